@@ -1,0 +1,76 @@
+"""The optional C extensions; everything else is in pyproject.toml.
+
+Compiled are ``fastgw/**/*.pyx`` and each ``.py`` that has a ``.pxd`` of C types beside it.  The package works without
+them, so a failure here is told and forgotten: the installation goes on as pure Python (``fastgw version`` says which).
+
+    FASTGW_PURE=1      compile nothing
+    FASTGW_REQUIRE=1   fail when something does not compile (scripts/build, CI)
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+DIRECTIVES = {"language_level": 3, "annotation_typing": False, "embedsignature": False}
+
+
+def is_set(name: str) -> bool:
+    return os.environ.get(name, "") not in ("", "0")
+
+
+def sources() -> list[Path]:
+    """Return what is compiled, relative to the root: each .pyx, and each .py with a .pxd beside it."""
+    found = set(ROOT.glob("fastgw/**/*.pyx"))
+    for types in ROOT.glob("fastgw/**/*.pxd"):
+        if types.with_suffix(".py").exists() and types.with_suffix(".pyx") not in found:
+            found.add(types.with_suffix(".py"))
+    return sorted(path.relative_to(ROOT) for path in found)
+
+
+def extensions() -> list[Extension]:
+    if is_set("FASTGW_PURE"):
+        print("fastgw: FASTGW_PURE is set, nothing is compiled", file=sys.stderr)
+        return []
+    return [
+        Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=["-O3"], optional=True)
+        for path in sources()
+    ]
+
+
+class OptionalBuildExt(build_ext):
+    """Builds all extensions or, when one of them fails, none: half a compiled core is harder to reason about."""
+
+    def build_extensions(self) -> None:
+        try:
+            from Cython.Build import cythonize
+
+            for extension in self.extensions:
+                extension.optional = False  # let errors reach the handler below
+                (translated,) = cythonize(
+                    [extension], compiler_directives=DIRECTIVES, build_dir=self.build_temp, quiet=True, force=self.force
+                )
+                extension.sources = translated.sources
+            super().build_extensions()
+        except (Exception, SystemExit) as error:  # Cython and every compiler driver have their own kinds
+            if is_set("FASTGW_REQUIRE"):
+                raise
+            reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+            print(f"fastgw: the C extensions were not built ({reason[0]}); going on as pure Python", file=sys.stderr)
+            self.remove_built()
+            self.extensions = []
+
+    def remove_built(self) -> None:
+        """Delete what was built before the failure, and older builds in the source tree."""
+        for extension in self.extensions:
+            name = self.get_ext_fullname(extension.name)
+            for path in (Path(self.get_ext_fullpath(extension.name)), ROOT / self.get_ext_filename(name)):
+                path.unlink(missing_ok=True)
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuildExt})

@@ -1,0 +1,456 @@
+"""A transport and a loop without sockets and without time, to drive the protocols with bytes.
+
+A story in a test reads like this::
+
+    loop = MockLoop()
+    client = loop.accept(plane.factory("edge"))          # a client connects: a MockTransport bound to a new protocol
+    client.feed(b"GET / HTTP/1.1\\r\\nhost: a\\r\\n\\r\\n")   # bytes arrive
+    loop.run_ready()
+    upstream = loop.attempts[0].succeed()                # the pool asked for a connection; it is made now
+    loop.run_ready()
+    assert upstream.take() == b"GET / HTTP/1.1..."       # what was written since the last take()
+    upstream.feed(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
+    assert client.take().startswith(b"HTTP/1.1 204")
+    loop.advance(60.0)                                   # timers fire in order, the clock stands where it should
+
+Both keep the rules of uvloop that matter: ``connection_lost`` is called once, never from inside ``close()`` but on the
+next turn; nothing is read while reading is paused, and what arrived meanwhile comes after ``resume_reading``;
+``pause_writing`` is called once when the write buffer rises over the high mark and ``resume_writing`` when it has
+fallen to the low one; what is written after ``close()`` is lost (and kept in ``dropped``).
+An exception that escapes a callback fails the test at the next ``run_ready``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextvars import Context
+from typing import Any, TypeVarTuple, Unpack
+
+Factory = Callable[[], asyncio.BaseProtocol]
+_Ts = TypeVarTuple("_Ts")
+
+
+class MockSocket:
+    """The socket under a MockTransport, for code that sends on it directly; what it takes is output all the same."""
+
+    def __init__(self, transport: MockTransport) -> None:
+        self._transport = transport
+        self.sends = 0  #: number of send() calls that took at least one byte
+
+    def send(self, data: bytes | bytearray | memoryview, flags: int = 0) -> int:
+        """Take what ``capacity`` allows; raise BlockingIOError when it allows nothing, or ``send_error`` if set."""
+        taken = self._transport.send_now(bytes(data))
+        self.sends += 1
+        return taken
+
+    def fileno(self) -> int:
+        """No real descriptor stands behind it."""
+        return -1
+
+    def setsockopt(self, *args: object) -> None:
+        """Accept every option."""
+
+    def getsockopt(self, *args: object) -> int:
+        """Know no error (SO_ERROR)."""
+        return 0
+
+
+class MockTransport(asyncio.Transport):
+    """One end of a connection: the test feeds and takes bytes, the protocol under test sees a transport.
+
+    ``capacity`` is what the kernel would still take: ``None`` means all of it, ``0`` a peer that reads nothing.  What
+    does not fit waits in the write buffer until ``drain()``.
+    """
+
+    def __init__(
+        self,
+        loop: MockLoop,
+        protocol: asyncio.BaseProtocol,
+        *,
+        extra: dict[str, Any] | None = None,
+        capacity: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.loop = loop
+        self.protocol = protocol
+        self.capacity = capacity
+        self.socket = MockSocket(self)
+        self.extra: dict[str, Any] = {"peername": ("127.0.0.1", 50000), "sockname": ("127.0.0.1", 8080)}
+        self.extra.update(extra or {})
+        # what the test looks at
+        self.writes: list[bytes] = []  #: every write that reached the kernel, one entry for each call
+        self.output = bytearray()  #: the same, joined, since the last take()
+        self.dropped = bytearray()  #: written after close() or abort()
+        self.is_lost = False  #: connection_lost was called
+        self.is_aborted = False
+        self.is_eof_written = False
+        self.write_calls = 0  #: write(), writelines() and socket.send() calls
+        self.pauses = 0  #: pause_writing() calls made on the protocol
+        self.send_error: OSError | None = None  #: raised by the next direct send
+        # its own state
+        self._buffer = bytearray()
+        self._unread: deque[bytes | None] = deque()
+        self._closing = False
+        self._reading = True
+        self._high, self._low = 64 * 1024, 16 * 1024
+        self._paused_protocol = False
+
+    # -- the test's side ----------------------------------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> None:
+        """Let ``data`` arrive from the peer; while reading is paused it waits."""
+        self._arrive(data)
+
+    def feed_eof(self) -> None:
+        """Let the peer end its side; the transport closes unless the protocol's ``eof_received`` returns true."""
+        self._arrive(None)
+
+    def take(self) -> bytes:
+        """Return the bytes sent since the last call."""
+        data = bytes(self.output)
+        self.output.clear()
+        return data
+
+    def drain(self, count: int | None = None) -> None:
+        """Let the peer read ``count`` bytes of the write buffer (all of it by default, and no limit from now on)."""
+        if count is None:
+            self.capacity = None
+            count = len(self._buffer)
+        if data := bytes(self._buffer[:count]):
+            del self._buffer[:count]
+            self._record(data)
+        if self._paused_protocol and len(self._buffer) <= self._low:
+            self._paused_protocol = False
+            self._streaming.resume_writing()
+        if self._closing and not self._buffer:
+            self.loop.call_soon(self._lose, None)
+
+    def lose(self, error: Exception | None = None) -> None:
+        """Break the connection now: ``connection_lost(error)`` is called before this returns."""
+        self._closing = True
+        self._lose(error)
+
+    @property
+    def unread(self) -> int:
+        """Bytes that arrived while reading was paused."""
+        return sum(len(data) for data in self._unread if data is not None)
+
+    # -- the protocol's side ------------------------------------------------------------------------------------------
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "socket":
+            return self.extra.get("socket", self.socket)
+        return self.extra.get(name, default)
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        self.write_calls += 1
+        if self._closing:
+            self.dropped += data
+            return
+        if self.is_eof_written:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        payload = bytes(data)
+        room = len(payload) if self.capacity is None else min(self.capacity, len(payload))
+        if self._buffer:  # order: nothing overtakes what already waits
+            room = 0
+        if room:
+            self._record(payload[:room])
+            self._spend(room)
+        self._buffer += payload[room:]
+        if len(self._buffer) > self._high and not self._paused_protocol:
+            self._paused_protocol = True
+            self.pauses += 1
+            self._streaming.pause_writing()
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
+        self.write(b"".join(bytes(data) for data in list_of_data))
+
+    def send_now(self, data: bytes) -> int:
+        """Do what ``socket.send`` would: take a part, or raise BlockingIOError."""
+        self.write_calls += 1
+        if self.send_error is not None:
+            error, self.send_error = self.send_error, None
+            raise error
+        if self.is_lost:
+            raise BrokenPipeError("the mock connection is lost")
+        assert not self._buffer, "a direct send overtakes bytes that wait in the transport's buffer"
+        room = len(data) if self.capacity is None else min(self.capacity, len(data))
+        if not room:
+            raise BlockingIOError("the mock socket takes nothing")
+        self._record(data[:room])
+        self._spend(room)
+        return room
+
+    def write_eof(self) -> None:
+        self.is_eof_written = True
+
+    def can_write_eof(self) -> bool:
+        return bool(self.extra.get("can_write_eof", True))
+
+    def close(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        if not self._buffer:
+            self.loop.call_soon(self._lose, None)
+
+    def abort(self) -> None:
+        self.is_aborted = True
+        self._closing = True
+        self._buffer.clear()
+        self.loop.call_soon(self._lose, None)
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def is_reading(self) -> bool:
+        return self._reading and not self._closing
+
+    def pause_reading(self) -> None:
+        self._reading = False
+
+    def resume_reading(self) -> None:
+        if not self._reading:
+            self._reading = True
+            self.loop.call_soon(self._deliver)
+
+    def get_write_buffer_size(self) -> int:
+        return len(self._buffer)
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        return self._low, self._high
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        if high is None:
+            high = 64 * 1024 if low is None else 4 * low
+        self._high, self._low = high, high // 4 if low is None else low
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self.protocol
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _streaming(self) -> Any:
+        return self.protocol  # Protocol or BufferedProtocol; the mock calls what each of them has
+
+    def _record(self, data: bytes) -> None:
+        self.writes.append(data)
+        self.output += data
+
+    def _spend(self, count: int) -> None:
+        if self.capacity is not None:
+            self.capacity -= count
+
+    def _arrive(self, data: bytes | None) -> None:
+        assert not self.is_lost, "bytes arrive on a connection that is lost"
+        self._unread.append(data)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        while self._unread and self._reading and not self._closing:
+            data = self._unread.popleft()
+            if data is None:
+                if not self._streaming.eof_received():
+                    self.close()
+            elif isinstance(self.protocol, asyncio.BufferedProtocol):
+                self._fill(data)
+            else:
+                self._streaming.data_received(data)
+
+    def _fill(self, data: bytes) -> None:
+        while data:
+            view = memoryview(self._streaming.get_buffer(len(data)))
+            count = min(len(view), len(data))
+            view[:count] = data[:count]
+            self._streaming.buffer_updated(count)
+            data = data[count:]
+
+    def _lose(self, error: Exception | None) -> None:
+        if not self.is_lost:
+            self.is_lost = True
+            self._unread.clear()
+            self.protocol.connection_lost(error)
+
+
+class Attempt:
+    """A connection that the code under test asked for; it stays open until the test calls ``succeed`` or ``fail``."""
+
+    def __init__(self, loop: MockLoop, factory: Factory, target: dict[str, Any]) -> None:
+        self.loop = loop
+        self.factory = factory
+        self.target = target  #: arguments of create_connection: host, port, path, ssl, ...
+        self.future: asyncio.Future[tuple[MockTransport, asyncio.BaseProtocol]] = loop.create_future()
+        self.transport: MockTransport | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """The code under test gave up waiting."""
+        return self.future.cancelled()
+
+    def succeed(self, **options: Any) -> MockTransport:
+        """Connect: make the protocol, call ``connection_made``, wake who waits.  ``options`` go to MockTransport."""
+        protocol = self.factory()
+        self.transport = MockTransport(self.loop, protocol, **options)
+        protocol.connection_made(self.transport)
+        if not self.future.done():
+            self.future.set_result((self.transport, protocol))
+        return self.transport
+
+    def fail(self, error: BaseException) -> None:
+        """Refuse the connection with ``error``."""
+        self.future.set_exception(error)
+
+
+class MockLoop(asyncio.AbstractEventLoop):
+    """An event loop that moves only when the test says so.
+
+    ``on_connect`` is called with each Attempt on the turn after it was made; left None, the test answers by hand.
+    """
+
+    def __init__(self, on_connect: Callable[[Attempt], object] | None = None) -> None:
+        self.on_connect = on_connect
+        self.now = 1000.0
+        self.attempts: list[Attempt] = []
+        self.errors: list[dict[str, Any]] = []  #: contexts given to call_exception_handler and not raised yet
+        self.timers_made = 0  #: call_later() and call_at() calls
+        self.tasks_made = 0  #: create_task() calls
+        self._ready: deque[asyncio.Handle] = deque()
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+
+    # -- the test's side ----------------------------------------------------------------------------------------------
+
+    def accept(self, factory: Factory, **options: Any) -> MockTransport:
+        """Let a client connect to what ``factory`` makes; ``options`` go to MockTransport."""
+        protocol = factory()
+        transport = MockTransport(self, protocol, **options)
+        protocol.connection_made(transport)
+        return transport
+
+    def run_ready(self, limit: int = 10_000) -> None:
+        """Run callbacks until none is ready; raise what escaped from one of them."""
+        for _ in range(limit):
+            if not self._ready:
+                break
+            handle = self._ready.popleft()
+            if not handle.cancelled():
+                self._run(handle)
+        else:
+            raise AssertionError(f"still busy after {limit} callbacks")
+        if self.errors:
+            context = self.errors.pop(0)
+            raise context.get("exception") or AssertionError(context["message"])
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock by ``seconds``, firing every timer on its way at its own time."""
+        self.run_ready()
+        end = self.now + seconds
+        while self._timers and self._timers[0][0] <= end:
+            when, _, handle = heapq.heappop(self._timers)
+            self.now = max(self.now, when)
+            if not handle.cancelled():
+                self._run(handle)
+                self.run_ready()
+        self.now = end
+        self.run_ready()
+
+    def run(self, awaitable: Awaitable[Any]) -> Any:
+        """Run ``awaitable`` to its end without moving the clock; return its result."""
+        future = asyncio.ensure_future(awaitable, loop=self)
+        self.run_ready()
+        assert future.done(), "the awaitable waits for something that did not happen"
+        return future.result()
+
+    @property
+    def timers(self) -> list[asyncio.TimerHandle]:
+        """Timers that wait and are not cancelled, soonest first."""
+        return [handle for _, _, handle in sorted(self._timers) if not handle.cancelled()]
+
+    # -- what the code under test uses --------------------------------------------------------------------------------
+
+    def time(self) -> float:
+        return self.now
+
+    def call_soon(
+        self, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        return self.call_soon(callback, *args, context=context)
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self.now + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        self.timers_made += 1
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, self.timers_made, handle))
+        return handle
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None) -> asyncio.Task[Any]:
+        self.tasks_made += 1
+        return asyncio.Task(coro, loop=self, name=name, context=context)
+
+    def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
+        return self._connect(protocol_factory, {"host": host, "port": port, **options})
+
+    def create_unix_connection(self, protocol_factory: Any, path: Any = None, **options: Any) -> Any:
+        return self._connect(protocol_factory, {"path": path, **options})
+
+    def get_debug(self) -> bool:
+        return False
+
+    def is_running(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.errors.append(context)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _connect(self, factory: Factory, target: dict[str, Any]) -> Coroutine[Any, Any, Any]:
+        attempt = Attempt(self, factory, target)
+        self.attempts.append(attempt)
+        if self.on_connect is not None:
+            self.call_soon(self.on_connect, attempt)
+
+        async def connected() -> tuple[MockTransport, asyncio.BaseProtocol]:
+            return await attempt.future
+
+        return connected()
+
+    def _run(self, handle: asyncio.Handle) -> None:
+        previous = asyncio._get_running_loop()
+        asyncio._set_running_loop(self)
+        try:
+            handle._run()
+        finally:
+            asyncio._set_running_loop(previous)
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """asyncio tells the loop; a cancelled timer is skipped when its time comes."""
