@@ -1,0 +1,106 @@
+"""Options, guards and fixtures of all tests."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fastgw
+from fastgw import _pure
+from tests.support.gateway import GatewayProcess
+from tests.support.upstream import Script, UpstreamServer
+
+GatewayFactory = Callable[..., GatewayProcess]
+ServiceFactory = Callable[..., UpstreamServer]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests marked 'long' too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    stale = stale_extensions()
+    if stale:
+        raise pytest.UsageError(f"older than their source: {', '.join(stale)}; run scripts/build, or set FASTGW_PURE=1")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return (
+        f"fastgw {fastgw.__version__}, {'compiled' if fastgw.compiled() else 'pure Python'}: {Path(fastgw.__path__[0])}"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    is_long = config.getoption("--long")
+    for item in items:
+        if not is_long and item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="long: run with --long"))
+        for marker in item.iter_markers("needs"):
+            missing = [program for program in marker.args if shutil.which(program) is None]
+            if missing:
+                item.add_marker(pytest.mark.skip(reason=f"needs {', '.join(missing)}"))
+
+
+def stale_extensions() -> list[str]:
+    """Return the extension modules in use that are older than what they were made from."""
+    stale = []
+    for name in _pure.extensions():
+        source = Path(fastgw.__path__[0]).joinpath(*name.split(".")[1:])
+        built = max(path.stat().st_mtime for path in source.parent.glob(source.name + ".*.so"))
+        if any(
+            path.exists() and path.stat().st_mtime > built for path in map(source.with_suffix, (".py", ".pyx", ".pxd"))
+        ):
+            stale.append(name)
+    return stale
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[GatewayFactory]:
+    """``gateway(yaml_text, **options) -> GatewayProcess``: ready to serve, stopped after the test.
+
+    A traceback in its log fails the test, and so does a gateway that does not end on SIGTERM with status 0.
+    """
+    started: list[GatewayProcess] = []
+
+    def start(text: str, *, is_ready: bool = True, **options: Any) -> GatewayProcess:
+        process = GatewayProcess(text, tmp_path / f"gateway-{len(started)}", **options)
+        started.append(process)
+        if is_ready:
+            process.wait_ready()
+        return process
+
+    yield start
+    running = [process for process in started if process.is_running()]
+    statuses = [process.stop() for process in running]
+    for process in started:
+        log = process.read_log()
+        assert "Traceback (most recent call last)" not in log, log
+    assert not any(statuses), [process.read_log() for process in running]
+
+
+@pytest.fixture
+def service() -> Iterator[ServiceFactory]:
+    """``service(script=echo, **options) -> UpstreamServer``: stopped after the test, which fails if a script failed."""
+    started: list[UpstreamServer] = []
+
+    def start(script: Script | None = None, **options: Any) -> UpstreamServer:
+        server = UpstreamServer(script, **options)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+    errors = [error for server in started for error in server.errors]
+    assert not errors, errors
+
+
+@pytest.fixture
+def python() -> str:
+    """The interpreter that runs the tests."""
+    return sys.executable
