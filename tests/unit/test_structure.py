@@ -1,0 +1,151 @@
+"""The rules of the tree itself: where tests live, how long things may be, what code must not do, where links lead."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE_LIMIT = 500  #: lines
+FUNCTION_LIMIT = 50  #: lines, its decorators and docstring not counted
+PACKAGE = sorted(ROOT.glob("fastgw/**/*.py"))
+TESTS = sorted(ROOT.glob("tests/**/*.py"))
+PAGES = sorted(
+    page
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "deploy/**/*.md", "bench/**/*.md", "tests/**/*.md")
+    for page in ROOT.glob(pattern)
+)
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def trees(paths: list[Path]) -> Iterator[tuple[str, ast.Module]]:
+    for path in paths:
+        yield name_of(path), ast.parse(path.read_text(), str(path))
+
+
+def is_code(path: Path) -> bool:
+    """Does the module do anything: more than its docstring, imports and names?"""
+    body = ast.parse(path.read_text()).body
+    return any(not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr | ast.Assign) for node in body)
+
+
+def length(function: Function) -> int:
+    """Lines of the function from ``def`` to its end, without its docstring."""
+    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    first = function.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        lines -= (first.end_lineno or first.lineno) - first.lineno + 1
+    return lines
+
+
+def swallows(handler: ast.ExceptHandler) -> bool:
+    """Is it ``except:``, or ``except Exception: pass``?"""
+    if handler.type is None:
+        return True
+    is_wide = isinstance(handler.type, ast.Name) and handler.type.id in ("Exception", "BaseException")
+    return is_wide and all(isinstance(node, ast.Pass | ast.Continue) for node in handler.body)
+
+
+def test_every_package_is_one() -> None:
+    folders = {path.parent for path in PACKAGE}
+    assert not [name_of(folder) for folder in folders if not (folder / "__init__.py").exists()]
+
+
+def test_every_module_has_its_own_test_module() -> None:
+    missing = []
+    for path in PACKAGE:
+        inside = path.relative_to(ROOT / "fastgw")
+        if path.name in ("__init__.py", "__main__.py") and not is_code(path):
+            continue
+        name = f"test_{inside.stem}.py" if path.name != "__init__.py" else "test_init.py"
+        if not (ROOT / "tests" / "unit" / inside.parent / name).exists():
+            missing.append(f"tests/unit/{inside.parent / name}".replace("/./", "/"))
+    assert not missing
+
+
+def test_files_are_short() -> None:
+    paths = [
+        *PACKAGE,
+        *TESTS,
+        *ROOT.glob("fastgw/**/*.p[xy][xd]"),
+        *ROOT.glob("scripts/*"),
+        *ROOT.glob("examples/**/*.py"),
+    ]
+    lengths = {name_of(path): path.read_text().count("\n") for path in paths if path.is_file()}
+    assert not {name: lines for name, lines in lengths.items() if lines > FILE_LIMIT}
+
+
+def test_functions_are_short() -> None:
+    long = [
+        f"{name}:{node.lineno} {node.name}: {length(node)}"
+        for name, tree in trees(PACKAGE)
+        for node in ast.walk(tree)
+        if isinstance(node, Function) and length(node) > FUNCTION_LIMIT
+    ]
+    assert not long
+
+
+def test_every_module_tells_what_it_is() -> None:
+    assert not [name for name, tree in trees(PACKAGE) if not ast.get_docstring(tree)]
+
+
+def test_every_public_thing_tells_what_it_is() -> None:
+    silent = [
+        f"{name}:{node.lineno} {node.name}"
+        for name, tree in trees(PACKAGE)
+        for node in tree.body
+        if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_") and not ast.get_docstring(node)
+    ]
+    assert not silent
+
+
+def test_no_exception_is_swallowed() -> None:
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in trees([*PACKAGE, *TESTS])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler) and swallows(node)
+    ]
+    assert not found
+
+
+def test_tests_never_sleep() -> None:
+    """They wait for an event, or poll with ``tests.support.gateway.wait_until``, which has a deadline."""
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in trees([path for path in TESTS if "support" not in path.parts])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "sleep", "asyncio.sleep")
+        if not (node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0)
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_of_the_documentation_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        address, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", address):
+            continue
+        path = (page.parent / unquote(address)).resolve() if address else page
+        if not path.exists() or (anchor and path.suffix == ".md" and anchor not in anchors(path)):
+            broken.append(target)
+    assert not broken
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a Markdown page gets from its headings."""
+    headings = re.findall(r"^#+ +(.+?) *$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).replace(" ", "-") for heading in headings}
