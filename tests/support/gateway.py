@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.support.ports import free_port
 
+ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT = 15.0  #: seconds until /readyz must answer
 STOP_LIMIT = 40.0  #: seconds from SIGTERM to the end of the process: more than the default grace
 
@@ -50,7 +51,7 @@ class GatewayProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+                env={"PYTHONPATH": str(ROOT), **os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             )
         self.pid = self._process.pid
 
@@ -132,3 +133,20 @@ def wait_until(condition: Any, limit: float = 10.0, what: str = "") -> Any:
         if time.monotonic() > end:
             raise AssertionError(f"still not after {limit} s: {what or condition}")
         pause()
+
+
+def simple_config(address: str, *, workers: int = 1, listener: str = "", route: str = "", service: str = "") -> str:
+    """Return a configuration with one listener and one route to one service at ``address``.
+
+    ``listener``, ``route``, ``service``: more keys of each, as YAML flow text (``"max_body: 1KiB, timeout: 2s"``).
+    """
+    return f"""
+workers: {workers}
+admin: {{address: "127.0.0.1:$admin"}}
+listeners:
+  - {{name: edge, address: "127.0.0.1:$port", {listener}}}
+routes:
+  - {{path: "/*", service: main, {route}}}
+services:
+  main: {{endpoints: ["{address}"], {service}}}
+"""

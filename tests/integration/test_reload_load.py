@@ -1,0 +1,98 @@
+"""Under load from wrk: reloads, a second instance that takes over, and a worker that dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.fast_service import FastService
+from tests.support.gateway import GatewayProcess, simple_config, wait_until
+from tests.support.wrk import Wrk
+
+pytestmark = [pytest.mark.integration, pytest.mark.needs("wrk")]
+
+Gateway = Callable[..., GatewayProcess]
+LoadOf = Callable[..., Wrk]
+
+
+@pytest.fixture
+def load() -> Iterator[LoadOf]:
+    """``load(url, seconds=...)``: a run of wrk that ends with the test."""
+    runs: list[Wrk] = []
+
+    def start(url: str, *, seconds: int, connections: int = 16) -> Wrk:
+        runs.append(Wrk(url, seconds=seconds, connections=connections))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.stop()
+
+
+@pytest.fixture
+def fast() -> Iterator[FastService]:
+    with FastService() as service:
+        yield service
+
+
+def workers_of(supervisor: int) -> set[int]:
+    """The process ids of a supervisor's children."""
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text()
+    return {int(child) for child in children.split()}
+
+
+def test_ten_reloads_lose_no_request(gateway: Gateway, fast: FastService, load: LoadOf) -> None:
+    text = simple_config(fast.address, workers=2)
+    running = gateway(text)
+    run = load(running.base_url, seconds=6)
+    before = running.generation()
+    for number in range(10):
+        running.write_config(text.replace("main", f"main-{number}"))  # another service each time: pools change hands
+        running.signal(signal.SIGHUP)
+        wait_until(lambda goal=before + number + 1: running.generation() >= goal, what="the reload is done")
+    result = run.result()
+    assert result.requests > 1000 and result.failed == 0, result
+
+
+def test_a_bad_file_changes_nothing(gateway: Gateway, fast: FastService, load: LoadOf) -> None:
+    text = simple_config(fast.address, workers=2)
+    running = gateway(text)
+    run = load(running.base_url, seconds=3)
+    before = running.generation()
+    running.write_config(text.replace("routes:", "rooutes:"))
+    running.signal(signal.SIGHUP)
+    wait_until(lambda: "rooutes" in running.read_log(), what="the log says why")
+    result = run.result()
+    assert running.generation() == before and result.failed == 0, result
+
+
+def test_a_second_instance_takes_over(gateway: Gateway, fast: FastService, load: LoadOf) -> None:
+    """Both listen on one port (SO_REUSEPORT); the first drains, and its clients find the second."""
+    text = simple_config(fast.address, workers=2)
+    first = gateway(text)
+    run = load(first.base_url, seconds=6)
+    second = gateway(text, port=first.port)
+    first.signal(signal.SIGTERM)
+    assert first.wait() == 0, first.read_log()
+    assert run.is_running(), "the load ended before the takeover did"
+    result = run.result()
+    assert result.requests > 1000 and result.failed == 0, result
+    assert second.is_running()
+
+
+def test_a_killed_worker_comes_back_and_no_connection_is_refused(
+    gateway: Gateway, fast: FastService, load: LoadOf
+) -> None:
+    running = gateway(simple_config(fast.address, workers=2))
+    before = workers_of(running.pid)
+    run = load(running.base_url, seconds=4)
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: len(workers_of(running.pid) - {victim}) >= len(before), limit=1.0, what="the worker is back")
+    result = run.result()
+    assert result.connect == 0 and result.timeout == 0 and result.refused == 0, result
+    assert result.read <= 16, result  # at most what the dead worker held
