@@ -1,0 +1,125 @@
+"""Installing: with a compiler, without one, and pure by wish; scripts/build and its --pure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.gateway import ROOT
+
+pytestmark = pytest.mark.integration
+
+HOT = '''
+"""Hot."""
+
+
+class Sum:
+    def __init__(self) -> None:
+        self.total = 0
+
+    def add(self, n: int) -> int:
+        self.total += n
+        return self.total
+'''
+TYPES = "cdef class Sum:\n    cdef public int total\n    cpdef add(self, n)\n"
+SHOW = """
+import fastgw
+from fastgw.core.hot import Sum
+s = Sum()
+s.add(2)
+print(fastgw.compiled(), s.add(3), hasattr(s, "__dict__"))
+"""
+SCAN = "def twice(int n):\n    return n + n\n"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A small copy of the project: its build files, the ground of the package, and a module of each compiled kind."""
+    root = tmp_path / "tree"
+    (root / "fastgw" / "core").mkdir(parents=True)
+    (root / "scripts").mkdir()
+    for name in ("pyproject.toml", "setup.py", "setup.cfg", "LICENSE", "scripts/build"):
+        shutil.copy(ROOT / name, root / name)
+    for name in ("__init__.py", "_pure.py", "errors.py", "py.typed"):
+        shutil.copy(ROOT / "fastgw" / name, root / "fastgw" / name)
+    (root / "README.md").write_text("# fastgw\n")
+    (root / "fastgw" / "core" / "__init__.py").write_text("")
+    (root / "fastgw" / "core" / "hot.py").write_text(HOT)
+    (root / "fastgw" / "core" / "hot.pxd").write_text(TYPES)
+    (root / "fastgw" / "core" / "_scan.pyx").write_text(SCAN)
+    return root
+
+
+def run(tree: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FASTGW_")}
+    return subprocess.run(
+        command,
+        cwd=tree,
+        env={**kept, "PYTHON": sys.executable, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def wheel(tree: Path, **environment: str) -> tuple[set[str], str]:
+    """Build a wheel; return the names in it and what was printed."""
+    pip = (sys.executable, "-m", "pip", "wheel", "-v", "--no-deps", "--no-build-isolation", "--wheel-dir", "dist", ".")
+    done = run(tree, *pip, **environment)
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    (path,) = (tree / "dist").glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        return {path.name, *archive.namelist()}, output
+
+
+def extensions(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names if name.endswith(".so")}
+
+
+@pytest.mark.needs("cc")
+def test_a_compiler_gives_extensions(tree: Path) -> None:
+    names, _ = wheel(tree)
+    assert extensions(names) == {"fastgw/core/hot", "fastgw/core/_scan"}
+    assert {"fastgw/core/hot.py", "fastgw/core/hot.pxd", "fastgw/py.typed"} <= names  # the Python form is there too
+
+
+def test_no_compiler_gives_python_and_says_so(tree: Path) -> None:
+    names, output = wheel(tree, CC="/nonexistent/cc")
+    assert extensions(names) == set() and "fastgw/core/hot.py" in names
+    assert "going on as pure Python" in output
+
+
+def test_pure_by_wish(tree: Path) -> None:
+    names, output = wheel(tree, FASTGW_PURE="1")
+    assert extensions(names) == set() and any(name.endswith("-py3-none-any.whl") for name in names)
+    assert "nothing is compiled" in output
+
+
+def test_a_module_that_does_not_compile_is_no_obstacle_unless_required(tree: Path) -> None:
+    (tree / "fastgw" / "core" / "_scan.pyx").write_text("def broken(:\n")
+    names, output = wheel(tree)
+    assert extensions(names) == set() and "going on as pure Python" in output
+    assert run(tree, "scripts/build").returncode != 0
+
+
+@pytest.mark.needs("cc")
+def test_both_forms_from_one_checkout(tree: Path) -> None:
+    built = run(tree, "scripts/build")
+    assert built.returncode == 0 and "fastgw.core._scan fastgw.core.hot" in built.stdout, built.stderr
+    assert run(tree, sys.executable, "-c", SHOW).stdout.split() == ["True", "5", "False"]
+    assert run(tree, sys.executable, "-c", SHOW, FASTGW_PURE="1").stdout.split() == ["False", "5", "True"]
+    assert run(tree, "scripts/build", "--pure").returncode == 0
+    assert run(tree, sys.executable, "-c", SHOW).stdout.split() == ["False", "5", "True"]
+
+
+def test_scripts_build_names_what_is_missing(tree: Path) -> None:
+    done = run(tree, "scripts/build", CC="/nonexistent/cc")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "apt-get install gcc" in done.stderr
+    assert run(tree, "scripts/build", "--what").returncode == 2
