@@ -1,0 +1,163 @@
+"""From a request to its rule: the host, then the path, then method and headers.
+
+Host patterns are resolved before any request: each exact host and each wildcard knows the chain of tables that apply
+to it, its own first, then those of the wildcards above it from long to short, then the one for any host.  A request
+takes one look-up for its chain (none, if no rule has a host), one for an exact path, and the trie if there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from fastgw.routing.conditions import Header
+from fastgw.routing.conflicts import conflicts, sentence
+from fastgw.routing.explain import Explanation, explain
+from fastgw.routing.pattern import Shape, host_matches, host_order, parse_path
+from fastgw.routing.rule import RoutingError, Rule, accepted, rule_problems
+from fastgw.routing.trie import PathTable
+
+T = TypeVar("T")
+
+Chain = tuple[PathTable, ...]
+
+
+class Router(Generic[T]):
+    """An immutable table of rules.  A payload is never None, for that is the answer when no rule matches.
+
+    Raises:
+        RoutingError: malformed, repeated or ambiguous rules, every problem at once.
+    """
+
+    __slots__ = ("_any", "_has_hosts", "_hosts", "_longest", "_suffixes", "rules")
+
+    def __init__(self, rules: Sequence[Rule[T]]) -> None:
+        self.rules = tuple(rules)
+        tables = _tables(self.rules)
+        chains = _chains(tables)
+        self._any: Chain = chains[""]
+        self._hosts = {host.encode(): chain for host, chain in chains.items() if host and host[0] != "*"}
+        self._suffixes = {host[1:].encode(): chain for host, chain in chains.items() if host[:1] == "*"}
+        self._longest = max(map(len, self._suffixes), default=0)
+        self._has_hosts = len(chains) > 1
+
+    def match(self, host: bytes, method: bytes, path: bytes, header: Callable[[bytes], bytes | None]) -> T | None:
+        """The payload of the rule a request belongs to; None if there is none.  Hot.
+
+        Args:
+            host: without port; "" if the request has none.
+            path: in normal form, without query; ``*`` for the asterisk form.
+            header: reads a header by its lower-case name, repeated fields joined by ", "; asked only where rules have
+                header conditions.
+        """
+        chain = self._any
+        if self._has_hosts:
+            found = self._hosts.get(host)
+            chain = self._resolve(host) if found is None else found
+        for table in chain:
+            leaf = table.exact.get(path)
+            if leaf is not None:
+                rule = leaf.select(method, header) if leaf.groups else leaf.default
+                if rule is not None:
+                    return rule.payload  # type: ignore[no-any-return]
+            if table.root is not None:
+                rule = table.search(path, method, header)
+                if rule is not None:
+                    return rule.payload  # type: ignore[no-any-return]
+        return None
+
+    def allowed(self, host: bytes, path: bytes, header: Callable[[bytes], bytes | None] | None = None) -> list[str]:
+        """The methods with which a request that matched nothing would have matched, sorted: the Allow of a 405 answer.
+
+        Empty if the path is unknown (404).  Rules whose headers the request does not have are left out: who may not see
+        them learns nothing of them.  Without ``header`` that is every rule with header conditions.
+        """
+        methods: set[str] = set()
+        for table in self._chain(host):
+            for leaf in table.leaves(path):
+                for rule in leaf.rules:
+                    if _has_headers(rule, header):
+                        methods |= accepted(rule.methods)
+        return sorted(methods)
+
+    def explain(
+        self, host: bytes, method: bytes, path: bytes, header: Callable[[bytes], bytes | None]
+    ) -> Explanation[T]:
+        """Say which rule ``match`` takes and why, and what kept the others from it.  Slow: for operators."""
+        return explain(self.rules, self._find(host, method, path, header), host, method, path, header)
+
+    def _find(self, host: bytes, method: bytes, path: bytes, header: Header) -> Rule[T] | None:
+        """What ``match`` does, for the rule itself."""
+        for table in self._chain(host):
+            leaf = table.exact.get(path)
+            rule = None if leaf is None else leaf.select(method, header)
+            if rule is None:
+                rule = table.search(path, method, header)
+            if rule is not None:
+                return rule
+        return None
+
+    def _chain(self, host: bytes) -> Chain:
+        found = self._hosts.get(host)
+        return self._resolve(host) if found is None else found
+
+    def _resolve(self, host: bytes) -> Chain:
+        """The chain of a host that no rule names as it is written: other letter case, a wildcard, or any host."""
+        host = host.lower()
+        chain = self._hosts.get(host)
+        if chain is not None:
+            return chain
+        # A wildcard takes one label or more, so a dot in front is none; a tail longer than every wildcard is not tried.
+        dot = host.find(b".", max(1, len(host) - self._longest))
+        while dot >= 0:
+            chain = self._suffixes.get(host[dot:])
+            if chain is not None:
+                return chain
+            dot = host.find(b".", dot + 1)
+        return self._any
+
+
+def _has_headers(rule: Rule[T], header: Header | None) -> bool:
+    for name, want in rule.headers:
+        value = header(name.encode()) if header is not None else None
+        if value is None or want not in ("*", value.decode("utf-8", "replace")):
+            return False
+    return True
+
+
+def _tables(rules: Sequence[Rule[T]]) -> dict[str, PathTable]:
+    """A table for each host pattern; raises RoutingError."""
+    problems: list[str] = []
+    names: list[tuple[str, ...]] = []
+    hosts: dict[str, dict[Shape, list[Rule[T]]]] = {}
+    for rule in rules:
+        found = rule_problems(rule)
+        problems += found
+        names += [(rule.name,)] * len(found)
+        if not found:
+            shapes = hosts.setdefault(rule.host.lower(), {})
+            shapes.setdefault(parse_path(rule.path).shape, []).append(rule)
+    for shapes in hosts.values():
+        for alike in shapes.values():
+            for first, second in conflicts(alike):
+                problems.append(sentence(first, second))
+                names.append((first.name, second.name))
+    if problems:
+        raise RoutingError(problems, names)
+    tables = {}
+    for host, shapes in hosts.items():
+        table = tables[host] = PathTable()
+        for shape, alike in shapes.items():
+            table.add(shape, alike)
+    return tables
+
+
+def _chains(tables: dict[str, PathTable]) -> dict[str, Chain]:
+    """For each host pattern, and for any host (""), the tables that apply, in order of precedence."""
+    wide = sorted((host for host in tables if not host or host[0] == "*"), key=host_order)
+    chains: dict[str, Chain] = {"": (tables[""],) if "" in tables else ()}
+    for host, table in tables.items():
+        if host:
+            above = [tables[other] for other in wide if other != host and host_matches(other, host)]
+            chains[host] = (table, *above)
+    return chains
