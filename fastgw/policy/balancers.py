@@ -1,0 +1,175 @@
+"""Which endpoint takes the next exchange.
+
+A candidate has two whole numbers: ``weight``, its share (1 or more), and ``active``, the exchanges it has in hand.
+Both may change at any time, and the candidates may be others at every pick (an endpoint was ejected, or has been
+tried already).  Where reading all weights would cost too much, those of a tuple are read again after as many picks as
+it has candidates.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+#: up to so many candidates LeastRequest looks at all of them: that is no dearer than drawing two
+EXACT_MAX = 4
+
+
+class Candidate(Protocol):
+    """What a balancer knows of an endpoint; hashable, by identity or otherwise."""
+
+    @property
+    def active(self) -> int:
+        """Exchanges in hand."""
+        ...
+
+    @property
+    def weight(self) -> int:
+        """Share of the load, 1 or more."""
+        ...
+
+
+E = TypeVar("E", bound=Candidate)
+
+
+class RoundRobin(Generic[E]):
+    """Smooth weighted round robin.
+
+    Every candidate earns its weight at every pick, the richest is taken and pays what all have earned.  So weights 5,
+    1, 1 give a a b a c a a, not five in a row.  A tuple of equal weights takes the short way, a turn counter, and is
+    looked at again after each round.
+    """
+
+    __slots__ = ("_even", "_turn", "_wealth")
+
+    def __init__(self) -> None:
+        self._wealth: dict[E, int] = {}
+        self._even: Sequence[E] | None = None  # the tuple whose weights were equal when this round began
+        self._turn = 0
+
+    def pick(self, candidates: Sequence[E]) -> E:
+        """Take one of the candidates, of which there is at least one."""
+        count = len(candidates)
+        if count == 1:
+            return candidates[0]
+        if candidates is not self._even:
+            # A list may change under its identity, a tuple cannot: only a tuple is recognised again.
+            if type(candidates) is not tuple or not _is_even(candidates):
+                return self._pick_richest(candidates)
+            self._even = candidates
+            self._turn %= count
+        chosen = candidates[self._turn]
+        self._turn += 1
+        if self._turn == count:
+            self._turn = 0
+            self._even = None
+        return chosen
+
+    def _pick_richest(self, candidates: Sequence[E]) -> E:
+        wealth = self._wealth
+        total = 0
+        chosen = candidates[0]
+        most = 0
+        for candidate in candidates:
+            weight = candidate.weight
+            owned = wealth.get(candidate, 0) + weight
+            wealth[candidate] = owned
+            total += weight
+            if owned > most:
+                most = owned
+                chosen = candidate
+        wealth[chosen] -= total
+        if len(wealth) > 2 * len(candidates):
+            # Endpoints that are gone for good must not be held.
+            self._wealth = {candidate: wealth[candidate] for candidate in candidates}
+        return chosen
+
+
+def _is_even(candidates: Sequence[E]) -> bool:
+    weight = candidates[0].weight
+    for candidate in candidates:  # noqa: SIM110 - a generator would be a closure on the request path
+        if candidate.weight != weight:
+            return False
+    return True
+
+
+class LeastRequest(Generic[E]):
+    """The candidate with the fewest exchanges in hand for its weight.
+
+    Up to ``EXACT_MAX`` candidates: the least of all, ties drawn by weight.  Above: the better of two drawn by weight
+    ("the power of two choices"), which keeps several workers, each of which sees its own exchanges only, from falling
+    on the same endpoint together.
+    """
+
+    __slots__ = ("_bounds", "_is_even", "_known", "_left", "_random")
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._random = random  #: [0, 1)
+        # What was learned of the weights of a tuple of more than EXACT_MAX, for so many picks:
+        self._known: Sequence[E] | None = None
+        self._left = 0
+        self._is_even = True
+        self._bounds: list[int] = []  # where each candidate's part of the total weight ends
+
+    def pick(self, candidates: Sequence[E]) -> E:
+        """Take one of the candidates, of which there is at least one."""
+        count = len(candidates)
+        if count == 1:
+            return candidates[0]
+        return self._pick_least(candidates) if count <= EXACT_MAX else self._pick_of_two(candidates)
+
+    def _pick_least(self, candidates: Sequence[E]) -> E:
+        best = candidates[0]
+        tied = best.weight  # the weight of all that are as good as the best
+        is_tie = False
+        for index in range(1, len(candidates)):
+            candidate = candidates[index]
+            # active / weight, compared without a division
+            load = candidate.active * best.weight
+            least = best.active * candidate.weight
+            if load < least:
+                best = candidate
+                tied = candidate.weight
+                is_tie = False
+            elif load == least:
+                tied += candidate.weight
+                is_tie = True
+        if not is_tie:
+            return best
+        point = self._random() * tied
+        for candidate in candidates:
+            if candidate.active * best.weight == best.active * candidate.weight:
+                point -= candidate.weight
+                if point < 0:
+                    return candidate
+        return best
+
+    def _pick_of_two(self, candidates: Sequence[E]) -> E:
+        if candidates is not self._known or not self._left:
+            self._learn(candidates)
+        self._left -= 1
+        if self._is_even:
+            count = len(candidates)
+            place = int(self._random() * count)
+            other = int(self._random() * (count - 1))
+            first = candidates[place]
+            second = candidates[other if other < place else other + 1]
+        else:
+            total = self._bounds[-1]
+            first = candidates[bisect_right(self._bounds, self._random() * total)]
+            second = candidates[bisect_right(self._bounds, self._random() * total)]
+        # On a tie the first stands: it alone was drawn, so idle endpoints are taken by weight.
+        return second if second.active * first.weight < first.active * second.weight else first
+
+    def _learn(self, candidates: Sequence[E]) -> None:
+        """Read the weights.  Only a tuple is recognised again: a list may change under its identity."""
+        self._known = candidates if type(candidates) is tuple else None
+        self._left = len(candidates)
+        self._is_even = _is_even(candidates)
+        self._bounds = []
+        if not self._is_even:
+            total = 0
+            for candidate in candidates:
+                total += candidate.weight
+                self._bounds.append(total)
