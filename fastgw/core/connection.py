@@ -1,0 +1,100 @@
+"""What both sides of an exchange have in common: a transport to write to, and reading that can be held.
+
+**Writing.**  While nothing is queued, ``write`` hands the bytes to the kernel at once, past the transport: 0.5 us cheaper than
+``transport.write``, and the peer has them before the loop's next turn.  What the kernel does not take goes to the transport, and from
+then on everything does until its buffer is empty, so the order never changes.  TLS transports are always written through.
+
+**Holding.**  Several parties may want a source to pause (a slow peer, a full buffer, an exchange that is not ready).  Each has a bit of its
+own in ``_holds``; reading pauses when the first is set and resumes when the last is cleared.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+HOLD_PEER = 1  #: the other side's write buffer is full
+HOLD_PENDING = 2  #: body bytes wait for an upstream connection
+HOLD_PIPELINE = 4  #: bytes of further requests wait for their turn
+
+WRITE_HIGH = 64 * 1024  #: bytes a transport may buffer before its peer is held
+WRITE_LOW = 16 * 1024
+
+
+class Connection:
+    """Base of ``Downstream`` and ``Upstream``."""
+
+    __slots__ = ("_fd", "_holds", "_is_broken", "_is_queued", "deadline", "is_closed", "is_paused", "transport")
+
+    def __init__(self) -> None:
+        self.transport: Any = None
+        self.deadline = float("inf")  #: coarse loop time at which ``on_deadline`` is called
+        self.is_closed = False  #: closing or closed: nothing more is written
+        self.is_paused = False  #: the transport's buffer is above its high mark
+        self._fd = -1  #: for writing past the transport; -1: not possible
+        self._holds = 0
+        self._is_broken = False  #: writing failed
+        self._is_queued = False  #: the transport may have bytes queued
+
+    def attach(self, transport: Any) -> None:
+        """Take over a connected transport."""
+        self.transport = transport
+        transport.set_write_buffer_limits(WRITE_HIGH, WRITE_LOW)
+        if transport.get_extra_info("sslcontext") is None:
+            sock = transport.get_extra_info("socket")
+            if sock is not None:
+                self._fd = sock.fileno()
+
+    def write(self, data: bytes) -> None:
+        """Send ``data``, after everything written before."""
+        if self.is_closed or self._is_broken:
+            return
+        if self._is_queued and self.transport.get_write_buffer_size() == 0:
+            self._is_queued = False
+        if self._fd >= 0 and not self._is_queued:
+            try:
+                sent = os.write(self._fd, data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._on_broken()
+                return
+            if sent == len(data):
+                return
+            data = data[sent:]
+        self._is_queued = True
+        self.transport.write(data)
+
+    def _on_broken(self) -> None:
+        """The peer does not take bytes any more.  It may still have sent some (an early answer), and reading tells the end of the
+        connection; only where reading is held nobody would learn of it."""
+        self._is_broken = True
+        if self._holds:
+            self.abort()
+
+    def hold(self, bit: int) -> None:
+        """Stop reading until ``release`` of the same bit (and of every other)."""
+        if not self._holds and not self.is_closed:
+            self.transport.pause_reading()
+        self._holds |= bit
+
+    def release(self, bit: int) -> None:
+        """Undo ``hold`` of this bit."""
+        if self._holds & bit:
+            self._holds &= ~bit
+            if not self._holds and not self.is_closed:
+                self.transport.resume_reading()
+
+    def close(self) -> None:
+        """Send what is queued, then close; nothing read from now on counts."""
+        if not self.is_closed:
+            self.is_closed = True
+            self._fd = -1
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once; what is queued is lost."""
+        self.is_closed = True
+        self._fd = -1
+        if self.transport is not None:
+            self.transport.abort()

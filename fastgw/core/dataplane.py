@@ -1,0 +1,198 @@
+"""Everything one worker process has on its request path: connections, snapshot, live endpoints, counters, and one coarse timer.
+
+Deadlines are numbers.  A connection writes down until when something must have happened, and one sweep every ``SWEEP_SECONDS`` looks at
+them all: no timer is created, cancelled or leaked per request (``call_later`` and ``cancel`` cost 2 us, about as much as everything
+else done for a plain request).  The price is that a deadline is met up to one sweep late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fastgw.core import counters
+from fastgw.core.counters import Counters
+from fastgw.core.downstream import Downstream
+from fastgw.core.exchange import Exchange
+from fastgw.core.registry import Registry
+from fastgw.core.snapshot import Listener, Snapshot
+
+if TYPE_CHECKING:
+    from fastgw.errors import DownstreamError
+
+SWEEP_SECONDS = 0.25
+FREE_EXCHANGES_MAX = 1024  #: exchanges kept for reuse
+
+
+class DataPlane:
+    """The request path of one worker."""
+
+    __slots__ = (
+        "_addresses",
+        "_free",
+        "_on_log",
+        "_sweeper",
+        "_swept_at",
+        "clock",
+        "connections",
+        "is_draining",
+        "listeners",
+        "loop",
+        "now",
+        "on_idle",
+        "random",
+        "registry",
+        "snapshot",
+        "values",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        shared: Counters,
+        random: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
+        log: Callable[[str, str, BaseException | None], None] | None = None,
+    ) -> None:
+        """``random``: numbers in [0, 1); ``clock``: seconds, for durations; ``log``: called with level, message and exception."""
+        self.loop = loop
+        self.values = shared.values
+        self.random = random
+        self.clock = clock
+        self.now = loop.time()  #: coarse loop time, as of the last sweep
+        self.snapshot = Snapshot(0, {})
+        self.listeners: dict[str, Listener] = {}
+        self.registry = Registry(self)
+        self.connections: set[Downstream] = set()
+        self.is_draining = False
+        self.on_idle: Callable[[], None] | None = None  #: called once draining is complete
+        self._addresses: dict[bytes, int] = {}
+        self._free: list[Exchange] = []
+        self._on_log = log
+        self._swept_at = self.now
+        self._sweeper: asyncio.TimerHandle | None = loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    # --- snapshot
+
+    def install(self, snapshot: Snapshot) -> None:
+        """Serve by ``snapshot`` from the next request on; exchanges in progress end as they began."""
+        self.snapshot = snapshot
+        self.listeners = snapshot.listeners
+        self.registry.retain(snapshot)
+        for endpoint in self.registry:
+            endpoint.pool.warm_up()
+        self.values[counters.GENERATION] = snapshot.generation
+
+    def factory(self, name: str) -> Callable[[], Any]:
+        """A protocol factory for the listener ``name``, for ``loop.create_server``."""
+        return lambda: Downstream(self, self.listeners[name])
+
+    # --- connections
+
+    def admit(self, connection: Downstream) -> bool:
+        """Count a new connection, or refuse it because a limit is reached."""
+        values = self.values
+        values[counters.CONNECTIONS] += 1
+        limits = connection.listener.limits
+        if len(self.connections) >= limits.connections:
+            values[counters.CONNECTIONS_REFUSED] += 1
+            return False
+        if limits.connections_per_address:
+            held = self._addresses.get(connection.address, 0)
+            if held >= limits.connections_per_address:
+                values[counters.ADDRESS_REFUSED] += 1
+                return False
+            self._addresses[connection.address] = held + 1
+        self.connections.add(connection)
+        values[counters.CONNECTIONS_OPEN] += 1
+        return True
+
+    def discharge(self, connection: Downstream) -> None:
+        """A connection is gone."""
+        if connection not in self.connections:
+            return
+        self.connections.remove(connection)
+        self.values[counters.CONNECTIONS_OPEN] -= 1
+        held = self._addresses.pop(connection.address, 0)
+        if held > 1:
+            self._addresses[connection.address] = held - 1
+        if self.is_draining and not self.connections and self.on_idle is not None:
+            self.on_idle()
+
+    # --- exchanges
+
+    def take(self) -> Exchange:
+        """An exchange nobody uses."""
+        return self._free.pop() if self._free else Exchange(self)
+
+    def give_back(self, exchange: Exchange) -> None:
+        """``exchange`` is over and reset."""
+        if len(self._free) < FREE_EXCHANGES_MAX:
+            self._free.append(exchange)
+
+    def count(self, exchange: Exchange) -> None:
+        """Add a finished exchange to its route's counters."""
+        values = self.values
+        base = counters.ROUTES_AT + exchange.route.slot * counters.ROUTE_SIZE
+        micros = int((self.clock() - exchange.started) * 1e6)
+        values[counters.EXCHANGES_OPEN] -= 1
+        values[base + counters.ROUTE_FINISHED] += 1
+        status = exchange.response.status
+        if 100 <= status < 600:
+            values[base + counters.ROUTE_STATUS - 1 + status // 100] += 1
+        if exchange.bytes_in:
+            values[base + counters.ROUTE_BYTES_IN] += exchange.bytes_in
+        values[base + counters.ROUTE_BYTES_OUT] += exchange.bytes_out
+        values[base + counters.ROUTE_DURATION_US] += micros
+        values[base + counters.ROUTE_BUCKETS + bisect_left(counters.DURATION_BUCKETS, micros)] += 1
+
+    def on_bad_request(self, connection: Downstream, error: DownstreamError) -> None:
+        """Bytes that were no request were refused."""
+        self.values[counters.BAD_REQUESTS] += 1
+        if self._on_log is not None:
+            self._on_log("info", f"refused {connection.address.decode('latin-1')}: {error.status} {error.code}: {error.detail}", None)
+
+    def log_exception(self, message: str) -> None:
+        """Report the exception being handled: always a bug, of the gateway or of a filter."""
+        if self._on_log is not None:
+            import sys
+
+            self._on_log("error", message, sys.exc_info()[1])
+
+    # --- time
+
+    def _sweep(self) -> None:
+        now = self.loop.time()
+        lag = now - self._swept_at - SWEEP_SECONDS
+        self.values[counters.LOOP_LAG_US] = max(0, int(lag * 1e6))
+        self._swept_at = self.now = now
+        for connection in [one for one in self.connections if one.deadline <= now]:
+            connection.deadline = float("inf")
+            connection.on_deadline(now)
+        for endpoint in self.registry:
+            endpoint.pool.sweep(now)
+        self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    # --- the end
+
+    def drain(self) -> None:
+        """Finish what is in progress and nothing more: idle connections close now, the others after their answer."""
+        self.is_draining = True
+        for connection in list(self.connections):
+            if connection.is_idle:
+                connection.close()
+        if not self.connections and self.on_idle is not None:
+            self.on_idle()
+
+    def close(self) -> None:
+        """End at once: whatever is still open is cut."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for connection in list(self.connections):
+            connection.abort()
+        for endpoint in self.registry:
+            endpoint.pool.close()

@@ -1,0 +1,353 @@
+"""One client connection: finds request heads, one at a time, and keeps what comes early in order.
+
+    HEAD --request read--> BUSY --answer complete--> HEAD ...        keep-alive; pipelined bytes wait in ``_buffer``
+      └--refused--> LINGER      └--101--> TUNNEL
+
+While an exchange is in progress its body bytes go straight to it; anything behind the body is the beginning of the next request and is kept
+(bounded: reading pauses) until the answer is out, so answers leave in the order of the requests (RFC 9112 section 9.3.2).  An idle
+connection holds no parser, no request and no exchange: that is where the memory of thousands of idle clients would go.
+
+LINGER is how a connection ends when the client may still be sending: the answer goes out, our side closes, and what still comes is
+thrown away for a moment.  Closing at once would make the kernel reset the connection and take the answer with it (RFC 9112 section 9.6).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING, Any
+
+from fastgw.core import counters
+from fastgw.core.connection import HOLD_PEER, HOLD_PIPELINE, Connection
+from fastgw.core.heads import forwarded_fields
+from fastgw.core.reply import Reply, error_reply
+from fastgw.errors import DownstreamError
+from fastgw.wire.errors import WireError
+from fastgw.wire.fields import is_hopeless
+from fastgw.wire.serialize import reply_head
+
+if TYPE_CHECKING:
+    from fastgw.core.dataplane import DataPlane
+    from fastgw.core.exchange import Exchange
+    from fastgw.core.snapshot import Listener
+
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1024 * 1024
+BLANK_LINES_MAX = 2  #: empty lines skipped before a request line (RFC 9112 section 2.2 asks for at least one)
+
+
+class Downstream(Connection):
+    """Protocol of one client connection."""
+
+    __slots__ = (
+        "_blank_lines",
+        "_buffer",
+        "_is_advancing",
+        "_is_lingering",
+        "_is_tunnel",
+        "_is_trusted",
+        "_lingered",
+        "_searched",
+        "_stalled_at",
+        "address",
+        "exchange",
+        "forwarded",
+        "listener",
+        "plane",
+        "was_held",
+    )
+
+    def __init__(self, plane: DataPlane, listener: Listener) -> None:
+        Connection.__init__(self)
+        # connection
+        self.plane = plane
+        self.listener = listener
+        self.address = b"unknown"  #: of the client, as text
+        self.forwarded = b""
+        self._is_trusted = False
+        self._is_lingering = False
+        self._is_tunnel = False
+        self._lingered = 0
+        self._stalled_at = -1  #: bytes queued when the write deadline was last looked at
+        # request
+        self.exchange: Exchange | None = None
+        self.was_held = False  #: we stopped the client from sending during this request
+        self._is_advancing = False
+        self._buffer = b""  #: an incomplete head, or bytes behind the request in progress
+        self._searched = 0  #: where in ``_buffer`` the end of the head may begin
+        self._blank_lines = 0
+
+    # --- what the event loop calls
+
+    def connection_made(self, transport: Any) -> None:
+        """A client connected (and its TLS handshake is complete)."""
+        self.attach(transport)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.address = str(peer[0]).encode("latin-1")
+            sock = transport.get_extra_info("socket")
+            if sock is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not self.plane.admit(self):
+            self.abort()
+            return
+        self._adopt(self.listener)
+        self.deadline = self.plane.now + self.listener.timeouts.head if self.listener.timeouts.head else float("inf")
+
+    def _adopt(self, listener: Listener) -> None:
+        self.listener = listener
+        self._is_trusted = _is_trusted(self.address, listener)
+        self.forwarded = forwarded_fields(self.address, listener.scheme)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        exchange = self.exchange
+        if exchange is not None:
+            if self._is_tunnel:
+                exchange.on_client_tunnel_data(data)
+            elif exchange.is_request_done:
+                self._keep(data)
+            else:
+                rest = exchange.on_request_data(data)
+                if rest and self.exchange is exchange:
+                    self._keep(rest)
+        elif self._is_lingering or self.is_closed:
+            self._lingered += len(data)
+            if self._lingered > LINGER_BYTES:
+                self.abort()
+        else:
+            self._buffer = self._buffer + data if self._buffer else data
+            self._advance()
+
+    def eof_received(self) -> bool:
+        """The client will send no more.  One that is waiting for an answer is gone (as for nginx): HTTP has no half-closed clients."""
+        if self._is_tunnel and self.exchange is not None:
+            self.exchange.on_tunnel_end()
+        else:
+            self.abort()
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone; an exchange in progress is aborted now, in this tick."""
+        self.is_closed = True
+        self._fd = -1
+        self._buffer = b""
+        self.plane.discharge(self)
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            if self._is_tunnel:
+                exchange.on_tunnel_end()
+            else:
+                exchange.abort()
+
+    def pause_writing(self) -> None:
+        """The client reads slower than the service answers."""
+        self.is_paused = True
+        self._stalled_at = -1
+        exchange = self.exchange
+        if exchange is not None and exchange.upstream is not None:
+            exchange.upstream.hold(HOLD_PEER)
+        self._watch_writing()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self.is_paused = False
+        exchange = self.exchange
+        if exchange is not None and exchange.upstream is not None:
+            exchange.upstream.release(HOLD_PEER)
+
+    # --- requests
+
+    def _keep(self, data: bytes) -> None:
+        """Bytes of the next request, while this one is answered."""
+        self._buffer = self._buffer + data if self._buffer else data
+        if len(self._buffer) >= self.listener.limits.pipeline_bytes:
+            self.hold(HOLD_PIPELINE)
+
+    def hold(self, bit: int) -> None:
+        """See ``Connection.hold``; remembers that the client was made to wait."""
+        self.was_held = True
+        Connection.hold(self, bit)
+
+    def _advance(self) -> None:
+        """Begin requests until one has to wait for its answer or for more bytes.  A loop, not a recursion: a request answered at
+        once (a 404) calls back into this method before ``begin`` returns, and thousands may be pipelined."""
+        if self._is_advancing:
+            return
+        self._is_advancing = True
+        while self.exchange is None and self._buffer and not (self.is_closed or self._is_lingering):
+            if not self._begin_request():
+                break
+        self._is_advancing = False
+
+    def _begin_request(self) -> bool:
+        """Begin the request at the front of the buffer; False: its head is not complete."""
+        data = self._buffer
+        while data[:2] == b"\r\n" and self._blank_lines < BLANK_LINES_MAX:
+            data = self._buffer = data[2:]
+            self._searched = 0
+            self._blank_lines += 1
+        end = data.find(b"\r\n\r\n", self._searched)
+        listener = self.plane.listeners.get(self.listener.name, self.listener)
+        if listener is not self.listener:
+            self._adopt(listener)
+        if end < 0 or end + 4 > listener.limits.head_size:
+            self._wait_for_head(data, end)
+            return False
+        end += 4
+        if end == len(data):
+            head = data
+            self._buffer = b""
+        else:
+            head = data[:end]
+            self._buffer = data[end:]
+        self._searched = 0
+        self._blank_lines = 0
+        exchange = self.plane.take()
+        try:
+            listener.reader.read(head, exchange.request, listener.trusted_table if self._is_trusted else listener.table)
+        except WireError as error:
+            self.plane.give_back(exchange)
+            self.refuse(DownstreamError(error.status, error.code, error.detail))
+            return True
+        self.exchange = exchange
+        self.was_held = False
+        if self._holds:
+            self.release(HOLD_PIPELINE)
+        exchange.begin(self, listener)
+        if self._buffer and self.exchange is exchange and not exchange.is_request_done:
+            rest = self._buffer
+            self._buffer = b""
+            rest = exchange.on_request_data(rest)
+            if rest and self.exchange is exchange:
+                self._keep(rest)
+        return True
+
+    def _wait_for_head(self, data: bytes, end: int) -> None:
+        """The head is not complete (or too large): refuse now what can never become a request, else wait for more."""
+        limits = self.listener.limits
+        line_end = data.find(b"\r\n")
+        line_size = len(data) if line_end < 0 else line_end
+        if line_size > limits.uri_length + 64:
+            self.refuse(DownstreamError(414, "uri_too_long", f"the request target is longer than {limits.uri_length} bytes"))
+        elif end >= 0 or len(data) > limits.head_size:
+            self.refuse(DownstreamError(431, "head_too_large", f"the request head is larger than {limits.head_size} bytes"))
+        elif data.count(b"\r\n") > limits.head_count + 1:
+            self.refuse(DownstreamError(431, "too_many_fields", f"the request head has more than {limits.head_count} fields"))
+        elif is_hopeless(data):
+            self.refuse(DownstreamError(400, "malformed", "the request head has a control character or a bare CR or LF"))
+        else:
+            if not self._searched and self.listener.timeouts.head:
+                self.deadline = self.plane.now + self.listener.timeouts.head
+            self._searched = max(1, len(data) - 3)
+
+    def refuse(self, error: DownstreamError) -> None:
+        """Answer bytes that are no request, and trust nothing behind them."""
+        self.plane.on_bad_request(self, error)
+        reply = error_reply(error, "problem", "")
+        self._send(reply)
+        self._linger()
+
+    def _send(self, reply: Reply) -> None:
+        head = reply_head(reply.status, reply.content_type, len(reply.body), reply.headers, close=True)
+        self.write(head + b"\r\n" + reply.body)
+
+    # --- what the exchange calls
+
+    def on_finished(self, *, keep_alive: bool, is_request_done: bool) -> None:
+        """The answer is out: the next request, or the end of the connection."""
+        self.exchange = None
+        if self.is_closed:
+            return
+        if not is_request_done:
+            self._linger()
+        elif not keep_alive:
+            self._buffer = b""
+            self.close()
+        elif self.is_paused:
+            # The next request is not begun before the client took this answer: otherwise pipelining would fill memory.
+            self._watch_writing()
+        else:
+            idle = self.listener.timeouts.idle
+            self.deadline = self.plane.now + idle if idle else float("inf")
+            if self._buffer:
+                self._advance()
+            elif self._holds:
+                self.release(HOLD_PIPELINE)
+
+    def cut(self, *, framed: bool) -> None:
+        """Break off in the middle of an answer; ``framed``: its framing shows that it is not complete, else a reset has to."""
+        if not framed:
+            sock = self.transport.get_extra_info("socket")
+            if sock is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            self.abort()
+        else:
+            self.close()
+
+    def start_tunnel(self) -> None:
+        """From now on bytes are passed on unread; those that came early are the first."""
+        self._is_tunnel = True
+        early, self._buffer = self._buffer, b""
+        self.release(HOLD_PIPELINE)
+        if early and self.exchange is not None:
+            self.exchange.on_client_tunnel_data(early)
+
+    def _linger(self) -> None:
+        self._buffer = b""
+        self._is_lingering = True
+        self._holds = 0 if not self._holds else self._resume_all()
+        self.deadline = self.plane.now + LINGER_SECONDS
+        if self.transport.can_write_eof() and not self.is_closed:
+            self.transport.write_eof()
+        else:
+            self.close()
+
+    def _resume_all(self) -> int:
+        if not self.is_closed:
+            self.transport.resume_reading()
+        return 0
+
+    # --- deadlines
+
+    def _watch_writing(self) -> None:
+        write = self.listener.timeouts.write
+        if write:
+            self.deadline = self.plane.now + write
+
+    def on_deadline(self, now: float) -> None:
+        """``deadline`` has passed."""
+        if self.is_closed or self._is_lingering:
+            self.abort()
+        elif self.is_paused and not (self.exchange is not None and self.exchange.last and now >= self.exchange.last):
+            queued = self.transport.get_write_buffer_size()
+            if queued == self._stalled_at:
+                self.abort()  # nothing was read for a whole write timeout
+            else:
+                self._stalled_at = queued
+                self._watch_writing()
+        elif self.exchange is not None:
+            self.exchange.on_deadline(now)
+        elif self._buffer or self._blank_lines:
+            self.plane.values[counters.HEAD_TIMEOUTS] += 1
+            self.refuse(DownstreamError(408, "head_timeout", "the request head did not arrive in time"))
+        else:
+            self.close()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in progress: no exchange, no part of a head."""
+        return self.exchange is None and not self._buffer and not self._is_lingering
+
+    def __repr__(self) -> str:
+        return f"<Downstream {self.address.decode('latin-1')} exchange={self.exchange!r}>"
+
+
+def _is_trusted(address: bytes, listener: Listener) -> bool:
+    if not listener.trusted:
+        return False
+    try:
+        client = ipaddress.ip_address(address.decode("latin-1"))
+    except ValueError:
+        return False
+    return any(client in network for network in listener.trusted)

@@ -1,0 +1,82 @@
+"""One place a service is reached at, with its pool of connections: a live thing that outlives the snapshots naming it."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastgw.core.counters import Counters
+from fastgw.core.pool import Pool
+
+if TYPE_CHECKING:
+    from fastgw.core.dataplane import DataPlane
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """``host``:``port`` over TCP, or a unix socket when ``path`` is given."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """Bounds and deadlines of one endpoint's connections; seconds and counts, per worker."""
+
+    max_connections: int = 256
+    max_pending: int = 1024  #: exchanges waiting for a connection: more are answered 503
+    idle_timeout: float = 4.0  #: below the 5 s after which uvicorn, and many like it, close an idle connection
+    connect_timeout: float = 1.0  #: TCP and TLS together
+    pending_timeout: float = 5.0  #: an exchange that got no connection: 503
+    warm: int = 0  #: connections opened before the first request
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTls:
+    """How a service's certificate is checked; part of what makes two endpoints differ."""
+
+    verify: bool = True
+    server_name: str = ""  #: SNI and the name verified; empty: the endpoint's host
+    ca: str = ""  #: file of trusted certificates; empty: the system's
+    cert: str = ""  #: client certificate file
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointKey:
+    """Everything that makes endpoints differ.  Equal keys are one endpoint, whatever snapshot names them."""
+
+    service: str
+    address: Address
+    weight: int = 1
+    tls: UpstreamTls | None = None
+    pool: PoolSettings = PoolSettings()
+    slot: int = 0  #: counter block
+
+
+class Endpoint:
+    """Live state of one endpoint in one worker."""
+
+    __slots__ = ("active", "authority", "base", "key", "name", "pool", "ssl", "weight")
+
+    def __init__(self, key: EndpointKey, plane: DataPlane, context: ssl.SSLContext | None = None) -> None:
+        """``context``: built from ``key.tls`` where the configuration is compiled."""
+        self.key = key
+        self.name = str(key.address)
+        self.authority = b"localhost" if key.address.path else self.name.encode()
+        self.weight = key.weight
+        self.active = 0  #: exchanges on it now, the measure of ``least_request``
+        self.ssl = context
+        self.base = Counters.endpoint_base(key.slot)
+        self.pool = Pool(self, plane)
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.key.service}/{self.name} active={self.active} {self.pool!r}>"

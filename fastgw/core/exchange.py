@@ -1,0 +1,633 @@
+"""One request and its answer, from the end of the request's head to the last byte of the answer.
+
+    begin ─ hooks ─ dispatch ─ wait for a connection ─ send ─ answer's head ─ relay ─ finish
+              │         └──────────── retry ────────────┤            │
+              └ reply ──────────────────────────────────┴── fail     └─ tunnel
+
+Four ways out, and every exchange takes exactly one of them, once:
+
+    finish   the answer was sent, whoever made it
+    fail     something broke: before the answer's head another endpoint is asked, if that is safe, or an error is answered;
+             after it both connections close, so that the client sees the cut
+    abort    the client went away: the service's connection closes in the same tick
+    tunnel   ends when either side does
+
+Exchanges are pooled by the data plane and reset in between, so nothing outside may keep one after its ``done`` hooks ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from fastgw.core import counters
+from fastgw.core.connection import HOLD_PEER, HOLD_PENDING
+from fastgw.core.heads import interim_head, request_head, response_head
+from fastgw.core.reply import Reply, error_reply
+from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, DownstreamError, GatewayError, InternalError, UpstreamError
+from fastgw.wire.errors import WireError
+from fastgw.wire.request import Request
+from fastgw.wire.response import BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, Response
+from fastgw.wire.scan import ChunkReader
+from fastgw.wire.serialize import reply_head
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from fastgw.core.dataplane import DataPlane
+    from fastgw.core.downstream import Downstream
+    from fastgw.core.endpoint import Endpoint
+    from fastgw.core.snapshot import Listener, Route, Service
+    from fastgw.core.upstream import Upstream
+
+# Phases: what is being waited for, and so what a passed deadline means.
+HOOKS, CONNECTION, ANSWER, STREAM, TUNNEL = range(5)
+
+PENDING_MAX = 64 * 1024  #: body bytes held while there is no upstream connection yet
+RATE_AFTER = 20.0  #: seconds after which a request body must have arrived at RATE_MIN or faster
+RATE_MIN = 500.0  #: bytes a second (the idea of Apache's mod_reqtimeout)
+IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"QUERY", b"PROPFIND", b"REPORT", b"SEARCH"})
+
+
+class Exchange:
+    """State of one exchange; created by the data plane, reused after ``finish``."""
+
+    __slots__ = (
+        "_answer",
+        "_chunks",
+        "_early",
+        "_head",
+        "_left",
+        "_pending",
+        "_pending_size",
+        "_task",
+        "attempts",
+        "bytes_in",
+        "bytes_out",
+        "downstream",
+        "endpoint",
+        "entered",
+        "error",
+        "is_encoding",
+        "is_head_sent",
+        "is_request_done",
+        "keep_alive",
+        "last",
+        "listener",
+        "phase",
+        "plane",
+        "request",
+        "response",
+        "route",
+        "service",
+        "started",
+        "tried",
+        "upstream",
+    )
+
+    downstream: Downstream
+    endpoint: Endpoint
+    listener: Listener
+    route: Route
+    service: Service
+
+    def __init__(self, plane: DataPlane) -> None:
+        self.plane = plane
+        self.request = Request()
+        self.response = Response()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the exchange that was."""
+        none: Any = None
+        self.downstream = none  #: None: not in use
+        self.upstream: Upstream | None = None
+        self.endpoint = none
+        self.service = none
+        self.phase = HOOKS
+        self.entered = 0  #: request hooks entered; one more than there are: all passed
+        self.attempts = 0
+        self.tried: tuple[Endpoint, ...] = ()
+        self.error: GatewayError | None = None  #: why the answer is not the service's
+        self.is_head_sent = False
+        self.is_encoding = False  #: a body that ended with its connection is sent in chunks
+        self.bytes_in = 0  #: request body bytes, without framing
+        self.bytes_out = 0  #: response body bytes, without framing
+        self.last = 0.0  #: coarse loop time by which the whole exchange must be over, 0: no such time
+        self.response.status = 0
+        self._head = b""  #: the answer's head, to go out with its first body bytes
+        self._left = 0  #: request body bytes to come
+        self._chunks: ChunkReader | None = None
+        self._pending: list[bytes] = []  #: request body bytes that wait for a connection
+        self._pending_size = 0
+        self._answer: Reply | None = None
+        self._early: list[tuple[bytes, int, bool, bool]] | None = None  #: answer bytes held while a response hook waits
+        self._task: asyncio.Task[None] | None = None
+
+    # --- 1. the request
+
+    def begin(self, downstream: Downstream, listener: Listener) -> None:
+        """``request`` was read: find its route and enter the hooks."""
+        plane = self.plane
+        request = self.request
+        self.downstream = downstream
+        self.listener = listener
+        self.started = plane.clock()
+        route = listener.router.match(request.host, request.method, request.path, request.header)
+        self.route = route = listener.fallback if route is None else route
+        self.keep_alive = request.keep_alive and not plane.is_draining
+        self.is_request_done = True
+        plane.values[counters.ROUTES_AT + route.slot * counters.ROUTE_SIZE] += 1
+        plane.values[counters.EXCHANGES_OPEN] += 1
+        if route.timeout:
+            self.last = plane.now + route.timeout
+        if request.rare:
+            if request.upgrade and request.upgrade not in route.upgrades:
+                request.upgrade = b""
+            if request.chunked:
+                self._chunks = ChunkReader(listener.limits.head_size, listener.limits.head_count)
+                self.is_request_done = False
+            elif request.content_length > 0:
+                self._left = request.content_length
+                self.is_request_done = False
+        self._enter(0)
+
+    def on_request_data(self, data: bytes) -> bytes:
+        """Body bytes from the client; returns those behind the body's end."""
+        rest = b""
+        if self._chunks is not None:
+            before = self._chunks.payload
+            try:
+                out = self._chunks.feed(data)
+            except WireError as error:
+                self.fail(DownstreamError(error.status, error.code, error.detail))
+                return b""
+            self.bytes_in += self._chunks.payload - before
+            if self._chunks.done:
+                self.is_request_done = True
+                rest = data[self._chunks.end :]
+        elif len(data) < self._left:
+            self._left -= len(data)
+            self.bytes_in += len(data)
+            out = data
+        else:
+            out = data[: self._left]
+            rest = data[self._left :]
+            self.bytes_in += self._left
+            self._left = 0
+            self.is_request_done = True
+        if self.bytes_in > self.route.max_body:
+            self.fail(_too_large(self.route.max_body))
+        elif not self.is_request_done and self._is_too_slow():
+            self.fail(DownstreamError(408, "body_too_slow", f"the request body arrived slower than {RATE_MIN:.0f} bytes a second"))
+        else:
+            self._pass_on(out)
+        return rest
+
+    def _pass_on(self, out: bytes) -> None:
+        upstream = self.upstream
+        if upstream is None:
+            self._pending.append(out)
+            self._pending_size += len(out)
+            if self._pending_size >= PENDING_MAX:
+                self.downstream.hold(HOLD_PENDING)
+        else:
+            upstream.write(out)
+            if self.phase == ANSWER:
+                wait = self.route.answer_timeout if self.is_request_done else self.listener.timeouts.body
+                self.set_deadline(wait)
+
+    def _is_too_slow(self) -> bool:
+        elapsed = self.plane.clock() - self.started
+        # Time in which we did not let the client send is not the client's.
+        return elapsed > RATE_AFTER and self.bytes_in < RATE_MIN * elapsed and not self.downstream.was_held
+
+    # --- 2. hooks
+
+    def _enter(self, index: int) -> None:
+        hooks = self.route.chain.request
+        while index < len(hooks):
+            self.entered = index + 1
+            try:
+                outcome = hooks[index](self)
+            except GatewayError as error:
+                self.fail(error)
+                return
+            except Exception:
+                self._broken("a filter failed")
+                return
+            index += 1
+            if outcome is not None:
+                if isinstance(outcome, Reply):
+                    self.reply(outcome)
+                else:
+                    self._task = self.plane.loop.create_task(self._resume_request(outcome, index))
+                return
+        self.entered = len(hooks) + 1
+        self._dispatch()
+
+    async def _resume_request(self, outcome: Awaitable[Reply | None], index: int) -> None:
+        try:
+            reply = await outcome
+        except GatewayError as error:
+            self._task = None
+            self.fail(error)
+            return
+        except Exception:
+            self._task = None
+            self._broken("a filter failed")
+            return
+        self._task = None
+        if reply is not None:
+            self.reply(reply)
+        else:
+            self._enter(index)
+
+    def _broken(self, what: str) -> None:
+        self.plane.log_exception(what)
+        self.fail(InternalError(500, "internal", "the gateway failed; the request id finds the reason in its log"))
+
+    # --- 3. the service
+
+    def _dispatch(self) -> None:
+        route = self.route
+        if self._left > route.max_body:
+            self.fail(_too_large(route.max_body))
+            return
+        service = route.service
+        if service is None:
+            if route.split is None:
+                self._no_route()
+                return
+            service = route.split.choose(self._fraction())
+        self.service = service
+        self._try()
+
+    def _fraction(self) -> float:
+        route = self.route
+        if route.sticky and route.split is not None:
+            key = _sticky_key(self.request, route.sticky)
+            if key:
+                return route.split.sticky_fraction(key)
+        return self.plane.random()
+
+    def _no_route(self) -> None:
+        request = self.request
+        methods = self.listener.router.allowed(request.host, request.path)
+        if methods:
+            self.fail(DownstreamError(405, "method_not_allowed", f"this path takes {', '.join(methods)}"), (("allow", ", ".join(methods)),))
+        else:
+            self.fail(DownstreamError(404, "no_route", "no route matches this request"))
+
+    def _try(self) -> None:
+        candidates = self.service.endpoints
+        if self.tried:
+            candidates = tuple(one for one in candidates if one not in self.tried) or candidates
+        self.attempts += 1
+        endpoint = candidates[0] if len(candidates) == 1 else self.service.balancer.pick(candidates)
+        self.endpoint = endpoint
+        endpoint.active += 1
+        values = self.plane.values
+        values[endpoint.base + counters.ENDPOINT_REQUESTS] += 1
+        values[endpoint.base + counters.ENDPOINT_ACTIVE] += 1
+        try:
+            upstream = endpoint.pool.acquire(self)
+        except UpstreamError as error:
+            self.fail(error)
+            return
+        if upstream is not None:
+            self.on_connection(upstream)
+        else:
+            self.phase = CONNECTION
+            self.set_deadline(endpoint.pool.settings.pending_timeout)
+
+    def on_connection(self, upstream: Upstream) -> None:
+        """The pool found a connection: send what there is."""
+        self.upstream = upstream
+        self.phase = ANSWER
+        upstream.carry(self)
+        head = request_head(self)
+        if self._pending:
+            head += b"".join(self._pending)
+            self._pending = []
+            self._pending_size = 0
+        upstream.write(head)
+        if self.is_request_done:
+            self.set_deadline(self.route.answer_timeout)
+        else:
+            self.downstream.release(HOLD_PENDING)
+            self.set_deadline(self.listener.timeouts.body)
+
+    # --- 4. the answer
+
+    def on_interim(self) -> None:
+        """A 1xx answer: passed on, except to HTTP/1.0 (RFC 9110 section 15.2)."""
+        if self.request.minor and not self.is_head_sent:
+            self.downstream.write(interim_head(self))
+        self.response.status = 0
+
+    def on_head(self) -> None:
+        """The head of the final answer was read: run the hooks, then let it go out with the first body bytes."""
+        if self.request.minor == 0 and self.response.body in (BODY_CHUNKED, BODY_UNTIL_CLOSE):
+            self.keep_alive = False
+        hooks = self.route.chain.response[self.entered]
+        if hooks:
+            self._leave(hooks, 0)
+        else:
+            self._head_is_ready()
+
+    def _leave(self, hooks: tuple[Any, ...], index: int) -> None:
+        while index < len(hooks):
+            try:
+                outcome = hooks[index](self)
+            except Exception:
+                self._broken("a filter failed on the answer")
+                return
+            index += 1
+            if outcome is not None:
+                self._early = []
+                self._task = self.plane.loop.create_task(self._resume_response(outcome, hooks, index))
+                return
+        self._head_is_ready()
+
+    async def _resume_response(self, outcome: Awaitable[None], hooks: tuple[Any, ...], index: int) -> None:
+        if self.upstream is not None:
+            self.upstream.hold(HOLD_PENDING)
+        try:
+            await outcome
+        except Exception:
+            self._task = None
+            self._broken("a filter failed on the answer")
+            return
+        self._task = None
+        early, self._early = self._early, None
+        if self.upstream is not None:
+            self.upstream.release(HOLD_PENDING)
+        self._leave(hooks, index)
+        if self._early is not None:
+            self._early = early  # the next hook waits too
+            return
+        for data, payload, is_last, clean in early or ():
+            if is_last:
+                self.on_last_body(data, payload, clean=clean)
+            else:
+                self.on_body(data, payload)
+
+    def _head_is_ready(self) -> None:
+        if self._answer is not None:
+            self._send_reply(self._answer)
+            return
+        self.phase = STREAM
+        self.keep_alive = self.keep_alive and not self.plane.is_draining
+        self.is_encoding = self.response.body == BODY_UNTIL_CLOSE and self.request.minor == 1
+        self._head = response_head(self)
+        self.is_head_sent = True
+
+    def on_body(self, data: bytes, payload: int) -> None:
+        """Bytes of the answer's body, ``payload`` of them data; they leave in the tick they came."""
+        if self._early is not None:
+            self._early.append((data, payload, False, False))
+            return
+        self.bytes_out += payload
+        if self.is_encoding and data:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        if self._head:
+            data = self._head + data
+            self._head = b""
+        if data:
+            self.downstream.write(data)
+        self.set_deadline(self.route.stream_idle_timeout)
+
+    def on_last_body(self, data: bytes, payload: int, *, clean: bool) -> None:
+        """The end of the answer; ``clean``: nothing came behind it."""
+        if self._early is not None:
+            self._early.append((data, payload, True, clean))
+            return
+        self.bytes_out += payload
+        if self.is_encoding:
+            data = b"0\r\n\r\n"
+        self.downstream.write(self._head + data if self._head else data)
+        upstream = self.upstream
+        if upstream is not None:
+            self.upstream = None
+            upstream.let_go(reusable=clean and self.response.keep_alive and self.is_request_done)
+        self.finish()
+
+    def reply(self, reply: Reply) -> None:
+        """Answer with ``reply`` instead of the service."""
+        if self.upstream is not None:
+            self.upstream.let_go(reusable=False)
+            self.upstream = None
+        self._answer = reply
+        response = self.response
+        response.reset_rare()
+        response.status = reply.status
+        response.body = BODY_NONE
+        response.reason = response.fields = response.extra = b""
+        hooks = self.route.chain.response[self.entered]
+        if hooks:
+            self._leave(hooks, 0)
+        else:
+            self._send_reply(reply)
+
+    def _send_reply(self, reply: Reply) -> None:
+        if reply.close or not self.is_request_done or self.plane.is_draining:
+            self.keep_alive = False
+        head = reply_head(reply.status, reply.content_type, len(reply.body), reply.headers, close=not self.keep_alive)
+        identity = self.response.request_id
+        if identity:
+            head += b"x-request-id: " + identity + b"\r\n"
+        body = b"" if self.request.method == b"HEAD" else reply.body
+        self.is_head_sent = True
+        self.bytes_out = len(body)
+        self.downstream.write(head + self.response.extra + b"\r\n" + body)
+        self.finish()
+
+    # --- 5. the ways out
+
+    def finish(self) -> None:
+        """The answer is complete: count, run the ``done`` hooks, and let the client's next request come."""
+        downstream = self.downstream
+        keep_alive = self.keep_alive
+        is_request_done = self.is_request_done
+        self._end()
+        downstream.on_finished(keep_alive=keep_alive, is_request_done=is_request_done)
+
+    def fail(self, error: GatewayError, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """The exchange cannot go on as it is: retry, answer with ``error``, or cut."""
+        if self.downstream is None or self.is_head_sent and self._answer is not None:
+            return
+        endpoint = self.endpoint
+        self._drop_upstream()
+        if endpoint is not None and error.fault == "upstream":
+            self.plane.values[endpoint.base + counters.ENDPOINT_FAILURES] += 1
+            if self._may_retry(error):
+                self.plane.values[counters.RETRIES] += 1
+                if error.retry == RETRY_ALWAYS:
+                    self.tried = (*self.tried, endpoint)
+                else:
+                    endpoint.pool.drop_idle()
+                self.response.status = 0
+                self._try()
+                return
+        self.error = error
+        base = counters.ROUTES_AT + self.route.slot * counters.ROUTE_SIZE
+        self.plane.values[base + _FAULTS[error.fault]] += 1
+        if self.is_head_sent:
+            self._cut()
+        else:
+            identity = self.request.request_id.decode("latin-1")
+            self.reply(error_reply(error, self.route.error_format, identity, headers))
+
+    def _may_retry(self, error: GatewayError) -> bool:
+        if self.is_head_sent or self.attempts >= self.service.attempts or self._answer is not None:
+            return False
+        if error.retry == RETRY_ALWAYS:
+            return "connect" in self.service.retry_on and len(self.service.endpoints) > len(self.tried) + 1
+        if error.retry == RETRY_IDEMPOTENT:
+            return "reset" in self.service.retry_on and self.request.method in IDEMPOTENT and not self.request.has_body
+        return False
+
+    def _cut(self) -> None:
+        """Break the answer off so that the client cannot take it for complete."""
+        downstream = self.downstream
+        if self._head:
+            downstream.write(self._head)
+        framed = self.request.minor == 1 or self.response.content_length >= 0
+        self._end()
+        downstream.exchange = None
+        downstream.cut(framed=framed)
+
+    def abort(self) -> None:
+        """The client is gone: so is the reason to do any more."""
+        self._drop_upstream()
+        values = self.plane.values
+        values[counters.ROUTES_AT + self.route.slot * counters.ROUTE_SIZE + counters.ROUTE_ABORTED] += 1
+        if self.error is None:
+            self.error = DownstreamError(499, "client_gone", "the client closed the connection before the answer was complete")
+        self._end()
+
+    def _drop_upstream(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self._early = None
+        upstream = self.upstream
+        if upstream is not None:
+            self.upstream = None
+            upstream.let_go(reusable=False)
+        elif self.phase == CONNECTION:
+            self.endpoint.pool.cancel(self)
+        self.phase = HOOKS
+        self._release_endpoint()
+
+    def _release_endpoint(self) -> None:
+        endpoint = self.endpoint
+        if endpoint is not None:
+            endpoint.active -= 1
+            self.plane.values[endpoint.base + counters.ENDPOINT_ACTIVE] -= 1
+            none: Any = None
+            self.endpoint = none
+
+    def _end(self) -> None:
+        """What every way out has in common; the exchange is free for another request afterwards."""
+        plane = self.plane
+        hooks = self.route.chain.done[self.entered]
+        for hook in hooks:
+            try:
+                hook(self)
+            except Exception:
+                plane.log_exception("a filter failed at the end of an exchange")
+        plane.count(self)
+        self._release_endpoint()
+        self.reset()
+        plane.give_back(self)
+
+    # --- 6. deadlines
+
+    def set_deadline(self, seconds: float) -> None:
+        """Call ``on_deadline`` of the client's connection in ``seconds`` (0: never), or earlier when the whole exchange must be over."""
+        deadline = self.plane.now + seconds if seconds else float("inf")
+        if self.last and self.last < deadline:
+            deadline = self.last
+        self.downstream.deadline = deadline
+
+    def on_deadline(self, now: float) -> None:
+        """Nothing happened in time; what that means depends on the phase."""
+        if self.last and now >= self.last:
+            self.fail(UpstreamError(504, "timeout", f"the exchange took longer than {self.route.timeout:g} s"))
+        elif self.phase == CONNECTION:
+            self.fail(UpstreamError(503, "pending_timeout", "no connection to the service became free in time", retry=RETRY_ALWAYS))
+        elif self.phase == STREAM:
+            self.fail(UpstreamError(504, "stream_idle_timeout", "the service stopped in the middle of its answer"))
+        elif self.phase == TUNNEL:
+            self.on_tunnel_end()
+        elif not self.is_request_done:
+            if self.upstream is not None and self.upstream.is_paused:
+                self.fail(UpstreamError(504, "answer_timeout", "the service does not take the request"))
+            else:
+                self.fail(DownstreamError(408, "body_timeout", "the request body did not arrive in time"))
+        else:
+            self.fail(UpstreamError(504, "answer_timeout", f"the service did not answer within {self.route.answer_timeout:g} s"))
+
+    # --- 7. tunnels: see core.tunnel
+
+    def on_upgrade(self, rest: bytes) -> None:
+        """The service answered 101."""
+        from fastgw.core import tunnel
+
+        tunnel.begin(self, rest)
+
+    def on_tunnel_data(self, data: bytes) -> None:
+        """Bytes from the service, to the client as they are."""
+        self.bytes_out += len(data)
+        self.downstream.write(data)
+        self.set_deadline(self.route.tunnel_idle_timeout)
+
+    def on_client_tunnel_data(self, data: bytes) -> None:
+        """Bytes from the client, to the service as they are."""
+        self.bytes_in += len(data)
+        if self.upstream is not None:
+            self.upstream.write(data)
+        self.set_deadline(self.route.tunnel_idle_timeout)
+
+    def on_tunnel_end(self) -> None:
+        """Either side is done: flush, then close both."""
+        downstream = self.downstream
+        upstream, self.upstream = self.upstream, None
+        if upstream is not None:
+            upstream.exchange = None
+            upstream.close()
+        self.plane.values[counters.TUNNELS_OPEN] -= 1
+        self._end()
+        downstream.exchange = None
+        downstream.close()
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.request!r} phase={self.phase} status={self.response.status}>"
+
+
+_FAULTS = {
+    "downstream": counters.ROUTE_FAULT_DOWNSTREAM,
+    "upstream": counters.ROUTE_FAULT_UPSTREAM,
+    "internal": counters.ROUTE_FAULT_INTERNAL,
+}
+
+
+def _too_large(limit: int) -> DownstreamError:
+    return DownstreamError(413, "content_too_large", f"the request body is larger than this route allows: {limit} bytes")
+
+
+def _sticky_key(request: Request, sticky: str) -> bytes:
+    kind, _, name = sticky.partition(":")
+    value = request.header(name.encode() if kind == "header" else b"cookie") or b""
+    if kind == "header":
+        return value
+    for part in value.split(b";"):
+        key, _, content = part.strip().partition(b"=")
+        if key == name.encode():
+            return content
+    return b""
+
+
+__all__ = ["HOLD_PEER", "Exchange"]

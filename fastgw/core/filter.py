@@ -1,0 +1,47 @@
+"""The interface of a filter: a name and any of three hooks.
+
+    request(exchange)   before the request goes to its service.  None: go on.  A ``Reply``: answer with it now.  An awaitable of
+                        either: the exchange is suspended until it is done, the connection is not.
+    response(exchange)  before the answer's head goes to the client; ``exchange.response`` may be changed.  May be awaitable.
+    done(exchange)      once, at the very end, whatever happened; must not fail and must not wait.
+
+Hooks are found when the configuration is compiled, so a hook that a filter does not have costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange import Exchange
+    from fastgw.core.reply import Reply
+
+
+class Filter(Protocol):
+    """What every filter has; ``request``, ``response`` and ``done`` are optional and looked up by name."""
+
+    @property
+    def name(self) -> str:
+        """The name the configuration gives it, for logs and ``fastgw route``."""
+
+
+class RequestFilter(Filter, Protocol):
+    """A filter that sees requests."""
+
+    def request(self, exchange: Exchange) -> Reply | None | Awaitable[Reply | None]:
+        """Look at, change or answer the request."""
+
+
+class ResponseFilter(Filter, Protocol):
+    """A filter that sees answers."""
+
+    def response(self, exchange: Exchange) -> Awaitable[None] | None:
+        """Look at or change the head of the answer."""
+
+
+class DoneFilter(Filter, Protocol):
+    """A filter that sees the end."""
+
+    def done(self, exchange: Exchange) -> None:
+        """Record what happened."""

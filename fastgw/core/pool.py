@@ -1,0 +1,230 @@
+"""The connections of one worker to one endpoint: idle ones to reuse, new ones to open, and the exchanges waiting for either.
+
+Reuse is last in, first out: the connection used most recently is the one least likely to be closed by the other side, and those beyond
+what the load needs grow old and are closed.  A connection is never bound to an exchange while it is being opened: whichever becomes
+free first, an old one or a new one, goes to the exchange that has waited longest.
+
+    acquire -> an idle connection | None: wait (an opening is started if there is room)
+    put_back -> to the first waiter, else idle
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from typing import TYPE_CHECKING
+
+from fastgw.core.counters import (
+    ENDPOINT_CONNECT_FAILURES,
+    ENDPOINT_CONNECTS,
+    ENDPOINT_IDLE,
+    ENDPOINT_REUSED,
+    ENDPOINT_WAITING,
+)
+from fastgw.core.upstream import Upstream
+from fastgw.errors import RETRY_ALWAYS, UpstreamError
+
+if TYPE_CHECKING:
+    from fastgw.core.dataplane import DataPlane
+    from fastgw.core.endpoint import Endpoint
+    from fastgw.core.exchange import Exchange
+
+PEEK_AFTER = 0.5  #: seconds of idleness after which a connection is looked at before it is used again
+
+
+class Pool:
+    """Idle, opening and busy connections of one endpoint, within the bounds of its ``PoolSettings``."""
+
+    __slots__ = ("_endpoint", "_opening", "_plane", "_tasks", "idle", "is_retired", "settings", "size", "waiters")
+
+    def __init__(self, endpoint: Endpoint, plane: DataPlane) -> None:
+        self._endpoint = endpoint
+        self._plane = plane
+        self.settings = endpoint.key.pool
+        self.idle: list[Upstream] = []
+        self.waiters: deque[Exchange] = deque()
+        self.size = 0  #: connections open or being opened
+        self.is_retired = False
+        self._opening = 0
+        self._tasks: set[asyncio.Task[None]] = set()  # strong references: the loop keeps only weak ones
+
+    def __repr__(self) -> str:
+        return f"<Pool {self._endpoint.name} size={self.size} idle={len(self.idle)} waiting={len(self.waiters)}>"
+
+    def acquire(self, exchange: Exchange) -> Upstream | None:
+        """A connection for ``exchange`` now, or None: it was put in line and will get ``on_connection`` or ``fail``.
+
+        Raises:
+            UpstreamError: 503, ``max_pending`` exchanges are waiting already.
+        """
+        values = self._plane.values
+        base = self._endpoint.base
+        while self.idle:
+            upstream = self.idle.pop()
+            values[base + ENDPOINT_IDLE] -= 1
+            if self._is_alive(upstream):
+                values[base + ENDPOINT_REUSED] += 1
+                return upstream
+            upstream.abort()
+        if len(self.waiters) >= self.settings.max_pending:
+            raise UpstreamError(503, "pool_full", "too many requests are waiting for a connection to the service", retry=RETRY_ALWAYS)
+        self.waiters.append(exchange)
+        values[base + ENDPOINT_WAITING] += 1
+        self._open_if_needed()
+        return None
+
+    def cancel(self, exchange: Exchange) -> None:
+        """``exchange`` no longer waits."""
+        try:
+            self.waiters.remove(exchange)
+        except ValueError:
+            return
+        self._plane.values[self._endpoint.base + ENDPOINT_WAITING] -= 1
+
+    def put_back(self, upstream: Upstream) -> None:
+        """A connection whose exchange ended well."""
+        if self.waiters:
+            self._next_waiter().on_connection(upstream)
+        elif self.is_retired:
+            upstream.abort()
+        else:
+            upstream.idle_since = self._plane.now
+            self.idle.append(upstream)
+            self._plane.values[self._endpoint.base + ENDPOINT_IDLE] += 1
+
+    def on_closed(self, upstream: Upstream) -> None:
+        """A connection of this pool is gone."""
+        if not upstream.is_member:
+            return  # it ended while it was being opened: _connect counts that
+        self.size -= 1
+        if upstream in self.idle:
+            self.idle.remove(upstream)
+            self._plane.values[self._endpoint.base + ENDPOINT_IDLE] -= 1
+        self._open_if_needed()
+
+    def sweep(self, now: float) -> None:
+        """Close what has been idle too long; ``now`` in coarse loop time."""
+        oldest = now - self.settings.idle_timeout
+        while self.idle and self.idle[0].idle_since < oldest:
+            self._plane.values[self._endpoint.base + ENDPOINT_IDLE] -= 1
+            self.idle.pop(0).abort()
+        if self.settings.warm:
+            self.warm_up()
+
+    def warm_up(self) -> None:
+        """Have ``warm`` connections open before anybody asks."""
+        while self.size < self.settings.warm and not self.is_retired:
+            self._open()
+
+    def drop_idle(self) -> None:
+        """Close every idle connection: one of them turned out to be dead, so the service probably closed them all."""
+        while self.idle:
+            self._plane.values[self._endpoint.base + ENDPOINT_IDLE] -= 1
+            self.idle.pop().abort()
+
+    def retire(self) -> None:
+        """No snapshot names this endpoint any more: keep nothing idle from now on."""
+        self.is_retired = True
+        self.drop_idle()
+
+    def close(self) -> None:
+        """Stop opening and close what is idle: the worker ends."""
+        self.retire()
+        for task in self._tasks:
+            task.cancel()
+
+    def _next_waiter(self) -> Exchange:
+        self._plane.values[self._endpoint.base + ENDPOINT_WAITING] -= 1
+        return self.waiters.popleft()
+
+    def _is_alive(self, upstream: Upstream) -> bool:
+        if upstream.is_closed:
+            return False
+        idle = self._plane.now - upstream.idle_since
+        if idle < PEEK_AFTER:
+            return True
+        return idle < self.settings.idle_timeout and not _has_news(upstream)
+
+    def _open_if_needed(self) -> None:
+        while self._opening < len(self.waiters) and self.size < self.settings.max_connections:
+            self._open()
+
+    def _open(self) -> None:
+        self.size += 1
+        self._opening += 1
+        task = self._plane.loop.create_task(self._connect())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self) -> None:
+        base = self._endpoint.base
+        self._plane.values[base + ENDPOINT_CONNECTS] += 1
+        try:
+            async with asyncio.timeout(self.settings.connect_timeout):
+                upstream = await self._transport()
+        except BaseException as error:
+            self._opening -= 1
+            self.size -= 1
+            self._plane.values[base + ENDPOINT_CONNECT_FAILURES] += 1
+            if not isinstance(error, (OSError, TimeoutError)):
+                raise
+            self._on_connect_failed(error)
+            return
+        self._opening -= 1
+        upstream.is_member = True
+        if upstream.is_closed:
+            self.on_closed(upstream)
+        else:
+            self.put_back(upstream)
+
+    async def _transport(self) -> Upstream:
+        loop, key, context = self._plane.loop, self._endpoint.key, self._endpoint.ssl
+        address = key.address
+        name = (key.tls.server_name if key.tls else "") or address.host or "localhost"
+        server_name = name if context is not None else None
+        if address.path:
+            _, upstream = await loop.create_unix_connection(
+                lambda: Upstream(self), address.path, ssl=context, server_hostname=server_name
+            )
+        else:
+            transport, upstream = await loop.create_connection(
+                lambda: Upstream(self), address.host, address.port, ssl=context, server_hostname=server_name
+            )
+            sock = transport.get_extra_info("socket")
+            if sock is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return upstream
+
+    def _on_connect_failed(self, error: Exception) -> None:
+        if self.waiters:
+            self._next_waiter().fail(self._connect_error(error))
+        self._open_if_needed()
+
+    def _connect_error(self, error: Exception) -> UpstreamError:
+        if isinstance(error, TimeoutError):
+            return UpstreamError(504, "connect_timeout", "the service did not accept a connection in time", retry=RETRY_ALWAYS)
+        if isinstance(error, ssl.SSLError):
+            return UpstreamError(502, "tls_failed", "the TLS handshake with the service failed", retry=RETRY_ALWAYS)
+        return UpstreamError(502, "connect_failed", "no connection to the service could be opened", retry=RETRY_ALWAYS)
+
+
+def _has_news(upstream: Upstream) -> bool:
+    """Whether an idle connection has bytes or an end to read, which the loop has not told yet: then it is of no use."""
+    sock = upstream.transport.get_extra_info("socket")
+    if sock is None:
+        return False
+    try:
+        peeked = socket.socket(fileno=sock.fileno())
+    except OSError:
+        return True
+    try:
+        peeked.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        peeked.detach()
+    return True

@@ -1,0 +1,67 @@
+"""An answer made by the gateway itself: by a filter, or for an error."""
+
+from __future__ import annotations
+
+import json
+
+from fastgw.errors import GatewayError
+
+
+class Reply:
+    """Status, body and fields of an answer that no service gave."""
+
+    __slots__ = ("body", "close", "content_type", "headers", "status")
+
+    def __init__(
+        self,
+        status: int,
+        body: bytes = b"",
+        content_type: str = "application/json",
+        headers: tuple[tuple[str, str], ...] = (),
+        *,
+        close: bool = False,
+    ) -> None:
+        """``close``: end the connection after it, because what the client still sends cannot be trusted or is not wanted."""
+        self.status = status
+        self.body = body
+        self.content_type = content_type
+        self.headers = headers
+        self.close = close
+
+
+_TITLES = {
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    414: "URI Too Long",
+    417: "Expectation Failed",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    505: "HTTP Version Not Supported",
+}
+_OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+
+
+def error_reply(error: GatewayError, error_format: str, request_id: str, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+    """The answer for ``error``: ``application/problem+json`` (RFC 9457), or the shape the OpenAI SDKs read (``error_format`` "openai")."""
+    status = error.status
+    if error_format == "openai":
+        kind = _OPENAI_TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
+        inner = {"message": error.detail, "type": kind, "param": None, "code": error.code}
+        body = json.dumps({"error": inner}).encode()
+        return Reply(status, body, "application/json", headers)
+    problem = {
+        "type": f"urn:fastgw:error:{error.code}",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "detail": error.detail,
+    }
+    if request_id:
+        problem["instance"] = f"urn:request:{request_id}"
+    return Reply(status, json.dumps(problem).encode(), "application/problem+json", headers)

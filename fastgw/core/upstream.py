@@ -1,0 +1,225 @@
+"""One connection to an endpoint: reads answers, strictly, and hands them to the exchange it carries.
+
+    IDLE --carry--> HEAD --head--> BODY --end--> IDLE (released to its pool) or closed
+                     └--1xx--> HEAD   └--101--> TUNNEL
+
+A connection goes back to its pool only when request and answer are both complete, no byte is left over and both sides said that the
+connection stays open; in every other case it is closed.  An idle connection that receives anything is closed too: whatever it
+says would be read as the answer to somebody's next request.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastgw.core.connection import HOLD_PEER, Connection
+from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, UpstreamError
+from fastgw.wire.errors import WireError
+from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable, is_hopeless
+from fastgw.wire.response import BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE, read_response
+from fastgw.wire.scan import ChunkReader
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange import Exchange
+    from fastgw.core.pool import Pool
+
+IDLE, HEAD, BODY, TUNNEL = range(4)
+
+INTERIM_MAX = 16  #: 1xx answers to one request; more is a flood
+_TABLE = FieldTable(RESPONSE_FIELDS)
+
+
+class Upstream(Connection):
+    """Protocol of one upstream connection; made by its pool, which it never leaves."""
+
+    __slots__ = ("_buffer", "_chunks", "_interim", "_left", "_searched", "_state", "exchange", "idle_since", "is_member", "pool", "uses")
+
+    def __init__(self, pool: Pool) -> None:
+        Connection.__init__(self)
+        # connection
+        self.pool = pool
+        self.is_member = False  #: counted in the pool's size
+        self.uses = 0  #: exchanges carried so far
+        self.idle_since = 0.0
+        # exchange
+        self.exchange: Exchange | None = None
+        self._state = IDLE
+        self._buffer = b""  #: an incomplete head
+        self._searched = 0
+        self._interim = 0
+        self._left = 0  #: body bytes to come
+        self._chunks: ChunkReader | None = None
+
+    # --- what the pool and the exchange do with it
+
+    def carry(self, exchange: Exchange) -> None:
+        """Belong to ``exchange`` until it lets go."""
+        self.exchange = exchange
+        self._state = HEAD
+        self._interim = 0
+        self.uses += 1
+
+    def let_go(self, *, reusable: bool) -> None:
+        """The exchange is over for this connection: back to the pool, or closed."""
+        self.exchange = None
+        self._state = IDLE
+        if self._holds & HOLD_PEER:
+            self.release(HOLD_PEER)
+        if reusable and not self.is_closed and not self._buffer:
+            self.pool.put_back(self)
+        else:
+            self.abort()
+
+    def start_tunnel(self) -> None:
+        """From now on bytes are passed on unread."""
+        self._state = TUNNEL
+
+    # --- what the event loop calls
+
+    def connection_made(self, transport: Any) -> None:
+        """The connection (and its TLS handshake) is complete."""
+        self.attach(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the service."""
+        exchange = self.exchange
+        if exchange is None or self.is_closed:
+            self.abort()
+        elif self._state == BODY:
+            self._read_body(exchange, data, 0)
+        elif self._state == HEAD:
+            self._read_head(exchange, data)
+        else:
+            exchange.on_tunnel_data(data)
+
+    def eof_received(self) -> bool:
+        """The service will say no more: that ends a body without a length, and breaks off everything else."""
+        self._ended(clean=True)
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        self.is_closed = True
+        self._fd = -1
+        self._ended(clean=False)
+        self.pool.on_closed(self)
+
+    def pause_writing(self) -> None:
+        """The service reads slower than the client sends."""
+        self.is_paused = True
+        if self.exchange is not None:
+            self.exchange.downstream.hold(HOLD_PEER)
+
+    def resume_writing(self) -> None:
+        """The service has caught up."""
+        self.is_paused = False
+        if self.exchange is not None:
+            self.exchange.downstream.release(HOLD_PEER)
+
+    # --- reading
+
+    def _read_head(self, exchange: Exchange, data: bytes) -> None:
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        limits = exchange.listener.limits
+        at = 0
+        while True:
+            end = data.find(b"\r\n\r\n", max(at, self._searched))
+            if end < 0 or end + 4 - at > limits.head_size:
+                break
+            self._searched = 0
+            head = data if end + 4 == len(data) and not at else data[at : end + 4]
+            at = end + 4
+            response = exchange.response
+            try:
+                read_response(head, response, _TABLE, limits.head_count, to_head=exchange.request.method == b"HEAD")
+            except WireError as error:
+                exchange.fail(UpstreamError(502, "bad_answer", f"the service's answer cannot be passed on: {error.detail}"))
+                return
+            if response.status >= 200 or response.status == 101:
+                self._begin_body(exchange, data, at)
+                return
+            self._interim += 1
+            if self._interim > INTERIM_MAX:
+                exchange.fail(UpstreamError(502, "bad_answer", "the service sent too many interim answers"))
+                return
+            exchange.on_interim()
+        if len(data) - at > limits.head_size:
+            exchange.fail(UpstreamError(502, "bad_answer", f"the head of the service's answer is larger than {limits.head_size} bytes"))
+            return
+        self._buffer = data[at:] if at else data
+        if is_hopeless(self._buffer):
+            exchange.fail(UpstreamError(502, "bad_answer", "the service's answer has a control character or a bare CR or LF in its head"))
+            return
+        self._searched = max(0, len(self._buffer) - 3)
+
+    def _begin_body(self, exchange: Exchange, data: bytes, at: int) -> None:
+        response = exchange.response
+        if response.status == 101:
+            exchange.on_upgrade(data[at:])
+            return
+        self._state = BODY
+        kind = response.body
+        if kind == BODY_LENGTH:
+            self._left = response.content_length
+        elif kind == BODY_CHUNKED:
+            limits = exchange.listener.limits
+            self._chunks = ChunkReader(limits.head_size, limits.head_count, decode=exchange.request.minor == 0)
+        exchange.on_head()
+        # A hook that waits, or one that answered instead, may have taken the exchange elsewhere.
+        if self.exchange is exchange:
+            self._read_body(exchange, data, at)
+
+    def _read_body(self, exchange: Exchange, data: bytes, at: int) -> None:
+        kind = exchange.response.body
+        size = len(data)
+        if kind == BODY_LENGTH:
+            left = self._left - (size - at)
+            if left > 0:
+                self._left = left
+                exchange.on_body(data[at:] if at else data, size - at)
+                return
+            stop = size + left
+            self._left = 0
+            exchange.on_last_body(data if stop == size and not at else data[at:stop], stop - at, clean=not left)
+        elif kind == BODY_NONE:
+            exchange.on_last_body(b"", 0, clean=at == size)
+        elif kind == BODY_CHUNKED:
+            self._read_chunks(exchange, data, at)
+        elif at < size:
+            exchange.on_body(data[at:] if at else data, size - at)
+        else:
+            exchange.on_body(b"", 0)
+
+    def _read_chunks(self, exchange: Exchange, data: bytes, at: int) -> None:
+        chunks = self._chunks
+        assert chunks is not None
+        before = chunks.payload
+        try:
+            out = chunks.feed(data, at)
+        except WireError as error:
+            exchange.fail(UpstreamError(502, "bad_answer", f"the service's answer broke off: {error.detail}"))
+            return
+        if chunks.done:
+            self._chunks = None
+            exchange.on_last_body(out, chunks.payload - before, clean=chunks.end == len(data))
+        else:
+            exchange.on_body(out, chunks.payload - before)
+
+    def _ended(self, *, clean: bool) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            if not self.is_closed:
+                self.abort()
+            return
+        if self._state == TUNNEL:
+            exchange.on_tunnel_end()
+        elif self._state == BODY and exchange.response.body == BODY_UNTIL_CLOSE and clean:
+            exchange.on_last_body(b"", 0, clean=False)
+        elif self._state == HEAD:
+            fresh = not self._buffer and not self._interim
+            retry = RETRY_IDEMPOTENT if fresh and self.uses > 1 else RETRY_NEVER
+            exchange.fail(UpstreamError(502, "upstream_reset", "the service closed the connection before it answered", retry=retry))
+        else:
+            exchange.fail(UpstreamError(502, "upstream_reset", "the service closed the connection in the middle of its answer"))

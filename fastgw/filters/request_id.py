@@ -1,0 +1,39 @@
+"""``request_id``: every request has an identity that the client, the service and the logs can name.
+
+A valid ``x-request-id`` of the client is kept, otherwise one is made; the service gets it and the answer carries it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange import Exchange
+
+
+class RequestId:
+    """Ids are 128 bits as 32 hexadecimal digits: 64 random ones per process, then a counter that starts at a random place.
+
+    Unique without asking the system for chance on every request (``uuid4``: 1.5 us, this: 0.15).
+    """
+
+    __slots__ = ("_count", "_prefix", "name")
+
+    def __init__(self, name: str, options: Mapping[str, Any], seed: bytes | None = None) -> None:
+        """``seed``: 16 bytes, for tests; random by default."""
+        chance = seed or secrets.token_bytes(16)
+        self.name = name
+        self._prefix = chance[:8].hex().encode()
+        self._count = int.from_bytes(chance[8:], "big")
+
+    def request(self, exchange: Exchange) -> None:
+        """Make an id if the client sent none."""
+        if not exchange.request.request_id:
+            self._count = count = (self._count + 1) & 0xFFFFFFFFFFFFFFFF
+            exchange.request.request_id = b"%b%016x" % (self._prefix, count)
+
+    def response(self, exchange: Exchange) -> None:
+        """Tell the client."""
+        exchange.response.request_id = exchange.request.request_id

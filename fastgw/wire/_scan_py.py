@@ -1,0 +1,334 @@
+"""The byte work in plain Python: ``split``, ``translate`` and dict look-ups, no loop over bytes (see ``scan``)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fastgw.wire.errors import WireError, bad
+from fastgw.wire.fields import (
+    CONNECTION,
+    CONTENT_LENGTH,
+    DROP,
+    EXPECT,
+    FORWARDED_FOR,
+    FORWARDED_HOST,
+    FORWARDED_PROTO,
+    HEAD_BYTES,
+    HOST,
+    KEEP,
+    PROTECTED,
+    REQUEST_ID,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    VIA,
+    FieldTable,
+    is_forbidden_trailer,
+)
+
+if TYPE_CHECKING:
+    from fastgw.wire.request import Request
+    from fastgw.wire.response import Response
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:+/=@-]{1,128}").fullmatch
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
+_HEX_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}").fullmatch
+_CHUNK_LINE = re.compile(
+    rb"([0-9A-Fa-f]{1,16})"
+    rb"(?:[ \t]*;[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+    rb"(?:[ \t]*=[ \t]*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|\"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*\"))?)*"
+).fullmatch
+
+
+def scan_request(head: bytes, request: Request, table: FieldTable, head_count: int) -> None:
+    """Take a request head, whose grammar was checked, apart into ``request``.
+
+    Raises:
+        WireError: 400, 417, 431, 501, 505.
+    """
+    end = head.find(b"\r\n")
+    parts = head[:end].split(b" ")
+    if len(parts) != 3:
+        raise bad("the request line is not 'METHOD target HTTP/1.1' with single spaces")
+    request.method, request.target, version = parts
+    if version == b"HTTP/1.1":
+        request.minor = 1
+    elif version == b"HTTP/1.0":
+        request.minor = 0
+    elif version.startswith(b"HTTP/"):
+        raise WireError(505, "version_not_supported", "the versions served are HTTP/1.0 and HTTP/1.1")
+    else:
+        raise bad("the protocol of the request line is not HTTP")
+    if end + 4 == len(head):
+        request.fields = b""
+        request.host_count = 0
+        request.rare = True
+        return
+    lines = head[end + 2 : -4].split(b"\r\n")
+    if len(lines) > head_count:
+        raise WireError(431, "too_many_fields", f"the request head has more than {head_count} fields")
+    request.host_count = 0
+    seen = table.seen
+    kept = []
+    for line in lines:
+        name, _, value = line.partition(b":")
+        kind = seen.get(name)
+        if kind is None:
+            kind = table.learn(name)
+        if kind == KEEP:
+            kept.append(line)
+        elif kind == HOST:
+            request.host_count += 1
+            request.authority = value.strip(b" \t")
+        elif kind != DROP:
+            _request_field(request, kind, value.strip(b" \t"), kept, line)
+    kept.append(b"")
+    request.fields = b"\r\n".join(kept)
+    if request.connection:
+        request.fields = _without_nominated(request.fields, request.connection)
+
+
+def _request_field(request: Request, kind: int, value: bytes, kept: list[bytes], line: bytes) -> None:
+    request.rare = True
+    if kind == CONTENT_LENGTH:
+        request.length_count += 1
+        request.content_length = _content_length(value)
+        kept.append(line)
+    elif kind == TRANSFER_ENCODING:
+        # An empty value, or a second line, must not look like none or like one.
+        request.transfer_encoding = b"," if request.transfer_encoding or not value else value
+    elif kind == CONNECTION:
+        request.connection = request.connection + b"," + value if request.connection else value
+    elif kind == EXPECT:
+        if value.lower() != b"100-continue":
+            raise WireError(417, "expectation_failed", "the only expectation served is 100-continue")
+        request.expect = True
+    elif kind == UPGRADE:
+        request.upgrade = (request.upgrade + b"," + value if request.upgrade else value).lower()
+    elif kind == TE:
+        if b"trailers" in [part.strip(b" \t") for part in value.lower().split(b",")]:
+            request.te_trailers = True
+    elif kind == REQUEST_ID:
+        request.request_id = value if _REQUEST_ID(value) else b""
+    elif kind == VIA:
+        request.via = request.via + b", " + value if request.via else value
+    elif kind == FORWARDED_FOR:
+        request.forwarded_for = request.forwarded_for + b", " + value if request.forwarded_for else value
+    elif kind == FORWARDED_PROTO:
+        request.forwarded_proto = value
+    elif kind == FORWARDED_HOST:
+        request.forwarded_host = value
+    elif kind < 0:
+        raise bad("the request head has a field name that is not a token")
+
+
+def _content_length(value: bytes) -> int:
+    if not value.isdigit() or len(value) > 20:
+        raise WireError(413, "content_too_large", "the Content-Length is out of range") if value.isdigit() else bad(
+            "the Content-Length is not a decimal number"
+        )
+    return int(value)
+
+
+def _without_nominated(fields: bytes, connection: bytes) -> bytes:
+    """``fields`` without the lines that ``Connection`` names (RFC 9110 section 7.6.1), except those it may not take away."""
+    names = {token.strip(b" \t") for token in connection.lower().split(b",")}
+    names -= {b"close", b"keep-alive", b"upgrade", b"te", b""}
+    if not names:
+        return fields
+    names = {name for name in names if name not in PROTECTED and not name.startswith(b"x-forwarded-")}
+    lines = fields.split(b"\r\n")
+    return b"\r\n".join([line for line in lines if line.partition(b":")[0].lower() not in names])
+
+
+def scan_response(head: bytes, response: Response, table: FieldTable, head_count: int) -> None:
+    """Check a response head line by line and take it apart into ``response``.
+
+    Raises:
+        WireError: 400, which for a service means 502.
+    """
+    lines = head[:-4].split(b"\r\n")
+    if head.translate(None, HEAD_BYTES) or head.count(b"\r") != len(lines) + 1 or head.count(b"\n") != len(lines) + 1:
+        raise bad("the answer's head has a control character or a bare CR or LF")
+    match = _STATUS_LINE(lines[0])
+    if match is None:
+        raise bad("the answer's status line is not 'HTTP/1.1 status reason'")
+    response.minor = 1 if match[1] == b"1" else 0
+    response.status = int(match[2])
+    response.reason = match[3] or b""
+    if len(lines) > head_count + 1:
+        raise bad(f"the answer's head has more than {head_count} fields")
+    seen = table.seen
+    kept = []
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        kind = seen.get(name)
+        if kind is None:
+            kind = table.learn(name)
+        if not colon or kind < 0:
+            raise bad("the answer's head has a line that is not a field")
+        if kind == KEEP:
+            kept.append(line)
+        elif kind != DROP:
+            _response_field(response, kind, value.strip(b" \t"), kept, line)
+    kept.append(b"")
+    response.fields = b"\r\n".join(kept)
+    if response.connection:
+        response.fields = _without_nominated(response.fields, response.connection)
+
+
+def _response_field(response: Response, kind: int, value: bytes, kept: list[bytes], line: bytes) -> None:
+    response.rare = True
+    if kind == CONTENT_LENGTH:
+        response.length_count += 1
+        response.content_length = _content_length(value)
+        kept.append(line)
+    elif kind == TRANSFER_ENCODING:
+        response.transfer_encoding = b"," if response.transfer_encoding or not value else value
+    elif kind == CONNECTION:
+        response.connection = response.connection + b"," + value if response.connection else value
+    elif kind == UPGRADE:
+        response.upgrade = (response.upgrade + b"," + value if response.upgrade else value).lower()
+    elif kind == REQUEST_ID:
+        response.request_id = value
+
+
+LINE_MAX = 256  #: bytes of a chunk line: size and extensions (Go and llhttp have had denial-of-service bugs without a bound)
+EXCESS_MAX = 16 * 1024  #: chunk overhead beyond 16 bytes a chunk and twice its data (the rule of Go's net/http/internal/chunked.go)
+
+_SIZE, _DATA, _DATA_END, _TRAILER, _DONE = range(5)
+
+
+class ChunkReader:
+    """A chunked body (RFC 9112 section 7.1), read strictly and handed on without what must not travel.
+
+    ``feed`` returns the bytes to relay: the chunks as they came, byte for byte, minus extensions and forbidden trailers.  With
+    ``decode`` it returns the data alone, for a peer that does not know chunks.
+
+        SIZE --line--> DATA --n bytes--> DATA_END --CRLF--> SIZE ... --"0"--> TRAILER --lines--> DONE
+    """
+
+    __slots__ = ("_budget", "_count", "_decode", "_excess", "_left", "_line", "_state", "done", "end", "payload")
+
+    def __init__(self, trailer_size: int, trailer_count: int, *, decode: bool = False) -> None:
+        """``trailer_size``, ``trailer_count``: bytes and fields of the trailer section allowed."""
+        self.done = False
+        self.end = 0  #: after ``done``: where in the last ``feed`` the body ended
+        self.payload = 0  #: bytes of data seen
+        self._state = _SIZE
+        self._left = 0
+        self._line = b""  #: an incomplete chunk or trailer line
+        self._excess = 0
+        self._budget = trailer_size
+        self._count = trailer_count
+        self._decode = decode
+
+    def feed(self, data: bytes, start: int = 0) -> bytes:
+        """Read ``data[start:]`` up to the end of the body and return what to relay of it.
+
+        Raises:
+            WireError: 400 malformed, 413 a size no body can have, 431 too many trailers.
+        """
+        out: list[bytes] = []
+        at = start
+        size = len(data)
+        relay_all = not self._decode
+        mark = start  # data[mark:at] is read and to be relayed as it came
+        while at < size:
+            state = self._state
+            if state == _DATA:
+                take = min(self._left, size - at)
+                self.payload += take
+                self._left -= take
+                if not relay_all:
+                    out.append(data[at : at + take])
+                at += take
+                if not self._left:
+                    self._state = _DATA_END
+                    self._left = 2
+                continue
+            if state == _DATA_END:
+                take = min(self._left, size - at)
+                if data[at : at + take] != b"\r\n"[2 - self._left : 2 - self._left + take]:
+                    raise bad("the data of a chunk does not end where its size says")
+                at += take
+                self._left -= take
+                if not self._left:
+                    self._state = _SIZE
+                continue
+            newline = data.find(b"\n", at)
+            stop = size if newline < 0 else newline + 1
+            line = self._line + data[at:stop] if self._line else data[at:stop]
+            began = at
+            at = stop
+            if newline < 0:
+                self._hold(line)
+                if relay_all:
+                    out.append(data[mark:began])
+                    mark = at
+                continue
+            held = bool(self._line)
+            self._line = b""
+            if line[-2:] != b"\r\n" or b"\r" in line[:-2]:
+                raise bad("a line of the chunked body does not end with CRLF alone")
+            text = self._chunk_line(line[:-2]) if state == _SIZE else self._trailer_line(line[:-2])
+            if relay_all and (held or text != line):
+                out.append(data[mark:began])
+                out.append(text)
+                mark = at
+            if self._state == _DONE:
+                break
+        self.end = at
+        if relay_all:
+            if not out:
+                return data if mark == 0 and at == size else data[mark:at]
+            out.append(data[mark:at])
+        return b"".join(out)
+
+    def _hold(self, line: bytes) -> None:
+        bound = LINE_MAX if self._state == _SIZE else self._budget
+        if len(line) > bound:
+            raise bad(f"a chunk line is longer than {LINE_MAX} bytes") if self._state == _SIZE else _trailers_too_large()
+        self._line = line
+
+    def _chunk_line(self, line: bytes) -> bytes:
+        if len(line) > LINE_MAX:
+            raise bad(f"a chunk line is longer than {LINE_MAX} bytes")
+        match = _HEX_SIZE(line)
+        digits = line
+        if match is None:
+            match = _CHUNK_LINE(line)
+            if match is None:
+                raise bad("the size of a chunk is not a hexadecimal number")
+            digits = match[1]
+        size = int(digits, 16)
+        if size > 2**62:
+            raise WireError(413, "content_too_large", "the size of a chunk is larger than any body can be")
+        self._excess = max(0, self._excess + len(line) + 4 - 16 - 2 * size)
+        if self._excess > EXCESS_MAX:
+            raise bad("the chunked body has more framing than data")
+        self._left = size
+        self._state = _DATA if size else _TRAILER
+        return digits + b"\r\n"
+
+    def _trailer_line(self, line: bytes) -> bytes:
+        if not line:
+            self._state = _DONE
+            self.done = True
+            return b"\r\n"
+        self._budget -= len(line) + 2
+        self._count -= 1
+        if self._budget < 0 or self._count < 0:
+            raise _trailers_too_large()
+        name, colon, value = line.partition(b":")
+        if not colon or _TOKEN(name) is None or line.translate(None, HEAD_BYTES) or b"\r" in value:
+            raise bad("a trailer is not a field line")
+        return b"" if is_forbidden_trailer(name.lower()) else line + b"\r\n"
+
+
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+
+
+def _trailers_too_large() -> WireError:
+    return WireError(431, "trailers_too_large", "the trailer section has too many or too large fields")

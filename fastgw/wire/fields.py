@@ -1,0 +1,203 @@
+"""What the gateway does with a header field, decided by its name (RFC 9110 section 7.6.1).
+
+Every field line of a head is either relayed as it came (``KEEP``, by far the most) or has a *kind*: it frames the message, belongs to
+this one hop, or is something only the gateway may say.  A ``FieldTable`` maps the spelling of a name, exactly as it arrived, to
+its kind.  Spellings already met are remembered (bounded), so the usual field costs one dict look-up and no lower-casing.
+
+Two rules that a plain table would miss:
+
+* a name with ``_`` where a special name has ``-`` is dropped: CGI-style services read both as one variable;
+* every ``x-forwarded-*`` from a peer that is not trusted is dropped, whatever follows the prefix.
+"""
+
+from __future__ import annotations
+
+import re
+
+KEEP = 0  #: end to end: relayed byte for byte
+DROP = 1  #: hop-by-hop, or a name that only the gateway may send
+HOST = 2
+CONTENT_LENGTH = 3
+TRANSFER_ENCODING = 4
+CONNECTION = 5
+EXPECT = 6
+UPGRADE = 7
+TE = 8
+FORWARDED_FOR = 9  #: x-forwarded-for of a trusted peer: the client's address is appended
+FORWARDED_PROTO = 10  #: of a trusted peer: kept, ours is left out
+FORWARDED_HOST = 11  #: of a trusted peer: kept, ours is left out
+REQUEST_ID = 12
+VIA = 13
+
+_HOP_BY_HOP = {
+    b"keep-alive": DROP,
+    b"proxy-connection": DROP,
+    b"proxy-authenticate": DROP,
+    b"proxy-authorization": DROP,
+    b"proxy-authentication-info": DROP,
+    b"trailer": DROP,
+    b"http2-settings": DROP,
+    b"connection": CONNECTION,
+    b"transfer-encoding": TRANSFER_ENCODING,
+    b"content-length": CONTENT_LENGTH,
+    b"upgrade": UPGRADE,
+}
+
+REQUEST_FIELDS = {
+    **_HOP_BY_HOP,
+    b"te": TE,
+    b"host": HOST,
+    b"expect": EXPECT,
+    b"via": VIA,
+    b"x-request-id": REQUEST_ID,
+    b"proxy": DROP,
+    b"forwarded": DROP,
+    b"x-real-ip": DROP,
+    b"x-original-url": DROP,
+    b"x-rewrite-url": DROP,
+    b"x-forwarded-for": DROP,
+    b"x-forwarded-proto": DROP,
+    b"x-forwarded-host": DROP,
+}
+
+#: Of a peer in ``trusted_proxies``: what it says about the client is believed and passed on.
+TRUSTED_REQUEST_FIELDS = {
+    **REQUEST_FIELDS,
+    b"forwarded": KEEP,
+    b"x-real-ip": KEEP,
+    b"x-forwarded-for": FORWARDED_FOR,
+    b"x-forwarded-proto": FORWARDED_PROTO,
+    b"x-forwarded-host": FORWARDED_HOST,
+}
+
+RESPONSE_FIELDS = {**_HOP_BY_HOP, b"te": DROP, b"x-request-id": REQUEST_ID}
+
+#: Fields that ``Connection`` may not take away: they frame or route the message, say who sends it, or are the gateway's own.
+PROTECTED = frozenset(
+    {
+        b"host",
+        b"content-length",
+        b"content-type",
+        b"content-encoding",
+        b"transfer-encoding",
+        b"authorization",
+        b"cookie",
+        b"set-cookie",
+        b"forwarded",
+        b"via",
+        b"date",
+        b"cache-control",
+        b"x-request-id",
+        b"x-real-ip",
+        b"location",
+        b"www-authenticate",
+    }
+)
+
+#: Names a trailer section may not carry (RFC 9110 section 6.5.1): framing, routing, authentication, cookies, response control.
+FORBIDDEN_TRAILERS = PROTECTED | {
+    b"connection",
+    b"keep-alive",
+    b"te",
+    b"trailer",
+    b"upgrade",
+    b"expect",
+    b"proxy",
+    b"proxy-authorization",
+    b"proxy-authenticate",
+    b"proxy-connection",
+    b"http2-settings",
+    b"content-range",
+    b"range",
+    b"max-forwards",
+    b"age",
+    b"expires",
+    b"retry-after",
+    b"vary",
+    b"warning",
+    b"pragma",
+    b"if-match",
+    b"if-none-match",
+    b"if-modified-since",
+    b"if-unmodified-since",
+    b"if-range",
+    b"x-original-url",
+    b"x-rewrite-url",
+}
+
+#: token (RFC 9110 section 5.6.2)
+is_token = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+
+#: Bytes a head may consist of: HTAB, visible ASCII, space, obs-text (RFC 9110 section 5.5), and CR LF, which are judged apart.
+HEAD_BYTES = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)])
+
+SEEN_MAX = 1024  #: spellings remembered by one table
+SEEN_NAME_MAX = 64  #: bytes of a name worth remembering
+
+
+class FieldTable:
+    """Spelling of a field name -> kind, for one direction and one degree of trust."""
+
+    __slots__ = ("fields", "keep_forwarded", "seen")
+
+    def __init__(self, fields: dict[bytes, int], drop: frozenset[bytes] = frozenset()) -> None:
+        """``drop``: more lower-case names that never pass."""
+        self.fields = {**fields, **dict.fromkeys(drop, DROP)}
+        self.keep_forwarded = fields.get(b"x-forwarded-for") != DROP
+        self.seen: dict[bytes, int] = {}
+
+    def learn(self, name: bytes) -> int:
+        """The kind of a name not seen before, or -1 when it is not a token."""
+        if is_token(name) is None:
+            return -1
+        kind = self._classify(name.lower())
+        if len(self.seen) < SEEN_MAX and len(name) <= SEEN_NAME_MAX:
+            self.seen[name] = kind
+        return kind
+
+    def _classify(self, name: bytes) -> int:
+        kind = self.fields.get(name)
+        if kind is not None:
+            return kind
+        if name.startswith(b"x-forwarded-") and not self.keep_forwarded:
+            return DROP
+        if b"_" in name:
+            alias = name.replace(b"_", b"-")
+            if alias in self.fields or alias in PROTECTED or alias.startswith(b"x-forwarded-"):
+                return DROP
+        return KEEP
+
+
+def is_forbidden_trailer(name: bytes) -> bool:
+    """Whether a trailer of this lower-case name is dropped."""
+    name = name.replace(b"_", b"-")
+    return name in FORBIDDEN_TRAILERS or name.startswith((b"x-forwarded-", b"sec-", b"content-"))
+
+
+def find_field(head: bytes, name: bytes) -> bytes | None:
+    """Value of the field ``name`` (lower-case) in a complete head: repeated lines joined with ``", "``, None when absent.
+
+    Linear in the head and meant for filters and conditions that look at few fields; the framing fields have attributes.
+    """
+    needle = b"\r\n" + name + b":"
+    lowered = head.lower()
+    start = lowered.find(needle)
+    if start < 0:
+        return None
+    values = []
+    while start >= 0:
+        begin = start + len(needle)
+        end = head.find(b"\r\n", begin)
+        values.append(head[begin:end].strip(b" \t"))
+        start = lowered.find(needle, end)
+    return values[0] if len(values) == 1 else b", ".join(values)
+
+
+def is_hopeless(data: bytes) -> bool:
+    """Whether an incomplete head has bytes that no more bytes can mend."""
+    if data.translate(None, HEAD_BYTES):
+        return True
+    newlines = data.count(b"\n")
+    pairs = data.count(b"\r\n")
+    returns = data.count(b"\r") - (1 if data[-1:] == b"\r" else 0)
+    return newlines != pairs or returns != pairs
