@@ -1,0 +1,7 @@
+"""``python -m fastgw``."""
+
+import sys
+
+from fastgw.cli.main import main
+
+sys.exit(main())

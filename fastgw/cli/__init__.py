@@ -1,0 +1,7 @@
+"""The command line: arguments in, an exit code out; everything else is imported by the command that needs it.
+
+main       the commands and their arguments
+check      ``check``: is this file a configuration?
+route      ``route``: where would this request go, and why?
+version    ``version``: what is installed
+"""

@@ -1,0 +1,154 @@
+"""The commands and their arguments.  ``argparse`` alone is imported here: start-up time is a goal.
+
+Exit codes: 0 fine; 1 the configuration cannot be used, or no route matches; 2 the command line itself is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+_ABOUT = """\
+fastgw stands in front of inference services and passes requests to them: routing, canary releases, load balancing,
+retries, limits.  One YAML file says what goes where."""
+
+_EXAMPLES = """\
+examples:
+  fastgw check gateway.yaml                      is the file right?  every mistake, with its line
+  fastgw run -c gateway.yaml                     serve; SIGHUP reloads the file, SIGTERM drains and stops
+  fastgw route -c gateway.yaml GET /v1/models    which route would take this request, and why
+  fastgw schema > fastgw.schema.json             JSON Schema, for completion in an editor
+
+a configuration to start with:
+  listeners:
+    - address: 127.0.0.1:8080
+  routes:
+    - {path: /*, service: hello}
+  services:
+    hello: {endpoints: [127.0.0.1:9000]}
+
+"fastgw COMMAND --help" tells more of a command; docs/configuration.md explains every key."""
+
+_RUN = """\
+Serve the configuration until SIGTERM or SIGINT, which finish what is under way (shutdown.grace) and stop.
+SIGHUP loads the file again; a file with mistakes is refused and the old configuration stays in use."""
+
+_RUN_EXAMPLES = """\
+examples:
+  fastgw run -c gateway.yaml
+  fastgw run -c gateway.yaml --workers 4
+  fastgw run -c gateway.yaml --check             only check, as before a restart in a unit file"""
+
+_CHECK = """\
+Read a configuration and tell everything that is wrong with it, one line each:
+file:line:column: path.to.key: what is wrong.  Nothing is started."""
+
+_ROUTE = """\
+Say which route a request would take, which service answers it, and why; and which routes nearly took it and
+what kept them from it.  No request is sent.  Exit code 1 when no route matches."""
+
+_ROUTE_EXAMPLES = """\
+examples:
+  fastgw route -c gateway.yaml GET /v1/models
+  fastgw route -c gateway.yaml POST http://api.example/v1/chat/completions -H 'x-canary: 1'"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command in ``arguments`` (``sys.argv`` by default) and return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _COMMANDS[options.command](options)
+    except BrokenPipeError:  # fastgw schema | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("fastgw", description=_ABOUT, epilog=_EXAMPLES, formatter_class=_RAW)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+
+    run = commands.add_parser(
+        "run", help="serve a configuration", description=_RUN, epilog=_RUN_EXAMPLES, formatter_class=_RAW
+    )
+    _add_config(run)
+    run.add_argument("--workers", type=_workers, metavar="N", help="worker processes, stronger than the file's")
+    run.add_argument("--check", action="store_true", help="check the configuration and stop")
+
+    check = commands.add_parser("check", help="check a configuration", description=_CHECK, formatter_class=_RAW)
+    check.add_argument("file", metavar="FILE", help="the configuration")
+    check.add_argument("--json", action="store_true", help="print the result as JSON, for tools")
+
+    route = commands.add_parser(
+        "route", help="explain where a request goes", description=_ROUTE, epilog=_ROUTE_EXAMPLES, formatter_class=_RAW
+    )
+    _add_config(route)
+    route.add_argument("method", metavar="METHOD", help="GET, POST, ...")
+    route.add_argument("url", metavar="URL", help="http://host/path?query, or a path alone for a request without host")
+    route.add_argument(
+        "-H", "--header", action="append", default=[], type=_header, metavar="'NAME: VALUE'", help="may be repeated"
+    )
+
+    commands.add_parser("schema", help="print the JSON Schema of the configuration")
+    commands.add_parser("version", help="print versions")
+    return parser
+
+
+_RAW = argparse.RawDescriptionHelpFormatter
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-c", "--config", required=True, metavar="FILE", help="the configuration")
+
+
+def _workers(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 4 or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 1024, got {text!r}")
+    return int(text)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise argparse.ArgumentTypeError(f"expected 'name: value', got {text!r}")
+    return name.strip().lower(), value.strip()
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.check:
+        return _check(argparse.Namespace(file=options.config, json=False))
+    from fastgw.server.supervisor import run
+
+    return run(options.config, options.workers)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from fastgw.cli.check import check
+
+    return check(options.file, as_json=options.json)
+
+
+def _route(options: argparse.Namespace) -> int:
+    from fastgw.cli.route import route
+
+    return route(options.config, options.method, options.url, options.header)
+
+
+def _schema(_: argparse.Namespace) -> int:
+    import json
+
+    from fastgw.config.schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+def _version(_: argparse.Namespace) -> int:
+    from fastgw.cli.version import version
+
+    print(version())
+    return 0
+
+
+_COMMANDS = {"run": _run, "check": _check, "route": _route, "schema": _schema, "version": _version}

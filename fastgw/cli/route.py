@@ -1,0 +1,88 @@
+"""``fastgw route``: where would this request go, and why?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from fastgw.config.spec import GatewaySpec, RouteSpec
+from fastgw.errors import ConfigError
+
+
+def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) -> int:
+    """Print the route a request takes; return 0, 1 (no route, or the file is wrong) or 2 (not a request)."""
+    from fastgw.config.load import load
+    from fastgw.config.rules import routing_table
+    from fastgw.wire.errors import WireError
+
+    try:
+        spec = load(file, os.environ)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    fields = _joined(headers)
+    try:
+        host, path = _target(url, fields.get("host", ""))
+    except WireError as error:
+        print(f"fastgw route: {url!r} is not a request target: {error}", file=sys.stderr)
+        return 2
+
+    def header(name: bytes) -> bytes | None:
+        value = fields.get(name.decode("latin-1"))
+        return None if value is None else _bytes(value)
+
+    table = routing_table(spec)
+    found = table.explain(host, _bytes(method), path, header)
+    if found.rule is None:
+        allowed = table.allowed(host, path, header)
+        print(f"no route: 405, allowed are {', '.join(allowed)}" if allowed else "no route: 404")
+    else:
+        print(*_lines(spec, found.rule.payload), sep="\n")
+        print("because")
+        print(*(f"  {reason}" for reason in found.reasons), sep="\n")
+    if found.near_misses:
+        print("not taken")
+        print(*(f"  {miss.rule}: {miss.failed}" for miss in found.near_misses), sep="\n")
+    return 0 if found.rule is not None else 1
+
+
+def _lines(spec: GatewaySpec, found: RouteSpec) -> list[str]:
+    """The route, the services behind it and the filters in front of it."""
+    services = {one.name: one for one in spec.services}
+    shares = [(one.service, one.weight) for one in found.split] or [(found.service, 0)]
+    total = sum(weight for _, weight in shares)
+    lines = [f"route    {found.name}"]
+    for name, weight in shares:
+        share = f"{100 * weight / total:.4g} % " if total else ""
+        endpoints = ", ".join(str(one.address) for one in services[name].endpoints)
+        lines.append(f"service  {share}{name} ({endpoints})")
+    if found.sticky:
+        lines.append(f"sticky   {found.sticky}")
+    for listener in spec.listeners:
+        chain = list(dict.fromkeys((*listener.filters, *found.filters)))
+        lines.append(f"filters  {', '.join(chain) if chain else 'none'} (listener {listener.name})")
+    return lines
+
+
+def _joined(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Repeated fields joined, as the gateway sees them (RFC 9110 section 5.3)."""
+    fields: dict[str, str] = {}
+    for name, value in headers:
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
+
+
+def _target(url: str, host_field: str) -> tuple[bytes, bytes]:
+    """Host and normalised path of a URL or of a path, by the rules requests are read by; raises WireError."""
+    from fastgw.wire.target import parse_authority, split_absolute, split_target
+
+    authority, target = _bytes(host_field), _bytes(url).partition(b"#")[0]
+    if target != b"*" and not target.startswith(b"/"):
+        authority, target = split_absolute(target)
+    host = parse_authority(authority) if authority else b""
+    return host, target if target == b"*" else split_target(target)[0]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

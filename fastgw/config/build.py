@@ -1,0 +1,111 @@
+"""Checked models -> ``GatewaySpec``: defaults that depend on the place are filled in, models become plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastgw.config import schema
+from fastgw.config.check import listener_name, route_name
+from fastgw.config.spec import (
+    CertificateSpec,
+    EndpointSpec,
+    FilterSpec,
+    GatewaySpec,
+    LimitsSpec,
+    ListenerSpec,
+    PoolSpec,
+    RetrySpec,
+    RouteSpec,
+    ServiceSpec,
+    SplitSpec,
+    TimeoutsSpec,
+    TlsSpec,
+    UpstreamTlsSpec,
+)
+
+
+def build(gateway: schema.Gateway, source: str) -> GatewaySpec:
+    """The specification of a configuration that has no problems; ``source`` is the absolute path of its file."""
+    return GatewaySpec(
+        source=source,
+        workers=gateway.workers,
+        admin=gateway.admin.address if gateway.admin is not None else None,
+        grace=gateway.shutdown.grace,
+        listeners=tuple(_listener(place, one) for place, one in enumerate(gateway.listeners)),
+        routes=tuple(_route(one) for one in gateway.routes),
+        services=tuple(_service(name, one) for name, one in gateway.services.items()),
+        filters=tuple(_filters(gateway)),
+    )
+
+
+def _listener(place: int, listener: schema.Listener) -> ListenerSpec:
+    return ListenerSpec(
+        name=listener_name(place, listener),
+        address=listener.address,
+        filters=tuple(listener.filters),
+        timeouts=TimeoutsSpec(**_fields(listener.timeouts)),
+        limits=LimitsSpec(**_fields(listener.limits)),
+        trusted_proxies=tuple(listener.trusted_proxies),
+        drop_headers=tuple(sorted(set(listener.drop_headers))),
+        proxy_protocol=listener.proxy_protocol,
+        tls=_tls(listener.tls) if listener.tls is not None else None,
+    )
+
+
+def _tls(tls: schema.ListenerTls) -> TlsSpec:
+    from fastgw.config.tls import certificate_names
+
+    certificates = (CertificateSpec(one.cert, one.key, certificate_names(one.cert)) for one in tls.certificates)
+    return TlsSpec(tuple(certificates), tls.client_auth, tls.client_ca, tls.min_version)
+
+
+def _route(route: schema.Route) -> RouteSpec:
+    return RouteSpec(
+        name=route_name(route),
+        path=route.path,
+        host=route.host,
+        methods=tuple(route.methods),
+        headers=tuple(route.headers.items()),
+        service=route.service or "",
+        split=tuple(SplitSpec(share.service, share.weight) for share in route.split),
+        sticky=route.sticky,
+        timeout=route.timeout,
+        answer_timeout=route.answer_timeout,
+        stream_idle_timeout=route.stream_idle_timeout,
+        tunnel_idle_timeout=route.tunnel_idle_timeout,
+        upgrades=tuple(dict.fromkeys(route.upgrades)),
+        max_body=route.max_body,
+        filters=tuple(route.filters),
+        errors=route.errors,
+    )
+
+
+def _service(name: str, service: schema.Service) -> ServiceSpec:
+    return ServiceSpec(
+        name=name,
+        endpoints=tuple(EndpointSpec(one.address, one.weight) for one in service.endpoints),
+        balance=service.balance,
+        pool=PoolSpec(**_fields(service.pool)),
+        tls=UpstreamTlsSpec(**_fields(service.tls)) if service.tls is not None else None,
+        host=service.host,
+        retry=RetrySpec(service.retry.attempts, tuple(dict.fromkeys(service.retry.on))),
+    )
+
+
+def _filters(gateway: schema.Gateway) -> Iterator[FilterSpec]:
+    """The defined filters, then the built-in ones that a chain names without a definition."""
+    for name, options in gateway.filters.items():
+        yield _filter(name, options.type, options)
+    chains = [*(one.filters for one in gateway.listeners), *(one.filters for one in gateway.routes)]
+    for name in dict.fromkeys(name for chain in chains for name in chain):
+        if name not in gateway.filters:
+            yield _filter(name, name, schema.FILTERS[name].model_validate({"type": name}))
+
+
+def _filter(name: str, kind: str, options: schema.Model) -> FilterSpec:
+    return FilterSpec(name, kind, tuple((key, value) for key, value in options if key != "type"))
+
+
+def _fields(model: schema.Model) -> dict[str, Any]:
+    return dict(model)

@@ -1,0 +1,232 @@
+"""What no single entry of a configuration shows: dangling names, entries in each other's way, files that do not load.
+
+Works on whatever entries are sound, so that a typing error in one place does not hide a dangling name in another.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fastgw.config.schema import (
+    BUILT_IN_FILTERS,
+    AccessLog,
+    Listener,
+    ListenerTls,
+    Model,
+    Route,
+    Service,
+    ServiceTls,
+)
+from fastgw.config.source import Document, TreePath
+from fastgw.config.spec import AddressSpec
+from fastgw.config.values import Expanded, nearest, shown
+from fastgw.routing import Router, RoutingError, Rule
+
+
+@dataclass(slots=True)
+class Parts:
+    """The sound entries of a configuration, by their place in the file."""
+
+    admin: AddressSpec | None = None
+    listeners: Mapping[int, Listener] = field(default_factory=dict)
+    routes: Mapping[int, Route] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=dict)
+    filters: Mapping[str, Model] = field(default_factory=dict)
+    service_names: tuple[str, ...] | None = None  #: unsound ones too; None: not known
+    filter_names: tuple[str, ...] | None = None
+
+
+def check(document: Document, parts: Parts) -> None:
+    """Report to ``document`` everything that is wrong between the entries of ``parts``."""
+    _listeners(document, parts)
+    for place, listener in parts.listeners.items():
+        _listener(document, parts, ("listeners", place), listener)
+    for place, route in parts.routes.items():
+        _route(document, parts, ("routes", place), route)
+    _routing(document, parts.routes)
+    for name, service in parts.services.items():
+        _service(document, ("services", name), service)
+    for name, one in parts.filters.items():
+        if isinstance(one, AccessLog):
+            _log_directory(document, ("filters", name, "path"), one.path)
+
+
+def listener_name(place: int, listener: Listener) -> str:
+    """Its name, or the one it has by its place in the file."""
+    return listener.name or f"listener-{place + 1}"
+
+
+def route_name(route: Route) -> str:
+    """Its name, or its conditions: ``GET,POST api.example /v1/* x-canary=1``."""
+    if route.name:
+        return route.name
+    headers = [f"{name}={value}" for name, value in route.headers.items()]
+    return " ".join(part for part in (",".join(route.methods), route.host, route.path, *headers) if part)
+
+
+def rules(routes: Iterable[Route]) -> list[Rule[str]]:
+    """The routing table of ``routes``; the payload is the name."""
+    return [
+        Rule(
+            name=route_name(route),
+            path=route.path,
+            host=route.host,
+            methods=frozenset(route.methods),
+            headers=tuple(route.headers.items()),
+            payload=route_name(route),
+        )
+        for route in routes
+    ]
+
+
+def _listeners(document: Document, parts: Parts) -> None:
+    names: dict[str, int] = {}
+    addresses: dict[AddressSpec, str] = {}
+    if parts.admin is not None and parts.admin != AddressSpec(parts.admin.host):
+        addresses[parts.admin] = "admin"
+    for place, listener in parts.listeners.items():
+        where: TreePath = ("listeners", place)
+        name = listener_name(place, listener)
+        if name in names:
+            document.report((*where, "name"), f"the name {name!r} belongs to listeners[{names[name]}] already")
+        names.setdefault(name, place)
+        if listener.address.path or listener.address.port:
+            other = addresses.setdefault(listener.address, f"listeners[{place}]")
+            if other != f"listeners[{place}]":
+                document.report((*where, "address"), f"the address {listener.address} is that of {other} already")
+
+
+def _listener(document: Document, parts: Parts, where: TreePath, listener: Listener) -> None:
+    _chain(document, parts, (*where, "filters"), listener.filters)
+    limits = listener.limits
+    if limits.uri_length > limits.head_size:
+        document.report(
+            (*where, "limits"), f"uri_length ({limits.uri_length}) is more than head_size ({limits.head_size})"
+        )
+    if listener.tls is not None:
+        _listener_tls(document, (*where, "tls"), listener.tls)
+
+
+def _listener_tls(document: Document, where: TreePath, tls: ListenerTls) -> None:
+    from fastgw.config.tls import authorities_problem, pair_problems
+
+    is_short = document.at((*where, "certificates")) is None
+    for place, one in enumerate(tls.certificates):
+        for name, reason in pair_problems(one.cert, one.key):
+            document.report((*where, name) if is_short else (*where, "certificates", place, name), reason)
+    if tls.client_auth != "none" and not tls.client_ca:
+        document.report((*where, "client_auth"), f"{tls.client_auth} needs client_ca")
+    if tls.client_ca:
+        reason = authorities_problem(tls.client_ca)
+        if tls.client_auth == "none":
+            document.report((*where, "client_ca"), "has no effect without client_auth: optional or required")
+        elif reason:
+            document.report((*where, "client_ca"), reason)
+
+
+def _chain(document: Document, parts: Parts, where: TreePath, names: Sequence[str]) -> None:
+    if parts.filter_names is None:
+        return
+    known = (*parts.filter_names, *BUILT_IN_FILTERS)
+    for place, name in enumerate(names):
+        if name not in known:
+            document.report((*where, place), f"no filter named {_said(document, (*where, place), name, known)}")
+        elif name in names[:place]:
+            document.report((*where, place), f"the filter {name!r} is in this chain already")
+
+
+def _route(document: Document, parts: Parts, where: TreePath, route: Route) -> None:
+    _chain(document, parts, (*where, "filters"), route.filters)
+    if route.service is None and not route.split:
+        document.report(where, "needs a service, or a split over several")
+    if route.service is not None and route.split:
+        document.report((*where, "split"), "stands beside service; give one of them")
+    if route.sticky and not route.split:
+        document.report((*where, "sticky"), "has no effect without split")
+    if route.service is not None:
+        _service_name(document, parts, (*where, "service"), route.service)
+    seen: set[str] = set()
+    for place, share in enumerate(route.split):
+        _service_name(document, parts, (*where, "split", place, "service"), share.service)
+        if share.service in seen:
+            document.report(
+                (*where, "split", place, "service"), f"the service {share.service!r} is in this split already"
+            )
+        seen.add(share.service)
+
+
+def _service_name(document: Document, parts: Parts, where: TreePath, name: str) -> None:
+    if parts.service_names is not None and name not in parts.service_names:
+        document.report(where, f"no service named {_said(document, where, name, parts.service_names)}")
+
+
+def _said(document: Document, where: TreePath, name: str, known: Iterable[str]) -> str:
+    """The name as the file has it, and the known one most like it."""
+    raw = document.at(where)
+    return shown(raw) if isinstance(raw, Expanded) else shown(name) + nearest(name, dict.fromkeys(known))
+
+
+def _routing(document: Document, routes: Mapping[int, Route]) -> None:
+    table = rules(routes.values())
+    places: dict[str, int] = {}
+    for place, (route, rule) in zip(routes, zip(routes.values(), table, strict=True), strict=True):
+        other = places.setdefault(rule.name, place)
+        if other != place and (route.name or routes[other].name):
+            message = (
+                f"the name {rule.name!r} belongs to routes[{other}] on line {document.line(('routes', other))} already"
+            )
+            document.report(("routes", place, "name"), message)
+    try:
+        Router(table)
+    except RoutingError as error:
+        for message, names in zip(error.problems, error.rules, strict=True):
+            document.report(*_conflict(document, routes, table, names, message))
+
+
+def _conflict(
+    document: Document, routes: Mapping[int, Route], table: Sequence[Rule[str]], names: Sequence[str], message: str
+) -> tuple[TreePath, str]:
+    """The place and the words of a problem of the routing table; of two routes the later one is where it shows."""
+    found = [place for place, rule in zip(routes, table, strict=True) if rule.name in names]
+    if not found:
+        return ("routes",), message
+    others = sorted({document.line(("routes", place)) for place in found[:-1]})
+    if others:
+        message += f" (line {', '.join(map(str, others))})"
+    return ("routes", found[-1]), message
+
+
+def _service(document: Document, where: TreePath, service: Service) -> None:
+    seen: set[AddressSpec] = set()
+    for place, endpoint in enumerate(service.endpoints):
+        if endpoint.address in seen:
+            document.report((*where, "endpoints", place), f"the endpoint {endpoint.address} is in this service already")
+        seen.add(endpoint.address)
+    if service.pool.warm > service.pool.max_connections:
+        document.report((*where, "pool", "warm"), f"is more than max_connections ({service.pool.max_connections})")
+    if service.tls is not None:
+        _service_tls(document, (*where, "tls"), service.tls)
+
+
+def _service_tls(document: Document, where: TreePath, tls: ServiceTls) -> None:
+    from fastgw.config.tls import authorities_problem, pair_problems
+
+    reason = authorities_problem(tls.ca) if tls.ca else ""
+    if reason:
+        document.report((*where, "ca"), reason)
+    if bool(tls.cert) != bool(tls.key):
+        document.report(where, "cert and key go together")
+    elif tls.cert:
+        for name, reason in pair_problems(tls.cert, tls.key):
+            document.report((*where, name), reason)
+
+
+def _log_directory(document: Document, where: TreePath, path: str) -> None:
+    if path in ("stdout", "stderr"):
+        return
+    if not os.path.isdir(os.path.dirname(path)):
+        document.report(where, "the directory of the file does not exist")
+    elif os.path.isdir(path):
+        document.report(where, "is a directory, expected a file")

@@ -1,0 +1,162 @@
+"""``GatewaySpec`` -> ``core.snapshot.Snapshot``, inside a worker.  Imports neither pydantic nor yaml.
+
+Nothing is checked here: ``config.load`` has.  What can still fail is what changed since: a certificate, a directory.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, Protocol
+
+from fastgw.config.rules import rule
+from fastgw.config.spec import (
+    EndpointSpec,
+    FilterSpec,
+    GatewaySpec,
+    ListenerSpec,
+    RouteSpec,
+    ServiceSpec,
+    UpstreamTlsSpec,
+    fallback_name,
+)
+from fastgw.core.chain import Chain
+from fastgw.core.endpoint import Address, Endpoint, EndpointKey, PoolSettings, UpstreamTls
+from fastgw.core.filter import Filter
+from fastgw.core.registry import Registry
+from fastgw.core.snapshot import Balancer, Limits, Listener, Route, Service, Snapshot, Timeouts
+from fastgw.filters import TYPES
+from fastgw.policy.balancers import LeastRequest, RoundRobin
+from fastgw.routing import Router, Split
+
+
+class SlotMap(Protocol):
+    """Which counter block belongs to which name; the supervisor decides."""
+
+    @property
+    def routes(self) -> Mapping[str, int]:
+        """By route name, ``spec.fallback_name`` of every listener included."""
+
+    @property
+    def endpoints(self) -> Mapping[tuple[str, str], int]:
+        """By service name and address as text."""
+
+
+def compile_snapshot(
+    spec: GatewaySpec, generation: int, slots: SlotMap, registry: Registry, random: Callable[[], float]
+) -> Snapshot:
+    """What a worker serves.
+
+    ``registry`` keeps endpoints that it has already; ``random`` gives numbers of [0, 1) to the balancers.
+
+    Raises:
+        OSError: a certificate, key or authority file is gone or has changed for the worse (``ssl.SSLError`` is one).
+    """
+    return _Compiler(spec, slots, registry, random).snapshot(generation)
+
+
+class _Compiler:
+    """One compilation: what several listeners or routes share is made once."""
+
+    def __init__(self, spec: GatewaySpec, slots: SlotMap, registry: Registry, random: Callable[[], float]) -> None:
+        self._spec = spec
+        self._slots = slots
+        self._registry = registry
+        self._random = random
+        self._contexts: dict[UpstreamTlsSpec, ssl.SSLContext] = {}
+        self._filters = {one.name: _filter(one) for one in spec.filters if one.name in _named(spec)}
+        self._chains: dict[tuple[str, ...], Chain] = {}
+        self._services = {one.name: self._service(one) for one in spec.services}
+
+    def snapshot(self, generation: int) -> Snapshot:
+        listeners = {one.name: self._listener(one) for one in self._spec.listeners}
+        return Snapshot(generation, listeners, tuple(self._services.values()))
+
+    def _listener(self, spec: ListenerSpec) -> Listener:
+        name = fallback_name(spec.name)
+        fallback = Route(name, self._slots.routes[name], chain=self._chain(spec.filters))
+        return Listener(
+            name=spec.name,
+            router=Router([rule(route, self._route(spec, route)) for route in self._spec.routes]),
+            fallback=fallback,
+            scheme=b"http" if spec.tls is None else b"https",
+            timeouts=Timeouts(**_fields(spec.timeouts)),
+            limits=Limits(**_fields(spec.limits)),
+            trusted=tuple(ipaddress.ip_network(one) for one in spec.trusted_proxies),
+            drop_headers=frozenset(one.encode() for one in spec.drop_headers),
+            proxy_protocol=spec.proxy_protocol,
+        )
+
+    def _route(self, listener: ListenerSpec, spec: RouteSpec) -> Route:
+        return Route(
+            name=spec.name,
+            slot=self._slots.routes[spec.name],
+            service=self._services[spec.service] if spec.service else None,
+            split=Split([(self._services[one.service], one.weight) for one in spec.split]) if spec.split else None,
+            sticky=spec.sticky,
+            chain=self._chain((*listener.filters, *spec.filters)),
+            max_body=spec.max_body,
+            timeout=spec.timeout,
+            answer_timeout=spec.answer_timeout,
+            stream_idle_timeout=spec.stream_idle_timeout,
+            tunnel_idle_timeout=spec.tunnel_idle_timeout,
+            upgrades=frozenset(one.encode() for one in spec.upgrades),
+            error_format=spec.errors,
+        )
+
+    def _chain(self, names: tuple[str, ...]) -> Chain:
+        """The hooks of these filters; one that listener and route both name stands where the listener has it."""
+        names = tuple(dict.fromkeys(names))
+        found = self._chains.get(names)
+        if found is None:
+            found = self._chains[names] = Chain([self._filters[name] for name in names])
+        return found
+
+    def _service(self, spec: ServiceSpec) -> Service:
+        balancer: Balancer = RoundRobin[Any]() if spec.balance == "round_robin" else LeastRequest[Any](self._random)
+        return Service(
+            name=spec.name,
+            endpoints=tuple(self._endpoint(spec, one) for one in spec.endpoints),
+            balancer=balancer,
+            host_policy=spec.host,
+            attempts=spec.retry.attempts,
+            retry_on=frozenset(spec.retry.on),
+        )
+
+    def _endpoint(self, service: ServiceSpec, spec: EndpointSpec) -> Endpoint:
+        key = EndpointKey(
+            service=service.name,
+            address=Address(**_fields(spec.address)),
+            weight=spec.weight,
+            tls=UpstreamTls(**_fields(service.tls)) if service.tls is not None else None,
+            pool=PoolSettings(**_fields(service.pool)),
+            slot=self._slots.endpoints[service.name, str(spec.address)],
+        )
+        return self._registry.endpoint(key, self._context(service.tls))
+
+    def _context(self, spec: UpstreamTlsSpec | None) -> ssl.SSLContext | None:
+        if spec is None:
+            return None
+        found = self._contexts.get(spec)
+        if found is None:
+            from fastgw.config.tls import client_context
+
+            found = self._contexts[spec] = client_context(spec)
+        return found
+
+
+def _filter(spec: FilterSpec) -> Filter:
+    return TYPES[spec.type](spec.name, dict(spec.options))
+
+
+def _named(spec: GatewaySpec) -> frozenset[str]:
+    """The filters some chain has: one that is only defined is not made."""
+    chains = [*(one.filters for one in spec.listeners), *(one.filters for one in spec.routes)]
+    return frozenset(name for chain in chains for name in chain)
+
+
+def _fields(spec: Any) -> dict[str, Any]:
+    """The fields of a specification, for the class of the data plane that has the same."""
+    return {one.name: getattr(spec, one.name) for one in fields(spec)}

@@ -1,0 +1,316 @@
+"""The vocabulary of the configuration file as pydantic models: names, types, defaults, and the words an editor shows.
+
+Defaults are written as an operator would write them and parsed like anything else, so that this file, the JSON Schema
+and ``docs/configuration.md`` show the same text.  A key without a value (``filters:``) has its default; unknown keys
+are errors.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
+
+from fastgw.config.types import (
+    Boolean,
+    Connect,
+    DroppableField,
+    Duration,
+    FieldName,
+    FieldValue,
+    FilePath,
+    Label,
+    Listen,
+    Method,
+    Name,
+    Network,
+    PositiveDuration,
+    RouteHost,
+    RoutePath,
+    ServiceHost,
+    Size,
+    Sticky,
+    Stream,
+    TlsVersion,
+    Upgrade,
+    WorkerCount,
+    count,
+    size,
+    words,
+)
+
+#: Filters a chain may name without a definition; they have their defaults.
+BUILT_IN_FILTERS = ("request_id", "access_log")
+
+
+def setting(default: Any, description: str) -> Any:
+    """A key with its default, as written in a file, and its description; ``...`` as default: the key must be given."""
+    return Field(default, description=description, validate_default=True)
+
+
+class Model(BaseModel):
+    """A mapping of the file: strict about keys; a key without a value counts as not given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, data: Any) -> Any:
+        if data is None:
+            return {}
+        if isinstance(data, dict) and None in data.values():
+            return {name: value for name, value in data.items() if value is not None}
+        return data
+
+
+def _alternative(short: dict[str, Any], schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    """JSON Schema of a model that also has a short form."""
+    full = handler.resolve_ref_schema(handler(schema))
+    return {"anyOf": [short, full], "title": full.get("title", ""), "description": full.get("description", "")}
+
+
+def _false_is_none(data: Any) -> Any:
+    return None if data == "false" else data
+
+
+class Admin(Model):
+    """Where metrics, status and the dashboard are served; ``false`` instead of a mapping switches them off."""
+
+    address: Listen = setting("127.0.0.1:9901", "Address to listen at; keep it off public networks.")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return _alternative({"const": False}, schema, handler)
+
+
+class Shutdown(Model):
+    """What happens on SIGTERM."""
+
+    grace: Duration = setting("30s", "How long exchanges in flight may go on before they are cut.")
+
+
+class ListenerTimeouts(Model):
+    """Deadlines towards clients; 0 switches one off."""
+
+    head: Duration = setting("10s", "From the first byte of a request to the end of its head, in total (408).")
+    idle: Duration = setting("60s", "How long a kept connection may be without a request.")
+    body: Duration = setting("30s", "Between two reads of a request body (408).")
+    write: Duration = setting("60s", "How long a client may read nothing of its answer before it is cut.")
+
+
+class ListenerLimits(Model):
+    """Bounds towards clients, per worker."""
+
+    head_size: Annotated[int, size(1024, 1 << 20)] = setting(
+        "32KiB", "Bytes of a head, or of the trailers of a body (431)."
+    )
+    head_count: Annotated[int, count(1, 10_000)] = setting(100, "Header fields of a head (431).")
+    uri_length: Annotated[int, size(64, 1 << 20)] = setting("8KiB", "Bytes of a request target (414).")
+    connections: Annotated[int, count(1, 10_000_000)] = setting(10_000, "Open connections; more are closed at once.")
+    connections_per_address: Annotated[int, count(0, 10_000_000)] = setting(
+        0, "Open connections of one client address; more are closed at once. 0: no limit."
+    )
+
+
+class Certificate(Model):
+    """A certificate chain and its key."""
+
+    cert: FilePath = setting(..., "PEM file: the certificate, then those that lead to its authority.")
+    key: FilePath = setting(..., "PEM file of the private key, not encrypted.")
+
+
+class ListenerTls(Model):
+    """TLS towards clients; ``{cert: ..., key: ...}`` is short for one certificate."""
+
+    certificates: list[Certificate] = Field(
+        ..., min_length=1, description="Chosen by the name the client asks for (SNI); the first is for all others."
+    )
+    client_auth: Annotated[str, words("none", "optional", "required")] = setting(
+        "none", "Whether clients show a certificate of client_ca."
+    )
+    client_ca: FilePath = setting("", "PEM file of the authorities of client certificates.")
+    min_version: TlsVersion = setting("1.2", "Oldest TLS version spoken.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_certificate(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "certificates" in data or not {"cert", "key"} & data.keys():
+            return data
+        rest = {name: value for name, value in data.items() if name not in ("cert", "key")}
+        return {"certificates": [{name: data[name] for name in ("cert", "key") if name in data}], **rest}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        full = handler.resolve_ref_schema(handler(schema))
+        pair = {name: {"type": "string"} for name in ("cert", "key")}
+        rest = {name: value for name, value in full["properties"].items() if name != "certificates"}
+        short = {
+            "type": "object",
+            "properties": pair | rest,
+            "required": ["cert", "key"],
+            "additionalProperties": False,
+        }
+        return _alternative(short, schema, handler)
+
+
+class Listener(Model):
+    """One address that accepts requests.  Every listener serves every route."""
+
+    name: Name | None = setting(None, "For metrics and logs. Default: listener-1, listener-2, ...")
+    address: Listen = setting(..., "host:port, [v6]:port or unix:/path.")
+    filters: list[Name] = setting(["request_id"], "Chain in front of every route of this listener, first to last.")
+    timeouts: ListenerTimeouts = setting({}, "Deadlines towards clients.")
+    limits: ListenerLimits = setting({}, "Bounds towards clients.")
+    trusted_proxies: list[Network] = setting([], "Peers whose Forwarded and X-Forwarded-* fields are kept.")
+    drop_headers: list[DroppableField] = setting([], "More request header fields that never pass.")
+    proxy_protocol: Boolean = setting(False, "Expect a PROXY protocol header in front of every connection.")
+    tls: ListenerTls | None = setting(None, "Speak TLS. Default: plain HTTP.")
+
+
+class Share(Model):
+    """One part of a split."""
+
+    service: Name = setting(..., "Name of a service.")
+    weight: Annotated[int, count(1, 1_000_000)] = setting(
+        ..., "Its share of the requests, relative to the other weights."
+    )
+
+
+class Route(Model):
+    """Which requests it matches, and what happens to them.  The most specific route wins, wherever it stands."""
+
+    name: Label | None = setting(None, "For metrics and logs. Default: methods, host, path and headers.")
+    path: RoutePath = setting(..., "/a/b exact, /a/* prefix, /v1/{model}/predict with parameters.")
+    host: RouteHost = setting("", "api.example exact, *.edge.example any name below it. Default: any host.")
+    methods: list[Method] = setting([], "Default: any method.")
+    headers: dict[FieldName, FieldValue] = setting(
+        {}, 'Fields a request must have, with their exact value or "*" for any.'
+    )
+    service: Name | None = setting(None, "Name of the service that answers. Either this or split.")
+    split: list[Share] = setting([], "Several services with weights.")
+    sticky: Sticky = setting("", "header:name or cookie:name: equal values stay with one part of the split.")
+    timeout: Duration = setting("0", "For the whole exchange (504). 0: off.")
+    answer_timeout: Duration = setting("120s", "From the end of the request to the head of the answer (504). 0: off.")
+    stream_idle_timeout: Duration = setting("120s", "Between two reads of the answer's body (visible cut). 0: off.")
+    tunnel_idle_timeout: Duration = setting("1h", "Silence of both sides of an upgraded connection. 0: off.")
+    upgrades: list[Upgrade] = setting(["websocket"], "Protocols a client may upgrade to.")
+    max_body: Size = setting("32MiB", "Bytes of a request body (413).")
+    filters: list[Name] = setting([], "Chain of this route, behind that of the listener.")
+    errors: Annotated[str, words("problem", "openai")] = setting(
+        "problem", "Shape of error bodies: RFC 9457 problem details, or what the OpenAI SDKs read."
+    )
+
+
+class Endpoint(Model):
+    """One place a service is reached at; an address alone is short for weight 1."""
+
+    address: Connect = setting(..., "host:port, [v6]:port or unix:/path.")
+    weight: Annotated[int, count(1, 65_535)] = setting(1, "Its share of the requests, relative to the other endpoints.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address_alone(cls, data: Any) -> Any:
+        return {"address": data} if isinstance(data, str) else data
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return _alternative({"type": "string"}, schema, handler)
+
+
+class Pool(Model):
+    """Connections to one endpoint, per worker."""
+
+    max_connections: Annotated[int, count(1, 100_000)] = setting(256, "Open connections.")
+    max_pending: Annotated[int, count(0, 1_000_000)] = setting(
+        1024, "Exchanges that wait for one; more are answered 503."
+    )
+    idle_timeout: Duration = setting("4s", "How long a connection is kept without use; less than the service keeps it.")
+    connect_timeout: PositiveDuration = setting("1s", "To connect, TLS included (504 when no endpoint is left).")
+    pending_timeout: PositiveDuration = setting("5s", "How long an exchange waits for a connection (503).")
+    warm: Annotated[int, count(0, 100_000)] = setting(0, "Connections opened before the first request.")
+
+
+class ServiceTls(Model):
+    """TLS towards a service; ``true`` is short for the defaults."""
+
+    ca: FilePath = setting("", "PEM file of the authorities to trust. Default: the system's.")
+    server_name: RouteHost = setting("", "Name asked for and verified. Default: the host of the endpoint.")
+    verify: Boolean = setting(True, "Check the certificate; false only for tests.")
+    cert: FilePath = setting("", "PEM file of the certificate shown to the service.")
+    key: FilePath = setting("", "PEM file of its private key.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, data: Any) -> Any:
+        return {} if data == "true" else data
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return _alternative({"type": "boolean"}, schema, handler)
+
+
+class Retry(Model):
+    """When an exchange goes to another endpoint; only before anything of the answer has arrived."""
+
+    attempts: Annotated[int, count(1, 10)] = setting(2, "Endpoints tried at most, the first included. 1: no retry.")
+    on: list[Annotated[str, words("connect", "reset")]] = setting(
+        ["connect", "reset"],
+        "connect: no connection was made. reset: it broke before the answer began (idempotent methods only).",
+    )
+
+
+class Service(Model):
+    """A named set of endpoints with one policy."""
+
+    endpoints: list[Endpoint] = Field(..., min_length=1, description="Where the service is reached.")
+    balance: Annotated[str, words("round_robin", "least_request")] = setting(
+        "least_request", "How an endpoint is chosen."
+    )
+    pool: Pool = setting({}, "Connections to each endpoint.")
+    tls: Annotated[ServiceTls | None, BeforeValidator(_false_is_none)] = setting(
+        None, "Speak TLS. Default: plain HTTP."
+    )
+    host: ServiceHost = setting(
+        "preserve", "The Host it is told: preserve (the client's), endpoint (its address), or a literal."
+    )
+    retry: Retry = setting({}, "When another endpoint is tried.")
+
+
+class RequestId(Model):
+    """Gives every request an id, or keeps the one it came with."""
+
+    type: Literal["request_id"] = Field(..., description="request_id")
+
+
+class AccessLog(Model):
+    """Writes a line for every exchange."""
+
+    type: Literal["access_log"] = Field(..., description="access_log")
+    path: Stream = setting("stdout", "stdout, stderr or a file.")
+    batch: Annotated[int, size(1, 1 << 24)] = setting("64KiB", "Lines are written together when there is this much.")
+    flush: PositiveDuration = setting("1s", "And at the latest after this time.")
+
+
+#: Type of a filter -> the model of its options.
+FILTERS: dict[str, type[Model]] = {"request_id": RequestId, "access_log": AccessLog}
+AnyFilter = Annotated[RequestId | AccessLog, Field(discriminator="type")]
+
+
+class Gateway(Model):
+    """Configuration of fastgw."""
+
+    workers: WorkerCount = setting("auto", "Worker processes; auto: one per processor.")
+    admin: Annotated[Admin | None, BeforeValidator(_false_is_none)] = setting({}, "Metrics, status, dashboard.")
+    shutdown: Shutdown = setting({}, "What happens on SIGTERM.")
+    listeners: list[Listener] = Field(..., min_length=1, description="Addresses that accept requests.")
+    routes: list[Route] = Field(..., min_length=1, description="Which requests go to which service.")
+    services: dict[Name, Service] = setting({}, "Named sets of endpoints.")
+    filters: dict[Name, AnyFilter] = setting({}, "Named filters, for the chains of listeners and routes.")
+
+
+def json_schema() -> dict[str, Any]:
+    """The vocabulary as JSON Schema (2020-12), for editors and for ``docs/fastgw.schema.json``."""
+    schema = Gateway.model_json_schema(mode="validation")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fastgw configuration"}
+    return head | {name: value for name, value in schema.items() if name != "title"}

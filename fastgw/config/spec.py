@@ -1,0 +1,216 @@
+"""A valid configuration as plain data: frozen, without defaults left open, picklable, independent of YAML and pydantic.
+
+The supervisor makes one of these (``config.load``) and sends it to its workers, which compile it (``config.compile``).
+Everything here has been checked: names are resolved, references exist, paths are absolute, durations are seconds, sizes
+are bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+def fallback_name(listener: str) -> str:
+    """Name of what a listener answers with when no route matches, for its counters."""
+    return f"{listener}:unmatched"
+
+
+class Secret:
+    """A value that must not be shown: its text is given by ``reveal`` only, never by ``repr``, ``str`` or a format."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself; call it where it is used, keep the ``Secret``."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        return Secret, (self._value,)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSpec:
+    """``host``:``port`` over TCP, or a unix socket when ``path`` is given."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSpec:
+    """A certificate chain and its key, as files in PEM."""
+
+    cert: str
+    key: str
+    names: tuple[str, ...] = ()  #: DNS names it is good for; filled when a listener has several, for the choice by SNI
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSpec:
+    """How a listener speaks TLS.  The first certificate is the one for clients that name no known server."""
+
+    certificates: tuple[CertificateSpec, ...]
+    client_auth: str  #: "none", "optional" or "required"
+    client_ca: str  #: file of the authorities client certificates are checked against, or ""
+    min_version: str  #: "1.2" or "1.3"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutsSpec:
+    """Downstream deadlines in seconds, 0 = off."""
+
+    head: float
+    idle: float
+    body: float
+    write: float
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSpec:
+    """Downstream bounds: bytes and counts, per worker."""
+
+    head_size: int
+    head_count: int
+    uri_length: int
+    connections: int
+    connections_per_address: int  #: 0 = no limit
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerSpec:
+    """One address that accepts requests."""
+
+    name: str
+    address: AddressSpec
+    filters: tuple[str, ...]  #: names, in the order requests meet them, in front of those of the route
+    timeouts: TimeoutsSpec
+    limits: LimitsSpec
+    trusted_proxies: tuple[str, ...]  #: networks in CIDR form
+    drop_headers: tuple[str, ...]  #: lower case
+    proxy_protocol: bool
+    tls: TlsSpec | None
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSpec:
+    """One part of a weighted choice."""
+
+    service: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSpec:
+    """Which requests it matches and what happens to them.  Exactly one of ``service`` and ``split`` is given."""
+
+    name: str
+    path: str
+    host: str
+    methods: tuple[str, ...]
+    headers: tuple[tuple[str, str], ...]
+    service: str
+    split: tuple[SplitSpec, ...]
+    sticky: str  #: "", "header:<name>" or "cookie:<name>"
+    timeout: float
+    answer_timeout: float
+    stream_idle_timeout: float
+    tunnel_idle_timeout: float
+    upgrades: tuple[str, ...]  #: lower case
+    max_body: int
+    filters: tuple[str, ...]
+    errors: str  #: "problem" or "openai"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSpec:
+    """One place a service is reached at."""
+
+    address: AddressSpec
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSpec:
+    """Connections to one endpoint, per worker: counts and seconds."""
+
+    max_connections: int
+    max_pending: int
+    idle_timeout: float
+    connect_timeout: float
+    pending_timeout: float
+    warm: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTlsSpec:
+    """How a service's certificate is checked, and the one shown to it."""
+
+    verify: bool
+    server_name: str  #: "" = the endpoint's host
+    ca: str  #: "" = the system's authorities
+    cert: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySpec:
+    """When an exchange is sent to another endpoint."""
+
+    attempts: int  #: endpoints tried at most, the first included
+    on: tuple[str, ...]  #: of "connect" and "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """A named set of endpoints with one policy."""
+
+    name: str
+    endpoints: tuple[EndpointSpec, ...]
+    balance: str  #: "round_robin" or "least_request"
+    pool: PoolSpec
+    tls: UpstreamTlsSpec | None
+    host: str  #: "preserve", "endpoint" or a literal
+    retry: RetrySpec
+
+
+@dataclass(frozen=True, slots=True)
+class FilterSpec:
+    """A filter with its options as the filter's type takes them (numbers are seconds and bytes by now)."""
+
+    name: str
+    type: str
+    options: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySpec:
+    """A whole configuration."""
+
+    source: str  #: absolute path of the file it was read from
+    workers: int  #: 0 = one per processor
+    admin: AddressSpec | None  #: None = no admin address
+    grace: float  #: seconds exchanges may go on after a request to stop
+    listeners: tuple[ListenerSpec, ...]
+    routes: tuple[RouteSpec, ...]
+    services: tuple[ServiceSpec, ...]
+    filters: tuple[FilterSpec, ...]  #: every filter a chain names, built-in ones without a definition included

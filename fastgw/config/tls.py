@@ -1,0 +1,183 @@
+"""TLS contexts of listeners and services, and what is wrong with the files they are made from.
+
+One place for the policy: TLS 1.2 or newer, OpenSSL's own ciphers, no compression, no renegotiation, ALPN ``http/1.1``.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from typing import Final
+
+from fastgw.config.spec import CertificateSpec, TlsSpec, UpstreamTlsSpec
+
+_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+_CLIENT_AUTH: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+_LARGEST_FILE: Final = 4 * 1024 * 1024
+_SUBJECT_ALT_NAME: Final = b"\x06\x03\x55\x1d\x11"  # OID 2.5.29.17 in DER (RFC 5280 section 4.2.1.6)
+
+
+def server_context(spec: TlsSpec) -> ssl.SSLContext:
+    """The context of a listener; with several certificates the name the client asks for chooses (RFC 6066 section 3).
+
+    Raises:
+        OSError, ssl.SSLError: a file is gone or changed since the configuration was checked.
+    """
+    contexts = [_server_context(spec, certificate) for certificate in spec.certificates]
+    first = contexts[0]
+    by_name: dict[str, ssl.SSLContext] = {}
+    for certificate, context in zip(spec.certificates, contexts, strict=True):
+        for name in certificate.names:
+            by_name.setdefault(name, context)
+    if len(contexts) > 1:
+
+        def choose(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+            if name is not None:
+                connection.context = _choose(by_name, name.lower(), first)
+
+        first.sni_callback = choose
+    return first
+
+
+def _choose(by_name: dict[str, ssl.SSLContext], name: str, default: ssl.SSLContext) -> ssl.SSLContext:
+    found = by_name.get(name)
+    return found if found is not None else by_name.get("*." + name.partition(".")[2], default)
+
+
+def _server_context(spec: TlsSpec, certificate: CertificateSpec) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _VERSIONS[spec.min_version]
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(certificate.cert, certificate.key, _refuse_password)
+    if spec.client_auth != "none":
+        context.load_verify_locations(spec.client_ca)
+        context.verify_mode = _CLIENT_AUTH[spec.client_auth]
+    return context
+
+
+def client_context(spec: UpstreamTlsSpec) -> ssl.SSLContext:
+    """The context of the connections to a service; raises as ``server_context`` does."""
+    context = ssl.create_default_context(cafile=spec.ca or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if not spec.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if spec.cert:
+        context.load_cert_chain(spec.cert, spec.key or None, _refuse_password)
+    return context
+
+
+class _EncryptedKeyError(ValueError):
+    pass
+
+
+def _refuse_password() -> str:
+    """Instead of OpenSSL's question on the terminal."""
+    raise _EncryptedKeyError
+
+
+def pair_problems(cert: str, key: str) -> Iterator[tuple[str, str]]:
+    """What is wrong with a certificate and its key: ``("cert" or "key", reason)``, nothing when they are fine."""
+    unread = [(name, reason) for name, path in (("cert", cert), ("key", key)) if (reason := _unreadable(path))]
+    if unread:
+        yield from unread
+        return
+    if not _is_certificate(cert):
+        yield "cert", f"no PEM certificate in {cert}"
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, _refuse_password)
+    except _EncryptedKeyError:
+        yield "key", f"the key in {key} is encrypted; fastgw has no way to ask for its password"
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            yield "key", f"the key in {key} does not belong to the certificate"
+        elif error.reason in ("EE_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"):
+            yield "cert", f"the certificate in {cert} is too weak ({error.reason.lower().replace('_', ' ')})"
+        else:
+            yield "key", f"no PEM private key in {key}"
+    except OSError as error:
+        yield "cert", f"{cert} cannot be read: {error.strerror or error}"
+
+
+def authorities_problem(path: str) -> str:
+    """What is wrong with a file of authorities, or ""."""
+    reason = _unreadable(path)
+    if reason:
+        return reason
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (ssl.SSLError, OSError):
+        return f"no PEM certificates in {path}"
+    return ""
+
+
+def _unreadable(path: str) -> str:
+    try:
+        _read(path)
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror or error}"
+    except ValueError:
+        return "is not the name of a file"
+    return ""
+
+
+def _is_certificate(path: str) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (ssl.SSLError, OSError):
+        return False
+    return True
+
+
+def _read(path: str) -> str:
+    with open(path, "rb") as file:
+        return file.read(_LARGEST_FILE).decode("latin-1")
+
+
+def certificate_names(path: str) -> tuple[str, ...]:
+    """The DNS names of the first certificate in a PEM file, lower case (RFC 5280 section 4.2.1.6)."""
+    text = _read(path)
+    begin = text.find("-----BEGIN CERTIFICATE-----")
+    end = text.find("-----END CERTIFICATE-----", begin)
+    if begin < 0 or end < 0:
+        return ()
+    try:
+        der = ssl.PEM_cert_to_DER_cert(text[begin:end] + "-----END CERTIFICATE-----\n")
+    except ValueError:
+        return ()
+    place = der.find(_SUBJECT_ALT_NAME)
+    if place < 0:
+        return ()
+    return tuple(_dns_names(der[place + len(_SUBJECT_ALT_NAME) :]))
+
+
+def _dns_names(der: bytes) -> Iterator[str]:
+    """The dNSName entries of a GeneralNames sequence, behind the OID of its extension.
+
+    The standard library has no public reader for a certificate's names.  OpenSSL has accepted this one already, so what
+    is left is to step over ``[critical BOOLEAN] OCTET STRING { SEQUENCE {`` to the list.
+    """
+    if der[:2] == b"\x01\x01":
+        der = der[3:]
+    for tag in (0x04, 0x30):
+        if not der or der[0] != tag:
+            return
+        length, start = _length(der)
+        der = der[start : start + length]
+    while len(der) > 1:
+        length, start = _length(der)
+        if der[0] == 0x82:
+            yield der[start : start + length].decode("latin-1").lower()
+        der = der[start + length :]
+
+
+def _length(der: bytes) -> tuple[int, int]:
+    """Length of the DER value at hand, and where its content starts."""
+    first = der[1] if len(der) > 1 else 0
+    if first < 0x80:
+        return first, 2
+    count = first & 0x7F
+    return int.from_bytes(der[2 : 2 + count], "big"), 2 + count

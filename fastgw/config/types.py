@@ -1,0 +1,152 @@
+"""The scalar types of the configuration for pydantic: each a parser of ``config.values`` and its JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from fastgw.config import values
+from fastgw.config.spec import AddressSpec, Secret
+
+_FROM_ENVIRONMENT = {"type": "string", "pattern": r"\$\{"}  # any scalar may come from the environment
+_LARGEST_SECRET = 64 * 1024
+
+
+class Parsed:
+    """Annotation of a scalar: ``parse(value)`` is its only reader, ``schema`` its part of the JSON Schema."""
+
+    __slots__ = ("_parse", "_schema")
+
+    def __init__(self, parse: Callable[[object], object], **schema: object) -> None:
+        self._parse = parse
+        self._schema = schema
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._parse)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return dict(self._schema)
+
+
+class Located(Parsed):
+    """The same for what depends on the place of the file: ``parse(value, base)``, where base is its directory or ""."""
+
+    __slots__ = ("_parse_at",)
+
+    def __init__(self, parse: Callable[[object, str], object], **schema: object) -> None:
+        super().__init__(lambda value: value, **schema)
+        self._parse_at = parse
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        parse = self._parse_at
+
+        def validate(value: object, info: ValidationInfo) -> object:
+            return parse(value, (info.context or {}).get("base", ""))
+
+        return core_schema.with_info_plain_validator_function(validate)
+
+
+def _either(**schema: object) -> dict[str, object]:
+    return {"anyOf": [schema, _FROM_ENVIRONMENT]}
+
+
+def count(minimum: int, maximum: int) -> Parsed:
+    """A whole number within bounds."""
+    return Parsed(values.whole(minimum, maximum), **_either(type="integer", minimum=minimum, maximum=maximum))
+
+
+def size(minimum: int = 0, maximum: int = 1 << 50) -> Parsed:
+    """A number of bytes within bounds."""
+    schema = [
+        {"type": "integer", "minimum": minimum, "maximum": maximum},
+        {"type": "string", "examples": ["32KiB", "10MB"]},
+    ]
+    return Parsed(values.size(minimum, maximum), anyOf=schema)
+
+
+def words(*choices: str) -> Parsed:
+    """One of a few words."""
+    return Parsed(values.one_of(*choices), **_either(enum=list(choices)))
+
+
+def absolute(value: object, base: str) -> str:
+    """A path; a relative one starts at ``base``."""
+    found = values.text("a path")(value)
+    return str(Path(base, found)) if base and found else found
+
+
+def _stream(value: object, base: str) -> str:
+    return str(value) if value in ("stdout", "stderr") else absolute(value, base)
+
+
+def _address(value: object, base: str, *, listen: bool) -> AddressSpec:
+    found = values.address(value, listen=listen)
+    if not found.path:
+        return found
+    path = absolute(found.path, base)
+    if len(path.encode()) > values.LONGEST_UNIX_PATH:
+        raise ValueError(
+            f"the path of a unix socket has at most {values.LONGEST_UNIX_PATH} bytes, got {values.shown(value)}"
+        )
+    return AddressSpec(path=path)
+
+
+def _listen(value: object, base: str) -> AddressSpec:
+    return _address(value, base, listen=True)
+
+
+def _connect(value: object, base: str) -> AddressSpec:
+    return _address(value, base, listen=False)
+
+
+def secret(value: object, base: str) -> Secret:
+    """Text, or the content of a file (``file:/path``, without its last line break); errors never show it."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("expected a secret: '${ENV}' or 'file:/path'")
+    if not value.startswith("file:"):
+        return Secret(str(value))
+    try:
+        with open(absolute(value[5:], base), "rb") as file:
+            content = file.read(_LARGEST_SECRET + 1)
+        revealed = content.decode().removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise ValueError(f"the file of the secret cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError("the file of the secret is not UTF-8 text") from None
+    if not revealed or len(content) > _LARGEST_SECRET:
+        raise ValueError(f"the file of the secret is {'too large' if revealed else 'empty'}")
+    return Secret(revealed)
+
+
+_SECONDS = [{"type": "number", "minimum": 0}, {"type": "string", "examples": ["30s", "800ms", "5m"]}]
+_PLACE = {"type": "string", "examples": ["127.0.0.1:8080", "[::1]:8080", "unix:/run/gateway.sock"]}
+
+Name = Annotated[str, Parsed(values.name, type="string", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*$|\$\{")]
+Label = Annotated[str, Parsed(values.text("a name", longest=400), type="string")]
+Duration = Annotated[float, Parsed(values.duration(), anyOf=_SECONDS)]
+PositiveDuration = Annotated[float, Parsed(values.duration(positive=True), anyOf=_SECONDS)]
+Size = Annotated[int, size()]
+Boolean = Annotated[bool, Parsed(values.boolean, **_either(type="boolean"))]
+Listen = Annotated[AddressSpec, Located(_listen, **_PLACE)]
+Connect = Annotated[AddressSpec, Located(_connect, **_PLACE)]
+FilePath = Annotated[str, Located(absolute, type="string")]
+Stream = Annotated[str, Located(_stream, type="string", examples=["stdout", "stderr", "/var/log/fastgw/access.log"])]
+SecretText = Annotated[Secret, Located(secret, type="string", pattern=r"^file:|\$\{")]
+FieldName = Annotated[str, Parsed(values.field_name, type="string")]
+Upgrade = Annotated[str, Parsed(values.upgrade, type="string", examples=["websocket"])]
+DroppableField = Annotated[str, Parsed(values.droppable_field, type="string")]
+FieldValue = Annotated[str, Parsed(values.field_value, type=["string", "number", "boolean"])]
+Network = Annotated[str, Parsed(values.network, type="string", examples=["10.0.0.0/8"])]
+WorkerCount = Annotated[
+    int, Parsed(values.workers, anyOf=[{"const": "auto"}, {"type": "integer", "minimum": 1}, _FROM_ENVIRONMENT])
+]
+TlsVersion = Annotated[str, Parsed(values.one_of("1.2", "1.3"), **_either(enum=["1.2", "1.3", 1.2, 1.3]))]
+RoutePath = Annotated[str, Parsed(values.route_path, type="string", pattern=r"^/|\$\{")]
+RouteHost = Annotated[str, Parsed(values.route_host, type="string", examples=["api.example", "*.edge.example"])]
+ServiceHost = Annotated[str, Parsed(values.service_host, type="string", examples=["preserve", "endpoint"])]
+Method = Annotated[str, Parsed(values.method, **_either(enum=list(values.METHODS)))]
+Sticky = Annotated[str, Parsed(values.sticky, type="string", pattern=r"^((header|cookie):.+)?$|\$\{")]
