@@ -143,8 +143,8 @@ class DataPlane:
         status = exchange.response.status
         if 100 <= status < 600:
             values[base + counters.ROUTE_STATUS - 1 + status // 100] += 1
-        if exchange.bytes_in:
-            values[base + counters.ROUTE_BYTES_IN] += exchange.bytes_in
+        if exchange.body.received:
+            values[base + counters.ROUTE_BYTES_IN] += exchange.body.received
         values[base + counters.ROUTE_BYTES_OUT] += exchange.bytes_out
         values[base + counters.ROUTE_DURATION_US] += micros
         values[base + counters.ROUTE_BUCKETS + bisect_left(counters.DURATION_BUCKETS, micros)] += 1
@@ -153,7 +153,11 @@ class DataPlane:
         """Bytes that were no request were refused."""
         self.values[counters.BAD_REQUESTS] += 1
         if self._on_log is not None:
-            self._on_log("info", f"refused {connection.address.decode('latin-1')}: {error.status} {error.code}: {error.detail}", None)
+            self._on_log(
+                "info",
+                f"refused {connection.address.decode('latin-1')}: {error.status} {error.code}: {error.detail}",
+                None,
+            )
 
     def log_exception(self, message: str) -> None:
         """Report the exception being handled: always a bug, of the gateway or of a filter."""

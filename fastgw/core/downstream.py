@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
     from fastgw.core.exchange import Exchange
     from fastgw.core.snapshot import Listener
+    from fastgw.core.tunnel import Tunnel
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1024 * 1024
@@ -44,11 +45,11 @@ class Downstream(Connection):
         "_buffer",
         "_is_advancing",
         "_is_lingering",
-        "_is_tunnel",
         "_is_trusted",
         "_lingered",
         "_searched",
         "_stalled_at",
+        "_tunnel",
         "address",
         "exchange",
         "forwarded",
@@ -66,7 +67,7 @@ class Downstream(Connection):
         self.forwarded = b""
         self._is_trusted = False
         self._is_lingering = False
-        self._is_tunnel = False
+        self._tunnel: Tunnel | None = None
         self._lingered = 0
         self._stalled_at = -1  #: bytes queued when the write deadline was last looked at
         # request
@@ -103,9 +104,9 @@ class Downstream(Connection):
         """Bytes from the client."""
         exchange = self.exchange
         if exchange is not None:
-            if self._is_tunnel:
-                exchange.on_client_tunnel_data(data)
-            elif exchange.is_request_done:
+            if self._tunnel is not None:
+                self._tunnel.from_client(data)
+            elif exchange.body.is_done:
                 self._keep(data)
             else:
                 rest = exchange.on_request_data(data)
@@ -121,8 +122,8 @@ class Downstream(Connection):
 
     def eof_received(self) -> bool:
         """The client will send no more.  One that is waiting for an answer is gone (as for nginx): HTTP has no half-closed clients."""
-        if self._is_tunnel and self.exchange is not None:
-            self.exchange.on_tunnel_end()
+        if self._tunnel is not None:
+            self._tunnel.end()
         else:
             self.abort()
         return False
@@ -134,11 +135,10 @@ class Downstream(Connection):
         self._buffer = b""
         self.plane.discharge(self)
         exchange, self.exchange = self.exchange, None
-        if exchange is not None:
-            if self._is_tunnel:
-                exchange.on_tunnel_end()
-            else:
-                exchange.abort()
+        if self._tunnel is not None:
+            self._tunnel.end()
+        elif exchange is not None:
+            exchange.abort()
 
     def pause_writing(self) -> None:
         """The client reads slower than the service answers."""
@@ -215,7 +215,7 @@ class Downstream(Connection):
         if self._holds:
             self.release(HOLD_PIPELINE)
         exchange.begin(self, listener)
-        if self._buffer and self.exchange is exchange and not exchange.is_request_done:
+        if self._buffer and self.exchange is exchange and not exchange.body.is_done:
             rest = self._buffer
             self._buffer = b""
             rest = exchange.on_request_data(rest)
@@ -229,13 +229,21 @@ class Downstream(Connection):
         line_end = data.find(b"\r\n")
         line_size = len(data) if line_end < 0 else line_end
         if line_size > limits.uri_length + 64:
-            self.refuse(DownstreamError(414, "uri_too_long", f"the request target is longer than {limits.uri_length} bytes"))
+            self.refuse(
+                DownstreamError(414, "uri_too_long", f"the request target is longer than {limits.uri_length} bytes")
+            )
         elif end >= 0 or len(data) > limits.head_size:
-            self.refuse(DownstreamError(431, "head_too_large", f"the request head is larger than {limits.head_size} bytes"))
+            self.refuse(
+                DownstreamError(431, "head_too_large", f"the request head is larger than {limits.head_size} bytes")
+            )
         elif data.count(b"\r\n") > limits.head_count + 1:
-            self.refuse(DownstreamError(431, "too_many_fields", f"the request head has more than {limits.head_count} fields"))
+            self.refuse(
+                DownstreamError(431, "too_many_fields", f"the request head has more than {limits.head_count} fields")
+            )
         elif is_hopeless(data):
-            self.refuse(DownstreamError(400, "malformed", "the request head has a control character or a bare CR or LF"))
+            self.refuse(
+                DownstreamError(400, "malformed", "the request head has a control character or a bare CR or LF")
+            )
         else:
             if not self._searched and self.listener.timeouts.head:
                 self.deadline = self.plane.now + self.listener.timeouts.head
@@ -285,13 +293,13 @@ class Downstream(Connection):
         else:
             self.close()
 
-    def start_tunnel(self) -> None:
+    def start_tunnel(self, tunnel: Tunnel) -> None:
         """From now on bytes are passed on unread; those that came early are the first."""
-        self._is_tunnel = True
+        self._tunnel = tunnel
         early, self._buffer = self._buffer, b""
         self.release(HOLD_PIPELINE)
-        if early and self.exchange is not None:
-            self.exchange.on_client_tunnel_data(early)
+        if early:
+            tunnel.from_client(early)
 
     def _linger(self) -> None:
         self._buffer = b""

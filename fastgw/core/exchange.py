@@ -17,18 +17,17 @@ Exchanges are pooled by the data plane and reset in between, so nothing outside 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
-from fastgw.core import counters
-from fastgw.core.connection import HOLD_PEER, HOLD_PENDING
+from fastgw.core import counters, hooks
+from fastgw.core.body import RequestBody
+from fastgw.core.connection import HOLD_PENDING
 from fastgw.core.heads import interim_head, request_head, response_head
 from fastgw.core.reply import Reply, error_reply
-from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, DownstreamError, GatewayError, InternalError, UpstreamError
+from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, DownstreamError, GatewayError, UpstreamError
 from fastgw.wire.errors import WireError
 from fastgw.wire.request import Request
 from fastgw.wire.response import BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, Response
-from fastgw.wire.scan import ChunkReader
 from fastgw.wire.serialize import reply_head
 
 if TYPE_CHECKING:
@@ -38,12 +37,12 @@ if TYPE_CHECKING:
     from fastgw.core.downstream import Downstream
     from fastgw.core.endpoint import Endpoint
     from fastgw.core.snapshot import Listener, Route, Service
+    from fastgw.core.tunnel import Tunnel
     from fastgw.core.upstream import Upstream
 
 # Phases: what is being waited for, and so what a passed deadline means.
-HOOKS, CONNECTION, ANSWER, STREAM, TUNNEL = range(5)
+HOOKS, CONNECTION, ANSWER, STREAM = range(4)
 
-PENDING_MAX = 64 * 1024  #: body bytes held while there is no upstream connection yet
 RATE_AFTER = 20.0  #: seconds after which a request body must have arrived at RATE_MIN or faster
 RATE_MIN = 500.0  #: bytes a second (the idea of Apache's mod_reqtimeout)
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"QUERY", b"PROPFIND", b"REPORT", b"SEARCH"})
@@ -54,23 +53,18 @@ class Exchange:
 
     __slots__ = (
         "_answer",
-        "_chunks",
-        "_early",
         "_head",
-        "_left",
-        "_pending",
-        "_pending_size",
-        "_task",
         "attempts",
-        "bytes_in",
+        "body",
         "bytes_out",
         "downstream",
+        "early",
         "endpoint",
         "entered",
         "error",
         "is_encoding",
         "is_head_sent",
-        "is_request_done",
+        "is_leaving",
         "keep_alive",
         "last",
         "listener",
@@ -81,7 +75,9 @@ class Exchange:
         "route",
         "service",
         "started",
+        "task",
         "tried",
+        "tunnel",
         "upstream",
     )
 
@@ -95,6 +91,7 @@ class Exchange:
         self.plane = plane
         self.request = Request()
         self.response = Response()
+        self.body = RequestBody()
         self.reset()
 
     def reset(self) -> None:
@@ -110,19 +107,17 @@ class Exchange:
         self.tried: tuple[Endpoint, ...] = ()
         self.error: GatewayError | None = None  #: why the answer is not the service's
         self.is_head_sent = False
+        self.is_leaving = False  #: the response hooks have begun: they run once, even when one of them fails
         self.is_encoding = False  #: a body that ended with its connection is sent in chunks
-        self.bytes_in = 0  #: request body bytes, without framing
         self.bytes_out = 0  #: response body bytes, without framing
         self.last = 0.0  #: coarse loop time by which the whole exchange must be over, 0: no such time
+        self.tunnel: Tunnel | None = None
         self.response.status = 0
+        self.body.reset()
         self._head = b""  #: the answer's head, to go out with its first body bytes
-        self._left = 0  #: request body bytes to come
-        self._chunks: ChunkReader | None = None
-        self._pending: list[bytes] = []  #: request body bytes that wait for a connection
-        self._pending_size = 0
         self._answer: Reply | None = None
-        self._early: list[tuple[bytes, int, bool, bool]] | None = None  #: answer bytes held while a response hook waits
-        self._task: asyncio.Task[None] | None = None
+        self.early: list[tuple[bytes, int, bool, bool]] | None = None  #: answer bytes held while a response hook waits
+        self.task: asyncio.Task[None] | None = None
 
     # --- 1. the request
 
@@ -136,7 +131,6 @@ class Exchange:
         route = listener.router.match(request.host, request.method, request.path, request.header)
         self.route = route = listener.fallback if route is None else route
         self.keep_alive = request.keep_alive and not plane.is_draining
-        self.is_request_done = True
         plane.values[counters.ROUTES_AT + route.slot * counters.ROUTE_SIZE] += 1
         plane.values[counters.EXCHANGES_OPEN] += 1
         if route.timeout:
@@ -144,114 +138,47 @@ class Exchange:
         if request.rare:
             if request.upgrade and request.upgrade not in route.upgrades:
                 request.upgrade = b""
-            if request.chunked:
-                self._chunks = ChunkReader(listener.limits.head_size, listener.limits.head_count)
-                self.is_request_done = False
-            elif request.content_length > 0:
-                self._left = request.content_length
-                self.is_request_done = False
-        self._enter(0)
+            if request.has_body:
+                self.body.begin(request, listener.limits)
+        hooks.enter(self, 0)
 
     def on_request_data(self, data: bytes) -> bytes:
         """Body bytes from the client; returns those behind the body's end."""
-        rest = b""
-        if self._chunks is not None:
-            before = self._chunks.payload
-            try:
-                out = self._chunks.feed(data)
-            except WireError as error:
-                self.fail(DownstreamError(error.status, error.code, error.detail))
-                return b""
-            self.bytes_in += self._chunks.payload - before
-            if self._chunks.done:
-                self.is_request_done = True
-                rest = data[self._chunks.end :]
-        elif len(data) < self._left:
-            self._left -= len(data)
-            self.bytes_in += len(data)
-            out = data
-        else:
-            out = data[: self._left]
-            rest = data[self._left :]
-            self.bytes_in += self._left
-            self._left = 0
-            self.is_request_done = True
-        if self.bytes_in > self.route.max_body:
+        body = self.body
+        try:
+            out = body.feed(data)
+        except WireError as error:
+            self.fail(DownstreamError(error.status, error.code, error.detail))
+            return b""
+        rest = b"" if body.end == len(data) else data[body.end :]
+        if body.received > self.route.max_body:
             self.fail(_too_large(self.route.max_body))
-        elif not self.is_request_done and self._is_too_slow():
-            self.fail(DownstreamError(408, "body_too_slow", f"the request body arrived slower than {RATE_MIN:.0f} bytes a second"))
-        else:
-            self._pass_on(out)
-        return rest
-
-    def _pass_on(self, out: bytes) -> None:
-        upstream = self.upstream
-        if upstream is None:
-            self._pending.append(out)
-            self._pending_size += len(out)
-            if self._pending_size >= PENDING_MAX:
+        elif not body.is_done and self._is_too_slow():
+            self.fail(
+                DownstreamError(
+                    408, "body_too_slow", f"the request body arrived slower than {RATE_MIN:.0f} bytes a second"
+                )
+            )
+        elif self.upstream is None:
+            if body.keep(out):
                 self.downstream.hold(HOLD_PENDING)
         else:
-            upstream.write(out)
+            self.upstream.write(out)
             if self.phase == ANSWER:
-                wait = self.route.answer_timeout if self.is_request_done else self.listener.timeouts.body
-                self.set_deadline(wait)
+                self.set_deadline(self.route.answer_timeout if body.is_done else self.listener.timeouts.body)
+        return rest
 
     def _is_too_slow(self) -> bool:
         elapsed = self.plane.clock() - self.started
         # Time in which we did not let the client send is not the client's.
-        return elapsed > RATE_AFTER and self.bytes_in < RATE_MIN * elapsed and not self.downstream.was_held
+        return elapsed > RATE_AFTER and self.body.received < RATE_MIN * elapsed and not self.downstream.was_held
 
-    # --- 2. hooks
+    # --- 2. the service
 
-    def _enter(self, index: int) -> None:
-        hooks = self.route.chain.request
-        while index < len(hooks):
-            self.entered = index + 1
-            try:
-                outcome = hooks[index](self)
-            except GatewayError as error:
-                self.fail(error)
-                return
-            except Exception:
-                self._broken("a filter failed")
-                return
-            index += 1
-            if outcome is not None:
-                if isinstance(outcome, Reply):
-                    self.reply(outcome)
-                else:
-                    self._task = self.plane.loop.create_task(self._resume_request(outcome, index))
-                return
-        self.entered = len(hooks) + 1
-        self._dispatch()
-
-    async def _resume_request(self, outcome: Awaitable[Reply | None], index: int) -> None:
-        try:
-            reply = await outcome
-        except GatewayError as error:
-            self._task = None
-            self.fail(error)
-            return
-        except Exception:
-            self._task = None
-            self._broken("a filter failed")
-            return
-        self._task = None
-        if reply is not None:
-            self.reply(reply)
-        else:
-            self._enter(index)
-
-    def _broken(self, what: str) -> None:
-        self.plane.log_exception(what)
-        self.fail(InternalError(500, "internal", "the gateway failed; the request id finds the reason in its log"))
-
-    # --- 3. the service
-
-    def _dispatch(self) -> None:
+    def dispatch(self) -> None:
+        """Every request hook has passed the request: choose a service and an endpoint."""
         route = self.route
-        if self._left > route.max_body:
+        if self.body.left > route.max_body:
             self.fail(_too_large(route.max_body))
             return
         service = route.service
@@ -275,7 +202,10 @@ class Exchange:
         request = self.request
         methods = self.listener.router.allowed(request.host, request.path)
         if methods:
-            self.fail(DownstreamError(405, "method_not_allowed", f"this path takes {', '.join(methods)}"), (("allow", ", ".join(methods)),))
+            self.fail(
+                DownstreamError(405, "method_not_allowed", f"this path takes {', '.join(methods)}"),
+                (("allow", ", ".join(methods)),),
+            )
         else:
             self.fail(DownstreamError(404, "no_route", "no route matches this request"))
 
@@ -307,18 +237,14 @@ class Exchange:
         self.phase = ANSWER
         upstream.carry(self)
         head = request_head(self)
-        if self._pending:
-            head += b"".join(self._pending)
-            self._pending = []
-            self._pending_size = 0
-        upstream.write(head)
-        if self.is_request_done:
+        upstream.write(head + self.body.take() if self.body.pending else head)
+        if self.body.is_done:
             self.set_deadline(self.route.answer_timeout)
         else:
             self.downstream.release(HOLD_PENDING)
             self.set_deadline(self.listener.timeouts.body)
 
-    # --- 4. the answer
+    # --- 3. the answer
 
     def on_interim(self) -> None:
         """A 1xx answer: passed on, except to HTTP/1.0 (RFC 9110 section 15.2)."""
@@ -330,50 +256,14 @@ class Exchange:
         """The head of the final answer was read: run the hooks, then let it go out with the first body bytes."""
         if self.request.minor == 0 and self.response.body in (BODY_CHUNKED, BODY_UNTIL_CLOSE):
             self.keep_alive = False
-        hooks = self.route.chain.response[self.entered]
-        if hooks:
-            self._leave(hooks, 0)
+        leaving = self.route.chain.response[self.entered]
+        if leaving:
+            hooks.leave(self, leaving, 0)
         else:
-            self._head_is_ready()
+            self.answer_is_ready()
 
-    def _leave(self, hooks: tuple[Any, ...], index: int) -> None:
-        while index < len(hooks):
-            try:
-                outcome = hooks[index](self)
-            except Exception:
-                self._broken("a filter failed on the answer")
-                return
-            index += 1
-            if outcome is not None:
-                self._early = []
-                self._task = self.plane.loop.create_task(self._resume_response(outcome, hooks, index))
-                return
-        self._head_is_ready()
-
-    async def _resume_response(self, outcome: Awaitable[None], hooks: tuple[Any, ...], index: int) -> None:
-        if self.upstream is not None:
-            self.upstream.hold(HOLD_PENDING)
-        try:
-            await outcome
-        except Exception:
-            self._task = None
-            self._broken("a filter failed on the answer")
-            return
-        self._task = None
-        early, self._early = self._early, None
-        if self.upstream is not None:
-            self.upstream.release(HOLD_PENDING)
-        self._leave(hooks, index)
-        if self._early is not None:
-            self._early = early  # the next hook waits too
-            return
-        for data, payload, is_last, clean in early or ():
-            if is_last:
-                self.on_last_body(data, payload, clean=clean)
-            else:
-                self.on_body(data, payload)
-
-    def _head_is_ready(self) -> None:
+    def answer_is_ready(self) -> None:
+        """Every response hook has run: the head may go."""
         if self._answer is not None:
             self._send_reply(self._answer)
             return
@@ -385,8 +275,8 @@ class Exchange:
 
     def on_body(self, data: bytes, payload: int) -> None:
         """Bytes of the answer's body, ``payload`` of them data; they leave in the tick they came."""
-        if self._early is not None:
-            self._early.append((data, payload, False, False))
+        if self.early is not None:
+            self.early.append((data, payload, False, False))
             return
         self.bytes_out += payload
         if self.is_encoding and data:
@@ -400,8 +290,8 @@ class Exchange:
 
     def on_last_body(self, data: bytes, payload: int, *, clean: bool) -> None:
         """The end of the answer; ``clean``: nothing came behind it."""
-        if self._early is not None:
-            self._early.append((data, payload, True, clean))
+        if self.early is not None:
+            self.early.append((data, payload, True, clean))
             return
         self.bytes_out += payload
         if self.is_encoding:
@@ -410,7 +300,7 @@ class Exchange:
         upstream = self.upstream
         if upstream is not None:
             self.upstream = None
-            upstream.let_go(reusable=clean and self.response.keep_alive and self.is_request_done)
+            upstream.let_go(reusable=clean and self.response.keep_alive and self.body.is_done)
         self.finish()
 
     def reply(self, reply: Reply) -> None:
@@ -424,14 +314,14 @@ class Exchange:
         response.status = reply.status
         response.body = BODY_NONE
         response.reason = response.fields = response.extra = b""
-        hooks = self.route.chain.response[self.entered]
-        if hooks:
-            self._leave(hooks, 0)
+        leaving = self.route.chain.response[self.entered]
+        if leaving and not self.is_leaving:
+            hooks.leave(self, leaving, 0)
         else:
             self._send_reply(reply)
 
     def _send_reply(self, reply: Reply) -> None:
-        if reply.close or not self.is_request_done or self.plane.is_draining:
+        if reply.close or not self.body.is_done or self.plane.is_draining:
             self.keep_alive = False
         head = reply_head(reply.status, reply.content_type, len(reply.body), reply.headers, close=not self.keep_alive)
         identity = self.response.request_id
@@ -443,21 +333,22 @@ class Exchange:
         self.downstream.write(head + self.response.extra + b"\r\n" + body)
         self.finish()
 
-    # --- 5. the ways out
+    # --- 4. the ways out
 
     def finish(self) -> None:
         """The answer is complete: count, run the ``done`` hooks, and let the client's next request come."""
         downstream = self.downstream
         keep_alive = self.keep_alive
-        is_request_done = self.is_request_done
-        self._end()
+        is_request_done = self.body.is_done
+        self.end()
         downstream.on_finished(keep_alive=keep_alive, is_request_done=is_request_done)
 
     def fail(self, error: GatewayError, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """The exchange cannot go on as it is: retry, answer with ``error``, or cut."""
-        if self.downstream is None or self.is_head_sent and self._answer is not None:
-            return
-        endpoint = self.endpoint
+        downstream: Downstream | None = self.downstream
+        if downstream is None or (self.is_head_sent and self._answer is not None):
+            return  # over already
+        endpoint: Endpoint | None = self.endpoint
         self._drop_upstream()
         if endpoint is not None and error.fault == "upstream":
             self.plane.values[endpoint.base + counters.ENDPOINT_FAILURES] += 1
@@ -494,7 +385,7 @@ class Exchange:
         if self._head:
             downstream.write(self._head)
         framed = self.request.minor == 1 or self.response.content_length >= 0
-        self._end()
+        self.end()
         downstream.exchange = None
         downstream.cut(framed=framed)
 
@@ -504,14 +395,16 @@ class Exchange:
         values = self.plane.values
         values[counters.ROUTES_AT + self.route.slot * counters.ROUTE_SIZE + counters.ROUTE_ABORTED] += 1
         if self.error is None:
-            self.error = DownstreamError(499, "client_gone", "the client closed the connection before the answer was complete")
-        self._end()
+            self.error = DownstreamError(
+                499, "client_gone", "the client closed the connection before the answer was complete"
+            )
+        self.end()
 
     def _drop_upstream(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-        self._early = None
+        if self.task is not None:
+            self.task.cancel()
+            self.task = None
+        self.early = None
         upstream = self.upstream
         if upstream is not None:
             self.upstream = None
@@ -522,28 +415,27 @@ class Exchange:
         self._release_endpoint()
 
     def _release_endpoint(self) -> None:
-        endpoint = self.endpoint
+        endpoint: Endpoint | None = self.endpoint
         if endpoint is not None:
             endpoint.active -= 1
             self.plane.values[endpoint.base + counters.ENDPOINT_ACTIVE] -= 1
             none: Any = None
             self.endpoint = none
 
-    def _end(self) -> None:
+    def end(self) -> None:
         """What every way out has in common; the exchange is free for another request afterwards."""
         plane = self.plane
-        hooks = self.route.chain.done[self.entered]
-        for hook in hooks:
+        for hook in self.route.chain.done[self.entered]:
             try:
                 hook(self)
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
                 plane.log_exception("a filter failed at the end of an exchange")
         plane.count(self)
         self._release_endpoint()
         self.reset()
         plane.give_back(self)
 
-    # --- 6. deadlines
+    # --- 5. deadlines
 
     def set_deadline(self, seconds: float) -> None:
         """Call ``on_deadline`` of the client's connection in ``seconds`` (0: never), or earlier when the whole exchange must be over."""
@@ -557,51 +449,26 @@ class Exchange:
         if self.last and now >= self.last:
             self.fail(UpstreamError(504, "timeout", f"the exchange took longer than {self.route.timeout:g} s"))
         elif self.phase == CONNECTION:
-            self.fail(UpstreamError(503, "pending_timeout", "no connection to the service became free in time", retry=RETRY_ALWAYS))
+            self.fail(
+                UpstreamError(
+                    503, "pending_timeout", "no connection to the service became free in time", retry=RETRY_ALWAYS
+                )
+            )
         elif self.phase == STREAM:
             self.fail(UpstreamError(504, "stream_idle_timeout", "the service stopped in the middle of its answer"))
-        elif self.phase == TUNNEL:
-            self.on_tunnel_end()
-        elif not self.is_request_done:
+        elif self.tunnel is not None:
+            self.tunnel.end()
+        elif not self.body.is_done:
             if self.upstream is not None and self.upstream.is_paused:
                 self.fail(UpstreamError(504, "answer_timeout", "the service does not take the request"))
             else:
                 self.fail(DownstreamError(408, "body_timeout", "the request body did not arrive in time"))
         else:
-            self.fail(UpstreamError(504, "answer_timeout", f"the service did not answer within {self.route.answer_timeout:g} s"))
-
-    # --- 7. tunnels: see core.tunnel
-
-    def on_upgrade(self, rest: bytes) -> None:
-        """The service answered 101."""
-        from fastgw.core import tunnel
-
-        tunnel.begin(self, rest)
-
-    def on_tunnel_data(self, data: bytes) -> None:
-        """Bytes from the service, to the client as they are."""
-        self.bytes_out += len(data)
-        self.downstream.write(data)
-        self.set_deadline(self.route.tunnel_idle_timeout)
-
-    def on_client_tunnel_data(self, data: bytes) -> None:
-        """Bytes from the client, to the service as they are."""
-        self.bytes_in += len(data)
-        if self.upstream is not None:
-            self.upstream.write(data)
-        self.set_deadline(self.route.tunnel_idle_timeout)
-
-    def on_tunnel_end(self) -> None:
-        """Either side is done: flush, then close both."""
-        downstream = self.downstream
-        upstream, self.upstream = self.upstream, None
-        if upstream is not None:
-            upstream.exchange = None
-            upstream.close()
-        self.plane.values[counters.TUNNELS_OPEN] -= 1
-        self._end()
-        downstream.exchange = None
-        downstream.close()
+            self.fail(
+                UpstreamError(
+                    504, "answer_timeout", f"the service did not answer within {self.route.answer_timeout:g} s"
+                )
+            )
 
     def __repr__(self) -> str:
         return f"<Exchange {self.request!r} phase={self.phase} status={self.response.status}>"
@@ -615,7 +482,9 @@ _FAULTS = {
 
 
 def _too_large(limit: int) -> DownstreamError:
-    return DownstreamError(413, "content_too_large", f"the request body is larger than this route allows: {limit} bytes")
+    return DownstreamError(
+        413, "content_too_large", f"the request body is larger than this route allows: {limit} bytes"
+    )
 
 
 def _sticky_key(request: Request, sticky: str) -> bytes:
@@ -628,6 +497,3 @@ def _sticky_key(request: Request, sticky: str) -> bytes:
         if key == name.encode():
             return content
     return b""
-
-
-__all__ = ["HOLD_PEER", "Exchange"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastgw.wire.response import BODY_CHUNKED, BODY_UNTIL_CLOSE
+from fastgw.wire.response import BODY_UNTIL_CLOSE
 from fastgw.wire.serialize import status_line
 
 if TYPE_CHECKING:
@@ -32,7 +32,18 @@ def request_head(exchange: Exchange) -> bytes:
     else:
         identity = b"\r\n" + request.extra + b"\r\n"
     return b"".join(
-        (request.method, b" ", request.target, b" HTTP/1.1\r\nhost: ", host, b"\r\n", request.fields, downstream.forwarded, authority, identity)
+        (
+            request.method,
+            b" ",
+            request.target,
+            b" HTTP/1.1\r\nhost: ",
+            host,
+            b"\r\n",
+            request.fields,
+            downstream.forwarded,
+            authority,
+            identity,
+        )
     )
 
 
@@ -53,7 +64,7 @@ def _rare_request_head(exchange: Exchange, request: Request, host: bytes, author
         lines.append(b"x-request-id: " + request.request_id + b"\r\n")
     if request.chunked:
         lines.append(b"transfer-encoding: chunked\r\n")
-    if request.expect and request.minor and not exchange.is_request_done:
+    if request.expect and request.minor and not exchange.body.is_done:
         lines.append(b"expect: 100-continue\r\n")
     if request.upgrade:
         lines.append(b"connection: Upgrade\r\nupgrade: " + request.upgrade + b"\r\n")
@@ -66,7 +77,13 @@ def _rare_request_head(exchange: Exchange, request: Request, host: bytes, author
 
 def forwarded_fields(address: bytes, scheme: bytes) -> bytes:
     """What every plain request of one connection says about its client; ends where the authority follows."""
-    return b"x-forwarded-for: " + address + b"\r\nx-forwarded-proto: " + scheme + b"\r\nvia: 1.1 fastgw\r\nx-forwarded-host: "
+    return (
+        b"x-forwarded-for: "
+        + address
+        + b"\r\nx-forwarded-proto: "
+        + scheme
+        + b"\r\nvia: 1.1 fastgw\r\nx-forwarded-host: "
+    )
 
 
 def response_head(exchange: Exchange) -> bytes:
@@ -103,21 +120,17 @@ def upgrade_head(exchange: Exchange) -> bytes:
     response = exchange.response
     identity = b"x-request-id: " + response.request_id + b"\r\n" if response.request_id else b""
     upgrade = b"connection: Upgrade\r\nupgrade: " + response.upgrade + b"\r\n"
-    return status_line(101, response.reason) + without_length(response.fields) + upgrade + identity + response.extra + b"\r\n"
+    return (
+        status_line(101, response.reason)
+        + without_length(response.fields)
+        + upgrade
+        + identity
+        + response.extra
+        + b"\r\n"
+    )
 
 
 def without_length(fields: bytes) -> bytes:
     """``fields`` without Content-Length: where it would describe a body that cannot be (RFC 9110 section 8.6)."""
     lines = fields.split(b"\r\n")
     return b"\r\n".join([line for line in lines if line[:15].lower() != b"content-length:"])
-
-
-__all__ = [
-    "BODY_CHUNKED",
-    "forwarded_fields",
-    "interim_head",
-    "request_head",
-    "response_head",
-    "upgrade_head",
-    "without_length",
-]

@@ -14,7 +14,7 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from fastgw.core.counters import (
     ENDPOINT_CONNECT_FAILURES,
@@ -69,7 +69,9 @@ class Pool:
                 return upstream
             upstream.abort()
         if len(self.waiters) >= self.settings.max_pending:
-            raise UpstreamError(503, "pool_full", "too many requests are waiting for a connection to the service", retry=RETRY_ALWAYS)
+            raise UpstreamError(
+                503, "pool_full", "too many requests are waiting for a connection to the service", retry=RETRY_ALWAYS
+            )
         self.waiters.append(exchange)
         values[base + ENDPOINT_WAITING] += 1
         self._open_if_needed()
@@ -180,7 +182,10 @@ class Pool:
             self.put_back(upstream)
 
     async def _transport(self) -> Upstream:
-        loop, key, context = self._plane.loop, self._endpoint.key, self._endpoint.ssl
+        loop: Any = (
+            self._plane.loop
+        )  # the protocols are plain classes: a compiled one cannot derive from asyncio.Protocol
+        key, context = self._endpoint.key, self._endpoint.ssl
         address = key.address
         name = (key.tls.server_name if key.tls else "") or address.host or "localhost"
         server_name = name if context is not None else None
@@ -195,7 +200,7 @@ class Pool:
             sock = transport.get_extra_info("socket")
             if sock is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return upstream
+        return cast(Upstream, upstream)
 
     def _on_connect_failed(self, error: Exception) -> None:
         if self.waiters:
@@ -204,7 +209,9 @@ class Pool:
 
     def _connect_error(self, error: Exception) -> UpstreamError:
         if isinstance(error, TimeoutError):
-            return UpstreamError(504, "connect_timeout", "the service did not accept a connection in time", retry=RETRY_ALWAYS)
+            return UpstreamError(
+                504, "connect_timeout", "the service did not accept a connection in time", retry=RETRY_ALWAYS
+            )
         if isinstance(error, ssl.SSLError):
             return UpstreamError(502, "tls_failed", "the TLS handshake with the service failed", retry=RETRY_ALWAYS)
         return UpstreamError(502, "connect_failed", "no connection to the service could be opened", retry=RETRY_ALWAYS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fastgw.core.endpoint import Endpoint, EndpointKey
@@ -37,7 +37,7 @@ class Registry:
                 del self._endpoints[key]
                 endpoint.pool.retire()
 
-    def __iter__(self) -> Iterable[Endpoint]:  # type: ignore[misc]
+    def __iter__(self) -> Iterator[Endpoint]:
         return iter(self._endpoints.values())
 
     def __len__(self) -> int:

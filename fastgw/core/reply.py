@@ -48,7 +48,9 @@ _TITLES = {
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
-def error_reply(error: GatewayError, error_format: str, request_id: str, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+def error_reply(
+    error: GatewayError, error_format: str, request_id: str, headers: tuple[tuple[str, str], ...] = ()
+) -> Reply:
     """The answer for ``error``: ``application/problem+json`` (RFC 9457), or the shape the OpenAI SDKs read (``error_format`` "openai")."""
     status = error.status
     if error_format == "openai":

@@ -20,6 +20,7 @@ from fastgw.wire.request import RequestReader
 if TYPE_CHECKING:
     from fastgw.core.endpoint import Endpoint
 
+
 class Balancer(Protocol):
     """Chooses one of several endpoints (``policy.balancers``)."""
 
@@ -75,7 +76,9 @@ class Route:
     timeout: float = 0.0  #: seconds for the whole exchange, 0 = off: 504
     answer_timeout: float = 120.0  #: seconds from the request's end to the response head: 504
     stream_idle_timeout: float = 120.0  #: seconds between two reads of a response body: a visible cut
-    tunnel_idle_timeout: float = 3600.0  #: seconds in which neither side of an upgraded connection says anything: both close
+    tunnel_idle_timeout: float = (
+        3600.0  #: seconds in which neither side of an upgraded connection says anything: both close
+    )
     upgrades: frozenset[bytes] = frozenset({b"websocket"})  #: protocols a client may upgrade to
     error_format: str = "problem"  #: "problem" (RFC 9457) or "openai"
 

@@ -8,7 +8,6 @@ import hmac
 from typing import TYPE_CHECKING
 
 from fastgw.core import counters
-from fastgw.core.exchange import TUNNEL
 from fastgw.core.heads import upgrade_head
 from fastgw.errors import UpstreamError
 
@@ -18,29 +17,68 @@ if TYPE_CHECKING:
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
+class Tunnel:
+    """The two connections of one upgraded exchange; ends when either side does."""
+
+    __slots__ = ("_exchange",)
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange: Exchange | None = exchange
+
+    def from_service(self, data: bytes) -> None:
+        """Bytes for the client, as they are."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.bytes_out += len(data)
+            exchange.downstream.write(data)
+            exchange.set_deadline(exchange.route.tunnel_idle_timeout)
+
+    def from_client(self, data: bytes) -> None:
+        """Bytes for the service, as they are."""
+        exchange = self._exchange
+        if exchange is not None and exchange.upstream is not None:
+            exchange.body.received += len(data)
+            exchange.upstream.write(data)
+            exchange.set_deadline(exchange.route.tunnel_idle_timeout)
+
+    def end(self) -> None:
+        """Either side is done, or nobody said anything for too long: flush, then close both."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            return
+        downstream, upstream = exchange.downstream, exchange.upstream
+        exchange.plane.values[counters.TUNNELS_OPEN] -= 1
+        if upstream is not None:
+            exchange.upstream = None
+            upstream.exchange = None
+            upstream.close()
+        exchange.end()
+        downstream.exchange = None
+        downstream.close()
+
+
 def begin(exchange: Exchange, rest: bytes) -> None:
     """Turn ``exchange`` into a tunnel if its 101 is the one that was asked for; ``rest``: bytes the service sent behind it."""
+    upstream = exchange.upstream
     problem = _problem(exchange)
-    if problem:
+    if problem or upstream is None:
         exchange.fail(UpstreamError(502, "bad_upgrade", problem))
         return
-    upstream = exchange.upstream
-    assert upstream is not None
     for hook in exchange.route.chain.response[exchange.entered]:
-        outcome = hook(exchange)
-        if outcome is not None:
-            exchange.fail(UpstreamError(502, "bad_upgrade", "a filter of this route cannot wait on an upgraded connection"))
+        if hook(exchange) is not None:
+            exchange.fail(
+                UpstreamError(502, "bad_upgrade", "a filter of this route cannot wait on an upgraded connection")
+            )
             return
-    exchange.phase = TUNNEL
     exchange.is_head_sent = True
-    exchange.keep_alive = False
-    upstream.start_tunnel()
-    exchange.plane.values[counters.TUNNELS_OPEN] += 1
+    tunnel = exchange.tunnel = Tunnel(exchange)
     downstream = exchange.downstream
+    exchange.plane.values[counters.TUNNELS_OPEN] += 1
     downstream.write(upgrade_head(exchange))
+    upstream.tunnel = tunnel
     if rest:
-        exchange.on_tunnel_data(rest)
-    downstream.start_tunnel()
+        tunnel.from_service(rest)
+    downstream.start_tunnel(tunnel)
     exchange.set_deadline(exchange.route.tunnel_idle_timeout)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fastgw.core import tunnel
 from fastgw.core.connection import HOLD_PEER, Connection
 from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, UpstreamError
 from fastgw.wire.errors import WireError
@@ -32,7 +33,20 @@ _TABLE = FieldTable(RESPONSE_FIELDS)
 class Upstream(Connection):
     """Protocol of one upstream connection; made by its pool, which it never leaves."""
 
-    __slots__ = ("_buffer", "_chunks", "_interim", "_left", "_searched", "_state", "exchange", "idle_since", "is_member", "pool", "uses")
+    __slots__ = (
+        "_buffer",
+        "_chunks",
+        "_interim",
+        "_left",
+        "_searched",
+        "_state",
+        "exchange",
+        "idle_since",
+        "is_member",
+        "pool",
+        "tunnel",
+        "uses",
+    )
 
     def __init__(self, pool: Pool) -> None:
         Connection.__init__(self)
@@ -49,6 +63,7 @@ class Upstream(Connection):
         self._interim = 0
         self._left = 0  #: body bytes to come
         self._chunks: ChunkReader | None = None
+        self.tunnel: tunnel.Tunnel | None = None
 
     # --- what the pool and the exchange do with it
 
@@ -70,10 +85,6 @@ class Upstream(Connection):
         else:
             self.abort()
 
-    def start_tunnel(self) -> None:
-        """From now on bytes are passed on unread."""
-        self._state = TUNNEL
-
     # --- what the event loop calls
 
     def connection_made(self, transport: Any) -> None:
@@ -89,8 +100,8 @@ class Upstream(Connection):
             self._read_body(exchange, data, 0)
         elif self._state == HEAD:
             self._read_head(exchange, data)
-        else:
-            exchange.on_tunnel_data(data)
+        elif self.tunnel is not None:
+            self.tunnel.from_service(data)
 
     def eof_received(self) -> bool:
         """The service will say no more: that ends a body without a length, and breaks off everything else."""
@@ -135,7 +146,9 @@ class Upstream(Connection):
             try:
                 read_response(head, response, _TABLE, limits.head_count, to_head=exchange.request.method == b"HEAD")
             except WireError as error:
-                exchange.fail(UpstreamError(502, "bad_answer", f"the service's answer cannot be passed on: {error.detail}"))
+                exchange.fail(
+                    UpstreamError(502, "bad_answer", f"the service's answer cannot be passed on: {error.detail}")
+                )
                 return
             if response.status >= 200 or response.status == 101:
                 self._begin_body(exchange, data, at)
@@ -146,18 +159,27 @@ class Upstream(Connection):
                 return
             exchange.on_interim()
         if len(data) - at > limits.head_size:
-            exchange.fail(UpstreamError(502, "bad_answer", f"the head of the service's answer is larger than {limits.head_size} bytes"))
+            exchange.fail(
+                UpstreamError(
+                    502, "bad_answer", f"the head of the service's answer is larger than {limits.head_size} bytes"
+                )
+            )
             return
         self._buffer = data[at:] if at else data
         if is_hopeless(self._buffer):
-            exchange.fail(UpstreamError(502, "bad_answer", "the service's answer has a control character or a bare CR or LF in its head"))
+            exchange.fail(
+                UpstreamError(
+                    502, "bad_answer", "the service's answer has a control character or a bare CR or LF in its head"
+                )
+            )
             return
         self._searched = max(0, len(self._buffer) - 3)
 
     def _begin_body(self, exchange: Exchange, data: bytes, at: int) -> None:
         response = exchange.response
         if response.status == 101:
-            exchange.on_upgrade(data[at:])
+            self._state = TUNNEL
+            tunnel.begin(exchange, data[at:])
             return
         self._state = BODY
         kind = response.body
@@ -213,13 +235,19 @@ class Upstream(Connection):
             if not self.is_closed:
                 self.abort()
             return
-        if self._state == TUNNEL:
-            exchange.on_tunnel_end()
+        if self.tunnel is not None:
+            self.tunnel.end()
         elif self._state == BODY and exchange.response.body == BODY_UNTIL_CLOSE and clean:
             exchange.on_last_body(b"", 0, clean=False)
         elif self._state == HEAD:
             fresh = not self._buffer and not self._interim
             retry = RETRY_IDEMPOTENT if fresh and self.uses > 1 else RETRY_NEVER
-            exchange.fail(UpstreamError(502, "upstream_reset", "the service closed the connection before it answered", retry=retry))
+            exchange.fail(
+                UpstreamError(
+                    502, "upstream_reset", "the service closed the connection before it answered", retry=retry
+                )
+            )
         else:
-            exchange.fail(UpstreamError(502, "upstream_reset", "the service closed the connection in the middle of its answer"))
+            exchange.fail(
+                UpstreamError(502, "upstream_reset", "the service closed the connection in the middle of its answer")
+            )

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
+    from fastgw.core.endpoint import Endpoint
     from fastgw.core.exchange import Exchange
+    from fastgw.core.snapshot import Service
 
 BATCH_BYTES = 64 * 1024
 FLUSH_SECONDS = 1.0
@@ -31,7 +33,19 @@ VALUE_MAX = 1024
 class AccessLog:
     """Writes to ``path``: ``stdout``, ``stderr`` or a file, which is opened again on every reload (for log rotation)."""
 
-    __slots__ = ("_batch", "_dropped", "_flush_seconds", "_handle", "_lines", "_loop", "_path", "_size", "_wall", "_writer", "name")
+    __slots__ = (
+        "_batch",
+        "_dropped",
+        "_flush_seconds",
+        "_handle",
+        "_lines",
+        "_loop",
+        "_path",
+        "_size",
+        "_wall",
+        "_writer",
+        "name",
+    )
 
     def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
         """``options``: ``path``, ``batch`` (bytes), ``flush`` (seconds); ``wall``: seconds since 1970."""
@@ -67,7 +81,8 @@ class AccessLog:
         """Add the exchange's line."""
         request, response = exchange.request, exchange.response
         error = exchange.error
-        endpoint = exchange.endpoint
+        endpoint: Endpoint | None = exchange.endpoint
+        service: Service | None = exchange.service
         status = error.status if error is not None and error.status == 499 else response.status
         line: dict[str, Any] = {
             "time": self._wall(),
@@ -78,11 +93,11 @@ class AccessLog:
             "path": _text(request.path),
             "status": status,
             "route": exchange.route.name,
-            "service": exchange.service.name if exchange.service is not None else None,
+            "service": service.name if service is not None else None,
             "endpoint": endpoint.name if endpoint is not None else None,
             "attempts": exchange.attempts,
             "ms": round((exchange.plane.clock() - exchange.started) * 1000, 3),
-            "in": exchange.bytes_in,
+            "in": exchange.body.received,
             "out": exchange.bytes_out,
         }
         if error is not None:
@@ -121,7 +136,11 @@ class _Writer:
     def __init__(self, path: str) -> None:
         standard = {"stdout": sys.stdout, "stderr": sys.stderr}.get(path)
         self._owned = standard is None
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640) if standard is None else standard.fileno()
+        self._fd = (
+            os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            if standard is None
+            else standard.fileno()
+        )
         self.pending = 0  #: bytes handed over and not yet written
         self._batches: list[bytes] = []
         self._is_closing = False

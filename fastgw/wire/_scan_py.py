@@ -125,8 +125,10 @@ def _request_field(request: Request, kind: int, value: bytes, kept: list[bytes],
 
 def _content_length(value: bytes) -> int:
     if not value.isdigit() or len(value) > 20:
-        raise WireError(413, "content_too_large", "the Content-Length is out of range") if value.isdigit() else bad(
-            "the Content-Length is not a decimal number"
+        raise (
+            WireError(413, "content_too_large", "the Content-Length is out of range")
+            if value.isdigit()
+            else bad("the Content-Length is not a decimal number")
         )
     return int(value)
 
@@ -194,8 +196,12 @@ def _response_field(response: Response, kind: int, value: bytes, kept: list[byte
         response.request_id = value
 
 
-LINE_MAX = 256  #: bytes of a chunk line: size and extensions (Go and llhttp have had denial-of-service bugs without a bound)
-EXCESS_MAX = 16 * 1024  #: chunk overhead beyond 16 bytes a chunk and twice its data (the rule of Go's net/http/internal/chunked.go)
+LINE_MAX = (
+    256  #: bytes of a chunk line: size and extensions (Go and llhttp have had denial-of-service bugs without a bound)
+)
+EXCESS_MAX = (
+    16 * 1024
+)  #: chunk overhead beyond 16 bytes a chunk and twice its data (the rule of Go's net/http/internal/chunked.go)
 
 _SIZE, _DATA, _DATA_END, _TRAILER, _DONE = range(5)
 
@@ -289,7 +295,9 @@ class ChunkReader:
     def _hold(self, line: bytes) -> None:
         bound = LINE_MAX if self._state == _SIZE else self._budget
         if len(line) > bound:
-            raise bad(f"a chunk line is longer than {LINE_MAX} bytes") if self._state == _SIZE else _trailers_too_large()
+            raise (
+                bad(f"a chunk line is longer than {LINE_MAX} bytes") if self._state == _SIZE else _trailers_too_large()
+            )
         self._line = line
 
     def _chunk_line(self, line: bytes) -> bytes:

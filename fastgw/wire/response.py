@@ -44,7 +44,9 @@ class Response:
         self.status = 0  #: 0: no answer yet
         self.reason = b""
         self.minor = 1
-        self.fields = b""  #: end-to-end field lines, each with its CRLF, Content-Length included when it frames the body
+        self.fields = (
+            b""  #: end-to-end field lines, each with its CRLF, Content-Length included when it frames the body
+        )
         self.body = BODY_NONE
         self.content_length = NO_LENGTH
         self.keep_alive = True

@@ -18,7 +18,9 @@ def status_line(status: int, reason: bytes) -> bytes:
     return b"HTTP/1.1 %d %s\r\n" % (status, reason)
 
 
-def reply_head(status: int, content_type: str, length: int, headers: tuple[tuple[str, str], ...], *, close: bool) -> bytes:
+def reply_head(
+    status: int, content_type: str, length: int, headers: tuple[tuple[str, str], ...], *, close: bool
+) -> bytes:
     """Head of an answer made here, without its final empty line: fields may follow."""
     lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
     if status != 204 and status != 304 and status >= 200:

@@ -22,13 +22,15 @@ import re
 from fastgw.wire.errors import WireError, bad
 
 _PATH_BYTES = bytes(sorted(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/%"))
-_QUERY_BYTES = bytes(sorted(set(_PATH_BYTES) | set(b"?[]\"<>\\^`{|}")))
+_QUERY_BYTES = bytes(sorted(set(_PATH_BYTES) | set(b'?[]"<>\\^`{|}')))
 #: A path of these characters only, without ``/.`` in it, is already in normal form.
 _PLAIN_PATH = bytes(byte for byte in _PATH_BYTES if byte != ord("%"))
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ESCAPE = re.compile(rb"%(.{0,2})", re.S)
 _HEX = re.compile(rb"[0-9A-Fa-f]{2}").fullmatch
-_REG_NAME = re.compile(rb"((?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.?)(?::([0-9]{0,5}))?").fullmatch
+_REG_NAME = re.compile(
+    rb"((?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.?)(?::([0-9]{0,5}))?"
+).fullmatch
 _IPV6 = re.compile(rb"(\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?").fullmatch
 _ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?#]*)(.*)", re.S).fullmatch
 

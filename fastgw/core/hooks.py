@@ -1,0 +1,108 @@
+"""Walking a route's filters: in with the request, out with the answer.
+
+A hook that returns an awaitable suspends its exchange, not the connection: a Task waits for it and then walks on.  Body bytes that arrive
+meanwhile are held (bounded, the sender is paused).  A client that goes away cancels the Task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from fastgw.core.connection import HOLD_PENDING
+from fastgw.core.reply import Reply
+from fastgw.errors import GatewayError, InternalError
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange import Exchange
+
+
+def enter(exchange: Exchange, index: int) -> None:
+    """Run the request hooks from ``index`` on, then send the request to its service."""
+    hooks = exchange.route.chain.request
+    while index < len(hooks):
+        exchange.entered = index + 1
+        try:
+            outcome = hooks[index](exchange)
+        except GatewayError as error:
+            exchange.fail(error)
+            return
+        except Exception:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
+            _broken(exchange, "a filter failed on a request")
+            return
+        index += 1
+        if outcome is not None:
+            if isinstance(outcome, Reply):
+                exchange.reply(outcome)
+            else:
+                exchange.task = exchange.plane.loop.create_task(_resume_entering(exchange, outcome, index))
+            return
+    exchange.entered = len(hooks) + 1
+    exchange.dispatch()
+
+
+def leave(exchange: Exchange, hooks: tuple[Callable[[Any], Any], ...], index: int) -> None:
+    """Run the response hooks from ``index`` on, then let the answer go."""
+    exchange.is_leaving = True
+    while index < len(hooks):
+        try:
+            outcome = hooks[index](exchange)
+        except Exception:  # noqa: BLE001 - as above
+            _broken(exchange, "a filter failed on an answer")
+            return
+        index += 1
+        if outcome is not None:
+            exchange.early = []
+            if exchange.upstream is not None:
+                exchange.upstream.hold(HOLD_PENDING)
+            exchange.task = exchange.plane.loop.create_task(_resume_leaving(exchange, outcome, hooks, index))
+            return
+    exchange.answer_is_ready()
+
+
+async def _resume_entering(exchange: Exchange, outcome: Awaitable[Reply | None], index: int) -> None:
+    try:
+        reply = await outcome
+    except GatewayError as error:
+        exchange.task = None
+        exchange.fail(error)
+        return
+    except Exception:  # noqa: BLE001 - as above
+        exchange.task = None
+        _broken(exchange, "a filter failed on a request")
+        return
+    exchange.task = None
+    if reply is not None:
+        exchange.reply(reply)
+    else:
+        enter(exchange, index)
+
+
+async def _resume_leaving(
+    exchange: Exchange, outcome: Awaitable[None], hooks: tuple[Callable[[Any], Any], ...], index: int
+) -> None:
+    try:
+        await outcome
+    except Exception:  # noqa: BLE001 - as above
+        exchange.task = None
+        _broken(exchange, "a filter failed on an answer")
+        return
+    exchange.task = None
+    early, exchange.early = exchange.early, None
+    upstream = exchange.upstream
+    if upstream is not None:
+        upstream.release(HOLD_PENDING)
+    leave(exchange, hooks, index)
+    if exchange.task is not None:
+        exchange.early = early  # the next hook waits too
+        return
+    for data, payload, is_last, clean in early or ():
+        if is_last:
+            exchange.on_last_body(data, payload, clean=clean)
+        else:
+            exchange.on_body(data, payload)
+
+
+def _broken(exchange: Exchange, what: str) -> None:
+    exchange.plane.log_exception(what)
+    exchange.fail(InternalError(500, "internal", "the gateway failed; the request id finds the reason in its log"))
