@@ -162,7 +162,7 @@ class Listener(Model):
     filters: list[Name] = setting(["request_id"], "Chain in front of every route of this listener, first to last.")
     timeouts: ListenerTimeouts = setting({}, "Deadlines towards clients.")
     limits: ListenerLimits = setting({}, "Bounds towards clients.")
-    trusted_proxies: list[Network] = setting([], "Peers whose Forwarded and X-Forwarded-* fields are kept.")
+    trusted_proxies: list[Network] = setting([], "Peers whose Forwarded, X-Real-IP and X-Forwarded-* fields are kept.")
     drop_headers: list[DroppableField] = setting([], "More request header fields that never pass.")
     proxy_protocol: Boolean = setting(False, "Expect a PROXY protocol header in front of every connection.")
     tls: ListenerTls | None = setting(None, "Speak TLS. Default: plain HTTP.")
@@ -222,11 +222,13 @@ class Pool(Model):
     """Connections to one endpoint, per worker."""
 
     max_connections: Annotated[int, count(1, 100_000)] = setting(256, "Open connections.")
-    max_pending: Annotated[int, count(0, 1_000_000)] = setting(
-        1024, "Exchanges that wait for one; more are answered 503."
+    max_pending: Annotated[int, count(1, 1_000_000)] = setting(
+        1024, "Exchanges waiting for one; more are answered 503."
     )
-    idle_timeout: Duration = setting("4s", "How long a connection is kept without use; less than the service keeps it.")
-    connect_timeout: PositiveDuration = setting("1s", "To connect, TLS included (504 when no endpoint is left).")
+    idle_timeout: Duration = setting(
+        "4s", "How long one is kept without use; less than the service keeps it. 0: used once."
+    )
+    connect_timeout: PositiveDuration = setting("1s", "To connect, TLS included (504).")
     pending_timeout: PositiveDuration = setting("5s", "How long an exchange waits for a connection (503).")
     warm: Annotated[int, count(0, 100_000)] = setting(0, "Connections opened before the first request.")
 
@@ -256,7 +258,7 @@ class Retry(Model):
     attempts: Annotated[int, count(1, 10)] = setting(2, "Endpoints tried at most, the first included. 1: no retry.")
     on: list[Annotated[str, words("connect", "reset")]] = setting(
         ["connect", "reset"],
-        "connect: no connection was made. reset: it broke before the answer began (idempotent methods only).",
+        "connect: no connection was made. reset: it broke before the answer began (idempotent, no body).",
     )
 
 

@@ -41,23 +41,25 @@ def enter(exchange: Exchange, index: int) -> None:
     exchange.dispatch()
 
 
-def leave(exchange: Exchange, hooks: tuple[Callable[[Any], Any], ...], index: int) -> None:
-    """Run the response hooks from ``index`` on, then let the answer go."""
+def leave(exchange: Exchange, hooks: tuple[Callable[[Any], Any], ...], index: int) -> bool:
+    """Run the response hooks from ``index`` on, then let the answer go; False: it does not go yet, or not this one."""
     exchange.is_leaving = True
     while index < len(hooks):
         try:
             outcome = hooks[index](exchange)
         except Exception:  # noqa: BLE001 - as above
             _broken(exchange, "a filter failed on an answer")
-            return
+            return False
         index += 1
         if outcome is not None:
-            exchange.early = []
+            if exchange.early is None:
+                exchange.early = []
             if exchange.upstream is not None:
                 exchange.upstream.hold(HOLD_PENDING)
             exchange.task = exchange.plane.loop.create_task(_resume_leaving(exchange, outcome, hooks, index))
-            return
+            return False
     exchange.answer_is_ready()
+    return True
 
 
 async def _resume_entering(exchange: Exchange, outcome: Awaitable[Reply | None], index: int) -> None:
@@ -88,15 +90,14 @@ async def _resume_leaving(
         _broken(exchange, "a filter failed on an answer")
         return
     exchange.task = None
-    early, exchange.early = exchange.early, None
     upstream = exchange.upstream
     if upstream is not None:
         upstream.release(HOLD_PENDING)
-    leave(exchange, hooks, index)
-    if exchange.task is not None:
-        exchange.early = early  # the next hook waits too
+    if not leave(exchange, hooks, index):
         return
-    for data, payload, is_last, clean in early or ():
+    early = exchange.early or []
+    exchange.early = None
+    for data, payload, is_last, clean in early:
         if is_last:
             exchange.on_last_body(data, payload, clean=clean)
         else:

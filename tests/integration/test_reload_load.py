@@ -71,12 +71,11 @@ def test_a_bad_file_changes_nothing(gateway: Gateway, fast: FastService, load: L
 
 
 def test_a_second_instance_takes_over(gateway: Gateway, fast: FastService, load: LoadOf) -> None:
-    """Both listen on one port (SO_REUSEPORT); the first drains, and its clients find the second."""
+    """The second shares the port and, once ready, sends SIGTERM to the first, whose clients then find the second."""
     text = simple_config(fast.address, workers=2)
     first = gateway(text)
     run = load(first.base_url, seconds=6)
-    second = gateway(text, port=first.port)
-    first.signal(signal.SIGTERM)
+    second = gateway(text, port=first.port, environment={"FASTGW_UPGRADE": str(first.pid)})
     assert first.wait() == 0, first.read_log()
     assert run.is_running(), "the load ended before the takeover did"
     result = run.result()

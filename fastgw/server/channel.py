@@ -1,0 +1,133 @@
+"""Messages and file descriptors over a socket pair (``SCM_RIGHTS``).
+
+A frame is a length, a number of descriptors and a pickled object.  The descriptors travel with the first byte of
+their frame; the kernel never joins two of such sends in one receive, so they arrive in order and not later than their
+frame is complete.
+"""
+
+from __future__ import annotations
+
+import array
+import os
+import pickle
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio  # the supervisor starts its workers before it can afford the import
+
+HEADER = struct.Struct("!IB")  # bytes of the pickle, descriptors
+MAX_FDS = 250  #: descriptors of one message; the kernel's own bound is 253
+MAX_MESSAGE = 1 << 30
+READ_SIZE = 256 * 1024
+
+OnMessage = Callable[[object, list[int]], None]
+
+
+class Channel:
+    """One end.  ``send`` works at once; receiving begins with ``attach``."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._on_message: OnMessage | None = None
+        self._on_end: Callable[[], None] | None = None
+        self._received = bytearray()
+        self._fds: deque[int] = deque()
+        self._unsent: deque[tuple[memoryview, list[int]]] = deque()
+        self.is_closed = False
+
+    def attach(self, loop: asyncio.AbstractEventLoop, on_message: OnMessage, on_end: Callable[[], None]) -> None:
+        """Begin to receive.
+
+        ``on_message`` owns the descriptors it gets; ``on_end`` is called once when the peer is gone.
+        """
+        self._loop, self._on_message, self._on_end = loop, on_message, on_end
+        loop.add_reader(self._sock.fileno(), self._readable)
+        if self._unsent:
+            loop.add_writer(self._sock.fileno(), self._writable)
+
+    def send(self, message: object, fds: Sequence[int] = ()) -> None:
+        """Send, or keep until the peer reads; the caller may close ``fds`` at once.
+
+        A peer that is gone is not an error.  Raise ValueError for more than ``MAX_FDS`` descriptors.
+        """
+        if self.is_closed:
+            return
+        if len(fds) > MAX_FDS:
+            raise ValueError(f"{len(fds)} descriptors in one message, at most {MAX_FDS} are possible")
+        payload = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        frame = memoryview(HEADER.pack(len(payload), len(fds)) + payload)
+        self._unsent.append((frame, [os.dup(fd) for fd in fds]))
+        if len(self._unsent) == 1:
+            self._flush()
+        if self._unsent and self._loop is not None:
+            self._loop.add_writer(self._sock.fileno(), self._writable)
+
+    def close(self) -> None:
+        """Close this end and every descriptor nobody took."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        if self._loop is not None:
+            self._loop.remove_reader(self._sock.fileno())
+            self._loop.remove_writer(self._sock.fileno())
+        self._sock.close()
+        for fd in (*self._fds, *(fd for _, fds in self._unsent for fd in fds)):
+            os.close(fd)
+        self._fds.clear()
+        self._unsent.clear()
+
+    def _flush(self) -> None:
+        while self._unsent:
+            frame, fds = self._unsent[0]
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+            try:
+                count = self._sock.sendmsg([frame], rights)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:  # the reading side notices too, and tells
+                count = len(frame)
+            for fd in fds:
+                os.close(fd)
+            if count < len(frame):
+                self._unsent[0] = (frame[count:], [])
+            else:
+                self._unsent.popleft()
+
+    def _writable(self) -> None:
+        self._flush()
+        if not self._unsent and self._loop is not None:
+            self._loop.remove_writer(self._sock.fileno())
+
+    def _readable(self) -> None:
+        try:
+            data, fds, _, _ = socket.recv_fds(self._sock, READ_SIZE, MAX_FDS)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data, fds = b"", []
+        self._fds.extend(fds)
+        if not data:
+            self.close()
+            if self._on_end is not None:
+                self._on_end()
+            return
+        self._received += data
+        self._deliver()
+
+    def _deliver(self) -> None:
+        while not self.is_closed and len(self._received) >= HEADER.size:
+            length, count = HEADER.unpack_from(self._received)
+            end = HEADER.size + length
+            if len(self._received) < end:
+                return
+            message = pickle.loads(memoryview(self._received)[HEADER.size : end].tobytes())  # from our own process only
+            del self._received[:end]
+            fds = [self._fds.popleft() for _ in range(count)]
+            assert self._on_message is not None
+            self._on_message(message, fds)

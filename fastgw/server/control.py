@@ -1,0 +1,310 @@
+"""The supervisor once it runs: signals, the end and the return of workers, readiness, the stop.
+
+Everything happens on one event loop that serves no traffic but the admin address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+import fastgw
+from fastgw.server.admin import Admin
+from fastgw.server.gateway import Gateway
+from fastgw.server.listening import Listening, handshakes, hold, is_shared
+from fastgw.server.log import Log
+from fastgw.server.messages import Committed, Drain, Prepared
+from fastgw.server.notify import notify
+from fastgw.server.reload import Reload
+from fastgw.server.status import Pages
+from fastgw.server.workers import DEAD, DRAINING, READY, WorkerProcess, backoff
+
+START_LIMIT = 30.0  #: seconds until every worker must have served once
+START_DEATHS = 3  #: deaths of one worker before that: the start has failed
+HANDSHAKE_LIMIT = 1.0  #: seconds that a stop waits for TCP handshakes under way
+SAME_SIGNAL = 0.25  #: seconds in which a second SIGTERM is the same one, sent to us and to our process group
+KILL_AFTER = 1.0  #: seconds on top of the grace before a worker that does not end is killed
+
+
+class Control:
+    """Runs one gateway to its end."""
+
+    def __init__(self, gateway: Gateway, admin: Listening | None, log: Log) -> None:
+        self.gateway = gateway
+        self.log = log
+        self.pages = Pages(gateway)
+        self.admin = Admin(self.pages.answers, log)
+        self._admin_listening = admin
+        self._reload = Reload(self)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+        self._is_reload_wanted = False
+        self._stop_began = 0.0
+
+    async def serve(self) -> int:
+        """Return the exit status when all is done."""
+        self.loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[int] = self.loop.create_future()
+        for number, handler in (
+            (signal.SIGTERM, self.stop),
+            (signal.SIGINT, self.stop),
+            (signal.SIGQUIT, self.stop_now),
+            (signal.SIGHUP, self.request_reload),
+            (signal.SIGCHLD, self._reap),
+        ):
+            self.loop.add_signal_handler(number, handler)
+        for worker in self.gateway.workers:
+            self.attach(worker)
+        self._reap()  # deaths from before there was a handler
+        if self._admin_listening is not None:
+            await self.admin.start(self._admin_listening)
+        limit = self.loop.call_later(
+            START_LIMIT, self._start_failed, f"not every worker is ready after {START_LIMIT} s"
+        )
+        try:
+            return await self._done
+        finally:
+            limit.cancel()
+            self._is_stopping = True
+            for worker in self.gateway.workers:
+                worker.kill()
+            for task in self._tasks:
+                task.cancel()
+            await self.admin.stop()
+
+    def spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` beside; an exception that escapes it is logged."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.log.error("a task of the supervisor failed", error=repr(error))
+
+    # -- workers ------------------------------------------------------------------------------------------------------
+
+    def attach(self, worker: WorkerProcess) -> None:
+        """Listen to what a worker says."""
+        assert worker.channel is not None
+        worker.channel.attach(self.loop, partial(self._on_message, worker), partial(self._on_end, worker, worker.pid))
+
+    def launch(self, worker: WorkerProcess) -> None:
+        """Start a process for ``worker``, later if the system has no room now."""
+        if self._is_stopping or worker.is_retiring or worker.pid:
+            return
+        try:
+            self.gateway.launch(worker)
+        except OSError as error:
+            self.log.error("a worker cannot be started", worker=worker.index, error=str(error))
+            worker.quick_deaths += 1
+            self.loop.call_later(max(backoff(worker.quick_deaths), 1.0), self.launch, worker)
+            return
+        self.attach(worker)
+
+    def _on_message(self, worker: WorkerProcess, message: object, fds: list[int]) -> None:
+        for fd in fds:  # workers send none
+            os.close(fd)
+        if isinstance(message, Prepared):
+            if not self._reload.on_prepared(worker, message) and message.problems:
+                if not self.gateway.is_started:
+                    self._start_failed(*message.problems)
+                else:
+                    self.log.error(
+                        "a worker cannot use the configuration", worker=worker.index, problems=message.problems
+                    )
+        elif isinstance(message, Committed):
+            worker.generation = message.generation
+            if not worker.is_retiring:
+                worker.state = READY
+            self._reload.on_committed(worker, message)
+            self._check_started()
+
+    def _on_end(self, worker: WorkerProcess, pid: int) -> None:
+        """The worker closed its channel: it is about to end, and is made to if it hangs."""
+
+        def make_sure() -> None:
+            if worker.pid == pid:
+                worker.kill()
+
+        self.loop.call_later(KILL_AFTER, make_sure)
+
+    def _reap(self) -> None:
+        for worker in [*self.gateway.workers, *self._reload.leaving]:
+            pid, age = worker.pid, time.monotonic() - worker.started
+            code = worker.reaped()
+            if code is not None:
+                self._on_death(worker, pid, age, code)
+
+    def _on_death(self, worker: WorkerProcess, pid: int, age: float, code: int) -> None:
+        self.gateway.settle(worker)
+        self._reload.on_death(worker)
+        fields = {"worker": worker.index, "exited": pid, "age": round(age, 3), **_cause(code)}
+        if self._is_stopping or worker.is_retiring:
+            if code:
+                self.log.warning("a worker did not end cleanly", **fields)
+            self._check_stopped()
+            return
+        if not self.gateway.is_started and worker.quick_deaths >= START_DEATHS:
+            self._start_failed(f"worker {worker.index} died {START_DEATHS} times: {fields}")
+            return
+        delay = backoff(worker.quick_deaths)
+        worker.restarts += 1
+        self.log.error("a worker died and is started again", **fields, restarts=worker.restarts, delay=delay)
+        if delay:
+            self.loop.call_later(delay, self.launch, worker)
+        else:
+            self.launch(worker)
+
+    # -- start --------------------------------------------------------------------------------------------------------
+
+    def _check_started(self) -> None:
+        gateway = self.gateway
+        if gateway.is_started or not all(worker.state == READY for worker in gateway.workers):
+            return
+        gateway.is_started = True
+        gateway.report.when = time.time()
+        line = start_line(gateway, self._admin_listening)
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        notify("READY=1", f"STATUS={line}", environ=gateway.environ)
+        if gateway.predecessor:
+            self.log.info("ready, so the gateway before us is told to stop", predecessor=gateway.predecessor)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(gateway.predecessor, signal.SIGTERM)
+        if self._is_reload_wanted:
+            self._reload.request()
+
+    def _start_failed(self, *problems: str) -> None:
+        if self.gateway.is_started or self._done.done():
+            return
+        from fastgw.server.supervisor import complain
+
+        complain(self.gateway.path, list(problems))
+        self._done.set_result(1)
+
+    # -- reload -------------------------------------------------------------------------------------------------------
+
+    def request_reload(self) -> None:
+        """SIGHUP."""
+        if not self.gateway.is_started:
+            self._is_reload_wanted = True  # the file may have changed since it was read
+        elif not self._is_stopping:
+            self._reload.request()
+
+    async def move_admin(self, listening: Listening | None) -> None:
+        """Serve the admin pages at another address, or nowhere."""
+        old, self._admin_listening = self._admin_listening, listening
+        await self.admin.stop()
+        if old is not None:
+            old.close()
+        if listening is not None:
+            listening.start()
+            await self.admin.start(listening)
+
+    # -- stop ---------------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """SIGTERM, SIGINT: finish what is under way, within the grace; the second time: now."""
+        if self._is_stopping:
+            if self.loop.time() - self._stop_began > SAME_SIGNAL:
+                self.stop_now()
+            return
+        self._is_stopping = True
+        self._stop_began = self.loop.time()
+        gateway = self.gateway
+        gateway.is_draining = True
+        grace = gateway.plan_in_use.spec.grace
+        self.log.info("draining", grace=grace, generation=gateway.generation)
+        notify("STOPPING=1", "STATUS=draining", environ=gateway.environ)
+        for worker in gateway.workers:
+            worker.is_retiring = True
+        self.spawn_task(self._drain(grace))
+
+    def stop_now(self) -> None:
+        """SIGQUIT: end at once; what is under way is cut off."""
+        self._is_stopping = True
+        notify("STOPPING=1", environ=self.gateway.environ)
+        self.log.warning("stopping at once")
+        if not self._done.done():
+            self._done.set_result(0)
+
+    async def _drain(self, grace: float) -> None:
+        gateway = self.gateway
+        sockets = [one for listening in gateway.plan_in_use.listenings.values() for one in _tcp(listening)]
+        if is_shared(sockets):
+            await self.silence(sockets)
+        if self._admin_listening is not None and is_shared(_tcp(self._admin_listening)):
+            await self.admin.stop_listening()  # the successor answers for this host now
+        gateway.close()  # our side; the workers hold theirs until they have accepted what waits
+        await self.retire(gateway.workers, grace)
+        self._check_stopped()
+
+    async def silence(self, sockets: list[Any]) -> None:
+        """Keep new connections away from ``sockets``, and wait for the handshakes under way."""
+        for sock in sockets:
+            hold(sock)
+        ports = {sock.getsockname()[1] for sock in sockets}
+        end = self.loop.time() + HANDSHAKE_LIMIT
+        while handshakes(ports) and self.loop.time() < end:
+            await asyncio.sleep(0.02)  # noqa: ASYNC110  the kernel has no event for it
+
+    async def retire(self, workers: list[WorkerProcess], grace: float) -> None:
+        """Have ``workers`` drain and end; kill those that do not."""
+        for worker in workers:
+            worker.is_retiring = True
+            if worker.is_alive and worker.channel is not None:
+                worker.state = DRAINING
+                worker.channel.send(Drain(grace))
+
+        def make_sure() -> None:
+            for worker in workers:
+                if worker.state != DEAD:
+                    self.log.warning("a worker is killed, the grace is over", worker=worker.index, killed=worker.pid)
+                    worker.kill()
+
+        self.loop.call_later(grace + KILL_AFTER, make_sure)
+
+    def _check_stopped(self) -> None:
+        if self._is_stopping and not self._done.done() and not any(worker.pid for worker in self.gateway.workers):
+            self.log.info("stopped")
+            self._done.set_result(0)
+
+
+def start_line(gateway: Gateway, admin: Listening | None) -> str:
+    """One line for the operator: what listens where."""
+    plan = gateway.plan_in_use
+    places = []
+    for listener in plan.spec.listeners:
+        scheme = "https" if listener.tls else "http"
+        bound = plan.listenings[str(listener.address)].bound
+        places.append(f"{listener.name} {bound if listener.address.path else f'{scheme}://{bound}'}")
+    places.append(
+        f"admin {admin.bound if admin.address.path else f'http://{admin.bound}'}" if admin else "no admin address"
+    )
+    build = "compiled" if fastgw.compiled() else "pure"
+    count = len(gateway.workers)
+    return (
+        f"fastgw {fastgw.__version__} ({build}) ready: {', '.join(places)}; "
+        f"{count} worker{'s' if count != 1 else ''}, generation {plan.generation}"
+    )
+
+
+def _tcp(listening: Listening) -> list[Any]:
+    return [] if listening.address.path else listening.sockets
+
+
+def _cause(code: int) -> dict[str, object]:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return {"signal": signal.Signals(-code).name}
+    return {"status": code}

@@ -1,0 +1,245 @@
+"""What the supervisor holds: the configuration in use, the sockets, the workers and their slots.
+
+No event loop here: this part works before there is one, because the workers get their first messages before the
+supervisor has spent the time to import ``asyncio``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastgw.config.spec import AddressSpec, GatewaySpec, fallback_name
+from fastgw.core import counters as layout
+from fastgw.errors import ConfigError
+from fastgw.server.channel import MAX_FDS
+from fastgw.server.listening import Listening, bind
+from fastgw.server.messages import Abort, Commit, Prepare, Slots
+from fastgw.server.slots import SlotTable
+from fastgw.server.workers import WorkerProcess
+
+
+@dataclass(slots=True)
+class Plan:
+    """A configuration that may become the one in use: its sockets are bound, its slots chosen."""
+
+    generation: int
+    spec: GatewaySpec
+    count: int  #: workers
+    slots: Slots
+    listenings: dict[str, Listening]  #: by address as text
+    opened: list[Listening] = field(default_factory=list)  #: those of ``listenings`` that are new
+
+
+@dataclass(slots=True)
+class LoadReport:
+    """How the last attempt to load a configuration went."""
+
+    ok: bool = True
+    when: float = 0.0  #: seconds since 1970
+    problems: tuple[str, ...] = ()
+
+
+class Gateway:
+    """State of one supervisor."""
+
+    def __init__(self, path: str, workers: int | None, environ: Mapping[str, str]) -> None:
+        """``path``: the configuration file.  ``workers``: given on the command line, stronger than the file."""
+        self.path = path
+        self.environ = environ
+        self.predecessor = predecessor(environ)  #: process id of the gateway to take over from, or 0
+        self.workers = [WorkerProcess(index) for index in range(workers or processors())]
+        self.retired: list[WorkerProcess] = []  #: without a place since a reload; what they counted stays
+        self.current: Plan | None = None
+        self.report = LoadReport()
+        self.reloads = {"ok": 0, "refused": 0}
+        self.started = time.monotonic()
+        self.is_started = False  #: every worker has served at least once
+        self.is_draining = False
+        self._workers_wanted = workers
+        self._last_generation = 0
+        self._routes: SlotTable[str] = SlotTable(layout.MAX_ROUTES, self._is_route_quiet, self._clear_route)
+        self._endpoints: SlotTable[tuple[str, str]] = SlotTable(
+            layout.MAX_ENDPOINTS, self._is_endpoint_quiet, self._clear_endpoint
+        )
+
+    # -- configuration ------------------------------------------------------------------------------------------------
+
+    @property
+    def plan_in_use(self) -> Plan:
+        """The plan in use; there is one from the end of the start on."""
+        assert self.current is not None
+        return self.current
+
+    @property
+    def generation(self) -> int:
+        """Of the configuration in use; 0 before the first."""
+        return self.current.generation if self.current else 0
+
+    @property
+    def is_takeover(self) -> bool:
+        """May addresses be bound although another process listens there?  Only at the start, and only if told so."""
+        return self.predecessor != 0 and self.current is None
+
+    def load(self) -> GatewaySpec:
+        """Read the file; raise ConfigError with every problem."""
+        from fastgw.config.load import load  # pydantic and yaml: only now, the workers import meanwhile
+
+        return load(Path(self.path), self.environ)
+
+    def plan(self, spec: GatewaySpec) -> Plan:
+        """Bind what is new in ``spec`` and choose slots; raise ConfigError and leave nothing open if that fails."""
+        if len(spec.listeners) >= MAX_FDS:
+            raise ConfigError([f"{len(spec.listeners)} listeners, at most {MAX_FDS - 1} are possible"])
+        count = self._workers_wanted or spec.workers or processors()
+        slots = Slots(
+            self._routes.plan(route_names(spec)),
+            self._endpoints.plan(endpoint_names(spec)),
+        )
+        self._last_generation += 1
+        plan = Plan(self._last_generation, spec, count, slots, {})
+        problems: list[str] = []
+        for listener in spec.listeners:
+            try:
+                self._bind(listener.address, plan)
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            self.discard(plan)
+            raise ConfigError(problems)
+        return plan
+
+    def adopt(self, plan: Plan) -> None:
+        """Make ``plan`` the one in use; close our side of the sockets it no longer has."""
+        old = self.current.listenings if self.current else {}
+        self.current = plan
+        self._routes.adopt(plan.slots.routes)
+        self._endpoints.adopt(plan.slots.endpoints)
+        plan.opened.clear()
+        for address, listening in old.items():
+            if address not in plan.listenings:
+                listening.close()
+
+    def discard(self, plan: Plan) -> None:
+        """Close what ``plan`` has opened."""
+        for listening in plan.opened:
+            listening.close()
+        plan.opened.clear()
+        if self.current is not None:
+            for listening in self.current.listenings.values():
+                listening.shrink(len(self.workers))
+
+    def close(self) -> None:
+        """Close our side of every listening socket."""
+        if self.current is not None:
+            for listening in self.current.listenings.values():
+                listening.close()
+
+    def _bind(self, address: AddressSpec, plan: Plan) -> None:
+        listenings = self.current.listenings if self.current else {}
+        listening = listenings.get(str(address))
+        if listening is not None:
+            listening.grow(plan.count)
+        else:
+            is_ours = any(not address.path and one.address.port == address.port for one in listenings.values())
+            listening = bind(address, plan.count, is_ours or self.is_takeover)
+            plan.opened.append(listening)
+        plan.listenings[str(address)] = listening
+
+    # -- workers ------------------------------------------------------------------------------------------------------
+
+    def prepare(self, worker: WorkerProcess, plan: Plan) -> None:
+        """Tell a worker to prepare ``plan``, with the sockets it does not have yet."""
+        assert worker.channel is not None
+        missing = tuple(address for address in plan.listenings if address not in worker.holds)
+        has_slab = not worker.prepared
+        fds = [worker.slab.fd] if has_slab else []
+        fds += [plan.listenings[address].of_worker(worker.index).fileno() for address in missing]
+        worker.channel.send(Prepare(plan.generation, plan.spec, plan.slots, missing, has_slab), fds)
+        worker.prepared = plan.generation
+        worker.holds |= set(missing)
+
+    def commit(self, worker: WorkerProcess, plan: Plan) -> None:
+        """Tell a worker to serve ``plan``; one that came up while the others prepared gets all of it now."""
+        assert worker.channel is not None
+        if worker.prepared != plan.generation:
+            self.prepare(worker, plan)
+        worker.channel.send(Commit(plan.generation))
+        worker.holds &= set(plan.listenings)
+
+    def abort(self, worker: WorkerProcess, plan: Plan) -> None:
+        """Tell a worker to forget ``plan``."""
+        assert worker.channel is not None
+        worker.channel.send(Abort(plan.generation))
+        worker.holds &= set(self.plan_in_use.listenings)
+
+    def launch(self, worker: WorkerProcess) -> None:
+        """Start a process for ``worker`` and have it serve the configuration in use; raise OSError."""
+        worker.spawn()
+        self.prepare(worker, self.plan_in_use)
+        self.commit(worker, self.plan_in_use)
+
+    def place(self, index: int) -> WorkerProcess:
+        """A place for one more worker: that of one which has left before, if there is one, so that slabs do not add up."""
+        for worker in self.retired:
+            if worker.index == index and not worker.pid:
+                self.retired.remove(worker)
+                worker.is_retiring = False
+                return worker
+        return WorkerProcess(index)
+
+    @property
+    def slabs(self) -> list[memoryview]:
+        """The counters of all workers, past and present."""
+        return [worker.slab.values for worker in (*self.workers, *self.retired)]
+
+    # -- counters -----------------------------------------------------------------------------------------------------
+
+    def settle(self, worker: WorkerProcess) -> None:
+        """Account for a process that died."""
+        worker.slab.settle(self._routes.slots, self._endpoints.slots)
+
+    def _is_route_quiet(self, slot: int) -> bool:
+        return all(worker.slab.is_route_quiet(slot) for worker in (*self.workers, *self.retired))
+
+    def _is_endpoint_quiet(self, slot: int) -> bool:
+        return all(worker.slab.is_endpoint_quiet(slot) for worker in (*self.workers, *self.retired))
+
+    def _clear_route(self, slot: int) -> None:
+        for worker in (*self.workers, *self.retired):
+            worker.slab.clear_route(slot)
+
+    def _clear_endpoint(self, slot: int) -> None:
+        for worker in (*self.workers, *self.retired):
+            worker.slab.clear_endpoint(slot)
+
+
+def route_names(spec: GatewaySpec) -> list[str]:
+    """Names that count requests: the routes, and what each listener answers when no route matches."""
+    return [*(route.name for route in spec.routes), *(fallback_name(listener.name) for listener in spec.listeners)]
+
+
+def endpoint_names(spec: GatewaySpec) -> list[tuple[str, str]]:
+    """(service, address) of every endpoint."""
+    return [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]
+
+
+def processors() -> int:
+    """Processors this process may use (``taskset`` and cgroup cpusets are respected)."""
+    return len(os.sched_getaffinity(0)) or 1
+
+
+def predecessor(environ: Mapping[str, str]) -> int:
+    """Process id of the gateway to take over from (``FASTGW_UPGRADE``), or 0; raise ConfigError."""
+    text = environ.get("FASTGW_UPGRADE", "")
+    if not text:
+        return 0
+    with contextlib.suppress(ValueError, OSError):
+        if (pid := int(text)) > 1:
+            os.kill(pid, 0)
+            return pid
+    raise ConfigError([f"FASTGW_UPGRADE is {text!r}, which is not the id of a process that we may signal"])

@@ -1,0 +1,219 @@
+"""Listening sockets: bind, take over, and let go without losing a connection.
+
+TCP: one ``SO_REUSEPORT`` socket per worker and address, so that the kernel spreads connections and a worker that died
+leaves its accept queue to its successor.  Unix: one socket for all workers, because the kernel has no such spreading
+there.
+
+Sockets are bound when a configuration is prepared, which finds a taken address while the old configuration can still be
+kept, and listen (``start``) when it is committed: only then does the kernel give them connections.
+
+Closing one of several ``SO_REUSEPORT`` sockets resets what waits in its queue and what is still in the handshake,
+although another process may be there to serve it.  So ``hold`` first makes the socket deaf to new SYNs (a classic
+socket filter; the client repeats the SYN a second later, and then only the successor is left), ``handshakes`` tells
+when the last handshake is through, and the worker accepts until nothing waits before it closes.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import errno
+import os
+import socket
+import stat
+import struct
+from collections.abc import Iterable, Iterator
+
+from fastgw.config.spec import AddressSpec
+from fastgw.errors import ConfigError
+
+BACKLOG = 4096  #: connections waiting for accept, per socket; the kernel takes the smaller of it and net.core.somaxconn
+_FLAGS = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+_SO_ATTACH_FILTER = 26
+_TCP_LISTEN = "0A"
+_TCP_SYN_RECV = "03"
+# Classic BPF, run on the TCP header: drop if of SYN and ACK (flags, byte 13) only SYN is set, else keep.
+_DROP_SYN = ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
+
+
+class Listening:
+    """The sockets of one address."""
+
+    __slots__ = ("_beside", "_inode", "address", "sockets")
+
+    def __init__(self, address: AddressSpec, sockets: list[socket.socket], beside: str = "") -> None:
+        self.address = address
+        self.sockets = sockets  #: one per worker; a unix address has one for all
+        self._beside = beside  # where a unix socket is bound until ``start``
+        self._inode = _inode(beside) if beside else None
+
+    def of_worker(self, index: int) -> socket.socket:
+        """The socket that worker ``index`` accepts on."""
+        return self.sockets[0] if self.address.path else self.sockets[index]
+
+    @property
+    def bound(self) -> str:
+        """The address as bound: a port 0 is replaced by the one the kernel chose."""
+        if self.address.path or not self.sockets:
+            return str(self.address)
+        return str(AddressSpec(self.address.host, self.sockets[0].getsockname()[1]))
+
+    def grow(self, count: int) -> None:
+        """Bind sockets for ``count`` workers, no fewer than now; raise ConfigError."""
+        while not self.address.path and len(self.sockets) < count:
+            port = self.sockets[0].getsockname()[1]
+            self.sockets.append(_bind_tcp(AddressSpec(self.address.host, port), reuse=True))
+
+    def start(self) -> None:
+        """Let the kernel queue connections on every socket; raise ConfigError.  Doing it twice changes nothing."""
+        try:
+            for sock in self.sockets:
+                sock.listen(BACKLOG)
+            if self._beside:
+                os.rename(self._beside, self.address.path)  # at no time is there no socket to connect to
+                self._beside = ""
+        except OSError as error:
+            raise ConfigError([_sentence(self.address, error)]) from None
+
+    def shrink(self, count: int) -> None:
+        """Close our side of the sockets of the workers from ``count`` on."""
+        if not self.address.path:
+            for sock in self.sockets[count:]:
+                sock.close()
+            del self.sockets[count:]
+
+    def close(self) -> None:
+        """Close our side of every socket, and remove the file of a unix socket unless a successor has put his there."""
+        if self._inode is not None:
+            path = self._beside or self.address.path
+            with contextlib.suppress(OSError):
+                if _inode(path) == self._inode:
+                    os.unlink(path)
+            self._inode = None
+        for sock in self.sockets:
+            sock.close()
+        self.sockets.clear()
+
+
+def bind(address: AddressSpec, count: int, takeover: bool = False) -> Listening:
+    """Bind for ``count`` workers; raise ConfigError with one sentence.
+
+    ``takeover``: another process may be listening there.  Without it that is an error, because two gateways that share
+    a port by accident are found out late.
+    """
+    if address.path:
+        return _bind_unix(address, takeover)
+    if not takeover:
+        _bind_tcp(address, reuse=False).close()
+    listening = Listening(address, [_bind_tcp(address, reuse=True)])
+    try:
+        listening.grow(count)
+    except ConfigError:
+        listening.close()
+        raise
+    return listening
+
+
+def _bind_tcp(address: AddressSpec, reuse: bool) -> socket.socket:
+    try:
+        info = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        reason = f"{error.strerror or error}; write an IP address of this host"
+        raise ConfigError([f"cannot listen on {address}: {reason}"]) from None
+    family, _, _, _, place = info[0]
+    sock = socket.socket(family, _FLAGS)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(place)
+    except OSError as error:
+        sock.close()
+        raise ConfigError([_sentence(address, error)]) from None
+    return sock
+
+
+def _bind_unix(address: AddressSpec, takeover: bool) -> Listening:
+    path = address.path
+    if not takeover and _answers(path):
+        raise ConfigError([_sentence(address, OSError(errno.EADDRINUSE, ""))])
+    beside = f"{path}.{os.getpid()}"
+    sock = socket.socket(socket.AF_UNIX, _FLAGS)
+    try:
+        if _is_no_socket(path):
+            raise FileExistsError(errno.EEXIST, "a file that is not a socket is there")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside)
+        sock.bind(beside)
+        return Listening(address, [sock], beside)
+    except OSError as error:
+        sock.close()
+        raise ConfigError([_sentence(address, error)]) from None
+
+
+def _answers(path: str) -> bool:
+    """Is there a process behind the socket, or only the file of one that died?"""
+    with socket.socket(socket.AF_UNIX, _FLAGS) as probe:
+        return probe.connect_ex(path) in (0, errno.EAGAIN)  # EAGAIN: its accept queue is full
+
+
+def _is_no_socket(path: str) -> bool:
+    try:
+        return not stat.S_ISSOCK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _inode(path: str) -> tuple[int, int]:
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino
+
+
+def _sentence(address: AddressSpec, error: OSError) -> str:
+    reason = error.strerror or str(error)
+    if error.errno == errno.EADDRINUSE:
+        reason = (
+            "the address is taken; stop the process that has it, choose another address, or, if it is a fastgw "
+            "to be replaced, set FASTGW_UPGRADE to its process id"
+        )
+    elif error.errno == errno.EADDRNOTAVAIL:
+        reason = "this host has no such address; write one that `ip address` shows, or 0.0.0.0 for all"
+    elif error.errno in (errno.EACCES, errno.EPERM) and not address.path:
+        reason = "not allowed; use a port from 1024 on, or grant CAP_NET_BIND_SERVICE"
+    return f"cannot listen on {address}: {reason}"
+
+
+def hold(sock: socket.socket) -> None:
+    """Make a listening TCP socket deaf to new connections, in every process that has it.
+
+    Handshakes under way and connections in the queue go on.
+    """
+    code = array.array("B", b"".join(struct.pack("=HBBI", *step) for step in _DROP_SYN))
+    program = struct.pack("@HP", len(_DROP_SYN), code.buffer_info()[0])  # struct sock_fprog
+    with contextlib.suppress(OSError):  # without it the window is wider, no more
+        sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+
+
+def handshakes(ports: Iterable[int]) -> int:
+    """Number of TCP handshakes under way on local ``ports``."""
+    wanted = {f"{port:04X}" for port in ports}
+    return sum(state == _TCP_SYN_RECV and port in wanted for port, state, _ in _tcp_table())
+
+
+def is_shared(sockets: Iterable[socket.socket]) -> bool:
+    """Does a socket that is not one of ``sockets`` listen on one of their ports, a successor's for instance?"""
+    own = {os.fstat(sock.fileno()).st_ino for sock in sockets}
+    ports = {f"{sock.getsockname()[1]:04X}" for sock in sockets}
+    return any(state == _TCP_LISTEN and port in ports and inode not in own for port, state, inode in _tcp_table())
+
+
+def _tcp_table() -> Iterator[tuple[str, str, int]]:
+    """(local port in hex, state in hex, inode) of every TCP socket of this network namespace."""
+    for name in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError), open(name, encoding="ascii") as table:
+            next(table, None)
+            for line in table:
+                fields = line.split(None, 10)
+                yield fields[1].rpartition(":")[2], fields[3], int(fields[9])

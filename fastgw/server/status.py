@@ -1,0 +1,222 @@
+"""What the admin address answers: probes, ``/status`` and ``/metrics``."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import fastgw
+from fastgw.core import counters as layout
+from fastgw.server.gateway import Gateway, endpoint_names, route_names
+from fastgw.server.workers import READY
+from fastgw.telemetry.totals import Facts, Totals, WorkerFacts, total
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a page answers."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+
+
+Page = Callable[[str], Awaitable[Answer]]  #: takes the Accept field
+
+
+class Pages:
+    """The pages of one gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._is_compiled = fastgw.compiled()
+        self.answers: dict[str, Page] = {
+            "/livez": self.livez,
+            "/readyz": self.readyz,
+            "/status": self.status,
+            "/metrics": self.metrics,
+        }
+
+    async def livez(self, _: str) -> Answer:
+        """200 as long as this process answers, draining or not: there is no reason to kill it."""
+        return Answer(200, b'{"status":"alive"}')
+
+    async def readyz(self, _: str) -> Answer:
+        """200 if new requests are welcome, else 503 and why not."""
+        gateway = self._gateway
+        if gateway.is_draining:
+            reason = "draining"
+        elif not gateway.is_started:
+            reason = "starting"
+        elif not any(worker.state == READY for worker in gateway.workers):
+            reason = "no_worker"
+        else:
+            return Answer(200, b'{"status":"ready"}')
+        return Answer(503, b'{"reason":"%s"}' % reason.encode())
+
+    async def status(self, _: str) -> Answer:
+        """Everything, for people and for ``fastgw status``."""
+        import orjson
+
+        return Answer(200, orjson.dumps(self.document(), option=orjson.OPT_INDENT_2))
+
+    async def metrics(self, accept: str) -> Answer:
+        """The Prometheus page; rendered in a thread, because with thousands of routes it takes seconds."""
+        facts, totals = self.facts(), self.totals()
+
+        def render() -> tuple[bytes, str]:
+            from fastgw.telemetry.metrics import render  # 80 ms and 8 MB that are paid when somebody scrapes
+
+            return render(facts, totals, accept)
+
+        body, content_type = await asyncio.to_thread(render)
+        return Answer(200, body, content_type)
+
+    def totals(self) -> Totals:
+        """The sums of all counters, for the names of the configuration in use."""
+        gateway = self._gateway
+        if gateway.current is None:
+            return total(gateway.slabs, {}, {})
+        spec, slots = gateway.current.spec, gateway.current.slots
+        return total(
+            gateway.slabs,
+            {name: slots.routes[name] for name in route_names(spec)},
+            {name: slots.endpoints[name] for name in endpoint_names(spec)},
+        )
+
+    def facts(self) -> Facts:
+        """What is known beside the counters."""
+        gateway = self._gateway
+        return Facts(
+            version=fastgw.__version__,
+            is_compiled=self._is_compiled,
+            generation=gateway.generation,
+            uptime=time.monotonic() - gateway.started,
+            is_draining=gateway.is_draining,
+            reloads=dict(gateway.reloads),
+            is_last_reload_ok=gateway.report.ok,
+            last_reload=gateway.report.when,
+            workers=[
+                WorkerFacts(
+                    index=worker.index,
+                    pid=worker.pid,
+                    state=worker.state,
+                    restarts=worker.restarts,
+                    rss=worker.rss,
+                    generation=worker.generation,
+                    lag=worker.slab.values[layout.LOOP_LAG_US] / 1e6,
+                )
+                for worker in gateway.workers
+            ],
+        )
+
+    def document(self) -> dict[str, Any]:
+        """``/status`` as plain data."""
+        gateway, facts, totals = self._gateway, self.facts(), self.totals()
+        return {
+            "version": facts.version,
+            "build": "compiled" if facts.is_compiled else "pure",
+            "generation": facts.generation,
+            "config": gateway.path,
+            "uptime": round(facts.uptime, 3),
+            "draining": facts.is_draining,
+            "last_reload": {
+                "ok": gateway.report.ok,
+                "when": _stamp(gateway.report.when),
+                "error": "\n".join(gateway.report.problems) or None,
+            },
+            "reloads": facts.reloads,
+            "workers": [
+                {
+                    "worker": worker.index,
+                    "pid": worker.pid or None,
+                    "state": worker.state,
+                    "generation": worker.generation,
+                    "restarts": worker.restarts,
+                    "rss": worker.rss,
+                    "loop_lag": worker.lag,
+                }
+                for worker in facts.workers
+            ],
+            "listeners": self._listeners(),
+            "connections": _pick(totals.globals, _CONNECTIONS),
+            "routes": {name: _route(block) for name, block in totals.routes.items()},
+            "services": self._services(totals),
+        }
+
+    def _listeners(self) -> list[dict[str, Any]]:
+        plan = self._gateway.current
+        if plan is None:
+            return []
+        return [
+            {
+                "name": listener.name,
+                "address": plan.listenings[str(listener.address)].bound,
+                "scheme": "https" if listener.tls else "http",
+            }
+            for listener in plan.spec.listeners
+        ]
+
+    def _services(self, totals: Totals) -> dict[str, Any]:
+        services: dict[str, Any] = {}
+        for (service, endpoint), block in totals.endpoints.items():
+            services.setdefault(service, {"endpoints": {}})["endpoints"][endpoint] = _pick(block, _ENDPOINT)
+        return services
+
+
+_CONNECTIONS = {
+    "accepted": layout.CONNECTIONS,
+    "open": layout.CONNECTIONS_OPEN,
+    "refused": layout.CONNECTIONS_REFUSED,
+    "refused_by_address": layout.ADDRESS_REFUSED,
+    "exchanges": layout.EXCHANGES_OPEN,
+    "tunnels": layout.TUNNELS_OPEN,
+    "bad_requests": layout.BAD_REQUESTS,
+    "head_timeouts": layout.HEAD_TIMEOUTS,
+    "tls_failures": layout.TLS_FAILURES,
+    "retries": layout.RETRIES,
+}
+_ENDPOINT = {
+    "active": layout.ENDPOINT_ACTIVE,
+    "idle": layout.ENDPOINT_IDLE,
+    "waiting": layout.ENDPOINT_WAITING,
+    "requests": layout.ENDPOINT_REQUESTS,
+    "failures": layout.ENDPOINT_FAILURES,
+    "connects": layout.ENDPOINT_CONNECTS,
+    "connect_failures": layout.ENDPOINT_CONNECT_FAILURES,
+    "reused": layout.ENDPOINT_REUSED,
+}
+_ROUTE = {
+    "started": layout.ROUTE_STARTED,
+    "finished": layout.ROUTE_FINISHED,
+    "aborted": layout.ROUTE_ABORTED,
+    "bytes_in": layout.ROUTE_BYTES_IN,
+    "bytes_out": layout.ROUTE_BYTES_OUT,
+}
+
+
+def _pick(block: list[int], places: dict[str, int]) -> dict[str, int]:
+    return {name: block[index] for name, index in places.items()}
+
+
+def _route(block: list[int]) -> dict[str, Any]:
+    timed = sum(block[layout.ROUTE_BUCKETS : layout.ROUTE_BUCKETS + len(layout.DURATION_BUCKETS) + 1])
+    return {
+        **_pick(block, _ROUTE),
+        "status": {f"{digit}xx": block[layout.ROUTE_STATUS + digit - 1] for digit in range(1, 6)},
+        "faults": {
+            "downstream": block[layout.ROUTE_FAULT_DOWNSTREAM],
+            "upstream": block[layout.ROUTE_FAULT_UPSTREAM],
+            "internal": block[layout.ROUTE_FAULT_INTERNAL],
+        },
+        "mean_seconds": round(block[layout.ROUTE_DURATION_US] / timed / 1e6, 6) if timed else None,
+    }
+
+
+def _stamp(when: float) -> str | None:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when)) if when else None

@@ -1,0 +1,112 @@
+"""The first process: it starts the workers, then loads the configuration, binds, and watches.
+
+The order is what makes the start short.  The workers are started before anything else is imported and import the data
+plane while this process reads and checks the configuration; they get it, with their sockets, before this process
+imports ``asyncio`` for everything that comes later (``control``).
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import sys
+from collections.abc import Mapping
+
+from fastgw.errors import ConfigError
+from fastgw.server.gateway import Gateway, processors
+from fastgw.server.listening import Listening, bind
+from fastgw.server.log import Log
+
+
+def run(path: str, workers: int | None = None, environ: Mapping[str, str] = os.environ) -> int:
+    """Serve the configuration at ``path`` until a signal ends it; return the exit status.
+
+    0: stopped as asked.  1: it did not start, and one line per reason is on stderr.
+    ``workers``: number of worker processes, stronger than the configuration's.
+    """
+    gc.disable()  # until it runs: nothing that a start makes is garbage
+    raise_file_limit()
+    gateway: Gateway | None = None
+    try:
+        gateway = Gateway(path, workers, environ)
+        early = max(1, processors() - 1)  # one processor is ours for the configuration
+        for worker in gateway.workers[:early]:
+            worker.spawn()
+        admin = begin(gateway)
+        import asyncio
+
+        from fastgw.server.control import Control
+
+        gc.freeze()
+        gc.enable()
+        return asyncio.run(Control(gateway, admin, Log("supervisor")).serve())
+    except ConfigError as error:
+        complain(path, error.problems)
+        return 1
+    except OSError as error:
+        complain(path, [str(error)])
+        return 1
+    except KeyboardInterrupt:  # before there was a handler for it
+        return 130
+    finally:
+        if gateway is not None:
+            gateway.close()
+            for worker in gateway.workers:
+                worker.kill()
+
+
+def begin(gateway: Gateway) -> Listening | None:
+    """Load, bind, and let every worker serve; return the admin address, bound and listening.  Raise ConfigError."""
+    spec = gateway.load()
+    is_takeover = gateway.is_takeover
+    plan = gateway.plan(spec)
+    gateway.adopt(plan)
+    admin = bind(spec.admin, 1, is_takeover) if spec.admin else None
+    for listening in plan.listenings.values():
+        if listening.address.path:
+            listening.start()  # a TCP socket listens when its worker does, so that no connection waits for a process
+    resize(gateway)
+    for worker in gateway.workers:
+        if worker.pid:
+            # Prepare and commit in one go: nothing serves yet that could be kept, so a failure ends the start anyway.
+            gateway.prepare(worker, plan)
+            gateway.commit(worker, plan)
+        else:
+            gateway.launch(worker)
+    if admin is not None:
+        admin.start()
+    return admin
+
+
+def resize(gateway: Gateway) -> None:
+    """Correct the number of workers, which had to be guessed before the configuration was read."""
+    from fastgw.server.workers import WorkerProcess
+
+    count = gateway.plan_in_use.count
+    while len(gateway.workers) > count:
+        worker = gateway.workers.pop()
+        if worker.pid:
+            worker.kill()
+            os.waitpid(worker.pid, 0)
+    while len(gateway.workers) < count:
+        gateway.workers.append(WorkerProcess(len(gateway.workers)))
+
+
+def complain(path: str, problems: list[str]) -> None:
+    """Write why it did not start to stderr, for a person."""
+    lines = "".join(f"  {problem}\n" for problem in problems) if len(problems) > 1 else ""
+    if lines:
+        sys.stderr.write(f"fastgw: cannot start with {path}:\n{lines}")
+    else:
+        sys.stderr.write(f"fastgw: cannot start: {problems[0] if problems else 'no reason given'}\n")
+    sys.stderr.flush()
+
+
+def raise_file_limit() -> None:
+    """Use as many file descriptors as the hard limit allows; the workers inherit it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        return

@@ -1,0 +1,22 @@
+"""One worker process: ``python -m fastgw.server.worker FD INDEX``, started by the supervisor and by nothing else.
+
+``FD``: the inherited end of the channel to the supervisor.  ``INDEX``: which of the workers it is.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until told to stop; return the exit status."""
+    gc.disable()  # nothing that the imports make is garbage: looking for it would cost a tenth of the start
+    from fastgw.server.serving import serve
+
+    fd, index = (int(one) for one in arguments)
+    return serve(fd, index)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

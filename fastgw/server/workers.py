@@ -1,0 +1,123 @@
+"""A worker process as the supervisor sees it: started by exec, heard over a channel, started again when it dies.
+
+Started by ``posix_spawn`` and not by fork: a worker must not inherit the memory of a process that has loaded pydantic
+and yaml, and it can be started before the supervisor itself has imported anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+
+from fastgw.server.channel import Channel
+from fastgw.server.slab import Slab
+
+STARTING, READY, DRAINING, DEAD = "starting", "ready", "draining", "dead"
+
+QUICK = (
+    2.0  #: a worker that dies sooner than this many seconds after its start, or before it serves, is in a crash loop
+)
+FIRST_DELAY = 0.1  #: seconds before the second start in a row; doubled for each one after
+MAX_DELAY = 10.0
+
+#: Held back in a new process until it has its handlers: a Ctrl-C at the terminal goes to every process of the group.
+BLOCKED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT)
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def backoff(quick_deaths: int) -> float:
+    """Seconds to wait before a start that follows ``quick_deaths`` deaths in a row, each of them a quick one.
+
+    >>> [backoff(n) for n in (0, 1, 2, 3, 4, 9)]
+    [0.0, 0.0, 0.1, 0.2, 0.4, 10.0]
+    """
+    return 0.0 if quick_deaths < 2 else min(MAX_DELAY, FIRST_DELAY * 2.0 ** (quick_deaths - 2))
+
+
+class WorkerProcess:
+    """One place for a worker; the processes in it come and go, the slab stays."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.state = DEAD
+        self.pid = 0
+        self.restarts = 0
+        self.quick_deaths = 0
+        self.generation = 0  #: of the configuration it serves
+        self.prepared = 0  #: generation it was last told to prepare
+        self.started = 0.0
+        self.channel: Channel | None = None
+        self.holds: set[str] = set()  #: listener addresses whose sockets the process has
+        self.is_retiring = False  #: told to drain: its end is no accident
+        self._slab: Slab | None = None
+
+    @property
+    def slab(self) -> Slab:
+        """Its counters; made when first asked for, because starting the process comes first."""
+        if self._slab is None:
+            self._slab = Slab()
+        return self._slab
+
+    @property
+    def is_alive(self) -> bool:
+        """Is there a process that can be talked to?"""
+        return self.channel is not None and not self.channel.is_closed
+
+    def spawn(self) -> None:
+        """Start a process; it waits for a Prepare message.  Raise OSError if the system has no room for it."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.set_inheritable(True)
+            command = [sys.executable, "-P", "-m", "fastgw.server.worker", str(theirs.fileno()), str(self.index)]
+            self.pid = os.posix_spawn(command[0], command, _environ(), setsigmask=BLOCKED)
+            self.channel = Channel(ours.dup())
+        self.state, self.generation, self.prepared = STARTING, 0, 0
+        self.is_retiring = False
+        self.holds.clear()
+        self.started = time.monotonic()
+
+    def reaped(self) -> int | None:
+        """The exit code of a process that ended (negative: the signal), else None.  After it the place is empty."""
+        if not self.pid:
+            return None
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:  # somebody else waited for it
+            pid, status = self.pid, 0
+        if not pid:
+            return None
+        is_quick = self.state == STARTING or time.monotonic() - self.started < QUICK
+        self.quick_deaths = self.quick_deaths + 1 if is_quick else 1
+        self.pid, self.state = 0, DEAD
+        if self.channel is not None:
+            self.channel.close()
+        return os.waitstatus_to_exitcode(status)
+
+    def kill(self) -> None:
+        """End the process now."""
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    @property
+    def rss(self) -> int:
+        """Resident memory in bytes, 0 without a process."""
+        try:
+            with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
+                return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, IndexError):
+            return 0
+
+
+def _environ() -> dict[str, str]:
+    """Our environment, with a checkout that is not installed put on the path: ``-P`` leaves the current folder out."""
+    environ = dict(os.environ)
+    if os.path.basename(_ROOT) not in ("site-packages", "dist-packages"):
+        rest = environ.get("PYTHONPATH")
+        environ["PYTHONPATH"] = f"{_ROOT}{os.pathsep}{rest}" if rest else _ROOT
+    return environ

@@ -1,0 +1,79 @@
+"""Sums over the counter slabs of all workers, of which ``/status`` and ``/metrics`` are made: they tell one story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fastgw.core import counters as layout
+
+Values = Sequence[int] | memoryview
+EndpointName = tuple[str, str]  #: service, address
+
+OTHER = "other"  #: stands for all names that found no slot of their own
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """One worker process, as the supervisor knows it."""
+
+    index: int
+    pid: int
+    state: str
+    restarts: int
+    rss: int  #: bytes
+    generation: int
+    lag: float = 0.0  #: seconds by which its loop was late at the last sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known beside the counters."""
+
+    version: str
+    is_compiled: bool
+    generation: int
+    uptime: float  #: seconds
+    is_draining: bool
+    reloads: Mapping[str, int]  #: how many ended "ok", how many "refused"
+    is_last_reload_ok: bool
+    last_reload: float  #: when the configuration was last loaded or refused, seconds since 1970
+    workers: Sequence[WorkerFacts] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The sums; blocks are lists of integers in the order of ``core.counters``."""
+
+    globals: list[int]
+    routes: dict[str, list[int]] = field(default_factory=dict)
+    endpoints: dict[EndpointName, list[int]] = field(default_factory=dict)
+
+
+def total(slabs: Sequence[Values], routes: Mapping[str, int], endpoints: Mapping[EndpointName, int]) -> Totals:
+    """Add up ``slabs``.  ``routes``, ``endpoints``: names of the configuration and their slots; nothing else is read.
+
+    Names that share the last slot, because all others are taken, are told as one, ``other``.
+    """
+    named_routes: dict[str, int] = {
+        OTHER if slot == layout.MAX_ROUTES - 1 else name: slot for name, slot in routes.items()
+    }
+    named_endpoints: dict[EndpointName, int] = {
+        (OTHER, OTHER) if slot == layout.MAX_ENDPOINTS - 1 else name: slot for name, slot in endpoints.items()
+    }
+    return Totals(
+        _sum(slabs, 0, layout.GLOBAL_SIZE),
+        {
+            name: _sum(slabs, layout.ROUTES_AT + slot * layout.ROUTE_SIZE, layout.ROUTE_SIZE)
+            for name, slot in named_routes.items()
+        },
+        {
+            name: _sum(slabs, layout.ENDPOINTS_AT + slot * layout.ENDPOINT_SIZE, layout.ENDPOINT_SIZE)
+            for name, slot in named_endpoints.items()
+        },
+    )
+
+
+def _sum(slabs: Sequence[Values], start: int, size: int) -> list[int]:
+    blocks = [slab[start : start + size] for slab in slabs]
+    return [sum(column) for column in zip(*blocks, strict=True)] if blocks else [0] * size
