@@ -155,7 +155,12 @@ class Admin:
             fields.append(("allow", "GET, HEAD"))
         if is_last:
             fields.append(("connection", "close"))
-        head = connection.send(h11.Response(status_code=answer.status, headers=fields, reason=_REASONS.get(answer.status, b""))) or b""
+        head = (
+            connection.send(
+                h11.Response(status_code=answer.status, headers=fields, reason=_REASONS.get(answer.status, b""))
+            )
+            or b""
+        )
         body = b"" if request is not None and request.method == b"HEAD" else answer.body
         head += connection.send(h11.Data(data=body)) or b""
         head += connection.send(h11.EndOfMessage()) or b""

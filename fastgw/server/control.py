@@ -255,8 +255,8 @@ class Control:
             hold(sock)
         ports = {sock.getsockname()[1] for sock in sockets}
         end = self.loop.time() + HANDSHAKE_LIMIT
-        while handshakes(ports) and self.loop.time() < end:
-            await asyncio.sleep(0.02)  # noqa: ASYNC110  the kernel has no event for it
+        while handshakes(ports) and self.loop.time() < end:  # noqa: ASYNC110  the kernel has no event for it
+            await asyncio.sleep(0.02)
 
     async def retire(self, workers: list[WorkerProcess], grace: float) -> None:
         """Have ``workers`` drain and end; kill those that do not."""

@@ -20,7 +20,7 @@ from fastgw.server.channel import MAX_FDS
 from fastgw.server.listening import Listening, bind
 from fastgw.server.messages import Abort, Commit, Prepare, Slots
 from fastgw.server.slots import SlotTable
-from fastgw.server.workers import WorkerProcess
+from fastgw.server.workers import WorkerProcess, processors
 
 
 @dataclass(slots=True)
@@ -47,12 +47,16 @@ class LoadReport:
 class Gateway:
     """State of one supervisor."""
 
-    def __init__(self, path: str, workers: int | None, environ: Mapping[str, str]) -> None:
-        """``path``: the configuration file.  ``workers``: given on the command line, stronger than the file."""
+    def __init__(self, path: str, wanted: int | None, environ: Mapping[str, str], workers: list[WorkerProcess]) -> None:
+        """``path``: the configuration file.
+
+        ``wanted``: number of workers given on the command line, stronger than the file.  ``workers``: places, some of
+        them with a process already.
+        """
         self.path = path
         self.environ = environ
         self.predecessor = predecessor(environ)  #: process id of the gateway to take over from, or 0
-        self.workers = [WorkerProcess(index) for index in range(workers or processors())]
+        self.workers = workers
         self.retired: list[WorkerProcess] = []  #: without a place since a reload; what they counted stays
         self.current: Plan | None = None
         self.report = LoadReport()
@@ -60,7 +64,7 @@ class Gateway:
         self.started = time.monotonic()
         self.is_started = False  #: every worker has served at least once
         self.is_draining = False
-        self._workers_wanted = workers
+        self._workers_wanted = wanted
         self._last_generation = 0
         self._routes: SlotTable[str] = SlotTable(layout.MAX_ROUTES, self._is_route_quiet, self._clear_route)
         self._endpoints: SlotTable[tuple[str, str]] = SlotTable(
@@ -226,11 +230,6 @@ def route_names(spec: GatewaySpec) -> list[str]:
 def endpoint_names(spec: GatewaySpec) -> list[tuple[str, str]]:
     """(service, address) of every endpoint."""
     return [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]
-
-
-def processors() -> int:
-    """Processors this process may use (``taskset`` and cgroup cpusets are respected)."""
-    return len(os.sched_getaffinity(0)) or 1
 
 
 def predecessor(environ: Mapping[str, str]) -> int:

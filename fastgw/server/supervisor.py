@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from fastgw.errors import ConfigError
-from fastgw.server.gateway import Gateway, processors
-from fastgw.server.listening import Listening, bind
-from fastgw.server.log import Log
+from fastgw.server.workers import WorkerProcess, processors
+
+if TYPE_CHECKING:
+    from fastgw.server.gateway import Gateway
+    from fastgw.server.listening import Listening
 
 
 def run(path: str, workers: int | None = None, environ: Mapping[str, str] = os.environ) -> int:
@@ -27,20 +29,16 @@ def run(path: str, workers: int | None = None, environ: Mapping[str, str] = os.e
     """
     gc.disable()  # until it runs: nothing that a start makes is garbage
     raise_file_limit()
+    places = [WorkerProcess(index) for index in range(workers or processors())]
     gateway: Gateway | None = None
     try:
-        gateway = Gateway(path, workers, environ)
-        early = max(1, processors() - 1)  # one processor is ours for the configuration
-        for worker in gateway.workers[:early]:
+        for worker in places[: max(1, processors() - 1)]:  # one processor is ours, for the configuration
             worker.spawn()
+        from fastgw.server.gateway import Gateway
+
+        gateway = Gateway(path, workers, environ, places)
         admin = begin(gateway)
-        import asyncio
-
-        from fastgw.server.control import Control
-
-        gc.freeze()
-        gc.enable()
-        return asyncio.run(Control(gateway, admin, Log("supervisor")).serve())
+        return _watch(gateway, admin)
     except ConfigError as error:
         complain(path, error.problems)
         return 1
@@ -52,12 +50,25 @@ def run(path: str, workers: int | None = None, environ: Mapping[str, str] = os.e
     finally:
         if gateway is not None:
             gateway.close()
-            for worker in gateway.workers:
-                worker.kill()
+        for worker in places:
+            worker.kill()
+
+
+def _watch(gateway: Gateway, admin: Listening | None) -> int:
+    import asyncio
+
+    from fastgw.server.control import Control
+    from fastgw.server.log import Log
+
+    gc.freeze()
+    gc.enable()
+    return asyncio.run(Control(gateway, admin, Log("supervisor")).serve())
 
 
 def begin(gateway: Gateway) -> Listening | None:
     """Load, bind, and let every worker serve; return the admin address, bound and listening.  Raise ConfigError."""
+    from fastgw.server.listening import bind
+
     spec = gateway.load()
     is_takeover = gateway.is_takeover
     plan = gateway.plan(spec)
@@ -81,8 +92,6 @@ def begin(gateway: Gateway) -> Listening | None:
 
 def resize(gateway: Gateway) -> None:
     """Correct the number of workers, which had to be guessed before the configuration was read."""
-    from fastgw.server.workers import WorkerProcess
-
     count = gateway.plan_in_use.count
     while len(gateway.workers) > count:
         worker = gateway.workers.pop()
@@ -105,6 +114,8 @@ def complain(path: str, problems: list[str]) -> None:
 
 def raise_file_limit() -> None:
     """Use as many file descriptors as the hard limit allows; the workers inherit it."""
+    import resource
+
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -12,9 +12,12 @@ import signal
 import socket
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from fastgw.server.channel import Channel
-from fastgw.server.slab import Slab
+
+if TYPE_CHECKING:
+    from fastgw.server.slab import Slab
 
 STARTING, READY, DRAINING, DEAD = "starting", "ready", "draining", "dead"
 
@@ -28,6 +31,11 @@ MAX_DELAY = 10.0
 BLOCKED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT)
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def processors() -> int:
+    """Processors this process may use (``taskset`` and cgroup cpusets are respected)."""
+    return len(os.sched_getaffinity(0)) or 1
 
 
 def backoff(quick_deaths: int) -> float:
@@ -60,6 +68,8 @@ class WorkerProcess:
     def slab(self) -> Slab:
         """Its counters; made when first asked for, because starting the process comes first."""
         if self._slab is None:
+            from fastgw.server.slab import Slab
+
             self._slab = Slab()
         return self._slab
 

@@ -1,0 +1,316 @@
+"""What a worker process does: it receives configurations and serves them.
+
+It imports the data plane at once, while the supervisor still reads the configuration, then does what it is told over
+the channel (``messages``).  It never reads the configuration file: neither pydantic nor yaml is ever imported here.
+
+Memory management: what exists after the start is frozen, so the collector never looks at it again.  Of what comes later
+only the youngest generation is collected automatically, and only after ``YOUNG`` allocations that were not freed: about
+a millisecond.  Plain requests make no cycles, so this is rare.  A full collection would grow with the number of open
+connections and stop all of them; it is done when the worker is idle, at most every ``FULL_EVERY`` seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import mmap
+import os
+import random
+import signal
+import socket
+import ssl
+import traceback
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import uvloop
+
+from fastgw.config.compile import compile_snapshot
+from fastgw.config.spec import ListenerSpec
+from fastgw.core import counters
+from fastgw.core.dataplane import DataPlane
+from fastgw.core.snapshot import Snapshot
+from fastgw.server.channel import Channel
+from fastgw.server.listening import BACKLOG
+from fastgw.server.log import Log
+from fastgw.server.messages import Abort, Commit, Committed, Drain, Prepare, Prepared
+from fastgw.server.workers import BLOCKED
+
+YOUNG = 20_000
+FULL_EVERY = 30.0
+DRAIN_PAUSE = 0.2  #: seconds that connections accepted last get to send their request, before idle ones are closed
+
+
+@dataclass(slots=True)
+class Accepting:
+    """A listener at work: our copy of its socket, and the server on a copy of that."""
+
+    spec: ListenerSpec
+    sock: socket.socket
+    server: asyncio.Server
+    context: ssl.SSLContext | None
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A configuration that is prepared and waits for its commit."""
+
+    message: Prepare
+    snapshot: Snapshot
+    contexts: dict[str, ssl.SSLContext]  #: of listeners with TLS, by name
+
+
+class Worker:
+    """Receives configurations and serves them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, channel: Channel, index: int) -> None:
+        self.loop = loop
+        self.channel = channel
+        self.log = Log(f"worker {index}")
+        self.status = 0
+        self._plane: DataPlane | None = None
+        self._candidate: Candidate | None = None
+        self._sockets: dict[str, socket.socket] = {}  # by address
+        self._accepting: dict[str, Accepting] = {}  # by address
+        self._messages: deque[tuple[object, list[int]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._is_draining = False
+        self._grace = 0.0
+        loop.set_exception_handler(self._on_exception)
+        channel.attach(loop, self._on_message, self._on_end)
+
+    # -- what the supervisor says -------------------------------------------------------------------------------------
+
+    def _on_message(self, message: object, fds: list[int]) -> None:
+        self._messages.append((message, fds))
+        if self._task is None:
+            self._task = self.loop.create_task(self._work())
+
+    def _on_end(self) -> None:
+        """The supervisor is gone: finish what is under way, then go too."""
+        if self._plane is None or not self._accepting:
+            self.stop()
+        else:
+            self._on_message(Drain(self._grace), [])
+
+    async def _work(self) -> None:
+        """Do what was asked, one after the other."""
+        try:
+            while self._messages:
+                message, fds = self._messages.popleft()
+                if isinstance(message, Prepare):
+                    self._prepare(message, fds)
+                elif isinstance(message, Commit):
+                    await self._commit(message)
+                elif isinstance(message, Abort):
+                    self._abort()
+                elif isinstance(message, Drain):
+                    await self.drain(message.grace)
+        except Exception as error:  # noqa: BLE001  a worker in an unknown state must not serve
+            self.log.error("the worker gives up", error=repr(error), traceback=traceback.format_exc())
+            self.status = 1
+            self.stop()
+        finally:
+            self._task = None
+
+    def _prepare(self, message: Prepare, fds: list[int]) -> None:
+        plane = self._plane
+        if message.has_slab:
+            plane = self._plane = self._make_plane(fds.pop(0))
+        assert plane is not None
+        for address, fd in zip(message.sockets, fds, strict=True):
+            self._sockets[address] = socket.socket(fileno=fd)
+        try:
+            snapshot = compile_snapshot(message.spec, message.generation, message.slots, plane.registry, plane.random)
+            contexts = _contexts(message.spec.listeners)
+        except Exception as error:  # noqa: BLE001  the supervisor decides what follows
+            if not isinstance(error, OSError):
+                self.log.error("compiling failed", error=repr(error), traceback=traceback.format_exc())
+            self._abort()
+            self.channel.send(Prepared(message.generation, (f"cannot be compiled: {error}",)))
+            return
+        self._candidate = Candidate(message, snapshot, contexts)
+        self._grace = message.spec.grace
+        self.channel.send(Prepared(message.generation))
+
+    def _make_plane(self, fd: int) -> DataPlane:
+        slab = mmap.mmap(fd, counters.SLAB_BYTES)
+        os.close(fd)
+        return DataPlane(self.loop, counters.Counters(memoryview(slab)), random.random, log=self._on_plane_log)
+
+    def _abort(self) -> None:
+        self._candidate = None
+        if self._plane is not None:
+            self._plane.registry.retain(self._plane.snapshot)
+        for address in list(self._sockets):
+            if address not in self._accepting:
+                self._sockets.pop(address).close()
+
+    async def _commit(self, message: Commit) -> None:
+        candidate, plane = self._candidate, self._plane
+        if candidate is None or candidate.message.generation != message.generation or plane is None:
+            if plane is None or not self._accepting:  # there is nothing else to serve
+                self.status = 1
+                self.stop()
+            return
+        is_first = not self._accepting
+        self._candidate = None
+        plane.install(candidate.snapshot)
+        wanted = {str(listener.address): listener for listener in candidate.message.spec.listeners}
+        for address in list(self._accepting):
+            if address not in wanted:
+                await self._stop_accepting(address)
+        for address, listener in wanted.items():
+            await self._accept(address, listener, candidate.contexts.get(listener.name))
+        if is_first:
+            self._settle_memory()
+        self.channel.send(Committed(message.generation))
+
+    # -- listeners ----------------------------------------------------------------------------------------------------
+
+    async def _accept(self, address: str, listener: ListenerSpec, context: ssl.SSLContext | None) -> None:
+        """Serve ``listener``; a server that is there already stays if a new one would do the same."""
+        assert self._plane is not None
+        old = self._accepting.get(address)
+        if old is not None:
+            if old.spec.name == listener.name and old.context is None and context is None:
+                old.spec = listener
+                return
+            old.server.close()  # what connects meanwhile waits in the queue
+        sock = self._sockets[address]
+        options: dict[str, Any] = {"sock": sock.dup(), "backlog": BACKLOG}
+        if context is not None:
+            options |= {"ssl": context, "ssl_handshake_timeout": listener.timeouts.head or None}
+        make = self.loop.create_unix_server if listener.address.path else self.loop.create_server
+        server = await make(self._plane.factory(listener.name), **options)
+        self._accepting[address] = Accepting(listener, sock, server, context)
+
+    async def _stop_accepting(self, address: str) -> None:
+        """Close a listening socket, but not before everything in its queue is accepted."""
+        accepting = self._accepting.pop(address)
+        self._sockets.pop(address)
+        accepting.server.close()
+        sock = accepting.sock
+        sock.setblocking(False)
+        with sock:
+            waiting = []
+            while True:
+                try:
+                    waiting.append(sock.accept()[0])
+                except BlockingIOError:
+                    break
+                except OSError as error:  # out of descriptors, or a client that reset meanwhile
+                    self.log.limited("connections that waited could not be accepted", error=str(error))
+                    break
+        for client in waiting:
+            await self._adopt(client, accepting)
+
+    async def _adopt(self, client: socket.socket, accepting: Accepting) -> None:
+        assert self._plane is not None
+        client.setblocking(False)
+        try:
+            factory = self._plane.factory(accepting.spec.name)
+            await self.loop.connect_accepted_socket(factory, client, ssl=accepting.context)
+        except (OSError, KeyError) as error:
+            client.close()
+            self.log.limited("a connection that waited was lost", error=repr(error))
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    async def drain(self, grace: float) -> None:
+        """Accept what waits, then no more; end when nothing is under way, after ``grace`` seconds at the latest."""
+        plane = self._plane
+        if self._is_draining or plane is None:
+            return
+        self._is_draining = True
+        self.loop.call_later(grace, self.stop)
+        for address in list(self._accepting):
+            await self._stop_accepting(address)
+
+        def begin() -> None:
+            plane.on_idle = self.stop
+            plane.drain()
+
+        if plane.connections:
+            self.loop.call_later(DRAIN_PAUSE, begin)
+        else:
+            begin()
+
+    def ask_drain(self) -> None:
+        """SIGTERM: as if the supervisor had said it."""
+        self._on_message(Drain(self._grace), [])
+
+    def stop(self) -> None:
+        """Leave the loop; what is still open is cut."""
+        self.loop.stop()
+
+    def close(self) -> None:
+        """After the loop: end the data plane."""
+        if self._plane is not None:
+            self._plane.on_idle = None
+            self._plane.close()
+            self._plane = None
+        self.channel.close()
+
+    # -- memory -------------------------------------------------------------------------------------------------------
+
+    def _settle_memory(self) -> None:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(YOUNG, 1000, 1000)
+        gc.enable()
+        self.loop.call_later(FULL_EVERY, self._collect)
+
+    def _collect(self) -> None:
+        plane = self._plane
+        if plane is not None:
+            if not plane.values[counters.EXCHANGES_OPEN]:
+                gc.collect()
+            self.loop.call_later(FULL_EVERY, self._collect)
+
+    # -- what goes wrong ----------------------------------------------------------------------------------------------
+
+    def _on_plane_log(self, level: str, message: str, error: BaseException | None) -> None:
+        fields: dict[str, Any] = {"message": message}
+        if error is not None:
+            fields |= {"error": repr(error), "traceback": "".join(traceback.format_exception(error))}
+        event = "a request failed" if level == "error" else "a request was refused"
+        self.log.limited(event, level, **fields)
+
+    def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What no callback caught: a failed handshake of a client is counted, everything else is a bug and logged."""
+        error = context.get("exception")
+        message = str(context.get("message", ""))
+        if isinstance(error, ssl.SSLError) or "handshake" in message:
+            if self._plane is not None:
+                self._plane.values[counters.TLS_FAILURES] += 1
+            return
+        fields = {"traceback": "".join(traceback.format_exception(error))} if error is not None else {}
+        self.log.limited("an exception escaped", cause=message, error=repr(error), **fields)
+
+
+def _contexts(listeners: tuple[ListenerSpec, ...]) -> dict[str, ssl.SSLContext]:
+    found = {}
+    for listener in listeners:
+        if listener.tls is not None:
+            from fastgw.config.tls import server_context
+
+            found[listener.name] = server_context(listener.tls)
+    return found
+
+
+def serve(fd: int, index: int) -> int:
+    """Run the worker of file descriptor ``fd`` and index ``index``; return its exit status."""
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = Worker(loop, Channel(socket.socket(fileno=fd)), index)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):  # meant for the supervisor, which tells us
+        signal.signal(number, signal.SIG_IGN)
+    loop.add_signal_handler(signal.SIGTERM, worker.ask_drain)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
+    try:
+        loop.run_forever()
+    finally:
+        worker.close()
+    return worker.status
