@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastgw.wire.scan import ChunkReader
+from fastgw.wire.chunked import ChunkReader
 
 if TYPE_CHECKING:
     from fastgw.core.snapshot import Limits

@@ -262,7 +262,7 @@ class Downstream(Connection):
 
     # --- what the exchange calls
 
-    def on_finished(self, *, keep_alive: bool, is_request_done: bool) -> None:
+    def on_finished(self, keep_alive: bool, is_request_done: bool) -> None:
         """The answer is out: the next request, or the end of the connection."""
         self.exchange = None
         if self.is_closed:
@@ -283,7 +283,7 @@ class Downstream(Connection):
             elif self._holds:
                 self.release(HOLD_PIPELINE)
 
-    def cut(self, *, framed: bool) -> None:
+    def cut(self, framed: bool) -> None:
         """Break off in the middle of an answer; ``framed``: its framing shows that it is not complete, else a reset has to."""
         if not framed:
             sock = self.transport.get_extra_info("socket")

@@ -288,7 +288,7 @@ class Exchange:
             self.downstream.write(data)
         self.set_deadline(self.route.stream_idle_timeout)
 
-    def on_last_body(self, data: bytes, payload: int, *, clean: bool) -> None:
+    def on_last_body(self, data: bytes, payload: int, clean: bool) -> None:
         """The end of the answer; ``clean``: nothing came behind it."""
         if self.early is not None:
             self.early.append((data, payload, True, clean))
@@ -300,13 +300,13 @@ class Exchange:
         upstream = self.upstream
         if upstream is not None:
             self.upstream = None
-            upstream.let_go(reusable=clean and self.response.keep_alive and self.body.is_done)
+            upstream.let_go(clean and self.response.keep_alive and self.body.is_done)
         self.finish()
 
     def reply(self, reply: Reply) -> None:
         """Answer with ``reply`` instead of the service."""
         if self.upstream is not None:
-            self.upstream.let_go(reusable=False)
+            self.upstream.let_go(False)
             self.upstream = None
         self._answer = reply
         response = self.response
@@ -341,7 +341,7 @@ class Exchange:
         keep_alive = self.keep_alive
         is_request_done = self.body.is_done
         self.end()
-        downstream.on_finished(keep_alive=keep_alive, is_request_done=is_request_done)
+        downstream.on_finished(keep_alive, is_request_done)
 
     def fail(self, error: GatewayError, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """The exchange cannot go on as it is: retry, answer with ``error``, or cut."""
@@ -387,7 +387,7 @@ class Exchange:
         framed = self.request.minor == 1 or self.response.content_length >= 0
         self.end()
         downstream.exchange = None
-        downstream.cut(framed=framed)
+        downstream.cut(framed)
 
     def abort(self) -> None:
         """The client is gone: so is the reason to do any more."""
@@ -408,7 +408,7 @@ class Exchange:
         upstream = self.upstream
         if upstream is not None:
             self.upstream = None
-            upstream.let_go(reusable=False)
+            upstream.let_go(False)
         elif self.phase == CONNECTION:
             self.endpoint.pool.cancel(self)
         self.phase = HOOKS

@@ -99,7 +99,7 @@ async def _resume_leaving(
     exchange.early = None
     for data, payload, is_last, clean in early:
         if is_last:
-            exchange.on_last_body(data, payload, clean=clean)
+            exchange.on_last_body(data, payload, clean)
         else:
             exchange.on_body(data, payload)
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core import tunnel
 from fastgw.core.connection import HOLD_PEER, Connection
 from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, UpstreamError
+from fastgw.wire.chunked import ChunkReader
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable, is_hopeless
 from fastgw.wire.response import BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE, read_response
-from fastgw.wire.scan import ChunkReader
 
 if TYPE_CHECKING:
     from fastgw.core.exchange import Exchange
@@ -74,7 +74,7 @@ class Upstream(Connection):
         self._interim = 0
         self.uses += 1
 
-    def let_go(self, *, reusable: bool) -> None:
+    def let_go(self, reusable: bool) -> None:
         """The exchange is over for this connection: back to the pool, or closed."""
         self.exchange = None
         self._state = IDLE
@@ -105,14 +105,14 @@ class Upstream(Connection):
 
     def eof_received(self) -> bool:
         """The service will say no more: that ends a body without a length, and breaks off everything else."""
-        self._ended(clean=True)
+        self._ended(True)
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         self.is_closed = True
         self._fd = -1
-        self._ended(clean=False)
+        self._ended(False)
         self.pool.on_closed(self)
 
     def pause_writing(self) -> None:
@@ -144,7 +144,7 @@ class Upstream(Connection):
             at = end + 4
             response = exchange.response
             try:
-                read_response(head, response, _TABLE, limits.head_count, to_head=exchange.request.method == b"HEAD")
+                read_response(head, response, _TABLE, limits.head_count, exchange.request.method == b"HEAD")
             except WireError as error:
                 exchange.fail(
                     UpstreamError(502, "bad_answer", f"the service's answer cannot be passed on: {error.detail}")
@@ -204,9 +204,9 @@ class Upstream(Connection):
                 return
             stop = size + left
             self._left = 0
-            exchange.on_last_body(data if stop == size and not at else data[at:stop], stop - at, clean=not left)
+            exchange.on_last_body(data if stop == size and not at else data[at:stop], stop - at, not left)
         elif kind == BODY_NONE:
-            exchange.on_last_body(b"", 0, clean=at == size)
+            exchange.on_last_body(b"", 0, at == size)
         elif kind == BODY_CHUNKED:
             self._read_chunks(exchange, data, at)
         elif at < size:
@@ -225,11 +225,11 @@ class Upstream(Connection):
             return
         if chunks.done:
             self._chunks = None
-            exchange.on_last_body(out, chunks.payload - before, clean=chunks.end == len(data))
+            exchange.on_last_body(out, chunks.payload - before, chunks.end == len(data))
         else:
             exchange.on_body(out, chunks.payload - before)
 
-    def _ended(self, *, clean: bool) -> None:
+    def _ended(self, clean: bool) -> None:
         exchange = self.exchange
         if exchange is None:
             if not self.is_closed:
@@ -238,7 +238,7 @@ class Upstream(Connection):
         if self.tunnel is not None:
             self.tunnel.end()
         elif self._state == BODY and exchange.response.body == BODY_UNTIL_CLOSE and clean:
-            exchange.on_last_body(b"", 0, clean=False)
+            exchange.on_last_body(b"", 0, False)
         elif self._state == HEAD:
             fresh = not self._buffer and not self._interim
             retry = RETRY_IDEMPOTENT if fresh and self.uses > 1 else RETRY_NEVER

@@ -24,7 +24,6 @@ from fastgw.wire.fields import (
     UPGRADE,
     VIA,
     FieldTable,
-    is_forbidden_trailer,
 )
 
 if TYPE_CHECKING:
@@ -33,12 +32,7 @@ if TYPE_CHECKING:
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:+/=@-]{1,128}").fullmatch
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
-_HEX_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}").fullmatch
-_CHUNK_LINE = re.compile(
-    rb"([0-9A-Fa-f]{1,16})"
-    rb"(?:[ \t]*;[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-    rb"(?:[ \t]*=[ \t]*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|\"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*\"))?)*"
-).fullmatch
+_HEX_SIZE = re.compile(rb"[0-9A-Fa-f]{1,14}").fullmatch
 
 
 def scan_request(head: bytes, request: Request, table: FieldTable, head_count: int) -> None:
@@ -196,147 +190,12 @@ def _response_field(response: Response, kind: int, value: bytes, kept: list[byte
         response.request_id = value
 
 
-LINE_MAX = (
-    256  #: bytes of a chunk line: size and extensions (Go and llhttp have had denial-of-service bugs without a bound)
-)
-EXCESS_MAX = (
-    16 * 1024
-)  #: chunk overhead beyond 16 bytes a chunk and twice its data (the rule of Go's net/http/internal/chunked.go)
+def scan_chunk_line(data: bytes, at: int) -> int:
+    """A plain chunk line at ``data[at:]``: ``size * 32 + bytes of the line``, or -1 when it is incomplete or not that plain.
 
-_SIZE, _DATA, _DATA_END, _TRAILER, _DONE = range(5)
-
-
-class ChunkReader:
-    """A chunked body (RFC 9112 section 7.1), read strictly and handed on without what must not travel.
-
-    ``feed`` returns the bytes to relay: the chunks as they came, byte for byte, minus extensions and forbidden trailers.  With
-    ``decode`` it returns the data alone, for a peer that does not know chunks.
-
-        SIZE --line--> DATA --n bytes--> DATA_END --CRLF--> SIZE ... --"0"--> TRAILER --lines--> DONE
+    Plain is up to 14 hexadecimal digits and CRLF; everything else takes the careful way in ``chunked``.
     """
-
-    __slots__ = ("_budget", "_count", "_decode", "_excess", "_left", "_line", "_state", "done", "end", "payload")
-
-    def __init__(self, trailer_size: int, trailer_count: int, *, decode: bool = False) -> None:
-        """``trailer_size``, ``trailer_count``: bytes and fields of the trailer section allowed."""
-        self.done = False
-        self.end = 0  #: after ``done``: where in the last ``feed`` the body ended
-        self.payload = 0  #: bytes of data seen
-        self._state = _SIZE
-        self._left = 0
-        self._line = b""  #: an incomplete chunk or trailer line
-        self._excess = 0
-        self._budget = trailer_size
-        self._count = trailer_count
-        self._decode = decode
-
-    def feed(self, data: bytes, start: int = 0) -> bytes:
-        """Read ``data[start:]`` up to the end of the body and return what to relay of it.
-
-        Raises:
-            WireError: 400 malformed, 413 a size no body can have, 431 too many trailers.
-        """
-        out: list[bytes] = []
-        at = start
-        size = len(data)
-        relay_all = not self._decode
-        mark = start  # data[mark:at] is read and to be relayed as it came
-        while at < size:
-            state = self._state
-            if state == _DATA:
-                take = min(self._left, size - at)
-                self.payload += take
-                self._left -= take
-                if not relay_all:
-                    out.append(data[at : at + take])
-                at += take
-                if not self._left:
-                    self._state = _DATA_END
-                    self._left = 2
-                continue
-            if state == _DATA_END:
-                take = min(self._left, size - at)
-                if data[at : at + take] != b"\r\n"[2 - self._left : 2 - self._left + take]:
-                    raise bad("the data of a chunk does not end where its size says")
-                at += take
-                self._left -= take
-                if not self._left:
-                    self._state = _SIZE
-                continue
-            newline = data.find(b"\n", at)
-            stop = size if newline < 0 else newline + 1
-            line = self._line + data[at:stop] if self._line else data[at:stop]
-            began = at
-            at = stop
-            if newline < 0:
-                self._hold(line)
-                if relay_all:
-                    out.append(data[mark:began])
-                    mark = at
-                continue
-            held = bool(self._line)
-            self._line = b""
-            if line[-2:] != b"\r\n" or b"\r" in line[:-2]:
-                raise bad("a line of the chunked body does not end with CRLF alone")
-            text = self._chunk_line(line[:-2]) if state == _SIZE else self._trailer_line(line[:-2])
-            if relay_all and (held or text != line):
-                out.append(data[mark:began])
-                out.append(text)
-                mark = at
-            if self._state == _DONE:
-                break
-        self.end = at
-        if relay_all:
-            if not out:
-                return data if mark == 0 and at == size else data[mark:at]
-            out.append(data[mark:at])
-        return b"".join(out)
-
-    def _hold(self, line: bytes) -> None:
-        bound = LINE_MAX if self._state == _SIZE else self._budget
-        if len(line) > bound:
-            raise (
-                bad(f"a chunk line is longer than {LINE_MAX} bytes") if self._state == _SIZE else _trailers_too_large()
-            )
-        self._line = line
-
-    def _chunk_line(self, line: bytes) -> bytes:
-        if len(line) > LINE_MAX:
-            raise bad(f"a chunk line is longer than {LINE_MAX} bytes")
-        match = _HEX_SIZE(line)
-        digits = line
-        if match is None:
-            match = _CHUNK_LINE(line)
-            if match is None:
-                raise bad("the size of a chunk is not a hexadecimal number")
-            digits = match[1]
-        size = int(digits, 16)
-        if size > 2**62:
-            raise WireError(413, "content_too_large", "the size of a chunk is larger than any body can be")
-        self._excess = max(0, self._excess + len(line) + 4 - 16 - 2 * size)
-        if self._excess > EXCESS_MAX:
-            raise bad("the chunked body has more framing than data")
-        self._left = size
-        self._state = _DATA if size else _TRAILER
-        return digits + b"\r\n"
-
-    def _trailer_line(self, line: bytes) -> bytes:
-        if not line:
-            self._state = _DONE
-            self.done = True
-            return b"\r\n"
-        self._budget -= len(line) + 2
-        self._count -= 1
-        if self._budget < 0 or self._count < 0:
-            raise _trailers_too_large()
-        name, colon, value = line.partition(b":")
-        if not colon or _TOKEN(name) is None or line.translate(None, HEAD_BYTES) or b"\r" in value:
-            raise bad("a trailer is not a field line")
-        return b"" if is_forbidden_trailer(name.lower()) else line + b"\r\n"
-
-
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-
-
-def _trailers_too_large() -> WireError:
-    return WireError(431, "trailers_too_large", "the trailer section has too many or too large fields")
+    end = data.find(b"\r\n", at, at + 16)
+    if end < 0 or _HEX_SIZE(data, at, end) is None:
+        return -1
+    return int(data[at:end], 16) * 32 + end + 2 - at

@@ -67,7 +67,7 @@ class Response:
         self.extra += name + b": " + value + b"\r\n"
 
 
-def read_response(head: bytes, response: Response, table: FieldTable, head_count: int, *, to_head: bool) -> None:
+def read_response(head: bytes, response: Response, table: FieldTable, head_count: int, to_head: bool) -> None:
     """Fill ``response`` from a complete head; ``to_head``: it answers a HEAD request.
 
     Raises:
