@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -129,6 +131,23 @@ def test_tests_never_sleep() -> None:
         if not (node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0)
     ]
     assert not found
+
+
+def test_the_committed_schema_is_current() -> None:
+    """If not: ``python -m fastgw schema > docs/fastgw.schema.json``."""
+    assert run_python("-m", "fastgw", "schema") == (ROOT / "docs" / "fastgw.schema.json").read_text()
+
+
+def test_a_worker_loads_no_validator() -> None:
+    """Neither pydantic nor YAML nor prometheus_client: their memory and their import time are the supervisor's alone."""
+    show = (
+        "import sys, fastgw.server.serving; print(sorted({'pydantic', 'yaml', 'prometheus_client'} & set(sys.modules)))"
+    )
+    assert run_python("-c", show) == "[]\n"
+
+
+def run_python(*arguments: str) -> str:
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
