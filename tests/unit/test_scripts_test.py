@@ -1,0 +1,71 @@
+"""What ``scripts/test`` says when it cannot begin: one sentence that tells what to do, and a status that is not 0."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.gateway import ROOT
+
+TOOLS = ("bash", "cat", "dirname", "rm", "sha256sum", "id", "true", "env")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A folder for PATH with the plainest tools, no programs that tests need, and a copy of the script beside it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in TOOLS:
+        (folder / tool).symlink_to(shutil.which(tool) or tool)
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "test", tmp_path / "scripts" / "test")
+    return folder
+
+
+def put(machine: Path, name: str, text: str) -> None:
+    (machine / name).unlink(missing_ok=True)
+    (machine / name).write_text(f"#!/bin/bash\n{text}\n")
+    (machine / name).chmod(0o755)
+
+
+def run(machine: Path, *arguments: str, python: str = sys.executable) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [machine.parent / "scripts" / "test", *arguments],
+        env={"PATH": str(machine), "PYTHON": python},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_no_python(machine: Path) -> None:
+    assert run(machine, python="/nonexistent/python") == (
+        1,
+        "",
+        "scripts/test: needs Python 3.11 or newer: install it, or name it in PYTHON\n",
+    )
+
+
+def test_no_apt_get(machine: Path) -> None:
+    status, _, said = run(machine)
+    assert status == 1 and said.count("\n") == 1 and "packages curl wrk" in said and "--no-apt" in said
+
+
+def test_not_root_and_no_sudo(machine: Path) -> None:
+    put(machine, "apt-get", "exit 9")
+    put(machine, "id", "echo 1000")
+    put(machine, "sudo", "exit 1")
+    status, _, said = run(machine)
+    assert status == 1 and said.count("\n") == 1 and "needs root to 'apt-get install curl wrk'" in said
+
+
+def test_no_venv_module(machine: Path) -> None:
+    put(machine, "python", f'[[ "$*" != *ensurepip* ]] && exec {sys.executable} "$@"')
+    status, told, said = run(machine, "--no-apt", python="python")
+    assert status == 1 and "skipped: curl wrk python3-venv" in told
+    assert said == "scripts/test: python has no venv module: apt-get install python3-venv\n"
