@@ -1,0 +1,1 @@
+"""Gateways on Python's web frameworks, as their documentation would have one write them."""

@@ -1,0 +1,100 @@
+"""fastgw itself: as installed (compiled), as Python, and with parts switched off."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from typing import Any
+
+import yaml
+
+from bench.macro.paths import ROOT
+from bench.macro.peers.base import Launch, Peer, first_line
+from bench.macro.scenario import Scenario, Wiring
+
+
+class Fastgw(Peer):
+    """One worker with the compiled core."""
+
+    name = "fastgw"
+    title = "fastgw"
+    pure = False
+
+    def missing(self) -> str:
+        """It is there; without its compiled core it is the peer ``fastgw-pure``."""
+        said = fastgw_version()
+        if not said:
+            return "python -m fastgw version does not answer"
+        return "" if self.pure or "compiled" in said.lower() else f"its core is not compiled ({said})"
+
+    def refuses(self, scenario: Scenario) -> str:
+        """Ablations need a switch in the core."""
+        if scenario.ablate and scenario.ablate not in ablation_switches():
+            return f"the core has no switch {scenario.ablate}"
+        return ""
+
+    def version(self) -> str:
+        """What ``fastgw version`` says, and the Python under it."""
+        mode = ", FASTGW_PURE=1" if self.pure else ""
+        return f"{fastgw_version()}{mode}, CPython {sys.version.split()[0]}"
+
+    def prepare(self, wiring: Wiring) -> Launch:
+        """Write ``fastgw.yaml``."""
+        path = wiring.directory / "fastgw.yaml"
+        path.write_text(yaml.safe_dump(configuration(wiring), sort_keys=False))
+        environment = {"PYTHONPATH": str(ROOT)}
+        if self.pure:
+            environment["FASTGW_PURE"] = "1"
+        if wiring.scenario.ablate:
+            environment["FASTGW_ABLATE"] = wiring.scenario.ablate
+        return Launch((sys.executable, "-m", "fastgw", "run", "-c", str(path), "--workers", "1"), environment)
+
+
+class FastgwPure(Fastgw):
+    """The same gateway without its compiled core."""
+
+    name = "fastgw-pure"
+    title = "fastgw, pure Python"
+    pure = True
+
+
+def configuration(wiring: Wiring) -> dict[str, Any]:
+    """The settings of a scenario in fastgw's vocabulary; limits are lifted as they are for the others."""
+    listener: dict[str, Any] = {
+        "name": "edge",
+        "address": f"127.0.0.1:{wiring.port}",
+        "timeouts": {"idle": "75s"},
+        "limits": {"connections": 19000},
+    }
+    if wiring.scenario.tls:
+        listener["tls"] = {"cert": str(wiring.certificate), "key": str(wiring.key)}
+    pool = {"max_connections": 1024, "max_pending": 4096, "idle_timeout": "60s"}
+    return {
+        "workers": 1,
+        "listeners": [listener],
+        "routes": [{"path": r.path if r.exact else r.path + "*", "service": "app"} for r in wiring.routes],
+        "services": {"app": {"endpoints": list(wiring.endpoints), "balance": "round_robin", "pool": pool}},
+    }
+
+
+@functools.cache
+def fastgw_version() -> str:
+    """First line of ``python -m fastgw version``, empty when it fails."""
+    environment = f"PYTHONPATH={ROOT}"
+    line = first_line("env", environment, sys.executable, "-m", "fastgw", "version")
+    return line if line.startswith("fastgw") else ""
+
+
+@functools.cache
+def ablation_switches() -> frozenset[str]:
+    """The words of FASTGW_ABLATE the sources know: whatever stands near the variable's name."""
+    found: set[str] = set()
+    for folder, _, names in os.walk(ROOT / "fastgw"):
+        for name in names:
+            if name.endswith((".py", ".pyx", ".pxd")):
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    text = file.read()
+                if "FASTGW_ABLATE" in text:
+                    found.update(switch for switch in ("no_direct_send", "no_reuse") if switch in text)
+    return frozenset(found)
