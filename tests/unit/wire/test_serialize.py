@@ -1,0 +1,44 @@
+"""Status lines and heads of answers made by the gateway."""
+
+from __future__ import annotations
+
+import pytest
+
+from fastgw.wire.serialize import STATUS_LINES, reply_head, status_line
+
+
+def test_usual_status_line_is_the_prepared_one() -> None:
+    assert status_line(200, b"OK") is STATUS_LINES[200]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "line"),
+    [
+        (200, b"Fine", b"HTTP/1.1 200 Fine\r\n"),
+        (200, b"", b"HTTP/1.1 200 \r\n"),
+        (299, b"Odd", b"HTTP/1.1 299 Odd\r\n"),
+    ],
+)
+def test_other_reasons_are_kept(status: int, reason: bytes, line: bytes) -> None:
+    assert status_line(status, reason) == line
+
+
+def test_reply_head_with_a_body() -> None:
+    head = reply_head(404, "application/json", 7, (("allow", "GET"),), close=True)
+    assert head == (
+        b"HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: 7\r\nallow: GET\r\n"
+        b"connection: close\r\n"
+    )
+
+
+def test_reply_head_without_a_body_has_no_type() -> None:
+    assert reply_head(200, "text/plain", 0, (), close=False) == b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n"
+
+
+@pytest.mark.parametrize("status", [101, 204, 304])
+def test_reply_head_that_cannot_have_a_body_has_no_length(status: int) -> None:
+    assert b"content-" not in reply_head(status, "text/plain", 4, (), close=False)
+
+
+def test_reply_head_of_a_status_without_a_name() -> None:
+    assert reply_head(599, "text/plain", 0, (), close=False).startswith(b"HTTP/1.1 599 \r\n")

@@ -1,0 +1,51 @@
+"""Which WebSocket handshakes may open a tunnel."""
+
+from __future__ import annotations
+
+import pytest
+
+from fastgw.wire.errors import WireError
+from fastgw.wire.request import Request
+from fastgw.wire.websocket import check_handshake
+
+VERSION = b"Sec-WebSocket-Version: 13"
+KEY = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+
+
+def request(*lines: bytes) -> Request:
+    made = Request()
+    made.head = b"\r\n".join([b"GET / HTTP/1.1", *lines, b"", b""])
+    return made
+
+
+def test_complete_handshake_passes() -> None:
+    check_handshake(request(VERSION, KEY))
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ((KEY,), 400),
+        ((b"Sec-WebSocket-Version: 8", KEY), 426),
+        ((VERSION, VERSION, KEY), 426),
+        ((VERSION,), 400),
+        ((VERSION, b"Sec-WebSocket-Key: c2hvcnQ="), 400),
+        ((VERSION, b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ"), 400),
+        ((VERSION, b"Sec-WebSocket-Key: dGhl IHNhbXBsZSBub25jZQ=="), 400),
+        ((VERSION, KEY, KEY), 400),
+    ],
+)
+def test_incomplete_handshake_is_refused(lines: tuple[bytes, ...], status: int) -> None:
+    with pytest.raises(WireError) as caught:
+        check_handshake(request(*lines))
+    assert caught.value.status == status
+
+
+def test_handshake_with_a_body_is_refused() -> None:
+    with_length = request(VERSION, KEY)
+    with_length.content_length = 5
+    with_coding = request(VERSION, KEY)
+    with_coding.transfer_encoding = b"chunked"
+    for made in (with_length, with_coding):
+        with pytest.raises(WireError):
+            check_handshake(made)
