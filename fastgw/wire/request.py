@@ -112,12 +112,18 @@ class Request:
 
     def remove_header(self, name: bytes) -> None:
         """Do not forward ``name`` (lower-case); for hooks."""
-        if find_field(b"\r\n" + self.fields, name) is not None:
-            lines = self.fields.split(b"\r\n")
-            self.fields = b"\r\n".join([line for line in lines if line.partition(b":")[0].lower() != name])
+        self.fields = _without(self.fields, name)
+        self.extra = _without(self.extra, name)
 
     def __repr__(self) -> str:
         return f"<Request {self.method!r} {self.target!r} host={self.host!r}>"
+
+
+def _without(fields: bytes, name: bytes) -> bytes:
+    """``fields`` without every line of ``name`` (lower-case)."""
+    if find_field(b"\r\n" + fields, name) is None:
+        return fields
+    return b"\r\n".join([line for line in fields.split(b"\r\n") if line.partition(b":")[0].lower() != name])
 
 
 class RequestReader:
