@@ -24,7 +24,7 @@ from fastgw.server.messages import Committed, Drain, Prepared
 from fastgw.server.notify import notify
 from fastgw.server.reload import Reload
 from fastgw.server.status import Pages
-from fastgw.server.workers import DEAD, DRAINING, READY, WorkerProcess, backoff
+from fastgw.server.workers import BLOCKED, DEAD, DRAINING, READY, WorkerProcess, backoff
 
 START_LIMIT = 30.0  #: seconds until every worker must have served once
 START_DEATHS = 3  #: deaths of one worker before that: the start has failed
@@ -72,6 +72,7 @@ class Control:
             return await self._done
         finally:
             limit.cancel()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {*BLOCKED, signal.SIGCHLD})  # the loop gives up its handlers now
             self._is_stopping = True
             for worker in self.gateway.workers:
                 worker.kill()
@@ -246,7 +247,7 @@ class Control:
         if self._admin_listening is not None and is_shared(_tcp(self._admin_listening)):
             await self.admin.stop_listening()  # the successor answers for this host now
         gateway.close()  # our side; the workers hold theirs until they have accepted what waits
-        await self.retire(gateway.workers, grace)
+        self.retire(gateway.workers, grace)
         self._check_stopped()
 
     async def silence(self, sockets: list[Any]) -> None:
@@ -258,7 +259,7 @@ class Control:
         while handshakes(ports) and self.loop.time() < end:  # noqa: ASYNC110  the kernel has no event for it
             await asyncio.sleep(0.02)
 
-    async def retire(self, workers: list[WorkerProcess], grace: float) -> None:
+    def retire(self, workers: list[WorkerProcess], grace: float) -> None:
         """Have ``workers`` drain and end; kill those that do not."""
         for worker in workers:
             worker.is_retiring = True

@@ -39,7 +39,8 @@ from fastgw.server.workers import BLOCKED
 
 YOUNG = 20_000
 FULL_EVERY = 30.0
-DRAIN_PAUSE = 0.2  #: seconds that connections accepted last get to send their request, before idle ones are closed
+LET_GO_EVERY = 1.0  #: seconds between two looks at the connections of a listener that is gone
+DRAIN_PAUSE = 0.3  #: seconds in which a request that is on its way still finds its connection open, see ``drain``
 
 
 @dataclass(slots=True)
@@ -160,7 +161,9 @@ class Worker:
         wanted = {str(listener.address): listener for listener in candidate.message.spec.listeners}
         for address in list(self._accepting):
             if address not in wanted:
+                name = self._accepting[address].spec.name
                 await self._stop_accepting(address)
+                self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
         for address, listener in wanted.items():
             await self._accept(address, listener, candidate.contexts.get(listener.name))
         if is_first:
@@ -206,6 +209,18 @@ class Worker:
         for client in waiting:
             await self._adopt(client, accepting)
 
+    def _let_go(self, name: str) -> None:
+        """Close the connections of a listener that is gone, each when nothing is under way on it."""
+        plane = self._plane
+        if plane is None or name in plane.listeners:
+            return
+        left = [connection for connection in plane.connections if connection.listener.name == name]
+        for connection in left:
+            if connection.is_idle:
+                connection.close()
+        if left:
+            self.loop.call_later(LET_GO_EVERY, self._let_go, name)
+
     async def _adopt(self, client: socket.socket, accepting: Accepting) -> None:
         assert self._plane is not None
         client.setblocking(False)
@@ -219,7 +234,11 @@ class Worker:
     # -- the end ------------------------------------------------------------------------------------------------------
 
     async def drain(self, grace: float) -> None:
-        """Accept what waits, then no more; end when nothing is under way, after ``grace`` seconds at the latest."""
+        """Accept what waits, then no more; end when nothing is under way, after ``grace`` seconds at the latest.
+
+        A connection that looks idle may have a request on its way: one accepted a moment ago, or one whose client is busy.
+        So at first answers only say ``Connection: close``, and what is idle is closed ``DRAIN_PAUSE`` later.
+        """
         plane = self._plane
         if self._is_draining or plane is None:
             return
@@ -227,6 +246,7 @@ class Worker:
         self.loop.call_later(grace, self.stop)
         for address in list(self._accepting):
             await self._stop_accepting(address)
+        plane.is_draining = True
 
         def begin() -> None:
             plane.on_idle = self.stop

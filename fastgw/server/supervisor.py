@@ -116,8 +116,8 @@ def raise_file_limit() -> None:
     """Use as many file descriptors as the hard limit allows; the workers inherit it."""
     import resource
 
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     except (OSError, ValueError):
         return

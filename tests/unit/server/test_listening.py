@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import os
+import select
+import socket
+from pathlib import Path
+
+import pytest
+
+from fastgw.config.spec import AddressSpec
+from fastgw.errors import ConfigError
+from fastgw.server.listening import bind, handshakes, hold, is_shared
+
+LOOPBACK = AddressSpec("127.0.0.1", 0)
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def port_of(sock: socket.socket) -> int:
+    port: int = sock.getsockname()[1]
+    return port
+
+
+def test_each_worker_has_a_socket_of_its_own_on_one_port() -> None:
+    listening = bind(LOOPBACK, 3)
+    assert len({listening.of_worker(index).fileno() for index in range(3)}) == 3
+    assert len({port_of(sock) for sock in listening.sockets}) == 1
+    assert listening.bound == f"127.0.0.1:{port_of(listening.sockets[0])}"
+    listening.grow(4)
+    assert len(listening.sockets) == 4
+    listening.shrink(2)
+    assert len(listening.sockets) == 2
+    listening.close()
+
+
+def test_nobody_connects_before_the_start() -> None:
+    listening = bind(LOOPBACK, 1)
+    port = port_of(listening.sockets[0])
+    with pytest.raises(ConnectionRefusedError):
+        connect(port)
+    listening.start()
+    connect(port).close()
+    listening.close()
+
+
+def test_a_taken_address_is_one_sentence_with_the_address_and_advice() -> None:
+    first = bind(LOOPBACK, 1)
+    first.start()
+    address = AddressSpec("127.0.0.1", port_of(first.sockets[0]))
+    with pytest.raises(ConfigError) as raised:
+        bind(address, 1)
+    (sentence,) = raised.value.problems
+    assert str(address) in sentence and "taken" in sentence and "FASTGW_UPGRADE" in sentence
+    second = bind(address, 1, takeover=True)
+    second.start()
+    second.close()
+    first.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (AddressSpec("192.0.2.1", 8080), "no such address"),
+        (AddressSpec("no-such-host.invalid", 8080), "write an IP address"),
+        (AddressSpec(path="/no/such/folder/x.sock"), "No such file"),
+    ],
+)
+def test_other_failures_say_what_is_wrong(address: AddressSpec, words: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        bind(address, 1)
+    assert words in raised.value.problems[0] and str(address) in raised.value.problems[0]
+
+
+def test_ipv6_is_bound_for_itself() -> None:
+    listening = bind(AddressSpec("::1", 0), 1)
+    assert listening.bound.startswith("[::1]:")
+    listening.close()
+
+
+class TestUnix:
+    def test_one_socket_for_all_workers(self, tmp_path: Path) -> None:
+        path = str(tmp_path / "gw.sock")
+        listening = bind(AddressSpec(path=path), 3)
+        assert not os.path.exists(path)
+        listening.start()
+        assert listening.of_worker(0) is listening.of_worker(2)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+        listening.close()
+        assert os.listdir(tmp_path) == []
+
+    def test_the_file_of_a_process_that_died_is_replaced(self, tmp_path: Path) -> None:
+        path = str(tmp_path / "gw.sock")
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(path)
+        listening = bind(AddressSpec(path=path), 1)
+        listening.start()
+        listening.close()
+
+    def test_a_living_socket_is_taken_over_only_if_asked(self, tmp_path: Path) -> None:
+        path = str(tmp_path / "gw.sock")
+        first = bind(AddressSpec(path=path), 1)
+        first.start()
+        with pytest.raises(ConfigError, match="taken"):
+            bind(AddressSpec(path=path), 1)
+        second = bind(AddressSpec(path=path), 1, takeover=True)
+        second.start()
+        first.close()
+        with socket.socket(socket.AF_UNIX) as client:  # the first left the second's file alone
+            client.connect(path)
+        second.close()
+        assert os.listdir(tmp_path) == []
+
+    def test_another_file_is_not_overwritten(self, tmp_path: Path) -> None:
+        path = tmp_path / "precious"
+        path.write_text("data")
+        with pytest.raises(ConfigError, match="not a socket"):
+            bind(AddressSpec(path=str(path)), 1)
+        assert path.read_text() == "data"
+
+
+def test_a_held_socket_keeps_its_queue_and_gets_nothing_new() -> None:
+    listening = bind(LOOPBACK, 1)
+    listening.start()
+    sock = listening.sockets[0]
+    port = port_of(sock)
+    early = connect(port)
+    hold(sock)
+    late = socket.socket()
+    late.setblocking(False)
+    assert late.connect_ex(("127.0.0.1", port)) == 115  # EINPROGRESS: its SYN is not answered
+    accepted, _ = sock.accept()
+    early.sendall(b"still here")
+    assert select.select([accepted], [], [], 5)[0] and accepted.recv(100) == b"still here"
+    with pytest.raises(BlockingIOError):
+        sock.accept()
+    assert handshakes([port]) == 0
+    for one in (early, late, accepted):
+        one.close()
+    listening.close()
+
+
+def test_a_successor_on_the_port_is_seen() -> None:
+    first = bind(LOOPBACK, 2)
+    first.start()
+    assert not is_shared(first.sockets)
+    address = AddressSpec("127.0.0.1", port_of(first.sockets[0]))
+    second = bind(address, 1, takeover=True)
+    second.start()
+    assert is_shared(first.sockets) and is_shared(second.sockets)
+    second.close()
+    assert not is_shared(first.sockets)
+    first.close()

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import Any
+
+from fastgw.server.log import PER_WINDOW, WINDOW, Log
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def lines(fd: int) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in os.read(fd, 1 << 20).splitlines()]
+
+
+def test_a_line_is_json_with_a_time_and_what_was_given() -> None:
+    read_end, write_end = os.pipe()
+    Log("worker 1", write_end).error("it broke", worker=1, problems=("a", "b\nc"))
+    (line,) = lines(read_end)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
+    assert line == {
+        "level": "error",
+        "process": "worker 1",
+        "pid": os.getpid(),
+        "event": "it broke",
+        "worker": 1,
+        "problems": ["a", "b\nc"],
+    }
+    os.close(read_end)
+    os.close(write_end)
+
+
+def test_an_event_that_repeats_is_bounded_and_counted() -> None:
+    read_end, write_end = os.pipe()
+    clock = Clock()
+    log = Log("worker 0", write_end, clock)
+    for _ in range(1000):
+        log.limited("a client misbehaved")
+    log.limited("another", "info")
+    first = lines(read_end)
+    assert [line["event"] for line in first] == ["a client misbehaved"] * PER_WINDOW + ["another"]
+    assert first[-1]["level"] == "info"
+    clock.now += WINDOW
+    log.limited("a client misbehaved", client="x")
+    (line,) = lines(read_end)
+    assert line["suppressed"] == 1000 - PER_WINDOW and line["client"] == "x"
+    os.close(read_end)
+    os.close(write_end)
+
+
+def test_endless_kinds_of_events_need_no_endless_memory() -> None:
+    read_end, write_end = os.pipe()
+    log = Log("worker 0", write_end, Clock())
+    for number in range(500):
+        log.limited(f"event {number}")
+    assert len(log._windows) <= 64
+    os.close(read_end)
+    os.close(write_end)
+
+
+def test_a_closed_stderr_is_no_error() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    os.close(write_end)
+    Log("worker 0", write_end).info("nobody hears")

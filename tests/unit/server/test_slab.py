@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from fastgw.core import counters as layout
+from fastgw.core.counters import Counters
+from fastgw.server.slab import Slab
+
+
+@pytest.fixture
+def slab() -> Iterator[Slab]:
+    slab = Slab()
+    yield slab
+    slab.close()
+
+
+def test_what_a_worker_counts_is_seen_through_the_descriptor(slab: Slab) -> None:
+    memory = mmap.mmap(os.dup(slab.fd), layout.SLAB_BYTES)
+    values = Counters(memoryview(memory)).values
+    values[layout.CONNECTIONS] += 3
+    values[layout.SLAB_VALUES - 1] += 1
+    assert slab.values[layout.CONNECTIONS] == 3 and slab.values[layout.SLAB_VALUES - 1] == 1
+
+
+def test_it_cannot_shrink_under_its_readers(slab: Slab) -> None:
+    with pytest.raises(PermissionError):
+        os.ftruncate(slab.fd, 0)
+
+
+def test_memory_that_is_not_used_is_not_there(slab: Slab) -> None:
+    slab.values[layout.CONNECTIONS] = 1
+    slab.settle([0, 1], [0])
+    assert os.fstat(slab.fd).st_blocks * 512 <= 4 * mmap.PAGESIZE
+
+
+def test_a_death_ends_what_was_under_way(slab: Slab) -> None:
+    values = slab.values
+    route, endpoint = layout.ROUTES_AT + 2 * layout.ROUTE_SIZE, layout.ENDPOINTS_AT + 5 * layout.ENDPOINT_SIZE
+    values[layout.CONNECTIONS], values[layout.CONNECTIONS_OPEN], values[layout.EXCHANGES_OPEN] = 9, 4, 3
+    values[route + layout.ROUTE_STARTED], values[route + layout.ROUTE_FINISHED] = 10, 7
+    values[endpoint + layout.ENDPOINT_ACTIVE], values[endpoint + layout.ENDPOINT_REQUESTS] = 3, 10
+    assert not slab.is_route_quiet(2) and not slab.is_endpoint_quiet(5)
+    slab.settle([2], [5])
+    assert values[layout.CONNECTIONS] == 9
+    assert values[layout.CONNECTIONS_OPEN] == values[layout.EXCHANGES_OPEN] == 0
+    assert values[route + layout.ROUTE_FINISHED] == 10 and values[route + layout.ROUTE_FAULT_INTERNAL] == 3
+    assert values[endpoint + layout.ENDPOINT_ACTIVE] == 0 and values[endpoint + layout.ENDPOINT_REQUESTS] == 10
+    assert slab.is_route_quiet(2) and slab.is_endpoint_quiet(5)
+
+
+def test_clearing_a_block_leaves_its_neighbours(slab: Slab) -> None:
+    start = layout.ROUTES_AT
+    for index in range(start, start + 3 * layout.ROUTE_SIZE):
+        slab.values[index] = 7
+    slab.clear_route(1)
+    found = list(slab.values[start : start + 3 * layout.ROUTE_SIZE])
+    assert found == [7] * layout.ROUTE_SIZE + [0] * layout.ROUTE_SIZE + [7] * layout.ROUTE_SIZE
+    slab.values[layout.ENDPOINTS_AT] = 1
+    slab.clear_endpoint(0)
+    assert slab.values[layout.ENDPOINTS_AT] == 0

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from array import array
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from fastgw.core import counters as layout
+from fastgw.telemetry.metrics import families, render
+from fastgw.telemetry.totals import Facts, Totals, WorkerFacts, total
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "operations.md"
+
+
+def facts() -> Facts:
+    return Facts(
+        version="1.2.3",
+        is_compiled=False,
+        generation=4,
+        uptime=12.5,
+        is_draining=False,
+        reloads={"ok": 3, "refused": 1},
+        is_last_reload_ok=True,
+        last_reload=1_700_000_000.0,
+        workers=[WorkerFacts(0, 10, "ready", 2, 30_000_000, 4, 0.002), WorkerFacts(1, 0, "dead", 0, 0, 0)],
+    )
+
+
+def totals() -> Totals:
+    slab = array("Q", bytes(layout.SLAB_BYTES))
+    slab[layout.CONNECTIONS] = 7
+    base = layout.ROUTES_AT
+    slab[base + layout.ROUTE_STATUS + 1] = 5  # 2xx
+    slab[base + layout.ROUTE_FAULT_UPSTREAM] = 1
+    slab[base + layout.ROUTE_DURATION_US] = 2_500_000
+    slab[base + layout.ROUTE_BUCKETS] = 3  # up to 5 ms
+    slab[base + layout.ROUTE_BUCKETS + 2] = 2  # up to 25 ms
+    slab[base + layout.ROUTE_BUCKETS + len(layout.DURATION_BUCKETS)] = 1  # longer than all bounds
+    slab[layout.ENDPOINTS_AT + layout.ENDPOINT_ACTIVE] = 2
+    return total([slab], {'GET "/x"\\y': 0}, {("llm", "[::1]:80"): 0})
+
+
+def values(page: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in parse_text(page)
+        for sample in family.samples
+    }
+
+
+def test_the_page_says_what_was_counted() -> None:
+    body, content_type = render(facts(), totals())
+    assert content_type.startswith("text/plain")
+    found = values(body.decode())
+    route = ("route", 'GET "/x"\\y')
+    assert found["fastgw_downstream_connections_total", frozenset()] == 7
+    assert found["fastgw_responses_total", frozenset({route, ("status_class", "2xx")})] == 5
+    assert found["fastgw_request_faults_total", frozenset({route, ("fault", "upstream")})] == 1
+    assert found["fastgw_endpoint_active", frozenset({("service", "llm"), ("endpoint", "[::1]:80")})] == 2
+    assert found["fastgw_workers", frozenset({("state", "ready")})] == 1
+    assert found["fastgw_workers", frozenset({("state", "dead")})] == 1
+    assert found["fastgw_worker_restarts_total", frozenset({("worker", "0")})] == 2
+    assert found["fastgw_config_reloads_total", frozenset({("result", "refused")})] == 1
+
+
+def test_durations_are_a_cumulative_histogram_in_seconds() -> None:
+    found = values(render(facts(), totals())[0].decode())
+    name, route = "http_server_request_duration_seconds", ("http_route", 'GET "/x"\\y')
+    assert found[f"{name}_bucket", frozenset({route, ("le", "0.005")})] == 3
+    assert found[f"{name}_bucket", frozenset({route, ("le", "0.01")})] == 3
+    assert found[f"{name}_bucket", frozenset({route, ("le", "10.0")})] == 5
+    assert found[f"{name}_bucket", frozenset({route, ("le", "+Inf")})] == 6
+    assert found[f"{name}_count", frozenset({route})] == 6
+    assert found[f"{name}_sum", frozenset({route})] == 2.5
+
+
+def test_a_scraper_can_have_openmetrics() -> None:
+    body, content_type = render(facts(), totals(), "application/openmetrics-text;version=1.0.0")
+    assert content_type.startswith("application/openmetrics-text")
+    assert body.endswith(b"# EOF\n")
+    assert list(parse_openmetrics(body.decode()))
+
+
+def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
+    exported = {family.name + ("_total" if family.type == "counter" else "") for family in families(facts(), totals())}
+    exported = {name + ("_info" if name == "fastgw_build" else "") for name in exported}
+    documented = set(re.findall(r"^\| `((?:fastgw|http)_[a-z_]+)", DOCUMENT.read_text(), re.MULTILINE))
+    assert exported == documented
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
+def test_promtool_has_no_complaint() -> None:
+    body, _ = render(facts(), totals())
+    done = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stderr.decode()
