@@ -20,7 +20,7 @@ from fastgw.config.schema import (
     ServiceTls,
 )
 from fastgw.config.source import Document, TreePath
-from fastgw.config.spec import AddressSpec
+from fastgw.config.spec import AddressSpec, fallback_name
 from fastgw.config.values import Expanded, nearest, shown
 from fastgw.routing import Router, RoutingError, Rule
 
@@ -45,7 +45,7 @@ def check(document: Document, parts: Parts) -> None:
         _listener(document, parts, ("listeners", place), listener)
     for place, route in parts.routes.items():
         _route(document, parts, ("routes", place), route)
-    _routing(document, parts.routes)
+    _routing(document, parts)
     for name, service in parts.services.items():
         _service(document, ("services", name), service)
     for name, one in parts.filters.items():
@@ -147,6 +147,7 @@ def _route(document: Document, parts: Parts, where: TreePath, route: Route) -> N
         document.report((*where, "sticky"), "has no effect without split")
     if route.service is not None:
         _service_name(document, parts, (*where, "service"), route.service)
+    _header_names(document, (*where, "headers"))
     seen: set[str] = set()
     for place, share in enumerate(route.split):
         _service_name(document, parts, (*where, "split", place, "service"), share.service)
@@ -157,6 +158,16 @@ def _route(document: Document, parts: Parts, where: TreePath, route: Route) -> N
         seen.add(share.service)
 
 
+def _header_names(document: Document, where: TreePath) -> None:
+    """Two spellings of one field: the model has kept the last only."""
+    found = document.at(where)
+    first: dict[str, str] = {}
+    for name in found if isinstance(found, dict) else ():
+        other = first.setdefault(name.lower(), name)
+        if other != name:
+            document.report((*where, name), f"is the same header field as {shown(other)}", at_key=True)
+
+
 def _service_name(document: Document, parts: Parts, where: TreePath, name: str) -> None:
     if parts.service_names is not None and name not in parts.service_names:
         document.report(where, f"no service named {_said(document, where, name, parts.service_names)}")
@@ -165,11 +176,15 @@ def _service_name(document: Document, parts: Parts, where: TreePath, name: str) 
 def _said(document: Document, where: TreePath, name: str, known: Iterable[str]) -> str:
     """The name as the file has it, and the known one most like it."""
     raw = document.at(where)
+    if document.is_full:
+        return shown(raw)
     return shown(raw) if isinstance(raw, Expanded) else shown(name) + nearest(name, dict.fromkeys(known))
 
 
-def _routing(document: Document, routes: Mapping[int, Route]) -> None:
+def _routing(document: Document, parts: Parts) -> None:
+    routes = parts.routes
     table = rules(routes.values())
+    taken = {fallback_name(listener_name(place, one)): place for place, one in parts.listeners.items()}
     places: dict[str, int] = {}
     for place, (route, rule) in zip(routes, zip(routes.values(), table, strict=True), strict=True):
         other = places.setdefault(rule.name, place)
@@ -177,6 +192,9 @@ def _routing(document: Document, routes: Mapping[int, Route]) -> None:
             message = (
                 f"the name {rule.name!r} belongs to routes[{other}] on line {document.line(('routes', other))} already"
             )
+            document.report(("routes", place, "name"), message)
+        if rule.name in taken:
+            message = f"the name {rule.name!r} is what listeners[{taken[rule.name]}] counts unmatched requests by"
             document.report(("routes", place, "name"), message)
     try:
         Router(table)

@@ -22,7 +22,11 @@ _EXPECTED = {
 
 def translate(document: Document, error: ValidationError) -> None:
     """Report everything pydantic found."""
-    for found in error.errors(include_url=False, include_input=False):
+    errors = error.errors(include_url=False, include_input=False)
+    for place, found in enumerate(errors):
+        if document.is_full:
+            document.untold += len(errors) - place
+            break
         _translate(document, found["type"], found["loc"], found)
 
 
@@ -52,11 +56,11 @@ def _filter_type(document: Document, where: TreePath) -> None:
     value = document.at((*where, "type"))
     if value is None:
         document.report((*where, "type"), f"is required; known types are {', '.join(FILTERS)}")
+    elif isinstance(value, str):
+        hint = "" if isinstance(value, Expanded) else _known(value, list(FILTERS))
+        document.report((*where, "type"), f"unknown type {shown(value)}{hint}")
     else:
-        hint = "" if isinstance(value, Expanded) else _known(str(value), list(FILTERS))
-        document.report(
-            (*where, "type"), f"unknown type {shown(value) if isinstance(value, str) else kind(value)}{hint}"
-        )
+        document.report((*where, "type"), f"expected a type, got {kind(value)}; known types are {', '.join(FILTERS)}")
 
 
 def _known(word: str, names: list[str]) -> str:

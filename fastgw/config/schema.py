@@ -135,8 +135,10 @@ class ListenerTls(Model):
     @model_validator(mode="before")
     @classmethod
     def _one_certificate(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "certificates" in data or not {"cert", "key"} & data.keys():
+        if not isinstance(data, dict) or not {"cert", "key"} & data.keys():
             return data
+        if "certificates" in data:
+            raise ValueError("give either certificates, or cert and key")
         rest = {name: value for name, value in data.items() if name not in ("cert", "key")}
         return {"certificates": [{name: data[name] for name in ("cert", "key") if name in data}], **rest}
 

@@ -132,12 +132,17 @@ class Document:
 
     def report(self, path: TreePath, message: str, *, at_key: bool = False) -> None:
         """Note a problem at ``path``, or at the nearest thing above it that exists in the file."""
-        if len(self.problems) >= MOST_PROBLEMS:
+        if self.is_full:
             self.untold += 1
             return
         depth, mark = self._locate(path, at_key)
         known = path if depth == len(path) or not self._is_scalar(path[:depth]) else path[:depth]
         self._note(Problem(mark.line + 1, mark.column + 1, render(known), self.redact(message), self.file))
+
+    @property
+    def is_full(self) -> bool:
+        """Are there so many problems that further ones are only counted?"""
+        return len(self.problems) >= MOST_PROBLEMS
 
     def line(self, path: TreePath) -> int:
         """The line ``path`` stands at."""
@@ -261,10 +266,10 @@ class Document:
         self._note(Problem(mark.line + 1, mark.column + 1, render(path), message, self.file))
 
     def _note(self, problem: Problem) -> None:
-        if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(problem)
-        else:
+        if self.is_full:
             self.untold += 1
+        else:
+            self.problems.append(problem)
 
     # -- finding lines ------------------------------------------------------------------------------------------------
 

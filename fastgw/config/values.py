@@ -276,7 +276,9 @@ def route_path(value: object) -> str:
     found = text("a path such as /v1/*")(value)
     problems = path_problems(found)
     if problems:
-        raise ValueError(f"the path {shown(value)} {'; '.join(problems)}")
+        # The problems quote parts of the path, which are nobody's business when they came from the environment.
+        said = "is not one that a request can have" if isinstance(value, Expanded) else "; ".join(problems)
+        raise ValueError(f"the path {shown(value)} {said}")
     return found
 
 

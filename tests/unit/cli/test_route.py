@@ -1,0 +1,97 @@
+"""``fastgw route``: the same answer as the gateway gives, in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fastgw.cli.main import main
+
+CONFIG = """\
+listeners:
+  - {name: edge, address: 127.0.0.1:18080, filters: [request_id, access_log]}
+  - {name: local, address: 127.0.0.1:18081, filters: []}
+routes:
+  - {name: chat, path: /v1/*, host: "*.example", methods: [POST], sticky: header:x-user, filters: [access_log],
+     split: [{service: llm, weight: 95}, {service: canary, weight: 5}]}
+  - {name: canary, path: /v1/*, host: "*.example", methods: [POST], headers: {x-canary: "1"}, service: canary}
+  - {name: options, path: "*", service: llm}
+  - {name: model, path: "/m/{model}/predict", service: llm}
+services:
+  llm: {endpoints: [10.0.0.1:9000, 10.0.0.2:9000]}
+  canary: {endpoints: [10.0.0.3:9000]}
+"""
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    path = tmp_path / "gw.yaml"
+    path.write_text(CONFIG)
+    return str(path)
+
+
+def test_the_route_its_services_and_the_reasons(config: str, capsys: Capture) -> None:
+    assert main(["route", "-c", config, "POST", "http://API.example:8080/v1/chat?x=1#y"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "route    chat\n"
+        "service  95 % llm (10.0.0.1:9000, 10.0.0.2:9000)\n"
+        "service  5 % canary (10.0.0.3:9000)\n"
+        "sticky   header:x-user\n"
+        "filters  request_id, access_log (listener edge)\n"
+        "filters  access_log (listener local)\n"
+        "because\n  the host 'api.example' matches '*.example'\n  the path '/v1/chat' matches '/v1/*'\n"
+    )
+    assert "not taken\n  'canary' (POST *.example/v1/*, x-canary: 1): " in out
+
+
+def test_headers_count(config: str, capsys: Capture) -> None:
+    arguments = ["route", "-c", config, "POST", "/v1/chat", "-H", "Host: a.example", "-H", "X-Canary:1"]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.startswith("route    canary\nservice  canary (10.0.0.3:9000)\n")
+    assert main([*arguments, "--header", "x-canary: 2"]) == 0  # two fields are one: "1, 2"
+    assert capsys.readouterr().out.startswith("route    chat\n")
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "first"),
+    [
+        ("GET", "http://api.example/v1/x", "no route: 405, allowed are POST"),
+        ("POST", "http://elsewhere/v1/x", "no route: 404"),
+        ("POST", "/v2", "no route: 404"),
+    ],
+)
+def test_no_route_is_1(config: str, capsys: Capture, method: str, url: str, first: str) -> None:
+    assert main(["route", "-c", config, method, url]) == 1
+    assert capsys.readouterr().out.splitlines()[0] == first
+
+
+def test_near_misses_say_what_failed(config: str, capsys: Capture) -> None:
+    assert main(["route", "-c", config, "GET", "http://api.example/v1/x"]) == 1
+    out = capsys.readouterr().out
+    assert "not taken\n  'chat' (POST *.example/v1/*): " in out and "GET" in out
+
+
+def test_paths_are_normalised_as_requests_are(config: str, capsys: Capture) -> None:
+    assert main(["route", "-c", config, "GET", "/x/../m/%61%2fb/predict"]) == 0
+    assert "model = 'a%2Fb'" in capsys.readouterr().out
+    assert main(["route", "-c", config, "OPTIONS", "*"]) == 0
+    assert capsys.readouterr().out.startswith("route    options\n")
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://a/", "a/b", "http://", "/..", "/a b", "http://u@a/", "http://a:99999/", "/%zz", ""]
+)
+def test_what_is_no_request_is_2(config: str, capsys: Capture, url: str) -> None:
+    assert main(["route", "-c", config, "GET", url]) == 2
+    assert capsys.readouterr().err.startswith(f"fastgw route: {url!r} is not a request target: ")
+
+
+def test_a_file_with_mistakes_is_1(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "gw.yaml"
+    path.write_text("worker: 1")
+    assert main(["route", "-c", str(path), "GET", "/"]) == 1
+    assert f"{path}:1:1: worker: unknown key; did you mean 'workers'?" in capsys.readouterr().err

@@ -1,0 +1,137 @@
+"""From the specification to what a worker serves by."""
+
+from __future__ import annotations
+
+import ipaddress
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastgw.config.compile import compile_snapshot
+from fastgw.config.spec import GatewaySpec, fallback_name
+from fastgw.core.registry import Registry
+from fastgw.core.snapshot import Route, Snapshot
+from fastgw.policy.balancers import LeastRequest, RoundRobin
+from tests.unit.config.files import MINIMAL, read
+from tests.unit.config.test_build import FULL
+
+
+class Plane:
+    """What an endpoint's pool asks of the data plane when it is made."""
+
+    values = [0] * 100_000
+    now = 0.0
+    loop = None
+
+
+@dataclass
+class Slots:
+    routes: dict[str, int] = field(default_factory=dict)
+    endpoints: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+def slots(spec: GatewaySpec) -> Slots:
+    names = [route.name for route in spec.routes] + [fallback_name(one.name) for one in spec.listeners]
+    pairs = [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]
+    return Slots({name: n for n, name in enumerate(names)}, {pair: n for n, pair in enumerate(pairs)})
+
+
+@pytest.fixture
+def registry() -> Registry:
+    plane: Any = Plane()
+    return Registry(plane)
+
+
+def compiled(spec: GatewaySpec, registry: Registry, generation: int = 1) -> Snapshot:
+    return compile_snapshot(spec, generation, slots(spec), registry, lambda: 0.25)
+
+
+def match(snapshot: Snapshot, listener: str, host: bytes, path: bytes, **headers: str) -> Route | None:
+    fields = {name.encode().replace(b"_", b"-"): value.encode() for name, value in headers.items()}
+    return snapshot.listeners[listener].router.match(host, b"POST", path, fields.get)
+
+
+def test_listeners(tmp_path: Path, registry: Registry) -> None:
+    snapshot = compiled(read(tmp_path, FULL), registry, 7)
+    assert (snapshot.generation, list(snapshot.listeners)) == (7, ["edge", "listener-2"])
+    edge = snapshot.listeners["edge"]
+    assert (edge.name, edge.scheme, edge.proxy_protocol) == ("edge", b"http", True)
+    assert (edge.timeouts.head, edge.timeouts.write, edge.limits.head_count) == (1.0, 0.0, 50)
+    assert edge.trusted == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128"))
+    assert edge.drop_headers == {b"x-a", b"x-b"}
+    assert (edge.fallback.name, edge.fallback.slot, edge.fallback.service) == ("edge:unmatched", 2, None)
+    assert edge.fallback.chain.names == ("log", "request_id")
+
+
+def test_routes(tmp_path: Path, registry: Registry) -> None:
+    snapshot = compiled(read(tmp_path, FULL), registry)
+    canary = match(snapshot, "edge", b"x.edge.example", b"/v1/m", x_canary="1", x_user="u")
+    assert canary is not None and canary.split is not None and canary.service is None
+    assert (canary.name, canary.slot, canary.sticky) == ("canary", 0, "cookie:sid")
+    assert (canary.split.choose(0.5).name, canary.split.choose(0.96).name) == ("a", "b")
+    assert (canary.max_body, canary.timeout, canary.answer_timeout, canary.stream_idle_timeout) == (1000, 1.0, 2.0, 3.0)
+    assert (canary.tunnel_idle_timeout, canary.upgrades, canary.error_format) == (4.0, frozenset(), "openai")
+    plain = match(snapshot, "listener-2", b"", b"/x")
+    assert plain is not None and plain.service is snapshot.services[0]
+    assert plain.upgrades == {b"websocket"}
+    assert match(snapshot, "edge", b"", b"/nope") is None
+
+
+def test_chains_are_those_of_listener_and_route(tmp_path: Path, registry: Registry) -> None:
+    snapshot = compiled(read(tmp_path, FULL.replace("filters: [access_log]", "filters: [access_log, log]")), registry)
+    headers = {"x_canary": "1", "x_user": "u"}
+    far = match(snapshot, "edge", b"x.edge.example", b"/v1/m", **headers)
+    near = match(snapshot, "listener-2", b"x.edge.example", b"/v1/m", **headers)
+    plain = match(snapshot, "edge", b"", b"/x")
+    assert far is not None and near is not None and plain is not None
+    assert far.chain.names == ("log", "request_id", "access_log")
+    assert near.chain.names == ("access_log", "log")
+    assert plain.chain is snapshot.listeners["edge"].fallback.chain  # the same filters are the same chain
+    assert [hook.__self__.name for hook in far.chain.done[-1]] == ["access_log", "log"]  # type: ignore[attr-defined]
+    assert far.chain.done[-1][1].__self__ is near.chain.done[-1][0].__self__  # type: ignore[attr-defined]
+
+
+def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
+    a, b = compiled(read(tmp_path, FULL), registry).services
+    assert (a.name, a.host_policy, a.attempts, a.retry_on) == ("a", "endpoint", 3, frozenset({"reset"}))
+    assert isinstance(a.balancer, RoundRobin) and isinstance(b.balancer, LeastRequest)
+    first, second = a.endpoints
+    assert (first.name, first.weight, first.key.slot) == ("10.0.0.1:9000", 1, 0)
+    assert (second.name, second.weight, second.key.slot) == ("unix:/run/x.sock", 2, 1)
+    assert first.key.pool.max_connections == 1 and first.key.tls is not None and not first.key.tls.verify
+    assert first.ssl is second.ssl is not None
+    assert b.endpoints[0].ssl is None and b.endpoints[0].key.tls is None
+
+
+def test_endpoints_survive_a_reload(tmp_path: Path, registry: Registry) -> None:
+    before = compiled(read(tmp_path, MINIMAL), registry)
+    after = compiled(read(tmp_path, MINIMAL + "shutdown: {grace: 1s}"), registry, 2)
+    assert before.services[0].endpoints[0] is after.services[0].endpoints[0]
+    assert len(registry) == 1
+
+
+def test_tls_makes_the_scheme_https(tmp_path: Path, registry: Registry, pair: tuple[str, str]) -> None:
+    text = MINIMAL.replace("18080", f"18080\n    tls: {{cert: '{pair[0]}', key: '{pair[1]}'}}")
+    assert compiled(read(tmp_path, text), registry).listeners["listener-1"].scheme == b"https"
+
+
+def test_a_file_that_is_gone_is_an_error(tmp_path: Path, registry: Registry, pair: tuple[str, str]) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text(Path(pair[0]).read_text())
+    spec = read(tmp_path, MINIMAL.replace('9000"]', '9000"], tls: {ca: ca.pem}'))
+    ca.unlink()
+    with pytest.raises(OSError):
+        compiled(spec, registry)
+
+
+def test_a_worker_needs_neither_pydantic_nor_yaml() -> None:
+    code = (
+        "import sys, fastgw.config.compile, fastgw.config.tls\n"
+        "print([name for name in ('pydantic', 'yaml', 'fastgw.config.schema') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"

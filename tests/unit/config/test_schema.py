@@ -1,0 +1,158 @@
+"""The vocabulary, and that the data plane, the JSON Schema and the documentation tell the same of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from fastgw import filters
+from fastgw.config import schema
+from fastgw.config.explain import _bare
+from fastgw.config.schema import BUILT_IN_FILTERS, FILTERS, Gateway, Model, json_schema
+from fastgw.core import endpoint, snapshot
+from tests.unit.config.files import MINIMAL, problems
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+PAGE = (DOCS / "configuration.md").read_text()
+
+
+def written(default: Any) -> str:
+    """A default as the page writes it."""
+    if default is PydanticUndefined or default is ...:
+        return "required"
+    if default is None:
+        return "none"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, list):
+        return f"`[{', '.join(default)}]`"
+    return f"`{default}`" if default != "" else '`""`'
+
+
+def places(model: type[Model], path: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every mapping of the vocabulary: its heading, and its keys with their defaults."""
+    yield path, {name: written(field.default) for name, field in model.model_fields.items()}
+    for name, field in model.model_fields.items():
+        inner = _bare(field.annotation)
+        below = name if path == "(top)" else f"{path}.{name}"
+        if get_origin(inner) is list:
+            inner, below = _bare(get_args(inner)[0]), f"{below}[]"
+        elif get_origin(inner) is dict:
+            inner, below = _bare(get_args(inner)[1]), f"{below}.NAME"
+        if get_origin(inner) in (Union, UnionType):
+            for kind, options in FILTERS.items():
+                yield from places(options, f"{below} {kind}")
+        elif isinstance(inner, type) and issubclass(inner, Model):
+            yield from places(inner, below)
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """The tables of the page: heading -> key -> default."""
+    found: dict[str, dict[str, str]] = {}
+    for heading, body in re.findall(r"^### (.+?)\n(.*?)(?=^##|\Z)", PAGE, flags=re.MULTILINE | re.DOTALL):
+        title = " ".join(re.findall(r"`(.+?)`", heading))
+        rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.*?) ?\|$", body, flags=re.MULTILINE)
+        found[title] = {key: default for key, _, default, _ in rows}
+    return found
+
+
+def test_the_page_names_every_key_with_its_default() -> None:
+    assert documented() == dict(places(Gateway, "(top)"))
+
+
+def test_the_page_says_what_every_value_is() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE, flags=re.MULTILINE)
+    assert rows and all(kind for _, kind in rows)
+
+
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
+ELSEWHERE = re.compile(r": (listeners|routes): is required|no (service|filter) named|cannot be read")
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_the_examples_of_the_page_are_valid(tmp_path: Path, example: str) -> None:
+    assert [problem for problem in problems(tmp_path, example) if not ELSEWHERE.search(problem)] == []
+
+
+def test_the_first_example_of_the_page_is_complete(tmp_path: Path) -> None:
+    assert problems(tmp_path, EXAMPLES[0]) == []
+
+
+def test_the_committed_json_schema_is_up_to_date() -> None:
+    """``fastgw schema > docs/fastgw.schema.json`` makes it."""
+    assert json.loads((DOCS / "fastgw.schema.json").read_text()) == json_schema()
+
+
+def nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+        for value in tree.values():
+            yield from nodes(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from nodes(value)
+
+
+def test_editors_get_a_title_and_a_description_for_everything() -> None:
+    found = json_schema()
+    assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert found["title"] == "fastgw configuration"
+    for node in nodes(found):
+        if node.get("type") == "object" and "properties" in node and "$ref" not in node and "title" in node:
+            assert node["description"]
+            assert node["additionalProperties"] is False
+            assert all(
+                key.get("description") or "$ref" in key or key.keys() == {"type"} for key in node["properties"].values()
+            )
+
+
+def test_every_type_of_filter_can_be_configured() -> None:
+    assert FILTERS.keys() == filters.TYPES.keys()
+    assert set(BUILT_IN_FILTERS) <= FILTERS.keys()
+    for kind, options in FILTERS.items():
+        assert filters.TYPES[kind]("name", dict(options.model_validate({"type": kind}))).name == "name"
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        (schema.ListenerTimeouts, snapshot.Timeouts),
+        (schema.ListenerLimits, snapshot.Limits),
+        (schema.Pool, endpoint.PoolSettings),
+        (schema.ServiceTls, endpoint.UpstreamTls),
+    ],
+)
+def test_the_data_plane_has_the_same_defaults(model: type[Model], settings: Any) -> None:
+    found = dict(model.model_validate({}))
+    assert {name: getattr(settings(), name) for name in found} == found
+
+
+def test_routes_and_services_of_the_data_plane_have_the_same_defaults() -> None:
+    route = schema.Route.model_validate({"path": "/"})
+    plain = {one.name: one.default for one in dataclasses.fields(snapshot.Route)}
+    for name in ("sticky", "max_body", "timeout", "answer_timeout", "stream_idle_timeout", "tunnel_idle_timeout"):
+        assert getattr(route, name) == plain[name], name
+    assert route.errors == plain["error_format"]
+    assert {one.encode() for one in route.upgrades} == plain["upgrades"]
+    service = schema.Service.model_validate({"endpoints": ["a:1"]})
+    plain = {one.name: one.default for one in dataclasses.fields(snapshot.Service)}
+    assert (service.host, service.retry.attempts) == (plain["host_policy"], plain["attempts"])
+    assert set(service.retry.on) == plain["retry_on"]
+
+
+def test_a_key_without_a_value_has_its_default(tmp_path: Path) -> None:
+    assert problems(tmp_path, MINIMAL + "admin:\nshutdown:\n  grace:\nfilters:\nworkers:\n") == []
+
+
+def test_models_do_not_show_what_they_were_given() -> None:
+    with pytest.raises(ValueError) as caught:
+        Gateway.model_validate({"workers": "hunter2", "listeners": "hunter2"})
+    assert "input_value" not in str(caught.value)

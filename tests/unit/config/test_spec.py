@@ -1,0 +1,66 @@
+"""The specification: plain data that any process can read."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from fastgw.config import spec as module
+from fastgw.config.spec import AddressSpec, Secret, fallback_name
+from tests.unit.config.files import MINIMAL, read
+
+PLAIN = (str, int, float, bool, type(None))
+
+
+def leaves(value: Any) -> list[Any]:
+    if isinstance(value, tuple):
+        return [leaf for one in value for leaf in leaves(one)]
+    if dataclasses.is_dataclass(value):
+        return [leaf for field in dataclasses.fields(value) for leaf in leaves(getattr(value, field.name))]
+    return [value]
+
+
+def test_it_survives_the_way_to_a_worker(tmp_path: Path) -> None:
+    spec = read(tmp_path, MINIMAL + "filters:\n  log: {type: access_log, path: '${OUT}'}\n", {"OUT": "stderr"})
+    assert pickle.loads(pickle.dumps(spec)) == spec
+    assert hash(spec) == hash(pickle.loads(pickle.dumps(spec)))
+
+
+def test_it_holds_plain_values_only(tmp_path: Path) -> None:
+    spec = read(tmp_path, MINIMAL.replace("/*", '"${PATH_}"'), {"PATH_": "/from/the/environment"})
+    assert not [leaf for leaf in leaves(spec) if type(leaf) not in PLAIN]
+
+
+def test_its_classes_are_frozen_and_slotted() -> None:
+    for one in vars(module).values():
+        if dataclasses.is_dataclass(one):
+            assert one.__dataclass_params__.frozen, one  # type: ignore[union-attr]
+            assert "__slots__" in vars(one), one
+
+
+def test_reading_it_takes_neither_pydantic_nor_yaml() -> None:
+    code = "import sys, fastgw.config.spec, fastgw.config.rules; print([n for n in ('pydantic', 'yaml') if n in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_addresses_are_written_as_they_are_read() -> None:
+    assert str(AddressSpec("127.0.0.1", 80)) == "127.0.0.1:80"
+    assert str(AddressSpec("::1", 80)) == "[::1]:80"
+    assert str(AddressSpec(path="/run/x")) == "unix:/run/x"
+
+
+def test_secrets_are_not_shown() -> None:
+    secret = Secret("hunter2")
+    assert "hunter2" not in f"{secret} {secret!r} {[secret]}"
+    assert secret.reveal() == "hunter2"
+    assert secret == Secret("hunter2") != Secret("hunter3")
+    assert len({secret, Secret("hunter2")}) == 1
+    assert pickle.loads(pickle.dumps(secret)).reveal() == "hunter2"
+
+
+def test_the_fallback_of_a_listener_has_a_name() -> None:
+    assert fallback_name("edge") == "edge:unmatched"
