@@ -464,6 +464,9 @@ def main() -> int:
         return 1
     except Stopped:
         return 130
+    except BrokenPipeError:  # whoever read the output is gone, as in scripts/demo --check | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     shutil.rmtree(logs, ignore_errors=True)
     return status
 
