@@ -104,8 +104,7 @@ def request_headers(headers: Iterable[tuple[str, str]], *, client: str, scheme: 
 def response_headers(headers: Iterable[tuple[str, str]], request_id: str) -> Headers:
     """What goes to the client."""
     out = [(name, value) for name, value in headers if name.lower() not in REPLACED]
-    out += [("Via", "1.1 python"), ("X-Request-Id", request_id)]
-    return out
+    return [*out, ("X-Request-Id", request_id)]
 
 
 def new_request_id() -> str:

@@ -33,6 +33,13 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--peers", default="", metavar="A,B", help="only these gateways")
     parser.add_argument("--rounds", type=int, default=0, metavar="N")
     parser.add_argument("--seconds", type=float, default=0.0, metavar="S", help="length of one measurement")
+    parser.add_argument(
+        "--patience",
+        type=int,
+        default=0,
+        metavar="N",
+        help="measure up to N times again when others used the gateway's core",
+    )
     parser.add_argument("--publish", action="store_true", help="leave the results in bench/results, to be committed")
     parser.add_argument("--render", type=Path, metavar="RESULTS.JSON", help="only write page and charts again")
     parser.add_argument("--list", action="store_true", help="name cases and gateways")
@@ -94,6 +101,7 @@ def run_cases(options: argparse.Namespace, say: Say) -> tuple[RunResult, bool]:
         seconds=options.seconds or (FULL_SECONDS if options.full else QUICK_SECONDS),
         peers=peers,
         is_asked=bool(options.peers),
+        patience=options.patience,
     )
     failed = False
     for case in CASES.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.macro.charts import bar_chart
+from bench.macro.errors import brief
 from bench.macro.goals import judge
 from bench.macro.metrics import METRICS, show
 from bench.macro.peers import REFERENCE
@@ -80,7 +81,7 @@ def _case(case: CaseResult) -> str:
     if case.measured:
         parts += [f"![{case.title}]({case.name}.svg)", _table(case)]
     if case.skipped:
-        parts.append("\n".join(f"- without {who}: {why.splitlines()[0]}" for who, why in case.skipped))
+        parts.append("\n".join(f"- without {who}: {brief(why)}" for who, why in case.skipped))
     return "\n\n".join(parts)
 
 

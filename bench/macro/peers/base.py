@@ -26,7 +26,7 @@ class Launch:
 class Peer:
     """One gateway.  Every one of them must do the same work (``contract.py`` checks it before anything is measured):
     route over the table, forward to the endpoints over kept connections, append X-Forwarded-For, set X-Forwarded-Proto,
-    X-Forwarded-Host, Via and a fresh X-Request-Id towards the service, and Via and the same X-Request-Id towards the client.
+    X-Forwarded-Host, Via and a fresh X-Request-Id towards the service, and the same X-Request-Id towards the client.
     """
 
     name = ""

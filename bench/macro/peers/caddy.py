@@ -28,12 +28,12 @@ class Caddy(Peer):
 
     def prepare(self, wiring: Wiring) -> Launch:
         """Write ``caddy.json``."""
-        ours = {"Via": ["1.1 caddy"], "X-Request-Id": ["{http.request.uuid}"]}
+        identity = {"X-Request-Id": ["{http.request.uuid}"]}
         handler: dict[str, object] = {
             "handler": "reverse_proxy",
             "upstreams": [{"dial": address} for address in wiring.endpoints],
             "load_balancing": {"selection_policy": {"policy": "round_robin"}},
-            "headers": {"request": {"set": ours}, "response": {"set": ours}},
+            "headers": {"request": {"set": {**identity, "Via": ["1.1 caddy"]}}, "response": {"set": identity}},
             "transport": {"protocol": "http", "keep_alive": {"max_idle_conns": 0, "max_idle_conns_per_host": 4096}},
         }
         if wiring.scenario.streaming:

@@ -57,7 +57,6 @@ def configuration(wiring: Wiring) -> dict[str, Any]:
         "stat_prefix": "edge",
         "codec_type": "HTTP1",
         "use_remote_address": True,
-        "via": "1.1 envoy",
         "generate_request_id": True,
         "always_set_request_id_in_response": True,
         "stream_idle_timeout": "120s",
@@ -69,6 +68,7 @@ def configuration(wiring: Wiring) -> dict[str, Any]:
             "name": "edge",
             "request_headers_to_add": [
                 {"header": {"key": "x-forwarded-host", "value": "%REQ(:AUTHORITY)%"}},
+                {"header": {"key": "via", "value": "1.1 envoy"}},
                 {
                     "header": {"key": "x-forwarded-proto", "value": scheme},
                     "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",

@@ -11,6 +11,7 @@ import yaml
 
 from bench.macro.paths import ROOT
 from bench.macro.peers.base import Launch, Peer, first_line
+from bench.macro.process import free_port
 from bench.macro.scenario import Scenario, Wiring
 
 
@@ -72,6 +73,7 @@ def configuration(wiring: Wiring) -> dict[str, Any]:
     pool = {"max_connections": 1024, "max_pending": 4096, "idle_timeout": "60s"}
     return {
         "workers": 1,
+        "admin": {"address": f"127.0.0.1:{free_port()}"},
         "listeners": [listener],
         "routes": [{"path": r.path if r.exact else r.path + "*", "service": "app"} for r in wiring.routes],
         "services": {"app": {"endpoints": list(wiring.endpoints), "balance": "round_robin", "pool": pool}},

@@ -28,7 +28,6 @@ frontend edge
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   http-request set-header Via "1.1 haproxy"
   option forwardfor
-  http-response set-header Via "1.1 haproxy"
   http-response set-header X-Request-Id %[unique-id]
   use_backend %[path,map_str({directory}/exact.map)] if {{ path,map_str({directory}/exact.map) -m found }}
   use_backend %[path,map_beg({directory}/prefix.map)] if {{ path,map_beg({directory}/prefix.map) -m found }}

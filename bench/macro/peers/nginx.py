@@ -32,7 +32,6 @@ http {{
     proxy_set_header X-Forwarded-Host $http_host;
     proxy_set_header Via "1.1 nginx";
     proxy_set_header X-Request-Id $request_id;
-    add_header Via "1.1 nginx" always;
     add_header X-Request-Id $request_id always;
     {extra}
 {locations}

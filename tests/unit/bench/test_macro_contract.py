@@ -12,7 +12,7 @@ ECHO = (
     "GET /x?echo=1 HTTP/1.1\r\nHost: edge.example\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
     f"X-Forwarded-Host: edge.example\r\nVia: 1.1 nginx\r\nX-Request-Id: {ID}\r\n\r\n"
 )
-ANSWER = Answer(200, {"via": "1.1 nginx", "x-request-id": ID}, b"")
+ANSWER = Answer(200, {"x-request-id": ID}, b"")
 
 
 def test_a_gateway_that_does_it_all() -> None:
@@ -26,7 +26,7 @@ def test_a_gateway_that_does_it_all() -> None:
         ("X-Forwarded-For: 127.0.0.1", "x-forwarded-for"),
         ("X-Forwarded-Proto: http", "x-forwarded-proto"),
         ("X-Forwarded-Host: edge.example", "x-forwarded-host"),
-        ("Via: 1.1 nginx", "Via is missing"),
+        ("Via: 1.1 nginx", "no Via"),
         (f"X-Request-Id: {ID}", "no X-Request-Id"),
     ],
 )
@@ -35,7 +35,7 @@ def test_every_header_towards_the_service_counts(line: str, complaint: str) -> N
     assert any(complaint in fault for fault in missing_work(seen, ANSWER, "http"))
 
 
-@pytest.mark.parametrize("headers", [{"x-request-id": ID}, {"via": "1.1 x"}, {"via": "1.1 x", "x-request-id": "other"}])
+@pytest.mark.parametrize("headers", [{}, {"x-request-id": "other"}])
 def test_so_do_those_towards_the_client(headers: dict[str, str]) -> None:
     assert len(missing_work(parse_echo(ECHO.encode()), Answer(200, headers, b""), "http")) == 1
 

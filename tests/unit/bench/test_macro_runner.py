@@ -99,7 +99,7 @@ def test_a_gateway_that_does_not_start_is_left_out_and_said_so(log: Log) -> None
     said: Log = []
     result = run(Case("c", "C", measure, peers=("nginx", "haproxy")), said)
     assert result.skipped == [("haproxy", "does not start\nfor a reason")]
-    assert said[0] == "c: without haproxy: does not start"
+    assert said[0] == "c: without haproxy: does not start for a reason"
     assert [one.peer for one in result.measured] == ["nginx"]
 
 
@@ -119,6 +119,17 @@ def test_a_failed_round_does_not_end_the_run(log: Log) -> None:
 
     result = run(Case("c", "C", sometimes, peers=("nginx",)), [])
     assert len(result.measured[0].samples) == 1 and "round 1" in result.skipped[0][1]
+
+
+def test_a_disturbed_measurement_is_made_again_if_there_is_patience(log: Log) -> None:
+    shares = iter((0.4, 0.2, 0.01, 0.9, 0.8, 0.7, 0.5))
+
+    def noisy(this: Round) -> Sample:
+        return {"cpu_us": 1.0, "foreign": next(shares)}
+
+    result = run(Case("c", "C", noisy, peers=("nginx",)), [], patience=2)
+    assert [one["foreign"] for one in result.measured[0].samples] == [0.01, 0.7]
+    assert next(shares) == 0.5
 
 
 def test_a_measurement_that_starts_its_gateway_finds_it_stopped(log: Log) -> None:

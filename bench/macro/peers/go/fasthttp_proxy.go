@@ -61,7 +61,6 @@ func main() {
 		for _, name := range hopByHop {
 			response.Header.Del(name)
 		}
-		response.Header.Set("Via", "1.1 fasthttp")
 		response.Header.SetBytesV("X-Request-Id", id)
 	}
 	server := &fasthttp.Server{

@@ -36,7 +36,6 @@ func main() {
 			}
 		},
 		ModifyResponse: func(r *http.Response) error {
-			r.Header.Set("Via", "1.1 nethttp")
 			r.Header.Set("X-Request-Id", r.Request.Header.Get("X-Request-Id"))
 			return nil
 		},

@@ -1,0 +1,37 @@
+"""``python -m bench.guard [--update]``: 0 when every count is within 3 % of the committed one, 1 when not, 2 when it cannot count."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import fastgw
+from bench.guard.count import GuardError, compare, describe, key_of, load_baseline, measure, save_baseline
+
+
+def main(argv: Sequence[str]) -> int:
+    """Count, compare or update."""
+    parser = argparse.ArgumentParser(prog="scripts/guard", description=__doc__)
+    parser.add_argument("--update", action="store_true", help="make the figures of this checkout the committed ones")
+    parser.add_argument("--pure", action="store_true", help="count the Python form even if no figure is asked for it")
+    options = parser.parse_args(argv)
+    if not fastgw.compiled() and not options.pure:
+        print("scripts/guard: the core is not compiled (scripts/build); --pure counts it as it is", file=sys.stderr)
+        return 2
+    key, baseline = key_of(sys.version_info[:2], fastgw.compiled()), load_baseline()
+    try:
+        measured = measure()
+    except GuardError as error:
+        print(f"scripts/guard: {error}", file=sys.stderr)
+        return 2
+    findings = compare(measured, baseline.get(key, {}))
+    print(key, *(describe(finding) for finding in findings), sep="\n")
+    if options.update:
+        save_baseline({**baseline, key: measured})
+        return 0
+    return 0 if all(finding.is_within for finding in findings) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,105 @@
+"""The guard's arithmetic; what valgrind prints is read right.  Nothing is counted here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastgw
+from bench.guard import __main__ as command
+from bench.guard import count, workload
+from bench.guard.count import Finding, GuardError, compare, describe, key_of, marginal, parse_collected
+from bench.micro.stage import Stage
+
+CALLGRIND = """==123== Events    : Ir
+==123== Collected : 1234567890
+==123== I   refs:      1,234,567,890
+"""
+
+
+def test_the_sum_is_found() -> None:
+    assert parse_collected(CALLGRIND) == 1_234_567_890
+    with pytest.raises(GuardError, match="counted nothing"):
+        parse_collected("valgrind: failed to start tool")
+
+
+def test_what_all_runs_share_cancels_out() -> None:
+    assert marginal(5000, {"get": 5400, "post": 6000}, 100) == {"get": 4, "post": 10}
+
+
+@pytest.mark.parametrize(("measured", "within"), [(1029, True), (1031, False), (971, True), (969, False), (1000, True)])
+def test_three_percent_either_way(measured: int, within: bool) -> None:
+    assert Finding("get", measured, 1000).is_within is within
+
+
+def test_a_figure_that_was_never_committed_is_no_success() -> None:
+    (finding,) = compare({"get": 5}, {})
+    assert not finding.is_within and "--update" in describe(finding)
+
+
+def test_every_finding_says_what_to_do() -> None:
+    assert describe(Finding("get", 110, 100)).endswith("(+10.0%): MORE")
+    assert describe(Finding("get", 90, 100)).endswith("(-10.0%): less: commit the new figure")
+    assert describe(Finding("get", 100, 100)).endswith("as committed")
+
+
+def test_figures_are_kept_by_version_and_form(tmp_path: Path) -> None:
+    assert key_of((3, 13), True) == "cpython-3.13-compiled"
+    path = tmp_path / "baseline.json"
+    assert count.load_baseline(path) == {}
+    count.save_baseline({"cpython-3.11-pure": {"get": 7}}, path)
+    assert count.load_baseline(path) == {"cpython-3.11-pure": {"get": 7}}
+
+
+def test_the_figures_are_marginal(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = {"get": 30, "post": 40, "event": 5}
+    monkeypatch.setattr(count, "run", lambda counts: 10**6 + sum(costs[name] * n for name, n in counts.items()))
+    assert count.measure() == costs
+
+
+@pytest.mark.parametrize(("committed", "status"), [({"get": 30}, 0), ({"get": 20}, 1), ({}, 1)])
+def test_command(
+    committed: dict[str, int], status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "measure", lambda: {"get": 30})
+    key = key_of(sys.version_info[:2], fastgw.compiled())
+    monkeypatch.setattr(command, "load_baseline", lambda: {key: committed})
+    assert command.main(["--pure"]) == status
+    assert "get: 30 instructions" in capsys.readouterr().out
+
+
+def test_update_keeps_the_other_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[object] = []
+    monkeypatch.setattr(command, "measure", lambda: {"get": 30})
+    monkeypatch.setattr(command, "load_baseline", lambda: {"cpython-3.99-pure": {"get": 1}})
+    monkeypatch.setattr(command, "save_baseline", saved.append)
+    assert command.main(["--pure", "--update"]) == 0
+    key = key_of(sys.version_info[:2], fastgw.compiled())
+    assert saved == [{"cpython-3.99-pure": {"get": 1}, key: {"get": 30}}]
+
+
+def test_counting_that_is_impossible_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert command.main(["--pure"]) == 2
+    assert "valgrind is not installed" in capsys.readouterr().err
+
+
+def test_a_core_that_is_not_compiled_is_not_counted_unasked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("fastgw.compiled", lambda: False)
+    assert command.main([]) == 2
+    assert "not compiled" in capsys.readouterr().err
+
+
+def test_every_workload_runs() -> None:
+    stage = Stage()
+    known = workload.workloads(stage)
+    assert tuple(known) == count.NAMES
+    for work in known.values():
+        work(3)
+    assert stage.client.protocol.exchange is None
