@@ -24,7 +24,7 @@ from fastgw.server.messages import Committed, Drain, Prepared
 from fastgw.server.notify import notify
 from fastgw.server.reload import Reload
 from fastgw.server.status import Pages
-from fastgw.server.workers import BLOCKED, DEAD, DRAINING, READY, WorkerProcess, backoff
+from fastgw.server.workers import BLOCKED, DEAD, DRAINING, HELD, READY, WorkerProcess, backoff
 
 START_LIMIT = 30.0  #: seconds until every worker must have served once
 START_DEATHS = 3  #: deaths of one worker before that: the start has failed
@@ -60,6 +60,7 @@ class Control:
             (signal.SIGCHLD, self._reap),
         ):
             self.loop.add_signal_handler(number, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
         for worker in self.gateway.workers:
             self.attach(worker)
         self._reap()  # deaths from before there was a handler

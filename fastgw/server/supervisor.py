@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fastgw.errors import ConfigError
-from fastgw.server.workers import WorkerProcess, processors
+from fastgw.server.workers import HELD, WorkerProcess, processors
 
 if TYPE_CHECKING:
     from fastgw.server.gateway import Gateway
@@ -28,6 +29,7 @@ def run(path: str, workers: int | None = None, environ: Mapping[str, str] = os.e
     ``workers``: number of worker processes, stronger than the configuration's.
     """
     gc.disable()  # until it runs: nothing that a start makes is garbage
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     raise_file_limit()
     places = [WorkerProcess(index) for index in range(workers or processors())]
     gateway: Gateway | None = None

@@ -30,6 +30,9 @@ MAX_DELAY = 10.0
 #: Held back in a new process until it has its handlers: a Ctrl-C at the terminal goes to every process of the group.
 BLOCKED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT)
 
+#: Held back in the supervisor until it has its handlers: a reload or a stop that is asked for early is done then.
+HELD = (signal.SIGHUP, signal.SIGTERM)
+
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 

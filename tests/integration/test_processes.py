@@ -137,6 +137,18 @@ class TestStart:
         assert second.wait(15) == 1
         assert f"127.0.0.1:{first.admin_port}" in second.read_log()
 
+    @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+    def test_a_signal_during_the_start_is_not_lost(self, gateway: Gateway, service: Service, number: int) -> None:
+        running = gateway(simple_config(service().address), is_ready=False)
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+        wait_until(lambda: not running.is_running() or children.read_text())  # the supervisor's own code runs
+        running.signal(number)
+        if number == signal.SIGTERM:
+            assert running.wait(15) == 0
+        else:
+            running.wait_ready()
+            wait_until(lambda: running.generation() == 2)
+
     def test_systemd_is_told(self, gateway: Gateway, service: Service, tmp_path: Path) -> None:
         text = simple_config(service().address)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:

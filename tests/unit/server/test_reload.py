@@ -1,0 +1,285 @@
+"""The two phases, with workers that are played by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from fastgw.server import reload as module
+from fastgw.server.channel import Channel
+from fastgw.server.control import Control
+from fastgw.server.gateway import Gateway
+from fastgw.server.log import Log
+from fastgw.server.messages import Abort, Commit, Committed, Drain, Prepare, Prepared
+from fastgw.server.workers import READY, WorkerProcess
+
+M = TypeVar("M")
+
+TEXT = """
+workers: 2
+listeners:
+  - {name: edge, address: "127.0.0.1:0"}
+routes:
+  - {path: "/*", service: main}
+services:
+  main: {endpoints: ["127.0.0.1:9"]}
+"""
+
+
+class FakeWorker(WorkerProcess):
+    """A place whose process is the test: ``said`` has the messages of the supervisor."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.said: asyncio.Queue[object] = asyncio.Queue()
+        self.is_killed = False
+        self.fds: list[int] = []
+        self.spawn()
+
+    def spawn(self) -> None:
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
+        self.theirs = Channel(theirs)
+        self.theirs.attach(asyncio.get_running_loop(), self._on_message, lambda: None)
+        self.state, self.generation, self.prepared = READY, 0, 0
+        self.holds.clear()
+
+    def _on_message(self, message: object, fds: list[int]) -> None:
+        self.fds += fds
+        self.said.put_nowait(message)
+
+    async def expect(self, kind: type[M]) -> M:
+        async with asyncio.timeout(10):
+            message = await self.said.get()
+        assert isinstance(message, kind), message
+        return message
+
+    async def start(self) -> None:
+        """Play the start: everything goes well."""
+        prepare = await self.expect(Prepare)
+        assert prepare.has_slab and len(prepare.sockets) == 1 and len(self.fds) == 2
+        await self.expect(Commit)
+        self.theirs.send(Committed(prepare.generation))
+
+    async def agree(self, generation: int) -> Prepare:
+        prepare = await self.expect(Prepare)
+        assert prepare.generation == generation
+        self.theirs.send(Prepared(generation))
+        return prepare
+
+    async def follow(self, generation: int) -> None:
+        assert (await self.expect(Commit)).generation == generation
+        self.theirs.send(Committed(generation))
+
+    def kill(self) -> None:
+        self.is_killed = True
+
+    def close(self) -> None:
+        if self.channel is not None:
+            self.channel.close()
+        self.theirs.close()
+        for fd in self.fds:
+            os.close(fd)
+
+
+class Stage:
+    """A supervisor with two played workers, past its start."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        file.write_text(TEXT)
+        self.workers = [FakeWorker(0), FakeWorker(1)]
+        places: list[WorkerProcess] = [*self.workers]
+        self.gateway = Gateway(str(file), None, {}, places)
+        self.control = Control(self.gateway, None, Log("test", fd=-1))
+        self.control.loop = asyncio.get_running_loop()
+
+    async def begin(self) -> None:
+        plan = self.gateway.plan(self.gateway.load())
+        self.gateway.adopt(plan)
+        for worker in self.workers:
+            self.gateway.prepare(worker, plan)
+            self.gateway.commit(worker, plan)
+            self.control.attach(worker)
+            await worker.start()
+        await self.until(lambda: self.gateway.is_started)
+
+    def reload(self, text: str = TEXT) -> None:
+        self.file.write_text(text)
+        self.control.request_reload()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():
+                await asyncio.sleep(0)
+
+    async def refused(self) -> str:
+        await self.until(lambda: self.gateway.reloads["refused"])
+        assert self.gateway.reloads["ok"] == 0 and self.gateway.generation == 1
+        return "\n".join(self.gateway.report.problems)
+
+
+def play(story: Callable[[Stage], Awaitable[None]], file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def run() -> None:
+        stage = Stage(file)
+        try:
+            await stage.begin()
+            assert "generation 1" in capsys.readouterr().out
+            await story(stage)
+        finally:
+            stage.gateway.close()
+            for worker in stage.workers:
+                worker.close()
+            for task in stage.control._tasks:
+                task.cancel()
+
+    asyncio.run(run())
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "gateway.yaml"
+
+
+def test_nobody_commits_before_everybody_agreed(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        one, two = stage.workers
+        stage.reload()
+        prepare = await one.agree(2)
+        assert prepare.sockets == () and not prepare.has_slab  # it has them already
+        await two.expect(Prepare)
+        await asyncio.sleep(0)
+        assert one.said.empty()
+        two.theirs.send(Prepared(2))
+        await one.follow(2)
+        await two.follow(2)
+        await stage.until(lambda: stage.gateway.reloads["ok"])
+        assert stage.gateway.generation == 2 and [worker.generation for worker in stage.workers] == [2, 2]
+
+    play(story, file, capsys)
+
+
+def test_one_that_cannot_keeps_all_at_the_old_one(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        one, two = stage.workers
+        stage.reload(TEXT.replace("routes:", '  - {name: more, address: "127.0.0.2:0"}\nroutes:'))
+        prepare = await one.agree(2)
+        assert prepare.sockets == ("127.0.0.2:0",)
+        await two.expect(Prepare)
+        two.theirs.send(Prepared(2, ("cannot be compiled: the key is gone",)))
+        assert (await one.expect(Abort)).generation == (await two.expect(Abort)).generation == 2
+        assert "the key is gone" in await stage.refused()
+        assert list(stage.gateway.plan_in_use.listenings) == ["127.0.0.1:0"]
+        assert one.holds == two.holds == {"127.0.0.1:0"}
+        stage.reload()  # and it can still follow
+        for worker in stage.workers:
+            await worker.agree(3)
+        for worker in stage.workers:
+            await worker.follow(3)
+        await stage.until(lambda: stage.gateway.generation == 3)
+
+    play(story, file, capsys)
+
+
+def test_one_that_says_nothing_is_no_consent(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PREPARE_LIMIT", 0.05)
+
+    async def story(stage: Stage) -> None:
+        stage.reload()
+        await stage.workers[0].agree(2)
+        assert "worker 1 did not answer" in await stage.refused()
+
+    play(story, file, capsys)
+
+
+def test_one_that_dies_of_it_is_no_consent(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        one, two = stage.workers
+        stage.reload()
+        await one.agree(2)
+        await two.expect(Prepare)
+        two.is_retiring = True  # so that nobody starts a process
+        stage.control._on_death(two, 1, 0.0, -9)
+        assert "worker 1 died while it prepared" in await stage.refused()
+        assert one.said.empty() or isinstance(one.said.get_nowait(), Abort)
+
+    play(story, file, capsys)
+
+
+def test_one_that_does_not_follow_is_replaced(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMMIT_LIMIT", 0.05)
+
+    async def story(stage: Stage) -> None:
+        stage.reload()
+        for worker in stage.workers:
+            await worker.agree(2)
+        await stage.workers[0].follow(2)
+        await stage.until(lambda: stage.gateway.reloads["ok"])
+        assert not stage.workers[0].is_killed and stage.workers[1].is_killed
+
+    play(story, file, capsys)
+
+
+def test_one_that_came_up_meanwhile_gets_everything_at_the_commit(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def story(stage: Stage) -> None:
+        one, two = stage.workers
+        stage.reload()
+        await one.expect(Prepare)
+        await two.agree(2)
+        await stage.until(lambda: stage.control._reload._answers[two].done())
+        two.close()
+        two.fds.clear()
+        stage.gateway.launch(two)  # a new process, which gets the configuration in use
+        stage.control.attach(two)
+        await two.start()
+        one.theirs.send(Prepared(2))
+        await one.follow(2)
+        prepare = await two.expect(Prepare)
+        assert prepare.generation == 2 and prepare.sockets == ()
+        await two.follow(2)
+        await stage.until(lambda: stage.gateway.reloads["ok"])
+
+    play(story, file, capsys)
+
+
+def test_requests_that_come_meanwhile_are_answered_by_one_more(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        stage.reload()
+        for generation in (2, 3):
+            for worker in stage.workers:
+                await worker.agree(generation)
+                if generation == 2:
+                    stage.control.request_reload()
+            for worker in stage.workers:
+                await worker.follow(generation)
+        await stage.until(lambda: not stage.control._tasks)
+        assert stage.gateway.reloads == {"ok": 2, "refused": 0} and stage.gateway.generation == 3
+
+    play(story, file, capsys)
+
+
+def test_a_worker_too_many_drains(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        one, two = stage.workers
+        stage.reload(TEXT.replace("workers: 2", "workers: 1") + "shutdown: {grace: 7s}\n")
+        await one.agree(2)
+        await one.follow(2)
+        assert (await two.expect(Drain)).grace == 7.0
+        await stage.until(lambda: stage.gateway.reloads["ok"])
+        assert stage.gateway.workers == [one] and stage.gateway.retired == [two]
+        assert len(stage.gateway.slabs) == 2
+        assert len(stage.gateway.plan_in_use.listenings["127.0.0.1:0"].sockets) == 1
+
+    play(story, file, capsys)
