@@ -8,7 +8,7 @@ from fastgw.wire.chunked import ChunkReader
 
 if TYPE_CHECKING:
     from fastgw.core.snapshot import Limits
-    from fastgw.wire.request import Request
+    from fastgw.wire.messages import Request
 
 PENDING_MAX = 64 * 1024  #: bytes held while there is no upstream connection yet; beyond it the client is held
 

@@ -10,8 +10,9 @@ own in ``_holds``; reading pauses when the first is set and resumes when the las
 
 from __future__ import annotations
 
-import os
 from typing import Any
+
+from fastgw.core.sending import send
 
 HOLD_PEER = 1  #: the other side's write buffer is full
 HOLD_PENDING = 2  #: body bytes wait for an upstream connection
@@ -52,11 +53,8 @@ class Connection:
         if self._is_queued and self.transport.get_write_buffer_size() == 0:
             self._is_queued = False
         if self._fd >= 0 and not self._is_queued:
-            try:
-                sent = os.write(self._fd, data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
+            sent = send(self._fd, data)
+            if sent < 0:
                 self._on_broken()
                 return
             if sent == len(data):

@@ -26,8 +26,7 @@ from fastgw.core.heads import interim_head, request_head, response_head
 from fastgw.core.reply import Reply, error_reply
 from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, DownstreamError, GatewayError, UpstreamError
 from fastgw.wire.errors import WireError
-from fastgw.wire.request import Request
-from fastgw.wire.response import BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, Response
+from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, Request, Response
 from fastgw.wire.serialize import reply_head
 
 if TYPE_CHECKING:
@@ -54,6 +53,7 @@ class Exchange:
     __slots__ = (
         "_answer",
         "_head",
+        "_header",
         "attempts",
         "body",
         "bytes_out",
@@ -92,6 +92,7 @@ class Exchange:
         self.request = Request()
         self.response = Response()
         self.body = RequestBody()
+        self._header = self.request.header  # bound once: the router asks it for the fields its conditions name
         self.reset()
 
     def reset(self) -> None:
@@ -128,18 +129,17 @@ class Exchange:
         self.downstream = downstream
         self.listener = listener
         self.started = plane.clock()
-        route = listener.router.match(request.host, request.method, request.path, request.header)
+        route = listener.router.match(request.host, request.method, request.path, self._header)
         self.route = route = listener.fallback if route is None else route
         self.keep_alive = request.keep_alive and not plane.is_draining
         plane.values[counters.ROUTES_AT + route.slot * counters.ROUTE_SIZE] += 1
         plane.values[counters.EXCHANGES_OPEN] += 1
         if route.timeout:
             self.last = plane.now + route.timeout
-        if request.rare:
-            if request.upgrade and request.upgrade not in route.upgrades:
-                request.upgrade = b""
-            if request.has_body:
-                self.body.begin(request, listener.limits)
+        if request.content_length > 0 or request.chunked:
+            self.body.begin(request, listener.limits)
+        elif request.rare and request.upgrade and request.upgrade not in route.upgrades:
+            request.upgrade = b""
         hooks.enter(self, 0)
 
     def on_request_data(self, data: bytes) -> bytes:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastgw.wire.response import BODY_UNTIL_CLOSE
+from fastgw.wire.messages import BODY_UNTIL_CLOSE
 from fastgw.wire.serialize import status_line
 
 if TYPE_CHECKING:
     from fastgw.core.exchange import Exchange
-    from fastgw.wire.request import Request
+    from fastgw.wire.messages import Request
 
 
 def request_head(exchange: Exchange) -> bytes:

@@ -6,7 +6,8 @@ meanwhile are held (bounded, the sender is paused).  A client that goes away can
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core.connection import HOLD_PENDING
@@ -35,7 +36,7 @@ def enter(exchange: Exchange, index: int) -> None:
             if isinstance(outcome, Reply):
                 exchange.reply(outcome)
             else:
-                exchange.task = exchange.plane.loop.create_task(_resume_entering(exchange, outcome, index))
+                _suspend(exchange, outcome, _resume_entering(exchange, outcome, index))
             return
     exchange.entered = len(hooks) + 1
     exchange.dispatch()
@@ -56,22 +57,39 @@ def leave(exchange: Exchange, hooks: tuple[Callable[[Any], Any], ...], index: in
                 exchange.early = []
             if exchange.upstream is not None:
                 exchange.upstream.hold(HOLD_PENDING)
-            exchange.task = exchange.plane.loop.create_task(_resume_leaving(exchange, outcome, hooks, index))
+            _suspend(exchange, outcome, _resume_leaving(exchange, outcome, hooks, index))
             return False
     exchange.answer_is_ready()
     return True
+
+
+def _suspend(exchange: Exchange, outcome: Awaitable[Any], resume: Coroutine[Any, Any, None]) -> None:
+    task = exchange.task = exchange.plane.loop.create_task(resume)
+    if asyncio.iscoroutine(outcome):
+        # When the Task is cancelled before its first step, nobody has begun the coroutine, and Python would complain.
+        task.add_done_callback(lambda _: outcome.close())
+
+
+def _is_over(exchange: Exchange) -> bool:
+    """Whether the exchange went on without this Task: its hook did not let itself be cancelled, and comes back when the exchange may
+    already be another request's."""
+    return exchange.task is not asyncio.current_task()
 
 
 async def _resume_entering(exchange: Exchange, outcome: Awaitable[Reply | None], index: int) -> None:
     try:
         reply = await outcome
     except GatewayError as error:
-        exchange.task = None
-        exchange.fail(error)
+        if not _is_over(exchange):
+            exchange.task = None
+            exchange.fail(error)
         return
     except Exception:  # noqa: BLE001 - as above
-        exchange.task = None
-        _broken(exchange, "a filter failed on a request")
+        if not _is_over(exchange):
+            exchange.task = None
+            _broken(exchange, "a filter failed on a request")
+        return
+    if _is_over(exchange):
         return
     exchange.task = None
     if reply is not None:
@@ -86,8 +104,11 @@ async def _resume_leaving(
     try:
         await outcome
     except Exception:  # noqa: BLE001 - as above
-        exchange.task = None
-        _broken(exchange, "a filter failed on an answer")
+        if not _is_over(exchange):
+            exchange.task = None
+            _broken(exchange, "a filter failed on an answer")
+        return
+    if _is_over(exchange):
         return
     exchange.task = None
     upstream = exchange.upstream

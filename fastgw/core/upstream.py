@@ -18,7 +18,8 @@ from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, UpstreamError
 from fastgw.wire.chunked import ChunkReader
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable, is_hopeless
-from fastgw.wire.response import BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE, read_response
+from fastgw.wire.messages import BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE
+from fastgw.wire.response import read_response
 
 if TYPE_CHECKING:
     from fastgw.core.exchange import Exchange

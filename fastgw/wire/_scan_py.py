@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from fastgw.wire.errors import WireError, bad
 from fastgw.wire.fields import (
@@ -25,10 +24,7 @@ from fastgw.wire.fields import (
     VIA,
     FieldTable,
 )
-
-if TYPE_CHECKING:
-    from fastgw.wire.request import Request
-    from fastgw.wire.response import Response
+from fastgw.wire.messages import MAX_LENGTH, NO_LENGTH, Request, Response
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:+/=@-]{1,128}").fullmatch
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
@@ -41,6 +37,8 @@ def scan_request(head: bytes, request: Request, table: FieldTable, head_count: i
     Raises:
         WireError: 400, 417, 431, 501, 505.
     """
+    request.host_count = request.length_count = 0
+    request.content_length = NO_LENGTH
     end = head.find(b"\r\n")
     parts = head[:end].split(b" ")
     if len(parts) != 3:
@@ -56,13 +54,10 @@ def scan_request(head: bytes, request: Request, table: FieldTable, head_count: i
         raise bad("the protocol of the request line is not HTTP")
     if end + 4 == len(head):
         request.fields = b""
-        request.host_count = 0
-        request.rare = True
         return
     lines = head[end + 2 : -4].split(b"\r\n")
     if len(lines) > head_count:
         raise WireError(431, "too_many_fields", f"the request head has more than {head_count} fields")
-    request.host_count = 0
     seen = table.seen
     kept = []
     for line in lines:
@@ -75,25 +70,27 @@ def scan_request(head: bytes, request: Request, table: FieldTable, head_count: i
         elif kind == HOST:
             request.host_count += 1
             request.authority = value.strip(b" \t")
+        elif kind == CONTENT_LENGTH:
+            request.length_count += 1
+            request.content_length = content_length(value.strip(b" \t"))
+            kept.append(line)
         elif kind != DROP:
-            _request_field(request, kind, value.strip(b" \t"), kept, line)
+            request_field(request, kind, value.strip(b" \t"))
     kept.append(b"")
     request.fields = b"\r\n".join(kept)
     if request.connection:
-        request.fields = _without_nominated(request.fields, request.connection)
+        request.fields = without_nominated(request.fields, request.connection)
 
 
-def _request_field(request: Request, kind: int, value: bytes, kept: list[bytes], line: bytes) -> None:
-    request.rare = True
-    if kind == CONTENT_LENGTH:
-        request.length_count += 1
-        request.content_length = _content_length(value)
-        kept.append(line)
+def request_field(request: Request, kind: int, value: bytes) -> None:
+    """Take note of a field that is neither relayed as it is nor common."""
+    if kind == CONNECTION:
+        if request.minor and value.lower() == b"keep-alive":
+            return  # what HTTP/1.1 does anyway
+        request.connection = request.connection + b"," + value if request.connection else value
     elif kind == TRANSFER_ENCODING:
         # An empty value, or a second line, must not look like none or like one.
         request.transfer_encoding = b"," if request.transfer_encoding or not value else value
-    elif kind == CONNECTION:
-        request.connection = request.connection + b"," + value if request.connection else value
     elif kind == EXPECT:
         if value.lower() != b"100-continue":
             raise WireError(417, "expectation_failed", "the only expectation served is 100-continue")
@@ -105,6 +102,7 @@ def _request_field(request: Request, kind: int, value: bytes, kept: list[bytes],
             request.te_trailers = True
     elif kind == REQUEST_ID:
         request.request_id = value if _REQUEST_ID(value) else b""
+        return
     elif kind == VIA:
         request.via = request.via + b", " + value if request.via else value
     elif kind == FORWARDED_FOR:
@@ -115,19 +113,23 @@ def _request_field(request: Request, kind: int, value: bytes, kept: list[bytes],
         request.forwarded_host = value
     elif kind < 0:
         raise bad("the request head has a field name that is not a token")
+    request.rare = True
 
 
-def _content_length(value: bytes) -> int:
-    if not value.isdigit() or len(value) > 20:
-        raise (
-            WireError(413, "content_too_large", "the Content-Length is out of range")
-            if value.isdigit()
-            else bad("the Content-Length is not a decimal number")
-        )
-    return int(value)
+def content_length(value: bytes) -> int:
+    """The number a Content-Length field says (RFC 9110 section 8.6).
+
+    Raises:
+        WireError: 400, not a decimal number; 413, larger than any body can be.
+    """
+    if not value.isdigit():
+        raise bad("the Content-Length is not a decimal number")
+    if len(value) > 19 or (number := int(value)) > MAX_LENGTH:
+        raise WireError(413, "content_too_large", "the Content-Length is larger than any body can be")
+    return number
 
 
-def _without_nominated(fields: bytes, connection: bytes) -> bytes:
+def without_nominated(fields: bytes, connection: bytes) -> bytes:
     """``fields`` without the lines that ``Connection`` names (RFC 9110 section 7.6.1), except those it may not take away."""
     names = {token.strip(b" \t") for token in connection.lower().split(b",")}
     names -= {b"close", b"keep-alive", b"upgrade", b"te", b""}
@@ -144,6 +146,8 @@ def scan_response(head: bytes, response: Response, table: FieldTable, head_count
     Raises:
         WireError: 400, which for a service means 502.
     """
+    response.length_count = 0
+    response.content_length = NO_LENGTH
     lines = head[:-4].split(b"\r\n")
     if head.translate(None, HEAD_BYTES) or head.count(b"\r") != len(lines) + 1 or head.count(b"\n") != len(lines) + 1:
         raise bad("the answer's head has a control character or a bare CR or LF")
@@ -166,28 +170,32 @@ def scan_response(head: bytes, response: Response, table: FieldTable, head_count
             raise bad("the answer's head has a line that is not a field")
         if kind == KEEP:
             kept.append(line)
+        elif kind == CONTENT_LENGTH:
+            response.length_count += 1
+            response.content_length = content_length(value.strip(b" \t"))
+            kept.append(line)
         elif kind != DROP:
-            _response_field(response, kind, value.strip(b" \t"), kept, line)
+            response_field(response, kind, value.strip(b" \t"))
     kept.append(b"")
     response.fields = b"\r\n".join(kept)
     if response.connection:
-        response.fields = _without_nominated(response.fields, response.connection)
+        response.fields = without_nominated(response.fields, response.connection)
 
 
-def _response_field(response: Response, kind: int, value: bytes, kept: list[bytes], line: bytes) -> None:
-    response.rare = True
-    if kind == CONTENT_LENGTH:
-        response.length_count += 1
-        response.content_length = _content_length(value)
-        kept.append(line)
+def response_field(response: Response, kind: int, value: bytes) -> None:
+    """Take note of a field that is neither relayed as it is nor common."""
+    if kind == CONNECTION:
+        if response.minor and value.lower() == b"keep-alive":
+            return  # what HTTP/1.1 does anyway
+        response.connection = response.connection + b"," + value if response.connection else value
     elif kind == TRANSFER_ENCODING:
         response.transfer_encoding = b"," if response.transfer_encoding or not value else value
-    elif kind == CONNECTION:
-        response.connection = response.connection + b"," + value if response.connection else value
     elif kind == UPGRADE:
         response.upgrade = (response.upgrade + b"," + value if response.upgrade else value).lower()
     elif kind == REQUEST_ID:
         response.request_id = value
+        return
+    response.rare = True
 
 
 def scan_chunk_line(data: bytes, at: int) -> int:

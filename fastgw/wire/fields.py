@@ -138,13 +138,24 @@ SEEN_NAME_MAX = 64  #: bytes of a name worth remembering
 class FieldTable:
     """Spelling of a field name -> kind, for one direction and one degree of trust."""
 
-    __slots__ = ("fields", "keep_forwarded", "seen")
+    __slots__ = ("fields", "keep_forwarded", "seen", "suspects")
 
     def __init__(self, fields: dict[bytes, int], drop: frozenset[bytes] = frozenset()) -> None:
         """``drop``: more lower-case names that never pass."""
         self.fields = {**fields, **dict.fromkeys(drop, DROP)}
         self.keep_forwarded = fields.get(b"x-forwarded-for") != DROP
         self.seen: dict[bytes, int] = {}
+        self.suspects = self._suspects()
+
+    def _suspects(self) -> bytes:
+        """For the compiled scan: 1 at ``length * 32 + first letter & 31`` where a name may be special and must be looked up."""
+        marks = bytearray(64 * 32)
+        for name in self.fields:
+            if len(name) < 64:
+                marks[len(name) * 32 + (name[0] & 31)] = 1
+        for length in range(len(b"x-forwarded-"), 64):
+            marks[length * 32 + (ord("x") & 31)] = 1
+        return bytes(marks)
 
     def learn(self, name: bytes) -> int:
         """The kind of a name not seen before, or -1 when it is not a token."""

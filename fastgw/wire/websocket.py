@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastgw.wire.errors import WireError, bad
 
 if TYPE_CHECKING:
-    from fastgw.wire.request import Request
+    from fastgw.wire.messages import Request
 
 
 def check_handshake(request: Request) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fastgw.wire.request import Request
-from fastgw.wire.response import Response
+from fastgw.wire.messages import Request, Response
 
 REQUEST_SLOTS = tuple(name for name in Request.__dict__ if not callable(getattr(Request, name)) and name[0] != "_")
 RESPONSE_SLOTS = tuple(name for name in Response.__dict__ if not callable(getattr(Response, name)) and name[0] != "_")

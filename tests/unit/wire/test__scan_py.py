@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from fastgw.wire import _scan_py
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import DROP, KEEP, PROTECTED, REQUEST_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable, is_token
-from fastgw.wire.request import Request
+from fastgw.wire.messages import Request
 from tests.unit.wire.heads import head_of, lines
 
 

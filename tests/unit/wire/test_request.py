@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from fastgw.wire import request as module
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import REQUEST_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable
-from fastgw.wire.request import Request, RequestReader
+from fastgw.wire.messages import Request
+from fastgw.wire.request import RequestReader
 from tests.unit.wire.cases import HEADS, REFUSED_EITHER_WAY, Case
 from tests.unit.wire.heads import attributes, head_of, lines
 

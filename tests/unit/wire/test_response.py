@@ -6,14 +6,8 @@ import pytest
 
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable
-from fastgw.wire.response import (
-    BODY_CHUNKED,
-    BODY_LENGTH,
-    BODY_NONE,
-    BODY_UNTIL_CLOSE,
-    Response,
-    read_response,
-)
+from fastgw.wire.messages import BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE, Response
+from fastgw.wire.response import read_response
 from tests.unit.wire.cases import ANSWERS, Case
 
 TABLE = FieldTable(RESPONSE_FIELDS)

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from fastgw.wire import scan as chooser
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import REQUEST_FIELDS, RESPONSE_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable
-from fastgw.wire.request import Request
-from fastgw.wire.response import Response
+from fastgw.wire.messages import Request, Response
 from tests.unit.wire.heads import attributes, head_of, implementations, lines
 
 IMPLEMENTATIONS = implementations()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastgw.wire.errors import WireError
-from fastgw.wire.request import Request
+from fastgw.wire.messages import Request
 from fastgw.wire.websocket import check_handshake
 
 VERSION = b"Sec-WebSocket-Version: 13"

@@ -1,0 +1,20 @@
+cimport cython
+
+from fastgw.wire.chunked cimport ChunkReader
+from fastgw.wire.messages cimport Request
+
+
+cdef class RequestBody:
+    cdef public bint is_done
+    cdef public long long received
+    cdef public long long left
+    cdef public Py_ssize_t end
+    cdef public list pending
+    cdef Py_ssize_t _pending_size
+    cdef ChunkReader _chunks
+    cpdef reset(self)
+    cpdef begin(self, Request request, object limits)
+    @cython.locals(chunks=ChunkReader, size=Py_ssize_t)
+    cpdef bytes feed(self, bytes data)
+    cpdef bint keep(self, bytes out) except -1
+    cpdef bytes take(self)

@@ -1,0 +1,20 @@
+cimport cython
+
+
+cdef class Connection:
+    cdef public object transport
+    cdef public double deadline
+    cdef public bint is_closed
+    cdef public bint is_paused
+    cdef public int _fd
+    cdef public int _holds
+    cdef public bint _is_broken
+    cdef public bint _is_queued
+    cpdef attach(self, object transport)
+    @cython.locals(sent=Py_ssize_t)
+    cpdef write(self, bytes data)
+    cpdef _on_broken(self)
+    cpdef hold(self, int bit)
+    cpdef release(self, int bit)
+    cpdef close(self)
+    cpdef abort(self)

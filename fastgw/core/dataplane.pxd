@@ -1,0 +1,26 @@
+cimport cython
+
+from fastgw.core.exchange cimport Exchange
+
+
+cdef class DataPlane:
+    cdef public object loop
+    cdef public unsigned long long[::1] values
+    cdef public object random
+    cdef public object clock
+    cdef public double now
+    cdef public object snapshot
+    cdef public dict listeners
+    cdef public object registry
+    cdef public set connections
+    cdef public bint is_draining
+    cdef public object on_idle
+    cdef dict _addresses
+    cdef list _free
+    cdef object _on_log
+    cdef double _swept_at
+    cdef object _sweeper
+    cpdef Exchange take(self)
+    cpdef give_back(self, Exchange exchange)
+    @cython.locals(base=Py_ssize_t, micros="long long", status=int)
+    cpdef count(self, Exchange exchange)

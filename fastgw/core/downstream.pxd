@@ -1,0 +1,34 @@
+cimport cython
+
+from fastgw.core.connection cimport Connection
+from fastgw.core.dataplane cimport DataPlane
+from fastgw.core.exchange cimport Exchange
+
+
+cdef class Downstream(Connection):
+    cdef public DataPlane plane
+    cdef public object listener
+    cdef public bytes address
+    cdef public bytes forwarded
+    cdef public Exchange exchange
+    cdef public bint was_held
+    cdef bint _is_trusted
+    cdef bint _is_lingering
+    cdef object _tunnel
+    cdef Py_ssize_t _lingered
+    cdef Py_ssize_t _stalled_at
+    cdef bint _is_advancing
+    cdef bytes _buffer
+    cdef Py_ssize_t _searched
+    cdef int _blank_lines
+    @cython.locals(exchange=Exchange)
+    cpdef data_received(self, bytes data)
+    cdef _keep(self, bytes data)
+    cdef _advance(self)
+    @cython.locals(end=Py_ssize_t, exchange=Exchange)
+    cdef bint _begin_request(self) except -1
+    cdef _wait_for_head(self, bytes data, Py_ssize_t end)
+    cpdef on_finished(self, bint keep_alive, bint is_request_done)
+    cpdef cut(self, bint framed)
+    cdef _linger(self)
+    cdef _watch_writing(self)

@@ -1,0 +1,12 @@
+from fastgw.core.pool cimport Pool
+
+
+cdef class Endpoint:
+    cdef public object key
+    cdef public str name
+    cdef public bytes authority
+    cdef public int weight
+    cdef public int active
+    cdef public object ssl
+    cdef public Py_ssize_t base
+    cdef public Pool pool

@@ -1,0 +1,23 @@
+cimport cython
+
+from fastgw.core.dataplane cimport DataPlane
+from fastgw.core.endpoint cimport Endpoint
+from fastgw.core.exchange cimport Exchange
+from fastgw.core.upstream cimport Upstream
+
+
+cdef class Pool:
+    cdef Endpoint _endpoint
+    cdef DataPlane _plane
+    cdef int _opening
+    cdef set _tasks
+    cdef public list idle
+    cdef public object waiters
+    cdef public int size
+    cdef public bint is_retired
+    cdef public object settings
+    @cython.locals(upstream=Upstream, base=Py_ssize_t)
+    cpdef Upstream acquire(self, Exchange exchange)
+    cpdef put_back(self, Upstream upstream)
+    @cython.locals(idle=double)
+    cdef bint _is_alive(self, Upstream upstream) except -1

@@ -1,0 +1,235 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""The byte work in C: the same functions as ``_scan_py``, which the tests hold beside this file on every input.
+
+A head is walked once.  Lines that are end to end are copied as they are into one buffer; a line whose name might be special (by its first
+letter and length, ``FieldTable.suspects``) is looked up like in the plain twin.  Grammar errors are told apart from the rest by the twin:
+whatever this file does not like is handed to it, so messages and statuses have one source.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdlib cimport free, malloc
+from libc.string cimport memchr, memcmp, memcpy
+
+from fastgw.wire.fields cimport FieldTable
+from fastgw.wire.messages cimport Request
+from fastgw.wire.messages cimport Response
+
+from fastgw.wire import _scan_py
+from fastgw.wire._scan_py import content_length, request_field, response_field, without_nominated
+
+DEF STACK = 8192
+
+cdef unsigned char TOKEN[256]  # 1: may stand in a field name
+cdef unsigned char VALUE[256]  # 1: may stand in a field value
+
+
+cdef void _fill_tables() noexcept:
+    cdef int byte
+    for byte in range(256):
+        TOKEN[byte] = 0
+        VALUE[byte] = byte == 9 or (byte >= 32 and byte != 127)
+    for byte in b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ":
+        TOKEN[byte] = 1
+
+
+_fill_tables()
+
+
+cdef inline int _kind(FieldTable table, const unsigned char* suspects, const char* name, Py_ssize_t size) except? -2:
+    """The kind of a field name; most are told from their first letter and length not to be special."""
+    cdef bytes key
+    if size < 64 and not suspects[(size << 5) | (name[0] & 31)] and memchr(name, c"_", size) == NULL:
+        return 0
+    key = PyBytes_FromStringAndSize(name, size)
+    found = table.seen.get(key)
+    return table.learn(key) if found is None else found
+
+
+cdef inline bytes _stripped(const char* start, const char* end):
+    while start < end and (start[0] == c" " or start[0] == c"\t"):
+        start += 1
+    while start < end and ((end - 1)[0] == c" " or (end - 1)[0] == c"\t"):
+        end -= 1
+    return PyBytes_FromStringAndSize(start, end - start)
+
+
+cdef inline long long _length(const char* start, const char* end) except -2:
+    """The value of a Content-Length; whatever is not up to 18 digits is left to the twin."""
+    cdef long long number = 0
+    cdef const char* at = start
+    while at < end and at[0] == c" ":
+        at += 1
+    if 0 < end - at < 19:
+        while at < end and c"0" <= at[0] <= c"9":
+            number = number * 10 + at[0] - c"0"
+            at += 1
+        if at == end:
+            return number
+    return content_length(_stripped(start, end))
+
+
+cpdef scan_request(bytes head, Request request, FieldTable table, int head_count):
+    """See ``_scan_py.scan_request``; the grammar of ``head`` was checked by httptools."""
+    cdef:
+        const char* at = PyBytes_AS_STRING(head)
+        const char* end = at + PyBytes_GET_SIZE(head) - 2  # the final empty line
+        const unsigned char* suspects = <const unsigned char*> PyBytes_AS_STRING(table.suspects)
+        const char* line_end = <const char*> memchr(at, c"\r", end - at)
+        const char* space = <const char*> memchr(at, c" ", end - at)
+        const char* target
+        const char* colon
+        char stack[STACK]
+        char* kept = stack
+        Py_ssize_t size = end - at
+        Py_ssize_t used = 0
+        int count = 0
+        int kind
+    if line_end == NULL or space == NULL or line_end - space < 11:
+        _scan_py.scan_request(head, request, table, head_count)
+        return
+    target = space + 1
+    space = line_end - 9
+    if memcmp(space, b" HTTP/1.", 8) != 0 or memchr(target, c" ", space - target) != NULL or space == target:
+        _scan_py.scan_request(head, request, table, head_count)
+        return
+    if space[8] != c"1" and space[8] != c"0":
+        _scan_py.scan_request(head, request, table, head_count)
+        return
+    request.minor = space[8] - c"0"
+    request.method = PyBytes_FromStringAndSize(at, target - 1 - at)
+    request.target = PyBytes_FromStringAndSize(target, space - target)
+    request.host_count = 0
+    request.length_count = 0
+    request.content_length = -1
+    if size > STACK:
+        kept = <char*> malloc(size)
+        if kept == NULL:
+            raise MemoryError
+    try:
+        at = line_end + 2
+        while at < end:
+            count += 1
+            line_end = <const char*> memchr(at, c"\r", end - at)
+            colon = <const char*> memchr(at, c":", line_end - at)
+            if count > head_count or colon == NULL or colon == at:
+                request.reset_rare()
+                _scan_py.scan_request(head, request, table, head_count)
+                return
+            kind = _kind(table, suspects, at, colon - at)
+            if kind == 0:
+                memcpy(kept + used, at, line_end + 2 - at)
+                used += line_end + 2 - at
+            elif kind == 2:  # HOST
+                request.host_count += 1
+                request.authority = _stripped(colon + 1, line_end)
+            elif kind == 3:  # CONTENT_LENGTH
+                request.length_count += 1
+                request.content_length = _length(colon + 1, line_end)
+                memcpy(kept + used, at, line_end + 2 - at)
+                used += line_end + 2 - at
+            elif kind != 1:  # DROP
+                request_field(request, kind, _stripped(colon + 1, line_end))
+            at = line_end + 2
+        request.fields = PyBytes_FromStringAndSize(kept, used)
+    finally:
+        if kept != stack:
+            free(kept)
+    if request.rare and PyBytes_GET_SIZE(request.connection):
+        request.fields = without_nominated(request.fields, request.connection)
+
+
+cpdef scan_response(bytes head, Response response, FieldTable table, int head_count):
+    """See ``_scan_py.scan_response``."""
+    cdef:
+        const char* start = PyBytes_AS_STRING(head)
+        const char* at = start
+        const char* end = at + PyBytes_GET_SIZE(head) - 2
+        const unsigned char* suspects = <const unsigned char*> PyBytes_AS_STRING(table.suspects)
+        const char* line
+        const char* colon
+        char stack[STACK]
+        char* kept = stack
+        Py_ssize_t size = end - at
+        Py_ssize_t used = 0
+        int count = 0
+        int kind
+    # "HTTP/1.1 200 OK": anything else, the reason missing included, is left to the twin.
+    if size < 15 or memcmp(at, b"HTTP/1.1 ", 9) != 0 or at[12] != c" " or not (
+        c"1" <= at[9] <= c"9" and c"0" <= at[10] <= c"9" and c"0" <= at[11] <= c"9"
+    ):
+        _scan_py.scan_response(head, response, table, head_count)
+        return
+    response.minor = 1
+    response.length_count = 0
+    response.content_length = -1
+    response.status = (at[9] - c"0") * 100 + (at[10] - c"0") * 10 + at[11] - c"0"
+    at += 13
+    line = at
+    while VALUE[<unsigned char> at[0]]:
+        at += 1
+    if at[0] != c"\r" or at[1] != c"\n":
+        _scan_py.scan_response(head, response, table, head_count)
+        return
+    response.reason = PyBytes_FromStringAndSize(line, at - line)
+    at += 2
+    if size > STACK:
+        kept = <char*> malloc(size)
+        if kept == NULL:
+            raise MemoryError
+    try:
+        while at < end:
+            count += 1
+            line = at
+            while TOKEN[<unsigned char> at[0]]:
+                at += 1
+            colon = at
+            if at[0] == c":" and at != line:
+                at += 1
+                while VALUE[<unsigned char> at[0]]:
+                    at += 1
+            if count > head_count or colon == line or at[0] != c"\r" or at[1] != c"\n" or colon[0] != c":":
+                response.reset_rare()
+                _scan_py.scan_response(head, response, table, head_count)
+                return
+            at += 2
+            kind = _kind(table, suspects, line, colon - line)
+            if kind == 0:
+                memcpy(kept + used, line, at - line)
+                used += at - line
+            elif kind == 3:  # CONTENT_LENGTH
+                response.length_count += 1
+                response.content_length = _length(colon + 1, at - 2)
+                memcpy(kept + used, line, at - line)
+                used += at - line
+            elif kind == 4 and at - colon == 14 and memcmp(colon + 1, b" keep-alive", 11) == 0:
+                pass  # CONNECTION, saying what HTTP/1.1 does anyway
+            elif kind != 1:  # DROP
+                response_field(response, kind, _stripped(colon + 1, at - 2))
+        response.fields = PyBytes_FromStringAndSize(kept, used)
+    finally:
+        if kept != stack:
+            free(kept)
+    if response.rare and PyBytes_GET_SIZE(response.connection):
+        response.fields = without_nominated(response.fields, response.connection)
+
+
+cpdef long long scan_chunk_line(bytes data, Py_ssize_t at):
+    """See ``_scan_py.scan_chunk_line``."""
+    cdef:
+        const char* text = PyBytes_AS_STRING(data) + at
+        Py_ssize_t left = PyBytes_GET_SIZE(data) - at
+        Py_ssize_t digits = 0
+        long long size = 0
+        char byte
+    while digits < left and digits < 15:
+        byte = text[digits]
+        if c"0" <= byte <= c"9":
+            size = size * 16 + byte - c"0"
+        elif c"a" <= (byte | 32) <= c"f":
+            size = size * 16 + (byte | 32) - c"a" + 10
+        else:
+            break
+        digits += 1
+    if digits == 0 or digits > 14 or digits + 2 > left or text[digits] != c"\r" or text[digits + 1] != c"\n":
+        return -1
+    return size * 32 + digits + 2

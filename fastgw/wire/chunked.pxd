@@ -1,0 +1,21 @@
+cimport cython
+
+cdef class ChunkReader:
+    cdef public bint done
+    cdef public Py_ssize_t end
+    cdef public long long payload
+    cdef int _state
+    cdef long long _left
+    cdef bytes _line
+    cdef long long _excess
+    cdef Py_ssize_t _budget
+    cdef Py_ssize_t _count
+    cdef bint _decode
+    @cython.locals(at=Py_ssize_t, size=Py_ssize_t, mark=Py_ssize_t, began=Py_ssize_t, take="long long", plain="long long", out=list)
+    cpdef bytes feed(self, bytes data, Py_ssize_t start)
+    cdef Py_ssize_t _data_end(self, bytes data, Py_ssize_t at) except -1
+    cdef _line_at(self, bytes data, Py_ssize_t at)
+    cdef bytes _chunk_line(self, bytes line)
+    @cython.locals(excess="long long")
+    cdef _begin_chunk(self, long long size, Py_ssize_t line_size)
+    cdef bytes _trailer_line(self, bytes line)

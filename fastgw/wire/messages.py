@@ -1,0 +1,166 @@
+"""What a head says, as attributes: filled by the readers, read by everything else, reset between messages."""
+
+from __future__ import annotations
+
+from fastgw.wire.fields import find_field
+
+NO_LENGTH = -1  #: ``content_length`` when the message has no such field: not the same as zero
+MAX_LENGTH = 2**63 - 1
+
+# How the end of a body is known (RFC 9112 section 6.3).
+BODY_NONE = 0
+BODY_LENGTH = 1
+BODY_CHUNKED = 2
+BODY_UNTIL_CLOSE = 3
+
+
+class Request:
+    """One request head.  Belongs to an exchange and is reset between messages, so nothing may keep a reference to it.
+
+    All values are bytes as they arrived unless said otherwise.
+    """
+
+    __slots__ = (
+        "authority",
+        "chunked",
+        "connection",
+        "content_length",
+        "expect",
+        "extra",
+        "fields",
+        "forwarded_for",
+        "forwarded_host",
+        "forwarded_proto",
+        "head",
+        "host",
+        "host_count",
+        "keep_alive",
+        "length_count",
+        "method",
+        "minor",
+        "path",
+        "query",
+        "rare",
+        "request_id",
+        "target",
+        "te_trailers",
+        "transfer_encoding",
+        "upgrade",
+        "via",
+    )
+
+    def __init__(self) -> None:
+        self.head = b""  #: the whole head as received
+        self.method = b""
+        self.target = b""  #: origin form, normalised: what is forwarded
+        self.path = b""  #: of ``target``, without the query
+        self.query = b""  #: with its ``?``, or empty
+        self.minor = 1  #: HTTP/1.x
+        self.authority = b""  #: host and port as the client gave them
+        self.host = b""  #: lower-case, without port
+        self.fields = b""  #: the end-to-end field lines, each with its CRLF
+        self.host_count = 0
+        self.length_count = 0
+        self.content_length = NO_LENGTH
+        self.chunked = False
+        self.keep_alive = True  #: what the client asked for
+        self.request_id = b""  #: valid, or empty; the ``request_id`` filter fills it
+        self.extra = b""  #: field lines that hooks add, each with its CRLF
+        self.reset_rare()
+
+    def reset_rare(self) -> None:
+        """Back to the defaults of what few requests carry; the scan sets all else every time."""
+        self.rare = False
+        self.transfer_encoding = b""
+        self.connection = b""
+        self.expect = False
+        self.upgrade = b""  #: lower-case protocol of an upgrade that was asked for correctly
+        self.te_trailers = False
+        self.via = b""
+        self.forwarded_for = b""
+        self.forwarded_proto = b""
+        self.forwarded_host = b""
+
+    @property
+    def has_body(self) -> bool:
+        """Whether body bytes follow the head."""
+        return self.chunked or self.content_length > 0
+
+    def header(self, name: bytes) -> bytes | None:
+        """The value of the field ``name`` (lower-case), repeated lines joined with ``", "``; None when absent."""
+        return find_field(self.head, name)
+
+    def set_header(self, name: bytes, value: bytes) -> None:
+        """Forward ``name`` (lower-case) with this value instead of what the client sent; for hooks.
+
+        Raises:
+            ValueError: the value would end the field line.
+        """
+        if b"\r" in value or b"\n" in value or b"\0" in value:
+            raise ValueError(f"the value of {name!r} has a control character")
+        self.remove_header(name)
+        self.extra += name + b": " + value + b"\r\n"
+
+    def remove_header(self, name: bytes) -> None:
+        """Do not forward ``name`` (lower-case); for hooks."""
+        self.fields = _without(self.fields, name)
+        self.extra = _without(self.extra, name)
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method!r} {self.target!r} host={self.host!r}>"
+
+
+def _without(fields: bytes, name: bytes) -> bytes:
+    """``fields`` without every line of ``name`` (lower-case)."""
+    if find_field(b"\r\n" + fields, name) is None:
+        return fields
+    return b"\r\n".join([line for line in fields.split(b"\r\n") if line.partition(b":")[0].lower() != name])
+
+
+class Response:
+    """One response head.  Belongs to an exchange and is reset with it."""
+
+    __slots__ = (
+        "body",
+        "connection",
+        "content_length",
+        "extra",
+        "fields",
+        "head",
+        "keep_alive",
+        "length_count",
+        "minor",
+        "rare",
+        "reason",
+        "request_id",
+        "status",
+        "transfer_encoding",
+        "upgrade",
+    )
+
+    def __init__(self) -> None:
+        self.head = b""
+        self.status = 0  #: 0: no answer yet
+        self.reason = b""
+        self.minor = 1
+        self.fields = (
+            b""  #: end-to-end field lines, each with its CRLF, Content-Length included when it frames the body
+        )
+        self.body = BODY_NONE
+        self.length_count = 0
+        self.content_length = NO_LENGTH
+        self.keep_alive = True
+        self.request_id = b""  #: the service's own, or what the ``request_id`` filter puts here
+        self.extra = b""  #: field lines that hooks add, each with its CRLF
+        self.reset_rare()
+
+    def reset_rare(self) -> None:
+        """Back to the defaults of what few answers carry."""
+        self.rare = False
+        self.transfer_encoding = b""
+        self.connection = b""
+        self.upgrade = b""
+
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Add a field line to the answer; ``name`` and ``value`` are the gateway's own and must be valid."""
+        self.extra += name + b": " + value + b"\r\n"
