@@ -17,7 +17,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
-DIRECTIVES = {"language_level": 3, "annotation_typing": False, "embedsignature": False}
+DIRECTIVES = {"language_level": 3, "annotation_typing": False, "show_performance_hints": False}
 
 
 def is_set(name: str) -> bool:
@@ -50,12 +50,19 @@ class OptionalBuildExt(build_ext):
         try:
             from Cython.Build import cythonize
 
+            self.parallel = self.parallel or os.cpu_count() or 1
+            translated = cythonize(
+                self.extensions,
+                compiler_directives=DIRECTIVES,
+                build_dir=self.build_temp,
+                force=self.force,
+                nthreads=self.parallel,
+                quiet=True,
+            )
+            sources = {extension.name: extension.sources for extension in translated}
             for extension in self.extensions:
                 extension.optional = False  # let errors reach the handler below
-                (translated,) = cythonize(
-                    [extension], compiler_directives=DIRECTIVES, build_dir=self.build_temp, quiet=True, force=self.force
-                )
-                extension.sources = translated.sources
+                extension.sources = sources[extension.name]
             super().build_extensions()
         except (Exception, SystemExit) as error:  # Cython and every compiler driver have their own kinds
             if is_set("FASTGW_REQUIRE"):
