@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import platform
 import resource
 import sys
 import time
 from pathlib import Path
+
+import uvloop
 
 from bench.scenarios import (
     aborts,
@@ -86,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     started = time.strftime("%Y-%m-%d %H:%M")
     versions = [peers.version(name) for name in names]
-    results = asyncio.run(run_all(scenarios, options, report))
+    results = uvloop.run(run_all(scenarios, options, report))
     heading = (
         f"{', '.join(versions)}; {'quick run' if chosen.quick else 'full run'}, {started}, {os.cpu_count()} CPUs, "
         f"{limit} open files, Python {platform.python_version()}"

@@ -13,7 +13,11 @@ UPLOAD = b"POST /stream/up HTTP/1.1\r\nHost: a.test\r\nContent-Length: 20971520\
 
 
 async def abort(stage: Stage, payload: bytes, kind: str, is_reading: bool, within: float) -> tuple[int, int, float]:
-    """Return (exchanges under way at the service, closed in time, seconds to the last)."""
+    """Reset all clients once their exchanges are under way.
+
+    Returns:
+        How many were under way at the service, how many of those it saw closed in time, and the seconds to the last.
+    """
     clients: list[Held] = await connect_many(stage.ports.edge, COUNT, payload, is_reading=is_reading)
 
     async def count() -> int:
@@ -25,7 +29,7 @@ async def abort(stage: Stage, payload: bytes, kind: str, is_reading: bool, withi
     async def are_none() -> bool:
         return await count() == 0
 
-    await until(are_all, 5)
+    await until(are_all, 15)
     begun = await count()
     for client in clients:
         client.abort()

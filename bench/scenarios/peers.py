@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import fastgw
 from bench.scenarios.measure import Usage, tree, usage
 
 NGINX = """\
@@ -187,12 +188,7 @@ def available(name: str) -> bool:
 def version(name: str) -> str:
     """Return what peer `name` says its version is, in a few words."""
     if name == "fastgw":
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            return f"fastgw {version('fastgw')}"
-        except PackageNotFoundError:
-            return "fastgw (checkout)"
+        return f"fastgw/{fastgw.__version__} ({'compiled' if fastgw.compiled() else 'pure Python'})"
     result = subprocess.run([name, "-v"], capture_output=True, text=True, check=False)
     first = (result.stdout + result.stderr).splitlines()[0]
     return first.replace("nginx version: ", "").replace("HAProxy version ", "haproxy/").split(" 20")[0]

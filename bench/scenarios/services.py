@@ -19,6 +19,8 @@ from collections.abc import Callable
 from random import Random
 from typing import ClassVar, cast
 
+import uvloop
+
 from bench.scenarios.mutate import mutated_answer
 
 ANSWER = b'{"object":"list","data":[{"id":"model-a","object":"model"}]}\r\n'
@@ -275,4 +277,4 @@ async def serve(main: int, sink: int, hole: int, control: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(*(int(argument) for argument in sys.argv[1:5])))
+    uvloop.run(serve(*(int(argument) for argument in sys.argv[1:5])))

@@ -20,9 +20,6 @@ async def sip(clients: list[Held]) -> None:
         if client.is_open:
             client.transport.resume_reading()
     await asyncio.sleep(0.05)
-    for client in clients:
-        if client.is_open:
-            client.transport.pause_reading()
 
 
 async def run(bench: Bench) -> Result:
