@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.macro.scenario import HOST, RoutePath
+from bench.macro.scenario import CHAT_KEY, CHAT_MODEL, CHAT_PATH, CHAT_SERVICE_PORT, HOST, RoutePath
 
 SEED = 20261121
 USER_AGENTS = (
@@ -66,6 +66,31 @@ def build_requests(
     requests = [_request(rng, taken[n % len(taken)], method, body_size, query, close) for n in range(count)]
     rng.shuffle(requests)  # neighbours in the table are not neighbours in time
     return requests
+
+
+def build_chats(count: int, body_size: int) -> list[bytes]:
+    """``count`` requests to OpenAI's chat endpoint, with what Portkey and LiteLLM want to be told."""
+    rng = random.Random(SEED)
+    return [chat_request(rng, body_size) for _ in range(count)]
+
+
+def chat_request(rng: random.Random, body_size: int) -> bytes:
+    """One chat request; the conversation fills the body."""
+    prompt = json.loads(json_body(rng, body_size - 40))["input"]
+    message = {"role": "user", "content": prompt}
+    body = json.dumps({"model": CHAT_MODEL, "messages": [message], "user": f"{rng.getrandbits(48):012x}"}).encode()
+    lines = (
+        f"Host: {HOST}",
+        f"User-Agent: {rng.choice(USER_AGENTS[:3])}",
+        f"Authorization: Bearer {CHAT_KEY}",
+        "x-portkey-provider: openai",
+        f"x-portkey-custom-host: http://127.0.0.1:{CHAT_SERVICE_PORT}/v1",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    )
+    return (
+        f"POST {CHAT_PATH} HTTP/1.1\r\n".encode() + "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + body
+    )
 
 
 def write_corpus(path: Path, requests: Sequence[bytes]) -> None:

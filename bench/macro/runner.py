@@ -12,7 +12,7 @@ from bench.macro.errors import BenchError, brief
 from bench.macro.loads import run_wrk
 from bench.macro.peers import PEERS, REFERENCE
 from bench.macro.results import CaseResult, Measured
-from bench.macro.scenario import Scenario
+from bench.macro.scenario import CHAT_SERVICE_PORT, Scenario
 from bench.macro.subject import Direct, Sample, Service, Subject
 
 QUIET = 0.05  #: share of the gateway's core that others may use without a word
@@ -107,7 +107,8 @@ class CaseRun:
     def _service(self, scenario: Scenario) -> Service:
         key = (scenario.endpoints if scenario.endpoints > 1 else 0, not scenario.keepalive)
         if key not in self._services:
-            self._services[key] = Service(endpoints=key[0], close=key[1])
+            port = CHAT_SERVICE_PORT if scenario.chat else 0
+            self._services[key] = Service(endpoints=key[0], close=key[1], port=port)
         return self._services[key]
 
     def _subject(self, name: str, variant: Variant) -> Subject | None:
@@ -133,7 +134,7 @@ class CaseRun:
         try:
             subject.start()
             assert subject.wiring is not None
-            faults = check(subject.wiring)
+            faults = check(subject.wiring) if subject.peer.is_plain_proxy else []
             if faults:
                 subject.stop()
                 return f"does not do the same work: {'; '.join(faults)}"

@@ -7,6 +7,10 @@ from pathlib import Path
 
 HOST = "edge.example"  #: the Host every request names
 MEGABYTE = 1 << 20
+CHAT_PATH = "/v1/chat/completions"
+CHAT_MODEL = "m00002"
+CHAT_KEY = "sk-bench-6f2d9c1e8a7b4c55"  #: what the clients of the chat case send; a secret to nobody
+CHAT_SERVICE_PORT = 20997  #: fixed, since Portkey is told by a header where the service is
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Scenario:
     keepalive: bool = True  #: connections to the service are kept; False: the service closes each
     streaming: bool = False  #: answers are event streams: no gathering
     big_bodies: bool = False  #: bodies of a megabyte: each peer may use its settings for that
+    chat: bool = False  #: OpenAI's chat endpoint is a route too
     ablate: str = ""  #: a switch of FASTGW_ABLATE, for fastgw alone
 
 
@@ -41,6 +46,12 @@ class Wiring:
     certificate: Path = field(default=Path())
     key: Path = field(default=Path())
     routes: tuple[RoutePath, ...] = ()
+
+
+def routes_of(scenario: Scenario) -> tuple[RoutePath, ...]:
+    """The route table of a scenario."""
+    chat = (RoutePath(CHAT_PATH, True),) if scenario.chat else ()
+    return route_table(scenario.routes) + chat
 
 
 def route_table(count: int) -> tuple[RoutePath, ...]:

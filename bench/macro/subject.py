@@ -10,16 +10,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 from bench.macro import procfs
 from bench.macro.build import native_program
 from bench.macro.certificates import self_signed
 from bench.macro.client import connect, exchange
+from bench.macro.corpus import chat_request
 from bench.macro.errors import BenchError
 from bench.macro.paths import BUILD
 from bench.macro.peers.base import Peer
 from bench.macro.process import GATEWAY_CORE, LOAD_CORE, Program, free_port
-from bench.macro.scenario import HOST, Scenario, Wiring, endpoint_addresses, route_table
+from bench.macro.scenario import HOST, Scenario, Wiring, endpoint_addresses, route_table, routes_of
 
 Sample = dict[str, float]  #: metric name -> value of one round
 _serial = itertools.count(1)
@@ -35,11 +37,19 @@ def fresh_directory(name: str) -> Path:
     return path
 
 
+def probe(scenario: Scenario) -> bytes:
+    """A request that is answered with 200 as soon as the gateway serves."""
+    if scenario.chat:
+        return chat_request(Random(1), 200)
+    path = route_table(1)[0].path
+    return f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nUser-Agent: start\r\nConnection: close\r\n\r\n".encode()
+
+
 class Service:
     """The upstream service of a case, on the load's core."""
 
-    def __init__(self, *, endpoints: int = 0, close: bool = False) -> None:
-        self.port = free_port()
+    def __init__(self, *, endpoints: int = 0, close: bool = False, port: int = 0) -> None:
+        self.port = port or free_port()
         argv = [str(native_program("service")), str(self.port), str(endpoints), *(["close"] if close else [])]
         self.program = Program(argv, core=LOAD_CORE, directory=fresh_directory("service"))
         self.program.wait_port(self.port)
@@ -97,7 +107,7 @@ class Subject:
         certificate, key = self_signed() if scenario.tls else (Path(), Path())
         addresses = endpoint_addresses(self.service.port, scenario.endpoints)
         self.wiring = wiring = Wiring(
-            scenario, free_port(), addresses, directory, certificate, key, route_table(scenario.routes)
+            scenario, free_port(), addresses, directory, certificate, key, routes_of(scenario)
         )
         launch = self.peer.prepare(wiring)
 
@@ -109,13 +119,12 @@ class Subject:
     def start(self) -> None:
         """Start and wait until the first request is answered.  BenchError when that does not happen."""
         self.prepare()()
-        self.program.wait_port(self.port)
-        self.first_answer(20.0)
+        self.program.wait_port(self.port, self.peer.start_seconds)
+        self.first_answer(self.peer.start_seconds)
 
     def first_answer(self, seconds: float) -> float:
         """Ask until an answer of 200 comes; the ``time.monotonic()`` of it."""
-        route = route_table(1)[0].path
-        request = f"GET {route} HTTP/1.1\r\nHost: {HOST}\r\nUser-Agent: start\r\nConnection: close\r\n\r\n".encode()
+        request = probe(self.scenario)
         deadline, reason = time.monotonic() + seconds, "no answer"
         while time.monotonic() < deadline and self.program.is_running:
             try:

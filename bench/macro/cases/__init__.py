@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.macro.cases.ablations import ABLATIONS
 from bench.macro.cases.base import Case
+from bench.macro.cases.chat import CHAT
 from bench.macro.cases.events import EVENTS_CASE
 from bench.macro.cases.half_load import HALF_LOAD, HALF_LOAD_BURSTS
 from bench.macro.cases.lifetime import GROWTH, IDLE_CASE, START
@@ -34,6 +35,7 @@ _ALL = (
     CONNECTIONS,
     TLS,
     CLOSE,
+    CHAT,
     IDLE_CASE,
     START,
     GROWTH,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.macro.client import connect, exchange
-from bench.macro.corpus import build_requests, read_corpus, write_corpus
+from bench.macro.corpus import build_chats, build_requests, read_corpus, write_corpus
 from bench.macro.loads import LoadResult, run_wrk
 from bench.macro.paths import BUILD
 from bench.macro.peers import CORE
@@ -27,6 +28,10 @@ class Load:
     query: str = ""  #: read by the service
     close: bool = False  #: a new connection for each request
     count: int = 2000  #: different requests in the corpus
+    chat: bool = False  #: OpenAI's chat requests
+
+
+CHATS = Load(method="POST", body=1024, chat=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +79,36 @@ class Case:
 
 def corpus_file(scenario: Scenario, load: Load) -> Path:
     """The requests of a load, written once."""
+    if load.chat:
+        return _written(f"chat-{load.body}-{load.count}", lambda: build_chats(load.count, load.body))
     name = f"{scenario.routes}-{load.method}-{load.body}-{load.query or 'none'}-{int(load.close)}-{load.count}"
-    path = BUILD / "corpus" / f"{name.replace('=', '').replace('&', '-')}.requests"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        requests = build_requests(
+    return _written(
+        name.replace("=", "").replace("&", "-"),
+        lambda: build_requests(
             route_table(scenario.routes),
             count=load.count,
             method=load.method,
             body_size=load.body,
             query=load.query,
             close=load.close,
-        )
-        partial = path.with_suffix(".partial")
-        write_corpus(partial, requests)
+        ),
+    )
+
+
+def _written(name: str, build: Callable[[], list[bytes]]) -> Path:
+    path = BUILD / "corpus" / f"{name}.requests"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        write_corpus(partial, build())
         partial.rename(path)
     return path
 
 
 def some_requests(scenario: Scenario, count: int) -> list[bytes]:
-    """The first requests of the plain load."""
-    return read_corpus(corpus_file(scenario, Load()).read_bytes())[:count]
+    """The first requests of the plain load, or of the chat load where there is one."""
+    load = CHATS if scenario.chat else Load()
+    return read_corpus(corpus_file(scenario, load).read_bytes())[:count]
 
 
 def warm(subject: Subject, count: int = 300) -> None:

@@ -4,7 +4,7 @@
  *
  * Listens on 127.0.0.1:PORT and, for cases with many endpoints, on the same port of 127.1.a.b for each of ENDPOINTS.
  * The query of the target chooses the answer, so that every gateway can leave it alone:
- *   (none)                  200 with 62 bytes of JSON
+ *   (none)                  200 with 62 bytes of JSON; a path ending in /chat/completions: a whole chat completion
  *   size=N                  200 with N bytes
  *   echo=1                  200 with the request head as the body: what the gateway added can be read there
  *   events=N&interval=US    200 with N Server-Sent Events, one each US microseconds, each naming the nanosecond
@@ -39,7 +39,7 @@ struct connection {
     int listening;
     size_t have;            /* bytes of an unfinished head in `head` */
     char *head;             /* allocated when a head arrives in pieces */
-    int in_body, chunked, close_after;
+    int in_body, chunked, close_after, is_chat;
     uint64_t body_left;     /* of a sized body */
     enum chunk_state chunk; /* of a chunked body */
     uint64_t chunk_left;
@@ -59,8 +59,12 @@ struct connection {
 };
 
 static const char json[] = "{\"label\":\"cat\",\"score\":0.987654,\"model\":\"object-detection-v2\"}"; /* 62 bytes */
-static char small_answer[512];
-static size_t small_size;
+static const char chat_json[] =
+    "{\"id\":\"chatcmpl-123\",\"object\":\"chat.completion\",\"created\":1795262400,\"model\":\"m00002\",\"choices\":[{\"index\":0,"
+    "\"message\":{\"role\":\"assistant\",\"content\":\"The shelf is empty.\"},\"finish_reason\":\"stop\"}],"
+    "\"usage\":{\"prompt_tokens\":180,\"completion_tokens\":5,\"total_tokens\":185}}";
+static char small_answer[512], chat_answer[1024];
+static size_t small_size, chat_size;
 static char *big_body;
 static int always_close;
 static int poller;
@@ -168,8 +172,8 @@ static int answer(struct connection *c) {
         return flush(c);
     }
 small:
-    c->out = small_answer;
-    c->out_left = small_size;
+    c->out = c->is_chat ? chat_answer : small_answer;
+    c->out_left = c->is_chat ? chat_size : small_size;
     return flush(c);
 }
 
@@ -212,6 +216,7 @@ static void read_head(struct connection *c, const char *p, const char *end) {
     size_t n = (size_t)(stop - target) < sizeof c->target - 1 ? (size_t)(stop - target) : sizeof c->target - 1;
     memcpy(c->target, target, n);
     c->target[n] = 0;
+    c->is_chat = strstr(c->target, "/chat/completions") != NULL;
     c->close_after = always_close || stop[8] == '0'; /* " HTTP/1.0" */
     c->body_left = 0;
     c->chunked = 0;
@@ -321,6 +326,13 @@ static void listen_on(uint32_t address, int port) {
     epoll_ctl(poller, EPOLL_CTL_ADD, fd, &e);
 }
 
+static size_t build_answer(char *out, const char *body, size_t size) {
+    return (size_t)sprintf(out,
+        "HTTP/1.1 200 OK\r\nServer: service\r\nDate: Sat, 21 Nov 2026 12:00:00 GMT\r\nContent-Type: application/json\r\n"
+        "Cache-Control: no-store\r\nX-Model-Version: 2.4.1\r\n%sContent-Length: %zu\r\n\r\n%s",
+        always_close ? "Connection: close\r\n" : "", size, body);
+}
+
 int main(int argc, char **argv) {
     if (argc < 2) { fprintf(stderr, "usage: service PORT [ENDPOINTS] [close]\n"); return 2; }
     int port = atoi(argv[1]), endpoints = argc > 2 ? atoi(argv[2]) : 0;
@@ -333,10 +345,8 @@ int main(int argc, char **argv) {
     prctl(PR_SET_TIMERSLACK, 1);
     big_body = malloc(BODY_MAX);
     for (int i = 0; i < BODY_MAX; i++) big_body[i] = (char)('a' + i % 26);
-    small_size = (size_t)sprintf(small_answer,
-        "HTTP/1.1 200 OK\r\nServer: service\r\nDate: Sat, 21 Nov 2026 12:00:00 GMT\r\nContent-Type: application/json\r\n"
-        "Cache-Control: no-store\r\nX-Model-Version: 2.4.1\r\n%sContent-Length: %zu\r\n\r\n%s",
-        always_close ? "Connection: close\r\n" : "", sizeof json - 1, json);
+    small_size = build_answer(small_answer, json, sizeof json - 1);
+    chat_size = build_answer(chat_answer, chat_json, sizeof chat_json - 1);
     poller = epoll_create1(EPOLL_CLOEXEC);
     listen_on(0x7f000001, port);
     for (int i = 0; i < endpoints; i++) listen_on(0x7f010001u + (uint32_t)(i / 250 << 8) + (uint32_t)(i % 250), port);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.macro.peers.ai import LiteLlm, Portkey
 from bench.macro.peers.base import Peer
 from bench.macro.peers.caddy import Caddy
 from bench.macro.peers.envoy import Envoy
@@ -24,6 +25,8 @@ _ALL: tuple[Peer, ...] = (
     Streams(),
     Threaded(),
     Asgi(),
+    Portkey(),
+    LiteLlm(),
 )
 PEERS: dict[str, Peer] = {peer.name: peer for peer in _ALL}
 REFERENCE = "nginx"

@@ -31,6 +31,8 @@ class Peer:
 
     name = ""
     title = ""
+    is_plain_proxy = True  #: held to all of the above
+    start_seconds = 20.0  #: patience until it listens
 
     def missing(self) -> str:
         """Why it cannot run on this machine; empty when it can."""

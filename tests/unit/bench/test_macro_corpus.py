@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.macro.client import parse_echo
-from bench.macro.corpus import build_requests, json_body, read_corpus, write_corpus
+from bench.macro.corpus import build_chats, build_requests, json_body, read_corpus, write_corpus
 from bench.macro.scenario import HOST, route_table
 
 
@@ -61,6 +61,16 @@ def test_query_and_close_are_in_every_request() -> None:
     for request in build_requests(route_table(20), count=40, query="size=7", close=True):
         assert "?size=7" in target(request)
         assert parse_echo(request)["host"] == HOST and parse_echo(request)["connection"] == "close"
+
+
+def test_chats_are_valid_and_carry_what_the_special_gateways_read() -> None:
+    requests = build_chats(20, 1024)
+    assert len(set(requests)) == 20
+    for request in requests:
+        head, body = request.split(b"\r\n\r\n", 1)
+        assert parse_echo(head)["content-length"] == str(len(body)) and 900 < len(body) < 1100
+        assert json.loads(body)["messages"][0]["role"] == "user"
+        assert parse_echo(head)["authorization"].startswith("Bearer sk-")
 
 
 def test_a_file_holds_what_was_written(tmp_path: Path) -> None:

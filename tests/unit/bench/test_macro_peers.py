@@ -12,9 +12,10 @@ import yaml
 from bench.macro.peers import ALL, CORE, PEERS, REFERENCE
 from bench.macro.peers import envoy as envoy_module
 from bench.macro.peers.base import FEW, first_line, not_installed
-from bench.macro.scenario import Scenario, Wiring, endpoint_addresses, route_table
+from bench.macro.scenario import Scenario, Wiring, endpoint_addresses, route_table, routes_of
 
-WRITES = [name for name in ALL if not name.startswith("go-")]  # the Go ones are compiled first
+SPECIAL = ("portkey", "litellm")  # for chats only
+WRITES = [name for name in ALL if not name.startswith("go-") and name not in SPECIAL]  # the Go ones are compiled first
 
 
 def wire(directory: Path, **settings: object) -> Wiring:
@@ -71,6 +72,18 @@ def test_fastgw_gets_its_own_vocabulary(tmp_path: Path) -> None:
     assert launch.argv[-2:] == ("--workers", "1")
 
 
+def test_litellm_is_told_model_key_and_service(tmp_path: Path) -> None:
+    PEERS["litellm"].prepare(wire(tmp_path, chat=True))
+    config = yaml.safe_load((tmp_path / "litellm.yaml").read_text())
+    assert config["model_list"][0]["litellm_params"]["api_base"] == "http://127.0.0.1:23000/v1"
+    assert "--port=21999" in PEERS["portkey"].prepare(wire(tmp_path, chat=True)).argv
+
+
+def test_the_chat_endpoint_is_one_more_route() -> None:
+    assert routes_of(Scenario(routes=3)) == route_table(3)
+    assert routes_of(Scenario(routes=3, chat=True))[-1].path == "/v1/chat/completions"
+
+
 def test_envoy_and_caddy_are_valid_json(tmp_path: Path) -> None:
     for name in ("envoy", "caddy"):
         PEERS[name].prepare(wire(tmp_path, streaming=True))
@@ -88,7 +101,9 @@ def test_some_cases_are_not_for_every_gateway() -> None:
     assert PEERS["caddy"].refuses(many) and PEERS["envoy"].refuses(many) and PEERS["aiohttp"].refuses(many)
     assert PEERS["go-fasthttp"].refuses(Scenario(streaming=True))
     assert PEERS["fastgw"].refuses(Scenario(ablate="no_such_switch"))
-    assert not any(PEERS[name].refuses(Scenario()) for name in ALL)
+    assert not any(PEERS[name].refuses(Scenario()) for name in ALL if name not in SPECIAL)
+    for name in SPECIAL:
+        assert PEERS[name].refuses(Scenario()) and not PEERS[name].refuses(Scenario(chat=True))
 
 
 def test_a_program_that_is_not_there_is_named() -> None:

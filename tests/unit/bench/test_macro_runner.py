@@ -9,6 +9,7 @@ from bench.macro.cases import CASES
 from bench.macro.cases.base import Case, Load, Round, Variant, load_metrics
 from bench.macro.errors import BenchError
 from bench.macro.loads import LoadResult
+from bench.macro.peers.base import Peer
 from bench.macro.results import CaseResult
 from bench.macro.runner import CaseRun, Plan
 from bench.macro.scenario import Scenario
@@ -26,8 +27,8 @@ class StubService:
     port = 1
     program = StubProgram()
 
-    def __init__(self, *, endpoints: int = 0, close: bool = False) -> None:
-        self.settings = (endpoints, close)
+    def __init__(self, *, endpoints: int = 0, close: bool = False, port: int = 0) -> None:
+        self.settings = (endpoints, close, port)
 
 
 class StubSubject:
@@ -37,7 +38,8 @@ class StubSubject:
     fails: str = ""
     wiring = object()
 
-    def __init__(self, peer: object, scenario: Scenario, service: StubService, label: str) -> None:
+    def __init__(self, peer: Peer, scenario: Scenario, service: StubService, label: str) -> None:
+        self.peer = peer
         self.label = label
 
     def start(self) -> None:
