@@ -1,9 +1,9 @@
 """Python or C: which of a module's two forms is imported.
 
 A hot module may exist twice: as source (``x.py``) and, when a compiler was there at installation, as an extension made
-from it (``x.cpython-311-...so``); the import system prefers the extension.  With ``FASTGW_PURE=1`` in the environment a
-finder in front of the others lets every ``fastgw.*`` module be found as source only.  A module that has no source, such
-as the compiled half of a chooser, is then not found, and the chooser takes its Python twin.
+from it (``x.cpython-311-...so``); the import system prefers the extension.  With ``FASTGW_PURE=1`` in the environment the
+folders of the package are searched for source only.  A module that has no source, such as the compiled half of a
+chooser, is then not found (``find_spec`` gives None), and the chooser takes its Python twin.
 
 This module is ground, like ``fastgw.errors``: it imports nothing of fastgw.
 """
@@ -12,28 +12,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
-from types import ModuleType
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
-
-
-class SourceOnlyFinder(MetaPathFinder):
-    """Finds the modules below ``fastgw`` as Python source, and refuses to find them as anything else."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None, /
-    ) -> ModuleSpec | None:
-        """Return the spec of the source file; raise ModuleNotFoundError where only an extension may exist."""
-        if path is None or not fullname.startswith("fastgw."):
-            return None
-        for folder in path:
-            spec = FileFinder(folder, (SourceFileLoader, SOURCE_SUFFIXES)).find_spec(fullname)
-            if spec is not None:
-                return spec if spec.loader is not None else None  # None: a folder without __init__, not our matter
-        raise ModuleNotFoundError(f"No module named {fullname!r} as source (FASTGW_PURE=1)", name=fullname)
 
 
 def is_pure() -> bool:
@@ -41,10 +22,22 @@ def is_pure() -> bool:
     return os.environ.get("FASTGW_PURE", "") not in ("", "0")
 
 
+def source_only(path: str) -> FileFinder:
+    """Return a finder of source files, for the folders of this package; an entry of ``sys.path_hooks``.
+
+    Raises ImportError for every other folder: the next hook is asked.
+    """
+    folder = os.path.abspath(path)
+    if folder != _PACKAGE and not folder.startswith(_PACKAGE + os.sep):
+        raise ImportError(f"{path} is no folder of fastgw")
+    return FileFinder(path, (SourceFileLoader, SOURCE_SUFFIXES))
+
+
 def install() -> None:
-    """Put the finder in front when ``FASTGW_PURE`` asks for it; called once, by ``fastgw/__init__.py``."""
-    if is_pure() and not any(isinstance(finder, SourceOnlyFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, SourceOnlyFinder())
+    """Put the hook in front when ``FASTGW_PURE`` asks for it; called once, by ``fastgw/__init__.py``."""
+    if is_pure() and source_only not in sys.path_hooks:
+        sys.path_hooks.insert(0, source_only)
+        sys.path_importer_cache.pop(_PACKAGE, None)  # it was asked for this module, before there was the hook
 
 
 def extensions() -> list[str]:

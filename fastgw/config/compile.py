@@ -72,7 +72,7 @@ class _Compiler:
 
     def snapshot(self, generation: int) -> Snapshot:
         listeners = {one.name: self._listener(one) for one in self._spec.listeners}
-        return Snapshot(generation, listeners, tuple(self._services.values()))
+        return Snapshot(generation, listeners, tuple(self._services.values()), tuple(self._filters.values()))
 
     def _listener(self, spec: ListenerSpec) -> Listener:
         name = fallback_name(spec.name)

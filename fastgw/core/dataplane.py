@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
@@ -77,14 +77,38 @@ class DataPlane:
 
     # --- snapshot
 
+    def prepare(self, snapshot: Snapshot) -> None:
+        """Start what the filters of ``snapshot`` own.
+
+        Raises:
+            OSError: one of them could not; those before it are stopped again.
+        """
+        started: list[Any] = []
+        for one in snapshot.filters:
+            start = getattr(one, "start", None)
+            if start is None:
+                continue
+            try:
+                start(self.loop)
+            except OSError:
+                _stop(started)
+                raise
+            started.append(one)
+
+    def discard(self, snapshot: Snapshot) -> None:
+        """A prepared ``snapshot`` is not installed after all."""
+        _stop(snapshot.filters)
+        self.registry.retain(self.snapshot)
+
     def install(self, snapshot: Snapshot) -> None:
         """Serve by ``snapshot`` from the next request on; exchanges in progress end as they began."""
-        self.snapshot = snapshot
+        old, self.snapshot = self.snapshot, snapshot
         self.listeners = snapshot.listeners
         self.registry.retain(snapshot)
         for endpoint in self.registry:
             endpoint.pool.warm_up()
         self.values[counters.GENERATION] = snapshot.generation
+        _stop(old.filters)
 
     def factory(self, name: str) -> Callable[[], Any]:
         """A protocol factory for the listener ``name``, for ``loop.create_server``."""
@@ -200,3 +224,11 @@ class DataPlane:
             connection.abort()
         for endpoint in self.registry:
             endpoint.pool.close()
+        _stop(self.snapshot.filters)
+
+
+def _stop(filters: Iterable[Any]) -> None:
+    for one in filters:
+        stop = getattr(one, "stop", None)
+        if stop is not None:
+            stop()

@@ -30,5 +30,6 @@ cdef class Downstream(Connection):
     cdef _wait_for_head(self, bytes data, Py_ssize_t end)
     cpdef on_finished(self, bint keep_alive, bint is_request_done)
     cpdef cut(self, bint framed)
+    cdef _rest(self)
     cdef _linger(self)
     cdef _watch_writing(self)

@@ -17,9 +17,8 @@ import ipaddress
 import socket
 from typing import TYPE_CHECKING, Any
 
-from fastgw.core import counters
-from fastgw.core.connection import HOLD_PEER, HOLD_PIPELINE, Connection
-from fastgw.core.heads import forwarded_fields
+from fastgw.core import counters, heads
+from fastgw.core.connection import HOLD_PEER, HOLD_PENDING, HOLD_PIPELINE, Connection
 from fastgw.core.reply import Reply, error_reply
 from fastgw.errors import DownstreamError
 from fastgw.wire.errors import WireError
@@ -98,7 +97,7 @@ class Downstream(Connection):
     def _adopt(self, listener: Listener) -> None:
         self.listener = listener
         self._is_trusted = _is_trusted(self.address, listener)
-        self.forwarded = forwarded_fields(self.address, listener.scheme)
+        self.forwarded = heads.forwarded_fields(self.address, listener.scheme)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
@@ -116,6 +115,8 @@ class Downstream(Connection):
             self._lingered += len(data)
             if self._lingered > LINGER_BYTES:
                 self.abort()
+        elif self.is_paused:
+            self._keep(data)
         else:
             self._buffer = self._buffer + data if self._buffer else data
             self._advance()
@@ -152,9 +153,10 @@ class Downstream(Connection):
     def resume_writing(self) -> None:
         """The client has caught up."""
         self.is_paused = False
-        exchange = self.exchange
-        if exchange is not None and exchange.upstream is not None:
-            exchange.upstream.release(HOLD_PEER)
+        if self.exchange is not None:
+            self.exchange.on_client_ready()
+        elif not (self.is_closed or self._is_lingering):
+            self._rest()
 
     # --- requests
 
@@ -170,12 +172,13 @@ class Downstream(Connection):
         Connection.hold(self, bit)
 
     def _advance(self) -> None:
-        """Begin requests until one has to wait for its answer or for more bytes.  A loop, not a recursion: a request answered at
-        once (a 404) calls back into this method before ``begin`` returns, and thousands may be pipelined."""
+        """Begin requests until one has to wait for its answer, for more bytes, or for the client to take the answers before it.  A
+        loop, not a recursion: a request answered at once (a 404) calls back into this method before ``begin`` returns, and
+        thousands may be pipelined."""
         if self._is_advancing:
             return
         self._is_advancing = True
-        while self.exchange is None and self._buffer and not (self.is_closed or self._is_lingering):
+        while self.exchange is None and self._buffer and not (self.is_closed or self._is_lingering or self.is_paused):
             if not self._begin_request():
                 break
         self._is_advancing = False
@@ -269,19 +272,23 @@ class Downstream(Connection):
             return
         if not is_request_done:
             self._linger()
-        elif not keep_alive:
+        elif not keep_alive or self.plane.is_draining:
             self._buffer = b""
             self.close()
         elif self.is_paused:
             # The next request is not begun before the client took this answer: otherwise pipelining would fill memory.
             self._watch_writing()
         else:
-            idle = self.listener.timeouts.idle
-            self.deadline = self.plane.now + idle if idle else float("inf")
-            if self._buffer:
-                self._advance()
-            elif self._holds:
-                self.release(HOLD_PIPELINE)
+            self._rest()
+
+    def _rest(self) -> None:
+        """Nothing is in progress: begin the next request if it is here, else wait for it."""
+        idle = self.listener.timeouts.idle
+        self.deadline = self.plane.now + idle if idle else float("inf")
+        if self._holds:
+            self.release(HOLD_PENDING | HOLD_PIPELINE)
+        if self._buffer:
+            self._advance()
 
     def cut(self, framed: bool) -> None:
         """Break off in the middle of an answer; ``framed``: its framing shows that it is not complete, else a reset has to."""

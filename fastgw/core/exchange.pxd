@@ -23,6 +23,7 @@ cdef class Exchange:
     cdef public int phase
     cdef public Py_ssize_t entered
     cdef public int attempts
+    cdef public str asked
     cdef public tuple tried
     cdef public object error
     cdef public bint is_head_sent

@@ -19,10 +19,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastgw.core import counters, hooks
+from fastgw.core import counters, heads, hooks
 from fastgw.core.body import RequestBody
-from fastgw.core.connection import HOLD_PENDING
-from fastgw.core.heads import interim_head, request_head, response_head
+from fastgw.core.connection import HOLD_PEER, HOLD_PENDING
 from fastgw.core.reply import Reply, error_reply
 from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, DownstreamError, GatewayError, UpstreamError
 from fastgw.wire.errors import WireError
@@ -54,6 +53,7 @@ class Exchange:
         "_answer",
         "_head",
         "_header",
+        "asked",
         "attempts",
         "body",
         "bytes_out",
@@ -105,6 +105,7 @@ class Exchange:
         self.phase = HOOKS
         self.entered = 0  #: request hooks entered; one more than there are: all passed
         self.attempts = 0
+        self.asked = ""  #: name of the endpoint asked last, kept for the logs when the endpoint itself is let go
         self.tried: tuple[Endpoint, ...] = ()
         self.error: GatewayError | None = None  #: why the answer is not the service's
         self.is_head_sent = False
@@ -216,6 +217,7 @@ class Exchange:
         self.attempts += 1
         endpoint = candidates[0] if len(candidates) == 1 else self.service.balancer.pick(candidates)
         self.endpoint = endpoint
+        self.asked = endpoint.name
         endpoint.active += 1
         values = self.plane.values
         values[endpoint.base + counters.ENDPOINT_REQUESTS] += 1
@@ -236,20 +238,20 @@ class Exchange:
         self.upstream = upstream
         self.phase = ANSWER
         upstream.carry(self)
-        head = request_head(self)
-        upstream.write(head + self.body.take() if self.body.pending else head)
-        if self.body.is_done:
-            self.set_deadline(self.route.answer_timeout)
-        else:
+        head = heads.request_head(self)
+        if self.body.pending:
+            upstream.write(head + self.body.take())
             self.downstream.release(HOLD_PENDING)
-            self.set_deadline(self.listener.timeouts.body)
+        else:
+            upstream.write(head)
+        self.set_deadline(self.route.answer_timeout if self.body.is_done else self.listener.timeouts.body)
 
     # --- 3. the answer
 
     def on_interim(self) -> None:
         """A 1xx answer: passed on, except to HTTP/1.0 (RFC 9110 section 15.2)."""
         if self.request.minor and not self.is_head_sent:
-            self.downstream.write(interim_head(self))
+            self.downstream.write(heads.interim_head(self))
         self.response.status = 0
 
     def on_head(self) -> None:
@@ -270,7 +272,7 @@ class Exchange:
         self.phase = STREAM
         self.keep_alive = self.keep_alive and not self.plane.is_draining
         self.is_encoding = self.response.body == BODY_UNTIL_CLOSE and self.request.minor == 1
-        self._head = response_head(self)
+        self._head = heads.response_head(self)
         self.is_head_sent = True
 
     def on_body(self, data: bytes, payload: int) -> None:
@@ -284,9 +286,11 @@ class Exchange:
         if self._head:
             data = self._head + data
             self._head = b""
+        downstream = self.downstream
         if data:
-            self.downstream.write(data)
-        self.set_deadline(self.route.stream_idle_timeout)
+            downstream.write(data)
+        if not downstream.is_paused:  # else the client is waited for, not the service
+            self.set_deadline(self.route.stream_idle_timeout)
 
     def on_last_body(self, data: bytes, payload: int, clean: bool) -> None:
         """The end of the answer; ``clean``: nothing came behind it."""
@@ -350,7 +354,7 @@ class Exchange:
             return  # over already
         endpoint: Endpoint | None = self.endpoint
         self._drop_upstream()
-        if endpoint is not None and error.fault == "upstream":
+        if endpoint is not None and error.fault == "upstream" and self._answer is None:
             self.plane.values[endpoint.base + counters.ENDPOINT_FAILURES] += 1
             if self._may_retry(error):
                 self.plane.values[counters.RETRIES] += 1
@@ -359,6 +363,7 @@ class Exchange:
                 else:
                     endpoint.pool.drop_idle()
                 self.response.status = 0
+                self._release_endpoint()
                 self._try()
                 return
         self.error = error
@@ -412,7 +417,6 @@ class Exchange:
         elif self.phase == CONNECTION:
             self.endpoint.pool.cancel(self)
         self.phase = HOOKS
-        self._release_endpoint()
 
     def _release_endpoint(self) -> None:
         endpoint: Endpoint | None = self.endpoint
@@ -444,9 +448,20 @@ class Exchange:
             deadline = self.last
         self.downstream.deadline = deadline
 
+    def on_client_ready(self) -> None:
+        """The client has caught up: from now on the service is waited for again."""
+        if self.tunnel is not None:
+            self.set_deadline(self.route.tunnel_idle_timeout)
+        elif self.phase == STREAM:
+            self.set_deadline(self.route.stream_idle_timeout)
+        if self.upstream is not None:
+            self.upstream.release(HOLD_PEER)
+
     def on_deadline(self, now: float) -> None:
         """Nothing happened in time; what that means depends on the phase."""
-        if self.last and now >= self.last:
+        if self.tunnel is not None:
+            self.tunnel.end()
+        elif self.last and now >= self.last:
             self.fail(UpstreamError(504, "timeout", f"the exchange took longer than {self.route.timeout:g} s"))
         elif self.phase == CONNECTION:
             self.fail(
@@ -456,8 +471,6 @@ class Exchange:
             )
         elif self.phase == STREAM:
             self.fail(UpstreamError(504, "stream_idle_timeout", "the service stopped in the middle of its answer"))
-        elif self.tunnel is not None:
-            self.tunnel.end()
         elif not self.body.is_done:
             if self.upstream is not None and self.upstream.is_paused:
                 self.fail(UpstreamError(504, "answer_timeout", "the service does not take the request"))

@@ -5,6 +5,10 @@
     response(exchange)  before the answer's head goes to the client; ``exchange.response`` may be changed.  May be awaitable.
     done(exchange)      once, at the very end, whatever happened; must not fail and must not wait.
 
+A filter that owns something (a file, a thread) may also have ``start(loop)``, called before the first request and free to raise
+``OSError``, which refuses the configuration, and ``stop()``, called when another configuration has taken over; its ``done`` hook may still
+be called after that, for exchanges that began before.
+
 Hooks are found when the configuration is compiled, so a hook that a filter does not have costs nothing.
 """
 

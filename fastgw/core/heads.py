@@ -91,7 +91,7 @@ def response_head(exchange: Exchange) -> bytes:
     response = exchange.response
     parts = [status_line(response.status, response.reason), response.fields]
     if response.transfer_encoding or response.body == BODY_UNTIL_CLOSE:
-        if exchange.request.minor and (response.body == BODY_UNTIL_CLOSE or response.transfer_encoding):
+        if exchange.request.minor and response.status != 204:  # which may not have it (RFC 9112 section 6.1)
             parts.append(b"transfer-encoding: chunked\r\n")
     if response.length_count and (response.status < 200 or response.status == 204):
         parts[1] = without_length(response.fields)

@@ -29,7 +29,7 @@ def enter(exchange: Exchange, index: int) -> None:
             exchange.fail(error)
             return
         except Exception:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
-            _broken(exchange, "a filter failed on a request")
+            broken(exchange, "a filter failed on a request")
             return
         index += 1
         if outcome is not None:
@@ -49,7 +49,7 @@ def leave(exchange: Exchange, hooks: tuple[Callable[[Any], Any], ...], index: in
         try:
             outcome = hooks[index](exchange)
         except Exception:  # noqa: BLE001 - as above
-            _broken(exchange, "a filter failed on an answer")
+            broken(exchange, "a filter failed on an answer")
             return False
         index += 1
         if outcome is not None:
@@ -87,7 +87,7 @@ async def _resume_entering(exchange: Exchange, outcome: Awaitable[Reply | None],
     except Exception:  # noqa: BLE001 - as above
         if not _is_over(exchange):
             exchange.task = None
-            _broken(exchange, "a filter failed on a request")
+            broken(exchange, "a filter failed on a request")
         return
     if _is_over(exchange):
         return
@@ -106,7 +106,7 @@ async def _resume_leaving(
     except Exception:  # noqa: BLE001 - as above
         if not _is_over(exchange):
             exchange.task = None
-            _broken(exchange, "a filter failed on an answer")
+            broken(exchange, "a filter failed on an answer")
         return
     if _is_over(exchange):
         return
@@ -125,6 +125,7 @@ async def _resume_leaving(
             exchange.on_body(data, payload)
 
 
-def _broken(exchange: Exchange, what: str) -> None:
+def broken(exchange: Exchange, what: str) -> None:
+    """End ``exchange`` over the exception being handled: a bug of a filter, or ours."""
     exchange.plane.log_exception(what)
     exchange.fail(InternalError(500, "internal", "the gateway failed; the request id finds the reason in its log"))

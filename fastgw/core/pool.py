@@ -175,10 +175,11 @@ class Pool:
             self._on_connect_failed(error)
             return
         self._opening -= 1
-        upstream.is_member = True
-        if upstream.is_closed:
-            self.on_closed(upstream)
+        if upstream.is_closed:  # already: its connection_lost, come or to come, does not count it
+            self.size -= 1
+            self._open_if_needed()
         else:
+            upstream.is_member = True
             self.put_back(upstream)
 
     async def _transport(self) -> Upstream:
@@ -224,7 +225,7 @@ def _has_news(upstream: Upstream) -> bool:
         return False
     try:
         peeked = socket.socket(fileno=sock.fileno())
-    except OSError:
+    except (OSError, ValueError):  # closed, or not a socket
         return True
     try:
         peeked.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)

@@ -6,11 +6,10 @@ import ssl
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from fastgw.core.endpoint import Endpoint, EndpointKey
-from fastgw.core.snapshot import Snapshot
-
 if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
+    from fastgw.core.endpoint import Endpoint, EndpointKey
+    from fastgw.core.snapshot import Snapshot
 
 
 class Registry:
@@ -24,6 +23,10 @@ class Registry:
 
     def endpoint(self, key: EndpointKey, context: ssl.SSLContext | None = None) -> Endpoint:
         """The endpoint of this key, made (without a connection yet) when it is new."""
+        from fastgw.core.endpoint import (
+            Endpoint,
+        )  # compiled modules refer to each other in C: this one must not close the circle
+
         found = self._endpoints.get(key)
         if found is None:
             found = self._endpoints[key] = Endpoint(key, self._plane, context)

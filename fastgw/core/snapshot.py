@@ -19,6 +19,7 @@ from fastgw.wire.request import RequestReader
 
 if TYPE_CHECKING:
     from fastgw.core.endpoint import Endpoint
+    from fastgw.core.filter import Filter
 
 
 class Balancer(Protocol):
@@ -114,3 +115,4 @@ class Snapshot:
     generation: int
     listeners: dict[str, Listener]
     services: tuple[Service, ...] = ()
+    filters: tuple[Filter, ...] = ()  #: every filter some chain has, once: those with ``start`` and ``stop`` are told

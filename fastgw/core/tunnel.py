@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
-from fastgw.core import counters
+from fastgw.core import counters, hooks
 from fastgw.core.heads import upgrade_head
 from fastgw.errors import UpstreamError
 
@@ -31,7 +32,7 @@ class Tunnel:
         if exchange is not None:
             exchange.bytes_out += len(data)
             exchange.downstream.write(data)
-            exchange.set_deadline(exchange.route.tunnel_idle_timeout)
+            self._said()
 
     def from_client(self, data: bytes) -> None:
         """Bytes for the service, as they are."""
@@ -39,6 +40,11 @@ class Tunnel:
         if exchange is not None and exchange.upstream is not None:
             exchange.body.received += len(data)
             exchange.upstream.write(data)
+            self._said()
+
+    def _said(self) -> None:
+        exchange = self._exchange
+        if exchange is not None and not exchange.downstream.is_paused:  # else the client's write deadline stands
             exchange.set_deadline(exchange.route.tunnel_idle_timeout)
 
     def end(self) -> None:
@@ -64,8 +70,16 @@ def begin(exchange: Exchange, rest: bytes) -> None:
     if problem or upstream is None:
         exchange.fail(UpstreamError(502, "bad_upgrade", problem))
         return
+    exchange.is_leaving = True
     for hook in exchange.route.chain.response[exchange.entered]:
-        if hook(exchange) is not None:
+        try:
+            outcome = hook(exchange)
+        except Exception:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
+            hooks.broken(exchange, "a filter failed on an answer")
+            return
+        if outcome is not None:
+            if asyncio.iscoroutine(outcome):
+                outcome.close()
             exchange.fail(
                 UpstreamError(502, "bad_upgrade", "a filter of this route cannot wait on an upgraded connection")
             )

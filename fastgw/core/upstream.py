@@ -77,11 +77,15 @@ class Upstream(Connection):
 
     def let_go(self, reusable: bool) -> None:
         """The exchange is over for this connection: back to the pool, or closed."""
+        exchange = self.exchange
         self.exchange = None
         self._state = IDLE
+        if self.is_paused and exchange is not None:
+            exchange.downstream.release(HOLD_PEER)
         if self._holds & HOLD_PEER:
             self.release(HOLD_PEER)
-        if reusable and not self.is_closed and not self._buffer:
+        is_sent = not self._is_queued or self.transport.get_write_buffer_size() == 0
+        if reusable and is_sent and not self.is_closed and not self._buffer:
             self.pool.put_back(self)
         else:
             self.abort()

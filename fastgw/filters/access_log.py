@@ -10,17 +10,17 @@ Every value that comes from a client is escaped (orjson) and cut to ``VALUE_MAX`
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
 if TYPE_CHECKING:
-    from fastgw.core.endpoint import Endpoint
     from fastgw.core.exchange import Exchange
     from fastgw.core.snapshot import Service
 
@@ -38,6 +38,7 @@ class AccessLog:
         "_dropped",
         "_flush_seconds",
         "_handle",
+        "_is_stopped",
         "_lines",
         "_loop",
         "_path",
@@ -60,6 +61,7 @@ class AccessLog:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: asyncio.TimerHandle | None = None
         self._writer: _Writer | None = None
+        self._is_stopped = False
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Open the file.
@@ -68,20 +70,20 @@ class AccessLog:
             OSError: it cannot be opened for appending.
         """
         self._loop = loop
-        self._writer = _Writer(self._path)
+        self._writer = _Writer.acquire(self._path)
 
     def stop(self) -> None:
         """Write what is there and close the file."""
         self._flush()
         if self._writer is not None:
-            self._writer.close()
+            self._writer.release()
             self._writer = None
+        self._is_stopped = True
 
     def done(self, exchange: Exchange) -> None:
         """Add the exchange's line."""
         request, response = exchange.request, exchange.response
         error = exchange.error
-        endpoint: Endpoint | None = exchange.endpoint
         service: Service | None = exchange.service
         status = error.status if error is not None and error.status == 499 else response.status
         line: dict[str, Any] = {
@@ -94,7 +96,7 @@ class AccessLog:
             "status": status,
             "route": exchange.route.name,
             "service": service.name if service is not None else None,
-            "endpoint": endpoint.name if endpoint is not None else None,
+            "endpoint": exchange.asked or None,
             "attempts": exchange.attempts,
             "ms": round((exchange.plane.clock() - exchange.started) * 1000, 3),
             "in": exchange.body.received,
@@ -113,6 +115,10 @@ class AccessLog:
             line["dropped"] = self._dropped
             self._dropped = 0
         data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        if self._is_stopped:  # an exchange that outlived its configuration
+            with contextlib.closing(_Writer(self._path)) as writer:
+                writer.write(data)
+            return
         self._lines.append(data)
         self._size += len(data)
         if self._size >= self._batch:
@@ -131,22 +137,51 @@ class AccessLog:
 
 
 class _Writer:
-    """A thread that writes batches to one file descriptor, in order."""
+    """A thread that writes batches to one file descriptor, in order; one for each path, whatever number of filters write there."""
+
+    _by_path: ClassVar[dict[str, _Writer]] = {}
 
     def __init__(self, path: str) -> None:
         standard = {"stdout": sys.stdout, "stderr": sys.stderr}.get(path)
+        self._path = path
+        self._users = 0
         self._owned = standard is None
-        self._fd = (
-            os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-            if standard is None
-            else standard.fileno()
-        )
+        self._fd = _open(path) if standard is None else standard.fileno()
         self.pending = 0  #: bytes handed over and not yet written
         self._batches: list[bytes] = []
         self._is_closing = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
         self._thread.start()
+
+    @classmethod
+    def acquire(cls, path: str) -> _Writer:
+        """The writer of ``path``; one that is there already opens its file again, which may have been rotated away.
+
+        Raises:
+            OSError: the file cannot be opened for appending.
+        """
+        writer = cls._by_path.get(path)
+        if writer is None:
+            writer = cls._by_path[path] = cls(path)
+        else:
+            writer.reopen()
+        writer._users += 1
+        return writer
+
+    def release(self) -> None:
+        """One filter less; the last one closes the file."""
+        self._users -= 1
+        if not self._users:
+            del self._by_path[self._path]
+            self.close()
+
+    def reopen(self) -> None:
+        """Write to whatever file has this path now."""
+        if self._owned:
+            fd = _open(self._path)
+            os.dup2(fd, self._fd, inheritable=False)
+            os.close(fd)
 
     def write(self, batch: bytes) -> None:
         """Queue ``batch``."""
@@ -181,6 +216,10 @@ class _Writer:
                 sys.stderr.write(f'{{"level":"error","message":"access log lost {len(data)} bytes: {error}"}}\n')
             with self._wake:
                 self.pending -= size
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
 
 def _text(value: bytes) -> str:

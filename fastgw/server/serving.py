@@ -39,8 +39,10 @@ from fastgw.server.workers import BLOCKED
 
 YOUNG = 20_000
 FULL_EVERY = 30.0
+CUT_PAUSE = 0.05  #: seconds in which connections that were cut come to their end, so that the access log has them
 LET_GO_EVERY = 1.0  #: seconds between two looks at the connections of a listener that is gone
 DRAIN_PAUSE = 0.3  #: seconds in which a request that is on its way still finds its connection open, see ``drain``
+QUIET_PAUSE = 0.01  #: the same when there is no connection
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class Worker:
         self._accepting: dict[str, Accepting] = {}  # by address
         self._messages: deque[tuple[object, list[int]]] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._adopting: set[asyncio.Task[None]] = set()
         self._is_draining = False
         self._grace = 0.0
         loop.set_exception_handler(self._on_exception)
@@ -124,7 +127,8 @@ class Worker:
             self._sockets[address] = socket.socket(fileno=fd)
         try:
             snapshot = compile_snapshot(message.spec, message.generation, message.slots, plane.registry, plane.random)
-            contexts = _contexts(message.spec.listeners)
+            contexts = self._contexts(message.spec.listeners)
+            plane.prepare(snapshot)
         except Exception as error:  # noqa: BLE001  the supervisor decides what follows
             if not isinstance(error, OSError):
                 self.log.error("compiling failed", error=repr(error), traceback=traceback.format_exc())
@@ -140,10 +144,28 @@ class Worker:
         os.close(fd)
         return DataPlane(self.loop, counters.Counters(memoryview(slab)), random.random, log=self._on_plane_log)
 
-    def _abort(self) -> None:
-        self._candidate = None
+    def _contexts(self, listeners: tuple[ListenerSpec, ...]) -> dict[str, ssl.SSLContext]:
+        found = {}
+        for listener in listeners:
+            if listener.tls is not None:
+                from fastgw.config.tls import server_context
+                from fastgw.server.handshakes import count_failures
+
+                context = found[listener.name] = server_context(listener.tls)
+                count_failures(context, self._on_handshake_failure)
+        return found
+
+    def _on_handshake_failure(self) -> None:
         if self._plane is not None:
-            self._plane.registry.retain(self._plane.snapshot)
+            self._plane.values[counters.TLS_FAILURES] += 1
+
+    def _abort(self) -> None:
+        candidate, self._candidate = self._candidate, None
+        if self._plane is not None:
+            if candidate is not None:
+                self._plane.discard(candidate.snapshot)
+            else:
+                self._plane.registry.retain(self._plane.snapshot)
         for address in list(self._sockets):
             if address not in self._accepting:
                 self._sockets.pop(address).close()
@@ -157,13 +179,13 @@ class Worker:
             return
         is_first = not self._accepting
         self._candidate = None
-        plane.install(candidate.snapshot)
         wanted = {str(listener.address): listener for listener in candidate.message.spec.listeners}
         for address in list(self._accepting):
-            if address not in wanted:
+            if address not in wanted:  # before the swap: what waits there belongs to a listener that is then unknown
                 name = self._accepting[address].spec.name
                 await self._stop_accepting(address)
                 self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
+        plane.install(candidate.snapshot)
         for address, listener in wanted.items():
             await self._accept(address, listener, candidate.contexts.get(listener.name))
         if is_first:
@@ -207,7 +229,8 @@ class Worker:
                     self.log.limited("connections that waited could not be accepted", error=str(error))
                     break
         for client in waiting:
-            await self._adopt(client, accepting)
+            self._adopt(client, accepting)
+        await asyncio.sleep(0)  # connections the loop has accepted just now get their protocol
 
     def _let_go(self, name: str) -> None:
         """Close the connections of a listener that is gone, each when nothing is under way on it."""
@@ -221,15 +244,22 @@ class Worker:
         if left:
             self.loop.call_later(LET_GO_EVERY, self._let_go, name)
 
-    async def _adopt(self, client: socket.socket, accepting: Accepting) -> None:
+    def _adopt(self, client: socket.socket, accepting: Accepting) -> None:
+        """Serve a connection that we have accepted ourselves; beside, for its TLS handshake may take time."""
         assert self._plane is not None
         client.setblocking(False)
-        try:
-            factory = self._plane.factory(accepting.spec.name)
-            await self.loop.connect_accepted_socket(factory, client, ssl=accepting.context)
-        except (OSError, KeyError) as error:
-            client.close()
-            self.log.limited("a connection that waited was lost", error=repr(error))
+        protocol = self._plane.factory(accepting.spec.name)()  # now: its listener may be gone a moment later
+
+        async def connect() -> None:
+            try:
+                await self.loop.connect_accepted_socket(lambda: protocol, client, ssl=accepting.context)
+            except OSError as error:
+                client.close()
+                self.log.limited("a connection that waited was lost", error=str(error))
+
+        task = self.loop.create_task(connect())
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -243,7 +273,8 @@ class Worker:
         if self._is_draining or plane is None:
             return
         self._is_draining = True
-        self.loop.call_later(grace, self.stop)
+        self.loop.call_later(grace, self._cut)
+        has_tls = any(one.context is not None for one in self._accepting.values())
         for address in list(self._accepting):
             await self._stop_accepting(address)
         plane.is_draining = True
@@ -252,10 +283,16 @@ class Worker:
             plane.on_idle = self.stop
             plane.drain()
 
-        if plane.connections:
-            self.loop.call_later(DRAIN_PAUSE, begin)
-        else:
-            begin()
+        # Handshakes of TLS under way are no connections yet.
+        is_quiet = not plane.connections and not self._adopting and not has_tls
+        self.loop.call_later(QUIET_PAUSE if is_quiet else DRAIN_PAUSE, begin)
+
+    def _cut(self) -> None:
+        """The grace is over."""
+        if self._plane is not None:
+            for connection in list(self._plane.connections):
+                connection.abort()
+        self.loop.call_later(CUT_PAUSE, self.stop)
 
     def ask_drain(self) -> None:
         """SIGTERM: as if the supervisor had said it."""
@@ -299,25 +336,11 @@ class Worker:
         self.log.limited(event, level, **fields)
 
     def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """What no callback caught: a failed handshake of a client is counted, everything else is a bug and logged."""
+        """What no callback caught is a bug."""
         error = context.get("exception")
         message = str(context.get("message", ""))
-        if isinstance(error, ssl.SSLError) or "handshake" in message:
-            if self._plane is not None:
-                self._plane.values[counters.TLS_FAILURES] += 1
-            return
         fields = {"traceback": "".join(traceback.format_exception(error))} if error is not None else {}
         self.log.limited("an exception escaped", cause=message, error=repr(error), **fields)
-
-
-def _contexts(listeners: tuple[ListenerSpec, ...]) -> dict[str, ssl.SSLContext]:
-    found = {}
-    for listener in listeners:
-        if listener.tls is not None:
-            from fastgw.config.tls import server_context
-
-            found[listener.name] = server_context(listener.tls)
-    return found
 
 
 def serve(fd: int, index: int) -> int:
