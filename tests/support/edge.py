@@ -1,0 +1,303 @@
+"""A whole data plane on a mock loop: clients at one side, services at the other, bytes and time in the hands of the test.
+
+    edge = Edge(filters=[spy])
+    client = edge.client()
+    client.feed(GET)
+    service = edge.connect()                    # the pool asked for a connection; it is there now
+    service.feed(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
+    assert statuses(client.take()) == [204]
+    edge.end()                                  # everything closes, and nothing may be left
+
+``end`` asserts what must hold after any story: every gauge back at zero, every exchange ended once, no timer left, nothing in use among the
+exchanges kept for reuse.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import Any
+
+from fastgw.core import counters
+from fastgw.core.chain import Chain
+from fastgw.core.counters import Counters
+from fastgw.core.dataplane import DataPlane
+from fastgw.core.endpoint import Address, Endpoint, EndpointKey, PoolSettings
+from fastgw.core.snapshot import Limits, Listener, Route, Service, Snapshot, Timeouts
+from fastgw.policy.balancers import LeastRequest
+from fastgw.routing import Router, Rule
+from tests.support.mock import Attempt, MockLoop, MockTransport
+
+GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+HEAD = b"HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+WEBSOCKET = (
+    b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+SWITCHING = (
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
+
+RequestHook = Callable[[Any], Any]
+
+
+class Spy:
+    """A filter that writes down what it is asked, and does what the test says."""
+
+    def __init__(
+        self,
+        name: str,
+        journal: list[str],
+        *,
+        request: RequestHook | None = None,
+        response: RequestHook | None = None,
+        done: RequestHook | None = None,
+    ) -> None:
+        self.name = name
+        self.journal = journal
+        self._acts = {"request": request, "response": response, "done": done}
+
+    def _called(self, hook: str, exchange: Any) -> Any:
+        self.journal.append(f"{self.name}.{hook}")
+        act = self._acts[hook]
+        return act(exchange) if act is not None else None
+
+    def request(self, exchange: Any) -> Any:
+        return self._called("request", exchange)
+
+    def response(self, exchange: Any) -> Any:
+        return self._called("response", exchange)
+
+    def done(self, exchange: Any) -> None:
+        self._called("done", exchange)
+
+
+@dataclass
+class Gate:
+    """An awaitable that opens when the test says so."""
+
+    loop: MockLoop
+    outcome: Any = None
+    waiting: list[Any] = field(default_factory=list)
+
+    def __call__(self, exchange: Any) -> Awaitable[Any]:
+        future = self.loop.create_future()
+        self.waiting.append(future)
+        return future
+
+    def open(self) -> None:
+        """Let everybody through who waits."""
+        waiting, self.waiting = self.waiting, []
+        for future in waiting:
+            if isinstance(self.outcome, BaseException):
+                future.set_exception(self.outcome)
+            else:
+                future.set_result(self.outcome)
+        self.loop.run_ready()
+
+
+def new_loop() -> MockLoop:
+    """A loop for what must exist before its Edge, such as a Gate."""
+    return MockLoop()  # type: ignore[abstract]  # the rest of an event loop is of no use here
+
+
+class Edge:
+    """One listener ``edge`` with one route, ``path``, to one service."""
+
+    def __init__(
+        self,
+        *,
+        filters: Sequence[Any] = (),
+        endpoints: int = 1,
+        pool: PoolSettings | None = None,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+        trusted: Sequence[str] = (),
+        route: dict[str, Any] | None = None,
+        service: dict[str, Any] | None = None,
+        listener: dict[str, Any] | None = None,
+        path: str = "/*",
+        loop: MockLoop | None = None,
+    ) -> None:
+        self.path = path
+        self.loop = loop or new_loop()
+        self.log: list[str] = []
+        self.errors: list[BaseException | None] = []  #: exceptions the plane logged
+        self.chance = 0.0  #: what the plane's ``random`` returns
+        self.done = 0  #: exchanges whose ``done`` hook ran
+        shared = Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES)))
+        self.plane = DataPlane(self.loop, shared, lambda: self.chance, self.loop.time, self._on_log)
+        self.values = self.plane.values
+        self.filters = [_Count(self), *filters]
+        self.endpoints = [self.endpoint(9000 + number, number, pool) for number in range(endpoints)]
+        self.service = Service(
+            "s", tuple(self.endpoints), balancer=LeastRequest(lambda: self.chance), **(service or {})
+        )
+        chain = Chain(self.filters)
+        self.fallback = Route("fallback", 0, chain=chain)
+        self.route = Route("all", 1, **{"service": self.service, "chain": chain, **(route or {})})
+        self.timeouts = timeouts or Timeouts()
+        self.limits = limits or Limits()
+        self.trusted = tuple(ip_network(text) for text in trusted)
+        self.listener = self.listen(**(listener or {}))
+        self.install(self.listener)
+
+    # --- what the configuration would say
+
+    def endpoint(self, port: int, slot: int, pool: PoolSettings | None = None) -> Endpoint:
+        """An endpoint in the plane's registry."""
+        key = EndpointKey("s", Address("127.0.0.1", port), pool=pool or PoolSettings(), slot=slot)
+        return self.plane.registry.endpoint(key)
+
+    def listen(self, *routes: Route, **options: Any) -> Listener:
+        """A listener; ``routes`` instead of the usual one, each but the first below a path of its name."""
+        rules = [
+            Rule(
+                name=one.name,
+                path=self.path if not number else f"/{one.name}/*",
+                host="",
+                methods=frozenset({"GET", "HEAD", "POST", "PUT", "OPTIONS"}),
+                headers=(),
+                payload=one,
+            )
+            for number, one in enumerate(routes or (self.route,))
+        ]
+        settings: dict[str, Any] = {"timeouts": self.timeouts, "limits": self.limits, "trusted": self.trusted}
+        return Listener("edge", Router(rules), self.fallback, **{**settings, **options})
+
+    def install(self, listener: Listener, *services: Service, generation: int = 1) -> None:
+        """Swap the snapshot."""
+        self.plane.install(Snapshot(generation, {"edge": listener}, services or (self.service,)))
+
+    # --- the two sides
+
+    def client(self, data: bytes = b"", **options: Any) -> MockTransport:
+        """A client connects, and may say something at once."""
+        transport = self.loop.accept(self.plane.factory("edge"), **options)
+        if data:
+            transport.feed(data)
+            self.loop.run_ready()
+        return transport
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """Connections the pools asked for and got no answer about."""
+        self.loop.run_ready()
+        return [one for one in self.loop.attempts if not one.future.done()]
+
+    def connect(self, *, port: int = 0, **options: Any) -> MockTransport:
+        """Let the oldest attempt (to ``port``) succeed."""
+        options.setdefault("extra", {"socket": None})
+        attempt = next(one for one in self.attempts if port in (0, one.target.get("port")))
+        transport = attempt.succeed(**options)
+        self.loop.run_ready()
+        return transport
+
+    def refuse(self, error: BaseException | None = None) -> None:
+        """Let the oldest attempt fail."""
+        self.attempts[0].fail(error or ConnectionRefusedError("refused"))
+        self.loop.run_ready()
+
+    def pair(self, data: bytes = GET, **options: Any) -> tuple[MockTransport, MockTransport]:
+        """A client that asks, and the new connection to the service that got the request."""
+        client = self.client(data)
+        return client, self.connect(**options)
+
+    def run(self) -> None:
+        """Run what is ready."""
+        self.loop.run_ready()
+
+    # --- what was counted
+
+    def count(self, index: int) -> int:
+        """A value of the global block."""
+        return self.values[index]
+
+    def of_route(self, index: int, slot: int = 1) -> int:
+        """A value of a route's block."""
+        return self.values[Counters.route_base(slot) + index]
+
+    def of_endpoint(self, index: int, slot: int = 0) -> int:
+        """A value of an endpoint's block."""
+        return self.values[Counters.endpoint_base(slot) + index]
+
+    @property
+    def begun(self) -> int:
+        """Exchanges begun on any route."""
+        return sum(self.of_route(counters.ROUTE_STARTED, slot) for slot in range(8))
+
+    # --- what must hold
+
+    def check(self) -> None:
+        """Hold now: nobody uses an exchange that is kept for reuse, and gauges fit what is there."""
+        busy = [one.exchange for one in self.plane.connections if one.exchange is not None]
+        free = [self.plane.take() for _ in range(min(self.done, 64) + 1)]
+        assert len({id(one) for one in free}) == len(free)
+        assert not {id(one) for one in busy} & {id(one) for one in free}
+        assert all(one.downstream is None for one in free)
+        for one in reversed(free):
+            self.plane.give_back(one)
+        assert self.count(counters.EXCHANGES_OPEN) == self.begun - self.done == len(busy)
+        assert self.count(counters.CONNECTIONS_OPEN) == len(self.plane.connections)
+        for number, endpoint in enumerate(self.endpoints):
+            pool = endpoint.pool
+            assert self.of_endpoint(counters.ENDPOINT_IDLE, number) == len(pool.idle)
+            assert self.of_endpoint(counters.ENDPOINT_WAITING, number) == len(pool.waiters)
+            assert self.of_endpoint(counters.ENDPOINT_ACTIVE, number) == endpoint.active
+            assert 0 <= pool.size <= pool.settings.max_connections
+
+    def end(self) -> None:
+        """Close everything; nothing may be left."""
+        self.run()
+        self.check()
+        self.plane.close()
+        self.run()
+        self.check()
+        assert self.begun == self.done == sum(self.of_route(counters.ROUTE_FINISHED, slot) for slot in range(8))
+        for index in (counters.CONNECTIONS_OPEN, counters.EXCHANGES_OPEN, counters.TUNNELS_OPEN):
+            assert self.count(index) == 0, index
+        for number, endpoint in enumerate(self.endpoints):
+            for index in counters.GAUGES_ENDPOINT:
+                assert self.of_endpoint(index, number) == 0, index
+            assert (endpoint.active, endpoint.pool.size) == (0, 0)
+        assert not self.loop.timers
+
+    def _on_log(self, level: str, message: str, error: BaseException | None) -> None:
+        self.log.append(f"{level} {message}")
+        if error is not None:
+            self.errors.append(error)
+
+
+class _Count:
+    """The first filter of every chain: it has no request hook, so every exchange enters it; it counts the ends."""
+
+    name = "count"
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    def done(self, exchange: Any) -> None:
+        """One exchange more is over."""
+        self._edge.done += 1
+
+
+def statuses(data: bytes) -> list[int]:
+    """The statuses of the answers in what a client got."""
+    return [int(found) for found in re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", data)]
+
+
+def head_of(data: bytes) -> bytes:
+    """The first head in ``data``, in lower case."""
+    return data[: data.index(b"\r\n\r\n") + 4].lower()
+
+
+def body_of(data: bytes) -> bytes:
+    """What stands behind the first head."""
+    return data[data.index(b"\r\n\r\n") + 4 :]
