@@ -29,11 +29,12 @@ class Sum:
 '''
 TYPES = "cdef class Sum:\n    cdef public int total\n    cpdef add(self, n)\n"
 SHOW = """
+from importlib.util import find_spec
 import fastgw
 from fastgw.core.hot import Sum
 s = Sum()
 s.add(2)
-print(fastgw.compiled(), s.add(3), hasattr(s, "__dict__"))
+print(fastgw.compiled(), s.add(3), hasattr(s, "__dict__"), find_spec("fastgw.core._scan") is None)
 """
 SCAN = "def twice(int n):\n    return n + n\n"
 
@@ -113,13 +114,24 @@ def test_a_module_that_does_not_compile_is_no_obstacle_unless_required(tree: Pat
 def test_both_forms_from_one_checkout(tree: Path) -> None:
     built = run(tree, "scripts/build")
     assert built.returncode == 0 and "fastgw.core._scan fastgw.core.hot" in built.stdout, built.stderr
-    assert run(tree, sys.executable, "-c", SHOW).stdout.split() == ["True", "5", "False"]
-    assert run(tree, sys.executable, "-c", SHOW, FASTGW_PURE="1").stdout.split() == ["False", "5", "True"]
+    assert run(tree, sys.executable, "-c", SHOW).stdout.split() == ["True", "5", "False", "False"]
+    assert run(tree, sys.executable, "-c", SHOW, FASTGW_PURE="1").stdout.split() == ["False", "5", "True", "True"]
     assert run(tree, "scripts/build", "--pure").returncode == 0
-    assert run(tree, sys.executable, "-c", SHOW).stdout.split() == ["False", "5", "True"]
+    assert run(tree, sys.executable, "-c", SHOW).stdout.split() == ["False", "5", "True", "True"]
 
 
 def test_scripts_build_names_what_is_missing(tree: Path) -> None:
     done = run(tree, "scripts/build", CC="/nonexistent/cc")
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "apt-get install gcc" in done.stderr
     assert run(tree, "scripts/build", "--what").returncode == 2
+
+
+def test_an_editable_install_is_a_path(tree: Path) -> None:
+    """And no finder of setuptools, which would find extensions in spite of FASTGW_PURE."""
+    build = "from setuptools.build_meta import build_editable; build_editable('dist')"
+    done = run(tree, sys.executable, "-c", build, FASTGW_PURE="1")
+    assert done.returncode == 0, done.stderr
+    (path,) = (tree / "dist").glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        files = [name for name in archive.namelist() if ".dist-info/" not in name]
+        assert len(files) == 1 and archive.read(files[0]).decode().split() == [str(tree)]

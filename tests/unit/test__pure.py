@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.machinery
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,12 @@ from fastgw import _pure
 
 
 @pytest.fixture
-def meta_path() -> Iterator[None]:
-    before = list(sys.meta_path)
+def hooks() -> Iterator[None]:
+    before, known = list(sys.path_hooks), dict(sys.path_importer_cache)
     yield
-    sys.meta_path[:] = before
+    sys.path_hooks[:] = before
+    sys.path_importer_cache.clear()
+    sys.path_importer_cache.update(known)
 
 
 @pytest.fixture
@@ -30,30 +31,27 @@ def package(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     for name in ("both.py", f"both{EXTENSION_SUFFIXES[0]}", f"alone{EXTENSION_SUFFIXES[0]}"):
         (folder / name).touch()
-    (folder / "no_init").mkdir()
     return folder
 
 
-def test_source_is_found_and_the_extension_beside_it_is_not(package: Path) -> None:
-    spec = _pure.SourceOnlyFinder().find_spec("fastgw.wire.both", [str(package)])
+def test_source_is_found_and_the_extension_beside_it_is_not(monkeypatch: pytest.MonkeyPatch, package: Path) -> None:
+    monkeypatch.setattr(_pure, "_PACKAGE", str(package.parent))
+    spec = _pure.source_only(str(package)).find_spec("fastgw.wire.both")
     assert spec is not None and spec.origin == str(package / "both.py")
-    usual = importlib.machinery.PathFinder.find_spec("fastgw.wire.both", [str(package)])
+    usual = PathFinder.find_spec("fastgw.wire.both", [str(package)])
     assert usual is not None and usual.origin == str(package / f"both{EXTENSION_SUFFIXES[0]}")
 
 
-def test_an_extension_without_source_is_not_found(package: Path) -> None:
-    with pytest.raises(ModuleNotFoundError, match="FASTGW_PURE") as caught:
-        _pure.SourceOnlyFinder().find_spec("fastgw.wire.alone", [str(package)])
-    assert caught.value.name == "fastgw.wire.alone"
+def test_an_extension_without_source_is_not_found(monkeypatch: pytest.MonkeyPatch, package: Path) -> None:
+    monkeypatch.setattr(_pure, "_PACKAGE", str(package.parent))
+    assert _pure.source_only(str(package)).find_spec("fastgw.wire.alone") is None
 
 
-@pytest.mark.parametrize("name", ["json.decoder", "fastgw_other.x", "fastgw.wire.no_init"])
-def test_the_rest_is_left_to_the_other_finders(package: Path, name: str) -> None:
-    assert _pure.SourceOnlyFinder().find_spec(name, [str(package)]) is None
-
-
-def test_top_level_modules_are_left_alone() -> None:
-    assert _pure.SourceOnlyFinder().find_spec("fastgw", None) is None
+def test_other_folders_are_left_to_the_other_hooks(monkeypatch: pytest.MonkeyPatch, package: Path) -> None:
+    monkeypatch.setattr(_pure, "_PACKAGE", str(package.parent))
+    for folder in (package.parent.parent, f"{package.parent}_other"):
+        with pytest.raises(ImportError, match="no folder of fastgw"):
+            _pure.source_only(str(folder))
 
 
 @pytest.mark.parametrize(("value", "answer"), [(None, False), ("", False), ("0", False), ("1", True), ("yes", True)])
@@ -64,17 +62,16 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch, value: str | N
     assert _pure.is_pure() is answer
 
 
-@pytest.mark.usefixtures("meta_path")
-def test_the_finder_is_installed_once_and_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _pure.SourceOnlyFinder)]
-    before = list(sys.meta_path)
+@pytest.mark.usefixtures("hooks")
+def test_the_hook_is_installed_once_and_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    sys.path_hooks[:] = before = [hook for hook in sys.path_hooks if hook is not _pure.source_only]
     monkeypatch.setenv("FASTGW_PURE", "0")
     _pure.install()
-    assert sys.meta_path == before
+    assert sys.path_hooks == before
     monkeypatch.setenv("FASTGW_PURE", "1")
     _pure.install()
     _pure.install()
-    assert isinstance(sys.meta_path[0], _pure.SourceOnlyFinder) and sys.meta_path[1:] == before
+    assert sys.path_hooks == [_pure.source_only, *before]
 
 
 def test_extensions_are_named_as_modules(monkeypatch: pytest.MonkeyPatch, package: Path) -> None:
@@ -86,7 +83,7 @@ def test_extensions_are_named_as_modules(monkeypatch: pytest.MonkeyPatch, packag
 
 
 def test_a_pure_interpreter_imports_the_package() -> None:
-    command = "import fastgw, fastgw.errors as e, sys; print(fastgw.compiled(), e.__file__, sys.meta_path[0])"
+    command = "import fastgw, fastgw.errors as e; print(fastgw.compiled(), e.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", command],
         env={**os.environ, "FASTGW_PURE": "1"},
@@ -95,4 +92,4 @@ def test_a_pure_interpreter_imports_the_package() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.startswith("False ") and "errors.py" in done.stdout and "SourceOnlyFinder" in done.stdout
+    assert done.stdout.startswith("False ") and "errors.py" in done.stdout
