@@ -180,11 +180,15 @@ class Worker:
         is_first = not self._accepting
         self._candidate = None
         wanted = {str(listener.address): listener for listener in candidate.message.spec.listeners}
-        for address in list(self._accepting):
-            if address not in wanted:  # before the swap: what waits there belongs to a listener that is then unknown
-                name = self._accepting[address].spec.name
+        for address in list(self._accepting):  # before the swap: after it the name of a listener may be unknown
+            name = self._accepting[address].spec.name
+            if address not in wanted:
                 await self._stop_accepting(address)
-                self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
+            elif wanted[address].name != name:
+                self._accepting[address].server.close()  # the next one takes what waits
+            else:
+                continue
+            self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
         plane.install(candidate.snapshot)
         for address, listener in wanted.items():
             await self._accept(address, listener, candidate.contexts.get(listener.name))

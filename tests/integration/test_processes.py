@@ -220,6 +220,16 @@ class TestReload:
         kept.close()
         assert get(running.port).endswith(b"hi")
 
+    def test_a_listener_changes_its_name(self, gateway: Gateway, service: Service) -> None:
+        text = simple_config(service(say(b"hi")).address, workers=2)
+        running = gateway(text)
+        with connect(running.port) as kept:
+            assert ask(kept).endswith(b"hi")
+            reload(running, text.replace("name: edge", "name: front"))
+            assert get(running.port).endswith(b"hi")
+            assert kept.recv(1) == b""  # it belonged to a listener that is gone
+        assert running.admin("/status")["listeners"][0]["name"] == "front"
+
     def test_the_number_of_workers_follows(self, gateway: Gateway, service: Service) -> None:
         address = service(say(b"hi")).address
         running = gateway(simple_config(address, workers=1))
