@@ -9,7 +9,6 @@ import hmac
 from typing import TYPE_CHECKING
 
 from fastgw.core import counters, hooks
-from fastgw.core.heads import upgrade_head
 from fastgw.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def begin(exchange: Exchange, rest: bytes) -> None:
     tunnel = exchange.tunnel = Tunnel(exchange)
     downstream = exchange.downstream
     exchange.plane.values[counters.TUNNELS_OPEN] += 1
-    downstream.write(upgrade_head(exchange))
+    downstream.write(heads.upgrade_head(exchange))
     upstream.tunnel = tunnel
     if rest:
         tunnel.from_service(rest)
