@@ -95,6 +95,8 @@ class CaseRun:
             direct = Direct(variant.scenario, self._service(variant.scenario))
             slots.append(Slot(direct, variant, Measured("direct", variant.label)))
         for variant in self.case.variants:
+            if self.plan.profile == "quick" and not variant.in_quick:
+                continue
             peers = variant.peers or (
                 self.plan.peers if self.plan.is_asked and not self.case.compare_first else self.case.peers
             )

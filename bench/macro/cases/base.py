@@ -42,6 +42,7 @@ class Variant:
     scenario: Scenario = field(default_factory=Scenario)
     load: Load = field(default_factory=Load)
     peers: tuple[str, ...] = ()  #: instead of the case's
+    in_quick: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,9 @@ def some_requests(scenario: Scenario, count: int) -> list[bytes]:
     return read_corpus(corpus_file(scenario, load).read_bytes())[:count]
 
 
-def warm(subject: Subject, count: int = 300) -> None:
-    """A few hundred requests on one connection: lazily made things are made, specialised code is specialised."""
+def warm(subject: Subject) -> None:
+    """A few hundred requests on one connection, enough for every endpoint: what is made late is made, code is specialised."""
+    count = max(300, 2 * subject.scenario.endpoints)
     with connect(subject.port, tls=subject.scenario.tls) as connection:
         for request in some_requests(subject.scenario, count):
             exchange(connection, request)

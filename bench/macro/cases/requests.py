@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.macro.cases.base import Case, Load, Variant, measure_load
-from bench.macro.peers import ALL
+from bench.macro.peers import ALL, CORE
 from bench.macro.scenario import MEGABYTE, Scenario
 
 SMALL_GET = Case(
@@ -17,7 +17,7 @@ POST_1K = Case(
     title="POST of 1 KB JSON",
     measure=measure_load,
     variants=(Variant("", load=Load(method="POST", body=1024)),),
-    peers=ALL,
+    peers=(*CORE, "envoy", "go-nethttp", "caddy", "aiohttp"),
 )
 POST_32K = Case(
     name="post_32k",
@@ -43,14 +43,16 @@ ROUTES = Case(
     name="routes",
     title="Size of the route table",
     measure=measure_load,
-    variants=tuple(Variant(f"{n:,} routes", Scenario(routes=n)) for n in (10, 1000, 10000)),
+    variants=tuple(Variant(f"{n:,} routes", Scenario(routes=n), in_quick=n != 1000) for n in (10, 1000, 10000)),
     peers=("nginx", "fastgw", "fastgw-pure", "haproxy"),
 )
 ENDPOINTS = Case(
     name="endpoints",
     title="Endpoints of the service",
     measure=measure_load,
-    variants=tuple(Variant(f"{n:,} endpoint{'s' * (n > 1)}", Scenario(endpoints=n)) for n in (1, 100, 1000)),
+    variants=tuple(
+        Variant(f"{n:,} endpoint{'s' * (n > 1)}", Scenario(endpoints=n), in_quick=n != 100) for n in (1, 100, 1000)
+    ),
     peers=("nginx", "fastgw", "fastgw-pure", "haproxy"),
     notes="All endpoints are one process that listens on many loopback addresses; connections to all of them are kept.",
 )
@@ -59,6 +61,7 @@ CONNECTIONS = Case(
     title="Client connections",
     measure=measure_load,
     variants=tuple(Variant(f"{n:,} connection{'s' * (n > 1)}", load=Load(connections=n)) for n in (1, 64, 1000)),
+    in_quick=False,
 )
 TLS = Case(
     name="tls",

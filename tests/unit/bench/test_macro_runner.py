@@ -96,6 +96,12 @@ def test_settings_that_differ_in_load_share_a_gateway(log: Log) -> None:
     assert [line for line in log if line.startswith("start")] == ["start nginx, 10", "start nginx, 100"]
 
 
+def test_the_quick_profile_leaves_settings_out(log: Log) -> None:
+    case = Case("c", "C", measure, variants=(Variant("1"), Variant("2", in_quick=False)), peers=("nginx",))
+    assert run(case, [], rounds=1).variants == ["1"]
+    assert run(case, [], rounds=1, profile="full").variants == ["1", "2"]
+
+
 def test_a_gateway_that_does_not_start_is_left_out_and_said_so(log: Log) -> None:
     StubSubject.fails = "haproxy"
     said: Log = []
