@@ -391,7 +391,7 @@ def install() -> None:
     wanted = fingerprint()
     if STAMP.exists() and STAMP.read_text() == wanted and (VENV / "bin" / "fastgw").exists():
         return
-    print("demo: installing into .venv (about a minute the first time)", flush=True)
+    print("demo: installing into .venv (a few minutes the first time, most of it compiling)", flush=True)
     if not has_compiler():
         print("demo: without a C compiler the gateway runs as pure Python, slower: sudo apt-get install gcc libc6-dev")
     target = [*(["--editable"] if is_editable() else []), ".[demo]"]
