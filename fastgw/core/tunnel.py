@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
-from fastgw.core import counters, hooks
+from fastgw.core import counters, heads, hooks
 from fastgw.errors import UpstreamError
 
 if TYPE_CHECKING:
