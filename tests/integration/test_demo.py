@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from tests.support.demo import ROOT, free_shift, load
+from tests.support.gateway import pause, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -166,7 +167,7 @@ def test_a_slow_reader_does_not_make_the_gateway_grow(stack: Any, client: http.c
         received = 0
         for _ in range(40):
             received += len(answer.read(MiB // 4))
-            time.sleep(0.02)
+            pause()
     assert received == 10 * MiB
 
 
@@ -223,7 +224,7 @@ def test_a_reader_that_goes_away_ends_the_stream_at_the_service(stack: Any) -> N
         if client.sock is not None:
             client.sock.close()
         client.close()
-    until(lambda: streams() <= before + 2)  # as many as are kept warm
+    wait_until(lambda: streams() <= before + 2)  # as many as are kept warm
 
 
 def test_the_canary_by_header_and_the_split_by_user(client: http.client.HTTPConnection) -> None:
@@ -266,16 +267,9 @@ def test_each_exchange_is_a_line_of_the_access_log(stack: Any, client: http.clie
     _, headers, _ = ask(client, "GET", "/download/1", x_request_id="the-one-of-this-test")
     assert headers["x-request-id"] == "the-one-of-this-test"
     log = stack.logs / "gateway.log"
-    until(lambda: "the-one-of-this-test" in log.read_text())
+    wait_until(lambda: "the-one-of-this-test" in log.read_text())
     [line] = [line for line in log.read_text().splitlines() if "the-one-of-this-test" in line]
     assert json.loads(line)["status"] == 200
-
-
-def until(condition: Callable[[], bool], limit: float = 10.0) -> None:
-    deadline = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.02)
 
 
 # -- the command --------------------------------------------------------------------------------------------------
@@ -303,7 +297,7 @@ def command(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[byte
 def test_the_demo_prints_its_lines_and_ends_all_it_started(tmp_path: Path, number: signal.Signals) -> None:
     shift = free_shift()
     with command(tmp_path, "--shift", str(shift)) as (process, output):
-        until(lambda: "Ctrl-C ends" in output.read_text() or process.poll() is not None, 40)
+        wait_until(lambda: "Ctrl-C ends" in output.read_text() or process.poll() is not None, 40)
         assert process.poll() is None, output.read_text()
         for attempt in _demo.TRIES:
             assert f"\n  {_demo.moved(attempt.line, shift)}\n" in output.read_text()
@@ -324,7 +318,7 @@ def test_a_second_demo_says_which_port_is_taken_and_ends(stack: Any, tmp_path: P
 
 def test_a_service_that_dies_ends_the_demo_and_is_named(tmp_path: Path) -> None:
     with command(tmp_path, "--shift", str(free_shift())) as (process, output):
-        until(lambda: "Ctrl-C ends" in output.read_text() or process.poll() is not None, 40)
+        wait_until(lambda: "Ctrl-C ends" in output.read_text() or process.poll() is not None, 40)
         [speech] = [pid for pid in memory(process.pid) if b"speech.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         os.kill(speech, signal.SIGKILL)
         assert process.wait(20) == 1

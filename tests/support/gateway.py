@@ -120,7 +120,7 @@ class GatewayProcess:
 
 
 def pause() -> None:
-    """Wait a little before looking again; for polling loops with a deadline only."""
+    """Let 20 ms pass: between two looks of a loop that has a deadline, or between two reads of a slow client."""
     time.sleep(0.02)
 
 

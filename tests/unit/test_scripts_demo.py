@@ -9,13 +9,13 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.support.demo import ROOT, free_shift, load
+from tests.support.gateway import wait_until
 
 sys.path.append(str(ROOT / "examples" / "services"))  # for what files.py imports
 _demo = load("scripts/_demo.py")
@@ -178,16 +178,11 @@ def test_the_end_of_a_process_is_the_end_of_its_children(tmp_path: Path) -> None
     """Even of one that does not listen to SIGTERM."""
     script = "trap '' TERM; sleep 60 & echo $! > child; wait"
     process = subprocess.Popen(["bash", "-c", script], cwd=tmp_path, start_new_session=True)
-    deadline = time.monotonic() + 10
-    while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
     child = int((tmp_path / "child").read_text())
     _demo.end(process, 0.1)
     assert process.returncode == -signal.SIGKILL
-    while is_running(child):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not is_running(child))
 
 
 def is_running(pid: int) -> bool:

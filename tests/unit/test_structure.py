@@ -21,6 +21,7 @@ PAGES = sorted(
     page
     for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "deploy/**/*.md", "bench/**/*.md", "tests/**/*.md")
     for page in ROOT.glob(pattern)
+    if not any(part.startswith(".") for part in page.relative_to(ROOT).parts)
 )
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
