@@ -1,0 +1,1 @@
+"""Tests that make up their own input: differential, at every split, and guided by coverage."""
