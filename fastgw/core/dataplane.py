@@ -124,12 +124,12 @@ class DataPlane:
         if len(self.connections) >= limits.connections:
             values[counters.CONNECTIONS_REFUSED] += 1
             return False
-        if limits.connections_per_address:
-            held = self._addresses.get(connection.address, 0)
-            if held >= limits.connections_per_address:
-                values[counters.ADDRESS_REFUSED] += 1
-                return False
-            self._addresses[connection.address] = held + 1
+        # Counted whether there is a limit or not: a reload may bring one, and another listener may have it.
+        held = self._addresses.get(connection.address, 0)
+        if held >= limits.connections_per_address > 0:
+            values[counters.ADDRESS_REFUSED] += 1
+            return False
+        self._addresses[connection.address] = held + 1
         self.connections.add(connection)
         values[counters.CONNECTIONS_OPEN] += 1
         return True
@@ -193,6 +193,7 @@ class DataPlane:
     # --- time
 
     def _sweep(self) -> None:
+        self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)  # first: whatever fails below, time goes on
         now = self.loop.time()
         lag = now - self._swept_at - SWEEP_SECONDS
         self.values[counters.LOOP_LAG_US] = max(0, int(lag * 1e6))
@@ -202,7 +203,6 @@ class DataPlane:
             connection.on_deadline(now)
         for endpoint in self.registry:
             endpoint.pool.sweep(now)
-        self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
     # --- the end
 

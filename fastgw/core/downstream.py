@@ -215,8 +215,6 @@ class Downstream(Connection):
             return True
         self.exchange = exchange
         self.was_held = False
-        if self._holds:
-            self.release(HOLD_PIPELINE)
         exchange.begin(self, listener)
         if self._buffer and self.exchange is exchange and not exchange.body.is_done:
             rest = self._buffer

@@ -25,7 +25,7 @@ def request_head(exchange: Exchange) -> bytes:
     if exchange.service.host_policy != "preserve":
         policy = exchange.service.host_policy
         host = exchange.endpoint.authority if policy == "endpoint" else policy.encode("latin-1")
-    if request.rare:
+    if request.rare or not request.minor:  # the prepared fields say Via 1.1
         return _rare_request_head(exchange, request, host, authority)
     if request.request_id:
         identity = b"\r\nx-request-id: " + request.request_id + b"\r\n" + request.extra + b"\r\n"

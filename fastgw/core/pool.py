@@ -172,7 +172,8 @@ class Pool:
             self._plane.values[base + ENDPOINT_CONNECT_FAILURES] += 1
             if not isinstance(error, Exception):
                 raise  # cancelled: the worker ends
-            if not isinstance(error, OSError):  # a name that cannot be looked up raises UnicodeError; anything else is a bug
+            if not isinstance(error, OSError):
+                # A name that cannot be looked up raises UnicodeError; anything else is a bug.
                 self._plane.log_exception(f"no connection to {self._endpoint.name} could be tried")
             self._on_connect_failed(error)
             return
