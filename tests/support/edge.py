@@ -96,6 +96,8 @@ class Gate:
         """Let everybody through who waits."""
         waiting, self.waiting = self.waiting, []
         for future in waiting:
+            if future.done():
+                continue  # cancelled
             if isinstance(self.outcome, BaseException):
                 future.set_exception(self.outcome)
             else:

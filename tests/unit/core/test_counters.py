@@ -1,0 +1,40 @@
+"""The layout of a worker's slab."""
+
+from __future__ import annotations
+
+import pytest
+
+from fastgw.core import counters
+from fastgw.core.counters import Counters
+
+
+def test_blocks_do_not_overlap() -> None:
+    assert Counters.route_base(0) == counters.GLOBAL_SIZE
+    assert Counters.route_base(counters.MAX_ROUTES) == Counters.endpoint_base(0)
+    assert Counters.endpoint_base(counters.MAX_ENDPOINTS) == counters.SLAB_VALUES
+    assert counters.ROUTE_BUCKETS + len(counters.DURATION_BUCKETS) < counters.ROUTE_SIZE
+    assert max(counters.GAUGES_ENDPOINT) < counters.ENDPOINT_SIZE
+
+
+def test_values_are_those_of_the_buffer() -> None:
+    buffer = bytearray(counters.SLAB_BYTES)
+    Counters(memoryview(buffer)).values[1] = 7
+    assert Counters(memoryview(buffer)).values[1] == 7
+    assert buffer[8] == 7
+
+
+def test_slab_that_is_too_small_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs"):
+        Counters(memoryview(bytearray(counters.SLAB_BYTES - 8)))
+
+
+def test_only_gauges_are_reset() -> None:
+    shared = Counters(memoryview(bytearray(counters.SLAB_BYTES)))
+    base = Counters.endpoint_base(counters.MAX_ENDPOINTS - 1)
+    kept = [counters.CONNECTIONS, counters.GENERATION, base + counters.ENDPOINT_REQUESTS, Counters.route_base(3)]
+    gauges = [*counters.GAUGES_GLOBAL, *(base + index for index in counters.GAUGES_ENDPOINT)]
+    for index in kept + gauges:
+        shared.values[index] = 5
+    shared.reset_gauges()
+    assert [shared.values[index] for index in kept] == [5] * len(kept)
+    assert [shared.values[index] for index in gauges] == [0] * len(gauges)

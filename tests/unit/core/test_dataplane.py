@@ -1,0 +1,329 @@
+"""The worker's whole: admission, snapshots, time, draining, ending, and what is counted."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fastgw.core import counters, dataplane
+from fastgw.core.chain import Chain
+from fastgw.core.counters import Counters
+from fastgw.core.dataplane import SWEEP_SECONDS, DataPlane
+from fastgw.core.reply import Reply
+from fastgw.core.snapshot import Limits, Route, Snapshot, Timeouts
+from tests.support.edge import GET, OK, POST, Edge, Spy, new_loop, statuses
+
+
+def local(**options: Any) -> Edge:
+    """An edge that answers everything by itself."""
+    return Edge(filters=[Spy("a", [], request=lambda exchange: Reply(200, b"{}"))], **options)
+
+
+# --- admission
+
+
+def test_connections_are_bounded() -> None:
+    edge = local(limits=Limits(connections=2))
+    first, second, third = edge.client(), edge.client(), edge.client()
+    assert third.is_aborted
+    assert not second.is_closing()
+    edge.run()
+    assert edge.count(counters.CONNECTIONS) == 3
+    assert edge.count(counters.CONNECTIONS_OPEN) == 2
+    assert edge.count(counters.CONNECTIONS_REFUSED) == 1
+    first.lose()
+    assert statuses(edge.client(GET).take()) == [200]
+    edge.end()
+
+
+def test_refused_connection_is_not_listened_to() -> None:
+    edge = local(limits=Limits(connections=0))
+    client = edge.client()
+    protocol: Any = client.protocol
+    protocol.data_received(GET)
+    edge.run()
+    assert edge.begun == 0
+    edge.end()
+
+
+def peer(address: str) -> dict[str, Any]:
+    return {"peername": (address, 1)}
+
+
+def test_connections_of_one_address_are_bounded() -> None:
+    edge = local(limits=Limits(connections_per_address=2))
+    first = edge.client(extra=peer("1.1.1.1"))
+    edge.client(extra=peer("1.1.1.1"))
+    assert edge.client(extra=peer("1.1.1.1")).is_aborted
+    assert edge.count(counters.ADDRESS_REFUSED) == 1
+    assert not edge.client(extra=peer("2.2.2.2")).is_closing()
+    first.lose()
+    assert not edge.client(extra=peer("1.1.1.1")).is_closing()
+    assert edge.client(extra=peer("1.1.1.1")).is_aborted
+    edge.end()
+
+
+def test_connections_from_before_a_limit_count() -> None:
+    edge = local()
+    before = [edge.client() for _ in range(2)]
+    edge.install(edge.listen(limits=Limits(connections_per_address=2)))
+    assert edge.client().is_aborted
+    before[0].lose()
+    assert not edge.client().is_closing()
+    assert edge.client().is_aborted
+    edge.end()
+
+
+# --- counting
+
+
+def test_answers_are_counted_by_class_and_duration() -> None:
+    edge = Edge()
+    for status, wait in ((200, 0.0), (204, 0.02), (304, 0.2), (404, 2.0), (503, 20.0)):
+        client = edge.client(GET)
+        service = edge.connect()
+        edge.loop.advance(wait)
+        service.feed(b"HTTP/1.1 %d \r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)
+        client.lose()
+        edge.run()
+    assert [edge.of_route(counters.ROUTE_STATUS + number) for number in range(5)] == [0, 2, 1, 1, 1]
+    buckets = [edge.of_route(counters.ROUTE_BUCKETS + number) for number in range(15)]
+    assert sum(buckets) == 5
+    assert buckets[0] == buckets[14] == 1
+    assert buckets[2] == buckets[6] == buckets[10] == 1
+    assert edge.of_route(counters.ROUTE_DURATION_US) == pytest.approx(22.22e6, rel=1e-6)
+    assert edge.of_route(counters.ROUTE_STARTED) == edge.of_route(counters.ROUTE_FINISHED) == 5
+    edge.end()
+
+
+def test_status_that_is_no_class_is_not_counted() -> None:
+    edge = Edge()
+    _, service = edge.pair()
+    service.feed(b"HTTP/1.1 799 Odd\r\nContent-Length: 0\r\n\r\n")
+    assert [edge.of_route(counters.ROUTE_STATUS + number) for number in range(5)] == [0] * 5
+    assert edge.of_route(counters.ROUTE_FINISHED) == 1
+    edge.end()
+
+
+def test_nobody_has_to_listen_to_the_log() -> None:
+    loop = new_loop()
+    plane = DataPlane(loop, Counters(memoryview(bytearray(counters.SLAB_BYTES))), lambda: 0.0)
+    edge = Edge()
+    fallback = Route("fallback", 0, chain=Chain([SimpleNamespace(name="bad", request=lambda exchange: 1 / 0)]))
+    listener = edge.listen()
+    object.__setattr__(listener, "fallback", fallback)
+    plane.install(Snapshot(1, {"edge": listener}))
+    client = loop.accept(plane.factory("edge"))
+    client.feed(b"DELETE / HTTP/1.1\r\nHost: a\r\n\r\n" + b"\0")
+    assert statuses(client.take()) == [500, 400]
+    plane.close()
+    edge.end()
+
+
+def test_no_more_exchanges_are_kept_than_may_be_of_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataplane, "FREE_EXCHANGES_MAX", 1)
+    edge = Edge()
+    pairs = [edge.pair() for _ in range(3)]
+    for _, service in pairs:
+        service.feed(OK)
+    first, second = edge.plane.take(), edge.plane.take()
+    edge.plane.give_back(second)
+    edge.plane.give_back(first)
+    assert edge.plane.take() is second
+    edge.end()
+
+
+# --- no task, no timer
+
+
+def test_plain_requests_make_no_task_and_no_timer() -> None:
+    edge = Edge()
+    client, service = edge.pair()
+    service.feed(OK)
+    made = edge.loop.tasks_made, edge.loop.timers_made
+    for _ in range(50):
+        client.feed(POST)
+        client.feed(b"hello")
+        service.feed(OK[:10])
+        service.feed(OK[10:])
+    assert (edge.loop.tasks_made, edge.loop.timers_made) == made
+    assert len(statuses(client.take())) == 51
+    edge.end()
+
+
+def test_no_timer_outlives_its_connection() -> None:
+    edge = Edge()
+    for _ in range(5):
+        client, service = edge.pair()
+        service.feed(OK[:-1])
+        client.lose()
+        edge.client(GET).lose()
+    edge.run()
+    for attempt in edge.attempts:
+        attempt.fail(OSError())
+    edge.run()
+    assert len(edge.loop.timers) == 1  # the sweep
+    edge.plane.close()
+    assert not edge.loop.timers
+    edge.end()
+
+
+# --- time
+
+
+def test_lateness_of_the_loop_is_measured() -> None:
+    edge = Edge()
+    edge.loop.advance(SWEEP_SECONDS)
+    assert edge.count(counters.LOOP_LAG_US) == 0
+    edge.loop.now += 0.5  # something kept the loop busy
+    edge.loop.advance(0.0)
+    assert edge.count(counters.LOOP_LAG_US) == pytest.approx(250_000, abs=10)
+    edge.end()
+
+
+def test_sweep_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    edge = local(timeouts=Timeouts(head=1))
+    edge.client()
+    real_abort = edge.loop.time
+    edge.loop.time = lambda: 1 / 0  # type: ignore[method-assign,assign,return-value]
+    with pytest.raises(ZeroDivisionError):
+        edge.loop.advance(0.25)
+    edge.loop.time = real_abort  # type: ignore[method-assign]
+    edge.loop.advance(2)
+    assert not edge.plane.connections
+    edge.end()
+
+
+# --- snapshots
+
+
+def test_installing_sets_the_generation() -> None:
+    edge = Edge()
+    edge.install(edge.listener, generation=7)
+    assert edge.count(counters.GENERATION) == 7
+    assert edge.plane.snapshot.generation == 7
+    edge.end()
+
+
+def test_exchange_ends_as_it_began() -> None:
+    journal: list[str] = []
+    edge = Edge(filters=[Spy("old", journal)])
+    client, service = edge.pair()
+    new = Route("all", 1, service=edge.service, chain=Chain([edge.filters[0], Spy("new", journal)]))
+    edge.install(edge.listen(new), generation=2)
+    service.feed(OK)
+    client.feed(GET)
+    service.feed(OK)
+    assert journal == ["old.request", "old.response", "old.done", "new.request", "new.response", "new.done"]
+    assert statuses(client.take()) == [200, 200]
+    edge.end()
+
+
+class Owner:
+    """A filter that owns something."""
+
+    def __init__(self, name: str, journal: list[str], error: OSError | None = None) -> None:
+        self.name = name
+        self._journal = journal
+        self._error = error
+
+    def start(self, loop: object) -> None:
+        """Take it, or fail."""
+        self._journal.append(f"start {self.name}")
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """Let go of it."""
+        self._journal.append(f"stop {self.name}")
+
+
+def test_filters_are_started_before_and_stopped_after_their_snapshot() -> None:
+    journal: list[str] = []
+    edge = Edge()
+    plain = SimpleNamespace(name="plain")
+    old, new = (Snapshot(n, {"edge": edge.listener}, (edge.service,), (plain, Owner(str(n), journal))) for n in (2, 3))
+    edge.plane.prepare(old)
+    edge.plane.install(old)
+    edge.plane.prepare(new)
+    assert journal == ["start 2", "start 3"]
+    edge.plane.install(new)
+    assert journal[2:] == ["stop 2"]
+    edge.end()
+    assert journal[3:] == ["stop 3"]
+
+
+def test_snapshot_whose_filters_cannot_start_leaves_nothing_started() -> None:
+    journal: list[str] = []
+    edge = Edge()
+    filters = (Owner("a", journal), Owner("b", journal, OSError("no")), Owner("c", journal))
+    with pytest.raises(OSError, match="no"):
+        edge.plane.prepare(Snapshot(2, {"edge": edge.listener}, (edge.service,), filters))
+    assert journal == ["start a", "start b", "stop a"]
+    edge.end()
+
+
+def test_discarded_snapshot_leaves_nothing() -> None:
+    journal: list[str] = []
+    edge = Edge()
+    unused = edge.endpoint(9999, 9)
+    snapshot = Snapshot(2, {"edge": edge.listener}, (edge.service,), (Owner("a", journal),))
+    edge.plane.prepare(snapshot)
+    edge.plane.discard(snapshot)
+    assert journal == ["start a", "stop a"]
+    assert unused.pool.is_retired
+    assert not edge.endpoints[0].pool.is_retired
+    edge.end()
+
+
+# --- the end
+
+
+def test_drain_closes_the_idle_and_waits_for_the_others() -> None:
+    edge = Edge()
+    ended: list[bool] = []
+    edge.plane.on_idle = lambda: ended.append(True)
+    idle = edge.client()
+    begun = edge.client(GET[:10])
+    busy, service = edge.pair()
+    edge.plane.drain()
+    edge.run()
+    assert idle.is_lost
+    assert not busy.is_closing()
+    service.feed(OK)
+    edge.run()
+    assert busy.is_lost
+    assert not ended
+    begun.feed(GET[10:])
+    service.feed(OK)
+    edge.run()
+    assert statuses(begun.take()) == [200]
+    assert begun.is_lost
+    assert ended == [True]
+    edge.end()
+
+
+def test_drain_of_nothing_is_over_at_once() -> None:
+    edge = Edge()
+    ended: list[bool] = []
+    edge.plane.on_idle = lambda: ended.append(True)
+    edge.plane.drain()
+    assert ended == [True]
+    edge.plane.on_idle = None
+    edge.plane.drain()
+    edge.end()
+
+
+def test_close_cuts_everything_and_may_be_repeated() -> None:
+    edge = Edge()
+    waiting = edge.client(GET)
+    client, service = edge.pair()
+    edge.plane.close()
+    edge.plane.close()
+    edge.run()
+    assert client.is_lost
+    assert waiting.is_lost
+    assert service.is_lost
+    edge.end()

@@ -1,0 +1,56 @@
+"""Replies for errors, in both formats."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fastgw.core.reply import Reply, error_reply
+from fastgw.errors import DownstreamError, UpstreamError
+
+
+def test_reply_has_defaults() -> None:
+    reply = Reply(204)
+    assert (reply.status, reply.body, reply.content_type, reply.headers, reply.close) == (
+        204,
+        b"",
+        "application/json",
+        (),
+        False,
+    )
+
+
+def test_problem() -> None:
+    reply = error_reply(DownstreamError(404, "no_route", "none"), "problem", "id-1", (("allow", "GET"),))
+    assert (reply.status, reply.content_type, reply.headers) == (404, "application/problem+json", (("allow", "GET"),))
+    assert json.loads(reply.body) == {
+        "type": "urn:fastgw:error:no_route",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "none",
+        "instance": "urn:request:id-1",
+    }
+
+
+def test_problem_without_an_id_or_a_known_title() -> None:
+    problem = json.loads(error_reply(DownstreamError(418, "teapot", "short"), "problem", "").body)
+    assert problem["title"] == "Error"
+    assert "instance" not in problem
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (403, "permission_error"),
+        (404, "not_found_error"),
+        (429, "rate_limit_error"),
+        (502, "server_error"),
+    ],
+)
+def test_shape_of_openai(status: int, kind: str) -> None:
+    reply = error_reply(UpstreamError(status, "code", "why"), "openai", "id-1")
+    assert (reply.status, reply.content_type) == (status, "application/json")
+    assert json.loads(reply.body) == {"error": {"message": "why", "type": kind, "param": None, "code": "code"}}
