@@ -15,18 +15,23 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/guard", description=__doc__)
     parser.add_argument("--update", action="store_true", help="make the figures of this checkout the committed ones")
     parser.add_argument("--pure", action="store_true", help="count the Python form even if no figure is asked for it")
+    parser.add_argument(
+        "--annotate", default="", metavar="NAME", help="say which functions a workload's instructions are in"
+    )
     options = parser.parse_args(argv)
     if not fastgw.compiled() and not options.pure:
         print("scripts/guard: the core is not compiled (scripts/build); --pure counts it as it is", file=sys.stderr)
         return 2
     key, baseline = key_of(sys.version_info[:2], fastgw.compiled()), load_baseline()
     try:
-        measured = measure()
+        measured, annotated = measure(options.annotate)
     except GuardError as error:
         print(f"scripts/guard: {error}", file=sys.stderr)
         return 2
     findings = compare(measured, baseline.get(key, {}))
     print(key, *(describe(finding) for finding in findings), sep="\n")
+    if annotated:
+        print(f"\n{options.annotate}, all repetitions:\n{annotated}")
     if options.update:
         save_baseline({**baseline, key: measured})
         return 0

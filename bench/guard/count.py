@@ -1,7 +1,7 @@
 """Counts instructions under valgrind and compares them with the committed figures.
 
-A count is marginal: a run with N more of one workload, less the run without, divided by N.  Start-up, imports and warm-up
-cancel out.  Everything that could vary is fixed: hash seed, input, clock; valgrind itself places memory always alike.
+Counting is on only between the marks of ``workload``, so start-up does not matter.  What could vary is fixed: hash seed, input,
+clock; valgrind itself places memory always alike.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 
 BASELINE = Path(__file__).parent / "baseline.json"
+MARKS = Path(__file__).parent / "marks.c"
 TOLERANCE = 0.03  #: share of the committed figure
-COUNT = 400  #: N
-NAMES = ("get", "post", "event")
+COUNT = 400  #: repetitions between two marks
 
-_COLLECTED = re.compile(r"Collected *: *(\d+)")
+_NAME = re.compile(r"^desc: Trigger: Client Request: (\S+)$", re.MULTILINE)
+_TOTALS = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
 Figures = dict[str, int]  #: instructions for one of each workload
 
 
@@ -49,17 +51,12 @@ class Finding:
         return self.committed is not None and abs(self.change) <= TOLERANCE
 
 
-def parse_collected(text: str) -> int:
-    """Instructions out of callgrind's last words.  GuardError without them."""
-    found = _COLLECTED.search(text)
-    if not found:
-        raise GuardError(f"callgrind counted nothing: {text.strip()[-500:]}")
-    return int(found[1])
-
-
-def marginal(base: int, more: Mapping[str, int], count: int) -> Figures:
-    """Instructions for one of each: the runs with ``count`` more, less the common run."""
-    return {name: round((instructions - base) / count) for name, instructions in more.items()}
+def parse_dump(text: str) -> tuple[str, int]:
+    """Name and instructions out of one of callgrind's files.  GuardError when it is none of ours."""
+    name, totals = _NAME.search(text), _TOTALS.search(text)
+    if not name or not totals:
+        raise GuardError("callgrind wrote a file without a mark or without a sum")
+    return name[1], int(totals[1])
 
 
 def key_of(version: tuple[int, ...], compiled: bool) -> str:
@@ -80,31 +77,48 @@ def describe(finding: Finding) -> str:
     return f"{finding.name}: {finding.measured:,} instructions, committed {finding.committed:,} ({finding.change:+.1%}): {verdict}"
 
 
-def run(counts: Mapping[str, int]) -> int:
-    """Instructions of a whole run."""
+def build_marks(directory: Path) -> Path:
+    """The compiled ``marks.c``.  GuardError without a compiler or valgrind's headers."""
+    library = directory / "marks.so"
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise GuardError("there is no C compiler (cc)")
+    argv = [compiler, "-O2", "-shared", "-fPIC", str(MARKS), "-o", str(library)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise GuardError(f"marks.c does not compile (valgrind's headers?): {done.stderr.strip()[-300:]}")
+    return library
+
+
+def measure(annotate: str = "") -> tuple[Figures, str]:
+    """Instructions for one of each workload, and where those of ``annotate`` go (functions by own cost), if asked.
+
+    Raises:
+        GuardError: valgrind or the compiler is missing, or the workload failed.
+    """
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         raise GuardError("valgrind is not installed")
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-    words = [f"{name}={count}" for name, count in counts.items()]
-    tool = [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    done = subprocess.run(
-        [*tool, sys.executable, "-m", "bench.guard.workload", *words],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise GuardError(f"the workload failed under valgrind: {done.stderr.strip()[-800:]}")
-    return parse_collected(done.stderr)
+    with TemporaryDirectory(prefix="guard-") as name:
+        directory = Path(name)
+        tool = [valgrind, "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={directory}/out"]
+        work = [sys.executable, "-m", "bench.guard.workload", str(build_marks(directory)), str(COUNT)]
+        done = subprocess.run([*tool, *work], capture_output=True, text=True, env=environment, check=False)
+        if done.returncode != 0:
+            raise GuardError(f"the workload failed under valgrind: {done.stderr.strip()[-800:]}")
+        dumps = {path: parse_dump(path.read_text(errors="replace")) for path in sorted(directory.glob("out.*"))}
+        figures = {workload: round(instructions / COUNT) for workload, instructions in dumps.values()}
+        chosen = [path for path, (workload, _) in dumps.items() if workload == annotate]
+        return figures, _annotated(chosen[0]) if chosen else ""
 
 
-def measure() -> Figures:
-    """All workloads."""
-    base = dict.fromkeys(NAMES, COUNT)
-    common = run(base)
-    return marginal(common, {name: run({**base, name: 2 * COUNT}) for name in NAMES}, COUNT)
+def _annotated(dump: Path) -> str:
+    argv = ["callgrind_annotate", "--auto=no", "--threshold=90", str(dump)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    start = next((number for number, line in enumerate(lines) if "file:function" in line), 0)
+    return "\n".join(line for line in lines[start:] if line.strip())
 
 
 def load_baseline(path: Path = BASELINE) -> dict[str, Figures]:

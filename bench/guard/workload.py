@@ -1,7 +1,14 @@
-"""What is counted: exchanges on transports that cost nothing.  ``python -m bench.guard.workload get=200 post=100``."""
+"""What is counted: exchanges on transports that cost nothing.  Run by ``count`` under callgrind.
+
+    python -m bench.guard.workload MARKS COUNT
+
+MARKS is the compiled ``marks.c``.  Imports, configuration and warm-up happen before the first mark: they are not counted, and
+they are where chance is (directory names, the first request id).
+"""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 from collections.abc import Callable, Sequence
@@ -10,8 +17,10 @@ from bench.macro.corpus import build_requests
 from bench.macro.scenario import route_table
 from bench.micro.stage import ANSWER, EVENT, STREAM_END, STREAM_HEAD, Stage
 
+Work = Callable[[int], None]
 
-def workloads(stage: Stage) -> dict[str, Callable[[int], None]]:
+
+def workloads(stage: Stage) -> dict[str, Work]:
     """By name: run it so many times."""
     posts = build_requests(route_table(20), count=50, method="POST", body_size=1024)
 
@@ -29,15 +38,22 @@ def workloads(stage: Stage) -> dict[str, Callable[[int], None]]:
     return {"get": stage.run, "post": post, "event": event}
 
 
+def run(stage: Stage, count: int, begin: Callable[[], object], end: Callable[[bytes], object]) -> None:
+    """Each workload between its marks, once without them before."""
+    for name, work in workloads(stage).items():
+        work(count)
+        gc.collect()
+        begin()
+        work(count)
+        end(name.encode())
+
+
 def main(argv: Sequence[str]) -> None:
-    """Run each ``name=count``."""
-    stage = Stage()
-    known = workloads(stage)
-    gc.collect()
+    """Load the marks and run."""
+    marks = ctypes.CDLL(argv[0])
+    marks.end.argtypes = [ctypes.c_char_p]
     gc.disable()
-    for word in argv:
-        name, count = word.split("=")
-        known[name](int(count))
+    run(Stage(), int(argv[1]), marks.begin, marks.end)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ POST_32K = Case(
     title="POST of 32 KB JSON",
     measure=measure_load,
     variants=(Variant("", load=Load(method="POST", body=32768, count=200)),),
+    in_quick=False,
 )
 BODY_UP = Case(
     name="body_up",

@@ -10,23 +10,26 @@ import pytest
 import fastgw
 from bench.guard import __main__ as command
 from bench.guard import count, workload
-from bench.guard.count import Finding, GuardError, compare, describe, key_of, marginal, parse_collected
+from bench.guard.count import Finding, GuardError, compare, describe, key_of, parse_dump
 from bench.micro.stage import Stage
 
-CALLGRIND = """==123== Events    : Ir
-==123== Collected : 1234567890
-==123== I   refs:      1,234,567,890
+DUMP = """# callgrind format
+version: 1
+desc: Trigger: Client Request: get
+
+positions: line
+events: Ir
+fn=(1) PyObject_Call
+12 500
+totals: 28650400
 """
 
 
-def test_the_sum_is_found() -> None:
-    assert parse_collected(CALLGRIND) == 1_234_567_890
-    with pytest.raises(GuardError, match="counted nothing"):
-        parse_collected("valgrind: failed to start tool")
-
-
-def test_what_all_runs_share_cancels_out() -> None:
-    assert marginal(5000, {"get": 5400, "post": 6000}, 100) == {"get": 4, "post": 10}
+def test_name_and_sum_are_found() -> None:
+    assert parse_dump(DUMP) == ("get", 28_650_400)
+    for broken in (DUMP.replace("Client Request: get", "Program termination"), DUMP.replace("totals", "none")):
+        with pytest.raises(GuardError, match="without a mark"):
+            parse_dump(broken)
 
 
 @pytest.mark.parametrize(("measured", "within"), [(1029, True), (1031, False), (971, True), (969, False), (1000, True)])
@@ -53,17 +56,11 @@ def test_figures_are_kept_by_version_and_form(tmp_path: Path) -> None:
     assert count.load_baseline(path) == {"cpython-3.11-pure": {"get": 7}}
 
 
-def test_the_figures_are_marginal(monkeypatch: pytest.MonkeyPatch) -> None:
-    costs = {"get": 30, "post": 40, "event": 5}
-    monkeypatch.setattr(count, "run", lambda counts: 10**6 + sum(costs[name] * n for name, n in counts.items()))
-    assert count.measure() == costs
-
-
 @pytest.mark.parametrize(("committed", "status"), [({"get": 30}, 0), ({"get": 20}, 1), ({}, 1)])
 def test_command(
     committed: dict[str, int], status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "measure", lambda: {"get": 30})
+    monkeypatch.setattr(command, "measure", lambda annotate: ({"get": 30}, ""))
     key = key_of(sys.version_info[:2], fastgw.compiled())
     monkeypatch.setattr(command, "load_baseline", lambda: {key: committed})
     assert command.main(["--pure"]) == status
@@ -72,7 +69,7 @@ def test_command(
 
 def test_update_keeps_the_other_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[object] = []
-    monkeypatch.setattr(command, "measure", lambda: {"get": 30})
+    monkeypatch.setattr(command, "measure", lambda annotate: ({"get": 30}, ""))
     monkeypatch.setattr(command, "load_baseline", lambda: {"cpython-3.99-pure": {"get": 1}})
     monkeypatch.setattr(command, "save_baseline", saved.append)
     assert command.main(["--pure", "--update"]) == 0
@@ -96,10 +93,9 @@ def test_a_core_that_is_not_compiled_is_not_counted_unasked(
     assert "not compiled" in capsys.readouterr().err
 
 
-def test_every_workload_runs() -> None:
+def test_every_workload_runs_between_its_marks() -> None:
     stage = Stage()
-    known = workload.workloads(stage)
-    assert tuple(known) == count.NAMES
-    for work in known.values():
-        work(3)
+    seen: list[bytes] = []
+    workload.run(stage, 3, lambda: seen.append(b"begin"), seen.append)
+    assert seen == [b"begin", b"get", b"begin", b"post", b"begin", b"event"]
     assert stage.client.protocol.exchange is None
