@@ -34,12 +34,13 @@ def package(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("hooks")
 def test_source_is_found_and_the_extension_beside_it_is_not(monkeypatch: pytest.MonkeyPatch, package: Path) -> None:
+    usual = PathFinder.find_spec("fastgw.wire.both", [str(package)])
+    assert usual is not None and usual.origin == str(package / f"both{EXTENSION_SUFFIXES[0]}")
     monkeypatch.setattr(_pure, "_PACKAGE", str(package.parent))
     spec = _pure.source_only(str(package)).find_spec("fastgw.wire.both")
     assert spec is not None and spec.origin == str(package / "both.py")
-    usual = PathFinder.find_spec("fastgw.wire.both", [str(package)])
-    assert usual is not None and usual.origin == str(package / f"both{EXTENSION_SUFFIXES[0]}")
 
 
 def test_an_extension_without_source_is_not_found(monkeypatch: pytest.MonkeyPatch, package: Path) -> None:
