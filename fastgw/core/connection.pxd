@@ -6,6 +6,7 @@ cdef class Connection:
     cdef public double deadline
     cdef public bint is_closed
     cdef public bint is_paused
+    cdef public bint was_held
     cdef public int _fd
     cdef public int _holds
     cdef public bint _is_broken

@@ -10,6 +10,7 @@ own in ``_holds``; reading pauses when the first is set and resumes when the las
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from fastgw.core.sending import send
@@ -25,13 +26,24 @@ WRITE_LOW = 16 * 1024
 class Connection:
     """Base of ``Downstream`` and ``Upstream``."""
 
-    __slots__ = ("_fd", "_holds", "_is_broken", "_is_queued", "deadline", "is_closed", "is_paused", "transport")
+    __slots__ = (
+        "_fd",
+        "_holds",
+        "_is_broken",
+        "_is_queued",
+        "deadline",
+        "is_closed",
+        "is_paused",
+        "transport",
+        "was_held",
+    )
 
     def __init__(self) -> None:
         self.transport: Any = None
         self.deadline = float("inf")  #: coarse loop time at which ``on_deadline`` is called
         self.is_closed = False  #: closing or closed: nothing more is written
         self.is_paused = False  #: the transport's buffer is above its high mark
+        self.was_held = False  #: we have stopped the peer from sending since this was cleared
         self._fd = -1  #: for writing past the transport; -1: not possible
         self._holds = 0
         self._is_broken = False  #: writing failed
@@ -75,6 +87,7 @@ class Connection:
         if not self._holds and not self.is_closed:
             self.transport.pause_reading()
         self._holds |= bit
+        self.was_held = True
 
     def release(self, bit: int) -> None:
         """Undo ``hold`` of this bit."""
@@ -82,6 +95,25 @@ class Connection:
             self._holds &= ~bit
             if not self._holds and not self.is_closed:
                 self.transport.resume_reading()
+
+    def has_news(self) -> bool:
+        """Whether the kernel has bytes or an end to read, which the loop has not told yet."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is None:
+            return False
+        try:
+            peeked = socket.socket(fileno=sock.fileno())
+        except (OSError, ValueError):  # closed, or not a socket
+            return True
+        try:
+            peeked.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        finally:
+            peeked.detach()
+        return True
 
     def close(self) -> None:
         """Send what is queued, then close; nothing read from now on counts."""

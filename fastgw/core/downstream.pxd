@@ -11,7 +11,6 @@ cdef class Downstream(Connection):
     cdef public bytes address
     cdef public bytes forwarded
     cdef public Exchange exchange
-    cdef public bint was_held
     cdef bint _is_trusted
     cdef bint _is_lingering
     cdef object _tunnel

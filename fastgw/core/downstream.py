@@ -54,7 +54,6 @@ class Downstream(Connection):
         "forwarded",
         "listener",
         "plane",
-        "was_held",
     )
 
     def __init__(self, plane: DataPlane, listener: Listener) -> None:
@@ -71,7 +70,6 @@ class Downstream(Connection):
         self._stalled_at = -1  #: bytes queued when the write deadline was last looked at
         # request
         self.exchange: Exchange | None = None
-        self.was_held = False  #: we stopped the client from sending during this request
         self._is_advancing = False
         self._buffer = b""  #: an incomplete head, or bytes behind the request in progress
         self._searched = 0  #: where in ``_buffer`` the end of the head may begin
@@ -165,11 +163,6 @@ class Downstream(Connection):
         self._buffer = self._buffer + data if self._buffer else data
         if len(self._buffer) >= self.listener.limits.pipeline_bytes:
             self.hold(HOLD_PIPELINE)
-
-    def hold(self, bit: int) -> None:
-        """See ``Connection.hold``; remembers that the client was made to wait."""
-        self.was_held = True
-        Connection.hold(self, bit)
 
     def _advance(self) -> None:
         """Begin requests until one has to wait for its answer, for more bytes, or for the client to take the answers before it.  A

@@ -147,7 +147,7 @@ class Pool:
         idle = self._plane.now - upstream.idle_since
         if idle < PEEK_AFTER:
             return True
-        return idle < self.settings.idle_timeout and not _has_news(upstream)
+        return idle < self.settings.idle_timeout and not upstream.has_news()
 
     def _open_if_needed(self) -> None:
         while self._opening < len(self.waiters) and self.size < self.settings.max_connections:
@@ -219,23 +219,3 @@ class Pool:
         if isinstance(error, ssl.SSLError):
             return UpstreamError(502, "tls_failed", "the TLS handshake with the service failed", retry=RETRY_ALWAYS)
         return UpstreamError(502, "connect_failed", "no connection to the service could be opened", retry=RETRY_ALWAYS)
-
-
-def _has_news(upstream: Upstream) -> bool:
-    """Whether an idle connection has bytes or an end to read, which the loop has not told yet: then it is of no use."""
-    sock = upstream.transport.get_extra_info("socket")
-    if sock is None:
-        return False
-    try:
-        peeked = socket.socket(fileno=sock.fileno())
-    except (OSError, ValueError):  # closed, or not a socket
-        return True
-    try:
-        peeked.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    finally:
-        peeked.detach()
-    return True

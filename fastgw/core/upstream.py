@@ -73,6 +73,7 @@ class Upstream(Connection):
         self.exchange = exchange
         self._state = HEAD
         self._interim = 0
+        self.was_held = False
         self.uses += 1
 
     def let_go(self, reusable: bool) -> None:
@@ -85,7 +86,9 @@ class Upstream(Connection):
         if self._holds & HOLD_PEER:
             self.release(HOLD_PEER)
         is_sent = not self._is_queued or self.transport.get_write_buffer_size() == 0
-        if reusable and is_sent and not self.is_closed and not self._buffer:
+        # Bytes behind the answer may wait unread where reading was held: the next exchange would take them for its answer.
+        is_read = not self._buffer and not (self.was_held and self.has_news())
+        if reusable and is_sent and is_read and not self.is_closed:
             self.pool.put_back(self)
         else:
             self.abort()

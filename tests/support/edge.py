@@ -100,6 +100,7 @@ class Gate:
                 continue  # cancelled
             if isinstance(self.outcome, BaseException):
                 future.set_exception(self.outcome)
+                future.exception()  # seen, even if whoever waited is gone
             else:
                 future.set_result(self.outcome)
         self.loop.run_ready()

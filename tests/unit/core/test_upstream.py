@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from fastgw.core import counters
@@ -447,3 +449,35 @@ def test_service_held_by_a_slow_client_is_read_again_in_the_pool() -> None:
     assert is_kept(edge)
     assert service.is_reading()
     edge.end()
+
+
+@pytest.mark.parametrize("leftover", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"])
+def test_connection_that_was_held_is_looked_at_before_it_is_kept(leftover: bytes) -> None:
+    """What the service sent behind its answer was not read while the client was slow; nobody else may get it."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        edge = Edge()
+        client = edge.client(GET, capacity=0)
+        service = edge.connect(extra={"socket": Quiet(ours), "sslcontext": object()})
+        service.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 99_999)
+        assert not service.is_reading()
+        theirs.send(b"x" + leftover)
+        client.drain()
+        edge.run()
+        service.feed(ours.recv(1))
+        assert is_kept(edge) is (not leftover)
+        assert service.is_aborted is bool(leftover)
+        edge.end()
+
+
+class Quiet:
+    """A socket whose options do not matter."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self._real = real
+
+    def fileno(self) -> int:
+        return self._real.fileno()
+
+    def setsockopt(self, *args: object) -> None:
+        """Nodelay means nothing to a unix socket."""
