@@ -41,7 +41,7 @@ class Cpu:
 class Memory:
     """Bytes of a group of processes."""
 
-    rss: int  #: of the largest process: the worker
+    rss: int  #: of the largest process without children: the worker, not its supervisor
     pss: int  #: of all, shared pages divided among their users
 
 
@@ -108,14 +108,16 @@ def read_cpu(pids: list[int]) -> Cpu:
 
 def read_memory(pids: list[int]) -> Memory:
     """Resident and proportional memory of these processes."""
-    rss = pss = 0
+    sizes: dict[int, tuple[int, int]] = {}
+    parents: set[int] = set()
     for pid in pids:
         try:
-            own_rss, own_pss = parse_smaps_rollup((PROC / str(pid) / "smaps_rollup").read_text())
+            sizes[pid] = parse_smaps_rollup((PROC / str(pid) / "smaps_rollup").read_text())
+            parents.add(parse_stat((PROC / str(pid) / "stat").read_text())[0])
         except OSError:
             continue
-        rss, pss = max(rss, own_rss), pss + own_pss
-    return Memory(rss, pss)
+    workers = [rss for pid, (rss, _) in sizes.items() if pid not in parents]
+    return Memory(max(workers, default=0), sum(pss for _, pss in sizes.values()))
 
 
 def read_core(core: int) -> tuple[float, float]:

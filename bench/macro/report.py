@@ -51,7 +51,10 @@ def chart(case: CaseResult) -> str:
             continue
         user, system = one.median("user_us"), one.median("sys_us")
         whole = case.headline == "cpu_us" and user is not None and system is not None
-        bars.append((one.label, [user or 0.0, system or 0.0] if whole else [max(value, 0.0)]))
+        parts = [user or 0.0, system or 0.0]
+        total: float = parts[0] + parts[1]
+        scale = value / total if whole and total else 1.0  # medians of parts need not sum up to the whole's
+        bars.append((one.label, [part * scale for part in parts] if whole else [max(value, 0.0)]))
     legend = ["user", "system"] if case.headline == "cpu_us" else []
     return bar_chart(case.title, METRICS[case.headline].title, bars, legend, METRICS[case.headline].decimals)
 
@@ -66,6 +69,8 @@ def _goals(run: RunResult) -> str:
     lines = ["## Goals", "", "| goal | at most | measured | held |", "|---|---|---|---|"]
     for verdict in judge(run):
         goal, value = verdict.goal, verdict.value
+        if run.case(goal.case) is None and run.profile != "full":
+            continue
         measured = "not measured" if value is None else f"{value:,.2f} {goal.unit}"
         held = {True: "yes", False: "**no**", None: ""}[verdict.is_held]
         lines.append(f"| {goal.text} | {goal.most:,g} {goal.unit} | {measured} | {held} |")

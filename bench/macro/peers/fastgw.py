@@ -24,7 +24,7 @@ class Fastgw(Peer):
 
     def missing(self) -> str:
         """It is there; without its compiled core it is the peer ``fastgw-pure``."""
-        said = fastgw_version()
+        said = fastgw_version(self.pure)
         if not said:
             return "python -m fastgw version does not answer"
         return "" if self.pure or "compiled" in said.lower() else f"its core is not compiled ({said})"
@@ -37,8 +37,7 @@ class Fastgw(Peer):
 
     def version(self) -> str:
         """What ``fastgw version`` says, and the Python under it."""
-        mode = ", FASTGW_PURE=1" if self.pure else ""
-        return f"{fastgw_version()}{mode}, CPython {sys.version.split()[0]}"
+        return f"{fastgw_version(self.pure)}, CPython {sys.version.split()[0]}"
 
     def prepare(self, wiring: Wiring) -> Launch:
         """Write ``fastgw.yaml``."""
@@ -81,10 +80,10 @@ def configuration(wiring: Wiring) -> dict[str, Any]:
 
 
 @functools.cache
-def fastgw_version() -> str:
+def fastgw_version(pure: bool) -> str:
     """First line of ``python -m fastgw version``, empty when it fails."""
-    environment = f"PYTHONPATH={ROOT}"
-    line = first_line("env", environment, sys.executable, "-m", "fastgw", "version")
+    environment = (f"PYTHONPATH={ROOT}", f"FASTGW_PURE={int(pure)}")
+    line = first_line("env", *environment, sys.executable, "-m", "fastgw", "version")
     return line if line.startswith("fastgw") else ""
 
 

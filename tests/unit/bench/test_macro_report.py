@@ -99,6 +99,13 @@ def test_goals_are_judged_by_the_run_alone() -> None:
     assert verdicts["start to first proxied answer"].is_held is None
 
 
+def test_goals_of_cases_that_were_not_run_are_left_out_of_a_short_page() -> None:
+    assert "start to first proxied answer" not in report.render(run(case()))
+    full = run(case())
+    full.profile = "full"
+    assert "| start to first proxied answer | 200 ms | not measured |  |" in report.render(full)
+
+
 def test_a_missed_goal_is_shown_as_missed() -> None:
     slow = case()
     slow.measured[1].samples = [sample(19.9)] * 3
