@@ -1,5 +1,6 @@
 cimport cython
 
+from fastgw.core cimport _counters as counters
 from fastgw.core.exchange cimport Exchange
 
 
@@ -11,6 +12,7 @@ cdef class DataPlane:
     cdef public double now
     cdef public object snapshot
     cdef public dict listeners
+    cdef public long long generation
     cdef public object registry
     cdef public set connections
     cdef public bint is_draining
@@ -22,5 +24,5 @@ cdef class DataPlane:
     cdef object _sweeper
     cpdef Exchange take(self)
     cpdef give_back(self, Exchange exchange)
-    @cython.locals(base=Py_ssize_t, micros="long long", status=int)
+    @cython.locals(base=Py_ssize_t, micros="long long", status=int, bucket=Py_ssize_t)
     cpdef count(self, Exchange exchange)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
-from fastgw.core.counters import Counters
+from fastgw.core.counters import DURATION_BUCKETS, Counters
 from fastgw.core.downstream import Downstream
 from fastgw.core.exchange import Exchange
 from fastgw.core.registry import Registry
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastgw.errors import DownstreamError
 
 SWEEP_SECONDS = 0.25
+_FIRST_BUCKET = DURATION_BUCKETS[0]
 FREE_EXCHANGES_MAX = 1024  #: exchanges kept for reuse
 
 
@@ -38,6 +39,7 @@ class DataPlane:
         "_swept_at",
         "clock",
         "connections",
+        "generation",
         "is_draining",
         "listeners",
         "loop",
@@ -65,6 +67,7 @@ class DataPlane:
         self.now = loop.time()  #: coarse loop time, as of the last sweep
         self.snapshot = Snapshot(0, {})
         self.listeners: dict[str, Listener] = {}
+        self.generation = 0  #: snapshots installed so far: tells a connection that its listener may have changed
         self.registry = Registry(self)
         self.connections: set[Downstream] = set()
         self.is_draining = False
@@ -104,6 +107,7 @@ class DataPlane:
         """Serve by ``snapshot`` from the next request on; exchanges in progress end as they began."""
         old, self.snapshot = self.snapshot, snapshot
         self.listeners = snapshot.listeners
+        self.generation += 1
         self.registry.retain(snapshot)
         for endpoint in self.registry:
             endpoint.pool.warm_up()
@@ -160,7 +164,7 @@ class DataPlane:
     def count(self, exchange: Exchange) -> None:
         """Add a finished exchange to its route's counters."""
         values = self.values
-        base = counters.ROUTES_AT + exchange.route.slot * counters.ROUTE_SIZE
+        base = exchange.route.base
         micros = int((self.clock() - exchange.started) * 1e6)
         values[counters.EXCHANGES_OPEN] -= 1
         values[base + counters.ROUTE_FINISHED] += 1
@@ -171,7 +175,8 @@ class DataPlane:
             values[base + counters.ROUTE_BYTES_IN] += exchange.body.received
         values[base + counters.ROUTE_BYTES_OUT] += exchange.bytes_out
         values[base + counters.ROUTE_DURATION_US] += micros
-        values[base + counters.ROUTE_BUCKETS + bisect_left(counters.DURATION_BUCKETS, micros)] += 1
+        bucket = 0 if micros <= _FIRST_BUCKET else bisect_left(DURATION_BUCKETS, micros)
+        values[base + counters.ROUTE_BUCKETS + bucket] += 1
 
     def on_bad_request(self, connection: Downstream, error: DownstreamError) -> None:
         """Bytes that were no request were refused."""

@@ -1,13 +1,17 @@
 cimport cython
 
+from fastgw.core cimport _counters as counters
 from fastgw.core.connection cimport Connection
 from fastgw.core.dataplane cimport DataPlane
 from fastgw.core.exchange cimport Exchange
+from fastgw.core.snapshot cimport Listener
+from fastgw.wire cimport _scan as scan
 
 
 cdef class Downstream(Connection):
     cdef public DataPlane plane
-    cdef public object listener
+    cdef public Listener listener
+    cdef long long _generation
     cdef public bytes address
     cdef public bytes forwarded
     cdef public Exchange exchange
@@ -24,7 +28,7 @@ cdef class Downstream(Connection):
     cpdef data_received(self, bytes data)
     cdef _keep(self, bytes data)
     cdef _advance(self)
-    @cython.locals(end=Py_ssize_t, exchange=Exchange)
+    @cython.locals(end=Py_ssize_t, exchange=Exchange, listener=Listener, data=bytes, head=bytes, rest=bytes)
     cdef bint _begin_request(self) except -1
     cdef _wait_for_head(self, bytes data, Py_ssize_t end)
     cpdef on_finished(self, bint keep_alive, bint is_request_done)

@@ -21,6 +21,7 @@ from fastgw.core import counters, heads
 from fastgw.core.connection import HOLD_PEER, HOLD_PENDING, HOLD_PIPELINE, Connection
 from fastgw.core.reply import Reply, error_reply
 from fastgw.errors import DownstreamError
+from fastgw.wire import scan
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import is_hopeless
 from fastgw.wire.serialize import reply_head
@@ -42,6 +43,7 @@ class Downstream(Connection):
     __slots__ = (
         "_blank_lines",
         "_buffer",
+        "_generation",
         "_is_advancing",
         "_is_lingering",
         "_is_trusted",
@@ -64,6 +66,7 @@ class Downstream(Connection):
         self.address = b"unknown"  #: of the client, as text
         self.forwarded = b""
         self._is_trusted = False
+        self._generation = 0  #: of the plane when ``listener`` was looked up
         self._is_lingering = False
         self._tunnel: Tunnel | None = None
         self._lingered = 0
@@ -94,6 +97,7 @@ class Downstream(Connection):
 
     def _adopt(self, listener: Listener) -> None:
         self.listener = listener
+        self._generation = self.plane.generation
         self._is_trusted = _is_trusted(self.address, listener)
         self.forwarded = heads.forwarded_fields(self.address, listener.scheme)
 
@@ -179,15 +183,15 @@ class Downstream(Connection):
     def _begin_request(self) -> bool:
         """Begin the request at the front of the buffer; False: its head is not complete."""
         data = self._buffer
-        while data[:2] == b"\r\n" and self._blank_lines < BLANK_LINES_MAX:
+        while data[:1] == b"\r" and data[:2] == b"\r\n" and self._blank_lines < BLANK_LINES_MAX:
             data = self._buffer = data[2:]
             self._searched = 0
             self._blank_lines += 1
-        end = data.find(b"\r\n\r\n", self._searched)
-        listener = self.plane.listeners.get(self.listener.name, self.listener)
-        if listener is not self.listener:
-            self._adopt(listener)
-        if end < 0 or end + 4 > listener.limits.head_size:
+        end = scan.find_head_end(data, self._searched)
+        if self._generation != self.plane.generation:
+            self._adopt(self.plane.listeners.get(self.listener.name, self.listener))
+        listener = self.listener
+        if end < 0 or end + 4 > listener.head_size:
             self._wait_for_head(data, end)
             return False
         end += 4
@@ -274,8 +278,7 @@ class Downstream(Connection):
 
     def _rest(self) -> None:
         """Nothing is in progress: begin the next request if it is here, else wait for it."""
-        idle = self.listener.timeouts.idle
-        self.deadline = self.plane.now + idle if idle else float("inf")
+        self.deadline = self.plane.now + self.listener.idle_timeout
         if self._holds:
             self.release(HOLD_PENDING | HOLD_PIPELINE)
         if self._buffer:

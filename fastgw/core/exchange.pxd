@@ -1,9 +1,12 @@
 cimport cython
 
+from fastgw.core cimport _counters as counters
+from fastgw.core cimport heads, hooks
 from fastgw.core.body cimport RequestBody
 from fastgw.core.dataplane cimport DataPlane
 from fastgw.core.downstream cimport Downstream
 from fastgw.core.endpoint cimport Endpoint
+from fastgw.core.snapshot cimport Listener, Route, Service
 from fastgw.core.upstream cimport Upstream
 from fastgw.wire.messages cimport Request
 from fastgw.wire.messages cimport Response
@@ -17,9 +20,9 @@ cdef class Exchange:
     cdef public Downstream downstream
     cdef public Upstream upstream
     cdef public Endpoint endpoint
-    cdef public object listener
-    cdef public object route
-    cdef public object service
+    cdef public Listener listener
+    cdef public Route route
+    cdef public Service service
     cdef public int phase
     cdef public Py_ssize_t entered
     cdef public int attempts
@@ -40,22 +43,33 @@ cdef class Exchange:
     cdef object _answer
     cdef object _header
     cpdef reset(self)
-    cpdef begin(self, Downstream downstream, object listener)
+    @cython.locals(plane=DataPlane, request=Request, route=Route)
+    cpdef begin(self, Downstream downstream, Listener listener)
+    @cython.locals(body=RequestBody, out=bytes, rest=bytes)
     cpdef bytes on_request_data(self, bytes data)
+    @cython.locals(route=Route, service=Service)
     cpdef dispatch(self)
+    @cython.locals(candidates=tuple, endpoint=Endpoint, upstream=Upstream)
     cdef _try(self)
+    @cython.locals(head=bytes)
     cpdef on_connection(self, Upstream upstream)
     cpdef on_interim(self)
+    @cython.locals(leaving=tuple)
     cpdef on_head(self)
     cpdef answer_is_ready(self)
+    @cython.locals(downstream=Downstream)
     cpdef on_body(self, bytes data, long long payload)
+    @cython.locals(upstream=Upstream)
     cpdef on_last_body(self, bytes data, long long payload, bint clean)
     cpdef reply(self, object reply)
     cdef _send_reply(self, object reply)
+    @cython.locals(downstream=Downstream, keep_alive=bint, is_request_done=bint)
     cpdef finish(self)
     cpdef abort(self)
     cdef _drop_upstream(self)
+    @cython.locals(endpoint=Endpoint)
     cdef _release_endpoint(self)
+    @cython.locals(plane=DataPlane)
     cpdef end(self)
     @cython.locals(deadline=double)
     cpdef set_deadline(self, double seconds)

@@ -133,7 +133,7 @@ class Exchange:
         route = listener.router.match(request.host, request.method, request.path, self._header)
         self.route = route = listener.fallback if route is None else route
         self.keep_alive = request.keep_alive and not plane.is_draining
-        plane.values[counters.ROUTES_AT + route.slot * counters.ROUTE_SIZE] += 1
+        plane.values[route.base] += 1
         plane.values[counters.EXCHANGES_OPEN] += 1
         if route.timeout:
             self.last = plane.now + route.timeout
@@ -317,7 +317,7 @@ class Exchange:
         response.reset_rare()
         response.status = reply.status
         response.body = BODY_NONE
-        response.reason = response.fields = response.extra = b""
+        response.fields = response.extra = b""
         leaving = self.route.chain.response[self.entered]
         if leaving and not self.is_leaving:
             hooks.leave(self, leaving, 0)
@@ -367,7 +367,7 @@ class Exchange:
                 self._try()
                 return
         self.error = error
-        base = counters.ROUTES_AT + self.route.slot * counters.ROUTE_SIZE
+        base = self.route.base
         self.plane.values[base + _FAULTS[error.fault]] += 1
         if self.is_head_sent:
             self._cut()
@@ -398,7 +398,7 @@ class Exchange:
         """The client is gone: so is the reason to do any more."""
         self._drop_upstream()
         values = self.plane.values
-        values[counters.ROUTES_AT + self.route.slot * counters.ROUTE_SIZE + counters.ROUTE_ABORTED] += 1
+        values[self.route.base + counters.ROUTE_ABORTED] += 1
         if self.error is None:
             self.error = DownstreamError(
                 499, "client_gone", "the client closed the connection before the answer was complete"

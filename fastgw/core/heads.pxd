@@ -2,15 +2,15 @@ cimport cython
 
 from fastgw.core.downstream cimport Downstream
 from fastgw.core.exchange cimport Exchange
-from fastgw.wire.messages cimport Request
-from fastgw.wire.messages cimport Response
+from fastgw.core.snapshot cimport Service
+from fastgw.wire.messages cimport Request, Response
 
 
-@cython.locals(request=Request, downstream=Downstream)
+@cython.locals(request=Request, downstream=Downstream, service=Service, authority=bytes, host=bytes)
 cpdef bytes request_head(Exchange exchange)
 
 @cython.locals(downstream=Downstream)
 cdef bytes _rare_request_head(Exchange exchange, Request request, bytes host, bytes authority)
 
-@cython.locals(response=Response, parts=list)
+@cython.locals(response=Response, minor=int, fields=bytes, framing=bytes, end=bytes)
 cpdef bytes response_head(Exchange exchange)

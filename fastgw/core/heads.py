@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastgw.wire.messages import BODY_UNTIL_CLOSE
-from fastgw.wire.serialize import status_line
 
 if TYPE_CHECKING:
     from fastgw.core.exchange import Exchange
     from fastgw.wire.messages import Request
+
+
+_VERSION_AND_HOST = b" HTTP/1.1\r\nhost: "
+_REQUEST_ID = b"\r\nx-request-id: "
 
 
 def request_head(exchange: Exchange) -> bytes:
@@ -22,27 +25,29 @@ def request_head(exchange: Exchange) -> bytes:
     downstream = exchange.downstream
     authority = request.authority or exchange.endpoint.authority
     host = authority
-    if exchange.service.host_policy != "preserve":
-        policy = exchange.service.host_policy
-        host = exchange.endpoint.authority if policy == "endpoint" else policy.encode("latin-1")
+    service = exchange.service
+    if not service.keeps_host:
+        host = service.host or exchange.endpoint.authority
     if request.rare or not request.minor:  # the prepared fields say Via 1.1
         return _rare_request_head(exchange, request, host, authority)
+    identity = b""
     if request.request_id:
-        identity = b"\r\nx-request-id: " + request.request_id + b"\r\n" + request.extra + b"\r\n"
-    else:
-        identity = b"\r\n" + request.extra + b"\r\n"
+        identity = _REQUEST_ID + request.request_id
     return b"".join(
         (
             request.method,
             b" ",
             request.target,
-            b" HTTP/1.1\r\nhost: ",
+            _VERSION_AND_HOST,
             host,
             b"\r\n",
             request.fields,
             downstream.forwarded,
             authority,
             identity,
+            b"\r\n",
+            request.extra,
+            b"\r\n",
         )
     )
 
@@ -89,30 +94,32 @@ def forwarded_fields(address: bytes, scheme: bytes) -> bytes:
 def response_head(exchange: Exchange) -> bytes:
     """Head of the service's answer as the client gets it."""
     response = exchange.response
-    parts = [status_line(response.status, response.reason), response.fields]
-    if response.transfer_encoding or response.body == BODY_UNTIL_CLOSE:
-        if exchange.request.minor and response.status != 204:  # which may not have it (RFC 9112 section 6.1)
-            parts.append(b"transfer-encoding: chunked\r\n")
-    if response.length_count and (response.status < 200 or response.status == 204):
-        parts[1] = without_length(response.fields)
-    if response.request_id:
-        parts.append(b"x-request-id: " + response.request_id + b"\r\n")
-    if response.extra:
-        parts.append(response.extra)
+    minor = exchange.request.minor
+    fields = response.fields
+    framing = b""
+    if (response.rare and response.transfer_encoding) or response.body == BODY_UNTIL_CLOSE:
+        if minor and response.status != 204:  # which may not have it (RFC 9112 section 6.1)
+            framing = b"transfer-encoding: chunked\r\n"
+    if response.status == 204 and response.length_count:
+        fields = without_length(fields)
     if not exchange.keep_alive:
-        parts.append(b"connection: close\r\n\r\n")
-    elif exchange.request.minor:
-        parts.append(b"\r\n")
+        end = b"connection: close\r\n\r\n"
+    elif minor:
+        end = b"\r\n"
     else:
-        parts.append(b"connection: keep-alive\r\n\r\n")
-    return b"".join(parts)
+        end = b"connection: keep-alive\r\n\r\n"
+    if not response.request_id:
+        return b"".join((response.line, fields, framing, response.extra, end))
+    return b"".join(
+        (response.line, fields, framing, b"x-request-id: ", response.request_id, b"\r\n", response.extra, end)
+    )
 
 
 def interim_head(exchange: Exchange) -> bytes:
     """A 1xx answer, passed on as it came (RFC 9110 section 15.2)."""
     response = exchange.response
     fields = without_length(response.fields) if response.length_count else response.fields
-    return status_line(response.status, response.reason) + fields + b"\r\n"
+    return response.line + fields + b"\r\n"
 
 
 def upgrade_head(exchange: Exchange) -> bytes:
@@ -120,14 +127,7 @@ def upgrade_head(exchange: Exchange) -> bytes:
     response = exchange.response
     identity = b"x-request-id: " + response.request_id + b"\r\n" if response.request_id else b""
     upgrade = b"connection: Upgrade\r\nupgrade: " + response.upgrade + b"\r\n"
-    return (
-        status_line(101, response.reason)
-        + without_length(response.fields)
-        + upgrade
-        + identity
-        + response.extra
-        + b"\r\n"
-    )
+    return response.line + without_length(response.fields) + upgrade + identity + response.extra + b"\r\n"
 
 
 def without_length(fields: bytes) -> bytes:

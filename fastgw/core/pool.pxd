@@ -1,5 +1,6 @@
 cimport cython
 
+from fastgw.core cimport _counters as counters
 from fastgw.core.dataplane cimport DataPlane
 from fastgw.core.endpoint cimport Endpoint
 from fastgw.core.exchange cimport Exchange

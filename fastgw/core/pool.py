@@ -16,13 +16,7 @@ import ssl
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
-from fastgw.core.counters import (
-    ENDPOINT_CONNECT_FAILURES,
-    ENDPOINT_CONNECTS,
-    ENDPOINT_IDLE,
-    ENDPOINT_REUSED,
-    ENDPOINT_WAITING,
-)
+from fastgw.core import counters
 from fastgw.core.upstream import Upstream
 from fastgw.errors import RETRY_ALWAYS, UpstreamError
 
@@ -63,9 +57,9 @@ class Pool:
         base = self._endpoint.base
         while self.idle:
             upstream = self.idle.pop()
-            values[base + ENDPOINT_IDLE] -= 1
+            values[base + counters.ENDPOINT_IDLE] -= 1
             if self._is_alive(upstream):
-                values[base + ENDPOINT_REUSED] += 1
+                values[base + counters.ENDPOINT_REUSED] += 1
                 return upstream
             upstream.abort()
         if len(self.waiters) >= self.settings.max_pending:
@@ -73,7 +67,7 @@ class Pool:
                 503, "pool_full", "too many requests are waiting for a connection to the service", retry=RETRY_ALWAYS
             )
         self.waiters.append(exchange)
-        values[base + ENDPOINT_WAITING] += 1
+        values[base + counters.ENDPOINT_WAITING] += 1
         self._open_if_needed()
         return None
 
@@ -83,7 +77,7 @@ class Pool:
             self.waiters.remove(exchange)
         except ValueError:
             return
-        self._plane.values[self._endpoint.base + ENDPOINT_WAITING] -= 1
+        self._plane.values[self._endpoint.base + counters.ENDPOINT_WAITING] -= 1
 
     def put_back(self, upstream: Upstream) -> None:
         """A connection whose exchange ended well."""
@@ -94,7 +88,7 @@ class Pool:
         else:
             upstream.idle_since = self._plane.now
             self.idle.append(upstream)
-            self._plane.values[self._endpoint.base + ENDPOINT_IDLE] += 1
+            self._plane.values[self._endpoint.base + counters.ENDPOINT_IDLE] += 1
 
     def on_closed(self, upstream: Upstream) -> None:
         """A connection of this pool is gone."""
@@ -103,14 +97,14 @@ class Pool:
         self.size -= 1
         if upstream in self.idle:
             self.idle.remove(upstream)
-            self._plane.values[self._endpoint.base + ENDPOINT_IDLE] -= 1
+            self._plane.values[self._endpoint.base + counters.ENDPOINT_IDLE] -= 1
         self._open_if_needed()
 
     def sweep(self, now: float) -> None:
         """Close what has been idle too long; ``now`` in coarse loop time."""
         oldest = now - self.settings.idle_timeout
         while self.idle and self.idle[0].idle_since < oldest:
-            self._plane.values[self._endpoint.base + ENDPOINT_IDLE] -= 1
+            self._plane.values[self._endpoint.base + counters.ENDPOINT_IDLE] -= 1
             self.idle.pop(0).abort()
         if self.settings.warm:
             self.warm_up()
@@ -123,7 +117,7 @@ class Pool:
     def drop_idle(self) -> None:
         """Close every idle connection: one of them turned out to be dead, so the service probably closed them all."""
         while self.idle:
-            self._plane.values[self._endpoint.base + ENDPOINT_IDLE] -= 1
+            self._plane.values[self._endpoint.base + counters.ENDPOINT_IDLE] -= 1
             self.idle.pop().abort()
 
     def retire(self) -> None:
@@ -138,7 +132,7 @@ class Pool:
             task.cancel()
 
     def _next_waiter(self) -> Exchange:
-        self._plane.values[self._endpoint.base + ENDPOINT_WAITING] -= 1
+        self._plane.values[self._endpoint.base + counters.ENDPOINT_WAITING] -= 1
         return self.waiters.popleft()
 
     def _is_alive(self, upstream: Upstream) -> bool:
@@ -162,14 +156,14 @@ class Pool:
 
     async def _connect(self) -> None:
         base = self._endpoint.base
-        self._plane.values[base + ENDPOINT_CONNECTS] += 1
+        self._plane.values[base + counters.ENDPOINT_CONNECTS] += 1
         try:
             async with asyncio.timeout(self.settings.connect_timeout):
                 upstream = await self._transport()
         except BaseException as error:
             self._opening -= 1
             self.size -= 1
-            self._plane.values[base + ENDPOINT_CONNECT_FAILURES] += 1
+            self._plane.values[base + counters.ENDPOINT_CONNECT_FAILURES] += 1
             if not isinstance(error, Exception):
                 raise  # cancelled: the worker ends
             if not isinstance(error, OSError):

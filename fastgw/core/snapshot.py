@@ -8,11 +8,12 @@ Live things (endpoints with their pools) are not part of it: they are kept by ke
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.core.chain import Chain
+from fastgw.core.counters import Counters
 from fastgw.routing import Router, Split
 from fastgw.wire.fields import REQUEST_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable
 from fastgw.wire.request import RequestReader
@@ -51,61 +52,147 @@ class Limits:
     pipeline_bytes: int = 64 * 1024  #: bytes read ahead of the exchange in progress: reading pauses
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Service:
     """A named set of endpoints with one policy."""
 
-    name: str
-    endpoints: tuple[Endpoint, ...]
-    balancer: Balancer
-    host_policy: str = "preserve"  #: "preserve", "endpoint" or a literal Host value
-    attempts: int = 2  #: endpoints tried for one exchange at most, the first included
-    retry_on: frozenset[str] = frozenset({"connect", "reset"})
+    __slots__ = ("attempts", "balancer", "endpoints", "host", "host_policy", "keeps_host", "name", "retry_on")
+
+    def __init__(
+        self,
+        name: str,
+        endpoints: tuple[Endpoint, ...],
+        balancer: Balancer,
+        host_policy: str = "preserve",
+        attempts: int = 2,
+        retry_on: frozenset[str] = frozenset({"connect", "reset"}),
+    ) -> None:
+        """``host_policy``: "preserve", "endpoint" or a literal Host; ``attempts``: endpoints tried for one exchange, the first included."""
+        self.name = name
+        self.endpoints = endpoints
+        self.balancer = balancer
+        self.host_policy = host_policy
+        self.keeps_host = host_policy == "preserve"
+        self.host = b"" if host_policy in ("preserve", "endpoint") else host_policy.encode("latin-1")
+        self.attempts = attempts
+        self.retry_on = retry_on
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Route:
     """What happens to the requests one rule matches: hooks, then a service, within limits."""
 
-    name: str
-    slot: int
-    service: Service | None = None  #: None with ``split`` None: the listener's fallback, which answers 404 or 405
-    split: Split[Service] | None = None
-    sticky: str = ""  #: "", "header:<name>" or "cookie:<name>": equal keys choose the same part of the split
-    chain: Chain = field(default_factory=Chain)
-    max_body: int = 32 * 1024 * 1024  #: bytes of a request body: 413
-    timeout: float = 0.0  #: seconds for the whole exchange, 0 = off: 504
-    answer_timeout: float = 120.0  #: seconds from the request's end to the response head: 504
-    stream_idle_timeout: float = 120.0  #: seconds between two reads of a response body: a visible cut
-    tunnel_idle_timeout: float = (
-        3600.0  #: seconds in which neither side of an upgraded connection says anything: both close
+    __slots__ = (
+        "answer_timeout",
+        "base",
+        "chain",
+        "error_format",
+        "max_body",
+        "name",
+        "service",
+        "slot",
+        "split",
+        "sticky",
+        "stream_idle_timeout",
+        "timeout",
+        "tunnel_idle_timeout",
+        "upgrades",
     )
-    upgrades: frozenset[bytes] = frozenset({b"websocket"})  #: protocols a client may upgrade to
-    error_format: str = "problem"  #: "problem" (RFC 9457) or "openai"
+
+    def __init__(
+        self,
+        name: str,
+        slot: int,
+        service: Service | None = None,
+        split: Split[Service] | None = None,
+        sticky: str = "",
+        chain: Chain | None = None,
+        max_body: int = 32 * 1024 * 1024,
+        timeout: float = 0.0,
+        answer_timeout: float = 120.0,
+        stream_idle_timeout: float = 120.0,
+        tunnel_idle_timeout: float = 3600.0,
+        upgrades: frozenset[bytes] = frozenset({b"websocket"}),
+        error_format: str = "problem",
+    ) -> None:
+        """With neither ``service`` nor ``split`` it is a listener's fallback, which answers 404 or 405.
+
+        Args:
+            name: for metrics, logs and ``fastgw route``.
+            slot: its block of counters.
+            service: where requests go, or
+            split: between which services they are divided,
+            sticky: "" or "header:<name>" or "cookie:<name>": equal keys choose the same part of the split.
+            chain: its filters.
+            max_body: bytes of a request body: 413.
+            timeout: seconds for the whole exchange, 0 = off: 504.
+            answer_timeout: seconds from the request's end to the response head: 504.
+            stream_idle_timeout: seconds between two reads of a response body: a visible cut.
+            tunnel_idle_timeout: seconds in which neither side of an upgraded connection says anything: both close.
+            upgrades: protocols a client may upgrade to, lower-case.
+            error_format: "problem" (RFC 9457) or "openai".
+        """
+        self.name = name
+        self.slot = slot
+        self.base = Counters.route_base(slot)
+        self.service = service
+        self.split = split
+        self.sticky = sticky
+        self.chain = chain if chain is not None else Chain()
+        self.max_body = max_body
+        self.timeout = timeout
+        self.answer_timeout = answer_timeout
+        self.stream_idle_timeout = stream_idle_timeout
+        self.tunnel_idle_timeout = tunnel_idle_timeout
+        self.upgrades = upgrades
+        self.error_format = error_format
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Listener:
     """One address that accepts requests, with the routes as seen from it."""
 
-    name: str
-    router: Router[Route]
-    fallback: Route
-    scheme: bytes = b"http"
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    limits: Limits = field(default_factory=Limits)
-    trusted: tuple[IPv4Network | IPv6Network, ...] = ()
-    drop_headers: frozenset[bytes] = frozenset()
-    proxy_protocol: bool = False
-    reader: RequestReader = field(init=False)
-    table: FieldTable = field(init=False)  #: how fields of ordinary peers are treated
-    trusted_table: FieldTable = field(init=False)  #: and those of peers in ``trusted``
+    __slots__ = (
+        "drop_headers",
+        "fallback",
+        "head_size",
+        "idle_timeout",
+        "limits",
+        "name",
+        "proxy_protocol",
+        "reader",
+        "router",
+        "scheme",
+        "table",
+        "timeouts",
+        "trusted",
+        "trusted_table",
+    )
 
-    def __post_init__(self) -> None:
-        put = object.__setattr__  # frozen: these three are made from the rest once
-        put(self, "reader", RequestReader(self.limits.head_count, self.limits.uri_length))
-        put(self, "table", FieldTable(REQUEST_FIELDS, self.drop_headers))
-        put(self, "trusted_table", FieldTable(TRUSTED_REQUEST_FIELDS, self.drop_headers))
+    def __init__(
+        self,
+        name: str,
+        router: Router[Route],
+        fallback: Route,
+        scheme: bytes = b"http",
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+        trusted: tuple[IPv4Network | IPv6Network, ...] = (),
+        drop_headers: frozenset[bytes] = frozenset(),
+        proxy_protocol: bool = False,
+    ) -> None:
+        """``fallback``: the route of requests that no rule matches; ``trusted``: peers whose x-forwarded-* are believed."""
+        self.name = name
+        self.router = router
+        self.fallback = fallback
+        self.scheme = scheme
+        self.timeouts = timeouts = timeouts or Timeouts()
+        self.limits = limits = limits or Limits()
+        self.trusted = trusted
+        self.drop_headers = drop_headers
+        self.proxy_protocol = proxy_protocol
+        self.head_size = limits.head_size  # what every request asks for stands here once more: one look-up less
+        self.idle_timeout = timeouts.idle or float("inf")
+        self.reader = RequestReader(limits.head_count, limits.uri_length)
+        self.table = FieldTable(REQUEST_FIELDS, drop_headers)
+        self.trusted_table = FieldTable(TRUSTED_REQUEST_FIELDS, drop_headers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@ cimport cython
 from fastgw.core.connection cimport Connection
 from fastgw.core.exchange cimport Exchange
 from fastgw.core.pool cimport Pool
+from fastgw.wire cimport _scan as scan
 from fastgw.wire.chunked cimport ChunkReader
 from fastgw.wire.messages cimport Response
 
@@ -24,7 +25,7 @@ cdef class Upstream(Connection):
     cpdef let_go(self, bint reusable)
     @cython.locals(exchange=Exchange)
     cpdef data_received(self, bytes data)
-    @cython.locals(at=Py_ssize_t, end=Py_ssize_t, response=Response)
+    @cython.locals(at=Py_ssize_t, end=Py_ssize_t, head_size=Py_ssize_t, response=Response, head=bytes)
     cdef _read_head(self, Exchange exchange, bytes data)
     @cython.locals(response=Response, kind=int)
     cdef _begin_body(self, Exchange exchange, bytes data, Py_ssize_t at)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core import tunnel
 from fastgw.core.connection import HOLD_PEER, Connection
 from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, UpstreamError
+from fastgw.wire import scan
 from fastgw.wire.chunked import ChunkReader
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable, is_hopeless
@@ -141,18 +142,20 @@ class Upstream(Connection):
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
-        limits = exchange.listener.limits
+        head_size = exchange.listener.head_size
         at = 0
         while True:
-            end = data.find(b"\r\n\r\n", max(at, self._searched))
-            if end < 0 or end + 4 - at > limits.head_size:
+            end = scan.find_head_end(data, at if at > self._searched else self._searched)
+            if end < 0 or end + 4 - at > head_size:
                 break
             self._searched = 0
             head = data if end + 4 == len(data) and not at else data[at : end + 4]
             at = end + 4
             response = exchange.response
             try:
-                read_response(head, response, _TABLE, limits.head_count, exchange.request.method == b"HEAD")
+                read_response(
+                    head, response, _TABLE, exchange.listener.reader.head_count, exchange.request.method == b"HEAD"
+                )
             except WireError as error:
                 exchange.fail(
                     UpstreamError(502, "bad_answer", f"the service's answer cannot be passed on: {error.detail}")
@@ -166,11 +169,9 @@ class Upstream(Connection):
                 exchange.fail(UpstreamError(502, "bad_answer", "the service sent too many interim answers"))
                 return
             exchange.on_interim()
-        if len(data) - at > limits.head_size:
+        if len(data) - at > head_size:
             exchange.fail(
-                UpstreamError(
-                    502, "bad_answer", f"the head of the service's answer is larger than {limits.head_size} bytes"
-                )
+                UpstreamError(502, "bad_answer", f"the head of the service's answer is larger than {head_size} bytes")
             )
             return
         self._buffer = data[at:] if at else data

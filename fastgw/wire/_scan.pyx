@@ -10,6 +10,12 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
+cdef extern from *:
+    """
+    #include <string.h>
+    """
+    void* memmem(const void* haystack, size_t size, const void* needle, size_t needle_size) noexcept nogil
+
 from fastgw.wire.fields cimport FieldTable
 from fastgw.wire.messages cimport Request
 from fastgw.wire.messages cimport Response
@@ -21,15 +27,18 @@ DEF STACK = 8192
 
 cdef unsigned char TOKEN[256]  # 1: may stand in a field name
 cdef unsigned char VALUE[256]  # 1: may stand in a field value
+cdef unsigned char PLAIN[256]  # 1: stands in a target for itself, see scan_target
 
 
 cdef void _fill_tables() noexcept:
     cdef int byte
     for byte in range(256):
-        TOKEN[byte] = 0
+        TOKEN[byte] = PLAIN[byte] = 0
         VALUE[byte] = byte == 9 or (byte >= 32 and byte != 127)
     for byte in b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ":
         TOKEN[byte] = 1
+    for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?":
+        PLAIN[byte] = 1
 
 
 _fill_tables()
@@ -164,14 +173,13 @@ cpdef scan_response(bytes head, Response response, FieldTable table, int head_co
     response.content_length = -1
     response.status = (at[9] - c"0") * 100 + (at[10] - c"0") * 10 + at[11] - c"0"
     at += 13
-    line = at
     while VALUE[<unsigned char> at[0]]:
         at += 1
     if at[0] != c"\r" or at[1] != c"\n":
         _scan_py.scan_response(head, response, table, head_count)
         return
-    response.reason = PyBytes_FromStringAndSize(line, at - line)
     at += 2
+    response.line = PyBytes_FromStringAndSize(start, at - start)
     if size > STACK:
         kept = <char*> malloc(size)
         if kept == NULL:
@@ -213,7 +221,34 @@ cpdef scan_response(bytes head, Response response, FieldTable table, int head_co
         response.fields = without_nominated(response.fields, response.connection)
 
 
-cpdef long long scan_chunk_line(bytes data, Py_ssize_t at):
+cpdef Py_ssize_t find_head_end(bytes data, Py_ssize_t start) noexcept:
+    """See ``_scan_py.find_head_end``."""
+    cdef const char* text = PyBytes_AS_STRING(data)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    cdef const char* found
+    if start >= size:
+        return -1
+    found = <const char*> memmem(text + start, size - start, b"\r\n\r\n", 4)
+    return -1 if found == NULL else found - text
+
+
+cpdef Py_ssize_t scan_target(bytes target) noexcept:
+    """See ``_scan_py.scan_target``."""
+    cdef const unsigned char* text = <const unsigned char*> PyBytes_AS_STRING(target)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(target)
+    cdef Py_ssize_t mark = size
+    cdef Py_ssize_t at
+    for at in range(size):
+        if not PLAIN[text[at]]:
+            return -1
+        if text[at] == c"?" and mark == size:
+            mark = at
+        elif text[at] == c"." and at and text[at - 1] == c"/":
+            return -1
+    return mark
+
+
+cpdef long long scan_chunk_line(bytes data, Py_ssize_t at) noexcept:
     """See ``_scan_py.scan_chunk_line``."""
     cdef:
         const char* text = PyBytes_AS_STRING(data) + at

@@ -28,6 +28,7 @@ from fastgw.wire.messages import MAX_LENGTH, NO_LENGTH, Request, Response
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:+/=@-]{1,128}").fullmatch
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
+_PLAIN_TARGET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?"
 _HEX_SIZE = re.compile(rb"[0-9A-Fa-f]{1,14}").fullmatch
 
 
@@ -156,7 +157,7 @@ def scan_response(head: bytes, response: Response, table: FieldTable, head_count
         raise bad("the answer's status line is not 'HTTP/1.1 status reason'")
     response.minor = 1 if match[1] == b"1" else 0
     response.status = int(match[2])
-    response.reason = match[3] or b""
+    response.line = b"HTTP/1.1 %b %b\r\n" % (match[2], match[3] or b"")
     if len(lines) > head_count + 1:
         raise bad(f"the answer's head has more than {head_count} fields")
     seen = table.seen
@@ -196,6 +197,22 @@ def response_field(response: Response, kind: int, value: bytes) -> None:
         response.request_id = value
         return
     response.rare = True
+
+
+def find_head_end(data: bytes, start: int) -> int:
+    """Where the empty line that ends a head begins, looked for from ``start`` on; -1: not there yet."""
+    return data.find(b"\r\n\r\n", start)
+
+
+def scan_target(target: bytes) -> int:
+    """Whether an origin-form target is in normal form as it is: where its query begins, its length without one, -1 if it is not.
+
+    A target of unreserved and sub-delimiter characters without ``/.`` is; everything else takes the careful way in ``target``.
+    """
+    if target.translate(None, _PLAIN_TARGET) or b"/." in target:
+        return -1
+    mark = target.find(b"?")
+    return len(target) if mark < 0 else mark
 
 
 def scan_chunk_line(data: bytes, at: int) -> int:

@@ -1,5 +1,7 @@
 cimport cython
 
+from fastgw.wire cimport _scan as scan
+
 cdef class ChunkReader:
     cdef public bint done
     cdef public Py_ssize_t end

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 
+from fastgw.wire import scan
 from fastgw.wire.errors import WireError, bad
 from fastgw.wire.fields import HEAD_BYTES, is_forbidden_trailer, is_token
-from fastgw.wire.scan import scan_chunk_line
 
 #: Bytes of a chunk line, size and extensions: without a bound they have been a denial of service in Go, Node and others.
 LINE_MAX = 256
@@ -70,7 +70,7 @@ class ChunkReader:
                     self._left = 2
                 continue
             if self._state == _SIZE and not self._line:
-                plain = scan_chunk_line(data, at)
+                plain = scan.scan_chunk_line(data, at)
                 if plain >= 0:
                     at += plain & 31
                     self._begin_chunk(plain >> 5, plain & 31)

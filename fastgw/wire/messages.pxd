@@ -31,7 +31,7 @@ cdef class Request:
 cdef class Response:
     cdef public bytes head
     cdef public int status
-    cdef public bytes reason
+    cdef public bytes line
     cdef public int minor
     cdef public bytes fields
     cdef public int body

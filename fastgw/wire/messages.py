@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastgw.wire.fields import find_field
+from fastgw.wire.serialize import status_line
 
 NO_LENGTH = -1  #: ``content_length`` when the message has no such field: not the same as zero
 MAX_LENGTH = 2**63 - 1
@@ -129,9 +130,9 @@ class Response:
         "head",
         "keep_alive",
         "length_count",
+        "line",
         "minor",
         "rare",
-        "reason",
         "request_id",
         "status",
         "transfer_encoding",
@@ -141,7 +142,7 @@ class Response:
     def __init__(self) -> None:
         self.head = b""
         self.status = 0  #: 0: no answer yet
-        self.reason = b""
+        self.line = b""  #: the status line as it is passed on, with its CRLF
         self.minor = 1
         self.fields = (
             b""  #: end-to-end field lines, each with its CRLF, Content-Length included when it frames the body
@@ -160,6 +161,16 @@ class Response:
         self.transfer_encoding = b""
         self.connection = b""
         self.upgrade = b""
+
+    @property
+    def reason(self) -> bytes:
+        """The reason phrase; it may be empty."""
+        return self.line[13:-2]
+
+    def set_status(self, status: int) -> None:
+        """Pass the answer on with another status; for hooks."""
+        self.status = status
+        self.line = status_line(status)
 
     def add_header(self, name: bytes, value: bytes) -> None:
         """Add a field line to the answer; ``name`` and ``value`` are the gateway's own and must be valid."""

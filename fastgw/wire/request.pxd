@@ -1,3 +1,7 @@
+cimport cython
+
+from fastgw.wire cimport _scan as scan
+from fastgw.wire.fields cimport FieldTable
 from fastgw.wire.messages cimport Request
 
 
@@ -7,6 +11,7 @@ cdef class RequestReader:
     cdef bint _is_inside_message
     cdef public int head_count
     cdef public int uri_length
-    cpdef read(self, bytes head, Request request, object table)
-    cdef _check_grammar(self, bytes head)
+    cpdef read(self, bytes head, Request request, FieldTable table)
+    @cython.locals(mark=Py_ssize_t, target=bytes, authority=bytes, host=bytes)
     cdef _route(self, Request request)
+    cdef _check_grammar(self, bytes head)

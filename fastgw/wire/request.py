@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import httptools
 
+from fastgw.wire import scan
 from fastgw.wire.errors import WireError, bad
 from fastgw.wire.fields import FieldTable
 from fastgw.wire.messages import Request
-from fastgw.wire.scan import scan_request
 from fastgw.wire.target import parse_authority, split_absolute, split_target
 from fastgw.wire.websocket import check_handshake
 
@@ -47,7 +47,7 @@ class RequestReader:
         request.head = head
         request.chunked = False
         request.request_id = request.extra = b""
-        scan_request(head, request, table, self.head_count)
+        scan.scan_request(head, request, table, self.head_count)
         if len(request.target) > self.uri_length:
             raise WireError(414, "uri_too_long", f"the request target is longer than {self.uri_length} bytes")
         if request.transfer_encoding:
@@ -97,8 +97,18 @@ class RequestReader:
             request.host_count = 1
         if request.method in (b"CONNECT", b"TRACE"):
             raise WireError(501, "method_not_implemented", f"{request.method.decode()} is not served")
-        request.path, request.query = split_target(target) if target != b"*" else (target, b"")
-        request.target = request.path + request.query if request.query else request.path
+        mark = scan.scan_target(target)
+        if mark < 0:
+            request.path, request.query = split_target(target) if target != b"*" else (target, b"")
+            request.target = request.path + request.query if request.query else request.path
+        else:
+            request.target = target
+            if mark == len(target):
+                request.path = target
+                request.query = b""
+            else:
+                request.path = target[:mark]
+                request.query = target[mark:]
         if not request.host_count:
             request.authority = request.host = b""
             return

@@ -6,10 +6,10 @@ message answers HEAD, swallows the bytes behind an unasked 101 and takes a doubl
 
 from __future__ import annotations
 
+from fastgw.wire import scan
 from fastgw.wire.errors import bad
 from fastgw.wire.fields import FieldTable
 from fastgw.wire.messages import BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE, Response
-from fastgw.wire.scan import scan_response
 
 
 def read_response(head: bytes, response: Response, table: FieldTable, head_count: int, to_head: bool) -> None:
@@ -22,7 +22,7 @@ def read_response(head: bytes, response: Response, table: FieldTable, head_count
         response.reset_rare()
     response.head = head
     response.request_id = response.extra = b""
-    scan_response(head, response, table, head_count)
+    scan.scan_response(head, response, table, head_count)
     if response.length_count > 1:
         raise bad("the answer has more than one Content-Length")
     response.keep_alive = response.minor == 1

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or find_spec("fastgw.wire._scan") is None:
-    from fastgw.wire._scan_py import scan_chunk_line, scan_request, scan_response
+    from fastgw.wire._scan_py import find_head_end, scan_chunk_line, scan_request, scan_response, scan_target
 else:  # found, so it must import: an error in it is not a reason to be slow in silence
-    from fastgw.wire._scan import scan_chunk_line, scan_request, scan_response
+    from fastgw.wire._scan import find_head_end, scan_chunk_line, scan_request, scan_response, scan_target
 
-__all__ = ["scan_chunk_line", "scan_request", "scan_response"]
+__all__ = ["find_head_end", "scan_chunk_line", "scan_request", "scan_response", "scan_target"]

@@ -10,19 +10,16 @@ REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 STATUS_LINES = {status: b"HTTP/1.1 %d %s\r\n" % (status, reason) for status, reason in REASONS.items()}
 
 
-def status_line(status: int, reason: bytes) -> bytes:
-    """The status line of a relayed answer; ``reason`` as the service gave it (it may be empty)."""
-    line = STATUS_LINES.get(status)
-    if line is not None and reason == REASONS[status]:
-        return line
-    return b"HTTP/1.1 %d %s\r\n" % (status, reason)
+def status_line(status: int) -> bytes:
+    """The status line of an answer with the usual reason phrase; without one when the status has none."""
+    return STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
 def reply_head(
     status: int, content_type: str, length: int, headers: tuple[tuple[str, str], ...], *, close: bool
 ) -> bytes:
     """Head of an answer made here, without its final empty line: fields may follow."""
-    lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
+    lines = [status_line(status)]
     if status != 204 and status != 304 and status >= 200:
         if length:
             lines.append(b"content-type: %s\r\n" % content_type.encode("latin-1"))

@@ -186,8 +186,7 @@ def test_client_is_held_when_much_of_its_body_waits() -> None:
 
 def test_response_hook_changes_the_head() -> None:
     def change(exchange: Any) -> None:
-        exchange.response.status = 203
-        pass
+        exchange.response.set_status(203)
         exchange.response.add_header(b"x-by", b"hook")
 
     edge = Edge(filters=[Spy("a", [], response=change)])

@@ -1,0 +1,48 @@
+from fastgw.core.chain cimport Chain
+from fastgw.wire.fields cimport FieldTable
+from fastgw.wire.request cimport RequestReader
+
+
+cdef class Service:
+    cdef public str name
+    cdef public tuple endpoints
+    cdef public object balancer
+    cdef public str host_policy
+    cdef public bytes host
+    cdef public bint keeps_host
+    cdef public int attempts
+    cdef public object retry_on
+
+
+cdef class Route:
+    cdef public str name
+    cdef public Py_ssize_t slot
+    cdef public Py_ssize_t base
+    cdef public Service service
+    cdef public object split
+    cdef public str sticky
+    cdef public Chain chain
+    cdef public long long max_body
+    cdef public double timeout
+    cdef public double answer_timeout
+    cdef public double stream_idle_timeout
+    cdef public double tunnel_idle_timeout
+    cdef public object upgrades
+    cdef public str error_format
+
+
+cdef class Listener:
+    cdef public str name
+    cdef public object router
+    cdef public Route fallback
+    cdef public bytes scheme
+    cdef public object timeouts
+    cdef public object limits
+    cdef public tuple trusted
+    cdef public object drop_headers
+    cdef public bint proxy_protocol
+    cdef public Py_ssize_t head_size
+    cdef public double idle_timeout
+    cdef public RequestReader reader
+    cdef public FieldTable table
+    cdef public FieldTable trusted_table

@@ -1,0 +1,14 @@
+cimport cython
+
+from fastgw.core.exchange cimport Exchange
+
+
+cdef class RequestId:
+    cdef public str name
+    cdef unsigned long long _count
+    cdef bytes _prefix
+    cdef bytes _stem
+    cdef _next_stem(self)
+    @cython.locals(low=int)
+    cpdef request(self, Exchange exchange)
+    cpdef response(self, Exchange exchange)
