@@ -19,6 +19,7 @@ cdef class DataPlane:
     cdef public object on_idle
     cdef dict _addresses
     cdef list _free
+    cdef object _leaving
     cdef object _on_log
     cdef double _swept_at
     cdef object _sweeper

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,12 @@ from fastgw.core.registry import Registry
 from fastgw.core.snapshot import Listener, Snapshot
 
 if TYPE_CHECKING:
+    from fastgw.core.connection import Connection
     from fastgw.errors import DownstreamError
 
 SWEEP_SECONDS = 0.25
 _FIRST_BUCKET = DURATION_BUCKETS[0]
+LEAVING_SECONDS = 10.0  #: in which a service takes the last bytes of a tunnel
 FREE_EXCHANGES_MAX = 1024  #: exchanges kept for reuse
 
 
@@ -34,6 +37,7 @@ class DataPlane:
     __slots__ = (
         "_addresses",
         "_free",
+        "_leaving",
         "_on_log",
         "_sweeper",
         "_swept_at",
@@ -74,6 +78,7 @@ class DataPlane:
         self.on_idle: Callable[[], None] | None = None  #: called once draining is complete
         self._addresses: dict[bytes, int] = {}
         self._free: list[Exchange] = []
+        self._leaving: deque[Connection] = deque()  #: closed, with bytes yet to be sent; soonest deadline first
         self._on_log = log
         self._swept_at = self.now
         self._sweeper: asyncio.TimerHandle | None = loop.call_later(SWEEP_SECONDS, self._sweep)
@@ -161,6 +166,12 @@ class DataPlane:
         if len(self._free) < FREE_EXCHANGES_MAX:
             self._free.append(exchange)
 
+    def see_off(self, connection: Connection) -> None:
+        """Close a connection to a service once what is queued is sent, or when the service has not taken it for ``LEAVING_SECONDS``."""
+        connection.deadline = self.now + LEAVING_SECONDS
+        self._leaving.append(connection)
+        connection.close()
+
     def count(self, exchange: Exchange) -> None:
         """Add a finished exchange to its route's counters."""
         values = self.values
@@ -206,6 +217,8 @@ class DataPlane:
         for connection in [one for one in self.connections if one.deadline <= now]:
             connection.deadline = float("inf")
             connection.on_deadline(now)
+        while self._leaving and self._leaving[0].deadline <= now:
+            self._leaving.popleft().abort()
         for endpoint in self.registry:
             endpoint.pool.sweep(now)
 
@@ -227,6 +240,8 @@ class DataPlane:
             self._sweeper = None
         for connection in list(self.connections):
             connection.abort()
+        while self._leaving:
+            self._leaving.popleft().abort()
         for endpoint in self.registry:
             endpoint.pool.close()
         _stop(self.snapshot.filters)

@@ -294,6 +294,12 @@ class Downstream(Connection):
         else:
             self.close()
 
+    def close(self) -> None:
+        """See ``Connection.close``; a client that does not take what is queued has the write deadline to do so."""
+        if not self.is_closed:
+            self._watch_writing()
+            Connection.close(self)
+
     def start_tunnel(self, tunnel: Tunnel) -> None:
         """From now on bytes are passed on unread; those that came early are the first."""
         self._tunnel = tunnel

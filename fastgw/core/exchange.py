@@ -145,6 +145,10 @@ class Exchange:
 
     def on_request_data(self, data: bytes) -> bytes:
         """Body bytes from the client; returns those behind the body's end."""
+        if self._answer is not None:
+            return (
+                b""  # answered without it: a body that was refused must not be read on, least of all to a next request
+            )
         body = self.body
         try:
             out = body.feed(data)

@@ -56,7 +56,7 @@ class Tunnel:
         if upstream is not None:
             exchange.upstream = None
             upstream.exchange = None
-            upstream.close()
+            exchange.plane.see_off(upstream)
         exchange.end()
         downstream.exchange = None
         downstream.close()
