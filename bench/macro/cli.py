@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ from bench.macro.goals import judge
 from bench.macro.machine import describe_machine
 from bench.macro.paths import BUILD, RESULTS
 from bench.macro.peers import CORE, PEERS
-from bench.macro.process import LOAD_CORE
+from bench.macro.process import CORES, GATEWAY_CORE, LOAD_CORE
 from bench.macro.results import RunResult, load
 from bench.macro.runner import CaseRun, Plan, Say
 
@@ -62,15 +64,16 @@ def main(argv: Sequence[str]) -> int:
     if options.render:
         print(report.write(load(options.render), options.render.parent))
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     started = time.monotonic()
 
     def say(text: str) -> None:
         print(f"[{time.monotonic() - started:6.1f} s] {text}", flush=True)
 
-    if LOAD_CORE in os.sched_getaffinity(0):
+    if {GATEWAY_CORE, LOAD_CORE} <= CORES and shutil.which("taskset"):
         os.sched_setaffinity(0, {LOAD_CORE})  # the harness itself stays off the gateway's core
     else:
-        say("one core only: gateway and load share it, and the figures are worth little")
+        say("two cores or taskset are missing: gateway and load share it, and the figures are worth little")
     run, failed = run_cases(options, say)
     print_summary(run)
     print(f"\n{report.write(run, destination(run, options.publish))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -17,6 +18,8 @@ from bench.macro.errors import BenchError
 GATEWAY_CORE = 0
 LOAD_CORE = 1
 FIRST_PORT, LAST_PORT = 21001, 31999  #: below Linux's ephemeral ports, so no outgoing connection takes one
+CORES = frozenset(os.sched_getaffinity(0))  #: before the harness binds itself to one of them
+_LIBC = ctypes.CDLL(None)  # loaded here: nothing may be looked up between fork and exec
 _next_port = FIRST_PORT + os.getpid() % 5000 * 2
 
 
@@ -45,7 +48,12 @@ def free_port() -> int:
 def pinned(argv: Sequence[str], core: int) -> list[str]:
     """The command, bound to one core if the machine has it and ``taskset``."""
     taskset = shutil.which("taskset")
-    return [taskset, "-c", str(core), *argv] if taskset and core in os.sched_getaffinity(0) else list(argv)
+    return [taskset, "-c", str(core), *argv] if taskset and core in CORES else list(argv)
+
+
+def _end_with_parent() -> None:
+    """In a new process: be ended by the kernel when the harness is gone, however it went (prctl(2), PR_SET_PDEATHSIG)."""
+    _LIBC.prctl(1, signal.SIGTERM, 0, 0, 0)
 
 
 class Program:
@@ -61,6 +69,7 @@ class Program:
         cwd: Path | None = None,
     ) -> None:
         self.log = directory / "output.log"
+        self.core = core
         self.name = Path(argv[0]).name
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -71,6 +80,7 @@ class Program:
                 env={**clean_environment(), **(env or {})},
                 cwd=cwd or directory,
                 start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
         self.pid = self._process.pid
 
@@ -88,6 +98,15 @@ class Program:
     def pids(self) -> list[int]:
         """The program's processes."""
         return procfs.process_tree(self.pid)
+
+    def check_core(self) -> None:
+        """BenchError when a process of it may run elsewhere than on its core, where that can be asked for."""
+        if self.core not in CORES or len(CORES) == 1 or not shutil.which("taskset"):
+            return
+        for pid in self.pids():
+            allowed = os.sched_getaffinity(pid)
+            if allowed != {self.core}:
+                raise BenchError(f"{self.name} ({pid}) runs on cores {sorted(allowed)}, not on {self.core} alone")
 
     def tail(self, lines: int = 12) -> str:
         """The end of what it printed."""

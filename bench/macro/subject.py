@@ -120,6 +120,7 @@ class Subject:
         """Start and wait until the first request is answered.  BenchError when that does not happen."""
         self.prepare()()
         self.program.wait_port(self.port, self.peer.start_seconds)
+        self.program.check_core()
         self.first_answer(self.peer.start_seconds)
 
     def first_answer(self, seconds: float) -> float:
