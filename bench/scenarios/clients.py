@@ -40,11 +40,11 @@ class Held(asyncio.Protocol):
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Stop reading at once if this client is one that does not read."""
+        """Stop reading, if this client is one that does not: on the next turn, because uvloop begins behind this call."""
         self.transport = cast(asyncio.Transport, transport)
         self.opened_at = time.monotonic()
         if not self.is_reading:
-            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self.transport.pause_reading)
 
     def data_received(self, data: bytes) -> None:
         """Count, and keep the beginning; a client that does not read takes no more than this one piece."""

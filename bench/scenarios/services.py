@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 import time
 from collections import Counter
@@ -28,6 +29,7 @@ PLAIN = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %
 EVENT_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 EVENTS_PER_SECOND = 20
 BLOCK = b"x" * 65536
+SINK_BUFFER = 65536
 KINDS = frozenset({"bytes", "events", "mutated"})
 
 
@@ -110,8 +112,12 @@ class Sink(Connection):
     """Accepts and never reads: what is sent to it fills the kernel's buffers and stays there."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Stop reading before the first byte."""
+        """Stop reading: on the next turn, because uvloop begins to read behind this call whatever it did."""
         super().connection_made(transport)
+        asyncio.get_running_loop().call_soon(self.transport.pause_reading)
+
+    def data_received(self, data: bytes) -> None:
+        """Take no second piece, should a first one have come in between."""
         self.transport.pause_reading()
 
 
@@ -270,7 +276,11 @@ async def serve(main: int, sink: int, hole: int, control: int) -> None:
         (hole, lambda: Connection(board, "hole")),
     )
     for port, factory in factories:
-        await loop.create_server(factory, "127.0.0.1", port, backlog=4096)
+        listening = socket.create_server(("127.0.0.1", port), backlog=4096)
+        if port == sink:
+            # Otherwise the kernel would take tens of MiB off every upload, and the gateway in front would hold nothing.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SINK_BUFFER)
+        await loop.create_server(factory, sock=listening, backlog=4096)
     await asyncio.start_server(report, "127.0.0.1", control)
     print("ready", flush=True)
     await send_events()

@@ -23,7 +23,7 @@ async def run(bench: Bench) -> Result:
         calm = await stage.traffic(seconds)
         before = stage.peer.usage()
         clients = await connect_many(stage.ports.edge, count, REQUEST, is_reading=False)
-        await asyncio.sleep(1)
+        await asyncio.sleep(3)  # until every buffer on the way is full and the services are quiet again
         during = await stage.traffic(seconds)
         after = stage.peer.usage()
         alive = sum(client.is_open for client in clients)
