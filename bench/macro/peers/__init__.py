@@ -31,4 +31,4 @@ _ALL: tuple[Peer, ...] = (
 PEERS: dict[str, Peer] = {peer.name: peer for peer in _ALL}
 REFERENCE = "nginx"
 CORE = ("nginx", "fastgw", "fastgw-pure", "go-fasthttp", "haproxy")  #: measured in every case
-ALL = tuple(PEERS)
+ALL = tuple(name for name, peer in PEERS.items() if peer.is_plain_proxy)
