@@ -192,7 +192,7 @@ def test_response_hook_changes_the_head() -> None:
     edge = Edge(filters=[Spy("a", [], response=change)])
     client, service = edge.pair()
     service.feed(OK)
-    assert client.take() == b"HTTP/1.1 203 \r\nContent-Length: 2\r\nx-by: hook\r\n\r\nok"
+    assert client.take() == b"HTTP/1.1 203 Non-Authoritative Information\r\nContent-Length: 2\r\nx-by: hook\r\n\r\nok"
     edge.end()
 
 
@@ -393,4 +393,20 @@ def test_hook_that_fails_after_its_exchange_changes_nothing(hook: str, error: Ex
     client.lose()
     edge.run()
     assert not edge.errors
+    edge.end()
+
+
+def test_nothing_behind_a_malformed_body_is_read_while_the_reply_waits() -> None:
+    """The framing is lost: no byte may complete the body, or begin another request."""
+    loop = new_loop()
+    gate = Gate(loop)
+    edge = Edge(filters=[Spy("a", [], response=gate)], loop=loop)
+    client, _ = edge.pair(CHUNKED + b"2\r\nhe\r\n")
+    client.feed(b"z\r\n")
+    client.feed(b"0\r\n\r\n" + GET)
+    gate.open()
+    got = client.take()
+    assert statuses(got) == [400]
+    assert b"connection: close\r\n" in head_of(got)
+    assert edge.begun == 1
     edge.end()

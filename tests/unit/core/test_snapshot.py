@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-import pytest
-
-from fastgw.core.snapshot import Limits, Listener, Route
+from fastgw.core.snapshot import Limits, Listener, Route, Service, Snapshot, Timeouts
+from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router
 from fastgw.wire.fields import DROP, FORWARDED_FOR, KEEP
 from fastgw.wire.request import Request
@@ -27,6 +24,13 @@ def test_tables_differ_by_trust_and_drop_what_is_configured() -> None:
     assert listener.trusted_table.learn(b"X-Forwarded-For") == FORWARDED_FOR
 
 
-def test_snapshot_cannot_be_changed() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Route("a", 0).name = "b"  # type: ignore[misc]
+def test_host_policy_is_ready_to_be_sent() -> None:
+    for policy, host in (("preserve", b""), ("endpoint", b""), ("b.test", b"b.test")):
+        assert Service("s", (), RoundRobin(), host_policy=policy).host == host
+
+
+def test_settings_have_the_documented_defaults() -> None:
+    assert Limits().head_size == 32768
+    assert Timeouts() == Timeouts(head=10.0, idle=60.0, body=30.0, write=60.0)
+    assert Route("a", 3).chain.names == ()
+    assert Snapshot(1, {}).services == Snapshot(1, {}).filters == ()

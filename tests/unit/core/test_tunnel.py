@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.dataplane import LEAVING_SECONDS
 from fastgw.core.snapshot import Timeouts
 from tests.support.edge import GET, OK, SWITCHING, WEBSOCKET, Edge, Spy, head_of, statuses
 from tests.support.mock import MockTransport
@@ -261,4 +262,41 @@ def test_end_of_the_worker_ends_it() -> None:
     edge.run()
     assert client.is_lost
     assert service.is_lost
+    edge.end()
+
+
+def test_service_that_takes_nothing_is_cut_off_after_the_end() -> None:
+    edge = Edge()
+    client, service = tunnel(edge)
+    service.capacity = 0
+    client.feed(b"last words")
+    client.feed_eof()
+    edge.run()
+    assert not service.is_lost
+    edge.loop.advance(LEAVING_SECONDS + 0.5)
+    assert service.is_aborted
+    edge.end()
+
+
+def test_service_that_takes_nothing_is_cut_off_at_the_end_of_the_worker() -> None:
+    edge = Edge()
+    client, service = tunnel(edge)
+    service.capacity = 0
+    client.feed(b"last words")
+    client.lose()
+    assert not service.is_lost
+    edge.end()
+    assert service.is_aborted
+
+
+def test_client_that_takes_nothing_is_cut_off_after_the_end() -> None:
+    edge = Edge(timeouts=Timeouts(write=5), route={"tunnel_idle_timeout": 3.0})
+    client, service = tunnel(edge)
+    client.capacity = 0
+    service.feed(b"last words")
+    edge.loop.advance(4)
+    assert service.is_lost
+    assert not client.is_lost
+    edge.loop.advance(6)
+    assert client.is_aborted
     edge.end()

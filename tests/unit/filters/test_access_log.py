@@ -48,7 +48,7 @@ def test_line_of_a_request(path: Path) -> None:
     assert lines(path) == [
         {
             "time": 1234.5,
-            "id": "0" * 31 + "1",
+            "id": "0" * 29 + "100",
             "client": "127.0.0.1",
             "method": "POST",
             "host": "a.test",

@@ -232,48 +232,6 @@ def test_grammar_parser_starts_anew_after_every_message() -> None:
             read(get(b"a b: c"), reader=reader)
 
 
-def test_header_reads_the_head() -> None:
-    request = read(get(b"Cookie: a", b"cookie: b"))
-    assert request.header(b"cookie") == b"a, b"
-    assert request.header(b"x-none") is None
-
-
-def test_set_header_replaces_every_line() -> None:
-    request = read(get(b"X-A: 1", b"x-a: 2", b"x-b: 3"))
-    request.set_header(b"x-a", b"new")
-    request.set_header(b"x-c", b"more")
-    assert request.fields == b"x-b: 3\r\n"
-    assert request.extra == b"x-a: new\r\nx-c: more\r\n"
-
-
-def test_set_header_twice_sends_the_last_value_only() -> None:
-    request = read(get())
-    request.set_header(b"x-a", b"1")
-    request.set_header(b"x-b", b"2")
-    request.set_header(b"x-a", b"3")
-    assert request.extra == b"x-b: 2\r\nx-a: 3\r\n"
-
-
-def test_remove_header_takes_what_a_hook_has_set() -> None:
-    request = read(get())
-    request.set_header(b"x-a", b"1")
-    request.remove_header(b"x-a")
-    assert request.extra == b""
-
-
-def test_remove_header() -> None:
-    request = read(get(b"X-A: 1", b"x-ab: 2"))
-    request.remove_header(b"x-a")
-    request.remove_header(b"x-none")
-    assert request.fields == b"x-ab: 2\r\n"
-
-
-@pytest.mark.parametrize("value", [b"a\r\nb: c", b"a\n", b"a\0"])
-def test_set_header_refuses_what_would_end_the_line(value: bytes) -> None:
-    with pytest.raises(ValueError, match="control character"):
-        read(get()).set_header(b"x-a", value)
-
-
 @settings(max_examples=400, deadline=None)
 @given(
     st.lists(

@@ -13,6 +13,7 @@ from fastgw.wire import scan as chooser
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import REQUEST_FIELDS, RESPONSE_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable
 from fastgw.wire.messages import Request, Response
+from fastgw.wire.target import split_target
 from tests.unit.wire.heads import attributes, head_of, implementations, lines
 
 IMPLEMENTATIONS = implementations()
@@ -49,6 +50,8 @@ def test_chooser_has_one_of_them() -> None:
     assert chooser.scan_request in [module.scan_request for module in IMPLEMENTATIONS]
     assert chooser.scan_response in [module.scan_response for module in IMPLEMENTATIONS]
     assert chooser.scan_chunk_line in [module.scan_chunk_line for module in IMPLEMENTATIONS]
+    assert chooser.scan_target in [module.scan_target for module in IMPLEMENTATIONS]
+    assert chooser.find_head_end in [module.find_head_end for module in IMPLEMENTATIONS]
 
 
 # --- requests
@@ -173,8 +176,10 @@ def test_length_that_is_none(scan: ModuleType, value: bytes) -> None:
 
 
 def test_length_out_of_range(scan: ModuleType) -> None:
-    assert status_of(scanned, scan, b"Content-Length: " + b"1" * 21) == 413
-    assert scanned(scan, b"Content-Length: " + b"1" * 20).content_length == int("1" * 20)
+    for value in (b"1" * 21, b"9223372036854775808", b"9" * 20):
+        assert status_of(scanned, scan, b"Content-Length: " + value) == 413
+    assert scanned(scan, b"Content-Length: 9223372036854775807").content_length == 2**63 - 1
+    assert scanned(scan, b"Content-Length: " + b"0" * 15 + b"42").content_length == 42
     assert answered(scan, b"Content-Length: 007").content_length == 7
 
 
@@ -318,6 +323,65 @@ def test_chunk_line_for_the_careful_way(scan: ModuleType, data: bytes) -> None:
     assert scan.scan_chunk_line(data, 0) == -1
 
 
+# --- ends of heads, plain targets
+
+
+@pytest.mark.parametrize(
+    ("data", "start", "end"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", 0, 14),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET", 0, 23),
+        (b"a\r\n\r\nb\r\n\r\n", 2, 6),
+        (b"a\r\n\r\n", 1, 1),
+        (b"a\r\n\r\n", 2, -1),
+        (b"a\r\n\r", 0, -1),
+        (b"a\n\n", 0, -1),
+        (b"a\r\n\n\r\n\r\n", 0, 4),
+        (b"a\r\r\n\r\n", 0, 2),
+        (b"", 0, -1),
+        (b"\r\n\r\n", 9, -1),
+    ],
+)
+def test_end_of_a_head(scan: ModuleType, data: bytes, start: int, end: int) -> None:
+    assert scan.find_head_end(data, start) == end
+
+
+@pytest.mark.parametrize(
+    ("target", "mark"),
+    [
+        (b"/", 1),
+        (b"/a/b;c=d", 8),
+        (b"/a?", 2),
+        (b"/a?b=c", 2),
+        (b"/a?b?c", 2),
+        (b"/a.b/c..", 8),
+        (b"*", 1),
+        (b"/a/.", -1),
+        (b"/../a", -1),
+        (b"/a?b=/.", -1),
+        (b"/%41", -1),
+        (b"/a?%41", -1),
+        (b"/a?b=[]", -1),
+        (b"/a#b", -1),
+        (b"/a\\b", -1),
+        (b"/a b", -1),
+        (b"/\x80", -1),
+        (b"/\x7f", -1),
+        (b"/\0", -1),
+    ],
+)
+def test_plain_target(scan: ModuleType, target: bytes, mark: int) -> None:
+    assert scan.scan_target(target) == mark
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_plain_target_is_one_in_normal_form(scan: ModuleType, byte: int) -> None:
+    target = b"/a" + bytes([byte]) + b"b"
+    mark = scan.scan_target(target)
+    if mark >= 0:
+        assert split_target(target) == (target[:mark], target[mark:])
+
+
 # --- one against the other
 
 needs_two = pytest.mark.skipif(len(IMPLEMENTATIONS) < 2, reason="the compiled scan is not there")
@@ -364,4 +428,15 @@ def test_compiled_scan_reads_chunk_lines_as_its_twin(text: str, at: int) -> None
     data = text.encode()
     at = min(at, len(data))
     plain, compiled = (module.scan_chunk_line(data, at) for module in IMPLEMENTATIONS)
+    assert plain == compiled
+
+
+@needs_two
+@settings(max_examples=1000, deadline=None)
+@given(st.text("/.ab?%;[\x80\0\\", max_size=12), st.text("a\r\n", max_size=12), st.integers(0, 4))
+def test_compiled_scan_finds_ends_and_plain_targets_as_its_twin(target: str, head: str, start: int) -> None:
+    plain, compiled = (
+        (module.scan_target(target.encode("latin-1")), module.find_head_end(head.encode(), start))
+        for module in IMPLEMENTATIONS
+    )
     assert plain == compiled
