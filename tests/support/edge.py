@@ -166,7 +166,7 @@ class Edge:
                 name=one.name,
                 path=self.path if not number else f"/{one.name}/*",
                 host="",
-                methods=frozenset({"GET", "HEAD", "POST", "PUT", "OPTIONS"}),
+                methods=frozenset({"GET", "HEAD", "POST", "PUT", "OPTIONS", "QUERY"}),
                 headers=(),
                 payload=one,
             )

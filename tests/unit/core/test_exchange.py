@@ -90,7 +90,7 @@ def test_unknown_method_of_a_known_path_is_405() -> None:
     client = edge.client(b"DELETE / HTTP/1.1\r\nHost: a.test\r\n\r\n")
     got = client.take()
     assert statuses(got) == [405]
-    assert b"allow: get, head, options, post, put\r\n" in head_of(got)
+    assert b"allow: get, head, options, post, put, query\r\n" in head_of(got)
     edge.end()
 
 

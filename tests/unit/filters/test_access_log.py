@@ -220,3 +220,52 @@ def test_writer_that_does_not_end_is_left_behind(path: Path, monkeypatch: pytest
         writer.join(10)
     assert len(lines(path)) == 1
     edge.end()
+
+
+def test_exchange_that_outlived_its_configuration_is_logged_too(path: Path) -> None:
+    log, edge = logging(path)
+    _, service = edge.pair()
+    log.stop()
+    service.feed(OK)
+    assert [line["status"] for line in lines(path)] == [200]
+    edge.end()
+
+
+def test_filters_of_one_path_share_its_file_and_the_last_one_closes_it(path: Path) -> None:
+    first, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)))
+    second = AccessLog("second", {"path": str(path)})
+    second.start(edge.loop)
+    assert len([thread for thread in threading.enumerate() if thread.name == "access-log"]) == 1
+    second.stop()
+    edge.client(GET)
+    first.stop()
+    assert len(lines(path)) == 1
+    edge.end()
+
+
+def test_file_that_was_rotated_away_is_opened_again_by_the_next_configuration(path: Path) -> None:
+    old, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)), batch=1)
+    path.rename(path.with_suffix(".1"))
+    new = AccessLog("new", {"path": str(path), "batch": 1})
+    new.start(edge.loop)
+    edge.client(GET)
+    old.stop()
+    new.stop()
+    assert len(lines(path)) == 1
+    assert lines(path.with_suffix(".1")) == []
+    edge.end()
+
+
+def test_standard_error_is_never_opened_again(capfd: pytest.CaptureFixture[str]) -> None:
+    logs = [AccessLog(str(number), {"path": "stderr"}) for number in range(2)]
+    edge = Edge(filters=[logs[0], Spy("a", [], request=lambda exchange: Reply(204))])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stderr", sys.__stderr__)
+        for log in logs:
+            log.start(edge.loop)
+    edge.client(GET)
+    for log in logs:
+        log.stop()
+    assert json.loads(capfd.readouterr().err)["status"] == 204
+    os.fstat(2)
+    edge.end()

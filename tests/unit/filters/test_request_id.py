@@ -62,3 +62,12 @@ def test_ids_are_random_by_default() -> None:
     found = re.findall(rb"x-request-id: ([0-9a-f]{32})\r\n", client.take())
     assert len(set(found)) == 2
     edge.end()
+
+
+def test_ids_count_on_over_every_carry() -> None:
+    edge = Edge(filters=[RequestId("id", {}, bytes(16))], path="/known")
+    client = edge.client(GET * 600)
+    found = re.findall(rb"x-request-id: ([0-9a-f]{32})\r\n", client.take())
+    numbers = [int(one, 16) for one in found]
+    assert numbers == list(range(numbers[0], numbers[0] + 600))
+    edge.end()
