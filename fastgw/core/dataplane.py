@@ -168,6 +168,9 @@ class DataPlane:
 
     def see_off(self, connection: Connection) -> None:
         """Close a connection to a service once what is queued is sent, or when the service has not taken it for ``LEAVING_SECONDS``."""
+        if self._sweeper is None:
+            connection.abort()  # the worker has ended: nobody will look at deadlines any more
+            return
         connection.deadline = self.now + LEAVING_SECONDS
         self._leaving.append(connection)
         connection.close()

@@ -300,3 +300,14 @@ def test_client_that_takes_nothing_is_cut_off_after_the_end() -> None:
     edge.loop.advance(6)
     assert client.is_aborted
     edge.end()
+
+
+def test_end_of_the_worker_does_not_wait_for_a_service_that_takes_nothing() -> None:
+    edge = Edge()
+    client, service = tunnel(edge)
+    service.capacity = 0
+    client.feed(b"last words")
+    edge.plane.close()
+    edge.run()
+    assert service.is_aborted
+    edge.end()
