@@ -143,6 +143,10 @@ class DataPlane:
         values[counters.CONNECTIONS_OPEN] += 1
         return True
 
+    def held(self, address: bytes) -> int:
+        """Open connections of one client address."""
+        return self._addresses.get(address, 0)
+
     def discharge(self, connection: Downstream) -> None:
         """A connection is gone."""
         if connection not in self.connections:

@@ -14,6 +14,7 @@ cdef class Downstream(Connection):
     cdef long long _generation
     cdef public bytes address
     cdef public bytes forwarded
+    cdef public bytes identity
     cdef public Exchange exchange
     cdef bint _is_trusted
     cdef bint _is_lingering

@@ -25,6 +25,7 @@ from fastgw.wire import scan
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import is_hopeless
 from fastgw.wire.serialize import reply_head
+from fastgw.wire.subject import subject_fields
 
 if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot import Listener
     from fastgw.core.tunnel import Tunnel
 
+_UNKNOWN = b"unknown"
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1024 * 1024
 BLANK_LINES_MAX = 2  #: empty lines skipped before a request line (RFC 9112 section 2.2 asks for at least one)
@@ -54,6 +56,7 @@ class Downstream(Connection):
         "address",
         "exchange",
         "forwarded",
+        "identity",
         "listener",
         "plane",
     )
@@ -63,8 +66,9 @@ class Downstream(Connection):
         # connection
         self.plane = plane
         self.listener = listener
-        self.address = b"unknown"  #: of the client, as text
+        self.address = _UNKNOWN  #: of the client, as text; set already where a PROXY header announced it
         self.forwarded = b""
+        self.identity = b""  #: field lines about the client that its certificate proves
         self._is_trusted = False
         self._generation = 0  #: of the plane when ``listener`` was looked up
         self._is_lingering = False
@@ -85,13 +89,15 @@ class Downstream(Connection):
         self.attach(transport)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
-            self.address = str(peer[0]).encode("latin-1")
+            if self.address is _UNKNOWN:
+                self.address = str(peer[0]).encode("latin-1")
             sock = transport.get_extra_info("socket")
             if sock is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self.plane.admit(self):
             self.abort()
             return
+        self.identity = subject_fields(transport.get_extra_info("peercert"))
         self._adopt(self.listener)
         self.deadline = self.plane.now + self.listener.timeouts.head if self.listener.timeouts.head else float("inf")
 
@@ -99,7 +105,7 @@ class Downstream(Connection):
         self.listener = listener
         self._generation = self.plane.generation
         self._is_trusted = _is_trusted(self.address, listener)
-        self.forwarded = heads.forwarded_fields(self.address, listener.scheme)
+        self.forwarded = self.identity + heads.forwarded_fields(self.address, listener.scheme)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""

@@ -60,6 +60,7 @@ def _rare_request_head(exchange: Exchange, request: Request, host: bytes, author
     lines = [
         request.method + b" " + request.target + b" HTTP/1.1\r\nhost: " + host + b"\r\n",
         request.fields,
+        downstream.identity,
         b"x-forwarded-for: " + seen_by + b"\r\n",
         b"x-forwarded-proto: " + (request.forwarded_proto or scheme) + b"\r\n",
         b"x-forwarded-host: " + (request.forwarded_host or authority) + b"\r\n",

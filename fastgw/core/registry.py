@@ -22,7 +22,7 @@ class Registry:
         self._endpoints: dict[EndpointKey, Endpoint] = {}
 
     def endpoint(self, key: EndpointKey, context: ssl.SSLContext | None = None) -> Endpoint:
-        """The endpoint of this key, made (without a connection yet) when it is new."""
+        """The endpoint of this key, made (without a connection yet) when it is new; its next connections use ``context``."""
         from fastgw.core.endpoint import (
             Endpoint,
         )  # compiled modules refer to each other in C: this one must not close the circle
@@ -30,6 +30,8 @@ class Registry:
         found = self._endpoints.get(key)
         if found is None:
             found = self._endpoints[key] = Endpoint(key, self._plane, context)
+        else:
+            found.ssl = context  # the same files, read again
         return found
 
     def retain(self, snapshot: Snapshot) -> None:

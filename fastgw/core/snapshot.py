@@ -49,6 +49,7 @@ class Limits:
     uri_length: int = 8 * 1024  #: bytes of a request target: 414
     connections: int = 10_000  #: downstream connections of a worker: closed at once
     connections_per_address: int = 0  #: of one client address and worker, 0 = no limit: closed at once
+    handshakes: int = 256  #: connections of a worker in front of their first request: more wait to be accepted
     pipeline_bytes: int = 64 * 1024  #: bytes read ahead of the exchange in progress: reading pauses
 
 

@@ -55,6 +55,7 @@ REQUEST_FIELDS = {
     b"x-real-ip": DROP,
     b"x-original-url": DROP,
     b"x-rewrite-url": DROP,
+    b"x-client-cert-subject": DROP,
     b"x-forwarded-for": DROP,
     b"x-forwarded-proto": DROP,
     b"x-forwarded-host": DROP,
@@ -123,6 +124,7 @@ FORBIDDEN_TRAILERS = PROTECTED | {
     b"if-range",
     b"x-original-url",
     b"x-rewrite-url",
+    b"x-client-cert-subject",
 }
 
 #: token (RFC 9110 section 5.6.2)
