@@ -125,12 +125,13 @@ class ChunkReader:
         if match is None:
             raise bad("the size of a chunk is not a hexadecimal number, or its extensions are malformed")
         digits: bytes = match[1]
-        self._begin_chunk(int(digits, 16), len(line) + 2)
+        size = int(digits, 16)
+        if size > SIZE_MAX:  # here and not below, where compiled code has room for 63 bits only
+            raise WireError(413, "content_too_large", "the size of a chunk is larger than any body can be")
+        self._begin_chunk(size, len(line) + 2)
         return b"" if self._decode else digits + b"\r\n"
 
     def _begin_chunk(self, size: int, line_size: int) -> None:
-        if size > SIZE_MAX:
-            raise WireError(413, "content_too_large", "the size of a chunk is larger than any body can be")
         excess = self._excess + line_size + 2 - 16 - 2 * size
         self._excess = excess if excess > 0 else 0
         if excess > EXCESS_MAX:

@@ -7,7 +7,7 @@ import pytest
 from fastgw.core.body import PENDING_MAX, RequestBody
 from fastgw.core.snapshot import Limits
 from fastgw.wire.errors import WireError
-from fastgw.wire.request import Request
+from fastgw.wire.messages import Request
 
 
 def body(*, length: int = -1, chunked: bool = False, limits: Limits | None = None) -> RequestBody:

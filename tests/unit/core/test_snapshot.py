@@ -6,7 +6,7 @@ from fastgw.core.snapshot import Limits, Listener, Route, Service, Snapshot, Tim
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router
 from fastgw.wire.fields import DROP, FORWARDED_FOR, KEEP
-from fastgw.wire.request import Request
+from fastgw.wire.messages import Request
 
 
 def test_listener_reads_within_its_limits() -> None:
