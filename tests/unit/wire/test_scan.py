@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fastgw.wire import scan as chooser
 from fastgw.wire.errors import WireError
-from fastgw.wire.fields import REQUEST_FIELDS, RESPONSE_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable
+from fastgw.wire.fields import REQUEST_FIELDS, RESPONSE_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable, is_token
 from fastgw.wire.messages import Request, Response
 from fastgw.wire.target import split_target
 from tests.unit.wire.heads import attributes, head_of, implementations, lines
@@ -403,9 +403,10 @@ def outcome(scan: Any, message: Request | Response, *args: Any) -> Any:
 
 @needs_two
 @settings(max_examples=1000, deadline=None)
-@given(first_lines, lines, st.booleans(), st.integers(3, 9))
-def test_compiled_scan_reads_requests_as_its_twin(first: bytes, fields: list[bytes], trusted: bool, count: int) -> None:
-    head = head_of(first, fields)
+@given(first_lines, lines, st.booleans())
+def test_compiled_scan_reads_requests_as_its_twin(first: bytes, fields: list[bytes], trusted: bool) -> None:
+    # Names that are no tokens do not come so far: the grammar was checked.
+    head = head_of(first, [line for line in fields if is_token(line.partition(b":")[0])])
     table = FieldTable(TRUSTED_REQUEST_FIELDS if trusted else REQUEST_FIELDS)
     plain, compiled = (outcome(module.scan_request, Request(), head, table, 100) for module in IMPLEMENTATIONS)
     assert plain == compiled
