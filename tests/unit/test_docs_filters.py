@@ -1,0 +1,133 @@
+"""``docs/filters.md``: its code runs, and its reference of the access log is complete."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastgw.config.schema import BUILT_IN_FILTERS, FILTERS
+from fastgw.core.filter import DoneFilter, Filter, RequestFilter, ResponseFilter
+from fastgw.core.reply import Reply
+from fastgw.filters import TYPES
+from fastgw.filters.access_log import AccessLog
+from tests.support.edge import GET, OK, Edge, Spy, new_loop, statuses
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "filters.md").read_text()
+AWAITABLE, EXAMPLE, STORY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+ACME = b"GET / HTTP/1.1\r\nHost: acme.example\r\nX-Tenant: other\r\n\r\n"
+
+
+def run(code: str, **names: Any) -> dict[str, Any]:
+    """The names that a block of the page defines, or used."""
+    space: dict[str, Any] = {"__name__": "example", **names}
+    exec(compile(code, "docs/filters.md", "exec"), space)
+    return space
+
+
+@pytest.fixture
+def tenant(tmp_path: Path) -> Any:
+    """The filter of the page, started."""
+    (tmp_path / "tenants").write_text("acme\nwonka\n")
+    made = run(EXAMPLE)["Tenant"]("tenant", {"path": str(tmp_path / "tenants")})
+    made.start(new_loop())
+    return made
+
+
+def test_the_story_of_the_page(tenant: Any) -> None:
+    run(STORY, Edge=Edge, tenant=tenant)
+
+
+def test_what_the_client_claims_is_not_believed(tenant: Any) -> None:
+    edge = Edge(filters=[tenant])
+    client, service = edge.pair(ACME)
+    assert [line for line in service.take().split(b"\r\n") if line[:9].lower() == b"x-tenant:"] == [b"x-tenant: acme"]
+    service.feed(OK)
+    assert b"vary: host\r\n" in client.take()
+    edge.end()
+
+
+@pytest.mark.parametrize(("host", "status", "code"), [(b"acme", 421, None), (b"who.example", 403, "unknown_tenant")])
+def test_unknown_tenants_reach_no_service(tenant: Any, host: bytes, status: int, code: str | None) -> None:
+    seen: list[Any] = []
+    spy = Spy("spy", [], done=lambda exchange: seen.append(exchange.error and exchange.error.code))
+    edge = Edge(filters=[spy, tenant])
+    client = edge.client(GET.replace(b"a.test", host))
+    answer = client.take()
+    assert statuses(answer) == [status]
+    assert b"vary: host\r\n" in answer
+    assert not edge.attempts
+    assert seen == [code]
+    edge.end()
+
+
+def test_failures_of_the_service_are_counted(tenant: Any) -> None:
+    edge = Edge(filters=[tenant])
+    edge.client(ACME)
+    edge.refuse()
+    edge.end()
+    assert tenant.failures == {b"acme": 1}
+
+
+def test_a_file_that_is_missing_refuses_the_configuration(tmp_path: Path) -> None:
+    with pytest.raises(OSError):
+        run(EXAMPLE)["Tenant"]("tenant", {"path": str(tmp_path / "none")}).start(new_loop())
+
+
+@pytest.mark.parametrize("is_welcome", [True, False])
+def test_the_hook_that_waits(is_welcome: bool) -> None:
+    loop = new_loop()
+    asked = loop.create_future()
+
+    async def ask(address: bytes) -> bool:
+        assert address == b"127.0.0.1"
+        return bool(await asked)
+
+    edge = Edge(filters=[run(AWAITABLE, Reply=Reply)["Blocklist"]("list", ask)], loop=loop)
+    client = edge.client(GET)
+    assert not edge.attempts
+    asked.set_result(is_welcome)
+    edge.run()
+    assert len(edge.attempts) == is_welcome
+    assert statuses(client.take()) == ([] if is_welcome else [403])
+    tasks = edge.loop.tasks_made
+    other = edge.client(GET)  # from what is remembered
+    assert statuses(other.take()) == ([] if is_welcome else [403])
+    assert edge.loop.tasks_made == tasks + (1 if is_welcome else 0)  # a connection, no hook
+    edge.end()
+
+
+def test_the_hooks_are_those_there_are() -> None:
+    found = {name for one in (RequestFilter, ResponseFilter, DoneFilter) for name in set(vars(one)) - set(vars(Filter))}
+    hooks = {name for name in found if not name.startswith("_")}
+    assert hooks == set(re.findall(r"^\| `(\w+)\(exchange\)`", PAGE, re.MULTILINE))
+
+
+@pytest.mark.parametrize("attempts", [("served",), ("refused",)], ids=["served", "refused"])
+def test_the_page_names_every_key_of_a_line(tmp_path: Path, attempts: tuple[str]) -> None:
+    path = tmp_path / "log"
+    log = AccessLog("log", {"path": str(path)})
+    log.start(new_loop())
+    edge = Edge(filters=[log])
+    if attempts == ("served",):
+        _, service = edge.pair(GET)
+        service.feed(OK)
+    else:
+        edge.client(GET)
+        edge.refuse()
+    edge.end()
+    log.stop()
+    table = PAGE.partition("## `access_log`")[2]
+    keys = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)))
+    optional = {"error", "fault", "dropped"} if attempts == ("served",) else {"dropped"}
+    (line,) = path.read_text().splitlines()
+    assert set(json.loads(line)) == set(keys) - optional
+    assert set(json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])) == set(keys) - {"dropped"}
+
+
+def test_every_filter_has_its_section() -> None:
+    assert set(TYPES) == set(FILTERS) == set(BUILT_IN_FILTERS)
+    assert not [name for name in TYPES if f"## `{name}`\n" not in PAGE]
