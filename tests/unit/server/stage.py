@@ -1,0 +1,141 @@
+"""A supervisor whose workers are played by the test: it reads what they are told, and answers for them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from fastgw.server.channel import Channel
+from fastgw.server.control import Control
+from fastgw.server.gateway import Gateway
+from fastgw.server.log import Log
+from fastgw.server.messages import Commit, Committed, Prepare, Prepared
+from fastgw.server.workers import READY, WorkerProcess
+
+M = TypeVar("M")
+
+TEXT = """
+workers: 2
+listeners:
+  - {name: edge, address: "127.0.0.1:0"}
+routes:
+  - {path: "/*", service: main}
+services:
+  main: {endpoints: ["127.0.0.1:9"]}
+"""
+
+
+class FakeWorker(WorkerProcess):
+    """A place whose process is the test: ``said`` has the messages of the supervisor."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.said: asyncio.Queue[object] = asyncio.Queue()
+        self.is_killed = False
+        self.fds: list[int] = []
+        self.spawn()
+
+    def spawn(self) -> None:
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
+        self.theirs = Channel(theirs)
+        self.theirs.attach(asyncio.get_running_loop(), self._on_message, lambda: None)
+        self.state, self.generation, self.prepared = READY, 0, 0
+        self.holds.clear()
+
+    def _on_message(self, message: object, fds: list[int]) -> None:
+        self.fds += fds
+        self.said.put_nowait(message)
+
+    async def expect(self, kind: type[M]) -> M:
+        async with asyncio.timeout(10):
+            message = await self.said.get()
+        assert isinstance(message, kind), message
+        return message
+
+    async def start(self) -> None:
+        """Play the start: everything goes well."""
+        prepare = await self.expect(Prepare)
+        assert prepare.has_slab and len(prepare.sockets) == 1 and len(self.fds) == 2
+        await self.expect(Commit)
+        self.theirs.send(Committed(prepare.generation))
+
+    async def agree(self, generation: int) -> Prepare:
+        prepare = await self.expect(Prepare)
+        assert prepare.generation == generation
+        self.theirs.send(Prepared(generation))
+        return prepare
+
+    async def follow(self, generation: int) -> None:
+        assert (await self.expect(Commit)).generation == generation
+        self.theirs.send(Committed(generation))
+
+    def kill(self) -> None:
+        self.is_killed = True
+
+    def close(self) -> None:
+        if self.channel is not None:
+            self.channel.close()
+        self.theirs.close()
+        for fd in self.fds:
+            os.close(fd)
+
+
+class Stage:
+    """A supervisor with two played workers, past its start."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        file.write_text(TEXT)
+        self.workers = [FakeWorker(0), FakeWorker(1)]
+        places: list[WorkerProcess] = [*self.workers]
+        self.gateway = Gateway(str(file), None, {}, places)
+        self.control = Control(self.gateway, None, Log("test", fd=-1))
+        self.control.loop = asyncio.get_running_loop()
+
+    async def begin(self) -> None:
+        plan = self.gateway.plan(self.gateway.load())
+        self.gateway.adopt(plan)
+        for worker in self.workers:
+            self.gateway.prepare(worker, plan)
+            self.gateway.commit(worker, plan)
+            self.control.attach(worker)
+            await worker.start()
+        await self.until(lambda: self.gateway.is_started)
+
+    def reload(self, text: str = TEXT) -> None:
+        self.file.write_text(text)
+        self.control.request_reload()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():
+                await asyncio.sleep(0)
+
+    async def refused(self) -> str:
+        await self.until(lambda: self.gateway.reloads["refused"])
+        assert self.gateway.reloads["ok"] == 0 and self.gateway.generation == 1
+        return "\n".join(self.gateway.report.problems)
+
+
+def play(story: Callable[[Stage], Awaitable[None]], file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def run() -> None:
+        stage = Stage(file)
+        try:
+            await stage.begin()
+            assert "generation 1" in capsys.readouterr().out
+            await story(stage)
+        finally:
+            stage.gateway.close()
+            for worker in stage.workers:
+                worker.close()
+            for task in stage.control._tasks:
+                task.cancel()
+
+    asyncio.run(run())

@@ -1,0 +1,375 @@
+"""The supervisor at work: readiness, deaths, the stop; its workers are played by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fastgw.config.spec import AddressSpec
+from fastgw.server import control as module
+from fastgw.server.control import Control, start_line
+from fastgw.server.gateway import Gateway
+from fastgw.server.listening import bind
+from fastgw.server.log import Log
+from fastgw.server.messages import Commit, Drain, Prepare, Prepared
+from fastgw.server.workers import DEAD, DRAINING, READY, STARTING, backoff
+from tests.unit.server.stage import TEXT, Stage, play
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "gateway.yaml"
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the supervisor of a stage writes its log."""
+    path = tmp_path / "log"
+    fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    monkeypatch.setattr("tests.unit.server.stage.Log", lambda process, fd=-1, _fd=fd: Log(process, _fd))
+    yield path
+    os.close(fd)
+
+
+def events(log: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def done_of(stage: Stage) -> asyncio.Future[int]:
+    stage.control._done = stage.control.loop.create_future()
+    return stage.control._done
+
+
+# --- start
+
+
+def test_start_line_says_what_listens_where(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        bound = stage.gateway.plan_in_use.listenings["127.0.0.1:0"].bound
+        assert f"ready: edge http://{bound}, no admin address; 2 workers, generation 1" in start_line(
+            stage.gateway, None
+        )
+        admin = bind(AddressSpec("127.0.0.1", 0), 1)
+        assert f", admin http://{admin.bound};" in start_line(stage.gateway, admin)
+        admin.close()
+
+    play(story, file, capsys)
+
+
+def test_start_line_names_unix_addresses_as_they_are(
+    tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(TEXT.replace("127.0.0.1:0", f"unix:{tmp_path}/edge").replace("workers: 2", "workers: 1"))
+    gateway = Gateway(str(file), None, {}, [])
+    gateway.adopt(gateway.plan(gateway.load()))
+    admin = bind(AddressSpec(path=f"{tmp_path}/admin"), 1)
+    line = start_line(gateway, admin)
+    assert f"ready: edge unix:{tmp_path}/edge, admin unix:{tmp_path}/admin; 0 workers, generation 1" in line
+    admin.close()
+    gateway.close()
+
+
+def test_ready_is_told_when_the_last_worker_serves(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def run() -> None:
+        stage = Stage(file)
+        plan = stage.gateway.plan(stage.gateway.load())
+        stage.gateway.adopt(plan)
+        one, two = stage.workers
+        for worker in stage.workers:
+            stage.gateway.commit(worker, plan)
+            stage.control.attach(worker)
+            worker.state = STARTING
+        await one.start()
+        await stage.until(lambda: one.state == READY)
+        assert not stage.gateway.is_started and capsys.readouterr().out == ""
+        await two.start()
+        await stage.until(lambda: stage.gateway.is_started)
+        assert capsys.readouterr().out.count("\n") == 1
+        stage.gateway.close()
+        for worker in stage.workers:
+            worker.close()
+
+    asyncio.run(run())
+
+
+def test_configuration_that_no_worker_can_use_ends_the_start(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def run() -> None:
+        stage = Stage(file)
+        done = done_of(stage)
+        plan = stage.gateway.plan(stage.gateway.load())
+        stage.gateway.adopt(plan)
+        worker = stage.workers[0]
+        stage.gateway.prepare(worker, plan)
+        stage.control.attach(worker)
+        await worker.expect(Prepare)
+        worker.theirs.send(Prepared(1, ("the key is gone",)))
+        assert await asyncio.wait_for(done, 10) == 1
+        assert capsys.readouterr().err == "fastgw: cannot start: the key is gone\n"
+        stage.gateway.close()
+        for one in stage.workers:
+            one.close()
+
+    asyncio.run(run())
+
+
+def test_deaths_in_a_row_end_the_start(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        done = done_of(stage)
+        stage.gateway.is_started = False
+        worker = stage.workers[0]
+        worker.quick_deaths = module.START_DEATHS
+        stage.control._on_death(worker, 7, 0.1, 1)
+        assert done.result() == 1
+        assert "worker 0 died 3 times" in capsys.readouterr().err
+
+    play(story, file, capsys)
+
+
+def test_predecessor_is_told_to_stop_when_all_serve(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(module.os, "kill", lambda pid, number: told.append((pid, number)))
+
+    async def story(stage: Stage) -> None:
+        assert told == []
+        stage.gateway.predecessor, stage.gateway.is_started = 4711, False
+        stage.control._check_started()
+        assert told == [(4711, signal.SIGTERM)]
+
+    play(story, file, capsys)
+
+
+def test_reload_asked_for_during_the_start_is_done_after_it(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        stage.gateway.is_started = False
+        stage.control.request_reload()
+        assert not stage.control._tasks
+        stage.control._check_started()
+        for worker in stage.workers:
+            await worker.agree(2)
+        for worker in stage.workers:
+            await worker.follow(2)
+        await stage.until(lambda: stage.gateway.generation == 2)
+
+    play(story, file, capsys)
+
+
+# --- deaths
+
+
+def test_worker_that_died_comes_back_and_gets_everything(
+    file: Path, capsys: pytest.CaptureFixture[str], log: Path
+) -> None:
+    async def story(stage: Stage) -> None:
+        worker = stage.workers[0]
+        worker.close()
+        worker.fds.clear()
+        stage.control._on_death(worker, 4711, 60.0, -9)
+        prepare = await worker.expect(Prepare)
+        assert prepare.has_slab and await worker.expect(Commit) == Commit(1)
+        assert worker.restarts == 1
+
+    play(story, file, capsys)
+    (line,) = events(log)
+    assert (line["event"], line["signal"]) == ("a worker died and is started again", "SIGKILL")
+    assert (line["exited"], line["restarts"], line["delay"]) == (4711, 1, 0.0)
+
+
+def test_worker_that_dies_again_and_again_waits(file: Path, capsys: pytest.CaptureFixture[str], log: Path) -> None:
+    async def story(stage: Stage) -> None:
+        worker = stage.workers[0]
+        worker.quick_deaths = 4
+        stage.control._on_death(worker, 4711, 0.1, 3)
+        assert worker.said.empty()  # the next start is some time away
+
+    play(story, file, capsys)
+    (line,) = events(log)
+    assert (line["delay"], line["status"]) == (backoff(4), 3)
+
+
+def test_start_that_the_system_refuses_is_tried_again(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, log: Path
+) -> None:
+    async def story(stage: Stage) -> None:
+        worker = stage.workers[0]
+        later: list[float] = []
+        monkeypatch.setattr(worker, "spawn", lambda: (_ for _ in ()).throw(OSError(11, "no more processes")))
+        monkeypatch.setattr(stage.control.loop, "call_later", lambda delay, *_: later.append(delay))
+        stage.control.launch(worker)
+        assert worker.quick_deaths == 1 and later == [1.0]
+        worker.is_retiring = True
+        stage.control.launch(worker)
+        assert worker.quick_deaths == 1
+
+    play(story, file, capsys)
+    (line,) = events(log)
+    assert line["event"] == "a worker cannot be started" and "no more processes" in str(line["error"])
+
+
+def test_configuration_that_a_returning_worker_cannot_use_is_logged(
+    file: Path, capsys: pytest.CaptureFixture[str], log: Path
+) -> None:
+    async def story(stage: Stage) -> None:
+        stage.workers[0].theirs.send(Prepared(1, ("the key is gone",)))
+        await stage.until(lambda: log.read_text())
+
+    play(story, file, capsys)
+    (line,) = events(log)
+    assert line["event"] == "a worker cannot use the configuration" and line["problems"] == ["the key is gone"]
+
+
+def test_worker_that_closes_its_channel_and_stays_is_killed(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KILL_AFTER", 0.0)
+
+    async def story(stage: Stage) -> None:
+        one, two = stage.workers
+        one.theirs.close()
+        await stage.until(lambda: one.is_killed)
+        assert not two.is_killed
+
+    play(story, file, capsys)
+
+
+def test_task_that_fails_is_logged(file: Path, capsys: pytest.CaptureFixture[str], log: Path) -> None:
+    async def story(stage: Stage) -> None:
+        async def fail() -> None:
+            raise RuntimeError("lost")
+
+        stage.control.spawn_task(fail())
+        await stage.until(lambda: not stage.control._tasks)
+
+    play(story, file, capsys)
+    (line,) = events(log)
+    assert line["event"] == "a task of the supervisor failed" and "lost" in str(line["error"])
+
+
+# --- stop
+
+
+def test_stop_drains_every_worker_and_ends_with_the_last(
+    file: Path, capsys: pytest.CaptureFixture[str], log: Path
+) -> None:
+    async def story(stage: Stage) -> None:
+        done = done_of(stage)
+        one, two = stage.workers
+        one.pid, two.pid = 1_000_000_001, 1_000_000_002
+        stage.control.stop()
+        assert stage.gateway.is_draining
+        for worker in stage.workers:
+            assert await worker.expect(Drain) == Drain(30.0)
+            assert worker.state == DRAINING and worker.is_retiring
+        assert not stage.gateway.plan_in_use.listenings["127.0.0.1:0"].sockets
+        one.pid, one.state = 0, DEAD
+        stage.control._on_death(one, 1_000_000_001, 60.0, 0)
+        assert not done.done()
+        two.pid, two.state = 0, DEAD
+        stage.control._on_death(two, 1_000_000_002, 60.0, 1)
+        assert done.result() == 0
+
+    play(story, file, capsys)
+    assert [line["event"] for line in events(log)] == ["draining", "a worker did not end cleanly", "stopped"]
+
+
+def test_same_signal_twice_is_one_and_a_later_one_does_not_wait(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(stage: Stage) -> None:
+        done = done_of(stage)
+        stage.workers[0].pid = 1_000_000_001
+        stage.control.stop()
+        monkeypatch.setattr(module, "SAME_SIGNAL", 1e9)
+        stage.control.stop()
+        assert not done.done()
+        monkeypatch.setattr(module, "SAME_SIGNAL", -1.0)
+        stage.control.stop()
+        assert done.result() == 0
+
+    play(story, file, capsys)
+
+
+def test_worker_that_outlives_the_grace_is_killed(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KILL_AFTER", 0.0)
+
+    async def story(stage: Stage) -> None:
+        one, two = stage.workers
+        two.state = DEAD
+        stage.control.retire([one, two], 0.0)
+        assert await one.expect(Drain) == Drain(0.0)
+        await stage.until(lambda: one.is_killed)
+
+    play(story, file, capsys)
+
+
+def test_nothing_is_reloaded_or_started_during_the_stop(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        done_of(stage)
+        stage.control.stop_now()
+        stage.control.request_reload()
+        stage.control.launch(stage.workers[0])
+        assert not stage.control._tasks and stage.workers[0].said.empty()
+        assert stage.control._done.result() == 0
+
+    play(story, file, capsys)
+
+
+def test_sockets_that_are_silenced_finish_their_handshakes_first(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [2, 1, 0]
+    asked: list[set[int]] = []
+
+    def handshakes(ports: set[int]) -> int:
+        asked.append(ports)
+        return left.pop(0)
+
+    monkeypatch.setattr(module, "handshakes", handshakes)
+
+    async def story(stage: Stage) -> None:
+        sockets = stage.gateway.plan_in_use.listenings["127.0.0.1:0"].sockets
+        for sock in sockets:
+            sock.listen(1)
+        await stage.control.silence(list(sockets))
+        assert left == [] and asked == [{sockets[0].getsockname()[1]}] * 3
+
+    play(story, file, capsys)
+
+
+def test_serve_gives_up_what_it_holds(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From signal handlers to the end: nobody survives, nothing is left blocked that was not."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    async def run() -> None:
+        stage = Stage(file)
+        plan = stage.gateway.plan(stage.gateway.load())
+        stage.gateway.adopt(plan)
+        control = Control(stage.gateway, None, Log("test", fd=-1))
+        serving = asyncio.ensure_future(control.serve())
+        for worker in stage.workers:
+            stage.gateway.commit(worker, plan)
+        await asyncio.sleep(0)
+        for worker in stage.workers:
+            await worker.start()
+        await stage.until(lambda: stage.gateway.is_started)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await asyncio.wait_for(serving, 10) == 0
+        assert all(worker.is_killed for worker in stage.workers)
+        stage.gateway.close()
+        for worker in stage.workers:
+            worker.close()
+
+    try:
+        asyncio.run(run())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert "generation 1" in capsys.readouterr().out

@@ -1,0 +1,42 @@
+"""What supervisor and worker say to each other survives the way, and cannot be changed on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from pathlib import Path
+
+import pytest
+
+from fastgw.config.load import load
+from fastgw.server.messages import Abort, Commit, Committed, Drain, Prepare, Prepared, Slots
+from tests.unit.server.stage import TEXT
+
+
+def test_every_message_arrives_as_it_was_sent(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(TEXT)
+    slots = Slots({"/*": 0}, {("main", "127.0.0.1:9"): 3})
+    for message in (
+        Prepare(7, load(file, {}), slots, ("127.0.0.1:0",), has_slab=True),
+        Prepared(7, ("no",)),
+        Commit(7),
+        Committed(7),
+        Abort(7),
+        Drain(2.5),
+    ):
+        assert pickle.loads(pickle.dumps(message, pickle.HIGHEST_PROTOCOL)) == message
+
+
+def test_silence_is_consent_without_a_slab() -> None:
+    assert Prepared(1).problems == ()
+    prepare = [one for one in dataclasses.fields(Prepare) if one.name == "has_slab"]
+    assert prepare[0].default is False
+    assert Slots() == Slots({}, {}) and Slots().routes is not Slots().routes
+
+
+@pytest.mark.parametrize("message", [Prepared(1), Commit(1), Committed(1), Abort(1), Drain(1.0), Slots()])
+def test_messages_cannot_be_changed(message: object) -> None:
+    (first, *_) = dataclasses.fields(message)  # type: ignore[arg-type]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(message, first.name, 2)

@@ -1,0 +1,144 @@
+"""What the admin address says of a supervisor: the same story on every page."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from fastgw.core import counters as layout
+from fastgw.server.gateway import Gateway, LoadReport
+from fastgw.server.status import Answer, Pages
+from fastgw.server.workers import DEAD, READY, STARTING, WorkerProcess
+from tests.unit.server.stage import TEXT
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Gateway:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(TEXT)
+    workers = [WorkerProcess(0), WorkerProcess(1)]
+    workers[0].state, workers[0].generation, workers[0].restarts = READY, 1, 2
+    return Gateway(str(file), None, {}, workers)
+
+
+@pytest.fixture
+def serving(gateway: Gateway) -> Gateway:
+    """Past its start."""
+    gateway.adopt(gateway.plan(gateway.load()))
+    gateway.is_started = True
+    return gateway
+
+
+@pytest.fixture(autouse=True)
+def _closed(gateway: Gateway) -> object:
+    yield
+    gateway.close()
+    for worker in gateway.workers:
+        worker.slab.close()
+
+
+def page(gateway: Gateway, path: str, accept: str = "") -> Answer:
+    return asyncio.run(Pages(gateway).answers[path](accept))  # type: ignore[arg-type]
+
+
+def test_alive_whatever_happens(gateway: Gateway) -> None:
+    gateway.is_draining = True
+    assert page(gateway, "/livez") == Answer(200, b'{"status":"alive"}')
+
+
+def test_ready_when_somebody_serves(serving: Gateway) -> None:
+    assert page(serving, "/readyz") == Answer(200, b'{"status":"ready"}')
+
+
+def test_not_ready_says_why(serving: Gateway) -> None:
+    serving.workers[0].state = STARTING
+    assert page(serving, "/readyz") == Answer(503, b'{"reason":"no_worker"}')
+    serving.is_started = False
+    assert page(serving, "/readyz") == Answer(503, b'{"reason":"starting"}')
+    serving.is_draining = True
+    assert page(serving, "/readyz") == Answer(503, b'{"reason":"draining"}')
+
+
+def test_status_before_the_first_configuration(gateway: Gateway) -> None:
+    found = json.loads(page(gateway, "/status").body)
+    assert (found["generation"], found["listeners"], found["routes"], found["services"]) == (0, [], {}, {})
+    assert found["last_reload"] == {"ok": True, "when": None, "error": None}
+    assert [worker["state"] for worker in found["workers"]] == [READY, DEAD]
+
+
+def test_status_sums_what_the_workers_counted(serving: Gateway) -> None:
+    route, endpoint = layout.ROUTES_AT, layout.ENDPOINTS_AT
+    for worker in serving.workers:
+        values = worker.slab.values
+        values[layout.CONNECTIONS] = 5
+        values[route + layout.ROUTE_STARTED] = values[route + layout.ROUTE_FINISHED] = 2
+        values[route + layout.ROUTE_STATUS + 1] = 2
+        values[route + layout.ROUTE_FAULT_UPSTREAM] = 1
+        values[route + layout.ROUTE_BUCKETS + 3] = 2
+        values[route + layout.ROUTE_DURATION_US] = 80_000
+        values[endpoint + layout.ENDPOINT_REQUESTS] = 3
+    answer = page(serving, "/status")
+    assert (answer.status, answer.content_type) == (200, "application/json")
+    found = json.loads(answer.body)
+    assert found["connections"]["accepted"] == 10
+    one = found["routes"]["/*"]
+    assert (one["started"], one["finished"], one["status"]["2xx"], one["faults"]["upstream"]) == (4, 4, 4, 2)
+    assert one["mean_seconds"] == 0.04
+    assert found["routes"]["edge:unmatched"]["mean_seconds"] is None
+    assert found["services"]["main"]["endpoints"]["127.0.0.1:9"]["requests"] == 6
+
+
+def test_status_names_every_worker(serving: Gateway) -> None:
+    serving.workers[0].slab.values[layout.LOOP_LAG_US] = 1500
+    serving.workers[0].pid = 0
+    first, second = json.loads(page(serving, "/status").body)["workers"]
+    assert first == {
+        "worker": 0,
+        "pid": None,
+        "state": READY,
+        "generation": 1,
+        "restarts": 2,
+        "rss": 0,
+        "loop_lag": 0.0015,
+    }
+    assert (second["worker"], second["state"]) == (1, DEAD)
+
+
+def test_status_names_the_addresses_as_they_are_bound(serving: Gateway) -> None:
+    (listener,) = json.loads(page(serving, "/status").body)["listeners"]
+    assert listener["name"] == "edge" and listener["scheme"] == "http"
+    assert listener["address"] == serving.plan_in_use.listenings["127.0.0.1:0"].bound != "127.0.0.1:0"
+
+
+def test_status_tells_how_the_last_reload_went(serving: Gateway) -> None:
+    serving.report = LoadReport(False, 1_700_000_000.0, ("a.yaml:1: one", "a.yaml:2: two"))
+    serving.reloads["refused"] = 3
+    found = json.loads(page(serving, "/status").body)
+    assert found["last_reload"] == {
+        "ok": False,
+        "when": "2023-11-14T22:13:20Z",
+        "error": "a.yaml:1: one\na.yaml:2: two",
+    }
+    assert found["reloads"] == {"ok": 0, "refused": 3}
+
+
+def test_counts_of_workers_that_left_are_not_lost(serving: Gateway) -> None:
+    for worker in serving.workers:
+        worker.slab.values[layout.CONNECTIONS] = 4
+    serving.retired.append(serving.workers.pop())
+    try:
+        assert Pages(serving).totals().globals[layout.CONNECTIONS] == 8
+    finally:
+        serving.workers.append(serving.retired.pop())
+
+
+def test_metrics_are_those_numbers(serving: Gateway) -> None:
+    serving.workers[0].slab.values[layout.ROUTES_AT + layout.ROUTE_STATUS + 1] = 7
+    answer = page(serving, "/metrics")
+    assert answer.status == 200 and answer.content_type.startswith("text/plain")
+    assert b'fastgw_responses_total{route="/*",status_class="2xx"} 7.0' in answer.body
+    assert b'fastgw_workers{state="ready"} 1.0' in answer.body
+    assert page(serving, "/metrics", "application/openmetrics-text").content_type.startswith("application/openmetrics")
