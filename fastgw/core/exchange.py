@@ -23,6 +23,7 @@ from fastgw.core import counters, heads, hooks
 from fastgw.core.body import RequestBody
 from fastgw.core.connection import HOLD_PEER, HOLD_PENDING
 from fastgw.core.reply import Reply, error_reply
+from fastgw.core.sticky import sticky_key
 from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, DownstreamError, GatewayError, UpstreamError
 from fastgw.wire.errors import WireError
 from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, Request, Response
@@ -198,7 +199,7 @@ class Exchange:
     def _fraction(self) -> float:
         route = self.route
         if route.sticky and route.split is not None:
-            key = _sticky_key(self.request, route.sticky)
+            key = sticky_key(self.request, route.sticky)
             if key:
                 return route.split.sticky_fraction(key)
         return self.plane.random()
@@ -312,10 +313,7 @@ class Exchange:
         self.finish()
 
     def reply(self, reply: Reply) -> None:
-        """Answer with ``reply`` instead of the service."""
-        if self.upstream is not None:
-            self.upstream.let_go(False)
-            self.upstream = None
+        """Answer with ``reply`` instead of the service; no connection to one is held any more."""
         self._answer = reply
         response = self.response
         response.reset_rare()
@@ -454,10 +452,8 @@ class Exchange:
 
     def on_client_ready(self) -> None:
         """The client has caught up: from now on the service is waited for again."""
-        if self.tunnel is not None:
-            self.set_deadline(self.route.tunnel_idle_timeout)
-        elif self.phase == STREAM:
-            self.set_deadline(self.route.stream_idle_timeout)
+        if self.tunnel is not None or self.phase == STREAM:
+            self.set_deadline(self.route.stream_idle_timeout if self.tunnel is None else self.route.tunnel_idle_timeout)
         if self.upstream is not None:
             self.upstream.release(HOLD_PEER)
 
@@ -499,18 +495,4 @@ _FAULTS = {
 
 
 def _too_large(limit: int) -> DownstreamError:
-    return DownstreamError(
-        413, "content_too_large", f"the request body is larger than this route allows: {limit} bytes"
-    )
-
-
-def _sticky_key(request: Request, sticky: str) -> bytes:
-    kind, _, name = sticky.partition(":")
-    value = request.header(name.encode() if kind == "header" else b"cookie") or b""
-    if kind == "header":
-        return value
-    for part in value.split(b";"):
-        key, _, content = part.strip().partition(b"=")
-        if key == name.encode():
-            return content
-    return b""
+    return DownstreamError(413, "content_too_large", f"the request body has more than the {limit} bytes allowed here")

@@ -394,10 +394,11 @@ status_lines = st.sampled_from(
 
 
 def outcome(scan: Any, message: Request | Response, *args: Any) -> Any:
+    """What was read, or why not; of several faults each may name another."""
     try:
         scan(args[0], message, *args[1:])
     except WireError as error:
-        return error.status, error.code, error.detail
+        return error.status, error.code
     return attributes(message)
 
 
