@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from fastgw.config import schema
 from fastgw.config.explain import _bare
 from fastgw.config.schema import BUILT_IN_FILTERS, FILTERS, Gateway, Model, json_schema
 from fastgw.core import endpoint, snapshot
+from fastgw.policy.balancers import RoundRobin
 from tests.unit.config.files import MINIMAL, problems
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -137,15 +137,15 @@ def test_the_data_plane_has_the_same_defaults(model: type[Model], settings: Any)
 
 def test_routes_and_services_of_the_data_plane_have_the_same_defaults() -> None:
     route = schema.Route.model_validate({"path": "/"})
-    plain = {one.name: one.default for one in dataclasses.fields(snapshot.Route)}
+    plain = snapshot.Route("r", 0)
     for name in ("sticky", "max_body", "timeout", "answer_timeout", "stream_idle_timeout", "tunnel_idle_timeout"):
-        assert getattr(route, name) == plain[name], name
-    assert route.errors == plain["error_format"]
-    assert {one.encode() for one in route.upgrades} == plain["upgrades"]
+        assert getattr(route, name) == getattr(plain, name), name
+    assert route.errors == plain.error_format
+    assert {one.encode() for one in route.upgrades} == plain.upgrades
     service = schema.Service.model_validate({"endpoints": ["a:1"]})
-    plain = {one.name: one.default for one in dataclasses.fields(snapshot.Service)}
-    assert (service.host, service.retry.attempts) == (plain["host_policy"], plain["attempts"])
-    assert set(service.retry.on) == plain["retry_on"]
+    made = snapshot.Service("s", (), RoundRobin())
+    assert (service.host, service.retry.attempts) == (made.host_policy, made.attempts)
+    assert set(service.retry.on) == made.retry_on
 
 
 def test_a_key_without_a_value_has_its_default(tmp_path: Path) -> None:
