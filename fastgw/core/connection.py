@@ -13,6 +13,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from fastgw.core.ablation import OFF
 from fastgw.core.sending import send
 
 HOLD_PEER = 1  #: the other side's write buffer is full
@@ -55,7 +56,7 @@ class Connection:
         transport.set_write_buffer_limits(WRITE_HIGH, WRITE_LOW)
         if transport.get_extra_info("sslcontext") is None:
             sock = transport.get_extra_info("socket")
-            if sock is not None:
+            if sock is not None and "no_direct_send" not in OFF:
                 self._fd = sock.fileno()
 
     def write(self, data: bytes) -> None:

@@ -6,6 +6,7 @@ from fastgw.core.exchange cimport Exchange
 
 cdef class DataPlane:
     cdef public object loop
+    cdef public object poller
     cdef public unsigned long long[::1] values
     cdef public object random
     cdef public object clock
@@ -19,6 +20,7 @@ cdef class DataPlane:
     cdef public object on_idle
     cdef dict _addresses
     cdef list _free
+    cdef Py_ssize_t _free_max
     cdef object _leaving
     cdef object _on_log
     cdef double _swept_at

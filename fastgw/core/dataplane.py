@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
+from fastgw.core.ablation import OFF
 from fastgw.core.counters import DURATION_BUCKETS, Counters
 from fastgw.core.downstream import Downstream
 from fastgw.core.exchange import Exchange
@@ -23,6 +24,7 @@ from fastgw.core.snapshot import Listener, Snapshot
 
 if TYPE_CHECKING:
     from fastgw.core.connection import Connection
+    from fastgw.core.sockets import Poller
     from fastgw.errors import DownstreamError
 
 SWEEP_SECONDS = 0.25
@@ -37,6 +39,7 @@ class DataPlane:
     __slots__ = (
         "_addresses",
         "_free",
+        "_free_max",
         "_leaving",
         "_on_log",
         "_sweeper",
@@ -49,6 +52,7 @@ class DataPlane:
         "loop",
         "now",
         "on_idle",
+        "poller",
         "random",
         "registry",
         "snapshot",
@@ -62,9 +66,11 @@ class DataPlane:
         random: Callable[[], float],
         clock: Callable[[], float] = time.monotonic,
         log: Callable[[str, str, BaseException | None], None] | None = None,
+        poller: Poller | None = None,
     ) -> None:
         """``random``: numbers in [0, 1); ``clock``: seconds, for durations; ``log``: called with level, message and exception."""
         self.loop = loop
+        self.poller = poller  #: for plain connections, past the loop's transports; None: everything is the loop's
         self.values = shared.values
         self.random = random
         self.clock = clock
@@ -78,6 +84,7 @@ class DataPlane:
         self.on_idle: Callable[[], None] | None = None  #: called once draining is complete
         self._addresses: dict[bytes, int] = {}
         self._free: list[Exchange] = []
+        self._free_max = 0 if "no_reuse" in OFF else FREE_EXCHANGES_MAX
         self._leaving: deque[Connection] = deque()  #: closed, with bytes yet to be sent; soonest deadline first
         self._on_log = log
         self._swept_at = self.now
@@ -167,7 +174,7 @@ class DataPlane:
 
     def give_back(self, exchange: Exchange) -> None:
         """``exchange`` is over and reset."""
-        if len(self._free) < FREE_EXCHANGES_MAX:
+        if len(self._free) < self._free_max:
             self._free.append(exchange)
 
     def see_off(self, connection: Connection) -> None:

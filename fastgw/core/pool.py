@@ -22,7 +22,7 @@ from fastgw.errors import RETRY_ALWAYS, UpstreamError
 
 if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
-    from fastgw.core.endpoint import Endpoint
+    from fastgw.core.endpoint import Address, Endpoint
     from fastgw.core.exchange import Exchange
 
 PEEK_AFTER = 0.5  #: seconds of idleness after which a connection is looked at before it is used again
@@ -185,6 +185,11 @@ class Pool:
         )  # the protocols are plain classes: a compiled one cannot derive from asyncio.Protocol
         key, context = self._endpoint.key, self._endpoint.ssl
         address = key.address
+        if context is None and self._plane.poller is not None:
+            sock = await _connected(loop, address)
+            upstream = Upstream(self)
+            self._plane.poller.adopt(sock, upstream)
+            return upstream
         name = (key.tls.server_name if key.tls else "") or address.host or "localhost"
         server_name = name if context is not None else None
         if address.path:
@@ -213,3 +218,32 @@ class Pool:
         if isinstance(error, ssl.SSLError):
             return UpstreamError(502, "tls_failed", "the TLS handshake with the service failed", retry=RETRY_ALWAYS)
         return UpstreamError(502, "connect_failed", "no connection to the service could be opened", retry=RETRY_ALWAYS)
+
+
+async def _connected(loop: asyncio.AbstractEventLoop, address: Address) -> socket.socket:
+    """A connected, non-blocking socket.
+
+    Raises:
+        OSError: no address of the host accepted the connection.
+    """
+    if address.path:
+        candidates: list[tuple[Any, ...]] = [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", address.path)]
+    else:
+        candidates = list(await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
+    failure: OSError | None = None
+    for family, kind, protocol, _, target in candidates:
+        sock = socket.socket(family, kind, protocol)
+        sock.setblocking(False)
+        try:
+            if family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.sock_connect(sock, target)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise failure or OSError(f"{address} has no address")

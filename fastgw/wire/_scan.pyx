@@ -21,7 +21,7 @@ from fastgw.wire.messages cimport Request
 from fastgw.wire.messages cimport Response
 
 from fastgw.wire import _scan_py
-from fastgw.wire._scan_py import content_length, request_field, response_field, without_nominated
+from fastgw.wire._scan_py import request_field, response_field, without_nominated
 
 DEF STACK = 8192
 
@@ -62,8 +62,8 @@ cdef inline bytes _stripped(const char* start, const char* end):
     return PyBytes_FromStringAndSize(start, end - start)
 
 
-cdef inline long long _length(const char* start, const char* end) except -2:
-    """The value of a Content-Length; whatever is not up to 18 digits is left to the twin."""
+cdef inline long long _length(const char* start, const char* end) noexcept:
+    """The value of a Content-Length of up to 18 digits, or -1: the twin says what is wrong with it, if anything."""
     cdef long long number = 0
     cdef const char* at = start
     while at < end and at[0] == c" ":
@@ -74,7 +74,7 @@ cdef inline long long _length(const char* start, const char* end) except -2:
             at += 1
         if at == end:
             return number
-    return content_length(_stripped(start, end))
+    return -1
 
 
 cpdef scan_request(bytes head, Request request, FieldTable table, int head_count):
@@ -119,8 +119,10 @@ cpdef scan_request(bytes head, Request request, FieldTable table, int head_count
         while at < end:
             count += 1
             line_end = <const char*> memchr(at, c"\r", end - at)
-            colon = <const char*> memchr(at, c":", line_end - at)
-            if count > head_count or colon == NULL or colon == at:
+            colon = at
+            while TOKEN[<unsigned char> colon[0]]:
+                colon += 1
+            if count > head_count or colon[0] != c":" or colon == at:
                 request.reset_rare()
                 _scan_py.scan_request(head, request, table, head_count)
                 return
@@ -134,6 +136,10 @@ cpdef scan_request(bytes head, Request request, FieldTable table, int head_count
             elif kind == 3:  # CONTENT_LENGTH
                 request.length_count += 1
                 request.content_length = _length(colon + 1, line_end)
+                if request.content_length < 0:
+                    request.reset_rare()
+                    _scan_py.scan_request(head, request, table, head_count)
+                    return
                 memcpy(kept + used, at, line_end + 2 - at)
                 used += line_end + 2 - at
             elif kind != 1:  # DROP
@@ -207,6 +213,10 @@ cpdef scan_response(bytes head, Response response, FieldTable table, int head_co
             elif kind == 3:  # CONTENT_LENGTH
                 response.length_count += 1
                 response.content_length = _length(colon + 1, at - 2)
+                if response.content_length < 0:
+                    response.reset_rare()
+                    _scan_py.scan_response(head, response, table, head_count)
+                    return
                 memcpy(kept + used, line, at - line)
                 used += at - line
             elif kind == 4 and at - colon == 14 and memcmp(colon + 1, b" keep-alive", 11) == 0:
