@@ -49,6 +49,7 @@ def _listener(place: int, listener: schema.Listener) -> ListenerSpec:
         trusted_proxies=tuple(listener.trusted_proxies),
         drop_headers=tuple(sorted(set(listener.drop_headers))),
         proxy_protocol=listener.proxy_protocol,
+        proxy_protocol_from=tuple(listener.proxy_protocol_from),
         tls=_tls(listener.tls) if listener.tls is not None else None,
     )
 

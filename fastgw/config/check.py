@@ -105,6 +105,8 @@ def _listener(document: Document, parts: Parts, where: TreePath, listener: Liste
         document.report(
             (*where, "limits"), f"uri_length ({limits.uri_length}) is more than head_size ({limits.head_size})"
         )
+    if listener.proxy_protocol_from and not listener.proxy_protocol:
+        document.report((*where, "proxy_protocol_from"), "has no effect without proxy_protocol: true")
     if listener.tls is not None:
         _listener_tls(document, (*where, "tls"), listener.tls)
 

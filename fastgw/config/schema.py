@@ -111,6 +111,9 @@ class ListenerLimits(Model):
     connections_per_address: Annotated[int, count(0, 10_000_000)] = setting(
         0, "Open connections of one client address; more are closed at once. 0: no limit."
     )
+    handshakes: Annotated[int, count(1, 1_000_000)] = setting(
+        256, "TLS handshakes, and waits for a PROXY header, under way; more wait to be accepted."
+    )
 
 
 class Certificate(Model):
@@ -166,7 +169,10 @@ class Listener(Model):
     limits: ListenerLimits = setting({}, "Bounds towards clients.")
     trusted_proxies: list[Network] = setting([], "Peers whose Forwarded, X-Real-IP and X-Forwarded-* fields are kept.")
     drop_headers: list[DroppableField] = setting([], "More request header fields that never pass.")
-    proxy_protocol: Boolean = setting(False, "Expect a PROXY protocol header in front of every connection.")
+    proxy_protocol: Boolean = setting(
+        False, "Every connection begins with a PROXY protocol header (version 1 or 2); others are closed."
+    )
+    proxy_protocol_from: list[Network] = setting([], "Peers that may send it; others are closed. Default: any peer.")
     tls: ListenerTls | None = setting(None, "Speak TLS. Default: plain HTTP.")
 
 

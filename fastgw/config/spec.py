@@ -94,6 +94,7 @@ class LimitsSpec:
     uri_length: int
     connections: int
     connections_per_address: int  #: 0 = no limit
+    handshakes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class ListenerSpec:
     trusted_proxies: tuple[str, ...]  #: networks in CIDR form
     drop_headers: tuple[str, ...]  #: lower case
     proxy_protocol: bool
+    proxy_protocol_from: tuple[str, ...]  #: networks in CIDR form; empty: any
     tls: TlsSpec | None
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterable
@@ -144,6 +145,7 @@ class UpstreamServer:
     """The server; ``service`` of the test fixtures makes and stops it.
 
     ``reads_body``: False leaves the body to the script (``connection.read_body(request)``).
+    ``tls``: speak TLS; a handshake that fails ends its connection.
     """
 
     def __init__(
@@ -154,8 +156,10 @@ class UpstreamServer:
         port: int = 0,
         reads_body: bool = True,
         agrees: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.script = script or echo
+        self.tls = tls
         self.reads_body = reads_body
         self.agrees = agrees
         self.requests: list[Received] = []  #: in the order they were read, over all connections
@@ -221,8 +225,10 @@ class UpstreamServer:
             threading.Thread(target=self._serve, args=(peer,), daemon=True, name="upstream-connection").start()
 
     def _serve(self, peer: socket.socket) -> None:
-        connection = Connection(peer)
         try:
+            if self.tls is not None:
+                peer = self._secured(peer, self.tls)
+            connection = Connection(peer)
             while connection.is_open:
                 request = connection.read_request(reads_body=self.reads_body, agrees=self.agrees)
                 if request is None:
@@ -238,6 +244,14 @@ class UpstreamServer:
             with self._lock:
                 self._open.discard(peer)
             peer.close()
+
+    def _secured(self, peer: socket.socket, context: ssl.SSLContext) -> socket.socket:
+        with self._lock:
+            self._open.discard(peer)
+        secured = context.wrap_socket(peer, server_side=True)
+        with self._lock:
+            self._open.add(secured)
+        return secured
 
 
 def response(body: bytes = b"", *, status: str = "200 OK", fields: Iterable[tuple[str, str]] = ()) -> bytes:

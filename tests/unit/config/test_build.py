@@ -73,7 +73,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert (edge.name, edge.address) == ("edge", AddressSpec(path=str(tmp_path / "run/edge.sock")))
     assert edge.filters == ("log", "request_id")
     assert edge.timeouts == TimeoutsSpec(head=1.0, idle=2.0, body=3.0, write=0.0)
-    assert edge.limits == LimitsSpec(16384, 50, 4096, 7, 5)
+    assert edge.limits == LimitsSpec(16384, 50, 4096, 7, 5, 256)
     assert edge.trusted_proxies == ("10.0.0.0/8", "::1/128")
     assert (edge.drop_headers, edge.proxy_protocol, edge.tls) == (("x-a", "x-b"), True, None)
     assert (second.name, second.filters) == ("listener-2", ())
