@@ -64,6 +64,8 @@ class RequestReader:
     def _check_grammar(self, head: bytes) -> None:
         # A head that announces a body, an upgrade or a close leaves the parser inside that message.  It is replaced before the
         # next head rather than given body bytes: 0.2 us, and no state can cross from one connection to another.
+        if head[0] <= 13:  # httptools skips them, the service would get them as part of the method
+            raise bad("a bare CR or LF stands before the request line")
         if self._is_inside_message:
             self._parser = httptools.HttpRequestParser(None)
         self._is_inside_message = True

@@ -49,6 +49,17 @@ def test_blank_lines_in_front_are_skipped() -> None:
     edge.end()
 
 
+@pytest.mark.parametrize("raw", [b"\r\n" * 3, b"\r\n" * 4, b"\r\n\n", b"\rGET", b"\nGET"])
+def test_other_bytes_in_front_are_refused_however_they_come(raw: bytes) -> None:
+    for pieces in ([raw], [bytes([byte]) for byte in raw]):
+        edge = local()
+        client = edge.client()
+        for piece in pieces:
+            client.feed(piece)
+        assert statuses(client.take()) == [400]
+        edge.end()
+
+
 @pytest.mark.parametrize(
     ("raw", "status"),
     [

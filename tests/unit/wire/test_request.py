@@ -52,6 +52,12 @@ def test_important_heads(case: Case) -> None:
         assert status_of(raw) == case.status
 
 
+@pytest.mark.parametrize("before", [b"\r", b"\n", b"\n\r", b"\r\n"])
+def test_method_begins_with_the_first_byte(before: bytes) -> None:
+    """The grammar parser skips line ends; forwarded, they would be a part of the method."""
+    assert status_of(before + get()) == 400
+
+
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
