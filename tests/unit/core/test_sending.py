@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import runpy
 import socket
+import sys
 from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -59,3 +65,15 @@ def test_broken_connection(send: Callable[[int, bytes], int], both_ends: tuple[s
     fd = ours.fileno()
     ours.close()
     assert send(fd, b"x") == -1
+
+
+def test_compiled_form_is_chosen_where_it_is_and_the_twin_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = str(Path(sending.__file__).with_name("sending.py"))
+    compiled: Any = ModuleType("fastgw.core._send")
+    compiled.send = object()
+    compiled.__spec__ = ModuleSpec(compiled.__name__, None)
+    monkeypatch.setitem(sys.modules, "fastgw.core._send", compiled)
+    assert runpy.run_path(source)["send"] is compiled.send
+    monkeypatch.setitem(sys.modules, "fastgw.core._send", None)  # it is not to be found
+    chosen = runpy.run_path(source)
+    assert chosen["send"] is chosen["send_plainly"]

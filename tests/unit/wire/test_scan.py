@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
+from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -442,3 +446,17 @@ def test_compiled_scan_finds_ends_and_plain_targets_as_its_twin(target: str, hea
         for module in IMPLEMENTATIONS
     )
     assert plain == compiled
+
+
+def test_compiled_form_is_chosen_where_it_is_and_the_twin_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = str(Path(chooser.__file__).with_name("scan.py"))
+    compiled: Any = ModuleType("fastgw.wire._scan")
+    for name in chooser.__all__:
+        setattr(compiled, name, object())
+    compiled.__spec__ = ModuleSpec(compiled.__name__, None)
+    monkeypatch.setitem(sys.modules, "fastgw.wire._scan", compiled)
+    chosen = runpy.run_path(source)
+    assert all(chosen[name] is getattr(compiled, name) for name in chooser.__all__)
+    monkeypatch.setitem(sys.modules, "fastgw.wire._scan", None)  # it is not to be found
+    chosen = runpy.run_path(source)
+    assert all(chosen[name] is getattr(IMPLEMENTATIONS[0], name) for name in chooser.__all__)
