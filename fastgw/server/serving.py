@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ipaddress
 import mmap
 import os
 import random
 import signal
 import socket
-import ssl
 import traceback
 from collections import deque
 from dataclasses import dataclass
@@ -31,6 +31,8 @@ from fastgw.config.spec import ListenerSpec
 from fastgw.core import counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.snapshot import Snapshot
+from fastgw.core.sockets import Closable, make_poller
+from fastgw.server.arrivals import Arrivals, Entrance, Terms
 from fastgw.server.channel import Channel
 from fastgw.server.listening import BACKLOG
 from fastgw.server.log import Log
@@ -51,8 +53,8 @@ class Accepting:
 
     spec: ListenerSpec
     sock: socket.socket
-    server: asyncio.Server
-    context: ssl.SSLContext | None
+    server: Closable
+    terms: Terms | None
 
 
 @dataclass(slots=True)
@@ -61,7 +63,7 @@ class Candidate:
 
     message: Prepare
     snapshot: Snapshot
-    contexts: dict[str, ssl.SSLContext]  #: of listeners with TLS, by name
+    terms: dict[str, Terms]  #: of listeners that have some, by name
 
 
 class Worker:
@@ -79,6 +81,7 @@ class Worker:
         self._messages: deque[tuple[object, list[int]]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._adopting: set[asyncio.Task[None]] = set()
+        self._arrivals: Arrivals | None = None
         self._is_draining = False
         self._grace = 0.0
         loop.set_exception_handler(self._on_exception)
@@ -122,12 +125,13 @@ class Worker:
         plane = self._plane
         if message.has_slab:
             plane = self._plane = self._make_plane(fds.pop(0))
+            self._arrivals = Arrivals(self.loop, plane, self._on_arrival_trouble)
         assert plane is not None
         for address, fd in zip(message.sockets, fds, strict=True):
             self._sockets[address] = socket.socket(fileno=fd)
         try:
             snapshot = compile_snapshot(message.spec, message.generation, message.slots, plane.registry, plane.random)
-            contexts = self._contexts(message.spec.listeners)
+            terms = {one.name: found for one in message.spec.listeners if (found := _terms(one)) is not None}
             plane.prepare(snapshot)
         except Exception as error:  # noqa: BLE001  the supervisor decides what follows
             if not isinstance(error, OSError):
@@ -135,29 +139,23 @@ class Worker:
             self._abort()
             self.channel.send(Prepared(message.generation, (f"cannot be compiled: {error}",)))
             return
-        self._candidate = Candidate(message, snapshot, contexts)
+        self._candidate = Candidate(message, snapshot, terms)
         self._grace = message.spec.grace
         self.channel.send(Prepared(message.generation))
 
     def _make_plane(self, fd: int) -> DataPlane:
         slab = mmap.mmap(fd, counters.SLAB_BYTES)
         os.close(fd)
-        return DataPlane(self.loop, counters.Counters(memoryview(slab)), random.random, log=self._on_plane_log)
+        return DataPlane(
+            self.loop,
+            counters.Counters(memoryview(slab)),
+            random.random,
+            log=self._on_plane_log,
+            poller=make_poller(self.loop),
+        )
 
-    def _contexts(self, listeners: tuple[ListenerSpec, ...]) -> dict[str, ssl.SSLContext]:
-        found = {}
-        for listener in listeners:
-            if listener.tls is not None:
-                from fastgw.config.tls import server_context
-                from fastgw.server.handshakes import count_failures
-
-                context = found[listener.name] = server_context(listener.tls)
-                count_failures(context, self._on_handshake_failure)
-        return found
-
-    def _on_handshake_failure(self) -> None:
-        if self._plane is not None:
-            self._plane.values[counters.TLS_FAILURES] += 1
+    def _on_arrival_trouble(self, event: str, cause: str) -> None:
+        self.log.limited(event, "warning", cause=cause)
 
     def _abort(self) -> None:
         candidate, self._candidate = self._candidate, None
@@ -191,29 +189,36 @@ class Worker:
             self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
         plane.install(candidate.snapshot)
         for address, listener in wanted.items():
-            await self._accept(address, listener, candidate.contexts.get(listener.name))
+            await self._accept(address, listener, candidate.terms.get(listener.name))
         if is_first:
             self._settle_memory()
         self.channel.send(Committed(message.generation))
 
     # -- listeners ----------------------------------------------------------------------------------------------------
 
-    async def _accept(self, address: str, listener: ListenerSpec, context: ssl.SSLContext | None) -> None:
+    async def _accept(self, address: str, listener: ListenerSpec, terms: Terms | None) -> None:
         """Serve ``listener``; a server that is there already stays if a new one would do the same."""
-        assert self._plane is not None
+        assert self._plane is not None and self._arrivals is not None
         old = self._accepting.get(address)
         if old is not None:
-            if old.spec.name == listener.name and old.context is None and context is None:
-                old.spec = listener
+            if old.spec.name == listener.name and (old.terms is None) == (terms is None):
+                old.spec, old.terms = listener, terms
+                if terms is not None and isinstance(old.server, Entrance):
+                    old.server.terms = terms
                 return
             old.server.close()  # what connects meanwhile waits in the queue
         sock = self._sockets[address]
-        options: dict[str, Any] = {"sock": sock.dup(), "backlog": BACKLOG}
-        if context is not None:
-            options |= {"ssl": context, "ssl_handshake_timeout": listener.timeouts.head or None}
-        make = self.loop.create_unix_server if listener.address.path else self.loop.create_server
-        server = await make(self._plane.factory(listener.name), **options)
-        self._accepting[address] = Accepting(listener, sock, server, context)
+        factory = self._plane.factory(listener.name)
+        server: Closable
+        if terms is not None:
+            server = Entrance(self._arrivals, listener.name, sock.dup(), terms)
+        elif self._plane.poller is not None:
+            sock.listen(BACKLOG)
+            server = self._plane.poller.listen(sock.dup(), factory)
+        else:
+            make = self.loop.create_unix_server if listener.address.path else self.loop.create_server
+            server = await make(factory, sock=sock.dup(), backlog=BACKLOG)
+        self._accepting[address] = Accepting(listener, sock, server, terms)
 
     async def _stop_accepting(self, address: str) -> None:
         """Close a listening socket, but not before everything in its queue is accepted."""
@@ -226,14 +231,14 @@ class Worker:
             waiting = []
             while True:
                 try:
-                    waiting.append(sock.accept()[0])
+                    waiting.append(sock.accept())
                 except BlockingIOError:
                     break
                 except OSError as error:  # out of descriptors, or a client that reset meanwhile
                     self.log.limited("connections that waited could not be accepted", error=str(error))
                     break
-        for client in waiting:
-            self._adopt(client, accepting)
+        for client, peer in waiting:
+            self._adopt(client, peer, accepting)
         await asyncio.sleep(0)  # connections the loop has accepted just now get their protocol
 
     def _let_go(self, name: str) -> None:
@@ -248,15 +253,21 @@ class Worker:
         if left:
             self.loop.call_later(LET_GO_EVERY, self._let_go, name)
 
-    def _adopt(self, client: socket.socket, accepting: Accepting) -> None:
-        """Serve a connection that we have accepted ourselves; beside, for its TLS handshake may take time."""
+    def _adopt(self, client: socket.socket, peer: Any, accepting: Accepting) -> None:
+        """Serve a connection that we have accepted ourselves."""
         assert self._plane is not None
+        if isinstance(accepting.server, Entrance):
+            accepting.server.take(client, peer)
+            return
         client.setblocking(False)
         protocol = self._plane.factory(accepting.spec.name)()  # now: its listener may be gone a moment later
+        if self._plane.poller is not None:
+            self._plane.poller.adopt(client, protocol)
+            return
 
         async def connect() -> None:
             try:
-                await self.loop.connect_accepted_socket(lambda: protocol, client, ssl=accepting.context)
+                await self.loop.connect_accepted_socket(lambda: protocol, client)
             except OSError as error:
                 client.close()
                 self.log.limited("a connection that waited was lost", error=str(error))
@@ -278,17 +289,19 @@ class Worker:
             return
         self._is_draining = True
         self.loop.call_later(grace, self._cut)
-        has_tls = any(one.context is not None for one in self._accepting.values())
         for address in list(self._accepting):
             await self._stop_accepting(address)
         plane.is_draining = True
 
+        arrivals = self._arrivals
+        assert arrivals is not None
+
         def begin() -> None:
+            arrivals.close()
             plane.on_idle = self.stop
             plane.drain()
 
-        # Handshakes of TLS under way are no connections yet.
-        is_quiet = not plane.connections and not self._adopting and not has_tls
+        is_quiet = not plane.connections and not self._adopting and not arrivals
         self.loop.call_later(QUIET_PAUSE if is_quiet else DRAIN_PAUSE, begin)
 
     def _cut(self) -> None:
@@ -345,6 +358,19 @@ class Worker:
         message = str(context.get("message", ""))
         fields = {"traceback": "".join(traceback.format_exception(error))} if error is not None else {}
         self.log.limited("an exception escaped", cause=message, error=repr(error), **fields)
+
+
+def _terms(listener: ListenerSpec) -> Terms | None:
+    """What ``listener`` asks for before HTTP; raises OSError when a file of its TLS cannot be used."""
+    if listener.tls is None and not listener.proxy_protocol:
+        return None
+    context = None
+    if listener.tls is not None:
+        from fastgw.config.tls import server_context
+
+        context = server_context(listener.tls)
+    announcers = tuple(ipaddress.ip_network(one) for one in listener.proxy_protocol_from)
+    return Terms(context, listener.proxy_protocol, announcers)
 
 
 def serve(fd: int, index: int) -> int:

@@ -1,0 +1,362 @@
+"""What comes before HTTP: bounded in number and time, cut for who waits, and nothing of it left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import mmap
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from fastgw.core import counters
+from fastgw.core.chain import Chain
+from fastgw.core.counters import Counters
+from fastgw.core.dataplane import DataPlane
+from fastgw.core.snapshot import Limits, Listener, Route, Snapshot, Timeouts
+from fastgw.routing import Router
+from fastgw.server import arrivals
+from fastgw.server.arrivals import Arrivals, Entrance, Terms
+from tests.support.certificates import Authority
+
+LINE = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+HEADER = Terms(None, has_header=True)
+
+
+class Edge:
+    """An entrance on a real socket, into a data plane without routes: what arrives gets a 404."""
+
+    def __init__(self, terms: Terms, *, limits: Limits | None = None, head: float = 10.0, path: str = "") -> None:
+        self.loop = uvloop.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        self.loop.set_exception_handler(lambda loop, context: self.errors.append(context))
+        self.errors: list[dict[str, Any]] = []
+        self.troubles: list[tuple[str, str]] = []
+        self.plane = DataPlane(self.loop, Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES))), lambda: 0.0)
+        fallback = Route("fallback", 0, chain=Chain())
+        self.listener = Listener("edge", Router([]), fallback, timeouts=Timeouts(head=head), limits=limits or Limits())
+        self.plane.install(Snapshot(1, {"edge": self.listener}))
+        self.arrivals = Arrivals(self.loop, self.plane, lambda event, cause: self.troubles.append((event, cause)))
+        sock = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
+        sock.bind(path or ("127.0.0.1", 0))
+        self.entrance = Entrance(self.arrivals, "edge", sock, terms)
+        self.address: Any = sock.getsockname()
+        self.clients: list[socket.socket] = []
+
+    def client(self, data: bytes = b"") -> socket.socket:
+        client = socket.socket(socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET)
+        client.connect(self.address)
+        client.setblocking(False)
+        client.sendall(data)
+        self.clients.append(client)
+        return client
+
+    def until(self, condition: Callable[[], Any], limit: float = 5.0) -> Any:
+        """Run the loop until ``condition`` is true; return it."""
+
+        async def wait() -> Any:
+            end = time.monotonic() + limit
+            while not (found := condition()):
+                assert time.monotonic() < end, "it did not come to that"
+                await asyncio.sleep(0)
+            return found
+
+        return self.loop.run_until_complete(wait())
+
+    def read(self, client: socket.socket) -> bytes:
+        """The next bytes for ``client``; empty when its connection is closed."""
+        found: list[bytes] = []
+
+        def arrived() -> bool:
+            try:
+                found.append(client.recv(65536))
+            except BlockingIOError:
+                return False
+            except ConnectionError:
+                found.append(b"")
+            return True
+
+        self.until(arrived)
+        return found[0]
+
+    def count(self, index: int) -> int:
+        return self.plane.values[index]
+
+    def end(self) -> None:
+        self.entrance.close()
+        self.arrivals.close()
+        for client in self.clients:
+            client.close()
+        self.until(lambda: not self.arrivals.pending and not self.plane.connections)
+        self.plane.close()
+        self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.close()
+        assert not self.errors
+
+
+@pytest.fixture
+def edge() -> Iterator[Callable[..., Edge]]:
+    made: list[Edge] = []
+
+    def make(*arguments: Any, **options: Any) -> Edge:
+        made.append(Edge(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def secure(authority: Authority) -> Terms:
+    return Terms(authority.server(*authority.pair("edge", "edge.test")))
+
+
+class Tls:
+    """A client's side of TLS, one step at a time."""
+
+    def __init__(self, edge: Edge, authority: Authority, prefix: bytes = b"") -> None:
+        self.edge = edge
+        self.sock = edge.client(prefix)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.object = authority.client().wrap_bio(self.incoming, self.outgoing, server_hostname="edge.test")
+
+    def _run(self, step: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                done = step()
+            except ssl.SSLWantReadError:
+                self.sock.sendall(self.outgoing.read())
+                self.incoming.write(self.edge.read(self.sock))
+            else:
+                self.sock.sendall(self.outgoing.read())
+                return done
+
+    def ask(self) -> bytes:
+        self._run(self.object.do_handshake)
+        self._run(lambda: self.object.write(GET))
+        answer: bytes = self._run(lambda: self.object.read(65536))
+        return answer
+
+
+# --- the PROXY header
+
+
+@pytest.mark.parametrize("cut", [0, 1, 20, len(LINE), len(LINE) + 5])
+def test_header_and_request_in_pieces(edge: Callable[..., Edge], cut: int) -> None:
+    one = edge(HEADER)
+    client = one.client((LINE + GET)[:cut])
+    one.until(lambda: one.arrivals.pending or one.plane.connections)
+    client.sendall((LINE + GET)[cut:])
+    assert one.read(client).startswith(b"HTTP/1.1 404 ")
+    assert [connection.address for connection in one.plane.connections] == [b"192.0.2.7"]
+    assert not one.arrivals.pending
+
+
+def test_header_over_a_unix_socket(edge: Callable[..., Edge], tmp_path: Path) -> None:
+    one = edge(Terms(None, True, (ip_network("10.0.0.0/8"),)), path=str(tmp_path / "edge.sock"))
+    client = one.client(LINE + GET)
+    assert one.read(client).startswith(b"HTTP/1.1 404 ")
+    assert one.plane.held(b"192.0.2.7") == 1
+
+
+def test_malformed_header_is_closed_and_told(edge: Callable[..., Edge]) -> None:
+    one = edge(HEADER)
+    assert one.read(one.client(GET)) == b""
+    assert one.count(counters.BAD_REQUESTS) == 1
+    assert one.troubles[0][0] == "a PROXY header was refused"
+    assert not one.arrivals.pending
+
+
+def test_client_that_goes_before_its_header_is_forgotten(edge: Callable[..., Edge]) -> None:
+    one = edge(HEADER)
+    client = one.client(LINE[:10])
+    one.until(lambda: one.arrivals.pending)
+    client.close()
+    one.until(lambda: not one.arrivals.pending)
+    client = one.client()
+    one.until(lambda: one.arrivals.pending)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.close()
+    one.until(lambda: not one.arrivals.pending)
+
+
+def test_header_has_a_time(edge: Callable[..., Edge]) -> None:
+    one = edge(HEADER, head=0.05)
+    assert one.read(one.client(LINE[:-1])) == b""
+    assert one.count(counters.HEAD_TIMEOUTS) == 1
+
+
+def test_only_announcers_are_heard(edge: Callable[..., Edge]) -> None:
+    one = edge(Terms(None, True, (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))))
+    assert one.read(one.client(LINE)) == b""
+    assert one.count(counters.CONNECTIONS_REFUSED) == 1
+    one.entrance.terms = Terms(None, True, (ip_network("127.0.0.0/8"),))
+    assert one.read(one.client(LINE + GET)).startswith(b"HTTP/1.1 404 ")
+
+
+# --- TLS
+
+
+def test_handshake_with_and_without_a_header(edge: Callable[..., Edge], authority: Authority, secure: Terms) -> None:
+    one = edge(secure)
+    assert Tls(one, authority).ask().startswith(b"HTTP/1.1 404 ")
+    assert one.plane.held(b"127.0.0.1") == 1
+    one.entrance.terms = Terms(secure.context, has_header=True)
+    assert Tls(one, authority, LINE).ask().startswith(b"HTTP/1.1 404 ")
+    assert one.plane.held(b"192.0.2.7") == 1
+    assert one.count(counters.TLS_FAILURES) == 0
+
+
+def test_failed_handshakes_are_counted_once(edge: Callable[..., Edge], secure: Terms) -> None:
+    one = edge(secure)
+    one.read(one.client(GET))
+    one.until(lambda: one.count(counters.TLS_FAILURES) == 1)
+    gone = one.client(b"\x16\x03\x01")
+    one.until(lambda: one.arrivals.pending)
+    gone.close()
+    one.until(lambda: one.count(counters.TLS_FAILURES) == 2)
+    assert not one.arrivals.pending
+
+
+def test_handshake_has_a_time_from_the_accept_on(edge: Callable[..., Edge], secure: Terms) -> None:
+    one = edge(Terms(secure.context, has_header=True), head=0.3)
+    began = time.monotonic()
+    client = one.client(LINE)
+    assert one.read(client) == b""
+    assert 0.2 < time.monotonic() - began < 3
+    one.until(lambda: one.count(counters.TLS_FAILURES) == 1)
+    assert one.count(counters.HEAD_TIMEOUTS) == 0
+
+
+def test_time_is_bounded_where_the_head_timeout_is_off(
+    edge: Callable[..., Edge], secure: Terms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "UNLIMITED", 0.05)
+    one = edge(secure, head=0)
+    assert one.read(one.client()) == b""
+
+
+# --- numbers
+
+
+def test_number_is_bounded_and_a_burst_is_served_in_turn(edge: Callable[..., Edge]) -> None:
+    one = edge(HEADER, limits=Limits(handshakes=2))
+    clients = [one.client() for _ in range(5)]
+    one.until(lambda: len(one.arrivals) == 2)
+    for client in clients:
+        client.sendall(LINE + GET)
+        assert len(one.arrivals) <= 2
+        assert one.read(client).startswith(b"HTTP/1.1 404 ")
+
+
+def test_the_silent_make_room_for_those_who_wait(
+    edge: Callable[..., Edge], secure: Terms, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "STALLED", 0.1)
+    monkeypatch.setattr(arrivals, "ROOM_EVERY", 0.05)
+    one = edge(secure, limits=Limits(handshakes=2))
+    silent = [one.client() for _ in range(2)]
+    assert Tls(one, authority).ask().startswith(b"HTTP/1.1 404 ")
+    assert [one.read(client) for client in silent] == [b"", b""]
+    one.until(lambda: one.count(counters.TLS_FAILURES) == 2)
+
+
+def test_the_silent_stay_while_nobody_waits(edge: Callable[..., Edge], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "STALLED", 0.0)
+    one = edge(HEADER, limits=Limits(handshakes=2))
+    client = one.client()
+    one.until(lambda: len(one.arrivals) == 1)
+    client.sendall(LINE + GET)
+    assert one.read(client).startswith(b"HTTP/1.1 404 ")
+
+
+def test_connections_of_the_listener_are_bounded_before_the_handshake(
+    edge: Callable[..., Edge], secure: Terms, authority: Authority
+) -> None:
+    one = edge(secure, limits=Limits(connections=1))
+    kept = Tls(one, authority)
+    assert kept.ask()
+    assert one.read(one.client()) == b""
+    assert (one.count(counters.CONNECTIONS), one.count(counters.CONNECTIONS_REFUSED)) == (2, 1)
+    assert one.count(counters.TLS_FAILURES) == 0
+
+
+def test_connections_of_an_address_are_bounded_before_the_handshake(
+    edge: Callable[..., Edge], secure: Terms, authority: Authority
+) -> None:
+    one = edge(secure, limits=Limits(connections_per_address=2))
+    kept = Tls(one, authority)
+    assert kept.ask()
+    silent = one.client()
+    one.until(lambda: len(one.arrivals) == 1)
+    assert one.read(one.client()) == b""
+    assert one.count(counters.ADDRESS_REFUSED) == 1
+    one.entrance.terms = Terms(secure.context, has_header=True)
+    assert Tls(one, authority, LINE).ask()
+    assert silent.fileno() >= 0
+
+
+def test_accepting_pauses_when_there_are_no_descriptors(
+    edge: Callable[..., Edge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = edge(HEADER)
+    monkeypatch.setattr(arrivals, "STARVED_PAUSE", 0.05)
+    tries = []
+
+    class Starved:
+        """The listening socket of a process that has no descriptor left, for a while."""
+
+        def accept(self) -> Any:
+            tries.append(1)
+            if len(tries) == 1:
+                raise ConnectionAbortedError
+            if len(tries) < 4:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return real.accept()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+    real = one.entrance._sock
+    one.entrance._sock = Starved()
+    client = one.client(LINE + GET)
+    assert one.read(client).startswith(b"HTTP/1.1 404 ")
+    assert one.troubles == [("connections cannot be accepted", "[Errno 24] Too many open files")] * 2
+    assert len(tries) < 10
+    one.entrance._sock = real
+
+
+# --- the end
+
+
+def test_closing_cuts_what_has_not_arrived(edge: Callable[..., Edge], secure: Terms, authority: Authority) -> None:
+    one = edge(secure, limits=Limits(handshakes=2))
+    clients = [one.client() for _ in range(4)]
+    one.until(lambda: len(one.arrivals) == 2)
+    one.entrance.close()
+    one.entrance.close()
+    one.arrivals.close()
+    one.until(lambda: not one.arrivals.pending)
+    assert all(one.read(client) == b"" for client in clients)
+    one.entrance.open()
+
+
+def test_listener_that_is_gone_has_no_room(edge: Callable[..., Edge]) -> None:
+    one = edge(HEADER)
+    one.plane.install(Snapshot(2, {}))
+    assert not one.entrance.has_room()
