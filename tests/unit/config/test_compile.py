@@ -5,27 +5,22 @@ from __future__ import annotations
 import ipaddress
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.spec import GatewaySpec, fallback_name
+from fastgw.core.counters import SLAB_BYTES, Counters
+from fastgw.core.dataplane import DataPlane
 from fastgw.core.registry import Registry
 from fastgw.core.snapshot import Route, Snapshot
 from fastgw.policy.balancers import LeastRequest, RoundRobin
+from tests.support.edge import new_loop
 from tests.unit.config.files import MINIMAL, read
 from tests.unit.config.test_build import FULL
-
-
-class Plane:
-    """What an endpoint's pool asks of the data plane when it is made."""
-
-    values = [0] * 100_000
-    now = 0.0
-    loop = None
 
 
 @dataclass
@@ -41,9 +36,10 @@ def slots(spec: GatewaySpec) -> Slots:
 
 
 @pytest.fixture
-def registry() -> Registry:
-    plane: Any = Plane()
-    return Registry(plane)
+def registry() -> Iterator[Registry]:
+    plane = DataPlane(new_loop(), Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.25)
+    yield plane.registry
+    plane.close()
 
 
 def compiled(spec: GatewaySpec, registry: Registry, generation: int = 1) -> Snapshot:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from fastgw.core import counters
@@ -38,3 +41,11 @@ def test_only_gauges_are_reset() -> None:
     shared.reset_gauges()
     assert [shared.values[index] for index in kept] == [5] * len(kept)
     assert [shared.values[index] for index in gauges] == [0] * len(gauges)
+
+
+def test_constants_of_the_c_compiler_are_these() -> None:
+    """``_counters.pxd`` writes the layout down once more."""
+    text = Path(counters.__file__).with_name("_counters.pxd").read_text()
+    found = {name: int(value) for name, value in re.findall(r"^    (\w+) = (\d+)$", text, flags=re.MULTILINE)}
+    assert len(found) == text.count(" = ")  # every line was understood
+    assert found == {name: value for name, value in vars(counters).items() if name.isupper() and type(value) is int}
