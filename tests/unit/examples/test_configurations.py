@@ -42,11 +42,12 @@ def test_the_smallest_one_has_nothing_to_leave_out(folder: Path, capsys: pytest.
 
 
 def test_what_the_tls_example_says_of_itself(folder: Path) -> None:
-    public, devices = load(folder / "tls.yaml", {}).listeners
+    public, devices, balanced = load(folder / "tls.yaml", {}).listeners
     assert public.tls is not None
     assert devices.tls is not None
     assert public.tls.certificates[1].names == ("models.example", "*.models.example")
     assert devices.tls.client_auth == "required"
+    assert balanced.proxy_protocol
 
 
 def test_a_certificate_that_is_missing_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
