@@ -27,7 +27,7 @@ async def attack(port: int, rng: Random, until_time: float) -> int:
     while time.monotonic() < until_time:
         count += 1
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        with contextlib.suppress(OSError, TimeoutError):
+        with contextlib.suppress(OSError, TimeoutError, RuntimeError):
             for _ in range(rng.choice((1, 1, 2, 5))):
                 if rng.random() < 0.25:
                     # A sound request for a damaged answer.

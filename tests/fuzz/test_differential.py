@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bench.scenarios.mutate import TOKENS, mutated_answer, mutated_request
@@ -139,6 +139,11 @@ cuts = st.integers(0, 300)
 
 @pytest.mark.timeout(300)
 @quick
+@example(b"\rGET / HTTP/1.1\r\nHost: a.test\r\n\r\n", 0)
+@example(b"\nGET / HTTP/1.1\r\nHost: a.test\r\n\r\n", 0)
+@example(b"\n\rGET / HTTP/1.1\r\nHost: a.test\r\n\r\n", 0)
+@example(b"\r\n\rGET / HTTP/1.1\r\nHost: a.test\r\n\r\n", 0)
+@example(b"\r\n\r\n\nGET / HTTP/1.1\r\nHost: a.test\r\n\r\n", 0)
 @given(requests, cuts)
 def test_h11_reads_what_was_forwarded_as_it_was_sent(data: bytes, cut: int) -> None:
     check_requests(data, cut)

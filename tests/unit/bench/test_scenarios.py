@@ -139,7 +139,9 @@ def test_only_request_cases_of_some_length_are_split() -> None:
 
 def test_two_safe_outcomes_are_the_same_and_a_failure_is_not() -> None:
     assert outcome({"v": "PASS", "st": [400], "n": 0}) == outcome({"v": "ALT", "st": [400], "n": 0})
+    assert outcome({"v": "PASS", "st": [400], "n": 0}) == outcome({"v": "PASS", "st": [501], "n": 0})
     assert outcome({"v": "PASS", "st": [400], "n": 0}) != outcome({"v": "UNSAFE", "st": [400], "n": 0})
+    assert outcome({"v": "PASS", "st": [200], "n": 0}) != outcome({"v": "PASS", "st": [400], "n": 0})
 
 
 async def never(bench: object) -> Result:
