@@ -6,8 +6,8 @@ from itertools import cycle
 
 from bench.micro.stage import Benchmark
 from fastgw.wire.fields import REQUEST_FIELDS, FieldTable
-from fastgw.wire.request import RequestReader
 from fastgw.wire.messages import Request
+from fastgw.wire.request import RequestReader
 from fastgw.wire.scan import scan_request
 
 

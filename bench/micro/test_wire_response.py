@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bench.micro.stage import ANSWER, STREAM_HEAD, Benchmark
 from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable
-from fastgw.wire.response import read_response
 from fastgw.wire.messages import BODY_CHUNKED, BODY_LENGTH, Response
+from fastgw.wire.response import read_response
 
 HEAD = ANSWER[: ANSWER.index(b"\r\n\r\n") + 4]
 

@@ -208,7 +208,7 @@ def test_two_hundred_routes_load_in_no_time(tmp_path: Path) -> None:
     started = time.perf_counter()
     spec = read(tmp_path, routes(200))
     assert len(spec.routes) == 200
-    assert time.perf_counter() - started < 2  # 0.07 s on an idle machine; only a change of order should fail here
+    assert time.perf_counter() - started < 10  # 0.07 s on an idle machine; only a change of order should fail here
 
 
 # -- any text ---------------------------------------------------------------------------------------------------------

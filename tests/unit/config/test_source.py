@@ -97,7 +97,7 @@ def test_a_bomb_of_aliases_is_refused() -> None:
     started = time.monotonic()
     [problem] = parse("\n".join(lines)).problems
     assert problem.message == "its aliases expand to too much"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_a_bomb_of_text_is_refused() -> None:
