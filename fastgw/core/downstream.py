@@ -244,7 +244,9 @@ class Downstream(Connection):
             self.refuse(
                 DownstreamError(431, "too_many_fields", f"the request head has more than {limits.head_count} fields")
             )
-        elif is_hopeless(data) or (data[:1] == b"\r" and self._blank_lines >= BLANK_LINES_MAX):
+        elif is_hopeless(data, self._searched + 2 if self._searched > 1 else 0) or (
+            data[:1] == b"\r" and self._blank_lines >= BLANK_LINES_MAX
+        ):
             self.refuse(
                 DownstreamError(400, "malformed", "the request head has a control character or a bare CR or LF")
             )

@@ -175,7 +175,7 @@ class Upstream(Connection):
             )
             return
         self._buffer = data[at:] if at else data
-        if is_hopeless(self._buffer):
+        if is_hopeless(self._buffer, self._searched + 2 if self._searched else 0):
             exchange.fail(
                 UpstreamError(
                     502, "bad_answer", "the service's answer has a control character or a bare CR or LF in its head"

@@ -206,8 +206,15 @@ def find_field(head: bytes, name: bytes) -> bytes | None:
     return values[0] if len(values) == 1 else b", ".join(values)
 
 
-def is_hopeless(data: bytes) -> bool:
-    """Whether an incomplete head has bytes that no more bytes can mend."""
+def is_hopeless(data: bytes, checked: int = 0) -> bool:
+    """Whether an incomplete head has bytes that no more bytes can mend.
+
+    ``checked``: bytes at its beginning that were found fine before.  They are not looked at again, or a head that arrives byte by byte
+    would cost the square of its size.
+    """
+    if checked > 1:
+        start = checked - 1  # it may be a CR that waited for its LF
+        data = data[start - 1 :] if data[start : start + 1] == b"\n" else data[start:]
     if data.translate(None, HEAD_BYTES):
         return True
     newlines = data.count(b"\n")

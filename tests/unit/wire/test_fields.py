@@ -140,6 +140,13 @@ def test_a_part_of_what_is_good_is_never_hopeless(parts: list[bytes], cut: int) 
     assert not is_hopeless(b"".join(parts)[:cut])
 
 
+@given(st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b"a", b"ab", b"\0", b": "]), max_size=12), st.integers(0, 20))
+def test_what_was_fine_need_not_be_looked_at_again(parts: list[bytes], cut: int) -> None:
+    data = b"".join(parts)
+    if not is_hopeless(data[:cut]):
+        assert is_hopeless(data, min(cut, len(data))) is is_hopeless(data)
+
+
 def test_no_special_name_escapes_the_compiled_scan() -> None:
     """It looks up only names with an underscore, long ones, and those that ``suspects`` marks by length and first letter."""
     table = FieldTable(REQUEST_FIELDS, frozenset({b"x-internal", b"y" * 64}))
