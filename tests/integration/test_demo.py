@@ -186,24 +186,34 @@ def delays(client: http.client.HTTPConnection, path: str) -> list[float]:
     return found
 
 
+def unevenness(client: http.client.HTTPConnection, path: str, tokens: int) -> float:
+    """By how many seconds the time between two events differs here from what it was at the service, at worst."""
+    gc.collect()
+    gc.disable()
+    try:
+        found = delays(client, path)
+    finally:
+        gc.enable()
+    assert len(found) == tokens
+    return max(abs(after - before) for before, after in pairwise(found))
+
+
 @pytest.mark.parametrize(("pace", "tokens"), [("50ms", 30), ("10ms", 60)])
 def test_events_arrive_one_at_a_time_at_the_pace_of_the_service(
-    client: http.client.HTTPConnection, pace: str, tokens: int
+    stack: Any, client: http.client.HTTPConnection, pace: str, tokens: int
 ) -> None:
-    """The machine may be busy elsewhere, so the best of six streams counts, and in it every single event."""
-    worst = []
+    """The machine may be busy elsewhere, so the best of six streams counts, and in it every single event.
+
+    If none is even enough, the service itself is asked too: the gateway must be as even as that on such a machine.
+    """
+    through = []
     for _ in range(6):
-        gc.collect()
-        gc.disable()
-        try:
-            found = delays(client, f"/llm/stream?pace={pace}&tokens={tokens}")
-        finally:
-            gc.enable()
-        assert len(found) == tokens
-        worst.append(max(abs(after - before) for before, after in pairwise(found)))
-        if worst[-1] <= PACE_ERROR:
+        through.append(unevenness(client, f"/llm/stream?pace={pace}&tokens={tokens}", tokens))
+        if through[-1] <= PACE_ERROR:
             return
-    pytest.fail(f"inter-arrival differs by {worst} s from the pace of the service")
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", 9103 + stack.shift, timeout=30)) as service:
+        alone = [unevenness(service, f"/llm/stream?pace={pace}&tokens={tokens}", tokens) for _ in range(6)]
+    assert min(through) <= PACE_ERROR + min(alone), (through, alone)
 
 
 def test_a_reader_that_goes_away_ends_the_stream_at_the_service(stack: Any) -> None:
