@@ -6,7 +6,7 @@
     └── InternalError       ours: 500; always a bug, always logged with its traceback
 
 The kinds are few and the statuses many, so a status is data, not a class.  ``code`` is a stable slug: it appears in the body
-(RFC 9457 ``type`` and the OpenAI ``code``), in the access log and in the metrics, and is documented in ``docs/errors.md``.
+(RFC 9457 ``type`` and the OpenAI ``code``) and in the access log, and is documented in ``docs/errors.md``.
 This module is the ground below floor 0: it imports nothing and every floor may import it.
 """
 
@@ -14,7 +14,9 @@ from __future__ import annotations
 
 # When may an UpstreamError be answered by asking another endpoint?  (Before the response head only; RFC 9110 section 9.2.2.)
 RETRY_NEVER = 0  #: the service may have acted, or has answered
-RETRY_IDEMPOTENT = 1  #: the request left, no byte came back: only for idempotent methods with a held body
+RETRY_IDEMPOTENT = (
+    1  #: the request left on a reused connection, no byte came back: only idempotent methods without a body
+)
 RETRY_ALWAYS = 2  #: nothing of the request left this process
 
 
@@ -48,7 +50,7 @@ class UpstreamError(GatewayError):
 
 
 class InternalError(GatewayError):
-    """A bug of the gateway or of a filter; the client learns no more than that."""
+    """A bug of the gateway or of a filter; the client learns no more than that, the log has the traceback."""
 
     fault = "internal"
 

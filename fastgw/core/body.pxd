@@ -13,7 +13,7 @@ cdef class RequestBody:
     cdef Py_ssize_t _pending_size
     cdef ChunkReader _chunks
     cpdef reset(self)
-    cpdef begin(self, Request request, object limits)
+    cpdef begin(self, Request request, object limits, object dropped=*)
     @cython.locals(chunks=ChunkReader, size=Py_ssize_t)
     cpdef bytes feed(self, bytes data)
     cpdef bint keep(self, bytes out) except -1

@@ -31,11 +31,11 @@ class RequestBody:
         self._pending_size = 0
         self._chunks: ChunkReader | None = None
 
-    def begin(self, request: Request, limits: Limits) -> None:
-        """Expect the body that ``request`` announces."""
+    def begin(self, request: Request, limits: Limits, dropped: frozenset[bytes] = frozenset()) -> None:
+        """Expect the body that ``request`` announces; ``dropped``: names of fields that no trailer hands on."""
         self.is_done = False
         if request.chunked:
-            self._chunks = ChunkReader(limits.head_size, limits.head_count)
+            self._chunks = ChunkReader(limits.head_size, limits.head_count, False, dropped)
         else:
             self.left = request.content_length
 

@@ -1,8 +1,8 @@
 """The counters of one worker: plain 64-bit integers in memory that the supervisor shares and sums.
 
 One slab per worker, in an anonymous file (memfd) that both sides map.  A worker only ever writes its own slab, so an increment
-needs no lock and no system call; the supervisor only reads, so ``/metrics`` tells the same story whichever worker answered, and a
-worker that died leaves its counts behind.  The file is sparse: a slot that is never used costs no memory.
+needs no lock and no system call; the supervisor reads (and writes only where no worker is alive to), so ``/metrics`` tells the same
+story whichever worker answered, and a worker that died leaves its counts behind.  The file is sparse: an unused slot costs no memory.
 
     GLOBAL block | MAX_ROUTES route blocks | MAX_ENDPOINTS endpoint blocks        every value one uint64, native order
 
@@ -25,7 +25,7 @@ SLAB_BYTES = SLAB_VALUES * 8
 CONNECTIONS = 0  #: downstream connections accepted
 CONNECTIONS_OPEN = 1  #: gauge: downstream connections open now
 CONNECTIONS_REFUSED = 2  #: closed at once because a connection limit was reached
-BAD_REQUESTS = 3  #: heads that never became an exchange (400, 414, 431, 501, 505)
+BAD_REQUESTS = 3  #: bytes that never became an exchange, whatever status they got
 HEAD_TIMEOUTS = 4  #: 408: the request head did not arrive in time
 EXCHANGES_OPEN = 5  #: gauge: exchanges in flight
 TUNNELS_OPEN = 6  #: gauge: upgraded connections

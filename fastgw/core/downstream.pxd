@@ -27,7 +27,8 @@ cdef class Downstream(Connection):
     cdef int _blank_lines
     @cython.locals(exchange=Exchange)
     cpdef data_received(self, bytes data)
-    cdef _keep(self, bytes data)
+    cpdef bytes take_body(self)
+    cpdef keep(self, bytes data)
     cdef _advance(self)
     @cython.locals(end=Py_ssize_t, exchange=Exchange, listener=Listener, data=bytes, head=bytes, rest=bytes)
     cdef bint _begin_request(self) except -1

@@ -114,17 +114,17 @@ class Downstream(Connection):
             if self._tunnel is not None:
                 self._tunnel.from_client(data)
             elif exchange.body.is_done:
-                self._keep(data)
+                self.keep(data)
             else:
-                rest = exchange.on_request_data(data)
+                rest = exchange.on_request_data(self.take_body() + data if self._buffer else data)
                 if rest and self.exchange is exchange:
-                    self._keep(rest)
+                    self.keep(rest)
         elif self._is_lingering or self.is_closed:
             self._lingered += len(data)
             if self._lingered > LINGER_BYTES:
                 self.abort()
         elif self.is_paused:
-            self._keep(data)
+            self.keep(data)
         else:
             self._buffer = self._buffer + data if self._buffer else data
             self._advance()
@@ -168,7 +168,7 @@ class Downstream(Connection):
 
     # --- requests
 
-    def _keep(self, data: bytes) -> None:
+    def keep(self, data: bytes) -> None:
         """Bytes of the next request, while this one is answered."""
         self._buffer = self._buffer + data if self._buffer else data
         if len(self._buffer) >= self.listener.limits.pipeline_bytes:
@@ -219,13 +219,12 @@ class Downstream(Connection):
         self.exchange = exchange
         self.was_held = False
         exchange.begin(self, listener)
-        if self._buffer and self.exchange is exchange and not exchange.body.is_done:
-            rest = self._buffer
-            self._buffer = b""
-            rest = exchange.on_request_data(rest)
-            if rest and self.exchange is exchange:
-                self._keep(rest)
         return True
+
+    def take_body(self) -> bytes:
+        """What came right behind the head of a request that has a body."""
+        early, self._buffer = self._buffer, b""
+        return early
 
     def _wait_for_head(self, data: bytes, end: int) -> None:
         """The head is not complete (or too large): refuse now what can never become a request, else wait for more."""

@@ -49,6 +49,8 @@ cdef class Exchange:
     cpdef bytes on_request_data(self, bytes data)
     @cython.locals(route=Route, service=Service)
     cpdef dispatch(self)
+    @cython.locals(downstream=Downstream, early=bytes, rest=bytes)
+    cdef bint _take_early(self) except -1
     @cython.locals(candidates=tuple, endpoint=Endpoint, upstream=Upstream)
     cdef _try(self)
     @cython.locals(head=bytes)

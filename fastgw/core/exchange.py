@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core import counters, heads, hooks
 from fastgw.core.body import RequestBody
 from fastgw.core.connection import HOLD_PEER, HOLD_PENDING
+from fastgw.core.deadlines import ANSWER, CONNECTION, HOOKS, STREAM, overdue
 from fastgw.core.reply import Reply, error_reply
 from fastgw.core.sticky import sticky_key
 from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, DownstreamError, GatewayError, UpstreamError
 from fastgw.wire.errors import WireError
-from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, Request, Response
+from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, NO_LENGTH, Request, Response
 from fastgw.wire.serialize import reply_head
 
 if TYPE_CHECKING:
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot import Listener, Route, Service
     from fastgw.core.tunnel import Tunnel
     from fastgw.core.upstream import Upstream
-
-# Phases: what is being waited for, and so what a passed deadline means.
-HOOKS, CONNECTION, ANSWER, STREAM = range(4)
 
 RATE_AFTER = 20.0  #: seconds after which a request body must have arrived at RATE_MIN or faster
 RATE_MIN = 500.0  #: bytes a second (the idea of Apache's mod_reqtimeout)
@@ -139,7 +137,7 @@ class Exchange:
         if route.timeout:
             self.last = plane.now + route.timeout
         if request.content_length > 0 or request.chunked:
-            self.body.begin(request, listener.limits)
+            self.body.begin(request, listener.limits, listener.drop_headers)
         elif request.rare and request.upgrade and request.upgrade not in route.upgrades:
             request.upgrade = b""
         hooks.enter(self, 0)
@@ -187,6 +185,8 @@ class Exchange:
         if self.body.left > route.max_body:
             self.fail(_too_large(route.max_body))
             return
+        if not self.body.is_done and not self._take_early():
+            return
         service = route.service
         if service is None:
             if route.split is None:
@@ -195,6 +195,18 @@ class Exchange:
             service = route.split.choose(self._fraction())
         self.service = service
         self._try()
+
+    def _take_early(self) -> bool:
+        """Read the body bytes that came with the head, so that both leave in one write; False: they were refused."""
+        downstream = self.downstream
+        early = downstream.take_body()
+        if early:
+            rest = self.on_request_data(early)
+            if self.downstream is not downstream:
+                return False
+            if rest:
+                downstream.keep(rest)
+        return True
 
     def _fraction(self) -> float:
         route = self.route
@@ -317,9 +329,10 @@ class Exchange:
         self._answer = reply
         response = self.response
         response.reset_rare()
-        response.status = reply.status
+        response.set_status(reply.status)
         response.body = BODY_NONE
-        response.fields = response.extra = b""
+        response.head = response.fields = response.extra = response.request_id = b""
+        response.content_length = NO_LENGTH
         leaving = self.route.chain.response[self.entered]
         if leaving and not self.is_leaving:
             hooks.leave(self, leaving, 0)
@@ -329,7 +342,9 @@ class Exchange:
     def _send_reply(self, reply: Reply) -> None:
         if reply.close or not self.body.is_done or self.plane.is_draining:
             self.keep_alive = False
-        head = reply_head(reply.status, reply.content_type, len(reply.body), reply.headers, close=not self.keep_alive)
+        head = reply_head(
+            self.response.status, reply.content_type, len(reply.body), reply.headers, close=not self.keep_alive
+        )
         identity = self.response.request_id
         if identity:
             head += b"x-request-id: " + identity + b"\r\n"
@@ -461,27 +476,8 @@ class Exchange:
         """Nothing happened in time; what that means depends on the phase."""
         if self.tunnel is not None:
             self.tunnel.end()
-        elif self.last and now >= self.last:
-            self.fail(UpstreamError(504, "timeout", f"the exchange took longer than {self.route.timeout:g} s"))
-        elif self.phase == CONNECTION:
-            self.fail(
-                UpstreamError(
-                    503, "pending_timeout", "no connection to the service became free in time", retry=RETRY_ALWAYS
-                )
-            )
-        elif self.phase == STREAM:
-            self.fail(UpstreamError(504, "stream_idle_timeout", "the service stopped in the middle of its answer"))
-        elif not self.body.is_done:
-            if self.upstream is not None and self.upstream.is_paused:
-                self.fail(UpstreamError(504, "answer_timeout", "the service does not take the request"))
-            else:
-                self.fail(DownstreamError(408, "body_timeout", "the request body did not arrive in time"))
         else:
-            self.fail(
-                UpstreamError(
-                    504, "answer_timeout", f"the service did not answer within {self.route.answer_timeout:g} s"
-                )
-            )
+            self.fail(overdue(self, now))
 
     def __repr__(self) -> str:
         return f"<Exchange {self.request!r} phase={self.phase} status={self.response.status}>"

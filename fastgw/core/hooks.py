@@ -65,6 +65,7 @@ def leave(exchange: Exchange, hooks: tuple[Callable[[Any], Any], ...], index: in
 
 def _suspend(exchange: Exchange, outcome: Awaitable[Any], resume: Coroutine[Any, Any, None]) -> None:
     task = exchange.task = exchange.plane.loop.create_task(resume)
+    exchange.set_deadline(exchange.route.answer_timeout)
     if asyncio.iscoroutine(outcome):
         # When the Task is cancelled before its first step, nobody has begun the coroutine, and Python would complain.
         task.add_done_callback(lambda _: outcome.close())

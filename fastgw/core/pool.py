@@ -174,7 +174,8 @@ class Pool:
         self._opening -= 1
         if upstream.is_closed:  # already: its connection_lost, come or to come, does not count it
             self.size -= 1
-            self._open_if_needed()
+            # As good as refused: without an exchange to fail, a service that accepts and closes would be asked for ever.
+            self._on_connect_failed(ConnectionResetError("closed as soon as it was open"))
         else:
             upstream.is_member = True
             self.put_back(upstream)

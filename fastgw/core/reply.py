@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from fastgw.errors import GatewayError
+from fastgw.wire.serialize import REASONS
 
 
 class Reply:
@@ -29,23 +30,6 @@ class Reply:
         self.close = close
 
 
-_TITLES = {
-    400: "Bad Request",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    408: "Request Timeout",
-    413: "Content Too Large",
-    414: "URI Too Long",
-    417: "Expectation Failed",
-    426: "Upgrade Required",
-    431: "Request Header Fields Too Large",
-    500: "Internal Server Error",
-    501: "Not Implemented",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-    505: "HTTP Version Not Supported",
-}
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
@@ -61,7 +45,7 @@ def error_reply(
         return Reply(status, body, "application/json", headers)
     problem = {
         "type": f"urn:fastgw:error:{error.code}",
-        "title": _TITLES.get(status, "Error"),
+        "title": REASONS.get(status, b"Error").decode(),
         "status": status,
         "detail": error.detail,
     }

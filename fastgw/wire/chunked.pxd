@@ -13,6 +13,7 @@ cdef class ChunkReader:
     cdef Py_ssize_t _budget
     cdef Py_ssize_t _count
     cdef bint _decode
+    cdef object _dropped
     @cython.locals(at=Py_ssize_t, size=Py_ssize_t, mark=Py_ssize_t, began=Py_ssize_t, take="long long", plain="long long", out=list)
     cpdef bytes feed(self, bytes data, Py_ssize_t start)
     cdef Py_ssize_t _data_end(self, bytes data, Py_ssize_t at) except -1

@@ -33,10 +33,25 @@ _CHUNK_LINE = re.compile(
 class ChunkReader:
     """One chunked body; ``feed`` returns the bytes to relay, or with ``decode`` the data alone."""
 
-    __slots__ = ("_budget", "_count", "_decode", "_excess", "_left", "_line", "_state", "done", "end", "payload")
+    __slots__ = (
+        "_budget",
+        "_count",
+        "_decode",
+        "_dropped",
+        "_excess",
+        "_left",
+        "_line",
+        "_state",
+        "done",
+        "end",
+        "payload",
+    )
 
-    def __init__(self, trailer_size: int, trailer_count: int, decode: bool = False) -> None:
-        """``trailer_size``, ``trailer_count``: bytes and fields of the trailer section allowed."""
+    def __init__(
+        self, trailer_size: int, trailer_count: int, decode: bool = False, dropped: frozenset[bytes] = frozenset()
+    ) -> None:
+        """``trailer_size``, ``trailer_count``: bytes and fields of the trailer section allowed; ``dropped``: lower-case names of more
+        trailers that are not handed on."""
         self.done = False
         self.end = 0  #: where in the last ``feed`` the body's bytes ended
         self.payload = 0  #: bytes of data seen
@@ -47,6 +62,7 @@ class ChunkReader:
         self._budget = trailer_size
         self._count = trailer_count
         self._decode = decode
+        self._dropped = dropped
 
     def feed(self, data: bytes, start: int) -> bytes:
         """Read ``data[start:]`` up to the end of the body and return what to relay of it.
@@ -150,7 +166,15 @@ class ChunkReader:
         name, colon, _ = line.partition(b":")
         if not colon or is_token(name) is None or line.translate(None, HEAD_BYTES):
             raise bad("a trailer is not a field line")
-        return b"" if self._decode or is_forbidden_trailer(name.lower()) else line + b"\r\n"
+        name = name.lower()
+        if (
+            self._decode
+            or is_forbidden_trailer(name)
+            or name.replace(b"_", b"-") in self._dropped
+            or name in self._dropped
+        ):
+            return b""
+        return line + b"\r\n"
 
 
 def _trailers_too_large() -> WireError:

@@ -8,7 +8,7 @@ The path is brought to one form before anything looks at it, and that form is wh
     //             kept: empty segments are part of the path and match only a rule that a name would match there
     ;              an ordinary character, matched and forwarded as it is
     \\ " < > ^ ` { | } and every byte outside printable ASCII: 400 in a path; in a query ``"<>\\^`{|}`` pass as browsers send them
-    %00, %zz       a NUL or an escape that is none: 400
+    %zz            an escape that is none: 400; %00 too in a path, where a NUL ends a name for programs written in C
     #              a fragment never leaves a client: 400
 
 Bytes escaped as %80..%FF are opaque (they need not be UTF-8): nothing here decodes them, so nothing can be hidden in them.

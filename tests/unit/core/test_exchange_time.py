@@ -142,13 +142,24 @@ def test_service_that_does_not_take_the_request_is_at_fault() -> None:
     edge.end()
 
 
+def test_filter_that_does_not_decide_is_told_apart_from_the_service() -> None:
+    loop = new_loop()
+    edge = Edge(filters=[Spy("a", [], request=Gate(loop))], loop=loop)
+    client = edge.client(GET)
+    edge.loop.advance(130)
+    got = client.take()
+    assert statuses(got) == [504]
+    assert b"filter_timeout" in got
+    edge.end()
+
+
 def test_error_that_comes_after_a_reply_changes_nothing() -> None:
     """A response hook of the reply waits; the deadline passes meanwhile, and again."""
     loop = new_loop()
     gate = Gate(loop)
     edge = Edge(filters=[Spy("a", [], request=lambda exchange: Reply(200), response=gate)], loop=loop)
     client = edge.client(GET)
-    edge.loop.advance(30)
+    edge.loop.advance(250)
     assert statuses(client.take()) == [504]
     assert edge.of_endpoint(counters.ENDPOINT_FAILURES) == 0
     edge.end()

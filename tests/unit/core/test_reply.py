@@ -34,7 +34,7 @@ def test_problem() -> None:
 
 
 def test_problem_without_an_id_or_a_known_title() -> None:
-    problem = json.loads(error_reply(DownstreamError(418, "teapot", "short"), "problem", "").body)
+    problem = json.loads(error_reply(DownstreamError(499, "odd", "short"), "problem", "").body)
     assert problem["title"] == "Error"
     assert "instance" not in problem
 

@@ -1,0 +1,34 @@
+"""What it means that nothing happened in time: that depends on what an exchange was waiting for, its *phase*."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, UpstreamError
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange import Exchange
+
+HOOKS = 0  #: a filter decides
+CONNECTION = 1  #: a connection to the service
+ANSWER = 2  #: the rest of the request, or the head of the answer
+STREAM = 3  #: more of the answer
+
+
+def overdue(exchange: Exchange, now: float) -> GatewayError:
+    """The error of an exchange whose deadline has passed; ``now`` in coarse loop time."""
+    route = exchange.route
+    if exchange.last and now >= exchange.last:
+        return UpstreamError(504, "timeout", f"the exchange took longer than {route.timeout:g} s")
+    if exchange.phase == CONNECTION:
+        detail = "no connection to the service became free in time"
+        return UpstreamError(503, "pending_timeout", detail, retry=RETRY_ALWAYS)
+    if exchange.phase == STREAM:
+        return UpstreamError(504, "stream_idle_timeout", "the service stopped in the middle of its answer")
+    if exchange.task is not None:
+        return UpstreamError(504, "filter_timeout", "a filter of this route did not decide in time")
+    if exchange.body.is_done:
+        return UpstreamError(504, "answer_timeout", f"the service did not answer within {route.answer_timeout:g} s")
+    if exchange.upstream is not None and exchange.upstream.is_paused:
+        return UpstreamError(504, "answer_timeout", "the service does not take the request")
+    return DownstreamError(408, "body_timeout", "the request body did not arrive in time")
