@@ -89,6 +89,12 @@ def test_chunk_line_has_a_bound(pieces: int | None) -> None:
         read(b"1;a" + longest[2:] + b"x\r\n0\r\n\r\n", pieces=pieces)
 
 
+def test_more_trailers_may_be_dropped() -> None:
+    reader = ChunkReader(1000, 10, False, frozenset({b"x-internal-user", b"x_odd"}))
+    body = b"0\r\nX-Internal-User: a\r\nx_internal_user: b\r\nX_Odd: c\r\nx-checksum: d\r\n\r\n"
+    assert reader.feed(body, 0) == b"0\r\nx-checksum: d\r\n\r\n"
+
+
 def test_size_has_a_bound() -> None:
     read(b"4000000000000000\r\n")
     with pytest.raises(WireError) as caught:
