@@ -30,6 +30,7 @@ listeners:
     trusted_proxies: [10.0.0.0/8, "::1"]
     drop_headers: [X-B, x-a, x-b]
     proxy_protocol: true
+    proxy_protocol_from: [10.0.0.0/24]
   - address: 127.0.0.1:0
     filters: []
 routes:
@@ -76,6 +77,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert edge.limits == LimitsSpec(16384, 50, 4096, 7, 5, 256)
     assert edge.trusted_proxies == ("10.0.0.0/8", "::1/128")
     assert (edge.drop_headers, edge.proxy_protocol, edge.tls) == (("x-a", "x-b"), True, None)
+    assert edge.proxy_protocol_from == ("10.0.0.0/24",)
     assert (second.name, second.filters) == ("listener-2", ())
 
     canary, plain = spec.routes

@@ -88,6 +88,10 @@ CASES = [
         with_listener("limits: {head_size: 4KiB}"),
         "3:5: listeners[0].limits: uri_length (8192) is more than head_size (4096)",
     ),
+    (
+        with_listener("proxy_protocol_from: [10.0.0.0/8]"),
+        "3:5: listeners[0].proxy_protocol_from: has no effect without proxy_protocol: true",
+    ),
     # services
     (
         MINIMAL.replace("19000", '19000", "127.0.0.1:19000'),

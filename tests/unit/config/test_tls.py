@@ -131,3 +131,12 @@ def test_what_is_wrong_with_authorities(tmp_path: Path, pair: Pair) -> None:
     assert authorities_problem(pair[0]) == ""
     assert authorities_problem(pair[1]) == f"no PEM certificates in {pair[1]}"
     assert authorities_problem(str(tmp_path)) == f"{tmp_path} cannot be read: Is a directory"
+
+
+@pytest.mark.parametrize("ciphers", ["AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA"])
+def test_ciphers_without_forward_secrecy_or_authenticated_encryption_are_not_spoken(pair: Pair, ciphers: str) -> None:
+    client = trusting(pair[0])
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    client.set_ciphers(ciphers)
+    with pytest.raises(ssl.SSLError):
+        handshake(server_context(spec(pair)), client, "localhost")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from fastgw.core.endpoint import Address, EndpointKey, PoolSettings, UpstreamTls
 from fastgw.core.registry import endpoints_of
 from fastgw.core.snapshot import Snapshot
@@ -41,4 +43,15 @@ def test_endpoints_of_a_snapshot() -> None:
     edge = Edge(endpoints=2)
     assert list(endpoints_of(edge.plane.snapshot)) == edge.endpoints
     assert list(endpoints_of(Snapshot(0, {}))) == []
+    edge.end()
+
+
+def test_an_endpoint_that_stays_takes_the_certificates_that_were_read_again() -> None:
+    edge = Edge()
+    registry = edge.plane.registry
+    first, second = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    endpoint = registry.endpoint(KEY, first)
+    assert endpoint.ssl is first
+    assert registry.endpoint(KEY, second) is endpoint
+    assert endpoint.ssl is second
     edge.end()
