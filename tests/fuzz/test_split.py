@@ -16,7 +16,6 @@ CORPUS = Path(__file__).parent / "corpus"
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "wire" / "cases.json"
 LONGEST = 2000
 """Bytes; a longer message is left out of the splits that are quadratic in its length."""
-REFUSALS = frozenset({400, 413, 414, 417, 431, 501, 505})
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 
 
@@ -40,7 +39,7 @@ def shared(direction: str) -> dict[str, dict[str, Any]]:
 def asked(told: Told) -> object:
     """What the split may not change about requests.
 
-    Left out are: which of its defects a refused message is refused for (the first one seen, and with it the status);
+    Left out are: why a message is refused when there are several reasons (the first one seen, and with it the status);
     `Expect`, which is forwarded only while there is something to wait for, and not when the body came with the head (RFC
     9110 section 10.1.1); and what reached the service of a request that was never completed.
     """
@@ -50,8 +49,8 @@ def asked(told: Told) -> object:
         for one in told.requests
     ]
     statuses = [int(status) for status in _STATUS.findall(told.client)]
-    if told.is_closed and statuses and statuses[-1] in REFUSALS:
-        statuses[-1] = 400
+    if told.is_closed and statuses:
+        statuses[-1] = min(statuses[-1], 400)
     return statuses, told.is_closed, requests
 
 
