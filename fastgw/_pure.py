@@ -28,7 +28,7 @@ def source_only(path: str) -> FileFinder:
     Raises ImportError for every other folder: the next hook is asked.
     """
     folder = os.path.abspath(path)
-    if folder != _PACKAGE and not folder.startswith(_PACKAGE + os.sep):
+    if not os.path.isdir(folder) or (folder != _PACKAGE and not folder.startswith(_PACKAGE + os.sep)):
         raise ImportError(f"{path} is no folder of fastgw")
     return FileFinder(path, (SourceFileLoader, SOURCE_SUFFIXES))
 
