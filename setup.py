@@ -17,7 +17,14 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
-DIRECTIVES = {"language_level": 3, "annotation_typing": False, "show_performance_hints": False}
+# nonecheck: an attribute of None is an AttributeError in C too, and not a crash of the worker.
+DIRECTIVES = {
+    "language_level": 3,
+    "annotation_typing": False,
+    "nonecheck": True,
+    "initializedcheck": False,
+    "show_performance_hints": False,
+}
 
 
 def is_set(name: str) -> bool:

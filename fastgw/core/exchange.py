@@ -129,8 +129,10 @@ class Exchange:
         self.downstream = downstream
         self.listener = listener
         self.started = plane.clock()
-        route = listener.router.match(request.host, request.method, request.path, self._header)
-        self.route = route = listener.fallback if route is None else route
+        self.route = route = listener.fallback
+        found = listener.router.match(request.host, request.method, request.path, self._header)
+        if found is not None:
+            self.route = route = found
         self.keep_alive = request.keep_alive and not plane.is_draining
         plane.values[route.base] += 1
         plane.values[counters.EXCHANGES_OPEN] += 1
