@@ -289,9 +289,9 @@ class Worker:
             return
         self._is_draining = True
         self.loop.call_later(grace, self._cut)
+        plane.is_draining = True  # first: who is accepted now is answered before the last listener is closed
         for address in list(self._accepting):
             await self._stop_accepting(address)
-        plane.is_draining = True
 
         arrivals = self._arrivals
         assert arrivals is not None

@@ -1,0 +1,501 @@
+"""A worker without its process: a played supervisor at one end of its channel, real clients at its sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from fastgw.core import counters
+from fastgw.server import serving
+from fastgw.server.channel import Channel
+from fastgw.server.gateway import Gateway, Plan
+from fastgw.server.log import Log
+from fastgw.server.messages import Commit, Committed, Drain, Prepared
+from fastgw.server.serving import Worker, serve
+from fastgw.server.workers import WorkerProcess
+
+TEXT = """
+workers: 1
+admin: false
+shutdown: {grace: 7s}
+listeners:
+  - {name: edge, address: "127.0.0.1:0"}
+routes:
+  - {path: "/held", service: main}
+services:
+  main: {endpoints: ["127.0.0.1:$port"]}
+"""
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+HELD = b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Played(Worker):
+    """A worker whose end is noted instead of leaving the loop."""
+
+    is_stopped = False
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+    def _settle_memory(self) -> None:
+        """The memory here is that of the tests."""
+
+
+class Stage:
+    """The supervisor's side of one worker; ``told`` has what the worker said."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.file = folder / "gateway.yaml"
+        self.log = folder / "log"
+        self.port = port
+        self.place = WorkerProcess(0)
+        self.gateway = Gateway(str(self.file), None, {}, [self.place])
+        self.plans: list[Plan] = []
+        self.told: list[object] = []
+        self.loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        self.place.channel = Channel(ours)
+        self.place.channel.attach(self.loop, lambda message, fds: self.told.append(message), lambda: None)
+        self.worker = Played(self.loop, Channel(theirs), 0)
+        self._log = os.open(self.log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        self.worker.log = Log("worker 0", self._log)
+        self.clients: list[asyncio.StreamWriter] = []
+
+    async def close(self) -> None:
+        for accepting in self.worker._accepting.values():  # the end of a process does that
+            accepting.server.close()
+        for sock in self.worker._sockets.values():
+            sock.close()
+        for client in self.clients:
+            client.close()
+        self.worker.close()
+        assert self.place.channel is not None
+        self.place.channel.close()
+        for plan in self.plans:
+            self.gateway.discard(plan)
+        self.gateway.close()
+        self.place.slab.close()
+        os.close(self._log)
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    def plan(self, text: str = TEXT) -> Plan:
+        self.file.write_text(text.replace("$port", str(self.port)))
+        self.plans.append(self.gateway.plan(self.gateway.load()))
+        return self.plans[-1]
+
+    async def prepare(self, plan: Plan) -> Prepared:
+        self.gateway.prepare(self.place, plan)
+        return await self.hear(Prepared)
+
+    async def serve(self, text: str = TEXT) -> Plan:
+        """Prepare and commit."""
+        plan = self.plan(text)
+        assert await self.prepare(plan) == Prepared(plan.generation)
+        self.gateway.adopt(plan)
+        self.gateway.commit(self.place, plan)
+        assert await self.hear(Committed) == Committed(plan.generation)
+        return plan
+
+    def say(self, message: object) -> None:
+        assert self.place.channel is not None
+        self.place.channel.send(message)
+
+    async def hear(self, kind: type[Any]) -> Any:
+        await self.until(lambda: self.told)
+        message = self.told.pop(0)
+        assert isinstance(message, kind), message
+        return message
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0)
+
+    async def client(self, address: str = "") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        plan = self.gateway.plan_in_use
+        bound = plan.listenings[address or next(iter(plan.listenings))].bound
+        if bound.startswith("unix:"):
+            pair = await asyncio.open_unix_connection(bound.removeprefix("unix:"))
+        else:
+            host, _, port = bound.rpartition(":")
+            pair = await asyncio.open_connection(host, int(port))
+        self.clients.append(pair[1])
+        return pair
+
+    async def ask(self, pair: tuple[asyncio.StreamReader, asyncio.StreamWriter], data: bytes = GET) -> bytes:
+        """The head of the answer; its body is read too."""
+        reader, writer = pair
+        writer.write(data)
+        async with asyncio.timeout(20):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            await reader.readexactly(int(length[15:]))
+        return head
+
+    @property
+    def plane(self) -> Any:
+        return self.worker._plane
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+Story = Callable[[Stage], Awaitable[None]]
+Play = Callable[[Story], None]
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
+    """Run a story, with a service that never answers."""
+
+    async def run(story: Story) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as service:  # it accepts nobody: requests wait in its queue
+            stage = Stage(tmp_path, service.getsockname()[1])
+            try:
+                await story(stage)
+            finally:
+                await stage.close()
+
+    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+
+    def play(story: Story) -> None:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(run(story))
+
+    return play
+
+
+# --- prepare, commit, abort
+
+
+def test_nothing_is_served_before_the_commit(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        plan = stage.plan()
+        await stage.prepare(plan)
+        stage.gateway.adopt(plan)
+        with pytest.raises(ConnectionRefusedError):
+            await stage.client()
+        stage.gateway.commit(stage.place, plan)
+        assert await stage.hear(Committed) == Committed(1)
+        assert (await stage.ask(await stage.client())).startswith(b"HTTP/1.1 404 ")
+        assert stage.place.slab.values[counters.CONNECTIONS] == 1
+
+    play(story)
+
+
+def test_connections_go_over_to_the_next_configuration(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.serve()
+        kept = await stage.client()
+        assert b" 404 " in await stage.ask(kept)
+        await stage.serve(TEXT.replace("edge,", "edge, limits: {uri_length: 64B},"))
+        assert b" 414 " in await stage.ask(kept, GET.replace(b"/", b"/" + b"a" * 64, 1))
+        assert stage.plane.snapshot.generation == 2
+
+    play(story)
+
+
+def test_refused_configuration_is_forgotten(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        first = await stage.serve()
+        with monkeypatch.context() as patch:
+            patch.setattr(serving, "compile_snapshot", lambda *_: (_ for _ in ()).throw(OSError(2, "the key is gone")))
+            answer = await stage.prepare(
+                stage.plan(TEXT.replace("routes:", '  - {name: more, address: "127.0.0.2:0"}\nroutes:'))
+            )
+        assert answer.generation == 2 and "the key is gone" in answer.problems[0]
+        assert list(stage.worker._sockets) == ["127.0.0.1:0"]
+        stage.say(Commit(2))  # which is too late
+        assert b" 404 " in await stage.ask(await stage.client())
+        assert stage.plane.snapshot.generation == first.generation and stage.events() == []
+
+    play(story)
+
+
+def test_bug_in_compiling_is_refused_and_logged(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        monkeypatch.setattr(serving, "compile_snapshot", lambda *_: 1 / 0)
+        answer = await stage.prepare(stage.plan())
+        assert answer.problems
+        (line,) = stage.events()
+        assert line["event"] == "compiling failed" and "ZeroDivisionError" in line["traceback"]
+        stage.say(Commit(1))  # there is nothing else to serve
+        await stage.until(lambda: stage.worker.is_stopped)
+        assert stage.worker.status == 1
+
+    play(story)
+
+
+def test_abort_leaves_the_old_one(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.serve()
+        other = TEXT.replace("127.0.0.1:$port", "127.0.0.9:9").replace(
+            "routes:", '  - {name: more, address: "127.0.0.2:0"}\nroutes:'
+        )
+        plan = stage.plan(other)
+        await stage.prepare(plan)
+        assert len(stage.plane.registry) == 2 and len(stage.worker._sockets) == 2
+        stage.gateway.abort(stage.place, plan)
+        stage.gateway.discard(plan)
+        await stage.until(lambda: len(stage.plane.registry) == 1)
+        assert list(stage.worker._sockets) == ["127.0.0.1:0"]
+        assert b" 404 " in await stage.ask(await stage.client())
+
+    play(story)
+
+
+def test_commit_of_another_generation_is_ignored(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.serve()
+        stage.say(Commit(9))
+        stage.say(Drain(5.0))
+        await stage.until(lambda: stage.worker.is_stopped)
+        assert stage.worker.status == 0 and stage.told == []
+
+    play(story)
+
+
+def test_worker_in_an_unknown_state_gives_up(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        plan = stage.plan()
+        await stage.prepare(plan)
+        monkeypatch.setattr(stage.worker, "_accept", lambda *_: 1 / 0)
+        stage.gateway.adopt(plan)
+        stage.gateway.commit(stage.place, plan)
+        await stage.until(lambda: stage.worker.is_stopped)
+        assert stage.worker.status == 1
+        (line,) = stage.events()
+        assert line["event"] == "the worker gives up" and "ZeroDivisionError" in line["traceback"]
+
+    play(story)
+
+
+# --- listeners
+
+
+def test_listener_on_a_unix_socket(play: Play, tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        plan = stage.plan(TEXT.replace("127.0.0.1:0", f"unix:{tmp_path}/edge"))
+        for listening in plan.listenings.values():
+            listening.start()
+        await stage.prepare(plan)
+        stage.gateway.adopt(plan)
+        stage.gateway.commit(stage.place, plan)
+        await stage.hear(Committed)
+        assert b" 404 " in await stage.ask(await stage.client())
+
+    play(story)
+
+
+def test_listener_that_changes_its_name_loses_nobody(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "DRAIN_PAUSE", 0.0)
+
+    async def story(stage: Stage) -> None:
+        await stage.serve()
+        kept = await stage.client()
+        await stage.ask(kept)
+        await stage.serve(TEXT.replace("name: edge", "name: front"))
+        assert b" 404 " in await stage.ask(await stage.client())
+        assert await kept[0].read() == b""  # idle, and its listener is gone
+
+    play(story)
+
+
+def test_connection_of_a_listener_that_is_gone_ends_its_exchange_first(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "DRAIN_PAUSE", 0.0)
+    monkeypatch.setattr(serving, "LET_GO_EVERY", 0.0)
+
+    async def story(stage: Stage) -> None:
+        more = '  - {name: more, address: "127.0.0.2:0"}\nroutes:'
+        await stage.serve(TEXT.replace("routes:", more))
+        busy = await stage.client("127.0.0.2:0")
+        busy[1].write(HELD)
+        await stage.until(lambda: stage.place.slab.values[counters.EXCHANGES_OPEN])
+        await stage.serve()
+        assert list(stage.worker._accepting) == ["127.0.0.1:0"]
+        for _ in range(10):
+            await asyncio.sleep(0)
+        (connection,) = stage.plane.connections
+        assert connection.exchange is not None
+        busy[1].write_eof()
+        assert await busy[0].read() == b""
+        await stage.until(lambda: not stage.plane.connections)
+
+    play(story)
+
+
+# --- the end
+
+
+def test_drain_serves_who_waits_and_ends_when_nothing_is_under_way(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.serve()
+        kept = await stage.client()
+        await stage.ask(kept)
+        bound = stage.gateway.plan_in_use.listenings["127.0.0.1:0"].bound
+        late = socket.create_connection(("127.0.0.1", int(bound.rpartition(":")[2])), timeout=20)  # in the queue
+        late.sendall(GET)
+        await stage.worker.drain(20.0)  # no turn of the loop in between, in which it would be accepted
+        answer = await asyncio.to_thread(late.recv, 65536)
+        assert answer.startswith(b"HTTP/1.1 404 ") and b"connection: close\r\n" in answer.lower()
+        late.close()
+        await stage.until(lambda: stage.worker.is_stopped)
+        assert await kept[0].read() == b""
+        assert stage.worker.status == 0 and not stage.plane.connections
+
+    play(story)
+
+
+def test_drain_of_a_quiet_worker_does_not_wait(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "DRAIN_PAUSE", 1e6)
+
+    async def story(stage: Stage) -> None:
+        await stage.serve()
+        stage.say(Drain(1e6))
+        await stage.until(lambda: stage.worker.is_stopped)
+
+    play(story)
+
+
+def test_grace_has_an_end(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.serve()
+        busy = await stage.client()
+        busy[1].write(HELD)
+        await stage.until(lambda: stage.place.slab.values[counters.EXCHANGES_OPEN])
+        stage.say(Drain(0.0))
+        await stage.until(lambda: stage.worker.is_stopped)
+        assert not stage.plane.connections
+        assert stage.place.slab.values[counters.EXCHANGES_OPEN] == 0
+
+    play(story)
+
+
+def test_supervisor_that_is_gone_is_a_drain_with_the_configured_grace(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.serve()
+        graces: list[float] = []
+
+        async def drain(grace: float) -> None:
+            graces.append(grace)
+
+        monkeypatch.setattr(stage.worker, "drain", drain)
+        stage.worker.ask_drain()
+        await stage.until(lambda: graces)
+        assert stage.place.channel is not None
+        stage.place.channel.close()
+        await stage.until(lambda: len(graces) == 2)
+        assert graces == [7.0, 7.0]
+
+    play(story)
+
+
+def test_supervisor_that_is_gone_before_the_start_ends_it(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        assert stage.place.channel is not None
+        stage.place.channel.close()
+        await stage.until(lambda: stage.worker.is_stopped)
+
+    play(story)
+
+
+# --- what goes wrong
+
+
+def test_what_no_callback_caught_is_logged(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.loop.call_exception_handler({"message": "lost", "exception": ValueError("why")})
+        stage.loop.call_exception_handler({"message": "no exception"})
+        first, second = stage.events()
+        assert first["event"] == second["event"] == "an exception escaped"
+        assert first["cause"] == "lost" and "ValueError: why" in first["traceback"]
+        assert "traceback" not in second
+
+    play(story)
+
+
+def test_what_the_plane_tells_is_logged(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.worker._on_plane_log("info", "refused 127.0.0.1: 400", None)
+        stage.worker._on_plane_log("error", "a hook failed", ValueError("why"))
+        refused, failed = stage.events()
+        assert (refused["level"], refused["event"]) == ("info", "a request was refused")
+        assert (failed["level"], failed["event"]) == ("error", "a request failed")
+        assert "ValueError: why" in failed["traceback"]
+
+    play(story)
+
+
+# --- memory
+
+
+@pytest.fixture
+def _collector() -> Iterator[None]:
+    threshold, was_enabled = gc.get_threshold(), gc.isenabled()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+    (gc.enable if was_enabled else gc.disable)()
+
+
+@pytest.mark.usefixtures("_collector")
+def test_only_what_is_young_is_collected_by_itself(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        gc.disable()
+        Worker._settle_memory(stage.worker)
+        assert gc.isenabled() and gc.get_freeze_count() > 0
+        assert gc.get_threshold() == (serving.YOUNG, 1000, 1000)
+
+    play(story)
+
+
+def test_full_collection_waits_until_nothing_is_under_way(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    collected: list[bool] = []
+    monkeypatch.setattr(serving.gc, "collect", lambda: collected.append(True))
+
+    async def story(stage: Stage) -> None:
+        stage.worker._collect()  # before there is a plane
+        await stage.serve()
+        stage.place.slab.values[counters.EXCHANGES_OPEN] = 1
+        stage.worker._collect()
+        assert collected == []
+        stage.place.slab.values[counters.EXCHANGES_OPEN] = 0
+        stage.worker._collect()
+        assert collected == [True]
+
+    play(story)
+
+
+# --- the process
+
+
+def test_serve_runs_until_the_supervisor_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    ours, theirs = socket.socketpair()
+    ours.close()
+    try:
+        assert serve(theirs.detach(), 3) == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        asyncio.get_event_loop().close()
+        asyncio.set_event_loop(None)
