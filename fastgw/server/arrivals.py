@@ -138,10 +138,11 @@ class Entrance:
         return listener is not None and len(self._arrivals) < listener.limits.handshakes
 
     def _accept(self) -> None:
-        for _ in range(ACCEPT_MAX):
+        for place in range(ACCEPT_MAX):
             if not self.has_room():
-                self._arrivals.loop.remove_reader(self._sock)
-                self._arrivals.waiting(self)
+                if place == 0:  # else nobody may be waiting; if somebody is, we are called again
+                    self._arrivals.loop.remove_reader(self._sock)
+                    self._arrivals.waiting(self)
                 return
             try:
                 client, peer = self._sock.accept()
