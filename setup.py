@@ -45,7 +45,12 @@ def extensions() -> list[Extension]:
         print("fastgw: FASTGW_PURE is set, nothing is compiled", file=sys.stderr)
         return []
     return [
-        Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=["-O3"], optional=True)
+        Extension(
+            ".".join(path.with_suffix("").parts),
+            [str(path)],
+            extra_compile_args=["-O3", "-fno-semantic-interposition", "-fno-plt"],
+            optional=True,
+        )
         for path in sources()
     ]
 

@@ -16,6 +16,7 @@ cdef class DataPlane:
     cdef public long long generation
     cdef public object registry
     cdef public set connections
+    cdef public Py_ssize_t connections_max
     cdef public bint is_draining
     cdef public object on_idle
     cdef dict _addresses

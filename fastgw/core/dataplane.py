@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fastgw.errors import DownstreamError
 
 SWEEP_SECONDS = 0.25
+EXPIRED_AT_ONCE = 32  #: deadlines acted on in one turn of the loop
 _FIRST_BUCKET = DURATION_BUCKETS[0]
 LEAVING_SECONDS = 10.0  #: in which a service takes the last bytes of a tunnel
 FREE_EXCHANGES_MAX = 1024  #: exchanges kept for reuse
@@ -46,6 +47,7 @@ class DataPlane:
         "_swept_at",
         "clock",
         "connections",
+        "connections_max",
         "generation",
         "is_draining",
         "listeners",
@@ -67,6 +69,7 @@ class DataPlane:
         clock: Callable[[], float] = time.monotonic,
         log: Callable[[str, str, BaseException | None], None] | None = None,
         poller: Poller | None = None,
+        connections_max: int = 2**31,
     ) -> None:
         """``random``: numbers in [0, 1); ``clock``: seconds, for durations; ``log``: called with level, message and exception."""
         self.loop = loop
@@ -80,6 +83,9 @@ class DataPlane:
         self.generation = 0  #: snapshots installed so far: tells a connection that its listener may have changed
         self.registry = Registry(self)
         self.connections: set[Downstream] = set()
+        self.connections_max = (
+            connections_max  #: whatever the configuration allows: the rest of the descriptors serve the services
+        )
         self.is_draining = False
         self.on_idle: Callable[[], None] | None = None  #: called once draining is complete
         self._addresses: dict[bytes, int] = {}
@@ -137,7 +143,7 @@ class DataPlane:
         values = self.values
         values[counters.CONNECTIONS] += 1
         limits = connection.listener.limits
-        if len(self.connections) >= limits.connections:
+        if len(self.connections) >= min(limits.connections, self.connections_max):
             values[counters.CONNECTIONS_REFUSED] += 1
             return False
         # Counted whether there is a limit or not: a reload may bring one, and another listener may have it.
@@ -228,13 +234,21 @@ class DataPlane:
         lag = now - self._swept_at - SWEEP_SECONDS
         self.values[counters.LOOP_LAG_US] = max(0, int(lag * 1e6))
         self._swept_at = self.now = now
-        for connection in [one for one in self.connections if one.deadline <= now]:
-            connection.deadline = float("inf")
-            connection.on_deadline(now)
+        self._expire([one for one in self.connections if one.deadline <= now], now)
         while self._leaving and self._leaving[0].deadline <= now:
             self._leaving.popleft().abort()
         for endpoint in self.registry:
             endpoint.pool.sweep(now)
+
+    def _expire(self, due: list[Downstream], now: float) -> None:
+        """Tell ``due`` that their time is over, some in each turn of the loop: thousands of slow clients that expire together must
+        not hold up everybody else."""
+        for connection in due[:EXPIRED_AT_ONCE]:
+            if connection.deadline <= now:  # nothing came meanwhile
+                connection.deadline = float("inf")
+                connection.on_deadline(now)
+        if len(due) > EXPIRED_AT_ONCE:
+            self.loop.call_soon(self._expire, due[EXPIRED_AT_ONCE:], now)
 
     # --- the end
 

@@ -11,6 +11,7 @@ free first, an old one or a new one, goes to the exchange that has waited longes
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections import deque
@@ -207,6 +208,8 @@ class Pool:
         return cast(Upstream, upstream)
 
     def _on_connect_failed(self, error: Exception) -> None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE) and self.size:
+            return  # no descriptors here: whoever waits gets a connection that becomes free, or a timeout
         if self.waiters:
             self._next_waiter().fail(self._connect_error(error))
         self._open_if_needed()

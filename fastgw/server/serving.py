@@ -17,6 +17,7 @@ import ipaddress
 import mmap
 import os
 import random
+import resource
 import signal
 import socket
 import traceback
@@ -152,6 +153,7 @@ class Worker:
             random.random,
             log=self._on_plane_log,
             poller=make_poller(self.loop),
+            connections_max=_connections_max(),
         )
 
     def _on_arrival_trouble(self, event: str, cause: str) -> None:
@@ -387,3 +389,9 @@ def serve(fd: int, index: int) -> int:
     finally:
         worker.close()
     return worker.status
+
+
+def _connections_max() -> int:
+    """How many clients the descriptors of this process allow: a quarter is kept for connections to services and everything else."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return limit - max(32, limit // 4)

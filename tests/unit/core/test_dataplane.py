@@ -10,7 +10,7 @@ import pytest
 from fastgw.core import counters, dataplane
 from fastgw.core.chain import Chain
 from fastgw.core.counters import Counters
-from fastgw.core.dataplane import SWEEP_SECONDS, DataPlane
+from fastgw.core.dataplane import EXPIRED_AT_ONCE, SWEEP_SECONDS, DataPlane
 from fastgw.core.reply import Reply
 from fastgw.core.snapshot import Limits, Route, Snapshot, Timeouts
 from tests.support.edge import GET, OK, POST, Edge, Spy, new_loop, statuses
@@ -180,6 +180,33 @@ def test_lateness_of_the_loop_is_measured() -> None:
     edge.loop.now += 0.5  # something kept the loop busy
     edge.loop.advance(0.0)
     assert edge.count(counters.LOOP_LAG_US) == pytest.approx(250_000, abs=10)
+    edge.end()
+
+
+def test_thousands_that_expire_together_are_spread_over_turns_of_the_loop() -> None:
+    edge = Edge()
+    clients = [edge.client(b"GET / HTTP/1.1\r\n") for _ in range(3 * EXPIRED_AT_ONCE)]
+    turns: list[int] = []
+    call_soon = edge.loop.call_soon
+
+    def watched(callback: Any, *arguments: Any) -> Any:
+        turns.append(sum(one.is_eof_written for one in clients))
+        return call_soon(callback, *arguments)
+
+    edge.loop.call_soon = watched  # type: ignore[method-assign]
+    edge.loop.advance(11)
+    edge.loop.call_soon = call_soon  # type: ignore[method-assign]
+    assert [statuses(one.take()) for one in clients] == [[408]] * len(clients)
+    assert EXPIRED_AT_ONCE in turns
+    edge.end()
+
+
+def test_descriptors_bound_the_connections_whatever_the_configuration_says() -> None:
+    edge = local()
+    edge.plane.connections_max = 1
+    first, second = edge.client(), edge.client()
+    assert not first.is_closing()
+    assert second.is_closing()
     edge.end()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from collections.abc import Iterator
@@ -155,6 +156,26 @@ def test_connection_that_cannot_be_opened(error: Exception, status: int, code: b
     assert code in got
     assert edge.of_endpoint(counters.ENDPOINT_CONNECT_FAILURES) == 1
     assert not client.is_closing()
+    edge.end()
+
+
+def test_want_of_descriptors_lets_wait_while_there_are_connections() -> None:
+    edge = Edge()
+    first, service = edge.pair()
+    second = edge.client(GET)
+    edge.refuse(OSError(errno.EMFILE, "too many open files"))
+    assert second.take() == b""  # it gets the one that becomes free
+    service.feed(OK)
+    service.feed(OK)
+    assert statuses(first.take()) == statuses(second.take()) == [200]
+    edge.end()
+
+
+def test_want_of_descriptors_without_a_connection_is_a_failure() -> None:
+    edge = Edge()
+    client = edge.client(GET)
+    edge.refuse(OSError(errno.EMFILE, "too many open files"))
+    assert statuses(client.take()) == [502]
     edge.end()
 
 
