@@ -130,7 +130,9 @@ class Exchange:
         self.listener = listener
         self.started = plane.clock()
         self.route = route = listener.fallback
-        found = listener.router.match(request.host, request.method, request.path, self._header)
+        found = listener.plain.get(request.path)
+        if found is None:
+            found = listener.router.match(request.host, request.method, request.path, self._header)
         if found is not None:
             self.route = route = found
         self.keep_alive = request.keep_alive and not plane.is_draining

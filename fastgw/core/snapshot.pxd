@@ -34,6 +34,7 @@ cdef class Route:
 cdef class Listener:
     cdef public str name
     cdef public object router
+    cdef public dict plain
     cdef public Route fallback
     cdef public bytes scheme
     cdef public object timeouts

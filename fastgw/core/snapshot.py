@@ -157,6 +157,7 @@ class Listener:
         "idle_timeout",
         "limits",
         "name",
+        "plain",
         "proxy_protocol",
         "reader",
         "router",
@@ -190,6 +191,7 @@ class Listener:
         self.drop_headers = drop_headers
         self.proxy_protocol = proxy_protocol
         self.head_size = limits.head_size  # what every request asks for stands here once more: one look-up less
+        self.plain = router.plain
         self.idle_timeout = timeouts.idle or float("inf")
         self.reader = RequestReader(limits.head_count, limits.uri_length)
         self.table = FieldTable(REQUEST_FIELDS, drop_headers)

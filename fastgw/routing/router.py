@@ -8,7 +8,7 @@ takes one look-up for its chain (none, if no rule has a host), one for an exact 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fastgw.routing.conditions import Header
 from fastgw.routing.conflicts import conflicts, sentence
@@ -29,7 +29,7 @@ class Router(Generic[T]):
         RoutingError: malformed, repeated or ambiguous rules, every problem at once.
     """
 
-    __slots__ = ("_any", "_has_hosts", "_hosts", "_longest", "_suffixes", "rules")
+    __slots__ = ("_any", "_has_hosts", "_hosts", "_longest", "_suffixes", "plain", "rules")
 
     def __init__(self, rules: Sequence[Rule[T]]) -> None:
         self.rules = tuple(rules)
@@ -40,6 +40,8 @@ class Router(Generic[T]):
         self._suffixes = {host[1:].encode(): chain for host, chain in chains.items() if host[:1] == "*"}
         self._longest = max(map(len, self._suffixes), default=0)
         self._has_hosts = len(chains) > 1
+        #: Payloads of the exact paths for which nothing but the path matters: ``match`` would say the same, later.
+        self.plain: dict[bytes, T] = {} if self._has_hosts else _plain(self._any)
 
     def match(self, host: bytes, method: bytes, path: bytes, header: Callable[[bytes], bytes | None]) -> T | None:
         """The payload of the rule a request belongs to; None if there is none.  Hot.
@@ -115,6 +117,15 @@ class Router(Generic[T]):
                 return chain
             dot = host.find(b".", dot + 1)
         return self._any
+
+
+def _plain(chain: Chain) -> dict[bytes, Any]:
+    found: dict[bytes, Any] = {}
+    for table in chain:
+        for path, leaf in table.exact.items():
+            if not leaf.groups and leaf.default is not None:
+                found.setdefault(path, leaf.default.payload)
+    return found
 
 
 def _has_headers(rule: Rule[T], header: Header | None) -> bool:

@@ -61,6 +61,7 @@ def test_trie_agrees_with_a_linear_matcher(table: list[Rule[str]], data: st.Data
         expected = best[0] if best else None
         found = router.match(host.encode(), method.encode(), path.encode(), read)
         assert found == (expected.payload if expected else None)
+        assert router.plain.get(path.encode(), found) == found
         assert router.explain(host.encode(), method.encode(), path.encode(), read).rule is expected
         if found is None:
             trial = [m for m in METHODS if naive_best(table, host, m, path, headers)]
@@ -98,6 +99,12 @@ def test_no_rule_of_an_accepted_table_is_unreachable(table: list[Rule[str]]) -> 
         method = next(iter(sorted(line.methods)), "FRESH")
         headers = {name: "fresh" if value == "*" else value for name, value in line.headers}
         assert router.match(host.encode(), method.encode(), path.encode(), reader(headers)) == line.payload
+
+
+def test_plain_paths_are_those_for_which_only_the_path_matters() -> None:
+    router = Router([rule("a", "/a"), rule("b", "/b", methods=["GET"]), rule("c", "/c/*"), rule("d", "/d/{x}")])
+    assert router.plain == {b"/a": "a"}
+    assert Router([rule("a", "/a"), rule("b", "/b", "api.example")]).plain == {}
 
 
 def test_an_empty_table_matches_nothing() -> None:
