@@ -289,7 +289,12 @@ cdef class Acceptor:
                 return
             fd = accept4(self._fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
             if fd >= 0:
-                self._poller.connect(fd, self._factory())
+                try:
+                    protocol = self._factory()
+                except Exception:
+                    c_close(fd)
+                    raise
+                self._poller.connect(fd, protocol)
             elif errno == ECONNABORTED or errno == EINTR:
                 continue
             else:

@@ -206,8 +206,8 @@ class Exchange:
         early = downstream.take_body()
         if early:
             rest = self.on_request_data(early)
-            if self.downstream is not downstream:
-                return False
+            if self.downstream is not downstream or self._answer is not None:
+                return False  # refused, and answered already or as soon as a response hook lets it
             if rest:
                 downstream.keep(rest)
         return True

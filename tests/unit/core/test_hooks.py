@@ -410,3 +410,17 @@ def test_nothing_behind_a_malformed_body_is_read_while_the_reply_waits() -> None
     assert b"connection: close\r\n" in head_of(got)
     assert edge.begun == 1
     edge.end()
+
+
+def test_body_refused_at_once_goes_nowhere_while_a_response_hook_waits() -> None:
+    loop = new_loop()
+    gate = Gate(loop)
+    edge = Edge(filters=[Spy("a", [], response=gate)], loop=loop)
+    client = edge.client(b"POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+    edge.run()
+    assert edge.attempts == []  # no connection is opened for it
+    assert edge.of_endpoint(counters.ENDPOINT_REQUESTS) == 0
+    gate.open()
+    edge.run()
+    assert statuses(client.take()) == [400]
+    edge.end()

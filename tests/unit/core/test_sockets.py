@@ -211,9 +211,13 @@ def test_failure_of_one_connection_is_told_and_does_not_stop_the_others(stage: S
     stage.loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
     broken, _ = stage.client()
     sound, _ = stage.client()
-    stage.plane.listeners["edge"].router = None  # type: ignore[assignment]
+    listener = stage.plane.listeners["edge"]
+    router, listener.router = listener.router, None  # type: ignore[assignment]
     broken.sendall(GET)
     stage.until(lambda: bool(told))
+    listener.router = router
+    assert stage.talk(sound, GET, ANSWER_SIZE).endswith(b"xx")
+    assert broken.recv(10) == b""
     sound.close()
     stage.until(lambda: not stage.plane.connections)
     broken.close()
