@@ -10,7 +10,7 @@ cdef extern from "<sys/socket.h>" nogil:
     ssize_t c_send "send"(int fd, const void* data, size_t size, int flags)
 
 
-def send(int fd, bytes data):
+cpdef Py_ssize_t send(int fd, bytes data) noexcept:
     """See ``sending.send_plainly``."""
     cdef ssize_t sent = c_send(fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_DONTWAIT | MSG_NOSIGNAL)
     if sent >= 0:

@@ -1,5 +1,7 @@
 cimport cython
 
+from fastgw.core cimport _send as sending
+
 
 cdef class Connection:
     cdef public object transport

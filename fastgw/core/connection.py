@@ -13,8 +13,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from fastgw.core import sending
 from fastgw.core.ablation import OFF
-from fastgw.core.sending import send
 
 HOLD_PEER = 1  #: the other side's write buffer is full
 HOLD_PENDING = 2  #: body bytes wait for an upstream connection
@@ -66,7 +66,7 @@ class Connection:
         if self._is_queued and self.transport.get_write_buffer_size() == 0:
             self._is_queued = False
         if self._fd >= 0 and not self._is_queued:
-            sent = send(self._fd, data)
+            sent = sending.send(self._fd, data)
             if sent < 0:
                 self._on_broken()
                 return

@@ -32,6 +32,7 @@ cdef class Downstream(Connection):
     cdef _advance(self)
     @cython.locals(end=Py_ssize_t, exchange=Exchange, listener=Listener, data=bytes, head=bytes, rest=bytes)
     cdef bint _begin_request(self) except -1
+    cdef bytes _skip_blank_lines(self, bytes data)
     cdef _wait_for_head(self, bytes data, Py_ssize_t end)
     cpdef on_finished(self, bint keep_alive, bint is_request_done)
     cpdef cut(self, bint framed)

@@ -189,10 +189,8 @@ class Downstream(Connection):
     def _begin_request(self) -> bool:
         """Begin the request at the front of the buffer; False: its head is not complete."""
         data = self._buffer
-        while data[:1] == b"\r" and data[:2] == b"\r\n" and self._blank_lines < BLANK_LINES_MAX:
-            data = self._buffer = data[2:]
-            self._searched = 0
-            self._blank_lines += 1
+        if data[0] == 13:
+            data = self._skip_blank_lines(data)
         end = scan.find_head_end(data, self._searched)
         if self._generation != self.plane.generation:
             self._adopt(self.plane.listeners.get(self.listener.name, self.listener))
@@ -220,6 +218,13 @@ class Downstream(Connection):
         self.was_held = False
         exchange.begin(self, listener)
         return True
+
+    def _skip_blank_lines(self, data: bytes) -> bytes:
+        while data[:2] == b"\r\n" and self._blank_lines < BLANK_LINES_MAX:
+            data = self._buffer = data[2:]
+            self._searched = 0
+            self._blank_lines += 1
+        return data
 
     def take_body(self) -> bytes:
         """What came right behind the head of a request that has a body."""

@@ -132,7 +132,7 @@ class Exchange:
         self.route = route = listener.fallback
         found = listener.plain.get(request.path)
         if found is None:
-            found = listener.router.match(request.host, request.method, request.path, self._header)
+            found = listener.matcher.match(request.host, request.method, request.path, self._header)
         if found is not None:
             self.route = route = found
         self.keep_alive = request.keep_alive and not plane.is_draining

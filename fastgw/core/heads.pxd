@@ -3,6 +3,7 @@ cimport cython
 from fastgw.core.downstream cimport Downstream
 from fastgw.core.exchange cimport Exchange
 from fastgw.core.snapshot cimport Service
+from fastgw.wire cimport _scan as scan
 from fastgw.wire.messages cimport Request, Response
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastgw.wire import scan
 from fastgw.wire.messages import BODY_UNTIL_CLOSE
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def request_head(exchange: Exchange) -> bytes:
     identity = b""
     if request.request_id:
         identity = _REQUEST_ID + request.request_id
-    return b"".join(
+    return scan.join(
         (
             request.method,
             b" ",
@@ -110,8 +111,8 @@ def response_head(exchange: Exchange) -> bytes:
     else:
         end = b"connection: keep-alive\r\n\r\n"
     if not response.request_id:
-        return b"".join((response.line, fields, framing, response.extra, end))
-    return b"".join(
+        return scan.join((response.line, fields, framing, response.extra, end))
+    return scan.join(
         (response.line, fields, framing, b"x-request-id: ", response.request_id, b"\r\n", response.extra, end)
     )
 

@@ -1,4 +1,5 @@
 from fastgw.core.chain cimport Chain
+from fastgw.routing.matching cimport Matcher
 from fastgw.wire.fields cimport FieldTable
 from fastgw.wire.request cimport RequestReader
 
@@ -35,6 +36,7 @@ cdef class Listener:
     cdef public str name
     cdef public object router
     cdef public dict plain
+    cdef public Matcher matcher
     cdef public Route fallback
     cdef public bytes scheme
     cdef public object timeouts

@@ -156,6 +156,7 @@ class Listener:
         "head_size",
         "idle_timeout",
         "limits",
+        "matcher",
         "name",
         "plain",
         "proxy_protocol",
@@ -192,6 +193,7 @@ class Listener:
         self.proxy_protocol = proxy_protocol
         self.head_size = limits.head_size  # what every request asks for stands here once more: one look-up less
         self.plain = router.plain
+        self.matcher = router.matcher
         self.idle_timeout = timeouts.idle or float("inf")
         self.reader = RequestReader(limits.head_count, limits.uri_length)
         self.table = FieldTable(REQUEST_FIELDS, drop_headers)

@@ -4,6 +4,7 @@ from fastgw.core.connection cimport Connection
 from fastgw.core.exchange cimport Exchange
 from fastgw.core.pool cimport Pool
 from fastgw.wire cimport _scan as scan
+from fastgw.wire cimport response as answers
 from fastgw.wire.chunked cimport ChunkReader
 from fastgw.wire.messages cimport Response
 

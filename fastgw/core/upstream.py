@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core import tunnel
 from fastgw.core.connection import HOLD_PEER, Connection
 from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, UpstreamError
+from fastgw.wire import response as answers
 from fastgw.wire import scan
 from fastgw.wire.chunked import ChunkReader
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable, is_hopeless
 from fastgw.wire.messages import BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE
-from fastgw.wire.response import read_response
 
 if TYPE_CHECKING:
     from fastgw.core.exchange import Exchange
@@ -149,11 +149,11 @@ class Upstream(Connection):
             if end < 0 or end + 4 - at > head_size:
                 break
             self._searched = 0
-            head = data if end + 4 == len(data) and not at else data[at : end + 4]
+            head = data if end + 4 == len(data) and not at else scan.cut(data, at, end + 4)
             at = end + 4
             response = exchange.response
             try:
-                read_response(
+                answers.read_response(
                     head, response, _TABLE, exchange.listener.reader.head_count, exchange.request.method == b"HEAD"
                 )
             except WireError as error:
@@ -213,7 +213,7 @@ class Upstream(Connection):
                 return
             stop = size + left
             self._left = 0
-            exchange.on_last_body(data if stop == size and not at else data[at:stop], stop - at, not left)
+            exchange.on_last_body(data if stop == size and not at else scan.cut(data, at, stop), stop - at, not left)
         elif kind == BODY_NONE:
             exchange.on_last_body(b"", 0, at == size)
         elif kind == BODY_CHUNKED:

@@ -2,7 +2,8 @@
 
 Host patterns are resolved before any request: each exact host and each wildcard knows the chain of tables that apply
 to it, its own first, then those of the wildcards above it from long to short, then the one for any host.  A request
-takes one look-up for its chain (none, if no rule has a host), one for an exact path, and the trie if there is none.
+takes one look-up for its chain (none, if no rule has a host), one for an exact path, and the trie if there is none: that is
+``matching``, ``trie`` and ``conditions``, which are compiled; the rest of the package prepares them or explains.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from typing import Any, Generic, TypeVar
 from fastgw.routing.conditions import Header
 from fastgw.routing.conflicts import conflicts, sentence
 from fastgw.routing.explain import Explanation, explain
+from fastgw.routing.matching import Chain, Matcher
 from fastgw.routing.pattern import Shape, host_matches, host_order, parse_path
 from fastgw.routing.rule import RoutingError, Rule, accepted, rule_problems
 from fastgw.routing.trie import PathTable
 
 T = TypeVar("T")
-
-Chain = tuple[PathTable, ...]
 
 
 class Router(Generic[T]):
@@ -29,22 +29,17 @@ class Router(Generic[T]):
         RoutingError: malformed, repeated or ambiguous rules, every problem at once.
     """
 
-    __slots__ = ("_any", "_has_hosts", "_hosts", "_longest", "_suffixes", "plain", "rules")
+    __slots__ = ("matcher", "plain", "rules")
 
     def __init__(self, rules: Sequence[Rule[T]]) -> None:
         self.rules = tuple(rules)
-        tables = _tables(self.rules)
-        chains = _chains(tables)
-        self._any: Chain = chains[""]
-        self._hosts = {host.encode(): chain for host, chain in chains.items() if host and host[0] != "*"}
-        self._suffixes = {host[1:].encode(): chain for host, chain in chains.items() if host[:1] == "*"}
-        self._longest = max(map(len, self._suffixes), default=0)
-        self._has_hosts = len(chains) > 1
+        chains = _chains(_tables(self.rules))
+        self.matcher = Matcher(chains)  #: the hot part: its ``match`` is what the core calls
         #: Payloads of the exact paths for which nothing but the path matters: ``match`` would say the same, later.
-        self.plain: dict[bytes, T] = {} if self._has_hosts else _plain(self._any)
+        self.plain: dict[bytes, T] = {} if self.matcher.has_hosts else _plain(chains[""])
 
-    def match(self, host: bytes, method: bytes, path: bytes, header: Callable[[bytes], bytes | None]) -> T | None:
-        """The payload of the rule a request belongs to; None if there is none.  Hot.
+    def match(self, host: bytes, method: bytes, path: bytes, header: Header) -> T | None:
+        """The payload of the rule a request belongs to; None if there is none.
 
         Args:
             host: without port; "" if the request has none.
@@ -52,21 +47,8 @@ class Router(Generic[T]):
             header: reads a header by its lower-case name, repeated fields joined by ", "; asked only where rules have
                 header conditions.
         """
-        chain = self._any
-        if self._has_hosts:
-            found = self._hosts.get(host)
-            chain = self._resolve(host) if found is None else found
-        for table in chain:
-            leaf = table.exact.get(path)
-            if leaf is not None:
-                rule = leaf.select(method, header) if leaf.groups else leaf.default
-                if rule is not None:
-                    return rule.payload  # type: ignore[no-any-return]
-            if table.root is not None:
-                rule = table.search(path, method, header)
-                if rule is not None:
-                    return rule.payload  # type: ignore[no-any-return]
-        return None
+        payload: T | None = self.matcher.match(host, method, path, header)
+        return payload
 
     def allowed(self, host: bytes, path: bytes, header: Callable[[bytes], bytes | None] | None = None) -> list[str]:
         """The methods with which a request that matched nothing would have matched, sorted: the Allow of a 405 answer.
@@ -75,7 +57,7 @@ class Router(Generic[T]):
         them learns nothing of them.  Without ``header`` that is every rule with header conditions.
         """
         methods: set[str] = set()
-        for table in self._chain(host):
+        for table in self.matcher.chain(host):
             for leaf in table.leaves(path):
                 for rule in leaf.rules:
                     if _has_headers(rule, header):
@@ -90,7 +72,7 @@ class Router(Generic[T]):
 
     def _find(self, host: bytes, method: bytes, path: bytes, header: Header) -> Rule[T] | None:
         """What ``match`` does, for the rule itself."""
-        for table in self._chain(host):
+        for table in self.matcher.chain(host):
             leaf = table.exact.get(path)
             rule = None if leaf is None else leaf.select(method, header)
             if rule is None:
@@ -98,25 +80,6 @@ class Router(Generic[T]):
             if rule is not None:
                 return rule
         return None
-
-    def _chain(self, host: bytes) -> Chain:
-        found = self._hosts.get(host)
-        return self._resolve(host) if found is None else found
-
-    def _resolve(self, host: bytes) -> Chain:
-        """The chain of a host that no rule names as it is written: other letter case, a wildcard, or any host."""
-        host = host.lower()
-        chain = self._hosts.get(host)
-        if chain is not None:
-            return chain
-        # A wildcard takes one label or more, so a dot in front is none; a tail longer than every wildcard is not tried.
-        dot = host.find(b".", max(1, len(host) - self._longest))
-        while dot >= 0:
-            chain = self._suffixes.get(host[dot:])
-            if chain is not None:
-                return chain
-            dot = host.find(b".", dot + 1)
-        return self._any
 
 
 def _plain(chain: Chain) -> dict[bytes, Any]:

@@ -7,14 +7,9 @@ whatever this file does not like is handed to it, so messages and statuses have 
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
-
-cdef extern from *:
-    """
-    #include <string.h>
-    """
-    void* memmem(const void* haystack, size_t size, const void* needle, size_t needle_size) noexcept nogil
 
 from fastgw.wire.fields cimport FieldTable
 from fastgw.wire.messages cimport Request
@@ -22,6 +17,11 @@ from fastgw.wire.messages cimport Response
 
 from fastgw.wire import _scan_py
 from fastgw.wire._scan_py import request_field, response_field, without_nominated
+
+cdef extern from "Python.h":
+    Py_ssize_t PyTuple_GET_SIZE(object tuple)
+    PyObject* PyTuple_GET_ITEM(object tuple, Py_ssize_t place)
+    bint PyBytes_CheckExact(PyObject* thing)
 
 DEF STACK = 8192
 
@@ -233,13 +233,48 @@ cpdef scan_response(bytes head, Response response, FieldTable table, int head_co
 
 cpdef Py_ssize_t find_head_end(bytes data, Py_ssize_t start) noexcept:
     """See ``_scan_py.find_head_end``."""
+    # Line by line with memchr, which looks at 32 bytes at once: a quarter of the instructions of glibc's memmem.
     cdef const char* text = PyBytes_AS_STRING(data)
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-    cdef const char* found
-    if start >= size:
-        return -1
-    found = <const char*> memmem(text + start, size - start, b"\r\n\r\n", 4)
-    return -1 if found == NULL else found - text
+    cdef const char* last = text + PyBytes_GET_SIZE(data) - 4
+    cdef const char* at = text + start
+    while at <= last:
+        at = <const char*> memchr(at, c"\r", last - at + 1)
+        if at == NULL:
+            return -1
+        if at[1] == c"\n" and at[2] == c"\r" and at[3] == c"\n":
+            return at - text
+        at += 1
+    return -1
+
+
+cpdef bytes cut(bytes data, Py_ssize_t start, Py_ssize_t stop):
+    """See ``_scan_py.cut``."""
+    if data is None or not 0 <= start <= stop <= PyBytes_GET_SIZE(data):
+        raise IndexError("cut: not a part of the bytes")
+    return PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + start, stop - start)
+
+
+cpdef bytes join(tuple pieces):
+    """See ``_scan_py.join``."""
+    cdef Py_ssize_t count = PyTuple_GET_SIZE(pieces)
+    cdef Py_ssize_t size = 0
+    cdef Py_ssize_t place
+    cdef PyObject* piece  # borrowed: the tuple holds it
+    cdef bytes whole
+    cdef char* at
+    for place in range(count):
+        piece = PyTuple_GET_ITEM(pieces, place)
+        if not PyBytes_CheckExact(piece):
+            raise TypeError("join: a piece is not bytes")
+        size += PyBytes_GET_SIZE(<object> piece)
+    whole = PyBytes_FromStringAndSize(NULL, size)
+    at = PyBytes_AS_STRING(whole)
+    for place in range(count):
+        piece = PyTuple_GET_ITEM(pieces, place)
+        size = PyBytes_GET_SIZE(<object> piece)
+        memcpy(at, PyBytes_AS_STRING(<object> piece), size)
+        at += size
+    return whole
 
 
 cpdef Py_ssize_t scan_target(bytes target) noexcept:

@@ -212,10 +212,10 @@ def test_failure_of_one_connection_is_told_and_does_not_stop_the_others(stage: S
     broken, _ = stage.client()
     sound, _ = stage.client()
     listener = stage.plane.listeners["edge"]
-    router, listener.router = listener.router, None  # type: ignore[assignment]
+    matcher, listener.matcher = listener.matcher, None  # type: ignore[assignment]
     broken.sendall(GET)
     stage.until(lambda: bool(told))
-    listener.router = router
+    listener.matcher = matcher
     assert stage.talk(sound, GET, ANSWER_SIZE).endswith(b"xx")
     assert broken.recv(10) == b""
     sound.close()

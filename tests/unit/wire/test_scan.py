@@ -56,6 +56,8 @@ def test_chooser_has_one_of_them() -> None:
     assert chooser.scan_chunk_line in [module.scan_chunk_line for module in IMPLEMENTATIONS]
     assert chooser.scan_target in [module.scan_target for module in IMPLEMENTATIONS]
     assert chooser.find_head_end in [module.find_head_end for module in IMPLEMENTATIONS]
+    assert chooser.cut in [module.cut for module in IMPLEMENTATIONS]
+    assert chooser.join in [module.join for module in IMPLEMENTATIONS]
 
 
 # --- requests
@@ -384,6 +386,32 @@ def test_plain_target_is_one_in_normal_form(scan: ModuleType, byte: int) -> None
     mark = scan.scan_target(target)
     if mark >= 0:
         assert split_target(target) == (target[:mark], target[mark:])
+
+
+# --- pieces
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 0), (0, 5), (2, 3), (5, 5)])
+def test_cut_is_a_slice(scan: ModuleType, start: int, stop: int) -> None:
+    assert scan.cut(b"abcde", start, stop) == b"abcde"[start:stop]
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 6), (-1, 2), (3, 2), (6, 6)])
+def test_compiled_cut_reads_nothing_outside(start: int, stop: int) -> None:
+    for module in IMPLEMENTATIONS[1:]:
+        with pytest.raises(IndexError):
+            module.cut(b"abcde", start, stop)
+
+
+@pytest.mark.parametrize("pieces", [(), (b"",), (b"a",), (b"a", b"", b"bc"), (b"x" * 70_000, b"y")])
+def test_join_is_that_of_bytes(scan: ModuleType, pieces: tuple[bytes, ...]) -> None:
+    assert scan.join(pieces) == b"".join(pieces)
+
+
+@pytest.mark.parametrize("wrong", [None, "a", 1])
+def test_join_takes_bytes_only(scan: ModuleType, wrong: object) -> None:
+    with pytest.raises(TypeError):
+        scan.join((b"a", wrong))
 
 
 # --- one against the other

@@ -1,0 +1,1 @@
+cpdef Py_ssize_t send(int fd, bytes data) noexcept
