@@ -115,7 +115,7 @@ class _Compiler:
         return found
 
     def _service(self, spec: ServiceSpec) -> Service:
-        balancer: Balancer = RoundRobin[Any]() if spec.balance == "round_robin" else LeastRequest[Any](self._random)
+        balancer: Balancer = RoundRobin() if spec.balance == "round_robin" else LeastRequest(self._random)
         return Service(
             name=spec.name,
             endpoints=tuple(self._endpoint(spec, one) for one in spec.endpoints),

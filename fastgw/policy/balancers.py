@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 #: up to so many candidates LeastRequest looks at all of them: that is no dearer than drawing two
 EXACT_MAX = 4
@@ -33,7 +33,7 @@ class Candidate(Protocol):
 E = TypeVar("E", bound=Candidate)
 
 
-class RoundRobin(Generic[E]):
+class RoundRobin:
     """Smooth weighted round robin.
 
     Every candidate earns its weight at every pick, the richest is taken and pays what all have earned.  So weights 5,
@@ -44,8 +44,8 @@ class RoundRobin(Generic[E]):
     __slots__ = ("_even", "_turn", "_wealth")
 
     def __init__(self) -> None:
-        self._wealth: dict[E, int] = {}
-        self._even: Sequence[E] | None = None  # the tuple whose weights were equal when this round began
+        self._wealth: dict[Any, int] = {}
+        self._even: Any = None  # the tuple whose weights were equal when this round began
         self._turn = 0
 
     def pick(self, candidates: Sequence[E]) -> E:
@@ -59,7 +59,7 @@ class RoundRobin(Generic[E]):
                 return self._pick_richest(candidates)
             self._even = candidates
             self._turn %= count
-        chosen = candidates[self._turn]
+        chosen: E = candidates[self._turn]
         self._turn += 1
         if self._turn == count:
             self._turn = 0
@@ -94,7 +94,7 @@ def _is_even(candidates: Sequence[E]) -> bool:
     return True
 
 
-class LeastRequest(Generic[E]):
+class LeastRequest:
     """The candidate with the fewest exchanges in hand for its weight.
 
     Up to ``EXACT_MAX`` candidates: the least of all, ties drawn by weight.  Above: the better of two drawn by weight
@@ -107,7 +107,7 @@ class LeastRequest(Generic[E]):
     def __init__(self, random: Callable[[], float]) -> None:
         self._random = random  #: [0, 1)
         # What was learned of the weights of a tuple of more than EXACT_MAX, for so many picks:
-        self._known: Sequence[E] | None = None
+        self._known: Any = None
         self._left = 0
         self._is_even = True
         self._bounds: list[int] = []  # where each candidate's part of the total weight ends

@@ -25,7 +25,7 @@ def endpoints(*weights: int) -> tuple[Endpoint, ...]:
     return tuple(Endpoint("abcdefghij"[place], weight) for place, weight in enumerate(weights))
 
 
-def names(balancer: RoundRobin[Endpoint], candidates: Sequence[Endpoint], count: int) -> str:
+def names(balancer: RoundRobin, candidates: Sequence[Endpoint], count: int) -> str:
     return "".join(balancer.pick(candidates).name for _ in range(count))
 
 
@@ -48,7 +48,7 @@ class TestRoundRobin:
     @given(st.lists(st.integers(1, 20), min_size=2, max_size=8))
     def test_a_cycle_gives_each_its_weight(self, weights: list[int]) -> None:
         candidates = endpoints(*weights)
-        balancer: RoundRobin[Endpoint] = RoundRobin()
+        balancer: RoundRobin = RoundRobin()
         for _ in range(2):
             found = Counter(balancer.pick(candidates).name for _ in range(sum(weights)))
             if len(set(weights)) > 1:
@@ -58,7 +58,7 @@ class TestRoundRobin:
 
     def test_a_change_of_weight_is_seen_within_a_round(self) -> None:
         candidates = endpoints(1, 1)
-        balancer: RoundRobin[Endpoint] = RoundRobin()
+        balancer: RoundRobin = RoundRobin()
         assert names(balancer, candidates, 1) == "a"
         candidates[0].weight = 3
         assert names(balancer, candidates, 1) == "b"
@@ -66,14 +66,14 @@ class TestRoundRobin:
 
     def test_candidates_may_change_at_every_pick(self) -> None:
         candidates = endpoints(1, 1, 1)
-        balancer: RoundRobin[Endpoint] = RoundRobin()
+        balancer: RoundRobin = RoundRobin()
         assert names(balancer, candidates, 2) == "ab"
         assert names(balancer, list(candidates[:2]), 3) == "aba"
         assert names(balancer, candidates, 3) == "cab"
         assert names(balancer, candidates[:2], 2) == "ab"
 
     def test_endpoints_that_are_gone_are_not_held(self) -> None:
-        balancer: RoundRobin[Endpoint] = RoundRobin()
+        balancer: RoundRobin = RoundRobin()
         for _ in range(50):
             balancer.pick(list(endpoints(1, 2)))
         assert len(balancer._wealth) <= 4
@@ -81,54 +81,54 @@ class TestRoundRobin:
 
 class TestLeastRequest:
     def test_one_candidate_needs_no_choice(self) -> None:
-        assert LeastRequest[Endpoint](chance()).pick(endpoints(1)).name == "a"
+        assert LeastRequest(chance()).pick(endpoints(1)).name == "a"
 
     def test_few_candidates_are_all_looked_at(self) -> None:
         candidates = endpoints(1, 1, 1, 1)
         for endpoint, active in zip(candidates, (3, 2, 0, 1), strict=True):
             endpoint.active = active
-        assert LeastRequest[Endpoint](chance()).pick(candidates).name == "c"
+        assert LeastRequest(chance()).pick(candidates).name == "c"
 
     def test_the_weight_divides_the_load(self) -> None:
         one, two = candidates = endpoints(1, 3)
         one.active, two.active = 1, 2
-        assert LeastRequest[Endpoint](chance()).pick(candidates) is two
+        assert LeastRequest(chance()).pick(candidates) is two
         two.active = 4
-        assert LeastRequest[Endpoint](chance()).pick(candidates) is one
+        assert LeastRequest(chance()).pick(candidates) is one
 
     def test_a_tie_is_drawn_by_weight(self) -> None:
         candidates = endpoints(1, 3, 1)
         candidates[2].active = 1
-        found = [LeastRequest[Endpoint](chance(u)).pick(candidates).name for u in (0.0, 0.24, 0.25, 0.99)]
+        found = [LeastRequest(chance(u)).pick(candidates).name for u in (0.0, 0.24, 0.25, 0.99)]
         assert found == ["a", "a", "b", "b"]
 
     def test_a_chance_out_of_its_range_does_no_harm(self) -> None:
-        assert LeastRequest[Endpoint](chance(1.0)).pick(endpoints(1, 1)).name == "a"
+        assert LeastRequest(chance(1.0)).pick(endpoints(1, 1)).name == "a"
 
     def test_many_candidates_two_are_compared(self) -> None:
         candidates = endpoints(1, 1, 1, 1, 1)
         candidates[0].active = 2
         candidates[1].active = 1
-        assert LeastRequest[Endpoint](chance(0.0, 0.0)).pick(candidates).name == "b"
-        assert LeastRequest[Endpoint](chance(0.2, 0.0)).pick(candidates).name == "b"
-        assert LeastRequest[Endpoint](chance(0.99, 0.99)).pick(candidates).name == "e"
+        assert LeastRequest(chance(0.0, 0.0)).pick(candidates).name == "b"
+        assert LeastRequest(chance(0.2, 0.0)).pick(candidates).name == "b"
+        assert LeastRequest(chance(0.99, 0.99)).pick(candidates).name == "e"
 
     @given(st.integers(EXACT_MAX + 1, 10), st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))
     def test_the_two_are_never_the_same(self, count: int, one: float, two: float) -> None:
         candidates = endpoints(*[1] * count)
         chosen = candidates[int(one * count)]
         chosen.active = 1
-        assert LeastRequest[Endpoint](chance(one, two)).pick(candidates) is not chosen
+        assert LeastRequest(chance(one, two)).pick(candidates) is not chosen
 
     def test_many_candidates_are_drawn_by_weight(self) -> None:
         candidates = endpoints(6, 1, 1, 1, 1)
-        assert LeastRequest[Endpoint](chance(0.59, 0.99)).pick(candidates).name == "a"
+        assert LeastRequest(chance(0.59, 0.99)).pick(candidates).name == "a"
         candidates[0].active = 6
-        assert LeastRequest[Endpoint](chance(0.59, 0.99)).pick(candidates).name == "e"
+        assert LeastRequest(chance(0.59, 0.99)).pick(candidates).name == "e"
 
     def test_a_change_of_weight_is_seen_within_a_round(self) -> None:
         candidates = endpoints(1, 1, 1, 1, 1)
-        balancer = LeastRequest[Endpoint](chance(*[0.99] * 20))
+        balancer = LeastRequest(chance(*[0.99] * 20))
         balancer.pick(candidates)
         candidates[0].weight = 1000
         assert [balancer.pick(candidates).name for _ in range(5)] == ["e", "e", "e", "e", "a"]
@@ -141,7 +141,7 @@ class TestLeastRequest:
     ) -> None:
         candidates = kind(endpoints(*weights))
         generator = random.Random(7)
-        balancer = LeastRequest[Endpoint](generator.random)
+        balancer = LeastRequest(generator.random)
         held: list[Endpoint] = []
         found: Counter[str] = Counter()
         for _ in range(6000):

@@ -1,0 +1,23 @@
+cimport cython
+
+
+cdef class RoundRobin:
+    cdef public dict _wealth
+    cdef object _even
+    cdef Py_ssize_t _turn
+    @cython.locals(count=Py_ssize_t)
+    cpdef pick(self, candidates)
+
+
+cdef class LeastRequest:
+    cdef object _random
+    cdef object _known
+    cdef Py_ssize_t _left
+    cdef bint _is_even
+    cdef list _bounds
+    @cython.locals(count=Py_ssize_t)
+    cpdef pick(self, candidates)
+    @cython.locals(best=object, tied="long long", is_tie=bint, index=Py_ssize_t, load="long long", least="long long")
+    cdef _pick_least(self, candidates)
+    @cython.locals(count=Py_ssize_t, place=Py_ssize_t, other=Py_ssize_t)
+    cdef _pick_of_two(self, candidates)
