@@ -96,9 +96,11 @@ class ChunkReader:
                     continue
             if self._state == _DATA_END:
                 at = self._data_end(data, at)
-                text = b"" if self._decode else data[began:at]
-            else:
-                at, text = self._line_at(data, at)
+                if self._decode:
+                    out.append(data[mark:began])
+                    mark = at
+                continue
+            at, text = self._line_at(data, at)
             if text != data[began:at]:
                 out.append(data[mark:began])
                 out.append(text)
@@ -111,9 +113,12 @@ class ChunkReader:
         return b"".join(out)
 
     def _data_end(self, data: bytes, at: int) -> int:
-        take = min(self._left, len(data) - at)
-        if data[at : at + take] != b"\r\n"[2 - self._left : 2 - self._left + take]:
-            raise bad("the data of a chunk does not end where its size says")
+        if self._left == 2 and data.startswith(b"\r\n", at):
+            take = 2
+        else:
+            take = min(self._left, len(data) - at)
+            if data[at : at + take] != b"\r\n"[2 - self._left : 2 - self._left + take]:
+                raise bad("the data of a chunk does not end where its size says")
         self._left -= take
         if not self._left:
             self._state = _SIZE
