@@ -203,8 +203,8 @@ class Downstream(Connection):
             head = data
             self._buffer = b""
         else:
-            head = data[:end]
-            self._buffer = data[end:]
+            head = scan.cut(data, 0, end)
+            self._buffer = scan.cut(data, end, len(data))
         self._searched = 0
         self._blank_lines = 0
         exchange = self.plane.take()
