@@ -1,9 +1,10 @@
-"""The byte work in plain Python: ``split``, ``translate`` and dict look-ups, no loop over bytes (see ``scan``)."""
+"""The byte work in plain Python: no loop over bytes, and none over lines where the shape of a head is known (see ``scan``)."""
 
 from __future__ import annotations
 
 import re
 
+from fastgw.wire._shapes import learn
 from fastgw.wire.errors import WireError, bad
 from fastgw.wire.fields import (
     CONNECTION,
@@ -13,9 +14,9 @@ from fastgw.wire.fields import (
     FORWARDED_FOR,
     FORWARDED_HOST,
     FORWARDED_PROTO,
-    HEAD_BYTES,
     HOST,
     KEEP,
+    LINE_BYTES,
     PROTECTED,
     REQUEST_ID,
     TE,
@@ -28,8 +29,12 @@ from fastgw.wire.messages import MAX_LENGTH, NO_LENGTH, Request, Response
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:+/=@-]{1,128}").fullmatch
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
+_status_lines: dict[bytes, tuple[int, int, bytes]] = {}
 _PLAIN_TARGET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?"
 _HEX_SIZE = re.compile(rb"[0-9A-Fa-f]{1,14}").fullmatch
+
+STATUS_LINES_MAX = 256  #: status lines remembered
+STATUS_LINE_SIZE_MAX = 64  #: bytes of one worth remembering
 
 
 def scan_request(head: bytes, request: Request, table: FieldTable, head_count: int) -> None:
@@ -38,13 +43,11 @@ def scan_request(head: bytes, request: Request, table: FieldTable, head_count: i
     Raises:
         WireError: 400, 417, 431, 501, 505.
     """
-    request.host_count = request.length_count = 0
-    request.content_length = NO_LENGTH
     end = head.find(b"\r\n")
-    parts = head[:end].split(b" ")
-    if len(parts) != 3:
-        raise bad("the request line is not 'METHOD target HTTP/1.1' with single spaces")
-    request.method, request.target, version = parts
+    try:
+        request.method, request.target, version = head[:end].split(b" ")
+    except ValueError:
+        raise bad("the request line is not 'METHOD target HTTP/1.1' with single spaces") from None
     if version == b"HTTP/1.1":
         request.minor = 1
     elif version == b"HTTP/1.0":
@@ -53,6 +56,34 @@ def scan_request(head: bytes, request: Request, table: FieldTable, head_count: i
         raise WireError(505, "version_not_supported", "the versions served are HTTP/1.0 and HTTP/1.1")
     else:
         raise bad("the protocol of the request line is not HTTP")
+    request.host_count = request.length_count = 0
+    request.content_length = NO_LENGTH
+    breaks = head.count(b"\n")
+    match = None
+    if breaks in table.shapes and breaks <= head_count + 2:
+        for shape in table.shapes[breaks].known:
+            match = shape.match(head, end + 2)
+            if match is not None:
+                break
+    if match is None:
+        _request_lines(head, end, request, table, head_count)
+    else:
+        for kind, group in shape.values:
+            if kind == HOST:
+                request.host_count += 1
+                request.authority = match[group]
+            elif kind == CONTENT_LENGTH:
+                request.length_count += 1
+                request.content_length = int(match[group])
+            else:
+                request_field(request, kind, match[group].strip(b" \t"))
+        request.fields = match[shape.whole] if shape.whole else b"".join(match.group(*shape.kept))
+    if request.rare and request.connection:
+        request.fields = without_nominated(request.fields, request.connection)
+
+
+def _request_lines(head: bytes, end: int, request: Request, table: FieldTable, head_count: int) -> None:
+    """Read the lines behind the request line, which ends at ``end``, one by one."""
     if end + 4 == len(head):
         request.fields = b""
         return
@@ -79,8 +110,7 @@ def scan_request(head: bytes, request: Request, table: FieldTable, head_count: i
             request_field(request, kind, value.strip(b" \t"))
     kept.append(b"")
     request.fields = b"\r\n".join(kept)
-    if request.connection:
-        request.fields = without_nominated(request.fields, request.connection)
+    learn(table, head, lines)
 
 
 def request_field(request: Request, kind: int, value: bytes) -> None:
@@ -149,20 +179,43 @@ def scan_response(head: bytes, response: Response, table: FieldTable, head_count
     """
     response.length_count = 0
     response.content_length = NO_LENGTH
-    lines = head[:-4].split(b"\r\n")
-    if head.translate(None, HEAD_BYTES) or head.count(b"\r") != len(lines) + 1 or head.count(b"\n") != len(lines) + 1:
+    end = head.find(b"\r\n")
+    breaks = head.count(b"\n")
+    # As many bytes that may not stand in a line as the line ends need.  If those are all whole, none is left that stands alone.
+    if len(head.translate(None, LINE_BYTES)) != 2 * breaks:
         raise bad("the answer's head has a control character or a bare CR or LF")
-    match = _STATUS_LINE(lines[0])
+    line = head[:end]
+    response.status, response.minor, response.line = _status_lines.get(line) or _status_line(line)
+    match = None
+    if breaks in table.shapes and breaks <= head_count + 2:
+        for shape in table.shapes[breaks].known:
+            match = shape.match(head, end + 2)
+            if match is not None:
+                break
     if match is None:
-        raise bad("the answer's status line is not 'HTTP/1.1 status reason'")
-    response.minor = 1 if match[1] == b"1" else 0
-    response.status = int(match[2])
-    response.line = b"HTTP/1.1 %b %b\r\n" % (match[2], match[3] or b"")
-    if len(lines) > head_count + 1:
+        _response_lines(head, end, response, table, head_count)
+    else:
+        for kind, group in shape.values:
+            if kind == CONTENT_LENGTH:
+                response.length_count += 1
+                response.content_length = int(match[group])
+            else:
+                response_field(response, kind, match[group].strip(b" \t"))
+        response.fields = match[shape.whole] if shape.whole else b"".join(match.group(*shape.kept))
+    if response.rare and response.connection:
+        response.fields = without_nominated(response.fields, response.connection)
+
+
+def _response_lines(head: bytes, end: int, response: Response, table: FieldTable, head_count: int) -> None:
+    """Read the lines behind the status line, which ends at ``end``, one by one."""
+    if head.count(b"\r\n") != head.count(b"\n"):
+        raise bad("the answer's head has a bare CR or LF")
+    lines = head[end + 2 : -4].split(b"\r\n") if end + 4 < len(head) else []
+    if len(lines) > head_count:
         raise bad(f"the answer's head has more than {head_count} fields")
     seen = table.seen
     kept = []
-    for line in lines[1:]:
+    for line in lines:
         name, colon, value = line.partition(b":")
         kind = seen.get(name)
         if kind is None:
@@ -179,8 +232,22 @@ def scan_response(head: bytes, response: Response, table: FieldTable, head_count
             response_field(response, kind, value.strip(b" \t"))
     kept.append(b"")
     response.fields = b"\r\n".join(kept)
-    if response.connection:
-        response.fields = without_nominated(response.fields, response.connection)
+    learn(table, head, lines)
+
+
+def _status_line(line: bytes) -> tuple[int, int, bytes]:
+    """Status, minor version and the line as it is passed on; remembered, for there are few.
+
+    Raises:
+        WireError: it is none.
+    """
+    match = _STATUS_LINE(line)
+    if match is None:
+        raise bad("the answer's status line is not 'HTTP/1.1 status reason'")
+    made = (int(match[2]), 1 if match[1] == b"1" else 0, b"HTTP/1.1 %b %b\r\n" % (match[2], match[3] or b""))
+    if len(_status_lines) < STATUS_LINES_MAX and len(line) <= STATUS_LINE_SIZE_MAX:
+        _status_lines[line] = made
+    return made
 
 
 def response_field(response: Response, kind: int, value: bytes) -> None:

@@ -1,6 +1,7 @@
 cdef class FieldTable:
     cdef public dict fields
     cdef public dict seen
+    cdef public dict shapes
     cdef public bint keep_forwarded
     cdef public bytes suspects
     cpdef int learn(self, bytes name)

@@ -13,6 +13,10 @@ Two rules that a plain table would miss:
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastgw.wire._shapes import Shapes
 
 KEEP = 0  #: end to end: relayed byte for byte
 DROP = 1  #: hop-by-hop, or a name that only the gateway may send
@@ -130,8 +134,10 @@ FORBIDDEN_TRAILERS = PROTECTED | {
 #: token (RFC 9110 section 5.6.2)
 is_token = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 
-#: Bytes a head may consist of: HTAB, visible ASCII, space, obs-text (RFC 9110 section 5.5), and CR LF, which are judged apart.
-HEAD_BYTES = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)])
+#: Bytes a line of a head may consist of: HTAB, visible ASCII, space, obs-text (RFC 9110 section 5.5).
+LINE_BYTES = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+#: The same and CR LF, which are judged apart.
+HEAD_BYTES = LINE_BYTES + b"\r\n"
 
 SEEN_MAX = 1024  #: spellings remembered by one table
 SEEN_NAME_MAX = 64  #: bytes of a name worth remembering
@@ -140,13 +146,14 @@ SEEN_NAME_MAX = 64  #: bytes of a name worth remembering
 class FieldTable:
     """Spelling of a field name -> kind, for one direction and one degree of trust."""
 
-    __slots__ = ("fields", "keep_forwarded", "seen", "suspects")
+    __slots__ = ("fields", "keep_forwarded", "seen", "shapes", "suspects")
 
     def __init__(self, fields: dict[bytes, int], drop: frozenset[bytes] = frozenset()) -> None:
         """``drop``: more lower-case names that never pass."""
         self.fields = {**fields, **dict.fromkeys(drop, DROP)}
         self.keep_forwarded = fields.get(b"x-forwarded-for") != DROP
         self.seen: dict[bytes, int] = {}
+        self.shapes: dict[int, Shapes] = {}  #: of heads, for the plain scan: by their line feeds
         self.suspects = self._suspects()
 
     def _suspects(self) -> bytes:

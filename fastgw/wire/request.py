@@ -97,7 +97,7 @@ class RequestReader:
                 raise bad("the authority of the request target and the Host differ")
             request.authority = authority = named
             request.host_count = 1
-        if request.method in (b"CONNECT", b"TRACE"):
+        if request.method != b"GET" and request.method in (b"CONNECT", b"TRACE"):
             raise WireError(501, "method_not_implemented", f"{request.method.decode()} is not served")
         mark = scan.scan_target(target)
         if mark < 0:
