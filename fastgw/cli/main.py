@@ -6,6 +6,7 @@ Exit codes: 0 fine; 1 the configuration cannot be used, or no route matches; 2 t
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -55,8 +56,38 @@ examples:
   fastgw route -c gateway.yaml POST http://api.example/v1/chat/completions -H 'x-canary: 1'"""
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal.  argparse would ask ``shutil`` how wide, which imports all kinds of compression."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (OSError, ValueError):  # no terminal, or no stdout at all
+        return 80
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command in ``arguments`` (``sys.argv`` by default) and return the exit code."""
+    """Run the command in ``arguments`` and return the exit code.
+
+    Without them, which is how the program is called, it is that of ``sys.argv``, and the process is about to end.
+    """
+    if arguments is not None:
+        return _command(arguments)
+    gc.disable()  # imports make no garbage worth the time of looking for it; a supervisor enables this when it runs
+    try:
+        return _command(sys.argv[1:])
+    finally:
+        gc.freeze()  # the interpreter would look at its end: 30 ms after pydantic was imported
+
+
+def _command(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _COMMANDS[options.command](options)
@@ -66,22 +97,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("fastgw", description=_ABOUT, epilog=_EXAMPLES, formatter_class=_RAW)
+    parser = argparse.ArgumentParser("fastgw", description=_ABOUT, epilog=_EXAMPLES, formatter_class=_Help)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
 
     run = commands.add_parser(
-        "run", help="serve a configuration", description=_RUN, epilog=_RUN_EXAMPLES, formatter_class=_RAW
+        "run", help="serve a configuration", description=_RUN, epilog=_RUN_EXAMPLES, formatter_class=_Help
     )
     _add_config(run)
     run.add_argument("--workers", type=_workers, metavar="N", help="worker processes, stronger than the file's")
     run.add_argument("--check", action="store_true", help="check the configuration and stop")
 
-    check = commands.add_parser("check", help="check a configuration", description=_CHECK, formatter_class=_RAW)
+    check = commands.add_parser("check", help="check a configuration", description=_CHECK, formatter_class=_Help)
     check.add_argument("file", metavar="FILE", help="the configuration")
     check.add_argument("--json", action="store_true", help="print the result as JSON, for tools")
 
     route = commands.add_parser(
-        "route", help="explain where a request goes", description=_ROUTE, epilog=_ROUTE_EXAMPLES, formatter_class=_RAW
+        "route", help="explain where a request goes", description=_ROUTE, epilog=_ROUTE_EXAMPLES, formatter_class=_Help
     )
     _add_config(route)
     route.add_argument("method", metavar="METHOD", help="GET, POST, ...")
@@ -90,12 +121,9 @@ def _parser() -> argparse.ArgumentParser:
         "-H", "--header", action="append", default=[], type=_header, metavar="'NAME: VALUE'", help="may be repeated"
     )
 
-    commands.add_parser("schema", help="print the JSON Schema of the configuration")
-    commands.add_parser("version", help="print versions")
+    commands.add_parser("schema", help="print the JSON Schema of the configuration", formatter_class=_Help)
+    commands.add_parser("version", help="print versions", formatter_class=_Help)
     return parser
-
-
-_RAW = argparse.RawDescriptionHelpFormatter
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:

@@ -93,6 +93,24 @@ def test_schema_is_the_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == json_schema()
 
 
+def test_the_program_never_looks_for_garbage_and_a_caller_is_left_alone() -> None:
+    show = "print(gc.isenabled(), gc.get_freeze_count() > 0)"
+    code = f"import gc; from fastgw.cli.main import main; main(['version']); {show}; main(); {show}"
+    found = subprocess.run([sys.executable, "-c", code, "version"], capture_output=True, text=True, check=True)
+    assert [line for line in found.stdout.splitlines() if line[0] in "TF"] == ["True False", "False True"]
+
+
+def test_help_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def usage(columns: str) -> str:
+        monkeypatch.setenv("COLUMNS", columns)
+        with pytest.raises(SystemExit):
+            main(["route", "--help"])
+        return capsys.readouterr().out.partition("\n\n")[0]
+
+    assert "\n" not in usage("200") and "\n" in usage("50")
+    assert usage("") == usage("x") == usage("80")
+
+
 def test_a_reader_that_stops_early_is_no_error() -> None:
     command = f"{sys.executable} -m fastgw schema | head -c 1; echo ${{PIPESTATUS[0]}}"
     found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
@@ -107,9 +125,15 @@ def test_the_module_can_be_run() -> None:
 @pytest.mark.parametrize(
     ("arguments", "unwanted"),
     [
-        (["version"], {"pydantic", "yaml", "uvloop", "asyncio", "ssl", "importlib.metadata", "fastgw.config.load"}),
-        (["check", "CONFIG"], {"uvloop", "asyncio", "ssl", "fastgw.core"}),
-        (["route", "-c", "CONFIG", "GET", "/"], {"uvloop", "asyncio", "ssl", "fastgw.core"}),
+        (
+            ["version"],
+            {"pydantic", "yaml", "uvloop", "asyncio", "ssl", "importlib.metadata", "shutil", "fastgw.config.load"},
+        ),
+        (["check", "CONFIG"], {"uvloop", "asyncio", "ssl", "fastgw.core", "prometheus_client", "h11"}),
+        (
+            ["route", "-c", "CONFIG", "GET", "/"],
+            {"uvloop", "asyncio", "ssl", "fastgw.core", "prometheus_client", "h11"},
+        ),
     ],
 )
 def test_commands_import_what_they_need(config: str, arguments: list[str], unwanted: set[str]) -> None:
