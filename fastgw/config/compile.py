@@ -8,8 +8,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import fields
-from typing import Any, Protocol
+from typing import Protocol
 
 from fastgw.config.rules import rule
 from fastgw.config.spec import (
@@ -82,8 +81,8 @@ class _Compiler:
             router=Router([rule(route, self._route(spec, route)) for route in self._spec.routes]),
             fallback=fallback,
             scheme=b"http" if spec.tls is None else b"https",
-            timeouts=Timeouts(**_fields(spec.timeouts)),
-            limits=Limits(**_fields(spec.limits)),
+            timeouts=Timeouts(**spec.timeouts._asdict()),
+            limits=Limits(**spec.limits._asdict()),
             trusted=tuple(ipaddress.ip_network(one) for one in spec.trusted_proxies),
             drop_headers=frozenset(one.encode() for one in spec.drop_headers),
             proxy_protocol=spec.proxy_protocol,
@@ -128,10 +127,10 @@ class _Compiler:
     def _endpoint(self, service: ServiceSpec, spec: EndpointSpec) -> Endpoint:
         key = EndpointKey(
             service=service.name,
-            address=Address(**_fields(spec.address)),
+            address=Address(**spec.address._asdict()),
             weight=spec.weight,
-            tls=UpstreamTls(**_fields(service.tls)) if service.tls is not None else None,
-            pool=PoolSettings(**_fields(service.pool)),
+            tls=UpstreamTls(**service.tls._asdict()) if service.tls is not None else None,
+            pool=PoolSettings(**service.pool._asdict()),
             slot=self._slots.endpoints[service.name, str(spec.address)],
         )
         return self._registry.endpoint(key, self._context(service.tls))
@@ -155,8 +154,3 @@ def _named(spec: GatewaySpec) -> frozenset[str]:
     """The filters some chain has: one that is only defined is not made."""
     chains = [*(one.filters for one in spec.listeners), *(one.filters for one in spec.routes)]
     return frozenset(name for chain in chains for name in chain)
-
-
-def _fields(spec: Any) -> dict[str, Any]:
-    """The fields of a specification, for the class of the data plane that has the same."""
-    return {one.name: getattr(spec, one.name) for one in fields(spec)}

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import yaml
 
@@ -35,8 +34,7 @@ Tree = dict[str, "Tree"] | list["Tree"] | str | None
 TreePath = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """One reason why a configuration cannot be used, with its place; ``line`` 0 means the file as a whole."""
 
     line: int

@@ -3,11 +3,12 @@
 The supervisor makes one of these (``config.load``) and sends it to its workers, which compile it (``config.compile``).
 Everything here has been checked: names are resolved, references exist, paths are absolute, durations are seconds, sizes
 are bytes.
+
+Tuples with names, because every process makes these classes when it starts: a frozen dataclass costs five times as
+much, and so does a postponed annotation (a reason not to import ``annotations`` here).
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 def fallback_name(listener: str) -> str:
@@ -38,12 +39,11 @@ class Secret:
     def __hash__(self) -> int:
         return hash((Secret, self._value))
 
-    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+    def __reduce__(self) -> "tuple[type[Secret], tuple[str]]":
         return Secret, (self._value,)
 
 
-@dataclass(frozen=True, slots=True)
-class AddressSpec:
+class AddressSpec(NamedTuple):
     """``host``:``port`` over TCP, or a unix socket when ``path`` is given."""
 
     host: str = ""
@@ -56,8 +56,7 @@ class AddressSpec:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateSpec:
+class CertificateSpec(NamedTuple):
     """A certificate chain and its key, as files in PEM."""
 
     cert: str
@@ -65,8 +64,7 @@ class CertificateSpec:
     names: tuple[str, ...] = ()  #: DNS names it is good for; filled when a listener has several, for the choice by SNI
 
 
-@dataclass(frozen=True, slots=True)
-class TlsSpec:
+class TlsSpec(NamedTuple):
     """How a listener speaks TLS.  The first certificate is the one for clients that name no known server."""
 
     certificates: tuple[CertificateSpec, ...]
@@ -75,8 +73,7 @@ class TlsSpec:
     min_version: str  #: "1.2" or "1.3"
 
 
-@dataclass(frozen=True, slots=True)
-class TimeoutsSpec:
+class TimeoutsSpec(NamedTuple):
     """Downstream deadlines in seconds, 0 = off."""
 
     head: float
@@ -85,8 +82,7 @@ class TimeoutsSpec:
     write: float
 
 
-@dataclass(frozen=True, slots=True)
-class LimitsSpec:
+class LimitsSpec(NamedTuple):
     """Downstream bounds: bytes and counts, per worker."""
 
     head_size: int
@@ -97,8 +93,7 @@ class LimitsSpec:
     handshakes: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListenerSpec:
+class ListenerSpec(NamedTuple):
     """One address that accepts requests."""
 
     name: str
@@ -113,16 +108,14 @@ class ListenerSpec:
     tls: TlsSpec | None
 
 
-@dataclass(frozen=True, slots=True)
-class SplitSpec:
+class SplitSpec(NamedTuple):
     """One part of a weighted choice."""
 
     service: str
     weight: int
 
 
-@dataclass(frozen=True, slots=True)
-class RouteSpec:
+class RouteSpec(NamedTuple):
     """Which requests it matches and what happens to them.  Exactly one of ``service`` and ``split`` is given."""
 
     name: str
@@ -143,16 +136,14 @@ class RouteSpec:
     errors: str  #: "problem" or "openai"
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointSpec:
+class EndpointSpec(NamedTuple):
     """One place a service is reached at."""
 
     address: AddressSpec
     weight: int
 
 
-@dataclass(frozen=True, slots=True)
-class PoolSpec:
+class PoolSpec(NamedTuple):
     """Connections to one endpoint, per worker: counts and seconds."""
 
     max_connections: int
@@ -163,8 +154,7 @@ class PoolSpec:
     warm: int
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamTlsSpec:
+class UpstreamTlsSpec(NamedTuple):
     """How a service's certificate is checked, and the one shown to it."""
 
     verify: bool
@@ -174,16 +164,14 @@ class UpstreamTlsSpec:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class RetrySpec:
+class RetrySpec(NamedTuple):
     """When an exchange is sent to another endpoint."""
 
     attempts: int  #: endpoints tried at most, the first included
     on: tuple[str, ...]  #: of "connect" and "reset"
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceSpec:
+class ServiceSpec(NamedTuple):
     """A named set of endpoints with one policy."""
 
     name: str
@@ -195,8 +183,7 @@ class ServiceSpec:
     retry: RetrySpec
 
 
-@dataclass(frozen=True, slots=True)
-class FilterSpec:
+class FilterSpec(NamedTuple):
     """A filter with its options as the filter's type takes them (numbers are seconds and bytes by now)."""
 
     name: str
@@ -204,8 +191,7 @@ class FilterSpec:
     options: tuple[tuple[str, object], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class GatewaySpec:
+class GatewaySpec(NamedTuple):
     """A whole configuration."""
 
     source: str  #: absolute path of the file it was read from

@@ -15,8 +15,7 @@ import contextlib
 import ipaddress
 import socket
 import ssl
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgw.core import counters
 from fastgw.server.listening import BACKLOG
@@ -39,8 +38,7 @@ SHUTDOWN = 2.0  #: seconds a client has to answer the end of TLS
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What a listener asks for before HTTP."""
 
     context: ssl.SSLContext | None  #: None: no TLS

@@ -5,25 +5,23 @@ Prepare (with sockets)      Prepared (with the problems found, if any)
 Commit                      Committed
 Abort
 Drain                       the end of the process
+
+Tuples with names for the reason that ``config.spec`` gives; what a message is, its class says.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fastgw.config.spec import GatewaySpec
 
 
-@dataclass(frozen=True, slots=True)
-class Slots:
+class Slots(NamedTuple):
     """Which counter block belongs to which name (``server.slots``)."""
 
-    routes: dict[str, int] = field(default_factory=dict)
-    endpoints: dict[tuple[str, str], int] = field(default_factory=dict)  #: (service, address) -> slot
+    routes: dict[str, int]
+    endpoints: dict[tuple[str, str], int]  #: (service, address) -> slot
 
 
-@dataclass(frozen=True, slots=True)
-class Prepare:
+class Prepare(NamedTuple):
     """Compile this configuration, but go on with the old one.
 
     The message carries file descriptors: the counter slab first if ``has_slab``, then one listening socket for each
@@ -37,37 +35,32 @@ class Prepare:
     has_slab: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """The answer to Prepare; with ``problems`` the worker has forgotten the new configuration again."""
 
     generation: int
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """Serve the prepared configuration from now on.  Ignored when preparing it failed."""
 
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """The answer to Commit: the worker accepts on all listeners of this generation."""
 
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Abort:
+class Abort(NamedTuple):
     """Forget the prepared configuration."""
 
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(NamedTuple):
     """Accept what waits, then no more; finish what is under way within ``grace`` seconds; exit."""
 
     grace: float

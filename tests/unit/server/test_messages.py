@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pickle
 from pathlib import Path
 
@@ -30,13 +29,11 @@ def test_every_message_arrives_as_it_was_sent(tmp_path: Path) -> None:
 
 def test_silence_is_consent_without_a_slab() -> None:
     assert Prepared(1).problems == ()
-    prepare = [one for one in dataclasses.fields(Prepare) if one.name == "has_slab"]
-    assert prepare[0].default is False
-    assert Slots() == Slots({}, {}) and Slots().routes is not Slots().routes
+    assert Prepare._field_defaults == {"has_slab": False}
 
 
-@pytest.mark.parametrize("message", [Prepared(1), Commit(1), Committed(1), Abort(1), Drain(1.0), Slots()])
-def test_messages_cannot_be_changed(message: object) -> None:
-    (first, *_) = dataclasses.fields(message)  # type: ignore[arg-type]
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(message, first.name, 2)
+@pytest.mark.parametrize("message", [Prepared(1), Commit(1), Committed(1), Abort(1), Drain(1.0), Slots({}, {})])
+def test_messages_cannot_be_changed(message: tuple[object, ...]) -> None:
+    (first, *_) = message._fields  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError):
+        setattr(message, first, 2)
