@@ -3,10 +3,11 @@
 Defaults are written as an operator would write them and parsed like anything else, so that this file, the JSON Schema
 and ``docs/configuration.md`` show the same text.  A key without a value (``filters:``) has its default; unknown keys
 are errors.
+
+Annotations are not postponed here (``from __future__``): pydantic would compile and evaluate each of them at the start.
 """
 
-from __future__ import annotations
-
+import os
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
@@ -39,6 +40,9 @@ from fastgw.config.types import (
     size,
     words,
 )
+
+# pydantic would look for plugins of its own in every package that is installed; none shall change what a file means.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 #: Filters a chain may name without a definition; they have their defaults.
 BUILT_IN_FILTERS = ("request_id", "access_log")
