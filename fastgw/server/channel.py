@@ -10,8 +10,10 @@ from __future__ import annotations
 import array
 import os
 import pickle
+import select
 import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -48,8 +50,26 @@ class Channel:
         """
         self._loop, self._on_message, self._on_end = loop, on_message, on_end
         loop.add_reader(self._sock.fileno(), self._readable)
+        if self._received:
+            loop.call_soon(self._deliver)
         if self._unsent:
             loop.add_writer(self._sock.fileno(), self._writable)
+
+    def wait(self, count: int, seconds: float) -> bool:
+        """Without a loop: send, and gather until ``count`` messages are here for ``attach``; True when they are.
+
+        False after ``seconds``, or when the peer is gone, which ``attach`` finds out again.
+        """
+        end = time.monotonic() + seconds
+        poll = select.poll()
+        while self._complete() < count:
+            poll.register(self._sock, select.POLLIN | select.POLLOUT if self._unsent else select.POLLIN)
+            if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+                return False
+            self._flush()
+            if self._receive() == b"":
+                return False
+        return True
 
     def send(self, message: object, fds: Sequence[int] = ()) -> None:
         """Send, or keep until the peer reads; the caller may close ``fds`` at once.
@@ -105,20 +125,33 @@ class Channel:
             self._loop.remove_writer(self._sock.fileno())
 
     def _readable(self) -> None:
-        try:
-            data, fds, _, _ = socket.recv_fds(self._sock, READ_SIZE, MAX_FDS)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data, fds = b"", []
-        self._fds.extend(fds)
-        if not data:
+        data = self._receive()
+        if data:
+            self._deliver()
+        elif data is not None:
             self.close()
             if self._on_end is not None:
                 self._on_end()
-            return
+
+    def _receive(self) -> bytes | None:
+        """What came just now, which is in ``_received`` too: b"" is the end, None is nothing."""
+        try:
+            data, fds, _, _ = socket.recv_fds(self._sock, READ_SIZE, MAX_FDS)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            data, fds = b"", []
+        self._fds.extend(fds)
         self._received += data
-        self._deliver()
+        return data
+
+    def _complete(self) -> int:
+        """How many whole messages have been received and wait for ``attach``."""
+        count = place = 0
+        while len(self._received) >= place + HEADER.size:
+            place += HEADER.size + HEADER.unpack_from(self._received, place)[0]
+            count += place <= len(self._received)
+        return count
 
     def _deliver(self) -> None:
         while not self.is_closed and len(self._received) >= HEADER.size:

@@ -2,7 +2,8 @@
 
 The order is what makes the start short.  The workers are started before anything else is imported and import the data
 plane while this process reads and checks the configuration; they get it, with their sockets, before this process
-imports ``asyncio`` for everything that comes later (``control``).
+imports ``asyncio`` for everything that comes later (``control``).  Where there is no processor to spare they also serve
+before that.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,8 @@ from fastgw.server.workers import HELD, WorkerProcess, processors
 if TYPE_CHECKING:
     from fastgw.server.gateway import Gateway
     from fastgw.server.listening import Listening
+
+PATIENCE = 1.0  #: seconds that we let the workers go first
 
 
 def run(path: str, workers: int | None = None, environ: Mapping[str, str] = os.environ) -> int:
@@ -40,6 +44,7 @@ def run(path: str, workers: int | None = None, environ: Mapping[str, str] = os.e
 
         gateway = Gateway(path, workers, environ, places)
         admin = begin(gateway)
+        give_way(gateway.workers)
         return _watch(gateway, admin)
     except ConfigError as error:
         complain(path, error.problems)
@@ -90,6 +95,17 @@ def begin(gateway: Gateway) -> Listening | None:
     if admin is not None:
         admin.start()
     return admin
+
+
+def give_way(workers: list[WorkerProcess]) -> None:
+    """Wait until the workers serve, if they need the processor we are on: what we do next is in nobody's way later.
+
+    One that dies or refuses is not waited for, and nobody for longer than ``PATIENCE``: ``Control`` deals with them.
+    """
+    end = time.monotonic() + PATIENCE
+    for worker in workers if len(workers) >= processors() else ():
+        assert worker.channel is not None
+        worker.channel.wait(2, end - time.monotonic())  # Prepared, Committed
 
 
 def resize(gateway: Gateway) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,3 +145,49 @@ def test_too_many_descriptors_are_refused(pair: tuple[socket.socket, socket.sock
     channel = Channel(pair[0])
     with pytest.raises(ValueError, match="at most"):
         channel.send("x", [0] * (MAX_FDS + 1))
+
+
+def test_messages_can_be_waited_for_without_a_loop(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = End(pair[0]), End(pair[1])
+    assert not ours.channel.wait(1, 0.0)
+    theirs.channel.send("first", [pair[1].fileno()])
+    assert ours.channel.wait(1, 10.0) and not ours.channel.wait(2, 0.01)
+    theirs.channel.send("second")
+    assert ours.channel.wait(2, 10.0)
+
+    async def story() -> None:
+        ours.attach()
+        found = await ours.receive(2)
+        assert [message for message, _ in found] == ["first", "second"]
+        [(_, fds), _] = found
+        for fd in fds:
+            os.close(fd)
+
+    asyncio.run(story())
+    ours.channel.close()
+    theirs.channel.close()
+
+
+def test_waiting_sends_what_is_unsent(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = Channel(pair[0]), Channel(pair[1])
+    ours.send(b"x" * 1_000_000)
+    waiting = threading.Thread(target=ours.wait, args=(1, 10.0))
+    waiting.start()
+    assert theirs.wait(1, 10.0)
+    theirs.send("thanks")
+    waiting.join(10.0)
+    assert not waiting.is_alive()
+    ours.close()
+    theirs.close()
+
+
+def test_nobody_waits_for_a_peer_that_is_gone(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours = End(pair[0])
+    pair[1].close()
+    assert not ours.channel.wait(1, 10.0)
+
+    async def story() -> None:
+        ours.attach()
+        await ours.ended()
+
+    asyncio.run(story())

@@ -8,6 +8,8 @@ import os
 import resource
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from fastgw.server import supervisor
 from fastgw.server.gateway import Gateway
 from fastgw.server.listening import Listening
 from fastgw.server.messages import Commit, Prepare
-from fastgw.server.supervisor import begin, complain, raise_file_limit, resize, run
+from fastgw.server.supervisor import begin, complain, give_way, raise_file_limit, resize, run
 from fastgw.server.workers import WorkerProcess
 from tests.unit.server.stage import TEXT
 
@@ -41,6 +43,11 @@ class Played(WorkerProcess):
     def kill(self) -> None:
         if self.pid:
             self.journal.append(("kill", self.index))
+
+    def wait(self, count: int, seconds: float) -> bool:
+        self.journal.append(("wait", self.index))
+        assert count == 2 and 0 < seconds <= supervisor.PATIENCE
+        return True
 
     is_closed = False
 
@@ -138,6 +145,21 @@ def test_place_that_was_never_used_just_goes(file: Path, journal: list[tuple[str
     assert len(gateway.workers) == 2 and journal == []
 
 
+@pytest.mark.parametrize(
+    ("count", "waits"), [(1, []), (2, [("wait", 0), ("wait", 1)]), (3, [("wait", 0), ("wait", 1), ("wait", 2)])]
+)
+def test_workers_go_first_where_no_processor_is_left(
+    count: int, waits: list[tuple[str, int]], journal: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "processors", lambda: 2)
+    workers = [Played(index) for index in range(count)]
+    for worker in workers:
+        worker.spawn()
+    journal.clear()
+    give_way(list(workers))
+    assert journal == waits
+
+
 def test_file_with_problems_starts_nothing(
     file: Path, journal: list[tuple[str, int]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +168,16 @@ def test_file_with_problems_starts_nothing(
     assert run(str(file)) == 1
     assert "rooutes" in capsys.readouterr().err
     assert journal == [("spawn", 0), ("spawn", 1), ("kill", 0), ("kill", 1)]  # one processor reads the file
+
+
+def test_the_configuration_is_handed_out_before_what_serves_the_admin_address_is_imported() -> None:
+    """Start-up time is a goal: this is on the way to the first answer, with pydantic and YAML."""
+    names = "fastgw.server.supervisor, fastgw.server.gateway, fastgw.server.slab, fastgw.config.load"
+    code = f"import sys, {names}; from fastgw.cli.main import _parser; _parser(); print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    unwanted = {"asyncio", "concurrent", "email", "h11", "http", "importlib.metadata", "logging", "orjson", "shutil"}
+    unwanted |= {"prometheus_client", "ssl", "uvloop", "fastgw.core.dataplane", "fastgw.server.control"}
+    assert not unwanted & set(found)
 
 
 def test_file_that_is_not_there_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
