@@ -180,10 +180,12 @@ def scan_response(head: bytes, response: Response, table: FieldTable, head_count
     response.length_count = 0
     response.content_length = NO_LENGTH
     end = head.find(b"\r\n")
-    breaks = head.count(b"\n")
-    # As many bytes that may not stand in a line as the line ends need.  If those are all whole, none is left that stands alone.
-    if len(head.translate(None, LINE_BYTES)) != 2 * breaks:
+    # The bytes that may not stand in a line must all be the CR and LF of line ends.  In a head of known shape they are: it has one CR
+    # LF for each two of them, so none is left over that is a control character or stands alone.
+    ends = len(head.translate(None, LINE_BYTES))
+    if ends & 1:
         raise bad("the answer's head has a control character or a bare CR or LF")
+    breaks = ends >> 1
     line = head[:end]
     response.status, response.minor, response.line = _status_lines.get(line) or _status_line(line)
     match = None
@@ -208,8 +210,8 @@ def scan_response(head: bytes, response: Response, table: FieldTable, head_count
 
 def _response_lines(head: bytes, end: int, response: Response, table: FieldTable, head_count: int) -> None:
     """Read the lines behind the status line, which ends at ``end``, one by one."""
-    if head.count(b"\r\n") != head.count(b"\n"):
-        raise bad("the answer's head has a bare CR or LF")
+    if len(head.translate(None, LINE_BYTES)) != 2 * head.count(b"\r\n"):
+        raise bad("the answer's head has a control character or a bare CR or LF")
     lines = head[end + 2 : -4].split(b"\r\n") if end + 4 < len(head) else []
     if len(lines) > head_count:
         raise bad(f"the answer's head has more than {head_count} fields")
