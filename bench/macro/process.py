@@ -45,10 +45,11 @@ def free_port() -> int:
     raise BenchError("no free port")
 
 
-def pinned(argv: Sequence[str], core: int) -> list[str]:
-    """The command, bound to one core if the machine has it and ``taskset``."""
+def pinned(argv: Sequence[str], core: int | None) -> list[str]:
+    """The command, bound to one core if the machine has it and ``taskset``; None: to no single one, unlike the harness."""
     taskset = shutil.which("taskset")
-    return [taskset, "-c", str(core), *argv] if taskset and core in CORES else list(argv)
+    cores = ",".join(map(str, sorted(CORES))) if core is None else str(core)
+    return [taskset, "-c", cores, *argv] if taskset and (core is None or core in CORES) else list(argv)
 
 
 def _end_with_parent() -> None:
@@ -63,7 +64,7 @@ class Program:
         self,
         argv: Sequence[str],
         *,
-        core: int,
+        core: int | None,
         directory: Path,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
@@ -101,7 +102,7 @@ class Program:
 
     def check_core(self) -> None:
         """BenchError when a process of it may run elsewhere than on its core, where that can be asked for."""
-        if self.core not in CORES or len(CORES) == 1 or not shutil.which("taskset"):
+        if self.core is None or self.core not in CORES or len(CORES) == 1 or not shutil.which("taskset"):
             return
         for pid in self.pids():
             allowed = os.sched_getaffinity(pid)

@@ -101,8 +101,8 @@ class Subject:
             raise BenchError(f"{self.label} was not started")
         return self._program
 
-    def prepare(self) -> Callable[[], None]:
-        """Write the configuration; what is returned starts the program and does not wait for it."""
+    def prepare(self, core: int | None = GATEWAY_CORE) -> Callable[[], None]:
+        """Write the configuration; what is returned starts the program (on ``core``; None: on all) and does not wait for it."""
         scenario, directory = self.scenario, fresh_directory(self.label.replace(" ", "-").replace(",", ""))
         certificate, key = self_signed() if scenario.tls else (Path(), Path())
         addresses = endpoint_addresses(self.service.port, scenario.endpoints)
@@ -112,7 +112,7 @@ class Subject:
         launch = self.peer.prepare(wiring)
 
         def begin() -> None:
-            self._program = Program(launch.argv, core=GATEWAY_CORE, directory=directory, env=launch.env, cwd=launch.cwd)
+            self._program = Program(launch.argv, core=core, directory=directory, env=launch.env, cwd=launch.cwd)
 
         return begin
 

@@ -33,6 +33,20 @@ def test_a_core_is_kept_though_the_harness_itself_is_bound_elsewhere(tmp_path: P
         os.sched_setaffinity(0, before)
 
 
+@needs_taskset
+def test_without_a_core_it_may_use_all_though_the_harness_is_bound(tmp_path: Path) -> None:
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {max(CORES)})
+        with Program(WAIT, core=None, directory=tmp_path) as program:
+            while "here" not in program.tail():
+                assert program.is_running
+            assert os.sched_getaffinity(program.pid) == CORES
+            program.check_core()
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 @pytest.mark.skipif(len(CORES) < 2, reason="one core")
 @needs_taskset
 def test_a_program_on_the_wrong_core_is_found_out(tmp_path: Path) -> None:
