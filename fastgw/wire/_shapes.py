@@ -75,17 +75,17 @@ class Shapes:
 def learn(table: FieldTable, head: bytes, lines: list[bytes]) -> None:
     """Remember the shape of a head whose field lines were read one by one without a complaint, if there is room."""
     breaks = len(lines) + 2
-    if len(lines) > LINES_MAX or head.count(b"\n") != breaks:
-        return
     shapes = table.shapes.get(breaks)
-    if shapes is None:
-        shapes = table.shapes[breaks] = Shapes()
-    if len(shapes.known) >= SHAPES_MAX:
+    if shapes is not None and len(shapes.known) >= SHAPES_MAX:
         shapes.misses += 1
         if shapes.misses < PATIENCE:
             return
         shapes.misses = 0
         shapes.known.clear()
+    if len(lines) > LINES_MAX or head.count(b"\n") != breaks:
+        return
+    if shapes is None:
+        shapes = table.shapes[breaks] = Shapes()
     names = [line.partition(b":")[0] for line in lines]
     if sum(map(len, names)) <= NAMES_SIZE_MAX:
         shapes.known.append(Shape(names, [table.learn(name) for name in names]))
