@@ -277,7 +277,7 @@ cpdef bytes join(tuple pieces):
     return whole
 
 
-cpdef Py_ssize_t scan_target(bytes target) noexcept:
+cpdef bint scan_target(bytes target, Request request) except -1:
     """See ``_scan_py.scan_target``."""
     cdef const unsigned char* text = <const unsigned char*> PyBytes_AS_STRING(target)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(target)
@@ -285,12 +285,19 @@ cpdef Py_ssize_t scan_target(bytes target) noexcept:
     cdef Py_ssize_t at
     for at in range(size):
         if not PLAIN[text[at]]:
-            return -1
+            return False
         if text[at] == c"?" and mark == size:
             mark = at
         elif text[at] == c"." and at and text[at - 1] == c"/":
-            return -1
-    return mark
+            return False
+    request.target = target
+    if mark == size:
+        request.path = target
+        request.query = b""
+    else:
+        request.path = PyBytes_FromStringAndSize(<const char*> text, mark)
+        request.query = PyBytes_FromStringAndSize(<const char*> text + mark, size - mark)
+    return True
 
 
 cpdef long long scan_chunk_line(bytes data, Py_ssize_t at) noexcept:

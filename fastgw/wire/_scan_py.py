@@ -273,15 +273,22 @@ def find_head_end(data: bytes, start: int) -> int:
     return data.find(b"\r\n\r\n", start)
 
 
-def scan_target(target: bytes) -> int:
-    """Whether an origin-form target is in normal form as it is: where its query begins, its length without one, -1 if it is not.
+def scan_target(target: bytes, request: Request) -> bool:
+    """Set target, path and query of ``request`` if this origin-form target is in normal form as it is; False: it may not be.
 
     A target of unreserved and sub-delimiter characters without ``/.`` is; everything else takes the careful way in ``target``.
     """
     if target.translate(None, _PLAIN_TARGET) or b"/." in target:
-        return -1
+        return False
+    request.target = target
     mark = target.find(b"?")
-    return len(target) if mark < 0 else mark
+    if mark < 0:
+        request.path = target
+        request.query = b""
+    else:
+        request.path = target[:mark]
+        request.query = target[mark:]
+    return True
 
 
 def scan_chunk_line(data: bytes, at: int) -> int:

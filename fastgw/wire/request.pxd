@@ -12,6 +12,6 @@ cdef class RequestReader:
     cdef public int head_count
     cdef public int uri_length
     cpdef read(self, bytes head, Request request, FieldTable table)
-    @cython.locals(mark=Py_ssize_t, target=bytes, authority=bytes, host=bytes)
+    @cython.locals(target=bytes, authority=bytes, host=bytes)
     cdef _route(self, Request request)
     cdef _check_grammar(self, bytes head)

@@ -99,18 +99,9 @@ class RequestReader:
             request.host_count = 1
         if request.method != b"GET" and request.method in (b"CONNECT", b"TRACE"):
             raise WireError(501, "method_not_implemented", f"{request.method.decode()} is not served")
-        mark = scan.scan_target(target)
-        if mark < 0:
+        if not scan.scan_target(target, request):
             request.path, request.query = split_target(target) if target != b"*" else (target, b"")
             request.target = request.path + request.query if request.query else request.path
-        else:
-            request.target = target
-            if mark == len(target):
-                request.path = target
-                request.query = b""
-            else:
-                request.path = target[:mark]
-                request.query = target[mark:]
         if not request.host_count:
             request.authority = request.host = b""
             return

@@ -377,15 +377,21 @@ def test_end_of_a_head(scan: ModuleType, data: bytes, start: int, end: int) -> N
     ],
 )
 def test_plain_target(scan: ModuleType, target: bytes, mark: int) -> None:
-    assert scan.scan_target(target) == mark
+    request = Request()
+    request.target = request.path = b"as before"
+    assert scan.scan_target(target, request) == (mark >= 0)
+    if mark >= 0:
+        assert (request.target, request.path, request.query) == (target, target[:mark], target[mark:])
+    else:
+        assert (request.target, request.path) == (b"as before", b"as before")
 
 
 @pytest.mark.parametrize("byte", range(256))
 def test_plain_target_is_one_in_normal_form(scan: ModuleType, byte: int) -> None:
     target = b"/a" + bytes([byte]) + b"b"
-    mark = scan.scan_target(target)
-    if mark >= 0:
-        assert split_target(target) == (target[:mark], target[mark:])
+    request = Request()
+    if scan.scan_target(target, request):
+        assert split_target(target) == (request.path, request.query)
 
 
 # --- pieces
@@ -469,11 +475,13 @@ def test_compiled_scan_reads_chunk_lines_as_its_twin(text: str, at: int) -> None
 @settings(max_examples=1000, deadline=None)
 @given(st.text("/.ab?%;[\x80\0\\", max_size=12), st.text("a\r\n", max_size=12), st.integers(0, 4))
 def test_compiled_scan_finds_ends_and_plain_targets_as_its_twin(target: str, head: str, start: int) -> None:
+    requests = Request(), Request()
     plain, compiled = (
-        (module.scan_target(target.encode("latin-1")), module.find_head_end(head.encode(), start))
-        for module in IMPLEMENTATIONS
+        (module.scan_target(target.encode("latin-1"), request), module.find_head_end(head.encode(), start))
+        for module, request in zip(IMPLEMENTATIONS, requests, strict=True)
     )
     assert plain == compiled
+    assert attributes(requests[0]) == attributes(requests[1])
 
 
 def test_compiled_form_is_chosen_where_it_is_and_the_twin_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
