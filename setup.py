@@ -67,7 +67,7 @@ class OptionalBuildExt(build_ext):
                 self.extensions,
                 compiler_directives=DIRECTIVES,
                 build_dir=self.build_temp,
-                force=self.force,
+                force=self.force or self.have_types_changed(),
                 nthreads=self.parallel,
                 quiet=True,
             )
@@ -83,6 +83,12 @@ class OptionalBuildExt(build_ext):
             print(f"fastgw: the C extensions were not built ({reason[0]}); going on as pure Python", file=sys.stderr)
             self.remove_built()
             self.extensions = []
+
+    def have_types_changed(self) -> bool:
+        """Whether a .pxd is younger than what was translated: Cython does not follow ``from package cimport module as name``."""
+        translated = [path.stat().st_mtime for path in Path(self.build_temp).rglob("*.c")]
+        types = [path.stat().st_mtime for path in ROOT.glob("fastgw/**/*.pxd")]
+        return bool(translated) and max(types) > min(translated)
 
     def remove_built(self) -> None:
         """Delete what was built before the failure, and older builds in the source tree."""

@@ -28,5 +28,5 @@ cdef class DataPlane:
     cdef object _sweeper
     cpdef Exchange take(self)
     cpdef give_back(self, Exchange exchange)
-    @cython.locals(base=Py_ssize_t, micros="long long", status=int, bucket=Py_ssize_t)
+    @cython.locals(base=Py_ssize_t, now=double, micros="long long", status=int, bucket=Py_ssize_t)
     cpdef count(self, Exchange exchange)

@@ -196,7 +196,8 @@ class DataPlane:
         """Add a finished exchange to its route's counters."""
         values = self.values
         base = exchange.route.base
-        micros = int((self.clock() - exchange.started) * 1e6)
+        now = self.clock()
+        micros = int((now - exchange.started) * 1e6)
         values[counters.EXCHANGES_OPEN] -= 1
         values[base + counters.ROUTE_FINISHED] += 1
         status = exchange.response.status

@@ -8,6 +8,7 @@ from fastgw.core.downstream cimport Downstream
 from fastgw.core.endpoint cimport Endpoint
 from fastgw.core.snapshot cimport Listener, Route, Service
 from fastgw.core.upstream cimport Upstream
+from fastgw.wire cimport _scan as scan
 from fastgw.wire.messages cimport Request
 from fastgw.wire.messages cimport Response
 

@@ -26,6 +26,7 @@ from fastgw.core.deadlines import ANSWER, CONNECTION, HOOKS, STREAM, overdue
 from fastgw.core.reply import Reply, error_reply
 from fastgw.core.sticky import sticky_key
 from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, DownstreamError, GatewayError, UpstreamError
+from fastgw.wire import scan
 from fastgw.wire.errors import WireError
 from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, NO_LENGTH, Request, Response
 from fastgw.wire.serialize import reply_head
@@ -232,9 +233,7 @@ class Exchange:
             self.fail(DownstreamError(404, "no_route", "no route matches this request"))
 
     def _try(self) -> None:
-        candidates = self.service.endpoints
-        if self.tried:
-            candidates = tuple(one for one in candidates if one not in self.tried) or candidates
+        candidates = self.service.untried(self.tried) if self.tried else self.service.endpoints
         self.attempts += 1
         endpoint = candidates[0] if len(candidates) == 1 else self.service.balancer.pick(candidates)
         self.endpoint = endpoint
@@ -261,7 +260,7 @@ class Exchange:
         upstream.carry(self)
         head = heads.request_head(self)
         if self.body.pending:
-            upstream.write(head + self.body.take())
+            upstream.write(scan.join((head, self.body.take())))
             self.downstream.release(HOLD_PENDING)
         else:
             upstream.write(head)
@@ -305,7 +304,7 @@ class Exchange:
         if self.is_encoding and data:
             data = b"%x\r\n%b\r\n" % (len(data), data)
         if self._head:
-            data = self._head + data
+            data = scan.join((self._head, data))
             self._head = b""
         downstream = self.downstream
         if data:
@@ -321,7 +320,7 @@ class Exchange:
         self.bytes_out += payload
         if self.is_encoding:
             data = b"0\r\n\r\n"
-        self.downstream.write(self._head + data if self._head else data)
+        self.downstream.write(scan.join((self._head, data)) if self._head else data)
         upstream = self.upstream
         if upstream is not None:
             self.upstream = None

@@ -31,9 +31,6 @@ def request_head(exchange: Exchange) -> bytes:
         host = service.host or exchange.endpoint.authority
     if request.rare or not request.minor:  # the prepared fields say Via 1.1
         return _rare_request_head(exchange, request, host, authority)
-    identity = b""
-    if request.request_id:
-        identity = _REQUEST_ID + request.request_id
     return scan.join(
         (
             request.method,
@@ -45,7 +42,8 @@ def request_head(exchange: Exchange) -> bytes:
             request.fields,
             downstream.forwarded,
             authority,
-            identity,
+            _REQUEST_ID if request.request_id else b"",
+            request.request_id,
             b"\r\n",
             request.extra,
             b"\r\n",

@@ -77,6 +77,10 @@ class Service:
         self.attempts = attempts
         self.retry_on = retry_on
 
+    def untried(self, tried: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+        """The endpoints not in ``tried``; all, when every one is."""
+        return tuple(one for one in self.endpoints if one not in tried) or self.endpoints
+
 
 class Route:
     """What happens to the requests one rule matches: hooks, then a service, within limits."""

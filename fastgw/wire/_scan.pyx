@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """The byte work in C: the same functions as ``_scan_py``, which the tests hold beside this file on every input.
 
-A head is walked once.  Lines that are end to end are copied as they are into one buffer; a line whose name might be special (by its first
-letter and length, ``FieldTable.suspects``) is looked up like in the plain twin.  Grammar errors are told apart from the rest by the twin:
-whatever this file does not like is handed to it, so messages and statuses have one source.
+A head is walked once.  Lines that are end to end are copied as they are into one buffer; a line whose name might be special (by its
+length, first and third letter, ``FieldTable.suspects``) is looked up like in the plain twin.  Grammar errors are told apart from the rest
+by the twin: whatever this file does not like is handed to it, so messages and statuses have one source.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -45,10 +45,14 @@ _fill_tables()
 
 
 cdef inline int _kind(FieldTable table, const unsigned char* suspects, const char* name, Py_ssize_t size) except? -2:
-    """The kind of a field name; most are told from their first letter and length not to be special."""
+    """The kind of a field name; most are told from their length, first and third letter not to be special."""
     cdef bytes key
-    if size < 64 and not suspects[(size << 5) | (name[0] & 31)] and memchr(name, c"_", size) == NULL:
+    if size < 64 and not suspects[(size << 5) | (name[0] & 31)] >> (name[2] & 7) & 1 and memchr(name, c"_", size) == NULL:
         return 0
+    if size == 4 and (memcmp(name, b"Host", 4) == 0 or memcmp(name, b"host", 4) == 0):
+        return table.host
+    if size == 14 and (memcmp(name, b"Content-Length", 14) == 0 or memcmp(name, b"content-length", 14) == 0):
+        return table.content_length
     key = PyBytes_FromStringAndSize(name, size)
     found = table.seen.get(key)
     return table.learn(key) if found is None else found

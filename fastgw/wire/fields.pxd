@@ -4,5 +4,7 @@ cdef class FieldTable:
     cdef public dict shapes
     cdef public bint keep_forwarded
     cdef public bytes suspects
+    cdef public int host
+    cdef public int content_length
     cpdef int learn(self, bytes name)
     cpdef int _classify(self, bytes name)

@@ -146,7 +146,7 @@ SEEN_NAME_MAX = 64  #: bytes of a name worth remembering
 class FieldTable:
     """Spelling of a field name -> kind, for one direction and one degree of trust."""
 
-    __slots__ = ("fields", "keep_forwarded", "seen", "shapes", "suspects")
+    __slots__ = ("content_length", "fields", "host", "keep_forwarded", "seen", "shapes", "suspects")
 
     def __init__(self, fields: dict[bytes, int], drop: frozenset[bytes] = frozenset()) -> None:
         """``drop``: more lower-case names that never pass."""
@@ -154,16 +154,20 @@ class FieldTable:
         self.keep_forwarded = fields.get(b"x-forwarded-for") != DROP
         self.seen: dict[bytes, int] = {}
         self.shapes: dict[int, Shapes] = {}  #: of heads, for the plain scan: by their line feeds
+        # For the compiled scan:
         self.suspects = self._suspects()
+        self.host = self.fields.get(b"host", KEEP)  #: kind of the two names that nearly every head has
+        self.content_length = self.fields.get(b"content-length", KEEP)
 
     def _suspects(self) -> bytes:
-        """For the compiled scan: 1 at ``length * 32 + first letter & 31`` where a name may be special and must be looked up."""
+        """For the compiled scan: at ``length * 32 + first letter & 31`` bit ``third letter & 7`` is set where a name may be special
+        and must be looked up (all bits where there is no third letter)."""
         marks = bytearray(64 * 32)
         for name in self.fields:
             if len(name) < 64:
-                marks[len(name) * 32 + (name[0] & 31)] = 1
+                marks[len(name) * 32 + (name[0] & 31)] |= 1 << (name[2] & 7) if len(name) > 2 else 255
         for length in range(len(b"x-forwarded-"), 64):
-            marks[length * 32 + (ord("x") & 31)] = 1
+            marks[length * 32 + (ord("x") & 31)] |= 1 << (ord("f") & 7)
         return bytes(marks)
 
     def learn(self, name: bytes) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from fastgw.core.endpoint import Address, EndpointKey
 from fastgw.core.snapshot import Limits, Listener, Route, Service, Snapshot, Timeouts
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router
 from fastgw.wire.fields import DROP, FORWARDED_FOR, KEEP
 from fastgw.wire.messages import Request
+from tests.support.edge import Edge
 
 
 def test_listener_reads_within_its_limits() -> None:
@@ -34,3 +36,11 @@ def test_settings_have_the_documented_defaults() -> None:
     assert Timeouts() == Timeouts(head=10.0, idle=60.0, body=30.0, write=60.0)
     assert Route("a", 3).chain.names == ()
     assert Snapshot(1, {}).services == Snapshot(1, {}).filters == ()
+
+
+def test_untried_endpoints_are_the_others_or_all() -> None:
+    plane = Edge().plane
+    one, two = (plane.registry.endpoint(EndpointKey("s", Address("127.0.0.1", port))) for port in (1, 2))
+    service = Service("s", (one, two), RoundRobin())
+    assert service.untried((one,)) == (two,)
+    assert service.untried((one, two)) == (one, two)
