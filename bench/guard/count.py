@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -59,9 +60,24 @@ def parse_dump(text: str) -> tuple[str, int]:
     return name[1], int(totals[1])
 
 
-def key_of(version: tuple[int, ...], compiled: bool) -> str:
-    """Where a set of figures stands in ``baseline.json``."""
-    return f"cpython-{version[0]}.{version[1]}-{'compiled' if compiled else 'pure'}"
+def key_of(version: str, compiled: bool) -> str:
+    """Where a set of figures stands in ``baseline.json``: other tools make other instructions, so these are named."""
+    if not compiled:
+        return f"CPython {version}, pure Python"
+    compiler = shutil.which("cc")
+    made = (
+        subprocess.run([compiler, "-dumpfullversion"], capture_output=True, text=True, check=False)
+        if compiler
+        else None
+    )
+    return f"CPython {version}, Cython {_version_of('Cython')}, cc {made.stdout.strip() if made else 'unknown'}"
+
+
+def _version_of(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def compare(measured: Figures, committed: Mapping[str, int]) -> list[Finding]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+import platform
+import re
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def test_every_finding_says_what_to_do() -> None:
 
 
 def test_figures_are_kept_by_version_and_form(tmp_path: Path) -> None:
-    assert key_of((3, 13), True) == "cpython-3.13-compiled"
+    assert key_of("3.13.1", False) == "CPython 3.13.1, pure Python"
+    assert re.fullmatch(r"CPython 3\.13\.1, Cython \S+, cc \S+", key_of("3.13.1", True))
     path = tmp_path / "baseline.json"
     assert count.load_baseline(path) == {}
     count.save_baseline({"cpython-3.11-pure": {"get": 7}}, path)
@@ -61,10 +63,19 @@ def test_command(
     committed: dict[str, int], status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "measure", lambda annotate: ({"get": 30}, ""))
-    key = key_of(sys.version_info[:2], fastgw.compiled())
+    key = key_of(platform.python_version(), fastgw.compiled())
     monkeypatch.setattr(command, "load_baseline", lambda: {key: committed})
     assert command.main(["--pure"]) == status
     assert "get: 30 instructions" in capsys.readouterr().out
+
+
+def test_figures_of_other_tools_hold_nothing_and_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "measure", lambda annotate: ({"get": 30}, ""))
+    monkeypatch.setattr(command, "load_baseline", lambda: {"CPython 9": {"get": 1}})
+    assert command.main(["--pure"]) == 0
+    assert "nothing is held (there is: CPython 9)" in capsys.readouterr().out
 
 
 def test_update_keeps_the_other_figures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +84,7 @@ def test_update_keeps_the_other_figures(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(command, "load_baseline", lambda: {"cpython-3.99-pure": {"get": 1}})
     monkeypatch.setattr(command, "save_baseline", saved.append)
     assert command.main(["--pure", "--update"]) == 0
-    key = key_of(sys.version_info[:2], fastgw.compiled())
+    key = key_of(platform.python_version(), fastgw.compiled())
     assert saved == [{"cpython-3.99-pure": {"get": 1}, key: {"get": 30}}]
 
 
