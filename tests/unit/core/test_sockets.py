@@ -221,3 +221,22 @@ def test_failure_of_one_connection_is_told_and_does_not_stop_the_others(stage: S
     sound.close()
     stage.until(lambda: not stage.plane.connections)
     broken.close()
+
+
+@compiled_only
+def test_connection_without_a_protocol_is_closed(stage: Stage) -> None:
+    """A factory that raises must not leave the accepted descriptor behind: its client would wait for ever."""
+    told: list[Any] = []
+    stage.loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    listening = socket.create_server(("127.0.0.1", 0))
+    address = listening.getsockname()
+
+    def factory() -> Any:
+        raise RuntimeError("no protocol")
+
+    acceptor = stage.poller.listen(listening, factory)
+    with socket.create_connection(address, 5) as client:
+        stage.until(lambda: bool(told))
+        assert client.recv(1) == b""
+    acceptor.close()
+    assert str(told[0]) == "no protocol"
