@@ -1,7 +1,7 @@
 cimport cython
 
 from fastgw.core cimport _counters as counters
-from fastgw.core cimport heads, hooks
+from fastgw.core cimport heads, hooks, tries
 from fastgw.core.body cimport RequestBody
 from fastgw.core.dataplane cimport DataPlane
 from fastgw.core.downstream cimport Downstream
@@ -52,8 +52,6 @@ cdef class Exchange:
     cpdef dispatch(self)
     @cython.locals(downstream=Downstream, early=bytes, rest=bytes)
     cdef bint _take_early(self) except -1
-    @cython.locals(candidates=tuple, endpoint=Endpoint, upstream=Upstream)
-    cdef _try(self)
     @cython.locals(head=bytes)
     cpdef on_connection(self, Upstream upstream)
     cpdef on_interim(self)
@@ -70,8 +68,6 @@ cdef class Exchange:
     cpdef finish(self)
     cpdef abort(self)
     cdef _drop_upstream(self)
-    @cython.locals(endpoint=Endpoint)
-    cdef _release_endpoint(self)
     @cython.locals(plane=DataPlane)
     cpdef end(self)
     @cython.locals(deadline=double)

@@ -19,13 +19,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastgw.core import counters, heads, hooks
+from fastgw.core import counters, heads, hooks, tries
 from fastgw.core.body import RequestBody
 from fastgw.core.connection import HOLD_PEER, HOLD_PENDING
 from fastgw.core.deadlines import ANSWER, CONNECTION, HOOKS, STREAM, overdue
 from fastgw.core.reply import Reply, error_reply
-from fastgw.core.sticky import sticky_key
-from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, DownstreamError, GatewayError, UpstreamError
+from fastgw.errors import DownstreamError, GatewayError
 from fastgw.wire import scan
 from fastgw.wire.errors import WireError
 from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, NO_LENGTH, Request, Response
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
 
 RATE_AFTER = 20.0  #: seconds after which a request body must have arrived at RATE_MIN or faster
 RATE_MIN = 500.0  #: bytes a second (the idea of Apache's mod_reqtimeout)
-IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"QUERY", b"PROPFIND", b"REPORT", b"SEARCH"})
 
 
 class Exchange:
@@ -197,9 +195,9 @@ class Exchange:
             if route.split is None:
                 self._no_route()
                 return
-            service = route.split.choose(self._fraction())
+            service = route.split.choose(tries.fraction(self))
         self.service = service
-        self._try()
+        tries.ask(self)
 
     def _take_early(self) -> bool:
         """Read the body bytes that came with the head, so that both leave in one write; False: they were refused."""
@@ -213,14 +211,6 @@ class Exchange:
                 downstream.keep(rest)
         return True
 
-    def _fraction(self) -> float:
-        route = self.route
-        if route.sticky and route.split is not None:
-            key = sticky_key(self.request, route.sticky)
-            if key:
-                return route.split.sticky_fraction(key)
-        return self.plane.random()
-
     def _no_route(self) -> None:
         request = self.request
         methods = self.listener.router.allowed(request.host, request.path)
@@ -231,27 +221,6 @@ class Exchange:
             )
         else:
             self.fail(DownstreamError(404, "no_route", "no route matches this request"))
-
-    def _try(self) -> None:
-        candidates = self.service.untried(self.tried) if self.tried else self.service.endpoints
-        self.attempts += 1
-        endpoint = candidates[0] if len(candidates) == 1 else self.service.balancer.pick(candidates)
-        self.endpoint = endpoint
-        self.asked = endpoint.name
-        endpoint.active += 1
-        values = self.plane.values
-        values[endpoint.base + counters.ENDPOINT_REQUESTS] += 1
-        values[endpoint.base + counters.ENDPOINT_ACTIVE] += 1
-        try:
-            upstream = endpoint.pool.acquire(self)
-        except UpstreamError as error:
-            self.fail(error)
-            return
-        if upstream is not None:
-            self.on_connection(upstream)
-        else:
-            self.phase = CONNECTION
-            self.set_deadline(endpoint.pool.settings.pending_timeout)
 
     def on_connection(self, upstream: Upstream) -> None:
         """The pool found a connection: send what there is."""
@@ -376,15 +345,7 @@ class Exchange:
         self._drop_upstream()
         if endpoint is not None and error.fault == "upstream" and self._answer is None:
             self.plane.values[endpoint.base + counters.ENDPOINT_FAILURES] += 1
-            if self._may_retry(error):
-                self.plane.values[counters.RETRIES] += 1
-                if error.retry == RETRY_ALWAYS:
-                    self.tried = (*self.tried, endpoint)
-                else:
-                    endpoint.pool.drop_idle()
-                self.response.status = 0
-                self._release_endpoint()
-                self._try()
+            if tries.again(self, error):
                 return
         self.error = error
         base = self.route.base
@@ -394,15 +355,6 @@ class Exchange:
         else:
             identity = self.request.request_id.decode("latin-1")
             self.reply(error_reply(error, self.route.error_format, identity, headers))
-
-    def _may_retry(self, error: GatewayError) -> bool:
-        if self.is_head_sent or self.attempts >= self.service.attempts or self._answer is not None:
-            return False
-        if error.retry == RETRY_ALWAYS:
-            return "connect" in self.service.retry_on and len(self.service.endpoints) > len(self.tried) + 1
-        if error.retry == RETRY_IDEMPOTENT:
-            return "reset" in self.service.retry_on and self.request.method in IDEMPOTENT and not self.request.has_body
-        return False
 
     def _cut(self) -> None:
         """Break the answer off so that the client cannot take it for complete."""
@@ -438,14 +390,6 @@ class Exchange:
             self.endpoint.pool.cancel(self)
         self.phase = HOOKS
 
-    def _release_endpoint(self) -> None:
-        endpoint: Endpoint | None = self.endpoint
-        if endpoint is not None:
-            endpoint.active -= 1
-            self.plane.values[endpoint.base + counters.ENDPOINT_ACTIVE] -= 1
-            none: Any = None
-            self.endpoint = none
-
     def end(self) -> None:
         """What every way out has in common; the exchange is free for another request afterwards."""
         plane = self.plane
@@ -455,7 +399,7 @@ class Exchange:
             except Exception:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
                 plane.log_exception("a filter failed at the end of an exchange")
         plane.count(self)
-        self._release_endpoint()
+        tries.settle(self)
         self.reset()
         plane.give_back(self)
 

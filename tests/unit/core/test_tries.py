@@ -1,0 +1,208 @@
+"""Which endpoint is asked, which one after it, and when none may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fastgw.core import counters
+from fastgw.core.endpoint import PoolSettings
+from fastgw.core.snapshot import Route, Service
+from fastgw.policy.balancers import RoundRobin
+from fastgw.routing import Split
+from tests.support.edge import GET, HEAD, OK, POST, Edge, statuses
+
+PUT = b"PUT / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+
+
+def reused(edge: Edge, ask: bytes) -> tuple[Any, Any]:
+    """A client whose second request, ``ask``, is carried by a connection that has carried another before."""
+    client, service = edge.pair()
+    service.feed(OK)
+    client.take()
+    service.take()
+    client.feed(ask)
+    return client, service
+
+
+# --- splits
+
+
+def split(edge: Edge, **options: Any) -> None:
+    """Route half of the requests to the endpoint of port 9000, half to that of port 9001."""
+    services = [Service(str(number), (one,), RoundRobin()) for number, one in enumerate(edge.endpoints)]
+    weighted = Split([(services[0], 1), (services[1], 1)])
+    edge.install(edge.listen(Route("split", 1, split=weighted, chain=edge.route.chain, **options)), *services)
+
+
+@pytest.mark.parametrize(("chance", "port"), [(0.0, 9000), (0.7, 9001)])
+def test_split_by_chance(chance: float, port: int) -> None:
+    edge = Edge(endpoints=2)
+    split(edge)
+    edge.chance = chance
+    edge.client(GET)
+    assert edge.attempts[0].target["port"] == port
+    edge.end()
+
+
+@pytest.mark.parametrize(
+    ("sticky", "field"),
+    [("header:x-user", b"X-User: %d"), ("cookie:sid", b"Cookie: a=b; sid=%d; c"), ("cookie:sid", b"Cookie: sid=%d")],
+)
+def test_split_by_a_sticky_key(sticky: str, field: bytes) -> None:
+    edge = Edge(endpoints=2)
+    split(edge, sticky=sticky)
+    ports: dict[int, int] = {}
+    for number in range(20):
+        for chance in (0.0, 0.9):
+            edge.chance = chance
+            edge.client(GET[:-2] + field % number + b"\r\n\r\n")
+            port = edge.attempts[-1].target["port"]
+            assert ports.setdefault(number, port) == port
+    assert set(ports.values()) == {9000, 9001}
+    edge.end()
+
+
+@pytest.mark.parametrize("sticky", ["header:x-user", "cookie:sid"])
+def test_split_without_the_sticky_key_is_by_chance(sticky: str) -> None:
+    edge = Edge(endpoints=2)
+    split(edge, sticky=sticky)
+    edge.chance = 0.9
+    edge.client(GET[:-2] + b"Cookie: other=1\r\n\r\n")
+    assert edge.attempts[0].target["port"] == 9001
+    edge.end()
+
+
+# --- retries
+
+
+def test_connect_failure_asks_another_endpoint() -> None:
+    edge = Edge(endpoints=2)
+    client = edge.client(POST + b"hello")
+    edge.refuse()
+    service = edge.connect(port=9001)
+    assert service.take().endswith(b"hello")
+    service.feed(OK)
+    assert statuses(client.take()) == [200]
+    assert edge.count(counters.RETRIES) == 1
+    assert edge.of_endpoint(counters.ENDPOINT_FAILURES, 0) == 1
+    assert edge.of_endpoint(counters.ENDPOINT_CONNECT_FAILURES, 0) == 1
+    assert edge.of_route(counters.ROUTE_FAULT_UPSTREAM) == 0
+    edge.end()
+
+
+def test_attempts_are_bounded() -> None:
+    edge = Edge(endpoints=3)
+    client = edge.client(GET)
+    edge.refuse()
+    edge.refuse()
+    assert statuses(client.take()) == [502]
+    assert edge.count(counters.RETRIES) == 1
+    assert not edge.attempts
+    edge.end()
+
+
+def test_every_endpoint_is_tried_once_at_most() -> None:
+    edge = Edge(endpoints=2, service={"attempts": 5})
+    client = edge.client(GET)
+    edge.refuse()
+    edge.refuse()
+    assert statuses(client.take()) == [502]
+    assert edge.count(counters.RETRIES) == 1
+    edge.end()
+
+
+@pytest.mark.parametrize("retry_on", [frozenset(), frozenset({"reset"})])
+def test_connect_failure_is_told_when_retries_are_off(retry_on: frozenset[str]) -> None:
+    edge = Edge(endpoints=2, service={"retry_on": retry_on})
+    client = edge.client(GET)
+    edge.refuse()
+    assert statuses(client.take()) == [502]
+    edge.end()
+
+
+def test_full_pool_asks_another_endpoint() -> None:
+    edge = Edge(endpoints=2, pool=PoolSettings(max_pending=0))
+    client = edge.client(GET)
+    assert statuses(client.take()) == [503]
+    assert edge.count(counters.RETRIES) == 1
+    assert edge.of_endpoint(counters.ENDPOINT_FAILURES, 1) == 1
+    edge.end()
+
+
+@pytest.mark.parametrize("ask", [GET, HEAD, PUT])
+@pytest.mark.parametrize("ending", ["eof", "reset"])
+def test_reset_of_a_reused_connection_is_retried(ask: bytes, ending: str) -> None:
+    edge = Edge()
+    client, service = reused(edge, ask)
+    if ending == "eof":
+        service.feed_eof()
+    else:
+        service.lose(ConnectionResetError())
+    edge.run()
+    again = edge.connect()
+    assert again.take().startswith(ask[:4])
+    again.feed(OK if ask != HEAD else OK[:-2])
+    assert statuses(client.take()) == [200]
+    assert edge.count(counters.RETRIES) == 1
+    edge.end()
+
+
+@pytest.mark.parametrize(
+    "ask", [POST + b"hello", PUT[:-2] + b"Content-Length: 5\r\n\r\nhello", POST.replace(b": 5", b": 0")]
+)
+def test_reset_of_a_reused_connection_is_not_retried_for_a_post_or_with_a_body(ask: bytes) -> None:
+    edge = Edge()
+    client, service = reused(edge, ask)
+    service.lose(ConnectionResetError())
+    edge.run()
+    assert statuses(client.take()) == [502]
+    assert not edge.attempts
+    assert edge.count(counters.RETRIES) == 0
+    edge.end()
+
+
+def test_reset_of_a_new_connection_is_not_retried() -> None:
+    edge = Edge()
+    client, service = edge.pair()
+    service.lose(ConnectionResetError())
+    edge.run()
+    assert statuses(client.take()) == [502]
+    assert edge.count(counters.RETRIES) == 0
+    edge.end()
+
+
+def test_reset_is_not_retried_when_that_is_off() -> None:
+    edge = Edge(service={"retry_on": frozenset({"connect"})})
+    client, service = reused(edge, GET)
+    service.lose(ConnectionResetError())
+    assert statuses(client.take()) == [502]
+    edge.end()
+
+
+@pytest.mark.parametrize("data", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_reset_after_a_byte_of_the_answer_is_never_retried(data: bytes) -> None:
+    edge = Edge()
+    client, service = reused(edge, GET)
+    service.feed(data)
+    service.lose(ConnectionResetError())
+    assert statuses(client.take())[-1] == 502
+    assert edge.count(counters.RETRIES) == 0
+    edge.end()
+
+
+def test_reset_closes_the_other_idle_connections_too() -> None:
+    """The service was probably started again: they are dead as well."""
+    edge = Edge()
+    pairs = [edge.pair() for _ in range(3)]
+    for _, service in pairs:
+        service.feed(OK)
+    client = edge.client(GET)
+    carrier = next(service for _, service in pairs if service.take().count(b"GET / ") == 2)
+    carrier.lose(ConnectionResetError())
+    edge.run()
+    assert all(service.is_lost for _, service in pairs)
+    edge.connect().feed(OK)
+    assert statuses(client.take()) == [200]
+    edge.end()
