@@ -11,6 +11,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from fastgw._descriptors import open_standard
+
 _ABOUT = """\
 fastgw stands in front of inference services and passes requests to them: routing, canary releases, load balancing,
 retries, limits.  One YAML file says what goes where."""
@@ -68,8 +70,8 @@ def _columns() -> int:
     if columns.isascii() and columns.isdigit() and int(columns):
         return int(columns)
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
-    except (OSError, ValueError):  # no terminal, or no stdout at all
+        return os.get_terminal_size(1).columns or 80
+    except OSError:  # no terminal
         return 80
 
 
@@ -78,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Without them, which is how the program is called, it is that of ``sys.argv``, and the process is about to end.
     """
+    open_standard()
     if arguments is not None:
         return _command(arguments)
     gc.disable()  # imports make no garbage worth the time of looking for it; a supervisor enables this when it runs
@@ -92,7 +95,7 @@ def _command(arguments: Sequence[str]) -> int:
     try:
         return _COMMANDS[options.command](options)
     except BrokenPipeError:  # fastgw schema | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
 
 

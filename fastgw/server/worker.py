@@ -8,9 +8,12 @@ from __future__ import annotations
 import gc
 import sys
 
+from fastgw._descriptors import open_standard
+
 
 def main(arguments: list[str]) -> int:
     """Serve until told to stop; return the exit status."""
+    open_standard()
     gc.disable()  # nothing that the imports make is garbage: looking for it would cost a tenth of the start
     from fastgw.server.serving import serve
 

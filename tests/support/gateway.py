@@ -46,7 +46,7 @@ class GatewayProcess:
         self.write_config(text)
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "fastgw", "run", "-c", str(self.config)],
+                self.command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -54,6 +54,10 @@ class GatewayProcess:
                 env={"PYTHONPATH": str(ROOT), **os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             )
         self.pid = self._process.pid
+
+    def command(self) -> list[str]:
+        """What is started."""
+        return [sys.executable, "-m", "fastgw", "run", "-c", str(self.config)]
 
     def write_config(self, text: str) -> None:
         """Write the configuration file anew; ``signal(SIGHUP)`` then lets the gateway read it."""

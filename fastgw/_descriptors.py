@@ -1,0 +1,28 @@
+"""Standard descriptors that are always open.
+
+A process that is started with one of them closed (``fastgw run >&-``) would get the next file or socket that it opens as
+descriptor 0, 1 or 2, and what is meant for stdout or stderr would go to a client, or to a log that is not its own.
+
+This module is ground, like ``fastgw.errors``: it imports nothing of fastgw.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def open_standard() -> None:
+    """Put ``/dev/null`` wherever stdin, stdout or stderr is missing; called before anything else is opened."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+            os.set_inheritable(fd, True)  # the workers shall have it too
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
