@@ -3,7 +3,7 @@
     GatewayError
     ├── DownstreamError     the client's fault: 4xx (and 501, 505), never retried
     ├── UpstreamError       the service's fault: 502, 503, 504; ``retry`` says when another endpoint may be tried
-    └── InternalError       ours: 500; always a bug, always logged with its traceback
+    └── InternalError       ours: 500 for a bug, always logged with its traceback; 503 where something of ours is used up
 
 The kinds are few and the statuses many, so a status is data, not a class.  ``code`` is a stable slug: it appears in the body
 (RFC 9457 ``type`` and the OpenAI ``code``) and in the access log, and is documented in ``docs/errors.md``.
@@ -21,17 +21,21 @@ RETRY_ALWAYS = 2  #: nothing of the request left this process
 
 
 class GatewayError(Exception):
-    """An exchange cannot go on; ``status`` and ``code`` say what the client is told."""
+    """An exchange cannot go on; ``status``, ``code`` and ``detail`` say what the client is told.
+
+    ``reason`` is for the operator alone (access log and event log): it may name addresses, files and what a service sent.
+    """
 
     fault = "internal"
-    title = "Internal gateway error"
 
-    def __init__(self, status: int, code: str, detail: str, *, retry: int = RETRY_NEVER) -> None:
+    def __init__(self, status: int, code: str, detail: str, *, retry: int = RETRY_NEVER, reason: str = "") -> None:
+        """``retry``: one of ``RETRY_*``; ``reason``: empty where ``detail`` says it all."""
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
         self.retry = retry
+        self.reason = reason or detail
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.status}, {self.code!r}, {self.detail!r})"
@@ -50,9 +54,22 @@ class UpstreamError(GatewayError):
 
 
 class InternalError(GatewayError):
-    """A bug of the gateway or of a filter; the client learns no more than that, the log has the traceback."""
+    """Neither side's fault: a bug of the gateway or of a filter (the log has the traceback), or a limit of this process."""
 
     fault = "internal"
+
+
+NAME_NOT_FOUND = "not_found"  #: the name servers say that there is no such name, or no address for it
+NAME_SILENT = "silent"  #: no name server answered in time
+NAME_FAILED = "failed"  #: a name server answered that it cannot tell, or the name cannot be asked for
+
+
+class NameLookupError(OSError):
+    """The addresses of a service's name could not be found; ``kind`` is one of ``NAME_*``."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 class ConfigError(Exception):

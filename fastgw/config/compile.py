@@ -85,7 +85,6 @@ class _Compiler:
             limits=Limits(**spec.limits._asdict()),
             trusted=tuple(ipaddress.ip_network(one) for one in spec.trusted_proxies),
             drop_headers=frozenset(one.encode() for one in spec.drop_headers),
-            proxy_protocol=spec.proxy_protocol,
         )
 
     def _route(self, listener: ListenerSpec, spec: RouteSpec) -> Route:

@@ -16,33 +16,6 @@ def fallback_name(listener: str) -> str:
     return f"{listener}:unmatched"
 
 
-class Secret:
-    """A value that must not be shown: its text is given by ``reveal`` only, never by ``repr``, ``str`` or a format."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The value itself; call it where it is used, keep the ``Secret``."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    __str__ = __repr__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._value))
-
-    def __reduce__(self) -> "tuple[type[Secret], tuple[str]]":
-        return Secret, (self._value,)
-
-
 class AddressSpec(NamedTuple):
     """``host``:``port`` over TCP, or a unix socket when ``path`` is given."""
 

@@ -10,10 +10,9 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from fastgw.config import values
-from fastgw.config.spec import AddressSpec, Secret
+from fastgw.config.spec import AddressSpec
 
 _FROM_ENVIRONMENT = {"type": "string", "pattern": r"\$\{"}  # any scalar may come from the environment
-_LARGEST_SECRET = 64 * 1024
 
 
 class Parsed:
@@ -103,25 +102,6 @@ def _connect(value: object, base: str) -> AddressSpec:
     return _address(value, base, listen=False)
 
 
-def secret(value: object, base: str) -> Secret:
-    """Text, or the content of a file (``file:/path``, without its last line break); errors never show it."""
-    if not isinstance(value, str) or not value:
-        raise ValueError("expected a secret: '${ENV}' or 'file:/path'")
-    if not value.startswith("file:"):
-        return Secret(str(value))
-    try:
-        with open(absolute(value[5:], base), "rb") as file:
-            content = file.read(_LARGEST_SECRET + 1)
-        revealed = content.decode().removesuffix("\n").removesuffix("\r")
-    except OSError as error:
-        raise ValueError(f"the file of the secret cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError("the file of the secret is not UTF-8 text") from None
-    if not revealed or len(content) > _LARGEST_SECRET:
-        raise ValueError(f"the file of the secret is {'too large' if revealed else 'empty'}")
-    return Secret(revealed)
-
-
 _SECONDS = [{"type": "number", "minimum": 0}, {"type": "string", "examples": ["30s", "800ms", "5m"]}]
 _PLACE = {"type": "string", "examples": ["127.0.0.1:8080", "[::1]:8080", "unix:/run/gateway.sock"]}
 
@@ -135,7 +115,6 @@ Listen = Annotated[AddressSpec, Located(_listen, **_PLACE)]
 Connect = Annotated[AddressSpec, Located(_connect, **_PLACE)]
 FilePath = Annotated[str, Located(absolute, type="string")]
 Stream = Annotated[str, Located(_stream, type="string", examples=["stdout", "stderr", "/var/log/fastgw/access.log"])]
-SecretText = Annotated[Secret, Located(secret, type="string", pattern=r"^file:|\$\{")]
 FieldName = Annotated[str, Parsed(values.field_name, type="string")]
 Upgrade = Annotated[str, Parsed(values.upgrade, type="string", examples=["websocket"])]
 DroppableField = Annotated[str, Parsed(values.droppable_field, type="string")]

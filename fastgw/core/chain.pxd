@@ -1,5 +1,5 @@
 cdef class Chain:
-    cdef public tuple names
+    cdef public tuple filters
     cdef public tuple request
     cdef public tuple response
     cdef public tuple done

@@ -24,20 +24,27 @@ RequestHook = Callable[[Any], "Reply | None | Awaitable[Reply | None]"]
 ResponseHook = Callable[[Any], "Awaitable[None] | None"]
 DoneHook = Callable[[Any], None]
 
+HOOKS = ("request", "response", "done")
+
 
 class Chain:
     """The hooks of one route, ready to be walked; immutable once built."""
 
-    __slots__ = ("done", "names", "request", "response")
+    __slots__ = ("done", "filters", "request", "response")
 
     def __init__(self, filters: Sequence[Filter] = ()) -> None:
         """``filters``: in the order requests meet them."""
-        self.names = tuple(one.name for one in filters)
+        self.filters = tuple(filters)
         entry = [place for place, one in enumerate(filters) if getattr(one, "request", None) is not None]
         self.request: tuple[RequestHook, ...] = tuple(getattr(filters[place], "request") for place in entry)  # noqa: B009
         entered = [0, *(place + 1 for place in entry), len(filters)]
         self.response: tuple[tuple[ResponseHook, ...], ...] = tuple(_reversed(filters, n, "response") for n in entered)
         self.done: tuple[tuple[DoneHook, ...], ...] = tuple(_reversed(filters, n, "done") for n in entered)
+
+    def name_of(self, hook: Callable[..., Any]) -> str:
+        """The name of the filter whose ``hook`` this is, for the logs."""
+        found = (one.name for one in self.filters for kind in HOOKS if getattr(one, kind, None) == hook)
+        return next(found, "")
 
 
 def _reversed(filters: Sequence[Filter], count: int, hook: str) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 GLOBAL_SIZE = 64
 ROUTE_SIZE = 32
-ENDPOINT_SIZE = 16
+ENDPOINT_SIZE = 32
 MAX_ROUTES = 32768
 MAX_ENDPOINTS = 8192
 ROUTES_AT = GLOBAL_SIZE
@@ -100,12 +100,3 @@ class Counters:
     def endpoint_base(slot: int) -> int:
         """Index of an endpoint block's first value."""
         return ENDPOINTS_AT + slot * ENDPOINT_SIZE
-
-    def reset_gauges(self) -> None:
-        """Zero what counts the living: called when a worker takes over the slab of one that died."""
-        for index in GAUGES_GLOBAL:
-            self.values[index] = 0
-        for base in range(ENDPOINTS_AT, SLAB_VALUES, ENDPOINT_SIZE):
-            for index in GAUGES_ENDPOINT:
-                if self.values[base + index]:
-                    self.values[base + index] = 0

@@ -43,7 +43,6 @@ cdef class Listener:
     cdef public object limits
     cdef public tuple trusted
     cdef public object drop_headers
-    cdef public bint proxy_protocol
     cdef public Py_ssize_t head_size
     cdef public double idle_timeout
     cdef public RequestReader reader

@@ -163,7 +163,6 @@ class Listener:
         "matcher",
         "name",
         "plain",
-        "proxy_protocol",
         "reader",
         "router",
         "scheme",
@@ -183,7 +182,6 @@ class Listener:
         limits: Limits | None = None,
         trusted: tuple[IPv4Network | IPv6Network, ...] = (),
         drop_headers: frozenset[bytes] = frozenset(),
-        proxy_protocol: bool = False,
     ) -> None:
         """``fallback``: the route of requests that no rule matches; ``trusted``: peers whose x-forwarded-* are believed."""
         self.name = name
@@ -194,7 +192,6 @@ class Listener:
         self.limits = limits = limits or Limits()
         self.trusted = trusted
         self.drop_headers = drop_headers
-        self.proxy_protocol = proxy_protocol
         self.head_size = limits.head_size  # what every request asks for stands here once more: one look-up less
         self.plain = router.plain
         self.matcher = router.matcher

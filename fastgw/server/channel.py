@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 HEADER = struct.Struct("!IB")  # bytes of the pickle, descriptors
 MAX_FDS = 250  #: descriptors of one message; the kernel's own bound is 253
-MAX_MESSAGE = 1 << 30
 READ_SIZE = 256 * 1024
 
 OnMessage = Callable[[object, list[int]], None]

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from fastgw import errors
-from fastgw.errors import ConfigError, DownstreamError, GatewayError, InternalError, UpstreamError
+from fastgw.errors import ConfigError, DownstreamError, GatewayError, InternalError, NameLookupError, UpstreamError
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,22 @@ def test_error_is_not_retried_unless_it_says_so() -> None:
 def test_degrees_of_retry_are_in_order() -> None:
     assert errors.RETRY_NEVER < errors.RETRY_IDEMPOTENT < errors.RETRY_ALWAYS
     assert not errors.RETRY_NEVER
+
+
+def test_the_operator_may_learn_more_than_the_client() -> None:
+    assert UpstreamError(502, "a", "no connection").reason == "no connection"
+    error = UpstreamError(502, "a", "no connection", reason="10.0.0.7:80: connection refused")
+    assert (str(error), error.detail, error.reason) == (
+        "no connection",
+        "no connection",
+        "10.0.0.7:80: connection refused",
+    )
+
+
+def test_a_name_that_has_no_address_is_an_error_of_the_system_with_its_kind() -> None:
+    error = NameLookupError(errors.NAME_SILENT, "no answer within 2 s")
+    assert isinstance(error, OSError)
+    assert (error.kind, str(error), error.errno) == ("silent", "no answer within 2 s", None)
 
 
 def test_unusable_configuration_lists_every_problem() -> None:

@@ -31,18 +31,6 @@ def test_slab_that_is_too_small_is_refused() -> None:
         Counters(memoryview(bytearray(counters.SLAB_BYTES - 8)))
 
 
-def test_only_gauges_are_reset() -> None:
-    shared = Counters(memoryview(bytearray(counters.SLAB_BYTES)))
-    base = Counters.endpoint_base(counters.MAX_ENDPOINTS - 1)
-    kept = [counters.CONNECTIONS, counters.GENERATION, base + counters.ENDPOINT_REQUESTS, Counters.route_base(3)]
-    gauges = [*counters.GAUGES_GLOBAL, *(base + index for index in counters.GAUGES_ENDPOINT)]
-    for index in kept + gauges:
-        shared.values[index] = 5
-    shared.reset_gauges()
-    assert [shared.values[index] for index in kept] == [5] * len(kept)
-    assert [shared.values[index] for index in gauges] == [0] * len(gauges)
-
-
 def test_constants_of_the_c_compiler_are_these() -> None:
     """``_counters.pxd`` writes the layout down once more."""
     text = Path(counters.__file__).with_name("_counters.pxd").read_text()

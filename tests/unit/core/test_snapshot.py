@@ -34,7 +34,7 @@ def test_host_policy_is_ready_to_be_sent() -> None:
 def test_settings_have_the_documented_defaults() -> None:
     assert Limits().head_size == 32768
     assert Timeouts() == Timeouts(head=10.0, idle=60.0, body=30.0, write=60.0)
-    assert Route("a", 3).chain.names == ()
+    assert Route("a", 3).chain.filters == ()
     assert Snapshot(1, {}).services == Snapshot(1, {}).filters == ()
 
 
