@@ -16,5 +16,6 @@ cdef class RequestBody:
     cpdef begin(self, Request request, object limits, object dropped=*)
     @cython.locals(chunks=ChunkReader, size=Py_ssize_t)
     cpdef bytes feed(self, bytes data)
+    cpdef refuse(self)
     cpdef bint keep(self, bytes out) except -1
     cpdef bytes take(self)

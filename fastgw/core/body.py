@@ -64,6 +64,11 @@ class RequestBody:
         self.is_done = True
         return data if end == size else data[:end]
 
+    def refuse(self) -> None:
+        """The answer is given without the rest: the body is never done, so nothing behind it is read as a request, even if its last
+        bytes are here already."""
+        self.is_done = False
+
     def keep(self, out: bytes) -> bool:
         """Hold bytes until there is a connection; True: enough is held, let the client wait."""
         self.pending.append(out)

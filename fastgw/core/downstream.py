@@ -117,7 +117,7 @@ class Downstream(Connection):
                 self.keep(data)
             else:
                 rest = exchange.on_request_data(self.take_body() + data if self._buffer else data)
-                if rest and self.exchange is exchange:
+                if rest and self.exchange is exchange:  # else it was answered early, and this connection lingers
                     self.keep(rest)
         elif self._is_lingering or self.is_closed:
             self._lingered += len(data)

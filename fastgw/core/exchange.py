@@ -159,7 +159,7 @@ class Exchange:
             return b""
         rest = b"" if body.end == len(data) else data[body.end :]
         if body.received > self.route.max_body:
-            self.fail(_too_large(self.route.max_body))
+            self._refuse_body()
         elif not body.is_done and self._is_too_slow():
             self.fail(
                 DownstreamError(
@@ -175,6 +175,13 @@ class Exchange:
                 self.set_deadline(self.route.answer_timeout if body.is_done else self.listener.timeouts.body)
         return rest
 
+    def _refuse_body(self) -> None:
+        limit = self.route.max_body
+        self.body.refuse()
+        self.fail(
+            DownstreamError(413, "content_too_large", f"the request body has more than the {limit} bytes allowed here")
+        )
+
     def _is_too_slow(self) -> bool:
         elapsed = self.plane.clock() - self.started
         # Time in which we did not let the client send is not the client's.
@@ -186,7 +193,7 @@ class Exchange:
         """Every request hook has passed the request: choose a service and an endpoint."""
         route = self.route
         if self.body.left > route.max_body:
-            self.fail(_too_large(route.max_body))
+            self._refuse_body()
             return
         if not self.body.is_done and not self._take_early():
             return
@@ -435,7 +442,3 @@ _FAULTS = {
     "upstream": counters.ROUTE_FAULT_UPSTREAM,
     "internal": counters.ROUTE_FAULT_INTERNAL,
 }
-
-
-def _too_large(limit: int) -> DownstreamError:
-    return DownstreamError(413, "content_too_large", f"the request body has more than the {limit} bytes allowed here")

@@ -14,6 +14,7 @@ from typing import Any
 import h11
 
 from fastgw.core import counters
+from fastgw.core.chain import Chain
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.endpoint import Address, EndpointKey
@@ -182,16 +183,16 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 class Stage:
     """One data plane, used again and again; every act ends with a check that nothing of it stayed behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, *filters: Any, path: str = "/*", **route: Any) -> None:
+        """`filters`, `path` and `route` (see `Route`) are those of its only route."""
         self.loop = MockLoop(self._on_connect)  # type: ignore[abstract]  # it is as complete as it has to be
         self.shared = Counters(memoryview(bytearray(counters.SLAB_BYTES)))
         self.plane = DataPlane(self.loop, self.shared, lambda: 0.5, self.loop.time, self._on_log)
         key = EndpointKey("s", Address("127.0.0.1", 9000), slot=0)
         self.endpoint = self.plane.registry.endpoint(key)
         service = Service("s", (self.endpoint,), RoundRobin())
-        everything = Rule(
-            name="all", path="/*", host="", methods=frozenset(), headers=(), payload=Route("all", 1, service=service)
-        )
+        payload = Route("all", 1, service=service, chain=Chain(filters), **route)
+        everything = Rule(name="all", path=path, host="", methods=frozenset(), headers=(), payload=payload)
         listener = Listener("edge", Router([everything]), Route("none", 0))
         self.plane.install(Snapshot(1, {"edge": listener}, (service,)))
         self.factory = self.plane.factory("edge")
