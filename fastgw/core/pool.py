@@ -12,19 +12,19 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import socket
 import ssl
 from collections import deque
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from fastgw.core import counters
-from fastgw.core.upstream import Upstream
+from fastgw.core.connecting import open_upstream
 from fastgw.errors import RETRY_ALWAYS, UpstreamError
 
 if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
-    from fastgw.core.endpoint import Address, Endpoint
+    from fastgw.core.endpoint import Endpoint
     from fastgw.core.exchange import Exchange
+    from fastgw.core.upstream import Upstream
 
 PEEK_AFTER = 0.5  #: seconds of idleness after which a connection is looked at before it is used again
 
@@ -160,7 +160,7 @@ class Pool:
         self._plane.values[base + counters.ENDPOINT_CONNECTS] += 1
         try:
             async with asyncio.timeout(self.settings.connect_timeout):
-                upstream = await self._transport()
+                upstream = await open_upstream(self, self._endpoint, self._plane)
         except BaseException as error:
             self._opening -= 1
             self.size -= 1
@@ -181,32 +181,6 @@ class Pool:
             upstream.is_member = True
             self.put_back(upstream)
 
-    async def _transport(self) -> Upstream:
-        loop: Any = (
-            self._plane.loop
-        )  # the protocols are plain classes: a compiled one cannot derive from asyncio.Protocol
-        key, context = self._endpoint.key, self._endpoint.ssl
-        address = key.address
-        if context is None and self._plane.poller is not None:
-            sock = await _connected(loop, address)
-            upstream = Upstream(self)
-            self._plane.poller.adopt(sock, upstream)
-            return upstream
-        name = (key.tls.server_name if key.tls else "") or address.host or "localhost"
-        server_name = name if context is not None else None
-        if address.path:
-            _, upstream = await loop.create_unix_connection(
-                lambda: Upstream(self), address.path, ssl=context, server_hostname=server_name
-            )
-        else:
-            transport, upstream = await loop.create_connection(
-                lambda: Upstream(self), address.host, address.port, ssl=context, server_hostname=server_name
-            )
-            sock = transport.get_extra_info("socket")
-            if sock is not None:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return cast(Upstream, upstream)
-
     def _on_connect_failed(self, error: Exception) -> None:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE) and self.size:
             return  # no descriptors here: whoever waits gets a connection that becomes free, or a timeout
@@ -222,32 +196,3 @@ class Pool:
         if isinstance(error, ssl.SSLError):
             return UpstreamError(502, "tls_failed", "the TLS handshake with the service failed", retry=RETRY_ALWAYS)
         return UpstreamError(502, "connect_failed", "no connection to the service could be opened", retry=RETRY_ALWAYS)
-
-
-async def _connected(loop: asyncio.AbstractEventLoop, address: Address) -> socket.socket:
-    """A connected, non-blocking socket.
-
-    Raises:
-        OSError: no address of the host accepted the connection.
-    """
-    if address.path:
-        candidates: list[tuple[Any, ...]] = [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", address.path)]
-    else:
-        candidates = list(await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
-    failure: OSError | None = None
-    for family, kind, protocol, _, target in candidates:
-        sock = socket.socket(family, kind, protocol)
-        sock.setblocking(False)
-        try:
-            if family != socket.AF_UNIX:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.sock_connect(sock, target)
-        except OSError as error:
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise failure or OSError(f"{address} has no address")

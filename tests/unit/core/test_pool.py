@@ -6,12 +6,11 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.endpoint import Address, Endpoint, EndpointKey, PoolSettings, UpstreamTls
+from fastgw.core.endpoint import PoolSettings
 from fastgw.core.pool import PEEK_AFTER
 from fastgw.core.snapshot import Service
 from tests.support.edge import GET, OK, POST, Edge, statuses
@@ -29,23 +28,6 @@ def test_first_request_opens_a_connection_and_the_next_one_uses_it() -> None:
     assert edge.of_endpoint(counters.ENDPOINT_CONNECTS) == 1
     assert edge.of_endpoint(counters.ENDPOINT_REUSED) == 1
     assert edge.of_endpoint(counters.ENDPOINT_REQUESTS) == 2
-    edge.end()
-
-
-def test_nodelay_is_set_where_there_is_a_socket() -> None:
-    edge = Edge()
-    edge.client(GET)
-    options: list[Any] = []
-
-    class Socket:
-        def fileno(self) -> int:
-            return -1
-
-        def setsockopt(self, *args: object) -> None:
-            options.append(args)
-
-    edge.connect(extra={"socket": Socket()})
-    assert options == [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
     edge.end()
 
 
@@ -382,40 +364,4 @@ def test_end_of_the_worker_cancels_what_is_being_opened() -> None:
     edge.plane.close()
     edge.run()
     assert edge.loop.attempts[0].is_cancelled
-    edge.end()
-
-
-# --- where it connects to
-
-
-def test_unix_socket() -> None:
-    edge = Edge()
-    key = EndpointKey("u", Address(path="/run/x.sock"))
-    service = Service("u", (edge.plane.registry.endpoint(key),), edge.service.balancer)
-    object.__setattr__(edge.route, "service", service)
-    edge.install(edge.listen(), service)
-    client, transport = edge.pair()
-    assert edge.loop.attempts[0].target["path"] == "/run/x.sock"
-    transport.feed(OK)
-    assert statuses(client.take()) == [200]
-    edge.endpoints = [service.endpoints[0]]
-    edge.end()
-
-
-@pytest.mark.parametrize(
-    ("address", "tls", "name"),
-    [
-        (Address("a.test", 443), UpstreamTls(), "a.test"),
-        (Address("10.0.0.1", 443), UpstreamTls(server_name="b.test"), "b.test"),
-        (Address(path="/run/x.sock"), UpstreamTls(), "localhost"),
-    ],
-)
-def test_name_that_the_certificate_must_have(address: Address, tls: UpstreamTls, name: str) -> None:
-    edge = Edge()
-    context = ssl.create_default_context()
-    endpoint = Endpoint(EndpointKey("t", address, tls=tls, pool=PoolSettings(warm=1)), edge.plane, context)
-    endpoint.pool.warm_up()
-    target = edge.attempts[0].target
-    assert (target["ssl"], target["server_hostname"]) == (context, name)
-    endpoint.pool.close()
     edge.end()
