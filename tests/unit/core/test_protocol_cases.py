@@ -1,6 +1,7 @@
 """Raw inputs through the whole data plane: the status the client gets, and what a service may see of it.
 
-The table is ``tests/unit/wire/cases.py``.  Where the shared collection of cases lies beside the repository, it is replayed as well.
+The table of the most important ones is ``tests/unit/wire/cases.py``; ``tests/unit/wire/collection.json`` is the large collection, with the
+fields that its ``format`` explains, the RFC section and, where there is one, the CVE of each.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from fastgw.core.snapshot import Limits
 from tests.support.edge import GET, OK, Edge, head_of, statuses
 from tests.unit.wire.cases import ANSWERS, BODIES, HEADS, REFUSED_EITHER_WAY, Case
 
-SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "wire" / "cases.json"
+COLLECTION = Path(__file__).resolve().parents[1] / "wire" / "collection.json"
 
 
 def told(edge: Edge, raw: bytes, pieces: int = 0) -> tuple[bytes, bytes]:
@@ -97,13 +98,11 @@ def test_important_answers(case: Case, pieces: int) -> None:
     edge.end()
 
 
-# --- the shared collection
+# --- the collection
 
 
-def shared(direction: str) -> list[Any]:
-    if not SHARED.exists():
-        return [pytest.param({}, marks=pytest.mark.skip(reason=f"{SHARED} is not there"))]
-    cases = json.loads(SHARED.read_text())["cases"]
+def collected(direction: str) -> list[Any]:
+    cases = json.loads(COLLECTION.read_text())["cases"]
     return [pytest.param(case, id=case["name"]) for case in cases if case["direction"] == direction]
 
 
@@ -114,8 +113,8 @@ def raw_of(case: dict[str, Any]) -> bytes:
     return raw.encode("latin-1")
 
 
-@pytest.mark.parametrize("case", shared("request"))
-def test_shared_request(case: dict[str, Any]) -> None:
+@pytest.mark.parametrize("case", collected("request"))
+def test_collected_request(case: dict[str, Any]) -> None:
     edge = Edge(limits=Limits())
     got, seen = told(edge, raw_of(case))
     found = [status for status in statuses(got) if status >= 200]
@@ -136,8 +135,8 @@ def test_shared_request(case: dict[str, Any]) -> None:
     edge.end()
 
 
-@pytest.mark.parametrize("case", shared("response"))
-def test_shared_answer(case: dict[str, Any]) -> None:
+@pytest.mark.parametrize("case", collected("response"))
+def test_collected_answer(case: dict[str, Any]) -> None:
     edge = Edge()
     client, service = edge.pair(case.get("request", GET.decode()).encode("latin-1"))
     raw = raw_of(case)
