@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import fastgw
@@ -23,16 +25,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests marked 'long' too")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    _choose_inputs(config)
     stale = stale_extensions()
     if stale:
         raise pytest.UsageError(f"older than their source: {', '.join(stale)}; run scripts/build, or set FASTGW_PURE=1")
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    return (
-        f"fastgw {fastgw.__version__}, {'compiled' if fastgw.compiled() else 'pure Python'}: {Path(fastgw.__path__[0])}"
-    )
+def _choose_inputs(config: pytest.Config) -> None:
+    """Generated inputs are the same in every run, so that a failure is the change's; ``--long`` looks for new ones, from a
+    seed that is printed and can be given again (``--hypothesis-seed``)."""
+    hypothesis.settings.register_profile("same", derandomize=True)
+    hypothesis.settings.register_profile("new", derandomize=False, print_blob=True)
+    is_new = config.getoption("--long") or config.getoption("--hypothesis-seed") is not None
+    hypothesis.settings.load_profile("new" if is_new else "same")
+    if is_new and config.getoption("--hypothesis-seed") is None:
+        config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    form = "compiled" if fastgw.compiled() else "pure Python"
+    seed = config.getoption("--hypothesis-seed")
+    return [
+        f"fastgw {fastgw.__version__}, {form}: {Path(fastgw.__path__[0])}",
+        f"generated inputs: {'the same as ever' if seed is None else f'new, --hypothesis-seed={seed}'}",
+    ]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
