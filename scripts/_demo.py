@@ -306,7 +306,7 @@ def print_tries(shift: int) -> None:
 def run_line(line: str) -> tuple[str, list[str]]:
     """Run a line as pasted; its output, and the status (or complaint) of each curl in it.  Raises ``Stopped``."""
     wrapped = f'curl() {{ command curl -S -w "%{{stderr}}%{{http_code}}\\n" "$@"; }}\n{line}'
-    with running(["bash", "-c", wrapped], 120.0) as (output, errors):
+    with running(["bash", "-c", wrapped], 120.0) as (output, errors, _):
         return output, errors.split("\n")[:-1]
 
 
@@ -330,9 +330,9 @@ def run_tries(shift: int) -> bool:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], within: float) -> Iterator[tuple[str, str]]:
-    """Run a command to its end; yields its output and its errors.  Raises ``Stopped``, or ``Failure`` when it takes too
-    long."""
+def running(command: Sequence[str], within: float) -> Iterator[tuple[str, str, int]]:
+    """Run a command to its end; yields its output, its errors and its status.  Raises ``Stopped``, or ``Failure`` when it
+    takes too long."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True
@@ -348,12 +348,13 @@ def running(command: Sequence[str], within: float) -> Iterator[tuple[str, str]]:
             end(process, 2.0)
         output.seek(0)
         errors.seek(0)
-        yield output.read().decode(errors="replace"), errors.read().decode(errors="replace")
+        yield output.read().decode(errors="replace"), errors.read().decode(errors="replace"), process.returncode
 
 
 # --- installation ---------------------------------------------------------------------------------
 
 SOURCES = ("*.py", "*.pyx", "*.pxd", "*.c", "*.h")
+PINNED = "constraints/demo.txt"
 NO_NETWORK = re.compile(
     r"name resolution|Failed to establish a new connection|Network is unreachable|Connection refused|Max retries"
     r"|ConnectTimeout|ReadTimeout|ProxyError|from versions: none|No route to host|Could not fetch URL",
@@ -364,7 +365,7 @@ NO_COMPILER = re.compile(r"(gcc|cc|clang)\S*['\"]? failed|Python\.h: No such fil
 def fingerprint() -> str:
     """What was installed: the Python, the project file and every source of the package, with or without a compiler."""
     total = hashlib.sha256(f"{sys.version}\n{VENV}\n{has_compiler()}\n".encode())
-    paths = [ROOT / name for name in ("pyproject.toml", "setup.py", "setup.cfg") if (ROOT / name).exists()]
+    paths = [ROOT / name for name in ("pyproject.toml", "setup.py", "setup.cfg", PINNED) if (ROOT / name).exists()]
     for pattern in SOURCES:
         paths += sorted((ROOT / "fastgw").rglob(pattern))
     for path in paths:
@@ -387,20 +388,22 @@ def is_editable() -> bool:
 
 
 def install() -> None:
-    """``pip install .[demo]`` into .venv, unless nothing has changed since the last time.  Raises ``Failure``."""
+    """The pinned releases, then this checkout into .venv, unless nothing has changed since the last time.  Raises ``Failure``."""
     wanted = fingerprint()
     if STAMP.exists() and STAMP.read_text() == wanted and (VENV / "bin" / "fastgw").exists():
         return
     print("demo: installing into .venv (a few minutes the first time, most of it compiling)", flush=True)
     if not has_compiler():
         print("demo: without a C compiler the gateway runs as pure Python, slower: sudo apt-get install gcc libc6-dev")
-    target = [*(["--editable"] if is_editable() else []), ".[demo]"]
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--retries", "2", "--timeout", "15"]
+    checkout = ["--no-deps", "--no-build-isolation", *(["--editable"] if is_editable() else []), "."]
     log = VENV / "demo-install.log"
-    with running([*pip, *target], 1200.0) as (output, errors):
-        log.write_text(f"{output}\n{errors}", encoding="utf-8")
-    if not re.search(r"Successfully installed", output):
-        raise Failure(why_not_installed(output + errors, log))
+    log.unlink(missing_ok=True)
+    for target in (["--require-hashes", "-r", PINNED], checkout):
+        with running([*pip, *target], 1200.0) as (output, errors, status), log.open("a", encoding="utf-8") as said:
+            said.write(f"{output}\n{errors}\n")
+        if status:
+            raise Failure(why_not_installed(output + errors, log))
     STAMP.write_text(wanted)
 
 

@@ -1,4 +1,4 @@
-"""What ``scripts/test`` says when it cannot begin: one sentence that tells what to do, and a status that is not 0."""
+"""What ``scripts/test`` says when it cannot begin, in one sentence that tells what to do; and that no failing stage hides a later one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.gateway import ROOT
 
-TOOLS = ("bash", "cat", "dirname", "rm", "sha256sum", "id", "true", "env")
+TOOLS = ("bash", "cat", "dirname", "rm", "sha256sum", "id", "true", "env", "mktemp", "date")
 
 
 @pytest.fixture
@@ -69,3 +69,44 @@ def test_no_venv_module(machine: Path) -> None:
     status, told, said = run(machine, "--no-apt", python="python")
     assert status == 1 and "skipped: curl wrk valgrind python3-venv" in told
     assert said == "scripts/test: python has no venv module: apt-get install python3-venv\n"
+
+
+@pytest.fixture
+def installed(machine: Path) -> Path:
+    """A machine on which everything is installed: tools that note that they ran, and fail if ``FAIL`` names them."""
+    venv = machine.parent / ".venv-test" / "bin"
+    venv.mkdir(parents=True)
+    put(machine, "sha256sum", "cat >/dev/null; echo same")
+    (venv.parent / "stamp").write_text("same\n")
+    (machine.parent / "constraints").mkdir()
+    for name in ("pyproject.toml", "setup.py", "constraints/test.txt", "constraints/fuzz.txt"):
+        (machine.parent / name).touch()
+    note = 'echo "${0##*/} $*" >>"${0%/*}/../ran"; [[ "$FAIL" != *"${0##*/}"* ]]'
+    for name in ("ruff", "mypy", "lint-imports"):
+        put(venv, name, note)
+    put(venv, "python", 'echo "python $*" >>"${0%/*}/../ran"; [[ "$*" != *pytest* || "$FAIL" != *pytest* ]]')
+    for name in ("curl", "wrk"):
+        put(machine, name, "true")
+    return venv.parent
+
+
+def test_a_failing_stage_hides_no_later_one(machine: Path, installed: Path) -> None:
+    def stages(failing: str) -> tuple[int, dict[str, str], str]:
+        done = subprocess.run(
+            [machine.parent / "scripts" / "test", "--no-apt"],
+            env={"PATH": str(machine), "PYTHON": sys.executable, "FAIL": failing},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        summary = done.stdout.rpartition("== summary\n")[2]
+        lines = (line.rsplit("  ", 1) for line in summary.splitlines())
+        ran = (installed / "ran").read_text()
+        (installed / "ran").unlink()
+        return done.returncode, {name[:32].strip(): result for name, result in lines}, ran
+
+    status, found, all_of_it = stages("")
+    assert status == 0 and set(found.values()) == {"passed"}
+    status, failed, ran = stages("ruff mypy lint-imports pytest")
+    assert status == 1 and failed.keys() == found.keys() and ran == all_of_it
+    assert [name for name, result in failed.items() if result == "passed"] == ["coverage"]
