@@ -11,7 +11,7 @@ def check(file: str, *, as_json: bool) -> int:
     """Print what is wrong with ``file`` (stderr, or stdout as JSON); return 0 when nothing is, else 1."""
     from fastgw.config.load import inspect
 
-    spec, problems = inspect(file, os.environ)
+    spec, problems, _ = inspect(file, os.environ)
     if as_json:
         import json
 

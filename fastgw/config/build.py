@@ -7,6 +7,7 @@ from typing import Any
 
 from fastgw.config import schema
 from fastgw.config.check import listener_name, route_name
+from fastgw.config.model import Model
 from fastgw.config.spec import (
     CertificateSpec,
     EndpointSpec,
@@ -104,9 +105,9 @@ def _filters(gateway: schema.Gateway) -> Iterator[FilterSpec]:
             yield _filter(name, name, schema.FILTERS[name].model_validate({"type": name}))
 
 
-def _filter(name: str, kind: str, options: schema.Model) -> FilterSpec:
+def _filter(name: str, kind: str, options: Model) -> FilterSpec:
     return FilterSpec(name, kind, tuple((key, value) for key, value in options if key != "type"))
 
 
-def _fields(model: schema.Model) -> dict[str, Any]:
+def _fields(model: Model) -> dict[str, Any]:
     return dict(model)

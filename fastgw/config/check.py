@@ -1,54 +1,41 @@
 """What no single entry of a configuration shows: dangling names, entries in each other's way, files that do not load.
 
-Works on whatever entries are sound, so that a typing error in one place does not hide a dangling name in another.
+Works on whatever is sound (``model``), so that a typing error in one place does not hide a dangling name in another.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from fastgw.config.schema import (
     BUILT_IN_FILTERS,
     AccessLog,
+    Gateway,
     Listener,
     ListenerTls,
-    Model,
     Route,
     Service,
     ServiceTls,
 )
 from fastgw.config.source import Document, TreePath
 from fastgw.config.spec import AddressSpec, fallback_name
+from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import Expanded, nearest, shown
 from fastgw.routing import Router, RoutingError, Rule
 
 
-@dataclass(slots=True)
-class Parts:
-    """The sound entries of a configuration, by their place in the file."""
-
-    admin: AddressSpec | None = None
-    listeners: Mapping[int, Listener] = field(default_factory=dict)
-    routes: Mapping[int, Route] = field(default_factory=dict)
-    services: Mapping[str, Service] = field(default_factory=dict)
-    filters: Mapping[str, Model] = field(default_factory=dict)
-    service_names: tuple[str, ...] | None = None  #: unsound ones too; None: not known
-    filter_names: tuple[str, ...] | None = None
-
-
-def check(document: Document, parts: Parts) -> None:
-    """Report to ``document`` everything that is wrong between the entries of ``parts``."""
-    _listeners(document, parts)
-    for place, listener in parts.listeners.items():
-        _listener(document, parts, ("listeners", place), listener)
-    for place, route in parts.routes.items():
-        _route(document, parts, ("routes", place), route)
-    _routing(document, parts)
-    for name, service in parts.services.items():
+def check(document: Document, gateway: Gateway) -> None:
+    """Report to ``document`` everything that is wrong between the entries of ``gateway``, of which any may be unsound."""
+    _listeners(document, gateway)
+    for place, listener in enumerate(gateway.listeners):
+        _listener(document, gateway, ("listeners", place), listener)
+    for place, route in enumerate(gateway.routes):
+        _route(document, gateway, ("routes", place), route)
+    _routing(document, gateway)
+    for name, service in gateway.services.items():
         _service(document, ("services", name), service)
-    for name, one in parts.filters.items():
+    for name, one in gateway.filters.items():
         if isinstance(one, AccessLog):
             _log_directory(document, ("filters", name, "path"), one.path)
 
@@ -81,31 +68,36 @@ def rules(routes: Iterable[Route]) -> list[Rule[str]]:
     ]
 
 
-def _listeners(document: Document, parts: Parts) -> None:
+def _listeners(document: Document, gateway: Gateway) -> None:
     names: dict[str, int] = {}
     addresses: dict[AddressSpec, str] = {}
-    if parts.admin is not None and parts.admin != AddressSpec(parts.admin.host):
-        addresses[parts.admin] = "admin"
-    for place, listener in parts.listeners.items():
+    if gateway.admin is not None and _is_fixed(gateway.admin.address):
+        addresses[gateway.admin.address] = "admin"
+    for place, listener in enumerate(gateway.listeners):
         where: TreePath = ("listeners", place)
         name = listener_name(place, listener)
-        if name in names:
+        if not is_unsound(listener.name) and name in names:
             document.report((*where, "name"), f"the name {name!r} belongs to listeners[{names[name]}] already")
         names.setdefault(name, place)
-        if listener.address.path or listener.address.port:
+        if _is_fixed(listener.address):
             other = addresses.setdefault(listener.address, f"listeners[{place}]")
             if other != f"listeners[{place}]":
                 document.report((*where, "address"), f"the address {listener.address} is that of {other} already")
 
 
-def _listener(document: Document, parts: Parts, where: TreePath, listener: Listener) -> None:
-    _chain(document, parts, (*where, "filters"), listener.filters)
+def _is_fixed(address: AddressSpec) -> bool:
+    """Is it a place of its own?  Port 0 is any free one."""
+    return bool(address.path or address.port)
+
+
+def _listener(document: Document, gateway: Gateway, where: TreePath, listener: Listener) -> None:
+    _chain(document, gateway, (*where, "filters"), listener.filters)
     limits = listener.limits
     if limits.uri_length > limits.head_size:
         document.report(
             (*where, "limits"), f"uri_length ({limits.uri_length}) is more than head_size ({limits.head_size})"
         )
-    if listener.proxy_protocol_from and not listener.proxy_protocol:
+    if listener.proxy_protocol_from and is_missing(listener.proxy_protocol):
         document.report((*where, "proxy_protocol_from"), "has no effect without proxy_protocol: true")
     if listener.tls is not None:
         _listener_tls(document, (*where, "tls"), listener.tls)
@@ -116,48 +108,57 @@ def _listener_tls(document: Document, where: TreePath, tls: ListenerTls) -> None
 
     is_short = document.at((*where, "certificates")) is None
     for place, one in enumerate(tls.certificates):
-        for name, reason in pair_problems(one.cert, one.key):
+        for name, reason in pair_problems(_known(one.cert), _known(one.key)):
             document.report((*where, name) if is_short else (*where, "certificates", place, name), reason)
-    if tls.client_auth != "none" and not tls.client_ca:
+    if tls.client_auth != "none" and is_missing(tls.client_ca):
         document.report((*where, "client_auth"), f"{tls.client_auth} needs client_ca")
     if tls.client_ca:
-        reason = authorities_problem(tls.client_ca)
         if tls.client_auth == "none":
             document.report((*where, "client_ca"), "has no effect without client_auth: optional or required")
-        elif reason:
+        reason = authorities_problem(tls.client_ca)
+        if reason:
             document.report((*where, "client_ca"), reason)
 
 
-def _chain(document: Document, parts: Parts, where: TreePath, names: Sequence[str]) -> None:
-    if parts.filter_names is None:
+def _known(path: str) -> str | None:
+    return None if is_unsound(path) else path
+
+
+def _chain(document: Document, gateway: Gateway, where: TreePath, names: Sequence[str]) -> None:
+    if is_unsound(gateway.filters):
         return
-    known = (*parts.filter_names, *BUILT_IN_FILTERS)
+    known = (*gateway.filters, *BUILT_IN_FILTERS)
     for place, name in enumerate(names):
+        if is_unsound(name):
+            continue
         if name not in known:
             document.report((*where, place), f"no filter named {_said(document, (*where, place), name, known)}")
         elif name in names[:place]:
             document.report((*where, place), f"the filter {name!r} is in this chain already")
 
 
-def _route(document: Document, parts: Parts, where: TreePath, route: Route) -> None:
-    _chain(document, parts, (*where, "filters"), route.filters)
-    if route.service is None and not route.split:
+def _route(document: Document, gateway: Gateway, where: TreePath, route: Route) -> None:
+    _chain(document, gateway, (*where, "filters"), route.filters)
+    if route.service is None and is_missing(route.split):
         document.report(where, "needs a service, or a split over several")
     if route.service is not None and route.split:
         document.report((*where, "split"), "stands beside service; give one of them")
-    if route.sticky and not route.split:
+    if route.sticky and is_missing(route.split):
         document.report((*where, "sticky"), "has no effect without split")
     if route.service is not None:
-        _service_name(document, parts, (*where, "service"), route.service)
+        _service_name(document, gateway, (*where, "service"), route.service)
     _header_names(document, (*where, "headers"))
     seen: set[str] = set()
     for place, share in enumerate(route.split):
-        _service_name(document, parts, (*where, "split", place, "service"), share.service)
+        _service_name(document, gateway, (*where, "split", place, "service"), share.service)
         if share.service in seen:
             document.report(
                 (*where, "split", place, "service"), f"the service {share.service!r} is in this split already"
             )
         seen.add(share.service)
+    weights = [share.weight for share in route.split]
+    if weights and not is_unsound(*weights) and not any(weights):
+        document.report((*where, "split"), "no part has a weight above 0")
 
 
 def _header_names(document: Document, where: TreePath) -> None:
@@ -170,9 +171,9 @@ def _header_names(document: Document, where: TreePath) -> None:
             document.report((*where, name), f"is the same header field as {shown(other)}", at_key=True)
 
 
-def _service_name(document: Document, parts: Parts, where: TreePath, name: str) -> None:
-    if parts.service_names is not None and name not in parts.service_names:
-        document.report(where, f"no service named {_said(document, where, name, parts.service_names)}")
+def _service_name(document: Document, gateway: Gateway, where: TreePath, name: str) -> None:
+    if not is_unsound(name, gateway.services) and name not in gateway.services:
+        document.report(where, f"no service named {_said(document, where, name, gateway.services)}")
 
 
 def _said(document: Document, where: TreePath, name: str, known: Iterable[str]) -> str:
@@ -183,10 +184,10 @@ def _said(document: Document, where: TreePath, name: str, known: Iterable[str]) 
     return shown(raw) if isinstance(raw, Expanded) else shown(name) + nearest(name, dict.fromkeys(known))
 
 
-def _routing(document: Document, parts: Parts) -> None:
-    routes = parts.routes
+def _routing(document: Document, gateway: Gateway) -> None:
+    routes = {place: route for place, route in enumerate(gateway.routes) if _is_sound(route)}
     table = rules(routes.values())
-    taken = {fallback_name(listener_name(place, one)): place for place, one in parts.listeners.items()}
+    taken = {fallback_name(listener_name(place, one)): place for place, one in enumerate(gateway.listeners)}
     places: dict[str, int] = {}
     for place, (route, rule) in zip(routes, zip(routes.values(), table, strict=True), strict=True):
         other = places.setdefault(rule.name, place)
@@ -205,6 +206,12 @@ def _routing(document: Document, parts: Parts) -> None:
             document.report(*_conflict(document, routes, table, names, message))
 
 
+def _is_sound(route: Route) -> bool:
+    """Is everything known that decides which requests it matches?"""
+    conditions = (route.name, route.path, route.host, route.methods, *route.methods, route.headers)
+    return not is_unsound(*conditions, *route.headers, *route.headers.values())
+
+
 def _conflict(
     document: Document, routes: Mapping[int, Route], table: Sequence[Rule[str]], names: Sequence[str], message: str
 ) -> tuple[TreePath, str]:
@@ -221,6 +228,8 @@ def _conflict(
 def _service(document: Document, where: TreePath, service: Service) -> None:
     seen: set[AddressSpec] = set()
     for place, endpoint in enumerate(service.endpoints):
+        if is_unsound(endpoint.address):
+            continue
         if endpoint.address in seen:
             document.report((*where, "endpoints", place), f"the endpoint {endpoint.address} is in this service already")
         seen.add(endpoint.address)
@@ -236,15 +245,14 @@ def _service_tls(document: Document, where: TreePath, tls: ServiceTls) -> None:
     reason = authorities_problem(tls.ca) if tls.ca else ""
     if reason:
         document.report((*where, "ca"), reason)
-    if bool(tls.cert) != bool(tls.key):
-        document.report(where, "cert and key go together")
-    elif tls.cert:
-        for name, reason in pair_problems(tls.cert, tls.key):
-            document.report((*where, name), reason)
+    if not is_unsound(tls.cert, tls.key) and bool(tls.cert) != bool(tls.key):
+        document.report((*where, "cert" if tls.cert else "key"), f"needs {'key' if tls.cert else 'cert'} beside it")
+    for name, reason in pair_problems(tls.cert or None, tls.key or None):
+        document.report((*where, name), reason)
 
 
 def _log_directory(document: Document, where: TreePath, path: str) -> None:
-    if path in ("stdout", "stderr"):
+    if is_unsound(path) or path in ("stdout", "stderr"):
         return
     if not os.path.isdir(os.path.dirname(path)):
         document.report(where, "the directory of the file does not exist")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import ValidationError
 
-from fastgw.config.schema import FILTERS, Gateway, Model
+from fastgw.config.schema import FILTERS
 from fastgw.config.source import Document, TreePath
-from fastgw.config.values import Expanded, kind, nearest, shown
+from fastgw.config.unsound import UNSOUND
+from fastgw.config.values import Expanded, kind, nearest, nearest_word, shown
+from fastgw.config.vocabulary import keys_at, takes_text
 
 _EXPECTED = {
     "list_type": "a list",
@@ -18,44 +19,88 @@ _EXPECTED = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+_PAIR = ["cert", "key"]  #: of the short form of listeners[].tls
+_LONGEST_LIST = 80  #: characters of a word that is shown as the list it should be
 
 
 def translate(document: Document, error: ValidationError) -> None:
-    """Report everything pydantic found."""
+    """Report everything pydantic found, but what follows from something told already."""
+    meant: set[TreePath] = set()  # keys that are there under a name much like theirs
+    missing: list[TreePath] = []
     errors = error.errors(include_url=False, include_input=False)
     for place, found in enumerate(errors):
         if document.is_full:
             document.untold += len(errors) - place
             break
-        _translate(document, found["type"], found["loc"], found)
+        if found["type"] == "missing":
+            missing.append(found["loc"])
+        elif found["type"] == "extra_forbidden":
+            _unknown_key(document, found["loc"], meant)
+        else:
+            _translate(document, found["type"], found["loc"], found)
+    for where in (_plain(document, where) for where in missing):
+        if where not in meant and where[:-1] not in document.partial and document.at(where) is not UNSOUND:
+            document.report(where, "is required")
+
+
+def _unknown_key(document: Document, where: TreePath, meant: set[TreePath]) -> None:
+    key, keys = str(where[-1]), keys_at(where[:-1])
+    path = _plain(document, where)
+    if "certificates" in keys:
+        if key in _PAIR:
+            document.report(path, "stands beside certificates; give one of them", at_key=True)
+            return
+        keys += _PAIR
+    word = nearest_word(key, keys)
+    meant.add((*path[:-1], word))
+    if word in _PAIR:
+        meant.add((*path[:-1], "certificates"))
+    document.report(path, f"unknown key{_known(key, keys)}", at_key=True)
 
 
 def _translate(document: Document, cause: str, where: TreePath, found: Mapping[str, Any]) -> None:
     at_key = bool(where) and where[-1] == "[key]"
-    where = where[:-1] if at_key else where
-    if cause == "extra_forbidden":
-        keys = _keys_at(where[:-1])
-        document.report(_plain(document, where), f"unknown key{_known(str(where[-1]), keys)}", at_key=True)
+    place = where[:-1] if at_key else where  # pydantic's own
+    where = _plain(document, place)
+    value = document.at(where)
+    if value is UNSOUND:
         return
-    where = _plain(document, where)
-    if cause == "missing":
-        document.report(where, "is required")
-    elif cause in ("union_tag_invalid", "union_tag_not_found"):
+    if cause in ("union_tag_invalid", "union_tag_not_found"):
         _filter_type(document, where)
     elif cause == "value_error":
         document.report(where, str(found["ctx"]["error"]), at_key=at_key)
     elif cause == "too_short":
         document.report(where, "is empty; it needs at least one entry")
     elif cause in _EXPECTED:
-        document.report(where, f"expected {_EXPECTED[cause]}, got {kind(document.at(where))}")
+        document.report(where, f"expected {_EXPECTED[cause]}{_instead(cause, value, place)}")
     else:
         document.report(where, str(found["msg"]))
 
 
+def _instead(cause: str, value: object, where: TreePath) -> str:
+    """What is there instead of a list or a mapping, and how it is written as one."""
+    got = f", got {kind(value)}"
+    if cause == "list_type" and isinstance(value, str):
+        words = value.source if isinstance(value, Expanded) else value
+        if takes_text((*where, 0)) and words.isprintable() and 0 < len(words) <= _LONGEST_LIST:
+            return f": [{words}]"
+    elif cause == "list_type" and isinstance(value, dict):
+        return f"{got}; each entry begins with '- '"
+    elif cause == "dict_type" and isinstance(value, list):
+        return f"{got}; the names are its keys, without '- '" if where in (("services",), ("filters",)) else got
+    return got
+
+
 def _filter_type(document: Document, where: TreePath) -> None:
-    value = document.at((*where, "type"))
+    options, value = document.at(where), document.at((*where, "type"))
+    if value is UNSOUND:
+        return
     if value is None:
-        document.report((*where, "type"), f"is required; known types are {', '.join(FILTERS)}")
+        misspelled = nearest_word("type", options) if isinstance(options, dict) else ""
+        if misspelled:
+            document.report((*where, misspelled), "unknown key; did you mean 'type'?", at_key=True)
+        else:
+            document.report((*where, "type"), f"is required; known types are {', '.join(FILTERS)}")
     elif isinstance(value, str):
         hint = "" if isinstance(value, Expanded) else _known(value, list(FILTERS))
         document.report((*where, "type"), f"unknown type {shown(value)}{hint}")
@@ -77,37 +122,3 @@ def _plain(document: Document, where: TreePath) -> TreePath:
     if len(where) > 5 and where[2:4] == ("tls", "certificates") and document.at(where[:4]) is None:
         where = (*where[:3], *where[5:])  # {cert: ..., key: ...}
     return where
-
-
-def _keys_at(where: TreePath) -> list[str]:
-    """The keys of the model that ``where`` (pydantic's own path) leads to."""
-    annotation: Any = Gateway
-    for step in where:
-        annotation = _inner(_bare(annotation), step)
-    model = _bare(annotation)
-    if isinstance(model, type) and issubclass(model, Model):
-        return list(model.model_fields)
-    return []
-
-
-def _bare(annotation: Any) -> Any:
-    """``X`` of ``Annotated[X | None, ...]``."""
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) in (Union, UnionType):
-        members = [member for member in get_args(annotation) if member is not NoneType]
-        return _bare(members[0]) if len(members) == 1 else annotation
-    return annotation
-
-
-def _inner(annotation: Any, step: str | int) -> Any:
-    origin = get_origin(annotation)
-    if origin is list:
-        return get_args(annotation)[0]
-    if origin is dict:
-        return get_args(annotation)[1]
-    if origin in (Union, UnionType):
-        return FILTERS.get(str(step))
-    if isinstance(annotation, type) and issubclass(annotation, Model) and str(step) in annotation.model_fields:
-        return annotation.model_fields[str(step)].annotation
-    return None

@@ -7,12 +7,12 @@ are errors.
 Annotations are not postponed here (``from __future__``): pydantic would compile and evaluate each of them at the start.
 """
 
-import os
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
 from pydantic_core import CoreSchema
 
+from fastgw.config.model import Model, alternative, false_is_none, setting, sound_or_unsound
 from fastgw.config.types import (
     Boolean,
     Connect,
@@ -25,6 +25,7 @@ from fastgw.config.types import (
     Listen,
     Method,
     Name,
+    NameKey,
     Network,
     PositiveDuration,
     RouteHost,
@@ -41,51 +42,18 @@ from fastgw.config.types import (
     words,
 )
 
-# pydantic would look for plugins of its own in every package that is installed; none shall change what a file means.
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-
 #: Filters a chain may name without a definition; they have their defaults.
 BUILT_IN_FILTERS = ("request_id", "access_log")
 
 
-def setting(default: Any, description: str) -> Any:
-    """A key with its default, as written in a file, and its description; ``...`` as default: the key must be given."""
-    return Field(default, description=description, validate_default=True)
-
-
-class Model(BaseModel):
-    """A mapping of the file: strict about keys; a key without a value counts as not given."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty(cls, data: Any) -> Any:
-        if data is None:
-            return {}
-        if isinstance(data, dict) and None in data.values():
-            return {name: value for name, value in data.items() if value is not None}
-        return data
-
-
-def _alternative(short: dict[str, Any], schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-    """JSON Schema of a model that also has a short form."""
-    full = handler.resolve_ref_schema(handler(schema))
-    return {"anyOf": [short, full], "title": full.get("title", ""), "description": full.get("description", "")}
-
-
-def _false_is_none(data: Any) -> Any:
-    return None if data == "false" else data
-
-
 class Admin(Model):
-    """Where metrics, status and the dashboard are served; ``false`` instead of a mapping switches them off."""
+    """Where metrics and status are served; ``false`` instead of a mapping switches them off."""
 
     address: Listen = setting("127.0.0.1:9901", "Address to listen at; keep it off public networks.")
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return _alternative({"const": False}, schema, handler)
+        return alternative({"const": False}, schema, handler)
 
 
 class Shutdown(Model):
@@ -139,13 +107,11 @@ class ListenerTls(Model):
     client_ca: FilePath = setting("", "PEM file of the authorities of client certificates.")
     min_version: TlsVersion = setting("1.2", "Oldest TLS version spoken.")
 
-    @model_validator(mode="before")
     @classmethod
-    def _one_certificate(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or not {"cert", "key"} & data.keys():
+    def long_form(cls, data: Any) -> Any:
+        """One certificate without a list; not beside one."""
+        if not isinstance(data, dict) or not {"cert", "key"} & data.keys() or "certificates" in data:
             return data
-        if "certificates" in data:
-            raise ValueError("give either certificates, or cert and key")
         rest = {name: value for name, value in data.items() if name not in ("cert", "key")}
         return {"certificates": [{name: data[name] for name in ("cert", "key") if name in data}], **rest}
 
@@ -160,7 +126,7 @@ class ListenerTls(Model):
             "required": ["cert", "key"],
             "additionalProperties": False,
         }
-        return _alternative(short, schema, handler)
+        return alternative(short, schema, handler)
 
 
 class Listener(Model):
@@ -184,8 +150,8 @@ class Share(Model):
     """One part of a split."""
 
     service: Name = setting(..., "Name of a service.")
-    weight: Annotated[int, count(1, 1_000_000)] = setting(
-        ..., "Its share of the requests, relative to the other weights."
+    weight: Annotated[int, count(0, 1_000_000)] = setting(
+        ..., "Its share of the requests, relative to the other weights; 0: none."
     )
 
 
@@ -220,14 +186,14 @@ class Endpoint(Model):
     address: Connect = setting(..., "host:port, [v6]:port or unix:/path.")
     weight: Annotated[int, count(1, 65_535)] = setting(1, "Its share of the requests, relative to the other endpoints.")
 
-    @model_validator(mode="before")
     @classmethod
-    def _address_alone(cls, data: Any) -> Any:
+    def long_form(cls, data: Any) -> Any:
+        """An address alone."""
         return {"address": data} if isinstance(data, str) else data
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return _alternative({"type": "string"}, schema, handler)
+        return alternative({"type": "string"}, schema, handler)
 
 
 class Pool(Model):
@@ -254,14 +220,14 @@ class ServiceTls(Model):
     cert: FilePath = setting("", "PEM file of the certificate shown to the service.")
     key: FilePath = setting("", "PEM file of its private key.")
 
-    @model_validator(mode="before")
     @classmethod
-    def _defaults(cls, data: Any) -> Any:
+    def long_form(cls, data: Any) -> Any:
+        """``true``: with all defaults."""
         return {} if data == "true" else data
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return _alternative({"type": "boolean"}, schema, handler)
+        return alternative({"type": "boolean"}, schema, handler)
 
 
 class Retry(Model):
@@ -282,9 +248,7 @@ class Service(Model):
         "least_request", "How an endpoint is chosen."
     )
     pool: Pool = setting({}, "Connections to each endpoint.")
-    tls: Annotated[ServiceTls | None, BeforeValidator(_false_is_none)] = setting(
-        None, "Speak TLS. Default: plain HTTP."
-    )
+    tls: Annotated[ServiceTls | None, BeforeValidator(false_is_none)] = setting(None, "Speak TLS. Default: plain HTTP.")
     host: ServiceHost = setting(
         "preserve", "The Host it is told: preserve (the client's), endpoint (its address), or a literal."
     )
@@ -308,19 +272,19 @@ class AccessLog(Model):
 
 #: Type of a filter -> the model of its options.
 FILTERS: dict[str, type[Model]] = {"request_id": RequestId, "access_log": AccessLog}
-AnyFilter = Annotated[RequestId | AccessLog, Field(discriminator="type")]
+AnyFilter = Annotated[RequestId | AccessLog, Field(discriminator="type"), WrapValidator(sound_or_unsound)]
 
 
 class Gateway(Model):
     """Configuration of fastgw."""
 
     workers: WorkerCount = setting("auto", "Worker processes; auto: one per processor.")
-    admin: Annotated[Admin | None, BeforeValidator(_false_is_none)] = setting({}, "Metrics, status, dashboard.")
+    admin: Annotated[Admin | None, BeforeValidator(false_is_none)] = setting({}, "Metrics and status.")
     shutdown: Shutdown = setting({}, "What happens on SIGTERM.")
     listeners: list[Listener] = Field(..., min_length=1, description="Addresses that accept requests.")
     routes: list[Route] = Field(..., min_length=1, description="Which requests go to which service.")
-    services: dict[Name, Service] = setting({}, "Named sets of endpoints.")
-    filters: dict[Name, AnyFilter] = setting({}, "Named filters, for the chains of listeners and routes.")
+    services: dict[NameKey, Service] = setting({}, "Named sets of endpoints.")
+    filters: dict[NameKey, AnyFilter] = setting({}, "Named filters, for the chains of listeners and routes.")
 
 
 def json_schema() -> dict[str, Any]:

@@ -1,47 +1,47 @@
 """From the text of a configuration file to a tree of plain values, and back from a path in the tree to its line.
 
-The tree has dicts, lists, text and None only; what a scalar means is decided by the schema (``config.values``).  YAML
-is parsed by libyaml and not trusted: size, depth and what aliases expand to are bounded, tags and merge keys are
-refused, and a key given twice is an error.
+The tree has dicts, lists, text and None, and ``UNSOUND`` where a mistake was told already; what a scalar means is decided
+by the schema (``config.values``).  YAML is parsed by libyaml and not trusted: size, depth and what aliases expand to are
+bounded, tags and merge keys are refused, and a key given twice is an error.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 import yaml
 
-from fastgw.config.values import Expanded, shown
+from fastgw.config.environment import Environment, ExpansionError
+from fastgw.config.excerpt import excerpt, hint
+from fastgw.config.unsound import UNSOUND, Unsound
+from fastgw.config.values import shown
 
 LARGEST_FILE: Final = 4 * 1024 * 1024  #: bytes
 DEEPEST: Final = 64  #: levels of nesting; libyaml recurses in C, so the stack is at stake
 MOST_VALUES: Final = 250_000  #: keys and entries in a file
 LARGEST_REPETITION: Final = 100_000  #: cost of what aliases repeat: nodes, and their text by 64 characters
-LARGEST_EXPANSION: Final = 4 * 1024 * 1024  #: characters that come from the environment
 MOST_PROBLEMS: Final = 1000  #: remembered; the others are only counted
 
-_VARIABLE: Final = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
-_INSIDE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.S)
 _PLAIN_TAGS: Final = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")
 )
 _COLLECTION_TAGS: Final = frozenset(("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"))
 
-Tree = dict[str, "Tree"] | list["Tree"] | str | None
+Tree = dict[str, "Tree"] | list["Tree"] | str | Unsound | None
 TreePath = tuple[str | int, ...]
 
 
 class Problem(NamedTuple):
-    """One reason why a configuration cannot be used, with its place; ``line`` 0 means the file as a whole."""
+    """One reason why a configuration cannot or should not be used; ``line`` 0 means the file as a whole."""
 
     line: int
     column: int
     path: str  #: ``routes[2].service``, or empty
     message: str
     file: str
+    excerpt: str = ""  #: lines of the file, for text that is not YAML; not for logs, as it may show a secret
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -71,48 +71,51 @@ class Document:
         self.file = file
         self.tree: Tree = None
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
         self.untold = 0  #: problems found when ``problems`` was full
-        self._environ = environ
+        self.partial: set[TreePath] = set()  #: mappings of which a part could not be read
+        self._environment = Environment(environ)
         self._root: yaml.Node | None = None
         self._seen: set[int] = set()
         self._above: set[int] = set()
         self._count = 0
         self._repeated = 0
-        self._expanded = 0
-        self._values: dict[str, str] = {}  # what the environment gave -> ${NAME}, for ``redact``
 
     def read(self, path: Path) -> None:
         """Read and parse ``path``; what is wrong with it goes to ``problems``."""
         try:
             with path.open("rb") as stream:
-                content = stream.read(LARGEST_FILE + 1)
+                self.read_stream(stream)
         except OSError as error:
-            return self.fail(f"cannot be read: {error.strerror or error}")
+            self.fail(f"cannot be read: {error.strerror or error}")
         except ValueError:  # a NUL in the name
-            return self.fail("cannot be read: not a file name")
+            self.fail("cannot be read: not a file name")
+
+    def read_stream(self, stream: BinaryIO) -> None:
+        """The same for an open file; raises OSError."""
+        content = stream.read(LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
             return self.fail(f"is larger than {LARGEST_FILE >> 20} MiB")
         try:
-            return self.parse(content.decode("utf-8-sig"))
+            text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             before = content[: error.start]
             line = before.count(b"\n") + 1
             column = len(before) - (before.rfind(b"\n") + 1) + 1
             return self.fail("is not UTF-8 text", line, column)
+        return self.parse(text)
 
     def parse(self, text: str) -> None:
         """Parse ``text`` into ``tree``."""
         try:
             self._root = yaml.compose(text, _Loader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            reason = ", ".join(part for part in (error.context, error.problem) if part)
-            return self.fail(f"is not valid YAML: {reason}{_hint(reason)}", line, column)
+            return self._fail_yaml(text, error)
         except yaml.reader.ReaderError as error:
             before = text[: error.position]
             line, column = before.count("\n") + 1, error.position - before.rfind("\n")
-            return self.fail(f"is not valid YAML: the character U+{error.character:04X} is not allowed", line, column)
+            message = f"is not valid YAML: the character U+{error.character:04X} is not allowed"
+            return self.fail(message, line, column, excerpt(text, line, column))
         if self._root is None:
             return self.fail("is empty; it needs at least listeners and routes", 1, 1)
         try:
@@ -124,18 +127,35 @@ class Document:
             self.fail("is empty; it needs at least listeners and routes", 1, 1)
         return None
 
-    def fail(self, message: str, line: int = 0, column: int = 0) -> None:
+    def _fail_yaml(self, text: str, error: yaml.MarkedYAMLError) -> None:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        began = error.context_mark.line + 1 if error.context_mark else line
+        reason = ", ".join(part for part in (error.context, error.problem) if part)
+        meant = hint(text, line, line - 1 if column == 1 else line, began)
+        self.fail(f"is not valid YAML: {reason}{meant}", line, column, excerpt(text, line, column))
+
+    def fail(self, message: str, line: int = 0, column: int = 0, excerpt: str = "") -> None:
         """Note a problem of the file itself."""
-        self._note(Problem(line, column, "", message, self.file))
+        self._note(Problem(line, column, "", message, self.file, excerpt))
 
     def report(self, path: TreePath, message: str, *, at_key: bool = False) -> None:
         """Note a problem at ``path``, or at the nearest thing above it that exists in the file."""
         if self.is_full:
             self.untold += 1
             return
+        self._note(self._problem(path, message, at_key))
+
+    def warn(self, path: TreePath, message: str) -> None:
+        """The same for what can be used, but is hardly meant."""
+        if len(self.warnings) < MOST_PROBLEMS:
+            self.warnings.append(self._problem(path, message, False))
+
+    def _problem(self, path: TreePath, message: str, at_key: bool) -> Problem:
         depth, mark = self._locate(path, at_key)
         known = path if depth == len(path) or not self._is_scalar(path[:depth]) else path[:depth]
-        self._note(Problem(mark.line + 1, mark.column + 1, render(known), self.redact(message), self.file))
+        message = self._environment.redact(message)
+        return Problem(mark.line + 1, mark.column + 1, render(known), message, self.file)
 
     @property
     def is_full(self) -> bool:
@@ -157,12 +177,6 @@ class Document:
             else:
                 return None
         return found
-
-    def redact(self, message: str) -> str:
-        """``message`` with what came from the environment replaced by the ``${NAME}`` it came from."""
-        for value, source in self._values.items():
-            message = message.replace(value, source)
-        return message
 
     # -- building the tree --------------------------------------------------------------------------------------------
 
@@ -193,6 +207,7 @@ class Document:
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._add(key_node, path, "a key must be text, not a list or a mapping")
+                self.partial.add(path)
                 continue
             key = str(key_node.value)
             inner = (*path, key)
@@ -200,6 +215,7 @@ class Document:
                 self._add(key_node, inner, f"the tag {shown(_short(key_node.tag))} is not allowed")
             elif key_node.tag == "tag:yaml.org,2002:merge":
                 self._add(key_node, path, "merge keys (<<) are not supported; use an alias for a whole value")
+                self.partial.add(path)
             elif key in found:
                 self._add(key_node, inner, f"is given twice; the first one is on line {lines[key]}")
                 self._value(value_node, inner)
@@ -212,45 +228,19 @@ class Document:
     def _scalar(self, node: yaml.ScalarNode, path: TreePath) -> Tree:
         if node.tag not in _PLAIN_TAGS:
             self._add(node, path, f"the tag {shown(_short(node.tag))} is not allowed")
-            return None
+            return UNSOUND
         text: str = node.value
         if node.tag == "tag:yaml.org,2002:null" and text in ("", "~", "null", "Null", "NULL"):
             return None
-        return self._expand(node, path) if "${" in text else text
-
-    def _expand(self, node: yaml.ScalarNode, path: TreePath) -> str:
-        """Put the environment into a scalar."""
-        unset: list[str] = []
-
-        def replace(match: re.Match[str]) -> str:
-            if match[0] == "$${":
-                return "${"
-            inside = _INSIDE.fullmatch(match[1])
-            if inside is None or not match[2]:
-                unset.append(f"{shown(match[0])} is neither ${{NAME}} nor ${{NAME:-default}} ($${{ is a literal ${{)")
-                return ""
-            value = self._environ.get(inside[1]) or inside[2]
-            if value is None:
-                value = self._environ.get(inside[1])
-            if value is None:
-                unset.append(
-                    f"the environment variable {inside[1]} is not set; ${{{inside[1]}:-default}} has a default"
-                )
-                return ""
-            self._expanded += len(value)
-            if self._expanded > LARGEST_EXPANSION:
-                raise _TooMuchError(node, "what comes from the environment is too large")
-            if len(value) >= 8 and inside[2] != value:
-                self._values[value] = f"${{{inside[1]}}}"
-                self._values[repr(value)[1:-1]] = f"${{{inside[1]}}}"
-            return value
-
-        value = _VARIABLE.sub(replace, node.value)
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            unset.append("the environment variable is not UTF-8 text")
-        for reason in unset:
-            self._add(node, path, reason)
-        return Expanded("" if unset else value, node.value)
+        if "${" not in text:
+            return text
+        try:
+            value, problems = self._environment.expand(text)
+        except ExpansionError as error:
+            raise _TooMuchError(node, str(error)) from None
+        for problem in problems:
+            self._add(node, path, problem)
+        return UNSOUND if problems else value
 
     def _repeat(self, node: yaml.Node) -> None:
         if id(node) in self._above:
@@ -327,11 +317,3 @@ def _is_block(node: yaml.Node) -> bool:
 
 def _short(tag: str) -> str:
     return "!!" + tag.removeprefix("tag:yaml.org,2002:") if tag.startswith("tag:yaml.org,2002:") else tag
-
-
-def _hint(reason: str) -> str:
-    if "cannot start any token" in reason and "@" not in reason:
-        return " (tabs cannot indent)"
-    if "mapping values are not allowed" in reason:
-        return " (is a quote or an indent missing?)"
-    return ""

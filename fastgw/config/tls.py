@@ -6,7 +6,9 @@ renegotiation, ALPN ``http/1.1`` (RFC 9325).
 
 from __future__ import annotations
 
+import calendar
 import ssl
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -83,14 +85,16 @@ def _refuse_password() -> str:
     raise _EncryptedKeyError
 
 
-def pair_problems(cert: str, key: str) -> Iterator[tuple[str, str]]:
-    """What is wrong with a certificate and its key: ``("cert" or "key", reason)``, nothing when they are fine."""
-    unread = [(name, reason) for name, path in (("cert", cert), ("key", key)) if (reason := _unreadable(path))]
-    if unread:
-        yield from unread
-        return
-    if not _is_certificate(cert):
-        yield "cert", f"no PEM certificate in {cert}"
+def pair_problems(cert: str | None, key: str | None) -> Iterator[tuple[str, str]]:
+    """What is wrong with a certificate and its key: ``("cert" or "key", reason)`` for every fault.
+
+    One that is not known is None.  Whether they belong together is asked when each of them is sound by itself.
+    """
+    faults = [("cert", _certificate_problem(cert))] if cert is not None else []
+    faults += [("key", _key_problem(key))] if key is not None else []
+    faults = [(name, reason) for name, reason in faults if reason]
+    yield from faults
+    if faults or cert is None or key is None:
         return
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, _refuse_password)
@@ -105,6 +109,14 @@ def pair_problems(cert: str, key: str) -> Iterator[tuple[str, str]]:
             yield "key", f"no PEM private key in {key}"
     except OSError as error:
         yield "cert", f"{cert} cannot be read: {error.strerror or error}"
+
+
+def _certificate_problem(path: str) -> str:
+    return _unreadable(path) or ("" if _is_certificate(path) else f"no PEM certificate in {path}")
+
+
+def _key_problem(path: str) -> str:
+    return _unreadable(path) or ("" if "PRIVATE KEY-----" in _read(path) else f"no PEM private key in {path}")
 
 
 def authorities_problem(path: str) -> str:
@@ -144,19 +156,24 @@ def _read(path: str) -> str:
 
 def certificate_names(path: str) -> tuple[str, ...]:
     """The DNS names of the first certificate in a PEM file, lower case (RFC 5280 section 4.2.1.6)."""
-    text = _read(path)
-    begin = text.find("-----BEGIN CERTIFICATE-----")
-    end = text.find("-----END CERTIFICATE-----", begin)
-    if begin < 0 or end < 0:
-        return ()
-    try:
-        der = ssl.PEM_cert_to_DER_cert(text[begin:end] + "-----END CERTIFICATE-----\n")
-    except ValueError:
-        return ()
+    der = _first_certificate(path)
     place = der.find(_SUBJECT_ALT_NAME)
     if place < 0:
         return ()
     return tuple(_dns_names(der[place + len(_SUBJECT_ALT_NAME) :]))
+
+
+def _first_certificate(path: str) -> bytes:
+    """The first certificate of a PEM file in DER; empty when there is none.  Raises OSError."""
+    text = _read(path)
+    begin = text.find("-----BEGIN CERTIFICATE-----")
+    end = text.find("-----END CERTIFICATE-----", begin)
+    if begin < 0 or end < 0:
+        return b""
+    try:
+        return ssl.PEM_cert_to_DER_cert(text[begin:end] + "-----END CERTIFICATE-----\n")
+    except ValueError:
+        return b""
 
 
 def _dns_names(der: bytes) -> Iterator[str]:
@@ -186,3 +203,35 @@ def _length(der: bytes) -> tuple[int, int]:
         return first, 2
     count = first & 0x7F
     return int.from_bytes(der[2 : 2 + count], "big"), 2 + count
+
+
+def expiry(path: str) -> float | None:
+    """When the first certificate of a PEM file ends to be valid, in seconds since 1970; None when the file has none."""
+    try:
+        return _not_after(_first_certificate(path))
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _not_after(der: bytes) -> float:
+    """``Certificate.tbsCertificate.validity.notAfter`` (RFC 5280 section 4.1); raises ValueError or IndexError."""
+    fields = _content(_content(der))
+    if fields[0] == 0xA0:
+        fields = _behind(fields)  # version
+    for _ in range(3):
+        fields = _behind(fields)  # serialNumber, signature, issuer
+    moment = _behind(_content(fields))
+    text = _content(moment).decode("ascii")
+    if moment[0] == 0x17:  # UTCTime: two digits of the year (section 4.1.2.5.1)
+        text = ("19" if text >= "50" else "20") + text
+    return calendar.timegm(time.strptime(text, "%Y%m%d%H%M%SZ"))
+
+
+def _content(der: bytes) -> bytes:
+    length, start = _length(der)
+    return der[start : start + length]
+
+
+def _behind(der: bytes) -> bytes:
+    length, start = _length(der)
+    return der[start + length :]

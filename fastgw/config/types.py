@@ -11,24 +11,50 @@ from pydantic_core import CoreSchema, core_schema
 
 from fastgw.config import values
 from fastgw.config.spec import AddressSpec
+from fastgw.config.unsound import UNSOUND
 
 _FROM_ENVIRONMENT = {"type": "string", "pattern": r"\$\{"}  # any scalar may come from the environment
 
 
 class Parsed:
-    """Annotation of a scalar: ``parse(value)`` is its only reader, ``schema`` its part of the JSON Schema."""
+    """Annotation of a scalar: ``parse(value)`` is its only reader, ``schema`` its part of the JSON Schema.
 
-    __slots__ = ("_parse", "_schema")
+    What is unsound already stays so without another word; what is found to be wrong becomes so in a lenient reading.  A
+    key (``is_key``) stays as it is written instead, because what is below it can be looked at.
+    """
 
-    def __init__(self, parse: Callable[[object], object], **schema: object) -> None:
+    __slots__ = ("_is_key", "_parse", "_schema")
+
+    def __init__(self, parse: Callable[[object], object], *, is_key: bool = False, **schema: Any) -> None:
         self._parse = parse
+        self._is_key = is_key
         self._schema = schema
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._parse)
+        def validate(value: object, info: ValidationInfo) -> object:
+            if value is UNSOUND:
+                return value
+            try:
+                return self.read(value, info)
+            except ValueError:
+                if is_lenient(info):
+                    return value if self._is_key else UNSOUND
+                raise
+
+        return core_schema.with_info_plain_validator_function(validate)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return dict(self._schema)
+
+    def read(self, value: object, info: ValidationInfo) -> object:
+        """The value that ``value`` is the text of; raises ValueError."""
+        return self._parse(value)
+
+
+class Seconds(Parsed):
+    """Annotation of a duration."""
+
+    __slots__ = ()
 
 
 class Located(Parsed):
@@ -36,20 +62,20 @@ class Located(Parsed):
 
     __slots__ = ("_parse_at",)
 
-    def __init__(self, parse: Callable[[object, str], object], **schema: object) -> None:
+    def __init__(self, parse: Callable[[object, str], object], **schema: Any) -> None:
         super().__init__(lambda value: value, **schema)
         self._parse_at = parse
 
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        parse = self._parse_at
-
-        def validate(value: object, info: ValidationInfo) -> object:
-            return parse(value, (info.context or {}).get("base", ""))
-
-        return core_schema.with_info_plain_validator_function(validate)
+    def read(self, value: object, info: ValidationInfo) -> object:
+        return self._parse_at(value, (info.context or {}).get("base", ""))
 
 
-def _either(**schema: object) -> dict[str, object]:
+def is_lenient(info: ValidationInfo) -> bool:
+    """Is what is wrong to be left out, instead of told?"""
+    return info.context is not None and bool(info.context.get("is_lenient"))
+
+
+def _either(**schema: Any) -> dict[str, Any]:
     return {"anyOf": [schema, _FROM_ENVIRONMENT]}
 
 
@@ -105,10 +131,13 @@ def _connect(value: object, base: str) -> AddressSpec:
 _SECONDS = [{"type": "number", "minimum": 0}, {"type": "string", "examples": ["30s", "800ms", "5m"]}]
 _PLACE = {"type": "string", "examples": ["127.0.0.1:8080", "[::1]:8080", "unix:/run/gateway.sock"]}
 
-Name = Annotated[str, Parsed(values.name, type="string", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*$|\$\{")]
+_NAME_SCHEMA: dict[str, Any] = {"type": "string", "pattern": r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*$|\$\{"}
+
+Name = Annotated[str, Parsed(values.name, **_NAME_SCHEMA)]
+NameKey = Annotated[str, Parsed(values.name, is_key=True, **_NAME_SCHEMA)]
 Label = Annotated[str, Parsed(values.text("a name", longest=400), type="string")]
-Duration = Annotated[float, Parsed(values.duration(), anyOf=_SECONDS)]
-PositiveDuration = Annotated[float, Parsed(values.duration(positive=True), anyOf=_SECONDS)]
+Duration = Annotated[float, Seconds(values.duration(), anyOf=_SECONDS)]
+PositiveDuration = Annotated[float, Seconds(values.duration(positive=True), anyOf=_SECONDS)]
 Size = Annotated[int, size()]
 Boolean = Annotated[bool, Parsed(values.boolean, **_either(type="boolean"))]
 Listen = Annotated[AddressSpec, Located(_listen, **_PLACE)]

@@ -67,15 +67,21 @@ def shown(value: object) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the known word most like ``word``, or nothing when none is."""
+def nearest_word(word: str, known: Iterable[str]) -> str:
+    """The known word most like ``word``, or "" when none is."""
     names = list(known)
     if len(word) > 200:
         return ""
     folded = {name.lower().replace("-", "_"): name for name in names}
     same = folded.get(word.lower().replace("-", "_"))
     found = [same] if same is not None else difflib.get_close_matches(word, names, 1, 0.6)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    return found[0] if found else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` for the known word most like ``word``, or nothing when none is."""
+    found = nearest_word(word, known)
+    return f"; did you mean {found!r}?" if found else ""
 
 
 def scalar(value: object, what: str) -> str:

@@ -101,7 +101,12 @@ CASES = [
         with_service("pool: {max_connections: 2, warm: 3}"),
         "6:72: services.a.pool.warm: is more than max_connections (2)",
     ),
-    (with_service("tls: {cert: x.pem}"), "6:39: services.a.tls: cert and key go together"),
+    (with_service("tls: {cert: CERT}"), "6:51: services.a.tls.cert: needs key beside it"),
+    (with_service("tls: {key: KEY}"), "6:50: services.a.tls.key: needs cert beside it"),
+    (
+        ROUTES + "  - {path: /*, split: [{service: llm, weight: 0}, {service: llm2, weight: 0}]}",
+        "6:16: routes[0].split: no part has a weight above 0",
+    ),
     # files
     (
         MINIMAL + "filters:\n  log: {type: access_log, path: no/such/log}",
@@ -115,8 +120,8 @@ CASES = [
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES)
-def test_each_rule_has_its_message(tmp_path: Path, text: str, expected: str) -> None:
-    found = problems(tmp_path, text)
+def test_each_rule_has_its_message(tmp_path: Path, pair: Pair, text: str, expected: str) -> None:
+    found = problems(tmp_path, text.replace("CERT", pair[0]).replace("KEY", pair[1]))
     assert len(found) == 1
     assert found[0].startswith(expected)
 
@@ -127,6 +132,7 @@ def test_each_rule_has_its_message(tmp_path: Path, text: str, expected: str) -> 
         SECOND_LISTENER.replace("NAME", "b").replace("ADDRESS", "127.0.0.1:0").replace("18080", "0"),
         "admin: false\n" + SECOND_LISTENER.replace("NAME", "b").replace("ADDRESS", "127.0.0.1:9901"),
         with_route("filters: [request_id]"),  # the listener has it too
+        ROUTES + "  - {path: /*, split: [{service: llm, weight: 1}, {service: llm2, weight: 0}]}",
         MINIMAL + "filters: {request_id: {type: access_log, path: stderr}}",
         ROUTES + "  - {path: /*, service: llm}\n  - {path: /*, service: llm2, methods: [POST]}",
         MINIMAL.replace("routes:", "routes:\n  - {path: '*', methods: [OPTIONS], service: a}"),
@@ -196,6 +202,7 @@ filters:
         "listeners[1].address",
         "routes[1].service",
         "routes[2].path",
+        "routes[2].service",
         "services.broken.endpoints",
         "services.twice.endpoints[1]",
         "filters.bad.flush",

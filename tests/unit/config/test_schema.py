@@ -14,8 +14,8 @@ from pydantic_core import PydanticUndefined
 
 from fastgw import filters
 from fastgw.config import schema
-from fastgw.config.explain import _bare
 from fastgw.config.schema import BUILT_IN_FILTERS, FILTERS, Gateway, Model, json_schema
+from fastgw.config.vocabulary import bare
 from fastgw.core import endpoint, snapshot
 from fastgw.policy.balancers import RoundRobin
 from tests.unit.config.files import MINIMAL, problems
@@ -41,12 +41,12 @@ def places(model: type[Model], path: str) -> Iterator[tuple[str, dict[str, str]]
     """Every mapping of the vocabulary: its heading, and its keys with their defaults."""
     yield path, {name: written(field.default) for name, field in model.model_fields.items()}
     for name, field in model.model_fields.items():
-        inner = _bare(field.annotation)
+        inner = bare(field.annotation)
         below = name if path == "(top)" else f"{path}.{name}"
         if get_origin(inner) is list:
-            inner, below = _bare(get_args(inner)[0]), f"{below}[]"
+            inner, below = bare(get_args(inner)[0]), f"{below}[]"
         elif get_origin(inner) is dict:
-            inner, below = _bare(get_args(inner)[1]), f"{below}.NAME"
+            inner, below = bare(get_args(inner)[1]), f"{below}.NAME"
         if get_origin(inner) in (Union, UnionType):
             for kind, options in FILTERS.items():
                 yield from places(options, f"{below} {kind}")

@@ -78,3 +78,11 @@ def test_useless_weights_are_refused(choices: list[tuple[str, int]], problems: l
     with pytest.raises(RoutingError) as caught:
         Split(choices)
     assert caught.value.problems == problems
+
+
+def test_weight_0_with_its_weight_given_to_a_neighbour_moves_nobody_else() -> None:
+    before = Split([("a", 50), ("b", 30), ("c", 20)])
+    without = Split([("a", 50), ("b", 0), ("c", 50)])
+    for step in range(1000):
+        old, new = before.choose(step / 1000), without.choose(step / 1000)
+        assert new == ("c" if old == "b" else old)

@@ -1,0 +1,132 @@
+"""What a configuration can be used with, but is hardly meant: warnings, beside the problems of ``check``."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from fastgw.config.schema import Gateway
+from fastgw.config.source import Document, TreePath
+from fastgw.config.spec import AddressSpec
+from fastgw.config.unsound import is_unsound
+from fastgw.config.values import Expanded, shown
+from fastgw.config.vocabulary import durations
+
+SOON: Final = 30 * 86400  #: seconds before a certificate expires
+LONGEST_BARE: Final = 3600  #: seconds that a duration without a unit may have and be believed
+
+#: host names -> the reasons why some of them have no address
+Resolve = Callable[[Sequence[str]], Mapping[str, str]]
+
+
+def warn(document: Document, gateway: Gateway, now: float, resolve: Resolve | None) -> None:
+    """Note in ``document.warnings`` what an operator should look at.
+
+    ``now``: seconds since 1970.  ``resolve``: asked for all host names at once; None: nobody asks.
+    """
+    _certificates(document, gateway, now)
+    _unused(document, gateway)
+    if gateway.admin is not None and not is_unsound(gateway.admin.address) and not is_local(gateway.admin.address):
+        document.warn(
+            ("admin", "address"),
+            f"{gateway.admin.address} can be reached from elsewhere, and whoever reaches it needs no password",
+        )
+    for path, value in durations(document.tree):
+        if re.fullmatch(r"[0-9.]+", value) and float(value) > LONGEST_BARE:
+            if isinstance(value, Expanded):
+                meant = "has no unit and would be seconds, more than an hour"
+            else:
+                meant = f"are seconds; write the unit: {value}s, or {value}ms if that is meant"
+            document.warn(path, f"{shown(value)} {meant}")
+    if resolve is not None:
+        _names(document, gateway, resolve)
+
+
+def is_local(address: AddressSpec) -> bool:
+    """Can only this machine connect to it?"""
+    if address.path or address.host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _certificates(document: Document, gateway: Gateway, now: float) -> None:
+    for path, file in _certificate_files(document, gateway):
+        from fastgw.config.tls import expiry
+
+        end = expiry(file)
+        if end is None or end - now > SOON:
+            continue
+        when = time.strftime("%Y-%m-%d", time.gmtime(end))
+        if end <= now:
+            document.warn(path, f"the certificate in {file} expired on {when}")
+        else:
+            days = int(end - now) // 86400
+            document.warn(path, f"the certificate in {file} expires on {when}, in {days} day{'' if days == 1 else 's'}")
+
+
+def _certificate_files(document: Document, gateway: Gateway) -> Iterator[tuple[TreePath, str]]:
+    for place, listener in enumerate(gateway.listeners):
+        where: TreePath = ("listeners", place, "tls")
+        if listener.tls is None:
+            continue
+        is_short = document.at((*where, "certificates")) is None
+        for number, one in enumerate(listener.tls.certificates):
+            if one.cert:
+                yield (*where, "cert") if is_short else (*where, "certificates", number, "cert"), one.cert
+    for name, service in gateway.services.items():
+        if service.tls is not None and service.tls.cert:
+            yield ("services", name, "tls", "cert"), service.tls.cert
+
+
+def _unused(document: Document, gateway: Gateway) -> None:
+    """Services and filters that nothing names; not told while one of those who could name them has a mistake."""
+    wrong = {problem.path.partition("[")[0] for problem in document.problems}
+    if "routes" in wrong:
+        return
+    served = {route.service for route in gateway.routes} | {
+        one.service for route in gateway.routes for one in route.split
+    }
+    for name in gateway.services:
+        if name not in served:
+            document.warn(("services", name), "no route leads to this service")
+    if "listeners" in wrong:
+        return
+    chains = [*(one.filters for one in gateway.listeners), *(one.filters for one in gateway.routes)]
+    chained = {name for chain in chains for name in chain}
+    for name in gateway.filters:
+        if name not in chained:
+            document.warn(("filters", name), "this filter is in no chain")
+
+
+def _names(document: Document, gateway: Gateway, resolve: Resolve) -> None:
+    places: dict[str, list[TreePath]] = {}
+    for path, address in _addresses(gateway):
+        if address.host and not _is_number(address.host):
+            places.setdefault(address.host, []).append(path)
+    for name, reason in resolve(list(places)).items() if places else ():
+        for path in places[name]:
+            document.warn(path, f"the name {name!r} {reason}")
+
+
+def _addresses(gateway: Gateway) -> Iterator[tuple[TreePath, AddressSpec]]:
+    if gateway.admin is not None:
+        yield ("admin", "address"), gateway.admin.address
+    for place, listener in enumerate(gateway.listeners):
+        yield ("listeners", place, "address"), listener.address
+    for name, service in gateway.services.items():
+        for place, endpoint in enumerate(service.endpoints):
+            yield ("services", name, "endpoints", place), endpoint.address
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
