@@ -1,7 +1,7 @@
 """TLS contexts of listeners and services, and what is wrong with the files they are made from.
 
 One place for the policy: TLS 1.2 or newer, ciphers with forward secrecy and authenticated encryption only, no compression, no
-renegotiation, ALPN ``http/1.1`` (RFC 9325).
+renegotiation, ALPN ``http/1.1`` and on listeners ``http/1.0`` too (RFC 9325, RFC 7301).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fastgw.config.spec import CertificateSpec, TlsSpec, UpstreamTlsSpec
+from fastgw.core.handshake import PROTOCOLS, ListenerContext
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _CLIENT_AUTH: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
@@ -51,11 +52,11 @@ def _choose(by_name: dict[str, ssl.SSLContext], name: str, default: ssl.SSLConte
 
 
 def _server_context(spec: TlsSpec, certificate: CertificateSpec) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ListenerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[spec.min_version]
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_ciphers(_CIPHERS)
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(PROTOCOLS)
     context.load_cert_chain(certificate.cert, certificate.key, _refuse_password)
     if spec.client_auth != "none":
         context.load_verify_locations(spec.client_ca)

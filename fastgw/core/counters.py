@@ -34,6 +34,7 @@ GENERATION = 8  #: gauge: generation of the installed snapshot
 TLS_FAILURES = 9  #: downstream handshakes that failed or timed out
 LOOP_LAG_US = 10  #: gauge: lateness of the last sweep in microseconds, the worker's pulse
 ADDRESS_REFUSED = 11  #: closed at once because of connections_per_address
+TLS_FAILED = 40  #: +0..+7: of TLS_FAILURES those with a cause of TLS_CAUSES, in that order; the rest are "other"
 
 # ROUTE block
 ROUTE_STARTED = 0
@@ -57,6 +58,19 @@ ENDPOINT_ACTIVE = 4  #: gauge: exchanges on this endpoint now
 ENDPOINT_IDLE = 5  #: gauge: idle pooled connections
 ENDPOINT_WAITING = 6  #: gauge: exchanges waiting for a connection
 ENDPOINT_REUSED = 7  #: exchanges served on a kept connection
+
+#: Why a client's TLS handshake failed.
+TLS_CAUSES = (
+    "version",
+    "cipher",
+    "alpn",
+    "no_certificate",
+    "bad_certificate",
+    "client_alert",
+    "not_tls",
+    "unfinished",
+)
+OTHER_CAUSE = "other"
 
 #: Upper bounds in microseconds: the buckets of ``http.server.request.duration`` (OpenTelemetry semantic conventions, stable).
 DURATION_BUCKETS = (

@@ -1,11 +1,15 @@
 """What comes before HTTP on a connection: the PROXY header of a load balancer, and the TLS handshake.
 
     accept -> PROXY header (listeners with proxy_protocol) -> handshake (listeners with tls) -> a connection of the data plane
+                                                                └--refused--> LINGER: the alert, or a 400 to plain HTTP, is read
 
 A plain listener has neither and none of this.  Such a connection is an ``Arrival`` until both are done, which has a time (the listener's
 head timeout, from accept to the end of the handshake) and of which there is a number: while ``limits.handshakes`` are under way an
 ``Entrance`` accepts no more.  The kernel keeps those that wait, at no cost here, and a burst of clients is served in turn.  So that a few
 silent clients cannot keep the others out, an arrival that had ``STALLED`` seconds makes room while others wait.
+
+A handshake begins when its first byte is there: a silent client costs a socket and no more, and one that speaks plain HTTP gets an
+answer in plain HTTP.  Why a handshake failed is told to the client (``core/handshake.py``), to the log and to the counters.
 """
 
 from __future__ import annotations
@@ -18,9 +22,14 @@ import ssl
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgw.core import counters
+from fastgw.core.handshake import WATCHER, Failure
+from fastgw.core.reply import error_reply
+from fastgw.errors import DownstreamError
 from fastgw.server.listening import BACKLOG
+from fastgw.server.tally import Tally
 from fastgw.wire import proxy_protocol
 from fastgw.wire.errors import WireError
+from fastgw.wire.serialize import reply_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +43,11 @@ ACCEPT_MAX = 64  #: connections accepted in one turn of the loop
 STARVED_PAUSE = 0.1  #: seconds without accepting when the kernel has no descriptor or memory for one more
 UNLIMITED = 60.0  #: seconds for what comes before HTTP where the head timeout is off
 SHUTDOWN = 2.0  #: seconds a client has to answer the end of TLS
+LINGER = 2.0  #: seconds a client has to read why it was refused
+TLS_RECORD = 0x16  #: first byte of a TLS handshake (RFC 8446 section 5.1)
+OLD_HELLO = (
+    0x80  #: bit of the first byte of a hello in the form of SSL 2.0, which TLS 1.2 still knows (RFC 5246 appendix E.2)
+)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -49,14 +63,13 @@ class Terms(NamedTuple):
 class Arrivals:
     """Everything of one worker that has connected and is not a connection of the data plane yet."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, plane: DataPlane, on_trouble: Callable[[str, str], None]
-    ) -> None:
-        """``on_trouble``: called with an event and its cause, for the log."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, plane: DataPlane, on_trouble: Callable[..., None]) -> None:
+        """``on_trouble``: called with an event, its cause, and fields that say more, for the log."""
         self.loop = loop
         self.plane = plane
         self.on_trouble = on_trouble
         self.pending: dict[Arrival, None] = {}  #: the oldest first
+        self._tally = Tally(loop, on_trouble)
         self._waiting: dict[Entrance, None] = {}  # entrances that accept no more for now
         self._timer: asyncio.TimerHandle | None = None
 
@@ -66,6 +79,19 @@ class Arrivals:
     def count(self, index: int) -> None:
         """Add one to a counter of the worker."""
         self.plane.values[index] += 1
+
+    def failed(self, listener: str, address: bytes, failure: Failure) -> None:
+        """A handshake failed: count it, and tell why."""
+        self.count(counters.TLS_FAILURES)
+        if failure.cause in counters.TLS_CAUSES:
+            self.count(counters.TLS_FAILED + counters.TLS_CAUSES.index(failure.cause))
+        fields = {"server_name": failure.name} if failure.name else {}
+        self.tell("a TLS handshake failed", listener, address, failure.cause, detail=failure.detail, **fields)
+
+    def tell(self, event: str, listener: str, address: bytes, cause: str, **fields: object) -> None:
+        """What a client caused: a line for the first of its kind, and then one for all that follow within some seconds."""
+        client = address.decode("latin-1")
+        self._tally.add((event, listener, cause), event=event, cause=cause, listener=listener, client=client, **fields)
 
     def waiting(self, entrance: Entrance) -> None:
         """``entrance`` has stopped accepting until there is room."""
@@ -90,7 +116,7 @@ class Arrivals:
         if self._waiting:
             now = self.loop.time()
             for arrival in [one for one in self.pending if now - one.since >= STALLED]:
-                arrival.cut()
+                arrival.cut("it was slow, and others waited")
             self._timer = self.loop.call_later(ROOM_EVERY, self._make_room)
 
     def close(self) -> None:
@@ -100,7 +126,8 @@ class Arrivals:
             self._timer = None
         self._waiting.clear()
         for arrival in list(self.pending):
-            arrival.cut()
+            arrival.cut("")
+        self._tally.close()
 
 
 class Entrance:
@@ -176,6 +203,9 @@ class Arrival:
         self._header = b""
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._is_secured = False  # the handshake is what comes next, or is under way
+        self._is_refused = False
+        self._why = "the client left"  # what a handshake that just ends is told to have failed of; empty: no failure
 
     def begin(self) -> None:
         """Ask for whatever is first."""
@@ -222,7 +252,8 @@ class Arrival:
             return
         except WireError as error:
             self._arrivals.count(counters.BAD_REQUESTS)
-            self._arrivals.on_trouble("a PROXY header was refused", f"{self._sock.getpeername()}: {error.detail}")
+            name = self._downstream.listener.name
+            self._arrivals.tell("a PROXY header was refused", name, self.address, "malformed", detail=error.detail)
             self._close()
             return
         if found is not None:
@@ -234,13 +265,17 @@ class Arrival:
     # --- into the data plane
 
     def _enter(self) -> None:
+        arrivals = self._arrivals
         if self._is_one_too_many():
             self._close()
-        elif self._terms.context is None and self._arrivals.plane.poller is not None:
+        elif self._terms.context is not None:
+            self._is_secured = True
+            arrivals.loop.add_reader(self._sock, self._look)
+        elif arrivals.plane.poller is not None:
             self._leave()
-            self._arrivals.plane.poller.adopt(self._sock, self._downstream)
+            arrivals.plane.poller.adopt(self._sock, self._downstream)
         else:
-            self._task = self._arrivals.loop.create_task(self._connect())
+            self._task = arrivals.loop.create_task(self._connect())
 
     def _is_one_too_many(self) -> bool:
         """The data plane refuses them too, but only behind the handshake, which costs most."""
@@ -258,39 +293,106 @@ class Arrival:
                 return True
         return False
 
-    async def _connect(self) -> None:
-        options: dict[str, Any] = {}
-        if self._terms.context is not None:
-            # The time is ours to watch: it began with the accept.
-            options = {"ssl": self._terms.context, "ssl_handshake_timeout": 86400, "ssl_shutdown_timeout": SHUTDOWN}
+    async def _connect(self, **options: Any) -> None:
         loop: Any = self._arrivals.loop  # a protocol is a plain class: a compiled one cannot derive from asyncio's
         try:
             await loop.connect_accepted_socket(lambda: self._downstream, self._sock, **options)
-        except OSError:  # every way a handshake can fail; what it was is the client's business
+        except OSError:  # reset, or closed by us: TLS itself does not raise, see ``Handshake``
             self._sock.close()
         finally:
             self._leave()
-        if self.is_under_way and self._terms.context is not None:
-            self._arrivals.count(counters.TLS_FAILURES)
+        if self.is_under_way:
+            self._fail()
+
+    # --- TLS
+
+    def _look(self) -> None:
+        """Begin with TLS, if the first byte says that it comes."""
+        try:
+            first = self._sock.recv(5, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            first = b""
+        self._arrivals.loop.remove_reader(self._sock)
+        if not first:
+            self._fail()
+            self._close()
+        elif first[0] == TLS_RECORD or first[0] & OLD_HELLO:
+            self._task = self._arrivals.loop.create_task(self._secure())
+        else:
+            self._answer_plainly(is_head=first == b"HEAD ")
+
+    async def _secure(self) -> None:
+        WATCHER.set(self._on_refused)
+        # The time is ours to watch: it began with the accept.
+        await self._connect(ssl=self._terms.context, ssl_handshake_timeout=86400, ssl_shutdown_timeout=SHUTDOWN)
+
+    def _on_refused(self, failure: Failure) -> None:
+        """OpenSSL does not go on with this client; the alert leaves in this turn of the loop."""
+        self._fail(failure)
+        self._arrivals.loop.call_soon(self._linger)
+
+    def _fail(self, failure: Failure | None = None) -> None:
+        """There will be no TLS; once.  ``failure``: why, if it is not that the client did not go on."""
+        if self._is_secured and not self._is_refused and (failure is not None or self._why):
+            self._is_refused = True
+            self._arrivals.failed(
+                self._downstream.listener.name, self.address, failure or Failure("unfinished", self._why)
+            )
+
+    def _answer_plainly(self, is_head: bool) -> None:
+        """Tell a client that does not speak TLS that it should (as nginx does)."""
+        self._fail(Failure("not_tls", "the first bytes are no TLS handshake"))
+        error = DownstreamError(400, "not_tls", "this port speaks TLS, and the request did not come over it; use https")
+        if self.address:
+            self._downstream.address = self.address
+        self._arrivals.plane.on_bad_request(self._downstream, error)
+        reply = error_reply(error, "problem", "")
+        head = reply_head(reply.status, reply.content_type, len(reply.body), reply.headers, close=True)
+        with contextlib.suppress(OSError):
+            self._sock.send(head + b"\r\n" + (b"" if is_head else reply.body))
+        self._arrivals.loop.add_reader(self._sock, self._discard)
+        self._linger()
+
+    def _discard(self) -> None:
+        try:
+            if self._sock.recv(65536):
+                return
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            pass  # reset: over, as with an end
+        self._close()
 
     # --- the end
 
-    def _on_timeout(self) -> None:
-        if self._task is None:
-            self._arrivals.count(counters.HEAD_TIMEOUTS)
-        self.cut()
+    def _linger(self) -> None:
+        """Say no more, and give the client time to read what was said: bytes of it that are not read would make the kernel reset the
+        connection, and destroy what is on its way (RFC 9112 section 9.6)."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._arrivals.loop.call_later(LINGER, self.cut, "")
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_WR)
 
-    def cut(self) -> None:
-        """It took too long, or there is no more use for it."""
+    def _on_timeout(self) -> None:
+        if not self._is_secured:
+            self._arrivals.count(counters.HEAD_TIMEOUTS)
+        self.cut("it took too long")
+
+    def cut(self, why: str) -> None:
+        """There is no more use for it; ``why``: what the failure of a handshake is told to be, empty: it is not its failure."""
+        self._why = why
         if self._task is None:
+            self._fail()
             self._close()
         else:  # the loop has the socket: let it find the connection closed
             with contextlib.suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RDWR)
 
     def _close(self) -> None:
-        if self._terms.has_header:
-            self._arrivals.loop.remove_reader(self._sock)
+        self._arrivals.loop.remove_reader(self._sock)
         self._sock.close()
         self._leave()
 

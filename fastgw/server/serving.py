@@ -155,8 +155,8 @@ class Worker:
             connections_max=_connections_max(),
         )
 
-    def _on_arrival_trouble(self, event: str, cause: str) -> None:
-        self.log.limited(event, "warning", cause=cause)
+    def _on_arrival_trouble(self, event: str, cause: str, **fields: object) -> None:
+        self.log.limited(event, "warning", cause=cause, **fields)
 
     def _abort(self) -> None:
         candidate, self._candidate = self._candidate, None

@@ -157,8 +157,20 @@ def _downstream(totals: Totals) -> Iterator[Metric]:
     for reason, index in _REFUSED:
         refused.add_metric([reason], totals.globals[index])
     yield refused
+    yield _handshake_failures(totals.globals)
     for name, index, text in _GLOBAL_GAUGES:
         yield GaugeMetricFamily(name, text, totals.globals[index])
+
+
+def _handshake_failures(values: Sequence[int]) -> Metric:
+    family = CounterMetricFamily(
+        "fastgw_tls_handshake_failure_causes", "Client TLS handshakes that failed, by their cause.", labels=["cause"]
+    )
+    counts = [values[layout.TLS_FAILED + place] for place in range(len(layout.TLS_CAUSES))]
+    for cause, count in zip(layout.TLS_CAUSES, counts, strict=True):
+        family.add_metric([cause], count)
+    family.add_metric([layout.OTHER_CAUSE], max(0, values[layout.TLS_FAILURES] - sum(counts)))
+    return family
 
 
 def _routes(totals: Totals) -> Iterator[Metric]:

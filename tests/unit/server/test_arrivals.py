@@ -20,6 +20,7 @@ from fastgw.core import counters
 from fastgw.core.chain import Chain
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
+from fastgw.core.handshake import ListenerContext
 from fastgw.core.snapshot import Limits, Listener, Route, Snapshot, Timeouts
 from fastgw.routing import Router
 from fastgw.server import arrivals
@@ -29,6 +30,9 @@ from tests.support.certificates import Authority
 LINE = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HEADER = Terms(None, has_header=True)
+NO_CERTIFICATE, NOT_TLS, UNFINISHED = (
+    counters.TLS_FAILED + counters.TLS_CAUSES.index(cause) for cause in ("no_certificate", "not_tls", "unfinished")
+)
 
 
 class Edge:
@@ -39,12 +43,14 @@ class Edge:
         asyncio.set_event_loop(self.loop)
         self.loop.set_exception_handler(lambda loop, context: self.errors.append(context))
         self.errors: list[dict[str, Any]] = []
-        self.troubles: list[tuple[str, str]] = []
+        self.troubles: list[tuple[str, str, dict[str, Any]]] = []
         self.plane = DataPlane(self.loop, Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES))), lambda: 0.0)
         fallback = Route("fallback", 0, chain=Chain())
         self.listener = Listener("edge", Router([]), fallback, timeouts=Timeouts(head=head), limits=limits or Limits())
         self.plane.install(Snapshot(1, {"edge": self.listener}))
-        self.arrivals = Arrivals(self.loop, self.plane, lambda event, cause: self.troubles.append((event, cause)))
+        self.arrivals = Arrivals(
+            self.loop, self.plane, lambda event, cause, **fields: self.troubles.append((event, cause, fields))
+        )
         sock = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         sock.bind(path or ("127.0.0.1", 0))
         self.entrance = Entrance(self.arrivals, "edge", sock, terms)
@@ -123,7 +129,21 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def secure(authority: Authority) -> Terms:
-    return Terms(authority.server(*authority.pair("edge", "edge.test")))
+    return Terms(context(authority))
+
+
+@pytest.fixture(scope="module")
+def demanding(authority: Authority) -> Terms:
+    made = context(authority)
+    made.load_verify_locations(authority.ca)
+    made.verify_mode = ssl.CERT_REQUIRED
+    return Terms(made)
+
+
+def context(authority: Authority) -> ListenerContext:
+    made = ListenerContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(*authority.pair("edge", "edge.test"))
+    return made
 
 
 class Tls:
@@ -178,7 +198,8 @@ def test_malformed_header_is_closed_and_told(edge: Callable[..., Edge]) -> None:
     one = edge(HEADER)
     assert one.read(one.client(GET)) == b""
     assert one.count(counters.BAD_REQUESTS) == 1
-    assert one.troubles[0][0] == "a PROXY header was refused"
+    assert one.troubles[0][:2] == ("a PROXY header was refused", "malformed")
+    assert one.troubles[0][2]["client"] == "127.0.0.1"
     assert not one.arrivals.pending
 
 
@@ -222,15 +243,90 @@ def test_handshake_with_and_without_a_header(edge: Callable[..., Edge], authorit
     assert one.count(counters.TLS_FAILURES) == 0
 
 
-def test_failed_handshakes_are_counted_once(edge: Callable[..., Edge], secure: Terms) -> None:
+def test_failed_handshakes_are_counted_once_and_by_cause(edge: Callable[..., Edge], secure: Terms) -> None:
     one = edge(secure)
-    one.read(one.client(GET))
-    one.until(lambda: one.count(counters.TLS_FAILURES) == 1)
-    gone = one.client(b"\x16\x03\x01")
+    for number, first in enumerate((b"\x16\x03\x01", b"", b"\x80\x10"), 1):
+        gone = one.client(first)
+        one.until(lambda: one.arrivals.pending)
+        gone.close()
+        one.until(lambda n=number: one.count(counters.TLS_FAILURES) == n)
+        one.until(lambda: not one.arrivals.pending)
+    assert one.count(UNFINISHED) == 3
+    assert one.troubles == [
+        (
+            "a TLS handshake failed",
+            "unfinished",
+            {"detail": "the client left", "listener": "edge", "client": "127.0.0.1", "count": 1},
+        )
+    ]
+
+
+def test_one_that_resets_before_it_says_anything(edge: Callable[..., Edge], secure: Terms) -> None:
+    one = edge(secure)
+    client = one.client()
     one.until(lambda: one.arrivals.pending)
-    gone.close()
-    one.until(lambda: one.count(counters.TLS_FAILURES) == 2)
-    assert not one.arrivals.pending
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.close()
+    one.until(lambda: one.count(UNFINISHED) == 1 and not one.arrivals.pending)
+
+
+def test_an_alert_arrives_whatever_the_client_has_sent(
+    edge: Callable[..., Edge], demanding: Terms, authority: Authority
+) -> None:
+    """TLS 1.3: the client believes the handshake done, and its request is on the way when its certificate is refused."""
+    one = edge(demanding)
+    client = Tls(one, authority)
+    client._run(client.object.do_handshake)
+    client.object.write(GET + b"x" * 100_000)
+    client.sock.sendall(client.outgoing.read())
+    with pytest.raises(ssl.SSLError) as caught:
+        client._run(lambda: client.object.read(10))
+    assert caught.value.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+    assert one.read(client.sock) == b""
+    assert one.count(NO_CERTIFICATE) == one.count(counters.TLS_FAILURES) == 1
+    client.sock.sendall(b"x" * 100_000)
+    client.sock.close()
+    one.until(lambda: not one.arrivals.pending)
+    assert one.count(counters.TLS_FAILURES) == 1
+
+
+def test_a_client_that_does_not_go_when_it_was_refused_is_cut(
+    edge: Callable[..., Edge], demanding: Terms, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "LINGER", 0.05)
+    one = edge(demanding)
+    client = Tls(one, authority)
+    client._run(client.object.do_handshake)
+    one.until(lambda: one.count(NO_CERTIFICATE) == 1)
+    one.until(lambda: not one.arrivals.pending)
+    plain = one.client(GET)
+    one.read(plain)
+    one.until(lambda: not one.arrivals.pending)
+    assert one.count(counters.TLS_FAILURES) == 2
+
+
+@pytest.mark.parametrize(
+    "first", [GET, b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
+)
+def test_plain_http_is_told_that_the_port_speaks_tls(edge: Callable[..., Edge], secure: Terms, first: bytes) -> None:
+    one = edge(secure)
+    client = one.client(first)
+    head, _, body = one.read(client).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ") and b"connection: close" in head
+    assert (b"speaks TLS" in body) is not first.startswith(b"HEAD")
+    assert one.read(client) == b""
+    client.sendall(b"x" * 100_000)
+    client.close()
+    one.until(lambda: not one.arrivals.pending)
+    assert one.count(NOT_TLS) == one.count(counters.TLS_FAILURES) == one.count(counters.BAD_REQUESTS) == 1
+
+
+def test_plain_http_of_a_client_that_is_gone(edge: Callable[..., Edge], secure: Terms) -> None:
+    one = edge(secure)
+    client = one.client(GET)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.close()
+    one.until(lambda: one.count(counters.TLS_FAILURES) == 1 and not one.arrivals.pending)
 
 
 def test_handshake_has_a_time_from_the_accept_on(edge: Callable[..., Edge], secure: Terms) -> None:
@@ -241,6 +337,7 @@ def test_handshake_has_a_time_from_the_accept_on(edge: Callable[..., Edge], secu
     assert 0.2 < time.monotonic() - began < 3
     one.until(lambda: one.count(counters.TLS_FAILURES) == 1)
     assert one.count(counters.HEAD_TIMEOUTS) == 0
+    assert one.troubles[0][2]["detail"] == "it took too long"
 
 
 def test_time_is_bounded_where_the_head_timeout_is_off(
@@ -342,7 +439,7 @@ def test_accepting_pauses_when_there_are_no_descriptors(
     one.entrance._sock = Starved()
     client = one.client(LINE + GET)
     assert one.read(client).startswith(b"HTTP/1.1 404 ")
-    assert one.troubles == [("connections cannot be accepted", "[Errno 24] Too many open files")] * 2
+    assert one.troubles == [("connections cannot be accepted", "[Errno 24] Too many open files", {})] * 2
     assert len(tries) < 10
     one.entrance._sock = real
 
@@ -359,6 +456,7 @@ def test_closing_cuts_what_has_not_arrived(edge: Callable[..., Edge], secure: Te
     one.arrivals.close()
     one.until(lambda: not one.arrivals.pending)
     assert all(one.read(client) == b"" for client in clients)
+    assert one.count(counters.TLS_FAILURES) == 0  # that was not the clients' doing
     one.entrance.open()
 
 

@@ -68,6 +68,18 @@ def test_the_page_says_what_was_counted() -> None:
     assert found["fastgw_config_reloads_total", frozenset({("result", "refused")})] == 1
 
 
+def test_failed_handshakes_by_cause_are_their_total_and_documented() -> None:
+    made = totals()
+    made.globals[layout.TLS_FAILURES] = 7
+    made.globals[layout.TLS_FAILED + layout.TLS_CAUSES.index("alpn")] = 4
+    made.globals[layout.TLS_FAILED + len(layout.TLS_CAUSES) - 1] = 2
+    [family] = [one for one in families(facts(), made) if one.name == "fastgw_tls_handshake_failure_causes"]
+    found = {sample.labels["cause"]: sample.value for sample in family.samples}
+    assert {cause: count for cause, count in found.items() if count} == {"alpn": 4, "unfinished": 2, "other": 1}
+    section = DOCUMENT.read_text().partition("## Clients that get no TLS")[2].partition("\n## ")[0]
+    assert list(found) == re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)
+
+
 def test_durations_are_a_cumulative_histogram_in_seconds() -> None:
     found = values(render(facts(), totals())[0].decode())
     name, route = "http_server_request_duration_seconds", ("http_route", 'GET "/x"\\y')
