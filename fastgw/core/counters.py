@@ -34,6 +34,7 @@ GENERATION = 8  #: gauge: generation of the installed snapshot
 TLS_FAILURES = 9  #: downstream handshakes that failed or timed out
 LOOP_LAG_US = 10  #: gauge: lateness of the last sweep in microseconds, the worker's pulse
 ADDRESS_REFUSED = 11  #: closed at once because of connections_per_address
+LOG_LINES_LOST = 34  #: lines of access logs that could not be written
 TLS_FAILED = 40  #: +0..+7: of TLS_FAILURES those with a cause of TLS_CAUSES, in that order; the rest are "other"
 
 # ROUTE block

@@ -70,6 +70,13 @@ class Channel:
                 return False
         return True
 
+    def read_rest(self) -> None:
+        """Deliver what a peer has said before it ended."""
+        while not self.is_closed and self._receive():
+            pass
+        if self._on_message is not None:
+            self._deliver()
+
     def send(self, message: object, fds: Sequence[int] = ()) -> None:
         """Send, or keep until the peer reads; the caller may close ``fds`` at once.
 

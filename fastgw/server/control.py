@@ -20,7 +20,7 @@ from fastgw.server.admin import Admin
 from fastgw.server.gateway import Gateway
 from fastgw.server.listening import Listening, handshakes, hold, is_shared
 from fastgw.server.log import Log
-from fastgw.server.messages import Committed, Drain, Prepared
+from fastgw.server.messages import Committed, Drain, Prepared, Reopen
 from fastgw.server.notify import notify
 from fastgw.server.reload import Reload
 from fastgw.server.status import Pages
@@ -45,6 +45,7 @@ class Control:
         self._reload = Reload(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopping = False
+        self._has_failed = False  # to start
         self._is_reload_wanted = False
         self._stop_began = 0.0
 
@@ -57,6 +58,8 @@ class Control:
             (signal.SIGINT, self.stop),
             (signal.SIGQUIT, self.stop_now),
             (signal.SIGHUP, self.request_reload),
+            (signal.SIGUSR1, self.reopen_logs),
+            (signal.SIGUSR2, self._ignore),
             (signal.SIGCHLD, self._reap),
         ):
             self.loop.add_signal_handler(number, handler)
@@ -149,6 +152,8 @@ class Control:
     def _on_death(self, worker: WorkerProcess, pid: int, age: float, code: int) -> None:
         self.gateway.settle(worker)
         self._reload.on_death(worker)
+        if self._has_failed:
+            return
         fields = {"worker": worker.index, "exited": pid, "age": round(age, 3), **_cause(code)}
         if self._is_stopping or worker.is_retiring:
             if code:
@@ -189,6 +194,7 @@ class Control:
     def _start_failed(self, *problems: str) -> None:
         if self.gateway.is_started or self._done.done():
             return
+        self._has_failed = True
         from fastgw.server.supervisor import complain
 
         complain(self.gateway.path, list(problems))
@@ -212,6 +218,19 @@ class Control:
         if listening is not None:
             listening.start()
             await self.admin.start(listening)
+
+    # -- logs ---------------------------------------------------------------------------------------------------------
+
+    def reopen_logs(self) -> None:
+        """SIGUSR1: log files have been rotated away; each worker opens those it has again, and says if it cannot."""
+        told = [worker for worker in (*self.gateway.workers, *self._reload.leaving) if worker.is_alive]
+        for worker in told:
+            assert worker.channel is not None
+            worker.channel.send(Reopen())
+        self.log.info("the workers open their logs again", signal="SIGUSR1", workers=len(told))
+
+    def _ignore(self) -> None:
+        self.log.info("a signal is ignored", signal="SIGUSR2")
 
     # -- stop ---------------------------------------------------------------------------------------------------------
 

@@ -2,49 +2,54 @@
 
     {"time": "2026-11-22T12:45:33.120Z", "level": "error", "process": "worker 1", "pid": 4711, "event": "...", ...}
 
-An event is a constant sentence, so that lines can be counted; what varies is in the other fields.  Events that a
-client can cause are written through ``limited``, which bounds how often one event is written and says how many lines
-it left out.
+An event is a constant sentence, so that lines can be counted; what varies is in the other fields.  No event is written more than
+``PER_WINDOW`` times a second, whatever causes it: its next line says in ``suppressed`` how many were left out.  Nor does a
+stderr that takes nothing (a full pipe) hold up the process: its lines are left out, and the next one says in ``unwritten`` how many.
 """
 
 from __future__ import annotations
 
 import os
+import select
+import stat
 import time
 from collections.abc import Callable
 
-WINDOW = 1.0  #: seconds over which ``limited`` counts
+WINDOW = 1.0  #: seconds over which lines of an event are counted
 PER_WINDOW = 10  #: lines of one event in a window
-EVENTS = 64  #: different events ``limited`` tells apart; beyond it all windows start again
+EVENTS = 64  #: different events told apart; beyond it all windows start again
 
 
 class Log:
-    """Writes the lines of one process; a line that cannot be written (closed or full stderr) is dropped."""
+    """Writes the lines of one process; a line that cannot be written (closed or full stderr) is left out."""
 
-    __slots__ = ("_clock", "_fd", "_pid", "_windows", "process")
+    __slots__ = ("_clock", "_fd", "_is_torn", "_pid", "_piece", "_unwritten", "_windows", "process")
 
     def __init__(self, process: str, fd: int = 2, clock: Callable[[], float] = time.monotonic) -> None:
-        """``process``: "supervisor" or "worker <n>".  ``clock``: seconds, for the windows of ``limited``."""
+        """``process``: "supervisor" or "worker <n>".  ``clock``: seconds."""
         self.process = process
         self._fd = fd
         self._pid = os.getpid()
         self._clock = clock
+        self._piece = select.PIPE_BUF if _is_pipe(fd) else 1 << 30  # bytes of a write
+        self._is_torn = False  # the last line was not written to its end
+        self._unwritten = 0
         self._windows: dict[str, list[float]] = {}  # event -> [start of the window, lines written, lines left out]
 
     def info(self, event: str, **fields: object) -> None:
         """Write an ordinary event."""
-        self._write("info", event, fields)
+        self.limited(event, "info", **fields)
 
     def warning(self, event: str, **fields: object) -> None:
         """Write something that an operator may want to look at."""
-        self._write("warning", event, fields)
+        self.limited(event, "warning", **fields)
 
     def error(self, event: str, **fields: object) -> None:
         """Write something that did not work."""
-        self._write("error", event, fields)
+        self.limited(event, "error", **fields)
 
     def limited(self, event: str, level: str = "error", /, **fields: object) -> None:
-        """Write an event at most ``PER_WINDOW`` times a second; ``suppressed`` counts the lines left out since."""
+        """Write an event at this level."""
         now = self._clock()
         window = self._windows.get(event)
         if window is None or now - window[0] >= WINDOW:
@@ -65,7 +70,32 @@ class Log:
         now = time.time()
         stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
         record = {"time": stamp, "level": level, "process": self.process, "pid": self._pid, "event": event, **fields}
+        if self._unwritten:
+            record["unwritten"] = self._unwritten
+        line = json.dumps(record, default=str).encode() + b"\n"
+        if self._put(b"\n" + line if self._is_torn else line):
+            self._unwritten = 0
+        else:
+            self._unwritten += 1
+
+    def _put(self, line: bytes) -> bool:
+        """Write without waiting; False if not all of it could be.  In one piece, if a pipe takes it: then lines do not mix."""
+        done = 0
+        poll = select.poll()
         try:
-            os.write(self._fd, json.dumps(record, default=str).encode() + b"\n")  # one write: lines do not mix
-        except OSError:
-            return
+            poll.register(self._fd, select.POLLOUT)
+            while done < len(line) and poll.poll(0):  # room in a pipe is room for a whole piece
+                done += os.write(self._fd, line[done : done + self._piece])
+        except (OSError, ValueError):  # closed, full, or never there
+            pass
+        if done:
+            self._is_torn = done < len(line)
+        return done == len(line)
+
+
+def _is_pipe(fd: int) -> bool:
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        return True
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

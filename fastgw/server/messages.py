@@ -4,6 +4,7 @@ supervisor -> worker        worker -> supervisor
 Prepare (with sockets)      Prepared (with the problems found, if any)
 Commit                      Committed
 Abort
+Reopen
 Drain                       the end of the process
 
 Tuples with names for the reason that ``config.spec`` gives; what a message is, its class says.
@@ -58,6 +59,10 @@ class Abort(NamedTuple):
     """Forget the prepared configuration."""
 
     generation: int
+
+
+class Reopen(NamedTuple):
+    """Open the log files again, whatever became of the configuration."""
 
 
 class Drain(NamedTuple):

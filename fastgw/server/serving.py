@@ -33,16 +33,19 @@ from fastgw.core import counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.snapshot import Snapshot
 from fastgw.core.sockets import Closable, make_poller
+from fastgw.filters.log_file import FILES
 from fastgw.server.arrivals import Arrivals, Entrance, Terms
 from fastgw.server.channel import Channel
 from fastgw.server.listening import BACKLOG
 from fastgw.server.log import Log
-from fastgw.server.messages import Abort, Commit, Committed, Drain, Prepare, Prepared
+from fastgw.server.losses import LossReport
+from fastgw.server.messages import Abort, Commit, Committed, Drain, Prepare, Prepared, Reopen
 from fastgw.server.workers import BLOCKED
 
 YOUNG = 20_000
 FULL_EVERY = 30.0
 CUT_PAUSE = 0.05  #: seconds in which connections that were cut come to their end, so that the access log has them
+LOSSES_EVERY = 1.0  #: seconds between two looks for lines that a log has lost
 LET_GO_EVERY = 1.0  #: seconds between two looks at the connections of a listener that is gone
 DRAIN_PAUSE = 0.3  #: seconds in which a request that is on its way still finds its connection open, see ``drain``
 QUIET_PAUSE = 0.01  #: the same when there is no connection
@@ -82,6 +85,7 @@ class Worker:
         self._task: asyncio.Task[None] | None = None
         self._adopting: set[asyncio.Task[None]] = set()
         self._arrivals: Arrivals | None = None
+        self._losses = LossReport(self.log, loop.time)
         self._is_draining = False
         self._grace = 0.0
         loop.set_exception_handler(self._on_exception)
@@ -112,6 +116,8 @@ class Worker:
                     await self._commit(message)
                 elif isinstance(message, Abort):
                     self._abort()
+                elif isinstance(message, Reopen):
+                    self.reopen_logs()
                 elif isinstance(message, Drain):
                     await self.drain(message.grace)
         except Exception as error:  # noqa: BLE001  a worker in an unknown state must not serve
@@ -126,6 +132,7 @@ class Worker:
         if message.has_slab:
             plane = self._plane = self._make_plane(fds.pop(0))
             self._arrivals = Arrivals(self.loop, plane, self._on_arrival_trouble)
+            self._look_at_losses()
         assert plane is not None
         for address, fd in zip(message.sockets, fds, strict=True):
             self._sockets[address] = socket.socket(fileno=fd)
@@ -137,7 +144,8 @@ class Worker:
             if not isinstance(error, OSError):
                 self.log.error("compiling failed", error=repr(error), traceback=traceback.format_exc())
             self._abort()
-            self.channel.send(Prepared(message.generation, (f"cannot be compiled: {error}",)))
+            problem = str(error) if isinstance(error, OSError) else f"cannot be compiled: {error}"
+            self.channel.send(Prepared(message.generation, (problem,)))
             return
         self._candidate = Candidate(message, snapshot, terms)
         self._grace = message.spec.grace
@@ -277,6 +285,18 @@ class Worker:
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)
 
+    # -- logs ---------------------------------------------------------------------------------------------------------
+
+    def reopen_logs(self) -> None:
+        """Open every log file again: a rotation has moved it.  One that cannot be opened stays the file it was."""
+        for path, error in FILES.reopen().items():
+            self.log.error("a log cannot be opened again, the old file stays in use", path=path, error=str(error))
+
+    def _look_at_losses(self) -> None:
+        if self._plane is not None:
+            self._losses.look(self._plane.values)
+            self.loop.call_later(LOSSES_EVERY, self._look_at_losses)
+
     # -- the end ------------------------------------------------------------------------------------------------------
 
     async def drain(self, grace: float) -> None:
@@ -325,6 +345,8 @@ class Worker:
         if self._plane is not None:
             self._plane.on_idle = None
             self._plane.close()
+            FILES.finish()
+            self._losses.look(self._plane.values, is_last=True)
             self._plane = None
         self.channel.close()
 
@@ -378,9 +400,10 @@ def serve(fd: int, index: int) -> int:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = Worker(loop, Channel(socket.socket(fileno=fd)), index)
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):  # meant for the supervisor, which tells us
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR2):  # the supervisor's, if anybody's
         signal.signal(number, signal.SIG_IGN)
     loop.add_signal_handler(signal.SIGTERM, worker.ask_drain)
+    loop.add_signal_handler(signal.SIGUSR1, worker.reopen_logs)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
     try:
         loop.run_forever()

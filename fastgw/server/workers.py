@@ -28,10 +28,10 @@ FIRST_DELAY = 0.1  #: seconds before the second start in a row; doubled for each
 MAX_DELAY = 10.0
 
 #: Held back in a new process until it has its handlers: a Ctrl-C at the terminal goes to every process of the group.
-BLOCKED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT)
+BLOCKED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
-#: Held back in the supervisor until it has its handlers: a reload or a stop that is asked for early is done then.
-HELD = (signal.SIGHUP, signal.SIGTERM)
+#: Held back in the supervisor until it has its handlers: what is asked for early is done then.
+HELD = (signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -104,6 +104,8 @@ class WorkerProcess:
             pid, status = self.pid, 0
         if not pid:
             return None
+        if self.channel is not None:
+            self.channel.read_rest()  # why it ended, perhaps
         is_quick = self.state == STARTING or time.monotonic() - self.started < QUICK
         self.quick_deaths = self.quick_deaths + 1 if is_quick else 1
         self.pid, self.state = 0, DEAD

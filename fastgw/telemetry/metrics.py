@@ -32,6 +32,7 @@ _GLOBAL_COUNTERS = (
     ("fastgw_head_timeouts", layout.HEAD_TIMEOUTS, "Requests whose head did not arrive in time: 408."),
     ("fastgw_retries", layout.RETRIES, "Exchanges sent again, to another endpoint or over a fresh connection."),
     ("fastgw_tls_handshake_failures", layout.TLS_FAILURES, "Client TLS handshakes that failed or timed out."),
+    ("fastgw_access_log_lines_lost", layout.LOG_LINES_LOST, "Lines of access logs that could not be written."),
 )
 _GLOBAL_GAUGES = (
     ("fastgw_downstream_connections_open", layout.CONNECTIONS_OPEN, "Client connections open now."),

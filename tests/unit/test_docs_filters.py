@@ -14,6 +14,7 @@ from fastgw.core.filter import DoneFilter, Filter, RequestFilter, ResponseFilter
 from fastgw.core.reply import Reply
 from fastgw.filters import TYPES
 from fastgw.filters.access_log import AccessLog
+from fastgw.filters.log_file import FILES
 from tests.support.edge import GET, OK, Edge, Spy, new_loop, statuses
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "filters.md").read_text()
@@ -120,6 +121,7 @@ def test_the_page_names_every_key_of_a_line(tmp_path: Path, attempts: tuple[str]
         edge.refuse()
     edge.end()
     log.stop()
+    FILES.finish()
     table = PAGE.partition("## `access_log`")[2]
     keys = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)))
     optional = {"error", "fault", "dropped"} if attempts == ("served",) else {"dropped"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Any
 import pytest
 
 from fastgw.core.reply import Reply
-from fastgw.filters import access_log
 from fastgw.filters.access_log import VALUE_MAX, AccessLog
+from fastgw.filters.log_file import FILES, LogFile
 from fastgw.filters.request_id import RequestId
 from tests.support.edge import GET, OK, POST, Edge, Spy
 
@@ -25,9 +24,19 @@ def path(tmp_path: Path) -> Iterator[Path]:
     assert not [thread for thread in threading.enumerate() if thread.name == "access-log"]
 
 
+class Log(AccessLog):
+    """Its end waits until everything is written, as the end of a process does."""
+
+    __slots__ = ()
+
+    def stop(self) -> None:
+        super().stop()
+        FILES.finish()
+
+
 def logging(path: Path | str, *filters: Any, **options: Any) -> tuple[AccessLog, Edge]:
     """An edge whose outermost filter is an access log at this path."""
-    log = AccessLog("log", {"path": str(path), **options}, wall=lambda: 1234.5)
+    log = Log("log", {"path": str(path), **options}, wall=lambda: 1234.5)
     edge = Edge(filters=[log, *filters])
     log.start(edge.loop)
     return log, edge
@@ -124,65 +133,29 @@ def test_full_batch_is_written_at_once(path: Path) -> None:
     edge.end()
 
 
-def test_lines_are_dropped_and_counted_when_the_disk_is_slow(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = threading.Event()
-    real_write = os.write
-
-    def slow(fd: int, data: bytes) -> int:
-        gate.wait(10)
-        return real_write(fd, data)
-
+def test_lines_beyond_what_may_wait_are_lost_and_counted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)), batch=1)
-    monkeypatch.setattr(access_log, "PENDING_MAX", 100)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", slow)
-        edge.client(GET * 3)
-        monkeypatch.setattr(access_log, "PENDING_MAX", 1_000_000)
-        edge.client(GET)
-        gate.set()
-        log.stop()
-    assert [line.get("dropped") for line in lines(path)] == [None, 2]
-    edge.end()
-
-
-def test_disk_that_fails_is_told_on_stderr(
-    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def full(fd: int, data: bytes) -> int:
-        raise OSError(28, "No space left on device")
-
-    log, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)))
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "write", full)
-        edge.client(GET)
-        log.stop()
-    assert "No space left" in capsys.readouterr().err
-    edge.end()
-
-
-def test_short_write_goes_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real_write = os.write
-    log, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)))
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "write", lambda fd, data: real_write(fd, data[:7]))
-        edge.client(GET)
-        log.stop()
-    assert lines(path)[0]["status"] == 204
+        patch.setattr(LogFile, "is_full", property(lambda file: True))
+        edge.client(GET * 2)
+    edge.client(GET)
+    log.stop()
+    assert [line.get("dropped") for line in lines(path)] == [2]
+    loss = FILES.losses.take()[str(path)]
+    assert loss.lines == 2 and loss.size > 100 and "slowly" in loss.cause
     edge.end()
 
 
 def test_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     log = AccessLog("log", {"path": str(tmp_path / "none" / "access.log")})
-    with pytest.raises(OSError, match=r"access\.log"):
+    with pytest.raises(OSError, match=r"filters\.log: .*access\.log cannot be opened for appending: No such file"):
         log.start(Edge().loop)
 
 
 def test_standard_output_stays_open(capfd: pytest.CaptureFixture[str]) -> None:
-    log = AccessLog("log", {})
+    log = Log("log", {})
     edge = Edge(filters=[log, Spy("a", [], request=lambda exchange: Reply(204))])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdout", sys.__stdout__)
-        log.start(edge.loop)
+    log.start(edge.loop)
     edge.client(GET)
     log.stop()
     assert json.loads(capfd.readouterr().out)["status"] == 204
@@ -199,41 +172,30 @@ def test_log_that_was_not_started_keeps_nothing(path: Path) -> None:
     assert not path.exists()
 
 
-def test_writer_that_does_not_end_is_left_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dead disk must not hold up a shutdown; the descriptor stays the thread's."""
-    gate = threading.Event()
-    log, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)), batch=1)
-    real_write, real_join = os.write, threading.Thread.join
-
-    def dead(fd: int, data: bytes) -> int:
-        gate.wait(10)
-        return real_write(fd, data)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "write", dead)
-        patch.setattr(threading.Thread, "join", lambda thread, timeout=None: real_join(thread, 0.0))
-        edge.client(GET)
-        writers = [thread for thread in threading.enumerate() if thread.name == "access-log"]
-        log.stop()
-        gate.set()
-    for writer in writers:
-        writer.join(10)
-    assert len(lines(path)) == 1
-    edge.end()
-
-
 def test_exchange_that_outlived_its_configuration_is_logged_too(path: Path) -> None:
     log, edge = logging(path)
     _, service = edge.pair()
     log.stop()
     service.feed(OK)
+    FILES.finish()
     assert [line["status"] for line in lines(path)] == [200]
+    edge.end()
+
+
+def test_exchange_that_outlived_its_configuration_and_its_folder_is_a_lost_line(path: Path) -> None:
+    log, edge = logging(path)
+    _, service = edge.pair()
+    log.stop()
+    path.unlink()
+    path.parent.rename(path.parent.with_name("gone"))
+    service.feed(OK)
+    assert FILES.losses.take()[str(path)].lines == 1
     edge.end()
 
 
 def test_filters_of_one_path_share_its_file_and_the_last_one_closes_it(path: Path) -> None:
     first, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)))
-    second = AccessLog("second", {"path": str(path)})
+    second = Log("second", {"path": str(path)})
     second.start(edge.loop)
     assert len([thread for thread in threading.enumerate() if thread.name == "access-log"]) == 1
     second.stop()
@@ -246,7 +208,7 @@ def test_filters_of_one_path_share_its_file_and_the_last_one_closes_it(path: Pat
 def test_file_that_was_rotated_away_is_opened_again_by_the_next_configuration(path: Path) -> None:
     old, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)), batch=1)
     path.rename(path.with_suffix(".1"))
-    new = AccessLog("new", {"path": str(path), "batch": 1})
+    new = Log("new", {"path": str(path), "batch": 1})
     new.start(edge.loop)
     edge.client(GET)
     old.stop()
@@ -257,12 +219,11 @@ def test_file_that_was_rotated_away_is_opened_again_by_the_next_configuration(pa
 
 
 def test_standard_error_is_never_opened_again(capfd: pytest.CaptureFixture[str]) -> None:
-    logs = [AccessLog(str(number), {"path": "stderr"}) for number in range(2)]
+    logs = [Log(str(number), {"path": "stderr"}) for number in range(2)]
     edge = Edge(filters=[logs[0], Spy("a", [], request=lambda exchange: Reply(204))])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stderr", sys.__stderr__)
-        for log in logs:
-            log.start(edge.loop)
+    for log in logs:
+        log.start(edge.loop)
+    assert FILES.reopen() == {}
     edge.client(GET)
     for log in logs:
         log.stop()

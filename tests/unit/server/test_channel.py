@@ -191,3 +191,18 @@ def test_nobody_waits_for_a_peer_that_is_gone(pair: tuple[socket.socket, socket.
         await ours.ended()
 
     asyncio.run(story())
+
+
+def test_what_a_peer_said_before_its_end_can_be_read_at_once(pair: tuple[socket.socket, socket.socket]) -> None:
+    async def run() -> None:
+        one, two = (End(sock) for sock in pair)
+        one.channel.send("last words")
+        one.channel.close()
+        two.channel.read_rest()  # nobody listens yet: it is kept
+        two.attach()
+        two.channel.read_rest()
+        assert [message for message, _ in two.messages] == ["last words"]
+        two.channel.close()
+        two.channel.read_rest()
+
+    asyncio.run(run())

@@ -17,7 +17,7 @@ from fastgw.server.control import Control, start_line
 from fastgw.server.gateway import Gateway
 from fastgw.server.listening import bind
 from fastgw.server.log import Log
-from fastgw.server.messages import Commit, Drain, Prepare, Prepared
+from fastgw.server.messages import Commit, Drain, Prepare, Prepared, Reopen
 from fastgw.server.workers import DEAD, DRAINING, READY, STARTING, backoff
 from tests.unit.server.stage import TEXT, Stage, play
 
@@ -250,6 +250,23 @@ def test_task_that_fails_is_logged(file: Path, capsys: pytest.CaptureFixture[str
     play(story, file, capsys)
     (line,) = events(log)
     assert line["event"] == "a task of the supervisor failed" and "lost" in str(line["error"])
+
+
+# --- logs
+
+
+def test_logs_are_reopened_by_every_worker_there_is(file: Path, capsys: pytest.CaptureFixture[str], log: Path) -> None:
+    async def story(stage: Stage) -> None:
+        one, two = stage.workers
+        stage.gateway.workers.remove(two)
+        stage.control._reload.leaving.append(two)  # it drains: it writes its lines for long
+        stage.control.reopen_logs()
+        for worker in (one, two):
+            await worker.expect(Reopen)
+
+    play(story, file, capsys)
+    (line,) = events(log)
+    assert (line["event"], line["workers"]) == ("the workers open their logs again", 2)
 
 
 # --- stop

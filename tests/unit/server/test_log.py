@@ -41,8 +41,8 @@ def test_an_event_that_repeats_is_bounded_and_counted() -> None:
     read_end, write_end = os.pipe()
     clock = Clock()
     log = Log("worker 0", write_end, clock)
-    for _ in range(1000):
-        log.limited("a client misbehaved")
+    for number in range(1000):
+        (log.limited, log.info, log.warning, log.error)[number % 4]("a client misbehaved")
     log.limited("another", "info")
     first = lines(read_end)
     assert [line["event"] for line in first] == ["a client misbehaved"] * PER_WINDOW + ["another"]
@@ -61,6 +61,28 @@ def test_endless_kinds_of_events_need_no_endless_memory() -> None:
     for number in range(500):
         log.limited(f"event {number}")
     assert len(log._windows) <= 64
+    os.close(read_end)
+    os.close(write_end)
+
+
+def test_a_pipe_that_nobody_reads_does_not_hold_up_the_process() -> None:
+    read_end, write_end = os.pipe()
+    clock = Clock()
+    log = Log("worker 0", write_end, clock)
+    for number in range(200):
+        clock.now += WINDOW
+        log.info("something", number=number, filling="x" * 5000)
+    told = os.read(read_end, 1 << 20).splitlines()
+    whole = [json.loads(line) for line in told if line.endswith(b"}")]
+    assert [line["number"] for line in whole] == list(range(len(whole))) and 5 < len(whole) < 20
+    clock.now += WINDOW
+    log.info("something", number=200)
+    fresh = os.read(read_end, 1 << 20).splitlines()
+    assert json.loads(fresh[-1])["unwritten"] == 200 - len(whole)  # the one that was torn is none of them
+    clock.now += WINDOW
+    log.info("something")
+    (line,) = lines(read_end)
+    assert "unwritten" not in line
     os.close(read_end)
     os.close(write_end)
 

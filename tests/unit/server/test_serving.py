@@ -14,7 +14,7 @@ import uvloop
 
 from fastgw.core import counters
 from fastgw.server import serving
-from fastgw.server.messages import Commit, Committed, Drain
+from fastgw.server.messages import Commit, Committed, Drain, Reopen
 from fastgw.server.serving import Worker, serve
 from tests.unit.server.worker_stage import GET, HELD, TEXT, Play, Stage, Story
 
@@ -97,6 +97,32 @@ def test_bug_in_compiling_is_refused_and_logged(play: Play, monkeypatch: pytest.
         stage.say(Commit(1))  # there is nothing else to serve
         await stage.until(lambda: stage.worker.is_stopped)
         assert stage.worker.status == 1
+
+    play(story)
+
+
+def test_logs_are_reopened_between_prepare_and_commit_too(play: Play, tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    text = (
+        TEXT.replace("name: edge,", "name: edge, filters: [log],")
+        + f"filters: {{log: {{type: access_log, path: {path}}}}}\n"
+    )
+
+    async def story(stage: Stage) -> None:
+        plan = await stage.serve(text)
+        path.unlink()
+        stage.gateway.prepare(stage.place, stage.plan(text))
+        stage.say(Reopen())
+        await stage.until(path.exists)
+        path.unlink()
+        path.mkdir()
+        stage.say(Reopen())
+        await stage.until(stage.events)
+        path.rmdir()
+        (line,) = stage.events()
+        assert line["event"] == "a log cannot be opened again, the old file stays in use"
+        assert line["path"] == str(path) and "Is a directory" in line["error"]
+        assert plan.generation == 1
 
     play(story)
 

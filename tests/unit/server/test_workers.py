@@ -31,8 +31,8 @@ def test_a_worker_without_a_supervisor_ends_by_itself() -> None:
 def test_a_signal_that_arrives_before_its_handler_does_not_kill() -> None:
     worker = WorkerProcess(0)
     worker.spawn()
-    os.kill(worker.pid, signal.SIGINT)  # as Ctrl-C does, to the whole process group
-    os.kill(worker.pid, signal.SIGHUP)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):  # Ctrl-C goes to the whole group
+        os.kill(worker.pid, number)
     assert worker.channel is not None
     worker.channel.close()
     assert wait_until(lambda: (code := worker.reaped()) is not None and [code]) == [0]
