@@ -13,11 +13,11 @@ This module is the ground below floor 0: it imports nothing and every floor may 
 from __future__ import annotations
 
 # When may an UpstreamError be answered by asking another endpoint?  (Before the response head only; RFC 9110 section 9.2.2.)
+# The higher, the less the service can have seen.
 RETRY_NEVER = 0  #: the service may have acted, or has answered
-RETRY_IDEMPOTENT = (
-    1  #: the request left on a reused connection, no byte came back: only idempotent methods without a body
-)
-RETRY_ALWAYS = 2  #: nothing of the request left this process
+RETRY_SAFE = 1  #: the request left on a new connection, no byte came back: only safe methods without a body
+RETRY_IDEMPOTENT = 2  #: the same on a reused connection, which its age may have ended: also other idempotent methods
+RETRY_ALWAYS = 3  #: nothing of the request left this process
 
 
 class GatewayError(Exception):

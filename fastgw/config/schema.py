@@ -233,10 +233,12 @@ class ServiceTls(Model):
 class Retry(Model):
     """When an exchange goes to another endpoint; only before anything of the answer has arrived."""
 
-    attempts: Annotated[int, count(1, 10)] = setting(2, "Endpoints tried at most, the first included. 1: no retry.")
+    attempts: Annotated[int, count(1, 10)] = setting(
+        2, "Endpoints tried at most, the first included. 1: no other endpoint."
+    )
     on: list[Annotated[str, words("connect", "reset")]] = setting(
         ["connect", "reset"],
-        "connect: no connection was made. reset: it broke before the answer began (idempotent, no body).",
+        "connect: no connection was made. reset: it broke before the answer began; safe methods without a body.",
     )
 
 

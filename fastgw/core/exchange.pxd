@@ -29,6 +29,9 @@ cdef class Exchange:
     cdef public int attempts
     cdef public str asked
     cdef public tuple tried
+    cdef public object first_error
+    cdef public str first_asked
+    cdef public bint is_spared
     cdef public object error
     cdef public bint is_head_sent
     cdef public bint is_leaving

@@ -60,9 +60,12 @@ class Exchange:
         "endpoint",
         "entered",
         "error",
+        "first_asked",
+        "first_error",
         "is_encoding",
         "is_head_sent",
         "is_leaving",
+        "is_spared",
         "keep_alive",
         "last",
         "listener",
@@ -104,7 +107,10 @@ class Exchange:
         self.entered = 0  #: request hooks entered; one more than there are: all passed
         self.attempts = 0
         self.asked = ""  #: name of the endpoint asked last, kept for the logs when the endpoint itself is let go
-        self.tried: tuple[Endpoint, ...] = ()
+        self.tried: tuple[Endpoint, ...] = ()  #: endpoints that failed
+        self.first_error: GatewayError | None = None  #: of those that failed: what ``tries.told`` would tell
+        self.first_asked = ""  #: and of whom
+        self.is_spared = False  #: a kept connection was dead, which did not count as an attempt
         self.error: GatewayError | None = None  #: why the answer is not the service's
         self.is_head_sent = False
         self.is_leaving = False  #: the response hooks have begun: they run once, even when one of them fails
@@ -204,7 +210,7 @@ class Exchange:
                 return
             service = route.split.choose(tries.fraction(self))
         self.service = service
-        tries.ask(self)
+        tries.ask(self, service.endpoints)
 
     def _take_early(self) -> bool:
         """Read the body bytes that came with the head, so that both leave in one write; False: they were refused."""
@@ -352,8 +358,10 @@ class Exchange:
         self._drop_upstream()
         if endpoint is not None and error.fault == "upstream" and self._answer is None:
             self.plane.values[endpoint.base + counters.ENDPOINT_FAILURES] += 1
-            if tries.again(self, error):
-                return
+            if not self.is_head_sent:
+                if tries.again(self, error):
+                    return
+                error = tries.told(self, error)
         self.error = error
         base = self.route.base
         self.plane.values[base + _FAULTS[error.fault]] += 1

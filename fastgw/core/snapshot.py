@@ -78,8 +78,8 @@ class Service:
         self.retry_on = retry_on
 
     def untried(self, tried: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
-        """The endpoints not in ``tried``; all, when every one is."""
-        return tuple(one for one in self.endpoints if one not in tried) or self.endpoints
+        """The endpoints not in ``tried``."""
+        return tuple(one for one in self.endpoints if one not in tried)
 
 
 class Route:

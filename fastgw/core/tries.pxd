@@ -8,14 +8,16 @@ from fastgw.core.upstream cimport Upstream
 from fastgw.wire.messages cimport Request
 
 
-@cython.locals(service=Service, candidates=tuple, endpoint=Endpoint, upstream=Upstream)
-cpdef ask(Exchange exchange)
+@cython.locals(endpoint=Endpoint, upstream=Upstream)
+cpdef ask(Exchange exchange, tuple candidates)
 
-@cython.locals(endpoint=Endpoint)
+@cython.locals(service=Service, endpoint=Endpoint, is_stale=bint, is_spared=bint, tried=tuple, candidates=tuple)
 cpdef bint again(Exchange exchange, error) except -1
 
-@cython.locals(service=Service, request=Request)
+@cython.locals(request=Request)
 cdef bint _is_safe(Exchange exchange, error) except -1
+
+cpdef told(Exchange exchange, error)
 
 @cython.locals(endpoint=Endpoint)
 cpdef settle(Exchange exchange)

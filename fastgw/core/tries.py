@@ -1,8 +1,7 @@
 """Asking endpoints: one is chosen and counted, another is asked where that is safe, and each is settled with in the end.
 
-choose ─▶ ask ─▶ a connection, now or later ─▶ Exchange.on_connection
-           ▲                 │ failed
-           └──── again ──────┘ False: the error is the answer
+``ask`` gets a connection, now or later, and ``Exchange.on_connection`` goes on; when that or the answer fails, ``again`` asks an endpoint
+that was not asked yet, or leaves it, and then ``told`` says which error is the client's answer.
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core import counters
 from fastgw.core.deadlines import CONNECTION
 from fastgw.core.sticky import sticky_key
-from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, GatewayError, UpstreamError
+from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, RETRY_SAFE, GatewayError, UpstreamError
 
 if TYPE_CHECKING:
     from fastgw.core.endpoint import Endpoint
     from fastgw.core.exchange import Exchange
 
-IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"QUERY", b"PROPFIND", b"REPORT", b"SEARCH"})
+SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"QUERY", b"PROPFIND", b"REPORT", b"SEARCH"})  #: RFC 9110 section 9.2.1
+IDEMPOTENT = SAFE | {b"PUT", b"DELETE"}  #: RFC 9110 section 9.2.2
 
 
 def fraction(exchange: Exchange) -> float:
@@ -31,12 +31,10 @@ def fraction(exchange: Exchange) -> float:
     return exchange.plane.random()
 
 
-def ask(exchange: Exchange) -> None:
-    """Choose an endpoint of the exchange's service, one not tried yet if there is one, and ask its pool for a connection."""
-    service = exchange.service
-    candidates = service.untried(exchange.tried) if exchange.tried else service.endpoints
+def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
+    """Choose one of ``candidates``, endpoints of the exchange's service, and ask its pool for a connection."""
     exchange.attempts += 1
-    endpoint = candidates[0] if len(candidates) == 1 else service.balancer.pick(candidates)
+    endpoint = candidates[0] if len(candidates) == 1 else exchange.service.balancer.pick(candidates)
     exchange.endpoint = endpoint
     exchange.asked = endpoint.name
     endpoint.active += 1
@@ -56,31 +54,60 @@ def ask(exchange: Exchange) -> None:
 
 
 def again(exchange: Exchange, error: GatewayError) -> bool:
-    """Ask another endpoint after ``error``, if that is safe; False: it is not."""
+    """Ask another endpoint after ``error``, if that is safe; False: it is not, or none is left.
+
+    A kept connection that ended before it gave any answer is the ordinary end of a kept connection: the first one does not count as an
+    attempt, and where no other endpoint is left the same one is asked once more, on another connection.
+    """
+    service = exchange.service
     if not _is_safe(exchange, error):
         return False
     endpoint = exchange.endpoint
-    exchange.plane.values[counters.RETRIES] += 1
-    if error.retry == RETRY_ALWAYS:
-        exchange.tried = (*exchange.tried, endpoint)
-    else:
-        endpoint.pool.drop_idle()
+    is_stale = error.retry == RETRY_IDEMPOTENT
+    if is_stale:
+        endpoint.pool.drop_idle()  # one was dead, so the service probably closed them all
+    is_spared = is_stale and not exchange.is_spared
+    if not is_spared and exchange.attempts - exchange.is_spared >= service.attempts:
+        return False
+    tried = (*exchange.tried, endpoint)
+    candidates = service.untried(tried)
+    if not candidates:
+        if not is_stale:
+            return False
+        candidates = (endpoint,)
+    exchange.first_error = told(exchange, error)
+    exchange.first_asked = exchange.asked
+    exchange.is_spared = exchange.is_spared or is_spared
+    exchange.tried = tried
     exchange.response.status = 0
+    exchange.plane.values[counters.RETRIES] += 1
     settle(exchange)
-    ask(exchange)
+    ask(exchange, candidates)
     return True
 
 
 def _is_safe(exchange: Exchange, error: GatewayError) -> bool:
-    service = exchange.service
-    if exchange.is_head_sent or exchange.attempts >= service.attempts:
+    """Whether nobody can have acted on the request, or acting twice is the same as once (RFC 9110 section 9.2.2)."""
+    if exchange.is_head_sent or not error.retry:
         return False
+    retry_on = exchange.service.retry_on
     if error.retry == RETRY_ALWAYS:
-        return "connect" in service.retry_on and len(service.endpoints) > len(exchange.tried) + 1
-    if error.retry == RETRY_IDEMPOTENT:
-        request = exchange.request
-        return "reset" in service.retry_on and request.method in IDEMPOTENT and not request.has_body
-    return False
+        return "connect" in retry_on
+    request = exchange.request
+    methods = SAFE if error.retry == RETRY_SAFE else IDEMPOTENT
+    return "reset" in retry_on and request.method in methods and not request.has_body
+
+
+def told(exchange: Exchange, error: GatewayError) -> GatewayError:
+    """Of the errors of all attempts, ``error`` being the last: the one of the attempt that went furthest, the first of those.
+
+    So a service that died is not told as the refusal of its neighbour, nor a request that may have been acted on as one that nobody got.
+    """
+    first = exchange.first_error
+    if first is None or error.retry < first.retry:
+        return error
+    exchange.asked = exchange.first_asked
+    return first
 
 
 def settle(exchange: Exchange) -> None:

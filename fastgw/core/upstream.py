@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core import tunnel
 from fastgw.core.connection import HOLD_PEER, Connection
-from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, UpstreamError
+from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, RETRY_SAFE, UpstreamError
 from fastgw.wire import response as answers
 from fastgw.wire import scan
 from fastgw.wire.chunked import ChunkReader
@@ -249,8 +249,9 @@ class Upstream(Connection):
         elif self._state == BODY and exchange.response.body == BODY_UNTIL_CLOSE and clean:
             exchange.on_last_body(b"", 0, False)
         elif self._state == HEAD:
-            fresh = not self._buffer and not self._interim
-            retry = RETRY_IDEMPOTENT if fresh and self.uses > 1 else RETRY_NEVER
+            retry = RETRY_NEVER
+            if not self._buffer and not self._interim:  # not a byte came back
+                retry = RETRY_IDEMPOTENT if self.uses > 1 else RETRY_SAFE
             exchange.fail(
                 UpstreamError(
                     502, "upstream_reset", "the service closed the connection before it answered", retry=retry

@@ -16,7 +16,12 @@ from fastgw.core.reply import error_reply
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text()
-RETRIES = {errors.RETRY_NEVER: "never", errors.RETRY_IDEMPOTENT: "idempotent", errors.RETRY_ALWAYS: "always"}
+RETRIES = {
+    errors.RETRY_NEVER: "never",
+    errors.RETRY_SAFE: "safe",
+    errors.RETRY_IDEMPOTENT: "idempotent",
+    errors.RETRY_ALWAYS: "always",
+}
 #: What a reader of a floor below refuses in a request is the client's fault; of an answer it becomes ``bad_answer``.
 FAULTS = {
     "WireError": "downstream",

@@ -27,7 +27,7 @@ def test_error_is_not_retried_unless_it_says_so() -> None:
 
 
 def test_degrees_of_retry_are_in_order() -> None:
-    assert errors.RETRY_NEVER < errors.RETRY_IDEMPOTENT < errors.RETRY_ALWAYS
+    assert errors.RETRY_NEVER < errors.RETRY_SAFE < errors.RETRY_IDEMPOTENT < errors.RETRY_ALWAYS
     assert not errors.RETRY_NEVER
 
 

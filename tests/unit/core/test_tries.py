@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from fastgw.core.endpoint import PoolSettings
 from fastgw.core.snapshot import Route, Service
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Split
-from tests.support.edge import GET, HEAD, OK, POST, Edge, statuses
+from tests.support.edge import GET, HEAD, OK, POST, Edge, Spy, body_of, statuses
 
 PUT = b"PUT / HTTP/1.1\r\nHost: a.test\r\n\r\n"
 
@@ -163,13 +164,91 @@ def test_reset_of_a_reused_connection_is_not_retried_for_a_post_or_with_a_body(a
     edge.end()
 
 
-def test_reset_of_a_new_connection_is_not_retried() -> None:
+@pytest.mark.parametrize("ask", [GET, HEAD])
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_reset_is_asked_of_an_endpoint_that_was_not_tried(ask: bytes, is_kept: bool) -> None:
+    edge = Edge(endpoints=2)
+    client, service = reused(edge, ask) if is_kept else edge.pair(ask)
+    service.lose(ConnectionResetError())
+    edge.connect(port=9001).feed(OK if ask != HEAD else OK[:-2])
+    assert statuses(client.take()) == [200]
+    assert not edge.attempts
+    edge.end()
+
+
+def test_no_exchange_is_lost_with_an_endpoint() -> None:
+    edge = Edge(endpoints=2)
+    edge.endpoints[1].active += 100  # busier than the one that dies, whose load falls as it does
+    pairs = [edge.pair() for _ in range(10)]
+    edge.endpoints[1].active -= 100
+    for _, service in pairs:
+        service.lose(ConnectionResetError())
+    edge.run()
+    for service in [edge.connect(port=9001) for _ in pairs]:
+        service.feed(OK)
+    assert [statuses(client.take()) for client, _ in pairs] == [[200]] * 10
+    edge.end()
+
+
+@pytest.mark.parametrize("ask", [PUT, POST.replace(b": 5", b": 0"), GET[:-2] + b"Content-Length: 1\r\n\r\na"])
+def test_reset_of_a_new_connection_is_not_retried_for_what_changes_something_or_has_a_body(ask: bytes) -> None:
+    edge = Edge(endpoints=2)
+    client, service = edge.pair(ask)
+    service.lose(ConnectionResetError())
+    edge.run()
+    assert statuses(client.take()) == [502]
+    assert edge.count(counters.RETRIES) == 0
+    edge.end()
+
+
+def test_reset_of_a_new_connection_is_not_asked_of_the_same_endpoint() -> None:
     edge = Edge()
     client, service = edge.pair()
     service.lose(ConnectionResetError())
     edge.run()
     assert statuses(client.take()) == [502]
     assert edge.count(counters.RETRIES) == 0
+    edge.end()
+
+
+def test_a_dead_kept_connection_is_no_attempt() -> None:
+    edge = Edge(service={"attempts": 1})
+    client, service = reused(edge, GET)
+    service.lose(ConnectionResetError())
+    edge.connect().feed(OK)
+    assert statuses(client.take()) == [200]
+    edge.end()
+
+
+def test_dead_kept_connections_are_attempts_from_the_second_on() -> None:
+    edge = Edge(service={"attempts": 2})
+    busy = [edge.pair()[1] for _ in range(3)]
+    client, carrier = reused(edge, GET)
+    for one in busy[:2]:
+        carrier.lose(ConnectionResetError())
+        assert not client.take()
+        one.feed(OK)  # becomes free before a new connection is there
+        carrier = one
+    carrier.lose(ConnectionResetError())
+    assert statuses(client.take()) == [502]
+    assert edge.count(counters.RETRIES) == 2
+    edge.end()
+
+
+def test_where_every_kept_connection_is_dead_a_new_one_is_asked() -> None:
+    edge = Edge(endpoints=2)
+    kept = [edge.pair(port=9000), edge.pair(port=9001)]
+    for one, service in kept:
+        service.feed(OK)
+        service.take()
+        one.take()
+    client = edge.client(GET)
+    kept[0][1].lose(ConnectionResetError())
+    edge.run()
+    kept[1][1].lose(ConnectionResetError())
+    edge.connect(port=9001).feed(OK)
+    assert statuses(client.take()) == [200]
+    assert edge.count(counters.RETRIES) == 2
     edge.end()
 
 
@@ -205,4 +284,68 @@ def test_reset_closes_the_other_idle_connections_too() -> None:
     assert all(service.is_lost for _, service in pairs)
     edge.connect().feed(OK)
     assert statuses(client.take()) == [200]
+    edge.end()
+
+
+# --- which error is told
+
+
+def told(client: Any) -> str:
+    """The code in the client's answer."""
+    code: str = json.loads(body_of(client.take()))["type"].rpartition(":")[2]
+    return code
+
+
+def blamed() -> tuple[list[str], Spy]:
+    """The endpoints that ``done`` hooks see, and the filter that writes them down."""
+    seen: list[str] = []
+    return seen, Spy("log", [], done=lambda exchange: seen.append(f"{exchange.asked} {exchange.error.code}"))
+
+
+def test_the_error_of_the_first_is_told_when_all_failed() -> None:
+    seen, spy = blamed()
+    edge = Edge(filters=[spy], endpoints=2)
+    client, service = edge.pair()
+    service.lose(ConnectionResetError())
+    edge.refuse()
+    assert told(client) == "upstream_reset"
+    assert seen == ["127.0.0.1:9000 upstream_reset"]
+    edge.end()
+
+
+def test_the_first_of_equal_errors_is_told() -> None:
+    seen, spy = blamed()
+    edge = Edge(filters=[spy], endpoints=3, service={"attempts": 3})
+    client = edge.client(GET)
+    edge.refuse(TimeoutError())
+    edge.refuse()
+    edge.refuse()
+    assert told(client) == "connect_timeout"
+    assert seen == ["127.0.0.1:9000 connect_timeout"]
+    edge.end()
+
+
+def test_a_request_that_may_have_been_acted_on_is_not_told_as_refused() -> None:
+    seen, spy = blamed()
+    edge = Edge(filters=[spy], endpoints=2)
+    client = edge.client(POST + b"hello")
+    edge.refuse()
+    edge.connect(port=9001).lose(ConnectionResetError())
+    edge.run()
+    assert told(client) == "upstream_reset"
+    assert seen == ["127.0.0.1:9001 upstream_reset"]
+    edge.end()
+
+
+def test_an_answer_that_breaks_off_is_told_of_the_endpoint_that_gave_it() -> None:
+    seen, spy = blamed()
+    edge = Edge(filters=[spy], endpoints=2)
+    client = edge.client(GET)
+    edge.refuse()
+    service = edge.connect(port=9001)
+    service.feed(OK[:-1])
+    service.lose(ConnectionResetError())
+    edge.run()
+    assert client.is_lost
+    assert seen == ["127.0.0.1:9001 upstream_reset"]
     edge.end()
