@@ -2,6 +2,7 @@
 
 main       the commands and their arguments
 check      ``check``: is this file a configuration?
+names      do the host names of a configuration resolve?
 route      ``route``: where would this request go, and why?
 version    ``version``: what is installed
 """

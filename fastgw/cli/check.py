@@ -1,28 +1,64 @@
-"""``fastgw check``: is this file a configuration?"""
+"""``fastgw check``: is this file a configuration, and is it what was meant?"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sized
+import time
+from collections.abc import Sequence, Sized
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastgw.config.load import Inspection
+    from fastgw.config.source import Problem
 
 
-def check(file: str, *, as_json: bool) -> int:
-    """Print what is wrong with ``file`` (stderr, or stdout as JSON); return 0 when nothing is, else 1."""
+def check(file: str, *, as_json: bool, is_strict: bool = False, is_offline: bool = False) -> int:
+    """Print what is wrong with ``file`` (stderr, or stdout as JSON); return 0 when it is fine, else 1.
+
+    ``file``: ``-`` is standard input.  ``is_strict``: warnings count as mistakes.  ``is_offline``: names are not resolved.
+    """
+    from fastgw.cli.names import unresolved
     from fastgw.config.load import inspect
 
-    spec, problems, _ = inspect(file, os.environ)
+    found = inspect(file, os.environ, time.time(), None if is_offline else unresolved)
+    is_fine = found.spec is not None and not (is_strict and found.warnings)
     if as_json:
         import json
 
-        told = [{"line": one.line, "column": one.column, "path": one.path, "message": one.message} for one in problems]
-        print(json.dumps({"file": file, "ok": spec is not None, "problems": told}, indent=2))
-    elif spec is not None:
-        parts = [_count(spec.listeners, "listener"), _count(spec.routes, "route"), _count(spec.services, "service")]
-        print(f"{file}: fine ({', '.join(parts)})")
-    else:
-        print(*problems, sep="\n", file=sys.stderr)
-    return 0 if spec is not None else 1
+        told = [*_records(found.problems, "error"), *_records(found.warnings, "warning")]
+        print(json.dumps({"file": file, "ok": is_fine, "problems": told}, indent=2))
+        return 0 if is_fine else 1
+    for problem in found.problems:
+        print(problem, *([problem.excerpt] if problem.excerpt else []), sep="\n", file=sys.stderr)
+    for warning in found.warnings:
+        print(_labelled(warning), file=sys.stderr)
+    name = "<stdin>" if file == "-" else file
+    print(f"{name}: {_summary(found, is_strict)}", file=sys.stdout if is_fine else sys.stderr)
+    return 0 if is_fine else 1
+
+
+def _records(problems: Sequence[Problem], severity: str) -> list[dict[str, object]]:
+    return [
+        {"severity": severity, "line": one.line, "column": one.column, "path": one.path, "message": one.message}
+        for one in problems
+    ]
+
+
+def _labelled(warning: Problem) -> str:
+    """``file:line:column: warning: path: message``, which editors know how to read."""
+    return str(warning._replace(path=f"warning: {warning.path}"))
+
+
+def _summary(found: Inspection, is_strict: bool) -> str:
+    warnings = [_count(found.warnings, "warning")] if found.warnings else []
+    spec = found.spec
+    if spec is None:
+        return ", ".join([_count(found.problems, "mistake"), *warnings])
+    if warnings and is_strict:
+        return f"{warnings[0]}, which --strict counts as mistakes"
+    parts = [_count(spec.listeners, "listener"), _count(spec.routes, "route"), _count(spec.services, "service")]
+    return f"fine ({', '.join([*parts, *warnings])})"
 
 
 def _count(things: Sized, name: str) -> str:

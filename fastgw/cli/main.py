@@ -1,6 +1,7 @@
 """The commands and their arguments.  ``argparse`` alone is imported here: start-up time is a goal.
 
-Exit codes: 0 fine; 1 the configuration cannot be used, or no route matches; 2 the command line itself is wrong.
+Exit codes: 0 fine; 1 the configuration cannot be used (or has warnings, under ``--strict``), or no route matches; 2 the
+command line itself is wrong.
 """
 
 from __future__ import annotations
@@ -46,7 +47,19 @@ examples:
 
 _CHECK = """\
 Read a configuration and tell everything that is wrong with it, one line each:
-file:line:column: path.to.key: what is wrong.  Nothing is started."""
+file:line:column: path.to.key: what is wrong.  Nothing is started.
+
+Warnings tell what can be used but is hardly meant: certificates that have expired or will within 30 days, services and
+filters that nothing uses, an admin address that others reach, names that do not resolve (asked for 3 s at most), and
+durations over an hour without a unit.
+
+Exit code: 0 fine, with or without warnings; 1 there are mistakes, or warnings under --strict; 2 wrong arguments."""
+
+_CHECK_EXAMPLES = """\
+examples:
+  fastgw check gateway.yaml
+  fastgw check --strict --format json gateway.yaml       before a release, in CI
+  envsubst < gateway.yaml.in | fastgw check -            standard input"""
 
 _ROUTE = """\
 Say which route a request would take, which service answers it, and why; and which routes nearly took it and
@@ -63,6 +76,16 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - 2)
+
+
+class _Version(argparse.Action):
+    """``--version``: what is installed is looked up only when somebody asks."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from fastgw.cli.version import version
+
+        print(version())
+        parser.exit()
 
 
 def _columns() -> int:
@@ -91,16 +114,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(arguments: Sequence[str]) -> int:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in _COMMANDS:
+        parser.error(_unknown(arguments[0]))
     try:
+        options = parser.parse_args(arguments)
         return _COMMANDS[options.command](options)
     except BrokenPipeError:  # fastgw schema | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
 
 
+def _unknown(word: str) -> str:
+    """What to say of a word that is no command."""
+    from fastgw.config.values import nearest
+
+    if os.path.isfile(word):
+        return f"there is no command {word!r}; did you mean 'fastgw check {word}' or 'fastgw run -c {word}'?"
+    return f"there is no command {word!r}{nearest(word, _COMMANDS) or '; there are ' + ', '.join(_COMMANDS)}"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("fastgw", description=_ABOUT, epilog=_EXAMPLES, formatter_class=_Help)
+    parser.add_argument("--version", action=_Version, nargs=0, help="print versions, as the command does")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
 
     run = commands.add_parser(
@@ -110,9 +146,15 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--workers", type=_workers, metavar="N", help="worker processes, stronger than the file's")
     run.add_argument("--check", action="store_true", help="check the configuration and stop")
 
-    check = commands.add_parser("check", help="check a configuration", description=_CHECK, formatter_class=_Help)
-    check.add_argument("file", metavar="FILE", help="the configuration")
-    check.add_argument("--json", action="store_true", help="print the result as JSON, for tools")
+    check = commands.add_parser(
+        "check", help="check a configuration", description=_CHECK, epilog=_CHECK_EXAMPLES, formatter_class=_Help
+    )
+    where = check.add_mutually_exclusive_group(required=True)
+    where.add_argument("file", nargs="?", metavar="FILE", help="the configuration; - is standard input")
+    where.add_argument("-c", "--config", metavar="FILE", help="the same")
+    check.add_argument("--strict", action="store_true", help="count warnings as mistakes")
+    check.add_argument("--offline", action="store_true", help="resolve no names")
+    check.add_argument("--format", choices=("text", "json"), default="text", help="json: for tools, on stdout")
 
     route = commands.add_parser(
         "route", help="explain where a request goes", description=_ROUTE, epilog=_ROUTE_EXAMPLES, formatter_class=_Help
@@ -148,7 +190,9 @@ def _header(text: str) -> tuple[str, str]:
 
 def _run(options: argparse.Namespace) -> int:
     if options.check:
-        return _check(argparse.Namespace(file=options.config, json=False))
+        from fastgw.cli.check import check
+
+        return check(options.config, as_json=False)
     from fastgw.server.supervisor import run
 
     return run(options.config, options.workers)
@@ -157,7 +201,8 @@ def _run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from fastgw.cli.check import check
 
-    return check(options.file, as_json=options.json)
+    file = options.config if options.file is None else options.file
+    return check(file, as_json=options.format == "json", is_strict=options.strict, is_offline=options.offline)
 
 
 def _route(options: argparse.Namespace) -> int:

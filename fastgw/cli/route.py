@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fastgw.config.spec import GatewaySpec, RouteSpec
 from fastgw.errors import ConfigError
@@ -38,7 +38,7 @@ def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) 
         allowed = table.allowed(host, path, header)
         print(f"no route: 405, allowed are {', '.join(allowed)}" if allowed else "no route: 404")
     else:
-        print(*_lines(spec, found.rule.payload), sep="\n")
+        print(*_lines(spec, found.rule.payload, header), sep="\n")
         print("because")
         print(*(f"  {reason}" for reason in found.reasons), sep="\n")
     if found.near_misses:
@@ -47,8 +47,8 @@ def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) 
     return 0 if found.rule is not None else 1
 
 
-def _lines(spec: GatewaySpec, found: RouteSpec) -> list[str]:
-    """The route, the services behind it and the filters in front of it."""
+def _lines(spec: GatewaySpec, found: RouteSpec, header: Callable[[bytes], bytes | None]) -> list[str]:
+    """The route, the services behind it, which of them takes a request that sticks, and the filters in front of it."""
     services = {one.name: one for one in spec.services}
     shares = [(one.service, one.weight) for one in found.split] or [(found.service, 0)]
     total = sum(weight for _, weight in shares)
@@ -57,12 +57,26 @@ def _lines(spec: GatewaySpec, found: RouteSpec) -> list[str]:
         share = f"{100 * weight / total:.4g} % " if total else ""
         endpoints = ", ".join(str(one.address) for one in services[name].endpoints)
         lines.append(f"service  {share}{name} ({endpoints})")
-    if found.sticky:
-        lines.append(f"sticky   {found.sticky}")
+    if found.split:
+        lines.append(f"takes    {_taken(found, header)}")
     for listener in spec.listeners:
         chain = list(dict.fromkeys((*listener.filters, *found.filters)))
         lines.append(f"filters  {', '.join(chain) if chain else 'none'} (listener {listener.name})")
     return lines
+
+
+def _taken(found: RouteSpec, header: Callable[[bytes], bytes | None]) -> str:
+    """The part of the split that a request goes to, and why: as the data plane chooses it."""
+    from fastgw.routing.split import Split
+    from fastgw.routing.sticky import sticky_key
+
+    if not found.sticky:
+        return "one of them, by chance"
+    key = sticky_key(header, found.sticky)
+    if not key:
+        return f"one of them, by chance: the request has no {found.sticky}"
+    split = Split([(part.service, part.weight) for part in found.split])
+    return f"{split.choose(split.sticky_fraction(key))}, always with this value of {found.sticky}"
 
 
 def _joined(headers: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
 from fastgw.core.deadlines import CONNECTION
-from fastgw.core.sticky import sticky_key
 from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, RETRY_SAFE, GatewayError, UpstreamError
+from fastgw.routing.sticky import sticky_key
 
 if TYPE_CHECKING:
     from fastgw.core.endpoint import Endpoint
@@ -25,7 +25,7 @@ def fraction(exchange: Exchange) -> float:
     """Where in [0, 1) ``exchange`` falls among the parts of its route's split: by its sticky key, or by chance."""
     route = exchange.route
     if route.sticky and route.split is not None:
-        key = sticky_key(exchange.request, route.sticky)
+        key = sticky_key(exchange.request.header, route.sticky)
         if key:
             return route.split.sticky_fraction(key)
     return exchange.plane.random()

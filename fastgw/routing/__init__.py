@@ -8,6 +8,7 @@ trie         the paths of one host
 router       the whole table: match, allowed, explain
 explain      the reasons in words
 split        a weighted choice, by chance or sticky
+sticky       what a request sticks by
 """
 
 from __future__ import annotations

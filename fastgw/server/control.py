@@ -67,6 +67,7 @@ class Control:
         for worker in self.gateway.workers:
             self.attach(worker)
         self._reap()  # deaths from before there was a handler
+        self.tell_warnings()
         if self._admin_listening is not None:
             await self.admin.start(self._admin_listening)
         limit = self.loop.call_later(
@@ -83,6 +84,11 @@ class Control:
             for task in self._tasks:
                 task.cancel()
             await self.admin.stop()
+
+    def tell_warnings(self) -> None:
+        """Log what the file that was read last is warned of."""
+        if self.gateway.warnings:
+            self.log.warning("the configuration has warnings", warnings=self.gateway.warnings)
 
     def spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` beside; an exception that escapes it is logged."""

@@ -60,6 +60,7 @@ class Gateway:
         self.retired: list[WorkerProcess] = []  #: without a place since a reload; what they counted stays
         self.current: Plan | None = None
         self.report = LoadReport()
+        self.warnings: list[str] = []  #: of the file that was read last
         self.reloads = {"ok": 0, "refused": 0}
         self.started = time.monotonic()
         self.is_started = False  #: every worker has served at least once
@@ -93,7 +94,8 @@ class Gateway:
         """Read the file; raise ConfigError with every problem."""
         from fastgw.config.load import load  # pydantic and yaml: only now, the workers import meanwhile
 
-        return load(Path(self.path), self.environ)
+        self.warnings = []
+        return load(Path(self.path), self.environ, time.time(), self.warnings.extend)
 
     def plan(self, spec: GatewaySpec) -> Plan:
         """Bind what is new in ``spec`` and choose slots; raise ConfigError and leave nothing open if that fails."""

@@ -127,6 +127,7 @@ class Reload:
         gateway.report = LoadReport(True, time.time())
         took = round(time.monotonic() - began, 3)
         self._log.info("a new configuration is in use", generation=plan.generation, seconds=took)
+        self._control.tell_warnings()
 
     async def _prepare(self, plan: Plan) -> Listening | None:
         """Ask every worker; return a new admin address, bound, if there is one.  Raise ConfigError if one cannot."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,13 +29,19 @@ def test_a_good_file_is_0(path: Path, capsys: Capture) -> None:
 def test_a_bad_file_is_1_and_its_mistakes_go_to_stderr(path: Path, capsys: Capture) -> None:
     path.write_text(MINIMAL + "worker: 1\n")
     assert check(str(path), as_json=False) == 1
-    assert capsys.readouterr() == ("", f"{path}:7:1: worker: unknown key; did you mean 'workers'?\n")
+    assert capsys.readouterr() == ("", f"{path}:7:1: worker: unknown key; did you mean 'workers'?\n{path}: 1 mistake\n")
 
 
 def test_tools_get_json(path: Path, capsys: Capture) -> None:
     path.write_text(MINIMAL + "worker: 1\n")
     assert check(str(path), as_json=True) == 1
-    problem = {"line": 7, "column": 1, "path": "worker", "message": "unknown key; did you mean 'workers'?"}
+    problem = {
+        "severity": "error",
+        "line": 7,
+        "column": 1,
+        "path": "worker",
+        "message": "unknown key; did you mean 'workers'?",
+    }
     assert json.loads(capsys.readouterr().out) == {"file": str(path), "ok": False, "problems": [problem]}
     path.write_text(MINIMAL)
     assert check(str(path), as_json=True) == 0
@@ -45,3 +53,59 @@ def test_the_environment_is_the_process(path: Path, monkeypatch: pytest.MonkeyPa
     assert check(str(path), as_json=False) == 1
     monkeypatch.setenv("FASTGW_TEST_WORKERS", "2")
     assert check(str(path), as_json=False) == 0
+
+
+SPARE = MINIMAL + "  spare: {endpoints: ['127.0.0.1:1']}\n"
+
+
+def test_warnings_are_told_and_count_only_when_strict(path: Path, capsys: Capture) -> None:
+    path.write_text(SPARE)
+    said = f"{path}:7:3: warning: services.spare: no route leads to this service\n"
+    assert check(str(path), as_json=False) == 0
+    assert capsys.readouterr() == (f"{path}: fine (1 listener, 1 route, 2 services, 1 warning)\n", said)
+    assert check(str(path), as_json=False, is_strict=True) == 1
+    assert capsys.readouterr() == ("", f"{said}{path}: 1 warning, which --strict counts as mistakes\n")
+    path.write_text(MINIMAL)
+    assert check(str(path), as_json=False, is_strict=True) == 0
+
+
+def test_warnings_stand_beside_mistakes(path: Path, capsys: Capture) -> None:
+    path.write_text(SPARE + "worker: 1\n")
+    assert check(str(path), as_json=False) == 1
+    assert capsys.readouterr().err.endswith(f"no route leads to this service\n{path}: 1 mistake, 1 warning\n")
+
+
+def test_tools_get_warnings_too(path: Path, capsys: Capture) -> None:
+    path.write_text(SPARE)
+    for is_strict in (False, True):
+        assert check(str(path), as_json=True, is_strict=is_strict) == is_strict
+        found = json.loads(capsys.readouterr().out)
+        assert found["ok"] is not is_strict
+        assert [(one["severity"], one["path"], one["line"]) for one in found["problems"]] == [
+            ("warning", "services.spare", 7)
+        ]
+
+
+def test_standard_input_is_a_file(path: Path, capsys: Capture) -> None:
+    code = "from fastgw.cli.main import main; raise SystemExit(main(['check', '-']))"
+    for text, status in ((MINIMAL, 0), ("worker: 1\n" + MINIMAL, 1)):
+        found = subprocess.run([sys.executable, "-c", code], input=text, capture_output=True, text=True, check=False)
+        assert found.returncode == status
+        assert (found.stderr if status else found.stdout).startswith("<stdin>: fine" if not status else "<stdin>:1:1: ")
+    assert found.stderr.startswith("<stdin>:1:1: worker: unknown key; ")
+
+
+def test_text_that_is_not_yaml_is_shown(path: Path, capsys: Capture) -> None:
+    path.write_text("listeners:\n  - address: *\n")
+    assert check(str(path), as_json=False) == 1
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"{path}:2:15: is not valid YAML: ")
+    assert rest == ["  1 | listeners:", "  2 |   - address: *", "    |               ^", f"{path}: 1 mistake"]
+
+
+def test_names_are_resolved_unless_told_otherwise(path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastgw.cli.names.unresolved", lambda names: dict.fromkeys(names, "is nowhere"))
+    path.write_text(MINIMAL.replace("127.0.0.1:19000", "no.invalid:1"))
+    assert check(str(path), as_json=False) == 0
+    assert "warning: services.a.endpoints[0]: the name 'no.invalid' is nowhere" in capsys.readouterr().err
+    assert check(str(path), as_json=False, is_strict=True, is_offline=True) == 0

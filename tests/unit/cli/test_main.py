@@ -32,6 +32,8 @@ def config(tmp_path: Path) -> str:
         ["nope"],
         ["run"],
         ["check"],
+        ["check", "x", "-c", "y"],
+        ["check", "x", "--format", "xml"],
         ["run", "-c", "x", "--workers", "0"],
         ["run", "-c", "x", "--workers", "many"],
         ["route", "-c", "x", "GET"],
@@ -44,6 +46,44 @@ def test_a_wrong_command_line_is_2(arguments: list[str], capsys: pytest.CaptureF
         main(arguments)
     assert caught.value.code == 2
     assert "usage: fastgw" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("chekc", "there is no command 'chekc'; did you mean 'check'?"),
+        ("rout", "did you mean 'route'?"),
+        ("zzz", "there is no command 'zzz'; there are run, check, route, schema, version"),
+    ],
+)
+def test_a_misspelled_command_is_told_the_nearest(word: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([word, "x"])
+    assert caught.value.code == 2
+    assert meant in capsys.readouterr().err
+
+
+def test_a_file_in_the_place_of_a_command(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([config])
+    assert f"did you mean 'fastgw check {config}' or 'fastgw run -c {config}'?" in capsys.readouterr().err
+
+
+def test_the_version_is_an_option_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    said = capsys.readouterr().out
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == said
+
+
+def test_the_file_to_check_may_be_an_option(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["-c", config], ["--config", config, "--strict", "--offline"], [config]):
+        assert main(["check", *arguments]) == 0
+        assert capsys.readouterr().out == f"{config}: fine (1 listener, 1 route, 1 service)\n"
+    assert main(["check", "--format", "json", "-c", config]) == 0
+    assert json.loads(capsys.readouterr().out)["ok"] is True
 
 
 def test_help_shows_a_newcomer_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,9 +152,10 @@ def test_help_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def test_a_reader_that_stops_early_is_no_error() -> None:
-    command = f"{sys.executable} -m fastgw schema | head -c 1; echo ${{PIPESTATUS[0]}}"
-    found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-    assert (found.stdout, found.stderr) == ("{0\n", "")
+    for arguments, first in (("schema", "{"), ("--version", "f")):
+        command = f"{sys.executable} -m fastgw {arguments} | head -c 1; echo ${{PIPESTATUS[0]}}"
+        found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+        assert (found.stdout, found.stderr) == (f"{first}0\n", "")
 
 
 def test_the_module_can_be_run() -> None:

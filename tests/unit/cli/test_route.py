@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from fastgw.cli.main import main
+from tests.support.edge import GET, Edge
+from tests.unit.core.test_tries import split
 
 CONFIG = """\
 listeners:
@@ -40,12 +42,38 @@ def test_the_route_its_services_and_the_reasons(config: str, capsys: Capture) ->
         "route    chat\n"
         "service  95 % llm (10.0.0.1:9000, 10.0.0.2:9000)\n"
         "service  5 % canary (10.0.0.3:9000)\n"
-        "sticky   header:x-user\n"
+        "takes    one of them, by chance: the request has no header:x-user\n"
         "filters  request_id, access_log (listener edge)\n"
         "filters  access_log (listener local)\n"
         "because\n  the host 'api.example' matches '*.example'\n  the path '/v1/chat' matches '/v1/*'\n"
     )
     assert "not taken\n  'canary' (POST *.example/v1/*, x-canary: 1): " in out
+
+
+@pytest.mark.parametrize("sticky", ["header:x-user", "cookie:sid"])
+def test_a_sticky_request_takes_the_part_that_the_gateway_takes(tmp_path: Path, capsys: Capture, sticky: str) -> None:
+    path = tmp_path / "gw.yaml"
+    path.write_text(CONFIG.replace("header:x-user", sticky).replace("95", "50").replace("weight: 5}", "weight: 50}"))
+    edge = Edge(endpoints=2)
+    split(edge, sticky=sticky)
+    taken = set()
+    for number in range(20):
+        field = f"X-User: u{number}" if sticky == "header:x-user" else f"Cookie: a=b; sid=u{number}"
+        assert main(["route", "-c", str(path), "POST", "http://a.example/v1/x", "-H", field]) == 0
+        [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("takes ")]
+        edge.client(GET[:-2] + field.encode() + b"\r\n\r\n")  # what the data plane takes
+        service = {9000: "llm", 9001: "canary"}[edge.attempts[-1].target["port"]]
+        assert line == f"takes    {service}, always with this value of {sticky}"
+        taken.add(service)
+    assert taken == {"llm", "canary"}
+    edge.end()
+
+
+def test_a_split_by_chance_says_so(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "gw.yaml"
+    path.write_text(CONFIG.replace("sticky: header:x-user, ", ""))
+    assert main(["route", "-c", str(path), "POST", "http://a.example/v1/x"]) == 0
+    assert "takes    one of them, by chance\n" in capsys.readouterr().out
 
 
 def test_headers_count(config: str, capsys: Capture) -> None:

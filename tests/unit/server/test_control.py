@@ -390,3 +390,26 @@ def test_serve_gives_up_what_it_holds(file: Path, capsys: pytest.CaptureFixture[
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     assert "generation 1" in capsys.readouterr().out
+
+
+def test_warnings_of_the_file_are_told_at_the_start_and_at_every_reload(
+    file: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spare = TEXT + "  spare: {endpoints: ['127.0.0.1:1']}\n"
+
+    async def story(stage: Stage) -> None:
+        stage.control.tell_warnings()
+        assert not [one for one in events(log) if one["level"] == "warning"]
+        stage.reload(spare)
+        for worker in stage.workers:
+            await worker.agree(2)
+        for worker in stage.workers:
+            await worker.follow(2)
+        await stage.until(lambda: stage.gateway.reloads["ok"])
+        [told] = [one for one in events(log) if one["event"] == "the configuration has warnings"]
+        [line] = told["warnings"]  # type: ignore[misc]
+        assert line.endswith(": services.spare: no route leads to this service")
+        stage.control.tell_warnings()  # as ``serve`` does
+        assert len([one for one in events(log) if one["level"] == "warning"]) == 2
+
+    play(story, file, capsys)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.core.sticky import sticky_key
+from fastgw.routing.sticky import sticky_key
 from fastgw.wire.messages import Request
 
 
@@ -24,4 +24,4 @@ from fastgw.wire.messages import Request
 def test_key(sticky: str, field: bytes, key: bytes) -> None:
     request = Request()
     request.head = b"GET / HTTP/1.1\r\n" + field + b"\r\n\r\n"
-    assert sticky_key(request, sticky) == key
+    assert sticky_key(request.header, sticky) == key
