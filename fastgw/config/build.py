@@ -31,6 +31,7 @@ def build(gateway: schema.Gateway, source: str) -> GatewaySpec:
     return GatewaySpec(
         source=source,
         workers=gateway.workers,
+        worker_timeout=gateway.worker_timeout,
         admin=gateway.admin.address if gateway.admin is not None else None,
         grace=gateway.shutdown.grace,
         listeners=tuple(_listener(place, one) for place, one in enumerate(gateway.listeners)),

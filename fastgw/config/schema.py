@@ -37,6 +37,7 @@ from fastgw.config.types import (
     TlsVersion,
     Upgrade,
     WorkerCount,
+    WorkerTimeout,
     count,
     size,
     words,
@@ -281,6 +282,9 @@ class Gateway(Model):
     """Configuration of fastgw."""
 
     workers: WorkerCount = setting("auto", "Worker processes; auto: one per processor.")
+    worker_timeout: WorkerTimeout = setting(
+        "60s", "How long a worker may give no sign of life before it is killed and another started. 0: for ever."
+    )
     admin: Annotated[Admin | None, BeforeValidator(false_is_none)] = setting({}, "Metrics and status.")
     shutdown: Shutdown = setting({}, "What happens on SIGTERM.")
     listeners: list[Listener] = Field(..., min_length=1, description="Addresses that accept requests.")

@@ -169,6 +169,7 @@ class GatewaySpec(NamedTuple):
 
     source: str  #: absolute path of the file it was read from
     workers: int  #: 0 = one per processor
+    worker_timeout: float  #: seconds without a sign of life after which one is killed; 0: never
     admin: AddressSpec | None  #: None = no admin address
     grace: float  #: seconds exchanges may go on after a request to stop
     listeners: tuple[ListenerSpec, ...]

@@ -153,8 +153,11 @@ def whole(minimum: int, maximum: int) -> Callable[[object], int]:
     return parse
 
 
-def duration(*, positive: bool = False) -> Callable[[object], float]:
-    """Parser of a duration in seconds: ``30s``, ``800ms``, ``1h30m``, or a number of seconds."""
+def duration(*, positive: bool = False, least: int = 0) -> Callable[[object], float]:
+    """Parser of a duration in seconds: ``30s``, ``800ms``, ``1h30m``, or a number of seconds.
+
+    ``least``: what is shorter, and not 0, is refused.
+    """
 
     def parse(value: object) -> float:
         found = scalar(value, "a duration such as 30s or 800ms")
@@ -167,6 +170,8 @@ def duration(*, positive: bool = False) -> Callable[[object], float]:
             raise ValueError(f"expected a duration of a year at most, got {shown(value)}")
         if positive and seconds < 0.001:
             raise ValueError(f"expected a duration of at least 1ms, got {shown(value)}")
+        if 0 < seconds < least:
+            raise ValueError(f"expected 0, which switches it off, or at least {least}s, got {shown(value)}")
         return round(seconds, 6)
 
     return parse

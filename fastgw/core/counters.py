@@ -35,6 +35,7 @@ TLS_FAILURES = 9  #: downstream handshakes that failed or timed out
 LOOP_LAG_US = 10  #: gauge: lateness of the last sweep in microseconds, the worker's pulse
 ADDRESS_REFUSED = 11  #: closed at once because of connections_per_address
 LOG_LINES_LOST = 34  #: lines of access logs that could not be written
+HEARTBEAT_MS = 35  #: gauge: when the loop last swept, milliseconds of the monotonic clock
 TLS_FAILED = 40  #: +0..+7: of TLS_FAILURES those with a cause of TLS_CAUSES, in that order; the rest are "other"
 
 # ROUTE block
@@ -91,7 +92,7 @@ DURATION_BUCKETS = (
     10_000_000,
 )
 
-GAUGES_GLOBAL = (CONNECTIONS_OPEN, EXCHANGES_OPEN, TUNNELS_OPEN, LOOP_LAG_US)
+GAUGES_GLOBAL = (CONNECTIONS_OPEN, EXCHANGES_OPEN, TUNNELS_OPEN, LOOP_LAG_US, HEARTBEAT_MS)
 GAUGES_ENDPOINT = (ENDPOINT_ACTIVE, ENDPOINT_IDLE, ENDPOINT_WAITING)
 
 

@@ -94,6 +94,7 @@ class DataPlane:
         self._leaving: deque[Connection] = deque()  #: closed, with bytes yet to be sent; soonest deadline first
         self._on_log = log
         self._swept_at = self.now
+        self.values[counters.HEARTBEAT_MS] = int(self.now * 1e3)
         self._sweeper: asyncio.TimerHandle | None = loop.call_later(SWEEP_SECONDS, self._sweep)
 
     # --- snapshot
@@ -234,6 +235,7 @@ class DataPlane:
         now = self.loop.time()
         lag = now - self._swept_at - SWEEP_SECONDS
         self.values[counters.LOOP_LAG_US] = max(0, int(lag * 1e6))
+        self.values[counters.HEARTBEAT_MS] = int(now * 1e3)
         self._swept_at = self.now = now
         self._expire([one for one in self.connections if one.deadline <= now], now)
         while self._leaving and self._leaving[0].deadline <= now:

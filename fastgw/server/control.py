@@ -24,6 +24,7 @@ from fastgw.server.messages import Committed, Drain, Prepared, Reopen
 from fastgw.server.notify import notify
 from fastgw.server.reload import Reload
 from fastgw.server.status import Pages
+from fastgw.server.watch import EVERY, Watch
 from fastgw.server.workers import BLOCKED, DEAD, DRAINING, HELD, READY, WorkerProcess, backoff
 
 START_LIMIT = 30.0  #: seconds until every worker must have served once
@@ -43,6 +44,7 @@ class Control:
         self.admin = Admin(self.pages.answers, log)
         self._admin_listening = admin
         self._reload = Reload(self)
+        self._watch = Watch(gateway, log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self._has_failed = False  # to start
@@ -70,6 +72,7 @@ class Control:
         self.tell_warnings()
         if self._admin_listening is not None:
             await self.admin.start(self._admin_listening)
+        self._look()
         limit = self.loop.call_later(
             START_LIMIT, self._start_failed, f"not every worker is ready after {START_LIMIT} s"
         )
@@ -138,6 +141,10 @@ class Control:
                 worker.state = READY
             self._reload.on_committed(worker, message)
             self._check_started()
+
+    def _look(self) -> None:
+        self._watch.look(time.monotonic())
+        self.loop.call_later(EVERY, self._look)
 
     def _on_end(self, worker: WorkerProcess, pid: int) -> None:
         """The worker closed its channel: it is about to end, and is made to if it hangs."""

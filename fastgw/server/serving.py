@@ -344,6 +344,7 @@ class Worker:
         """After the loop: end the data plane."""
         if self._plane is not None:
             self._plane.on_idle = None
+            self._abort()  # a configuration that was prepared has its files open too
             self._plane.close()
             FILES.finish()
             self._losses.look(self._plane.values, is_last=True)

@@ -11,7 +11,7 @@ from typing import Any
 import fastgw
 from fastgw.core import counters as layout
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
-from fastgw.server.workers import READY
+from fastgw.server.workers import HEARTBEAT_SECONDS, READY, STALLED
 from fastgw.telemetry.totals import Facts, Totals, WorkerFacts, total
 
 JSON = "application/json"
@@ -32,8 +32,10 @@ Page = Callable[[str], Awaitable[Answer]]  #: takes the Accept field
 class Pages:
     """The pages of one gateway."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock``: that of the heartbeats."""
         self._gateway = gateway
+        self._clock = clock
         self._is_compiled = fastgw.compiled()
         self.answers: dict[str, Page] = {
             "/livez": self.livez,
@@ -48,16 +50,18 @@ class Pages:
 
     async def readyz(self, _: str) -> Answer:
         """200 if new requests are welcome, else 503 and why not."""
-        gateway = self._gateway
+        gateway, now = self._gateway, self._clock()
+        states = [worker.told_state(now) for worker in gateway.workers]
+        stalled = [worker.index for worker, state in zip(gateway.workers, states, strict=True) if state == STALLED]
         if gateway.is_draining:
             reason = "draining"
         elif not gateway.is_started:
             reason = "starting"
-        elif not any(worker.state == READY for worker in gateway.workers):
-            reason = "no_worker"
+        elif READY not in states:
+            reason = "stalled" if stalled else "no_worker"
         else:
-            return Answer(200, b'{"status":"ready"}')
-        return Answer(503, b'{"reason":"%s"}' % reason.encode())
+            return _probe(200, {"status": "ready"}, stalled)
+        return _probe(503, {"reason": reason}, stalled)
 
     async def status(self, _: str) -> Answer:
         """Everything, for people and for ``fastgw status``."""
@@ -91,7 +95,7 @@ class Pages:
 
     def facts(self) -> Facts:
         """What is known beside the counters."""
-        gateway = self._gateway
+        gateway, now = self._gateway, self._clock()
         return Facts(
             version=fastgw.__version__,
             is_compiled=self._is_compiled,
@@ -105,11 +109,13 @@ class Pages:
                 WorkerFacts(
                     index=worker.index,
                     pid=worker.pid,
-                    state=worker.state,
+                    state=worker.told_state(now),
                     restarts=worker.restarts,
                     rss=worker.rss,
                     generation=worker.generation,
-                    lag=worker.slab.values[layout.LOOP_LAG_US] / 1e6,
+                    lag=max(worker.slab.values[layout.LOOP_LAG_US] / 1e6, worker.silence(now) - HEARTBEAT_SECONDS),
+                    silence=worker.silence(now),
+                    stalls=worker.stalls,
                 )
                 for worker in gateway.workers
             ],
@@ -139,7 +145,9 @@ class Pages:
                     "generation": worker.generation,
                     "restarts": worker.restarts,
                     "rss": worker.rss,
-                    "loop_lag": worker.lag,
+                    "loop_lag": round(worker.lag, 6),
+                    "heartbeat_age": round(worker.silence, 3),
+                    "stalls": worker.stalls,
                 }
                 for worker in facts.workers
             ],
@@ -198,6 +206,13 @@ _ROUTE = {
     "bytes_in": layout.ROUTE_BYTES_IN,
     "bytes_out": layout.ROUTE_BYTES_OUT,
 }
+
+
+def _probe(status: int, body: dict[str, Any], stalled: list[int]) -> Answer:
+    """The answer of a probe; ``stalled`` names workers that give no sign of life."""
+    import orjson
+
+    return Answer(status, orjson.dumps(body | {"stalled": stalled} if stalled else body))
 
 
 def _pick(block: list[int], places: dict[str, int]) -> dict[str, int]:

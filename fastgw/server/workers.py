@@ -14,12 +14,17 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from fastgw.core import counters
 from fastgw.server.channel import Channel
 
 if TYPE_CHECKING:
     from fastgw.server.slab import Slab
 
 STARTING, READY, DRAINING, DEAD = "starting", "ready", "draining", "dead"
+STALLED = "stalled"  #: what a READY worker is called that gives no sign of life
+
+HEARTBEAT_SECONDS = 0.25  #: between two signs of life: the sweeps of its data plane
+STALLED_AFTER = 3.0  #: seconds without one
 
 QUICK = (
     2.0  #: a worker that dies sooner than this many seconds after its start, or before it serves, is in a crash loop
@@ -62,6 +67,9 @@ class WorkerProcess:
         self.generation = 0  #: of the configuration it serves
         self.prepared = 0  #: generation it was last told to prepare
         self.started = 0.0
+        self.watched_since = 0.0  #: an older silence is not its fault
+        self.stalled_since = 0.0  #: 0: it is not stalled
+        self.stalls = 0  #: how often it was
         self.channel: Channel | None = None
         self.holds: set[str] = set()  #: listener addresses whose sockets the process has
         self.is_retiring = False  #: told to drain: its end is no accident
@@ -81,6 +89,15 @@ class WorkerProcess:
         """Is there a process that can be talked to?"""
         return self.channel is not None and not self.channel.is_closed
 
+    def silence(self, now: float) -> float:
+        """Seconds since the last sign of life of a process that serves; 0 for any other.  ``now``: ``time.monotonic``."""
+        heartbeat = self.slab.values[counters.HEARTBEAT_MS] / 1e3 if self.state in (READY, DRAINING) else 0.0
+        return max(0.0, now - max(heartbeat, self.watched_since)) if heartbeat else 0.0
+
+    def told_state(self, now: float) -> str:
+        """Its state, ``STALLED`` included."""
+        return STALLED if self.state == READY and self.silence(now) > STALLED_AFTER else self.state
+
     def spawn(self) -> None:
         """Start a process; it waits for a Prepare message.  Raise OSError if the system has no room for it."""
         ours, theirs = socket.socketpair()
@@ -91,6 +108,7 @@ class WorkerProcess:
             self.channel = Channel(ours.dup())
         self.state, self.generation, self.prepared = STARTING, 0, 0
         self.is_retiring = False
+        self.stalled_since = 0.0
         self.holds.clear()
         self.started = time.monotonic()
 
@@ -108,7 +126,7 @@ class WorkerProcess:
             self.channel.read_rest()  # why it ended, perhaps
         is_quick = self.state == STARTING or time.monotonic() - self.started < QUICK
         self.quick_deaths = self.quick_deaths + 1 if is_quick else 1
-        self.pid, self.state = 0, DEAD
+        self.pid, self.state, self.stalled_since = 0, DEAD, 0.0
         if self.channel is not None:
             self.channel.close()
         return os.waitstatus_to_exitcode(status)

@@ -74,7 +74,7 @@ _ENDPOINT_GAUGES = (
     ("fastgw_endpoint_waiting", layout.ENDPOINT_WAITING, "Requests waiting for a connection to the endpoint."),
 )
 
-WORKER_STATES = ("starting", "ready", "draining", "dead")
+WORKER_STATES = ("starting", "ready", "stalled", "draining", "dead")
 
 
 class _Collected:
@@ -138,15 +138,17 @@ def _workers(facts: Facts) -> Iterator[Metric]:
     yield states
     restarts = CounterMetricFamily("fastgw_worker_restarts", "Times the worker was started again.", labels=["worker"])
     rss = GaugeMetricFamily("fastgw_worker_resident_memory_bytes", "Resident memory of the worker.", labels=["worker"])
-    lag = GaugeMetricFamily(
-        "fastgw_worker_loop_lag_seconds", "Lateness of the worker's event loop at its last sweep.", labels=["worker"]
+    lag = GaugeMetricFamily("fastgw_worker_loop_lag_seconds", "Lateness of the worker's event loop.", labels=["worker"])
+    stalls = CounterMetricFamily(
+        "fastgw_worker_stalls", "Times the worker gave no sign of life for 3 s.", labels=["worker"]
     )
     for worker in facts.workers:
         label = [str(worker.index)]
+        stalls.add_metric(label, worker.stalls)
         restarts.add_metric(label, worker.restarts)
         rss.add_metric(label, worker.rss)
         lag.add_metric(label, worker.lag)
-    yield from (restarts, rss, lag)
+    yield from (restarts, stalls, rss, lag)
 
 
 def _downstream(totals: Totals) -> Iterator[Metric]:

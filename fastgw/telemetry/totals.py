@@ -23,7 +23,9 @@ class WorkerFacts:
     restarts: int
     rss: int  #: bytes
     generation: int
-    lag: float = 0.0  #: seconds by which its loop was late at the last sweep
+    lag: float = 0.0  #: seconds by which its loop was late at the last sweep, or is now
+    silence: float = 0.0  #: seconds since its last sweep
+    stalls: int = 0  #: how often it gave no sign of life
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ connect: Parse = lambda value: values.address(value, listen=False)  # noqa: E731
 
 GOOD: list[tuple[Parse, object, object]] = [
     (values.duration(), "30s", 30.0),
+    (values.duration(least=5), "5s", 5.0),
+    (values.duration(least=5), "0", 0.0),
     (values.duration(), "800ms", 0.8),
     (values.duration(), "1h30m", 5400.0),
     (values.duration(), "1.5", 1.5),
@@ -68,6 +70,7 @@ def test_good_values(parse: Parse, given_value: object, expected: object) -> Non
 
 
 BAD: list[tuple[Parse, object, str]] = [
+    (values.duration(least=5), "4999ms", "expected 0, which switches it off, or at least 5s, got '4999ms'"),
     (values.duration(), "10 parsecs", "expected a duration such as 800ms, 30s, 5m or 1h30m"),
     (values.duration(), "-1s", "expected a duration"),
     (values.duration(), "nan", "expected a duration"),

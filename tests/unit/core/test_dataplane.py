@@ -183,6 +183,16 @@ def test_lateness_of_the_loop_is_measured() -> None:
     edge.end()
 
 
+def test_each_sweep_is_a_sign_of_life() -> None:
+    edge = Edge()
+    for _ in range(3):
+        assert edge.count(counters.HEARTBEAT_MS) == int(edge.loop.now * 1e3)
+        edge.loop.advance(SWEEP_SECONDS)
+    edge.loop.now += 10  # stuck
+    assert edge.count(counters.HEARTBEAT_MS) == int((edge.loop.now - 10) * 1e3)
+    edge.end()
+
+
 def test_thousands_that_expire_together_are_spread_over_turns_of_the_loop() -> None:
     edge = Edge()
     clients = [edge.client(b"GET / HTTP/1.1\r\n") for _ in range(3 * EXPIRED_AT_ONCE)]

@@ -13,6 +13,7 @@ import pytest
 import uvloop
 
 from fastgw.core import counters
+from fastgw.filters.log_file import FILES
 from fastgw.server import serving
 from fastgw.server.messages import Commit, Committed, Drain, Reopen
 from fastgw.server.serving import Worker, serve
@@ -123,6 +124,8 @@ def test_logs_are_reopened_between_prepare_and_commit_too(play: Play, tmp_path: 
         assert line["event"] == "a log cannot be opened again, the old file stays in use"
         assert line["path"] == str(path) and "Is a directory" in line["error"]
         assert plan.generation == 1
+        stage.worker.close()  # while a configuration is prepared: its log is written and closed too
+        assert not FILES._open and not FILES.closing
 
     play(story)
 

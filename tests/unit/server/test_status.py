@@ -40,8 +40,8 @@ def _closed(gateway: Gateway) -> object:
         worker.slab.close()
 
 
-def page(gateway: Gateway, path: str, accept: str = "") -> Answer:
-    return asyncio.run(Pages(gateway).answers[path](accept))  # type: ignore[arg-type]
+def page(gateway: Gateway, path: str, accept: str = "", now: float = 1000.0) -> Answer:
+    return asyncio.run(Pages(gateway, lambda: now).answers[path](accept))  # type: ignore[arg-type]
 
 
 def test_alive_whatever_happens(gateway: Gateway) -> None:
@@ -60,6 +60,40 @@ def test_not_ready_says_why(serving: Gateway) -> None:
     assert page(serving, "/readyz") == Answer(503, b'{"reason":"starting"}')
     serving.is_draining = True
     assert page(serving, "/readyz") == Answer(503, b'{"reason":"draining"}')
+
+
+def test_ready_means_that_somebody_gives_signs_of_life(serving: Gateway) -> None:
+    one, two = serving.workers
+    two.state = READY
+    for worker, beat in ((one, 988_000), (two, 999_900)):
+        worker.slab.values[layout.HEARTBEAT_MS] = beat
+    assert page(serving, "/readyz") == Answer(200, b'{"status":"ready","stalled":[0]}')
+    two.slab.values[layout.HEARTBEAT_MS] = 996_000
+    assert page(serving, "/readyz") == Answer(503, b'{"reason":"stalled","stalled":[0,1]}')
+    two.state = STARTING
+    assert page(serving, "/readyz") == Answer(503, b'{"reason":"stalled","stalled":[0]}')
+    assert page(serving, "/livez").status == 200
+
+
+def test_a_stalled_worker_is_told_everywhere(serving: Gateway) -> None:
+    one, two = serving.workers
+    two.state = READY
+    one.stalls = 3
+    one.slab.values[layout.LOOP_LAG_US] = 1500
+    one.slab.values[layout.HEARTBEAT_MS] = 988_000
+    two.slab.values[layout.HEARTBEAT_MS] = 999_800
+    first, second = json.loads(page(serving, "/status").body)["workers"]
+    keys = ("state", "heartbeat_age", "loop_lag", "stalls")
+    assert [first[key] for key in keys] == ["stalled", 12.0, 11.75, 3]
+    assert [second[key] for key in keys] == [READY, 0.2, 0.0, 0]
+    metrics = page(serving, "/metrics").body
+    for line in (
+        b'fastgw_workers{state="ready"} 1.0',
+        b'fastgw_workers{state="stalled"} 1.0',
+        b'fastgw_worker_loop_lag_seconds{worker="0"} 11.75',
+        b'fastgw_worker_stalls_total{worker="0"} 3.0',
+    ):
+        assert line + b"\n" in metrics
 
 
 def test_status_before_the_first_configuration(gateway: Gateway) -> None:
@@ -103,6 +137,8 @@ def test_status_names_every_worker(serving: Gateway) -> None:
         "restarts": 2,
         "rss": 0,
         "loop_lag": 0.0015,
+        "heartbeat_age": 0.0,
+        "stalls": 0,
     }
     assert (second["worker"], second["state"]) == (1, DEAD)
 

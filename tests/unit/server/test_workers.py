@@ -6,8 +6,10 @@ import time
 
 import pytest
 
+from fastgw.core import counters
+from fastgw.core.dataplane import SWEEP_SECONDS
 from fastgw.server import workers
-from fastgw.server.workers import DEAD, READY, STARTING, WorkerProcess, backoff
+from fastgw.server.workers import DEAD, DRAINING, READY, STALLED, STARTING, WorkerProcess, backoff
 from tests.support.gateway import wait_until
 
 
@@ -58,3 +60,25 @@ def test_memory_of_nobody_is_zero() -> None:
     assert worker.rss == 0
     worker.pid = os.getpid()
     assert worker.rss > 1_000_000
+
+
+def test_heartbeats_are_the_sweeps() -> None:
+    assert workers.HEARTBEAT_SECONDS == SWEEP_SECONDS < workers.STALLED_AFTER / 2
+
+
+def test_silence_counts_for_who_serves() -> None:
+    worker = WorkerProcess(0)
+    values = worker.slab.values
+    assert worker.silence(100.0) == 0.0
+    worker.state = READY
+    assert worker.silence(100.0) == 0.0  # no sign yet: it is about to begin
+    values[counters.HEARTBEAT_MS] = 95_500
+    assert worker.silence(100.0) == 4.5 and worker.told_state(100.0) == STALLED
+    assert worker.silence(95.0) == 0.0 and worker.told_state(98.4) == READY
+    worker.state = DRAINING
+    assert worker.silence(100.0) == 4.5 and worker.told_state(100.0) == DRAINING
+    worker.watched_since = 99.0
+    assert worker.silence(100.0) == 1.0
+    worker.state = DEAD
+    assert worker.silence(100.0) == 0.0
+    worker.slab.close()

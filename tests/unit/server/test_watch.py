@@ -1,0 +1,118 @@
+"""Workers that give no sign of life: when that is told, when they are killed, and when nobody is to blame."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastgw.core import counters
+from fastgw.server.gateway import Gateway
+from fastgw.server.log import Log
+from fastgw.server.watch import EVERY, Watch
+from fastgw.server.workers import DEAD, READY, WorkerProcess
+from tests.unit.server.stage import TEXT
+
+
+class Place(WorkerProcess):
+    kills = 0
+
+    def kill(self) -> None:
+        self.kills += 1
+
+
+class Stage:
+    """Two workers that beat as long as they are told to, and a watch that looks every second."""
+
+    def __init__(self, folder: Path, text: str = TEXT) -> None:
+        file = folder / "gateway.yaml"
+        file.write_text(text)
+        self.one, self.two = self.workers = [Place(0), Place(1)]
+        for number, worker in enumerate(self.workers):
+            worker.state, worker.pid = READY, 1_000_000_001 + number
+        self.gateway = Gateway(str(file), None, {}, [*self.workers])
+        self.gateway.adopt(self.gateway.plan(self.gateway.load()))
+        self.log = folder / "log"
+        self._fd = os.open(self.log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        self._watch = Watch(self.gateway, Log("supervisor", self._fd))
+        self.now = 1000.0
+        self.beat()
+
+    def beat(self, *workers: Place) -> None:
+        for worker in workers or self.workers:
+            worker.slab.values[counters.HEARTBEAT_MS] = int(self.now * 1e3)
+
+    def run(self, seconds: int, *beating: Place) -> None:
+        """Let time pass; only these workers beat."""
+        for _ in range(seconds):
+            self.now += EVERY
+            if beating:
+                self.beat(*beating)
+            self._watch.look(self.now)
+
+    def told(self) -> list[tuple[Any, ...]]:
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [(line["level"], line["event"], line["worker"], line["stalled"], line["seconds"]) for line in lines]
+
+    def close(self) -> None:
+        self.gateway.close()
+        for worker in self.workers:
+            worker.slab.close()
+        os.close(self._fd)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path)
+    yield stage
+    stage.close()
+
+
+def test_one_line_when_it_stalls_and_one_when_it_is_back(stage: Stage) -> None:
+    stage.run(3, *stage.workers)
+    stage.run(20, stage.two)
+    stalled = ("error", "a worker is stalled", 0, 1_000_000_001, 4.0)
+    assert stage.told() == [stalled]
+    stage.run(5, *stage.workers)
+    assert stage.told() == [stalled, ("info", "a stalled worker is back", 0, 1_000_000_001, 21.0)]
+    assert (stage.one.stalls, stage.two.stalls, stage.one.kills) == (1, 0, 0)
+
+
+def test_silence_of_a_minute_is_killed_once(stage: Stage) -> None:
+    stage.run(1, *stage.workers)
+    stage.run(60, stage.two)
+    assert not stage.one.kills
+    stage.run(10, stage.two)
+    assert (stage.one.kills, stage.two.kills) == (1, 0)
+    assert stage.told()[1:] == [("error", "a stalled worker is killed", 0, 1_000_000_001, 61.0)]
+    stage.one.pid += 5  # the next process of this place stalls as well
+    stage.run(1, stage.two)
+    assert stage.one.kills == 2
+
+
+def test_nobody_is_killed_where_it_is_off(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, TEXT + "worker_timeout: 0\n")
+    stage.run(5000, stage.two)
+    assert stage.one.kills == 0 and len(stage.told()) == 1
+    stage.close()
+
+
+def test_time_in_which_the_supervisor_slept_too_is_nobodys_silence(stage: Stage) -> None:
+    """SIGSTOP to all, a paused container: whoever wakes first must not find the others dead."""
+    stage.run(2, *stage.workers)
+    stage.now += 3600
+    stage.run(4)
+    assert stage.told() == [] and stage.one.kills == 0
+    stage.run(1)
+    assert [line[1] for line in stage.told()] == ["a worker is stalled"] * 2
+
+
+def test_death_is_no_return(stage: Stage) -> None:
+    stage.run(10, stage.two)
+    stage.one.state, stage.one.pid, stage.one.stalled_since = DEAD, 0, 0.0
+    stage.run(5, stage.two)
+    assert [line[1] for line in stage.told()] == ["a worker is stalled"]
