@@ -53,6 +53,7 @@ def _listener(place: int, listener: schema.Listener) -> ListenerSpec:
         proxy_protocol=listener.proxy_protocol,
         proxy_protocol_from=tuple(listener.proxy_protocol_from),
         tls=_tls(listener.tls) if listener.tls is not None else None,
+        half_close=listener.half_close,
     )
 
 
@@ -81,6 +82,7 @@ def _route(route: schema.Route) -> RouteSpec:
         max_body=route.max_body,
         filters=tuple(route.filters),
         errors=route.errors,
+        half_close=route.half_close or "",
     )
 
 

@@ -99,6 +99,8 @@ def _listener(document: Document, gateway: Gateway, where: TreePath, listener: L
         )
     if listener.proxy_protocol_from and is_missing(listener.proxy_protocol):
         document.report((*where, "proxy_protocol_from"), "has no effect without proxy_protocol: true")
+    if listener.tls is not None and listener.half_close == "answer":
+        document.report((*where, "half_close"), "answer has no effect with tls: its end is the end of both sides")
     if listener.tls is not None:
         _listener_tls(document, (*where, "tls"), listener.tls)
 

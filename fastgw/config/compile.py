@@ -85,6 +85,7 @@ class _Compiler:
             limits=Limits(**spec.limits._asdict()),
             trusted=tuple(ipaddress.ip_network(one) for one in spec.trusted_proxies),
             drop_headers=frozenset(one.encode() for one in spec.drop_headers),
+            half_close=spec.half_close,
         )
 
     def _route(self, listener: ListenerSpec, spec: RouteSpec) -> Route:
@@ -102,6 +103,7 @@ class _Compiler:
             tunnel_idle_timeout=spec.tunnel_idle_timeout,
             upgrades=frozenset(one.encode() for one in spec.upgrades),
             error_format=spec.errors,
+            half_close=spec.half_close,
         )
 
     def _chain(self, names: tuple[str, ...]) -> Chain:

@@ -70,6 +70,9 @@ class ListenerTimeouts(Model):
     idle: Duration = setting("60s", "How long a kept connection may be without a request.")
     body: Duration = setting("30s", "Between two reads of a request body (408).")
     write: Duration = setting("60s", "How long a client may read nothing of its answer before it is cut.")
+    linger: Duration = setting(
+        "30s", "How long what a client still sends behind the last answer is thrown away. 0: closed at once."
+    )
 
 
 class ListenerLimits(Model):
@@ -145,6 +148,9 @@ class Listener(Model):
     )
     proxy_protocol_from: list[Network] = setting([], "Peers that may send it; others are closed. Default: any peer.")
     tls: ListenerTls | None = setting(None, "Speak TLS. Default: plain HTTP.")
+    half_close: Annotated[str, words("abort", "answer")] = setting(
+        "abort", "What a client gets that ends its sending side and waits: nothing, it counts as gone, or its answer."
+    )
 
 
 class Share(Model):
@@ -175,6 +181,9 @@ class Route(Model):
     tunnel_idle_timeout: Duration = setting("1h", "Silence of both sides of an upgraded connection. 0: off.")
     upgrades: list[Upgrade] = setting(["websocket"], "Protocols a client may upgrade to.")
     max_body: Size = setting("32MiB", "Bytes of a request body (413).")
+    half_close: Annotated[str, words("abort", "answer")] | None = setting(
+        None, "What a client gets that ends its sending side. Default: as the listener says."
+    )
     filters: list[Name] = setting([], "Chain of this route, behind that of the listener.")
     errors: Annotated[str, words("problem", "openai")] = setting(
         "problem", "Shape of error bodies: RFC 9457 problem details, or what the OpenAI SDKs read."

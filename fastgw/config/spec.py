@@ -53,6 +53,7 @@ class TimeoutsSpec(NamedTuple):
     idle: float
     body: float
     write: float
+    linger: float
 
 
 class LimitsSpec(NamedTuple):
@@ -79,6 +80,7 @@ class ListenerSpec(NamedTuple):
     proxy_protocol: bool
     proxy_protocol_from: tuple[str, ...]  #: networks in CIDR form; empty: any
     tls: TlsSpec | None
+    half_close: str  #: "abort" or "answer"
 
 
 class SplitSpec(NamedTuple):
@@ -107,6 +109,7 @@ class RouteSpec(NamedTuple):
     max_body: int
     filters: tuple[str, ...]
     errors: str  #: "problem" or "openai"
+    half_close: str  #: "abort", "answer" or "": as the listener says
 
 
 class EndpointSpec(NamedTuple):

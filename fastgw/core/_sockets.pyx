@@ -10,11 +10,14 @@ calls; and per idle connection more than a kilobyte, for a ``SocketTransport`` i
 
 ``SocketTransport`` keeps the promises of an asyncio transport that ``Connection`` relies on: ``connection_lost`` comes exactly once, later
 than the call that caused it; ``close`` sends what is queued, ``abort`` does not; ``pause_writing`` and ``resume_writing`` at the marks.
-One promise is stronger: a reset is noticed while reading is paused.
+Two promises are stronger.  A reset is noticed while reading is paused.  And a write that fails is not the end: the peer may have sent
+something before it left (an answer to an upload that it did not want to read), Linux keeps that in the receive queue behind a reset, and
+it is read first; the end comes when it is read.
 """
 
 import socket
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
@@ -23,13 +26,12 @@ from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, malloc
 
 from fastgw.core.connection cimport Connection
-from fastgw.core.downstream cimport Downstream
-from fastgw.core.upstream cimport Upstream
 
 DEF EVENTS = 256  # taken from the kernel at once
 DEF READ_SIZE = 65536  # bytes read at once, and so what a connection whose peer does not read can be left with
 DEF BULK = 32768  # a read of this size in the middle of a large body: more of the kind follow
-DEF BULK_READ = 262144  # bytes read at once then (fewer calls, fewer wake-ups), and so what a large body can leave where its reader is stuck
+DEF BULK_READ = 262144  # bytes read at once then: fewer calls, fewer wake-ups
+DEF STUCK_READS = 8  # connections of a worker whose peer may have been left with that much; until one of them catches up, nobody reads so much
 DEF ACCEPTS = 64  # connections accepted at once
 ACCEPT_PAUSE = 0.1  # seconds without accepting when there are no descriptors: clients wait in the queue meanwhile
 
@@ -58,7 +60,7 @@ cdef extern from "<sys/epoll.h>" nogil:
         uint32_t events
         epoll_data_t data
     int EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL, EPOLL_CLOEXEC
-    uint32_t EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP
+    uint32_t EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP, EPOLLET
     int epoll_create1(int flags)
     int epoll_ctl(int epfd, int op, int fd, epoll_event* event)
     int epoll_wait(int epfd, epoll_event* events, int maxevents, int timeout)
@@ -74,6 +76,7 @@ cdef extern from "<unistd.h>" nogil:
     int c_close "close"(int fd)
 
 
+@cython.final
 cdef class SocketTransport:
     """One connected, non-blocking stream socket; owns its descriptor."""
 
@@ -81,7 +84,11 @@ cdef class SocketTransport:
     cdef Connection _connection
     cdef int _fd
     cdef uint32_t _watched  # events asked of epoll
-    cdef bint _is_paused, _is_closing, _is_over, _is_write_paused, _wants_eof, _is_bulk
+    cdef bint _is_paused, _is_closing, _is_over, _is_write_paused, _wants_eof
+    cdef bint _is_ended  # the peer will send no more
+    cdef bint _is_broken  # nor take any more
+    cdef bint _is_reset  # told while reading was paused, and what came before it is still wanted
+    cdef bint _is_bulk, _is_stuck  # in the middle of something large; a large read made reading pause
     cdef Py_ssize_t _queued, _high, _low
     cdef list _queue
 
@@ -134,7 +141,7 @@ cdef class SocketTransport:
         return True
 
     def write(self, data):
-        if self._is_over:
+        if self._is_over or self._is_broken:
             return
         if self._queue is None:
             self._queue = []
@@ -148,7 +155,7 @@ cdef class SocketTransport:
     def write_eof(self):
         if self._queued:
             self._wants_eof = True
-        elif not self._is_over:
+        elif not self._is_over and not self._is_broken:
             shutdown(self._fd, SHUT_WR)
 
     def pause_reading(self):
@@ -157,6 +164,7 @@ cdef class SocketTransport:
 
     def resume_reading(self):
         self._is_paused = False
+        self._free_large_read()
         self._watch()
 
     def close(self):
@@ -171,6 +179,7 @@ cdef class SocketTransport:
     def abort(self):
         if not self._is_over:
             self._is_over = True
+            self._free_large_read()
             self._poller.forget(self._fd)
             self._poller.loop.call_soon(self._lose)
 
@@ -190,8 +199,10 @@ cdef class SocketTransport:
     cdef _watch(self):
         """Tell epoll what is of interest now; resets and errors are always told."""
         cdef uint32_t wanted = 0
-        if not self._is_paused and not self._is_closing:
+        if not self._is_paused and not self._is_closing and not self._is_ended:
             wanted |= EPOLLIN
+        elif self._is_reset:
+            wanted |= EPOLLET  # epoll would tell of it without end
         if self._queued:
             wanted |= EPOLLOUT
         if wanted != self._watched and not self._is_over:
@@ -202,16 +213,18 @@ cdef class SocketTransport:
         cdef ssize_t size
         cdef PyObject* raw
         cdef int problem
+        cdef bint is_large
         cdef bytes data = None
         if events & EPOLLOUT:
             self._flush()
         if self._is_over or not events & (EPOLLIN | EPOLLERR | EPOLLHUP):
             return
-        if self._is_paused or self._is_closing:
+        if self._is_paused or self._is_closing or self._is_ended:
             if events & (EPOLLERR | EPOLLHUP):
-                self.abort()
+                self._on_reset()
             return
-        if self._is_bulk:
+        is_large = self._is_bulk and self._poller.stuck < STUCK_READS
+        if is_large:
             # In the middle of something large the bytes go where they stay, which saves a copy.
             raw = new_bytes(NULL, BULK_READ)
             size = recv(self._fd, PyBytes_AS_STRING(<object> raw), BULK_READ, MSG_DONTWAIT)
@@ -228,15 +241,46 @@ cdef class SocketTransport:
                 self._is_bulk = size == READ_SIZE
                 data = PyBytes_FromStringAndSize(buffer, size)
         if size > 0:
-            if type(self._connection) is Downstream:
-                (<Downstream> self._connection).data_received(data)
-            else:
-                (<Upstream> self._connection).data_received(data)
+            self._connection.data_received(data)  # of whatever kind it is: looked up in C
+            if is_large and self._is_paused and not self._is_over:
+                self._is_stuck = True
+                self._poller.stuck += 1
         elif size == 0:
-            if not self._connection.eof_received():
+            if self._connection.eof_received():
+                self._is_ended = True
+                self._watch()
+            else:
                 self.close()
         elif problem != EAGAIN and problem != EINTR:
             self.abort()
+
+    cdef _free_large_read(self):
+        """Reading goes on, or never will: what was read last is with the peer.  One that was too slow is read for in smaller pieces."""
+        if self._is_stuck:
+            self._is_stuck = self._is_bulk = False
+            self._poller.stuck -= 1
+
+    cdef _on_reset(self):
+        """The peer has left while nobody reads: the end, unless what it sent before is still to be read."""
+        if self._is_closing or self._is_ended or not self._connection.keeps_rest():
+            self.abort()
+        else:
+            self._is_reset = True
+            self._watch()
+
+    cdef _on_broken(self):
+        """The peer takes no more: nothing is queued for it any more, and reading will tell the end."""
+        self._queue = None
+        self._queued = 0
+        self._is_broken = True
+        if self._is_closing:
+            self.abort()
+            return
+        self._connection.on_broken()
+        if self._is_write_paused and not self._is_over:
+            self._is_write_paused = False
+            self._connection.resume_writing()
+        self._watch()
 
     cdef _flush(self):
         cdef bytes data
@@ -246,7 +290,7 @@ cdef class SocketTransport:
             sent = c_send(self._fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_DONTWAIT | MSG_NOSIGNAL)
             if sent < 0:
                 if errno != EAGAIN and errno != EINTR:
-                    self.abort()
+                    self._on_broken()
                     return
                 break
             self._queued -= sent
@@ -267,6 +311,7 @@ cdef class SocketTransport:
         self._watch()
 
 
+@cython.final
 cdef class Acceptor:
     """A listening socket; every connection it accepts gets a protocol from ``factory``."""
 
@@ -299,17 +344,18 @@ cdef class Acceptor:
 
     cdef on_event(self):
         cdef int fd, taken
+        cdef Connection connection
         for taken in range(ACCEPTS):
             if self._fd < 0:
                 return
             fd = accept4(self._fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
             if fd >= 0:
                 try:
-                    protocol = self._factory()
+                    connection = <Connection?> self._factory()
                 except Exception:
                     c_close(fd)
                     raise
-                self._poller.connect(fd, protocol)
+                self._poller.connect(fd, connection)
             elif errno == ECONNABORTED or errno == EINTR:
                 continue
             else:
@@ -323,6 +369,7 @@ cdef class Poller:
     """The epoll set of one worker."""
 
     cdef readonly object loop
+    cdef int stuck  # connections whose peer has yet to take a large read
     cdef int _epfd
     cdef list _handlers  # by descriptor
     cdef char* _buffer
@@ -346,8 +393,13 @@ cdef class Poller:
         return Acceptor(self, sock, factory)
 
     def adopt(self, sock, protocol):
-        """Make ``sock``, connected and non-blocking, the connection of ``protocol``; the socket is taken over."""
-        self.connect(sock.detach(), protocol)
+        """Make ``sock``, connected and non-blocking, the connection of ``protocol``; the socket is taken over.
+
+        Raises:
+            TypeError: ``protocol`` is no ``Connection``; the socket stays the caller's.
+        """
+        cdef Connection connection = <Connection?> protocol
+        self.connect(sock.detach(), connection)
 
     def close(self):
         """Watch nothing any more."""
@@ -392,7 +444,7 @@ cdef class Poller:
             try:
                 if type(handler) is SocketTransport:
                     (<SocketTransport> handler).on_event(events[place].events, self._buffer)
-                elif handler is not None:
+                elif type(handler) is Acceptor:
                     (<Acceptor> handler).on_event()
             except Exception as error:  # one connection's failure must not keep the others waiting
                 self.loop.call_exception_handler({"message": "a connection failed", "exception": error})

@@ -7,6 +7,7 @@ cdef class Connection:
     cdef public object transport
     cdef public double deadline
     cdef public bint is_closed
+    cdef public bint is_ended
     cdef public bint is_paused
     cdef public bint was_held
     cdef public int _fd
@@ -16,7 +17,9 @@ cdef class Connection:
     cpdef attach(self, object transport)
     @cython.locals(sent=Py_ssize_t)
     cpdef write(self, bytes data)
-    cpdef _on_broken(self)
+    cpdef data_received(self, bytes data)
+    cpdef bint keeps_rest(self) except -1
+    cpdef on_broken(self)
     cpdef hold(self, int bit)
     cpdef release(self, int bit)
     cpdef close(self)

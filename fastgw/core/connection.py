@@ -20,8 +20,9 @@ HOLD_PEER = 1  #: the other side's write buffer is full
 HOLD_PENDING = 2  #: body bytes wait for an upstream connection
 HOLD_PIPELINE = 4  #: bytes of further requests wait for their turn
 
-WRITE_HIGH = 64 * 1024  #: bytes a transport may buffer before its peer is held
+WRITE_HIGH = 32 * 1024  #: bytes a transport may buffer before its peer is held; one read may come on top of them
 WRITE_LOW = 16 * 1024
+REST_READ = 64 * 1024  #: bytes of ``read_rest`` at once
 
 
 class Connection:
@@ -34,6 +35,7 @@ class Connection:
         "_is_queued",
         "deadline",
         "is_closed",
+        "is_ended",
         "is_paused",
         "transport",
         "was_held",
@@ -44,6 +46,7 @@ class Connection:
         self.deadline = float("inf")  #: coarse loop time at which ``on_deadline`` is called
         self.is_closed = False  #: closing or closed: nothing more is written
         self.is_paused = False  #: the transport's buffer is above its high mark
+        self.is_ended = False  #: the peer has ended its side, and its connection stays open nevertheless
         self.was_held = False  #: we have stopped the peer from sending since this was cleared
         self._fd = -1  #: for writing past the transport; -1: not possible
         self._holds = 0
@@ -68,7 +71,7 @@ class Connection:
         if self._fd >= 0 and not self._is_queued:
             sent = sending.send(self._fd, data)
             if sent < 0:
-                self._on_broken()
+                self.on_broken()
                 return
             if sent == len(data):
                 return
@@ -76,11 +79,24 @@ class Connection:
         self._is_queued = True
         self.transport.write(data)
 
-    def _on_broken(self) -> None:
+    def write_eof(self) -> None:
+        """End our side behind everything written before; the peer's stays open."""
+        if not self.is_closed and not self._is_broken:
+            self.transport.write_eof()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the peer: each side of an exchange has its own way with them."""
+        raise NotImplementedError
+
+    def keeps_rest(self) -> bool:
+        """Whether what the peer sent before it left is still to be read, when reading is held."""
+        return False
+
+    def on_broken(self) -> None:
         """The peer does not take bytes any more.  It may still have sent some (an early answer), and reading tells the end of the
-        connection; only where reading is held nobody would learn of it."""
+        connection; only where nobody will read nobody would learn of it."""
         self._is_broken = True
-        if self._holds:
+        if self.is_ended or (self._holds and not self.keeps_rest()):
             self.abort()
 
     def hold(self, bit: int) -> None:
@@ -99,22 +115,38 @@ class Connection:
 
     def has_news(self) -> bool:
         """Whether the kernel has bytes or an end to read, which the loop has not told yet."""
+        try:
+            return self._receive(1, socket.MSG_PEEK) is not None
+        except (OSError, ValueError):  # reset, closed, or not a socket
+            return True
+
+    def read_rest(self) -> None:
+        """Read what the kernel still has, past a transport of the loop: one that cannot write any more ends without reading, and what
+        the peer said before it left would be lost.  With TLS only the transport could read it."""
+        self._is_broken = True
+        if self.transport.get_extra_info("sslcontext") is not None:
+            return
+        while not self._holds and not self.is_closed:
+            try:
+                data = self._receive(REST_READ)
+            except (OSError, ValueError):  # nothing more came before the reset
+                return
+            if not data:
+                return
+            self.data_received(data)
+
+    def _receive(self, size: int, flags: int = 0) -> bytes | None:
+        """Bytes of the kernel, b"" at the end, None where nothing has come."""
         sock = self.transport.get_extra_info("socket")
         if sock is None:
-            return False
+            return None
+        view = socket.socket(fileno=sock.fileno())
         try:
-            peeked = socket.socket(fileno=sock.fileno())
-        except (OSError, ValueError):  # closed, or not a socket
-            return True
-        try:
-            peeked.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return view.recv(size, flags | socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return False
-        except OSError:
-            return True
+            return None
         finally:
-            peeked.detach()
-        return True
+            view.detach()
 
     def close(self) -> None:
         """Send what is queued, then close; nothing read from now on counts."""

@@ -15,6 +15,7 @@ cdef class DataPlane:
     cdef public dict listeners
     cdef public long long generation
     cdef public object registry
+    cdef public object lingering
     cdef public set connections
     cdef public Py_ssize_t connections_max
     cdef public bint is_draining

@@ -19,6 +19,7 @@ from fastgw.core.ablation import OFF
 from fastgw.core.counters import DURATION_BUCKETS, Counters
 from fastgw.core.downstream import Downstream
 from fastgw.core.exchange import Exchange
+from fastgw.core.lingering import Lingering
 from fastgw.core.registry import Registry
 from fastgw.core.snapshot import Listener, Snapshot
 
@@ -50,6 +51,7 @@ class DataPlane:
         "connections_max",
         "generation",
         "is_draining",
+        "lingering",
         "listeners",
         "loop",
         "now",
@@ -82,6 +84,7 @@ class DataPlane:
         self.listeners: dict[str, Listener] = {}
         self.generation = 0  #: snapshots installed so far: tells a connection that its listener may have changed
         self.registry = Registry(self)
+        self.lingering = Lingering(shared.values)
         self.connections: set[Downstream] = set()
         self.connections_max = (
             connections_max  #: whatever the configuration allows: the rest of the descriptors serve the services

@@ -19,7 +19,7 @@ cdef class Downstream(Connection):
     cdef bint _is_trusted
     cdef bint _is_lingering
     cdef object _tunnel
-    cdef Py_ssize_t _lingered
+    cdef public Py_ssize_t lingered
     cdef Py_ssize_t _stalled_at
     cdef bint _is_advancing
     cdef bytes _buffer
@@ -38,4 +38,7 @@ cdef class Downstream(Connection):
     cpdef cut(self, bint framed)
     cdef _rest(self)
     cdef _linger(self)
+    cdef _close_behind_answer(self)
+    @cython.locals(exchange=Exchange)
+    cdef _settle_end(self)
     cdef _watch_writing(self)

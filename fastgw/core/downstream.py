@@ -7,8 +7,7 @@ While an exchange is in progress its body bytes go straight to it; anything behi
 (bounded: reading pauses) until the answer is out, so answers leave in the order of the requests (RFC 9112 section 9.3.2).  An idle
 connection holds no parser, no request and no exchange: that is where the memory of thousands of idle clients would go.
 
-LINGER is how a connection ends when the client may still be sending: the answer goes out, our side closes, and what still comes is
-thrown away for a moment.  Closing at once would make the kernel reset the connection and take the answer with it (RFC 9112 section 9.6).
+LINGER is how a connection ends when the client may still be sending: ``core/lingering.py`` says how and how long.
 """
 
 from __future__ import annotations
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from fastgw.core.tunnel import Tunnel
 
 _UNKNOWN = b"unknown"
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 1024 * 1024
 BLANK_LINES_MAX = 2  #: empty lines skipped before a request line (RFC 9112 section 2.2 asks for at least one)
 
 
@@ -49,7 +46,6 @@ class Downstream(Connection):
         "_is_advancing",
         "_is_lingering",
         "_is_trusted",
-        "_lingered",
         "_searched",
         "_stalled_at",
         "_tunnel",
@@ -57,6 +53,7 @@ class Downstream(Connection):
         "exchange",
         "forwarded",
         "identity",
+        "lingered",
         "listener",
         "plane",
     )
@@ -73,7 +70,7 @@ class Downstream(Connection):
         self._generation = 0  #: of the plane when ``listener`` was looked up
         self._is_lingering = False
         self._tunnel: Tunnel | None = None
-        self._lingered = 0
+        self.lingered = 0  #: bytes thrown away since somebody looked
         self._stalled_at = -1  #: bytes queued when the write deadline was last looked at
         # request
         self.exchange: Exchange | None = None
@@ -120,9 +117,7 @@ class Downstream(Connection):
                 if rest and self.exchange is exchange:  # else it was answered early, and this connection lingers
                     self.keep(rest)
         elif self._is_lingering or self.is_closed:
-            self._lingered += len(data)
-            if self._lingered > LINGER_BYTES:
-                self.abort()
+            self.lingered += len(data)
         elif self.is_paused:
             self.keep(data)
         else:
@@ -130,12 +125,45 @@ class Downstream(Connection):
             self._advance()
 
     def eof_received(self) -> bool:
-        """The client will send no more.  One that is waiting for an answer is gone (as for nginx): HTTP has no half-closed clients."""
+        """The client will send no more; True: its connection stays open for the answer.
+
+        Whether it waits or has left cannot be told from this (a connection that was closed looks the same until something is written to
+        it), so ``half_close`` of the route or the listener says what to think.  With TLS the loop closes the connection in any case.
+        """
         if self._tunnel is not None:
-            self._tunnel.end()
-        else:
+            return self._tunnel.end_half(self)
+        if self._is_lingering:
+            self.close()
+            return False
+        exchange = self.exchange
+        choice = self.listener.half_close
+        if exchange is not None:
+            exchange.is_half_closed = True
+            self.plane.values[counters.HALF_CLOSES] += 1
+            choice = exchange.route.half_close or choice
+        if choice != "answer" or not self.transport.can_write_eof() or self.is_closed:
             self.abort()
-        return False
+            return False
+        self.is_ended = True
+        self._settle_end()
+        return not self.is_closed
+
+    def _settle_end(self) -> None:
+        """The client has ended its side: requests that are here whole are answered in their order, what is not whole never will be."""
+        exchange = self.exchange
+        if exchange is None:
+            if not (self.is_paused and self._buffer):
+                self.close()
+            return
+        if not exchange.body.is_done and self._buffer:
+            rest = exchange.on_request_data(self.take_body())
+            if rest and self.exchange is exchange:
+                self.keep(rest)
+        if self.exchange is exchange:
+            if not exchange.body.is_done:
+                self.abort()
+            elif not self._buffer:
+                exchange.keep_alive = False
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone; an exchange in progress is aborted now, in this tick."""
@@ -143,6 +171,8 @@ class Downstream(Connection):
         self._fd = -1
         self._buffer = b""
         self.plane.discharge(self)
+        if self._is_lingering:
+            self.plane.lingering.forget(self)
         exchange, self.exchange = self.exchange, None
         if self._tunnel is not None:
             self._tunnel.end()
@@ -185,6 +215,8 @@ class Downstream(Connection):
             if not self._begin_request():
                 break
         self._is_advancing = False
+        if self.is_ended:
+            self._settle_end()
 
     def _begin_request(self) -> bool:
         """Begin the request at the front of the buffer; False: its head is not complete."""
@@ -280,13 +312,19 @@ class Downstream(Connection):
         if not is_request_done:
             self._linger()
         elif not keep_alive or self.plane.is_draining:
-            self._buffer = b""
-            self.close()
+            self._close_behind_answer()
         elif self.is_paused:
             # The next request is not begun before the client took this answer: otherwise pipelining would fill memory.
             self._watch_writing()
         else:
             self._rest()
+
+    def _close_behind_answer(self) -> None:
+        """The last answer is out; further requests that the client sent already are not answered, and more may be on the way."""
+        if self._buffer:
+            self._linger()
+        else:
+            self.close()
 
     def _rest(self) -> None:
         """Nothing is in progress: begin the next request if it is here, else wait for it."""
@@ -295,6 +333,8 @@ class Downstream(Connection):
             self.release(HOLD_PENDING | HOLD_PIPELINE)
         if self._buffer:
             self._advance()
+        elif self.is_ended and not self._is_advancing:
+            self.close()
 
     def cut(self, framed: bool) -> None:
         """Break off in the middle of an answer; ``framed``: its framing shows that it is not complete, else a reset has to."""
@@ -319,16 +359,21 @@ class Downstream(Connection):
         self.release(HOLD_PIPELINE)
         if early:
             tunnel.from_client(early)
+        if self.is_ended:
+            tunnel.end_half(self)
 
     def _linger(self) -> None:
         self._buffer = b""
+        if self.is_closed:
+            return
+        if self.is_ended or not self.listener.timeouts.linger:
+            self.close()
+            return
         self._is_lingering = True
         self._holds = 0 if not self._holds else self._resume_all()
-        self.deadline = self.plane.now + LINGER_SECONDS
-        if self.transport.can_write_eof() and not self.is_closed:
+        self.plane.lingering.begin(self, self.plane.now)
+        if self.transport.can_write_eof():  # with TLS that would end both ways
             self.transport.write_eof()
-        else:
-            self.close()
 
     def _resume_all(self) -> int:
         if not self.is_closed:
@@ -344,8 +389,10 @@ class Downstream(Connection):
 
     def on_deadline(self, now: float) -> None:
         """``deadline`` has passed."""
-        if self.is_closed or self._is_lingering:
+        if self.is_closed:
             self.abort()
+        elif self._is_lingering:
+            self.plane.lingering.look(self, now)
         elif self.is_paused and not (self.exchange is not None and self.exchange.last and now >= self.exchange.last):
             queued = self.transport.get_write_buffer_size()
             if queued == self._stalled_at:

@@ -36,6 +36,7 @@ cdef class Exchange:
     cdef public bint is_head_sent
     cdef public bint is_leaving
     cdef public bint is_encoding
+    cdef public bint is_half_closed
     cdef public bint keep_alive
     cdef public double started
     cdef public double last

@@ -63,6 +63,7 @@ class Exchange:
         "first_asked",
         "first_error",
         "is_encoding",
+        "is_half_closed",
         "is_head_sent",
         "is_leaving",
         "is_spared",
@@ -114,6 +115,7 @@ class Exchange:
         self.error: GatewayError | None = None  #: why the answer is not the service's
         self.is_head_sent = False
         self.is_leaving = False  #: the response hooks have begun: they run once, even when one of them fails
+        self.is_half_closed = False  #: the client has ended its sending side
         self.is_encoding = False  #: a body that ended with its connection is sent in chunks
         self.bytes_out = 0  #: response body bytes, without framing
         self.last = 0.0  #: coarse loop time by which the whole exchange must be over, 0: no such time

@@ -30,6 +30,7 @@ cdef class Route:
     cdef public double tunnel_idle_timeout
     cdef public object upgrades
     cdef public str error_format
+    cdef public str half_close
 
 
 cdef class Listener:
@@ -43,6 +44,7 @@ cdef class Listener:
     cdef public object limits
     cdef public tuple trusted
     cdef public object drop_headers
+    cdef public str half_close
     cdef public Py_ssize_t head_size
     cdef public double idle_timeout
     cdef public RequestReader reader

@@ -38,6 +38,7 @@ class Timeouts:
     idle: float = 60.0  #: a kept connection without a request
     body: float = 30.0  #: between two reads of a request body
     write: float = 60.0  #: a client that reads nothing of its answer
+    linger: float = 30.0  #: what a client still sends behind the last answer is thrown away, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Route:
         "base",
         "chain",
         "error_format",
+        "half_close",
         "max_body",
         "name",
         "service",
@@ -117,6 +119,7 @@ class Route:
         tunnel_idle_timeout: float = 3600.0,
         upgrades: frozenset[bytes] = frozenset({b"websocket"}),
         error_format: str = "problem",
+        half_close: str = "",
     ) -> None:
         """With neither ``service`` nor ``split`` it is a listener's fallback, which answers 404 or 405.
 
@@ -134,6 +137,7 @@ class Route:
             tunnel_idle_timeout: seconds in which neither side of an upgraded connection says anything: both close.
             upgrades: protocols a client may upgrade to, lower-case.
             error_format: "problem" (RFC 9457) or "openai".
+            half_close: what a client that ends its sending side gets: "abort", "answer", or "": as the listener says.
         """
         self.name = name
         self.slot = slot
@@ -149,6 +153,7 @@ class Route:
         self.tunnel_idle_timeout = tunnel_idle_timeout
         self.upgrades = upgrades
         self.error_format = error_format
+        self.half_close = half_close
 
 
 class Listener:
@@ -157,6 +162,7 @@ class Listener:
     __slots__ = (
         "drop_headers",
         "fallback",
+        "half_close",
         "head_size",
         "idle_timeout",
         "limits",
@@ -182,8 +188,10 @@ class Listener:
         limits: Limits | None = None,
         trusted: tuple[IPv4Network | IPv6Network, ...] = (),
         drop_headers: frozenset[bytes] = frozenset(),
+        half_close: str = "abort",
     ) -> None:
-        """``fallback``: the route of requests that no rule matches; ``trusted``: peers whose x-forwarded-* are believed."""
+        """``fallback``: the route of requests that no rule matches; ``trusted``: peers whose x-forwarded-* are believed;
+        ``half_close``: "abort" or "answer", where the route does not say."""
         self.name = name
         self.router = router
         self.fallback = fallback
@@ -192,6 +200,7 @@ class Listener:
         self.limits = limits = limits or Limits()
         self.trusted = trusted
         self.drop_headers = drop_headers
+        self.half_close = half_close
         self.head_size = limits.head_size  # what every request asks for stands here once more: one look-up less
         self.plain = router.plain
         self.matcher = router.matcher

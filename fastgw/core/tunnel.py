@@ -12,13 +12,19 @@ from fastgw.core import counters, heads, hooks
 from fastgw.errors import UpstreamError
 
 if TYPE_CHECKING:
+    from fastgw.core.connection import Connection
     from fastgw.core.exchange import Exchange
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Tunnel:
-    """The two connections of one upgraded exchange; ends when either side does."""
+    """The two connections of one upgraded exchange.
+
+    Each direction ends by itself: when one side sends no more, the other is told so behind the last byte, and may go on.  The tunnel
+    is over when both have ended, when either connection is lost, or when nobody said anything for too long.  TLS connections of the
+    loop cannot be half closed (RFC 8446 section 6.1 would allow it), so there the first end is that of both.
+    """
 
     __slots__ = ("_exchange",)
 
@@ -45,6 +51,20 @@ class Tunnel:
         exchange = self._exchange
         if exchange is not None and not exchange.downstream.is_paused:  # else the client's write deadline stands
             exchange.set_deadline(exchange.route.tunnel_idle_timeout)
+
+    def end_half(self, source: Connection) -> bool:
+        """``source`` will send no more; True: its connection stays open for the other direction."""
+        exchange = self._exchange
+        if exchange is None or exchange.upstream is None:
+            return False
+        sink = exchange.upstream if source is exchange.downstream else exchange.downstream
+        if sink.is_ended or not (source.transport.can_write_eof() and sink.transport.can_write_eof()):
+            self.end()
+            return False
+        source.is_ended = True
+        sink.write_eof()
+        self._said()
+        return True
 
     def end(self) -> None:
         """Either side is done, or nobody said anything for too long: flush, then close both."""

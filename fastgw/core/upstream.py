@@ -86,7 +86,7 @@ class Upstream(Connection):
             exchange.downstream.release(HOLD_PEER)
         if self._holds & HOLD_PEER:
             self.release(HOLD_PEER)
-        is_sent = not self._is_queued or self.transport.get_write_buffer_size() == 0
+        is_sent = not self._is_broken and (not self._is_queued or self.transport.get_write_buffer_size() == 0)
         # Bytes behind the answer may wait unread where reading was held: the next exchange would take them for its answer.
         is_read = not self._buffer and not (self.was_held and self.has_news())
         if reusable and is_sent and is_read and not self.is_closed:
@@ -113,12 +113,21 @@ class Upstream(Connection):
             self.tunnel.from_service(data)
 
     def eof_received(self) -> bool:
-        """The service will say no more: that ends a body without a length, and breaks off everything else."""
-        self._ended(True)
+        """The service will say no more: that ends a body without a length, and one half of a tunnel; it breaks off everything else.
+        Behind a reset that a failed write was told of, reading ends as if nothing had happened."""
+        if self.tunnel is not None:
+            return self.tunnel.end_half(self)
+        self._ended(not self._is_broken)
         return False
+
+    def keeps_rest(self) -> bool:
+        """What came before a reset belongs to the exchange."""
+        return self.exchange is not None
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
+        if error is not None and self.exchange is not None:
+            self.read_rest()
         self.is_closed = True
         self._fd = -1
         self._ended(False)

@@ -102,6 +102,8 @@ class AccessLog:
             "in": exchange.body.received,
             "out": exchange.bytes_out,
         }
+        if exchange.is_half_closed:
+            line["half_closed"] = True
         if error is not None:
             line["error"] = error.code
             line["fault"] = error.fault

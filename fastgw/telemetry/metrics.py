@@ -31,6 +31,16 @@ _GLOBAL_COUNTERS = (
     ),
     ("fastgw_head_timeouts", layout.HEAD_TIMEOUTS, "Requests whose head did not arrive in time: 408."),
     ("fastgw_retries", layout.RETRIES, "Exchanges sent again, to another endpoint or over a fresh connection."),
+    (
+        "fastgw_downstream_half_closes",
+        layout.HALF_CLOSES,
+        "Clients that ended their sending side while a request of theirs was in progress.",
+    ),
+    (
+        "fastgw_lingering_cut",
+        layout.LINGERING_CUT,
+        "Clients cut while they were still sending behind the last answer.",
+    ),
     ("fastgw_tls_handshake_failures", layout.TLS_FAILURES, "Client TLS handshakes that failed or timed out."),
     ("fastgw_access_log_lines_lost", layout.LOG_LINES_LOST, "Lines of access logs that could not be written."),
 )

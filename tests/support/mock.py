@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextvars import Context
@@ -56,6 +57,19 @@ class MockSocket:
     def getsockopt(self, *args: object) -> int:
         """Know no error (SO_ERROR)."""
         return 0
+
+
+class QuietSocket:
+    """A real socket behind a MockTransport, for code that reads past it; its options do not matter."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self._real = real
+
+    def fileno(self) -> int:
+        return self._real.fileno()
+
+    def setsockopt(self, *args: object) -> None:
+        """Nodelay means nothing to a unix socket."""
 
 
 class MockTransport(asyncio.Transport):

@@ -25,12 +25,13 @@ listeners:
   - name: edge
     address: unix:run/edge.sock
     filters: [log, request_id]
-    timeouts: {head: 1s, idle: 2s, body: 3s, write: 0}
+    timeouts: {head: 1s, idle: 2s, body: 3s, write: 0, linger: 5s}
     limits: {head_size: 16KiB, head_count: 50, uri_length: 4KiB, connections: 7, connections_per_address: 5}
     trusted_proxies: [10.0.0.0/8, "::1"]
     drop_headers: [X-B, x-a, x-b]
     proxy_protocol: true
     proxy_protocol_from: [10.0.0.0/24]
+    half_close: answer
   - address: 127.0.0.1:0
     filters: []
 routes:
@@ -49,6 +50,7 @@ routes:
     max_body: 1KB
     filters: [access_log]
     errors: openai
+    half_close: abort
   - {path: /x, service: a}
 services:
   a:
@@ -73,12 +75,13 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     edge, second = spec.listeners
     assert (edge.name, edge.address) == ("edge", AddressSpec(path=str(tmp_path / "run/edge.sock")))
     assert edge.filters == ("log", "request_id")
-    assert edge.timeouts == TimeoutsSpec(head=1.0, idle=2.0, body=3.0, write=0.0)
+    assert edge.timeouts == TimeoutsSpec(head=1.0, idle=2.0, body=3.0, write=0.0, linger=5.0)
     assert edge.limits == LimitsSpec(16384, 50, 4096, 7, 5, 256)
     assert edge.trusted_proxies == ("10.0.0.0/8", "::1/128")
     assert (edge.drop_headers, edge.proxy_protocol, edge.tls) == (("x-a", "x-b"), True, None)
     assert edge.proxy_protocol_from == ("10.0.0.0/24",)
     assert (second.name, second.filters) == ("listener-2", ())
+    assert (edge.half_close, second.half_close) == ("answer", "abort")
 
     canary, plain = spec.routes
     assert (canary.name, canary.path, canary.host) == ("canary", "/v1/{model}", "*.edge.example")
@@ -88,6 +91,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert (canary.tunnel_idle_timeout, canary.upgrades, canary.max_body) == (4.0, (), 1000)
     assert (canary.sticky, canary.filters, canary.errors) == ("cookie:sid", ("access_log",), "openai")
     assert (plain.name, plain.service, plain.split) == ("/x", "a", ())
+    assert (canary.half_close, plain.half_close) == ("abort", "")
 
     a, b = spec.services
     assert a.endpoints == (

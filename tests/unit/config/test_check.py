@@ -148,6 +148,9 @@ def test_certificates_are_loaded(tmp_path: Path, pair: Pair) -> None:
     long = f"certificates: [{{cert: '{cert}', key: '{key}'}}]"
     assert problems(tmp_path, with_listener(f"tls: {{cert: '{cert}', key: '{key}'}}")) == []
     assert problems(tmp_path, with_listener(f"tls: {{{long}, client_auth: optional, client_ca: other.pem}}")) == []
+    assert problems(tmp_path, with_listener(f"half_close: answer\ntls: {{cert: '{cert}', key: '{key}'}}")) == [
+        "3:17: listeners[0].half_close: answer has no effect with tls: its end is the end of both sides"
+    ]
     assert problems(tmp_path, with_listener("tls:\n  cert: no.pem\n  key: other.key")) == [
         f"4:13: listeners[0].tls.cert: {tmp_path / 'no.pem'} cannot be read: No such file or directory"
     ]

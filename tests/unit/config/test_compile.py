@@ -62,6 +62,7 @@ def test_listeners(tmp_path: Path, registry: Registry) -> None:
     edge = snapshot.listeners["edge"]
     assert (edge.name, edge.scheme) == ("edge", b"http")
     assert (edge.timeouts.head, edge.timeouts.write, edge.limits.head_count) == (1.0, 0.0, 50)
+    assert (edge.timeouts.linger, edge.half_close) == (5.0, "answer")
     assert edge.trusted == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128"))
     assert edge.drop_headers == {b"x-a", b"x-b"}
     assert (edge.fallback.name, edge.fallback.slot, edge.fallback.service) == ("edge:unmatched", 2, None)
@@ -73,6 +74,7 @@ def test_routes(tmp_path: Path, registry: Registry) -> None:
     canary = match(snapshot, "edge", b"x.edge.example", b"/v1/m", x_canary="1", x_user="u")
     assert canary is not None and canary.split is not None and canary.service is None
     assert (canary.name, canary.slot, canary.sticky) == ("canary", 0, "cookie:sid")
+    assert canary.half_close == "abort"
     assert (canary.split.choose(0.5).name, canary.split.choose(0.96).name) == ("a", "b")
     assert (canary.max_body, canary.timeout, canary.answer_timeout, canary.stream_idle_timeout) == (1000, 1.0, 2.0, 3.0)
     assert (canary.tunnel_idle_timeout, canary.upgrades, canary.error_format) == (4.0, frozenset(), "openai")

@@ -45,6 +45,7 @@ def test_bytes_pass_unread() -> None:
     service.feed(b"HTTP/1.1 200\r\n\r\n\0")
     assert client.take() == b"HTTP/1.1 200\r\n\r\n\0"
     client.feed_eof()
+    service.feed_eof()
     edge.run()
     assert edge.of_route(counters.ROUTE_BYTES_IN) == 20
     assert edge.of_route(counters.ROUTE_BYTES_OUT) == 17
@@ -68,9 +69,10 @@ def test_either_side_ends_it(side: str, ending: str) -> None:
     journal: list[str] = []
     edge = Edge(filters=[Spy("a", journal)])
     client, service = tunnel(edge)
-    one = client if side == "client" else service
+    one, other = (client, service) if side == "client" else (service, client)
     if ending == "eof":
         one.feed_eof()
+        other.feed_eof()
     else:
         one.lose(ConnectionResetError())
     assert edge.count(counters.TUNNELS_OPEN) == 0
@@ -81,11 +83,71 @@ def test_either_side_ends_it(side: str, ending: str) -> None:
     edge.end()
 
 
+@pytest.mark.parametrize("side", ["client", "service"])
+def test_each_half_ends_by_itself(side: str) -> None:
+    edge = Edge()
+    client, service = tunnel(edge)
+    one, other = (client, service) if side == "client" else (service, client)
+    one.feed(b"the last")
+    one.feed_eof()
+    edge.run()
+    assert other.take() == b"the last"
+    assert other.is_eof_written
+    assert not one.is_closing()
+    other.feed(b"still more")
+    assert one.take() == b"still more"
+    assert edge.count(counters.TUNNELS_OPEN) == 1
+    other.feed_eof()
+    edge.run()
+    assert client.is_lost
+    assert service.is_lost
+    assert edge.count(counters.TUNNELS_OPEN) == 0
+    edge.end()
+
+
+def test_half_of_a_tunnel_has_its_deadline() -> None:
+    edge = Edge(route={"tunnel_idle_timeout": 10.0})
+    client, service = tunnel(edge)
+    edge.loop.advance(8)
+    client.feed_eof()
+    edge.loop.advance(8)
+    assert not service.is_closing()
+    edge.loop.advance(3)
+    assert client.is_lost
+    assert service.is_lost
+    edge.end()
+
+
+@pytest.mark.parametrize("side", ["client", "service"])
+def test_where_one_side_cannot_be_half_closed_the_first_end_is_that_of_both(side: str) -> None:
+    edge = Edge()
+    client, service = tunnel(edge)
+    (client if side == "client" else service).extra["can_write_eof"] = False
+    client.feed_eof()
+    edge.run()
+    assert client.is_lost
+    assert service.is_lost
+    assert not service.is_eof_written
+    edge.end()
+
+
+def test_half_closed_side_that_takes_nothing_ends_it() -> None:
+    edge = Edge()
+    client, service = tunnel(edge)
+    client.feed_eof()
+    protocol: Any = client.protocol
+    protocol.on_broken()
+    edge.run()
+    assert service.is_lost
+    edge.end()
+
+
 def test_end_flushes_what_is_queued() -> None:
     edge = Edge()
     client, service = tunnel(edge)
     client.capacity = 0
     service.feed(b"last words")
+    client.feed_eof()
     service.feed_eof()
     edge.run()
     client.drain()
@@ -271,6 +333,7 @@ def test_service_that_takes_nothing_is_cut_off_after_the_end() -> None:
     service.capacity = 0
     client.feed(b"last words")
     client.feed_eof()
+    service.feed_eof()
     edge.run()
     assert not service.is_lost
     edge.loop.advance(LEAVING_SECONDS + 0.5)

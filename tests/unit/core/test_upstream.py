@@ -9,6 +9,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.snapshot import Limits
 from tests.support.edge import CHUNKED, GET, HEAD, OK, POST, Edge, body_of, head_of, statuses
+from tests.support.mock import QuietSocket
 
 CHUNKED_ANSWER = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 HTTP10 = b"GET / HTTP/1.0\r\nHost: a.test\r\n\r\n"
@@ -458,7 +459,7 @@ def test_connection_that_was_held_is_looked_at_before_it_is_kept(leftover: bytes
     with ours, theirs:
         edge = Edge()
         client = edge.client(GET, capacity=0)
-        service = edge.connect(extra={"socket": Quiet(ours), "sslcontext": object()})
+        service = edge.connect(extra={"socket": QuietSocket(ours), "sslcontext": object()})
         service.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 99_999)
         assert not service.is_reading()
         theirs.send(b"x" + leftover)
@@ -468,16 +469,3 @@ def test_connection_that_was_held_is_looked_at_before_it_is_kept(leftover: bytes
         assert is_kept(edge) is (not leftover)
         assert service.is_aborted is bool(leftover)
         edge.end()
-
-
-class Quiet:
-    """A socket whose options do not matter."""
-
-    def __init__(self, real: socket.socket) -> None:
-        self._real = real
-
-    def fileno(self) -> int:
-        return self._real.fileno()
-
-    def setsockopt(self, *args: object) -> None:
-        """Nodelay means nothing to a unix socket."""

@@ -105,6 +105,23 @@ def test_line_of_a_client_that_went_away(path: Path) -> None:
     assert (line["status"], line["error"], line["fault"]) == (499, "client_gone", "downstream")
 
 
+def test_line_of_a_client_that_ended_its_side(path: Path) -> None:
+    log, edge = logging(path)
+    edge.route.half_close = "answer"
+    client, service = edge.pair()
+    client.feed_eof()
+    service.feed(OK)
+    edge.route.half_close = ""
+    edge.client(GET).feed_eof()
+    edge.run()
+    log.stop()
+    edge.end()
+    assert [(line["status"], line["half_closed"], line.get("error")) for line in lines(path)] == [
+        (200, True, None),
+        (499, True, "client_gone"),
+    ]
+
+
 def test_client_cannot_forge_a_line(path: Path) -> None:
     log, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)))
     edge.client(b"GET /%0a%22" + b"x" * 2000 + b' HTTP/1.1\r\nHost: a\r\nX-Request-Id: \xe9"\r\n\r\n')
