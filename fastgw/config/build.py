@@ -16,6 +16,7 @@ from fastgw.config.spec import (
     LimitsSpec,
     ListenerSpec,
     PoolSpec,
+    ResolverSpec,
     RetrySpec,
     RouteSpec,
     ServiceSpec,
@@ -33,11 +34,21 @@ def build(gateway: schema.Gateway, source: str) -> GatewaySpec:
         workers=gateway.workers,
         worker_timeout=gateway.worker_timeout,
         admin=gateway.admin.address if gateway.admin is not None else None,
+        resolver=_resolver(gateway.resolver),
         grace=gateway.shutdown.grace,
         listeners=tuple(_listener(place, one) for place, one in enumerate(gateway.listeners)),
         routes=tuple(_route(one) for one in gateway.routes),
         services=tuple(_service(name, one) for name, one in gateway.services.items()),
         filters=tuple(_filters(gateway)),
+    )
+
+
+def _resolver(resolver: schema.Resolver) -> ResolverSpec:
+    return ResolverSpec(
+        servers=tuple(dict.fromkeys(resolver.servers)),
+        timeout=resolver.timeout,
+        min_interval=resolver.min_interval,
+        max_interval=resolver.max_interval,
     )
 
 

@@ -7,9 +7,9 @@ are errors.
 Annotations are not postponed here (``from __future__``): pydantic would compile and evaluate each of them at the start.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator, model_validator
 from pydantic_core import CoreSchema
 
 from fastgw.config.model import Model, alternative, false_is_none, setting, sound_or_unsound
@@ -26,6 +26,7 @@ from fastgw.config.types import (
     Method,
     Name,
     NameKey,
+    NameServer,
     Network,
     PositiveDuration,
     RouteHost,
@@ -55,6 +56,25 @@ class Admin(Model):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return alternative({"const": False}, schema, handler)
+
+
+class Resolver(Model):
+    """How the names of endpoints are looked up: beforehand, and again by their time to live."""
+
+    servers: list[NameServer] = setting(
+        [], "Name servers: address or address:port. Default: those of /etc/resolv.conf."
+    )
+    timeout: PositiveDuration = setting("5s", "How long a look-up may take.")
+    min_interval: PositiveDuration = setting("5s", "A name is looked up again no sooner, whatever its time to live.")
+    max_interval: PositiveDuration = setting("60s", "And no later.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.max_interval < self.min_interval:
+            raise ValueError(
+                f"max_interval ({self.max_interval:g} s) is less than min_interval ({self.min_interval:g} s)"
+            )
+        return self
 
 
 class Shutdown(Model):
@@ -295,6 +315,7 @@ class Gateway(Model):
         "60s", "How long a worker may give no sign of life before it is killed and another started. 0: for ever."
     )
     admin: Annotated[Admin | None, BeforeValidator(false_is_none)] = setting({}, "Metrics and status.")
+    resolver: Resolver = setting({}, "How the names of endpoints are looked up.")
     shutdown: Shutdown = setting({}, "What happens on SIGTERM.")
     listeners: list[Listener] = Field(..., min_length=1, description="Addresses that accept requests.")
     routes: list[Route] = Field(..., min_length=1, description="Which requests go to which service.")

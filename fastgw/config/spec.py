@@ -23,6 +23,11 @@ class AddressSpec(NamedTuple):
     port: int = 0
     path: str = ""
 
+    @property
+    def is_name(self) -> bool:
+        """Is the host a name that must be looked up, and no IP address (or the nothing of a unix socket)?"""
+        return bool(self.host) and ":" not in self.host and not self.host.replace(".", "").isdigit()
+
     def __str__(self) -> str:
         if self.path:
             return f"unix:{self.path}"
@@ -159,6 +164,15 @@ class ServiceSpec(NamedTuple):
     retry: RetrySpec
 
 
+class ResolverSpec(NamedTuple):
+    """How the names of endpoints are looked up; seconds."""
+
+    servers: tuple[str, ...]  #: "address:port"; empty: those of /etc/resolv.conf
+    timeout: float
+    min_interval: float
+    max_interval: float
+
+
 class FilterSpec(NamedTuple):
     """A filter with its options as the filter's type takes them (numbers are seconds and bytes by now)."""
 
@@ -174,6 +188,7 @@ class GatewaySpec(NamedTuple):
     workers: int  #: 0 = one per processor
     worker_timeout: float  #: seconds without a sign of life after which one is killed; 0: never
     admin: AddressSpec | None  #: None = no admin address
+    resolver: ResolverSpec
     grace: float  #: seconds exchanges may go on after a request to stop
     listeners: tuple[ListenerSpec, ...]
     routes: tuple[RouteSpec, ...]

@@ -234,6 +234,20 @@ def address(value: object, *, listen: bool) -> AddressSpec:
     return AddressSpec(host=host, port=int(port))
 
 
+def name_server(value: object) -> str:
+    """``address:port`` of a name server; it has an IP address, and port 53 where none is given."""
+    what = "an IP address such as 10.0.0.53 or 127.0.0.1:5353"
+    found = scalar(value, what)
+    try:
+        ip = ipaddress.ip_address(str(found))
+        return str(AddressSpec(str(ip), 53))
+    except ValueError:
+        made = address(value, listen=False)
+    if made.path or made.is_name:
+        raise ValueError(f"expected {what}, got {shown(value)}: a name server cannot be asked for its own name")
+    return str(made)
+
+
 def _unix_path(path: str, value: object) -> str:
     if not path or not path.isprintable():
         raise ValueError(f"expected unix:/path/of/a/socket, got {shown(value)}")

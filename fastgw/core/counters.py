@@ -62,6 +62,7 @@ ENDPOINT_ACTIVE = 4  #: gauge: exchanges on this endpoint now
 ENDPOINT_IDLE = 5  #: gauge: idle pooled connections
 ENDPOINT_WAITING = 6  #: gauge: exchanges waiting for a connection
 ENDPOINT_REUSED = 7  #: exchanges served on a kept connection
+ENDPOINT_ADDRESS_FAILURES = 12  #: tries of one address that failed, whatever became of the connection
 
 #: Why a client's TLS handshake failed.
 TLS_CAUSES = (

@@ -14,6 +14,8 @@ cdef class DataPlane:
     cdef public object snapshot
     cdef public dict listeners
     cdef public long long generation
+    cdef public dict names
+    cdef public object on_standing
     cdef public object registry
     cdef public object lingering
     cdef public set connections

@@ -11,7 +11,7 @@ import asyncio
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
@@ -24,6 +24,7 @@ from fastgw.core.registry import Registry
 from fastgw.core.snapshot import Listener, Snapshot
 
 if TYPE_CHECKING:
+    from fastgw.core.addresses import Answer, Standing
     from fastgw.core.connection import Connection
     from fastgw.core.sockets import Poller
     from fastgw.errors import DownstreamError
@@ -54,8 +55,10 @@ class DataPlane:
         "lingering",
         "listeners",
         "loop",
+        "names",
         "now",
         "on_idle",
+        "on_standing",
         "poller",
         "random",
         "registry",
@@ -83,6 +86,8 @@ class DataPlane:
         self.snapshot = Snapshot(0, {})
         self.listeners: dict[str, Listener] = {}
         self.generation = 0  #: snapshots installed so far: tells a connection that its listener may have changed
+        self.names: dict[str, Answer] = {}  #: what is known of the names that endpoints have
+        self.on_standing: Callable[[Standing], None] | None = None  #: called when an address begins to work, or to fail
         self.registry = Registry(self)
         self.lingering = Lingering(shared.values)
         self.connections: set[Downstream] = set()
@@ -131,10 +136,21 @@ class DataPlane:
         self.listeners = snapshot.listeners
         self.generation += 1
         self.registry.retain(snapshot)
+        used = {endpoint.key.address.host for endpoint in self.registry}
+        self.names = {host: answer for host, answer in self.names.items() if host in used}
         for endpoint in self.registry:
             endpoint.pool.warm_up()
         self.values[counters.GENERATION] = snapshot.generation
         _stop(old.filters)
+
+    def learn(self, answers: Mapping[str, Answer]) -> None:
+        """Names were looked up: go on with these answers."""
+        self.names.update(answers)
+        for endpoint in self.registry:
+            answer = answers.get(endpoint.key.address.host)
+            if answer is not None:
+                endpoint.pool.on_answer(answer)
+                endpoint.pool.warm_up()
 
     def factory(self, name: str) -> Callable[[], Any]:
         """A protocol factory for the listener ``name``, for ``loop.create_server``."""

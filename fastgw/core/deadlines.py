@@ -21,6 +21,8 @@ def overdue(exchange: Exchange, now: float) -> GatewayError:
     if exchange.last and now >= exchange.last:
         return UpstreamError(504, "timeout", f"the exchange took longer than {route.timeout:g} s")
     if exchange.phase == CONNECTION:
+        if not exchange.endpoint.addresses.places:
+            return exchange.endpoint.addresses.silence
         detail = "no connection to the service became free in time"
         return UpstreamError(503, "pending_timeout", detail, retry=RETRY_ALWAYS)
     if exchange.phase == STREAM:

@@ -9,4 +9,5 @@ cdef class Endpoint:
     cdef public int active
     cdef public object ssl
     cdef public Py_ssize_t base
+    cdef public object addresses
     cdef public Pool pool

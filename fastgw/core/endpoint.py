@@ -6,6 +6,7 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fastgw.core.addresses import Addresses
 from fastgw.core.counters import Counters
 from fastgw.core.pool import Pool
 
@@ -20,6 +21,11 @@ class Address:
     host: str = ""
     port: int = 0
     path: str = ""
+
+    @property
+    def is_name(self) -> bool:
+        """Is the host a name that must be looked up, and no IP address (or the nothing of a unix socket)?"""
+        return bool(self.host) and ":" not in self.host and not self.host.replace(".", "").isdigit()
 
     def __str__(self) -> str:
         if self.path:
@@ -65,7 +71,7 @@ class EndpointKey:
 class Endpoint:
     """Live state of one endpoint in one worker."""
 
-    __slots__ = ("active", "authority", "base", "key", "name", "pool", "ssl", "weight")
+    __slots__ = ("active", "addresses", "authority", "base", "key", "name", "pool", "ssl", "weight")
 
     def __init__(self, key: EndpointKey, plane: DataPlane, context: ssl.SSLContext | None = None) -> None:
         """``context``: built from ``key.tls`` where the configuration is compiled."""
@@ -76,6 +82,7 @@ class Endpoint:
         self.active = 0  #: exchanges on it now, the measure of ``least_request``
         self.ssl = context
         self.base = Counters.endpoint_base(key.slot)
+        self.addresses = Addresses(self, plane)
         self.pool = Pool(self, plane)
 
     def __repr__(self) -> str:

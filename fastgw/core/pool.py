@@ -21,6 +21,7 @@ from fastgw.core.connecting import open_upstream
 from fastgw.errors import RETRY_ALWAYS, UpstreamError
 
 if TYPE_CHECKING:
+    from fastgw.core.addresses import Answer
     from fastgw.core.dataplane import DataPlane
     from fastgw.core.endpoint import Endpoint
     from fastgw.core.exchange import Exchange
@@ -52,7 +53,7 @@ class Pool:
         """A connection for ``exchange`` now, or None: it was put in line and will get ``on_connection`` or ``fail``.
 
         Raises:
-            UpstreamError: 503, ``max_pending`` exchanges are waiting already.
+            UpstreamError: ``max_pending`` exchanges are waiting already (503), or the endpoint's name has no address.
         """
         values = self._plane.values
         base = self._endpoint.base
@@ -63,6 +64,9 @@ class Pool:
                 values[base + counters.ENDPOINT_REUSED] += 1
                 return upstream
             upstream.abort()
+        problem = self._endpoint.addresses.problem
+        if problem is not None:
+            raise problem
         if len(self.waiters) >= self.settings.max_pending:
             raise UpstreamError(
                 503, "pool_full", "too many requests are waiting for a connection to the service", retry=RETRY_ALWAYS
@@ -82,7 +86,9 @@ class Pool:
 
     def put_back(self, upstream: Upstream) -> None:
         """A connection whose exchange ended well."""
-        if self.waiters:
+        if upstream.place is not None and upstream.place.is_gone:
+            upstream.abort()  # the name has moved: so does the traffic
+        elif self.waiters:
             self._next_waiter().on_connection(upstream)
         elif self.is_retired:
             upstream.abort()
@@ -112,8 +118,20 @@ class Pool:
 
     def warm_up(self) -> None:
         """Have ``warm`` connections open before anybody asks."""
-        while self.size < self.settings.warm and not self.is_retired:
+        while self.size < self.settings.warm and not self.is_retired and self._endpoint.addresses.places:
             self._open()
+
+    def on_answer(self, answer: Answer) -> None:
+        """The endpoint's name was looked up: go on with who waits for its addresses, and leave those it has no more."""
+        addresses = self._endpoint.addresses
+        addresses.learn(answer)
+        for upstream in [one for one in self.idle if one.place is not None and one.place.is_gone]:
+            self.idle.remove(upstream)
+            self._plane.values[self._endpoint.base + counters.ENDPOINT_IDLE] -= 1
+            upstream.abort()
+        while self.waiters and (problem := addresses.problem) is not None:
+            self._next_waiter().fail(problem)
+        self._open_if_needed()
 
     def drop_idle(self) -> None:
         """Close every idle connection: one of them turned out to be dead, so the service probably closed them all."""
@@ -145,6 +163,8 @@ class Pool:
         return idle < self.settings.idle_timeout and not upstream.has_news()
 
     def _open_if_needed(self) -> None:
+        if not self._endpoint.addresses.places:
+            return  # the name has no address yet: ``on_answer`` goes on
         while self._opening < len(self.waiters) and self.size < self.settings.max_connections:
             self._open()
 

@@ -11,6 +11,7 @@ from fastgw.wire.messages cimport Response
 
 cdef class Upstream(Connection):
     cdef public Pool pool
+    cdef public object place
     cdef public bint is_member
     cdef public long long uses
     cdef public double idle_since

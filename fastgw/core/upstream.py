@@ -23,6 +23,7 @@ from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable, is_hopeless
 from fastgw.wire.messages import BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE
 
 if TYPE_CHECKING:
+    from fastgw.core.addresses import Place
     from fastgw.core.exchange import Exchange
     from fastgw.core.pool import Pool
 
@@ -45,6 +46,7 @@ class Upstream(Connection):
         "exchange",
         "idle_since",
         "is_member",
+        "place",
         "pool",
         "tunnel",
         "uses",
@@ -54,6 +56,7 @@ class Upstream(Connection):
         Connection.__init__(self)
         # connection
         self.pool = pool
+        self.place: Place | None = None  #: where it leads, of an endpoint that has a name
         self.is_member = False  #: counted in the pool's size
         self.uses = 0  #: exchanges carried so far
         self.idle_since = 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import sys
 import time
@@ -16,11 +17,13 @@ from functools import partial
 from typing import Any
 
 import fastgw
+from fastgw.config.spec import GatewaySpec
 from fastgw.server.admin import Admin
 from fastgw.server.gateway import Gateway
 from fastgw.server.listening import Listening, handshakes, hold, is_shared
 from fastgw.server.log import Log
-from fastgw.server.messages import Committed, Drain, Prepared, Reopen
+from fastgw.server.messages import Committed, Drain, Prepared, Reopen, Report
+from fastgw.server.names import Names, hosts_of
 from fastgw.server.notify import notify
 from fastgw.server.reload import Reload
 from fastgw.server.status import Pages
@@ -31,6 +34,7 @@ START_LIMIT = 30.0  #: seconds until every worker must have served once
 START_DEATHS = 3  #: deaths of one worker before that: the start has failed
 HANDSHAKE_LIMIT = 1.0  #: seconds that a stop waits for TCP handshakes under way
 SAME_SIGNAL = 0.25  #: seconds in which a second SIGTERM is the same one, sent to us and to our process group
+NAMES_LIMIT = 2.0  #: seconds that a reload waits for the first answer of new names
 KILL_AFTER = 1.0  #: seconds on top of the grace before a worker that does not end is killed
 
 
@@ -70,6 +74,7 @@ class Control:
             self.attach(worker)
         self._reap()  # deaths from before there was a handler
         self.tell_warnings()
+        self.keep_names()
         if self._admin_listening is not None:
             await self.admin.start(self._admin_listening)
         self._look()
@@ -86,6 +91,8 @@ class Control:
                 worker.kill()
             for task in self._tasks:
                 task.cancel()
+            if self.gateway.names is not None:
+                self.gateway.names.close()
             await self.admin.stop()
 
     def tell_warnings(self) -> None:
@@ -103,6 +110,29 @@ class Control:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.log.error("a task of the supervisor failed", error=repr(error))
+
+    # -- names --------------------------------------------------------------------------------------------------------
+
+    def keep_names(self) -> None:
+        """Look up the names that the endpoints of the configuration in use have, and no others."""
+        spec = self.gateway.plan_in_use.spec
+        hosts = hosts_of(spec)
+        if hosts or self.gateway.names is not None:
+            self._find_names().keep(hosts, spec.resolver)
+        self.gateway.answers = {host: answer for host, answer in self.gateway.answers.items() if host in hosts}
+
+    async def prepare_names(self, spec: GatewaySpec) -> None:
+        """Look up the names that are new in ``spec``: what does not answer now is a warning in the log, and goes on being asked for."""
+        if hosts := hosts_of(spec):
+            await self._find_names().prepare(hosts, spec.resolver, NAMES_LIMIT)
+
+    def _find_names(self) -> Names:
+        gateway = self.gateway
+        if gateway.names is None:
+            from fastgw.server.resolver import look_up  # 30 ms and 4 MB that literal addresses do not pay
+
+            gateway.names = Names(gateway.learn, self.log, random.random, look_up)
+        return gateway.names
 
     # -- workers ------------------------------------------------------------------------------------------------------
 
@@ -135,6 +165,8 @@ class Control:
                     self.log.error(
                         "a worker cannot use the configuration", worker=worker.index, problems=message.problems
                     )
+        elif isinstance(message, Report):
+            self.gateway.standings.learn(worker.index, message.standings)
         elif isinstance(message, Committed):
             worker.generation = message.generation
             if not worker.is_retiring:

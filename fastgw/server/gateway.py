@@ -12,15 +12,21 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastgw.config.spec import AddressSpec, GatewaySpec, fallback_name
 from fastgw.core import counters as layout
+from fastgw.core.addresses import Answer
 from fastgw.errors import ConfigError
 from fastgw.server.channel import MAX_FDS
 from fastgw.server.listening import Listening, bind
-from fastgw.server.messages import Abort, Commit, Prepare, Slots
+from fastgw.server.messages import Abort, Commit, Endpoints, Prepare, Slots
 from fastgw.server.slots import SlotTable
+from fastgw.server.standings import Standings
 from fastgw.server.workers import WorkerProcess, processors
+
+if TYPE_CHECKING:
+    from fastgw.server.names import Names
 
 
 @dataclass(slots=True)
@@ -61,6 +67,9 @@ class Gateway:
         self.current: Plan | None = None
         self.report = LoadReport()
         self.warnings: list[str] = []  #: of the file that was read last
+        self.answers: dict[str, Answer] = {}  #: what is known of the names of endpoints
+        self.names: Names | None = None  #: who looks them up; there once an endpoint has a name
+        self.standings = Standings()
         self.reloads = {"ok": 0, "refused": 0}
         self.started = time.monotonic()
         self.is_started = False  #: every worker has served at least once
@@ -125,6 +134,7 @@ class Gateway:
         self.current = plan
         self._routes.adopt(plan.slots.routes)
         self._endpoints.adopt(plan.slots.endpoints)
+        self.standings.retain(plan.slots.endpoints)
         plan.opened.clear()
         for address, listening in old.items():
             if address not in plan.listenings:
@@ -166,8 +176,17 @@ class Gateway:
         fds = [worker.slab.fd] if has_slab else []
         fds += [plan.listenings[address].of_worker(worker.index).fileno() for address in missing]
         worker.channel.send(Prepare(plan.generation, plan.spec, plan.slots, missing, has_slab), fds)
+        if has_slab and self.answers:
+            worker.channel.send(Endpoints(self.answers))
         worker.prepared = plan.generation
         worker.holds |= set(missing)
+
+    def learn(self, host: str, answer: Answer) -> None:
+        """Let every worker know what was found for a name."""
+        self.answers[host] = answer
+        for worker in self.workers:
+            if worker.prepared and worker.is_alive and worker.channel is not None:
+                worker.channel.send(Endpoints({host: answer}))
 
     def commit(self, worker: WorkerProcess, plan: Plan) -> None:
         """Tell a worker to serve ``plan``; one that came up while the others prepared gets all of it now."""
@@ -207,6 +226,7 @@ class Gateway:
 
     def settle(self, worker: WorkerProcess) -> None:
         """Account for a process that died."""
+        self.standings.forget(worker.index)
         worker.slab.settle(self._routes.slots, self._endpoints.slots)
 
     def _is_route_quiet(self, slot: int) -> bool:

@@ -1,9 +1,10 @@
 """What supervisor and worker say to each other: pickled, over a socket pair that nobody else holds.
 
 supervisor -> worker        worker -> supervisor
+Endpoints
 Prepare (with sockets)      Prepared (with the problems found, if any)
 Commit                      Committed
-Abort
+Abort                       Report
 Reopen
 Drain                       the end of the process
 
@@ -13,6 +14,7 @@ Tuples with names for the reason that ``config.spec`` gives; what a message is, 
 from typing import NamedTuple
 
 from fastgw.config.spec import GatewaySpec
+from fastgw.core.addresses import Answer, Standing
 
 
 class Slots(NamedTuple):
@@ -20,6 +22,18 @@ class Slots(NamedTuple):
 
     routes: dict[str, int]
     endpoints: dict[tuple[str, str], int]  #: (service, address) -> slot
+
+
+class Endpoints(NamedTuple):
+    """Where the endpoints are that have a name: what was found for it, or why nothing was."""
+
+    answers: dict[str, Answer]
+
+
+class Report(NamedTuple):
+    """How addresses of endpoints do: those for which that has changed since the last report."""
+
+    standings: tuple[Standing, ...]
 
 
 class Prepare(NamedTuple):

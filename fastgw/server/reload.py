@@ -106,9 +106,11 @@ class Reload:
             spec = await asyncio.to_thread(gateway.load)
             plan = gateway.plan(spec)
             try:
+                await self._control.prepare_names(spec)
                 admin = await self._prepare(plan)
             except BaseException:
                 gateway.discard(plan)
+                self._control.keep_names()
                 raise
         except ConfigError as error:
             gateway.reloads["refused"] += 1
@@ -121,6 +123,7 @@ class Reload:
             return
         if gateway.is_draining:
             gateway.discard(plan)
+            self._control.keep_names()
             return
         await self._commit(plan, admin)
         gateway.reloads["ok"] += 1
@@ -171,6 +174,7 @@ class Reload:
         self._ask(told)
         for worker in told:
             gateway.commit(worker, plan)
+        self._control.keep_names()
         await self._resize(plan)
         answers = await self._all(told, COMMIT_LIMIT)
         self._answers = {}

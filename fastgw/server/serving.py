@@ -30,6 +30,7 @@ import uvloop
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.spec import ListenerSpec
 from fastgw.core import counters
+from fastgw.core.addresses import Standing
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.snapshot import Snapshot
 from fastgw.core.sockets import Closable, make_poller
@@ -39,7 +40,7 @@ from fastgw.server.channel import Channel
 from fastgw.server.listening import BACKLOG
 from fastgw.server.log import Log
 from fastgw.server.losses import LossReport
-from fastgw.server.messages import Abort, Commit, Committed, Drain, Prepare, Prepared, Reopen
+from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Prepare, Prepared, Reopen, Report
 from fastgw.server.workers import BLOCKED
 
 YOUNG = 20_000
@@ -48,6 +49,7 @@ CUT_PAUSE = 0.05  #: seconds in which connections that were cut come to their en
 LOSSES_EVERY = 1.0  #: seconds between two looks for lines that a log has lost
 LET_GO_EVERY = 1.0  #: seconds between two looks at the connections of a listener that is gone
 DRAIN_PAUSE = 0.3  #: seconds in which a request that is on its way still finds its connection open, see ``drain``
+REPORT_PAUSE = 0.25  #: seconds over which what is to be told of addresses is gathered
 QUIET_PAUSE = 0.01  #: the same when there is no connection
 
 
@@ -86,6 +88,7 @@ class Worker:
         self._adopting: set[asyncio.Task[None]] = set()
         self._arrivals: Arrivals | None = None
         self._losses = LossReport(self.log, loop.time)
+        self._standings: dict[tuple[str, str, str], Standing] = {}  # to be reported, by address
         self._is_draining = False
         self._grace = 0.0
         loop.set_exception_handler(self._on_exception)
@@ -110,7 +113,9 @@ class Worker:
         try:
             while self._messages:
                 message, fds = self._messages.popleft()
-                if isinstance(message, Prepare):
+                if isinstance(message, Endpoints):
+                    self._learn(message)
+                elif isinstance(message, Prepare):
                     self._prepare(message, fds)
                 elif isinstance(message, Commit):
                     await self._commit(message)
@@ -126,6 +131,10 @@ class Worker:
             self.stop()
         finally:
             self._task = None
+
+    def _learn(self, message: Endpoints) -> None:
+        if self._plane is not None:
+            self._plane.learn(message.answers)
 
     def _prepare(self, message: Prepare, fds: list[int]) -> None:
         plane = self._plane
@@ -154,7 +163,7 @@ class Worker:
     def _make_plane(self, fd: int) -> DataPlane:
         slab = mmap.mmap(fd, counters.SLAB_BYTES)
         os.close(fd)
-        return DataPlane(
+        plane = DataPlane(
             self.loop,
             counters.Counters(memoryview(slab)),
             random.random,
@@ -162,6 +171,17 @@ class Worker:
             poller=make_poller(self.loop),
             connections_max=_connections_max(),
         )
+        plane.on_standing = self._on_standing
+        return plane
+
+    def _on_standing(self, standing: Standing) -> None:
+        if not self._standings:
+            self.loop.call_later(REPORT_PAUSE, self._report)
+        self._standings[standing[:3]] = standing
+
+    def _report(self) -> None:
+        self.channel.send(Report(tuple(self._standings.values())))
+        self._standings.clear()
 
     def _on_arrival_trouble(self, event: str, cause: str, **fields: object) -> None:
         self.log.limited(event, "warning", cause=cause, **fields)

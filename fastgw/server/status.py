@@ -11,8 +11,10 @@ from typing import Any
 import fastgw
 from fastgw.core import counters as layout
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
+from fastgw.server.names import Names
+from fastgw.server.standings import stamp
 from fastgw.server.workers import HEARTBEAT_SECONDS, READY, STALLED
-from fastgw.telemetry.totals import Facts, Totals, WorkerFacts, total
+from fastgw.telemetry.totals import Facts, NameFacts, Totals, WorkerFacts, total
 
 JSON = "application/json"
 
@@ -119,6 +121,7 @@ class Pages:
                 )
                 for worker in gateway.workers
             ],
+            names=_names(gateway.names),
         )
 
     def document(self) -> dict[str, Any]:
@@ -133,7 +136,7 @@ class Pages:
             "draining": facts.is_draining,
             "last_reload": {
                 "ok": gateway.report.ok,
-                "when": _stamp(gateway.report.when),
+                "when": stamp(gateway.report.when),
                 "error": "\n".join(gateway.report.problems) or None,
             },
             "reloads": facts.reloads,
@@ -155,6 +158,7 @@ class Pages:
             "connections": _pick(totals.globals, _CONNECTIONS),
             "routes": {name: _route(block) for name, block in totals.routes.items()},
             "services": self._services(totals),
+            "names": {one.name: _name(one) for one in facts.names},
         }
 
     def _listeners(self) -> list[dict[str, Any]]:
@@ -172,8 +176,11 @@ class Pages:
 
     def _services(self, totals: Totals) -> dict[str, Any]:
         services: dict[str, Any] = {}
+        gateway = self._gateway
+        places = _places(gateway)
         for (service, endpoint), block in totals.endpoints.items():
-            services.setdefault(service, {"endpoints": {}})["endpoints"][endpoint] = _pick(block, _ENDPOINT)
+            found = services.setdefault(service, {"endpoints": {}})["endpoints"][endpoint] = _pick(block, _ENDPOINT)
+            found["addresses"] = gateway.standings.of(service, endpoint, places.get((service, endpoint), ()))
         return services
 
 
@@ -215,7 +222,7 @@ def _probe(status: int, body: dict[str, Any], stalled: list[int]) -> Answer:
     return Answer(status, orjson.dumps(body | {"stalled": stalled} if stalled else body))
 
 
-def _pick(block: list[int], places: dict[str, int]) -> dict[str, int]:
+def _pick(block: list[int], places: dict[str, int]) -> dict[str, Any]:
     return {name: block[index] for name, index in places.items()}
 
 
@@ -233,5 +240,40 @@ def _route(block: list[int]) -> dict[str, Any]:
     }
 
 
-def _stamp(when: float) -> str | None:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when)) if when else None
+def _names(names: Names | None) -> list[NameFacts]:
+    now = time.time()
+    return [
+        NameFacts(
+            name=one.host,
+            addresses=one.addresses,
+            age=max(0.0, now - one.found_at) if one.found_at else None,
+            look_ups=one.look_ups,
+            failures=one.failures,
+            cause=one.cause,
+            detail=one.detail,
+        )
+        for one in (names.known.values() if names is not None else ())
+    ]
+
+
+def _places(gateway: Gateway) -> dict[tuple[str, str], list[str]]:
+    """The addresses of each endpoint, by service and endpoint: itself, or those that its name has."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for service in gateway.current.spec.services if gateway.current else ():
+        for endpoint in service.endpoints:
+            address = endpoint.address
+            known = gateway.answers.get(address.host)
+            hosts = (address.host,) if not address.is_name else known.addresses if known is not None else ()
+            found[service.name, str(address)] = [str(address._replace(host=host)) for host in hosts]
+    return found
+
+
+def _name(name: NameFacts) -> dict[str, Any]:
+    return {
+        "addresses": list(name.addresses),
+        "age": None if name.age is None else round(name.age, 3),
+        "look_ups": name.look_ups,
+        "failures": name.failures,
+        "cause": name.cause or None,
+        "error": f"{name.name} {name.detail}" if name.detail else None,
+    }

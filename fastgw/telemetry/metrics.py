@@ -76,6 +76,11 @@ _ENDPOINT_COUNTERS = (
     ("fastgw_endpoint_failures", layout.ENDPOINT_FAILURES, "Requests that failed on the endpoint."),
     ("fastgw_endpoint_connects", layout.ENDPOINT_CONNECTS, "Connections opened to the endpoint."),
     ("fastgw_endpoint_connect_failures", layout.ENDPOINT_CONNECT_FAILURES, "Connections that could not be opened."),
+    (
+        "fastgw_endpoint_address_failures",
+        layout.ENDPOINT_ADDRESS_FAILURES,
+        "Tries of one address of the endpoint that failed, also where another address did.",
+    ),
     ("fastgw_endpoint_reused", layout.ENDPOINT_REUSED, "Requests sent over a kept connection."),
 )
 _ENDPOINT_GAUGES = (
@@ -110,6 +115,7 @@ def families(facts: Facts, totals: Totals) -> Iterator[Metric]:
     """Every metric family of the page, in its order."""
     yield from _process(facts)
     yield from _workers(facts)
+    yield from _names(facts)
     yield from _downstream(totals)
     yield from _routes(totals)
     yield from _endpoints(totals)
@@ -159,6 +165,23 @@ def _workers(facts: Facts) -> Iterator[Metric]:
         rss.add_metric(label, worker.rss)
         lag.add_metric(label, worker.lag)
     yield from (restarts, stalls, rss, lag)
+
+
+def _names(facts: Facts) -> Iterator[Metric]:
+    look_ups = CounterMetricFamily("fastgw_name_lookups", "Look-ups of the name of an endpoint.", labels=["name"])
+    failures = CounterMetricFamily("fastgw_name_lookup_failures", "Those that gave no address.", labels=["name"])
+    addresses = GaugeMetricFamily("fastgw_name_addresses", "Addresses that the name has.", labels=["name"])
+    age = GaugeMetricFamily(
+        "fastgw_name_age_seconds", "Seconds since the addresses of the name were last confirmed.", labels=["name"]
+    )
+    for name in facts.names:
+        label = [name.name]
+        look_ups.add_metric(label, name.look_ups)
+        failures.add_metric(label, name.failures)
+        addresses.add_metric(label, len(name.addresses))
+        if name.age is not None:
+            age.add_metric(label, name.age)
+    yield from (look_ups, failures, addresses, age)
 
 
 def _downstream(totals: Totals) -> Iterator[Metric]:

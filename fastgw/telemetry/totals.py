@@ -29,6 +29,19 @@ class WorkerFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class NameFacts:
+    """The host name of endpoints, as the supervisor looks it up."""
+
+    name: str
+    addresses: Sequence[str]  #: the last good ones
+    age: float | None  #: seconds since they were found; None: never
+    look_ups: int
+    failures: int
+    cause: str = ""  #: why the last look-up failed; empty: it did not
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known beside the counters."""
 
@@ -41,6 +54,7 @@ class Facts:
     is_last_reload_ok: bool
     last_reload: float  #: when the configuration was last loaded or refused, seconds since 1970
     workers: Sequence[WorkerFacts] = ()
+    names: Sequence[NameFacts] = ()
 
 
 @dataclass(frozen=True, slots=True)

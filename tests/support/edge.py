@@ -22,6 +22,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from fastgw.core import counters
+from fastgw.core.addresses import Answer
 from fastgw.core.chain import Chain
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
@@ -289,6 +290,19 @@ class _Count:
     def done(self, exchange: Any) -> None:
         """One exchange more is over."""
         self._edge.done += 1
+
+
+def named(*hosts: str, **options: Any) -> Edge:
+    """An Edge whose endpoint is ``a.test``, a name with these addresses; without any nobody has answered for it yet."""
+    edge = Edge(endpoints=0, **options)
+    key = EndpointKey("s", Address("a.test", 9000), pool=options.get("pool") or PoolSettings())
+    edge.endpoints = [edge.plane.registry.endpoint(key)]
+    edge.service = Service("s", tuple(edge.endpoints), balancer=edge.service.balancer)
+    object.__setattr__(edge.route, "service", edge.service)
+    edge.install(edge.listener)
+    if hosts:
+        edge.plane.learn({"a.test": Answer(hosts)})
+    return edge
 
 
 def statuses(data: bytes) -> list[int]:

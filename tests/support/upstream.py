@@ -153,6 +153,7 @@ class UpstreamServer:
         script: Script | None = None,
         *,
         path: str = "",
+        host: str = "127.0.0.1",
         port: int = 0,
         reads_body: bool = True,
         agrees: bool = True,
@@ -168,7 +169,7 @@ class UpstreamServer:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._stopping = False
-        self._listener = self._listen(path, port)
+        self._listener = self._listen(path, host, port)
         self.address = f"unix:{path}" if path else "{}:{}".format(*self._listener.getsockname())
         self.port: int = 0 if path else self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True, name="upstream")
@@ -200,14 +201,14 @@ class UpstreamServer:
         self.stop()
 
     @staticmethod
-    def _listen(path: str, port: int) -> socket.socket:
+    def _listen(path: str, host: str, port: int) -> socket.socket:
         if path:
             listener = socket.socket(socket.AF_UNIX)
             listener.bind(path)
         else:
             listener = socket.socket()
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", port))
+            listener.bind((host, port))
         listener.listen(512)
         return listener
 

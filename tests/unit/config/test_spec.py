@@ -53,3 +53,9 @@ def test_addresses_are_written_as_they_are_read() -> None:
 
 def test_the_fallback_of_a_listener_has_a_name() -> None:
     assert fallback_name("edge") == "edge:unmatched"
+
+
+def test_a_name_is_what_must_be_looked_up() -> None:
+    hosts = ("localhost", "1a.test", "10.0.0.1", "::1", "fe80::1%lo", "")
+    assert [host for host in hosts if AddressSpec(host, 80).is_name] == ["localhost", "1a.test"]
+    assert not AddressSpec(path="/run/x.sock").is_name

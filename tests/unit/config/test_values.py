@@ -43,6 +43,10 @@ GOOD: list[tuple[Parse, object, object]] = [
     (listen, "LOCALHOST:80", AddressSpec("localhost", 80)),
     (connect, "unix:/run/x.sock", AddressSpec(path="/run/x.sock")),
     (connect, "svc_1.internal:443", AddressSpec("svc_1.internal", 443)),
+    (values.name_server, "10.0.0.53", "10.0.0.53:53"),
+    (values.name_server, "::1", "[::1]:53"),
+    (values.name_server, "[::1]:5353", "[::1]:5353"),
+    (values.name_server, "127.0.0.1:5353", "127.0.0.1:5353"),
     (values.route_host, "", ""),
     (values.route_host, "*.Edge.Example", "*.edge.example"),
     (values.route_path, "/v1/{model}/*", "/v1/{model}/*"),
@@ -71,6 +75,9 @@ def test_good_values(parse: Parse, given_value: object, expected: object) -> Non
 
 BAD: list[tuple[Parse, object, str]] = [
     (values.duration(least=5), "4999ms", "expected 0, which switches it off, or at least 5s, got '4999ms'"),
+    (values.name_server, "ns.test:53", "cannot be asked for its own name"),
+    (values.name_server, "unix:/run/ns", "cannot be asked for its own name"),
+    (values.name_server, "10.0.0", "the port is missing"),
     (values.duration(), "10 parsecs", "expected a duration such as 800ms, 30s, 5m or 1h30m"),
     (values.duration(), "-1s", "expected a duration"),
     (values.duration(), "nan", "expected a duration"),

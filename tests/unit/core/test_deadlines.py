@@ -14,8 +14,20 @@ from fastgw.errors import RETRY_ALWAYS, RETRY_NEVER
 def exchange(**changes: Any) -> Any:
     route = SimpleNamespace(timeout=5.0, answer_timeout=120.0)
     body = SimpleNamespace(is_done=True)
+    endpoint = SimpleNamespace(addresses=SimpleNamespace(places=("10.0.0.1",)))
     return SimpleNamespace(
-        **({"route": route, "body": body, "last": 0.0, "phase": ANSWER, "task": None, "upstream": None} | changes)
+        **(
+            {
+                "route": route,
+                "body": body,
+                "last": 0.0,
+                "phase": ANSWER,
+                "task": None,
+                "upstream": None,
+                "endpoint": endpoint,
+            }
+            | changes
+        )
     )
 
 

@@ -25,3 +25,9 @@ def test_names(address: Address, text: str, authority: bytes) -> None:
     assert (endpoint.weight, endpoint.base, endpoint.active) == (3, Counters.endpoint_base(5), 0)
     assert repr(endpoint) == f"<Endpoint s/{text} active=0 <Pool {text} size=0 idle=0 waiting=0>>"
     edge.end()
+
+
+def test_a_name_is_what_must_be_looked_up() -> None:
+    hosts = ("localhost", "1a.test", "10.0.0.1", "::1", "fe80::1%lo", "")
+    assert [host for host in hosts if Address(host, 80).is_name] == ["localhost", "1a.test"]
+    assert not Address(path="/run/x.sock").is_name

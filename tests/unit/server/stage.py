@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from fastgw.server.control import Control
 from fastgw.server.gateway import Gateway
 from fastgw.server.log import Log
 from fastgw.server.messages import Commit, Committed, Prepare, Prepared
+from fastgw.server.names import Found, Names
 from fastgw.server.workers import READY, WorkerProcess
 
 M = TypeVar("M")
@@ -118,6 +119,18 @@ class Stage:
             while not condition():
                 await asyncio.sleep(0)
 
+    def play_names(self) -> list[tuple[str, asyncio.Future[Found]]]:
+        """Let the test answer look-ups: each as its name and the future of what is found."""
+        asked: list[tuple[str, asyncio.Future[Found]]] = []
+
+        async def look_up(host: str, servers: Sequence[str], limit: float) -> Found:
+            future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+            asked.append((host, future))
+            return await future
+
+        self.gateway.names = Names(self.gateway.learn, self.control.log, lambda: 0.0, look_up)
+        return asked
+
     async def refused(self) -> str:
         await self.until(lambda: self.gateway.reloads["refused"])
         assert self.gateway.reloads["ok"] == 0 and self.gateway.generation == 1
@@ -137,5 +150,7 @@ def play(story: Callable[[Stage], Awaitable[None]], file: Path, capsys: pytest.C
                 worker.close()
             for task in stage.control._tasks:
                 task.cancel()
+            if stage.gateway.names is not None:
+                stage.gateway.names.close()
 
     asyncio.run(run())

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from fastgw.core import counters as layout
+from fastgw.core.addresses import Answer
 from fastgw.errors import ConfigError
 from fastgw.server import gateway as module
 from fastgw.server.channel import Channel
 from fastgw.server.gateway import Gateway, Plan, endpoint_names, predecessor, route_names
-from fastgw.server.messages import Abort, Commit, Prepare
+from fastgw.server.messages import Abort, Commit, Endpoints, Prepare
 from fastgw.server.workers import WorkerProcess
 from tests.unit.server.stage import TEXT
 
@@ -299,3 +300,18 @@ def test_address_of_the_predecessor_may_be_bound_at_the_start_only(gateway: Gate
     stranger = Gateway(gateway.path, None, {}, [])
     with pytest.raises(ConfigError, match="taken"):
         planned(stranger, text)
+
+
+def test_every_worker_learns_where_names_lead_also_one_that_comes_later(gateway: Gateway, places: list[Place]) -> None:
+    plan = gateway.plan(gateway.load())
+    gateway.adopt(plan)
+    gateway.prepare(places[0], plan)
+    places[0].told()
+    answer = Answer(("10.0.0.1",))
+    gateway.learn("a.test", answer)
+    assert places[0].told() == [Endpoints({"a.test": answer})]
+    assert places[1].told() == []  # it could do nothing with it yet
+    gateway.prepare(places[1], plan)
+    prepare, endpoints = places[1].told()
+    assert isinstance(prepare, Prepare)
+    assert endpoints == Endpoints({"a.test": answer})

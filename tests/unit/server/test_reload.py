@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from fastgw.core.addresses import Answer
+from fastgw.server import control as control_module
 from fastgw.server import reload as module
-from fastgw.server.messages import Abort, Drain, Prepare, Prepared
+from fastgw.server.messages import Abort, Drain, Endpoints, Prepare, Prepared
+from fastgw.server.names import Found
 from tests.unit.server.stage import TEXT, Stage, play
 
 
@@ -151,5 +154,71 @@ def test_a_worker_too_many_drains(file: Path, capsys: pytest.CaptureFixture[str]
         assert stage.gateway.workers == [one] and stage.gateway.retired == [two]
         assert len(stage.gateway.slabs) == 2
         assert len(stage.gateway.plan_in_use.listenings["127.0.0.1:0"].sockets) == 1
+
+    play(story, file, capsys)
+
+
+# --- names of endpoints
+
+NAMED = TEXT.replace("127.0.0.1:9", "a.test:9")
+
+
+def test_a_new_name_is_known_to_the_workers_before_they_prepare(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        asked = stage.play_names()
+        stage.reload(NAMED)
+        await stage.until(lambda: asked)
+        assert all(worker.said.empty() for worker in stage.workers)
+        asked[0][1].set_result(Found(("10.0.0.1",), 60.0))
+        for worker in stage.workers:
+            assert (await worker.expect(Endpoints)).answers == {"a.test": Answer(("10.0.0.1",))}
+            await worker.agree(2)
+        for worker in stage.workers:
+            await worker.follow(2)
+        await stage.until(lambda: stage.gateway.reloads["ok"])
+        assert stage.gateway.names is not None and set(stage.gateway.names.known) == {"a.test"}
+        stage.reload()
+        for worker in stage.workers:
+            await worker.agree(3)
+        for worker in stage.workers:
+            await worker.follow(3)
+        await stage.until(lambda: stage.gateway.reloads["ok"] == 2)
+        assert not stage.gateway.names.known and not stage.gateway.answers
+
+    play(story, file, capsys)
+
+
+def test_a_name_that_does_not_answer_refuses_no_reload(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_module, "NAMES_LIMIT", 0.01)
+
+    async def story(stage: Stage) -> None:
+        asked = stage.play_names()
+        stage.reload(NAMED)
+        for worker in stage.workers:
+            await worker.agree(2)
+        for worker in stage.workers:
+            await worker.follow(2)
+        await stage.until(lambda: stage.gateway.reloads["ok"])
+        asked[0][1].set_result(Found(("10.0.0.1",), 60.0))  # it goes on being asked for
+        for worker in stage.workers:
+            assert (await worker.expect(Endpoints)).answers == {"a.test": Answer(("10.0.0.1",))}
+
+    play(story, file, capsys)
+
+
+def test_names_of_a_refused_configuration_are_not_kept(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        asked = stage.play_names()
+        stage.reload(NAMED)
+        await stage.until(lambda: asked)
+        asked[0][1].set_result(Found(("10.0.0.1",), 60.0))
+        for worker in stage.workers:
+            await worker.expect(Endpoints)
+            await worker.expect(Prepare)
+            worker.theirs.send(Prepared(2, ("cannot be compiled: no",)))
+        await stage.refused()
+        assert stage.gateway.names is not None and not stage.gateway.names.known
 
     play(story, file, capsys)

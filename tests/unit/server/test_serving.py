@@ -13,9 +13,10 @@ import pytest
 import uvloop
 
 from fastgw.core import counters
+from fastgw.core.addresses import FAILING, USED, Answer
 from fastgw.filters.log_file import FILES
 from fastgw.server import serving
-from fastgw.server.messages import Commit, Committed, Drain, Reopen
+from fastgw.server.messages import Commit, Committed, Drain, Endpoints, Reopen
 from fastgw.server.serving import Worker, serve
 from tests.unit.server.worker_stage import GET, HELD, TEXT, Play, Stage, Story
 
@@ -39,6 +40,25 @@ def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
             runner.run(run(story))
 
     return play
+
+
+# --- names of endpoints
+
+
+def test_answers_reach_the_endpoints_and_what_became_of_them_is_reported(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        text = TEXT.replace("127.0.0.1:$port", "a.test:$port")
+        await stage.serve(text)
+        client = await stage.client()
+        client[1].write(HELD)  # waits for the name
+        await stage.until(lambda: stage.plane.values[counters.EXCHANGES_OPEN])
+        stage.say(Endpoints({"a.test": Answer(("127.0.0.9", "127.0.0.1"))}))  # nobody listens at the first
+        await stage.until(lambda: stage.reports)
+        found = {(one.address, one.state) for report in stage.reports for one in report.standings}
+        assert found == {(f"127.0.0.9:{stage.port}", FAILING), (f"127.0.0.1:{stage.port}", USED)}
+        assert all(one[:2] == ("main", f"a.test:{stage.port}") for report in stage.reports for one in report.standings)
+
+    play(story)
 
 
 # --- prepare, commit, abort

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from fastgw.core import counters as layout
+from fastgw.core.addresses import FAILING, SILENT, USED, Standing
 from fastgw.server.gateway import Gateway, LoadReport
+from fastgw.server.log import Log
+from fastgw.server.names import Found, LookUpError, Names
 from fastgw.server.status import Answer, Pages
 from fastgw.server.workers import DEAD, READY, STARTING, WorkerProcess
 from tests.unit.server.stage import TEXT
@@ -178,3 +182,45 @@ def test_metrics_are_those_numbers(serving: Gateway) -> None:
     assert b'fastgw_responses_total{route="/*",status_class="2xx"} 7.0' in answer.body
     assert b'fastgw_workers{state="ready"} 1.0' in answer.body
     assert page(serving, "/metrics", "application/openmetrics-text").content_type.startswith("application/openmetrics")
+
+
+def test_addresses_of_endpoints_and_what_is_known_of_names(gateway: Gateway) -> None:
+    Path(gateway.path).write_text(TEXT.replace("127.0.0.1:9", "a.test:9"))
+    gateway.adopt(gateway.plan(gateway.load()))
+    document = Pages(gateway).document()
+    assert document["services"]["main"]["endpoints"]["a.test:9"]["addresses"] == {}
+    assert document["names"] == {}
+
+    async def story() -> None:
+        answers = iter((Found(("10.0.0.1", "10.0.0.2"), 60.0), LookUpError(SILENT, "was not answered for")))
+
+        async def look_up(host: str, servers: Sequence[str], limit: float) -> Found:
+            found = next(answers)
+            if isinstance(found, LookUpError):
+                raise found
+            return found
+
+        settings = gateway.plan_in_use.spec.resolver._replace(min_interval=0.001, max_interval=0.001)
+        gateway.names = Names(gateway.learn, Log("test", fd=-1), lambda: 0.0, look_up)
+        gateway.names.keep({"a.test"}, settings)
+        async with asyncio.timeout(10):
+            while not gateway.names.known["a.test"].failures:
+                await asyncio.sleep(0)
+        gateway.names.close()
+
+    asyncio.run(story())
+    gateway.standings.learn(0, [Standing("main", "a.test:9", "10.0.0.1:9", FAILING, "Connection refused")])
+    document = Pages(gateway).document()
+    name = document["names"]["a.test"]
+    assert (name["addresses"], name["look_ups"], name["failures"]) == (["10.0.0.1", "10.0.0.2"], 2, 1)
+    assert (name["cause"], name["error"]) == ("silent", "a.test was not answered for")
+    assert 0 <= name["age"] < 60
+    addresses = document["services"]["main"]["endpoints"]["a.test:9"]["addresses"]
+    assert list(addresses) == ["10.0.0.1:9", "10.0.0.2:9"]
+    assert (addresses["10.0.0.1:9"]["failing_for"], addresses["10.0.0.1:9"]["error"]) == (1, "Connection refused")
+
+
+def test_an_endpoint_without_a_name_is_its_own_address(serving: Gateway) -> None:
+    serving.standings.learn(0, [Standing("main", "127.0.0.1:9", "127.0.0.1:9", USED)])
+    addresses = Pages(serving).document()["services"]["main"]["endpoints"]["127.0.0.1:9"]["addresses"]
+    assert addresses["127.0.0.1:9"]["used_by"] == 1

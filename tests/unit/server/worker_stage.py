@@ -13,7 +13,7 @@ from typing import Any
 from fastgw.server.channel import Channel
 from fastgw.server.gateway import Gateway, Plan
 from fastgw.server.log import Log
-from fastgw.server.messages import Committed, Prepared
+from fastgw.server.messages import Committed, Prepared, Report
 from fastgw.server.serving import Worker
 from fastgw.server.workers import WorkerProcess
 
@@ -55,14 +55,21 @@ class Stage:
         self.gateway = Gateway(str(self.file), None, {}, [self.place])
         self.plans: list[Plan] = []
         self.told: list[object] = []
+        self.reports: list[Report] = []  # they come when they come
         self.loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         self.place.channel = Channel(ours)
-        self.place.channel.attach(self.loop, lambda message, fds: self.told.append(message), lambda: None)
+        self.place.channel.attach(self.loop, self._on_message, lambda: None)
         self.worker = Played(self.loop, Channel(theirs), 0)
         self._log = os.open(self.log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
         self.worker.log = Log("worker 0", self._log)
         self.clients: list[asyncio.StreamWriter] = []
+
+    def _on_message(self, message: object, _: list[int]) -> None:
+        if isinstance(message, Report):
+            self.reports.append(message)
+        else:
+            self.told.append(message)
 
     async def close(self) -> None:
         for accepting in self.worker._accepting.values():  # the end of a process does that

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from fastgw.core import counters as layout
 from fastgw.telemetry.metrics import families, render
-from fastgw.telemetry.totals import Facts, Totals, WorkerFacts, total
+from fastgw.telemetry.totals import Facts, NameFacts, Totals, WorkerFacts, total
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "operations.md"
 
@@ -28,6 +28,10 @@ def facts() -> Facts:
         is_last_reload_ok=True,
         last_reload=1_700_000_000.0,
         workers=[WorkerFacts(0, 10, "ready", 2, 30_000_000, 4, 0.002), WorkerFacts(1, 0, "dead", 0, 0, 0)],
+        names=[
+            NameFacts("a.test", ("10.0.0.1", "::1"), 2.5, 9, 1),
+            NameFacts("dumb.test", (), None, 4, 4, "silent", "was not answered for"),
+        ],
     )
 
 
@@ -110,3 +114,13 @@ def test_promtool_has_no_complaint() -> None:
     body, _ = render(facts(), totals())
     done = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, check=False, timeout=30)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_names_that_are_looked_up() -> None:
+    found = values(render(facts(), totals())[0].decode())
+    well, dumb = (frozenset({("name", name)}) for name in ("a.test", "dumb.test"))
+    assert found["fastgw_name_lookups_total", well] == 9
+    assert found["fastgw_name_lookup_failures_total", dumb] == 4
+    assert (found["fastgw_name_addresses", well], found["fastgw_name_addresses", dumb]) == (2, 0)
+    assert found["fastgw_name_age_seconds", well] == 2.5
+    assert ("fastgw_name_age_seconds", dumb) not in found  # never found: no age

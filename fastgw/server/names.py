@@ -1,0 +1,205 @@
+"""The names of endpoints: looked up before anybody asks for them, and again before their answer grows old.
+
+Each name is kept by a task of its own, so the silence of one name server delays no other name.  How many ask at once is bounded, with a
+lane apart for names whose last look-up failed: names without an answer never stand in the way of those with one.  The last good
+addresses stay when a later look-up fails, for as long as it takes.
+
+    look up -> good: again when its time to live is over, within ``min_interval`` and ``max_interval``
+            -> not:  again after 1 s, 2 s, 4 s ... at most ``min_interval``
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from fastgw.config.spec import GatewaySpec, ResolverSpec
+from fastgw.core.addresses import Answer
+from fastgw.server.log import Log
+
+AT_ONCE = 256  #: look-ups under way of names that have an answer, or were never asked for
+FAILING_AT_ONCE = 64  #: of names whose last look-up failed
+FIRST_RETRY = 1.0  #: seconds
+JITTER = 0.1  #: part of an interval by which chance shortens it, so that names do not stay in step
+
+FAILED = "failed"  #: cause of a failed look-up that is neither "not_found" nor "silent"
+
+
+class Found(NamedTuple):
+    """What a look-up found."""
+
+    addresses: tuple[str, ...]  #: in the order of RFC 6724: what can be reached from here first
+    ttl: float  #: seconds for which it is good; 0: nothing is said about that, as in ``/etc/hosts``
+
+
+class LookUpError(Exception):
+    """A look-up found nothing: ``cause`` is a word, ``detail`` ends a sentence that begins with the name."""
+
+    def __init__(self, cause: str, detail: str) -> None:
+        super().__init__(detail)
+        self.cause = cause
+        self.detail = detail
+
+
+LookUp = Callable[[str, Sequence[str], float], Awaitable[Found]]
+
+
+class Name:
+    """What is known of one name, and the task that keeps it so."""
+
+    __slots__ = (
+        "addresses",
+        "cause",
+        "detail",
+        "failed_in_row",
+        "failures",
+        "found_at",
+        "host",
+        "look_ups",
+        "settings",
+        "task",
+        "ttl",
+        "was_asked",
+    )
+
+    def __init__(self, host: str, settings: ResolverSpec) -> None:
+        self.host = host
+        self.settings = settings
+        self.addresses: tuple[str, ...] = ()  #: the last good ones
+        self.found_at = 0.0  #: seconds since 1970 at which they were found, the last time; 0: never
+        self.ttl = 0.0  #: seconds; what was said with them
+        self.cause = ""  #: why the last look-up failed, in a word; empty: it did not
+        self.detail = ""
+        self.look_ups = 0
+        self.failures = 0
+        self.failed_in_row = 0
+        self.was_asked = asyncio.Event()  #: the first look-up is over
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def answer(self) -> Answer:
+        """What the workers are told: a failure is of no interest to them while there are addresses."""
+        return Answer(self.addresses) if self.addresses else Answer((), self.cause, self.detail)
+
+
+class Names:
+    """All names of the configuration in use, and of one that is being prepared."""
+
+    def __init__(
+        self,
+        on_answer: Callable[[str, Answer], None],
+        log: Log,
+        random: Callable[[], float],
+        look_up: LookUp,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``on_answer``: called with a name and what is known of it, when that has changed.  ``random``: numbers of [0, 1).
+        ``clock``: seconds since 1970."""
+        self._on_answer = on_answer
+        self._log = log
+        self._random = random
+        self._look_up = look_up
+        self._clock = clock
+        self._lane = asyncio.Semaphore(AT_ONCE)
+        self._lane_of_failing = asyncio.Semaphore(FAILING_AT_ONCE)
+        self.known: dict[str, Name] = {}
+
+    async def prepare(self, hosts: Iterable[str], settings: ResolverSpec, limit: float) -> None:
+        """Begin to keep those of ``hosts`` that are new; wait for their first answer, but no longer than ``limit`` seconds."""
+        new = [Name(host, settings) for host in hosts if host not in self.known]
+        for name in new:
+            self._begin(name)
+        if new:
+            waits = [asyncio.ensure_future(name.was_asked.wait()) for name in new]
+            _, late = await asyncio.wait(waits, timeout=limit)
+            for one in late:
+                one.cancel()
+
+    def keep(self, hosts: Iterable[str], settings: ResolverSpec) -> None:
+        """Keep ``hosts`` and no other name; one that was looked up in another way is so again, at once."""
+        wanted = set(hosts)
+        for host in [one for one in self.known if one not in wanted]:
+            self._end(self.known.pop(host))
+        for host in wanted:
+            name = self.known.get(host) or Name(host, settings)
+            if name.task is None or name.settings != settings:
+                self._end(name)
+                name.settings = settings
+                self._begin(name)
+
+    def close(self) -> None:
+        """Look up nothing any more."""
+        for name in self.known.values():
+            self._end(name)
+
+    def _begin(self, name: Name) -> None:
+        self.known[name.host] = name
+        name.task = asyncio.get_running_loop().create_task(self._keep(name))
+
+    def _end(self, name: Name) -> None:
+        if name.task is not None:
+            name.task.cancel()
+            name.task = None
+
+    async def _keep(self, name: Name) -> None:
+        while True:
+            async with self._lane_of_failing if name.failed_in_row else self._lane:
+                await self._ask(name)
+            name.was_asked.set()
+            await asyncio.sleep(self._pause(name))
+
+    async def _ask(self, name: Name) -> None:
+        name.look_ups += 1
+        before = name.answer
+        try:
+            found = await self._look_up(name.host, name.settings.servers, name.settings.timeout)
+        except LookUpError as error:
+            self._failed(name, error.cause, error.detail)
+        except Exception as error:  # noqa: BLE001  whatever it is, the name is asked for again
+            self._failed(name, FAILED, f"cannot be looked up: {error!r}")
+        else:
+            self._found(name, found)
+        if name.answer != before:
+            self._on_answer(name.host, name.answer)
+
+    def _found(self, name: Name, found: Found) -> None:
+        if name.failed_in_row:
+            self._log.limited("a name has an answer again", "info", name=name.host, failures=name.failed_in_row)
+        if set(found.addresses) != set(name.addresses):  # another order alone is not news: name servers rotate
+            if name.addresses:
+                self._log.limited(
+                    "a name has other addresses",
+                    "info",
+                    name=name.host,
+                    addresses=found.addresses,
+                    before=name.addresses,
+                )
+            name.addresses = found.addresses
+        name.found_at, name.ttl = self._clock(), found.ttl
+        name.cause = name.detail = ""
+        name.failed_in_row = 0
+
+    def _failed(self, name: Name, cause: str, detail: str) -> None:
+        name.failures += 1
+        name.failed_in_row += 1
+        if cause != name.cause:
+            kept = {"kept": name.addresses} if name.addresses else {}
+            self._log.limited("a name has no answer", "warning", name=name.host, cause=cause, detail=detail, **kept)
+        name.cause, name.detail = cause, detail
+
+    def _pause(self, name: Name) -> float:
+        """Seconds until the name is looked up again."""
+        settings = name.settings
+        if name.failed_in_row:
+            seconds = min(FIRST_RETRY * 2.0 ** min(name.failed_in_row - 1, 10), settings.min_interval)
+        else:
+            seconds = min(max(name.ttl, settings.min_interval), settings.max_interval)
+        return seconds * (1 - JITTER * self._random())
+
+
+def hosts_of(spec: GatewaySpec) -> set[str]:
+    """The endpoints' host names."""
+    addresses = (endpoint.address for service in spec.services for endpoint in service.endpoints)
+    return {address.host for address in addresses if address.is_name}

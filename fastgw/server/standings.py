@@ -1,0 +1,55 @@
+"""How the addresses of endpoints do, as the workers report it: which are used, which fail and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from fastgw.core.addresses import FAILING, USED, Standing
+
+
+class Standings:
+    """What each worker said last of each address it has tried."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """``clock``: seconds since 1970."""
+        self._clock = clock
+        self._said: dict[tuple[str, str], dict[str, dict[int, tuple[Standing, float]]]] = {}
+
+    def learn(self, worker: int, standings: Iterable[Standing]) -> None:
+        """Take the report of a worker."""
+        for one in standings:
+            by_worker = self._said.setdefault((one.service, one.endpoint), {}).setdefault(one.address, {})
+            by_worker[worker] = (one, self._clock())
+
+    def forget(self, worker: int) -> None:
+        """The worker is gone, and with it what it knew."""
+        for addresses in self._said.values():
+            for by_worker in addresses.values():
+                by_worker.pop(worker, None)
+
+    def retain(self, endpoints: Collection[tuple[str, str]]) -> None:
+        """Keep what was said of these (service, endpoint)."""
+        self._said = {name: found for name, found in self._said.items() if name in endpoints}
+
+    def of(self, service: str, endpoint: str, addresses: Iterable[str]) -> dict[str, Any]:
+        """For ``/status``: each of ``addresses`` with the number of workers that use it, and for which it fails, and why."""
+        said = self._said.get((service, endpoint), {})
+        return {address: _summary([*said.get(address, {}).values()]) for address in addresses}
+
+
+def _summary(said: list[tuple[Standing, float]]) -> dict[str, Any]:
+    failing = [(when, one.detail) for one, when in said if one.state == FAILING]
+    when, detail = max(failing, default=(0.0, ""))
+    return {
+        "used_by": sum(one.state == USED for one, _ in said),
+        "failing_for": len(failing),
+        "error": detail or None,
+        "since": stamp(when),
+    }
+
+
+def stamp(when: float) -> str | None:
+    """Seconds since 1970 as a date and time (UTC); None for 0, which is never."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when)) if when else None

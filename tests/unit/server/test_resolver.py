@@ -1,0 +1,117 @@
+"""One look-up, by the real library, of a name server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from fastgw.core.addresses import NOT_FOUND, SILENT
+from fastgw.server.names import FAILED, Found, LookUpError
+from tests.support.gateway import wait_until
+from tests.support.nameserver import FAILS, NameServer, Records
+from tests.support.nameserver import SILENT as SAYS_NOTHING
+from tests.support.ports import free_port
+
+pytest.importorskip("pycares")
+from fastgw.server.resolver import look_up
+
+
+@pytest.fixture
+def server() -> Iterator[NameServer]:
+    names: dict[str, Records | str] = {
+        "two.test": Records("127.0.0.2", "127.0.0.3", ttl=7),
+        "both.test": Records("::1", "127.0.0.1", ttl=30),
+        "empty.test": Records(),
+        "broken.test": FAILS,
+        "dumb.test": SAYS_NOTHING,
+    }
+    with NameServer(names) as running:
+        yield running
+
+
+def find(server: NameServer, host: str, limit: float = 5.0) -> Found:
+    return asyncio.run(look_up(host, [server.address], limit))
+
+
+def test_addresses_and_their_time_to_live(server: NameServer) -> None:
+    found = find(server, "two.test")
+    assert sorted(found.addresses) == ["127.0.0.2", "127.0.0.3"]
+    assert found.ttl == 7
+
+
+def test_both_families(server: NameServer) -> None:
+    assert sorted(find(server, "both.test").addresses) == ["127.0.0.1", "::1"]
+
+
+def test_hosts_file_counts_and_has_no_time_to_live(server: NameServer) -> None:
+    found = find(server, "localhost")
+    assert "127.0.0.1" in found.addresses
+    assert found.ttl == 0
+    assert not server.asked
+
+
+@pytest.mark.parametrize(
+    ("host", "cause", "said"),
+    [
+        ("gone.test", NOT_FOUND, "does not exist"),
+        ("empty.test", NOT_FOUND, "has no address"),
+        ("broken.test", FAILED, "SERVFAIL"),
+        ("dumb.test", SILENT, "was not answered for"),
+    ],
+)
+def test_what_a_failure_is_called(server: NameServer, host: str, cause: str, said: str) -> None:
+    with pytest.raises(LookUpError) as caught:
+        find(server, host, limit=0.5)
+    assert caught.value.cause == cause
+    assert said in caught.value.detail
+
+
+def test_no_name_server_is_there() -> None:
+    with pytest.raises(LookUpError) as caught:
+        asyncio.run(look_up("a.test", [f"127.0.0.1:{free_port()}"], 2.0))
+    assert (caught.value.cause, caught.value.detail) == (FAILED, "cannot be looked up: no name server can be reached")
+
+
+def test_a_look_up_is_bounded_in_time(server: NameServer) -> None:
+    """c-ares goes on through its servers and its search list; whoever waits does not."""
+    begin = time.monotonic()
+    with pytest.raises(LookUpError) as caught:
+        asyncio.run(look_up("dumb.test", [server.address, server.address.replace("0.0.1", "0.0.9")], 0.3))
+    assert caught.value.cause == SILENT
+    assert time.monotonic() - begin < 3
+
+
+def test_a_silent_name_delays_no_other(server: NameServer) -> None:
+    async def story() -> None:
+        silent = [asyncio.create_task(look_up("dumb.test", [server.address], 30.0)) for _ in range(20)]
+        await asyncio.to_thread(wait_until, lambda: server.asked["dumb.test"])
+        async with asyncio.timeout(10):
+            assert (await look_up("two.test", [server.address], 5.0)).addresses
+        assert not any(task.done() for task in silent)
+        for task in silent:
+            task.cancel()
+        await asyncio.gather(*silent, return_exceptions=True)
+
+    asyncio.run(story())
+
+
+def test_an_empty_answer_is_not_remembered(server: NameServer) -> None:
+    with pytest.raises(LookUpError):
+        find(server, "empty.test")
+    server.names["empty.test"] = Records("127.0.0.4")
+    assert find(server, "empty.test").addresses == ("127.0.0.4",)
+
+
+def test_nothing_is_left_on_the_loop(server: NameServer) -> None:
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        watched = set(loop._selector.get_map())  # type: ignore[attr-defined]
+        await look_up("two.test", [server.address], 5.0)
+        assert set(loop._selector.get_map()) == watched  # type: ignore[attr-defined]
+
+    asyncio.run(story())
+    assert threading.active_count() < 10  # one thread of c-ares closes all channels

@@ -1,0 +1,52 @@
+"""What the workers report of addresses, summed up."""
+
+from __future__ import annotations
+
+from fastgw.core.addresses import FAILING, USED, Standing
+from fastgw.server.standings import Standings, stamp
+
+
+def standing(address: str, state: str, detail: str = "", endpoint: str = "a.test:80") -> Standing:
+    return Standing("s", endpoint, address, state, detail)
+
+
+def test_each_worker_counts_with_what_it_said_last() -> None:
+    now = iter((10.0, 20.0, 30.0, 40.0))
+    standings = Standings(lambda: next(now))
+    standings.learn(0, [standing("10.0.0.1:80", FAILING, "refused")])
+    standings.learn(1, [standing("10.0.0.1:80", FAILING, "it did not answer in time")])
+    standings.learn(1, [standing("10.0.0.2:80", USED)])
+    found = standings.of("s", "a.test:80", ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"])
+    assert found == {
+        "10.0.0.1:80": {
+            "used_by": 0,
+            "failing_for": 2,
+            "error": "it did not answer in time",
+            "since": "1970-01-01T00:00:20Z",
+        },
+        "10.0.0.2:80": {"used_by": 1, "failing_for": 0, "error": None, "since": None},
+        "10.0.0.3:80": {"used_by": 0, "failing_for": 0, "error": None, "since": None},
+    }
+    standings.learn(1, [standing("10.0.0.1:80", USED)])
+    found = standings.of("s", "a.test:80", ["10.0.0.1:80"])["10.0.0.1:80"]
+    assert (found["used_by"], found["failing_for"], found["error"]) == (1, 1, "refused")
+
+
+def test_a_worker_that_is_gone_says_nothing() -> None:
+    standings = Standings()
+    standings.learn(0, [standing("10.0.0.1:80", FAILING, "refused")])
+    standings.forget(0)
+    assert standings.of("s", "a.test:80", ["10.0.0.1:80"])["10.0.0.1:80"]["failing_for"] == 0
+
+
+def test_endpoints_that_are_gone_are_forgotten() -> None:
+    standings = Standings()
+    standings.learn(0, [standing("a:1", USED, endpoint="a:1"), standing("b:1", USED, endpoint="b:1")])
+    standings.retain({("s", "b:1"): 0})
+    assert standings.of("s", "a:1", ["a:1"])["a:1"]["used_by"] == 0
+    assert standings.of("s", "b:1", ["b:1"])["b:1"]["used_by"] == 1
+
+
+def test_stamp() -> None:
+    assert stamp(0.0) is None
+    assert stamp(86400.0) == "1970-01-02T00:00:00Z"
