@@ -219,7 +219,7 @@ def _routes(totals: Totals) -> Iterator[Metric]:
     yield _matrix("fastgw_request_faults", "Requests that failed, by whose fault it was.", "fault", _FAULTS, totals)
     duration = HistogramMetricFamily(
         "http_server_request_duration_seconds",
-        "From the first byte of a request to the last of its answer.",
+        "From the end of a request's head to the end of its answer.",
         labels=["http_route"],
     )
     for route, block in totals.routes.items():

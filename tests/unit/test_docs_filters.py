@@ -15,7 +15,7 @@ from fastgw.core.reply import Reply
 from fastgw.filters import TYPES
 from fastgw.filters.access_log import AccessLog
 from fastgw.filters.log_file import FILES
-from tests.support.edge import GET, OK, Edge, Spy, new_loop, statuses
+from tests.support.edge import GET, OK, Edge, Gate, Spy, new_loop, statuses
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "filters.md").read_text()
 AWAITABLE, EXAMPLE, STORY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -99,6 +99,25 @@ def test_the_hook_that_waits(is_welcome: bool) -> None:
     assert statuses(other.take()) == ([] if is_welcome else [403])
     assert edge.loop.tasks_made == tasks + (1 if is_welcome else 0)  # a connection, no hook
     edge.end()
+
+
+def test_a_hook_waits_as_long_as_the_page_says() -> None:
+    assert "route's `answer_timeout`" in PAGE and "504 `filter_timeout`" in PAGE
+    for place in ("request", "response"):
+        loop = new_loop()
+        hook: dict[str, Any] = {place: Gate(loop)}
+        edge = Edge(filters=[Spy("slow", [], **hook)], loop=loop, route={"answer_timeout": 7.0})
+        if place == "request":
+            client = edge.client(GET)
+        else:
+            client, service = edge.pair(GET)
+            service.feed(OK)
+        loop.advance(6.5)
+        assert client.take() == b""
+        loop.advance(1.0)
+        answer = client.take()
+        assert statuses(answer) == [504] and b"filter_timeout" in answer
+        edge.end()
 
 
 def test_the_hooks_are_those_there_are() -> None:

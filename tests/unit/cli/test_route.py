@@ -88,6 +88,7 @@ def test_headers_count(config: str, capsys: Capture) -> None:
     ("method", "url", "first"),
     [
         ("GET", "http://api.example/v1/x", "no route: 405, allowed are POST"),
+        ("OPTIONS", "http://api.example/v1/x", "no route: 405, allowed are POST"),  # a CORS preflight
         ("POST", "http://elsewhere/v1/x", "no route: 404"),
         ("POST", "/v2", "no route: 404"),
     ],
