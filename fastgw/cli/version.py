@@ -7,7 +7,7 @@ import sys
 
 import fastgw
 
-LIBRARIES = ("uvloop", "httptools", "h11", "orjson", "PyYAML", "pydantic", "prometheus_client")
+LIBRARIES = ("uvloop", "httptools", "orjson", "PyYAML", "pydantic", "prometheus_client")
 
 
 def version() -> str:

@@ -1,6 +1,7 @@
-"""The admin address: HTTP/1.1 on ``h11``, GET and HEAD only, bounded in every direction.
+"""The admin address: HTTP/1.1, GET and HEAD only, bounded in every direction.
 
-It is served by the supervisor, so it answers although every worker is busy, stuck or dead.
+It is served by the supervisor, so it answers although every worker is busy, stuck or dead.  Requests are read by the reader of the
+listeners (``wire.request``), so there is one reading of a request and not two: what a listener refuses is refused here.
 """
 
 from __future__ import annotations
@@ -8,30 +9,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from fastgw.server.listening import BACKLOG, Listening
 from fastgw.server.log import Log
 from fastgw.server.status import Answer, Page
-
-if TYPE_CHECKING:
-    import h11
+from fastgw.wire import scan
+from fastgw.wire.errors import WireError, bad
+from fastgw.wire.fields import REQUEST_FIELDS, FieldTable, is_hopeless
+from fastgw.wire.messages import Request
+from fastgw.wire.request import RequestReader
+from fastgw.wire.serialize import reply_head
 
 CONNECTIONS = 64  #: at the same time; more are closed at once
 HEAD_SIZE = 8192  #: bytes of a request head
+HEAD_COUNT = 100  #: fields of it
 IDLE_LIMIT = 60.0  #: seconds a connection may wait for its next request
 HEAD_LIMIT = 5.0  #: seconds from the first byte of a request to the end of it
 WRITE_LIMIT = 10.0  #: seconds for a client to take the answer
+LINGER_LIMIT = 2.0  #: seconds in which a client that still sends may read the last answer (RFC 9112 section 9.6)
+LINGER_SIZE = 1 << 20  #: bytes thrown away meanwhile
 
-_REASONS = {
-    200: b"OK",
-    400: b"Bad Request",
-    404: b"Not Found",
-    405: b"Method Not Allowed",
-    431: b"Request Header Fields Too Large",
-    500: b"Internal Server Error",
-    503: b"Service Unavailable",
-}
 _FIELDS = (
     ("cache-control", "no-store"),
     ("x-content-type-options", "nosniff"),
@@ -47,6 +44,8 @@ class Admin:
         self._log = log
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._reader = RequestReader(HEAD_COUNT, HEAD_SIZE)
+        self._table = FieldTable(REQUEST_FIELDS)
 
     async def start(self, listening: Listening) -> None:
         """Serve at ``listening``; its socket stays the caller's, the server works on a copy."""
@@ -84,89 +83,102 @@ class Admin:
                 await writer.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        import h11
-
-        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_SIZE)
+        heads = Heads(reader)
+        request = Request()
         while True:
             try:
-                request = await self._request(connection, reader)
-                if request is None:
+                if (head := await heads.next()) is None:
                     return
+                self._reader.read(head, request, self._table)
+            except WireError as error:
+                is_last, is_head_only = True, heads.begins_with(b"HEAD ")
+                answer = Answer(error.status, _reason(error.code))
+            else:
+                is_last = request.has_body or not request.keep_alive  # a body is not wanted, and not read
+                is_head_only = request.method == b"HEAD"
                 answer = await self._answer(request)
-            except h11.RemoteProtocolError as error:
-                request, answer = None, Answer(error.error_status_hint, _reason("bad_request"))
-            is_last = request is None or connection.their_state is not h11.DONE
-            await self._send(connection, writer, request, answer, is_last)
-            if is_last or connection.our_state is not h11.DONE:
+            await self._send(writer, answer, is_last, is_head_only, request.minor)
+            if is_last:
+                await _linger(reader, writer)
                 return
-            connection.start_next_cycle()
 
-    async def _request(self, connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:
-        """The next request, None at the end of the connection.  Raise TimeoutError or h11.RemoteProtocolError."""
-        import h11
-
-        request: h11.Request | None = None
-        limit = IDLE_LIMIT if connection.trailing_data == (b"", False) else HEAD_LIMIT
-        async with asyncio.timeout(limit) as deadline:
-            while True:
-                event = connection.next_event()
-                if event is h11.NEED_DATA:
-                    data = await reader.read(HEAD_SIZE)
-                    connection.receive_data(data)
-                    if limit == IDLE_LIMIT:
-                        limit = HEAD_LIMIT
-                        deadline.reschedule(asyncio.get_running_loop().time() + HEAD_LIMIT)
-                elif isinstance(event, h11.Request):
-                    request = event
-                elif isinstance(event, h11.Data) or event is h11.PAUSED:
-                    return request  # a body is not wanted: the answer closes the connection
-                elif isinstance(event, h11.EndOfMessage):
-                    return request
-                else:
-                    return None
-
-    async def _answer(self, request: h11.Request) -> Answer:
+    async def _answer(self, request: Request) -> Answer:
         if request.method not in (b"GET", b"HEAD"):
             return Answer(405, _reason("method_not_allowed"))
-        page = self._pages.get(request.target.partition(b"?")[0].decode("latin-1"))
+        page = self._pages.get(request.path.decode("latin-1"))
         if page is None:
             return Answer(404, _reason("not_found"))
-        accept = next((value.decode("latin-1") for name, value in request.headers if name == b"accept"), "")
         try:
-            return await page(accept)
+            return await page((request.header(b"accept") or b"").decode("latin-1"))
         except Exception as error:  # noqa: BLE001  as above
-            self._log.limited("an admin page failed", target=request.target.decode("latin-1"), error=repr(error))
+            self._log.limited("an admin page failed", path=request.path.decode("latin-1"), error=repr(error))
             return Answer(500, _reason("internal"))
 
     async def _send(
-        self,
-        connection: h11.Connection,
-        writer: asyncio.StreamWriter,
-        request: h11.Request | None,
-        answer: Answer,
-        is_last: bool,
+        self, writer: asyncio.StreamWriter, answer: Answer, is_last: bool, is_head_only: bool, minor: int
     ) -> None:
-        import h11
-
-        if connection.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            return
-        fields = [*_FIELDS, ("content-type", answer.content_type), ("content-length", str(len(answer.body)))]
+        fields: tuple[tuple[str, str], ...] = _FIELDS
         if answer.status == 405:
-            fields.append(("allow", "GET, HEAD"))
-        if is_last:
-            fields.append(("connection", "close"))
-        head = (
-            connection.send(
-                h11.Response(status_code=answer.status, headers=fields, reason=_REASONS.get(answer.status, b""))
-            )
-            or b""
-        )
-        body = b"" if request is not None and request.method == b"HEAD" else answer.body
-        head += connection.send(h11.Data(data=body)) or b""
-        head += connection.send(h11.EndOfMessage()) or b""
-        writer.write(head)
+            fields += (("allow", "GET, HEAD"),)
+        if not is_last and minor == 0:
+            fields += (("connection", "keep-alive"),)
+        head = reply_head(answer.status, answer.content_type, len(answer.body), fields, close=is_last)
+        writer.write(head + b"\r\n" + (b"" if is_head_only else answer.body))
         async with asyncio.timeout(WRITE_LIMIT):
             await writer.drain()
+
+
+class Heads:
+    """The request heads that come over one connection, one after the other."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+        self._data = b""
+        self._last = b""
+
+    def begins_with(self, text: bytes) -> bool:
+        """Does the head that was read, or refused, last?"""
+        return self._last.startswith(text)
+
+    async def next(self) -> bytes | None:
+        """The next head, with its empty line; None when the client has no more.
+
+        Raises:
+            WireError: what came can never become one.
+            TimeoutError: it does not come in time.
+        """
+        is_fresh = True
+        now = asyncio.get_running_loop().time
+        async with asyncio.timeout(HEAD_LIMIT if self._data else IDLE_LIMIT) as deadline:
+            while True:
+                if is_fresh and self._data[:2] == b"\r\n":  # one empty line is ignored (RFC 9112 section 2.2)
+                    is_fresh, self._data = False, self._data[2:]
+                self._last = self._data
+                end = scan.find_head_end(self._data, 0)
+                if 0 <= end <= HEAD_SIZE - 4:
+                    head, self._data = self._data[: end + 4], self._data[end + 4 :]
+                    return head
+                if len(self._data) > HEAD_SIZE:
+                    raise WireError(431, "head_too_large", f"the request head is larger than {HEAD_SIZE} bytes")
+                if is_hopeless(self._data):
+                    raise bad("the request head has a control character or a bare CR or LF")
+                more = await self._reader.read(HEAD_SIZE)
+                if not more:
+                    return None
+                if not self._data:
+                    deadline.reschedule(now() + HEAD_LIMIT)
+                self._data += more
+
+
+async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Close our side, and let the client read what it was told before it meets a reset."""
+    if writer.can_write_eof():
+        writer.write_eof()
+    left = LINGER_SIZE
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_LIMIT):
+            while left > 0 and (thrown := await reader.read(65536)):
+                left -= len(thrown)
 
 
 def _reason(slug: str) -> bytes:

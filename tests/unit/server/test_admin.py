@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -12,6 +13,8 @@ from fastgw.server.admin import Admin
 from fastgw.server.listening import bind
 from fastgw.server.log import Log
 from fastgw.server.status import Answer
+from tests.unit.core.test_protocol_cases import COLLECTION, raw_of
+from tests.unit.wire.cases import HEADS, REFUSED_EITHER_WAY
 
 Story = Callable[["Client"], Awaitable[None]]
 
@@ -26,10 +29,12 @@ class Client:
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
-    async def ask(self, data: bytes) -> bytes:
-        """Send ``data`` on a connection of its own; everything that comes until the server closes."""
+    async def ask(self, data: bytes, *, is_all: bool = False) -> bytes:
+        """Send ``data`` on a connection of its own, and its end if ``is_all``; everything that comes until the server closes."""
         reader, writer = await self.open()
         writer.write(data)
+        if is_all:
+            writer.write_eof()
         try:
             async with asyncio.timeout(10):
                 return await reader.read()
@@ -37,7 +42,14 @@ class Client:
             writer.close()
 
 
-def with_admin(story: Story) -> None:
+def with_admin(story: Story, asked: list[str] | None = None) -> None:
+    """Play ``story`` with an admin address; ``asked``: gets a word for each time that the page at / is asked for."""
+
+    async def root(accept: str) -> Answer:
+        if asked is not None:
+            asked.append(accept)
+        return Answer(200, b"{}")
+
     async def page(accept: str) -> Answer:
         return Answer(200, json.dumps({"accept": accept}).encode())
 
@@ -45,7 +57,7 @@ def with_admin(story: Story) -> None:
         raise RuntimeError("the page is broken")
 
     async def run() -> None:
-        admin = Admin({"/page": page, "/broken": broken}, Log("test", fd=-1))
+        admin = Admin({"/": root, "/page": page, "/broken": broken}, Log("test", fd=-1))
         listening = bind(AddressSpec("127.0.0.1", 0), 1)
         listening.start()
         await admin.start(listening)
@@ -98,15 +110,21 @@ def test_a_connection_is_kept_for_more_requests() -> None:
 @pytest.mark.parametrize(
     ("data", "status"),
     [
-        (b"\x16\x03\x01 hello\r\n\r\n", b"400"),
+        (b"GET /page HTTP/1.1\nhost: a\n\n", b"400"),
+        (b"GET /page HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", b"400"),
+        (b"GET page HTTP/1.1\r\nhost: a\r\n\r\n", b"400"),
+        (b"GET /page HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
+        (b"GET /page HTTP/1.1\r\nhost: a\r\n x: folded\r\n\r\n", b"400"),
+        (b"GET /\x00", b"400"),  # and nothing behind it: no more bytes can mend it
         (b"GET /page HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n", b"400"),
         (b"GET /page HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 20_000 + b"\r\n\r\n", b"431"),
     ],
 )
 def test_what_is_no_request_is_refused_and_closed(data: bytes, status: bytes) -> None:
     async def story(client: Client) -> None:
-        answer = await client.ask(data)
-        assert not answer or answer.startswith(b"HTTP/1.1 " + status)
+        answer = await client.ask(data + b"GET /page HTTP/1.1\r\nhost: a\r\n\r\n" * data.endswith(b"\n"))
+        assert answer.startswith(b"HTTP/1.1 " + status) and b"\r\nconnection: close\r\n" in answer
+        assert answer.count(b"HTTP/1.1 ") == 1
 
     with_admin(story)
 
@@ -149,5 +167,86 @@ def test_connections_are_bounded() -> None:
             assert await client.ask(b"GET /page HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
         for _, writer in held:
             writer.close()
+
+    with_admin(story)
+
+
+# --- one reading: what a listener refuses is refused here
+
+
+BEHIND = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+
+
+def statuses(answer: bytes) -> list[int]:
+    return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d\d\d) ", answer)]
+
+
+def test_heads_are_read_as_by_a_listener() -> None:
+    async def story(client: Client) -> None:
+        for case in HEADS:
+            found = statuses(await client.ask(case.raw + BEHIND))
+            if case.status == 200:
+                assert found[0] in (200, 404, 405) and len(found) <= 2, case.name
+            elif len(case.raw) > module.HEAD_SIZE:
+                assert found in ([431], [case.status]), case.name
+            else:
+                assert found == [case.status], case.name
+        for case in REFUSED_EITHER_WAY:
+            assert statuses(await client.ask(case.raw + BEHIND)) in ([400], [case.status]), case.name
+
+    with_admin(story)
+
+
+def test_nothing_of_the_collection_is_read_in_two_ways() -> None:
+    """What is to be refused asks for no page, or is the end of its connection: bodies are never read."""
+    asked: list[str] = []
+
+    async def story(client: Client) -> None:
+        cases = [case for case in json.loads(COLLECTION.read_text())["cases"] if case["direction"] == "request"]
+        for case in cases:
+            asked.clear()
+            answer = await client.ask(raw_of(case), is_all=True)
+            found = statuses(answer)
+            if case["expectation"].startswith("reject") and "forward" not in case.get("alt", []):
+                assert len(asked) <= max(case.get("n_upstream", 0), case.get("partial_ok", 0)), case["name"]
+                assert not found or b"connection: close\r\n" in answer.rpartition(b"HTTP/1.1 ")[2], case["name"]
+            elif case["expectation"].startswith("forward") and "reject" not in case.get("alt", []):
+                assert found[0] in (200, 404, 405) or case.get("policy") or found[0] in case.get("accept", []), case[
+                    "name"
+                ]
+
+    with_admin(story, asked)
+
+
+def test_client_that_still_sends_reads_the_last_answer() -> None:
+    async def story(client: Client) -> None:
+        reader, writer = await client.open()
+        writer.write(b"POST /page HTTP/1.1\r\nhost: a\r\ncontent-length: 500000\r\n\r\n" + b"x" * 500_000)
+        await writer.drain()
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        assert statuses(answer) == [405]
+        writer.close()
+
+    with_admin(story)
+
+
+def test_an_http_1_0_client_is_told_that_the_connection_is_kept() -> None:
+    async def story(client: Client) -> None:
+        request = b"GET /page HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"
+        answer = await client.ask(request + b"GET /page HTTP/1.0\r\n\r\n")
+        assert (
+            statuses(answer) == [200, 200]
+            and b"connection: keep-alive\r\n" in answer
+            and b"connection: close\r\n" in answer
+        )
+
+    with_admin(story)
+
+
+def test_a_refused_head_request_has_no_body() -> None:
+    async def story(client: Client) -> None:
+        answer = await client.ask(b"HEAD /page HTTP/1.1\r\n\r\n")
+        assert statuses(answer) == [400] and answer.endswith(b"\r\n\r\n")
 
     with_admin(story)
