@@ -148,11 +148,14 @@ class LogFile:
                     end = _whole_lines(data, done)
                 with contextlib.suppress(BlockingIOError):  # somebody else took the room
                     done += os.write(self._fd, memoryview(data)[done:end])
+            is_gone = self._is_owned and not os.fstat(self._fd).st_nlink
         except OSError as error:
             cause = error.strerror or str(error)
             self.lose(max(1, data.count(b"\n", done)), len(data) - done, cause)
         else:
-            if self._is_losing:
+            if is_gone:  # written, but nobody can read it, and its room is not free
+                self.lose(data.count(b"\n"), len(data), "the file was deleted; SIGUSR1 makes another")
+            elif self._is_losing:
                 self._is_losing = False
                 self._files.losses.end(self.path)
         if done:

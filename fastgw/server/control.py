@@ -12,6 +12,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any
@@ -58,6 +59,7 @@ class Control:
     async def serve(self) -> int:
         """Return the exit status when all is done."""
         self.loop = asyncio.get_running_loop()
+        self.loop.set_exception_handler(self._on_exception)
         self._done: asyncio.Future[int] = self.loop.create_future()
         for number, handler in (
             (signal.SIGTERM, self.stop),
@@ -110,6 +112,12 @@ class Control:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.log.error("a task of the supervisor failed", error=repr(error))
+
+    def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What no callback caught is a bug."""
+        error = context.get("exception")
+        fields = {"traceback": "".join(traceback.format_exception(error))} if error is not None else {}
+        self.log.error("an exception escaped", cause=str(context.get("message", "")), error=repr(error), **fields)
 
     # -- names --------------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 WINDOW = 1.0  #: seconds over which lines of an event are counted
 PER_WINDOW = 10  #: lines of one event in a window
+SOCKET_ROOM = 65536  #: bytes that the journal's socket has room for when it says it has some
 EVENTS = 64  #: different events told apart; beyond it all windows start again
 
 
@@ -31,7 +32,7 @@ class Log:
         self._fd = fd
         self._pid = os.getpid()
         self._clock = clock
-        self._piece = select.PIPE_BUF if _is_pipe(fd) else 1 << 30  # bytes of a write
+        self._piece = select.PIPE_BUF if _is_pipe(fd) else SOCKET_ROOM  # bytes of a write
         self._is_torn = False  # the last line was not written to its end
         self._unwritten = 0
         self._windows: dict[str, list[float]] = {}  # event -> [start of the window, lines written, lines left out]
@@ -95,7 +96,6 @@ class Log:
 
 def _is_pipe(fd: int) -> bool:
     try:
-        mode = os.fstat(fd).st_mode
+        return stat.S_ISFIFO(os.fstat(fd).st_mode)
     except OSError:
         return True
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

@@ -124,10 +124,14 @@ def complain(path: str, problems: list[str]) -> None:
     """Write why it did not start to stderr, for a person."""
     lines = "".join(f"  {problem}\n" for problem in problems) if len(problems) > 1 else ""
     if lines:
-        sys.stderr.write(f"fastgw: cannot start with {path}:\n{lines}")
+        text = f"fastgw: cannot start with {path}:\n{lines}"
     else:
-        sys.stderr.write(f"fastgw: cannot start: {problems[0] if problems else 'no reason given'}\n")
-    sys.stderr.flush()
+        text = f"fastgw: cannot start: {problems[0] if problems else 'no reason given'}\n"
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:  # a full disk, or a reader that is gone: the exit status still tells
+        return
 
 
 def raise_file_limit() -> None:

@@ -196,6 +196,20 @@ def test_full_disk_loses_lines_and_the_next_one_is_whole(
     assert files.losses.take() == {path: Loss(0, 0, "", is_over=True)}
 
 
+def test_what_goes_into_a_deleted_file_is_lost_until_it_is_opened_again(files: LogFiles, path: str) -> None:
+    file = files.acquire(path)
+    os.unlink(path)
+    file.write(b"a\nb\n")
+    until(lambda: not file.pending)
+    assert files.losses.take() == {path: Loss(2, 4, "the file was deleted; SIGUSR1 makes another")}
+    assert files.reopen() == {}
+    file.write(b"c\n")
+    files.release(file)
+    files.finish()
+    assert files.losses.take() == {path: Loss(0, 0, "", is_over=True)}
+    assert Path(path).read_bytes() == b"c\n"
+
+
 def test_short_write_goes_on(files: LogFiles, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:3]))

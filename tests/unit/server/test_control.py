@@ -252,6 +252,26 @@ def test_task_that_fails_is_logged(file: Path, capsys: pytest.CaptureFixture[str
     assert line["event"] == "a task of the supervisor failed" and "lost" in str(line["error"])
 
 
+def test_what_no_callback_caught_is_a_line_of_the_log(
+    file: Path, capsys: pytest.CaptureFixture[str], log: Path
+) -> None:
+    async def story(stage: Stage) -> None:
+        serving = asyncio.ensure_future(stage.control.serve())
+        await asyncio.sleep(0)
+        stage.control.loop.call_soon(lambda: 1 / 0)
+        await stage.until(lambda: "ZeroDivisionError" in log.read_text())
+        stage.control._done.set_result(0)
+        await serving
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    try:
+        play(story, file, capsys)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    (line,) = (line for line in events(log) if line["event"] == "an exception escaped")
+    assert line["level"] == "error" and "test_control" in str(line["traceback"])
+
+
 # --- logs
 
 

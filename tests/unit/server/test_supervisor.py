@@ -242,3 +242,12 @@ def test_file_limit_is_raised_as_far_as_allowed(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(resource, "setrlimit", refuse)
     raise_file_limit()
+
+
+def test_a_complaint_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.suppress(OSError), open("/dev/full", "w", encoding="utf-8") as full:  # closing tries again
+        monkeypatch.setattr(sys, "stderr", full)
+        complain("a.yaml", ["one"])
+        monkeypatch.undo()
+        told = True
+    assert told
