@@ -5,12 +5,17 @@ them, so a failure here is told and forgotten: the installation goes on as pure 
 
     FASTGW_PURE=1      compile nothing
     FASTGW_REQUIRE=1   fail when something does not compile (scripts/build, CI)
+
+It takes a minute on one processor, so it takes all it may use, and says what it is at.  pip shows nothing that a build prints, unless it is
+asked to with -v; so this is told to the terminal, where there is one.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -29,6 +34,20 @@ DIRECTIVES = {
 
 def is_set(name: str) -> bool:
     return os.environ.get(name, "") not in ("", "0")
+
+
+def tell(text: str) -> None:
+    """Show ``text`` to whoever waits for the build, also where its output is captured."""
+    try:
+        with open("/dev/tty", "w", encoding="utf-8") as terminal:
+            terminal.write(f"fastgw: {text}\n")
+    except OSError:  # there is no terminal
+        print(f"fastgw: {text}", file=sys.stderr, flush=True)
+
+
+def processors() -> int:
+    """How many this process may use, which is what a container is given of its machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def sources() -> list[Path]:
@@ -62,7 +81,10 @@ class OptionalBuildExt(build_ext):
         try:
             from Cython.Build import cythonize
 
-            self.parallel = self.parallel or os.cpu_count() or 1
+            self.parallel = self.parallel or processors()
+            self.told = 0
+            self.lock = threading.Lock()
+            tell(f"compiling {len(self.extensions)} modules, {self.parallel} at once")
             translated = cythonize(
                 self.extensions,
                 compiler_directives=DIRECTIVES,
@@ -84,6 +106,17 @@ class OptionalBuildExt(build_ext):
             self.remove_built()
             self.extensions = []
 
+    def build_extension(self, ext: Extension) -> None:
+        """Called by as many threads as there are modules compiled at once."""
+        path, began = Path(self.get_ext_fullpath(ext.name)), time.monotonic()
+        before = path.stat().st_mtime_ns if path.exists() else None
+        super().build_extension(ext)
+        with self.lock:
+            self.told += 1
+            if not path.exists() or path.stat().st_mtime_ns != before:
+                seconds = time.monotonic() - began
+                tell(f"compiled {ext.name} in {seconds:.1f} s ({self.told} of {len(self.extensions)})")
+
     def have_types_changed(self) -> bool:
         """Whether a .pxd is younger than what was translated: Cython does not follow ``from package cimport module as name``."""
         translated = [path.stat().st_mtime for path in Path(self.build_temp).rglob("*.c")]
@@ -98,4 +131,5 @@ class OptionalBuildExt(build_ext):
                 path.unlink(missing_ok=True)
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuildExt})
+if __name__ == "__main__":  # and not where a process that helps to translate imports this file
+    setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuildExt})

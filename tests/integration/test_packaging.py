@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -57,16 +59,42 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def run(tree: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def surroundings(**environment: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FASTGW_")}
+    return {**kept, "PYTHON": sys.executable, **environment}
+
+
+def run(tree: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         cwd=tree,
-        env={**kept, "PYTHON": sys.executable, **environment},
+        env=surroundings(**environment),
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def on_terminal(tree: Path, *command: str) -> str:
+    """Run ``command`` in a terminal of its own; return what was shown there."""
+    near, far = pty.openpty()
+    attach = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    process = subprocess.Popen(
+        (sys.executable, "-c", attach, *command),
+        cwd=tree,
+        env=surroundings(),
+        stdin=far,
+        stdout=far,
+        stderr=far,
+        start_new_session=True,
+    )
+    os.close(far)
+    shown = b""
+    with contextlib.suppress(OSError), open(near, "rb", buffering=0) as screen:  # ends with EIO
+        while data := screen.read(65536):
+            shown += data
+    assert process.wait() == 0, shown
+    return shown.decode()
 
 
 def wheel(tree: Path, **environment: str) -> tuple[set[str], str]:
@@ -108,6 +136,44 @@ def test_a_module_that_does_not_compile_is_no_obstacle_unless_required(tree: Pat
     names, output = wheel(tree)
     assert extensions(names) == set() and "going on as pure Python" in output
     assert run(tree, "scripts/build").returncode != 0
+
+
+# A compiler that meets the one beside it, if there is one: each writes that it is there, and waits to see two.
+TOGETHER = """#!{python}
+import os, pathlib, subprocess, sys, time
+if "-c" in sys.argv:
+    here = pathlib.Path({folder!r})
+    (here / str(os.getpid())).touch()
+    end = time.monotonic() + 20
+    while len(list(here.iterdir())) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+    if time.monotonic() >= end:
+        sys.exit("alone")
+sys.exit(subprocess.call(["cc", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.needs("cc")
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two processors")
+def test_a_wheel_is_compiled_by_all_processors(tree: Path, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    compiler = tmp_path / "cc"
+    compiler.write_text(TOGETHER.format(python=sys.executable, folder=str(seen)))
+    compiler.chmod(0o755)
+    names, output = wheel(tree, CC=str(compiler))
+    assert extensions(names) == {"fastgw/core/hot", "fastgw/core/_scan"}, output
+
+
+@pytest.mark.needs("cc")
+def test_what_is_compiled_is_shown(tree: Path) -> None:
+    """On the terminal, although pip captures what a build prints; among that where there is none."""
+    _, output = wheel(tree)
+    assert "fastgw: compiling 2 modules" in output and "fastgw: compiled fastgw.core.hot in " in output
+    shutil.rmtree(tree / "build")
+    shown = on_terminal(tree, sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", ".")
+    assert "fastgw: compiling 2 modules" in shown
+    assert "fastgw: compiled fastgw.core.hot in " in shown and "fastgw.core._scan in " in shown
 
 
 @pytest.mark.needs("cc")
