@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastgw.core import tunnel
+from fastgw.core import remainder, tunnel
 from fastgw.core.connection import HOLD_PEER, Connection
 from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, RETRY_SAFE, UpstreamError
 from fastgw.wire import response as answers
@@ -129,8 +129,11 @@ class Upstream(Connection):
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
-        if error is not None and self.exchange is not None:
-            self.read_rest()
+        if self.exchange is not None:
+            if remainder.outlives(self, self.pool._plane.loop, error):
+                return
+            if error is not None:
+                self.read_rest()
         self.is_closed = True
         self._fd = -1
         self._ended(False)

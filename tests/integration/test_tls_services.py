@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.certificates import Authority
-from tests.support.gateway import GatewayProcess, simple_config
+from tests.support.gateway import GatewayProcess, simple_config, wait_until
 from tests.support.tls import (
     ask,
     reload,
 )
-from tests.support.upstream import UpstreamServer, canned, response
+from tests.support.upstream import Connection, Received, Script, UpstreamServer, canned, chunk, response
 
 pytestmark = pytest.mark.integration
 
@@ -78,3 +81,89 @@ class TestService:
         Path(wrong.ca).write_text(Path(authority.ca).read_text())
         reload(running, text)
         assert self.ask_plain(running)[0] == 200
+
+
+def served(ending: str, framing: str) -> Script:
+    """Answer as many bytes as the path says, and end the connection: with ``notify``, as TLS wants it, or by a ``ragged`` FIN."""
+
+    def script(request: Received, connection: Connection) -> None:
+        size = int(request.target[1:])
+        body = b"x" * size
+        head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n"
+        if framing == "length":
+            connection.send(head + b"content-length: %d\r\n\r\n" % size + body)
+        elif framing == "chunked":
+            connection.send(head + b"transfer-encoding: chunked\r\n\r\n" + chunk(body) + chunk(b""))
+        elif framing == "short":
+            connection.send(head + b"content-length: %d\r\n\r\n" % (size + 1) + body)
+        else:
+            connection.send(head + b"\r\n" + body)
+        if ending == "notify":
+            secured = connection.socket
+            assert isinstance(secured, ssl.SSLSocket)
+            with contextlib.suppress(OSError):  # the gateway need not answer
+                secured.unwrap()
+        connection.close()
+
+    return script
+
+
+class TestEndings:
+    """close_notify or not (RFC 9112 section 9.8): a body that says how long it is needs none."""
+
+    @pytest.mark.parametrize(
+        ("framing", "ending", "is_whole"),
+        [
+            ("length", "notify", True),
+            ("length", "ragged", True),
+            ("chunked", "notify", True),
+            ("chunked", "ragged", True),
+            ("close", "notify", True),
+            ("close", "ragged", False),
+            ("short", "notify", False),
+        ],
+    )
+    def test_an_answer_is_judged_by_its_framing(
+        self,
+        gateway: Gateway,
+        service: Service,
+        authority: Authority,
+        pair: tuple[str, str],
+        framing: str,
+        ending: str,
+        is_whole: bool,
+    ) -> None:
+        server = service(served(ending, framing), tls=authority.server(*pair))
+        running = gateway(simple_config(server.address, service=f'tls: {{ca: "{authority.ca}"}}'))
+        client = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+        client.request("GET", "/50000")
+        with contextlib.closing(client), client.getresponse() as answer:
+            if is_whole:
+                assert answer.read() == b"x" * 50_000
+            else:
+                with pytest.raises(http.client.IncompleteRead):
+                    answer.read()
+
+    def test_what_a_slow_client_has_not_read_is_not_lost(
+        self, gateway: Gateway, service: Service, authority: Authority, pair: tuple[str, str]
+    ) -> None:
+        """The service is gone before its last bytes were read: of some of these sizes they wait within TLS then."""
+        ended: list[int] = []
+        serve = served("ragged", "length")
+
+        def script(request: Received, connection: Connection) -> None:
+            serve(request, connection)
+            ended.append(1)
+
+        server = service(script, tls=authority.server(*pair))
+        running = gateway(simple_config(server.address, service=f'tls: {{ca: "{authority.ca}"}}'))
+        clients = [http.client.HTTPConnection("127.0.0.1", running.port, timeout=20) for _ in range(30)]
+        sizes = [1_500_000 + 120_000 * number for number in range(len(clients))]
+        for client, size in zip(clients, sizes, strict=True):
+            client.connect()
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 131072)
+            client.request("GET", f"/{size}")
+        wait_until(lambda: len(ended) == len(sizes), what="the service has sent everything")
+        for client, size in zip(clients, sizes, strict=True):
+            with contextlib.closing(client), client.getresponse() as answer:
+                assert len(answer.read()) == size
