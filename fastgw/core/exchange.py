@@ -316,7 +316,7 @@ class Exchange:
         self._answer = reply
         response = self.response
         response.reset_rare()
-        response.set_status(reply.status)
+        response.turn_into(reply.status)
         response.body = BODY_NONE
         response.head = response.fields = response.extra = response.request_id = b""
         response.content_length = NO_LENGTH

@@ -168,7 +168,19 @@ class Response:
         return self.line[13:-2]
 
     def set_status(self, status: int) -> None:
-        """Pass the answer on with another status; for hooks."""
+        """Pass the answer on with another status; for hooks.
+
+        Raises:
+            ValueError: not from 200 to 599, or one of both has no body and the other may have one (204 and 304, RFC 9110 section
+                6.4.1): its framing would be read in another way than it is sent.  Nor can a 101 be another.
+        """
+        old = self.status
+        if not 200 <= status <= 599 or old < 200 or (status in (204, 304)) != (old in (204, 304)):
+            raise ValueError(f"an answer of status {old} cannot be passed on as {status}")
+        self.turn_into(status)
+
+    def turn_into(self, status: int) -> None:
+        """Be the answer of this status that the gateway makes."""
         self.status = status
         self.line = status_line(status)
 

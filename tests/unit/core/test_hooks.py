@@ -196,6 +196,26 @@ def test_response_hook_changes_the_head() -> None:
     edge.end()
 
 
+def test_response_hook_changes_the_status_of_a_reply() -> None:
+    edge = Edge(
+        filters=[
+            Spy("a", [], response=lambda exchange: exchange.response.set_status(418)),
+            Spy("b", [], request=lambda _: Reply(403, b"no")),
+        ]
+    )
+    client = edge.client(GET)
+    assert statuses(client.take()) == [418]
+    edge.end()
+
+
+def test_response_hook_cannot_take_the_body_of_an_answer_away() -> None:
+    edge = Edge(filters=[Spy("a", [], response=lambda exchange: exchange.response.set_status(204))])
+    client, service = edge.pair()
+    service.feed(OK)
+    assert statuses(client.take()) == [500]
+    edge.end()
+
+
 @pytest.mark.parametrize("waits", [False, True])
 def test_failing_response_hook_answers_once_and_runs_once(waits: bool) -> None:
     journal: list[str] = []

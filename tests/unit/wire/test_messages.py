@@ -81,12 +81,30 @@ def test_set_header_refuses_what_would_end_the_line(value: bytes) -> None:
 
 def test_hook_may_change_the_status() -> None:
     response = Response()
-    response.line = b"HTTP/1.1 299 As it came\r\n"
+    response.status, response.line = 299, b"HTTP/1.1 299 As it came\r\n"
     assert response.reason == b"As it came"
     response.set_status(404)
     assert (response.status, response.line, response.reason) == (404, b"HTTP/1.1 404 Not Found\r\n", b"Not Found")
     response.set_status(599)
     assert (response.line, response.reason) == (b"HTTP/1.1 599 \r\n", b"")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(200, 204), (200, 304), (204, 200), (304, 404), (200, 101), (101, 200), (200, 600), (200, 0)]
+)
+def test_hook_cannot_change_a_status_into_one_of_other_framing(old: int, new: int) -> None:
+    response = Response()
+    response.turn_into(old)
+    with pytest.raises(ValueError, match=f"status {old} cannot be passed on as {new}"):
+        response.set_status(new)
+    assert response.status == old
+
+
+def test_hook_may_change_one_status_without_a_body_into_another() -> None:
+    response = Response()
+    response.turn_into(204)
+    response.set_status(304)
+    assert response.line == b"HTTP/1.1 304 Not Modified\r\n"
 
 
 def test_hook_may_add_fields_to_an_answer() -> None:
