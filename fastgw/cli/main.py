@@ -142,16 +142,14 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run", help="serve a configuration", description=_RUN, epilog=_RUN_EXAMPLES, formatter_class=_Help
     )
-    _add_config(run)
+    _add_file(run, "the configuration")
     run.add_argument("--workers", type=_workers, metavar="N", help="worker processes, stronger than the file's")
     run.add_argument("--check", action="store_true", help="check the configuration and stop")
 
     check = commands.add_parser(
         "check", help="check a configuration", description=_CHECK, epilog=_CHECK_EXAMPLES, formatter_class=_Help
     )
-    where = check.add_mutually_exclusive_group(required=True)
-    where.add_argument("file", nargs="?", metavar="FILE", help="the configuration; - is standard input")
-    where.add_argument("-c", "--config", metavar="FILE", help="the same")
+    _add_file(check, "the configuration; - is standard input")
     check.add_argument("--strict", action="store_true", help="count warnings as mistakes")
     check.add_argument("--offline", action="store_true", help="resolve no names")
     check.add_argument("--format", choices=("text", "json"), default="text", help="json: for tools, on stdout")
@@ -159,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     route = commands.add_parser(
         "route", help="explain where a request goes", description=_ROUTE, epilog=_ROUTE_EXAMPLES, formatter_class=_Help
     )
-    _add_config(route)
+    route.add_argument("-c", "--config", required=True, metavar="FILE", help="the configuration")
     route.add_argument("method", metavar="METHOD", help="GET, POST, ...")
     route.add_argument("url", metavar="URL", help="http://host/path?query, or a path alone for a request without host")
     route.add_argument(
@@ -171,8 +169,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-c", "--config", required=True, metavar="FILE", help="the configuration")
+def _add_file(parser: argparse.ArgumentParser, what: str) -> None:
+    """The configuration, as ``-c FILE`` or as ``FILE`` alone; both are ``config``."""
+    either = parser.add_mutually_exclusive_group(required=True)
+    either.add_argument("-c", "--config", metavar="FILE", help=what)
+    either.add_argument("config", nargs="?", default=argparse.SUPPRESS, metavar="FILE", help="the same")
 
 
 def _workers(text: str) -> int:
@@ -201,8 +202,7 @@ def _run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from fastgw.cli.check import check
 
-    file = options.config if options.file is None else options.file
-    return check(file, as_json=options.format == "json", is_strict=options.strict, is_offline=options.offline)
+    return check(options.config, as_json=options.format == "json", is_strict=options.strict, is_offline=options.offline)
 
 
 def _route(options: argparse.Namespace) -> int:

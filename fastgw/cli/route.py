@@ -25,7 +25,8 @@ def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) 
     try:
         host, path = _target(url, fields.get("host", ""))
     except WireError as error:
-        print(f"fastgw route: {url!r} is not a request target: {error}", file=sys.stderr)
+        meant = f"; did you mean 'http://{url}'?" if url[:1] not in ("", "/") and "://" not in url else ""
+        print(f"fastgw route: {url!r} is not a request target: {error}{meant}", file=sys.stderr)
         return 2
 
     def header(name: bytes) -> bytes | None:

@@ -153,7 +153,7 @@ def _route(document: Document, gateway: Gateway, where: TreePath, route: Route) 
     seen: set[str] = set()
     for place, share in enumerate(route.split):
         _service_name(document, gateway, (*where, "split", place, "service"), share.service)
-        if share.service in seen:
+        if not is_unsound(share.service) and share.service in seen:
             document.report(
                 (*where, "split", place, "service"), f"the service {share.service!r} is in this split already"
             )

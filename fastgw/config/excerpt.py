@@ -14,19 +14,25 @@ _VALUE: Final = re.compile(
 )
 _VARIABLE_IN_BRACES: Final = re.compile(r"[{\[,][^\"'#]*?([^\s,:{\[\"']*\$\{)")
 _PARAMETER_IN_BRACES: Final = re.compile(r"\{[^\"'#]*?[\s:](/[^\s\"',]*\{[^\s\"',}]*\}[^\s\"',}]*)")
-_IPV6: Final = re.compile(r"(?<![\"'\w])(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\](?::\d+)?)")
+_IPV6: Final = re.compile(r"(?<![\"'\w])(\[[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\](?::\d+)?)")
 _BEHIND_BRACE: Final = re.compile(r":[ \t]+(\{[\w-]+\}/?[^\s,#]+)")
 _COLON_TWICE: Final = re.compile(r"^\s*(?:- +)*[\w.-]+: +([^\s\"'{\[#][^#]*?: .*?)\s*(?:#.*)?$")
 
 
-def hint(text: str, *lines: int) -> str:
-    """What is usually wrong with one of ``lines`` (from 1, the most likely first): `` (...)``, or "" when nothing shows."""
+def hint(text: str, *lines: int, column: int = 0) -> str:
+    """What is usually wrong with one of ``lines`` (from 1, the most likely first): `` (...)``, or "" when nothing shows.
+
+    ``column``: where in the first of them, from 1.
+    """
     content = text.splitlines()
     for number in lines:
         if 0 < number <= len(content):
             found = _hint(content[number - 1][:LONGEST_LINE])
             if found:
                 return f" ({found})"
+    first = content[lines[0] - 1] if 0 < lines[0] <= len(content) else ""
+    if first.strip() and not first[: column - 1].strip():
+        return " (is it indented as far as the lines that it belongs to?)"
     return ""
 
 

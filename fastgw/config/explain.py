@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from fastgw.config.schema import FILTERS
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import UNSOUND
-from fastgw.config.values import Expanded, kind, nearest, nearest_word, shown
+from fastgw.config.values import Expanded, kind, meant_key, nearest, nearest_word, shown
 from fastgw.config.vocabulary import keys_at, takes_text
 
 _EXPECTED = {
@@ -51,11 +51,12 @@ def _unknown_key(document: Document, where: TreePath, meant: set[TreePath]) -> N
             document.report(path, "stands beside certificates; give one of them", at_key=True)
             return
         keys += _PAIR
-    word = nearest_word(key, keys)
+    word = meant_key(key, keys)
     meant.add((*path[:-1], word))
     if word in _PAIR:
         meant.add((*path[:-1], "certificates"))
-    document.report(path, f"unknown key{_known(key, keys)}", at_key=True)
+    said = f"; did you mean {word!r}?" if word else f"; known are {', '.join(keys)}"
+    document.report(path, f"unknown key{said}", at_key=True)
 
 
 def _translate(document: Document, cause: str, where: TreePath, found: Mapping[str, Any]) -> None:
@@ -88,6 +89,8 @@ def _instead(cause: str, value: object, where: TreePath) -> str:
         return f"{got}; each entry begins with '- '"
     elif cause == "dict_type" and isinstance(value, list):
         return f"{got}; the names are its keys, without '- '" if where in (("services",), ("filters",)) else got
+    elif cause != "list_type" and isinstance(value, str) and keys_at(where):
+        return f"{got}; its keys are {', '.join(keys_at(where))}"
     return got
 
 

@@ -27,7 +27,7 @@ from pydantic_core import CoreSchema
 
 from fastgw.config.types import is_lenient
 from fastgw.config.unsound import UNSOUND
-from fastgw.config.values import nearest_word
+from fastgw.config.values import meant_key
 
 # pydantic would look for plugins of its own in every package that is installed; none shall change what a file means.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -73,7 +73,7 @@ class Model(BaseModel):
             return UNSOUND
         fields = cls.model_fields
         unknown = (name for name in data if name not in fields)
-        meant = {nearest_word(name, fields) for name in islice(unknown, MOST_MISSPELLED)}
+        meant = {meant_key(name, fields) for name in islice(unknown, MOST_MISSPELLED)}
         found: dict[str, Any] = {}
         for name, field in fields.items():
             absent = UNSOUND if name in meant or field.is_required() else field.default

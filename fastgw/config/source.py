@@ -129,10 +129,12 @@ class Document:
 
     def _fail_yaml(self, text: str, error: yaml.MarkedYAMLError) -> None:
         mark = error.problem_mark or error.context_mark
+        if mark and error.context_mark and mark.index >= len(text.rstrip()):
+            mark = error.context_mark  # what has no end is to be looked for where it begins
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         began = error.context_mark.line + 1 if error.context_mark else line
         reason = ", ".join(part for part in (error.context, error.problem) if part)
-        meant = hint(text, line, line - 1 if column == 1 else line, began)
+        meant = hint(text, line, line - 1 if column == 1 else line, began, column=column)
         self.fail(f"is not valid YAML: {reason}{meant}", line, column, excerpt(text, line, column))
 
     def fail(self, message: str, line: int = 0, column: int = 0, excerpt: str = "") -> None:

@@ -36,6 +36,19 @@ _BYTES.update({"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40})
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+#: What nginx, HAProxy, Envoy, Caddy and Traefik call the keys of this file.
+_ELSEWHERE: Final = {
+    **dict.fromkeys(("bind", "listen", "frontends", "servers", "entrypoints"), ("listeners", "address", "endpoints")),
+    **dict.fromkeys(("upstream", "backend", "cluster", "proxy_pass"), ("services", "service")),
+    **dict.fromkeys(("upstreams", "backends", "clusters"), ("services",)),
+    **dict.fromkeys(("hosts", "targets", "members", "addresses"), ("endpoints",)),
+    **dict.fromkeys(("host", "port", "url"), ("address", "endpoints")),
+    **dict.fromkeys(("location", "prefix", "uri", "match"), ("path",)),
+    **dict.fromkeys(("locations", "rules"), ("routes",)),
+    **dict.fromkeys(("ssl", "certificate"), ("tls", "cert")),
+    **dict.fromkeys(("domain", "server_name"), ("host",)),
+    **dict.fromkeys(("middlewares", "plugins"), ("filters",)),
+}
 LONGEST_UNIX_PATH: Final = 107  #: bytes: sun_path of Linux without its NUL
 
 
@@ -78,6 +91,12 @@ def nearest_word(word: str, known: Iterable[str]) -> str:
     return found[0] if found else ""
 
 
+def meant_key(word: str, known: Iterable[str]) -> str:
+    """The key that is meant by an unknown one: the one most like it, or what other programs call so; "" when none is."""
+    names = list(known)
+    return nearest_word(word, names) or next((name for name in _ELSEWHERE.get(word.lower(), ()) if name in names), "")
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the known word most like ``word``, or nothing when none is."""
     found = nearest_word(word, known)
@@ -111,7 +130,8 @@ def name(value: object) -> str:
     """A name: letters, digits, ``_``, ``.`` and ``-``, at most 100."""
     found = scalar(value, "a name")
     if not _NAME.fullmatch(found):
-        raise ValueError(f"expected a name of letters, digits, '_', '.' and '-', got {shown(value)}")
+        where = "; addresses stand in the endpoints of a service" if re.search(r"://|:[0-9]+$", found) else ""
+        raise ValueError(f"expected a name of letters, digits, '_', '.' and '-', got {shown(value)}{where}")
     return str(found)
 
 
@@ -215,6 +235,8 @@ def address(value: object, *, listen: bool) -> AddressSpec:
             f"expected {what}, got a URL {shown(value)}: leave out the scheme" + ("" if listen else " (tls: is a key)")
         )
     host, colon, port = found.rpartition(":")
+    if found.isdigit():
+        host, colon, port = "", ":", found
     if not colon or not port:
         raise ValueError(f"expected {what}, got {shown(value)}: the port is missing")
     if not host:

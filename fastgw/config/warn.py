@@ -18,6 +18,9 @@ from fastgw.config.vocabulary import durations
 SOON: Final = 30 * 86400  #: seconds before a certificate expires
 LONGEST_BARE: Final = 3600  #: seconds that a duration without a unit may have and be believed
 
+_COLON_NAME: Final = re.compile(r"(?<=/):([A-Za-z_]\w*)(?=/|$)")
+_REGULAR_EXPRESSION: Final = re.compile(r"\.[*+]|\(.*\)|\[.*\]|\$$|\\\\")
+
 #: host names -> the reasons why some of them have no address
 Resolve = Callable[[Sequence[str]], Mapping[str, str]]
 
@@ -34,6 +37,7 @@ def warn(document: Document, gateway: Gateway, now: float, resolve: Resolve | No
             ("admin", "address"),
             f"{gateway.admin.address} can be reached from elsewhere, and whoever reaches it needs no password",
         )
+    _paths(document, gateway)
     for path, value in durations(document.tree):
         if re.fullmatch(r"[0-9.]+", value) and float(value) > LONGEST_BARE:
             if isinstance(value, Expanded):
@@ -43,6 +47,18 @@ def warn(document: Document, gateway: Gateway, now: float, resolve: Resolve | No
             document.warn(path, f"{shown(value)} {meant}")
     if resolve is not None:
         _names(document, gateway, resolve)
+
+
+def _paths(document: Document, gateway: Gateway) -> None:
+    """Paths in the language of other programs, which are literal text here."""
+    for place, route in enumerate(gateway.routes):
+        if is_unsound(route.path):
+            continue
+        name = _COLON_NAME.search(route.path)
+        if name is not None:
+            document.warn(("routes", place, "path"), f"{name[0]!r} is taken literally; any segment is {{{name[1]}}}")
+        if _REGULAR_EXPRESSION.search(route.path):
+            document.warn(("routes", place, "path"), "is taken literally, and not as a regular expression")
 
 
 def is_local(address: AddressSpec) -> bool:

@@ -99,8 +99,8 @@ def test_text_that_is_not_yaml_is_shown(path: Path, capsys: Capture) -> None:
     path.write_text("listeners:\n  - address: *\n")
     assert check(str(path), as_json=False) == 1
     first, *rest = capsys.readouterr().err.splitlines()
-    assert first.startswith(f"{path}:2:15: is not valid YAML: ")
-    assert rest == ["  1 | listeners:", "  2 |   - address: *", "    |               ^", f"{path}: 1 mistake"]
+    assert first.startswith(f"{path}:2:14: is not valid YAML: ")
+    assert rest == ["  1 | listeners:", "  2 |   - address: *", "    |              ^", f"{path}: 1 mistake"]
 
 
 def test_names_are_resolved_unless_told_otherwise(path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

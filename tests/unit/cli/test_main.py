@@ -119,7 +119,8 @@ def test_run_starts_the_supervisor(config: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "fastgw.server.supervisor", supervisor)
     assert main(["run", "-c", config]) == 5
     assert main(["run", "--config", config, "--workers", "3"]) == 5
-    assert calls == [(config, None), (config, 3)]
+    assert main(["run", config]) == 5
+    assert calls == [(config, None), (config, 3), (config, None)]
 
 
 def test_run_can_only_check(config: str, capsys: pytest.CaptureFixture[str]) -> None:

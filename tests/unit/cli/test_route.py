@@ -116,7 +116,9 @@ def test_paths_are_normalised_as_requests_are(config: str, capsys: Capture) -> N
 )
 def test_what_is_no_request_is_2(config: str, capsys: Capture, url: str) -> None:
     assert main(["route", "-c", config, "GET", url]) == 2
-    assert capsys.readouterr().err.startswith(f"fastgw route: {url!r} is not a request target: ")
+    said = capsys.readouterr().err
+    assert said.startswith(f"fastgw route: {url!r} is not a request target: ")
+    assert ("; did you mean 'http://a/b'?" in said) is (url == "a/b")
 
 
 def test_a_file_with_mistakes_is_1(tmp_path: Path, capsys: Capture) -> None:

@@ -219,3 +219,16 @@ def test_nothing_is_said_of_names_when_their_section_is_no_mapping(tmp_path: Pat
     other = "services: {a: {endpoints: ['a:1']}}" if section == "filters" else "filters: {x: {type: request_id}}"
     [problem] = problems(tmp_path, text + other)
     assert problem.startswith(f"3:1: {section}: expected a mapping, got a list")
+
+
+def test_parts_of_a_split_that_are_unsound_are_not_the_same_service(tmp_path: Path) -> None:
+    text = ROUTES + "  - {path: /*, split: [{llm: 95}, {llm2: 5}]}"
+    assert sorted(problem.split(": ", 1)[1] for problem in problems(tmp_path, text)) == [
+        message
+        for place, key in enumerate(("llm", "llm2"))
+        for message in (
+            f"routes[0].split[{place}].{key}: unknown key; known are service, weight",
+            f"routes[0].split[{place}].service: is required",
+            f"routes[0].split[{place}].weight: is required",
+        )
+    ]

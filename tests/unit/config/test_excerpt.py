@@ -43,6 +43,8 @@ def said(text: str) -> str:
         ("- name: b: c # d", 'needs quotes: "b: c"'),
         ("a:\n\tb: 1", "tabs cannot indent, spaces can"),
         ('a: "xy\nb: 1\n', "a quote is opened and not closed"),
+        ('a: "xy\nb: [127.0.0.1:1]\n', "a quote is opened and not closed"),
+        ("routes:\n  - path: /*\n  service: a\n", "is it indented as far as the lines that it belongs to?"),
     ],
 )
 def test_the_usual_cause_is_named(text: str, meant: str) -> None:
@@ -59,8 +61,15 @@ def test_the_line_and_a_caret() -> None:
     document.parse("listeners:\n  - address: *\n")
     above, line, caret = document.problems[0].excerpt.splitlines()
     assert (above, line) == ("  1 | listeners:", "  2 |   - address: *")
-    assert caret.index("^") == line.index("*") + 1 == len("  2 | ") + document.problems[0].column - 1
+    assert caret.index("^") == line.index("*") == len("  2 | ") + document.problems[0].column - 1
     assert "\n" not in str(document.problems[0])
+
+
+def test_what_has_no_end_is_shown_where_it_begins() -> None:
+    document = Document("x", {})
+    document.parse('a: 1\nb: "xy\nc: 1\n')
+    assert (document.problems[0].line, document.problems[0].column) == (2, 4)
+    assert document.problems[0].excerpt.splitlines()[1] == '  2 | b: "xy'
 
 
 def test_long_lines_are_cut_around_the_place() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fastgw.config.schema import FILTERS
 from fastgw.config.vocabulary import keys_at
-from tests.unit.config.files import problems, with_listener, with_route, with_service
+from tests.unit.config.files import MINIMAL, problems, with_listener, with_route, with_service
 
 PYDANTIC = re.compile(r"Input should|valid (list|dictionary|string)|Value error|Extra inputs|function-|\[key\]|tagged")
 
@@ -59,6 +59,28 @@ def test_unknown_keys_are_found_at_any_place(tmp_path: Path, key: str) -> None:
             "listeners: [{address: 'a:1'}]\nroutes: [{path: /, service: a}]\nservices: [{name: a}]",
             "3:1: services: expected a mapping, got a list; the names are its keys, without '- '",
         ),
+        (
+            with_service("pool: 64"),
+            "6:45: services.a.pool: expected a mapping, got '64'; its keys are max_connections,",
+        ),
+        (
+            with_listener("tls: true"),
+            "3:10: listeners[0].tls: expected a mapping, got 'true'; its keys are certificates",
+        ),
+        (with_route("upstream: a"), "4:28: routes[0].upstream: unknown key; did you mean 'service'?"),
+        (MINIMAL + "backends: {}", "7:1: backends: unknown key; did you mean 'services'?"),
+        (
+            with_listener("name: x").replace("address", "listen"),
+            "2:5: listeners[0].listen: unknown key; did you mean 'add",
+        ),
+        (
+            with_listener("name: x").replace("127.0.0.1:18080", "8080"),
+            "2:14: listeners[0].address: expected an address",
+        ),
+        (
+            with_route("name: x").replace("service: a", "service: 'http://a:1'"),
+            "4:25: routes[0].service: expected a name of letters, digits, '_', '.' and '-', got 'http://a:1'; addresses",
+        ),
         (with_service("pool: {warm: [1]}"), "6:46: services.a.pool.warm: expected a whole number, got a list"),
     ],
 )
@@ -74,6 +96,7 @@ def test_the_right_form_is_shown(tmp_path: Path, text: str, expected: str | None
         (with_route("x: 1").replace("service: a", "servic: a"), ["routes[0].servic", "routes[0].x"]),
         (with_service("balance: x").replace("endpoints", "endpoint"), ["services.a.endpoint", "services.a.balance"]),
         (with_listener("name: x").replace("address", "adress"), ["listeners[0].adress"]),
+        (with_listener("name: x").replace("address", "port"), ["listeners[0].port"]),
         (with_listener("tls: {crt: a, key: /}"), ["listeners[0].tls.crt", "listeners[0].tls.key"]),
         (with_listener("name: x").replace("listeners", "listener"), ["listener"]),
         (with_route("name: x") + "filters: {l: {typ: access_log}}", ["filters.l.typ"]),

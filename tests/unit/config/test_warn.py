@@ -126,6 +126,24 @@ def test_a_duration_from_the_environment_is_not_shown(tmp_path: Path) -> None:
     assert line == "4:37: routes[0].timeout: '${T:-98765}' has no unit and would be seconds, more than an hour"
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/users/:id/x", "':id' is taken literally; any segment is {id}"),
+        ("/v1/(ab)+", "is taken literally, and not as a regular expression"),
+        ("/v1/x$", "is taken literally, and not as a regular expression"),
+        ("/v1/models:predict", None),
+        ("/v1/a.b-c/*", None),
+        ("/v1/{id}", None),
+    ],
+)
+def test_paths_in_the_language_of_other_programs(tmp_path: Path, path: str, said: str | None) -> None:
+    text = MINIMAL.replace("/*", f'"{path}"')
+    assert [line.split(": ", 2)[1:] for line in warnings(tmp_path, text)] == (
+        [["routes[0].path", said]] if said else []
+    )
+
+
 def test_names_that_nobody_knows(tmp_path: Path) -> None:
     text = (
         "listeners: [{address: 'edge.example:80'}, {address: '127.0.0.1:1'}, {address: 'unix:/x'}]\n"
