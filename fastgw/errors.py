@@ -28,14 +28,24 @@ class GatewayError(Exception):
 
     fault = "internal"
 
-    def __init__(self, status: int, code: str, detail: str, *, retry: int = RETRY_NEVER, reason: str = "") -> None:
-        """``retry``: one of ``RETRY_*``; ``reason``: empty where ``detail`` says it all."""
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        retry: int = RETRY_NEVER,
+        reason: str = "",
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """``retry``: one of ``RETRY_*``; ``reason``: empty where ``detail`` says it all; ``headers``: fields that the answer must have."""
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
         self.retry = retry
         self.reason = reason or detail
+        self.headers = headers
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.status}, {self.code!r}, {self.detail!r})"

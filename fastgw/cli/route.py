@@ -15,7 +15,11 @@ def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) 
     from fastgw.config.load import load
     from fastgw.config.rules import routing_table
     from fastgw.wire.errors import WireError
+    from fastgw.wire.methods import NEVER, method_problem, served
 
+    if method not in NEVER and (problem := method_problem(method)):
+        print(f"fastgw route: {method!r} {problem}", file=sys.stderr)
+        return 2
     try:
         spec = load(file, os.environ)
     except ConfigError as error:
@@ -33,9 +37,16 @@ def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) 
         value = fields.get(name.decode("latin-1"))
         return None if value is None else _bytes(value)
 
+    if method.encode() not in served(name for one in spec.routes for name in one.methods):
+        print(
+            f"no route: 501, {method} is {'never served' if method in NEVER else 'neither registered nor named by a route'}"
+        )
+        return 1
     table = routing_table(spec)
     found = table.explain(host, _bytes(method), path, header)
-    if found.rule is None:
+    if found.rule is None and path == b"*":
+        print("no route: 204, the gateway answers OPTIONS * itself")
+    elif found.rule is None:
         allowed = table.allowed(host, path, header)
         print(f"no route: 405, allowed are {', '.join(allowed)}" if allowed else "no route: 404")
     else:

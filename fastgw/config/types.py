@@ -12,6 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 from fastgw.config import values
 from fastgw.config.spec import AddressSpec
 from fastgw.config.unsound import UNSOUND
+from fastgw.wire.methods import METHODS
 
 _FROM_ENVIRONMENT = {"type": "string", "pattern": r"\$\{"}  # any scalar may come from the environment
 
@@ -129,6 +130,7 @@ def _connect(value: object, base: str) -> AddressSpec:
 
 
 _SECONDS = [{"type": "number", "minimum": 0}, {"type": "string", "examples": ["30s", "800ms", "5m"]}]
+_METHOD = [{"enum": list(METHODS)}, {"type": "string", "pattern": r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$|\$\{"}]
 _PLACE = {"type": "string", "examples": ["127.0.0.1:8080", "[::1]:8080", "unix:/run/gateway.sock"]}
 
 _NAME_SCHEMA: dict[str, Any] = {"type": "string", "pattern": r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*$|\$\{"}
@@ -155,8 +157,8 @@ WorkerCount = Annotated[
     int, Parsed(values.workers, anyOf=[{"const": "auto"}, {"type": "integer", "minimum": 1}, _FROM_ENVIRONMENT])
 ]
 TlsVersion = Annotated[str, Parsed(values.one_of("1.2", "1.3"), **_either(enum=["1.2", "1.3", 1.2, 1.3]))]
-RoutePath = Annotated[str, Parsed(values.route_path, type="string", pattern=r"^/|\$\{")]
+RoutePath = Annotated[str, Parsed(values.route_path, type="string", pattern=r"^/|^\*$|\$\{", examples=["/v1/*", "*"])]
 RouteHost = Annotated[str, Parsed(values.route_host, type="string", examples=["api.example", "*.edge.example"])]
 ServiceHost = Annotated[str, Parsed(values.service_host, type="string", examples=["preserve", "endpoint"])]
-Method = Annotated[str, Parsed(values.method, **_either(enum=list(values.METHODS)))]
+Method = Annotated[str, Parsed(values.method, anyOf=_METHOD)]
 Sticky = Annotated[str, Parsed(values.sticky, type="string", pattern=r"^((header|cookie):.+)?$|\$\{")]

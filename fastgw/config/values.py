@@ -14,13 +14,8 @@ from typing import Final
 
 from fastgw.config.spec import AddressSpec
 from fastgw.routing.pattern import host_problems, path_problems
+from fastgw.wire.methods import method_problem
 
-#: What httptools can parse, without CONNECT and TRACE, which never pass a gateway (RFC 9110 sections 9.3.6 and 9.3.8).
-METHODS: Final = (
-    *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "ACL", "BIND", "CHECKOUT", "COPY", "LINK", "LOCK"),
-    *("M-SEARCH", "MERGE", "MKACTIVITY", "MKCALENDAR", "MKCOL", "MOVE", "NOTIFY", "PROPFIND", "PROPPATCH", "PURGE"),
-    *("REBIND", "REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "UNBIND", "UNLINK", "UNLOCK", "UNSUBSCRIBE"),
-)
 #: Header fields a configuration cannot drop: without them a message has another meaning (RFC 9110 section 7.6.1).
 FRAMING_FIELDS: Final = frozenset(
     ("connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade")
@@ -35,6 +30,7 @@ _BYTES: Final = {"": 1} | {unit: 1000**power for power, unit in enumerate(_UNITS
 _BYTES.update({"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40})
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
+_PROTOCOL: Final = re.compile(rf"{_TOKEN.pattern}(?:/{_TOKEN.pattern})?")
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 #: What nginx, HAProxy, Envoy, Caddy and Traefik call the keys of this file.
 _ELSEWHERE: Final = {
@@ -330,12 +326,13 @@ def route_path(value: object) -> str:
 
 
 def method(value: object) -> str:
-    """A request method, in capitals."""
+    """A request method: any token, in its own letter case."""
     found = scalar(value, "a method")
-    if found in ("CONNECT", "TRACE"):
-        raise ValueError(f"{found} never passes the gateway")
-    if found not in METHODS:
-        raise ValueError(f"unknown method {shown(value)}{_hint(value, METHODS)}")
+    problem = method_problem(found)
+    if problem:
+        # It says what was meant, which is nobody's business when it came from the environment.
+        problem = problem.partition(";")[0] if isinstance(value, Expanded) else problem
+        raise ValueError(f"{shown(value)} {problem}")
     return str(found)
 
 
@@ -350,7 +347,7 @@ def field_name(value: object) -> str:
 def upgrade(value: object) -> str:
     """A protocol clients may upgrade to (RFC 9110 section 7.8), lower case; not one that is HTTP again."""
     found = scalar(value, "a protocol such as websocket")
-    if not _TOKEN.fullmatch(found):
+    if not _PROTOCOL.fullmatch(found):
         raise ValueError(f"expected a protocol such as websocket, got {shown(value)}")
     if found.lower().startswith(("h2", "http", "tls")):
         raise ValueError(f"an upgrade to {shown(value)} would hide requests from the gateway and is never passed on")

@@ -11,6 +11,9 @@ cdef class DataPlane:
     cdef public object random
     cdef public object clock
     cdef public double now
+    cdef public bytes date
+    cdef long long _dated
+    cdef object _wall
     cdef public object snapshot
     cdef public dict listeners
     cdef public long long generation

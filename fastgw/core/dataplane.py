@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core import counters
 from fastgw.core.ablation import OFF
 from fastgw.core.counters import DURATION_BUCKETS, Counters
+from fastgw.core.date import date_line
 from fastgw.core.downstream import Downstream
 from fastgw.core.exchange import Exchange
 from fastgw.core.lingering import Lingering
@@ -41,15 +42,18 @@ class DataPlane:
 
     __slots__ = (
         "_addresses",
+        "_dated",
         "_free",
         "_free_max",
         "_leaving",
         "_on_log",
         "_sweeper",
         "_swept_at",
+        "_wall",
         "clock",
         "connections",
         "connections_max",
+        "date",
         "generation",
         "is_draining",
         "lingering",
@@ -75,14 +79,19 @@ class DataPlane:
         log: Callable[[str, str, BaseException | None], None] | None = None,
         poller: Poller | None = None,
         connections_max: int = 2**31,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        """``random``: numbers in [0, 1); ``clock``: seconds, for durations; ``log``: called with level, message and exception."""
+        """``random``: numbers in [0, 1); ``clock``: seconds, for durations; ``log``: called with level, message and exception; ``wall``:
+        seconds since 1970, for the Date of answers."""
         self.loop = loop
         self.poller = poller  #: for plain connections, past the loop's transports; None: everything is the loop's
         self.values = shared.values
         self.random = random
         self.clock = clock
         self.now = loop.time()  #: coarse loop time, as of the last sweep
+        self._wall = wall
+        self._dated = int(wall())
+        self.date = date_line(self._dated)  #: field line for answers that have none, renewed by the sweep
         self.snapshot = Snapshot(0, {})
         self.listeners: dict[str, Listener] = {}
         self.generation = 0  #: snapshots installed so far: tells a connection that its listener may have changed
@@ -256,6 +265,10 @@ class DataPlane:
         self.values[counters.LOOP_LAG_US] = max(0, int(lag * 1e6))
         self.values[counters.HEARTBEAT_MS] = int(now * 1e3)
         self._swept_at = self.now = now
+        second = int(self._wall())
+        if second != self._dated:
+            self._dated = second
+            self.date = date_line(second)
         self._expire([one for one in self.connections if one.deadline <= now], now)
         while self._leaving and self._leaving[0].deadline <= now:
             self._leaving.popleft().abort()

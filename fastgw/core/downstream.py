@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters, heads
 from fastgw.core.connection import HOLD_PEER, HOLD_PENDING, HOLD_PIPELINE, Connection
-from fastgw.core.reply import Reply, error_reply
+from fastgw.core.reply import error_reply
 from fastgw.errors import DownstreamError
 from fastgw.wire import scan
-from fastgw.wire.errors import WireError
+from fastgw.wire._scan_py import split_request_line
+from fastgw.wire.errors import WireError, bad
 from fastgw.wire.fields import is_hopeless
 from fastgw.wire.serialize import reply_head
 from fastgw.wire.subject import subject_fields
@@ -244,7 +245,7 @@ class Downstream(Connection):
             listener.reader.read(head, exchange.request, listener.trusted_table if self._is_trusted else listener.table)
         except WireError as error:
             self.plane.give_back(exchange)
-            self.refuse(DownstreamError(error.status, error.code, error.detail))
+            self.refuse(error, head)
             return True
         self.exchange = exchange
         self.was_held = False
@@ -265,42 +266,42 @@ class Downstream(Connection):
 
     def _wait_for_head(self, data: bytes, end: int) -> None:
         """The head is not complete (or too large): refuse now what can never become a request, else wait for more."""
+        try:
+            self._check_beginning(data, end)
+        except WireError as error:
+            self.refuse(error, data)
+            return
+        if not self._searched and self.listener.timeouts.head:
+            self.deadline = self.plane.now + self.listener.timeouts.head
+        self._searched = max(1, len(data) - 3)
+
+    def _check_beginning(self, data: bytes, end: int) -> None:
+        """Raise WireError where no more bytes can make a request of ``data``; what was checked before is not checked again."""
         limits = self.listener.limits
         line_end = data.find(b"\r\n")
         line_size = len(data) if line_end < 0 else line_end
         if line_size > limits.uri_length + 64:
-            self.refuse(
-                DownstreamError(414, "uri_too_long", f"the request target is longer than {limits.uri_length} bytes")
-            )
-        elif end >= 0 or len(data) > limits.head_size:
-            self.refuse(
-                DownstreamError(431, "head_too_large", f"the request head is larger than {limits.head_size} bytes")
-            )
-        elif data.count(b"\r\n") > limits.head_count + 1:
-            self.refuse(
-                DownstreamError(431, "too_many_fields", f"the request head has more than {limits.head_count} fields")
-            )
-        elif is_hopeless(data, self._searched + 2 if self._searched > 1 else 0) or (
+            raise WireError(414, "uri_too_long", f"the request target is longer than {limits.uri_length} bytes")
+        if end >= 0 or len(data) > limits.head_size:
+            raise WireError(431, "head_too_large", f"the request head is larger than {limits.head_size} bytes")
+        if data.count(b"\r\n") > limits.head_count + 1:
+            raise WireError(431, "too_many_fields", f"the request head has more than {limits.head_count} fields")
+        if is_hopeless(data, self._searched + 2 if self._searched > 1 else 0) or (
             data[:1] == b"\r" and self._blank_lines >= BLANK_LINES_MAX
         ):
-            self.refuse(
-                DownstreamError(400, "malformed", "the request head has a control character or a bare CR or LF")
-            )
-        else:
-            if not self._searched and self.listener.timeouts.head:
-                self.deadline = self.plane.now + self.listener.timeouts.head
-            self._searched = max(1, len(data) - 3)
+            raise bad("the request head has a control character or a bare CR or LF")
+        if line_end > self._searched:
+            split_request_line(data[:line_end])
 
-    def refuse(self, error: DownstreamError) -> None:
-        """Answer bytes that are no request, and trust nothing behind them."""
-        self.plane.on_bad_request(self, error)
-        reply = error_reply(error, "problem", "")
-        self._send(reply)
+    def refuse(self, error: WireError, head: bytes) -> None:
+        """Answer bytes that are no request, and trust nothing behind them; ``head``: how they begin, which tells whether the answer is one
+        to HEAD and so without a body (RFC 9110 section 9.3.2)."""
+        typed = DownstreamError(error.status, error.code, error.detail, headers=error.headers)
+        self.plane.on_bad_request(self, typed)
+        reply = error_reply(typed, self.listener.fallbacks.first.error_format, "")
+        fields = reply_head(reply.status, reply.content_type, len(reply.body), reply.headers, b"close")
+        self.write(fields + self.plane.date + b"\r\n" + (b"" if head[:5] == b"HEAD " else reply.body))
         self._linger()
-
-    def _send(self, reply: Reply) -> None:
-        head = reply_head(reply.status, reply.content_type, len(reply.body), reply.headers, close=True)
-        self.write(head + b"\r\n" + reply.body)
 
     # --- what the exchange calls
 
@@ -404,7 +405,7 @@ class Downstream(Connection):
             self.exchange.on_deadline(now)
         elif self._buffer or self._blank_lines:
             self.plane.values[counters.HEAD_TIMEOUTS] += 1
-            self.refuse(DownstreamError(408, "head_timeout", "the request head did not arrive in time"))
+            self.refuse(WireError(408, "head_timeout", "the request head did not arrive in time"), self._buffer)
         else:
             self.close()
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastgw.core import counters, heads, hooks, tries
+from fastgw.core import counters, heads, hooks, tries, unmatched
 from fastgw.core.body import RequestBody
 from fastgw.core.connection import HOLD_PEER, HOLD_PENDING
 from fastgw.core.deadlines import ANSWER, CONNECTION, HOOKS, STREAM, overdue
@@ -136,12 +136,12 @@ class Exchange:
         self.downstream = downstream
         self.listener = listener
         self.started = plane.clock()
-        self.route = route = listener.fallback
         found = listener.plain.get(request.path)
         if found is None:
             found = listener.matcher.match(request.host, request.method, request.path, self._header)
-        if found is not None:
-            self.route = route = found
+            if found is None:
+                found = listener.fallbacks.find(request.host, request.path)
+        self.route = route = found
         self.keep_alive = request.keep_alive and not plane.is_draining
         plane.values[route.base] += 1
         plane.values[counters.EXCHANGES_OPEN] += 1
@@ -208,7 +208,7 @@ class Exchange:
         service = route.service
         if service is None:
             if route.split is None:
-                self._no_route()
+                unmatched.answer(self)
                 return
             service = route.split.choose(tries.fraction(self))
         self.service = service
@@ -225,17 +225,6 @@ class Exchange:
             if rest:
                 downstream.keep(rest)
         return True
-
-    def _no_route(self) -> None:
-        request = self.request
-        methods = self.listener.router.allowed(request.host, request.path)
-        if methods:
-            self.fail(
-                DownstreamError(405, "method_not_allowed", f"this path takes {', '.join(methods)}"),
-                (("allow", ", ".join(methods)),),
-            )
-        else:
-            self.fail(DownstreamError(404, "no_route", "no route matches this request"))
 
     def on_connection(self, upstream: Upstream) -> None:
         """The pool found a connection: send what there is."""
@@ -329,9 +318,9 @@ class Exchange:
     def _send_reply(self, reply: Reply) -> None:
         if reply.close or not self.body.is_done or self.plane.is_draining:
             self.keep_alive = False
-        head = reply_head(
-            self.response.status, reply.content_type, len(reply.body), reply.headers, close=not self.keep_alive
-        )
+        connection = b"close" if not self.keep_alive else b"" if self.request.minor else b"keep-alive"
+        head = reply_head(self.response.status, reply.content_type, len(reply.body), reply.headers, connection)
+        head += self.plane.date
         identity = self.response.request_id
         if identity:
             head += b"x-request-id: " + identity + b"\r\n"
@@ -351,7 +340,7 @@ class Exchange:
         self.end()
         downstream.on_finished(keep_alive, is_request_done)
 
-    def fail(self, error: GatewayError, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def fail(self, error: GatewayError) -> None:
         """The exchange cannot go on as it is: retry, answer with ``error``, or cut."""
         downstream: Downstream | None = self.downstream
         if downstream is None or (self.is_head_sent and self._answer is not None):
@@ -371,7 +360,7 @@ class Exchange:
             self._cut()
         else:
             identity = self.request.request_id.decode("latin-1")
-            self.reply(error_reply(error, self.route.error_format, identity, headers))
+            self.reply(error_reply(error, self.route.error_format, identity))
 
     def _cut(self) -> None:
         """Break the answer off so that the client cannot take it for complete."""

@@ -13,5 +13,5 @@ cpdef bytes request_head(Exchange exchange)
 @cython.locals(downstream=Downstream)
 cdef bytes _rare_request_head(Exchange exchange, Request request, bytes host, bytes authority)
 
-@cython.locals(response=Response, minor=int, fields=bytes, framing=bytes, end=bytes)
+@cython.locals(response=Response, minor=int, fields=bytes, framing=bytes, date=bytes, end=bytes)
 cpdef bytes response_head(Exchange exchange)

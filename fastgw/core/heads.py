@@ -108,10 +108,11 @@ def response_head(exchange: Exchange) -> bytes:
         end = b"\r\n"
     else:
         end = b"connection: keep-alive\r\n\r\n"
+    date = b"" if response.has_date else exchange.plane.date
     if not response.request_id:
-        return scan.join((response.line, fields, framing, response.extra, end))
+        return scan.join((response.line, fields, framing, date, response.extra, end))
     return scan.join(
-        (response.line, fields, framing, b"x-request-id: ", response.request_id, b"\r\n", response.extra, end)
+        (response.line, fields, framing, date, b"x-request-id: ", response.request_id, b"\r\n", response.extra, end)
     )
 
 

@@ -33,11 +33,16 @@ class Reply:
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
-def error_reply(
-    error: GatewayError, error_format: str, request_id: str, headers: tuple[tuple[str, str], ...] = ()
-) -> Reply:
+#: Of 429 and 503 answers: what is asked too often, or waits in a full line, is a matter of moments (RFC 9110 section 10.2.3, in seconds).
+_RETRY_AFTER = (("retry-after", "1"),)
+
+
+def error_reply(error: GatewayError, error_format: str, request_id: str) -> Reply:
     """The answer for ``error``: ``application/problem+json`` (RFC 9457), or the shape the OpenAI SDKs read (``error_format`` "openai")."""
     status = error.status
+    headers = error.headers
+    if status in (429, 503) and not any(name.lower() == "retry-after" for name, _ in headers):
+        headers += _RETRY_AFTER
     if error_format == "openai":
         kind = _OPENAI_TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
         inner = {"message": error.detail, "type": kind, "param": None, "code": error.code}

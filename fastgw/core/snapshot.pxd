@@ -38,7 +38,8 @@ cdef class Listener:
     cdef public object router
     cdef public dict plain
     cdef public Matcher matcher
-    cdef public Route fallback
+    cdef public object fallbacks
+    cdef public str allow
     cdef public bytes scheme
     cdef public object timeouts
     cdef public object limits

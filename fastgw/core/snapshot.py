@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.core.chain import Chain
 from fastgw.core.counters import Counters
+from fastgw.core.unmatched import Fallbacks, allowed
 from fastgw.routing import Router, Split
 from fastgw.wire.fields import REQUEST_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable
+from fastgw.wire.methods import served
 from fastgw.wire.request import RequestReader
 
 if TYPE_CHECKING:
@@ -155,13 +157,25 @@ class Route:
         self.error_format = error_format
         self.half_close = half_close
 
+    def in_format(self, error_format: str) -> Route:
+        """A fallback route like this one that tells its errors in another format."""
+        return Route(
+            self.name,
+            self.slot,
+            chain=self.chain,
+            max_body=self.max_body,
+            error_format=error_format,
+            half_close=self.half_close,
+        )
+
 
 class Listener:
     """One address that accepts requests, with the routes as seen from it."""
 
     __slots__ = (
+        "allow",
         "drop_headers",
-        "fallback",
+        "fallbacks",
         "half_close",
         "head_size",
         "idle_timeout",
@@ -190,11 +204,11 @@ class Listener:
         drop_headers: frozenset[bytes] = frozenset(),
         half_close: str = "abort",
     ) -> None:
-        """``fallback``: the route of requests that no rule matches; ``trusted``: peers whose x-forwarded-* are believed;
-        ``half_close``: "abort" or "answer", where the route does not say."""
+        """``fallback``: the route of requests that no rule matches, whose errors have the format of the routes they are nearest to;
+        ``trusted``: peers whose x-forwarded-* are believed; ``half_close``: "abort" or "answer", where the route does not say."""
         self.name = name
         self.router = router
-        self.fallback = fallback
+        self.fallbacks = Fallbacks(router, fallback.in_format)
         self.scheme = scheme
         self.timeouts = timeouts = timeouts or Timeouts()
         self.limits = limits = limits or Limits()
@@ -205,7 +219,9 @@ class Listener:
         self.plain = router.plain
         self.matcher = router.matcher
         self.idle_timeout = timeouts.idle or float("inf")
-        self.reader = RequestReader(limits.head_count, limits.uri_length)
+        methods = served(method for rule in router.rules for method in rule.methods)
+        self.reader = RequestReader(limits.head_count, limits.uri_length, methods)
+        self.allow = allowed(router, methods)
         self.table = FieldTable(REQUEST_FIELDS, drop_headers)
         self.trusted_table = FieldTable(TRUSTED_REQUEST_FIELDS, drop_headers)
 

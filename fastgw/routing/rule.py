@@ -12,7 +12,7 @@ from fastgw.routing.pattern import host_problems, parse_path, path_problems
 
 T = TypeVar("T")
 
-_METHOD = re.compile(r"[A-Z][A-Z0-9_-]*")
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 
 
@@ -67,7 +67,7 @@ def rule_problems(rule: Rule[T]) -> list[str]:
     problems += [f"the host {rule.host!r} {problem}" for problem in host_problems(rule.host)]
     for method in sorted(rule.methods):
         if not _METHOD.fullmatch(method):
-            problems.append(f"the method {method!r} is not a method name in capitals")
+            problems.append(f"the method {method!r} is not a method name")
     seen: set[str] = set()
     for name, value in rule.headers:
         if not _HEADER.fullmatch(name):

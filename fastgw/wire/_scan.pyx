@@ -51,6 +51,8 @@ cdef inline int _kind(FieldTable table, const unsigned char* suspects, const cha
         return 0
     if size == 4 and (memcmp(name, b"Host", 4) == 0 or memcmp(name, b"host", 4) == 0):
         return table.host
+    if size == 4 and (memcmp(name, b"Date", 4) == 0 or memcmp(name, b"date", 4) == 0):
+        return table.date
     if size == 14 and (memcmp(name, b"Content-Length", 14) == 0 or memcmp(name, b"content-length", 14) == 0):
         return table.content_length
     key = PyBytes_FromStringAndSize(name, size)
@@ -179,6 +181,7 @@ cpdef scan_response(bytes head, Response response, FieldTable table, int head_co
         _scan_py.scan_response(head, response, table, head_count)
         return
     response.minor = 1
+    response.has_date = False
     response.length_count = 0
     response.content_length = -1
     response.status = (at[9] - c"0") * 100 + (at[10] - c"0") * 10 + at[11] - c"0"
@@ -212,6 +215,10 @@ cpdef scan_response(bytes head, Response response, FieldTable table, int head_co
             at += 2
             kind = _kind(table, suspects, line, colon - line)
             if kind == 0:
+                memcpy(kept + used, line, at - line)
+                used += at - line
+            elif kind == 14:  # DATE
+                response.has_date = True
                 memcpy(kept + used, line, at - line)
                 used += at - line
             elif kind == 3:  # CONTENT_LENGTH

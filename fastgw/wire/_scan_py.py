@@ -9,6 +9,7 @@ from fastgw.wire.errors import WireError, bad
 from fastgw.wire.fields import (
     CONNECTION,
     CONTENT_LENGTH,
+    DATE,
     DROP,
     EXPECT,
     FORWARDED_FOR,
@@ -24,10 +25,12 @@ from fastgw.wire.fields import (
     UPGRADE,
     VIA,
     FieldTable,
+    is_token,
 )
 from fastgw.wire.messages import MAX_LENGTH, NO_LENGTH, Request, Response
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:+/=@-]{1,128}").fullmatch
+_VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])").fullmatch
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
 _status_lines: dict[bytes, tuple[int, int, bytes]] = {}
 _PLAIN_TARGET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?"
@@ -48,14 +51,7 @@ def scan_request(head: bytes, request: Request, table: FieldTable, head_count: i
         request.method, request.target, version = head[:end].split(b" ")
     except ValueError:
         raise bad("the request line is not 'METHOD target HTTP/1.1' with single spaces") from None
-    if version == b"HTTP/1.1":
-        request.minor = 1
-    elif version == b"HTTP/1.0":
-        request.minor = 0
-    elif version.startswith(b"HTTP/"):
-        raise WireError(505, "version_not_supported", "the versions served are HTTP/1.0 and HTTP/1.1")
-    else:
-        raise bad("the protocol of the request line is not HTTP")
+    request.minor = 1 if version == b"HTTP/1.1" else minor_version(version)
     request.host_count = request.length_count = 0
     request.content_length = NO_LENGTH
     breaks = head.count(b"\n")
@@ -80,6 +76,34 @@ def scan_request(head: bytes, request: Request, table: FieldTable, head_count: i
         request.fields = match[shape.whole] if shape.whole else b"".join(match.group(*shape.kept))
     if request.rare and request.connection:
         request.fields = without_nominated(request.fields, request.connection)
+
+
+def minor_version(version: bytes) -> int:
+    """0 or 1 for the version of a request line: HTTP/1.2 and later are read as 1.1 (RFC 9110 section 2.5).
+
+    Raises:
+        WireError: 505, another major version; 400, no version.
+    """
+    match = _VERSION(version)
+    if match is None:
+        raise bad("the protocol of the request line is not HTTP")
+    if match[1] != b"1":
+        raise WireError(505, "version_not_supported", "the versions served are HTTP/1.0 and HTTP/1.1")
+    return 0 if match[2] == b"0" else 1
+
+
+def split_request_line(line: bytes) -> tuple[bytes, bytes, int]:
+    """Method, target and minor version of a complete request line, as far as it alone tells.
+
+    Raises:
+        WireError: 400, 505: whatever follows, this does not become a request.
+    """
+    parts = line.split(b" ")
+    if len(parts) != 3 or not parts[1]:
+        raise bad("the request line is not 'METHOD target HTTP/1.1' with single spaces")
+    if is_token(parts[0]) is None:
+        raise bad("the request method is not a token")
+    return parts[0], parts[1], minor_version(parts[2])
 
 
 def _request_lines(head: bytes, end: int, request: Request, table: FieldTable, head_count: int) -> None:
@@ -177,6 +201,7 @@ def scan_response(head: bytes, response: Response, table: FieldTable, head_count
     Raises:
         WireError: 400, which for a service means 502.
     """
+    response.has_date = False
     response.length_count = 0
     response.content_length = NO_LENGTH
     end = head.find(b"\r\n")
@@ -203,6 +228,7 @@ def scan_response(head: bytes, response: Response, table: FieldTable, head_count
                 response.content_length = int(match[group])
             else:
                 response_field(response, kind, match[group].strip(b" \t"))
+        response.has_date = shape.has_date
         response.fields = match[shape.whole] if shape.whole else b"".join(match.group(*shape.kept))
     if response.rare and response.connection:
         response.fields = without_nominated(response.fields, response.connection)
@@ -225,6 +251,9 @@ def _response_lines(head: bytes, end: int, response: Response, table: FieldTable
         if not colon or kind < 0:
             raise bad("the answer's head has a line that is not a field")
         if kind == KEEP:
+            kept.append(line)
+        elif kind == DATE:
+            response.has_date = True
             kept.append(line)
         elif kind == CONTENT_LENGTH:
             response.length_count += 1

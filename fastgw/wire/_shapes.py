@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from fastgw.wire.fields import CONTENT_LENGTH, DROP, HOST, KEEP, FieldTable
+from fastgw.wire.fields import CONTENT_LENGTH, DATE, DROP, HOST, KEEP, FieldTable
 
 LINES_MAX = 24  #: lines of a head that may have a shape
 NAMES_SIZE_MAX = 512  #: bytes of all its names
@@ -25,6 +25,7 @@ PATIENCE = 20_000  #: heads of no known shape before those remembered are forgot
 _VALUES = {
     KEEP: rb"[^\r]*+",
     DROP: rb"[^\r]*+",
+    DATE: rb"[^\r]*+",
     HOST: rb"[ \t]*+([^\r \t]*+)[ \t]*+",
     CONTENT_LENGTH: rb"[ \t]*+([0-9]{1,18}+)[ \t]*+",
 }
@@ -34,7 +35,7 @@ _OTHER = rb"([^\r]*+)"
 class Shape:
     """What a head with just these names is made of."""
 
-    __slots__ = ("kept", "match", "values", "whole")
+    __slots__ = ("has_date", "kept", "match", "values", "whole")
 
     def __init__(self, names: list[bytes], kinds: list[int]) -> None:
         pattern = []
@@ -43,7 +44,7 @@ class Shape:
         groups = 0
         is_keeping = False
         for name, kind in zip(names, kinds, strict=True):
-            is_kept = kind in (KEEP, CONTENT_LENGTH)
+            is_kept = kind in (KEEP, CONTENT_LENGTH, DATE)
             if is_kept and not is_keeping:
                 groups += 1
                 kept.append(groups)
@@ -52,7 +53,7 @@ class Shape:
                 pattern.append(b")")
             is_keeping = is_kept
             pattern.append(re.escape(name) + b":" + _VALUES.get(kind, _OTHER) + rb"\r\n")
-            if kind not in (KEEP, DROP):
+            if kind not in (KEEP, DROP, DATE):
                 groups += 1
                 values.append((kind, groups))
         pattern.append(rb")\r\n" if is_keeping else rb"\r\n" if kept else rb"()\r\n")
@@ -60,6 +61,7 @@ class Shape:
         self.values = tuple(values)  #: kind and group of every line whose value matters, in their order
         self.kept = tuple(kept) or (groups + 1,)  #: groups that together are the relayed lines
         self.whole = self.kept[0] if len(self.kept) == 1 else 0  #: the group, if it is one
+        self.has_date = DATE in kinds
 
 
 class Shapes:

@@ -6,14 +6,15 @@ from __future__ import annotations
 class WireError(Exception):
     """The bytes cannot be passed on.
 
-    ``status`` is the answer when a client sent them (RFC 9110 section 15.5); from a service they always mean 502.
+    ``status`` is the answer when a client sent them (RFC 9110 section 15.5), with ``headers`` in it; from a service they always mean 502.
     """
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.headers = headers
 
 
 def bad(detail: str) -> WireError:

@@ -6,5 +6,6 @@ cdef class FieldTable:
     cdef public bytes suspects
     cdef public int host
     cdef public int content_length
+    cdef public int date
     cpdef int learn(self, bytes name)
     cpdef int _classify(self, bytes name)

@@ -32,6 +32,7 @@ FORWARDED_PROTO = 10  #: of a trusted peer: kept, ours is left out
 FORWARDED_HOST = 11  #: of a trusted peer: kept, ours is left out
 REQUEST_ID = 12
 VIA = 13
+DATE = 14  #: of an answer: relayed like any other, but one without it gets ours
 
 _HOP_BY_HOP = {
     b"keep-alive": DROP,
@@ -75,7 +76,7 @@ TRUSTED_REQUEST_FIELDS = {
     b"x-forwarded-host": FORWARDED_HOST,
 }
 
-RESPONSE_FIELDS = {**_HOP_BY_HOP, b"te": DROP, b"x-request-id": REQUEST_ID}
+RESPONSE_FIELDS = {**_HOP_BY_HOP, b"te": DROP, b"x-request-id": REQUEST_ID, b"date": DATE}
 
 #: Fields that ``Connection`` may not take away: they frame or route the message, say who sends it, or are the gateway's own.
 PROTECTED = frozenset(
@@ -146,7 +147,7 @@ SEEN_NAME_MAX = 64  #: bytes of a name worth remembering
 class FieldTable:
     """Spelling of a field name -> kind, for one direction and one degree of trust."""
 
-    __slots__ = ("content_length", "fields", "host", "keep_forwarded", "seen", "shapes", "suspects")
+    __slots__ = ("content_length", "date", "fields", "host", "keep_forwarded", "seen", "shapes", "suspects")
 
     def __init__(self, fields: dict[bytes, int], drop: frozenset[bytes] = frozenset()) -> None:
         """``drop``: more lower-case names that never pass."""
@@ -156,8 +157,9 @@ class FieldTable:
         self.shapes: dict[int, Shapes] = {}  #: of heads, for the plain scan: by their line feeds
         # For the compiled scan:
         self.suspects = self._suspects()
-        self.host = self.fields.get(b"host", KEEP)  #: kind of the two names that nearly every head has
+        self.host = self.fields.get(b"host", KEEP)  #: kind of the three names that nearly every head has
         self.content_length = self.fields.get(b"content-length", KEEP)
+        self.date = self.fields.get(b"date", KEEP)
 
     def _suspects(self) -> bytes:
         """For the compiled scan: at ``length * 32 + first letter & 31`` bit ``third letter & 7`` is set where a name may be special

@@ -35,6 +35,7 @@ cdef class Response:
     cdef public int minor
     cdef public bytes fields
     cdef public int body
+    cdef public bint has_date
     cdef public long long content_length
     cdef public bint keep_alive
     cdef public bytes request_id

@@ -127,6 +127,7 @@ class Response:
         "content_length",
         "extra",
         "fields",
+        "has_date",
         "head",
         "keep_alive",
         "length_count",
@@ -148,6 +149,7 @@ class Response:
             b""  #: end-to-end field lines, each with its CRLF, Content-Length included when it frames the body
         )
         self.body = BODY_NONE
+        self.has_date = False
         self.length_count = 0
         self.content_length = NO_LENGTH
         self.keep_alive = True

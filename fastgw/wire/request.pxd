@@ -11,7 +11,8 @@ cdef class RequestReader:
     cdef bint _is_inside_message
     cdef public int head_count
     cdef public int uri_length
+    cdef public frozenset methods
     cpdef read(self, bytes head, Request request, FieldTable table)
-    @cython.locals(target=bytes, authority=bytes, host=bytes)
+    @cython.locals(target=bytes, authority=bytes, host=bytes, method=bytes)
     cdef _route(self, Request request)
     cdef _check_grammar(self, bytes head)

@@ -2,9 +2,70 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
-REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+#: The names of RFC 9110 section 15 and of the registry it began, whatever the version of Python calls them.
+REASONS = {
+    100: b"Continue",
+    101: b"Switching Protocols",
+    102: b"Processing",
+    103: b"Early Hints",
+    200: b"OK",
+    201: b"Created",
+    202: b"Accepted",
+    203: b"Non-Authoritative Information",
+    204: b"No Content",
+    205: b"Reset Content",
+    206: b"Partial Content",
+    207: b"Multi-Status",
+    208: b"Already Reported",
+    226: b"IM Used",
+    300: b"Multiple Choices",
+    301: b"Moved Permanently",
+    302: b"Found",
+    303: b"See Other",
+    304: b"Not Modified",
+    305: b"Use Proxy",
+    307: b"Temporary Redirect",
+    308: b"Permanent Redirect",
+    400: b"Bad Request",
+    401: b"Unauthorized",
+    402: b"Payment Required",
+    403: b"Forbidden",
+    404: b"Not Found",
+    405: b"Method Not Allowed",
+    406: b"Not Acceptable",
+    407: b"Proxy Authentication Required",
+    408: b"Request Timeout",
+    409: b"Conflict",
+    410: b"Gone",
+    411: b"Length Required",
+    412: b"Precondition Failed",
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+    415: b"Unsupported Media Type",
+    416: b"Range Not Satisfiable",
+    417: b"Expectation Failed",
+    421: b"Misdirected Request",
+    422: b"Unprocessable Content",
+    423: b"Locked",
+    424: b"Failed Dependency",
+    425: b"Too Early",
+    426: b"Upgrade Required",
+    428: b"Precondition Required",
+    429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
+    451: b"Unavailable For Legal Reasons",
+    500: b"Internal Server Error",
+    501: b"Not Implemented",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+    505: b"HTTP Version Not Supported",
+    506: b"Variant Also Negotiates",
+    507: b"Insufficient Storage",
+    508: b"Loop Detected",
+    510: b"Not Extended",
+    511: b"Network Authentication Required",
+}
 
 #: b"HTTP/1.1 200 OK\r\n" and so on, made once.
 STATUS_LINES = {status: b"HTTP/1.1 %d %s\r\n" % (status, reason) for status, reason in REASONS.items()}
@@ -16,15 +77,19 @@ def status_line(status: int) -> bytes:
 
 
 def reply_head(
-    status: int, content_type: str, length: int, headers: tuple[tuple[str, str], ...], *, close: bool
+    status: int, content_type: str, length: int, headers: tuple[tuple[str, str], ...], connection: bytes = b""
 ) -> bytes:
-    """Head of an answer made here, without its final empty line: fields may follow."""
+    """Head of an answer made here, without its final empty line: fields may follow.
+
+    ``connection``: what its ``Connection`` says, empty for what HTTP/1.1 means without one; HTTP/1.0 needs ``keep-alive`` to go on (RFC
+    9112 section 9.3).
+    """
     lines = [status_line(status)]
     if status != 204 and status != 304 and status >= 200:
         if length:
             lines.append(b"content-type: %s\r\n" % content_type.encode("latin-1"))
         lines.append(b"content-length: %d\r\n" % length)
     lines.extend(b"%s: %s\r\n" % (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
-    if close:
-        lines.append(b"connection: close\r\n")
+    if connection:
+        lines.append(b"connection: %s\r\n" % connection)
     return b"".join(lines)

@@ -7,10 +7,9 @@ The path is brought to one form before anything looks at it, and that form is wh
     /a/./b /a/../b dot segments are removed; one that leaves the root is refused: 400 (section 6.2.2.3, stricter)
     //             kept: empty segments are part of the path and match only a rule that a name would match there
     ;              an ordinary character, matched and forwarded as it is
-    \\ " < > ^ ` { | } and every byte outside printable ASCII: 400 in a path; in a query ``"<>\\^`{|}`` pass as browsers send them
-    %zz            an escape that is none: 400; %00 too in a path, where a NUL ends a name for programs written in C
-    #              a fragment never leaves a client: 400
 
+The query is forwarded byte for byte.  What else may stand in either, unescaped, is what the URLs of browsers have (the WHATWG URL
+standard's percent-encode sets of paths and queries): docs/security.md has the one table of it, which a test compares with this file.
 Bytes escaped as %80..%FF are opaque (they need not be UTF-8): nothing here decodes them, so nothing can be hidden in them.
 """
 
@@ -21,8 +20,8 @@ import re
 
 from fastgw.wire.errors import WireError, bad
 
-_PATH_BYTES = bytes(sorted(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/%"))
-_QUERY_BYTES = bytes(sorted(set(_PATH_BYTES) | set(b'?[]"<>\\^`{|}')))
+_PATH_BYTES = bytes(sorted(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/[]|%"))
+_QUERY_BYTES = bytes(sorted(set(_PATH_BYTES) | set(b'?"<>\\^`{}')))
 #: A path of these characters only, without ``/.`` in it, is already in normal form.
 _PLAIN_PATH = bytes(byte for byte in _PATH_BYTES if byte != ord("%"))
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -43,8 +42,10 @@ def split_target(target: bytes) -> tuple[bytes, bytes]:
     """
     mark = target.find(b"?")
     path, query = (target, b"") if mark < 0 else (target[:mark], target[mark:])
-    if query and (query.translate(None, _QUERY_BYTES) or (b"%" in query and not _escapes_are_valid(query))):
-        raise bad("the query of the request target has a character that must be escaped")
+    if query:
+        _refuse_others(query, _QUERY_BYTES, "query")
+        if b"%00" in query:
+            raise bad("the query of the request target has an escaped NUL")
     if path.translate(None, _PLAIN_PATH) or b"/." in path:
         path = normalise_path(path)
     return path, query
@@ -56,8 +57,7 @@ def normalise_path(path: bytes) -> bytes:
     Raises:
         WireError: 400.
     """
-    if path.translate(None, _PATH_BYTES):
-        raise bad("the path of the request target has a character that must be escaped")
+    _refuse_others(path, _PATH_BYTES, "path")
     if b"%" in path:
         path = _ESCAPE.sub(_normal_escape, path)
     return _remove_dot_segments(path) if b"/." in path else path
@@ -66,15 +66,20 @@ def normalise_path(path: bytes) -> bytes:
 def _normal_escape(match: re.Match[bytes]) -> bytes:
     digits = match[1]
     if _HEX(digits) is None:
-        raise bad("the request target has a '%' that is not followed by two hexadecimal digits")
+        raise bad("the path of the request target has a '%' that is not followed by two hexadecimal digits")
     byte = int(digits, 16)
     if byte == 0:
-        raise bad("the request target has an escaped NUL")
+        raise bad("the path of the request target has an escaped NUL")
     return bytes((byte,)) if byte in _UNRESERVED else b"%" + digits.upper()
 
 
-def _escapes_are_valid(text: bytes) -> bool:
-    return all(_HEX(found) is not None for found in _ESCAPE.findall(text))
+def _refuse_others(text: bytes, allowed: bytes, part: str) -> None:
+    """Raise WireError for a byte that is not ``allowed``, naming it."""
+    others = text.translate(None, allowed)
+    if others:
+        byte = others[0]
+        name = f"the character {chr(byte)!r}" if 0x20 < byte < 0x7F else f"the byte 0x{byte:02x}"
+        raise bad(f"the {part} of the request target has {name}, which must be escaped as %{byte:02X}")
 
 
 def _remove_dot_segments(path: bytes) -> bytes:

@@ -201,7 +201,7 @@ def _answer_disagreements(client: Reader, service: Reader) -> list[str]:
     return found + [f"trailer {line!r} appeared" for line in appeared(one.trailers, other.trailers, frozenset())]
 
 
-_ADDED_TO_ANSWER = frozenset({b"connection", b"transfer-encoding", b"x-request-id"})
+_ADDED_TO_ANSWER = frozenset({b"connection", b"date", b"transfer-encoding", b"x-request-id"})
 
 
 def _parts(one: Read, other: Read) -> list[tuple[str, object, object]]:

@@ -187,7 +187,7 @@ class Stage:
         """`filters`, `path` and `route` (see `Route`) are those of its only route."""
         self.loop = MockLoop(self._on_connect)  # type: ignore[abstract]  # it is as complete as it has to be
         self.shared = Counters(memoryview(bytearray(counters.SLAB_BYTES)))
-        self.plane = DataPlane(self.loop, self.shared, lambda: 0.5, self.loop.time, self._on_log)
+        self.plane = DataPlane(self.loop, self.shared, lambda: 0.5, self.loop.time, self._on_log, wall=lambda: 0.0)
         key = EndpointKey("s", Address("127.0.0.1", 9000), slot=0)
         self.endpoint = self.plane.registry.endpoint(key)
         service = Service("s", (self.endpoint,), RoundRobin())

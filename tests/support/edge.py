@@ -40,10 +40,15 @@ WEBSOCKET = (
     b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nok"
 SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
+
+EPOCH = 784111777.0  #: seconds since 1970 at the beginning of every story
+DATE = (
+    b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"  #: what answers say then (RFC 9110 section 5.6.7 has the same example)
 )
 
 RequestHook = Callable[[Any], Any]
@@ -132,12 +137,13 @@ class Edge:
     ) -> None:
         self.path = path
         self.loop = loop or new_loop()
+        self.born = self.loop.time()
         self.log: list[str] = []
         self.errors: list[BaseException | None] = []  #: exceptions the plane logged
         self.chance = 0.0  #: what the plane's ``random`` returns
         self.done = 0  #: exchanges whose ``done`` hook ran
         shared = Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES)))
-        self.plane = DataPlane(self.loop, shared, lambda: self.chance, self.loop.time, self._on_log)
+        self.plane = DataPlane(self.loop, shared, lambda: self.chance, self.loop.time, self._on_log, wall=self._wall)
         self.values = self.plane.values
         self.filters = [_Count(self), *filters]
         self.endpoints = [self.endpoint(9000 + number, number, pool) for number in range(endpoints)]
@@ -152,6 +158,9 @@ class Edge:
         self.trusted = tuple(ip_network(text) for text in trusted)
         self.listener = self.listen(**(listener or {}))
         self.install(self.listener)
+
+    def _wall(self) -> float:
+        return EPOCH + self.loop.time() - self.born
 
     # --- what the configuration would say
 

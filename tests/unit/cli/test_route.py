@@ -91,11 +91,33 @@ def test_headers_count(config: str, capsys: Capture) -> None:
         ("OPTIONS", "http://api.example/v1/x", "no route: 405, allowed are POST"),  # a CORS preflight
         ("POST", "http://elsewhere/v1/x", "no route: 404"),
         ("POST", "/v2", "no route: 404"),
+        ("CONNECT", "/v2", "no route: 501, CONNECT is never served"),
+        ("BREW", "/m/a/predict", "no route: 501, BREW is neither registered nor named by a route"),
     ],
 )
 def test_no_route_is_1(config: str, capsys: Capture, method: str, url: str, first: str) -> None:
     assert main(["route", "-c", config, method, url]) == 1
     assert capsys.readouterr().out.splitlines()[0] == first
+
+
+def test_a_method_that_a_route_names_is_served_by_all(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "gw.yaml"
+    path.write_text(CONFIG.replace("routes:\n", "routes:\n  - {path: /pot, methods: [BREW], service: llm}\n"))
+    assert main(["route", "-c", str(path), "BREW", "/pot"]) == 0
+    assert main(["route", "-c", str(path), "BREW", "/m/a/predict"]) == 0
+    assert capsys.readouterr().out.count("route    ") == 2
+
+
+def test_what_is_no_method_is_2(config: str, capsys: Capture) -> None:
+    assert main(["route", "-c", config, "post", "/v2"]) == 2
+    assert capsys.readouterr().err == "fastgw route: 'post' is not a method in capitals; did you mean 'POST'?\n"
+
+
+def test_options_of_the_whole_is_answered_by_the_gateway(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "gw.yaml"
+    path.write_text(CONFIG.replace('path: "*"', 'path: "/star"'))
+    assert main(["route", "-c", str(path), "OPTIONS", "*"]) == 1
+    assert capsys.readouterr().out.startswith("no route: 204, the gateway answers OPTIONS * itself\n")
 
 
 def test_near_misses_say_what_failed(config: str, capsys: Capture) -> None:

@@ -65,8 +65,12 @@ def test_listeners(tmp_path: Path, registry: Registry) -> None:
     assert (edge.timeouts.linger, edge.half_close) == (5.0, "answer")
     assert edge.trusted == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128"))
     assert edge.drop_headers == {b"x-a", b"x-b"}
-    assert (edge.fallback.name, edge.fallback.slot, edge.fallback.service) == ("edge:unmatched", 2, None)
-    assert names(edge.fallback.chain) == ("log", "request_id")
+    assert (edge.fallbacks.first.name, edge.fallbacks.first.slot, edge.fallbacks.first.service) == (
+        "edge:unmatched",
+        2,
+        None,
+    )
+    assert names(edge.fallbacks.first.chain) == ("log", "request_id")
 
 
 def test_routes(tmp_path: Path, registry: Registry) -> None:
@@ -93,7 +97,7 @@ def test_chains_are_those_of_listener_and_route(tmp_path: Path, registry: Regist
     assert far is not None and near is not None and plain is not None
     assert names(far.chain) == ("log", "request_id", "access_log")
     assert names(near.chain) == ("access_log", "log")
-    assert plain.chain is snapshot.listeners["edge"].fallback.chain  # the same filters are the same chain
+    assert plain.chain is snapshot.listeners["edge"].fallbacks.first.chain  # the same filters are the same chain
     assert [hook.__self__.name for hook in far.chain.done[-1]] == ["access_log", "log"]  # type: ignore[attr-defined]
     assert far.chain.done[-1][1].__self__ is near.chain.done[-1][0].__self__  # type: ignore[attr-defined]
 

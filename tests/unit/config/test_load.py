@@ -65,7 +65,7 @@ SAID = """\
 12:13: listeners[1].timeouts.head: expected a duration such as 800ms, 30s, 5m or 1h30m (units ms, s, m, h, d), got '10 parsecs'
 13:21: listeners[1].proxy_protocol: expected true or false, got 'on'; did you mean 'true'?
 16:14: routes[0].service: no service named 'lmm'; did you mean 'llm'?
-19:15: routes[1].methods[0]: unknown method 'get'; did you mean 'GET'?
+19:15: routes[1].methods[0]: 'get' is not a method in capitals; did you mean 'GET'?
 20:17: routes[2].split: no part has a weight above 0
 21:12: routes[3].path: the path 'v3' has no leading slash
 21:16: routes[3].servic: unknown key; did you mean 'service'?

@@ -9,7 +9,7 @@ from fastgw.core.endpoint import PoolSettings
 from fastgw.core.exchange import RATE_AFTER
 from fastgw.core.reply import Reply
 from fastgw.core.snapshot import Timeouts
-from tests.support.edge import CHUNKED, GET, HEAD, OK, POST, Edge, Gate, Spy, body_of, head_of, new_loop, statuses
+from tests.support.edge import CHUNKED, DATE, GET, HEAD, OK, POST, Edge, Gate, Spy, body_of, head_of, new_loop, statuses
 
 PUT = b"PUT / HTTP/1.1\r\nHost: a.test\r\n\r\n"
 
@@ -204,12 +204,12 @@ def test_reply_while_draining_closes() -> None:
 def test_reply_to_head_has_no_body() -> None:
     edge = Edge(filters=[Spy("a", [], request=lambda exchange: Reply(200, b"hello", "text/plain"))])
     client = edge.client(HEAD)
-    assert client.take() == b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\n"
+    assert client.take() == b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n" + DATE + b"\r\n"
     edge.end()
 
 
 def test_reply_may_close() -> None:
     edge = Edge(filters=[Spy("a", [], request=lambda exchange: Reply(200, close=True))])
     client = edge.client(GET * 2)
-    assert client.take() == b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    assert client.take() == b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n" + DATE + b"\r\n"
     edge.end()

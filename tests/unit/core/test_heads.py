@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fastgw.core.heads import forwarded_fields, without_length
-from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy
+from tests.support.edge import CHUNKED, DATE, GET, OK, POST, Edge, Spy
 
 
 def sent(ask: bytes, **options: Any) -> bytes:
@@ -93,8 +93,42 @@ def test_expect_of_http_1_0_is_not_passed_on() -> None:
 
 
 def test_plain_answer_is_relayed_as_it_came() -> None:
-    answer = b"HTTP/1.1 200 Fine\r\nSERVER:x\r\ncontent-length: 2\r\n\r\nok"
+    answer = b"HTTP/1.1 200 Fine\r\nSERVER:x\r\ncontent-length: 2\r\ndate:yesterday\r\n\r\nok"
     assert got(answer) == answer
+
+
+@pytest.mark.parametrize("name", [b"Date", b"date", b"DATE"])
+def test_date_of_the_service_stays(name: bytes) -> None:
+    answer = got(b"HTTP/1.1 200 OK\r\n%b: yesterday\r\nContent-Length: 2\r\n\r\nok" % name)
+    assert answer.lower().count(b"\r\ndate:") == 1
+    assert b": yesterday\r\n" in answer
+
+
+@pytest.mark.parametrize("field", [b"Server: x", b"X-Date: yesterday", b"Dates: 2"])
+def test_answer_without_a_date_gets_one(field: bytes) -> None:
+    """RFC 9110 section 6.6.1."""
+    answer = got(b"HTTP/1.1 200 OK\r\n%b\r\nContent-Length: 2\r\n\r\nok" % field)
+    assert b"\r\n" + DATE in answer
+    assert b"\r\n" + field + b"\r\n" in answer
+
+
+def test_date_is_not_taken_away_by_connection_nor_given_to_interim_answers() -> None:
+    answer = got(
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nConnection: date\r\nDate: yesterday\r\nContent-Length: 2\r\n\r\nok"
+    )
+    interim, _, final = answer.partition(b"\r\n\r\n")
+    assert b"date" not in interim.lower()
+    assert b"\r\nDate: yesterday\r\n" in final
+    assert DATE not in final
+
+
+def test_a_known_shape_remembers_whether_it_has_a_date() -> None:
+    with_date = b"HTTP/1.1 200 OK\r\nDate: yesterday\r\nContent-Length: 2\r\n\r\nok"
+    without = b"HTTP/1.1 200 OK\r\nServer: yesterday\r\nContent-Length: 2\r\n\r\nok"
+    for _ in range(3):
+        assert DATE not in got(with_date)
+        assert DATE in got(without)
 
 
 def test_answer_of_http_1_0_is_sent_as_1_1() -> None:

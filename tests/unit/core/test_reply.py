@@ -7,7 +7,7 @@ import json
 import pytest
 
 from fastgw.core.reply import Reply, error_reply
-from fastgw.errors import DownstreamError, UpstreamError
+from fastgw.errors import DownstreamError, GatewayError, UpstreamError
 
 
 def test_reply_has_defaults() -> None:
@@ -22,7 +22,7 @@ def test_reply_has_defaults() -> None:
 
 
 def test_problem() -> None:
-    reply = error_reply(DownstreamError(404, "no_route", "none"), "problem", "id-1", (("allow", "GET"),))
+    reply = error_reply(DownstreamError(404, "no_route", "none", headers=(("allow", "GET"),)), "problem", "id-1")
     assert (reply.status, reply.content_type, reply.headers) == (404, "application/problem+json", (("allow", "GET"),))
     assert json.loads(reply.body) == {
         "type": "urn:fastgw:error:no_route",
@@ -31,6 +31,19 @@ def test_problem() -> None:
         "detail": "none",
         "instance": "urn:request:id-1",
     }
+
+
+@pytest.mark.parametrize("error_format", ["problem", "openai"])
+@pytest.mark.parametrize(("status", "seconds"), [(429, "1"), (503, "1"), (502, None), (404, None)])
+def test_what_is_over_soon_says_when_to_ask_again(error_format: str, status: int, seconds: str | None) -> None:
+    """RFC 9110 section 10.2.3, RFC 6585 section 4."""
+    reply = error_reply(GatewayError(status, "code", "why"), error_format, "")
+    assert dict(reply.headers).get("retry-after") == seconds
+
+
+def test_an_error_may_know_better_when_to_ask_again() -> None:
+    error = DownstreamError(429, "too_many", "slow down", headers=(("Retry-After", "30"),))
+    assert error_reply(error, "problem", "").headers == (("Retry-After", "30"),)
 
 
 def test_problem_without_an_id_or_a_known_title() -> None:

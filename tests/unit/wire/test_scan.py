@@ -67,6 +67,7 @@ def test_request_line(scan: ModuleType) -> None:
     request = scanned(scan, b"Host: a")
     assert (request.method, request.target, request.minor) == (b"GET", b"/a?b", 1)
     assert scanned(scan, b"Host: a", first=b"GET / HTTP/1.0").minor == 0
+    assert scanned(scan, b"Host: a", first=b"GET / HTTP/1.2").minor == 1
 
 
 @pytest.mark.parametrize(
@@ -79,9 +80,9 @@ def test_request_line(scan: ModuleType) -> None:
         (b"GET / HTTX/1.1", 400),
         (b"GET", 400),
         (b"GET / HTTP/2.0", 505),
-        (b"GET / HTTP/1.10", 505),
-        (b"GET / HTTP/1.2", 505),
-        (b"GET / HTTP/", 505),
+        (b"GET / HTTP/9.9", 505),
+        (b"GET / HTTP/1.10", 400),
+        (b"GET / HTTP/", 400),
     ],
 )
 @pytest.mark.parametrize("fields", [(), (b"Host: a",)])

@@ -17,7 +17,7 @@ def test_status_without_a_name_has_no_reason() -> None:
 
 
 def test_reply_head_with_a_body() -> None:
-    head = reply_head(404, "application/json", 7, (("allow", "GET"),), close=True)
+    head = reply_head(404, "application/json", 7, (("allow", "GET"),), b"close")
     assert head == (
         b"HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: 7\r\nallow: GET\r\n"
         b"connection: close\r\n"
@@ -25,13 +25,30 @@ def test_reply_head_with_a_body() -> None:
 
 
 def test_reply_head_without_a_body_has_no_type() -> None:
-    assert reply_head(200, "text/plain", 0, (), close=False) == b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n"
+    assert reply_head(200, "text/plain", 0, ()) == b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n"
 
 
 @pytest.mark.parametrize("status", [101, 204, 304])
 def test_reply_head_that_cannot_have_a_body_has_no_length(status: int) -> None:
-    assert b"content-" not in reply_head(status, "text/plain", 4, (), close=False)
+    assert b"content-" not in reply_head(status, "text/plain", 4, ())
+
+
+def test_reply_head_for_a_connection_of_http_1_0_that_goes_on() -> None:
+    assert b"\r\nconnection: keep-alive\r\n" in reply_head(200, "text/plain", 0, (), b"keep-alive")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (413, b"Content Too Large"),
+        (414, b"URI Too Long"),
+        (416, b"Range Not Satisfiable"),
+        (422, b"Unprocessable Content"),
+    ],
+)
+def test_reasons_are_those_of_rfc_9110(status: int, reason: bytes) -> None:
+    assert status_line(status) == b"HTTP/1.1 %d %b\r\n" % (status, reason)
 
 
 def test_reply_head_of_a_status_without_a_name() -> None:
-    assert reply_head(599, "text/plain", 0, (), close=False).startswith(b"HTTP/1.1 599 \r\n")
+    assert reply_head(599, "text/plain", 0, ()).startswith(b"HTTP/1.1 599 \r\n")

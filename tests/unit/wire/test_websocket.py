@@ -41,6 +41,15 @@ def test_incomplete_handshake_is_refused(lines: tuple[bytes, ...], status: int) 
     assert caught.value.status == status
 
 
+def test_another_version_is_told_which_is_spoken() -> None:
+    """RFC 9110 section 15.5.22 and RFC 6455 section 4.4."""
+    with pytest.raises(WireError) as caught:
+        check_handshake(request(b"Sec-WebSocket-Version: 8", KEY))
+    assert ("upgrade", "websocket") in caught.value.headers
+    assert ("connection", "upgrade") in caught.value.headers
+    assert ("sec-websocket-version", "13") in caught.value.headers
+
+
 def test_handshake_with_a_body_is_refused() -> None:
     with_length = request(VERSION, KEY)
     with_length.content_length = 5
