@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters, heads
 from fastgw.core.connection import HOLD_PEER, HOLD_PENDING, HOLD_PIPELINE, Connection
-from fastgw.core.reply import error_reply
+from fastgw.core.reply import refusal
 from fastgw.errors import DownstreamError
 from fastgw.wire import scan
 from fastgw.wire._scan_py import split_request_line
 from fastgw.wire.errors import WireError, bad
 from fastgw.wire.fields import is_hopeless
-from fastgw.wire.serialize import reply_head
 from fastgw.wire.subject import subject_fields
 
 if TYPE_CHECKING:
@@ -298,9 +297,8 @@ class Downstream(Connection):
         to HEAD and so without a body (RFC 9110 section 9.3.2)."""
         typed = DownstreamError(error.status, error.code, error.detail, headers=error.headers)
         self.plane.on_bad_request(self, typed)
-        reply = error_reply(typed, self.listener.fallbacks.first.error_format, "")
-        fields = reply_head(reply.status, reply.content_type, len(reply.body), reply.headers, b"close")
-        self.write(fields + self.plane.date + b"\r\n" + (b"" if head[:5] == b"HEAD " else reply.body))
+        error_format = self.listener.fallbacks.first.error_format
+        self.write(refusal(typed, error_format, self.plane.date, is_head=head[:5] == b"HEAD "))
         self._linger()
 
     # --- what the exchange calls

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from fastgw.errors import GatewayError
-from fastgw.wire.serialize import REASONS
+from fastgw.wire.serialize import REASONS, reply_head
 
 
 class Reply:
@@ -57,3 +57,11 @@ def error_reply(error: GatewayError, error_format: str, request_id: str) -> Repl
     if request_id:
         problem["instance"] = f"urn:request:{request_id}"
     return Reply(status, json.dumps(problem).encode(), "application/problem+json", headers)
+
+
+def refusal(error: GatewayError, error_format: str, date: bytes, *, is_head: bool) -> bytes:
+    """The last answer on a connection, to what did not become an exchange; one to HEAD has no body (RFC 9110 section 9.3.2).  ``date``: the
+    field line."""
+    reply = error_reply(error, error_format, "")
+    head = reply_head(reply.status, reply.content_type, len(reply.body), reply.headers, b"close")
+    return head + date + b"\r\n" + (b"" if is_head else reply.body)

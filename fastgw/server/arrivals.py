@@ -23,13 +23,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgw.core import counters
 from fastgw.core.handshake import WATCHER, Failure
-from fastgw.core.reply import error_reply
+from fastgw.core.reply import refusal
 from fastgw.errors import DownstreamError
 from fastgw.server.listening import BACKLOG
 from fastgw.server.tally import Tally
 from fastgw.wire import proxy_protocol
 from fastgw.wire.errors import WireError
-from fastgw.wire.serialize import reply_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -348,10 +347,14 @@ class Arrival:
         if self.address:
             self._downstream.address = self.address
         self._arrivals.plane.on_bad_request(self._downstream, error)
-        reply = error_reply(error, "problem", "")
-        head = reply_head(reply.status, reply.content_type, len(reply.body), reply.headers, close=True)
+        answer = refusal(
+            error,
+            self._downstream.listener.fallbacks.first.error_format,
+            self._arrivals.plane.date,
+            is_head=is_head,
+        )
         with contextlib.suppress(OSError):
-            self._sock.send(head + b"\r\n" + (b"" if is_head else reply.body))
+            self._sock.send(answer)
         self._arrivals.loop.add_reader(self._sock, self._discard)
         self._linger()
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from fastgw.core.reply import Reply, error_reply
+from fastgw.core.reply import Reply, error_reply, refusal
 from fastgw.errors import DownstreamError, GatewayError, UpstreamError
 
 
@@ -44,6 +44,15 @@ def test_what_is_over_soon_says_when_to_ask_again(error_format: str, status: int
 def test_an_error_may_know_better_when_to_ask_again() -> None:
     error = DownstreamError(429, "too_many", "slow down", headers=(("Retry-After", "30"),))
     assert error_reply(error, "problem", "").headers == (("Retry-After", "30"),)
+
+
+def test_a_refusal_is_the_last_answer_and_to_head_has_no_body() -> None:
+    error = DownstreamError(400, "malformed", "no")
+    whole = refusal(error, "problem", b"date: now\r\n", is_head=False)
+    head, _, body = whole.partition(b"\r\n\r\n")
+    assert b"\r\nconnection: close\r\ndate: now" in head
+    assert json.loads(body)["detail"] == "no"
+    assert refusal(error, "problem", b"date: now\r\n", is_head=True) == head + b"\r\n\r\n"
 
 
 def test_problem_without_an_id_or_a_known_title() -> None:
