@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping
 
+from fastgw.core.date import date_line
 from fastgw.server.listening import BACKLOG, Listening
 from fastgw.server.log import Log
 from fastgw.server.status import Answer, Page
@@ -120,10 +122,9 @@ class Admin:
         fields: tuple[tuple[str, str], ...] = _FIELDS
         if answer.status == 405:
             fields += (("allow", "GET, HEAD"),)
-        if not is_last and minor == 0:
-            fields += (("connection", "keep-alive"),)
-        head = reply_head(answer.status, answer.content_type, len(answer.body), fields, close=is_last)
-        writer.write(head + b"\r\n" + (b"" if is_head_only else answer.body))
+        connection = b"close" if is_last else b"" if minor else b"keep-alive"
+        head = reply_head(answer.status, answer.content_type, len(answer.body), fields, connection)
+        writer.write(head + date_line(int(time.time())) + b"\r\n" + (b"" if is_head_only else answer.body))
         async with asyncio.timeout(WRITE_LIMIT):
             await writer.drain()
 

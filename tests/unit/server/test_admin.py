@@ -133,6 +133,7 @@ def test_a_body_is_not_read_and_ends_the_connection() -> None:
     async def story(client: Client) -> None:
         answer = await client.ask(b"GET /page HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\nabc")
         assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer
+        assert re.search(rb"\r\ndate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n", answer)
 
     with_admin(story)
 
