@@ -8,7 +8,10 @@ from typing import Any
 from fastgw.config import schema
 from fastgw.config.check import listener_name, route_name
 from fastgw.config.model import Model
+from fastgw.config.places import known_places
 from fastgw.config.spec import (
+    AccessSpec,
+    BindSpec,
     CertificateSpec,
     EndpointSpec,
     FilterSpec,
@@ -33,7 +36,7 @@ def build(gateway: schema.Gateway, source: str) -> GatewaySpec:
         source=source,
         workers=gateway.workers,
         worker_timeout=gateway.worker_timeout,
-        admin=gateway.admin.address if gateway.admin is not None else None,
+        admin=_bind(gateway.admin) if gateway.admin is not None else None,
         resolver=_resolver(gateway.resolver),
         grace=gateway.shutdown.grace,
         listeners=tuple(_listener(place, one) for place, one in enumerate(gateway.listeners)),
@@ -52,10 +55,16 @@ def _resolver(resolver: schema.Resolver) -> ResolverSpec:
     )
 
 
+def _bind(where: schema.Listener | schema.Admin) -> BindSpec:
+    address = where.address
+    access = AccessSpec(-1 if where.mode is None else where.mode, *(where.owner or (-1, -1)))
+    return BindSpec(address, known_places(address, ipv6_only=where.ipv6_only), access)
+
+
 def _listener(place: int, listener: schema.Listener) -> ListenerSpec:
     return ListenerSpec(
         name=listener_name(place, listener),
-        address=listener.address,
+        bind=_bind(listener),
         filters=tuple(listener.filters),
         timeouts=TimeoutsSpec(**_fields(listener.timeouts)),
         limits=LimitsSpec(**_fields(listener.limits)),

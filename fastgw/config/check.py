@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
+from fastgw.config.places import known_places, shared_keys
 from fastgw.config.schema import (
     BUILT_IN_FILTERS,
     AccessLog,
+    Bound,
     Gateway,
     Listener,
     ListenerTls,
@@ -70,24 +72,38 @@ def rules(routes: Iterable[Route]) -> list[Rule[str]]:
 
 def _listeners(document: Document, gateway: Gateway) -> None:
     names: dict[str, int] = {}
-    addresses: dict[AddressSpec, str] = {}
-    if gateway.admin is not None and _is_fixed(gateway.admin.address):
-        addresses[gateway.admin.address] = "admin"
+    taken: dict[AddressSpec, str] = {}
+    if gateway.admin is not None:
+        _bound(document, ("admin",), gateway.admin, "admin", taken)
     for place, listener in enumerate(gateway.listeners):
         where: TreePath = ("listeners", place)
         name = listener_name(place, listener)
         if not is_unsound(listener.name) and name in names:
             document.report((*where, "name"), f"the name {name!r} belongs to listeners[{names[name]}] already")
         names.setdefault(name, place)
-        if _is_fixed(listener.address):
-            other = addresses.setdefault(listener.address, f"listeners[{place}]")
-            if other != f"listeners[{place}]":
-                document.report((*where, "address"), f"the address {listener.address} is that of {other} already")
+        _bound(document, where, listener, f"listeners[{place}]", taken)
 
 
-def _is_fixed(address: AddressSpec) -> bool:
-    """Is it a place of its own?  Port 0 is any free one."""
-    return bool(address.path or address.port)
+def _bound(document: Document, where: TreePath, entry: Bound, owner: str, taken: dict[AddressSpec, str]) -> None:
+    """``entry``, a listener or admin, has an address that nobody in ``taken`` has, and what it says of it means something."""
+    address = entry.address
+    if is_unsound(address):
+        return
+    if entry.ipv6_only is False and address.host != "::":
+        document.report((*where, "ipv6_only"), f"has no effect with {address}: only [::] can take IPv4 too")
+    for key in ("mode", "owner"):
+        if not address.path and not is_unsound(getattr(entry, key)) and getattr(entry, key) is not None:
+            document.report((*where, key), f"has no effect with {address}: it is of unix sockets")
+    if not address.path and not address.port:
+        return  # any free one
+    for place in known_places(address, ipv6_only=entry.ipv6_only is not False):
+        for shared in shared_keys(place):
+            other = taken.setdefault(shared, owner)
+            if other != owner:
+                is_written = address in (place, shared)
+                meant = f"the address {address}" if is_written else f"{address} takes {shared}, which"
+                document.report((*where, "address"), f"{meant} is that of {other} already")
+                return
 
 
 def _listener(document: Document, gateway: Gateway, where: TreePath, listener: Listener) -> None:

@@ -24,10 +24,12 @@ from fastgw.config.types import (
     Label,
     Listen,
     Method,
+    Mode,
     Name,
     NameKey,
     NameServer,
     Network,
+    Owner,
     PositiveDuration,
     RouteHost,
     RoutePath,
@@ -48,7 +50,18 @@ from fastgw.config.types import (
 BUILT_IN_FILTERS = ("request_id", "access_log")
 
 
-class Admin(Model):
+class Bound(Model):
+    """Where sockets are bound, and who may connect to them."""
+
+    address: Listen = setting(..., "host:port, [v6]:port or unix:/path.")
+    ipv6_only: Boolean = setting(True, "false: [::] takes IPv4 too.")
+    mode: Mode | None = setting(None, "Permissions of a unix socket, such as 0660. Default: by the umask.")
+    owner: Owner | None = setting(
+        None, "Owner of a unix socket: user, user:group or :group. Default: those of the process."
+    )
+
+
+class Admin(Bound):
     """Where metrics and status are served; ``false`` instead of a mapping switches them off."""
 
     address: Listen = setting("127.0.0.1:9901", "Address to listen at; keep it off public networks.")
@@ -153,11 +166,10 @@ class ListenerTls(Model):
         return alternative(short, schema, handler)
 
 
-class Listener(Model):
+class Listener(Bound):
     """One address that accepts requests.  Every listener serves every route."""
 
     name: Name | None = setting(None, "For metrics and logs. Default: listener-1, listener-2, ...")
-    address: Listen = setting(..., "host:port, [v6]:port or unix:/path.")
     filters: list[Name] = setting(["request_id"], "Chain in front of every route of this listener, first to last.")
     timeouts: ListenerTimeouts = setting({}, "Deadlines towards clients.")
     limits: ListenerLimits = setting({}, "Bounds towards clients.")

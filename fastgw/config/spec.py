@@ -16,6 +16,9 @@ def fallback_name(listener: str) -> str:
     return f"{listener}:unmatched"
 
 
+ANY_HOST = "*"  #: the host of a socket that takes IPv6 and IPv4: ``[::]`` without ``ipv6_only``
+
+
 class AddressSpec(NamedTuple):
     """``host``:``port`` over TCP, or a unix socket when ``path`` is given."""
 
@@ -26,12 +29,41 @@ class AddressSpec(NamedTuple):
     @property
     def is_name(self) -> bool:
         """Is the host a name that must be looked up, and no IP address (or the nothing of a unix socket)?"""
-        return bool(self.host) and ":" not in self.host and not self.host.replace(".", "").isdigit()
+        host = self.host
+        return bool(host) and ":" not in host and not host.replace(".", "").isdigit() and host != ANY_HOST
 
     def __str__(self) -> str:
         if self.path:
             return f"unix:{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class AccessSpec(NamedTuple):
+    """Who may connect to a unix socket."""
+
+    mode: int = -1  #: permissions; -1: what the umask leaves
+    user: int = -1  #: ids of the owner; -1: those of the process
+    group: int = -1
+
+
+AS_CREATED = AccessSpec()
+
+
+class BindSpec(NamedTuple):
+    """Where a listener, or the admin address, is bound."""
+
+    address: AddressSpec  #: as it is written
+    places: tuple[AddressSpec, ...]  #: what that is on this host: no name is left; empty: the name has no address
+    access: AccessSpec = AS_CREATED
+
+    def key(self, place: AddressSpec) -> str:
+        """Name of the sockets at ``place``: equal keys are the same sockets, kept over a reload."""
+        return str(place) if self.access == AS_CREATED else f"{place} {self.access}"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key of each place."""
+        return tuple(self.key(place) for place in self.places)
 
 
 class CertificateSpec(NamedTuple):
@@ -76,7 +108,7 @@ class ListenerSpec(NamedTuple):
     """One address that accepts requests."""
 
     name: str
-    address: AddressSpec
+    bind: BindSpec
     filters: tuple[str, ...]  #: names, in the order requests meet them, in front of those of the route
     timeouts: TimeoutsSpec
     limits: LimitsSpec
@@ -187,7 +219,7 @@ class GatewaySpec(NamedTuple):
     source: str  #: absolute path of the file it was read from
     workers: int  #: 0 = one per processor
     worker_timeout: float  #: seconds without a sign of life after which one is killed; 0: never
-    admin: AddressSpec | None  #: None = no admin address
+    admin: BindSpec | None  #: None = no admin address
     resolver: ResolverSpec
     grace: float  #: seconds exchanges may go on after a request to stop
     listeners: tuple[ListenerSpec, ...]

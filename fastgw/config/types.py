@@ -147,6 +147,10 @@ Listen = Annotated[AddressSpec, Located(_listen, **_PLACE)]
 Connect = Annotated[AddressSpec, Located(_connect, **_PLACE)]
 FilePath = Annotated[str, Located(absolute, type="string")]
 Stream = Annotated[str, Located(_stream, type="string", examples=["stdout", "stderr", "/var/log/fastgw/access.log"])]
+Mode = Annotated[int, Parsed(values.mode, type=["string", "integer"], examples=["0660"])]
+Owner = Annotated[
+    tuple[int, int], Parsed(values.owner, type="string", examples=["www-data", "fastgw:www-data", ":www-data"])
+]
 NameServer = Annotated[str, Parsed(values.name_server, type="string", examples=["10.0.0.53", "127.0.0.1:5353"])]
 FieldName = Annotated[str, Parsed(values.field_name, type="string")]
 Upgrade = Annotated[str, Parsed(values.upgrade, type="string", examples=["websocket"])]

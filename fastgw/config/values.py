@@ -252,6 +252,39 @@ def address(value: object, *, listen: bool) -> AddressSpec:
     return AddressSpec(host=host, port=int(port))
 
 
+def mode(value: object) -> int:
+    """Permissions of a file: three octal digits, with or without a 0 in front."""
+    found = scalar(value, "permissions such as 0660").removeprefix("0o")
+    if not re.fullmatch(r"0?[0-7]{3}", found):
+        raise ValueError(f"expected permissions in octal, such as 0660, got {shown(value)}")
+    return int(found, 8)
+
+
+def owner(value: object) -> tuple[int, int]:
+    """``user``, ``user:group`` or ``:group``, names or numbers, as the ids of user and group; -1: not said."""
+    found = scalar(value, "user, user:group or :group")
+    user, _, group = found.partition(":")
+    if not user and not group:
+        raise ValueError(f"expected user, user:group or :group, got {shown(value)}")
+    return _id(user, "user", value), _id(group, "group", value)
+
+
+def _id(who: str, what: str, value: object) -> int:
+    if not who:
+        return -1
+    if re.fullmatch(r"[0-9]{1,9}", who):
+        return int(who)
+    import grp
+    import pwd  # where a configuration names somebody
+
+    try:
+        return pwd.getpwnam(who).pw_uid if what == "user" else grp.getgrnam(who).gr_gid
+    except (KeyError, ValueError):
+        raise ValueError(
+            f"this host has no {what} {shown(who if not isinstance(value, Expanded) else value)}"
+        ) from None
+
+
 def name_server(value: object) -> str:
     """``address:port`` of a name server; it has an IP address, and port 53 where none is given."""
     what = "an IP address such as 10.0.0.53 or 127.0.0.1:5353"

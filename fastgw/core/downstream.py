@@ -36,6 +36,16 @@ _UNKNOWN = b"unknown"
 BLANK_LINES_MAX = 2  #: empty lines skipped before a request line (RFC 9112 section 2.2 asks for at least one)
 
 
+def client_address(peer: tuple[Any, ...]) -> bytes:
+    """The address of a client by its socket address; one that came by IPv4 to a socket of IPv6 has that of IPv4 (RFC 4291 section 2.5.5.2).
+
+    >>> client_address(("::ffff:10.0.0.1", 50000, 0, 0))
+    b'10.0.0.1'
+    """
+    text = str(peer[0])
+    return (text[7:] if "." in text and text.startswith("::ffff:") else text).encode("latin-1")
+
+
 class Downstream(Connection):
     """Protocol of one client connection."""
 
@@ -87,7 +97,7 @@ class Downstream(Connection):
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             if self.address is _UNKNOWN:
-                self.address = str(peer[0]).encode("latin-1")
+                self.address = client_address(peer)
             sock = transport.get_extra_info("socket")
             if sock is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastgw.core.date import date_line
 from fastgw.server.listening import BACKLOG, Listening
@@ -39,27 +39,28 @@ _FIELDS = (
 
 
 class Admin:
-    """Serves pages at one address at a time."""
+    """Serves pages, at all addresses that it is given or at none."""
 
     def __init__(self, pages: Mapping[str, Page], log: Log) -> None:
         self._pages = pages
         self._log = log
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._writers: set[asyncio.StreamWriter] = set()
         self._reader = RequestReader(HEAD_COUNT, HEAD_SIZE)
         self._table = FieldTable(REQUEST_FIELDS)
 
-    async def start(self, listening: Listening) -> None:
-        """Serve at ``listening``; its socket stays the caller's, the server works on a copy."""
-        sock = listening.of_worker(0).dup()
-        start = asyncio.start_unix_server if listening.address.path else asyncio.start_server
-        self._server = await start(self._connected, sock=sock, backlog=BACKLOG, limit=HEAD_SIZE)
+    async def start(self, listenings: Sequence[Listening]) -> None:
+        """Serve at ``listenings``; their sockets stay the caller's, the servers work on copies."""
+        for listening in listenings:
+            sock = listening.of_worker(0).dup()
+            start = asyncio.start_unix_server if listening.address.path else asyncio.start_server
+            self._servers.append(await start(self._connected, sock=sock, backlog=BACKLOG, limit=HEAD_SIZE))
 
     async def stop_listening(self) -> None:
         """Accept no more; open connections go on."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
 
     async def stop(self) -> None:
         """Close everything."""

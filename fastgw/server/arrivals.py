@@ -22,6 +22,7 @@ import ssl
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgw.core import counters
+from fastgw.core.downstream import client_address
 from fastgw.core.handshake import WATCHER, Failure
 from fastgw.core.reply import refusal
 from fastgw.errors import DownstreamError
@@ -194,7 +195,7 @@ class Arrival:
         self, arrivals: Arrivals, downstream: Downstream, terms: Terms, sock: socket.socket, peer: Any
     ) -> None:
         self.since = arrivals.loop.time()
-        self.address = peer[0].encode("latin-1") if isinstance(peer, tuple) else b""  #: of the client, "" for none
+        self.address = client_address(peer) if isinstance(peer, tuple) else b""  #: of the client, "" for none
         self._arrivals = arrivals
         self._downstream = downstream  # made now: its listener may be gone a moment later
         self._terms = terms

@@ -42,7 +42,7 @@ KILL_AFTER = 1.0  #: seconds on top of the grace before a worker that does not e
 class Control:
     """Runs one gateway to its end."""
 
-    def __init__(self, gateway: Gateway, admin: Listening | None, log: Log) -> None:
+    def __init__(self, gateway: Gateway, admin: list[Listening], log: Log) -> None:
         self.gateway = gateway
         self.log = log
         self.pages = Pages(gateway)
@@ -77,8 +77,9 @@ class Control:
         self._reap()  # deaths from before there was a handler
         self.tell_warnings()
         self.keep_names()
-        if self._admin_listening is not None:
-            await self.admin.start(self._admin_listening)
+        for warning in self.gateway.plan_in_use.warnings:
+            self.log.warning("an address is left out", reason=warning)
+        await self.admin.start(self._admin_listening)
         self._look()
         limit = self.loop.call_later(
             START_LIMIT, self._start_failed, f"not every worker is ready after {START_LIMIT} s"
@@ -262,15 +263,15 @@ class Control:
         elif not self._is_stopping:
             self._reload.request()
 
-    async def move_admin(self, listening: Listening | None) -> None:
-        """Serve the admin pages at another address, or nowhere."""
-        old, self._admin_listening = self._admin_listening, listening
+    async def move_admin(self, listenings: list[Listening]) -> None:
+        """Serve the admin pages at other addresses, or nowhere."""
+        old, self._admin_listening = self._admin_listening, listenings
         await self.admin.stop()
-        if old is not None:
-            old.close()
-        if listening is not None:
+        for listening in old:
+            listening.close()
+        for listening in listenings:
             listening.start()
-            await self.admin.start(listening)
+        await self.admin.start(listenings)
 
     # -- logs ---------------------------------------------------------------------------------------------------------
 
@@ -317,7 +318,7 @@ class Control:
         sockets = [one for listening in gateway.plan_in_use.listenings.values() for one in _tcp(listening)]
         if is_shared(sockets):
             await self.silence(sockets)
-        if self._admin_listening is not None and is_shared(_tcp(self._admin_listening)):
+        if is_shared([one for listening in self._admin_listening for one in _tcp(listening)]):
             await self.admin.stop_listening()  # the successor answers for this host now
         gateway.close()  # our side; the workers hold theirs until they have accepted what waits
         self.retire(gateway.workers, grace)
@@ -354,23 +355,25 @@ class Control:
             self._done.set_result(0)
 
 
-def start_line(gateway: Gateway, admin: Listening | None) -> str:
+def start_line(gateway: Gateway, admin: list[Listening]) -> str:
     """One line for the operator: what listens where."""
     plan = gateway.plan_in_use
     places = []
     for listener in plan.spec.listeners:
         scheme = "https" if listener.tls else "http"
-        bound = plan.listenings[str(listener.address)].bound
-        places.append(f"{listener.name} {bound if listener.address.path else f'{scheme}://{bound}'}")
-    places.append(
-        f"admin {admin.bound if admin.address.path else f'http://{admin.bound}'}" if admin else "no admin address"
-    )
+        bound = [plan.listenings[key] for key in listener.bind.keys]
+        places.append(f"{listener.name} {' '.join(_url(one, scheme) for one in bound)}")
+    places.append(f"admin {' '.join(_url(one, 'http') for one in admin)}" if admin else "no admin address")
     build = "compiled" if fastgw.compiled() else "pure"
     count = len(gateway.workers)
     return (
         f"fastgw {fastgw.__version__} ({build}) ready: {', '.join(places)}; "
         f"{count} worker{'s' if count != 1 else ''}, generation {plan.generation}"
     )
+
+
+def _url(listening: Listening, scheme: str) -> str:
+    return listening.bound if listening.address.path else f"{scheme}://{listening.bound}"
 
 
 def _tcp(listening: Listening) -> list[Any]:

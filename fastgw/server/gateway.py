@@ -11,15 +11,16 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastgw.config.spec import AddressSpec, GatewaySpec, fallback_name
+from fastgw.config.spec import AddressSpec, BindSpec, GatewaySpec, fallback_name
 from fastgw.core import counters as layout
 from fastgw.core.addresses import Answer
 from fastgw.errors import ConfigError
 from fastgw.server.channel import MAX_FDS
-from fastgw.server.listening import Listening, bind
+from fastgw.server.listening import Listening, bind, bind_all
 from fastgw.server.messages import Abort, Commit, Endpoints, Prepare, Slots
 from fastgw.server.slots import SlotTable
 from fastgw.server.standings import Standings
@@ -37,8 +38,9 @@ class Plan:
     spec: GatewaySpec
     count: int  #: workers
     slots: Slots
-    listenings: dict[str, Listening]  #: by address as text
+    listenings: dict[str, Listening]  #: by the key of their place (``BindSpec``)
     opened: list[Listening] = field(default_factory=list)  #: those of ``listenings`` that are new
+    warnings: list[str] = field(default_factory=list)  #: addresses of names that this host does not have
 
 
 @dataclass(slots=True)
@@ -108,8 +110,9 @@ class Gateway:
 
     def plan(self, spec: GatewaySpec) -> Plan:
         """Bind what is new in ``spec`` and choose slots; raise ConfigError and leave nothing open if that fails."""
-        if len(spec.listeners) >= MAX_FDS:
-            raise ConfigError([f"{len(spec.listeners)} listeners, at most {MAX_FDS - 1} are possible"])
+        sockets = sum(len(listener.bind.places) for listener in spec.listeners)
+        if sockets >= MAX_FDS:
+            raise ConfigError([f"the listeners have {sockets} addresses, at most {MAX_FDS - 1} are possible"])
         count = self._workers_wanted or spec.workers or processors()
         slots = Slots(
             self._routes.plan(route_names(spec)),
@@ -118,14 +121,19 @@ class Gateway:
         self._last_generation += 1
         plan = Plan(self._last_generation, spec, count, slots, {})
         problems: list[str] = []
+        listeners = []
         for listener in spec.listeners:
             try:
-                self._bind(listener.address, plan)
+                bound, warnings = bind_all(listener.bind, partial(self._bind, listener.bind, plan))
             except ConfigError as error:
                 problems += error.problems
+                continue
+            plan.warnings += warnings
+            listeners.append(listener._replace(bind=listener.bind._replace(places=tuple(one.address for one in bound))))
         if problems:
             self.discard(plan)
             raise ConfigError(problems)
+        plan.spec = spec._replace(listeners=tuple(listeners))
         return plan
 
     def adopt(self, plan: Plan) -> None:
@@ -155,16 +163,17 @@ class Gateway:
             for listening in self.current.listenings.values():
                 listening.close()
 
-    def _bind(self, address: AddressSpec, plan: Plan) -> None:
+    def _bind(self, spec: BindSpec, plan: Plan, place: AddressSpec) -> Listening:
         listenings = self.current.listenings if self.current else {}
-        listening = listenings.get(str(address))
+        listening = listenings.get(spec.key(place))
         if listening is not None:
             listening.grow(plan.count)
         else:
-            is_ours = any(not address.path and one.address.port == address.port for one in listenings.values())
-            listening = bind(address, plan.count, is_ours or self.is_takeover)
+            is_ours = any(_is_beside(one.address, place) for one in listenings.values())
+            listening = bind(place, plan.count, is_ours or self.is_takeover, spec.access)
             plan.opened.append(listening)
-        plan.listenings[str(address)] = listening
+        plan.listenings[spec.key(place)] = listening
+        return listening
 
     # -- workers ------------------------------------------------------------------------------------------------------
 
@@ -242,6 +251,11 @@ class Gateway:
     def _clear_endpoint(self, slot: int) -> None:
         for worker in (*self.workers, *self.retired):
             worker.slab.clear_endpoint(slot)
+
+
+def _is_beside(one: AddressSpec, other: AddressSpec) -> bool:
+    """Is a socket of ours at ``one`` in the way of another one at ``other``?"""
+    return one.path == other.path if one.path or other.path else one.port == other.port
 
 
 def route_names(spec: GatewaySpec) -> list[str]:

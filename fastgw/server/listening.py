@@ -22,9 +22,9 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from fastgw.config.spec import AddressSpec
+from fastgw.config.spec import ANY_HOST, AS_CREATED, AccessSpec, AddressSpec, BindSpec
 from fastgw.errors import ConfigError
 
 BACKLOG = 4096  #: connections waiting for accept, per socket; the kernel takes the smaller of it and net.core.somaxconn
@@ -36,8 +36,12 @@ _TCP_SYN_RECV = "03"
 _DROP_SYN = ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 
 
+class NoSuchAddress(ConfigError):
+    """This host does not have the address, or not its family."""
+
+
 class Listening:
-    """The sockets of one address."""
+    """The sockets of one address; its host is no name."""
 
     __slots__ = ("_beside", "_inode", "address", "sockets")
 
@@ -95,14 +99,58 @@ class Listening:
         self.sockets.clear()
 
 
-def bind(address: AddressSpec, count: int, takeover: bool = False) -> Listening:
+def bind_all(spec: BindSpec, bind_one: Callable[[AddressSpec], Listening]) -> tuple[list[Listening], list[str]]:
+    """Bind every place of ``spec`` with ``bind_one``; return the sockets, and a warning for each address that this host does not have.
+
+    Names often have one of those: in the hosts file of a container without IPv6 ``localhost`` is ::1 all the same.
+
+    Raises:
+        ConfigError: none of the places, or not all that this host has, can be bound; what was bound is for the caller to close.
+    """
+    if not spec.places:
+        raise ConfigError(
+            [f"cannot listen on {spec.address}: the name has no address; write an IP address of this host"]
+        )
+    bound: list[Listening] = []
+    missing: list[str] = []
+    for place in spec.places:
+        try:
+            bound.append(bind_one(place))
+        except NoSuchAddress as error:
+            missing += error.problems
+    if not bound:
+        raise ConfigError(missing)
+    return bound, missing
+
+
+def bind_admin(spec: BindSpec, takeover: Callable[[AddressSpec], bool]) -> tuple[list[Listening], list[str]]:
+    """The same for the admin address, which has one socket for each place; ``takeover``: as for ``bind``, by the place.
+
+    Raises:
+        ConfigError: nothing is left open.
+    """
+    opened: list[Listening] = []
+
+    def bind_one(place: AddressSpec) -> Listening:
+        opened.append(bind(place, 1, takeover(place), spec.access))
+        return opened[-1]
+
+    try:
+        return bind_all(spec, bind_one)
+    except ConfigError:
+        for listening in opened:
+            listening.close()
+        raise
+
+
+def bind(address: AddressSpec, count: int, takeover: bool = False, access: AccessSpec = AS_CREATED) -> Listening:
     """Bind for ``count`` workers; raise ConfigError with one sentence.
 
-    ``takeover``: another process may be listening there.  Without it that is an error, because two gateways that share
-    a port by accident are found out late.
+    ``address``: without a name.  ``access``: of a unix socket.  ``takeover``: another process may be listening there.
+    Without it that is an error, because two gateways that share a port by accident are found out late.
     """
     if address.path:
-        return _bind_unix(address, takeover)
+        return _bind_unix(address, takeover, access)
     if not takeover:
         _bind_tcp(address, reuse=False).close()
     listening = Listening(address, [_bind_tcp(address, reuse=True)])
@@ -115,27 +163,30 @@ def bind(address: AddressSpec, count: int, takeover: bool = False) -> Listening:
 
 
 def _bind_tcp(address: AddressSpec, reuse: bool) -> socket.socket:
+    is_any = address.host == ANY_HOST
+    host = "::" if is_any else address.host
     try:
-        info = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, place = socket.getaddrinfo(
+            host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        )[0]
+        sock = socket.socket(family, _FLAGS)
     except OSError as error:
-        reason = f"{error.strerror or error}; write an IP address of this host"
-        raise ConfigError([f"cannot listen on {address}: {reason}"]) from None
-    family, _, _, _, place = info[0]
-    sock = socket.socket(family, _FLAGS)
+        raise NoSuchAddress([_sentence(address, error)]) from None
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not is_any)
         sock.bind(place)
     except OSError as error:
         sock.close()
-        raise ConfigError([_sentence(address, error)]) from None
+        kind = NoSuchAddress if error.errno == errno.EADDRNOTAVAIL else ConfigError
+        raise kind([_sentence(address, error)]) from None
     return sock
 
 
-def _bind_unix(address: AddressSpec, takeover: bool) -> Listening:
+def _bind_unix(address: AddressSpec, takeover: bool, access: AccessSpec) -> Listening:
     path = address.path
     if not takeover and _answers(path):
         raise ConfigError([_sentence(address, OSError(errno.EADDRINUSE, ""))])
@@ -147,10 +198,25 @@ def _bind_unix(address: AddressSpec, takeover: bool) -> Listening:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(beside)
         sock.bind(beside)
+        _permit(beside, access)  # before it has its name, or listens
         return Listening(address, [sock], beside)
     except OSError as error:
         sock.close()
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
         raise ConfigError([_sentence(address, error)]) from None
+
+
+def _permit(path: str, access: AccessSpec) -> None:
+    if (access.user, access.group) != (-1, -1):
+        try:
+            os.chown(path, access.user, access.group)
+        except PermissionError:
+            raise PermissionError(
+                errno.EPERM, "not allowed to give the socket to that owner; run as root, or as a member of the group"
+            ) from None
+    if access.mode >= 0:
+        os.chmod(path, access.mode)
 
 
 def _answers(path: str) -> bool:

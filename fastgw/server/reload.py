@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from fastgw.errors import ConfigError
 from fastgw.server.gateway import LoadReport, Plan
-from fastgw.server.listening import Listening, bind
+from fastgw.server.listening import Listening, bind_admin
 from fastgw.server.messages import Committed, Prepared
 from fastgw.server.notify import notify, reloading
 from fastgw.server.workers import DEAD, WorkerProcess
@@ -125,6 +125,8 @@ class Reload:
             gateway.discard(plan)
             self._control.keep_names()
             return
+        for warning in plan.warnings:
+            self._log.warning("an address is left out", reason=warning)
         await self._commit(plan, admin)
         gateway.reloads["ok"] += 1
         gateway.report = LoadReport(True, time.time())
@@ -132,8 +134,8 @@ class Reload:
         self._log.info("a new configuration is in use", generation=plan.generation, seconds=took)
         self._control.tell_warnings()
 
-    async def _prepare(self, plan: Plan) -> Listening | None:
-        """Ask every worker; return a new admin address, bound, if there is one.  Raise ConfigError if one cannot."""
+    async def _prepare(self, plan: Plan) -> list[Listening]:
+        """Ask every worker; return the sockets of a new admin address, bound, if there is one.  Raise ConfigError if one cannot."""
         gateway = self._gateway
         admin = self._bind_admin(plan)
         asked = [worker for worker in gateway.workers[: plan.count] if worker.is_alive]
@@ -152,20 +154,22 @@ class Reload:
             for worker in asked:
                 if worker.is_alive and worker.prepared == plan.generation:
                     gateway.abort(worker, plan)
-            if admin is not None:
-                admin.close()
+            for listening in admin:
+                listening.close()
             raise
         finally:
             self._answers = {}
         return admin
 
-    def _bind_admin(self, plan: Plan) -> Listening | None:
-        address = plan.spec.admin
-        if address is None or address == self._gateway.plan_in_use.spec.admin:
-            return None
-        return bind(address, 1)
+    def _bind_admin(self, plan: Plan) -> list[Listening]:
+        spec, old = plan.spec.admin, self._gateway.plan_in_use.spec.admin
+        if spec is None or spec == old:
+            return []
+        listenings, warnings = bind_admin(spec, lambda place: old is not None and place in old.places)
+        plan.warnings += warnings
+        return listenings
 
-    async def _commit(self, plan: Plan, admin: Listening | None) -> None:
+    async def _commit(self, plan: Plan, admin: list[Listening]) -> None:
         gateway = self._gateway
         is_admin_moved = plan.spec.admin != gateway.plan_in_use.spec.admin
         staying = gateway.workers[: plan.count]

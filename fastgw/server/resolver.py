@@ -11,6 +11,7 @@ empty answer for an hour: c-ares #1293).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ import pycares
 from fastgw.core.addresses import NOT_FOUND, SILENT
 from fastgw.server.names import FAILED, Found, LookUpError
 
+HOSTS = "/etc/hosts"
 TRIES = 2  #: rounds over the name servers, the second with twice the patience of the first
 _SOCK_STREAM = 1  # one entry for each address instead of one for each kind of socket
 
@@ -68,7 +70,7 @@ class _Query:
         result, error = await answer
         if error is not None:
             raise _error(error)
-        addresses = tuple(dict.fromkeys(node.addr[0].decode() for node in result.nodes))
+        addresses = _without_inventions(host, tuple(dict.fromkeys(node.addr[0].decode() for node in result.nodes)))
         if not addresses:
             raise _error(pycares.errno.ARES_ENODATA)
         return Found(addresses, min(one.ttl for one in (*result.nodes, *result.cnames)))
@@ -109,6 +111,19 @@ class _Query:
             self._timer.cancel()
         seconds: float = max(self._channel.timeout(1.0), 0.01)  # type: ignore[no-untyped-call]
         self._timer = self._loop.call_later(seconds, self._process, pycares.ARES_SOCKET_BAD, pycares.ARES_SOCKET_BAD)
+
+
+def _without_inventions(host: str, addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """c-ares adds ::1 or 127.0.0.1 to ``localhost`` where the hosts file has only one of them, and nobody may be there."""
+    if host.rpartition(".")[2] != "localhost":
+        return addresses
+    listed = set()
+    with contextlib.suppress(OSError), open(HOSTS, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            address, *names = line.partition("#")[0].lower().split() or [""]
+            if host in names:
+                listed.add(address)
+    return tuple(one for one in addresses if one in listed) or addresses
 
 
 def _error(number: int) -> LookUpError:

@@ -206,7 +206,7 @@ class Worker:
             return
         is_first = not self._accepting
         self._candidate = None
-        wanted = {str(listener.address): listener for listener in candidate.message.spec.listeners}
+        wanted = {key: listener for listener in candidate.message.spec.listeners for key in listener.bind.keys}
         for address in list(self._accepting):  # before the swap: after it the name of a listener may be unknown
             name = self._accepting[address].spec.name
             if address not in wanted:
@@ -245,7 +245,7 @@ class Worker:
             sock.listen(BACKLOG)
             server = self._plane.poller.listen(sock.dup(), factory)
         else:
-            make = self.loop.create_unix_server if listener.address.path else self.loop.create_server
+            make = self.loop.create_unix_server if listener.bind.address.path else self.loop.create_server
             server = await make(factory, sock=sock.dup(), backlog=BACKLOG)
         self._accepting[address] = Accepting(listener, sock, server, terms)
 

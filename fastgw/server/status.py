@@ -168,7 +168,8 @@ class Pages:
         return [
             {
                 "name": listener.name,
-                "address": plan.listenings[str(listener.address)].bound,
+                "address": str(listener.bind.address),
+                "bound": [plan.listenings[key].bound for key in listener.bind.keys],
                 "scheme": "https" if listener.tls else "http",
             }
             for listener in plan.spec.listeners

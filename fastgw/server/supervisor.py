@@ -61,7 +61,7 @@ def run(path: str, workers: int | None = None, environ: Mapping[str, str] = os.e
             worker.kill()
 
 
-def _watch(gateway: Gateway, admin: Listening | None) -> int:
+def _watch(gateway: Gateway, admin: list[Listening]) -> int:
     import asyncio
 
     from fastgw.server.control import Control
@@ -72,15 +72,18 @@ def _watch(gateway: Gateway, admin: Listening | None) -> int:
     return asyncio.run(Control(gateway, admin, Log("supervisor")).serve())
 
 
-def begin(gateway: Gateway) -> Listening | None:
+def begin(gateway: Gateway) -> list[Listening]:
     """Load, bind, and let every worker serve; return the admin address, bound and listening.  Raise ConfigError."""
-    from fastgw.server.listening import bind
+    from fastgw.server.listening import bind_admin
 
     spec = gateway.load()
     is_takeover = gateway.is_takeover
     plan = gateway.plan(spec)
     gateway.adopt(plan)
-    admin = bind(spec.admin, 1, is_takeover) if spec.admin else None
+    admin: list[Listening] = []
+    if spec.admin is not None:
+        admin, warnings = bind_admin(spec.admin, lambda _: is_takeover)
+        plan.warnings += warnings
     for listening in plan.listenings.values():
         if listening.address.path:
             listening.start()  # a TCP socket listens when its worker does, so that no connection waits for a process
@@ -92,8 +95,8 @@ def begin(gateway: Gateway) -> Listening | None:
             gateway.commit(worker, plan)
         else:
             gateway.launch(worker)
-    if admin is not None:
-        admin.start()
+    for listening in admin:
+        listening.start()
     return admin
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastgw.config.spec import (
+    AccessSpec,
     AddressSpec,
+    BindSpec,
     EndpointSpec,
     FilterSpec,
     LimitsSpec,
@@ -17,6 +19,7 @@ from fastgw.config.spec import (
 )
 from tests.unit.config.files import MINIMAL, read
 
+ADMIN = AddressSpec("::1", 9902)
 FULL = """\
 workers: 3
 admin: {address: "[::1]:9902"}
@@ -24,6 +27,8 @@ shutdown: {grace: 1m}
 listeners:
   - name: edge
     address: unix:run/edge.sock
+    mode: 0660
+    owner: root:1234
     filters: [log, request_id]
     timeouts: {head: 1s, idle: 2s, body: 3s, write: 0, linger: 5s}
     limits: {head_size: 16KiB, head_count: 50, uri_length: 4KiB, connections: 7, connections_per_address: 5}
@@ -70,10 +75,12 @@ filters:
 def test_every_key_arrives(tmp_path: Path) -> None:
     spec = read(tmp_path, FULL)
     assert spec.source == str(tmp_path / "gw.yaml")
-    assert (spec.workers, spec.admin, spec.grace) == (3, AddressSpec("::1", 9902), 60.0)
+    assert (spec.workers, spec.admin, spec.grace) == (3, BindSpec(ADMIN, (ADMIN,)), 60.0)
 
     edge, second = spec.listeners
-    assert (edge.name, edge.address) == ("edge", AddressSpec(path=str(tmp_path / "run/edge.sock")))
+    assert (edge.name, edge.bind.address) == ("edge", AddressSpec(path=str(tmp_path / "run/edge.sock")))
+    assert edge.bind.access == AccessSpec(0o660, 0, 1234)
+    assert edge.bind.places == (edge.bind.address,)
     assert edge.filters == ("log", "request_id")
     assert edge.timeouts == TimeoutsSpec(head=1.0, idle=2.0, body=3.0, write=0.0, linger=5.0)
     assert edge.limits == LimitsSpec(16384, 50, 4096, 7, 5, 256)
@@ -114,7 +121,8 @@ def test_every_key_arrives(tmp_path: Path) -> None:
 def test_defaults_that_depend_on_the_place(tmp_path: Path) -> None:
     spec = read(tmp_path, MINIMAL)
     assert (spec.listeners[0].name, spec.routes[0].name) == ("listener-1", "/*")
-    assert (spec.workers, spec.admin) == (0, AddressSpec("127.0.0.1", 9901))
+    address = AddressSpec("127.0.0.1", 9901)
+    assert (spec.workers, spec.admin) == (0, BindSpec(address, (address,)))
     assert read(tmp_path, MINIMAL + "admin: false").admin is None
 
 

@@ -40,6 +40,31 @@ CASES = [
         with_route("filters: [access_log, access_log]"),
         "4:50: routes[0].filters[1]: the filter 'access_log' is in this chain",
     ),
+    # where listeners are
+    (
+        SECOND_LISTENER.replace("NAME", "b").replace("ADDRESS", "'localhost:18080'"),
+        "3:24: listeners[1].address: localhost:18080 takes 127.0.0.1:18080, which is that of listeners[0] already",
+    ),
+    (
+        SECOND_LISTENER.replace("NAME", "b").replace("ADDRESS", "'localhost:9901'"),
+        "3:24: listeners[1].address: localhost:9901 takes 127.0.0.1:9901, which is that of admin already",
+    ),
+    (
+        SECOND_LISTENER.replace("NAME", "b")
+        .replace("ADDRESS", "'[::]:80', ipv6_only: false")
+        .replace("127.0.0.1:18080", "0.0.0.0:80"),
+        "3:24: listeners[1].address: [::]:80 takes 0.0.0.0:80, which is that of listeners[0] already",
+    ),
+    (
+        with_listener("ipv6_only: false"),
+        "3:16: listeners[0].ipv6_only: has no effect with 127.0.0.1:18080: only [::] can take IPv4 too",
+    ),
+    (with_listener("mode: 0660"), "3:11: listeners[0].mode: has no effect with 127.0.0.1:18080: it is of unix sockets"),
+    (
+        with_listener("owner: root"),
+        "3:12: listeners[0].owner: has no effect with 127.0.0.1:18080: it is of unix sockets",
+    ),
+    (MINIMAL + "admin: {address: 127.0.0.1:0, mode: 0660}", "7:37: admin.mode: has no effect with 127.0.0.1:0"),
     # routes
     (ROUTES + "  - {path: /*}", "6:5: routes[0]: needs a service, or a split over several"),
     (

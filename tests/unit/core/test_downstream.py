@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.downstream import client_address
 from fastgw.core.lingering import LINGER_LOOK
 from fastgw.core.reply import Reply
 from fastgw.core.snapshot import Limits, Timeouts
@@ -420,3 +421,23 @@ def test_stuck_client_of_a_stream_is_dropped_after_the_write_deadline() -> None:
     assert client.is_aborted
     assert service.is_lost
     edge.end()
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        (("10.0.0.1", 5), b"10.0.0.1"),
+        (("::ffff:10.0.0.1", 5, 0, 0), b"10.0.0.1"),
+        (("::1", 5, 0, 0), b"::1"),
+        (("::ffff:0:102:304", 5, 0, 0), b"::ffff:0:102:304"),
+    ],
+)
+def test_a_client_by_ipv4_has_its_ipv4_address(peer: tuple[Any, ...], address: bytes) -> None:
+    assert client_address(peer) == address
+    edge = Edge(trusted=["10.0.0.0/8"])
+    client = edge.client(GET, extra={"peername": peer})
+    (connection,) = edge.plane.connections
+    assert connection.address == address
+    assert client is not None
+    edge.plane.close()
+    edge.run()

@@ -97,7 +97,7 @@ class Stage:
         self.workers = [FakeWorker(0), FakeWorker(1)]
         places: list[WorkerProcess] = [*self.workers]
         self.gateway = Gateway(str(file), None, {}, places)
-        self.control = Control(self.gateway, None, Log("test", fd=-1))
+        self.control = Control(self.gateway, [], Log("test", fd=-1))
         self.control.loop = asyncio.get_running_loop()
 
     async def begin(self) -> None:

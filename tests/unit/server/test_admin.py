@@ -60,7 +60,7 @@ def with_admin(story: Story, asked: list[str] | None = None) -> None:
         admin = Admin({"/": root, "/page": page, "/broken": broken}, Log("test", fd=-1))
         listening = bind(AddressSpec("127.0.0.1", 0), 1)
         listening.start()
-        await admin.start(listening)
+        await admin.start([listening])
         try:
             await story(Client(listening.sockets[0].getsockname()[1], admin))
         finally:

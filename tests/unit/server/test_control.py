@@ -52,11 +52,9 @@ def done_of(stage: Stage) -> asyncio.Future[int]:
 def test_start_line_says_what_listens_where(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def story(stage: Stage) -> None:
         bound = stage.gateway.plan_in_use.listenings["127.0.0.1:0"].bound
-        assert f"ready: edge http://{bound}, no admin address; 2 workers, generation 1" in start_line(
-            stage.gateway, None
-        )
+        assert f"ready: edge http://{bound}, no admin address; 2 workers, generation 1" in start_line(stage.gateway, [])
         admin = bind(AddressSpec("127.0.0.1", 0), 1)
-        assert f", admin http://{admin.bound};" in start_line(stage.gateway, admin)
+        assert f", admin http://{admin.bound};" in start_line(stage.gateway, [admin])
         admin.close()
 
     play(story, file, capsys)
@@ -69,7 +67,7 @@ def test_start_line_names_unix_addresses_as_they_are(
     gateway = Gateway(str(file), None, {}, [])
     gateway.adopt(gateway.plan(gateway.load()))
     admin = bind(AddressSpec(path=f"{tmp_path}/admin"), 1)
-    line = start_line(gateway, admin)
+    line = start_line(gateway, [admin])
     assert f"ready: edge unix:{tmp_path}/edge, admin unix:{tmp_path}/admin; 0 workers, generation 1" in line
     admin.close()
     gateway.close()
@@ -390,7 +388,7 @@ def test_serve_gives_up_what_it_holds(file: Path, capsys: pytest.CaptureFixture[
         stage = Stage(file)
         plan = stage.gateway.plan(stage.gateway.load())
         stage.gateway.adopt(plan)
-        control = Control(stage.gateway, None, Log("test", fd=-1))
+        control = Control(stage.gateway, [], Log("test", fd=-1))
         serving = asyncio.ensure_future(control.serve())
         for worker in stage.workers:
             stage.gateway.commit(worker, plan)

@@ -150,7 +150,7 @@ def test_taken_addresses_are_told_all_at_once_and_leave_nothing_open(gateway: Ga
 
 def test_more_listeners_than_fit_in_a_message_are_refused(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_FDS", 2)
-    with pytest.raises(ConfigError, match="2 listeners, at most 1"):
+    with pytest.raises(ConfigError, match="the listeners have 2 addresses, at most 1"):
         planned(gateway, MORE)
 
 

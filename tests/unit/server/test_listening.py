@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fastgw.config.spec import AddressSpec
+from fastgw.config.spec import ANY_HOST, AccessSpec, AddressSpec, BindSpec
 from fastgw.errors import ConfigError
-from fastgw.server.listening import bind, handshakes, hold, is_shared
+from fastgw.server.listening import NoSuchAddress, bind, bind_admin, bind_all, handshakes, hold, is_shared
 
 LOOPBACK = AddressSpec("127.0.0.1", 0)
 
@@ -63,7 +66,6 @@ def test_a_taken_address_is_one_sentence_with_the_address_and_advice() -> None:
     ("address", "words"),
     [
         (AddressSpec("192.0.2.1", 8080), "no such address"),
-        (AddressSpec("no-such-host.invalid", 8080), "write an IP address"),
         (AddressSpec(path="/no/such/folder/x.sock"), "No such file"),
     ],
 )
@@ -153,3 +155,97 @@ def test_a_successor_on_the_port_is_seen() -> None:
     second.close()
     assert not is_shared(first.sockets)
     first.close()
+
+
+# --- names, families, access
+
+
+def test_every_address_of_a_name_is_bound() -> None:
+    spec = BindSpec(AddressSpec("localhost", 0), (AddressSpec("127.0.0.1", 0), AddressSpec("::1", 0)))
+    bound, warnings = bind_all(spec, lambda place: bind(place, 1))
+    assert [listening.address for listening in bound] == list(spec.places)
+    assert warnings == []
+    for listening in bound:
+        listening.close()
+
+
+def test_an_address_of_a_name_that_this_host_does_not_have_is_a_warning() -> None:
+    spec = BindSpec(AddressSpec("edge.test", 0), (AddressSpec("192.0.2.1", 0), AddressSpec("127.0.0.1", 0)))
+    (listening,), (warning,) = bind_admin(spec, lambda _: False)
+    assert listening.address == spec.places[1]
+    assert "192.0.2.1:0" in warning and "no such address" in warning
+    listening.close()
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        ((), "edge.test:80: the name has no address"),
+        ((AddressSpec("192.0.2.1", 0), AddressSpec("198.51.100.7", 0)), "no such address"),
+    ],
+)
+def test_a_name_of_which_nothing_can_be_bound(places: tuple[AddressSpec, ...], said: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        bind_admin(BindSpec(AddressSpec("edge.test", 80), places), lambda _: False)
+    assert said in raised.value.problems[0]
+
+
+def test_an_address_of_a_name_that_is_taken_is_refused() -> None:
+    with bound_by_somebody() as taken:
+        spec = BindSpec(AddressSpec("edge.test", 0), (LOOPBACK, AddressSpec("127.0.0.1", taken)))
+        with pytest.raises(ConfigError) as raised:
+            bind_admin(spec, lambda _: False)
+    assert "taken" in raised.value.problems[0]
+    assert not isinstance(raised.value, NoSuchAddress)
+
+
+@contextlib.contextmanager
+def bound_by_somebody() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield port_of(other)
+
+
+def test_ipv6_takes_ipv4_too_where_that_is_asked_for() -> None:
+    both = bind(AddressSpec(ANY_HOST, 0), 1)
+    both.start()
+    assert both.bound == f"*:{port_of(both.sockets[0])}"
+    connect(port_of(both.sockets[0])).close()
+    both.close()
+    six = bind(AddressSpec("::", 0), 1)
+    six.start()
+    with pytest.raises(ConnectionRefusedError):
+        connect(port_of(six.sockets[0]))
+    six.close()
+
+
+def test_a_unix_socket_has_its_mode_before_it_has_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    listening = bind(AddressSpec(path=str(path)), 1, access=AccessSpec(mode=0o620))
+    (beside,) = tmp_path.iterdir()
+    assert stat.S_IMODE(beside.stat().st_mode) == 0o620
+    listening.start()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o620
+    listening.close()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a socket away")
+def test_a_unix_socket_has_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    listening = bind(AddressSpec(path=str(path)), 1, access=AccessSpec(0o660, 1234, 4321))
+    listening.start()
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (1234, 4321, 0o660)
+    listening.close()
+
+
+def test_an_owner_that_is_not_allowed_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refuse)
+    with pytest.raises(ConfigError) as raised:
+        bind(AddressSpec(path=str(tmp_path / "x.sock")), 1, access=AccessSpec(user=0))
+    assert "not allowed to give the socket to that owner" in raised.value.problems[0]
+    assert list(tmp_path.iterdir()) == []

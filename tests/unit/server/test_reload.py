@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 from pathlib import Path
 
 import pytest
 
+from fastgw.config import build as build_module
 from fastgw.core.addresses import Answer
 from fastgw.server import control as control_module
 from fastgw.server import reload as module
@@ -220,5 +222,54 @@ def test_names_of_a_refused_configuration_are_not_kept(file: Path, capsys: pytes
             worker.theirs.send(Prepared(2, ("cannot be compiled: no",)))
         await stage.refused()
         assert stage.gateway.names is not None and not stage.gateway.names.known
+
+    play(story, file, capsys)
+
+
+# --- where listeners are
+
+
+def test_a_socket_with_another_mode_takes_over_from_the_old_one(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is another socket, put in the place of the old one when all workers agreed; nobody finds the path empty."""
+    path = tmp_path / "edge.sock"
+    text = TEXT.replace("127.0.0.1:0", f"unix:{path}")
+
+    async def story(stage: Stage) -> None:
+        for number, mode in ((2, ""), (3, ", mode: 0600")):
+            stage.reload(text.replace('"}', f'"{mode}}}', 1))
+            for worker in stage.workers:
+                assert len((await worker.agree(number)).sockets) == 1
+            for worker in stage.workers:
+                await worker.follow(number)
+            await stage.until(lambda number=number: stage.gateway.reloads["ok"] == number - 1)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        (listening,) = stage.gateway.plan_in_use.listenings.values()
+        assert listening.bound == f"unix:{path}"
+
+    play(story, file, capsys)
+    assert not path.exists()
+
+
+def test_an_address_that_a_name_has_and_the_host_has_not_is_told(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        build_module,
+        "known_places",
+        lambda address, ipv6_only=True: (address._replace(host="192.0.2.1"), address._replace(host="127.0.0.1")),
+    )
+
+    async def story(stage: Stage) -> None:
+        stage.reload(TEXT.replace("127.0.0.1:0", "edge.test:0"))
+        for worker in stage.workers:
+            await worker.agree(2)
+        for worker in stage.workers:
+            await worker.follow(2)
+        await stage.until(lambda: stage.gateway.reloads["ok"])
+        assert list(stage.gateway.plan_in_use.listenings) == ["127.0.0.1:0"]
+        (warning,) = stage.gateway.plan_in_use.warnings
+        assert "cannot listen on 192.0.2.1:0" in warning
 
     play(story, file, capsys)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.support.nameserver import SILENT as SAYS_NOTHING
 from tests.support.ports import free_port
 
 pytest.importorskip("pycares")
+from fastgw.server import resolver
 from fastgw.server.resolver import look_up
 
 
@@ -52,6 +54,18 @@ def test_hosts_file_counts_and_has_no_time_to_live(server: NameServer) -> None:
     assert "127.0.0.1" in found.addresses
     assert found.ttl == 0
     assert not server.asked
+
+
+def test_localhost_has_what_the_hosts_file_says_and_no_more(
+    server: NameServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """c-ares makes up the other family, where another process may be, or none."""
+    hosts = tmp_path / "hosts"
+    monkeypatch.setattr(resolver, "HOSTS", str(hosts))
+    found = find(server, "localhost").addresses  # without the file: whatever c-ares says
+    for address in found:
+        hosts.write_text(f"10.0.0.1 a.test\n{address} ip6-x LOCALHOST # ::2 localhost\n\n")
+        assert find(server, "localhost").addresses == (address,)
 
 
 @pytest.mark.parametrize(

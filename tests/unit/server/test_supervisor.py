@@ -80,15 +80,15 @@ def made(file: Path, count: int) -> Gateway:
 
 
 @contextlib.contextmanager
-def begun(gateway: Gateway) -> Iterator[Listening | None]:
+def begun(gateway: Gateway) -> Iterator[list[Listening]]:
     """``begin``, and the end of what it opened."""
-    admin = None
+    admin: list[Listening] = []
     try:
         admin = begin(gateway)
         yield admin
     finally:
-        if admin is not None:
-            admin.close()
+        for listening in admin:
+            listening.close()
         gateway.close()
         for worker in gateway.workers:
             worker.slab.close()
@@ -114,7 +114,7 @@ def test_admin_address_listens_when_all_is_done(file: Path, monkeypatch: pytest.
 def test_there_may_be_no_admin_address(file: Path) -> None:
     file.write_text(TEXT + "admin: false\n")
     with begun(made(file, 2)) as admin:
-        assert admin is None
+        assert admin == []
 
 
 def test_unix_address_listens_before_its_workers_are_there(file: Path) -> None:
@@ -208,10 +208,10 @@ def test_interrupt_before_the_handlers_ends_the_start(file: Path, monkeypatch: p
 def test_signals_wait_until_somebody_can_follow_them(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held: set[int] = set()
 
-    def look(gateway: Gateway, admin: object) -> int:
+    def look(gateway: Gateway, admin: list[Listening]) -> int:
         held.update(signal.pthread_sigmask(signal.SIG_BLOCK, []))
-        if admin is not None:
-            admin.close()  # type: ignore[attr-defined]
+        for listening in admin:
+            listening.close()
         return 7
 
     monkeypatch.setattr(supervisor, "_watch", look)
