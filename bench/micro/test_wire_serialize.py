@@ -13,5 +13,5 @@ def test_status_line(benchmark: Benchmark) -> None:
 
 def test_reply_head(benchmark: Benchmark) -> None:
     """An error with a problem document."""
-    made = benchmark(lambda: reply_head(404, "application/problem+json", 120, (), close=False))
+    made = benchmark(lambda: reply_head(404, "application/problem+json", 120, ()))
     assert made.startswith(b"HTTP/1.1 404")
