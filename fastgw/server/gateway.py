@@ -68,7 +68,7 @@ class Gateway:
         self.retired: list[WorkerProcess] = []  #: without a place since a reload; what they counted stays
         self.current: Plan | None = None
         self.report = LoadReport()
-        self.warnings: list[str] = []  #: of the file that was read last
+        self.warnings: list[str] = []  #: of the last file that could be used
         self.answers: dict[str, Answer] = {}  #: what is known of the names of endpoints
         self.names: Names | None = None  #: who looks them up; there once an endpoint has a name
         self.standings = Standings()
@@ -105,8 +105,10 @@ class Gateway:
         """Read the file; raise ConfigError with every problem."""
         from fastgw.config.load import load  # pydantic and yaml: only now, the workers import meanwhile
 
-        self.warnings = []
-        return load(Path(self.path), self.environ, time.time(), self.warnings.extend)
+        warnings: list[str] = []
+        spec = load(Path(self.path), self.environ, time.time(), warnings.extend)
+        self.warnings = warnings
+        return spec
 
     def plan(self, spec: GatewaySpec) -> Plan:
         """Bind what is new in ``spec`` and choose slots; raise ConfigError and leave nothing open if that fails."""

@@ -139,6 +139,7 @@ class Pages:
                 "when": stamp(gateway.report.when),
                 "error": "\n".join(gateway.report.problems) or None,
             },
+            "warnings": gateway.warnings,
             "reloads": facts.reloads,
             "workers": [
                 {

@@ -99,3 +99,15 @@ def test_the_examples_are_what_a_client_gets(example: int) -> None:
     reply = error_reply(error, ("problem", "openai")[example], "5d0c2a9e61b7f3480000000000000001")
     assert json.loads(reply.body) == json.loads(found[example])
     assert reply.content_type in PAGE
+
+
+def test_the_pages_tell_the_pace_that_a_body_must_keep() -> None:
+    sources = "".join(path.read_text() for path in ROOT.glob("fastgw/core/*.py"))
+    [after] = re.findall(r"^RATE_AFTER = (\d+)", sources, re.MULTILINE)
+    [pace] = re.findall(r"^RATE_MIN = (\d+)", sources, re.MULTILINE)
+    assert f"after {after} s the body has come at less than {pace} bytes a second" in PAGE
+    for name, words in (
+        ("configuration.md", f"arriving for {after} s is refused when it comes at less than\n{pace} bytes a second"),
+        ("security.md", f"{pace} bytes a second after {after} s"),
+    ):
+        assert words in (ROOT / "docs" / name).read_text(), name

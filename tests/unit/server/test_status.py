@@ -11,6 +11,7 @@ import pytest
 
 from fastgw.core import counters as layout
 from fastgw.core.addresses import FAILING, SILENT, USED, Standing
+from fastgw.errors import ConfigError
 from fastgw.server.gateway import Gateway, LoadReport
 from fastgw.server.log import Log
 from fastgw.server.names import Found, LookUpError, Names
@@ -104,6 +105,7 @@ def test_status_before_the_first_configuration(gateway: Gateway) -> None:
     found = json.loads(page(gateway, "/status").body)
     assert (found["generation"], found["listeners"], found["routes"], found["services"]) == (0, [], {}, {})
     assert found["last_reload"] == {"ok": True, "when": None, "error": None}
+    assert found["warnings"] == []
     assert [worker["state"] for worker in found["workers"]] == [READY, DEAD]
 
 
@@ -164,6 +166,18 @@ def test_status_tells_how_the_last_reload_went(serving: Gateway) -> None:
         "error": "a.yaml:1: one\na.yaml:2: two",
     }
     assert found["reloads"] == {"ok": 0, "refused": 3}
+
+
+def test_status_lists_the_warnings_of_what_is_in_use(serving: Gateway) -> None:
+    file = Path(serving.path)
+    file.write_text(TEXT + "  spare: {endpoints: ['127.0.0.1:1']}\n")
+    serving.load()
+    expected = [f"{file}:9:3: services.spare: no route leads to this service"]
+    assert json.loads(page(serving, "/status").body)["warnings"] == expected
+    file.write_text("nonsense")
+    with pytest.raises(ConfigError):
+        serving.load()
+    assert json.loads(page(serving, "/status").body)["warnings"] == expected
 
 
 def test_counts_of_workers_that_left_are_not_lost(serving: Gateway) -> None:
