@@ -69,19 +69,6 @@ class InternalError(GatewayError):
     fault = "internal"
 
 
-NAME_NOT_FOUND = "not_found"  #: the name servers say that there is no such name, or no address for it
-NAME_SILENT = "silent"  #: no name server answered in time
-NAME_FAILED = "failed"  #: a name server answered that it cannot tell, or the name cannot be asked for
-
-
-class NameLookupError(OSError):
-    """The addresses of a service's name could not be found; ``kind`` is one of ``NAME_*``."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
-
-
 class ConfigError(Exception):
     """The configuration cannot be used; ``problems`` lists every reason, each with its place."""
 

@@ -146,9 +146,9 @@ class Stage:
         """The upstream connection."""
         return self.loop.upstreams[-1]
 
-    def _on_log(self, level: str, message: str, error: BaseException | None) -> None:
+    def _on_log(self, level: str, event: str, fields: dict[str, Any]) -> None:
         if level == "error":
-            raise AssertionError(message) from error
+            raise AssertionError(event) from fields.get("error")
 
     def send(self, data: bytes) -> None:
         """Bytes from the client."""

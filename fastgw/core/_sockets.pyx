@@ -15,6 +15,7 @@ something before it left (an answer to an upload that it did not want to read), 
 it is read first; the end comes when it is read.
 """
 
+import os
 import socket
 
 cimport cython
@@ -89,6 +90,7 @@ cdef class SocketTransport:
     cdef bint _is_broken  # nor take any more
     cdef bint _is_reset  # told while reading was paused, and what came before it is still wanted
     cdef bint _is_bulk, _is_stuck  # in the middle of something large; a large read made reading pause
+    cdef int _problem  # errno that ended it, 0: none did
     cdef Py_ssize_t _queued, _high, _low
     cdef list _queue
 
@@ -191,7 +193,7 @@ cdef class SocketTransport:
         self._queue = None
         self._queued = 0
         try:
-            connection.connection_lost(None)
+            connection.connection_lost(OSError(self._problem, os.strerror(self._problem)) if self._problem else None)
         finally:
             c_close(self._fd)
             self._fd = -1
@@ -252,6 +254,7 @@ cdef class SocketTransport:
             else:
                 self.close()
         elif problem != EAGAIN and problem != EINTR:
+            self._problem = problem
             self.abort()
 
     cdef _free_large_read(self):
@@ -285,11 +288,14 @@ cdef class SocketTransport:
     cdef _flush(self):
         cdef bytes data
         cdef ssize_t sent
+        cdef int problem
         while self._queued:
             data = self._queue[0]
             sent = c_send(self._fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_DONTWAIT | MSG_NOSIGNAL)
             if sent < 0:
-                if errno != EAGAIN and errno != EINTR:
+                problem = errno
+                if problem != EAGAIN and problem != EINTR:
+                    self._problem = problem
                     self._on_broken()
                     return
                 break
@@ -343,7 +349,7 @@ cdef class Acceptor:
         self._poller.remember(self._fd, self, EPOLLIN)
 
     cdef on_event(self):
-        cdef int fd, taken
+        cdef int fd, taken, problem
         cdef Connection connection
         for taken in range(ACCEPTS):
             if self._fd < 0:
@@ -359,7 +365,10 @@ cdef class Acceptor:
             elif errno == ECONNABORTED or errno == EINTR:
                 continue
             else:
-                if errno != EAGAIN:  # no descriptors or no memory: asking again at once would only burn the processor
+                problem = errno
+                if problem != EAGAIN:  # no descriptors or no memory: asking again at once would only burn the processor
+                    if self._poller.on_starved is not None:
+                        self._poller.on_starved(OSError(problem, os.strerror(problem)))
                     self._poller.forget(self._fd)
                     self._rearm = self._poller.loop.call_later(ACCEPT_PAUSE, self._arm)
                 return
@@ -370,6 +379,7 @@ cdef class Poller:
 
     cdef readonly object loop
     cdef int stuck  # connections whose peer has yet to take a large read
+    cdef public object on_starved  # called with an OSError when a client cannot be accepted
     cdef int _epfd
     cdef list _handlers  # by descriptor
     cdef char* _buffer

@@ -109,20 +109,21 @@ class Addresses:
         cause, detail = self._unknown.cause, self._unknown.detail
         if self.places or not cause:
             return None
-        name = self._endpoint.key.address.host
+        reason = f"{self._endpoint.key.address.host} {detail}"
         if cause == NOT_FOUND:
-            return UpstreamError(502, "name_not_found", f"the service's name {name} {detail}", retry=RETRY_ALWAYS)
+            text = "the service's name has no address"
+            return UpstreamError(502, "name_not_found", text, retry=RETRY_ALWAYS, reason=reason)
         if cause == SILENT:
             return self.silence
-        return UpstreamError(502, "name_failed", f"the service's name {name} {detail}", retry=RETRY_ALWAYS)
+        text = "the service's name could not be looked up"
+        return UpstreamError(502, "name_failed", text, retry=RETRY_ALWAYS, reason=reason)
 
     @property
     def silence(self) -> UpstreamError:
         """No name server has said anything of the name."""
-        name = self._endpoint.key.address.host
-        return UpstreamError(
-            504, "name_timeout", f"no name server has answered for the service's name {name}", retry=RETRY_ALWAYS
-        )
+        text = "no name server has answered for the service's name"
+        reason = f"{text} {self._endpoint.key.address.host}"
+        return UpstreamError(504, "name_timeout", text, retry=RETRY_ALWAYS, reason=reason)
 
     def worked(self, place: Place) -> None:
         """A connection to ``place`` was made: it is asked first from now on."""

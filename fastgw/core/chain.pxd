@@ -3,3 +3,4 @@ cdef class Chain:
     cdef public tuple request
     cdef public tuple response
     cdef public tuple done
+    cdef public tuple refused

@@ -9,6 +9,7 @@ All of this is decided when the configuration is compiled.  What is left for a r
     request   (h1, h2, ..., hn)               the request hooks that exist, in order
     response  n + 2 tuples                    [k]: response hooks to run, already reversed, when hook k (1-based) ended the walk
     done      n + 2 tuples                    [0]: nothing entered;  [n + 1]: the request passed every filter
+    refused   (h1, h2, ..., hn)               those of a listener, for what never became an exchange
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
 RequestHook = Callable[[Any], "Reply | None | Awaitable[Reply | None]"]
 ResponseHook = Callable[[Any], "Awaitable[None] | None"]
 DoneHook = Callable[[Any], None]
+RefusedHook = Callable[[Any, Any], None]
 
-HOOKS = ("request", "response", "done")
+HOOKS = ("request", "response", "done", "refused")
 
 
 class Chain:
     """The hooks of one route, ready to be walked; immutable once built."""
 
-    __slots__ = ("done", "filters", "request", "response")
+    __slots__ = ("done", "filters", "refused", "request", "response")
 
     def __init__(self, filters: Sequence[Filter] = ()) -> None:
         """``filters``: in the order requests meet them."""
@@ -39,6 +41,7 @@ class Chain:
         self.request: tuple[RequestHook, ...] = tuple(getattr(filters[place], "request") for place in entry)  # noqa: B009
         entered = [0, *(place + 1 for place in entry), len(filters)]
         self.response: tuple[tuple[ResponseHook, ...], ...] = tuple(_reversed(filters, n, "response") for n in entered)
+        self.refused: tuple[RefusedHook, ...] = _reversed(filters, len(filters), "refused")
         self.done: tuple[tuple[DoneHook, ...], ...] = tuple(_reversed(filters, n, "done") for n in entered)
 
     def name_of(self, hook: Callable[..., Any]) -> str:

@@ -12,6 +12,7 @@ import socket
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from fastgw.core.causes import words
 from fastgw.core.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -44,15 +45,10 @@ async def open_upstream(pool: Pool, endpoint: Endpoint, plane: DataPlane) -> Ups
         addresses.failed(place, NO_ANSWER)
         raise
     except OSError as error:
-        addresses.failed(place, reason(error))
+        addresses.failed(place, words(error))
         raise
     addresses.worked(place)
     return upstream
-
-
-def reason(error: BaseException) -> str:
-    """Why a connection was not made, for people."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 class _Race:
@@ -81,7 +77,7 @@ class _Race:
                     failure = task.exception()
                     if failure is None:
                         return self._won(task)
-                    addresses.failed(self._running.pop(task), reason(failure))
+                    addresses.failed(self._running.pop(task), words(failure))
         except asyncio.CancelledError:
             for place in self._running.values():
                 addresses.failed(place, NO_ANSWER)

@@ -36,6 +36,7 @@ LOOP_LAG_US = 10  #: gauge: lateness of the last sweep in microseconds, the work
 ADDRESS_REFUSED = 11  #: closed at once because of connections_per_address
 HALF_CLOSES = 16  #: clients that ended their sending side while a request of theirs was in progress
 LINGERING_CUT = 17  #: clients cut while they were still sending behind the last answer
+ACCEPT_FAILURES = 28  #: times a client had to wait because there was no descriptor or memory for it
 LOG_LINES_LOST = 34  #: lines of access logs that could not be written
 HEARTBEAT_MS = 35  #: gauge: when the loop last swept, milliseconds of the monotonic clock
 TLS_FAILED = 40  #: +0..+7: of TLS_FAILURES those with a cause of TLS_CAUSES, in that order; the rest are "other"
@@ -54,15 +55,16 @@ ROUTE_DURATION_US = 13  #: sum of durations, microseconds
 ROUTE_BUCKETS = 14  #: +0..+14: durations per bucket of DURATION_BUCKETS, the last one +Inf (not cumulative)
 
 # ENDPOINT block
-ENDPOINT_REQUESTS = 0
-ENDPOINT_FAILURES = 1  #: exchanges that failed on this endpoint (before or after the head)
+ENDPOINT_REQUESTS = 0  #: sent: a connection was there for them
+ENDPOINT_FAILURES = 1  #: exchanges that failed on this endpoint, whatever the cause (before or after the head)
 ENDPOINT_CONNECTS = 2
 ENDPOINT_CONNECT_FAILURES = 3
-ENDPOINT_ACTIVE = 4  #: gauge: exchanges on this endpoint now
+ENDPOINT_ACTIVE = 4  #: gauge: exchanges that have a connection to this endpoint now
 ENDPOINT_IDLE = 5  #: gauge: idle pooled connections
 ENDPOINT_WAITING = 6  #: gauge: exchanges waiting for a connection
 ENDPOINT_REUSED = 7  #: exchanges served on a kept connection
 ENDPOINT_ADDRESS_FAILURES = 12  #: tries of one address that failed, whatever became of the connection
+ENDPOINT_CAUSES = 16  #: +0..+15: failures by cause, in the order of ``causes.CAUSES``
 
 #: Why a client's TLS handshake failed.
 TLS_CAUSES = (

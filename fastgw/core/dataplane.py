@@ -23,12 +23,12 @@ from fastgw.core.exchange import Exchange
 from fastgw.core.lingering import Lingering
 from fastgw.core.registry import Registry
 from fastgw.core.snapshot import Listener, Snapshot
+from fastgw.errors import DownstreamError, InternalError
 
 if TYPE_CHECKING:
     from fastgw.core.addresses import Answer, Standing
     from fastgw.core.connection import Connection
     from fastgw.core.sockets import Poller
-    from fastgw.errors import DownstreamError
 
 SWEEP_SECONDS = 0.25
 EXPIRED_AT_ONCE = 32  #: deadlines acted on in one turn of the loop
@@ -76,12 +76,12 @@ class DataPlane:
         shared: Counters,
         random: Callable[[], float],
         clock: Callable[[], float] = time.monotonic,
-        log: Callable[[str, str, BaseException | None], None] | None = None,
+        log: Callable[[str, str, dict[str, Any]], None] | None = None,
         poller: Poller | None = None,
         connections_max: int = 2**31,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """``random``: numbers in [0, 1); ``clock``: seconds, for durations; ``log``: called with level, message and exception; ``wall``:
+        """``random``: numbers in [0, 1); ``clock``: seconds, for durations; ``log``: called with level, event and fields; ``wall``:
         seconds since 1970, for the Date of answers."""
         self.loop = loop
         self.poller = poller  #: for plain connections, past the loop's transports; None: everything is the loop's
@@ -120,7 +120,7 @@ class DataPlane:
         """Start what the filters of ``snapshot`` own.
 
         Raises:
-            OSError: one of them could not; those before it are stopped again.
+            OSError: one of them could not, its message has the filter's name; those before it are stopped again.
         """
         started: list[Any] = []
         for one in snapshot.filters:
@@ -129,9 +129,9 @@ class DataPlane:
                 continue
             try:
                 start(self.loop)
-            except OSError:
+            except OSError as error:
                 _stop(started)
-                raise
+                raise OSError(f"filters.{one.name}: {error}") from error
             started.append(one)
 
     def discard(self, snapshot: Snapshot) -> None:
@@ -242,19 +242,32 @@ class DataPlane:
     def on_bad_request(self, connection: Downstream, error: DownstreamError) -> None:
         """Bytes that were no request were refused."""
         self.values[counters.BAD_REQUESTS] += 1
-        if self._on_log is not None:
-            self._on_log(
-                "info",
-                f"refused {connection.address.decode('latin-1')}: {error.status} {error.code}: {error.detail}",
-                None,
-            )
+        self.report(
+            "info",
+            "a request was refused",
+            client=connection.address.decode("latin-1"),
+            listener=connection.listener.name,
+            status=error.status,
+            code=error.code,
+            detail=error.reason,
+        )
+        chain = connection.listener.fallbacks.first.chain
+        for hook in chain.refused:
+            try:
+                hook(connection, error)
+            except Exception:  # noqa: BLE001 - whatever a filter raises, the client gets its answer
+                self.log_exception("a filter failed", filter=chain.name_of(hook), hook="refused")
 
-    def log_exception(self, message: str) -> None:
+    def report(self, level: str, event: str, /, **fields: Any) -> None:
+        """Let the log tell ``event``, a constant sentence; what varies is in ``fields``."""
+        if self._on_log is not None:
+            self._on_log(level, event, fields)
+
+    def log_exception(self, event: str, /, **fields: Any) -> None:
         """Report the exception being handled: always a bug, of the gateway or of a filter."""
-        if self._on_log is not None:
-            import sys
+        import sys
 
-            self._on_log("error", message, sys.exc_info()[1])
+        self.report("error", event, **fields, error=sys.exc_info()[1])
 
     # --- time
 
@@ -273,7 +286,7 @@ class DataPlane:
         while self._leaving and self._leaving[0].deadline <= now:
             self._leaving.popleft().abort()
         for endpoint in self.registry:
-            endpoint.pool.sweep(now)
+            endpoint.sweep(now)
 
     def _expire(self, due: list[Downstream], now: float) -> None:
         """Tell ``due`` that their time is over, some in each turn of the loop: thousands of slow clients that expire together must
@@ -296,8 +309,24 @@ class DataPlane:
         if not self.connections and self.on_idle is not None:
             self.on_idle()
 
+    def cut_off(self) -> None:
+        """There is no more time to drain: whoever still waits for an answer is told so, or sees the cut.  None of them has left."""
+        self.is_draining = True
+        for connection in list(self.connections):
+            exchange = connection.exchange
+            if exchange is not None:
+                error = InternalError(503, "drained", "the gateway stopped before the answer was complete")
+                if exchange.tunnel is not None:
+                    exchange.error = error
+                else:
+                    exchange.fail(error)
+                    if connection.exchange is None:
+                        continue  # it closes when its answer is sent
+            connection.abort()
+
     def close(self) -> None:
         """End at once: whatever is still open is cut."""
+        self.cut_off()
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None

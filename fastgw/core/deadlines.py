@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, UpstreamError
+from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, InternalError, UpstreamError
 
 if TYPE_CHECKING:
     from fastgw.core.exchange import Exchange
@@ -23,12 +23,15 @@ def overdue(exchange: Exchange, now: float) -> GatewayError:
     if exchange.phase == CONNECTION:
         if not exchange.endpoint.addresses.places:
             return exchange.endpoint.addresses.silence
+        shortage = exchange.endpoint.pool.shortage
+        if shortage is not None:
+            return shortage
         detail = "no connection to the service became free in time"
         return UpstreamError(503, "pending_timeout", detail, retry=RETRY_ALWAYS)
     if exchange.phase == STREAM:
         return UpstreamError(504, "stream_idle_timeout", "the service stopped in the middle of its answer")
     if exchange.task is not None:
-        return UpstreamError(504, "filter_timeout", "a filter of this route did not decide in time")
+        return InternalError(504, "filter_timeout", "a filter of this route did not decide in time")
     if exchange.body.is_done:
         return UpstreamError(504, "answer_timeout", f"the service did not answer within {route.answer_timeout:g} s")
     if exchange.upstream is not None and exchange.upstream.is_paused:

@@ -405,7 +405,7 @@ class Downstream(Connection):
         elif self.is_paused and not (self.exchange is not None and self.exchange.last and now >= self.exchange.last):
             queued = self.transport.get_write_buffer_size()
             if queued == self._stalled_at:
-                self.abort()  # nothing was read for a whole write timeout
+                self._give_up()
             else:
                 self._stalled_at = queued
                 self._watch_writing()
@@ -416,6 +416,13 @@ class Downstream(Connection):
             self.refuse(WireError(408, "head_timeout", "the request head did not arrive in time"), self._buffer)
         else:
             self.close()
+
+    def _give_up(self) -> None:
+        """Nothing was read for a whole write timeout."""
+        exchange = self.exchange
+        if exchange is not None and exchange.error is None:
+            exchange.error = DownstreamError(499, "write_timeout", "the client took nothing of its answer in time")
+        self.abort()
 
     @property
     def is_idle(self) -> bool:

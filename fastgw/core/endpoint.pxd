@@ -6,8 +6,10 @@ cdef class Endpoint:
     cdef public str name
     cdef public bytes authority
     cdef public int weight
-    cdef public int active
+    cdef public int in_hand
     cdef public object ssl
     cdef public Py_ssize_t base
     cdef public object addresses
     cdef public Pool pool
+    cdef public object troubles
+    cdef object _plane

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from fastgw.core.addresses import Addresses
 from fastgw.core.counters import Counters
 from fastgw.core.pool import Pool
+from fastgw.core.troubles import Troubles
 
 if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
+    from fastgw.errors import GatewayError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,19 @@ class EndpointKey:
 class Endpoint:
     """Live state of one endpoint in one worker."""
 
-    __slots__ = ("active", "addresses", "authority", "base", "key", "name", "pool", "ssl", "weight")
+    __slots__ = (
+        "_plane",
+        "addresses",
+        "authority",
+        "base",
+        "in_hand",
+        "key",
+        "name",
+        "pool",
+        "ssl",
+        "troubles",
+        "weight",
+    )
 
     def __init__(self, key: EndpointKey, plane: DataPlane, context: ssl.SSLContext | None = None) -> None:
         """``context``: built from ``key.tls`` where the configuration is compiled."""
@@ -79,11 +93,25 @@ class Endpoint:
         self.name = str(key.address)
         self.authority = b"localhost" if key.address.path else self.name.encode()
         self.weight = key.weight
-        self.active = 0  #: exchanges on it now, the measure of ``least_request``
+        self.in_hand = 0  #: exchanges on its connections or waiting for one: the measure of ``least_request``
         self.ssl = context
         self.base = Counters.endpoint_base(key.slot)
         self.addresses = Addresses(self, plane)
         self.pool = Pool(self, plane)
+        self.troubles: Troubles | None = None  #: what is wrong with it, as far as the log is concerned; None: nothing
+        self._plane = plane
+
+    def failed(self, error: GatewayError) -> None:
+        """A request failed here, or a connection that nobody waited for could not be opened: let the log tell."""
+        if self.troubles is None:
+            self.troubles = Troubles(self.key.service, self.name, self._plane.report)
+        self.troubles.failed(error, self._plane.now)
+
+    def sweep(self, now: float) -> None:
+        """Do what is due; ``now`` in coarse loop time."""
+        self.pool.sweep(now)
+        if self.troubles is not None and not self.troubles.sweep(now):
+            self.troubles = None
 
     def __repr__(self) -> str:
-        return f"<Endpoint {self.key.service}/{self.name} active={self.active} {self.pool!r}>"
+        return f"<Endpoint {self.key.service}/{self.name} in_hand={self.in_hand} {self.pool!r}>"

@@ -294,6 +294,8 @@ class Exchange:
         if self.is_encoding:
             data = b"0\r\n\r\n"
         self.downstream.write(scan.join((self._head, data)) if self._head else data)
+        if self.endpoint.troubles is not None:
+            self.endpoint.troubles.answered(self.plane.now)
         upstream = self.upstream
         if upstream is not None:
             self.upstream = None
@@ -307,7 +309,9 @@ class Exchange:
         response.reset_rare()
         response.turn_into(reply.status)
         response.body = BODY_NONE
-        response.head = response.fields = response.extra = response.request_id = b""
+        response.head = response.fields = response.extra = b""
+        # Where the response hooks have run, or one failed, none of them will tell the client.
+        response.request_id = self.request.request_id if self.is_leaving else b""
         response.content_length = NO_LENGTH
         leaving = self.route.chain.response[self.entered]
         if leaving and not self.is_leaving:
@@ -347,8 +351,8 @@ class Exchange:
             return  # over already
         endpoint: Endpoint | None = self.endpoint
         self._drop_upstream()
-        if endpoint is not None and error.fault == "upstream" and self._answer is None:
-            self.plane.values[endpoint.base + counters.ENDPOINT_FAILURES] += 1
+        if endpoint is not None and self._answer is None:
+            tries.blame(self, error)
             if not self.is_head_sent:
                 if tries.again(self, error):
                     return
@@ -375,12 +379,12 @@ class Exchange:
     def abort(self) -> None:
         """The client is gone: so is the reason to do any more."""
         self._drop_upstream()
-        values = self.plane.values
-        values[self.route.base + counters.ROUTE_ABORTED] += 1
         if self.error is None:
             self.error = DownstreamError(
                 499, "client_gone", "the client closed the connection before the answer was complete"
             )
+        if self.error.status == 499:
+            self.plane.values[self.route.base + counters.ROUTE_ABORTED] += 1
         self.end()
 
     def _drop_upstream(self) -> None:
@@ -403,7 +407,7 @@ class Exchange:
             try:
                 hook(self)
             except Exception:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
-                plane.log_exception("a filter failed at the end of an exchange")
+                hooks.report_broken(self, hook, "done")
         plane.count(self)
         tries.settle(self)
         self.reset()

@@ -29,7 +29,7 @@ def enter(exchange: Exchange, index: int) -> None:
             exchange.fail(error)
             return
         except Exception:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
-            broken(exchange, "a filter failed on a request")
+            broken(exchange, hooks[index], "request")
             return
         index += 1
         if outcome is not None:
@@ -49,7 +49,7 @@ def leave(exchange: Exchange, hooks: tuple[Callable[[Any], Any], ...], index: in
         try:
             outcome = hooks[index](exchange)
         except Exception:  # noqa: BLE001 - as above
-            broken(exchange, "a filter failed on an answer")
+            broken(exchange, hooks[index], "response")
             return False
         index += 1
         if outcome is not None:
@@ -88,7 +88,7 @@ async def _resume_entering(exchange: Exchange, outcome: Awaitable[Reply | None],
     except Exception:  # noqa: BLE001 - as above
         if not _is_over(exchange):
             exchange.task = None
-            broken(exchange, "a filter failed on a request")
+            broken(exchange, exchange.route.chain.request[index - 1], "request")
         return
     if _is_over(exchange):
         return
@@ -107,7 +107,7 @@ async def _resume_leaving(
     except Exception:  # noqa: BLE001 - as above
         if not _is_over(exchange):
             exchange.task = None
-            broken(exchange, "a filter failed on an answer")
+            broken(exchange, hooks[index - 1], "response")
         return
     if _is_over(exchange):
         return
@@ -126,7 +126,21 @@ async def _resume_leaving(
             exchange.on_body(data, payload)
 
 
-def broken(exchange: Exchange, what: str) -> None:
-    """End ``exchange`` over the exception being handled: a bug of a filter, or ours."""
-    exchange.plane.log_exception(what)
-    exchange.fail(InternalError(500, "internal", "the gateway failed; the request id finds the reason in its log"))
+def broken(exchange: Exchange, hook: Callable[[Any], Any], kind: str) -> None:
+    """End ``exchange`` over the exception being handled: a bug of the filter whose ``hook``, of this ``kind``, raised it."""
+    name = report_broken(exchange, hook, kind)
+    where = "the request id finds the reason in the log" if exchange.request.request_id else "its log has the reason"
+    exchange.fail(InternalError(500, "internal", f"the filter {name!r} of the gateway failed; {where}"))
+
+
+def report_broken(exchange: Exchange, hook: Callable[[Any], Any], kind: str) -> str:
+    """Let the log tell the exception being handled, and where it was; return the filter's name."""
+    name = exchange.route.chain.name_of(hook)
+    exchange.plane.log_exception(
+        "a filter failed",
+        filter=name,
+        hook=kind,
+        route=exchange.route.name,
+        request_id=exchange.request.request_id.decode("latin-1"),
+    )
+    return name

@@ -17,6 +17,7 @@ cdef class Pool:
     cdef public int size
     cdef public bint is_retired
     cdef public object settings
+    cdef public object shortage
     @cython.locals(upstream=Upstream, base=Py_ssize_t)
     cpdef Upstream acquire(self, Exchange exchange)
     cpdef put_back(self, Upstream upstream)

@@ -11,14 +11,12 @@ free first, an old one or a new one, goes to the exchange that has waited longes
 from __future__ import annotations
 
 import asyncio
-import errno
-import ssl
 from collections import deque
 from typing import TYPE_CHECKING
 
-from fastgw.core import counters
+from fastgw.core import causes, counters
 from fastgw.core.connecting import open_upstream
-from fastgw.errors import RETRY_ALWAYS, UpstreamError
+from fastgw.errors import RETRY_ALWAYS, GatewayError, UpstreamError
 
 if TYPE_CHECKING:
     from fastgw.core.addresses import Answer
@@ -33,7 +31,18 @@ PEEK_AFTER = 0.5  #: seconds of idleness after which a connection is looked at b
 class Pool:
     """Idle, opening and busy connections of one endpoint, within the bounds of its ``PoolSettings``."""
 
-    __slots__ = ("_endpoint", "_opening", "_plane", "_tasks", "idle", "is_retired", "settings", "size", "waiters")
+    __slots__ = (
+        "_endpoint",
+        "_opening",
+        "_plane",
+        "_tasks",
+        "idle",
+        "is_retired",
+        "settings",
+        "shortage",
+        "size",
+        "waiters",
+    )
 
     def __init__(self, endpoint: Endpoint, plane: DataPlane) -> None:
         self._endpoint = endpoint
@@ -43,6 +52,9 @@ class Pool:
         self.waiters: deque[Exchange] = deque()
         self.size = 0  #: connections open or being opened
         self.is_retired = False
+        self.shortage: GatewayError | None = (
+            None  #: why no connection could be opened here last, if that was our own lack
+        )
         self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()  # strong references: the loop keeps only weak ones
 
@@ -189,7 +201,7 @@ class Pool:
                 raise  # cancelled: the worker ends
             if not isinstance(error, OSError):
                 # A name that cannot be looked up raises UnicodeError; anything else is a bug.
-                self._plane.log_exception(f"no connection to {self._endpoint.name} could be tried")
+                self._plane.log_exception("a connection could not be tried", endpoint=self._endpoint.name)
             self._on_connect_failed(error)
             return
         self._opening -= 1
@@ -199,20 +211,19 @@ class Pool:
             self._on_connect_failed(ConnectionResetError("closed as soon as it was open"))
         else:
             upstream.is_member = True
+            self.shortage = None
+            if self._endpoint.troubles is not None:
+                self._endpoint.troubles.connected(self._plane.now)
             self.put_back(upstream)
 
     def _on_connect_failed(self, error: Exception) -> None:
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE) and self.size:
-            return  # no descriptors here: whoever waits gets a connection that becomes free, or a timeout
+        failure = causes.connect_error(error, is_tls=self._endpoint.ssl is not None)
+        self.shortage = failure if failure.code == "no_resources" else None
+        if self.shortage is not None and self.size:
+            self._endpoint.failed(failure)
+            return  # whoever waits gets a connection that becomes free, or a timeout that says why
         if self.waiters:
-            self._next_waiter().fail(self._connect_error(error))
+            self._next_waiter().fail(failure)
+        else:
+            self._endpoint.failed(failure)
         self._open_if_needed()
-
-    def _connect_error(self, error: Exception) -> UpstreamError:
-        if isinstance(error, TimeoutError):
-            return UpstreamError(
-                504, "connect_timeout", "the service did not accept a connection in time", retry=RETRY_ALWAYS
-            )
-        if isinstance(error, ssl.SSLError):
-            return UpstreamError(502, "tls_failed", "the TLS handshake with the service failed", retry=RETRY_ALWAYS)
-        return UpstreamError(502, "connect_failed", "no connection to the service could be opened", retry=RETRY_ALWAYS)

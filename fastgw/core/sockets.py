@@ -27,6 +27,10 @@ class Closable(Protocol):
 class Poller(Protocol):
     """What ``_sockets.Poller`` offers."""
 
+    on_starved: (
+        Callable[[OSError], None] | None
+    )  #: called when a client cannot be accepted for want of descriptors or memory
+
     def listen(self, sock: socket.socket, factory: Callable[[], Any]) -> Closable:
         """Accept on ``sock``, which is taken over."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
+from fastgw.core.causes import OTHER, PLACES
 from fastgw.core.deadlines import CONNECTION
 from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, RETRY_SAFE, GatewayError, UpstreamError
 from fastgw.routing.sticky import sticky_key
@@ -37,10 +38,7 @@ def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
     endpoint = candidates[0] if len(candidates) == 1 else exchange.service.balancer.pick(candidates)
     exchange.endpoint = endpoint
     exchange.asked = endpoint.name
-    endpoint.active += 1
-    values = exchange.plane.values
-    values[endpoint.base + counters.ENDPOINT_REQUESTS] += 1
-    values[endpoint.base + counters.ENDPOINT_ACTIVE] += 1
+    endpoint.in_hand += 1
     try:
         upstream = endpoint.pool.acquire(exchange)
     except UpstreamError as error:
@@ -51,6 +49,17 @@ def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
     else:
         exchange.phase = CONNECTION
         exchange.set_deadline(endpoint.pool.settings.pending_timeout)
+
+
+def blame(exchange: Exchange, error: GatewayError) -> None:
+    """Count ``error`` at the endpoint that was asked, by its cause, if it is one of an endpoint's."""
+    place = PLACES.get(error.code, OTHER if error.fault == "upstream" else -1)
+    if place >= 0:
+        endpoint = exchange.endpoint
+        values = exchange.plane.values
+        values[endpoint.base + counters.ENDPOINT_FAILURES] += 1
+        values[endpoint.base + counters.ENDPOINT_CAUSES + place] += 1
+        endpoint.failed(error)
 
 
 def again(exchange: Exchange, error: GatewayError) -> bool:
@@ -114,7 +123,6 @@ def settle(exchange: Exchange) -> None:
     """The endpoint asked last, if there is one, has this exchange no more."""
     endpoint: Endpoint | None = exchange.endpoint
     if endpoint is not None:
-        endpoint.active -= 1
-        exchange.plane.values[endpoint.base + counters.ENDPOINT_ACTIVE] -= 1
+        endpoint.in_hand -= 1
         none: Any = None
         exchange.endpoint = none

@@ -75,7 +75,7 @@ class Tunnel:
         exchange.plane.values[counters.TUNNELS_OPEN] -= 1
         if upstream is not None:
             exchange.upstream = None
-            upstream.exchange = None
+            upstream.leave()
             exchange.plane.see_off(upstream)
         exchange.end()
         downstream.exchange = None
@@ -94,7 +94,7 @@ def begin(exchange: Exchange, rest: bytes) -> None:
         try:
             outcome = hook(exchange)
         except Exception:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
-            hooks.broken(exchange, "a filter failed on an answer")
+            hooks.broken(exchange, hook, "response")
             return
         if outcome is not None:
             if asyncio.iscoroutine(outcome):

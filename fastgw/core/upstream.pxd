@@ -1,5 +1,6 @@
 cimport cython
 
+from fastgw.core cimport _counters as counters
 from fastgw.core.connection cimport Connection
 from fastgw.core.exchange cimport Exchange
 from fastgw.core.pool cimport Pool
@@ -23,7 +24,11 @@ cdef class Upstream(Connection):
     cdef int _interim
     cdef long long _left
     cdef ChunkReader _chunks
+    @cython.locals(base=Py_ssize_t)
     cpdef carry(self, Exchange exchange)
+    @cython.locals(exchange=Exchange)
+    cpdef leave(self)
+    @cython.locals(exchange=Exchange)
     cpdef let_go(self, bint reusable)
     @cython.locals(exchange=Exchange)
     cpdef data_received(self, bytes data)
@@ -35,4 +40,4 @@ cdef class Upstream(Connection):
     cdef _read_body(self, Exchange exchange, bytes data, Py_ssize_t at)
     @cython.locals(chunks=ChunkReader, before="long long")
     cdef _read_chunks(self, Exchange exchange, bytes data, Py_ssize_t at)
-    cdef _ended(self, bint clean)
+    cdef _ended(self, bint clean, object error)

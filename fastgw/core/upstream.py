@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastgw.core import remainder, tunnel
+from fastgw.core import counters, remainder, tunnel
+from fastgw.core.causes import excerpt, words
 from fastgw.core.connection import HOLD_PEER, Connection
 from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, RETRY_SAFE, UpstreamError
 from fastgw.wire import response as answers
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 IDLE, HEAD, BODY, TUNNEL = range(4)
 
+BEGINNING = b"HTTP/1."  #: of every answer
 INTERIM_MAX = 16  #: 1xx answers to one request; more is a flood
 _TABLE = FieldTable(RESPONSE_FIELDS)
 
@@ -79,11 +81,22 @@ class Upstream(Connection):
         self._interim = 0
         self.was_held = False
         self.uses += 1
+        values = exchange.plane.values
+        base = exchange.endpoint.base
+        values[base + counters.ENDPOINT_REQUESTS] += 1
+        values[base + counters.ENDPOINT_ACTIVE] += 1
+
+    def leave(self) -> None:
+        """Belong to nobody."""
+        exchange = self.exchange
+        if exchange is not None:
+            self.exchange = None
+            exchange.plane.values[exchange.endpoint.base + counters.ENDPOINT_ACTIVE] -= 1
 
     def let_go(self, reusable: bool) -> None:
         """The exchange is over for this connection: back to the pool, or closed."""
         exchange = self.exchange
-        self.exchange = None
+        self.leave()
         self._state = IDLE
         if self.is_paused and exchange is not None:
             exchange.downstream.release(HOLD_PEER)
@@ -120,7 +133,7 @@ class Upstream(Connection):
         Behind a reset that a failed write was told of, reading ends as if nothing had happened."""
         if self.tunnel is not None:
             return self.tunnel.end_half(self)
-        self._ended(not self._is_broken)
+        self._ended(not self._is_broken, None)
         return False
 
     def keeps_rest(self) -> bool:
@@ -136,7 +149,7 @@ class Upstream(Connection):
                 self.read_rest()
         self.is_closed = True
         self._fd = -1
-        self._ended(False)
+        self._ended(False, error)
         self.pool.on_closed(self)
 
     def pause_writing(self) -> None:
@@ -172,30 +185,27 @@ class Upstream(Connection):
                     head, response, _TABLE, exchange.listener.reader.head_count, exchange.request.method == b"HEAD"
                 )
             except WireError as error:
-                exchange.fail(
-                    UpstreamError(502, "bad_answer", f"the service's answer cannot be passed on: {error.detail}")
-                )
+                exchange.fail(bad_answer(f"the service's answer cannot be passed on: {error.detail}", head))
                 return
             if response.status >= 200 or response.status == 101:
                 self._begin_body(exchange, data, at)
                 return
             self._interim += 1
             if self._interim > INTERIM_MAX:
-                exchange.fail(UpstreamError(502, "bad_answer", "the service sent too many interim answers"))
+                exchange.fail(bad_answer("the service sent too many interim answers", head))
                 return
             exchange.on_interim()
         if len(data) - at > head_size:
-            exchange.fail(
-                UpstreamError(502, "bad_answer", f"the head of the service's answer is larger than {head_size} bytes")
-            )
+            detail = f"the head of the service's answer is larger than {head_size} bytes"
+            exchange.fail(bad_answer(detail, data[at:]))
             return
         self._buffer = data[at:] if at else data
+        if not BEGINNING.startswith(self._buffer[: len(BEGINNING)]):
+            exchange.fail(bad_answer("the service's answer is not HTTP/1", self._buffer))
+            return
         if is_hopeless(self._buffer, self._searched + 2 if self._searched else 0):
-            exchange.fail(
-                UpstreamError(
-                    502, "bad_answer", "the service's answer has a control character or a bare CR or LF in its head"
-                )
-            )
+            detail = "the service's answer has a control character or a bare CR or LF in its head"
+            exchange.fail(bad_answer(detail, self._buffer))
             return
         self._searched = max(0, len(self._buffer) - 3)
 
@@ -245,7 +255,7 @@ class Upstream(Connection):
         try:
             out = chunks.feed(data, at)
         except WireError as error:
-            exchange.fail(UpstreamError(502, "bad_answer", f"the service's answer broke off: {error.detail}"))
+            exchange.fail(bad_answer(f"the service's answer broke off: {error.detail}", data[at:]))
             return
         if chunks.done:
             self._chunks = None
@@ -253,7 +263,7 @@ class Upstream(Connection):
         else:
             exchange.on_body(out, chunks.payload - before)
 
-    def _ended(self, clean: bool) -> None:
+    def _ended(self, clean: bool, error: Exception | None) -> None:
         exchange = self.exchange
         if exchange is None:
             if not self.is_closed:
@@ -267,12 +277,20 @@ class Upstream(Connection):
             retry = RETRY_NEVER
             if not self._buffer and not self._interim:  # not a byte came back
                 retry = RETRY_IDEMPOTENT if self.uses > 1 else RETRY_SAFE
-            exchange.fail(
-                UpstreamError(
-                    502, "upstream_reset", "the service closed the connection before it answered", retry=retry
-                )
-            )
+            detail = "the service closed the connection before it answered"
+            came = f", {excerpt(self._buffer)} had come of the head" if self._buffer else ""
+            reason = f"{_end(error)} before it answered{came}; request {self.uses} of the connection"
+            exchange.fail(UpstreamError(502, "upstream_reset", detail, retry=retry, reason=reason))
         else:
-            exchange.fail(
-                UpstreamError(502, "upstream_reset", "the service closed the connection in the middle of its answer")
-            )
+            detail = "the service closed the connection in the middle of its answer"
+            reason = f"{_end(error)} after {exchange.bytes_out} bytes of the answer"
+            exchange.fail(UpstreamError(502, "upstream_reset", detail, reason=reason))
+
+
+def bad_answer(detail: str, data: bytes) -> UpstreamError:
+    """The error for an answer that cannot be passed on; ``data``: the bytes in question, which the operator sees the first of."""
+    return UpstreamError(502, "bad_answer", detail, reason=f"{detail}: {excerpt(data)}")
+
+
+def _end(error: Exception | None) -> str:
+    return f"the connection ended ({words(error)})" if error is not None else "the service closed the connection"

@@ -16,15 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from fastgw.core.timestamp import timestamp
 from fastgw.filters.log_file import FILES, LogFile
 
 if TYPE_CHECKING:
+    from fastgw.core.downstream import Downstream
     from fastgw.core.exchange import Exchange
     from fastgw.core.snapshot import Service
+    from fastgw.errors import GatewayError
 
 BATCH_BYTES = 64 * 1024
 FLUSH_SECONDS = 1.0
 VALUE_MAX = 1024
+
+_KEYS = (
+    *("time", "id", "client", "method", "host", "path", "status", "route", "service", "endpoint", "attempts", "ms"),
+    *("in", "out"),
+)
 
 
 class AccessLog:
@@ -67,10 +75,7 @@ class AccessLog:
             OSError: it cannot be opened for appending.
         """
         self._loop = loop
-        try:
-            self._file = FILES.acquire(self._path)
-        except OSError as error:
-            raise OSError(f"filters.{self.name}: {error}") from error
+        self._file = FILES.acquire(self._path)
 
     def stop(self) -> None:
         """Hand over what is there and close the file, without waiting for either (``LogFiles.finish`` does)."""
@@ -87,7 +92,7 @@ class AccessLog:
         service: Service | None = exchange.service
         status = error.status if error is not None and error.status == 499 else response.status
         line: dict[str, Any] = {
-            "time": self._wall(),
+            "time": timestamp(self._wall()),
             "id": _text(request.request_id),
             "client": _text(exchange.downstream.address),
             "method": _text(request.method),
@@ -105,8 +110,14 @@ class AccessLog:
         if exchange.is_half_closed:
             line["half_closed"] = True
         if error is not None:
-            line["error"] = error.code
-            line["fault"] = error.fault
+            line |= _failure(error)
+        self._add(line)
+
+    def refused(self, connection: Downstream, error: GatewayError) -> None:
+        """Add the line of bytes that never became an exchange: what is not known of it is null."""
+        line = dict.fromkeys(_KEYS)
+        line |= {"time": timestamp(self._wall()), "client": _text(connection.address), "status": error.status}
+        line |= {"attempts": 0, **_failure(error)}
         self._add(line)
 
     def _add(self, line: dict[str, Any]) -> None:
@@ -137,6 +148,10 @@ class AccessLog:
             self._file.write(b"".join(self._lines))
         self._lines = []
         self._size = 0
+
+
+def _failure(error: GatewayError) -> dict[str, Any]:
+    return {"error": error.code, "fault": error.fault, "detail": error.reason[:VALUE_MAX]}
 
 
 def _text(value: bytes) -> str:

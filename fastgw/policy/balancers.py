@@ -1,6 +1,6 @@
 """Which endpoint takes the next exchange.
 
-A candidate has two whole numbers: ``weight``, its share (1 or more), and ``active``, the exchanges it has in hand.
+A candidate has two whole numbers: ``weight``, its share (1 or more), and ``in_hand``, the exchanges it has or will have.
 Both may change at any time, and the candidates may be others at every pick (an endpoint was ejected, or has been
 tried already).  Where reading all weights would cost too much, those of a tuple are read again after as many picks as
 it has candidates.
@@ -20,7 +20,7 @@ class Candidate(Protocol):
     """What a balancer knows of an endpoint; hashable, by identity or otherwise."""
 
     @property
-    def active(self) -> int:
+    def in_hand(self) -> int:
         """Exchanges in hand."""
         ...
 
@@ -126,8 +126,8 @@ class LeastRequest:
         for index in range(1, len(candidates)):
             candidate = candidates[index]
             # active / weight, compared without a division
-            load = candidate.active * best.weight
-            least = best.active * candidate.weight
+            load = candidate.in_hand * best.weight
+            least = best.in_hand * candidate.weight
             if load < least:
                 best = candidate
                 tied = candidate.weight
@@ -139,7 +139,7 @@ class LeastRequest:
             return best
         point = self._random() * tied
         for candidate in candidates:
-            if candidate.active * best.weight == best.active * candidate.weight:
+            if candidate.in_hand * best.weight == best.in_hand * candidate.weight:
                 point -= candidate.weight
                 if point < 0:
                     return candidate
@@ -160,7 +160,7 @@ class LeastRequest:
             first = candidates[bisect_right(self._bounds, self._random() * total)]
             second = candidates[bisect_right(self._bounds, self._random() * total)]
         # On a tie the first stands: it alone was drawn, so idle endpoints are taken by weight.
-        return second if second.active * first.weight < first.active * second.weight else first
+        return second if second.in_hand * first.weight < first.in_hand * second.weight else first
 
     def _learn(self, candidates: Sequence[E]) -> None:
         """Read the weights.  Only a tuple is recognised again: a list may change under its identity."""

@@ -22,6 +22,7 @@ import ssl
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgw.core import counters
+from fastgw.core.causes import words
 from fastgw.core.downstream import client_address
 from fastgw.core.handshake import WATCHER, Failure
 from fastgw.core.reply import refusal
@@ -178,7 +179,8 @@ class Entrance:
             except OSError as error:  # no descriptor or memory for it: trying on at once would only burn time
                 self._arrivals.loop.remove_reader(self._sock)
                 self._arrivals.loop.call_later(STARVED_PAUSE, self.open)
-                self._arrivals.on_trouble("connections cannot be accepted", str(error))
+                self._arrivals.count(counters.ACCEPT_FAILURES)
+                self._arrivals.on_trouble("connections cannot be accepted", words(error))
                 return
             self.take(client, peer)
 

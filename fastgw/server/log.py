@@ -15,6 +15,8 @@ import stat
 import time
 from collections.abc import Callable
 
+from fastgw.core.timestamp import timestamp
+
 WINDOW = 1.0  #: seconds over which lines of an event are counted
 PER_WINDOW = 10  #: lines of one event in a window
 SOCKET_ROOM = 65536  #: bytes that the journal's socket has room for when it says it has some
@@ -68,8 +70,7 @@ class Log:
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         import json  # 4 ms that a start without anything to say does not pay
 
-        now = time.time()
-        stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+        stamp = timestamp(time.time())
         record = {"time": stamp, "level": level, "process": self.process, "pid": self._pid, "event": event, **fields}
         if self._unwritten:
             record["unwritten"] = self._unwritten

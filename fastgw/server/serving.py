@@ -31,6 +31,7 @@ from fastgw.config.compile import compile_snapshot
 from fastgw.config.spec import ListenerSpec
 from fastgw.core import counters
 from fastgw.core.addresses import Standing
+from fastgw.core.causes import words
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.snapshot import Snapshot
 from fastgw.core.sockets import Closable, make_poller
@@ -163,12 +164,15 @@ class Worker:
     def _make_plane(self, fd: int) -> DataPlane:
         slab = mmap.mmap(fd, counters.SLAB_BYTES)
         os.close(fd)
+        poller = make_poller(self.loop)
+        if poller is not None:
+            poller.on_starved = self._on_starved
         plane = DataPlane(
             self.loop,
             counters.Counters(memoryview(slab)),
             random.random,
             log=self._on_plane_log,
-            poller=make_poller(self.loop),
+            poller=poller,
             connections_max=_connections_max(),
         )
         plane.on_standing = self._on_standing
@@ -185,6 +189,11 @@ class Worker:
 
     def _on_arrival_trouble(self, event: str, cause: str, **fields: object) -> None:
         self.log.limited(event, "warning", cause=cause, **fields)
+
+    def _on_starved(self, error: OSError) -> None:
+        if self._plane is not None:
+            self._plane.values[counters.ACCEPT_FAILURES] += 1
+        self.log.limited("connections cannot be accepted", "warning", cause=words(error))
 
     def _abort(self) -> None:
         candidate, self._candidate = self._candidate, None
@@ -348,8 +357,7 @@ class Worker:
     def _cut(self) -> None:
         """The grace is over."""
         if self._plane is not None:
-            for connection in list(self._plane.connections):
-                connection.abort()
+            self._plane.cut_off()
         self.loop.call_later(CUT_PAUSE, self.stop)
 
     def ask_drain(self) -> None:
@@ -388,11 +396,10 @@ class Worker:
 
     # -- what goes wrong ----------------------------------------------------------------------------------------------
 
-    def _on_plane_log(self, level: str, message: str, error: BaseException | None) -> None:
-        fields: dict[str, Any] = {"message": message}
-        if error is not None:
+    def _on_plane_log(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        error = fields.get("error")
+        if isinstance(error, BaseException):
             fields |= {"error": repr(error), "traceback": "".join(traceback.format_exception(error))}
-        event = "a request failed" if level == "error" else "a request was refused"
         self.log.limited(event, level, **fields)
 
     def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from fastgw.core.addresses import FAILING, USED, Standing
+from fastgw.core.timestamp import timestamp
 
 
 class Standings:
@@ -51,5 +52,5 @@ def _summary(said: list[tuple[Standing, float]]) -> dict[str, Any]:
 
 
 def stamp(when: float) -> str | None:
-    """Seconds since 1970 as a date and time (UTC); None for 0, which is never."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when)) if when else None
+    """``timestamp`` of seconds since 1970; None for 0, which is never."""
+    return timestamp(when) if when else None

@@ -10,6 +10,7 @@ from typing import Any
 
 import fastgw
 from fastgw.core import counters as layout
+from fastgw.core.causes import CAUSES
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
 from fastgw.server.names import Names
 from fastgw.server.standings import stamp
@@ -172,17 +173,26 @@ class Pages:
                 "address": str(listener.bind.address),
                 "bound": [plan.listenings[key].bound for key in listener.bind.keys],
                 "scheme": "https" if listener.tls else "http",
+                "limits": listener.limits._asdict(),
+                "timeouts": listener.timeouts._asdict(),
             }
             for listener in plan.spec.listeners
         ]
 
     def _services(self, totals: Totals) -> dict[str, Any]:
+        plan = self._gateway.current
+        limits = {one.name: one.pool._asdict() for one in plan.spec.services} if plan is not None else {}
         services: dict[str, Any] = {}
         gateway = self._gateway
         places = _places(gateway)
         for (service, endpoint), block in totals.endpoints.items():
-            found = services.setdefault(service, {"endpoints": {}})["endpoints"][endpoint] = _pick(block, _ENDPOINT)
-            found["addresses"] = gateway.standings.of(service, endpoint, places.get((service, endpoint), ()))
+            found = services.setdefault(service, {"limits": limits.get(service), "endpoints": {}})
+            addresses = gateway.standings.of(service, endpoint, places.get((service, endpoint), ()))
+            found["endpoints"][endpoint] = {
+                **_pick(block, _ENDPOINT),
+                "causes": _causes(block),
+                "addresses": addresses,
+            }
         return services
 
 
@@ -195,6 +205,7 @@ _CONNECTIONS = {
     "tunnels": layout.TUNNELS_OPEN,
     "bad_requests": layout.BAD_REQUESTS,
     "head_timeouts": layout.HEAD_TIMEOUTS,
+    "accept_failures": layout.ACCEPT_FAILURES,
     "tls_failures": layout.TLS_FAILURES,
     "retries": layout.RETRIES,
 }
@@ -226,6 +237,12 @@ def _probe(status: int, body: dict[str, Any], stalled: list[int]) -> Answer:
 
 def _pick(block: list[int], places: dict[str, int]) -> dict[str, Any]:
     return {name: block[index] for name, index in places.items()}
+
+
+def _causes(block: list[int]) -> dict[str, int]:
+    """Failures by cause; only those that happened."""
+    counts = block[layout.ENDPOINT_CAUSES : layout.ENDPOINT_CAUSES + len(CAUSES)]
+    return {cause: count for cause, count in zip(CAUSES, counts, strict=True) if count}
 
 
 def _route(block: list[int]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
 from fastgw.core import counters as layout
+from fastgw.core.causes import CAUSES
 from fastgw.telemetry.totals import Facts, Totals
 
 # name, index in the GLOBAL block, what it is
@@ -40,6 +41,11 @@ _GLOBAL_COUNTERS = (
         "fastgw_lingering_cut",
         layout.LINGERING_CUT,
         "Clients cut while they were still sending behind the last answer.",
+    ),
+    (
+        "fastgw_accept_failures",
+        layout.ACCEPT_FAILURES,
+        "Times clients were not accepted at once, for want of descriptors or memory.",
     ),
     ("fastgw_tls_handshake_failures", layout.TLS_FAILURES, "Client TLS handshakes that failed or timed out."),
     ("fastgw_access_log_lines_lost", layout.LOG_LINES_LOST, "Lines of access logs that could not be written."),
@@ -73,7 +79,6 @@ _CLASSES = tuple((f"{digit}xx", layout.ROUTE_STATUS + digit - 1) for digit in ra
 # name, index in the ENDPOINT block, what it is
 _ENDPOINT_COUNTERS = (
     ("fastgw_endpoint_requests", layout.ENDPOINT_REQUESTS, "Requests sent to the endpoint."),
-    ("fastgw_endpoint_failures", layout.ENDPOINT_FAILURES, "Requests that failed on the endpoint."),
     ("fastgw_endpoint_connects", layout.ENDPOINT_CONNECTS, "Connections opened to the endpoint."),
     ("fastgw_endpoint_connect_failures", layout.ENDPOINT_CONNECT_FAILURES, "Connections that could not be opened."),
     (
@@ -84,7 +89,7 @@ _ENDPOINT_COUNTERS = (
     ("fastgw_endpoint_reused", layout.ENDPOINT_REUSED, "Requests sent over a kept connection."),
 )
 _ENDPOINT_GAUGES = (
-    ("fastgw_endpoint_active", layout.ENDPOINT_ACTIVE, "Requests on the endpoint now."),
+    ("fastgw_endpoint_active", layout.ENDPOINT_ACTIVE, "Requests that have a connection to the endpoint now."),
     ("fastgw_endpoint_idle", layout.ENDPOINT_IDLE, "Idle connections kept to the endpoint."),
     ("fastgw_endpoint_waiting", layout.ENDPOINT_WAITING, "Requests waiting for a connection to the endpoint."),
 )
@@ -251,6 +256,15 @@ def _endpoints(totals: Totals) -> Iterator[Metric]:
         for labels, block in totals.endpoints.items():
             counter.add_metric(labels, block[index])
         yield counter
+    failures = CounterMetricFamily(
+        "fastgw_endpoint_failures",
+        "Requests that failed on the endpoint, or could not be sent to it, by cause.",
+        labels=["service", "endpoint", "cause"],
+    )
+    for (service, endpoint), block in totals.endpoints.items():
+        for place, cause in enumerate(CAUSES):
+            failures.add_metric([service, endpoint, cause], block[layout.ENDPOINT_CAUSES + place])
+    yield failures
     for name, index, text in _ENDPOINT_GAUGES:
         gauge = GaugeMetricFamily(name, text, labels=["service", "endpoint"])
         for labels, block in totals.endpoints.items():

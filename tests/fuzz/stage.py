@@ -198,9 +198,9 @@ class Stage:
         self.factory = self.plane.factory("edge")
         self._connected: list[_Connected] = []
 
-    def _on_log(self, level: str, message: str, error: BaseException | None) -> None:
+    def _on_log(self, level: str, event: str, fields: dict[str, Any]) -> None:
         if level == "error":
-            raise AssertionError(message) from error
+            raise AssertionError(event) from fields.get("error")
 
     def _on_connect(self, attempt: Attempt) -> None:
         self._connected.append(_Connected(attempt.succeed()))
@@ -281,7 +281,7 @@ class Stage:
             "connections counted": values[counters.CONNECTIONS_OPEN],
             "exchanges": values[counters.EXCHANGES_OPEN],
             "tunnels": values[counters.TUNNELS_OPEN],
-            "active": self.endpoint.active,
+            "active": self.endpoint.in_hand,
             "active counted": values[base + counters.ENDPOINT_ACTIVE],
             "idle counted": values[base + counters.ENDPOINT_IDLE],
             "waiting counted": values[base + counters.ENDPOINT_WAITING],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -61,10 +62,12 @@ class TestDrain:
         busy.close()
         idle.close()
 
-    def test_the_grace_has_an_end(self, gateway: Gateway, service: Service) -> None:
+    def test_the_grace_has_an_end(self, gateway: Gateway, service: Service, tmp_path: Path) -> None:
         event = threading.Event()
         upstream = service(hold(event, say(b"never")))
-        running = gateway(simple_config(upstream.address) + "shutdown: {grace: 500ms}\n")
+        log = tmp_path / "access.log"
+        text = simple_config(upstream.address, listener="filters: [log]") + "shutdown: {grace: 500ms}\n"
+        running = gateway(f'{text}filters: {{log: {{type: access_log, path: "{log}"}}}}\n')
         with connect(running.port) as busy:
             busy.sendall(REQUEST)
             wait_until(lambda: running.admin("/status")["connections"]["exchanges"] == 1)
@@ -72,7 +75,10 @@ class TestDrain:
             running.signal(signal.SIGTERM)
             assert running.wait(20) == 0
             assert 0.4 < time.monotonic() - began < 15  # the usual grace is 30
+            assert read_answer(busy).startswith(b"HTTP/1.1 503 ")
             assert busy.recv(100) == b""
+        line = json.loads(log.read_text())
+        assert (line["status"], line["error"], line["fault"]) == (503, "drained", "internal")  # the client has not left
         event.set()
 
     @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])

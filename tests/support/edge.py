@@ -23,6 +23,7 @@ from typing import Any
 
 from fastgw.core import counters
 from fastgw.core.addresses import Answer
+from fastgw.core.causes import CAUSES
 from fastgw.core.chain import Chain
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
@@ -138,7 +139,7 @@ class Edge:
         self.path = path
         self.loop = loop or new_loop()
         self.born = self.loop.time()
-        self.log: list[str] = []
+        self.log: list[tuple[str, str, dict[str, Any]]] = []  #: level, event, fields
         self.errors: list[BaseException | None] = []  #: exceptions the plane logged
         self.chance = 0.0  #: what the plane's ``random`` returns
         self.done = 0  #: exchanges whose ``done`` hook ran
@@ -263,7 +264,11 @@ class Edge:
             pool = endpoint.pool
             assert self.of_endpoint(counters.ENDPOINT_IDLE, number) == len(pool.idle)
             assert self.of_endpoint(counters.ENDPOINT_WAITING, number) == len(pool.waiters)
-            assert self.of_endpoint(counters.ENDPOINT_ACTIVE, number) == endpoint.active
+            carrying = sum(one.upstream is not None and one.endpoint is endpoint for one in busy)
+            assert self.of_endpoint(counters.ENDPOINT_ACTIVE, number) == carrying
+            assert endpoint.in_hand == sum(one.endpoint is endpoint for one in busy) >= carrying + len(pool.waiters)
+            causes = [self.of_endpoint(counters.ENDPOINT_CAUSES + place, number) for place in range(len(CAUSES))]
+            assert sum(causes) == self.of_endpoint(counters.ENDPOINT_FAILURES, number)
             assert 0 <= pool.size <= pool.settings.max_connections
 
     def end(self) -> None:
@@ -279,13 +284,17 @@ class Edge:
         for number, endpoint in enumerate(self.endpoints):
             for index in counters.GAUGES_ENDPOINT:
                 assert self.of_endpoint(index, number) == 0, index
-            assert (endpoint.active, endpoint.pool.size) == (0, 0)
+            assert (endpoint.in_hand, endpoint.pool.size) == (0, 0)
         assert not self.loop.timers
 
-    def _on_log(self, level: str, message: str, error: BaseException | None) -> None:
-        self.log.append(f"{level} {message}")
-        if error is not None:
-            self.errors.append(error)
+    def _on_log(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        self.log.append((level, event, fields))
+        if "error" in fields:
+            self.errors.append(fields["error"])
+
+    def events(self, event: str) -> list[dict[str, Any]]:
+        """The fields of every line about ``event`` so far."""
+        return [fields for _, name, fields in self.log if name == event]
 
 
 class _Count:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fastgw.config.schema import BUILT_IN_FILTERS, FILTERS
-from fastgw.core.filter import DoneFilter, Filter, RequestFilter, ResponseFilter
+from fastgw.core.filter import DoneFilter, Filter, RefusedFilter, RequestFilter, ResponseFilter
 from fastgw.core.reply import Reply
 from fastgw.filters import TYPES
 from fastgw.filters.access_log import AccessLog
@@ -121,9 +121,13 @@ def test_a_hook_waits_as_long_as_the_page_says() -> None:
 
 
 def test_the_hooks_are_those_there_are() -> None:
-    found = {name for one in (RequestFilter, ResponseFilter, DoneFilter) for name in set(vars(one)) - set(vars(Filter))}
+    found = {
+        name
+        for one in (RequestFilter, ResponseFilter, DoneFilter, RefusedFilter)
+        for name in set(vars(one)) - set(vars(Filter))
+    }
     hooks = {name for name in found if not name.startswith("_")}
-    assert hooks == set(re.findall(r"^\| `(\w+)\(exchange\)`", PAGE, re.MULTILINE))
+    assert hooks == set(re.findall(r"^\| `(\w+)\((?:exchange|connection, error)\)`", PAGE, re.MULTILINE))
 
 
 @pytest.mark.parametrize("attempts", [("served",), ("refused",)], ids=["served", "refused"])
@@ -143,7 +147,7 @@ def test_the_page_names_every_key_of_a_line(tmp_path: Path, attempts: tuple[str]
     FILES.finish()
     table = PAGE.partition("## `access_log`")[2]
     keys = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)))
-    optional = {"error", "fault", "dropped"} if attempts == ("served",) else {"dropped"}
+    optional = {"error", "fault", "detail", "dropped"} if attempts == ("served",) else {"dropped"}
     (line,) = path.read_text().splitlines()
     assert set(json.loads(line)) == set(keys) - optional
     assert set(json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])) == set(keys) - {"dropped"}

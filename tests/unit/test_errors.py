@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from fastgw import errors
-from fastgw.errors import ConfigError, DownstreamError, GatewayError, InternalError, NameLookupError, UpstreamError
+from fastgw.errors import ConfigError, DownstreamError, GatewayError, InternalError, UpstreamError
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,6 @@ def test_the_operator_may_learn_more_than_the_client() -> None:
         "no connection",
         "10.0.0.7:80: connection refused",
     )
-
-
-def test_a_name_that_has_no_address_is_an_error_of_the_system_with_its_kind() -> None:
-    error = NameLookupError(errors.NAME_SILENT, "no answer within 2 s")
-    assert isinstance(error, OSError)
-    assert (error.kind, str(error), error.errno) == ("silent", "no answer within 2 s", None)
 
 
 def test_unusable_configuration_lists_every_problem() -> None:

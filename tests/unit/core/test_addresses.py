@@ -104,7 +104,8 @@ def test_why_there_is_none(answer: Answer, status: int, code: str, said: str) ->
     problem = edge.plane.registry.endpoint(NAME).addresses.problem
     assert problem is not None
     assert (problem.status, problem.code) == (status, code)
-    assert said in problem.detail
+    assert said in problem.reason
+    assert "a.test" not in problem.detail  # which is for clients
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core import connecting, counters
+from fastgw.core import counters
 from fastgw.core.addresses import FAILING, UNTRIED, USED, Answer
 from fastgw.core.connecting import ATTEMPT_DELAY
 from fastgw.core.endpoint import Address, Endpoint, EndpointKey, PoolSettings, UpstreamTls
@@ -179,9 +179,3 @@ def test_one_address_is_tried_without_a_race() -> None:
     assert edge.loop.tasks_made == made == 1
     assert states(edge) == [("10.0.0.1", USED)]
     edge.end()
-
-
-def test_reason_is_what_the_system_says() -> None:
-    assert connecting.reason(ConnectionRefusedError(111, "Connection refused")) == "Connection refused"
-    assert connecting.reason(ValueError("no")) == "no"
-    assert connecting.reason(TimeoutError()) == "TimeoutError"

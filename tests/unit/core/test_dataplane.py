@@ -13,6 +13,7 @@ from fastgw.core.counters import Counters
 from fastgw.core.dataplane import EXPIRED_AT_ONCE, SWEEP_SECONDS, DataPlane
 from fastgw.core.reply import Reply
 from fastgw.core.snapshot import Limits, Route, Snapshot, Timeouts
+from fastgw.errors import GatewayError
 from tests.support.edge import GET, OK, POST, Edge, Spy, new_loop, statuses
 
 
@@ -295,7 +296,7 @@ def test_snapshot_whose_filters_cannot_start_leaves_nothing_started() -> None:
     journal: list[str] = []
     edge = Edge()
     filters = (Owner("a", journal), Owner("b", journal, OSError("no")), Owner("c", journal))
-    with pytest.raises(OSError, match="no"):
+    with pytest.raises(OSError, match=r"^filters\.b: no$"):
         edge.plane.prepare(Snapshot(2, {"edge": edge.listener}, (edge.service,), filters))
     assert journal == ["start a", "start b", "stop a"]
     edge.end()
@@ -349,6 +350,54 @@ def test_drain_of_nothing_is_over_at_once() -> None:
     assert ended == [True]
     edge.plane.on_idle = None
     edge.plane.drain()
+    edge.end()
+
+
+def test_who_is_cut_off_by_our_end_has_not_left() -> None:
+    ends: list[GatewayError | None] = []
+    edge = Edge(filters=[Spy("end", [], done=lambda exchange: ends.append(exchange.error))])
+    begun, service = edge.pair()
+    service.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+    begun.take()
+    waiting = edge.client(GET)
+    idle = edge.client()
+    edge.plane.drain()
+    edge.plane.cut_off()
+    edge.run()
+    answer = waiting.take()
+    assert statuses(answer) == [503] and b"urn:fastgw:error:drained" in answer
+    assert begun.take() == b""  # a visible cut
+    assert all(one.is_lost for one in (waiting, begun, idle, service))
+    assert [(one.code, one.fault) for one in ends if one is not None] == [("drained", "internal")] * 2
+    assert (edge.of_route(counters.ROUTE_ABORTED), edge.of_route(counters.ROUTE_FAULT_INTERNAL)) == (0, 2)
+    assert edge.of_endpoint(counters.ENDPOINT_FAILURES) == 0
+    edge.end()
+
+
+def test_a_tunnel_that_is_cut_off_is_told_apart_from_one_that_ended() -> None:
+    ends: list[GatewayError | None] = []
+    edge = Edge(filters=[Spy("end", [], done=lambda exchange: ends.append(exchange.error))])
+    edge.route.upgrades = frozenset({b"echo"})
+    client, service = edge.pair(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+    service.feed(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+    edge.plane.cut_off()
+    edge.run()
+    assert client.is_lost and service.is_lost
+    assert [one.code for one in ends if one is not None] == ["drained"]
+    edge.end()
+
+
+def test_a_refused_filter_hook_that_fails_stops_nobody() -> None:
+    refused: list[str] = []
+    edge = local()
+    bad = SimpleNamespace(name="bad", refused=lambda connection, error: 1 / 0)
+    good = SimpleNamespace(name="good", refused=lambda connection, error: refused.append(error.code))
+    edge.listener.fallbacks.first.chain = Chain([bad, good])
+    client = edge.client(b"GET / HTTP/1.1\r\n\r\n")
+    assert statuses(client.take()) == [400]
+    assert refused == ["malformed"]
+    [line] = edge.events("a filter failed")
+    assert (line["filter"], line["hook"], type(line["error"])) == ("bad", "refused", ZeroDivisionError)
     edge.end()
 
 

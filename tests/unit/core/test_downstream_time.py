@@ -91,6 +91,18 @@ def test_client_that_reads_nothing_is_dropped() -> None:
     edge.end()
 
 
+def test_client_that_reads_nothing_in_the_middle_of_its_answer_has_not_gone() -> None:
+    ends: list[Any] = []
+    edge = Edge(timeouts=Timeouts(write=10), filters=[Spy("end", [], done=lambda one: ends.append(one.error))])
+    client = edge.client(GET, capacity=0)
+    edge.connect().feed(BIG[:-1])
+    edge.loop.advance(20.5)
+    assert client.is_aborted
+    assert [(one.status, one.code) for one in ends] == [(499, "write_timeout")]
+    assert edge.of_route(counters.ROUTE_ABORTED) == 1
+    edge.end()
+
+
 def test_client_that_reads_slowly_is_not_dropped() -> None:
     edge = Edge(timeouts=Timeouts(write=10))
     client = edge.client(GET, capacity=0)

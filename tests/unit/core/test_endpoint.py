@@ -22,8 +22,8 @@ def test_names(address: Address, text: str, authority: bytes) -> None:
     edge = Edge()
     endpoint = Endpoint(EndpointKey("s", address, weight=3, slot=5), edge.plane)
     assert (str(address), endpoint.name, endpoint.authority) == (text, text, authority)
-    assert (endpoint.weight, endpoint.base, endpoint.active) == (3, Counters.endpoint_base(5), 0)
-    assert repr(endpoint) == f"<Endpoint s/{text} active=0 <Pool {text} size=0 idle=0 waiting=0>>"
+    assert (endpoint.weight, endpoint.base, endpoint.in_hand) == (3, Counters.endpoint_base(5), 0)
+    assert repr(endpoint) == f"<Endpoint s/{text} in_hand=0 <Pool {text} size=0 idle=0 waiting=0>>"
     edge.end()
 
 

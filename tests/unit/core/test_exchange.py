@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.causes import PLACES
+from fastgw.core.endpoint import PoolSettings
 from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, body_of, head_of, statuses
 
 # --- finish runs exactly once
@@ -79,7 +81,7 @@ def test_error_in_the_format_of_openai() -> None:
     edge = Edge(route={"error_format": "openai"})
     client = edge.client(GET)
     edge.refuse()
-    assert b'"code": "connect_failed"' in body_of(client.take())
+    assert b'"code": "connect_refused"' in body_of(client.take())
     edge.end()
 
 
@@ -208,4 +210,66 @@ def test_client_held_for_its_waiting_body_is_read_again_after_an_error() -> None
     client.feed(GET)
     edge.connect().feed(OK)
     assert statuses(client.take()) == [200]
+    edge.end()
+
+
+def test_an_interim_answer_is_not_the_status_of_an_exchange_without_an_answer() -> None:
+    edge = Edge()
+    client, service = edge.pair()
+    service.feed(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+    assert statuses(client.take()) == [103]
+    client.lose()
+    assert [edge.of_route(counters.ROUTE_STATUS + place) for place in range(5)] == [0] * 5
+    edge.end()
+
+
+# --- what is counted where
+
+
+def test_waiting_and_active_are_two_things_and_in_hand_is_both() -> None:
+    edge = Edge(pool=PoolSettings(max_connections=1))
+    _, service = edge.pair()
+    edge.client(GET)
+    edge.client(GET)
+    endpoint = edge.endpoints[0]
+
+    def counted() -> tuple[int, int, int]:
+        return (
+            edge.of_endpoint(counters.ENDPOINT_ACTIVE),
+            edge.of_endpoint(counters.ENDPOINT_WAITING),
+            endpoint.in_hand,
+        )
+
+    assert counted() == (1, 2, 3)
+    assert edge.of_endpoint(counters.ENDPOINT_REQUESTS) == 1
+    service.feed(OK)
+    assert counted() == (1, 1, 2)
+    assert edge.of_endpoint(counters.ENDPOINT_REQUESTS) == 2
+    service.feed(OK)
+    service.feed(OK)
+    assert counted() == (0, 0, 0)
+    edge.end()
+
+
+def test_a_full_pool_counts_no_request_as_sent() -> None:
+    edge = Edge(pool=PoolSettings(max_connections=1, max_pending=1))
+    edge.pair()
+    edge.client(GET)
+    refused = edge.client(GET)
+    assert b"pool_full" in refused.take()
+    assert edge.of_endpoint(counters.ENDPOINT_REQUESTS) == 1
+    assert edge.of_endpoint(counters.ENDPOINT_CAUSES + PLACES["pool_full"]) == 1
+    edge.end()
+
+
+def test_a_tunnel_is_active_until_it_ends() -> None:
+    edge = Edge()
+    ask = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"
+    edge.route.upgrades = frozenset({b"echo"})
+    client, service = edge.pair(ask)
+    service.feed(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+    assert statuses(client.take()) == [101]
+    assert edge.of_endpoint(counters.ENDPOINT_ACTIVE) == 1
+    client.lose()
+    assert edge.of_endpoint(counters.ENDPOINT_ACTIVE) == 0
     edge.end()

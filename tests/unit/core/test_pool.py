@@ -11,6 +11,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.addresses import NOT_FOUND, SILENT, Answer
+from fastgw.core.causes import PLACES
 from fastgw.core.endpoint import PoolSettings
 from fastgw.core.pool import PEEK_AFTER
 from fastgw.core.snapshot import Service
@@ -124,10 +125,11 @@ def test_repr_says_what_there_is() -> None:
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [
-        (ConnectionRefusedError("refused"), 502, b"connect_failed"),
-        (socket.gaierror(-2, "unknown"), 502, b"connect_failed"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), 502, b"connect_refused"),
         (TimeoutError(), 504, b"connect_timeout"),
         (ssl.SSLError(1, "handshake"), 502, b"tls_failed"),
+        (OSError(errno.EHOSTUNREACH, "no route"), 502, b"unreachable"),
+        (PermissionError(errno.EACCES, "denied"), 502, b"connect_failed"),
     ],
 )
 def test_connection_that_cannot_be_opened(error: Exception, status: int, code: bytes) -> None:
@@ -138,27 +140,12 @@ def test_connection_that_cannot_be_opened(error: Exception, status: int, code: b
     assert statuses(got) == [status]
     assert code in got
     assert edge.of_endpoint(counters.ENDPOINT_CONNECT_FAILURES) == 1
+    assert edge.of_endpoint(counters.ENDPOINT_CAUSES + PLACES[code.decode()]) == 1
+    assert edge.of_endpoint(counters.ENDPOINT_REQUESTS) == 0
+    [line] = edge.events("an endpoint fails")
+    assert (line["service"], line["endpoint"], line["cause"]) == ("s", "127.0.0.1:9000", code.decode())
+    assert line["detail"] and line["detail"].encode() not in got
     assert not client.is_closing()
-    edge.end()
-
-
-def test_want_of_descriptors_lets_wait_while_there_are_connections() -> None:
-    edge = Edge()
-    first, service = edge.pair()
-    second = edge.client(GET)
-    edge.refuse(OSError(errno.EMFILE, "too many open files"))
-    assert second.take() == b""  # it gets the one that becomes free
-    service.feed(OK)
-    service.feed(OK)
-    assert statuses(first.take()) == statuses(second.take()) == [200]
-    edge.end()
-
-
-def test_want_of_descriptors_without_a_connection_is_a_failure() -> None:
-    edge = Edge()
-    client = edge.client(GET)
-    edge.refuse(OSError(errno.EMFILE, "too many open files"))
-    assert statuses(client.take()) == [502]
     edge.end()
 
 
@@ -411,7 +398,9 @@ def test_nobody_waits_for_a_name_longer_than_for_a_connection() -> None:
     edge.loop.advance(2.5)
     got = client.take()
     assert statuses(got) == [504]
-    assert b"name_timeout" in got and b"a.test" in got
+    assert b"name_timeout" in got
+    [line] = edge.events("an endpoint fails")
+    assert line["cause"] == "name_timeout" and "a.test" in line["detail"]
     edge.end()
 
 

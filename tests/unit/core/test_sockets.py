@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import resource
 import socket
 import struct
 import sys
@@ -16,9 +18,11 @@ from fastgw.core.chain import Chain
 from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.downstream import Downstream
+from fastgw.core.endpoint import Address, EndpointKey, PoolSettings
 from fastgw.core.reply import Reply
-from fastgw.core.snapshot import Limits, Listener, Route, Snapshot
+from fastgw.core.snapshot import Limits, Listener, Route, Service, Snapshot
 from fastgw.core.sockets import Poller, make_poller
+from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router, Rule
 
 compiled_only = pytest.mark.skipif(find_spec("fastgw.core._sockets") is None, reason="the extension is not built")
@@ -240,3 +244,97 @@ def test_connection_without_a_protocol_is_closed(stage: Stage) -> None:
         assert client.recv(1) == b""
     acceptor.close()
     assert str(told[0]) == "no protocol"
+
+
+# --- what the kernel is asked for, and what it says
+
+
+def listening() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def is_without_delay(transport: Any) -> bool:
+    view = socket.socket(fileno=transport.fileno())
+    try:
+        return bool(view.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+    finally:
+        view.detach()
+
+
+@compiled_only
+def test_small_writes_to_clients_are_not_delayed(stage: Stage) -> None:
+    with listening() as server:
+        client = socket.create_connection(server.getsockname())
+        ours, _ = server.accept()
+    ours.setblocking(False)
+    connection = Downstream(stage.plane, stage.plane.listeners["edge"])
+    stage.poller.adopt(ours, connection)
+    assert is_without_delay(connection.transport)
+    client.close()
+    stage.until(lambda: not stage.plane.connections)
+
+
+@compiled_only
+def test_small_writes_to_services_are_not_delayed(stage: Stage) -> None:
+    with listening() as server:
+        host, port = server.getsockname()
+        key = EndpointKey("s", Address(host, port), pool=PoolSettings(warm=1))
+        endpoint = stage.plane.registry.endpoint(key)
+        endpoint.pool.warm_up()
+        stage.until(lambda: bool(endpoint.pool.idle))
+        assert is_without_delay(endpoint.pool.idle[0].transport)
+        endpoint.pool.close()
+        stage.until(lambda: not endpoint.pool.size)
+
+
+@compiled_only
+def test_a_reset_is_told_with_its_error(stage: Stage) -> None:
+    told: list[Any] = []
+
+    def report(level: str, event: str, fields: dict[str, Any]) -> None:
+        told.append((event, fields.get("cause"), fields.get("detail")))
+
+    with listening() as server:
+        host, port = server.getsockname()
+        plane = DataPlane(
+            stage.loop, Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5, log=report, poller=stage.poller
+        )
+        endpoint = plane.registry.endpoint(EndpointKey("s", Address(host, port)))
+        rule = Rule("all", "/*", "", frozenset(), (), Route("all", 1, service=Service("s", (endpoint,), RoundRobin())))
+        plane.install(Snapshot(1, {"edge": Listener("edge", Router([rule]), Route("none", 0))}))
+        client, ours = socket.socketpair()
+        ours.setblocking(False)
+        stage.poller.adopt(ours, Downstream(plane, plane.listeners["edge"]))
+        client.sendall(GET)
+        server.setblocking(False)
+        service, _ = stage.loop.run_until_complete(stage.loop.sock_accept(server))
+        stage.until(lambda: endpoint.in_hand == 1 and endpoint.pool.size == 1 and not endpoint.pool.waiters)
+        service.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        service.close()
+        stage.until(lambda: bool(told))
+    [(event, cause, detail)] = told
+    assert (event, cause) == ("an endpoint fails", "upstream_reset")
+    assert "Connection reset by peer" in detail
+    plane.close()
+    client.close()
+    stage.until(lambda: not plane.connections)
+
+
+@compiled_only
+def test_a_client_that_finds_no_descriptor_waits_and_somebody_is_told(stage: Stage) -> None:
+    told: list[OSError] = []
+    stage.poller.on_starved = told.append
+    server = listening()
+    acceptor = stage.poller.listen(server, stage.plane.factory("edge"))
+    client = socket.create_connection(server.getsockname())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        stage.until(lambda: bool(told))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert told[0].errno == errno.EMFILE
+    assert stage.talk(client, GET, ANSWER_SIZE).endswith(b"xx")  # a moment later
+    client.close()
+    acceptor.close()
+    stage.until(lambda: not stage.plane.connections)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from typing import Any
 
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.causes import CAUSES, OTHER, PLACES
 from fastgw.core.endpoint import PoolSettings
 from fastgw.core.snapshot import Route, Service
+from fastgw.errors import DownstreamError, GatewayError, InternalError, UpstreamError
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Split
 from tests.support.edge import GET, HEAD, OK, POST, Edge, Spy, body_of, statuses
@@ -178,9 +181,9 @@ def test_reset_is_asked_of_an_endpoint_that_was_not_tried(ask: bytes, is_kept: b
 
 def test_no_exchange_is_lost_with_an_endpoint() -> None:
     edge = Edge(endpoints=2)
-    edge.endpoints[1].active += 100  # busier than the one that dies, whose load falls as it does
+    edge.endpoints[1].in_hand += 100  # busier than the one that dies, whose load falls as it does
     pairs = [edge.pair() for _ in range(10)]
-    edge.endpoints[1].active -= 100
+    edge.endpoints[1].in_hand -= 100
     for _, service in pairs:
         service.lose(ConnectionResetError())
     edge.run()
@@ -348,4 +351,38 @@ def test_an_answer_that_breaks_off_is_told_of_the_endpoint_that_gave_it() -> Non
     edge.run()
     assert client.is_lost
     assert seen == ["127.0.0.1:9001 upstream_reset"]
+
+
+@pytest.mark.parametrize(
+    ("error", "place", "is_told"),
+    [
+        (UpstreamError(504, "answer_timeout", "slow"), PLACES["answer_timeout"], True),
+        (UpstreamError(502, "bad_upgrade", "strange"), OTHER, True),
+        (InternalError(503, "no_resources", "no room"), PLACES["no_resources"], True),
+        (InternalError(500, "internal", "a bug"), -1, False),
+        (DownstreamError(408, "body_timeout", "slow client"), -1, False),
+    ],
+)
+def test_an_endpoint_is_blamed_for_what_is_its_own(error: GatewayError, place: int, is_told: bool) -> None:
+    edge = Edge()
+    edge.pair()
+    [connection] = edge.plane.connections
+    assert connection.exchange is not None
+    connection.exchange.fail(error)
+    counted = [edge.of_endpoint(counters.ENDPOINT_CAUSES + one) for one in range(len(CAUSES))]
+    assert counted == [one == place for one in range(len(CAUSES))]
+    assert edge.of_endpoint(counters.ENDPOINT_FAILURES) == is_told
+    assert [line["cause"] for line in edge.events("an endpoint fails")] == ([error.code] if is_told else [])
+    edge.end()
+
+
+def test_a_lack_of_ours_is_tried_elsewhere_where_a_connection_may_be_open() -> None:
+    edge = Edge(endpoints=2)
+    client = edge.client(GET)
+    first = edge.attempts[0].target["port"]
+    edge.refuse(OSError(errno.EMFILE, "too many open files"))
+    assert edge.attempts[0].target["port"] != first
+    edge.connect().feed(OK)
+    assert statuses(client.take()) == [200]
+    assert edge.of_route(counters.ROUTE_FAULT_INTERNAL) == 0
     edge.end()

@@ -337,6 +337,7 @@ def test_idle_connection_that_ends_is_forgotten() -> None:
         b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 11 + b"\r\n",
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\0",
         b"SSH-2.0-x\r\n\r\n",
+        b"SSH-2.0-x",
     ],
 )
 def test_answer_that_cannot_be_passed_on(data: bytes) -> None:

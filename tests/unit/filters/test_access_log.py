@@ -56,7 +56,7 @@ def test_line_of_a_request(path: Path) -> None:
     edge.end()
     assert lines(path) == [
         {
-            "time": 1234.5,
+            "time": "1970-01-01T00:20:34.500Z",
             "id": "0" * 29 + "100",
             "client": "127.0.0.1",
             "method": "POST",
@@ -90,9 +90,31 @@ def test_line_of_an_error_names_the_endpoint(path: Path) -> None:
     log.stop()
     edge.end()
     (line,) = lines(path)
-    assert (line["status"], line["error"], line["fault"]) == (502, "connect_failed", "upstream")
+    assert (line["status"], line["error"], line["fault"]) == (502, "connect_refused", "upstream")
+    assert line["detail"] == "refused"  # the words of the exception, which the client does not get
     assert line["service"] == "s"
     assert line["endpoint"] == "127.0.0.1:9000"
+
+
+def test_line_of_what_never_became_a_request(path: Path) -> None:
+    log, edge = logging(path)
+    edge.client(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
+    edge.client(GET)
+    edge.refuse()
+    log.stop()
+    edge.end()
+    line, other = lines(path)
+    told = {name: value for name, value in line.items() if value is not None}
+    assert told == {
+        "time": "1970-01-01T00:20:34.500Z",
+        "client": "127.0.0.1",
+        "status": 400,
+        "attempts": 0,
+        "error": "malformed",
+        "fault": "downstream",
+        "detail": line["detail"],
+    }
+    assert list(line) == list(other)  # what is not known is null, and stands where it always stands
 
 
 def test_line_of_a_client_that_went_away(path: Path) -> None:
@@ -165,7 +187,7 @@ def test_lines_beyond_what_may_wait_are_lost_and_counted(path: Path, monkeypatch
 
 def test_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     log = AccessLog("log", {"path": str(tmp_path / "none" / "access.log")})
-    with pytest.raises(OSError, match=r"filters\.log: .*access\.log cannot be opened for appending: No such file"):
+    with pytest.raises(OSError, match=r".*access\.log cannot be opened for appending: No such file"):
         log.start(Edge().loop)
 
 

@@ -18,7 +18,7 @@ from fastgw.policy.balancers import EXACT_MAX, LeastRequest, RoundRobin
 class Endpoint:
     name: str
     weight: int = 1
-    active: int = 0
+    in_hand: int = 0
 
 
 def endpoints(*weights: int) -> tuple[Endpoint, ...]:
@@ -86,19 +86,19 @@ class TestLeastRequest:
     def test_few_candidates_are_all_looked_at(self) -> None:
         candidates = endpoints(1, 1, 1, 1)
         for endpoint, active in zip(candidates, (3, 2, 0, 1), strict=True):
-            endpoint.active = active
+            endpoint.in_hand = active
         assert LeastRequest(chance()).pick(candidates).name == "c"
 
     def test_the_weight_divides_the_load(self) -> None:
         one, two = candidates = endpoints(1, 3)
-        one.active, two.active = 1, 2
+        one.in_hand, two.in_hand = 1, 2
         assert LeastRequest(chance()).pick(candidates) is two
-        two.active = 4
+        two.in_hand = 4
         assert LeastRequest(chance()).pick(candidates) is one
 
     def test_a_tie_is_drawn_by_weight(self) -> None:
         candidates = endpoints(1, 3, 1)
-        candidates[2].active = 1
+        candidates[2].in_hand = 1
         found = [LeastRequest(chance(u)).pick(candidates).name for u in (0.0, 0.24, 0.25, 0.99)]
         assert found == ["a", "a", "b", "b"]
 
@@ -107,8 +107,8 @@ class TestLeastRequest:
 
     def test_many_candidates_two_are_compared(self) -> None:
         candidates = endpoints(1, 1, 1, 1, 1)
-        candidates[0].active = 2
-        candidates[1].active = 1
+        candidates[0].in_hand = 2
+        candidates[1].in_hand = 1
         assert LeastRequest(chance(0.0, 0.0)).pick(candidates).name == "b"
         assert LeastRequest(chance(0.2, 0.0)).pick(candidates).name == "b"
         assert LeastRequest(chance(0.99, 0.99)).pick(candidates).name == "e"
@@ -117,13 +117,13 @@ class TestLeastRequest:
     def test_the_two_are_never_the_same(self, count: int, one: float, two: float) -> None:
         candidates = endpoints(*[1] * count)
         chosen = candidates[int(one * count)]
-        chosen.active = 1
+        chosen.in_hand = 1
         assert LeastRequest(chance(one, two)).pick(candidates) is not chosen
 
     def test_many_candidates_are_drawn_by_weight(self) -> None:
         candidates = endpoints(6, 1, 1, 1, 1)
         assert LeastRequest(chance(0.59, 0.99)).pick(candidates).name == "a"
-        candidates[0].active = 6
+        candidates[0].in_hand = 6
         assert LeastRequest(chance(0.59, 0.99)).pick(candidates).name == "e"
 
     def test_a_change_of_weight_is_seen_within_a_round(self) -> None:
@@ -148,9 +148,9 @@ class TestLeastRequest:
             chosen = balancer.pick(candidates)
             found[chosen.name] += 1
             if is_busy:
-                chosen.active += 1
+                chosen.in_hand += 1
                 held.append(chosen)
                 if len(held) > 60:
-                    held.pop(generator.randrange(len(held))).active -= 1
+                    held.pop(generator.randrange(len(held))).in_hand -= 1
         for endpoint in candidates:
             assert found[endpoint.name] / 6000 == pytest.approx(endpoint.weight / sum(weights), abs=0.03)

@@ -344,12 +344,13 @@ def test_what_no_callback_caught_is_logged(play: Play) -> None:
 
 def test_what_the_plane_tells_is_logged(play: Play) -> None:
     async def story(stage: Stage) -> None:
-        stage.worker._on_plane_log("info", "refused 127.0.0.1: 400", None)
-        stage.worker._on_plane_log("error", "a hook failed", ValueError("why"))
+        stage.worker._on_plane_log("info", "a request was refused", {"client": "127.0.0.1", "status": 400})
+        stage.worker._on_plane_log("error", "a filter failed", {"filter": "a", "error": ValueError("why")})
         refused, failed = stage.events()
         assert (refused["level"], refused["event"]) == ("info", "a request was refused")
-        assert (failed["level"], failed["event"]) == ("error", "a request failed")
-        assert "ValueError: why" in failed["traceback"]
+        assert (refused["client"], refused["status"]) == ("127.0.0.1", 400)
+        assert (failed["level"], failed["event"], failed["filter"]) == ("error", "a filter failed", "a")
+        assert failed["error"] == "ValueError('why')" and "ValueError: why" in failed["traceback"]
 
     play(story)
 

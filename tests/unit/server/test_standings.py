@@ -22,7 +22,7 @@ def test_each_worker_counts_with_what_it_said_last() -> None:
             "used_by": 0,
             "failing_for": 2,
             "error": "it did not answer in time",
-            "since": "1970-01-01T00:00:20Z",
+            "since": "1970-01-01T00:00:20.000Z",
         },
         "10.0.0.2:80": {"used_by": 1, "failing_for": 0, "error": None, "since": None},
         "10.0.0.3:80": {"used_by": 0, "failing_for": 0, "error": None, "since": None},
@@ -49,4 +49,4 @@ def test_endpoints_that_are_gone_are_forgotten() -> None:
 
 def test_stamp() -> None:
     assert stamp(0.0) is None
-    assert stamp(86400.0) == "1970-01-02T00:00:00Z"
+    assert stamp(86400.0) == "1970-01-02T00:00:00.000Z"

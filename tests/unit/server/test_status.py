@@ -11,6 +11,7 @@ import pytest
 
 from fastgw.core import counters as layout
 from fastgw.core.addresses import FAILING, SILENT, USED, Standing
+from fastgw.core.causes import PLACES
 from fastgw.errors import ConfigError
 from fastgw.server.gateway import Gateway, LoadReport
 from fastgw.server.log import Log
@@ -120,6 +121,7 @@ def test_status_sums_what_the_workers_counted(serving: Gateway) -> None:
         values[route + layout.ROUTE_BUCKETS + 3] = 2
         values[route + layout.ROUTE_DURATION_US] = 80_000
         values[endpoint + layout.ENDPOINT_REQUESTS] = 3
+        values[endpoint + layout.ENDPOINT_CAUSES + PLACES["connect_refused"]] = 2
     answer = page(serving, "/status")
     assert (answer.status, answer.content_type) == (200, "application/json")
     found = json.loads(answer.body)
@@ -128,7 +130,8 @@ def test_status_sums_what_the_workers_counted(serving: Gateway) -> None:
     assert (one["started"], one["finished"], one["status"]["2xx"], one["faults"]["upstream"]) == (4, 4, 4, 2)
     assert one["mean_seconds"] == 0.04
     assert found["routes"]["edge:unmatched"]["mean_seconds"] is None
-    assert found["services"]["main"]["endpoints"]["127.0.0.1:9"]["requests"] == 6
+    one = found["services"]["main"]["endpoints"]["127.0.0.1:9"]
+    assert (one["requests"], one["causes"]) == (6, {"connect_refused": 4})
 
 
 def test_status_names_every_worker(serving: Gateway) -> None:
@@ -149,6 +152,15 @@ def test_status_names_every_worker(serving: Gateway) -> None:
     assert (second["worker"], second["state"]) == (1, DEAD)
 
 
+def test_status_shows_the_limits_that_are_configured(serving: Gateway) -> None:
+    found = json.loads(page(serving, "/status").body)
+    [listener] = found["listeners"]
+    assert listener["limits"] == serving.plan_in_use.spec.listeners[0].limits._asdict()
+    assert listener["timeouts"]["head"] == 10.0
+    assert found["services"]["main"]["limits"] == serving.plan_in_use.spec.services[0].pool._asdict()
+    assert found["services"]["main"]["limits"]["max_pending"] == 1024
+
+
 def test_status_names_the_addresses_as_they_are_bound(serving: Gateway) -> None:
     (listener,) = json.loads(page(serving, "/status").body)["listeners"]
     assert listener["name"] == "edge" and listener["scheme"] == "http"
@@ -162,7 +174,7 @@ def test_status_tells_how_the_last_reload_went(serving: Gateway) -> None:
     found = json.loads(page(serving, "/status").body)
     assert found["last_reload"] == {
         "ok": False,
-        "when": "2023-11-14T22:13:20Z",
+        "when": "2023-11-14T22:13:20.000Z",
         "error": "a.yaml:1: one\na.yaml:2: two",
     }
     assert found["reloads"] == {"ok": 0, "refused": 3}

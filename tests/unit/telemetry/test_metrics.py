@@ -11,6 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from fastgw.core import counters as layout
+from fastgw.core.causes import CAUSES, PLACES
 from fastgw.telemetry.metrics import families, render
 from fastgw.telemetry.totals import Facts, NameFacts, Totals, WorkerFacts, total
 
@@ -46,6 +47,7 @@ def totals() -> Totals:
     slab[base + layout.ROUTE_BUCKETS + 2] = 2  # up to 25 ms
     slab[base + layout.ROUTE_BUCKETS + len(layout.DURATION_BUCKETS)] = 1  # longer than all bounds
     slab[layout.ENDPOINTS_AT + layout.ENDPOINT_ACTIVE] = 2
+    slab[layout.ENDPOINTS_AT + layout.ENDPOINT_CAUSES + PLACES["tls_failed"]] = 4
     return total([slab], {'GET "/x"\\y': 0}, {("llm", "[::1]:80"): 0})
 
 
@@ -124,3 +126,20 @@ def test_names_that_are_looked_up() -> None:
     assert (found["fastgw_name_addresses", well], found["fastgw_name_addresses", dumb]) == (2, 0)
     assert found["fastgw_name_age_seconds", well] == 2.5
     assert ("fastgw_name_age_seconds", dumb) not in found  # never found: no age
+
+
+def test_failures_of_an_endpoint_are_told_by_cause() -> None:
+    body, _ = render(facts(), totals())
+    found = values(body.decode())
+    counts = {
+        dict(labels)["cause"]: value
+        for (name, labels), value in found.items()
+        if name == "fastgw_endpoint_failures_total"
+    }
+    assert counts == {cause: 4 if cause == "tls_failed" else 0 for cause in CAUSES}
+
+
+def test_the_page_of_operations_names_every_cause() -> None:
+    page = DOCUMENT.read_text()
+    sentence = page[page.index("The `cause` of a failure at an endpoint") :].partition("\n\n")[0]
+    assert tuple(re.findall(r"`(\w+)`", sentence)) == ("cause", *CAUSES)
