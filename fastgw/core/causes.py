@@ -67,6 +67,8 @@ def connect_error(error: Exception, is_tls: bool = False) -> GatewayError:
         return UpstreamError(502, "tls_failed", detail, retry=RETRY_ALWAYS, reason=reason)
     if isinstance(error, TimeoutError):
         detail = "the service did not accept a connection in time"
+        if is_tls:
+            reason += ", to the connection or in the TLS handshake"
         return UpstreamError(504, "connect_timeout", detail, retry=RETRY_ALWAYS, reason=reason)
     if is_exhaustion(error):
         return no_resources(reason)

@@ -173,17 +173,25 @@ class DataPlane:
         values[counters.CONNECTIONS] += 1
         limits = connection.listener.limits
         if len(self.connections) >= min(limits.connections, self.connections_max):
-            values[counters.CONNECTIONS_REFUSED] += 1
+            limit = "connections" if limits.connections <= self.connections_max else "descriptors"
+            self.turn_away(connection.address, connection.listener, limit)
             return False
         # Counted whether there is a limit or not: a reload may bring one, and another listener may have it.
         held = self._addresses.get(connection.address, 0)
         if held >= limits.connections_per_address > 0:
-            values[counters.ADDRESS_REFUSED] += 1
+            self.turn_away(connection.address, connection.listener, "connections_per_address")
             return False
         self._addresses[connection.address] = held + 1
         self.connections.add(connection)
         values[counters.CONNECTIONS_OPEN] += 1
         return True
+
+    def turn_away(self, address: bytes, listener: Listener, limit: str) -> None:
+        """Count and tell a connection that is closed at once; ``limit``: the setting that says so, or "descriptors"."""
+        index = counters.ADDRESS_REFUSED if limit == "connections_per_address" else counters.CONNECTIONS_REFUSED
+        self.values[index] += 1
+        client = address.decode("latin-1")
+        self.report("warning", "a connection was refused", client=client, listener=listener.name, limit=limit)
 
     def held(self, address: bytes) -> int:
         """Open connections of one client address."""

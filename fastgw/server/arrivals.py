@@ -220,7 +220,7 @@ class Arrival:
         elif self._may_announce():
             arrivals.loop.add_reader(self._sock, self._read_header)
         else:
-            arrivals.count(counters.CONNECTIONS_REFUSED)
+            arrivals.plane.turn_away(self.address, self._downstream.listener, "proxy_protocol_from")
             self._close()
 
     @property
@@ -285,13 +285,13 @@ class Arrival:
         plane = arrivals.plane
         if len(plane.connections) >= limits.connections:
             arrivals.count(counters.CONNECTIONS)
-            arrivals.count(counters.CONNECTIONS_REFUSED)
+            plane.turn_away(self.address, self._downstream.listener, "connections")
             return True
         if limits.connections_per_address and self.address:
             others = sum(one.address == self.address and one.is_under_way for one in arrivals.pending) - 1
             if plane.held(self.address) + others >= limits.connections_per_address:
                 arrivals.count(counters.CONNECTIONS)
-                arrivals.count(counters.ADDRESS_REFUSED)
+                plane.turn_away(self.address, self._downstream.listener, "connections_per_address")
                 return True
         return False
 

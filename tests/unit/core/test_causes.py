@@ -52,6 +52,8 @@ def test_a_connection_that_breaks_over_tls_broke_in_the_handshake() -> None:
     assert connect_error(system(errno.ECONNRESET), is_tls=True).code == "tls_failed"
     assert connect_error(system(errno.ECONNREFUSED), is_tls=True).code == "connect_refused"
     assert connect_error(system(errno.ECONNRESET)).code == "connect_failed"
+    assert "handshake" in connect_error(TimeoutError(), is_tls=True).reason
+    assert "handshake" not in connect_error(TimeoutError()).reason
 
 
 def handshake(client: ssl.SSLContext, server: ssl.SSLContext | None, name: str) -> ssl.SSLError:

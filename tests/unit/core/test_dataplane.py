@@ -34,6 +34,9 @@ def test_connections_are_bounded() -> None:
     assert edge.count(counters.CONNECTIONS) == 3
     assert edge.count(counters.CONNECTIONS_OPEN) == 2
     assert edge.count(counters.CONNECTIONS_REFUSED) == 1
+    assert edge.events("a connection was refused") == [
+        {"client": "127.0.0.1", "listener": "edge", "limit": "connections"}
+    ]
     first.lose()
     assert statuses(edge.client(GET).take()) == [200]
     edge.end()
@@ -59,6 +62,8 @@ def test_connections_of_one_address_are_bounded() -> None:
     edge.client(extra=peer("1.1.1.1"))
     assert edge.client(extra=peer("1.1.1.1")).is_aborted
     assert edge.count(counters.ADDRESS_REFUSED) == 1
+    [line] = edge.events("a connection was refused")
+    assert (line["client"], line["limit"]) == ("1.1.1.1", "connections_per_address")
     assert not edge.client(extra=peer("2.2.2.2")).is_closing()
     first.lose()
     assert not edge.client(extra=peer("1.1.1.1")).is_closing()
@@ -217,6 +222,7 @@ def test_descriptors_bound_the_connections_whatever_the_configuration_says() -> 
     first, second = edge.client(), edge.client()
     assert not first.is_closing()
     assert second.is_closing()
+    assert [line["limit"] for line in edge.events("a connection was refused")] == ["descriptors"]
     edge.end()
 
 
