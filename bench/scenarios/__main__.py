@@ -20,6 +20,7 @@ from bench.scenarios import (
     idle_connections,
     mutated,
     peers,
+    slow_bodies,
     slow_readers,
     slow_requests,
     slowloris,
@@ -34,7 +35,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
     module.SCENARIO
     for module in (
         wire, split, idle_connections, slowloris, slow_requests, slow_readers, stuck_readers, stuck_uploads,
-        descriptors, aborts, black_hole, events, mutated,
+        descriptors, aborts, black_hole, slow_bodies, events, mutated,
     )
 )  # fmt: skip
 NEEDED = 12000

@@ -1,7 +1,7 @@
 """Clients of the scenarios: connections held by the thousand, and good traffic with its latencies.
 
 Held connections live in the harness process and do almost nothing; good traffic runs in a process of its own
-(`python -m bench.scenarios.clients PORT SECONDS RATE CONNECTIONS`), so that the attack is not charged.
+(`python -m bench.scenarios.clients PORT SECONDS RATE CONNECTIONS PATH`), so that the attack is not charged.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ class _Lane(asyncio.Protocol):
     def ask(self, since: float) -> None:
         """Send a request whose latency counts from `since`."""
         self._since = since
-        self.transport.write(GOOD)
+        self.transport.write(self._driver.request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -206,8 +206,9 @@ class _Lane(asyncio.Protocol):
 class _Driver:
     """Sends requests at a fixed rate over a few connections; those that find none free wait, and their wait counts."""
 
-    def __init__(self, port: int, rate: float, connections: int) -> None:
+    def __init__(self, port: int, rate: float, connections: int, path: bytes) -> None:
         self.traffic = Traffic()
+        self.request = GOOD.replace(b"/v1/models", path, 1)
         self._port = port
         self._rate = rate
         self._connections = connections
@@ -267,11 +268,17 @@ class _Driver:
 
 
 async def good_traffic(
-    port: int, seconds: float, *, rate: float = 500, connections: int = 20, python: str = sys.executable
+    port: int,
+    seconds: float,
+    *,
+    rate: float = 500,
+    connections: int = 20,
+    path: bytes = b"/v1/models",
+    python: str = sys.executable,
 ) -> Traffic:
     """Run good traffic in a process of its own and return what it saw."""
     process = await asyncio.create_subprocess_exec(
-        python, "-m", "bench.scenarios.clients", str(port), str(seconds), str(rate), str(connections),
+        python, "-m", "bench.scenarios.clients", str(port), str(seconds), str(rate), str(connections), path.decode(),
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, _ = await process.communicate()
@@ -281,10 +288,10 @@ async def good_traffic(
 
 def main(arguments: list[str]) -> None:
     """Drive good traffic and print latencies and errors as JSON."""
-    port, seconds, rate, connections = (float(argument) for argument in arguments)
+    port, seconds, rate, connections = (float(argument) for argument in arguments[:4])
     gc.freeze()
     gc.disable()  # a collection here would be charged to the peer as latency
-    traffic = uvloop.run(_Driver(int(port), rate, int(connections)).run(seconds))
+    traffic = uvloop.run(_Driver(int(port), rate, int(connections), arguments[4].encode()).run(seconds))
     print(json.dumps({"latencies": traffic.latencies, "errors": traffic.errors}))
 
 

@@ -102,9 +102,11 @@ class Stage:
     peer: Peer
     ports: Ports
 
-    async def traffic(self, seconds: float, rate: float = 500, connections: int = 20) -> Traffic:
+    async def traffic(
+        self, seconds: float, rate: float = 500, connections: int = 20, path: bytes = b"/v1/models"
+    ) -> Traffic:
         """Run good traffic through the peer for some seconds."""
-        return await good_traffic(self.ports.edge, seconds, rate=rate, connections=connections)
+        return await good_traffic(self.ports.edge, seconds, rate=rate, connections=connections, path=path)
 
     async def services_open(self, kind: str) -> int:
         """Return how many connections of a kind the services have open now."""

@@ -80,10 +80,12 @@ routes:
   - {{path: /*, service: main, max_body: 64MiB}}
   - {{path: /sink/*, service: sink, max_body: 64MiB}}
   - {{path: /hole/*, service: hole}}
+  - {{path: /pooled/*, service: pooled}}
 services:
   main: {{endpoints: ["127.0.0.1:{main}"], pool: {{max_connections: 4096}}}}
   sink: {{endpoints: ["127.0.0.1:{sink}"], pool: {{max_connections: 4096}}}}
   hole: {{endpoints: ["127.0.0.1:{hole}"], pool: {{max_connections: 4096}}}}
+  pooled: {{endpoints: ["127.0.0.1:{main}"]}}
 """
 
 

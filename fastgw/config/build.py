@@ -100,6 +100,8 @@ def _route(route: schema.Route) -> RouteSpec:
         tunnel_idle_timeout=route.tunnel_idle_timeout,
         upgrades=tuple(dict.fromkeys(route.upgrades)),
         max_body=route.max_body,
+        body_buffer=route.body_buffer,
+        body_wait=route.body_wait,
         filters=tuple(route.filters),
         errors=route.errors,
         half_close=route.half_close or "",

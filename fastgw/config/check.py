@@ -253,6 +253,10 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
         seen.add(endpoint.address)
     if service.pool.warm > service.pool.max_connections:
         document.report((*where, "pool", "warm"), f"is more than max_connections ({service.pool.max_connections})")
+    if (service.pool.max_uploads or 0) > service.pool.max_connections:
+        document.report(
+            (*where, "pool", "max_uploads"), f"is more than max_connections ({service.pool.max_connections})"
+        )
     if service.tls is not None:
         _service_tls(document, (*where, "tls"), service.tls)
 

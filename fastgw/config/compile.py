@@ -97,6 +97,8 @@ class _Compiler:
             sticky=spec.sticky,
             chain=self._chain((*listener.filters, *spec.filters)),
             max_body=spec.max_body,
+            body_buffer=spec.body_buffer,
+            body_wait=spec.body_wait,
             timeout=spec.timeout,
             answer_timeout=spec.answer_timeout,
             stream_idle_timeout=spec.stream_idle_timeout,

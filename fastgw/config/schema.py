@@ -123,6 +123,7 @@ class ListenerLimits(Model):
     handshakes: Annotated[int, count(1, 1_000_000)] = setting(
         256, "TLS handshakes, and waits for a PROXY header, under way; more wait to be accepted."
     )
+    body_memory: Size = setting("64MiB", "Bytes of request bodies that wait to be sent; beyond it clients are held.")
 
 
 class Certificate(Model):
@@ -213,6 +214,10 @@ class Route(Model):
     tunnel_idle_timeout: Duration = setting("1h", "Silence of both sides of an upgraded connection. 0: off.")
     upgrades: list[Upgrade] = setting(["websocket"], "Protocols a client may upgrade to.")
     max_body: Size = setting("32MiB", "Bytes of a request body (413).")
+    body_buffer: Size = setting(
+        "64KiB", "Bytes of an incomplete request body that are held before it gets a connection. 0: none."
+    )
+    body_wait: Duration = setting("1s", "How long an incomplete request body is held at most.")
     half_close: Annotated[str, words("abort", "answer")] | None = setting(
         None, "What a client gets that ends its sending side. Default: as the listener says."
     )
@@ -251,6 +256,9 @@ class Pool(Model):
     connect_timeout: PositiveDuration = setting("1s", "To connect, TLS included (504).")
     pending_timeout: PositiveDuration = setting("5s", "How long an exchange waits for a connection (503).")
     warm: Annotated[int, count(0, 100_000)] = setting(0, "Connections opened before the first request.")
+    max_uploads: Annotated[int, count(1, 100_000)] | None = setting(
+        None, "Connections for requests whose body is still arriving. Default: half of max_connections."
+    )
 
 
 class ServiceTls(Model):

@@ -102,6 +102,7 @@ class LimitsSpec(NamedTuple):
     connections: int
     connections_per_address: int  #: 0 = no limit
     handshakes: int
+    body_memory: int
 
 
 class ListenerSpec(NamedTuple):
@@ -144,6 +145,8 @@ class RouteSpec(NamedTuple):
     tunnel_idle_timeout: float
     upgrades: tuple[str, ...]  #: lower case
     max_body: int
+    body_buffer: int
+    body_wait: float
     filters: tuple[str, ...]
     errors: str  #: "problem" or "openai"
     half_close: str  #: "abort", "answer" or "": as the listener says
@@ -165,6 +168,7 @@ class PoolSpec(NamedTuple):
     connect_timeout: float
     pending_timeout: float
     warm: int
+    max_uploads: int | None  #: None = half of max_connections
 
 
 class UpstreamTlsSpec(NamedTuple):

@@ -10,12 +10,17 @@ cdef class RequestBody:
     cdef public long long left
     cdef public Py_ssize_t end
     cdef public list pending
-    cdef Py_ssize_t _pending_size
+    cdef public Py_ssize_t held
+    cdef public double since
+    cdef public double wait_until
+    cdef long long _before
     cdef ChunkReader _chunks
     cpdef reset(self)
     cpdef begin(self, Request request, object limits, object dropped=*)
     @cython.locals(chunks=ChunkReader, size=Py_ssize_t)
     cpdef bytes feed(self, bytes data)
     cpdef refuse(self)
-    cpdef bint keep(self, bytes out) except -1
+    cpdef mark(self, double now)
+    cpdef double rate(self, double now) except? -1
+    cpdef keep(self, bytes out)
     cpdef bytes take(self)

@@ -10,13 +10,25 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot import Limits
     from fastgw.wire.messages import Request
 
-PENDING_MAX = 64 * 1024  #: bytes held while there is no upstream connection yet; beyond it the client is held
+PIECES_MAX = 64  #: pieces held before they are made one: many small ones cost more than their bytes
+NEVER = float("inf")
 
 
 class RequestBody:
     """The body of one request, read as it arrives; part of its exchange and reset with it."""
 
-    __slots__ = ("_chunks", "_pending_size", "end", "is_done", "left", "pending", "received")
+    __slots__ = (
+        "_before",
+        "_chunks",
+        "end",
+        "held",
+        "is_done",
+        "left",
+        "pending",
+        "received",
+        "since",
+        "wait_until",
+    )
 
     def __init__(self) -> None:
         self.reset()
@@ -28,8 +40,11 @@ class RequestBody:
         self.left = 0  #: bytes to come of a body with a length
         self.end = 0  #: where in the last ``feed`` the body's own bytes ended
         self.pending: list[bytes] = []  #: bytes as they will be sent
-        self._pending_size = 0
+        self.held = 0  #: bytes of ``pending``
         self._chunks: ChunkReader | None = None
+        self.since = NEVER  #: time from which the rate counts, by the plane's clock
+        self._before = 0  #: bytes of data that had come by then
+        self.wait_until = 0.0  #: coarse loop time until which the body is held, see ``core.arriving``
 
     def begin(self, request: Request, limits: Limits, dropped: frozenset[bytes] = frozenset()) -> None:
         """Expect the body that ``request`` announces; ``dropped``: names of fields that no trailer hands on."""
@@ -69,15 +84,25 @@ class RequestBody:
         bytes are here already."""
         self.is_done = False
 
-    def keep(self, out: bytes) -> bool:
-        """Hold bytes until there is a connection; True: enough is held, let the client wait."""
+    def mark(self, now: float) -> None:
+        """Count the rate from ``now`` on, in seconds of the plane's clock."""
+        self.since = now
+        self._before = self.received
+
+    def rate(self, now: float) -> float:
+        """Bytes a second since ``mark``; ``now`` is later than that."""
+        return (self.received - self._before) / (now - self.since)
+
+    def keep(self, out: bytes) -> None:
+        """Hold bytes until there is a connection."""
+        if self.pending and len(self.pending) >= PIECES_MAX:
+            self.pending = [b"".join(self.pending)]
         self.pending.append(out)
-        self._pending_size += len(out)
-        return self._pending_size >= PENDING_MAX
+        self.held += len(out)
 
     def take(self) -> bytes:
         """What was held, to be sent now."""
         out = b"".join(self.pending)
         self.pending = []
-        self._pending_size = 0
+        self.held = 0
         return out

@@ -113,6 +113,11 @@ class Connection:
             if not self._holds and not self.is_closed:
                 self.transport.resume_reading()
 
+    @property
+    def is_held(self) -> bool:
+        """Whether reading is stopped."""
+        return self._holds != 0
+
     def has_news(self) -> bool:
         """Whether the kernel has bytes or an end to read, which the loop has not told yet."""
         try:

@@ -36,6 +36,9 @@ LOOP_LAG_US = 10  #: gauge: lateness of the last sweep in microseconds, the work
 ADDRESS_REFUSED = 11  #: closed at once because of connections_per_address
 HALF_CLOSES = 16  #: clients that ended their sending side while a request of theirs was in progress
 LINGERING_CUT = 17  #: clients cut while they were still sending behind the last answer
+BODIES_HELD = 20  #: gauge: exchanges that have asked for no connection yet, because their body is not there
+BODY_BYTES_HELD = 21  #: gauge: bytes of request bodies that wait to be sent, as of the last sweep
+BODIES_CUT = 22  #: 408: request bodies that came too slowly while others waited
 ACCEPT_FAILURES = 28  #: times a client had to wait because there was no descriptor or memory for it
 LOG_LINES_LOST = 34  #: lines of access logs that could not be written
 HEARTBEAT_MS = 35  #: gauge: when the loop last swept, milliseconds of the monotonic clock
@@ -78,6 +81,7 @@ TLS_CAUSES = (
     "unfinished",
 )
 OTHER_CAUSE = "other"
+ENDPOINT_UPLOADS = 8  #: gauge: exchanges that have, or wait for, a connection while their body arrives
 
 #: Upper bounds in microseconds: the buckets of ``http.server.request.duration`` (OpenTelemetry semantic conventions, stable).
 DURATION_BUCKETS = (
@@ -97,8 +101,16 @@ DURATION_BUCKETS = (
     10_000_000,
 )
 
-GAUGES_GLOBAL = (CONNECTIONS_OPEN, EXCHANGES_OPEN, TUNNELS_OPEN, LOOP_LAG_US, HEARTBEAT_MS)
-GAUGES_ENDPOINT = (ENDPOINT_ACTIVE, ENDPOINT_IDLE, ENDPOINT_WAITING)
+GAUGES_GLOBAL = (
+    CONNECTIONS_OPEN,
+    EXCHANGES_OPEN,
+    TUNNELS_OPEN,
+    LOOP_LAG_US,
+    HEARTBEAT_MS,
+    BODIES_HELD,
+    BODY_BYTES_HELD,
+)
+GAUGES_ENDPOINT = (ENDPOINT_ACTIVE, ENDPOINT_IDLE, ENDPOINT_WAITING, ENDPOINT_UPLOADS)
 
 
 class Counters:

@@ -14,6 +14,7 @@ cdef class DataPlane:
     cdef public bytes date
     cdef long long _dated
     cdef object _wall
+    cdef public long long body_bytes
     cdef public object snapshot
     cdef public dict listeners
     cdef public long long generation

@@ -50,6 +50,7 @@ class DataPlane:
         "_sweeper",
         "_swept_at",
         "_wall",
+        "body_bytes",
         "clock",
         "connections",
         "connections_max",
@@ -88,6 +89,7 @@ class DataPlane:
         self.values = shared.values
         self.random = random
         self.clock = clock
+        self.body_bytes = 0  #: of request bodies, held until they can be sent
         self.now = loop.time()  #: coarse loop time, as of the last sweep
         self._wall = wall
         self._dated = int(wall())
@@ -290,6 +292,7 @@ class DataPlane:
         if second != self._dated:
             self._dated = second
             self.date = date_line(second)
+        self.values[counters.BODY_BYTES_HELD] = self.body_bytes
         self._expire([one for one in self.connections if one.deadline <= now], now)
         while self._leaving and self._leaving[0].deadline <= now:
             self._leaving.popleft().abort()
@@ -334,6 +337,8 @@ class DataPlane:
 
     def close(self) -> None:
         """End at once: whatever is still open is cut."""
+        for endpoint in self.registry:
+            endpoint.pool.close()  # first: who is cut leaves room that nobody shall fill any more
         self.cut_off()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -342,8 +347,6 @@ class DataPlane:
             connection.abort()
         while self._leaving:
             self._leaving.popleft().abort()
-        for endpoint in self.registry:
-            endpoint.pool.close()
         _stop(self.snapshot.filters)
 
 

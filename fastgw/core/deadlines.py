@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from fastgw.core.exchange import Exchange
 
 HOOKS = 0  #: a filter decides
-CONNECTION = 1  #: a connection to the service
-ANSWER = 2  #: the rest of the request, or the head of the answer
-STREAM = 3  #: more of the answer
+BODY = 1  #: the request's body, or more of it, before a connection is asked for
+CONNECTION = 2  #: a connection to the service
+ANSWER = 3  #: the rest of the request, or the head of the answer
+STREAM = 4  #: more of the answer
 
 
 def overdue(exchange: Exchange, now: float) -> GatewayError:

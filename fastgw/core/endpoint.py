@@ -45,6 +45,7 @@ class PoolSettings:
     connect_timeout: float = 1.0  #: TCP and TLS together
     pending_timeout: float = 5.0  #: an exchange that got no connection: 503
     warm: int = 0  #: connections opened before the first request
+    max_uploads: int | None = None  #: of ``max_connections``, for requests whose body is still arriving; None: half
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 cimport cython
 
 from fastgw.core cimport _counters as counters
-from fastgw.core cimport heads, hooks, tries
+from fastgw.core cimport arriving, heads, hooks, tries
 from fastgw.core.body cimport RequestBody
 from fastgw.core.dataplane cimport DataPlane
 from fastgw.core.downstream cimport Downstream
@@ -32,6 +32,7 @@ cdef class Exchange:
     cdef public object first_error
     cdef public str first_asked
     cdef public bint is_spared
+    cdef public bint is_upload
     cdef public object error
     cdef public bint is_head_sent
     cdef public bint is_leaving
@@ -50,7 +51,6 @@ cdef class Exchange:
     cpdef reset(self)
     @cython.locals(plane=DataPlane, request=Request, route=Route)
     cpdef begin(self, Downstream downstream, Listener listener)
-    @cython.locals(body=RequestBody, out=bytes, rest=bytes)
     cpdef bytes on_request_data(self, bytes data)
     @cython.locals(route=Route, service=Service)
     cpdef dispatch(self)

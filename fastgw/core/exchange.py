@@ -19,14 +19,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastgw.core import counters, heads, hooks, tries, unmatched
-from fastgw.core.body import RequestBody
+from fastgw.core import arriving, counters, heads, hooks, tries, unmatched
+from fastgw.core.body import NEVER, RequestBody
 from fastgw.core.connection import HOLD_PEER, HOLD_PENDING
-from fastgw.core.deadlines import ANSWER, CONNECTION, HOOKS, STREAM, overdue
+from fastgw.core.deadlines import ANSWER, BODY, CONNECTION, HOOKS, STREAM, overdue
 from fastgw.core.reply import Reply, error_reply
 from fastgw.errors import DownstreamError, GatewayError
 from fastgw.wire import scan
-from fastgw.wire.errors import WireError
 from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, NO_LENGTH, Request, Response
 from fastgw.wire.serialize import reply_head
 
@@ -39,9 +38,6 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot import Listener, Route, Service
     from fastgw.core.tunnel import Tunnel
     from fastgw.core.upstream import Upstream
-
-RATE_AFTER = 20.0  #: seconds after which a request body must have arrived at RATE_MIN or faster
-RATE_MIN = 500.0  #: bytes a second (the idea of Apache's mod_reqtimeout)
 
 
 class Exchange:
@@ -67,6 +63,7 @@ class Exchange:
         "is_head_sent",
         "is_leaving",
         "is_spared",
+        "is_upload",
         "keep_alive",
         "last",
         "listener",
@@ -111,6 +108,7 @@ class Exchange:
         self.tried: tuple[Endpoint, ...] = ()  #: endpoints that failed
         self.first_error: GatewayError | None = None  #: of those that failed: what ``tries.told`` would tell
         self.first_asked = ""  #: and of whom
+        self.is_upload = False  #: one of its pool's ``uploads``: its body is still arriving
         self.is_spared = False  #: a kept connection was dead, which did not count as an attempt
         self.error: GatewayError | None = None  #: why the answer is not the service's
         self.is_head_sent = False
@@ -149,6 +147,7 @@ class Exchange:
             self.last = plane.now + route.timeout
         if request.content_length > 0 or request.chunked:
             self.body.begin(request, listener.limits, listener.drop_headers)
+            self.body.since = self.started
         elif request.rare and request.upgrade and request.upgrade not in route.upgrades:
             request.upgrade = b""
         hooks.enter(self, 0)
@@ -159,41 +158,7 @@ class Exchange:
             return (
                 b""  # answered without it: a body that was refused must not be read on, least of all to a next request
             )
-        body = self.body
-        try:
-            out = body.feed(data)
-        except WireError as error:
-            self.fail(DownstreamError(error.status, error.code, error.detail))
-            return b""
-        rest = b"" if body.end == len(data) else data[body.end :]
-        if body.received > self.route.max_body:
-            self._refuse_body()
-        elif not body.is_done and self._is_too_slow():
-            self.fail(
-                DownstreamError(
-                    408, "body_too_slow", f"the request body arrived slower than {RATE_MIN:.0f} bytes a second"
-                )
-            )
-        elif self.upstream is None:
-            if body.keep(out):
-                self.downstream.hold(HOLD_PENDING)
-        else:
-            self.upstream.write(out)
-            if self.phase == ANSWER:
-                self.set_deadline(self.route.answer_timeout if body.is_done else self.listener.timeouts.body)
-        return rest
-
-    def _refuse_body(self) -> None:
-        limit = self.route.max_body
-        self.body.refuse()
-        self.fail(
-            DownstreamError(413, "content_too_large", f"the request body has more than the {limit} bytes allowed here")
-        )
-
-    def _is_too_slow(self) -> bool:
-        elapsed = self.plane.clock() - self.started
-        # Time in which we did not let the client send is not the client's.
-        return elapsed > RATE_AFTER and self.body.received < RATE_MIN * elapsed and not self.downstream.was_held
+        return arriving.on_data(self, data)
 
     # --- 2. the service
 
@@ -201,7 +166,7 @@ class Exchange:
         """Every request hook has passed the request: choose a service and an endpoint."""
         route = self.route
         if self.body.left > route.max_body:
-            self._refuse_body()
+            arriving.refuse(self)
             return
         if not self.body.is_done and not self._take_early():
             return
@@ -212,7 +177,10 @@ class Exchange:
                 return
             service = route.split.choose(tries.fraction(self))
         self.service = service
-        tries.ask(self, service.endpoints)
+        if self.body.is_done:
+            tries.ask(self, service.endpoints)
+        else:
+            arriving.wait(self)
 
     def _take_early(self) -> bool:
         """Read the body bytes that came with the head, so that both leave in one write; False: they were refused."""
@@ -233,6 +201,7 @@ class Exchange:
         upstream.carry(self)
         head = heads.request_head(self)
         if self.body.pending:
+            self.plane.body_bytes -= self.body.held
             upstream.write(scan.join((head, self.body.take())))
             self.downstream.release(HOLD_PENDING)
         else:
@@ -246,6 +215,8 @@ class Exchange:
         if self.request.minor and not self.is_head_sent:
             self.downstream.write(heads.interim_head(self))
         self.response.status = 0
+        if self.body.since == NEVER:
+            self.body.mark(self.plane.clock())  # the 100 it asked for: from now on it may send
 
     def on_head(self) -> None:
         """The head of the final answer was read: run the hooks, then let it go out with the first body bytes."""
@@ -398,6 +369,10 @@ class Exchange:
             upstream.let_go(False)
         elif self.phase == CONNECTION:
             self.endpoint.pool.cancel(self)
+        elif self.phase == BODY:
+            arriving.stop(self)
+        if self.is_upload:
+            self.endpoint.pool.uploads.leave(self)
         self.phase = HOOKS
 
     def end(self) -> None:
@@ -410,6 +385,8 @@ class Exchange:
                 hooks.report_broken(self, hook, "done")
         plane.count(self)
         tries.settle(self)
+        if self.body.held:
+            plane.body_bytes -= self.body.held
         self.reset()
         plane.give_back(self)
 
@@ -433,7 +410,7 @@ class Exchange:
         """Nothing happened in time; what that means depends on the phase."""
         if self.tunnel is not None:
             self.tunnel.end()
-        else:
+        elif not arriving.on_deadline(self, now):
             self.fail(overdue(self, now))
 
     def __repr__(self) -> str:

@@ -14,8 +14,10 @@ cdef class Pool:
     cdef set _tasks
     cdef public list idle
     cdef public object waiters
+    cdef public object uploads
     cdef public int size
     cdef public bint is_retired
+    cdef public bint is_closed
     cdef public object settings
     cdef public object shortage
     @cython.locals(upstream=Upstream, base=Py_ssize_t)

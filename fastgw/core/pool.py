@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from fastgw.core import causes, counters
 from fastgw.core.connecting import open_upstream
+from fastgw.core.uploads import Uploads
 from fastgw.errors import RETRY_ALWAYS, GatewayError, UpstreamError
 
 if TYPE_CHECKING:
@@ -37,10 +38,12 @@ class Pool:
         "_plane",
         "_tasks",
         "idle",
+        "is_closed",
         "is_retired",
         "settings",
         "shortage",
         "size",
+        "uploads",
         "waiters",
     )
 
@@ -50,11 +53,13 @@ class Pool:
         self.settings = endpoint.key.pool
         self.idle: list[Upstream] = []
         self.waiters: deque[Exchange] = deque()
+        self.uploads = Uploads(self, plane, endpoint.base)
         self.size = 0  #: connections open or being opened
         self.is_retired = False
         self.shortage: GatewayError | None = (
             None  #: why no connection could be opened here last, if that was our own lack
         )
+        self.is_closed = False
         self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()  # strong references: the loop keeps only weak ones
 
@@ -67,6 +72,8 @@ class Pool:
         Raises:
             UpstreamError: ``max_pending`` exchanges are waiting already (503), or the endpoint's name has no address.
         """
+        if not exchange.body.is_done and not self.uploads.admit(exchange):
+            return None
         values = self._plane.values
         base = self._endpoint.base
         while self.idle:
@@ -79,17 +86,28 @@ class Pool:
         problem = self._endpoint.addresses.problem
         if problem is not None:
             raise problem
-        if len(self.waiters) >= self.settings.max_pending:
-            raise UpstreamError(
-                503, "pool_full", "too many requests are waiting for a connection to the service", retry=RETRY_ALWAYS
-            )
+        self.check_line()
         self.waiters.append(exchange)
         values[base + counters.ENDPOINT_WAITING] += 1
         self._open_if_needed()
         return None
 
+    def check_line(self) -> None:
+        """One more is about to wait.
+
+        Raises:
+            UpstreamError: 503, ``max_pending`` exchanges are waiting already.
+        """
+        if len(self.waiters) + len(self.uploads.line) >= self.settings.max_pending:
+            raise UpstreamError(
+                503, "pool_full", "too many requests are waiting for a connection to the service", retry=RETRY_ALWAYS
+            )
+
     def cancel(self, exchange: Exchange) -> None:
         """``exchange`` no longer waits."""
+        if exchange in self.uploads.line:
+            self.uploads.cancel(exchange)
+            return
         try:
             self.waiters.remove(exchange)
         except ValueError:
@@ -127,6 +145,7 @@ class Pool:
             self.idle.pop(0).abort()
         if self.settings.warm:
             self.warm_up()
+        self.uploads.sweep()
 
     def warm_up(self) -> None:
         """Have ``warm`` connections open before anybody asks."""
@@ -158,9 +177,15 @@ class Pool:
 
     def close(self) -> None:
         """Stop opening and close what is idle: the worker ends."""
+        self.is_closed = True
         self.retire()
         for task in self._tasks:
             task.cancel()
+
+    @property
+    def pressing(self) -> int:
+        """Exchanges that wait, and for which no connection is being opened, since there are as many as there may be."""
+        return max(0, len(self.waiters) - self._opening) if self.size >= self.settings.max_connections else 0
 
     def _next_waiter(self) -> Exchange:
         self._plane.values[self._endpoint.base + counters.ENDPOINT_WAITING] -= 1
@@ -177,7 +202,7 @@ class Pool:
     def _open_if_needed(self) -> None:
         if not self._endpoint.addresses.places:
             return  # the name has no address yet: ``on_answer`` goes on
-        while self._opening < len(self.waiters) and self.size < self.settings.max_connections:
+        while self._opening < len(self.waiters) and self.size < self.settings.max_connections and not self.is_closed:
             self._open()
 
     def _open(self) -> None:

@@ -24,6 +24,9 @@ cdef class Route:
     cdef public str sticky
     cdef public Chain chain
     cdef public long long max_body
+    cdef public long long body_buffer
+    cdef public long long body_held_max
+    cdef public double body_wait
     cdef public double timeout
     cdef public double answer_timeout
     cdef public double stream_idle_timeout
@@ -47,6 +50,7 @@ cdef class Listener:
     cdef public object drop_headers
     cdef public str half_close
     cdef public Py_ssize_t head_size
+    cdef public long long body_memory
     cdef public double idle_timeout
     cdef public RequestReader reader
     cdef public FieldTable table

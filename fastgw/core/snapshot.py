@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fastgw.core.endpoint import Endpoint
     from fastgw.core.filter import Filter
 
+HELD_MAX = 64 * 1024  #: bytes of a request body that wait for a connection or a hook where ``body_buffer`` is 0
+
 
 class Balancer(Protocol):
     """Chooses one of several endpoints (``policy.balancers``)."""
@@ -53,6 +55,7 @@ class Limits:
     connections: int = 10_000  #: downstream connections of a worker: closed at once
     connections_per_address: int = 0  #: of one client address and worker, 0 = no limit: closed at once
     handshakes: int = 256  #: connections of a worker in front of their first request: more wait to be accepted
+    body_memory: int = 64 * 1024 * 1024  #: bytes of request bodies of a worker that wait to be sent: clients are held
     pipeline_bytes: int = 64 * 1024  #: bytes read ahead of the exchange in progress: reading pauses
 
 
@@ -91,6 +94,9 @@ class Route:
     __slots__ = (
         "answer_timeout",
         "base",
+        "body_buffer",
+        "body_held_max",
+        "body_wait",
         "chain",
         "error_format",
         "half_close",
@@ -115,6 +121,8 @@ class Route:
         sticky: str = "",
         chain: Chain | None = None,
         max_body: int = 32 * 1024 * 1024,
+        body_buffer: int = 64 * 1024,
+        body_wait: float = 1.0,
         timeout: float = 0.0,
         answer_timeout: float = 120.0,
         stream_idle_timeout: float = 120.0,
@@ -133,6 +141,8 @@ class Route:
             sticky: "" or "header:<name>" or "cookie:<name>": equal keys choose the same part of the split.
             chain: its filters.
             max_body: bytes of a request body: 413.
+            body_buffer: bytes of an incomplete request body that are held before it gets a connection, 0: none.
+            body_wait: seconds after which it gets one all the same.
             timeout: seconds for the whole exchange, 0 = off: 504.
             answer_timeout: seconds from the request's end to the response head: 504.
             stream_idle_timeout: seconds between two reads of a response body: a visible cut.
@@ -149,6 +159,9 @@ class Route:
         self.sticky = sticky
         self.chain = chain if chain is not None else Chain()
         self.max_body = max_body
+        self.body_buffer = body_buffer
+        self.body_held_max = body_buffer or HELD_MAX
+        self.body_wait = body_wait
         self.timeout = timeout
         self.answer_timeout = answer_timeout
         self.stream_idle_timeout = stream_idle_timeout
@@ -174,6 +187,7 @@ class Listener:
 
     __slots__ = (
         "allow",
+        "body_memory",
         "drop_headers",
         "fallbacks",
         "half_close",
@@ -215,6 +229,7 @@ class Listener:
         self.trusted = trusted
         self.drop_headers = drop_headers
         self.half_close = half_close
+        self.body_memory = limits.body_memory
         self.head_size = limits.head_size  # what every request asks for stands here once more: one look-up less
         self.plain = router.plain
         self.matcher = router.matcher

@@ -123,6 +123,8 @@ def settle(exchange: Exchange) -> None:
     """The endpoint asked last, if there is one, has this exchange no more."""
     endpoint: Endpoint | None = exchange.endpoint
     if endpoint is not None:
+        if exchange.is_upload:
+            endpoint.pool.uploads.leave(exchange)
         endpoint.in_hand -= 1
         none: Any = None
         exchange.endpoint = none

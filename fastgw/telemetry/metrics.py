@@ -47,6 +47,11 @@ _GLOBAL_COUNTERS = (
         layout.ACCEPT_FAILURES,
         "Times clients were not accepted at once, for want of descriptors or memory.",
     ),
+    (
+        "fastgw_request_bodies_cut",
+        layout.BODIES_CUT,
+        "Requests whose body came too slowly while others waited for a connection: 408.",
+    ),
     ("fastgw_tls_handshake_failures", layout.TLS_FAILURES, "Client TLS handshakes that failed or timed out."),
     ("fastgw_access_log_lines_lost", layout.LOG_LINES_LOST, "Lines of access logs that could not be written."),
 )
@@ -54,6 +59,12 @@ _GLOBAL_GAUGES = (
     ("fastgw_downstream_connections_open", layout.CONNECTIONS_OPEN, "Client connections open now."),
     ("fastgw_exchanges_open", layout.EXCHANGES_OPEN, "Exchanges (a request and its answer) under way now."),
     ("fastgw_tunnels_open", layout.TUNNELS_OPEN, "Upgraded connections open now."),
+    (
+        "fastgw_request_bodies_held",
+        layout.BODIES_HELD,
+        "Requests that are held until their body, or its first part, is there.",
+    ),
+    ("fastgw_request_body_bytes_held", layout.BODY_BYTES_HELD, "Bytes of request bodies that wait to be sent."),
 )
 _REFUSED = (("limit", layout.CONNECTIONS_REFUSED), ("address_limit", layout.ADDRESS_REFUSED))
 
@@ -92,6 +103,11 @@ _ENDPOINT_GAUGES = (
     ("fastgw_endpoint_active", layout.ENDPOINT_ACTIVE, "Requests that have a connection to the endpoint now."),
     ("fastgw_endpoint_idle", layout.ENDPOINT_IDLE, "Idle connections kept to the endpoint."),
     ("fastgw_endpoint_waiting", layout.ENDPOINT_WAITING, "Requests waiting for a connection to the endpoint."),
+    (
+        "fastgw_endpoint_uploads",
+        layout.ENDPOINT_UPLOADS,
+        "Requests with a connection, or about to get one, whose body is still arriving.",
+    ),
 )
 
 WORKER_STATES = ("starting", "ready", "stalled", "draining", "dead")

@@ -27,6 +27,7 @@ from fastgw.core.causes import CAUSES
 from fastgw.core.chain import Chain
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
+from fastgw.core.deadlines import BODY
 from fastgw.core.endpoint import Address, Endpoint, EndpointKey, PoolSettings
 from fastgw.core.snapshot import Limits, Listener, Route, Service, Snapshot, Timeouts
 from fastgw.policy.balancers import LeastRequest
@@ -153,7 +154,9 @@ class Edge:
         )
         chain = Chain(self.filters)
         self.fallback = Route("fallback", 0, chain=chain)
-        self.route = Route("all", 1, **{"service": self.service, "chain": chain, **(route or {})})
+        # No buffer: a body that is not complete goes to the service as it comes.  Tests that want it held say so.
+        defaults = {"service": self.service, "chain": chain, "body_buffer": 0}
+        self.route = Route("all", 1, **{**defaults, **(route or {})})
         self.timeouts = timeouts or Timeouts()
         self.limits = limits or Limits()
         self.trusted = tuple(ip_network(text) for text in trusted)
@@ -260,10 +263,15 @@ class Edge:
             self.plane.give_back(one)
         assert self.count(counters.EXCHANGES_OPEN) == self.begun - self.done == len(busy)
         assert self.count(counters.CONNECTIONS_OPEN) == len(self.plane.connections)
+        assert self.plane.body_bytes == sum(one.body.held for one in busy)
+        assert self.count(counters.BODIES_HELD) == sum(one.phase == BODY for one in busy)
+        uploads = [one for endpoint in self.endpoints for one in endpoint.pool.uploads.under_way]
+        assert set(uploads) == {one for one in busy if one.is_upload}
         for number, endpoint in enumerate(self.endpoints):
             pool = endpoint.pool
             assert self.of_endpoint(counters.ENDPOINT_IDLE, number) == len(pool.idle)
-            assert self.of_endpoint(counters.ENDPOINT_WAITING, number) == len(pool.waiters)
+            assert self.of_endpoint(counters.ENDPOINT_WAITING, number) == len(pool.waiters) + len(pool.uploads.line)
+            assert self.of_endpoint(counters.ENDPOINT_UPLOADS, number) == len(pool.uploads.under_way)
             carrying = sum(one.upstream is not None and one.endpoint is endpoint for one in busy)
             assert self.of_endpoint(counters.ENDPOINT_ACTIVE, number) == carrying
             assert endpoint.in_hand == sum(one.endpoint is endpoint for one in busy) >= carrying + len(pool.waiters)
@@ -279,7 +287,7 @@ class Edge:
         self.run()
         self.check()
         assert self.begun == self.done == sum(self.of_route(counters.ROUTE_FINISHED, slot) for slot in range(8))
-        for index in (counters.CONNECTIONS_OPEN, counters.EXCHANGES_OPEN, counters.TUNNELS_OPEN):
+        for index in (counters.CONNECTIONS_OPEN, counters.EXCHANGES_OPEN, counters.TUNNELS_OPEN, counters.BODIES_HELD):
             assert self.count(index) == 0, index
         for number, endpoint in enumerate(self.endpoints):
             for index in counters.GAUGES_ENDPOINT:

@@ -31,7 +31,7 @@ listeners:
     owner: root:1234
     filters: [log, request_id]
     timeouts: {head: 1s, idle: 2s, body: 3s, write: 0, linger: 5s}
-    limits: {head_size: 16KiB, head_count: 50, uri_length: 4KiB, connections: 7, connections_per_address: 5}
+    limits: {head_size: 16KiB, head_count: 50, uri_length: 4KiB, connections: 7, connections_per_address: 5, body_memory: 1MiB}
     trusted_proxies: [10.0.0.0/8, "::1"]
     drop_headers: [X-B, x-a, x-b]
     proxy_protocol: true
@@ -53,6 +53,8 @@ routes:
     tunnel_idle_timeout: 4s
     upgrades: []
     max_body: 1KB
+    body_buffer: 2KB
+    body_wait: 5s
     filters: [access_log]
     errors: openai
     half_close: abort
@@ -61,7 +63,7 @@ services:
   a:
     endpoints: ["10.0.0.1:9000", {address: "unix:/run/x.sock", weight: 2}]
     balance: round_robin
-    pool: {max_connections: 1, max_pending: 2, idle_timeout: 3s, connect_timeout: 4s, pending_timeout: 5s, warm: 1}
+    pool: {max_connections: 1, max_pending: 2, idle_timeout: 3s, connect_timeout: 4s, pending_timeout: 5s, warm: 1, max_uploads: 1}
     tls: {server_name: Name.example, verify: false}
     host: endpoint
     retry: {attempts: 3, on: [reset, reset]}
@@ -83,7 +85,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert edge.bind.places == (edge.bind.address,)
     assert edge.filters == ("log", "request_id")
     assert edge.timeouts == TimeoutsSpec(head=1.0, idle=2.0, body=3.0, write=0.0, linger=5.0)
-    assert edge.limits == LimitsSpec(16384, 50, 4096, 7, 5, 256)
+    assert edge.limits == LimitsSpec(16384, 50, 4096, 7, 5, 256, 1 << 20)
     assert edge.trusted_proxies == ("10.0.0.0/8", "::1/128")
     assert (edge.drop_headers, edge.proxy_protocol, edge.tls) == (("x-a", "x-b"), True, None)
     assert edge.proxy_protocol_from == ("10.0.0.0/24",)
@@ -96,6 +98,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert (canary.service, canary.split) == ("", (SplitSpec("a", 95), SplitSpec("b", 5)))
     assert (canary.timeout, canary.answer_timeout, canary.stream_idle_timeout) == (1.0, 2.0, 3.0)
     assert (canary.tunnel_idle_timeout, canary.upgrades, canary.max_body) == (4.0, (), 1000)
+    assert (canary.body_buffer, canary.body_wait) == (2000, 5.0)
     assert (canary.sticky, canary.filters, canary.errors) == ("cookie:sid", ("access_log",), "openai")
     assert (plain.name, plain.service, plain.split) == ("/x", "a", ())
     assert (canary.half_close, plain.half_close) == ("abort", "")
@@ -106,7 +109,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         EndpointSpec(AddressSpec(path="/run/x.sock"), 2),
     )
     assert (a.balance, a.host, a.retry) == ("round_robin", "endpoint", RetrySpec(3, ("reset",)))
-    assert a.pool == PoolSpec(1, 2, 3.0, 4.0, 5.0, 1)
+    assert a.pool == PoolSpec(1, 2, 3.0, 4.0, 5.0, 1, 1)
     assert a.tls == UpstreamTlsSpec(verify=False, server_name="name.example", ca="", cert="", key="")
     assert (b.name, b.tls, b.balance) == ("b", None, "least_request")
 

@@ -126,6 +126,10 @@ CASES = [
         with_service("pool: {max_connections: 2, warm: 3}"),
         "6:72: services.a.pool.warm: is more than max_connections (2)",
     ),
+    (
+        with_service("pool: {max_connections: 2, max_uploads: 3}"),
+        "6:79: services.a.pool.max_uploads: is more than max_connections (2)",
+    ),
     (with_service("tls: {cert: CERT}"), "6:51: services.a.tls.cert: needs key beside it"),
     (with_service("tls: {key: KEY}"), "6:50: services.a.tls.key: needs cert beside it"),
     (

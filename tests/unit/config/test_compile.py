@@ -82,6 +82,7 @@ def test_routes(tmp_path: Path, registry: Registry) -> None:
     assert (canary.split.choose(0.5).name, canary.split.choose(0.96).name) == ("a", "b")
     assert (canary.max_body, canary.timeout, canary.answer_timeout, canary.stream_idle_timeout) == (1000, 1.0, 2.0, 3.0)
     assert (canary.tunnel_idle_timeout, canary.upgrades, canary.error_format) == (4.0, frozenset(), "openai")
+    assert (canary.body_buffer, canary.body_wait) == (2000, 5.0)
     plain = match(snapshot, "listener-2", b"", b"/x")
     assert plain is not None and plain.service is snapshot.services[0]
     assert plain.upgrades == {b"websocket"}

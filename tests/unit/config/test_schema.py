@@ -125,7 +125,16 @@ def test_the_data_plane_has_the_same_defaults(model: type[Model], settings: Any)
 def test_routes_and_services_of_the_data_plane_have_the_same_defaults() -> None:
     route = schema.Route.model_validate({"path": "/"})
     plain = snapshot.Route("r", 0)
-    for name in ("sticky", "max_body", "timeout", "answer_timeout", "stream_idle_timeout", "tunnel_idle_timeout"):
+    for name in (
+        "sticky",
+        "max_body",
+        "body_buffer",
+        "body_wait",
+        "timeout",
+        "answer_timeout",
+        "stream_idle_timeout",
+        "tunnel_idle_timeout",
+    ):
         assert getattr(route, name) == getattr(plain, name), name
     assert route.errors == plain.error_format
     assert {one.encode() for one in route.upgrades} == plain.upgrades

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.core.body import PENDING_MAX, RequestBody
+from fastgw.core.body import NEVER, PIECES_MAX, RequestBody
 from fastgw.core.snapshot import Limits
 from fastgw.wire.errors import WireError
 from fastgw.wire.messages import Request
@@ -55,26 +55,38 @@ def test_trailers_have_the_limits_of_heads() -> None:
 
 def test_what_waits_is_taken_once_and_in_order() -> None:
     made = body(length=10)
-    assert not made.keep(b"ab")
-    assert not made.keep(b"cd")
+    made.keep(b"ab")
+    made.keep(b"cd")
+    assert made.held == 4
     assert made.take() == b"abcd"
-    assert made.take() == b""
+    assert (made.take(), made.held) == (b"", 0)
 
 
-def test_enough_is_enough() -> None:
-    made = body(length=10)
-    assert not made.keep(b"x" * (PENDING_MAX - 1))
-    assert made.keep(b"x")
-    made.take()
-    assert not made.keep(b"x")
+def test_many_small_pieces_become_one() -> None:
+    made = body(length=1000)
+    for number in range(1000):
+        made.keep(b"%d" % (number % 10))
+        assert len(made.pending) <= PIECES_MAX
+    assert made.held == 1000
+    assert made.take() == b"0123456789" * 100
+
+
+def test_the_rate_counts_from_the_mark() -> None:
+    made = body(length=1000)
+    made.feed(b"x" * 500)
+    made.mark(10.0)
+    made.feed(b"x" * 100)
+    assert made.rate(12.0) == 50.0
 
 
 def test_reset_forgets_everything() -> None:
     made = body(chunked=True)
     made.feed(b"5\r\nhel")
     made.keep(b"x")
+    made.mark(1.0)
     made.reset()
-    assert (made.is_done, made.received, made.left, made.pending) == (True, 0, 0, [])
+    assert (made.is_done, made.received, made.left, made.pending, made.held) == (True, 0, 0, [], 0)
+    assert made.since == NEVER
     request = Request()
     request.content_length = 1
     made.begin(request, Limits())

@@ -49,7 +49,7 @@ def test_exchange_tells_what_it_is() -> None:
     edge = Edge()
     client, _ = edge.pair()
     protocol: Any = client.protocol
-    assert repr(protocol.exchange) == "<Exchange <Request b'GET' b'/' host=b'a.test'> phase=2 status=0>"
+    assert repr(protocol.exchange) == "<Exchange <Request b'GET' b'/' host=b'a.test'> phase=3 status=0>"
     edge.end()
 
 

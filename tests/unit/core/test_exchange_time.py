@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.arriving import RATE_AFTER
 from fastgw.core.endpoint import PoolSettings
-from fastgw.core.exchange import RATE_AFTER
 from fastgw.core.reply import Reply
 from fastgw.core.snapshot import Timeouts
 from tests.support.edge import CHUNKED, DATE, GET, HEAD, OK, POST, Edge, Gate, Spy, body_of, head_of, new_loop, statuses

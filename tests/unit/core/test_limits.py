@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.body import PENDING_MAX
 from fastgw.core.connection import WRITE_HIGH
 from fastgw.core.reply import Reply
-from fastgw.core.snapshot import Limits, Timeouts
+from fastgw.core.snapshot import HELD_MAX, Limits, Timeouts
 from fastgw.wire.chunked import EXCESS_MAX, LINE_MAX
 from fastgw.wire.fields import SEEN_MAX
 from fastgw.wire.request import HOSTS_MAX
@@ -306,7 +305,7 @@ def test_body_that_waits_for_a_connection_is_bounded() -> None:
     while client.is_reading():
         client.feed(b"x" * 16384)
         fed += 16384
-    assert fed <= PENDING_MAX + 16384
+    assert fed <= HELD_MAX + 16384
     client.abort()
     edge.end()
 

@@ -103,8 +103,14 @@ class Story:
             endpoints=2,
             pool=PoolSettings(max_connections=2, max_pending=3, pending_timeout=2, connect_timeout=3, idle_timeout=4),
             timeouts=Timeouts(head=3, idle=6, body=3, write=3),
-            limits=Limits(pipeline_bytes=300, connections=6),
-            route={"answer_timeout": 4.0, "stream_idle_timeout": 4.0, "tunnel_idle_timeout": 5.0, "timeout": 9.0},
+            limits=Limits(pipeline_bytes=300, connections=6, body_memory=100_000),
+            route={
+                "answer_timeout": 4.0,
+                "stream_idle_timeout": 4.0,
+                "tunnel_idle_timeout": 5.0,
+                "timeout": 9.0,
+                "body_buffer": 20_000,
+            },
             loop=loop,
         )
         self.journal = journal
