@@ -82,3 +82,18 @@ def test_a_connection_that_nobody_waited_for_and_fails_is_told_too() -> None:
     assert line["cause"] == "connect_refused"
     assert edge.of_endpoint(counters.ENDPOINT_FAILURES) == 0  # no request did
     edge.end()
+
+
+def test_a_broken_answer_is_over_with_a_good_one_and_not_with_a_connection() -> None:
+    edge = Edge()
+    _, service = edge.pair()
+    service.feed(b"SSH-2.0-x\r\n")
+    client, service = edge.pair()
+    edge.loop.advance(QUIET_SECONDS + 0.5)
+    assert not edge.events("an endpoint works again")
+    service.feed(OK)
+    assert statuses(client.take()) == [200]
+    edge.loop.advance(0.5)
+    [line] = edge.events("an endpoint works again")
+    assert (line["cause"], line["failures"]) == ("bad_answer", 1)
+    edge.end()
