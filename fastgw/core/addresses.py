@@ -44,18 +44,19 @@ class Standing(NamedTuple):
     endpoint: str
     address: str
     state: str  #: ``USED`` or ``FAILING``
-    detail: str = ""  #: why it fails
+    cause: str = ""  #: why it fails, as the code of an error
+    reason: str = ""  #: the same in words
 
 
 class Place:
     """One address of one endpoint in one worker."""
 
-    __slots__ = ("address", "detail", "is_gone", "state")
+    __slots__ = ("address", "is_gone", "reason", "state")
 
     def __init__(self, address: Address) -> None:
         self.address = address  #: nothing in it is a name
         self.state = UNTRIED
-        self.detail = ""
+        self.reason = ""  #: why it fails
         self.is_gone = False
 
     def __repr__(self) -> str:
@@ -129,17 +130,21 @@ class Addresses:
         """A connection to ``place`` was made: it is asked first from now on."""
         if place is not self.places[0] and place in self.places:
             self.places = (place, *(one for one in self.places if one is not place))
-        self._note(place, USED, "")
+        self._note(place, USED, "", "")
 
-    def failed(self, place: Place, detail: str) -> None:
-        """No connection to ``place`` could be made."""
+    def failed(self, place: Place, error: BaseException) -> None:
+        """No connection to ``place`` could be made; it is not to blame where we have run out of something."""
+        from fastgw.core import causes  # not where the supervisor starts, which imports this module for its messages
+
         self._plane.values[self._endpoint.base + counters.ENDPOINT_ADDRESS_FAILURES] += 1
-        self._note(place, FAILING, detail)
+        if not causes.is_exhaustion(error):
+            failure = causes.connect_error(error, is_tls=self._endpoint.ssl is not None)
+            self._note(place, FAILING, failure.code, failure.reason)
 
-    def _note(self, place: Place, state: str, detail: str) -> None:
-        if (place.state, place.detail) == (state, detail):
+    def _note(self, place: Place, state: str, cause: str, reason: str) -> None:
+        if (place.state, place.reason) == (state, reason):
             return
-        place.state, place.detail = state, detail
+        place.state, place.reason = state, reason
         if self._plane.on_standing is not None and not place.is_gone:
-            endpoint = self._endpoint
-            self._plane.on_standing(Standing(endpoint.key.service, endpoint.name, str(place.address), state, detail))
+            service, name = self._endpoint.key.service, self._endpoint.name
+            self._plane.on_standing(Standing(service, name, str(place.address), state, cause, reason))

@@ -54,7 +54,7 @@ def is_exhaustion(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _EXHAUSTED)
 
 
-def connect_error(error: Exception, is_tls: bool = False) -> GatewayError:
+def connect_error(error: BaseException, is_tls: bool = False) -> GatewayError:
     """What it means for an exchange that no connection could be opened to its endpoint, over TLS or not.
 
     Nothing of a request has left, so it may be asked elsewhere, whatever it was.

@@ -12,7 +12,6 @@ import socket
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from fastgw.core.causes import words
 from fastgw.core.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -21,10 +20,8 @@ if TYPE_CHECKING:
     from fastgw.core.endpoint import Endpoint
     from fastgw.core.pool import Pool
 
-ATTEMPT_DELAY = (
-    0.25  #: seconds until the next address is tried beside (RFC 8305 section 8); less if time would not do for all
-)
-NO_ANSWER = "it did not answer in time"
+#: Seconds until the next address is tried beside (RFC 8305 section 8); less if time would not do for all.
+ATTEMPT_DELAY = 0.25
 
 
 async def open_upstream(pool: Pool, endpoint: Endpoint, plane: DataPlane) -> Upstream:
@@ -42,10 +39,10 @@ async def open_upstream(pool: Pool, endpoint: Endpoint, plane: DataPlane) -> Ups
     try:
         upstream = await _connect(pool, endpoint, plane, place)
     except asyncio.CancelledError:
-        addresses.failed(place, NO_ANSWER)
+        addresses.failed(place, TimeoutError())
         raise
     except OSError as error:
-        addresses.failed(place, words(error))
+        addresses.failed(place, error)
         raise
     addresses.worked(place)
     return upstream
@@ -77,10 +74,10 @@ class _Race:
                     failure = task.exception()
                     if failure is None:
                         return self._won(task)
-                    addresses.failed(self._running.pop(task), words(failure))
+                    addresses.failed(self._running.pop(task), failure)
         except asyncio.CancelledError:
             for place in self._running.values():
-                addresses.failed(place, NO_ANSWER)
+                addresses.failed(place, TimeoutError())
             raise
         finally:
             for task in self._running:
@@ -100,7 +97,7 @@ class _Race:
             if task is winner:
                 break
             if not task.done():
-                addresses.failed(place, NO_ANSWER)
+                addresses.failed(place, TimeoutError())
         addresses.worked(self._running.pop(winner))
         return winner.result()
 

@@ -41,12 +41,13 @@ class Standings:
 
 
 def _summary(said: list[tuple[Standing, float]]) -> dict[str, Any]:
-    failing = [(when, one.detail) for one, when in said if one.state == FAILING]
-    when, detail = max(failing, default=(0.0, ""))
+    failing = [(when, one.cause, one.reason) for one, when in said if one.state == FAILING]
+    when, cause, reason = max(failing, default=(0.0, "", ""))
     return {
         "used_by": sum(one.state == USED for one, _ in said),
         "failing_for": len(failing),
-        "error": detail or None,
+        "cause": cause or None,
+        "error": reason or None,
         "since": stamp(when),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 import pytest
@@ -76,17 +77,18 @@ def test_a_change_is_told_once() -> None:
     edge.plane.learn({"a.test": Answer(("10.0.0.1", "10.0.0.2"))})
     addresses = edge.plane.registry.endpoint(NAME).addresses
     one, two = addresses.places
-    addresses.failed(one, "refused")
-    addresses.failed(one, "refused")
+    refused = ConnectionRefusedError(errno.ECONNREFUSED, "refused")
+    addresses.failed(one, refused)
+    addresses.failed(one, refused)
     addresses.worked(two)
     addresses.worked(two)
     assert told == [
-        Standing("s", "a.test:80", "10.0.0.1:80", FAILING, "refused"),
+        Standing("s", "a.test:80", "10.0.0.1:80", FAILING, "connect_refused", "Connection refused"),
         Standing("s", "a.test:80", "10.0.0.2:80", USED),
     ]
     assert edge.of_endpoint(counters.ENDPOINT_ADDRESS_FAILURES, 3) == 2
     edge.plane.learn({"a.test": Answer(("10.0.0.2",))})
-    addresses.failed(one, "late")
+    addresses.failed(one, TimeoutError())
     assert len(told) == 2
 
 
@@ -127,3 +129,14 @@ def test_names_that_no_endpoint_has_are_forgotten_with_the_next_configuration() 
     edge.plane.learn({"a.test": Answer(("10.0.0.1",))})
     edge.install(edge.listen(), generation=2)
     assert edge.plane.names == {}
+
+
+def test_an_address_is_not_to_blame_for_what_we_have_run_out_of() -> None:
+    edge = Edge()
+    told: list[Standing] = []
+    edge.plane.on_standing = told.append
+    edge.plane.learn({"a.test": Answer(("10.0.0.1",))})
+    addresses = edge.plane.registry.endpoint(NAME).addresses
+    addresses.failed(addresses.places[0], OSError(errno.EMFILE, "too many open files"))
+    assert told == []
+    assert edge.of_endpoint(counters.ENDPOINT_ADDRESS_FAILURES, 3) == 1

@@ -91,7 +91,7 @@ def test_an_address_that_does_not_answer_costs_a_quarter_of_a_second_once() -> N
     assert statuses(client.take()) == [200]
     assert edge.loop.attempts[0].is_cancelled
     assert states(edge) == [("10.0.0.2", USED), ("10.0.0.1", FAILING)]
-    assert edge.endpoints[0].addresses.places[1].detail == "it did not answer in time"
+    assert edge.endpoints[0].addresses.places[1].reason == "no answer in time"
     edge.client(GET)
     edge.client(GET)
     assert asked(edge) == ["10.0.0.2"]  # it is asked first from now on
@@ -105,7 +105,7 @@ def test_an_address_that_refuses_is_followed_by_the_next_at_once() -> None:
     assert asked(edge) == ["10.0.0.2"]
     edge.connect().feed(OK)
     assert statuses(client.take()) == [200]
-    assert edge.endpoints[0].addresses.places[1].detail == "Connection refused"
+    assert edge.endpoints[0].addresses.places[1].reason == "Connection refused"
     assert edge.of_endpoint(counters.ENDPOINT_ADDRESS_FAILURES) == 1
     assert edge.of_endpoint(counters.ENDPOINT_CONNECT_FAILURES) == 0
     edge.end()

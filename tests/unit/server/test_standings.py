@@ -6,8 +6,8 @@ from fastgw.core.addresses import FAILING, USED, Standing
 from fastgw.server.standings import Standings, stamp
 
 
-def standing(address: str, state: str, detail: str = "", endpoint: str = "a.test:80") -> Standing:
-    return Standing("s", endpoint, address, state, detail)
+def standing(address: str, state: str, reason: str = "", endpoint: str = "a.test:80") -> Standing:
+    return Standing("s", endpoint, address, state, "connect_failed" if reason else "", reason)
 
 
 def test_each_worker_counts_with_what_it_said_last() -> None:
@@ -21,11 +21,12 @@ def test_each_worker_counts_with_what_it_said_last() -> None:
         "10.0.0.1:80": {
             "used_by": 0,
             "failing_for": 2,
+            "cause": "connect_failed",
             "error": "it did not answer in time",
             "since": "1970-01-01T00:00:20.000Z",
         },
-        "10.0.0.2:80": {"used_by": 1, "failing_for": 0, "error": None, "since": None},
-        "10.0.0.3:80": {"used_by": 0, "failing_for": 0, "error": None, "since": None},
+        "10.0.0.2:80": {"used_by": 1, "failing_for": 0, "cause": None, "error": None, "since": None},
+        "10.0.0.3:80": {"used_by": 0, "failing_for": 0, "cause": None, "error": None, "since": None},
     }
     standings.learn(1, [standing("10.0.0.1:80", USED)])
     found = standings.of("s", "a.test:80", ["10.0.0.1:80"])["10.0.0.1:80"]

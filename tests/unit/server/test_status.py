@@ -236,7 +236,9 @@ def test_addresses_of_endpoints_and_what_is_known_of_names(gateway: Gateway) -> 
         gateway.names.close()
 
     asyncio.run(story())
-    gateway.standings.learn(0, [Standing("main", "a.test:9", "10.0.0.1:9", FAILING, "Connection refused")])
+    gateway.standings.learn(
+        0, [Standing("main", "a.test:9", "10.0.0.1:9", FAILING, "connect_refused", "Connection refused")]
+    )
     document = Pages(gateway).document()
     name = document["names"]["a.test"]
     assert (name["addresses"], name["look_ups"], name["failures"]) == (["10.0.0.1", "10.0.0.2"], 2, 1)
