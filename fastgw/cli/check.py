@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,10 +18,9 @@ def check(file: str, *, as_json: bool, is_strict: bool = False, is_offline: bool
 
     ``file``: ``-`` is standard input.  ``is_strict``: warnings count as mistakes.  ``is_offline``: names are not resolved.
     """
-    from fastgw.cli.names import unresolved
     from fastgw.config.load import inspect
 
-    found = inspect(file, os.environ, time.time(), None if is_offline else unresolved)
+    found = inspect(file, os.environ, time.time(), None if is_offline else _resolve)
     is_fine = found.spec is not None and not (is_strict and found.warnings)
     if as_json:
         import json
@@ -36,6 +35,12 @@ def check(file: str, *, as_json: bool, is_strict: bool = False, is_offline: bool
     name = "<stdin>" if file == "-" else file
     print(f"{name}: {_summary(found, is_strict)}", file=sys.stdout if is_fine else sys.stderr)
     return 0 if is_fine else 1
+
+
+def _resolve(names: Sequence[str], servers: Sequence[str]) -> Mapping[str, str]:
+    from fastgw.cli.names import unresolved  # an event loop and c-ares, which a file without names does not need
+
+    return unresolved(names, servers)
 
 
 def _records(problems: Sequence[Problem], severity: str) -> list[dict[str, object]]:

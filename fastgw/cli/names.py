@@ -1,46 +1,53 @@
-"""Do the host names of a configuration resolve?  Asked by ``fastgw check`` only, and never for long."""
+"""Do the host names of a configuration resolve?  Asked by ``fastgw check`` only, as the gateway asks, and never for long."""
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from queue import Empty, SimpleQueue
-from typing import Final
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    LookUp = Callable[[str, Sequence[str], float], Awaitable[object]]
 
 PATIENCE: Final = 3.0  #: seconds, for all names together
-AT_ONCE: Final = 16  #: look-ups under way: a silent name server takes its time for each
+AT_ONCE: Final = 32  #: look-ups under way
 
 
 def unresolved(
-    names: Sequence[str], patience: float = PATIENCE, look_up: Callable[[str, None], object] = socket.getaddrinfo
+    names: Sequence[str], servers: Sequence[str] = (), patience: float = PATIENCE, look_up: LookUp | None = None
 ) -> Mapping[str, str]:
-    """The names that have no address, each with the reason; a look-up that takes too long is left behind."""
-    waiting: SimpleQueue[str] = SimpleQueue()
-    answers: SimpleQueue[tuple[str, str]] = SimpleQueue()
-    for name in names:
-        waiting.put(name)
+    """The names that have no address, each with the reason, which ends a sentence that begins with the name.
 
-    def work() -> None:
-        while True:
-            try:
-                name = waiting.get_nowait()
-            except Empty:
-                return
-            try:
-                look_up(name, None)
-                answers.put((name, ""))
-            except (OSError, UnicodeError) as error:
-                answers.put((name, f"does not resolve: {getattr(error, 'strerror', None) or error}"))
+    ``servers``: those of ``resolver.servers``.  ``look_up``: by c-ares, as the gateway does.
+    """
+    return asyncio.run(_unresolved(names, servers, patience, look_up or _by_c_ares()))
 
-    for _ in range(min(AT_ONCE, len(names))):
-        threading.Thread(target=work, daemon=True).start()  # as a daemon it does not keep the process
+
+def _by_c_ares() -> LookUp:
+    from fastgw.server.resolver import look_up
+
+    return look_up
+
+
+async def _unresolved(
+    names: Sequence[str], servers: Sequence[str], patience: float, look_up: LookUp
+) -> Mapping[str, str]:
+    from fastgw.server.names import LookUpError
+
     found = dict.fromkeys(names, f"did not resolve within {patience:g} s")
-    end = time.monotonic() + patience
+    waiting = iter(names)
+
+    async def work() -> None:
+        for name in waiting:
+            try:
+                await look_up(name, servers, patience)
+                found[name] = ""
+            except LookUpError as error:
+                found[name] = error.detail
+
     try:
-        for _ in names:
-            name, found[name] = answers.get(timeout=max(0.0, end - time.monotonic()))
-    except Empty:
+        async with asyncio.timeout(patience):
+            await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(names)))))
+    except TimeoutError:
         pass  # what has no answer keeps its reason
     return {name: reason for name, reason in found.items() if reason}

@@ -16,6 +16,7 @@ from fastgw.config.schema import (
     Gateway,
     Listener,
     ListenerTls,
+    Resolver,
     Route,
     Service,
     ServiceTls,
@@ -29,6 +30,7 @@ from fastgw.routing import Router, RoutingError, Rule
 
 def check(document: Document, gateway: Gateway) -> None:
     """Report to ``document`` everything that is wrong between the entries of ``gateway``, of which any may be unsound."""
+    _resolver(document, gateway.resolver)
     _listeners(document, gateway)
     for place, listener in enumerate(gateway.listeners):
         _listener(document, gateway, ("listeners", place), listener)
@@ -68,6 +70,12 @@ def rules(routes: Iterable[Route]) -> list[Rule[str]]:
         )
         for route in routes
     ]
+
+
+def _resolver(document: Document, resolver: Resolver) -> None:
+    if resolver.max_interval < resolver.min_interval:
+        reason = f"is less than min_interval ({resolver.min_interval:g} s)"
+        document.report(("resolver", "max_interval"), reason)
 
 
 def _listeners(document: Document, gateway: Gateway) -> None:

@@ -7,9 +7,9 @@ are errors.
 Annotations are not postponed here (``from __future__``): pydantic would compile and evaluate each of them at the start.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
 from pydantic_core import CoreSchema
 
 from fastgw.config.model import Model, alternative, false_is_none, setting, sound_or_unsound
@@ -80,14 +80,6 @@ class Resolver(Model):
     timeout: PositiveDuration = setting("5s", "How long a look-up may take.")
     min_interval: PositiveDuration = setting("5s", "A name is looked up again no sooner, whatever its time to live.")
     max_interval: PositiveDuration = setting("60s", "And no later.")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.max_interval < self.min_interval:
-            raise ValueError(
-                f"max_interval ({self.max_interval:g} s) is less than min_interval ({self.min_interval:g} s)"
-            )
-        return self
 
 
 class Shutdown(Model):

@@ -21,8 +21,8 @@ LONGEST_BARE: Final = 3600  #: seconds that a duration without a unit may have a
 _COLON_NAME: Final = re.compile(r"(?<=/):([A-Za-z_]\w*)(?=/|$)")
 _REGULAR_EXPRESSION: Final = re.compile(r"\.[*+]|\(.*\)|\[.*\]|\$$|\\\\")
 
-#: host names -> the reasons why some of them have no address
-Resolve = Callable[[Sequence[str]], Mapping[str, str]]
+#: host names, name servers to ask -> the reasons why some of the names have no address
+Resolve = Callable[[Sequence[str], Sequence[str]], Mapping[str, str]]
 
 
 def warn(document: Document, gateway: Gateway, now: float, resolve: Resolve | None) -> None:
@@ -125,7 +125,7 @@ def _names(document: Document, gateway: Gateway, resolve: Resolve) -> None:
     for path, address in _addresses(gateway):
         if address.host and not _is_number(address.host):
             places.setdefault(address.host, []).append(path)
-    for name, reason in resolve(list(places)).items() if places else ():
+    for name, reason in resolve(list(places), list(gateway.resolver.servers)).items() if places else ():
         for path in places[name]:
             document.warn(path, f"the name {name!r} {reason}")
 

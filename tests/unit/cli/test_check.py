@@ -104,7 +104,7 @@ def test_text_that_is_not_yaml_is_shown(path: Path, capsys: Capture) -> None:
 
 
 def test_names_are_resolved_unless_told_otherwise(path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastgw.cli.names.unresolved", lambda names: dict.fromkeys(names, "is nowhere"))
+    monkeypatch.setattr("fastgw.cli.names.unresolved", lambda names, servers: dict.fromkeys(names, "is nowhere"))
     path.write_text(MINIMAL.replace("127.0.0.1:19000", "no.invalid:1"))
     assert check(str(path), as_json=False) == 0
     assert "warning: services.a.endpoints[0]: the name 'no.invalid' is nowhere" in capsys.readouterr().err

@@ -117,6 +117,12 @@ CASES = [
         with_listener("proxy_protocol_from: [10.0.0.0/8]"),
         "3:5: listeners[0].proxy_protocol_from: has no effect without proxy_protocol: true",
     ),
+    # the rest
+    (
+        MINIMAL + "resolver: {min_interval: 9s, max_interval: 8s}",
+        "7:44: resolver.max_interval: is less than min_interval (9 s)",
+    ),
+    (MINIMAL + "resolver: {min_interval: 99s}", "7:1: resolver.max_interval: is less than min_interval (99 s)"),
     # services
     (
         MINIMAL.replace("19000", '19000", "127.0.0.1:19000'),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from fastgw.config.model import Model
 from fastgw.config.schema import Gateway, Listener
 from fastgw.config.unsound import is_unsound
 from tests.unit.config.files import problems
@@ -144,3 +146,21 @@ def test_any_data_can_be_read() -> None:
     for data in (None, "x", [], {}, {"listeners": {}}, {"listeners": [None]}, {"filters": {"a": None}}):
         lenient(data)
     assert is_unsound(Listener.model_validate([], context={"is_lenient": True}))
+
+
+def models(model: type[Model]) -> Iterator[type[Model]]:
+    for one in model.__subclasses__():
+        yield one
+        yield from models(one)
+
+
+def test_no_model_has_a_rule_of_its_own() -> None:
+    """It would run only when every key is sound, and hide: rules between keys belong to ``check``."""
+    found = [
+        (model.__name__, name)
+        for model in models(Model)
+        for kind in ("field_validators", "model_validators")
+        for name in getattr(model.__pydantic_decorators__, kind)
+        if name != "_read"
+    ]
+    assert not found

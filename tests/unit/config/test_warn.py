@@ -23,7 +23,8 @@ def warnings(folder: Path, text: str, now: float = 0.0, missing: Mapping[str, st
     path.write_text(text)
     asked: list[str] = []
 
-    def resolve(names: Sequence[str]) -> Mapping[str, str]:
+    def resolve(names: Sequence[str], servers: Sequence[str]) -> Mapping[str, str]:
+        assert list(servers) == (["127.0.0.1:5353"] if "resolver" in text else [])
         asked.extend(names)
         return {name: missing[name] for name in names if missing and name in missing}
 
@@ -147,14 +148,14 @@ def test_paths_in_the_language_of_other_programs(tmp_path: Path, path: str, said
 def test_names_that_nobody_knows(tmp_path: Path) -> None:
     text = (
         "listeners: [{address: 'edge.example:80'}, {address: '127.0.0.1:1'}, {address: 'unix:/x'}]\n"
-        "admin: {address: 'localhost:9901'}\nroutes: [{path: /, service: a}]\n"
+        "admin: {address: 'localhost:9901'}\nresolver: {servers: ['127.0.0.1:5353']}\nroutes: [{path: /, service: a}]\n"
         "services: {a: {endpoints: ['no.example:1', 'no.example:2', '[::1]:1', 'x y']}}\n"
     )
     missing = {"no.example": "has no address", "edge.example": "did not resolve within 3 s"}
     assert warnings(tmp_path, text, missing=missing) == [
         "1:23: listeners[0].address: the name 'edge.example' did not resolve within 3 s",
-        "4:28: services.a.endpoints[0]: the name 'no.example' has no address",
-        "4:44: services.a.endpoints[1]: the name 'no.example' has no address",
+        "5:28: services.a.endpoints[0]: the name 'no.example' has no address",
+        "5:44: services.a.endpoints[1]: the name 'no.example' has no address",
     ]
 
 
