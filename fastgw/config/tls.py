@@ -14,6 +14,7 @@ from typing import Final
 
 from fastgw.config.spec import CertificateSpec, TlsSpec, UpstreamTlsSpec
 from fastgw.core.handshake import PROTOCOLS, ListenerContext
+from fastgw.core.remainder import knows_its_source
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _CLIENT_AUTH: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
@@ -66,7 +67,7 @@ def _server_context(spec: TlsSpec, certificate: CertificateSpec) -> ssl.SSLConte
 
 def client_context(spec: UpstreamTlsSpec) -> ssl.SSLContext:
     """The context of the connections to a service; raises as ``server_context`` does."""
-    context = ssl.create_default_context(cafile=spec.ca or None)
+    context = knows_its_source(ssl.create_default_context(cafile=spec.ca or None))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     if not spec.verify:

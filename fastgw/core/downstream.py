@@ -165,6 +165,7 @@ class Downstream(Connection):
             if not (self.is_paused and self._buffer):
                 self.close()
             return
+        exchange.is_half_closed = True
         if not exchange.body.is_done and self._buffer:
             rest = exchange.on_request_data(self.take_body())
             if rest and self.exchange is exchange:

@@ -4,11 +4,17 @@ While reading is held, uvloop's TLS keeps what arrives, up to 256 KB, and forget
 answer would be missing where a client reads slowly.  So the protocol puts a ``Remainder`` in the place of its transport, reads on from
 there at its own pace, and hears of the end after that.  The end is a proper one if TLS said so (close_notify, RFC 8446 section 6.1):
 where only the end tells that a body is complete, anything else is a truncation (RFC 9112 section 9.8).
+
+What the kernel still has is lost in the same way when a write fails: uvloop closes the descriptor before anybody is told.  A service that
+refuses an upload and leaves has answered in just those bytes.  So while a body is on its way the connection has a second descriptor of
+its socket (``spare``), and TLS made by a context of ``knows_its_source`` can be given what is read from it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +22,45 @@ if TYPE_CHECKING:
     from fastgw.core.connection import Connection
 
 READ_SIZE = 65536
+REFILL_MAX = 4 * READ_SIZE  #: bytes taken from the kernel, as many as uvloop's TLS keeps itself
+
+
+class _Context(ssl.SSLContext):
+    """A context whose connections remember where their bytes come from."""
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, *rest: Any, **options: Any) -> ssl.SSLObject:
+        """See ``ssl.SSLContext``."""
+        made: Any = super().wrap_bio(incoming, *rest, **options)
+        made.incoming = incoming
+        tls: ssl.SSLObject = made
+        return tls
+
+
+def knows_its_source(context: ssl.SSLContext) -> ssl.SSLContext:
+    """``context``, whose connections can from now on be given bytes that their transport did not read."""
+    context.__class__ = _Context  # as the standard library made it, with whatever it thinks right for a client
+    return context
+
+
+def spare(connection: Connection) -> int:
+    """A second descriptor of the socket of ``connection``, for ``outlives``; -1 where there is no TLS, or no descriptor left: then an
+    answer in front of a reset may be lost, as it would be without."""
+    transport = connection.transport
+    if not hasattr(transport.get_extra_info("ssl_object"), "incoming"):
+        return -1
+    with contextlib.suppress(OSError):
+        return os.dup(transport.get_extra_info("socket").fileno())
+    return -1
+
+
+def _refill(descriptor: int, tls: Any) -> bool:
+    """Give ``tls`` what the kernel still has; False: nothing."""
+    size = 0
+    with contextlib.suppress(OSError):  # nothing more, or the reset
+        while size < REFILL_MAX and (data := os.read(descriptor, READ_SIZE)):
+            tls.incoming.write(data)
+            size += len(data)
+    return size > 0
 
 
 class Remainder:
@@ -109,12 +154,18 @@ class Remainder:
     abort = close
 
 
-def outlives(connection: Connection, loop: asyncio.AbstractEventLoop, error: Exception | None) -> bool:
-    """Called when ``connection`` is lost: whether it lives on with a ``Remainder``, and will be lost later."""
-    if not connection.was_held:
-        return False  # then everything has been read
+def outlives(
+    connection: Connection, loop: asyncio.AbstractEventLoop, error: Exception | None, descriptor: int = -1
+) -> bool:
+    """Called when ``connection`` is lost: whether it lives on with a ``Remainder``, and will be lost later.
+
+    ``descriptor``: its ``spare``, or -1.
+    """
     tls = connection.transport.get_extra_info("ssl_object")
     if tls is None:
         return False
+    is_refilled = descriptor >= 0 and _refill(descriptor, tls)
+    if not (connection.was_held or is_refilled):
+        return False  # then everything has been read
     connection.transport = Remainder(connection, tls, loop, error, is_held=bool(connection._holds))
     return True

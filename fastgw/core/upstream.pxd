@@ -19,6 +19,7 @@ cdef class Upstream(Connection):
     cdef public Exchange exchange
     cdef public object tunnel
     cdef int _state
+    cdef int _spare
     cdef bytes _buffer
     cdef Py_ssize_t _searched
     cdef int _interim

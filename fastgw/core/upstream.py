@@ -10,6 +10,7 @@ says would be read as the answer to somebody's next request.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters, remainder, tunnel
@@ -44,6 +45,7 @@ class Upstream(Connection):
         "_interim",
         "_left",
         "_searched",
+        "_spare",
         "_state",
         "exchange",
         "idle_since",
@@ -71,6 +73,7 @@ class Upstream(Connection):
         self._left = 0  #: body bytes to come
         self._chunks: ChunkReader | None = None
         self.tunnel: tunnel.Tunnel | None = None
+        self._spare = -1  #: with TLS, while a body is on its way: a second descriptor of the socket
 
     # --- what the pool and the exchange do with it
 
@@ -85,6 +88,8 @@ class Upstream(Connection):
         base = exchange.endpoint.base
         values[base + counters.ENDPOINT_REQUESTS] += 1
         values[base + counters.ENDPOINT_ACTIVE] += 1
+        if self._fd < 0 and not exchange.body.is_done:
+            self._spare = remainder.spare(self)
 
     def leave(self) -> None:
         """Belong to nobody."""
@@ -92,6 +97,9 @@ class Upstream(Connection):
         if exchange is not None:
             self.exchange = None
             exchange.plane.values[exchange.endpoint.base + counters.ENDPOINT_ACTIVE] -= 1
+        if self._spare >= 0:
+            os.close(self._spare)
+            self._spare = -1
 
     def let_go(self, reusable: bool) -> None:
         """The exchange is over for this connection: back to the pool, or closed."""
@@ -143,7 +151,7 @@ class Upstream(Connection):
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         if self.exchange is not None:
-            if remainder.outlives(self, self.pool._plane.loop, error):
+            if remainder.outlives(self, self.pool._plane.loop, error, self._spare):
                 return
             if error is not None:
                 self.read_rest()

@@ -144,6 +144,26 @@ class TestEndings:
                 with pytest.raises(http.client.IncompleteRead):
                     answer.read()
 
+    def test_an_answer_to_an_upload_that_nobody_wants_is_not_lost(
+        self, gateway: Gateway, service: Service, authority: Authority, pair: tuple[str, str]
+    ) -> None:
+        """The service answers and leaves with the upload unread: a reset follows its answer."""
+
+        def refuse(request: Received, connection: Connection) -> None:
+            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.send(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno")
+            connection.close()
+
+        server = service(refuse, reads_body=False, tls=authority.server(*pair))
+        running = gateway(simple_config(server.address, service=f'tls: {{ca: "{authority.ca}"}}'))
+        found = []
+        for _ in range(20):
+            client = http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)
+            client.request("POST", "/", body=b"x" * 5_000_000)
+            with contextlib.closing(client), client.getresponse() as answer:
+                found.append(answer.status)
+        assert found == [401] * 20
+
     def test_what_a_slow_client_has_not_read_is_not_lost(
         self, gateway: Gateway, service: Service, authority: Authority, pair: tuple[str, str]
     ) -> None:

@@ -103,13 +103,16 @@ def test_end_in_the_middle_of_the_answer_does_not_cut_it() -> None:
 
 
 def test_requests_that_came_whole_are_answered_in_order() -> None:
-    edge = Edge(listener=ANSWER)
+    journal: list[Any] = []
+    edge = Edge(listener=ANSWER, filters=[noted(journal)])
     client, service = edge.pair(GET * 3 + GET[:-2])
     client.feed_eof()
     for _ in range(3):
         service.feed(OK)
     edge.run()
     assert statuses(client.take()) == [200, 200, 200]
+    assert journal == [(True, "")] * 3
+    assert edge.count(counters.HALF_CLOSES) == 1
     assert client.is_lost
     edge.end()
 

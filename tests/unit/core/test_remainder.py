@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from pathlib import Path
 
 import pytest
 
-from fastgw.core.remainder import READ_SIZE, Remainder
+from fastgw.core import remainder
+from fastgw.core.remainder import READ_SIZE, Remainder, knows_its_source
 from tests.support.certificates import Authority
-from tests.support.edge import GET, Edge, body_of, head_of, statuses
-from tests.support.mock import MockTransport
+from tests.support.edge import GET, POST, Edge, body_of, head_of, statuses
+from tests.support.mock import MockTransport, QuietSocket
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n"
 REST = b"y" * 200_000
@@ -158,4 +161,79 @@ def test_a_failure_of_the_reader_ends_it(contexts: tuple[ssl.SSLContext, ssl.SSL
     assert lost == [None]
     assert (remainder.is_closing(), remainder.can_write_eof(), remainder.get_write_buffer_size()) == (True, False, 0)
     remainder.write(b"x")
+    edge.end()
+
+
+# --- a service that answers an upload and leaves before it has taken it
+
+REFUSED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\nConnection: close\r\n\r\nnope"
+
+
+def refused(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext], request: bytes, data: bytes
+) -> tuple[Edge, MockTransport, int]:
+    """A client in the middle of ``request``, whose service has sent ``data`` that no transport read when the connection was lost; and
+    how many descriptors that took."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    tls = received((knows_its_source(contexts[0]), contexts[1]), data, is_closed=False)
+    incoming = tls.incoming  # type: ignore[attr-defined]
+    before = len(os.listdir("/proc/self/fd"))
+    with ours, theirs:
+        theirs.sendall(incoming.read())
+        edge = Edge()
+        client = edge.client(request)
+        service = edge.connect(extra={"socket": QuietSocket(ours), "sslcontext": object(), "ssl_object": tls})
+        held = len(os.listdir("/proc/self/fd")) - before
+        ours.close()  # as the loop does, before it tells
+        service.lose(BrokenPipeError())
+        edge.run()
+        assert len(os.listdir("/proc/self/fd")) == before - 1
+    return edge, client, held
+
+
+def test_answer_that_waits_behind_a_failed_write_is_read(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    edge, client, held = refused(contexts, POST + b"hel", REFUSED)
+    answer = client.take()
+    assert statuses(answer) == [401]
+    assert body_of(answer) == b"nope"
+    assert held == 1
+    assert edge.endpoints[0].pool.size == 0
+    edge.end()
+
+
+@pytest.mark.parametrize("request_", [GET, POST + b"hello"])
+def test_request_that_is_there_whole_needs_no_descriptor(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext], request_: bytes
+) -> None:
+    edge, _, held = refused(contexts, request_, REFUSED)
+    assert held == 0
+    edge.end()
+
+
+def test_nothing_behind_a_failed_write_is_the_end(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    edge, client, _ = refused(contexts, POST + b"hel", b"")
+    assert statuses(client.take()) == [502]
+    edge.end()
+
+
+def test_what_is_taken_from_the_kernel_is_bounded(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remainder, "REFILL_MAX", 40_000)
+    monkeypatch.setattr(remainder, "READ_SIZE", 10_000)
+    edge, client, _ = refused(contexts, POST + b"hel", HEAD + b"x" * 60_000)
+    assert 10_000 < len(body_of(client.take())) <= 40_000
+    edge.end()
+
+
+def test_without_a_descriptor_left_there_is_just_no_spare(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "dup", fail)
+    edge, client, held = refused(contexts, POST + b"hel", REFUSED)
+    assert (held, statuses(client.take())) == (0, [502])
     edge.end()
