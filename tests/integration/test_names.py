@@ -17,7 +17,6 @@ from tests.support.gateway import GatewayProcess, wait_until
 from tests.support.nameserver import SILENT, NameServer, Records
 from tests.support.upstream import UpstreamServer
 
-pytest.importorskip("pycares")
 pytestmark = pytest.mark.integration
 
 CONFIG = """

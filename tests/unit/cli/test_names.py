@@ -6,8 +6,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-import pytest
-
 from fastgw.cli.names import AT_ONCE, unresolved
 from fastgw.core.addresses import NOT_FOUND
 from fastgw.server.names import LookUpError
@@ -42,5 +40,4 @@ def test_a_silent_name_server_is_not_waited_for() -> None:
 
 
 def test_this_machine_resolves_without_a_name_server() -> None:
-    pytest.importorskip("pycares")
     assert unresolved(["localhost"], (), 30) == {}

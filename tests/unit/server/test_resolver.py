@@ -11,15 +11,13 @@ from pathlib import Path
 import pytest
 
 from fastgw.core.addresses import NOT_FOUND, SILENT
+from fastgw.server import resolver
 from fastgw.server.names import FAILED, Found, LookUpError
+from fastgw.server.resolver import look_up
 from tests.support.gateway import wait_until
 from tests.support.nameserver import FAILS, NameServer, Records
 from tests.support.nameserver import SILENT as SAYS_NOTHING
 from tests.support.ports import free_port
-
-pytest.importorskip("pycares")
-from fastgw.server import resolver
-from fastgw.server.resolver import look_up
 
 
 @pytest.fixture
