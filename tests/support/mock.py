@@ -101,6 +101,7 @@ class MockTransport(asyncio.Transport):
         self.is_lost = False  #: connection_lost was called
         self.is_aborted = False
         self.is_eof_written = False
+        self.has_ended = False  #: the peer has ended its side: nothing more can arrive
         self.write_calls = 0  #: write(), writelines() and socket.send() calls
         self.pauses = 0  #: pause_writing() calls made on the protocol
         self.send_error: OSError | None = None  #: raised by the next direct send
@@ -264,6 +265,8 @@ class MockTransport(asyncio.Transport):
 
     def _arrive(self, data: bytes | None) -> None:
         assert not self.is_lost, "bytes arrive on a connection that is lost"
+        assert not self.has_ended, "bytes arrive behind the end of the peer's side"
+        self.has_ended = data is None
         self._unread.append(data)
         self._deliver()
 

@@ -83,6 +83,18 @@ def heads_in(data: bytes, methods: list[bytes]) -> list[bytes]:
     return heads
 
 
+def send(side: MockTransport, data: bytes) -> None:
+    """Let ``data`` arrive, unless the connection is lost or its peer has ended its side."""
+    if data and not side.is_lost and not side.has_ended:
+        side.feed(data)
+
+
+def end(side: MockTransport) -> None:
+    """Let the peer end its side, once."""
+    if not side.has_ended:
+        side.feed_eof()
+
+
 class Story:
     """One edge, some clients and services, and what each number of the list makes them do."""
 
@@ -200,16 +212,15 @@ class Story:
             self.asked[client].append((ask.partition(b" ")[0], path))
             cut = (what + who) * 7
             for part in (ask[:cut], ask[cut:]) if who % 2 else (ask,):
-                if part and not client.is_lost:
-                    client.feed(part)
+                send(client, part)
         elif action == 8:
-            client.feed(MORE[what % len(MORE)])
+            send(client, MORE[what % len(MORE)])
         elif action == 9:
             client.capacity = 0
         elif action == 10:
             client.drain(None if what % 2 else 50_000)
         elif what % 2:
-            client.feed_eof()
+            end(client)
         else:
             client.lose(ConnectionResetError() if what % 4 else None)
 
@@ -222,13 +233,13 @@ class Story:
         if action < 18:
             self.collect()
             answer = ANSWERS[0 if what > 8 and action < 15 else what % len(ANSWERS)]
-            service.feed(answer.replace(b"%b", self.path_at(service)))
+            send(service, answer.replace(b"%b", self.path_at(service)))
         elif action == 18:
             service.capacity = 0
         elif action == 19:
             service.drain(None if what % 2 else 50_000)
         elif action == 20:
-            service.feed_eof()
+            end(service)
         else:
             service.lose(ConnectionResetError() if what % 2 else None)
 
