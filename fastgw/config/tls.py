@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fastgw.config.spec import CertificateSpec, TlsSpec, UpstreamTlsSpec
-from fastgw.core.handshake import PROTOCOLS, ListenerContext
+from fastgw.core.handshake import PROTOCOLS, SERVICE_PROTOCOLS, ListenerContext
 from fastgw.core.remainder import knows_its_source
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -69,7 +69,7 @@ def client_context(spec: UpstreamTlsSpec) -> ssl.SSLContext:
     """The context of the connections to a service; raises as ``server_context`` does."""
     context = knows_its_source(ssl.create_default_context(cafile=spec.ca or None))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(SERVICE_PROTOCOLS)
     if not spec.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

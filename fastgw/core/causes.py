@@ -11,6 +11,7 @@ import errno
 import os
 import ssl
 
+from fastgw.core.handshake import reason as tls_reason
 from fastgw.errors import RETRY_ALWAYS, GatewayError, InternalError, UpstreamError
 
 #: What an endpoint's failures are counted by, each in the counter of its place (``counters.ENDPOINT_CAUSES``).
@@ -93,8 +94,8 @@ def words(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        said = getattr(error, "reason", None) or "the handshake broke off"  # one that was made elsewhere has none
-        return "what it sent is not TLS" if said == "WRONG_VERSION_NUMBER" else said.replace("_", " ").lower()
+        said = tls_reason(error)
+        return "what it sent is not TLS" if said == "wrong version number" else said or "the handshake broke off"
     if isinstance(error, OSError) and error.errno in _RESOURCES:
         return _RESOURCES[error.errno]
     if isinstance(error, asyncio.TimeoutError) and not error.args:

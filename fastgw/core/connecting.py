@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from fastgw.core.upstream import Upstream
+from fastgw.core.handshake import SERVICE_PROTOCOLS
 
 if TYPE_CHECKING:
     from fastgw.core.addresses import Addresses, Place
     from fastgw.core.dataplane import DataPlane
     from fastgw.core.endpoint import Endpoint
     from fastgw.core.pool import Pool
+    from fastgw.core.upstream import Upstream
 
 #: Seconds until the next address is tried beside (RFC 8305 section 8); less if time would not do for all.
 ATTEMPT_DELAY = 0.25
@@ -109,6 +111,8 @@ def _abandon(task: asyncio.Task[Upstream]) -> None:
 
 
 async def _connect(pool: Pool, endpoint: Endpoint, plane: DataPlane, place: Place) -> Upstream:
+    from fastgw.core.upstream import Upstream  # here, as it imports the pool, which imports this module
+
     upstream: Upstream
     loop: Any = plane.loop  # the protocols are plain classes: a compiled one cannot derive from asyncio.Protocol
     key, context = endpoint.key, endpoint.ssl
@@ -129,9 +133,24 @@ async def _connect(pool: Pool, endpoint: Endpoint, plane: DataPlane, place: Plac
             sock = transport.get_extra_info("socket")
             if sock is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            _check_protocol(upstream)
     if endpoint.addresses.is_named:
         upstream.place = place
     return upstream
+
+
+def _check_protocol(upstream: Upstream) -> None:
+    """Raise ssl.SSLError where the service chose a protocol that was not offered: it would not understand what we say (RFC 7301 section
+    3.2).  One that chooses none speaks HTTP/1.1, as it did before ALPN."""
+    tls = upstream.transport.get_extra_info("ssl_object")
+    chosen = tls.selected_alpn_protocol() if tls is not None else None
+    if chosen not in (None, *SERVICE_PROTOCOLS):
+        upstream.abort()
+        words = f"the service chose the protocol {chosen}, which was not offered"
+        error = ssl.SSLError(1, words)
+        error.reason = words
+        raise error
 
 
 async def _connected(loop: Any, place: Place) -> socket.socket:

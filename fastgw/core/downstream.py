@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fastgw.core.tunnel import Tunnel
 
 _UNKNOWN = b"unknown"
+TLS_BEGINS = b"\x16"  #: the first byte of a TLS handshake (RFC 8446 section 5.1), and of nothing that is text
 BLANK_LINES_MAX = 2  #: empty lines skipped before a request line (RFC 9112 section 2.2 asks for at least one)
 
 
@@ -306,6 +307,10 @@ class Downstream(Connection):
     def refuse(self, error: WireError, head: bytes) -> None:
         """Answer bytes that are no request, and trust nothing behind them; ``head``: how they begin, which tells whether the answer is one
         to HEAD and so without a body (RFC 9110 section 9.3.2)."""
+        if head[:1] == TLS_BEGINS:
+            error = WireError(
+                400, "unexpected_tls", "this port speaks plain HTTP, and TLS came; use http, or configure tls"
+            )
         typed = DownstreamError(error.status, error.code, error.detail, headers=error.headers)
         self.plane.on_bad_request(self, typed)
         error_format = self.listener.fallbacks.first.error_format

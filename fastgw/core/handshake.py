@@ -18,7 +18,8 @@ from typing import Any, Final, NamedTuple
 from fastgw.core import counters
 from fastgw.wire.hello import Hello, read_hello
 
-PROTOCOLS: Final = ("http/1.1", "http/1.0")  #: of ALPN, as IANA registers them
+PROTOCOLS: Final = ("http/1.1", "http/1.0")  #: of ALPN, as IANA registers them: what clients may choose from
+SERVICE_PROTOCOLS: Final = ("http/1.1",)  #: what is offered to services
 _NO_APPLICATION_PROTOCOL: Final = (
     b"\x15\x03\x03\x00\x02\x02\x78"  # a fatal alert 120 in plain, as there are no keys yet
 )
@@ -132,8 +133,11 @@ def classify(error: ssl.SSLError) -> tuple[str, str]:
 
 
 def reason(error: ssl.SSLError) -> str:
-    """What OpenSSL calls the reason, in words; ``error.reason`` lacks those that Python does not know."""
-    if error.reason:
-        return error.reason.lower().replace("_", " ")
+    """What OpenSSL calls the reason, in words; ``error.reason`` lacks those that Python does not know, and is not always there."""
+    known: str | None = getattr(error, "reason", None)
+    if known:
+        return known.lower().replace("_", " ")
     found = _MESSAGE.fullmatch(str(error))
-    return found[1] if found else str(error)
+    if found:
+        return found[1]
+    return str(error.args[-1]) if error.args else ""

@@ -135,6 +135,14 @@ def test_plain_http_is_answered(gateway: Gateway, service: Service, pair: tuple[
     assert causes(running) == {"not_tls": 4}
 
 
+def test_tls_on_a_plain_port_is_named(gateway: Gateway, service: Service, authority: Authority) -> None:
+    running = gateway(simple_config(service().address))
+    with pytest.raises(ssl.SSLError):
+        connect(running.port, authority.client())
+    [line] = wait_until(lambda: told(running, "a request was refused"), what="the log tells")
+    assert "unexpected_tls" in json.dumps(line) and "127.0.0.1" in json.dumps(line)
+
+
 def test_a_silent_or_departed_client_is_unfinished(gateway: Gateway, service: Service, pair: tuple[str, str]) -> None:
     running = gateway(simple_config(service().address, listener=secure(pair) + ", timeouts: {head: 300ms}"))
     with socket.create_connection(("127.0.0.1", running.port), timeout=10) as sock:

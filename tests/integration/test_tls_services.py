@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 import ssl
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.certificates import Authority
 from tests.support.gateway import GatewayProcess, simple_config, wait_until
+from tests.support.ports import free_port
 from tests.support.tls import (
     ask,
     reload,
@@ -24,6 +26,11 @@ pytestmark = pytest.mark.integration
 
 Gateway = Callable[..., GatewayProcess]
 Service = Callable[..., UpstreamServer]
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class TestService:
@@ -59,6 +66,36 @@ class TestService:
         assert json.loads(body)["type"].endswith("tls_failed") and server.requests == []
         reload(running, simple_config(server.address, service=self.tls(verify="false")))
         assert self.ask_plain(running)[0] == 200
+
+    @pytest.mark.needs("openssl")
+    def test_one_that_speaks_only_other_protocols_is_502(
+        self, gateway: Gateway, authority: Authority, pair: tuple[str, str]
+    ) -> None:
+        port = free_port()
+        command = [
+            "openssl",
+            "s_server",
+            "-accept",
+            str(port),
+            "-alpn",
+            "h2",
+            "-cert",
+            pair[0],
+            "-key",
+            pair[1],
+            "-quiet",
+        ]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as h2:
+            try:
+                wait_until(lambda: listens(port), what="the service listens")
+                running = gateway(simple_config(f"127.0.0.1:{port}", service=self.tls(ca=authority.ca)))
+                status, _, body = self.ask_plain(running)
+                assert (status, json.loads(body)["type"]) == (502, "urn:fastgw:error:tls_failed")
+                wait_until(lambda: "no application protocol" in running.log.read_text(), what="the log tells the cause")
+            finally:
+                h2.terminate()
 
     def test_it_may_ask_for_our_certificate(
         self, gateway: Gateway, service: Service, authority: Authority, pair: tuple[str, str]

@@ -179,3 +179,26 @@ def test_one_address_is_tried_without_a_race() -> None:
     assert edge.loop.tasks_made == made == 1
     assert states(edge) == [("10.0.0.1", USED)]
     edge.end()
+
+
+@pytest.mark.parametrize(("chosen", "status"), [("http/1.1", 200), (None, 200), ("h2", 502)])
+def test_a_service_that_chooses_what_was_not_offered_is_not_spoken_to(chosen: str | None, status: int) -> None:
+    class Tls:
+        def selected_alpn_protocol(self) -> str | None:
+            return chosen
+
+    edge = Edge()
+    key = EndpointKey("t", Address("127.0.0.1", 443), tls=UpstreamTls())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    service = Service("t", (edge.plane.registry.endpoint(key, lambda _: context),), edge.service.balancer)
+    object.__setattr__(edge.route, "service", service)
+    edge.install(edge.listen(), service)
+    client = edge.client(GET)
+    transport = edge.connect(extra={"ssl_object": Tls()})
+    if status == 200:
+        transport.feed(OK)
+    answer = client.take()
+    assert statuses(answer) == [status] and (b"tls_failed" in answer) is (status == 502)
+    assert transport.is_closing() is (status == 502)
+    edge.endpoints = [service.endpoints[0]]
+    edge.end()

@@ -12,7 +12,7 @@ from fastgw.core.downstream import client_address
 from fastgw.core.lingering import LINGER_LOOK
 from fastgw.core.reply import Reply
 from fastgw.core.snapshot import Limits, Timeouts
-from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, head_of, new_loop, statuses
+from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, body_of, head_of, new_loop, statuses
 from tests.support.mock import MockSocket, MockTransport
 
 BIG = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
@@ -88,6 +88,20 @@ def test_what_can_never_be_a_request_is_refused_at_once(raw: bytes, status: int)
     [line] = edge.events("a request was refused")
     assert (line["client"], line["listener"], line["status"]) == ("127.0.0.1", "edge", status)
     assert line["code"].encode() in answer and line["detail"].encode() in answer
+    edge.end()
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 300])
+def test_tls_on_a_plain_port_is_named(cut: int) -> None:
+    edge = local(limits=Limits(head_size=400, head_count=5, uri_length=100))
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"r" * 500
+    client = edge.client(hello[:cut])
+    client.feed(hello[cut:])
+    answer = client.take()
+    assert statuses(answer) == [400] and b"unexpected_tls" in body_of(answer) and b"plain HTTP" in body_of(answer)
+    assert edge.count(counters.BAD_REQUESTS) == 1
+    _, _, fields = edge.log[0]
+    assert (fields["client"], fields["code"]) == ("127.0.0.1", "unexpected_tls")
     edge.end()
 
 

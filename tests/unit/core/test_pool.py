@@ -127,7 +127,7 @@ def test_repr_says_what_there_is() -> None:
     [
         (ConnectionRefusedError(errno.ECONNREFUSED, "x"), 502, b"connect_refused"),
         (TimeoutError(), 504, b"connect_timeout"),
-        (ssl.SSLError(1, "handshake"), 502, b"tls_failed"),
+        (ssl.SSLError(1, "[SSL] internal error (_ssl.c:1006)"), 502, b"tls_failed"),
         (OSError(errno.EHOSTUNREACH, "no route"), 502, b"unreachable"),
         (PermissionError(errno.EACCES, "denied"), 502, b"connect_failed"),
     ],
