@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.micro.stage import ANSWER, Benchmark, Stage
-from fastgw.core.heads import request_head, response_head
+from fastgw.core.http1.heads import request_head, response_head
 
 
 def test_request_head(benchmark: Benchmark, stage: Stage) -> None:

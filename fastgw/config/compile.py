@@ -21,11 +21,11 @@ from fastgw.config.spec import (
     UpstreamTlsSpec,
     fallback_name,
 )
-from fastgw.core.chain import Chain
-from fastgw.core.endpoint import Address, Endpoint, EndpointKey, PoolSettings, UpstreamTls
-from fastgw.core.filter import Filter
-from fastgw.core.registry import Registry
-from fastgw.core.snapshot import Balancer, Limits, Listener, Route, Service, Snapshot, Timeouts
+from fastgw.core.exchange.filter import Filter
+from fastgw.core.live.endpoint import Address, Endpoint, EndpointKey, PoolSettings, UpstreamTls
+from fastgw.core.live.registry import Registry
+from fastgw.core.snapshot.chain import Chain
+from fastgw.core.snapshot.snapshot import Balancer, Limits, Listener, Route, Service, Snapshot, Timeouts
 from fastgw.filters import TYPES
 from fastgw.policy.balancers import LeastRequest, RoundRobin
 from fastgw.routing import Router, Split

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from fastgw.config.spec import CertificateSpec, TlsSpec, UpstreamTlsSpec
-from fastgw.core.handshake import PROTOCOLS, SERVICE_PROTOCOLS, ListenerContext
-from fastgw.core.remainder import knows_its_source
+from fastgw.core.net.handshake import PROTOCOLS, SERVICE_PROTOCOLS, ListenerContext
+from fastgw.core.net.remainder import knows_its_source
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _CLIENT_AUTH: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}

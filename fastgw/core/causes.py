@@ -11,7 +11,7 @@ import errno
 import os
 import ssl
 
-from fastgw.core.handshake import reason as tls_reason
+from fastgw.core.net.handshake import reason as tls_reason
 from fastgw.errors import RETRY_ALWAYS, GatewayError, InternalError, UpstreamError
 
 #: What an endpoint's failures are counted by, each in the counter of its place (``counters.ENDPOINT_CAUSES``).

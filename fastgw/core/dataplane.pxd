@@ -1,7 +1,7 @@
 cimport cython
 
 from fastgw.core cimport _counters as counters
-from fastgw.core.exchange cimport Exchange
+from fastgw.core.exchange.relay cimport Exchange
 
 
 cdef class DataPlane:

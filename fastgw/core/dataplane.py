@@ -18,17 +18,17 @@ from fastgw.core import counters
 from fastgw.core.ablation import OFF
 from fastgw.core.counters import DURATION_BUCKETS, Counters
 from fastgw.core.date import date_line
-from fastgw.core.downstream import Downstream
-from fastgw.core.exchange import Exchange
-from fastgw.core.lingering import Lingering
-from fastgw.core.registry import Registry
-from fastgw.core.snapshot import Listener, Snapshot
+from fastgw.core.exchange.relay import Exchange
+from fastgw.core.http1.client import Downstream
+from fastgw.core.live.registry import Registry
+from fastgw.core.net.lingering import Lingering
+from fastgw.core.snapshot.snapshot import Listener, Snapshot
 from fastgw.errors import DownstreamError, InternalError
 
 if TYPE_CHECKING:
-    from fastgw.core.addresses import Answer, Standing
-    from fastgw.core.connection import Connection
-    from fastgw.core.sockets import Poller
+    from fastgw.core.live.addresses import Answer, Standing
+    from fastgw.core.net.connection import Connection
+    from fastgw.core.net.sockets import Poller
 
 SWEEP_SECONDS = 0.25
 EXPIRED_AT_ONCE = 32  #: deadlines acted on in one turn of the loop

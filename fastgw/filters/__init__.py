@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastgw.core.filter import Filter
+from fastgw.core.exchange.filter import Filter
 from fastgw.filters.access_log import AccessLog
 from fastgw.filters.request_id import RequestId
 

@@ -20,9 +20,9 @@ from fastgw.core.timestamp import timestamp
 from fastgw.filters.log_file import FILES, LogFile
 
 if TYPE_CHECKING:
-    from fastgw.core.downstream import Downstream
-    from fastgw.core.exchange import Exchange
-    from fastgw.core.snapshot import Service
+    from fastgw.core.exchange.relay import Exchange
+    from fastgw.core.http1.client import Downstream
+    from fastgw.core.snapshot.snapshot import Service
     from fastgw.errors import GatewayError
 
 BATCH_BYTES = 64 * 1024

@@ -9,7 +9,7 @@ head timeout, from accept to the end of the handshake) and of which there is a n
 silent clients cannot keep the others out, an arrival that had ``STALLED`` seconds makes room while others wait.
 
 A handshake begins when its first byte is there: a silent client costs a socket and no more, and one that speaks plain HTTP gets an
-answer in plain HTTP.  Why a handshake failed is told to the client (``core/handshake.py``), to the log and to the counters.
+answer in plain HTTP.  Why a handshake failed is told to the client (``core/net/handshake.py``), to the log and to the counters.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgw.core import counters
 from fastgw.core.causes import words
-from fastgw.core.downstream import client_address
-from fastgw.core.handshake import WATCHER, Failure
-from fastgw.core.reply import refusal
+from fastgw.core.exchange.reply import refusal
+from fastgw.core.http1.client import client_address
+from fastgw.core.net.handshake import WATCHER, Failure
 from fastgw.errors import DownstreamError
 from fastgw.server.listening import BACKLOG
 from fastgw.server.tally import Tally
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastgw.core.dataplane import DataPlane
-    from fastgw.core.downstream import Downstream
+    from fastgw.core.http1.client import Downstream
 
 STALLED = 1.0  #: seconds an arrival has while others wait for its place
 ROOM_EVERY = 0.25  #: seconds between two looks at arrivals while others wait

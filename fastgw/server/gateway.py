@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from fastgw.config.spec import AddressSpec, BindSpec, GatewaySpec, fallback_name
 from fastgw.core import counters as layout
-from fastgw.core.addresses import Answer
+from fastgw.core.live.addresses import Answer
 from fastgw.errors import ConfigError
 from fastgw.server.channel import MAX_FDS
 from fastgw.server.listening import Listening, bind, bind_all

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from fastgw.config.spec import GatewaySpec, ResolverSpec
-from fastgw.core.addresses import Answer
+from fastgw.core.live.addresses import Answer
 from fastgw.server.log import Log
 
 AT_ONCE = 256  #: look-ups under way of names that have an answer, or were never asked for

@@ -30,11 +30,11 @@ import uvloop
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.spec import ListenerSpec
 from fastgw.core import counters
-from fastgw.core.addresses import Standing
 from fastgw.core.causes import words
 from fastgw.core.dataplane import DataPlane
-from fastgw.core.snapshot import Snapshot
-from fastgw.core.sockets import Closable, make_poller
+from fastgw.core.live.addresses import Standing
+from fastgw.core.net.sockets import Closable, make_poller
+from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.filters.log_file import FILES
 from fastgw.server.arrivals import Arrivals, Entrance, Terms
 from fastgw.server.channel import Channel

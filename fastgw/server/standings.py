@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from fastgw.core.addresses import FAILING, USED, Standing
+from fastgw.core.live.addresses import FAILING, USED, Standing
 from fastgw.core.timestamp import timestamp
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import h11
 
 from fastgw.core import counters
-from fastgw.core.chain import Chain
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
-from fastgw.core.endpoint import Address, EndpointKey
-from fastgw.core.snapshot import Listener, Route, Service, Snapshot
+from fastgw.core.live.endpoint import Address, EndpointKey
+from fastgw.core.snapshot.chain import Chain
+from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router, Rule
 from tests.support.mock import Attempt, MockLoop, MockTransport

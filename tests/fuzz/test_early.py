@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.reply import Reply
+from fastgw.core.exchange.reply import Reply
 from fastgw.errors import DownstreamError
 from tests.fuzz.stage import GET, Stage, Told, pieces_of
 from tests.fuzz.test_split import asked, splits

@@ -22,14 +22,14 @@ from ipaddress import ip_network
 from typing import Any
 
 from fastgw.core import counters
-from fastgw.core.addresses import Answer
 from fastgw.core.causes import CAUSES
-from fastgw.core.chain import Chain
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
-from fastgw.core.deadlines import BODY
-from fastgw.core.endpoint import Address, Endpoint, EndpointKey, PoolSettings
-from fastgw.core.snapshot import Limits, Listener, Route, Service, Snapshot, Timeouts
+from fastgw.core.exchange.deadlines import BODY
+from fastgw.core.live.addresses import Answer
+from fastgw.core.live.endpoint import Address, Endpoint, EndpointKey, PoolSettings
+from fastgw.core.snapshot.chain import Chain
+from fastgw.core.snapshot.snapshot import Limits, Listener, Route, Service, Snapshot, Timeouts
 from fastgw.policy.balancers import LeastRequest
 from fastgw.routing import Router, Rule
 from tests.support.mock import Attempt, MockLoop, MockTransport

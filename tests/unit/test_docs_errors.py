@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fastgw import errors
-from fastgw.core.reply import error_reply
+from fastgw.core.exchange.reply import error_reply
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text()
@@ -102,7 +102,7 @@ def test_the_examples_are_what_a_client_gets(example: int) -> None:
 
 
 def test_the_pages_tell_the_pace_that_a_body_must_keep() -> None:
-    sources = "".join(path.read_text() for path in ROOT.glob("fastgw/core/*.py"))
+    sources = "".join(path.read_text() for path in ROOT.glob("fastgw/core/**/*.py"))
     [after] = re.findall(r"^RATE_AFTER = (\d+)", sources, re.MULTILINE)
     [pace] = re.findall(r"^RATE_MIN = (\d+)", sources, re.MULTILINE)
     assert f"after {after} s the body has come at less than {pace} bytes a second" in PAGE

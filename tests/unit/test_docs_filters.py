@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fastgw.config.schema import BUILT_IN_FILTERS, FILTERS
-from fastgw.core.filter import DoneFilter, Filter, RefusedFilter, RequestFilter, ResponseFilter
-from fastgw.core.reply import Reply
+from fastgw.core.exchange.filter import DoneFilter, Filter, RefusedFilter, RequestFilter, ResponseFilter
+from fastgw.core.exchange.reply import Reply
 from fastgw.filters import TYPES
 from fastgw.filters.access_log import AccessLog
 from fastgw.filters.log_file import FILES

@@ -8,7 +8,7 @@ import pytest
 
 from fastgw.cli.main import main
 from tests.support.edge import GET, Edge
-from tests.unit.core.test_tries import split
+from tests.unit.core.exchange.test_tries import split
 
 CONFIG = """\
 listeners:

@@ -13,11 +13,11 @@ import pytest
 
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.spec import GatewaySpec, fallback_name
-from fastgw.core.chain import Chain
 from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
-from fastgw.core.registry import Registry
-from fastgw.core.snapshot import Route, Snapshot
+from fastgw.core.live.registry import Registry
+from fastgw.core.snapshot.chain import Chain
+from fastgw.core.snapshot.snapshot import Route, Snapshot
 from fastgw.policy.balancers import LeastRequest, RoundRobin
 from tests.support.edge import new_loop
 from tests.unit.config.files import MINIMAL, read

@@ -16,7 +16,8 @@ from fastgw import filters
 from fastgw.config import schema
 from fastgw.config.schema import BUILT_IN_FILTERS, FILTERS, Gateway, Model, json_schema
 from fastgw.config.vocabulary import bare
-from fastgw.core import endpoint, snapshot
+from fastgw.core.live import endpoint
+from fastgw.core.snapshot import snapshot
 from fastgw.policy.balancers import RoundRobin
 from tests.unit.config.files import MINIMAL, problems
 

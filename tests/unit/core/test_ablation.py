@@ -13,7 +13,7 @@ import asyncio
 from fastgw.core import ablation
 from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
-from fastgw.core.sockets import make_poller
+from fastgw.core.net.sockets import make_poller
 from tests.support.mock import MockLoop
 
 plane = DataPlane(MockLoop(), Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5)
@@ -55,7 +55,7 @@ def test_several_switches() -> None:
 
 
 PROBE = """
-from fastgw.core.connection import Connection
+from fastgw.core.net.connection import Connection
 import socket
 
 class Transport:

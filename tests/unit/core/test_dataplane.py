@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters, dataplane
-from fastgw.core.chain import Chain
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import EXPIRED_AT_ONCE, SWEEP_SECONDS, DataPlane
-from fastgw.core.reply import Reply
-from fastgw.core.snapshot import Limits, Route, Snapshot, Timeouts
+from fastgw.core.exchange.reply import Reply
+from fastgw.core.snapshot.chain import Chain
+from fastgw.core.snapshot.snapshot import Limits, Route, Snapshot, Timeouts
 from fastgw.errors import GatewayError
 from tests.support.edge import GET, OK, POST, Edge, Spy, new_loop, statuses
 

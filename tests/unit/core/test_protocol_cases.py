@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.snapshot import Limits
+from fastgw.core.snapshot.snapshot import Limits
 from tests.support.edge import GET, OK, Edge, head_of, statuses
 from tests.unit.wire.cases import ANSWERS, BODIES, HEADS, REFUSED_EITHER_WAY, Case
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.reply import Reply
-from fastgw.core.snapshot import Limits, Timeouts
+from fastgw.core.exchange.reply import Reply
+from fastgw.core.snapshot.snapshot import Limits, Timeouts
 from tests.support.edge import DATE, GET, OK, WEBSOCKET, Edge, Spy, body_of, head_of, statuses
 
 HOST = b"Host: a.test\r\n"

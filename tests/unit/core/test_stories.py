@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fastgw.core import counters
-from fastgw.core.endpoint import PoolSettings
-from fastgw.core.reply import Reply
-from fastgw.core.snapshot import Limits, Timeouts
+from fastgw.core.exchange.reply import Reply
+from fastgw.core.live.endpoint import PoolSettings
+from fastgw.core.snapshot.snapshot import Limits, Timeouts
 from fastgw.errors import DownstreamError
 from fastgw.wire.chunked import ChunkReader
 from tests.support.edge import SWITCHING, WEBSOCKET, Edge, Gate, Spy, new_loop

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.reply import Reply
+from fastgw.core.exchange.reply import Reply
 from fastgw.filters.access_log import VALUE_MAX, AccessLog
 from fastgw.filters.log_file import FILES, LogFile
 from fastgw.filters.request_id import RequestId

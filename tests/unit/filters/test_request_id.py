@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fastgw.core.reply import Reply
+from fastgw.core.exchange.reply import Reply
 from fastgw.filters.request_id import RequestId
 from tests.support.edge import GET, OK, Edge, Spy, head_of
 

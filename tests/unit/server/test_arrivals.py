@@ -17,11 +17,11 @@ import pytest
 import uvloop
 
 from fastgw.core import counters
-from fastgw.core.chain import Chain
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
-from fastgw.core.handshake import ListenerContext
-from fastgw.core.snapshot import Limits, Listener, Route, Snapshot, Timeouts
+from fastgw.core.net.handshake import ListenerContext
+from fastgw.core.snapshot.chain import Chain
+from fastgw.core.snapshot.snapshot import Limits, Listener, Route, Snapshot, Timeouts
 from fastgw.routing import Router
 from fastgw.server import arrivals
 from fastgw.server.arrivals import Arrivals, Entrance, Terms

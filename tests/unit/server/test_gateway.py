@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fastgw.core import counters as layout
-from fastgw.core.addresses import Answer
+from fastgw.core.live.addresses import Answer
 from fastgw.errors import ConfigError
 from fastgw.server import gateway as module
 from fastgw.server.channel import Channel

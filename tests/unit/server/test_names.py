@@ -11,7 +11,7 @@ import pytest
 
 from fastgw.config.load import load
 from fastgw.config.spec import ResolverSpec
-from fastgw.core.addresses import NOT_FOUND, SILENT, Answer
+from fastgw.core.live.addresses import NOT_FOUND, SILENT, Answer
 from fastgw.server import names as module
 from fastgw.server.log import Log
 from fastgw.server.names import FAILED, Found, LookUpError, Names, hosts_of

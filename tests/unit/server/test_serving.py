@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from fastgw.core import counters
-from fastgw.core.addresses import FAILING, USED, Answer
+from fastgw.core.live.addresses import FAILING, USED, Answer
 from fastgw.filters.log_file import FILES
 from fastgw.server import serving
 from fastgw.server.messages import Commit, Committed, Drain, Endpoints, Reopen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastgw.core.addresses import FAILING, USED, Standing
+from fastgw.core.live.addresses import FAILING, USED, Standing
 from fastgw.server.standings import Standings, stamp
 
 

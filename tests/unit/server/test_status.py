@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fastgw.core import counters as layout
-from fastgw.core.addresses import FAILING, SILENT, USED, Standing
 from fastgw.core.causes import PLACES
+from fastgw.core.live.addresses import FAILING, SILENT, USED, Standing
 from fastgw.errors import ConfigError
 from fastgw.server.gateway import Gateway, LoadReport
 from fastgw.server.log import Log

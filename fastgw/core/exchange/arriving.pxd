@@ -1,0 +1,39 @@
+cimport cython
+
+from fastgw.core cimport _counters as counters
+from fastgw.core.exchange cimport tries
+from fastgw.core.exchange.body cimport RequestBody
+from fastgw.core.dataplane cimport DataPlane
+from fastgw.core.http1.client cimport Downstream
+from fastgw.core.exchange.relay cimport Exchange
+from fastgw.core.snapshot.snapshot cimport Route
+from fastgw.wire.messages cimport Request
+
+
+@cython.locals(body=RequestBody, out=bytes, rest=bytes)
+cpdef bytes on_data(Exchange exchange, bytes data)
+
+cpdef refuse(Exchange exchange)
+
+@cython.locals(request=Request, route=Route)
+cpdef wait(Exchange exchange)
+
+cpdef bint on_deadline(Exchange exchange, double now) except -1
+
+cpdef stop(Exchange exchange)
+
+@cython.locals(body=RequestBody, downstream=Downstream)
+cpdef bint is_too_slow(Exchange exchange, double now, double after) except -1
+
+@cython.locals(body=RequestBody, plane=DataPlane)
+cdef _keep(Exchange exchange, bytes out)
+
+cdef bint _is_full(Exchange exchange) except -1
+
+@cython.locals(body=RequestBody)
+cdef _on_kept(Exchange exchange)
+
+cdef _go(Exchange exchange)
+
+@cython.locals(left=double, pause=double)
+cdef _set_deadline(Exchange exchange)

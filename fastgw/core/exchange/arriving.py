@@ -1,0 +1,151 @@
+"""A request body on its way in: judged as it arrives, held until it is worth a connection to the service, then passed on.
+
+    dispatch ─▶ complete ──────────────────────────────────────────────┐
+        └─▶ not: held (phase BODY) ─┬─ complete ───────────────────────┴─▶ tries.ask
+                                    └─ body_buffer is full, or body_wait over ─▶ tries.ask, as an upload
+
+So a client that sends slowly holds some memory here, which costs little, instead of a connection to the service, of which there are few.
+Whoever has said ``Expect: 100-continue`` waits for the service's word, so holding it would only lose time, and ``body_buffer: 0`` says that
+the service wants to read along: both ask at once.  What asks before it is complete is an *upload*, which ``core.http1.uploads`` bounds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastgw.core import counters
+from fastgw.core.exchange import tries
+from fastgw.core.exchange.body import NEVER
+from fastgw.core.exchange.deadlines import ANSWER, BODY, HOOKS
+from fastgw.core.net.connection import HOLD_PENDING
+from fastgw.errors import DownstreamError
+from fastgw.wire.errors import WireError
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.relay import Exchange
+
+RATE_AFTER = 20.0  #: seconds after which a request body must have arrived at RATE_MIN or faster
+RATE_MIN = 500.0  #: bytes a second (the idea of Apache's mod_reqtimeout)
+
+
+def on_data(exchange: Exchange, data: bytes) -> bytes:
+    """Body bytes from the client; returns those behind the body's end, unless they were kept already."""
+    body = exchange.body
+    try:
+        out = body.feed(data)
+    except WireError as error:
+        exchange.fail(DownstreamError(error.status, error.code, error.detail))
+        return b""
+    rest = b"" if body.end == len(data) else data[body.end :]
+    if body.received > exchange.route.max_body:
+        refuse(exchange)
+    elif not body.is_done and is_too_slow(exchange, exchange.plane.clock(), RATE_AFTER):
+        exchange.fail(too_slow(""))
+    elif exchange.upstream is None:
+        _keep(exchange, out)
+        if exchange.phase != HOOKS:
+            if rest:
+                exchange.downstream.keep(rest)  # before anything that may end the exchange, and begin the next
+                rest = b""
+            _on_kept(exchange)
+    else:
+        exchange.upstream.write(out)
+        if body.is_done and exchange.is_upload:
+            exchange.endpoint.pool.uploads.leave(exchange)
+        if exchange.phase == ANSWER:
+            exchange.set_deadline(exchange.route.answer_timeout if body.is_done else exchange.listener.timeouts.body)
+    return rest
+
+
+def refuse(exchange: Exchange) -> None:
+    """The body is larger than its route allows."""
+    exchange.body.refuse()
+    limit = exchange.route.max_body
+    exchange.fail(
+        DownstreamError(413, "content_too_large", f"the request body has more than the {limit} bytes allowed here")
+    )
+
+
+def wait(exchange: Exchange) -> None:
+    """The request may go, but its body is not complete: hold both for a while, or ask for a connection now."""
+    request, route = exchange.request, exchange.route
+    if (request.expect and request.minor) or route.body_buffer <= 0 or route.body_wait <= 0 or _is_full(exchange):
+        tries.ask(exchange, exchange.service.endpoints)
+        return
+    exchange.phase = BODY
+    exchange.body.wait_until = exchange.plane.now + route.body_wait
+    exchange.plane.values[counters.BODIES_HELD] += 1
+    _set_deadline(exchange)
+
+
+def on_deadline(exchange: Exchange, now: float) -> bool:
+    """The time of a held body is over: ask for a connection with what there is.  False: it is over in another way."""
+    if exchange.phase != BODY or now < exchange.body.wait_until or (exchange.last and now >= exchange.last):
+        return False
+    _go(exchange)
+    return True
+
+
+def stop(exchange: Exchange) -> None:
+    """The body is not held in phase BODY any more."""
+    exchange.phase = HOOKS
+    exchange.plane.values[counters.BODIES_HELD] -= 1
+
+
+def is_too_slow(exchange: Exchange, now: float, after: float) -> bool:
+    """Whether the body has come at less than RATE_MIN for ``after`` seconds; ``now`` by the plane's clock.
+
+    Time in which we did not let the client send is not the client's: the count begins again behind it.
+    """
+    body, downstream = exchange.body, exchange.downstream
+    if downstream.was_held:
+        downstream.was_held = downstream.is_held
+        body.mark(now)
+    elif body.since == NEVER and body.received:
+        body.mark(now)  # it did not wait for the 100 that it asked for
+    return now - body.since > after and body.rate(now) < RATE_MIN
+
+
+def too_slow(why: str) -> DownstreamError:
+    """What a client gets that ``is_too_slow``; ``why``: more about it, with a blank in front."""
+    return DownstreamError(
+        408, "body_too_slow", f"the request body arrived slower than {RATE_MIN:.0f} bytes a second{why}"
+    )
+
+
+def _keep(exchange: Exchange, out: bytes) -> None:
+    """Hold bytes until there is a connection, and the client when there are enough."""
+    body, plane = exchange.body, exchange.plane
+    body.keep(out)
+    plane.body_bytes += len(out)
+    if _is_full(exchange):
+        exchange.downstream.hold(HOLD_PENDING)
+
+
+def _is_full(exchange: Exchange) -> bool:
+    """Whether enough is held, of this body or of all of the worker."""
+    return (
+        exchange.body.held >= exchange.route.body_held_max or exchange.plane.body_bytes >= exchange.listener.body_memory
+    )
+
+
+def _on_kept(exchange: Exchange) -> None:
+    body = exchange.body
+    if exchange.phase == BODY:
+        if body.is_done or _is_full(exchange):
+            _go(exchange)
+        else:
+            _set_deadline(exchange)
+    elif body.is_done:
+        exchange.endpoint.pool.uploads.complete(exchange)
+
+
+def _go(exchange: Exchange) -> None:
+    stop(exchange)
+    tries.ask(exchange, exchange.service.endpoints)
+
+
+def _set_deadline(exchange: Exchange) -> None:
+    left = exchange.body.wait_until - exchange.plane.now
+    pause = exchange.listener.timeouts.body
+    exchange.set_deadline(pause if 0 < pause < left else left)

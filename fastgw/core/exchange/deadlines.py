@@ -1,0 +1,40 @@
+"""What it means that nothing happened in time: that depends on what an exchange was waiting for, its *phase*."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, InternalError, UpstreamError
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.relay import Exchange
+
+HOOKS = 0  #: a filter decides
+BODY = 1  #: the request's body, or more of it, before a connection is asked for
+CONNECTION = 2  #: a connection to the service
+ANSWER = 3  #: the rest of the request, or the head of the answer
+STREAM = 4  #: more of the answer
+
+
+def overdue(exchange: Exchange, now: float) -> GatewayError:
+    """The error of an exchange whose deadline has passed; ``now`` in coarse loop time."""
+    route = exchange.route
+    if exchange.last and now >= exchange.last:
+        return UpstreamError(504, "timeout", f"the exchange took longer than {route.timeout:g} s")
+    if exchange.phase == CONNECTION:
+        if not exchange.endpoint.addresses.places:
+            return exchange.endpoint.addresses.silence
+        shortage = exchange.endpoint.pool.shortage
+        if shortage is not None:
+            return shortage
+        detail = "no connection to the service became free in time"
+        return UpstreamError(503, "pending_timeout", detail, retry=RETRY_ALWAYS)
+    if exchange.phase == STREAM:
+        return UpstreamError(504, "stream_idle_timeout", "the service stopped in the middle of its answer")
+    if exchange.task is not None:
+        return InternalError(504, "filter_timeout", "a filter of this route did not decide in time")
+    if exchange.body.is_done:
+        return UpstreamError(504, "answer_timeout", f"the service did not answer within {route.answer_timeout:g} s")
+    if exchange.upstream is not None and exchange.upstream.is_paused:
+        return UpstreamError(504, "answer_timeout", "the service does not take the request")
+    return DownstreamError(408, "body_timeout", "the request body did not arrive in time")

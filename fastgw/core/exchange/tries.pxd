@@ -1,0 +1,23 @@
+cimport cython
+
+from fastgw.core cimport _counters as counters
+from fastgw.core.live.endpoint cimport Endpoint
+from fastgw.core.exchange.relay cimport Exchange
+from fastgw.core.snapshot.snapshot cimport Service
+from fastgw.core.http1.carrier cimport Upstream
+from fastgw.wire.messages cimport Request
+
+
+@cython.locals(endpoint=Endpoint, upstream=Upstream)
+cpdef ask(Exchange exchange, tuple candidates)
+
+@cython.locals(service=Service, endpoint=Endpoint, is_stale=bint, is_spared=bint, tried=tuple, candidates=tuple)
+cpdef bint again(Exchange exchange, error) except -1
+
+@cython.locals(request=Request)
+cdef bint _is_safe(Exchange exchange, error) except -1
+
+cpdef told(Exchange exchange, error)
+
+@cython.locals(endpoint=Endpoint)
+cpdef settle(Exchange exchange)

@@ -1,0 +1,130 @@
+"""Asking endpoints: one is chosen and counted, another is asked where that is safe, and each is settled with in the end.
+
+``ask`` gets a connection, now or later, and ``Exchange.on_connection`` goes on; when that or the answer fails, ``again`` asks an endpoint
+that was not asked yet, or leaves it, and then ``told`` says which error is the client's answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastgw.core import counters
+from fastgw.core.causes import OTHER, PLACES
+from fastgw.core.exchange.deadlines import CONNECTION
+from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, RETRY_SAFE, GatewayError, UpstreamError
+from fastgw.routing.sticky import sticky_key
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.relay import Exchange
+    from fastgw.core.live.endpoint import Endpoint
+
+SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"QUERY", b"PROPFIND", b"REPORT", b"SEARCH"})  #: RFC 9110 section 9.2.1
+IDEMPOTENT = SAFE | {b"PUT", b"DELETE"}  #: RFC 9110 section 9.2.2
+
+
+def fraction(exchange: Exchange) -> float:
+    """Where in [0, 1) ``exchange`` falls among the parts of its route's split: by its sticky key, or by chance."""
+    route = exchange.route
+    if route.sticky and route.split is not None:
+        key = sticky_key(exchange.request.header, route.sticky)
+        if key:
+            return route.split.sticky_fraction(key)
+    return exchange.plane.random()
+
+
+def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
+    """Choose one of ``candidates``, endpoints of the exchange's service, and ask its pool for a connection."""
+    exchange.attempts += 1
+    endpoint = candidates[0] if len(candidates) == 1 else exchange.service.balancer.pick(candidates)
+    exchange.endpoint = endpoint
+    exchange.asked = endpoint.name
+    endpoint.in_hand += 1
+    try:
+        upstream = endpoint.pool.acquire(exchange)
+    except UpstreamError as error:
+        exchange.fail(error)
+        return
+    if upstream is not None:
+        exchange.on_connection(upstream)
+    else:
+        exchange.phase = CONNECTION
+        exchange.set_deadline(endpoint.pool.settings.pending_timeout)
+
+
+def blame(exchange: Exchange, error: GatewayError) -> None:
+    """Count ``error`` at the endpoint that was asked, by its cause, if it is one of an endpoint's."""
+    place = PLACES.get(error.code, OTHER if error.fault == "upstream" else -1)
+    if place >= 0:
+        endpoint = exchange.endpoint
+        values = exchange.plane.values
+        values[endpoint.base + counters.ENDPOINT_FAILURES] += 1
+        values[endpoint.base + counters.ENDPOINT_CAUSES + place] += 1
+        endpoint.failed(error)
+
+
+def again(exchange: Exchange, error: GatewayError) -> bool:
+    """Ask another endpoint after ``error``, if that is safe; False: it is not, or none is left.
+
+    A kept connection that ended before it gave any answer is the ordinary end of a kept connection: the first one does not count as an
+    attempt, and where no other endpoint is left the same one is asked once more, on another connection.
+    """
+    service = exchange.service
+    if not _is_safe(exchange, error):
+        return False
+    endpoint = exchange.endpoint
+    is_stale = error.retry == RETRY_IDEMPOTENT
+    if is_stale:
+        endpoint.pool.drop_idle()  # one was dead, so the service probably closed them all
+    is_spared = is_stale and not exchange.is_spared
+    if not is_spared and exchange.attempts - exchange.is_spared >= service.attempts:
+        return False
+    tried = (*exchange.tried, endpoint)
+    candidates = service.untried(tried)
+    if not candidates:
+        if not is_stale:
+            return False
+        candidates = (endpoint,)
+    exchange.first_error = told(exchange, error)
+    exchange.first_asked = exchange.asked
+    exchange.is_spared = exchange.is_spared or is_spared
+    exchange.tried = tried
+    exchange.response.status = 0
+    exchange.plane.values[counters.RETRIES] += 1
+    settle(exchange)
+    ask(exchange, candidates)
+    return True
+
+
+def _is_safe(exchange: Exchange, error: GatewayError) -> bool:
+    """Whether nobody can have acted on the request, or acting twice is the same as once (RFC 9110 section 9.2.2)."""
+    if exchange.is_head_sent or not error.retry:
+        return False
+    retry_on = exchange.service.retry_on
+    if error.retry == RETRY_ALWAYS:
+        return "connect" in retry_on
+    request = exchange.request
+    methods = SAFE if error.retry == RETRY_SAFE else IDEMPOTENT
+    return "reset" in retry_on and request.method in methods and not request.has_body
+
+
+def told(exchange: Exchange, error: GatewayError) -> GatewayError:
+    """Of the errors of all attempts, ``error`` being the last: the one of the attempt that went furthest, the first of those.
+
+    So a service that died is not told as the refusal of its neighbour, nor a request that may have been acted on as one that nobody got.
+    """
+    first = exchange.first_error
+    if first is None or error.retry < first.retry:
+        return error
+    exchange.asked = exchange.first_asked
+    return first
+
+
+def settle(exchange: Exchange) -> None:
+    """The endpoint asked last, if there is one, has this exchange no more."""
+    endpoint: Endpoint | None = exchange.endpoint
+    if endpoint is not None:
+        if exchange.is_upload:
+            endpoint.pool.uploads.leave(exchange)
+        endpoint.in_hand -= 1
+        none: Any = None
+        exchange.endpoint = none

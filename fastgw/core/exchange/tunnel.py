@@ -1,0 +1,139 @@
+"""Upgraded connections: a checked handshake, then bytes both ways, unread (RFC 9110 section 7.8, RFC 6455 section 4.2.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+from fastgw.core import counters
+from fastgw.core.exchange import hooks
+from fastgw.core.http1 import heads
+from fastgw.errors import UpstreamError
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.relay import Exchange
+    from fastgw.core.net.connection import Connection
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+class Tunnel:
+    """The two connections of one upgraded exchange.
+
+    Each direction ends by itself: when one side sends no more, the other is told so behind the last byte, and may go on.  The tunnel
+    is over when both have ended, when either connection is lost, or when nobody said anything for too long.  TLS connections of the
+    loop cannot be half closed (RFC 8446 section 6.1 would allow it), so there the first end is that of both.
+    """
+
+    __slots__ = ("_exchange",)
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange: Exchange | None = exchange
+
+    def from_service(self, data: bytes) -> None:
+        """Bytes for the client, as they are."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.bytes_out += len(data)
+            exchange.downstream.write(data)
+            self._said()
+
+    def from_client(self, data: bytes) -> None:
+        """Bytes for the service, as they are."""
+        exchange = self._exchange
+        if exchange is not None and exchange.upstream is not None:
+            exchange.body.received += len(data)
+            exchange.upstream.write(data)
+            self._said()
+
+    def _said(self) -> None:
+        exchange = self._exchange
+        if exchange is not None and not exchange.downstream.is_paused:  # else the client's write deadline stands
+            exchange.set_deadline(exchange.route.tunnel_idle_timeout)
+
+    def end_half(self, source: Connection) -> bool:
+        """``source`` will send no more; True: its connection stays open for the other direction."""
+        exchange = self._exchange
+        if exchange is None or exchange.upstream is None:
+            return False
+        sink = exchange.upstream if source is exchange.downstream else exchange.downstream
+        if sink.is_ended or not (source.transport.can_write_eof() and sink.transport.can_write_eof()):
+            self.end()
+            return False
+        source.is_ended = True
+        sink.write_eof()
+        self._said()
+        return True
+
+    def end(self) -> None:
+        """Either side is done, or nobody said anything for too long: flush, then close both."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            return
+        downstream, upstream = exchange.downstream, exchange.upstream
+        exchange.plane.values[counters.TUNNELS_OPEN] -= 1
+        if upstream is not None:
+            exchange.upstream = None
+            upstream.leave()
+            exchange.plane.see_off(upstream)
+        exchange.end()
+        downstream.exchange = None
+        downstream.close()
+
+
+def begin(exchange: Exchange, rest: bytes) -> None:
+    """Turn ``exchange`` into a tunnel if its 101 is the one that was asked for; ``rest``: bytes the service sent behind it."""
+    upstream = exchange.upstream
+    problem = _problem(exchange)
+    if problem or upstream is None:
+        exchange.fail(UpstreamError(502, "bad_upgrade", problem))
+        return
+    exchange.is_leaving = True
+    for hook in exchange.route.chain.response[exchange.entered]:
+        try:
+            outcome = hook(exchange)
+        except Exception:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
+            hooks.broken(exchange, hook, "response")
+            return
+        if outcome is not None:
+            if asyncio.iscoroutine(outcome):
+                outcome.close()
+            exchange.fail(
+                UpstreamError(502, "bad_upgrade", "a filter of this route cannot wait on an upgraded connection")
+            )
+            return
+    exchange.is_head_sent = True
+    tunnel = exchange.tunnel = Tunnel(exchange)
+    downstream = exchange.downstream
+    exchange.plane.values[counters.TUNNELS_OPEN] += 1
+    downstream.write(heads.upgrade_head(exchange))
+    upstream.tunnel = tunnel
+    if rest:
+        tunnel.from_service(rest)
+    downstream.start_tunnel(tunnel)
+    exchange.set_deadline(exchange.route.tunnel_idle_timeout)
+
+
+def _problem(exchange: Exchange) -> str:
+    request, response = exchange.request, exchange.response
+    if not request.upgrade:
+        return "the service switched protocols without being asked"
+    if response.upgrade != request.upgrade or b"upgrade" not in response.connection.lower():
+        return "the service switched to a protocol that was not asked for"
+    if request.upgrade == b"websocket":
+        key = request.header(b"sec-websocket-key") or b""
+        expected = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+        if not hmac.compare_digest(_field(response.fields, b"sec-websocket-accept"), expected):
+            return "the service's Sec-WebSocket-Accept does not belong to the key"
+    return ""
+
+
+def _field(fields: bytes, name: bytes) -> bytes:
+    for line in fields.split(b"\r\n"):
+        key, _, value = line.partition(b":")
+        if key.lower() == name:
+            return value.strip(b" \t")
+    return b""

@@ -1,0 +1,44 @@
+cimport cython
+
+from fastgw.core cimport _counters as counters
+from fastgw.core.net.connection cimport Connection
+from fastgw.core.exchange.relay cimport Exchange
+from fastgw.core.http1.pool cimport Pool
+from fastgw.wire cimport _scan as scan
+from fastgw.wire cimport response as answers
+from fastgw.wire.chunked cimport ChunkReader
+from fastgw.wire.messages cimport Response
+
+
+cdef class Upstream(Connection):
+    cdef public Pool pool
+    cdef public object place
+    cdef public bint is_member
+    cdef public long long uses
+    cdef public double idle_since
+    cdef public Exchange exchange
+    cdef public object tunnel
+    cdef int _state
+    cdef int _spare
+    cdef bytes _buffer
+    cdef Py_ssize_t _searched
+    cdef int _interim
+    cdef long long _left
+    cdef ChunkReader _chunks
+    @cython.locals(base=Py_ssize_t)
+    cpdef carry(self, Exchange exchange)
+    @cython.locals(exchange=Exchange)
+    cpdef leave(self)
+    @cython.locals(exchange=Exchange)
+    cpdef let_go(self, bint reusable)
+    @cython.locals(exchange=Exchange)
+    cpdef data_received(self, bytes data)
+    @cython.locals(at=Py_ssize_t, end=Py_ssize_t, head_size=Py_ssize_t, response=Response, head=bytes)
+    cdef _read_head(self, Exchange exchange, bytes data)
+    @cython.locals(response=Response, kind=int)
+    cdef _begin_body(self, Exchange exchange, bytes data, Py_ssize_t at)
+    @cython.locals(kind=int, size=Py_ssize_t, left="long long", stop=Py_ssize_t)
+    cdef _read_body(self, Exchange exchange, bytes data, Py_ssize_t at)
+    @cython.locals(chunks=ChunkReader, before="long long")
+    cdef _read_chunks(self, Exchange exchange, bytes data, Py_ssize_t at)
+    cdef _ended(self, bint clean, object error)

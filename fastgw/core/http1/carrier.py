@@ -1,0 +1,306 @@
+"""One connection to an endpoint: reads answers, strictly, and hands them to the exchange it carries.
+
+    IDLE --carry--> HEAD --head--> BODY --end--> IDLE (released to its pool) or closed
+                     └--1xx--> HEAD   └--101--> TUNNEL
+
+A connection goes back to its pool only when request and answer are both complete, no byte is left over and both sides said that the
+connection stays open; in every other case it is closed.  An idle connection that receives anything is closed too: whatever it
+says would be read as the answer to somebody's next request.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from fastgw.core import counters
+from fastgw.core.causes import excerpt, words
+from fastgw.core.exchange import tunnel
+from fastgw.core.net import remainder
+from fastgw.core.net.connection import HOLD_PEER, Connection
+from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, RETRY_SAFE, UpstreamError
+from fastgw.wire import response as answers
+from fastgw.wire import scan
+from fastgw.wire.chunked import ChunkReader
+from fastgw.wire.errors import WireError
+from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable, is_hopeless
+from fastgw.wire.messages import BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.relay import Exchange
+    from fastgw.core.http1.pool import Pool
+    from fastgw.core.live.addresses import Place
+
+IDLE, HEAD, BODY, TUNNEL = range(4)
+
+BEGINNING = b"HTTP/1."  #: of every answer
+INTERIM_MAX = 16  #: 1xx answers to one request; more is a flood
+_TABLE = FieldTable(RESPONSE_FIELDS)
+
+
+class Upstream(Connection):
+    """Protocol of one upstream connection; made by its pool, which it never leaves."""
+
+    __slots__ = (
+        "_buffer",
+        "_chunks",
+        "_interim",
+        "_left",
+        "_searched",
+        "_spare",
+        "_state",
+        "exchange",
+        "idle_since",
+        "is_member",
+        "place",
+        "pool",
+        "tunnel",
+        "uses",
+    )
+
+    def __init__(self, pool: Pool) -> None:
+        Connection.__init__(self)
+        # connection
+        self.pool = pool
+        self.place: Place | None = None  #: where it leads, of an endpoint that has a name
+        self.is_member = False  #: counted in the pool's size
+        self.uses = 0  #: exchanges carried so far
+        self.idle_since = 0.0
+        # exchange
+        self.exchange: Exchange | None = None
+        self._state = IDLE
+        self._buffer = b""  #: an incomplete head
+        self._searched = 0
+        self._interim = 0
+        self._left = 0  #: body bytes to come
+        self._chunks: ChunkReader | None = None
+        self.tunnel: tunnel.Tunnel | None = None
+        self._spare = -1  #: with TLS, while a body is on its way: a second descriptor of the socket
+
+    # --- what the pool and the exchange do with it
+
+    def carry(self, exchange: Exchange) -> None:
+        """Belong to ``exchange`` until it lets go."""
+        self.exchange = exchange
+        self._state = HEAD
+        self._interim = 0
+        self.was_held = False
+        self.uses += 1
+        values = exchange.plane.values
+        base = exchange.endpoint.base
+        values[base + counters.ENDPOINT_REQUESTS] += 1
+        values[base + counters.ENDPOINT_ACTIVE] += 1
+        if self._fd < 0 and not exchange.body.is_done:
+            self._spare = remainder.spare(self)
+
+    def leave(self) -> None:
+        """Belong to nobody."""
+        exchange = self.exchange
+        if exchange is not None:
+            self.exchange = None
+            exchange.plane.values[exchange.endpoint.base + counters.ENDPOINT_ACTIVE] -= 1
+        if self._spare >= 0:
+            os.close(self._spare)
+            self._spare = -1
+
+    def let_go(self, reusable: bool) -> None:
+        """The exchange is over for this connection: back to the pool, or closed."""
+        exchange = self.exchange
+        self.leave()
+        self._state = IDLE
+        if self.is_paused and exchange is not None:
+            exchange.downstream.release(HOLD_PEER)
+        if self._holds & HOLD_PEER:
+            self.release(HOLD_PEER)
+        is_sent = not self._is_broken and (not self._is_queued or self.transport.get_write_buffer_size() == 0)
+        # Bytes behind the answer may wait unread where reading was held: the next exchange would take them for its answer.
+        is_read = not self._buffer and not (self.was_held and self.has_news())
+        if reusable and is_sent and is_read and not self.is_closed:
+            self.pool.put_back(self)
+        else:
+            self.abort()
+
+    # --- what the event loop calls
+
+    def connection_made(self, transport: Any) -> None:
+        """The connection (and its TLS handshake) is complete."""
+        self.attach(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the service."""
+        exchange = self.exchange
+        if exchange is None or self.is_closed:
+            self.abort()
+        elif self._state == BODY:
+            self._read_body(exchange, data, 0)
+        elif self._state == HEAD:
+            self._read_head(exchange, data)
+        elif self.tunnel is not None:
+            self.tunnel.from_service(data)
+
+    def eof_received(self) -> bool:
+        """The service will say no more: that ends a body without a length, and one half of a tunnel; it breaks off everything else.
+        Behind a reset that a failed write was told of, reading ends as if nothing had happened."""
+        if self.tunnel is not None:
+            return self.tunnel.end_half(self)
+        self._ended(not self._is_broken, None)
+        return False
+
+    def keeps_rest(self) -> bool:
+        """What came before a reset belongs to the exchange."""
+        return self.exchange is not None
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        if self.exchange is not None:
+            if remainder.outlives(self, self.pool._plane.loop, error, self._spare):
+                return
+            if error is not None:
+                self.read_rest()
+        self.is_closed = True
+        self._fd = -1
+        self._ended(False, error)
+        self.pool.on_closed(self)
+
+    def pause_writing(self) -> None:
+        """The service reads slower than the client sends."""
+        self.is_paused = True
+        if self.exchange is not None:
+            self.exchange.downstream.hold(HOLD_PEER)
+
+    def resume_writing(self) -> None:
+        """The service has caught up."""
+        self.is_paused = False
+        if self.exchange is not None:
+            self.exchange.downstream.release(HOLD_PEER)
+
+    # --- reading
+
+    def _read_head(self, exchange: Exchange, data: bytes) -> None:
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        head_size = exchange.listener.head_size
+        at = 0
+        while True:
+            end = scan.find_head_end(data, at if at > self._searched else self._searched)
+            if end < 0 or end + 4 - at > head_size:
+                break
+            self._searched = 0
+            head = data if end + 4 == len(data) and not at else scan.cut(data, at, end + 4)
+            at = end + 4
+            response = exchange.response
+            try:
+                answers.read_response(
+                    head, response, _TABLE, exchange.listener.reader.head_count, exchange.request.method == b"HEAD"
+                )
+            except WireError as error:
+                exchange.fail(bad_answer(f"the service's answer cannot be passed on: {error.detail}", head))
+                return
+            if response.status >= 200 or response.status == 101:
+                self._begin_body(exchange, data, at)
+                return
+            self._interim += 1
+            if self._interim > INTERIM_MAX:
+                exchange.fail(bad_answer("the service sent too many interim answers", head))
+                return
+            exchange.on_interim()
+        if len(data) - at > head_size:
+            detail = f"the head of the service's answer is larger than {head_size} bytes"
+            exchange.fail(bad_answer(detail, data[at:]))
+            return
+        self._buffer = data[at:] if at else data
+        if not BEGINNING.startswith(self._buffer[: len(BEGINNING)]):
+            exchange.fail(bad_answer("the service's answer is not HTTP/1", self._buffer))
+            return
+        if is_hopeless(self._buffer, self._searched + 2 if self._searched else 0):
+            detail = "the service's answer has a control character or a bare CR or LF in its head"
+            exchange.fail(bad_answer(detail, self._buffer))
+            return
+        self._searched = max(0, len(self._buffer) - 3)
+
+    def _begin_body(self, exchange: Exchange, data: bytes, at: int) -> None:
+        response = exchange.response
+        if response.status == 101:
+            self._state = TUNNEL
+            tunnel.begin(exchange, data[at:])
+            return
+        self._state = BODY
+        kind = response.body
+        if kind == BODY_LENGTH:
+            self._left = response.content_length
+        elif kind == BODY_CHUNKED:
+            limits = exchange.listener.limits
+            self._chunks = ChunkReader(limits.head_size, limits.head_count, decode=exchange.request.minor == 0)
+        exchange.on_head()
+        # A hook that waits, or one that answered instead, may have taken the exchange elsewhere.
+        if self.exchange is exchange:
+            self._read_body(exchange, data, at)
+
+    def _read_body(self, exchange: Exchange, data: bytes, at: int) -> None:
+        kind = exchange.response.body
+        size = len(data)
+        if kind == BODY_LENGTH:
+            left = self._left - (size - at)
+            if left > 0:
+                self._left = left
+                exchange.on_body(data[at:] if at else data, size - at)
+                return
+            stop = size + left
+            self._left = 0
+            exchange.on_last_body(data if stop == size and not at else scan.cut(data, at, stop), stop - at, not left)
+        elif kind == BODY_NONE:
+            exchange.on_last_body(b"", 0, at == size)
+        elif kind == BODY_CHUNKED:
+            self._read_chunks(exchange, data, at)
+        elif at < size:
+            exchange.on_body(data[at:] if at else data, size - at)
+        else:
+            exchange.on_body(b"", 0)
+
+    def _read_chunks(self, exchange: Exchange, data: bytes, at: int) -> None:
+        chunks = self._chunks
+        assert chunks is not None
+        before = chunks.payload
+        try:
+            out = chunks.feed(data, at)
+        except WireError as error:
+            exchange.fail(bad_answer(f"the service's answer broke off: {error.detail}", data[at:]))
+            return
+        if chunks.done:
+            self._chunks = None
+            exchange.on_last_body(out, chunks.payload - before, chunks.end == len(data))
+        else:
+            exchange.on_body(out, chunks.payload - before)
+
+    def _ended(self, clean: bool, error: Exception | None) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            if not self.is_closed:
+                self.abort()
+            return
+        if self.tunnel is not None:
+            self.tunnel.end()
+        elif self._state == BODY and exchange.response.body == BODY_UNTIL_CLOSE and clean:
+            exchange.on_last_body(b"", 0, False)
+        elif self._state == HEAD:
+            retry = RETRY_NEVER
+            if not self._buffer and not self._interim:  # not a byte came back
+                retry = RETRY_IDEMPOTENT if self.uses > 1 else RETRY_SAFE
+            detail = "the service closed the connection before it answered"
+            came = f", {excerpt(self._buffer)} had come of the head" if self._buffer else ""
+            reason = f"{_end(error)} before it answered{came}; request {self.uses} of the connection"
+            exchange.fail(UpstreamError(502, "upstream_reset", detail, retry=retry, reason=reason))
+        else:
+            detail = "the service closed the connection in the middle of its answer"
+            reason = f"{_end(error)} after {exchange.bytes_out} bytes of the answer"
+            exchange.fail(UpstreamError(502, "upstream_reset", detail, reason=reason))
+
+
+def bad_answer(detail: str, data: bytes) -> UpstreamError:
+    """The error for an answer that cannot be passed on; ``data``: the bytes in question, which the operator sees the first of."""
+    return UpstreamError(502, "bad_answer", detail, reason=f"{detail}: {excerpt(data)}")
+
+
+def _end(error: Exception | None) -> str:
+    return f"the connection ended ({words(error)})" if error is not None else "the service closed the connection"

@@ -1,0 +1,17 @@
+cimport cython
+
+from fastgw.core.http1.client cimport Downstream
+from fastgw.core.exchange.relay cimport Exchange
+from fastgw.core.snapshot.snapshot cimport Service
+from fastgw.wire cimport _scan as scan
+from fastgw.wire.messages cimport Request, Response
+
+
+@cython.locals(request=Request, downstream=Downstream, service=Service, authority=bytes, host=bytes)
+cpdef bytes request_head(Exchange exchange)
+
+@cython.locals(downstream=Downstream)
+cdef bytes _rare_request_head(Exchange exchange, Request request, bytes host, bytes authority)
+
+@cython.locals(response=Response, minor=int, fields=bytes, framing=bytes, date=bytes, end=bytes)
+cpdef bytes response_head(Exchange exchange)

@@ -1,0 +1,137 @@
+"""The heads an exchange sends: the request to the service, the answer to the client.
+
+Both are mostly the other side's own lines, relayed as one block of bytes; what is written here is what the gateway answers for itself:
+framing, the connection's future, and who is speaking for whom.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastgw.wire import scan
+from fastgw.wire.messages import BODY_UNTIL_CLOSE
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.relay import Exchange
+    from fastgw.wire.messages import Request
+
+
+_VERSION_AND_HOST = b" HTTP/1.1\r\nhost: "
+_REQUEST_ID = b"\r\nx-request-id: "
+
+
+def request_head(exchange: Exchange) -> bytes:
+    """Head of the request as the exchange's endpoint gets it (RFC 9110 sections 7.2, 7.6.1 and 7.6.3)."""
+    request = exchange.request
+    downstream = exchange.downstream
+    authority = request.authority or exchange.endpoint.authority
+    host = authority
+    service = exchange.service
+    if not service.keeps_host:
+        host = service.host or exchange.endpoint.authority
+    if request.rare or not request.minor:  # the prepared fields say Via 1.1
+        return _rare_request_head(exchange, request, host, authority)
+    return scan.join(
+        (
+            request.method,
+            b" ",
+            request.target,
+            _VERSION_AND_HOST,
+            host,
+            b"\r\n",
+            request.fields,
+            downstream.forwarded,
+            authority,
+            _REQUEST_ID if request.request_id else b"",
+            request.request_id,
+            b"\r\n",
+            request.extra,
+            b"\r\n",
+        )
+    )
+
+
+def _rare_request_head(exchange: Exchange, request: Request, host: bytes, authority: bytes) -> bytes:
+    downstream = exchange.downstream
+    scheme = exchange.listener.scheme
+    client = downstream.address
+    seen_by = request.forwarded_for + b", " + client if request.forwarded_for else client
+    lines = [
+        request.method + b" " + request.target + b" HTTP/1.1\r\nhost: " + host + b"\r\n",
+        request.fields,
+        downstream.identity,
+        b"x-forwarded-for: " + seen_by + b"\r\n",
+        b"x-forwarded-proto: " + (request.forwarded_proto or scheme) + b"\r\n",
+        b"x-forwarded-host: " + (request.forwarded_host or authority) + b"\r\n",
+        b"via: " + (request.via + b", " if request.via else b"") + b"1.%d fastgw\r\n" % request.minor,
+    ]
+    if request.request_id:
+        lines.append(b"x-request-id: " + request.request_id + b"\r\n")
+    if request.chunked:
+        lines.append(b"transfer-encoding: chunked\r\n")
+    if request.expect and request.minor and not exchange.body.is_done:
+        lines.append(b"expect: 100-continue\r\n")
+    if request.upgrade:
+        lines.append(b"connection: Upgrade\r\nupgrade: " + request.upgrade + b"\r\n")
+    elif request.te_trailers:
+        lines.append(b"connection: TE\r\nte: trailers\r\n")
+    lines.append(request.extra)
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+def forwarded_fields(address: bytes, scheme: bytes) -> bytes:
+    """What every plain request of one connection says about its client; ends where the authority follows."""
+    return (
+        b"x-forwarded-for: "
+        + address
+        + b"\r\nx-forwarded-proto: "
+        + scheme
+        + b"\r\nvia: 1.1 fastgw\r\nx-forwarded-host: "
+    )
+
+
+def response_head(exchange: Exchange) -> bytes:
+    """Head of the service's answer as the client gets it."""
+    response = exchange.response
+    minor = exchange.request.minor
+    fields = response.fields
+    framing = b""
+    if (response.rare and response.transfer_encoding) or response.body == BODY_UNTIL_CLOSE:
+        if minor and response.status != 204:  # which may not have it (RFC 9112 section 6.1)
+            framing = b"transfer-encoding: chunked\r\n"
+    if response.status == 204 and response.length_count:
+        fields = without_length(fields)
+    if not exchange.keep_alive:
+        end = b"connection: close\r\n\r\n"
+    elif minor:
+        end = b"\r\n"
+    else:
+        end = b"connection: keep-alive\r\n\r\n"
+    date = b"" if response.has_date else exchange.plane.date
+    if not response.request_id:
+        return scan.join((response.line, fields, framing, date, response.extra, end))
+    return scan.join(
+        (response.line, fields, framing, date, b"x-request-id: ", response.request_id, b"\r\n", response.extra, end)
+    )
+
+
+def interim_head(exchange: Exchange) -> bytes:
+    """A 1xx answer, passed on as it came (RFC 9110 section 15.2)."""
+    response = exchange.response
+    fields = without_length(response.fields) if response.length_count else response.fields
+    return response.line + fields + b"\r\n"
+
+
+def upgrade_head(exchange: Exchange) -> bytes:
+    """The 101 after which the connection is a tunnel."""
+    response = exchange.response
+    identity = b"x-request-id: " + response.request_id + b"\r\n" if response.request_id else b""
+    upgrade = b"connection: Upgrade\r\nupgrade: " + response.upgrade + b"\r\n"
+    return response.line + without_length(response.fields) + upgrade + identity + response.extra + b"\r\n"
+
+
+def without_length(fields: bytes) -> bytes:
+    """``fields`` without Content-Length: where it would describe a body that cannot be (RFC 9110 section 8.6)."""
+    lines = fields.split(b"\r\n")
+    return b"\r\n".join([line for line in lines if line[:15].lower() != b"content-length:"])

@@ -1,0 +1,15 @@
+from fastgw.core.http1.pool cimport Pool
+
+
+cdef class Endpoint:
+    cdef public object key
+    cdef public str name
+    cdef public bytes authority
+    cdef public int weight
+    cdef public int in_hand
+    cdef public object ssl
+    cdef public Py_ssize_t base
+    cdef public object addresses
+    cdef public Pool pool
+    cdef public object troubles
+    cdef object _plane

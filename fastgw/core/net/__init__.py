@@ -1,0 +1,1 @@
+"""Sockets: what both sides of an exchange are made of, whatever is spoken on them."""

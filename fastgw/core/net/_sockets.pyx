@@ -1,0 +1,462 @@
+"""Plain TCP and unix connections without the event loop's own transports.
+
+The sockets of a worker sit in an epoll set of their own, and that set is one descriptor for uvloop to watch.  When anything happens the
+loop calls ``Poller.poll`` once, and everything that is ready is read, handed to its ``Connection`` and written in one go, in C:
+
+    uvloop --one callback a turn--> Poller.poll --for each ready socket--> recv -> Connection.data_received -> send
+
+What this saves per read, beside a uvloop stream: a handle, a 256 KB buffer that is cut down, a context switch of contextvars, two Python
+calls; and per idle connection more than a kilobyte, for a ``SocketTransport`` is a few integers.
+
+``SocketTransport`` keeps the promises of an asyncio transport that ``Connection`` relies on: ``connection_lost`` comes exactly once, later
+than the call that caused it; ``close`` sends what is queued, ``abort`` does not; ``pause_writing`` and ``resume_writing`` at the marks.
+Two promises are stronger.  A reset is noticed while reading is paused.  And a write that fails is not the end: the peer may have sent
+something before it left (an answer to an upload that it did not want to read), Linux keeps that in the receive queue behind a reset, and
+it is read first; the end comes when it is read.
+"""
+
+import os
+import socket
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
+from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
+from libc.stdint cimport uint32_t
+from libc.stdlib cimport free, malloc
+
+from fastgw.core.net.connection cimport Connection
+
+DEF EVENTS = 256  # taken from the kernel at once
+DEF READ_SIZE = 65536  # bytes read at once, and so what a connection whose peer does not read can be left with
+DEF BULK = 32768  # a read of this size in the middle of a large body: more of the kind follow
+DEF BULK_READ = 262144  # bytes read at once then: fewer calls, fewer wake-ups
+DEF STUCK_READS = 8  # connections of a worker whose peer may have been left with that much; until one of them catches up, nobody reads so much
+DEF ACCEPTS = 64  # connections accepted at once
+ACCEPT_PAUSE = 0.1  # seconds without accepting when there are no descriptors: clients wait in the queue meanwhile
+
+cdef extern from *:
+    """
+    #include <malloc.h>
+    /* Otherwise glibc maps the bytes of every large read anew, or gives the end of the heap back after it: a page fault for every
+       4 KB, a third of the CPU of a large body. Up to 4 MB of free memory stay with the process. */
+    static inline void fastgw_keep_memory(void) {
+    #ifdef __GLIBC__
+        mallopt(M_MMAP_THRESHOLD, 1 << 20);
+        mallopt(M_TRIM_THRESHOLD, 4 << 20);
+    #endif
+    }
+    """
+    void keep_memory "fastgw_keep_memory"()
+
+cdef extern from "Python.h":
+    PyObject* new_bytes "PyBytes_FromStringAndSize"(const char* data, Py_ssize_t size) except NULL
+    int _PyBytes_Resize(PyObject** data, Py_ssize_t size) except -1
+
+cdef extern from "<sys/epoll.h>" nogil:
+    ctypedef union epoll_data_t:
+        int fd
+    struct epoll_event:
+        uint32_t events
+        epoll_data_t data
+    int EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL, EPOLL_CLOEXEC
+    uint32_t EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP, EPOLLET
+    int epoll_create1(int flags)
+    int epoll_ctl(int epfd, int op, int fd, epoll_event* event)
+    int epoll_wait(int epfd, epoll_event* events, int maxevents, int timeout)
+
+cdef extern from "<sys/socket.h>" nogil:
+    int MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_NONBLOCK, SOCK_CLOEXEC, SHUT_WR
+    ssize_t recv(int fd, void* data, size_t size, int flags)
+    ssize_t c_send "send"(int fd, const void* data, size_t size, int flags)
+    int accept4(int fd, void* address, void* size, int flags)
+    int shutdown(int fd, int how)
+
+cdef extern from "<unistd.h>" nogil:
+    int c_close "close"(int fd)
+
+
+@cython.final
+cdef class SocketTransport:
+    """One connected, non-blocking stream socket; owns its descriptor."""
+
+    cdef Poller _poller
+    cdef Connection _connection
+    cdef int _fd
+    cdef uint32_t _watched  # events asked of epoll
+    cdef bint _is_paused, _is_closing, _is_over, _is_write_paused, _wants_eof
+    cdef bint _is_ended  # the peer will send no more
+    cdef bint _is_broken  # nor take any more
+    cdef bint _is_reset  # told while reading was paused, and what came before it is still wanted
+    cdef bint _is_bulk, _is_stuck  # in the middle of something large; a large read made reading pause
+    cdef int _problem  # errno that ended it, 0: none did
+    cdef Py_ssize_t _queued, _high, _low
+    cdef list _queue
+
+    def __cinit__(self, Poller poller, int fd):
+        self._poller = poller
+        self._fd = fd
+        self._high = 65536
+        self._low = 16384
+
+    # --- what Connection asks of a transport
+
+    def get_extra_info(self, str name, default=None):
+        """``socket`` (this object knows ``fileno``, ``setsockopt`` and ``getpeername``), ``peername``; nothing else."""
+        if name == "socket":
+            return self
+        if name == "peername":
+            return self.getpeername()
+        return default
+
+    def fileno(self):
+        return self._fd
+
+    def setsockopt(self, int level, int option, value):
+        view = socket.socket(fileno=self._fd)
+        try:
+            view.setsockopt(level, option, value)
+        finally:
+            view.detach()
+
+    def getpeername(self):
+        view = socket.socket(fileno=self._fd)
+        try:
+            return view.getpeername()
+        except OSError:
+            return None
+        finally:
+            view.detach()
+
+    def set_write_buffer_limits(self, Py_ssize_t high, Py_ssize_t low):
+        self._high = high
+        self._low = low
+
+    def get_write_buffer_size(self):
+        return self._queued
+
+    def is_closing(self):
+        return self._is_closing or self._is_over
+
+    def can_write_eof(self):
+        return True
+
+    def write(self, data):
+        if self._is_over or self._is_broken:
+            return
+        if self._queue is None:
+            self._queue = []
+        self._queue.append(data)
+        self._queued += len(data)
+        self._watch()
+        if self._queued > self._high and not self._is_write_paused:
+            self._is_write_paused = True
+            self._connection.pause_writing()
+
+    def write_eof(self):
+        if self._queued:
+            self._wants_eof = True
+        elif not self._is_over and not self._is_broken:
+            shutdown(self._fd, SHUT_WR)
+
+    def pause_reading(self):
+        self._is_paused = True
+        self._watch()
+
+    def resume_reading(self):
+        self._is_paused = False
+        self._free_large_read()
+        self._watch()
+
+    def close(self):
+        if self._is_closing or self._is_over:
+            return
+        self._is_closing = True
+        if self._queued:
+            self._watch()
+        else:
+            self.abort()
+
+    def abort(self):
+        if not self._is_over:
+            self._is_over = True
+            self._free_large_read()
+            self._poller.forget(self._fd)
+            self._poller.loop.call_soon(self._lose)
+
+    # --- what happens
+
+    def _lose(self):
+        cdef Connection connection = self._connection
+        self._connection = None
+        self._queue = None
+        self._queued = 0
+        try:
+            connection.connection_lost(OSError(self._problem, os.strerror(self._problem)) if self._problem else None)
+        finally:
+            c_close(self._fd)
+            self._fd = -1
+
+    cdef _watch(self):
+        """Tell epoll what is of interest now; resets and errors are always told."""
+        cdef uint32_t wanted = 0
+        if not self._is_paused and not self._is_closing and not self._is_ended:
+            wanted |= EPOLLIN
+        elif self._is_reset:
+            wanted |= EPOLLET  # epoll would tell of it without end
+        if self._queued:
+            wanted |= EPOLLOUT
+        if wanted != self._watched and not self._is_over:
+            self._watched = wanted
+            self._poller.control(EPOLL_CTL_MOD, self._fd, wanted)
+
+    cdef on_event(self, uint32_t events, char* buffer):
+        cdef ssize_t size
+        cdef PyObject* raw
+        cdef int problem
+        cdef bint is_large
+        cdef bytes data = None
+        if events & EPOLLOUT:
+            self._flush()
+        if self._is_over or not events & (EPOLLIN | EPOLLERR | EPOLLHUP):
+            return
+        if self._is_paused or self._is_closing or self._is_ended:
+            if events & (EPOLLERR | EPOLLHUP):
+                self._on_reset()
+            return
+        is_large = self._is_bulk and self._poller.stuck < STUCK_READS
+        if is_large:
+            # In the middle of something large the bytes go where they stay, which saves a copy.
+            raw = new_bytes(NULL, BULK_READ)
+            size = recv(self._fd, PyBytes_AS_STRING(<object> raw), BULK_READ, MSG_DONTWAIT)
+            problem = errno
+            self._is_bulk = size >= BULK
+            if 0 < size < BULK_READ:
+                _PyBytes_Resize(&raw, size)
+            data = <bytes> raw
+            Py_DECREF(data)
+        else:
+            size = recv(self._fd, buffer, READ_SIZE, MSG_DONTWAIT)
+            problem = errno
+            if size > 0:
+                self._is_bulk = size == READ_SIZE
+                data = PyBytes_FromStringAndSize(buffer, size)
+        if size > 0:
+            self._connection.data_received(data)  # of whatever kind it is: looked up in C
+            if is_large and self._is_paused and not self._is_over:
+                self._is_stuck = True
+                self._poller.stuck += 1
+        elif size == 0:
+            if self._connection.eof_received():
+                self._is_ended = True
+                self._watch()
+            else:
+                self.close()
+        elif problem != EAGAIN and problem != EINTR:
+            self._problem = problem
+            self.abort()
+
+    cdef _free_large_read(self):
+        """Reading goes on, or never will: what was read last is with the peer.  One that was too slow is read for in smaller pieces."""
+        if self._is_stuck:
+            self._is_stuck = self._is_bulk = False
+            self._poller.stuck -= 1
+
+    cdef _on_reset(self):
+        """The peer has left while nobody reads: the end, unless what it sent before is still to be read."""
+        if self._is_closing or self._is_ended or not self._connection.keeps_rest():
+            self.abort()
+        else:
+            self._is_reset = True
+            self._watch()
+
+    cdef _on_broken(self):
+        """The peer takes no more: nothing is queued for it any more, and reading will tell the end."""
+        self._queue = None
+        self._queued = 0
+        self._is_broken = True
+        if self._is_closing:
+            self.abort()
+            return
+        self._connection.on_broken()
+        if self._is_write_paused and not self._is_over:
+            self._is_write_paused = False
+            self._connection.resume_writing()
+        self._watch()
+
+    cdef _flush(self):
+        cdef bytes data
+        cdef ssize_t sent
+        cdef int problem
+        while self._queued:
+            data = self._queue[0]
+            sent = c_send(self._fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_DONTWAIT | MSG_NOSIGNAL)
+            if sent < 0:
+                problem = errno
+                if problem != EAGAIN and problem != EINTR:
+                    self._problem = problem
+                    self._on_broken()
+                    return
+                break
+            self._queued -= sent
+            if sent == PyBytes_GET_SIZE(data):
+                del self._queue[0]
+            else:
+                self._queue[0] = data[sent:]
+        if self._queued <= self._low and self._is_write_paused:
+            self._is_write_paused = False
+            self._connection.resume_writing()
+        if not self._queued and not self._is_over:
+            if self._wants_eof:
+                self._wants_eof = False
+                shutdown(self._fd, SHUT_WR)
+            if self._is_closing:
+                self.abort()
+                return
+        self._watch()
+
+
+@cython.final
+cdef class Acceptor:
+    """A listening socket; every connection it accepts gets a protocol from ``factory``."""
+
+    cdef Poller _poller
+    cdef object _sock, _factory, _rearm
+    cdef int _fd
+    cdef bint _is_tcp
+
+    def __init__(self, Poller poller, sock, factory):
+        self._poller = poller
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._factory = factory
+        self._is_tcp = sock.family != socket.AF_UNIX
+        poller.remember(self._fd, self, EPOLLIN)
+
+    def close(self):
+        """Accept no more; the socket itself closes when nobody else holds it."""
+        if self._fd >= 0:
+            if self._rearm is None:
+                self._poller.forget(self._fd)
+            else:
+                self._rearm.cancel()
+            self._fd = -1
+            self._sock.close()
+
+    def _arm(self):
+        self._rearm = None
+        self._poller.remember(self._fd, self, EPOLLIN)
+
+    cdef on_event(self):
+        cdef int fd, taken, problem
+        cdef Connection connection
+        for taken in range(ACCEPTS):
+            if self._fd < 0:
+                return
+            fd = accept4(self._fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
+            if fd >= 0:
+                try:
+                    connection = <Connection?> self._factory()
+                except Exception:
+                    c_close(fd)
+                    raise
+                self._poller.connect(fd, connection)
+            elif errno == ECONNABORTED or errno == EINTR:
+                continue
+            else:
+                problem = errno
+                if problem != EAGAIN:  # no descriptors or no memory: asking again at once would only burn the processor
+                    if self._poller.on_starved is not None:
+                        self._poller.on_starved(OSError(problem, os.strerror(problem)))
+                    self._poller.forget(self._fd)
+                    self._rearm = self._poller.loop.call_later(ACCEPT_PAUSE, self._arm)
+                return
+
+
+cdef class Poller:
+    """The epoll set of one worker."""
+
+    cdef readonly object loop
+    cdef int stuck  # connections whose peer has yet to take a large read
+    cdef public object on_starved  # called with an OSError when a client cannot be accepted
+    cdef int _epfd
+    cdef list _handlers  # by descriptor
+    cdef char* _buffer
+
+    def __cinit__(self, loop):
+        self.loop = loop
+        self._handlers = []
+        keep_memory()
+        self._buffer = <char*> malloc(READ_SIZE)
+        self._epfd = epoll_create1(EPOLL_CLOEXEC)
+        if self._buffer == NULL or self._epfd < 0:
+            raise MemoryError
+        loop.add_reader(self._epfd, self.poll)
+
+    def __dealloc__(self):
+        free(self._buffer)
+
+    def listen(self, sock, factory):
+        """Accept on ``sock``, which is taken over; returns what stops it with ``close``."""
+        sock.setblocking(False)
+        return Acceptor(self, sock, factory)
+
+    def adopt(self, sock, protocol):
+        """Make ``sock``, connected and non-blocking, the connection of ``protocol``; the socket is taken over.
+
+        Raises:
+            TypeError: ``protocol`` is no ``Connection``; the socket stays the caller's.
+        """
+        cdef Connection connection = <Connection?> protocol
+        self.connect(sock.detach(), connection)
+
+    def close(self):
+        """Watch nothing any more."""
+        if self._epfd >= 0:
+            self.loop.remove_reader(self._epfd)
+            c_close(self._epfd)
+            self._epfd = -1
+
+    cdef connect(self, int fd, Connection connection):
+        cdef SocketTransport transport = SocketTransport.__new__(SocketTransport, self, fd)
+        transport._connection = connection
+        transport._watched = EPOLLIN
+        self.remember(fd, transport, EPOLLIN)
+        connection.connection_made(transport)
+
+    cdef remember(self, int fd, handler, uint32_t events):
+        while len(self._handlers) <= fd:
+            self._handlers.extend([None] * 64)
+        self._handlers[fd] = handler
+        self.control(EPOLL_CTL_ADD, fd, events)
+
+    cdef forget(self, int fd):
+        self._handlers[fd] = None
+        self.control(EPOLL_CTL_DEL, fd, 0)
+
+    cdef control(self, int operation, int fd, uint32_t events):
+        cdef epoll_event event
+        event.events = events
+        event.data.fd = fd
+        if self._epfd >= 0 and epoll_ctl(self._epfd, operation, fd, &event) < 0:
+            raise OSError(errno, "epoll_ctl")
+
+    def poll(self):
+        """Handle every socket that is ready."""
+        cdef epoll_event events[EVENTS]
+        cdef int count = epoll_wait(self._epfd, events, EVENTS, 0)
+        cdef int place, fd
+        cdef object handler
+        for place in range(count):
+            fd = events[place].data.fd
+            handler = self._handlers[fd]
+            try:
+                if type(handler) is SocketTransport:
+                    (<SocketTransport> handler).on_event(events[place].events, self._buffer)
+                elif type(handler) is Acceptor:
+                    (<Acceptor> handler).on_event()
+            except Exception as error:  # one connection's failure must not keep the others waiting
+                self.loop.call_exception_handler({"message": "a connection failed", "exception": error})
+                if type(handler) is SocketTransport:
+                    (<SocketTransport> handler).abort()

@@ -1,0 +1,1 @@
+"""The configuration as a worker uses it: compiled, immutable, replaced whole."""

@@ -1,0 +1,55 @@
+"""The filters of a route, unrolled.
+
+A filter is an object with any of three hooks (``core.exchange.filter``).  Filters form an onion: requests pass from the first to the
+last, answers and the end of the exchange from the last to the first, and only through the filters the request had *entered*.  A filter
+is entered when the request reaches it; one that answers by itself is entered, those behind it are not.
+
+All of this is decided when the configuration is compiled.  What is left for a request is a walk over a tuple of bound methods:
+
+    request   (h1, h2, ..., hn)               the request hooks that exist, in order
+    response  n + 2 tuples                    [k]: response hooks to run, already reversed, when hook k (1-based) ended the walk
+    done      n + 2 tuples                    [0]: nothing entered;  [n + 1]: the request passed every filter
+    refused   (h1, h2, ..., hn)               those of a listener, for what never became an exchange
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.filter import Filter
+    from fastgw.core.exchange.reply import Reply
+
+RequestHook = Callable[[Any], "Reply | None | Awaitable[Reply | None]"]
+ResponseHook = Callable[[Any], "Awaitable[None] | None"]
+DoneHook = Callable[[Any], None]
+RefusedHook = Callable[[Any, Any], None]
+
+HOOKS = ("request", "response", "done", "refused")
+
+
+class Chain:
+    """The hooks of one route, ready to be walked; immutable once built."""
+
+    __slots__ = ("done", "filters", "refused", "request", "response")
+
+    def __init__(self, filters: Sequence[Filter] = ()) -> None:
+        """``filters``: in the order requests meet them."""
+        self.filters = tuple(filters)
+        entry = [place for place, one in enumerate(filters) if getattr(one, "request", None) is not None]
+        self.request: tuple[RequestHook, ...] = tuple(getattr(filters[place], "request") for place in entry)  # noqa: B009
+        entered = [0, *(place + 1 for place in entry), len(filters)]
+        self.response: tuple[tuple[ResponseHook, ...], ...] = tuple(_reversed(filters, n, "response") for n in entered)
+        self.refused: tuple[RefusedHook, ...] = _reversed(filters, len(filters), "refused")
+        self.done: tuple[tuple[DoneHook, ...], ...] = tuple(_reversed(filters, n, "done") for n in entered)
+
+    def name_of(self, hook: Callable[..., Any]) -> str:
+        """The name of the filter whose ``hook`` this is, for the logs."""
+        found = (one.name for one in self.filters for kind in HOOKS if getattr(one, kind, None) == hook)
+        return next(found, "")
+
+
+def _reversed(filters: Sequence[Filter], count: int, hook: str) -> tuple[Any, ...]:
+    found = (getattr(one, hook, None) for one in reversed(filters[:count]))
+    return tuple(method for method in found if method is not None)

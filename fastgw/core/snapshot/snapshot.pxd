@@ -1,0 +1,57 @@
+from fastgw.core.snapshot.chain cimport Chain
+from fastgw.routing.matching cimport Matcher
+from fastgw.wire.fields cimport FieldTable
+from fastgw.wire.request cimport RequestReader
+
+
+cdef class Service:
+    cdef public str name
+    cdef public tuple endpoints
+    cdef public object balancer
+    cdef public str host_policy
+    cdef public bytes host
+    cdef public bint keeps_host
+    cdef public int attempts
+    cdef public object retry_on
+
+
+cdef class Route:
+    cdef public str name
+    cdef public Py_ssize_t slot
+    cdef public Py_ssize_t base
+    cdef public Service service
+    cdef public object split
+    cdef public str sticky
+    cdef public Chain chain
+    cdef public long long max_body
+    cdef public long long body_buffer
+    cdef public long long body_held_max
+    cdef public double body_wait
+    cdef public double timeout
+    cdef public double answer_timeout
+    cdef public double stream_idle_timeout
+    cdef public double tunnel_idle_timeout
+    cdef public object upgrades
+    cdef public str error_format
+    cdef public str half_close
+
+
+cdef class Listener:
+    cdef public str name
+    cdef public object router
+    cdef public dict plain
+    cdef public Matcher matcher
+    cdef public object fallbacks
+    cdef public str allow
+    cdef public bytes scheme
+    cdef public object timeouts
+    cdef public object limits
+    cdef public tuple trusted
+    cdef public object drop_headers
+    cdef public str half_close
+    cdef public Py_ssize_t head_size
+    cdef public long long body_memory
+    cdef public double idle_timeout
+    cdef public RequestReader reader
+    cdef public FieldTable table
+    cdef public FieldTable trusted_table

@@ -1,0 +1,81 @@
+"""Hooks that do not decide in time, and hooks that raise: what the client and the log are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fastgw.core import counters
+from fastgw.core.exchange.reply import Reply
+from fastgw.core.snapshot.snapshot import Timeouts
+from fastgw.filters.request_id import RequestId
+from tests.support.edge import GET, OK, Edge, Gate, Spy, head_of, new_loop, statuses
+from tests.unit.core.exchange.test_hooks import raising
+
+# --- what a waiting hook has for a deadline, and what is told of a broken one
+
+
+@pytest.mark.parametrize("is_kept", [False, True], ids=["first", "kept"])
+def test_a_request_hook_that_waits_has_the_time_of_an_answer(is_kept: bool) -> None:
+    loop = new_loop()
+    timeouts = Timeouts(head=2, idle=3)
+    gate = Gate(loop)
+    hook = Spy("a", [], request=lambda exchange: gate(exchange) if exchange.request.path == b"/" else Reply(204))
+    edge = Edge(filters=[hook], route={"answer_timeout": 7.0}, loop=loop, timeouts=timeouts)
+    client = edge.client()
+    if is_kept:  # the deadline of an idle connection is another
+        client.feed(GET.replace(b"/ ", b"/quick "))
+        assert statuses(client.take()) == [204]
+    client.feed(GET)
+    edge.loop.advance(6.7)
+    assert client.take() == b""
+    edge.loop.advance(0.6)
+    got = client.take()
+    assert statuses(got) == [504] and b"filter_timeout" in got
+    assert (edge.of_route(counters.ROUTE_FAULT_INTERNAL), edge.of_route(counters.ROUTE_FAULT_UPSTREAM)) == (1, 0)
+    edge.end()
+
+
+def test_a_response_hook_that_waits_has_it_too_and_the_service_is_not_blamed() -> None:
+    loop = new_loop()
+    gate = Gate(loop)
+    route = {"answer_timeout": 7.0, "stream_idle_timeout": 1.0}
+    edge = Edge(filters=[Spy("a", [], response=gate)], route=route, loop=loop, timeouts=Timeouts(head=2, idle=3))
+    client, service = edge.pair()
+    edge.loop.advance(6.0)
+    service.feed(OK)  # the hook's own time begins here
+    edge.loop.advance(6.7)
+    assert client.take() == b""
+    edge.loop.advance(0.6)
+    assert statuses(client.take()) == [504]
+    assert edge.of_endpoint(counters.ENDPOINT_FAILURES) == 0
+    assert (edge.of_route(counters.ROUTE_FAULT_INTERNAL), edge.of_route(counters.ROUTE_FAULT_UPSTREAM)) == (1, 0)
+    edge.end()
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("kind", ["request", "response", "done"])
+def test_a_broken_filter_is_named_with_the_request(kind: str, waits: bool) -> None:
+    if kind == "done" and waits:
+        pytest.skip("a done hook cannot wait")
+    loop = new_loop()
+    gate = Gate(loop, ValueError("a bug"))
+    act: Any = {kind: gate if waits else raising(ValueError("a bug"))}
+    filters = [RequestId("id", {}, bytes(16)), Spy("good", []), Spy("bad", [], **act), Spy("other", [])]
+    edge = Edge(filters=filters, loop=loop)
+    client = edge.client(GET)
+    if kind != "request":
+        edge.connect().feed(OK)
+    gate.open()
+    identity = "0" * 29 + "100"
+    [line] = edge.events("a filter failed")
+    assert isinstance(line.pop("error"), ValueError)
+    assert line == {"filter": "bad", "hook": kind, "route": "all", "request_id": identity}
+    got = client.take()
+    if kind != "done":
+        assert statuses(got) == [500]
+        assert b"the filter 'bad' of the gateway failed" in got
+        assert f"urn:request:{identity}".encode() in got
+        assert f"x-request-id: {identity}\r\n".encode() in head_of(got)
+    edge.end()

@@ -1,0 +1,78 @@
+"""Replies for errors, in both formats."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fastgw.core.exchange.reply import Reply, error_reply, refusal
+from fastgw.errors import DownstreamError, GatewayError, UpstreamError
+
+
+def test_reply_has_defaults() -> None:
+    reply = Reply(204)
+    assert (reply.status, reply.body, reply.content_type, reply.headers, reply.close) == (
+        204,
+        b"",
+        "application/json",
+        (),
+        False,
+    )
+
+
+def test_problem() -> None:
+    reply = error_reply(DownstreamError(404, "no_route", "none", headers=(("allow", "GET"),)), "problem", "id-1")
+    assert (reply.status, reply.content_type, reply.headers) == (404, "application/problem+json", (("allow", "GET"),))
+    assert json.loads(reply.body) == {
+        "type": "urn:fastgw:error:no_route",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "none",
+        "instance": "urn:request:id-1",
+    }
+
+
+@pytest.mark.parametrize("error_format", ["problem", "openai"])
+@pytest.mark.parametrize(("status", "seconds"), [(429, "1"), (503, "1"), (502, None), (404, None)])
+def test_what_is_over_soon_says_when_to_ask_again(error_format: str, status: int, seconds: str | None) -> None:
+    """RFC 9110 section 10.2.3, RFC 6585 section 4."""
+    reply = error_reply(GatewayError(status, "code", "why"), error_format, "")
+    assert dict(reply.headers).get("retry-after") == seconds
+
+
+def test_an_error_may_know_better_when_to_ask_again() -> None:
+    error = DownstreamError(429, "too_many", "slow down", headers=(("Retry-After", "30"),))
+    assert error_reply(error, "problem", "").headers == (("Retry-After", "30"),)
+
+
+def test_a_refusal_is_the_last_answer_and_to_head_has_no_body() -> None:
+    error = DownstreamError(400, "malformed", "no")
+    whole = refusal(error, "problem", b"date: now\r\n", is_head=False)
+    head, _, body = whole.partition(b"\r\n\r\n")
+    assert b"\r\nconnection: close\r\ndate: now" in head
+    assert json.loads(body)["detail"] == "no"
+    assert refusal(error, "problem", b"date: now\r\n", is_head=True) == head + b"\r\n\r\n"
+
+
+def test_problem_without_an_id_or_a_known_title() -> None:
+    problem = json.loads(error_reply(DownstreamError(499, "odd", "short"), "problem", "").body)
+    assert problem["title"] == "Error"
+    assert "instance" not in problem
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (403, "permission_error"),
+        (404, "not_found_error"),
+        (429, "rate_limit_error"),
+        (502, "server_error"),
+    ],
+)
+def test_shape_of_openai(status: int, kind: str) -> None:
+    reply = error_reply(UpstreamError(status, "code", "why"), "openai", "id-1")
+    assert (reply.status, reply.content_type) == (status, "application/json")
+    assert json.loads(reply.body) == {"error": {"message": "why", "type": kind, "param": None, "code": "code"}}

@@ -1,0 +1,33 @@
+"""Addresses and endpoints as names."""
+
+from __future__ import annotations
+
+import pytest
+
+from fastgw.core.counters import Counters
+from fastgw.core.live.endpoint import Address, Endpoint, EndpointKey
+from tests.support.edge import Edge
+
+
+@pytest.mark.parametrize(
+    ("address", "text", "authority"),
+    [
+        (Address("10.0.0.1", 9000), "10.0.0.1:9000", b"10.0.0.1:9000"),
+        (Address("a.test", 80), "a.test:80", b"a.test:80"),
+        (Address("::1", 80), "[::1]:80", b"[::1]:80"),
+        (Address(path="/run/x.sock"), "unix:/run/x.sock", b"localhost"),
+    ],
+)
+def test_names(address: Address, text: str, authority: bytes) -> None:
+    edge = Edge()
+    endpoint = Endpoint(EndpointKey("s", address, weight=3, slot=5), edge.plane)
+    assert (str(address), endpoint.name, endpoint.authority) == (text, text, authority)
+    assert (endpoint.weight, endpoint.base, endpoint.in_hand) == (3, Counters.endpoint_base(5), 0)
+    assert repr(endpoint) == f"<Endpoint s/{text} in_hand=0 <Pool {text} size=0 idle=0 waiting=0>>"
+    edge.end()
+
+
+def test_a_name_is_what_must_be_looked_up() -> None:
+    hosts = ("localhost", "1a.test", "10.0.0.1", "::1", "fe80::1%lo", "")
+    assert [host for host in hosts if Address(host, 80).is_name] == ["localhost", "1a.test"]
+    assert not Address(path="/run/x.sock").is_name

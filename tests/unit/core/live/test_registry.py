@@ -1,0 +1,57 @@
+"""Endpoints are kept by key across snapshots."""
+
+from __future__ import annotations
+
+import ssl
+
+from fastgw.core.live.endpoint import Address, EndpointKey, PoolSettings, UpstreamTls
+from fastgw.core.live.registry import endpoints_of
+from fastgw.core.snapshot.snapshot import Snapshot
+from tests.support.edge import Edge
+
+KEY = EndpointKey("s", Address("a", 1))
+
+
+def test_equal_keys_are_one_endpoint() -> None:
+    edge = Edge()
+    registry = edge.plane.registry
+    assert registry.endpoint(KEY) is registry.endpoint(EndpointKey("s", Address("a", 1)))
+    others = [
+        EndpointKey("t", Address("a", 1)),
+        EndpointKey("s", Address("a", 2)),
+        EndpointKey("s", Address("a", 1), weight=2),
+        EndpointKey("s", Address("a", 1), tls=UpstreamTls()),
+        EndpointKey("s", Address("a", 1), pool=PoolSettings(max_connections=1)),
+    ]
+    assert len({id(registry.endpoint(key)) for key in [KEY, *others]}) == 6
+    assert len(registry) == 7
+    edge.end()
+
+
+def test_what_a_snapshot_uses_stays_and_the_rest_is_retired() -> None:
+    edge = Edge()
+    registry = edge.plane.registry
+    used, unused = edge.endpoints[0], registry.endpoint(KEY)
+    registry.retain(edge.plane.snapshot)
+    assert list(registry) == [used]
+    assert unused.pool.is_retired
+    assert registry.endpoint(KEY) is not unused
+    edge.end()
+
+
+def test_endpoints_of_a_snapshot() -> None:
+    edge = Edge(endpoints=2)
+    assert list(endpoints_of(edge.plane.snapshot)) == edge.endpoints
+    assert list(endpoints_of(Snapshot(0, {}))) == []
+    edge.end()
+
+
+def test_an_endpoint_that_stays_takes_the_certificates_that_were_read_again() -> None:
+    edge = Edge()
+    registry = edge.plane.registry
+    first, second = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    endpoint = registry.endpoint(KEY, first)
+    assert endpoint.ssl is first
+    assert registry.endpoint(KEY, second) is endpoint
+    assert endpoint.ssl is second
+    edge.end()

@@ -1,0 +1,44 @@
+"""What of a list of filters is left for a request."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from fastgw.core.snapshot.chain import Chain
+
+
+def made(name: str, *hooks: str) -> Any:
+    """A filter with these hooks; each is its own name."""
+    return SimpleNamespace(name=name, **{hook: f"{name}.{hook}" for hook in hooks})
+
+
+def test_empty_chain_has_no_hooks() -> None:
+    chain: Any = Chain()
+    assert chain.filters == chain.request == ()
+    assert chain.response == chain.done == ((), ())
+
+
+def test_hooks_leave_in_reverse_for_exactly_those_entered() -> None:
+    chain: Any = Chain([made("a", "request", "response", "done"), made("b", "response"), made("c", "request", "done")])
+    assert chain.request == ("a.request", "c.request")
+    assert chain.response == ((), ("a.response",), ("b.response", "a.response"), ("b.response", "a.response"))
+    assert chain.done == ((), ("a.done",), ("c.done", "a.done"), ("c.done", "a.done"))
+
+
+def test_filters_without_a_request_hook_are_entered_by_who_passes_them() -> None:
+    chain: Any = Chain([made("a", "response"), made("b", "request"), made("c", "response", "done")])
+    assert chain.response == ((), ("a.response",), ("c.response", "a.response"))
+    assert chain.done == ((), (), ("c.done",))
+
+
+def test_hook_that_is_none_is_no_hook() -> None:
+    chain: Any = Chain([SimpleNamespace(name="a", request=None, response=None, done=None)])
+    assert (chain.request, chain.response, chain.done) == ((), ((), ()), ((), ()))
+
+
+def test_a_hook_finds_the_name_of_its_filter() -> None:
+    chain = Chain([made("a", "request", "response"), made("b", "request", "done")])
+    hooks: list[Any] = [*chain.request, *chain.done[-1]]
+    assert [chain.name_of(hook) for hook in hooks] == ["a", "b", "b"]
+    assert chain.name_of(print) == ""
