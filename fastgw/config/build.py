@@ -7,6 +7,8 @@ from typing import Any
 
 from fastgw.config import schema
 from fastgw.config.check import listener_name, route_name
+from fastgw.config.filters import FILTERS
+from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import Model
 from fastgw.config.places import known_places
 from fastgw.config.spec import (
@@ -123,15 +125,24 @@ def _service(name: str, service: schema.Service) -> ServiceSpec:
 def _filters(gateway: schema.Gateway) -> Iterator[FilterSpec]:
     """The defined filters, then the built-in ones that a chain names without a definition."""
     for name, options in gateway.filters.items():
-        yield _filter(name, options.type, options)
+        yield _filter(name, options)
     chains = [*(one.filters for one in gateway.listeners), *(one.filters for one in gateway.routes)]
     for name in dict.fromkeys(name for chain in chains for name in chain):
         if name not in gateway.filters:
-            yield _filter(name, name, schema.FILTERS[name].model_validate({"type": name}))
+            yield _filter(name, FILTERS[name].model_validate({"type": name}))
 
 
-def _filter(name: str, kind: str, options: Model) -> FilterSpec:
-    return FilterSpec(name, kind, tuple((key, value) for key, value in options if key != "type"))
+def _filter(name: str, options: FilterOptions) -> FilterSpec:
+    return FilterSpec(name, options.made_by, tuple((key, _plain(value)) for key, value in options if key != "type"))
+
+
+def _plain(value: Any) -> Any:
+    """``value`` without models: mappings instead, and tuples instead of lists."""
+    if isinstance(value, Model):
+        return {key: _plain(one) for key, one in value}
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return tuple(map(_plain, value)) if isinstance(value, list) else value
 
 
 def _fields(model: Model) -> dict[str, Any]:

@@ -5,13 +5,11 @@ Works on whatever is sound (``model``), so that a typing error in one place does
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 
+from fastgw.config.filters import BUILT_IN_FILTERS
 from fastgw.config.places import known_places, shared_keys
 from fastgw.config.schema import (
-    BUILT_IN_FILTERS,
-    AccessLog,
     Bound,
     Gateway,
     Listener,
@@ -40,8 +38,7 @@ def check(document: Document, gateway: Gateway) -> None:
     for name, service in gateway.services.items():
         _service(document, ("services", name), service)
     for name, one in gateway.filters.items():
-        if isinstance(one, AccessLog):
-            _log_directory(document, ("filters", name, "path"), one.path)
+        one.check(document, ("filters", name))
 
 
 def listener_name(place: int, listener: Listener) -> str:
@@ -279,12 +276,3 @@ def _service_tls(document: Document, where: TreePath, tls: ServiceTls) -> None:
         document.report((*where, "cert" if tls.cert else "key"), f"needs {'key' if tls.cert else 'cert'} beside it")
     for name, reason in pair_problems(tls.cert or None, tls.key or None):
         document.report((*where, name), reason)
-
-
-def _log_directory(document: Document, where: TreePath, path: str) -> None:
-    if is_unsound(path) or path in ("stdout", "stderr"):
-        return
-    if not os.path.isdir(os.path.dirname(path)):
-        document.report(where, "the directory of the file does not exist")
-    elif os.path.isdir(path):
-        document.report(where, "is a directory, expected a file")

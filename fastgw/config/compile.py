@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Protocol
 
 from fastgw.config.rules import rule
@@ -26,7 +27,6 @@ from fastgw.core.live.endpoint import Address, Endpoint, EndpointKey, PoolSettin
 from fastgw.core.live.registry import Registry
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Balancer, Limits, Listener, Route, Service, Snapshot, Timeouts
-from fastgw.filters import TYPES
 from fastgw.policy.balancers import LeastRequest, RoundRobin
 from fastgw.routing import Router, Split
 
@@ -150,7 +150,9 @@ class _Compiler:
 
 
 def _filter(spec: FilterSpec) -> Filter:
-    return TYPES[spec.type](spec.name, dict(spec.options))
+    module, _, factory = spec.made_by.partition(":")
+    found: Filter = getattr(import_module(module), factory)(spec.name, dict(spec.options))
+    return found
 
 
 def _named(spec: GatewaySpec) -> frozenset[str]:

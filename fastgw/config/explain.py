@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fastgw.config.schema import FILTERS
+from fastgw.config.filters import FILTERS
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import UNSOUND
 from fastgw.config.values import Expanded, kind, meant_key, nearest, nearest_word, shown

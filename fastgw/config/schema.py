@@ -7,11 +7,13 @@ are errors.
 Annotations are not postponed here (``from __future__``): pydantic would compile and evaluate each of them at the start.
 """
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
 from pydantic_core import CoreSchema
 
+from fastgw.config.filters import FILTERS
+from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import Model, alternative, false_is_none, setting, sound_or_unsound
 from fastgw.config.types import (
     Boolean,
@@ -36,7 +38,6 @@ from fastgw.config.types import (
     ServiceHost,
     Size,
     Sticky,
-    Stream,
     TlsVersion,
     Upgrade,
     WorkerCount,
@@ -46,8 +47,14 @@ from fastgw.config.types import (
     words,
 )
 
-#: Filters a chain may name without a definition; they have their defaults.
-BUILT_IN_FILTERS = ("request_id", "access_log")
+if TYPE_CHECKING:
+    AnyFilter = FilterOptions
+else:
+    AnyFilter = Annotated[
+        Union[tuple(FILTERS.values())],  # noqa: UP007 - of a registry
+        Field(discriminator="type"),
+        WrapValidator(sound_or_unsound),
+    ]
 
 
 class Bound(Model):
@@ -297,26 +304,6 @@ class Service(Model):
         "preserve", "The Host it is told: preserve (the client's), endpoint (its address), or a literal."
     )
     retry: Retry = setting({}, "When another endpoint is tried.")
-
-
-class RequestId(Model):
-    """Gives every request an id, or keeps the one it came with."""
-
-    type: Literal["request_id"] = Field(..., description="request_id")
-
-
-class AccessLog(Model):
-    """Writes a line for every exchange."""
-
-    type: Literal["access_log"] = Field(..., description="access_log")
-    path: Stream = setting("stdout", "stdout, stderr or a file.")
-    batch: Annotated[int, size(1, 1 << 24)] = setting("64KiB", "Lines are written together when there is this much.")
-    flush: PositiveDuration = setting("1s", "And at the latest after this time.")
-
-
-#: Type of a filter -> the model of its options.
-FILTERS: dict[str, type[Model]] = {"request_id": RequestId, "access_log": AccessLog}
-AnyFilter = Annotated[RequestId | AccessLog, Field(discriminator="type"), WrapValidator(sound_or_unsound)]
 
 
 class Gateway(Model):

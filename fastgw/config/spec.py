@@ -213,7 +213,7 @@ class FilterSpec(NamedTuple):
     """A filter with its options as the filter's type takes them (numbers are seconds and bytes by now)."""
 
     name: str
-    type: str
+    made_by: str  #: "module:Class", called with the name and a mapping of the options
     options: tuple[tuple[str, object], ...] = ()
 
 

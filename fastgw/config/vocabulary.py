@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from fastgw.config.filters import FILTERS
 from fastgw.config.model import Model
-from fastgw.config.schema import FILTERS, Gateway
+from fastgw.config.schema import Gateway
 from fastgw.config.source import Tree, TreePath
 from fastgw.config.types import Seconds
 

@@ -9,23 +9,23 @@ from typing import Any
 
 import pytest
 
-from fastgw.config.schema import BUILT_IN_FILTERS, FILTERS
+from fastgw.config.filters import FILTERS
+from fastgw.config.source import Document
 from fastgw.core.exchange.filter import DoneFilter, Filter, RefusedFilter, RequestFilter, ResponseFilter
 from fastgw.core.exchange.reply import Reply
-from fastgw.filters import TYPES
 from fastgw.filters.access_log import AccessLog
 from fastgw.filters.log_file import FILES
 from tests.support.edge import GET, OK, Edge, Gate, Spy, new_loop, statuses
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "filters.md").read_text()
-AWAITABLE, EXAMPLE, STORY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+AWAITABLE, EXAMPLE, STORY, ENTRY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 ACME = b"GET / HTTP/1.1\r\nHost: acme.example\r\nX-Tenant: other\r\n\r\n"
 
 
 def run(code: str, **names: Any) -> dict[str, Any]:
     """The names that a block of the page defines, or used."""
     space: dict[str, Any] = {"__name__": "example", **names}
-    exec(compile(code, "docs/filters.md", "exec"), space)
+    exec(compile(code, "docs/filters.md", "exec", dont_inherit=True), space)
     return space
 
 
@@ -153,6 +153,21 @@ def test_the_page_names_every_key_of_a_line(tmp_path: Path, attempts: tuple[str]
     assert set(json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])) == set(keys) - {"dropped"}
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"), [("tenants", []), ("none", ["gw:1:35: filters.t.path: there is no such file"])]
+)
+def test_the_entry_of_the_page(tmp_path: Path, path: str, expected: list[str]) -> None:
+    (tmp_path / "tenants").write_text("acme")
+    entry = run(ENTRY)["Tenant"]
+    module, _, factory = entry.made_by.partition(":")
+    assert (f"`{module.replace('.', '/')}.py`" in PAGE, run(EXAMPLE)[factory].__name__) == (True, "Tenant")
+    document = Document("gw", {})
+    document.parse(f"filters: {{t: {{type: tenant, path: {path}}}}}")
+    options = entry.model_validate({"type": "tenant", "path": path}, context={"base": str(tmp_path)})
+    assert options.path == str(tmp_path / path)
+    options.check(document, ("filters", "t"))
+    assert [str(problem) for problem in document.problems] == expected
+
+
 def test_every_filter_has_its_section() -> None:
-    assert set(TYPES) == set(FILTERS) == set(BUILT_IN_FILTERS)
-    assert not [name for name in TYPES if f"## `{name}`\n" not in PAGE]
+    assert not [name for name in FILTERS if f"## `{name}`\n" not in PAGE]

@@ -113,11 +113,12 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert a.tls == UpstreamTlsSpec(verify=False, server_name="name.example", ca="", cert="", key="")
     assert (b.name, b.tls, b.balance) == ("b", None, "least_request")
 
+    log = "fastgw.filters.access_log:AccessLog"
     assert spec.filters == (
-        FilterSpec("log", "access_log", (("path", str(tmp_path / "log.jsonl")), ("batch", 1024), ("flush", 0.5))),
-        FilterSpec("unused", "request_id"),
-        FilterSpec("request_id", "request_id"),
-        FilterSpec("access_log", "access_log", (("path", "stdout"), ("batch", 65536), ("flush", 1.0))),
+        FilterSpec("log", log, (("path", str(tmp_path / "log.jsonl")), ("batch", 1024), ("flush", 0.5))),
+        FilterSpec("unused", "fastgw.filters.request_id:RequestId"),
+        FilterSpec("request_id", "fastgw.filters.request_id:RequestId"),
+        FilterSpec("access_log", log, (("path", "stdout"), ("batch", 65536), ("flush", 1.0))),
     )
 
 

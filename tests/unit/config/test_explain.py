@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastgw.config.schema import FILTERS
+from fastgw.config.filters import FILTERS
 from fastgw.config.vocabulary import keys_at
 from tests.unit.config.files import MINIMAL, problems, with_listener, with_route, with_service
 

@@ -1,0 +1,15 @@
+"""The registry of filters: one file, one type; its class is the whole entry.
+
+Only the loading half of the configuration comes here.  A worker gets plain options and the name of what makes the filter (``made_by``).
+"""
+
+from typing import Final
+
+from fastgw.config.filters.access_log import AccessLog
+from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.filters.request_id import RequestId
+
+_TYPES: Final[tuple[type[FilterOptions], ...]] = (RequestId, AccessLog)
+
+FILTERS: Final = {one.word(): one for one in _TYPES}  #: the word of a type -> its entry
+BUILT_IN_FILTERS: Final = tuple(word for word, one in FILTERS.items() if one.is_built_in)

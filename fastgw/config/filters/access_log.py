@@ -1,0 +1,30 @@
+"""What the file says of a filter of type ``access_log``."""
+
+import os
+from typing import Annotated, ClassVar, Literal
+
+from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.model import setting
+from fastgw.config.source import Document, TreePath
+from fastgw.config.types import PositiveDuration, Stream, size
+from fastgw.config.unsound import is_unsound
+
+
+class AccessLog(FilterOptions):
+    """Writes a line for every exchange."""
+
+    made_by: ClassVar[str] = "fastgw.filters.access_log:AccessLog"
+    is_built_in: ClassVar[bool] = True
+    type: Literal["access_log"] = setting(..., "access_log")
+    path: Stream = setting("stdout", "stdout, stderr or a file.")
+    batch: Annotated[int, size(1, 1 << 24)] = setting("64KiB", "Lines are written together when there is this much.")
+    flush: PositiveDuration = setting("1s", "And at the latest after this time.")
+
+    def check(self, document: Document, where: TreePath) -> None:
+        """The file can be made."""
+        if is_unsound(self.path) or self.path in ("stdout", "stderr"):
+            return
+        if not os.path.isdir(os.path.dirname(self.path)):
+            document.report((*where, "path"), "the directory of the file does not exist")
+        elif os.path.isdir(self.path):
+            document.report((*where, "path"), "is a directory, expected a file")

@@ -1,0 +1,47 @@
+"""An entry: its word, and its check with lines of the file."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import pytest
+
+from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.model import setting
+from fastgw.config.source import Document, TreePath
+
+
+class Pair(FilterOptions):
+    """Two numbers."""
+
+    made_by: ClassVar[str] = "tests:None"
+    type: Literal["pair"] = setting(..., "pair")
+    low: int = setting(0, "Less.")
+    high: int = setting(1, "More.")
+
+    def check(self, document: Document, where: TreePath) -> None:
+        """``low`` is less."""
+        if self.low >= self.high:
+            document.report((*where, "low"), f"is not less than high ({self.high})")
+
+
+def test_the_word_is_what_type_may_say() -> None:
+    assert Pair.word() == "pair"
+
+
+def test_it_needs_a_definition_unless_it_says_otherwise() -> None:
+    assert not Pair.is_built_in
+
+
+@pytest.mark.parametrize(("low", "expected"), [(0, []), (5, ["gw:4:10: filters.p.low: is not less than high (2)"])])
+def test_a_check_reports_with_its_line(low: int, expected: list[str]) -> None:
+    document = Document("gw", {})
+    document.parse(f"filters:\n  p:\n    type: pair\n    low: {low}\n    high: 2\n")
+    Pair(type="pair", low=low, high=2).check(document, ("filters", "p"))
+    assert [str(problem) for problem in document.problems] == expected
+
+
+def test_what_is_not_checked_is_fine() -> None:
+    document = Document("gw", {})
+    FilterOptions(type="pair").check(document, ("filters", "p"))
+    assert not document.problems
