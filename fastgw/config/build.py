@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from fastgw.config import schema
 from fastgw.config.check import listener_name, route_name
@@ -18,18 +18,17 @@ from fastgw.config.spec import (
     EndpointSpec,
     FilterSpec,
     GatewaySpec,
-    LimitsSpec,
     ListenerSpec,
-    PoolSpec,
     ResolverSpec,
     RetrySpec,
     RouteSpec,
     ServiceSpec,
     SplitSpec,
-    TimeoutsSpec,
     TlsSpec,
-    UpstreamTlsSpec,
 )
+from fastgw.core.settings import Limits, PoolSettings, Timeouts, UpstreamTls
+
+T = TypeVar("T")
 
 
 def build(gateway: schema.Gateway, source: str) -> GatewaySpec:
@@ -46,6 +45,11 @@ def build(gateway: schema.Gateway, source: str) -> GatewaySpec:
         services=tuple(_service(name, one) for name, one in gateway.services.items()),
         filters=tuple(_filters(gateway)),
     )
+
+
+def fill(kind: Callable[..., T], model: Model) -> T:
+    """``kind``, whose fields have the names of the keys of ``model``, from their values."""
+    return kind(**dict(model))
 
 
 def _resolver(resolver: schema.Resolver) -> ResolverSpec:
@@ -68,8 +72,8 @@ def _listener(place: int, listener: schema.Listener) -> ListenerSpec:
         name=listener_name(place, listener),
         bind=_bind(listener),
         filters=tuple(listener.filters),
-        timeouts=TimeoutsSpec(**_fields(listener.timeouts)),
-        limits=LimitsSpec(**_fields(listener.limits)),
+        timeouts=fill(Timeouts, listener.timeouts),
+        limits=fill(Limits, listener.limits),
         trusted_proxies=tuple(listener.trusted_proxies),
         drop_headers=tuple(sorted(set(listener.drop_headers))),
         proxy_protocol=listener.proxy_protocol,
@@ -115,8 +119,8 @@ def _service(name: str, service: schema.Service) -> ServiceSpec:
         name=name,
         endpoints=tuple(EndpointSpec(one.address, one.weight) for one in service.endpoints),
         balance=service.balance,
-        pool=PoolSpec(**_fields(service.pool)),
-        tls=UpstreamTlsSpec(**_fields(service.tls)) if service.tls is not None else None,
+        pool=fill(PoolSettings, service.pool),
+        tls=fill(UpstreamTls, service.tls) if service.tls is not None else None,
         host=service.host,
         retry=RetrySpec(service.retry.attempts, tuple(dict.fromkeys(service.retry.on))),
     )
@@ -143,7 +147,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     return tuple(map(_plain, value)) if isinstance(value, list) else value
-
-
-def _fields(model: Model) -> dict[str, Any]:
-    return dict(model)

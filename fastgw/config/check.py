@@ -20,9 +20,10 @@ from fastgw.config.schema import (
     ServiceTls,
 )
 from fastgw.config.source import Document, TreePath
-from fastgw.config.spec import AddressSpec, fallback_name
+from fastgw.config.spec import fallback_name
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import Expanded, nearest, shown
+from fastgw.core.settings import Address
 from fastgw.routing import Router, RoutingError, Rule
 
 
@@ -77,7 +78,7 @@ def _resolver(document: Document, resolver: Resolver) -> None:
 
 def _listeners(document: Document, gateway: Gateway) -> None:
     names: dict[str, int] = {}
-    taken: dict[AddressSpec, str] = {}
+    taken: dict[Address, str] = {}
     if gateway.admin is not None:
         _bound(document, ("admin",), gateway.admin, "admin", taken)
     for place, listener in enumerate(gateway.listeners):
@@ -89,7 +90,7 @@ def _listeners(document: Document, gateway: Gateway) -> None:
         _bound(document, where, listener, f"listeners[{place}]", taken)
 
 
-def _bound(document: Document, where: TreePath, entry: Bound, owner: str, taken: dict[AddressSpec, str]) -> None:
+def _bound(document: Document, where: TreePath, entry: Bound, owner: str, taken: dict[Address, str]) -> None:
     """``entry``, a listener or admin, has an address that nobody in ``taken`` has, and what it says of it means something."""
     address = entry.address
     if is_unsound(address):
@@ -249,7 +250,7 @@ def _conflict(
 
 
 def _service(document: Document, where: TreePath, service: Service) -> None:
-    seen: set[AddressSpec] = set()
+    seen: set[Address] = set()
     for place, endpoint in enumerate(service.endpoints):
         if is_unsound(endpoint.address):
             continue

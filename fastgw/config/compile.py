@@ -19,14 +19,14 @@ from fastgw.config.spec import (
     ListenerSpec,
     RouteSpec,
     ServiceSpec,
-    UpstreamTlsSpec,
     fallback_name,
 )
 from fastgw.core.exchange.filter import Filter
-from fastgw.core.live.endpoint import Address, Endpoint, EndpointKey, PoolSettings, UpstreamTls
+from fastgw.core.live.endpoint import Endpoint, EndpointKey
 from fastgw.core.live.registry import Registry
+from fastgw.core.settings import UpstreamTls
 from fastgw.core.snapshot.chain import Chain
-from fastgw.core.snapshot.snapshot import Balancer, Limits, Listener, Route, Service, Snapshot, Timeouts
+from fastgw.core.snapshot.snapshot import Balancer, Listener, Route, Service, Snapshot
 from fastgw.policy.balancers import LeastRequest, RoundRobin
 from fastgw.routing import Router, Split
 
@@ -64,7 +64,7 @@ class _Compiler:
         self._slots = slots
         self._registry = registry
         self._random = random
-        self._contexts: dict[UpstreamTlsSpec, ssl.SSLContext] = {}
+        self._contexts: dict[UpstreamTls, ssl.SSLContext] = {}
         self._filters = {one.name: _filter(one) for one in spec.filters if one.name in _named(spec)}
         self._chains: dict[tuple[str, ...], Chain] = {}
         self._services = {one.name: self._service(one) for one in spec.services}
@@ -81,8 +81,8 @@ class _Compiler:
             router=Router([rule(route, self._route(spec, route)) for route in self._spec.routes]),
             fallback=fallback,
             scheme=b"http" if spec.tls is None else b"https",
-            timeouts=Timeouts(**spec.timeouts._asdict()),
-            limits=Limits(**spec.limits._asdict()),
+            timeouts=spec.timeouts,
+            limits=spec.limits,
             trusted=tuple(ipaddress.ip_network(one) for one in spec.trusted_proxies),
             drop_headers=frozenset(one.encode() for one in spec.drop_headers),
             half_close=spec.half_close,
@@ -130,15 +130,15 @@ class _Compiler:
     def _endpoint(self, service: ServiceSpec, spec: EndpointSpec) -> Endpoint:
         key = EndpointKey(
             service=service.name,
-            address=Address(**spec.address._asdict()),
+            address=spec.address,
             weight=spec.weight,
-            tls=UpstreamTls(**service.tls._asdict()) if service.tls is not None else None,
-            pool=PoolSettings(**service.pool._asdict()),
+            tls=service.tls,
+            pool=service.pool,
             slot=self._slots.endpoints[service.name, str(spec.address)],
         )
         return self._registry.endpoint(key, self._context(service.tls))
 
-    def _context(self, spec: UpstreamTlsSpec | None) -> ssl.SSLContext | None:
+    def _context(self, spec: UpstreamTls | None) -> ssl.SSLContext | None:
         if spec is None:
             return None
         found = self._contexts.get(spec)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import socket
 
-from fastgw.config.spec import ANY_HOST, AddressSpec
+from fastgw.core.settings import ANY_HOST, Address
 
 
-def places_of(address: AddressSpec, *, ipv6_only: bool = True) -> tuple[AddressSpec, ...]:
+def places_of(address: Address, *, ipv6_only: bool = True) -> tuple[Address, ...]:
     """``address`` itself, or, if it has a name, every address of that; of ``[::]`` without ``ipv6_only`` IPv4 is a part.
 
     Raises:
@@ -22,7 +22,7 @@ def places_of(address: AddressSpec, *, ipv6_only: bool = True) -> tuple[AddressS
     return tuple(dict.fromkeys(address._replace(host=str(target[0])) for *_, target in found))
 
 
-def known_places(address: AddressSpec, *, ipv6_only: bool = True) -> tuple[AddressSpec, ...]:
+def known_places(address: Address, *, ipv6_only: bool = True) -> tuple[Address, ...]:
     """The same, and nothing for a name that has no address: whoever binds it says so."""
     try:
         return places_of(address, ipv6_only=ipv6_only)
@@ -30,11 +30,11 @@ def known_places(address: AddressSpec, *, ipv6_only: bool = True) -> tuple[Addre
         return ()
 
 
-def shared_keys(place: AddressSpec) -> tuple[AddressSpec, ...]:
+def shared_keys(place: Address) -> tuple[Address, ...]:
     """What nobody else may have who is not to share ``place``: a socket that takes all of IPv4 and IPv6 is in the way of both."""
     if place.path:
         folder, name = os.path.split(place.path)
-        return (AddressSpec(path=os.path.join(os.path.realpath(folder), name)),)
+        return (Address(path=os.path.join(os.path.realpath(folder), name)),)
     if place.host == ANY_HOST:
-        return tuple(AddressSpec(host, place.port) for host in ("::", "0.0.0.0"))
+        return tuple(Address(host, place.port) for host in ("::", "0.0.0.0"))
     return (place,)

@@ -10,32 +10,12 @@ much, and so does a postponed annotation (a reason not to import ``annotations``
 
 from typing import NamedTuple
 
+from fastgw.core.settings import Address, Limits, PoolSettings, Timeouts, UpstreamTls
+
 
 def fallback_name(listener: str) -> str:
     """Name of what a listener answers with when no route matches, for its counters."""
     return f"{listener}:unmatched"
-
-
-ANY_HOST = "*"  #: the host of a socket that takes IPv6 and IPv4: ``[::]`` without ``ipv6_only``
-
-
-class AddressSpec(NamedTuple):
-    """``host``:``port`` over TCP, or a unix socket when ``path`` is given."""
-
-    host: str = ""
-    port: int = 0
-    path: str = ""
-
-    @property
-    def is_name(self) -> bool:
-        """Is the host a name that must be looked up, and no IP address (or the nothing of a unix socket)?"""
-        host = self.host
-        return bool(host) and ":" not in host and not host.replace(".", "").isdigit() and host != ANY_HOST
-
-    def __str__(self) -> str:
-        if self.path:
-            return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class AccessSpec(NamedTuple):
@@ -52,11 +32,11 @@ AS_CREATED = AccessSpec()
 class BindSpec(NamedTuple):
     """Where a listener, or the admin address, is bound."""
 
-    address: AddressSpec  #: as it is written
-    places: tuple[AddressSpec, ...]  #: what that is on this host: no name is left; empty: the name has no address
+    address: Address  #: as it is written
+    places: tuple[Address, ...]  #: what that is on this host: no name is left; empty: the name has no address
     access: AccessSpec = AS_CREATED
 
-    def key(self, place: AddressSpec) -> str:
+    def key(self, place: Address) -> str:
         """Name of the sockets at ``place``: equal keys are the same sockets, kept over a reload."""
         return str(place) if self.access == AS_CREATED else f"{place} {self.access}"
 
@@ -83,36 +63,14 @@ class TlsSpec(NamedTuple):
     min_version: str  #: "1.2" or "1.3"
 
 
-class TimeoutsSpec(NamedTuple):
-    """Downstream deadlines in seconds, 0 = off."""
-
-    head: float
-    idle: float
-    body: float
-    write: float
-    linger: float
-
-
-class LimitsSpec(NamedTuple):
-    """Downstream bounds: bytes and counts, per worker."""
-
-    head_size: int
-    head_count: int
-    uri_length: int
-    connections: int
-    connections_per_address: int  #: 0 = no limit
-    handshakes: int
-    body_memory: int
-
-
 class ListenerSpec(NamedTuple):
     """One address that accepts requests."""
 
     name: str
     bind: BindSpec
     filters: tuple[str, ...]  #: names, in the order requests meet them, in front of those of the route
-    timeouts: TimeoutsSpec
-    limits: LimitsSpec
+    timeouts: Timeouts
+    limits: Limits
     trusted_proxies: tuple[str, ...]  #: networks in CIDR form
     drop_headers: tuple[str, ...]  #: lower case
     proxy_protocol: bool
@@ -155,30 +113,8 @@ class RouteSpec(NamedTuple):
 class EndpointSpec(NamedTuple):
     """One place a service is reached at."""
 
-    address: AddressSpec
+    address: Address
     weight: int
-
-
-class PoolSpec(NamedTuple):
-    """Connections to one endpoint, per worker: counts and seconds."""
-
-    max_connections: int
-    max_pending: int
-    idle_timeout: float
-    connect_timeout: float
-    pending_timeout: float
-    warm: int
-    max_uploads: int | None  #: None = half of max_connections
-
-
-class UpstreamTlsSpec(NamedTuple):
-    """How a service's certificate is checked, and the one shown to it."""
-
-    verify: bool
-    server_name: str  #: "" = the endpoint's host
-    ca: str  #: "" = the system's authorities
-    cert: str
-    key: str
 
 
 class RetrySpec(NamedTuple):
@@ -194,8 +130,8 @@ class ServiceSpec(NamedTuple):
     name: str
     endpoints: tuple[EndpointSpec, ...]
     balance: str  #: "round_robin" or "least_request"
-    pool: PoolSpec
-    tls: UpstreamTlsSpec | None
+    pool: PoolSettings
+    tls: UpstreamTls | None
     host: str  #: "preserve", "endpoint" or a literal
     retry: RetrySpec
 

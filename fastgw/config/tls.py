@@ -12,9 +12,10 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from fastgw.config.spec import CertificateSpec, TlsSpec, UpstreamTlsSpec
+from fastgw.config.spec import CertificateSpec, TlsSpec
 from fastgw.core.net.handshake import PROTOCOLS, SERVICE_PROTOCOLS, ListenerContext
 from fastgw.core.net.remainder import knows_its_source
+from fastgw.core.settings import UpstreamTls
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _CLIENT_AUTH: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
@@ -65,7 +66,7 @@ def _server_context(spec: TlsSpec, certificate: CertificateSpec) -> ssl.SSLConte
     return context
 
 
-def client_context(spec: UpstreamTlsSpec) -> ssl.SSLContext:
+def client_context(spec: UpstreamTls) -> ssl.SSLContext:
     """The context of the connections to a service; raises as ``server_context`` does."""
     context = knows_its_source(ssl.create_default_context(cafile=spec.ca or None))
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -10,8 +10,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from fastgw.config import values
-from fastgw.config.spec import AddressSpec
 from fastgw.config.unsound import UNSOUND
+from fastgw.core.settings import Address
 from fastgw.wire.methods import METHODS
 
 _FROM_ENVIRONMENT = {"type": "string", "pattern": r"\$\{"}  # any scalar may come from the environment
@@ -109,7 +109,7 @@ def _stream(value: object, base: str) -> str:
     return str(value) if value in ("stdout", "stderr") else absolute(value, base)
 
 
-def _address(value: object, base: str, *, listen: bool) -> AddressSpec:
+def _address(value: object, base: str, *, listen: bool) -> Address:
     found = values.address(value, listen=listen)
     if not found.path:
         return found
@@ -118,14 +118,14 @@ def _address(value: object, base: str, *, listen: bool) -> AddressSpec:
         raise ValueError(
             f"the path of a unix socket has at most {values.LONGEST_UNIX_PATH} bytes, got {values.shown(value)}"
         )
-    return AddressSpec(path=path)
+    return Address(path=path)
 
 
-def _listen(value: object, base: str) -> AddressSpec:
+def _listen(value: object, base: str) -> Address:
     return _address(value, base, listen=True)
 
 
-def _connect(value: object, base: str) -> AddressSpec:
+def _connect(value: object, base: str) -> Address:
     return _address(value, base, listen=False)
 
 
@@ -143,8 +143,8 @@ PositiveDuration = Annotated[float, Seconds(values.duration(positive=True), anyO
 WorkerTimeout = Annotated[float, Seconds(values.duration(least=5), anyOf=_SECONDS)]
 Size = Annotated[int, size()]
 Boolean = Annotated[bool, Parsed(values.boolean, **_either(type="boolean"))]
-Listen = Annotated[AddressSpec, Located(_listen, **_PLACE)]
-Connect = Annotated[AddressSpec, Located(_connect, **_PLACE)]
+Listen = Annotated[Address, Located(_listen, **_PLACE)]
+Connect = Annotated[Address, Located(_connect, **_PLACE)]
 FilePath = Annotated[str, Located(absolute, type="string")]
 Stream = Annotated[str, Located(_stream, type="string", examples=["stdout", "stderr", "/var/log/fastgw/access.log"])]
 Mode = Annotated[int, Parsed(values.mode, type=["string", "integer"], examples=["0660"])]

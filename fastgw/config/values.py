@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from fastgw.config.spec import AddressSpec
+from fastgw.core.settings import Address
 from fastgw.routing.pattern import host_problems, path_problems
 from fastgw.wire.methods import method_problem
 
@@ -220,12 +220,12 @@ def _bytes(count: int) -> str:
     return f"{count}B"
 
 
-def address(value: object, *, listen: bool) -> AddressSpec:
+def address(value: object, *, listen: bool) -> Address:
     """``host:port``, ``[v6]:port`` or ``unix:/path``; port 0 (any free one) only to listen.  Raises ValueError."""
     what = "an address such as 127.0.0.1:8080, [::1]:8080 or unix:/run/gateway.sock"
     found = scalar(value, what)
     if found.startswith("unix:"):
-        return AddressSpec(path=_unix_path(found[5:], value))
+        return Address(path=_unix_path(found[5:], value))
     if "://" in found:
         raise ValueError(
             f"expected {what}, got a URL {shown(value)}: leave out the scheme" + ("" if listen else " (tls: is a key)")
@@ -249,7 +249,7 @@ def address(value: object, *, listen: bool) -> AddressSpec:
     lowest = 0 if listen else 1
     if not re.fullmatch(r"[0-9]{1,5}", port) or not lowest <= int(port) <= 65535:
         raise ValueError(f"expected {what}, got {shown(value)}: the port is a number from {lowest} to 65535")
-    return AddressSpec(host=host, port=int(port))
+    return Address(host=host, port=int(port))
 
 
 def mode(value: object) -> int:
@@ -291,7 +291,7 @@ def name_server(value: object) -> str:
     found = scalar(value, what)
     try:
         ip = ipaddress.ip_address(str(found))
-        return str(AddressSpec(str(ip), 53))
+        return str(Address(str(ip), 53))
     except ValueError:
         made = address(value, listen=False)
     if made.path or made.is_name:

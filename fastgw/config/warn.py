@@ -10,10 +10,10 @@ from typing import Final
 
 from fastgw.config.schema import Gateway
 from fastgw.config.source import Document, TreePath
-from fastgw.config.spec import AddressSpec
 from fastgw.config.unsound import is_unsound
 from fastgw.config.values import Expanded, shown
 from fastgw.config.vocabulary import durations
+from fastgw.core.settings import Address
 
 SOON: Final = 30 * 86400  #: seconds before a certificate expires
 LONGEST_BARE: Final = 3600  #: seconds that a duration without a unit may have and be believed
@@ -61,7 +61,7 @@ def _paths(document: Document, gateway: Gateway) -> None:
             document.warn(("routes", place, "path"), "is taken literally, and not as a regular expression")
 
 
-def is_local(address: AddressSpec) -> bool:
+def is_local(address: Address) -> bool:
     """Can only this machine connect to it?"""
     if address.path or address.host == "localhost":
         return True
@@ -130,7 +130,7 @@ def _names(document: Document, gateway: Gateway, resolve: Resolve) -> None:
             document.warn(path, f"the name {name!r} {reason}")
 
 
-def _addresses(gateway: Gateway) -> Iterator[tuple[TreePath, AddressSpec]]:
+def _addresses(gateway: Gateway) -> Iterator[tuple[TreePath, Address]]:
     if gateway.admin is not None:
         yield ("admin", "address"), gateway.admin.address
     for place, listener in enumerate(gateway.listeners):

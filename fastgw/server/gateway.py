@@ -15,9 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastgw.config.spec import AddressSpec, BindSpec, GatewaySpec, fallback_name
+from fastgw.config.spec import BindSpec, GatewaySpec, fallback_name
 from fastgw.core import counters as layout
 from fastgw.core.live.addresses import Answer
+from fastgw.core.settings import Address
 from fastgw.errors import ConfigError
 from fastgw.server.channel import MAX_FDS
 from fastgw.server.listening import Listening, bind, bind_all
@@ -165,7 +166,7 @@ class Gateway:
             for listening in self.current.listenings.values():
                 listening.close()
 
-    def _bind(self, spec: BindSpec, plan: Plan, place: AddressSpec) -> Listening:
+    def _bind(self, spec: BindSpec, plan: Plan, place: Address) -> Listening:
         listenings = self.current.listenings if self.current else {}
         listening = listenings.get(spec.key(place))
         if listening is not None:
@@ -255,7 +256,7 @@ class Gateway:
             worker.slab.clear_endpoint(slot)
 
 
-def _is_beside(one: AddressSpec, other: AddressSpec) -> bool:
+def _is_beside(one: Address, other: Address) -> bool:
     """Is a socket of ours at ``one`` in the way of another one at ``other``?"""
     return one.path == other.path if one.path or other.path else one.port == other.port
 

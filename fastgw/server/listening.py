@@ -24,7 +24,8 @@ import stat
 import struct
 from collections.abc import Callable, Iterable, Iterator
 
-from fastgw.config.spec import ANY_HOST, AS_CREATED, AccessSpec, AddressSpec, BindSpec
+from fastgw.config.spec import AS_CREATED, AccessSpec, BindSpec
+from fastgw.core.settings import ANY_HOST, Address
 from fastgw.errors import ConfigError
 
 BACKLOG = 4096  #: connections waiting for accept, per socket; the kernel takes the smaller of it and net.core.somaxconn
@@ -45,7 +46,7 @@ class Listening:
 
     __slots__ = ("_beside", "_inode", "address", "sockets")
 
-    def __init__(self, address: AddressSpec, sockets: list[socket.socket], beside: str = "") -> None:
+    def __init__(self, address: Address, sockets: list[socket.socket], beside: str = "") -> None:
         self.address = address
         self.sockets = sockets  #: one per worker; a unix address has one for all
         self._beside = beside  # where a unix socket is bound until ``start``
@@ -60,13 +61,13 @@ class Listening:
         """The address as bound: a port 0 is replaced by the one the kernel chose."""
         if self.address.path or not self.sockets:
             return str(self.address)
-        return str(AddressSpec(self.address.host, self.sockets[0].getsockname()[1]))
+        return str(Address(self.address.host, self.sockets[0].getsockname()[1]))
 
     def grow(self, count: int) -> None:
         """Bind sockets for ``count`` workers, no fewer than now; raise ConfigError."""
         while not self.address.path and len(self.sockets) < count:
             port = self.sockets[0].getsockname()[1]
-            self.sockets.append(_bind_tcp(AddressSpec(self.address.host, port), reuse=True))
+            self.sockets.append(_bind_tcp(Address(self.address.host, port), reuse=True))
 
     def start(self) -> None:
         """Let the kernel queue connections on every socket; raise ConfigError.  Doing it twice changes nothing."""
@@ -99,7 +100,7 @@ class Listening:
         self.sockets.clear()
 
 
-def bind_all(spec: BindSpec, bind_one: Callable[[AddressSpec], Listening]) -> tuple[list[Listening], list[str]]:
+def bind_all(spec: BindSpec, bind_one: Callable[[Address], Listening]) -> tuple[list[Listening], list[str]]:
     """Bind every place of ``spec`` with ``bind_one``; return the sockets, and a warning for each address that this host does not have.
 
     Names often have one of those: in the hosts file of a container without IPv6 ``localhost`` is ::1 all the same.
@@ -123,7 +124,7 @@ def bind_all(spec: BindSpec, bind_one: Callable[[AddressSpec], Listening]) -> tu
     return bound, missing
 
 
-def bind_admin(spec: BindSpec, takeover: Callable[[AddressSpec], bool]) -> tuple[list[Listening], list[str]]:
+def bind_admin(spec: BindSpec, takeover: Callable[[Address], bool]) -> tuple[list[Listening], list[str]]:
     """The same for the admin address, which has one socket for each place; ``takeover``: as for ``bind``, by the place.
 
     Raises:
@@ -131,7 +132,7 @@ def bind_admin(spec: BindSpec, takeover: Callable[[AddressSpec], bool]) -> tuple
     """
     opened: list[Listening] = []
 
-    def bind_one(place: AddressSpec) -> Listening:
+    def bind_one(place: Address) -> Listening:
         opened.append(bind(place, 1, takeover(place), spec.access))
         return opened[-1]
 
@@ -143,7 +144,7 @@ def bind_admin(spec: BindSpec, takeover: Callable[[AddressSpec], bool]) -> tuple
         raise
 
 
-def bind(address: AddressSpec, count: int, takeover: bool = False, access: AccessSpec = AS_CREATED) -> Listening:
+def bind(address: Address, count: int, takeover: bool = False, access: AccessSpec = AS_CREATED) -> Listening:
     """Bind for ``count`` workers; raise ConfigError with one sentence.
 
     ``address``: without a name.  ``access``: of a unix socket.  ``takeover``: another process may be listening there.
@@ -162,7 +163,7 @@ def bind(address: AddressSpec, count: int, takeover: bool = False, access: Acces
     return listening
 
 
-def _bind_tcp(address: AddressSpec, reuse: bool) -> socket.socket:
+def _bind_tcp(address: Address, reuse: bool) -> socket.socket:
     is_any = address.host == ANY_HOST
     host = "::" if is_any else address.host
     try:
@@ -186,7 +187,7 @@ def _bind_tcp(address: AddressSpec, reuse: bool) -> socket.socket:
     return sock
 
 
-def _bind_unix(address: AddressSpec, takeover: bool, access: AccessSpec) -> Listening:
+def _bind_unix(address: Address, takeover: bool, access: AccessSpec) -> Listening:
     path = address.path
     if not takeover and _answers(path):
         raise ConfigError([_sentence(address, OSError(errno.EADDRINUSE, ""))])
@@ -237,7 +238,7 @@ def _inode(path: str) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _sentence(address: AddressSpec, error: OSError) -> str:
+def _sentence(address: Address, error: OSError) -> str:
     reason = error.strerror or str(error)
     if error.errno == errno.EADDRINUSE:
         reason = (

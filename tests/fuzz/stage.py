@@ -16,11 +16,12 @@ import h11
 from fastgw.core import counters
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
-from fastgw.core.live.endpoint import Address, EndpointKey
+from fastgw.core.settings import Address
 from fastgw.core.snapshot.chain import Chain
-from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
+from fastgw.core.snapshot.snapshot import Route, Service, Snapshot
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router, Rule
+from tests.support import usual
 from tests.support.mock import Attempt, MockLoop, MockTransport
 
 HEAD_SIZE = 32 * 1024
@@ -188,12 +189,12 @@ class Stage:
         self.loop = MockLoop(self._on_connect)  # type: ignore[abstract]  # it is as complete as it has to be
         self.shared = Counters(memoryview(bytearray(counters.SLAB_BYTES)))
         self.plane = DataPlane(self.loop, self.shared, lambda: 0.5, self.loop.time, self._on_log, wall=lambda: 0.0)
-        key = EndpointKey("s", Address("127.0.0.1", 9000), slot=0)
+        key = usual.key("s", Address("127.0.0.1", 9000), slot=0)
         self.endpoint = self.plane.registry.endpoint(key)
         service = Service("s", (self.endpoint,), RoundRobin())
         payload = Route("all", 1, service=service, chain=Chain(filters), **route)
         everything = Rule(name="all", path=path, host="", methods=frozenset(), headers=(), payload=payload)
-        listener = Listener("edge", Router([everything]), Route("none", 0))
+        listener = usual.listener("edge", Router([everything]), Route("none", 0))
         self.plane.install(Snapshot(1, {"edge": listener}, (service,)))
         self.factory = self.plane.factory("edge")
         self._connected: list[_Connected] = []

@@ -27,11 +27,13 @@ from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.deadlines import BODY
 from fastgw.core.live.addresses import Answer
-from fastgw.core.live.endpoint import Address, Endpoint, EndpointKey, PoolSettings
+from fastgw.core.live.endpoint import Endpoint
+from fastgw.core.settings import Address, Limits, PoolSettings, Timeouts
 from fastgw.core.snapshot.chain import Chain
-from fastgw.core.snapshot.snapshot import Limits, Listener, Route, Service, Snapshot, Timeouts
+from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
 from fastgw.policy.balancers import LeastRequest
 from fastgw.routing import Router, Rule
+from tests.support import usual
 from tests.support.mock import Attempt, MockLoop, MockTransport
 
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
@@ -157,8 +159,8 @@ class Edge:
         # No buffer: a body that is not complete goes to the service as it comes.  Tests that want it held say so.
         defaults = {"service": self.service, "chain": chain, "body_buffer": 0}
         self.route = Route("all", 1, **{**defaults, **(route or {})})
-        self.timeouts = timeouts or Timeouts()
-        self.limits = limits or Limits()
+        self.timeouts = timeouts or usual.timeouts()
+        self.limits = limits or usual.limits()
         self.trusted = tuple(ip_network(text) for text in trusted)
         self.listener = self.listen(**(listener or {}))
         self.install(self.listener)
@@ -170,7 +172,7 @@ class Edge:
 
     def endpoint(self, port: int, slot: int, pool: PoolSettings | None = None) -> Endpoint:
         """An endpoint in the plane's registry."""
-        key = EndpointKey("s", Address("127.0.0.1", port), pool=pool or PoolSettings(), slot=slot)
+        key = usual.key("s", Address("127.0.0.1", port), pool=pool or usual.pool(), slot=slot)
         return self.plane.registry.endpoint(key)
 
     def listen(self, *routes: Route, **options: Any) -> Listener:
@@ -187,7 +189,7 @@ class Edge:
             for number, one in enumerate(routes or (self.route,))
         ]
         settings: dict[str, Any] = {"timeouts": self.timeouts, "limits": self.limits, "trusted": self.trusted}
-        return Listener("edge", Router(rules), self.fallback, **{**settings, **options})
+        return usual.listener("edge", Router(rules), self.fallback, **{**settings, **options})
 
     def install(self, listener: Listener, *services: Service, generation: int = 1) -> None:
         """Swap the snapshot."""
@@ -321,7 +323,7 @@ class _Count:
 def named(*hosts: str, **options: Any) -> Edge:
     """An Edge whose endpoint is ``a.test``, a name with these addresses; without any nobody has answered for it yet."""
     edge = Edge(endpoints=0, **options)
-    key = EndpointKey("s", Address("a.test", 9000), pool=options.get("pool") or PoolSettings())
+    key = usual.key("s", Address("a.test", 9000), pool=options.get("pool") or usual.pool())
     edge.endpoints = [edge.plane.registry.endpoint(key)]
     edge.service = Service("s", tuple(edge.endpoints), balancer=edge.service.balancer)
     object.__setattr__(edge.route, "service", edge.service)

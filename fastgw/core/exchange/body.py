@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastgw.wire.chunked import ChunkReader
 
 if TYPE_CHECKING:
-    from fastgw.core.snapshot.snapshot import Limits
+    from fastgw.core.settings import Limits
     from fastgw.wire.messages import Request
 
 PIECES_MAX = 64  #: pieces held before they are made one: many small ones cost more than their bytes

@@ -214,7 +214,7 @@ class Downstream(Connection):
     def keep(self, data: bytes) -> None:
         """Bytes of the next request, while this one is answered."""
         self._buffer = self._buffer + data if self._buffer else data
-        if len(self._buffer) >= self.listener.limits.pipeline_bytes:
+        if len(self._buffer) >= self.listener.pipeline_bytes:
             self.hold(HOLD_PIPELINE)
 
     def _advance(self) -> None:

@@ -9,7 +9,6 @@ The address that worked last is asked first.  One that the name does not have an
 from __future__ import annotations
 
 import socket
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgw.core import counters
@@ -17,7 +16,8 @@ from fastgw.errors import RETRY_ALWAYS, UpstreamError
 
 if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
-    from fastgw.core.live.endpoint import Address, Endpoint
+    from fastgw.core.live.endpoint import Endpoint
+    from fastgw.core.settings import Address
 
 MOST = 32  #: addresses of one name that are used; what a name server says beyond them is left out
 
@@ -99,7 +99,7 @@ class Addresses:
         known = {place.address.host: place for place in self.places}
         first = self.places[0].address.host if self.places and self.places[0].state == USED else ""
         hosts = sorted(dict.fromkeys(answer.addresses[:MOST]), key=lambda host: host != first)
-        self.places = tuple(known.pop(host) if host in known else Place(replace(key, host=host)) for host in hosts)
+        self.places = tuple(known.pop(host) if host in known else Place(key._replace(host=host)) for host in hosts)
         for place in known.values():
             place.is_gone = True
         self._unknown = answer

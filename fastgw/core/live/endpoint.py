@@ -10,53 +10,11 @@ from fastgw.core.counters import Counters
 from fastgw.core.http1.pool import Pool
 from fastgw.core.live.addresses import Addresses
 from fastgw.core.live.troubles import Troubles
+from fastgw.core.settings import Address, PoolSettings, UpstreamTls
 
 if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
     from fastgw.errors import GatewayError
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """``host``:``port`` over TCP, or a unix socket when ``path`` is given."""
-
-    host: str = ""
-    port: int = 0
-    path: str = ""
-
-    @property
-    def is_name(self) -> bool:
-        """Is the host a name that must be looked up, and no IP address (or the nothing of a unix socket)?"""
-        return bool(self.host) and ":" not in self.host and not self.host.replace(".", "").isdigit()
-
-    def __str__(self) -> str:
-        if self.path:
-            return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class PoolSettings:
-    """Bounds and deadlines of one endpoint's connections; seconds and counts, per worker."""
-
-    max_connections: int = 256
-    max_pending: int = 1024  #: exchanges waiting for a connection: more are answered 503
-    idle_timeout: float = 4.0  #: below the 5 s after which uvicorn, and many like it, close an idle connection
-    connect_timeout: float = 1.0  #: TCP and TLS together
-    pending_timeout: float = 5.0  #: an exchange that got no connection: 503
-    warm: int = 0  #: connections opened before the first request
-    max_uploads: int | None = None  #: of ``max_connections``, for requests whose body is still arriving; None: half
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamTls:
-    """How a service's certificate is checked; part of what makes two endpoints differ."""
-
-    verify: bool = True
-    server_name: str = ""  #: SNI and the name verified; empty: the endpoint's host
-    ca: str = ""  #: file of trusted certificates; empty: the system's
-    cert: str = ""  #: client certificate file
-    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +23,9 @@ class EndpointKey:
 
     service: str
     address: Address
+    pool: PoolSettings
     weight: int = 1
     tls: UpstreamTls | None = None
-    pool: PoolSettings = PoolSettings()
     slot: int = 0  #: counter block
 
 

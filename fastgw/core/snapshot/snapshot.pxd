@@ -50,6 +50,7 @@ cdef class Listener:
     cdef public object drop_headers
     cdef public str half_close
     cdef public Py_ssize_t head_size
+    cdef public Py_ssize_t pipeline_bytes
     cdef public long long body_memory
     cdef public double idle_timeout
     cdef public RequestReader reader

@@ -23,8 +23,10 @@ from fastgw.wire.request import RequestReader
 if TYPE_CHECKING:
     from fastgw.core.exchange.filter import Filter
     from fastgw.core.live.endpoint import Endpoint
+    from fastgw.core.settings import Limits, Timeouts
 
 HELD_MAX = 64 * 1024  #: bytes of a request body that wait for a connection or a hook where ``body_buffer`` is 0
+PIPELINE_BYTES = 64 * 1024  #: bytes read ahead of the exchange in progress, after which reading pauses
 
 
 class Balancer(Protocol):
@@ -32,31 +34,6 @@ class Balancer(Protocol):
 
     def pick(self, candidates: Sequence[Any]) -> Any:
         """One of ``candidates``, which is not empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Downstream deadlines in seconds; 0 switches one off (``docs/configuration.md``)."""
-
-    head: float = 10.0  #: from the first byte of a request (or the accept) to the end of its head, in total
-    idle: float = 60.0  #: a kept connection without a request
-    body: float = 30.0  #: between two reads of a request body
-    write: float = 60.0  #: a client that reads nothing of its answer
-    linger: float = 30.0  #: what a client still sends behind the last answer is thrown away, at most
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Downstream bounds, each with the status it answers (``docs/configuration.md``)."""
-
-    head_size: int = 32 * 1024  #: bytes of a request or response head, trailers of a body likewise: 431
-    head_count: int = 100  #: fields of a head: 431
-    uri_length: int = 8 * 1024  #: bytes of a request target: 414
-    connections: int = 10_000  #: downstream connections of a worker: closed at once
-    connections_per_address: int = 0  #: of one client address and worker, 0 = no limit: closed at once
-    handshakes: int = 256  #: connections of a worker in front of their first request: more wait to be accepted
-    body_memory: int = 64 * 1024 * 1024  #: bytes of request bodies of a worker that wait to be sent: clients are held
-    pipeline_bytes: int = 64 * 1024  #: bytes read ahead of the exchange in progress: reading pauses
 
 
 class Service:
@@ -196,6 +173,7 @@ class Listener:
         "limits",
         "matcher",
         "name",
+        "pipeline_bytes",
         "plain",
         "reader",
         "router",
@@ -211,9 +189,9 @@ class Listener:
         name: str,
         router: Router[Route],
         fallback: Route,
+        timeouts: Timeouts,
+        limits: Limits,
         scheme: bytes = b"http",
-        timeouts: Timeouts | None = None,
-        limits: Limits | None = None,
         trusted: tuple[IPv4Network | IPv6Network, ...] = (),
         drop_headers: frozenset[bytes] = frozenset(),
         half_close: str = "abort",
@@ -224,13 +202,14 @@ class Listener:
         self.router = router
         self.fallbacks = Fallbacks(router, fallback.in_format)
         self.scheme = scheme
-        self.timeouts = timeouts = timeouts or Timeouts()
-        self.limits = limits = limits or Limits()
+        self.timeouts = timeouts
+        self.limits = limits
         self.trusted = trusted
         self.drop_headers = drop_headers
         self.half_close = half_close
         self.body_memory = limits.body_memory
         self.head_size = limits.head_size  # what every request asks for stands here once more: one look-up less
+        self.pipeline_bytes = PIPELINE_BYTES
         self.plain = router.plain
         self.matcher = router.matcher
         self.idle_timeout = timeouts.idle or float("inf")

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastgw.config.spec import (
-    AccessSpec,
-    AddressSpec,
-    BindSpec,
-    EndpointSpec,
-    FilterSpec,
-    LimitsSpec,
-    PoolSpec,
-    RetrySpec,
-    SplitSpec,
-    TimeoutsSpec,
-    UpstreamTlsSpec,
-)
+from fastgw.config.spec import AccessSpec, BindSpec, EndpointSpec, FilterSpec, RetrySpec, SplitSpec
+from fastgw.core.settings import Address, Limits, PoolSettings, Timeouts, UpstreamTls
 from tests.unit.config.files import MINIMAL, read
 
-ADMIN = AddressSpec("::1", 9902)
+ADMIN = Address("::1", 9902)
 FULL = """\
 workers: 3
 admin: {address: "[::1]:9902"}
@@ -80,12 +69,12 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert (spec.workers, spec.admin, spec.grace) == (3, BindSpec(ADMIN, (ADMIN,)), 60.0)
 
     edge, second = spec.listeners
-    assert (edge.name, edge.bind.address) == ("edge", AddressSpec(path=str(tmp_path / "run/edge.sock")))
+    assert (edge.name, edge.bind.address) == ("edge", Address(path=str(tmp_path / "run/edge.sock")))
     assert edge.bind.access == AccessSpec(0o660, 0, 1234)
     assert edge.bind.places == (edge.bind.address,)
     assert edge.filters == ("log", "request_id")
-    assert edge.timeouts == TimeoutsSpec(head=1.0, idle=2.0, body=3.0, write=0.0, linger=5.0)
-    assert edge.limits == LimitsSpec(16384, 50, 4096, 7, 5, 256, 1 << 20)
+    assert edge.timeouts == Timeouts(head=1.0, idle=2.0, body=3.0, write=0.0, linger=5.0)
+    assert edge.limits == Limits(16384, 50, 4096, 7, 5, 256, 1 << 20)
     assert edge.trusted_proxies == ("10.0.0.0/8", "::1/128")
     assert (edge.drop_headers, edge.proxy_protocol, edge.tls) == (("x-a", "x-b"), True, None)
     assert edge.proxy_protocol_from == ("10.0.0.0/24",)
@@ -105,12 +94,12 @@ def test_every_key_arrives(tmp_path: Path) -> None:
 
     a, b = spec.services
     assert a.endpoints == (
-        EndpointSpec(AddressSpec("10.0.0.1", 9000), 1),
-        EndpointSpec(AddressSpec(path="/run/x.sock"), 2),
+        EndpointSpec(Address("10.0.0.1", 9000), 1),
+        EndpointSpec(Address(path="/run/x.sock"), 2),
     )
     assert (a.balance, a.host, a.retry) == ("round_robin", "endpoint", RetrySpec(3, ("reset",)))
-    assert a.pool == PoolSpec(1, 2, 3.0, 4.0, 5.0, 1, 1)
-    assert a.tls == UpstreamTlsSpec(verify=False, server_name="name.example", ca="", cert="", key="")
+    assert a.pool == PoolSettings(1, 2, 3.0, 4.0, 5.0, 1, 1)
+    assert a.tls == UpstreamTls(verify=False, server_name="name.example", ca="", cert="", key="")
     assert (b.name, b.tls, b.balance) == ("b", None, "least_request")
 
     log = "fastgw.filters.access_log:AccessLog"
@@ -125,7 +114,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
 def test_defaults_that_depend_on_the_place(tmp_path: Path) -> None:
     spec = read(tmp_path, MINIMAL)
     assert (spec.listeners[0].name, spec.routes[0].name) == ("listener-1", "/*")
-    address = AddressSpec("127.0.0.1", 9901)
+    address = Address("127.0.0.1", 9901)
     assert (spec.workers, spec.admin) == (0, BindSpec(address, (address,)))
     assert read(tmp_path, MINIMAL + "admin: false").admin is None
 

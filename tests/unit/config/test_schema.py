@@ -16,7 +16,6 @@ from fastgw.config import schema
 from fastgw.config.filters import FILTERS
 from fastgw.config.schema import Gateway, Model, json_schema
 from fastgw.config.vocabulary import bare
-from fastgw.core.live import endpoint
 from fastgw.core.snapshot import snapshot
 from fastgw.policy.balancers import RoundRobin
 from tests.unit.config.files import MINIMAL, problems
@@ -100,20 +99,6 @@ def test_editors_get_a_title_and_a_description_for_everything() -> None:
             assert all(
                 key.get("description") or "$ref" in key or key.keys() == {"type"} for key in node["properties"].values()
             )
-
-
-@pytest.mark.parametrize(
-    ("model", "settings"),
-    [
-        (schema.ListenerTimeouts, snapshot.Timeouts),
-        (schema.ListenerLimits, snapshot.Limits),
-        (schema.Pool, endpoint.PoolSettings),
-        (schema.ServiceTls, endpoint.UpstreamTls),
-    ],
-)
-def test_the_data_plane_has_the_same_defaults(model: type[Model], settings: Any) -> None:
-    found = dict(model.model_validate({}))
-    assert {name: getattr(settings(), name) for name in found} == found
 
 
 def test_routes_and_services_of_the_data_plane_have_the_same_defaults() -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from fastgw.config.spec import CertificateSpec, TlsSpec, UpstreamTlsSpec
+from fastgw.config.spec import CertificateSpec, TlsSpec
 from fastgw.config.tls import authorities_problem, certificate_names, client_context, pair_problems, server_context
+from fastgw.core.settings import UpstreamTls
 from tests.unit.config.conftest import write_pair
 
 Pair = tuple[str, str]
@@ -38,7 +39,7 @@ def spec(*pairs: Pair, client_auth: str = "none", client_ca: str = "", min_versi
 
 
 def trusting(ca: str, *, cert: str = "", key: str = "", verify: bool = True) -> ssl.SSLContext:
-    return client_context(UpstreamTlsSpec(verify=verify, server_name="", ca=ca, cert=cert, key=key))
+    return client_context(UpstreamTls(verify=verify, server_name="", ca=ca, cert=cert, key=key))
 
 
 def names(connection: ssl.SSLObject) -> set[str]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from fastgw.config.spec import AddressSpec
 from fastgw.config.types import Connect, FilePath, Listen, Stream
+from fastgw.core.settings import Address
 
 
 def read(kind: Any, value: object, base: Path | str = "") -> object:
@@ -23,8 +23,8 @@ def test_paths_start_at_the_configuration(tmp_path: Path) -> None:
     assert read(FilePath, "a") == "a"
     assert read(Stream, "stdout", tmp_path) == "stdout"
     assert read(Stream, "log", tmp_path) == f"{tmp_path}/log"
-    assert read(Listen, "unix:run/x", "/srv") == AddressSpec(path="/srv/run/x")
-    assert read(Connect, "a:1", "/srv") == AddressSpec("a", 1)
+    assert read(Listen, "unix:run/x", "/srv") == Address(path="/srv/run/x")
+    assert read(Connect, "a:1", "/srv") == Address("a", 1)
 
 
 def test_the_path_of_a_socket_is_measured_whole() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgw.config import values
-from fastgw.config.spec import AddressSpec
+from fastgw.core.settings import Address
 
 Parse = Callable[[object], Any]
 listen: Parse = lambda value: values.address(value, listen=True)  # noqa: E731
@@ -38,11 +38,11 @@ GOOD: list[tuple[Parse, object, object]] = [
     (values.workers, "auto", 0),
     (values.workers, "8", 8),
     (values.name, "a.b-c_9", "a.b-c_9"),
-    (listen, "0.0.0.0:8080", AddressSpec("0.0.0.0", 8080)),
-    (listen, "[::0:1]:0", AddressSpec("::1", 0)),
-    (listen, "LOCALHOST:80", AddressSpec("localhost", 80)),
-    (connect, "unix:/run/x.sock", AddressSpec(path="/run/x.sock")),
-    (connect, "svc_1.internal:443", AddressSpec("svc_1.internal", 443)),
+    (listen, "0.0.0.0:8080", Address("0.0.0.0", 8080)),
+    (listen, "[::0:1]:0", Address("::1", 0)),
+    (listen, "LOCALHOST:80", Address("localhost", 80)),
+    (connect, "unix:/run/x.sock", Address(path="/run/x.sock")),
+    (connect, "svc_1.internal:443", Address("svc_1.internal", 443)),
     (values.mode, "0660", 0o660),
     (values.mode, "600", 0o600),
     (values.mode, "0o777", 0o777),

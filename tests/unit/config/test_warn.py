@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fastgw.config.load import inspect, load
-from fastgw.config.spec import AddressSpec
 from fastgw.config.warn import is_local
+from fastgw.core.settings import Address
 from tests.unit.config.conftest import write_pair
 from tests.unit.config.files import MINIMAL, with_listener, with_route, with_service
 
@@ -102,7 +102,7 @@ def test_an_admin_address_that_others_reach(tmp_path: Path, address: str, is_tol
 
 def test_no_admin_address_is_none_that_others_reach(tmp_path: Path) -> None:
     assert warnings(tmp_path, MINIMAL + "admin: false\n") == []
-    assert is_local(AddressSpec(path="/x"))
+    assert is_local(Address(path="/x"))
 
 
 @pytest.mark.parametrize(

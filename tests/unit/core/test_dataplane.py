@@ -12,8 +12,9 @@ from fastgw.core.counters import Counters
 from fastgw.core.dataplane import EXPIRED_AT_ONCE, SWEEP_SECONDS, DataPlane
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.snapshot.chain import Chain
-from fastgw.core.snapshot.snapshot import Limits, Route, Snapshot, Timeouts
+from fastgw.core.snapshot.snapshot import Route, Snapshot
 from fastgw.errors import GatewayError
+from tests.support import usual
 from tests.support.edge import GET, OK, POST, Edge, Spy, new_loop, statuses
 
 
@@ -26,7 +27,7 @@ def local(**options: Any) -> Edge:
 
 
 def test_connections_are_bounded() -> None:
-    edge = local(limits=Limits(connections=2))
+    edge = local(limits=usual.limits(connections=2))
     first, second, third = edge.client(), edge.client(), edge.client()
     assert third.is_aborted
     assert not second.is_closing()
@@ -43,7 +44,7 @@ def test_connections_are_bounded() -> None:
 
 
 def test_refused_connection_is_not_listened_to() -> None:
-    edge = local(limits=Limits(connections=0))
+    edge = local(limits=usual.limits(connections=0))
     client = edge.client()
     protocol: Any = client.protocol
     protocol.data_received(GET)
@@ -57,7 +58,7 @@ def peer(address: str) -> dict[str, Any]:
 
 
 def test_connections_of_one_address_are_bounded() -> None:
-    edge = local(limits=Limits(connections_per_address=2))
+    edge = local(limits=usual.limits(connections_per_address=2))
     first = edge.client(extra=peer("1.1.1.1"))
     edge.client(extra=peer("1.1.1.1"))
     assert edge.client(extra=peer("1.1.1.1")).is_aborted
@@ -74,7 +75,7 @@ def test_connections_of_one_address_are_bounded() -> None:
 def test_connections_from_before_a_limit_count() -> None:
     edge = local()
     before = [edge.client() for _ in range(2)]
-    edge.install(edge.listen(limits=Limits(connections_per_address=2)))
+    edge.install(edge.listen(limits=usual.limits(connections_per_address=2)))
     assert edge.client().is_aborted
     before[0].lose()
     assert not edge.client().is_closing()
@@ -227,7 +228,7 @@ def test_descriptors_bound_the_connections_whatever_the_configuration_says() -> 
 
 
 def test_sweep_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    edge = local(timeouts=Timeouts(head=1))
+    edge = local(timeouts=usual.timeouts(head=1))
     edge.client()
     real_abort = edge.loop.time
     edge.loop.time = lambda: 1 / 0  # type: ignore[method-assign]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.snapshot.snapshot import Limits
+from tests.support import usual
 from tests.support.edge import GET, OK, Edge, head_of, statuses
 from tests.unit.wire.cases import ANSWERS, BODIES, HEADS, REFUSED_EITHER_WAY, Case
 
@@ -115,7 +115,7 @@ def raw_of(case: dict[str, Any]) -> bytes:
 
 @pytest.mark.parametrize("case", collected("request"))
 def test_collected_request(case: dict[str, Any]) -> None:
-    edge = Edge(limits=Limits())
+    edge = Edge(limits=usual.limits())
     got, seen = told(edge, raw_of(case))
     found = [status for status in statuses(got) if status >= 200]
     refused = [status for status in found if status >= 400]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fastgw.core.exchange.reply import Reply
-from fastgw.core.snapshot.snapshot import Limits, Timeouts
+from tests.support import usual
 from tests.support.edge import DATE, GET, OK, WEBSOCKET, Edge, Spy, body_of, head_of, statuses
 
 HOST = b"Host: a.test\r\n"
@@ -30,7 +30,7 @@ REFUSED: dict[str, tuple[bytes, int]] = {
 
 
 def small() -> Edge:
-    return Edge(limits=Limits(uri_length=100, head_size=600, head_count=8))
+    return Edge(limits=usual.limits(uri_length=100, head_size=600, head_count=8))
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -53,7 +53,7 @@ def test_what_is_refused_to_head_has_no_body(name: str) -> None:
 
 
 def test_a_head_of_head_that_is_late_has_no_body() -> None:
-    edge = Edge(timeouts=Timeouts(head=5))
+    edge = Edge(timeouts=usual.timeouts(head=5))
     client = edge.client(b"HEAD / HTTP/1.1\r\n")
     edge.loop.advance(6)
     got = client.take()
@@ -125,7 +125,7 @@ def named(*methods: str) -> Edge:
     listener: Any = edge.listener
     rule = listener.router.rules[0]
     changed = type(rule)(**{**{name: getattr(rule, name) for name in rule.__slots__}, "methods": frozenset(methods)})
-    edge.install(type(listener)("edge", type(listener.router)([changed]), edge.fallback))
+    edge.install(usual.listener("edge", type(listener.router)([changed]), edge.fallback))
     return edge
 
 

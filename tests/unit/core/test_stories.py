@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
-from fastgw.core.live.endpoint import PoolSettings
-from fastgw.core.snapshot.snapshot import Limits, Timeouts
 from fastgw.errors import DownstreamError
 from fastgw.wire.chunked import ChunkReader
+from tests.support import usual
 from tests.support.edge import SWITCHING, WEBSOCKET, Edge, Gate, Spy, new_loop
 from tests.support.mock import MockTransport
 
@@ -113,9 +112,9 @@ class Story:
                 Spy("b", journal),
             ],
             endpoints=2,
-            pool=PoolSettings(max_connections=2, max_pending=3, pending_timeout=2, connect_timeout=3, idle_timeout=4),
-            timeouts=Timeouts(head=3, idle=6, body=3, write=3),
-            limits=Limits(pipeline_bytes=300, connections=6, body_memory=100_000),
+            pool=usual.pool(max_connections=2, max_pending=3, pending_timeout=2, connect_timeout=3, idle_timeout=4),
+            timeouts=usual.timeouts(head=3, idle=6, body=3, write=3),
+            limits=usual.limits(connections=6, body_memory=100_000),
             route={
                 "answer_timeout": 4.0,
                 "stream_idle_timeout": 4.0,
@@ -125,6 +124,7 @@ class Story:
             },
             loop=loop,
         )
+        self.edge.listener.pipeline_bytes = 300
         self.journal = journal
 
     def _on_request(self, exchange: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from fastgw.config.spec import AddressSpec
+from fastgw.core.settings import Address
 from fastgw.server import admin as module
 from fastgw.server.admin import Admin
 from fastgw.server.listening import bind
@@ -58,7 +58,7 @@ def with_admin(story: Story, asked: list[str] | None = None) -> None:
 
     async def run() -> None:
         admin = Admin({"/": root, "/page": page, "/broken": broken}, Log("test", fd=-1))
-        listening = bind(AddressSpec("127.0.0.1", 0), 1)
+        listening = bind(Address("127.0.0.1", 0), 1)
         listening.start()
         await admin.start([listening])
         try:

@@ -20,11 +20,13 @@ from fastgw.core import counters
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.net.handshake import ListenerContext
+from fastgw.core.settings import Limits
 from fastgw.core.snapshot.chain import Chain
-from fastgw.core.snapshot.snapshot import Limits, Listener, Route, Snapshot, Timeouts
+from fastgw.core.snapshot.snapshot import Route, Snapshot
 from fastgw.routing import Router
 from fastgw.server import arrivals
 from fastgw.server.arrivals import Arrivals, Entrance, Terms
+from tests.support import usual
 from tests.support.certificates import Authority
 
 LINE = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n"
@@ -46,7 +48,9 @@ class Edge:
         self.troubles: list[tuple[str, str, dict[str, Any]]] = []
         self.plane = DataPlane(self.loop, Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES))), lambda: 0.0)
         fallback = Route("fallback", 0, chain=Chain())
-        self.listener = Listener("edge", Router([]), fallback, timeouts=Timeouts(head=head), limits=limits or Limits())
+        self.listener = usual.listener(
+            "edge", Router([]), fallback, timeouts=usual.timeouts(head=head), limits=limits or usual.limits()
+        )
         self.plane.install(Snapshot(1, {"edge": self.listener}))
         self.arrivals = Arrivals(
             self.loop, self.plane, lambda event, cause, **fields: self.troubles.append((event, cause, fields))
@@ -352,7 +356,7 @@ def test_time_is_bounded_where_the_head_timeout_is_off(
 
 
 def test_number_is_bounded_and_a_burst_is_served_in_turn(edge: Callable[..., Edge]) -> None:
-    one = edge(HEADER, limits=Limits(handshakes=2))
+    one = edge(HEADER, limits=usual.limits(handshakes=2))
     clients = [one.client() for _ in range(5)]
     one.until(lambda: len(one.arrivals) == 2)
     for client in clients:
@@ -366,7 +370,7 @@ def test_the_silent_make_room_for_those_who_wait(
 ) -> None:
     monkeypatch.setattr(arrivals, "STALLED", 0.1)
     monkeypatch.setattr(arrivals, "ROOM_EVERY", 0.05)
-    one = edge(secure, limits=Limits(handshakes=2))
+    one = edge(secure, limits=usual.limits(handshakes=2))
     first, second = one.client(), one.client()
     one.until(lambda: len(one.arrivals) == 2)
     assert Tls(one, authority).ask().startswith(b"HTTP/1.1 404 ")
@@ -378,7 +382,7 @@ def test_the_silent_make_room_for_those_who_wait(
 def test_the_silent_stay_while_nobody_waits(edge: Callable[..., Edge], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrivals, "STALLED", 0.0)
     monkeypatch.setattr(arrivals, "ROOM_EVERY", 0.01)
-    one = edge(HEADER, limits=Limits(handshakes=2))
+    one = edge(HEADER, limits=usual.limits(handshakes=2))
     clients = [one.client(), one.client()]
     one.until(lambda: len(one.arrivals) == 2)
     began = time.monotonic()
@@ -391,7 +395,7 @@ def test_the_silent_stay_while_nobody_waits(edge: Callable[..., Edge], monkeypat
 def test_connections_of_the_listener_are_bounded_before_the_handshake(
     edge: Callable[..., Edge], secure: Terms, authority: Authority
 ) -> None:
-    one = edge(secure, limits=Limits(connections=1))
+    one = edge(secure, limits=usual.limits(connections=1))
     kept = Tls(one, authority)
     assert kept.ask()
     assert one.read(one.client()) == b""
@@ -402,7 +406,7 @@ def test_connections_of_the_listener_are_bounded_before_the_handshake(
 def test_connections_of_an_address_are_bounded_before_the_handshake(
     edge: Callable[..., Edge], secure: Terms, authority: Authority
 ) -> None:
-    one = edge(secure, limits=Limits(connections_per_address=2))
+    one = edge(secure, limits=usual.limits(connections_per_address=2))
     kept = Tls(one, authority)
     assert kept.ask()
     silent = one.client()
@@ -450,7 +454,7 @@ def test_accepting_pauses_when_there_are_no_descriptors(
 
 
 def test_closing_cuts_what_has_not_arrived(edge: Callable[..., Edge], secure: Terms, authority: Authority) -> None:
-    one = edge(secure, limits=Limits(handshakes=2))
+    one = edge(secure, limits=usual.limits(handshakes=2))
     clients = [one.client() for _ in range(4)]
     one.until(lambda: len(one.arrivals) == 2)
     one.entrance.close()

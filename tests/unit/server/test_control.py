@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.config.spec import AddressSpec
+from fastgw.core.settings import Address
 from fastgw.server import control as module
 from fastgw.server.control import Control, start_line
 from fastgw.server.gateway import Gateway
@@ -53,7 +53,7 @@ def test_start_line_says_what_listens_where(file: Path, capsys: pytest.CaptureFi
     async def story(stage: Stage) -> None:
         bound = stage.gateway.plan_in_use.listenings["127.0.0.1:0"].bound
         assert f"ready: edge http://{bound}, no admin address; 2 workers, generation 1" in start_line(stage.gateway, [])
-        admin = bind(AddressSpec("127.0.0.1", 0), 1)
+        admin = bind(Address("127.0.0.1", 0), 1)
         assert f", admin http://{admin.bound};" in start_line(stage.gateway, [admin])
         admin.close()
 
@@ -66,7 +66,7 @@ def test_start_line_names_unix_addresses_as_they_are(
     file.write_text(TEXT.replace("127.0.0.1:0", f"unix:{tmp_path}/edge").replace("workers: 2", "workers: 1"))
     gateway = Gateway(str(file), None, {}, [])
     gateway.adopt(gateway.plan(gateway.load()))
-    admin = bind(AddressSpec(path=f"{tmp_path}/admin"), 1)
+    admin = bind(Address(path=f"{tmp_path}/admin"), 1)
     line = start_line(gateway, [admin])
     assert f"ready: edge unix:{tmp_path}/edge, admin unix:{tmp_path}/admin; 0 workers, generation 1" in line
     admin.close()

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.config.spec import ANY_HOST, AccessSpec, AddressSpec, BindSpec
+from fastgw.config.spec import AccessSpec, BindSpec
+from fastgw.core.settings import ANY_HOST, Address
 from fastgw.errors import ConfigError
 from fastgw.server.listening import NoSuchAddress, bind, bind_admin, bind_all, handshakes, hold, is_shared
 
-LOOPBACK = AddressSpec("127.0.0.1", 0)
+LOOPBACK = Address("127.0.0.1", 0)
 
 
 def connect(port: int) -> socket.socket:
@@ -51,7 +52,7 @@ def test_nobody_connects_before_the_start() -> None:
 def test_a_taken_address_is_one_sentence_with_the_address_and_advice() -> None:
     first = bind(LOOPBACK, 1)
     first.start()
-    address = AddressSpec("127.0.0.1", port_of(first.sockets[0]))
+    address = Address("127.0.0.1", port_of(first.sockets[0]))
     with pytest.raises(ConfigError) as raised:
         bind(address, 1)
     (sentence,) = raised.value.problems
@@ -65,18 +66,18 @@ def test_a_taken_address_is_one_sentence_with_the_address_and_advice() -> None:
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        (AddressSpec("192.0.2.1", 8080), "no such address"),
-        (AddressSpec(path="/no/such/folder/x.sock"), "No such file"),
+        (Address("192.0.2.1", 8080), "no such address"),
+        (Address(path="/no/such/folder/x.sock"), "No such file"),
     ],
 )
-def test_other_failures_say_what_is_wrong(address: AddressSpec, words: str) -> None:
+def test_other_failures_say_what_is_wrong(address: Address, words: str) -> None:
     with pytest.raises(ConfigError) as raised:
         bind(address, 1)
     assert words in raised.value.problems[0] and str(address) in raised.value.problems[0]
 
 
 def test_ipv6_is_bound_for_itself() -> None:
-    listening = bind(AddressSpec("::1", 0), 1)
+    listening = bind(Address("::1", 0), 1)
     assert listening.bound.startswith("[::1]:")
     listening.close()
 
@@ -84,7 +85,7 @@ def test_ipv6_is_bound_for_itself() -> None:
 class TestUnix:
     def test_one_socket_for_all_workers(self, tmp_path: Path) -> None:
         path = str(tmp_path / "gw.sock")
-        listening = bind(AddressSpec(path=path), 3)
+        listening = bind(Address(path=path), 3)
         assert not os.path.exists(path)
         listening.start()
         assert listening.of_worker(0) is listening.of_worker(2)
@@ -97,17 +98,17 @@ class TestUnix:
         path = str(tmp_path / "gw.sock")
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(path)
-        listening = bind(AddressSpec(path=path), 1)
+        listening = bind(Address(path=path), 1)
         listening.start()
         listening.close()
 
     def test_a_living_socket_is_taken_over_only_if_asked(self, tmp_path: Path) -> None:
         path = str(tmp_path / "gw.sock")
-        first = bind(AddressSpec(path=path), 1)
+        first = bind(Address(path=path), 1)
         first.start()
         with pytest.raises(ConfigError, match="taken"):
-            bind(AddressSpec(path=path), 1)
-        second = bind(AddressSpec(path=path), 1, takeover=True)
+            bind(Address(path=path), 1)
+        second = bind(Address(path=path), 1, takeover=True)
         second.start()
         first.close()
         with socket.socket(socket.AF_UNIX) as client:  # the first left the second's file alone
@@ -119,7 +120,7 @@ class TestUnix:
         path = tmp_path / "precious"
         path.write_text("data")
         with pytest.raises(ConfigError, match="not a socket"):
-            bind(AddressSpec(path=str(path)), 1)
+            bind(Address(path=str(path)), 1)
         assert path.read_text() == "data"
 
 
@@ -148,7 +149,7 @@ def test_a_successor_on_the_port_is_seen() -> None:
     first = bind(LOOPBACK, 2)
     first.start()
     assert not is_shared(first.sockets)
-    address = AddressSpec("127.0.0.1", port_of(first.sockets[0]))
+    address = Address("127.0.0.1", port_of(first.sockets[0]))
     second = bind(address, 1, takeover=True)
     second.start()
     assert is_shared(first.sockets) and is_shared(second.sockets)
@@ -161,7 +162,7 @@ def test_a_successor_on_the_port_is_seen() -> None:
 
 
 def test_every_address_of_a_name_is_bound() -> None:
-    spec = BindSpec(AddressSpec("localhost", 0), (AddressSpec("127.0.0.1", 0), AddressSpec("::1", 0)))
+    spec = BindSpec(Address("localhost", 0), (Address("127.0.0.1", 0), Address("::1", 0)))
     bound, warnings = bind_all(spec, lambda place: bind(place, 1))
     assert [listening.address for listening in bound] == list(spec.places)
     assert warnings == []
@@ -170,7 +171,7 @@ def test_every_address_of_a_name_is_bound() -> None:
 
 
 def test_an_address_of_a_name_that_this_host_does_not_have_is_a_warning() -> None:
-    spec = BindSpec(AddressSpec("edge.test", 0), (AddressSpec("192.0.2.1", 0), AddressSpec("127.0.0.1", 0)))
+    spec = BindSpec(Address("edge.test", 0), (Address("192.0.2.1", 0), Address("127.0.0.1", 0)))
     (listening,), (warning,) = bind_admin(spec, lambda _: False)
     assert listening.address == spec.places[1]
     assert "192.0.2.1:0" in warning and "no such address" in warning
@@ -181,18 +182,18 @@ def test_an_address_of_a_name_that_this_host_does_not_have_is_a_warning() -> Non
     ("places", "said"),
     [
         ((), "edge.test:80: the name has no address"),
-        ((AddressSpec("192.0.2.1", 0), AddressSpec("198.51.100.7", 0)), "no such address"),
+        ((Address("192.0.2.1", 0), Address("198.51.100.7", 0)), "no such address"),
     ],
 )
-def test_a_name_of_which_nothing_can_be_bound(places: tuple[AddressSpec, ...], said: str) -> None:
+def test_a_name_of_which_nothing_can_be_bound(places: tuple[Address, ...], said: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        bind_admin(BindSpec(AddressSpec("edge.test", 80), places), lambda _: False)
+        bind_admin(BindSpec(Address("edge.test", 80), places), lambda _: False)
     assert said in raised.value.problems[0]
 
 
 def test_an_address_of_a_name_that_is_taken_is_refused() -> None:
     with bound_by_somebody() as taken:
-        spec = BindSpec(AddressSpec("edge.test", 0), (LOOPBACK, AddressSpec("127.0.0.1", taken)))
+        spec = BindSpec(Address("edge.test", 0), (LOOPBACK, Address("127.0.0.1", taken)))
         with pytest.raises(ConfigError) as raised:
             bind_admin(spec, lambda _: False)
     assert "taken" in raised.value.problems[0]
@@ -206,12 +207,12 @@ def bound_by_somebody() -> Iterator[int]:
 
 
 def test_ipv6_takes_ipv4_too_where_that_is_asked_for() -> None:
-    both = bind(AddressSpec(ANY_HOST, 0), 1)
+    both = bind(Address(ANY_HOST, 0), 1)
     both.start()
     assert both.bound == f"*:{port_of(both.sockets[0])}"
     connect(port_of(both.sockets[0])).close()
     both.close()
-    six = bind(AddressSpec("::", 0), 1)
+    six = bind(Address("::", 0), 1)
     six.start()
     with pytest.raises(ConnectionRefusedError):
         connect(port_of(six.sockets[0]))
@@ -220,7 +221,7 @@ def test_ipv6_takes_ipv4_too_where_that_is_asked_for() -> None:
 
 def test_a_unix_socket_has_its_mode_before_it_has_its_name(tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
-    listening = bind(AddressSpec(path=str(path)), 1, access=AccessSpec(mode=0o620))
+    listening = bind(Address(path=str(path)), 1, access=AccessSpec(mode=0o620))
     (beside,) = tmp_path.iterdir()
     assert stat.S_IMODE(beside.stat().st_mode) == 0o620
     listening.start()
@@ -231,7 +232,7 @@ def test_a_unix_socket_has_its_mode_before_it_has_its_name(tmp_path: Path) -> No
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a socket away")
 def test_a_unix_socket_has_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
-    listening = bind(AddressSpec(path=str(path)), 1, access=AccessSpec(0o660, 1234, 4321))
+    listening = bind(Address(path=str(path)), 1, access=AccessSpec(0o660, 1234, 4321))
     listening.start()
     found = path.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (1234, 4321, 0o660)
@@ -246,6 +247,6 @@ def test_an_owner_that_is_not_allowed_is_told_and_leaves_nothing(
 
     monkeypatch.setattr(os, "chown", refuse)
     with pytest.raises(ConfigError) as raised:
-        bind(AddressSpec(path=str(tmp_path / "x.sock")), 1, access=AccessSpec(user=0))
+        bind(Address(path=str(tmp_path / "x.sock")), 1, access=AccessSpec(user=0))
     assert "not allowed to give the socket to that owner" in raised.value.problems[0]
     assert list(tmp_path.iterdir()) == []

@@ -8,8 +8,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.exchange.arriving import RATE_AFTER
-from fastgw.core.live.endpoint import PoolSettings
-from fastgw.core.snapshot.snapshot import Limits, Timeouts
+from tests.support import usual
 from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Gate, Spy, head_of, new_loop, statuses
 from tests.support.mock import MockTransport
 
@@ -132,7 +131,7 @@ def test_hooks_come_first() -> None:
 
 
 def test_what_comes_behind_a_held_body_is_the_next_request() -> None:
-    edge = edge_that_holds(pool=PoolSettings(max_pending=0))
+    edge = edge_that_holds(pool=usual.pool(max_pending=0))
     client = edge.client(POST + b"he")
     client.feed(b"llo" + GET)  # no place in line: both are answered at once, in order
     assert statuses(client.take()) == [503, 503]
@@ -160,7 +159,7 @@ def test_held_body_that_is_refused(data: bytes, status: int) -> None:
 
 
 def test_held_body_that_stops_longer_than_the_timeout() -> None:
-    edge = edge_that_holds(route={"body_wait": 60.0}, timeouts=Timeouts(body=3))
+    edge = edge_that_holds(route={"body_wait": 60.0}, timeouts=usual.timeouts(body=3))
     client = edge.client(POST + b"he")
     edge.loop.advance(2)
     client.feed(b"l")
@@ -198,7 +197,7 @@ def test_held_body_is_sent_to_the_next_endpoint_when_the_first_refuses() -> None
 
 
 def test_when_the_memory_is_full_a_connection_is_asked_for_at_once() -> None:
-    edge = edge_that_holds(limits=Limits(body_memory=1500))
+    edge = edge_that_holds(limits=usual.limits(body_memory=1500))
     clients = [edge.client(LARGE + b"x" * 800) for _ in range(2)]
     assert len(edge.attempts) == 1
     assert [client.is_reading() for client in clients] == [True, False]
@@ -215,7 +214,7 @@ def test_when_the_memory_is_full_a_connection_is_asked_for_at_once() -> None:
 def test_clients_of_a_full_worker_are_held() -> None:
     """However many there are, and however much they would like to send: one read of each at most comes on top."""
     edge = edge_that_holds(
-        limits=Limits(body_memory=10_000), route={"body_buffer": 5_000}, pool=PoolSettings(max_connections=1)
+        limits=usual.limits(body_memory=10_000), route={"body_buffer": 5_000}, pool=usual.pool(max_connections=1)
     )
     clients = [edge.client(LARGE) for _ in range(20)]
     for _ in range(20):
@@ -242,7 +241,7 @@ def drip(edge: Edge, client: MockTransport, seconds: float, pause: float, size: 
 
 
 def test_a_client_held_once_is_judged_again() -> None:
-    edge = edge_that_holds(timeouts=Timeouts(body=60))
+    edge = edge_that_holds(timeouts=usual.timeouts(body=60))
     client = edge.client(LARGE + b"x" * 50_000)
     assert not client.is_reading()
     edge.connect()
@@ -252,7 +251,7 @@ def test_a_client_held_once_is_judged_again() -> None:
 
 
 def test_a_client_that_is_held_is_not_judged() -> None:
-    edge = edge_that_holds(timeouts=Timeouts(body=60))
+    edge = edge_that_holds(timeouts=usual.timeouts(body=60))
     client, service = edge.pair(LARGE + b"x" * 2000)
     service.capacity = 0
     client.feed(b"x" * 90_000)

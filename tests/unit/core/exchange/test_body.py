@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fastgw.core.exchange.body import NEVER, PIECES_MAX, RequestBody
-from fastgw.core.snapshot.snapshot import Limits
+from fastgw.core.settings import Limits
 from fastgw.wire.errors import WireError
 from fastgw.wire.messages import Request
+from tests.support import usual
 
 
 def body(*, length: int = -1, chunked: bool = False, limits: Limits | None = None) -> RequestBody:
@@ -15,7 +16,7 @@ def body(*, length: int = -1, chunked: bool = False, limits: Limits | None = Non
     request.content_length = length
     request.chunked = chunked
     made = RequestBody()
-    made.begin(request, limits or Limits())
+    made.begin(request, limits or usual.limits())
     return made
 
 
@@ -50,7 +51,7 @@ def test_chunked_body() -> None:
 
 def test_trailers_have_the_limits_of_heads() -> None:
     with pytest.raises(WireError):
-        body(chunked=True, limits=Limits(head_count=1)).feed(b"0\r\nA: b\r\nC: d\r\n\r\n")
+        body(chunked=True, limits=usual.limits(head_count=1)).feed(b"0\r\nA: b\r\nC: d\r\n\r\n")
 
 
 def test_what_waits_is_taken_once_and_in_order() -> None:
@@ -89,5 +90,5 @@ def test_reset_forgets_everything() -> None:
     assert made.since == NEVER
     request = Request()
     request.content_length = 1
-    made.begin(request, Limits())
+    made.begin(request, usual.limits())
     assert made.feed(b"z") == b"z"

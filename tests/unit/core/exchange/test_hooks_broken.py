@@ -8,8 +8,8 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
-from fastgw.core.snapshot.snapshot import Timeouts
 from fastgw.filters.request_id import RequestId
+from tests.support import usual
 from tests.support.edge import GET, OK, Edge, Gate, Spy, head_of, new_loop, statuses
 from tests.unit.core.exchange.test_hooks import raising
 
@@ -19,7 +19,7 @@ from tests.unit.core.exchange.test_hooks import raising
 @pytest.mark.parametrize("is_kept", [False, True], ids=["first", "kept"])
 def test_a_request_hook_that_waits_has_the_time_of_an_answer(is_kept: bool) -> None:
     loop = new_loop()
-    timeouts = Timeouts(head=2, idle=3)
+    timeouts = usual.timeouts(head=2, idle=3)
     gate = Gate(loop)
     hook = Spy("a", [], request=lambda exchange: gate(exchange) if exchange.request.path == b"/" else Reply(204))
     edge = Edge(filters=[hook], route={"answer_timeout": 7.0}, loop=loop, timeouts=timeouts)
@@ -41,7 +41,7 @@ def test_a_response_hook_that_waits_has_it_too_and_the_service_is_not_blamed() -
     loop = new_loop()
     gate = Gate(loop)
     route = {"answer_timeout": 7.0, "stream_idle_timeout": 1.0}
-    edge = Edge(filters=[Spy("a", [], response=gate)], route=route, loop=loop, timeouts=Timeouts(head=2, idle=3))
+    edge = Edge(filters=[Spy("a", [], response=gate)], route=route, loop=loop, timeouts=usual.timeouts(head=2, idle=3))
     client, service = edge.pair()
     edge.loop.advance(6.0)
     service.feed(OK)  # the hook's own time begins here

@@ -8,7 +8,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.causes import PLACES
-from fastgw.core.live.endpoint import PoolSettings
+from tests.support import usual
 from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, body_of, head_of, statuses
 
 # --- finish runs exactly once
@@ -227,7 +227,7 @@ def test_an_interim_answer_is_not_the_status_of_an_exchange_without_an_answer() 
 
 
 def test_waiting_and_active_are_two_things_and_in_hand_is_both() -> None:
-    edge = Edge(pool=PoolSettings(max_connections=1))
+    edge = Edge(pool=usual.pool(max_connections=1))
     _, service = edge.pair()
     edge.client(GET)
     edge.client(GET)
@@ -252,7 +252,7 @@ def test_waiting_and_active_are_two_things_and_in_hand_is_both() -> None:
 
 
 def test_a_full_pool_counts_no_request_as_sent() -> None:
-    edge = Edge(pool=PoolSettings(max_connections=1, max_pending=1))
+    edge = Edge(pool=usual.pool(max_connections=1, max_pending=1))
     edge.pair()
     edge.client(GET)
     refused = edge.client(GET)

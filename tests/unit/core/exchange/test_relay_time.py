@@ -7,8 +7,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.exchange.arriving import RATE_AFTER
 from fastgw.core.exchange.reply import Reply
-from fastgw.core.live.endpoint import PoolSettings
-from fastgw.core.snapshot.snapshot import Timeouts
+from tests.support import usual
 from tests.support.edge import CHUNKED, DATE, GET, HEAD, OK, POST, Edge, Gate, Spy, body_of, head_of, new_loop, statuses
 
 PUT = b"PUT / HTTP/1.1\r\nHost: a.test\r\n\r\n"
@@ -27,7 +26,7 @@ def test_504_when_the_service_does_not_answer() -> None:
 
 
 def test_503_when_no_connection_becomes_free() -> None:
-    edge = Edge(pool=PoolSettings(max_connections=1, pending_timeout=3))
+    edge = Edge(pool=usual.pool(max_connections=1, pending_timeout=3))
     edge.pair()
     client = edge.client(GET)
     edge.loop.advance(3.5)
@@ -37,7 +36,7 @@ def test_503_when_no_connection_becomes_free() -> None:
 
 
 def test_waiting_is_moved_to_another_endpoint_first() -> None:
-    edge = Edge(endpoints=2, pool=PoolSettings(pending_timeout=3, connect_timeout=100))
+    edge = Edge(endpoints=2, pool=usual.pool(pending_timeout=3, connect_timeout=100))
     client = edge.client(GET)
     edge.loop.advance(3.5)
     edge.connect(port=9001).feed(OK)
@@ -83,7 +82,7 @@ def test_whole_exchange_has_a_deadline(answer: bytes) -> None:
 
 @pytest.mark.parametrize("when", ["waiting", "sending"])
 def test_408_when_the_body_stops(when: str) -> None:
-    edge = Edge(timeouts=Timeouts(body=5), pool=PoolSettings(pending_timeout=50, connect_timeout=50))
+    edge = Edge(timeouts=usual.timeouts(body=5), pool=usual.pool(pending_timeout=50, connect_timeout=50))
     client = edge.client(POST + b"he")
     if when == "sending":
         service = edge.connect()
@@ -113,7 +112,7 @@ def test_body_that_arrives_too_slowly() -> None:
 
 
 def test_body_fast_enough_or_slowed_by_the_service_is_not_too_slow() -> None:
-    edge = Edge(timeouts=Timeouts(body=1000))
+    edge = Edge(timeouts=usual.timeouts(body=1000))
     fast, held = edge.client(CHUNKED), edge.client(CHUNKED)
     edge.connect()
     service = edge.connect()
@@ -131,7 +130,7 @@ def test_body_fast_enough_or_slowed_by_the_service_is_not_too_slow() -> None:
 
 
 def test_service_that_does_not_take_the_request_is_at_fault() -> None:
-    edge = Edge(timeouts=Timeouts(body=5))
+    edge = Edge(timeouts=usual.timeouts(body=5))
     client = edge.client(CHUNKED)
     service = edge.connect()
     service.capacity = 0

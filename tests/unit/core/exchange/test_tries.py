@@ -10,11 +10,11 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.causes import CAUSES, OTHER, PLACES
-from fastgw.core.live.endpoint import PoolSettings
 from fastgw.core.snapshot.snapshot import Route, Service
 from fastgw.errors import DownstreamError, GatewayError, InternalError, UpstreamError
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Split
+from tests.support import usual
 from tests.support.edge import GET, HEAD, OK, POST, Edge, Spy, body_of, statuses
 
 PUT = b"PUT / HTTP/1.1\r\nHost: a.test\r\n\r\n"
@@ -127,7 +127,7 @@ def test_connect_failure_is_told_when_retries_are_off(retry_on: frozenset[str]) 
 
 
 def test_full_pool_asks_another_endpoint() -> None:
-    edge = Edge(endpoints=2, pool=PoolSettings(max_pending=0))
+    edge = Edge(endpoints=2, pool=usual.pool(max_pending=0))
     client = edge.client(GET)
     assert statuses(client.take()) == [503]
     assert edge.count(counters.RETRIES) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.dataplane import LEAVING_SECONDS
-from fastgw.core.snapshot.snapshot import Timeouts
+from tests.support import usual
 from tests.support.edge import GET, OK, SWITCHING, WEBSOCKET, Edge, Spy, head_of, statuses
 from tests.support.mock import MockTransport
 
@@ -292,7 +292,7 @@ def test_slow_client_holds_the_service_and_the_other_way_round() -> None:
 
 
 def test_stuck_client_is_dropped_after_the_write_deadline() -> None:
-    edge = Edge(timeouts=Timeouts(write=10))
+    edge = Edge(timeouts=usual.timeouts(write=10))
     client, service = tunnel(edge)
     client.capacity = 0
     service.feed(b"x" * 100_000)
@@ -307,7 +307,7 @@ def test_stuck_client_is_dropped_after_the_write_deadline() -> None:
 
 
 def test_client_that_caught_up_has_the_tunnels_deadline_again() -> None:
-    edge = Edge(timeouts=Timeouts(write=10))
+    edge = Edge(timeouts=usual.timeouts(write=10))
     client, service = tunnel(edge)
     client.capacity = 0
     service.feed(b"x" * 100_000)
@@ -353,7 +353,7 @@ def test_service_that_takes_nothing_is_cut_off_at_the_end_of_the_worker() -> Non
 
 
 def test_client_that_takes_nothing_is_cut_off_after_the_end() -> None:
-    edge = Edge(timeouts=Timeouts(write=5), route={"tunnel_idle_timeout": 3.0})
+    edge = Edge(timeouts=usual.timeouts(write=5), route={"tunnel_idle_timeout": 3.0})
     client, service = tunnel(edge)
     client.capacity = 0
     service.feed(b"last words")

@@ -10,6 +10,7 @@ from fastgw.core.exchange.unmatched import Fallbacks, allowed
 from fastgw.core.snapshot.snapshot import Listener, Route
 from fastgw.routing import Router, Rule
 from fastgw.wire.methods import served
+from tests.support import usual
 from tests.support.edge import GET, OK, Edge, Spy, body_of, head_of, statuses
 
 STAR = b"OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n"
@@ -28,7 +29,7 @@ def listener(edge: Edge, *rules: tuple[str, str, str], fallback: Route | None = 
         )
         for number, (path, methods, word) in enumerate(rules)
     ]
-    return Listener("edge", Router(table), fallback or edge.fallback)
+    return usual.listener("edge", Router(table), fallback or edge.fallback)
 
 
 def asked(edge: Edge, method: bytes, path: bytes) -> tuple[int, str]:

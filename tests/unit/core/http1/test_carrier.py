@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.snapshot.snapshot import Limits
+from tests.support import usual
 from tests.support.edge import CHUNKED, DATE, GET, HEAD, OK, POST, Edge, body_of, head_of, statuses
 from tests.support.mock import QuietSocket
 
@@ -341,7 +341,7 @@ def test_idle_connection_that_ends_is_forgotten() -> None:
     ],
 )
 def test_answer_that_cannot_be_passed_on(data: bytes) -> None:
-    edge = Edge(limits=Limits(head_size=400, head_count=10))
+    edge = Edge(limits=usual.limits(head_size=400, head_count=10))
     client, service = edge.pair()
     service.feed(data)
     if not service.is_closing():

@@ -11,7 +11,7 @@ from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.http1.client import client_address
 from fastgw.core.net.lingering import LINGER_LOOK
-from fastgw.core.snapshot.snapshot import Limits, Timeouts
+from tests.support import usual
 from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, body_of, head_of, new_loop, statuses
 from tests.support.mock import MockSocket, MockTransport
 
@@ -77,7 +77,7 @@ def test_other_bytes_in_front_are_refused_however_they_come(raw: bytes) -> None:
     ],
 )
 def test_what_can_never_be_a_request_is_refused_at_once(raw: bytes, status: int) -> None:
-    edge = local(limits=Limits(head_size=400, head_count=5, uri_length=100))
+    edge = local(limits=usual.limits(head_size=400, head_count=5, uri_length=100))
     client = edge.client(raw)
     answer = client.take()
     assert statuses(answer) == [status]
@@ -93,7 +93,7 @@ def test_what_can_never_be_a_request_is_refused_at_once(raw: bytes, status: int)
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 300])
 def test_tls_on_a_plain_port_is_named(cut: int) -> None:
-    edge = local(limits=Limits(head_size=400, head_count=5, uri_length=100))
+    edge = local(limits=usual.limits(head_size=400, head_count=5, uri_length=100))
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"r" * 500
     client = edge.client(hello[:cut])
     client.feed(hello[cut:])
@@ -144,7 +144,8 @@ def test_five_thousand_pipelined_unknown_paths_do_not_recurse() -> None:
 
 
 def test_client_that_pipelines_much_is_held_until_its_turn() -> None:
-    edge = Edge(limits=Limits(pipeline_bytes=100))
+    edge = Edge()
+    edge.listener.pipeline_bytes = 100
     client, service = edge.pair()
     client.feed(GET * 2)
     assert client.is_reading()
@@ -159,7 +160,8 @@ def test_client_that_pipelines_much_is_held_until_its_turn() -> None:
 
 
 def test_held_client_is_read_again_when_its_next_head_is_not_complete() -> None:
-    edge = Edge(limits=Limits(pipeline_bytes=20))
+    edge = Edge()
+    edge.listener.pipeline_bytes = 20
     client, service = edge.pair()
     client.feed(GET[:-4])
     assert not client.is_reading()
@@ -408,7 +410,7 @@ def test_bytes_on_a_closed_connection_count_for_nothing() -> None:
 def test_next_request_is_served_by_the_installed_listener() -> None:
     edge = Edge()
     client, service = edge.pair()
-    edge.install(edge.listen(limits=Limits(uri_length=64)))
+    edge.install(edge.listen(limits=usual.limits(uri_length=64)))
     service.feed(OK)
     assert statuses(client.take()) == [200]
     client.feed(b"GET /" + b"a" * 100 + b" HTTP/1.1\r\nHost: a.test\r\n\r\n")
@@ -429,7 +431,7 @@ def test_listener_that_is_gone_serves_its_connections_to_the_end() -> None:
 
 def test_stuck_client_of_a_stream_is_dropped_after_the_write_deadline() -> None:
     """Bytes that still come from the service do not make it wait longer."""
-    edge = Edge(timeouts=Timeouts(write=10), route={"stream_idle_timeout": 1000.0})
+    edge = Edge(timeouts=usual.timeouts(write=10), route={"stream_idle_timeout": 1000.0})
     client = edge.client(GET, capacity=0)
     service = edge.connect()
     service.feed(BIG[:-1])

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
-from fastgw.core.snapshot.snapshot import Timeouts
+from tests.support import usual
 from tests.support.edge import GET, Edge, Spy, body_of, statuses
 
 BIG = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
@@ -58,7 +58,7 @@ def test_connection_that_says_nothing_is_closed_without_an_answer() -> None:
 
 
 def test_kept_connection_is_closed_when_idle() -> None:
-    edge = local(timeouts=Timeouts(idle=5))
+    edge = local(timeouts=usual.timeouts(idle=5))
     client = edge.client(GET)
     client.take()
     edge.loop.advance(4.9)
@@ -70,7 +70,7 @@ def test_kept_connection_is_closed_when_idle() -> None:
 
 
 def test_deadlines_may_be_off() -> None:
-    edge = local(timeouts=Timeouts(head=0, idle=0, body=0, write=0))
+    edge = local(timeouts=usual.timeouts(head=0, idle=0, body=0, write=0))
     silent, partial, kept = edge.client(), edge.client(b"GET"), edge.client(GET)
     stuck = edge.client(capacity=0)
     stuck.feed(GET * 10_000)
@@ -80,7 +80,7 @@ def test_deadlines_may_be_off() -> None:
 
 
 def test_client_that_reads_nothing_is_dropped() -> None:
-    edge = Edge(timeouts=Timeouts(write=10))
+    edge = Edge(timeouts=usual.timeouts(write=10))
     client = edge.client(GET, capacity=0)
     service = edge.connect()
     service.feed(BIG)
@@ -93,7 +93,7 @@ def test_client_that_reads_nothing_is_dropped() -> None:
 
 def test_client_that_reads_nothing_in_the_middle_of_its_answer_has_not_gone() -> None:
     ends: list[Any] = []
-    edge = Edge(timeouts=Timeouts(write=10), filters=[Spy("end", [], done=lambda one: ends.append(one.error))])
+    edge = Edge(timeouts=usual.timeouts(write=10), filters=[Spy("end", [], done=lambda one: ends.append(one.error))])
     client = edge.client(GET, capacity=0)
     edge.connect().feed(BIG[:-1])
     edge.loop.advance(20.5)
@@ -104,7 +104,7 @@ def test_client_that_reads_nothing_in_the_middle_of_its_answer_has_not_gone() ->
 
 
 def test_client_that_reads_slowly_is_not_dropped() -> None:
-    edge = Edge(timeouts=Timeouts(write=10))
+    edge = Edge(timeouts=usual.timeouts(write=10))
     client = edge.client(GET, capacity=0)
     service = edge.connect()
     service.feed(BIG)
@@ -117,7 +117,7 @@ def test_client_that_reads_slowly_is_not_dropped() -> None:
 
 def test_write_deadline_does_not_outlive_the_pause() -> None:
     """A stream that goes on after its client has caught up has the stream's deadline again."""
-    edge = Edge(timeouts=Timeouts(write=10), route={"stream_idle_timeout": 100.0})
+    edge = Edge(timeouts=usual.timeouts(write=10), route={"stream_idle_timeout": 100.0})
     client = edge.client(GET, capacity=0)
     service = edge.connect()
     service.feed(BIG[:-5])
@@ -129,7 +129,7 @@ def test_write_deadline_does_not_outlive_the_pause() -> None:
 
 
 def test_write_deadline_of_a_finished_answer_becomes_the_idle_one() -> None:
-    edge = Edge(timeouts=Timeouts(write=10, idle=100))
+    edge = Edge(timeouts=usual.timeouts(write=10, idle=100))
     client = edge.client(GET, capacity=0)
     service = edge.connect()
     service.feed(BIG)
@@ -141,7 +141,7 @@ def test_write_deadline_of_a_finished_answer_becomes_the_idle_one() -> None:
 
 
 def test_time_of_the_whole_exchange_counts_even_while_the_client_is_slow() -> None:
-    edge = Edge(timeouts=Timeouts(write=100), route={"timeout": 5.0})
+    edge = Edge(timeouts=usual.timeouts(write=100), route={"timeout": 5.0})
     client = edge.client(GET, capacity=0)
     service = edge.connect()
     service.feed(BIG[:-1])

@@ -11,8 +11,10 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.http1.connecting import ATTEMPT_DELAY
 from fastgw.core.live.addresses import FAILING, UNTRIED, USED, Answer
-from fastgw.core.live.endpoint import Address, Endpoint, EndpointKey, PoolSettings, UpstreamTls
+from fastgw.core.live.endpoint import Endpoint
+from fastgw.core.settings import Address, UpstreamTls
 from fastgw.core.snapshot.snapshot import Service
+from tests.support import usual
 from tests.support.edge import GET, OK, Edge, named, statuses
 
 
@@ -35,7 +37,7 @@ def test_nodelay_is_set_where_there_is_a_socket() -> None:
 
 def test_unix_socket() -> None:
     edge = Edge()
-    key = EndpointKey("u", Address(path="/run/x.sock"))
+    key = usual.key("u", Address(path="/run/x.sock"))
     service = Service("u", (edge.plane.registry.endpoint(key),), edge.service.balancer)
     object.__setattr__(edge.route, "service", service)
     edge.install(edge.listen(), service)
@@ -50,16 +52,16 @@ def test_unix_socket() -> None:
 @pytest.mark.parametrize(
     ("address", "tls", "name"),
     [
-        (Address("a.test", 443), UpstreamTls(), "a.test"),
-        (Address("10.0.0.1", 443), UpstreamTls(server_name="b.test"), "b.test"),
-        (Address(path="/run/x.sock"), UpstreamTls(), "localhost"),
+        (Address("a.test", 443), usual.tls(), "a.test"),
+        (Address("10.0.0.1", 443), usual.tls(server_name="b.test"), "b.test"),
+        (Address(path="/run/x.sock"), usual.tls(), "localhost"),
     ],
 )
 def test_name_that_the_certificate_must_have(address: Address, tls: UpstreamTls, name: str) -> None:
     edge = Edge()
     context = ssl.create_default_context()
     edge.plane.learn({"a.test": Answer(("10.0.0.7",))})
-    endpoint = Endpoint(EndpointKey("t", address, tls=tls, pool=PoolSettings(warm=1)), edge.plane, context)
+    endpoint = Endpoint(usual.key("t", address, tls=tls, pool=usual.pool(warm=1)), edge.plane, context)
     endpoint.pool.warm_up()
     target = edge.attempts[0].target
     assert (target["ssl"], target["server_hostname"]) == (context, name)
@@ -134,7 +136,7 @@ def test_all_addresses_refuse() -> None:
 
 def test_no_address_answers() -> None:
     """The whole of it is bounded by one deadline, and every address has had its turn within it."""
-    edge = named("10.0.0.1", "10.0.0.2", "10.0.0.3", pool=PoolSettings(connect_timeout=0.4))
+    edge = named("10.0.0.1", "10.0.0.2", "10.0.0.3", pool=usual.pool(connect_timeout=0.4))
     client = edge.client(GET)
     edge.loop.advance(0.35)
     assert len(edge.attempts) == 3
@@ -188,7 +190,7 @@ def test_a_service_that_chooses_what_was_not_offered_is_not_spoken_to(chosen: st
             return chosen
 
     edge = Edge()
-    key = EndpointKey("t", Address("127.0.0.1", 443), tls=UpstreamTls())
+    key = usual.key("t", Address("127.0.0.1", 443), tls=usual.tls())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     service = Service("t", (edge.plane.registry.endpoint(key, lambda _: context),), edge.service.balancer)
     object.__setattr__(edge.route, "service", service)

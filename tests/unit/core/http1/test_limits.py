@@ -13,10 +13,11 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.net.connection import WRITE_HIGH
-from fastgw.core.snapshot.snapshot import HELD_MAX, Limits, Timeouts
+from fastgw.core.snapshot.snapshot import HELD_MAX, PIPELINE_BYTES
 from fastgw.wire.chunked import EXCESS_MAX, LINE_MAX
 from fastgw.wire.fields import SEEN_MAX
 from fastgw.wire.request import HOSTS_MAX
+from tests.support import usual
 from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, new_loop, statuses
 from tests.support.mock import MockTransport
 
@@ -40,7 +41,7 @@ def costs_at_most(seconds: float) -> Iterator[None]:
 
 
 def test_head_that_drips_ends_after_the_head_timeout() -> None:
-    edge = local(timeouts=Timeouts(head=10.0, idle=60.0))
+    edge = local(timeouts=usual.timeouts(head=10.0, idle=60.0))
     client = edge.client()
     for seconds in range(15):
         if client.take():
@@ -53,7 +54,7 @@ def test_head_that_drips_ends_after_the_head_timeout() -> None:
 
 
 def test_second_head_that_drips_ends_after_the_head_timeout_not_the_idle_one() -> None:
-    edge = local(timeouts=Timeouts(head=2.0, idle=60.0))
+    edge = local(timeouts=usual.timeouts(head=2.0, idle=60.0))
     client = edge.client(GET + HEAD[:4])
     assert statuses(client.take()) == [200]
     edge.loop.advance(2.5)
@@ -62,7 +63,7 @@ def test_second_head_that_drips_ends_after_the_head_timeout_not_the_idle_one() -
 
 
 def test_default_of_every_deadline() -> None:
-    assert Timeouts() == Timeouts(head=10.0, idle=60.0, body=30.0, write=60.0)
+    assert usual.timeouts() == usual.timeouts(head=10.0, idle=60.0, body=30.0, write=60.0)
 
 
 def test_body_that_drips_has_a_rate() -> None:
@@ -108,7 +109,7 @@ def test_endless_head_is_refused_within_its_bound(piece: bytes, status: int) -> 
     while not client.output:
         client.feed(piece)
         sent += len(piece)
-        assert sent < 2 * Limits().head_size
+        assert sent < 2 * usual.limits().head_size
     assert statuses(client.take()) == [status]
     edge.end()
 
@@ -151,7 +152,7 @@ def test_endless_trailers_are_refused_within_their_bound(piece: bytes) -> None:
     while not client.output:
         client.feed(piece)
         sent += len(piece)
-        assert sent < 2 * Limits().head_size
+        assert sent < 2 * usual.limits().head_size
     assert statuses(client.take()) == [431]
     edge.end()
 
@@ -202,7 +203,7 @@ def test_idle_connections_hold_nothing_but_themselves() -> None:
 
 
 def test_connections_have_a_bound_in_all() -> None:
-    edge = local(limits=Limits(connections=3))
+    edge = local(limits=usual.limits(connections=3))
     clients = [edge.client() for _ in range(5)]
     assert [client.is_closing() for client in clients] == [False, False, False, True, True]
     assert edge.count(counters.CONNECTIONS_REFUSED) == 2
@@ -214,7 +215,7 @@ def test_connections_have_a_bound_in_all() -> None:
 
 
 def test_connections_have_a_bound_for_each_address() -> None:
-    edge = local(limits=Limits(connections_per_address=2))
+    edge = local(limits=usual.limits(connections_per_address=2))
     mine = [edge.client(extra=at("192.0.2.1")) for _ in range(4)]
     other = edge.client(GET, extra=at("192.0.2.2"))
     assert [client.is_closing() for client in mine] == [False, False, True, True]
@@ -246,7 +247,7 @@ def test_pipeline_of_thousands_holds_a_bounded_buffer_and_one_exchange() -> None
     while client.is_reading():
         client.feed(GET * 100)
         fed += len(GET) * 100
-    assert fed <= Limits().pipeline_bytes + len(GET) * 100
+    assert fed <= PIPELINE_BYTES + len(GET) * 100
     assert edge.begun == 1
     service.feed(OK)
     client.abort()
@@ -292,7 +293,7 @@ def test_names_of_fields_and_hosts_fill_no_memory() -> None:
 def test_what_is_hashed_cannot_be_made_to_collide() -> None:
     """Keyed hashing of the interpreter (PEP 456), and few enough fields that it would not matter."""
     assert sys.hash_info.algorithm.startswith("siphash")
-    assert Limits().head_count <= 100
+    assert usual.limits().head_count <= 100
 
 
 # --- what waits for a service
@@ -330,7 +331,7 @@ def test_head_of_an_answer_is_bounded() -> None:
     while not service.is_closing():
         service.feed(b"X: " + b"a" * 1000 + b"\r\n")
         sent += 1005
-        assert sent < 2 * Limits().head_size
+        assert sent < 2 * usual.limits().head_size
     assert statuses(client.take()) == [502]
     edge.end()
 
@@ -343,7 +344,7 @@ def test_refused_client_that_goes_on_sending_is_listened_to_for_some_time_only()
     while not client.is_lost:
         client.feed(b"x" * 65536)
         edge.loop.advance(0.5)
-    assert edge.loop.now - began < Timeouts().linger + 1
+    assert edge.loop.now - began < usual.timeouts().linger + 1
     edge.end()
 
 

@@ -13,8 +13,8 @@ from fastgw.core import counters
 from fastgw.core.causes import PLACES
 from fastgw.core.http1.pool import PEEK_AFTER
 from fastgw.core.live.addresses import NOT_FOUND, SILENT, Answer
-from fastgw.core.live.endpoint import PoolSettings
 from fastgw.core.snapshot.snapshot import Service
+from tests.support import usual
 from tests.support.edge import GET, OK, POST, Edge, named, statuses
 
 
@@ -61,7 +61,7 @@ def test_whoever_waits_longest_gets_what_becomes_free_first() -> None:
 
 
 def test_connections_are_bounded() -> None:
-    edge = Edge(pool=PoolSettings(max_connections=2))
+    edge = Edge(pool=usual.pool(max_connections=2))
     clients = [edge.client(GET) for _ in range(4)]
     assert len(edge.attempts) == 2
     services = [edge.connect(), edge.connect()]
@@ -73,7 +73,7 @@ def test_connections_are_bounded() -> None:
 
 
 def test_waiting_is_bounded() -> None:
-    edge = Edge(pool=PoolSettings(max_connections=1, max_pending=2))
+    edge = Edge(pool=usual.pool(max_connections=1, max_pending=2))
     waiting = [edge.client(GET) for _ in range(2)]
     refused = edge.client(GET)
     assert statuses(refused.take()) == [503]
@@ -86,7 +86,7 @@ def test_waiting_is_bounded() -> None:
 
 
 def test_connection_that_closes_makes_room_for_another() -> None:
-    edge = Edge(pool=PoolSettings(max_connections=1))
+    edge = Edge(pool=usual.pool(max_connections=1))
     first, service = edge.pair()
     second = edge.client(GET)
     assert not edge.attempts
@@ -98,7 +98,7 @@ def test_connection_that_closes_makes_room_for_another() -> None:
 
 @pytest.mark.parametrize("ending", ["eof", "reset"])
 def test_connection_that_closes_while_it_is_opened_counts_once(ending: str) -> None:
-    edge = Edge(pool=PoolSettings(max_connections=1))
+    edge = Edge(pool=usual.pool(max_connections=1))
     client = edge.client(GET)
     transport = edge.attempts[0].succeed()
     if ending == "eof":
@@ -150,7 +150,7 @@ def test_connection_that_cannot_be_opened(error: Exception, status: int, code: b
 
 
 def test_opening_has_a_deadline() -> None:
-    edge = Edge(pool=PoolSettings(connect_timeout=2))
+    edge = Edge(pool=usual.pool(connect_timeout=2))
     client = edge.client(GET)
     edge.loop.advance(1.9)
     assert client.take() == b""
@@ -161,7 +161,7 @@ def test_opening_has_a_deadline() -> None:
 
 
 def test_failure_fails_one_waiter_and_the_next_one_tries_again() -> None:
-    edge = Edge(pool=PoolSettings(max_connections=1))
+    edge = Edge(pool=usual.pool(max_connections=1))
     first, second = edge.client(GET), edge.client(GET)
     edge.refuse()
     assert statuses(first.take()) == [502]
@@ -195,7 +195,7 @@ def test_bug_while_opening_fails_the_waiter_and_is_logged(error: Exception) -> N
 
 @pytest.mark.parametrize(("seconds", "is_closed"), [(3.9, False), (4.5, True)])
 def test_idle_connection_is_closed_before_the_service_would(seconds: float, is_closed: bool) -> None:
-    edge = Edge(pool=PoolSettings(idle_timeout=4))
+    edge = Edge(pool=usual.pool(idle_timeout=4))
     _, service = edge.pair()
     service.feed(OK)
     edge.loop.advance(seconds)
@@ -275,7 +275,7 @@ def test_connection_in_the_middle_of_ending_is_not_used_again() -> None:
 
 
 def test_idle_connection_too_old_between_two_sweeps_is_not_used_again() -> None:
-    edge = Edge(pool=PoolSettings(idle_timeout=1.0))
+    edge = Edge(pool=usual.pool(idle_timeout=1.0))
     client, service = edge.pair()
     service.feed(OK)
     edge.loop.advance(1.0)  # exactly as old as it may become: kept, but of no use any more
@@ -289,7 +289,7 @@ def test_idle_connection_too_old_between_two_sweeps_is_not_used_again() -> None:
 
 
 def test_warm_connections_are_there_before_anybody_asks() -> None:
-    edge = Edge(pool=PoolSettings(warm=2, max_connections=3))
+    edge = Edge(pool=usual.pool(warm=2, max_connections=3))
     assert len(edge.attempts) == 2
     services = [edge.connect(), edge.connect()]
     assert edge.of_endpoint(counters.ENDPOINT_IDLE) == 2
@@ -307,7 +307,7 @@ def other(edge: Edge) -> Service:
 
 
 def test_retired_endpoint_keeps_nothing_idle() -> None:
-    edge = Edge(pool=PoolSettings(warm=1))
+    edge = Edge(pool=usual.pool(warm=1))
     edge.connect()
     busy, service = edge.client(GET), edge.loop.attempts[0].transport
     assert service is not None
@@ -393,7 +393,7 @@ def test_who_waits_is_told_when_there_is_no_address_and_so_is_who_comes_later(
 
 
 def test_nobody_waits_for_a_name_longer_than_for_a_connection() -> None:
-    edge = named(pool=PoolSettings(pending_timeout=2))
+    edge = named(pool=usual.pool(pending_timeout=2))
     client = edge.client(GET)
     edge.loop.advance(2.5)
     got = client.take()
@@ -446,7 +446,7 @@ def test_addresses_that_only_change_their_order_move_nothing() -> None:
 
 
 def test_warm_connections_come_with_the_first_address() -> None:
-    edge = named(pool=PoolSettings(warm=2))
+    edge = named(pool=usual.pool(warm=2))
     edge.loop.advance(1)
     assert not edge.attempts
     edge.plane.learn({"a.test": Answer(("10.0.0.1",))})

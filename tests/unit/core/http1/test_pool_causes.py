@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 
 from fastgw.core import counters
-from fastgw.core.live.endpoint import PoolSettings
 from fastgw.core.live.troubles import QUIET_SECONDS
+from tests.support import usual
 from tests.support.edge import GET, OK, Edge, statuses
 
 
@@ -35,7 +35,7 @@ def test_want_of_descriptors_without_a_connection_is_a_failure() -> None:
 
 
 def test_who_waits_in_vain_for_want_of_descriptors_is_not_told_that_the_service_is_slow() -> None:
-    edge = Edge(pool=PoolSettings(pending_timeout=3))
+    edge = Edge(pool=usual.pool(pending_timeout=3))
     edge.pair()
     second = edge.client(GET)
     edge.refuse(OSError(errno.EMFILE, "too many open files"))
@@ -47,7 +47,7 @@ def test_who_waits_in_vain_for_want_of_descriptors_is_not_told_that_the_service_
 
 
 def test_a_want_that_is_over_is_forgotten() -> None:
-    edge = Edge(pool=PoolSettings(pending_timeout=3, max_connections=2))
+    edge = Edge(pool=usual.pool(pending_timeout=3, max_connections=2))
     edge.pair()
     edge.client(GET)
     edge.refuse(OSError(errno.EMFILE, "too many open files"))
@@ -76,7 +76,7 @@ def test_an_endpoint_that_works_again_is_told_with_how_long_it_did_not() -> None
 
 
 def test_a_connection_that_nobody_waited_for_and_fails_is_told_too() -> None:
-    edge = Edge(pool=PoolSettings(warm=1))
+    edge = Edge(pool=usual.pool(warm=1))
     edge.refuse()
     [line] = edge.events("an endpoint fails")
     assert line["cause"] == "connect_refused"

@@ -9,7 +9,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.http1.uploads import CUT_AT_ONCE, PRESSED_AFTER
 from fastgw.core.live.addresses import NOT_FOUND, Answer
-from fastgw.core.live.endpoint import PoolSettings
+from tests.support import usual
 from tests.support.edge import GET, OK, POST, Edge, statuses
 from tests.support.mock import MockTransport
 
@@ -19,7 +19,7 @@ EXPECT = LARGE[:-2] + b"Expect: 100-continue\r\n\r\n"
 
 def edge_of(connections: int, **pool: Any) -> Edge:
     """An edge whose bodies are not held, with so many connections."""
-    return Edge(pool=PoolSettings(max_connections=connections, **pool))
+    return Edge(pool=usual.pool(max_connections=connections, **pool))
 
 
 def uploads(edge: Edge, count: int, ask: bytes = LARGE) -> list[MockTransport]:
@@ -210,7 +210,7 @@ def test_one_that_is_fast_enough_is_never_cut() -> None:
 
 def test_what_came_before_the_connection_does_not_count() -> None:
     """Or a full buffer would buy minutes."""
-    edge = Edge(pool=PoolSettings(max_connections=2, pending_timeout=30), route={"body_buffer": 64 * 1024})
+    edge = Edge(pool=usual.pool(max_connections=2, pending_timeout=30), route={"body_buffer": 64 * 1024})
     first = uploads(edge, 1, LARGE + b"x" * 64 * 1024)[0]
     uploads(edge, 1, LARGE + b"x" * 64 * 1024)
     edge.loop.advance(PRESSED_AFTER + 0.5)

@@ -9,10 +9,11 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.live.addresses import FAILING, MOST, NOT_FOUND, SILENT, USED, Answer, Place, Standing
-from fastgw.core.live.endpoint import Address, EndpointKey
+from fastgw.core.settings import Address
+from tests.support import usual
 from tests.support.edge import Edge
 
-NAME = EndpointKey("s", Address("a.test", 80), slot=3)
+NAME = usual.key("s", Address("a.test", 80), slot=3)
 
 
 def hosts(edge: Edge) -> list[str]:
@@ -22,7 +23,7 @@ def hosts(edge: Edge) -> list[str]:
 def test_an_address_without_a_name_is_the_only_one_and_known_from_the_start() -> None:
     edge = Edge()
     for address in (Address("10.0.0.1", 80), Address("::1", 80), Address(path="/run/x.sock")):
-        addresses = edge.plane.registry.endpoint(EndpointKey("s", address)).addresses
+        addresses = edge.plane.registry.endpoint(usual.key("s", address)).addresses
         assert [place.address for place in addresses.places] == [address]
         assert addresses.problem is None and not addresses.is_named
 

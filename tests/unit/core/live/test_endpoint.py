@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fastgw.core.counters import Counters
-from fastgw.core.live.endpoint import Address, Endpoint, EndpointKey
+from fastgw.core.live.endpoint import Endpoint
+from fastgw.core.settings import Address
+from tests.support import usual
 from tests.support.edge import Edge
 
 
@@ -20,14 +22,8 @@ from tests.support.edge import Edge
 )
 def test_names(address: Address, text: str, authority: bytes) -> None:
     edge = Edge()
-    endpoint = Endpoint(EndpointKey("s", address, weight=3, slot=5), edge.plane)
+    endpoint = Endpoint(usual.key("s", address, weight=3, slot=5), edge.plane)
     assert (str(address), endpoint.name, endpoint.authority) == (text, text, authority)
     assert (endpoint.weight, endpoint.base, endpoint.in_hand) == (3, Counters.endpoint_base(5), 0)
     assert repr(endpoint) == f"<Endpoint s/{text} in_hand=0 <Pool {text} size=0 idle=0 waiting=0>>"
     edge.end()
-
-
-def test_a_name_is_what_must_be_looked_up() -> None:
-    hosts = ("localhost", "1a.test", "10.0.0.1", "::1", "fe80::1%lo", "")
-    assert [host for host in hosts if Address(host, 80).is_name] == ["localhost", "1a.test"]
-    assert not Address(path="/run/x.sock").is_name

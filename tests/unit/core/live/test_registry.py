@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import ssl
 
-from fastgw.core.live.endpoint import Address, EndpointKey, PoolSettings, UpstreamTls
 from fastgw.core.live.registry import endpoints_of
+from fastgw.core.settings import Address
 from fastgw.core.snapshot.snapshot import Snapshot
+from tests.support import usual
 from tests.support.edge import Edge
 
-KEY = EndpointKey("s", Address("a", 1))
+KEY = usual.key("s", Address("a", 1))
 
 
 def test_equal_keys_are_one_endpoint() -> None:
     edge = Edge()
     registry = edge.plane.registry
-    assert registry.endpoint(KEY) is registry.endpoint(EndpointKey("s", Address("a", 1)))
+    assert registry.endpoint(KEY) is registry.endpoint(usual.key("s", Address("a", 1)))
     others = [
-        EndpointKey("t", Address("a", 1)),
-        EndpointKey("s", Address("a", 2)),
-        EndpointKey("s", Address("a", 1), weight=2),
-        EndpointKey("s", Address("a", 1), tls=UpstreamTls()),
-        EndpointKey("s", Address("a", 1), pool=PoolSettings(max_connections=1)),
+        usual.key("t", Address("a", 1)),
+        usual.key("s", Address("a", 2)),
+        usual.key("s", Address("a", 1), weight=2),
+        usual.key("s", Address("a", 1), tls=usual.tls()),
+        usual.key("s", Address("a", 1), pool=usual.pool(max_connections=1)),
     ]
     assert len({id(registry.endpoint(key)) for key in [KEY, *others]}) == 6
     assert len(registry) == 7

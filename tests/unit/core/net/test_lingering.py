@@ -9,7 +9,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.net import lingering
 from fastgw.core.net.lingering import LINGER_LOOK, LINGER_RATE
-from fastgw.core.snapshot.snapshot import Timeouts
+from tests.support import usual
 from tests.support.edge import POST, Edge, statuses
 from tests.support.mock import MockTransport
 
@@ -57,7 +57,7 @@ def test_silent_client_is_closed_at_the_first_look() -> None:
 
 
 def test_silent_client_that_has_not_read_gets_its_answer() -> None:
-    edge = Edge(timeouts=Timeouts(write=20))
+    edge = Edge(timeouts=usual.timeouts(write=20))
     client = edge.client(capacity=0)
     client.feed(BAD)
     edge.loop.advance(LINGER_LOOK + 1)
@@ -69,7 +69,7 @@ def test_silent_client_that_has_not_read_gets_its_answer() -> None:
 
 
 def test_client_that_never_reads_has_the_write_deadline() -> None:
-    edge = Edge(timeouts=Timeouts(write=20))
+    edge = Edge(timeouts=usual.timeouts(write=20))
     client = edge.client(capacity=0)
     client.feed(BAD)
     edge.loop.advance(LINGER_LOOK + 1)
@@ -80,7 +80,7 @@ def test_client_that_never_reads_has_the_write_deadline() -> None:
 
 
 def test_there_is_an_end_in_time() -> None:
-    edge = Edge(timeouts=Timeouts(linger=9))
+    edge = Edge(timeouts=usual.timeouts(linger=9))
     client = edge.client(BAD)
     send(edge, client, 4)
     assert not client.is_closing()
@@ -113,7 +113,7 @@ def test_the_oldest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_a_time_the_connection_closes_at_once() -> None:
-    edge = Edge(timeouts=Timeouts(linger=0))
+    edge = Edge(timeouts=usual.timeouts(linger=0))
     client = edge.client(BAD)
     assert statuses(client.take()) == [400]
     assert client.is_lost

@@ -18,12 +18,13 @@ from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.http1.client import Downstream
-from fastgw.core.live.endpoint import Address, EndpointKey, PoolSettings
 from fastgw.core.net.sockets import Poller, make_poller
+from fastgw.core.settings import Address
 from fastgw.core.snapshot.chain import Chain
-from fastgw.core.snapshot.snapshot import Limits, Listener, Route, Service, Snapshot
+from fastgw.core.snapshot.snapshot import Route, Service, Snapshot
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router, Rule
+from tests.support import usual
 
 compiled_only = pytest.mark.skipif(find_spec("fastgw.core.net._sockets") is None, reason="the extension is not built")
 
@@ -51,7 +52,9 @@ class Stage:
         self.plane = DataPlane(self.loop, Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5, poller=poller)
         chain = Chain([Answer(size)])
         rule = Rule("all", "/*", "", frozenset(), (), Route("all", 1, chain=chain))
-        listener = Listener("edge", Router([rule]), Route("none", 0, chain=chain), limits=Limits(connections=100))
+        listener = usual.listener(
+            "edge", Router([rule]), Route("none", 0, chain=chain), limits=usual.limits(connections=100)
+        )
         self.plane.install(Snapshot(1, {"edge": listener}))
         self.clients: list[socket.socket] = []
 
@@ -278,7 +281,7 @@ def test_small_writes_to_clients_are_not_delayed(stage: Stage) -> None:
 def test_small_writes_to_services_are_not_delayed(stage: Stage) -> None:
     with listening() as server:
         host, port = server.getsockname()
-        key = EndpointKey("s", Address(host, port), pool=PoolSettings(warm=1))
+        key = usual.key("s", Address(host, port), pool=usual.pool(warm=1))
         endpoint = stage.plane.registry.endpoint(key)
         endpoint.pool.warm_up()
         stage.until(lambda: bool(endpoint.pool.idle))
@@ -299,9 +302,9 @@ def test_a_reset_is_told_with_its_error(stage: Stage) -> None:
         plane = DataPlane(
             stage.loop, Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5, log=report, poller=stage.poller
         )
-        endpoint = plane.registry.endpoint(EndpointKey("s", Address(host, port)))
+        endpoint = plane.registry.endpoint(usual.key("s", Address(host, port)))
         rule = Rule("all", "/*", "", frozenset(), (), Route("all", 1, service=Service("s", (endpoint,), RoundRobin())))
-        plane.install(Snapshot(1, {"edge": Listener("edge", Router([rule]), Route("none", 0))}))
+        plane.install(Snapshot(1, {"edge": usual.listener("edge", Router([rule]), Route("none", 0))}))
         client, ours = socket.socketpair()
         ours.setblocking(False)
         stage.poller.adopt(ours, Downstream(plane, plane.listeners["edge"]))

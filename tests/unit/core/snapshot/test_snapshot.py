@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from fastgw.core.live.endpoint import Address, EndpointKey
-from fastgw.core.snapshot.snapshot import Limits, Listener, Route, Service, Snapshot, Timeouts
+from fastgw.core.settings import Address
+from fastgw.core.snapshot.snapshot import Route, Service, Snapshot
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router
 from fastgw.wire.fields import DROP, FORWARDED_FOR, KEEP
 from fastgw.wire.messages import Request
+from tests.support import usual
 from tests.support.edge import Edge
 
 
 def test_listener_reads_within_its_limits() -> None:
-    listener = Listener("edge", Router([]), Route("none", 0), limits=Limits(head_count=7, uri_length=9))
+    listener = usual.listener("edge", Router([]), Route("none", 0), limits=usual.limits(head_count=7, uri_length=9))
     assert (listener.reader.head_count, listener.reader.uri_length) == (7, 9)
     listener.reader.read(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", Request(), listener.table)
 
 
 def test_tables_differ_by_trust_and_drop_what_is_configured() -> None:
-    listener = Listener("edge", Router([]), Route("none", 0), drop_headers=frozenset({b"x-internal"}))
+    listener = usual.listener("edge", Router([]), Route("none", 0), drop_headers=frozenset({b"x-internal"}))
     for table in (listener.table, listener.trusted_table):
         assert table.learn(b"X-Internal") == DROP
         assert table.learn(b"Accept") == KEEP
@@ -32,15 +33,15 @@ def test_host_policy_is_ready_to_be_sent() -> None:
 
 
 def test_settings_have_the_documented_defaults() -> None:
-    assert Limits().head_size == 32768
-    assert Timeouts() == Timeouts(head=10.0, idle=60.0, body=30.0, write=60.0)
+    assert usual.limits().head_size == 32768
+    assert usual.timeouts() == usual.timeouts(head=10.0, idle=60.0, body=30.0, write=60.0)
     assert Route("a", 3).chain.filters == ()
     assert Snapshot(1, {}).services == Snapshot(1, {}).filters == ()
 
 
 def test_untried_endpoints_are_the_others() -> None:
     plane = Edge().plane
-    one, two = (plane.registry.endpoint(EndpointKey("s", Address("127.0.0.1", port))) for port in (1, 2))
+    one, two = (plane.registry.endpoint(usual.key("s", Address("127.0.0.1", port))) for port in (1, 2))
     service = Service("s", (one, two), RoundRobin())
     assert service.untried((one,)) == (two,)
     assert service.untried((one, two)) == ()

@@ -1,0 +1,27 @@
+"""What the data plane is told: addresses as text, and tuples without defaults."""
+
+from __future__ import annotations
+
+import pytest
+
+from fastgw.core import settings
+from fastgw.core.settings import Address
+
+
+def test_addresses_are_written_as_they_are_read() -> None:
+    assert str(Address("127.0.0.1", 80)) == "127.0.0.1:80"
+    assert str(Address("::1", 80)) == "[::1]:80"
+    assert str(Address(path="/run/x")) == "unix:/run/x"
+
+
+def test_a_name_is_what_must_be_looked_up() -> None:
+    hosts = ("localhost", "1a.test", "10.0.0.1", "::1", "fe80::1%lo", "")
+    assert [host for host in hosts if Address(host, 80).is_name] == ["localhost", "1a.test"]
+    assert not Address(path="/run/x.sock").is_name
+
+
+@pytest.mark.parametrize(
+    "kind", [one for one in vars(settings).values() if hasattr(one, "_fields") and one is not Address]
+)
+def test_defaults_stand_in_the_schema_alone(kind: type[tuple[object, ...]]) -> None:
+    assert kind._field_defaults == {}  # type: ignore[attr-defined]
