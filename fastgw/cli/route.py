@@ -62,7 +62,7 @@ def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) 
 def _lines(spec: GatewaySpec, found: RouteSpec, header: Callable[[bytes], bytes | None]) -> list[str]:
     """The route, the services behind it, which of them takes a request that sticks, and the filters in front of it."""
     services = {one.name: one for one in spec.services}
-    shares = [(one.service, one.weight) for one in found.split] or [(found.service, 0)]
+    shares = [(one.service, one.weight) for one in found.split] or [(found.service or "", 0)]
     total = sum(weight for _, weight in shares)
     lines = [f"route    {found.name}"]
     for name, weight in shares:
@@ -82,13 +82,13 @@ def _taken(found: RouteSpec, header: Callable[[bytes], bytes | None]) -> str:
     from fastgw.routing.split import Split
     from fastgw.routing.sticky import sticky_key
 
-    if not found.sticky:
+    if not found.settings.sticky:
         return "one of them, by chance"
-    key = sticky_key(header, found.sticky)
+    key = sticky_key(header, found.settings.sticky)
     if not key:
-        return f"one of them, by chance: the request has no {found.sticky}"
+        return f"one of them, by chance: the request has no {found.settings.sticky}"
     split = Split([(part.service, part.weight) for part in found.split])
-    return f"{split.choose(split.sticky_fraction(key))}, always with this value of {found.sticky}"
+    return f"{split.choose(split.sticky_fraction(key))}, always with this value of {found.settings.sticky}"
 
 
 def _joined(headers: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -1,8 +1,14 @@
-"""Checked models -> ``GatewaySpec``: defaults that depend on the place are filled in, models become plain data."""
+"""Checked models -> ``GatewaySpec``: defaults that depend on the place are filled in, models become plain data.
+
+A key gets where it is used by its name: ``fill`` takes each field of a specification from the key that is called so.  Written out here
+is only what is more than the value of a key.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from fastgw.config import schema
@@ -20,110 +26,88 @@ from fastgw.config.spec import (
     GatewaySpec,
     ListenerSpec,
     ResolverSpec,
-    RetrySpec,
     RouteSpec,
     ServiceSpec,
+    ShutdownSpec,
     SplitSpec,
     TlsSpec,
 )
-from fastgw.core.settings import Limits, PoolSettings, Timeouts, UpstreamTls
+from fastgw.core.settings import (
+    Limits,
+    ListenerSettings,
+    PoolSettings,
+    RetrySettings,
+    RouteSettings,
+    ServiceSettings,
+    Timeouts,
+    UpstreamTls,
+)
 
 T = TypeVar("T")
 
 
 def build(gateway: schema.Gateway, source: str) -> GatewaySpec:
     """The specification of a configuration that has no problems; ``source`` is the absolute path of its file."""
-    return GatewaySpec(
+    return fill(
+        GatewaySpec,
+        gateway,
         source=source,
-        workers=gateway.workers,
-        worker_timeout=gateway.worker_timeout,
-        admin=_bind(gateway.admin) if gateway.admin is not None else None,
-        resolver=_resolver(gateway.resolver),
-        grace=gateway.shutdown.grace,
         listeners=tuple(_listener(place, one) for place, one in enumerate(gateway.listeners)),
-        routes=tuple(_route(one) for one in gateway.routes),
         services=tuple(_service(name, one) for name, one in gateway.services.items()),
         filters=tuple(_filters(gateway)),
+        unmatched=fill(RouteSettings, schema.Route.model_validate({"path": "/"})),
     )
 
 
-def fill(kind: Callable[..., T], model: Model) -> T:
-    """``kind``, whose fields have the names of the keys of ``model``, from their values."""
-    return kind(**dict(model))
+def fill(kind: Callable[..., T], model: Model, **made: object) -> T:
+    """``kind``, a tuple whose fields have the names of keys of ``model``, from their values.
+
+    ``made``: fields that are no key, or not its value alone.
+
+    Raises:
+        AttributeError: a field is neither.
+    """
+    fields = inspect.get_annotations(kind)
+    return kind(**{name: made[name] if name in made else _settled(getattr(model, name)) for name in fields})
 
 
-def _resolver(resolver: schema.Resolver) -> ResolverSpec:
-    return ResolverSpec(
-        servers=tuple(dict.fromkeys(resolver.servers)),
-        timeout=resolver.timeout,
-        min_interval=resolver.min_interval,
-        max_interval=resolver.max_interval,
-    )
+def _settled(value: Any) -> Any:
+    """The value of a key as plain data.  A list names nothing twice."""
+    if isinstance(value, Model):
+        return _MADE[type(value)](value)
+    if isinstance(value, list):
+        return tuple(dict.fromkeys(map(_settled, value)))
+    return tuple(value.items()) if isinstance(value, dict) else value
 
 
-def _bind(where: schema.Listener | schema.Admin) -> BindSpec:
+def _bind(where: schema.Bound) -> BindSpec:
     address = where.address
     access = AccessSpec(-1 if where.mode is None else where.mode, *(where.owner or (-1, -1)))
     return BindSpec(address, known_places(address, ipv6_only=where.ipv6_only), access)
 
 
 def _listener(place: int, listener: schema.Listener) -> ListenerSpec:
-    return ListenerSpec(
+    return fill(
+        ListenerSpec,
+        listener,
         name=listener_name(place, listener),
         bind=_bind(listener),
-        filters=tuple(listener.filters),
-        timeouts=fill(Timeouts, listener.timeouts),
-        limits=fill(Limits, listener.limits),
-        trusted_proxies=tuple(listener.trusted_proxies),
-        drop_headers=tuple(sorted(set(listener.drop_headers))),
-        proxy_protocol=listener.proxy_protocol,
-        proxy_protocol_from=tuple(listener.proxy_protocol_from),
-        tls=_tls(listener.tls) if listener.tls is not None else None,
-        half_close=listener.half_close,
+        settings=fill(ListenerSettings, listener),
     )
 
 
-def _tls(tls: schema.ListenerTls) -> TlsSpec:
+def _certificate(certificate: schema.Certificate) -> CertificateSpec:
     from fastgw.config.tls import certificate_names
 
-    certificates = (CertificateSpec(one.cert, one.key, certificate_names(one.cert)) for one in tls.certificates)
-    return TlsSpec(tuple(certificates), tls.client_auth, tls.client_ca, tls.min_version)
+    return fill(CertificateSpec, certificate, names=certificate_names(certificate.cert))
 
 
 def _route(route: schema.Route) -> RouteSpec:
-    return RouteSpec(
-        name=route_name(route),
-        path=route.path,
-        host=route.host,
-        methods=tuple(route.methods),
-        headers=tuple(route.headers.items()),
-        service=route.service or "",
-        split=tuple(SplitSpec(share.service, share.weight) for share in route.split),
-        sticky=route.sticky,
-        timeout=route.timeout,
-        answer_timeout=route.answer_timeout,
-        stream_idle_timeout=route.stream_idle_timeout,
-        tunnel_idle_timeout=route.tunnel_idle_timeout,
-        upgrades=tuple(dict.fromkeys(route.upgrades)),
-        max_body=route.max_body,
-        body_buffer=route.body_buffer,
-        body_wait=route.body_wait,
-        filters=tuple(route.filters),
-        errors=route.errors,
-        half_close=route.half_close or "",
-    )
+    return fill(RouteSpec, route, name=route_name(route), settings=fill(RouteSettings, route))
 
 
 def _service(name: str, service: schema.Service) -> ServiceSpec:
-    return ServiceSpec(
-        name=name,
-        endpoints=tuple(EndpointSpec(one.address, one.weight) for one in service.endpoints),
-        balance=service.balance,
-        pool=fill(PoolSettings, service.pool),
-        tls=fill(UpstreamTls, service.tls) if service.tls is not None else None,
-        host=service.host,
-        retry=RetrySpec(service.retry.attempts, tuple(dict.fromkeys(service.retry.on))),
-    )
+    return fill(ServiceSpec, service, name=name, settings=fill(ServiceSettings, service))
 
 
 def _filters(gateway: schema.Gateway) -> Iterator[FilterSpec]:
@@ -141,9 +125,27 @@ def _filter(name: str, options: FilterOptions) -> FilterSpec:
 
 
 def _plain(value: Any) -> Any:
-    """``value`` without models: mappings instead, and tuples instead of lists."""
+    """An option of a filter without models: mappings instead, and tuples instead of lists."""
     if isinstance(value, Model):
         return {key: _plain(one) for key, one in value}
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     return tuple(map(_plain, value)) if isinstance(value, list) else value
+
+
+#: What becomes of a mapping inside another.
+_MADE: Mapping[type[Model], Callable[[Any], object]] = {
+    schema.Admin: _bind,
+    schema.Resolver: partial(fill, ResolverSpec),
+    schema.Shutdown: partial(fill, ShutdownSpec),
+    schema.ListenerTimeouts: partial(fill, Timeouts),
+    schema.ListenerLimits: partial(fill, Limits),
+    schema.ListenerTls: partial(fill, TlsSpec),
+    schema.Certificate: _certificate,
+    schema.Route: _route,
+    schema.Share: partial(fill, SplitSpec),
+    schema.Endpoint: partial(fill, EndpointSpec),
+    schema.Pool: partial(fill, PoolSettings),
+    schema.ServiceTls: partial(fill, UpstreamTls),
+    schema.Retry: partial(fill, RetrySettings),
+}

@@ -5,7 +5,6 @@ Nothing is checked here: ``config.load`` has.  What can still fail is what chang
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -75,37 +74,22 @@ class _Compiler:
 
     def _listener(self, spec: ListenerSpec) -> Listener:
         name = fallback_name(spec.name)
-        fallback = Route(name, self._slots.routes[name], chain=self._chain(spec.filters))
         return Listener(
             name=spec.name,
             router=Router([rule(route, self._route(spec, route)) for route in self._spec.routes]),
-            fallback=fallback,
+            fallback=Route(name, self._slots.routes[name], self._spec.unmatched, chain=self._chain(spec.filters)),
+            settings=spec.settings,
             scheme=b"http" if spec.tls is None else b"https",
-            timeouts=spec.timeouts,
-            limits=spec.limits,
-            trusted=tuple(ipaddress.ip_network(one) for one in spec.trusted_proxies),
-            drop_headers=frozenset(one.encode() for one in spec.drop_headers),
-            half_close=spec.half_close,
         )
 
     def _route(self, listener: ListenerSpec, spec: RouteSpec) -> Route:
         return Route(
             name=spec.name,
             slot=self._slots.routes[spec.name],
-            service=self._services[spec.service] if spec.service else None,
+            settings=spec.settings,
+            service=self._services[spec.service] if spec.service is not None else None,
             split=Split([(self._services[one.service], one.weight) for one in spec.split]) if spec.split else None,
-            sticky=spec.sticky,
             chain=self._chain((*listener.filters, *spec.filters)),
-            max_body=spec.max_body,
-            body_buffer=spec.body_buffer,
-            body_wait=spec.body_wait,
-            timeout=spec.timeout,
-            answer_timeout=spec.answer_timeout,
-            stream_idle_timeout=spec.stream_idle_timeout,
-            tunnel_idle_timeout=spec.tunnel_idle_timeout,
-            upgrades=frozenset(one.encode() for one in spec.upgrades),
-            error_format=spec.errors,
-            half_close=spec.half_close,
         )
 
     def _chain(self, names: tuple[str, ...]) -> Chain:
@@ -118,14 +102,7 @@ class _Compiler:
 
     def _service(self, spec: ServiceSpec) -> Service:
         balancer: Balancer = RoundRobin() if spec.balance == "round_robin" else LeastRequest(self._random)
-        return Service(
-            name=spec.name,
-            endpoints=tuple(self._endpoint(spec, one) for one in spec.endpoints),
-            balancer=balancer,
-            host_policy=spec.host,
-            attempts=spec.retry.attempts,
-            retry_on=frozenset(spec.retry.on),
-        )
+        return Service(spec.name, tuple(self._endpoint(spec, one) for one in spec.endpoints), balancer, spec.settings)
 
     def _endpoint(self, service: ServiceSpec, spec: EndpointSpec) -> Endpoint:
         key = EndpointKey(

@@ -10,7 +10,7 @@ much, and so does a postponed annotation (a reason not to import ``annotations``
 
 from typing import NamedTuple
 
-from fastgw.core.settings import Address, Limits, PoolSettings, Timeouts, UpstreamTls
+from fastgw.core.settings import Address, ListenerSettings, PoolSettings, RouteSettings, ServiceSettings, UpstreamTls
 
 
 def fallback_name(listener: str) -> str:
@@ -69,14 +69,10 @@ class ListenerSpec(NamedTuple):
     name: str
     bind: BindSpec
     filters: tuple[str, ...]  #: names, in the order requests meet them, in front of those of the route
-    timeouts: Timeouts
-    limits: Limits
-    trusted_proxies: tuple[str, ...]  #: networks in CIDR form
-    drop_headers: tuple[str, ...]  #: lower case
     proxy_protocol: bool
     proxy_protocol_from: tuple[str, ...]  #: networks in CIDR form; empty: any
     tls: TlsSpec | None
-    half_close: str  #: "abort" or "answer"
+    settings: ListenerSettings
 
 
 class SplitSpec(NamedTuple):
@@ -94,20 +90,10 @@ class RouteSpec(NamedTuple):
     host: str
     methods: tuple[str, ...]
     headers: tuple[tuple[str, str], ...]
-    service: str
+    service: str | None
     split: tuple[SplitSpec, ...]
-    sticky: str  #: "", "header:<name>" or "cookie:<name>"
-    timeout: float
-    answer_timeout: float
-    stream_idle_timeout: float
-    tunnel_idle_timeout: float
-    upgrades: tuple[str, ...]  #: lower case
-    max_body: int
-    body_buffer: int
-    body_wait: float
     filters: tuple[str, ...]
-    errors: str  #: "problem" or "openai"
-    half_close: str  #: "abort", "answer" or "": as the listener says
+    settings: RouteSettings
 
 
 class EndpointSpec(NamedTuple):
@@ -115,13 +101,6 @@ class EndpointSpec(NamedTuple):
 
     address: Address
     weight: int
-
-
-class RetrySpec(NamedTuple):
-    """When an exchange is sent to another endpoint."""
-
-    attempts: int  #: endpoints tried at most, the first included
-    on: tuple[str, ...]  #: of "connect" and "reset"
 
 
 class ServiceSpec(NamedTuple):
@@ -132,8 +111,7 @@ class ServiceSpec(NamedTuple):
     balance: str  #: "round_robin" or "least_request"
     pool: PoolSettings
     tls: UpstreamTls | None
-    host: str  #: "preserve", "endpoint" or a literal
-    retry: RetrySpec
+    settings: ServiceSettings
 
 
 class ResolverSpec(NamedTuple):
@@ -143,6 +121,12 @@ class ResolverSpec(NamedTuple):
     timeout: float
     min_interval: float
     max_interval: float
+
+
+class ShutdownSpec(NamedTuple):
+    """What happens on SIGTERM."""
+
+    grace: float  #: seconds exchanges may go on after a request to stop
 
 
 class FilterSpec(NamedTuple):
@@ -161,8 +145,9 @@ class GatewaySpec(NamedTuple):
     worker_timeout: float  #: seconds without a sign of life after which one is killed; 0: never
     admin: BindSpec | None  #: None = no admin address
     resolver: ResolverSpec
-    grace: float  #: seconds exchanges may go on after a request to stop
+    shutdown: ShutdownSpec
     listeners: tuple[ListenerSpec, ...]
     routes: tuple[RouteSpec, ...]
     services: tuple[ServiceSpec, ...]
     filters: tuple[FilterSpec, ...]  #: every filter a chain names, built-in ones without a definition included
+    unmatched: RouteSettings  #: of requests that no route matches: what a route has that says nothing

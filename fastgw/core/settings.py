@@ -73,3 +73,45 @@ class UpstreamTls(NamedTuple):
     verify: bool
     cert: str  #: file of the client's certificate, or empty
     key: str
+
+
+class RouteSettings(NamedTuple):
+    """How the requests of a route are treated; seconds (0 switches a deadline off) and bytes."""
+
+    sticky: str  #: "", "header:<name>" or "cookie:<name>": equal keys choose the same part of a split
+    timeout: float  #: the whole exchange: 504
+    answer_timeout: float  #: from the end of the request to the head of the answer: 504
+    stream_idle_timeout: float  #: between two reads of the answer's body: a visible cut
+    tunnel_idle_timeout: float  #: neither side of an upgraded connection says anything: both close
+    upgrades: tuple[str, ...]  #: protocols a client may upgrade to, lower case
+    max_body: int  #: of a request: 413
+    body_buffer: int  #: of an incomplete request body, held before it gets a connection; 0: none
+    body_wait: float  #: after which it gets one all the same
+    half_close: (
+        str | None
+    )  #: what a client that ends its sending side gets, as ``ListenerSettings`` has it; None: what that says
+    errors: str  #: how they are told: "problem" (RFC 9457) or "openai"
+
+
+class RetrySettings(NamedTuple):
+    """When an exchange is sent to another endpoint."""
+
+    attempts: int  #: endpoints tried at most, the first included
+    on: tuple[str, ...]  #: of "connect" and "reset"
+
+
+class ServiceSettings(NamedTuple):
+    """What a service is told, and when the next of its endpoints is asked."""
+
+    host: str  #: the Host it sees: "preserve" (the client's), "endpoint" (its address) or a literal
+    retry: RetrySettings
+
+
+class ListenerSettings(NamedTuple):
+    """How the clients of a listener are treated."""
+
+    timeouts: Timeouts
+    limits: Limits
+    trusted_proxies: tuple[str, ...]  #: networks in CIDR form: peers whose x-forwarded-* are believed
+    drop_headers: tuple[str, ...]  #: request fields that never pass, lower case
+    half_close: str  #: "abort" or "answer": what a client that ends its sending side gets

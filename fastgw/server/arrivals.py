@@ -352,7 +352,7 @@ class Arrival:
         self._arrivals.plane.on_bad_request(self._downstream, error)
         answer = refusal(
             error,
-            self._downstream.listener.fallbacks.first.error_format,
+            self._downstream.listener.fallbacks.first.settings.errors,
             self._arrivals.plane.date,
             is_head=is_head,
         )

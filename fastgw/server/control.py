@@ -298,7 +298,7 @@ class Control:
         self._stop_began = self.loop.time()
         gateway = self.gateway
         gateway.is_draining = True
-        grace = gateway.plan_in_use.spec.grace
+        grace = gateway.plan_in_use.spec.shutdown.grace
         self.log.info("draining", grace=grace, generation=gateway.generation)
         notify("STOPPING=1", "STATUS=draining", environ=gateway.environ)
         for worker in gateway.workers:

@@ -206,7 +206,7 @@ class Reload:
             await control.silence(sockets)
             for listening in plan.listenings.values():
                 listening.shrink(plan.count)
-            control.retire(leaving, plan.spec.grace)
+            control.retire(leaving, plan.spec.shutdown.grace)
         while len(gateway.workers) < plan.count:
             worker = gateway.place(len(gateway.workers))
             gateway.workers.append(worker)

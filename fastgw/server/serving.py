@@ -158,7 +158,7 @@ class Worker:
             self.channel.send(Prepared(message.generation, (problem,)))
             return
         self._candidate = Candidate(message, snapshot, terms)
-        self._grace = message.spec.grace
+        self._grace = message.spec.shutdown.grace
         self.channel.send(Prepared(message.generation))
 
     def _make_plane(self, fd: int) -> DataPlane:

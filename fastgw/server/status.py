@@ -173,8 +173,8 @@ class Pages:
                 "address": str(listener.bind.address),
                 "bound": [plan.listenings[key].bound for key in listener.bind.keys],
                 "scheme": "https" if listener.tls else "http",
-                "limits": listener.limits._asdict(),
-                "timeouts": listener.timeouts._asdict(),
+                "limits": listener.settings.limits._asdict(),
+                "timeouts": listener.settings.timeouts._asdict(),
             }
             for listener in plan.spec.listeners
         ]

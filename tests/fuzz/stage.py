@@ -18,7 +18,7 @@ from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.settings import Address
 from fastgw.core.snapshot.chain import Chain
-from fastgw.core.snapshot.snapshot import Route, Service, Snapshot
+from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router, Rule
 from tests.support import usual
@@ -191,10 +191,10 @@ class Stage:
         self.plane = DataPlane(self.loop, self.shared, lambda: 0.5, self.loop.time, self._on_log, wall=lambda: 0.0)
         key = usual.key("s", Address("127.0.0.1", 9000), slot=0)
         self.endpoint = self.plane.registry.endpoint(key)
-        service = Service("s", (self.endpoint,), RoundRobin())
-        payload = Route("all", 1, service=service, chain=Chain(filters), **route)
+        service = usual.service("s", (self.endpoint,), RoundRobin())
+        payload = usual.route("all", 1, service=service, chain=Chain(filters), **route)
         everything = Rule(name="all", path=path, host="", methods=frozenset(), headers=(), payload=payload)
-        listener = usual.listener("edge", Router([everything]), Route("none", 0))
+        listener = usual.listener("edge", Router([everything]), usual.route("none", 0))
         self.plane.install(Snapshot(1, {"edge": listener}, (service,)))
         self.factory = self.plane.factory("edge")
         self._connected: list[_Connected] = []

@@ -18,7 +18,6 @@ import mmap
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_network
 from typing import Any
 
 from fastgw.core import counters
@@ -151,17 +150,17 @@ class Edge:
         self.values = self.plane.values
         self.filters = [_Count(self), *filters]
         self.endpoints = [self.endpoint(9000 + number, number, pool) for number in range(endpoints)]
-        self.service = Service(
+        self.service = usual.service(
             "s", tuple(self.endpoints), balancer=LeastRequest(lambda: self.chance), **(service or {})
         )
         chain = Chain(self.filters)
-        self.fallback = Route("fallback", 0, chain=chain)
+        self.fallback = usual.route("fallback", 0, chain=chain)
         # No buffer: a body that is not complete goes to the service as it comes.  Tests that want it held say so.
         defaults = {"service": self.service, "chain": chain, "body_buffer": 0}
-        self.route = Route("all", 1, **{**defaults, **(route or {})})
+        self.route = usual.route("all", 1, **{**defaults, **(route or {})})
         self.timeouts = timeouts or usual.timeouts()
         self.limits = limits or usual.limits()
-        self.trusted = tuple(ip_network(text) for text in trusted)
+        self.trusted = tuple(trusted)
         self.listener = self.listen(**(listener or {}))
         self.install(self.listener)
 
@@ -188,7 +187,7 @@ class Edge:
             )
             for number, one in enumerate(routes or (self.route,))
         ]
-        settings: dict[str, Any] = {"timeouts": self.timeouts, "limits": self.limits, "trusted": self.trusted}
+        settings: dict[str, Any] = {"timeouts": self.timeouts, "limits": self.limits, "trusted_proxies": self.trusted}
         return usual.listener("edge", Router(rules), self.fallback, **{**settings, **options})
 
     def install(self, listener: Listener, *services: Service, generation: int = 1) -> None:
@@ -325,7 +324,7 @@ def named(*hosts: str, **options: Any) -> Edge:
     edge = Edge(endpoints=0, **options)
     key = usual.key("s", Address("a.test", 9000), pool=options.get("pool") or usual.pool())
     edge.endpoints = [edge.plane.registry.endpoint(key)]
-    edge.service = Service("s", tuple(edge.endpoints), balancer=edge.service.balancer)
+    edge.service = usual.service("s", tuple(edge.endpoints), balancer=edge.service.balancer)
     object.__setattr__(edge.route, "service", edge.service)
     edge.install(edge.listener)
     if hosts:

@@ -12,25 +12,35 @@ from typing import Any
 
 from fastgw.config import schema
 from fastgw.config.build import fill
-from fastgw.core.live.endpoint import EndpointKey
-from fastgw.core.settings import Address, Limits, PoolSettings, Timeouts, UpstreamTls
-from fastgw.core.snapshot.snapshot import Listener, Route
+from fastgw.core.live.endpoint import Endpoint, EndpointKey
+from fastgw.core.settings import (
+    Address,
+    Limits,
+    ListenerSettings,
+    PoolSettings,
+    RouteSettings,
+    ServiceSettings,
+    Timeouts,
+    UpstreamTls,
+)
+from fastgw.core.snapshot.snapshot import Balancer, Listener, Route, Service
 from fastgw.routing import Router
 
-_TIMEOUTS = fill(Timeouts, schema.ListenerTimeouts.model_validate({}))
-_LIMITS = fill(Limits, schema.ListenerLimits.model_validate({}))
+_ROUTE = fill(RouteSettings, schema.Route.model_validate({"path": "/"}))
+_SERVICE = fill(ServiceSettings, schema.Service.model_validate({"endpoints": ["a:1"]}))
+_LISTENER = fill(ListenerSettings, schema.Listener.model_validate({"address": "a:1"}))
 _POOL = fill(PoolSettings, schema.Pool.model_validate({}))
 _TLS = fill(UpstreamTls, schema.ServiceTls.model_validate({}))
 
 
 def timeouts(**changes: float) -> Timeouts:
     """Deadlines towards clients."""
-    return _TIMEOUTS._replace(**changes)
+    return _LISTENER.timeouts._replace(**changes)
 
 
 def limits(**changes: int) -> Limits:
     """Bounds towards clients."""
-    return _LIMITS._replace(**changes)
+    return _LISTENER.limits._replace(**changes)
 
 
 def pool(**changes: Any) -> PoolSettings:
@@ -43,9 +53,22 @@ def tls(**changes: Any) -> UpstreamTls:
     return _TLS._replace(**changes)
 
 
-def listener(name: str, router: Router[Route], fallback: Route, **settings: Any) -> Listener:
-    """A listener; ``settings``: what a test says of it."""
-    return Listener(name, router, fallback, **{"timeouts": _TIMEOUTS, "limits": _LIMITS, **settings})
+def route(name: str, slot: int, **options: Any) -> Route:
+    """A route; ``options``: of ``Route`` or ``RouteSettings``."""
+    rest = {one: options.pop(one) for one in ("service", "split", "chain") if one in options}
+    return Route(name, slot, _ROUTE._replace(**options), **rest)
+
+
+def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **options: Any) -> Service:
+    """A service; ``options``: of ``ServiceSettings`` or ``RetrySettings``."""
+    retry = {one: options.pop(one) for one in ("attempts", "on") if one in options}
+    return Service(name, endpoints, balancer, _SERVICE._replace(retry=_SERVICE.retry._replace(**retry), **options))
+
+
+def listener(name: str, router: Router[Route], fallback: Route, **options: Any) -> Listener:
+    """A listener; ``options``: of ``Listener`` or ``ListenerSettings``."""
+    scheme = options.pop("scheme", b"http")
+    return Listener(name, router, fallback, _LISTENER._replace(**options), scheme)
 
 
 def key(service: str, address: Address, **changes: Any) -> EndpointKey:

@@ -337,7 +337,7 @@ class Exchange:
             self._cut()
         else:
             identity = self.request.request_id.decode("latin-1")
-            self.reply(error_reply(error, self.route.error_format, identity))
+            self.reply(error_reply(error, self.route.settings.errors, identity))
 
     def _cut(self) -> None:
         """Break the answer off so that the client cannot take it for complete."""
@@ -404,7 +404,9 @@ class Exchange:
     def on_client_ready(self) -> None:
         """The client has caught up: from now on the service is waited for again."""
         if self.tunnel is not None or self.phase == STREAM:
-            self.set_deadline(self.route.stream_idle_timeout if self.tunnel is None else self.route.tunnel_idle_timeout)
+            self.set_deadline(
+                self.route.stream_idle_timeout if self.tunnel is None else self.route.settings.tunnel_idle_timeout
+            )
         if self.upstream is not None:
             self.upstream.release(HOLD_PEER)
 

@@ -25,8 +25,8 @@ IDEMPOTENT = SAFE | {b"PUT", b"DELETE"}  #: RFC 9110 section 9.2.2
 def fraction(exchange: Exchange) -> float:
     """Where in [0, 1) ``exchange`` falls among the parts of its route's split: by its sticky key, or by chance."""
     route = exchange.route
-    if route.sticky and route.split is not None:
-        key = sticky_key(exchange.request.header, route.sticky)
+    if route.settings.sticky and route.split is not None:
+        key = sticky_key(exchange.request.header, route.settings.sticky)
         if key:
             return route.split.sticky_fraction(key)
     return exchange.plane.random()
@@ -76,7 +76,7 @@ def again(exchange: Exchange, error: GatewayError) -> bool:
     if is_stale:
         endpoint.pool.drop_idle()  # one was dead, so the service probably closed them all
     is_spared = is_stale and not exchange.is_spared
-    if not is_spared and exchange.attempts - exchange.is_spared >= service.attempts:
+    if not is_spared and exchange.attempts - exchange.is_spared >= service.settings.retry.attempts:
         return False
     tried = (*exchange.tried, endpoint)
     candidates = service.untried(tried)
@@ -99,7 +99,7 @@ def _is_safe(exchange: Exchange, error: GatewayError) -> bool:
     """Whether nobody can have acted on the request, or acting twice is the same as once (RFC 9110 section 9.2.2)."""
     if exchange.is_head_sent or not error.retry:
         return False
-    retry_on = exchange.service.retry_on
+    retry_on = exchange.service.settings.retry.on
     if error.retry == RETRY_ALWAYS:
         return "connect" in retry_on
     request = exchange.request

@@ -52,7 +52,7 @@ class Tunnel:
     def _said(self) -> None:
         exchange = self._exchange
         if exchange is not None and not exchange.downstream.is_paused:  # else the client's write deadline stands
-            exchange.set_deadline(exchange.route.tunnel_idle_timeout)
+            exchange.set_deadline(exchange.route.settings.tunnel_idle_timeout)
 
     def end_half(self, source: Connection) -> bool:
         """``source`` will send no more; True: its connection stays open for the other direction."""
@@ -114,7 +114,7 @@ def begin(exchange: Exchange, rest: bytes) -> None:
     if rest:
         tunnel.from_service(rest)
     downstream.start_tunnel(tunnel)
-    exchange.set_deadline(exchange.route.tunnel_idle_timeout)
+    exchange.set_deadline(exchange.route.settings.tunnel_idle_timeout)
 
 
 def _problem(exchange: Exchange) -> str:

@@ -24,7 +24,7 @@ class Fallbacks:
 
     def __init__(self, router: Router[Route], make: Callable[[str], Route]) -> None:
         """``make``: the fallback route with the error format it is given."""
-        rules = [(rule.host, rule.path, rule.payload.error_format) for rule in router.rules]
+        rules = [(rule.host, rule.path, rule.payload.settings.errors) for rule in router.rules]
         formats = {word for _, _, word in rules} or {"problem"}
         self._by_format = {word: make(word) for word in formats}
         self._nearest = Nearest(rules) if len(formats) > 1 else None

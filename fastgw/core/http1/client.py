@@ -152,7 +152,7 @@ class Downstream(Connection):
         if exchange is not None:
             exchange.is_half_closed = True
             self.plane.values[counters.HALF_CLOSES] += 1
-            choice = exchange.route.half_close or choice
+            choice = exchange.route.settings.half_close or choice
         if choice != "answer" or not self.transport.can_write_eof() or self.is_closed:
             self.abort()
             return False
@@ -314,7 +314,7 @@ class Downstream(Connection):
             )
         typed = DownstreamError(error.status, error.code, error.detail, headers=error.headers)
         self.plane.on_bad_request(self, typed)
-        error_format = self.listener.fallbacks.first.error_format
+        error_format = self.listener.fallbacks.first.settings.errors
         self.write(refusal(typed, error_format, self.plane.date, is_head=head[:5] == b"HEAD "))
         self._linger()
 

@@ -8,11 +8,9 @@ cdef class Service:
     cdef public str name
     cdef public tuple endpoints
     cdef public object balancer
-    cdef public str host_policy
+    cdef public object settings
     cdef public bytes host
     cdef public bint keeps_host
-    cdef public int attempts
-    cdef public object retry_on
 
 
 cdef class Route:
@@ -21,7 +19,7 @@ cdef class Route:
     cdef public Py_ssize_t base
     cdef public Service service
     cdef public object split
-    cdef public str sticky
+    cdef public object settings
     cdef public Chain chain
     cdef public long long max_body
     cdef public long long body_buffer
@@ -30,10 +28,7 @@ cdef class Route:
     cdef public double timeout
     cdef public double answer_timeout
     cdef public double stream_idle_timeout
-    cdef public double tunnel_idle_timeout
     cdef public object upgrades
-    cdef public str error_format
-    cdef public str half_close
 
 
 cdef class Listener:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from fastgw.config.spec import AccessSpec, BindSpec, EndpointSpec, FilterSpec, RetrySpec, SplitSpec
-from fastgw.core.settings import Address, Limits, PoolSettings, Timeouts, UpstreamTls
+import pytest
+
+from fastgw.config import build, schema, spec
+from fastgw.config.model import Model
+from fastgw.config.spec import AccessSpec, BindSpec, EndpointSpec, FilterSpec, SplitSpec
+from fastgw.core import settings
+from fastgw.core.settings import Address, Limits, PoolSettings, RetrySettings, ServiceSettings, Timeouts, UpstreamTls
 from tests.unit.config.files import MINIMAL, read
 
 ADMIN = Address("::1", 9902)
@@ -66,38 +74,39 @@ filters:
 def test_every_key_arrives(tmp_path: Path) -> None:
     spec = read(tmp_path, FULL)
     assert spec.source == str(tmp_path / "gw.yaml")
-    assert (spec.workers, spec.admin, spec.grace) == (3, BindSpec(ADMIN, (ADMIN,)), 60.0)
+    assert (spec.workers, spec.admin, spec.shutdown.grace) == (3, BindSpec(ADMIN, (ADMIN,)), 60.0)
 
     edge, second = spec.listeners
     assert (edge.name, edge.bind.address) == ("edge", Address(path=str(tmp_path / "run/edge.sock")))
     assert edge.bind.access == AccessSpec(0o660, 0, 1234)
     assert edge.bind.places == (edge.bind.address,)
     assert edge.filters == ("log", "request_id")
-    assert edge.timeouts == Timeouts(head=1.0, idle=2.0, body=3.0, write=0.0, linger=5.0)
-    assert edge.limits == Limits(16384, 50, 4096, 7, 5, 256, 1 << 20)
-    assert edge.trusted_proxies == ("10.0.0.0/8", "::1/128")
-    assert (edge.drop_headers, edge.proxy_protocol, edge.tls) == (("x-a", "x-b"), True, None)
+    assert edge.settings.timeouts == Timeouts(head=1.0, idle=2.0, body=3.0, write=0.0, linger=5.0)
+    assert edge.settings.limits == Limits(16384, 50, 4096, 7, 5, 256, 1 << 20)
+    assert edge.settings.trusted_proxies == ("10.0.0.0/8", "::1/128")
+    assert (edge.settings.drop_headers, edge.proxy_protocol, edge.tls) == (("x-b", "x-a"), True, None)
     assert edge.proxy_protocol_from == ("10.0.0.0/24",)
     assert (second.name, second.filters) == ("listener-2", ())
-    assert (edge.half_close, second.half_close) == ("answer", "abort")
+    assert (edge.settings.half_close, second.settings.half_close) == ("answer", "abort")
 
     canary, plain = spec.routes
+    how = canary.settings
     assert (canary.name, canary.path, canary.host) == ("canary", "/v1/{model}", "*.edge.example")
     assert (canary.methods, canary.headers) == (("POST", "GET"), (("x-canary", "1"), ("x-user", "*")))
-    assert (canary.service, canary.split) == ("", (SplitSpec("a", 95), SplitSpec("b", 5)))
-    assert (canary.timeout, canary.answer_timeout, canary.stream_idle_timeout) == (1.0, 2.0, 3.0)
-    assert (canary.tunnel_idle_timeout, canary.upgrades, canary.max_body) == (4.0, (), 1000)
-    assert (canary.body_buffer, canary.body_wait) == (2000, 5.0)
-    assert (canary.sticky, canary.filters, canary.errors) == ("cookie:sid", ("access_log",), "openai")
+    assert (canary.service, canary.split) == (None, (SplitSpec("a", 95), SplitSpec("b", 5)))
+    assert (how.timeout, how.answer_timeout, how.stream_idle_timeout) == (1.0, 2.0, 3.0)
+    assert (how.tunnel_idle_timeout, how.upgrades, how.max_body) == (4.0, (), 1000)
+    assert (how.body_buffer, how.body_wait) == (2000, 5.0)
+    assert (how.sticky, canary.filters, how.errors) == ("cookie:sid", ("access_log",), "openai")
     assert (plain.name, plain.service, plain.split) == ("/x", "a", ())
-    assert (canary.half_close, plain.half_close) == ("abort", "")
+    assert (how.half_close, plain.settings.half_close) == ("abort", None)
 
     a, b = spec.services
     assert a.endpoints == (
         EndpointSpec(Address("10.0.0.1", 9000), 1),
         EndpointSpec(Address(path="/run/x.sock"), 2),
     )
-    assert (a.balance, a.host, a.retry) == ("round_robin", "endpoint", RetrySpec(3, ("reset",)))
+    assert (a.balance, a.settings) == ("round_robin", ServiceSettings("endpoint", RetrySettings(3, ("reset",))))
     assert a.pool == PoolSettings(1, 2, 3.0, 4.0, 5.0, 1, 1)
     assert a.tls == UpstreamTls(verify=False, server_name="name.example", ca="", cert="", key="")
     assert (b.name, b.tls, b.balance) == ("b", None, "least_request")
@@ -119,8 +128,83 @@ def test_defaults_that_depend_on_the_place(tmp_path: Path) -> None:
     assert read(tmp_path, MINIMAL + "admin: false").admin is None
 
 
+def test_unmatched_requests_are_treated_as_by_a_route_that_says_nothing(tmp_path: Path) -> None:
+    found = read(tmp_path, MINIMAL)
+    assert found.unmatched == found.routes[0].settings
+
+
+def test_a_list_names_nothing_twice(tmp_path: Path) -> None:
+    text = (
+        MINIMAL.replace("service: a}", "service: a, upgrades: [x, y, X]}") + "resolver: {servers: [10.0.0.1, 10.0.0.1]}"
+    )
+    found = read(tmp_path, text)
+    assert (found.routes[0].settings.upgrades, found.resolver.servers) == (("x", "y"), ("10.0.0.1:53",))
+
+
 def test_certificates_know_their_names(tmp_path: Path, pair: tuple[str, str]) -> None:
     text = MINIMAL.replace("18080", f"18080\n    tls: {{cert: '{pair[0]}', key: '{pair[1]}', min_version: 1.3}}")
     tls = read(tmp_path, text).listeners[0].tls
     assert tls is not None and tls.min_version == "1.3"
     assert [(one.cert, one.names) for one in tls.certificates] == [(pair[0], ("localhost", "*.edge.example"))]
+
+
+# --- a key is written once: schema, the tuple that takes it, and its use
+
+
+def models() -> list[type[Model]]:
+    """Every mapping of the vocabulary but filters, which have a registry of their own."""
+    kinds = [one for one in vars(schema).values() if isinstance(one, type) and issubclass(one, Model)]
+    return [one for one in kinds if one.__module__ == schema.__name__ and one is not schema.Bound]
+
+
+def test_no_key_is_lost_on_the_way(tmp_path: Path, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that the schema has and nobody takes would be accepted and without effect."""
+    text = FULL.replace("127.0.0.1:0\n", f"127.0.0.1:0\n    tls: {{cert: '{pair[0]}', key: '{pair[1]}'}}\n")
+    taken: set[tuple[type, str]] = set()
+
+    def building(make: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(gateway: Model, source: str) -> Any:
+            with monkeypatch.context() as patch:
+                plain = Model.__getattribute__
+
+                def take(self: Model, name: str) -> Any:
+                    taken.add((type(self), name))
+                    return plain(self, name)
+
+                patch.setattr(Model, "__getattribute__", take)
+                return make(gateway, source)
+
+        return watched
+
+    monkeypatch.setattr("fastgw.config.load.build", building(build.build))
+    read(tmp_path, text)
+    known = {(model, name) for model in models() for name in model.model_fields}
+    assert known - taken == set()
+
+
+def test_a_key_goes_to_one_place() -> None:
+    for one, other in (
+        (spec.RouteSpec, settings.RouteSettings),
+        (spec.ServiceSpec, settings.ServiceSettings),
+        (spec.ListenerSpec, settings.ListenerSettings),
+    ):
+        assert not set(one._fields) & set(other._fields)
+
+
+@pytest.mark.parametrize("between", ["build", "compile"])
+def test_nothing_in_between_names_a_setting(between: str) -> None:
+    """What the data plane is told is filled by name, and handed on whole."""
+    kinds = [one for one in vars(settings).values() if hasattr(one, "_fields") and one is not settings.Address]
+    keys = {name for kind in kinds for name in kind._fields} - {"cert", "key"}  # those of a listener's certificate, too
+    assert "tunnel_idle_timeout" in keys
+    tree = ast.parse(Path(spec.__file__).with_name(f"{between}.py").read_text())
+    named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    named |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg}
+    assert named & keys == set()
+
+
+def test_a_key_stands_in_the_schema_in_the_settings_and_where_it_is_used() -> None:
+    root = Path(spec.__file__).parents[1]
+    files = {str(path.relative_to(root)) for path in root.rglob("*.p*") if path.suffix in (".py", ".pxd", ".pyx")}
+    found = {file for file in files if "tunnel_idle_timeout" in (root / file).read_text()}
+    assert found == {"config/schema.py", "core/settings.py", "core/exchange/relay.py", "core/exchange/tunnel.py"}

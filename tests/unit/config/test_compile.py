@@ -16,6 +16,7 @@ from fastgw.config.spec import GatewaySpec, fallback_name
 from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.live.registry import Registry
+from fastgw.core.settings import RetrySettings
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Route, Snapshot
 from fastgw.policy.balancers import LeastRequest, RoundRobin
@@ -77,11 +78,15 @@ def test_routes(tmp_path: Path, registry: Registry) -> None:
     snapshot = compiled(read(tmp_path, FULL), registry)
     canary = match(snapshot, "edge", b"x.edge.example", b"/v1/m", x_canary="1", x_user="u")
     assert canary is not None and canary.split is not None and canary.service is None
-    assert (canary.name, canary.slot, canary.sticky) == ("canary", 0, "cookie:sid")
-    assert canary.half_close == "abort"
+    assert (canary.name, canary.slot, canary.settings.sticky) == ("canary", 0, "cookie:sid")
+    assert canary.settings.half_close == "abort"
     assert (canary.split.choose(0.5).name, canary.split.choose(0.96).name) == ("a", "b")
     assert (canary.max_body, canary.timeout, canary.answer_timeout, canary.stream_idle_timeout) == (1000, 1.0, 2.0, 3.0)
-    assert (canary.tunnel_idle_timeout, canary.upgrades, canary.error_format) == (4.0, frozenset(), "openai")
+    assert (canary.settings.tunnel_idle_timeout, canary.upgrades, canary.settings.errors) == (
+        4.0,
+        frozenset(),
+        "openai",
+    )
     assert (canary.body_buffer, canary.body_wait) == (2000, 5.0)
     plain = match(snapshot, "listener-2", b"", b"/x")
     assert plain is not None and plain.service is snapshot.services[0]
@@ -105,7 +110,7 @@ def test_chains_are_those_of_listener_and_route(tmp_path: Path, registry: Regist
 
 def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
     a, b = compiled(read(tmp_path, FULL), registry).services
-    assert (a.name, a.host_policy, a.attempts, a.retry_on) == ("a", "endpoint", 3, frozenset({"reset"}))
+    assert (a.name, a.settings.host, a.settings.retry) == ("a", "endpoint", RetrySettings(3, ("reset",)))
     assert isinstance(a.balancer, RoundRobin) and isinstance(b.balancer, LeastRequest)
     first, second = a.endpoints
     assert (first.name, first.weight, first.key.slot) == ("10.0.0.1:9000", 1, 0)

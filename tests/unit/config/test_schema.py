@@ -12,12 +12,9 @@ from typing import Any, Union, get_args, get_origin
 import pytest
 from pydantic_core import PydanticUndefined
 
-from fastgw.config import schema
 from fastgw.config.filters import FILTERS
 from fastgw.config.schema import Gateway, Model, json_schema
 from fastgw.config.vocabulary import bare
-from fastgw.core.snapshot import snapshot
-from fastgw.policy.balancers import RoundRobin
 from tests.unit.config.files import MINIMAL, problems
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -99,28 +96,6 @@ def test_editors_get_a_title_and_a_description_for_everything() -> None:
             assert all(
                 key.get("description") or "$ref" in key or key.keys() == {"type"} for key in node["properties"].values()
             )
-
-
-def test_routes_and_services_of_the_data_plane_have_the_same_defaults() -> None:
-    route = schema.Route.model_validate({"path": "/"})
-    plain = snapshot.Route("r", 0)
-    for name in (
-        "sticky",
-        "max_body",
-        "body_buffer",
-        "body_wait",
-        "timeout",
-        "answer_timeout",
-        "stream_idle_timeout",
-        "tunnel_idle_timeout",
-    ):
-        assert getattr(route, name) == getattr(plain, name), name
-    assert route.errors == plain.error_format
-    assert {one.encode() for one in route.upgrades} == plain.upgrades
-    service = schema.Service.model_validate({"endpoints": ["a:1"]})
-    made = snapshot.Service("s", (), RoundRobin())
-    assert (service.host, service.retry.attempts) == (made.host_policy, made.attempts)
-    assert set(service.retry.on) == made.retry_on
 
 
 def test_a_key_without_a_value_has_its_default(tmp_path: Path) -> None:

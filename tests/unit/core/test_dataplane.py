@@ -12,7 +12,7 @@ from fastgw.core.counters import Counters
 from fastgw.core.dataplane import EXPIRED_AT_ONCE, SWEEP_SECONDS, DataPlane
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.snapshot.chain import Chain
-from fastgw.core.snapshot.snapshot import Route, Snapshot
+from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.errors import GatewayError
 from tests.support import usual
 from tests.support.edge import GET, OK, POST, Edge, Spy, new_loop, statuses
@@ -118,7 +118,9 @@ def test_nobody_has_to_listen_to_the_log() -> None:
     loop = new_loop()
     plane = DataPlane(loop, Counters(memoryview(bytearray(counters.SLAB_BYTES))), lambda: 0.0)
     edge = Edge()
-    edge.fallback = Route("fallback", 0, chain=Chain([SimpleNamespace(name="bad", request=lambda exchange: 1 / 0)]))
+    edge.fallback = usual.route(
+        "fallback", 0, chain=Chain([SimpleNamespace(name="bad", request=lambda exchange: 1 / 0)])
+    )
     listener = edge.listen()
     plane.install(Snapshot(1, {"edge": listener}))
     client = loop.accept(plane.factory("edge"))
@@ -255,7 +257,7 @@ def test_exchange_ends_as_it_began() -> None:
     journal: list[str] = []
     edge = Edge(filters=[Spy("old", journal)])
     client, service = edge.pair()
-    new = Route("all", 1, service=edge.service, chain=Chain([edge.filters[0], Spy("new", journal)]))
+    new = usual.route("all", 1, service=edge.service, chain=Chain([edge.filters[0], Spy("new", journal)]))
     edge.install(edge.listen(new), generation=2)
     service.feed(OK)
     client.feed(GET)

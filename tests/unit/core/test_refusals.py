@@ -187,7 +187,7 @@ def test_a_later_version_of_http_1_is_kept_alive_and_forwarded_as_1_1() -> None:
 
 
 def test_an_upgrade_with_a_version_in_its_name_opens_a_tunnel() -> None:
-    edge = Edge(route={"upgrades": frozenset({b"spdy/3.1"})})
+    edge = Edge(route={"upgrades": ("spdy/3.1",)})
     client = edge.client(GET[:-2] + b"Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n")
     service = edge.connect()
     assert b"\r\nconnection: Upgrade\r\nupgrade: spdy/3.1\r\n" in service.take()

@@ -129,11 +129,11 @@ def test_line_of_a_client_that_went_away(path: Path) -> None:
 
 def test_line_of_a_client_that_ended_its_side(path: Path) -> None:
     log, edge = logging(path)
-    edge.route.half_close = "answer"
+    edge.route.settings = edge.route.settings._replace(half_close="answer")
     client, service = edge.pair()
     client.feed_eof()
     service.feed(OK)
-    edge.route.half_close = ""
+    edge.route.settings = edge.route.settings._replace(half_close=None)
     edge.client(GET).feed_eof()
     edge.run()
     log.stop()

@@ -22,7 +22,7 @@ from fastgw.core.dataplane import DataPlane
 from fastgw.core.net.handshake import ListenerContext
 from fastgw.core.settings import Limits
 from fastgw.core.snapshot.chain import Chain
-from fastgw.core.snapshot.snapshot import Route, Snapshot
+from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.routing import Router
 from fastgw.server import arrivals
 from fastgw.server.arrivals import Arrivals, Entrance, Terms
@@ -47,7 +47,7 @@ class Edge:
         self.errors: list[dict[str, Any]] = []
         self.troubles: list[tuple[str, str, dict[str, Any]]] = []
         self.plane = DataPlane(self.loop, Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES))), lambda: 0.0)
-        fallback = Route("fallback", 0, chain=Chain())
+        fallback = usual.route("fallback", 0, chain=Chain())
         self.listener = usual.listener(
             "edge", Router([]), fallback, timeouts=usual.timeouts(head=head), limits=limits or usual.limits()
         )

@@ -155,7 +155,7 @@ def test_status_names_every_worker(serving: Gateway) -> None:
 def test_status_shows_the_limits_that_are_configured(serving: Gateway) -> None:
     found = json.loads(page(serving, "/status").body)
     [listener] = found["listeners"]
-    assert listener["limits"] == serving.plan_in_use.spec.listeners[0].limits._asdict()
+    assert listener["limits"] == serving.plan_in_use.spec.listeners[0].settings.limits._asdict()
     assert listener["timeouts"]["head"] == 10.0
     assert found["services"]["main"]["limits"] == serving.plan_in_use.spec.services[0].pool._asdict()
     assert found["services"]["main"]["limits"]["max_pending"] == 1024

@@ -78,7 +78,7 @@ def test_unknown_method_of_a_known_path_is_405() -> None:
 
 
 def test_error_in_the_format_of_openai() -> None:
-    edge = Edge(route={"error_format": "openai"})
+    edge = Edge(route={"errors": "openai"})
     client = edge.client(GET)
     edge.refuse()
     assert b'"code": "connect_refused"' in body_of(client.take())

@@ -10,7 +10,6 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.causes import CAUSES, OTHER, PLACES
-from fastgw.core.snapshot.snapshot import Route, Service
 from fastgw.errors import DownstreamError, GatewayError, InternalError, UpstreamError
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Split
@@ -35,9 +34,9 @@ def reused(edge: Edge, ask: bytes) -> tuple[Any, Any]:
 
 def split(edge: Edge, **options: Any) -> None:
     """Route half of the requests to the endpoint of port 9000, half to that of port 9001."""
-    services = [Service(str(number), (one,), RoundRobin()) for number, one in enumerate(edge.endpoints)]
+    services = [usual.service(str(number), (one,), RoundRobin()) for number, one in enumerate(edge.endpoints)]
     weighted = Split([(services[0], 1), (services[1], 1)])
-    edge.install(edge.listen(Route("split", 1, split=weighted, chain=edge.route.chain, **options)), *services)
+    edge.install(edge.listen(usual.route("split", 1, split=weighted, chain=edge.route.chain, **options)), *services)
 
 
 @pytest.mark.parametrize(("chance", "port"), [(0.0, 9000), (0.7, 9001)])
@@ -117,9 +116,9 @@ def test_every_endpoint_is_tried_once_at_most() -> None:
     edge.end()
 
 
-@pytest.mark.parametrize("retry_on", [frozenset(), frozenset({"reset"})])
-def test_connect_failure_is_told_when_retries_are_off(retry_on: frozenset[str]) -> None:
-    edge = Edge(endpoints=2, service={"retry_on": retry_on})
+@pytest.mark.parametrize("on", [(), ("reset",)])
+def test_connect_failure_is_told_when_retries_are_off(on: tuple[str, ...]) -> None:
+    edge = Edge(endpoints=2, service={"on": on})
     client = edge.client(GET)
     edge.refuse()
     assert statuses(client.take()) == [502]
@@ -256,7 +255,7 @@ def test_where_every_kept_connection_is_dead_a_new_one_is_asked() -> None:
 
 
 def test_reset_is_not_retried_when_that_is_off() -> None:
-    edge = Edge(service={"retry_on": frozenset({"connect"})})
+    edge = Edge(service={"on": ("connect",)})
     client, service = reused(edge, GET)
     service.lose(ConnectionResetError())
     assert statuses(client.take()) == [502]

@@ -25,7 +25,7 @@ def listener(edge: Edge, *rules: tuple[str, str, str], fallback: Route | None = 
             host="",
             methods=frozenset(methods.split()),
             headers=(),
-            payload=Route(f"r{number}", 1, service=edge.service, error_format=word, chain=edge.route.chain),
+            payload=usual.route(f"r{number}", 1, service=edge.service, errors=word, chain=edge.route.chain),
         )
         for number, (path, methods, word) in enumerate(rules)
     ]
@@ -89,7 +89,7 @@ def test_every_fallback_counts_and_is_seen_by_the_hooks_as_one() -> None:
 
 
 def test_a_fallback_that_is_the_only_one_is_found_without_a_look() -> None:
-    fallbacks = Fallbacks(Router([]), lambda word: Route("none", 0, error_format=word))
+    fallbacks = Fallbacks(Router([]), lambda word: usual.route("none", 0, errors=word))
     assert fallbacks.find(b"a", b"/b") is fallbacks.first
 
 

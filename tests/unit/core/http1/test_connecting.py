@@ -13,7 +13,6 @@ from fastgw.core.http1.connecting import ATTEMPT_DELAY
 from fastgw.core.live.addresses import FAILING, UNTRIED, USED, Answer
 from fastgw.core.live.endpoint import Endpoint
 from fastgw.core.settings import Address, UpstreamTls
-from fastgw.core.snapshot.snapshot import Service
 from tests.support import usual
 from tests.support.edge import GET, OK, Edge, named, statuses
 
@@ -38,7 +37,7 @@ def test_nodelay_is_set_where_there_is_a_socket() -> None:
 def test_unix_socket() -> None:
     edge = Edge()
     key = usual.key("u", Address(path="/run/x.sock"))
-    service = Service("u", (edge.plane.registry.endpoint(key),), edge.service.balancer)
+    service = usual.service("u", (edge.plane.registry.endpoint(key),), edge.service.balancer)
     object.__setattr__(edge.route, "service", service)
     edge.install(edge.listen(), service)
     client, transport = edge.pair()
@@ -192,7 +191,7 @@ def test_a_service_that_chooses_what_was_not_offered_is_not_spoken_to(chosen: st
     edge = Edge()
     key = usual.key("t", Address("127.0.0.1", 443), tls=usual.tls())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    service = Service("t", (edge.plane.registry.endpoint(key, lambda _: context),), edge.service.balancer)
+    service = usual.service("t", (edge.plane.registry.endpoint(key, lambda _: context),), edge.service.balancer)
     object.__setattr__(edge.route, "service", service)
     edge.install(edge.listen(), service)
     client = edge.client(GET)

@@ -51,13 +51,13 @@ def test_by_default_it_is_gone() -> None:
 @pytest.mark.parametrize(
     ("listener", "route", "is_answered"),
     [
-        ("answer", "", True),
+        ("answer", None, True),
         ("abort", "answer", True),
         ("answer", "abort", False),
-        ("abort", "", False),
+        ("abort", None, False),
     ],
 )
-def test_the_route_has_the_last_word(listener: str, route: str, is_answered: bool) -> None:
+def test_the_route_has_the_last_word(listener: str, route: str | None, is_answered: bool) -> None:
     edge = Edge(listener={"half_close": listener}, route={"half_close": route})
     client, service = edge.pair()
     client.feed_eof()

@@ -52,7 +52,7 @@ def test_plain_request_with_what_hooks_added() -> None:
 )
 @pytest.mark.parametrize("extra", [b"", b"Via: 1.0 x\r\n"])
 def test_host_by_policy(policy: str, host: bytes, extra: bytes) -> None:
-    data = sent(GET[:-2] + extra + b"\r\n", service={"host_policy": policy})
+    data = sent(GET[:-2] + extra + b"\r\n", service={"host": policy})
     assert b"\r\nhost: " + host + b"\r\n" in data
     assert b"\r\nx-forwarded-host: a.test\r\n" in data
 

@@ -303,7 +303,7 @@ def test_warm_connections_are_there_before_anybody_asks() -> None:
 
 def other(edge: Edge) -> Service:
     """A service of another endpoint."""
-    return Service("t", (edge.endpoint(9100, 5),), edge.service.balancer)
+    return usual.service("t", (edge.endpoint(9100, 5),), edge.service.balancer)
 
 
 def test_retired_endpoint_keeps_nothing_idle() -> None:
@@ -407,7 +407,7 @@ def test_nobody_waits_for_a_name_longer_than_for_a_connection() -> None:
 def test_another_endpoint_is_tried_where_a_name_has_no_address() -> None:
     edge = named()
     well = edge.endpoint(9100, 5)
-    service = Service("s", (edge.endpoints[0], well), edge.service.balancer)
+    service = usual.service("s", (edge.endpoints[0], well), edge.service.balancer)
     object.__setattr__(edge.route, "service", service)
     edge.install(edge.listen(), service, generation=2)
     edge.plane.learn({"a.test": Answer((), NOT_FOUND, "does not exist")})

@@ -21,7 +21,7 @@ from fastgw.core.http1.client import Downstream
 from fastgw.core.net.sockets import Poller, make_poller
 from fastgw.core.settings import Address
 from fastgw.core.snapshot.chain import Chain
-from fastgw.core.snapshot.snapshot import Route, Service, Snapshot
+from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router, Rule
 from tests.support import usual
@@ -51,9 +51,9 @@ class Stage:
         self.poller: Poller = poller
         self.plane = DataPlane(self.loop, Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5, poller=poller)
         chain = Chain([Answer(size)])
-        rule = Rule("all", "/*", "", frozenset(), (), Route("all", 1, chain=chain))
+        rule = Rule("all", "/*", "", frozenset(), (), usual.route("all", 1, chain=chain))
         listener = usual.listener(
-            "edge", Router([rule]), Route("none", 0, chain=chain), limits=usual.limits(connections=100)
+            "edge", Router([rule]), usual.route("none", 0, chain=chain), limits=usual.limits(connections=100)
         )
         self.plane.install(Snapshot(1, {"edge": listener}))
         self.clients: list[socket.socket] = []
@@ -303,8 +303,15 @@ def test_a_reset_is_told_with_its_error(stage: Stage) -> None:
             stage.loop, Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5, log=report, poller=stage.poller
         )
         endpoint = plane.registry.endpoint(usual.key("s", Address(host, port)))
-        rule = Rule("all", "/*", "", frozenset(), (), Route("all", 1, service=Service("s", (endpoint,), RoundRobin())))
-        plane.install(Snapshot(1, {"edge": usual.listener("edge", Router([rule]), Route("none", 0))}))
+        rule = Rule(
+            "all",
+            "/*",
+            "",
+            frozenset(),
+            (),
+            usual.route("all", 1, service=usual.service("s", (endpoint,), RoundRobin())),
+        )
+        plane.install(Snapshot(1, {"edge": usual.listener("edge", Router([rule]), usual.route("none", 0))}))
         client, ours = socket.socketpair()
         ours.setblocking(False)
         stage.poller.adopt(ours, Downstream(plane, plane.listeners["edge"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastgw.core.settings import Address
-from fastgw.core.snapshot.snapshot import Route, Service, Snapshot
+from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router
 from fastgw.wire.fields import DROP, FORWARDED_FOR, KEEP
@@ -13,13 +13,15 @@ from tests.support.edge import Edge
 
 
 def test_listener_reads_within_its_limits() -> None:
-    listener = usual.listener("edge", Router([]), Route("none", 0), limits=usual.limits(head_count=7, uri_length=9))
+    listener = usual.listener(
+        "edge", Router([]), usual.route("none", 0), limits=usual.limits(head_count=7, uri_length=9)
+    )
     assert (listener.reader.head_count, listener.reader.uri_length) == (7, 9)
     listener.reader.read(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", Request(), listener.table)
 
 
 def test_tables_differ_by_trust_and_drop_what_is_configured() -> None:
-    listener = usual.listener("edge", Router([]), Route("none", 0), drop_headers=frozenset({b"x-internal"}))
+    listener = usual.listener("edge", Router([]), usual.route("none", 0), drop_headers=("x-internal",))
     for table in (listener.table, listener.trusted_table):
         assert table.learn(b"X-Internal") == DROP
         assert table.learn(b"Accept") == KEEP
@@ -29,19 +31,19 @@ def test_tables_differ_by_trust_and_drop_what_is_configured() -> None:
 
 def test_host_policy_is_ready_to_be_sent() -> None:
     for policy, host in (("preserve", b""), ("endpoint", b""), ("b.test", b"b.test")):
-        assert Service("s", (), RoundRobin(), host_policy=policy).host == host
+        assert usual.service("s", (), RoundRobin(), host=policy).host == host
 
 
 def test_settings_have_the_documented_defaults() -> None:
     assert usual.limits().head_size == 32768
     assert usual.timeouts() == usual.timeouts(head=10.0, idle=60.0, body=30.0, write=60.0)
-    assert Route("a", 3).chain.filters == ()
+    assert usual.route("a", 3).chain.filters == ()
     assert Snapshot(1, {}).services == Snapshot(1, {}).filters == ()
 
 
 def test_untried_endpoints_are_the_others() -> None:
     plane = Edge().plane
     one, two = (plane.registry.endpoint(usual.key("s", Address("127.0.0.1", port))) for port in (1, 2))
-    service = Service("s", (one, two), RoundRobin())
+    service = usual.service("s", (one, two), RoundRobin())
     assert service.untried((one,)) == (two,)
     assert service.untried((one, two)) == ()
