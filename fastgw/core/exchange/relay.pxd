@@ -27,6 +27,7 @@ cdef class Exchange:
     cdef public Service service
     cdef public int phase
     cdef public Py_ssize_t entered
+    cdef public dict notes
     cdef public int attempts
     cdef public str asked
     cdef public tuple tried

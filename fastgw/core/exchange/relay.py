@@ -69,6 +69,7 @@ class Exchange:
         "keep_alive",
         "last",
         "listener",
+        "notes",
         "phase",
         "plane",
         "request",
@@ -105,6 +106,9 @@ class Exchange:
         self.service = none
         self.phase = HOOKS
         self.entered = 0  #: request hooks entered; one more than there are: all passed
+        self.notes: dict[str, Any] | None = (
+            None  #: what filters tell later ones and the access log; None: nothing (``note``)
+        )
         self.attempts = 0
         self.asked = ""  #: name of the endpoint asked last, kept for the logs when the endpoint itself is let go
         self.tried: tuple[Endpoint, ...] = ()  #: endpoints that failed
@@ -161,6 +165,12 @@ class Exchange:
                 b""  # answered without it: a body that was refused must not be read on, least of all to a next request
             )
         return arriving.on_data(self, data)
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep ``value`` for later filters and the access log; ``name``: no dot is in it, and nobody else uses it for something else."""
+        if self.notes is None:
+            self.notes = {}
+        self.notes[name] = value
 
     # --- 2. the service
 
@@ -282,7 +292,8 @@ class Exchange:
         response.reset_rare()
         response.turn_into(reply.status)
         response.body = BODY_NONE
-        response.head = response.fields = response.extra = b""
+        response.head = response.extra = b""
+        response.fields = reply.fields
         # Where the response hooks have run, or one failed, none of them will tell the client.
         response.request_id = self.request.request_id if self.is_leaving else b""
         response.content_length = NO_LENGTH
@@ -296,7 +307,7 @@ class Exchange:
         if reply.close or not self.body.is_done or self.plane.is_draining:
             self.keep_alive = False
         connection = b"close" if not self.keep_alive else b"" if self.request.minor else b"keep-alive"
-        head = reply_head(self.response.status, reply.content_type, len(reply.body), reply.headers, connection)
+        head = reply_head(self.response.status, self.response.fields, len(reply.body), connection)
         head += self.plane.date
         identity = self.response.request_id
         if identity:
