@@ -20,6 +20,7 @@ from fastgw.config.spec import GatewaySpec, fallback_name
 from fastgw.core import counters
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
+from fastgw.core.protocols import client_factory, make_pool
 from tests.support.mock import MockLoop
 
 Benchmark = Callable[..., Any]  #: the fixture of pytest-benchmark
@@ -130,9 +131,9 @@ class Stage:
         self.loop = StageLoop()  # type: ignore[abstract]  # it is as complete as it has to be
         spec = configuration(routes)
         shared = Counters(memoryview(bytearray(counters.SLAB_BYTES)))
-        self.plane = DataPlane(self.loop, shared, lambda: 0.5, self.loop.time, self._on_log)
+        self.plane = DataPlane(self.loop, shared, lambda: 0.5, self.loop.time, self._on_log, make_pool=make_pool)
         self.plane.install(compile_snapshot(spec, 1, Slots(spec), self.plane.registry, lambda: 0.5))
-        self.client = Wire(self.plane.factory("edge")())
+        self.client = Wire(client_factory(self.plane, "edge")())
         self.client.protocol.connection_made(self.client)
         self.requests = build_requests(route_table(routes), count=200)
         self.turn = 0

@@ -9,66 +9,45 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
 from fastgw.core.ablation import OFF
-from fastgw.core.counters import DURATION_BUCKETS, Counters
-from fastgw.core.date import date_line
-from fastgw.core.exchange.relay import Exchange
-from fastgw.core.http1.client import Downstream
+from fastgw.core.counters import Counters
+from fastgw.core.exchange.relay import Relay
 from fastgw.core.live.registry import Registry
 from fastgw.core.net.lingering import Lingering
+from fastgw.core.plane import Plane
 from fastgw.core.snapshot.snapshot import Listener, Snapshot
 from fastgw.errors import DownstreamError, InternalError
 
 if TYPE_CHECKING:
-    from fastgw.core.live.addresses import Answer, Standing
-    from fastgw.core.net.connection import Connection
+    from fastgw.core.exchange.ends import Client
+    from fastgw.core.live.addresses import Answer
+    from fastgw.core.live.endpoint import Endpoint
+    from fastgw.core.live.pool import Pool
     from fastgw.core.net.sockets import Poller
 
 SWEEP_SECONDS = 0.25
 EXPIRED_AT_ONCE = 32  #: deadlines acted on in one turn of the loop
-_FIRST_BUCKET = DURATION_BUCKETS[0]
-LEAVING_SECONDS = 10.0  #: in which a service takes the last bytes of a tunnel
 FREE_EXCHANGES_MAX = 1024  #: exchanges kept for reuse
 
 
-class DataPlane:
+class DataPlane(Plane):
     """The request path of one worker."""
 
     __slots__ = (
         "_addresses",
-        "_dated",
-        "_free",
-        "_free_max",
-        "_leaving",
-        "_on_log",
         "_sweeper",
         "_swept_at",
-        "_wall",
-        "body_bytes",
-        "clock",
         "connections",
         "connections_max",
-        "date",
-        "generation",
-        "is_draining",
         "lingering",
         "listeners",
-        "loop",
-        "names",
-        "now",
         "on_idle",
-        "on_standing",
-        "poller",
-        "random",
         "registry",
         "snapshot",
-        "values",
     )
 
     def __init__(
@@ -81,37 +60,21 @@ class DataPlane:
         poller: Poller | None = None,
         connections_max: int = 2**31,
         wall: Callable[[], float] = time.time,
+        *,
+        make_pool: Callable[[Endpoint, Plane], Pool],
     ) -> None:
-        """``random``: numbers in [0, 1); ``clock``: seconds, for durations; ``log``: called with level, event and fields; ``wall``:
-        seconds since 1970, for the Date of answers."""
-        self.loop = loop
-        self.poller = poller  #: for plain connections, past the loop's transports; None: everything is the loop's
-        self.values = shared.values
-        self.random = random
-        self.clock = clock
-        self.body_bytes = 0  #: of request bodies, held until they can be sent
-        self.now = loop.time()  #: coarse loop time, as of the last sweep
-        self._wall = wall
-        self._dated = int(wall())
-        self.date = date_line(self._dated)  #: field line for answers that have none, renewed by the sweep
+        """See ``Plane``; ``make_pool``: called for every new endpoint."""
+        Plane.__init__(self, loop, shared, random, clock, log, poller, wall)
+        self.free_max = 0 if "no_reuse" in OFF else FREE_EXCHANGES_MAX
         self.snapshot = Snapshot(0, {})
         self.listeners: dict[str, Listener] = {}
-        self.generation = 0  #: snapshots installed so far: tells a connection that its listener may have changed
-        self.names: dict[str, Answer] = {}  #: what is known of the names that endpoints have
-        self.on_standing: Callable[[Standing], None] | None = None  #: called when an address begins to work, or to fail
-        self.registry = Registry(self)
+        self.registry = Registry(self, make_pool)
         self.lingering = Lingering(shared.values)
-        self.connections: set[Downstream] = set()
-        self.connections_max = (
-            connections_max  #: whatever the configuration allows: the rest of the descriptors serve the services
-        )
-        self.is_draining = False
+        self.connections: set[Client] = set()
+        #: Whatever the configuration allows: the rest of the descriptors serve the services.
+        self.connections_max = connections_max
         self.on_idle: Callable[[], None] | None = None  #: called once draining is complete
         self._addresses: dict[bytes, int] = {}
-        self._free: list[Exchange] = []
-        self._free_max = 0 if "no_reuse" in OFF else FREE_EXCHANGES_MAX
-        self._leaving: deque[Connection] = deque()  #: closed, with bytes yet to be sent; soonest deadline first
-        self._on_log = log
         self._swept_at = self.now
         self.values[counters.HEARTBEAT_MS] = int(self.now * 1e3)
         self._sweeper: asyncio.TimerHandle | None = loop.call_later(SWEEP_SECONDS, self._sweep)
@@ -139,14 +102,14 @@ class DataPlane:
     def discard(self, snapshot: Snapshot) -> None:
         """A prepared ``snapshot`` is not installed after all."""
         _stop(snapshot.filters)
-        self.registry.retain(self.snapshot)
+        self.registry.retain(self.snapshot.endpoints)
 
     def install(self, snapshot: Snapshot) -> None:
         """Serve by ``snapshot`` from the next request on; exchanges in progress end as they began."""
         old, self.snapshot = self.snapshot, snapshot
         self.listeners = snapshot.listeners
         self.generation += 1
-        self.registry.retain(snapshot)
+        self.registry.retain(snapshot.endpoints)
         used = {endpoint.key.address.host for endpoint in self.registry}
         self.names = {host: answer for host, answer in self.names.items() if host in used}
         for endpoint in self.registry:
@@ -163,13 +126,9 @@ class DataPlane:
                 endpoint.pool.on_answer(answer)
                 endpoint.pool.warm_up()
 
-    def factory(self, name: str) -> Callable[[], Any]:
-        """A protocol factory for the listener ``name``, for ``loop.create_server``."""
-        return lambda: Downstream(self, self.listeners[name])
-
     # --- connections
 
-    def admit(self, connection: Downstream) -> bool:
+    def admit(self, connection: Client) -> bool:
         """Count a new connection, or refuse it because a limit is reached."""
         values = self.values
         values[counters.CONNECTIONS] += 1
@@ -199,7 +158,7 @@ class DataPlane:
         """Open connections of one client address."""
         return self._addresses.get(address, 0)
 
-    def discharge(self, connection: Downstream) -> None:
+    def discharge(self, connection: Client) -> None:
         """A connection is gone."""
         if connection not in self.connections:
             return
@@ -213,43 +172,11 @@ class DataPlane:
 
     # --- exchanges
 
-    def take(self) -> Exchange:
+    def take(self) -> Relay:
         """An exchange nobody uses."""
-        return self._free.pop() if self._free else Exchange(self)
+        return self.free.pop() if self.free else Relay(self)
 
-    def give_back(self, exchange: Exchange) -> None:
-        """``exchange`` is over and reset."""
-        if len(self._free) < self._free_max:
-            self._free.append(exchange)
-
-    def see_off(self, connection: Connection) -> None:
-        """Close a connection to a service once what is queued is sent, or when the service has not taken it for ``LEAVING_SECONDS``."""
-        if self._sweeper is None:
-            connection.abort()  # the worker has ended: nobody will look at deadlines any more
-            return
-        connection.deadline = self.now + LEAVING_SECONDS
-        self._leaving.append(connection)
-        connection.close()
-
-    def count(self, exchange: Exchange) -> None:
-        """Add a finished exchange to its route's counters."""
-        values = self.values
-        base = exchange.route.base
-        now = self.clock()
-        micros = int((now - exchange.started) * 1e6)
-        values[counters.EXCHANGES_OPEN] -= 1
-        values[base + counters.ROUTE_FINISHED] += 1
-        status = exchange.response.status
-        if 100 <= status < 600:
-            values[base + counters.ROUTE_STATUS - 1 + status // 100] += 1
-        if exchange.body.received:
-            values[base + counters.ROUTE_BYTES_IN] += exchange.body.received
-        values[base + counters.ROUTE_BYTES_OUT] += exchange.bytes_out
-        values[base + counters.ROUTE_DURATION_US] += micros
-        bucket = 0 if micros <= _FIRST_BUCKET else bisect_left(DURATION_BUCKETS, micros)
-        values[base + counters.ROUTE_BUCKETS + bucket] += 1
-
-    def on_bad_request(self, connection: Downstream, error: DownstreamError) -> None:
+    def on_bad_request(self, connection: Client, error: DownstreamError) -> None:
         """Bytes that were no request were refused."""
         self.values[counters.BAD_REQUESTS] += 1
         self.report(
@@ -268,17 +195,6 @@ class DataPlane:
             except Exception:  # noqa: BLE001 - whatever a filter raises, the client gets its answer
                 self.log_exception("a filter failed", filter=chain.name_of(hook), hook="refused")
 
-    def report(self, level: str, event: str, /, **fields: Any) -> None:
-        """Let the log tell ``event``, a constant sentence; what varies is in ``fields``."""
-        if self._on_log is not None:
-            self._on_log(level, event, fields)
-
-    def log_exception(self, event: str, /, **fields: Any) -> None:
-        """Report the exception being handled: always a bug, of the gateway or of a filter."""
-        import sys
-
-        self.report("error", event, **fields, error=sys.exc_info()[1])
-
     # --- time
 
     def _sweep(self) -> None:
@@ -288,18 +204,15 @@ class DataPlane:
         self.values[counters.LOOP_LAG_US] = max(0, int(lag * 1e6))
         self.values[counters.HEARTBEAT_MS] = int(now * 1e3)
         self._swept_at = self.now = now
-        second = int(self._wall())
-        if second != self._dated:
-            self._dated = second
-            self.date = date_line(second)
+        self.renew_date()
         self.values[counters.BODY_BYTES_HELD] = self.body_bytes
         self._expire([one for one in self.connections if one.deadline <= now], now)
-        while self._leaving and self._leaving[0].deadline <= now:
-            self._leaving.popleft().abort()
+        while self.leaving and self.leaving[0].deadline <= now:
+            self.leaving.popleft().abort()
         for endpoint in self.registry:
             endpoint.sweep(now)
 
-    def _expire(self, due: list[Downstream], now: float) -> None:
+    def _expire(self, due: list[Client], now: float) -> None:
         """Tell ``due`` that their time is over, some in each turn of the loop: thousands of slow clients that expire together must
         not hold up everybody else."""
         for connection in due[:EXPIRED_AT_ONCE]:
@@ -340,13 +253,14 @@ class DataPlane:
         for endpoint in self.registry:
             endpoint.pool.close()  # first: who is cut leaves room that nobody shall fill any more
         self.cut_off()
+        self.is_over = True
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
         for connection in list(self.connections):
             connection.abort()
-        while self._leaving:
-            self._leaving.popleft().abort()
+        while self.leaving:
+            self.leaving.popleft().abort()
         _stop(self.snapshot.filters)
 
 

@@ -20,8 +20,7 @@ from fastgw.core.timestamp import timestamp
 from fastgw.filters.log_file import FILES, LogFile
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.relay import Exchange
-    from fastgw.core.http1.client import Downstream
+    from fastgw.core.exchange.ends import Client, Exchange
     from fastgw.core.snapshot.snapshot import Service
     from fastgw.errors import GatewayError
 
@@ -94,7 +93,7 @@ class AccessLog:
         line: dict[str, Any] = {
             "time": timestamp(self._wall()),
             "id": _text(request.request_id),
-            "client": _text(exchange.downstream.address),
+            "client": _text(exchange.client.address),
             "method": _text(request.method),
             "host": _text(request.host),
             "path": _text(request.path),
@@ -113,7 +112,7 @@ class AccessLog:
             line |= _failure(error)
         self._add(line)
 
-    def refused(self, connection: Downstream, error: GatewayError) -> None:
+    def refused(self, connection: Client, error: GatewayError) -> None:
         """Add the line of bytes that never became an exchange: what is not known of it is null."""
         line = dict.fromkeys(_KEYS)
         line |= {"time": timestamp(self._wall()), "client": _text(connection.address), "status": error.status}

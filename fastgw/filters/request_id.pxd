@@ -1,6 +1,6 @@
 cimport cython
 
-from fastgw.core.exchange.relay cimport Exchange
+from fastgw.core.exchange.ends cimport Exchange
 
 
 cdef class RequestId:

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fastgw.core import counters
 from fastgw.core.causes import words
 from fastgw.core.exchange.reply import refusal
-from fastgw.core.http1.client import client_address
 from fastgw.core.net.handshake import WATCHER, Failure
+from fastgw.core.net.peers import client_address
+from fastgw.core.protocols import client_factory
 from fastgw.errors import DownstreamError
 from fastgw.server.listening import BACKLOG
 from fastgw.server.tally import Tally
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastgw.core.dataplane import DataPlane
-    from fastgw.core.http1.client import Downstream
+    from fastgw.core.exchange.ends import Client
 
 STALLED = 1.0  #: seconds an arrival has while others wait for its place
 ROOM_EVERY = 0.25  #: seconds between two looks at arrivals while others wait
@@ -187,15 +188,13 @@ class Entrance:
     def take(self, client: socket.socket, peer: Any) -> None:
         """Let in a connection that was accepted from this socket, whatever the number."""
         client.setblocking(False)
-        Arrival(self._arrivals, self._arrivals.plane.factory(self.name)(), self.terms, client, peer).begin()
+        Arrival(self._arrivals, client_factory(self._arrivals.plane, self.name)(), self.terms, client, peer).begin()
 
 
 class Arrival:
     """One connection on its way to the data plane."""
 
-    def __init__(
-        self, arrivals: Arrivals, downstream: Downstream, terms: Terms, sock: socket.socket, peer: Any
-    ) -> None:
+    def __init__(self, arrivals: Arrivals, downstream: Client, terms: Terms, sock: socket.socket, peer: Any) -> None:
         self.since = arrivals.loop.time()
         self.address = client_address(peer) if isinstance(peer, tuple) else b""  #: of the client, "" for none
         self._arrivals = arrivals

@@ -34,6 +34,7 @@ from fastgw.core.causes import words
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.live.addresses import Standing
 from fastgw.core.net.sockets import Closable, make_poller
+from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.filters.log_file import FILES
 from fastgw.server.arrivals import Arrivals, Entrance, Terms
@@ -64,7 +65,7 @@ class Accepting:
     terms: Terms | None
 
 
-class Standby(NamedTuple):
+class Candidate(NamedTuple):
     """A configuration that is prepared and waits for its commit."""
 
     message: Prepare
@@ -81,7 +82,7 @@ class Worker:
         self.log = Log(f"worker {index}")
         self.status = 0
         self._plane: DataPlane | None = None
-        self._standby: Standby | None = None
+        self._candidate: Candidate | None = None
         self._sockets: dict[str, socket.socket] = {}  # by address
         self._accepting: dict[str, Accepting] = {}  # by address
         self._messages: deque[tuple[object, list[int]]] = deque()
@@ -157,7 +158,7 @@ class Worker:
             problem = str(error) if isinstance(error, OSError) else f"cannot be compiled: {error}"
             self.channel.send(Prepared(message.generation, (problem,)))
             return
-        self._standby = Standby(message, snapshot, terms)
+        self._candidate = Candidate(message, snapshot, terms)
         self._grace = message.spec.shutdown.grace
         self.channel.send(Prepared(message.generation))
 
@@ -174,6 +175,7 @@ class Worker:
             log=self._on_plane_log,
             poller=poller,
             connections_max=_connections_max(),
+            make_pool=make_pool,
         )
         plane.on_standing = self._on_standing
         return plane
@@ -196,26 +198,26 @@ class Worker:
         self.log.limited("connections cannot be accepted", "warning", cause=words(error))
 
     def _abort(self) -> None:
-        standby, self._standby = self._standby, None
+        candidate, self._candidate = self._candidate, None
         if self._plane is not None:
-            if standby is not None:
-                self._plane.discard(standby.snapshot)
+            if candidate is not None:
+                self._plane.discard(candidate.snapshot)
             else:
-                self._plane.registry.retain(self._plane.snapshot)
+                self._plane.registry.retain(self._plane.snapshot.endpoints)
         for address in list(self._sockets):
             if address not in self._accepting:
                 self._sockets.pop(address).close()
 
     async def _commit(self, message: Commit) -> None:
-        standby, plane = self._standby, self._plane
-        if standby is None or standby.message.generation != message.generation or plane is None:
+        candidate, plane = self._candidate, self._plane
+        if candidate is None or candidate.message.generation != message.generation or plane is None:
             if plane is None or not self._accepting:  # there is nothing else to serve
                 self.status = 1
                 self.stop()
             return
         is_first = not self._accepting
-        self._standby = None
-        wanted = {key: listener for listener in standby.message.spec.listeners for key in listener.bind.keys}
+        self._candidate = None
+        wanted = {key: listener for listener in candidate.message.spec.listeners for key in listener.bind.keys}
         for address in list(self._accepting):  # before the swap: after it the name of a listener may be unknown
             name = self._accepting[address].spec.name
             if address not in wanted:
@@ -225,9 +227,9 @@ class Worker:
             else:
                 continue
             self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
-        plane.install(standby.snapshot)
+        plane.install(candidate.snapshot)
         for address, listener in wanted.items():
-            await self._accept(address, listener, standby.terms.get(listener.name))
+            await self._accept(address, listener, candidate.terms.get(listener.name))
         if is_first:
             self._settle_memory()
         self.channel.send(Committed(message.generation))
@@ -246,7 +248,7 @@ class Worker:
                 return
             old.server.close()  # what connects meanwhile waits in the queue
         sock = self._sockets[address]
-        factory = self._plane.factory(listener.name)
+        factory = client_factory(self._plane, listener.name)
         server: Closable
         if terms is not None:
             server = Entrance(self._arrivals, listener.name, sock.dup(), terms)
@@ -298,7 +300,7 @@ class Worker:
             accepting.server.take(client, peer)
             return
         client.setblocking(False)
-        protocol = self._plane.factory(accepting.spec.name)()  # now: its listener may be gone a moment later
+        protocol = client_factory(self._plane, accepting.spec.name)()  # now: its listener may be gone a moment later
         if self._plane.poller is not None:
             self._plane.poller.adopt(client, protocol)
             return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from fastgw.core.http1.client import BLANK_LINES_MAX
+from fastgw.core.http1.beginnings import BLANK_LINES_MAX
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import is_forbidden_trailer
 from fastgw.wire.target import split_absolute, split_target

@@ -16,6 +16,7 @@ import h11
 from fastgw.core import counters
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
+from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.settings import Address
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
@@ -188,7 +189,9 @@ class Stage:
         """`filters`, `path` and `route` (see `Route`) are those of its only route."""
         self.loop = MockLoop(self._on_connect)  # type: ignore[abstract]  # it is as complete as it has to be
         self.shared = Counters(memoryview(bytearray(counters.SLAB_BYTES)))
-        self.plane = DataPlane(self.loop, self.shared, lambda: 0.5, self.loop.time, self._on_log, wall=lambda: 0.0)
+        self.plane = DataPlane(
+            self.loop, self.shared, lambda: 0.5, self.loop.time, self._on_log, wall=lambda: 0.0, make_pool=make_pool
+        )
         key = usual.key("s", Address("127.0.0.1", 9000), slot=0)
         self.endpoint = self.plane.registry.endpoint(key)
         service = usual.service("s", (self.endpoint,), RoundRobin())
@@ -196,7 +199,7 @@ class Stage:
         everything = Rule(name="all", path=path, host="", methods=frozenset(), headers=(), payload=payload)
         listener = usual.listener("edge", Router([everything]), usual.route("none", 0))
         self.plane.install(Snapshot(1, {"edge": listener}, (service,)))
-        self.factory = self.plane.factory("edge")
+        self.factory = client_factory(self.plane, "edge")
         self._connected: list[_Connected] = []
 
     def _on_log(self, level: str, event: str, fields: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.deadlines import BODY
 from fastgw.core.live.addresses import Answer
 from fastgw.core.live.endpoint import Endpoint
+from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.settings import Address, Limits, PoolSettings, Timeouts
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
@@ -55,6 +56,11 @@ DATE = (
 )
 
 RequestHook = Callable[[Any], Any]
+
+
+def pool_of(endpoint: Endpoint) -> Any:
+    """The pool of ``endpoint``, of whatever protocol."""
+    return endpoint.pool
 
 
 class Spy:
@@ -146,7 +152,9 @@ class Edge:
         self.chance = 0.0  #: what the plane's ``random`` returns
         self.done = 0  #: exchanges whose ``done`` hook ran
         shared = Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES)))
-        self.plane = DataPlane(self.loop, shared, lambda: self.chance, self.loop.time, self._on_log, wall=self._wall)
+        self.plane = DataPlane(
+            self.loop, shared, lambda: self.chance, self.loop.time, self._on_log, wall=self._wall, make_pool=make_pool
+        )
         self.values = self.plane.values
         self.filters = [_Count(self), *filters]
         self.endpoints = [self.endpoint(9000 + number, number, pool) for number in range(endpoints)]
@@ -198,7 +206,7 @@ class Edge:
 
     def client(self, data: bytes = b"", **options: Any) -> MockTransport:
         """A client connects, and may say something at once."""
-        transport = self.loop.accept(self.plane.factory("edge"), **options)
+        transport = self.loop.accept(client_factory(self.plane, "edge"), **options)
         if data:
             transport.feed(data)
             self.loop.run_ready()
@@ -259,21 +267,21 @@ class Edge:
         free = [self.plane.take() for _ in range(min(self.done, 64) + 1)]
         assert len({id(one) for one in free}) == len(free)
         assert not {id(one) for one in busy} & {id(one) for one in free}
-        assert all(one.downstream is None for one in free)
+        assert all(one.client is None for one in free)
         for one in reversed(free):
             self.plane.give_back(one)
         assert self.count(counters.EXCHANGES_OPEN) == self.begun - self.done == len(busy)
         assert self.count(counters.CONNECTIONS_OPEN) == len(self.plane.connections)
         assert self.plane.body_bytes == sum(one.body.held for one in busy)
         assert self.count(counters.BODIES_HELD) == sum(one.phase == BODY for one in busy)
-        uploads = [one for endpoint in self.endpoints for one in endpoint.pool.uploads.under_way]
+        uploads = [one for endpoint in self.endpoints for one in pool_of(endpoint).uploads.under_way]
         assert set(uploads) == {one for one in busy if one.is_upload}
         for number, endpoint in enumerate(self.endpoints):
-            pool = endpoint.pool
+            pool = pool_of(endpoint)
             assert self.of_endpoint(counters.ENDPOINT_IDLE, number) == len(pool.idle)
             assert self.of_endpoint(counters.ENDPOINT_WAITING, number) == len(pool.waiters) + len(pool.uploads.line)
             assert self.of_endpoint(counters.ENDPOINT_UPLOADS, number) == len(pool.uploads.under_way)
-            carrying = sum(one.upstream is not None and one.endpoint is endpoint for one in busy)
+            carrying = sum(one.carrier is not None and one.endpoint is endpoint for one in busy)
             assert self.of_endpoint(counters.ENDPOINT_ACTIVE, number) == carrying
             assert endpoint.in_hand == sum(one.endpoint is endpoint for one in busy) >= carrying + len(pool.waiters)
             causes = [self.of_endpoint(counters.ENDPOINT_CAUSES + place, number) for place in range(len(CAUSES))]
@@ -293,7 +301,7 @@ class Edge:
         for number, endpoint in enumerate(self.endpoints):
             for index in counters.GAUGES_ENDPOINT:
                 assert self.of_endpoint(index, number) == 0, index
-            assert (endpoint.in_hand, endpoint.pool.size) == (0, 0)
+            assert (endpoint.in_hand, pool_of(endpoint).size) == (0, 0)
         assert not self.loop.timers
 
     def _on_log(self, level: str, event: str, fields: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 A story in a test reads like this::
 
     loop = MockLoop()
-    client = loop.accept(plane.factory("edge"))          # a client connects: a MockTransport bound to a new protocol
+    client = loop.accept(client_factory(plane, "edge"))          # a client connects: a MockTransport bound to a new protocol
     client.feed(b"GET / HTTP/1.1\\r\\nhost: a\\r\\n\\r\\n")   # bytes arrive
     loop.run_ready()
     upstream = loop.attempts[0].succeed()                # the pool asked for a connection; it is made now

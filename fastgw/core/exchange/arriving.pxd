@@ -3,15 +3,14 @@ cimport cython
 from fastgw.core cimport _counters as counters
 from fastgw.core.exchange cimport tries
 from fastgw.core.exchange.body cimport RequestBody
-from fastgw.core.dataplane cimport DataPlane
-from fastgw.core.http1.client cimport Downstream
-from fastgw.core.exchange.relay cimport Exchange
+from fastgw.core.exchange.ends cimport Carrier, Exchange
+from fastgw.core.plane cimport Plane
 from fastgw.core.snapshot.snapshot cimport Route
 from fastgw.wire.messages cimport Request
 
 
-@cython.locals(body=RequestBody, out=bytes, rest=bytes)
-cpdef bytes on_data(Exchange exchange, bytes data)
+@cython.locals(body=RequestBody, carrier=Carrier)
+cpdef on_data(Exchange exchange, bytes data)
 
 cpdef refuse(Exchange exchange)
 
@@ -22,10 +21,10 @@ cpdef bint on_deadline(Exchange exchange, double now) except -1
 
 cpdef stop(Exchange exchange)
 
-@cython.locals(body=RequestBody, downstream=Downstream)
+@cython.locals(body=RequestBody)
 cpdef bint is_too_slow(Exchange exchange, double now, double after) except -1
 
-@cython.locals(body=RequestBody, plane=DataPlane)
+@cython.locals(body=RequestBody, plane=Plane)
 cdef _keep(Exchange exchange, bytes out)
 
 cdef bint _is_full(Exchange exchange) except -1

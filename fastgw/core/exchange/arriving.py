@@ -19,42 +19,32 @@ from fastgw.core.exchange.body import NEVER
 from fastgw.core.exchange.deadlines import ANSWER, BODY, HOOKS
 from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.errors import DownstreamError
-from fastgw.wire.errors import WireError
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.relay import Exchange
+    from fastgw.core.exchange.ends import Exchange
 
 RATE_AFTER = 20.0  #: seconds after which a request body must have arrived at RATE_MIN or faster
 RATE_MIN = 500.0  #: bytes a second (the idea of Apache's mod_reqtimeout)
 
 
-def on_data(exchange: Exchange, data: bytes) -> bytes:
-    """Body bytes from the client; returns those behind the body's end, unless they were kept already."""
+def on_data(exchange: Exchange, data: bytes) -> None:
+    """Bytes of the body came; ``exchange.body`` counts them already."""
     body = exchange.body
-    try:
-        out = body.feed(data)
-    except WireError as error:
-        exchange.fail(DownstreamError(error.status, error.code, error.detail))
-        return b""
-    rest = b"" if body.end == len(data) else data[body.end :]
     if body.received > exchange.route.max_body:
         refuse(exchange)
     elif not body.is_done and is_too_slow(exchange, exchange.plane.clock(), RATE_AFTER):
         exchange.fail(too_slow(""))
-    elif exchange.upstream is None:
-        _keep(exchange, out)
+    elif exchange.carrier is None:
+        _keep(exchange, data)
         if exchange.phase != HOOKS:
-            if rest:
-                exchange.downstream.keep(rest)  # before anything that may end the exchange, and begin the next
-                rest = b""
             _on_kept(exchange)
     else:
-        exchange.upstream.write(out)
+        carrier = exchange.carrier
+        carrier.send_body(data, body.is_done)
         if body.is_done and exchange.is_upload:
-            exchange.endpoint.pool.uploads.leave(exchange)
+            exchange.endpoint.pool.end_upload(exchange)
         if exchange.phase == ANSWER:
             exchange.set_deadline(exchange.route.answer_timeout if body.is_done else exchange.listener.timeouts.body)
-    return rest
 
 
 def refuse(exchange: Exchange) -> None:
@@ -97,9 +87,9 @@ def is_too_slow(exchange: Exchange, now: float, after: float) -> bool:
 
     Time in which we did not let the client send is not the client's: the count begins again behind it.
     """
-    body, downstream = exchange.body, exchange.downstream
-    if downstream.was_held:
-        downstream.was_held = downstream.is_held
+    body, client = exchange.body, exchange.client
+    if client.was_held:
+        client.was_held = client.is_held
         body.mark(now)
     elif body.since == NEVER and body.received:
         body.mark(now)  # it did not wait for the 100 that it asked for
@@ -119,7 +109,7 @@ def _keep(exchange: Exchange, out: bytes) -> None:
     body.keep(out)
     plane.body_bytes += len(out)
     if _is_full(exchange):
-        exchange.downstream.hold(HOLD_PENDING)
+        exchange.client.hold(HOLD_PENDING)
 
 
 def _is_full(exchange: Exchange) -> bool:
@@ -137,7 +127,7 @@ def _on_kept(exchange: Exchange) -> None:
         else:
             _set_deadline(exchange)
     elif body.is_done:
-        exchange.endpoint.pool.uploads.complete(exchange)
+        exchange.endpoint.pool.on_request_done(exchange)
 
 
 def _go(exchange: Exchange) -> None:

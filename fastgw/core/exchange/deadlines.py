@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, InternalError, UpstreamError
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.relay import Exchange
+    from fastgw.core.exchange.ends import Exchange
 
 HOOKS = 0  #: a filter decides
 BODY = 1  #: the request's body, or more of it, before a connection is asked for
@@ -35,6 +35,6 @@ def overdue(exchange: Exchange, now: float) -> GatewayError:
         return InternalError(504, "filter_timeout", "a filter of this route did not decide in time")
     if exchange.body.is_done:
         return UpstreamError(504, "answer_timeout", f"the service did not answer within {route.answer_timeout:g} s")
-    if exchange.upstream is not None and exchange.upstream.is_paused:
+    if exchange.carrier is not None and exchange.carrier.is_paused:
         return UpstreamError(504, "answer_timeout", "the service does not take the request")
     return DownstreamError(408, "body_timeout", "the request body did not arrive in time")

@@ -12,9 +12,6 @@ A filter that owns something (a file, a thread) may also have ``start(loop)``, c
 ``OSError``, which refuses the configuration, and ``stop()``, called when another configuration has taken over; its ``done`` hook may still
 be called after that, for exchanges that began before.
 
-What a filter finds out, later ones and the access log may read: ``exchange.note(name, value)`` keeps it in ``exchange.notes``, and a filter
-that has ``logged``, a tuple of such names, has them in every line of an access log of its route.
-
 Hooks are found when the configuration is compiled, so a hook that a filter does not have costs nothing.
 """
 
@@ -24,9 +21,8 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.relay import Exchange
+    from fastgw.core.exchange.ends import Client, Exchange
     from fastgw.core.exchange.reply import Reply
-    from fastgw.core.http1.client import Downstream
     from fastgw.errors import GatewayError
 
 
@@ -62,5 +58,5 @@ class DoneFilter(Filter, Protocol):
 class RefusedFilter(Filter, Protocol):
     """A filter that sees what never became an exchange."""
 
-    def refused(self, connection: Downstream, error: GatewayError) -> None:
+    def refused(self, connection: Client, error: GatewayError) -> None:
         """Record what was refused."""

@@ -1,9 +1,9 @@
 cimport cython
 
-from fastgw.core.exchange.relay cimport Exchange
+from fastgw.core.exchange.ends cimport Exchange
 
 
 @cython.locals(hooks=tuple)
-cpdef enter(Exchange exchange, Py_ssize_t index)
+cpdef enter_and_dispatch(Exchange exchange, Py_ssize_t index)
 
-cpdef bint leave(Exchange exchange, tuple hooks, Py_ssize_t index) except -1
+cpdef bint leave_and_send(Exchange exchange, tuple hooks, Py_ssize_t index) except -1

@@ -7,140 +7,139 @@ meanwhile are held (bounded, the sender is paused).  A client that goes away can
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.net.connection import HOLD_PENDING
-from fastgw.errors import GatewayError, InternalError
+from fastgw.errors import GatewayError, InternalError, UpstreamError
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.relay import Exchange
+    from fastgw.core.exchange.ends import Exchange
 
 
-def enter(exchange: Exchange, index: int) -> None:
+Hooks = tuple[Callable[[Any], Any], ...]
+
+
+def enter_and_dispatch(exchange: Exchange, index: int) -> None:
     """Run the request hooks from ``index`` on, then send the request to its service."""
     hooks = exchange.route.chain.request
     while index < len(hooks):
         exchange.entered = index + 1
         try:
             outcome = hooks[index](exchange)
-        except GatewayError as error:
-            exchange.fail(error)
-            return
-        except Exception:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
-            broken(exchange, hooks[index], "request")
+        except Exception as error:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
+            failed(exchange, hooks[index], "request", error)
             return
         index += 1
         if outcome is not None:
             if isinstance(outcome, Reply):
                 exchange.reply(outcome)
             else:
-                _suspend(exchange, outcome, _resume_entering(exchange, outcome, index))
+                _suspend(exchange, outcome, hooks, index, "request")
             return
     exchange.entered = len(hooks) + 1
     exchange.dispatch()
 
 
-def leave(exchange: Exchange, hooks: tuple[Callable[[Any], Any], ...], index: int) -> bool:
+def leave_and_send(exchange: Exchange, hooks: Hooks, index: int) -> bool:
     """Run the response hooks from ``index`` on, then let the answer go; False: it does not go yet, or not this one."""
     exchange.is_leaving = True
     while index < len(hooks):
         try:
             outcome = hooks[index](exchange)
-        except Exception:  # noqa: BLE001 - as above
-            broken(exchange, hooks[index], "response")
+        except Exception as error:  # noqa: BLE001 - as above
+            failed(exchange, hooks[index], "response", error)
             return False
         index += 1
         if outcome is not None:
-            if exchange.early is None:
-                exchange.early = []
-            if exchange.upstream is not None:
-                exchange.upstream.hold(HOLD_PENDING)
-            _suspend(exchange, outcome, _resume_leaving(exchange, outcome, hooks, index))
+            if exchange.response.status == 101 and exchange.replied is None:
+                _refuse_to_wait(exchange, outcome)
+                return False
+            if exchange.withheld is None:
+                exchange.withheld = []
+            if exchange.carrier is not None:
+                exchange.carrier.hold(HOLD_PENDING)
+            _suspend(exchange, outcome, hooks, index, "response")
             return False
     exchange.answer_is_ready()
     return True
 
 
-def _suspend(exchange: Exchange, outcome: Awaitable[Any], resume: Coroutine[Any, Any, None]) -> None:
-    task = exchange.task = exchange.plane.loop.create_task(resume)
+def _refuse_to_wait(exchange: Exchange, outcome: Awaitable[Any]) -> None:
+    """Bytes of both sides would come before anybody knows whether there is a tunnel."""
+    if asyncio.iscoroutine(outcome):
+        outcome.close()
+    exchange.fail(UpstreamError(502, "bad_upgrade", "a filter of this route cannot wait on an upgraded connection"))
+
+
+def _suspend(exchange: Exchange, outcome: Awaitable[Any], hooks: Hooks, index: int, kind: str) -> None:
+    """Let a Task wait for ``outcome`` of the hook before ``index``, and then go on with the others."""
+    task = exchange.task = exchange.plane.loop.create_task(
+        _resume(exchange, exchange.serial, outcome, hooks, index, kind)
+    )
     exchange.set_deadline(exchange.route.answer_timeout)
     if asyncio.iscoroutine(outcome):
         # When the Task is cancelled before its first step, nobody has begun the coroutine, and Python would complain.
         task.add_done_callback(lambda _: outcome.close())
 
 
-def _is_over(exchange: Exchange) -> bool:
-    """Whether the exchange went on without this Task: its hook did not let itself be cancelled, and comes back when the exchange may
-    already be another request's."""
-    return exchange.task is not asyncio.current_task()
-
-
-async def _resume_entering(exchange: Exchange, outcome: Awaitable[Reply | None], index: int) -> None:
+async def _resume(
+    exchange: Exchange, serial: int, outcome: Awaitable[Any], hooks: Hooks, index: int, kind: str
+) -> None:
+    reply = None
+    problem: Exception | None = None
     try:
         reply = await outcome
-    except GatewayError as error:
-        if not _is_over(exchange):
-            exchange.task = None
-            exchange.fail(error)
-        return
-    except Exception:  # noqa: BLE001 - as above
-        if not _is_over(exchange):
-            exchange.task = None
-            broken(exchange, exchange.route.chain.request[index - 1], "request")
-        return
-    if _is_over(exchange):
-        return
+    except Exception as error:  # noqa: BLE001 - as above
+        problem = error
+    if exchange.serial != serial:
+        return  # it went on without this Task, whose hook did not let itself be cancelled
     exchange.task = None
-    if reply is not None:
+    if problem is not None:
+        failed(exchange, hooks[index - 1], kind, problem)
+    elif kind == "response":
+        _go_on_leaving(exchange, hooks, index)
+    elif reply is not None:
         exchange.reply(reply)
     else:
-        enter(exchange, index)
+        enter_and_dispatch(exchange, index)
 
 
-async def _resume_leaving(
-    exchange: Exchange, outcome: Awaitable[None], hooks: tuple[Callable[[Any], Any], ...], index: int
-) -> None:
-    try:
-        await outcome
-    except Exception:  # noqa: BLE001 - as above
-        if not _is_over(exchange):
-            exchange.task = None
-            broken(exchange, hooks[index - 1], "response")
+def _go_on_leaving(exchange: Exchange, hooks: Hooks, index: int) -> None:
+    serial = exchange.serial
+    if exchange.carrier is not None:
+        exchange.carrier.release(HOLD_PENDING)
+    if not leave_and_send(exchange, hooks, index) or exchange.serial != serial:
         return
-    if _is_over(exchange):
-        return
-    exchange.task = None
-    upstream = exchange.upstream
-    if upstream is not None:
-        upstream.release(HOLD_PENDING)
-    if not leave(exchange, hooks, index):
-        return
-    early = exchange.early or []
-    exchange.early = None
-    for data, payload, is_last, clean in early:
+    withheld, exchange.withheld = exchange.withheld or [], None
+    for data, payload, is_last in withheld:
         if is_last:
-            exchange.on_last_body(data, payload, clean)
+            exchange.on_last_body(data, payload)
         else:
             exchange.on_body(data, payload)
 
 
-def broken(exchange: Exchange, hook: Callable[[Any], Any], kind: str) -> None:
-    """End ``exchange`` over the exception being handled: a bug of the filter whose ``hook``, of this ``kind``, raised it."""
-    name = report_broken(exchange, hook, kind)
+def failed(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> None:
+    """End ``exchange`` as ``error`` says, which ``hook``, of this ``kind``, raised; what is no ``GatewayError`` is a bug of its filter."""
+    if isinstance(error, GatewayError):
+        exchange.fail(error)
+        return
+    name = report_broken(exchange, hook, kind, error)
     where = "the request id finds the reason in the log" if exchange.request.request_id else "its log has the reason"
     exchange.fail(InternalError(500, "internal", f"the filter {name!r} of the gateway failed; {where}"))
 
 
-def report_broken(exchange: Exchange, hook: Callable[[Any], Any], kind: str) -> str:
-    """Let the log tell the exception being handled, and where it was; return the filter's name."""
+def report_broken(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> str:
+    """Let the log tell ``error``, and where it was; return the filter's name."""
     name = exchange.route.chain.name_of(hook)
-    exchange.plane.log_exception(
+    exchange.plane.report(
+        "error",
         "a filter failed",
         filter=name,
         hook=kind,
         route=exchange.route.name,
         request_id=exchange.request.request_id.decode("latin-1"),
+        error=error,
     )
     return name

@@ -2,13 +2,12 @@ cimport cython
 
 from fastgw.core cimport _counters as counters
 from fastgw.core.live.endpoint cimport Endpoint
-from fastgw.core.exchange.relay cimport Exchange
+from fastgw.core.exchange.ends cimport Carrier, Exchange
 from fastgw.core.snapshot.snapshot cimport Service
-from fastgw.core.http1.carrier cimport Upstream
 from fastgw.wire.messages cimport Request
 
 
-@cython.locals(endpoint=Endpoint, upstream=Upstream)
+@cython.locals(endpoint=Endpoint, carrier=Carrier)
 cpdef ask(Exchange exchange, tuple candidates)
 
 @cython.locals(service=Service, endpoint=Endpoint, is_stale=bint, is_spared=bint, tried=tuple, candidates=tuple)

@@ -1,6 +1,6 @@
 """Asking endpoints: one is chosen and counted, another is asked where that is safe, and each is settled with in the end.
 
-``ask`` gets a connection, now or later, and ``Exchange.on_connection`` goes on; when that or the answer fails, ``again`` asks an endpoint
+``ask`` gets a carrier, now or later, and ``Exchange.on_carrier`` goes on; when that or the answer fails, ``again`` asks an endpoint
 that was not asked yet, or leaves it, and then ``told`` says which error is the client's answer.
 """
 
@@ -15,7 +15,7 @@ from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, RETRY_SAFE, GatewayErr
 from fastgw.routing.sticky import sticky_key
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.relay import Exchange
+    from fastgw.core.exchange.ends import Exchange
     from fastgw.core.live.endpoint import Endpoint
 
 SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"QUERY", b"PROPFIND", b"REPORT", b"SEARCH"})  #: RFC 9110 section 9.2.1
@@ -33,19 +33,19 @@ def fraction(exchange: Exchange) -> float:
 
 
 def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
-    """Choose one of ``candidates``, endpoints of the exchange's service, and ask its pool for a connection."""
+    """Choose one of ``candidates``, endpoints of the exchange's service, and ask its pool for a carrier."""
     exchange.attempts += 1
     endpoint = candidates[0] if len(candidates) == 1 else exchange.service.balancer.pick(candidates)
     exchange.endpoint = endpoint
     exchange.asked = endpoint.name
     endpoint.in_hand += 1
     try:
-        upstream = endpoint.pool.acquire(exchange)
+        carrier = endpoint.pool.acquire(exchange)
     except UpstreamError as error:
         exchange.fail(error)
         return
-    if upstream is not None:
-        exchange.on_connection(upstream)
+    if carrier is not None:
+        exchange.on_carrier(carrier)
     else:
         exchange.phase = CONNECTION
         exchange.set_deadline(endpoint.pool.settings.pending_timeout)
@@ -124,7 +124,7 @@ def settle(exchange: Exchange) -> None:
     endpoint: Endpoint | None = exchange.endpoint
     if endpoint is not None:
         if exchange.is_upload:
-            endpoint.pool.uploads.leave(exchange)
+            endpoint.pool.end_upload(exchange)
         endpoint.in_hand -= 1
         none: Any = None
         exchange.endpoint = none

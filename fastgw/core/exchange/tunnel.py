@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
 from fastgw.core import counters
-from fastgw.core.exchange import hooks
-from fastgw.core.http1 import heads
 from fastgw.errors import UpstreamError
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.relay import Exchange
+    from fastgw.core.exchange.ends import Exchange
     from fastgw.core.net.connection import Connection
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Tunnel:
-    """The two connections of one upgraded exchange.
+    """The two ends of one upgraded exchange.
 
     Each direction ends by itself: when one side sends no more, the other is told so behind the last byte, and may go on.  The tunnel
     is over when both have ended, when either connection is lost, or when nobody said anything for too long.  TLS connections of the
@@ -38,29 +35,29 @@ class Tunnel:
         exchange = self._exchange
         if exchange is not None:
             exchange.bytes_out += len(data)
-            exchange.downstream.write(data)
+            exchange.client.write(data)
             self._said()
 
     def from_client(self, data: bytes) -> None:
         """Bytes for the service, as they are."""
         exchange = self._exchange
-        if exchange is not None and exchange.upstream is not None:
+        if exchange is not None and exchange.carrier is not None:
             exchange.body.received += len(data)
-            exchange.upstream.write(data)
+            exchange.carrier.write(data)
             self._said()
 
     def _said(self) -> None:
         exchange = self._exchange
-        if exchange is not None and not exchange.downstream.is_paused:  # else the client's write deadline stands
+        if exchange is not None and not exchange.client.is_paused:  # else the client's write deadline stands
             exchange.set_deadline(exchange.route.settings.tunnel_idle_timeout)
 
     def end_half(self, source: Connection) -> bool:
         """``source`` will send no more; True: its connection stays open for the other direction."""
         exchange = self._exchange
-        if exchange is None or exchange.upstream is None:
+        if exchange is None or exchange.carrier is None:
             return False
-        sink = exchange.upstream if source is exchange.downstream else exchange.downstream
-        if sink.is_ended or not (source.transport.can_write_eof() and sink.transport.can_write_eof()):
+        sink: Connection = exchange.carrier if source is exchange.client else exchange.client
+        if sink.is_ended or not (source.can_write_eof() and sink.can_write_eof()):
             self.end()
             return False
         source.is_ended = True
@@ -73,48 +70,31 @@ class Tunnel:
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
-        downstream, upstream = exchange.downstream, exchange.upstream
+        client, carrier = exchange.client, exchange.carrier
         exchange.plane.values[counters.TUNNELS_OPEN] -= 1
-        if upstream is not None:
-            exchange.upstream = None
-            upstream.leave()
-            exchange.plane.see_off(upstream)
+        if carrier is not None:
+            exchange.carrier = None
+            carrier.leave()
+            exchange.plane.see_off(carrier)
         exchange.end()
-        downstream.exchange = None
-        downstream.close()
+        client.exchange = None
+        client.close()
 
 
-def begin(exchange: Exchange, rest: bytes) -> None:
-    """Turn ``exchange`` into a tunnel if its 101 is the one that was asked for; ``rest``: bytes the service sent behind it."""
-    upstream = exchange.upstream
-    problem = _problem(exchange)
-    if problem or upstream is None:
-        exchange.fail(UpstreamError(502, "bad_upgrade", problem))
-        return
-    exchange.is_leaving = True
-    for hook in exchange.route.chain.response[exchange.entered]:
-        try:
-            outcome = hook(exchange)
-        except Exception:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
-            hooks.broken(exchange, hook, "response")
-            return
-        if outcome is not None:
-            if asyncio.iscoroutine(outcome):
-                outcome.close()
-            exchange.fail(
-                UpstreamError(502, "bad_upgrade", "a filter of this route cannot wait on an upgraded connection")
-            )
-            return
-    exchange.is_head_sent = True
+def begin(exchange: Exchange) -> None:
+    """Turn ``exchange``, whose 101 is the one that was asked for, into a tunnel."""
     tunnel = exchange.tunnel = Tunnel(exchange)
-    downstream = exchange.downstream
     exchange.plane.values[counters.TUNNELS_OPEN] += 1
-    downstream.write(heads.upgrade_head(exchange))
-    upstream.tunnel = tunnel
-    if rest:
-        tunnel.from_service(rest)
-    downstream.start_tunnel(tunnel)
+    if exchange.carrier is not None:
+        exchange.carrier.tunnel = tunnel
+    exchange.client.start_tunnel(exchange, tunnel)
     exchange.set_deadline(exchange.route.settings.tunnel_idle_timeout)
+
+
+def problem(exchange: Exchange) -> UpstreamError | None:
+    """What is wrong with the 101 of ``exchange``; None: it is the one that was asked for."""
+    detail = _problem(exchange)
+    return UpstreamError(502, "bad_upgrade", detail) if detail else None
 
 
 def _problem(exchange: Exchange) -> str:

@@ -1,36 +1,36 @@
 cimport cython
 
 from fastgw.core cimport _counters as counters
-from fastgw.core.net.connection cimport Connection
-from fastgw.core.exchange.relay cimport Exchange
-from fastgw.core.http1.pool cimport Pool
+from fastgw.core.exchange.ends cimport Carrier, Exchange
+from fastgw.core.http1 cimport heads
+from fastgw.core.live.pool cimport Pool
 from fastgw.wire cimport _scan as scan
 from fastgw.wire cimport response as answers
 from fastgw.wire.chunked cimport ChunkReader
 from fastgw.wire.messages cimport Response
 
 
-cdef class Upstream(Connection):
+cdef class Http1Carrier(Carrier):
     cdef public Pool pool
     cdef public object place
     cdef public bint is_member
     cdef public long long uses
     cdef public double idle_since
-    cdef public Exchange exchange
-    cdef public object tunnel
     cdef int _state
+    cdef bint _is_clean
     cdef int _spare
     cdef bytes _buffer
     cdef Py_ssize_t _searched
     cdef int _interim
     cdef long long _left
     cdef ChunkReader _chunks
-    @cython.locals(base=Py_ssize_t)
+    @cython.locals(base=Py_ssize_t, head=bytes)
     cpdef carry(self, Exchange exchange)
+    cpdef send_body(self, bytes data, bint is_last)
     @cython.locals(exchange=Exchange)
     cpdef leave(self)
     @cython.locals(exchange=Exchange)
-    cpdef let_go(self, bint reusable)
+    cpdef let_go(self, bint is_request_done)
     @cython.locals(exchange=Exchange)
     cpdef data_received(self, bytes data)
     @cython.locals(at=Py_ssize_t, end=Py_ssize_t, head_size=Py_ssize_t, response=Response, head=bytes)

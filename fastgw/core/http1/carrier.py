@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
 from fastgw.core.causes import excerpt, words
-from fastgw.core.exchange import tunnel
+from fastgw.core.exchange.ends import Carrier
+from fastgw.core.http1 import heads
 from fastgw.core.net import remainder
-from fastgw.core.net.connection import HOLD_PEER, Connection
+from fastgw.core.net.connection import HOLD_PEER
 from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, RETRY_SAFE, UpstreamError
 from fastgw.wire import response as answers
 from fastgw.wire import scan
@@ -27,9 +28,9 @@ from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable, is_hopeless
 from fastgw.wire.messages import BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.relay import Exchange
-    from fastgw.core.http1.pool import Pool
+    from fastgw.core.exchange.ends import Exchange
     from fastgw.core.live.addresses import Place
+    from fastgw.core.live.pool import Pool
 
 IDLE, HEAD, BODY, TUNNEL = range(4)
 
@@ -38,28 +39,27 @@ INTERIM_MAX = 16  #: 1xx answers to one request; more is a flood
 _TABLE = FieldTable(RESPONSE_FIELDS)
 
 
-class Upstream(Connection):
+class Http1Carrier(Carrier):
     """Protocol of one upstream connection; made by its pool, which it never leaves."""
 
     __slots__ = (
         "_buffer",
         "_chunks",
         "_interim",
+        "_is_clean",
         "_left",
         "_searched",
         "_spare",
         "_state",
-        "exchange",
         "idle_since",
         "is_member",
         "place",
         "pool",
-        "tunnel",
         "uses",
     )
 
     def __init__(self, pool: Pool) -> None:
-        Connection.__init__(self)
+        Carrier.__init__(self)
         # connection
         self.pool = pool
         self.place: Place | None = None  #: where it leads, of an endpoint that has a name
@@ -67,23 +67,23 @@ class Upstream(Connection):
         self.uses = 0  #: exchanges carried so far
         self.idle_since = 0.0
         # exchange
-        self.exchange: Exchange | None = None
         self._state = IDLE
+        self._is_clean = False  #: nothing came behind the answer, and both sides said that the connection stays
         self._buffer = b""  #: an incomplete head
         self._searched = 0
         self._interim = 0
         self._left = 0  #: body bytes to come
         self._chunks: ChunkReader | None = None
-        self.tunnel: tunnel.Tunnel | None = None
         self._spare = -1  #: with TLS, while a body is on its way: a second descriptor of the socket
 
     # --- what the pool and the exchange do with it
 
     def carry(self, exchange: Exchange) -> None:
-        """Belong to ``exchange`` until it lets go."""
+        """See ``Carrier``: head and body bytes at hand leave in one write."""
         self.exchange = exchange
         self._state = HEAD
         self._interim = 0
+        self._is_clean = False
         self.was_held = False
         self.uses += 1
         values = exchange.plane.values
@@ -92,9 +92,18 @@ class Upstream(Connection):
         values[base + counters.ENDPOINT_ACTIVE] += 1
         if self._fd < 0 and not exchange.body.is_done:
             self._spare = remainder.spare(self)
+        head = heads.request_head(exchange)
+        if exchange.body.held:
+            self.write(scan.join((head, exchange.body.take())))
+        else:
+            self.write(head)
+
+    def send_body(self, data: bytes, is_last: bool) -> None:
+        """See ``Carrier``: what the client's framing is, is ours."""
+        self.write(data)
 
     def leave(self) -> None:
-        """Belong to nobody."""
+        """See ``Carrier``."""
         exchange = self.exchange
         if exchange is not None:
             self.exchange = None
@@ -103,19 +112,19 @@ class Upstream(Connection):
             os.close(self._spare)
             self._spare = -1
 
-    def let_go(self, reusable: bool) -> None:
-        """The exchange is over for this connection: back to the pool, or closed."""
+    def let_go(self, is_request_done: bool) -> None:
+        """See ``Carrier``."""
         exchange = self.exchange
         self.leave()
         self._state = IDLE
         if self.is_paused and exchange is not None:
-            exchange.downstream.release(HOLD_PEER)
+            exchange.client.release(HOLD_PEER)
         if self._holds & HOLD_PEER:
             self.release(HOLD_PEER)
         is_sent = not self._is_broken and (not self._is_queued or self.transport.get_write_buffer_size() == 0)
         # Bytes behind the answer may wait unread where reading was held: the next exchange would take them for its answer.
         is_read = not self._buffer and not (self.was_held and self.has_news())
-        if reusable and is_sent and is_read and not self.is_closed:
+        if is_request_done and self._is_clean and is_sent and is_read and not self.is_closed:
             self.pool.put_back(self)
         else:
             self.abort()
@@ -142,7 +151,8 @@ class Upstream(Connection):
         """The service will say no more: that ends a body without a length, and one half of a tunnel; it breaks off everything else.
         Behind a reset that a failed write was told of, reading ends as if nothing had happened."""
         if self.tunnel is not None:
-            return self.tunnel.end_half(self)
+            stays: bool = self.tunnel.end_half(self)
+            return stays
         self._ended(not self._is_broken, None)
         return False
 
@@ -153,7 +163,7 @@ class Upstream(Connection):
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         if self.exchange is not None:
-            if remainder.outlives(self, self.pool._plane.loop, error, self._spare):
+            if remainder.outlives(self, self.exchange.plane.loop, error, self._spare):
                 return
             if error is not None:
                 self.read_rest()
@@ -166,13 +176,13 @@ class Upstream(Connection):
         """The service reads slower than the client sends."""
         self.is_paused = True
         if self.exchange is not None:
-            self.exchange.downstream.hold(HOLD_PEER)
+            self.exchange.client.hold(HOLD_PEER)
 
     def resume_writing(self) -> None:
         """The service has caught up."""
         self.is_paused = False
         if self.exchange is not None:
-            self.exchange.downstream.release(HOLD_PEER)
+            self.exchange.client.release(HOLD_PEER)
 
     # --- reading
 
@@ -223,7 +233,9 @@ class Upstream(Connection):
         response = exchange.response
         if response.status == 101:
             self._state = TUNNEL
-            tunnel.begin(exchange, data[at:])
+            exchange.on_upgrade()
+            if self.tunnel is not None and at < len(data):
+                self.tunnel.from_service(data[at:])
             return
         self._state = BODY
         kind = response.body
@@ -248,9 +260,11 @@ class Upstream(Connection):
                 return
             stop = size + left
             self._left = 0
-            exchange.on_last_body(data if stop == size and not at else scan.cut(data, at, stop), stop - at, not left)
+            self._is_clean = not left and exchange.response.keep_alive
+            exchange.on_last_body(data if stop == size and not at else scan.cut(data, at, stop), stop - at)
         elif kind == BODY_NONE:
-            exchange.on_last_body(b"", 0, at == size)
+            self._is_clean = at == size and exchange.response.keep_alive
+            exchange.on_last_body(b"", 0)
         elif kind == BODY_CHUNKED:
             self._read_chunks(exchange, data, at)
         elif at < size:
@@ -269,7 +283,8 @@ class Upstream(Connection):
             return
         if chunks.done:
             self._chunks = None
-            exchange.on_last_body(out, chunks.payload - before, chunks.end == len(data))
+            self._is_clean = chunks.end == len(data) and exchange.response.keep_alive
+            exchange.on_last_body(out, chunks.payload - before)
         else:
             exchange.on_body(out, chunks.payload - before)
 
@@ -282,7 +297,7 @@ class Upstream(Connection):
         if self.tunnel is not None:
             self.tunnel.end()
         elif self._state == BODY and exchange.response.body == BODY_UNTIL_CLOSE and clean:
-            exchange.on_last_body(b"", 0, False)
+            exchange.on_last_body(b"", 0)
         elif self._state == HEAD:
             retry = RETRY_NEVER
             if not self._buffer and not self._interim:  # not a byte came back

@@ -1,41 +1,52 @@
 cimport cython
 
 from fastgw.core cimport _counters as counters
-from fastgw.core.net.connection cimport Connection
 from fastgw.core.dataplane cimport DataPlane
-from fastgw.core.exchange.relay cimport Exchange
+from fastgw.core.exchange.body cimport RequestBody
+from fastgw.core.exchange.ends cimport Exchange
+from fastgw.core.exchange.relay cimport Relay
+from fastgw.core.http1 cimport heads
+from fastgw.core.http1.answers cimport Http1Answers
+from fastgw.core.net.connection cimport Connection
 from fastgw.core.snapshot.snapshot cimport Listener
 from fastgw.wire cimport _scan as scan
+from fastgw.wire.chunked cimport ChunkReader
+from fastgw.wire.messages cimport Request
 
 
-cdef class Downstream(Connection):
+cdef class Http1Client(Http1Answers):
     cdef public DataPlane plane
-    cdef public Listener listener
     cdef long long _generation
-    cdef public bytes address
-    cdef public bytes forwarded
-    cdef public bytes identity
-    cdef public Exchange exchange
     cdef bint _is_trusted
     cdef bint _is_lingering
-    cdef object _tunnel
-    cdef public Py_ssize_t lingered
-    cdef Py_ssize_t _stalled_at
     cdef bint _is_advancing
+    cdef int _blank_lines
+    cdef object _tunnel
+    cdef Py_ssize_t _lingered
+    cdef Py_ssize_t _stalled_at
     cdef bytes _buffer
     cdef Py_ssize_t _searched
-    cdef int _blank_lines
+    cdef long long _left
+    cdef ChunkReader _chunks
     @cython.locals(exchange=Exchange)
     cpdef data_received(self, bytes data)
-    cpdef bytes take_body(self)
-    cpdef keep(self, bytes data)
+    @cython.locals(request=Request, listener=Listener)
+    cpdef expect_body(self, Exchange exchange)
+    cpdef read_body(self)
+    @cython.locals(early=bytes)
+    cdef bytes _take_early(self)
+    @cython.locals(body=RequestBody, chunks=ChunkReader, size=Py_ssize_t, end=Py_ssize_t, out=bytes)
+    cdef _read_body(self, Exchange exchange, bytes data)
+    cdef _keep(self, bytes data)
     cdef _advance(self)
-    @cython.locals(end=Py_ssize_t, exchange=Exchange, listener=Listener, data=bytes, head=bytes, rest=bytes)
+    @cython.locals(end=Py_ssize_t, exchange=Relay, listener=Listener, data=bytes, head=bytes)
     cdef bint _begin_request(self) except -1
     cdef bytes _skip_blank_lines(self, bytes data)
     cdef _wait_for_head(self, bytes data, Py_ssize_t end)
+    cpdef start_tunnel(self, Exchange exchange, object tunnel)
+    @cython.locals(exchange=Exchange)
+    cpdef on_deadline(self, double now)
     cpdef on_finished(self, bint keep_alive, bint is_request_done)
-    cpdef cut(self, bint framed)
     cdef _rest(self)
     cdef _linger(self)
     cdef _close_behind_answer(self)

@@ -12,80 +12,66 @@ LINGER is how a connection ends when the client may still be sending: ``core/net
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
 from fastgw.core.exchange.reply import refusal
 from fastgw.core.http1 import heads
+from fastgw.core.http1.answers import Http1Answers
+from fastgw.core.http1.beginnings import BLANK_LINES_MAX, check_beginning
 from fastgw.core.net.connection import HOLD_PEER, HOLD_PENDING, HOLD_PIPELINE, Connection
+from fastgw.core.net.peers import client_address, is_within
 from fastgw.errors import DownstreamError
 from fastgw.wire import scan
-from fastgw.wire._scan_py import split_request_line
-from fastgw.wire.errors import WireError, bad
-from fastgw.wire.fields import is_hopeless
+from fastgw.wire.chunked import ChunkReader
+from fastgw.wire.errors import WireError
 from fastgw.wire.subject import subject_fields
 
 if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
-    from fastgw.core.exchange.relay import Exchange
+    from fastgw.core.exchange.ends import Exchange
     from fastgw.core.exchange.tunnel import Tunnel
     from fastgw.core.snapshot.snapshot import Listener
 
 _UNKNOWN = b"unknown"
 TLS_BEGINS = b"\x16"  #: the first byte of a TLS handshake (RFC 8446 section 5.1), and of nothing that is text
-BLANK_LINES_MAX = 2  #: empty lines skipped before a request line (RFC 9112 section 2.2 asks for at least one)
 
 
-def client_address(peer: tuple[Any, ...]) -> bytes:
-    """The address of a client by its socket address; one that came by IPv4 to a socket of IPv6 has that of IPv4 (RFC 4291 section 2.5.5.2).
-
-    >>> client_address(("::ffff:10.0.0.1", 50000, 0, 0))
-    b'10.0.0.1'
-    """
-    text = str(peer[0])
-    return (text[7:] if "." in text and text.startswith("::ffff:") else text).encode("latin-1")
-
-
-class Downstream(Connection):
+class Http1Client(Http1Answers):
     """Protocol of one client connection."""
 
     __slots__ = (
         "_blank_lines",
         "_buffer",
+        "_chunks",
         "_generation",
         "_is_advancing",
         "_is_lingering",
         "_is_trusted",
+        "_left",
+        "_lingered",
         "_searched",
         "_stalled_at",
         "_tunnel",
-        "address",
-        "exchange",
-        "forwarded",
-        "identity",
-        "lingered",
-        "listener",
         "plane",
     )
 
     def __init__(self, plane: DataPlane, listener: Listener) -> None:
-        Connection.__init__(self)
+        Http1Answers.__init__(
+            self, listener, _UNKNOWN
+        )  # the address may be set already where a PROXY header announced it
         # connection
         self.plane = plane
-        self.listener = listener
-        self.address = _UNKNOWN  #: of the client, as text; set already where a PROXY header announced it
-        self.forwarded = b""
-        self.identity = b""  #: field lines about the client that its certificate proves
         self._is_trusted = False
         self._generation = 0  #: of the plane when ``listener`` was looked up
         self._is_lingering = False
         self._tunnel: Tunnel | None = None
-        self.lingered = 0  #: bytes thrown away since somebody looked
+        self._lingered = 0  #: bytes thrown away since somebody looked
         self._stalled_at = -1  #: bytes queued when the write deadline was last looked at
         # request
-        self.exchange: Exchange | None = None
+        self._left = 0  #: body bytes to come
+        self._chunks: ChunkReader | None = None
         self._is_advancing = False
         self._buffer = b""  #: an incomplete head, or bytes behind the request in progress
         self._searched = 0  #: where in ``_buffer`` the end of the head may begin
@@ -113,7 +99,7 @@ class Downstream(Connection):
     def _adopt(self, listener: Listener) -> None:
         self.listener = listener
         self._generation = self.plane.generation
-        self._is_trusted = _is_trusted(self.address, listener)
+        self._is_trusted = is_within(self.address, listener.trusted)
         self.forwarded = self.identity + heads.forwarded_fields(self.address, listener.scheme)
 
     def data_received(self, data: bytes) -> None:
@@ -123,15 +109,13 @@ class Downstream(Connection):
             if self._tunnel is not None:
                 self._tunnel.from_client(data)
             elif exchange.body.is_done:
-                self.keep(data)
+                self._keep(data)
             else:
-                rest = exchange.on_request_data(self.take_body() + data if self._buffer else data)
-                if rest and self.exchange is exchange:  # else it was answered early, and this connection lingers
-                    self.keep(rest)
+                self._read_body(exchange, self._take_early() + data if self._buffer else data)
         elif self._is_lingering or self.is_closed:
-            self.lingered += len(data)
+            self._lingered += len(data)
         elif self.is_paused:
-            self.keep(data)
+            self._keep(data)
         else:
             self._buffer = self._buffer + data if self._buffer else data
             self._advance()
@@ -169,9 +153,7 @@ class Downstream(Connection):
             return
         exchange.is_half_closed = True
         if not exchange.body.is_done and self._buffer:
-            rest = exchange.on_request_data(self.take_body())
-            if rest and self.exchange is exchange:
-                self.keep(rest)
+            self.read_body()
         if self.exchange is exchange:
             if not exchange.body.is_done:
                 self.abort()
@@ -197,21 +179,22 @@ class Downstream(Connection):
         self.is_paused = True
         self._stalled_at = -1
         exchange = self.exchange
-        if exchange is not None and exchange.upstream is not None:
-            exchange.upstream.hold(HOLD_PEER)
+        if exchange is not None and exchange.carrier is not None:
+            exchange.carrier.hold(HOLD_PEER)
         self._watch_writing()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
         self.is_paused = False
-        if self.exchange is not None:
-            self.exchange.on_client_ready()
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.on_client_ready()
         elif not (self.is_closed or self._is_lingering):
             self._rest()
 
     # --- requests
 
-    def keep(self, data: bytes) -> None:
+    def _keep(self, data: bytes) -> None:
         """Bytes of the next request, while this one is answered."""
         self._buffer = self._buffer + data if self._buffer else data
         if len(self._buffer) >= self.listener.pipeline_bytes:
@@ -271,39 +254,69 @@ class Downstream(Connection):
             self._blank_lines += 1
         return data
 
-    def take_body(self) -> bytes:
-        """What came right behind the head of a request that has a body."""
+    # --- the body of a request
+
+    def expect_body(self, exchange: Exchange) -> None:
+        """See ``Client``."""
+        request, listener = exchange.request, exchange.listener
+        if request.chunked:
+            limits = listener.limits
+            self._chunks = ChunkReader(limits.head_size, limits.head_count, False, listener.drop_headers)
+        else:
+            self._chunks = None
+            self._left = request.content_length
+
+    def read_body(self) -> None:
+        """See ``Client``."""
+        if self._buffer and self.exchange is not None:
+            self._read_body(self.exchange, self._take_early())
+
+    def _take_early(self) -> bytes:
         early, self._buffer = self._buffer, b""
         return early
+
+    def _read_body(self, exchange: Exchange, data: bytes) -> None:
+        """Hand on what of ``data`` is the body's, and keep what is behind it, which is the next request: first, as the exchange may end."""
+        if exchange.replied is not None:
+            return  # answered without it: a body that was refused must not be read on, least of all to a next request
+        body = exchange.body
+        chunks = self._chunks
+        size = len(data)
+        out = data
+        end = size
+        if chunks is not None:
+            try:
+                out = chunks.feed(data, 0)
+            except WireError as error:
+                exchange.fail(DownstreamError(error.status, error.code, error.detail))
+                return
+            body.received = chunks.payload
+            end = chunks.end
+            body.is_done = chunks.done
+        elif size < self._left:
+            self._left -= size
+            body.received += size
+        else:
+            end = self._left
+            self._left = 0
+            body.received += end
+            body.is_done = True
+            if end < size:
+                out = data[:end]
+        if end < size:
+            self._keep(data[end:])
+        exchange.on_request_body(out)
 
     def _wait_for_head(self, data: bytes, end: int) -> None:
         """The head is not complete (or too large): refuse now what can never become a request, else wait for more."""
         try:
-            self._check_beginning(data, end)
+            check_beginning(data, end, self._searched, self._blank_lines, self.listener.limits)
         except WireError as error:
             self.refuse(error, data)
             return
         if not self._searched and self.listener.timeouts.head:
             self.deadline = self.plane.now + self.listener.timeouts.head
         self._searched = max(1, len(data) - 3)
-
-    def _check_beginning(self, data: bytes, end: int) -> None:
-        """Raise WireError where no more bytes can make a request of ``data``; what was checked before is not checked again."""
-        limits = self.listener.limits
-        line_end = data.find(b"\r\n")
-        line_size = len(data) if line_end < 0 else line_end
-        if line_size > limits.uri_length + 64:
-            raise WireError(414, "uri_too_long", f"the request target is longer than {limits.uri_length} bytes")
-        if end >= 0 or len(data) > limits.head_size:
-            raise WireError(431, "head_too_large", f"the request head is larger than {limits.head_size} bytes")
-        if data.count(b"\r\n") > limits.head_count + 1:
-            raise WireError(431, "too_many_fields", f"the request head has more than {limits.head_count} fields")
-        if is_hopeless(data, self._searched + 2 if self._searched > 1 else 0) or (
-            data[:1] == b"\r" and self._blank_lines >= BLANK_LINES_MAX
-        ):
-            raise bad("the request head has a control character or a bare CR or LF")
-        if line_end > self._searched:
-            split_request_line(data[:line_end])
 
     def refuse(self, error: WireError, head: bytes) -> None:
         """Answer bytes that are no request, and trust nothing behind them; ``head``: how they begin, which tells whether the answer is one
@@ -352,26 +365,17 @@ class Downstream(Connection):
         elif self.is_ended and not self._is_advancing:
             self.close()
 
-    def cut(self, framed: bool) -> None:
-        """Break off in the middle of an answer; ``framed``: its framing shows that it is not complete, else a reset has to."""
-        if not framed:
-            sock = self.transport.get_extra_info("socket")
-            if sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            self.abort()
-        else:
-            self.close()
-
     def close(self) -> None:
         """See ``Connection.close``; a client that does not take what is queued has the write deadline to do so."""
         if not self.is_closed:
             self._watch_writing()
             Connection.close(self)
 
-    def start_tunnel(self, tunnel: Tunnel) -> None:
-        """From now on bytes are passed on unread; those that came early are the first."""
+    def start_tunnel(self, exchange: Exchange, tunnel: Tunnel) -> None:
+        """See ``Client``: bytes that came early are the first of those passed on."""
+        self.write(heads.upgrade_head(exchange))
         self._tunnel = tunnel
-        early, self._buffer = self._buffer, b""
+        early = self._take_early()
         self.release(HOLD_PIPELINE)
         if early:
             tunnel.from_client(early)
@@ -387,7 +391,7 @@ class Downstream(Connection):
             return
         self._is_lingering = True
         self._holds = 0 if not self._holds else self._resume_all()
-        self.plane.lingering.begin(self, self.plane.now)
+        self.plane.lingering.begin(self, self.plane.now, self.listener.timeouts.linger)
         if self.transport.can_write_eof():  # with TLS that would end both ways
             self.transport.write_eof()
 
@@ -405,19 +409,21 @@ class Downstream(Connection):
 
     def on_deadline(self, now: float) -> None:
         """``deadline`` has passed."""
+        exchange = self.exchange  # kept alive here until it has done what it does
         if self.is_closed:
             self.abort()
         elif self._is_lingering:
-            self.plane.lingering.look(self, now)
-        elif self.is_paused and not (self.exchange is not None and self.exchange.last and now >= self.exchange.last):
+            received, self._lingered = self._lingered, 0
+            self.plane.lingering.look(self, now, received, is_draining=self.plane.is_draining)
+        elif self.is_paused and not (exchange is not None and exchange.last and now >= exchange.last):
             queued = self.transport.get_write_buffer_size()
             if queued == self._stalled_at:
                 self._give_up()
             else:
                 self._stalled_at = queued
                 self._watch_writing()
-        elif self.exchange is not None:
-            self.exchange.on_deadline(now)
+        elif exchange is not None:
+            exchange.on_deadline(now)
         elif self._buffer or self._blank_lines:
             self.plane.values[counters.HEAD_TIMEOUTS] += 1
             self.refuse(WireError(408, "head_timeout", "the request head did not arrive in time"), self._buffer)
@@ -437,14 +443,4 @@ class Downstream(Connection):
         return self.exchange is None and not self._buffer and not self._is_lingering
 
     def __repr__(self) -> str:
-        return f"<Downstream {self.address.decode('latin-1')} exchange={self.exchange!r}>"
-
-
-def _is_trusted(address: bytes, listener: Listener) -> bool:
-    if not listener.trusted:
-        return False
-    try:
-        client = ipaddress.ip_address(address.decode("latin-1"))
-    except ValueError:
-        return False
-    return any(client in network for network in listener.trusted)
+        return f"<Http1Client {self.address.decode('latin-1')} exchange={self.exchange!r}>"

@@ -1,16 +1,15 @@
 cimport cython
 
-from fastgw.core.http1.client cimport Downstream
-from fastgw.core.exchange.relay cimport Exchange
+from fastgw.core.exchange.ends cimport Client, Exchange
 from fastgw.core.snapshot.snapshot cimport Service
 from fastgw.wire cimport _scan as scan
 from fastgw.wire.messages cimport Request, Response
 
 
-@cython.locals(request=Request, downstream=Downstream, service=Service, authority=bytes, host=bytes)
+@cython.locals(request=Request, client=Client, service=Service, authority=bytes, host=bytes)
 cpdef bytes request_head(Exchange exchange)
 
-@cython.locals(downstream=Downstream)
+@cython.locals(client=Client)
 cdef bytes _rare_request_head(Exchange exchange, Request request, bytes host, bytes authority)
 
 @cython.locals(response=Response, minor=int, fields=bytes, framing=bytes, date=bytes, end=bytes)

@@ -12,7 +12,7 @@ from fastgw.wire import scan
 from fastgw.wire.messages import BODY_UNTIL_CLOSE
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.relay import Exchange
+    from fastgw.core.exchange.ends import Exchange
     from fastgw.wire.messages import Request
 
 
@@ -23,7 +23,7 @@ _REQUEST_ID = b"\r\nx-request-id: "
 def request_head(exchange: Exchange) -> bytes:
     """Head of the request as the exchange's endpoint gets it (RFC 9110 sections 7.2, 7.6.1 and 7.6.3)."""
     request = exchange.request
-    downstream = exchange.downstream
+    client = exchange.client
     authority = request.authority or exchange.endpoint.authority
     host = authority
     service = exchange.service
@@ -40,7 +40,7 @@ def request_head(exchange: Exchange) -> bytes:
             host,
             b"\r\n",
             request.fields,
-            downstream.forwarded,
+            client.forwarded,
             authority,
             _REQUEST_ID if request.request_id else b"",
             request.request_id,
@@ -52,14 +52,13 @@ def request_head(exchange: Exchange) -> bytes:
 
 
 def _rare_request_head(exchange: Exchange, request: Request, host: bytes, authority: bytes) -> bytes:
-    downstream = exchange.downstream
+    client = exchange.client
     scheme = exchange.listener.scheme
-    client = downstream.address
-    seen_by = request.forwarded_for + b", " + client if request.forwarded_for else client
+    seen_by = request.forwarded_for + b", " + client.address if request.forwarded_for else client.address
     lines = [
         request.method + b" " + request.target + b" HTTP/1.1\r\nhost: " + host + b"\r\n",
         request.fields,
-        downstream.identity,
+        client.identity,
         b"x-forwarded-for: " + seen_by + b"\r\n",
         b"x-forwarded-proto: " + (request.forwarded_proto or scheme) + b"\r\n",
         b"x-forwarded-host: " + (request.forwarded_host or authority) + b"\r\n",

@@ -1,15 +1,16 @@
 cimport cython
 
 from fastgw.core cimport _counters as counters
-from fastgw.core.dataplane cimport DataPlane
+from fastgw.core.exchange.ends cimport Exchange
+from fastgw.core.http1.carrier cimport Http1Carrier
 from fastgw.core.live.endpoint cimport Endpoint
-from fastgw.core.exchange.relay cimport Exchange
-from fastgw.core.http1.carrier cimport Upstream
+from fastgw.core.live.pool cimport Pool
+from fastgw.core.plane cimport Plane
 
 
-cdef class Pool:
+cdef class Http1Pool(Pool):
     cdef Endpoint _endpoint
-    cdef DataPlane _plane
+    cdef Plane _plane
     cdef int _opening
     cdef set _tasks
     cdef public list idle
@@ -18,10 +19,9 @@ cdef class Pool:
     cdef public int size
     cdef public bint is_retired
     cdef public bint is_closed
-    cdef public object settings
-    cdef public object shortage
-    @cython.locals(upstream=Upstream, base=Py_ssize_t)
-    cpdef Upstream acquire(self, Exchange exchange)
-    cpdef put_back(self, Upstream upstream)
+    @cython.locals(asking=Exchange, carrier=Http1Carrier, base=Py_ssize_t)
+    cpdef acquire(self, exchange)
+    @cython.locals(back=Http1Carrier)
+    cpdef put_back(self, carrier)
     @cython.locals(idle=double)
-    cdef bint _is_alive(self, Upstream upstream) except -1
+    cdef bint _is_alive(self, Http1Carrier carrier) except -1

@@ -15,21 +15,22 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from fastgw.core import causes, counters
-from fastgw.core.http1.connecting import open_upstream
+from fastgw.core.http1.connecting import open_carrier
 from fastgw.core.http1.uploads import Uploads
-from fastgw.errors import RETRY_ALWAYS, GatewayError, UpstreamError
+from fastgw.core.live.pool import Pool
+from fastgw.errors import RETRY_ALWAYS, UpstreamError
 
 if TYPE_CHECKING:
-    from fastgw.core.dataplane import DataPlane
-    from fastgw.core.exchange.relay import Exchange
-    from fastgw.core.http1.carrier import Upstream
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.http1.carrier import Http1Carrier
     from fastgw.core.live.addresses import Answer
     from fastgw.core.live.endpoint import Endpoint
+    from fastgw.core.plane import Plane
 
 PEEK_AFTER = 0.5  #: seconds of idleness after which a connection is looked at before it is used again
 
 
-class Pool:
+class Http1Pool(Pool):
     """Idle, opening and busy connections of one endpoint, within the bounds of its ``PoolSettings``."""
 
     __slots__ = (
@@ -40,25 +41,20 @@ class Pool:
         "idle",
         "is_closed",
         "is_retired",
-        "settings",
-        "shortage",
         "size",
         "uploads",
         "waiters",
     )
 
-    def __init__(self, endpoint: Endpoint, plane: DataPlane) -> None:
+    def __init__(self, endpoint: Endpoint, plane: Plane) -> None:
+        Pool.__init__(self, endpoint.key.pool)
         self._endpoint = endpoint
         self._plane = plane
-        self.settings = endpoint.key.pool
-        self.idle: list[Upstream] = []
+        self.idle: list[Http1Carrier] = []
         self.waiters: deque[Exchange] = deque()
         self.uploads = Uploads(self, plane, endpoint.base)
         self.size = 0  #: connections open or being opened
         self.is_retired = False
-        self.shortage: GatewayError | None = (
-            None  #: why no connection could be opened here last, if that was our own lack
-        )
         self.is_closed = False
         self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()  # strong references: the loop keeps only weak ones
@@ -66,23 +62,24 @@ class Pool:
     def __repr__(self) -> str:
         return f"<Pool {self._endpoint.name} size={self.size} idle={len(self.idle)} waiting={len(self.waiters)}>"
 
-    def acquire(self, exchange: Exchange) -> Upstream | None:
-        """A connection for ``exchange`` now, or None: it was put in line and will get ``on_connection`` or ``fail``.
+    def acquire(self, exchange: Exchange) -> Http1Carrier | None:
+        """A connection for ``exchange`` now, or None: it was put in line and will get ``on_carrier`` or ``fail``.
 
         Raises:
             UpstreamError: ``max_pending`` exchanges are waiting already (503), or the endpoint's name has no address.
         """
-        if not exchange.body.is_done and not self.uploads.admit(exchange):
+        asking = exchange  # typed in C, where the interface of a pool cannot speak of exchanges
+        if not asking.body.is_done and not self.uploads.admit(exchange):
             return None
         values = self._plane.values
         base = self._endpoint.base
         while self.idle:
-            upstream = self.idle.pop()
+            carrier = self.idle.pop()
             values[base + counters.ENDPOINT_IDLE] -= 1
-            if self._is_alive(upstream):
+            if self._is_alive(carrier):
                 values[base + counters.ENDPOINT_REUSED] += 1
-                return upstream
-            upstream.abort()
+                return carrier
+            carrier.abort()
         problem = self._endpoint.addresses.problem
         if problem is not None:
             raise problem
@@ -114,26 +111,35 @@ class Pool:
             return
         self._plane.values[self._endpoint.base + counters.ENDPOINT_WAITING] -= 1
 
-    def put_back(self, upstream: Upstream) -> None:
+    def on_request_done(self, exchange: Exchange) -> None:
+        """See ``Pool``."""
+        self.uploads.complete(exchange)
+
+    def end_upload(self, exchange: Exchange) -> None:
+        """See ``Pool``."""
+        self.uploads.leave(exchange)
+
+    def put_back(self, carrier: Http1Carrier) -> None:
         """A connection whose exchange ended well."""
-        if upstream.place is not None and upstream.place.is_gone:
-            upstream.abort()  # the name has moved: so does the traffic
+        back = carrier  # typed in C, as above
+        if back.place is not None and back.place.is_gone:
+            back.abort()  # the name has moved: so does the traffic
         elif self.waiters:
-            self._next_waiter().on_connection(upstream)
+            self._next_waiter().on_carrier(back)
         elif self.is_retired:
-            upstream.abort()
+            back.abort()
         else:
-            upstream.idle_since = self._plane.now
-            self.idle.append(upstream)
+            back.idle_since = self._plane.now
+            self.idle.append(back)
             self._plane.values[self._endpoint.base + counters.ENDPOINT_IDLE] += 1
 
-    def on_closed(self, upstream: Upstream) -> None:
+    def on_closed(self, carrier: Http1Carrier) -> None:
         """A connection of this pool is gone."""
-        if not upstream.is_member:
+        if not carrier.is_member:
             return  # it ended while it was being opened: _connect counts that
         self.size -= 1
-        if upstream in self.idle:
-            self.idle.remove(upstream)
+        if carrier in self.idle:
+            self.idle.remove(carrier)
             self._plane.values[self._endpoint.base + counters.ENDPOINT_IDLE] -= 1
         self._open_if_needed()
 
@@ -156,10 +162,10 @@ class Pool:
         """The endpoint's name was looked up: go on with who waits for its addresses, and leave those it has no more."""
         addresses = self._endpoint.addresses
         addresses.learn(answer)
-        for upstream in [one for one in self.idle if one.place is not None and one.place.is_gone]:
-            self.idle.remove(upstream)
+        for carrier in [one for one in self.idle if one.place is not None and one.place.is_gone]:
+            self.idle.remove(carrier)
             self._plane.values[self._endpoint.base + counters.ENDPOINT_IDLE] -= 1
-            upstream.abort()
+            carrier.abort()
         while self.waiters and (problem := addresses.problem) is not None:
             self._next_waiter().fail(problem)
         self._open_if_needed()
@@ -191,13 +197,13 @@ class Pool:
         self._plane.values[self._endpoint.base + counters.ENDPOINT_WAITING] -= 1
         return self.waiters.popleft()
 
-    def _is_alive(self, upstream: Upstream) -> bool:
-        if upstream.is_closed:
+    def _is_alive(self, carrier: Http1Carrier) -> bool:
+        if carrier.is_closed:
             return False
-        idle = self._plane.now - upstream.idle_since
+        idle = self._plane.now - carrier.idle_since
         if idle < PEEK_AFTER:
             return True
-        return idle < self.settings.idle_timeout and not upstream.has_news()
+        return idle < self.settings.idle_timeout and not carrier.has_news()
 
     def _open_if_needed(self) -> None:
         if not self._endpoint.addresses.places:
@@ -217,7 +223,7 @@ class Pool:
         self._plane.values[base + counters.ENDPOINT_CONNECTS] += 1
         try:
             async with asyncio.timeout(self.settings.connect_timeout):
-                upstream = await open_upstream(self, self._endpoint, self._plane)
+                carrier = await open_carrier(self, self._endpoint, self._plane)
         except BaseException as error:
             self._opening -= 1
             self.size -= 1
@@ -230,16 +236,16 @@ class Pool:
             self._on_connect_failed(error)
             return
         self._opening -= 1
-        if upstream.is_closed:  # already: its connection_lost, come or to come, does not count it
+        if carrier.is_closed:  # already: its connection_lost, come or to come, does not count it
             self.size -= 1
             # As good as refused: without an exchange to fail, a service that accepts and closes would be asked for ever.
             self._on_connect_failed(ConnectionResetError("closed as soon as it was open"))
         else:
-            upstream.is_member = True
+            carrier.is_member = True
             self.shortage = None
             if self._endpoint.troubles is not None:
                 self._endpoint.troubles.connected(self._plane.now)
-            self.put_back(upstream)
+            self.put_back(carrier)
 
     def _on_connect_failed(self, error: Exception) -> None:
         failure = causes.connect_error(error, is_tls=self._endpoint.ssl is not None)

@@ -17,9 +17,9 @@ from fastgw.core.exchange.body import NEVER
 from fastgw.errors import UpstreamError
 
 if TYPE_CHECKING:
-    from fastgw.core.dataplane import DataPlane
-    from fastgw.core.exchange.relay import Exchange
-    from fastgw.core.http1.pool import Pool
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.live.pool import Pool
+    from fastgw.core.plane import Plane
 
 PRESSED_AFTER = 2.0  #: seconds after which an upload is judged while others wait
 CUT_AT_ONCE = 32  #: uploads cut in one sweep: thousands must not hold up everybody else
@@ -30,7 +30,7 @@ class Uploads:
 
     __slots__ = ("_base", "_is_following", "_max", "_plane", "_pool", "line", "under_way")
 
-    def __init__(self, pool: Pool, plane: DataPlane, base: int) -> None:
+    def __init__(self, pool: Pool, plane: Plane, base: int) -> None:
         """``base``: of the endpoint's block of counters."""
         self._pool = pool
         self._plane = plane
@@ -110,9 +110,9 @@ class Uploads:
 
     def _acquire(self, exchange: Exchange) -> None:
         try:
-            upstream = self._pool.acquire(exchange)
+            carrier = self._pool.acquire(exchange)
         except UpstreamError as error:
             exchange.fail(error)
             return
-        if upstream is not None:
-            exchange.on_connection(upstream)
+        if carrier is not None:
+            exchange.on_carrier(carrier)

@@ -15,8 +15,7 @@ from fastgw.core import counters
 from fastgw.errors import RETRY_ALWAYS, UpstreamError
 
 if TYPE_CHECKING:
-    from fastgw.core.dataplane import DataPlane
-    from fastgw.core.live.endpoint import Endpoint
+    from fastgw.core.plane import Plane
     from fastgw.core.settings import Address
 
 MOST = 32  #: addresses of one name that are used; what a name server says beyond them is left out
@@ -77,16 +76,19 @@ class Place:
 class Addresses:
     """The places of one endpoint."""
 
-    __slots__ = ("_endpoint", "_plane", "_unknown", "is_named", "places")
+    __slots__ = ("_address", "_base", "_is_tls", "_plane", "_service", "_unknown", "is_named", "places")
 
-    def __init__(self, endpoint: Endpoint, plane: DataPlane) -> None:
-        self._endpoint = endpoint
+    def __init__(self, service: str, address: Address, plane: Plane, base: int, *, is_tls: bool) -> None:
+        """``address``: as the configuration has it; ``base``: of the endpoint's block of counters."""
+        self._service = service
+        self._address = address
         self._plane = plane
+        self._base = base
+        self._is_tls = is_tls
         self._unknown = Answer(())  # of a name without an address: what is known of it
         self.places: tuple[
             Place, ...
         ] = ()  #: the one to be asked first stands first; empty: the name has no address yet
-        address = endpoint.key.address
         self.is_named = address.is_name
         if self.is_named:
             self.learn(plane.names.get(address.host, self._unknown))
@@ -95,7 +97,7 @@ class Addresses:
 
     def learn(self, answer: Answer) -> None:
         """Take the addresses of ``answer``; the one that is asked first stays so if it is still there."""
-        key = self._endpoint.key.address
+        key = self._address
         known = {place.address.host: place for place in self.places}
         first = self.places[0].address.host if self.places and self.places[0].state == USED else ""
         hosts = sorted(dict.fromkeys(answer.addresses[:MOST]), key=lambda host: host != first)
@@ -110,7 +112,7 @@ class Addresses:
         cause, detail = self._unknown.cause, self._unknown.detail
         if self.places or not cause:
             return None
-        reason = f"{self._endpoint.key.address.host} {detail}"
+        reason = f"{self._address.host} {detail}"
         if cause == NOT_FOUND:
             text = "the service's name has no address"
             return UpstreamError(502, "name_not_found", text, retry=RETRY_ALWAYS, reason=reason)
@@ -123,7 +125,7 @@ class Addresses:
     def silence(self) -> UpstreamError:
         """No name server has said anything of the name."""
         text = "no name server has answered for the service's name"
-        reason = f"{text} {self._endpoint.key.address.host}"
+        reason = f"{text} {self._address.host}"
         return UpstreamError(504, "name_timeout", text, retry=RETRY_ALWAYS, reason=reason)
 
     def worked(self, place: Place) -> None:
@@ -136,9 +138,9 @@ class Addresses:
         """No connection to ``place`` could be made; it is not to blame where we have run out of something."""
         from fastgw.core import causes  # not where the supervisor starts, which imports this module for its messages
 
-        self._plane.values[self._endpoint.base + counters.ENDPOINT_ADDRESS_FAILURES] += 1
+        self._plane.values[self._base + counters.ENDPOINT_ADDRESS_FAILURES] += 1
         if not causes.is_exhaustion(error):
-            failure = causes.connect_error(error, is_tls=self._endpoint.ssl is not None)
+            failure = causes.connect_error(error, is_tls=self._is_tls)
             self._note(place, FAILING, failure.code, failure.reason)
 
     def _note(self, place: Place, state: str, cause: str, reason: str) -> None:
@@ -146,5 +148,5 @@ class Addresses:
             return
         place.state, place.reason = state, reason
         if self._plane.on_standing is not None and not place.is_gone:
-            service, name = self._endpoint.key.service, self._endpoint.name
-            self._plane.on_standing(Standing(service, name, str(place.address), state, cause, reason))
+            standing = Standing(self._service, str(self._address), str(place.address), state, cause, reason)
+            self._plane.on_standing(standing)

@@ -1,4 +1,4 @@
-from fastgw.core.http1.pool cimport Pool
+from fastgw.core.live.pool cimport Pool
 
 
 cdef class Endpoint:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastgw.core.counters import Counters
-from fastgw.core.http1.pool import Pool
 from fastgw.core.live.addresses import Addresses
 from fastgw.core.live.troubles import Troubles
 from fastgw.core.settings import Address, PoolSettings, UpstreamTls
 
 if TYPE_CHECKING:
-    from fastgw.core.dataplane import DataPlane
+    from collections.abc import Callable
+
+    from fastgw.core.live.pool import Pool
+    from fastgw.core.plane import Plane
     from fastgw.errors import GatewayError
 
 
@@ -46,8 +48,14 @@ class Endpoint:
         "weight",
     )
 
-    def __init__(self, key: EndpointKey, plane: DataPlane, context: ssl.SSLContext | None = None) -> None:
-        """``context``: built from ``key.tls`` where the configuration is compiled."""
+    def __init__(
+        self,
+        key: EndpointKey,
+        plane: Plane,
+        make_pool: Callable[[Endpoint, Plane], Pool],
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        """``make_pool``: of the protocol that is spoken there; ``context``: built from ``key.tls`` where the configuration is compiled."""
         self.key = key
         self.name = str(key.address)
         self.authority = b"localhost" if key.address.path else self.name.encode()
@@ -55,8 +63,8 @@ class Endpoint:
         self.in_hand = 0  #: exchanges on its connections or waiting for one: the measure of ``least_request``
         self.ssl = context
         self.base = Counters.endpoint_base(key.slot)
-        self.addresses = Addresses(self, plane)
-        self.pool = Pool(self, plane)
+        self.addresses = Addresses(key.service, key.address, plane, self.base, is_tls=key.tls is not None)
+        self.pool = make_pool(self, plane)
         self.troubles: Troubles | None = None  #: what is wrong with it, as far as the log is concerned; None: nothing
         self._plane = plane
 

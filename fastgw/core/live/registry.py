@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from fastgw.core.live.endpoint import Endpoint, EndpointKey
+
 if TYPE_CHECKING:
-    from fastgw.core.dataplane import DataPlane
-    from fastgw.core.live.endpoint import Endpoint, EndpointKey
-    from fastgw.core.snapshot.snapshot import Snapshot
+    from fastgw.core.live.pool import Pool
+    from fastgw.core.plane import Plane
 
 
 class Registry:
     """The endpoints of one worker."""
 
-    __slots__ = ("_endpoints", "_plane")
+    __slots__ = ("_endpoints", "_make_pool", "_plane")
 
-    def __init__(self, plane: DataPlane) -> None:
+    def __init__(self, plane: Plane, make_pool: Callable[[Endpoint, Plane], Pool]) -> None:
         self._plane = plane
+        self._make_pool = make_pool
         self._endpoints: dict[EndpointKey, Endpoint] = {}
 
     def endpoint(self, key: EndpointKey, context: ssl.SSLContext | None = None) -> Endpoint:
         """The endpoint of this key, made (without a connection yet) when it is new; its next connections use ``context``."""
-        from fastgw.core.live.endpoint import (
-            Endpoint,
-        )  # compiled modules refer to each other in C: this one must not close the circle
-
         found = self._endpoints.get(key)
         if found is None:
-            found = self._endpoints[key] = Endpoint(key, self._plane, context)
+            found = self._endpoints[key] = Endpoint(key, self._plane, self._make_pool, context)
         else:
             found.ssl = context  # the same files, read again
         return found
 
-    def retain(self, snapshot: Snapshot) -> None:
-        """Retire every endpoint that ``snapshot`` does not use: its idle connections close now, busy ones when they finish."""
-        used = {id(one) for one in endpoints_of(snapshot)}
+    def retain(self, endpoints: Iterable[Endpoint]) -> None:
+        """Retire every endpoint that is not one of ``endpoints``: its idle connections close now, busy ones when they finish."""
+        used = {id(one) for one in endpoints}
         for key, endpoint in list(self._endpoints.items()):
             if id(endpoint) not in used:
                 del self._endpoints[key]
@@ -47,9 +45,3 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._endpoints)
-
-
-def endpoints_of(snapshot: Snapshot) -> Iterable[Endpoint]:
-    """Every endpoint a snapshot can send a request to (with repetitions)."""
-    for service in snapshot.services:
-        yield from service.endpoints

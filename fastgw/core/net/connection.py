@@ -26,7 +26,7 @@ REST_READ = 64 * 1024  #: bytes of ``read_rest`` at once
 
 
 class Connection:
-    """Base of ``Downstream`` and ``Upstream``."""
+    """Base of the two ends of an exchange (``exchange.ends``)."""
 
     __slots__ = (
         "_fd",
@@ -83,6 +83,11 @@ class Connection:
         """End our side behind everything written before; the peer's stays open."""
         if not self.is_closed and not self._is_broken:
             self.transport.write_eof()
+
+    def can_write_eof(self) -> bool:
+        """Whether our side can end while the peer's stays open."""
+        can: bool = self.transport.can_write_eof()
+        return can
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the peer: each side of an exchange has its own way with them."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from fastgw.core import counters
 
 if TYPE_CHECKING:
-    from fastgw.core.http1.client import Downstream
+    from fastgw.core.net.connection import Connection
 
 LINGER_LOOK = 2.0  #: seconds between two looks at what came
 LINGER_RATE = 1024  #: bytes a second below which nobody waits for the client any longer
@@ -31,35 +31,34 @@ class Lingering:
 
     def __init__(self, values: memoryview) -> None:
         self._values = values
-        self._until: dict[Downstream, float] = {}  #: in coarse loop time
+        self._until: dict[Connection, float] = {}  #: in coarse loop time
 
     def __len__(self) -> int:
         return len(self._until)
 
-    def begin(self, connection: Downstream, now: float) -> None:
-        """Let ``connection`` linger from ``now`` (coarse loop time) on; its ``deadline`` is that of the next look."""
+    def begin(self, connection: Connection, now: float, seconds: float) -> None:
+        """Let ``connection`` linger for ``seconds`` from ``now`` (coarse loop time) on; its ``deadline`` is that of the next look."""
         while len(self._until) >= LINGERING_MAX:
             self._cut(next(iter(self._until)))
-        until = self._until[connection] = now + connection.listener.timeouts.linger
+        until = self._until[connection] = now + seconds
         connection.deadline = min(now + LINGER_LOOK, until)
 
-    def look(self, connection: Downstream, now: float) -> None:
-        """Its deadline has passed: it may stay until the next look, or is closed."""
+    def look(self, connection: Connection, now: float, received: int, *, is_draining: bool) -> None:
+        """Its deadline has passed: it may stay until the next look, or is closed; ``received``: bytes that came since the last one."""
         until = self._until.get(connection, now)
-        received, connection.lingered = connection.lingered, 0
         if not received:
             self.forget(connection)
             connection.close()  # nothing unread is left that could make the kernel reset it
-        elif received < LINGER_RATE * LINGER_LOOK or now >= until or connection.plane.is_draining:
+        elif received < LINGER_RATE * LINGER_LOOK or now >= until or is_draining:
             self._cut(connection)
         else:
             connection.deadline = min(now + LINGER_LOOK, until)
 
-    def forget(self, connection: Downstream) -> None:
+    def forget(self, connection: Connection) -> None:
         """``connection`` is gone."""
         self._until.pop(connection, None)
 
-    def _cut(self, connection: Downstream) -> None:
+    def _cut(self, connection: Connection) -> None:
         self._values[counters.LINGERING_CUT] += 1
         self.forget(connection)
         connection.abort()

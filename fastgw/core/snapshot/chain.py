@@ -10,19 +10,14 @@ All of this is decided when the configuration is compiled.  What is left for a r
     response  n + 2 tuples                    [k]: response hooks to run, already reversed, when hook k (1-based) ended the walk
     done      n + 2 tuples                    [0]: nothing entered;  [n + 1]: the request passed every filter
     refused   (h1, h2, ..., hn)               those of a listener, for what never became an exchange
-    logged    names of notes                  that some filter of the chain wants in the access log
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from fastgw.core.exchange.filter import Filter
-    from fastgw.core.exchange.reply import Reply
-
-RequestHook = Callable[[Any], "Reply | None | Awaitable[Reply | None]"]
+RequestHook = Callable[[Any], Any]  #: what it may return stands in ``core.exchange.filter``
 ResponseHook = Callable[[Any], "Awaitable[None] | None"]
 DoneHook = Callable[[Any], None]
 RefusedHook = Callable[[Any, Any], None]
@@ -30,12 +25,20 @@ RefusedHook = Callable[[Any, Any], None]
 HOOKS = ("request", "response", "done", "refused")
 
 
+class Named(Protocol):
+    """What every filter has; its hooks are looked up by name."""
+
+    @property
+    def name(self) -> str:
+        """The name the configuration gives it."""
+
+
 class Chain:
     """The hooks of one route, ready to be walked; immutable once built."""
 
-    __slots__ = ("done", "filters", "logged", "refused", "request", "response")
+    __slots__ = ("done", "filters", "refused", "request", "response")
 
-    def __init__(self, filters: Sequence[Filter] = ()) -> None:
+    def __init__(self, filters: Sequence[Named] = ()) -> None:
         """``filters``: in the order requests meet them."""
         self.filters = tuple(filters)
         entry = [place for place, one in enumerate(filters) if getattr(one, "request", None) is not None]
@@ -43,9 +46,6 @@ class Chain:
         entered = [0, *(place + 1 for place in entry), len(filters)]
         self.response: tuple[tuple[ResponseHook, ...], ...] = tuple(_reversed(filters, n, "response") for n in entered)
         self.refused: tuple[RefusedHook, ...] = _reversed(filters, len(filters), "refused")
-        self.logged: tuple[str, ...] = tuple(
-            dict.fromkeys(name for one in filters for name in getattr(one, "logged", ()))
-        )
         self.done: tuple[tuple[DoneHook, ...], ...] = tuple(_reversed(filters, n, "done") for n in entered)
 
     def name_of(self, hook: Callable[..., Any]) -> str:
@@ -54,6 +54,6 @@ class Chain:
         return next(found, "")
 
 
-def _reversed(filters: Sequence[Filter], count: int, hook: str) -> tuple[Any, ...]:
+def _reversed(filters: Sequence[Named], count: int, hook: str) -> tuple[Any, ...]:
     found = (getattr(one, hook, None) for one in reversed(filters[:count]))
     return tuple(method for method in found if method is not None)

@@ -7,21 +7,20 @@ Live things (endpoints with their pools) are not part of it: they are kept by ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.core.counters import Counters
-from fastgw.core.exchange.unmatched import Fallbacks, allowed
-from fastgw.core.snapshot.chain import Chain
+from fastgw.core.snapshot.chain import Chain, Named
+from fastgw.core.snapshot.fallbacks import Fallbacks, allowed
 from fastgw.routing import Router, Split
 from fastgw.wire.fields import REQUEST_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable
 from fastgw.wire.methods import served
 from fastgw.wire.request import RequestReader
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.filter import Filter
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.settings import ListenerSettings, RouteSettings, ServiceSettings
 
@@ -183,4 +182,10 @@ class Snapshot:
     generation: int
     listeners: dict[str, Listener]
     services: tuple[Service, ...] = ()
-    filters: tuple[Filter, ...] = ()  #: every filter some chain has, once: those with ``start`` and ``stop`` are told
+    filters: tuple[Named, ...] = ()  #: every filter some chain has, once: those with ``start`` and ``stop`` are told
+
+    @property
+    def endpoints(self) -> Iterator[Endpoint]:
+        """Every endpoint that a request can be sent to (with repetitions)."""
+        for service in self.services:
+            yield from service.endpoints

@@ -16,6 +16,7 @@ from fastgw.config.spec import GatewaySpec, fallback_name
 from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.live.registry import Registry
+from fastgw.core.protocols import make_pool
 from fastgw.core.settings import RetrySettings
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Route, Snapshot
@@ -39,7 +40,7 @@ def slots(spec: GatewaySpec) -> Slots:
 
 @pytest.fixture
 def registry() -> Iterator[Registry]:
-    plane = DataPlane(new_loop(), Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.25)
+    plane = DataPlane(new_loop(), Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.25, make_pool=make_pool)
     yield plane.registry
     plane.close()
 

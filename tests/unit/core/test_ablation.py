@@ -11,12 +11,13 @@ import pytest
 REPORT = """
 import asyncio
 from fastgw.core import ablation
+from fastgw.core.protocols import make_pool
 from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.net.sockets import make_poller
 from tests.support.mock import MockLoop
 
-plane = DataPlane(MockLoop(), Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5)
+plane = DataPlane(MockLoop(), Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5, make_pool=make_pool)
 first = plane.take()
 plane.give_back(first)
 loop = asyncio.new_event_loop()

@@ -11,6 +11,7 @@ from fastgw.core import counters, dataplane
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import EXPIRED_AT_ONCE, SWEEP_SECONDS, DataPlane
 from fastgw.core.exchange.reply import Reply
+from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.errors import GatewayError
@@ -116,14 +117,14 @@ def test_status_that_is_no_class_is_not_counted() -> None:
 
 def test_nobody_has_to_listen_to_the_log() -> None:
     loop = new_loop()
-    plane = DataPlane(loop, Counters(memoryview(bytearray(counters.SLAB_BYTES))), lambda: 0.0)
+    plane = DataPlane(loop, Counters(memoryview(bytearray(counters.SLAB_BYTES))), lambda: 0.0, make_pool=make_pool)
     edge = Edge()
     edge.fallback = usual.route(
         "fallback", 0, chain=Chain([SimpleNamespace(name="bad", request=lambda exchange: 1 / 0)])
     )
     listener = edge.listen()
     plane.install(Snapshot(1, {"edge": listener}))
-    client = loop.accept(plane.factory("edge"))
+    client = loop.accept(client_factory(plane, "edge"))
     client.feed(b"DELETE / HTTP/1.1\r\nHost: a\r\n\r\n" + b"\0")
     assert statuses(client.take()) == [500, 400]
     plane.close()

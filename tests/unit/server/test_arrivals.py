@@ -20,6 +20,7 @@ from fastgw.core import counters
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.net.handshake import ListenerContext
+from fastgw.core.protocols import make_pool
 from fastgw.core.settings import Limits
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
@@ -46,7 +47,9 @@ class Edge:
         self.loop.set_exception_handler(lambda loop, context: self.errors.append(context))
         self.errors: list[dict[str, Any]] = []
         self.troubles: list[tuple[str, str, dict[str, Any]]] = []
-        self.plane = DataPlane(self.loop, Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES))), lambda: 0.0)
+        self.plane = DataPlane(
+            self.loop, Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES))), lambda: 0.0, make_pool=make_pool
+        )
         fallback = usual.route("fallback", 0, chain=Chain())
         self.listener = usual.listener(
             "edge", Router([]), fallback, timeouts=usual.timeouts(head=head), limits=limits or usual.limits()

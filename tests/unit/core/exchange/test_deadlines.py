@@ -15,7 +15,7 @@ def exchange(**changes: Any) -> Any:
     route = SimpleNamespace(timeout=5.0, answer_timeout=120.0)
     body = SimpleNamespace(is_done=True)
     endpoint = SimpleNamespace(addresses=SimpleNamespace(places=("10.0.0.1",)), pool=SimpleNamespace(shortage=None))
-    known = {"route": route, "body": body, "last": 0.0, "phase": ANSWER, "task": None, "upstream": None}
+    known = {"route": route, "body": body, "last": 0.0, "phase": ANSWER, "task": None, "carrier": None}
     return SimpleNamespace(**(known | {"endpoint": endpoint} | changes))
 
 
@@ -32,8 +32,8 @@ READY = SimpleNamespace(is_paused=False)
         ({"phase": STREAM}, 504, "stream_idle_timeout"),
         ({"phase": HOOKS, "task": object()}, 504, "filter_timeout"),
         ({}, 504, "answer_timeout"),
-        ({"body": WAITING, "upstream": FULL}, 504, "answer_timeout"),
-        ({"body": WAITING, "upstream": READY}, 408, "body_timeout"),
+        ({"body": WAITING, "carrier": FULL}, 504, "answer_timeout"),
+        ({"body": WAITING, "carrier": READY}, 408, "body_timeout"),
         ({"body": WAITING}, 408, "body_timeout"),
         ({"last": 11.0}, 504, "answer_timeout"),
     ],

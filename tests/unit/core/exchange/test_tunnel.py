@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.dataplane import LEAVING_SECONDS
+from fastgw.core.plane import LEAVING_SECONDS
 from tests.support import usual
 from tests.support.edge import GET, OK, SWITCHING, WEBSOCKET, Edge, Spy, head_of, statuses
 from tests.support.mock import MockTransport

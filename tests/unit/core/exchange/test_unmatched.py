@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
-from fastgw.core.exchange.unmatched import Fallbacks, allowed
 from fastgw.core.snapshot.snapshot import Listener, Route
 from fastgw.routing import Router, Rule
-from fastgw.wire.methods import served
 from tests.support import usual
 from tests.support.edge import GET, OK, Edge, Spy, body_of, head_of, statuses
 
@@ -88,11 +84,6 @@ def test_every_fallback_counts_and_is_seen_by_the_hooks_as_one() -> None:
     edge.end()
 
 
-def test_a_fallback_that_is_the_only_one_is_found_without_a_look() -> None:
-    fallbacks = Fallbacks(Router([]), lambda word: usual.route("none", 0, errors=word))
-    assert fallbacks.find(b"a", b"/b") is fallbacks.first
-
-
 # --- OPTIONS *
 
 
@@ -116,26 +107,4 @@ def test_options_of_the_whole_goes_to_a_route_that_asks_for_it() -> None:
     assert service.take().startswith(b"OPTIONS * HTTP/1.1\r\n")
     service.feed(OK)
     assert statuses(client.take()) == [200]
-    edge.end()
-
-
-@pytest.mark.parametrize(
-    ("methods", "names"),
-    [
-        (["GET"], "GET, HEAD, OPTIONS"),
-        (["GET", "BREW POST"], "BREW, GET, HEAD, OPTIONS, POST"),
-        ([], "OPTIONS"),
-    ],
-)
-def test_allow_lists_what_some_path_takes(methods: list[str], names: str) -> None:
-    edge = Edge()
-    router = listener(edge, *((f"/{number}", one, "problem") for number, one in enumerate(methods))).router
-    assert allowed(router, served()) == names
-    edge.end()
-
-
-def test_allow_lists_everything_where_a_route_takes_any_method() -> None:
-    edge = Edge()
-    found = listener(edge, ("/a", "BREW", "problem"), ("/b", "", "problem"))
-    assert found.allow.split(", ") == sorted(one.decode() for one in served(["BREW"]))
     edge.end()

@@ -9,8 +9,8 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
-from fastgw.core.http1.client import client_address
 from fastgw.core.net.lingering import LINGER_LOOK
+from fastgw.core.net.peers import client_address
 from tests.support import usual
 from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, body_of, head_of, new_loop, statuses
 from tests.support.mock import MockSocket, MockTransport

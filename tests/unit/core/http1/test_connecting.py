@@ -12,6 +12,7 @@ from fastgw.core import counters
 from fastgw.core.http1.connecting import ATTEMPT_DELAY
 from fastgw.core.live.addresses import FAILING, UNTRIED, USED, Answer
 from fastgw.core.live.endpoint import Endpoint
+from fastgw.core.protocols import make_pool
 from fastgw.core.settings import Address, UpstreamTls
 from tests.support import usual
 from tests.support.edge import GET, OK, Edge, named, statuses
@@ -60,7 +61,7 @@ def test_name_that_the_certificate_must_have(address: Address, tls: UpstreamTls,
     edge = Edge()
     context = ssl.create_default_context()
     edge.plane.learn({"a.test": Answer(("10.0.0.7",))})
-    endpoint = Endpoint(usual.key("t", address, tls=tls, pool=usual.pool(warm=1)), edge.plane, context)
+    endpoint = Endpoint(usual.key("t", address, tls=tls, pool=usual.pool(warm=1)), edge.plane, make_pool, context)
     endpoint.pool.warm_up()
     target = edge.attempts[0].target
     assert (target["ssl"], target["server_hostname"]) == (context, name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 
-from fastgw.core.live.registry import endpoints_of
 from fastgw.core.settings import Address
 from fastgw.core.snapshot.snapshot import Snapshot
 from tests.support import usual
@@ -33,7 +32,7 @@ def test_what_a_snapshot_uses_stays_and_the_rest_is_retired() -> None:
     edge = Edge()
     registry = edge.plane.registry
     used, unused = edge.endpoints[0], registry.endpoint(KEY)
-    registry.retain(edge.plane.snapshot)
+    registry.retain(edge.plane.snapshot.endpoints)
     assert list(registry) == [used]
     assert unused.pool.is_retired
     assert registry.endpoint(KEY) is not unused
@@ -42,8 +41,8 @@ def test_what_a_snapshot_uses_stays_and_the_rest_is_retired() -> None:
 
 def test_endpoints_of_a_snapshot() -> None:
     edge = Edge(endpoints=2)
-    assert list(endpoints_of(edge.plane.snapshot)) == edge.endpoints
-    assert list(endpoints_of(Snapshot(0, {}))) == []
+    assert list(edge.plane.snapshot.endpoints) == edge.endpoints
+    assert list(Snapshot(0, {}).endpoints) == []
     edge.end()
 
 

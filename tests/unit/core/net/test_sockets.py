@@ -17,8 +17,9 @@ import pytest
 from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.reply import Reply
-from fastgw.core.http1.client import Downstream
+from fastgw.core.http1.client import Http1Client
 from fastgw.core.net.sockets import Poller, make_poller
+from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.settings import Address
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
@@ -49,7 +50,9 @@ class Stage:
         poller = make_poller(self.loop)
         assert poller is not None
         self.poller: Poller = poller
-        self.plane = DataPlane(self.loop, Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5, poller=poller)
+        self.plane = DataPlane(
+            self.loop, Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5, poller=poller, make_pool=make_pool
+        )
         chain = Chain([Answer(size)])
         rule = Rule("all", "/*", "", frozenset(), (), usual.route("all", 1, chain=chain))
         listener = usual.listener(
@@ -58,12 +61,12 @@ class Stage:
         self.plane.install(Snapshot(1, {"edge": listener}))
         self.clients: list[socket.socket] = []
 
-    def client(self) -> tuple[socket.socket, Downstream]:
+    def client(self) -> tuple[socket.socket, Http1Client]:
         theirs, ours = socket.socketpair()
         ours.setblocking(False)
         theirs.settimeout(5)
         self.clients.append(theirs)
-        connection = Downstream(self.plane, self.plane.listeners["edge"])
+        connection = Http1Client(self.plane, self.plane.listeners["edge"])
         self.poller.adopt(ours, connection)
         return theirs, connection
 
@@ -167,7 +170,7 @@ def test_close_sends_what_is_queued() -> None:
 @compiled_only
 def test_reset_is_noticed_while_reading_is_held(stage: Stage) -> None:
     listening = socket.create_server(("127.0.0.1", 0))
-    acceptor = stage.poller.listen(listening, stage.plane.factory("edge"))
+    acceptor = stage.poller.listen(listening, client_factory(stage.plane, "edge"))
     client = socket.create_connection(listening.getsockname())
     stage.until(lambda: len(stage.plane.connections) == 1)
     (connection,) = stage.plane.connections
@@ -183,7 +186,7 @@ def test_reset_is_noticed_while_reading_is_held(stage: Stage) -> None:
 def test_acceptor_stops(stage: Stage) -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     address = listening.getsockname()
-    acceptor = stage.poller.listen(listening, stage.plane.factory("edge"))
+    acceptor = stage.poller.listen(listening, client_factory(stage.plane, "edge"))
     acceptor.close()
     acceptor.close()
     with pytest.raises(ConnectionRefusedError):
@@ -196,7 +199,7 @@ def test_accepting_pauses_without_descriptors_and_goes_on(stage: Stage) -> None:
     import resource
 
     listening = socket.create_server(("127.0.0.1", 0))
-    acceptor = stage.poller.listen(listening, stage.plane.factory("edge"))
+    acceptor = stage.poller.listen(listening, client_factory(stage.plane, "edge"))
     client = socket.create_connection(listening.getsockname())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (client.fileno() + 1, hard))
@@ -270,7 +273,7 @@ def test_small_writes_to_clients_are_not_delayed(stage: Stage) -> None:
         client = socket.create_connection(server.getsockname())
         ours, _ = server.accept()
     ours.setblocking(False)
-    connection = Downstream(stage.plane, stage.plane.listeners["edge"])
+    connection = Http1Client(stage.plane, stage.plane.listeners["edge"])
     stage.poller.adopt(ours, connection)
     assert is_without_delay(connection.transport)
     client.close()
@@ -300,7 +303,12 @@ def test_a_reset_is_told_with_its_error(stage: Stage) -> None:
     with listening() as server:
         host, port = server.getsockname()
         plane = DataPlane(
-            stage.loop, Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5, log=report, poller=stage.poller
+            stage.loop,
+            Counters(memoryview(bytearray(SLAB_BYTES))),
+            lambda: 0.5,
+            log=report,
+            poller=stage.poller,
+            make_pool=make_pool,
         )
         endpoint = plane.registry.endpoint(usual.key("s", Address(host, port)))
         rule = Rule(
@@ -314,7 +322,7 @@ def test_a_reset_is_told_with_its_error(stage: Stage) -> None:
         plane.install(Snapshot(1, {"edge": usual.listener("edge", Router([rule]), usual.route("none", 0))}))
         client, ours = socket.socketpair()
         ours.setblocking(False)
-        stage.poller.adopt(ours, Downstream(plane, plane.listeners["edge"]))
+        stage.poller.adopt(ours, Http1Client(plane, plane.listeners["edge"]))
         client.sendall(GET)
         server.setblocking(False)
         service, _ = stage.loop.run_until_complete(stage.loop.sock_accept(server))
@@ -335,7 +343,7 @@ def test_a_client_that_finds_no_descriptor_waits_and_somebody_is_told(stage: Sta
     told: list[OSError] = []
     stage.poller.on_starved = told.append
     server = listening()
-    acceptor = stage.poller.listen(server, stage.plane.factory("edge"))
+    acceptor = stage.poller.listen(server, client_factory(stage.plane, "edge"))
     client = socket.create_connection(server.getsockname())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))

@@ -1,0 +1,282 @@
+"""An exchange and its two ends: what each may ask of the others, whatever protocol it speaks.
+
+    Client ── begin, on_request_body, abort ──▶ Exchange ── carry, send_body, let_go ──▶ Carrier
+           ◀── send_head, send_body, ... ──────          ◀── on_head, on_body, ... ─────
+
+A ``Client`` is whom an exchange answers, a ``Carrier`` is what carries it to an answer.  Both know their protocol; an exchange knows none,
+and writes no byte.  A connection of HTTP/1 is one end at a time for one exchange after the other; of a connection that carries many at
+once each stream is an end; so is whatever answers, or is answered, inside this process.
+
+C extensions have one base class, and an end of HTTP/1 is the connection itself: so every end is a ``Connection``, and one that has no
+transport of its own overrides what it says of writing and holding.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastgw.core.exchange.body import RequestBody
+from fastgw.core.net.connection import Connection
+from fastgw.wire.messages import Request, Response
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from fastgw.core.exchange.reply import Reply
+    from fastgw.core.live.endpoint import Endpoint
+    from fastgw.core.plane import Plane
+    from fastgw.core.snapshot.snapshot import Listener, Route, Service
+    from fastgw.errors import GatewayError
+
+
+class Client(Connection):
+    """Whom an exchange answers."""
+
+    __slots__ = ("address", "exchange", "forwarded", "identity", "listener")
+
+    def __init__(self, listener: Listener, address: bytes) -> None:
+        Connection.__init__(self)
+        self.listener = listener
+        self.address = address  #: as text
+        self.forwarded = b""  #: field lines about it that every request of it gets, see ``http1.heads``
+        self.identity = b""  #: field lines that its certificate proves
+        self.exchange: Exchange | None = None  #: the one in progress
+
+    def read_body(self) -> None:
+        """Hand over, by ``on_request_body``, what of the body came together with the head; by default that was nothing."""
+
+    def expect_body(self, exchange: Exchange) -> None:
+        """``exchange`` has begun, and its request has a body."""
+
+    def send_interim(self, exchange: Exchange) -> None:
+        """Pass on a 1xx answer, where the protocol has such (RFC 9110 section 15.2)."""
+        raise NotImplementedError
+
+    def send_head(self, exchange: Exchange) -> None:
+        """Send the head of ``exchange.response``, now or with the first body bytes."""
+        raise NotImplementedError
+
+    def send_body(self, data: bytes) -> None:
+        """Send bytes of the answer's body."""
+        raise NotImplementedError
+
+    def send_last(self, data: bytes) -> None:
+        """Send the last bytes of the answer's body, none perhaps, and its end."""
+        raise NotImplementedError
+
+    def send_reply(self, exchange: Exchange, reply: Reply) -> int:
+        """Send ``reply``, with the status and the fields of ``exchange.response``; return how many bytes of body it had."""
+        raise NotImplementedError
+
+    def start_tunnel(self, exchange: Exchange, tunnel: Any) -> None:
+        """Send the head of the 101; from now on bytes go to ``tunnel``, unread."""
+        raise NotImplementedError
+
+    def cut(self, exchange: Exchange) -> None:
+        """Break the answer off so that nobody can take it for complete, and close."""
+        raise NotImplementedError
+
+    def on_finished(self, keep_alive: bool, is_request_done: bool) -> None:
+        """The answer is out, the exchange is over."""
+        raise NotImplementedError
+
+    def on_deadline(self, now: float) -> None:
+        """``deadline`` has passed; ``now`` in coarse loop time."""
+        raise NotImplementedError
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in progress."""
+        return self.exchange is None
+
+
+class Carrier(Connection):
+    """What carries an exchange to an answer."""
+
+    __slots__ = ("exchange", "tunnel")
+
+    def __init__(self) -> None:
+        Connection.__init__(self)
+        self.exchange: Exchange | None = None  #: the one that is carried
+        self.tunnel: Any = None
+
+    def carry(self, exchange: Exchange) -> None:
+        """Belong to ``exchange`` until it lets go, and send its head, and what of its body is held, at once."""
+        raise NotImplementedError
+
+    def send_body(self, data: bytes, is_last: bool) -> None:
+        """Send more of the request's body."""
+        raise NotImplementedError
+
+    def let_go(self, is_request_done: bool) -> None:
+        """The exchange is over for this end: back to the pool, if it may have another, or closed."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """Belong to nobody; who calls this closes it."""
+        raise NotImplementedError
+
+
+class Exchange:
+    """One request and its answer: what is known of them, and the verbs by which the ends tell what happens.
+
+    ``exchange.relay.Relay`` has the verbs; everybody else knows this class.
+    """
+
+    __slots__ = (
+        "asked",
+        "attempts",
+        "body",
+        "bytes_out",
+        "carrier",
+        "client",
+        "endpoint",
+        "entered",
+        "error",
+        "first_asked",
+        "first_error",
+        "is_half_closed",
+        "is_head_sent",
+        "is_leaving",
+        "is_spared",
+        "is_upload",
+        "keep_alive",
+        "last",
+        "listener",
+        "phase",
+        "plane",
+        "replied",
+        "request",
+        "response",
+        "route",
+        "serial",
+        "service",
+        "started",
+        "task",
+        "tried",
+        "tunnel",
+        "withheld",
+    )
+
+    client: Client
+    endpoint: Endpoint
+    keep_alive: bool  #: the client's connection may have another exchange
+    listener: Listener
+    route: Route
+    service: Service
+    started: float  #: by the plane's clock
+
+    def __init__(self, plane: Plane) -> None:
+        self.plane = plane
+        self.request = Request()
+        self.response = Response()
+        self.body = RequestBody()
+        self.serial = 0  #: of what waits for this exchange; whoever comes back with another one is too late
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the exchange that was."""
+        none: Any = None
+        self.client = none  #: None: not in use
+        self.carrier: Carrier | None = None
+        self.endpoint = none
+        self.service = none
+        self.phase = 0  #: what is waited for, see ``exchange.deadlines``
+        self.serial += 1
+        self.entered = 0  #: request hooks entered; one more than there are: all passed
+        self.attempts = 0
+        self.asked = ""  #: name of the endpoint asked last, kept for the logs when the endpoint itself is let go
+        self.tried: tuple[Endpoint, ...] = ()  #: endpoints that failed
+        self.first_error: GatewayError | None = None  #: of those that failed: what ``tries.told`` would tell
+        self.first_asked = ""  #: and of whom
+        self.is_upload = False  #: one of its pool's uploads: its body is still arriving
+        self.is_spared = False  #: a kept connection was dead, which did not count as an attempt
+        self.error: GatewayError | None = None  #: why the answer is not the service's
+        self.is_head_sent = False
+        self.is_leaving = False  #: the response hooks have begun: they run once, even when one of them fails
+        self.is_half_closed = False  #: the client has ended its sending side
+        self.bytes_out = 0  #: response body bytes, without framing
+        self.last = 0.0  #: coarse loop time by which the whole exchange must be over, 0: no such time
+        self.tunnel: Any = None
+        self.replied: Reply | None = None  #: the answer, if it is not the service's
+        self.withheld: list[tuple[bytes, int, bool]] | None = None  #: of the answer, while a response hook waits
+        self.task: asyncio.Task[None] | None = None
+        self.response.status = 0
+        self.body.reset()
+
+    # --- what the client tells
+
+    def begin(self, client: Client, listener: Listener) -> None:
+        """``request`` was read."""
+        raise NotImplementedError
+
+    def on_request_body(self, data: bytes) -> None:
+        """Bytes of the request's body; ``body`` is up to date."""
+        raise NotImplementedError
+
+    def on_client_ready(self) -> None:
+        """The client has caught up with the answer."""
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        """The client is gone."""
+        raise NotImplementedError
+
+    # --- what pool and carrier tell
+
+    def on_carrier(self, carrier: Carrier) -> None:
+        """The pool has found one."""
+        raise NotImplementedError
+
+    def on_interim(self) -> None:
+        """A 1xx answer was read."""
+        raise NotImplementedError
+
+    def on_upgrade(self) -> None:
+        """The head of a 101 was read."""
+        raise NotImplementedError
+
+    def on_head(self) -> None:
+        """The head of the final answer was read."""
+        raise NotImplementedError
+
+    def on_body(self, data: bytes, payload: int) -> None:
+        """Bytes of the answer's body, ``payload`` of them data."""
+        raise NotImplementedError
+
+    def on_last_body(self, data: bytes, payload: int) -> None:
+        """The end of the answer."""
+        raise NotImplementedError
+
+    # --- what anybody may ask
+
+    def dispatch(self) -> None:
+        """Every request hook has passed the request: choose a service and an endpoint."""
+        raise NotImplementedError
+
+    def answer_is_ready(self) -> None:
+        """Every response hook has run: the head may go."""
+        raise NotImplementedError
+
+    def reply(self, reply: Reply) -> None:
+        """Answer with ``reply`` instead of the service."""
+        raise NotImplementedError
+
+    def fail(self, error: GatewayError) -> None:
+        """The exchange cannot go on as it is."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Count, run the ``done`` hooks, and be free for another request."""
+        raise NotImplementedError
+
+    def set_deadline(self, seconds: float) -> None:
+        """Something must happen within ``seconds``, 0: there is no such time."""
+        raise NotImplementedError
+
+    def on_deadline(self, now: float) -> None:
+        """Nothing did."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.request!r} phase={self.phase} status={self.response.status}>"

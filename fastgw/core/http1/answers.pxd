@@ -1,0 +1,19 @@
+cimport cython
+
+from fastgw.core.exchange.ends cimport Client, Exchange
+from fastgw.core.http1 cimport heads
+from fastgw.wire cimport _scan as scan
+from fastgw.wire.messages cimport Response
+
+
+cdef class Http1Answers(Client):
+    cdef bytes _head
+    cdef bint _is_encoding
+    cpdef send_interim(self, Exchange exchange)
+    @cython.locals(kind=int)
+    cpdef send_head(self, Exchange exchange)
+    cpdef send_body(self, bytes data)
+    cpdef send_last(self, bytes data)
+    @cython.locals(response=Response, head=bytes, body=bytes)
+    cpdef Py_ssize_t send_reply(self, Exchange exchange, object reply) except -1
+    cpdef cut(self, Exchange exchange)

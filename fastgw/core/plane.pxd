@@ -1,0 +1,28 @@
+cimport cython
+
+from fastgw.core cimport _counters as counters
+
+
+cdef class Plane:
+    cdef public object loop
+    cdef public object poller
+    cdef public unsigned long long[::1] values
+    cdef public object random
+    cdef public object clock
+    cdef public double now
+    cdef public bytes date
+    cdef long long _dated
+    cdef object _wall
+    cdef public long long body_bytes
+    cdef public long long generation
+    cdef public bint is_draining
+    cdef public bint is_over
+    cdef public object leaving
+    cdef public dict names
+    cdef public object on_standing
+    cdef public list free
+    cdef public Py_ssize_t free_max
+    cdef object _on_log
+    cpdef give_back(self, exchange)
+    @cython.locals(now=double, micros="long long", bucket=Py_ssize_t)
+    cpdef count(self, Py_ssize_t base, double started, int status, long long received, long long sent)

@@ -1,0 +1,138 @@
+"""What everything of one worker shares: the loop, the coarse clock, chance, the counters, the log.
+
+It is the floor under the rooms of ``core``, and knows none of them; ``DataPlane`` adds the connections, the snapshot and the sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fastgw.core import counters
+from fastgw.core.counters import DURATION_BUCKETS, Counters
+from fastgw.core.date import date_line
+
+if TYPE_CHECKING:
+    from fastgw.core.net.connection import Connection
+    from fastgw.core.net.sockets import Poller
+
+LEAVING_SECONDS = 10.0  #: in which a service takes the last bytes of a tunnel
+_FIRST_BUCKET = DURATION_BUCKETS[0]
+
+
+class Plane:
+    """The common ground of one worker."""
+
+    __slots__ = (
+        "_dated",
+        "_on_log",
+        "_wall",
+        "body_bytes",
+        "clock",
+        "date",
+        "free",
+        "free_max",
+        "generation",
+        "is_draining",
+        "is_over",
+        "leaving",
+        "loop",
+        "names",
+        "now",
+        "on_standing",
+        "poller",
+        "random",
+        "values",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        shared: Counters,
+        random: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
+        log: Callable[[str, str, dict[str, Any]], None] | None = None,
+        poller: Poller | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """``random``: numbers in [0, 1); ``clock``: seconds, for durations; ``log``: called with level, event and fields; ``wall``:
+        seconds since 1970, for the Date of answers."""
+        self.loop = loop
+        self.poller = poller  #: for plain connections, past the loop's transports; None: everything is the loop's
+        self.values = shared.values
+        self.random = random
+        self.clock = clock
+        self.body_bytes = 0  #: of request bodies, held until they can be sent
+        self.now = loop.time()  #: coarse loop time, as of the last sweep
+        self.generation = 0  #: snapshots installed so far: tells a connection that its listener may have changed
+        self.is_draining = False
+        self.is_over = False  #: the worker has ended: nobody will look at deadlines any more
+        self.leaving: deque[Connection] = deque()  #: closed, with bytes yet to be sent; soonest deadline first
+        self.names: dict[str, Any] = {}  #: what is known of the names that endpoints have (``live.addresses.Answer``)
+        self.on_standing: Callable[[Any], None] | None = None  #: called when an address begins to work, or to fail
+        self.free: list[Any] = []  #: exchanges that are over and reset
+        self.free_max = 0  #: how many of them are kept
+        self._wall = wall
+        self._dated = int(wall())
+        self.date = date_line(self._dated)  #: field line for answers that have none, renewed by the sweep
+        self._on_log = log
+
+    def renew_date(self) -> None:
+        """Have ``date`` say what time it is."""
+        second = int(self._wall())
+        if second != self._dated:
+            self._dated = second
+            self.date = date_line(second)
+
+    def give_back(self, exchange: Any) -> None:
+        """``exchange`` is over and reset."""
+        if len(self.free) < self.free_max:
+            self.free.append(exchange)
+
+    def see_off(self, connection: Connection) -> None:
+        """Close a connection to a service once what is queued is sent, or when the service has not taken it for ``LEAVING_SECONDS``."""
+        if self.is_over:
+            connection.abort()
+            return
+        connection.deadline = self.now + LEAVING_SECONDS
+        self.leaving.append(connection)
+        connection.close()
+
+    def count(self, base: int, started: float, status: int, received: int, sent: int) -> None:
+        """Add a finished exchange to its route's counters, which begin at ``base``.
+
+        Args:
+            base: of the route's block.
+            started: by ``clock``.
+            status: of the answer; 0: there was none.
+            received: bytes of the request's body.
+            sent: bytes of the answer's.
+        """
+        values = self.values
+        now = self.clock()
+        micros = int((now - started) * 1e6)
+        values[counters.EXCHANGES_OPEN] -= 1
+        values[base + counters.ROUTE_FINISHED] += 1
+        if 100 <= status < 600:
+            values[base + counters.ROUTE_STATUS - 1 + status // 100] += 1
+        if received:
+            values[base + counters.ROUTE_BYTES_IN] += received
+        values[base + counters.ROUTE_BYTES_OUT] += sent
+        values[base + counters.ROUTE_DURATION_US] += micros
+        bucket = 0 if micros <= _FIRST_BUCKET else bisect_left(DURATION_BUCKETS, micros)
+        values[base + counters.ROUTE_BUCKETS + bucket] += 1
+
+    def report(self, level: str, event: str, /, **fields: Any) -> None:
+        """Let the log tell ``event``, a constant sentence; what varies is in ``fields``."""
+        if self._on_log is not None:
+            self._on_log(level, event, fields)
+
+    def log_exception(self, event: str, /, **fields: Any) -> None:
+        """Report the exception being handled: always a bug, of the gateway or of a filter."""
+        import sys
+
+        self.report("error", event, **fields, error=sys.exc_info()[1])

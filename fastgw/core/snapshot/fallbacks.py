@@ -1,0 +1,45 @@
+"""The routes of a listener for requests that none of its own takes: their errors are those of the routes they are nearest to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from fastgw.routing.nearest import Nearest
+from fastgw.routing.rule import accepted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastgw.routing import Router
+
+R = TypeVar("R")  #: a route
+
+
+class Fallbacks(Generic[R]):
+    """The routes of a listener for what matches none: one for each way its routes tell errors, alike but for that."""
+
+    __slots__ = ("_by_format", "_nearest", "first")
+
+    def __init__(self, router: Router[Any], make: Callable[[str], R]) -> None:
+        """``make``: the fallback route with the error format it is given."""
+        rules = [(rule.host, rule.path, rule.payload.settings.errors) for rule in router.rules]
+        formats = {word for _, _, word in rules} or {"problem"}
+        self._by_format = {word: make(word) for word in formats}
+        self._nearest = Nearest(rules) if len(formats) > 1 else None
+        #: Of what has no path either: the format of all routes, or a problem document.
+        self.first = next(iter(self._by_format.values())) if len(formats) == 1 else self._by_format["problem"]
+
+    def find(self, host: bytes, path: bytes) -> R:
+        """The route of a request that no rule matches."""
+        if self._nearest is None:
+            return self.first
+        return self._by_format[self._nearest.find(host, path)]
+
+
+def allowed(router: Router[Any], served: frozenset[bytes]) -> str:
+    """The methods that some path of a listener takes, as ``Allow`` lists them: the answer to ``OPTIONS *`` (RFC 9110 section 9.3.7)."""
+    if any(not rule.methods for rule in router.rules):
+        names = {method.decode() for method in served}
+    else:
+        names = {"OPTIONS"}.union(*(accepted(rule.methods) for rule in router.rules))
+    return ", ".join(sorted(names))

@@ -1,0 +1,39 @@
+"""The interface of a pool: nothing is done by doing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from fastgw.core.http1.pool import Http1Pool
+from fastgw.core.live.addresses import Answer
+from fastgw.core.live.pool import Pool
+from tests.support import usual
+
+VERBS: dict[str, Callable[[Pool], object]] = {
+    "acquire": lambda pool: pool.acquire(None),
+    "cancel": lambda pool: pool.cancel(None),
+    "on_request_done": lambda pool: pool.on_request_done(None),
+    "end_upload": lambda pool: pool.end_upload(None),
+    "check_line": lambda pool: pool.check_line(),
+    "pressing": lambda pool: pool.pressing,
+    "put_back": lambda pool: pool.put_back(None),
+    "on_closed": lambda pool: pool.on_closed(None),
+    "sweep": lambda pool: pool.sweep(0.0),
+    "warm_up": lambda pool: pool.warm_up(),
+    "on_answer": lambda pool: pool.on_answer(Answer(())),
+    "drop_idle": lambda pool: pool.drop_idle(),
+    "retire": lambda pool: pool.retire(),
+    "close": lambda pool: pool.close(),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_pool_must_do_it_itself(verb: str) -> None:
+    with pytest.raises(NotImplementedError):
+        VERBS[verb](Pool(usual.pool()))
+
+
+def test_the_pool_of_http_1_does_all_of_it() -> None:
+    assert not [verb for verb in VERBS if verb not in vars(Http1Pool)]
