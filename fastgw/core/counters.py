@@ -42,6 +42,7 @@ BODIES_CUT = 22  #: 408: request bodies that came too slowly while others waited
 ACCEPT_FAILURES = 28  #: times a client had to wait because there was no descriptor or memory for it
 LOG_LINES_LOST = 34  #: lines of access logs that could not be written
 HEARTBEAT_MS = 35  #: gauge: when the loop last swept, milliseconds of the monotonic clock
+BOARD_FULL = 36  #: times a key found no room on the board
 TLS_FAILED = 40  #: +0..+7: of TLS_FAILURES those with a cause of TLS_CAUSES, in that order; the rest are "other"
 
 # ROUTE block
@@ -56,6 +57,8 @@ ROUTE_BYTES_IN = 11  #: request body bytes relayed
 ROUTE_BYTES_OUT = 12  #: response body bytes relayed
 ROUTE_DURATION_US = 13  #: sum of durations, microseconds
 ROUTE_BUCKETS = 14  #: +0..+14: durations per bucket of DURATION_BUCKETS, the last one +Inf (not cumulative)
+ROUTE_OVER_LIMIT = 29  #: requests refused by a limit of concurrency
+ROUTE_PLACES = 30  #: gauge: places that exchanges of the route hold in such limits
 
 # ENDPOINT block
 ENDPOINT_REQUESTS = 0  #: sent: a connection was there for them
@@ -110,6 +113,7 @@ GAUGES_GLOBAL = (
     BODIES_HELD,
     BODY_BYTES_HELD,
 )
+GAUGES_ROUTE = (ROUTE_PLACES,)
 GAUGES_ENDPOINT = (ENDPOINT_ACTIVE, ENDPOINT_IDLE, ENDPOINT_WAITING, ENDPOINT_UPLOADS)
 
 

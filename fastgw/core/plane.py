@@ -46,6 +46,7 @@ class Plane:
         "on_standing",
         "poller",
         "random",
+        "seat",
         "values",
     )
 
@@ -74,6 +75,9 @@ class Plane:
         self.leaving: deque[Connection] = deque()  #: closed, with bytes yet to be sent; soonest deadline first
         self.names: dict[str, Any] = {}  #: what is known of the names that endpoints have (``live.addresses.Answer``)
         self.on_standing: Callable[[Any], None] | None = None  #: called when an address begins to work, or to fail
+        self.seat: Any = (
+            None  #: at the board, where all workers count together (``live.holds.Seat``); None: there is none, in tests
+        )
         self.free: list[Any] = []  #: exchanges that are over and reset
         self.free_max = 0  #: how many of them are kept
         self._wall = wall

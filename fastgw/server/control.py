@@ -75,6 +75,12 @@ class Control:
         for worker in self.gateway.workers:
             self.attach(worker)
         self._reap()  # deaths from before there was a handler
+        if self.gateway.board.problem:
+            self.log.warning(
+                "limits of all workers are not shared with the gateway before us",
+                predecessor=self.gateway.predecessor,
+                reason=self.gateway.board.problem,
+            )
         self.tell_warnings()
         self.keep_names()
         for warning in self.gateway.plan_in_use.warnings:
@@ -185,7 +191,12 @@ class Control:
 
     def _look(self) -> None:
         self._watch.look(time.monotonic())
+        self._give_back()
         self.loop.call_later(EVERY, self._look)
+
+    def _give_back(self) -> None:
+        if places := self.gateway.give_back():
+            self.log.warning("places that dead workers held are free again", places=places)
 
     def _on_end(self, worker: WorkerProcess, pid: int) -> None:
         """The worker closed its channel: it is about to end, and is made to if it hangs."""
@@ -205,6 +216,7 @@ class Control:
 
     def _on_death(self, worker: WorkerProcess, pid: int, age: float, code: int) -> None:
         self.gateway.settle(worker)
+        self._give_back()
         self._reload.on_death(worker)
         if self._has_failed:
             return

@@ -28,6 +28,7 @@ from fastgw.server.standings import Standings
 from fastgw.server.workers import WorkerProcess, processors
 
 if TYPE_CHECKING:
+    from fastgw.server.board import SharedBoard
     from fastgw.server.names import Names
 
 
@@ -78,6 +79,7 @@ class Gateway:
         self.is_started = False  #: every worker has served at least once
         self.is_draining = False
         self._workers_wanted = wanted
+        self._board: SharedBoard | None = None
         self._last_generation = 0
         self._routes: SlotTable[str] = SlotTable(layout.MAX_ROUTES, self._is_route_quiet, self._clear_route)
         self._endpoints: SlotTable[tuple[str, str]] = SlotTable(
@@ -161,10 +163,13 @@ class Gateway:
                 listening.shrink(len(self.workers))
 
     def close(self) -> None:
-        """Close our side of every listening socket."""
+        """Close our side of every listening socket and of the board."""
         if self.current is not None:
             for listening in self.current.listenings.values():
                 listening.close()
+        if self._board is not None:
+            self._board.close()
+            self._board = None
 
     def _bind(self, spec: BindSpec, plan: Plan, place: Address) -> Listening:
         listenings = self.current.listenings if self.current else {}
@@ -184,11 +189,11 @@ class Gateway:
         """Tell a worker to prepare ``plan``, with the sockets it does not have yet."""
         assert worker.channel is not None
         missing = tuple(address for address in plan.listenings if address not in worker.holds)
-        has_slab = not worker.prepared
-        fds = [worker.slab.fd] if has_slab else []
+        has_memory = not worker.prepared
+        fds = [worker.slab.fd, self.board.fd] if has_memory else []
         fds += [plan.listenings[address].of_worker(worker.index).fileno() for address in missing]
-        worker.channel.send(Prepare(plan.generation, plan.spec, plan.slots, missing, has_slab), fds)
-        if has_slab and self.answers:
+        worker.channel.send(Prepare(plan.generation, plan.spec, plan.slots, missing, has_memory), fds)
+        if has_memory and self.answers:
             worker.channel.send(Endpoints(self.answers))
         worker.prepared = plan.generation
         worker.holds |= set(missing)
@@ -234,12 +239,27 @@ class Gateway:
         """The counters of all workers, past and present."""
         return [worker.slab.values for worker in (*self.workers, *self.retired)]
 
+    @property
+    def board(self) -> SharedBoard:
+        """The board of all workers, and of those of the gateway before us; made when it is first asked for."""
+        if self._board is None:
+            from fastgw.server.board import SharedBoard
+
+            self._board = SharedBoard(self.predecessor)
+        return self._board
+
     # -- counters -----------------------------------------------------------------------------------------------------
 
     def settle(self, worker: WorkerProcess) -> None:
         """Account for a process that died."""
         self.standings.forget(worker.index)
         worker.slab.settle(self._routes.slots, self._endpoints.slots)
+
+    def give_back(self) -> int:
+        """Free what processes held on the board that are dead, ours or those of a gateway beside us; how many places that were."""
+        from fastgw.core.live.holds import settle  # not needed before somebody dies
+
+        return settle(self.board.view)
 
     def _is_route_quiet(self, slot: int) -> bool:
         return all(worker.slab.is_route_quiet(slot) for worker in (*self.workers, *self.retired))

@@ -39,15 +39,15 @@ class Report(NamedTuple):
 class Prepare(NamedTuple):
     """Compile this configuration, but go on with the old one.
 
-    The message carries file descriptors: the counter slab first if ``has_slab``, then one listening socket for each
-    of ``sockets``.
+    The message carries file descriptors: the counter slab and the board first if ``has_memory``, then one listening socket
+    for each of ``sockets``.
     """
 
     generation: int
     spec: GatewaySpec
     slots: Slots
     sockets: tuple[str, ...]  #: listener addresses, as text, whose sockets the worker does not have yet
-    has_slab: bool = False
+    has_memory: bool = False
 
 
 class Prepared(NamedTuple):

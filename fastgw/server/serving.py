@@ -33,6 +33,8 @@ from fastgw.core import counters
 from fastgw.core.causes import words
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.live.addresses import Standing
+from fastgw.core.live.board import Board
+from fastgw.core.live.holds import sit_down
 from fastgw.core.net.sockets import Closable, make_poller
 from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.snapshot.snapshot import Snapshot
@@ -139,15 +141,15 @@ class Worker:
             self._plane.learn(message.answers)
 
     def _prepare(self, message: Prepare, fds: list[int]) -> None:
-        plane = self._plane
-        if message.has_slab:
-            plane = self._plane = self._make_plane(fds.pop(0))
-            self._arrivals = Arrivals(self.loop, plane, self._on_arrival_trouble)
-            self._look_at_losses()
-        assert plane is not None
-        for address, fd in zip(message.sockets, fds, strict=True):
-            self._sockets[address] = socket.socket(fileno=fd)
         try:
+            if message.has_memory:
+                self._plane = self._make_plane(fds.pop(0), fds.pop(0))
+                self._arrivals = Arrivals(self.loop, self._plane, self._on_arrival_trouble)
+                self._look_at_losses()
+            plane = self._plane
+            assert plane is not None
+            for address, fd in zip(message.sockets, fds, strict=True):
+                self._sockets[address] = socket.socket(fileno=fd)
             snapshot = compile_snapshot(message.spec, message.generation, message.slots, plane.registry, plane.random)
             terms = {one.name: found for one in message.spec.listeners if (found := _terms(one)) is not None}
             plane.prepare(snapshot)
@@ -162,9 +164,11 @@ class Worker:
         self._grace = message.spec.shutdown.grace
         self.channel.send(Prepared(message.generation))
 
-    def _make_plane(self, fd: int) -> DataPlane:
-        slab = mmap.mmap(fd, counters.SLAB_BYTES)
-        os.close(fd)
+    def _make_plane(self, slab_fd: int, board_fd: int) -> DataPlane:
+        slab = mmap.mmap(slab_fd, counters.SLAB_BYTES)
+        os.close(slab_fd)
+        seat = sit_down(Board(board_fd))
+        os.close(board_fd)
         poller = make_poller(self.loop)
         if poller is not None:
             poller.on_starved = self._on_starved
@@ -178,6 +182,7 @@ class Worker:
             make_pool=make_pool,
         )
         plane.on_standing = self._on_standing
+        plane.seat = seat
         return plane
 
     def _on_standing(self, standing: Standing) -> None:
@@ -376,6 +381,7 @@ class Worker:
             self._plane.on_idle = None
             self._abort()  # a configuration that was prepared has its files open too
             self._plane.close()
+            self._plane.seat.board.close()
             FILES.finish()
             self._losses.look(self._plane.values, is_last=True)
             self._plane = None

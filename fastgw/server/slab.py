@@ -37,6 +37,8 @@ class Slab:
             if lost > 0:
                 values[base + layout.ROUTE_FINISHED] += lost
                 values[base + layout.ROUTE_FAULT_INTERNAL] += lost
+            for index in layout.GAUGES_ROUTE:
+                values[base + index] = 0
         for slot in endpoints:
             base = layout.ENDPOINTS_AT + slot * layout.ENDPOINT_SIZE
             for index in layout.GAUGES_ENDPOINT:

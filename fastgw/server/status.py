@@ -11,11 +11,12 @@ from typing import Any
 import fastgw
 from fastgw.core import counters as layout
 from fastgw.core.causes import CAUSES
+from fastgw.core.live.board import TABLES
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
 from fastgw.server.names import Names
 from fastgw.server.standings import stamp
 from fastgw.server.workers import HEARTBEAT_SECONDS, READY, STALLED
-from fastgw.telemetry.totals import Facts, NameFacts, Totals, WorkerFacts, total
+from fastgw.telemetry.totals import BoardFacts, Facts, NameFacts, Totals, WorkerFacts, total
 
 JSON = "application/json"
 
@@ -123,6 +124,7 @@ class Pages:
                 for worker in gateway.workers
             ],
             names=_names(gateway.names),
+            board={name: BoardFacts(gateway.board.view.used(table), table.size) for name, table in TABLES.items()},
         )
 
     def document(self) -> dict[str, Any]:
@@ -160,6 +162,8 @@ class Pages:
             "connections": _pick(totals.globals, _CONNECTIONS),
             "routes": {name: _route(block) for name, block in totals.routes.items()},
             "services": self._services(totals),
+            "board": {name: {"used": one.used, "capacity": one.capacity} for name, one in facts.board.items()}
+            | {"full": totals.globals[layout.BOARD_FULL], "inherited_from": gateway.board.inherited_from or None},
             "names": {one.name: _name(one) for one in facts.names},
         }
 
@@ -227,6 +231,8 @@ _ROUTE = {
     "started": layout.ROUTE_STARTED,
     "finished": layout.ROUTE_FINISHED,
     "aborted": layout.ROUTE_ABORTED,
+    "over_limit": layout.ROUTE_OVER_LIMIT,
+    "limit_places": layout.ROUTE_PLACES,
     "bytes_in": layout.ROUTE_BYTES_IN,
     "bytes_out": layout.ROUTE_BYTES_OUT,
 }

@@ -54,6 +54,7 @@ _GLOBAL_COUNTERS = (
     ),
     ("fastgw_tls_handshake_failures", layout.TLS_FAILURES, "Client TLS handshakes that failed or timed out."),
     ("fastgw_access_log_lines_lost", layout.LOG_LINES_LOST, "Lines of access logs that could not be written."),
+    ("fastgw_board_full", layout.BOARD_FULL, "Requests refused because the board had no room for their key."),
 )
 _GLOBAL_GAUGES = (
     ("fastgw_downstream_connections_open", layout.CONNECTIONS_OPEN, "Client connections open now."),
@@ -77,8 +78,16 @@ _ROUTE_COUNTERS = (
         "Requests of the route that came to their end, whatever it was.",
     ),
     ("fastgw_requests_aborted", layout.ROUTE_ABORTED, "Requests whose client went away first."),
+    (
+        "fastgw_requests_over_limit",
+        layout.ROUTE_OVER_LIMIT,
+        "Requests refused because as many were under way as a limit of concurrency allows.",
+    ),
     ("fastgw_request_body_bytes", layout.ROUTE_BYTES_IN, "Bytes of request bodies relayed."),
     ("fastgw_response_body_bytes", layout.ROUTE_BYTES_OUT, "Bytes of response bodies relayed."),
+)
+_ROUTE_GAUGES = (
+    ("fastgw_limit_places", layout.ROUTE_PLACES, "Places that requests of the route hold in limits of concurrency."),
 )
 _FAULTS = (
     ("downstream", layout.ROUTE_FAULT_DOWNSTREAM),
@@ -137,6 +146,7 @@ def families(facts: Facts, totals: Totals) -> Iterator[Metric]:
     yield from _process(facts)
     yield from _workers(facts)
     yield from _names(facts)
+    yield from _board(facts)
     yield from _downstream(totals)
     yield from _routes(totals)
     yield from _endpoints(totals)
@@ -205,6 +215,15 @@ def _names(facts: Facts) -> Iterator[Metric]:
     yield from (look_ups, failures, addresses, age)
 
 
+def _board(facts: Facts) -> Iterator[Metric]:
+    used = GaugeMetricFamily("fastgw_board_cells", "Keys that are held on the board now.", labels=["table"])
+    capacity = GaugeMetricFamily("fastgw_board_capacity", "Keys that the board has room for.", labels=["table"])
+    for table, found in facts.board.items():
+        used.add_metric([table], found.used)
+        capacity.add_metric([table], found.capacity)
+    yield from (used, capacity)
+
+
 def _downstream(totals: Totals) -> Iterator[Metric]:
     for name, index, text in _GLOBAL_COUNTERS:
         yield CounterMetricFamily(name, text, totals.globals[index])
@@ -236,6 +255,11 @@ def _routes(totals: Totals) -> Iterator[Metric]:
         for route, block in totals.routes.items():
             family.add_metric([route], block[index])
         yield family
+    for name, index, text in _ROUTE_GAUGES:
+        gauge = GaugeMetricFamily(name, text, labels=["route"])
+        for route, block in totals.routes.items():
+            gauge.add_metric([route], block[index])
+        yield gauge
     yield _matrix("fastgw_responses", "Answers sent, by status class.", "status_class", _CLASSES, totals)
     yield _matrix("fastgw_request_faults", "Requests that failed, by whose fault it was.", "fault", _FAULTS, totals)
     duration = HistogramMetricFamily(

@@ -42,6 +42,14 @@ class NameFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class BoardFacts:
+    """One table of the board."""
+
+    used: int  #: cells that are held now
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known beside the counters."""
 
@@ -55,6 +63,7 @@ class Facts:
     last_reload: float  #: when the configuration was last loaded or refused, seconds since 1970
     workers: Sequence[WorkerFacts] = ()
     names: Sequence[NameFacts] = ()
+    board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table
 
 
 @dataclass(frozen=True, slots=True)

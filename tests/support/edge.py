@@ -143,6 +143,7 @@ class Edge:
         listener: dict[str, Any] | None = None,
         path: str = "/*",
         loop: MockLoop | None = None,
+        seat: Any = None,
     ) -> None:
         self.path = path
         self.loop = loop or new_loop()
@@ -155,6 +156,7 @@ class Edge:
         self.plane = DataPlane(
             self.loop, shared, lambda: self.chance, self.loop.time, self._on_log, wall=self._wall, make_pool=make_pool
         )
+        self.plane.seat = seat
         self.values = self.plane.values
         self.filters = [_Count(self), *filters]
         self.endpoints = [self.endpoint(9000 + number, number, pool) for number in range(endpoints)]
@@ -298,6 +300,8 @@ class Edge:
         assert self.begun == self.done == sum(self.of_route(counters.ROUTE_FINISHED, slot) for slot in range(8))
         for index in (counters.CONNECTIONS_OPEN, counters.EXCHANGES_OPEN, counters.TUNNELS_OPEN, counters.BODIES_HELD):
             assert self.count(index) == 0, index
+        for slot in range(8):
+            assert not any(self.of_route(index, slot) for index in counters.GAUGES_ROUTE)
         for number, endpoint in enumerate(self.endpoints):
             for index in counters.GAUGES_ENDPOINT:
                 assert self.of_endpoint(index, number) == 0, index

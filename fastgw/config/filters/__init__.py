@@ -6,10 +6,11 @@ Only the loading half of the configuration comes here.  A worker gets plain opti
 from typing import Final
 
 from fastgw.config.filters.access_log import AccessLog
+from fastgw.config.filters.concurrency import Concurrency
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.request_id import RequestId
 
-_TYPES: Final[tuple[type[FilterOptions], ...]] = (RequestId, AccessLog)
+_TYPES: Final[tuple[type[FilterOptions], ...]] = (RequestId, AccessLog, Concurrency)
 
 FILTERS: Final = {one.word(): one for one in _TYPES}  #: the word of a type -> its entry
 BUILT_IN_FILTERS: Final = tuple(word for word, one in FILTERS.items() if one.is_built_in)

@@ -63,7 +63,7 @@ class FakeWorker(WorkerProcess):
     async def start(self) -> None:
         """Play the start: everything goes well."""
         prepare = await self.expect(Prepare)
-        assert prepare.has_slab and len(prepare.sockets) == 1 and len(self.fds) == 2
+        assert prepare.has_memory and len(prepare.sockets) == 1 and len(self.fds) == 3
         await self.expect(Commit)
         self.theirs.send(Committed(prepare.generation))
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from fastgw.core.live.board import NAMED, Board
+from fastgw.core.live.holds import sit_down
 from fastgw.core.settings import Address
 from fastgw.server import control as module
 from fastgw.server.control import Control, start_line
@@ -162,6 +164,28 @@ def test_reload_asked_for_during_the_start_is_done_after_it(file: Path, capsys: 
 # --- deaths
 
 
+def test_places_that_a_dead_worker_held_are_free_again_and_told(
+    file: Path, capsys: pytest.CaptureFixture[str], log: Path
+) -> None:
+    async def story(stage: Stage) -> None:
+        seats = [sit_down(Board(stage.gateway.board.fd)) for _ in range(2)]
+        for seat in seats:
+            seat.take(NAMED, 7, 5)
+        worker = stage.workers[0]
+        worker.close()
+        worker.fds.clear()
+        seats[0].board.close()
+        stage.control._on_death(worker, 4711, 60.0, -9)
+        assert stage.gateway.board.view.used(NAMED) == 1
+        seats[1].board.close()  # somebody whose end nobody tells us of
+        stage.control._look()
+        assert stage.gateway.board.view.used(NAMED) == 0
+
+    play(story, file, capsys)
+    found = [line for line in events(log) if line["event"] == "places that dead workers held are free again"]
+    assert [line["places"] for line in found] == [1, 1]
+
+
 def test_worker_that_died_comes_back_and_gets_everything(
     file: Path, capsys: pytest.CaptureFixture[str], log: Path
 ) -> None:
@@ -171,7 +195,7 @@ def test_worker_that_died_comes_back_and_gets_everything(
         worker.fds.clear()
         stage.control._on_death(worker, 4711, 60.0, -9)
         prepare = await worker.expect(Prepare)
-        assert prepare.has_slab and await worker.expect(Commit) == Commit(1)
+        assert prepare.has_memory and await worker.expect(Commit) == Commit(1)
         assert worker.restarts == 1
 
     play(story, file, capsys)

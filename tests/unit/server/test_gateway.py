@@ -11,6 +11,8 @@ import pytest
 
 from fastgw.core import counters as layout
 from fastgw.core.live.addresses import Answer
+from fastgw.core.live.board import HELD_SHIFT, NAMED, Board
+from fastgw.core.live.holds import sit_down
 from fastgw.errors import ConfigError
 from fastgw.server import gateway as module
 from fastgw.server.channel import Channel
@@ -161,13 +163,13 @@ def test_worker_gets_its_slab_once_and_only_the_sockets_it_lacks(gateway: Gatewa
     place = places[0]
     gateway.prepare(place, adopted(gateway))
     ((first, fds),) = place.sent
-    assert isinstance(first, Prepare) and first.has_slab and first.sockets == (ADDRESS,) and fds == 2
+    assert isinstance(first, Prepare) and first.has_memory and first.sockets == (ADDRESS,) and fds == 3
     place.sent.clear()
     plan = planned(gateway, MORE)
     gateway.prepare(place, plan)
     gateway.discard(plan)
     ((second, fds),) = place.sent
-    assert isinstance(second, Prepare) and not second.has_slab and second.sockets == ("127.0.0.2:0",) and fds == 1
+    assert isinstance(second, Prepare) and not second.has_memory and second.sockets == ("127.0.0.2:0",) and fds == 1
     assert place.holds == {ADDRESS, "127.0.0.2:0"} and place.prepared == 2
 
 
@@ -205,7 +207,7 @@ def test_launch_starts_a_process_that_gets_everything(gateway: Gateway, places: 
     places[0].channel.close()
     gateway.launch(places[0])
     prepare, commit = places[0].told()
-    assert isinstance(prepare, Prepare) and prepare.has_slab and commit == Commit(plan.generation)
+    assert isinstance(prepare, Prepare) and prepare.has_memory and commit == Commit(plan.generation)
 
 
 def test_place_that_was_left_is_used_again_with_its_counts(gateway: Gateway, places: list[Place]) -> None:
@@ -237,6 +239,22 @@ def test_death_is_settled_for_the_slots_in_use(gateway: Gateway, places: list[Pl
     gateway.settle(places[0])
     assert values[layout.ROUTES_AT + layout.ROUTE_FINISHED] == 3
     assert values[layout.ENDPOINTS_AT + layout.ENDPOINT_ACTIVE] == 0
+
+
+def test_what_a_dead_worker_held_on_the_board_is_given_back(gateway: Gateway) -> None:
+    seat = sit_down(Board(gateway.board.fd))
+    cell = seat.take(NAMED, 7, 1)
+    assert gateway.give_back() == 0
+    seat.board.close()
+    assert gateway.give_back() == 1
+    assert not gateway.board.view.read(cell) >> HELD_SHIFT
+
+
+def test_a_successor_has_the_board_of_its_predecessor(gateway: Gateway) -> None:
+    seed = gateway.board.view.seed
+    successor = Gateway(gateway.path, None, {"FASTGW_UPGRADE": str(os.getpid())}, [])
+    assert successor.board.view.seed == seed
+    successor.close()
 
 
 def test_slot_of_a_name_that_left_goes_to_another_only_when_every_worker_is_done_with_it(

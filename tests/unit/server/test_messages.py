@@ -17,7 +17,7 @@ def test_every_message_arrives_as_it_was_sent(tmp_path: Path) -> None:
     file.write_text(TEXT)
     slots = Slots({"/*": 0}, {("main", "127.0.0.1:9"): 3})
     for message in (
-        Prepare(7, load(file, {}), slots, ("127.0.0.1:0",), has_slab=True),
+        Prepare(7, load(file, {}), slots, ("127.0.0.1:0",), has_memory=True),
         Prepared(7, ("no",)),
         Commit(7),
         Committed(7),
@@ -29,7 +29,7 @@ def test_every_message_arrives_as_it_was_sent(tmp_path: Path) -> None:
 
 def test_silence_is_consent_without_a_slab() -> None:
     assert Prepared(1).problems == ()
-    assert Prepare._field_defaults == {"has_slab": False}
+    assert Prepare._field_defaults == {"has_memory": False}
 
 
 @pytest.mark.parametrize("message", [Prepared(1), Commit(1), Committed(1), Abort(1), Drain(1.0), Slots({}, {})])

@@ -27,7 +27,7 @@ def test_nobody_commits_before_everybody_agreed(file: Path, capsys: pytest.Captu
         one, two = stage.workers
         stage.reload()
         prepare = await one.agree(2)
-        assert prepare.sockets == () and not prepare.has_slab  # it has them already
+        assert prepare.sockets == () and not prepare.has_memory  # it has them already
         await two.expect(Prepare)
         await asyncio.sleep(0)
         assert one.said.empty()

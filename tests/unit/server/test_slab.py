@@ -42,12 +42,14 @@ def test_a_death_ends_what_was_under_way(slab: Slab) -> None:
     route, endpoint = layout.ROUTES_AT + 2 * layout.ROUTE_SIZE, layout.ENDPOINTS_AT + 5 * layout.ENDPOINT_SIZE
     values[layout.CONNECTIONS], values[layout.CONNECTIONS_OPEN], values[layout.EXCHANGES_OPEN] = 9, 4, 3
     values[route + layout.ROUTE_STARTED], values[route + layout.ROUTE_FINISHED] = 10, 7
+    values[route + layout.ROUTE_PLACES], values[route + layout.ROUTE_OVER_LIMIT] = 2, 5
     values[endpoint + layout.ENDPOINT_ACTIVE], values[endpoint + layout.ENDPOINT_REQUESTS] = 3, 10
     assert not slab.is_route_quiet(2) and not slab.is_endpoint_quiet(5)
     slab.settle([2], [5])
     assert values[layout.CONNECTIONS] == 9
     assert values[layout.CONNECTIONS_OPEN] == values[layout.EXCHANGES_OPEN] == 0
     assert values[route + layout.ROUTE_FINISHED] == 10 and values[route + layout.ROUTE_FAULT_INTERNAL] == 3
+    assert values[route + layout.ROUTE_PLACES] == 0 and values[route + layout.ROUTE_OVER_LIMIT] == 5
     assert values[endpoint + layout.ENDPOINT_ACTIVE] == 0 and values[endpoint + layout.ENDPOINT_REQUESTS] == 10
     assert slab.is_route_quiet(2) and slab.is_endpoint_quiet(5)
 

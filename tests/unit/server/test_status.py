@@ -12,6 +12,8 @@ import pytest
 from fastgw.core import counters as layout
 from fastgw.core.causes import PLACES
 from fastgw.core.live.addresses import FAILING, SILENT, USED, Standing
+from fastgw.core.live.board import KEYED, Board
+from fastgw.core.live.holds import sit_down
 from fastgw.errors import ConfigError
 from fastgw.server.gateway import Gateway, LoadReport
 from fastgw.server.log import Log
@@ -132,6 +134,22 @@ def test_status_sums_what_the_workers_counted(serving: Gateway) -> None:
     assert found["routes"]["edge:unmatched"]["mean_seconds"] is None
     one = found["services"]["main"]["endpoints"]["127.0.0.1:9"]
     assert (one["requests"], one["causes"]) == (6, {"connect_refused": 4})
+
+
+def test_status_tells_of_the_board(serving: Gateway) -> None:
+    seat = sit_down(Board(serving.board.fd))
+    seat.take(KEYED, 7, 5)
+    serving.workers[0].slab.values[layout.BOARD_FULL] = 3
+    serving.workers[1].slab.values[layout.ROUTES_AT + layout.ROUTE_PLACES] = 2
+    found = json.loads(page(serving, "/status").body)
+    assert found["board"] == {
+        "configuration": {"used": 0, "capacity": 16384},
+        "clients": {"used": 1, "capacity": 65536},
+        "full": 3,
+        "inherited_from": None,
+    }
+    assert (found["routes"]["/*"]["limit_places"], found["routes"]["/*"]["over_limit"]) == (2, 0)
+    seat.board.close()
 
 
 def test_status_names_every_worker(serving: Gateway) -> None:

@@ -101,7 +101,7 @@ def test_workers_get_everything_at_once(file: Path, journal: list[tuple[str, int
         worker = gateway.workers[0]
         assert isinstance(worker, Played)
         prepare, commit = worker.sent
-        assert isinstance(prepare, Prepare) and prepare.has_slab and commit == Commit(1)
+        assert isinstance(prepare, Prepare) and prepare.has_memory and commit == Commit(1)
     assert journal == [("spawn", 0), ("Prepare", 0), ("Commit", 0), ("spawn", 1), ("Prepare", 1), ("Commit", 1)]
 
 

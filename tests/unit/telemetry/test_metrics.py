@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from fastgw.core import counters as layout
 from fastgw.core.causes import CAUSES, PLACES
 from fastgw.telemetry.metrics import families, render
-from fastgw.telemetry.totals import Facts, NameFacts, Totals, WorkerFacts, total
+from fastgw.telemetry.totals import BoardFacts, Facts, NameFacts, Totals, WorkerFacts, total
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "operations.md"
 
@@ -33,6 +33,7 @@ def facts() -> Facts:
             NameFacts("a.test", ("10.0.0.1", "::1"), 2.5, 9, 1),
             NameFacts("dumb.test", (), None, 4, 4, "silent", "was not answered for"),
         ],
+        board={"clients": BoardFacts(5, 100)},
     )
 
 
@@ -42,6 +43,8 @@ def totals() -> Totals:
     base = layout.ROUTES_AT
     slab[base + layout.ROUTE_STATUS + 1] = 5  # 2xx
     slab[base + layout.ROUTE_FAULT_UPSTREAM] = 1
+    slab[base + layout.ROUTE_OVER_LIMIT], slab[base + layout.ROUTE_PLACES] = 8, 3
+    slab[layout.BOARD_FULL] = 4
     slab[base + layout.ROUTE_DURATION_US] = 2_500_000
     slab[base + layout.ROUTE_BUCKETS] = 3  # up to 5 ms
     slab[base + layout.ROUTE_BUCKETS + 2] = 2  # up to 25 ms
@@ -68,6 +71,11 @@ def test_the_page_says_what_was_counted() -> None:
     assert found["fastgw_responses_total", frozenset({route, ("status_class", "2xx")})] == 5
     assert found["fastgw_request_faults_total", frozenset({route, ("fault", "upstream")})] == 1
     assert found["fastgw_endpoint_active", frozenset({("service", "llm"), ("endpoint", "[::1]:80")})] == 2
+    assert found["fastgw_requests_over_limit_total", frozenset({route})] == 8
+    assert found["fastgw_limit_places", frozenset({route})] == 3
+    assert found["fastgw_board_full_total", frozenset()] == 4
+    assert found["fastgw_board_cells", frozenset({("table", "clients")})] == 5
+    assert found["fastgw_board_capacity", frozenset({("table", "clients")})] == 100
     assert found["fastgw_workers", frozenset({("state", "ready")})] == 1
     assert found["fastgw_workers", frozenset({("state", "dead")})] == 1
     assert found["fastgw_worker_restarts_total", frozenset({("worker", "0")})] == 2

@@ -18,7 +18,7 @@ from fastgw.core.snapshot.chain import HOOKS
 from tests.unit.config.files import MINIMAL, problems, read
 
 #: What the types without defaults need.
-NEEDED: Mapping[str, str] = {}
+NEEDED: Mapping[str, str] = {"concurrency": "max: 7"}
 
 
 def made(spec: FilterSpec) -> Filter:

@@ -1,0 +1,213 @@
+"""The board: what all workers of this machine must agree on, as 64-bit cells in memory that all of them have mapped.
+
+The slab (``counters``) is one worker's and is only ever added up; here everybody writes, by compare-and-swap, and what is
+decided by a cell is decided for all.  An upgrade has two supervisors and two generations of workers at one board.
+
+    HEADER | a line for each seat | keys of the cells | values of the cells | a ledger for each seat       words of 64 bits
+
+A **seat** is the place of one process: the kernel's lock on one byte says whether it is taken, so a process that dies leaves it,
+however it dies, and whoever can lock it knows that nobody is there.  What its owner held is in its **ledger** (``holds``).
+
+A **cell** is found by its key, a hash with a seed that is secret and as old as the board (RFC 9110 knows no limit to what a client puts
+into a field; without the seed it could choose keys that are all in one place).  A key is looked for at ``PROBES`` places in a row,
+without a lock.  Who does not find it takes the table's lock, looks again, and takes the first place that was never used, or else
+the first whose cell is *spent*: nobody holds it.  No other is ever taken.  If there is none the table is full for this key.
+
+A place changes its key in three steps, so that nobody who has found the old key can still hold by it:
+
+    1. the key gets a bit, ``CLOSING``, by which nobody finds it any more
+    2. the value is replaced by one that means the same, but is new: whoever has read the old one fails to swap it, and looks again
+    3. the new key is written
+
+Step 2 fails if somebody was faster, and then the bit goes away again.  A process that dies in between leaves the bit; whoever has the
+lock and sees one knows that its writer is dead, and removes it.  There are two tables, so that keys that clients choose
+never take the room of those that the configuration names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from fastgw.core.live.cells import Cells, lock, unlock
+
+LAYOUT = 1  #: changes with anything that two versions would read differently
+SEATS = 512  #: processes at one time, two generations of workers together
+NAMED_CELLS = 16384  #: keys of the configuration
+KEYED_CELLS = (
+    65536  #: keys of clients: each is used by as many requests as are under way with it, and free when there is none
+)
+CELLS = NAMED_CELLS + KEYED_CELLS
+PROBES = 64  #: places a key may be at
+
+MAGIC, FORM, SEED = 0, 1, 2  # words of the header; the seed has two
+HEADER_WORDS = 8
+SEAT_WORDS = 8  #: a cache line: the intent and the acknowledgement of ``holds``
+SEATS_AT = HEADER_WORDS
+KEYS_AT = SEATS_AT + SEATS * SEAT_WORDS
+VALUES_AT = KEYS_AT + CELLS
+LEDGERS_AT = VALUES_AT + CELLS
+BOARD_WORDS = LEDGERS_AT + SEATS * CELLS
+BOARD_BYTES = (
+    BOARD_WORDS * 8
+)  #: 340 MB, of which memory is only what is used: 8 bytes for a cell, and for a cell of a ledger
+
+HELD_SHIFT = (
+    44  #: a value has from this bit on how often it is held; below it who changed it last, and when (``holds``)
+)
+CLOSING = 1 << 63  #: of a key whose place is being given to another
+ATTEMPTS = 50  #: to lock a table: it is locked for microseconds
+
+_MAGIC = int.from_bytes(b"fgwbrd\0" + bytes([LAYOUT]), "big")
+_SEAT_LOCKS_AT = 1 << 42  # the first byte that is locked for a seat
+_TABLE_LOCKS_AT = 1 << 43
+_PAGE = 4096
+_EMPTY_PAGE = bytes(_PAGE)
+
+
+class Table(NamedTuple):
+    """Some of the cells, as a table of keys of their own."""
+
+    start: int
+    size: int
+
+
+NAMED = Table(0, NAMED_CELLS)
+KEYED = Table(NAMED_CELLS, KEYED_CELLS)
+TABLES = {"configuration": NAMED, "clients": KEYED}  #: by who chooses the keys
+
+#: Make a new value of the spent one of a cell, whose key is closing; False: it is no longer spent.
+Retire = Callable[[int], bool]
+
+
+def blank(seed: bytes) -> bytes:
+    """The header of a new board.  ``seed``: 16 random bytes, secret."""
+    words = (_MAGIC, Cells.form, *(int.from_bytes(seed[at : at + 8], "little") for at in (0, 8)))
+    return b"".join(word.to_bytes(8, "little") for word in words)
+
+
+class Board:
+    """The board as one process has it."""
+
+    def __init__(self, fd: int, make: Callable[[int, int], Cells] = Cells) -> None:
+        """``fd``: of the memory, which stays the caller's.  ``make``: what maps it, from descriptor and number of words.
+
+        Raises:
+            OSError: it cannot be opened again, which it must be for locks of our own (is there no ``/proc``?), or is no board of ours:
+                that of another version, or of the other form of this one.
+        """
+        own = os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            _check(own)
+            self.cells = make(own, BOARD_WORDS)
+        except BaseException:
+            os.close(own)
+            raise
+        self.seed = b"".join(self.cells.load(SEED + place).to_bytes(8, "little") for place in (0, 1))  #: of keys
+
+    def read(self, cell: int) -> int:
+        """The value of a cell."""
+        return self.cells.load(VALUES_AT + cell)
+
+    def compare_and_swap(self, cell: int, old: int, new: int) -> bool:
+        """Make ``new`` the value of ``cell`` if it is ``old``."""
+        return self.cells.compare_and_swap(VALUES_AT + cell, old, new)
+
+    # --- keys
+
+    def has_key(self, cell: int, key: int) -> bool:
+        """Is the cell that of the key (still)?"""
+        return self.cells.load(KEYS_AT + cell) == key
+
+    def find(self, table: Table, key: int) -> int:
+        """The cell of ``key``; -1 if it has none."""
+        load = self.cells.load
+        start, size = table
+        place = key % size
+        for _ in range(min(PROBES, size)):
+            found = load(KEYS_AT + start + place)
+            if found == key:
+                return start + place
+            if not found:
+                break
+            place = place + 1 if place + 1 < size else 0
+        return -1
+
+    def claim(self, table: Table, key: int, retire: Retire) -> int:
+        """The cell of ``key``, which gets one if it has none; -1 if there is no room, or others keep the table locked.
+
+        ``retire``: step 2 of what the head of this file tells.
+        """
+        fd, byte = self.cells.fd, _TABLE_LOCKS_AT + table.start
+        for _ in range(ATTEMPTS):
+            if lock(fd, byte):
+                break
+            os.sched_yield()
+        else:
+            return -1
+        try:
+            return self._claim(table, key, retire)
+        finally:
+            unlock(fd, byte)
+
+    def _claim(self, table: Table, key: int, retire: Retire) -> int:
+        load, store = self.cells.load, self.cells.store
+        used = []
+        for step in range(min(PROBES, table.size)):
+            cell = table.start + (key + step) % table.size
+            found = load(KEYS_AT + cell)
+            if found & CLOSING:  # its writer died: we have the lock
+                found &= ~CLOSING
+                store(KEYS_AT + cell, found)
+            if found == key:
+                return cell
+            if not found:
+                store(KEYS_AT + cell, key)
+                return cell
+            used.append((cell, found))
+        for cell, found in used:
+            if self.read(cell) >> HELD_SHIFT:
+                continue
+            store(KEYS_AT + cell, found | CLOSING)
+            if retire(cell):
+                store(KEYS_AT + cell, key)
+                return cell
+            store(KEYS_AT + cell, found)
+        return -1
+
+    # --- seats
+
+    def lock_seat(self, seat: int) -> bool:
+        """Take a seat, or see whether anybody is there: False, somebody is."""
+        return lock(self.cells.fd, _SEAT_LOCKS_AT + seat)
+
+    def unlock_seat(self, seat: int) -> None:
+        """Leave it."""
+        unlock(self.cells.fd, _SEAT_LOCKS_AT + seat)
+
+    # --- what is used
+
+    def written(self, start: int, count: int) -> Iterator[tuple[int, int]]:
+        """Of ``count`` words from ``start`` on those that are not 0, as (place, value); unused memory stays unused."""
+        data = os.pread(self.cells.fd, count * 8, start * 8)
+        for at in range(0, len(data), _PAGE):
+            page = data[at : at + _PAGE]
+            if page != _EMPTY_PAGE[: len(page)]:
+                yield from ((at // 8 + place, word) for place, word in enumerate(memoryview(page).cast("Q")) if word)
+
+    def used(self, table: Table) -> int:
+        """Cells of the table that somebody holds now."""
+        return sum(1 for _, value in self.written(VALUES_AT + table.start, table.size) if value >> HELD_SHIFT)
+
+    def close(self) -> None:
+        """Let it go; our locks are gone too."""
+        self.cells.close()
+
+
+def _check(fd: int) -> None:
+    words = memoryview(os.pread(fd, HEADER_WORDS * 8, 0)).cast("Q")
+    if len(words) < HEADER_WORDS or words[MAGIC] != _MAGIC or os.fstat(fd).st_size != BOARD_BYTES:
+        raise OSError("it is that of another version")
+    if words[FORM] != Cells.form:
+        raise OSError("it is that of the other form: one is compiled, the other is pure Python")
