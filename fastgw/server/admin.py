@@ -20,7 +20,7 @@ from fastgw.wire.errors import WireError, bad
 from fastgw.wire.fields import REQUEST_FIELDS, FieldTable, is_hopeless
 from fastgw.wire.messages import Request
 from fastgw.wire.request import RequestReader
-from fastgw.wire.serialize import reply_head
+from fastgw.wire.serialize import reply_fields, reply_head
 
 CONNECTIONS = 64  #: at the same time; more are closed at once
 HEAD_SIZE = 8192  #: bytes of a request head
@@ -124,7 +124,10 @@ class Admin:
         if answer.status == 405:
             fields += (("allow", "GET, HEAD"),)
         connection = b"close" if is_last else b"" if minor else b"keep-alive"
-        head = reply_head(answer.status, answer.content_type, len(answer.body), fields, connection)
+        size = len(answer.body)
+        head = reply_head(
+            answer.status, reply_fields(answer.status, answer.content_type, size, fields), size, connection
+        )
         writer.write(head + date_line(int(time.time())) + b"\r\n" + (b"" if is_head_only else answer.body))
         async with asyncio.timeout(WRITE_LIMIT):
             await writer.drain()

@@ -16,6 +16,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from fastgw.wire._shapes import Shapes
 
 KEEP = 0  #: end to end: relayed byte for byte
@@ -132,6 +134,28 @@ FORBIDDEN_TRAILERS = PROTECTED | {
     b"x-client-cert-subject",
 }
 
+_HANDSHAKE = {b"sec-websocket-key", b"sec-websocket-accept", b"sec-websocket-version", b"sec-websocket-extensions"}
+
+#: What filters cannot change in a request: it frames it, belongs to this one hop, or is what the gateway itself says (RFC 9110 sections
+#: 7.6.1 and 10.1, RFC 9112 section 6, RFC 6455 section 4).
+OWN_REQUEST_FIELDS = frozenset(
+    {
+        *_HOP_BY_HOP,
+        *_HANDSHAKE,
+        b"te",
+        b"host",
+        b"expect",
+        b"via",
+        b"proxy",
+        b"x-request-id",
+        b"x-client-cert-subject",
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
+    }
+)
+OWN_RESPONSE_FIELDS = frozenset({*_HOP_BY_HOP, *_HANDSHAKE, b"te", b"date", b"x-request-id"})
+
 #: token (RFC 9110 section 5.6.2)
 is_token = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 
@@ -192,6 +216,39 @@ class FieldTable:
             if alias in self.fields or alias in PROTECTED or alias.startswith(b"x-forwarded-"):
                 return DROP
         return KEEP
+
+
+def is_own(name: bytes, own: frozenset[bytes]) -> bool:
+    """Whether the lower-case ``name``, or what CGI-style services read as it, is of ``own``, those that filters cannot change."""
+    return name.replace(b"_", b"-") in own
+
+
+def field_line(name: bytes, value: bytes, own: frozenset[bytes]) -> bytes:
+    """The line of a field that a filter adds, with its CRLF.
+
+    Raises:
+        ValueError: the name is no token in lower case or one of ``own``; the value has a byte that no field has (RFC 9110 section 5.5).
+    """
+    refuse_name(name, own)
+    if value.translate(None, LINE_BYTES):
+        raise ValueError(f"the value of {name!r} has a control character")
+    return name + b": " + value + b"\r\n"
+
+
+def refuse_name(name: bytes, own: frozenset[bytes]) -> None:
+    """Raise ValueError if no filter can change a field of this name."""
+    if is_token(name) is None or name != name.lower():
+        raise ValueError(f"{name!r} is not the name of a header field in lower case")
+    if is_own(name, own):
+        raise ValueError(f"the gateway writes {name!r} itself: no filter can change it")
+
+
+def without_fields(lines: bytes, names: Collection[bytes]) -> bytes:
+    """``lines``, each with its CRLF, without those of the fields ``names`` (lower-case)."""
+    lowered = b"\r\n" + lines.lower()
+    if not any(b"\r\n" + name + b":" in lowered for name in names):
+        return lines
+    return b"\r\n".join([line for line in lines.split(b"\r\n") if line.partition(b":")[0].lower() not in names])
 
 
 def is_forbidden_trailer(name: bytes) -> bool:

@@ -13,6 +13,8 @@ cdef class Request:
     cdef public bint keep_alive
     cdef public bytes request_id
     cdef public bytes extra
+    cdef public frozenset edited
+    cdef public bytes original_path
     cdef public bint rare
     cdef public int host_count
     cdef public int length_count

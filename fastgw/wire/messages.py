@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from fastgw.wire.fields import find_field
+from collections.abc import Sequence
+
+from fastgw.wire.errors import bad
+from fastgw.wire.fields import (
+    OWN_REQUEST_FIELDS,
+    OWN_RESPONSE_FIELDS,
+    field_line,
+    find_field,
+    refuse_name,
+    without_fields,
+)
 from fastgw.wire.serialize import status_line
+from fastgw.wire.target import normalise_path
 
 NO_LENGTH = -1  #: ``content_length`` when the message has no such field: not the same as zero
 MAX_LENGTH = 2**63 - 1
@@ -26,6 +37,7 @@ class Request:
         "chunked",
         "connection",
         "content_length",
+        "edited",
         "expect",
         "extra",
         "fields",
@@ -39,6 +51,7 @@ class Request:
         "length_count",
         "method",
         "minor",
+        "original_path",
         "path",
         "query",
         "rare",
@@ -67,6 +80,8 @@ class Request:
         self.keep_alive = True  #: what the client asked for
         self.request_id = b""  #: valid, or empty; the ``request_id`` filter fills it
         self.extra = b""  #: field lines that hooks add, each with its CRLF
+        self.edited: frozenset[bytes] | None = None  #: lower-case names of the fields that hooks have changed
+        self.original_path = b""  #: the path that was asked for, where a hook has put another in its place; else empty
         self.reset_rare()
 
     def reset_rare(self) -> None:
@@ -88,34 +103,80 @@ class Request:
         return self.chunked or self.content_length > 0
 
     def header(self, name: bytes) -> bytes | None:
-        """The value of the field ``name`` (lower-case), repeated lines joined with ``", "``; None when absent."""
+        """The value of the field ``name`` (lower-case), repeated lines joined with ``", "``; None when absent.
+
+        It is what the client sent, or what hooks have made of it.
+        """
+        if self.edited is not None and name in self.edited:
+            return self.forwarded(name)
+        if name == b"x-request-id" and self.request_id:
+            return self.request_id
         return find_field(self.head, name)
+
+    def forwarded(self, name: bytes) -> bytes | None:
+        """The same of the fields that go to the service as they are: without those the gateway drops, or writes itself."""
+        return find_field(b"\r\n" + self.fields + self.extra, name)
 
     def set_header(self, name: bytes, value: bytes) -> None:
         """Forward ``name`` (lower-case) with this value instead of what the client sent; for hooks.
 
         Raises:
-            ValueError: the value would end the field line.
+            ValueError: as ``edit``.
         """
-        if b"\r" in value or b"\n" in value or b"\0" in value:
-            raise ValueError(f"the value of {name!r} has a control character")
-        self.remove_header(name)
-        self.extra += name + b": " + value + b"\r\n"
+        self.edit((name,), ((name, value),))
+
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Forward one more line of ``name`` (lower-case); for hooks.
+
+        Raises:
+            ValueError: as ``edit``.
+        """
+        self.edit((), ((name, value),))
 
     def remove_header(self, name: bytes) -> None:
-        """Do not forward ``name`` (lower-case); for hooks."""
-        self.fields = _without(self.fields, name)
-        self.extra = _without(self.extra, name)
+        """Do not forward ``name`` (lower-case); for hooks.
+
+        Raises:
+            ValueError: as ``edit``.
+        """
+        self.edit((name,), ())
+
+    def edit(self, removed: Sequence[bytes], added: Sequence[tuple[bytes, bytes]]) -> None:
+        """Forward the fields without those ``removed``, and behind them those ``added``; names are lower-case.
+
+        Raises:
+            ValueError: a value has a control character, or the gateway itself says what the name does (``OWN_REQUEST_FIELDS``).
+                Nothing is changed then.
+        """
+        lines = _lines(removed, added, OWN_REQUEST_FIELDS)
+        if removed:
+            self.fields = without_fields(self.fields, removed)
+            self.extra = without_fields(self.extra, removed)
+        self.extra += lines
+        self.edited = (self.edited or frozenset()).union(removed, [name for name, _ in added])
+
+    def rewrite(self, path: bytes) -> None:
+        """Ask the service for ``path`` instead; the query stays; for hooks.
+
+        Raises:
+            WireError: it is no path, or leaves the root; nothing is changed then.
+        """
+        if path[:1] != b"/":
+            raise bad("the path of the request target does not begin with '/'")
+        path = normalise_path(path)
+        self.original_path = self.original_path or self.path
+        self.path = path
+        self.target = path + self.query
 
     def __repr__(self) -> str:
         return f"<Request {self.method!r} {self.target!r} host={self.host!r}>"
 
 
-def _without(fields: bytes, name: bytes) -> bytes:
-    """``fields`` without every line of ``name`` (lower-case)."""
-    if find_field(b"\r\n" + fields, name) is None:
-        return fields
-    return b"\r\n".join([line for line in fields.split(b"\r\n") if line.partition(b":")[0].lower() != name])
+def _lines(removed: Sequence[bytes], added: Sequence[tuple[bytes, bytes]], own: frozenset[bytes]) -> bytes:
+    """The lines of what is ``added``; raise ValueError for what filters cannot change."""
+    for name in removed:
+        refuse_name(name, own)
+    return b"".join([field_line(name, value, own) for name, value in added])
 
 
 class Response:
@@ -186,6 +247,45 @@ class Response:
         self.status = status
         self.line = status_line(status)
 
+    def header(self, name: bytes) -> bytes | None:
+        """The value of the field ``name`` (lower-case) that the client gets, repeated lines joined with ``", "``; None when absent."""
+        if name == b"x-request-id" and self.request_id:
+            return self.request_id
+        return find_field(b"\r\n" + self.fields + self.extra, name)
+
+    def set_header(self, name: bytes, value: bytes) -> None:
+        """Answer with this value of ``name`` (lower-case) in the place of any other; for hooks.
+
+        Raises:
+            ValueError: as ``edit``.
+        """
+        self.edit((name,), ((name, value),))
+
     def add_header(self, name: bytes, value: bytes) -> None:
-        """Add a field line to the answer; ``name`` and ``value`` are the gateway's own and must be valid."""
-        self.extra += name + b": " + value + b"\r\n"
+        """Answer with one more line of ``name`` (lower-case); for hooks.
+
+        Raises:
+            ValueError: as ``edit``.
+        """
+        self.edit((), ((name, value),))
+
+    def remove_header(self, name: bytes) -> None:
+        """Do not answer with ``name`` (lower-case); for hooks.
+
+        Raises:
+            ValueError: as ``edit``.
+        """
+        self.edit((name,), ())
+
+    def edit(self, removed: Sequence[bytes], added: Sequence[tuple[bytes, bytes]]) -> None:
+        """Answer without the fields ``removed``, and with those ``added`` behind the others; names are lower-case.
+
+        Raises:
+            ValueError: a value has a control character, or the gateway itself says what the name does (``OWN_RESPONSE_FIELDS``).
+                Nothing is changed then.
+        """
+        lines = _lines(removed, added, OWN_RESPONSE_FIELDS)
+        if removed:
+            self.fields = without_fields(self.fields, removed)
+            self.extra = without_fields(self.extra, removed)
+        self.extra += lines

@@ -49,7 +49,8 @@ class RequestReader:
             request.reset_rare()
         request.head = head
         request.chunked = False
-        request.request_id = request.extra = b""
+        request.request_id = request.extra = request.original_path = b""
+        request.edited = None
         scan.scan_request(head, request, table, self.head_count)
         if len(request.target) > self.uri_length:
             raise WireError(414, "uri_too_long", f"the request target is longer than {self.uri_length} bytes")

@@ -76,20 +76,20 @@ def status_line(status: int) -> bytes:
     return STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
-def reply_head(
-    status: int, content_type: str, length: int, headers: tuple[tuple[str, str], ...], connection: bytes = b""
-) -> bytes:
-    """Head of an answer made here, without its final empty line: fields may follow.
+def reply_fields(status: int, content_type: str, length: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """The field lines of an answer made here that say something of its content, each with its CRLF; ``length``: bytes of its body."""
+    has_type = length and status != 204 and status != 304 and status >= 200
+    lines = [b"content-type: %s\r\n" % content_type.encode("latin-1")] if has_type else []
+    lines.extend(b"%s: %s\r\n" % (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
+    return b"".join(lines)
+
+
+def reply_head(status: int, fields: bytes, length: int, connection: bytes = b"") -> bytes:
+    """Head of an answer made here, without its final empty line: more ``fields`` may follow.
 
     ``connection``: what its ``Connection`` says, empty for what HTTP/1.1 means without one; HTTP/1.0 needs ``keep-alive`` to go on (RFC
     9112 section 9.3).
     """
-    lines = [status_line(status)]
-    if status != 204 and status != 304 and status >= 200:
-        if length:
-            lines.append(b"content-type: %s\r\n" % content_type.encode("latin-1"))
-        lines.append(b"content-length: %d\r\n" % length)
-    lines.extend(b"%s: %s\r\n" % (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
-    if connection:
-        lines.append(b"connection: %s\r\n" % connection)
-    return b"".join(lines)
+    framing = b"content-length: %d\r\n" % length if status != 204 and status != 304 and status >= 200 else b""
+    end = b"connection: %s\r\n" % connection if connection else b""
+    return status_line(status) + fields + framing + end

@@ -48,6 +48,7 @@ cdef class Exchange:
     cdef public int phase
     cdef public long long serial
     cdef public Py_ssize_t entered
+    cdef public dict notes
     cdef public int attempts
     cdef public str asked
     cdef public tuple tried

@@ -143,6 +143,7 @@ class Exchange:
         "keep_alive",
         "last",
         "listener",
+        "notes",
         "phase",
         "plane",
         "replied",
@@ -184,6 +185,7 @@ class Exchange:
         self.phase = 0  #: what is waited for, see ``exchange.deadlines``
         self.serial += 1
         self.entered = 0  #: request hooks entered; one more than there are: all passed
+        self.notes: dict[str, Any] | None = None  #: what filters tell later ones and the access log; None: nothing
         self.attempts = 0
         self.asked = ""  #: name of the endpoint asked last, kept for the logs when the endpoint itself is let go
         self.tried: tuple[Endpoint, ...] = ()  #: endpoints that failed
@@ -249,6 +251,13 @@ class Exchange:
         raise NotImplementedError
 
     # --- what anybody may ask
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep ``value`` in ``notes``, for later filters and the access log; ``name``: no dot is in it, and nobody else uses it for another
+        thing."""
+        if self.notes is None:
+            self.notes = {}
+        self.notes[name] = value
 
     def dispatch(self) -> None:
         """Every request hook has passed the request: choose a service and an endpoint."""

@@ -12,6 +12,9 @@ A filter that owns something (a file, a thread) may also have ``start(loop)``, c
 ``OSError``, which refuses the configuration, and ``stop()``, called when another configuration has taken over; its ``done`` hook may still
 be called after that, for exchanges that began before.
 
+What a filter finds out, later ones and the access log may read: ``exchange.note(name, value)`` keeps it in ``exchange.notes``, and a filter
+that has ``logged``, a tuple of such names, has them in every line of an access log of its route.
+
 Hooks are found when the configuration is compiled, so a hook that a filter does not have costs nothing.
 """
 

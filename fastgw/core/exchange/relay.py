@@ -192,7 +192,8 @@ class Relay(Exchange):
         response.reset_rare()
         response.turn_into(reply.status)
         response.body = BODY_NONE
-        response.head = response.fields = response.extra = b""
+        response.head = response.extra = b""
+        response.fields = reply.fields
         # Where the response hooks have run, or one failed, none of them will tell the client.
         response.request_id = self.request.request_id if self.is_leaving else b""
         response.content_length = NO_LENGTH

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from fastgw.errors import GatewayError
-from fastgw.wire.serialize import REASONS, reply_head
+from fastgw.wire.serialize import REASONS, reply_fields, reply_head
 
 
 class Reply:
@@ -28,6 +28,11 @@ class Reply:
         self.content_type = content_type
         self.headers = headers
         self.close = close
+
+    @property
+    def fields(self) -> bytes:
+        """The field lines that tell of its content, each with its CRLF."""
+        return reply_fields(self.status, self.content_type, len(self.body), self.headers)
 
 
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
@@ -63,5 +68,5 @@ def refusal(error: GatewayError, error_format: str, date: bytes, *, is_head: boo
     """The last answer on a connection, to what did not become an exchange; one to HEAD has no body (RFC 9110 section 9.3.2).  ``date``: the
     field line."""
     reply = error_reply(error, error_format, "")
-    head = reply_head(reply.status, reply.content_type, len(reply.body), reply.headers, b"close")
+    head = reply_head(reply.status, reply.fields, len(reply.body), b"close")
     return head + date + b"\r\n" + (b"" if is_head else reply.body)

@@ -69,7 +69,7 @@ class Http1Answers(Client):
         """See ``Client``."""
         response = exchange.response
         connection = b"close" if not exchange.keep_alive else b"" if exchange.request.minor else b"keep-alive"
-        head = reply_head(response.status, reply.content_type, len(reply.body), reply.headers, connection)
+        head = reply_head(response.status, response.fields, len(reply.body), connection)
         head += exchange.plane.date
         if response.request_id:
             head += b"x-request-id: " + response.request_id + b"\r\n"

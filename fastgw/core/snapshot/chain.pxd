@@ -4,3 +4,4 @@ cdef class Chain:
     cdef public tuple response
     cdef public tuple done
     cdef public tuple refused
+    cdef public tuple logged

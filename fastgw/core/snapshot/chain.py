@@ -10,6 +10,7 @@ All of this is decided when the configuration is compiled.  What is left for a r
     response  n + 2 tuples                    [k]: response hooks to run, already reversed, when hook k (1-based) ended the walk
     done      n + 2 tuples                    [0]: nothing entered;  [n + 1]: the request passed every filter
     refused   (h1, h2, ..., hn)               those of a listener, for what never became an exchange
+    logged    names of notes                  that some filter of the chain wants in the access log
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Named(Protocol):
 class Chain:
     """The hooks of one route, ready to be walked; immutable once built."""
 
-    __slots__ = ("done", "filters", "refused", "request", "response")
+    __slots__ = ("done", "filters", "logged", "refused", "request", "response")
 
     def __init__(self, filters: Sequence[Named] = ()) -> None:
         """``filters``: in the order requests meet them."""
@@ -46,6 +47,9 @@ class Chain:
         entered = [0, *(place + 1 for place in entry), len(filters)]
         self.response: tuple[tuple[ResponseHook, ...], ...] = tuple(_reversed(filters, n, "response") for n in entered)
         self.refused: tuple[RefusedHook, ...] = _reversed(filters, len(filters), "refused")
+        self.logged: tuple[str, ...] = tuple(
+            dict.fromkeys(name for one in filters for name in getattr(one, "logged", ()))
+        )
         self.done: tuple[tuple[DoneHook, ...], ...] = tuple(_reversed(filters, n, "done") for n in entered)
 
     def name_of(self, hook: Callable[..., Any]) -> str:

@@ -15,6 +15,8 @@ from fastgw.wire.fields import (
     FORWARDED_PROTO,
     HOST,
     KEEP,
+    OWN_REQUEST_FIELDS,
+    OWN_RESPONSE_FIELDS,
     REQUEST_FIELDS,
     RESPONSE_FIELDS,
     TRUSTED_REQUEST_FIELDS,
@@ -23,6 +25,8 @@ from fastgw.wire.fields import (
     find_field,
     is_forbidden_trailer,
     is_hopeless,
+    is_own,
+    without_fields,
 )
 
 
@@ -161,3 +165,30 @@ def test_no_special_name_escapes_the_compiled_scan() -> None:
             assert is_suspect(name), name
     assert not is_suspect(b"Accept")
     assert not is_suspect(b"X-Model-Version")
+
+
+def test_what_is_own_is_so_however_it_is_written() -> None:
+    assert is_own(b"content_length", OWN_REQUEST_FIELDS) and is_own(b"x_forwarded_for", OWN_REQUEST_FIELDS)
+    assert not is_own(b"x-forwarded-prefix", OWN_REQUEST_FIELDS)
+    assert not is_own(b"via", OWN_RESPONSE_FIELDS)
+
+
+def test_whatever_frames_or_belongs_to_one_hop_is_own() -> None:
+    """RFC 9110 section 7.6.1; only what says who the client is depends on whom the gateway trusts."""
+    said = {b"forwarded", b"x-real-ip", b"x-original-url", b"x-rewrite-url"}
+    assert set(REQUEST_FIELDS) - said <= OWN_REQUEST_FIELDS
+    assert set(RESPONSE_FIELDS) <= OWN_RESPONSE_FIELDS
+
+
+@pytest.mark.parametrize(
+    ("names", "left"),
+    [
+        ((), b"A: 1\r\nb: 2\r\nAB: 3\r\n"),
+        ((b"x",), b"A: 1\r\nb: 2\r\nAB: 3\r\n"),
+        ((b"a",), b"b: 2\r\nAB: 3\r\n"),
+        ((b"ab", b"a"), b"b: 2\r\n"),
+        ((b"ab", b"a", b"b"), b""),
+    ],
+)
+def test_without_fields(names: tuple[bytes, ...], left: bytes) -> None:
+    assert without_fields(b"A: 1\r\nb: 2\r\nAB: 3\r\n", names) == left

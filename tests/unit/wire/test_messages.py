@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from fastgw.wire.errors import WireError
 from fastgw.wire.fields import REQUEST_FIELDS, FieldTable
 from fastgw.wire.messages import BODY_NONE, NO_LENGTH, Request, Response
 from fastgw.wire.request import RequestReader
@@ -73,10 +76,94 @@ def test_remove_header() -> None:
     assert request.fields == b"x-ab: 2\r\n"
 
 
-@pytest.mark.parametrize("value", [b"a\r\nb: c", b"a\n", b"a\0"])
-def test_set_header_refuses_what_would_end_the_line(value: bytes) -> None:
-    with pytest.raises(ValueError, match="control character"):
-        read(get()).set_header(b"x-a", value)
+def test_add_header_keeps_the_others() -> None:
+    request = read(get(b"X-A: 1"))
+    request.add_header(b"x-a", b"2")
+    request.add_header(b"x-a", b"3")
+    assert (request.fields, request.extra) == (b"X-A: 1\r\n", b"x-a: 2\r\nx-a: 3\r\n")
+
+
+def test_header_tells_what_hooks_have_made_of_it() -> None:
+    request = read(get(b"X-A: 1", b"X-B: 2", b"X-C: 3", b"X-Real-IP: forged"))
+    request.set_header(b"x-a", b"new")
+    request.remove_header(b"x-b")
+    request.add_header(b"x-c", b"4")
+    request.add_header(b"x-real-ip", b"10.0.0.1")
+    assert [request.header(name) for name in (b"x-a", b"x-b", b"x-c")] == [b"new", None, b"3, 4"]
+    assert (
+        request.header(b"x-real-ip") == b"10.0.0.1"
+    )  # what the client claimed does not go on, and is not told beside it
+    request.remove_header(b"x-a")
+    assert request.header(b"x-a") is None
+    request.set_header(b"x-b", b"again")
+    assert request.header(b"x-b") == b"again"
+
+
+def test_header_tells_the_id_that_was_given() -> None:
+    request = read(get(b"X-Request-ID: not valid"))
+    assert request.header(b"x-request-id") == b"not valid"
+    request.request_id = b"abc"
+    assert request.header(b"x-request-id") == b"abc"
+
+
+def test_what_does_not_go_on_is_not_forwarded() -> None:
+    request = read(get(b"X-A: 1", b"x-a: 2", b"X-Real-IP: forged", b"TE: trailers"))
+    assert request.forwarded(b"x-a") == b"1, 2"
+    assert [request.forwarded(name) for name in (b"x-real-ip", b"te", b"host", b"x-none")] == [None] * 4
+
+
+def test_the_next_request_knows_nothing_of_it() -> None:
+    made, reader, table = Request(), RequestReader(), FieldTable(REQUEST_FIELDS)
+    reader.read(get(b"X-A: 1"), made, table)
+    made.set_header(b"x-a", b"2")
+    made.rewrite(b"/else")
+    reader.read(get(b"X-A: 1"), made, table)
+    assert (made.header(b"x-a"), made.edited, made.original_path, made.target) == (b"1", None, b"", b"/")
+
+
+@pytest.mark.parametrize("value", [b"a\r\nb: c", b"a\n", b"a\0", b"\x7f", b"\x1b[m"])
+@pytest.mark.parametrize("message", [Request, Response])
+def test_no_value_may_end_the_line(message: type[Any], value: bytes) -> None:
+    for change in (message.set_header, message.add_header):
+        made = message()
+        made.fields = b"x-a: 1\r\n"
+        with pytest.raises(ValueError, match="control character"):
+            change(made, b"x-a", value)
+        assert (made.fields, made.extra) == (b"x-a: 1\r\n", b"")
+
+
+@pytest.mark.parametrize("name", [b"content-length", b"transfer_encoding", b"connection", b"te", b"x-request-id"])
+@pytest.mark.parametrize("message", [Request, Response])
+def test_what_the_gateway_writes_no_hook_can_change(message: type[Any], name: bytes) -> None:
+    for change in (message.set_header, message.add_header):
+        with pytest.raises(ValueError, match="the gateway writes"):
+            change(message(), name, b"1")
+    with pytest.raises(ValueError, match="the gateway writes"):
+        message().remove_header(name)
+
+
+@pytest.mark.parametrize("name", [b"", b"x a", b"x\r\ny", b":path", b"X-Upper"])
+def test_a_name_is_one_in_lower_case(name: bytes) -> None:
+    with pytest.raises(ValueError, match="not the name of a header field"):
+        read(get()).set_header(name, b"1")
+
+
+def test_rewrite_keeps_the_query_and_what_was_asked_for() -> None:
+    request = Request()
+    RequestReader().read(get().replace(b" / ", b" /a/b?c=d "), request, FieldTable(REQUEST_FIELDS))
+    request.rewrite(b"/v2/%7eb/")
+    assert (request.target, request.path, request.query) == (b"/v2/~b/?c=d", b"/v2/~b/", b"?c=d")
+    assert request.original_path == b"/a/b"
+    request.rewrite(b"/third")
+    assert (request.target, request.original_path) == (b"/third?c=d", b"/a/b")
+
+
+@pytest.mark.parametrize("path", [b"", b"x", b"*", b"/a b", b"/a?b", b"/a#", b"/%4", b"/%00", b"/../a", b"/\r\n"])
+def test_rewrite_refuses_what_is_no_path(path: bytes) -> None:
+    request = read(get())
+    with pytest.raises(WireError):
+        request.rewrite(path)
+    assert (request.target, request.path, request.original_path) == (b"/", b"/", b"")
 
 
 def test_hook_may_change_the_status() -> None:
@@ -121,3 +208,16 @@ def test_rare_attributes_are_reset() -> None:
         message.transfer_encoding = message.connection = message.upgrade = b"x"
         message.reset_rare()
         assert (message.rare, message.transfer_encoding, message.connection, message.upgrade) == (False, b"", b"", b"")
+
+
+def test_hook_may_set_and_remove_fields_of_an_answer() -> None:
+    response = Response()
+    response.fields = b"Server: x\r\nSet-Cookie: a\r\nset-cookie: b\r\n"
+    response.add_header(b"set-cookie", b"c")
+    assert response.header(b"set-cookie") == b"a, b, c"
+    response.remove_header(b"set-cookie")
+    response.set_header(b"server", b"y")
+    assert (response.fields, response.extra) == (b"", b"server: y\r\n")
+    assert (response.header(b"server"), response.header(b"set-cookie")) == (b"y", None)
+    response.request_id = b"id"
+    assert response.header(b"x-request-id") == b"id"

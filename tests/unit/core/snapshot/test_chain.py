@@ -42,3 +42,16 @@ def test_a_hook_finds_the_name_of_its_filter() -> None:
     hooks: list[Any] = [*chain.request, *chain.done[-1]]
     assert [chain.name_of(hook) for hook in hooks] == ["a", "b", "b"]
     assert chain.name_of(print) == ""
+
+
+def test_names_of_notes_for_the_log_stand_once() -> None:
+    class Noting:
+        name = "a"
+        logged = ("tenant", "plan")
+
+    class Other:
+        name = "b"
+        logged = ("plan", "cost")
+
+    assert Chain([Noting(), made("c", "request"), Other()]).logged == ("tenant", "plan", "cost")
+    assert Chain().logged == ()
