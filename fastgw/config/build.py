@@ -121,16 +121,7 @@ def _filters(gateway: schema.Gateway) -> Iterator[FilterSpec]:
 
 
 def _filter(name: str, options: FilterOptions) -> FilterSpec:
-    return FilterSpec(name, options.made_by, tuple((key, _plain(value)) for key, value in options if key != "type"))
-
-
-def _plain(value: Any) -> Any:
-    """An option of a filter without models: mappings instead, and tuples instead of lists."""
-    if isinstance(value, Model):
-        return {key: _plain(one) for key, one in value}
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return tuple(map(_plain, value)) if isinstance(value, list) else value
+    return FilterSpec(name, options.made_by, tuple(options.given().items()))
 
 
 #: What becomes of a mapping inside another.

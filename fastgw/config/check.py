@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from fastgw.config.filters import BUILT_IN_FILTERS
+from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
 from fastgw.config.places import known_places, shared_keys
 from fastgw.config.schema import (
     Bound,
@@ -21,6 +21,7 @@ from fastgw.config.schema import (
 )
 from fastgw.config.source import Document, TreePath
 from fastgw.config.spec import fallback_name
+from fastgw.config.spelling import same_fields
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import Expanded, nearest, shown
 from fastgw.core.settings import Address
@@ -156,7 +157,10 @@ def _chain(document: Document, gateway: Gateway, where: TreePath, names: Sequenc
         if is_unsound(name):
             continue
         if name not in known:
-            document.report((*where, place), f"no filter named {_said(document, (*where, place), name, known)}")
+            said = _said(document, (*where, place), name, known)
+            is_type = name in FILTERS and not isinstance(document.at((*where, place)), Expanded)
+            meant = "; one of that type is defined in filters first" if is_type else ""
+            document.report((*where, place), f"no filter named {said}{meant}")
         elif name in names[:place]:
             document.report((*where, place), f"the filter {name!r} is in this chain already")
 
@@ -171,7 +175,7 @@ def _route(document: Document, gateway: Gateway, where: TreePath, route: Route) 
         document.report((*where, "sticky"), "has no effect without split")
     if route.service is not None:
         _service_name(document, gateway, (*where, "service"), route.service)
-    _header_names(document, (*where, "headers"))
+    same_fields(document, (*where, "headers"))
     seen: set[str] = set()
     for place, share in enumerate(route.split):
         _service_name(document, gateway, (*where, "split", place, "service"), share.service)
@@ -183,16 +187,6 @@ def _route(document: Document, gateway: Gateway, where: TreePath, route: Route) 
     weights = [share.weight for share in route.split]
     if weights and not is_unsound(*weights) and not any(weights):
         document.report((*where, "split"), "no part has a weight above 0")
-
-
-def _header_names(document: Document, where: TreePath) -> None:
-    """Two spellings of one field: the model has kept the last only."""
-    found = document.at(where)
-    first: dict[str, str] = {}
-    for name in found if isinstance(found, dict) else ():
-        other = first.setdefault(name.lower(), name)
-        if other != name:
-            document.report((*where, name), f"is the same header field as {shown(other)}", at_key=True)
 
 
 def _service_name(document: Document, gateway: Gateway, where: TreePath, name: str) -> None:

@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from fastgw.config import values
 from fastgw.config.unsound import UNSOUND
+from fastgw.config.values import Expanded
 from fastgw.core.settings import Address
 from fastgw.wire.methods import METHODS
 
@@ -24,11 +25,14 @@ class Parsed:
     key (``is_key``) stays as it is written instead, because what is below it can be looked at.
     """
 
-    __slots__ = ("_is_key", "_parse", "_schema")
+    __slots__ = ("_is_key", "_parse", "_schema", "_takes_variables")
 
-    def __init__(self, parse: Callable[[object], object], *, is_key: bool = False, **schema: Any) -> None:
+    def __init__(
+        self, parse: Callable[[object], object], *, is_key: bool = False, takes_variables: bool = False, **schema: Any
+    ) -> None:
         self._parse = parse
         self._is_key = is_key
+        self._takes_variables = takes_variables
         self._schema = schema
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -36,6 +40,8 @@ class Parsed:
             if value is UNSOUND:
                 return value
             try:
+                if isinstance(value, Expanded) and value.variables and not self._takes_variables:
+                    raise ValueError(f"no variable of a request stands here, got {values.shown(value)}")
                 return self.read(value, info)
             except ValueError:
                 if is_lenient(info):

@@ -52,10 +52,14 @@ class Expanded(str):
     """Text that came out of ``${ENV}``; ``source`` is what the file says, which is what may be shown."""
 
     source: str
+    variables: tuple[
+        tuple[int, int], ...
+    ]  #: beginning and end of each ``${client.address}`` and the like, which are still in it
 
-    def __new__(cls, value: str, source: str) -> Expanded:
+    def __new__(cls, value: str, source: str, variables: tuple[tuple[int, int], ...] = ()) -> Expanded:
         made = super().__new__(cls, value)
         made.source = source
+        made.variables = variables
         return made
 
 

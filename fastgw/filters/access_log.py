@@ -18,6 +18,7 @@ import orjson
 
 from fastgw.core.timestamp import timestamp
 from fastgw.filters.log_file import FILES, LogFile
+from fastgw.filters.variables import Template, note_bytes
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Client, Exchange
@@ -28,10 +29,12 @@ BATCH_BYTES = 64 * 1024
 FLUSH_SECONDS = 1.0
 VALUE_MAX = 1024
 
-_KEYS = (
+#: Of every line.
+KEYS = (
     *("time", "id", "client", "method", "host", "path", "status", "route", "service", "endpoint", "attempts", "ms"),
     *("in", "out"),
 )
+RARE_KEYS = ("error", "fault", "detail", "dropped", "half_closed")  #: of a line that needs them
 
 
 class AccessLog:
@@ -40,6 +43,7 @@ class AccessLog:
     __slots__ = (
         "_batch",
         "_dropped",
+        "_fields",
         "_file",
         "_flush_seconds",
         "_handle",
@@ -53,11 +57,12 @@ class AccessLog:
     )
 
     def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
-        """``options``: ``path``, ``batch`` (bytes), ``flush`` (seconds); ``wall``: seconds since 1970."""
+        """``options``: ``path``, ``batch`` (bytes), ``flush`` (seconds), ``fields`` (pairs); ``wall``: seconds since 1970."""
         self.name = name
         self._path: str = options.get("path", "stdout")
         self._batch: int = int(options.get("batch", BATCH_BYTES))
         self._flush_seconds: float = float(options.get("flush", FLUSH_SECONDS))
+        self._fields = [(name, Template(parts)) for name, parts in options.get("fields", ())]
         self._wall = wall
         self._lines: list[bytes] = []
         self._size = 0
@@ -96,7 +101,7 @@ class AccessLog:
             "client": _text(exchange.client.address),
             "method": _text(request.method),
             "host": _text(request.host),
-            "path": _text(request.path),
+            "path": _text(request.original_path or request.path),
             "status": status,
             "route": exchange.route.name,
             "service": service.name if service is not None else None,
@@ -110,11 +115,17 @@ class AccessLog:
             line["half_closed"] = True
         if error is not None:
             line |= _failure(error)
+        if exchange.notes is not None:
+            for name in exchange.route.chain.logged:
+                if name in exchange.notes and name not in line:
+                    line[name] = _shown(exchange.notes[name])
+        for name, template in self._fields:
+            line[name] = _shown(template.fill(exchange)) or None
         self._add(line)
 
     def refused(self, connection: Client, error: GatewayError) -> None:
         """Add the line of bytes that never became an exchange: what is not known of it is null."""
-        line = dict.fromkeys(_KEYS)
+        line = dict.fromkeys((*KEYS, *(name for name, _ in self._fields)))
         line |= {"time": timestamp(self._wall()), "client": _text(connection.address), "status": error.status}
         line |= {"attempts": 0, **_failure(error)}
         self._add(line)
@@ -151,6 +162,12 @@ class AccessLog:
 
 def _failure(error: GatewayError) -> dict[str, Any]:
     return {"error": error.code, "fault": error.fault, "detail": error.reason[:VALUE_MAX]}
+
+
+def _shown(note: Any) -> Any:
+    """A note as JSON: numbers and truths as they are, all else as text."""
+    is_plain = note is None or isinstance(note, bool | float) or (isinstance(note, int) and abs(note) < 2**63)
+    return note if is_plain else note_bytes(note)[:VALUE_MAX].decode("utf-8", "replace")
 
 
 def _text(value: bytes) -> str:

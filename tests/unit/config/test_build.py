@@ -113,10 +113,12 @@ def test_every_key_arrives(tmp_path: Path) -> None:
 
     log = "fastgw.filters.access_log:AccessLog"
     assert spec.filters == (
-        FilterSpec("log", log, (("path", str(tmp_path / "log.jsonl")), ("batch", 1024), ("flush", 0.5))),
+        FilterSpec(
+            "log", log, (("path", str(tmp_path / "log.jsonl")), ("batch", 1024), ("flush", 0.5), ("fields", ()))
+        ),
         FilterSpec("unused", "fastgw.filters.request_id:RequestId"),
         FilterSpec("request_id", "fastgw.filters.request_id:RequestId"),
-        FilterSpec("access_log", log, (("path", "stdout"), ("batch", 65536), ("flush", 1.0))),
+        FilterSpec("access_log", log, (("path", "stdout"), ("batch", 65536), ("flush", 1.0), ("fields", ()))),
     )
 
 

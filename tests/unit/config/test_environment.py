@@ -82,3 +82,20 @@ def test_what_was_given_is_not_shown() -> None:
     environment.expand("${TOKEN}${SHORT}${NONE:-default text}")
     said = environment.redact("got 'correct horse\\n' and not true, nor default text")
     assert said == "got '${TOKEN}' and not true, nor default text"
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "left"),
+    [
+        ("${client.address}", "${client.address}", ["${client.address}"]),
+        ("${A}${header.x-foo}-${B}${note.a.b}", "v${header.x-foo}-q${note.a.b}", ["${header.x-foo}", "${note.a.b}"]),
+        ("${NONE:-[${route.name}]}", "[${route.name}]", ["${route.name}"]),
+        ("$${client.address}", "${client.address}", []),
+        ("${HOLDS}", "${client.address}", []),  # what a variable of the environment holds is only text
+    ],
+)
+def test_variables_of_a_request_are_left(text: str, value: str, left: list[str]) -> None:
+    found, problems = expand(text, **VARIABLES, HOLDS="${client.address}")
+    assert (found, problems) == (value, [])
+    assert isinstance(found, Expanded)
+    assert [found[begin:end] for begin, end in found.variables] == left

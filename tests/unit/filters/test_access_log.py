@@ -74,6 +74,67 @@ def test_line_of_a_request(path: Path) -> None:
     ]
 
 
+def test_line_has_the_path_that_was_asked_for(path: Path) -> None:
+    log, edge = logging(path, Spy("a", [], request=lambda exchange: exchange.request.rewrite(b"/v2")))
+    _, service = edge.pair(GET.replace(b"GET / ", b"GET /v1?q "))
+    service.feed(OK)
+    log.stop()
+    edge.end()
+    assert lines(path)[0]["path"] == "/v1"
+
+
+def test_line_has_fields_with_variables(path: Path) -> None:
+    fields = {
+        "agent": ("header.user-agent",),
+        "by": ("service.name", b"/", "response.status"),
+        "user": ("note.user.id",),
+    }
+    log, edge = logging(
+        path, Spy("a", [], request=lambda exchange: exchange.note("user", {"id": "é\n"})), fields=tuple(fields.items())
+    )
+    _, service = edge.pair(GET.replace(b"\r\n\r\n", b"\r\nUser-Agent: me\r\n\r\n"))
+    service.feed(OK)
+    client = edge.client(b"GET /\r\n\r\n")
+    assert b"400" in client.take()
+    log.stop()
+    edge.end()
+    served, refused = lines(path)
+    assert (served["agent"], served["by"], served["user"]) == ("me", "s/200", "é\n")
+    assert (refused["agent"], refused["by"], refused["user"]) == (None, None, None)
+
+
+def test_line_has_the_notes_that_filters_want_in_it(path: Path) -> None:
+    values = {
+        "tenant": "acme\n",
+        "queued": 1.5,
+        "ok": True,
+        "raw": b"\xff",
+        "big": 2**70,
+        "path": "forged",
+        "long": "x" * 5000,
+    }
+
+    class Noting:
+        name = "noting"
+        logged = (*values, "never")
+
+        def request(self, exchange: Any) -> None:
+            for name, value in values.items():
+                exchange.note(name, value)
+            exchange.note("unlisted", 1)
+
+    log, edge = logging(path, Noting())
+    _, service = edge.pair()
+    service.feed(OK)
+    log.stop()
+    edge.end()
+    (line,) = lines(path)
+    expected = {"tenant": "acme\n", "queued": 1.5, "ok": True, "raw": "\ufffd", "big": str(2**70), "path": "/"}
+    assert {name: line[name] for name in expected} == expected
+    assert line["long"] == "x" * VALUE_MAX
+    assert not {"never", "unlisted"} & line.keys()
+
+
 def test_line_of_a_reply(path: Path) -> None:
     log, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)))
     edge.client(GET)

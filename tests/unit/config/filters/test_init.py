@@ -18,7 +18,7 @@ from fastgw.core.snapshot.chain import HOOKS
 from tests.unit.config.files import MINIMAL, problems, read
 
 #: What the types without defaults need.
-NEEDED: Mapping[str, str] = {"concurrency": "max: 7"}
+NEEDED: Mapping[str, str] = {"concurrency": "max: 7", "headers": "request: {remove: [x-a]}", "rewrite": "path: /x"}
 
 
 def made(spec: FilterSpec) -> Filter:
@@ -60,11 +60,11 @@ def test_what_needs_no_definition_may_be_named_without_one(tmp_path: Path) -> No
 def test_a_filter_gets_plain_data(tmp_path: Path) -> None:
     def parts(value: Any) -> Any:
         yield value
-        for inner in value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ():
+        for inner in value if isinstance(value, tuple) else ():
             yield from parts(inner)
 
     for word in FILTERS:
         keys = f", {NEEDED[word]}" if word in NEEDED else ""
         spec = read(tmp_path, MINIMAL + f"filters: {{mine: {{type: {word}{keys}}}}}").filters[0]
-        kinds = (dict, tuple, str, bytes, int, float, bool, type(None))
+        kinds = (tuple, str, bytes, int, float, bool, type(None))
         assert all(type(one) in kinds for one in parts(spec.options))

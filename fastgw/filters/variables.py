@@ -1,0 +1,172 @@
+"""``${client.address}`` and the like: what a value of the configuration takes from an exchange.
+
+A ``Template`` is made of literal bytes and names of variables, which ``problem`` has passed when the file was checked.  A variable without
+a value is empty text.  Values are those of the exchange as it is then: what earlier filters have set is seen, and what the gateway drops is
+not, so that no variable carries on a field that a client may not send.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from fastgw.wire.fields import OWN_REQUEST_FIELDS, OWN_RESPONSE_FIELDS, is_own, is_token
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.snapshot.snapshot import Service
+    from fastgw.wire.messages import Request
+
+Read = Callable[[Any], bytes]  #: of an exchange
+Part = bytes | str  #: literal text, or the name of a variable
+
+MOST_VARIABLES: Final = 32  #: of one value: each may be as long as a head
+
+
+def _service_name(exchange: Exchange) -> bytes:
+    service: Service | None = exchange.service
+    return service.name.encode() if service is not None else b""
+
+
+#: What any hook can ask for.
+_PLAIN: Final[Mapping[str, Read]] = {
+    "client.address": lambda exchange: exchange.client.address,
+    "listener.name": lambda exchange: exchange.listener.name.encode(),
+    "request.authority": lambda exchange: exchange.request.authority,
+    "request.host": lambda exchange: exchange.request.host,
+    "request.id": lambda exchange: exchange.request.request_id,
+    "request.method": lambda exchange: exchange.request.method,
+    "request.original_path": lambda exchange: exchange.request.original_path or exchange.request.path,
+    "request.path": lambda exchange: exchange.request.path,
+    "request.query": lambda exchange: exchange.request.query[1:],
+    "request.scheme": lambda exchange: exchange.request.forwarded_proto or exchange.listener.scheme,
+    "request.target": lambda exchange: exchange.request.target,
+    "route.name": lambda exchange: exchange.route.name.encode(),
+}
+#: What is known when there is an answer.
+_OF_ANSWERS: Final[Mapping[str, Read]] = {
+    "endpoint.address": lambda exchange: exchange.asked.encode(),
+    "response.status": lambda exchange: b"%d" % exchange.response.status,
+    "service.name": lambda exchange: _service_name(exchange),
+}
+#: Fields of a request that do not go on as they came: where their value is.
+_FIELDS: Final[Mapping[str, Callable[[Request], bytes]]] = {
+    "host": lambda request: request.authority,
+    "via": lambda request: request.via,
+    "x-request-id": lambda request: request.request_id,
+    "x-forwarded-for": lambda request: request.forwarded_for,
+    "x-forwarded-proto": lambda request: request.forwarded_proto,
+    "x-forwarded-host": lambda request: request.forwarded_host,
+}
+_FAMILIES: Final = ("header.NAME", "cookie.NAME", "query.NAME", "note.NAME")
+_NAME: Final = re.compile(r"[^\s&=;,\"]+").fullmatch
+
+
+class Template:
+    """A value with variables in it, ready to be filled in."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: tuple[Part, ...]) -> None:
+        self._parts = tuple(part if isinstance(part, bytes) else _reader(part) for part in parts)
+
+    def fill(self, exchange: Exchange) -> bytes:
+        """The value for ``exchange``; it may be empty, and what a note says in it may have any bytes."""
+        return b"".join([part if isinstance(part, bytes) else part(exchange) for part in self._parts]).strip(b" \t")
+
+
+def names(*, is_answer: bool) -> tuple[str, ...]:
+    """The variables there are; of an answer there are more."""
+    found = [*_PLAIN, *_FAMILIES]
+    return tuple(sorted([*found, *_OF_ANSWERS, "response.header.NAME"] if is_answer else found))
+
+
+def problem(name: str, *, is_answer: bool) -> str:
+    """Why ``name`` is no variable, or no one that is known yet; empty: it is one."""
+    if name in _PLAIN:
+        return ""
+    family, _, key = name.partition(".")
+    is_of_answers = name in _OF_ANSWERS or name.startswith("response.header.")
+    if is_of_answers and not is_answer:
+        return "is not known before there is an answer"
+    if name in _OF_ANSWERS:
+        return ""
+    if name.startswith("response.header."):
+        return _field_problem(name[len("response.header.") :], OWN_RESPONSE_FIELDS - {b"x-request-id", b"date"})
+    if family == "header":
+        return _field_problem(key, OWN_REQUEST_FIELDS - {one.encode() for one in _FIELDS})
+    if family == "note":
+        return "" if all(map(_NAME, key.split("."))) else "is not the name of a note"
+    if family in ("cookie", "query"):
+        return "" if _NAME(key) else f"is not the name of a {'cookie' if family == 'cookie' else 'parameter'}"
+    return "is no variable"
+
+
+def _field_problem(name: str, own: frozenset[bytes]) -> str:
+    if not name.isascii() or is_token(name.encode()) is None:
+        return "is not the name of a header field"
+    return "belongs to one connection, and cannot be carried on" if is_own(name.lower().encode(), own) else ""
+
+
+def _reader(name: str) -> Read:
+    """What reads the variable ``name``, which has passed ``problem``."""
+    found = _PLAIN.get(name) or _OF_ANSWERS.get(name)
+    if found is not None:
+        return found
+    family, _, key = name.partition(".")
+    if family == "response":
+        field = key.partition(".")[2].lower().encode()
+        return lambda exchange: exchange.response.header(field) or b""
+    if family == "header":
+        return _header(key.lower())
+    if family == "note":
+        path = key.split(".")
+        return lambda exchange: note_bytes(noted(exchange, path))
+    if family == "cookie":
+        cookie = key.encode() + b"="
+        return lambda exchange: _cookie(exchange.request, cookie)
+    parameter = key.encode() + b"="
+    return lambda exchange: _parameter(exchange.request.query, parameter)
+
+
+def _header(name: str) -> Read:
+    read = _FIELDS.get(name)
+    if read is not None:
+        return lambda exchange: read(exchange.request)
+    field = name.encode()
+    return lambda exchange: exchange.request.forwarded(field) or b""
+
+
+def _cookie(request: Request, begin: bytes) -> bytes:
+    """The value of the first cookie whose pair begins so (RFC 6265 section 5.4)."""
+    pairs = (request.forwarded(b"cookie") or b"").split(b";")
+    return next((pair.strip()[len(begin) :] for pair in pairs if pair.strip().startswith(begin)), b"")
+
+
+def _parameter(query: bytes, begin: bytes) -> bytes:
+    """The value, as it is written, of the first parameter that begins so."""
+    return next((pair[len(begin) :] for pair in query[1:].split(b"&") if pair.startswith(begin)), b"")
+
+
+def noted(exchange: Exchange, path: list[str]) -> Any:
+    """The note ``path[0]``, or what is in it below that; None: there is none."""
+    found: Any = exchange.notes
+    for step in path:
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(step)
+    return found
+
+
+def note_bytes(value: Any) -> bytes:
+    """A note as text."""
+    if value is None:
+        return b""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    if isinstance(value, list | tuple):
+        return b", ".join(map(note_bytes, value))
+    return str(value).encode("utf-8", "replace")
