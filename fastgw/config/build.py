@@ -46,15 +46,15 @@ from fastgw.core.settings import (
 T = TypeVar("T")
 
 
-def build(gateway: schema.Gateway, source: str) -> GatewaySpec:
+def build(config: schema.Configuration, source: str) -> GatewaySpec:
     """The specification of a configuration that has no problems; ``source`` is the absolute path of its file."""
     return fill(
         GatewaySpec,
-        gateway,
+        config,
         source=source,
-        listeners=tuple(_listener(place, one) for place, one in enumerate(gateway.listeners)),
-        services=tuple(_service(name, one) for name, one in gateway.services.items()),
-        filters=tuple(_filters(gateway)),
+        listeners=tuple(_listener(place, one) for place, one in enumerate(config.listeners)),
+        services=tuple(_service(name, one) for name, one in config.services.items()),
+        filters=tuple(_filters(config)),
         unmatched=fill(RouteSettings, schema.Route.model_validate({"path": "/"})),
     )
 
@@ -110,13 +110,13 @@ def _service(name: str, service: schema.Service) -> ServiceSpec:
     return fill(ServiceSpec, service, name=name, settings=fill(ServiceSettings, service))
 
 
-def _filters(gateway: schema.Gateway) -> Iterator[FilterSpec]:
+def _filters(config: schema.Configuration) -> Iterator[FilterSpec]:
     """The defined filters, then the built-in ones that a chain names without a definition."""
-    for name, options in gateway.filters.items():
+    for name, options in config.filters.items():
         yield _filter(name, options)
-    chains = [*(one.filters for one in gateway.listeners), *(one.filters for one in gateway.routes)]
+    chains = [*(one.filters for one in config.listeners), *(one.filters for one in config.routes)]
     for name in dict.fromkeys(name for chain in chains for name in chain):
-        if name not in gateway.filters:
+        if name not in config.filters:
             yield _filter(name, FILTERS[name].model_validate({"type": name}))
 
 

@@ -11,7 +11,7 @@ from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
 from fastgw.config.places import known_places, shared_keys
 from fastgw.config.schema import (
     Bound,
-    Gateway,
+    Configuration,
     Listener,
     ListenerTls,
     Resolver,
@@ -28,18 +28,18 @@ from fastgw.core.settings import Address
 from fastgw.routing import Router, RoutingError, Rule
 
 
-def check(document: Document, gateway: Gateway) -> None:
-    """Report to ``document`` everything that is wrong between the entries of ``gateway``, of which any may be unsound."""
-    _resolver(document, gateway.resolver)
-    _listeners(document, gateway)
-    for place, listener in enumerate(gateway.listeners):
-        _listener(document, gateway, ("listeners", place), listener)
-    for place, route in enumerate(gateway.routes):
-        _route(document, gateway, ("routes", place), route)
-    _routing(document, gateway)
-    for name, service in gateway.services.items():
+def check(document: Document, config: Configuration) -> None:
+    """Report to ``document`` everything that is wrong between the entries of ``config``, of which any may be unsound."""
+    _resolver(document, config.resolver)
+    _listeners(document, config)
+    for place, listener in enumerate(config.listeners):
+        _listener(document, config, ("listeners", place), listener)
+    for place, route in enumerate(config.routes):
+        _route(document, config, ("routes", place), route)
+    _routing(document, config)
+    for name, service in config.services.items():
         _service(document, ("services", name), service)
-    for name, one in gateway.filters.items():
+    for name, one in config.filters.items():
         one.check(document, ("filters", name))
 
 
@@ -77,12 +77,12 @@ def _resolver(document: Document, resolver: Resolver) -> None:
         document.report(("resolver", "max_interval"), reason)
 
 
-def _listeners(document: Document, gateway: Gateway) -> None:
+def _listeners(document: Document, config: Configuration) -> None:
     names: dict[str, int] = {}
     taken: dict[Address, str] = {}
-    if gateway.admin is not None:
-        _bound(document, ("admin",), gateway.admin, "admin", taken)
-    for place, listener in enumerate(gateway.listeners):
+    if config.admin is not None:
+        _bound(document, ("admin",), config.admin, "admin", taken)
+    for place, listener in enumerate(config.listeners):
         where: TreePath = ("listeners", place)
         name = listener_name(place, listener)
         if not is_unsound(listener.name) and name in names:
@@ -113,8 +113,8 @@ def _bound(document: Document, where: TreePath, entry: Bound, owner: str, taken:
                 return
 
 
-def _listener(document: Document, gateway: Gateway, where: TreePath, listener: Listener) -> None:
-    _chain(document, gateway, (*where, "filters"), listener.filters)
+def _listener(document: Document, config: Configuration, where: TreePath, listener: Listener) -> None:
+    _chain(document, config, (*where, "filters"), listener.filters)
     limits = listener.limits
     if limits.uri_length > limits.head_size:
         document.report(
@@ -149,10 +149,10 @@ def _known(path: str) -> str | None:
     return None if is_unsound(path) else path
 
 
-def _chain(document: Document, gateway: Gateway, where: TreePath, names: Sequence[str]) -> None:
-    if is_unsound(gateway.filters):
+def _chain(document: Document, config: Configuration, where: TreePath, names: Sequence[str]) -> None:
+    if is_unsound(config.filters):
         return
-    known = (*gateway.filters, *BUILT_IN_FILTERS)
+    known = (*config.filters, *BUILT_IN_FILTERS)
     for place, name in enumerate(names):
         if is_unsound(name):
             continue
@@ -165,8 +165,8 @@ def _chain(document: Document, gateway: Gateway, where: TreePath, names: Sequenc
             document.report((*where, place), f"the filter {name!r} is in this chain already")
 
 
-def _route(document: Document, gateway: Gateway, where: TreePath, route: Route) -> None:
-    _chain(document, gateway, (*where, "filters"), route.filters)
+def _route(document: Document, config: Configuration, where: TreePath, route: Route) -> None:
+    _chain(document, config, (*where, "filters"), route.filters)
     if route.service is None and is_missing(route.split):
         document.report(where, "needs a service, or a split over several")
     if route.service is not None and route.split:
@@ -174,11 +174,11 @@ def _route(document: Document, gateway: Gateway, where: TreePath, route: Route) 
     if route.sticky and is_missing(route.split):
         document.report((*where, "sticky"), "has no effect without split")
     if route.service is not None:
-        _service_name(document, gateway, (*where, "service"), route.service)
+        _service_name(document, config, (*where, "service"), route.service)
     same_fields(document, (*where, "headers"))
     seen: set[str] = set()
     for place, share in enumerate(route.split):
-        _service_name(document, gateway, (*where, "split", place, "service"), share.service)
+        _service_name(document, config, (*where, "split", place, "service"), share.service)
         if not is_unsound(share.service) and share.service in seen:
             document.report(
                 (*where, "split", place, "service"), f"the service {share.service!r} is in this split already"
@@ -189,9 +189,9 @@ def _route(document: Document, gateway: Gateway, where: TreePath, route: Route) 
         document.report((*where, "split"), "no part has a weight above 0")
 
 
-def _service_name(document: Document, gateway: Gateway, where: TreePath, name: str) -> None:
-    if not is_unsound(name, gateway.services) and name not in gateway.services:
-        document.report(where, f"no service named {_said(document, where, name, gateway.services)}")
+def _service_name(document: Document, config: Configuration, where: TreePath, name: str) -> None:
+    if not is_unsound(name, config.services) and name not in config.services:
+        document.report(where, f"no service named {_said(document, where, name, config.services)}")
 
 
 def _said(document: Document, where: TreePath, name: str, known: Iterable[str]) -> str:
@@ -202,10 +202,10 @@ def _said(document: Document, where: TreePath, name: str, known: Iterable[str]) 
     return shown(raw) if isinstance(raw, Expanded) else shown(name) + nearest(name, dict.fromkeys(known))
 
 
-def _routing(document: Document, gateway: Gateway) -> None:
-    routes = {place: route for place, route in enumerate(gateway.routes) if _is_sound(route)}
+def _routing(document: Document, config: Configuration) -> None:
+    routes = {place: route for place, route in enumerate(config.routes) if _is_sound(route)}
     table = rules(routes.values())
-    taken = {fallback_name(listener_name(place, one)): place for place, one in enumerate(gateway.listeners)}
+    taken = {fallback_name(listener_name(place, one)): place for place, one in enumerate(config.listeners)}
     places: dict[str, int] = {}
     for place, (route, rule) in zip(routes, zip(routes.values(), table, strict=True), strict=True):
         other = places.setdefault(rule.name, place)

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from fastgw.config.build import build
 from fastgw.config.check import check
 from fastgw.config.explain import translate
-from fastgw.config.schema import Gateway
+from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, Problem
 from fastgw.config.spec import GatewaySpec
 from fastgw.config.warn import Resolve, warn
@@ -73,17 +73,17 @@ def inspect(
         return Inspection(None, _sorted(document), [])
     context: dict[str, object] = {"base": str(path.absolute().parent)}
     try:
-        gateway = Gateway.model_validate(document.tree, context=context)
+        config = Configuration.model_validate(document.tree, context=context)
     except ValidationError as error:
         translate(document, error)
     if document.problems:
-        gateway = Gateway.model_validate(document.tree, context=context | {"is_lenient": True})
-    check(document, gateway)
-    warn(document, gateway, now, resolve)
+        config = Configuration.model_validate(document.tree, context=context | {"is_lenient": True})
+    check(document, config)
+    warn(document, config, now, resolve)
     warnings = sorted(set(document.warnings))[:MOST_PROBLEMS]
     if document.problems:
         return Inspection(None, _sorted(document), warnings)
-    return Inspection(build(gateway, str(path.absolute())), [], warnings)
+    return Inspection(build(config, str(path.absolute())), [], warnings)
 
 
 def _sorted(document: Document) -> list[Problem]:

@@ -306,7 +306,7 @@ class Service(Model):
     retry: Retry = setting({}, "When another endpoint is tried.")
 
 
-class Gateway(Model):
+class Configuration(Model):
     """Configuration of fastgw."""
 
     workers: WorkerCount = setting("auto", "Worker processes; auto: one per processor.")
@@ -324,6 +324,6 @@ class Gateway(Model):
 
 def json_schema() -> dict[str, Any]:
     """The vocabulary as JSON Schema (2020-12), for editors and for ``docs/fastgw.schema.json``."""
-    schema = Gateway.model_json_schema(mode="validation")
+    schema = Configuration.model_json_schema(mode="validation")
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fastgw configuration"}
     return head | {name: value for name, value in schema.items() if name != "title"}

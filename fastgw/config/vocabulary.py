@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from fastgw.config.filters import FILTERS
 from fastgw.config.model import Model
-from fastgw.config.schema import Gateway
+from fastgw.config.schema import Configuration
 from fastgw.config.source import Tree, TreePath
 from fastgw.config.types import Seconds
 
@@ -26,7 +26,7 @@ def takes_text(where: TreePath) -> bool:
 
 
 def _at(where: TreePath) -> Any:
-    annotation: Any = Gateway
+    annotation: Any = Configuration
     for step in where:
         annotation = inner(bare(annotation), step)
     return bare(annotation)
@@ -62,7 +62,7 @@ def inner(annotation: Any, step: str | int) -> Any:
 
 def durations(tree: Tree) -> Iterator[tuple[TreePath, str]]:
     """Every duration that the file gives, as it is written there, and its path."""
-    yield from _durations(Gateway, tree, ())
+    yield from _durations(Configuration, tree, ())
 
 
 def _durations(annotation: Any, tree: Tree, path: TreePath) -> Iterator[tuple[TreePath, str]]:

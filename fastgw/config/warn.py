@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from fastgw.config.schema import Gateway
+from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import is_unsound
 from fastgw.config.values import Expanded, shown
@@ -25,19 +25,19 @@ _REGULAR_EXPRESSION: Final = re.compile(r"\.[*+]|\(.*\)|\[.*\]|\$$|\\\\")
 Resolve = Callable[[Sequence[str], Sequence[str]], Mapping[str, str]]
 
 
-def warn(document: Document, gateway: Gateway, now: float, resolve: Resolve | None) -> None:
+def warn(document: Document, config: Configuration, now: float, resolve: Resolve | None) -> None:
     """Note in ``document.warnings`` what an operator should look at.
 
     ``now``: seconds since 1970.  ``resolve``: asked for all host names at once; None: nobody asks.
     """
-    _certificates(document, gateway, now)
-    _unused(document, gateway)
-    if gateway.admin is not None and not is_unsound(gateway.admin.address) and not is_local(gateway.admin.address):
+    _certificates(document, config, now)
+    _unused(document, config)
+    if config.admin is not None and not is_unsound(config.admin.address) and not is_local(config.admin.address):
         document.warn(
             ("admin", "address"),
-            f"{gateway.admin.address} can be reached from elsewhere, and whoever reaches it needs no password",
+            f"{config.admin.address} can be reached from elsewhere, and whoever reaches it needs no password",
         )
-    _paths(document, gateway)
+    _paths(document, config)
     for path, value in durations(document.tree):
         if re.fullmatch(r"[0-9.]+", value) and float(value) > LONGEST_BARE:
             if isinstance(value, Expanded):
@@ -46,12 +46,12 @@ def warn(document: Document, gateway: Gateway, now: float, resolve: Resolve | No
                 meant = f"are seconds; write the unit: {value}s, or {value}ms if that is meant"
             document.warn(path, f"{shown(value)} {meant}")
     if resolve is not None:
-        _names(document, gateway, resolve)
+        _names(document, config, resolve)
 
 
-def _paths(document: Document, gateway: Gateway) -> None:
+def _paths(document: Document, config: Configuration) -> None:
     """Paths in the language of other programs, which are literal text here."""
-    for place, route in enumerate(gateway.routes):
+    for place, route in enumerate(config.routes):
         if is_unsound(route.path):
             continue
         name = _COLON_NAME.search(route.path)
@@ -71,8 +71,8 @@ def is_local(address: Address) -> bool:
         return False
 
 
-def _certificates(document: Document, gateway: Gateway, now: float) -> None:
-    for path, file in _certificate_files(document, gateway):
+def _certificates(document: Document, config: Configuration, now: float) -> None:
+    for path, file in _certificate_files(document, config):
         from fastgw.config.tls import expiry
 
         end = expiry(file)
@@ -86,8 +86,8 @@ def _certificates(document: Document, gateway: Gateway, now: float) -> None:
             document.warn(path, f"the certificate in {file} expires on {when}, in {days} day{'' if days == 1 else 's'}")
 
 
-def _certificate_files(document: Document, gateway: Gateway) -> Iterator[tuple[TreePath, str]]:
-    for place, listener in enumerate(gateway.listeners):
+def _certificate_files(document: Document, config: Configuration) -> Iterator[tuple[TreePath, str]]:
+    for place, listener in enumerate(config.listeners):
         where: TreePath = ("listeners", place, "tls")
         if listener.tls is None:
             continue
@@ -95,47 +95,47 @@ def _certificate_files(document: Document, gateway: Gateway) -> Iterator[tuple[T
         for number, one in enumerate(listener.tls.certificates):
             if one.cert:
                 yield (*where, "cert") if is_short else (*where, "certificates", number, "cert"), one.cert
-    for name, service in gateway.services.items():
+    for name, service in config.services.items():
         if service.tls is not None and service.tls.cert:
             yield ("services", name, "tls", "cert"), service.tls.cert
 
 
-def _unused(document: Document, gateway: Gateway) -> None:
+def _unused(document: Document, config: Configuration) -> None:
     """Services and filters that nothing names; not told while one of those who could name them has a mistake."""
     wrong = {problem.path.partition("[")[0] for problem in document.problems}
     if "routes" in wrong:
         return
-    served = {route.service for route in gateway.routes} | {
-        one.service for route in gateway.routes for one in route.split
+    served = {route.service for route in config.routes} | {
+        one.service for route in config.routes for one in route.split
     }
-    for name in gateway.services:
+    for name in config.services:
         if name not in served:
             document.warn(("services", name), "no route leads to this service")
     if "listeners" in wrong:
         return
-    chains = [*(one.filters for one in gateway.listeners), *(one.filters for one in gateway.routes)]
+    chains = [*(one.filters for one in config.listeners), *(one.filters for one in config.routes)]
     chained = {name for chain in chains for name in chain}
-    for name in gateway.filters:
+    for name in config.filters:
         if name not in chained:
             document.warn(("filters", name), "this filter is in no chain")
 
 
-def _names(document: Document, gateway: Gateway, resolve: Resolve) -> None:
+def _names(document: Document, config: Configuration, resolve: Resolve) -> None:
     places: dict[str, list[TreePath]] = {}
-    for path, address in _addresses(gateway):
+    for path, address in _addresses(config):
         if address.host and not _is_number(address.host):
             places.setdefault(address.host, []).append(path)
-    for name, reason in resolve(list(places), list(gateway.resolver.servers)).items() if places else ():
+    for name, reason in resolve(list(places), list(config.resolver.servers)).items() if places else ():
         for path in places[name]:
             document.warn(path, f"the name {name!r} {reason}")
 
 
-def _addresses(gateway: Gateway) -> Iterator[tuple[TreePath, Address]]:
-    if gateway.admin is not None:
-        yield ("admin", "address"), gateway.admin.address
-    for place, listener in enumerate(gateway.listeners):
+def _addresses(config: Configuration) -> Iterator[tuple[TreePath, Address]]:
+    if config.admin is not None:
+        yield ("admin", "address"), config.admin.address
+    for place, listener in enumerate(config.listeners):
         yield ("listeners", place, "address"), listener.address
-    for name, service in gateway.services.items():
+    for name, service in config.services.items():
         for place, endpoint in enumerate(service.endpoints):
             yield ("services", name, "endpoints", place), endpoint.address
 

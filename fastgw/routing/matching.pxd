@@ -12,6 +12,6 @@ cdef class Matcher:
     cdef public bint has_hosts
     @cython.locals(table=PathTable, leaf=Leaf)
     cpdef match(self, bytes host, bytes method, bytes path, header)
-    cpdef tuple chain(self, bytes host)
+    cpdef tuple cascade(self, bytes host)
     @cython.locals(dot=Py_ssize_t)
     cdef tuple _resolve(self, bytes host)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 #: what two patterns share if they match the same paths: segments (``None`` = parameter), and whether ``*`` ends them
-Shape = tuple[tuple["bytes | None", ...], bool]
+Extent = tuple[tuple["bytes | None", ...], bool]
 
 #: how specific one segment is; of two patterns that match one path, the smaller tuple of these wins
 LITERAL, PARAMETER, PREFIX = 0, 1, 2
@@ -45,7 +45,7 @@ class Pattern:
     is_prefix: bool
 
     @property
-    def shape(self) -> Shape:
+    def extent(self) -> Extent:
         """Equal for two patterns that match the same paths: names of parameters do not count."""
         return self.segments, self.is_prefix
 
@@ -58,7 +58,7 @@ class Pattern:
     def order(self) -> tuple[int, ...]:
         """The precedence, segment by segment from the left.
 
-        Among patterns that match one path the smallest tuple wins, and two equal tuples belong to one shape.
+        Among patterns that match one path the smallest tuple wins, and two equal tuples belong to one extent.
         """
         kinds = tuple(LITERAL if segment is not None else PARAMETER for segment in self.segments)
         return (*kinds, PREFIX) if self.is_prefix else kinds

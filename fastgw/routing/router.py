@@ -1,8 +1,8 @@
 """From a request to its rule: the host, then the path, then method and headers.
 
-Host patterns are resolved before any request: each exact host and each wildcard knows the chain of tables that apply
+Host patterns are resolved before any request: each exact host and each wildcard knows the cascade of tables that apply
 to it, its own first, then those of the wildcards above it from long to short, then the one for any host.  A request
-takes one look-up for its chain (none, if no rule has a host), one for an exact path, and the trie if there is none: that is
+takes one look-up for its cascade (none, if no rule has a host), one for an exact path, and the trie if there is none: that is
 ``matching``, ``trie`` and ``conditions``, which are compiled; the rest of the package prepares them or explains.
 """
 
@@ -14,8 +14,8 @@ from typing import Any, Generic, TypeVar
 from fastgw.routing.conditions import Header
 from fastgw.routing.conflicts import conflicts, sentence
 from fastgw.routing.explain import Explanation, explain
-from fastgw.routing.matching import Chain, Matcher
-from fastgw.routing.pattern import Shape, host_matches, host_order, parse_path
+from fastgw.routing.matching import Cascade, Matcher
+from fastgw.routing.pattern import Extent, host_matches, host_order, parse_path
 from fastgw.routing.rule import RoutingError, Rule, accepted, rule_problems
 from fastgw.routing.trie import PathTable
 
@@ -33,10 +33,10 @@ class Router(Generic[T]):
 
     def __init__(self, rules: Sequence[Rule[T]]) -> None:
         self.rules = tuple(rules)
-        chains = _chains(_tables(self.rules))
-        self.matcher = Matcher(chains)  #: the hot part: its ``match`` is what the core calls
+        cascades = _cascades(_tables(self.rules))
+        self.matcher = Matcher(cascades)  #: the hot part: its ``match`` is what the core calls
         #: Payloads of the exact paths for which nothing but the path matters: ``match`` would say the same, later.
-        self.plain: dict[bytes, T] = {} if self.matcher.has_hosts else _plain(chains[""])
+        self.plain: dict[bytes, T] = {} if self.matcher.has_hosts else _plain(cascades[""])
 
     def match(self, host: bytes, method: bytes, path: bytes, header: Header) -> T | None:
         """The payload of the rule a request belongs to; None if there is none.
@@ -57,7 +57,7 @@ class Router(Generic[T]):
         them learns nothing of them.  Without ``header`` that is every rule with header conditions.
         """
         methods: set[str] = set()
-        for table in self.matcher.chain(host):
+        for table in self.matcher.cascade(host):
             for leaf in table.leaves(path):
                 for rule in leaf.rules:
                     if _has_headers(rule, header):
@@ -72,7 +72,7 @@ class Router(Generic[T]):
 
     def _find(self, host: bytes, method: bytes, path: bytes, header: Header) -> Rule[T] | None:
         """What ``match`` does, for the rule itself."""
-        for table in self.matcher.chain(host):
+        for table in self.matcher.cascade(host):
             leaf = table.exact.get(path)
             rule = None if leaf is None else leaf.select(method, header)
             if rule is None:
@@ -82,9 +82,9 @@ class Router(Generic[T]):
         return None
 
 
-def _plain(chain: Chain) -> dict[bytes, Any]:
+def _plain(cascade: Cascade) -> dict[bytes, Any]:
     found: dict[bytes, Any] = {}
-    for table in chain:
+    for table in cascade:
         for path, leaf in table.exact.items():
             if not leaf.groups and leaf.default is not None:
                 found.setdefault(path, leaf.default.payload)
@@ -103,35 +103,35 @@ def _tables(rules: Sequence[Rule[T]]) -> dict[str, PathTable]:
     """A table for each host pattern; raises RoutingError."""
     problems: list[str] = []
     names: list[tuple[str, ...]] = []
-    hosts: dict[str, dict[Shape, list[Rule[T]]]] = {}
+    hosts: dict[str, dict[Extent, list[Rule[T]]]] = {}
     for rule in rules:
         found = rule_problems(rule)
         problems += found
         names += [(rule.name,)] * len(found)
         if not found:
-            shapes = hosts.setdefault(rule.host.lower(), {})
-            shapes.setdefault(parse_path(rule.path).shape, []).append(rule)
-    for shapes in hosts.values():
-        for alike in shapes.values():
+            extents = hosts.setdefault(rule.host.lower(), {})
+            extents.setdefault(parse_path(rule.path).extent, []).append(rule)
+    for extents in hosts.values():
+        for alike in extents.values():
             for first, second in conflicts(alike):
                 problems.append(sentence(first, second))
                 names.append((first.name, second.name))
     if problems:
         raise RoutingError(problems, names)
     tables = {}
-    for host, shapes in hosts.items():
+    for host, extents in hosts.items():
         table = tables[host] = PathTable()
-        for shape, alike in shapes.items():
-            table.add(shape, alike)
+        for extent, alike in extents.items():
+            table.add(extent, alike)
     return tables
 
 
-def _chains(tables: dict[str, PathTable]) -> dict[str, Chain]:
+def _cascades(tables: dict[str, PathTable]) -> dict[str, Cascade]:
     """For each host pattern, and for any host (""), the tables that apply, in order of precedence."""
     wide = sorted((host for host in tables if not host or host[0] == "*"), key=host_order)
-    chains: dict[str, Chain] = {"": (tables[""],) if "" in tables else ()}
+    cascades: dict[str, Cascade] = {"": (tables[""],) if "" in tables else ()}
     for host, table in tables.items():
         if host:
             above = [tables[other] for other in wide if other != host and host_matches(other, host)]
-            chains[host] = (table, *above)
-    return chains
+            cascades[host] = (table, *above)
+    return cascades

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastgw.routing.conditions import Header, Leaf
-from fastgw.routing.pattern import Shape
+from fastgw.routing.pattern import Extent
 from fastgw.routing.rule import Rule
 
 
@@ -58,9 +58,9 @@ class PathTable:
         self.root: Node | None = None  #: None: nothing but exact paths
         self.depth = 0  #: segments of the deepest pattern in the trie
 
-    def add(self, shape: Shape, rules: Sequence[Rule[Any]]) -> None:
-        """Enter all rules of one shape."""
-        segments, is_prefix = shape
+    def add(self, extent: Extent, rules: Sequence[Rule[Any]]) -> None:
+        """Enter all rules of one extent."""
+        segments, is_prefix = extent
         if not is_prefix and None not in segments:
             self.exact[rules[0].path.encode()] = Leaf(rules)
             return

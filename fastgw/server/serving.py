@@ -67,7 +67,7 @@ class Accepting:
     terms: Terms | None
 
 
-class Candidate(NamedTuple):
+class Standby(NamedTuple):
     """A configuration that is prepared and waits for its commit."""
 
     message: Prepare
@@ -84,7 +84,7 @@ class Worker:
         self.log = Log(f"worker {index}")
         self.status = 0
         self._plane: DataPlane | None = None
-        self._candidate: Candidate | None = None
+        self._standby: Standby | None = None
         self._sockets: dict[str, socket.socket] = {}  # by address
         self._accepting: dict[str, Accepting] = {}  # by address
         self._messages: deque[tuple[object, list[int]]] = deque()
@@ -160,7 +160,7 @@ class Worker:
             problem = str(error) if isinstance(error, OSError) else f"cannot be compiled: {error}"
             self.channel.send(Prepared(message.generation, (problem,)))
             return
-        self._candidate = Candidate(message, snapshot, terms)
+        self._standby = Standby(message, snapshot, terms)
         self._grace = message.spec.shutdown.grace
         self.channel.send(Prepared(message.generation))
 
@@ -203,10 +203,10 @@ class Worker:
         self.log.limited("connections cannot be accepted", "warning", cause=words(error))
 
     def _abort(self) -> None:
-        candidate, self._candidate = self._candidate, None
+        standby, self._standby = self._standby, None
         if self._plane is not None:
-            if candidate is not None:
-                self._plane.discard(candidate.snapshot)
+            if standby is not None:
+                self._plane.discard(standby.snapshot)
             else:
                 self._plane.registry.retain(self._plane.snapshot.endpoints)
         for address in list(self._sockets):
@@ -214,15 +214,15 @@ class Worker:
                 self._sockets.pop(address).close()
 
     async def _commit(self, message: Commit) -> None:
-        candidate, plane = self._candidate, self._plane
-        if candidate is None or candidate.message.generation != message.generation or plane is None:
+        standby, plane = self._standby, self._plane
+        if standby is None or standby.message.generation != message.generation or plane is None:
             if plane is None or not self._accepting:  # there is nothing else to serve
                 self.status = 1
                 self.stop()
             return
         is_first = not self._accepting
-        self._candidate = None
-        wanted = {key: listener for listener in candidate.message.spec.listeners for key in listener.bind.keys}
+        self._standby = None
+        wanted = {key: listener for listener in standby.message.spec.listeners for key in listener.bind.keys}
         for address in list(self._accepting):  # before the swap: after it the name of a listener may be unknown
             name = self._accepting[address].spec.name
             if address not in wanted:
@@ -232,9 +232,9 @@ class Worker:
             else:
                 continue
             self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
-        plane.install(candidate.snapshot)
+        plane.install(standby.snapshot)
         for address, listener in wanted.items():
-            await self._accept(address, listener, candidate.terms.get(listener.name))
+            await self._accept(address, listener, standby.terms.get(listener.name))
         if is_first:
             self._settle_memory()
         self.channel.send(Committed(message.generation))

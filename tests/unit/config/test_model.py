@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastgw.config.model import Model
-from fastgw.config.schema import Gateway, Listener
+from fastgw.config.schema import Configuration, Listener
 from fastgw.config.unsound import is_unsound
 from tests.unit.config.files import problems
 
@@ -114,8 +114,8 @@ def test_no_mistake_hides_another_and_each_is_told_once(tmp_path: Path) -> None:
     assert [line for line, begin in zip(found, expected, strict=True) if not line.startswith(begin)] == []
 
 
-def lenient(data: object) -> Gateway:
-    return Gateway.model_validate(data, context={"base": "/", "is_lenient": True})
+def lenient(data: object) -> Configuration:
+    return Configuration.model_validate(data, context={"base": "/", "is_lenient": True})
 
 
 def test_what_is_sound_is_there() -> None:

@@ -13,7 +13,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from fastgw.config.filters import FILTERS
-from fastgw.config.schema import Gateway, Model, json_schema
+from fastgw.config.schema import Configuration, Model, json_schema
 from fastgw.config.vocabulary import bare
 from tests.unit.config.files import MINIMAL, problems
 
@@ -62,7 +62,7 @@ def documented() -> dict[str, dict[str, str]]:
 
 
 def test_the_page_names_every_key_with_its_default() -> None:
-    assert documented() == dict(places(Gateway, "(top)"))
+    assert documented() == dict(places(Configuration, "(top)"))
 
 
 def test_the_page_says_what_every_value_is() -> None:
@@ -104,5 +104,5 @@ def test_a_key_without_a_value_has_its_default(tmp_path: Path) -> None:
 
 def test_models_do_not_show_what_they_were_given() -> None:
     with pytest.raises(ValueError) as caught:
-        Gateway.model_validate({"workers": "hunter2", "listeners": "hunter2"})
+        Configuration.model_validate({"workers": "hunter2", "listeners": "hunter2"})
     assert "input_value" not in str(caught.value)

@@ -23,13 +23,13 @@ DEEP = table(((b"v1", None), False, "/v1/{x}"), ((), True, "/*"))
 def test_without_hosts_the_host_is_not_looked_at() -> None:
     matcher = Matcher({"": (EXACT,)})
     assert not matcher.has_hosts
-    assert matcher.chain(b"whatever") is matcher.chain(b"")
+    assert matcher.cascade(b"whatever") is matcher.cascade(b"")
     assert matcher.match(b"whatever", b"GET", b"/a", nothing) == "/a"
     assert matcher.match(b"", b"GET", b"/b", nothing) is None
 
 
 @pytest.mark.parametrize(
-    ("host", "chain"),
+    ("host", "cascade"),
     [
         (b"api.example", (EXACT, DEEP)),
         (b"API.example", (EXACT, DEEP)),
@@ -40,9 +40,9 @@ def test_without_hosts_the_host_is_not_looked_at() -> None:
         (b"", (EXACT,)),
     ],
 )
-def test_chain_of_a_host(host: bytes, chain: tuple[PathTable, ...]) -> None:
+def test_cascade_of_a_host(host: bytes, cascade: tuple[PathTable, ...]) -> None:
     matcher = Matcher({"": (EXACT,), "api.example": (EXACT, DEEP), "*.edge.example": (DEEP, EXACT)})
-    assert matcher.chain(host) == chain
+    assert matcher.cascade(host) == cascade
 
 
 def test_next_table_is_asked_when_the_first_has_nothing() -> None:

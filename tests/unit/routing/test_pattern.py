@@ -115,7 +115,7 @@ def test_what_a_pattern_is() -> None:
     pattern = parse_path("/v1/{model}/*")
     assert pattern.segments == (b"v1", None)
     assert pattern.names == ((1, "model"),)
-    assert pattern.shape == parse_path("/v1/{other}/*").shape
+    assert pattern.extent == parse_path("/v1/{other}/*").extent
     assert pattern.order == (0, 1, 2)
     assert not pattern.is_exact
     assert not parse_path("/*").is_exact

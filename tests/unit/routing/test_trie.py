@@ -15,7 +15,7 @@ from tests.unit.routing.tables import nothing, rule
 def table_of(*paths: str) -> PathTable:
     table = PathTable()
     for path in paths:
-        table.add(parse_path(path).shape, [rule(path, path)])
+        table.add(parse_path(path).extent, [rule(path, path)])
     return table
 
 
