@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SWEEP_SECONDS = 0.25
 EXPIRED_AT_ONCE = 32  #: deadlines acted on in one turn of the loop
+FREE_EXCHANGES_MIN = 8  #: exchanges made beforehand
 FREE_EXCHANGES_MAX = 1024  #: exchanges kept for reuse
 
 
@@ -66,6 +67,8 @@ class DataPlane(Plane):
         """See ``Plane``; ``make_pool``: called for every new endpoint."""
         Plane.__init__(self, loop, shared, random, clock, log, poller, wall)
         self.free_max = 0 if "no_reuse" in OFF else FREE_EXCHANGES_MAX
+        # A list that is emptied and filled again has its memory made smaller and larger every time.
+        self.free.extend(Relay(self) for _ in range(min(self.free_max, FREE_EXCHANGES_MIN)))
         self.snapshot = Snapshot(0, {})
         self.listeners: dict[str, Listener] = {}
         self.registry = Registry(self, make_pool)

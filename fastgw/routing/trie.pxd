@@ -3,6 +3,10 @@ cimport cython
 from fastgw.routing.conditions cimport Leaf
 
 
+# A constant of the module as C.
+cdef int SLASH
+
+
 cdef class Node:
     cdef public Node parent
     cdef public bint is_parameter

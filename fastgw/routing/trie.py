@@ -22,6 +22,8 @@ from fastgw.routing.conditions import Header, Leaf
 from fastgw.routing.pattern import Extent
 from fastgw.routing.rule import Rule
 
+SLASH = 0x2F  #: "/"
+
 
 class Node:
     """A place between two slashes."""
@@ -78,7 +80,7 @@ class PathTable:
     def search(self, path: bytes, method: bytes, header: Header) -> Rule[Any] | None:
         """The most specific rule of the trie (exact paths are not in it) that the request meets.  Hot."""
         node = self.root
-        if node is None or path[:1] != b"/":
+        if node is None or not path or path[0] != SLASH:
             return None
         # segments[0] is the nothing in front of the first slash; a path deeper than every pattern keeps its rest uncut.
         segments = path.split(b"/", self.depth + 1)
@@ -121,7 +123,7 @@ class PathTable:
         """Every leaf whose pattern matches the path, in no particular order; bounded like ``search``."""
         exact = self.exact.get(path)
         found = [] if exact is None else [exact]
-        if self.root is None or path[:1] != b"/":
+        if self.root is None or not path or path[0] != SLASH:
             return found
         level = [self.root]
         for segment in path.split(b"/", self.depth + 1)[1:]:

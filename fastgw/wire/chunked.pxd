@@ -2,6 +2,10 @@ cimport cython
 
 from fastgw.wire cimport _scan as scan
 
+# Constants of the module, and those it imports, as C: compared without making an int of what is compared.
+cdef int _SIZE, _DATA, _DATA_END, _TRAILER, _DONE
+
+
 cdef class ChunkReader:
     cdef public bint done
     cdef public Py_ssize_t end

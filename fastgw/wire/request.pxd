@@ -5,6 +5,10 @@ from fastgw.wire.fields cimport FieldTable
 from fastgw.wire.messages cimport Request
 
 
+# A constant of the module as C.
+cdef int SLASH
+
+
 cdef class RequestReader:
     cdef dict _hosts
     cdef object _parser

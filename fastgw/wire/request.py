@@ -21,6 +21,7 @@ from fastgw.wire.methods import served
 from fastgw.wire.target import parse_authority, split_absolute, split_target
 from fastgw.wire.websocket import check_handshake
 
+SLASH = 0x2F  #: "/"
 HOSTS_MAX = 4096  #: spellings of Host values remembered
 
 
@@ -91,7 +92,7 @@ class RequestReader:
             raise WireError(501, "method_not_implemented", _unserved(method))
         if request.host_count != 1 and (request.host_count or request.minor):
             raise bad("the request has more than one Host" if request.host_count else "the request has no Host")
-        if target[:1] == b"/":
+        if target and target[0] == SLASH:
             pass
         elif target == b"*":
             if request.method != b"OPTIONS":

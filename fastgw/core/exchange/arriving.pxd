@@ -8,6 +8,10 @@ from fastgw.core.plane cimport Plane
 from fastgw.core.snapshot.snapshot cimport Route
 from fastgw.wire.messages cimport Request
 
+# Constants of the module, and those it imports, as C: compared without making an int of what is compared.
+cdef int ANSWER, BODY, HOOKS, HOLD_PENDING
+cdef double NEVER
+
 
 @cython.locals(body=RequestBody, carrier=Carrier)
 cpdef on_data(Exchange exchange, bytes data)

@@ -2,6 +2,9 @@ cimport cython
 
 from fastgw.core.exchange.ends cimport Exchange
 
+# Constants of the module, and those it imports, as C: compared without making an int of what is compared.
+cdef int HOLD_PENDING
+
 
 @cython.locals(hooks=tuple)
 cpdef enter_and_dispatch(Exchange exchange, Py_ssize_t index)

@@ -7,6 +7,11 @@ from fastgw.core.plane cimport Plane
 from fastgw.core.snapshot.snapshot cimport Listener, Route, Service
 from fastgw.wire.messages cimport Request, Response
 
+# Constants of the module, and those it imports, as C: compared without making an int of what is compared.
+cdef int ANSWER, BODY, CONNECTION, HOOKS, STREAM, HOLD_PEER, HOLD_PENDING, BODY_NONE
+cdef long long NO_LENGTH
+cdef double NEVER
+
 
 cdef class Relay(Exchange):
     cdef object _header

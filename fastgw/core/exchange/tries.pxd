@@ -6,6 +6,9 @@ from fastgw.core.exchange.ends cimport Carrier, Exchange
 from fastgw.core.snapshot.snapshot cimport Service
 from fastgw.wire.messages cimport Request
 
+# Constants of the module, and those it imports, as C: compared without making an int of what is compared.
+cdef int CONNECTION
+
 
 @cython.locals(endpoint=Endpoint, carrier=Carrier)
 cpdef ask(Exchange exchange, tuple candidates)

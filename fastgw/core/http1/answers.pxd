@@ -5,6 +5,9 @@ from fastgw.core.http1 cimport heads
 from fastgw.wire cimport _scan as scan
 from fastgw.wire.messages cimport Response
 
+# Constants of the module, and those it imports, as C: compared without making an int of what is compared.
+cdef int BODY_CHUNKED, BODY_UNTIL_CLOSE
+
 
 cdef class Http1Answers(Client):
     cdef bytes _head

@@ -9,6 +9,9 @@ from fastgw.wire cimport response as answers
 from fastgw.wire.chunked cimport ChunkReader
 from fastgw.wire.messages cimport Response
 
+# Constants of the module, and those it imports, as C: compared without making an int of what is compared.
+cdef int IDLE, HEAD, BODY, TUNNEL, HOLD_PEER, INTERIM_MAX, BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE
+
 
 cdef class Http1Carrier(Carrier):
     cdef public Pool pool

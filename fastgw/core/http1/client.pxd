@@ -13,6 +13,9 @@ from fastgw.wire cimport _scan as scan
 from fastgw.wire.chunked cimport ChunkReader
 from fastgw.wire.messages cimport Request
 
+# Constants of the module, and those it imports, as C: compared without making an int of what is compared.
+cdef int HOLD_PEER, HOLD_PENDING, HOLD_PIPELINE
+
 
 cdef class Http1Client(Http1Answers):
     cdef public DataPlane plane

@@ -5,6 +5,9 @@ from fastgw.core.snapshot.snapshot cimport Service
 from fastgw.wire cimport _scan as scan
 from fastgw.wire.messages cimport Request, Response
 
+# Constants of the module, and those it imports, as C: compared without making an int of what is compared.
+cdef int BODY_UNTIL_CLOSE
+
 
 @cython.locals(request=Request, client=Client, service=Service, authority=bytes, host=bytes)
 cpdef bytes request_head(Exchange exchange)

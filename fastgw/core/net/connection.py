@@ -66,16 +66,17 @@ class Connection:
         """Send ``data``, after everything written before."""
         if self.is_closed or self._is_broken:
             return
-        if self._is_queued and self.transport.get_write_buffer_size() == 0:
-            self._is_queued = False
-        if self._fd >= 0 and not self._is_queued:
-            sent = sending.send(self._fd, data)
-            if sent < 0:
-                self.on_broken()
-                return
-            if sent == len(data):
-                return
-            data = data[sent:]
+        if self._fd >= 0:  # else everything goes to the transport, whatever it has queued
+            if self._is_queued and self.transport.get_write_buffer_size() == 0:
+                self._is_queued = False
+            if not self._is_queued:
+                sent = sending.send(self._fd, data)
+                if sent < 0:
+                    self.on_broken()
+                    return
+                if sent == len(data):
+                    return
+                data = data[sent:]
         self._is_queued = True
         self.transport.write(data)
 
