@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
 from fastgw.config.places import known_places, shared_keys
+from fastgw.config.rules import rule
 from fastgw.config.schema import (
     Bound,
     Configuration,
@@ -58,17 +59,7 @@ def route_name(route: Route) -> str:
 
 def rules(routes: Iterable[Route]) -> list[Rule[str]]:
     """The routing table of ``routes``; the payload is the name."""
-    return [
-        Rule(
-            name=route_name(route),
-            path=route.path,
-            host=route.host,
-            methods=frozenset(route.methods),
-            headers=tuple(route.headers.items()),
-            payload=route_name(route),
-        )
-        for route in routes
-    ]
+    return [rule(name, route, name) for name, route in ((route_name(one), one) for one in routes)]
 
 
 def _resolver(document: Document, resolver: Resolver) -> None:
@@ -207,15 +198,15 @@ def _routing(document: Document, config: Configuration) -> None:
     table = rules(routes.values())
     taken = {fallback_name(listener_name(place, one)): place for place, one in enumerate(config.listeners)}
     places: dict[str, int] = {}
-    for place, (route, rule) in zip(routes, zip(routes.values(), table, strict=True), strict=True):
-        other = places.setdefault(rule.name, place)
+    for (place, route), line in zip(routes.items(), table, strict=True):
+        other = places.setdefault(line.name, place)
         if other != place and (route.name or routes[other].name):
             message = (
-                f"the name {rule.name!r} belongs to routes[{other}] on line {document.line(('routes', other))} already"
+                f"the name {line.name!r} belongs to routes[{other}] on line {document.line(('routes', other))} already"
             )
             document.report(("routes", place, "name"), message)
-        if rule.name in taken:
-            message = f"the name {rule.name!r} is what listeners[{taken[rule.name]}] counts unmatched requests by"
+        if line.name in taken:
+            message = f"the name {line.name!r} is what listeners[{taken[line.name]}] counts unmatched requests by"
             document.report(("routes", place, "name"), message)
     try:
         Router(table)
@@ -234,7 +225,7 @@ def _conflict(
     document: Document, routes: Mapping[int, Route], table: Sequence[Rule[str]], names: Sequence[str], message: str
 ) -> tuple[TreePath, str]:
     """The place and the words of a problem of the routing table; of two routes the later one is where it shows."""
-    found = [place for place, rule in zip(routes, table, strict=True) if rule.name in names]
+    found = [place for place, line in zip(routes, table, strict=True) if line.name in names]
     if not found:
         return ("routes",), message
     others = sorted({document.line(("routes", place)) for place in found[:-1]})

@@ -76,7 +76,7 @@ class _Compiler:
         name = fallback_name(spec.name)
         return Listener(
             name=spec.name,
-            router=Router([rule(route, self._route(spec, route)) for route in self._spec.routes]),
+            router=Router([rule(route.name, route, self._route(spec, route)) for route in self._spec.routes]),
             fallback=Route(name, self._slots.routes[name], self._spec.unmatched, chain=self._chain(spec.filters)),
             settings=spec.settings,
             scheme=b"http" if spec.tls is None else b"https",

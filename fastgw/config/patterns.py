@@ -10,7 +10,7 @@ minutes. So a pattern is read here first, and accepted only if there is nothing 
 * other choices that overlap (``a?a``, ``(x|xy)``) may double the tries ``MOST_TRIES`` times at most, all together.
 
 A match is then done in steps proportional to the length of the path, times a constant.  What is run is written anew from what was read
-(``Pattern.text``), so no difference between this reading and Python's can undo that.
+(``Expression.text``), so no difference between this reading and Python's can undo that.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SHORT: Final = {"d": _DIGITS, "w": _WORD, "D": _ALL & ~_DIGITS, "W": _ALL & ~_W
 _SPECIAL: Final = frozenset("\\^$.|?*+()[]{}")
 
 
-class Pattern(NamedTuple):
+class Expression(NamedTuple):
     """A pattern that was accepted."""
 
     text: str  #: for ``re.fullmatch``
@@ -70,7 +70,7 @@ class _Group(NamedTuple):
 _Sequence = list[_Item | _Group]
 
 
-def read(text: str) -> Pattern:
+def read(text: str) -> Expression:
     """The pattern of ``text``, of whole paths; raises ValueError with what is wrong, and where."""
     if len(text) > LONGEST:
         raise ValueError(f"is longer than {LONGEST} characters")
@@ -81,7 +81,7 @@ def read(text: str) -> Pattern:
     _Judge().first(whole, _END, False)
     leading = [False] * (reader.groups + 1)
     _mark_leading(whole, leading)
-    return Pattern(_written(whole), reader.groups, tuple(leading))
+    return Expression(_written(whole), reader.groups, tuple(leading))
 
 
 class _Reader:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Protocol, TypeVar
 
 from fastgw.config.spec import GatewaySpec, RouteSpec
 from fastgw.routing import Router, Rule
@@ -10,11 +11,31 @@ from fastgw.routing import Router, Rule
 T = TypeVar("T")
 
 
-def rule(spec: RouteSpec, payload: T) -> Rule[T]:
+class Conditions(Protocol):
+    """Which requests a route matches: as the file has it (``schema.Route``), or the specification (``RouteSpec``)."""
+
+    @property
+    def path(self) -> str:
+        """Its pattern."""
+
+    @property
+    def host(self) -> str:
+        """Its pattern; "": any."""
+
+    @property
+    def methods(self) -> Iterable[str]:
+        """None: any."""
+
+    @property
+    def headers(self) -> Mapping[str, str] | Iterable[tuple[str, str]]:
+        """Fields with their values, or "*"."""
+
+
+def rule(name: str, route: Conditions, payload: T) -> Rule[T]:
     """The line of a route that leads to ``payload``."""
-    return Rule(spec.name, spec.path, spec.host, frozenset(spec.methods), spec.headers, payload)
+    return Rule(name, route.path, route.host, frozenset(route.methods), tuple(dict(route.headers).items()), payload)
 
 
 def routing_table(spec: GatewaySpec) -> Router[RouteSpec]:
     """The routes as a table that finds their specification: for ``fastgw route``, without a data plane."""
-    return Router([rule(route, route) for route in spec.routes])
+    return Router([rule(route.name, route, route) for route in spec.routes])

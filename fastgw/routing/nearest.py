@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from fastgw.routing.pattern import parse_path
 
-Prefix = tuple[bytes, ...]
+Segments = tuple[bytes, ...]
 
 
 class Nearest:
@@ -20,7 +20,7 @@ class Nearest:
 
     def __init__(self, rules: Iterable[tuple[str, str, str]]) -> None:
         """``rules``: host and path patterns without problems, and a word; at least one."""
-        votes: dict[str, dict[Prefix, Counter[str]]] = {}
+        votes: dict[str, dict[Segments, Counter[str]]] = {}
         for host, path, word in rules:
             for prefix in _prefixes(path):
                 for place in {host.lower(), _ALL}:
@@ -51,7 +51,7 @@ class Nearest:
 _ALL = "*"  #: the place of every rule; no host pattern is written like this
 
 
-def _prefixes(path: str) -> Iterable[Prefix]:
+def _prefixes(path: str) -> Iterable[Segments]:
     segments = parse_path(path).segments
     literal = segments.index(None) if None in segments else len(segments)
     return [tuple(one for one in segments[:length] if one is not None) for length in range(literal + 1)]
@@ -68,7 +68,7 @@ def _wildcards(host: str) -> Iterable[str]:
         dot = host.find(".", dot + 1)
 
 
-def _longest(prefixes: dict[Prefix, str], segments: Prefix) -> int:
+def _longest(prefixes: dict[Segments, str], segments: Segments) -> int:
     """How many of ``segments`` begin a rule; every prefix of a prefix is there, the empty one always."""
     length = 0
     while length < len(segments) and segments[: length + 1] in prefixes:

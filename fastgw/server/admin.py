@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from fastgw.core.date import date_line
 from fastgw.server.listening import BACKLOG, Listening
 from fastgw.server.log import Log
-from fastgw.server.status import Answer, Page
+from fastgw.server.status import Content, Page
 from fastgw.wire import scan
 from fastgw.wire.errors import WireError, bad
 from fastgw.wire.fields import REQUEST_FIELDS, FieldTable, is_hopeless
@@ -95,7 +95,7 @@ class Admin:
                 self._reader.read(head, request, self._table)
             except WireError as error:
                 is_last, is_head_only = True, heads.begins_with(b"HEAD ")
-                answer = Answer(error.status, _reason(error.code))
+                answer = Content(error.status, _reason(error.code))
             else:
                 is_last = request.has_body or not request.keep_alive  # a body is not wanted, and not read
                 is_head_only = request.method == b"HEAD"
@@ -105,20 +105,20 @@ class Admin:
                 await _linger(reader, writer)
                 return
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, request: Request) -> Content:
         if request.method not in (b"GET", b"HEAD"):
-            return Answer(405, _reason("method_not_allowed"))
+            return Content(405, _reason("method_not_allowed"))
         page = self._pages.get(request.path.decode("latin-1"))
         if page is None:
-            return Answer(404, _reason("not_found"))
+            return Content(404, _reason("not_found"))
         try:
             return await page((request.header(b"accept") or b"").decode("latin-1"))
         except Exception as error:  # noqa: BLE001  as above
             self._log.limited("an admin page failed", path=request.path.decode("latin-1"), error=repr(error))
-            return Answer(500, _reason("internal"))
+            return Content(500, _reason("internal"))
 
     async def _send(
-        self, writer: asyncio.StreamWriter, answer: Answer, is_last: bool, is_head_only: bool, minor: int
+        self, writer: asyncio.StreamWriter, answer: Content, is_last: bool, is_head_only: bool, minor: int
     ) -> None:
         fields: tuple[tuple[str, str], ...] = _FIELDS
         if answer.status == 405:

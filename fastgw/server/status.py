@@ -22,15 +22,15 @@ JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a page answers."""
+class Content:
+    """What a page holds, and how it is answered."""
 
     status: int
     body: bytes
     content_type: str = JSON
 
 
-Page = Callable[[str], Awaitable[Answer]]  #: takes the Accept field
+Page = Callable[[str], Awaitable[Content]]  #: takes the Accept field
 
 
 class Pages:
@@ -48,11 +48,11 @@ class Pages:
             "/metrics": self.metrics,
         }
 
-    async def livez(self, _: str) -> Answer:
+    async def livez(self, _: str) -> Content:
         """200 as long as this process answers, draining or not: there is no reason to kill it."""
-        return Answer(200, b'{"status":"alive"}')
+        return Content(200, b'{"status":"alive"}')
 
-    async def readyz(self, _: str) -> Answer:
+    async def readyz(self, _: str) -> Content:
         """200 if new requests are welcome, else 503 and why not."""
         gateway, now = self._gateway, self._clock()
         states = [worker.told_state(now) for worker in gateway.workers]
@@ -67,13 +67,13 @@ class Pages:
             return _probe(200, {"status": "ready"}, stalled)
         return _probe(503, {"reason": reason}, stalled)
 
-    async def status(self, _: str) -> Answer:
+    async def status(self, _: str) -> Content:
         """Everything, for people and for ``fastgw status``."""
         import orjson
 
-        return Answer(200, orjson.dumps(self.document(), option=orjson.OPT_INDENT_2))
+        return Content(200, orjson.dumps(self.document(), option=orjson.OPT_INDENT_2))
 
-    async def metrics(self, accept: str) -> Answer:
+    async def metrics(self, accept: str) -> Content:
         """The Prometheus page; rendered in a thread, because with thousands of routes it takes seconds."""
         facts, totals = self.facts(), self.totals()
 
@@ -83,7 +83,7 @@ class Pages:
             return render(facts, totals, accept)
 
         body, content_type = await asyncio.to_thread(render)
-        return Answer(200, body, content_type)
+        return Content(200, body, content_type)
 
     def totals(self) -> Totals:
         """The sums of all counters, for the names of the configuration in use."""
@@ -238,11 +238,11 @@ _ROUTE = {
 }
 
 
-def _probe(status: int, body: dict[str, Any], stalled: list[int]) -> Answer:
+def _probe(status: int, body: dict[str, Any], stalled: list[int]) -> Content:
     """The answer of a probe; ``stalled`` names workers that give no sign of life."""
     import orjson
 
-    return Answer(status, orjson.dumps(body | {"stalled": stalled} if stalled else body))
+    return Content(status, orjson.dumps(body | {"stalled": stalled} if stalled else body))
 
 
 def _pick(block: list[int], places: dict[str, int]) -> dict[str, Any]:

@@ -171,3 +171,33 @@ def anchors(page: Path) -> set[str]:
     """The anchors that a Markdown page gets from its headings."""
     headings = re.findall(r"^#+ +(.+?) *$", page.read_text(), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).replace(" ", "-") for heading in headings}
+
+
+# --- words
+
+#: Mappings of the file that are called as what they configure.
+CONFIGURED = {"Admin", "Endpoint", "Listener", "Pool", "Route", "Service"}
+
+
+def words(tree: ast.Module) -> Iterator[str]:
+    """The classes of a module, and other names for types."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if name[0].isupper() and not name.isupper() and len(name) > 1:
+                yield name
+
+
+def test_a_word_is_one_thing() -> None:
+    """A class, or a name for a type, stands for one thing; what an option of a filter becomes is called as the filter is."""
+    found: dict[str, set[str]] = {}
+    for name, tree in trees(PACKAGE):
+        place = name.replace("/config/filters/", "/filters/")
+        if name == "fastgw/config/types.py":
+            continue  # kinds of values, called as what they are values of
+        for word in words(tree):
+            if name != "fastgw/config/schema.py" or word not in CONFIGURED:
+                found.setdefault(word, set()).add(place)
+    assert {word: places for word, places in found.items() if len(places) > 1} == {}

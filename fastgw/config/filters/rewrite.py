@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import setting
-from fastgw.config.patterns import Pattern, read
+from fastgw.config.patterns import Expression, read
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Parsed
 from fastgw.config.unsound import is_unsound
@@ -36,7 +36,7 @@ def _prefix(value: object) -> str:
     return found
 
 
-def _pattern(value: object) -> Pattern:
+def _pattern(value: object) -> Expression:
     """A pattern that takes no longer than a path is long."""
     found = text("a pattern")(value)
     if not found:
@@ -79,7 +79,7 @@ def _refuse(path: str, value: object) -> None:
 _TEXT = {"type": "string"}
 Path = Annotated[str, Parsed(_path, **_TEXT, examples=["/v2/predict"])]
 Prefix = Annotated[str, Parsed(_prefix, **_TEXT, examples=["/v2"])]
-Matching = Annotated[Pattern, Parsed(_pattern, **_TEXT, examples=["/models/([^/]+)/(.*)"])]
+Matching = Annotated[Expression, Parsed(_pattern, **_TEXT, examples=["/models/([^/]+)/(.*)"])]
 Replacement = Annotated[tuple[str | int, ...], Parsed(_replacement, **_TEXT, examples=["/v2/$1/$2"])]
 
 
@@ -118,7 +118,7 @@ class Rewrite(FilterOptions):
             _groups(document, (*where, "to"), self.pattern, self.to)
 
 
-def _groups(document: Document, where: TreePath, pattern: Pattern, to: tuple[str | int, ...]) -> None:
+def _groups(document: Document, where: TreePath, pattern: Expression, to: tuple[str | int, ...]) -> None:
     for part in to:
         if isinstance(part, int) and not 1 <= part <= pattern.groups:
             there = f"the pattern has {pattern.groups or 'none'}" if part else "groups begin with $1"

@@ -11,7 +11,7 @@ from tests.unit.config.files import read, with_route
 def test_a_route_becomes_a_rule(tmp_path: Path) -> None:
     spec = read(tmp_path, with_route("host: api.example, methods: [GET, POST], headers: {X-A: 1}"))
     [route] = spec.routes
-    made = rule(route, 7)
+    made = rule(route.name, route, 7)
     assert (made.name, made.path, made.host) == ("GET,POST api.example /* x-a=1", "/*", "api.example")
     assert (made.methods, made.headers, made.payload) == (frozenset({"GET", "POST"}), (("x-a", "1"),), 7)
 

@@ -12,7 +12,7 @@ from fastgw.server import admin as module
 from fastgw.server.admin import Admin
 from fastgw.server.listening import bind
 from fastgw.server.log import Log
-from fastgw.server.status import Answer
+from fastgw.server.status import Content
 from tests.unit.core.test_protocol_cases import COLLECTION, raw_of
 from tests.unit.wire.cases import HEADS, REFUSED_EITHER_WAY
 
@@ -45,15 +45,15 @@ class Client:
 def with_admin(story: Story, asked: list[str] | None = None) -> None:
     """Play ``story`` with an admin address; ``asked``: gets a word for each time that the page at / is asked for."""
 
-    async def root(accept: str) -> Answer:
+    async def root(accept: str) -> Content:
         if asked is not None:
             asked.append(accept)
-        return Answer(200, b"{}")
+        return Content(200, b"{}")
 
-    async def page(accept: str) -> Answer:
-        return Answer(200, json.dumps({"accept": accept}).encode())
+    async def page(accept: str) -> Content:
+        return Content(200, json.dumps({"accept": accept}).encode())
 
-    async def broken(_: str) -> Answer:
+    async def broken(_: str) -> Content:
         raise RuntimeError("the page is broken")
 
     async def run() -> None:

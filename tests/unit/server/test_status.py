@@ -18,7 +18,7 @@ from fastgw.errors import ConfigError
 from fastgw.server.gateway import Gateway, LoadReport
 from fastgw.server.log import Log
 from fastgw.server.names import Found, LookUpError, Names
-from fastgw.server.status import Answer, Pages
+from fastgw.server.status import Content, Pages
 from fastgw.server.workers import DEAD, READY, STARTING, WorkerProcess
 from tests.unit.server.stage import TEXT
 
@@ -48,26 +48,26 @@ def _closed(gateway: Gateway) -> object:
         worker.slab.close()
 
 
-def page(gateway: Gateway, path: str, accept: str = "", now: float = 1000.0) -> Answer:
+def page(gateway: Gateway, path: str, accept: str = "", now: float = 1000.0) -> Content:
     return asyncio.run(Pages(gateway, lambda: now).answers[path](accept))  # type: ignore[arg-type]
 
 
 def test_alive_whatever_happens(gateway: Gateway) -> None:
     gateway.is_draining = True
-    assert page(gateway, "/livez") == Answer(200, b'{"status":"alive"}')
+    assert page(gateway, "/livez") == Content(200, b'{"status":"alive"}')
 
 
 def test_ready_when_somebody_serves(serving: Gateway) -> None:
-    assert page(serving, "/readyz") == Answer(200, b'{"status":"ready"}')
+    assert page(serving, "/readyz") == Content(200, b'{"status":"ready"}')
 
 
 def test_not_ready_says_why(serving: Gateway) -> None:
     serving.workers[0].state = STARTING
-    assert page(serving, "/readyz") == Answer(503, b'{"reason":"no_worker"}')
+    assert page(serving, "/readyz") == Content(503, b'{"reason":"no_worker"}')
     serving.is_started = False
-    assert page(serving, "/readyz") == Answer(503, b'{"reason":"starting"}')
+    assert page(serving, "/readyz") == Content(503, b'{"reason":"starting"}')
     serving.is_draining = True
-    assert page(serving, "/readyz") == Answer(503, b'{"reason":"draining"}')
+    assert page(serving, "/readyz") == Content(503, b'{"reason":"draining"}')
 
 
 def test_ready_means_that_somebody_gives_signs_of_life(serving: Gateway) -> None:
@@ -75,11 +75,11 @@ def test_ready_means_that_somebody_gives_signs_of_life(serving: Gateway) -> None
     two.state = READY
     for worker, beat in ((one, 988_000), (two, 999_900)):
         worker.slab.values[layout.HEARTBEAT_MS] = beat
-    assert page(serving, "/readyz") == Answer(200, b'{"status":"ready","stalled":[0]}')
+    assert page(serving, "/readyz") == Content(200, b'{"status":"ready","stalled":[0]}')
     two.slab.values[layout.HEARTBEAT_MS] = 996_000
-    assert page(serving, "/readyz") == Answer(503, b'{"reason":"stalled","stalled":[0,1]}')
+    assert page(serving, "/readyz") == Content(503, b'{"reason":"stalled","stalled":[0,1]}')
     two.state = STARTING
-    assert page(serving, "/readyz") == Answer(503, b'{"reason":"stalled","stalled":[0]}')
+    assert page(serving, "/readyz") == Content(503, b'{"reason":"stalled","stalled":[0]}')
     assert page(serving, "/livez").status == 200
 
 
