@@ -105,6 +105,7 @@ class Slots:
     def __init__(self, spec: GatewaySpec) -> None:
         names = [*(route.name for route in spec.routes), *(fallback_name(one.name) for one in spec.listeners)]
         self.routes: Mapping[str, int] = {name: number for number, name in enumerate(names)}
+        self.services: Mapping[str, int] = {one.name: number for number, one in enumerate(spec.services)}
         pairs = [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]
         self.endpoints: Mapping[tuple[str, str], int] = {pair: number for number, pair in enumerate(pairs)}
 

@@ -38,6 +38,10 @@ class SlotMap(Protocol):
         """By route name, ``spec.fallback_name`` of every listener included."""
 
     @property
+    def services(self) -> Mapping[str, int]:
+        """By service name."""
+
+    @property
     def endpoints(self) -> Mapping[tuple[str, str], int]:
         """By service name and address as text."""
 
@@ -102,7 +106,8 @@ class _Compiler:
 
     def _service(self, spec: ServiceSpec) -> Service:
         balancer: Balancer = RoundRobin() if spec.balance == "round_robin" else LeastRequest(self._random)
-        return Service(spec.name, tuple(self._endpoint(spec, one) for one in spec.endpoints), balancer, spec.settings)
+        endpoints = tuple(self._endpoint(spec, one) for one in spec.endpoints)
+        return Service(spec.name, endpoints, balancer, spec.settings, self._slots.services[spec.name])
 
     def _endpoint(self, service: ServiceSpec, spec: EndpointSpec) -> Endpoint:
         key = EndpointKey(

@@ -1,58 +1,104 @@
-"""The constants of ``counters`` for the C compiler; a test holds both side by side."""
+"""``counters`` for the C compiler; scripts/counters writes it, a test compares."""
 
 cdef enum:
-    GLOBAL_SIZE = 64
-    ROUTE_SIZE = 32
-    ENDPOINT_SIZE = 32
-    MAX_ROUTES = 32768
-    MAX_ENDPOINTS = 8192
-    ROUTES_AT = 64
-    ENDPOINTS_AT = 1048640
-    SLAB_VALUES = 1310784
-    SLAB_BYTES = 10486272
+    HISTOGRAM_SIZE = 23
+    SLAB_VALUES = 2162752
+    SLAB_BYTES = 17302016
     CONNECTIONS = 0
     CONNECTIONS_OPEN = 1
     CONNECTIONS_REFUSED = 2
-    BAD_REQUESTS = 3
-    HEAD_TIMEOUTS = 4
-    EXCHANGES_OPEN = 5
-    TUNNELS_OPEN = 6
-    RETRIES = 7
-    GENERATION = 8
-    TLS_FAILURES = 9
-    LOOP_LAG_US = 10
-    ADDRESS_REFUSED = 11
-    HALF_CLOSES = 16
-    LINGERING_CUT = 17
-    BODIES_HELD = 20
-    BODY_BYTES_HELD = 21
-    BODIES_CUT = 22
-    ACCEPT_FAILURES = 28
-    LOG_LINES_LOST = 34
-    HEARTBEAT_MS = 35
-    BOARD_FULL = 36
-    TLS_FAILED = 40
+    ADDRESS_REFUSED = 3
+    ACCEPT_FAILURES = 4
+    BAD_REQUESTS = 5
+    HEAD_TIMEOUTS = 6
+    HALF_CLOSES = 7
+    LINGERING_CUT = 8
+    BODIES_CUT = 9
+    TLS_FAILURES = 10
+    TLS_FAILED = 11
+    LOG_LINES_LOST = 20
+    BOARD_FULL = 21
+    EXCHANGES_OPEN = 22
+    TUNNELS_OPEN = 23
+    BODIES_HELD = 24
+    BODY_BYTES_HELD = 25
+    RETRIES = 26
+    GENERATION = 27
+    LOOP_LAG_US = 28
+    HEARTBEAT_MS = 29
     ROUTE_STARTED = 0
     ROUTE_FINISHED = 1
-    ROUTE_STATUS = 2
-    ROUTE_ABORTED = 7
-    ROUTE_FAULT_DOWNSTREAM = 8
-    ROUTE_FAULT_UPSTREAM = 9
-    ROUTE_FAULT_INTERNAL = 10
-    ROUTE_BYTES_IN = 11
-    ROUTE_BYTES_OUT = 12
-    ROUTE_DURATION_US = 13
-    ROUTE_BUCKETS = 14
-    ROUTE_OVER_LIMIT = 29
-    ROUTE_PLACES = 30
+    ROUTE_ABORTED = 2
+    ROUTE_OVER_LIMIT = 3
+    ROUTE_PLACES = 4
+    ROUTE_STATUS = 5
+    ROUTE_FAULT_DOWNSTREAM = 10
+    ROUTE_FAULT_UPSTREAM = 11
+    ROUTE_FAULT_INTERNAL = 12
+    ROUTE_BYTES_IN = 13
+    ROUTE_BYTES_OUT = 14
+    ROUTE_DURATION_US = 15
+    ROUTE_BUCKETS = 16
+    SERVICE_REQUESTS = 0
+    SERVICE_ANSWERS_US = 1
+    SERVICE_UNANSWERED = 139
+    SERVICE_RETRIES = 140
     ENDPOINT_REQUESTS = 0
     ENDPOINT_FAILURES = 1
-    ENDPOINT_CONNECTS = 2
-    ENDPOINT_CONNECT_FAILURES = 3
-    ENDPOINT_ACTIVE = 4
-    ENDPOINT_IDLE = 5
-    ENDPOINT_WAITING = 6
-    ENDPOINT_REUSED = 7
-    ENDPOINT_UPLOADS = 8
-    ENDPOINT_ADDRESS_FAILURES = 12
-    ENDPOINT_CAUSES = 16
+    ENDPOINT_CAUSES = 2
+    ENDPOINT_CONNECTS = 18
+    ENDPOINT_CONNECT_FAILURES = 19
+    ENDPOINT_ADDRESS_FAILURES = 20
+    ENDPOINT_REUSED = 21
+    ENDPOINT_ACTIVE = 22
+    ENDPOINT_IDLE = 23
+    ENDPOINT_WAITING = 24
+    ENDPOINT_UPLOADS = 25
+    ANSWER_COUNTED = -1
+    ANSWER_AWAITED = -2
+
+
+cdef inline int bucket_of(long long micros) noexcept nogil:
+    if micros <= 250000:
+        if micros <= 5000:
+            if micros <= 500:
+                if micros <= 250:
+                    if micros <= 100:
+                        return 0
+                    return 1
+                return 2
+            if micros <= 2500:
+                if micros <= 1000:
+                    return 3
+                return 4
+            return 5
+        if micros <= 50000:
+            if micros <= 25000:
+                if micros <= 10000:
+                    return 6
+                return 7
+            return 8
+        if micros <= 100000:
+            return 9
+        return 10
+    if micros <= 25000000:
+        if micros <= 2500000:
+            if micros <= 1000000:
+                if micros <= 500000:
+                    return 11
+                return 12
+            return 13
+        if micros <= 10000000:
+            if micros <= 5000000:
+                return 14
+            return 15
+        return 16
+    if micros <= 250000000:
+        if micros <= 100000000:
+            if micros <= 50000000:
+                return 17
+            return 18
+        return 19
+    if micros <= 600000000:
+        return 20
+    return 21

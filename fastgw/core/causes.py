@@ -11,28 +11,11 @@ import errno
 import os
 import ssl
 
+from fastgw.core.counters import CAUSES
 from fastgw.core.net.handshake import reason as tls_reason
 from fastgw.errors import RETRY_ALWAYS, GatewayError, InternalError, UpstreamError
 
-#: What an endpoint's failures are counted by, each in the counter of its place (``counters.ENDPOINT_CAUSES``).
-CAUSES = (
-    "connect_refused",
-    "unreachable",
-    "connect_timeout",
-    "name_not_found",
-    "name_timeout",
-    "name_failed",
-    "tls_failed",
-    "connect_failed",
-    "no_resources",
-    "upstream_reset",
-    "bad_answer",
-    "answer_timeout",
-    "stream_idle_timeout",
-    "pool_full",
-    "pending_timeout",
-    "other",
-)
+#: Of what an endpoint's failures are counted by, each in a counter of its own (``counters.ENDPOINT_CAUSES``).
 PLACES = {code: place for place, code in enumerate(CAUSES)}
 OTHER = len(CAUSES) - 1
 

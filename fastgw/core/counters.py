@@ -1,79 +1,31 @@
-"""The counters of one worker: plain 64-bit integers in memory that the supervisor shares and sums.
+"""The counters of one worker: plain 64-bit integers in memory that the supervisor shares and sums; and the table of all of them.
 
 One slab per worker, in an anonymous file (memfd) that both sides map.  A worker only ever writes its own slab, so an increment
 needs no lock and no system call; the supervisor reads (and writes only where no worker is alive to), so ``/metrics`` tells the same
 story whichever worker answered, and a worker that died leaves its counts behind.  The file is sparse: an unused slot costs no memory.
 
-    GLOBAL block | MAX_ROUTES route blocks | MAX_ENDPOINTS endpoint blocks        every value one uint64, native order
+    GLOBAL block | route blocks | service blocks | endpoint blocks        every value one uint64, native order
 
-Which route or endpoint owns which block (its *slot*) is decided by the supervisor and is stable across reloads.
+Which route, service or endpoint owns which block (its *slot*) is decided by the supervisor and is stable across reloads.
+
+A new metric is a row here and the increment.  The metrics page reads the rows; ``scripts/counters`` writes the constants for the C
+compiler (``_counters.pxd``) and the table of ``docs/operations.md``, and a test fails where it was not run.
 """
 
 from __future__ import annotations
 
-GLOBAL_SIZE = 64
-ROUTE_SIZE = 32
-ENDPOINT_SIZE = 32
-MAX_ROUTES = 32768
-MAX_ENDPOINTS = 8192
-ROUTES_AT = GLOBAL_SIZE
-ENDPOINTS_AT = ROUTES_AT + MAX_ROUTES * ROUTE_SIZE
-SLAB_VALUES = ENDPOINTS_AT + MAX_ENDPOINTS * ENDPOINT_SIZE
-SLAB_BYTES = SLAB_VALUES * 8
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Final
 
-# GLOBAL block
-CONNECTIONS = 0  #: downstream connections accepted
-CONNECTIONS_OPEN = 1  #: gauge: downstream connections open now
-CONNECTIONS_REFUSED = 2  #: closed at once because a connection limit was reached
-BAD_REQUESTS = 3  #: bytes that never became an exchange, whatever status they got
-HEAD_TIMEOUTS = 4  #: 408: the request head did not arrive in time
-EXCHANGES_OPEN = 5  #: gauge: exchanges in flight
-TUNNELS_OPEN = 6  #: gauge: upgraded connections
-RETRIES = 7  #: exchanges sent again to an endpoint
-GENERATION = 8  #: gauge: generation of the installed snapshot
-TLS_FAILURES = 9  #: downstream handshakes that failed or timed out
-LOOP_LAG_US = 10  #: gauge: lateness of the last sweep in microseconds, the worker's pulse
-ADDRESS_REFUSED = 11  #: closed at once because of connections_per_address
-HALF_CLOSES = 16  #: clients that ended their sending side while a request of theirs was in progress
-LINGERING_CUT = 17  #: clients cut while they were still sending behind the last answer
-BODIES_HELD = 20  #: gauge: exchanges that have asked for no connection yet, because their body is not there
-BODY_BYTES_HELD = 21  #: gauge: bytes of request bodies that wait to be sent, as of the last sweep
-BODIES_CUT = 22  #: 408: request bodies that came too slowly while others waited
-ACCEPT_FAILURES = 28  #: times a client had to wait because there was no descriptor or memory for it
-LOG_LINES_LOST = 34  #: lines of access logs that could not be written
-HEARTBEAT_MS = 35  #: gauge: when the loop last swept, milliseconds of the monotonic clock
-BOARD_FULL = 36  #: times a key found no room on the board
-TLS_FAILED = 40  #: +0..+7: of TLS_FAILURES those with a cause of TLS_CAUSES, in that order; the rest are "other"
+from fastgw.core import blocks
+from fastgw.core.blocks import Block
 
-# ROUTE block
-ROUTE_STARTED = 0
-ROUTE_FINISHED = 1
-ROUTE_STATUS = 2  #: +0..+4: answers of class 1xx..5xx (1xx counts upgrades)
-ROUTE_ABORTED = 7  #: the client went away first
-ROUTE_FAULT_DOWNSTREAM = 8
-ROUTE_FAULT_UPSTREAM = 9
-ROUTE_FAULT_INTERNAL = 10
-ROUTE_BYTES_IN = 11  #: request body bytes relayed
-ROUTE_BYTES_OUT = 12  #: response body bytes relayed
-ROUTE_DURATION_US = 13  #: sum of durations, microseconds
-ROUTE_BUCKETS = 14  #: +0..+14: durations per bucket of DURATION_BUCKETS, the last one +Inf (not cumulative)
-ROUTE_OVER_LIMIT = 29  #: requests refused by a limit of concurrency
-ROUTE_PLACES = 30  #: gauge: places that exchanges of the route hold in such limits
+HISTOGRAM_SIZE: Final = blocks.HISTOGRAM_SIZE
 
-# ENDPOINT block
-ENDPOINT_REQUESTS = 0  #: sent: a connection was there for them
-ENDPOINT_FAILURES = 1  #: exchanges that failed on this endpoint, whatever the cause (before or after the head)
-ENDPOINT_CONNECTS = 2
-ENDPOINT_CONNECT_FAILURES = 3
-ENDPOINT_ACTIVE = 4  #: gauge: exchanges that have a connection to this endpoint now
-ENDPOINT_IDLE = 5  #: gauge: idle pooled connections
-ENDPOINT_WAITING = 6  #: gauge: exchanges waiting for a connection
-ENDPOINT_REUSED = 7  #: exchanges served on a kept connection
-ENDPOINT_ADDRESS_FAILURES = 12  #: tries of one address that failed, whatever became of the connection
-ENDPOINT_CAUSES = 16  #: +0..+15: failures by cause, in the order of ``causes.CAUSES``
-
+OTHER_CAUSE: Final = "other"
 #: Why a client's TLS handshake failed.
-TLS_CAUSES = (
+TLS_CAUSES: Final = (
     "version",
     "cipher",
     "alpn",
@@ -82,39 +34,220 @@ TLS_CAUSES = (
     "client_alert",
     "not_tls",
     "unfinished",
+    OTHER_CAUSE,
 )
-OTHER_CAUSE = "other"
-ENDPOINT_UPLOADS = 8  #: gauge: exchanges that have, or wait for, a connection while their body arrives
+#: Why a request failed at an endpoint, or could not be sent to it (``core.causes``).
+CAUSES: Final = (
+    "connect_refused",
+    "unreachable",
+    "connect_timeout",
+    "name_not_found",
+    "name_timeout",
+    "name_failed",
+    "tls_failed",
+    "connect_failed",
+    "no_resources",
+    "upstream_reset",
+    "bad_answer",
+    "answer_timeout",
+    "stream_idle_timeout",
+    "pool_full",
+    "pending_timeout",
+    OTHER_CAUSE,
+)
+CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
-#: Upper bounds in microseconds: the buckets of ``http.server.request.duration`` (OpenTelemetry semantic conventions, stable).
-DURATION_BUCKETS = (
-    5_000,
-    10_000,
-    25_000,
-    50_000,
-    75_000,
-    100_000,
-    250_000,
-    500_000,
-    750_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    7_500_000,
-    10_000_000,
+GLOBAL: Final = Block(0, 64, 1)
+ROUTE: Final = Block(GLOBAL.end, 40, 32768, "route")
+SERVICE: Final = Block(ROUTE.end, 144, 4096, "service")
+ENDPOINT: Final = Block(SERVICE.end, 32, 8192, "service", "endpoint")
+BLOCKS: Final = (GLOBAL, ROUTE, SERVICE, ENDPOINT)
+SLAB_VALUES: Final = ENDPOINT.end
+SLAB_BYTES: Final = SLAB_VALUES * 8
+
+# --- the worker
+
+CONNECTIONS = GLOBAL.counter("fastgw_downstream_connections", "Client connections accepted.")
+CONNECTIONS_OPEN = GLOBAL.gauge("fastgw_downstream_connections_open", "Client connections open now.")
+CONNECTIONS_REFUSED = GLOBAL.counter(
+    "fastgw_downstream_connections_refused",
+    "Client connections closed at once because of a limit: that of all connections, or that of one address.",
+    label="reason",
+    values=("limit", "address_limit"),
+)
+ADDRESS_REFUSED = CONNECTIONS_REFUSED + 1
+ACCEPT_FAILURES = GLOBAL.counter(
+    "fastgw_accept_failures",
+    "Times clients were not accepted at once, for want of descriptors or memory.",
+    "They wait in the queue (`connections cannot be accepted` on stderr), and it is tried again every 0.1 s.",
+)
+BAD_REQUESTS = GLOBAL.counter(
+    "fastgw_bad_requests", "Requests refused before a route was looked for: 400, 414, 431, 501, 505."
+)
+HEAD_TIMEOUTS = GLOBAL.counter("fastgw_head_timeouts", "Requests whose head did not arrive in time: 408.")
+HALF_CLOSES = GLOBAL.counter(
+    "fastgw_downstream_half_closes",
+    "Clients that ended their sending side while a request of theirs was in progress.",
+    "Gone or waiting: [`half_close`](configuration.md#clients-that-end-their-sending-side) decides.",
+)
+LINGERING_CUT = GLOBAL.counter(
+    "fastgw_lingering_cut",
+    "Clients cut while they were still sending behind the last answer.",
+    "They may have missed it (`timeouts.linger`).",
+)
+BODIES_CUT = GLOBAL.counter(
+    "fastgw_request_bodies_cut",
+    "Requests whose body came too slowly while others waited for a connection: 408.",
+    "Many are an attack.",
+)
+TLS_FAILURES = GLOBAL.counter("fastgw_tls_handshake_failures", "Client TLS handshakes that failed or timed out.")
+TLS_FAILED = GLOBAL.counter(
+    "fastgw_tls_handshake_failure_causes",
+    "Client TLS handshakes that failed, by their cause.",
+    "Each [cause](#clients-that-get-no-tls) is explained below.",
+    label="cause",
+    values=TLS_CAUSES,
+)
+LOG_LINES_LOST = GLOBAL.counter(
+    "fastgw_access_log_lines_lost",
+    "Lines of access logs that could not be written.",
+    "[Why](#log-files); alert on a rate.",
+)
+BOARD_FULL = GLOBAL.counter(
+    "fastgw_board_full",
+    "Requests refused because the board had no room for their key.",
+    "What [the board](#limits-of-all-workers) is.",
+)
+EXCHANGES_OPEN = GLOBAL.gauge("fastgw_exchanges_open", "Exchanges (a request and its answer) under way now.")
+TUNNELS_OPEN = GLOBAL.gauge("fastgw_tunnels_open", "Upgraded connections open now.")
+BODIES_HELD = GLOBAL.gauge(
+    "fastgw_request_bodies_held",
+    "Requests that are held until their body, or its first part, is there.",
+    "See [slow bodies](configuration.md#slow-bodies).",
+)
+BODY_BYTES_HELD = GLOBAL.gauge(
+    "fastgw_request_body_bytes_held",
+    "Bytes of request bodies that wait to be sent.",
+    "`limits.body_memory` bounds them.",
+)
+RETRIES = GLOBAL.counter("fastgw_retries", "Exchanges sent again, to another endpoint or over a fresh connection.")
+GENERATION = GLOBAL.gauge("", "Generation of the installed snapshot.")
+LOOP_LAG_US = GLOBAL.gauge("", "Lateness of the last sweep in microseconds, the worker's pulse.")
+HEARTBEAT_MS = GLOBAL.gauge("", "When the loop last swept, milliseconds of the monotonic clock.")
+
+# --- a route
+
+ROUTE_STARTED = ROUTE.counter("fastgw_requests_started", "Requests that matched the route.")
+ROUTE_FINISHED = ROUTE.counter(
+    "fastgw_requests_finished", "Requests of the route that came to their end, whatever it was."
+)
+ROUTE_ABORTED = ROUTE.counter("fastgw_requests_aborted", "Requests whose client went away first.")
+ROUTE_OVER_LIMIT = ROUTE.counter(
+    "fastgw_requests_over_limit",
+    "Requests refused because as many were under way as a limit of concurrency allows.",
+    "See [`concurrency`](filters.md#concurrency).",
+)
+ROUTE_PLACES = ROUTE.gauge(
+    "fastgw_limit_places",
+    "Places that requests of the route hold in limits of concurrency.",
+    "In this instance.",
+)
+ROUTE_STATUS = ROUTE.counter(
+    "fastgw_responses",
+    "Answers sent, by status class.",
+    "`1xx` are upgrades.",
+    label="status_class",
+    values=CLASSES,
+)
+ROUTE_FAULT_DOWNSTREAM = ROUTE.counter(
+    "fastgw_request_faults",
+    "Requests that failed, by whose fault it was.",
+    "`internal` is a bug, a filter, a worker that died, something the gateway ran out of, or the end of its grace.",
+    label="fault",
+    values=("downstream", "upstream", "internal"),
+)
+ROUTE_FAULT_UPSTREAM = ROUTE_FAULT_DOWNSTREAM + 1
+ROUTE_FAULT_INTERNAL = ROUTE_FAULT_DOWNSTREAM + 2
+ROUTE_BYTES_IN = ROUTE.counter("fastgw_request_body_bytes", "Bytes of request bodies relayed.")
+ROUTE_BYTES_OUT = ROUTE.counter("fastgw_response_body_bytes", "Bytes of response bodies relayed.")
+ROUTE_DURATION_US = ROUTE.histogram(
+    "http_server_request_duration_seconds",
+    "From the end of a request's head to the end of its answer.",
+    "The name is that of the OpenTelemetry conventions; [buckets](#durations).",
+    labels=("http_route",),
+)
+ROUTE_BUCKETS = ROUTE_DURATION_US + 1
+
+# --- a service
+
+SERVICE_REQUESTS = SERVICE.counter(
+    "fastgw_service_requests", "Requests sent to the service.", "Each try is one; its endpoints share them."
+)
+SERVICE_ANSWERS_US = SERVICE.histogram(
+    "fastgw_service_first_byte_seconds",
+    "From the end of a request, as it was sent to the service, to the head of its answer, by status class.",
+    "Time to first byte; [buckets](#durations). Its `_count` are the answers that came from the service, as it gave them.",
+    label="status_class",
+    values=(*CLASSES, OTHER_CAUSE),
+)
+SERVICE_UNANSWERED = SERVICE.counter(
+    "fastgw_service_unanswered",
+    "Requests sent to the service that ended before its answer began.",
+    "It failed, took too long, or the client left.",
+)
+SERVICE_RETRIES = SERVICE.counter(
+    "fastgw_service_retries", "Exchanges with the service sent again.", "`fastgw_retries_total` is their sum."
+)
+# --- an endpoint
+
+ENDPOINT_REQUESTS = ENDPOINT.counter(
+    "fastgw_endpoint_requests", "Requests sent to the endpoint.", "There was a connection for them."
+)
+ENDPOINT_FAILURES = ENDPOINT.counter("", "Exchanges that failed on this endpoint, whatever the cause.")
+ENDPOINT_CAUSES = ENDPOINT.counter(
+    "fastgw_endpoint_failures",
+    "Requests that failed on the endpoint, or could not be sent to it, by cause.",
+    "The cause is a [code](errors.md).",
+    label="cause",
+    values=CAUSES,
+)
+ENDPOINT_CONNECTS = ENDPOINT.counter("fastgw_endpoint_connects", "Connections opened to the endpoint.")
+ENDPOINT_CONNECT_FAILURES = ENDPOINT.counter(
+    "fastgw_endpoint_connect_failures", "Connections that could not be opened."
+)
+ENDPOINT_ADDRESS_FAILURES = ENDPOINT.counter(
+    "fastgw_endpoint_address_failures",
+    "Tries of one address of the endpoint that failed, also where another address did not.",
+)
+ENDPOINT_REUSED = ENDPOINT.counter("fastgw_endpoint_reused", "Requests sent over a kept connection.")
+ENDPOINT_ACTIVE = ENDPOINT.gauge("fastgw_endpoint_active", "Requests that have a connection to the endpoint now.")
+ENDPOINT_IDLE = ENDPOINT.gauge("fastgw_endpoint_idle", "Idle connections kept to the endpoint.")
+ENDPOINT_WAITING = ENDPOINT.gauge(
+    "fastgw_endpoint_waiting",
+    "Requests waiting for a connection to the endpoint.",
+    "They are not among the active ones.",
+)
+ENDPOINT_UPLOADS = ENDPOINT.gauge(
+    "fastgw_endpoint_uploads",
+    "Requests with a connection, or about to get one, whose body is still arriving.",
+    "`pool.max_uploads` bounds them.",
 )
 
-GAUGES_GLOBAL = (
-    CONNECTIONS_OPEN,
-    EXCHANGES_OPEN,
-    TUNNELS_OPEN,
-    LOOP_LAG_US,
-    HEARTBEAT_MS,
-    BODIES_HELD,
-    BODY_BYTES_HELD,
-)
-GAUGES_ROUTE = (ROUTE_PLACES,)
-GAUGES_ENDPOINT = (ENDPOINT_ACTIVE, ENDPOINT_IDLE, ENDPOINT_WAITING, ENDPOINT_UPLOADS)
+
+#: What an exchange still has to count of its service's answer, beside the place of its class (0 for 1xx): nothing, or that there was none.
+ANSWER_COUNTED: Final = -1
+ANSWER_AWAITED: Final = -2
+
+
+def bucket_of(micros: int) -> int:
+    """Place of a duration among the buckets: the first one whose bound is not below it, or the one behind them all."""
+    return bisect_left(blocks.DURATION_BUCKETS, micros)
+
+
+def answers(block: Sequence[int] | memoryview) -> list[int]:
+    """Of a service, by class in the order of CLASSES, and last those of none."""
+    places = range(SERVICE_ANSWERS_US, SERVICE_UNANSWERED, HISTOGRAM_SIZE)
+    return [sum(block[place + 1 : place + HISTOGRAM_SIZE]) for place in places]
 
 
 class Counters:
@@ -127,13 +260,3 @@ class Counters:
         self.values = buffer.cast("Q")
         if len(self.values) < SLAB_VALUES:
             raise ValueError(f"counter slab has {len(self.values)} values, needs {SLAB_VALUES}")
-
-    @staticmethod
-    def route_base(slot: int) -> int:
-        """Index of a route block's first value."""
-        return ROUTES_AT + slot * ROUTE_SIZE
-
-    @staticmethod
-    def endpoint_base(slot: int) -> int:
-        """Index of an endpoint block's first value."""
-        return ENDPOINTS_AT + slot * ENDPOINT_SIZE

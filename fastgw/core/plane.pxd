@@ -25,5 +25,7 @@ cdef class Plane:
     cdef public Py_ssize_t free_max
     cdef object _on_log
     cpdef give_back(self, exchange)
-    @cython.locals(now=double, micros="long long", bucket=Py_ssize_t)
-    cpdef count(self, Py_ssize_t base, double started, int status, long long received, long long sent)
+    @cython.locals(now=double, micros="long long")
+    cpdef double count(self, Py_ssize_t base, double started, int status, long long received, long long sent) except -1
+    @cython.locals(micros="long long", start=Py_ssize_t)
+    cpdef count_answer(self, Py_ssize_t base, Py_ssize_t place, double seconds)

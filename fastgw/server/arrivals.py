@@ -85,8 +85,7 @@ class Arrivals:
     def failed(self, listener: str, address: bytes, failure: Failure) -> None:
         """A handshake failed: count it, and tell why."""
         self.count(counters.TLS_FAILURES)
-        if failure.cause in counters.TLS_CAUSES:
-            self.count(counters.TLS_FAILED + counters.TLS_CAUSES.index(failure.cause))
+        self.count(counters.TLS_FAILED + counters.TLS_CAUSES.index(failure.cause))
         fields = {"server_name": failure.name} if failure.name else {}
         self.tell("a TLS handshake failed", listener, address, failure.cause, detail=failure.detail, **fields)
 

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastgw.config.spec import BindSpec, GatewaySpec, fallback_name
-from fastgw.core import counters as layout
+from fastgw.core.blocks import Block
+from fastgw.core.counters import ENDPOINT, ROUTE, SERVICE
 from fastgw.core.live.addresses import Answer
 from fastgw.core.settings import Address
 from fastgw.errors import ConfigError
@@ -81,10 +82,9 @@ class Gateway:
         self._workers_wanted = wanted
         self._board: SharedBoard | None = None
         self._last_generation = 0
-        self._routes: SlotTable[str] = SlotTable(layout.MAX_ROUTES, self._is_route_quiet, self._clear_route)
-        self._endpoints: SlotTable[tuple[str, str]] = SlotTable(
-            layout.MAX_ENDPOINTS, self._is_endpoint_quiet, self._clear_endpoint
-        )
+        self._routes: SlotTable[str] = self._slot_table(ROUTE)
+        self._services: SlotTable[str] = self._slot_table(SERVICE)
+        self._endpoints: SlotTable[tuple[str, str]] = self._slot_table(ENDPOINT)
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
@@ -121,6 +121,7 @@ class Gateway:
         count = self._workers_wanted or spec.workers or processors()
         slots = Slots(
             self._routes.plan(route_names(spec)),
+            self._services.plan(one.name for one in spec.services),
             self._endpoints.plan(endpoint_names(spec)),
         )
         self._last_generation += 1
@@ -146,6 +147,7 @@ class Gateway:
         old = self.current.listenings if self.current else {}
         self.current = plan
         self._routes.adopt(plan.slots.routes)
+        self._services.adopt(plan.slots.services)
         self._endpoints.adopt(plan.slots.endpoints)
         self.standings.retain(plan.slots.endpoints)
         plan.opened.clear()
@@ -253,7 +255,7 @@ class Gateway:
     def settle(self, worker: WorkerProcess) -> None:
         """Account for a process that died."""
         self.standings.forget(worker.index)
-        worker.slab.settle(self._routes.slots, self._endpoints.slots)
+        worker.slab.settle(self._routes.slots, self._services.slots, self._endpoints.slots)
 
     def give_back(self) -> int:
         """Free what processes held on the board that are dead, ours or those of a gateway beside us; how many places that were."""
@@ -261,19 +263,15 @@ class Gateway:
 
         return settle(self.board.view)
 
-    def _is_route_quiet(self, slot: int) -> bool:
-        return all(worker.slab.is_route_quiet(slot) for worker in (*self.workers, *self.retired))
+    def _slot_table(self, block: Block) -> SlotTable[Any]:
+        def is_quiet(slot: int) -> bool:
+            return all(worker.slab.is_quiet(block, slot) for worker in (*self.workers, *self.retired))
 
-    def _is_endpoint_quiet(self, slot: int) -> bool:
-        return all(worker.slab.is_endpoint_quiet(slot) for worker in (*self.workers, *self.retired))
+        def clear(slot: int) -> None:
+            for worker in (*self.workers, *self.retired):
+                worker.slab.clear(block, slot)
 
-    def _clear_route(self, slot: int) -> None:
-        for worker in (*self.workers, *self.retired):
-            worker.slab.clear_route(slot)
-
-    def _clear_endpoint(self, slot: int) -> None:
-        for worker in (*self.workers, *self.retired):
-            worker.slab.clear_endpoint(slot)
+        return SlotTable(block.count, is_quiet, clear)
 
 
 def _is_beside(one: Address, other: Address) -> bool:

@@ -21,6 +21,7 @@ class Slots(NamedTuple):
     """Which counter block belongs to which name (``server.slots``)."""
 
     routes: dict[str, int]
+    services: dict[str, int]
     endpoints: dict[tuple[str, str], int]  #: (service, address) -> slot
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 
 from fastgw.core import counters as layout
+from fastgw.core.blocks import Block
 
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
@@ -22,53 +23,52 @@ class Slab:
         self._map = mmap.mmap(self.fd, layout.SLAB_BYTES)
         self.values = memoryview(self._map).cast("Q")
 
-    def settle(self, routes: Iterable[int], endpoints: Iterable[int]) -> None:
-        """Account for a worker that died: gauges become 0, exchanges it took with it end as internal faults.
+    def settle(self, routes: Iterable[int], services: Iterable[int], endpoints: Iterable[int]) -> None:
+        """Account for a worker that died: gauges become 0, exchanges it took with it end as internal faults, and without an answer.
 
-        ``routes``, ``endpoints``: slots in use.  Only these are touched, because reading unused memory would allocate
+        ``routes``, ``services``, ``endpoints``: slots in use.  Only these are touched, because reading unused memory would allocate
         it.
         """
         values = self.values
-        for index in layout.GAUGES_GLOBAL:
-            values[index] = 0
+        self._still(layout.GLOBAL, 0)
         for slot in routes:
-            base = layout.ROUTES_AT + slot * layout.ROUTE_SIZE
-            lost = values[base + layout.ROUTE_STARTED] - values[base + layout.ROUTE_FINISHED]
+            base = layout.ROUTE.base(slot)
+            lost = self._under_way(layout.ROUTE, slot)
             if lost > 0:
                 values[base + layout.ROUTE_FINISHED] += lost
                 values[base + layout.ROUTE_FAULT_INTERNAL] += lost
-            for index in layout.GAUGES_ROUTE:
-                values[base + index] = 0
+            self._still(layout.ROUTE, slot)
+        for slot in services:
+            lost = self._under_way(layout.SERVICE, slot)
+            if lost > 0:
+                values[layout.SERVICE.base(slot) + layout.SERVICE_UNANSWERED] += lost
         for slot in endpoints:
-            base = layout.ENDPOINTS_AT + slot * layout.ENDPOINT_SIZE
-            for index in layout.GAUGES_ENDPOINT:
-                values[base + index] = 0
+            self._still(layout.ENDPOINT, slot)
 
-    def clear_route(self, slot: int) -> None:
-        """Zero a route's block, for a new owner of the slot."""
-        _clear(self.values, layout.ROUTES_AT + slot * layout.ROUTE_SIZE, layout.ROUTE_SIZE)
+    def clear(self, block: Block, slot: int) -> None:
+        """Zero a block, for a new owner of the slot."""
+        for index in range(block.base(slot), block.base(slot + 1)):
+            self.values[index] = 0
 
-    def clear_endpoint(self, slot: int) -> None:
-        """Zero an endpoint's block, for a new owner of the slot."""
-        _clear(self.values, layout.ENDPOINTS_AT + slot * layout.ENDPOINT_SIZE, layout.ENDPOINT_SIZE)
+    def is_quiet(self, block: Block, slot: int) -> bool:
+        """Nothing that began there is still under way: no exchange, and no connection of an endpoint."""
+        return not self._under_way(block, slot)
 
-    def is_route_quiet(self, slot: int) -> bool:
-        """No exchange that began on the route is still under way."""
-        base = layout.ROUTES_AT + slot * layout.ROUTE_SIZE
-        return self.values[base + layout.ROUTE_STARTED] == self.values[base + layout.ROUTE_FINISHED]
+    def _under_way(self, block: Block, slot: int) -> int:
+        values, base = self.values, block.base(slot)
+        if block is layout.ROUTE:
+            return values[base + layout.ROUTE_STARTED] - values[base + layout.ROUTE_FINISHED]
+        if block is layout.SERVICE:
+            counts = values[base : block.base(slot + 1)]
+            return counts[layout.SERVICE_REQUESTS] - counts[layout.SERVICE_UNANSWERED] - sum(layout.answers(counts))
+        return sum(values[base + index] for index in block.gauges)
 
-    def is_endpoint_quiet(self, slot: int) -> bool:
-        """No exchange and no connection is on the endpoint."""
-        base = layout.ENDPOINTS_AT + slot * layout.ENDPOINT_SIZE
-        return not any(self.values[base + index] for index in layout.GAUGES_ENDPOINT)
+    def _still(self, block: Block, slot: int) -> None:
+        for index in block.gauges:
+            self.values[block.base(slot) + index] = 0
 
     def close(self) -> None:
         """Let the memory go once the worker has let it go too."""
         self.values.release()
         self._map.close()
         os.close(self.fd)
-
-
-def _clear(values: memoryview[int], start: int, size: int) -> None:
-    for index in range(start, start + size):
-        values[index] = 0

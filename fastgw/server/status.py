@@ -10,7 +10,6 @@ from typing import Any
 
 import fastgw
 from fastgw.core import counters as layout
-from fastgw.core.causes import CAUSES
 from fastgw.core.live.board import TABLES
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
 from fastgw.server.names import Names
@@ -89,11 +88,12 @@ class Pages:
         """The sums of all counters, for the names of the configuration in use."""
         gateway = self._gateway
         if gateway.current is None:
-            return total(gateway.slabs, {}, {})
+            return total(gateway.slabs, {}, {}, {})
         spec, slots = gateway.current.spec, gateway.current.slots
         return total(
             gateway.slabs,
             {name: slots.routes[name] for name in route_names(spec)},
+            {one.name: slots.services[one.name] for one in spec.services},
             {name: slots.endpoints[name] for name in endpoint_names(spec)},
         )
 
@@ -190,7 +190,9 @@ class Pages:
         gateway = self._gateway
         places = _places(gateway)
         for (service, endpoint), block in totals.endpoints.items():
-            found = services.setdefault(service, {"limits": limits.get(service), "endpoints": {}})
+            found = services.setdefault(
+                service, {"limits": limits.get(service), **_service(totals.services.get(service)), "endpoints": {}}
+            )
             addresses = gateway.standings.of(service, endpoint, places.get((service, endpoint), ()))
             found["endpoints"][endpoint] = {
                 **_pick(block, _ENDPOINT),
@@ -227,6 +229,11 @@ _ENDPOINT = {
     "connect_failures": layout.ENDPOINT_CONNECT_FAILURES,
     "reused": layout.ENDPOINT_REUSED,
 }
+_SERVICE = {
+    "requests": layout.SERVICE_REQUESTS,
+    "unanswered": layout.SERVICE_UNANSWERED,
+    "retries": layout.SERVICE_RETRIES,
+}
 _ROUTE = {
     "started": layout.ROUTE_STARTED,
     "finished": layout.ROUTE_FINISHED,
@@ -251,22 +258,42 @@ def _pick(block: list[int], places: dict[str, int]) -> dict[str, Any]:
 
 def _causes(block: list[int]) -> dict[str, int]:
     """Failures by cause; only those that happened."""
-    counts = block[layout.ENDPOINT_CAUSES : layout.ENDPOINT_CAUSES + len(CAUSES)]
-    return {cause: count for cause, count in zip(CAUSES, counts, strict=True) if count}
+    counts = block[layout.ENDPOINT_CAUSES : layout.ENDPOINT_CAUSES + len(layout.CAUSES)]
+    return {cause: count for cause, count in zip(layout.CAUSES, counts, strict=True) if count}
 
 
 def _route(block: list[int]) -> dict[str, Any]:
-    timed = sum(block[layout.ROUTE_BUCKETS : layout.ROUTE_BUCKETS + len(layout.DURATION_BUCKETS) + 1])
     return {
         **_pick(block, _ROUTE),
-        "status": {f"{digit}xx": block[layout.ROUTE_STATUS + digit - 1] for digit in range(1, 6)},
+        "status": dict(zip(layout.CLASSES, block[layout.ROUTE_STATUS :], strict=False)),
         "faults": {
             "downstream": block[layout.ROUTE_FAULT_DOWNSTREAM],
             "upstream": block[layout.ROUTE_FAULT_UPSTREAM],
             "internal": block[layout.ROUTE_FAULT_INTERNAL],
         },
-        "mean_seconds": round(block[layout.ROUTE_DURATION_US] / timed / 1e6, 6) if timed else None,
+        "mean_seconds": _mean(
+            block[layout.ROUTE_DURATION_US],
+            sum(block[layout.ROUTE_BUCKETS : layout.ROUTE_DURATION_US + layout.HISTOGRAM_SIZE]),
+        ),
     }
+
+
+def _service(block: list[int] | None) -> dict[str, Any]:
+    """``block``: None where the service has no counters of its own, but shares those of all further names."""
+    if block is None:
+        return {}
+    answers = layout.answers(block)
+    waited = sum(block[layout.SERVICE_ANSWERS_US : layout.SERVICE_UNANSWERED : layout.HISTOGRAM_SIZE])
+    return {
+        **_pick(block, _SERVICE),
+        "status": dict(zip((*layout.CLASSES, layout.OTHER_CAUSE), answers, strict=True)),
+        "mean_first_byte_seconds": _mean(waited, sum(answers)),
+    }
+
+
+def _mean(micros: int, count: int) -> float | None:
+    """Seconds; None: nothing was counted."""
+    return round(micros / count / 1e6, 6) if count else None
 
 
 def _names(names: Names | None) -> list[NameFacts]:

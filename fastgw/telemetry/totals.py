@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from fastgw.core import counters as layout
+from fastgw.core.blocks import Block
+from fastgw.core.counters import ENDPOINT, GLOBAL, ROUTE, SERVICE
 
 Values = Sequence[int] | memoryview
 EndpointName = tuple[str, str]  #: service, address
+K = TypeVar("K")
 
 OTHER = "other"  #: stands for all names that found no slot of their own
 
@@ -72,33 +75,33 @@ class Totals:
 
     globals: list[int]
     routes: dict[str, list[int]] = field(default_factory=dict)
+    services: dict[str, list[int]] = field(default_factory=dict)
     endpoints: dict[EndpointName, list[int]] = field(default_factory=dict)
 
 
-def total(slabs: Sequence[Values], routes: Mapping[str, int], endpoints: Mapping[EndpointName, int]) -> Totals:
-    """Add up ``slabs``.  ``routes``, ``endpoints``: names of the configuration and their slots; nothing else is read.
+def total(
+    slabs: Sequence[Values],
+    routes: Mapping[str, int],
+    services: Mapping[str, int],
+    endpoints: Mapping[EndpointName, int],
+) -> Totals:
+    """Add up ``slabs``.  ``routes``, ``services``, ``endpoints``: names of the configuration and their slots; nothing else is read.
 
     Names that share the last slot, because all others are taken, are told as one, ``other``.
     """
-    named_routes: dict[str, int] = {
-        OTHER if slot == layout.MAX_ROUTES - 1 else name: slot for name, slot in routes.items()
-    }
-    named_endpoints: dict[EndpointName, int] = {
-        (OTHER, OTHER) if slot == layout.MAX_ENDPOINTS - 1 else name: slot for name, slot in endpoints.items()
-    }
     return Totals(
-        _sum(slabs, 0, layout.GLOBAL_SIZE),
-        {
-            name: _sum(slabs, layout.ROUTES_AT + slot * layout.ROUTE_SIZE, layout.ROUTE_SIZE)
-            for name, slot in named_routes.items()
-        },
-        {
-            name: _sum(slabs, layout.ENDPOINTS_AT + slot * layout.ENDPOINT_SIZE, layout.ENDPOINT_SIZE)
-            for name, slot in named_endpoints.items()
-        },
+        _sum(slabs, GLOBAL, 0),
+        _sums(slabs, ROUTE, routes, OTHER),
+        _sums(slabs, SERVICE, services, OTHER),
+        _sums(slabs, ENDPOINT, endpoints, (OTHER, OTHER)),
     )
 
 
-def _sum(slabs: Sequence[Values], start: int, size: int) -> list[int]:
-    blocks = [slab[start : start + size] for slab in slabs]
-    return [sum(column) for column in zip(*blocks, strict=True)] if blocks else [0] * size
+def _sums(slabs: Sequence[Values], block: Block, slots: Mapping[K, int], other: K) -> dict[K, list[int]]:
+    named = {other if slot == block.count - 1 else name: slot for name, slot in slots.items()}
+    return {name: _sum(slabs, block, slot) for name, slot in named.items()}
+
+
+def _sum(slabs: Sequence[Values], block: Block, slot: int) -> list[int]:
+    blocks = [slab[block.base(slot) : block.base(slot + 1)] for slab in slabs]
+    return [sum(column) for column in zip(*blocks, strict=True)] if blocks else [0] * block.size

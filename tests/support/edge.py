@@ -21,8 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastgw.core import counters
-from fastgw.core.causes import CAUSES
-from fastgw.core.counters import Counters
+from fastgw.core.counters import CAUSES, Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.deadlines import BODY
 from fastgw.core.live.addresses import Answer
@@ -250,11 +249,19 @@ class Edge:
 
     def of_route(self, index: int, slot: int = 1) -> int:
         """A value of a route's block."""
-        return self.values[Counters.route_base(slot) + index]
+        return self.values[counters.ROUTE.base(slot) + index]
+
+    def of_service(self, index: int, slot: int = 0) -> int:
+        """A value of a service's block."""
+        return self.values[counters.SERVICE.base(slot) + index]
+
+    def answers(self, slot: int = 0) -> list[int]:
+        """Answers of a service, by class."""
+        return counters.answers(self.values[counters.SERVICE.base(slot) : counters.SERVICE.base(slot + 1)])
 
     def of_endpoint(self, index: int, slot: int = 0) -> int:
         """A value of an endpoint's block."""
-        return self.values[Counters.endpoint_base(slot) + index]
+        return self.values[counters.ENDPOINT.base(slot) + index]
 
     @property
     def begun(self) -> int:
@@ -301,9 +308,11 @@ class Edge:
         for index in (counters.CONNECTIONS_OPEN, counters.EXCHANGES_OPEN, counters.TUNNELS_OPEN, counters.BODIES_HELD):
             assert self.count(index) == 0, index
         for slot in range(8):
-            assert not any(self.of_route(index, slot) for index in counters.GAUGES_ROUTE)
+            assert not any(self.of_route(index, slot) for index in counters.ROUTE.gauges)
+            asked = self.of_service(counters.SERVICE_REQUESTS, slot)
+            assert asked == sum(self.answers(slot)) + self.of_service(counters.SERVICE_UNANSWERED, slot)
         for number, endpoint in enumerate(self.endpoints):
-            for index in counters.GAUGES_ENDPOINT:
+            for index in counters.ENDPOINT.gauges:
                 assert self.of_endpoint(index, number) == 0, index
             assert (endpoint.in_hand, pool_of(endpoint).size) == (0, 0)
         assert not self.loop.timers

@@ -44,6 +44,8 @@ def on_data(exchange: Exchange, data: bytes) -> None:
         if body.is_done and exchange.is_upload:
             exchange.endpoint.pool.end_upload(exchange)
         if exchange.phase == ANSWER:
+            if body.is_done:
+                exchange.sent = exchange.plane.clock()
             exchange.set_deadline(exchange.route.answer_timeout if body.is_done else exchange.listener.timeouts.body)
 
 
@@ -63,6 +65,7 @@ def wait(exchange: Exchange) -> None:
         tries.ask(exchange, exchange.service.endpoints)
         return
     exchange.phase = BODY
+    exchange.sent = 0.0
     exchange.body.wait_until = exchange.plane.now + route.body_wait
     exchange.plane.values[counters.BODIES_HELD] += 1
     _set_deadline(exchange)

@@ -1,3 +1,4 @@
+from fastgw.core cimport _counters as counters
 from fastgw.core.exchange.body cimport RequestBody
 from fastgw.core.live.endpoint cimport Endpoint
 from fastgw.core.net.connection cimport Connection
@@ -62,6 +63,8 @@ cdef class Exchange:
     cdef public bint is_half_closed
     cdef public bint keep_alive
     cdef public double started
+    cdef public double sent
+    cdef public int uncounted
     cdef public double last
     cdef public long long bytes_out
     cdef public object tunnel

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fastgw.core import counters
 from fastgw.core.exchange.body import RequestBody
 from fastgw.core.net.connection import Connection
 from fastgw.wire.messages import Request, Response
@@ -150,12 +151,14 @@ class Exchange:
         "request",
         "response",
         "route",
+        "sent",
         "serial",
         "service",
         "started",
         "task",
         "tried",
         "tunnel",
+        "uncounted",
         "withheld",
     )
 
@@ -165,6 +168,7 @@ class Exchange:
     listener: Listener
     route: Route
     service: Service
+    sent: float  #: to the service, by the plane's clock; 0: not yet, and not in the turn of the loop in which it came
     started: float  #: by the plane's clock
 
     def __init__(self, plane: Plane) -> None:
@@ -195,6 +199,9 @@ class Exchange:
         self.is_spared = False  #: a kept connection was dead, which did not count as an attempt
         self.error: GatewayError | None = None  #: why the answer is not the service's
         self.is_head_sent = False
+        self.uncounted = (
+            counters.ANSWER_COUNTED
+        )  #: or AWAITED, or the place of the class of an answer that has just begun
         self.is_leaving = False  #: the response hooks have begun: they run once, even when one of them fails
         self.is_half_closed = False  #: the client has ended its sending side
         self.bytes_out = 0  #: response body bytes, without framing

@@ -103,6 +103,7 @@ async def _resume(
     elif reply is not None:
         exchange.reply(reply)
     else:
+        exchange.sent = 0.0
         enter_and_dispatch(exchange, index)
 
 

@@ -55,7 +55,7 @@ class Relay(Exchange):
         request = self.request
         self.client = client
         self.listener = listener
-        self.started = plane.clock()
+        self.started = self.sent = plane.clock()
         found = listener.plain.get(request.path)
         if found is None:
             found = listener.matcher.match(request.host, request.method, request.path, self._header)
@@ -63,7 +63,7 @@ class Relay(Exchange):
                 found = listener.fallbacks.find(request.host, request.path)
         self.route = route = found
         self.keep_alive = request.keep_alive and not plane.is_draining
-        plane.values[route.base] += 1
+        plane.values[route.base + counters.ROUTE_STARTED] += 1
         plane.values[counters.EXCHANGES_OPEN] += 1
         if route.timeout:
             self.last = plane.now + route.timeout
@@ -112,6 +112,11 @@ class Relay(Exchange):
     def on_carrier(self, carrier: Carrier) -> None:
         """The pool has found one: send what there is."""
         self.carrier = carrier
+        if not self.sent:  # else this is still the turn of the loop in which the request came
+            self.sent = self.plane.clock()
+        if self.service is not None:
+            self.plane.values[self.service.base + counters.SERVICE_REQUESTS] += 1
+            self.uncounted = counters.ANSWER_AWAITED
         self.phase = ANSWER
         held = self.body.held
         carrier.carry(self)
@@ -132,6 +137,9 @@ class Relay(Exchange):
 
     def on_upgrade(self) -> None:
         """The head of a 101: a tunnel begins, if it is the one that was asked for, and the response hooks let it."""
+        if self.uncounted == counters.ANSWER_AWAITED:
+            self._note_class()
+            self._count_answer(self.plane.clock())
         problem = tunnel.problem(self)
         if problem is not None:
             self.fail(problem)
@@ -140,11 +148,23 @@ class Relay(Exchange):
 
     def on_head(self) -> None:
         """The head of the final answer was read: run the hooks, then let it go out with the first body bytes."""
+        if self.uncounted == counters.ANSWER_AWAITED:
+            self._note_class()
         leaving = self.route.chain.response[self.entered]
         if leaving:
             hooks.leave_and_send(self, leaving, 0)
         else:
             self.answer_is_ready()
+
+    def _note_class(self) -> None:
+        """Remember what the service has answered, to be counted in this turn of the loop by whoever reads the clock: at the end of the
+        exchange, which for a small answer is now, or else with the first body bytes, which may be none, behind its head."""
+        digit = self.response.status // 100
+        self.uncounted = digit - 1 if digit < 6 else 5
+
+    def _count_answer(self, now: float) -> None:
+        self.plane.count_answer(self.service.base, self.uncounted, now - self.sent)
+        self.uncounted = counters.ANSWER_COUNTED
 
     def answer_is_ready(self) -> None:
         """Every response hook has run: the head may go."""
@@ -161,6 +181,8 @@ class Relay(Exchange):
 
     def on_body(self, data: bytes, payload: int) -> None:
         """Bytes of the answer's body, ``payload`` of them data; they leave in the tick they came."""
+        if self.uncounted >= 0:
+            self._count_answer(self.plane.clock())
         if self.withheld is not None:
             self.withheld.append((data, payload, False))
             return
@@ -173,6 +195,8 @@ class Relay(Exchange):
     def on_last_body(self, data: bytes, payload: int) -> None:
         """The end of the answer."""
         if self.withheld is not None:
+            if self.uncounted >= 0:
+                self._count_answer(self.plane.clock())
             self.withheld.append((data, payload, True))
             return
         self.bytes_out += payload
@@ -265,6 +289,9 @@ class Relay(Exchange):
         carrier = self.carrier
         if carrier is not None:
             self.carrier = None
+            if self.uncounted == counters.ANSWER_AWAITED:
+                self.plane.values[self.service.base + counters.SERVICE_UNANSWERED] += 1
+                self.uncounted = counters.ANSWER_COUNTED
             carrier.let_go(False)
         elif self.phase == CONNECTION:
             self.endpoint.pool.cancel(self)
@@ -282,7 +309,9 @@ class Relay(Exchange):
                 hook(self)
             except Exception as error:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
                 hooks.report_broken(self, hook, "done", error)
-        plane.count(self.route.base, self.started, self.response.status, self.body.received, self.bytes_out)
+        now = plane.count(self.route.base, self.started, self.response.status, self.body.received, self.bytes_out)
+        if self.uncounted >= 0:
+            self._count_answer(now)
         tries.settle(self)
         if self.body.held:
             plane.body_bytes -= self.body.held

@@ -48,6 +48,7 @@ def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
         exchange.on_carrier(carrier)
     else:
         exchange.phase = CONNECTION
+        exchange.sent = 0.0
         exchange.set_deadline(endpoint.pool.settings.pending_timeout)
 
 
@@ -88,8 +89,10 @@ def again(exchange: Exchange, error: GatewayError) -> bool:
     exchange.first_asked = exchange.asked
     exchange.is_spared = exchange.is_spared or is_spared
     exchange.tried = tried
+    exchange.sent = 0.0
     exchange.response.status = 0
     exchange.plane.values[counters.RETRIES] += 1
+    exchange.plane.values[service.base + counters.SERVICE_RETRIES] += 1
     settle(exchange)
     ask(exchange, candidates)
     return True

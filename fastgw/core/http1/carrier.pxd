@@ -4,6 +4,7 @@ from fastgw.core cimport _counters as counters
 from fastgw.core.exchange.ends cimport Carrier, Exchange
 from fastgw.core.http1 cimport heads
 from fastgw.core.live.pool cimport Pool
+from fastgw.core.plane cimport Plane
 from fastgw.wire cimport _scan as scan
 from fastgw.wire cimport response as answers
 from fastgw.wire.chunked cimport ChunkReader
@@ -27,7 +28,7 @@ cdef class Http1Carrier(Carrier):
     cdef int _interim
     cdef long long _left
     cdef ChunkReader _chunks
-    @cython.locals(base=Py_ssize_t, head=bytes)
+    @cython.locals(base=Py_ssize_t, plane=Plane, head=bytes)
     cpdef carry(self, Exchange exchange)
     cpdef send_body(self, bytes data, bint is_last)
     @cython.locals(exchange=Exchange)

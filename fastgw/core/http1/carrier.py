@@ -86,10 +86,10 @@ class Http1Carrier(Carrier):
         self._is_clean = False
         self.was_held = False
         self.uses += 1
-        values = exchange.plane.values
+        plane = exchange.plane
         base = exchange.endpoint.base
-        values[base + counters.ENDPOINT_REQUESTS] += 1
-        values[base + counters.ENDPOINT_ACTIVE] += 1
+        plane.values[base + counters.ENDPOINT_REQUESTS] += 1
+        plane.values[base + counters.ENDPOINT_ACTIVE] += 1
         if self._fd < 0 and not exchange.body.is_done:
             self._spare = remainder.spare(self)
         head = heads.request_head(exchange)

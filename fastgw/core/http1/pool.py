@@ -71,13 +71,12 @@ class Http1Pool(Pool):
         asking = exchange  # typed in C, where the interface of a pool cannot speak of exchanges
         if not asking.body.is_done and not self.uploads.admit(exchange):
             return None
-        values = self._plane.values
         base = self._endpoint.base
         while self.idle:
             carrier = self.idle.pop()
-            values[base + counters.ENDPOINT_IDLE] -= 1
+            self._plane.values[base + counters.ENDPOINT_IDLE] -= 1
             if self._is_alive(carrier):
-                values[base + counters.ENDPOINT_REUSED] += 1
+                self._plane.values[base + counters.ENDPOINT_REUSED] += 1
                 return carrier
             carrier.abort()
         problem = self._endpoint.addresses.problem
@@ -85,7 +84,7 @@ class Http1Pool(Pool):
             raise problem
         self.check_line()
         self.waiters.append(exchange)
-        values[base + counters.ENDPOINT_WAITING] += 1
+        self._plane.values[base + counters.ENDPOINT_WAITING] += 1
         self._open_if_needed()
         return None
 

@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastgw.core.counters import Counters
+from fastgw.core.counters import ENDPOINT
 from fastgw.core.live.addresses import Addresses
 from fastgw.core.live.troubles import Troubles
 from fastgw.core.settings import Address, PoolSettings, UpstreamTls
@@ -62,7 +62,7 @@ class Endpoint:
         self.weight = key.weight
         self.in_hand = 0  #: exchanges on its connections or waiting for one: the measure of ``least_request``
         self.ssl = context
-        self.base = Counters.endpoint_base(key.slot)
+        self.base = ENDPOINT.base(key.slot)
         self.addresses = Addresses(key.service, key.address, plane, self.base, is_tls=key.tls is not None)
         self.pool = make_pool(self, plane)
         self.troubles: Troubles | None = None  #: what is wrong with it, as far as the log is concerned; None: nothing

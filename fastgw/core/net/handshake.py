@@ -47,7 +47,7 @@ _MESSAGE: Final = re.compile(r"\[SSL[^]]*\] (.*) \(_ssl\.c:\d+\)")
 class Failure(NamedTuple):
     """Why there is no TLS."""
 
-    cause: str  #: one of ``counters.TLS_CAUSES``, or "other"
+    cause: str  #: one of ``counters.TLS_CAUSES``
     detail: str
     name: str = ""  #: the client asked for
 

@@ -6,6 +6,7 @@ from fastgw.wire.request cimport RequestReader
 
 cdef class Service:
     cdef public str name
+    cdef public Py_ssize_t base
     cdef public tuple endpoints
     cdef public object balancer
     cdef public object settings

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fastgw.core.counters import Counters
+from fastgw.core.counters import ROUTE, SERVICE
 from fastgw.core.snapshot.chain import Chain, Named
 from fastgw.core.snapshot.fallbacks import Fallbacks, allowed
 from fastgw.routing import Router, Split
@@ -38,12 +38,19 @@ class Balancer(Protocol):
 class Service:
     """A named set of endpoints with one policy."""
 
-    __slots__ = ("balancer", "endpoints", "host", "keeps_host", "name", "settings")
+    __slots__ = ("balancer", "base", "endpoints", "host", "keeps_host", "name", "settings")
 
     def __init__(
-        self, name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, settings: ServiceSettings
+        self,
+        name: str,
+        endpoints: tuple[Endpoint, ...],
+        balancer: Balancer,
+        settings: ServiceSettings,
+        slot: int = 0,
     ) -> None:
+        """``slot``: its block of counters."""
         self.name = name
+        self.base = SERVICE.base(slot)
         self.endpoints = endpoints
         self.balancer = balancer
         self.settings = settings
@@ -100,7 +107,7 @@ class Route:
         """
         self.name = name
         self.slot = slot
-        self.base = Counters.route_base(slot)
+        self.base = ROUTE.base(slot)
         self.settings = settings
         self.service = service
         self.split = split

@@ -29,13 +29,18 @@ from tests.unit.config.test_build import FULL
 @dataclass
 class Slots:
     routes: dict[str, int] = field(default_factory=dict)
+    services: dict[str, int] = field(default_factory=dict)
     endpoints: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def slots(spec: GatewaySpec) -> Slots:
     names = [route.name for route in spec.routes] + [fallback_name(one.name) for one in spec.listeners]
     pairs = [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]
-    return Slots({name: n for n, name in enumerate(names)}, {pair: n for n, pair in enumerate(pairs)})
+    return Slots(
+        {name: n for n, name in enumerate(names)},
+        {one.name: n for n, one in enumerate(spec.services)},
+        {pair: n for n, pair in enumerate(pairs)},
+    )
 
 
 @pytest.fixture

@@ -1,22 +1,31 @@
-"""The layout of a worker's slab."""
+"""The layout of a worker's slab, and what is counted where."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fastgw.core import counters
+from fastgw.core.blocks import DURATION_BUCKETS
 from fastgw.core.counters import Counters
+from tests.support.edge import Edge
+
+MINUTES = 20 * 60 * 1_000_000  #: microseconds, beyond the last bound
 
 
 def test_blocks_do_not_overlap() -> None:
-    assert Counters.route_base(0) == counters.GLOBAL_SIZE
-    assert Counters.route_base(counters.MAX_ROUTES) == Counters.endpoint_base(0)
-    assert Counters.endpoint_base(counters.MAX_ENDPOINTS) == counters.SLAB_VALUES
-    assert counters.ROUTE_BUCKETS + len(counters.DURATION_BUCKETS) < counters.ROUTE_SIZE
-    assert max(counters.GAUGES_ENDPOINT) < counters.ENDPOINT_SIZE
+    assert counters.GLOBAL.at == 0
+    for block, behind in pairwise(counters.BLOCKS):
+        assert behind.at == block.end
+    assert counters.BLOCKS[-1].end == counters.SLAB_VALUES
+
+
+def test_metrics_have_one_row_each() -> None:
+    names = [row.name for block in counters.BLOCKS for row in block if row.name]
+    assert len(set(names)) == len(names)
 
 
 def test_values_are_those_of_the_buffer() -> None:
@@ -31,9 +40,29 @@ def test_slab_that_is_too_small_is_refused() -> None:
         Counters(memoryview(bytearray(counters.SLAB_BYTES - 8)))
 
 
-def test_constants_of_the_c_compiler_are_these() -> None:
-    """``_counters.pxd`` writes the layout down once more."""
-    text = Path(counters.__file__).with_name("_counters.pxd").read_text()
-    found = {name: int(value) for name, value in re.findall(r"^    (\w+) = (\d+)$", text, flags=re.MULTILINE)}
-    assert len(found) == text.count(" = ")  # every line was understood
-    assert found == {name: value for name, value in vars(counters).items() if name.isupper() and type(value) is int}
+def test_bounds_go_from_100_us_to_10_minutes_and_each_is_two_times_the_last_or_more() -> None:
+    assert (DURATION_BUCKETS[0], DURATION_BUCKETS[-1]) == (100, 10 * 60 * 1_000_000)
+    assert all(2 * low <= high <= 2.5 * low for low, high in pairwise(DURATION_BUCKETS))
+
+
+@given(st.lists(st.integers(0, MINUTES) | st.sampled_from(DURATION_BUCKETS), max_size=8))
+def test_every_duration_falls_into_the_first_bucket_whose_bound_is_not_below_it(micros: list[int]) -> None:
+    """Counted by the data plane, in the compiled form by the search that ``scripts/counters`` has written."""
+    edge = Edge()
+    edge.values[counters.EXCHANGES_OPEN] = len(micros)
+    edge.plane.clock = lambda: 0.0
+    expected = [0] * (len(DURATION_BUCKETS) + 1)
+    for one in micros:
+        seconds = (one + 0.25) / 1e6  # a quarter of a microsecond more: less than a bucket knows
+        edge.plane.count(edge.route.base, -seconds, 200, 0, 0)
+        edge.plane.count_answer(edge.service.base, 1, seconds)
+        place = next((number for number, bound in enumerate(DURATION_BUCKETS) if one <= bound), len(DURATION_BUCKETS))
+        assert counters.bucket_of(one) == place
+        expected[place] += 1
+    places = range(len(expected))
+    assert [edge.of_route(counters.ROUTE_BUCKETS + place) for place in places] == expected
+    assert edge.of_route(counters.ROUTE_DURATION_US) == sum(micros)
+    start = counters.SERVICE_ANSWERS_US + counters.HISTOGRAM_SIZE
+    assert [edge.of_service(start + 1 + place) for place in places] == expected
+    assert edge.of_service(start) == sum(micros)
+    edge.plane.close()

@@ -54,7 +54,7 @@ def test_reports_are_told() -> None:
 
 def test_an_exchange_is_counted_by_its_status() -> None:
     made = plane(clock=lambda: 3.0)
-    base = counters.Counters.route_base(1)
+    base = counters.ROUTE.base(1)
     made.values[counters.EXCHANGES_OPEN] = 3
     for status in (204, 404, 0):
         made.count(base, 2.5, status, 7, 11)

@@ -234,11 +234,11 @@ def test_place_whose_process_still_drains_is_not_used_again(gateway: Gateway, pl
 def test_death_is_settled_for_the_slots_in_use(gateway: Gateway, places: list[Place]) -> None:
     adopted(gateway)
     values = places[0].slab.values
-    values[layout.ROUTES_AT + layout.ROUTE_STARTED] = 3
-    values[layout.ENDPOINTS_AT + layout.ENDPOINT_ACTIVE] = 1
+    values[layout.ROUTE.base(0) + layout.ROUTE_STARTED] = 3
+    values[layout.ENDPOINT.base(0) + layout.ENDPOINT_ACTIVE] = 1
     gateway.settle(places[0])
-    assert values[layout.ROUTES_AT + layout.ROUTE_FINISHED] == 3
-    assert values[layout.ENDPOINTS_AT + layout.ENDPOINT_ACTIVE] == 0
+    assert values[layout.ROUTE.base(0) + layout.ROUTE_FINISHED] == 3
+    assert values[layout.ENDPOINT.base(0) + layout.ENDPOINT_ACTIVE] == 0
 
 
 def test_what_a_dead_worker_held_on_the_board_is_given_back(gateway: Gateway) -> None:
@@ -260,11 +260,11 @@ def test_a_successor_has_the_board_of_its_predecessor(gateway: Gateway) -> None:
 def test_slot_of_a_name_that_left_goes_to_another_only_when_every_worker_is_done_with_it(
     gateway: Gateway, places: list[Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layout, "MAX_ROUTES", 4)  # three slots, and the one for all others
-    monkeypatch.setattr(layout, "MAX_ENDPOINTS", 2)
+    monkeypatch.setattr(layout.ROUTE, "count", 4)  # three slots, and the one for all others
+    monkeypatch.setattr(layout.ENDPOINT, "count", 2)
     small = Gateway(gateway.path, None, {}, [*places])
     values = places[1].slab.values
-    route, endpoint = layout.ROUTES_AT, layout.ENDPOINTS_AT
+    route, endpoint = layout.ROUTE.base(0), layout.ENDPOINT.base(0)
     try:
         assert adopted(small).slots.routes["/*"] == 0
         values[route + layout.ROUTE_STARTED] = 1

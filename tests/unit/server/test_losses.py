@@ -20,7 +20,7 @@ class Stage:
     def __init__(self, path: Path) -> None:
         self.now = 100.0
         self.files = LogFiles()
-        self.values = [0] * counters.GLOBAL_SIZE
+        self.values = [0] * counters.GLOBAL.size
         self._path = path
         self._fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
         self._read = 0

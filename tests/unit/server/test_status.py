@@ -113,7 +113,7 @@ def test_status_before_the_first_configuration(gateway: Gateway) -> None:
 
 
 def test_status_sums_what_the_workers_counted(serving: Gateway) -> None:
-    route, endpoint = layout.ROUTES_AT, layout.ENDPOINTS_AT
+    route, service, endpoint = layout.ROUTE.base(0), layout.SERVICE.base(0), layout.ENDPOINT.base(0)
     for worker in serving.workers:
         values = worker.slab.values
         values[layout.CONNECTIONS] = 5
@@ -122,6 +122,10 @@ def test_status_sums_what_the_workers_counted(serving: Gateway) -> None:
         values[route + layout.ROUTE_FAULT_UPSTREAM] = 1
         values[route + layout.ROUTE_BUCKETS + 3] = 2
         values[route + layout.ROUTE_DURATION_US] = 80_000
+        values[service + layout.SERVICE_REQUESTS], values[service + layout.SERVICE_UNANSWERED] = 3, 1
+        for digit in (2, 5):
+            waited = service + layout.SERVICE_ANSWERS_US + (digit - 1) * layout.HISTOGRAM_SIZE
+            values[waited], values[waited + 4] = digit * 1000, 1
         values[endpoint + layout.ENDPOINT_REQUESTS] = 3
         values[endpoint + layout.ENDPOINT_CAUSES + PLACES["connect_refused"]] = 2
     answer = page(serving, "/status")
@@ -132,7 +136,11 @@ def test_status_sums_what_the_workers_counted(serving: Gateway) -> None:
     assert (one["started"], one["finished"], one["status"]["2xx"], one["faults"]["upstream"]) == (4, 4, 4, 2)
     assert one["mean_seconds"] == 0.04
     assert found["routes"]["edge:unmatched"]["mean_seconds"] is None
-    one = found["services"]["main"]["endpoints"]["127.0.0.1:9"]
+    one = found["services"]["main"]
+    assert (one["requests"], one["unanswered"], one["retries"]) == (6, 2, 0)
+    assert one["status"] == {"1xx": 0, "2xx": 2, "3xx": 0, "4xx": 0, "5xx": 2, "other": 0}
+    assert one["mean_first_byte_seconds"] == 0.0035
+    one = one["endpoints"]["127.0.0.1:9"]
     assert (one["requests"], one["causes"]) == (6, {"connect_refused": 4})
 
 
@@ -140,7 +148,7 @@ def test_status_tells_of_the_board(serving: Gateway) -> None:
     seat = sit_down(Board(serving.board.fd))
     seat.take(KEYED, 7, 5)
     serving.workers[0].slab.values[layout.BOARD_FULL] = 3
-    serving.workers[1].slab.values[layout.ROUTES_AT + layout.ROUTE_PLACES] = 2
+    serving.workers[1].slab.values[layout.ROUTE.base(0) + layout.ROUTE_PLACES] = 2
     found = json.loads(page(serving, "/status").body)
     assert found["board"] == {
         "configuration": {"used": 0, "capacity": 16384},
@@ -221,7 +229,7 @@ def test_counts_of_workers_that_left_are_not_lost(serving: Gateway) -> None:
 
 
 def test_metrics_are_those_numbers(serving: Gateway) -> None:
-    serving.workers[0].slab.values[layout.ROUTES_AT + layout.ROUTE_STATUS + 1] = 7
+    serving.workers[0].slab.values[layout.ROUTE.base(0) + layout.ROUTE_STATUS + 1] = 7
     answer = page(serving, "/metrics")
     assert answer.status == 200 and answer.content_type.startswith("text/plain")
     assert b'fastgw_responses_total{route="/*",status_class="2xx"} 7.0' in answer.body

@@ -11,7 +11,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from fastgw.core import counters as layout
-from fastgw.core.causes import CAUSES, PLACES
+from fastgw.core.blocks import DURATION_BUCKETS
+from fastgw.core.causes import PLACES
+from fastgw.core.counters import CAUSES
+from fastgw.telemetry.facts import FACTS
 from fastgw.telemetry.metrics import families, render
 from fastgw.telemetry.totals import BoardFacts, Facts, NameFacts, Totals, WorkerFacts, total
 
@@ -40,18 +43,20 @@ def facts() -> Facts:
 def totals() -> Totals:
     slab = array("Q", bytes(layout.SLAB_BYTES))
     slab[layout.CONNECTIONS] = 7
-    base = layout.ROUTES_AT
+    base = layout.ROUTE.base(0)
     slab[base + layout.ROUTE_STATUS + 1] = 5  # 2xx
     slab[base + layout.ROUTE_FAULT_UPSTREAM] = 1
     slab[base + layout.ROUTE_OVER_LIMIT], slab[base + layout.ROUTE_PLACES] = 8, 3
     slab[layout.BOARD_FULL] = 4
     slab[base + layout.ROUTE_DURATION_US] = 2_500_000
-    slab[base + layout.ROUTE_BUCKETS] = 3  # up to 5 ms
-    slab[base + layout.ROUTE_BUCKETS + 2] = 2  # up to 25 ms
-    slab[base + layout.ROUTE_BUCKETS + len(layout.DURATION_BUCKETS)] = 1  # longer than all bounds
-    slab[layout.ENDPOINTS_AT + layout.ENDPOINT_ACTIVE] = 2
-    slab[layout.ENDPOINTS_AT + layout.ENDPOINT_CAUSES + PLACES["tls_failed"]] = 4
-    return total([slab], {'GET "/x"\\y': 0}, {("llm", "[::1]:80"): 0})
+    slab[base + layout.ROUTE_BUCKETS] = 3  # up to 100 us
+    slab[base + layout.ROUTE_BUCKETS + 2] = 2  # up to 500 us
+    slab[base + layout.ROUTE_BUCKETS + len(DURATION_BUCKETS)] = 1  # longer than all bounds
+    slow = layout.SERVICE.base(0) + layout.SERVICE_ANSWERS_US + 4 * layout.HISTOGRAM_SIZE  # 5xx
+    slab[slow], slab[slow + 1 + len(DURATION_BUCKETS) - 1] = 599_000_000, 1
+    slab[layout.ENDPOINT.base(0) + layout.ENDPOINT_ACTIVE] = 2
+    slab[layout.ENDPOINT.base(0) + layout.ENDPOINT_CAUSES + PLACES["tls_failed"]] = 4
+    return total([slab], {'GET "/x"\\y': 0}, {"llm": 0}, {("llm", "[::1]:80"): 0})
 
 
 def values(page: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -82,14 +87,13 @@ def test_the_page_says_what_was_counted() -> None:
     assert found["fastgw_config_reloads_total", frozenset({("result", "refused")})] == 1
 
 
-def test_failed_handshakes_by_cause_are_their_total_and_documented() -> None:
+def test_failed_handshakes_are_told_by_cause_and_documented() -> None:
     made = totals()
-    made.globals[layout.TLS_FAILURES] = 7
     made.globals[layout.TLS_FAILED + layout.TLS_CAUSES.index("alpn")] = 4
     made.globals[layout.TLS_FAILED + len(layout.TLS_CAUSES) - 1] = 2
     [family] = [one for one in families(facts(), made) if one.name == "fastgw_tls_handshake_failure_causes"]
     found = {sample.labels["cause"]: sample.value for sample in family.samples}
-    assert {cause: count for cause, count in found.items() if count} == {"alpn": 4, "unfinished": 2, "other": 1}
+    assert {cause: count for cause, count in found.items() if count} == {"alpn": 4, "other": 2}
     section = DOCUMENT.read_text().partition("## Clients that get no TLS")[2].partition("\n## ")[0]
     assert list(found) == re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)
 
@@ -97,9 +101,10 @@ def test_failed_handshakes_by_cause_are_their_total_and_documented() -> None:
 def test_durations_are_a_cumulative_histogram_in_seconds() -> None:
     found = values(render(facts(), totals())[0].decode())
     name, route = "http_server_request_duration_seconds", ("http_route", 'GET "/x"\\y')
-    assert found[f"{name}_bucket", frozenset({route, ("le", "0.005")})] == 3
-    assert found[f"{name}_bucket", frozenset({route, ("le", "0.01")})] == 3
-    assert found[f"{name}_bucket", frozenset({route, ("le", "10.0")})] == 5
+    assert found[f"{name}_bucket", frozenset({route, ("le", "0.0001")})] == 3
+    assert found[f"{name}_bucket", frozenset({route, ("le", "0.00025")})] == 3
+    assert found[f"{name}_bucket", frozenset({route, ("le", "0.0005")})] == 5
+    assert found[f"{name}_bucket", frozenset({route, ("le", "600.0")})] == 5
     assert found[f"{name}_bucket", frozenset({route, ("le", "+Inf")})] == 6
     assert found[f"{name}_count", frozenset({route})] == 6
     assert found[f"{name}_sum", frozenset({route})] == 2.5
@@ -112,11 +117,37 @@ def test_a_scraper_can_have_openmetrics() -> None:
     assert list(parse_openmetrics(body.decode()))
 
 
-def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
-    exported = {family.name + ("_total" if family.type == "counter" else "") for family in families(facts(), totals())}
-    exported = {name + ("_info" if name == "fastgw_build" else "") for name in exported}
-    documented = set(re.findall(r"^\| `((?:fastgw|http)_[a-z_]+)", DOCUMENT.read_text(), re.MULTILINE))
-    assert exported == documented
+def test_the_first_byte_of_a_service_by_class_and_only_where_there_was_one() -> None:
+    found = values(render(facts(), totals())[0].decode())
+    name, labels = "fastgw_service_first_byte_seconds", frozenset({("service", "llm"), ("status_class", "5xx")})
+    classes = {dict(labels)["status_class"] for sample, labels in found if sample == f"{name}_count"}
+    assert classes == {"5xx"}
+    assert found[f"{name}_count", labels] == 1 and found[f"{name}_sum", labels] == 599
+    assert found[f"{name}_bucket", labels | {("le", "250.0")}] == 0
+    assert found[f"{name}_bucket", labels | {("le", "600.0")}] == 1
+
+
+def test_every_row_of_the_tables_is_a_family_of_the_page() -> None:
+    rows = [metric for metric, _ in FACTS] + [row for block in layout.BLOCKS for row in block if row.name]
+    made = [(one.name, one.type, one.documentation) for one in families(facts(), totals())]
+    assert made == [(row.name, row.kind, row.text) for row in rows]
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text;version=1.0.0"])
+def test_a_strict_parser_takes_every_histogram(accept: str) -> None:
+    """Buckets in the order of their bounds, cumulative, to +Inf; ``_count`` is the last one."""
+    body, _ = render(facts(), totals(), accept)
+    parse = parse_openmetrics if accept else parse_text
+    histograms = [family for family in parse(body.decode()) if family.type == "histogram"]
+    assert len(histograms) == 2
+    for family in histograms:
+        buckets = [sample for sample in family.samples if sample.name.endswith("_bucket")]
+        bounds = [float(sample.labels["le"]) for sample in buckets]
+        counts = [sample.value for sample in buckets]
+        assert bounds == [*(bound / 1e6 for bound in DURATION_BUCKETS), float("inf")]
+        assert counts == sorted(counts)
+        [count] = [sample.value for sample in family.samples if sample.name.endswith("_count")]
+        assert count == counts[-1] > 0
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")

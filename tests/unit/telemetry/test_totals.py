@@ -15,24 +15,28 @@ def slab(**values: int) -> array[int]:
 
 def test_slabs_are_added_up() -> None:
     one, two = slab(CONNECTIONS=3, EXCHANGES_OPEN=1), slab(CONNECTIONS=4)
-    one[layout.ROUTES_AT + layout.ROUTE_STARTED] = 5
-    two[layout.ROUTES_AT + layout.ROUTE_STARTED] = 6
-    two[layout.ENDPOINTS_AT + layout.ENDPOINT_SIZE + layout.ENDPOINT_IDLE] = 7
-    sums = total([one, two], {"a": 0, "b": 9}, {("s", "1:2"): 1})
+    one[layout.ROUTE.base(0) + layout.ROUTE_STARTED] = 5
+    two[layout.ROUTE.base(0) + layout.ROUTE_STARTED] = 6
+    two[layout.ENDPOINT.base(1) + layout.ENDPOINT_IDLE] = 7
+    two[layout.SERVICE.base(3) + layout.SERVICE_RETRIES] = 8
+    sums = total([one, two], {"a": 0, "b": 9}, {"s": 3}, {("s", "1:2"): 1})
+    assert sums.services["s"][layout.SERVICE_RETRIES] == 8
     assert sums.globals[layout.CONNECTIONS] == 7 and sums.globals[layout.EXCHANGES_OPEN] == 1
     assert sums.routes["a"][layout.ROUTE_STARTED] == 11 and not any(sums.routes["b"])
     assert sums.endpoints["s", "1:2"][layout.ENDPOINT_IDLE] == 7
 
 
 def test_without_workers_everything_is_zero() -> None:
-    sums = total([], {"a": 0}, {})
-    assert sums.routes == {"a": [0] * layout.ROUTE_SIZE} and not any(sums.globals)
+    sums = total([], {"a": 0}, {}, {})
+    assert sums.routes == {"a": [0] * layout.ROUTE.size} and not any(sums.globals)
 
 
 def test_names_that_share_the_last_slot_are_one() -> None:
     one = slab()
-    last = layout.MAX_ROUTES - 1
-    one[layout.ROUTES_AT + last * layout.ROUTE_SIZE + layout.ROUTE_STARTED] = 4
-    sums = total([one], {"x": last, "y": last, "z": 0}, {("s", "e"): layout.MAX_ENDPOINTS - 1})
+    last = layout.ROUTE.count - 1
+    one[layout.ROUTE.base(last) + layout.ROUTE_STARTED] = 4
+    sums = total(
+        [one], {"x": last, "y": last, "z": 0}, {"s": layout.SERVICE.count - 1}, {("s", "e"): layout.ENDPOINT.count - 1}
+    )
     assert list(sums.routes) == [OTHER, "z"] and sums.routes[OTHER][layout.ROUTE_STARTED] == 4
-    assert list(sums.endpoints) == [(OTHER, OTHER)]
+    assert (list(sums.services), list(sums.endpoints)) == ([OTHER], [(OTHER, OTHER)])

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.causes import CAUSES, OTHER, PLACES
+from fastgw.core.causes import OTHER, PLACES
+from fastgw.core.counters import CAUSES
 from fastgw.errors import DownstreamError, GatewayError, InternalError, UpstreamError
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Split

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.core.counters import Counters
+from fastgw.core.counters import ENDPOINT
 from fastgw.core.live.endpoint import Endpoint
 from fastgw.core.protocols import make_pool
 from fastgw.core.settings import Address
@@ -25,6 +25,6 @@ def test_names(address: Address, text: str, authority: bytes) -> None:
     edge = Edge()
     endpoint = Endpoint(usual.key("s", address, weight=3, slot=5), edge.plane, make_pool)
     assert (str(address), endpoint.name, endpoint.authority) == (text, text, authority)
-    assert (endpoint.weight, endpoint.base, endpoint.in_hand) == (3, Counters.endpoint_base(5), 0)
+    assert (endpoint.weight, endpoint.base, endpoint.in_hand) == (3, ENDPOINT.base(5), 0)
     assert repr(endpoint) == f"<Endpoint s/{text} in_hand=0 <Pool {text} size=0 idle=0 waiting=0>>"
     edge.end()

@@ -1,0 +1,114 @@
+"""What the table of counters (``core.counters``) is written with: rows, each a metric, in blocks of 64-bit values.
+
+A block hands out its places in the order of its rows, so a row needs no number.  What a row says is all that is said of its metric
+anywhere: its place for whoever counts, its name and labels for the metrics page, its sentence for that page and for the documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+COUNTER: Final = "counter"
+GAUGE: Final = "gauge"
+HISTOGRAM: Final = "histogram"
+
+
+#: Upper bounds of the histograms in microseconds: 100 us to 10 min.
+DURATION_BUCKETS: Final = (
+    *(100, 250, 500),
+    *(1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000),
+    *(1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 100_000_000, 250_000_000, 600_000_000),
+)
+HISTOGRAM_SIZE: Final = (
+    len(DURATION_BUCKETS) + 2
+)  #: values of one: the sum in microseconds, the buckets, and what is above them all
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric of the page, whoever knows its value."""
+
+    name: str  #: as on the page, without the ``_total`` of a counter; empty: it is not there
+    kind: str  #: COUNTER, GAUGE or HISTOGRAM
+    text: str  #: what it is, one sentence
+    labels: tuple[str, ...] = ()
+    note: str = ""  #: Markdown that stands behind the sentence in the documentation
+    index: int = 0  #: place in its block
+    values: tuple[str, ...] = ()  #: of the last label, where each of them has a place of its own, from ``index`` on
+
+    @property
+    def size(self) -> int:
+        """Values of one place."""
+        return HISTOGRAM_SIZE if self.kind == HISTOGRAM else 1
+
+    def places(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        """Where it stands in its block: the value of its own label, if it has one, and the place."""
+        for number, value in enumerate(self.values):
+            yield (value,), self.index + number * self.size
+        if not self.values:
+            yield (), self.index
+
+
+class Block:
+    """One kind of block in the slab: so many of one size, each with the same rows."""
+
+    def __init__(self, at: int, size: int, count: int, *labels: str) -> None:
+        """``at``: index of the first one in the slab; ``size``: values; ``count``: blocks; ``labels``: what names one of them."""
+        self.at = at
+        self.size = size
+        self.count = count
+        self.labels = labels
+        self.rows: list[Metric] = []
+        self._used = 0
+
+    @property
+    def end(self) -> int:
+        """Index behind the last one."""
+        return self.at + self.size * self.count
+
+    def base(self, slot: int) -> int:
+        """Index of a block's first value."""
+        return self.at + slot * self.size
+
+    @property
+    def gauges(self) -> tuple[int, ...]:
+        """Places of all gauges, which say nothing once their worker is dead."""
+        return tuple(row.index for row in self.rows if row.kind == GAUGE)
+
+    def counter(self, name: str, text: str, note: str = "", label: str = "", values: tuple[str, ...] = ()) -> int:
+        """Add what only grows; ``label``, ``values``: one more label, and a place for each value of it.  Returns its (first) place."""
+        return self._add(Metric(name, COUNTER, text, self._labels(label), note, self._used, values))
+
+    def gauge(self, name: str, text: str, note: str = "") -> int:
+        """Add what goes up and down."""
+        return self._add(Metric(name, GAUGE, text, self.labels, note, self._used))
+
+    def histogram(
+        self,
+        name: str,
+        text: str,
+        note: str = "",
+        label: str = "",
+        values: tuple[str, ...] = (),
+        labels: tuple[str, ...] = (),
+    ) -> int:
+        """Add durations: a sum in microseconds, and behind it how many fell between two bounds (each counted once, not cumulative).
+
+        ``labels``: what the labels of the block are called here.
+        """
+        return self._add(Metric(name, HISTOGRAM, text, labels or self._labels(label), note, self._used, values))
+
+    def __iter__(self) -> Iterator[Metric]:
+        return iter(self.rows)
+
+    def _labels(self, label: str) -> tuple[str, ...]:
+        return (*self.labels, label) if label else self.labels
+
+    def _add(self, row: Metric) -> int:
+        self._used += row.size * (len(row.values) or 1)
+        if self._used > self.size:
+            raise ValueError(f"a block of {self.size} counters has no room for {row.name or row.text!r}")
+        self.rows.append(row)
+        return row.index

@@ -1,0 +1,157 @@
+"""The metrics that no worker counts: what the supervisor knows of itself, its workers and the names it looks up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from fastgw.core.blocks import COUNTER, GAUGE, Metric
+from fastgw.telemetry.totals import BoardFacts, Facts, NameFacts, WorkerFacts
+
+INFO: Final = "info"  #: a metric that is always 1, and says what it has to say in its labels
+WORKER_STATES: Final = ("starting", "ready", "stalled", "draining", "dead")
+
+Labels = tuple[str, ...]  #: their values
+Samples = Iterable[tuple[Labels, float]]
+
+
+def _one(value: Callable[[Facts], float]) -> Callable[[Facts], Samples]:
+    return lambda facts: [((), float(value(facts)))]
+
+
+def _worker(value: Callable[[WorkerFacts], float]) -> Callable[[Facts], Samples]:
+    return lambda facts: [((str(one.index),), value(one)) for one in facts.workers]
+
+
+def _name(value: Callable[[NameFacts], float | None]) -> Callable[[Facts], Samples]:
+    def samples(facts: Facts) -> Iterator[tuple[Labels, float]]:
+        for one in facts.names:
+            found = value(one)
+            if found is not None:
+                yield (one.name,), found
+
+    return samples
+
+
+def _table(value: Callable[[BoardFacts], float]) -> Callable[[Facts], Samples]:
+    return lambda facts: [((name,), value(one)) for name, one in facts.board.items()]
+
+
+def _states(facts: Facts) -> Samples:
+    return [((state,), sum(one.state == state for one in facts.workers)) for state in WORKER_STATES]
+
+
+#: Each with what reads it; in the order of the page.
+FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
+    (
+        Metric("fastgw_build", INFO, "Version, and whether the hot modules are compiled.", ("version", "build")),
+        lambda facts: [((facts.version, "compiled" if facts.is_compiled else "pure"), 1)],
+    ),
+    (
+        Metric("fastgw_uptime_seconds", GAUGE, "Seconds since the supervisor started."),
+        _one(lambda facts: facts.uptime),
+    ),
+    (
+        Metric("fastgw_draining", GAUGE, "1 while the gateway finishes its work to stop."),
+        _one(lambda facts: facts.is_draining),
+    ),
+    (
+        Metric("fastgw_config_generation", GAUGE, "Generation of the configuration in use."),
+        _one(lambda facts: facts.generation),
+    ),
+    (
+        Metric(
+            "fastgw_config_last_reload_success",
+            GAUGE,
+            "1 if the last (re)load was used, 0 if it was refused.",
+            note="Alert on 0.",
+        ),
+        _one(lambda facts: facts.is_last_reload_ok),
+    ),
+    (
+        Metric(
+            "fastgw_config_last_reload_timestamp_seconds",
+            GAUGE,
+            "When the configuration was last loaded or refused.",
+        ),
+        _one(lambda facts: facts.last_reload),
+    ),
+    (
+        Metric("fastgw_config_reloads", COUNTER, "Reloads by their result.", ("result",), values=("ok", "refused")),
+        lambda facts: [((result,), count) for result, count in facts.reloads.items()],
+    ),
+    (
+        Metric("fastgw_workers", GAUGE, "Worker processes by state.", ("state",), values=WORKER_STATES),
+        _states,
+    ),
+    (
+        Metric(
+            "fastgw_worker_restarts",
+            COUNTER,
+            "Times the worker was started again.",
+            ("worker",),
+            "Deaths, in other words: alert on a rate.",
+        ),
+        _worker(lambda one: one.restarts),
+    ),
+    (
+        Metric(
+            "fastgw_worker_stalls",
+            COUNTER,
+            "Times the worker gave no sign of life for 3 s.",
+            ("worker",),
+            "[What then](#when-a-worker-is-stuck); alert on a rate.",
+        ),
+        _worker(lambda one: one.stalls),
+    ),
+    (
+        Metric("fastgw_worker_resident_memory_bytes", GAUGE, "Resident memory of the worker.", ("worker",)),
+        _worker(lambda one: one.rss),
+    ),
+    (
+        Metric(
+            "fastgw_worker_loop_lag_seconds",
+            GAUGE,
+            "Lateness of the worker's event loop.",
+            ("worker",),
+            "At its last sweep, or now if that is worse.",
+        ),
+        _worker(lambda one: one.lag),
+    ),
+    (
+        Metric("fastgw_name_lookups", COUNTER, "Look-ups of the name of an endpoint.", ("name",)),
+        _name(lambda one: one.look_ups),
+    ),
+    (
+        Metric("fastgw_name_lookup_failures", COUNTER, "Those that gave no address.", ("name",)),
+        _name(lambda one: one.failures),
+    ),
+    (
+        Metric("fastgw_name_addresses", GAUGE, "Addresses that the name has.", ("name",), "0: none was found yet."),
+        _name(lambda one: len(one.addresses)),
+    ),
+    (
+        Metric(
+            "fastgw_name_age_seconds",
+            GAUGE,
+            "Seconds since the addresses of the name were last confirmed.",
+            ("name",),
+            "Alert where it is beyond `resolver.max_interval`.",
+        ),
+        _name(lambda one: one.age),
+    ),
+    (
+        Metric(
+            "fastgw_board_cells",
+            GAUGE,
+            "Keys that are held on the board now.",
+            ("table",),
+            "The [board](#limits-of-all-workers) has two tables: `configuration` and `clients`.",
+        ),
+        _table(lambda one: one.used),
+    ),
+    (
+        Metric("fastgw_board_capacity", GAUGE, "Keys that the board has room for.", ("table",)),
+        _table(lambda one: one.capacity),
+    ),
+)

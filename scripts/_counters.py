@@ -1,0 +1,88 @@
+"""Writes what follows from the table of counters (fastgw/core/counters.py): fastgw/core/_counters.pxd and the table of docs/operations.md.
+
+scripts/counters            write both
+scripts/counters --check    write nothing; exit 1 when one of them is not what it would be
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from fastgw.core import counters  # noqa: E402 - found in this checkout
+from fastgw.core.blocks import COUNTER, DURATION_BUCKETS, Metric  # noqa: E402
+from fastgw.telemetry.facts import FACTS, INFO  # noqa: E402
+
+TYPES = ROOT / "fastgw" / "core" / "_counters.pxd"
+PAGE = ROOT / "docs" / "operations.md"
+BEGIN = "<!-- scripts/counters writes what follows, out of fastgw/core/counters.py and fastgw/telemetry/facts.py -->\n"
+END = "<!-- end -->\n"
+
+
+def types() -> str:
+    """The constants of ``counters`` for the C compiler, and the search for a bucket without a loop."""
+    constants = [
+        f"    {name} = {value}\n" for name, value in vars(counters).items() if name.isupper() and type(value) is int
+    ]
+    return "".join(
+        [
+            '"""``counters`` for the C compiler; scripts/counters writes it, a test compares."""\n\ncdef enum:\n',
+            *constants,
+            "\n\ncdef inline int bucket_of(long long micros) noexcept nogil:\n",
+            *_search(0, len(DURATION_BUCKETS), "    "),
+        ]
+    )
+
+
+def _search(low: int, high: int, indent: str) -> Iterator[str]:
+    """Lines that return the bucket, one of ``low`` to ``high``: halves it as bisection does, with bounds known beforehand."""
+    if low == high:
+        yield f"{indent}return {low}\n"
+        return
+    middle = (low + high) // 2
+    yield f"{indent}if micros <= {DURATION_BUCKETS[middle]}:\n"
+    yield from _search(low, middle, indent + "    ")
+    yield from _search(middle + 1, high, indent)
+
+
+def table() -> str:
+    """Every metric as a row of a Markdown table, in the order of the page."""
+    metrics = [*(metric for metric, _ in FACTS), *(row for block in counters.BLOCKS for row in block if row.name)]
+    head = "| metric | type | labels | is |\n|---|---|---|---|\n"
+    return head + "".join(_row(metric) for metric in metrics)
+
+
+def _row(metric: Metric) -> str:
+    name = metric.name + {COUNTER: "_total", INFO: "_info"}.get(metric.kind, "")
+    kind = "gauge" if metric.kind == INFO else metric.kind
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    values = f" ({', '.join(f'`{value}`' for value in metric.values)})" if 0 < len(metric.values) < 6 else ""
+    text = f"{metric.text} {metric.note}".strip()
+    return f"| `{name}` | {kind} | {labels}{values} | {text} |\n".replace("|  |", "| |")
+
+
+def page(text: str) -> str:
+    """``text`` with the table between its marks."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{PAGE} has no place for the table: the lines {BEGIN.strip()!r} and {END.strip()!r}")
+    return before + BEGIN + table() + END + after
+
+
+def main(arguments: list[str]) -> int:
+    wanted = {TYPES: types(), PAGE: page(PAGE.read_text())}
+    stale = [path for path, text in wanted.items() if path.read_text() != text]
+    for path in stale:
+        if "--check" not in arguments:
+            path.write_text(wanted[path])
+        print(path.relative_to(ROOT))
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from fastgw.telemetry.facts import FACTS, WORKER_STATES
+from fastgw.telemetry.totals import BoardFacts, Facts, NameFacts, WorkerFacts
+
+
+def facts() -> Facts:
+    return Facts(
+        version="1.2.3",
+        is_compiled=True,
+        generation=4,
+        uptime=12.5,
+        is_draining=True,
+        reloads={"ok": 3, "refused": 1},
+        is_last_reload_ok=False,
+        last_reload=1_700_000_000.0,
+        workers=[WorkerFacts(0, 10, "ready", 2, 30_000_000, 4, 0.002, 0.1, 5), WorkerFacts(1, 0, "dead", 0, 0, 0)],
+        names=[
+            NameFacts("a.test", ("10.0.0.1", "::1"), 2.5, 9, 1),
+            NameFacts("dumb.test", (), None, 4, 4, "silent", "was not answered for"),
+        ],
+        board={"clients": BoardFacts(5, 100)},
+    )
+
+
+def test_each_says_what_is_known() -> None:
+    found = {metric.name: list(read(facts())) for metric, read in FACTS}
+    assert found == {
+        "fastgw_build": [(("1.2.3", "compiled"), 1)],
+        "fastgw_uptime_seconds": [((), 12.5)],
+        "fastgw_draining": [((), 1.0)],
+        "fastgw_config_generation": [((), 4.0)],
+        "fastgw_config_last_reload_success": [((), 0.0)],
+        "fastgw_config_last_reload_timestamp_seconds": [((), 1_700_000_000.0)],
+        "fastgw_config_reloads": [(("ok",), 3), (("refused",), 1)],
+        "fastgw_workers": [((state,), int(state in ("ready", "dead"))) for state in WORKER_STATES],
+        "fastgw_worker_restarts": [(("0",), 2), (("1",), 0)],
+        "fastgw_worker_stalls": [(("0",), 5), (("1",), 0)],
+        "fastgw_worker_resident_memory_bytes": [(("0",), 30_000_000), (("1",), 0)],
+        "fastgw_worker_loop_lag_seconds": [(("0",), 0.002), (("1",), 0.0)],
+        "fastgw_name_lookups": [(("a.test",), 9), (("dumb.test",), 4)],
+        "fastgw_name_lookup_failures": [(("a.test",), 1), (("dumb.test",), 4)],
+        "fastgw_name_addresses": [(("a.test",), 2), (("dumb.test",), 0)],
+        "fastgw_name_age_seconds": [(("a.test",), 2.5)],  # the other was never found: no age
+        "fastgw_board_cells": [(("clients",), 5)],
+        "fastgw_board_capacity": [(("clients",), 100)],
+    }
+
+
+def test_labels_and_values_agree() -> None:
+    for metric, read in FACTS:
+        assert all(len(labels) == len(metric.labels) for labels, _ in read(facts())), metric.name
