@@ -4,9 +4,9 @@ Python's ``re`` goes back and tries again, and some expressions make it try expo
 minutes. So a pattern is read here first, and accepted only if there is nothing to try again:
 
 * what is repeated (``*``, ``+``, ``{2,5}``) is one character or class, never a group;
-* what follows a repetition is something that it does not take, as in ``[^/]+/``, so that giving back a character never helps.  One that has
-  no bound may be followed by anything if no other one without bound is behind it, but for a final ``.*``, which never fails:
-  ``/(.*)/edit``, ``/(.*)/v1/(.*)``;
+* what follows a repetition is something that it does not take, as in ``[^/]+/``, so that giving back a character never helps.  One without
+  bound may be followed by anything where those behind it stop at what follows it (``/(.*)/([^/]+)``: what is tried from one slash ends
+  at the next), or cannot fail (a final ``.*``); it counts as ``OPEN_TRIES`` then;
 * other choices that overlap (``a?a``, ``(x|xy)``) may double the tries ``MOST_TRIES`` times at most, all together.
 
 A match is then done in steps proportional to the length of the path, times a constant.  What is run is written anew from what was read
@@ -21,6 +21,7 @@ LONGEST: Final = 500  #: characters of a pattern
 DEEPEST: Final = 10  #: groups within each other
 MOST_GROUPS: Final = 9  #: $1 to $9
 MOST_TRIES: Final = 64
+OPEN_TRIES: Final = 4
 MOST_TIMES: Final = 255  #: of {m,n}
 
 _END: Final = 1 << 128  #: beside the bits of characters: the end of the path
@@ -78,7 +79,7 @@ def read(text: str) -> Expression:
     whole = _Group(0, reader.alternatives(0))
     if reader.place < len(reader.text):
         raise reader.wrong("this ')' closes nothing")
-    _Judge().first(whole, _END, False)
+    _Judge().first(whole, _END, 0)
     leading = [False] * (reader.groups + 1)
     _mark_leading(whole, leading)
     return Expression(_written(whole), reader.groups, tuple(leading))
@@ -235,41 +236,45 @@ class _Judge:
     def __init__(self) -> None:
         self._tries = 1
 
-    def first(self, one: _Item | _Group, after: int, is_unbound: bool) -> tuple[int, bool]:
-        """What ``one`` can begin with, ``after`` included where it can be nothing; and whether a repetition without bound is in it or
-        behind it.
+    def first(self, one: _Item | _Group, after: int, behind: int) -> tuple[int, int]:
+        """What ``one`` can begin with, ``after`` included where it can be nothing; and ``behind`` with its own repetitions.
 
-        ``after``: what can follow it.  ``is_unbound``: whether a repetition without bound does.  Raises ValueError.
+        ``after``: what can follow it.  ``behind``: all that is taken by the repetitions without bound behind it, but for those that cannot
+        fail.  Raises ValueError.
         """
         if isinstance(one, _Group):
-            return self._first_of_group(one, after, is_unbound)
+            return self._first_of_group(one, after, behind)
         if one.most != one.least and one.bits & after:
             if one.most is not None:
                 self._try(one.most - one.least + 1)
-            elif is_unbound:
+            elif behind & after:
                 raise ValueError(
-                    "could be matched in too many ways: what follows a repetition must be something it does not take, as in [^/]+/, "
-                    "or no other repetition without bound may be behind it, but for a final .*"
+                    "could be matched in too many ways: what follows a repetition must be something that it does not take, as in [^/]+/, "
+                    "or that the later ones do not take, as in .*/[^/]+"
                 )
+            elif behind:
+                self._try(OPEN_TRIES)
+        cannot_fail = one.bits == _ALL and after == _END
+        if one.most is None and not cannot_fail:
+            behind |= one.bits
         begins = one.bits if one.most != 0 else 0
-        never_fails = one.bits == _ALL and after == _END and not one.least
-        return (begins | after if one.least == 0 else begins), is_unbound or (one.most is None and not never_fails)
+        return begins | after if one.least == 0 else begins, behind
 
-    def _first_of_group(self, group: _Group, after: int, is_unbound: bool) -> tuple[int, bool]:
-        begins, unbound = 0, is_unbound
+    def _first_of_group(self, group: _Group, after: int, behind: int) -> tuple[int, int]:
+        begins, found = 0, behind
         for sequence in group.alternatives:
-            follows, behind = after, is_unbound
+            follows, later = after, behind
             for one in reversed(sequence):
-                follows, behind = self.first(one, follows, behind)
+                follows, later = self.first(one, follows, later)
             if begins & follows:
                 self._try(2)
             begins |= follows
-            unbound = unbound or behind
+            found |= later
         if group.is_optional:
             if begins & after:
                 self._try(2)
             begins |= after
-        return begins, unbound
+        return begins, found
 
     def _try(self, times: int) -> None:
         self._tries *= times

@@ -45,8 +45,8 @@ def _pattern(value: object) -> Expression:
         return read(found)
     except ValueError as error:
         # It quotes the pattern, which is nobody's business when it came from the environment.
-        reason = "is not one that can be used" if isinstance(value, Expanded) else str(error)
-        raise ValueError(f"the pattern {shown(value)} {reason}") from None
+        reason = "is no pattern that can be used" if isinstance(value, Expanded) else str(error)
+        raise ValueError(f"{shown(value)}: {reason}") from None
 
 
 def _replacement(value: object) -> tuple[str | int, ...]:

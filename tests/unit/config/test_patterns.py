@@ -30,6 +30,8 @@ from fastgw.config.patterns import MOST_TRIES, read
         (r"/[^\w/]{2}", "/-.", ()),
         (r"/\D\W", "/a-", ()),
         ("/(.*)/v1/(.*)", "/a/v1/v1/b", ("a/v1", "b")),
+        ("/(.*)/(.+)", "/a/b/", ("a", "b/")),
+        (r"/(.*)/([^/]+)\.(json|xml)", "/a/b/c.d.json", ("a/b", "c.d", "json")),
         (r"/x{,3}", None, None),
         ("(/v1)?(/.*)", "/v1/a", ("/v1", "/a")),
         ("(/v1)?(/.*)", "/v2", (None, "/v2")),
@@ -57,10 +59,11 @@ def test_what_a_pattern_takes(pattern: str, path: str | None, groups: tuple[str 
         ("a**", "a repetition is not repeated"),
         ("a++", "a repetition is not repeated"),
         ("/.*/.*x", "too many ways"),
-        ("/.*/.+", "too many ways"),
+        ("/.*/.+x", "too many ways"),
         ("/.*[^/]+x", "too many ways"),
+        ("/(.*)/(.*)/([^/]+)", "too many ways"),
         ("/[a-z]*[a-y]*[a-x]*!", "too many ways"),
-        ("(/.*)?/.+", "too many ways"),
+        ("(/.*)?/.+x", "too many ways"),
         ("a?a?a?a?a?a?a?aaaaaaa", "choices overlap"),
         ("(x|xy)" * 7, "choices overlap"),
         ("[a-z]{1,70}z", "choices overlap"),
@@ -169,8 +172,8 @@ PATTERN = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
-@given(pattern=PATTERN, path=st.text("ab/", max_size=40), tail=st.sampled_from(["", "!", "/a!"]))
+@settings(max_examples=120, deadline=None)
+@given(pattern=PATTERN, path=st.text("ab/", max_size=20), tail=st.sampled_from(["", "!", "/a!"]))
 def test_no_path_makes_a_pattern_try_more_than_in_proportion(pattern: str, path: str, tail: str) -> None:
     try:
         read(pattern)
@@ -203,7 +206,7 @@ def test_steps_of_what_is_refused_do_grow() -> None:
     assert steps("/.*/.*/.*!", "/" * 60) > 60 * steps("/.*!", "/" * 60)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(pattern=PATTERN, path=st.text("ab/", max_size=12))
 def test_what_is_written_means_what_was_read(pattern: str, path: str) -> None:
     try:
