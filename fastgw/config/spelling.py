@@ -14,3 +14,9 @@ def same_fields(document: Document, where: TreePath) -> None:
         other = first.setdefault(name.lower(), name)
         if other != name:
             document.report((*where, name), f"is the same header field as {shown(other)}", at_key=True)
+
+
+def as_written(document: Document, where: TreePath, name: str) -> str:
+    """The key at ``where`` that is the field of this lower-case name; the name itself if none is."""
+    found = document.at(where)
+    return next((key for key in found if key.lower() == name), name) if isinstance(found, dict) else name

@@ -1,12 +1,13 @@
 """What the file says of a filter of type ``headers``."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Annotated, ClassVar, Literal
 
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.spelling import same_fields
+from fastgw.config.spelling import as_written, same_fields
 from fastgw.config.template import template, templates
 from fastgw.config.types import Parsed
 from fastgw.config.unsound import is_unsound
@@ -24,6 +25,10 @@ _ELSEWHERE = {
     "date": "the gateway says it where the service does not",
     "via": "the gateway adds itself to it",
 }
+
+
+#: Variables as nginx, Envoy and HAProxy write them.
+_FOREIGN = re.compile(rb"\$[a-z][a-z_]+|%[A-Z][A-Z_]*[(%]|%\[[a-z]")
 
 
 def _field(own: frozenset[bytes]) -> Callable[[object], str]:
@@ -84,6 +89,7 @@ class Headers(FilterOptions):
                 document.report(where, "changes nothing: give it request or response")
         for side, fields in sides.items():
             _once_each(document, (*where, side), fields)
+            _foreign(document, (*where, side), fields)
 
 
 def _once_each(document: Document, where: TreePath, fields: RequestFields | ResponseFields) -> None:
@@ -100,4 +106,23 @@ def _once_each(document: Document, where: TreePath, fields: RequestFields | Resp
             document.report((*where, "remove", place), f"{name!r} is added as well; set replaces it")
     for name in fields.add:
         if name in fields.set:
-            document.report((*where, "add", name), f"{name!r} is set as well; give one of them", at_key=True)
+            key = as_written(document, (*where, "add"), name)
+            document.report((*where, "add", key), f"{name!r} is set as well; give one of them", at_key=True)
+
+
+def _foreign(document: Document, where: TreePath, fields: RequestFields | ResponseFields) -> None:
+    """Warn of variables in the language of another program, which are literal text here."""
+    for key, name, parts in _values(fields):
+        found = next((one[0] for part in parts if isinstance(part, bytes) and (one := _FOREIGN.search(part))), None)
+        if found is not None:
+            place = (*where, key, as_written(document, (*where, key), name))
+            said = f"{shown(found.decode())} is taken literally; variables are ${{client.address}} and the like"
+            document.warn(place, said)
+
+
+def _values(fields: RequestFields | ResponseFields) -> Iterator[tuple[str, str, Parts]]:
+    for name, parts in fields.set.items():
+        yield "set", name, parts
+    for name, several in fields.add.items():
+        for parts in several:
+            yield "add", name, parts

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fastgw.config.load import inspect
 from tests.unit.config.files import MINIMAL, problems, read
 
 
@@ -78,7 +79,7 @@ response: {set: {x-status: "${response.status}"}}
         ("request: {remove: [x-a, X-A]}", ["filters.h.request.remove[1]: 'x-a' is in this list already"]),
         ("request: {remove: [x-a], set: {x-a: 1}}", ["filters.h.request.remove[0]: 'x-a' is set as well"]),
         ("request: {remove: [x-a], add: {x-a: 1}}", ["filters.h.request.remove[0]: 'x-a' is added as well"]),
-        ("request: {set: {x-a: 1}, add: {x-a: 2}}", ["filters.h.request.add.x-a: 'x-a' is set as well"]),
+        ("request: {set: {x-a: 1}, add: {X-A: 2}}", ["10:36: filters.h.request.add.X-A: 'x-a' is set as well"]),
         ("request: {sets: {x-a: 1}}", ["filters.h.request.sets: unknown key; did you mean 'set'?"]),
         ("requests: {set: {x-a: 1}}", ["filters.h.requests: unknown key; did you mean 'request'?"]),
         ("request: [x-a]", ["filters.h.request: expected a mapping, got a list"]),
@@ -88,6 +89,31 @@ def test_what_is_said(tmp_path: Path, options: str, expected: list[str]) -> None
     found = problems(tmp_path, text(options))
     assert len(found) == len(expected), found
     assert all(part in problem for part, problem in zip(expected, found, strict=True)), found
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("$remote_addr", "$remote_addr"),
+        ("a $proxy_add_x_forwarded_for", "$proxy_add_x_forwarded_for"),
+        ("%REQ(X-FOO)%", "%REQ("),
+        ("%DOWNSTREAM_REMOTE_ADDRESS%", "%DOWNSTREAM_REMOTE_ADDRESS%"),
+        ("%[src]", "%[s"),
+        ("100%", None),
+        ("$5", None),
+        ("a%20b", None),
+        ("${client.address}", None),
+    ],
+)
+@pytest.mark.parametrize("way", ["set", "add"])
+def test_variables_of_other_programs_are_warned_of(tmp_path: Path, value: str, found: str | None, way: str) -> None:
+    path = tmp_path / "gw.yaml"
+    path.write_text(text(f'response: {{{way}: {{X-A: "{value}"}}}}').replace("18080", "18080\n    filters: [h]"))
+    warnings = [str(one).partition("gw.yaml:")[2] for one in inspect(path, {}).warnings]
+    said = (
+        f"11:27: filters.h.response.{way}.X-A: '{found}' is taken literally; variables are ${{client.address}} and the like"
+    )
+    assert warnings == ([said] if found else [])
 
 
 def test_a_chain_cannot_name_it_without_a_definition(tmp_path: Path) -> None:
