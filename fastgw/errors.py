@@ -12,6 +12,10 @@ This module is the ground below floor 0: it imports nothing and every floor may 
 
 from __future__ import annotations
 
+import re
+
+_UNFIT = re.compile(r"[^\t\x20-\x7e\x80-\xff]").search  #: what no line of a head has (RFC 9110 section 5.5)
+
 # When may an UpstreamError be answered by asking another endpoint?  (Before the response head only; RFC 9110 section 9.2.2.)
 # The higher, the less the service can have seen.
 RETRY_NEVER = 0  #: the service may have acted, or has answered
@@ -38,8 +42,13 @@ class GatewayError(Exception):
         reason: str = "",
         headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """``retry``: one of ``RETRY_*``; ``reason``: empty where ``detail`` says it all; ``headers``: fields that the answer must have."""
+        """``retry``: one of ``RETRY_*``; ``reason``: empty where ``detail`` says it all; ``headers``: fields that the answer must have.
+
+        Raises:
+            ValueError: as ``refuse_unfit``.
+        """
         super().__init__(detail)
+        refuse_unfit(headers)
         self.status = status
         self.code = code
         self.detail = detail
@@ -75,3 +84,10 @@ class ConfigError(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+def refuse_unfit(fields: tuple[tuple[str, str], ...]) -> None:
+    """Raise ValueError if a name or a value of ``fields`` cannot stand in a head: it would end its line, or is no Latin-1."""
+    for name, value in fields:
+        if _UNFIT(name) or _UNFIT(value):
+            raise ValueError(f"the field {name!r} has a character that no header field has")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from fastgw.errors import GatewayError
+from fastgw.errors import GatewayError, refuse_unfit
 from fastgw.wire.serialize import REASONS, reply_fields, reply_head
 
 
@@ -22,7 +22,12 @@ class Reply:
         *,
         close: bool = False,
     ) -> None:
-        """``close``: end the connection after it, because what the client still sends cannot be trusted or is not wanted."""
+        """``close``: end the connection after it, because what the client still sends cannot be trusted or is not wanted.
+
+        Raises:
+            ValueError: a field has a character that no header field has.
+        """
+        refuse_unfit((("content-type", content_type), *headers))
         self.status = status
         self.body = body
         self.content_type = content_type

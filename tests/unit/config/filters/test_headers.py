@@ -110,9 +110,7 @@ def test_variables_of_other_programs_are_warned_of(tmp_path: Path, value: str, f
     path = tmp_path / "gw.yaml"
     path.write_text(text(f'response: {{{way}: {{X-A: "{value}"}}}}').replace("18080", "18080\n    filters: [h]"))
     warnings = [str(one).partition("gw.yaml:")[2] for one in inspect(path, {}).warnings]
-    said = (
-        f"11:27: filters.h.response.{way}.X-A: '{found}' is taken literally; variables are ${{client.address}} and the like"
-    )
+    said = f"11:27: filters.h.response.{way}.X-A: '{found}' is taken literally; variables are ${{client.address}} and the like"
     assert warnings == ([said] if found else [])
 
 

@@ -76,3 +76,14 @@ def test_shape_of_openai(status: int, kind: str) -> None:
     reply = error_reply(UpstreamError(status, "code", "why"), "openai", "id-1")
     assert (reply.status, reply.content_type) == (status, "application/json")
     assert json.loads(reply.body) == {"error": {"message": "why", "type": kind, "param": None, "code": "code"}}
+
+
+@pytest.mark.parametrize("value", ["a\r\nb: c", "a\n", "a\0", "\x7f", "\u20ac"])
+def test_no_field_may_end_its_line(value: str) -> None:
+    for fields in ((("x-a", value),), (("x-a" + value, "1"),)):
+        with pytest.raises(ValueError, match="no header field has"):
+            Reply(200, headers=fields)
+        with pytest.raises(ValueError, match="no header field has"):
+            DownstreamError(401, "no_token", "no", headers=fields)
+    with pytest.raises(ValueError, match="no header field has"):
+        Reply(200, b"x", value)
