@@ -20,6 +20,7 @@ from typing import Any
 import fastgw
 from fastgw.config.spec import GatewaySpec
 from fastgw.server.admin import Admin
+from fastgw.server.complaint import complain
 from fastgw.server.gateway import Gateway
 from fastgw.server.listening import Listening, handshakes, hold, is_shared
 from fastgw.server.log import Log
@@ -261,8 +262,6 @@ class Control:
         if self.gateway.is_started or self._done.done():
             return
         self._has_failed = True
-        from fastgw.server.supervisor import complain
-
         complain(self.gateway.path, list(problems))
         self._done.set_result(1)
 

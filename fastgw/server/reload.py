@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.errors import ConfigError
 from fastgw.server.gateway import LoadReport, Plan
@@ -23,19 +23,55 @@ from fastgw.server.notify import notify, reloading
 from fastgw.server.workers import DEAD, WorkerProcess
 
 if TYPE_CHECKING:
-    from fastgw.server.control import Control
+    from collections.abc import Coroutine
+
+    from fastgw.config.spec import GatewaySpec
+    from fastgw.server.gateway import Gateway
+    from fastgw.server.log import Log
 
 PREPARE_LIMIT = 30.0  #: seconds a worker may take to compile a configuration
 COMMIT_LIMIT = 10.0  #: seconds a worker may take to begin to serve it
 
 
+class Host(Protocol):
+    """What a reload needs of whoever runs the gateway meanwhile (``control.Control``)."""
+
+    gateway: Gateway
+    log: Log
+    loop: asyncio.AbstractEventLoop
+
+    def spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` beside; an exception that escapes it is logged."""
+
+    def tell_warnings(self) -> None:
+        """Log what the file that was read last is warned of."""
+
+    def keep_names(self) -> None:
+        """Look up the names of the configuration in use, and no others."""
+
+    async def prepare_names(self, spec: GatewaySpec) -> None:
+        """Look up the names that are new in ``spec``, as long as that may take."""
+
+    async def move_admin(self, listenings: list[Listening]) -> None:
+        """Serve the admin pages at other addresses, or nowhere."""
+
+    async def silence(self, sockets: list[Any]) -> None:
+        """Keep new connections away from ``sockets``, and wait for the handshakes under way."""
+
+    def launch(self, worker: WorkerProcess) -> None:
+        """Start a process for a place that has none."""
+
+    def retire(self, workers: list[WorkerProcess], grace: float) -> None:
+        """Have ``workers`` drain and end; kill those that do not."""
+
+
 class Reload:
     """At most one change at a time; requests that come meanwhile are answered by one more."""
 
-    def __init__(self, control: Control) -> None:
-        self._control = control
-        self._gateway = control.gateway
-        self._log = control.log
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._gateway = host.gateway
+        self._log = host.log
         self.leaving: list[WorkerProcess] = []  #: workers that the new configuration has no place for
         self._is_running = False
         self._is_wanted = False
@@ -47,7 +83,7 @@ class Reload:
         self._is_wanted = True
         if not self._is_running:
             self._is_running = True
-            self._control.spawn_task(self._run())
+            self._host.spawn_task(self._run())
 
     # -- what the workers say -----------------------------------------------------------------------------------------
 
@@ -85,7 +121,7 @@ class Reload:
         }
 
     def _ask(self, workers: list[WorkerProcess]) -> None:
-        self._answers = {worker: self._control.loop.create_future() for worker in workers}
+        self._answers = {worker: self._host.loop.create_future() for worker in workers}
 
     # -- the reload ---------------------------------------------------------------------------------------------------
 
@@ -106,11 +142,11 @@ class Reload:
             spec = await asyncio.to_thread(gateway.load)
             plan = gateway.plan(spec)
             try:
-                await self._control.prepare_names(spec)
+                await self._host.prepare_names(spec)
                 admin = await self._prepare(plan)
             except BaseException:
                 gateway.discard(plan)
-                self._control.keep_names()
+                self._host.keep_names()
                 raise
         except ConfigError as error:
             gateway.reloads["refused"] += 1
@@ -123,7 +159,7 @@ class Reload:
             return
         if gateway.is_draining:
             gateway.discard(plan)
-            self._control.keep_names()
+            self._host.keep_names()
             return
         for warning in plan.warnings:
             self._log.warning("an address is left out", reason=warning)
@@ -132,7 +168,7 @@ class Reload:
         gateway.report = LoadReport(True, time.time())
         took = round(time.monotonic() - began, 3)
         self._log.info("a new configuration is in use", generation=plan.generation, seconds=took)
-        self._control.tell_warnings()
+        self._host.tell_warnings()
 
     async def _prepare(self, plan: Plan) -> list[Listening]:
         """Ask every worker; return the sockets of a new admin address, bound, if there is one.  Raise ConfigError if one cannot."""
@@ -178,7 +214,7 @@ class Reload:
         self._ask(told)
         for worker in told:
             gateway.commit(worker, plan)
-        self._control.keep_names()
+        self._host.keep_names()
         await self._resize(plan)
         answers = await self._all(told, COMMIT_LIMIT)
         self._answers = {}
@@ -187,11 +223,11 @@ class Reload:
                 self._log.error("a worker does not follow and is replaced", worker=worker.index, problems=problems)
                 worker.kill()
         if is_admin_moved:
-            await self._control.move_admin(admin)
+            await self._host.move_admin(admin)
 
     async def _resize(self, plan: Plan) -> None:
         """Have as many workers as the new configuration says."""
-        gateway, control = self._gateway, self._control
+        gateway, host = self._gateway, self._host
         leaving = gateway.workers[plan.count :]
         if leaving:
             del gateway.workers[plan.count :]
@@ -203,11 +239,11 @@ class Reload:
                 if not listening.address.path
                 for sock in listening.sockets[plan.count :]
             ]
-            await control.silence(sockets)
+            await host.silence(sockets)
             for listening in plan.listenings.values():
                 listening.shrink(plan.count)
-            control.retire(leaving, plan.spec.shutdown.grace)
+            host.retire(leaving, plan.spec.shutdown.grace)
         while len(gateway.workers) < plan.count:
             worker = gateway.place(len(gateway.workers))
             gateway.workers.append(worker)
-            control.launch(worker)
+            host.launch(worker)

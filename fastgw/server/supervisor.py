@@ -11,12 +11,12 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fastgw.errors import ConfigError
+from fastgw.server.complaint import complain
 from fastgw.server.workers import HELD, WorkerProcess, processors
 
 if TYPE_CHECKING:
@@ -121,20 +121,6 @@ def resize(gateway: Gateway) -> None:
             os.waitpid(worker.pid, 0)
     while len(gateway.workers) < count:
         gateway.workers.append(WorkerProcess(len(gateway.workers)))
-
-
-def complain(path: str, problems: list[str]) -> None:
-    """Write why it did not start to stderr, for a person."""
-    lines = "".join(f"  {problem}\n" for problem in problems) if len(problems) > 1 else ""
-    if lines:
-        text = f"fastgw: cannot start with {path}:\n{lines}"
-    else:
-        text = f"fastgw: cannot start: {problems[0] if problems else 'no reason given'}\n"
-    try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    except OSError:  # a full disk, or a reader that is gone: the exit status still tells
-        return
 
 
 def raise_file_limit() -> None:

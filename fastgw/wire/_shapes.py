@@ -77,7 +77,7 @@ class Shapes:
 def learn(table: FieldTable, head: bytes, lines: list[bytes]) -> None:
     """Remember the shape of a head whose field lines were read one by one without a complaint, if there is room."""
     breaks = len(lines) + 2
-    shapes = table.shapes.get(breaks)
+    shapes: Shapes | None = table.shapes.get(breaks)
     if shapes is not None and len(shapes.known) >= SHAPES_MAX:
         shapes.misses += 1
         if shapes.misses < PATIENCE:

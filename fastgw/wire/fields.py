@@ -13,12 +13,10 @@ Two rules that a plain table would miss:
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-    from fastgw.wire._shapes import Shapes
 
 KEEP = 0  #: end to end: relayed byte for byte
 DROP = 1  #: hop-by-hop, or a name that only the gateway may send
@@ -178,7 +176,7 @@ class FieldTable:
         self.fields = {**fields, **dict.fromkeys(drop, DROP)}
         self.keep_forwarded = fields.get(b"x-forwarded-for") != DROP
         self.seen: dict[bytes, int] = {}
-        self.shapes: dict[int, Shapes] = {}  #: of heads, for the plain scan: by their line feeds
+        self.shapes: dict[int, Any] = {}  #: of heads (``_shapes.Shapes``), for the plain scan: by their line feeds
         # For the compiled scan:
         self.suspects = self._suspects()
         self.host = self.fields.get(b"host", KEEP)  #: kind of the three names that nearly every head has

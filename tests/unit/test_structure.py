@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -40,6 +41,21 @@ def is_code(path: Path) -> bool:
     """Does the module do anything: more than its docstring, imports and names?"""
     body = ast.parse(path.read_text()).body
     return any(not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr | ast.Assign) for node in body)
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(path: Path) -> set[str]:
+    """Names that may be those of modules which this one imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
 
 
 def length(function: Function) -> int:
@@ -96,6 +112,17 @@ def test_functions_are_short() -> None:
         if isinstance(node, Function) and length(node) > FUNCTION_LIMIT
     ]
     assert not long
+
+
+def test_no_imports_go_round_in_a_circle() -> None:
+    """Those for annotations and those inside functions count too; what has to know both sides stands above them."""
+    modules = {module_of(path): path for path in PACKAGE}
+    graph = {name: imported(path) & modules.keys() - {name} for name, path in modules.items()}
+    assert sum(map(len, graph.values())) > 2 * len(modules)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(reversed(error.args[1])))
 
 
 def test_every_module_tells_what_it_is() -> None:

@@ -20,7 +20,7 @@ from fastgw.server import supervisor
 from fastgw.server.gateway import Gateway
 from fastgw.server.listening import Listening
 from fastgw.server.messages import Commit, Prepare
-from fastgw.server.supervisor import begin, complain, give_way, raise_file_limit, resize, run
+from fastgw.server.supervisor import begin, give_way, raise_file_limit, resize, run
 from fastgw.server.workers import WorkerProcess
 from tests.unit.server.stage import TEXT
 
@@ -219,17 +219,6 @@ def test_signals_wait_until_somebody_can_follow_them(file: Path, monkeypatch: py
     assert {signal.SIGHUP, signal.SIGTERM} <= held
 
 
-def test_one_problem_is_a_sentence_and_several_are_a_list(capsys: pytest.CaptureFixture[str]) -> None:
-    complain("a.yaml", ["one"])
-    complain("a.yaml", ["one", "two"])
-    complain("a.yaml", [])
-    assert capsys.readouterr().err == (
-        "fastgw: cannot start: one\n"
-        "fastgw: cannot start with a.yaml:\n  one\n  two\n"
-        "fastgw: cannot start: no reason given\n"
-    )
-
-
 def test_file_limit_is_raised_as_far_as_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (1024, 5000))
@@ -242,12 +231,3 @@ def test_file_limit_is_raised_as_far_as_allowed(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(resource, "setrlimit", refuse)
     raise_file_limit()
-
-
-def test_a_complaint_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with contextlib.suppress(OSError), open("/dev/full", "w", encoding="utf-8") as full:  # closing tries again
-        monkeypatch.setattr(sys, "stderr", full)
-        complain("a.yaml", ["one"])
-        monkeypatch.undo()
-        told = True
-    assert told

@@ -1,0 +1,19 @@
+"""What a person reads on stderr who started a gateway that does not start; the log is for what has started."""
+
+from __future__ import annotations
+
+import sys
+
+
+def complain(path: str, problems: list[str]) -> None:
+    """Write why it did not start to stderr, for a person."""
+    lines = "".join(f"  {problem}\n" for problem in problems) if len(problems) > 1 else ""
+    if lines:
+        text = f"fastgw: cannot start with {path}:\n{lines}"
+    else:
+        text = f"fastgw: cannot start: {problems[0] if problems else 'no reason given'}\n"
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:  # a full disk, or a reader that is gone: the exit status still tells
+        return
