@@ -51,6 +51,20 @@ def test_what_the_client_claims_is_not_believed(tenant: Any) -> None:
     edge.end()
 
 
+def test_the_log_names_the_tenant(tenant: Any, tmp_path: Path) -> None:
+    log = AccessLog("log", {"path": str(tmp_path / "log")})
+    log.start(new_loop())
+    edge = Edge(filters=[log, tenant])
+    _, service = edge.pair(ACME)
+    service.feed(OK)
+    edge.client(GET.replace(b"a.test", b"who.example"))
+    edge.end()
+    log.stop()
+    FILES.finish()
+    known, unknown = map(json.loads, (tmp_path / "log").read_text().splitlines())
+    assert known["tenant"] == "acme" and "tenant" not in unknown
+
+
 @pytest.mark.parametrize(("host", "status", "code"), [(b"acme", 421, None), (b"who.example", 403, "unknown_tenant")])
 def test_unknown_tenants_reach_no_service(tenant: Any, host: bytes, status: int, code: str | None) -> None:
     seen: list[Any] = []
