@@ -9,6 +9,7 @@ cdef class DataPlane(Plane):
     cdef public object registry
     cdef public object lingering
     cdef public set connections
+    cdef public set unconnected
     cdef public Py_ssize_t connections_max
     cdef public object on_idle
     cdef dict _addresses

@@ -49,6 +49,7 @@ class DataPlane(Plane):
         "on_idle",
         "registry",
         "snapshot",
+        "unconnected",
     )
 
     def __init__(
@@ -74,6 +75,8 @@ class DataPlane(Plane):
         self.registry = Registry(self, make_pool)
         self.lingering = Lingering(shared.values)
         self.connections: set[Client] = set()
+        #: Clients that are no connection of their own: they have deadlines too, and add and remove themselves.
+        self.unconnected: set[Client] = set()
         #: Whatever the configuration allows: the rest of the descriptors serve the services.
         self.connections_max = connections_max
         self.on_idle: Callable[[], None] | None = None  #: called once draining is complete
@@ -210,6 +213,8 @@ class DataPlane(Plane):
         self.renew_date()
         self.values[counters.BODY_BYTES_HELD] = self.body_bytes
         self._expire([one for one in self.connections if one.deadline <= now], now)
+        if self.unconnected:
+            self._expire([one for one in self.unconnected if one.deadline <= now], now)
         while self.leaving and self.leaving[0].deadline <= now:
             self.leaving.popleft().abort()
         for endpoint in self.registry:
@@ -239,7 +244,7 @@ class DataPlane(Plane):
     def cut_off(self) -> None:
         """There is no more time to drain: whoever still waits for an answer is told so, or sees the cut.  None of them has left."""
         self.is_draining = True
-        for connection in list(self.connections):
+        for connection in [*self.unconnected, *self.connections]:
             exchange = connection.exchange
             if exchange is not None:
                 error = InternalError(503, "drained", "the gateway stopped before the answer was complete")

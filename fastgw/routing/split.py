@@ -22,7 +22,7 @@ class Split(Generic[T]):
         RoutingError: no choices, a negative weight, or no weight at all.
     """
 
-    __slots__ = ("_bounds", "_choices", "_total")
+    __slots__ = ("_bounds", "_total", "choices")
 
     def __init__(self, choices: Sequence[tuple[T, int]]) -> None:
         problems = [f"split: the weight {weight} is negative" for _, weight in choices if weight < 0]
@@ -31,19 +31,19 @@ class Split(Generic[T]):
         if problems:
             raise RoutingError(problems)
         # A choice of weight 0 is never made: leaving it out keeps rounding from finding it.
-        self._choices: list[T] = []
+        self.choices: list[T] = []  #: those that can be made
         self._bounds: list[int] = []  # where the part of each choice but the last ends
         self._total = 0
         for choice, weight in choices:
             if weight:
-                self._choices.append(choice)
+                self.choices.append(choice)
                 self._total += weight
                 self._bounds.append(self._total)
         self._bounds.pop()
 
     def choose(self, fraction: float) -> T:
         """The choice at a fraction of [0, 1): a random number, or ``sticky_fraction`` of what should stick."""
-        return self._choices[bisect_right(self._bounds, fraction * self._total)]
+        return self.choices[bisect_right(self._bounds, fraction * self._total)]
 
     @staticmethod
     def sticky_fraction(key: bytes) -> float:

@@ -76,7 +76,7 @@ class Request:
         self.host_count = 0
         self.length_count = 0
         self.content_length = NO_LENGTH
-        self.chunked = False
+        self.chunked = False  #: a body follows, of a length that is not known
         self.keep_alive = True  #: what the client asked for
         self.request_id = b""  #: valid, or empty; the ``request_id`` filter fills it
         self.extra = b""  #: field lines that hooks add, each with its CRLF

@@ -158,6 +158,7 @@ def _connection(request: Request) -> None:
         request.keep_alive = b"close" not in tokens
     else:
         request.keep_alive = b"keep-alive" in tokens and b"close" not in tokens
+        request.expect = False  # which HTTP/1.0 does not know: it is ignored (RFC 9110 section 10.1.1)
     if request.upgrade:
         # An upgrade that HTTP/1.0, another method or a missing Connection makes void is ignored: the request stays plain HTTP.
         if b"upgrade" not in tokens or request.minor == 0 or request.upgrade in (b"h2c", b"h2", b"http/2.0"):

@@ -61,7 +61,7 @@ def refuse(exchange: Exchange) -> None:
 def wait(exchange: Exchange) -> None:
     """The request may go, but its body is not complete: hold both for a while, or ask for a connection now."""
     request, route = exchange.request, exchange.route
-    if (request.expect and request.minor) or route.body_buffer <= 0 or route.body_wait <= 0 or _is_full(exchange):
+    if request.expect or route.body_buffer <= 0 or route.body_wait <= 0 or _is_full(exchange):
         tries.ask(exchange, exchange.service.endpoints)
         return
     exchange.phase = BODY

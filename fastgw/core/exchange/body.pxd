@@ -1,5 +1,6 @@
 cdef class RequestBody:
     cdef public bint is_done
+    cdef public bint is_framed
     cdef public long long received
     cdef public long long announced
     cdef public list pending

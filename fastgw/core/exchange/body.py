@@ -14,6 +14,7 @@ class RequestBody:
         "announced",
         "held",
         "is_done",
+        "is_framed",
         "pending",
         "received",
         "since",
@@ -26,6 +27,7 @@ class RequestBody:
     def reset(self) -> None:
         """No body."""
         self.is_done = True
+        self.is_framed = False  #: its bytes are handed over in the chunks of HTTP/1 they came in, else as data alone
         self.received = 0  #: bytes of data, without framing
         self.announced = 0  #: bytes of data that its head told of, 0: it told none
         self.pending: list[bytes] = []  #: bytes as they will be sent

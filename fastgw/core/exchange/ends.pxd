@@ -15,6 +15,7 @@ cdef class Client(Connection):
     cdef public Exchange exchange
     cpdef read_body(self)
     cpdef expect_body(self, Exchange exchange)
+    cpdef bint wants_data(self, Exchange exchange) except -1
     cpdef send_interim(self, Exchange exchange)
     cpdef send_head(self, Exchange exchange)
     cpdef send_body(self, bytes data)

@@ -47,7 +47,11 @@ class Client(Connection):
         """Hand over, by ``on_request_body``, what of the body came together with the head; by default that was nothing."""
 
     def expect_body(self, exchange: Exchange) -> None:
-        """``exchange`` has begun, and its request has a body."""
+        """``exchange`` has begun, and its request has a body: say in what form it will be handed over (``body.is_framed``)."""
+
+    def wants_data(self, exchange: Exchange) -> bool:
+        """Whether an answer that comes in the chunks of HTTP/1 (RFC 9112 section 7.1) is to be handed over without them."""
+        return True
 
     def send_interim(self, exchange: Exchange) -> None:
         """Pass on a 1xx answer, where the protocol has such (RFC 9110 section 15.2)."""
@@ -106,7 +110,7 @@ class Carrier(Connection):
         raise NotImplementedError
 
     def send_body(self, data: bytes, is_last: bool) -> None:
-        """Send more of the request's body."""
+        """Send more of the request's body, which ``exchange.body.is_framed`` or not."""
         raise NotImplementedError
 
     def let_go(self, is_request_done: bool) -> None:
@@ -220,7 +224,7 @@ class Exchange:
         raise NotImplementedError
 
     def on_request_body(self, data: bytes) -> None:
-        """Bytes of the request's body; ``body`` is up to date."""
+        """Bytes of the request's body, as ``body.is_framed`` says; ``body`` is up to date."""
         raise NotImplementedError
 
     def on_client_ready(self) -> None:

@@ -12,6 +12,7 @@ cdef int BODY_CHUNKED, BODY_UNTIL_CLOSE
 cdef class Http1Answers(Client):
     cdef bytes _head
     cdef bint _is_encoding
+    cpdef bint wants_data(self, Exchange exchange) except -1
     cpdef send_interim(self, Exchange exchange)
     @cython.locals(kind=int)
     cpdef send_head(self, Exchange exchange)

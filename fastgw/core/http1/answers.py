@@ -30,6 +30,10 @@ class Http1Answers(Client):
         self._head = b""  #: to go out with the first body bytes
         self._is_encoding = False  #: a body that ended with its connection is sent in chunks
 
+    def wants_data(self, exchange: Exchange) -> bool:
+        """See ``Client``: HTTP/1.0 knows no chunks."""
+        return exchange.request.minor == 0
+
     def send_interim(self, exchange: Exchange) -> None:
         """See ``Client``: not to HTTP/1.0, which has no such answers (RFC 9110 section 15.2)."""
         if exchange.request.minor:

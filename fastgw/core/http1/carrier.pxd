@@ -1,6 +1,7 @@
 cimport cython
 
 from fastgw.core cimport _counters as counters
+from fastgw.core.exchange.body cimport RequestBody
 from fastgw.core.exchange.ends cimport Carrier, Exchange
 from fastgw.core.http1 cimport heads
 from fastgw.core.live.pool cimport Pool
@@ -22,13 +23,14 @@ cdef class Http1Carrier(Carrier):
     cdef public double idle_since
     cdef int _state
     cdef bint _is_clean
+    cdef bint _is_encoding
     cdef int _spare
     cdef bytes _buffer
     cdef Py_ssize_t _searched
     cdef int _interim
     cdef long long _left
     cdef ChunkReader _chunks
-    @cython.locals(base=Py_ssize_t, plane=Plane, head=bytes)
+    @cython.locals(base=Py_ssize_t, plane=Plane, head=bytes, body=RequestBody)
     cpdef carry(self, Exchange exchange)
     cpdef send_body(self, bytes data, bint is_last)
     @cython.locals(exchange=Exchange)

@@ -47,6 +47,7 @@ class Http1Carrier(Carrier):
         "_chunks",
         "_interim",
         "_is_clean",
+        "_is_encoding",
         "_left",
         "_searched",
         "_spare",
@@ -69,6 +70,7 @@ class Http1Carrier(Carrier):
         # exchange
         self._state = IDLE
         self._is_clean = False  #: nothing came behind the answer, and both sides said that the connection stays
+        self._is_encoding = False  #: the request's body comes as data alone and has no length, so it is sent in chunks
         self._buffer = b""  #: an incomplete head
         self._searched = 0
         self._interim = 0
@@ -93,14 +95,18 @@ class Http1Carrier(Carrier):
         if self._fd < 0 and not exchange.body.is_done:
             self._spare = remainder.spare(self)
         head = heads.request_head(exchange)
-        if exchange.body.held:
-            self.write(scan.join((head, exchange.body.take())))
+        body = exchange.body
+        self._is_encoding = exchange.request.chunked and not body.is_framed
+        if self._is_encoding:
+            self.write(head + _chunk(body.take(), body.is_done))
+        elif body.held:
+            self.write(scan.join((head, body.take())))
         else:
             self.write(head)
 
     def send_body(self, data: bytes, is_last: bool) -> None:
-        """See ``Carrier``: what the client's framing is, is ours."""
-        self.write(data)
+        """See ``Carrier``: what the client's framing is, is ours, if it is HTTP/1's."""
+        self.write(_chunk(data, is_last) if self._is_encoding else data)
 
     def leave(self) -> None:
         """See ``Carrier``."""
@@ -243,7 +249,7 @@ class Http1Carrier(Carrier):
             self._left = response.content_length
         elif kind == BODY_CHUNKED:
             limits = exchange.listener.limits
-            self._chunks = ChunkReader(limits.head_size, limits.head_count, decode=exchange.request.minor == 0)
+            self._chunks = ChunkReader(limits.head_size, limits.head_count, decode=exchange.client.wants_data(exchange))
         exchange.on_head()
         # A hook that waits, or one that answered instead, may have taken the exchange elsewhere.
         if self.exchange is exchange:
@@ -315,6 +321,12 @@ class Http1Carrier(Carrier):
 def bad_answer(detail: str, data: bytes) -> UpstreamError:
     """The error for an answer that cannot be passed on; ``data``: the bytes in question, which the operator sees the first of."""
     return UpstreamError(502, "bad_answer", detail, reason=f"{detail}: {excerpt(data)}")
+
+
+def _chunk(data: bytes, is_last: bool) -> bytes:
+    """``data``, none perhaps, as a chunk, and with the last one the end (RFC 9112 section 7.1)."""
+    chunk = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+    return chunk + b"0\r\n\r\n" if is_last else chunk
 
 
 def _end(error: Exception | None) -> str:

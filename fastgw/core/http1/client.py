@@ -261,7 +261,9 @@ class Http1Client(Http1Answers):
         request, listener = exchange.request, exchange.listener
         if request.chunked:
             limits = listener.limits
-            self._chunks = ChunkReader(limits.head_size, limits.head_count, False, listener.drop_headers)
+            wants_data = exchange.route.wants_data
+            exchange.body.is_framed = not wants_data
+            self._chunks = ChunkReader(limits.head_size, limits.head_count, wants_data, listener.drop_headers)
         else:
             self._chunks = None
             self._left = request.content_length

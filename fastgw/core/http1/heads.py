@@ -68,7 +68,7 @@ def _rare_request_head(exchange: Exchange, request: Request, host: bytes, author
         lines.append(b"x-request-id: " + request.request_id + b"\r\n")
     if request.chunked:
         lines.append(b"transfer-encoding: chunked\r\n")
-    if request.expect and request.minor and not exchange.body.is_done:
+    if request.expect and not exchange.body.is_done:
         lines.append(b"expect: 100-continue\r\n")
     if request.upgrade:
         lines.append(b"connection: Upgrade\r\nupgrade: " + request.upgrade + b"\r\n")

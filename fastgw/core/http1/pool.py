@@ -47,7 +47,7 @@ class Http1Pool(Pool):
     )
 
     def __init__(self, endpoint: Endpoint, plane: Plane) -> None:
-        Pool.__init__(self, endpoint.key.pool)
+        Pool.__init__(self, endpoint.key.pool, takes_chunks=True)
         self._endpoint = endpoint
         self._plane = plane
         self.idle: list[Http1Carrier] = []

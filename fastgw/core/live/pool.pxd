@@ -1,6 +1,7 @@
 cdef class Pool:
     cdef public object settings
     cdef public object shortage
+    cdef public bint takes_chunks
     cpdef acquire(self, exchange)
     cpdef cancel(self, exchange)
     cpdef on_request_done(self, exchange)

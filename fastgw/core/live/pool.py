@@ -16,11 +16,12 @@ class Pool:
     on this floor, which therefore does not speak of them.
     """
 
-    __slots__ = ("settings", "shortage")
+    __slots__ = ("settings", "shortage", "takes_chunks")
 
-    def __init__(self, settings: Any) -> None:
+    def __init__(self, settings: Any, *, takes_chunks: bool = False) -> None:
         """``settings``: ``PoolSettings``."""
         self.settings = settings
+        self.takes_chunks = takes_chunks  #: its carriers pass on the chunks of HTTP/1 (RFC 9112 section 7.1) as they came
         #: Why no connection could be opened here last, if that was our own lack.
         self.shortage: GatewayError | None = None
 

@@ -12,6 +12,7 @@ cdef class Service:
     cdef public object settings
     cdef public bytes host
     cdef public bint keeps_host
+    cdef public bint takes_chunks
 
 
 cdef class Route:
@@ -30,6 +31,7 @@ cdef class Route:
     cdef public double answer_timeout
     cdef public double stream_idle_timeout
     cdef public object upgrades
+    cdef public bint wants_data
 
 
 cdef class Listener:

@@ -38,7 +38,7 @@ class Balancer(Protocol):
 class Service:
     """A named set of endpoints with one policy."""
 
-    __slots__ = ("balancer", "base", "endpoints", "host", "keeps_host", "name", "settings")
+    __slots__ = ("balancer", "base", "endpoints", "host", "keeps_host", "name", "settings", "takes_chunks")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Service:
         self.balancer = balancer
         self.settings = settings
         self.keeps_host = settings.host == "preserve"
+        self.takes_chunks = all(one.pool.takes_chunks for one in endpoints)  #: see ``Pool``
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
     def untried(self, tried: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
@@ -84,6 +85,7 @@ class Route:
         "stream_idle_timeout",
         "timeout",
         "upgrades",
+        "wants_data",
     )
 
     def __init__(
@@ -112,6 +114,8 @@ class Route:
         self.service = service
         self.split = split
         self.chain = chain if chain is not None else Chain()
+        #: Some service of it takes no chunks, so the body of a request is handed over as data alone.
+        self.wants_data = not all(one.takes_chunks for one in self.services)
         self.max_body = settings.max_body
         self.body_buffer = settings.body_buffer
         self.body_held_max = settings.body_buffer or HELD_MAX
@@ -120,6 +124,13 @@ class Route:
         self.answer_timeout = settings.answer_timeout
         self.stream_idle_timeout = settings.stream_idle_timeout
         self.upgrades = frozenset(one.encode() for one in settings.upgrades)
+
+    @property
+    def services(self) -> Sequence[Service]:
+        """Where requests may go; empty of a listener's fallback."""
+        if self.service is not None:
+            return (self.service,)
+        return self.split.choices if self.split is not None else ()
 
     def in_format(self, errors: str) -> Route:
         """A fallback route like this one that tells its errors in another format."""
