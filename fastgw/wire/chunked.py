@@ -182,5 +182,11 @@ class ChunkReader:
         return line + b"\r\n"
 
 
+def encode_chunk(data: bytes, is_last: bool) -> bytes:
+    """``data``, none perhaps, as a chunk, and behind the last one the end of the body."""
+    chunk = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+    return chunk + b"0\r\n\r\n" if is_last else chunk
+
+
 def _trailers_too_large() -> WireError:
     return WireError(431, "trailers_too_large", "the trailer section has too many or too large fields")

@@ -26,6 +26,8 @@ from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.deadlines import BODY
 from fastgw.core.live.addresses import Answer
 from fastgw.core.live.endpoint import Endpoint
+from fastgw.core.live.pool import Pool
+from fastgw.core.plane import Plane
 from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.settings import Address, Limits, PoolSettings, Timeouts
 from fastgw.core.snapshot.chain import Chain
@@ -143,6 +145,7 @@ class Edge:
         path: str = "/*",
         loop: MockLoop | None = None,
         seat: Any = None,
+        make_pool: Callable[[Endpoint, Plane], Pool] = make_pool,
     ) -> None:
         self.path = path
         self.loop = loop or new_loop()
@@ -272,7 +275,8 @@ class Edge:
 
     def check(self) -> None:
         """Hold now: nobody uses an exchange that is kept for reuse, and gauges fit what is there."""
-        busy = [one.exchange for one in self.plane.connections if one.exchange is not None]
+        ends = (*self.plane.connections, *self.plane.unconnected)
+        busy = [one.exchange for one in ends if one.exchange is not None]
         free = [self.plane.take() for _ in range(min(self.done, 64) + 1)]
         assert len({id(one) for one in free}) == len(free)
         assert not {id(one) for one in busy} & {id(one) for one in free}
@@ -315,6 +319,7 @@ class Edge:
             for index in counters.ENDPOINT.gauges:
                 assert self.of_endpoint(index, number) == 0, index
             assert (endpoint.in_hand, pool_of(endpoint).size) == (0, 0)
+        assert not self.plane.unconnected
         assert not self.loop.timers
 
     def _on_log(self, level: str, event: str, fields: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fastgw.core.exchange.ends import Client
 from fastgw.core.http1 import heads
 from fastgw.wire import scan
+from fastgw.wire.chunked import encode_chunk
 from fastgw.wire.messages import BODY_CHUNKED, BODY_UNTIL_CLOSE
 from fastgw.wire.serialize import reply_head
 
@@ -52,8 +53,8 @@ class Http1Answers(Client):
 
     def send_body(self, data: bytes) -> None:
         """See ``Client``."""
-        if self._is_encoding and data:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
+        if self._is_encoding:
+            data = encode_chunk(data, False)
         if self._head:
             data = scan.join((self._head, data))
             self._head = b""
@@ -63,7 +64,7 @@ class Http1Answers(Client):
     def send_last(self, data: bytes) -> None:
         """See ``Client``."""
         if self._is_encoding:
-            data = b"0\r\n\r\n"
+            data = encode_chunk(data, True)
         if self._head:
             data = scan.join((self._head, data))
             self._head = b""

@@ -22,7 +22,7 @@ from fastgw.core.net.connection import HOLD_PEER
 from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, RETRY_SAFE, UpstreamError
 from fastgw.wire import response as answers
 from fastgw.wire import scan
-from fastgw.wire.chunked import ChunkReader
+from fastgw.wire.chunked import ChunkReader, encode_chunk
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable, is_hopeless
 from fastgw.wire.messages import BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE
@@ -98,7 +98,7 @@ class Http1Carrier(Carrier):
         body = exchange.body
         self._is_encoding = exchange.request.chunked and not body.is_framed
         if self._is_encoding:
-            self.write(head + _chunk(body.take(), body.is_done))
+            self.write(head + encode_chunk(body.take(), body.is_done))
         elif body.held:
             self.write(scan.join((head, body.take())))
         else:
@@ -106,7 +106,7 @@ class Http1Carrier(Carrier):
 
     def send_body(self, data: bytes, is_last: bool) -> None:
         """See ``Carrier``: what the client's framing is, is ours, if it is HTTP/1's."""
-        self.write(_chunk(data, is_last) if self._is_encoding else data)
+        self.write(encode_chunk(data, is_last) if self._is_encoding else data)
 
     def leave(self) -> None:
         """See ``Carrier``."""
@@ -321,12 +321,6 @@ class Http1Carrier(Carrier):
 def bad_answer(detail: str, data: bytes) -> UpstreamError:
     """The error for an answer that cannot be passed on; ``data``: the bytes in question, which the operator sees the first of."""
     return UpstreamError(502, "bad_answer", detail, reason=f"{detail}: {excerpt(data)}")
-
-
-def _chunk(data: bytes, is_last: bool) -> bytes:
-    """``data``, none perhaps, as a chunk, and with the last one the end (RFC 9112 section 7.1)."""
-    chunk = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-    return chunk + b"0\r\n\r\n" if is_last else chunk
 
 
 def _end(error: Exception | None) -> str:

@@ -21,7 +21,9 @@ class Pool:
     def __init__(self, settings: Any, *, takes_chunks: bool = False) -> None:
         """``settings``: ``PoolSettings``."""
         self.settings = settings
-        self.takes_chunks = takes_chunks  #: its carriers pass on the chunks of HTTP/1 (RFC 9112 section 7.1) as they came
+        self.takes_chunks = (
+            takes_chunks  #: its carriers pass on the chunks of HTTP/1 (RFC 9112 section 7.1) as they came
+        )
         #: Why no connection could be opened here last, if that was our own lack.
         self.shortage: GatewayError | None = None
 

@@ -1,12 +1,12 @@
 """Random stories: whatever clients, services, hooks and time do, in any order, what must hold holds.
 
-A story is a list of small numbers, so a failing one shrinks well.  Every client asks for paths of its own, and every answer names the path
-it is for: an answer that reached another client, or came out of order, is seen.
+A story is a list of small numbers, so a failing one shrinks well.  It is told with every pair of ends: clients and services that have one
+exchange after the other on a connection (HTTP/1), and such that have many at once (``tests/support/streams``).
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,95 +15,26 @@ from hypothesis import strategies as st
 
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
+from fastgw.core.protocols import make_pool
 from fastgw.errors import DownstreamError
-from fastgw.wire.chunked import ChunkReader
 from tests.support import usual
-from tests.support.edge import SWITCHING, WEBSOCKET, Edge, Gate, Spy, new_loop
-from tests.support.mock import MockTransport
+from tests.support.casts import Cast, Clients, Http1Clients, Http1Services, StreamClients, StreamServices
+from tests.support.edge import Edge, Gate, Spy, new_loop
+from tests.support.streams.service import StreamPool
 
-ASKS = [
-    b"GET %b HTTP/1.1\r\nHost: a.test\r\n\r\n",
-    b"HEAD %b HTTP/1.1\r\nHost: a.test\r\n\r\n",
-    b"POST %b HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello",
-    b"POST %b HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
-    b"POST %b HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
-    b"POST %b HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n",
-    b"PUT %b HTTP/1.1\r\nHost: a.test\r\nContent-Length: 90000\r\n\r\n" + b"x" * 90_000,
-    b"GET %b HTTP/1.0\r\nHost: a.test\r\n\r\n",
-    b"GET %b HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n",
-    WEBSOCKET.replace(b"GET /", b"GET %b"),
-]
-MORE = [b"hello", b"0\r\n\r\n", b"5\r\nhello\r\n", b"G", b"\r\n", b"z\r\n", b"\0", b"x" * 70_000]
-ANSWERS = [
-    b"HTTP/1.1 200 OK\r\nX-For: %b\r\nContent-Length: 2\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nX-For: %b\r\nContent-Length: 2\r\n\r\no",
-    b"HTTP/1.1 200 OK\r\nX-For: %b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nX-For: %b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
-    b"HTTP/1.1 200 OK\r\nX-For: %b\r\n\r\nok",
-    b"HTTP/1.1 204 No Content\r\nX-For: %b\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nX-For: %b\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nX-For: %b\r\nContent-Length: 2\r\n\r\nokLEFTOVER",
-    b"HTTP/1.1 200 OK\r\nX-For: %b\r\nContent-Length: 90000\r\n\r\n" + b"x" * 90_000,
-    b"HTTP/1.1 100 Continue\r\n\r\n",
-    b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nX-For: %b\r\nContent-Length: 0\r\n\r\n",
-    b"HTTP/1.1 2",
-    b"o",
-    b"0\r\n\r\n",
-    b"NOT HTTP\r\n\r\n",
-    SWITCHING,
-]
-
-
-def heads_in(data: bytes, methods: list[bytes]) -> list[bytes]:
-    """The heads of the final answers in what a client got, read as a client would: by their framing.
-
-    ``methods``: of its requests; the answers are theirs, in order, until the connection ends.
-    """
-    heads: list[bytes] = []
-    while (end := data.find(b"\r\n\r\n")) >= 0:
-        head, data = data[: end + 4], data[end + 4 :]
-        status = int(head[9:12])
-        if status < 200 and status != 101:
-            continue
-        assert len(heads) < len(methods) or status in (400, 408, 414, 431, 501), head
-        method = methods[len(heads)] if len(heads) < len(methods) else b""
-        heads.append(head)
-        length = re.search(rb"(?i)\r\ncontent-length: ([0-9]+)\r\n", head)
-        if status == 101:
-            break
-        if method == b"HEAD" or status in (204, 304):
-            continue
-        if b"transfer-encoding: chunked" in head.lower():
-            reader = ChunkReader(10_000, 100)
-            reader.feed(data, 0)
-            data = data[reader.end :]
-        else:
-            data = data[int(length[1]) :] if length else b""
-    return heads
-
-
-def send(side: MockTransport, data: bytes) -> None:
-    """Let ``data`` arrive, unless the connection is lost or its peer has ended its side."""
-    if data and not side.is_lost and not side.has_ended:
-        side.feed(data)
-
-
-def end(side: MockTransport) -> None:
-    """Let the peer end its side, once."""
-    if not side.has_ended:
-        side.feed_eof()
+CLIENTS: dict[str, Callable[[Edge], Clients]] = {"http1": Http1Clients, "streams": StreamClients}
+SERVICES: dict[str, Callable[[Edge], Cast]] = {"http1": Http1Services, "streams": StreamServices}
+POOLS: dict[str, Any] = {"http1": make_pool, "streams": StreamPool}
+ENDS = [(client, service) for client in CLIENTS for service in SERVICES]
 
 
 class Story:
     """One edge, some clients and services, and what each number of the list makes them do."""
 
-    def __init__(self) -> None:
+    def __init__(self, clients: str, services: str) -> None:
         loop = new_loop()
         self.gates = [Gate(loop), Gate(loop, Reply(429)), Gate(loop, ValueError("late bug"))]
         self.leaving = Gate(loop)
-        self.asked: dict[MockTransport, list[tuple[bytes, bytes]]] = {}  #: methods and paths
-        self.took: dict[MockTransport, bytearray] = {}
-        self.seen: dict[MockTransport, bytearray] = {}
         self.chosen = 0
         journal: list[str] = []
         self.edge = Edge(
@@ -123,9 +54,12 @@ class Story:
                 "body_buffer": 20_000,
             },
             loop=loop,
+            make_pool=POOLS[services],
         )
         self.edge.listener.pipeline_bytes = 300
         self.journal = journal
+        self.clients = CLIENTS[clients](self.edge)
+        self.services = SERVICES[services](self.edge)
 
     def _on_request(self, exchange: Any) -> Any:
         self.chosen = (self.chosen * 5 + 3) % 64
@@ -145,46 +79,16 @@ class Story:
             raise ValueError("bug")
         return self.leaving(exchange) if self.chosen > 56 and exchange.response.status != 101 else None
 
-    # --- who is there
-
-    def clients(self) -> list[MockTransport]:
-        return [one for one in self.asked if not one.is_lost]
-
-    def services(self) -> list[MockTransport]:
-        made = [attempt.transport for attempt in self.edge.loop.attempts]
-        return [one for one in made if one is not None and not one.is_lost]
-
-    def collect(self) -> None:
-        """Keep what everybody got."""
-        for client in self.asked:
-            self.took[client] += client.take()
-        for attempt in self.edge.loop.attempts:
-            if attempt.transport is not None:
-                self.seen.setdefault(attempt.transport, bytearray()).extend(attempt.transport.take())
-
-    def path_at(self, service: MockTransport) -> bytes:
-        """The path of the request that this service got last; ``/early`` when it has not read all that came, or is not read itself
-        (the mock has no kernel that could be asked whether more bytes wait, as ``Connection.has_news`` does)."""
-        if service.get_write_buffer_size() or not self.seen.get(service) or not service.is_reading():
-            return b"/early"
-        found = re.findall(rb"(?:GET|HEAD|POST|PUT) (/[0-9]+/[0-9]+) HTTP/1\.1\r\n", self.seen.get(service, b""))
-        path: bytes = found[-1]
-        return path
-
     # --- what may happen
 
     def act(self, action: int, who: int, what: int) -> None:
         """Let one thing happen."""
         if action < 2:
-            self._arrive(what)
+            self.clients.arrive(what)
         elif action < 12:
-            self._client(action, self.clients(), who, what)
-        elif action < 22:
-            self._service(action, self.services(), who, what)
+            self.clients.act(action, who, what)
         elif action < 26:
-            attempts = self.edge.attempts
-            if attempts:
-                self._opening(attempts[who % len(attempts)], what)
+            self.services.act(action, who, what)
         elif action == 26:
             (*self.gates, self.leaving)[who % 4].open()
         elif action < 29:
@@ -195,72 +99,14 @@ class Story:
             self.edge.run()
         self.collect()
 
-    def _arrive(self, what: int) -> None:
-        number = len(self.asked)
-        client = self.edge.client(capacity=0 if what == 1 else None, extra={"peername": (f"10.0.0.{number}", 1)})
-        self.asked[client] = []
-        self.took[client] = bytearray()
-
-    def _client(self, action: int, clients: list[MockTransport], who: int, what: int) -> None:
-        if not clients:
-            return
-        client = clients[who % len(clients)]
-        if action < 8:
-            number = list(self.asked).index(client)
-            path = b"/%d/%d" % (number, len(self.asked[client]))
-            ask = ASKS[what % len(ASKS)].replace(b"%b", path)
-            self.asked[client].append((ask.partition(b" ")[0], path))
-            cut = (what + who) * 7
-            for part in (ask[:cut], ask[cut:]) if who % 2 else (ask,):
-                send(client, part)
-        elif action == 8:
-            send(client, MORE[what % len(MORE)])
-        elif action == 9:
-            client.capacity = 0
-        elif action == 10:
-            client.drain(None if what % 2 else 50_000)
-        elif what % 2:
-            end(client)
-        else:
-            client.lose(ConnectionResetError() if what % 4 else None)
-
-    def _service(self, action: int, services: list[MockTransport], who: int, what: int) -> None:
-        if action < 17:  # mostly those that owe an answer
-            services = [one for one in services if getattr(one.protocol, "exchange", None) is not None]
-        if not services:
-            return
-        service = services[who % len(services)]
-        if action < 18:
-            self.collect()
-            answer = ANSWERS[0 if what > 8 and action < 15 else what % len(ANSWERS)]
-            send(service, answer.replace(b"%b", self.path_at(service)))
-        elif action == 18:
-            service.capacity = 0
-        elif action == 19:
-            service.drain(None if what % 2 else 50_000)
-        elif action == 20:
-            end(service)
-        else:
-            service.lose(ConnectionResetError() if what % 2 else None)
-
-    def _opening(self, attempt: Any, what: int) -> None:
-        if what < 2:
-            attempt.fail((ConnectionRefusedError("refused"), TimeoutError())[what])
-        else:
-            transport = attempt.succeed(extra={"socket": None})
-            if what == 2:
-                transport.feed_eof()
-            elif what == 3:
-                transport.lose()
-
-    # --- what must hold
+    def collect(self) -> None:
+        """Keep what everybody got."""
+        self.clients.collect()
+        self.services.collect()
 
     def judge(self) -> None:
-        """At the end: every client got only answers to its own requests, in order."""
-        for client, asked in self.asked.items():
-            for number, head in enumerate(heads_in(bytes(self.took[client]), [method for method, _ in asked])):
-                path = re.search(rb"\r\nX-For: (/[a-z0-9/]+)\r\n", head)
-                assert path is None or path[1] in (asked[number][1], b"/early"), (head, asked)
+        """At the end: every client got only answers to its own requests, in order, and hooks ran as often as they should."""
+        self.clients.judge()
         begun = self.journal.count("a.request")
         assert self.journal.count("a.done") == begun
         assert self.journal.count("b.done") == self.journal.count("b.request")
@@ -279,25 +125,31 @@ def tell(story: Story, happenings: list[tuple[int, int, int]]) -> None:
     story.judge()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps)
-def test_whatever_happens_what_must_hold_holds(happenings: list[tuple[int, int, int]]) -> None:
-    tell(Story(), [(0, 0, 0), (0, 0, 0), *happenings])
+@pytest.mark.parametrize(("clients", "services"), ENDS)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(happenings=steps)
+def test_whatever_happens_what_must_hold_holds(
+    clients: str, services: str, happenings: list[tuple[int, int, int]]
+) -> None:
+    tell(Story(clients, services), [(0, 0, 0), (0, 0, 0), *happenings])
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps)
-@example([(2, 0, 0)] * 30)  # as many pipelined requests, and no service that answers: each waits for its own deadline
-def test_a_quiet_time_heals_everything(happenings: list[tuple[int, int, int]]) -> None:
+@pytest.mark.parametrize(("clients", "services"), ENDS)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(happenings=steps)
+@example(
+    happenings=[(2, 0, 0)] * 30
+)  # as many pipelined requests, and no service that answers: each waits for its own deadline
+def test_a_quiet_time_heals_everything(clients: str, services: str, happenings: list[tuple[int, int, int]]) -> None:
     """When everybody reads again and time passes, no exchange is left: each has some deadline, pipelined ones one after the other."""
-    story = Story()
+    story = Story(clients, services)
     for action, who, what in [(0, 0, 0), *happenings]:
         story.act(action, who, what)
-    for transport in [*story.clients(), *story.services()]:
-        transport.drain()
+    story.clients.drain()
+    story.services.drain()
     for gate in (*story.gates, story.leaving):
         gate.open()
-    for _ in range(4 + sum(map(len, story.asked.values()))):
+    for _ in range(4 + story.clients.asked_times):
         story.edge.loop.advance(10)
         for gate in (*story.gates, story.leaving):
             gate.open()
@@ -308,7 +160,8 @@ def test_a_quiet_time_heals_everything(happenings: list[tuple[int, int, int]]) -
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(("clients", "services"), ENDS)
 @settings(max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps)
-def test_whatever_happens_for_long(happenings: list[tuple[int, int, int]]) -> None:
-    tell(Story(), [(0, 0, 0), (0, 0, 0), *happenings])
+@given(happenings=steps)
+def test_whatever_happens_for_long(clients: str, services: str, happenings: list[tuple[int, int, int]]) -> None:
+    tell(Story(clients, services), [(0, 0, 0), (0, 0, 0), *happenings])
