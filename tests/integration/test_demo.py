@@ -22,13 +22,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.demo import ROOT, free_shift, load
+from tests.support.demo import DEMO, ROOT, free_shift, load
 from tests.support.gateway import pause, wait_until
 
 pytestmark = pytest.mark.integration
 
-sys.path.append(str(ROOT / "examples" / "services"))  # for what files.py imports
-_demo = load("scripts/_demo.py")
+_stack = load("examples/demo/stack.py")
+_tries = load("examples/demo/tries.py")
 files = load("examples/services/files.py")
 
 GATEWAY = (sys.executable, "-m", "fastgw")
@@ -39,7 +39,7 @@ MiB = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    stack = _demo.Stack(tmp_path_factory.mktemp("demo"), free_shift(), GATEWAY)
+    stack = _stack.Stack(tmp_path_factory.mktemp("demo"), free_shift(), GATEWAY)
     try:
         stack.start()
         yield stack
@@ -50,7 +50,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def client(stack: Any) -> Iterator[http.client.HTTPConnection]:
-    connection = http.client.HTTPConnection("127.0.0.1", _demo.LISTENER + stack.shift, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", _stack.LISTENER + stack.shift, timeout=30)
     with contextlib.closing(connection):
         yield connection
 
@@ -101,9 +101,9 @@ def flat_memory(stack: Any) -> Iterator[None]:
 
 
 @pytest.mark.needs("curl", "base64", "sha256sum")
-@pytest.mark.parametrize("attempt", _demo.TRIES, ids=lambda attempt: attempt.title)
+@pytest.mark.parametrize("attempt", _tries.TRIES, ids=lambda attempt: attempt.title)
 def test_a_printed_line_answers_200_with_the_right_result(stack: Any, attempt: Any) -> None:
-    output, statuses = _demo.run_line(_demo.moved(attempt.line, stack.shift))
+    output, statuses = _tries.run_line(_stack.moved(attempt.line, stack.shift))
     assert set(statuses) == {"200"}, output[:500]
     assert attempt.is_right(output), output[:500]
 
@@ -114,7 +114,7 @@ README = (ROOT / "README.md").read_text()
 @pytest.mark.needs("curl")
 @pytest.mark.parametrize("line", re.findall(r"^curl .*127\.0\.0\.1:8080.*$", README, re.MULTILINE))
 def test_a_line_of_the_readme_answers_200(stack: Any, line: str) -> None:
-    output, statuses = _demo.run_line(_demo.moved(line, stack.shift))
+    output, statuses = _tries.run_line(_stack.moved(line, stack.shift))
     assert set(statuses) == {"200"}, output[:500]
     assert output
 
@@ -138,13 +138,13 @@ def test_a_download_of_100_mb_arrives_byte_for_byte(stack: Any, client: http.cli
     ask(client, "GET", "/download/1000000")  # buffers that stay are there before memory is looked at
     total, length = hashlib.sha256(), 0
     with flat_memory(stack):
-        client.request("GET", f"/download/{_demo.TRANSFER}")
+        client.request("GET", f"/download/{_tries.TRANSFER}")
         answer = client.getresponse()
-        assert (answer.status, answer.headers["content-length"]) == (200, str(_demo.TRANSFER))
+        assert (answer.status, answer.headers["content-length"]) == (200, str(_tries.TRANSFER))
         while block := answer.read(MiB):
             total.update(block)
             length += len(block)
-    assert (length, total.hexdigest()) == (_demo.TRANSFER, _demo.TRANSFER_SHA256)
+    assert (length, total.hexdigest()) == (_tries.TRANSFER, _tries.TRANSFER_SHA256)
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["content-length", "chunked"])
@@ -152,17 +152,17 @@ def test_a_download_of_100_mb_arrives_byte_for_byte(stack: Any, client: http.cli
 def test_an_upload_of_100_mb_arrives_byte_for_byte(
     stack: Any, client: http.client.HTTPConnection, method: str, chunked: bool
 ) -> None:
-    headers = {} if chunked else {"content-length": str(_demo.TRANSFER)}
+    headers = {} if chunked else {"content-length": str(_tries.TRANSFER)}
     with flat_memory(stack):
-        client.request(method, "/upload", files.content(_demo.TRANSFER), headers, encode_chunked=chunked)
+        client.request(method, "/upload", files.content(_tries.TRANSFER), headers, encode_chunked=chunked)
         answer = client.getresponse()
         assert answer.status == 200
-        assert json.loads(answer.read()) == {"length": _demo.TRANSFER, "sha256": _demo.TRANSFER_SHA256}
+        assert json.loads(answer.read()) == {"length": _tries.TRANSFER, "sha256": _tries.TRANSFER_SHA256}
 
 
 def test_a_slow_reader_does_not_make_the_gateway_grow(stack: Any, client: http.client.HTTPConnection) -> None:
     with flat_memory(stack):
-        client.request("GET", f"/download/{_demo.TRANSFER}")
+        client.request("GET", f"/download/{_tries.TRANSFER}")
         answer = client.getresponse()
         received = 0
         for _ in range(40):
@@ -225,7 +225,7 @@ def test_a_reader_that_goes_away_ends_the_stream_at_the_service(stack: Any) -> N
         return sum(1 for line in lines if line.split()[1].endswith(f":{port}") and line.split()[3] == "01")
 
     before = streams()
-    clients = [http.client.HTTPConnection("127.0.0.1", _demo.LISTENER + stack.shift, timeout=10) for _ in range(8)]
+    clients = [http.client.HTTPConnection("127.0.0.1", _stack.LISTENER + stack.shift, timeout=10) for _ in range(8)]
     for client in clients:
         client.request("GET", "/llm/stream?pace=20ms&tokens=10000")
         client.getresponse().read1(10)
@@ -290,7 +290,7 @@ def command(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[byte
     output = folder / "demo.out"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "scripts" / "_demo.py"), "--no-install", *options],
+            [sys.executable, str(DEMO), "--no-install", *options],
             stdout=file,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": str(folder)},
@@ -309,10 +309,10 @@ def test_the_demo_prints_its_lines_and_ends_all_it_started(tmp_path: Path, numbe
     with command(tmp_path, "--shift", str(shift)) as (process, output):
         wait_until(lambda: "Ctrl-C ends" in output.read_text() or process.poll() is not None, 40)
         assert process.poll() is None, output.read_text()
-        for attempt in _demo.TRIES:
-            assert f"\n  {_demo.moved(attempt.line, shift)}\n" in output.read_text()
+        for attempt in _tries.TRIES:
+            assert f"\n  {_stack.moved(attempt.line, shift)}\n" in output.read_text()
         started = sorted(memory(process.pid))
-        assert len(started) > len(_demo.SERVICES) + 2
+        assert len(started) > len(_stack.SERVICES) + 2
         process.send_signal(number)
         assert process.wait(20) == 0
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
@@ -322,7 +322,7 @@ def test_the_demo_prints_its_lines_and_ends_all_it_started(tmp_path: Path, numbe
 def test_a_second_demo_says_which_port_is_taken_and_ends(stack: Any, tmp_path: Path) -> None:
     with command(tmp_path, "--shift", str(stack.shift)) as (process, output):
         assert process.wait(20) == 1
-    assert re.fullmatch(rf"demo: port {_demo.LISTENER + stack.shift} is taken: .*\n", output.read_text())
+    assert re.fullmatch(rf"demo: port {_stack.LISTENER + stack.shift} is taken: .*\n", output.read_text())
     assert stack.processes["gateway"].poll() is None
 
 

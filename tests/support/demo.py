@@ -1,4 +1,4 @@
-"""scripts/_demo.py as a module, for the tests: it is a script, and imported from its own folder."""
+"""The modules of the demo (``examples/demo``) and of its services, for the tests: they are scripts, which import from their own folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "examples" / "demo"  #: what ``scripts/demo`` runs
+
+for folder in (DEMO, ROOT / "examples" / "services"):
+    sys.path.append(str(folder))
 
 
 def load(path: str) -> ModuleType:
@@ -24,7 +28,7 @@ def load(path: str) -> ModuleType:
 
 def free_shift() -> int:
     """Return a number that moves all ports of the demo to free ones."""
-    demo = load("scripts/_demo.py")
+    demo = load("examples/demo/stack.py")
     ports = (demo.LISTENER, demo.ADMIN, *(service.port for service in demo.SERVICES))
     first = 11_000 + os.getpid() % 9_000  # below the ephemeral ports of Linux, which connections take at random
     return next(shift for shift in range(first, 22_000, 7) if all(demo.is_free(port + shift) for port in ports))

@@ -1,4 +1,4 @@
-"""scripts/demo and scripts/_demo.py: what they decide, without a gateway."""
+"""scripts/demo and examples/demo: what they decide, without a gateway."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ import yaml
 from tests.support.demo import ROOT, free_shift, load
 from tests.support.gateway import wait_until
 
-sys.path.append(str(ROOT / "examples" / "services"))  # for what files.py imports
-_demo = load("scripts/_demo.py")
+_installing = load("examples/demo/installing.py")
+_processes = load("examples/demo/processes.py")
+_stack = load("examples/demo/stack.py")
+_tries = load("examples/demo/tries.py")
 files = load("examples/services/files.py")
 
 
@@ -108,22 +110,22 @@ def test_a_folder_that_is_no_environment_is_left_alone(checkout: Path) -> None:
     ],
 )
 def test_one_sentence_for_each_failure_of_pip(said: str, advice: str, tmp_path: Path) -> None:
-    sentence = _demo.why_not_installed(said, tmp_path / "log")
+    sentence = _installing.why_not_installed(said, tmp_path / "log")
     assert advice in sentence
     assert "\n" not in sentence
 
 
 def test_the_ports_of_the_configuration_are_those_that_are_started() -> None:
-    config = yaml.safe_load(_demo.CONFIG.read_text())
-    assert config["listeners"][0]["address"] == f"127.0.0.1:{_demo.LISTENER}"
-    assert config["admin"]["address"] == f"127.0.0.1:{_demo.ADMIN}"
-    started = {service.name: [f"127.0.0.1:{service.port}"] for service in _demo.SERVICES}
+    config = yaml.safe_load(_stack.CONFIG.read_text())
+    assert config["listeners"][0]["address"] == f"127.0.0.1:{_stack.LISTENER}"
+    assert config["admin"]["address"] == f"127.0.0.1:{_stack.ADMIN}"
+    started = {service.name: [f"127.0.0.1:{service.port}"] for service in _stack.SERVICES}
     assert {name: service["endpoints"] for name, service in config["services"].items()} == started
 
 
 def test_there_is_a_line_for_each_route() -> None:
-    config = yaml.safe_load(_demo.CONFIG.read_text())
-    lines = [attempt.line for attempt in _demo.TRIES]
+    config = yaml.safe_load(_stack.CONFIG.read_text())
+    lines = [attempt.line for attempt in _tries.TRIES]
     for route in config["routes"]:
         path = re.sub(r"\*|\{.*", "", route["path"])
         fields = [f"'{name}: {value}'" for name, value in route.get("headers", {}).items()]
@@ -131,35 +133,35 @@ def test_there_is_a_line_for_each_route() -> None:
 
 
 def test_the_lines_name_files_that_exist() -> None:
-    for attempt in _demo.TRIES:
+    for attempt in _tries.TRIES:
         for path in re.findall(r"examples/samples/[\w.]+", attempt.line):
             assert (ROOT / path).is_file()
 
 
 def test_moving_the_ports_moves_all_of_them_and_nothing_else() -> None:
     text = "http://127.0.0.1:8080/download/8080 127.0.0.1:9901 10.0.0.1:80"
-    assert _demo.moved(text, 1000) == "http://127.0.0.1:9080/download/8080 127.0.0.1:10901 10.0.0.1:80"
-    assert "127.0.0.1:8080" not in _demo.moved(_demo.CONFIG.read_text(), 1000)
+    assert _stack.moved(text, 1000) == "http://127.0.0.1:9080/download/8080 127.0.0.1:10901 10.0.0.1:80"
+    assert "127.0.0.1:8080" not in _stack.moved(_stack.CONFIG.read_text(), 1000)
 
 
 def test_the_digest_that_is_printed_is_that_of_the_download() -> None:
-    assert files.digest(_demo.TRANSFER) == _demo.TRANSFER_SHA256
+    assert files.digest(_tries.TRANSFER) == _tries.TRANSFER_SHA256
 
 
 def test_the_installation_is_done_again_when_a_source_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_demo, "ROOT", tmp_path)
+    monkeypatch.setattr(_installing, "ROOT", tmp_path)
     package = tmp_path / "fastgw" / "core"
     package.mkdir(parents=True)
     (tmp_path / "pyproject.toml").write_text("[project]")
-    seen = {_demo.fingerprint()}
+    seen = {_installing.fingerprint()}
     (package / "pool.py").write_text("a = 1")
-    seen.add(_demo.fingerprint())
+    seen.add(_installing.fingerprint())
     (package / "pool.py").write_text("a = 2")
-    seen.add(_demo.fingerprint())
+    seen.add(_installing.fingerprint())
     (tmp_path / "pyproject.toml").write_text("[project]\n")
-    seen.add(_demo.fingerprint())
+    seen.add(_installing.fingerprint())
     assert len(seen) == 4
-    assert _demo.fingerprint() in seen
+    assert _installing.fingerprint() in seen
 
 
 def test_a_taken_port_is_named() -> None:
@@ -167,9 +169,9 @@ def test_a_taken_port_is_named() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert not _demo.is_free(port)
-        stack = _demo.Stack(Path(), shift=port - _demo.ADMIN)
-        with pytest.raises(_demo.Failure, match=r"port \d+ is taken: end what listens there"):
+        assert not _stack.is_free(port)
+        stack = _stack.Stack(Path(), shift=port - _stack.ADMIN)
+        with pytest.raises(_processes.Failure, match=r"port \d+ is taken: end what listens there"):
             stack.start()
     assert not stack.processes
 
@@ -180,7 +182,7 @@ def test_the_end_of_a_process_is_the_end_of_its_children(tmp_path: Path) -> None
     process = subprocess.Popen(["bash", "-c", script], cwd=tmp_path, start_new_session=True)
     wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
     child = int((tmp_path / "child").read_text())
-    _demo.end(process, 0.1)
+    _processes.end(process, 0.1)
     assert process.returncode == -signal.SIGKILL
     wait_until(lambda: not is_running(child))
 
@@ -195,10 +197,10 @@ def is_running(pid: int) -> bool:
 
 def test_a_failure_half_way_leaves_nothing_behind(tmp_path: Path) -> None:
     """The services are up, the gateway ends at once: the sentence says so, and the services go too."""
-    stack = _demo.Stack(tmp_path, free_shift(), ("bash", "-c", "echo the reason; exit 7"))
-    with pytest.raises(_demo.Failure, match=r"(?s)gateway has ended by itself \(status 7\).*the reason"):
+    stack = _stack.Stack(tmp_path, free_shift(), ("bash", "-c", "echo the reason; exit 7"))
+    with pytest.raises(_processes.Failure, match=r"(?s)gateway has ended by itself \(status 7\).*the reason"):
         stack.start()
     pids = [process.pid for process in stack.processes.values()]
     stack.stop()
-    assert len(pids) == len(_demo.SERVICES) + 1
+    assert len(pids) == len(_stack.SERVICES) + 1
     assert not any(map(is_running, pids))
