@@ -61,19 +61,39 @@ def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) 
 
 def _lines(spec: GatewaySpec, found: RouteSpec, header: Callable[[bytes], bytes | None]) -> list[str]:
     """The route, the services behind it, which of them takes a request that sticks, and the filters in front of it."""
+    lines = [f"route    {found.name}", *(_own_answer(found) or _services(spec, found, header))]
+    for listener in spec.listeners:
+        chain = list(dict.fromkeys((*listener.filters, *found.filters)))
+        lines.append(f"filters  {', '.join(chain) if chain else 'none'} (listener {listener.name})")
+    return lines
+
+
+def _own_answer(found: RouteSpec) -> list[str]:
+    """What a route answers by itself; empty: it leads to services."""
+    if found.reply is not None:
+        reply = found.reply
+        body = f", {len(reply.body)} bytes of {reply.content_type}" if reply.body else ""
+        return [f"reply    {reply.status}{body}"]
+    if found.redirect is not None:
+        to = "".join(part.decode() if isinstance(part, bytes) else f"${{{part}}}" for part in found.redirect.to)
+        return [f"redirect {found.redirect.status} to {to}{'*' if found.redirect.takes_rest else ''}"]
+    if found.files is not None:
+        index = f", {found.files.index_name} for a directory" if found.files.index_name else ""
+        return [f"files    {found.files.root} (up to {found.files.max_size} bytes each{index})"]
+    return []
+
+
+def _services(spec: GatewaySpec, found: RouteSpec, header: Callable[[bytes], bytes | None]) -> list[str]:
     services = {one.name: one for one in spec.services}
     shares = [(one.service, one.weight) for one in found.split] or [(found.service or "", 0)]
     total = sum(weight for _, weight in shares)
-    lines = [f"route    {found.name}"]
+    lines = []
     for name, weight in shares:
         share = f"{100 * weight / total:.4g} % " if total else ""
         endpoints = ", ".join(str(one.address) for one in services[name].endpoints)
         lines.append(f"service  {share}{name} ({endpoints})")
     if found.split:
         lines.append(f"takes    {_taken(found, header)}")
-    for listener in spec.listeners:
-        chain = list(dict.fromkeys((*listener.filters, *found.filters)))
-        lines.append(f"filters  {', '.join(chain) if chain else 'none'} (listener {listener.name})")
     return lines
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fastgw.config import schema
+from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.check import listener_name, route_name
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
@@ -134,6 +135,9 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     schema.ListenerTls: partial(fill, TlsSpec),
     schema.Certificate: _certificate,
     schema.Route: _route,
+    Reply: Reply.settings,
+    Redirect: Redirect.settings,
+    Files: Files.settings,
     schema.Share: partial(fill, SplitSpec),
     schema.Endpoint: partial(fill, EndpointSpec),
     schema.Pool: partial(fill, PoolSettings),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
 from fastgw.config.places import known_places, shared_keys
+from fastgw.config.redirects import circle
 from fastgw.config.rules import rule
 from fastgw.config.schema import (
     Bound,
@@ -27,6 +28,9 @@ from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import Expanded, nearest, shown
 from fastgw.core.settings import Address
 from fastgw.routing import Router, RoutingError, Rule
+
+#: What a route has one of.
+ANSWERS = ("service", "split", "reply", "redirect", "files")
 
 
 def check(document: Document, config: Configuration) -> None:
@@ -57,9 +61,9 @@ def route_name(route: Route) -> str:
     return " ".join(part for part in (",".join(route.methods), route.host, route.path, *headers) if part)
 
 
-def rules(routes: Iterable[Route]) -> list[Rule[str]]:
-    """The routing table of ``routes``; the payload is the name."""
-    return [rule(name, route, name) for name, route in ((route_name(one), one) for one in routes)]
+def rules(routes: Mapping[int, Route]) -> list[Rule[int]]:
+    """The routing table of ``routes``; the payload is the place in the file."""
+    return [rule(route_name(one), one, place) for place, one in routes.items()]
 
 
 def _resolver(document: Document, resolver: Resolver) -> None:
@@ -158,10 +162,12 @@ def _chain(document: Document, config: Configuration, where: TreePath, names: Se
 
 def _route(document: Document, config: Configuration, where: TreePath, route: Route) -> None:
     _chain(document, config, (*where, "filters"), route.filters)
-    if route.service is None and is_missing(route.split):
-        document.report(where, "needs a service, or a split over several")
-    if route.service is not None and route.split:
-        document.report((*where, "split"), "stands beside service; give one of them")
+    given = [key for key in ANSWERS if getattr(route, key)]
+    if all(is_missing(getattr(route, key)) for key in ANSWERS):
+        document.report(where, f"answers nothing: give it one of {', '.join(ANSWERS)}")
+    for key in given[1:]:
+        document.report((*where, key), f"stands beside {given[0]}; give one of them")
+    _own_answer(document, where, route)
     if route.sticky and is_missing(route.split):
         document.report((*where, "sticky"), "has no effect without split")
     if route.service is not None:
@@ -180,6 +186,15 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
         document.report((*where, "split"), "no part has a weight above 0")
 
 
+def _own_answer(document: Document, where: TreePath, route: Route) -> None:
+    if route.reply is not None:
+        route.reply.check(document, (*where, "reply"))
+    if route.redirect is not None:
+        route.redirect.check(document, (*where, "redirect"), route.path)
+    if route.files is not None:
+        route.files.check(document, (*where, "files"), route.path)
+
+
 def _service_name(document: Document, config: Configuration, where: TreePath, name: str) -> None:
     if not is_unsound(name, config.services) and name not in config.services:
         document.report(where, f"no service named {_said(document, where, name, config.services)}")
@@ -195,7 +210,7 @@ def _said(document: Document, where: TreePath, name: str, known: Iterable[str]) 
 
 def _routing(document: Document, config: Configuration) -> None:
     routes = {place: route for place, route in enumerate(config.routes) if _is_sound(route)}
-    table = rules(routes.values())
+    table = rules(routes)
     taken = {fallback_name(listener_name(place, one)): place for place, one in enumerate(config.listeners)}
     places: dict[str, int] = {}
     for (place, route), line in zip(routes.items(), table, strict=True):
@@ -209,10 +224,23 @@ def _routing(document: Document, config: Configuration) -> None:
             message = f"the name {line.name!r} is what listeners[{taken[line.name]}] counts unmatched requests by"
             document.report(("routes", place, "name"), message)
     try:
-        Router(table)
+        _redirects(document, config, Router(table))
     except RoutingError as error:
         for message, names in zip(error.problems, error.rules, strict=True):
             document.report(*_conflict(document, routes, table, names, message))
+
+
+def _redirects(document: Document, config: Configuration, table: Router[int]) -> None:
+    """No redirect leads back to itself."""
+    for place in (line.payload for line in table.rules):
+        if config.routes[place].redirect is None:
+            continue
+        way = circle(config, table, place)
+        if not way:
+            continue
+        others = [f"{route_name(config.routes[one])!r} on line {document.line(('routes', one))}" for one in way[1:]]
+        message = f"leads to {', then '.join(others)}, which leads back here" if others else "leads back to itself"
+        document.report(("routes", place, "redirect"), f"{message}: clients would go in circles")
 
 
 def _is_sound(route: Route) -> bool:
@@ -222,7 +250,7 @@ def _is_sound(route: Route) -> bool:
 
 
 def _conflict(
-    document: Document, routes: Mapping[int, Route], table: Sequence[Rule[str]], names: Sequence[str], message: str
+    document: Document, routes: Mapping[int, Route], table: Sequence[Rule[int]], names: Sequence[str], message: str
 ) -> tuple[TreePath, str]:
     """The place and the words of a problem of the routing table; of two routes the later one is where it shows."""
     found = [place for place, line in zip(routes, table, strict=True) if line.name in names]

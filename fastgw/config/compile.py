@@ -28,6 +28,7 @@ from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Balancer, Listener, Route, Service, Snapshot
 from fastgw.policy.balancers import LeastRequest, RoundRobin
 from fastgw.routing import Router, Split
+from fastgw.routing.pattern import parse_path
 
 
 class SlotMap(Protocol):
@@ -91,7 +92,7 @@ class _Compiler:
             name=spec.name,
             slot=self._slots.routes[spec.name],
             settings=spec.settings,
-            service=self._services[spec.service] if spec.service is not None else None,
+            service=self._services[spec.service] if spec.service is not None else _own_answer(spec),
             split=Split([(self._services[one.service], one.weight) for one in spec.split]) if spec.split else None,
             chain=self._chain((*listener.filters, *spec.filters)),
         )
@@ -129,6 +130,24 @@ class _Compiler:
 
             found = self._contexts[spec] = client_context(spec)
         return found
+
+
+def _own_answer(spec: RouteSpec) -> Service | None:
+    """The service that a route is which answers by itself; None: it does not."""
+    if spec.reply is not None:
+        from fastgw.adapters.replies import reply_service
+
+        return reply_service(spec.reply)
+    if spec.redirect is not None:
+        from fastgw.adapters.replies import redirect_service
+        from fastgw.filters.variables import Template
+
+        return redirect_service(spec.redirect, parse_path(spec.path), Template)
+    if spec.files is not None:
+        from fastgw.adapters.files import files_service
+
+        return files_service(spec.files, parse_path(spec.path))
+    return None
 
 
 def _filter(spec: FilterSpec) -> Filter:

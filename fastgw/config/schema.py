@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
 from pydantic_core import CoreSchema
 
+from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import Model, alternative, false_is_none, setting, sound_or_unsound
@@ -204,8 +205,11 @@ class Route(Model):
     headers: dict[FieldName, FieldValue] = setting(
         {}, 'Fields a request must have, with their exact value or "*" for any.'
     )
-    service: Name | None = setting(None, "Name of the service that answers. Either this or split.")
+    service: Name | None = setting(None, "Name of the service that answers. Either this, or one of the next four.")
     split: list[Share] = setting([], "Several services with weights.")
+    reply: Reply | None = setting(None, "An answer that is written here.")
+    redirect: Redirect | None = setting(None, "Where clients are sent.")
+    files: Files | None = setting(None, "A directory of small files that are sent.")
     sticky: Sticky = setting("", "header:name or cookie:name: equal values stay with one part of the split.")
     timeout: Duration = setting("0", "For the whole exchange (504). 0: off.")
     answer_timeout: Duration = setting("120s", "From the end of the request to the head of the answer (504). 0: off.")

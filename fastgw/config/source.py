@@ -16,7 +16,7 @@ import yaml
 from fastgw.config.environment import Environment, ExpansionError
 from fastgw.config.excerpt import excerpt, hint
 from fastgw.config.unsound import UNSOUND, Unsound
-from fastgw.config.values import shown
+from fastgw.config.values import Plain, shown
 
 LARGEST_FILE: Final = 4 * 1024 * 1024  #: bytes
 DEEPEST: Final = 64  #: levels of nesting; libyaml recurses in C, so the stack is at stake
@@ -235,7 +235,7 @@ class Document:
         if node.tag == "tag:yaml.org,2002:null" and text in ("", "~", "null", "Null", "NULL"):
             return None
         if "${" not in text:
-            return text
+            return Plain(text) if not node.style and Plain.of(text) is not None else text
         try:
             value, problems = self._environment.expand(text)
         except ExpansionError as error:

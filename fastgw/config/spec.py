@@ -10,7 +10,17 @@ much, and so does a postponed annotation (a reason not to import ``annotations``
 
 from typing import NamedTuple
 
-from fastgw.core.settings import Address, ListenerSettings, PoolSettings, RouteSettings, ServiceSettings, UpstreamTls
+from fastgw.core.settings import (
+    Address,
+    FilesSettings,
+    ListenerSettings,
+    PoolSettings,
+    RedirectSettings,
+    ReplySettings,
+    RouteSettings,
+    ServiceSettings,
+    UpstreamTls,
+)
 
 
 def fallback_name(listener: str) -> str:
@@ -83,7 +93,8 @@ class SplitSpec(NamedTuple):
 
 
 class RouteSpec(NamedTuple):
-    """Which requests it matches and what happens to them.  Exactly one of ``service`` and ``split`` is given."""
+    """Which requests it matches and what happens to them.  Exactly one of ``service``, ``split``, ``reply``, ``redirect`` and ``files`` is
+    given."""
 
     name: str
     path: str
@@ -92,6 +103,9 @@ class RouteSpec(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     service: str | None
     split: tuple[SplitSpec, ...]
+    reply: ReplySettings | None
+    redirect: RedirectSettings | None
+    files: FilesSettings | None
     filters: tuple[str, ...]
     settings: RouteSettings
 

@@ -28,6 +28,7 @@ _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)")
 _UNITS: Final = ("b", "kb", "mb", "gb", "tb")
 _BYTES: Final = {"": 1} | {unit: 1000**power for power, unit in enumerate(_UNITS)}
 _BYTES.update({"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40})
+_JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,999})(\.[0-9]{1,999})?([eE][+-]?[0-9]{1,9})?").fullmatch
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _PROTOCOL: Final = re.compile(rf"{_TOKEN.pattern}(?:/{_TOKEN.pattern})?")
@@ -61,6 +62,22 @@ class Expanded(str):
         made.source = source
         made.variables = variables
         return made
+
+
+class Plain(str):
+    """Text that was written without quotes, and that JSON takes for a number or a truth value; most keys do not care."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def of(text: str) -> bool | int | float | None:
+        """The value in JSON; None: there is none."""
+        if text in ("true", "false"):
+            return text == "true"
+        number = _JSON_NUMBER(text)
+        if number is None:
+            return None
+        return float(text) if number[1] or number[2] else int(text)
 
 
 def kind(value: object) -> str:
@@ -409,6 +426,14 @@ def field_value(value: object) -> str:
     if len(found) > 4096 or not found.isprintable():
         raise ValueError(f"expected the value of a header field, got {shown(value)}")
     return str(found)
+
+
+def file_name(value: object) -> str:
+    """The name of a file in some directory, which is not hidden; or empty."""
+    found = text("the name of a file", longest=255)(value)
+    if "/" in found or found.startswith("."):
+        raise ValueError(f"expected the name of a file, without a directory or a leading dot, got {shown(value)}")
+    return found
 
 
 def sticky(value: object) -> str:

@@ -4,7 +4,7 @@ One slab per worker, in an anonymous file (memfd) that both sides map.  A worker
 needs no lock and no system call; the supervisor reads (and writes only where no worker is alive to), so ``/metrics`` tells the same
 story whichever worker answered, and a worker that died leaves its counts behind.  The file is sparse: an unused slot costs no memory.
 
-    GLOBAL block | route blocks | service blocks | endpoint blocks        every value one uint64, native order
+    GLOBAL block | route blocks | service blocks | endpoint blocks | LOCAL block        every value one uint64, native order
 
 Which route, service or endpoint owns which block (its *slot*) is decided by the supervisor and is stable across reloads.
 
@@ -61,8 +61,10 @@ GLOBAL: Final = Block(0, 64, 1)
 ROUTE: Final = Block(GLOBAL.end, 40, 32768, "route")
 SERVICE: Final = Block(ROUTE.end, 144, 4096, "service")
 ENDPOINT: Final = Block(SERVICE.end, 32, 8192, "service", "endpoint")
-BLOCKS: Final = (GLOBAL, ROUTE, SERVICE, ENDPOINT)
-SLAB_VALUES: Final = ENDPOINT.end
+#: Of services and endpoints that are this process itself: what is counted of their answers beside the route is on no page.
+LOCAL: Final = Block(ENDPOINT.end, SERVICE.size, 1)
+BLOCKS: Final = (GLOBAL, ROUTE, SERVICE, ENDPOINT, LOCAL)
+SLAB_VALUES: Final = LOCAL.end
 SLAB_BYTES: Final = SLAB_VALUES * 8
 
 # --- the worker

@@ -93,6 +93,32 @@ class RouteSettings(NamedTuple):
     errors: str  #: how they are told: "problem" (RFC 9457) or "openai"
 
 
+class ReplySettings(NamedTuple):
+    """An answer that is written in the configuration."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: tuple[tuple[str, str], ...]  #: names in lower case
+
+
+class RedirectSettings(NamedTuple):
+    """Where clients are sent."""
+
+    status: int
+    to: tuple[bytes | str, ...]  #: literal text, and names of variables
+    takes_rest: bool  #: what the ``*`` of the route's path has taken is appended, and the query
+
+
+class FilesSettings(NamedTuple):
+    """Files that are sent to clients."""
+
+    root: str  #: absolute path of a directory
+    index_name: str  #: name of the file that stands for a directory; empty: none does
+    max_size: int  #: bytes of one: 403
+    cache_control: str  #: what its answers say; empty: nothing
+
+
 class RetrySettings(NamedTuple):
     """When an exchange is sent to another endpoint."""
 

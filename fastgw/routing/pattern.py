@@ -74,6 +74,11 @@ class Pattern:
         found = self._cut(path)
         return {} if found is None else {name: found[index] for index, name in self.names}
 
+    def rest(self, path: bytes) -> bytes | None:
+        """What a last ``*`` takes of a path, escapes kept as they came; None if there is none, or the path does not match."""
+        found = self._cut(path) if self.is_prefix else None
+        return None if found is None else found[-1]
+
     def _cut(self, path: bytes) -> list[bytes] | None:
         if path[:1] != b"/":
             return [path] if self.segments == (path,) and path == b"*" else None

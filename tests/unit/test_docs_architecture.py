@@ -12,7 +12,9 @@ import fastgw
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 TESTS = re.findall(r"`((?:tests/)?[\w/]+\.py)::(\w+)`", PAGE)
-FILES = sorted(set(re.findall(r"`((?:[a-z]+/)+[\w.]+)`", PAGE)) - {"filters/NAME.py", "config/filters/NAME.py"})
+FILES = sorted(
+    set(re.findall(r"`((?:[a-z]+/)+[\w.]+)`", PAGE)) - {"filters/NAME.py", "config/filters/NAME.py", "adapters/NAME.py"}
+)
 PACKAGES = sorted(path.parent.name for path in ROOT.glob("fastgw/*/__init__.py"))
 
 

@@ -148,3 +148,26 @@ def test_a_file_with_mistakes_is_1(tmp_path: Path, capsys: Capture) -> None:
     path.write_text("worker: 1")
     assert main(["route", "-c", str(path), "GET", "/"]) == 1
     assert f"{path}:1:1: worker: unknown key; did you mean 'workers'?" in capsys.readouterr().err
+
+
+def test_what_a_route_answers_by_itself(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "gw.yaml"
+    path.write_text(
+        "listeners: [{address: 127.0.0.1:18080}]\n"
+        "routes:\n"
+        "  - {path: /a, reply: {json: {stock: 0}}}\n"
+        "  - {path: /b, reply: {status: 204}}\n"
+        "  - {path: /c/*, redirect: {to: '/x/${request.host}/*', status: 308}}\n"
+        "  - {path: /d/*, files: {root: ., max_size: 1KiB}}\n"
+        "  - {path: /e/*, files: {root: ., index: ''}}\n"
+    )
+    said = {
+        "/a": "reply    200, 11 bytes of application/json",
+        "/b": "reply    204",
+        "/c/x": "redirect 308 to /x/${request.host}/*",
+        "/d/x": f"files    {tmp_path} (up to 1024 bytes each, index.html for a directory)",
+        "/e/x": f"files    {tmp_path} (up to 16777216 bytes each)",
+    }
+    for asked, line in said.items():
+        assert main(["route", "-c", str(path), "GET", asked]) == 0
+        assert capsys.readouterr().out.splitlines()[1:3] == [line, "filters  request_id (listener listener-1)"]

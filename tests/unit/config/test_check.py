@@ -66,7 +66,10 @@ CASES = [
     ),
     (MINIMAL + "admin: {address: 127.0.0.1:0, mode: 0660}", "7:37: admin.mode: has no effect with 127.0.0.1:0"),
     # routes
-    (ROUTES + "  - {path: /*}", "6:5: routes[0]: needs a service, or a split over several"),
+    (
+        ROUTES + "  - {path: /*}",
+        "6:5: routes[0]: answers nothing: give it one of service, split, reply, redirect, files",
+    ),
     (
         ROUTES + "  - {path: /*, service: llm, split: [{service: llm2, weight: 1}]}",
         "6:30: routes[0].split: stands beside service; give one of them",

@@ -154,3 +154,13 @@ def test_a_worker_needs_neither_pydantic_nor_yaml() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+def test_routes_that_answer_by_themselves(tmp_path: Path, registry: Registry) -> None:
+    routes = "  - {path: /a, reply: {text: x}}\n  - {path: /b/*, redirect: '/${request.host}/*'}\n  - {path: /c/*, files: .}\n"
+    spec = read(tmp_path, MINIMAL.replace("services:", f"{routes}services:"))
+    snapshot = compiled(spec, registry)
+    kept = [one.key.address for one in snapshot.endpoints]
+    assert len(kept) == len(registry) == 1  # those of services: nothing else is live
+    found = {rule.path: rule.payload.service.name for rule in snapshot.listeners["listener-1"].router.rules}
+    assert found == {"/*": "a", "/a": "reply", "/b/*": "redirect", "/c/*": "files"}

@@ -194,3 +194,31 @@ def test_the_nearest_word_is_found_by_likeness_or_letter_case() -> None:
     assert values.nearest("endpoint", ["endpoints", "balance"]) == "; did you mean 'endpoints'?"
     assert values.nearest("zzz", ["endpoints", "balance"]) == ""
     assert values.nearest("x" * 10_000, ["endpoints"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", 0),
+        ("-12", -12),
+        ("1.50", 1.5),
+        ("1e3", 1000.0),
+        ("true", True),
+        ("false", False),
+        ("9" * 30, int("9" * 30)),
+    ],
+)
+def test_what_json_takes_for_a_value(text: str, value: object) -> None:
+    assert values.Plain.of(text) == value and type(values.Plain.of(text)) is type(value)
+
+
+@pytest.mark.parametrize("text", ["", "007", "+1", ".5", "1.", "1_000", "0x10", "True", "yes", "nan", "9" * 2000])
+def test_what_json_takes_for_no_value(text: str) -> None:
+    assert values.Plain.of(text) is None
+
+
+def test_names_of_files() -> None:
+    assert values.file_name("index.html") == "index.html" and values.file_name("") == ""
+    for wrong in ("a/b", ".hidden", "..", "a\0b", "x" * 256):
+        with pytest.raises(ValueError):
+            values.file_name(wrong)

@@ -6,12 +6,13 @@ import email.utils
 
 import pytest
 
-from fastgw.core.date import date_line
+from fastgw.core.date import date_line, http_date
 
 
 def test_date_of_the_example() -> None:
     """RFC 9110 section 5.6.7."""
     assert date_line(784111777) == b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+    assert http_date(784111777) == b"Sun, 06 Nov 1994 08:49:37 GMT"
 
 
 @pytest.mark.parametrize(

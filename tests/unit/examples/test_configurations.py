@@ -20,6 +20,7 @@ def folder(tmp_path: Path) -> Path:
     """The examples, with the files they speak of."""
     for path in EXAMPLES.glob("*.yaml"):
         shutil.copy(path, tmp_path)
+    shutil.copytree(EXAMPLES / "public", tmp_path / "public")
     (tmp_path / "tls").mkdir()
     for stem in re.findall(r"tls/([\w-]+)\.pem", (EXAMPLES / "tls.yaml").read_text()):
         write_pair(tmp_path / "tls", stem, f"{stem}.example", f"*.{stem}.example")

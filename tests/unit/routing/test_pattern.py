@@ -145,3 +145,19 @@ def test_a_pattern_takes_what_the_plain_reading_takes(pattern: str, path: str) -
 )
 def test_params(pattern: str, path: bytes, params: dict[str, bytes]) -> None:
     assert parse_path(pattern).params(path) == params
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "rest"),
+    [
+        ("/a/*", b"/a/b/c", b"b/c"),
+        ("/a/*", b"/a/", b""),
+        ("/a/{x}/*", b"/a/1//2%2F", b"/2%2F"),
+        ("/*", b"/", b""),
+        ("/a/*", b"/b/c", None),
+        ("/a/b", b"/a/b", None),
+        ("*", b"*", None),
+    ],
+)
+def test_what_the_star_takes(pattern: str, path: bytes, rest: bytes | None) -> None:
+    assert parse_path(pattern).rest(path) == rest

@@ -1,0 +1,1 @@
+"""What answers behind the interface of a pool and its carriers without being a service that speaks HTTP."""

@@ -1,0 +1,223 @@
+"""The common ground of answers that this process makes itself, behind the interface of a service: a service with one endpoint, its pool,
+and a carrier for each exchange.
+
+    Relay ── acquire ──▶ LocalPool      a carrier, always and at once: nobody waits
+          ── carry, send_body ──▶ LocalCarrier      the request's body is thrown away
+          ◀── on_head, on_body, on_last_body, fail ──  in a later turn of the loop, when the request is complete
+
+An exchange does not know the difference, so filters, deadlines, limits, logs and counters are those of any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fastgw.core.counters import LOCAL
+from fastgw.core.exchange.ends import Carrier, Exchange
+from fastgw.core.live.endpoint import Endpoint
+from fastgw.core.live.pool import Pool
+from fastgw.core.settings import RetrySettings, ServiceSettings
+from fastgw.core.snapshot.snapshot import Service
+from fastgw.errors import DownstreamError, GatewayError, InternalError
+from fastgw.policy.balancers import RoundRobin
+from fastgw.wire.messages import BODY_LENGTH, BODY_NONE
+
+if TYPE_CHECKING:
+    from fastgw.core.net.connection import Connection
+    from fastgw.routing.pattern import Pattern
+    from fastgw.wire.messages import Request
+
+_SETTINGS = ServiceSettings(host="preserve", retry=RetrySettings(attempts=1, on=()))
+
+
+class LocalCarrier(Carrier):
+    """Carries one exchange to an answer that is made here, and is thrown away after it.  A subclass has ``answer``."""
+
+    __slots__ = ()
+
+    def answer(self, exchange: Exchange) -> None:
+        """Answer ``exchange``, whose request is complete (or as ``takes_body`` says): ``send_head`` and the rest, or ``fail``.
+
+        Raises:
+            GatewayError: what the client is told instead.
+        """
+        raise NotImplementedError
+
+    def takes_body(self, exchange: Exchange) -> bool:
+        """Whether the answer waits for the request's body, so that the client's connection can be kept."""
+        return True
+
+    # --- what an exchange asks
+
+    def carry(self, exchange: Exchange) -> None:
+        """See ``Carrier``; the answer comes in a later turn, for the exchange has not heard yet who carries it."""
+        self.exchange = exchange
+        exchange.body.take()
+        if exchange.body.is_done or not self.takes_body(exchange):
+            exchange.plane.loop.call_soon(self._answer)
+        elif exchange.request.expect and not exchange.body.received:
+            exchange.response.turn_into(100)
+            exchange.response.fields = b""
+            exchange.response.length_count = 0
+            exchange.on_interim()
+
+    def send_body(self, data: bytes, is_last: bool) -> None:
+        """See ``Carrier``: nobody reads it."""
+        exchange = self.exchange
+        if is_last and exchange is not None and self.takes_body(exchange):
+            exchange.plane.loop.call_soon(self._answer)
+
+    def let_go(self, is_request_done: bool) -> None:
+        """See ``Carrier``."""
+        self.leave()
+
+    def leave(self) -> None:
+        """See ``Carrier``."""
+        self.exchange = None
+
+    # --- a connection without a transport
+
+    def hold(self, bit: int) -> None:
+        """See ``Connection``: whoever sends more than one piece asks ``is_held`` before each."""
+        self._holds |= bit
+
+    def release(self, bit: int) -> None:
+        """See ``Connection``."""
+        self._holds &= ~bit
+
+    def write(self, data: bytes) -> None:
+        """See ``Connection``: there is no tunnel to here."""
+
+    def close(self) -> None:
+        """See ``Connection``."""
+        self.is_closed = True
+        self.leave()
+
+    def abort(self) -> None:
+        """See ``Connection``."""
+        self.close()
+
+    # --- the answer
+
+    def _answer(self) -> None:
+        exchange = self.exchange
+        if exchange is not None:
+            self._try(self.answer, exchange)
+
+    def _try(self, step: Callable[[Exchange], None], exchange: Exchange) -> None:
+        """Do ``step``; what it raises ends the exchange, and not the worker."""
+        try:
+            step(exchange)
+        except GatewayError as error:
+            exchange.fail(error)
+        except Exception:  # noqa: BLE001 - a bug here, which the client waits for no longer than for an answer
+            exchange.plane.log_exception("an answer could not be made", route=exchange.route.name)
+            exchange.fail(InternalError(500, "internal", "the gateway failed to answer; its log has the reason"))
+
+    def send_head(self, exchange: Exchange, status: int, fields: bytes, size: int) -> bool:
+        """Let the answer begin, with ``fields`` (each with its CRLF) and a body of ``size`` bytes; False: nobody takes the body.
+
+        Status 304 has no body, and neither has an answer to HEAD: that ends here (RFC 9110 sections 9.3.2 and 15.4.5).
+        """
+        response = exchange.response
+        response.reset_rare()
+        response.turn_into(status)
+        is_bare = status in (204, 304)
+        response.fields = fields if is_bare else fields + b"content-length: %d\r\n" % size
+        response.head = response.line + response.fields + b"\r\n"
+        response.minor = 1
+        response.has_date = False
+        response.length_count = int(not is_bare)
+        response.content_length = -1 if is_bare else size
+        response.body = BODY_LENGTH if size and not is_bare and exchange.request.method != b"HEAD" else BODY_NONE
+        response.keep_alive = True
+        response.request_id = response.extra = b""
+        has_body = response.body != BODY_NONE
+        exchange.on_head()
+        if self.exchange is not exchange:  # a hook answered instead, or failed
+            return False
+        if not has_body:
+            exchange.on_last_body(b"", 0)
+        return has_body
+
+
+class LocalPool(Pool):
+    """A carrier for everybody."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[], LocalCarrier]) -> None:
+        Pool.__init__(self, None)
+        self._make = make
+
+    def acquire(self, exchange: Exchange) -> LocalCarrier:
+        """See ``Pool``: one at once."""
+        return self._make()
+
+    def cancel(self, exchange: Exchange) -> None:
+        """See ``Pool``: nobody waits."""
+
+    def on_request_done(self, exchange: Exchange) -> None:
+        """See ``Pool``: nobody waits."""
+
+    def end_upload(self, exchange: Exchange) -> None:
+        """See ``Pool``: nobody is an upload."""
+
+    def put_back(self, carrier: Connection) -> None:
+        """See ``Pool``: none is kept."""
+
+    def on_closed(self, carrier: Connection) -> None:
+        """See ``Pool``: none is counted."""
+
+    def drop_idle(self) -> None:
+        """See ``Pool``: none is at rest."""
+
+    @property
+    def pressing(self) -> int:
+        """See ``Pool``."""
+        return 0
+
+
+class LocalEndpoint(Endpoint):
+    """The one endpoint of a service that is this process: it has no address, and none is to blame for what goes wrong."""
+
+    __slots__ = ()
+
+    def __init__(self, pool: LocalPool) -> None:
+        none: Any = None
+        self.key = none
+        self.name = ""
+        self.authority = b""
+        self.weight = 1
+        self.in_hand = 0
+        self.ssl = none
+        self.base = LOCAL.at
+        self.addresses = none
+        self.pool = pool
+        self.troubles = none
+
+    def failed(self, error: GatewayError) -> None:
+        """See ``Endpoint``: the access log tells, as of any exchange."""
+
+    def __repr__(self) -> str:
+        return "<LocalEndpoint>"
+
+
+def local_service(name: str, make: Callable[[], LocalCarrier]) -> Service:
+    """A service whose answers ``make``, called for every exchange, makes; ``name``: what the access log calls it."""
+    service = Service(name, (LocalEndpoint(LocalPool(make)),), RoundRobin(), _SETTINGS)
+    service.base = LOCAL.at
+    return service
+
+
+def below(pattern: Pattern, request: Request) -> bytes:
+    """What the ``*`` of a route's ``pattern`` has taken of the path; all of it, but for its slash, where there is none, or where a filter
+    has put another path in its place."""
+    rest = None if request.original_path else pattern.rest(request.path)
+    return request.path[1:] if rest is None else rest
+
+
+def precondition_failed() -> DownstreamError:
+    """The answer to a request whose precondition does not hold."""
+    return DownstreamError(412, "precondition_failed", "what this request expects is not what is here")

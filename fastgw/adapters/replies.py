@@ -1,0 +1,154 @@
+"""Routes with a fixed answer, and routes that send clients elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol
+
+from fastgw.adapters.local import LocalCarrier, below, local_service, precondition_failed
+from fastgw.errors import DownstreamError
+from fastgw.wire.preconditions import outcome
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.settings import RedirectSettings, ReplySettings
+    from fastgw.core.snapshot.snapshot import Service
+    from fastgw.routing.pattern import Pattern
+
+_NO_URI = re.compile(rb"[^!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]")
+_ABSOLUTE = re.compile(rb"https?://[^/?#]+", re.IGNORECASE).match
+_SLASHES = re.compile(rb"[/\\]+")
+
+
+class FixedReply:
+    """What a ``reply`` of the configuration says, ready to be sent."""
+
+    __slots__ = ("bare_fields", "body", "fields", "status", "tag")
+
+    def __init__(self, settings: ReplySettings) -> None:
+        self.status = settings.status
+        self.body = settings.body
+        lines = b"".join(f"{name}: {value}\r\n".encode() for name, value in settings.headers)
+        #: Strong: the same bytes have the same one, in every worker and on every node.
+        self.tag = b""
+        if self.status == 200 and self.body and not any(name == "etag" for name, _ in settings.headers):
+            self.tag = b'"%b"' % sha256(self.body).hexdigest()[:32].encode()
+            lines += b"etag: " + self.tag + b"\r\n"
+        self.bare_fields = lines  #: without those of a body
+        kind = f"content-type: {settings.content_type}\r\n".encode() if self.body else b""
+        self.fields = kind + lines
+
+
+class ReplyCarrier(LocalCarrier):
+    """Answers with what is written in the configuration."""
+
+    __slots__ = ("_reply",)
+
+    def __init__(self, reply: FixedReply) -> None:
+        LocalCarrier.__init__(self)
+        self._reply = reply
+
+    def answer(self, exchange: Exchange) -> None:
+        """See ``LocalCarrier``.
+
+        Raises:
+            DownstreamError: 412.
+        """
+        reply = self._reply
+        request = exchange.request
+        status = outcome(request.header, request.method, reply.tag) if reply.tag else 200
+        if status == 412:
+            raise precondition_failed()
+        if status == 304:
+            self.send_head(exchange, 304, reply.bare_fields, 0)
+        elif self.send_head(exchange, reply.status, reply.fields, len(reply.body)):
+            exchange.on_last_body(reply.body, len(reply.body))
+
+
+class RedirectTarget:
+    """Where a ``redirect`` of the configuration sends clients."""
+
+    __slots__ = ("_fill", "_pattern", "_takes_rest", "status")
+
+    def __init__(self, status: int, fill: Callable[[Exchange], bytes], pattern: Pattern, *, takes_rest: bool) -> None:
+        """
+        Args:
+            status: of the answer.
+            fill: the target of an exchange; it begins with ``/`` or with a scheme and an authority, whatever the client says.
+            pattern: the path of the route.
+            takes_rest: what the ``*`` of ``pattern`` has taken is appended, and the query.
+        """
+        self.status = status
+        self._fill = fill
+        self._pattern = pattern
+        self._takes_rest = takes_rest
+
+    def location(self, exchange: Exchange) -> bytes:
+        """The value of ``Location``.
+
+        Raises:
+            DownstreamError: 400, the target has the host of the request, which has none.
+        """
+        target = self._fill(exchange)
+        if self._takes_rest:
+            request = exchange.request
+            target += below(self._pattern, request) + request.query
+        return safe_location(target)
+
+
+def safe_location(target: bytes) -> bytes:
+    """``target`` as a ``Location`` that leads where it says: no byte of it ends a field or is read in another way, and a path stays on this
+    host, for ``//other`` and ``/\\other`` would be another one (RFC 3986 section 4.2, WHATWG URL).
+
+    Raises:
+        DownstreamError: 400, it is neither a path nor an http URI with an authority.
+    """
+    target = _NO_URI.sub(lambda found: b"%%%02X" % found[0][0], target)
+    if target[:1] == b"/":
+        return _SLASHES.sub(b"/", target, count=1)
+    if _ABSOLUTE(target) is None:
+        raise DownstreamError(400, "malformed", "this route redirects to the host of the request, and it has none")
+    return target
+
+
+class RedirectCarrier(LocalCarrier):
+    """Answers with where the client should ask instead."""
+
+    __slots__ = ("_redirect",)
+
+    def __init__(self, redirect: RedirectTarget) -> None:
+        LocalCarrier.__init__(self)
+        self._redirect = redirect
+
+    def answer(self, exchange: Exchange) -> None:
+        """See ``LocalCarrier``.
+
+        Raises:
+            DownstreamError: 400.
+        """
+        location = self._redirect.location(exchange)
+        self.send_head(exchange, self._redirect.status, b"location: " + location + b"\r\n", 0)
+
+
+def reply_service(settings: ReplySettings) -> Service:
+    """What a route with ``reply`` leads to."""
+    reply = FixedReply(settings)
+    return local_service("reply", lambda: ReplyCarrier(reply))
+
+
+class Fillable(Protocol):
+    """Text with variables in it."""
+
+    def fill(self, exchange: Exchange) -> bytes:
+        """The text for ``exchange``."""
+
+
+def redirect_service(
+    settings: RedirectSettings, pattern: Pattern, make_template: Callable[[tuple[bytes | str, ...]], Fillable]
+) -> Service:
+    """What a route of this ``pattern`` with ``redirect`` leads to; ``make_template``: of literal text and names of variables."""
+    fill = make_template(settings.to).fill
+    redirect = RedirectTarget(settings.status, fill, pattern, takes_rest=settings.takes_rest)
+    return local_service("redirect", lambda: RedirectCarrier(redirect))
