@@ -82,6 +82,20 @@ class Http1Client(Http1Answers):
     def connection_made(self, transport: Any) -> None:
         """A client connected (and its TLS handshake is complete)."""
         self.attach(transport)
+        address = transport.get_extra_info("address")
+        if address is None:
+            self._ask_transport(transport)
+        elif self.address is _UNKNOWN:
+            self.address = address
+        if not self.plane.admit(self):
+            self.abort()
+            return
+        self.identity = subject_fields(transport.get_extra_info("peercert"))
+        self._adopt(self.listener)
+        self.deadline = self.plane.now + self.listener.timeouts.head if self.listener.timeouts.head else float("inf")
+
+    def _ask_transport(self, transport: Any) -> None:
+        """Learn the address, and set what an accepted socket has already, where the loop or somebody else has accepted it."""
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             if self.address is _UNKNOWN:
@@ -89,12 +103,6 @@ class Http1Client(Http1Answers):
             sock = transport.get_extra_info("socket")
             if sock is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not self.plane.admit(self):
-            self.abort()
-            return
-        self.identity = subject_fields(transport.get_extra_info("peercert"))
-        self._adopt(self.listener)
-        self.deadline = self.plane.now + self.listener.timeouts.head if self.listener.timeouts.head else float("inf")
 
     def _adopt(self, listener: Listener) -> None:
         self.listener = listener

@@ -22,7 +22,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
-from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
+from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, malloc
 
@@ -33,8 +33,6 @@ DEF READ_SIZE = 65536  # bytes read at once, and so what a connection whose peer
 DEF BULK = 32768  # a read of this size in the middle of a large body: more of the kind follow
 DEF BULK_READ = 262144  # bytes read at once then: fewer calls, fewer wake-ups
 DEF STUCK_READS = 8  # connections of a worker whose peer may have been left with that much; until one of them catches up, nobody reads so much
-DEF ACCEPTS = 64  # connections accepted at once
-ACCEPT_PAUSE = 0.1  # seconds without accepting when there are no descriptors: clients wait in the queue meanwhile
 
 cdef extern from *:
     """
@@ -67,18 +65,27 @@ cdef extern from "<sys/epoll.h>" nogil:
     int epoll_wait(int epfd, epoll_event* events, int maxevents, int timeout)
 
 cdef extern from "<sys/socket.h>" nogil:
-    int MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_NONBLOCK, SOCK_CLOEXEC, SHUT_WR
+    int MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR
     ssize_t recv(int fd, void* data, size_t size, int flags)
     ssize_t c_send "send"(int fd, const void* data, size_t size, int flags)
-    int accept4(int fd, void* address, void* size, int flags)
     int shutdown(int fd, int how)
 
 cdef extern from "<unistd.h>" nogil:
     int c_close "close"(int fd)
 
 
+cdef class Handler:
+    """What a descriptor of the set belongs to."""
+
+    cdef on_event(self, uint32_t events, char* buffer):
+        raise NotImplementedError
+
+    cdef stop(self):
+        """An event could not be handled."""
+
+
 @cython.final
-cdef class SocketTransport:
+cdef class SocketTransport(Handler):
     """One connected, non-blocking stream socket; owns its descriptor."""
 
     cdef Poller _poller
@@ -93,6 +100,7 @@ cdef class SocketTransport:
     cdef int _problem  # errno that ended it, 0: none did
     cdef Py_ssize_t _queued, _high, _low
     cdef list _queue
+    cdef bytes _address  # of a client that was accepted here; None: it was not, or has none
 
     def __cinit__(self, Poller poller, int fd):
         self._poller = poller
@@ -103,7 +111,10 @@ cdef class SocketTransport:
     # --- what Connection asks of a transport
 
     def get_extra_info(self, str name, default=None):
-        """``socket`` (this object knows ``fileno``, ``setsockopt`` and ``getpeername``), ``peername``; nothing else."""
+        """``address`` of an accepted client, as ``Client.address`` has it; ``socket`` (this object knows ``fileno``, ``setsockopt`` and
+        ``getpeername``), ``peername``; nothing else."""
+        if name == "address":
+            return self._address
         if name == "socket":
             return self
         if name == "peername":
@@ -182,8 +193,11 @@ cdef class SocketTransport:
         if not self._is_over:
             self._is_over = True
             self._free_large_read()
-            self._poller.forget(self._fd)
+            self._poller.ignore(self._fd)
             self._poller.loop.call_soon(self._lose)
+
+    cdef stop(self):
+        self.abort()
 
     # --- what happens
 
@@ -317,72 +331,8 @@ cdef class SocketTransport:
         self._watch()
 
 
-@cython.final
-cdef class Acceptor:
-    """A listening socket; every connection it accepts gets a protocol from ``factory``."""
-
-    cdef Poller _poller
-    cdef object _sock, _factory, _rearm
-    cdef int _fd
-    cdef bint _is_tcp
-
-    def __init__(self, Poller poller, sock, factory):
-        self._poller = poller
-        self._sock = sock
-        self._fd = sock.fileno()
-        self._factory = factory
-        self._is_tcp = sock.family != socket.AF_UNIX
-        poller.remember(self._fd, self, EPOLLIN)
-
-    def close(self):
-        """Accept no more; the socket itself closes when nobody else holds it."""
-        if self._fd >= 0:
-            if self._rearm is None:
-                self._poller.forget(self._fd)
-            else:
-                self._rearm.cancel()
-            self._fd = -1
-            self._sock.close()
-
-    def _arm(self):
-        self._rearm = None
-        self._poller.remember(self._fd, self, EPOLLIN)
-
-    cdef on_event(self):
-        cdef int fd, taken, problem
-        cdef Connection connection
-        for taken in range(ACCEPTS):
-            if self._fd < 0:
-                return
-            fd = accept4(self._fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
-            if fd >= 0:
-                try:
-                    connection = <Connection?> self._factory()
-                except Exception:
-                    c_close(fd)
-                    raise
-                self._poller.connect(fd, connection)
-            elif errno == ECONNABORTED or errno == EINTR:
-                continue
-            else:
-                problem = errno
-                if problem != EAGAIN:  # no descriptors or no memory: asking again at once would only burn the processor
-                    if self._poller.on_starved is not None:
-                        self._poller.on_starved(OSError(problem, os.strerror(problem)))
-                    self._poller.forget(self._fd)
-                    self._rearm = self._poller.loop.call_later(ACCEPT_PAUSE, self._arm)
-                return
-
-
 cdef class Poller:
     """The epoll set of one worker."""
-
-    cdef readonly object loop
-    cdef int stuck  # connections whose peer has yet to take a large read
-    cdef public object on_starved  # called with an OSError when a client cannot be accepted
-    cdef int _epfd
-    cdef list _handlers  # by descriptor
-    cdef char* _buffer
 
     def __cinit__(self, loop):
         self.loop = loop
@@ -399,6 +349,8 @@ cdef class Poller:
 
     def listen(self, sock, factory):
         """Accept on ``sock``, which is taken over; returns what stops it with ``close``."""
+        from fastgw.core.net._accepting import Acceptor  # it stands on this module
+
         sock.setblocking(False)
         return Acceptor(self, sock, factory)
 
@@ -409,7 +361,7 @@ cdef class Poller:
             TypeError: ``protocol`` is no ``Connection``; the socket stays the caller's.
         """
         cdef Connection connection = <Connection?> protocol
-        self.connect(sock.detach(), connection)
+        self.connect(sock.detach(), connection, None)
 
     def close(self):
         """Watch nothing any more."""
@@ -418,18 +370,23 @@ cdef class Poller:
             c_close(self._epfd)
             self._epfd = -1
 
-    cdef connect(self, int fd, Connection connection):
+    cdef connect(self, int fd, Connection connection, bytes address):
         cdef SocketTransport transport = SocketTransport.__new__(SocketTransport, self, fd)
         transport._connection = connection
+        transport._address = address
         transport._watched = EPOLLIN
         self.remember(fd, transport, EPOLLIN)
         connection.connection_made(transport)
 
-    cdef remember(self, int fd, handler, uint32_t events):
+    cdef remember(self, int fd, Handler handler, uint32_t events):
         while len(self._handlers) <= fd:
             self._handlers.extend([None] * 64)
         self._handlers[fd] = handler
         self.control(EPOLL_CTL_ADD, fd, events)
+
+    cdef ignore(self, int fd):
+        """Hear of ``fd`` no more; closing it, soon, takes it out of the set (epoll(7)), as nobody else holds what it stands for."""
+        self._handlers[fd] = None
 
     cdef forget(self, int fd):
         self._handlers[fd] = None
@@ -447,16 +404,14 @@ cdef class Poller:
         cdef epoll_event events[EVENTS]
         cdef int count = epoll_wait(self._epfd, events, EVENTS, 0)
         cdef int place, fd
-        cdef object handler
+        cdef Handler handler
         for place in range(count):
             fd = events[place].data.fd
             handler = self._handlers[fd]
+            if handler is None:
+                continue  # gone in this turn, or about to be closed
             try:
-                if type(handler) is SocketTransport:
-                    (<SocketTransport> handler).on_event(events[place].events, self._buffer)
-                elif type(handler) is Acceptor:
-                    (<Acceptor> handler).on_event()
+                handler.on_event(events[place].events, self._buffer)
             except Exception as error:  # one connection's failure must not keep the others waiting
                 self.loop.call_exception_handler({"message": "a connection failed", "exception": error})
-                if type(handler) is SocketTransport:
-                    (<SocketTransport> handler).abort()
+                handler.stop()
