@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
 from fastgw.core.live.board import KEYED, NAMED
-from fastgw.core.live.holds import REFUSED
+from fastgw.core.live.words import REFUSED
 from fastgw.errors import DownstreamError, GatewayError, InternalError
 
 if TYPE_CHECKING:

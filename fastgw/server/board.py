@@ -6,7 +6,8 @@ import contextlib
 import fcntl
 import os
 
-from fastgw.core.live.board import BOARD_BYTES, Board, blank
+from fastgw.core.live.board import Board, blank
+from fastgw.core.live.words import BOARD_BYTES
 
 _NAME = "fastgw-board"
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL

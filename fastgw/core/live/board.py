@@ -27,39 +27,17 @@ never take the room of those that the configuration names.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from fastgw.core.live import words
 from fastgw.core.live.cells import Cells, lock, unlock
 
-LAYOUT = 1  #: changes with anything that two versions would read differently
-SEATS = 512  #: processes at one time, two generations of workers together
-NAMED_CELLS = 16384  #: keys of the configuration
-KEYED_CELLS = (
-    65536  #: keys of clients: each is used by as many requests as are under way with it, and free when there is none
-)
-CELLS = NAMED_CELLS + KEYED_CELLS
-PROBES = 64  #: places a key may be at
-
-MAGIC, FORM, SEED = 0, 1, 2  # words of the header; the seed has two
-HEADER_WORDS = 8
-SEAT_WORDS = 8  #: a cache line: the intent and the acknowledgement of ``holds``
-SEATS_AT = HEADER_WORDS
-KEYS_AT = SEATS_AT + SEATS * SEAT_WORDS
-VALUES_AT = KEYS_AT + CELLS
-LEDGERS_AT = VALUES_AT + CELLS
-BOARD_WORDS = LEDGERS_AT + SEATS * CELLS
-BOARD_BYTES = (
-    BOARD_WORDS * 8
-)  #: 340 MB, of which memory is only what is used: 8 bytes for a cell, and for a cell of a ledger
-
-HELD_SHIFT = (
-    44  #: a value has from this bit on how often it is held; below it who changed it last, and when (``holds``)
-)
 CLOSING = 1 << 63  #: of a key whose place is being given to another
 ATTEMPTS = 50  #: to lock a table: it is locked for microseconds
 
-_MAGIC = int.from_bytes(b"fgwbrd\0" + bytes([LAYOUT]), "big")
+_MAGIC = int.from_bytes(b"fgwbrd\0" + bytes([words.LAYOUT]), "big")
 _SEAT_LOCKS_AT = 1 << 42  # the first byte that is locked for a seat
 _TABLE_LOCKS_AT = 1 << 43
 _PAGE = 4096
@@ -73,8 +51,8 @@ class Table(NamedTuple):
     size: int
 
 
-NAMED = Table(0, NAMED_CELLS)
-KEYED = Table(NAMED_CELLS, KEYED_CELLS)
+NAMED = Table(0, words.NAMED_CELLS)
+KEYED = Table(words.NAMED_CELLS, words.KEYED_CELLS)
 TABLES = {"configuration": NAMED, "clients": KEYED}  #: by who chooses the keys
 
 #: Make a new value of the spent one of a cell, whose key is closing; False: it is no longer spent.
@@ -83,8 +61,7 @@ Retire = Callable[[int], bool]
 
 def blank(seed: bytes) -> bytes:
     """The header of a new board.  ``seed``: 16 random bytes, secret."""
-    words = (_MAGIC, Cells.form, *(int.from_bytes(seed[at : at + 8], "little") for at in (0, 8)))
-    return b"".join(word.to_bytes(8, "little") for word in words)
+    return b"".join(word.to_bytes(8, sys.byteorder) for word in (_MAGIC, Cells.form)) + seed
 
 
 class Board:
@@ -100,39 +77,25 @@ class Board:
         own = os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
         try:
             _check(own)
-            self.cells = make(own, BOARD_WORDS)
+            self.cells = make(own, words.BOARD_WORDS)
         except BaseException:
             os.close(own)
             raise
-        self.seed = b"".join(self.cells.load(SEED + place).to_bytes(8, "little") for place in (0, 1))  #: of keys
+        self.seed = b"".join(self.cells.load(words.SEED + place).to_bytes(8, "little") for place in (0, 1))  #: of keys
 
     def read(self, cell: int) -> int:
         """The value of a cell."""
-        return self.cells.load(VALUES_AT + cell)
+        return self.cells.load(words.VALUES_AT + cell)
 
     def compare_and_swap(self, cell: int, old: int, new: int) -> bool:
         """Make ``new`` the value of ``cell`` if it is ``old``."""
-        return self.cells.compare_and_swap(VALUES_AT + cell, old, new)
+        return self.cells.compare_and_swap(words.VALUES_AT + cell, old, new)
 
     # --- keys
 
     def has_key(self, cell: int, key: int) -> bool:
         """Is the cell that of the key (still)?"""
-        return self.cells.load(KEYS_AT + cell) == key
-
-    def find(self, table: Table, key: int) -> int:
-        """The cell of ``key``; -1 if it has none."""
-        load = self.cells.load
-        start, size = table
-        place = key % size
-        for _ in range(min(PROBES, size)):
-            found = load(KEYS_AT + start + place)
-            if found == key:
-                return start + place
-            if not found:
-                break
-            place = place + 1 if place + 1 < size else 0
-        return -1
+        return self.cells.load(words.KEYS_AT + cell) == key
 
     def claim(self, table: Table, key: int, retire: Retire) -> int:
         """The cell of ``key``, which gets one if it has none; -1 if there is no room, or others keep the table locked.
@@ -154,26 +117,26 @@ class Board:
     def _claim(self, table: Table, key: int, retire: Retire) -> int:
         load, store = self.cells.load, self.cells.store
         used = []
-        for step in range(min(PROBES, table.size)):
+        for step in range(min(words.PROBES, table.size)):
             cell = table.start + (key + step) % table.size
-            found = load(KEYS_AT + cell)
+            found = load(words.KEYS_AT + cell)
             if found & CLOSING:  # its writer died: we have the lock
                 found &= ~CLOSING
-                store(KEYS_AT + cell, found)
+                store(words.KEYS_AT + cell, found)
             if found == key:
                 return cell
             if not found:
-                store(KEYS_AT + cell, key)
+                store(words.KEYS_AT + cell, key)
                 return cell
             used.append((cell, found))
         for cell, found in used:
-            if self.read(cell) >> HELD_SHIFT:
+            if self.read(cell) >> words.HELD_SHIFT:
                 continue
-            store(KEYS_AT + cell, found | CLOSING)
+            store(words.KEYS_AT + cell, found | CLOSING)
             if retire(cell):
-                store(KEYS_AT + cell, key)
+                store(words.KEYS_AT + cell, key)
                 return cell
-            store(KEYS_AT + cell, found)
+            store(words.KEYS_AT + cell, found)
         return -1
 
     # --- seats
@@ -198,7 +161,9 @@ class Board:
 
     def used(self, table: Table) -> int:
         """Cells of the table that somebody holds now."""
-        return sum(1 for _, value in self.written(VALUES_AT + table.start, table.size) if value >> HELD_SHIFT)
+        return sum(
+            1 for _, value in self.written(words.VALUES_AT + table.start, table.size) if value >> words.HELD_SHIFT
+        )
 
     def close(self) -> None:
         """Let it go; our locks are gone too."""
@@ -206,8 +171,8 @@ class Board:
 
 
 def _check(fd: int) -> None:
-    words = memoryview(os.pread(fd, HEADER_WORDS * 8, 0)).cast("Q")
-    if len(words) < HEADER_WORDS or words[MAGIC] != _MAGIC or os.fstat(fd).st_size != BOARD_BYTES:
+    header = memoryview(os.pread(fd, words.HEADER_WORDS * 8, 0)).cast("Q")
+    if len(header) < words.HEADER_WORDS or header[words.MAGIC] != _MAGIC or os.fstat(fd).st_size != words.BOARD_BYTES:
         raise OSError("it is that of another version")
-    if words[FORM] != Cells.form:
+    if header[words.FORM] != Cells.form:
         raise OSError("it is that of the other form: one is compiled, the other is pure Python")

@@ -30,34 +30,27 @@ killed by its supervisor (``worker_timeout``).
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
-from fastgw.core.live.board import (
-    CELLS,
-    CLOSING,
-    HELD_SHIFT,
-    KEYS_AT,
-    LEDGERS_AT,
-    SEAT_WORDS,
-    SEATS,
-    SEATS_AT,
-    VALUES_AT,
-    Board,
-    Table,
-)
+from fastgw.core.live import words
+from fastgw.core.live.board import CLOSING, Board, Table
 
-TAKE, GIVE, GIVE_ALL, RENEW = 0, 1, 2, 3  # kinds of intents
-MAX_HELD = (1 << 20) - 1  #: holders of one cell
+if TYPE_CHECKING:
+    from fastgw.core.live.cells import Cells
 
-#: Instead of a cell, from ``take``.
-REFUSED = -1  #: as many as may hold it do
-NO_ROOM = -2  #: the table is full for this key
 
-_SERIAL = (1 << 34) - 1
-_SEAT_SHIFT = 34
-_CELL_SHIFT = 34
-_KIND_SHIFT = 54
-_NO_CELL = (1 << 20) - 1  # of the intent of a seat that holds nothing
-_GONE = -3  # the cell has another key by now
+def find(cells: Cells, table: Table, key: int) -> int:
+    """The cell of ``key``; -1 if it has none."""
+    start, size = table[0], table[1]
+    place = key % size
+    for _ in range(min(words.PROBES, size)):
+        found = cells.load(words.KEYS_AT + start + place)
+        if found == key:
+            return start + place
+        if not found:
+            break
+        place = place + 1 if place + 1 < size else 0
+    return -1
 
 
 class Seat:
@@ -70,10 +63,10 @@ class Seat:
         self.board = board
         self.number = number
         self._cells = board.cells
-        self._intent = SEATS_AT + number * SEAT_WORDS
-        self._ledger = LEDGERS_AT + number * CELLS
-        self._tag = number << _SEAT_SHIFT
-        self._serial = self._cells.load(self._intent) & _SERIAL
+        self._intent = words.SEATS_AT + number * words.SEAT_WORDS
+        self._ledger = words.LEDGERS_AT + number * words.CELLS
+        self._tag = number << words.SEAT_SHIFT
+        self._serial = self._cells.load(self._intent) & words.SERIAL
         self._complete()
 
     # --- for filters
@@ -88,77 +81,78 @@ class Seat:
 
     def take(self, table: Table, key: int, limit: int) -> int:
         """Hold ``key`` once more, if fewer than ``limit`` do: its cell, to be given back, or ``REFUSED`` or ``NO_ROOM``."""
-        board = self.board
         while True:
-            cell = board.find(table, key)
+            cell = find(self._cells, table, key)
             if cell < 0:
-                cell = board.claim(table, key, self._renew)
+                cell = self.board.claim(table, key, self._renew)
                 if cell < 0:
-                    return NO_ROOM
+                    return words.NO_ROOM
             outcome = self._take(cell, key, limit)
-            if outcome != _GONE:
+            if outcome != words.GONE:
                 return outcome
 
     def _take(self, cell: int, key: int, limit: int) -> int:
         cells = self._cells
         while True:
-            value = cells.load(VALUES_AT + cell)
-            if cells.load(KEYS_AT + cell) != key:  # after the value: the head of ``board`` says why
-                return _GONE
-            count = value >> HELD_SHIFT
+            value = cells.load(words.VALUES_AT + cell)
+            if cells.load(words.KEYS_AT + cell) != key:  # after the value: the head of ``board`` says why
+                return words.GONE
+            count = value >> words.HELD_SHIFT
             if count >= limit:
-                return REFUSED
-            if self._swap(TAKE, cell, value, count + 1):
+                return words.REFUSED
+            if self._swap(words.TAKE, cell, value, count + 1):
                 return cell
 
     def give(self, cell: int) -> None:
         """Hold ``cell``, which came from ``take``, once less."""
         while True:
-            value = self._cells.load(VALUES_AT + cell)
-            if self._swap(GIVE, cell, value, (value >> HELD_SHIFT) - 1):
+            value = self._cells.load(words.VALUES_AT + cell)
+            if not value >> words.HELD_SHIFT:
+                raise RuntimeError(f"cell {cell} of the board is given back, and nobody holds it")
+            if self._swap(words.GIVE, cell, value, (value >> words.HELD_SHIFT) - 1):
                 return
 
     def held(self, cell: int) -> int:
         """How often this seat holds ``cell``."""
-        return self._cells.load(self._ledger + cell) >> _SEAT_SHIFT
+        return self._cells.load(self._ledger + cell) >> words.LEDGER_SHIFT
 
     # --- the three steps
 
     def _renew(self, cell: int) -> bool:
-        value = self._cells.load(VALUES_AT + cell)
-        return not value >> HELD_SHIFT and self._swap(RENEW, cell, value, 0)
+        value = self._cells.load(words.VALUES_AT + cell)
+        return not value >> words.HELD_SHIFT and self._swap(words.RENEW, cell, value, 0)
 
     def _swap(self, kind: int, cell: int, value: int, count: int) -> bool:
         """Try to change ``cell`` from ``value`` to ``count`` holders."""
         cells = self._cells
-        serial = self._serial = (self._serial + 1) & _SERIAL or 1
-        cells.store(self._intent, kind << _KIND_SHIFT | cell << _CELL_SHIFT | serial)
+        serial = self._serial = (self._serial + 1) & words.SERIAL or 1
+        cells.store(self._intent, kind << words.KIND_SHIFT | cell << words.CELL_SHIFT | serial)
         self._acknowledge(cell, value)
-        if not cells.compare_and_swap(VALUES_AT + cell, value, count << HELD_SHIFT | self._tag | serial):
+        if not cells.compare_and_swap(words.VALUES_AT + cell, value, count << words.HELD_SHIFT | self._tag | serial):
             return False
         self._note(kind, cell, serial)
         return True
 
     def _note(self, kind: int, cell: int, serial: int) -> None:
         held = self.held(cell)
-        if kind == TAKE:
+        if kind == words.TAKE:
             held += 1
-        elif kind == GIVE:
+        elif kind == words.GIVE:
             held -= 1
-        elif kind == GIVE_ALL:
+        elif kind == words.GIVE_ALL:
             held = 0
-        self._cells.store(self._ledger + cell, held << _SEAT_SHIFT | serial)
+        self._cells.store(self._ledger + cell, held << words.LEDGER_SHIFT | serial)
 
     def _acknowledge(self, cell: int, value: int) -> None:
         """Make sure that whoever settles the seat that signed ``value`` will know that it did."""
-        owner, serial = value >> _SEAT_SHIFT & SEATS - 1, value & _SERIAL
+        owner, serial = value >> words.SEAT_SHIFT & words.SEATS - 1, value & words.SERIAL
         cells = self._cells
-        if owner == self.number or cells.load(LEDGERS_AT + owner * CELLS + cell) & _SERIAL == serial:
+        if owner == self.number or cells.load(words.LEDGERS_AT + owner * words.CELLS + cell) & words.SERIAL == serial:
             return
-        intent = SEATS_AT + owner * SEAT_WORDS
+        intent = words.SEATS_AT + owner * words.SEAT_WORDS
         while True:
             known = cells.load(intent + 1)
-            if cells.load(intent) & _SERIAL != serial:  # it has gone on, with its ledger written
+            if cells.load(intent) & words.SERIAL != serial:  # it has gone on, with its ledger written
                 return
             if cells.compare_and_swap(intent + 1, known, serial):
                 return
@@ -168,11 +162,15 @@ class Seat:
     def _complete(self) -> None:
         """Write the ledger of a change that happened and is not in it."""
         intent = self._cells.load(self._intent)
-        kind, cell, serial = intent >> _KIND_SHIFT, intent >> _CELL_SHIFT & _NO_CELL, intent & _SERIAL
-        if cell == _NO_CELL or self._cells.load(self._ledger + cell) & _SERIAL == serial:
+        kind, cell, serial = (
+            intent >> words.KIND_SHIFT,
+            intent >> words.CELL_SHIFT & words.NO_CELL,
+            intent & words.SERIAL,
+        )
+        if cell == words.NO_CELL or self._cells.load(self._ledger + cell) & words.SERIAL == serial:
             return
-        value = self._cells.load(VALUES_AT + cell)
-        is_signed = value & (1 << HELD_SHIFT) - 1 == self._tag | serial
+        value = self._cells.load(words.VALUES_AT + cell)
+        is_signed = value & words.CHANGE == self._tag | serial
         # In this order: who overwrote the signature has acknowledged it before.
         if is_signed or self._cells.load(self._intent + 1) == serial:
             self._note(kind, cell, serial)
@@ -180,14 +178,14 @@ class Seat:
     def give_all(self) -> int:
         """Give back whatever the ledger has, and leave the seat clean; how many places that were."""
         given = 0
-        for cell, entry in self.board.written(self._ledger, CELLS):
-            held = entry >> _SEAT_SHIFT
+        for cell, entry in self.board.written(self._ledger, words.CELLS):
+            held = entry >> words.LEDGER_SHIFT
             while held:
-                value = self._cells.load(VALUES_AT + cell)
-                if self._swap(GIVE_ALL, cell, value, (value >> HELD_SHIFT) - held):
+                value = self._cells.load(words.VALUES_AT + cell)
+                if self._swap(words.GIVE_ALL, cell, value, (value >> words.HELD_SHIFT) - held):
                     given += held
                     held = 0
-        self._cells.store(self._intent, _NO_CELL << _CELL_SHIFT | self._serial)
+        self._cells.store(self._intent, words.CLEAN | self._serial)
         return given
 
     @property
@@ -198,7 +196,7 @@ class Seat:
 
 def is_clean(intent: int) -> bool:
     """Does a seat with this intent hold nothing for certain?"""
-    return not intent or intent >> _CELL_SHIFT & _NO_CELL == _NO_CELL
+    return not intent or intent >> words.CELL_SHIFT & words.NO_CELL == words.NO_CELL
 
 
 def sit_down(board: Board) -> Seat:
@@ -207,20 +205,20 @@ def sit_down(board: Board) -> Seat:
     Raises:
         OSError: all are taken.
     """
-    for number in range(SEATS):
+    for number in range(words.SEATS):
         if board.lock_seat(number):
             seat = Seat(board, number)
             if not seat.is_clean:
                 seat.give_all()
             return seat
-    raise OSError(f"all {SEATS} seats of the board are taken: so many workers share it")
+    raise OSError(f"all {words.SEATS} seats of the board are taken: so many workers share it")
 
 
 def settle(board: Board) -> int:
     """Give back what the dead hold, for a process that has no seat itself; how many places that were."""
     given = 0
-    for at, word in board.written(SEATS_AT, SEATS * SEAT_WORDS):
-        number, place = divmod(at, SEAT_WORDS)
+    for at, word in board.written(words.SEATS_AT, words.SEATS * words.SEAT_WORDS):
+        number, place = divmod(at, words.SEAT_WORDS)
         if place or is_clean(word) or not board.lock_seat(number):
             continue
         try:

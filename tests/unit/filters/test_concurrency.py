@@ -11,8 +11,9 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
-from fastgw.core.live.board import BOARD_BYTES, KEYED, NAMED, Board, Table, blank
+from fastgw.core.live.board import KEYED, NAMED, Board, Table, blank
 from fastgw.core.live.holds import Seat, settle, sit_down
+from fastgw.core.live.words import BOARD_BYTES
 from fastgw.filters import concurrency
 from fastgw.filters.concurrency import Concurrency
 from tests.support import usual

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from fastgw.core.live.board import NAMED, Board
-from fastgw.core.live.holds import REFUSED, settle, sit_down
+from fastgw.core.live.holds import settle, sit_down
+from fastgw.core.live.words import REFUSED
 from fastgw.server.board import SharedBoard, find_memory, make_memory
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -11,8 +11,9 @@ import pytest
 
 from fastgw.core import counters as layout
 from fastgw.core.live.addresses import Answer
-from fastgw.core.live.board import HELD_SHIFT, NAMED, Board
+from fastgw.core.live.board import NAMED, Board
 from fastgw.core.live.holds import sit_down
+from fastgw.core.live.words import HELD_SHIFT
 from fastgw.errors import ConfigError
 from fastgw.server import gateway as module
 from fastgw.server.channel import Channel

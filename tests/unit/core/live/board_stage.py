@@ -16,23 +16,22 @@ import os
 import threading
 from typing import Any
 
-from fastgw.core.live.board import (
+from fastgw.core.live.board import CLOSING, NAMED, Board, Table, blank
+from fastgw.core.live.cells import Cells
+from fastgw.core.live.holds import Seat, settle, sit_down
+from fastgw.core.live.words import (
     BOARD_BYTES,
     CELLS,
-    CLOSING,
+    GIVE,
+    GIVE_ALL,
     HELD_SHIFT,
     KEYS_AT,
     LEDGERS_AT,
-    NAMED,
     SEAT_WORDS,
     SEATS_AT,
+    TAKE,
     VALUES_AT,
-    Board,
-    Table,
-    blank,
 )
-from fastgw.core.live.cells import Cells
-from fastgw.core.live.holds import GIVE, GIVE_ALL, TAKE, Seat, settle, sit_down
 
 TABLE = Table(10, 2)
 PLACES = range(TABLE.start, TABLE.start + TABLE.size)

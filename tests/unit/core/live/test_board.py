@@ -9,21 +9,9 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.live.board import (
-    ATTEMPTS,
-    BOARD_BYTES,
-    CELLS,
-    CLOSING,
-    FORM,
-    HELD_SHIFT,
-    KEYED,
-    KEYS_AT,
-    NAMED,
-    VALUES_AT,
-    Board,
-    Table,
-    blank,
-)
+from fastgw.core.live.board import ATTEMPTS, CLOSING, KEYED, NAMED, Board, Table, blank
+from fastgw.core.live.holds import find
+from fastgw.core.live.words import BOARD_BYTES, CELLS, FORM, HELD_SHIFT, KEYS_AT, VALUES_AT
 
 SMALL = Table(100, 4)
 
@@ -76,10 +64,10 @@ def test_a_cell_is_everybody_s(boards: Callable[[], Board]) -> None:
 def test_a_key_gets_one_cell_whoever_asks(boards: Callable[[], Board]) -> None:
     one, other = boards(), boards()
     key = 77
-    assert one.find(NAMED, key) == -1
+    assert find(one.cells, NAMED, key) == -1
     cell = one.claim(NAMED, key, never)
     assert NAMED.start <= cell < NAMED.start + NAMED.size
-    assert other.find(NAMED, key) == other.claim(NAMED, key, never) == cell
+    assert find(other.cells, NAMED, key) == other.claim(NAMED, key, never) == cell
     assert other.has_key(cell, key) and not other.has_key(cell, key + 1)
     keyed = other.claim(KEYED, key, never)
     assert KEYED.start <= keyed < CELLS
@@ -90,7 +78,7 @@ def test_keys_in_each_other_s_way_have_cells_side_by_side(boards: Callable[[], B
     keys = [SMALL.size * number + 3 for number in range(4)]  # all at home at the last place
     cells = [board.claim(SMALL, key, never) for key in keys]
     assert cells == [103, 100, 101, 102]
-    assert [board.find(SMALL, key) for key in keys] == cells
+    assert [find(board.cells, SMALL, key) for key in keys] == cells
 
 
 def fill(board: Board) -> list[int]:
@@ -105,41 +93,41 @@ def test_a_full_table_has_no_room_and_loses_nobody(boards: Callable[[], Board]) 
     board = boards()
     keys = fill(board)
     assert board.claim(SMALL, 13, never) == -1
-    assert board.find(SMALL, 13) == -1
-    assert all(board.find(SMALL, key) >= 0 for key in keys)
+    assert find(board.cells, SMALL, 13) == -1
+    assert all(find(board.cells, SMALL, key) >= 0 for key in keys)
 
 
 def test_only_a_spent_cell_is_given_to_another_key(boards: Callable[[], Board]) -> None:
     board = boards()
     keys = fill(board)
-    spent = board.find(SMALL, keys[2])
+    spent = find(board.cells, SMALL, keys[2])
     board.compare_and_swap(spent, 1 << HELD_SHIFT, 77)
     assert board.claim(SMALL, 13, renew(board)) == spent
-    assert board.find(SMALL, 13) == spent and board.find(SMALL, keys[2]) == -1
+    assert find(board.cells, SMALL, 13) == spent and find(board.cells, SMALL, keys[2]) == -1
     assert board.read(spent) == 78
-    assert [board.find(SMALL, key) >= 0 for key in keys] == [True, True, False, True]
+    assert [find(board.cells, SMALL, key) >= 0 for key in keys] == [True, True, False, True]
 
 
 def test_a_cell_that_is_held_again_while_it_is_taken_away_keeps_its_key(boards: Callable[[], Board]) -> None:
     board, other = boards(), boards()
     keys = fill(board)
-    spent = board.find(SMALL, keys[2])
+    spent = find(board.cells, SMALL, keys[2])
     board.compare_and_swap(spent, 1 << HELD_SHIFT, 0)
     seen = []
 
     def somebody_is_faster(cell: int) -> bool:
-        seen.append((cell, other.find(SMALL, keys[2])))  # nobody finds it meanwhile
+        seen.append((cell, find(other.cells, SMALL, keys[2])))  # nobody finds it meanwhile
         return False
 
     assert board.claim(SMALL, 13, somebody_is_faster) == -1
     assert seen == [(spent, -1)]
-    assert other.find(SMALL, keys[2]) == spent
+    assert find(other.cells, SMALL, keys[2]) == spent
 
 
 def test_a_place_whose_change_was_not_ended_is_as_it_was(boards: Callable[[], Board]) -> None:
     board, other = boards(), boards()
     keys = fill(board)
-    spent = board.find(SMALL, keys[2])
+    spent = find(board.cells, SMALL, keys[2])
     board.compare_and_swap(spent, 1 << HELD_SHIFT, 0)
 
     def die(_: int) -> bool:
@@ -149,7 +137,7 @@ def test_a_place_whose_change_was_not_ended_is_as_it_was(boards: Callable[[], Bo
         board.claim(SMALL, 13, die)
     assert board.cells.load(KEYS_AT + spent) == keys[2] | CLOSING
     assert other.claim(SMALL, keys[2], never) == spent
-    assert other.find(SMALL, keys[2]) == spent
+    assert find(other.cells, SMALL, keys[2]) == spent
 
 
 def test_a_table_that_others_keep_locked_has_no_room(

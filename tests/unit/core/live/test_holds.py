@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.live.board import BOARD_BYTES, CLOSING, HELD_SHIFT, NAMED, SEATS, Board, Table, blank
-from fastgw.core.live.holds import MAX_HELD, NO_ROOM, REFUSED, Seat, settle, sit_down
+from fastgw.core.live.board import CLOSING, NAMED, Board, Table, blank
+from fastgw.core.live.holds import Seat, settle, sit_down
+from fastgw.core.live.words import BOARD_BYTES, HELD_SHIFT, MAX_HELD, NO_ROOM, REFUSED, SEATS
 
 SMALL = Table(0, 2)
 KEY, OTHER, THIRD = 4, 5, 6
@@ -159,6 +160,15 @@ def test_a_seat_left_in_order_is_clean(arrive: Callable[[], Seat], supervisor: B
     one.board.close()
     assert settle(supervisor) == 0
     assert arrive().is_clean
+
+
+def test_what_nobody_holds_cannot_be_given_back(arrive: Callable[[], Seat]) -> None:
+    one = arrive()
+    cell = one.take(NAMED, KEY, 1)
+    one.give(cell)
+    with pytest.raises(RuntimeError, match="nobody holds it"):
+        one.give(cell)
+    assert one.take(NAMED, KEY, 1) == cell
 
 
 def test_all_seats_taken(arrive: Callable[[], Seat], supervisor: Board) -> None:

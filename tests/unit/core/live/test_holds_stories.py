@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from fastgw.core.live.board import NAMED
+from fastgw.core.live.holds import find
 from tests.unit.core.live.board_stage import TABLE, Process, Stage
 
 KEYS = (1, 2, 3)  #: one more than there are places
@@ -104,7 +105,7 @@ def test_one_dies_at_every_step_while_the_other_stands_at_every_step(pair: str, 
 def until_counted(process: Process, key: int, count: int) -> None:
     """Let it take ``key`` and stand still right behind the swap, by which ``count`` hold it."""
     process.begin("take", key)
-    while process.stage.count(process.stage.witness.find(TABLE, key)) < count:
+    while process.stage.count(find(process.stage.witness.cells, TABLE, key)) < count:
         assert not process.run(1)
 
 
