@@ -127,7 +127,7 @@ def _command(arguments: Sequence[str]) -> int:
 
 def _unknown(word: str) -> str:
     """What to say of a word that is no command."""
-    from fastgw.config.values import nearest
+    from fastgw.config.likeness import nearest
 
     if os.path.isfile(word):
         return f"there is no command {word!r}; did you mean 'fastgw check {word}' or 'fastgw run -c {word}'?"

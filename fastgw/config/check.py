@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
+from fastgw.config.likeness import nearest
 from fastgw.config.places import known_places, shared_keys
 from fastgw.config.redirects import circle
 from fastgw.config.rules import rule
@@ -25,7 +26,7 @@ from fastgw.config.source import Document, TreePath
 from fastgw.config.spec import fallback_name
 from fastgw.config.spelling import same_fields
 from fastgw.config.unsound import is_missing, is_unsound
-from fastgw.config.values import Expanded, nearest, shown
+from fastgw.config.values import Expanded, shown
 from fastgw.core.settings import Address
 from fastgw.routing import Router, RoutingError, Rule
 

@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from fastgw.config.filters import FILTERS
+from fastgw.config.likeness import meant_key, nearest, nearest_word
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import UNSOUND
-from fastgw.config.values import Expanded, kind, meant_key, nearest, nearest_word, shown
+from fastgw.config.values import Expanded, kind, shown
 from fastgw.config.vocabulary import keys_at, takes_text
 
 _EXPECTED = {

@@ -25,9 +25,9 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from fastgw.config.likeness import meant_key
 from fastgw.config.types import is_lenient
 from fastgw.config.unsound import UNSOUND
-from fastgw.config.values import meant_key
 
 # pydantic would look for plugins of its own in every package that is installed; none shall change what a file means.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")

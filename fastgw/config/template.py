@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastgw.config.values import Expanded, kind, nearest_word, scalar, shown
+from fastgw.config.likeness import nearest_word
+from fastgw.config.values import Expanded, kind, scalar, shown
 from fastgw.filters.variables import MOST_VARIABLES, Part, names, problem
 
 LONGEST = 4096  #: characters

@@ -6,12 +6,12 @@ written and the schema decides what it is.  That also lets ``"${ENV}"`` stand fo
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from fastgw.config.likeness import nearest
 from fastgw.core.settings import Address
 from fastgw.routing.pattern import host_problems, path_problems
 from fastgw.wire.methods import method_problem
@@ -33,19 +33,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _PROTOCOL: Final = re.compile(rf"{_TOKEN.pattern}(?:/{_TOKEN.pattern})?")
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-#: What nginx, HAProxy, Envoy, Caddy and Traefik call the keys of this file.
-_ELSEWHERE: Final = {
-    **dict.fromkeys(("bind", "listen", "frontends", "servers", "entrypoints"), ("listeners", "address", "endpoints")),
-    **dict.fromkeys(("upstream", "backend", "cluster", "proxy_pass"), ("services", "service")),
-    **dict.fromkeys(("upstreams", "backends", "clusters"), ("services",)),
-    **dict.fromkeys(("hosts", "targets", "members", "addresses"), ("endpoints",)),
-    **dict.fromkeys(("host", "port", "url"), ("address", "endpoints")),
-    **dict.fromkeys(("location", "prefix", "uri", "match"), ("path",)),
-    **dict.fromkeys(("locations", "rules"), ("routes",)),
-    **dict.fromkeys(("ssl", "certificate"), ("tls", "cert")),
-    **dict.fromkeys(("domain", "server_name"), ("host",)),
-    **dict.fromkeys(("middlewares", "plugins"), ("filters",)),
-}
 LONGEST_UNIX_PATH: Final = 107  #: bytes: sun_path of Linux without its NUL
 
 
@@ -95,29 +82,6 @@ def shown(value: object) -> str:
     """A value as an error may show it: on one line, shortened, and never what an environment variable held."""
     text = value.source if isinstance(value, Expanded) else str(value)
     return repr(text if len(text) <= 60 else text[:57] + "...")
-
-
-def nearest_word(word: str, known: Iterable[str]) -> str:
-    """The known word most like ``word``, or "" when none is."""
-    names = list(known)
-    if len(word) > 200:
-        return ""
-    folded = {name.lower().replace("-", "_"): name for name in names}
-    same = folded.get(word.lower().replace("-", "_"))
-    found = [same] if same is not None else difflib.get_close_matches(word, names, 1, 0.6)
-    return found[0] if found else ""
-
-
-def meant_key(word: str, known: Iterable[str]) -> str:
-    """The key that is meant by an unknown one: the one most like it, or what other programs call so; "" when none is."""
-    names = list(known)
-    return nearest_word(word, names) or next((name for name in _ELSEWHERE.get(word.lower(), ()) if name in names), "")
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the known word most like ``word``, or nothing when none is."""
-    found = nearest_word(word, known)
-    return f"; did you mean {found!r}?" if found else ""
 
 
 def scalar(value: object, what: str) -> str:

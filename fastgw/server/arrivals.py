@@ -36,6 +36,7 @@ from fastgw.wire.errors import WireError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fastgw.config.spec import ListenerSpec
     from fastgw.core.dataplane import DataPlane
     from fastgw.core.exchange.ends import Client
 
@@ -60,6 +61,19 @@ class Terms(NamedTuple):
     context: ssl.SSLContext | None  #: None: no TLS
     has_header: bool = False  #: a PROXY header comes first
     announcers: tuple[Network, ...] = ()  #: whose PROXY header is believed; empty: everybody's
+
+
+def terms_of(listener: ListenerSpec) -> Terms | None:
+    """What ``listener`` asks for before HTTP; raises OSError when a file of its TLS cannot be used."""
+    if listener.tls is None and not listener.proxy_protocol:
+        return None
+    context = None
+    if listener.tls is not None:
+        from fastgw.config.tls import server_context
+
+        context = server_context(listener.tls)
+    announcers = tuple(ipaddress.ip_network(one) for one in listener.proxy_protocol_from)
+    return Terms(context, listener.proxy_protocol, announcers)
 
 
 class Arrivals:

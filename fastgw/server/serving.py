@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import ipaddress
 import mmap
 import os
 import random
@@ -39,7 +38,7 @@ from fastgw.core.net.sockets import Closable, make_poller
 from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.filters.log_file import FILES
-from fastgw.server.arrivals import Arrivals, Entrance, Terms
+from fastgw.server.arrivals import Arrivals, Entrance, Terms, terms_of
 from fastgw.server.channel import Channel
 from fastgw.server.listening import BACKLOG
 from fastgw.server.log import Log
@@ -151,7 +150,7 @@ class Worker:
             for address, fd in zip(message.sockets, fds, strict=True):
                 self._sockets[address] = socket.socket(fileno=fd)
             snapshot = compile_snapshot(message.spec, message.generation, message.slots, plane.registry, plane.random)
-            terms = {one.name: found for one in message.spec.listeners if (found := _terms(one)) is not None}
+            terms = {one.name: found for one in message.spec.listeners if (found := terms_of(one)) is not None}
             plane.prepare(snapshot)
         except Exception as error:  # noqa: BLE001  the supervisor decides what follows
             if not isinstance(error, OSError):
@@ -416,19 +415,6 @@ class Worker:
         message = str(context.get("message", ""))
         fields = {"traceback": "".join(traceback.format_exception(error))} if error is not None else {}
         self.log.limited("an exception escaped", cause=message, error=repr(error), **fields)
-
-
-def _terms(listener: ListenerSpec) -> Terms | None:
-    """What ``listener`` asks for before HTTP; raises OSError when a file of its TLS cannot be used."""
-    if listener.tls is None and not listener.proxy_protocol:
-        return None
-    context = None
-    if listener.tls is not None:
-        from fastgw.config.tls import server_context
-
-        context = server_context(listener.tls)
-    announcers = tuple(ipaddress.ip_network(one) for one in listener.proxy_protocol_from)
-    return Terms(context, listener.proxy_protocol, announcers)
 
 
 def serve(fd: int, index: int) -> int:

@@ -12,7 +12,6 @@ LINGER is how a connection ends when the client may still be sending: ``core/net
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
@@ -21,7 +20,7 @@ from fastgw.core.http1 import heads
 from fastgw.core.http1.answers import Http1Answers
 from fastgw.core.http1.beginnings import BLANK_LINES_MAX, check_beginning
 from fastgw.core.net.connection import HOLD_PEER, HOLD_PENDING, HOLD_PIPELINE, Connection
-from fastgw.core.net.peers import client_address, is_within
+from fastgw.core.net.peers import accepted_elsewhere, is_within
 from fastgw.errors import DownstreamError
 from fastgw.wire import scan
 from fastgw.wire.chunked import ChunkReader
@@ -84,8 +83,8 @@ class Http1Client(Http1Answers):
         self.attach(transport)
         address = transport.get_extra_info("address")
         if address is None:
-            self._ask_transport(transport)
-        elif self.address is _UNKNOWN:
+            address = accepted_elsewhere(transport)
+        if address is not None and self.address is _UNKNOWN:
             self.address = address
         if not self.plane.admit(self):
             self.abort()
@@ -93,16 +92,6 @@ class Http1Client(Http1Answers):
         self.identity = subject_fields(transport.get_extra_info("peercert"))
         self._adopt(self.listener)
         self.deadline = self.plane.now + self.listener.timeouts.head if self.listener.timeouts.head else float("inf")
-
-    def _ask_transport(self, transport: Any) -> None:
-        """Learn the address, and set what an accepted socket has already, where the loop or somebody else has accepted it."""
-        peer = transport.get_extra_info("peername")
-        if isinstance(peer, tuple):
-            if self.address is _UNKNOWN:
-                self.address = client_address(peer)
-            sock = transport.get_extra_info("socket")
-            if sock is not None:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _adopt(self, listener: Listener) -> None:
         self.listener = listener

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
@@ -15,6 +16,17 @@ def client_address(peer: tuple[Any, ...]) -> bytes:
     """
     text = str(peer[0])
     return (text[7:] if "." in text and text.startswith("::ffff:") else text).encode("latin-1")
+
+
+def accepted_elsewhere(transport: Any) -> bytes | None:
+    """The address of a client that the loop or somebody else has accepted (None: it has none); its socket is set as ours are."""
+    peer = transport.get_extra_info("peername")
+    if not isinstance(peer, tuple):
+        return None
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client_address(peer)
 
 
 def is_within(address: bytes, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:

@@ -15,16 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastgw.adapters import files as module
-from fastgw.adapters.files import PIECE, content_type, files_service, local_path, read_cached
+from fastgw.adapters.files import content_type, local_path, read_cached
 from fastgw.core import counters
-from fastgw.core.settings import FilesSettings
-from fastgw.routing.pattern import parse_path
-from tests.support.edge import Edge, Gate, Spy, body_of, head_of, new_loop, statuses
-from tests.support.mock import MockTransport
-from tests.unit.adapters.stage import ask, own, request
+from tests.support.edge import Edge, Spy, body_of, head_of, statuses
+from tests.unit.adapters.files_stage import BIG, files, finish
+from tests.unit.adapters.stage import ask, request
 from tests.unit.adapters.tree import SECRET, SERVED, plant
-
-BIG = bytes(range(256)) * 1500  #: 384000 bytes: six pieces
 
 
 @pytest.fixture
@@ -32,24 +28,6 @@ def root(tmp_path: Path) -> Path:
     root = plant(tmp_path)
     (root / "big").write_bytes(BIG)
     return root
-
-
-def files(
-    root: Path, path: str = "/*", *, index: str = "index.html", max_size: int = 1 << 20, cache: str = "", **options: Any
-) -> Edge:
-    settings = FilesSettings(str(root), index, max_size, cache)
-    return own(files_service(settings, parse_path(path)), path=path, **options)
-
-
-def finish(edge: Edge) -> None:
-    """Nothing is left, no descriptor either."""
-    edge.end()
-    targets = [
-        os.readlink(f"/proc/self/fd/{fd}")
-        for fd in os.listdir("/proc/self/fd")
-        if os.path.islink(f"/proc/self/fd/{fd}")
-    ]
-    assert not [one for one in targets if "/public" in one]
 
 
 def reason(edge: Edge, seen: list[Any]) -> str:
@@ -315,88 +293,6 @@ def test_a_root_that_is_replaced_is_followed(root: Path, tmp_path: Path) -> None
     (tmp_path / "link").symlink_to(tmp_path / "next")
     (tmp_path / "link").rename(current)
     assert body_of(ask(edge, "/a.txt")) == b"next"
-    finish(edge)
-
-
-# --- in pieces
-
-
-def begun(edge: Edge, room: int) -> MockTransport:
-    """A client that takes ``room`` bytes of /big, and no more for now."""
-    client = edge.client(extra={"socket": None}, capacity=room)
-    client.feed(request("/big"))
-    edge.run()
-    return client
-
-
-def test_a_large_file_is_read_as_fast_as_it_is_taken(root: Path) -> None:
-    edge = files(root)
-    client = begun(edge, 1000)
-    assert client.get_write_buffer_size() <= 2 * PIECE
-    taken = client.take()
-    for _ in range(100):
-        client.drain(20_000)
-        edge.run()
-        assert client.get_write_buffer_size() <= 2 * PIECE
-        taken += client.take()
-    assert body_of(taken) == BIG
-    finish(edge)
-
-
-def test_a_piece_is_read_in_each_turn(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Others have their turns between two pieces of a file, whose client takes everything at once."""
-    order: list[str] = []
-    monkeypatch.setattr(module, "read_cached", lambda *what: order.append("piece") or read_cached(*what))
-    edge = files(root)
-    client = edge.client()
-    client.feed(request("/big"))
-    for _ in range(3):
-        edge.loop.call_soon(order.append, "other")
-    edge.run()
-    assert len(body_of(client.take())) == len(BIG)
-    assert order.count("piece") == 6 and order.index("other") < 2
-    finish(edge)
-
-
-def test_a_client_that_leaves_in_the_middle_closes_the_file(root: Path) -> None:
-    edge = files(root)
-    client = begun(edge, 1000)
-    client.lose()
-    edge.run()
-    assert edge.of_route(counters.ROUTE_ABORTED) == 1
-    finish(edge)
-
-
-def test_a_client_that_takes_nothing_is_cut(root: Path) -> None:
-    edge = files(root)
-    client = begun(edge, 1000)
-    edge.loop.advance(200)
-    assert client.is_lost
-    finish(edge)
-
-
-def test_a_file_that_becomes_shorter_is_cut_visibly(root: Path) -> None:
-    edge = files(root)
-    client = begun(edge, 1000)
-    os.truncate(root / "big", PIECE)
-    client.drain()
-    edge.run()
-    data = client.take()
-    assert f"content-length: {len(BIG)}\r\n".encode() in head_of(data) and len(body_of(data)) == PIECE
-    assert client.is_closing() and edge.of_route(counters.ROUTE_FAULT_INTERNAL) == 1
-    finish(edge)
-
-
-def test_a_hook_that_waits_holds_the_file(root: Path) -> None:
-    loop = new_loop()
-    gate = Gate(loop)
-    edge = files(root, loop=loop, filters=[Spy("spy", [], response=gate)])
-    client = edge.client(request("/big"))
-    edge.run()
-    assert client.take() == b""
-    gate.open()
-    edge.run()
-    assert body_of(client.take()) == BIG
     finish(edge)
 
 

@@ -189,13 +189,6 @@ def test_long_values_are_cut() -> None:
     assert values.shown("x" * 500) == repr("x" * 57 + "...")
 
 
-def test_the_nearest_word_is_found_by_likeness_or_letter_case() -> None:
-    assert values.nearest("Idle-Timeout", ["idle_timeout"]) == "; did you mean 'idle_timeout'?"
-    assert values.nearest("endpoint", ["endpoints", "balance"]) == "; did you mean 'endpoints'?"
-    assert values.nearest("zzz", ["endpoints", "balance"]) == ""
-    assert values.nearest("x" * 10_000, ["endpoints"]) == ""
-
-
 @pytest.mark.parametrize(
     ("text", "value"),
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import mmap
 import socket
 import ssl
 import time
@@ -14,105 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 
 from fastgw.core import counters
-from fastgw.core.counters import Counters
-from fastgw.core.dataplane import DataPlane
 from fastgw.core.net.handshake import ListenerContext
-from fastgw.core.protocols import make_pool
-from fastgw.core.settings import Limits
-from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
-from fastgw.routing import Router
 from fastgw.server import arrivals
-from fastgw.server.arrivals import Arrivals, Entrance, Terms
+from fastgw.server.arrivals import Terms
 from tests.support import usual
 from tests.support.certificates import Authority
+from tests.unit.server.arrival_stage import GET, Edge, Tls
 
 LINE = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n"
-GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HEADER = Terms(None, has_header=True)
 NO_CERTIFICATE, NOT_TLS, UNFINISHED = (
     counters.TLS_FAILED + counters.TLS_CAUSES.index(cause) for cause in ("no_certificate", "not_tls", "unfinished")
 )
-
-
-class Edge:
-    """An entrance on a real socket, into a data plane without routes: what arrives gets a 404."""
-
-    def __init__(self, terms: Terms, *, limits: Limits | None = None, head: float = 10.0, path: str = "") -> None:
-        self.loop = uvloop.new_event_loop()
-        asyncio.set_event_loop(self.loop)
-        self.loop.set_exception_handler(lambda loop, context: self.errors.append(context))
-        self.errors: list[dict[str, Any]] = []
-        self.troubles: list[tuple[str, str, dict[str, Any]]] = []
-        self.plane = DataPlane(
-            self.loop, Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES))), lambda: 0.0, make_pool=make_pool
-        )
-        fallback = usual.route("fallback", 0, chain=Chain())
-        self.listener = usual.listener(
-            "edge", Router([]), fallback, timeouts=usual.timeouts(head=head), limits=limits or usual.limits()
-        )
-        self.plane.install(Snapshot(1, {"edge": self.listener}))
-        self.arrivals = Arrivals(
-            self.loop, self.plane, lambda event, cause, **fields: self.troubles.append((event, cause, fields))
-        )
-        sock = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
-        sock.bind(path or ("127.0.0.1", 0))
-        self.entrance = Entrance(self.arrivals, "edge", sock, terms)
-        self.address: Any = sock.getsockname()
-        self.clients: list[socket.socket] = []
-
-    def client(self, data: bytes = b"") -> socket.socket:
-        client = socket.socket(socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET)
-        client.connect(self.address)
-        client.setblocking(False)
-        client.sendall(data)
-        self.clients.append(client)
-        return client
-
-    def until(self, condition: Callable[[], Any], limit: float = 5.0) -> Any:
-        """Run the loop until ``condition`` is true; return it."""
-
-        async def wait() -> Any:
-            end = time.monotonic() + limit
-            while not (found := condition()):
-                assert time.monotonic() < end, "it did not come to that"
-                await asyncio.sleep(0)
-            return found
-
-        return self.loop.run_until_complete(wait())
-
-    def read(self, client: socket.socket) -> bytes:
-        """The next bytes for ``client``; empty when its connection is closed."""
-        found: list[bytes] = []
-
-        def arrived() -> bool:
-            try:
-                found.append(client.recv(65536))
-            except BlockingIOError:
-                return False
-            except ConnectionError:
-                found.append(b"")
-            return True
-
-        self.until(arrived)
-        return found[0]
-
-    def count(self, index: int) -> int:
-        return self.plane.values[index]
-
-    def end(self) -> None:
-        self.entrance.close()
-        self.arrivals.close()
-        for client in self.clients:
-            client.close()
-        self.until(lambda: not self.arrivals.pending and not self.plane.connections)
-        self.plane.close()
-        self.loop.run_until_complete(asyncio.sleep(0))
-        self.loop.close()
-        assert not self.errors
 
 
 @pytest.fixture
@@ -151,33 +66,6 @@ def context(authority: Authority) -> ListenerContext:
     made = ListenerContext(ssl.PROTOCOL_TLS_SERVER)
     made.load_cert_chain(*authority.pair("edge", "edge.test"))
     return made
-
-
-class Tls:
-    """A client's side of TLS, one step at a time."""
-
-    def __init__(self, edge: Edge, authority: Authority, prefix: bytes = b"") -> None:
-        self.edge = edge
-        self.sock = edge.client(prefix)
-        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.object = authority.client().wrap_bio(self.incoming, self.outgoing, server_hostname="edge.test")
-
-    def _run(self, step: Callable[[], Any]) -> Any:
-        while True:
-            try:
-                done = step()
-            except ssl.SSLWantReadError:
-                self.sock.sendall(self.outgoing.read())
-                self.incoming.write(self.edge.read(self.sock))
-            else:
-                self.sock.sendall(self.outgoing.read())
-                return done
-
-    def ask(self) -> bytes:
-        self._run(self.object.do_handshake)
-        self._run(lambda: self.object.write(GET))
-        answer: bytes = self._run(lambda: self.object.read(65536))
-        return answer
 
 
 # --- the PROXY header
