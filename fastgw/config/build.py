@@ -26,6 +26,7 @@ from fastgw.config.spec import (
     FilterSpec,
     GatewaySpec,
     ListenerSpec,
+    MirrorSpec,
     ResolverSpec,
     RouteSpec,
     ServiceSpec,
@@ -36,6 +37,7 @@ from fastgw.config.spec import (
 from fastgw.core.settings import (
     Limits,
     ListenerSettings,
+    MirrorSettings,
     PoolSettings,
     RetrySettings,
     RouteSettings,
@@ -107,6 +109,10 @@ def _route(route: schema.Route) -> RouteSpec:
     return fill(RouteSpec, route, name=route_name(route), settings=fill(RouteSettings, route))
 
 
+def _mirror(mirror: schema.Mirror) -> MirrorSpec:
+    return fill(MirrorSpec, mirror, settings=fill(MirrorSettings, mirror))
+
+
 def _service(name: str, service: schema.Service) -> ServiceSpec:
     return fill(ServiceSpec, service, name=name, settings=fill(ServiceSettings, service))
 
@@ -138,6 +144,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Reply: Reply.settings,
     Redirect: Redirect.settings,
     Files: Files.settings,
+    schema.Mirror: _mirror,
     schema.Share: partial(fill, SplitSpec),
     schema.Endpoint: partial(fill, EndpointSpec),
     schema.Pool: partial(fill, PoolSettings),

@@ -17,13 +17,14 @@ from fastgw.config.schema import (
     Configuration,
     Listener,
     ListenerTls,
+    Mirror,
     Resolver,
     Route,
     Service,
     ServiceTls,
 )
 from fastgw.config.source import Document, TreePath
-from fastgw.config.spec import fallback_name
+from fastgw.config.spec import fallback_name, mirror_name
 from fastgw.config.spelling import same_fields
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import Expanded, shown
@@ -169,11 +170,13 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
     for key in given[1:]:
         document.report((*where, key), f"stands beside {given[0]}; give one of them")
     _own_answer(document, where, route)
-    if route.sticky and is_missing(route.split):
-        document.report((*where, "sticky"), "has no effect without split")
+    if route.sticky and is_missing(route.split) and route.mirror is None:
+        document.report((*where, "sticky"), "has no effect without split or mirror")
     if route.service is not None:
         _service_name(document, config, (*where, "service"), route.service)
     same_fields(document, (*where, "headers"))
+    if route.mirror is not None:
+        _mirror(document, config, (*where, "mirror"), route, route.mirror)
     seen: set[str] = set()
     for place, share in enumerate(route.split):
         _service_name(document, config, (*where, "split", place, "service"), share.service)
@@ -196,6 +199,15 @@ def _own_answer(document: Document, where: TreePath, route: Route) -> None:
         route.files.check(document, (*where, "files"), route.path)
 
 
+def _mirror(document: Document, config: Configuration, where: TreePath, route: Route, mirror: Mirror) -> None:
+    if is_unsound(mirror, mirror.service):
+        return
+    _service_name(document, config, (*where, "service"), mirror.service)
+    if mirror.service in (route.service, *(share.service for share in route.split)):
+        reason = f"the route leads to {mirror.service!r} itself; its mirror must be another service"
+        document.report((*where, "service"), reason)
+
+
 def _service_name(document: Document, config: Configuration, where: TreePath, name: str) -> None:
     if not is_unsound(name, config.services) and name not in config.services:
         document.report(where, f"no service named {_said(document, where, name, config.services)}")
@@ -213,6 +225,9 @@ def _routing(document: Document, config: Configuration) -> None:
     routes = {place: route for place, route in enumerate(config.routes) if _is_sound(route)}
     table = rules(routes)
     taken = {fallback_name(listener_name(place, one)): place for place, one in enumerate(config.listeners)}
+    mirrors = {
+        mirror_name(line.name): place for (place, one), line in zip(routes.items(), table, strict=True) if one.mirror
+    }
     places: dict[str, int] = {}
     for (place, route), line in zip(routes.items(), table, strict=True):
         other = places.setdefault(line.name, place)
@@ -223,6 +238,9 @@ def _routing(document: Document, config: Configuration) -> None:
             document.report(("routes", place, "name"), message)
         if line.name in taken:
             message = f"the name {line.name!r} is what listeners[{taken[line.name]}] counts unmatched requests by"
+            document.report(("routes", place, "name"), message)
+        if line.name in mirrors:
+            message = f"the name {line.name!r} is what copies of routes[{mirrors[line.name]}] are counted by"
             document.report(("routes", place, "name"), message)
     try:
         _redirects(document, config, Router(table))

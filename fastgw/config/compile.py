@@ -19,10 +19,12 @@ from fastgw.config.spec import (
     RouteSpec,
     ServiceSpec,
     fallback_name,
+    mirror_name,
 )
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.endpoint import Endpoint, EndpointKey
 from fastgw.core.live.registry import Registry
+from fastgw.core.mirror.mirror import Mirror
 from fastgw.core.settings import UpstreamTls
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Balancer, Listener, Route, Service, Snapshot
@@ -36,7 +38,7 @@ class SlotMap(Protocol):
 
     @property
     def routes(self) -> Mapping[str, int]:
-        """By route name, ``spec.fallback_name`` of every listener included."""
+        """By route name, ``spec.fallback_name`` of every listener and ``spec.mirror_name`` of every mirror included."""
 
     @property
     def services(self) -> Mapping[str, int]:
@@ -95,7 +97,15 @@ class _Compiler:
             service=self._services[spec.service] if spec.service is not None else _own_answer(spec),
             split=Split([(self._services[one.service], one.weight) for one in spec.split]) if spec.split else None,
             chain=self._chain((*listener.filters, *spec.filters)),
+            mirror=self._mirror(spec),
         )
+
+    def _mirror(self, spec: RouteSpec) -> Mirror | None:
+        if spec.mirror is None:
+            return None
+        name = mirror_name(spec.name)
+        service = self._services[spec.mirror.service]
+        return Mirror(name, self._slots.routes[name], service, spec.settings, spec.mirror.settings)
 
     def _chain(self, names: tuple[str, ...]) -> Chain:
         """The hooks of these filters; one that listener and route both name stands where the listener has it."""

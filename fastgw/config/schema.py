@@ -33,6 +33,7 @@ from fastgw.config.types import (
     NameServer,
     Network,
     Owner,
+    Percentage,
     PositiveDuration,
     RouteHost,
     RoutePath,
@@ -195,6 +196,20 @@ class Share(Model):
     )
 
 
+class Mirror(Model):
+    """A service that gets copies of a route's requests; what it answers is discarded."""
+
+    service: Name = setting(..., "Name of the service; not one that the route leads to.")
+    share: Percentage = setting("100%", "How many of the requests: by chance, or by the route's sticky key.")
+    max_body: Size = setting("64KiB", "Bytes of a request body; a request with more is not copied.")
+    max_in_flight: Annotated[int, count(1, 100_000)] = setting(
+        64, "Copies under way, in each worker; what would be one more is not copied."
+    )
+    credentials: Annotated[str, words("drop", "keep")] = setting(
+        "drop", "What copies have of Authorization, Cookie, X-Api-Key and the like."
+    )
+
+
 class Route(Model):
     """Which requests it matches, and what happens to them.  The most specific route wins, wherever it stands."""
 
@@ -211,6 +226,7 @@ class Route(Model):
     redirect: Redirect | None = setting(None, "Where clients are sent.")
     files: Files | None = setting(None, "A directory of small files that are sent.")
     sticky: Sticky = setting("", "header:name or cookie:name: equal values stay with one part of the split.")
+    mirror: Mirror | None = setting(None, "A service that gets copies of requests. Default: none.")
     timeout: Duration = setting("0", "For the whole exchange (504). 0: off.")
     answer_timeout: Duration = setting("120s", "From the end of the request to the head of the answer (504). 0: off.")
     stream_idle_timeout: Duration = setting("120s", "Between two reads of the answer's body (visible cut). 0: off.")

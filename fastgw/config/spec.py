@@ -14,6 +14,7 @@ from fastgw.core.settings import (
     Address,
     FilesSettings,
     ListenerSettings,
+    MirrorSettings,
     PoolSettings,
     RedirectSettings,
     ReplySettings,
@@ -26,6 +27,11 @@ from fastgw.core.settings import (
 def fallback_name(listener: str) -> str:
     """Name of what a listener answers with when no route matches, for its counters."""
     return f"{listener}:unmatched"
+
+
+def mirror_name(route: str) -> str:
+    """Name of what is sent to the mirror of a route, for its counters."""
+    return f"{route}:mirror"
 
 
 class AccessSpec(NamedTuple):
@@ -92,6 +98,13 @@ class SplitSpec(NamedTuple):
     weight: int
 
 
+class MirrorSpec(NamedTuple):
+    """Where copies of a route's requests go."""
+
+    service: str
+    settings: MirrorSettings
+
+
 class RouteSpec(NamedTuple):
     """Which requests it matches and what happens to them.  Exactly one of ``service``, ``split``, ``reply``, ``redirect`` and ``files`` is
     given."""
@@ -106,6 +119,7 @@ class RouteSpec(NamedTuple):
     reply: ReplySettings | None
     redirect: RedirectSettings | None
     files: FilesSettings | None
+    mirror: MirrorSpec | None
     filters: tuple[str, ...]
     settings: RouteSettings
 

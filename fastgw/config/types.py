@@ -10,6 +10,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from fastgw.config import values
+from fastgw.config.percentage import percentage
 from fastgw.config.unsound import UNSOUND
 from fastgw.config.values import Expanded
 from fastgw.core.settings import Address
@@ -148,6 +149,7 @@ Duration = Annotated[float, Seconds(values.duration(), anyOf=_SECONDS)]
 PositiveDuration = Annotated[float, Seconds(values.duration(positive=True), anyOf=_SECONDS)]
 WorkerTimeout = Annotated[float, Seconds(values.duration(least=5), anyOf=_SECONDS)]
 Size = Annotated[int, size()]
+Percentage = Annotated[float, Parsed(percentage, type="string", examples=["10%", "0.5%"])]
 Boolean = Annotated[bool, Parsed(values.boolean, **_either(type="boolean"))]
 Listen = Annotated[Address, Located(_listen, **_PLACE)]
 Connect = Annotated[Address, Located(_connect, **_PLACE)]

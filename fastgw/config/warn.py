@@ -108,6 +108,7 @@ def _unused(document: Document, config: Configuration) -> None:
     served = {route.service for route in config.routes} | {
         one.service for route in config.routes for one in route.split
     }
+    served |= {route.mirror.service for route in config.routes if route.mirror is not None}
     for name in config.services:
         if name not in served:
             document.warn(("services", name), "no route leads to this service")

@@ -55,10 +55,12 @@ CAUSES: Final = (
     "pending_timeout",
     OTHER_CAUSE,
 )
+#: Why a copy of a request got no answer of its mirror's service (``core.mirror``).
+MIRROR_CAUSES: Final = ("in_flight", "too_large", "memory", "incomplete", "pool_full", "failed", "draining")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 GLOBAL: Final = Block(0, 64, 1)
-ROUTE: Final = Block(GLOBAL.end, 40, 32768, "route")
+ROUTE: Final = Block(GLOBAL.end, 48, 32768, "route")
 SERVICE: Final = Block(ROUTE.end, 144, 4096, "service")
 ENDPOINT: Final = Block(SERVICE.end, 32, 8192, "service", "endpoint")
 #: Of services and endpoints that are this process itself: what is counted of their answers beside the route is on no page.
@@ -153,6 +155,18 @@ ROUTE_PLACES = ROUTE.gauge(
     "fastgw_limit_places",
     "Places that requests of the route hold in limits of concurrency.",
     "In this instance.",
+)
+ROUTE_MIRRORED = ROUTE.counter(
+    "fastgw_mirror_requests",
+    "Requests of the route that were to be copied to its mirror.",
+    "What [a mirror](configuration.md#mirrors) is.",
+)
+ROUTE_MIRROR_DROPPED = ROUTE.counter(
+    "fastgw_mirror_dropped",
+    "Copies of requests that got no answer of the mirror's service, by their cause.",
+    "Each [cause](#mirrors) is explained below.",
+    label="cause",
+    values=MIRROR_CAUSES,
 )
 ROUTE_STATUS = ROUTE.counter(
     "fastgw_responses",

@@ -235,6 +235,8 @@ class DataPlane(Plane):
     def drain(self) -> None:
         """Finish what is in progress and nothing more: idle connections close now, the others after their answer."""
         self.is_draining = True
+        for client in list(self.unconnected):
+            client.on_drain()
         for connection in list(self.connections):
             if connection.is_idle:
                 connection.close()

@@ -119,6 +119,15 @@ class FilesSettings(NamedTuple):
     cache_control: str  #: what its answers say; empty: nothing
 
 
+class MirrorSettings(NamedTuple):
+    """Which requests of a route are copied, and how much of the worker that may take."""
+
+    share: float  #: of its requests, 0 to 1
+    max_body: int  #: bytes of a request's body, with its framing
+    max_in_flight: int  #: copies under way, in each worker
+    credentials: str  #: "drop" or "keep": those of the client
+
+
 class RetrySettings(NamedTuple):
     """When an exchange is sent to another endpoint."""
 

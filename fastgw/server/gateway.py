@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastgw.config.spec import BindSpec, GatewaySpec, fallback_name
+from fastgw.config.spec import BindSpec, GatewaySpec, fallback_name, mirror_name
 from fastgw.core.blocks import Block
 from fastgw.core.counters import ENDPOINT, ROUTE, SERVICE
 from fastgw.core.live.addresses import Answer
@@ -280,8 +280,10 @@ def _is_beside(one: Address, other: Address) -> bool:
 
 
 def route_names(spec: GatewaySpec) -> list[str]:
-    """Names that count requests: the routes, and what each listener answers when no route matches."""
-    return [*(route.name for route in spec.routes), *(fallback_name(listener.name) for listener in spec.listeners)]
+    """Names that count requests: the routes, what each listener answers when no route matches, and what mirrors are sent."""
+    fallbacks = [fallback_name(listener.name) for listener in spec.listeners]
+    mirrors = [mirror_name(route.name) for route in spec.routes if route.mirror is not None]
+    return [*(route.name for route in spec.routes), *fallbacks, *mirrors]
 
 
 def endpoint_names(spec: GatewaySpec) -> list[tuple[str, str]]:

@@ -26,6 +26,14 @@ BODY_CHUNKED = 2
 BODY_UNTIL_CLOSE = 3
 
 
+#: What ``Request.become_copy`` takes over.
+_OF_MESSAGE = (
+    *("head", "method", "target", "path", "query", "minor", "authority", "host", "host_count", "fields", "extra"),
+    *("length_count", "content_length", "chunked", "transfer_encoding", "te_trailers", "request_id", "rare", "edited"),
+    *("via", "forwarded_for", "forwarded_proto", "forwarded_host", "original_path"),
+)
+
+
 class Request:
     """One request head.  Belongs to an exchange and is reset between messages, so nothing may keep a reference to it.
 
@@ -96,6 +104,13 @@ class Request:
         self.forwarded_for = b""
         self.forwarded_proto = b""
         self.forwarded_host = b""
+
+    def become_copy(self, of: Request) -> None:
+        """Say what ``of`` says of the message, and nothing that it says of the connection it came on, or asks of it."""
+        self.reset_rare()
+        for name in _OF_MESSAGE:
+            setattr(self, name, getattr(of, name))
+        self.keep_alive = False
 
     @property
     def has_body(self) -> bool:

@@ -27,6 +27,7 @@ from fastgw.core.exchange.deadlines import BODY
 from fastgw.core.live.addresses import Answer
 from fastgw.core.live.endpoint import Endpoint
 from fastgw.core.live.pool import Pool
+from fastgw.core.mirror.client import MirrorClient
 from fastgw.core.plane import Plane
 from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.settings import Address, Limits, PoolSettings, Timeouts
@@ -283,9 +284,12 @@ class Edge:
         assert all(one.client is None for one in free)
         for one in reversed(free):
             self.plane.give_back(one)
-        assert self.count(counters.EXCHANGES_OPEN) == self.begun - self.done == len(busy)
+        copies = [one for one in self.plane.unconnected if isinstance(one, MirrorClient)]
+        sent = sum(one.exchange is not None for one in copies)
+        assert self.count(counters.EXCHANGES_OPEN) == self.begun - self.done + sent == len(busy)
         assert self.count(counters.CONNECTIONS_OPEN) == len(self.plane.connections)
-        assert self.plane.body_bytes == sum(one.body.held for one in busy)
+        gathered = sum(one.gathered for one in copies)
+        assert self.plane.body_bytes == sum(one.body.held for one in busy) + gathered
         assert self.count(counters.BODIES_HELD) == sum(one.phase == BODY for one in busy)
         uploads = [one for endpoint in self.endpoints for one in pool_of(endpoint).uploads.under_way]
         assert set(uploads) == {one for one in busy if one.is_upload}

@@ -204,7 +204,7 @@ def anchors(page: Path) -> set[str]:
 # --- words
 
 #: Mappings of the file that are called as what they configure.
-CONFIGURED = {"Admin", "Endpoint", "Listener", "Pool", "Route", "Service"}
+CONFIGURED = {"Admin", "Endpoint", "Listener", "Mirror", "Pool", "Route", "Service"}
 
 
 def words(tree: ast.Module) -> Iterator[str]:

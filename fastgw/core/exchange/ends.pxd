@@ -24,6 +24,7 @@ cdef class Client(Connection):
     cpdef start_tunnel(self, Exchange exchange, object tunnel)
     cpdef cut(self, Exchange exchange)
     cpdef on_finished(self, bint keep_alive, bint is_request_done)
+    cpdef on_drain(self)
     cpdef on_deadline(self, double now)
 
 
@@ -68,12 +69,14 @@ cdef class Exchange:
     cdef public int uncounted
     cdef public double last
     cdef public long long bytes_out
+    cdef public object mirror
     cdef public object tunnel
     cdef public object replied
     cdef public list withheld
     cdef public object task
     cpdef reset(self)
     cpdef begin(self, Client client, Listener listener)
+    cpdef enter(self, Client client, Listener listener, Route route)
     cpdef on_request_body(self, bytes data)
     cpdef on_client_ready(self)
     cpdef abort(self)

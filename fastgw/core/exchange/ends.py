@@ -13,7 +13,7 @@ transport of its own overrides what it says of writing and holding.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.core import counters
 from fastgw.core.exchange.body import RequestBody
@@ -77,6 +77,9 @@ class Client(Connection):
         """Send the head of the 101; from now on bytes go to ``tunnel``, unread."""
         raise NotImplementedError
 
+    def on_drain(self) -> None:
+        """The worker drains: what is under way may finish."""
+
     def cut(self, exchange: Exchange) -> None:
         """Break the answer off so that nobody can take it for complete, and close."""
         raise NotImplementedError
@@ -122,6 +125,16 @@ class Carrier(Connection):
         raise NotImplementedError
 
 
+class Copy(Protocol):
+    """What gets a copy of one request (``core.mirror``).  Nothing it does may fail or wait."""
+
+    def feed(self, data: bytes, is_last: bool) -> None:
+        """Bytes of the request's body, in the form in which they were handed over; ``is_last``: its last."""
+
+    def leave(self) -> None:
+        """The exchange that is copied is over, or its body is: nothing more comes."""
+
+
 class Exchange:
     """One request and its answer: what is known of them, and the verbs by which the ends tell what happens.
 
@@ -148,6 +161,7 @@ class Exchange:
         "keep_alive",
         "last",
         "listener",
+        "mirror",
         "notes",
         "phase",
         "plane",
@@ -210,6 +224,7 @@ class Exchange:
         self.is_half_closed = False  #: the client has ended its sending side
         self.bytes_out = 0  #: response body bytes, without framing
         self.last = 0.0  #: coarse loop time by which the whole exchange must be over, 0: no such time
+        self.mirror: Copy | None = None  #: what copies the request, while it may still come
         self.tunnel: Any = None
         self.replied: Reply | None = None  #: the answer, if it is not the service's
         self.withheld: list[tuple[bytes, int, bool]] | None = None  #: of the answer, while a response hook waits
@@ -221,6 +236,10 @@ class Exchange:
 
     def begin(self, client: Client, listener: Listener) -> None:
         """``request`` was read."""
+        raise NotImplementedError
+
+    def enter(self, client: Client, listener: Listener, route: Route) -> None:
+        """``request`` is one of ``route``."""
         raise NotImplementedError
 
     def on_request_body(self, data: bytes) -> None:

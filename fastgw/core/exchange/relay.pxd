@@ -15,8 +15,10 @@ cdef double NEVER
 
 cdef class Relay(Exchange):
     cdef object _header
-    @cython.locals(plane=Plane, request=Request, route=Route)
+    @cython.locals(request=Request)
     cpdef begin(self, Client client, Listener listener)
+    @cython.locals(plane=Plane, request=Request)
+    cpdef enter(self, Client client, Listener listener, Route route)
     cpdef on_request_body(self, bytes data)
     @cython.locals(route=Route, service=Service)
     cpdef dispatch(self)

@@ -35,7 +35,7 @@ from fastgw.wire.messages import BODY_NONE, NO_LENGTH
 if TYPE_CHECKING:
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.plane import Plane
-    from fastgw.core.snapshot.snapshot import Listener
+    from fastgw.core.snapshot.snapshot import Listener, Route
 
 
 class Relay(Exchange):
@@ -51,17 +51,22 @@ class Relay(Exchange):
 
     def begin(self, client: Client, listener: Listener) -> None:
         """``request`` was read: find its route and enter the hooks."""
-        plane = self.plane
         request = self.request
-        self.client = client
-        self.listener = listener
-        self.started = self.sent = plane.clock()
         found = listener.plain.get(request.path)
         if found is None:
             found = listener.matcher.match(request.host, request.method, request.path, self._header)
             if found is None:
                 found = listener.fallbacks.find(request.host, request.path)
-        self.route = route = found
+        self.enter(client, listener, found)
+
+    def enter(self, client: Client, listener: Listener, route: Route) -> None:
+        """``request`` is one of ``route``: enter the hooks."""
+        plane = self.plane
+        request = self.request
+        self.client = client
+        self.listener = listener
+        self.route = route
+        self.started = self.sent = plane.clock()
         self.keep_alive = request.keep_alive and not plane.is_draining
         plane.values[route.base + counters.ROUTE_STARTED] += 1
         plane.values[counters.EXCHANGES_OPEN] += 1
@@ -77,6 +82,8 @@ class Relay(Exchange):
 
     def on_request_body(self, data: bytes) -> None:
         """Bytes of the request's body; ``body`` is up to date."""
+        if self.mirror is not None:
+            self.mirror.feed(data, self.body.is_done and self.body.received <= self.route.max_body)
         arriving.on_data(self, data)
 
     # --- 2. the service
@@ -96,6 +103,8 @@ class Relay(Exchange):
                 return
             service = route.split.choose(tries.fraction(self))
         self.service = service
+        if route.mirror is not None:
+            self.mirror = route.mirror.copy(self)
         if self.body.is_done:
             tries.ask(self, service.endpoints)
         else:
@@ -313,6 +322,8 @@ class Relay(Exchange):
         if self.uncounted >= 0:
             self._count_answer(now)
         tries.settle(self)
+        if self.mirror is not None:
+            self.mirror.leave()
         if self.body.held:
             plane.body_bytes -= self.body.held
         self.reset()

@@ -12,6 +12,7 @@ cdef class Service:
     cdef public object settings
     cdef public bytes host
     cdef public bint keeps_host
+    cdef public Py_ssize_t slot
     cdef public bint takes_chunks
 
 
@@ -23,6 +24,7 @@ cdef class Route:
     cdef public object split
     cdef public object settings
     cdef public Chain chain
+    cdef public object mirror
     cdef public long long max_body
     cdef public long long body_buffer
     cdef public long long body_held_max

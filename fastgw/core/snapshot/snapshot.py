@@ -35,10 +35,21 @@ class Balancer(Protocol):
         """One of ``candidates``, which is not empty."""
 
 
+class Copier(Protocol):
+    """Copies some of a route's requests to a service (``core.mirror``)."""
+
+    @property
+    def service(self) -> Service:
+        """Where they go."""
+
+    def copy(self, exchange: Any) -> Any:
+        """What gets a copy of the request of ``exchange``, which goes to its service now; None: nothing does."""
+
+
 class Service:
     """A named set of endpoints with one policy."""
 
-    __slots__ = ("balancer", "base", "endpoints", "host", "keeps_host", "name", "settings", "takes_chunks")
+    __slots__ = ("balancer", "base", "endpoints", "host", "keeps_host", "name", "settings", "slot", "takes_chunks")
 
     def __init__(
         self,
@@ -50,6 +61,7 @@ class Service:
     ) -> None:
         """``slot``: its block of counters."""
         self.name = name
+        self.slot = slot
         self.base = SERVICE.base(slot)
         self.endpoints = endpoints
         self.balancer = balancer
@@ -57,6 +69,11 @@ class Service:
         self.keeps_host = settings.host == "preserve"
         self.takes_chunks = all(one.pool.takes_chunks for one in endpoints)  #: see ``Pool``
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
+
+    def without_retries(self) -> Service:
+        """This service, asked once for each request."""
+        settings = self.settings._replace(retry=self.settings.retry._replace(attempts=1, on=()))
+        return Service(self.name, self.endpoints, self.balancer, settings, self.slot)
 
     def untried(self, tried: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
         """The endpoints not in ``tried``."""
@@ -77,6 +94,7 @@ class Route:
         "body_wait",
         "chain",
         "max_body",
+        "mirror",
         "name",
         "service",
         "settings",
@@ -96,6 +114,7 @@ class Route:
         service: Service | None = None,
         split: Split[Service] | None = None,
         chain: Chain | None = None,
+        mirror: Copier | None = None,
     ) -> None:
         """With neither ``service`` nor ``split`` it is a listener's fallback, which answers 404 or 405.
 
@@ -106,6 +125,7 @@ class Route:
             service: where requests go, or
             split: between which services they are divided.
             chain: its filters.
+            mirror: where copies of its requests go.
         """
         self.name = name
         self.slot = slot
@@ -114,6 +134,7 @@ class Route:
         self.service = service
         self.split = split
         self.chain = chain if chain is not None else Chain()
+        self.mirror = mirror
         #: Some service of it takes no chunks, so the body of a request is handed over as data alone.
         self.wants_data = not all(one.takes_chunks for one in self.services)
         self.max_body = settings.max_body
@@ -127,10 +148,11 @@ class Route:
 
     @property
     def services(self) -> Sequence[Service]:
-        """Where requests may go; empty of a listener's fallback."""
-        if self.service is not None:
-            return (self.service,)
-        return self.split.choices if self.split is not None else ()
+        """Where requests, and copies of them, may go; empty of a listener's fallback."""
+        main = (
+            (self.service,) if self.service is not None else tuple(self.split.choices) if self.split is not None else ()
+        )
+        return main if self.mirror is None else (*main, self.mirror.service)
 
     def in_format(self, errors: str) -> Route:
         """A fallback route like this one that tells its errors in another format."""

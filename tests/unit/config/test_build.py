@@ -11,9 +11,18 @@ import pytest
 
 from fastgw.config import build, schema, spec
 from fastgw.config.model import Model
-from fastgw.config.spec import AccessSpec, BindSpec, EndpointSpec, FilterSpec, SplitSpec
+from fastgw.config.spec import AccessSpec, BindSpec, EndpointSpec, FilterSpec, MirrorSpec, SplitSpec
 from fastgw.core import settings
-from fastgw.core.settings import Address, Limits, PoolSettings, RetrySettings, ServiceSettings, Timeouts, UpstreamTls
+from fastgw.core.settings import (
+    Address,
+    Limits,
+    MirrorSettings,
+    PoolSettings,
+    RetrySettings,
+    ServiceSettings,
+    Timeouts,
+    UpstreamTls,
+)
 from tests.unit.config.files import MINIMAL, read
 
 ADMIN = Address("::1", 9902)
@@ -55,7 +64,7 @@ routes:
     filters: [access_log]
     errors: openai
     half_close: abort
-  - {path: /x, service: a}
+  - {path: /x, service: a, mirror: {service: b, share: 5%, max_body: 1KB, max_in_flight: 3, credentials: keep}}
 services:
   a:
     endpoints: ["10.0.0.1:9000", {address: "unix:/run/x.sock", weight: 2}]
@@ -120,6 +129,8 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         FilterSpec("request_id", "fastgw.filters.request_id:RequestId"),
         FilterSpec("access_log", log, (("path", "stdout"), ("batch", 65536), ("flush", 1.0), ("fields", ()))),
     )
+
+    assert spec.routes[1].mirror == MirrorSpec("b", MirrorSettings(0.05, 1000, 3, "keep"))
 
 
 def test_defaults_that_depend_on_the_place(tmp_path: Path) -> None:

@@ -78,7 +78,28 @@ CASES = [
         ROUTES + "  - {path: /*, split: [{service: llm, weight: 1}, {service: llm, weight: 1}]}",
         "6:61: routes[0].split[1].service: the service 'llm' is in this split already",
     ),
-    (with_route("sticky: 'cookie:sid'"), "4:36: routes[0].sticky: has no effect without split"),
+    (
+        ROUTES + "  - {path: /*, service: llm, mirror: {service: llm}}",
+        "6:48: routes[0].mirror.service: the route leads to 'llm' itself; its mirror must be another service",
+    ),
+    (
+        ROUTES + "  - path: /*\n    split: [{service: llm, weight: 1}]\n    mirror: {service: llm}",
+        "8:23: routes[0].mirror.service: the route leads to 'llm' itself; its mirror must be another service",
+    ),
+    (
+        ROUTES
+        + "  - {path: /a, service: llm, name: a, mirror: {service: llm2}}\n  - {path: /b, service: llm, name: 'a:mirror'}",
+        "7:36: routes[1].name: the name 'a:mirror' is what copies of routes[0] are counted by",
+    ),
+    (
+        ROUTES + "  - path: /*\n    service: llm\n    mirror: {service: llm22}",
+        "8:23: routes[0].mirror.service: no service named 'llm22'; did you mean 'llm2'?",
+    ),
+    (
+        ROUTES + "  - {path: /*, service: llm, mirror: {service: llm2, share: 0.1}}",
+        "6:61: routes[0].mirror.share: expected a percentage from 0% to 100%, such as 10% or 0.5%, got '0.1'",
+    ),
+    (with_route("sticky: 'cookie:sid'"), "4:36: routes[0].sticky: has no effect without split or mirror"),
     (
         ROUTES + "  - {path: /a, service: llm, name: x}\n  - {path: /b, service: llm, name: x}",
         "7:36: routes[1].name: the name 'x' belongs to routes[0] on line 6 already",

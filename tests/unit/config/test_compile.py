@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fastgw.config.compile import compile_snapshot
-from fastgw.config.spec import GatewaySpec, fallback_name
+from fastgw.config.spec import GatewaySpec
 from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.live.registry import Registry
@@ -21,6 +21,7 @@ from fastgw.core.settings import RetrySettings
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Route, Snapshot
 from fastgw.policy.balancers import LeastRequest, RoundRobin
+from fastgw.server.gateway import route_names
 from tests.support.edge import new_loop
 from tests.unit.config.files import MINIMAL, read
 from tests.unit.config.test_build import FULL
@@ -34,7 +35,7 @@ class Slots:
 
 
 def slots(spec: GatewaySpec) -> Slots:
-    names = [route.name for route in spec.routes] + [fallback_name(one.name) for one in spec.listeners]
+    names = route_names(spec)
     pairs = [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]
     return Slots(
         {name: n for n, name in enumerate(names)},
@@ -97,6 +98,9 @@ def test_routes(tmp_path: Path, registry: Registry) -> None:
     plain = match(snapshot, "listener-2", b"", b"/x")
     assert plain is not None and plain.service is snapshot.services[0]
     assert plain.upgrades == {b"websocket"}
+    assert plain.mirror is not None and plain.mirror.service.name == "b"
+    assert plain.mirror.service.settings.retry.attempts == 1
+    assert list(plain.services) == [snapshot.services[0], plain.mirror.service]
     assert match(snapshot, "edge", b"", b"/nope") is None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastgw.config import spec
-from fastgw.config.spec import fallback_name
+from fastgw.config.spec import fallback_name, mirror_name
 from fastgw.core import settings
 from tests.unit.config.files import MINIMAL, read
 
@@ -48,3 +48,7 @@ def test_reading_it_takes_neither_pydantic_nor_yaml() -> None:
 
 def test_the_fallback_of_a_listener_has_a_name() -> None:
     assert fallback_name("edge") == "edge:unmatched"
+
+
+def test_what_a_mirror_is_sent_has_a_name() -> None:
+    assert mirror_name("all") == "all:mirror"

@@ -221,3 +221,15 @@ def test_hook_may_set_and_remove_fields_of_an_answer() -> None:
     assert (response.header(b"server"), response.header(b"set-cookie")) == (b"y", None)
     response.request_id = b"id"
     assert response.header(b"x-request-id") == b"id"
+
+
+def test_a_copy_says_the_same_and_nothing_of_the_connection() -> None:
+    request, copy = Request(), Request()
+    request.method, request.target, request.fields = b"POST", b"/a?b", b"x-a: 1\r\n"
+    request.expect, request.upgrade, request.connection = True, b"websocket", b"upgrade"
+    request.set_header(b"x-b", b"2")
+    copy.edited, copy.original_path = frozenset({b"x-of-another"}), b"/another"
+    copy.become_copy(request)
+    assert (copy.method, copy.target, copy.fields, copy.extra) == (b"POST", b"/a?b", b"x-a: 1\r\n", b"x-b: 2\r\n")
+    assert (copy.expect, copy.upgrade, copy.connection, copy.keep_alive) == (False, b"", b"", False)
+    assert (copy.edited, copy.original_path) == (frozenset({b"x-b"}), b"")

@@ -1,0 +1,1 @@
+"""Copies of requests, for a service whose answers nobody sees."""
