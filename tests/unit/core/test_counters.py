@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgw.core import counters
@@ -45,6 +45,7 @@ def test_bounds_go_from_100_us_to_10_minutes_and_each_is_two_times_the_last_or_m
     assert all(2 * low <= high <= 2.5 * low for low, high in pairwise(DURATION_BUCKETS))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, MINUTES) | st.sampled_from(DURATION_BUCKETS), max_size=8))
 def test_every_duration_falls_into_the_first_bucket_whose_bound_is_not_below_it(micros: list[int]) -> None:
     """Counted by the data plane, in the compiled form by the search that ``scripts/counters`` has written."""
