@@ -160,7 +160,7 @@ class DataPlane(Plane):
         client = address.decode("latin-1")
         self.report("warning", "a connection was refused", client=client, listener=listener.name, limit=limit)
 
-    def held(self, address: bytes) -> int:
+    def connections_of(self, address: bytes) -> int:
         """Open connections of one client address."""
         return self._addresses.get(address, 0)
 

@@ -301,7 +301,7 @@ class Arrival:
             return True
         if limits.connections_per_address and self.address:
             others = sum(one.address == self.address and one.is_under_way for one in arrivals.pending) - 1
-            if plane.held(self.address) + others >= limits.connections_per_address:
+            if plane.connections_of(self.address) + others >= limits.connections_per_address:
                 arrivals.count(counters.CONNECTIONS)
                 plane.turn_away(self.address, self._downstream.listener, "connections_per_address")
                 return True

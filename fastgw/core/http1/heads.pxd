@@ -9,11 +9,13 @@ from fastgw.wire.messages cimport Request, Response
 cdef int BODY_UNTIL_CLOSE
 
 
-@cython.locals(request=Request, client=Client, service=Service, authority=bytes, host=bytes)
+@cython.locals(request=Request, service=Service, authority=bytes, host=bytes, forwarded=bytes, extra=bytes)
 cpdef bytes request_head(Exchange exchange)
 
 @cython.locals(client=Client)
-cdef bytes _rare_request_head(Exchange exchange, Request request, bytes host, bytes authority)
+cdef bytes _rare_forwarded(Exchange exchange, Request request)
+
+cdef bytes _rare_framing(Exchange exchange, Request request)
 
 @cython.locals(response=Response, minor=int, fields=bytes, framing=bytes, date=bytes, end=bytes)
 cpdef bytes response_head(Exchange exchange)

@@ -23,14 +23,17 @@ _REQUEST_ID = b"\r\nx-request-id: "
 def request_head(exchange: Exchange) -> bytes:
     """Head of the request as the exchange's endpoint gets it (RFC 9110 sections 7.2, 7.6.1 and 7.6.3)."""
     request = exchange.request
-    client = exchange.client
     authority = request.authority or exchange.endpoint.authority
     host = authority
     service = exchange.service
     if not service.keeps_host:
         host = service.host or exchange.endpoint.authority
+    forwarded = exchange.client.forwarded
+    extra = request.extra
     if request.rare or not request.minor:  # the prepared fields say Via 1.1
-        return _rare_request_head(exchange, request, host, authority)
+        forwarded = _rare_forwarded(exchange, request)
+        authority = request.forwarded_host or authority
+        extra = _rare_framing(exchange, request) + extra
     return scan.join(
         (
             request.method,
@@ -40,53 +43,48 @@ def request_head(exchange: Exchange) -> bytes:
             host,
             b"\r\n",
             request.fields,
-            client.forwarded,
+            forwarded,
             authority,
             _REQUEST_ID if request.request_id else b"",
             request.request_id,
             b"\r\n",
-            request.extra,
+            extra,
             b"\r\n",
         )
     )
 
 
-def _rare_request_head(exchange: Exchange, request: Request, host: bytes, authority: bytes) -> bytes:
+def _rare_forwarded(exchange: Exchange, request: Request) -> bytes:
+    """What ``forwarded_fields`` says, of a client that speaks for others, or another version."""
     client = exchange.client
-    scheme = exchange.listener.scheme
     seen_by = request.forwarded_for + b", " + client.address if request.forwarded_for else client.address
-    lines = [
-        request.method + b" " + request.target + b" HTTP/1.1\r\nhost: " + host + b"\r\n",
-        request.fields,
-        client.identity,
-        b"x-forwarded-for: " + seen_by + b"\r\n",
-        b"x-forwarded-proto: " + (request.forwarded_proto or scheme) + b"\r\n",
-        b"x-forwarded-host: " + (request.forwarded_host or authority) + b"\r\n",
-        b"via: " + (request.via + b", " if request.via else b"") + b"1.%d fastgw\r\n" % request.minor,
-    ]
-    if request.request_id:
-        lines.append(b"x-request-id: " + request.request_id + b"\r\n")
-    if request.chunked:
-        lines.append(b"transfer-encoding: chunked\r\n")
+    via = request.via + b", " if request.via else b""
+    proto = request.forwarded_proto or exchange.listener.scheme
+    return client.identity + _forwarded(seen_by, proto, via + b"1.%d" % request.minor)
+
+
+def _rare_framing(exchange: Exchange, request: Request) -> bytes:
+    """How the body comes, and what the client wants of the connection."""
+    fields = b"transfer-encoding: chunked\r\n" if request.chunked else b""
     if request.expect and not exchange.body.is_done:
-        lines.append(b"expect: 100-continue\r\n")
+        fields += b"expect: 100-continue\r\n"
     if request.upgrade:
-        lines.append(b"connection: Upgrade\r\nupgrade: " + request.upgrade + b"\r\n")
+        fields += b"connection: Upgrade\r\nupgrade: " + request.upgrade + b"\r\n"
     elif request.te_trailers:
-        lines.append(b"connection: TE\r\nte: trailers\r\n")
-    lines.append(request.extra)
-    lines.append(b"\r\n")
-    return b"".join(lines)
+        fields += b"connection: TE\r\nte: trailers\r\n"
+    return fields
 
 
 def forwarded_fields(address: bytes, scheme: bytes) -> bytes:
     """What every plain request of one connection says about its client; ends where the authority follows."""
-    return (
-        b"x-forwarded-for: "
-        + address
-        + b"\r\nx-forwarded-proto: "
-        + scheme
-        + b"\r\nvia: 1.1 fastgw\r\nx-forwarded-host: "
+    return _forwarded(address, scheme, b"1.1")
+
+
+def _forwarded(seen_by: bytes, scheme: bytes, via: bytes) -> bytes:
+    return b"x-forwarded-for: %b\r\nx-forwarded-proto: %b\r\nvia: %b fastgw\r\nx-forwarded-host: " % (
+        seen_by,
+        scheme,
+        via,
     )
 
 

@@ -86,7 +86,7 @@ def test_header_over_a_unix_socket(edge: Callable[..., Edge], tmp_path: Path) ->
     one = edge(Terms(None, True, (ip_network("10.0.0.0/8"),)), path=str(tmp_path / "edge.sock"))
     client = one.client(LINE + GET)
     assert one.read(client).startswith(b"HTTP/1.1 404 ")
-    assert one.plane.held(b"192.0.2.7") == 1
+    assert one.plane.connections_of(b"192.0.2.7") == 1
 
 
 def test_malformed_header_is_closed_and_told(edge: Callable[..., Edge]) -> None:
@@ -131,10 +131,10 @@ def test_only_announcers_are_heard(edge: Callable[..., Edge]) -> None:
 def test_handshake_with_and_without_a_header(edge: Callable[..., Edge], authority: Authority, secure: Terms) -> None:
     one = edge(secure)
     assert Tls(one, authority).ask().startswith(b"HTTP/1.1 404 ")
-    assert one.plane.held(b"127.0.0.1") == 1
+    assert one.plane.connections_of(b"127.0.0.1") == 1
     one.entrance.terms = Terms(secure.context, has_header=True)
     assert Tls(one, authority, LINE).ask().startswith(b"HTTP/1.1 404 ")
-    assert one.plane.held(b"192.0.2.7") == 1
+    assert one.plane.connections_of(b"192.0.2.7") == 1
     assert one.count(counters.TLS_FAILURES) == 0
 
 

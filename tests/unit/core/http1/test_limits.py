@@ -229,7 +229,7 @@ def test_addresses_are_forgotten_with_their_connections() -> None:
     for number in range(300):
         edge.client(GET, extra=at(f"192.0.2.{number % 250}")).abort()
     edge.run()
-    assert all(edge.plane.held(b"192.0.2.%d" % number) == 0 for number in range(250))
+    assert all(edge.plane.connections_of(b"192.0.2.%d" % number) == 0 for number in range(250))
     edge.end()
 
 
