@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core.counters import LOCAL
 from fastgw.core.exchange.ends import Carrier, Exchange
 from fastgw.core.live.endpoint import Endpoint
+from fastgw.core.live.members import Finding, Members
 from fastgw.core.live.pool import Pool
 from fastgw.core.settings import RetrySettings, ServiceSettings
 from fastgw.core.snapshot.snapshot import Service
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from fastgw.routing.pattern import Pattern
     from fastgw.wire.messages import Request
 
-_SETTINGS = ServiceSettings(host="preserve", retry=RetrySettings(attempts=1, on=()))
+_SETTINGS = ServiceSettings(host="preserve", retry=RetrySettings(attempts=1, on=()), ejection=None)
 
 
 class LocalCarrier(Carrier):
@@ -189,6 +190,9 @@ class LocalEndpoint(Endpoint):
         self.key = none
         self.name = ""
         self.authority = b""
+        self.members = none
+        self.ejection = none
+        self.settings = none
         self.weight = 1
         self.in_hand = 0
         self.ssl = none
@@ -204,9 +208,15 @@ class LocalEndpoint(Endpoint):
         return "<LocalEndpoint>"
 
 
+def _find_nothing(_: Finding) -> None:
+    """Nobody is ejected here."""
+
+
 def local_service(name: str, make: Callable[[], LocalCarrier]) -> Service:
     """A service whose answers ``make``, called for every exchange, makes; ``name``: what the access log calls it."""
-    service = Service(name, (LocalEndpoint(LocalPool(make)),), RoundRobin(), _SETTINGS)
+    endpoint = LocalEndpoint(LocalPool(make))
+    members = Members(_find_nothing, (endpoint,))
+    service = Service(name, members, ((endpoint, endpoint.settings),), RoundRobin(), _SETTINGS)
     service.base = LOCAL.at
     return service
 

@@ -35,6 +35,7 @@ from fastgw.config.spec import (
     TlsSpec,
 )
 from fastgw.core.settings import (
+    EjectionSettings,
     Limits,
     ListenerSettings,
     MirrorSettings,
@@ -150,4 +151,5 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     schema.Pool: partial(fill, PoolSettings),
     schema.ServiceTls: partial(fill, UpstreamTls),
     schema.Retry: partial(fill, RetrySettings),
+    schema.Ejection: partial(fill, EjectionSettings),
 }

@@ -295,6 +295,8 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
         document.report(
             (*where, "pool", "max_uploads"), f"is more than max_connections ({service.pool.max_connections})"
         )
+    if service.ejection is not None and service.ejection.base > service.ejection.max:
+        document.report((*where, "ejection", "base"), f"is longer than max ({service.ejection.max:g} s)")
     if service.tls is not None:
         _service_tls(document, (*where, "tls"), service.tls)
 

@@ -22,7 +22,7 @@ from fastgw.config.spec import (
     mirror_name,
 )
 from fastgw.core.exchange.filter import Filter
-from fastgw.core.live.endpoint import Endpoint, EndpointKey
+from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
 from fastgw.core.live.registry import Registry
 from fastgw.core.mirror.mirror import Mirror
 from fastgw.core.settings import UpstreamTls
@@ -117,19 +117,15 @@ class _Compiler:
 
     def _service(self, spec: ServiceSpec) -> Service:
         balancer: Balancer = RoundRobin() if spec.balance == "round_robin" else LeastRequest(self._random)
-        endpoints = tuple(self._endpoint(spec, one) for one in spec.endpoints)
-        return Service(spec.name, endpoints, balancer, spec.settings, self._slots.services[spec.name])
+        roster = tuple(self._member(spec, one) for one in spec.endpoints)
+        members = self._registry.members(spec.name)
+        return Service(spec.name, members, roster, balancer, spec.settings, self._slots.services[spec.name])
 
-    def _endpoint(self, service: ServiceSpec, spec: EndpointSpec) -> Endpoint:
-        key = EndpointKey(
-            service=service.name,
-            address=spec.address,
-            weight=spec.weight,
-            tls=service.tls,
-            pool=service.pool,
-            slot=self._slots.endpoints[service.name, str(spec.address)],
-        )
-        return self._registry.endpoint(key, self._context(service.tls))
+    def _member(self, service: ServiceSpec, spec: EndpointSpec) -> tuple[Endpoint, EndpointSettings]:
+        slot = self._slots.endpoints[service.name, str(spec.address)]
+        key = EndpointKey(service.name, spec.address, service.tls, slot)
+        settings = EndpointSettings(service.pool, spec.weight, self._context(service.tls))
+        return self._registry.endpoint(key, settings), settings
 
     def _context(self, spec: UpstreamTls | None) -> ssl.SSLContext | None:
         if spec is None:

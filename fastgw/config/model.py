@@ -111,6 +111,11 @@ def alternative(short: dict[str, Any], schema: CoreSchema, handler: GetJsonSchem
     return {"anyOf": [short, full], "title": full.get("title", ""), "description": full.get("description", "")}
 
 
+def off_is_none(data: Any) -> Any:
+    """``off`` is what people write where something is switched off, ``false`` what it is elsewhere."""
+    return None if data in ("off", "false") else data
+
+
 def false_is_none(data: Any) -> Any:
     """``false`` switches a whole mapping off."""
     return None if data == "false" else data

@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
-from fastgw.config.model import Model, alternative, false_is_none, setting, sound_or_unsound
+from fastgw.config.model import Model, alternative, false_is_none, off_is_none, setting, sound_or_unsound
 from fastgw.config.types import (
     Boolean,
     Connect,
@@ -311,6 +311,18 @@ class Retry(Model):
     )
 
 
+class Ejection(Model):
+    """When an endpoint that cannot be connected to is left out; ``off`` instead of a mapping: never."""
+
+    after: Annotated[int, count(1, 1000)] = setting(3, "Connections that failed in a row, in one worker.")
+    base: PositiveDuration = setting("1s", "How long the first time; doubled with every further one.")
+    max: PositiveDuration = setting("30s", "The longest; an endpoint that is back for so long begins at base again.")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return alternative({"enum": [False, "off"]}, schema, handler)
+
+
 class Service(Model):
     """A named set of endpoints with one policy."""
 
@@ -324,6 +336,9 @@ class Service(Model):
         "preserve", "The Host it is told: preserve (the client's), endpoint (its address), or a literal."
     )
     retry: Retry = setting({}, "When another endpoint is tried.")
+    ejection: Annotated[Ejection | None, BeforeValidator(off_is_none)] = setting(
+        {}, "When an endpoint that cannot be connected to is left out."
+    )
 
 
 class Configuration(Model):

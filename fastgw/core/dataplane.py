@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Client
     from fastgw.core.live.addresses import Answer
     from fastgw.core.live.endpoint import Endpoint
+    from fastgw.core.live.members import Finding
     from fastgw.core.live.pool import Pool
     from fastgw.core.net.sockets import Poller
 
@@ -115,6 +116,8 @@ class DataPlane(Plane):
         old, self.snapshot = self.snapshot, snapshot
         self.listeners = snapshot.listeners
         self.generation += 1
+        for service in snapshot.services:
+            service.install(self.now)
         self.registry.retain(snapshot.endpoints)
         used = {endpoint.key.address.host for endpoint in self.registry}
         self.names = {host: answer for host, answer in self.names.items() if host in used}
@@ -131,6 +134,10 @@ class DataPlane(Plane):
             if answer is not None:
                 endpoint.pool.on_answer(answer)
                 endpoint.pool.warm_up()
+
+    def hear(self, findings: Iterable[Finding]) -> None:
+        """Other workers have ejected members, or have them back."""
+        self.registry.hear(findings, self.now)
 
     # --- connections
 

@@ -20,6 +20,7 @@ cdef class Plane:
     cdef public object leaving
     cdef public dict names
     cdef public object on_standing
+    cdef public object on_finding
     cdef public object seat
     cdef public list free
     cdef public Py_ssize_t free_max

@@ -41,6 +41,7 @@ class Plane:
         "loop",
         "names",
         "now",
+        "on_finding",
         "on_standing",
         "poller",
         "random",
@@ -73,6 +74,7 @@ class Plane:
         self.leaving: deque[Connection] = deque()  #: closed, with bytes yet to be sent; soonest deadline first
         self.names: dict[str, Any] = {}  #: what is known of the names that endpoints have (``live.addresses.Answer``)
         self.on_standing: Callable[[Any], None] | None = None  #: called when an address begins to work, or to fail
+        self.on_finding: Callable[[Any], None] | None = None  #: called when a member is ejected, or is back
         self.seat: Any = (
             None  #: at the board, where all workers count together (``live.holds.Seat``); None: there is none, in tests
         )

@@ -135,11 +135,20 @@ class RetrySettings(NamedTuple):
     on: tuple[str, ...]  #: of "connect" and "reset"
 
 
+class EjectionSettings(NamedTuple):
+    """When a member that cannot be connected to is left out; seconds."""
+
+    after: int  #: failures in a row
+    base: float  #: the first time; doubled with every further one
+    max: float  #: the longest; and how long it must have worked to begin at ``base`` again
+
+
 class ServiceSettings(NamedTuple):
-    """What a service is told, and when the next of its endpoints is asked."""
+    """What a service is told, and which of its endpoints is asked when."""
 
     host: str  #: the Host it sees: "preserve" (the client's), "endpoint" (its address) or a literal
     retry: RetrySettings
+    ejection: EjectionSettings | None  #: None: never
 
 
 class ListenerSettings(NamedTuple):

@@ -112,7 +112,7 @@ class Admin:
         if page is None:
             return Content(404, _reason("not_found"))
         try:
-            return await page((request.header(b"accept") or b"").decode("latin-1"))
+            return await page((request.header(b"accept") or b"").decode("latin-1"), request.query[1:].decode("latin-1"))
         except Exception as error:  # noqa: BLE001  as above
             self._log.limited("an admin page failed", path=request.path.decode("latin-1"), error=repr(error))
             return Content(500, _reason("internal"))

@@ -182,13 +182,21 @@ class Control:
                         "a worker cannot use the configuration", worker=worker.index, problems=message.problems
                     )
         elif isinstance(message, Report):
-            self.gateway.standings.learn(worker.index, message.standings)
+            self._on_report(worker, message)
         elif isinstance(message, Committed):
             worker.generation = message.generation
             if not worker.is_retiring:
                 worker.state = READY
             self._reload.on_committed(worker, message)
             self._check_started()
+
+    def _on_report(self, worker: WorkerProcess, report: Report) -> None:
+        gateway = self.gateway
+        gateway.standings.learn(worker.index, report.standings)
+        if report.findings:
+            members = gateway.plan_in_use.slots.endpoints
+            if news := gateway.findings.learn(worker.index, report.findings, members, self.log):
+                gateway.pass_on(worker, news)
 
     def _look(self) -> None:
         self._watch.look(time.monotonic())
@@ -221,6 +229,8 @@ class Control:
         self._reload.on_death(worker)
         if self._has_failed:
             return
+        if worker.is_retiring and not self._is_stopping:
+            self.gateway.findings.forget(worker.index, self.log)  # else its successor says what it finds itself
         fields = {"worker": worker.index, "exited": pid, "age": round(age, 3), **_cause(code)}
         if self._is_stopping or worker.is_retiring:
             if code:

@@ -22,6 +22,7 @@ from fastgw.core.live.addresses import Answer
 from fastgw.core.settings import Address
 from fastgw.errors import ConfigError
 from fastgw.server.channel import MAX_FDS
+from fastgw.server.findings import Findings
 from fastgw.server.listening import Listening, bind, bind_all
 from fastgw.server.messages import Abort, Commit, Endpoints, Prepare, Slots
 from fastgw.server.slots import SlotTable
@@ -29,6 +30,7 @@ from fastgw.server.standings import Standings
 from fastgw.server.workers import WorkerProcess, processors
 
 if TYPE_CHECKING:
+    from fastgw.core.live.members import Finding
     from fastgw.server.board import SharedBoard
     from fastgw.server.names import Names
 
@@ -75,6 +77,7 @@ class Gateway:
         self.answers: dict[str, Answer] = {}  #: what is known of the names of endpoints
         self.names: Names | None = None  #: who looks them up; there once an endpoint has a name
         self.standings = Standings()
+        self.findings = Findings()
         self.reloads = {"ok": 0, "refused": 0}
         self.started = time.monotonic()
         self.is_started = False  #: every worker has served at least once
@@ -150,6 +153,7 @@ class Gateway:
         self._services.adopt(plan.slots.services)
         self._endpoints.adopt(plan.slots.endpoints)
         self.standings.retain(plan.slots.endpoints)
+        self.findings.retain(plan.slots.endpoints)
         plan.opened.clear()
         for address, listening in old.items():
             if address not in plan.listenings:
@@ -207,6 +211,12 @@ class Gateway:
             if worker.prepared and worker.is_alive and worker.channel is not None:
                 worker.channel.send(Endpoints({host: answer}))
 
+    def pass_on(self, source: WorkerProcess, findings: list[Finding]) -> None:
+        """Let the other workers know what one has found."""
+        for worker in self.workers:
+            if worker is not source and worker.prepared and worker.is_alive and worker.channel is not None:
+                worker.channel.send(Endpoints({}, tuple(findings)))
+
     def commit(self, worker: WorkerProcess, plan: Plan) -> None:
         """Tell a worker to serve ``plan``; one that came up while the others prepared gets all of it now."""
         assert worker.channel is not None
@@ -226,6 +236,8 @@ class Gateway:
         worker.spawn()
         self.prepare(worker, self.plan_in_use)
         self.commit(worker, self.plan_in_use)
+        if (findings := self.findings.now) and worker.channel is not None:
+            worker.channel.send(Endpoints({}, findings))
 
     def place(self, index: int) -> WorkerProcess:
         """A place for one more worker: that of one which has left before, if there is one, so that slabs do not add up."""

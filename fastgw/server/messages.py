@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from fastgw.config.spec import GatewaySpec
 from fastgw.core.live.addresses import Answer, Standing
+from fastgw.core.live.members import Finding
 
 
 class Slots(NamedTuple):
@@ -26,15 +27,17 @@ class Slots(NamedTuple):
 
 
 class Endpoints(NamedTuple):
-    """Where the endpoints are that have a name: what was found for it, or why nothing was."""
+    """Where the endpoints are that have a name: what was found for it, or why nothing was; and which can be reached."""
 
     answers: dict[str, Answer]
+    findings: tuple[Finding, ...] = ()  #: of other workers
 
 
 class Report(NamedTuple):
-    """How addresses of endpoints do: those for which that has changed since the last report."""
+    """How addresses of endpoints do, and which members are ejected or back: what has changed since the last report."""
 
     standings: tuple[Standing, ...]
+    findings: tuple[Finding, ...] = ()
 
 
 class Prepare(NamedTuple):

@@ -31,7 +31,6 @@ from fastgw.config.spec import ListenerSpec
 from fastgw.core import counters
 from fastgw.core.causes import words
 from fastgw.core.dataplane import DataPlane
-from fastgw.core.live.addresses import Standing
 from fastgw.core.live.board import Board
 from fastgw.core.live.holds import sit_down
 from fastgw.core.net.sockets import Closable, make_poller
@@ -43,7 +42,8 @@ from fastgw.server.channel import Channel
 from fastgw.server.listening import BACKLOG
 from fastgw.server.log import Log
 from fastgw.server.losses import LossReport
-from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Prepare, Prepared, Reopen, Report
+from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Prepare, Prepared, Reopen
+from fastgw.server.reports import Reports
 from fastgw.server.workers import BLOCKED
 
 YOUNG = 20_000
@@ -52,7 +52,6 @@ CUT_PAUSE = 0.05  #: seconds in which connections that were cut come to their en
 LOSSES_EVERY = 1.0  #: seconds between two looks for lines that a log has lost
 LET_GO_EVERY = 1.0  #: seconds between two looks at the connections of a listener that is gone
 DRAIN_PAUSE = 0.3  #: seconds in which a request that is on its way still finds its connection open, see ``drain``
-REPORT_PAUSE = 0.25  #: seconds over which what is to be told of addresses is gathered
 QUIET_PAUSE = 0.01  #: the same when there is no connection
 
 
@@ -91,7 +90,7 @@ class Worker:
         self._adopting: set[asyncio.Task[None]] = set()
         self._arrivals: Arrivals | None = None
         self._losses = LossReport(self.log, loop.time)
-        self._standings: dict[tuple[str, str, str], Standing] = {}  # to be reported, by address
+        self._reports = Reports(loop, channel.send)
         self._is_draining = False
         self._grace = 0.0
         loop.set_exception_handler(self._on_exception)
@@ -138,6 +137,7 @@ class Worker:
     def _learn(self, message: Endpoints) -> None:
         if self._plane is not None:
             self._plane.learn(message.answers)
+            self._plane.hear(message.findings)
 
     def _prepare(self, message: Prepare, fds: list[int]) -> None:
         try:
@@ -180,18 +180,10 @@ class Worker:
             connections_max=_connections_max(),
             make_pool=make_pool,
         )
-        plane.on_standing = self._on_standing
+        plane.on_standing = self._reports.on_standing
+        plane.on_finding = self._reports.on_finding
         plane.seat = seat
         return plane
-
-    def _on_standing(self, standing: Standing) -> None:
-        if not self._standings:
-            self.loop.call_later(REPORT_PAUSE, self._report)
-        self._standings[standing[:3]] = standing
-
-    def _report(self) -> None:
-        self.channel.send(Report(tuple(self._standings.values())))
-        self._standings.clear()
 
     def _on_arrival_trouble(self, event: str, cause: str, **fields: object) -> None:
         self.log.limited(event, "warning", cause=cause, **fields)

@@ -7,10 +7,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 import fastgw
 from fastgw.core import counters as layout
 from fastgw.core.live.board import TABLES
+from fastgw.server.findings import MemberName
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
 from fastgw.server.names import Names
 from fastgw.server.standings import stamp
@@ -29,7 +31,7 @@ class Content:
     content_type: str = JSON
 
 
-Page = Callable[[str], Awaitable[Content]]  #: takes the Accept field
+Page = Callable[[str, str], Awaitable[Content]]  #: takes the Accept field and the query, without its ``?``
 
 
 class Pages:
@@ -47,12 +49,12 @@ class Pages:
             "/metrics": self.metrics,
         }
 
-    async def livez(self, _: str) -> Content:
+    async def livez(self, _: str = "", __: str = "") -> Content:
         """200 as long as this process answers, draining or not: there is no reason to kill it."""
         return Content(200, b'{"status":"alive"}')
 
-    async def readyz(self, _: str) -> Content:
-        """200 if new requests are welcome, else 503 and why not."""
+    async def readyz(self, _: str = "", query: str = "") -> Content:
+        """200 if new requests are welcome, else 503 and why not; for each ``service=NAME`` of the query if one of its members is up."""
         gateway, now = self._gateway, self._clock()
         states = [worker.told_state(now) for worker in gateway.workers]
         stalled = [worker.index for worker, state in zip(gateway.workers, states, strict=True) if state == STALLED]
@@ -63,16 +65,33 @@ class Pages:
         elif READY not in states:
             reason = "stalled" if stalled else "no_worker"
         else:
-            return _probe(200, {"status": "ready"}, stalled)
+            status, body = self._readiness([text for key, text in parse_qsl(query, True) if key == "service"])
+            return _probe(status, body, stalled)
         return _probe(503, {"reason": reason}, stalled)
 
-    async def status(self, _: str) -> Content:
+    def _readiness(self, services: list[str]) -> tuple[int, dict[str, Any]]:
+        """Of a gateway that is ready: status and body."""
+        found: dict[str, list[MemberName]] = {}
+        for name in self._members:
+            found.setdefault(name[0], []).append(name)
+        for service in services:
+            if service not in found:
+                return 404, {"reason": "no_service", "service": service}
+            if not any(map(self._gateway.findings.is_up, found[service])):
+                return 503, {"reason": "no_member", "service": service}
+        return 200, {"status": "ready"}
+
+    @property
+    def _members(self) -> list[MemberName]:
+        return endpoint_names(self._gateway.current.spec) if self._gateway.current is not None else []
+
+    async def status(self, _: str = "", __: str = "") -> Content:
         """Everything, for people and for ``fastgw status``."""
         import orjson
 
         return Content(200, orjson.dumps(self.document(), option=orjson.OPT_INDENT_2))
 
-    async def metrics(self, accept: str) -> Content:
+    async def metrics(self, accept: str = "", _: str = "") -> Content:
         """The Prometheus page; rendered in a thread, because with thousands of routes it takes seconds."""
         facts, totals = self.facts(), self.totals()
 
@@ -124,6 +143,7 @@ class Pages:
                 for worker in gateway.workers
             ],
             names=_names(gateway.names),
+            members={name: gateway.findings.is_up(name) for name in self._members},
             board={name: BoardFacts(gateway.board.view.used(table), table.size) for name, table in TABLES.items()},
         )
 
@@ -193,8 +213,10 @@ class Pages:
             found = services.setdefault(
                 service, {"limits": limits.get(service), **_service(totals.services.get(service)), "endpoints": {}}
             )
+            state = gateway.findings.of((service, endpoint))
             addresses = gateway.standings.of(service, endpoint, places.get((service, endpoint), ()))
             found["endpoints"][endpoint] = {
+                **state,
                 **_pick(block, _ENDPOINT),
                 "causes": _causes(block),
                 "addresses": addresses,

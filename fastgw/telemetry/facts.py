@@ -142,6 +142,16 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
     ),
     (
         Metric(
+            "fastgw_endpoint_up",
+            GAUGE,
+            "1 unless a worker has the endpoint ejected.",
+            ("service", "endpoint"),
+            "[Why](#endpoints-that-cannot-be-reached); alert on 0.",
+        ),
+        lambda facts: [(name, float(is_up)) for name, is_up in facts.members.items()],
+    ),
+    (
+        Metric(
             "fastgw_board_cells",
             GAUGE,
             "Keys that are held on the board now.",

@@ -66,6 +66,7 @@ class Facts:
     last_reload: float  #: when the configuration was last loaded or refused, seconds since 1970
     workers: Sequence[WorkerFacts] = ()
     names: Sequence[NameFacts] = ()
+    members: Mapping[EndpointName, bool] = field(default_factory=dict)  #: whether each is up
     board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table
 
 

@@ -192,8 +192,7 @@ class Stage:
         self.plane = DataPlane(
             self.loop, self.shared, lambda: 0.5, self.loop.time, self._on_log, wall=lambda: 0.0, make_pool=make_pool
         )
-        key = usual.key("s", Address("127.0.0.1", 9000), slot=0)
-        self.endpoint = self.plane.registry.endpoint(key)
+        self.endpoint = usual.endpoint(self.plane.registry, "s", Address("127.0.0.1", 9000))
         service = usual.service("s", (self.endpoint,), RoundRobin())
         payload = usual.route("all", 1, service=service, chain=Chain(filters), **route)
         everything = Rule(name="all", path=path, host="", methods=frozenset(), headers=(), payload=payload)

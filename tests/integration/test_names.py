@@ -138,7 +138,7 @@ def test_a_name_that_does_not_exist_fails_its_own_requests_and_says_so(
     running = gateway(config(names, port_of(service())))
     answer = requests.get(f"{running.base_url}/silent/", timeout=10)
     assert (answer.status_code, answer.json()["type"]) == (502, "urn:fastgw:error:name_not_found")
-    [line] = events(running, "an endpoint fails")
+    [line] = wait_until(lambda: events(running, "an endpoint fails"), what="it is told")
     assert (line["cause"], line["detail"]) == ("name_not_found", "dumb.test does not exist")
     assert "dumb.test" not in answer.text
     assert requests.get(f"{running.base_url}/", timeout=5).status_code == 200

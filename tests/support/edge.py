@@ -27,6 +27,7 @@ from fastgw.core.exchange.deadlines import BODY
 from fastgw.core.live.addresses import Answer
 from fastgw.core.live.endpoint import Endpoint
 from fastgw.core.live.pool import Pool
+from fastgw.core.live.troubles import SETTLE_SECONDS
 from fastgw.core.mirror.client import MirrorClient
 from fastgw.core.plane import Plane
 from fastgw.core.protocols import client_factory, make_pool
@@ -184,8 +185,8 @@ class Edge:
 
     def endpoint(self, port: int, slot: int, pool: PoolSettings | None = None) -> Endpoint:
         """An endpoint in the plane's registry."""
-        key = usual.key("s", Address("127.0.0.1", port), pool=pool or usual.pool(), slot=slot)
-        return self.plane.registry.endpoint(key)
+        address = Address("127.0.0.1", port)
+        return usual.endpoint(self.plane.registry, "s", address, pool=pool or usual.pool(), slot=slot)
 
     def listen(self, *routes: Route, **options: Any) -> Listener:
         """A listener; ``routes`` instead of the usual one, each but the first below a path of its name."""
@@ -335,6 +336,11 @@ class Edge:
         """The fields of every line about ``event`` so far."""
         return [fields for _, name, fields in self.log if name == event]
 
+    def failures(self) -> list[dict[str, Any]]:
+        """The fields of every line about an endpoint that fails, once it is time to tell."""
+        self.loop.advance(SETTLE_SECONDS + 0.3)
+        return self.events("an endpoint fails")
+
 
 class _Count:
     """The first filter of every chain: it has no request hook, so every exchange enters it; it counts the ends."""
@@ -352,8 +358,8 @@ class _Count:
 def named(*hosts: str, **options: Any) -> Edge:
     """An Edge whose endpoint is ``a.test``, a name with these addresses; without any nobody has answered for it yet."""
     edge = Edge(endpoints=0, **options)
-    key = usual.key("s", Address("a.test", 9000), pool=options.get("pool") or usual.pool())
-    edge.endpoints = [edge.plane.registry.endpoint(key)]
+    address = Address("a.test", 9000)
+    edge.endpoints = [usual.endpoint(edge.plane.registry, "s", address, pool=options.get("pool") or usual.pool())]
     edge.service = usual.service("s", tuple(edge.endpoints), balancer=edge.service.balancer)
     object.__setattr__(edge.route, "service", edge.service)
     edge.install(edge.listener)

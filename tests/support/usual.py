@@ -12,7 +12,9 @@ from typing import Any
 
 from fastgw.config import schema
 from fastgw.config.build import fill
-from fastgw.core.live.endpoint import Endpoint, EndpointKey
+from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
+from fastgw.core.live.members import Members
+from fastgw.core.live.registry import Registry
 from fastgw.core.settings import (
     Address,
     Limits,
@@ -60,9 +62,15 @@ def route(name: str, slot: int, **options: Any) -> Route:
 
 
 def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **options: Any) -> Service:
-    """A service; ``options``: of ``ServiceSettings`` or ``RetrySettings``."""
+    """A service whose members these are, from now on and as they are; ``options``: of ``ServiceSettings`` or ``RetrySettings``."""
     retry = {one: options.pop(one) for one in ("attempts", "on") if one in options}
-    return Service(name, endpoints, balancer, _SERVICE._replace(retry=_SERVICE.retry._replace(**retry), **options))
+    settings = _SERVICE._replace(retry=_SERVICE.retry._replace(**retry), **options)
+    members = Members(endpoints[0].members.report if endpoints else lambda _: None)
+    for one in endpoints:
+        one.members = members
+    made = Service(name, members, tuple((one, one.settings) for one in endpoints), balancer, settings)
+    made.install(0.0)
+    return made
 
 
 def listener(name: str, router: Router[Route], fallback: Route, **options: Any) -> Listener:
@@ -71,6 +79,12 @@ def listener(name: str, router: Router[Route], fallback: Route, **options: Any) 
     return Listener(name, router, fallback, _LISTENER._replace(**options), scheme)
 
 
-def key(service: str, address: Address, **changes: Any) -> EndpointKey:
-    """The key of an endpoint with the usual pool."""
-    return EndpointKey(service, address, **{"pool": _POOL, **changes})
+def settings(**changes: Any) -> EndpointSettings:
+    """What may change of an endpoint, with the usual pool; ``changes``: of ``EndpointSettings``."""
+    return EndpointSettings(**{"pool": _POOL, **changes})
+
+
+def endpoint(registry: Registry, service: str, address: Address, **options: Any) -> Endpoint:
+    """An endpoint of ``registry``; ``options``: of its key, or of its settings."""
+    key = {one: options.pop(one) for one in ("tls", "slot") if one in options}
+    return registry.endpoint(EndpointKey(service, address, **key), settings(**options))

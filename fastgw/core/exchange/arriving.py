@@ -62,7 +62,7 @@ def wait(exchange: Exchange) -> None:
     """The request may go, but its body is not complete: hold both for a while, or ask for a connection now."""
     request, route = exchange.request, exchange.route
     if request.expect or route.body_buffer <= 0 or route.body_wait <= 0 or _is_full(exchange):
-        tries.ask(exchange, exchange.service.endpoints)
+        tries.ask(exchange, exchange.service.members.ready)
         return
     exchange.phase = BODY
     exchange.sent = 0.0
@@ -135,7 +135,7 @@ def _on_kept(exchange: Exchange) -> None:
 
 def _go(exchange: Exchange) -> None:
     stop(exchange)
-    tries.ask(exchange, exchange.service.endpoints)
+    tries.ask(exchange, exchange.service.members.ready)
 
 
 def _set_deadline(exchange: Exchange) -> None:

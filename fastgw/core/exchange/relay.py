@@ -106,7 +106,7 @@ class Relay(Exchange):
         if route.mirror is not None:
             self.mirror = route.mirror.copy(self)
         if self.body.is_done:
-            tries.ask(self, service.endpoints)
+            tries.ask(self, service.members.ready)
         else:
             arriving.wait(self)
 
@@ -211,7 +211,7 @@ class Relay(Exchange):
         self.bytes_out += payload
         self.client.send_last(data)
         if self.endpoint.troubles is not None:
-            self.endpoint.troubles.answered(self.plane.now)
+            self.endpoint.answered()
         carrier = self.carrier
         if carrier is not None:
             self.carrier = None

@@ -80,7 +80,7 @@ def again(exchange: Exchange, error: GatewayError) -> bool:
     if not is_spared and exchange.attempts - exchange.is_spared >= service.settings.retry.attempts:
         return False
     tried = (*exchange.tried, endpoint)
-    candidates = service.untried(tried)
+    candidates = service.members.untried(tried)
     if not candidates:
         if not is_stale:
             return False

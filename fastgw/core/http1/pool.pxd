@@ -12,6 +12,7 @@ cdef class Http1Pool(Pool):
     cdef Endpoint _endpoint
     cdef Plane _plane
     cdef int _opening
+    cdef int _max
     cdef set _tasks
     cdef public list idle
     cdef public object waiters
@@ -24,4 +25,5 @@ cdef class Http1Pool(Pool):
     @cython.locals(back=Http1Carrier)
     cpdef put_back(self, carrier)
     @cython.locals(idle=double)
+    cdef _dismiss(self, Http1Carrier carrier)
     cdef bint _is_alive(self, Http1Carrier carrier) except -1

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from fastgw.core.live.addresses import Answer
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.plane import Plane
+    from fastgw.core.settings import PoolSettings
+    from fastgw.errors import GatewayError
 
 PEEK_AFTER = 0.5  #: seconds of idleness after which a connection is looked at before it is used again
 
@@ -35,6 +37,7 @@ class Http1Pool(Pool):
 
     __slots__ = (
         "_endpoint",
+        "_max",
         "_opening",
         "_plane",
         "_tasks",
@@ -47,8 +50,9 @@ class Http1Pool(Pool):
     )
 
     def __init__(self, endpoint: Endpoint, plane: Plane) -> None:
-        Pool.__init__(self, endpoint.key.pool, takes_chunks=True)
+        Pool.__init__(self, endpoint.settings.pool, takes_chunks=True)
         self._endpoint = endpoint
+        self._max = self.settings.max_connections  # once more: every request that ends asks for it
         self._plane = plane
         self.idle: list[Http1Carrier] = []
         self.waiters: deque[Exchange] = deque()
@@ -123,6 +127,8 @@ class Http1Pool(Pool):
         back = carrier  # typed in C, as above
         if back.place is not None and back.place.is_gone:
             back.abort()  # the name has moved: so does the traffic
+        elif self.size > self._max:
+            self._dismiss(back)
         elif self.waiters:
             self._next_waiter().on_carrier(back)
         elif self.is_retired:
@@ -135,7 +141,7 @@ class Http1Pool(Pool):
     def on_closed(self, carrier: Http1Carrier) -> None:
         """A connection of this pool is gone."""
         if not carrier.is_member:
-            return  # it ended while it was being opened: _connect counts that
+            return  # it ended while it was being opened, which _connect counts, or was dismissed
         self.size -= 1
         if carrier in self.idle:
             self.idle.remove(carrier)
@@ -154,8 +160,38 @@ class Http1Pool(Pool):
 
     def warm_up(self) -> None:
         """Have ``warm`` connections open before anybody asks."""
-        while self.size < self.settings.warm and not self.is_retired and self._endpoint.addresses.places:
+        if self._endpoint.ejection.is_ejected:
+            return  # a trial comes when it is time
+        wanted = min(self.settings.warm, self._max)
+        while self.size < wanted and not self.is_retired and self._endpoint.addresses.places:
             self._open()
+
+    def apply(self, settings: PoolSettings) -> None:
+        """See ``Pool``: of the connections at rest the oldest go first."""
+        self.settings = settings
+        self._max = settings.max_connections
+        while self.idle and self.size > self._max:
+            self._plane.values[self._endpoint.base + counters.ENDPOINT_IDLE] -= 1
+            self._dismiss(self.idle.pop(0))
+        self.uploads.apply(settings)
+        self._open_if_needed()
+
+    def open_one(self) -> bool:
+        """See ``Pool``."""
+        if self.size >= self._max or not self._endpoint.addresses.places:
+            return False
+        self._open()
+        return True
+
+    def turn_away(self, error: GatewayError) -> None:
+        """See ``Pool``.  Who waits to upload may follow into the line of the others when one of those leaves."""
+        while self.waiters or self.uploads.line:
+            if self.waiters:
+                self._next_waiter().fail(error)
+            else:
+                exchange = self.uploads.line[0]
+                self.uploads.cancel(exchange)
+                exchange.fail(error)
 
     def on_answer(self, answer: Answer) -> None:
         """The endpoint's name was looked up: go on with who waits for its addresses, and leave those it has no more."""
@@ -190,7 +226,13 @@ class Http1Pool(Pool):
     @property
     def pressing(self) -> int:
         """Exchanges that wait, and for which no connection is being opened, since there are as many as there may be."""
-        return max(0, len(self.waiters) - self._opening) if self.size >= self.settings.max_connections else 0
+        return max(0, len(self.waiters) - self._opening) if self.size >= self._max else 0
+
+    def _dismiss(self, carrier: Http1Carrier) -> None:
+        """Close a connection that is one too many.  It does not count any more, or others would be closed for it until it is gone."""
+        carrier.is_member = False
+        self.size -= 1
+        carrier.abort()
 
     def _next_waiter(self) -> Exchange:
         self._plane.values[self._endpoint.base + counters.ENDPOINT_WAITING] -= 1
@@ -207,7 +249,7 @@ class Http1Pool(Pool):
     def _open_if_needed(self) -> None:
         if not self._endpoint.addresses.places:
             return  # the name has no address yet: ``on_answer`` goes on
-        while self._opening < len(self.waiters) and self.size < self.settings.max_connections and not self.is_closed:
+        while self._opening < len(self.waiters) and self.size < self._max and not self.is_closed:
             self._open()
 
     def _open(self) -> None:
@@ -242,8 +284,7 @@ class Http1Pool(Pool):
         else:
             carrier.is_member = True
             self.shortage = None
-            if self._endpoint.troubles is not None:
-                self._endpoint.troubles.connected(self._plane.now)
+            self._endpoint.connected()
             self.put_back(carrier)
 
     def _on_connect_failed(self, error: Exception) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.live.pool import Pool
     from fastgw.core.plane import Plane
+    from fastgw.core.settings import PoolSettings
 
 PRESSED_AFTER = 2.0  #: seconds after which an upload is judged while others wait
 CUT_AT_ONCE = 32  #: uploads cut in one sweep: thousands must not hold up everybody else
@@ -35,11 +36,15 @@ class Uploads:
         self._pool = pool
         self._plane = plane
         self._base = base
-        settings = pool.settings
-        self._max = settings.max_uploads or max(1, settings.max_connections // 2)
+        self._max = _most(pool.settings)
         self.under_way: set[Exchange] = set()
         self.line: deque[Exchange] = deque()
         self._is_following = False
+
+    def apply(self, settings: PoolSettings) -> None:
+        """There may be so many from now on.  Nobody is cut for it: those that are too many come to their end."""
+        self._max = _most(settings)
+        self._follow()
 
     def admit(self, exchange: Exchange) -> bool:
         """Whether ``exchange`` may have a connection now; False: it was put in line.
@@ -116,3 +121,7 @@ class Uploads:
             return
         if carrier is not None:
             exchange.on_carrier(carrier)
+
+
+def _most(settings: PoolSettings) -> int:
+    return settings.max_uploads or max(1, settings.max_connections // 2)

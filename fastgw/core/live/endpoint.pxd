@@ -1,8 +1,12 @@
+from fastgw.core.live.members cimport Members
 from fastgw.core.live.pool cimport Pool
 
 
 cdef class Endpoint:
     cdef public object key
+    cdef public object settings
+    cdef public Members members
+    cdef public object ejection
     cdef public str name
     cdef public bytes authority
     cdef public int weight

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from fastgw.core.causes import CONNECTING
 from fastgw.core.counters import ENDPOINT
 from fastgw.core.live.addresses import Addresses
 from fastgw.core.live.troubles import Troubles
 from fastgw.core.settings import Address, PoolSettings, UpstreamTls
+from fastgw.policy.ejection import MemberState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fastgw.core.live.members import Members
     from fastgw.core.live.pool import Pool
     from fastgw.core.plane import Plane
     from fastgw.errors import GatewayError
+
+
+#: What says that a member cannot be connected to; that we have run out of something says nothing of it.
+EJECTING = CONNECTING - {"no_resources"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +32,16 @@ class EndpointKey:
 
     service: str
     address: Address
+    tls: UpstreamTls | None = None
+    slot: int = 0  #: counter block, which a name keeps as long as the configuration has it
+
+
+class EndpointSettings(NamedTuple):
+    """What a configuration says of an endpoint that it may change in place."""
+
     pool: PoolSettings
     weight: int = 1
-    tls: UpstreamTls | None = None
-    slot: int = 0  #: counter block
+    context: ssl.SSLContext | None = None  #: made from ``EndpointKey.tls`` where the configuration is compiled
 
 
 class Endpoint:
@@ -39,10 +52,13 @@ class Endpoint:
         "addresses",
         "authority",
         "base",
+        "ejection",
         "in_hand",
         "key",
+        "members",
         "name",
         "pool",
+        "settings",
         "ssl",
         "troubles",
         "weight",
@@ -51,32 +67,64 @@ class Endpoint:
     def __init__(
         self,
         key: EndpointKey,
+        settings: EndpointSettings,
+        members: Members,
         plane: Plane,
         make_pool: Callable[[Endpoint, Plane], Pool],
-        context: ssl.SSLContext | None = None,
     ) -> None:
-        """``make_pool``: of the protocol that is spoken there; ``context``: built from ``key.tls`` where the configuration is compiled."""
+        """``members``: of its service; ``make_pool``: of the protocol that is spoken there."""
         self.key = key
         self.name = str(key.address)
         self.authority = b"localhost" if key.address.path else self.name.encode()
-        self.weight = key.weight
+        self.members = members
+        self.ejection = MemberState()
+        self.settings = settings
+        self.weight = settings.weight
+        self.ssl = settings.context
         self.in_hand = 0  #: exchanges on its connections or waiting for one: the measure of ``least_request``
-        self.ssl = context
         self.base = ENDPOINT.base(key.slot)
         self.addresses = Addresses(key.service, key.address, plane, self.base, is_tls=key.tls is not None)
         self.pool = make_pool(self, plane)
         self.troubles: Troubles | None = None  #: what is wrong with it, as far as the log is concerned; None: nothing
         self._plane = plane
 
+    def apply(self, settings: EndpointSettings) -> None:
+        """A snapshot that says this of it was installed; its next connections use the new certificates."""
+        self.weight = settings.weight
+        self.ssl = settings.context
+        self.settings = settings
+        self.pool.apply(settings.pool)
+
     def failed(self, error: GatewayError) -> None:
         """A request failed here, or a connection that nobody waited for could not be opened: let the log tell."""
+        now = self._plane.now
+        if error.code in EJECTING:
+            if self.members.settle(self, error, now):
+                return
+        elif self.ejection.is_on_trial and error.code in CONNECTING:
+            self.ejection.give_up_trial()
         if self.troubles is None:
             self.troubles = Troubles(self.key.service, self.name, self._plane.report)
-        self.troubles.failed(error, self._plane.now)
+        self.troubles.failed(error, now)
+
+    def connected(self) -> None:
+        """A connection was opened."""
+        now = self._plane.now
+        if self.troubles is not None:
+            self.troubles.connected(now)
+        self.members.connected(self, now)
+
+    def answered(self) -> None:
+        """A request was answered, completely.  Told only while there are ``troubles``: without any there is nothing to disprove."""
+        if self.troubles is not None:
+            self.troubles.answered(self._plane.now)
+        self.ejection.failures = 0
 
     def sweep(self, now: float) -> None:
         """Do what is due; ``now`` in coarse loop time."""
         self.pool.sweep(now)
+        if self.ejection.is_ejected:
+            self.members.retry(self, now)
         if self.troubles is not None and not self.troubles.sweep(now):
             self.troubles = None
 

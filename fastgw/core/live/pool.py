@@ -82,6 +82,18 @@ class Pool:
         """Have as many connections open as are wanted before anybody asks."""
         raise NotImplementedError
 
+    def apply(self, settings: Any) -> None:
+        """Have other ``PoolSettings`` from now on.  No connection that may stay is closed; what is too many goes when it is at rest."""
+        raise NotImplementedError
+
+    def open_one(self) -> bool:
+        """Open a connection that nobody has asked for, to see whether that is possible; False: there is no room, or no address yet."""
+        raise NotImplementedError
+
+    def turn_away(self, error: GatewayError) -> None:
+        """Everybody who waits for a connection fails with ``error``: asking elsewhere is better."""
+        raise NotImplementedError
+
     def on_answer(self, answer: Answer) -> None:
         """The endpoint's name was looked up."""
         raise NotImplementedError

@@ -1,5 +1,8 @@
 """What goes wrong at one endpoint, told once: a line when it begins, a reminder now and then, a line when it is over.
 
+A cause is told ``SETTLE_SECONDS`` after it began, since it may turn out to be part of something greater, which is told instead: an endpoint
+that cannot be reached is ejected (``live.members``), and forgets its troubles.
+
 A service that is down fails hundreds of requests a second for one reason.  Its endpoint remembers each cause that has not been disproved
 yet, and how often it struck; ``sweep`` says what is due.  So the log has the cause, the number and the time for each endpoint and
 cause, in at most one line every ``REMIND_SECONDS``, and two more for every time that it changed its mind.
@@ -12,6 +15,7 @@ from collections.abc import Callable
 from fastgw.core.causes import CONNECTING
 from fastgw.errors import GatewayError
 
+SETTLE_SECONDS = 0.5  #: before a cause is told
 REMIND_SECONDS = 30.0  #: between two lines about a cause that goes on
 QUIET_SECONDS = 5.0  #: without a failure, after a success, before a cause is said to be over
 
@@ -24,7 +28,7 @@ class _Trouble:
     def __init__(self, now: float) -> None:
         self.since = now
         self.last = now  #: when it struck last
-        self.told = now  #: when the log had a line about it last
+        self.told: float | None = None  #: when the log had a line about it last
         self.count = 0
         self.unsaid = 0  #: how often it struck since
         self.worked: float | None = None  #: when it was first disproved since it struck last
@@ -52,8 +56,7 @@ class Troubles:
         trouble = self._by_code.get(error.code)
         if trouble is None:
             trouble = self._by_code[error.code] = _Trouble(now)
-            self._say("warning", "an endpoint fails", error.code, fault=error.fault, detail=error.reason)
-        else:
+        elif trouble.told is not None:
             trouble.unsaid += 1
         trouble.count += 1
         trouble.last = now
@@ -76,7 +79,11 @@ class Troubles:
     def sweep(self, now: float) -> bool:
         """Say what is due; False: nothing is wrong any more."""
         for code, trouble in list(self._by_code.items()):
-            if trouble.worked is not None and now - trouble.last >= QUIET_SECONDS:
+            if trouble.told is None:
+                if now - trouble.since >= SETTLE_SECONDS:
+                    self._say("warning", "an endpoint fails", code, fault=trouble.fault, detail=trouble.reason)
+                    trouble.told = now
+            elif trouble.worked is not None and now - trouble.last >= QUIET_SECONDS:
                 del self._by_code[code]
                 seconds = round(trouble.worked - trouble.since, 3)
                 self._say("info", "an endpoint works again", code, failures=trouble.count, seconds=seconds)

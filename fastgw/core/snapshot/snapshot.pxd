@@ -1,3 +1,4 @@
+from fastgw.core.live.members cimport Members
 from fastgw.core.snapshot.chain cimport Chain
 from fastgw.routing.matching cimport Matcher
 from fastgw.wire.fields cimport FieldTable
@@ -7,7 +8,8 @@ from fastgw.wire.request cimport RequestReader
 cdef class Service:
     cdef public str name
     cdef public Py_ssize_t base
-    cdef public tuple endpoints
+    cdef public Members members
+    cdef public tuple roster
     cdef public object balancer
     cdef public object settings
     cdef public bytes host

@@ -21,7 +21,8 @@ from fastgw.wire.methods import served
 from fastgw.wire.request import RequestReader
 
 if TYPE_CHECKING:
-    from fastgw.core.live.endpoint import Endpoint
+    from fastgw.core.live.endpoint import Endpoint, EndpointSettings
+    from fastgw.core.live.members import Members
     from fastgw.core.settings import ListenerSettings, RouteSettings, ServiceSettings
 
 HELD_MAX = 64 * 1024  #: bytes of a request body that wait for a connection or a hook where ``body_buffer`` is 0
@@ -49,35 +50,48 @@ class Copier(Protocol):
 class Service:
     """A named set of endpoints with one policy."""
 
-    __slots__ = ("balancer", "base", "endpoints", "host", "keeps_host", "name", "settings", "slot", "takes_chunks")
+    __slots__ = (
+        "balancer",
+        "base",
+        "host",
+        "keeps_host",
+        "members",
+        "name",
+        "roster",
+        "settings",
+        "slot",
+        "takes_chunks",
+    )
 
     def __init__(
         self,
         name: str,
-        endpoints: tuple[Endpoint, ...],
+        members: Members,
+        roster: tuple[tuple[Endpoint, EndpointSettings], ...],
         balancer: Balancer,
         settings: ServiceSettings,
         slot: int = 0,
     ) -> None:
-        """``slot``: its block of counters."""
+        """``members``: the live ones, which become those of ``roster`` when the snapshot is installed; ``slot``: its block of counters."""
         self.name = name
         self.slot = slot
         self.base = SERVICE.base(slot)
-        self.endpoints = endpoints
+        self.members = members
+        self.roster = roster
         self.balancer = balancer
         self.settings = settings
         self.keeps_host = settings.host == "preserve"
-        self.takes_chunks = all(one.pool.takes_chunks for one in endpoints)  #: see ``Pool``
+        self.takes_chunks = all(one.pool.takes_chunks for one, _ in roster)  #: see ``Pool``
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
     def without_retries(self) -> Service:
         """This service, asked once for each request."""
         settings = self.settings._replace(retry=self.settings.retry._replace(attempts=1, on=()))
-        return Service(self.name, self.endpoints, self.balancer, settings, self.slot)
+        return Service(self.name, self.members, self.roster, self.balancer, settings, self.slot)
 
-    def untried(self, tried: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
-        """The endpoints not in ``tried``."""
-        return tuple(one for one in self.endpoints if one not in tried)
+    def install(self, now: float) -> None:
+        """Let the live members be as this configuration says; ``now`` in coarse loop time."""
+        self.members.update(self.roster, self.settings.ejection, now)
 
 
 class Route:
@@ -228,4 +242,5 @@ class Snapshot:
     def endpoints(self) -> Iterator[Endpoint]:
         """Every endpoint that a request can be sent to (with repetitions)."""
         for service in self.services:
-            yield from service.endpoints
+            for endpoint, _ in service.roster:
+                yield endpoint

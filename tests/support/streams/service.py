@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastgw.core.live.addresses import Answer
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.plane import Plane
+    from fastgw.core.settings import PoolSettings
 
 _TABLE = FieldTable(RESPONSE_FIELDS)
 
@@ -246,7 +247,7 @@ class StreamPool(Pool):
     """The connections to one endpoint: one that takes new streams, and those that finish theirs."""
 
     def __init__(self, endpoint: Endpoint, plane: Plane) -> None:
-        Pool.__init__(self, endpoint.key.pool)
+        Pool.__init__(self, endpoint.settings.pool)
         self._endpoint = endpoint
         self._plane = plane
         self.links: list[ServiceLink] = []
@@ -299,8 +300,22 @@ class StreamPool(Pool):
                 link.lose()
 
     def warm_up(self) -> None:
-        if self.settings.warm and self._current() is None:
+        if self.settings.warm and self._current() is None and not self._endpoint.ejection.is_ejected:
             self._open()
+
+    def apply(self, settings: PoolSettings) -> None:
+        self.settings = settings
+        self._open_if_needed()
+
+    def open_one(self) -> bool:
+        if not self._endpoint.addresses.places:
+            return False
+        self._open()
+        return True
+
+    def turn_away(self, error: GatewayError) -> None:
+        while self.waiters:
+            self._next_waiter().fail(error)
 
     def on_answer(self, answer: Answer) -> None:
         self._endpoint.addresses.learn(answer)
@@ -325,8 +340,7 @@ class StreamPool(Pool):
     # --- what its connections tell
 
     def on_open(self, link: ServiceLink) -> None:
-        if self._endpoint.troubles is not None:
-            self._endpoint.troubles.connected(self._plane.now)
+        self._endpoint.connected()
         self.on_room(link)
 
     def on_room(self, link: ServiceLink) -> None:

@@ -15,6 +15,7 @@ from fastgw.config.spec import AccessSpec, BindSpec, EndpointSpec, FilterSpec, M
 from fastgw.core import settings
 from fastgw.core.settings import (
     Address,
+    EjectionSettings,
     Limits,
     MirrorSettings,
     PoolSettings,
@@ -73,7 +74,8 @@ services:
     tls: {server_name: Name.example, verify: false}
     host: endpoint
     retry: {attempts: 3, on: [reset, reset]}
-  b: {endpoints: ["b.example:1"]}
+    ejection: {after: 5, base: 2s, max: 8s}
+  b: {endpoints: ["b.example:1"], ejection: off}
 filters:
   log: {type: access_log, path: log.jsonl, batch: 1KiB, flush: 500ms}
   unused: {type: request_id}
@@ -115,10 +117,11 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         EndpointSpec(Address("10.0.0.1", 9000), 1),
         EndpointSpec(Address(path="/run/x.sock"), 2),
     )
-    assert (a.balance, a.settings) == ("round_robin", ServiceSettings("endpoint", RetrySettings(3, ("reset",))))
+    assert a.balance == "round_robin"
+    assert a.settings == ServiceSettings("endpoint", RetrySettings(3, ("reset",)), EjectionSettings(5, 2.0, 8.0))
     assert a.pool == PoolSettings(1, 2, 3.0, 4.0, 5.0, 1, 1)
     assert a.tls == UpstreamTls(verify=False, server_name="name.example", ca="", cert="", key="")
-    assert (b.name, b.tls, b.balance) == ("b", None, "least_request")
+    assert (b.name, b.tls, b.balance, b.settings.ejection) == ("b", None, "least_request", None)
 
     log = "fastgw.filters.access_log:AccessLog"
     assert spec.filters == (

@@ -160,6 +160,10 @@ CASES = [
         with_service("pool: {max_connections: 2, max_uploads: 3}"),
         "6:79: services.a.pool.max_uploads: is more than max_connections (2)",
     ),
+    (
+        with_service("ejection: {base: 10s, max: 5s}"),
+        "6:56: services.a.ejection.base: is longer than max (5 s)",
+    ),
     (with_service("tls: {cert: CERT}"), "6:51: services.a.tls.cert: needs key beside it"),
     (with_service("tls: {key: KEY}"), "6:50: services.a.tls.key: needs cert beside it"),
     (

@@ -122,18 +122,18 @@ def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
     a, b = compiled(read(tmp_path, FULL), registry).services
     assert (a.name, a.settings.host, a.settings.retry) == ("a", "endpoint", RetrySettings(3, ("reset",)))
     assert isinstance(a.balancer, RoundRobin) and isinstance(b.balancer, LeastRequest)
-    first, second = a.endpoints
+    (first, _), (second, settings) = a.roster
     assert (first.name, first.weight, first.key.slot) == ("10.0.0.1:9000", 1, 0)
-    assert (second.name, second.weight, second.key.slot) == ("unix:/run/x.sock", 2, 1)
-    assert first.key.pool.max_connections == 1 and first.key.tls is not None and not first.key.tls.verify
+    assert (second.name, settings.weight, second.key.slot) == ("unix:/run/x.sock", 2, 1)
+    assert first.settings.pool.max_connections == 1 and first.key.tls is not None and not first.key.tls.verify
     assert first.ssl is second.ssl is not None
-    assert b.endpoints[0].ssl is None and b.endpoints[0].key.tls is None
+    assert b.roster[0][0].ssl is None and b.roster[0][0].key.tls is None
 
 
 def test_endpoints_survive_a_reload(tmp_path: Path, registry: Registry) -> None:
     before = compiled(read(tmp_path, MINIMAL), registry)
     after = compiled(read(tmp_path, MINIMAL + "shutdown: {grace: 1s}"), registry, 2)
-    assert before.services[0].endpoints[0] is after.services[0].endpoints[0]
+    assert before.services[0].roster[0][0] is after.services[0].roster[0][0]
     assert len(registry) == 1
 
 

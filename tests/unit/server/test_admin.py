@@ -45,15 +45,15 @@ class Client:
 def with_admin(story: Story, asked: list[str] | None = None) -> None:
     """Play ``story`` with an admin address; ``asked``: gets a word for each time that the page at / is asked for."""
 
-    async def root(accept: str) -> Content:
+    async def root(accept: str, query: str) -> Content:
         if asked is not None:
             asked.append(accept)
         return Content(200, b"{}")
 
-    async def page(accept: str) -> Content:
-        return Content(200, json.dumps({"accept": accept}).encode())
+    async def page(accept: str, query: str) -> Content:
+        return Content(200, json.dumps({"accept": accept, "query": query}).encode())
 
-    async def broken(_: str) -> Content:
+    async def broken(*_: str) -> Content:
         raise RuntimeError("the page is broken")
 
     async def run() -> None:
@@ -249,5 +249,13 @@ def test_a_refused_head_request_has_no_body() -> None:
     async def story(client: Client) -> None:
         answer = await client.ask(b"HEAD /page HTTP/1.1\r\n\r\n")
         assert statuses(answer) == [400] and answer.endswith(b"\r\n\r\n")
+
+    with_admin(story)
+
+
+def test_a_page_gets_its_query() -> None:
+    async def story(client: Client) -> None:
+        got = await client.ask(b"GET /page?service=a&b HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", is_all=True)
+        assert b'"query": "service=a&b"' in got
 
     with_admin(story)

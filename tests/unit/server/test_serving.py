@@ -14,6 +14,7 @@ import uvloop
 
 from fastgw.core import counters
 from fastgw.core.live.addresses import FAILING, USED, Answer
+from fastgw.core.live.members import Finding
 from fastgw.filters.log_file import FILES
 from fastgw.server import serving
 from fastgw.server.messages import Commit, Committed, Drain, Endpoints, Reopen
@@ -57,6 +58,29 @@ def test_answers_reach_the_endpoints_and_what_became_of_them_is_reported(play: P
         found = {(one.address, one.state) for report in stage.reports for one in report.standings}
         assert found == {(f"127.0.0.9:{stage.port}", FAILING), (f"127.0.0.1:{stage.port}", USED)}
         assert all(one[:2] == ("main", f"a.test:{stage.port}") for report in stage.reports for one in report.standings)
+
+    play(story)
+
+
+# --- members
+
+
+def test_what_becomes_of_members_is_reported_and_heard(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            port = nobody.getsockname()[1]
+        text = TEXT.replace("$port", f"{port}").replace('path: "/held"', 'path: "/*"')
+        await stage.serve(text)
+        name = ("main", f"127.0.0.1:{port}")
+        client = await stage.client()
+        for _ in range(3):
+            assert (await stage.ask(client)).startswith(b"HTTP/1.1 502 ")
+        await stage.until(lambda: [one for report in stage.reports for one in report.findings])
+        [finding] = [one for report in stage.reports for one in report.findings]
+        assert (*finding[:3], finding.cause) == (*name, False, "connect_refused")
+        with socket.create_server(("127.0.0.1", port)):
+            stage.say(Endpoints({}, (Finding(*name, True),)))  # else it would wait for its time
+            await stage.until(lambda: [one for report in stage.reports for one in report.findings if one.is_up])
 
     play(story)
 

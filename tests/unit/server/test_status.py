@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fastgw.core.causes import PLACES
 from fastgw.core.live.addresses import FAILING, SILENT, USED, Standing
 from fastgw.core.live.board import KEYED, Board
 from fastgw.core.live.holds import sit_down
+from fastgw.core.live.members import Finding
 from fastgw.errors import ConfigError
 from fastgw.server.gateway import Gateway, LoadReport
 from fastgw.server.log import Log
@@ -279,3 +281,37 @@ def test_an_endpoint_without_a_name_is_its_own_address(serving: Gateway) -> None
     serving.standings.learn(0, [Standing("main", "127.0.0.1:9", "127.0.0.1:9", USED)])
     addresses = Pages(serving).document()["services"]["main"]["endpoints"]["127.0.0.1:9"]["addresses"]
     assert addresses["127.0.0.1:9"]["used_by"] == 1
+
+
+# --- members
+
+
+def eject(gateway: Gateway, *endpoints: str) -> None:
+    for endpoint in endpoints:
+        finding = Finding("main", endpoint, False, time.monotonic() + 5, "connect_refused", "Connection refused")
+        known = gateway.plan_in_use.slots.endpoints
+        gateway.findings.learn(0, [finding], known, Log("test", fd=-1))
+
+
+def test_a_service_is_ready_while_one_of_its_members_is_up(serving: Gateway) -> None:
+    def probe(query: str) -> tuple[int, str]:
+        answer = asyncio.run(Pages(serving, lambda: 1000.0).readyz("", query))
+        return answer.status, json.loads(answer.body).get("reason", "")
+
+    members = [endpoint for service, endpoint in serving.plan_in_use.slots.endpoints if service == "main"]
+    assert probe("service=main") == (200, "")
+    assert probe("service=none") == probe("service=main&service=none") == probe("service=") == (404, "no_service")
+    eject(serving, *members[1:])
+    assert probe("service=main") == (200, "")
+    eject(serving, members[0])
+    assert probe("service=main") == (503, "no_member")
+    assert probe("") == probe("other=main") == (200, "")
+    serving.is_draining = True
+    assert probe("service=main") == (503, "draining")
+
+
+def test_an_ejected_member_is_told(serving: Gateway) -> None:
+    eject(serving, "127.0.0.1:9")
+    found = Pages(serving).document()["services"]["main"]["endpoints"]["127.0.0.1:9"]
+    assert (found["state"], found["ejected_by"], found["error"]) == ("ejected", 1, "Connection refused")
+    assert 'fastgw_endpoint_up{endpoint="127.0.0.1:9",service="main"} 0.0' in page(serving, "/metrics").body.decode()

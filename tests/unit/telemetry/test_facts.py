@@ -19,6 +19,7 @@ def facts() -> Facts:
             NameFacts("a.test", ("10.0.0.1", "::1"), 2.5, 9, 1),
             NameFacts("dumb.test", (), None, 4, 4, "silent", "was not answered for"),
         ],
+        members={("llm", "[::1]:80"): True, ("llm", "[::1]:81"): False},
         board={"clients": BoardFacts(5, 100)},
     )
 
@@ -42,6 +43,7 @@ def test_each_says_what_is_known() -> None:
         "fastgw_name_lookup_failures": [(("a.test",), 1), (("dumb.test",), 4)],
         "fastgw_name_addresses": [(("a.test",), 2), (("dumb.test",), 0)],
         "fastgw_name_age_seconds": [(("a.test",), 2.5)],  # the other was never found: no age
+        "fastgw_endpoint_up": [(("llm", "[::1]:80"), 1.0), (("llm", "[::1]:81"), 0.0)],
         "fastgw_board_cells": [(("clients",), 5)],
         "fastgw_board_capacity": [(("clients",), 100)],
     }

@@ -36,6 +36,7 @@ def facts() -> Facts:
             NameFacts("a.test", ("10.0.0.1", "::1"), 2.5, 9, 1),
             NameFacts("dumb.test", (), None, 4, 4, "silent", "was not answered for"),
         ],
+        members={("llm", "[::1]:80"): True, ("llm", "[::1]:81"): False},
         board={"clients": BoardFacts(5, 100)},
     )
 
@@ -76,6 +77,8 @@ def test_the_page_says_what_was_counted() -> None:
     assert found["fastgw_responses_total", frozenset({route, ("status_class", "2xx")})] == 5
     assert found["fastgw_request_faults_total", frozenset({route, ("fault", "upstream")})] == 1
     assert found["fastgw_endpoint_active", frozenset({("service", "llm"), ("endpoint", "[::1]:80")})] == 2
+    assert found["fastgw_endpoint_up", frozenset({("service", "llm"), ("endpoint", "[::1]:80")})] == 1
+    assert found["fastgw_endpoint_up", frozenset({("service", "llm"), ("endpoint", "[::1]:81")})] == 0
     assert found["fastgw_requests_over_limit_total", frozenset({route})] == 8
     assert found["fastgw_limit_places", frozenset({route})] == 3
     assert found["fastgw_board_full_total", frozenset()] == 4

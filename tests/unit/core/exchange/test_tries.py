@@ -372,7 +372,7 @@ def test_an_endpoint_is_blamed_for_what_is_its_own(error: GatewayError, place: i
     counted = [edge.of_endpoint(counters.ENDPOINT_CAUSES + one) for one in range(len(CAUSES))]
     assert counted == [one == place for one in range(len(CAUSES))]
     assert edge.of_endpoint(counters.ENDPOINT_FAILURES) == is_told
-    assert [line["cause"] for line in edge.events("an endpoint fails")] == ([error.code] if is_told else [])
+    assert [line["cause"] for line in edge.failures()] == ([error.code] if is_told else [])
     edge.end()
 
 

@@ -19,7 +19,7 @@ def test_what_can_never_be_an_answer_is_refused_at_once_and_shown_to_the_operato
     service.feed(data)
     got = client.take()
     assert statuses(got) == [502] and b"bad_answer" in got
-    [line] = edge.events("an endpoint fails")
+    [line] = edge.failures()
     assert (line["cause"], line["detail"].partition(": ")[2]) == ("bad_answer", excerpt(data))
     assert excerpt(data).encode() not in got  # but not to the client
     edge.end()
@@ -36,7 +36,7 @@ def test_how_a_connection_ended_is_told(came: bytes, error: Exception | None) ->
         service.feed_eof()
     else:
         service.lose(error)
-    [line] = edge.events("an endpoint fails")
+    [line] = edge.failures()
     assert line["cause"] == "upstream_reset"
     assert ("Connection reset by peer" in line["detail"]) == (error is not None)
     assert ("'HTTP/1.1 2'" in line["detail"]) == (came == b"HTTP/1.1 2")

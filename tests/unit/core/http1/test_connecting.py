@@ -11,7 +11,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.http1.connecting import ATTEMPT_DELAY
 from fastgw.core.live.addresses import FAILING, UNTRIED, USED, Answer
-from fastgw.core.live.endpoint import Endpoint
+from fastgw.core.live.endpoint import Endpoint, EndpointKey
 from fastgw.core.protocols import make_pool
 from fastgw.core.settings import Address, UpstreamTls
 from tests.support import usual
@@ -37,15 +37,15 @@ def test_nodelay_is_set_where_there_is_a_socket() -> None:
 
 def test_unix_socket() -> None:
     edge = Edge()
-    key = usual.key("u", Address(path="/run/x.sock"))
-    service = usual.service("u", (edge.plane.registry.endpoint(key),), edge.service.balancer)
+    endpoint = usual.endpoint(edge.plane.registry, "u", Address(path="/run/x.sock"))
+    service = usual.service("u", (endpoint,), edge.service.balancer)
     object.__setattr__(edge.route, "service", service)
     edge.install(edge.listen(), service)
     client, transport = edge.pair()
     assert edge.loop.attempts[0].target["path"] == "/run/x.sock"
     transport.feed(OK)
     assert statuses(client.take()) == [200]
-    edge.endpoints = [service.endpoints[0]]
+    edge.endpoints = [endpoint]
     edge.end()
 
 
@@ -61,7 +61,9 @@ def test_name_that_the_certificate_must_have(address: Address, tls: UpstreamTls,
     edge = Edge()
     context = ssl.create_default_context()
     edge.plane.learn({"a.test": Answer(("10.0.0.7",))})
-    endpoint = Endpoint(usual.key("t", address, tls=tls, pool=usual.pool(warm=1)), edge.plane, make_pool, context)
+    settings = usual.settings(pool=usual.pool(warm=1), context=context)
+    registry = edge.plane.registry
+    endpoint = Endpoint(EndpointKey("t", address, tls), settings, registry.members("t"), edge.plane, make_pool)
     endpoint.pool.warm_up()
     target = edge.attempts[0].target
     assert (target["ssl"], target["server_hostname"]) == (context, name)
@@ -190,9 +192,10 @@ def test_a_service_that_chooses_what_was_not_offered_is_not_spoken_to(chosen: st
             return chosen
 
     edge = Edge()
-    key = usual.key("t", Address("127.0.0.1", 443), tls=usual.tls())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    service = usual.service("t", (edge.plane.registry.endpoint(key, lambda _: context),), edge.service.balancer)
+    address = Address("127.0.0.1", 443)
+    endpoint = usual.endpoint(edge.plane.registry, "t", address, tls=usual.tls(), context=context)
+    service = usual.service("t", (endpoint,), edge.service.balancer)
     object.__setattr__(edge.route, "service", service)
     edge.install(edge.listen(), service)
     client = edge.client(GET)
@@ -202,5 +205,5 @@ def test_a_service_that_chooses_what_was_not_offered_is_not_spoken_to(chosen: st
     answer = client.take()
     assert statuses(answer) == [status] and (b"tls_failed" in answer) is (status == 502)
     assert transport.is_closing() is (status == 502)
-    edge.endpoints = [service.endpoints[0]]
+    edge.endpoints = [endpoint]
     edge.end()

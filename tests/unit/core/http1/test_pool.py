@@ -139,7 +139,7 @@ def test_connection_that_cannot_be_opened(error: Exception, status: int, code: b
     assert edge.of_endpoint(counters.ENDPOINT_CONNECT_FAILURES) == 1
     assert edge.of_endpoint(counters.ENDPOINT_CAUSES + PLACES[code.decode()]) == 1
     assert edge.of_endpoint(counters.ENDPOINT_REQUESTS) == 0
-    [line] = edge.events("an endpoint fails")
+    [line] = edge.failures()
     assert (line["service"], line["endpoint"], line["cause"]) == ("s", "127.0.0.1:9000", code.decode())
     assert line["detail"] and line["detail"].encode() not in got
     assert not client.is_closing()
@@ -301,7 +301,7 @@ def test_nobody_waits_for_a_name_longer_than_for_a_connection() -> None:
     got = client.take()
     assert statuses(got) == [504]
     assert b"name_timeout" in got
-    [line] = edge.events("an endpoint fails")
+    [line] = edge.failures()
     assert line["cause"] == "name_timeout" and "a.test" in line["detail"]
     edge.end()
 

@@ -29,7 +29,7 @@ def test_want_of_descriptors_without_a_connection_is_a_failure() -> None:
     got = client.take()
     assert statuses(got) == [503] and b"no_resources" in got
     assert (edge.of_route(counters.ROUTE_FAULT_INTERNAL), edge.of_route(counters.ROUTE_FAULT_UPSTREAM)) == (1, 0)
-    [line] = edge.events("an endpoint fails")
+    [line] = edge.failures()
     assert (line["cause"], line["fault"]) == ("no_resources", "internal")
     edge.end()
 
@@ -61,16 +61,16 @@ def test_a_want_that_is_over_is_forgotten() -> None:
 
 def test_an_endpoint_that_works_again_is_told_with_how_long_it_did_not() -> None:
     edge = Edge()
-    for _ in range(3):
+    for _ in range(2):
         edge.client(GET)
         edge.refuse()
         edge.loop.advance(1.0)
     _, service = edge.pair()
     service.feed(OK)
     edge.loop.advance(QUIET_SECONDS + 0.5)
-    assert len(edge.events("an endpoint fails")) == 1
+    assert len(edge.failures()) == 1
     [line] = edge.events("an endpoint works again")
-    assert (line["cause"], line["failures"], line["seconds"]) == ("connect_refused", 3, 3.0)
+    assert (line["cause"], line["failures"], line["seconds"]) == ("connect_refused", 2, 2.0)
     assert edge.endpoints[0].troubles is None
     edge.end()
 
@@ -78,7 +78,7 @@ def test_an_endpoint_that_works_again_is_told_with_how_long_it_did_not() -> None
 def test_a_connection_that_nobody_waited_for_and_fails_is_told_too() -> None:
     edge = Edge(pool=usual.pool(warm=1))
     edge.refuse()
-    [line] = edge.events("an endpoint fails")
+    [line] = edge.failures()
     assert line["cause"] == "connect_refused"
     assert edge.of_endpoint(counters.ENDPOINT_FAILURES) == 0  # no request did
     edge.end()

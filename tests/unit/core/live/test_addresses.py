@@ -13,24 +13,24 @@ from fastgw.core.settings import Address
 from tests.support import usual
 from tests.support.edge import Edge
 
-NAME = usual.key("s", Address("a.test", 80), slot=3)
+NAME = Address("a.test", 80)
 
 
 def hosts(edge: Edge) -> list[str]:
-    return [place.address.host for place in edge.plane.registry.endpoint(NAME).addresses.places]
+    return [place.address.host for place in usual.endpoint(edge.plane.registry, "s", NAME, slot=3).addresses.places]
 
 
 def test_an_address_without_a_name_is_the_only_one_and_known_from_the_start() -> None:
     edge = Edge()
     for address in (Address("10.0.0.1", 80), Address("::1", 80), Address(path="/run/x.sock")):
-        addresses = edge.plane.registry.endpoint(usual.key("s", address)).addresses
+        addresses = usual.endpoint(edge.plane.registry, "s", address).addresses
         assert [place.address for place in addresses.places] == [address]
         assert addresses.problem is None and not addresses.is_named
 
 
 def test_a_name_has_the_addresses_that_were_found() -> None:
     edge = Edge()
-    endpoint = edge.plane.registry.endpoint(NAME)
+    endpoint = usual.endpoint(edge.plane.registry, "s", NAME, slot=3)
     assert hosts(edge) == [] and endpoint.addresses.problem is None
     edge.plane.learn({"a.test": Answer(("10.0.0.1", "::1")), "b.test": Answer(("10.0.0.9",))})
     assert hosts(edge) == ["10.0.0.1", "::1"]
@@ -52,7 +52,7 @@ def test_only_so_many_addresses_are_used() -> None:
 def test_the_one_that_worked_last_is_first_whatever_order_is_told() -> None:
     edge = Edge()
     edge.plane.learn({"a.test": Answer(("10.0.0.1", "10.0.0.2", "10.0.0.3"))})
-    addresses = edge.plane.registry.endpoint(NAME).addresses
+    addresses = usual.endpoint(edge.plane.registry, "s", NAME, slot=3).addresses
     addresses.worked(addresses.places[1])
     assert hosts(edge) == ["10.0.0.2", "10.0.0.1", "10.0.0.3"]
     edge.plane.learn({"a.test": Answer(("10.0.0.4", "10.0.0.1", "10.0.0.2"))})
@@ -62,7 +62,7 @@ def test_the_one_that_worked_last_is_first_whatever_order_is_told() -> None:
 def test_an_address_that_the_name_lost_is_gone_and_others_keep_what_is_known_of_them() -> None:
     edge = Edge()
     edge.plane.learn({"a.test": Answer(("10.0.0.1", "10.0.0.2"))})
-    addresses = edge.plane.registry.endpoint(NAME).addresses
+    addresses = usual.endpoint(edge.plane.registry, "s", NAME, slot=3).addresses
     one, two = addresses.places
     edge.plane.learn({"a.test": Answer(("10.0.0.2", "10.0.0.3"))})
     assert one.is_gone and not two.is_gone
@@ -76,7 +76,7 @@ def test_a_change_is_told_once() -> None:
     told: list[Standing] = []
     edge.plane.on_standing = told.append
     edge.plane.learn({"a.test": Answer(("10.0.0.1", "10.0.0.2"))})
-    addresses = edge.plane.registry.endpoint(NAME).addresses
+    addresses = usual.endpoint(edge.plane.registry, "s", NAME, slot=3).addresses
     one, two = addresses.places
     refused = ConnectionRefusedError(errno.ECONNREFUSED, "refused")
     addresses.failed(one, refused)
@@ -104,7 +104,7 @@ def test_a_change_is_told_once() -> None:
 def test_why_there_is_none(answer: Answer, status: int, code: str, said: str) -> None:
     edge = Edge()
     edge.plane.learn({"a.test": answer})
-    problem = edge.plane.registry.endpoint(NAME).addresses.problem
+    problem = usual.endpoint(edge.plane.registry, "s", NAME, slot=3).addresses.problem
     assert problem is not None
     assert (problem.status, problem.code) == (status, code)
     assert said in problem.reason
@@ -137,7 +137,7 @@ def test_an_address_is_not_to_blame_for_what_we_have_run_out_of() -> None:
     told: list[Standing] = []
     edge.plane.on_standing = told.append
     edge.plane.learn({"a.test": Answer(("10.0.0.1",))})
-    addresses = edge.plane.registry.endpoint(NAME).addresses
+    addresses = usual.endpoint(edge.plane.registry, "s", NAME, slot=3).addresses
     addresses.failed(addresses.places[0], OSError(errno.EMFILE, "too many open files"))
     assert told == []
     assert edge.of_endpoint(counters.ENDPOINT_ADDRESS_FAILURES, 3) == 1

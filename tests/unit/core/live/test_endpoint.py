@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastgw.core.counters import ENDPOINT
-from fastgw.core.live.endpoint import Endpoint
+from fastgw.core.live.endpoint import Endpoint, EndpointKey
 from fastgw.core.protocols import make_pool
 from fastgw.core.settings import Address
 from tests.support import usual
@@ -23,7 +23,8 @@ from tests.support.edge import Edge
 )
 def test_names(address: Address, text: str, authority: bytes) -> None:
     edge = Edge()
-    endpoint = Endpoint(usual.key("s", address, weight=3, slot=5), edge.plane, make_pool)
+    key, members = EndpointKey("s", address, slot=5), edge.plane.registry.members("s")
+    endpoint = Endpoint(key, usual.settings(weight=3), members, edge.plane, make_pool)
     assert (str(address), endpoint.name, endpoint.authority) == (text, text, authority)
     assert (endpoint.weight, endpoint.base, endpoint.in_hand) == (3, ENDPOINT.base(5), 0)
     assert repr(endpoint) == f"<Endpoint s/{text} in_hand=0 <Pool {text} size=0 idle=0 waiting=0>>"

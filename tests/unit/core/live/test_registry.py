@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
-import ssl
-
+from fastgw.core.live.endpoint import EndpointKey
 from fastgw.core.settings import Address
 from fastgw.core.snapshot.snapshot import Snapshot
 from tests.support import usual
 from tests.support.edge import Edge
 
-KEY = usual.key("s", Address("a", 1))
+KEY = EndpointKey("s", Address("a", 1))
 
 
 def test_equal_keys_are_one_endpoint() -> None:
     edge = Edge()
     registry = edge.plane.registry
-    assert registry.endpoint(KEY) is registry.endpoint(usual.key("s", Address("a", 1)))
+    usually = usual.settings()
+    one = registry.endpoint(KEY, usually)
+    assert registry.endpoint(EndpointKey("s", Address("a", 1)), usual.settings(weight=7)) is one
     others = [
-        usual.key("t", Address("a", 1)),
-        usual.key("s", Address("a", 2)),
-        usual.key("s", Address("a", 1), weight=2),
-        usual.key("s", Address("a", 1), tls=usual.tls()),
-        usual.key("s", Address("a", 1), pool=usual.pool(max_connections=1)),
+        EndpointKey("t", Address("a", 1)),
+        EndpointKey("s", Address("a", 2)),
+        EndpointKey("s", Address("a", 1), tls=usual.tls()),
     ]
-    assert len({id(registry.endpoint(key)) for key in [KEY, *others]}) == 6
-    assert len(registry) == 7
+    assert len({id(registry.endpoint(key, usually)) for key in [KEY, *others]}) == 4
+    assert len(registry) == 5
+    edge.end()
+
+
+def test_what_is_only_prepared_changes_nothing() -> None:
+    edge = Edge()
+    endpoint = edge.plane.registry.endpoint(KEY, usual.settings(weight=2))
+    edge.plane.registry.endpoint(KEY, usual.settings(weight=3, pool=usual.pool(max_connections=1)))
+    assert (endpoint.weight, endpoint.pool.settings) == (2, usual.pool())
     edge.end()
 
 
 def test_what_a_snapshot_uses_stays_and_the_rest_is_retired() -> None:
     edge = Edge()
     registry = edge.plane.registry
-    used, unused = edge.endpoints[0], registry.endpoint(KEY)
+    used, unused = edge.endpoints[0], registry.endpoint(KEY, usual.settings())
     registry.retain(edge.plane.snapshot.endpoints)
     assert list(registry) == [used]
     assert unused.pool.is_retired
-    assert registry.endpoint(KEY) is not unused
+    assert registry.endpoint(KEY, usual.settings()) is not unused
+    edge.end()
+
+
+def test_members_of_a_service_are_kept_by_its_name() -> None:
+    edge = Edge()
+    registry = edge.plane.registry
+    mine, gone = registry.members("s"), registry.members("t")
+    registry.retain(edge.plane.snapshot.endpoints)
+    assert registry.members("s") is mine
+    assert registry.members("t") is not gone
     edge.end()
 
 
@@ -43,15 +60,4 @@ def test_endpoints_of_a_snapshot() -> None:
     edge = Edge(endpoints=2)
     assert list(edge.plane.snapshot.endpoints) == edge.endpoints
     assert list(Snapshot(0, {}).endpoints) == []
-    edge.end()
-
-
-def test_an_endpoint_that_stays_takes_the_certificates_that_were_read_again() -> None:
-    edge = Edge()
-    registry = edge.plane.registry
-    first, second = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    endpoint = registry.endpoint(KEY, first)
-    assert endpoint.ssl is first
-    assert registry.endpoint(KEY, second) is endpoint
-    assert endpoint.ssl is second
     edge.end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastgw.core.live.troubles import QUIET_SECONDS, REMIND_SECONDS, Troubles
+from fastgw.core.live.troubles import QUIET_SECONDS, REMIND_SECONDS, SETTLE_SECONDS, Troubles
 from fastgw.errors import GatewayError, InternalError, UpstreamError
 
 REFUSED = UpstreamError(502, "connect_refused", "refused", reason="a:1: Connection refused")
@@ -26,9 +26,13 @@ class Told:
         return lines
 
 
-def test_the_first_failure_is_told_at_once_and_the_next_ones_are_counted() -> None:
+def test_the_first_failure_is_told_a_moment_later_and_the_next_ones_are_counted() -> None:
     told = Told()
-    for _ in range(100):
+    told.troubles.failed(REFUSED, 7.0 - SETTLE_SECONDS)
+    told.troubles.sweep(7.0 - 0.1)
+    assert not told.take()
+    told.troubles.sweep(7.0)
+    for _ in range(99):
         told.troubles.failed(REFUSED, 7.0)
     where = {"service": "s", "endpoint": "a:1", "cause": "connect_refused"}
     assert told.take() == [
@@ -44,7 +48,7 @@ def test_the_first_failure_is_told_at_once_and_the_next_ones_are_counted() -> No
         "fault": "upstream",
         "detail": "a:1: Connection refused",
         "failures": 100,
-        "seconds": REMIND_SECONDS,
+        "seconds": REMIND_SECONDS + SETTLE_SECONDS,
     }
     assert told.troubles.sweep(7.0 + 10 * REMIND_SECONDS)  # it goes on, but did not strike again
     assert not told.take()
@@ -54,6 +58,7 @@ def test_the_end_is_told_once_with_how_long_it_was_and_how_often_it_struck() -> 
     told = Told()
     told.troubles.failed(REFUSED, 10.0)
     told.troubles.failed(REFUSED, 12.0)
+    told.troubles.sweep(12.0)
     told.take()
     told.troubles.connected(14.0)
     told.troubles.connected(16.0)
@@ -84,6 +89,7 @@ def test_each_cause_is_disproved_by_what_disproves_it() -> None:
     told = Told()
     told.troubles.failed(REFUSED, 0.0)
     told.troubles.failed(RESET, 0.0)
+    told.troubles.sweep(1.0)
     told.troubles.answered(1.0)  # over a connection that was open before
     told.troubles.sweep(100.0)
     assert [fields["cause"] for _, event, fields in told.take() if event == "an endpoint works again"] == [
@@ -97,8 +103,9 @@ def test_a_reminder_has_the_reason_of_the_last_failure() -> None:
     told = Told()
     told.troubles.failed(REFUSED, 0.0)
     last: GatewayError = InternalError(503, "connect_refused", "x", reason="another")
+    told.troubles.sweep(1.0)
     told.troubles.failed(last, 1.0)
     told.take()
-    told.troubles.sweep(REMIND_SECONDS)
+    told.troubles.sweep(1.0 + REMIND_SECONDS)
     [(_, _, fields)] = told.take()
     assert (fields["fault"], fields["detail"]) == ("internal", "another")

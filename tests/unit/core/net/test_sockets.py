@@ -284,8 +284,7 @@ def test_small_writes_to_clients_are_not_delayed(stage: Stage) -> None:
 def test_small_writes_to_services_are_not_delayed(stage: Stage) -> None:
     with listening() as server:
         host, port = server.getsockname()
-        key = usual.key("s", Address(host, port), pool=usual.pool(warm=1))
-        endpoint = stage.plane.registry.endpoint(key)
+        endpoint = usual.endpoint(stage.plane.registry, "s", Address(host, port), pool=usual.pool(warm=1))
         endpoint.pool.warm_up()
         stage.until(lambda: bool(endpoint.pool.idle))
         assert is_without_delay(endpoint.pool.idle[0].transport)
@@ -310,7 +309,7 @@ def test_a_reset_is_told_with_its_error(stage: Stage) -> None:
             poller=stage.poller,
             make_pool=make_pool,
         )
-        endpoint = plane.registry.endpoint(usual.key("s", Address(host, port)))
+        endpoint = usual.endpoint(plane.registry, "s", Address(host, port))
         rule = Rule(
             "all",
             "/*",

@@ -43,7 +43,7 @@ def test_settings_have_the_documented_defaults() -> None:
 
 def test_untried_endpoints_are_the_others() -> None:
     plane = Edge().plane
-    one, two = (plane.registry.endpoint(usual.key("s", Address("127.0.0.1", port))) for port in (1, 2))
+    one, two = (usual.endpoint(plane.registry, "s", Address("127.0.0.1", port)) for port in (1, 2))
     service = usual.service("s", (one, two), RoundRobin())
-    assert service.untried((one,)) == (two,)
-    assert service.untried((one, two)) == ()
+    assert service.members.untried((one,)) == (two,)
+    assert service.members.untried((one, two)) == ()
