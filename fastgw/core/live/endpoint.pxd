@@ -16,4 +16,5 @@ cdef class Endpoint:
     cdef public object addresses
     cdef public Pool pool
     cdef public object troubles
+    cdef public bint is_retired
     cdef object _plane

@@ -54,6 +54,7 @@ class Endpoint:
         "base",
         "ejection",
         "in_hand",
+        "is_retired",
         "key",
         "members",
         "name",
@@ -85,6 +86,7 @@ class Endpoint:
         self.base = ENDPOINT.base(key.slot)
         self.addresses = Addresses(key.service, key.address, plane, self.base, is_tls=key.tls is not None)
         self.pool = make_pool(self, plane)
+        self.is_retired = False  #: no snapshot names it any more: nobody sweeps it
         self.troubles: Troubles | None = None  #: what is wrong with it, as far as the log is concerned; None: nothing
         self._plane = plane
 
@@ -106,6 +108,16 @@ class Endpoint:
         if self.troubles is None:
             self.troubles = Troubles(self.key.service, self.name, self._plane.report)
         self.troubles.failed(error, now)
+        if self.is_retired:
+            self.troubles.tell(now)
+
+    def retire(self) -> None:
+        """No snapshot names it any more: what is under way here ends, and is told about at once."""
+        self.is_retired = True
+        self.pool.retire()
+        self.members.retire(self)
+        if self.troubles is not None:
+            self.troubles.tell(self._plane.now)
 
     def connected(self) -> None:
         """A connection was opened."""

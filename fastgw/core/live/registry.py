@@ -48,8 +48,7 @@ class Registry:
         for key, endpoint in list(self._endpoints.items()):
             if id(endpoint) not in used:
                 del self._endpoints[key]
-                endpoint.pool.retire()
-                endpoint.members.retire(endpoint)
+                endpoint.retire()
         services = {key.service for key in self._endpoints}
         self._members = {name: found for name, found in self._members.items() if name in services}
 

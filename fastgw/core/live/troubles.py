@@ -76,14 +76,20 @@ class Troubles:
             if code not in CONNECTING and trouble.worked is None:
                 trouble.worked = now
 
+    def tell(self, now: float, settled: float = 0.0) -> None:
+        """Say what began ``settled`` seconds ago, or earlier, and was not told yet."""
+        for code, trouble in self._by_code.items():
+            if trouble.told is None and now - trouble.since >= settled:
+                self._say("warning", "an endpoint fails", code, fault=trouble.fault, detail=trouble.reason)
+                trouble.told = now
+
     def sweep(self, now: float) -> bool:
         """Say what is due; False: nothing is wrong any more."""
+        self.tell(now, SETTLE_SECONDS)
         for code, trouble in list(self._by_code.items()):
             if trouble.told is None:
-                if now - trouble.since >= SETTLE_SECONDS:
-                    self._say("warning", "an endpoint fails", code, fault=trouble.fault, detail=trouble.reason)
-                    trouble.told = now
-            elif trouble.worked is not None and now - trouble.last >= QUIET_SECONDS:
+                continue
+            if trouble.worked is not None and now - trouble.last >= QUIET_SECONDS:
                 del self._by_code[code]
                 seconds = round(trouble.worked - trouble.since, 3)
                 self._say("info", "an endpoint works again", code, failures=trouble.count, seconds=seconds)

@@ -8,6 +8,7 @@ from fastgw.core.counters import ENDPOINT
 from fastgw.core.live.endpoint import Endpoint, EndpointKey
 from fastgw.core.protocols import make_pool
 from fastgw.core.settings import Address
+from fastgw.errors import UpstreamError
 from tests.support import usual
 from tests.support.edge import Edge
 
@@ -28,4 +29,16 @@ def test_names(address: Address, text: str, authority: bytes) -> None:
     assert (str(address), endpoint.name, endpoint.authority) == (text, text, authority)
     assert (endpoint.weight, endpoint.base, endpoint.in_hand) == (3, ENDPOINT.base(5), 0)
     assert repr(endpoint) == f"<Endpoint s/{text} in_hand=0 <Pool {text} size=0 idle=0 waiting=0>>"
+    edge.end()
+
+
+def test_what_goes_wrong_at_a_retired_one_is_told_at_once() -> None:
+    """Nobody sweeps it any more: what waited to be told would never be."""
+    edge = Edge()
+    endpoint = edge.endpoints[0]
+    endpoint.failed(UpstreamError(502, "upstream_reset", "one"))
+    assert not edge.log
+    endpoint.retire()
+    endpoint.failed(UpstreamError(502, "bad_answer", "two"))
+    assert [line["cause"] for line in edge.events("an endpoint fails")] == ["upstream_reset", "bad_answer"]
     edge.end()
