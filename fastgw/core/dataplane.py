@@ -270,6 +270,8 @@ class DataPlane(Plane):
         for endpoint in self.registry:
             endpoint.pool.close()  # first: who is cut leaves room that nobody shall fill any more
         self.cut_off()
+        for endpoint in self.registry:
+            endpoint.tell()
         self.is_over = True
         if self._sweeper is not None:
             self._sweeper.cancel()

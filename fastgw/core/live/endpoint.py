@@ -116,6 +116,10 @@ class Endpoint:
         self.is_retired = True
         self.pool.retire()
         self.members.retire(self)
+        self.tell()
+
+    def tell(self) -> None:
+        """Nobody sweeps it from now on: let the log tell what waits."""
         if self.troubles is not None:
             self.troubles.tell(self._plane.now)
 

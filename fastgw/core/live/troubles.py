@@ -1,7 +1,7 @@
 """What goes wrong at one endpoint, told once: a line when it begins, a reminder now and then, a line when it is over.
 
-A cause is told ``SETTLE_SECONDS`` after it began, since it may turn out to be part of something greater, which is told instead: an endpoint
-that cannot be reached is ejected (``live.members``), and forgets its troubles.
+What an endpoint that dies shows first (``DYING``) is told ``SETTLE_SECONDS`` after it began, since it may turn out to be part of something
+greater, which is told instead: an endpoint that cannot be reached is ejected (``live.members``), and forgets its troubles.
 
 A service that is down fails hundreds of requests a second for one reason.  Its endpoint remembers each cause that has not been disproved
 yet, and how often it struck; ``sweep`` says what is due.  So the log has the cause, the number and the time for each endpoint and
@@ -15,7 +15,9 @@ from collections.abc import Callable
 from fastgw.core.causes import CONNECTING
 from fastgw.errors import GatewayError
 
-SETTLE_SECONDS = 0.5  #: before a cause is told
+#: Codes of what is first seen of an endpoint that dies.
+DYING = frozenset({"connect_refused", "connect_timeout", "upstream_reset"})
+SETTLE_SECONDS = 0.5  #: before one of them is told
 REMIND_SECONDS = 30.0  #: between two lines about a cause that goes on
 QUIET_SECONDS = 5.0  #: without a failure, after a success, before a cause is said to be over
 
@@ -63,6 +65,8 @@ class Troubles:
         trouble.worked = None
         trouble.fault = error.fault
         trouble.reason = error.reason
+        if error.code not in DYING:
+            self.tell(now, SETTLE_SECONDS, error.code)
 
     def connected(self, now: float) -> None:
         """A connection was opened."""
@@ -76,10 +80,10 @@ class Troubles:
             if code not in CONNECTING and trouble.worked is None:
                 trouble.worked = now
 
-    def tell(self, now: float, settled: float = 0.0) -> None:
-        """Say what began ``settled`` seconds ago, or earlier, and was not told yet."""
+    def tell(self, now: float, settled: float = 0.0, at_once: str = "") -> None:
+        """Say what began ``settled`` seconds ago, or earlier, and was not told yet; ``at_once``: the code of one that is not waited for."""
         for code, trouble in self._by_code.items():
-            if trouble.told is None and now - trouble.since >= settled:
+            if trouble.told is None and (code == at_once or now - trouble.since >= settled):
                 self._say("warning", "an endpoint fails", code, fault=trouble.fault, detail=trouble.reason)
                 trouble.told = now
 

@@ -421,3 +421,15 @@ def test_close_cuts_everything_and_may_be_repeated() -> None:
     assert waiting.is_lost
     assert service.is_lost
     edge.end()
+
+
+def test_what_waits_to_be_told_is_told_before_the_worker_ends() -> None:
+    edge = Edge()
+    client = edge.client(GET)
+    edge.connect().lose(ConnectionResetError())
+    edge.run()
+    client.take()
+    assert not edge.events("an endpoint fails")
+    edge.plane.close()
+    assert edge.events("an endpoint fails")
+    edge.run()

@@ -54,6 +54,17 @@ def test_the_first_failure_is_told_a_moment_later_and_the_next_ones_are_counted(
     assert not told.take()
 
 
+def test_what_no_dying_endpoint_shows_is_told_at_once() -> None:
+    told = Told()
+    told.troubles.failed(REFUSED, 7.0)
+    told.troubles.failed(UpstreamError(502, "tls_failed", "no"), 7.0)
+    assert [fields["cause"] for _, _, fields in told.take()] == ["tls_failed"]
+    told.troubles.tell(7.0)
+    assert [fields["cause"] for _, _, fields in told.take()] == ["connect_refused"]
+    told.troubles.tell(8.0)
+    assert not told.take()
+
+
 def test_the_end_is_told_once_with_how_long_it_was_and_how_often_it_struck() -> None:
     told = Told()
     told.troubles.failed(REFUSED, 10.0)
