@@ -103,12 +103,12 @@ def test_a_service_without_a_member_that_is_up_is_not_ready(
     assert admin_status(running, "/readyz?service=none")[0] == 404
 
 
-@pytest.mark.parametrize("reloads", [8, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("reloads", [8, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(150)])])
 def test_reloads_that_change_weights_and_pools_close_no_connection(
     gateway: Gateway, members: tuple[FastService, FastService], reloads: int
 ) -> None:
     running = gateway(config(members, pool="{idle_timeout: 300s}"))
-    run = Wrk(f"{running.base_url}/", seconds=90 if reloads > 10 else 8, connections=4)
+    run = Wrk(f"{running.base_url}/", seconds=60 if reloads > 10 else 8, connections=4)
     try:
         wait_until(lambda: all(metric(running, "fastgw_endpoint_requests_total", one.address) > 100 for one in members))
         for number in range(reloads):
