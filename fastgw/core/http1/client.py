@@ -291,7 +291,9 @@ class Http1Client(Http1Answers):
                 return
             body.received = chunks.payload
             end = chunks.end
-            body.is_done = chunks.done
+            if chunks.done:
+                body.is_done = True
+                self._chunks = None  # an idle connection holds no reader
         elif size < self._left:
             self._left -= size
             body.received += size

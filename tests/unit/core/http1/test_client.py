@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.net.peers import client_address
+from fastgw.wire.chunked import ChunkReader
 from tests.support import usual
-from tests.support.edge import GET, OK, POST, Edge, Spy, body_of, head_of, statuses
+from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, body_of, head_of, statuses
 
 BIG = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
 
@@ -332,4 +334,15 @@ def test_small_writes_are_not_delayed() -> None:
     edge = local()
     edge.client(extra={"socket": Socket()})
     assert options == [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+    edge.end()
+
+
+def test_an_idle_connection_holds_no_reader_of_its_last_body() -> None:
+    gc.collect()
+    before = sum(isinstance(one, ChunkReader) for one in gc.get_objects())
+    edge = Edge()
+    client = edge.client(CHUNKED + b"2\r\nhi\r\n0\r\n\r\n")
+    edge.connect().feed(OK)
+    assert statuses(client.take()) == [200]
+    assert sum(isinstance(one, ChunkReader) for one in gc.get_objects()) == before
     edge.end()
