@@ -122,8 +122,11 @@ def _go_on_leaving(exchange: Exchange, hooks: Hooks, index: int) -> None:
 
 
 def failed(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> None:
-    """End ``exchange`` as ``error`` says, which ``hook``, of this ``kind``, raised; what is no ``GatewayError`` is a bug of its filter."""
-    if isinstance(error, GatewayError):
+    """End ``exchange`` over ``error``, which ``hook``, of this ``kind``, raised.
+
+    A request may be refused by a ``GatewayError``; anything else, and anything behind the answer's head, is a bug of the filter.
+    """
+    if kind == "request" and isinstance(error, GatewayError):
         exchange.fail(error)
         return
     name = report_broken(exchange, hook, kind, error)

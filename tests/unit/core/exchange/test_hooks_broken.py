@@ -8,6 +8,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
+from fastgw.errors import RETRY_ALWAYS, UpstreamError
 from fastgw.filters.request_id import RequestId
 from tests.support import usual
 from tests.support.edge import GET, OK, Edge, Gate, Spy, head_of, new_loop, statuses
@@ -78,4 +79,24 @@ def test_a_broken_filter_is_named_with_the_request(kind: str, waits: bool) -> No
         assert b"the filter 'bad' of the gateway failed" in got
         assert f"urn:request:{identity}".encode() in got
         assert f"x-request-id: {identity}\r\n".encode() in head_of(got)
+    edge.end()
+
+
+@pytest.mark.parametrize("is_awaited", [False, True], ids=["at once", "awaited"])
+def test_an_error_of_a_response_hook_is_a_bug_of_the_filter_whatever_its_kind(is_awaited: bool) -> None:
+    """The service has answered: it is neither blamed, nor asked again, nor is the client told that it was at fault."""
+    error = UpstreamError(502, "upstream_reset", "no", retry=RETRY_ALWAYS)
+
+    async def later(exchange: Any) -> None:
+        raise error
+
+    edge = Edge(filters=[Spy("a", [], response=later if is_awaited else raising(error))], endpoints=2)
+    client = edge.client(GET)
+    edge.connect().feed(OK)
+    edge.run()
+    got = client.take()
+    assert statuses(got) == [500] and b"urn:fastgw:error:internal" in got
+    assert [line["hook"] for line in edge.events("a filter failed")] == ["response"]
+    assert edge.of_endpoint(counters.ENDPOINT_FAILURES, 0) == 0
+    edge.errors.clear()
     edge.end()
