@@ -10,9 +10,16 @@ from fastgw.core.http1.pool import Http1Pool
 
 if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
+    from fastgw.core.exchange.ends import Client
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.live.pool import Pool
     from fastgw.core.plane import Plane
+    from fastgw.core.snapshot.snapshot import Listener
+
+
+def make_client(plane: DataPlane, listener: Listener) -> Client:
+    """The end of a connection that ``listener`` has accepted."""
+    return Http1Client(plane, listener)
 
 
 def client_factory(plane: DataPlane, name: str) -> Callable[[], Any]:

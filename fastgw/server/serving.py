@@ -34,16 +34,19 @@ from fastgw.core.dataplane import DataPlane
 from fastgw.core.live.board import Board
 from fastgw.core.live.holds import sit_down
 from fastgw.core.net.sockets import Closable, make_poller
-from fastgw.core.protocols import client_factory, make_pool
+from fastgw.core.opening.entrance import Entrance
+from fastgw.core.opening.opening import Terms
+from fastgw.core.opening.openings import Openings
+from fastgw.core.protocols import client_factory, make_client, make_pool
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.filters.log_file import FILES
-from fastgw.server.arrivals import Arrivals, Entrance, Terms, terms_of
 from fastgw.server.channel import Channel
 from fastgw.server.listening import BACKLOG
 from fastgw.server.log import Log
 from fastgw.server.losses import LossReport
 from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Prepare, Prepared, Reopen
 from fastgw.server.reports import Reports
+from fastgw.server.terms import terms_of
 from fastgw.server.workers import BLOCKED
 
 YOUNG = 20_000
@@ -88,7 +91,7 @@ class Worker:
         self._messages: deque[tuple[object, list[int]]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._adopting: set[asyncio.Task[None]] = set()
-        self._arrivals: Arrivals | None = None
+        self._openings: Openings | None = None
         self._losses = LossReport(self.log, loop.time)
         self._reports = Reports(loop, channel.send)
         self._is_draining = False
@@ -143,7 +146,7 @@ class Worker:
         try:
             if message.has_memory:
                 self._plane = self._make_plane(fds.pop(0), fds.pop(0))
-                self._arrivals = Arrivals(self.loop, self._plane, self._on_arrival_trouble)
+                self._openings = Openings(self._plane, make_client, self._on_opening_trouble)
                 self._look_at_losses()
             plane = self._plane
             assert plane is not None
@@ -185,7 +188,7 @@ class Worker:
         plane.seat = seat
         return plane
 
-    def _on_arrival_trouble(self, event: str, cause: str, **fields: object) -> None:
+    def _on_opening_trouble(self, event: str, cause: str, **fields: object) -> None:
         self.log.limited(event, "warning", cause=cause, **fields)
 
     def _on_starved(self, error: OSError) -> None:
@@ -234,7 +237,7 @@ class Worker:
 
     async def _accept(self, address: str, listener: ListenerSpec, terms: Terms | None) -> None:
         """Serve ``listener``; a server that is there already stays if a new one would do the same."""
-        assert self._plane is not None and self._arrivals is not None
+        assert self._plane is not None and self._openings is not None
         old = self._accepting.get(address)
         if old is not None:
             if old.spec.name == listener.name and (old.terms is None) == (terms is None):
@@ -244,12 +247,12 @@ class Worker:
                 return
             old.server.close()  # what connects meanwhile waits in the queue
         sock = self._sockets[address]
+        sock.listen(BACKLOG)
         factory = client_factory(self._plane, listener.name)
         server: Closable
         if terms is not None:
-            server = Entrance(self._arrivals, listener.name, sock.dup(), terms)
+            server = Entrance(self._openings, listener.name, sock.dup(), terms)
         elif self._plane.poller is not None:
-            sock.listen(BACKLOG)
             server = self._plane.poller.listen(sock.dup(), factory)
         else:
             make = self.loop.create_unix_server if listener.bind.address.path else self.loop.create_server
@@ -341,15 +344,15 @@ class Worker:
         for address in list(self._accepting):
             await self._stop_accepting(address)
 
-        arrivals = self._arrivals
-        assert arrivals is not None
+        openings = self._openings
+        assert openings is not None
 
         def begin() -> None:
-            arrivals.close()
+            openings.close()
             plane.on_idle = self.stop
             plane.drain()
 
-        is_quiet = not plane.connections and not self._adopting and not arrivals
+        is_quiet = not plane.connections and not self._adopting and not openings
         self.loop.call_later(QUIET_PAUSE if is_quiet else DRAIN_PAUSE, begin)
 
     def _cut(self) -> None:

@@ -15,16 +15,27 @@ import uvloop
 from fastgw.core import counters
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
-from fastgw.core.protocols import make_pool
+from fastgw.core.net.handshake import ListenerContext
+from fastgw.core.opening.entrance import Entrance
+from fastgw.core.opening.opening import Terms
+from fastgw.core.opening.openings import Openings
+from fastgw.core.protocols import make_client, make_pool
 from fastgw.core.settings import Limits
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.routing import Router
-from fastgw.server.arrivals import Arrivals, Entrance, Terms
 from tests.support import usual
 from tests.support.certificates import Authority
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+LINE = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n"
+HEADER = Terms(None, has_header=True)
+
+
+def context(authority: Authority) -> ListenerContext:
+    made = ListenerContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(*authority.pair("edge", "edge.test"))
+    return made
 
 
 class Edge:
@@ -44,12 +55,13 @@ class Edge:
             "edge", Router([]), fallback, timeouts=usual.timeouts(head=head), limits=limits or usual.limits()
         )
         self.plane.install(Snapshot(1, {"edge": self.listener}))
-        self.arrivals = Arrivals(
-            self.loop, self.plane, lambda event, cause, **fields: self.troubles.append((event, cause, fields))
+        self.openings = Openings(
+            self.plane, make_client, lambda event, cause, **fields: self.troubles.append((event, cause, fields))
         )
         sock = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         sock.bind(path or ("127.0.0.1", 0))
-        self.entrance = Entrance(self.arrivals, "edge", sock, terms)
+        sock.listen()
+        self.entrance = Entrance(self.openings, "edge", sock, terms)
         self.address: Any = sock.getsockname()
         self.clients: list[socket.socket] = []
 
@@ -94,10 +106,10 @@ class Edge:
 
     def end(self) -> None:
         self.entrance.close()
-        self.arrivals.close()
+        self.openings.close()
         for client in self.clients:
             client.close()
-        self.until(lambda: not self.arrivals.pending and not self.plane.connections)
+        self.until(lambda: not self.openings.pending and not self.plane.connections)
         self.plane.close()
         self.loop.run_until_complete(asyncio.sleep(0))
         self.loop.close()

@@ -1,71 +1,27 @@
-"""What comes before HTTP: bounded in number and time, cut for who waits, and nothing of it left behind."""
+"""What comes before HTTP on one connection: bounded in time, and nothing of it left behind."""
 
 from __future__ import annotations
 
-import asyncio
-import errno
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.net.handshake import ListenerContext
+from fastgw.core.opening import opening
+from fastgw.core.opening.opening import Terms
 from fastgw.core.snapshot.snapshot import Snapshot
-from fastgw.server import arrivals
-from fastgw.server.arrivals import Terms
 from tests.support import usual
 from tests.support.certificates import Authority
-from tests.unit.server.arrival_stage import GET, Edge, Tls
+from tests.unit.core.opening.stage import GET, HEADER, LINE, Edge, Tls
 
-LINE = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n"
-HEADER = Terms(None, has_header=True)
 NO_CERTIFICATE, NOT_TLS, UNFINISHED = (
     counters.TLS_FAILED + counters.TLS_CAUSES.index(cause) for cause in ("no_certificate", "not_tls", "unfinished")
 )
-
-
-@pytest.fixture
-def edge() -> Iterator[Callable[..., Edge]]:
-    made: list[Edge] = []
-
-    def make(*arguments: Any, **options: Any) -> Edge:
-        made.append(Edge(*arguments, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.end()
-    asyncio.set_event_loop(None)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="module")
-def secure(authority: Authority) -> Terms:
-    return Terms(context(authority))
-
-
-@pytest.fixture(scope="module")
-def demanding(authority: Authority) -> Terms:
-    made = context(authority)
-    made.load_verify_locations(authority.ca)
-    made.verify_mode = ssl.CERT_REQUIRED
-    return Terms(made)
-
-
-def context(authority: Authority) -> ListenerContext:
-    made = ListenerContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(*authority.pair("edge", "edge.test"))
-    return made
 
 
 # --- the PROXY header
@@ -75,11 +31,11 @@ def context(authority: Authority) -> ListenerContext:
 def test_header_and_request_in_pieces(edge: Callable[..., Edge], cut: int) -> None:
     one = edge(HEADER)
     client = one.client((LINE + GET)[:cut])
-    one.until(lambda: one.arrivals.pending or one.plane.connections)
+    one.until(lambda: one.openings.pending or one.plane.connections)
     client.sendall((LINE + GET)[cut:])
     assert one.read(client).startswith(b"HTTP/1.1 404 ")
     assert [connection.address for connection in one.plane.connections] == [b"192.0.2.7"]
-    assert not one.arrivals.pending
+    assert not one.openings.pending
 
 
 def test_header_over_a_unix_socket(edge: Callable[..., Edge], tmp_path: Path) -> None:
@@ -95,20 +51,20 @@ def test_malformed_header_is_closed_and_told(edge: Callable[..., Edge]) -> None:
     assert one.count(counters.BAD_REQUESTS) == 1
     assert one.troubles[0][:2] == ("a PROXY header was refused", "malformed")
     assert one.troubles[0][2]["client"] == "127.0.0.1"
-    assert not one.arrivals.pending
+    assert not one.openings.pending
 
 
 def test_client_that_goes_before_its_header_is_forgotten(edge: Callable[..., Edge]) -> None:
     one = edge(HEADER)
     client = one.client(LINE[:10])
-    one.until(lambda: one.arrivals.pending)
+    one.until(lambda: one.openings.pending)
     client.close()
-    one.until(lambda: not one.arrivals.pending)
+    one.until(lambda: not one.openings.pending)
     client = one.client()
-    one.until(lambda: one.arrivals.pending)
+    one.until(lambda: one.openings.pending)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     client.close()
-    one.until(lambda: not one.arrivals.pending)
+    one.until(lambda: not one.openings.pending)
 
 
 def test_header_has_a_time(edge: Callable[..., Edge]) -> None:
@@ -138,14 +94,25 @@ def test_handshake_with_and_without_a_header(edge: Callable[..., Edge], authorit
     assert one.count(counters.TLS_FAILURES) == 0
 
 
+def test_a_listener_may_go_meanwhile(edge: Callable[..., Edge], authority: Authority, secure: Terms) -> None:
+    """What was accepted from it is served as it was at that time."""
+    one = edge(Terms(secure.context, has_header=True))
+    client = Tls(one, authority)
+    one.until(lambda: one.openings.pending)
+    one.plane.install(Snapshot(2, {}))
+    client.sock.sendall(LINE)
+    assert client.ask().startswith(b"HTTP/1.1 404 ")
+    assert [connection.listener for connection in one.plane.connections] == [one.listener]
+
+
 def test_failed_handshakes_are_counted_once_and_by_cause(edge: Callable[..., Edge], secure: Terms) -> None:
     one = edge(secure)
     for number, first in enumerate((b"\x16\x03\x01", b"", b"\x80\x10"), 1):
         gone = one.client(first)
-        one.until(lambda: one.arrivals.pending)
+        one.until(lambda: one.openings.pending)
         gone.close()
         one.until(lambda n=number: one.count(counters.TLS_FAILURES) == n)
-        one.until(lambda: not one.arrivals.pending)
+        one.until(lambda: not one.openings.pending)
     assert one.count(UNFINISHED) == 3
     assert one.troubles == [
         (
@@ -159,10 +126,10 @@ def test_failed_handshakes_are_counted_once_and_by_cause(edge: Callable[..., Edg
 def test_one_that_resets_before_it_says_anything(edge: Callable[..., Edge], secure: Terms) -> None:
     one = edge(secure)
     client = one.client()
-    one.until(lambda: one.arrivals.pending)
+    one.until(lambda: one.openings.pending)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     client.close()
-    one.until(lambda: one.count(UNFINISHED) == 1 and not one.arrivals.pending)
+    one.until(lambda: one.count(UNFINISHED) == 1 and not one.openings.pending)
 
 
 def test_an_alert_arrives_whatever_the_client_has_sent(
@@ -181,22 +148,22 @@ def test_an_alert_arrives_whatever_the_client_has_sent(
     assert one.count(NO_CERTIFICATE) == one.count(counters.TLS_FAILURES) == 1
     client.sock.sendall(b"x" * 100_000)
     client.sock.close()
-    one.until(lambda: not one.arrivals.pending)
+    one.until(lambda: not one.openings.pending)
     assert one.count(counters.TLS_FAILURES) == 1
 
 
 def test_a_client_that_does_not_go_when_it_was_refused_is_cut(
     edge: Callable[..., Edge], demanding: Terms, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrivals, "LINGER", 0.05)
+    monkeypatch.setattr(opening, "LINGER", 0.05)
     one = edge(demanding)
     client = Tls(one, authority)
     client._run(client.object.do_handshake)
     one.until(lambda: one.count(NO_CERTIFICATE) == 1)
-    one.until(lambda: not one.arrivals.pending)
+    one.until(lambda: not one.openings.pending)
     plain = one.client(GET)
     one.read(plain)
-    one.until(lambda: not one.arrivals.pending)
+    one.until(lambda: not one.openings.pending)
     assert one.count(counters.TLS_FAILURES) == 2
 
 
@@ -212,7 +179,7 @@ def test_plain_http_is_told_that_the_port_speaks_tls(edge: Callable[..., Edge], 
     assert one.read(client) == b""
     client.sendall(b"x" * 100_000)
     client.close()
-    one.until(lambda: not one.arrivals.pending)
+    one.until(lambda: not one.openings.pending)
     assert one.count(NOT_TLS) == one.count(counters.TLS_FAILURES) == one.count(counters.BAD_REQUESTS) == 1
 
 
@@ -221,7 +188,7 @@ def test_plain_http_of_a_client_that_is_gone(edge: Callable[..., Edge], secure: 
     client = one.client(GET)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     client.close()
-    one.until(lambda: one.count(counters.TLS_FAILURES) == 1 and not one.arrivals.pending)
+    one.until(lambda: one.count(counters.TLS_FAILURES) == 1 and not one.openings.pending)
 
 
 def test_handshake_has_a_time_from_the_accept_on(edge: Callable[..., Edge], secure: Terms) -> None:
@@ -238,49 +205,12 @@ def test_handshake_has_a_time_from_the_accept_on(edge: Callable[..., Edge], secu
 def test_time_is_bounded_where_the_head_timeout_is_off(
     edge: Callable[..., Edge], secure: Terms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrivals, "UNLIMITED", 0.05)
+    monkeypatch.setattr(opening, "UNLIMITED", 0.05)
     one = edge(secure, head=0)
     assert one.read(one.client()) == b""
 
 
 # --- numbers
-
-
-def test_number_is_bounded_and_a_burst_is_served_in_turn(edge: Callable[..., Edge]) -> None:
-    one = edge(HEADER, limits=usual.limits(handshakes=2))
-    clients = [one.client() for _ in range(5)]
-    one.until(lambda: len(one.arrivals) == 2)
-    for client in clients:
-        client.sendall(LINE + GET)
-        assert len(one.arrivals) <= 2
-        assert one.read(client).startswith(b"HTTP/1.1 404 ")
-
-
-def test_the_silent_make_room_for_those_who_wait(
-    edge: Callable[..., Edge], secure: Terms, authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(arrivals, "STALLED", 0.1)
-    monkeypatch.setattr(arrivals, "ROOM_EVERY", 0.05)
-    one = edge(secure, limits=usual.limits(handshakes=2))
-    first, second = one.client(), one.client()
-    one.until(lambda: len(one.arrivals) == 2)
-    assert Tls(one, authority).ask().startswith(b"HTTP/1.1 404 ")
-    assert one.read(first) == b""
-    one.until(lambda: one.count(counters.TLS_FAILURES) >= 1)  # the second only if it was as old by then
-    second.close()
-
-
-def test_the_silent_stay_while_nobody_waits(edge: Callable[..., Edge], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrivals, "STALLED", 0.0)
-    monkeypatch.setattr(arrivals, "ROOM_EVERY", 0.01)
-    one = edge(HEADER, limits=usual.limits(handshakes=2))
-    clients = [one.client(), one.client()]
-    one.until(lambda: len(one.arrivals) == 2)
-    began = time.monotonic()
-    one.until(lambda: time.monotonic() - began > 0.05)
-    for client in clients:
-        client.sendall(LINE + GET)
-        assert one.read(client).startswith(b"HTTP/1.1 404 ")
 
 
 def test_connections_of_the_listener_are_bounded_before_the_handshake(
@@ -301,63 +231,9 @@ def test_connections_of_an_address_are_bounded_before_the_handshake(
     kept = Tls(one, authority)
     assert kept.ask()
     silent = one.client()
-    one.until(lambda: len(one.arrivals) == 1)
+    one.until(lambda: len(one.openings) == 1)
     assert one.read(one.client()) == b""
     assert one.count(counters.ADDRESS_REFUSED) == 1
     one.entrance.terms = Terms(secure.context, has_header=True)
     assert Tls(one, authority, LINE).ask()
     assert silent.fileno() >= 0
-
-
-def test_accepting_pauses_when_there_are_no_descriptors(
-    edge: Callable[..., Edge], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one = edge(HEADER)
-    monkeypatch.setattr(arrivals, "STARVED_PAUSE", 0.05)
-    tries = []
-
-    class Starved:
-        """The listening socket of a process that has no descriptor left, for a while."""
-
-        def accept(self) -> Any:
-            tries.append(1)
-            if len(tries) == 1:
-                raise ConnectionAbortedError
-            if len(tries) < 4:
-                raise OSError(errno.EMFILE, "Too many open files")
-            return real.accept()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(real, name)
-
-    real = one.entrance._sock
-    one.entrance._sock = Starved()
-    client = one.client(LINE + GET)
-    assert one.read(client).startswith(b"HTTP/1.1 404 ")
-    assert [event for event, _, _ in one.troubles] == ["connections cannot be accepted"] * 2
-    assert "LimitNOFILE" in one.troubles[0][1]
-    assert one.plane.values[counters.ACCEPT_FAILURES] == 2
-    assert len(tries) < 10
-    one.entrance._sock = real
-
-
-# --- the end
-
-
-def test_closing_cuts_what_has_not_arrived(edge: Callable[..., Edge], secure: Terms, authority: Authority) -> None:
-    one = edge(secure, limits=usual.limits(handshakes=2))
-    clients = [one.client() for _ in range(4)]
-    one.until(lambda: len(one.arrivals) == 2)
-    one.entrance.close()
-    one.entrance.close()
-    one.arrivals.close()
-    one.until(lambda: not one.arrivals.pending)
-    assert all(one.read(client) == b"" for client in clients)
-    assert one.count(counters.TLS_FAILURES) == 0  # that was not the clients' doing
-    one.entrance.open()
-
-
-def test_listener_that_is_gone_has_no_room(edge: Callable[..., Edge]) -> None:
-    one = edge(HEADER)
-    one.plane.install(Snapshot(2, {}))
-    assert not one.entrance.has_room()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastgw.server.tally import EVERY, Tally
+from fastgw.core.opening.tally import EVERY, Tally
 from tests.support.mock import MockLoop
 
 
