@@ -1,7 +1,7 @@
 """TLS contexts of listeners and services, and what is wrong with the files they are made from.
 
 One place for the policy: TLS 1.2 or newer, ciphers with forward secrecy and authenticated encryption only, no compression, no
-renegotiation, ALPN ``http/1.1`` and on listeners ``http/1.0`` too (RFC 9325, RFC 7301).
+renegotiation; to services ALPN ``http/1.1``, to clients what is spoken with them (RFC 9325, RFC 7301).
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import calendar
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from fastgw.config.spec import CertificateSpec, TlsSpec
-from fastgw.core.net.handshake import PROTOCOLS, SERVICE_PROTOCOLS, ListenerContext
+from fastgw.core.net.handshake import SERVICE_PROTOCOLS, ListenerContext
 from fastgw.core.net.remainder import knows_its_source
 from fastgw.core.settings import UpstreamTls
 
@@ -26,13 +26,16 @@ _LARGEST_FILE: Final = 4 * 1024 * 1024
 _SUBJECT_ALT_NAME: Final = b"\x06\x03\x55\x1d\x11"  # OID 2.5.29.17 in DER (RFC 5280 section 4.2.1.6)
 
 
-def server_context(spec: TlsSpec) -> ssl.SSLContext:
+def server_context(spec: TlsSpec, protocols: Collection[str]) -> ssl.SSLContext:
     """The context of a listener; with several certificates the name the client asks for chooses (RFC 6066 section 3).
+
+    Args:
+        protocols: of ALPN, what clients may choose from, the most wanted first.
 
     Raises:
         OSError, ssl.SSLError: a file is gone or changed since the configuration was checked.
     """
-    contexts = [_server_context(spec, certificate) for certificate in spec.certificates]
+    contexts = [_server_context(spec, certificate, protocols) for certificate in spec.certificates]
     first = contexts[0]
     by_name: dict[str, ssl.SSLContext] = {}
     for certificate, context in zip(spec.certificates, contexts, strict=True):
@@ -53,12 +56,12 @@ def _choose(by_name: dict[str, ssl.SSLContext], name: str, default: ssl.SSLConte
     return found if found is not None else by_name.get("*." + name.partition(".")[2], default)
 
 
-def _server_context(spec: TlsSpec, certificate: CertificateSpec) -> ssl.SSLContext:
+def _server_context(spec: TlsSpec, certificate: CertificateSpec, protocols: Collection[str]) -> ssl.SSLContext:
     context = ListenerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[spec.min_version]
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_ciphers(_CIPHERS)
-    context.set_alpn_protocols(PROTOCOLS)
+    context.set_alpn_protocols(protocols)
     context.load_cert_chain(certificate.cert, certificate.key, _refuse_password)
     if spec.client_auth != "none":
         context.load_verify_locations(spec.client_ca)

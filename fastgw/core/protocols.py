@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.http1.client import Http1Client
 from fastgw.core.http1.pool import Http1Pool
@@ -17,14 +17,22 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot.snapshot import Listener
 
 
-def make_client(plane: DataPlane, listener: Listener) -> Client:
-    """The end of a connection that ``listener`` has accepted."""
-    return Http1Client(plane, listener)
+#: What clients may speak, by the names that ALPN has for it (RFC 7301 section 6); of what a client offers the first here is chosen.
+CLIENTS: Final[Mapping[str, Callable[[DataPlane, Listener], Client]]] = {
+    "http/1.1": Http1Client,
+    "http/1.0": Http1Client,
+}
+UNSAID: Final = "http/1.1"  #: what is spoken where a client has not said
+
+
+def make_client(plane: DataPlane, listener: Listener, protocol: str | None) -> Client:
+    """The end of a connection that ``listener`` has accepted, and on which ALPN has chosen ``protocol`` (None: there was no choice)."""
+    return CLIENTS[protocol or UNSAID](plane, listener)
 
 
 def client_factory(plane: DataPlane, name: str) -> Callable[[], Any]:
-    """What makes the protocol of each connection that the listener ``name`` accepts: a ``Client``, and for a loop what it asks of a
-    protocol (a compiled class cannot derive from asyncio's)."""
+    """What makes the protocol of each connection that the plain listener ``name`` accepts: a ``Client``, and for a loop what it asks of
+    a protocol (a compiled class cannot derive from asyncio's)."""
     return lambda: Http1Client(plane, plane.listeners[name])
 
 

@@ -6,6 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from fastgw.core.opening.opening import Terms
+from fastgw.core.protocols import CLIENTS
 
 if TYPE_CHECKING:
     from fastgw.config.spec import ListenerSpec
@@ -19,6 +20,6 @@ def terms_of(listener: ListenerSpec) -> Terms | None:
     if listener.tls is not None:
         from fastgw.config.tls import server_context
 
-        context = server_context(listener.tls)
+        context = server_context(listener.tls, CLIENTS)
     announcers = tuple(ipaddress.ip_network(one) for one in listener.proxy_protocol_from)
     return Terms(context, listener.proxy_protocol, announcers)

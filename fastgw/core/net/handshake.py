@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
 from fastgw.core import counters
 from fastgw.wire.hello import Hello, read_hello
 
-PROTOCOLS: Final = ("http/1.1", "http/1.0")  #: of ALPN, as IANA registers them: what clients may choose from
-SERVICE_PROTOCOLS: Final = ("http/1.1",)  #: what is offered to services
+SERVICE_PROTOCOLS: Final = ("http/1.1",)  #: of ALPN: what is offered to services
 _NO_APPLICATION_PROTOCOL: Final = (
     b"\x15\x03\x03\x00\x02\x02\x78"  # a fatal alert 120 in plain, as there are no keys yet
 )
@@ -99,7 +98,9 @@ class Handshake(ssl.SSLObject):
             return ()
         self._seen = b""
         offered = self._hello.protocols
-        return () if any(name.encode() in offered for name in PROTOCOLS) else offered
+        context = self.context
+        assert isinstance(context, ListenerContext)
+        return () if not context.protocols or any(name in offered for name in context.protocols) else offered
 
     def _refuse(self, cause: str, detail: str) -> None:
         self._is_refused = True
@@ -112,6 +113,13 @@ class ListenerContext(ssl.SSLContext):
     """A context whose connections are ``Handshake`` objects."""
 
     sslobject_class = Handshake
+    protocols: frozenset[bytes] = frozenset()  #: of ALPN: what clients may choose from; empty: it is not our matter
+
+    def set_alpn_protocols(self, protocols: Iterable[str]) -> None:
+        """See ``ssl.SSLContext``; a client that offers only others is refused."""
+        names = tuple(protocols)
+        super().set_alpn_protocols(names)
+        self.protocols = frozenset(name.encode() for name in names)
 
     def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *rest: Any, **options: Any) -> ssl.SSLObject:
         """See ``ssl.SSLContext``."""

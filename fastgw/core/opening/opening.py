@@ -1,13 +1,14 @@
 """One connection on its way to the data plane: first the PROXY header of a load balancer, then the TLS handshake.
 
-    accept -> PROXY header (listeners with proxy_protocol) -> handshake (listeners with tls) -> a connection of the data plane
+    accept -> PROXY header (listeners with proxy_protocol) -> handshake (listeners with tls) -> a ``Client`` of the data plane
                                                                 └--refused--> LINGER: the alert, or a 400 to plain HTTP, is read
 
 A plain listener has neither and none of this.  Both together have a time, the listener's head timeout, from the accept on; how many may
 be under way is the matter of ``Openings``.
 
 A handshake begins when its first byte is there: a silent client costs a socket and no more, and one that speaks plain HTTP gets an
-answer in plain HTTP.  Why a handshake failed is told to the client (``core/net/handshake.py``), to the log and to the counters.
+answer in plain HTTP.  Why a handshake failed is told to the client (``core/net/handshake.py``), to the log and to the counters.  What is
+spoken behind it is what the client and we have in common (ALPN, RFC 7301), so its ``Client`` is made when the handshake is done.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from fastgw.wire.errors import WireError
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
     from ipaddress import IPv4Network, IPv6Network
 
     from fastgw.core.exchange.ends import Client
@@ -138,7 +140,7 @@ class Opening:
             self._leave()
             openings.plane.poller.adopt(self._sock, self._make_client())
         else:
-            self._task = openings.loop.create_task(self._connect())
+            self._task = openings.loop.create_task(self._connect(self._make_client))
 
     def _is_one_too_many(self) -> bool:
         """The data plane refuses them too, but only behind the handshake, which costs most."""
@@ -156,18 +158,18 @@ class Opening:
                 return True
         return False
 
-    def _make_client(self) -> Client:
-        """What the data plane knows this connection as."""
+    def _make_client(self, protocol: str | None = None) -> Client:
+        """What the data plane knows this connection as; ``protocol``: what ALPN has chosen."""
         openings = self._openings
-        client = self._client = openings.make_client(openings.plane, self._listener)
+        client = self._client = openings.make_client(openings.plane, self._listener, protocol)
         if self.address:
             client.address = self.address
         return client
 
-    async def _connect(self, **options: Any) -> None:
+    async def _connect(self, make: Callable[[], Any], **options: Any) -> None:
         loop: Any = self._openings.loop  # a protocol is a plain class: a compiled one cannot derive from asyncio's
         try:
-            await loop.connect_accepted_socket(self._make_client, self._sock, **options)
+            await loop.connect_accepted_socket(make, self._sock, **options)
         except OSError:  # reset, or closed by us: TLS itself does not raise, see ``Handshake``
             self._sock.close()
         finally:
@@ -197,7 +199,14 @@ class Opening:
     async def _secure(self) -> None:
         WATCHER.set(self._on_refused)
         # The time is ours to watch: it began with the accept.
-        await self._connect(ssl=self._terms.context, ssl_handshake_timeout=86400, ssl_shutdown_timeout=SHUTDOWN)
+        times = {"ssl_handshake_timeout": 86400, "ssl_shutdown_timeout": SHUTDOWN}
+        await self._connect(lambda: self, ssl=self._terms.context, **times)
+
+    def connection_made(self, transport: Any) -> None:
+        """The handshake is done, and with it ALPN: from now on the loop speaks with the client that was chosen, and no more with this."""
+        client: Any = self._make_client(transport.get_extra_info("ssl_object").selected_alpn_protocol())
+        transport.set_protocol(client)
+        client.connection_made(transport)
 
     def _on_refused(self, failure: Failure) -> None:
         """OpenSSL does not go on with this client; the alert leaves in this turn of the loop."""

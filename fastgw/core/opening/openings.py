@@ -55,11 +55,11 @@ class Openings:
     def __init__(
         self,
         plane: DataPlane,
-        make_client: Callable[[DataPlane, Listener], Client],
+        make_client: Callable[[DataPlane, Listener, str | None], Client],
         on_trouble: Callable[..., None],
     ) -> None:
-        """``make_client``: called for every connection; ``on_trouble``: called with an event, its cause, and fields that say more, for
-        the log."""
+        """``make_client``: called for every connection, with the protocol that ALPN has chosen; ``on_trouble``: called with an event,
+        its cause, and fields that say more, for the log."""
         self.plane = plane
         self.loop: asyncio.AbstractEventLoop = plane.loop
         self.make_client = make_client

@@ -38,6 +38,10 @@ def spec(*pairs: Pair, client_auth: str = "none", client_ca: str = "", min_versi
     return TlsSpec(certificates, client_auth, client_ca, min_version)
 
 
+def listening(spec: TlsSpec, *protocols: str) -> ssl.SSLContext:
+    return server_context(spec, protocols or ("http/1.1", "http/1.0"))
+
+
 def trusting(ca: str, *, cert: str = "", key: str = "", verify: bool = True) -> ssl.SSLContext:
     return client_context(UpstreamTls(verify=verify, server_name="", ca=ca, cert=cert, key=key))
 
@@ -50,26 +54,28 @@ def names(connection: ssl.SSLObject) -> set[str]:
 
 
 def test_a_handshake_with_one_certificate(pair: Pair) -> None:
-    near, _ = handshake(server_context(spec(pair)), trusting(pair[0]), "localhost")
+    near, _ = handshake(listening(spec(pair)), trusting(pair[0]), "localhost")
     assert near.version() == "TLSv1.3"
     assert near.selected_alpn_protocol() == "http/1.1"
 
 
-def test_listeners_know_two_protocols(pair: Pair) -> None:
+def test_clients_choose_of_the_protocols_that_are_spoken(pair: Pair) -> None:
     client = trusting(pair[0])
     client.set_alpn_protocols(["http/1.0"])
-    near, _ = handshake(server_context(spec(pair)), client, "localhost")
+    near, _ = handshake(listening(spec(pair)), client, "localhost")
     assert near.selected_alpn_protocol() == "http/1.0"
     client.set_alpn_protocols(["h2"])
     with pytest.raises(ssl.SSLError, match="no application protocol"):
-        handshake(server_context(spec(pair)), client, "localhost")
+        handshake(listening(spec(pair)), client, "localhost")
+    near, _ = handshake(listening(spec(pair), "h3", "h2", "http/1.1"), client, "localhost")
+    assert near.selected_alpn_protocol() == "h2"
 
 
 def test_the_name_asked_for_chooses_the_certificate(tmp_path: Path, pair: Pair) -> None:
     other = write_pair(tmp_path, "other", "api.example", "*.other.example")
     both = tmp_path / "both.pem"
     both.write_text(Path(pair[0]).read_text() + Path(other[0]).read_text())
-    server = server_context(spec(pair, other))
+    server = listening(spec(pair, other))
     for name, expected in [
         ("api.example", "api.example"),
         ("API.example", "api.example"),
@@ -85,12 +91,12 @@ def test_the_name_asked_for_chooses_the_certificate(tmp_path: Path, pair: Pair) 
 
 def test_clients_are_checked(tmp_path: Path, pair: Pair) -> None:
     own = write_pair(tmp_path, "client")
-    server = server_context(spec(pair, client_auth="required", client_ca=own[0], min_version="1.3"))
+    server = listening(spec(pair, client_auth="required", client_ca=own[0], min_version="1.3"))
     _, far = handshake(server, trusting(pair[0], cert=own[0], key=own[1]), "localhost")
     assert far.getpeercert()
     with pytest.raises(ssl.SSLError):
         handshake(server, trusting(pair[0]), "localhost")
-    optional = server_context(spec(pair, client_auth="optional", client_ca=own[0]))
+    optional = listening(spec(pair, client_auth="optional", client_ca=own[0]))
     _, far = handshake(optional, trusting(pair[0]), "localhost")
     assert not far.getpeercert()
 
@@ -99,14 +105,14 @@ def test_old_versions_are_refused(pair: Pair) -> None:
     client = trusting(pair[0])
     client.maximum_version = ssl.TLSVersion.TLSv1_2
     with pytest.raises(ssl.SSLError):
-        handshake(server_context(spec(pair, min_version="1.3")), client, "localhost")
+        handshake(listening(spec(pair, min_version="1.3")), client, "localhost")
 
 
 def test_services_are_verified_unless_told_otherwise(tmp_path: Path, pair: Pair) -> None:
     other = write_pair(tmp_path, "other", "localhost")
     with pytest.raises(ssl.SSLCertVerificationError):
-        handshake(server_context(spec(pair)), trusting(other[0]), "localhost")
-    handshake(server_context(spec(pair)), trusting(other[0], verify=False), "localhost")
+        handshake(listening(spec(pair)), trusting(other[0]), "localhost")
+    handshake(listening(spec(pair)), trusting(other[0], verify=False), "localhost")
 
 
 def test_names_of_certificates(tmp_path: Path, pair: Pair) -> None:
@@ -153,4 +159,4 @@ def test_ciphers_without_forward_secrecy_or_authenticated_encryption_are_not_spo
     client.maximum_version = ssl.TLSVersion.TLSv1_2
     client.set_ciphers(ciphers)
     with pytest.raises(ssl.SSLError):
-        handshake(server_context(spec(pair)), client, "localhost")
+        handshake(listening(spec(pair)), client, "localhost")

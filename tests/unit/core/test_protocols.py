@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fastgw.core.http1.client import Http1Client
 from fastgw.core.http1.pool import Http1Pool
-from fastgw.core.protocols import client_factory, make_pool
+from fastgw.core.protocols import CLIENTS, client_factory, make_client, make_pool
 from tests.support.edge import Edge
 
 
@@ -13,6 +15,20 @@ def test_clients_speak_http_1() -> None:
     made = client_factory(edge.plane, "edge")()
     assert isinstance(made, Http1Client)
     assert made.listener is edge.plane.listeners["edge"]
+    edge.end()
+
+
+def test_what_a_client_chose_is_spoken_with_it() -> None:
+    """Every name that is offered has its end; without one (RFC 7301 section 3.1) it is HTTP/1."""
+    edge = Edge()
+    listener = edge.plane.listeners["edge"]
+    for protocol in (None, "http/1.1", "http/1.0"):
+        made = make_client(edge.plane, listener, protocol)
+        assert isinstance(made, Http1Client)
+        assert made.listener is listener
+    assert list(CLIENTS) == ["http/1.1", "http/1.0"]
+    with pytest.raises(KeyError):
+        make_client(edge.plane, listener, "h2")
     edge.end()
 
 

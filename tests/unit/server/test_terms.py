@@ -11,6 +11,7 @@ from fastgw.config.load import load
 from fastgw.config.spec import ListenerSpec
 from fastgw.core.net.handshake import ListenerContext
 from fastgw.core.opening.opening import Terms
+from fastgw.core.protocols import CLIENTS
 from fastgw.server.terms import terms_of
 from tests.support.certificates import Authority
 
@@ -40,6 +41,7 @@ def test_tls_has_a_context_or_an_error(tmp_path: Path) -> None:
     found = terms_of(listener)
     assert found is not None
     assert isinstance(found.context, ListenerContext)
+    assert found.context.protocols == {name.encode() for name in CLIENTS}
     assert not found.has_header
     Path(key).unlink()
     with pytest.raises(OSError, match="No such file"):

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.net.handshake import PROTOCOLS, WATCHER, Failure, Handshake, ListenerContext, classify, reason
+from fastgw.core.net.handshake import WATCHER, Failure, Handshake, ListenerContext, classify, reason
 from tests.support.certificates import Authority
 
+PROTOCOLS = ("http/1.1", "http/1.0")
 AGAIN = (ssl.SSLWantReadError, ssl.SSLSyscallError)
 
 

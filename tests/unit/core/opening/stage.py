@@ -7,7 +7,7 @@ import mmap
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import uvloop
@@ -15,14 +15,15 @@ import uvloop
 from fastgw.core import counters
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
+from fastgw.core.exchange.ends import Client
 from fastgw.core.net.handshake import ListenerContext
 from fastgw.core.opening.entrance import Entrance
 from fastgw.core.opening.opening import Terms
 from fastgw.core.opening.openings import Openings
-from fastgw.core.protocols import make_client, make_pool
+from fastgw.core.protocols import CLIENTS, make_client, make_pool
 from fastgw.core.settings import Limits
 from fastgw.core.snapshot.chain import Chain
-from fastgw.core.snapshot.snapshot import Snapshot
+from fastgw.core.snapshot.snapshot import Listener, Snapshot
 from fastgw.routing import Router
 from tests.support import usual
 from tests.support.certificates import Authority
@@ -32,16 +33,25 @@ LINE = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n"
 HEADER = Terms(None, has_header=True)
 
 
-def context(authority: Authority) -> ListenerContext:
+def context(authority: Authority, protocols: Iterable[str] = CLIENTS) -> ListenerContext:
     made = ListenerContext(ssl.PROTOCOL_TLS_SERVER)
     made.load_cert_chain(*authority.pair("edge", "edge.test"))
+    made.set_alpn_protocols(protocols)
     return made
 
 
 class Edge:
     """An entrance on a real socket, into a data plane without routes: what arrives gets a 404."""
 
-    def __init__(self, terms: Terms, *, limits: Limits | None = None, head: float = 10.0, path: str = "") -> None:
+    def __init__(
+        self,
+        terms: Terms,
+        *,
+        limits: Limits | None = None,
+        head: float = 10.0,
+        path: str = "",
+        make: Callable[[DataPlane, Listener, str | None], Client] = make_client,
+    ) -> None:
         self.loop = uvloop.new_event_loop()
         asyncio.set_event_loop(self.loop)
         self.loop.set_exception_handler(lambda loop, context: self.errors.append(context))
@@ -56,7 +66,7 @@ class Edge:
         )
         self.plane.install(Snapshot(1, {"edge": self.listener}))
         self.openings = Openings(
-            self.plane, make_client, lambda event, cause, **fields: self.troubles.append((event, cause, fields))
+            self.plane, make, lambda event, cause, **fields: self.troubles.append((event, cause, fields))
         )
         sock = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         sock.bind(path or ("127.0.0.1", 0))
@@ -119,11 +129,15 @@ class Edge:
 class Tls:
     """A client's side of TLS, one step at a time."""
 
-    def __init__(self, edge: Edge, authority: Authority, prefix: bytes = b"") -> None:
+    def __init__(
+        self, edge: Edge, authority: Authority, prefix: bytes = b"", protocols: Iterable[str] = ("http/1.1",)
+    ) -> None:
         self.edge = edge
         self.sock = edge.client(prefix)
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.object = authority.client().wrap_bio(self.incoming, self.outgoing, server_hostname="edge.test")
+        client = authority.client()
+        client.set_alpn_protocols(protocols)  # none of them: nothing is said of it
+        self.object = client.wrap_bio(self.incoming, self.outgoing, server_hostname="edge.test")
 
     def _run(self, step: Callable[[], Any]) -> Any:
         while True:
@@ -136,8 +150,22 @@ class Tls:
                 self.sock.sendall(self.outgoing.read())
                 return done
 
+    def meet(self, early: bytes = b"") -> None:
+        """Do the handshake; ``early`` leaves with its last bytes."""
+
+        def step() -> None:
+            self.object.do_handshake()
+            if early:
+                self.object.write(early)
+
+        self._run(step)
+
     def ask(self) -> bytes:
-        self._run(self.object.do_handshake)
+        self.meet()
         self._run(lambda: self.object.write(GET))
+        return self.read()
+
+    def read(self) -> bytes:
+        """The next bytes of an answer; raises ssl.SSLError."""
         answer: bytes = self._run(lambda: self.object.read(65536))
         return answer

@@ -8,19 +8,25 @@ import time
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.dataplane import DataPlane
+from fastgw.core.exchange.ends import Client
+from fastgw.core.net.handshake import reason
 from fastgw.core.opening import opening
 from fastgw.core.opening.opening import Terms
-from fastgw.core.snapshot.snapshot import Snapshot
+from fastgw.core.protocols import make_client
+from fastgw.core.snapshot.snapshot import Listener, Snapshot
 from tests.support import usual
 from tests.support.certificates import Authority
-from tests.unit.core.opening.stage import GET, HEADER, LINE, Edge, Tls
+from tests.unit.core.opening.stage import GET, HEADER, LINE, Edge, Tls, context
 
-NO_CERTIFICATE, NOT_TLS, UNFINISHED = (
-    counters.TLS_FAILED + counters.TLS_CAUSES.index(cause) for cause in ("no_certificate", "not_tls", "unfinished")
+ALPN, NO_CERTIFICATE, NOT_TLS, UNFINISHED = (
+    counters.TLS_FAILED + counters.TLS_CAUSES.index(cause)
+    for cause in ("alpn", "no_certificate", "not_tls", "unfinished")
 )
 
 
@@ -105,6 +111,90 @@ def test_a_listener_may_go_meanwhile(edge: Callable[..., Edge], authority: Autho
     assert [connection.listener for connection in one.plane.connections] == [one.listener]
 
 
+# --- what is spoken behind it
+
+
+class Echo(Client):
+    """A client that speaks another protocol."""
+
+    def __init__(self, plane: DataPlane, listener: Listener) -> None:
+        Client.__init__(self, listener, b"")
+        self.plane = plane
+
+    def connection_made(self, transport: Any) -> None:
+        self.attach(transport)
+        assert self.plane.admit(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.write(data.upper())
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.plane.discharge(self)
+
+
+class Spoken:
+    """Makes clients, and remembers of what."""
+
+    def __init__(self) -> None:
+        self.chosen: list[str | None] = []
+
+    def __call__(self, plane: DataPlane, listener: Listener, protocol: str | None) -> Client:
+        self.chosen.append(protocol)
+        return Echo(plane, listener) if protocol == "echo" else make_client(plane, listener, protocol)
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen", "answer"),
+    [
+        (("http/1.1", "echo"), "echo", b"GET / HTTP/1.1\r\nHOST: A\r\n\r\n"),  # ours is the choice
+        (("h2", "http/1.0"), "http/1.0", b"HTTP/1.1 404 "),
+        ((), None, b"HTTP/1.1 404 "),
+    ],
+)
+@pytest.mark.parametrize("is_early", [True, False])
+def test_the_client_is_that_of_the_protocol_chosen(
+    edge: Callable[..., Edge],
+    authority: Authority,
+    offered: tuple[str, ...],
+    chosen: str | None,
+    answer: bytes,
+    is_early: bool,
+) -> None:
+    spoken = Spoken()
+    one = edge(Terms(context(authority, ["echo", "http/1.1", "http/1.0"])), make=spoken)
+    client = Tls(one, authority, protocols=offered)
+    assert not spoken.chosen
+    if is_early:  # the first bytes come with the last of the handshake
+        client.meet(GET)
+        assert client.read().startswith(answer)
+    else:
+        assert client.ask().startswith(answer)
+    assert spoken.chosen == [chosen]
+    (known,) = one.plane.connections
+    assert isinstance(known, Echo) is (chosen == "echo")
+    assert known.transport.get_protocol() is known  # nobody stands between them
+    assert known.address == b"127.0.0.1"
+    assert not one.openings.pending
+
+
+def test_one_that_speaks_nothing_of_ours_is_told(
+    edge: Callable[..., Edge], authority: Authority, secure: Terms
+) -> None:
+    spoken = Spoken()
+    one = edge(secure, make=spoken)
+    with pytest.raises(ssl.SSLError) as caught:
+        Tls(one, authority, protocols=("h2", "echo")).meet()
+    assert reason(caught.value) == "tlsv1 alert no application protocol"
+    assert one.count(ALPN) == one.count(counters.TLS_FAILURES) == 1
+    assert [(event, cause, said["detail"]) for event, cause, said in one.troubles] == [
+        ("a TLS handshake failed", "alpn", "offered: h2, echo")
+    ]
+    assert spoken.chosen == []
+
+
+# --- failures
+
+
 def test_failed_handshakes_are_counted_once_and_by_cause(edge: Callable[..., Edge], secure: Terms) -> None:
     one = edge(secure)
     for number, first in enumerate((b"\x16\x03\x01", b"", b"\x80\x10"), 1):
@@ -138,11 +228,11 @@ def test_an_alert_arrives_whatever_the_client_has_sent(
     """TLS 1.3: the client believes the handshake done, and its request is on the way when its certificate is refused."""
     one = edge(demanding)
     client = Tls(one, authority)
-    client._run(client.object.do_handshake)
+    client.meet()
     client.object.write(GET + b"x" * 100_000)
     client.sock.sendall(client.outgoing.read())
     with pytest.raises(ssl.SSLError) as caught:
-        client._run(lambda: client.object.read(10))
+        client.read()
     assert caught.value.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
     assert one.read(client.sock) == b""
     assert one.count(NO_CERTIFICATE) == one.count(counters.TLS_FAILURES) == 1
@@ -158,7 +248,7 @@ def test_a_client_that_does_not_go_when_it_was_refused_is_cut(
     monkeypatch.setattr(opening, "LINGER", 0.05)
     one = edge(demanding)
     client = Tls(one, authority)
-    client._run(client.object.do_handshake)
+    client.meet()
     one.until(lambda: one.count(NO_CERTIFICATE) == 1)
     one.until(lambda: not one.openings.pending)
     plain = one.client(GET)
