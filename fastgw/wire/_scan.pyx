@@ -230,7 +230,7 @@ cpdef scan_response(bytes head, Response response, FieldTable table, int head_co
                     return
                 memcpy(kept + used, line, at - line)
                 used += at - line
-            elif kind == 4 and at - colon == 14 and memcmp(colon + 1, b" keep-alive", 11) == 0:
+            elif kind == 5 and at - colon == 14 and memcmp(colon + 1, b" keep-alive", 11) == 0:
                 pass  # CONNECTION, saying what HTTP/1.1 does anyway
             elif kind != 1:  # DROP
                 response_field(response, kind, _stripped(colon + 1, at - 2))

@@ -48,6 +48,7 @@ _VALUES = [
     b" " + b"9" * 21,
     b" chunked",
     b" close",
+    b" keep-alive",
     b" close, X-A",
     b" x-a, te",
     b" 100-Continue",

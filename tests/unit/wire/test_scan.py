@@ -223,6 +223,14 @@ def test_usual_answer_has_nothing_rare(scan: ModuleType) -> None:
     assert not response.rare
 
 
+def test_what_connection_may_say_is_a_fault_as_a_coding(scan: ModuleType) -> None:
+    """``keep-alive`` is what HTTP/1.1 does anyway where Connection says it, and no transfer coding."""
+    response = answered(scan, b"Transfer-Encoding: keep-alive", b"Content-Length: 5")
+    assert (response.rare, response.transfer_encoding) == (True, b"keep-alive")
+    response = answered(scan, b"Connection: keep-alive", b"Content-Length: 5")
+    assert (response.rare, response.connection, response.fields) == (False, b"", b"Content-Length: 5\r\n")
+
+
 def test_large_answer_head(scan: ModuleType) -> None:
     kept = [b"x-%d: " % number + b"v" * 300 for number in range(60)]
     assert answered(scan, *kept).fields == b"\r\n".join([*kept, b""])
