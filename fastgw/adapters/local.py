@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core.counters import LOCAL
 from fastgw.core.exchange.ends import Carrier, Exchange
 from fastgw.core.live.endpoint import Endpoint
-from fastgw.core.live.members import Finding, Members
+from fastgw.core.live.members import Members
+from fastgw.core.live.news import Finding
 from fastgw.core.live.pool import Pool
 from fastgw.core.settings import RetrySettings, ServiceSettings
 from fastgw.core.snapshot.snapshot import Service

@@ -58,6 +58,7 @@ cdef enum:
     ENDPOINT_UPLOADS = 25
     ANSWER_COUNTED = -1
     ANSWER_AWAITED = -2
+    ANSWER_UNASKED = -3
 
 
 cdef inline int bucket_of(long long micros) noexcept nogil:

@@ -250,9 +250,11 @@ ENDPOINT_UPLOADS = ENDPOINT.gauge(
 )
 
 
-#: What an exchange still has to count of its service's answer, beside the place of its class (0 for 1xx): nothing, or that there was none.
-ANSWER_COUNTED: Final = -1
-ANSWER_AWAITED: Final = -2
+#: What an exchange still has to count of its service's answer, beside the place of its class (0 for 1xx).  What is below COUNTED is a try
+#: that nothing has come of yet.
+ANSWER_COUNTED: Final = -1  #: nothing more
+ANSWER_AWAITED: Final = -2  #: that there was none, if none comes
+ANSWER_UNASKED: Final = -3  #: nothing: the request has not been sent
 
 
 def bucket_of(micros: int) -> int:

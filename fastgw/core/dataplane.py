@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Client
     from fastgw.core.live.addresses import Answer
     from fastgw.core.live.endpoint import Endpoint
-    from fastgw.core.live.members import Finding
+    from fastgw.core.live.news import Finding
     from fastgw.core.live.pool import Pool
     from fastgw.core.net.sockets import Poller
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from fastgw.core.live.members import Finding
+from fastgw.core.live.news import Finding
 from fastgw.server.log import Log
 from fastgw.server.standings import stamp
 

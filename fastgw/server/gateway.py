@@ -30,7 +30,7 @@ from fastgw.server.standings import Standings
 from fastgw.server.workers import WorkerProcess, processors
 
 if TYPE_CHECKING:
-    from fastgw.core.live.members import Finding
+    from fastgw.core.live.news import Finding
     from fastgw.server.board import SharedBoard
     from fastgw.server.names import Names
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from fastgw.config.spec import GatewaySpec
 from fastgw.core.live.addresses import Answer, Standing
-from fastgw.core.live.members import Finding
+from fastgw.core.live.news import Finding
 
 
 class Slots(NamedTuple):

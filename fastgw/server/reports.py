@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from fastgw.core.live.addresses import Standing
-from fastgw.core.live.members import Finding
+from fastgw.core.live.news import Finding
 from fastgw.server.messages import Report
 
 STANDING_PAUSE = 0.25  #: seconds over which what is to be told of addresses is gathered

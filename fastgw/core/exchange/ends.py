@@ -218,8 +218,8 @@ class Exchange:
         self.error: GatewayError | None = None  #: why the answer is not the service's
         self.is_head_sent = False
         self.uncounted = (
-            counters.ANSWER_COUNTED
-        )  #: or AWAITED, or the place of the class of an answer that has just begun
+            counters.ANSWER_UNASKED
+        )  #: or AWAITED, COUNTED, or the place of the class of an answer that has just begun
         self.is_leaving = False  #: the response hooks have begun: they run once, even when one of them fails
         self.is_half_closed = False  #: the client has ended its sending side
         self.bytes_out = 0  #: response body bytes, without framing

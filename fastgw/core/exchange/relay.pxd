@@ -32,6 +32,7 @@ cdef class Relay(Exchange):
     cpdef on_head(self)
     @cython.locals(digit=int)
     cdef _note_class(self)
+    @cython.locals(service=Service, seconds=double)
     cdef _count_answer(self, double now)
     cpdef answer_is_ready(self)
     @cython.locals(client=Client)

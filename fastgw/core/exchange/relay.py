@@ -172,7 +172,11 @@ class Relay(Exchange):
         self.uncounted = digit - 1 if digit < 6 else 5
 
     def _count_answer(self, now: float) -> None:
-        self.plane.count_answer(self.service.base, self.uncounted, now - self.sent)
+        seconds = now - self.sent
+        service = self.service
+        self.plane.count_answer(service.base, self.uncounted, seconds)
+        if service.members.judge is not None:
+            service.members.settle(self.endpoint, self.uncounted + 1, seconds, self.plane.now)
         self.uncounted = counters.ANSWER_COUNTED
 
     def answer_is_ready(self) -> None:
@@ -261,7 +265,7 @@ class Relay(Exchange):
         endpoint: Endpoint | None = self.endpoint
         self._drop()
         if endpoint is not None and self.replied is None:
-            tries.blame(self, error)
+            tries.failed(self, error)
             if not self.is_head_sent:
                 if tries.again(self, error):
                     return
@@ -286,6 +290,8 @@ class Relay(Exchange):
             )
         if self.error.status == 499:
             self.plane.values[self.route.base + counters.ROUTE_ABORTED] += 1
+        if self.endpoint is not None:
+            tries.unanswered(self, self.error)
         self.end()
 
     def _drop(self) -> None:
@@ -300,7 +306,7 @@ class Relay(Exchange):
             self.carrier = None
             if self.uncounted == counters.ANSWER_AWAITED:
                 self.plane.values[self.service.base + counters.SERVICE_UNANSWERED] += 1
-                self.uncounted = counters.ANSWER_COUNTED
+                self.uncounted = counters.ANSWER_UNASKED
             carrier.let_go(False)
         elif self.phase == CONNECTION:
             self.endpoint.pool.cancel(self)
@@ -321,7 +327,7 @@ class Relay(Exchange):
         now = plane.count(self.route.base, self.started, self.response.status, self.body.received, self.bytes_out)
         if self.uncounted >= 0:
             self._count_answer(now)
-        tries.settle(self)
+        tries.leave(self)
         if self.mirror is not None:
             self.mirror.leave()
         if self.body.held:

@@ -22,4 +22,4 @@ cdef bint _is_safe(Exchange exchange, error) except -1
 cpdef told(Exchange exchange, error)
 
 @cython.locals(endpoint=Endpoint)
-cpdef settle(Exchange exchange)
+cpdef leave(Exchange exchange)

@@ -2,6 +2,9 @@
 
 ``ask`` gets a carrier, now or later, and ``Exchange.on_carrier`` goes on; when that or the answer fails, ``again`` asks an endpoint
 that was not asked yet, or leaves it, and then ``told`` says which error is the client's answer.
+
+Each try is settled with once (``Members.settle``): with the class of the answer's status when its head has come, which what happens behind
+it does not change, or with the error that ends it before, a client that has gone included.
 """
 
 from __future__ import annotations
@@ -52,15 +55,27 @@ def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
         exchange.set_deadline(endpoint.pool.settings.pending_timeout)
 
 
-def blame(exchange: Exchange, error: GatewayError) -> None:
-    """Count ``error`` at the endpoint that was asked, by its cause, if it is one of an endpoint's."""
+def failed(exchange: Exchange, error: GatewayError) -> None:
+    """``error`` ends this try: settle, and count it at the endpoint that was asked, by its cause, if it is one of an endpoint's."""
+    endpoint = exchange.endpoint
     place = PLACES.get(error.code, OTHER if error.fault == "upstream" else -1)
     if place >= 0:
-        endpoint = exchange.endpoint
         values = exchange.plane.values
         values[endpoint.base + counters.ENDPOINT_FAILURES] += 1
         values[endpoint.base + counters.ENDPOINT_CAUSES + place] += 1
+    is_ejected = unanswered(exchange, error)
+    if place >= 0 and not is_ejected:
         endpoint.failed(error)
+
+
+def unanswered(exchange: Exchange, error: GatewayError) -> bool:
+    """``error`` ends this try.  If no answer had begun the members are told; True: the endpoint is ejected, so nothing else need be."""
+    if exchange.uncounted >= counters.ANSWER_COUNTED:
+        return False
+    exchange.uncounted = counters.ANSWER_COUNTED
+    plane = exchange.plane
+    seconds = plane.clock() - exchange.sent if exchange.sent else 0.0
+    return exchange.service.members.settle(exchange.endpoint, error, seconds, plane.now)
 
 
 def again(exchange: Exchange, error: GatewayError) -> bool:
@@ -90,10 +105,11 @@ def again(exchange: Exchange, error: GatewayError) -> bool:
     exchange.is_spared = exchange.is_spared or is_spared
     exchange.tried = tried
     exchange.sent = 0.0
+    exchange.uncounted = counters.ANSWER_UNASKED
     exchange.response.status = 0
     exchange.plane.values[counters.RETRIES] += 1
     exchange.plane.values[service.base + counters.SERVICE_RETRIES] += 1
-    settle(exchange)
+    leave(exchange)
     ask(exchange, candidates)
     return True
 
@@ -122,7 +138,7 @@ def told(exchange: Exchange, error: GatewayError) -> GatewayError:
     return first
 
 
-def settle(exchange: Exchange) -> None:
+def leave(exchange: Exchange) -> None:
     """The endpoint asked last, if there is one, has this exchange no more."""
     endpoint: Endpoint | None = exchange.endpoint
     if endpoint is not None:

@@ -291,10 +291,10 @@ class Http1Pool(Pool):
         failure = causes.connect_error(error, is_tls=self._endpoint.ssl is not None)
         self.shortage = failure if failure.code == "no_resources" else None
         if self.shortage is not None and self.size:
-            self._endpoint.failed(failure)
+            self._endpoint.unconnected(failure)
             return  # whoever waits gets a connection that becomes free, or a timeout that says why
         if self.waiters:
             self._next_waiter().fail(failure)
         else:
-            self._endpoint.failed(failure)
+            self._endpoint.unconnected(failure)
         self._open_if_needed()

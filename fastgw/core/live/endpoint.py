@@ -6,7 +6,6 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from fastgw.core.causes import CONNECTING
 from fastgw.core.counters import ENDPOINT
 from fastgw.core.live.addresses import Addresses
 from fastgw.core.live.troubles import Troubles
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
     from fastgw.core.live.pool import Pool
     from fastgw.core.plane import Plane
     from fastgw.errors import GatewayError
-
-
-#: What says that a member cannot be connected to; that we have run out of something says nothing of it.
-EJECTING = CONNECTING - {"no_resources"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +95,16 @@ class Endpoint:
     def failed(self, error: GatewayError) -> None:
         """A request failed here, or a connection that nobody waited for could not be opened: let the log tell."""
         now = self._plane.now
-        if error.code in EJECTING:
-            if self.members.settle(self, error, now):
-                return
-        elif self.ejection.is_on_trial and error.code in CONNECTING:
-            self.ejection.give_up_trial()
         if self.troubles is None:
             self.troubles = Troubles(self.key.service, self.name, self._plane.report)
         self.troubles.failed(error, now)
         if self.is_retired:
             self.troubles.tell(now)
+
+    def unconnected(self, error: GatewayError) -> None:
+        """A connection that nobody waited for could not be opened."""
+        if not self.members.unconnected(self, error, self._plane.now):
+            self.failed(error)
 
     def retire(self) -> None:
         """No snapshot names it any more: what is under way here ends, and is told about at once."""

@@ -4,4 +4,5 @@ cdef class Members:
     cdef object _ejection
     cdef bint _is_any_up
     cdef public object report
+    cdef public object judge
     cpdef tuple untried(self, tuple tried)

@@ -11,8 +11,10 @@ less than answering nobody.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Protocol
 
+from fastgw.core.causes import CONNECTING
+from fastgw.core.live.news import Finding
 from fastgw.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -20,15 +22,15 @@ if TYPE_CHECKING:
     from fastgw.policy.ejection import MemberState
 
 
-class Finding(NamedTuple):
-    """That a member was ejected, again perhaps, or is back: for the supervisor, and from it for the other workers."""
+#: What says that a member cannot be connected to; that we have run out of something says nothing of it.
+EJECTING = CONNECTING - {"no_resources"}
 
-    service: str
-    endpoint: str
-    is_up: bool
-    until: float = 0.0  #: monotonic seconds, which all processes of a host share
-    cause: str = ""  #: why it was ejected, as the code of an error
-    reason: str = ""  #: the same in words
+
+class Judge(Protocol):
+    """A policy that asks how tries end: of it a breaker, or a balancer that knows how fast members are, can be made."""
+
+    def settle(self, endpoint: Any, outcome: GatewayError | int, seconds: float) -> None:
+        """See ``Members.settle``."""
 
 
 class Members:
@@ -38,7 +40,7 @@ class Members:
     ``EndpointSettings``.
     """
 
-    __slots__ = ("_all", "_ejection", "_is_any_up", "ready", "report")
+    __slots__ = ("_all", "_ejection", "_is_any_up", "judge", "ready", "report")
 
     def __init__(self, report: Callable[[Finding], None], members: tuple[Any, ...] = ()) -> None:
         """``members``: at the beginning; of a service that no configuration updates, always."""
@@ -47,6 +49,7 @@ class Members:
         self._ejection: EjectionSettings | None = None
         self._is_any_up = False
         self.report = report
+        self.judge: Judge | None = None  #: a policy that asks how every try ends; None: there is none
 
     def update(
         self,
@@ -71,8 +74,26 @@ class Members:
 
     # --- what happens to a member
 
-    def settle(self, endpoint: Any, error: GatewayError, now: float) -> bool:
-        """No connection to ``endpoint`` could be opened.  True: it is ejected, so nothing else need be told of that."""
+    def settle(self, endpoint: Any, outcome: GatewayError | int, seconds: float, now: float) -> bool:
+        """A try at ``endpoint`` is over.  True: it is ejected for that, so nothing else need be told.
+
+        Args:
+            endpoint: a member, or one that was.
+            outcome: what it failed with, by whosever fault, or, told only if there is a ``judge``, the class of the answer's status: 1 for
+                1xx to 5, and 6 for none of them.
+            seconds: from the request, as it was sent, to the head of the answer or the failure; 0: it was not sent.
+            now: coarse loop time.
+        """
+        if self.judge is not None:
+            self.judge.settle(endpoint, outcome, seconds)
+        return not isinstance(outcome, int) and self.unconnected(endpoint, outcome, now)
+
+    def unconnected(self, endpoint: Any, error: GatewayError, now: float) -> bool:
+        """Perhaps no connection to ``endpoint`` could be opened: ``error`` says so, or something else.  True: it is ejected."""
+        if error.code not in EJECTING:
+            if error.code in CONNECTING and endpoint.ejection.is_on_trial:
+                endpoint.ejection.give_up_trial()  # we ran out of something
+            return False
         if self._ejection is None or endpoint not in self._all:
             return False
         state: MemberState = endpoint.ejection
@@ -112,7 +133,7 @@ class Members:
             return
         problem = endpoint.addresses.problem
         if problem is not None:
-            self.settle(endpoint, problem, now)
+            self.unconnected(endpoint, problem, now)
         elif not endpoint.pool.open_one():
             endpoint.ejection.give_up_trial()  # there is no room for it now
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
-from fastgw.core.live.members import Finding, Members
+from fastgw.core.live.members import Members
+from fastgw.core.live.news import Finding
 
 if TYPE_CHECKING:
     from fastgw.core.live.pool import Pool

@@ -39,7 +39,7 @@ class Story:
         journal: list[str] = []
         self.edge = Edge(
             filters=[
-                Spy("a", journal, request=self._on_request, response=self._on_response),
+                Spy("a", journal, request=self._on_request, response=self._on_response, done=self._on_done),
                 Spy("b", journal),
             ],
             endpoints=2,
@@ -58,6 +58,8 @@ class Story:
         )
         self.edge.listener.pipeline_bytes = 300
         self.journal = journal
+        self.tries = self.settled = 0
+        self.edge.service.members.judge = self
         self.clients = CLIENTS[clients](self.edge)
         self.services = SERVICES[services](self.edge)
 
@@ -78,6 +80,14 @@ class Story:
         if self.chosen == 1:
             raise ValueError("bug")
         return self.leaving(exchange) if self.chosen > 56 and exchange.response.status != 101 else None
+
+    def _on_done(self, exchange: Any) -> None:
+        self.tries += exchange.attempts
+
+    def settle(self, endpoint: Any, outcome: Any, seconds: float) -> None:
+        """See ``Judge``."""
+        assert endpoint in self.edge.endpoints and seconds >= 0
+        self.settled += 1
 
     # --- what may happen
 
@@ -105,12 +115,14 @@ class Story:
         self.services.collect()
 
     def judge(self) -> None:
-        """At the end: every client got only answers to its own requests, in order, and hooks ran as often as they should."""
+        """At the end: every client got only answers to its own requests, in order, hooks ran as often as they should,
+        and every try was settled with once."""
         self.clients.judge()
         begun = self.journal.count("a.request")
         assert self.journal.count("a.done") == begun
         assert self.journal.count("b.done") == self.journal.count("b.request")
         assert self.journal.count("a.response") <= begun
+        assert self.settled == self.tries
 
 
 steps = st.lists(st.tuples(st.integers(0, 29), st.integers(0, 5), st.integers(0, 15)), min_size=1, max_size=60)

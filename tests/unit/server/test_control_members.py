@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.core.live.members import Finding
+from fastgw.core.live.news import Finding
 from fastgw.server.messages import Commit, Endpoints, Prepare, Report
 from tests.unit.server.stage import Stage, play
 from tests.unit.server.test_control import events, file, log

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.live.members import Finding
+from fastgw.core.live.news import Finding
 from fastgw.server.findings import Findings
 from fastgw.server.log import Log
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastgw.core.live.addresses import FAILING, USED, Standing
-from fastgw.core.live.members import Finding
+from fastgw.core.live.news import Finding
 from fastgw.server.messages import Report
 from fastgw.server.reports import FINDING_PAUSE, STANDING_PAUSE, Reports
 from tests.support.edge import new_loop

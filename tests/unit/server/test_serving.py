@@ -14,7 +14,7 @@ import uvloop
 
 from fastgw.core import counters
 from fastgw.core.live.addresses import FAILING, USED, Answer
-from fastgw.core.live.members import Finding
+from fastgw.core.live.news import Finding
 from fastgw.filters.log_file import FILES
 from fastgw.server import serving
 from fastgw.server.messages import Commit, Committed, Drain, Endpoints, Reopen

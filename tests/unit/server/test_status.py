@@ -15,7 +15,7 @@ from fastgw.core.causes import PLACES
 from fastgw.core.live.addresses import FAILING, SILENT, USED, Standing
 from fastgw.core.live.board import KEYED, Board
 from fastgw.core.live.holds import sit_down
-from fastgw.core.live.members import Finding
+from fastgw.core.live.news import Finding
 from fastgw.errors import ConfigError
 from fastgw.server.gateway import Gateway, LoadReport
 from fastgw.server.log import Log

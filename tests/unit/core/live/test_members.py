@@ -9,7 +9,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.live.addresses import NOT_FOUND, Answer
 from fastgw.core.live.endpoint import EndpointKey
-from fastgw.core.live.members import Finding
+from fastgw.core.live.news import Finding
 from fastgw.core.live.troubles import QUIET_SECONDS
 from fastgw.core.settings import Address
 from fastgw.policy.balancers import LeastRequest, RoundRobin
