@@ -15,6 +15,10 @@ from fastgw.wire.fields cimport FieldTable
 from fastgw.wire.messages cimport Request
 from fastgw.wire.messages cimport Response
 
+# As C: compared without making an int of what is compared.
+cdef int KEEP, DROP, HOST, CONTENT_LENGTH, CONNECTION, DATE
+from fastgw.wire.fields import KEEP, DROP, HOST, CONTENT_LENGTH, CONNECTION, DATE
+
 from fastgw.wire import _scan_py
 from fastgw.wire._scan_py import request_field, response_field, without_nominated
 
@@ -68,6 +72,20 @@ cdef inline bytes _stripped(const char* start, const char* end):
     return PyBytes_FromStringAndSize(start, end - start)
 
 
+cdef inline bint _says(const char* start, const char* end, bytes option) noexcept:
+    """Whether a value is this one lower-case word, behind one space or none, in letters of any case."""
+    cdef const char* word = PyBytes_AS_STRING(option)
+    cdef Py_ssize_t place
+    if start < end and start[0] == c" ":
+        start += 1
+    if end - start != PyBytes_GET_SIZE(option):
+        return False
+    for place in range(end - start):
+        if start[place] | 32 != word[place]:  # so is "-"; what else becomes a letter, becomes none of a token's
+            return False
+    return True
+
+
 cdef inline long long _length(const char* start, const char* end) noexcept:
     """The value of a Content-Length of up to 18 digits, or -1: the twin says what is wrong with it, if anything."""
     cdef long long number = 0
@@ -116,6 +134,7 @@ cpdef scan_request(bytes head, Request request, FieldTable table, int head_count
     request.host_count = 0
     request.length_count = 0
     request.content_length = -1
+    request.closes = False
     if size > STACK:
         kept = <char*> malloc(size)
         if kept == NULL:
@@ -133,13 +152,13 @@ cpdef scan_request(bytes head, Request request, FieldTable table, int head_count
                 _scan_py.scan_request(head, request, table, head_count)
                 return
             kind = _kind(table, suspects, at, colon - at)
-            if kind == 0:
+            if kind == KEEP:
                 memcpy(kept + used, at, line_end + 2 - at)
                 used += line_end + 2 - at
-            elif kind == 2:  # HOST
+            elif kind == HOST:
                 request.host_count += 1
                 request.authority = _stripped(colon + 1, line_end)
-            elif kind == 3:  # CONTENT_LENGTH
+            elif kind == CONTENT_LENGTH:
                 request.length_count += 1
                 request.content_length = _length(colon + 1, line_end)
                 if request.content_length < 0:
@@ -148,7 +167,11 @@ cpdef scan_request(bytes head, Request request, FieldTable table, int head_count
                     return
                 memcpy(kept + used, at, line_end + 2 - at)
                 used += line_end + 2 - at
-            elif kind != 1:  # DROP
+            elif kind == CONNECTION and request.minor and _says(colon + 1, line_end, b"keep-alive"):
+                pass  # saying what HTTP/1.1 does anyway
+            elif kind == CONNECTION and request.minor and _says(colon + 1, line_end, b"close"):
+                request.closes = True
+            elif kind != DROP:
                 request_field(request, kind, _stripped(colon + 1, line_end))
             at = line_end + 2
         request.fields = PyBytes_FromStringAndSize(kept, used)
@@ -214,14 +237,14 @@ cpdef scan_response(bytes head, Response response, FieldTable table, int head_co
                 return
             at += 2
             kind = _kind(table, suspects, line, colon - line)
-            if kind == 0:
+            if kind == KEEP:
                 memcpy(kept + used, line, at - line)
                 used += at - line
-            elif kind == 14:  # DATE
+            elif kind == DATE:
                 response.has_date = True
                 memcpy(kept + used, line, at - line)
                 used += at - line
-            elif kind == 3:  # CONTENT_LENGTH
+            elif kind == CONTENT_LENGTH:
                 response.length_count += 1
                 response.content_length = _length(colon + 1, at - 2)
                 if response.content_length < 0:
@@ -230,9 +253,9 @@ cpdef scan_response(bytes head, Response response, FieldTable table, int head_co
                     return
                 memcpy(kept + used, line, at - line)
                 used += at - line
-            elif kind == 5 and at - colon == 14 and memcmp(colon + 1, b" keep-alive", 11) == 0:
-                pass  # CONNECTION, saying what HTTP/1.1 does anyway
-            elif kind != 1:  # DROP
+            elif kind == CONNECTION and _says(colon + 1, at - 2, b"keep-alive"):
+                pass  # saying what HTTP/1.1 does anyway
+            elif kind != DROP:
                 response_field(response, kind, _stripped(colon + 1, at - 2))
         response.fields = PyBytes_FromStringAndSize(kept, used)
     finally:

@@ -54,6 +54,7 @@ def scan_request(head: bytes, request: Request, table: FieldTable, head_count: i
     request.minor = 1 if version == b"HTTP/1.1" else minor_version(version)
     request.host_count = request.length_count = 0
     request.content_length = NO_LENGTH
+    request.closes = False
     breaks = head.count(b"\n")
     match = None
     if breaks in table.shapes and breaks <= head_count + 2:
@@ -140,8 +141,12 @@ def _request_lines(head: bytes, end: int, request: Request, table: FieldTable, h
 def request_field(request: Request, kind: int, value: bytes) -> None:
     """Take note of a field that is neither relayed as it is nor common."""
     if kind == CONNECTION:
-        if request.minor and value.lower() == b"keep-alive":
+        option = value.lower()
+        if request.minor and option == b"keep-alive":
             return  # what HTTP/1.1 does anyway
+        if request.minor and option == b"close":
+            request.closes = True
+            return
         request.connection = request.connection + b"," + value if request.connection else value
     elif kind == TRANSFER_ENCODING:
         # An empty value, or a second line, must not look like none or like one.

@@ -11,6 +11,7 @@ cdef class Request:
     cdef public long long content_length
     cdef public bint chunked
     cdef public bint keep_alive
+    cdef public bint closes
     cdef public bytes request_id
     cdef public bytes extra
     cdef public frozenset edited

@@ -43,6 +43,7 @@ class Request:
     __slots__ = (
         "authority",
         "chunked",
+        "closes",
         "connection",
         "content_length",
         "edited",
@@ -86,6 +87,7 @@ class Request:
         self.content_length = NO_LENGTH
         self.chunked = False  #: a body follows, of a length that is not known
         self.keep_alive = True  #: what the client asked for
+        self.closes = False  #: a Connection line of HTTP/1.1 says "close", and nothing else
         self.request_id = b""  #: valid, or empty; the ``request_id`` filter fills it
         self.extra = b""  #: field lines that hooks add, each with its CRLF
         self.edited: frozenset[bytes] | None = None  #: lower-case names of the fields that hooks have changed

@@ -60,11 +60,11 @@ class RequestReader:
         if request.length_count > 1:
             raise bad("the request has more than one Content-Length")
         self._route(request)
-        request.keep_alive = request.minor == 1
+        request.keep_alive = request.minor == 1 and not request.closes
         if request.rare:
             _connection(request)
             return
-        self._is_inside_message = request.content_length > 0 or not request.minor
+        self._is_inside_message = request.content_length > 0 or not request.keep_alive
 
     def _check_grammar(self, head: bytes) -> None:
         # A head that announces a body, an upgrade or a close leaves the parser inside that message.  It is replaced before the
@@ -155,7 +155,7 @@ def _connection(request: Request) -> None:
     """``Connection``, ``Upgrade`` and what they mean together (RFC 9110 sections 7.6.1 and 7.8)."""
     tokens = {token.strip(b" \t") for token in request.connection.lower().split(b",")}
     if request.minor == 1:
-        request.keep_alive = b"close" not in tokens
+        request.keep_alive = b"close" not in tokens and not request.closes
     else:
         request.keep_alive = b"keep-alive" in tokens and b"close" not in tokens
         request.expect = False  # which HTTP/1.0 does not know: it is ignored (RFC 9110 section 10.1.1)

@@ -130,6 +130,10 @@ def test_asterisk() -> None:
     [
         (b"1.1", b"", True),
         (b"1.1", b"close", False),
+        (b"1.1", b"Close", False),
+        (b"1.1", b"keep-alive", True),
+        (b"1.1", b"close\r\nConnection: keep-alive", False),
+        (b"1.1", b"te\r\nConnection: close", False),
         (b"1.1", b"x, CLOSE", False),
         (b"1.1", b"closed", True),
         (b"1.0", b"", False),
@@ -228,6 +232,7 @@ def test_grammar_parser_starts_anew_after_every_message() -> None:
         get(b"Transfer-Encoding: chunked", line=b"POST / HTTP/1.1"),
         get(*WEBSOCKET),
         get(b"Connection: close"),
+        get(b"Connection: close", b"Via: 1.1 a"),
         get(line=b"GET / HTTP/1.0"),
         get(b"Upgrade: x"),
         get(),

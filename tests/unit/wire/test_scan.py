@@ -129,7 +129,7 @@ def test_special_fields_of_a_request(scan: ModuleType) -> None:
     )
     assert request.fields == b"Content-Length: 12\r\n"
     assert (request.content_length, request.length_count) == (12, 1)
-    assert request.connection == b"X-Hop, TE,close"
+    assert (request.connection, request.closes) == (b"X-Hop, TE", True)
     assert request.expect
     assert request.upgrade == b"websocket,other"
     assert request.te_trailers
@@ -223,12 +223,19 @@ def test_usual_answer_has_nothing_rare(scan: ModuleType) -> None:
     assert not response.rare
 
 
-def test_what_connection_may_say_is_a_fault_as_a_coding(scan: ModuleType) -> None:
-    """``keep-alive`` is what HTTP/1.1 does anyway where Connection says it, and no transfer coding."""
-    response = answered(scan, b"Transfer-Encoding: keep-alive", b"Content-Length: 5")
-    assert (response.rare, response.transfer_encoding) == (True, b"keep-alive")
-    response = answered(scan, b"Connection: keep-alive", b"Content-Length: 5")
-    assert (response.rare, response.connection, response.fields) == (False, b"", b"Content-Length: 5\r\n")
+def test_a_word_of_connection_elsewhere_is_none(scan: ModuleType) -> None:
+    """Every field has its own rule: a coding by that name is one that nobody knows."""
+    assert answered(scan, b"Transfer-Encoding: keep-alive").transfer_encoding == b"keep-alive"
+    request = scanned(scan, b"Transfer-Encoding: close")
+    assert (request.transfer_encoding, request.closes) == (b"close", False)
+
+
+@pytest.mark.parametrize("value", [b"close", b" close", b" CLOSE\t", b"\tClose"])
+def test_the_usual_connection_is_nothing_rare(scan: ModuleType, value: bytes) -> None:
+    request = scanned(scan, b"Connection:" + value, b"X: y")
+    assert (request.closes, request.rare, request.fields) == (True, False, b"X: y\r\n")
+    request = scanned(scan, b"Connection:" + value.lower().replace(b"close", b"Keep-Alive"), b"X: y")
+    assert (request.closes, request.rare, request.fields) == (False, False, b"X: y\r\n")
 
 
 def test_large_answer_head(scan: ModuleType) -> None:
