@@ -1,4 +1,7 @@
+cimport cython
+
 from fastgw.core cimport _counters as counters
+from fastgw.core.exchange.ends cimport Client
 from fastgw.core.exchange.relay cimport Relay
 from fastgw.core.plane cimport Plane
 
@@ -15,4 +18,8 @@ cdef class DataPlane(Plane):
     cdef dict _addresses
     cdef double _swept_at
     cdef object _sweeper
+    @cython.locals(held=object)
+    cpdef bint admit(self, Client connection) except -1
+    @cython.locals(held=object)
+    cpdef discharge(self, Client connection)
     cpdef Relay take(self)

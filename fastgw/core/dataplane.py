@@ -146,7 +146,7 @@ class DataPlane(Plane):
         values = self.values
         values[counters.CONNECTIONS] += 1
         limits = connection.listener.limits
-        if len(self.connections) >= min(limits.connections, self.connections_max):
+        if len(self.connections) >= limits.connections or len(self.connections) >= self.connections_max:
             limit = "connections" if limits.connections <= self.connections_max else "descriptors"
             self.turn_away(connection.address, connection.listener, limit)
             return False

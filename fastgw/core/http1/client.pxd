@@ -31,6 +31,10 @@ cdef class Http1Client(Http1Answers):
     cdef Py_ssize_t _searched
     cdef long long _left
     cdef ChunkReader _chunks
+    cpdef on_accepted(self, object transport, int fd, bytes address)
+    @cython.locals(listener=Listener)
+    cdef _begin(self, bytes address)
+    cdef _adopt(self, Listener listener)
     @cython.locals(exchange=Exchange)
     cpdef data_received(self, bytes data)
     @cython.locals(request=Request, listener=Listener)
@@ -55,4 +59,6 @@ cdef class Http1Client(Http1Answers):
     cdef _close_behind_answer(self)
     @cython.locals(exchange=Exchange)
     cdef _settle_end(self)
+    @cython.locals(write=double)
     cdef _watch_writing(self)
+    cpdef close(self)

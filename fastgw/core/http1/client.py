@@ -57,9 +57,7 @@ class Http1Client(Http1Answers):
     )
 
     def __init__(self, plane: DataPlane, listener: Listener) -> None:
-        Http1Answers.__init__(
-            self, listener, _UNKNOWN
-        )  # the address may be set already where a PROXY header announced it
+        Http1Answers.__init__(self, listener, _UNKNOWN)  # a PROXY header may announce another address
         # connection
         self.plane = plane
         self._is_trusted = False
@@ -79,24 +77,31 @@ class Http1Client(Http1Answers):
     # --- what the event loop calls
 
     def connection_made(self, transport: Any) -> None:
-        """A client connected (and its TLS handshake is complete)."""
+        """A client connected (and its TLS handshake is complete), to a socket that the loop or somebody else accepts on."""
         self.attach(transport)
-        address = transport.get_extra_info("address")
-        if address is None:
-            address = accepted_elsewhere(transport)
+        self.identity = subject_fields(transport.get_extra_info("peercert"))
+        self._begin(accepted_elsewhere(transport))
+
+    def on_accepted(self, transport: Any, fd: int, address: bytes | None) -> None:
+        """See ``Connection``."""
+        Http1Answers.on_accepted(self, transport, fd, address)
+        self._begin(accepted_elsewhere(transport) if address is None else address)
+
+    def _begin(self, address: bytes | None) -> None:
         if address is not None and self.address is _UNKNOWN:
             self.address = address
         if not self.plane.admit(self):
             self.abort()
             return
-        self.identity = subject_fields(transport.get_extra_info("peercert"))
-        self._adopt(self.listener)
-        self.deadline = self.plane.now + self.listener.timeouts.head if self.listener.timeouts.head else float("inf")
+        listener = self.listener
+        self._adopt(listener)
+        if listener.head_timeout:
+            self.deadline = self.plane.now + listener.head_timeout
 
     def _adopt(self, listener: Listener) -> None:
         self.listener = listener
         self._generation = self.plane.generation
-        self._is_trusted = is_within(self.address, listener.trusted)
+        self._is_trusted = is_within(self.address, listener.trusted) if listener.trusted else False
         self.forwarded = self.identity + heads.forwarded_fields(self.address, listener.scheme)
 
     def data_received(self, data: bytes) -> None:
@@ -315,8 +320,8 @@ class Http1Client(Http1Answers):
         except WireError as error:
             self.refuse(error, data)
             return
-        if not self._searched and self.listener.timeouts.head:
-            self.deadline = self.plane.now + self.listener.timeouts.head
+        if not self._searched and self.listener.head_timeout:
+            self.deadline = self.plane.now + self.listener.head_timeout
         self._searched = max(1, len(data) - 3)
 
     def refuse(self, error: WireError, head: bytes) -> None:
@@ -391,20 +396,17 @@ class Http1Client(Http1Answers):
             self.close()
             return
         self._is_lingering = True
-        self._holds = 0 if not self._holds else self._resume_all()
+        if self._holds:
+            self._holds = 0
+            self.transport.resume_reading()
         self.plane.lingering.begin(self, self.plane.now, self.listener.timeouts.linger)
         if self.transport.can_write_eof():  # with TLS that would end both ways
             self.transport.write_eof()
 
-    def _resume_all(self) -> int:
-        if not self.is_closed:
-            self.transport.resume_reading()
-        return 0
-
     # --- deadlines
 
     def _watch_writing(self) -> None:
-        write = self.listener.timeouts.write
+        write = self.listener.write_timeout
         if write:
             self.deadline = self.plane.now + write
 

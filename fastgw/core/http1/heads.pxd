@@ -12,6 +12,10 @@ cdef int BODY_UNTIL_CLOSE
 @cython.locals(request=Request, service=Service, authority=bytes, host=bytes, forwarded=bytes, extra=bytes)
 cpdef bytes request_head(Exchange exchange)
 
+cpdef bytes forwarded_fields(bytes address, bytes scheme)
+
+cdef bytes _forwarded(bytes seen_by, bytes scheme, bytes via)
+
 @cython.locals(client=Client)
 cdef bytes _rare_forwarded(Exchange exchange, Request request)
 

@@ -60,7 +60,7 @@ def _rare_forwarded(exchange: Exchange, request: Request) -> bytes:
     seen_by = request.forwarded_for + b", " + client.address if request.forwarded_for else client.address
     via = request.via + b", " if request.via else b""
     proto = request.forwarded_proto or exchange.listener.scheme
-    return client.identity + _forwarded(seen_by, proto, via + b"1.%d" % request.minor)
+    return client.identity + _forwarded(seen_by, proto, via + (b"1.1" if request.minor else b"1.0"))
 
 
 def _rare_framing(exchange: Exchange, request: Request) -> bytes:
@@ -81,11 +81,16 @@ def forwarded_fields(address: bytes, scheme: bytes) -> bytes:
 
 
 def _forwarded(seen_by: bytes, scheme: bytes, via: bytes) -> bytes:
-    return b"x-forwarded-for: %b\r\nx-forwarded-proto: %b\r\nvia: %b fastgw\r\nx-forwarded-host: " % (
+    pieces = (
+        b"x-forwarded-for: ",
         seen_by,
+        b"\r\nx-forwarded-proto: ",
         scheme,
+        b"\r\nvia: ",
         via,
+        b" fastgw\r\nx-forwarded-host: ",
     )
+    return scan.join(pieces)
 
 
 def response_head(exchange: Exchange) -> bytes:

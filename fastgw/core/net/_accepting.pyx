@@ -74,7 +74,9 @@ cdef class Acceptor(Handler):
                 except Exception:
                     c_close(fd)
                     raise
-                self._poller.connect(fd, connection, address_of(&peer) if self._is_tcp else None)
+                connection.on_accepted(
+                    self._poller.connect(fd, connection), fd, address_of(&peer) if self._is_tcp else None
+                )
             elif errno == ECONNABORTED or errno == EINTR:
                 continue
             else:

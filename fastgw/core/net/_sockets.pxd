@@ -6,6 +6,7 @@ from fastgw.core.net.connection cimport Connection
 cdef class Handler:
     cdef on_event(self, uint32_t events, char* buffer)
     cdef stop(self)
+    cdef lose(self)
 
 
 cdef class Poller:
@@ -14,8 +15,12 @@ cdef class Poller:
     cdef public object on_starved  # called with an OSError when a client cannot be accepted
     cdef int _epfd
     cdef list _handlers  # by descriptor
+    cdef list _lost  # handlers to be told that they are
+    cdef bint _is_polling
     cdef char* _buffer
-    cdef connect(self, int fd, Connection connection, bytes address)
+    cdef Handler connect(self, int fd, Connection connection)
+    cdef lost(self, Handler handler)
+    cdef _handle(self)
     cdef remember(self, int fd, Handler handler, uint32_t events)
     cdef ignore(self, int fd)
     cdef forget(self, int fd)

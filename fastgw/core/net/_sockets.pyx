@@ -28,6 +28,9 @@ from libc.stdlib cimport free, malloc
 
 from fastgw.core.net.connection cimport Connection
 
+cdef Py_ssize_t WRITE_HIGH, WRITE_LOW  # as C
+from fastgw.core.net.connection import WRITE_HIGH, WRITE_LOW
+
 DEF EVENTS = 256  # taken from the kernel at once
 DEF READ_SIZE = 65536  # bytes read at once, and so what a connection whose peer does not read can be left with
 DEF BULK = 32768  # a read of this size in the middle of a large body: more of the kind follow
@@ -83,6 +86,10 @@ cdef class Handler:
     cdef stop(self):
         """An event could not be handled."""
 
+    cdef lose(self):
+        """Its descriptor has ended, and nothing will be called any more: what ``Poller.lost`` was asked for."""
+        raise NotImplementedError
+
 
 @cython.final
 cdef class SocketTransport(Handler):
@@ -100,21 +107,17 @@ cdef class SocketTransport(Handler):
     cdef int _problem  # errno that ended it, 0: none did
     cdef Py_ssize_t _queued, _high, _low
     cdef list _queue
-    cdef bytes _address  # of a client that was accepted here; None: it was not, or has none
 
     def __cinit__(self, Poller poller, int fd):
         self._poller = poller
         self._fd = fd
-        self._high = 65536
-        self._low = 16384
+        self._high = WRITE_HIGH
+        self._low = WRITE_LOW
 
     # --- what Connection asks of a transport
 
     def get_extra_info(self, str name, default=None):
-        """``address`` of an accepted client, as ``Client.address`` has it; ``socket`` (this object knows ``fileno``, ``setsockopt`` and
-        ``getpeername``), ``peername``; nothing else."""
-        if name == "address":
-            return self._address
+        """``socket`` (this object knows ``fileno``, ``setsockopt`` and ``getpeername``), ``peername``; nothing else."""
         if name == "socket":
             return self
         if name == "peername":
@@ -194,14 +197,14 @@ cdef class SocketTransport(Handler):
             self._is_over = True
             self._free_large_read()
             self._poller.ignore(self._fd)
-            self._poller.loop.call_soon(self._lose)
+            self._poller.lost(self)
 
     cdef stop(self):
         self.abort()
 
     # --- what happens
 
-    def _lose(self):
+    cdef lose(self):
         cdef Connection connection = self._connection
         self._connection = None
         self._queue = None
@@ -339,6 +342,7 @@ cdef class Poller:
         self._handlers = []
         keep_memory()
         self._buffer = <char*> malloc(READ_SIZE)
+        self._lost = []
         self._epfd = epoll_create1(EPOLL_CLOEXEC)
         if self._buffer == NULL or self._epfd < 0:
             raise MemoryError
@@ -361,7 +365,7 @@ cdef class Poller:
             TypeError: ``protocol`` is no ``Connection``; the socket stays the caller's.
         """
         cdef Connection connection = <Connection?> protocol
-        self.connect(sock.detach(), connection, None)
+        connection.connection_made(self.connect(sock.detach(), connection))
 
     def close(self):
         """Watch nothing any more."""
@@ -370,13 +374,13 @@ cdef class Poller:
             c_close(self._epfd)
             self._epfd = -1
 
-    cdef connect(self, int fd, Connection connection, bytes address):
+    cdef Handler connect(self, int fd, Connection connection):
+        """The transport of ``connection``, which is to be told of it."""
         cdef SocketTransport transport = SocketTransport.__new__(SocketTransport, self, fd)
         transport._connection = connection
-        transport._address = address
         transport._watched = EPOLLIN
         self.remember(fd, transport, EPOLLIN)
-        connection.connection_made(transport)
+        return transport
 
     cdef remember(self, int fd, Handler handler, uint32_t events):
         while len(self._handlers) <= fd:
@@ -399,8 +403,34 @@ cdef class Poller:
         if self._epfd >= 0 and epoll_ctl(self._epfd, operation, fd, &event) < 0:
             raise OSError(errno, "epoll_ctl")
 
+    cdef lost(self, Handler handler):
+        """Call ``lose`` of ``handler`` later: behind the events of this turn, or in the next one.  A list of our own rather than callbacks
+        of the loop, which are a tenth of what a short connection costs and make the loop turn once more."""
+        if not self._is_polling and not self._lost:
+            self.loop.call_soon(self._lose)
+        self._lost.append(handler)
+
     def poll(self):
         """Handle every socket that is ready."""
+        self._is_polling = True
+        try:
+            self._handle()
+            self._lose()
+        finally:
+            self._is_polling = False
+
+    def _lose(self):
+        cdef Handler handler
+        while self._lost:
+            lost = self._lost
+            self._lost = []
+            for handler in lost:
+                try:
+                    handler.lose()
+                except Exception as error:
+                    self.loop.call_exception_handler({"message": "a connection failed", "exception": error})
+
+    cdef _handle(self):
         cdef epoll_event events[EVENTS]
         cdef int count = epoll_wait(self._epfd, events, EVENTS, 0)
         cdef int place, fd

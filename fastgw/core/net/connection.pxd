@@ -3,6 +3,10 @@ cimport cython
 from fastgw.core.net cimport _send as sending
 
 
+# A constant of the module as C.
+cdef bint _SENDS_DIRECTLY
+
+
 cdef class Connection:
     cdef public object transport
     cdef public double deadline
@@ -15,6 +19,7 @@ cdef class Connection:
     cdef public bint _is_broken
     cdef public bint _is_queued
     cpdef attach(self, object transport)
+    cpdef on_accepted(self, object transport, int fd, bytes address)
     @cython.locals(sent=Py_ssize_t)
     cpdef write(self, bytes data)
     cpdef data_received(self, bytes data)

@@ -24,6 +24,8 @@ WRITE_HIGH = 32 * 1024  #: bytes a transport may buffer before its peer is held;
 WRITE_LOW = 16 * 1024
 REST_READ = 64 * 1024  #: bytes of ``read_rest`` at once
 
+_SENDS_DIRECTLY = "no_direct_send" not in OFF
+
 
 class Connection:
     """Base of the two ends of an exchange (``exchange.ends``)."""
@@ -59,8 +61,15 @@ class Connection:
         transport.set_write_buffer_limits(WRITE_HIGH, WRITE_LOW)
         if transport.get_extra_info("sslcontext") is None:
             sock = transport.get_extra_info("socket")
-            if sock is not None and "no_direct_send" not in OFF:
+            if sock is not None and _SENDS_DIRECTLY:
                 self._fd = sock.fileno()
+
+    def on_accepted(self, transport: Any, fd: int, address: bytes | None) -> None:
+        """A client connected over a plain socket, ``fd``: ``connection_made`` with the answers to what it would ask of ``transport``;
+        ``address``: of the client, None for none, or one that is to be asked for."""
+        self.transport = transport
+        if _SENDS_DIRECTLY:
+            self._fd = fd
 
     def write(self, data: bytes) -> None:
         """Send ``data``, after everything written before."""

@@ -54,6 +54,8 @@ cdef class Listener:
     cdef public Py_ssize_t head_size
     cdef public Py_ssize_t pipeline_bytes
     cdef public long long body_memory
+    cdef public double head_timeout
+    cdef public double write_timeout
     cdef public double idle_timeout
     cdef public RequestReader reader
     cdef public FieldTable table

@@ -183,6 +183,7 @@ class Listener:
         "fallbacks",
         "half_close",
         "head_size",
+        "head_timeout",
         "idle_timeout",
         "limits",
         "matcher",
@@ -196,6 +197,7 @@ class Listener:
         "timeouts",
         "trusted",
         "trusted_table",
+        "write_timeout",
     )
 
     def __init__(
@@ -221,6 +223,8 @@ class Listener:
         self.pipeline_bytes = PIPELINE_BYTES
         self.plain = router.plain
         self.matcher = router.matcher
+        self.head_timeout = timeouts.head
+        self.write_timeout = timeouts.write
         self.idle_timeout = timeouts.idle or float("inf")
         methods = served(method for rule in router.rules for method in rule.methods)
         self.reader = RequestReader(limits.head_count, limits.uri_length, methods)
