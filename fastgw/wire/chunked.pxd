@@ -10,6 +10,7 @@ cdef class ChunkReader:
     cdef public bint done
     cdef public Py_ssize_t end
     cdef public long long payload
+    cdef public bytes trailers
     cdef int _state
     cdef long long _left
     cdef bytes _line

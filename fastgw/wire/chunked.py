@@ -45,6 +45,7 @@ class ChunkReader:
         "done",
         "end",
         "payload",
+        "trailers",
     )
 
     def __init__(
@@ -55,6 +56,7 @@ class ChunkReader:
         self.done = False
         self.end = 0  #: where in the last ``feed`` the body's bytes ended
         self.payload = 0  #: bytes of data seen
+        self.trailers = b""  #: with ``decode``: the field lines behind the data that may travel, each with its CRLF
         self._state = _SIZE
         self._left = 0
         self._line = b""  #: an incomplete chunk or trailer line
@@ -172,20 +174,18 @@ class ChunkReader:
         if not colon or is_token(name) is None or line.translate(None, HEAD_BYTES):
             raise bad("a trailer is not a field line")
         name = name.lower()
-        if (
-            self._decode
-            or is_forbidden_trailer(name)
-            or name.replace(b"_", b"-") in self._dropped
-            or name in self._dropped
-        ):
+        if is_forbidden_trailer(name) or name.replace(b"_", b"-") in self._dropped or name in self._dropped:
+            return b""
+        if self._decode:
+            self.trailers += line + b"\r\n"
             return b""
         return line + b"\r\n"
 
 
-def encode_chunk(data: bytes, is_last: bool) -> bytes:
-    """``data``, none perhaps, as a chunk, and behind the last one the end of the body."""
+def encode_chunk(data: bytes, is_last: bool, trailers: bytes = b"") -> bytes:
+    """``data``, none perhaps, as a chunk, and behind the last one the end of the body, with ``trailers``, lines each with its CRLF."""
     chunk = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-    return chunk + b"0\r\n\r\n" if is_last else chunk
+    return b"%b0\r\n%b\r\n" % (chunk, trailers) if is_last else chunk
 
 
 def _trailers_too_large() -> WireError:

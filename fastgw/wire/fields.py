@@ -251,6 +251,8 @@ def without_fields(lines: bytes, names: Collection[bytes]) -> bytes:
 
 def is_forbidden_trailer(name: bytes) -> bool:
     """Whether a trailer of this lower-case name is dropped."""
+    if name == b"content-digest":  # made for trailers (RFC 9530 section 2)
+        return False
     name = name.replace(b"_", b"-")
     return name in FORBIDDEN_TRAILERS or name.startswith((b"x-forwarded-", b"sec-", b"content-"))
 

@@ -48,4 +48,5 @@ cdef class Response:
     cdef public bytes transfer_encoding
     cdef public bytes connection
     cdef public bytes upgrade
+    cdef public bytes trailers
     cpdef reset_rare(self)

@@ -19,7 +19,8 @@ from fastgw.wire.target import normalise_path
 NO_LENGTH = -1  #: ``content_length`` when the message has no such field: not the same as zero
 MAX_LENGTH = 2**63 - 1
 
-# How the end of a body is known (RFC 9112 section 6.3).
+# How the end of a body is known (RFC 9112 section 6.3).  Of an answer: as whoever takes it is told, BODY_UNTIL_CLOSE is data alone, of a
+# length that is not known.
 BODY_NONE = 0
 BODY_LENGTH = 1
 BODY_CHUNKED = 2
@@ -172,6 +173,14 @@ class Request:
         self.extra += lines
         self.edited = (self.edited or frozenset()).union(removed, [name for name, _ in added])
 
+    def lose_length(self) -> None:
+        """Announce a body of a length that is not known."""
+        self.fields = without_fields(self.fields, (b"content-length",))
+        self.content_length = NO_LENGTH
+        self.length_count = 0
+        self.chunked = True
+        self.rare = True
+
     def rewrite(self, path: bytes) -> None:
         """Ask the service for ``path`` instead; the query stays; for hooks.
 
@@ -214,6 +223,7 @@ class Response:
         "rare",
         "request_id",
         "status",
+        "trailers",
         "transfer_encoding",
         "upgrade",
     )
@@ -238,9 +248,26 @@ class Response:
     def reset_rare(self) -> None:
         """Back to the defaults of what few answers carry."""
         self.rare = False
+        self.trailers = b""  #: field lines behind a body of an unknown length, each with its CRLF
         self.transfer_encoding = b""
         self.connection = b""
         self.upgrade = b""
+
+    def lose_length(self) -> None:
+        """Announce a body of a length that is not known, handed on as data alone."""
+        self.fields = without_fields(self.fields, (b"content-length",))
+        self.content_length = NO_LENGTH
+        self.length_count = 0
+        self.body = BODY_UNTIL_CLOSE
+
+    def gain_length(self, length: int) -> None:
+        """Announce a body of ``length`` bytes, handed on as data alone."""
+        self.lose_length()
+        self.fields += b"content-length: %d\r\n" % length
+        self.content_length = length
+        self.length_count = 1
+        self.transfer_encoding = b""
+        self.body = BODY_LENGTH
 
     @property
     def reason(self) -> bytes:

@@ -26,6 +26,7 @@ ASKS = [
     b"PUT %b HTTP/1.1\r\nHost: a.test\r\nContent-Length: 90000\r\n\r\n" + b"x" * 90_000,
     b"GET %b HTTP/1.0\r\nHost: a.test\r\n\r\n",
     b"GET %b HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n",
+    b"GET %b HTTP/1.1\r\nHost: a.test\r\nConnection: TE\r\nTE: trailers\r\n\r\n",
     WEBSOCKET.replace(b"GET /", b"GET %b"),
 ]
 MORE = [b"hello", b"0\r\n\r\n", b"5\r\nhello\r\n", b"G", b"\r\n", b"z\r\n", b"\0", b"x" * 70_000]

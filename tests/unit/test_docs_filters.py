@@ -11,14 +11,25 @@ import pytest
 
 from fastgw.config.filters import FILTERS
 from fastgw.config.source import Document
-from fastgw.core.exchange.filter import DoneFilter, Filter, RefusedFilter, RequestFilter, ResponseFilter
+from fastgw.core.exchange.filter import (
+    DoneFilter,
+    Filter,
+    RefusedFilter,
+    RequestBodyReader,
+    RequestBodyTransformer,
+    RequestFilter,
+    ResponseBodyReader,
+    ResponseBodyTransformer,
+    ResponseFilter,
+)
 from fastgw.core.exchange.reply import Reply
 from fastgw.filters.access_log import AccessLog
 from fastgw.filters.log_file import FILES
 from tests.support.edge import GET, OK, Edge, Gate, Spy, new_loop, statuses
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "filters.md").read_text()
-AWAITABLE, EXAMPLE, STORY, ENTRY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+AWAITABLE, BODIES, EXAMPLE, STORY, ENTRY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+ON_HEADS = (RequestFilter, ResponseFilter, DoneFilter, RefusedFilter)
 ACME = b"GET / HTTP/1.1\r\nHost: acme.example\r\nX-Tenant: other\r\n\r\n"
 
 
@@ -134,10 +145,24 @@ def test_a_hook_waits_as_long_as_the_page_says() -> None:
         edge.end()
 
 
+@pytest.mark.parametrize("takes_trailers", [True, False])
+def test_the_filter_that_changes_bodies(takes_trailers: bool) -> None:
+    edge = Edge(filters=[run(BODIES)["Shout"]("shout")])
+    fields = b"Connection: TE\r\nTE: trailers\r\n\r\n" if takes_trailers else b"\r\n"
+    client, service = edge.pair(GET[:-2] + fields)
+    service.feed(OK.replace(b"\r\n", b"\r\nContent-Type: text/plain\r\n", 1))
+    trailers = b"x-shouted: 2\r\n" if takes_trailers else b""
+    assert client.take().endswith(b"\r\n\r\n3\r\nOK!\r\n0\r\n" + trailers + b"\r\n")
+    client.feed(GET)
+    service.feed(OK)
+    assert client.take().endswith(b"\r\n\r\nok")
+    edge.end()
+
+
 def test_the_hooks_are_those_there_are() -> None:
     found = {
         name
-        for one in (RequestFilter, ResponseFilter, DoneFilter, RefusedFilter)
+        for one in (*ON_HEADS, RequestBodyReader, RequestBodyTransformer, ResponseBodyTransformer, ResponseBodyReader)
         for name in set(vars(one)) - set(vars(Filter))
     }
     hooks = {name for name in found if not name.startswith("_")}

@@ -13,8 +13,11 @@ cdef int ANSWER, BODY, HOOKS, HOLD_PENDING
 cdef double NEVER
 
 
-@cython.locals(body=RequestBody, carrier=Carrier)
+@cython.locals(body=RequestBody, passed=bytes)
 cpdef on_data(Exchange exchange, bytes data)
+
+@cython.locals(body=RequestBody, carrier=Carrier)
+cdef _pass_on(Exchange exchange, bytes data)
 
 cpdef refuse(Exchange exchange)
 
@@ -31,7 +34,7 @@ cpdef bint is_too_slow(Exchange exchange, double now, double after) except -1
 @cython.locals(body=RequestBody, plane=Plane)
 cdef _keep(Exchange exchange, bytes out)
 
-cdef bint _is_full(Exchange exchange) except -1
+cpdef bint is_full(Exchange exchange) except -1
 
 @cython.locals(body=RequestBody)
 cdef _on_kept(Exchange exchange)

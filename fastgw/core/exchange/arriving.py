@@ -34,7 +34,18 @@ def on_data(exchange: Exchange, data: bytes) -> None:
         refuse(exchange)
     elif not body.is_done and is_too_slow(exchange, exchange.plane.clock(), RATE_AFTER):
         exchange.fail(too_slow(""))
-    elif exchange.carrier is None:
+    else:
+        passed: bytes | None = data
+        if exchange.inward is not None:
+            passed = exchange.inward.feed(data, body.is_done)
+        if passed is not None:  # else a hook has failed
+            _pass_on(exchange, passed)
+
+
+def _pass_on(exchange: Exchange, data: bytes) -> None:
+    """Send bytes of the body, or hold them."""
+    body = exchange.body
+    if exchange.carrier is None:
         _keep(exchange, data)
         if exchange.phase != HOOKS:
             _on_kept(exchange)
@@ -61,7 +72,7 @@ def refuse(exchange: Exchange) -> None:
 def wait(exchange: Exchange) -> None:
     """The request may go, but its body is not complete: hold both for a while, or ask for a connection now."""
     request, route = exchange.request, exchange.route
-    if request.expect or route.body_buffer <= 0 or route.body_wait <= 0 or _is_full(exchange):
+    if request.expect or route.body_buffer <= 0 or route.body_wait <= 0 or is_full(exchange):
         tries.ask(exchange, exchange.service.members.ready)
         return
     exchange.phase = BODY
@@ -108,14 +119,16 @@ def too_slow(why: str) -> DownstreamError:
 
 def _keep(exchange: Exchange, out: bytes) -> None:
     """Hold bytes until there is a connection, and the client when there are enough."""
+    if not out:
+        return  # nobody is held for nothing, and so never let go
     body, plane = exchange.body, exchange.plane
     body.keep(out)
     plane.body_bytes += len(out)
-    if _is_full(exchange):
+    if is_full(exchange):
         exchange.client.hold(HOLD_PENDING)
 
 
-def _is_full(exchange: Exchange) -> bool:
+def is_full(exchange: Exchange) -> bool:
     """Whether enough is held, of this body or of all of the worker."""
     return (
         exchange.body.held >= exchange.route.body_held_max or exchange.plane.body_bytes >= exchange.listener.body_memory
@@ -125,7 +138,7 @@ def _is_full(exchange: Exchange) -> bool:
 def _on_kept(exchange: Exchange) -> None:
     body = exchange.body
     if exchange.phase == BODY:
-        if body.is_done or _is_full(exchange):
+        if body.is_done or is_full(exchange):
             _go(exchange)
         else:
             _set_deadline(exchange)

@@ -5,6 +5,7 @@ cdef class RequestBody:
     cdef public long long announced
     cdef public list pending
     cdef public Py_ssize_t held
+    cdef public bytes trailers
     cdef public double since
     cdef public double wait_until
     cdef long long _before

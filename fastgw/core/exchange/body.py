@@ -18,6 +18,7 @@ class RequestBody:
         "pending",
         "received",
         "since",
+        "trailers",
         "wait_until",
     )
 
@@ -32,6 +33,7 @@ class RequestBody:
         self.announced = 0  #: bytes of data that its head told of, 0: it told none
         self.pending: list[bytes] = []  #: bytes as they will be sent
         self.held = 0  #: bytes of ``pending``
+        self.trailers = b""  #: field lines behind data that came in chunks, each with its CRLF
         self.since = NEVER  #: time from which the rate counts, by the plane's clock
         self._before = 0  #: bytes of data that had come by then
         self.wait_until = 0.0  #: coarse loop time until which the body is held, see ``core.exchange.arriving``

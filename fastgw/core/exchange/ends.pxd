@@ -16,6 +16,7 @@ cdef class Client(Connection):
     cpdef read_body(self)
     cpdef expect_body(self, Exchange exchange)
     cpdef bint wants_data(self, Exchange exchange) except -1
+    cpdef bint takes_trailers(self, Exchange exchange) except -1
     cpdef send_interim(self, Exchange exchange)
     cpdef send_head(self, Exchange exchange)
     cpdef send_body(self, bytes data)
@@ -70,6 +71,8 @@ cdef class Exchange:
     cdef public double last
     cdef public long long bytes_out
     cdef public object mirror
+    cdef public object inward
+    cdef public object outward
     cdef public object tunnel
     cdef public object replied
     cdef public list withheld

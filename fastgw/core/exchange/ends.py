@@ -53,6 +53,10 @@ class Client(Connection):
         """Whether an answer that comes in the chunks of HTTP/1 (RFC 9112 section 7.1) is to be handed over without them."""
         return True
 
+    def takes_trailers(self, exchange: Exchange) -> bool:
+        """Whether the client has said that it wants trailer fields (RFC 9110 section 10.1.4), and can be sent some behind this answer."""
+        return False
+
     def send_interim(self, exchange: Exchange) -> None:
         """Pass on a 1xx answer, where the protocol has such (RFC 9110 section 15.2)."""
         raise NotImplementedError
@@ -66,7 +70,7 @@ class Client(Connection):
         raise NotImplementedError
 
     def send_last(self, data: bytes) -> None:
-        """Send the last bytes of the answer's body, none perhaps, and its end."""
+        """Send the last bytes of the answer's body, none perhaps, and its end, with ``response.trailers`` where there may be any."""
         raise NotImplementedError
 
     def send_reply(self, exchange: Exchange, reply: Reply) -> int:
@@ -135,6 +139,16 @@ class Copy(Protocol):
         """The exchange that is copied is over, or its body is: nothing more comes."""
 
 
+class Passing(Protocol):
+    """What a body passes on its way through the exchange (``exchange.passage``).  None: that has failed, and the exchange with it."""
+
+    def feed(self, data: bytes, is_last: bool) -> bytes | None:
+        """Bytes of the request's data, and whether they are its last; what is to go on."""
+
+    def feed_answer(self, data: bytes, is_last: bool) -> bytes | None:
+        """The same of the answer."""
+
+
 class Exchange:
     """One request and its answer: what is known of them, and the verbs by which the ends tell what happens.
 
@@ -153,6 +167,7 @@ class Exchange:
         "error",
         "first_asked",
         "first_error",
+        "inward",
         "is_half_closed",
         "is_head_sent",
         "is_leaving",
@@ -163,6 +178,7 @@ class Exchange:
         "listener",
         "mirror",
         "notes",
+        "outward",
         "phase",
         "plane",
         "replied",
@@ -224,6 +240,10 @@ class Exchange:
         self.is_half_closed = False  #: the client has ended its sending side
         self.bytes_out = 0  #: response body bytes, without framing
         self.last = 0.0  #: coarse loop time by which the whole exchange must be over, 0: no such time
+        self.inward: Passing | None = (
+            None  #: of the request's body through hooks of filters; None: none of them sees it
+        )
+        self.outward: Passing | None = None  #: of the answer's
         self.mirror: Copy | None = None  #: what copies the request, while it may still come
         self.tunnel: Any = None
         self.replied: Reply | None = None  #: the answer, if it is not the service's

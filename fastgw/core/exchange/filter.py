@@ -1,8 +1,13 @@
-"""The interface of a filter: a name and any of four hooks.
+"""The interface of a filter: a name and any of eight hooks.
 
     request(exchange)   before the request goes to its service.  None: go on.  A ``Reply``: answer with it now.  An awaitable of
                         either: the exchange is suspended until it is done, the connection is not.
     response(exchange)  before the answer's head goes to the client; ``exchange.response`` may be changed.  May be awaitable.
+    read_request(exchange), transform_request(exchange)
+                        when all request hooks have passed a request that has a body.  None: not this one.  A ``BodyHook``: it is fed
+                        the body.
+    transform_response(exchange), read_response(exchange)
+                        the same of an answer, when all response hooks have run.
     done(exchange)      once, at the very end, whatever happened; must not fail and must not wait.
     refused(connection, error)
                         of a listener's filters: bytes that were no request got ``error`` as their answer, and no exchange began;
@@ -20,7 +25,7 @@ Hooks are found when the configuration is compiled, so a hook that a filter does
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -29,8 +34,33 @@ if TYPE_CHECKING:
     from fastgw.errors import GatewayError
 
 
+class BodyHook:
+    """What sees one body pass: all of its data in pieces, without framing, and what it returns goes on in its place.
+
+    One that only reads returns the same bytes, at once or later; one that transforms may return any.  What either raises ends the exchange:
+    a ``GatewayError`` as it is, in front of the answer's head, and anything else as a bug of the filter; behind it the answer is cut.
+    """
+
+    #: Of an answer: bytes of it for which its head may wait; 0: it does not.  If there are no more, ``finish`` can still change the head.
+    gather: int = 0
+    #: Of an answer: lower-case names of the ``trailers`` to come.  With any, a client that takes trailers gets the body without a length.
+    trailer_names: Sequence[bytes] = ()
+    #: Of an answer: fields to be sent behind it, to a client that takes such; may be set until ``finish`` is over.
+    trailers: Sequence[tuple[bytes, bytes]] = ()
+    #: Of one that transforms an answer: lower-case names of the request's fields on which its bytes depend, for ``Vary``.
+    vary: Sequence[bytes] = ()
+
+    def feed(self, data: bytes) -> bytes:
+        """More of the body, never empty; what is to go on now, which may be nothing."""
+        return data
+
+    def finish(self) -> bytes:
+        """There is no more; what is to go on as the last of it."""
+        return b""
+
+
 class Filter(Protocol):
-    """What every filter has; ``request``, ``response``, ``done`` and ``refused`` are optional and looked up by name."""
+    """What every filter has; its hooks are optional and looked up by name."""
 
     @property
     def name(self) -> str:
@@ -49,6 +79,34 @@ class ResponseFilter(Filter, Protocol):
 
     def response(self, exchange: Exchange) -> Awaitable[None] | None:
         """Look at or change the head of the answer."""
+
+
+class RequestBodyReader(Filter, Protocol):
+    """A filter that sees bodies of requests."""
+
+    def read_request(self, exchange: Exchange) -> BodyHook | None:
+        """Return what reads the body of this request."""
+
+
+class RequestBodyTransformer(Filter, Protocol):
+    """A filter that changes bodies of requests."""
+
+    def transform_request(self, exchange: Exchange) -> BodyHook | None:
+        """Return what changes the body of this request."""
+
+
+class ResponseBodyReader(Filter, Protocol):
+    """A filter that sees bodies of answers."""
+
+    def read_response(self, exchange: Exchange) -> BodyHook | None:
+        """Return what reads the body of this answer."""
+
+
+class ResponseBodyTransformer(Filter, Protocol):
+    """A filter that changes bodies of answers."""
+
+    def transform_response(self, exchange: Exchange) -> BodyHook | None:
+        """Return what changes the body of this answer."""
 
 
 class DoneFilter(Filter, Protocol):

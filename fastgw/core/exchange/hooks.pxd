@@ -3,7 +3,7 @@ cimport cython
 from fastgw.core.exchange.ends cimport Exchange
 
 # Constants of the module, and those it imports, as C: compared without making an int of what is compared.
-cdef int HOLD_PENDING
+cdef int HOLD_PENDING, BODY_CHUNKED
 
 
 @cython.locals(hooks=tuple)

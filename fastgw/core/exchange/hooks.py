@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.errors import GatewayError, InternalError, UpstreamError
+from fastgw.wire.messages import BODY_CHUNKED
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -58,6 +59,8 @@ def leave_and_send(exchange: Exchange, hooks: Hooks, index: int) -> bool:
                 return False
             if exchange.withheld is None:
                 exchange.withheld = []
+                if exchange.route.chain.response_body and exchange.response.body == BODY_CHUNKED:
+                    exchange.response.lose_length()  # what comes meanwhile is to be seen by them
             if exchange.carrier is not None:
                 exchange.carrier.hold(HOLD_PENDING)
             _suspend(exchange, outcome, hooks, index, "response")

@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastgw.core import counters
-from fastgw.core.exchange import arriving, hooks, tries, tunnel, unmatched
+from fastgw.core.exchange import arriving, hooks, passage, tries, tunnel, unmatched
 from fastgw.core.exchange.body import NEVER
 from fastgw.core.exchange.deadlines import ANSWER, BODY, CONNECTION, HOOKS, STREAM, overdue
 from fastgw.core.exchange.ends import Carrier, Client, Exchange
@@ -105,6 +105,8 @@ class Relay(Exchange):
         self.service = service
         if route.mirror is not None:
             self.mirror = route.mirror.copy(self)
+        if route.chain.request_body and not passage.begin_request(self):
+            return
         if self.body.is_done:
             tries.ask(self, service.members.ready)
         else:
@@ -184,11 +186,16 @@ class Relay(Exchange):
         if self.replied is not None:
             self._send_reply(self.replied)
             return
-        self.is_head_sent = True
         if self.response.status == 101:
+            self.is_head_sent = True
             tunnel.begin(self)
             return
         self.phase = STREAM
+        if not self.route.chain.response_body or passage.begin_answer(self):
+            self._send_head()
+
+    def _send_head(self) -> None:
+        self.is_head_sent = True
         self.keep_alive = self.keep_alive and not self.plane.is_draining
         self.client.send_head(self)
 
@@ -199,11 +206,26 @@ class Relay(Exchange):
         if self.withheld is not None:
             self.withheld.append((data, payload, False))
             return
+        if self.outward is not None:
+            passed = self._pass(data, False)
+            if passed is None:
+                return
+            data = passed
+            payload = len(data)
         self.bytes_out += payload
         client = self.client
         client.send_body(data)
         if not client.is_paused:  # else the client is waited for, not the service
             self.set_deadline(self.route.stream_idle_timeout)
+
+    def _pass(self, data: bytes, is_last: bool) -> bytes | None:
+        """What the hooks make of bytes of the answer; None: one has failed, and this exchange with it.  Behind it the head may go that has
+        waited for them."""
+        assert self.outward is not None
+        passed = self.outward.feed_answer(data, is_last)
+        if not self.is_head_sent and (passed or (is_last and passed is not None)):
+            self._send_head()
+        return passed
 
     def on_last_body(self, data: bytes, payload: int) -> None:
         """The end of the answer."""
@@ -212,6 +234,12 @@ class Relay(Exchange):
                 self._count_answer(self.plane.clock())
             self.withheld.append((data, payload, True))
             return
+        if self.outward is not None:
+            passed = self._pass(data, True)
+            if passed is None:
+                return
+            data = passed
+            payload = len(data)
         self.bytes_out += payload
         self.client.send_last(data)
         if self.endpoint.troubles is not None:

@@ -116,7 +116,7 @@ def again(exchange: Exchange, error: GatewayError) -> bool:
 
 def _is_safe(exchange: Exchange, error: GatewayError) -> bool:
     """Whether nobody can have acted on the request, or acting twice is the same as once (RFC 9110 section 9.2.2)."""
-    if exchange.is_head_sent or not error.retry:
+    if exchange.is_head_sent or exchange.outward is not None or not error.retry:
         return False
     retry_on = exchange.service.settings.retry.on
     if error.retry == RETRY_ALWAYS:

@@ -13,6 +13,7 @@ cdef class Http1Answers(Client):
     cdef bytes _head
     cdef bint _is_encoding
     cpdef bint wants_data(self, Exchange exchange) except -1
+    cpdef bint takes_trailers(self, Exchange exchange) except -1
     cpdef send_interim(self, Exchange exchange)
     @cython.locals(kind=int)
     cpdef send_head(self, Exchange exchange)

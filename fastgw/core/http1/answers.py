@@ -35,6 +35,10 @@ class Http1Answers(Client):
         """See ``Client``: HTTP/1.0 knows no chunks."""
         return exchange.request.minor == 0
 
+    def takes_trailers(self, exchange: Exchange) -> bool:
+        """See ``Client``: they stand behind the last chunk (RFC 9112 section 7.1.2)."""
+        return exchange.request.te_trailers and exchange.request.minor > 0
+
     def send_interim(self, exchange: Exchange) -> None:
         """See ``Client``: not to HTTP/1.0, which has no such answers (RFC 9110 section 15.2)."""
         if exchange.request.minor:
@@ -64,7 +68,8 @@ class Http1Answers(Client):
     def send_last(self, data: bytes) -> None:
         """See ``Client``."""
         if self._is_encoding:
-            data = encode_chunk(data, True)
+            exchange = self.exchange
+            data = encode_chunk(data, True, exchange.response.trailers if exchange is not None else b"")
         if self._head:
             data = scan.join((self._head, data))
             self._head = b""

@@ -28,6 +28,7 @@ cdef class Http1Carrier(Carrier):
     cdef bytes _buffer
     cdef Py_ssize_t _searched
     cdef int _interim
+    cdef int _kind
     cdef long long _left
     cdef ChunkReader _chunks
     @cython.locals(base=Py_ssize_t, plane=Plane, head=bytes, body=RequestBody)

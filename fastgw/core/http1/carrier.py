@@ -48,6 +48,7 @@ class Http1Carrier(Carrier):
         "_interim",
         "_is_clean",
         "_is_encoding",
+        "_kind",
         "_left",
         "_searched",
         "_spare",
@@ -74,6 +75,7 @@ class Http1Carrier(Carrier):
         self._buffer = b""  #: an incomplete head
         self._searched = 0
         self._interim = 0
+        self._kind = BODY_NONE  #: how the end of the answer's body is known
         self._left = 0  #: body bytes to come
         self._chunks: ChunkReader | None = None
         self._spare = -1  #: with TLS, while a body is on its way: a second descriptor of the socket
@@ -98,7 +100,7 @@ class Http1Carrier(Carrier):
         body = exchange.body
         self._is_encoding = exchange.request.chunked and not body.is_framed
         if self._is_encoding:
-            self.write(head + encode_chunk(body.take(), body.is_done))
+            self.write(head + encode_chunk(body.take(), body.is_done, body.trailers))
         elif body.held:
             self.write(scan.join((head, body.take())))
         else:
@@ -106,7 +108,9 @@ class Http1Carrier(Carrier):
 
     def send_body(self, data: bytes, is_last: bool) -> None:
         """See ``Carrier``: what the client's framing is, is ours, if it is HTTP/1's."""
-        self.write(encode_chunk(data, is_last) if self._is_encoding else data)
+        if self._is_encoding and self.exchange is not None:
+            data = encode_chunk(data, is_last, self.exchange.body.trailers)
+        self.write(data)
 
     def leave(self) -> None:
         """See ``Carrier``."""
@@ -244,19 +248,21 @@ class Http1Carrier(Carrier):
                 self.tunnel.from_service(data[at:])
             return
         self._state = BODY
-        kind = response.body
+        kind = self._kind = response.body
         if kind == BODY_LENGTH:
             self._left = response.content_length
-        elif kind == BODY_CHUNKED:
-            limits = exchange.listener.limits
-            self._chunks = ChunkReader(limits.head_size, limits.head_count, decode=exchange.client.wants_data(exchange))
         exchange.on_head()
         # A hook that waits, or one that answered instead, may have taken the exchange elsewhere.
         if self.exchange is exchange:
+            if kind == BODY_CHUNKED:
+                limits = exchange.listener.limits
+                # A hook that wants to see the body has made another kind of it.
+                decode = response.body != BODY_CHUNKED or exchange.client.wants_data(exchange)
+                self._chunks = ChunkReader(limits.head_size, limits.head_count, decode=decode)
             self._read_body(exchange, data, at)
 
     def _read_body(self, exchange: Exchange, data: bytes, at: int) -> None:
-        kind = exchange.response.body
+        kind = self._kind
         size = len(data)
         if kind == BODY_LENGTH:
             left = self._left - (size - at)
@@ -289,6 +295,8 @@ class Http1Carrier(Carrier):
             return
         if chunks.done:
             self._chunks = None
+            if chunks.trailers:
+                exchange.response.trailers = chunks.trailers
             self._is_clean = chunks.end == len(data) and exchange.response.keep_alive
             exchange.on_last_body(out, chunks.payload - before)
         else:
@@ -302,7 +310,7 @@ class Http1Carrier(Carrier):
             return
         if self.tunnel is not None:
             self.tunnel.end()
-        elif self._state == BODY and exchange.response.body == BODY_UNTIL_CLOSE and clean:
+        elif self._state == BODY and self._kind == BODY_UNTIL_CLOSE and clean:
             exchange.on_last_body(b"", 0)
         elif self._state == HEAD:
             retry = RETRY_NEVER

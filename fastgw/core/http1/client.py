@@ -298,6 +298,7 @@ class Http1Client(Http1Answers):
             end = chunks.end
             if chunks.done:
                 body.is_done = True
+                body.trailers = chunks.trailers
                 self._chunks = None  # an idle connection holds no reader
         elif size < self._left:
             self._left -= size

@@ -2,6 +2,8 @@ cdef class Chain:
     cdef public tuple filters
     cdef public tuple request
     cdef public tuple response
+    cdef public tuple request_body
+    cdef public tuple response_body
     cdef public tuple done
     cdef public tuple refused
     cdef public tuple logged

@@ -1,6 +1,6 @@
 """The filters of a route, unrolled.
 
-A filter is an object with any of three hooks (``core.exchange.filter``).  Filters form an onion: requests pass from the first to the
+A filter is an object with any of some hooks (``core.exchange.filter``).  Filters form an onion: requests pass from the first to the
 last, answers and the end of the exchange from the last to the first, and only through the filters the request had *entered*.  A filter
 is entered when the request reaches it; one that answers by itself is entered, those behind it are not.
 
@@ -8,6 +8,8 @@ All of this is decided when the configuration is compiled.  What is left for a r
 
     request   (h1, h2, ..., hn)               the request hooks that exist, in order
     response  n + 2 tuples                    [k]: response hooks to run, already reversed, when hook k (1-based) ended the walk
+    request_body   (o1, o2, ...)              those that may want to see the body of a request, in order
+    response_body  n + 2 tuples               as ``response``, of those for the body of an answer; () where there is none in the chain
     done      n + 2 tuples                    [0]: nothing entered;  [n + 1]: the request passed every filter
     refused   (h1, h2, ..., hn)               those of a listener, for what never became an exchange
     logged    names of notes                  that some filter of the chain wants in the access log
@@ -16,14 +18,33 @@ All of this is decided when the configuration is compiled.  What is left for a r
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 RequestHook = Callable[[Any], Any]  #: what it may return stands in ``core.exchange.filter``
 ResponseHook = Callable[[Any], "Awaitable[None] | None"]
 DoneHook = Callable[[Any], None]
 RefusedHook = Callable[[Any, Any], None]
 
-HOOKS = ("request", "response", "done", "refused")
+_OF_REQUEST = ("read_request", "transform_request")
+_OF_RESPONSE = ("transform_response", "read_response")
+HOOKS = ("request", "response", *_OF_REQUEST, *_OF_RESPONSE, "done", "refused")
+
+
+class BodyOpening(NamedTuple):
+    """A hook that may want to see a body."""
+
+    hook: Callable[[Any], Any]  #: called with the exchange; returns a ``core.exchange.filter.BodyHook``, or None
+    kind: str  #: its name
+
+    @property
+    def changes(self) -> bool:
+        """Whether what it returns may change the body."""
+        return self.kind.startswith("transform")
+
+    @property
+    def is_of_request(self) -> bool:
+        """Whether it is the body of a request."""
+        return self.kind in _OF_REQUEST
 
 
 class Named(Protocol):
@@ -37,7 +58,7 @@ class Named(Protocol):
 class Chain:
     """The hooks of one route, ready to be walked; immutable once built."""
 
-    __slots__ = ("done", "filters", "logged", "refused", "request", "response")
+    __slots__ = ("done", "filters", "logged", "refused", "request", "request_body", "response", "response_body")
 
     def __init__(self, filters: Sequence[Named] = ()) -> None:
         """``filters``: in the order requests meet them."""
@@ -46,6 +67,9 @@ class Chain:
         self.request: tuple[RequestHook, ...] = tuple(getattr(filters[place], "request") for place in entry)  # noqa: B009
         entered = [0, *(place + 1 for place in entry), len(filters)]
         self.response: tuple[tuple[ResponseHook, ...], ...] = tuple(_reversed(filters, n, "response") for n in entered)
+        self.request_body = _openings(filters, _OF_REQUEST)
+        leaving = [_openings(list(reversed(filters[:n])), _OF_RESPONSE) for n in entered]
+        self.response_body: tuple[tuple[BodyOpening, ...], ...] = tuple(leaving) if leaving[-1] else ()
         self.refused: tuple[RefusedHook, ...] = _reversed(filters, len(filters), "refused")
         self.logged: tuple[str, ...] = tuple(
             dict.fromkeys(name for one in filters for name in getattr(one, "logged", ()))
@@ -56,6 +80,11 @@ class Chain:
         """The name of the filter whose ``hook`` this is, for the logs."""
         found = (one.name for one in self.filters for kind in HOOKS if getattr(one, kind, None) == hook)
         return next(found, "")
+
+
+def _openings(filters: Sequence[Named], kinds: Sequence[str]) -> tuple[BodyOpening, ...]:
+    found = ((getattr(one, kind, None), kind) for one in filters for kind in kinds)
+    return tuple(BodyOpening(hook, kind) for hook, kind in found if hook is not None)
 
 
 def _reversed(filters: Sequence[Named], count: int, hook: str) -> tuple[Any, ...]:

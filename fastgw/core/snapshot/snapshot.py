@@ -149,8 +149,8 @@ class Route:
         self.split = split
         self.chain = chain if chain is not None else Chain()
         self.mirror = mirror
-        #: Some service of it takes no chunks, so the body of a request is handed over as data alone.
-        self.wants_data = not all(one.takes_chunks for one in self.services)
+        #: Some service of it takes no chunks, or a filter may want to see it, so the body of a request is handed over as data alone.
+        self.wants_data = bool(self.chain.request_body) or not all(one.takes_chunks for one in self.services)
         self.max_body = settings.max_body
         self.body_buffer = settings.body_buffer
         self.body_held_max = settings.body_buffer or HELD_MAX

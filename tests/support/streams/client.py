@@ -33,6 +33,7 @@ class StreamClient(Client):
         self.refused: WireError | None = None
         # what its peer saw
         self.head = b""
+        self.trailers = b""
         self.interim: list[bytes] = []
         self.is_complete = False
         self.is_reset = False
@@ -71,9 +72,11 @@ class StreamClient(Client):
             self.incoming.hold(HOLD_EARLY)
             exchange.begin(self, self.listener)
 
-    def feed(self, data: bytes, is_last: bool = False) -> None:
-        """More of the request's body arrives, or bytes for a tunnel."""
+    def feed(self, data: bytes, is_last: bool = False, trailers: bytes = b"") -> None:
+        """More of the request's body arrives, with the field lines behind it, or bytes for a tunnel."""
         if not self.is_closed:
+            if self.exchange is not None:
+                self.exchange.body.trailers = trailers
             self.incoming.arrive(data, is_last)
 
     def reset(self) -> None:
@@ -133,6 +136,9 @@ class StreamClient(Client):
     def write_eof(self) -> None:
         self.is_complete = True
 
+    def takes_trailers(self, exchange: Exchange) -> bool:
+        return exchange.request.te_trailers
+
     def send_interim(self, exchange: Exchange) -> None:
         self.interim.append(heads.interim_head(exchange))
 
@@ -148,6 +154,8 @@ class StreamClient(Client):
     def send_last(self, data: bytes) -> None:
         self.send_body(data)
         self.is_complete = True
+        if self.exchange is not None:
+            self.trailers = self.exchange.response.trailers
 
     def send_reply(self, exchange: Exchange, reply: Reply) -> int:
         self.send_head(exchange)

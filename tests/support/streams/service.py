@@ -37,7 +37,7 @@ class StreamCarrier(Carrier):
         self.incoming = Incoming(link.loop, self._arrived)
         self.outgoing = Outgoing(self._on_pause, self._on_resume)
         # what the service saw
-        self.head = b""
+        self.head = self.trailers = b""
         self.is_complete = False
         self.is_reset = False
         self._has_head = False
@@ -76,8 +76,11 @@ class StreamCarrier(Carrier):
         if self.exchange is exchange:
             self.feed(data, is_last)
 
-    def feed(self, data: bytes, is_last: bool = False) -> None:
-        """More of the answer's body arrives, or bytes of a tunnel."""
+    def feed(self, data: bytes, is_last: bool = False, trailers: bytes = b"") -> None:
+        """More of the answer's body arrives, with the field lines behind it, or bytes of a tunnel."""
+        if trailers and self.exchange is not None:
+            self.exchange.response.trailers = trailers
+            self.exchange.response.rare = True
         if self._has_head and (self.exchange is not None or self.tunnel is not None):
             self.incoming.arrive(data, is_last)
 
@@ -129,6 +132,8 @@ class StreamCarrier(Carrier):
         assert not self.is_complete, "nothing comes behind the end"
         self.outgoing.send(data)
         self.is_complete = is_last
+        if is_last and self.exchange is not None:
+            self.trailers = self.exchange.body.trailers
 
     def write(self, data: bytes) -> None:
         self.outgoing.send(data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fastgw.core import counters
@@ -10,6 +12,7 @@ from fastgw.core.live.pool import Pool
 from fastgw.core.plane import Plane
 from fastgw.core.protocols import make_pool
 from tests.support import usual
+from tests.support.bodies import Taped, Watching, doubled
 from tests.support.edge import GET, OK, POST, SWITCHING, WEBSOCKET, Edge, body_of, head_of, statuses
 from tests.support.streams.client import ClientLink
 from tests.support.streams.service import ServiceLink, StreamCarrier, StreamPool
@@ -31,6 +34,38 @@ def opened(edge: Edge) -> StreamCarrier:
     link.open()
     edge.run()
     return link.streams[0]
+
+
+def test_bodies_and_trailers_pass_hooks_between_any_ends() -> None:
+    def made(exchange: Any) -> Taped:
+        return Taped(doubled, trailer_names=(b"x-t",), trailers=((b"x-t", b"1"),))
+
+    for is_stream_client in (True, False):
+        for is_stream_service in (True, False):
+            pool = {"make_pool": StreamPool} if is_stream_service else {}
+            edge = Edge(filters=[Watching("a", ["transform_request", "transform_response"], made)], **pool)
+            head = UNMEASURED[:-2] + b"Connection: TE\r\nTE: trailers\r\n\r\n"
+            if is_stream_client:
+                stream = ClientLink(edge).ask(head, is_last=False)
+                stream.feed(b"ab", is_last=True, trailers=b"X-C: 2\r\n")
+            else:
+                client = edge.client(head + b"2\r\nab\r\n0\r\nX-C: 2\r\n\r\n")
+            if is_stream_service:
+                carrier = opened(edge)
+                assert (carrier.body, carrier.trailers, carrier.is_complete) == (b"abab!", b"X-C: 2\r\n", True)
+                carrier.answer(LONG, b"", is_last=False)
+                carrier.feed(b"ok", is_last=True, trailers=b"X-S: 3\r\n")
+            else:
+                service = edge.connect()
+                assert body_of(service.take()) == b"5\r\nabab!\r\n0\r\nX-C: 2\r\n\r\n"
+                coding = LONG[:-2] + b"Transfer-Encoding: chunked\r\n\r\n"
+                service.feed(coding + b"2\r\nok\r\n0\r\nX-S: 3\r\n\r\n")
+            trailers = b"X-S: 3\r\nx-t: 1\r\n"
+            if is_stream_client:
+                assert (stream.body, stream.trailers, stream.is_complete) == (b"okok!", trailers, True)
+            else:
+                assert body_of(client.take()) == b"5\r\nokok!\r\n0\r\n" + trailers + b"\r\n"
+            edge.end()
 
 
 class TestStreamClients:

@@ -18,6 +18,7 @@ from fastgw.core.exchange.reply import Reply
 from fastgw.core.protocols import make_pool
 from fastgw.errors import DownstreamError
 from tests.support import usual
+from tests.support.bodies import Later, Taped, Watching, doubled
 from tests.support.casts import Cast, Clients, Http1Clients, Http1Services, StreamClients, StreamServices
 from tests.support.edge import Edge, Gate, Spy, new_loop
 from tests.support.streams.service import StreamPool
@@ -41,6 +42,8 @@ class Story:
             filters=[
                 Spy("a", journal, request=self._on_request, response=self._on_response, done=self._on_done),
                 Spy("b", journal),
+                Watching("c", ["read_request", "transform_request"], self._on_body),
+                Watching("d", ["read_response", "transform_response"], self._on_body),
             ],
             endpoints=2,
             pool=usual.pool(max_connections=2, max_pending=3, pending_timeout=2, connect_timeout=3, idle_timeout=4),
@@ -88,6 +91,20 @@ class Story:
         """See ``Judge``."""
         assert endpoint in self.edge.endpoints and seconds >= 0
         self.settled += 1
+
+    def _on_body(self, exchange: Any) -> Any:
+        self.chosen = (self.chosen * 5 + 3) % 64
+        if self.chosen == 2:
+            raise ValueError("bug")
+        if self.chosen % 4 == 0:
+            return None
+        act = (None, doubled, Later(), self._fail)[self.chosen // 4 % 4 if self.chosen > 8 else 3]
+        return Taped(act, gather=100 * (self.chosen % 3), trailer_names=(b"x-t",), trailers=((b"x-t", b"1"),))
+
+    def _fail(self, data: bytes | None) -> bytes:
+        if data is None:
+            raise DownstreamError(422, "no", "no")
+        return data
 
     # --- what may happen
 

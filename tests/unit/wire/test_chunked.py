@@ -95,6 +95,17 @@ def test_more_trailers_may_be_dropped() -> None:
     assert reader.feed(body, 0) == b"0\r\nx-checksum: d\r\n\r\n"
 
 
+def test_trailers_stand_apart_from_decoded_data() -> None:
+    body = b"2\r\nok\r\n0\r\nX-Sum: 1\r\nSet-Cookie: a\r\nContent-Digest: b\r\nX-Odd: c\r\n\r\n"
+    for size in (1, len(body)):
+        reader = ChunkReader(1000, 10, True, frozenset({b"x-odd"}))
+        data = b"".join(reader.feed(body[at : at + size], 0) for at in range(0, len(body), size))
+        assert (data, reader.trailers) == (b"ok", b"X-Sum: 1\r\nContent-Digest: b\r\n")
+    reader = ChunkReader(1000, 10)
+    reader.feed(body, 0)
+    assert reader.trailers == b""  # they are where they were
+
+
 def test_size_has_a_bound() -> None:
     read(b"4000000000000000\r\n")
     with pytest.raises(WireError) as caught:

@@ -8,7 +8,7 @@ import pytest
 
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import REQUEST_FIELDS, FieldTable
-from fastgw.wire.messages import BODY_NONE, NO_LENGTH, Request, Response
+from fastgw.wire.messages import BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE, NO_LENGTH, Request, Response
 from fastgw.wire.request import RequestReader
 
 
@@ -221,6 +221,22 @@ def test_hook_may_set_and_remove_fields_of_an_answer() -> None:
     assert (response.header(b"server"), response.header(b"set-cookie")) == (b"y", None)
     response.request_id = b"id"
     assert response.header(b"x-request-id") == b"id"
+
+
+def test_a_body_may_lose_its_length_and_gain_another() -> None:
+    request = Request()
+    request.fields, request.content_length = b"Content-Length: 5\r\nx-a: b\r\n", 5
+    request.lose_length()
+    assert (request.fields, request.content_length) == (b"x-a: b\r\n", NO_LENGTH)
+    assert request.chunked and request.rare and request.has_body
+    response = Response()
+    response.fields, response.body, response.length_count = b"x-a: b\r\ncontent-length: 5\r\n", BODY_LENGTH, 1
+    response.lose_length()
+    assert (response.fields, response.body, response.length_count) == (b"x-a: b\r\n", BODY_UNTIL_CLOSE, 0)
+    response.transfer_encoding = b"chunked"
+    response.gain_length(7)
+    assert (response.fields, response.body) == (b"x-a: b\r\ncontent-length: 7\r\n", BODY_LENGTH)
+    assert (response.content_length, response.transfer_encoding) == (7, b"")
 
 
 def test_a_copy_says_the_same_and_nothing_of_the_connection() -> None:

@@ -97,6 +97,7 @@ def test_a_client_has_no_body_at_hand_unless_it_says_so() -> None:
     exchange = Exchange(edge.plane)
     client.expect_body(exchange)
     client.read_body()
+    assert not client.takes_trailers(exchange)
     assert client.is_idle
     client.exchange = exchange
     assert not client.is_idle

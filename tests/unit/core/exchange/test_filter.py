@@ -10,7 +10,7 @@ from tests.support.edge import Spy
 def test_every_hook_of_the_interface_is_one_a_chain_finds() -> None:
     hooks = {
         hook
-        for one in (module.RequestFilter, module.ResponseFilter, module.DoneFilter)
+        for one in (module.RequestFilter, module.ResponseFilter, module.DoneFilter)  # those of bodies: test_chain.py
         for hook in vars(one)
         if not hook.startswith("_")
     }

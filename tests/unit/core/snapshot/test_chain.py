@@ -37,6 +37,27 @@ def test_hook_that_is_none_is_no_hook() -> None:
     assert (chain.request, chain.response, chain.done) == ((), ((), ()), ((), ()))
 
 
+def test_bodies_pass_readers_on_the_clients_side_of_transformers() -> None:
+    kinds = ("read_request", "transform_request", "transform_response", "read_response")
+    chain: Any = Chain([made("a", "request", *kinds), made("b", "request", "read_request", "read_response")])
+    assert [one.hook for one in chain.request_body] == ["a.read_request", "a.transform_request", "b.read_request"]
+    assert [[one.hook for one in openings] for openings in chain.response_body] == [
+        [],
+        ["a.transform_response", "a.read_response"],
+        ["b.read_response", "a.transform_response", "a.read_response"],
+        ["b.read_response", "a.transform_response", "a.read_response"],
+    ]
+    assert [(one.changes, one.is_of_request) for one in (*chain.request_body, *chain.response_body[1])] == [
+        (False, True),
+        (True, True),
+        (False, True),
+        (True, False),
+        (False, False),
+    ]
+    assert chain.name_of(chain.request_body[-1].hook) == "b"
+    assert Chain([made("a", "request", "response")]).response_body == ()
+
+
 def test_a_hook_finds_the_name_of_its_filter() -> None:
     chain = Chain([made("a", "request", "response"), made("b", "request", "done")])
     hooks: list[Any] = [*chain.request, *chain.done[-1]]

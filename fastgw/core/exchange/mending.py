@@ -1,0 +1,67 @@
+"""What else changes with a body: nobody who transforms one has to think of its length, its validators or its digests.
+
+A body that may not be changed is not offered to a transformer at all: parts of a representation, whose bytes belong to others that went
+another way; and whatever says ``no-transform`` (RFC 9110 section 7.7, RFC 9111 sections 5.2.1.6 and 5.2.2.6).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastgw.wire.messages import Request, Response
+
+#: Fields that tell of the very bytes that were sent (RFC 9530, RFC 3230, RFC 1864).
+DIGESTS: Final = (b"content-digest", b"repr-digest", b"digest", b"content-md5")
+
+
+def may_change_request(request: Request) -> bool:
+    """Whether the body of ``request`` may be changed: it is no part of something (RFC 9110 section 14.5)."""
+    return request.header(b"content-range") is None and not _says_no(request.header(b"cache-control"))
+
+
+def may_change_response(request: Request, response: Response) -> bool:
+    """Whether the body of an answer may be changed."""
+    return (
+        response.status != 206
+        and request.method != b"HEAD"
+        and not _says_no(response.header(b"cache-control"))
+        and not _says_no(request.header(b"cache-control"))
+    )
+
+
+def mend_request(request: Request) -> None:
+    """Say of ``request`` only what holds of another body: its length is not known, and digests are gone."""
+    request.lose_length()
+    request.edit(DIGESTS, ())
+
+
+def mend_response(response: Response, vary: Sequence[bytes]) -> None:
+    """Say of ``response`` only what holds of another body.
+
+    A strong ETag becomes a weak one, which is right if the meaning is the same, and never takes part in a range (RFC 9110 section 8.8.1).
+
+    Args:
+        vary: lower-case names of the request's fields by which the body differs (RFC 9110 section 12.5.5).
+    """
+    response.lose_length()
+    added = []
+    tag = response.header(b"etag")
+    if tag is not None and tag[:1] == b'"':
+        added.append((b"etag", b"W/" + tag))
+    elif tag is not None and tag[:2] == b"W/":
+        added.append((b"etag", tag))
+    known = response.header(b"vary") or b""
+    names = {name.strip(b" \t").lower() for name in known.split(b",")}
+    missing = [name for name in vary if name not in names] if b"*" not in names else []
+    if missing:
+        added.append((b"vary", b", ".join(missing)))
+    response.edit((*DIGESTS, b"etag", b"accept-ranges"), added)
+
+
+def _says_no(cache_control: bytes | None) -> bool:
+    if cache_control is None:
+        return False
+    return any(one.strip(b" \t").lower() == b"no-transform" for one in cache_control.split(b","))
