@@ -15,11 +15,7 @@ from fastgw.wire.fields cimport FieldTable
 from fastgw.wire.messages cimport Request
 from fastgw.wire.messages cimport Response
 
-# As C: compared without making an int of what is compared.
-cdef int KEEP, DROP, HOST, CONTENT_LENGTH, CONNECTION, DATE
-from fastgw.wire.fields import KEEP, DROP, HOST, CONTENT_LENGTH, CONNECTION, DATE
-
-from fastgw.wire import _scan_py
+from fastgw.wire import _scan_py, fields
 from fastgw.wire._scan_py import request_field, response_field, without_nominated
 
 cdef extern from "Python.h":
@@ -28,6 +24,18 @@ cdef extern from "Python.h":
     bint PyBytes_CheckExact(PyObject* thing)
 
 DEF STACK = 8192
+
+cdef enum:  # kinds, by the numbers of ``fields``: constants, so that the compiler knows what is left once one was told
+    KEEP = 0
+    DROP = 1
+    HOST = 2
+    CONTENT_LENGTH = 3
+    CONNECTION = 5
+    DATE = 14
+
+ctypedef fused Head:
+    Request
+    Response
 
 cdef unsigned char TOKEN[256]  # 1: may stand in a field name
 cdef unsigned char VALUE[256]  # 1: may stand in a field value
@@ -46,6 +54,10 @@ cdef void _fill_tables() noexcept:
 
 
 _fill_tables()
+if (KEEP, DROP, HOST, CONTENT_LENGTH, CONNECTION, DATE) != (
+    fields.KEEP, fields.DROP, fields.HOST, fields.CONTENT_LENGTH, fields.CONNECTION, fields.DATE
+):
+    raise ImportError("the kinds of this module are not those of fastgw.wire.fields")
 
 
 cdef inline int _kind(FieldTable table, const unsigned char* suspects, const char* name, Py_ssize_t size) except? -2:
@@ -101,22 +113,92 @@ cdef inline long long _length(const char* start, const char* end) noexcept:
     return -1
 
 
+cdef inline int _take(Head message, int kind, const char* start, const char* end) except? -2:
+    """Take note of a field that this kind of message has for itself; returns KEEP if it is relayed all the same."""
+    if Head is Request:
+        if kind == HOST:
+            message.host_count += 1
+            message.authority = _stripped(start, end)
+        elif kind == CONNECTION and message.minor and _says(start, end, b"close"):
+            message.closes = True
+        else:
+            request_field(message, kind, _stripped(start, end))
+    else:
+        if kind == DATE:
+            message.has_date = True
+            return KEEP
+        response_field(message, kind, _stripped(start, end))
+    return DROP
+
+
+cdef inline bint _scan_fields(
+    const char* at, const char* end, Head message, FieldTable table, int head_count
+) except -1:
+    """Take the field lines from ``at`` to ``end`` apart; False: one of them is for the twin to judge.  One loop, which the compiler makes
+    twice: what is asked of ``Head`` costs nothing."""
+    cdef:
+        const unsigned char* suspects = <const unsigned char*> PyBytes_AS_STRING(table.suspects)
+        const char* line
+        const char* colon
+        char stack[STACK]
+        char* kept = stack
+        Py_ssize_t used = 0
+        int count = 0
+        int kind
+    if end - at > STACK:
+        kept = <char*> malloc(end - at)
+        if kept == NULL:
+            raise MemoryError
+    try:
+        while at < end:
+            count += 1
+            line = at
+            while TOKEN[<unsigned char> at[0]]:
+                at += 1
+            colon = at
+            if count > head_count or colon == line or colon[0] != c":":
+                return False
+            if Head is Request:  # its values were checked by httptools
+                at = <const char*> memchr(colon, c"\r", end - colon)
+            else:
+                at += 1
+                while VALUE[<unsigned char> at[0]]:
+                    at += 1
+                if at[0] != c"\r" or at[1] != c"\n":
+                    return False
+            at += 2
+            kind = _kind(table, suspects, line, colon - line)
+            if kind != KEEP:
+                if kind == CONTENT_LENGTH:
+                    message.length_count += 1
+                    message.content_length = _length(colon + 1, at - 2)
+                    if message.content_length < 0:
+                        return False
+                    kind = KEEP
+                elif kind == CONNECTION and message.minor and _says(colon + 1, at - 2, b"keep-alive"):
+                    pass  # what HTTP/1.1 does anyway
+                elif kind != DROP:
+                    kind = _take(message, kind, colon + 1, at - 2)
+            if kind == KEEP:
+                memcpy(kept + used, line, at - line)
+                used += at - line
+        message.fields = PyBytes_FromStringAndSize(kept, used)
+    finally:
+        if kept != stack:
+            free(kept)
+    if message.rare and PyBytes_GET_SIZE(message.connection):
+        message.fields = without_nominated(message.fields, message.connection)
+    return True
+
+
 cpdef scan_request(bytes head, Request request, FieldTable table, int head_count):
     """See ``_scan_py.scan_request``; the grammar of ``head`` was checked by httptools."""
     cdef:
         const char* at = PyBytes_AS_STRING(head)
         const char* end = at + PyBytes_GET_SIZE(head) - 2  # the final empty line
-        const unsigned char* suspects = <const unsigned char*> PyBytes_AS_STRING(table.suspects)
         const char* line_end = <const char*> memchr(at, c"\r", end - at)
         const char* space = <const char*> memchr(at, c" ", end - at)
         const char* target
-        const char* colon
-        char stack[STACK]
-        char* kept = stack
-        Py_ssize_t size = end - at
-        Py_ssize_t used = 0
-        int count = 0
-        int kind
     if line_end == NULL or space == NULL or line_end - space < 11:
         _scan_py.scan_request(head, request, table, head_count)
         return
@@ -135,51 +217,9 @@ cpdef scan_request(bytes head, Request request, FieldTable table, int head_count
     request.length_count = 0
     request.content_length = -1
     request.closes = False
-    if size > STACK:
-        kept = <char*> malloc(size)
-        if kept == NULL:
-            raise MemoryError
-    try:
-        at = line_end + 2
-        while at < end:
-            count += 1
-            line_end = <const char*> memchr(at, c"\r", end - at)
-            colon = at
-            while TOKEN[<unsigned char> colon[0]]:
-                colon += 1
-            if count > head_count or colon[0] != c":" or colon == at:
-                request.reset_rare()
-                _scan_py.scan_request(head, request, table, head_count)
-                return
-            kind = _kind(table, suspects, at, colon - at)
-            if kind == KEEP:
-                memcpy(kept + used, at, line_end + 2 - at)
-                used += line_end + 2 - at
-            elif kind == HOST:
-                request.host_count += 1
-                request.authority = _stripped(colon + 1, line_end)
-            elif kind == CONTENT_LENGTH:
-                request.length_count += 1
-                request.content_length = _length(colon + 1, line_end)
-                if request.content_length < 0:
-                    request.reset_rare()
-                    _scan_py.scan_request(head, request, table, head_count)
-                    return
-                memcpy(kept + used, at, line_end + 2 - at)
-                used += line_end + 2 - at
-            elif kind == CONNECTION and request.minor and _says(colon + 1, line_end, b"keep-alive"):
-                pass  # saying what HTTP/1.1 does anyway
-            elif kind == CONNECTION and request.minor and _says(colon + 1, line_end, b"close"):
-                request.closes = True
-            elif kind != DROP:
-                request_field(request, kind, _stripped(colon + 1, line_end))
-            at = line_end + 2
-        request.fields = PyBytes_FromStringAndSize(kept, used)
-    finally:
-        if kept != stack:
-            free(kept)
-    if request.rare and PyBytes_GET_SIZE(request.connection):
-        request.fields = without_nominated(request.fields, request.connection)
+    if not _scan_fields(line_end + 2, end, request, table, head_count):
+        request.reset_rare()
+        _scan_py.scan_request(head, request, table, head_count)
 
 
 cpdef scan_response(bytes head, Response response, FieldTable table, int head_count):
@@ -188,17 +228,8 @@ cpdef scan_response(bytes head, Response response, FieldTable table, int head_co
         const char* start = PyBytes_AS_STRING(head)
         const char* at = start
         const char* end = at + PyBytes_GET_SIZE(head) - 2
-        const unsigned char* suspects = <const unsigned char*> PyBytes_AS_STRING(table.suspects)
-        const char* line
-        const char* colon
-        char stack[STACK]
-        char* kept = stack
-        Py_ssize_t size = end - at
-        Py_ssize_t used = 0
-        int count = 0
-        int kind
     # "HTTP/1.1 200 OK": anything else, the reason missing included, is left to the twin.
-    if size < 15 or memcmp(at, b"HTTP/1.1 ", 9) != 0 or at[12] != c" " or not (
+    if end - at < 15 or memcmp(at, b"HTTP/1.1 ", 9) != 0 or at[12] != c" " or not (
         c"1" <= at[9] <= c"9" and c"0" <= at[10] <= c"9" and c"0" <= at[11] <= c"9"
     ):
         _scan_py.scan_response(head, response, table, head_count)
@@ -216,53 +247,9 @@ cpdef scan_response(bytes head, Response response, FieldTable table, int head_co
         return
     at += 2
     response.line = PyBytes_FromStringAndSize(start, at - start)
-    if size > STACK:
-        kept = <char*> malloc(size)
-        if kept == NULL:
-            raise MemoryError
-    try:
-        while at < end:
-            count += 1
-            line = at
-            while TOKEN[<unsigned char> at[0]]:
-                at += 1
-            colon = at
-            if at[0] == c":" and at != line:
-                at += 1
-                while VALUE[<unsigned char> at[0]]:
-                    at += 1
-            if count > head_count or colon == line or at[0] != c"\r" or at[1] != c"\n" or colon[0] != c":":
-                response.reset_rare()
-                _scan_py.scan_response(head, response, table, head_count)
-                return
-            at += 2
-            kind = _kind(table, suspects, line, colon - line)
-            if kind == KEEP:
-                memcpy(kept + used, line, at - line)
-                used += at - line
-            elif kind == DATE:
-                response.has_date = True
-                memcpy(kept + used, line, at - line)
-                used += at - line
-            elif kind == CONTENT_LENGTH:
-                response.length_count += 1
-                response.content_length = _length(colon + 1, at - 2)
-                if response.content_length < 0:
-                    response.reset_rare()
-                    _scan_py.scan_response(head, response, table, head_count)
-                    return
-                memcpy(kept + used, line, at - line)
-                used += at - line
-            elif kind == CONNECTION and _says(colon + 1, at - 2, b"keep-alive"):
-                pass  # saying what HTTP/1.1 does anyway
-            elif kind != DROP:
-                response_field(response, kind, _stripped(colon + 1, at - 2))
-        response.fields = PyBytes_FromStringAndSize(kept, used)
-    finally:
-        if kept != stack:
-            free(kept)
-    if response.rare and PyBytes_GET_SIZE(response.connection):
-        response.fields = without_nominated(response.fields, response.connection)
+    if not _scan_fields(at, end, response, table, head_count):
+        response.reset_rare()
+        _scan_py.scan_response(head, response, table, head_count)
 
 
 cpdef Py_ssize_t find_head_end(bytes data, Py_ssize_t start) noexcept:

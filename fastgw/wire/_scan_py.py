@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, TypeVar
 
 from fastgw.wire._shapes import learn
 from fastgw.wire.errors import WireError, bad
@@ -29,12 +30,17 @@ from fastgw.wire.fields import (
 )
 from fastgw.wire.messages import MAX_LENGTH, NO_LENGTH, Request, Response
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:+/=@-]{1,128}").fullmatch
 _VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])").fullmatch
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
 _status_lines: dict[bytes, tuple[int, int, bytes]] = {}
 _PLAIN_TARGET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?"
 _HEX_SIZE = re.compile(rb"[0-9A-Fa-f]{1,14}").fullmatch
+
+M = TypeVar("M", Request, Response)
 
 STATUS_LINES_MAX = 256  #: status lines remembered
 STATUS_LINE_SIZE_MAX = 64  #: bytes of one worth remembering
@@ -55,28 +61,7 @@ def scan_request(head: bytes, request: Request, table: FieldTable, head_count: i
     request.host_count = request.length_count = 0
     request.content_length = NO_LENGTH
     request.closes = False
-    breaks = head.count(b"\n")
-    match = None
-    if breaks in table.shapes and breaks <= head_count + 2:
-        for shape in table.shapes[breaks].known:
-            match = shape.match(head, end + 2)
-            if match is not None:
-                break
-    if match is None:
-        _request_lines(head, end, request, table, head_count)
-    else:
-        for kind, group in shape.values:
-            if kind == HOST:
-                request.host_count += 1
-                request.authority = match[group]
-            elif kind == CONTENT_LENGTH:
-                request.length_count += 1
-                request.content_length = int(match[group])
-            else:
-                request_field(request, kind, match[group].strip(b" \t"))
-        request.fields = match[shape.whole] if shape.whole else b"".join(match.group(*shape.kept))
-    if request.rare and request.connection:
-        request.fields = without_nominated(request.fields, request.connection)
+    _scan_fields(head, end, head.count(b"\n"), request, table, head_count, _request_lines, request_field)
 
 
 def minor_version(version: bytes) -> int:
@@ -107,39 +92,20 @@ def split_request_line(line: bytes) -> tuple[bytes, bytes, int]:
     return parts[0], parts[1], minor_version(parts[2])
 
 
-def _request_lines(head: bytes, end: int, request: Request, table: FieldTable, head_count: int) -> None:
-    """Read the lines behind the request line, which ends at ``end``, one by one."""
-    if end + 4 == len(head):
-        request.fields = b""
-        return
-    lines = head[end + 2 : -4].split(b"\r\n")
+def _request_lines(head: bytes, end: int, head_count: int) -> list[bytes]:
+    """The field lines of a head whose request line ends at ``end``."""
+    lines = head[end + 2 : -4].split(b"\r\n") if end + 4 < len(head) else []
     if len(lines) > head_count:
         raise WireError(431, "too_many_fields", f"the request head has more than {head_count} fields")
-    seen = table.seen
-    kept = []
-    for line in lines:
-        name, _, value = line.partition(b":")
-        kind = seen.get(name)
-        if kind is None:
-            kind = table.learn(name)
-        if kind == KEEP:
-            kept.append(line)
-        elif kind == HOST:
-            request.host_count += 1
-            request.authority = value.strip(b" \t")
-        elif kind == CONTENT_LENGTH:
-            request.length_count += 1
-            request.content_length = content_length(value.strip(b" \t"))
-            kept.append(line)
-        elif kind != DROP:
-            request_field(request, kind, value.strip(b" \t"))
-    kept.append(b"")
-    request.fields = b"\r\n".join(kept)
-    learn(table, head, lines)
+    return lines
 
 
 def request_field(request: Request, kind: int, value: bytes) -> None:
     """Take note of a field that is neither relayed as it is nor common."""
+    if kind == HOST:
+        request.host_count += 1
+        request.authority = value
+        return
     if kind == CONNECTION:
         option = value.lower()
         if request.minor and option == b"keep-alive":
@@ -215,60 +181,19 @@ def scan_response(head: bytes, response: Response, table: FieldTable, head_count
     ends = len(head.translate(None, LINE_BYTES))
     if ends & 1:
         raise bad("the answer's head has a control character or a bare CR or LF")
-    breaks = ends >> 1
     line = head[:end]
     response.status, response.minor, response.line = _status_lines.get(line) or _status_line(line)
-    match = None
-    if breaks in table.shapes and breaks <= head_count + 2:
-        for shape in table.shapes[breaks].known:
-            match = shape.match(head, end + 2)
-            if match is not None:
-                break
-    if match is None:
-        _response_lines(head, end, response, table, head_count)
-    else:
-        for kind, group in shape.values:
-            if kind == CONTENT_LENGTH:
-                response.length_count += 1
-                response.content_length = int(match[group])
-            else:
-                response_field(response, kind, match[group].strip(b" \t"))
-        response.has_date = shape.has_date
-        response.fields = match[shape.whole] if shape.whole else b"".join(match.group(*shape.kept))
-    if response.rare and response.connection:
-        response.fields = without_nominated(response.fields, response.connection)
+    _scan_fields(head, end, ends >> 1, response, table, head_count, _response_lines, response_field)
 
 
-def _response_lines(head: bytes, end: int, response: Response, table: FieldTable, head_count: int) -> None:
-    """Read the lines behind the status line, which ends at ``end``, one by one."""
+def _response_lines(head: bytes, end: int, head_count: int) -> list[bytes]:
+    """The field lines of a head whose status line ends at ``end``."""
     if len(head.translate(None, LINE_BYTES)) != 2 * head.count(b"\r\n"):
         raise bad("the answer's head has a control character or a bare CR or LF")
     lines = head[end + 2 : -4].split(b"\r\n") if end + 4 < len(head) else []
     if len(lines) > head_count:
         raise bad(f"the answer's head has more than {head_count} fields")
-    seen = table.seen
-    kept = []
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        kind = seen.get(name)
-        if kind is None:
-            kind = table.learn(name)
-        if not colon or kind < 0:
-            raise bad("the answer's head has a line that is not a field")
-        if kind == KEEP:
-            kept.append(line)
-        elif kind == DATE:
-            response.has_date = True
-            kept.append(line)
-        elif kind == CONTENT_LENGTH:
-            response.length_count += 1
-            response.content_length = content_length(value.strip(b" \t"))
-            kept.append(line)
-        elif kind != DROP:
-            response_field(response, kind, value.strip(b" \t"))
-    kept.append(b"")
-    response.fields = b"\r\n".join(kept)
-    learn(table, head, lines)
+    return lines
 
 
 def _status_line(line: bytes) -> tuple[int, int, bytes]:
@@ -287,7 +212,10 @@ def _status_line(line: bytes) -> tuple[int, int, bytes]:
 
 
 def response_field(response: Response, kind: int, value: bytes) -> None:
-    """Take note of a field that is neither relayed as it is nor common."""
+    """Take note of a field that is neither relayed as it is nor common, or is a Date."""
+    if kind == DATE:
+        response.has_date = True
+        return
     if kind == CONNECTION:
         if response.minor and value.lower() == b"keep-alive":
             return  # what HTTP/1.1 does anyway
@@ -299,7 +227,95 @@ def response_field(response: Response, kind: int, value: bytes) -> None:
     elif kind == REQUEST_ID:
         response.request_id = value
         return
+    elif kind < 0:
+        raise bad("the answer's head has a line that is not a field")
     response.rare = True
+
+
+# --- the fields of either
+
+
+def _scan_fields(
+    head: bytes,
+    end: int,
+    breaks: int,
+    message: M,
+    table: FieldTable,
+    head_count: int,
+    lines_of: Callable[[bytes, int, int], list[bytes]],
+    take: Callable[[M, int, bytes], None],
+) -> None:
+    """Take the field lines behind the first line, which ends at ``end``, apart into ``message``.
+
+    Args:
+        breaks: line feeds in ``head``.
+        lines_of: says what the lines of a head of no known shape are, within ``head_count``, and raises WireError.
+        take: called with the kind and the value of each field that is neither relayed as it is nor a Content-Length.
+    """
+    if not _has_known_shape(head, end, breaks, message, table, head_count, take):
+        lines = lines_of(head, end, head_count)
+        _read_lines(lines, message, table, take)
+        learn(table, head, lines)
+    if message.rare and message.connection:
+        message.fields = without_nominated(message.fields, message.connection)
+
+
+def _has_known_shape(
+    head: bytes,
+    end: int,
+    breaks: int,
+    message: M,
+    table: FieldTable,
+    head_count: int,
+    take: Callable[[M, int, bytes], None],
+) -> bool:
+    """Read all lines at once, if heads of their names came before."""
+    shapes = table.shapes.get(breaks)
+    if shapes is None or breaks > head_count + 2:
+        return False
+    for shape in shapes.known:
+        match = shape.match(head, end + 2)
+        if match is None:
+            continue
+        for kind, group in shape.values:
+            if kind == CONTENT_LENGTH:
+                message.length_count += 1
+                message.content_length = int(match[group])
+            else:
+                take(message, kind, match[group].strip(b" \t"))
+        if shape.has_date:
+            take(message, DATE, b"")
+        message.fields = match[shape.whole] if shape.whole else b"".join(match.group(*shape.kept))
+        return True
+    return False
+
+
+def _read_lines(lines: list[bytes], message: M, table: FieldTable, take: Callable[[M, int, bytes], None]) -> None:
+    """Read ``lines`` one by one."""
+    seen = table.seen
+    kept = []
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        kind = seen.get(name)
+        if kind is None:
+            kind = table.learn(name)
+        if not colon:
+            kind = -1
+        if kind == KEEP:
+            kept.append(line)
+        elif kind == CONTENT_LENGTH:
+            message.length_count += 1
+            message.content_length = content_length(value.strip(b" \t"))
+            kept.append(line)
+        elif kind != DROP:
+            take(message, kind, value.strip(b" \t"))
+            if kind == DATE:
+                kept.append(line)
+    kept.append(b"")
+    message.fields = b"\r\n".join(kept)
+
+
+# --- other bytes
 
 
 def find_head_end(data: bytes, start: int) -> int:

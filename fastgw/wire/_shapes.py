@@ -84,7 +84,7 @@ def learn(table: FieldTable, head: bytes, lines: list[bytes]) -> None:
             return
         shapes.misses = 0
         shapes.known.clear()
-    if len(lines) > LINES_MAX or head.count(b"\n") != breaks:
+    if not 0 < len(lines) <= LINES_MAX or head.count(b"\n") != breaks:
         return
     if shapes is None:
         shapes = table.shapes[breaks] = Shapes()

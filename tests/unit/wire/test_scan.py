@@ -206,6 +206,13 @@ def test_connection_may_not_take_away_what_must_stay(scan: ModuleType) -> None:
     assert request.fields == b"\r\n".join([*kept, b"x-b: stays", b""])
 
 
+def test_line_without_a_colon_is_no_field(scan: ModuleType) -> None:
+    """Neither one that is new, nor one whose name is known."""
+    for line in (b"Accept", b"Host", b"Keep-Alive", b"a b"):
+        assert status_of(scanned, scan, b"Accept: a", line) == 400
+        assert status_of(answered, scan, b"Accept: a", line) == 400
+
+
 # --- answers
 
 
