@@ -57,10 +57,12 @@ CAUSES: Final = (
 )
 #: Why a copy of a request got no answer of its mirror's service (``core.mirror``).
 MIRROR_CAUSES: Final = ("in_flight", "too_large", "memory", "incomplete", "pool_full", "failed", "draining")
+#: Why an answer has no digest although a filter was to add one (``filters.digest``).
+DIGEST_CAUSES: Final = ("too_large", "unknown_length")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 GLOBAL: Final = Block(0, 64, 1)
-ROUTE: Final = Block(GLOBAL.end, 48, 32768, "route")
+ROUTE: Final = Block(GLOBAL.end, 56, 32768, "route")
 SERVICE: Final = Block(ROUTE.end, 144, 4096, "service")
 ENDPOINT: Final = Block(SERVICE.end, 32, 8192, "service", "endpoint")
 #: Of services and endpoints that are this process itself: what is counted of their answers beside the route is on no page.
@@ -167,6 +169,18 @@ ROUTE_MIRROR_DROPPED = ROUTE.counter(
     "Each [cause](#mirrors) is explained below.",
     label="cause",
     values=MIRROR_CAUSES,
+)
+ROUTE_DIGEST_MISMATCHES = ROUTE.counter(
+    "fastgw_digest_mismatches",
+    "Requests whose body was not the one that their digest told of: 400.",
+    "See [`digest`](filters.md#digest).",
+)
+ROUTE_DIGESTS_DROPPED = ROUTE.counter(
+    "fastgw_digests_dropped",
+    "Answers that got no digest, because they were too large to be gathered, or nobody knew how large they would be.",
+    "Their clients take no trailers. See [`digest`](filters.md#digest).",
+    label="cause",
+    values=DIGEST_CAUSES,
 )
 ROUTE_STATUS = ROUTE.counter(
     "fastgw_responses",

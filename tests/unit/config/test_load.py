@@ -83,7 +83,7 @@ got a URL 'http://127.0.0.1:9000': leave out the scheme (tls: is a key)
 35:28: filters.log2.batchs: unknown key; did you mean 'batch'?
 35:46: filters.log2.flush: expected a duration of at least 1ms, got '0'
 36:3: filters.log3: expected a mapping, got a list
-37:3: filters.log4.type: is required; known types are request_id, access_log, concurrency, headers, rewrite
+37:3: filters.log4.type: is required; known types are request_id, access_log, concurrency, digest, headers, rewrite
 """
 
 GOLDEN = [
@@ -121,7 +121,7 @@ GOLDEN = [
     (MINIMAL + "admin: {address: 9901}", "7:18: admin.address: expected an address such as 127.0.0.1:8080"),
     (
         MINIMAL + "filters: {x: {type: [a]}}",
-        "7:15: filters.x.type: expected a type, got a list; known types are request_id, access_log, concurrency, headers, rewrite",
+        "7:15: filters.x.type: expected a type, got a list; known types are request_id, access_log, concurrency, digest, headers, rewrite",
     ),
     (MINIMAL + "filters: {x: }", "7:11: filters.x: expected a mapping, got nothing"),
 ]
