@@ -23,6 +23,7 @@ from fastgw.core.settings import RetrySettings, ServiceSettings
 from fastgw.core.snapshot.snapshot import Service
 from fastgw.errors import DownstreamError, GatewayError, InternalError
 from fastgw.policy.balancers import RoundRobin
+from fastgw.policy.ejection import MemberState
 from fastgw.wire.messages import BODY_LENGTH, BODY_NONE
 
 if TYPE_CHECKING:
@@ -189,16 +190,15 @@ class LocalEndpoint(Endpoint):
     def __init__(self, pool: LocalPool) -> None:
         none: Any = None
         self.key = none
-        self.name = ""
+        self.name = self.place = ""
         self.authority = b""
         self.members = none
-        self.ejection = none
+        self.ejection = MemberState()
         self.settings = none
         self.weight = 1
         self.in_hand = 0
         self.ssl = none
         self.base = LOCAL.at
-        self.addresses = none
         self.pool = pool
         self.troubles = none
 
@@ -217,7 +217,7 @@ def local_service(name: str, make: Callable[[], LocalCarrier]) -> Service:
     """A service whose answers ``make``, called for every exchange, makes; ``name``: what the access log calls it."""
     endpoint = LocalEndpoint(LocalPool(make))
     members = Members(_find_nothing, (endpoint,))
-    service = Service(name, members, ((endpoint, endpoint.settings),), RoundRobin(), _SETTINGS)
+    service = Service(name, members, (), RoundRobin(), _SETTINGS, takes_chunks=False)
     service.base = LOCAL.at
     return service
 

@@ -22,7 +22,7 @@ from fastgw.config.spec import (
     mirror_name,
 )
 from fastgw.core.exchange.filter import Filter
-from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
+from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
 from fastgw.core.live.registry import Registry
 from fastgw.core.mirror.mirror import Mirror
 from fastgw.core.settings import UpstreamTls
@@ -54,7 +54,7 @@ def compile_snapshot(
 ) -> Snapshot:
     """What a worker serves.
 
-    ``registry`` keeps endpoints that it has already; ``random`` gives numbers of [0, 1) to the balancers.
+    ``registry`` has the members of each service; ``random`` gives numbers of [0, 1) to the balancers.
 
     Raises:
         OSError: a certificate, key or authority file is gone or has changed for the worse (``ssl.SSLError`` is one).
@@ -121,11 +121,10 @@ class _Compiler:
         members = self._registry.members(spec.name)
         return Service(spec.name, members, roster, balancer, spec.settings, self._slots.services[spec.name])
 
-    def _member(self, service: ServiceSpec, spec: EndpointSpec) -> tuple[Endpoint, EndpointSettings]:
+    def _member(self, service: ServiceSpec, spec: EndpointSpec) -> tuple[EndpointKey, EndpointSettings]:
         slot = self._slots.endpoints[service.name, str(spec.address)]
         key = EndpointKey(service.name, spec.address, service.tls, slot)
-        settings = EndpointSettings(service.pool, spec.weight, self._context(service.tls))
-        return self._registry.endpoint(key, settings), settings
+        return key, EndpointSettings(service.pool, spec.weight, self._context(service.tls))
 
     def _context(self, spec: UpstreamTls | None) -> ssl.SSLContext | None:
         if spec is None:

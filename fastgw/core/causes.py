@@ -22,6 +22,9 @@ OTHER = len(CAUSES) - 1
 #: Those that a connection which could be opened disproves; the others are disproved by an answer.
 CONNECTING = frozenset(CAUSES[: PLACES["no_resources"] + 1])
 
+#: Those that say that an address cannot be connected to; that we have run out of something says nothing of it.
+EJECTING = CONNECTING - {"no_resources", "name_not_found", "name_timeout", "name_failed"}
+
 EXCERPT = 48  #: bytes of a broken answer that a reason shows
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL})

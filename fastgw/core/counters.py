@@ -245,10 +245,6 @@ ENDPOINT_CONNECTS = ENDPOINT.counter("fastgw_endpoint_connects", "Connections op
 ENDPOINT_CONNECT_FAILURES = ENDPOINT.counter(
     "fastgw_endpoint_connect_failures", "Connections that could not be opened."
 )
-ENDPOINT_ADDRESS_FAILURES = ENDPOINT.counter(
-    "fastgw_endpoint_address_failures",
-    "Tries of one address of the endpoint that failed, also where another address did not.",
-)
 ENDPOINT_REUSED = ENDPOINT.counter("fastgw_endpoint_reused", "Requests sent over a kept connection.")
 ENDPOINT_ACTIVE = ENDPOINT.gauge("fastgw_endpoint_active", "Requests that have a connection to the endpoint now.")
 ENDPOINT_IDLE = ENDPOINT.gauge("fastgw_endpoint_idle", "Idle connections kept to the endpoint.")

@@ -24,9 +24,8 @@ from fastgw.errors import DownstreamError, InternalError
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Client
-    from fastgw.core.live.addresses import Answer
     from fastgw.core.live.endpoint import Endpoint
-    from fastgw.core.live.news import Finding
+    from fastgw.core.live.news import Answer, Finding
     from fastgw.core.live.pool import Pool
     from fastgw.core.net.sockets import Poller
 
@@ -109,7 +108,7 @@ class DataPlane(Plane):
     def discard(self, snapshot: Snapshot) -> None:
         """A prepared ``snapshot`` is not installed after all."""
         _stop(snapshot.filters)
-        self.registry.retain(self.snapshot.endpoints)
+        self.forget_unused()
 
     def install(self, snapshot: Snapshot) -> None:
         """Serve by ``snapshot`` from the next request on; exchanges in progress end as they began."""
@@ -117,23 +116,25 @@ class DataPlane(Plane):
         self.listeners = snapshot.listeners
         self.generation += 1
         for service in snapshot.services:
-            service.install(self.now)
-        self.registry.retain(snapshot.endpoints)
-        used = {endpoint.key.address.host for endpoint in self.registry}
+            service.install(self.registry)
+        self.forget_unused()
+        used = {key.address.host for service in snapshot.services for key, _ in service.roster}
         self.names = {host: answer for host, answer in self.names.items() if host in used}
         for endpoint in self.registry:
             endpoint.pool.warm_up()
         self.values[counters.GENERATION] = snapshot.generation
         _stop(old.filters)
 
+    def forget_unused(self) -> None:
+        """Let go of what only a configuration needs that is not installed any more, or never was."""
+        self.registry.retain(service.members for service in self.snapshot.services)
+
     def learn(self, answers: Mapping[str, Answer]) -> None:
-        """Names were looked up: go on with these answers."""
+        """Names were looked up: the members of the services that have them are others from now on."""
         self.names.update(answers)
-        for endpoint in self.registry:
-            answer = answers.get(endpoint.key.address.host)
-            if answer is not None:
-                endpoint.pool.on_answer(answer)
-                endpoint.pool.warm_up()
+        for service in self.snapshot.services:
+            if any(key.address.host in answers for key, _ in service.roster):
+                service.install(self.registry)
 
     def hear(self, findings: Iterable[Finding]) -> None:
         """Other workers have ejected members, or have them back."""

@@ -72,7 +72,7 @@ class Plane:
         self.is_draining = False
         self.is_over = False  #: the worker has ended: nobody will look at deadlines any more
         self.leaving: deque[Connection] = deque()  #: closed, with bytes yet to be sent; soonest deadline first
-        self.names: dict[str, Any] = {}  #: what is known of the names that endpoints have (``live.addresses.Answer``)
+        self.names: dict[str, Any] = {}  #: what is known of the names that endpoints have (``live.news.Answer``)
         self.on_standing: Callable[[Any], None] | None = None  #: called when an address begins to work, or to fail
         self.on_finding: Callable[[Any], None] | None = None  #: called when a member is ejected, or is back
         self.seat: Any = (

@@ -1,8 +1,8 @@
 """When a member that cannot be reached is left out, for how long, and when it is tried again.
 
     up ── so many failures in a row ──▶ ejected ── its time is over ──▶ on trial ── it works ──▶ up
-                                           ▲                              │
-                                           └──── it failed, twice as long ┘
+                                           ▲                              │   ▲
+                                           └──── it failed, twice as long ┘   └─ untried: how one begins that must prove itself
 
 The time doubles from ``base`` up to ``max`` with every ejection, and begins at ``base`` again once the member has been back for ``max``.
 Times are seconds of any clock that does not go back.
@@ -34,15 +34,21 @@ class Schedule(Protocol):
 class MemberState:
     """One member: what it did lately, and until when it is left out."""
 
-    __slots__ = ("_back", "_times", "failures", "is_ejected", "is_on_trial", "until")
+    __slots__ = ("_back", "_times", "failures", "is_ejected", "is_on_trial", "is_proven", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, is_proven: bool = True) -> None:
         self.failures = 0  #: in a row, while it is not ejected
-        self.is_ejected = False
+        self.is_proven = is_proven  #: it was reached once, or need not be to be asked
+        self.is_ejected = not is_proven
         self.is_on_trial = False  #: it is ejected, and one connection is being tried
         self.until = 0.0  #: when the ejection is over, or was
         self._times = 0  # ejections without having worked for ``max`` in between
         self._back = 0.0  # when the last ejection ended
+
+    @property
+    def is_untried(self) -> bool:
+        """Whether it must be reached before it is asked, and nobody knows yet whether it can be."""
+        return not self.is_proven and not self._times
 
     def fail(self, now: float, terms: Schedule) -> bool:
         """It could not be reached.  True: it is ejected from now on, or once more.
@@ -83,6 +89,7 @@ class MemberState:
     def readmit(self, now: float) -> None:
         """It is back."""
         self.is_ejected = self.is_on_trial = False
+        self.is_proven = True
         self._back = now
 
     def begin_trial(self, now: float) -> bool:

@@ -194,8 +194,7 @@ class Control:
         gateway = self.gateway
         gateway.standings.learn(worker.index, report.standings)
         if report.findings:
-            members = gateway.plan_in_use.slots.endpoints
-            if news := gateway.findings.learn(worker.index, report.findings, members, self.log):
+            if news := gateway.findings.learn(worker.index, report.findings, gateway.places, self.log):
                 gateway.pass_on(worker, news)
 
     def _look(self) -> None:

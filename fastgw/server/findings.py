@@ -7,14 +7,15 @@ when the first one has the member back the others are told to try it now.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from fastgw.core.live.news import Finding
 from fastgw.server.log import Log
 from fastgw.server.standings import stamp
 
-MemberName = tuple[str, str]  #: service, endpoint
+MemberName = tuple[str, str, str]  #: service, endpoint, address
+Places = Mapping[tuple[str, str], Collection[str]]  #: the addresses of each endpoint, by service and endpoint
 
 
 class _Ejected:
@@ -37,30 +38,28 @@ class Findings:
         self._monotonic = monotonic
         self._ejected: dict[MemberName, _Ejected] = {}
 
-    def learn(self, worker: int, findings: Iterable[Finding], known: Collection[MemberName], log: Log) -> list[Finding]:
+    def learn(self, worker: int, findings: Iterable[Finding], known: Places, log: Log) -> list[Finding]:
         """Take the report of a worker, and log what is news; return what the others must be told.
 
         ``known``: the members of the configuration in use; a report of others is late.
         """
         news = []
         for one in findings:
-            if (one.service, one.endpoint) not in known:
+            if one.address not in known.get((one.service, one.endpoint), ()):
                 continue
             if self._back(worker, one, log) if one.is_up else self._eject(worker, one, log):
                 news.append(one)
         return news
 
     def _eject(self, worker: int, finding: Finding, log: Log) -> bool:
-        name = (finding.service, finding.endpoint)
-        found = self._ejected.get(name)
+        found = self._ejected.get(finding.member)
         is_news = found is None
         if found is None:
             now = self._monotonic()
-            found = self._ejected[name] = _Ejected(finding, now)
+            found = self._ejected[finding.member] = _Ejected(finding, now)
             log.warning(
                 "an endpoint is ejected",
-                service=finding.service,
-                endpoint=finding.endpoint,
+                **_fields(finding),
                 cause=finding.cause,
                 detail=finding.reason,
                 seconds=round(max(0.0, finding.until - now), 3),
@@ -69,16 +68,15 @@ class Findings:
         return is_news
 
     def _back(self, worker: int, finding: Finding, log: Log) -> bool:
-        found = self._ejected.get((finding.service, finding.endpoint))
+        found = self._ejected.get(finding.member)
         if found is None or found.by_worker.pop(worker, None) is None:
             return False
         if found.by_worker:
             return True
-        del self._ejected[finding.service, finding.endpoint]
+        del self._ejected[finding.member]
         log.info(
             "an endpoint is back",
-            service=finding.service,
-            endpoint=finding.endpoint,
+            **_fields(finding),
             cause=found.first.cause,
             seconds=round(self._monotonic() - found.began, 3),
         )
@@ -89,9 +87,9 @@ class Findings:
         for found in [*self._ejected.values()]:
             self._back(worker, found.first, log)
 
-    def retain(self, known: Collection[MemberName]) -> None:
+    def retain(self, known: Places) -> None:
         """Keep what was found of these members."""
-        self._ejected = {name: found for name, found in self._ejected.items() if name in known}
+        self._ejected = {name: found for name, found in self._ejected.items() if name[2] in known.get(name[:2], ())}
 
     @property
     def now(self) -> tuple[Finding, ...]:
@@ -103,7 +101,7 @@ class Findings:
         return name not in self._ejected
 
     def of(self, name: MemberName) -> dict[str, Any]:
-        """For ``/status``."""
+        """For ``/status``, of one address."""
         found = self._ejected.get(name)
         if found is None:
             return {"state": "up", "ejected_by": 0, "since": None, "until": None, "cause": None, "error": None}
@@ -117,3 +115,17 @@ class Findings:
             "cause": last.cause,
             "error": last.reason,
         }
+
+    def of_endpoint(self, service: str, endpoint: str, addresses: Collection[str]) -> dict[str, Any]:
+        """For ``/status``: up as long as one of its addresses is, else what is known of the one that was ejected last."""
+        found = [self.of((service, endpoint, address)) for address in addresses]
+        up = [one for one in found if one["state"] == "up"]
+        if up or not found:
+            return {**self.of((service, endpoint, "")), "state": "up" if up else "unresolved"}
+        return max(found, key=lambda one: str(one["since"]))
+
+
+def _fields(finding: Finding) -> dict[str, str]:
+    """What the log calls a member."""
+    fields = {"service": finding.service, "endpoint": finding.endpoint}
+    return fields if finding.address == finding.endpoint else {**fields, "address": finding.address}

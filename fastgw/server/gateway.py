@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from fastgw.config.spec import BindSpec, GatewaySpec, fallback_name, mirror_name
 from fastgw.core.blocks import Block
 from fastgw.core.counters import ENDPOINT, ROUTE, SERVICE
-from fastgw.core.live.addresses import Answer
+from fastgw.core.live.news import Answer
 from fastgw.core.settings import Address
 from fastgw.errors import ConfigError
 from fastgw.server.channel import MAX_FDS
-from fastgw.server.findings import Findings
+from fastgw.server.findings import Findings, Places
 from fastgw.server.listening import Listening, bind, bind_all
 from fastgw.server.messages import Abort, Commit, Endpoints, Prepare, Slots
 from fastgw.server.slots import SlotTable
@@ -152,8 +152,7 @@ class Gateway:
         self._routes.adopt(plan.slots.routes)
         self._services.adopt(plan.slots.services)
         self._endpoints.adopt(plan.slots.endpoints)
-        self.standings.retain(plan.slots.endpoints)
-        self.findings.retain(plan.slots.endpoints)
+        self._forget_who_is_gone()
         plan.opened.clear()
         for address, listening in old.items():
             if address not in plan.listenings:
@@ -207,9 +206,20 @@ class Gateway:
     def learn(self, host: str, answer: Answer) -> None:
         """Let every worker know what was found for a name."""
         self.answers[host] = answer
+        self._forget_who_is_gone()
         for worker in self.workers:
             if worker.prepared and worker.is_alive and worker.channel is not None:
                 worker.channel.send(Endpoints({host: answer}))
+
+    @property
+    def places(self) -> Places:
+        """The members of the configuration in use: the addresses of each endpoint, itself or those that its name has."""
+        return places_of(self.current.spec, self.answers) if self.current is not None else {}
+
+    def _forget_who_is_gone(self) -> None:
+        places = self.places
+        self.standings.retain(places)
+        self.findings.retain(places)
 
     def pass_on(self, source: WorkerProcess, findings: list[Finding]) -> None:
         """Let the other workers know what one has found."""
@@ -301,6 +311,19 @@ def route_names(spec: GatewaySpec) -> list[str]:
 def endpoint_names(spec: GatewaySpec) -> list[tuple[str, str]]:
     """(service, address) of every endpoint."""
     return [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]
+
+
+def places_of(spec: GatewaySpec, answers: Mapping[str, Answer]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The addresses of every endpoint, by service and endpoint; those of a name are in ``answers``, or it has none yet."""
+    found = {}
+    for service in spec.services:
+        for endpoint in service.endpoints:
+            address = endpoint.address
+            hosts: tuple[str, ...] = (address.host,)
+            if address.is_name:
+                hosts = answers[address.host].addresses if address.host in answers else ()
+            found[service.name, str(address)] = tuple(str(address._replace(host=host)) for host in hosts)
+    return found
 
 
 def predecessor(environ: Mapping[str, str]) -> int:

@@ -14,8 +14,7 @@ Tuples with names for the reason that ``config.spec`` gives; what a message is, 
 from typing import NamedTuple
 
 from fastgw.config.spec import GatewaySpec
-from fastgw.core.live.addresses import Answer, Standing
-from fastgw.core.live.news import Finding
+from fastgw.core.live.news import Answer, Finding, Standing
 
 
 class Slots(NamedTuple):

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from fastgw.config.spec import GatewaySpec, ResolverSpec
-from fastgw.core.live.addresses import Answer
+from fastgw.core.live.news import MOST, Answer
 from fastgw.server.log import Log
 
 AT_ONCE = 256  #: look-ups under way of names that have an answer, or were never asked for
@@ -57,6 +57,7 @@ class Name:
         "failures",
         "found_at",
         "host",
+        "is_crowded",
         "look_ups",
         "settings",
         "task",
@@ -69,6 +70,7 @@ class Name:
         self.settings = settings
         self.addresses: tuple[str, ...] = ()  #: the last good ones
         self.found_at = 0.0  #: seconds since 1970 at which they were found, the last time; 0: never
+        self.is_crowded = False  #: it has more addresses than are used
         self.ttl = 0.0  #: seconds; what was said with them
         self.cause = ""  #: why the last look-up failed, in a word; empty: it did not
         self.detail = ""
@@ -167,19 +169,35 @@ class Names:
     def _found(self, name: Name, found: Found) -> None:
         if name.failed_in_row:
             self._log.limited("a name has an answer again", "info", name=name.host, failures=name.failed_in_row)
-        if set(found.addresses) != set(name.addresses):  # another order alone is not news: name servers rotate
+        addresses = self._bounded(name, found.addresses)
+        if set(addresses) != set(name.addresses):  # another order alone is not news: name servers rotate
             if name.addresses:
                 self._log.limited(
                     "a name has other addresses",
                     "info",
                     name=name.host,
-                    addresses=found.addresses,
+                    addresses=addresses,
                     before=name.addresses,
                 )
-            name.addresses = found.addresses
+            name.addresses = addresses
         name.found_at, name.ttl = self._clock(), found.ttl
         name.cause = name.detail = ""
         name.failed_in_row = 0
+
+    def _bounded(self, name: Name, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """``MOST`` of ``addresses``: those that are in use first, or each look-up would change members where name servers rotate."""
+        was_crowded, name.is_crowded = name.is_crowded, len(addresses) > MOST
+        if not name.is_crowded:
+            return addresses
+        if not was_crowded:
+            self._log.limited(
+                "a name has more addresses than are used",
+                "warning",
+                name=name.host,
+                addresses=len(addresses),
+                used=MOST,
+            )
+        return tuple(sorted(addresses, key=lambda one: one not in name.addresses)[:MOST])
 
     def _failed(self, name: Name, cause: str, detail: str) -> None:
         name.failures += 1

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from fastgw.core.live.addresses import Standing
-from fastgw.core.live.news import Finding
+from fastgw.core.live.news import Finding, Standing
 from fastgw.server.messages import Report
 
 STANDING_PAUSE = 0.25  #: seconds over which what is to be told of addresses is gathered
@@ -21,7 +20,7 @@ class Reports:
         self._send = send
         self._standings: dict[tuple[str, str, str], Standing] = {}  # by address
         self._findings: dict[
-            tuple[str, str, bool], Finding
+            tuple[str, str, str, bool], Finding
         ] = {}  # the last ejection and the last return of each member
 
     def on_standing(self, standing: Standing) -> None:
@@ -34,8 +33,8 @@ class Reports:
         """A member is ejected, or back."""
         if not self._findings:
             self._loop.call_later(FINDING_PAUSE, self._tell)
-        self._findings.pop(finding[:3], None)  # what came last is said last
-        self._findings[finding[:3]] = finding
+        self._findings.pop(finding[:4], None)  # what came last is said last
+        self._findings[finding[:4]] = finding
 
     def _tell(self) -> None:
         if self._standings or self._findings:  # else the other one of the two pauses was shorter

@@ -17,7 +17,7 @@ from typing import Any
 
 import pycares
 
-from fastgw.core.live.addresses import NOT_FOUND, SILENT
+from fastgw.core.live.news import NOT_FOUND, SILENT
 from fastgw.server.names import FAILED, Found, LookUpError
 
 HOSTS = "/etc/hosts"

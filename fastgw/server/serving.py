@@ -202,7 +202,7 @@ class Worker:
             if standby is not None:
                 self._plane.discard(standby.snapshot)
             else:
-                self._plane.registry.retain(self._plane.snapshot.endpoints)
+                self._plane.forget_unused()
         for address in list(self._sockets):
             if address not in self._accepting:
                 self._sockets.pop(address).close()

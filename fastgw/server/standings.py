@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from fastgw.core.live.addresses import FAILING, USED, Standing
+from fastgw.core.live.news import FAILING, USED, Standing
 from fastgw.core.timestamp import timestamp
 
 
@@ -30,9 +30,13 @@ class Standings:
             for by_worker in addresses.values():
                 by_worker.pop(worker, None)
 
-    def retain(self, endpoints: Collection[tuple[str, str]]) -> None:
-        """Keep what was said of these (service, endpoint)."""
-        self._said = {name: found for name, found in self._said.items() if name in endpoints}
+    def retain(self, places: Mapping[tuple[str, str], Collection[str]]) -> None:
+        """Keep what was said of these: addresses by service and endpoint."""
+        self._said = {
+            name: {address: one for address, one in found.items() if address in places[name]}
+            for name, found in self._said.items()
+            if name in places
+        }
 
     def of(self, service: str, endpoint: str, addresses: Iterable[str]) -> dict[str, Any]:
         """For ``/status``: each of ``addresses`` with the number of workers that use it, and for which it fails, and why."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,12 +12,11 @@ from urllib.parse import parse_qsl
 import fastgw
 from fastgw.core import counters as layout
 from fastgw.core.live.board import TABLES
-from fastgw.server.findings import MemberName
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
 from fastgw.server.names import Names
 from fastgw.server.standings import stamp
 from fastgw.server.workers import HEARTBEAT_SECONDS, READY, STALLED
-from fastgw.telemetry.totals import BoardFacts, Facts, NameFacts, Totals, WorkerFacts, total
+from fastgw.telemetry.totals import BoardFacts, Facts, MemberFacts, NameFacts, Totals, WorkerFacts, total
 
 JSON = "application/json"
 
@@ -71,19 +70,22 @@ class Pages:
 
     def _readiness(self, services: list[str]) -> tuple[int, dict[str, Any]]:
         """Of a gateway that is ready: status and body."""
-        found: dict[str, list[MemberName]] = {}
-        for name in self._members:
-            found.setdefault(name[0], []).append(name)
+        is_up: dict[str, bool] = {}
+        for (service, _), facts in self._members().items():
+            is_up[service] = is_up.get(service, False) or facts.is_up
         for service in services:
-            if service not in found:
+            if service not in is_up:
                 return 404, {"reason": "no_service", "service": service}
-            if not any(map(self._gateway.findings.is_up, found[service])):
+            if not is_up[service]:
                 return 503, {"reason": "no_member", "service": service}
         return 200, {"status": "ready"}
 
-    @property
-    def _members(self) -> list[MemberName]:
-        return endpoint_names(self._gateway.current.spec) if self._gateway.current is not None else []
+    def _members(self) -> dict[tuple[str, str], MemberFacts]:
+        findings = self._gateway.findings
+        return {
+            name: MemberFacts(len(addresses), sum(not findings.is_up((*name, one)) for one in addresses))
+            for name, addresses in self._gateway.places.items()
+        }
 
     async def status(self, _: str = "", __: str = "") -> Content:
         """Everything, for people and for ``fastgw status``."""
@@ -143,7 +145,7 @@ class Pages:
                 for worker in gateway.workers
             ],
             names=_names(gateway.names),
-            members={name: gateway.findings.is_up(name) for name in self._members},
+            members=self._members(),
             board={name: BoardFacts(gateway.board.view.used(table), table.size) for name, table in TABLES.items()},
         )
 
@@ -208,18 +210,17 @@ class Pages:
         limits = {one.name: one.pool._asdict() for one in plan.spec.services} if plan is not None else {}
         services: dict[str, Any] = {}
         gateway = self._gateway
-        places = _places(gateway)
+        places = gateway.places
         for (service, endpoint), block in totals.endpoints.items():
             found = services.setdefault(
                 service, {"limits": limits.get(service), **_service(totals.services.get(service)), "endpoints": {}}
             )
-            state = gateway.findings.of((service, endpoint))
-            addresses = gateway.standings.of(service, endpoint, places.get((service, endpoint), ()))
+            addresses = places.get((service, endpoint), ())
             found["endpoints"][endpoint] = {
-                **state,
+                **gateway.findings.of_endpoint(service, endpoint, addresses),
                 **_pick(block, _ENDPOINT),
                 "causes": _causes(block),
-                "addresses": addresses,
+                "addresses": _addresses(gateway, service, endpoint, addresses),
             }
         return services
 
@@ -334,15 +335,13 @@ def _names(names: Names | None) -> list[NameFacts]:
     ]
 
 
-def _places(gateway: Gateway) -> dict[tuple[str, str], list[str]]:
-    """The addresses of each endpoint, by service and endpoint: itself, or those that its name has."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for service in gateway.current.spec.services if gateway.current else ():
-        for endpoint in service.endpoints:
-            address = endpoint.address
-            known = gateway.answers.get(address.host)
-            hosts = (address.host,) if not address.is_name else known.addresses if known is not None else ()
-            found[service.name, str(address)] = [str(address._replace(host=host)) for host in hosts]
+def _addresses(gateway: Gateway, service: str, endpoint: str, addresses: Collection[str]) -> dict[str, Any]:
+    """What is known of each address of an endpoint."""
+    standings = gateway.standings.of(service, endpoint, addresses)
+    found = {}
+    for address, standing in standings.items():
+        state = gateway.findings.of((service, endpoint, address))
+        found[address] = {**{key: state[key] for key in ("state", "ejected_by", "until")}, **standing}
     return found
 
 

@@ -144,11 +144,21 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
         Metric(
             "fastgw_endpoint_up",
             GAUGE,
-            "1 unless a worker has the endpoint ejected.",
+            "1 while any address of the endpoint is ejected by no worker.",
             ("service", "endpoint"),
             "[Why](#endpoints-that-cannot-be-reached); alert on 0.",
         ),
-        lambda facts: [(name, float(is_up)) for name, is_up in facts.members.items()],
+        lambda facts: [(name, float(found.is_up)) for name, found in facts.members.items()],
+    ),
+    (
+        Metric(
+            "fastgw_endpoint_addresses_ejected",
+            GAUGE,
+            "Addresses of the endpoint that a worker has ejected.",
+            ("service", "endpoint"),
+            "Of a name it may be some of them.",
+        ),
+        lambda facts: [(name, float(found.ejected)) for name, found in facts.members.items()],
     ),
     (
         Metric(

@@ -45,6 +45,19 @@ class NameFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberFacts:
+    """The addresses of one endpoint: itself, or those that its name has."""
+
+    addresses: int
+    ejected: int  #: by any worker
+
+    @property
+    def is_up(self) -> bool:
+        """Whether any of them is."""
+        return self.ejected < self.addresses
+
+
+@dataclass(frozen=True, slots=True)
 class BoardFacts:
     """One table of the board."""
 
@@ -66,7 +79,7 @@ class Facts:
     last_reload: float  #: when the configuration was last loaded or refused, seconds since 1970
     workers: Sequence[WorkerFacts] = ()
     names: Sequence[NameFacts] = ()
-    members: Mapping[EndpointName, bool] = field(default_factory=dict)  #: whether each is up
+    members: Mapping[EndpointName, MemberFacts] = field(default_factory=dict)
     board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table
 
 

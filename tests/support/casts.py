@@ -306,7 +306,7 @@ class StreamServices:
         self.edge = edge
 
     def act(self, action: int, who: int, what: int) -> None:
-        links: list[ServiceLink] = [link for one in self.edge.endpoints for link in one.pool.links]  # type: ignore[attr-defined]
+        links: list[ServiceLink] = [link for one in self.edge.made for link in one.pool.links]  # type: ignore[attr-defined]
         opening = [one for one in links if not one.is_open]
         links = [one for one in links if one.is_open]
         if action > 21:

@@ -24,8 +24,8 @@ from fastgw.core import counters
 from fastgw.core.counters import CAUSES, Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.deadlines import BODY
-from fastgw.core.live.addresses import Answer
-from fastgw.core.live.endpoint import Endpoint
+from fastgw.core.live.endpoint import Endpoint, EndpointKey
+from fastgw.core.live.news import Answer
 from fastgw.core.live.pool import Pool
 from fastgw.core.live.troubles import SETTLE_SECONDS
 from fastgw.core.mirror.client import MirrorClient
@@ -57,6 +57,8 @@ EPOCH = 784111777.0  #: seconds since 1970 at the beginning of every story
 DATE = (
     b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"  #: what answers say then (RFC 9110 section 5.6.7 has the same example)
 )
+
+NAME = Address("a.test", 9000)  #: see ``named``
 
 RequestHook = Callable[[Any], Any]
 
@@ -157,8 +159,10 @@ class Edge:
         self.chance = 0.0  #: what the plane's ``random`` returns
         self.done = 0  #: exchanges whose ``done`` hook ran
         shared = Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES)))
+        self.made: list[Endpoint] = []  #: every endpoint there ever was, but for waiting rooms
+        self._make_pool = make_pool
         self.plane = DataPlane(
-            self.loop, shared, lambda: self.chance, self.loop.time, self._on_log, wall=self._wall, make_pool=make_pool
+            self.loop, shared, lambda: self.chance, self.loop.time, self._on_log, wall=self._wall, make_pool=self._made
         )
         self.plane.seat = seat
         self.values = self.plane.values
@@ -178,6 +182,10 @@ class Edge:
         self.listener = self.listen(**(listener or {}))
         self.install(self.listener)
 
+    def _made(self, endpoint: Endpoint, plane: Plane) -> Pool:
+        self.made.append(endpoint)
+        return self._make_pool(endpoint, plane)
+
     def _wall(self) -> float:
         return EPOCH + self.loop.time() - self.born
 
@@ -187,6 +195,10 @@ class Edge:
         """An endpoint in the plane's registry."""
         address = Address("127.0.0.1", port)
         return usual.endpoint(self.plane.registry, "s", address, pool=pool or usual.pool(), slot=slot)
+
+    def at(self, host: str) -> Endpoint:
+        """The member at this address."""
+        return next(one for one in self.plane.registry if one.key.address.host == host)
 
     def listen(self, *routes: Route, **options: Any) -> Listener:
         """A listener; ``routes`` instead of the usual one, each but the first below a path of its name."""
@@ -292,18 +304,27 @@ class Edge:
         gathered = sum(one.gathered for one in copies)
         assert self.plane.body_bytes == sum(one.body.held for one in busy) + gathered
         assert self.count(counters.BODIES_HELD) == sum(one.phase == BODY for one in busy)
-        uploads = [one for endpoint in self.endpoints for one in pool_of(endpoint).uploads.under_way]
+        uploads = [one for endpoint in self.made for one in pool_of(endpoint).uploads.under_way]
         assert set(uploads) == {one for one in busy if one.is_upload}
-        for number, endpoint in enumerate(self.endpoints):
-            pool = pool_of(endpoint)
-            assert self.of_endpoint(counters.ENDPOINT_IDLE, number) == len(pool.idle)
-            assert self.of_endpoint(counters.ENDPOINT_WAITING, number) == len(pool.waiters) + len(pool.uploads.line)
-            assert self.of_endpoint(counters.ENDPOINT_UPLOADS, number) == len(pool.uploads.under_way)
-            carrying = sum(one.carrier is not None and one.endpoint is endpoint for one in busy)
+        rooms = [one for one in self.plane.registry if one.key.address.is_name]
+        for number in {one.key.slot for one in self.made}:  # the addresses of a name share one
+            made = [one for one in self.made if one.key.slot == number]
+            pools = [pool_of(one) for one in made]
+            waiting = sum(len(pool_of(one).waiters) for one in rooms if one.key.slot == number)
+            waiting += sum(len(one.waiters) + len(one.uploads.line) for one in pools)
+            assert self.of_endpoint(counters.ENDPOINT_IDLE, number) == sum(len(one.idle) for one in pools)
+            assert self.of_endpoint(counters.ENDPOINT_WAITING, number) == waiting
+            assert self.of_endpoint(counters.ENDPOINT_UPLOADS, number) == sum(
+                len(one.uploads.under_way) for one in pools
+            )
+            carrying = sum(one.carrier is not None and one.endpoint in made for one in busy)
             assert self.of_endpoint(counters.ENDPOINT_ACTIVE, number) == carrying
-            assert endpoint.in_hand == sum(one.endpoint is endpoint for one in busy) >= carrying + len(pool.waiters)
             causes = [self.of_endpoint(counters.ENDPOINT_CAUSES + place, number) for place in range(len(CAUSES))]
             assert sum(causes) == self.of_endpoint(counters.ENDPOINT_FAILURES, number)
+        for endpoint in self.made:
+            pool = pool_of(endpoint)
+            carrying = sum(one.carrier is not None and one.endpoint is endpoint for one in busy)
+            assert endpoint.in_hand == sum(one.endpoint is endpoint for one in busy) >= carrying + len(pool.waiters)
             assert 0 <= pool.size <= pool.settings.max_connections
 
     def end(self) -> None:
@@ -320,9 +341,9 @@ class Edge:
             assert not any(self.of_route(index, slot) for index in counters.ROUTE.gauges)
             asked = self.of_service(counters.SERVICE_REQUESTS, slot)
             assert asked == sum(self.answers(slot)) + self.of_service(counters.SERVICE_UNANSWERED, slot)
-        for number, endpoint in enumerate(self.endpoints):
+        for endpoint in self.made:
             for index in counters.ENDPOINT.gauges:
-                assert self.of_endpoint(index, number) == 0, index
+                assert self.of_endpoint(index, endpoint.key.slot) == 0, index
             assert (endpoint.in_hand, pool_of(endpoint).size) == (0, 0)
         assert not self.plane.unconnected
         assert not self.loop.timers
@@ -358,9 +379,9 @@ class _Count:
 def named(*hosts: str, **options: Any) -> Edge:
     """An Edge whose endpoint is ``a.test``, a name with these addresses; without any nobody has answered for it yet."""
     edge = Edge(endpoints=0, **options)
-    address = Address("a.test", 9000)
-    edge.endpoints = [usual.endpoint(edge.plane.registry, "s", address, pool=options.get("pool") or usual.pool())]
-    edge.service = usual.service("s", tuple(edge.endpoints), balancer=edge.service.balancer)
+    roster = ((EndpointKey("s", NAME), usual.settings(pool=options.get("pool") or usual.pool())),)
+    members = edge.plane.registry.members("s")
+    edge.service = Service("s", members, roster, edge.service.balancer, edge.service.settings)
     object.__setattr__(edge.route, "service", edge.service)
     edge.install(edge.listener)
     if hosts:

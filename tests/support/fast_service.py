@@ -1,4 +1,4 @@
-"""A service that answers fast and always the same, in its own process: ``python -m tests.support.fast_service PORT``.
+"""A service that answers fast and always the same, in its own process: ``python -m tests.support.fast_service HOST PORT``.
 
 What stands behind the gateway while ``wrk`` drives it; the scriptable service would be the bottleneck.  Asked for ``/connections`` it
 answers how many it has accepted, and how many of those have ended.
@@ -48,9 +48,10 @@ class Fast(asyncio.Protocol):
 class FastService:
     """Runs it beside the test."""
 
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.host = host
+        self.port = port or free_port()
+        self.address = f"{host}:{self.port}"
         self._asked = 1  # connections of ours: the one that saw it listen, and one for each question
 
     def __enter__(self) -> FastService:
@@ -60,8 +61,9 @@ class FastService:
     def start(self) -> None:
         """Start it, also once more after ``kill``."""
         root = Path(__file__).resolve().parents[2]
-        self._process = subprocess.Popen([sys.executable, "-m", "tests.support.fast_service", str(self.port)], cwd=root)
-        wait_until(lambda: accepts(self.port), what="the fast service listens")
+        arguments = [self.host, str(self.port)]
+        self._process = subprocess.Popen([sys.executable, "-m", "tests.support.fast_service", *arguments], cwd=root)
+        wait_until(lambda: accepts(self.port, self.host), what="the fast service listens")
 
     def kill(self) -> None:
         """End it as a crash does."""
@@ -82,11 +84,11 @@ class FastService:
         self._process.wait(10)
 
 
-async def serve(port: int) -> None:
+async def serve(host: str, port: int) -> None:
     """Serve until the process is ended."""
-    server = await asyncio.get_running_loop().create_server(Fast, "127.0.0.1", port, backlog=1024)
+    server = await asyncio.get_running_loop().create_server(Fast, host, port, backlog=1024)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(sys.argv[1], int(sys.argv[2])))

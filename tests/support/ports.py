@@ -13,10 +13,10 @@ def free_port() -> int:
         return port
 
 
-def accepts(port: int) -> bool:
-    """Does somebody listen on this port of 127.0.0.1?"""
+def accepts(port: int, host: str = "127.0.0.1") -> bool:
+    """Does somebody listen on this port of ``host``?"""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection((host, port), timeout=1).close()
     except OSError:
         return False
     return True

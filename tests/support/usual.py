@@ -68,9 +68,10 @@ def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **op
     members = Members(endpoints[0].members.report if endpoints else lambda _: None)
     for one in endpoints:
         one.members = members
-    made = Service(name, members, tuple((one, one.settings) for one in endpoints), balancer, settings)
-    made.install(0.0)
-    return made
+    roster = tuple((one.key, one.settings) for one in endpoints)
+    takes_chunks = all(one.pool.takes_chunks for one in endpoints)
+    members.update(tuple((one, one.settings) for one in endpoints), (), settings.ejection, 0.0)
+    return Service(name, members, roster, balancer, settings, takes_chunks=takes_chunks)
 
 
 def listener(name: str, router: Router[Route], fallback: Route, **options: Any) -> Listener:
@@ -87,4 +88,4 @@ def settings(**changes: Any) -> EndpointSettings:
 def endpoint(registry: Registry, service: str, address: Address, **options: Any) -> Endpoint:
     """An endpoint of ``registry``; ``options``: of its key, or of its settings."""
     key = {one: options.pop(one) for one in ("tls", "slot") if one in options}
-    return registry.endpoint(EndpointKey(service, address, **key), settings(**options))
+    return registry.endpoint(EndpointKey(service, address, **key), settings(**options), registry.members(service))

@@ -22,8 +22,6 @@ def overdue(exchange: Exchange, now: float) -> GatewayError:
     if exchange.last and now >= exchange.last:
         return UpstreamError(504, "timeout", f"the exchange took longer than {route.timeout:g} s")
     if exchange.phase == CONNECTION:
-        if not exchange.endpoint.addresses.places:
-            return exchange.endpoint.addresses.silence
         shortage = exchange.endpoint.pool.shortage
         if shortage is not None:
             return shortage

@@ -225,7 +225,7 @@ class Exchange:
         self.entered = 0  #: request hooks entered; one more than there are: all passed
         self.notes: dict[str, Any] | None = None  #: what filters tell later ones and the access log; None: nothing
         self.attempts = 0
-        self.asked = ""  #: name of the endpoint asked last, kept for the logs when the endpoint itself is let go
+        self.asked = ""  #: address of the endpoint asked last, kept for the logs when the endpoint itself is let go
         self.tried: tuple[Endpoint, ...] = ()  #: endpoints that failed
         self.first_error: GatewayError | None = None  #: of those that failed: what ``tries.told`` would tell
         self.first_asked = ""  #: and of whom
@@ -251,6 +251,12 @@ class Exchange:
         self.task: asyncio.Task[None] | None = None
         self.response.status = 0
         self.body.reset()
+
+    # --- what its pool tells, beside ``on_carrier`` and ``fail``
+
+    def ask_anew(self) -> None:
+        """The endpoint at which it waits for a carrier is no member any more, or others are better: that one was not asked at all."""
+        raise NotImplementedError
 
     # --- what the client tells
 

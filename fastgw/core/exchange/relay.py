@@ -136,6 +136,13 @@ class Relay(Exchange):
             self.client.release(HOLD_PENDING)
         self.set_deadline(self.route.answer_timeout if self.body.is_done else self.listener.timeouts.body)
 
+    def ask_anew(self) -> None:
+        """See ``Exchange``."""
+        self._drop()
+        tries.leave(self)
+        self.attempts -= 1
+        tries.ask(self, self.service.members.ready)
+
     # --- 3. the answer
 
     def on_interim(self) -> None:

@@ -40,7 +40,7 @@ def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
     exchange.attempts += 1
     endpoint = candidates[0] if len(candidates) == 1 else exchange.service.balancer.pick(candidates)
     exchange.endpoint = endpoint
-    exchange.asked = endpoint.name
+    exchange.asked = endpoint.place
     endpoint.in_hand += 1
     try:
         carrier = endpoint.pool.acquire(exchange)

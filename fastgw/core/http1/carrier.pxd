@@ -17,7 +17,6 @@ cdef int IDLE, HEAD, BODY, TUNNEL, HOLD_PEER, INTERIM_MAX, BODY_CHUNKED, BODY_LE
 
 cdef class Http1Carrier(Carrier):
     cdef public Pool pool
-    cdef public object place
     cdef public bint is_member
     cdef public long long uses
     cdef public double idle_since

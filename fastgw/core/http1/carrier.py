@@ -29,7 +29,6 @@ from fastgw.wire.messages import BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTI
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
-    from fastgw.core.live.addresses import Place
     from fastgw.core.live.pool import Pool
 
 IDLE, HEAD, BODY, TUNNEL = range(4)
@@ -55,7 +54,6 @@ class Http1Carrier(Carrier):
         "_state",
         "idle_since",
         "is_member",
-        "place",
         "pool",
         "uses",
     )
@@ -64,7 +62,6 @@ class Http1Carrier(Carrier):
         Carrier.__init__(self)
         # connection
         self.pool = pool
-        self.place: Place | None = None  #: where it leads, of an endpoint that has a name
         self.is_member = False  #: counted in the pool's size
         self.uses = 0  #: exchanges carried so far
         self.idle_since = 0.0

@@ -1,126 +1,37 @@
-"""How a connection to an endpoint is made: the socket, TLS on it where the service has it, the ``Http1Carrier`` on top.
-
-Where the endpoint's name has several addresses they are tried in turn, and none is waited for: when one has neither accepted nor refused
-within ``ATTEMPT_DELAY`` the next one is tried beside it, and the first connection that is made is taken (RFC 8305 section 5, with TLS as
-part of an attempt).
-"""
+"""How a connection to an endpoint is made: the socket, TLS on it where the service has it, the ``Http1Carrier`` on top."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core.http1.carrier import Http1Carrier
 from fastgw.core.net.handshake import SERVICE_PROTOCOLS
 
 if TYPE_CHECKING:
-    from fastgw.core.live.addresses import Addresses, Place
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.live.pool import Pool
     from fastgw.core.plane import Plane
-
-#: Seconds until the next address is tried beside (RFC 8305 section 8); less if time would not do for all.
-ATTEMPT_DELAY = 0.25
+    from fastgw.core.settings import Address
 
 
 async def open_carrier(pool: Pool, endpoint: Endpoint, plane: Plane) -> Http1Carrier:
-    """A new connection to ``endpoint``, which has at least one address, for ``pool``; the caller bounds the time it may take.
+    """A new connection to ``endpoint`` for ``pool``; the caller bounds the time it may take.
 
     Raises:
-        OSError: it was not made (``ssl.SSLError`` is one: the handshake failed); of several addresses this is about the last.
+        OSError: it was not made (``ssl.SSLError`` is one: the handshake failed).
     """
-    addresses: Addresses = endpoint.addresses
-    places = addresses.places
-    if len(places) > 1:
-        delay = min(ATTEMPT_DELAY, pool.settings.connect_timeout / (len(places) + 1))
-        return await _Race(pool, endpoint, plane, delay).run(places)
-    place = places[0]
-    try:
-        carrier = await _connect(pool, endpoint, plane, place)
-    except asyncio.CancelledError:
-        addresses.failed(place, TimeoutError())
-        raise
-    except OSError as error:
-        addresses.failed(place, error)
-        raise
-    addresses.worked(place)
-    return carrier
-
-
-class _Race:
-    """One connection that is sought at several addresses."""
-
-    def __init__(self, pool: Pool, endpoint: Endpoint, plane: Plane, delay: float) -> None:
-        self._pool = pool
-        self._endpoint = endpoint
-        self._plane = plane
-        self._delay = delay
-        self._running: dict[asyncio.Task[Http1Carrier], Place] = {}  # in the order they began
-
-    async def run(self, places: tuple[Place, ...]) -> Http1Carrier:
-        """The first connection that is made; raise what the last address failed with."""
-        addresses: Addresses = self._endpoint.addresses
-        waiting = deque(places)
-        failure: BaseException | None = None
-        try:
-            while waiting or self._running:
-                if waiting:
-                    self._begin(waiting.popleft())
-                done, _ = await asyncio.wait(
-                    self._running, timeout=self._delay if waiting else None, return_when=asyncio.FIRST_COMPLETED
-                )
-                for task in [one for one in self._running if one in done]:
-                    failure = task.exception()
-                    if failure is None:
-                        return self._won(task)
-                    addresses.failed(self._running.pop(task), failure)
-        except asyncio.CancelledError:
-            for place in self._running.values():
-                addresses.failed(place, TimeoutError())
-            raise
-        finally:
-            for task in self._running:
-                task.cancel()
-                task.add_done_callback(_abandon)
-        assert failure is not None
-        raise failure
-
-    def _begin(self, place: Place) -> None:
-        loop = self._plane.loop
-        self._running[loop.create_task(_connect(self._pool, self._endpoint, self._plane, place))] = place
-
-    def _won(self, winner: asyncio.Task[Http1Carrier]) -> Http1Carrier:
-        """Whoever began earlier and is still at it has had its time."""
-        addresses: Addresses = self._endpoint.addresses
-        for task, place in list(self._running.items()):
-            if task is winner:
-                break
-            if not task.done():
-                addresses.failed(place, TimeoutError())
-        addresses.worked(self._running.pop(winner))
-        return winner.result()
-
-
-def _abandon(task: asyncio.Task[Http1Carrier]) -> None:
-    """An attempt that lost: a connection that it made all the same is closed."""
-    if not task.cancelled() and task.exception() is None:
-        task.result().abort()
-
-
-async def _connect(pool: Pool, endpoint: Endpoint, plane: Plane, place: Place) -> Http1Carrier:
     carrier: Http1Carrier
     loop: Any = plane.loop  # the protocols are plain classes: a compiled one cannot derive from asyncio.Protocol
     key, context = endpoint.key, endpoint.ssl
-    address = place.address
+    address = key.address
     if context is None and plane.poller is not None:
-        sock = await _connected(loop, place)
+        sock = await _connected(loop, address)
         carrier = Http1Carrier(pool)
         plane.poller.adopt(sock, carrier)
     else:
-        name = (key.tls.server_name if key.tls else "") or key.address.host or "localhost"
+        name = (key.tls.server_name if key.tls else "") or key.configured.host or "localhost"
         options = {"ssl": context, "server_hostname": name if context is not None else None}
         if address.path:
             _, carrier = await loop.create_unix_connection(lambda: Http1Carrier(pool), address.path, **options)
@@ -133,8 +44,6 @@ async def _connect(pool: Pool, endpoint: Endpoint, plane: Plane, place: Place) -
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context is not None:
             _check_protocol(carrier)
-    if endpoint.addresses.is_named:
-        carrier.place = place
     return carrier
 
 
@@ -151,13 +60,19 @@ def _check_protocol(carrier: Http1Carrier) -> None:
         raise error
 
 
-async def _connected(loop: Any, place: Place) -> socket.socket:
-    """A connected, non-blocking socket.
+async def _connected(loop: Any, address: Address) -> socket.socket:
+    """A connected, non-blocking socket; ``address`` has no name, so no look-up is done.
 
     Raises:
         OSError: the connection was not accepted.
     """
-    family, target = place.target
+    family: int = socket.AF_UNIX
+    target: Any = address.path
+    if not address.path:
+        numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        family, _, _, _, target = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=numeric
+        )[0]
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)

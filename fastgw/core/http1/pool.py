@@ -23,7 +23,6 @@ from fastgw.errors import RETRY_ALWAYS, UpstreamError
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.http1.carrier import Http1Carrier
-    from fastgw.core.live.addresses import Answer
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.plane import Plane
     from fastgw.core.settings import PoolSettings
@@ -70,7 +69,7 @@ class Http1Pool(Pool):
         """A connection for ``exchange`` now, or None: it was put in line and will get ``on_carrier`` or ``fail``.
 
         Raises:
-            UpstreamError: ``max_pending`` exchanges are waiting already (503), or the endpoint's name has no address.
+            UpstreamError: ``max_pending`` exchanges are waiting already (503).
         """
         asking = exchange  # typed in C, where the interface of a pool cannot speak of exchanges
         if not asking.body.is_done and not self.uploads.admit(exchange):
@@ -83,9 +82,6 @@ class Http1Pool(Pool):
                 self._plane.values[base + counters.ENDPOINT_REUSED] += 1
                 return carrier
             carrier.abort()
-        problem = self._endpoint.addresses.problem
-        if problem is not None:
-            raise problem
         self.check_line()
         self.waiters.append(exchange)
         self._plane.values[base + counters.ENDPOINT_WAITING] += 1
@@ -125,9 +121,7 @@ class Http1Pool(Pool):
     def put_back(self, carrier: Http1Carrier) -> None:
         """A connection whose exchange ended well."""
         back = carrier  # typed in C, as above
-        if back.place is not None and back.place.is_gone:
-            back.abort()  # the name has moved: so does the traffic
-        elif self.size > self._max:
+        if self.size > self._max:
             self._dismiss(back)
         elif self.waiters:
             self._next_waiter().on_carrier(back)
@@ -163,7 +157,7 @@ class Http1Pool(Pool):
         if self._endpoint.ejection.is_ejected:
             return  # a trial comes when it is time
         wanted = min(self.settings.warm, self._max)
-        while self.size < wanted and not self.is_retired and self._endpoint.addresses.places:
+        while self.size < wanted and not self.is_retired:
             self._open()
 
     def apply(self, settings: PoolSettings) -> None:
@@ -178,7 +172,7 @@ class Http1Pool(Pool):
 
     def open_one(self) -> bool:
         """See ``Pool``."""
-        if self.size >= self._max or not self._endpoint.addresses.places:
+        if self.size >= self._max:
             return False
         self._open()
         return True
@@ -193,17 +187,12 @@ class Http1Pool(Pool):
                 self.uploads.cancel(exchange)
                 exchange.fail(error)
 
-    def on_answer(self, answer: Answer) -> None:
-        """The endpoint's name was looked up: go on with who waits for its addresses, and leave those it has no more."""
-        addresses = self._endpoint.addresses
-        addresses.learn(answer)
-        for carrier in [one for one in self.idle if one.place is not None and one.place.is_gone]:
-            self.idle.remove(carrier)
-            self._plane.values[self._endpoint.base + counters.ENDPOINT_IDLE] -= 1
-            carrier.abort()
-        while self.waiters and (problem := addresses.problem) is not None:
-            self._next_waiter().fail(problem)
-        self._open_if_needed()
+    def hand_over(self) -> None:
+        """See ``Pool``.  Who waits to upload may follow into the line of the others when one of those leaves."""
+        while self.waiters or self.uploads.line:
+            exchange = self.waiters[0] if self.waiters else self.uploads.line[0]
+            exchange.ask_anew()
+        self._give_up_opening()
 
     def drop_idle(self) -> None:
         """Close every idle connection: one of them turned out to be dead, so the service probably closed them all."""
@@ -215,6 +204,8 @@ class Http1Pool(Pool):
         """No snapshot names this endpoint any more: keep nothing idle from now on."""
         self.is_retired = True
         self.drop_idle()
+        if not self.waiters:
+            self._give_up_opening()
 
     def close(self) -> None:
         """Stop opening and close what is idle: the worker ends."""
@@ -227,6 +218,11 @@ class Http1Pool(Pool):
     def pressing(self) -> int:
         """Exchanges that wait, and for which no connection is being opened, since there are as many as there may be."""
         return max(0, len(self.waiters) - self._opening) if self.size >= self._max else 0
+
+    def _give_up_opening(self) -> None:
+        """Nobody asks here any more.  In a turn of its own: a task that is cancelled before it has begun would not say that it is over."""
+        for task in self._tasks:
+            self._plane.loop.call_soon(task.cancel)
 
     def _dismiss(self, carrier: Http1Carrier) -> None:
         """Close a connection that is one too many.  It does not count any more, or others would be closed for it until it is gone."""
@@ -247,8 +243,6 @@ class Http1Pool(Pool):
         return idle < self.settings.idle_timeout and not carrier.has_news()
 
     def _open_if_needed(self) -> None:
-        if not self._endpoint.addresses.places:
-            return  # the name has no address yet: ``on_answer`` goes on
         while self._opening < len(self.waiters) and self.size < self._max and not self.is_closed:
             self._open()
 
@@ -268,11 +262,11 @@ class Http1Pool(Pool):
         except BaseException as error:
             self._opening -= 1
             self.size -= 1
-            self._plane.values[base + counters.ENDPOINT_CONNECT_FAILURES] += 1
             if not isinstance(error, Exception):
-                raise  # cancelled: the worker ends
+                raise  # cancelled: nobody asks here any more
+            self._plane.values[base + counters.ENDPOINT_CONNECT_FAILURES] += 1
             if not isinstance(error, OSError):
-                # A name that cannot be looked up raises UnicodeError; anything else is a bug.
+                # Anything else is a bug.
                 self._plane.log_exception("a connection could not be tried", endpoint=self._endpoint.name)
             self._on_connect_failed(error)
             return
@@ -284,8 +278,8 @@ class Http1Pool(Pool):
         else:
             carrier.is_member = True
             self.shortage = None
+            self.put_back(carrier)  # first: who is told to ask here finds it
             self._endpoint.connected()
-            self.put_back(carrier)
 
     def _on_connect_failed(self, error: Exception) -> None:
         failure = causes.connect_error(error, is_tls=self._endpoint.ssl is not None)

@@ -1,13 +1,17 @@
-"""One place a service is reached at, with its pool of connections: a live thing that outlives the snapshots naming it."""
+"""One address a service is reached at, with its pool of connections: a live thing that outlives the snapshots naming it.
+
+What the configuration calls an endpoint is one of these, or, where it is a host name, one for each address, which share its counters, and
+one more for the name itself (``live.waiting``).
+"""
 
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastgw.core.counters import ENDPOINT
-from fastgw.core.live.addresses import Addresses
+from fastgw.core.live.news import FAILING, USED, Standing
 from fastgw.core.live.troubles import Troubles
 from fastgw.core.settings import Address, PoolSettings, UpstreamTls
 from fastgw.policy.ejection import MemberState
@@ -26,9 +30,19 @@ class EndpointKey:
     """Everything that makes endpoints differ.  Equal keys are one endpoint, whatever snapshot names them."""
 
     service: str
-    address: Address
+    address: Address  #: where it is; of what stands for a name the name
     tls: UpstreamTls | None = None
-    slot: int = 0  #: counter block, which a name keeps as long as the configuration has it
+    slot: int = 0  #: counter block, which an endpoint of the configuration keeps as long as that has it
+    name: Address | None = None  #: of which ``address`` is one, as the configuration has it; None: that has ``address``
+
+    @property
+    def configured(self) -> Address:
+        """The endpoint as the configuration has it."""
+        return self.name or self.address
+
+    def at(self, host: str) -> EndpointKey:
+        """One of the addresses that this name has."""
+        return replace(self, address=self.address._replace(host=host), name=self.address)
 
 
 class EndpointSettings(NamedTuple):
@@ -44,7 +58,7 @@ class Endpoint:
 
     __slots__ = (
         "_plane",
-        "addresses",
+        "_standing",
         "authority",
         "base",
         "ejection",
@@ -53,6 +67,7 @@ class Endpoint:
         "key",
         "members",
         "name",
+        "place",
         "pool",
         "settings",
         "ssl",
@@ -70,20 +85,26 @@ class Endpoint:
     ) -> None:
         """``members``: of its service; ``make_pool``: of the protocol that is spoken there."""
         self.key = key
-        self.name = str(key.address)
+        self.name = str(key.configured)  #: as the configuration has it
+        self.place = str(key.address) if key.name is not None else self.name  #: its address
         self.authority = b"localhost" if key.address.path else self.name.encode()
         self.members = members
-        self.ejection = MemberState()
+        self.ejection = MemberState(is_proven=key.name is None)
         self.settings = settings
         self.weight = settings.weight
         self.ssl = settings.context
         self.in_hand = 0  #: exchanges on its connections or waiting for one: the measure of ``least_request``
         self.base = ENDPOINT.base(key.slot)
-        self.addresses = Addresses(key.service, key.address, plane, self.base, is_tls=key.tls is not None)
         self.pool = make_pool(self, plane)
         self.is_retired = False  #: no snapshot names it any more: nobody sweeps it
         self.troubles: Troubles | None = None  #: what is wrong with it, as far as the log is concerned; None: nothing
         self._plane = plane
+        self._standing: Standing | None = None
+
+    @property
+    def member(self) -> tuple[str, str, str]:
+        """What it is called where it is told of: service, endpoint, address."""
+        return self.key.service, self.name, self.place
 
     def apply(self, settings: EndpointSettings) -> None:
         """A snapshot that says this of it was installed; its next connections use the new certificates."""
@@ -96,7 +117,7 @@ class Endpoint:
         """A request failed here, or a connection that nobody waited for could not be opened: let the log tell."""
         now = self._plane.now
         if self.troubles is None:
-            self.troubles = Troubles(self.key.service, self.name, self._plane.report)
+            self.troubles = Troubles(self.key.service, self.name, self._plane.report, self.place)
         self.troubles.failed(error, now)
         if self.is_retired:
             self.troubles.tell(now)
@@ -121,6 +142,7 @@ class Endpoint:
     def connected(self) -> None:
         """A connection was opened."""
         now = self._plane.now
+        self.note(None)
         if self.troubles is not None:
             self.troubles.connected(now)
         self.members.connected(self, now)
@@ -131,6 +153,15 @@ class Endpoint:
             self.troubles.answered(self._plane.now)
         self.ejection.failures = 0
 
+    def note(self, error: GatewayError | None) -> None:
+        """Tell the supervisor how connecting went, if that is news."""
+        told = (USED,) if error is None else (FAILING, error.code, error.reason)
+        standing = Standing(*self.member, *told)
+        if standing != self._standing:
+            self._standing = standing
+            if self._plane.on_standing is not None and not self.is_retired:
+                self._plane.on_standing(standing)
+
     def sweep(self, now: float) -> None:
         """Do what is due; ``now`` in coarse loop time."""
         self.pool.sweep(now)
@@ -140,4 +171,4 @@ class Endpoint:
             self.troubles = None
 
     def __repr__(self) -> str:
-        return f"<Endpoint {self.key.service}/{self.name} in_hand={self.in_hand} {self.pool!r}>"
+        return f"<Endpoint {self.key.service}/{self.place} in_hand={self.in_hand} {self.pool!r}>"

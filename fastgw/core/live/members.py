@@ -1,4 +1,4 @@
-"""The endpoints of a service that may be picked now: reloads and ejection write them, every request reads them.
+"""The endpoints of a service that may be picked now: reloads, names and ejection write them, every request reads them.
 
 There is one ``Members`` for each name of a service, and snapshots come and go over it.  ``ready`` is replaced by one store, always by
 another tuple: a balancer knows a tuple by identity, so it notices what has changed, weights too.
@@ -6,6 +6,10 @@ another tuple: a balancer knows a tuple by identity, so it notices what has chan
 A member that cannot be connected to is *ejected* (``policy.ejection``): nothing is at rest there any more, who waits for a connection asks
 elsewhere, and it comes back when one trial connection was made.  Where all are ejected all are ready: wrong about one of them costs
 less than answering nobody.
+
+An address of a name begins like that, *untried*: it is ready once a first connection was made, which is tried while the service is in use.
+While nobody is up and some are untried the waiting rooms of the names are ready (``live.waiting``).  The only member of a service need
+not be tried first: there is nobody else to ask.
 """
 
 from __future__ import annotations
@@ -13,17 +17,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fastgw.core.causes import CONNECTING
+from fastgw.core.causes import CONNECTING, EJECTING
 from fastgw.core.live.news import Finding
+from fastgw.core.settings import EjectionSettings
 from fastgw.errors import GatewayError
 
 if TYPE_CHECKING:
-    from fastgw.core.settings import EjectionSettings
     from fastgw.policy.ejection import MemberState
 
-
-#: What says that a member cannot be connected to; that we have run out of something says nothing of it.
-EJECTING = CONNECTING - {"no_resources"}
+#: When a new address is tried again where ``ejection`` is off.
+UNPROVEN = EjectionSettings(after=1, base=1.0, max=30.0)
 
 
 class Judge(Protocol):
@@ -36,16 +39,16 @@ class Judge(Protocol):
 class Members:
     """The members of one service in one worker; times are coarse loop time.
 
-    What is called endpoint here is a ``core.live.endpoint.Endpoint``, which rests on this module; ``roster`` has each with its
-    ``EndpointSettings``.
+    What is called endpoint here is a ``core.live.endpoint.Endpoint``, which rests on this module.
     """
 
-    __slots__ = ("_all", "_ejection", "_is_any_up", "judge", "ready", "report")
+    __slots__ = ("_all", "_ejection", "_is_any_up", "_rooms", "judge", "ready", "report")
 
     def __init__(self, report: Callable[[Finding], None], members: tuple[Any, ...] = ()) -> None:
         """``members``: at the beginning; of a service that no configuration updates, always."""
         self.ready = members  #: never empty once there are members
         self._all = members
+        self._rooms: tuple[Any, ...] = ()  # the waiting rooms of names
         self._ejection: EjectionSettings | None = None
         self._is_any_up = False
         self.report = report
@@ -54,18 +57,37 @@ class Members:
     def update(
         self,
         roster: tuple[tuple[Any, Any], ...],
+        rooms: tuple[tuple[Any, Any], ...],
         ejection: EjectionSettings | None,
         now: float,
-    ) -> None:
-        """A snapshot is installed: these are the members; ``ejection``: None: nobody is ejected."""
+    ) -> list[Any]:
+        """These are the members from now on; return those that are none any more.
+
+        Args:
+            roster: each endpoint with its ``EndpointSettings``.
+            rooms: the same for the waiting rooms of names.
+            ejection: None: nobody is ejected who was connected to once.
+            now: coarse loop time.
+        """
+        before = self._all + self._rooms
         self._ejection = ejection
-        for endpoint, settings in roster:
-            endpoint.apply(settings)
-            if ejection is None and endpoint.ejection.is_ejected:
-                endpoint.ejection.readmit(now)
-                self._tell_up(endpoint)
         self._all = tuple([endpoint for endpoint, _ in roster])
+        self._rooms = tuple([endpoint for endpoint, _ in rooms])
+        for endpoint, settings in roster + rooms:
+            endpoint.apply(settings)
+        for endpoint in self._all:
+            state: MemberState = endpoint.ejection
+            if state.is_untried and len(self._all) == 1:
+                state.readmit(now)
+            elif state.is_ejected and state.is_proven and ejection is None:
+                state.readmit(now)
+                self._tell_up(endpoint)
         self._renew()
+        for room in self._rooms:
+            room.pool.look()
+        self.try_new(now)
+        kept = {id(one) for one in self._all + self._rooms}
+        return [one for one in before if id(one) not in kept]
 
     def untried(self, tried: tuple[Any, ...]) -> tuple[Any, ...]:
         """Those that are left to be asked: ready ones, else any, since an error is the only other answer."""
@@ -90,64 +112,95 @@ class Members:
 
     def unconnected(self, endpoint: Any, error: GatewayError, now: float) -> bool:
         """Perhaps no connection to ``endpoint`` could be opened: ``error`` says so, or something else.  True: it is ejected."""
-        if error.code not in EJECTING:
-            if error.code in CONNECTING and endpoint.ejection.is_on_trial:
-                endpoint.ejection.give_up_trial()  # we ran out of something
-            return False
-        if self._ejection is None or endpoint not in self._all:
-            return False
         state: MemberState = endpoint.ejection
-        was_ejected = state.is_ejected
-        if state.fail(now, self._ejection):
-            self.report(Finding(endpoint.key.service, endpoint.name, False, state.until, error.code, error.reason))
-            if not was_ejected:
+        if error.code not in EJECTING:
+            if error.code in CONNECTING and state.is_on_trial:  # we ran out of something
+                state.give_up_trial()
+                if state.is_untried and not self._is_any_up:
+                    self._empty_rooms(error)
+            return False
+        if endpoint in self._rooms:
+            return True  # so are all the addresses of the name
+        endpoint.note(error)
+        terms = self._ejection if state.is_proven else self._ejection or UNPROVEN
+        if terms is None or endpoint not in self._all:
+            return False
+        is_first = state.is_untried or not state.is_ejected
+        if state.fail(now, terms):
+            service, name, address = endpoint.member
+            self.report(Finding(service, name, address, False, state.until, error.code, error.reason))
+            if is_first:
                 self._on_ejected(endpoint, error)
         return state.is_ejected
 
     def connected(self, endpoint: Any, now: float) -> None:
         """A connection to ``endpoint`` was opened; where nobody is up, requests are trials."""
+        was_untried = endpoint.ejection.is_untried
         if endpoint.ejection.work(now, is_proof=not self._is_any_up):
             self._renew()
-            self._tell_up(endpoint)
+            if not was_untried:
+                self._tell_up(endpoint)
 
     def learn(self, endpoint: Any, finding: Finding, now: float) -> None:
         """Another worker has found that.  Who waits for a connection here has one on its way, which will tell."""
-        ejection = endpoint.ejection
+        state: MemberState = endpoint.ejection
         if finding.is_up:
-            ejection.hurry(now)
+            state.hurry(now)
         elif self._ejection is None:
-            self._tell_up(endpoint)
-        elif not ejection.is_ejected:
-            ejection.eject(finding.until)
+            if not state.is_ejected:
+                self._tell_up(endpoint)
+        elif not state.is_ejected:
+            state.eject(finding.until)
             self.report(finding)
             self._on_ejected(endpoint, None)
 
     def retire(self, endpoint: Any) -> None:
         """``endpoint`` is no member any more; another of its name may be."""
-        if endpoint.ejection.is_ejected:
+        if endpoint.ejection.is_ejected and not endpoint.ejection.is_untried:
             self._tell_up(endpoint)
+
+    def try_new(self, now: float) -> None:
+        """Let a first connection be tried to those that are untried, if the service is in use."""
+        for endpoint in self._all:
+            if endpoint.ejection.is_untried:
+                self.retry(endpoint, now)
 
     def retry(self, endpoint: Any, now: float) -> None:
         """If the time of ``endpoint`` is over let one connection be tried."""
-        if not endpoint.ejection.begin_trial(now):
+        state: MemberState = endpoint.ejection
+        if state.is_untried and not self._is_in_use(endpoint):
             return
-        problem = endpoint.addresses.problem
-        if problem is not None:
-            self.unconnected(endpoint, problem, now)
-        elif not endpoint.pool.open_one():
-            endpoint.ejection.give_up_trial()  # there is no room for it now
+        if state.begin_trial(now) and not endpoint.pool.open_one():
+            state.give_up_trial()  # there is no room for it now
+
+    def _is_in_use(self, endpoint: Any) -> bool:
+        return self._is_any_up or endpoint.settings.pool.warm > 0 or any(room.in_hand for room in self._rooms)
 
     def _on_ejected(self, endpoint: Any, error: GatewayError | None) -> None:
-        self._renew()
+        self._renew(error)
         endpoint.troubles = None  # all of it is one event from now on
         endpoint.pool.drop_idle()
         if error is not None and self._is_any_up:
             endpoint.pool.turn_away(error)
 
     def _tell_up(self, endpoint: Any) -> None:
-        self.report(Finding(endpoint.key.service, endpoint.name, True))
+        service, name, address = endpoint.member
+        self.report(Finding(service, name, address, True))
 
-    def _renew(self) -> None:
+    def _renew(self, error: GatewayError | None = None) -> None:
+        """Replace ``ready``.  Who waits for a name asks those that are up, or fails with ``error`` where the last try has failed."""
         up = [one for one in self._all if not one.ejection.is_ejected]
         self._is_any_up = bool(up)
-        self.ready = tuple(up or [*self._all])
+        undecided = [one for one in self._all if one.ejection.is_untried]
+        if self._all and (up or not undecided):
+            self.ready = tuple(up or [*self._all])
+            self._empty_rooms(None if up else error)
+        else:
+            self.ready = tuple([one for one in self._rooms if one.pool.problem is None] or self._rooms)
+
+    def _empty_rooms(self, error: GatewayError | None) -> None:
+        for room in self._rooms:
+            if error is None:
+                room.pool.hand_over()
+            else:
+                room.pool.turn_away(error)

@@ -1,11 +1,39 @@
-"""What supervisor and workers tell each other of endpoints: who is ejected.
+"""What supervisor and workers tell each other of endpoints: where they are, how connecting to them goes, who is ejected.
 
-Apart from what makes it, because the supervisor starts with its messages, and with as little else as possible.
+Apart from what makes and reads it, because the supervisor starts with its messages, and with as little else as possible.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+MOST = 256  #: addresses of one name that are used; what a name server says beyond them is left out
+
+USED, FAILING = "used", "failing"
+
+NOT_FOUND, SILENT = (
+    "not_found",
+    "silent",
+)  #: causes of a failed look-up that clients are told apart; others are ``failed``
+
+
+class Answer(NamedTuple):
+    """What is known of a host name.  The last good addresses stay when a later look-up fails."""
+
+    addresses: tuple[str, ...]  #: IP addresses, ``MOST`` at most; empty: none was found yet
+    cause: str = ""  #: why the last look-up failed, in a word; empty: it did not
+    detail: str = ""  #: the same in a sentence
+
+
+class Standing(NamedTuple):
+    """How connecting to one address of an endpoint went the last time, for the supervisor."""
+
+    service: str
+    endpoint: str
+    address: str
+    state: str  #: ``USED`` or ``FAILING``
+    cause: str = ""  #: why it fails, as the code of an error
+    reason: str = ""  #: the same in words
 
 
 class Finding(NamedTuple):
@@ -13,7 +41,13 @@ class Finding(NamedTuple):
 
     service: str
     endpoint: str
+    address: str  #: of the endpoint's name; the same as ``endpoint`` if that is no name
     is_up: bool
     until: float = 0.0  #: monotonic seconds, which all processes of a host share
     cause: str = ""  #: why it was ejected, as the code of an error
     reason: str = ""  #: the same in words
+
+    @property
+    def member(self) -> tuple[str, str, str]:
+        """Of which member that is said: service, endpoint, address."""
+        return self[:3]

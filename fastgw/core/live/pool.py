@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastgw.core.live.addresses import Answer
     from fastgw.errors import GatewayError
 
 
@@ -33,7 +32,7 @@ class Pool:
         """A carrier for ``exchange`` now, or None: it was put in line and will get ``on_carrier`` or ``fail``.
 
         Raises:
-            UpstreamError: ``max_pending`` exchanges are waiting already (503), or the endpoint's name has no address.
+            UpstreamError: ``max_pending`` exchanges are waiting already (503), or that is of no use.
         """
         raise NotImplementedError
 
@@ -87,15 +86,15 @@ class Pool:
         raise NotImplementedError
 
     def open_one(self) -> bool:
-        """Open a connection that nobody has asked for, to see whether that is possible; False: there is no room, or no address yet."""
+        """Open a connection that nobody has asked for, to see whether that is possible; False: there is no room."""
         raise NotImplementedError
 
     def turn_away(self, error: GatewayError) -> None:
         """Everybody who waits for a connection fails with ``error``: asking elsewhere is better."""
         raise NotImplementedError
 
-    def on_answer(self, answer: Answer) -> None:
-        """The endpoint's name was looked up."""
+    def hand_over(self) -> None:
+        """Everybody who waits for a connection asks another member: this is none any more."""
         raise NotImplementedError
 
     def drop_idle(self) -> None:

@@ -1,17 +1,24 @@
-"""Live things, kept by key beside the snapshots that refer to them, so that a reload does not lose a warm connection."""
+"""Live things, kept by key beside the snapshots that refer to them, so that neither a reload nor another answer for a name loses a warm
+connection."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from fastgw.core.live.addresses import members_of
 from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
 from fastgw.core.live.members import Members
 from fastgw.core.live.news import Finding
+from fastgw.core.live.waiting import WaitingRoom
 
 if TYPE_CHECKING:
     from fastgw.core.live.pool import Pool
     from fastgw.core.plane import Plane
+    from fastgw.core.settings import EjectionSettings
+
+#: The endpoints of a service as its configuration has them: a host name is one.
+Roster = tuple[tuple[EndpointKey, EndpointSettings], ...]
 
 
 class Registry:
@@ -32,34 +39,49 @@ class Registry:
             found = self._members[service] = Members(self._report)
         return found
 
-    def endpoint(self, key: EndpointKey, settings: EndpointSettings) -> Endpoint:
-        """The endpoint of this key, made (without a connection yet) when it is new.
-
-        One that there is goes on as it was: ``settings`` may be of a configuration that is refused in the end (``Members.update``).
-        """
+    def endpoint(self, key: EndpointKey, settings: EndpointSettings, members: Members) -> Endpoint:
+        """The endpoint of this key, made (without a connection yet) when it is new; of a name its waiting room."""
         found = self._endpoints.get(key)
         if found is None:
-            members = self.members(key.service)
-            found = self._endpoints[key] = Endpoint(key, settings, members, self._plane, self._make_pool)
+            make_pool = WaitingRoom if key.address.is_name else self._make_pool
+            found = self._endpoints[key] = Endpoint(key, settings, members, self._plane, make_pool)
         return found
 
-    def retain(self, endpoints: Iterable[Endpoint]) -> None:
-        """Retire every endpoint that is not one of ``endpoints``: its idle connections close now, busy ones when they finish."""
-        used = {id(one) for one in endpoints}
-        for key, endpoint in list(self._endpoints.items()):
-            if id(endpoint) not in used:
-                del self._endpoints[key]
-                endpoint.retire()
-        services = {key.service for key in self._endpoints}
-        self._members = {name: found for name, found in self._members.items() if name in services}
+    def update(self, members: Members, roster: Roster, ejection: EjectionSettings | None) -> None:
+        """A snapshot is installed, or a name has other addresses: let ``members`` be those of ``roster``.
+
+        An endpoint that stays goes on as it was, with these settings; who leaves finishes what is under way there, and who waits for a
+        connection to it asks another member.
+        """
+        rooms, found = [], []
+        for key, settings in roster:
+            if key.address.is_name:
+                rooms.append((self.endpoint(key, settings, members), settings))
+            found += [(self.endpoint(one, settings, members), settings) for one in members_of(key, self._plane.names)]
+        for endpoint in members.update(tuple(found), tuple(rooms), ejection, self._plane.now):
+            self._retire(endpoint)
+            endpoint.pool.hand_over()
+
+    def retain(self, used: Iterable[Members]) -> None:
+        """Retire every endpoint that is of none of ``used``: its idle connections close now, busy ones when they finish."""
+        known = {id(one) for one in used}
+        for endpoint in list(self):
+            if id(endpoint.members) not in known:
+                self._retire(endpoint)
+        self._members = {name: found for name, found in self._members.items() if id(found) in known}
 
     def hear(self, findings: Iterable[Finding], now: float) -> None:
         """Other workers have found that."""
-        found = {(one.service, one.endpoint): one for one in findings}
+        found = {one.member: one for one in findings}
         for endpoint in list(self):
-            finding = found.get((endpoint.key.service, endpoint.name))
+            finding = found.get((endpoint.key.service, endpoint.name, endpoint.place))
             if finding is not None:
                 endpoint.members.learn(endpoint, finding, now)
+
+    def _retire(self, endpoint: Endpoint) -> None:
+        if self._endpoints.get(endpoint.key) is endpoint:
+            del self._endpoints[endpoint.key]
+        endpoint.retire()
 
     def _report(self, finding: Finding) -> None:
         if self._plane.on_finding is not None:

@@ -41,12 +41,13 @@ class _Trouble:
 class Troubles:
     """The causes that are not over at one endpoint; times are coarse loop time."""
 
-    __slots__ = ("_by_code", "_endpoint", "_report", "_service")
+    __slots__ = ("_by_code", "_fields", "_report")
 
-    def __init__(self, service: str, endpoint: str, report: Callable[..., None]) -> None:
-        """``report``: called with a level, an event and its fields."""
-        self._service = service
-        self._endpoint = endpoint
+    def __init__(self, service: str, endpoint: str, report: Callable[..., None], address: str = "") -> None:
+        """``report``: called with a level, an event and its fields; ``address``: of an endpoint that is a name."""
+        self._fields = {"service": service, "endpoint": endpoint}
+        if address not in ("", endpoint):
+            self._fields["address"] = address
         self._report = report
         self._by_code: dict[str, _Trouble] = {}
 
@@ -106,4 +107,4 @@ class Troubles:
         return bool(self._by_code)
 
     def _say(self, level: str, event: str, code: str, **fields: object) -> None:
-        self._report(level, event, service=self._service, endpoint=self._endpoint, cause=code, **fields)
+        self._report(level, event, **self._fields, cause=code, **fields)

@@ -7,7 +7,7 @@ Live things (endpoints with their pools) are not part of it: they are kept by ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,8 +21,8 @@ from fastgw.wire.methods import served
 from fastgw.wire.request import RequestReader
 
 if TYPE_CHECKING:
-    from fastgw.core.live.endpoint import Endpoint, EndpointSettings
     from fastgw.core.live.members import Members
+    from fastgw.core.live.registry import Registry, Roster
     from fastgw.core.settings import ListenerSettings, RouteSettings, ServiceSettings
 
 HELD_MAX = 64 * 1024  #: bytes of a request body that wait for a connection or a hook where ``body_buffer`` is 0
@@ -67,12 +67,15 @@ class Service:
         self,
         name: str,
         members: Members,
-        roster: tuple[tuple[Endpoint, EndpointSettings], ...],
+        roster: Roster,
         balancer: Balancer,
         settings: ServiceSettings,
         slot: int = 0,
+        *,
+        takes_chunks: bool = True,
     ) -> None:
-        """``members``: the live ones, which become those of ``roster`` when the snapshot is installed; ``slot``: its block of counters."""
+        """``members``: the live ones, which become those of ``roster`` when the snapshot is installed; ``slot``: its block of counters;
+        ``takes_chunks``: its pools do."""
         self.name = name
         self.slot = slot
         self.base = SERVICE.base(slot)
@@ -81,17 +84,20 @@ class Service:
         self.balancer = balancer
         self.settings = settings
         self.keeps_host = settings.host == "preserve"
-        self.takes_chunks = all(one.pool.takes_chunks for one, _ in roster)  #: see ``Pool``
+        self.takes_chunks = takes_chunks  #: see ``Pool``
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
     def without_retries(self) -> Service:
         """This service, asked once for each request."""
         settings = self.settings._replace(retry=self.settings.retry._replace(attempts=1, on=()))
-        return Service(self.name, self.members, self.roster, self.balancer, settings, self.slot)
+        takes_chunks = self.takes_chunks
+        return Service(
+            self.name, self.members, self.roster, self.balancer, settings, self.slot, takes_chunks=takes_chunks
+        )
 
-    def install(self, now: float) -> None:
-        """Let the live members be as this configuration says; ``now`` in coarse loop time."""
-        self.members.update(self.roster, self.settings.ejection, now)
+    def install(self, registry: Registry) -> None:
+        """Let the live members be as this configuration, and what is known of its names, say."""
+        registry.update(self.members, self.roster, self.settings.ejection)
 
 
 class Route:
@@ -241,10 +247,3 @@ class Snapshot:
     listeners: dict[str, Listener]
     services: tuple[Service, ...] = ()
     filters: tuple[Named, ...] = ()  #: every filter some chain has, once: those with ``start`` and ``stop`` are told
-
-    @property
-    def endpoints(self) -> Iterator[Endpoint]:
-        """Every endpoint that a request can be sent to (with repetitions)."""
-        for service in self.services:
-            for endpoint, _ in service.roster:
-                yield endpoint

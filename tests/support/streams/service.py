@@ -20,7 +20,6 @@ from tests.support.streams.flow import Incoming, Outgoing
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
-    from fastgw.core.live.addresses import Answer
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.plane import Plane
     from fastgw.core.settings import PoolSettings
@@ -276,9 +275,6 @@ class StreamPool(Pool):
         link = self._current()
         if link is not None and link.is_open and len(link.open_streams) < self.settings.max_connections:
             return link.carrier()
-        problem = self._endpoint.addresses.problem
-        if problem is not None:
-            raise problem
         self.check_line()
         self.waiters.append(exchange)
         self._plane.values[self._endpoint.base + counters.ENDPOINT_WAITING] += 1
@@ -313,8 +309,6 @@ class StreamPool(Pool):
         self._open_if_needed()
 
     def open_one(self) -> bool:
-        if not self._endpoint.addresses.places:
-            return False
         self._open()
         return True
 
@@ -322,9 +316,10 @@ class StreamPool(Pool):
         while self.waiters:
             self._next_waiter().fail(error)
 
-    def on_answer(self, answer: Answer) -> None:
-        self._endpoint.addresses.learn(answer)
-        self._open_if_needed()
+    def hand_over(self) -> None:
+        while self.waiters:
+            self.waiters[0].ask_anew()
+        self.links = [one for one in self.links if one.is_open]
 
     def drop_idle(self) -> None:
         for link in list(self.links):
@@ -345,8 +340,8 @@ class StreamPool(Pool):
     # --- what its connections tell
 
     def on_open(self, link: ServiceLink) -> None:
-        self._endpoint.connected()
         self.on_room(link)
+        self._endpoint.connected()
 
     def on_room(self, link: ServiceLink) -> None:
         """``link`` may take another stream."""
@@ -362,7 +357,7 @@ class StreamPool(Pool):
         if self.waiters:
             self._next_waiter().fail(failure)
         else:
-            self._endpoint.failed(failure)
+            self._endpoint.unconnected(failure)
         self._open_if_needed()
 
     def on_lost(self, link: ServiceLink) -> None:
@@ -379,7 +374,7 @@ class StreamPool(Pool):
         return self.waiters.popleft()
 
     def _open_if_needed(self) -> None:
-        if self.waiters and self._current() is None and self._endpoint.addresses.places and not self._is_over:
+        if self.waiters and self._current() is None and not self._is_over:
             self._open()
 
     def _open(self) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from fastgw.cli.names import AT_ONCE, unresolved
-from fastgw.core.live.addresses import NOT_FOUND
+from fastgw.core.live.news import NOT_FOUND
 from fastgw.server.names import LookUpError
 
 

@@ -122,19 +122,23 @@ def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
     a, b = compiled(read(tmp_path, FULL), registry).services
     assert (a.name, a.settings.host, a.settings.retry) == ("a", "endpoint", RetrySettings(3, ("reset",)))
     assert isinstance(a.balancer, RoundRobin) and isinstance(b.balancer, LeastRequest)
-    (first, _), (second, settings) = a.roster
-    assert (first.name, first.weight, first.key.slot) == ("10.0.0.1:9000", 1, 0)
-    assert (second.name, settings.weight, second.key.slot) == ("unix:/run/x.sock", 2, 1)
-    assert first.settings.pool.max_connections == 1 and first.key.tls is not None and not first.key.tls.verify
-    assert first.ssl is second.ssl is not None
-    assert b.roster[0][0].ssl is None and b.roster[0][0].key.tls is None
+    (first, usual), (second, settings) = a.roster
+    assert (str(first.address), usual.weight, first.slot) == ("10.0.0.1:9000", 1, 0)
+    assert (str(second.address), settings.weight, second.slot) == ("unix:/run/x.sock", 2, 1)
+    assert usual.pool.max_connections == 1 and first.tls is not None and not first.tls.verify
+    assert usual.context is settings.context is not None
+    [(key, settings)] = b.roster
+    assert settings.context is None and key.tls is None
 
 
 def test_endpoints_survive_a_reload(tmp_path: Path, registry: Registry) -> None:
     before = compiled(read(tmp_path, MINIMAL), registry)
+    assert len(registry) == 0  # it may be refused yet
+    before.services[0].install(registry)
+    [endpoint] = registry
     after = compiled(read(tmp_path, MINIMAL + "shutdown: {grace: 1s}"), registry, 2)
-    assert before.services[0].roster[0][0] is after.services[0].roster[0][0]
-    assert len(registry) == 1
+    after.services[0].install(registry)
+    assert [*registry] == [endpoint]
 
 
 def test_tls_makes_the_scheme_https(tmp_path: Path, registry: Registry, pair: tuple[str, str]) -> None:
@@ -164,7 +168,6 @@ def test_routes_that_answer_by_themselves(tmp_path: Path, registry: Registry) ->
     routes = "  - {path: /a, reply: {text: x}}\n  - {path: /b/*, redirect: '/${request.host}/*'}\n  - {path: /c/*, files: .}\n"
     spec = read(tmp_path, MINIMAL.replace("services:", f"{routes}services:"))
     snapshot = compiled(spec, registry)
-    kept = [one.key.address for one in snapshot.endpoints]
-    assert len(kept) == len(registry) == 1  # those of services: nothing else is live
+    assert [one.name for one in snapshot.services] == ["a"]  # nothing else is live
     found = {rule.path: rule.payload.service.name for rule in snapshot.listeners["listener-1"].router.rules}
     assert found == {"/*": "a", "/a": "reply", "/b/*": "redirect", "/c/*": "files"}

@@ -1,7 +1,8 @@
 """Random stories: whatever clients, services, hooks and time do, in any order, what must hold holds.
 
 A story is a list of small numbers, so a failing one shrinks well.  It is told with every pair of ends: clients and services that have one
-exchange after the other on a connection (HTTP/1), and such that have many at once (``tests/support/streams``).
+exchange after the other on a connection (HTTP/1), and such that have many at once (``tests/support/streams``); and with a name for an
+endpoint, whose addresses come and go.
 """
 
 from __future__ import annotations
@@ -15,18 +16,23 @@ from hypothesis import strategies as st
 
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
+from fastgw.core.live.endpoint import EndpointKey
+from fastgw.core.live.news import NOT_FOUND, Answer
 from fastgw.core.protocols import make_pool
 from fastgw.errors import DownstreamError
 from tests.support import usual
 from tests.support.bodies import Later, Taped, Watching, doubled
 from tests.support.casts import Cast, Clients, Http1Clients, Http1Services, StreamClients, StreamServices
-from tests.support.edge import Edge, Gate, Spy, new_loop
+from tests.support.edge import NAME, Edge, Gate, Spy, new_loop
 from tests.support.streams.service import StreamPool
 
 CLIENTS: dict[str, Callable[[Edge], Clients]] = {"http1": Http1Clients, "streams": StreamClients}
 SERVICES: dict[str, Callable[[Edge], Cast]] = {"http1": Http1Services, "streams": StreamServices}
 POOLS: dict[str, Any] = {"http1": make_pool, "streams": StreamPool}
+NAMED = "http1, by name"
+SERVICES[NAMED], POOLS[NAMED] = Http1Services, make_pool
 ENDS = [(client, service) for client in CLIENTS for service in SERVICES]
+HOSTS = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
 
 
 class Story:
@@ -62,9 +68,17 @@ class Story:
         self.edge.listener.pipeline_bytes = 300
         self.journal = journal
         self.tries = self.settled = 0
+        if services == NAMED:
+            self._use_a_name()
         self.edge.service.members.judge = self
         self.clients = CLIENTS[clients](self.edge)
         self.services = SERVICES[services](self.edge)
+
+    def _use_a_name(self) -> None:
+        edge = self.edge
+        edge.service.roster = ((EndpointKey("s", NAME, slot=2), edge.endpoints[0].settings),)
+        edge.endpoints = []
+        edge.service.install(edge.plane.registry)
 
     def _on_request(self, exchange: Any) -> Any:
         self.chosen = (self.chosen * 5 + 3) % 64
@@ -89,7 +103,7 @@ class Story:
 
     def settle(self, endpoint: Any, outcome: Any, seconds: float) -> None:
         """See ``Judge``."""
-        assert endpoint in self.edge.endpoints and seconds >= 0
+        assert endpoint.members is self.edge.service.members and seconds >= 0
         self.settled += 1
 
     def _on_body(self, exchange: Any) -> Any:
@@ -122,6 +136,9 @@ class Story:
             self.edge.loop.advance((0.25, 0.25, 0.25, 1.0, 2.0, 3.5, 7.0)[what % 7])
         elif what < 3:
             self.edge.install(self.edge.listen(), generation=what)
+        else:
+            hosts = tuple(host for place, host in enumerate(HOSTS) if what & 1 << place)
+            self.edge.plane.learn({"a.test": Answer(hosts, *(() if hosts else (NOT_FOUND, "does not exist")))})
         if what % 4:
             self.edge.run()
         self.collect()
@@ -185,7 +202,7 @@ def test_a_quiet_time_heals_everything(clients: str, services: str, happenings: 
     assert story.edge.count(counters.EXCHANGES_OPEN) == 0
     assert story.edge.count(counters.CONNECTIONS_OPEN) == 0
     # But who is ejected is tried again, for ever.
-    assert all(one.pool.size == one.ejection.is_on_trial for one in story.edge.endpoints)
+    assert all(one.pool.size == one.ejection.is_on_trial for one in story.edge.made)
     story.edge.end()
 
 

@@ -17,8 +17,8 @@ __all__ = ["file", "log"]  # fixtures
 def test_what_one_worker_finds_is_logged_once_and_the_others_are_told(
     file: Path, capsys: pytest.CaptureFixture[str], log: Path
 ) -> None:
-    found = Finding("main", "127.0.0.1:9", False, 1e9, "connect_refused", "Connection refused")
-    back = Finding("main", "127.0.0.1:9", True)
+    found = Finding("main", "127.0.0.1:9", "127.0.0.1:9", False, 1e9, "connect_refused", "Connection refused")
+    back = Finding("main", "127.0.0.1:9", "127.0.0.1:9", True)
 
     async def story(stage: Stage) -> None:
         one, two = stage.workers
@@ -28,7 +28,7 @@ def test_what_one_worker_finds_is_logged_once_and_the_others_are_told(
         one.theirs.send(Report((), (back,)))
         assert (await two.expect(Endpoints)).findings == (back,)
         two.theirs.send(Report((), (back,)))
-        await stage.until(lambda: stage.gateway.findings.is_up(("main", "127.0.0.1:9")))
+        await stage.until(lambda: stage.gateway.findings.is_up(("main", "127.0.0.1:9", "127.0.0.1:9")))
         assert one.said.empty() and two.said.empty()
 
     play(story, file, capsys)
@@ -38,7 +38,7 @@ def test_what_one_worker_finds_is_logged_once_and_the_others_are_told(
 def test_a_worker_that_comes_back_is_told_who_is_ejected(
     file: Path, capsys: pytest.CaptureFixture[str], log: Path
 ) -> None:
-    found = Finding("main", "127.0.0.1:9", False, 1e9, "connect_refused", "Connection refused")
+    found = Finding("main", "127.0.0.1:9", "127.0.0.1:9", False, 1e9, "connect_refused", "Connection refused")
 
     async def story(stage: Stage) -> None:
         worker = stage.workers[0]
@@ -50,7 +50,9 @@ def test_a_worker_that_comes_back_is_told_who_is_ejected(
         await worker.expect(Prepare)
         await worker.expect(Commit)
         assert (await worker.expect(Endpoints)).findings == (found,)
-        assert not stage.gateway.findings.is_up(("main", "127.0.0.1:9"))  # it says so itself if that is over
+        assert not stage.gateway.findings.is_up(
+            ("main", "127.0.0.1:9", "127.0.0.1:9")
+        )  # it says so itself if that is over
 
     play(story, file, capsys)
 
@@ -58,7 +60,7 @@ def test_a_worker_that_comes_back_is_told_who_is_ejected(
 def test_what_a_worker_found_that_leaves_for_good_is_forgotten(
     file: Path, capsys: pytest.CaptureFixture[str], log: Path
 ) -> None:
-    found = Finding("main", "127.0.0.1:9", False, 1e9, "connect_refused", "Connection refused")
+    found = Finding("main", "127.0.0.1:9", "127.0.0.1:9", False, 1e9, "connect_refused", "Connection refused")
 
     async def story(stage: Stage) -> None:
         worker = stage.workers[1]
@@ -66,6 +68,6 @@ def test_what_a_worker_found_that_leaves_for_good_is_forgotten(
         await stage.workers[0].expect(Endpoints)
         worker.is_retiring = True
         stage.control._on_death(worker, 4711, 60.0, 0)
-        assert stage.gateway.findings.is_up(("main", "127.0.0.1:9"))
+        assert stage.gateway.findings.is_up(("main", "127.0.0.1:9", "127.0.0.1:9"))
 
     play(story, file, capsys)

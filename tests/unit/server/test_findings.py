@@ -13,13 +13,14 @@ from fastgw.core.live.news import Finding
 from fastgw.server.findings import Findings
 from fastgw.server.log import Log
 
-NAME = ("s", "a:1")
-KNOWN = {NAME: 0, ("s", "b:1"): 1}
-UP = Finding("s", "a:1", True)
+NAME = ("s", "a:1", "a:1")
+OTHER = ("s", "b:1", "b:1")
+KNOWN = {("s", "a:1"): ("a:1",), ("s", "b:1"): ("b:1",), ("s", "n.test:1"): ("10.0.0.1:1", "10.0.0.2:1")}
+UP = Finding(*NAME, True)
 
 
-def down(until: float = 101.0, endpoint: str = "a:1", reason: str = "Connection refused") -> Finding:
-    return Finding("s", endpoint, False, until, "connect_refused", reason)
+def down(until: float = 101.0, endpoint: str = "a:1", reason: str = "Connection refused", address: str = "") -> Finding:
+    return Finding("s", endpoint, address or endpoint, False, until, "connect_refused", reason)
 
 
 class Stage:
@@ -110,10 +111,42 @@ def test_a_worker_that_is_gone_for_good_is_forgotten(stage: Stage) -> None:
     stage.learn(0, down(), down(endpoint="b:1"))
     stage.learn(1, down())
     stage.findings.forget(0, stage.log)
-    assert not stage.findings.is_up(NAME) and stage.findings.is_up(("s", "b:1"))
+    assert not stage.findings.is_up(NAME) and stage.findings.is_up(OTHER)
 
 
 def test_members_that_are_gone_are_forgotten(stage: Stage) -> None:
     stage.learn(0, down(), down(endpoint="b:1"))
-    stage.findings.retain({("s", "b:1"): 1})
-    assert stage.findings.is_up(NAME) and not stage.findings.is_up(("s", "b:1"))
+    stage.findings.retain({("s", "b:1"): ("b:1",)})
+    assert stage.findings.is_up(NAME) and not stage.findings.is_up(OTHER)
+
+
+def of_name(address: str, is_up: bool = False) -> Finding:
+    return Finding("s", "n.test:1", address, is_up, 101.0, "connect_refused", "Connection refused")
+
+
+def test_each_address_of_a_name_is_told_by_itself(stage: Stage) -> None:
+    stage.learn(0, of_name("10.0.0.1:1"), of_name("10.0.0.2:1"))
+    stage.learn(0, of_name("10.0.0.1:1", True))
+    lines = [(line["event"], line["endpoint"], line["address"]) for line in stage.lines()]
+    assert lines == [
+        ("an endpoint is ejected", "n.test:1", "10.0.0.1:1"),
+        ("an endpoint is ejected", "n.test:1", "10.0.0.2:1"),
+        ("an endpoint is back", "n.test:1", "10.0.0.1:1"),
+    ]
+
+
+def test_a_name_is_up_while_one_of_its_addresses_is(stage: Stage) -> None:
+    addresses = KNOWN["s", "n.test:1"]
+    stage.learn(0, of_name(addresses[0]))
+    assert stage.findings.of_endpoint("s", "n.test:1", addresses)["state"] == "up"
+    stage.learn(0, of_name(addresses[1]))
+    found = stage.findings.of_endpoint("s", "n.test:1", addresses)
+    assert (found["state"], found["cause"]) == ("ejected", "connect_refused")
+    assert stage.findings.of_endpoint("s", "n.test:1", ())["state"] == "unresolved"
+
+
+def test_an_address_that_the_name_lost_is_forgotten_and_a_late_report_of_it_left_out(stage: Stage) -> None:
+    stage.learn(0, of_name("10.0.0.1:1"))
+    stage.findings.retain({("s", "n.test:1"): ("10.0.0.2:1",)})
+    assert stage.findings.now == ()
+    assert stage.learn(0, of_name("10.0.0.3:1")) == []

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from fastgw.core import counters as layout
-from fastgw.core.live.addresses import Answer
 from fastgw.core.live.board import NAMED, Board
 from fastgw.core.live.holds import sit_down
+from fastgw.core.live.news import Answer
 from fastgw.core.live.words import HELD_SHIFT
 from fastgw.errors import ConfigError
 from fastgw.server import gateway as module

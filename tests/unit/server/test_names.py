@@ -11,7 +11,7 @@ import pytest
 
 from fastgw.config.load import load
 from fastgw.config.spec import ResolverSpec
-from fastgw.core.live.addresses import NOT_FOUND, SILENT, Answer
+from fastgw.core.live.news import MOST, NOT_FOUND, SILENT, Answer
 from fastgw.server import names as module
 from fastgw.server.log import Log
 from fastgw.server.names import FAILED, Found, LookUpError, Names, hosts_of
@@ -233,3 +233,21 @@ def test_names_of_a_configuration(tmp_path: Path) -> None:
           b: {endpoints: ["a.test:9", "b.test:1"]}
     """)
     assert hosts_of(load(file, {})) == {"a.test", "b.test"}
+
+
+def test_of_too_many_addresses_those_in_use_stay(play: Callable[..., None]) -> None:
+    """Or members would change with every look-up where a name server rotates its answers; told once."""
+    many = [f"10.0.{number // 250}.{number % 250 + 1}" for number in range(MOST + 40)]
+
+    async def story(stage: Stage) -> None:
+        stage.names.keep({"a.test"}, SETTINGS)
+        await stage.answer(*many)
+        await stage.wake()
+        await stage.answer(*reversed(many))
+        assert [answer for _, answer in stage.told] == [Answer(tuple(many[:MOST]))]
+        await stage.wake()
+        await stage.answer(*many[10:])
+        assert set(stage.told[-1][1].addresses) == {*many[10 : MOST + 10]}
+        assert stage.events().count("a name has more addresses than are used") == 1
+
+    play(story)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fastgw.config import build as build_module
-from fastgw.core.live.addresses import Answer
+from fastgw.core.live.news import Answer
 from fastgw.server import control as control_module
 from fastgw.server import reload as module
 from fastgw.server.messages import Abort, Drain, Endpoints, Prepare, Prepared

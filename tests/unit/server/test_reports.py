@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fastgw.core.live.addresses import FAILING, USED, Standing
-from fastgw.core.live.news import Finding
+from fastgw.core.live.news import FAILING, USED, Finding, Standing
 from fastgw.server.messages import Report
 from fastgw.server.reports import FINDING_PAUSE, STANDING_PAUSE, Reports
 from tests.support.edge import new_loop
 
-DOWN, UP = Finding("s", "a:1", False, 1.0, "connect_refused"), Finding("s", "a:1", True)
+DOWN, UP = Finding("s", "a:1", "a:1", False, 1.0, "connect_refused"), Finding("s", "a:1", "a:1", True)
 
 
 def test_a_member_that_is_back_before_it_was_reported_is_reported_twice() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.core.live.addresses import NOT_FOUND, SILENT
+from fastgw.core.live.news import NOT_FOUND, SILENT
 from fastgw.server import resolver
 from fastgw.server.names import FAILED, Found, LookUpError
 from fastgw.server.resolver import look_up

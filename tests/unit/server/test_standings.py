@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastgw.core.live.addresses import FAILING, USED, Standing
+from fastgw.core.live.news import FAILING, USED, Standing
 from fastgw.server.standings import Standings, stamp
 
 
@@ -43,7 +43,7 @@ def test_a_worker_that_is_gone_says_nothing() -> None:
 def test_endpoints_that_are_gone_are_forgotten() -> None:
     standings = Standings()
     standings.learn(0, [standing("a:1", USED, endpoint="a:1"), standing("b:1", USED, endpoint="b:1")])
-    standings.retain({("s", "b:1"): 0})
+    standings.retain({("s", "b:1"): ("b:1",)})
     assert standings.of("s", "a:1", ["a:1"])["a:1"]["used_by"] == 0
     assert standings.of("s", "b:1", ["b:1"])["b:1"]["used_by"] == 1
 
@@ -51,3 +51,11 @@ def test_endpoints_that_are_gone_are_forgotten() -> None:
 def test_stamp() -> None:
     assert stamp(0.0) is None
     assert stamp(86400.0) == "1970-01-02T00:00:00.000Z"
+
+
+def test_addresses_that_a_name_lost_are_forgotten() -> None:
+    standings = Standings()
+    standings.learn(0, [standing("10.0.0.1:80", USED), standing("10.0.0.2:80", USED)])
+    standings.retain({("s", "a.test:80"): ("10.0.0.2:80",)})
+    found = standings.of("s", "a.test:80", ["10.0.0.1:80", "10.0.0.2:80"])
+    assert [one["used_by"] for one in found.values()] == [0, 1]

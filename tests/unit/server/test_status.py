@@ -12,10 +12,9 @@ import pytest
 
 from fastgw.core import counters as layout
 from fastgw.core.causes import PLACES
-from fastgw.core.live.addresses import FAILING, SILENT, USED, Standing
 from fastgw.core.live.board import KEYED, Board
 from fastgw.core.live.holds import sit_down
-from fastgw.core.live.news import Finding
+from fastgw.core.live.news import FAILING, SILENT, USED, Finding, Standing
 from fastgw.errors import ConfigError
 from fastgw.server.gateway import Gateway, LoadReport
 from fastgw.server.log import Log
@@ -243,7 +242,9 @@ def test_addresses_of_endpoints_and_what_is_known_of_names(gateway: Gateway) -> 
     Path(gateway.path).write_text(TEXT.replace("127.0.0.1:9", "a.test:9"))
     gateway.adopt(gateway.plan(gateway.load()))
     document = Pages(gateway).document()
-    assert document["services"]["main"]["endpoints"]["a.test:9"]["addresses"] == {}
+    found = document["services"]["main"]["endpoints"]["a.test:9"]
+    assert (found["state"], found["addresses"]) == ("unresolved", {})
+    assert 'fastgw_endpoint_up{endpoint="a.test:9",service="main"} 0.0' in page(gateway, "/metrics").body.decode()
     assert document["names"] == {}
 
     async def story() -> None:
@@ -267,6 +268,7 @@ def test_addresses_of_endpoints_and_what_is_known_of_names(gateway: Gateway) -> 
     gateway.standings.learn(
         0, [Standing("main", "a.test:9", "10.0.0.1:9", FAILING, "connect_refused", "Connection refused")]
     )
+    eject(gateway, "a.test:9", address="10.0.0.1:9")
     document = Pages(gateway).document()
     name = document["names"]["a.test"]
     assert (name["addresses"], name["look_ups"], name["failures"]) == (["10.0.0.1", "10.0.0.2"], 2, 1)
@@ -275,6 +277,11 @@ def test_addresses_of_endpoints_and_what_is_known_of_names(gateway: Gateway) -> 
     addresses = document["services"]["main"]["endpoints"]["a.test:9"]["addresses"]
     assert list(addresses) == ["10.0.0.1:9", "10.0.0.2:9"]
     assert (addresses["10.0.0.1:9"]["failing_for"], addresses["10.0.0.1:9"]["error"]) == (1, "Connection refused")
+    assert [one["state"] for one in addresses.values()] == ["ejected", "up"] and addresses["10.0.0.1:9"]["until"]
+    assert document["services"]["main"]["endpoints"]["a.test:9"]["state"] == "up"
+    metrics = page(gateway, "/metrics").body.decode()
+    assert 'fastgw_endpoint_up{endpoint="a.test:9",service="main"} 1.0' in metrics
+    assert 'fastgw_endpoint_addresses_ejected{endpoint="a.test:9",service="main"} 1.0' in metrics
 
 
 def test_an_endpoint_without_a_name_is_its_own_address(serving: Gateway) -> None:
@@ -286,11 +293,11 @@ def test_an_endpoint_without_a_name_is_its_own_address(serving: Gateway) -> None
 # --- members
 
 
-def eject(gateway: Gateway, *endpoints: str) -> None:
+def eject(gateway: Gateway, *endpoints: str, address: str = "") -> None:
     for endpoint in endpoints:
-        finding = Finding("main", endpoint, False, time.monotonic() + 5, "connect_refused", "Connection refused")
-        known = gateway.plan_in_use.slots.endpoints
-        gateway.findings.learn(0, [finding], known, Log("test", fd=-1))
+        until = time.monotonic() + 5
+        found = Finding("main", endpoint, address or endpoint, False, until, "connect_refused", "Connection refused")
+        gateway.findings.learn(0, [found], gateway.places, Log("test", fd=-1))
 
 
 def test_a_service_is_ready_while_one_of_its_members_is_up(serving: Gateway) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from fastgw.telemetry.facts import FACTS, WORKER_STATES
-from fastgw.telemetry.totals import BoardFacts, Facts, NameFacts, WorkerFacts
+from fastgw.telemetry.totals import BoardFacts, Facts, MemberFacts, NameFacts, WorkerFacts
 
 
 def facts() -> Facts:
@@ -19,7 +19,7 @@ def facts() -> Facts:
             NameFacts("a.test", ("10.0.0.1", "::1"), 2.5, 9, 1),
             NameFacts("dumb.test", (), None, 4, 4, "silent", "was not answered for"),
         ],
-        members={("llm", "[::1]:80"): True, ("llm", "[::1]:81"): False},
+        members={("llm", "[::1]:80"): MemberFacts(1, 0), ("llm", "[::1]:81"): MemberFacts(1, 1)},
         board={"clients": BoardFacts(5, 100)},
     )
 
@@ -44,6 +44,7 @@ def test_each_says_what_is_known() -> None:
         "fastgw_name_addresses": [(("a.test",), 2), (("dumb.test",), 0)],
         "fastgw_name_age_seconds": [(("a.test",), 2.5)],  # the other was never found: no age
         "fastgw_endpoint_up": [(("llm", "[::1]:80"), 1.0), (("llm", "[::1]:81"), 0.0)],
+        "fastgw_endpoint_addresses_ejected": [(("llm", "[::1]:80"), 0.0), (("llm", "[::1]:81"), 1.0)],
         "fastgw_board_cells": [(("clients",), 5)],
         "fastgw_board_capacity": [(("clients",), 100)],
     }

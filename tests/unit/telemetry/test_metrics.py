@@ -16,7 +16,7 @@ from fastgw.core.causes import PLACES
 from fastgw.core.counters import CAUSES
 from fastgw.telemetry.facts import FACTS
 from fastgw.telemetry.metrics import families, render
-from fastgw.telemetry.totals import BoardFacts, Facts, NameFacts, Totals, WorkerFacts, total
+from fastgw.telemetry.totals import BoardFacts, Facts, MemberFacts, NameFacts, Totals, WorkerFacts, total
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "operations.md"
 
@@ -36,7 +36,7 @@ def facts() -> Facts:
             NameFacts("a.test", ("10.0.0.1", "::1"), 2.5, 9, 1),
             NameFacts("dumb.test", (), None, 4, 4, "silent", "was not answered for"),
         ],
-        members={("llm", "[::1]:80"): True, ("llm", "[::1]:81"): False},
+        members={("llm", "[::1]:80"): MemberFacts(1, 0), ("llm", "[::1]:81"): MemberFacts(1, 1)},
         board={"clients": BoardFacts(5, 100)},
     )
 

@@ -9,10 +9,9 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.causes import PLACES
-from fastgw.core.live.addresses import NOT_FOUND, SILENT, Answer
 from fastgw.core.snapshot.snapshot import Service
 from tests.support import usual
-from tests.support.edge import GET, OK, POST, Edge, named, statuses
+from tests.support.edge import GET, OK, POST, Edge, statuses
 
 
 def test_first_request_opens_a_connection_and_the_next_one_uses_it() -> None:
@@ -239,11 +238,13 @@ def test_retired_endpoint_still_serves_who_waits() -> None:
     edge.end()
 
 
-def test_connection_that_comes_too_late_for_a_retired_endpoint_is_closed() -> None:
+def test_connection_that_nobody_waits_for_at_a_retired_endpoint_is_given_up() -> None:
     edge = Edge()
     edge.client(GET).lose()
     edge.install(edge.listen(), other(edge), generation=2)
-    assert edge.connect().is_aborted
+    edge.run()
+    assert edge.loop.attempts[0].is_cancelled
+    assert edge.of_endpoint(counters.ENDPOINT_CONNECT_FAILURES) == 0
     edge.end()
 
 
@@ -254,103 +255,4 @@ def test_end_of_the_worker_cancels_what_is_being_opened() -> None:
     edge.plane.close()
     edge.run()
     assert edge.loop.attempts[0].is_cancelled
-    edge.end()
-
-
-# --- an endpoint that has a name
-
-
-def test_exchanges_wait_for_the_first_answer() -> None:
-    edge = named()
-    clients = [edge.client(GET) for _ in range(2)]
-    assert not edge.attempts
-    edge.plane.learn({"a.test": Answer(("10.0.0.1",))})
-    assert [attempt.target["host"] for attempt in edge.attempts] == ["10.0.0.1"] * 2
-    for service in [edge.connect(), edge.connect()]:
-        service.feed(OK)
-    assert [statuses(client.take()) for client in clients] == [[200], [200]]
-    edge.end()
-
-
-@pytest.mark.parametrize(
-    ("cause", "status", "code"), [(NOT_FOUND, 502, b"name_not_found"), (SILENT, 504, b"name_timeout")]
-)
-def test_who_waits_is_told_when_there_is_no_address_and_so_is_who_comes_later(
-    cause: str, status: int, code: bytes
-) -> None:
-    edge = named()
-    early = edge.client(GET)
-    edge.plane.learn({"a.test": Answer((), cause, "has no answer")})
-    late = edge.client(GET)
-    for client in (early, late):
-        got = client.take()
-        assert statuses(got) == [status]
-        assert code in got
-    assert not edge.attempts
-    edge.plane.learn({"a.test": Answer(("10.0.0.1",))})
-    early.feed(GET)
-    edge.connect().feed(OK)
-    assert statuses(early.take()) == [200]
-    edge.end()
-
-
-def test_nobody_waits_for_a_name_longer_than_for_a_connection() -> None:
-    edge = named(pool=usual.pool(pending_timeout=2))
-    client = edge.client(GET)
-    edge.loop.advance(2.5)
-    got = client.take()
-    assert statuses(got) == [504]
-    assert b"name_timeout" in got
-    [line] = edge.failures()
-    assert line["cause"] == "name_timeout" and "a.test" in line["detail"]
-    edge.end()
-
-
-def test_another_endpoint_is_tried_where_a_name_has_no_address() -> None:
-    edge = named()
-    well = edge.endpoint(9100, 5)
-    service = usual.service("s", (edge.endpoints[0], well), edge.service.balancer)
-    object.__setattr__(edge.route, "service", service)
-    edge.install(edge.listen(), service, generation=2)
-    edge.plane.learn({"a.test": Answer((), NOT_FOUND, "does not exist")})
-    client = edge.client(GET)
-    edge.connect(port=9100).feed(OK)
-    assert statuses(client.take()) == [200]
-    edge.end()
-
-
-def test_a_name_that_moves_takes_its_connections_along() -> None:
-    """Idle ones at once, busy ones after their exchange: under steady traffic nothing would be noticed otherwise."""
-    edge = named("10.0.0.1")
-    _, idle = edge.pair()
-    busy_client, busy = edge.pair()
-    idle.feed(OK)
-    edge.plane.learn({"a.test": Answer(("10.0.0.2",))})
-    edge.run()
-    assert idle.is_aborted and not busy.is_aborted
-    busy.feed(OK)
-    assert statuses(busy_client.take()) == [200]
-    edge.run()
-    assert busy.is_aborted
-    busy_client.feed(GET)
-    assert edge.attempts[0].target["host"] == "10.0.0.2"
-    edge.end()
-
-
-def test_addresses_that_only_change_their_order_move_nothing() -> None:
-    edge = named("10.0.0.1", "10.0.0.2")
-    _, service = edge.pair()
-    service.feed(OK)
-    edge.plane.learn({"a.test": Answer(("10.0.0.2", "10.0.0.1"))})
-    edge.run()
-    assert not service.is_aborted
-    edge.end()
-
-
-def test_warm_connections_come_with_the_first_address() -> None:
-    edge = named(pool=usual.pool(warm=2))
-    edge.loop.advance(1)
-    assert not edge.attempts
-    edge.plane.learn({"a.test": Answer(("10.0.0.1",))})
-    assert len(edge.attempts) == 2
     edge.end()

@@ -8,7 +8,6 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.http1.uploads import CUT_AT_ONCE, PRESSED_AFTER
-from fastgw.core.live.addresses import NOT_FOUND, Answer
 from tests.support import usual
 from tests.support.edge import GET, OK, POST, Edge, statuses
 from tests.support.mock import MockTransport
@@ -169,10 +168,10 @@ def test_all_in_line_may_fail_at_once() -> None:
     """One after the other, however many: not one inside the other."""
     edge = edge_of(2)
     first, *others = uploads(edge, 1001)
-    edge.endpoints[0].addresses.learn(Answer((), NOT_FOUND, "does not exist"))
+    edge.endpoints[0].pool.settings = usual.pool(max_pending=0)
     first.abort()
     edge.run()
-    assert {(*statuses(client.take()),) for client in others} == {(502,)}
+    assert {(*statuses(client.take()),) for client in others} == {(503,)}
     assert (under_way(edge), waiting(edge)) == (0, 0)
     edge.end()
 

@@ -7,18 +7,18 @@ import errno
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.live.addresses import NOT_FOUND, Answer
 from fastgw.core.live.endpoint import EndpointKey
 from fastgw.core.live.news import Finding
 from fastgw.core.live.troubles import QUIET_SECONDS
 from fastgw.core.settings import Address
 from fastgw.policy.balancers import LeastRequest, RoundRobin
 from tests.support import usual
-from tests.support.edge import GET, OK, Edge, named, statuses
+from tests.support.edge import GET, OK, Edge, statuses
 from tests.support.mock import MockTransport
 
 AFTER, BASE = 3, 1.0  # the defaults
 CAUSE = "connect_refused"
+FIRST = ("s", "127.0.0.1:9000", "127.0.0.1:9000")
 
 
 class Stage(Edge):
@@ -60,7 +60,7 @@ def test_a_member_that_cannot_be_connected_to_is_left_out() -> None:
     edge.eject()
     assert edge.ready == [9001]
     [finding] = edge.found
-    assert finding[:3] == ("s", "127.0.0.1:9000", False)
+    assert finding[:4] == (*FIRST, False)
     assert (finding.until, finding.cause) == (edge.plane.now + BASE, CAUSE)
     assert "refused" in finding.reason
     edge.end()
@@ -71,7 +71,7 @@ def test_what_is_at_rest_there_is_closed() -> None:
     _, idle = edge.pair()
     idle.feed(OK)
     assert edge.endpoints[0].pool.idle
-    edge.plane.hear([Finding("s", "127.0.0.1:9000", False, edge.plane.now + 1, CAUSE, "refused")])
+    edge.plane.hear([Finding(*FIRST, False, edge.plane.now + 1, CAUSE, "refused")])
     edge.run()
     assert idle.is_aborted and edge.ready == [9001]
     edge.end()
@@ -209,29 +209,13 @@ def test_our_own_want_ends_a_trial_without_a_verdict() -> None:
 def test_a_trial_waits_for_room() -> None:
     edge = Stage(pool=usual.pool(max_connections=1))
     _, busy = edge.pair()
-    edge.plane.hear([Finding("s", "127.0.0.1:9000", False, edge.plane.now, CAUSE, "refused")])
+    edge.plane.hear([Finding(*FIRST, False, edge.plane.now, CAUSE, "refused")])
     edge.loop.advance(1.0)
     assert not edge.attempts
     busy.feed(OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
     edge.loop.advance(0.5)
     edge.connect(port=9000)
     assert edge.ready == [9000, 9001]
-    edge.end()
-
-
-def test_a_name_without_an_address_is_ejected_and_back_with_one() -> None:
-    edge = named()
-    found: list[Finding] = []
-    edge.plane.on_finding = found.append
-    edge.plane.learn({"a.test": Answer((), NOT_FOUND, "does not exist")})
-    for _ in range(AFTER):
-        edge.client(GET)
-    edge.loop.advance(BASE + 0.3)
-    assert [(one.is_up, one.cause) for one in found] == [(False, "name_not_found")] * 2  # the trial too
-    edge.plane.learn({"a.test": Answer(("10.0.0.1",))})
-    edge.loop.advance(2 * BASE + 0.3)
-    edge.connect()
-    assert found[-1].is_up
     edge.end()
 
 
@@ -275,10 +259,10 @@ def test_a_trouble_that_ejects_nobody_is_told() -> None:
 
 def test_what_another_worker_found_is_believed_until_the_trial() -> None:
     edge = Stage()
-    finding = Finding("s", "127.0.0.1:9000", False, edge.plane.now + 2, CAUSE, "refused")
+    finding = Finding(*FIRST, False, edge.plane.now + 2, CAUSE, "refused")
     edge.plane.hear([finding])
     assert edge.ready == [9001] and edge.found == [finding]
-    edge.plane.hear([Finding("s", "127.0.0.1:9000", True)])  # and it has it back: tried now
+    edge.plane.hear([Finding(*FIRST, True)])  # and it has it back: tried now
     assert edge.ready == [9001]
     edge.loop.advance(0.3)
     edge.connect(port=9000)
@@ -289,7 +273,12 @@ def test_what_another_worker_found_is_believed_until_the_trial() -> None:
 def test_what_is_known_already_or_unknown_is_no_news() -> None:
     edge = Stage()
     edge.eject()
-    edge.plane.hear([Finding("s", "127.0.0.1:9000", False, 1e9, CAUSE), Finding("s", "other:1", False, 1e9, CAUSE)])
+    edge.plane.hear(
+        [
+            Finding(*FIRST, False, 1e9, CAUSE),
+            Finding("s", "other:1", "other:1", False, 1e9, CAUSE),
+        ]
+    )
     assert len(edge.found) == 1
     assert edge.endpoints[0].ejection.until == edge.found[0].until
     edge.end()
@@ -297,7 +286,7 @@ def test_what_is_known_already_or_unknown_is_no_news() -> None:
 
 def test_who_ejects_nobody_says_so_to_who_has_found_something() -> None:
     edge = Stage(service={"ejection": None})
-    edge.plane.hear([Finding("s", "127.0.0.1:9000", False, 1e9, CAUSE)])
+    edge.plane.hear([Finding(*FIRST, False, 1e9, CAUSE)])
     assert edge.ready == [9000, 9001] and [one.is_up for one in edge.found] == [True]
     edge.end()
 
@@ -307,13 +296,10 @@ def test_who_ejects_nobody_says_so_to_who_has_found_something() -> None:
 
 def reload(edge: Stage, *endpoints: int, **settings: object) -> None:
     """Install the members of these numbers, with other settings, through the registry as a configuration does."""
-    roster = []
     changed = usual.settings(**settings)
-    for number in endpoints:
-        one = edge.plane.registry.endpoint(EndpointKey("s", Address("127.0.0.1", 9000 + number), slot=number), changed)
-        roster.append((one, changed))
+    keys = [EndpointKey("s", Address("127.0.0.1", 9000 + number), slot=number) for number in endpoints]
     old = edge.service
-    edge.service = type(old)("s", old.members, tuple(roster), old.balancer, old.settings)
+    edge.service = type(old)("s", old.members, tuple((key, changed) for key in keys), old.balancer, old.settings)
     route = usual.route("all", 1, service=edge.service, chain=edge.route.chain)
     edge.install(edge.listen(route), generation=2)
 
@@ -341,7 +327,7 @@ def test_a_reload_has_nobody_back() -> None:
 def test_ejection_switched_off_has_everybody_back() -> None:
     edge = Stage()
     edge.eject()
-    edge.service.members.update(edge.service.roster, None, edge.plane.now)
+    edge.service.members.update(tuple((one, one.settings) for one in edge.endpoints), (), None, edge.plane.now)
     assert edge.ready == [9000, 9001] and edge.found[-1].is_up
     edge.end()
 
@@ -351,11 +337,26 @@ def test_who_is_no_member_any_more_is_not_ejected_and_reported_up() -> None:
     edge = Stage()
     edge.eject()
     reload(edge, 1)
-    assert edge.found[-1] == Finding("s", "127.0.0.1:9000", True)
+    assert edge.found[-1] == Finding(*FIRST, True)
     late = len(edge.found)
     for _ in range(AFTER):
-        edge.endpoints[0].failed(usual_refusal())  # type: ignore[arg-type]
+        edge.endpoints[0].unconnected(usual_refusal())  # type: ignore[arg-type]
     assert len(edge.found) == late
+    edge.end()
+
+
+def test_who_waits_at_a_member_that_a_reload_removes_asks_another() -> None:
+    edge = Stage(pool=usual.pool(max_connections=1), service={"attempts": 1})
+    edge.endpoints[1].in_hand += 100
+    clients = [edge.client(GET), edge.client(GET)]
+    edge.endpoints[1].in_hand -= 100
+    reload(edge, 1)
+    edge.run()
+    assert edge.loop.attempts[0].is_cancelled  # nobody waits for it any more
+    service = edge.connect(port=9001)
+    for _ in clients:
+        service.feed(OK)
+    assert [statuses(one.take()) for one in clients] == [[200]] * 2
     edge.end()
 
 
@@ -377,7 +378,7 @@ def test_balancers_notice_a_changed_weight_at_once(count: int) -> None:
         for _ in range(count // 2):
             balancer.pick(members.ready)  # in the middle of a round
         heavy = [(one, one.settings._replace(weight=1000 if one is edge.endpoints[0] else 1)) for one in edge.endpoints]
-        members.update(tuple(heavy), None, 0.0)
+        members.update(tuple(heavy), (), None, 0.0)
         picks = [balancer.pick(members.ready) for _ in range(20)]
         assert picks.count(edge.endpoints[0]) >= 17, balancer
         edge.end()

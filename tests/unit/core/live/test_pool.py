@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from fastgw.core.http1.pool import Http1Pool
-from fastgw.core.live.addresses import Answer
 from fastgw.core.live.pool import Pool
+from fastgw.errors import UpstreamError
 from tests.support import usual
 
 VERBS: dict[str, Callable[[Pool], object]] = {
@@ -22,7 +22,10 @@ VERBS: dict[str, Callable[[Pool], object]] = {
     "on_closed": lambda pool: pool.on_closed(None),
     "sweep": lambda pool: pool.sweep(0.0),
     "warm_up": lambda pool: pool.warm_up(),
-    "on_answer": lambda pool: pool.on_answer(Answer(())),
+    "apply": lambda pool: pool.apply(None),
+    "open_one": lambda pool: pool.open_one(),
+    "turn_away": lambda pool: pool.turn_away(UpstreamError(502, "connect_refused", "refused")),
+    "hand_over": lambda pool: pool.hand_over(),
     "drop_idle": lambda pool: pool.drop_idle(),
     "retire": lambda pool: pool.retire(),
     "close": lambda pool: pool.close(),
