@@ -60,6 +60,17 @@ def test_a_client_has_its_address_and_no_delay(
     acceptor.close()
 
 
+@pytest.mark.parametrize("address", ["127.0.0.9", "127.10.99.100", "127.109.250.255", "127.200.5.20"])
+def test_an_address_is_written_in_decimal(stage: Stage, address: str) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    acceptor = stage.poller.listen(listening, client_factory(stage.plane, "edge"))
+    with socket.create_connection(listening.getsockname(), source_address=(address, 0)):
+        stage.until(lambda: len(stage.plane.connections) == 1)
+        (connection,) = stage.plane.connections
+        assert connection.address == address.encode()
+    acceptor.close()
+
+
 def test_a_client_of_a_unix_socket_has_none(stage: Stage, tmp_path: Path) -> None:
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(tmp_path / "x"))
