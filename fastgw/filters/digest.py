@@ -173,6 +173,8 @@ class _Check(BodyHook):
 class _Telling(BodyHook):
     """Computes what an answer's body is."""
 
+    is_of_bytes = True
+
     def __init__(self, exchange: Exchange, algorithm: bytes, gather: int, *, is_trailer: bool) -> None:
         self._exchange = exchange
         self._algorithm = algorithm

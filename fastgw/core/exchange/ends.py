@@ -132,8 +132,8 @@ class Carrier(Connection):
 class Copy(Protocol):
     """What gets a copy of one request (``core.mirror``).  Nothing it does may fail or wait."""
 
-    def feed(self, data: bytes, is_last: bool) -> None:
-        """Bytes of the request's body, in the form in which they were handed over; ``is_last``: its last."""
+    def feed(self, data: bytes, is_last: bool, trailers: bytes) -> None:
+        """Bytes of the request's body, in the form in which they were handed over; ``is_last``: its last, with ``trailers`` behind them."""
 
     def leave(self) -> None:
         """The exchange that is copied is over, or its body is: nothing more comes."""

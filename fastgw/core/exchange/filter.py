@@ -47,6 +47,8 @@ class BodyHook:
     trailer_names: Sequence[bytes] = ()
     #: Of an answer: fields to be sent behind it, to a client that takes such; may be set until ``finish`` is over.
     trailers: Sequence[tuple[bytes, bytes]] = ()
+    #: What it says of the body holds of these very bytes: it is not asked where another filter changes them behind it.
+    is_of_bytes: bool = False
     #: Of one that transforms an answer: lower-case names of the request's fields on which its bytes depend, for ``Vary``.
     vary: Sequence[bytes] = ()
 

@@ -136,7 +136,7 @@ def _open(
     exchange: Exchange, openings: tuple[BodyOpening, ...], may_change: bool
 ) -> list[tuple[BodyOpening, BodyHook]] | None:
     """What ``openings`` want of this body; None: one has failed."""
-    opened = []
+    opened: list[tuple[BodyOpening, BodyHook]] = []
     for opening in openings:
         if opening.changes and not may_change:
             continue
@@ -147,6 +147,8 @@ def _open(
             return None
         if hook is None:
             continue
+        if opening.changes and not opening.is_of_request:
+            opened = [one for one in opened if not one[1].is_of_bytes]
         opened.append((opening, hook))
         if opening.changes:
             if opening.is_of_request:

@@ -83,7 +83,8 @@ class Relay(Exchange):
     def on_request_body(self, data: bytes) -> None:
         """Bytes of the request's body; ``body`` is up to date."""
         if self.mirror is not None:
-            self.mirror.feed(data, self.body.is_done and self.body.received <= self.route.max_body)
+            is_last = self.body.is_done and self.body.received <= self.route.max_body
+            self.mirror.feed(data, is_last, self.body.trailers)
         arriving.on_data(self, data)
 
     # --- 2. the service

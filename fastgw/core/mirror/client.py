@@ -73,11 +73,11 @@ class MirrorClient(Client):
             request.extra = without_credentials(request.extra)
         request.set_header(MARK, b"true")
         plane.unconnected.add(self)
-        self.feed(b"".join(original.body.pending), original.body.is_done)
+        self.feed(b"".join(original.body.pending), original.body.is_done, original.body.trailers)
 
     # --- what the original tells
 
-    def feed(self, data: bytes, is_last: bool) -> None:
+    def feed(self, data: bytes, is_last: bool, trailers: bytes) -> None:
         """See ``Copy``: the body is gathered, and sent when it is complete."""
         copy = self._copy
         if copy is None or self._is_complete:
@@ -93,6 +93,7 @@ class MirrorClient(Client):
                 plane.body_bytes += len(data)
             if is_last:
                 self._is_complete = True
+                copy.body.trailers = trailers
                 plane.loop.call_soon(self._begin)
 
     def leave(self) -> None:

@@ -13,6 +13,7 @@ from fastgw.core.exchange.reply import Reply
 from fastgw.errors import DownstreamError
 from fastgw.routing.pattern import parse_path
 from fastgw.wire.messages import Request
+from tests.support.bodies import Taped, Watching, doubled, plain
 from tests.support.edge import CHUNKED, GET, Edge, Gate, Spy, body_of, head_of, new_loop, statuses
 from tests.unit.adapters.stage import ask, own, request
 
@@ -40,6 +41,36 @@ def say(carrier: Carrier, exchange: Any) -> None:
 
 def local(act: Act = say, **options: Any) -> Edge:
     return own(local_service("test", lambda: Carrier(act)), **options)
+
+
+@pytest.mark.parametrize("ask", [GET, CHUNKED + b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"], ids=["get", "upload"])
+def test_filters_see_bodies_on_both_ways(ask: bytes) -> None:
+    seen: list[Taped] = []
+    kinds = ["transform_request", "transform_response"]
+    watching = Watching("a", kinds, lambda exchange: seen.append(Taped(doubled)) or seen[-1])
+    edge = local(filters=[watching])
+    client = edge.client()
+    client.feed(ask)
+    edge.run()
+    assert plain(client.take()) == b"hellohello!"
+    assert [tape.data for tape in seen] == ([b"hello"] if ask is GET else [b"abc", b"hello"])
+    edge.end()
+
+
+def test_a_filter_that_refuses_a_body_is_heard() -> None:
+    def fail(data: bytes | None) -> bytes:
+        if data is None:
+            raise DownstreamError(422, "no", "no")
+        return data
+
+    edge = local(filters=[Watching("a", ["read_request"], lambda exchange: Taped(fail))])
+    client = edge.client()
+    client.feed(CHUNKED + b"2\r\nab\r\n")
+    edge.run()
+    client.feed(b"0\r\n\r\n")
+    edge.run()
+    assert statuses(client.take()) == [422]
+    edge.end()
 
 
 def test_an_answer_leaves_in_one_write() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.protocols import make_pool
-from tests.support.bodies import plain
+from tests.support.bodies import Taped, Watching, plain, upper
 from tests.support.digests import (
     CHUNKED_OK,
     EXAMPLE,
@@ -166,6 +166,21 @@ def test_clients_choose(want: bytes, expected: bytes, ask: bytes) -> None:
         assert b"content-digest: " + told(b"ok", expected.decode()) + b"\r\n" in got
     else:
         assert b"trailer" not in got
+    edge.end()
+
+
+@pytest.mark.parametrize("ask", [GET, GET_TE])
+@pytest.mark.parametrize("is_in_front", [True, False])
+def test_it_tells_of_what_the_client_gets_or_of_nothing(ask: bytes, is_in_front: bool) -> None:
+    change = Watching("a", ["transform_response"], lambda exchange: Taped(upper))
+    filters = [filtered(gather_streams=True), change]
+    edge = Edge(filters=filters if is_in_front else filters[::-1])
+    client, service = edge.pair(ask)
+    service.feed(OK)
+    got = client.take()
+    assert plain(got) == b"OK" and b"content-digest: " + told(b"ok") not in got
+    assert (b"content-digest: " + told(b"OK") + b"\r\n" in got) is is_in_front
+    assert (b"trailer" in got) is (is_in_front and ask is GET_TE)
     edge.end()
 
 

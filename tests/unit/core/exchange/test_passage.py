@@ -147,6 +147,18 @@ def test_a_mirror_gets_what_the_client_has_sent() -> None:
     edge.end()
 
 
+@pytest.mark.parametrize("is_late", [True, False])
+def test_a_mirror_gets_the_trailers_too(is_late: bool) -> None:
+    edge = MirroredEdge(filters=[reading("transform_request", upper)])
+    body = b"2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n"
+    client = edge.client(CHUNKED if is_late else CHUNKED + body)
+    if is_late:
+        client.feed(body)
+    edge.run()
+    assert body_of(edge.shadow().take()) == body
+    edge.end()
+
+
 @pytest.mark.parametrize("where", ["opening", "feed", "finish"])
 @pytest.mark.parametrize(("head", "body"), BODIES, ids=["length", "chunked"])
 @pytest.mark.parametrize("is_meant", [True, False], ids=["refusal", "bug"])
