@@ -35,73 +35,135 @@ _OF_MESSAGE = (
 )
 
 
-class Request:
-    """One request head.  Belongs to an exchange and is reset between messages, so nothing may keep a reference to it.
+class Message:
+    """The head of either.  Belongs to an exchange and is reset between messages, so nothing may keep a reference to it.
 
     All values are bytes as they arrived unless said otherwise.
     """
 
     __slots__ = (
-        "authority",
-        "chunked",
-        "closes",
         "connection",
         "content_length",
-        "edited",
-        "expect",
         "extra",
         "fields",
-        "forwarded_for",
-        "forwarded_host",
-        "forwarded_proto",
         "head",
-        "host",
-        "host_count",
         "keep_alive",
         "length_count",
-        "method",
         "minor",
-        "original_path",
-        "path",
-        "query",
         "rare",
         "request_id",
-        "target",
-        "te_trailers",
         "transfer_encoding",
         "upgrade",
-        "via",
     )
+
+    _own: frozenset[bytes] = frozenset()  # lower-case names of fields that hooks cannot change
 
     def __init__(self) -> None:
         self.head = b""  #: the whole head as received
+        self.minor = 1  #: HTTP/1.x
+        self.fields = b""  #: the end-to-end field lines, each with its CRLF; with Content-Length, if it frames the body
+        self.extra = b""  #: field lines that hooks add, each with its CRLF
+        self.length_count = 0
+        self.content_length = NO_LENGTH
+        self.keep_alive = True  #: what the sender asked for
+        self.request_id = b""  #: of a request valid, or empty; the ``request_id`` filter fills it
+        self.reset_rare()
+
+    def reset_rare(self) -> None:
+        """Back to the defaults of what few messages carry; the scan sets all else every time."""
+        self.rare = False
+        self.transfer_encoding = b""
+        self.connection = b""
+        self.upgrade = b""  #: lower-case protocol of an upgrade that was asked for correctly
+
+    def set_header(self, name: bytes, value: bytes) -> None:
+        """Pass on ``name`` (lower-case) with this value in the place of any other; for hooks.
+
+        Raises:
+            ValueError: as ``edit``.
+        """
+        self.edit((name,), ((name, value),))
+
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Pass on one more line of ``name`` (lower-case); for hooks.
+
+        Raises:
+            ValueError: as ``edit``.
+        """
+        self.edit((), ((name, value),))
+
+    def remove_header(self, name: bytes) -> None:
+        """Do not pass on ``name`` (lower-case); for hooks.
+
+        Raises:
+            ValueError: as ``edit``.
+        """
+        self.edit((name,), ())
+
+    def edit(self, removed: Sequence[bytes], added: Sequence[tuple[bytes, bytes]]) -> None:
+        """Pass on the fields without those ``removed``, and behind them those ``added``; names are lower-case.
+
+        Raises:
+            ValueError: a value has a control character, or the gateway itself says what the name does.  Nothing is changed then.
+        """
+        for name in removed:
+            refuse_name(name, self._own)
+        lines = b"".join([field_line(name, value, self._own) for name, value in added])
+        if removed:
+            self.fields = without_fields(self.fields, removed)
+            self.extra = without_fields(self.extra, removed)
+        self.extra += lines
+
+    def lose_length(self) -> None:
+        """Announce no length of the body."""
+        self.fields = without_fields(self.fields, (b"content-length",))
+        self.content_length = NO_LENGTH
+        self.length_count = 0
+
+
+class Request(Message):
+    """One request head."""
+
+    __slots__ = (
+        "authority",
+        "chunked",
+        "closes",
+        "edited",
+        "expect",
+        "forwarded_for",
+        "forwarded_host",
+        "forwarded_proto",
+        "host",
+        "host_count",
+        "method",
+        "original_path",
+        "path",
+        "query",
+        "target",
+        "te_trailers",
+        "via",
+    )
+
+    _own = OWN_REQUEST_FIELDS
+
+    def __init__(self) -> None:
         self.method = b""
         self.target = b""  #: origin form, normalised: what is forwarded
         self.path = b""  #: of ``target``, without the query
         self.query = b""  #: with its ``?``, or empty
-        self.minor = 1  #: HTTP/1.x
         self.authority = b""  #: host and port as the client gave them
         self.host = b""  #: lower-case, without port
-        self.fields = b""  #: the end-to-end field lines, each with its CRLF
         self.host_count = 0
-        self.length_count = 0
-        self.content_length = NO_LENGTH
         self.chunked = False  #: a body follows, of a length that is not known
-        self.keep_alive = True  #: what the client asked for
         self.closes = False  #: a Connection line of HTTP/1.1 says "close", and nothing else
-        self.request_id = b""  #: valid, or empty; the ``request_id`` filter fills it
-        self.extra = b""  #: field lines that hooks add, each with its CRLF
         self.edited: frozenset[bytes] | None = None  #: lower-case names of the fields that hooks have changed
         self.original_path = b""  #: the path that was asked for, where a hook has put another in its place; else empty
-        self.reset_rare()
+        Message.__init__(self)
 
     def reset_rare(self) -> None:
-        """Back to the defaults of what few requests carry; the scan sets all else every time."""
-        self.rare = False
-        self.transfer_encoding = b""
-        self.connection = b""
+        """See ``Message``."""
+        Message.reset_rare(self)
         self.expect = False
-        self.upgrade = b""  #: lower-case protocol of an upgrade that was asked for correctly
         self.te_trailers = False
         self.via = b""
         self.forwarded_for = b""
@@ -135,49 +197,14 @@ class Request:
         """The same of the fields that go to the service as they are: without those the gateway drops, or writes itself."""
         return find_field(b"\r\n" + self.fields + self.extra, name)
 
-    def set_header(self, name: bytes, value: bytes) -> None:
-        """Forward ``name`` (lower-case) with this value instead of what the client sent; for hooks.
-
-        Raises:
-            ValueError: as ``edit``.
-        """
-        self.edit((name,), ((name, value),))
-
-    def add_header(self, name: bytes, value: bytes) -> None:
-        """Forward one more line of ``name`` (lower-case); for hooks.
-
-        Raises:
-            ValueError: as ``edit``.
-        """
-        self.edit((), ((name, value),))
-
-    def remove_header(self, name: bytes) -> None:
-        """Do not forward ``name`` (lower-case); for hooks.
-
-        Raises:
-            ValueError: as ``edit``.
-        """
-        self.edit((name,), ())
-
     def edit(self, removed: Sequence[bytes], added: Sequence[tuple[bytes, bytes]]) -> None:
-        """Forward the fields without those ``removed``, and behind them those ``added``; names are lower-case.
-
-        Raises:
-            ValueError: a value has a control character, or the gateway itself says what the name does (``OWN_REQUEST_FIELDS``).
-                Nothing is changed then.
-        """
-        lines = _lines(removed, added, OWN_REQUEST_FIELDS)
-        if removed:
-            self.fields = without_fields(self.fields, removed)
-            self.extra = without_fields(self.extra, removed)
-        self.extra += lines
+        """See ``Message``; the own fields are ``OWN_REQUEST_FIELDS``."""
+        Message.edit(self, removed, added)
         self.edited = (self.edited or frozenset()).union(removed, [name for name, _ in added])
 
     def lose_length(self) -> None:
         """Announce a body of a length that is not known."""
-        self.fields = without_fields(self.fields, (b"content-length",))
-        self.content_length = NO_LENGTH
-        self.length_count = 0
+        Message.lose_length(self)
         self.chunked = True
         self.rare = True
 
@@ -198,66 +225,34 @@ class Request:
         return f"<Request {self.method!r} {self.target!r} host={self.host!r}>"
 
 
-def _lines(removed: Sequence[bytes], added: Sequence[tuple[bytes, bytes]], own: frozenset[bytes]) -> bytes:
-    """The lines of what is ``added``; raise ValueError for what filters cannot change."""
-    for name in removed:
-        refuse_name(name, own)
-    return b"".join([field_line(name, value, own) for name, value in added])
-
-
-class Response:
-    """One response head.  Belongs to an exchange and is reset with it."""
+class Response(Message):
+    """One response head."""
 
     __slots__ = (
         "body",
-        "connection",
-        "content_length",
-        "extra",
-        "fields",
         "has_date",
-        "head",
-        "keep_alive",
-        "length_count",
         "line",
-        "minor",
-        "rare",
-        "request_id",
         "status",
         "trailers",
-        "transfer_encoding",
-        "upgrade",
     )
 
+    _own = OWN_RESPONSE_FIELDS
+
     def __init__(self) -> None:
-        self.head = b""
+        Message.__init__(self)
         self.status = 0  #: 0: no answer yet
         self.line = b""  #: the status line as it is passed on, with its CRLF
-        self.minor = 1
-        self.fields = (
-            b""  #: end-to-end field lines, each with its CRLF, Content-Length included when it frames the body
-        )
         self.body = BODY_NONE
         self.has_date = False
-        self.length_count = 0
-        self.content_length = NO_LENGTH
-        self.keep_alive = True
-        self.request_id = b""  #: the service's own, or what the ``request_id`` filter puts here
-        self.extra = b""  #: field lines that hooks add, each with its CRLF
-        self.reset_rare()
 
     def reset_rare(self) -> None:
-        """Back to the defaults of what few answers carry."""
-        self.rare = False
+        """See ``Message``."""
+        Message.reset_rare(self)
         self.trailers = b""  #: field lines behind a body of an unknown length, each with its CRLF
-        self.transfer_encoding = b""
-        self.connection = b""
-        self.upgrade = b""
 
     def lose_length(self) -> None:
         """Announce a body of a length that is not known, handed on as data alone."""
-        self.fields = without_fields(self.fields, (b"content-length",))
-        self.content_length = NO_LENGTH
-        self.length_count = 0
+        Message.lose_length(self)
         self.body = BODY_UNTIL_CLOSE
 
     def gain_length(self, length: int) -> None:
@@ -296,40 +291,3 @@ class Response:
         if name == b"x-request-id" and self.request_id:
             return self.request_id
         return find_field(b"\r\n" + self.fields + self.extra, name)
-
-    def set_header(self, name: bytes, value: bytes) -> None:
-        """Answer with this value of ``name`` (lower-case) in the place of any other; for hooks.
-
-        Raises:
-            ValueError: as ``edit``.
-        """
-        self.edit((name,), ((name, value),))
-
-    def add_header(self, name: bytes, value: bytes) -> None:
-        """Answer with one more line of ``name`` (lower-case); for hooks.
-
-        Raises:
-            ValueError: as ``edit``.
-        """
-        self.edit((), ((name, value),))
-
-    def remove_header(self, name: bytes) -> None:
-        """Do not answer with ``name`` (lower-case); for hooks.
-
-        Raises:
-            ValueError: as ``edit``.
-        """
-        self.edit((name,), ())
-
-    def edit(self, removed: Sequence[bytes], added: Sequence[tuple[bytes, bytes]]) -> None:
-        """Answer without the fields ``removed``, and with those ``added`` behind the others; names are lower-case.
-
-        Raises:
-            ValueError: a value has a control character, or the gateway itself says what the name does (``OWN_RESPONSE_FIELDS``).
-                Nothing is changed then.
-        """
-        lines = _lines(removed, added, OWN_RESPONSE_FIELDS)
-        if removed:
-            self.fields = without_fields(self.fields, removed)
-            self.extra = without_fields(self.extra, removed)
-        self.extra += lines

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fastgw.wire.messages import Request, Response
 
-REQUEST_SLOTS = tuple(name for name in Request.__dict__ if not callable(getattr(Request, name)) and name[0] != "_")
-RESPONSE_SLOTS = tuple(name for name in Response.__dict__ if not callable(getattr(Response, name)) and name[0] != "_")
+REQUEST_SLOTS = tuple(name for name in dir(Request) if not callable(getattr(Request, name)) and name[0] != "_")
+RESPONSE_SLOTS = tuple(name for name in dir(Response) if not callable(getattr(Response, name)) and name[0] != "_")
 
 _NAMES = [
     b"Accept",
