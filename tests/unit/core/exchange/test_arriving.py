@@ -261,3 +261,18 @@ def test_a_client_that_is_held_is_not_judged() -> None:
     client.feed(b"x")
     assert not client.take()
     edge.end()
+
+
+def test_nobody_is_held_who_has_nothing_to_hold() -> None:
+    """What is held is let go with the bytes that it was held for: without any it would stay so for ever."""
+    edge = Edge(limits=usual.limits(body_memory=10), endpoints=1)
+    edge.client(POST.replace(b": 5", b": 100") + b"x" * 50)
+    assert edge.plane.body_bytes == 50
+    client = edge.client(CHUNKED)
+    client.feed(b"5")  # not yet the size of a chunk
+    assert client.is_reading()
+    edge.connect()
+    edge.connect()
+    client.feed(b"\r\nhello\r\n0\r\n\r\n")
+    assert edge.plane.body_bytes == 0
+    edge.end()

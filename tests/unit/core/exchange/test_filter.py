@@ -18,3 +18,9 @@ def test_every_hook_of_the_interface_is_one_a_chain_finds() -> None:
     chain = Chain([Spy("a", [])])
     assert all(getattr(chain, hook)[-1] for hook in hooks)
     assert isinstance(module.Filter.name, property)
+
+
+def test_a_body_hook_that_says_nothing_lets_everything_pass() -> None:
+    hook = module.BodyHook()
+    assert (hook.feed(b"data"), hook.finish()) == (b"data", b"")
+    assert (hook.gather, hook.trailers, hook.trailer_names, hook.vary, hook.is_of_bytes) == (0, (), (), (), False)
