@@ -56,7 +56,7 @@ class Message:
         "upgrade",
     )
 
-    _own: frozenset[bytes] = frozenset()  # lower-case names of fields that hooks cannot change
+    _own = frozenset[bytes]()  # lower-case names of fields that hooks cannot change
 
     def __init__(self) -> None:
         self.head = b""  #: the whole head as received

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core import counters
 from fastgw.core.exchange.reply import refusal
 from fastgw.core.http1 import heads
-from fastgw.core.http1.answers import Http1Answers
 from fastgw.core.http1.beginnings import BLANK_LINES_MAX, check_beginning
+from fastgw.core.http1.bodies import Http1Bodies
 from fastgw.core.net.connection import HOLD_PEER, HOLD_PENDING, HOLD_PIPELINE, Connection
 from fastgw.core.net.peers import accepted_elsewhere, is_within
 from fastgw.errors import DownstreamError
 from fastgw.wire import scan
-from fastgw.wire.chunked import ChunkReader
 from fastgw.wire.errors import WireError
 from fastgw.wire.subject import subject_fields
 
@@ -37,18 +36,15 @@ _UNKNOWN = b"unknown"
 TLS_BEGINS = b"\x16"  #: the first byte of a TLS handshake (RFC 8446 section 5.1), and of nothing that is text
 
 
-class Http1Client(Http1Answers):
+class Http1Client(Http1Bodies):
     """Protocol of one client connection."""
 
     __slots__ = (
         "_blank_lines",
-        "_buffer",
-        "_chunks",
         "_generation",
         "_is_advancing",
         "_is_lingering",
         "_is_trusted",
-        "_left",
         "_lingered",
         "_searched",
         "_stalled_at",
@@ -57,7 +53,7 @@ class Http1Client(Http1Answers):
     )
 
     def __init__(self, plane: DataPlane, listener: Listener) -> None:
-        Http1Answers.__init__(self, listener, _UNKNOWN)  # a PROXY header may announce another address
+        Http1Bodies.__init__(self, listener, _UNKNOWN)  # a PROXY header may announce another address
         # connection
         self.plane = plane
         self._is_trusted = False
@@ -67,10 +63,7 @@ class Http1Client(Http1Answers):
         self._lingered = 0  #: bytes thrown away since somebody looked
         self._stalled_at = -1  #: bytes queued when the write deadline was last looked at
         # request
-        self._left = 0  #: body bytes to come
-        self._chunks: ChunkReader | None = None
         self._is_advancing = False
-        self._buffer = b""  #: an incomplete head, or bytes behind the request in progress
         self._searched = 0  #: where in ``_buffer`` the end of the head may begin
         self._blank_lines = 0
 
@@ -84,7 +77,7 @@ class Http1Client(Http1Answers):
 
     def on_accepted(self, transport: Any, fd: int, address: bytes | None) -> None:
         """See ``Connection``."""
-        Http1Answers.on_accepted(self, transport, fd, address)
+        Http1Bodies.on_accepted(self, transport, fd, address)
         self._begin(accepted_elsewhere(transport) if address is None else address)
 
     def _begin(self, address: bytes | None) -> None:
@@ -196,12 +189,6 @@ class Http1Client(Http1Answers):
 
     # --- requests
 
-    def _keep(self, data: bytes) -> None:
-        """Bytes of the next request, while this one is answered."""
-        self._buffer = self._buffer + data if self._buffer else data
-        if len(self._buffer) >= self.listener.pipeline_bytes:
-            self.hold(HOLD_PIPELINE)
-
     def _advance(self) -> None:
         """Begin requests until one has to wait for its answer, for more bytes, or for the client to take the answers before it.  A
         loop, not a recursion: a request answered at once (a 404) calls back into this method before ``begin`` returns, and
@@ -255,64 +242,6 @@ class Http1Client(Http1Answers):
             self._searched = 0
             self._blank_lines += 1
         return data
-
-    # --- the body of a request
-
-    def expect_body(self, exchange: Exchange) -> None:
-        """See ``Client``."""
-        request, listener = exchange.request, exchange.listener
-        if request.chunked:
-            limits = listener.limits
-            wants_data = exchange.route.wants_data
-            exchange.body.is_framed = not wants_data
-            self._chunks = ChunkReader(limits.head_size, limits.head_count, wants_data, listener.drop_headers)
-        else:
-            self._chunks = None
-            self._left = request.content_length
-
-    def read_body(self) -> None:
-        """See ``Client``."""
-        if self._buffer and self.exchange is not None:
-            self._read_body(self.exchange, self._take_early())
-
-    def _take_early(self) -> bytes:
-        early, self._buffer = self._buffer, b""
-        return early
-
-    def _read_body(self, exchange: Exchange, data: bytes) -> None:
-        """Hand on what of ``data`` is the body's, and keep what is behind it, which is the next request: first, as the exchange may end."""
-        if exchange.replied is not None:
-            return  # answered without it: a body that was refused must not be read on, least of all to a next request
-        body = exchange.body
-        chunks = self._chunks
-        size = len(data)
-        out = data
-        end = size
-        if chunks is not None:
-            try:
-                out = chunks.feed(data, 0)
-            except WireError as error:
-                exchange.fail(DownstreamError(error.status, error.code, error.detail))
-                return
-            body.received = chunks.payload
-            end = chunks.end
-            if chunks.done:
-                body.is_done = True
-                body.trailers = chunks.trailers
-                self._chunks = None  # an idle connection holds no reader
-        elif size < self._left:
-            self._left -= size
-            body.received += size
-        else:
-            end = self._left
-            self._left = 0
-            body.received += end
-            body.is_done = True
-            if end < size:
-                out = data[:end]
-        if end < size:
-            self._keep(data[end:])
-        exchange.on_request_body(out)
 
     def _wait_for_head(self, data: bytes, end: int) -> None:
         """The head is not complete (or too large): refuse now what can never become a request, else wait for more."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 from typing import Any
 
@@ -11,9 +10,8 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.net.peers import client_address
-from fastgw.wire.chunked import ChunkReader
 from tests.support import usual
-from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, body_of, head_of, statuses
+from tests.support.edge import GET, OK, Edge, Spy, body_of, head_of, statuses
 
 BIG = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
 
@@ -211,23 +209,6 @@ def test_slow_client_does_not_fill_memory_with_local_answers() -> None:
     edge.end()
 
 
-def test_early_body_bytes_and_the_next_request_are_told_apart() -> None:
-    edge = Edge()
-    client = edge.client(POST + b"hello" + GET)
-    service = edge.connect()
-    assert service.take().endswith(b"\r\n\r\nhello")
-    service.feed(OK)
-    assert service.take().startswith(b"GET / ")
-    service.feed(OK)
-    assert len(statuses(client.take())) == 2
-    client.feed(POST + b"he")
-    client.feed(b"llo" + GET)
-    service.feed(OK)
-    service.feed(OK)
-    assert len(statuses(client.take())) == 2
-    edge.end()
-
-
 # --- who the client is
 
 
@@ -334,15 +315,4 @@ def test_small_writes_are_not_delayed() -> None:
     edge = local()
     edge.client(extra={"socket": Socket()})
     assert options == [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-    edge.end()
-
-
-def test_an_idle_connection_holds_no_reader_of_its_last_body() -> None:
-    gc.collect()
-    before = sum(isinstance(one, ChunkReader) for one in gc.get_objects())
-    edge = Edge()
-    client = edge.client(CHUNKED + b"2\r\nhi\r\n0\r\n\r\n")
-    edge.connect().feed(OK)
-    assert statuses(client.take()) == [200]
-    assert sum(isinstance(one, ChunkReader) for one in gc.get_objects()) == before
     edge.end()
