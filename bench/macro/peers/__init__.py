@@ -9,11 +9,12 @@ from bench.macro.peers.envoy import Envoy
 from bench.macro.peers.fastgw import Fastgw, FastgwPure
 from bench.macro.peers.golang import GoFasthttp, GoNetHttp
 from bench.macro.peers.haproxy import Haproxy
-from bench.macro.peers.nginx import Nginx
+from bench.macro.peers.nginx import Nginx, NginxLean
 from bench.macro.peers.python import Aiohttp, Asgi, Streams, Threaded
 
 _ALL: tuple[Peer, ...] = (
     Nginx(),
+    NginxLean(),
     Fastgw(),
     FastgwPure(),
     GoFasthttp(),
