@@ -13,6 +13,7 @@ cdef class Client(Connection):
     cdef public bytes forwarded
     cdef public bytes identity
     cdef public Exchange exchange
+    cpdef _open(self)
     cpdef read_body(self)
     cpdef expect_body(self, Exchange exchange)
     cpdef bint wants_data(self, Exchange exchange) except -1

@@ -36,9 +36,12 @@ class Client(Connection):
     __slots__ = ("address", "exchange", "forwarded", "identity", "listener")
 
     def __init__(self, listener: Listener, address: bytes) -> None:
-        Connection.__init__(self)
+        self._open()
         self.listener = listener
         self.address = address  #: as text
+
+    def _open(self) -> None:
+        Connection._open(self)
         self.forwarded = b""  #: field lines about it that every request of it gets, see ``http1.heads``
         self.identity = b""  #: field lines that its certificate proves
         self.exchange: Exchange | None = None  #: the one in progress

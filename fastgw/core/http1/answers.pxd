@@ -12,6 +12,7 @@ cdef int BODY_CHUNKED, BODY_UNTIL_CLOSE
 cdef class Http1Answers(Client):
     cdef bytes _head
     cdef bint _is_encoding
+    cpdef _open(self)
     cpdef bint wants_data(self, Exchange exchange) except -1
     cpdef bint takes_trailers(self, Exchange exchange) except -1
     cpdef send_interim(self, Exchange exchange)

@@ -18,7 +18,6 @@ from fastgw.wire.serialize import reply_head
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.exchange.reply import Reply
-    from fastgw.core.snapshot.snapshot import Listener
 
 
 class Http1Answers(Client):
@@ -26,8 +25,8 @@ class Http1Answers(Client):
 
     __slots__ = ("_head", "_is_encoding")
 
-    def __init__(self, listener: Listener, address: bytes) -> None:
-        Client.__init__(self, listener, address)
+    def _open(self) -> None:
+        Client._open(self)
         self._head = b""  #: to go out with the first body bytes
         self._is_encoding = False  #: a body that ended with its connection is sent in chunks
 

@@ -15,6 +15,7 @@ cdef class Http1Bodies(Http1Answers):
     cdef bytes _buffer
     cdef long long _left
     cdef ChunkReader _chunks
+    cpdef _open(self)
     @cython.locals(request=Request, listener=Listener)
     cpdef expect_body(self, Exchange exchange)
     cpdef read_body(self)

@@ -12,7 +12,6 @@ from fastgw.wire.errors import WireError
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
-    from fastgw.core.snapshot.snapshot import Listener
 
 
 class Http1Bodies(Http1Answers):
@@ -20,8 +19,8 @@ class Http1Bodies(Http1Answers):
 
     __slots__ = ("_buffer", "_chunks", "_left")
 
-    def __init__(self, listener: Listener, address: bytes) -> None:
-        Http1Answers.__init__(self, listener, address)
+    def _open(self) -> None:
+        Http1Answers._open(self)
         self._buffer = b""  #: an incomplete head, or bytes behind the request in progress
         self._left = 0  #: body bytes to come
         self._chunks: ChunkReader | None = None

@@ -25,6 +25,7 @@ cdef class Http1Client(Http1Bodies):
     cdef Py_ssize_t _lingered
     cdef Py_ssize_t _stalled_at
     cdef Py_ssize_t _searched
+    cpdef _open(self)
     cpdef on_accepted(self, object transport, int fd, bytes address)
     @cython.locals(listener=Listener)
     cdef _begin(self, bytes address)

@@ -54,8 +54,11 @@ class Http1Client(Http1Bodies):
 
     def __init__(self, plane: DataPlane, listener: Listener) -> None:
         Http1Bodies.__init__(self, listener, _UNKNOWN)  # a PROXY header may announce another address
-        # connection
         self.plane = plane
+
+    def _open(self) -> None:
+        Http1Bodies._open(self)
+        # connection
         self._is_trusted = False
         self._generation = 0  #: of the plane when ``listener`` was looked up
         self._is_lingering = False

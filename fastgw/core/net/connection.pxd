@@ -18,6 +18,7 @@ cdef class Connection:
     cdef public int _holds
     cdef public bint _is_broken
     cdef public bint _is_queued
+    cpdef _open(self)
     cpdef attach(self, object transport)
     cpdef on_accepted(self, object transport, int fd, bytes address)
     @cython.locals(sent=Py_ssize_t)

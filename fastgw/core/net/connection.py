@@ -44,6 +44,11 @@ class Connection:
     )
 
     def __init__(self) -> None:
+        self._open()
+
+    def _open(self) -> None:
+        """Be new.  Each class of an end has this of its own, for what has a value before anybody says one, and asks its base first: the
+        bases' ``__init__`` one by one would be a tenth of what a short connection costs."""
         self.transport: Any = None
         self.deadline = float("inf")  #: coarse loop time at which ``on_deadline`` is called
         self.is_closed = False  #: closing or closed: nothing more is written
