@@ -252,42 +252,28 @@ def _scan_fields(
         lines_of: says what the lines of a head of no known shape are, within ``head_count``, and raises WireError.
         take: called with the kind and the value of each field that is neither relayed as it is nor a Content-Length.
     """
-    if not _has_known_shape(head, end, breaks, message, table, head_count, take):
+    shapes = table.shapes.get(breaks)
+    match = None
+    if shapes is not None and breaks <= head_count + 2:
+        for shape in shapes.known:
+            match = shape.match(head, end + 2)
+            if match is not None:  # all lines at once: heads of their names came before
+                for kind, group in shape.values:
+                    if kind == CONTENT_LENGTH:
+                        message.length_count += 1
+                        message.content_length = int(match[group])
+                    else:
+                        take(message, kind, match[group].strip(b" \t"))
+                if shape.has_date:
+                    take(message, DATE, b"")
+                message.fields = match[shape.whole] if shape.whole else b"".join(match.group(*shape.kept))
+                break
+    if match is None:
         lines = lines_of(head, end, head_count)
         _read_lines(lines, message, table, take)
         learn(table, head, lines)
     if message.rare and message.connection:
         message.fields = without_nominated(message.fields, message.connection)
-
-
-def _has_known_shape(
-    head: bytes,
-    end: int,
-    breaks: int,
-    message: M,
-    table: FieldTable,
-    head_count: int,
-    take: Callable[[M, int, bytes], None],
-) -> bool:
-    """Read all lines at once, if heads of their names came before."""
-    shapes = table.shapes.get(breaks)
-    if shapes is None or breaks > head_count + 2:
-        return False
-    for shape in shapes.known:
-        match = shape.match(head, end + 2)
-        if match is None:
-            continue
-        for kind, group in shape.values:
-            if kind == CONTENT_LENGTH:
-                message.length_count += 1
-                message.content_length = int(match[group])
-            else:
-                take(message, kind, match[group].strip(b" \t"))
-        if shape.has_date:
-            take(message, DATE, b"")
-        message.fields = match[shape.whole] if shape.whole else b"".join(match.group(*shape.kept))
-        return True
-    return False
 
 
 def _read_lines(lines: list[bytes], message: M, table: FieldTable, take: Callable[[M, int, bytes], None]) -> None:
