@@ -7,7 +7,6 @@ hook gives the place back, and if the whole worker dies whoever settles its seat
 from __future__ import annotations
 
 import math
-import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from fastgw.core import counters
 from fastgw.core.live.board import KEYED, NAMED
 from fastgw.core.live.words import REFUSED
 from fastgw.errors import DownstreamError, GatewayError, InternalError
+from fastgw.filters.keys import Keys
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -23,24 +23,23 @@ if TYPE_CHECKING:
 class Concurrency:
     """The filter.  Its places are those of its name, so they outlive it: a reload that changes ``max`` keeps what is held."""
 
-    __slots__ = ("_field", "_held", "_is_clients_fault", "_keys", "_max", "_per", "_retry_after", "_table", "name")
+    __slots__ = ("_held", "_is_clients_fault", "_keys", "_max", "_per", "_retry_after", "_table", "name")
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         """``options``: ``max``; ``per``: route, listener, filter, address or ``header:NAME``; ``status``; ``retry_after``, seconds."""
         self.name = name
         self._max: int = options["max"]
-        self._per, _, field = options["per"].partition(":")
-        self._field: bytes = field.encode()
-        self._table = KEYED if self._per in ("address", "header") else NAMED
+        self._per: str = options["per"]
+        self._keys = Keys(self._per, b"concurrency", name.encode())
+        self._table = KEYED if self._keys.are_of_clients else NAMED
         self._is_clients_fault = options["status"] == "429"
         self._retry_after = (("retry-after", str(max(1, math.ceil(options["retry_after"])))),)
         self._held: dict[Exchange, int] = {}  #: the cells in which they hold a place
-        self._keys: dict[str, int] = {}  #: of routes and listeners, by name
 
     def request(self, exchange: Exchange) -> None:
         """Take a place, or refuse."""
         plane = exchange.plane
-        cell = plane.seat.take(self._table, self._key(exchange), self._max)
+        cell = plane.seat.take(self._table, self._keys.of(exchange), self._max)
         if cell < 0:
             raise self._refusal(exchange, cell)
         self._held[exchange] = cell
@@ -52,24 +51,6 @@ class Concurrency:
         if cell >= 0:
             exchange.plane.seat.give(cell)
             exchange.plane.values[exchange.route.base + counters.ROUTE_PLACES] -= 1
-
-    def _key(self, exchange: Exchange) -> int:
-        per = self._per
-        if per == "address":
-            return self._hashed(exchange, _network(exchange.client.address))
-        if per == "header":
-            return self._hashed(exchange, exchange.request.header(self._field) or b"")
-        name = exchange.route.name if per == "route" else exchange.listener.name if per == "listener" else ""
-        key = self._keys.get(name)
-        if key is None:
-            key = self._keys[name] = self._hashed(exchange, name.encode())
-        return key
-
-    def _hashed(self, exchange: Exchange, value: bytes) -> int:
-        key: int = exchange.plane.seat.key_of(
-            b"concurrency", self.name.encode(), self._per.encode(), self._field, value
-        )
-        return key
 
     def _refusal(self, exchange: Exchange, outcome: int) -> GatewayError:
         values = exchange.plane.values
@@ -86,10 +67,3 @@ class Concurrency:
         if self._is_clients_fault:
             return DownstreamError(429, "too_many_requests", detail, reason=reason, headers=self._retry_after)
         return InternalError(503, "over_limit", detail, reason=reason, headers=self._retry_after)
-
-
-def _network(address: bytes) -> bytes:
-    """The address of a client, or the network that it can choose its IPv6 address from: the first 64 bits (RFC 6177)."""
-    if b":" not in address:
-        return address
-    return socket.inet_pton(socket.AF_INET6, address.partition(b"%")[0].decode("latin-1"))[:8]

@@ -1,0 +1,82 @@
+"""Keys of limits: who shares one, and who does not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fastgw.filters.keys import Keys
+
+
+class Seat:
+    """Tells keys apart by all that they are made of."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bytes, ...]] = []
+
+    def key_of(self, *parts: bytes) -> int:
+        self.asked.append(parts)
+        return hash(parts)
+
+
+SEAT = Seat()
+
+
+def exchange(address: str = "10.0.0.1", route: str = "r", listener: str = "l", field: bytes | None = None) -> Any:
+    return SimpleNamespace(
+        plane=SimpleNamespace(seat=SEAT),
+        client=SimpleNamespace(address=address.encode()),
+        route=SimpleNamespace(name=route),
+        listener=SimpleNamespace(name=listener),
+        request=SimpleNamespace(header=lambda name: field if name == b"x-key" else None),
+    )
+
+
+@pytest.mark.parametrize(
+    ("per", "other", "is_same"),
+    [
+        ("route", {"address": "10.0.0.2", "listener": "m"}, True),
+        ("route", {"route": "s"}, False),
+        ("listener", {"route": "s"}, True),
+        ("listener", {"listener": "m"}, False),
+        ("filter", {"route": "s", "listener": "m", "address": "10.0.0.2"}, True),
+        ("address", {"route": "s"}, True),
+        ("address", {"address": "10.0.0.2"}, False),
+        ("header:x-key", {"address": "10.0.0.2"}, True),
+        ("header:x-key", {"field": b"a"}, False),
+    ],
+)
+def test_who_shares_a_key(per: str, other: dict[str, Any], is_same: bool) -> None:
+    keys = Keys(per, b"limit")
+    assert (keys.of(exchange()) == keys.of(exchange(**other))) is is_same
+
+
+def test_addresses_of_one_network_of_ipv6_share_a_key() -> None:
+    keys = Keys("address", b"limit")
+    found = [keys.of(exchange(one)) for one in ("2001:db8::1", "2001:db8::9:1", "2001:db8:0:1::1", "fe80::1%eth0")]
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
+
+
+def test_limits_do_not_share_keys_and_neither_do_words() -> None:
+    found = {
+        Keys(per, *limit).of(exchange()) for per in ("route", "listener", "filter") for limit in ((b"a",), (b"b",))
+    }
+    assert len(found) == 6
+
+
+def test_names_of_the_configuration_are_hashed_once() -> None:
+    keys = Keys("route", b"once")
+    before = len(SEAT.asked)
+    assert keys.of(exchange()) == keys.of(exchange())
+    assert len(SEAT.asked) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("per", "expected"),
+    [("route", False), ("listener", False), ("filter", False), ("address", True), ("header:x", True)],
+)
+def test_whose_keys_they_are(per: str, expected: bool) -> None:
+    assert Keys(per).are_of_clients is expected
