@@ -59,6 +59,8 @@ CAUSES: Final = (
 MIRROR_CAUSES: Final = ("in_flight", "too_large", "memory", "incomplete", "pool_full", "failed", "draining")
 #: Why an answer has no digest although a filter was to add one (``filters.digest``).
 DIGEST_CAUSES: Final = ("too_large", "unknown_length")
+#: What became of requests that were too many for a limit of their rate (``filters.rate_limit``).
+RATE_OUTCOMES: Final = ("refused", "let_through")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 GLOBAL: Final = Block(0, 64, 1)
@@ -121,7 +123,7 @@ LOG_LINES_LOST = GLOBAL.counter(
 )
 BOARD_FULL = GLOBAL.counter(
     "fastgw_board_full",
-    "Requests refused because the board had no room for their key.",
+    "Requests that a limit of all workers could not count, because the board had no room for their key.",
     "What [the board](#limits-of-all-workers) is.",
 )
 EXCHANGES_OPEN = GLOBAL.gauge("fastgw_exchanges_open", "Exchanges (a request and its answer) under way now.")
@@ -153,6 +155,14 @@ ROUTE_OVER_LIMIT = ROUTE.counter(
     "Requests refused because as many were under way as a limit of concurrency allows.",
     "See [`concurrency`](filters.md#concurrency).",
 )
+ROUTE_RATE_LIMITED = ROUTE.counter(
+    "fastgw_requests_rate_limited",
+    "Requests that came faster than a limit of their rate allows, by what became of them.",
+    "`let_through` are those of a filter with `dry_run`. See [`rate_limit`](filters.md#rate_limit).",
+    label="outcome",
+    values=RATE_OUTCOMES,
+)
+ROUTE_RATE_LET_THROUGH = ROUTE_RATE_LIMITED + 1
 ROUTE_PLACES = ROUTE.gauge(
     "fastgw_limit_places",
     "Places that requests of the route hold in limits of concurrency.",

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import fastgw
 from fastgw.core import counters as layout
-from fastgw.core.live.board import TABLES
+from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
 from fastgw.server.names import Names
 from fastgw.server.standings import stamp
@@ -146,7 +146,7 @@ class Pages:
             ],
             names=_names(gateway.names),
             members=self._members(),
-            board={name: BoardFacts(gateway.board.view.used(table), table.size) for name, table in TABLES.items()},
+            board=_board(gateway.board.view, time.monotonic_ns()),
         )
 
     def document(self) -> dict[str, Any]:
@@ -262,10 +262,17 @@ _ROUTE = {
     "finished": layout.ROUTE_FINISHED,
     "aborted": layout.ROUTE_ABORTED,
     "over_limit": layout.ROUTE_OVER_LIMIT,
+    "rate_limited": layout.ROUTE_RATE_LIMITED,
     "limit_places": layout.ROUTE_PLACES,
     "bytes_in": layout.ROUTE_BYTES_IN,
     "bytes_out": layout.ROUTE_BYTES_OUT,
 }
+
+
+def _board(board: Board, now: int) -> dict[str, BoardFacts]:
+    """What is used of each table; ``now``: nanoseconds of the monotonic clock."""
+    counts = {name: BoardFacts(board.used(table), table.size) for name, table in COUNT_TABLES.items()}
+    return counts | {name: BoardFacts(board.used(table, now), table.size) for name, table in TIME_TABLES.items()}
 
 
 def _probe(status: int, body: dict[str, Any], stalled: list[int]) -> Content:

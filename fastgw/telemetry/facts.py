@@ -164,9 +164,10 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
         Metric(
             "fastgw_board_cells",
             GAUGE,
-            "Keys that are held on the board now.",
+            "Keys that are in use on the board now.",
             ("table",),
-            "The [board](#limits-of-all-workers) has two tables: `configuration` and `clients`.",
+            "The [board](#limits-of-all-workers) has four tables: `configuration`, `clients`, and of rates "
+            "`configuration_rates`, `client_rates`.",
         ),
         _table(lambda one: one.used),
     ),

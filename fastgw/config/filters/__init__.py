@@ -10,10 +10,19 @@ from fastgw.config.filters.concurrency import Concurrency
 from fastgw.config.filters.digest import Digest
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.headers import Headers
+from fastgw.config.filters.rate_limit import RateLimit
 from fastgw.config.filters.request_id import RequestId
 from fastgw.config.filters.rewrite import Rewrite
 
-_TYPES: Final[tuple[type[FilterOptions], ...]] = (RequestId, AccessLog, Concurrency, Digest, Headers, Rewrite)
+_TYPES: Final[tuple[type[FilterOptions], ...]] = (
+    RequestId,
+    AccessLog,
+    Concurrency,
+    Digest,
+    Headers,
+    RateLimit,
+    Rewrite,
+)
 
 FILTERS: Final = {one.word(): one for one in _TYPES}  #: the word of a type -> its entry
 BUILT_IN_FILTERS: Final = tuple(word for word, one in FILTERS.items() if one.is_built_in)

@@ -1,11 +1,14 @@
 """The constants of ``words`` for the C compiler; a test holds both side by side."""
 
 cdef enum:
-    LAYOUT = 1
+    LAYOUT = 2
     SEATS = 512
     NAMED_CELLS = 16384
     KEYED_CELLS = 65536
     CELLS = 81920
+    NAMED_TIMES = 16384
+    KEYED_TIMES = 262144
+    ALL_CELLS = 360448
     MAGIC = 0
     FORM = 1
     SEED = 2
@@ -13,10 +16,10 @@ cdef enum:
     SEAT_WORDS = 8
     SEATS_AT = 8
     KEYS_AT = 4104
-    VALUES_AT = 86024
-    LEDGERS_AT = 167944
-    BOARD_WORDS = 42110984
-    BOARD_BYTES = 336887872
+    VALUES_AT = 364552
+    LEDGERS_AT = 725000
+    BOARD_WORDS = 42668040
+    BOARD_BYTES = 341344320
     PROBES = 64
     SERIAL = 17179869183
     SEAT_SHIFT = 34

@@ -11,7 +11,8 @@ however it dies, and whoever can lock it knows that nobody is there.  What its o
 A **cell** is found by its key, a hash with a seed that is secret and as old as the board (RFC 9110 knows no limit to what a client puts
 into a field; without the seed it could choose keys that are all in one place).  A key is looked for at ``PROBES`` places in a row,
 without a lock.  Who does not find it takes the table's lock, looks again, and takes the first place that was never used, or else
-the first whose cell is *spent*: nobody holds it.  No other is ever taken.  If there is none the table is full for this key.
+the first whose cell is *spent*: nobody holds it (of a count), or it is over (of a time, see ``meters``).  No other is ever taken.  If there
+is none the table is full for this key.
 
 A place changes its key in three steps, so that nobody who has found the old key can still hold by it:
 
@@ -20,8 +21,8 @@ A place changes its key in three steps, so that nobody who has found the old key
     3. the new key is written
 
 Step 2 fails if somebody was faster, and then the bit goes away again.  A process that dies in between leaves the bit; whoever has the
-lock and sees one knows that its writer is dead, and removes it.  There are two tables, so that keys that clients choose
-never take the room of those that the configuration names.
+lock and sees one knows that its writer is dead, and removes it.  Counts have two tables, and times have two, so that keys that clients
+choose never take the room of those that the configuration names.
 """
 
 from __future__ import annotations
@@ -53,7 +54,11 @@ class Table(NamedTuple):
 
 NAMED = Table(0, words.NAMED_CELLS)
 KEYED = Table(words.NAMED_CELLS, words.KEYED_CELLS)
-TABLES = {"configuration": NAMED, "clients": KEYED}  #: by who chooses the keys
+NAMED_TIMES = Table(words.CELLS, words.NAMED_TIMES)
+KEYED_TIMES = Table(words.CELLS + words.NAMED_TIMES, words.KEYED_TIMES)
+#: Those of counts and those of times, by who chooses the keys.
+COUNT_TABLES = {"configuration": NAMED, "clients": KEYED}
+TIME_TABLES = {"configuration_rates": NAMED_TIMES, "client_rates": KEYED_TIMES}
 
 #: Make a new value of the spent one of a cell, whose key is closing; False: it is no longer spent.
 Retire = Callable[[int], bool]
@@ -97,10 +102,11 @@ class Board:
         """Is the cell that of the key (still)?"""
         return self.cells.load(words.KEYS_AT + cell) == key
 
-    def claim(self, table: Table, key: int, retire: Retire) -> int:
+    def claim(self, table: Table, key: int, retire: Retire, spent: int = words.CHANGE) -> int:
         """The cell of ``key``, which gets one if it has none; -1 if there is no room, or others keep the table locked.
 
-        ``retire``: step 2 of what the head of this file tells.
+        ``retire``: step 2 of what the head of this file tells.  ``spent``: the greatest value that is spent: a count of 0, whoever
+        changed it last, or of a table of times what time it is.
         """
         fd, byte = self.cells.fd, _TABLE_LOCKS_AT + table.start
         for _ in range(ATTEMPTS):
@@ -110,11 +116,11 @@ class Board:
         else:
             return -1
         try:
-            return self._claim(table, key, retire)
+            return self._claim(table, key, retire, spent)
         finally:
             unlock(fd, byte)
 
-    def _claim(self, table: Table, key: int, retire: Retire) -> int:
+    def _claim(self, table: Table, key: int, retire: Retire, spent: int) -> int:
         load, store = self.cells.load, self.cells.store
         used = []
         for step in range(min(words.PROBES, table.size)):
@@ -130,7 +136,7 @@ class Board:
                 return cell
             used.append((cell, found))
         for cell, found in used:
-            if self.read(cell) >> words.HELD_SHIFT:
+            if self.read(cell) > spent:
                 continue
             store(words.KEYS_AT + cell, found | CLOSING)
             if retire(cell):
@@ -159,11 +165,9 @@ class Board:
             if page != _EMPTY_PAGE[: len(page)]:
                 yield from ((at // 8 + place, word) for place, word in enumerate(memoryview(page).cast("Q")) if word)
 
-    def used(self, table: Table) -> int:
-        """Cells of the table that somebody holds now."""
-        return sum(
-            1 for _, value in self.written(words.VALUES_AT + table.start, table.size) if value >> words.HELD_SHIFT
-        )
+    def used(self, table: Table, spent: int = words.CHANGE) -> int:
+        """Cells of the table that are not spent; ``spent`` as in ``claim``."""
+        return sum(1 for _, value in self.written(words.VALUES_AT + table.start, table.size) if value > spent)
 
     def close(self) -> None:
         """Let it go; our locks are gone too."""

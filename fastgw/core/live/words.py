@@ -5,26 +5,29 @@
 
 from __future__ import annotations
 
-LAYOUT = 1  #: changes with anything here that two versions would read differently
+LAYOUT = 2  #: changes with anything here that two versions would read differently
 
 SEATS = 512  #: processes at one time, two generations of workers together
 NAMED_CELLS = 16384  #: keys of the configuration
 KEYED_CELLS = (
     65536  #: keys of clients: each is used by as many requests as are under way with it, and free when there is none
 )
-CELLS = NAMED_CELLS + KEYED_CELLS
+CELLS = NAMED_CELLS + KEYED_CELLS  #: with counts; these are in the ledgers
+NAMED_TIMES = 16384  #: keys of the configuration whose value is a time
+KEYED_TIMES = 262144  #: keys of clients, each used for as long as its time is to come
+ALL_CELLS = CELLS + NAMED_TIMES + KEYED_TIMES
 
 MAGIC, FORM, SEED = 0, 1, 2  #: words of the header; the seed has two
 HEADER_WORDS = 8
 SEAT_WORDS = 8  #: a cache line: the intent, and the acknowledgement behind it
 SEATS_AT = HEADER_WORDS
 KEYS_AT = SEATS_AT + SEATS * SEAT_WORDS
-VALUES_AT = KEYS_AT + CELLS
-LEDGERS_AT = VALUES_AT + CELLS
+VALUES_AT = KEYS_AT + ALL_CELLS
+LEDGERS_AT = VALUES_AT + ALL_CELLS
 BOARD_WORDS = LEDGERS_AT + SEATS * CELLS
 BOARD_BYTES = (
     BOARD_WORDS * 8
-)  #: 340 MB, of which memory is only what is used: 8 bytes for a cell, and for a cell of a ledger
+)  #: 340 MB, of which memory is only what is used: 16 bytes for a cell and its key, and 8 for a cell of a ledger
 
 PROBES = 64  #: places a key may be at
 

@@ -14,6 +14,8 @@ from fastgw.config.spec import GatewaySpec
 from fastgw.errors import ConfigError
 from tests.unit.config.files import MINIMAL, problems, read, with_listener, with_route, with_service
 
+KNOWN = "request_id, access_log, concurrency, digest, headers, rate_limit, rewrite"
+
 #: A file with one mistake after the other, and what is said of it.
 WRONG = """\
 worker: 3
@@ -83,7 +85,7 @@ got a URL 'http://127.0.0.1:9000': leave out the scheme (tls: is a key)
 35:28: filters.log2.batchs: unknown key; did you mean 'batch'?
 35:46: filters.log2.flush: expected a duration of at least 1ms, got '0'
 36:3: filters.log3: expected a mapping, got a list
-37:3: filters.log4.type: is required; known types are request_id, access_log, concurrency, digest, headers, rewrite
+37:3: filters.log4.type: is required; known types are request_id, access_log, concurrency, digest, headers, rate_limit, rewrite
 """
 
 GOLDEN = [
@@ -121,7 +123,7 @@ GOLDEN = [
     (MINIMAL + "admin: {address: 9901}", "7:18: admin.address: expected an address such as 127.0.0.1:8080"),
     (
         MINIMAL + "filters: {x: {type: [a]}}",
-        "7:15: filters.x.type: expected a type, got a list; known types are request_id, access_log, concurrency, digest, headers, rewrite",
+        f"7:15: filters.x.type: expected a type, got a list; known types are {KNOWN}",
     ),
     (MINIMAL + "filters: {x: }", "7:11: filters.x: expected a mapping, got nothing"),
 ]

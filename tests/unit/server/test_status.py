@@ -12,10 +12,12 @@ import pytest
 
 from fastgw.core import counters as layout
 from fastgw.core.causes import PLACES
-from fastgw.core.live.board import KEYED, Board
+from fastgw.core.live.board import KEYED, KEYED_TIMES, Board
 from fastgw.core.live.holds import sit_down
+from fastgw.core.live.meters import Meter, admit
 from fastgw.core.live.news import FAILING, SILENT, USED, Finding, Standing
 from fastgw.errors import ConfigError
+from fastgw.policy.gcra import Rate
 from fastgw.server.gateway import Gateway, LoadReport
 from fastgw.server.log import Log
 from fastgw.server.names import Found, LookUpError, Names
@@ -148,16 +150,22 @@ def test_status_sums_what_the_workers_counted(serving: Gateway) -> None:
 def test_status_tells_of_the_board(serving: Gateway) -> None:
     seat = sit_down(Board(serving.board.fd))
     seat.take(KEYED, 7, 5)
+    for interval in (1, 60 * 10**9):  # the bucket of the first is full again
+        assert not admit([Meter(seat.board, KEYED_TIMES, interval, Rate(1, interval, 1), time.monotonic_ns)])
     serving.workers[0].slab.values[layout.BOARD_FULL] = 3
     serving.workers[1].slab.values[layout.ROUTE.base(0) + layout.ROUTE_PLACES] = 2
+    serving.workers[1].slab.values[layout.ROUTE.base(0) + layout.ROUTE_RATE_LIMITED] = 6
     found = json.loads(page(serving, "/status").body)
     assert found["board"] == {
         "configuration": {"used": 0, "capacity": 16384},
         "clients": {"used": 1, "capacity": 65536},
+        "configuration_rates": {"used": 0, "capacity": 16384},
+        "client_rates": {"used": 1, "capacity": 262144},
         "full": 3,
         "inherited_from": None,
     }
     assert (found["routes"]["/*"]["limit_places"], found["routes"]["/*"]["over_limit"]) == (2, 0)
+    assert found["routes"]["/*"]["rate_limited"] == 6
     seat.board.close()
 
 

@@ -18,7 +18,12 @@ from fastgw.core.snapshot.chain import HOOKS
 from tests.unit.config.files import MINIMAL, problems, read
 
 #: What the types without defaults need.
-NEEDED: Mapping[str, str] = {"concurrency": "max: 7", "headers": "request: {remove: [x-a]}", "rewrite": "path: /x"}
+NEEDED: Mapping[str, str] = {
+    "concurrency": "max: 7",
+    "headers": "request: {remove: [x-a]}",
+    "rate_limit": "limits: [{rate: 5/s}]",
+    "rewrite": "path: /x",
+}
 
 
 def made(spec: FilterSpec) -> Filter:

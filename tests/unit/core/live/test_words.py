@@ -27,5 +27,5 @@ def test_the_parts_of_a_word_have_room() -> None:
 def test_the_parts_of_the_board_are_side_by_side() -> None:
     assert words.SEED + 2 <= words.HEADER_WORDS == words.SEATS_AT
     assert words.KEYS_AT - words.SEATS_AT == words.SEATS * words.SEAT_WORDS
-    assert words.VALUES_AT - words.KEYS_AT == words.LEDGERS_AT - words.VALUES_AT == words.CELLS
+    assert words.VALUES_AT - words.KEYS_AT == words.LEDGERS_AT - words.VALUES_AT == words.ALL_CELLS
     assert words.BOARD_WORDS - words.LEDGERS_AT == words.SEATS * words.CELLS

@@ -1,0 +1,129 @@
+"""``rate_limit`` in the file: rates, and what is told of mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fastgw.policy.gcra import LONGEST, Rate
+from tests.unit.config.files import MINIMAL, problems, read
+
+
+def with_limits(*limits: str, more: str = "") -> str:
+    lines = "".join(f"      - {{{limit}}}\n" for limit in limits)
+    return MINIMAL + "filters:\n  limit:\n    type: rate_limit\n    limits:\n" + lines + more
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        (["rate: 1/s"], []),
+        (["rate: 1000000/d, burst: 1000000"], []),
+        (["burst: 5"], ["11:9: filters.limit.limits[0].rate: is required"]),
+        (["rate: 0/s"], ["11:16: filters.limit.limits[0].rate: expected a rate of 1 to 1000000 requests, got '0/s'"]),
+        (
+            ["rate: 1000001/s"],
+            ["11:16: filters.limit.limits[0].rate: expected a rate of 1 to 1000000 requests, got '1000001/s'"],
+        ),
+        (
+            ["rate: 5/s, burst: 0"],
+            ["11:28: filters.limit.limits[0].burst: expected a whole number from 1 to 1000000, got '0'"],
+        ),
+        (
+            ["rate: 5/s, per: client"],
+            [
+                "11:26: filters.limit.limits[0].per: expected route, listener, filter, address or header:<name>, got 'client'"
+            ],
+        ),
+        (
+            ["rate: 1/d, burst: 367"],
+            [
+                "11:28: filters.limit.limits[0].burst: so many come back in more than a year at this rate; at most 366 do in one"
+            ],
+        ),
+        (
+            ["rate: 5/s, per: address", "rate: 5/s", "rate: 5/s, burst: 9, per: address"],
+            [
+                "13:16: filters.limit.limits[2].rate: is the rate of limits[0] already, per address too; give one of them"
+            ],
+        ),
+        (["rate: 5/s, per: address", "rate: 100/m, per: address", "rate: 5/s, per: 'header:x-a'"], []),
+        (
+            ["rate: 0/s, per: address", "rate: 5/s, burst: x"],
+            [
+                "11:16: filters.limit.limits[0].rate: expected a rate of 1 to 1000000 requests, got '0/s'",
+                "12:28: filters.limit.limits[1].burst: expected a whole number, got 'x'",
+            ],
+        ),
+    ],
+)
+def test_what_is_no_limit_is_told_with_its_line(tmp_path: Path, limits: list[str], expected: list[str]) -> None:
+    assert problems(tmp_path, with_limits(*limits)) == expected
+
+
+@pytest.mark.parametrize("rate", ["100", "100/", "/s", "1.5/s", "-1/s", "100/w", "100/ms", "s/100", "1000000000000/s"])
+def test_what_is_no_rate(tmp_path: Path, rate: str) -> None:
+    assert problems(tmp_path, with_limits(f"rate: {rate}")) == [
+        f"11:16: filters.limit.limits[0].rate: expected a rate such as 100/s, 60/m, 1000/h or 5000/d, got '{rate}'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (
+            "    fields: [draft, ratelimit]",
+            ["12:21: filters.limit.fields[1]: expected draft or openai, got 'ratelimit'"],
+        ),
+        ("    fields: [openai, openai]", ["12:22: filters.limit.fields[1]: 'openai' is in this list already"]),
+        ("    tell: some", ["12:11: filters.limit.tell: expected refused or all, got 'some'"]),
+        ("    when_full: open", ["12:16: filters.limit.when_full: expected refuse or let_through, got 'open'"]),
+        ("    dry_run: perhaps", ["12:14: filters.limit.dry_run: expected true or false, got 'perhaps'"]),
+    ],
+)
+def test_other_mistakes(tmp_path: Path, more: str, expected: list[str]) -> None:
+    assert problems(tmp_path, with_limits("rate: 5/s", more=more)) == expected
+
+
+def test_there_are_some_limits_and_not_too_many(tmp_path: Path) -> None:
+    assert problems(tmp_path, MINIMAL + "filters: {limit: {type: rate_limit}}") == [
+        "7:11: filters.limit.limits: is required"
+    ]
+    assert problems(tmp_path, MINIMAL + "filters: {limit: {type: rate_limit, limits: []}}") == [
+        "7:37: filters.limit.limits: expected 1 to 8 limits, got 0"
+    ]
+    found = problems(tmp_path, with_limits(*(f"rate: {count}/s" for count in range(1, 10))))
+    assert found == ["10:5: filters.limit.limits: expected 1 to 8 limits, got 9"]
+
+
+def test_what_the_check_lets_pass_the_filter_can_make(tmp_path: Path) -> None:
+    """The greatest bursts, also where the interval is rounded up."""
+    for count in (1, 7, 366, 999_983):
+        most = min(1_000_000, LONGEST // Rate(count, 86400 * 10**9, 1).interval)
+        assert problems(tmp_path, with_limits(f"rate: {count}/d, burst: {most}")) == []
+        Rate(count, 86400 * 10**9, most)
+
+
+def test_what_the_filter_gets(tmp_path: Path) -> None:
+    text = with_limits(
+        "rate: 5/s, burst: 9, per: 'header:X-Key'",
+        "rate: 1000 / h",
+        more="    fields: [openai]\n    tell: all\n    when_full: let_through\n    dry_run: true\n",
+    )
+    assert dict(read(tmp_path, text).filters[0].options) == {
+        "limits": (
+            (("rate", (5, 1)), ("burst", 9), ("per", "header:x-key")),
+            (("rate", (1000, 3600)), ("burst", None), ("per", "route")),
+        ),
+        "fields": ("openai",),
+        "tell": "all",
+        "when_full": "let_through",
+        "dry_run": True,
+    }
+
+
+def test_what_nobody_says(tmp_path: Path) -> None:
+    options = dict(read(tmp_path, with_limits("rate: 5/m")).filters[0].options)
+    del options["limits"]
+    assert options == {"fields": ("draft",), "tell": "refused", "when_full": "refuse", "dry_run": False}
