@@ -63,7 +63,8 @@ def _lines(spec: GatewaySpec, found: RouteSpec, header: Callable[[bytes], bytes 
     """The route, the services behind it, which of them takes a request that sticks, and the filters in front of it."""
     lines = [f"route    {found.name}", *(_own_answer(found) or _services(spec, found, header))]
     for listener in spec.listeners:
-        chain = list(dict.fromkeys((*listener.filters, *found.filters)))
+        transformers = (one.name for one in found.transformers)
+        chain = [*dict.fromkeys((*listener.filters, *found.filters)), *transformers]
         lines.append(f"filters  {', '.join(chain) if chain else 'none'} (listener {listener.name})")
     return lines
 

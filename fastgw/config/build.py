@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from fastgw.config import schema
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.check import listener_name, route_name
+from fastgw.config.entry import Entry
 from fastgw.config.filters import FILTERS
-from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import Model
 from fastgw.config.places import known_places
 from fastgw.config.spec import (
@@ -107,7 +107,10 @@ def _certificate(certificate: schema.Certificate) -> CertificateSpec:
 
 
 def _route(route: schema.Route) -> RouteSpec:
-    return fill(RouteSpec, route, name=route_name(route), settings=fill(RouteSettings, route))
+    transformers = tuple(_filter(one.name, one) for one in (route.transformers.input, route.transformers.output) if one)
+    return fill(
+        RouteSpec, route, name=route_name(route), transformers=transformers, settings=fill(RouteSettings, route)
+    )
 
 
 def _mirror(mirror: schema.Mirror) -> MirrorSpec:
@@ -128,7 +131,7 @@ def _filters(config: schema.Configuration) -> Iterator[FilterSpec]:
             yield _filter(name, FILTERS[name].model_validate({"type": name}))
 
 
-def _filter(name: str, options: FilterOptions) -> FilterSpec:
+def _filter(name: str, options: Entry) -> FilterSpec:
     return FilterSpec(name, options.made_by, tuple(options.given().items()))
 
 

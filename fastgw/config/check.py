@@ -164,6 +164,7 @@ def _chain(document: Document, config: Configuration, where: TreePath, names: Se
 
 def _route(document: Document, config: Configuration, where: TreePath, route: Route) -> None:
     _chain(document, config, (*where, "filters"), route.filters)
+    _transformers(document, (*where, "transformers"), route)
     given = [key for key in ANSWERS if getattr(route, key)]
     if all(is_missing(getattr(route, key)) for key in ANSWERS):
         document.report(where, f"answers nothing: give it one of {', '.join(ANSWERS)}")
@@ -188,6 +189,19 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
     weights = [share.weight for share in route.split]
     if weights and not is_unsound(*weights) and not any(weights):
         document.report((*where, "split"), "no part has a weight above 0")
+
+
+def _transformers(document: Document, where: TreePath, route: Route) -> None:
+    for side, one in (("input", route.transformers.input), ("output", route.transformers.output)):
+        if one is None or is_unsound(one):
+            continue
+        if one.side != side:
+            meant = "answers; it is an output" if side == "input" else "requests; it is an input"
+            document.report((*where, side), f"{shown(one.name)} is of {meant}")
+            continue
+        if route.reply is not None or route.redirect is not None or route.files is not None:
+            document.report((*where, side), "has no effect without a service: the gateway itself answers here")
+        one.check(document, (*where, side))
 
 
 def _own_answer(document: Document, where: TreePath, route: Route) -> None:

@@ -72,12 +72,14 @@ class _Compiler:
         self._random = random
         self._contexts: dict[UpstreamTls, ssl.SSLContext] = {}
         self._filters = {one.name: _filter(one) for one in spec.filters if one.name in _named(spec)}
-        self._chains: dict[tuple[str, ...], Chain] = {}
+        self._transformers: dict[FilterSpec, Filter] = {}
+        self._chains: dict[tuple[tuple[str, ...], tuple[FilterSpec, ...]], Chain] = {}
         self._services = {one.name: self._service(one) for one in spec.services}
 
     def snapshot(self, generation: int) -> Snapshot:
         listeners = {one.name: self._listener(one) for one in self._spec.listeners}
-        return Snapshot(generation, listeners, tuple(self._services.values()), tuple(self._filters.values()))
+        filters = (*self._filters.values(), *self._transformers.values())
+        return Snapshot(generation, listeners, tuple(self._services.values()), filters)
 
     def _listener(self, spec: ListenerSpec) -> Listener:
         name = fallback_name(spec.name)
@@ -96,7 +98,7 @@ class _Compiler:
             settings=spec.settings,
             service=self._services[spec.service] if spec.service is not None else _own_answer(spec),
             split=Split([(self._services[one.service], one.weight) for one in spec.split]) if spec.split else None,
-            chain=self._chain((*listener.filters, *spec.filters)),
+            chain=self._chain((*listener.filters, *spec.filters), spec.transformers),
             mirror=self._mirror(spec),
         )
 
@@ -107,12 +109,21 @@ class _Compiler:
         service = self._services[spec.mirror.service]
         return Mirror(name, self._slots.routes[name], service, spec.settings, spec.mirror.settings)
 
-    def _chain(self, names: tuple[str, ...]) -> Chain:
-        """The hooks of these filters; one that listener and route both name stands where the listener has it."""
-        names = tuple(dict.fromkeys(names))
-        found = self._chains.get(names)
+    def _chain(self, names: tuple[str, ...], transformers: tuple[FilterSpec, ...] = ()) -> Chain:
+        """The hooks of these filters, and behind them of the transformers; a filter that listener and route both name stands where the
+        listener has it."""
+        key = (tuple(dict.fromkeys(names)), transformers)
+        found = self._chains.get(key)
         if found is None:
-            found = self._chains[names] = Chain([self._filters[name] for name in names])
+            filters = [self._filters[name] for name in key[0]]
+            found = self._chains[key] = Chain([*filters, *map(self._transformer, transformers)])
+        return found
+
+    def _transformer(self, spec: FilterSpec) -> Filter:
+        """One for all routes that say the same of it."""
+        found = self._transformers.get(spec)
+        if found is None:
+            found = self._transformers[spec] = _filter(spec)
         return found
 
     def _service(self, spec: ServiceSpec) -> Service:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from fastgw.config.filters import FILTERS
 from fastgw.config.likeness import meant_key, nearest, nearest_word
 from fastgw.config.source import Document, TreePath
+from fastgw.config.transformers import TRANSFORMERS
 from fastgw.config.unsound import UNSOUND
 from fastgw.config.values import Expanded, kind, shown
 from fastgw.config.vocabulary import keys_at, takes_text
@@ -68,7 +69,7 @@ def _translate(document: Document, cause: str, where: TreePath, found: Mapping[s
     if value is UNSOUND:
         return
     if cause in ("union_tag_invalid", "union_tag_not_found"):
-        _filter_type(document, where)
+        _entry_word(document, where)
     elif cause == "value_error":
         document.report(where, str(found["ctx"]["error"]), at_key=at_key)
     elif cause == "too_short":
@@ -95,21 +96,28 @@ def _instead(cause: str, value: object, where: TreePath) -> str:
     return got
 
 
-def _filter_type(document: Document, where: TreePath) -> None:
-    options, value = document.at(where), document.at((*where, "type"))
+def _entry_word(document: Document, where: TreePath) -> None:
+    """The word is wrong that says which one of a registry it is."""
+    is_filter = where[0] == "filters"
+    key, what = ("type", "type") if is_filter else ("name", "transformer")
+    words = [word for word, one in TRANSFORMERS.items() if one.side == where[-1]] if not is_filter else list(FILTERS)
+    options = document.at(where)
+    is_short = isinstance(options, str)
+    place = where if is_short else (*where, key)
+    value = options if is_short else document.at(place)
     if value is UNSOUND:
         return
     if value is None:
-        misspelled = nearest_word("type", options) if isinstance(options, dict) else ""
+        misspelled = nearest_word(key, options) if isinstance(options, dict) else ""
         if misspelled:
-            document.report((*where, misspelled), "unknown key; did you mean 'type'?", at_key=True)
+            document.report((*where, misspelled), f"unknown key; did you mean {key!r}?", at_key=True)
         else:
-            document.report((*where, "type"), f"is required; known types are {', '.join(FILTERS)}")
+            document.report(place, f"is required; known {what}s are {', '.join(words)}")
     elif isinstance(value, str):
-        hint = "" if isinstance(value, Expanded) else _known(value, list(FILTERS))
-        document.report((*where, "type"), f"unknown type {shown(value)}{hint}")
+        hint = "" if isinstance(value, Expanded) else _known(value, words)
+        document.report(place, f"unknown {what} {shown(value)}{hint}")
     else:
-        document.report((*where, "type"), f"expected a type, got {kind(value)}; known types are {', '.join(FILTERS)}")
+        document.report(place, f"expected a {what}, got {kind(value)}; known {what}s are {', '.join(words)}")
 
 
 def _known(word: str, names: list[str]) -> str:
@@ -123,6 +131,8 @@ def _plain(document: Document, where: TreePath) -> TreePath:
     """The path as the file has it: without the names pydantic gives to alternatives and short forms."""
     if len(where) > 2 and where[0] == "filters" and where[2] in FILTERS:
         where = (*where[:2], *where[3:])
+    if len(where) > 4 and where[0] == "routes" and where[2] == "transformers" and where[4] in TRANSFORMERS:
+        where = (*where[:4], *where[5:])
     if len(where) > 5 and where[2:4] == ("tls", "certificates") and document.at(where[:4]) is None:
         where = (*where[:3], *where[5:])  # {cert: ..., key: ...}
     return where

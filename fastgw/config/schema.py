@@ -16,6 +16,8 @@ from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import Model, alternative, false_is_none, off_is_none, setting, sound_or_unsound
+from fastgw.config.transformers import TRANSFORMERS
+from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.types import (
     Boolean,
     Connect,
@@ -51,10 +53,17 @@ from fastgw.config.types import (
 
 if TYPE_CHECKING:
     AnyFilter = FilterOptions
+    AnyTransformer = TransformerOptions
 else:
     AnyFilter = Annotated[
         Union[tuple(FILTERS.values())],  # noqa: UP007 - of a registry
         Field(discriminator="type"),
+        WrapValidator(sound_or_unsound),
+    ]
+    AnyTransformer = Annotated[
+        Union[tuple(TRANSFORMERS.values())],  # noqa: UP007 - as above
+        Field(discriminator="name"),
+        BeforeValidator(TransformerOptions.long_form),
         WrapValidator(sound_or_unsound),
     ]
 
@@ -210,6 +219,13 @@ class Mirror(Model):
     )
 
 
+class Transformers(Model):
+    """What makes another format of the bodies of a route; of each a name, or a mapping with ``name`` and options."""
+
+    input: AnyTransformer | None = setting(None, "Of requests, behind all filters. Default: none.")
+    output: AnyTransformer | None = setting(None, "Of answers, in front of all filters. Default: none.")
+
+
 class Route(Model):
     """Which requests it matches, and what happens to them.  The most specific route wins, wherever it stands."""
 
@@ -241,6 +257,7 @@ class Route(Model):
         None, "What a client gets that ends its sending side. Default: as the listener says."
     )
     filters: list[Name] = setting([], "Chain of this route, behind that of the listener.")
+    transformers: Transformers = setting({}, "What makes another format of bodies, closest to the service.")
     errors: Annotated[str, words("problem", "openai")] = setting(
         "problem", "Shape of error bodies: RFC 9457 problem details, or what the OpenAI SDKs read."
     )

@@ -121,6 +121,7 @@ class RouteSpec(NamedTuple):
     files: FilesSettings | None
     mirror: MirrorSpec | None
     filters: tuple[str, ...]
+    transformers: tuple["FilterSpec", ...]  #: which are filters without a name of their own, closest to the service
     settings: RouteSettings
 
 

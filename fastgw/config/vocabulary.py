@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from fastgw.config.filters import FILTERS
+from fastgw.config.entry import Entry
 from fastgw.config.model import Model
 from fastgw.config.schema import Configuration
 from fastgw.config.source import Tree, TreePath
@@ -54,10 +54,20 @@ def inner(annotation: Any, step: str | int) -> Any:
     if origin is dict:
         return get_args(annotation)[1]
     if origin in (Union, UnionType):
-        return FILTERS.get(str(step))
+        return _entry(annotation, step)
     if _is_model(annotation) and str(step) in annotation.model_fields:
         return annotation.model_fields[str(step)].annotation
     return None
+
+
+def _entry(annotation: Any, word: object) -> Any:
+    """That of a registry, all of whose entries ``annotation`` takes."""
+    entries = (bare(one) for one in get_args(annotation))
+    return next((one for one in entries if _is_entry(one) and one.word() == word), None)
+
+
+def _is_entry(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Entry)
 
 
 def durations(tree: Tree) -> Iterator[tuple[TreePath, str]]:
@@ -72,7 +82,7 @@ def _durations(annotation: Any, tree: Tree, path: TreePath) -> Iterator[tuple[Tr
             yield from _durations(inner(annotation, place), value, (*path, place))
     elif isinstance(tree, dict):
         if get_origin(annotation) in (Union, UnionType):
-            annotation = FILTERS.get(str(tree.get("type")))
+            annotation = _entry(annotation, tree.get(bare(get_args(annotation)[0]).told_by))
         for key, value in tree.items():
             if isinstance(value, str):
                 if _is_duration(annotation, key):

@@ -219,10 +219,12 @@ def words(tree: ast.Module) -> Iterator[str]:
 
 
 def test_a_word_is_one_thing() -> None:
-    """A class, or a name for a type, stands for one thing; what an option of a filter becomes is called as the filter is."""
+    """A class, or a name for a type, stands for one thing; what an option of a filter or transformer becomes is called as that is."""
     found: dict[str, set[str]] = {}
     for name, tree in trees(PACKAGE):
-        place = name.replace("/config/filters/", "/filters/")
+        place = name.replace("fastgw/config/filters/", "fastgw/filters/").replace(
+            "/config/transformers/", "/transformers/"
+        )
         if name == "fastgw/config/types.py":
             continue  # kinds of values, called as what they are values of
         for word in words(tree):

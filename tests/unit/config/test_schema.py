@@ -12,8 +12,8 @@ from typing import Any, Union, get_args, get_origin
 import pytest
 from pydantic_core import PydanticUndefined
 
-from fastgw.config.filters import FILTERS
 from fastgw.config.schema import Configuration, Model, json_schema
+from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.vocabulary import bare
 from tests.unit.config.files import MINIMAL, problems
 
@@ -45,8 +45,9 @@ def places(model: type[Model], path: str) -> Iterator[tuple[str, dict[str, str]]
         elif get_origin(inner) is dict:
             inner, below = bare(get_args(inner)[1]), f"{below}.NAME"
         if get_origin(inner) in (Union, UnionType):
-            for kind, options in FILTERS.items():
-                yield from places(options, f"{below} {kind}")
+            for options in map(bare, get_args(inner)):
+                above = path if issubclass(options, TransformerOptions) else below
+                yield from places(options, f"{above} {options.word()}")
         elif isinstance(inner, type) and issubclass(inner, Model):
             yield from places(inner, below)
 

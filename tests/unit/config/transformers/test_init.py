@@ -1,0 +1,135 @@
+"""The registry of transformers: each entry is whole, and each stands where the file names it."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fastgw
+from fastgw.cli.main import main
+from fastgw.config import transformers
+from fastgw.config.compile import compile_snapshot
+from fastgw.config.transformers import TRANSFORMERS
+from fastgw.core.exchange.filter import Filter
+from tests.support.edge import Edge
+from tests.unit.config.files import problems, read, with_route
+from tests.unit.config.test_compile import slots
+
+DOCS = Path(fastgw.__path__[0]).parent / "docs"
+BOTH = "transformers: {input: image/base64-decoder, output: json/bbox-formatter}"  #: word for word
+
+
+@pytest.mark.parametrize("word", TRANSFORMERS)
+def test_an_entry_makes_a_transformer_with_the_hooks_of_its_side(tmp_path: Path, word: str) -> None:
+    entry = TRANSFORMERS[word]
+    [spec] = read(tmp_path, with_route(f"transformers: {{{entry.side}: {word}}}")).routes[0].transformers
+    module, _, factory = spec.made_by.partition(":")
+    found: Filter = getattr(import_module(module), factory)(spec.name, dict(spec.options))
+    assert found.name == word
+    hooks = {"input": "transform_request", "output": "transform_response"}
+    assert {side for side, hook in hooks.items() if hasattr(found, hook)} == {entry.side}
+
+
+@pytest.mark.parametrize("word", TRANSFORMERS)
+def test_an_entry_says_what_it_is(word: str) -> None:
+    entry = TRANSFORMERS[word]
+    assert entry.__doc__
+    assert all("/" in kind for kind in (*entry.takes, *entry.makes)) and entry.takes and entry.makes
+    assert all(field.description for field in entry.model_fields.values())
+    page = (DOCS / "transformers.md").read_text()
+    assert f"## `{word}`\n" in page
+    assert all(f"`{kind}`" in page for kind in (*entry.takes, *entry.makes))
+
+
+def test_every_file_of_an_entry_is_in_the_registry() -> None:
+    files = {path.stem for path in Path(transformers.__path__[0]).glob("*.py")} - {"__init__", "entry"}
+    assert {entry.__module__.rpartition(".")[2] for entry in TRANSFORMERS.values()} == files
+    assert all((Path(fastgw.__path__[0]) / "transformers" / f"{name}.py").exists() for name in files)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("input: image/base64-decoder", []),
+        ("input: {name: image/base64-decoder, field: data.image}", []),
+        ("", []),
+        (
+            "input: image/base64-decodr",
+            [
+                "4:50: routes[0].transformers.input: unknown transformer 'image/base64-decodr'; did you mean 'image/base64-decoder'?"
+            ],
+        ),
+        (
+            "output: {name: nope}",
+            ["4:58: routes[0].transformers.output.name: unknown transformer 'nope'; known are json/bbox-formatter"],
+        ),
+        (
+            "input: {field: x}",
+            ["4:43: routes[0].transformers.input.name: is required; known transformers are image/base64-decoder"],
+        ),
+        ("input: {nam: x}", ["4:51: routes[0].transformers.input.nam: unknown key; did you mean 'name'?"]),
+        (
+            "input: {name: [x]}",
+            [
+                "4:51: routes[0].transformers.input.name: expected a transformer, got a list; known transformers are image/base64-decoder"
+            ],
+        ),
+        (
+            "input: json/bbox-formatter",
+            ["4:50: routes[0].transformers.input: 'json/bbox-formatter' is of answers; it is an output"],
+        ),
+        (
+            "output: image/base64-decoder",
+            ["4:51: routes[0].transformers.output: 'image/base64-decoder' is of requests; it is an input"],
+        ),
+        (
+            "output: {name: json/bbox-formatter, too: pixel}",
+            ["4:79: routes[0].transformers.output.too: unknown key; did you mean 'to'?"],
+        ),
+        (
+            "output: {name: json/bbox-formatter, to: pixels}",
+            [
+                "4:83: routes[0].transformers.output.to: expected normalized or pixel, got 'pixels'; did you mean 'pixel'?"
+            ],
+        ),
+        ("inpt: image/base64-decoder", ["4:43: routes[0].transformers.inpt: unknown key; did you mean 'input'?"]),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, said: str, expected: list[str]) -> None:
+    assert problems(tmp_path, with_route(f"transformers: {{{said}}}")) == expected
+
+
+def test_a_route_that_answers_by_itself_has_none(tmp_path: Path) -> None:
+    text = with_route(BOTH).replace("service: a,", "reply: {text: x},").partition("services:")[0]
+    assert [line.partition(": ")[2].partition(": ")[2] for line in problems(tmp_path, text)] == [
+        "has no effect without a service: the gateway itself answers here"
+    ] * 2
+
+
+def test_they_stand_behind_all_filters_and_each_is_made_once(tmp_path: Path) -> None:
+    routes = (
+        f"service: a, filters: [access_log], {BOTH}}}\n  - {{path: /b, service: a, {BOTH}}}\n  - {{path: /c, service: a"
+    )
+    spec = read(tmp_path, with_route("x: y").replace("service: a, x: y", routes))
+    snapshot = compile_snapshot(spec, 1, slots(spec), Edge().plane.registry, lambda: 0.0)
+    listener = next(iter(snapshot.listeners.values()))
+    chains: list[Any] = [one.payload.chain.filters for one in listener.router.rules]
+    names = sorted([one.name for one in chain] for chain in chains)
+    both = ["image/base64-decoder", "json/bbox-formatter"]
+    assert names == [["request_id"], ["request_id", "access_log", *both], ["request_id", *both]]
+    made = {id(one) for chain in chains for one in chain if one.name in both}
+    assert len(made) == 2 and made <= {id(one) for one in snapshot.filters}
+
+
+def test_the_chain_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    read(tmp_path, with_route(BOTH))
+    assert main(["route", "-c", str(tmp_path / "gw.yaml"), "POST", "http://a.test/x"]) == 0
+    assert "filters  request_id, image/base64-decoder, json/bbox-formatter (listener " in capsys.readouterr().out
+
+
+def test_the_schema_of_boxes_is_one() -> None:
+    assert json.loads((DOCS / "bbox.schema.json").read_text())["$schema"].endswith("2020-12/schema")
