@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgw.errors import DownstreamError
-from fastgw.transformers.json_field import DEPTH_MAX, JsonField
+from fastgw.transformers.json_field import DEPTH_MAX, TOKENS_MAX, JsonField
 
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/="
 
 
-def found(body: bytes, path: str = "image", cuts: tuple[int, ...] = (), rest_max: int = 4096) -> bytes | str:
+def found(body: bytes, path: str = "image", cuts: tuple[int, ...] = (), rest_max: int = 9000) -> bytes | str:
     """The string, or the code of the error."""
     reader = JsonField(path.split("."), rest_max)
     places = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
@@ -92,9 +92,12 @@ def test_what_encoders_escape_is_read() -> None:
         (b'{"image": "QU\\nJD"}', "base64_malformed"),
         (b'{"image": "QU\\"JD"}', "base64_malformed"),
         (b'{"image": "QU\\\\/JD"}', "base64_malformed"),
+        (b'{"image": "QU\\u005c/JD"}', "base64_malformed"),
         (b'{"image": "QU\\u0100JD"}', "base64_malformed"),
-        (b'{"image": "QUJD", "a": "' + b"x" * 5000 + b'"}', "json_too_large"),
-        (b'{"a": [' + b"1," * 5000, "json_too_large"),
+        (b'{"image": "QUJD", "a": "' + b"x" * 9000 + b'"}', "json_too_large"),
+        (b'{"a": [' + b"1111," * 5000, "json_too_large"),
+        (b"[]" * (TOKENS_MAX // 2) + b"[", "json_too_large"),
+        (b'{"image": "QUJD"} {"image": "QUJD"}', "json_malformed"),
     ],
 )
 def test_what_has_no_such_string_is_refused_at_every_split(body: bytes, code: str) -> None:
