@@ -1,8 +1,9 @@
-"""The two filters nearly every route has, and one that counts over all workers."""
+"""The filters that many routes have, and one that counts over all workers."""
 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from fastgw.core.live.board import Board, blank
 from fastgw.core.live.holds import sit_down
 from fastgw.core.live.words import BOARD_BYTES
 from fastgw.filters.access_log import AccessLog
+from fastgw.filters.jwt import Jwt
 from fastgw.filters.rate_limit import RateLimit
 from fastgw.filters.request_id import RequestId
+from tests.support.tokens import CLAIMS, OPTIONS, key_of, signed
 
 
 def test_request_id(benchmark: Benchmark, stage: Stage) -> None:
@@ -56,3 +59,24 @@ def test_rate_limit(benchmark: Benchmark, stage: Stage, per: str, limits: int) -
         exchange.plane.seat = None
         board.close()
         os.close(fd)
+
+
+@pytest.mark.parametrize(
+    ("cache", "algorithm"), [(4096, "HS256"), (0, "HS256"), (0, "RS256"), (0, "ES256"), (0, "EdDSA")]
+)
+def test_jwt(benchmark: Benchmark, stage: Stage, cache: int, algorithm: str) -> None:
+    """A token that is remembered, or is not: where it is, what it says, and what the service gets of that."""
+    claims = CLAIMS | {"exp": time.time() + 3600}
+    stage.send(stage.requests[0][:-2] + b"Authorization: Bearer " + signed(claims, algorithm) + b"\r\n\r\n")
+    exchange = stage.client.protocol.exchange
+    request = exchange.request
+    fields, extra = request.fields, request.extra
+    filter_ = Jwt("auth", OPTIONS | {"keys": (key_of(algorithm),), "cache": cache, "headers": (("x-user", "sub"),)})
+
+    def ask() -> None:
+        request.fields, request.extra, request.edited = fields, extra, None
+        filter_.request(exchange)
+
+    benchmark(ask)
+    assert exchange.notes["jwt"]["sub"] == "ann"
+    assert request.forwarded(b"x-user") == b"ann" and request.forwarded(b"authorization") is None

@@ -59,12 +59,27 @@ CAUSES: Final = (
 MIRROR_CAUSES: Final = ("in_flight", "too_large", "memory", "incomplete", "pool_full", "failed", "draining")
 #: Why an answer has no digest although a filter was to add one (``filters.digest``).
 DIGEST_CAUSES: Final = ("too_large", "unknown_length")
+#: Why a request was refused for its token, or for having none (``filters.jwt``).
+JWT_CAUSES: Final = (
+    "missing",
+    "repeated",
+    "malformed",
+    "algorithm",
+    "key",
+    "signature",
+    "expired",
+    "early",
+    "issuer",
+    "audience",
+    "claims",
+    "scope",
+)
 #: What became of requests that were too many for a limit of their rate (``filters.rate_limit``).
 RATE_OUTCOMES: Final = ("refused", "let_through")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 GLOBAL: Final = Block(0, 64, 1)
-ROUTE: Final = Block(GLOBAL.end, 56, 32768, "route")
+ROUTE: Final = Block(GLOBAL.end, 80, 32768, "route")
 SERVICE: Final = Block(ROUTE.end, 144, 4096, "service")
 ENDPOINT: Final = Block(SERVICE.end, 32, 8192, "service", "endpoint")
 #: Of services and endpoints that are this process itself: what is counted of their answers beside the route is on no page.
@@ -191,6 +206,20 @@ ROUTE_DIGESTS_DROPPED = ROUTE.counter(
     "Their clients take no trailers. See [`digest`](filters.md#digest).",
     label="cause",
     values=DIGEST_CAUSES,
+)
+ROUTE_TOKENS_ACCEPTED = ROUTE.counter(
+    "fastgw_tokens_accepted",
+    "Requests with a token that a filter accepted, by what it was known from.",
+    "`signature`: it was verified. See [`jwt`](filters.md#jwt).",
+    label="by",
+    values=("cache", "signature"),
+)
+ROUTE_TOKENS_REFUSED = ROUTE.counter(
+    "fastgw_tokens_refused",
+    "Requests refused for their token, or because they had none, by the cause.",
+    "Each [cause](filters.md#jwt) is explained there.",
+    label="cause",
+    values=JWT_CAUSES,
 )
 ROUTE_STATUS = ROUTE.counter(
     "fastgw_responses",

@@ -10,6 +10,7 @@ from fastgw.config.filters.concurrency import Concurrency
 from fastgw.config.filters.digest import Digest
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.headers import Headers
+from fastgw.config.filters.jwt import Jwt
 from fastgw.config.filters.rate_limit import RateLimit
 from fastgw.config.filters.request_id import RequestId
 from fastgw.config.filters.rewrite import Rewrite
@@ -20,6 +21,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     Concurrency,
     Digest,
     Headers,
+    Jwt,
     RateLimit,
     Rewrite,
 )

@@ -14,7 +14,7 @@ from fastgw.config.spec import GatewaySpec
 from fastgw.errors import ConfigError
 from tests.unit.config.files import MINIMAL, problems, read, with_listener, with_route, with_service
 
-KNOWN = "request_id, access_log, concurrency, digest, headers, rate_limit, rewrite"
+KNOWN = "request_id, access_log, concurrency, digest, headers, jwt, rate_limit, rewrite"
 
 #: A file with one mistake after the other, and what is said of it.
 WRONG = """\
@@ -85,7 +85,7 @@ got a URL 'http://127.0.0.1:9000': leave out the scheme (tls: is a key)
 35:28: filters.log2.batchs: unknown key; did you mean 'batch'?
 35:46: filters.log2.flush: expected a duration of at least 1ms, got '0'
 36:3: filters.log3: expected a mapping, got a list
-37:3: filters.log4.type: is required; known types are request_id, access_log, concurrency, digest, headers, rate_limit, rewrite
+37:3: filters.log4.type: is required; known types are request_id, access_log, concurrency, digest, headers, jwt, rate_limit, rewrite
 """
 
 GOLDEN = [

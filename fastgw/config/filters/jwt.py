@@ -1,0 +1,201 @@
+"""What the file says of a filter of type ``jwt``."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal
+
+from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.filters.headers import RequestField
+from fastgw.config.jwk import MOST_KEYS, JwkSpec, missing_package, of_secret, of_text, read_file
+from fastgw.config.model import Model, setting
+from fastgw.config.source import Document, TreePath
+from fastgw.config.types import Boolean, Duration, FilePath, Parsed, count, size
+from fastgw.config.unsound import is_unsound
+from fastgw.config.values import field_name, scalar, shown, text
+from fastgw.filters.tokens import ALGORITHMS
+from fastgw.wire.fields import OWN_REQUEST_FIELDS, is_own
+
+_PLACES = "authorization, header:NAME, cookie:NAME or query:NAME"
+_TEXTS: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+
+
+def _texts(what: str) -> Callable[[object], tuple[str, ...]]:
+    """Parser of one text or a list of some."""
+    one = text(what)
+
+    def parse(value: object) -> tuple[str, ...]:
+        found = tuple(map(one, value)) if isinstance(value, list) else (one(value),)
+        if not all(found):
+            raise ValueError(f"expected {what}, got an empty one")
+        return found
+
+    return parse
+
+
+def _claim(value: object) -> str:
+    (found,) = _texts("the name of a claim")([value])
+    return found
+
+
+def _algorithms(value: object) -> tuple[str, ...]:
+    found = _texts("an algorithm")(value)
+    for one in found:
+        if one not in ALGORITHMS:
+            told = "is no signature, and never accepted" if one.lower() == "none" else "is not known"
+            raise ValueError(f"the algorithm {shown(one)} {told}; there are {', '.join(ALGORITHMS)}")
+    if not found:
+        raise ValueError("is empty; it needs at least one algorithm")
+    return tuple(dict.fromkeys(found))
+
+
+def _scopes(value: object) -> tuple[str, ...]:
+    found = _texts("a scope")(value)
+    for one in found:
+        if not all(character.isascii() and character not in ' "\\' for character in one):  # RFC 6749 section 3.3
+            raise ValueError(f"expected a scope without spaces, quotes and backslashes, got {shown(one)}")
+    return found
+
+
+def _place(value: object) -> str:
+    found = scalar(value, _PLACES)
+    kind, colon, name = found.partition(":")
+    if found == "authorization":
+        return found
+    if kind not in ("header", "cookie", "query") or not colon:
+        raise ValueError(f"expected {_PLACES}, got {shown(value)}")
+    name = field_name(name) if kind == "header" else name
+    if kind == "header" and is_own(name.encode(), OWN_REQUEST_FIELDS):
+        raise ValueError(f"{name!r} belongs to one connection, or is the gateway's own")
+    if kind != "header" and (not name.isascii() or not name.isprintable() or not name or set(name) & set(' &=;,"')):
+        raise ValueError(f"expected the name of a {'cookie' if kind == 'cookie' else 'parameter'}, got {shown(name)}")
+    return f"{kind}:{name}"
+
+
+def _realm(value: object) -> str:
+    found = text("a realm")(value)
+    if not found.isascii() or set(found) & set('"\\'):
+        raise ValueError(f"expected a realm of ASCII without quotes and backslashes, got {shown(value)}")
+    return found
+
+
+def _secret(value: object) -> str:
+    """Whatever it says, nobody is shown it."""
+    found = str(scalar(value, "a secret"))
+    if not found:
+        raise ValueError("is empty")
+    return found
+
+
+class JwtKey(Model):
+    """A key that tokens are signed with: one of secret, key and file."""
+
+    kid: Annotated[str, Parsed(text("a key id"), type="string")] | None = setting(
+        None, "What tokens call it; a key without it is tried for all tokens of its algorithms."
+    )
+    secret: Annotated[str, Parsed(_secret, type="string")] | None = setting(
+        None, "Of HS256, HS384 and HS512: the bytes of this text."
+    )
+    key: Annotated[str, Parsed(_secret, type="string")] | None = setting(
+        None, "The key itself: PEM (public key, certificate), a JWK or a JWK Set."
+    )
+    file: FilePath | None = setting(None, "A file with the same; read at start and at each reload.")
+
+    def specs(self, algorithms: tuple[str, ...]) -> list[JwkSpec]:
+        """What there is; raises ValueError in words for the operator."""
+        kid = self.kid or ""
+        if self.secret is not None:
+            return of_secret(self.secret, kid, algorithms)
+        if self.file is None:
+            return of_text(self.key or "", kid, algorithms)
+        found = read_file(self.file)
+        try:
+            return of_text(found, kid, algorithms)
+        except ValueError as error:
+            raise ValueError(f"{self.file} {error}") from None
+
+
+class Jwt(FilterOptions):
+    """Lets requests through that have a signed token (JWT), and tells the service what it says."""
+
+    made_by: ClassVar[str] = "fastgw.filters.jwt:Jwt"
+    type: Literal["jwt"] = setting(..., "jwt")
+    algorithms: Annotated[tuple[str, ...], Parsed(_algorithms, **_TEXTS)] = setting(
+        ..., "Signatures that are accepted, one or a list: HS256, RS256, PS256, ES256, EdDSA and the like."
+    )
+    keys: list[JwtKey] = setting(..., "The keys that tokens are signed with; each is used with algorithms of its kind.")
+    issuer: Annotated[tuple[str, ...], Parsed(_texts("an issuer"), **_TEXTS)] = setting(
+        [], "iss must be this, or one of these; empty: anybody who has a key."
+    )
+    audience: Annotated[tuple[str, ...], Parsed(_texts("an audience"), **_TEXTS)] = setting(
+        [], "aud must have this, or one of these; empty: it is not asked."
+    )
+    required_claims: Annotated[tuple[str, ...], Parsed(_texts("the name of a claim"), **_TEXTS)] = setting(
+        [], "Claims that a token must have, whatever they say."
+    )
+    scopes: Annotated[tuple[str, ...], Parsed(_scopes, **_TEXTS)] = setting(
+        [], "Scopes that a token must have, all of them, in scope or scp; 403 without."
+    )
+    require_expiry: Boolean = setting(True, "Refuse a token that never ends (without exp).")
+    leeway: Duration = setting("60s", "So much may the clocks of issuers differ, in exp, nbf and iat.")
+    token_from: Annotated[str, Parsed(_place, type="string", examples=["authorization", "cookie:session"])] = setting(
+        "authorization", "Where the token is: authorization (Bearer), header:NAME, cookie:NAME or query:NAME."
+    )
+    forward: Boolean = setting(False, "Pass the token on to the service.")
+    optional: Boolean = setting(False, "Let requests without a token through; a bad one is refused all the same.")
+    headers: dict[RequestField, Annotated[str, Parsed(_claim, type="string")]] = setting(
+        {}, "Fields that the service gets, and the claims that they tell; what clients send in their place is removed."
+    )
+    realm: Annotated[str, Parsed(_realm, type="string")] = setting(
+        "", "What WWW-Authenticate calls this; empty: the name of the filter."
+    )
+    max_size: Annotated[int, size(256, 65536)] = setting("8KiB", "Larger tokens are refused unread.")
+    cache: Annotated[int, count(0, 1_000_000)] = setting(
+        4096, "Verified tokens that a worker remembers, until they expire; 0: none."
+    )
+
+    def given(self) -> dict[str, Any]:
+        """The keys as they are used."""
+        keys = tuple(tuple(spec) for one in self.keys for spec in one.specs(self.algorithms))
+        return super().given() | {"keys": keys}
+
+    def check(self, document: Document, where: TreePath) -> None:
+        """Every key can be used, and every algorithm has one."""
+        package = missing_package()
+        if package:
+            document.report((*where, "type"), f"needs the package {package}: pip install 'fastgw[jwt]'")
+            return
+        source = self.token_from.removeprefix("header:") if not is_unsound(self.token_from) else ""
+        if source in self.headers:
+            document.report((*where, "headers"), f"{source!r} is where the token is")
+        if is_unsound(self.keys, self.algorithms):
+            return
+        specs = self._check_keys(document, (*where, "keys"))
+        if specs is None:
+            return
+        if not specs:
+            document.report((*where, "keys"), "is empty; it needs at least one key")
+        elif len(specs) > MOST_KEYS:
+            document.report((*where, "keys"), f"has {len(specs)} keys, and {MOST_KEYS} are the most")
+        used = {name for spec in specs for name in spec.algorithms}
+        for name in self.algorithms:
+            if specs and name not in used:
+                document.report((*where, "algorithms"), f"no key is used with {name}")
+
+    def _check_keys(self, document: Document, where: TreePath) -> list[JwkSpec] | None:
+        """All keys; None: something is wrong with one, and is told."""
+        found: list[JwkSpec] = []
+        is_right = True
+        for place, one in enumerate(self.keys):
+            if is_unsound(one) or is_unsound(one.kid, one.secret, one.key, one.file):
+                is_right = False
+                continue
+            given = [key for key in ("secret", "key", "file") if getattr(one, key) is not None]
+            if len(given) != 1:
+                document.report((*where, place), "needs one of secret, key and file")
+                is_right = False
+                continue
+            try:
+                found += one.specs(self.algorithms)
+            except ValueError as error:
+                document.report((*where, place, given[0]), str(error))
+                is_right = False
+        return found if is_right else None

@@ -1,0 +1,80 @@
+"""``jwt`` with real processes: who has a token gets through, what it says arrives, and a new key takes over with a reload."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.integration.processes import Gateway, Service, reload, say
+from tests.support.gateway import simple_config, wait_until
+from tests.support.tokens import SECRET, public_pem, signed
+from tests.support.upstream import Connection, Received
+
+pytestmark = pytest.mark.integration
+
+
+def ask(port: int, token: bytes | None) -> tuple[int, str]:
+    """Status and challenge."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"X-User": "root", "X_User": "root"})
+    if token is not None:
+        request.add_header("Authorization", f"Bearer {token.decode()}")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, ""
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers["www-authenticate"]
+
+
+def test_who_has_a_token_gets_through(gateway: Gateway, service: Service, tmp_path: Path) -> None:
+    heads: list[bytes] = []
+
+    def script(request: Received, connection: Connection) -> None:
+        heads.append(request.head)
+        say(b"hello")(request, connection)
+
+    one = service(script)
+    log, keys = tmp_path / "access.log", tmp_path / "keys.pem"
+    keys.write_text(public_pem("ES256"))
+    text = simple_config(one.address, route="filters: [log, auth]") + (
+        "filters:\n"
+        f"  auth: {{type: jwt, algorithms: ES256, keys: [{{file: {keys}}}], audience: api, headers: {{x-user: sub}}}}\n"
+        f'  log: {{type: access_log, path: {log}, flush: 10ms, fields: {{user: "${{note.jwt.sub}}"}}}}\n'
+    )
+    running = gateway(text)
+    token = signed({"sub": "ann", "aud": "api", "exp": time.time() + 600}, "ES256")
+    assert [ask(running.port, token)[0] for _ in range(2)] == [200, 200]
+    assert all(b"\r\nx-user: ann" in head and b"root" not in head and token not in head for head in heads)
+    assert ask(running.port, None) == (401, 'Bearer realm="auth"')
+    old = signed({"sub": "ann", "aud": "api", "exp": time.time() - 600}, "ES256")
+    assert ask(running.port, old)[0] == 401
+    assert ask(running.port, signed({"sub": "ann", "aud": "api", "exp": time.time() + 600}))[0] == 401
+    assert len(heads) == 2
+
+    def lines() -> list[dict[str, object]]:
+        return [json.loads(line) for line in log.read_text().splitlines()]
+
+    wait_until(lambda: log.exists() and len(lines()) == 5, what="all are in the log")
+    assert [(one["status"], one["user"], one.get("error")) for one in lines()] == [
+        (200, "ann", None),
+        (200, "ann", None),
+        (401, None, "no_token"),
+        (401, None, "invalid_token"),
+        (401, None, "invalid_token"),
+    ]
+    written = log.read_bytes() + running.read_log().encode()
+    assert token not in written and old not in written and SECRET.encode() not in written
+    with urllib.request.urlopen(f"{running.admin_url}/metrics", timeout=10) as page:
+        counted = page.read()
+    assert re.search(rb'^fastgw_tokens_refused_total\{[^}]*cause="expired"[^}]*\} 1(\.0)?$', counted, re.MULTILINE)
+    assert re.search(rb'^fastgw_tokens_refused_total\{[^}]*cause="algorithm"[^}]*\} 1(\.0)?$', counted, re.MULTILINE)
+    # Another key in the file: who is remembered is not any more.
+    keys.write_text(public_pem("ES256", again=True))
+    reload(running, text)
+    wait_until(lambda: ask(running.port, token)[0] == 401, what="the new key is in force")
