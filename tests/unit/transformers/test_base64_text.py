@@ -60,6 +60,7 @@ def test_what_the_standard_library_refuses_is_refused(text: str, cuts: list[int]
         (b"data:image/png;base64", "base64_malformed"),
         (b"data:" + b"x" * 300 + b";base64,AAAA", "base64_malformed"),
         (b"QUJDRA==QUJD", "base64_malformed"),
+        (b"QUJD" * 8 + b"RA==QUJD", "base64_malformed"),
         (b"QUJDRA", "base64_malformed"),
         (b"QUJ=RA==", "base64_malformed"),
         (b"====", "base64_malformed"),
