@@ -5,7 +5,7 @@ A valid ``x-request-id`` of the client is kept, otherwise one is made; the servi
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ class RequestId:
 
     def __init__(self, name: str, options: Mapping[str, Any], seed: bytes | None = None) -> None:
         """``seed``: 16 bytes, for tests; random by default."""
-        chance = seed or secrets.token_bytes(16)
+        chance = seed or os.urandom(16)
         self.name = name
         self._prefix = chance[:8].hex().encode()
         self._count = int.from_bytes(chance[8:], "big")

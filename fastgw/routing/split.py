@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from _blake2 import blake2b  # of hashlib, which would bring those of OpenSSL: 0.7 MiB of each worker
 from bisect import bisect_right
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Generic, TypeVar
 
 from fastgw.routing.rule import RoutingError

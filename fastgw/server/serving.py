@@ -384,6 +384,8 @@ class Worker:
     # -- memory -------------------------------------------------------------------------------------------------------
 
     def _settle_memory(self) -> None:
+        if self._plane is not None and self._plane.poller is not None:
+            self._plane.poller.give_back_memory()
         gc.freeze()  # not collected before: half a thousand objects of garbage, for 10 ms of the start
         gc.set_threshold(YOUNG, 1000, 1000)
         gc.enable()

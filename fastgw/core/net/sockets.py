@@ -37,6 +37,9 @@ class Poller(Protocol):
     def adopt(self, sock: socket.socket, protocol: Any) -> None:
         """Make ``sock``, connected and non-blocking, the connection of ``protocol``; the socket is taken over."""
 
+    def give_back_memory(self) -> None:
+        """Give the system what has been freed so far."""
+
     def close(self) -> None:
         """Watch nothing any more."""
 
