@@ -40,22 +40,17 @@ DEF STUCK_READS = 8  # connections of a worker whose peer may have been left wit
 cdef extern from *:
     """
     #include <malloc.h>
+    #ifdef __GLIBC__
     /* Otherwise glibc maps the bytes of every large read anew, or gives the end of the heap back after it: a page fault for every
        4 KB, a third of the CPU of a large body. Up to 4 MB of free memory stay with the process. */
-    static inline void fastgw_keep_memory(void) {
-    #ifdef __GLIBC__
-        mallopt(M_MMAP_THRESHOLD, 1 << 20);
-        mallopt(M_TRIM_THRESHOLD, 4 << 20);
+    #define fastgw_keep_memory() (mallopt(M_MMAP_THRESHOLD, 1 << 20), mallopt(M_TRIM_THRESHOLD, 4 << 20))
+    #else
+    #define fastgw_keep_memory()
+    #define malloc_trim(rest)
     #endif
-    }
-    static inline void fastgw_give_back_memory(void) {
-    #ifdef __GLIBC__
-        malloc_trim(0);
-    #endif
-    }
     """
-    void give_back_memory "fastgw_give_back_memory"()
     void keep_memory "fastgw_keep_memory"()
+    void malloc_trim(size_t rest)
 
 cdef extern from "Python.h":
     PyObject* new_bytes "PyBytes_FromStringAndSize"(const char* data, Py_ssize_t size) except NULL
@@ -375,7 +370,7 @@ cdef class Poller:
 
     def give_back_memory(self):
         """Give the system what has been freed so far: half a MiB after a start."""
-        give_back_memory()
+        malloc_trim(0)
 
     def close(self):
         """Watch nothing any more."""
@@ -385,7 +380,6 @@ cdef class Poller:
             self._epfd = -1
 
     cdef Handler connect(self, int fd, Connection connection):
-        """The transport of ``connection``, which is to be told of it."""
         cdef SocketTransport transport = SocketTransport.__new__(SocketTransport, self, fd)
         transport._connection = connection
         transport._watched = EPOLLIN
@@ -414,8 +408,7 @@ cdef class Poller:
             raise OSError(errno, "epoll_ctl")
 
     cdef lost(self, Handler handler):
-        """Call ``lose`` of ``handler`` later: behind the events of this turn, or in the next one.  A list of our own rather than callbacks
-        of the loop, which are a tenth of what a short connection costs and make the loop turn once more."""
+        """Call ``lose`` of ``handler`` later, past the loop, whose callbacks are a tenth of what a short connection costs."""
         if not self._is_polling and not self._lost:
             self.loop.call_soon(self._lose)
         self._lost.append(handler)
