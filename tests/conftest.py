@@ -36,8 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def _choose_inputs(config: pytest.Config) -> None:
     """Generated inputs are the same in every run, so that a failure is the change's; ``--long`` looks for new ones, from a
     seed that is printed and can be given again (``--hypothesis-seed``)."""
-    hypothesis.settings.register_profile("same", derandomize=True)
-    hypothesis.settings.register_profile("new", derandomize=False, print_blob=True)
+    hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+    hypothesis.settings.register_profile("new", derandomize=False, print_blob=True, deadline=None)
     is_new = config.getoption("--long") or config.getoption("--hypothesis-seed") is not None
     hypothesis.settings.load_profile("new" if is_new else "same")
     if is_new and config.getoption("--hypothesis-seed") is None:
