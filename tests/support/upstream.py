@@ -126,16 +126,22 @@ class Connection:
             request.trailers = self._read_trailers()
 
     def read_chunks(self) -> Iterable[bytes]:
-        """Yield the chunks up to the last one (of size 0)."""
-        while size := int((self.read_until(b"\r\n") or b"0").partition(b";")[0], 16):
+        """Yield the chunks up to the last one (of size 0); raise ConnectionError when the peer ends before it."""
+        while size := int(self._read_line().partition(b";")[0], 16):
             yield self.read_exactly(size)
             assert self.read_exactly(2) == b"\r\n", "chunk data without its end"
 
     def _read_trailers(self) -> bytes:
         lines = []
-        while line := self.read_until(b"\r\n"):
+        while line := self._read_line():
             lines.append(line)
         return b"\r\n".join(lines)
+
+    def _read_line(self) -> bytes:
+        line = self.read_until(b"\r\n")
+        if line is None:
+            raise ConnectionError("the peer ended within a chunked body")
+        return line
 
 
 Script = Callable[[Received, Connection], None]

@@ -62,3 +62,12 @@ def test_expect_trailers_and_unix_sockets(service: Service, tmp_path: object) ->
         assert peer.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         peer.sendall(b"3\r\nabc\r\n0\r\nx-sum: 1\r\n\r\n")
         assert b'"x-sum: 1"' in peer.recv(4096)
+
+
+def test_a_body_that_was_cut_is_no_request(service: Service) -> None:
+    server = service()
+    head = b"PUT / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+    for cut in (b"", b"3\r\nabc\r\n", b"3\r\nab", b"3\r\nabc\r\n0\r\n", b"0\r\nx-sum: 1\r\n"):
+        assert talk(server, head + cut) == b""
+    assert talk(server, head + b"0\r\n\r\n").startswith(b"HTTP/1.1 200")
+    assert len(server.requests) == 1 and not server.errors
