@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from fastgw.config.chains import links
 from fastgw.config.spec import GatewaySpec, RouteSpec
 from fastgw.errors import ConfigError
 
@@ -64,7 +65,7 @@ def _lines(spec: GatewaySpec, found: RouteSpec, header: Callable[[bytes], bytes 
     lines = [f"route    {found.name}", *(_own_answer(found) or _services(spec, found, header))]
     for listener in spec.listeners:
         transformers = (one.name for one in found.transformers)
-        chain = [*dict.fromkeys((*listener.filters, *found.filters)), *transformers]
+        chain = [*(link.name for link in links(spec, listener, found)), *transformers]
         lines.append(f"filters  {', '.join(chain) if chain else 'none'} (listener {listener.name})")
     return lines
 

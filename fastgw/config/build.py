@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from fastgw.config import schema
 from fastgw.config.answers import Files, Redirect, Reply
+from fastgw.config.chains import named
 from fastgw.config.check import listener_name, route_name
 from fastgw.config.entry import Entry
 from fastgw.config.filters import FILTERS
@@ -125,8 +126,7 @@ def _filters(config: schema.Configuration) -> Iterator[FilterSpec]:
     """The defined filters, then the built-in ones that a chain names without a definition."""
     for name, options in config.filters.items():
         yield _filter(name, options)
-    chains = [*(one.filters for one in config.listeners), *(one.filters for one in config.routes)]
-    for name in dict.fromkeys(name for chain in chains for name in chain):
+    for name in dict.fromkeys(named(config)):
         if name not in config.filters:
             yield _filter(name, FILTERS[name].model_validate({"type": name}))
 

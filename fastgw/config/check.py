@@ -39,6 +39,7 @@ def check(document: Document, config: Configuration) -> None:
     """Report to ``document`` everything that is wrong between the entries of ``config``, of which any may be unsound."""
     _resolver(document, config.resolver)
     _listeners(document, config)
+    _chain(document, config, ("chain",), config.chain)
     for place, listener in enumerate(config.listeners):
         _listener(document, config, ("listeners", place), listener)
     for place, route in enumerate(config.routes):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Protocol
 
+from fastgw.config.chains import links, named
 from fastgw.config.rules import rule
 from fastgw.config.spec import (
     EndpointSpec,
@@ -71,7 +72,8 @@ class _Compiler:
         self._registry = registry
         self._random = random
         self._contexts: dict[UpstreamTls, ssl.SSLContext] = {}
-        self._filters = {one.name: _filter(one) for one in spec.filters if one.name in _named(spec)}
+        chained = frozenset(named(spec))  # a filter that is only defined is not made
+        self._filters = {one.name: _filter(one) for one in spec.filters if one.name in chained}
         self._transformers: dict[FilterSpec, Filter] = {}
         self._chains: dict[tuple[tuple[str, ...], tuple[FilterSpec, ...]], Chain] = {}
         self._services = {one.name: self._service(one) for one in spec.services}
@@ -86,7 +88,7 @@ class _Compiler:
         return Listener(
             name=spec.name,
             router=Router([rule(route.name, route, self._route(spec, route)) for route in self._spec.routes]),
-            fallback=Route(name, self._slots.routes[name], self._spec.unmatched, chain=self._chain(spec.filters)),
+            fallback=Route(name, self._slots.routes[name], self._spec.unmatched, chain=self._chain(spec)),
             settings=spec.settings,
             scheme=b"http" if spec.tls is None else b"https",
         )
@@ -98,7 +100,7 @@ class _Compiler:
             settings=spec.settings,
             service=self._services[spec.service] if spec.service is not None else _own_answer(spec),
             split=Split([(self._services[one.service], one.weight) for one in spec.split]) if spec.split else None,
-            chain=self._chain((*listener.filters, *spec.filters), spec.transformers),
+            chain=self._chain(listener, spec),
             mirror=self._mirror(spec),
         )
 
@@ -109,13 +111,14 @@ class _Compiler:
         service = self._services[spec.mirror.service]
         return Mirror(name, self._slots.routes[name], service, spec.settings, spec.mirror.settings)
 
-    def _chain(self, names: tuple[str, ...], transformers: tuple[FilterSpec, ...] = ()) -> Chain:
-        """The hooks of these filters, and behind them of the transformers; a filter that listener and route both name stands where the
-        listener has it."""
-        key = (tuple(dict.fromkeys(names)), transformers)
+    def _chain(self, listener: ListenerSpec, route: RouteSpec | None = None) -> Chain:
+        """The hooks of all filters of a route, as it is reached by this listener, and behind them of its transformers."""
+        names = tuple(link.name for link in links(self._spec, listener, route))
+        transformers = route.transformers if route is not None else ()
+        key = (names, transformers)
         found = self._chains.get(key)
         if found is None:
-            filters = [self._filters[name] for name in key[0]]
+            filters = [self._filters[name] for name in names]
             found = self._chains[key] = Chain([*filters, *map(self._transformer, transformers)])
         return found
 
@@ -170,9 +173,3 @@ def _filter(spec: FilterSpec) -> Filter:
     module, _, factory = spec.made_by.partition(":")
     found: Filter = getattr(import_module(module), factory)(spec.name, dict(spec.options))
     return found
-
-
-def _named(spec: GatewaySpec) -> frozenset[str]:
-    """The filters some chain has: one that is only defined is not made."""
-    chains = [*(one.filters for one in spec.listeners), *(one.filters for one in spec.routes)]
-    return frozenset(name for chain in chains for name in chain)

@@ -181,7 +181,9 @@ class Listener(Bound):
     """One address that accepts requests.  Every listener serves every route."""
 
     name: Name | None = setting(None, "For metrics and logs. Default: listener-1, listener-2, ...")
-    filters: list[Name] = setting(["request_id"], "Chain in front of every route of this listener, first to last.")
+    filters: list[Name] = setting(
+        ["request_id"], "Chain of this listener, behind the global one and in front of that of every route."
+    )
     timeouts: ListenerTimeouts = setting({}, "Deadlines towards clients.")
     limits: ListenerLimits = setting({}, "Bounds towards clients.")
     trusted_proxies: list[Network] = setting([], "Peers whose Forwarded, X-Real-IP and X-Forwarded-* fields are kept.")
@@ -368,10 +370,11 @@ class Configuration(Model):
     admin: Annotated[Admin | None, BeforeValidator(false_is_none)] = setting({}, "Metrics and status.")
     resolver: Resolver = setting({}, "How the names of endpoints are looked up.")
     shutdown: Shutdown = setting({}, "What happens on SIGTERM.")
+    chain: list[Name] = setting([], "Global chain: filters in front of those of every listener, first to last.")
     listeners: list[Listener] = Field(..., min_length=1, description="Addresses that accept requests.")
     routes: list[Route] = Field(..., min_length=1, description="Which requests go to which service.")
     services: dict[NameKey, Service] = setting({}, "Named sets of endpoints.")
-    filters: dict[NameKey, AnyFilter] = setting({}, "Named filters, for the chains of listeners and routes.")
+    filters: dict[NameKey, AnyFilter] = setting({}, "Named filters, for the chains.")
 
 
 def json_schema() -> dict[str, Any]:

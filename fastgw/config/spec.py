@@ -84,7 +84,9 @@ class ListenerSpec(NamedTuple):
 
     name: str
     bind: BindSpec
-    filters: tuple[str, ...]  #: names, in the order requests meet them, in front of those of the route
+    filters: tuple[
+        str, ...
+    ]  #: names, in the order requests meet them, behind the global ones and in front of those of the route
     proxy_protocol: bool
     proxy_protocol_from: tuple[str, ...]  #: networks in CIDR form; empty: any
     tls: TlsSpec | None
@@ -175,6 +177,7 @@ class GatewaySpec(NamedTuple):
     admin: BindSpec | None  #: None = no admin address
     resolver: ResolverSpec
     shutdown: ShutdownSpec
+    chain: tuple[str, ...]  #: names of the filters in front of every listener's, outermost first
     listeners: tuple[ListenerSpec, ...]
     routes: tuple[RouteSpec, ...]
     services: tuple[ServiceSpec, ...]

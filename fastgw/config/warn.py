@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from fastgw.config.chains import named
 from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import is_unsound
@@ -112,10 +113,9 @@ def _unused(document: Document, config: Configuration) -> None:
     for name in config.services:
         if name not in served:
             document.warn(("services", name), "no route leads to this service")
-    if "listeners" in wrong:
+    if wrong & {"listeners", "chain"}:
         return
-    chains = [*(one.filters for one in config.listeners), *(one.filters for one in config.routes)]
-    chained = {name for chain in chains for name in chain}
+    chained = frozenset(named(config))
     for name in config.filters:
         if name not in chained:
             document.warn(("filters", name), "this filter is in no chain")

@@ -10,8 +10,8 @@
                         the same of an answer, when all response hooks have run.
     done(exchange)      once, at the very end, whatever happened; must not fail and must not wait.
     refused(connection, error)
-                        of a listener's filters: bytes that were no request got ``error`` as their answer, and no exchange began;
-                        must not fail and must not wait.
+                        of the global and a listener's filters: bytes that were no request got ``error`` as their answer, and no
+                        exchange began; must not fail and must not wait.
 
 A filter that owns something (a file, a thread) may also have ``start(loop)``, called before the first request and free to raise
 ``OSError``, which refuses the configuration, and ``stop()``, called when another configuration has taken over; its ``done`` hook may still

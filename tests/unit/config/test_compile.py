@@ -118,6 +118,19 @@ def test_chains_are_those_of_listener_and_route(tmp_path: Path, registry: Regist
     assert far.chain.done[-1][1].__self__ is near.chain.done[-1][0].__self__  # type: ignore[attr-defined]
 
 
+def test_the_global_chain_is_in_front_of_every_other(tmp_path: Path, registry: Registry) -> None:
+    # edge names log itself: it runs once, where the outermost level has it
+    snapshot = compiled(read(tmp_path, FULL.replace("listeners:\n", "chain: [digest, log]\nlisteners:\n", 1)), registry)
+    far = match(snapshot, "edge", b"x.edge.example", b"/v1/m", x_canary="1", x_user="u")
+    near = match(snapshot, "listener-2", b"x.edge.example", b"/v1/m", x_canary="1", x_user="u")
+    assert far is not None and near is not None
+    assert names(far.chain) == ("digest", "log", "request_id", "access_log")
+    assert names(near.chain) == ("digest", "log", "access_log")
+    assert names(snapshot.listeners["edge"].fallbacks.first.chain) == ("digest", "log", "request_id")
+    assert far.chain.filters[0] is near.chain.filters[0]
+    assert "digest" in [one.name for one in snapshot.filters]
+
+
 def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
     a, b = compiled(read(tmp_path, FULL), registry).services
     assert (a.name, a.settings.host, a.settings.retry) == ("a", "endpoint", RetrySettings(3, ("reset",)))

@@ -100,7 +100,7 @@ GOLDEN = [
     (MINIMAL.replace("routes:\n  - {path: /*, service: a}", "routes: x"), "3:9: routes: expected a list, got 'x'"),
     (
         MINIMAL + "zzzz: 1",
-        "7:1: zzzz: unknown key; known are workers, worker_timeout, admin, resolver, shutdown, listeners, routes, services, filters",
+        "7:1: zzzz: unknown key; known are workers, worker_timeout, admin, resolver, shutdown, chain, listeners, routes, services, filters",
     ),
     (
         with_listener("tls: {cert: a, key: b, certificates: []}"),

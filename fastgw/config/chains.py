@@ -1,0 +1,64 @@
+"""Which filters a request meets, in which order: the one place that knows how the chains of three levels are joined.
+
+global ──▶ listener ──▶ route ──▶ transformers ──▶ service
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from fastgw.config.spec import GatewaySpec, ListenerSpec, RouteSpec
+
+GLOBAL: Final = "global"
+LISTENER: Final = "listener"
+ROUTE: Final = "route"
+
+
+class Link(NamedTuple):
+    """One filter of a chain."""
+
+    name: str
+    level: str  #: whose list names it: GLOBAL, LISTENER or ROUTE
+
+
+class Filtered(Protocol):
+    """Whatever has a list of filters: a listener or a route, as the file has it or as its specification."""
+
+    @property
+    def filters(self) -> Sequence[str]:
+        """Their names, in the order in which requests meet them."""
+
+
+class Chained(Protocol):
+    """A whole configuration, as the file has it or as its specification."""
+
+    @property
+    def chain(self) -> Sequence[str]:
+        """The filters in front of everything."""
+
+    @property
+    def listeners(self) -> Sequence[Filtered]:
+        """Those with a chain of their own."""
+
+    @property
+    def routes(self) -> Sequence[Filtered]:
+        """As above."""
+
+
+def links(spec: GatewaySpec, listener: ListenerSpec, route: RouteSpec | None = None) -> tuple[Link, ...]:
+    """The chain of a route as it is reached by a listener, without its transformers; without a route that of what none matches.
+
+    A filter that several levels name stands where the outermost of them has it, and runs once.
+    """
+    named = [Link(name, GLOBAL) for name in spec.chain] + [Link(name, LISTENER) for name in listener.filters]
+    named += [Link(name, ROUTE) for name in route.filters] if route is not None else []
+    first: dict[str, Link] = {}
+    for link in named:
+        first.setdefault(link.name, link)
+    return tuple(first.values())
+
+
+def named(config: Chained) -> Iterator[str]:
+    """Every name in any chain of ``config``, as often as it is there."""
+    yield from config.chain
+    for one in (*config.listeners, *config.routes):
+        yield from one.filters
