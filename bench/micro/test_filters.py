@@ -14,8 +14,11 @@ from fastgw.core.live.board import Board, blank
 from fastgw.core.live.holds import sit_down
 from fastgw.core.live.words import BOARD_BYTES
 from fastgw.filters.access_log import AccessLog
+from fastgw.filters.ip_rules import IpRules
 from fastgw.filters.jwt import Jwt
+from fastgw.filters.maintenance import Maintenance
 from fastgw.filters.rate_limit import RateLimit
+from fastgw.filters.redirect import SchemeRedirect
 from fastgw.filters.request_id import RequestId
 from tests.support.tokens import CLAIMS, OPTIONS, key_of, signed
 
@@ -38,6 +41,30 @@ def test_access_log_line(benchmark: Benchmark, stage: Stage, tmp_path: Path) -> 
     stage.send(stage.requests[0])
     log = AccessLog("log", {"path": str(tmp_path / "log"), "batch": 65536, "flush": 1.0})
     benchmark(log.done, stage.client.protocol.exchange)
+
+
+@pytest.mark.parametrize("networks", [2, 10_000])
+def test_ip_rules(benchmark: Benchmark, stage: Stage, networks: int) -> None:
+    """One that is let through by the last rule."""
+    stage.send(stage.requests[0])
+    rules = [("deny", f"10.{number >> 8}.{number & 255}.0/24") for number in range(networks - 1)]
+    made = IpRules("rules", {"rules": (*rules, ("allow", "127.0.0.0/8")), "otherwise": "deny"})
+    benchmark(made.request, stage.client.protocol.exchange)
+
+
+def test_maintenance_that_is_off(benchmark: Benchmark, stage: Stage) -> None:
+    """What a request pays for the switch."""
+    stage.send(stage.requests[0])
+    said = {"enabled": False, "file": "", "retry_after": 60.0, "message": "closed", "exempt": ()}
+    benchmark(Maintenance("closed", said).request, stage.client.protocol.exchange)
+
+
+def test_redirect(benchmark: Benchmark, stage: Stage) -> None:
+    """One that is answered."""
+    stage.send(stage.requests[0])
+    to = (b"https://", "request.host", "request.target")
+    made = SchemeRedirect("redirect", {"scheme": "http", "to": to, "status": 308})
+    assert benchmark(made.request, stage.client.protocol.exchange).status == 308
 
 
 @pytest.mark.parametrize(("per", "limits"), [("route", 1), ("address", 1), ("address", 2)])

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final
 
 from fastgw.adapters.beneath import open_beneath
 from fastgw.adapters.local import LocalCarrier, below, local_service, precondition_failed
-from fastgw.adapters.replies import safe_location
 from fastgw.core.date import http_date
 from fastgw.errors import DownstreamError, GatewayError, InternalError
+from fastgw.wire.location import safe_location
 from fastgw.wire.preconditions import outcome, part
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from fastgw.adapters.local import LocalCarrier, below, local_service, precondition_failed
 from fastgw.errors import DownstreamError
+from fastgw.wire.errors import WireError
+from fastgw.wire.location import safe_location
 from fastgw.wire.preconditions import outcome
 
 if TYPE_CHECKING:
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
     from fastgw.core.settings import RedirectSettings, ReplySettings
     from fastgw.core.snapshot.snapshot import Service
     from fastgw.routing.pattern import Pattern
-
-_NO_URI = re.compile(rb"[^!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]")
-_ABSOLUTE = re.compile(rb"https?://[^/?#]+", re.IGNORECASE).match
-_SLASHES = re.compile(rb"[/\\]+")
 
 
 class FixedReply:
@@ -95,22 +92,10 @@ class RedirectTarget:
         if self._takes_rest:
             request = exchange.request
             target += below(self._pattern, request) + request.query
-        return safe_location(target)
-
-
-def safe_location(target: bytes) -> bytes:
-    """``target`` as a ``Location`` that leads where it says: no byte of it ends a field or is read in another way, and a path stays on this
-    host, for ``//other`` and ``/\\other`` would be another one (RFC 3986 section 4.2, WHATWG URL).
-
-    Raises:
-        DownstreamError: 400, it is neither a path nor an http URI with an authority.
-    """
-    target = _NO_URI.sub(lambda found: b"%%%02X" % found[0][0], target)
-    if target[:1] == b"/":
-        return _SLASHES.sub(b"/", target, count=1)
-    if _ABSOLUTE(target) is None:
-        raise DownstreamError(400, "malformed", "this route redirects to the host of the request, and it has none")
-    return target
+        try:
+            return safe_location(target)
+        except WireError as error:
+            raise DownstreamError(error.status, error.code, error.detail) from None
 
 
 class RedirectCarrier(LocalCarrier):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from fastgw.config.answers import HOSTS, PATHS
+from fastgw.config.location import HOSTS, PATHS
 from fastgw.config.schema import Configuration, Listener, Route
 from fastgw.routing import Router
 from fastgw.routing.pattern import parse_path

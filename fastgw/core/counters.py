@@ -74,6 +74,8 @@ JWT_CAUSES: Final = (
     "claims",
     "scope",
 )
+#: Filters that refuse requests for who sends them, or when, and have no counter of their own.
+DENIERS: Final = ("ip_rules", "maintenance", "basic", "api_key", "mtls")
 #: What became of requests that were too many for a limit of their rate (``filters.rate_limit``).
 RATE_OUTCOMES: Final = ("refused", "let_through")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
@@ -220,6 +222,13 @@ ROUTE_TOKENS_REFUSED = ROUTE.counter(
     "Each [cause](filters.md#jwt) is explained there.",
     label="cause",
     values=JWT_CAUSES,
+)
+ROUTE_DENIED = ROUTE.counter(
+    "fastgw_requests_denied",
+    "Requests that a filter refused for who sent them, or because all are refused, by its type.",
+    "See [who may pass](access.md).",
+    label="filter",
+    values=DENIERS,
 )
 ROUTE_STATUS = ROUTE.counter(
     "fastgw_responses",

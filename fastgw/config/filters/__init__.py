@@ -10,8 +10,11 @@ from fastgw.config.filters.concurrency import Concurrency
 from fastgw.config.filters.digest import Digest
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.headers import Headers
+from fastgw.config.filters.ip_rules import IpRules
 from fastgw.config.filters.jwt import Jwt
+from fastgw.config.filters.maintenance import Maintenance
 from fastgw.config.filters.rate_limit import RateLimit
+from fastgw.config.filters.redirect import SchemeRedirect
 from fastgw.config.filters.request_id import RequestId
 from fastgw.config.filters.rewrite import Rewrite
 
@@ -21,8 +24,11 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     Concurrency,
     Digest,
     Headers,
+    IpRules,
     Jwt,
+    Maintenance,
     RateLimit,
+    SchemeRedirect,
     Rewrite,
 )
 

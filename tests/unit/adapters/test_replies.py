@@ -6,12 +6,9 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from fastgw.adapters.replies import redirect_service, reply_service, safe_location
+from fastgw.adapters.replies import redirect_service, reply_service
 from fastgw.core.settings import RedirectSettings, ReplySettings
-from fastgw.errors import DownstreamError
 from fastgw.routing.pattern import parse_path
 from tests.support.edge import Edge, body_of, head_of, statuses
 from tests.unit.adapters.stage import ask, own
@@ -107,23 +104,3 @@ def test_without_a_host_there_is_nothing_to_lead_to() -> None:
     edge = redirect(b"https:///x")
     assert statuses(ask(edge)) == [400]
     edge.end()
-
-
-@given(st.binary(max_size=60))
-def test_a_path_stays_on_its_host_and_in_its_field(rest: bytes) -> None:
-    found = safe_location(b"/" + rest)
-    assert found[:1] == b"/" and found[1:2] not in (b"/", b"\\")
-    assert re.fullmatch(rb"[\x21-\x7e]+", found)
-
-
-@given(st.binary(max_size=60))
-def test_an_uri_stays_in_its_field(rest: bytes) -> None:
-    found = safe_location(b"https://a.example/" + rest)
-    assert found.startswith(b"https://a.example/") and re.fullmatch(rb"[\x21-\x7e]+", found)
-
-
-@pytest.mark.parametrize("target", [b"", b"x", b"javascript:alert(1)", b"https://", b"https:///x", b"https://?x"])
-def test_what_is_neither_path_nor_uri_is_no_location(target: bytes) -> None:
-    with pytest.raises(DownstreamError) as caught:
-        safe_location(target)
-    assert caught.value.status == 400

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fastgw.config.filters import FILTERS
 from fastgw.config.load import MOST_PROBLEMS, inspect, load
 from fastgw.config.spec import GatewaySpec
 from fastgw.errors import ConfigError
 from tests.unit.config.files import MINIMAL, problems, read, with_listener, with_route, with_service
 
-KNOWN = "request_id, access_log, concurrency, digest, headers, jwt, rate_limit, rewrite"
+KNOWN = ", ".join(FILTERS)
 
 #: A file with one mistake after the other, and what is said of it.
 WRONG = """\
@@ -85,7 +86,7 @@ got a URL 'http://127.0.0.1:9000': leave out the scheme (tls: is a key)
 35:28: filters.log2.batchs: unknown key; did you mean 'batch'?
 35:46: filters.log2.flush: expected a duration of at least 1ms, got '0'
 36:3: filters.log3: expected a mapping, got a list
-37:3: filters.log4.type: is required; known types are request_id, access_log, concurrency, digest, headers, jwt, rate_limit, rewrite
+37:3: filters.log4.type: is required; known types are KNOWN
 """
 
 GOLDEN = [
@@ -131,7 +132,7 @@ GOLDEN = [
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     found = problems(tmp_path, WRONG)
-    assert "\n".join(found) + "\n" == SAID.replace("FOLDER", str(tmp_path))
+    assert "\n".join(found) + "\n" == SAID.replace("FOLDER", str(tmp_path)).replace("KNOWN", KNOWN)
 
 
 def test_files_of_certificates_are_looked_at_when_their_listener_is_sound(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from tests.unit.config.files import MINIMAL, problems, read
 NEEDED: Mapping[str, str] = {
     "concurrency": "max: 7",
     "headers": "request: {remove: [x-a]}",
+    "ip_rules": "rules: [{allow: 10.0.0.0/8}]",
     "jwt": "algorithms: HS256, keys: [{secret: 0123456789abcdef0123456789abcdef}]",
     "rate_limit": "limits: [{rate: 5/s}]",
     "rewrite": "path: /x",
