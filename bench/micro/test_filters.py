@@ -14,6 +14,7 @@ from fastgw.core.live.board import Board, blank
 from fastgw.core.live.holds import sit_down
 from fastgw.core.live.words import BOARD_BYTES
 from fastgw.filters.access_log import AccessLog
+from fastgw.filters.cors import Cors
 from fastgw.filters.ip_rules import IpRules
 from fastgw.filters.jwt import Jwt
 from fastgw.filters.maintenance import Maintenance
@@ -50,6 +51,28 @@ def test_ip_rules(benchmark: Benchmark, stage: Stage, networks: int) -> None:
     rules = [("deny", f"10.{number >> 8}.{number & 255}.0/24") for number in range(networks - 1)]
     made = IpRules("rules", {"rules": (*rules, ("allow", "127.0.0.0/8")), "otherwise": "deny"})
     benchmark(made.request, stage.client.protocol.exchange)
+
+
+def test_cors(benchmark: Benchmark, stage: Stage) -> None:
+    """A request of a page, and the head of its answer, of which a name below a domain may read."""
+    stage.send(stage.requests[0][:-2] + b"Origin: https://a.app.example\r\n\r\n")
+    exchange = stage.client.protocol.exchange
+    response = exchange.response
+    said = {
+        "origins": ("https://app.example", "https://*.app.example"),
+        "methods": ("GET",),
+        "headers": (),
+        "expose": (),
+    }
+    made = Cors("cors", said | {"credentials": True, "max_age": 600.0, "refuse_others": False})
+
+    def ask() -> None:
+        response.fields, response.extra = b"content-type: application/json\r\nx-model: a\r\n", b""
+        made.request(exchange)
+        made.response(exchange)
+
+    benchmark(ask)
+    assert response.header(b"access-control-allow-origin") == b"https://a.app.example"
 
 
 def test_maintenance_that_is_off(benchmark: Benchmark, stage: Stage) -> None:

@@ -39,6 +39,7 @@ def warn(document: Document, config: Configuration, now: float, resolve: Resolve
             f"{config.admin.address} can be reached from elsewhere, and whoever reaches it needs no password",
         )
     _paths(document, config)
+    _preflights(document, config)
     for path, value in durations(document.tree):
         if re.fullmatch(r"[0-9.]+", value) and float(value) > LONGEST_BARE:
             if isinstance(value, Expanded):
@@ -60,6 +61,17 @@ def _paths(document: Document, config: Configuration) -> None:
             document.warn(("routes", place, "path"), f"{name[0]!r} is taken literally; any segment is {{{name[1]}}}")
         if _REGULAR_EXPRESSION.search(route.path):
             document.warn(("routes", place, "path"), "is taken literally, and not as a regular expression")
+
+
+def _preflights(document: Document, config: Configuration) -> None:
+    """Routes that would answer preflights, and do not get any."""
+    for place, route in enumerate(config.routes):
+        if is_unsound(route.methods, route.filters) or not route.methods or "OPTIONS" in route.methods:
+            continue
+        for number, name in enumerate(route.filters):
+            if not is_unsound(name) and name in config.filters and config.filters[name].type == "cors":
+                said = "preflights are OPTIONS, which is not among the methods of this route; name the filter in a listener"
+                document.warn(("routes", place, "filters", number), said)
 
 
 def is_local(address: Address) -> bool:

@@ -75,7 +75,7 @@ JWT_CAUSES: Final = (
     "scope",
 )
 #: Filters that refuse requests for who sends them, or when, and have no counter of their own.
-DENIERS: Final = ("ip_rules", "maintenance", "basic", "api_key", "mtls")
+DENIERS: Final = ("ip_rules", "maintenance", "cors", "basic", "api_key", "mtls")
 #: What became of requests that were too many for a limit of their rate (``filters.rate_limit``).
 RATE_OUTCOMES: Final = ("refused", "let_through")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")

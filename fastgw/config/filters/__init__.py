@@ -7,6 +7,7 @@ from typing import Final
 
 from fastgw.config.filters.access_log import AccessLog
 from fastgw.config.filters.concurrency import Concurrency
+from fastgw.config.filters.cors import Cors
 from fastgw.config.filters.digest import Digest
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.headers import Headers
@@ -22,6 +23,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     RequestId,
     AccessLog,
     Concurrency,
+    Cors,
     Digest,
     Headers,
     IpRules,

@@ -33,6 +33,16 @@ def warnings(folder: Path, text: str, now: float = 0.0, missing: Mapping[str, st
     return [str(warning).removeprefix(f"{path}:") for warning in found.warnings]
 
 
+@pytest.mark.parametrize(("methods", "is_told"), [("[POST]", True), ("[POST, OPTIONS]", False), ("[]", False)])
+def test_a_route_that_gets_no_preflights(tmp_path: Path, methods: str, is_told: bool) -> None:
+    text = with_route(f"filters: [pages], methods: {methods}") + "filters: {pages: {type: cors, origins: '*'}}"
+    said = (
+        "4:38: routes[0].filters[0]: preflights are OPTIONS, which is not among the methods of this route; "
+        "name the filter in a listener"
+    )
+    assert warnings(tmp_path, text) == ([said] if is_told else [])
+
+
 def test_a_sound_file_has_none(tmp_path: Path) -> None:
     assert warnings(tmp_path, MINIMAL) == []
 
