@@ -7,7 +7,7 @@ is only what is more than the value of a key.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -37,6 +37,7 @@ from fastgw.config.spec import (
 )
 from fastgw.core.settings import (
     EjectionSettings,
+    KeySetSettings,
     Limits,
     ListenerSettings,
     MirrorSettings,
@@ -60,6 +61,7 @@ def build(config: schema.Configuration, source: str) -> GatewaySpec:
         listeners=tuple(_listener(place, one) for place, one in enumerate(config.listeners)),
         services=tuple(_service(name, one) for name, one in config.services.items()),
         filters=tuple(_filters(config)),
+        key_sets=tuple(_key_sets(config)),
         unmatched=fill(RouteSettings, schema.Route.model_validate({"path": "/"})),
     )
 
@@ -129,6 +131,11 @@ def _filters(config: schema.Configuration) -> Iterator[FilterSpec]:
     for name in dict.fromkeys(named(config)):
         if name not in config.filters:
             yield _filter(name, FILTERS[name].model_validate({"type": name}))
+
+
+def _key_sets(config: schema.Configuration) -> Iterable[KeySetSettings]:
+    used = [config.filters[name] for name in named(config) if name in config.filters]
+    return dict.fromkeys(key_set for one in used for key_set in one.key_sets())
 
 
 def _filter(name: str, options: Entry) -> FilterSpec:

@@ -28,7 +28,7 @@ from fastgw.config.spec import fallback_name, mirror_name
 from fastgw.config.spelling import same_fields
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import Expanded, shown
-from fastgw.core.settings import Address
+from fastgw.core.settings import Address, KeySetSettings, Url
 from fastgw.routing import Router, RoutingError, Rule
 
 #: What a route has one of.
@@ -49,6 +49,18 @@ def check(document: Document, config: Configuration) -> None:
         _service(document, ("services", name), service)
     for name, one in config.filters.items():
         one.check(document, ("filters", name))
+    _key_sets(document, config)
+
+
+def _key_sets(document: Document, config: Configuration) -> None:
+    """What is fetched from one URL is fetched in one way."""
+    found: dict[Url, tuple[str, KeySetSettings]] = {}
+    for name, one in config.filters.items():
+        for key_set in () if is_unsound(one) else one.key_sets():
+            first, settings = found.setdefault(key_set.url._replace(ca=""), (name, key_set))
+            if settings != key_set:
+                where = ("filters", name, "keys")
+                document.report(where, f"the same url has another refresh, stale, timeout or ca in filters.{first}")
 
 
 def listener_name(place: int, listener: Listener) -> str:

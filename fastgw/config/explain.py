@@ -135,4 +135,6 @@ def _plain(document: Document, where: TreePath) -> TreePath:
         where = (*where[:4], *where[5:])
     if len(where) > 5 and where[2:4] == ("tls", "certificates") and document.at(where[:4]) is None:
         where = (*where[:3], *where[5:])  # {cert: ..., key: ...}
+    if len(where) > 3 and where[0] == "filters" and where[3] == 0 and isinstance(document.at(where[:3]), dict):
+        where = (*where[:3], *where[4:])  # one entry without its list
     return where

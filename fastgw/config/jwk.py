@@ -15,6 +15,7 @@ from fastgw.filters.tokens import ALGORITHMS, unfit
 
 LARGEST_FILE: Final = 256 * 1024  #: bytes
 MOST_KEYS: Final = 16  #: of a filter: a token that names none is tried with all of its algorithm
+MOST_FETCHED: Final = 32  #: of a set that is fetched, where keys have names
 _SHORTEST_RSA: Final = 2048  #: bits (RFC 7518 section 3.3)
 _KINDS: Final = frozenset(kind for kind, _, _ in ALGORITHMS.values())
 
@@ -86,6 +87,38 @@ def of_text(text: str, kid: str, algorithms: Sequence[str]) -> list[JwkSpec]:
     if kid:
         raise ValueError("is a JWK Set, whose keys have names of their own: no 'kid' stands beside it")
     return _from_set(found["keys"], algorithms)
+
+
+def of_fetched(text: str) -> tuple[list[JwkSpec], list[str]]:
+    """The keys of a JWK Set that was fetched, for every algorithm that is not a secret's; and why others of it are left out.
+
+    What cannot be used is no reason to refuse the others (RFC 7517 section 5): it is somebody else's file.
+
+    Raises:
+        ValueError: it is no JWK Set, has no key that can be used, or more than ``MOST_FETCHED``.
+    """
+    try:
+        keys = json.loads(text)["keys"]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        keys = None
+    if not isinstance(keys, list):
+        raise ValueError("is no JWK Set")
+    if len(keys) > MOST_FETCHED:
+        raise ValueError(f"has {len(keys)} keys, and {MOST_FETCHED} are the most")
+    algorithms = [name for name, (kind, _, _) in ALGORITHMS.items() if kind != "oct"]
+    found, left_out = [], []
+    for one in keys:
+        try:
+            if not isinstance(one, dict) or not isinstance(one.get("kid", ""), str):
+                raise ValueError("is no JWK that can be used")
+            if one.get("kty") == "oct":
+                raise ValueError("is a secret, which nobody publishes")
+            found.append(_fitting(_from_jwk(one), "", algorithms))
+        except ValueError as error:
+            left_out.append(f"a key {error}")
+    if not found:
+        raise ValueError("has no key that can be used" + (f": {left_out[0]}" if left_out else ""))
+    return found, left_out
 
 
 def _from_set(keys: object, algorithms: Sequence[str]) -> list[JwkSpec]:

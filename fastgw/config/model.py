@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     TypeAdapter,
@@ -23,7 +24,7 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     model_validator,
 )
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from fastgw.config.likeness import meant_key
 from fastgw.config.types import is_lenient
@@ -103,6 +104,19 @@ def sound_or_unsound(value: Any, handler: ValidatorFunctionWrapHandler, info: Va
         if is_lenient(info):
             return UNSOUND
         raise
+
+
+class OneOrMore:
+    """Annotation of a list of mappings: a single one stands without the list."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda value: [value] if isinstance(value, dict) else value, handler(source)
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        several = handler(schema)
+        return {"anyOf": [several["items"], several]}
 
 
 def alternative(short: dict[str, Any], schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from fastgw.core.settings import (
     Address,
     FilesSettings,
+    KeySetSettings,
     ListenerSettings,
     MirrorSettings,
     PoolSettings,
@@ -182,4 +183,5 @@ class GatewaySpec(NamedTuple):
     routes: tuple[RouteSpec, ...]
     services: tuple[ServiceSpec, ...]
     filters: tuple[FilterSpec, ...]  #: every filter a chain names, built-in ones without a definition included
+    key_sets: tuple[KeySetSettings, ...]  #: that those filters have, each once
     unmatched: RouteSettings  #: of requests that no route matches: what a route has that says nothing

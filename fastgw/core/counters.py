@@ -59,8 +59,8 @@ CAUSES: Final = (
 MIRROR_CAUSES: Final = ("in_flight", "too_large", "memory", "incomplete", "pool_full", "failed", "draining")
 #: Why an answer has no digest although a filter was to add one (``filters.digest``).
 DIGEST_CAUSES: Final = ("too_large", "unknown_length")
-#: Why a request was refused for its token, or for having none (``filters.jwt``).
-JWT_CAUSES: Final = (
+#: Why a request was refused for its token, or for having none (``filters.bearer``).
+TOKEN_CAUSES: Final = (
     "missing",
     "repeated",
     "malformed",
@@ -73,6 +73,8 @@ JWT_CAUSES: Final = (
     "audience",
     "claims",
     "scope",
+    "inactive",
+    "unavailable",
 )
 #: Filters that refuse requests for who sends them, or when, and have no counter of their own.
 DENIERS: Final = ("ip_rules", "maintenance", "cors", "basic", "api_key", "mtls")
@@ -212,16 +214,16 @@ ROUTE_DIGESTS_DROPPED = ROUTE.counter(
 ROUTE_TOKENS_ACCEPTED = ROUTE.counter(
     "fastgw_tokens_accepted",
     "Requests with a token that a filter accepted, by what it was known from.",
-    "`signature`: it was verified. See [`jwt`](filters.md#jwt).",
+    "`signature`: it was verified, `introspection`: the authority was asked. See [`jwt`](filters.md#jwt).",
     label="by",
-    values=("cache", "signature"),
+    values=("cache", "signature", "introspection"),
 )
 ROUTE_TOKENS_REFUSED = ROUTE.counter(
     "fastgw_tokens_refused",
     "Requests refused for their token, or because they had none, by the cause.",
     "Each [cause](filters.md#jwt) is explained there.",
     label="cause",
-    values=JWT_CAUSES,
+    values=TOKEN_CAUSES,
 )
 ROUTE_DENIED = ROUTE.counter(
     "fastgw_requests_denied",

@@ -31,6 +31,35 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Url(NamedTuple):
+    """Where the gateway itself asks for something (``core.calls``): https, or http on this host."""
+
+    is_tls: bool
+    host: str
+    port: int
+    target: str  #: path and query
+    ca: str = ""  #: file of trusted certificates; empty: the system's
+
+    @property
+    def authority(self) -> str:
+        """Host and port, as ``Host`` has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.is_tls else 80) else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        """For people: without the query, which may have a secret in it."""
+        return f"http{'s' if self.is_tls else ''}://{self.authority}{self.target.partition('?')[0]}"
+
+
+class KeySetSettings(NamedTuple):
+    """Keys that tokens are signed with, where they are fetched from; seconds."""
+
+    url: Url
+    refresh: float  #: between two times that they are fetched
+    stale: float  #: that they are used after the last time that this worked
+    timeout: float  #: of fetching them
+
+
 class Timeouts(NamedTuple):
     """Downstream deadlines in seconds; 0 switches one off."""
 

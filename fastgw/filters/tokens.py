@@ -38,7 +38,7 @@ _ABSENT: Final = object()
 
 
 class TokenError(Exception):
-    """A token is refused; ``cause`` is one of ``core.counters.JWT_CAUSES``, and the text may be told to the client."""
+    """A token is refused; ``cause`` is one of ``core.counters.TOKEN_CAUSES``, and the text may be told to the client."""
 
     def __init__(self, cause: str, detail: str) -> None:
         super().__init__(detail)
@@ -68,16 +68,19 @@ class Verifier:
 
     __slots__ = ("_demands", "_keys")
 
-    def __init__(self, keys: Iterable[tuple[str, str, tuple[str, ...]]], demands: Demands) -> None:
-        """``keys``: of each its ``kid`` (empty: it has none), the JSON of its JWK, and the algorithms it is used with."""
+    def __init__(
+        self, keys: Iterable[tuple[str, str, tuple[str, ...]]], demands: Demands, algorithms: Iterable[str] = ()
+    ) -> None:
+        """``keys``: of each its ``kid`` (empty: it has none), the JSON of its JWK, and the algorithms it is used with; ``algorithms``:
+        those that are accepted although there may be no key for them now."""
         from joserfc.jwk import import_key
         from joserfc.jws import JWSRegistry
 
         self._demands = demands
-        self._keys: dict[str, list[tuple[str, Callable[[bytes, bytes], bool]]]] = {}
-        for kid, text, algorithms in keys:
+        self._keys: dict[str, list[tuple[str, Callable[[bytes, bytes], bool]]]] = {name: [] for name in algorithms}
+        for kid, text, fitting in keys:
             key = import_key(json.loads(text))
-            for name in algorithms:
+            for name in fitting:
                 algorithm = JWSRegistry.algorithms[name]
                 algorithm.check_key(key)
                 self._keys.setdefault(name, []).append((kid, partial(algorithm.verify, key=key)))

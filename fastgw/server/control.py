@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fastgw
 from fastgw.config.spec import GatewaySpec
@@ -24,7 +24,7 @@ from fastgw.server.complaint import complain
 from fastgw.server.gateway import Gateway
 from fastgw.server.listening import Listening, handshakes, hold, is_shared
 from fastgw.server.log import Log
-from fastgw.server.messages import Committed, Drain, Prepared, Reopen, Report
+from fastgw.server.messages import Committed, Drain, Prepared, Reopen, Report, Wanted
 from fastgw.server.names import Names, hosts_of
 from fastgw.server.notify import notify
 from fastgw.server.reload import Reload
@@ -32,11 +32,14 @@ from fastgw.server.status import Pages
 from fastgw.server.watch import EVERY, Watch
 from fastgw.server.workers import BLOCKED, DEAD, DRAINING, HELD, READY, WorkerProcess, backoff
 
+if TYPE_CHECKING:
+    from fastgw.server.key_sets import Fetching
+
 START_LIMIT = 30.0  #: seconds until every worker must have served once
 START_DEATHS = 3  #: deaths of one worker before that: the start has failed
 HANDSHAKE_LIMIT = 1.0  #: seconds that a stop waits for TCP handshakes under way
 SAME_SIGNAL = 0.25  #: seconds in which a second SIGTERM is the same one, sent to us and to our process group
-NAMES_LIMIT = 2.0  #: seconds that a reload waits for the first answer of new names
+SOURCES_LIMIT = 2.0  #: seconds that a reload waits for the addresses of new names, and for new keys
 KILL_AFTER = 1.0  #: seconds on top of the grace before a worker that does not end is killed
 
 
@@ -83,7 +86,7 @@ class Control:
                 reason=self.gateway.board.problem,
             )
         self.tell_warnings()
-        self.keep_names()
+        self.keep_sources()
         for warning in self.gateway.plan_in_use.warnings:
             self.log.warning("an address is left out", reason=warning)
         await self.admin.start(self._admin_listening)
@@ -101,8 +104,9 @@ class Control:
                 worker.kill()
             for task in self._tasks:
                 task.cancel()
-            if self.gateway.names is not None:
-                self.gateway.names.close()
+            for source in (self.gateway.names, self.gateway.fetching):
+                if source is not None:
+                    source.close()
             await self.admin.stop()
 
     def tell_warnings(self) -> None:
@@ -127,20 +131,28 @@ class Control:
         fields = {"traceback": "".join(traceback.format_exception(error))} if error is not None else {}
         self.log.error("an exception escaped", cause=str(context.get("message", "")), error=repr(error), **fields)
 
-    # -- names --------------------------------------------------------------------------------------------------------
+    # -- names and keys --------------------------------------------------------------------------------------------------------
 
-    def keep_names(self) -> None:
-        """Look up the names that the endpoints of the configuration in use have, and no others."""
+    def keep_sources(self) -> None:
+        """Look up the names, and fetch the keys, that the configuration in use has, and no others."""
         spec = self.gateway.plan_in_use.spec
         hosts = hosts_of(spec)
         if hosts or self.gateway.names is not None:
             self._find_names().keep(hosts, spec.resolver)
         self.gateway.answers = {host: answer for host, answer in self.gateway.answers.items() if host in hosts}
+        if spec.key_sets or self.gateway.fetching is not None:
+            self._find_fetching().keep(spec.key_sets)
+        self.gateway.keys = {one: found for one, found in self.gateway.keys.items() if one in spec.key_sets}
 
-    async def prepare_names(self, spec: GatewaySpec) -> None:
-        """Look up the names that are new in ``spec``: what does not answer now is a warning in the log, and goes on being asked for."""
+    async def prepare_sources(self, spec: GatewaySpec) -> None:
+        """Look up the names, and fetch the keys, that are new in ``spec``: what does not answer now is a warning in the log, and goes on
+        being asked for."""
+        waits: list[Coroutine[Any, Any, None]] = []
         if hosts := hosts_of(spec):
-            await self._find_names().prepare(hosts, spec.resolver, NAMES_LIMIT)
+            waits.append(self._find_names().prepare(hosts, spec.resolver, SOURCES_LIMIT))
+        if spec.key_sets:
+            waits.append(self._find_fetching().prepare(spec.key_sets, SOURCES_LIMIT))
+        await asyncio.gather(*waits)
 
     def _find_names(self) -> Names:
         gateway = self.gateway
@@ -149,6 +161,14 @@ class Control:
 
             gateway.names = Names(gateway.learn, self.log, random.random, look_up)
         return gateway.names
+
+    def _find_fetching(self) -> Fetching:
+        gateway = self.gateway
+        if gateway.fetching is None:
+            from fastgw.server.key_sets import Fetching  # only where somebody needs it
+
+            gateway.fetching = Fetching(gateway.learn_keys, self.log, random.random)
+        return gateway.fetching
 
     # -- workers ------------------------------------------------------------------------------------------------------
 
@@ -183,6 +203,9 @@ class Control:
                     )
         elif isinstance(message, Report):
             self._on_report(worker, message)
+        elif isinstance(message, Wanted):
+            if self.gateway.fetching is not None:
+                self.gateway.fetching.want(message.key_set)
         elif isinstance(message, Committed):
             worker.generation = message.generation
             if not worker.is_retiring:

@@ -19,19 +19,20 @@ from fastgw.config.spec import BindSpec, GatewaySpec, fallback_name, mirror_name
 from fastgw.core.blocks import Block
 from fastgw.core.counters import ENDPOINT, ROUTE, SERVICE
 from fastgw.core.live.news import Answer
-from fastgw.core.settings import Address
+from fastgw.core.settings import Address, KeySetSettings
 from fastgw.errors import ConfigError
 from fastgw.server.channel import MAX_FDS
 from fastgw.server.findings import Findings, Places
 from fastgw.server.listening import Listening, bind, bind_all
-from fastgw.server.messages import Abort, Commit, Endpoints, Prepare, Slots
+from fastgw.server.messages import Abort, Commit, Endpoints, Fetched, Prepare, Slots
 from fastgw.server.slots import SlotTable
 from fastgw.server.standings import Standings
 from fastgw.server.workers import WorkerProcess, processors
 
 if TYPE_CHECKING:
-    from fastgw.core.live.news import Finding
+    from fastgw.core.live.news import Finding, KeySet
     from fastgw.server.board import SharedBoard
+    from fastgw.server.key_sets import Fetching
     from fastgw.server.names import Names
 
 
@@ -76,6 +77,8 @@ class Gateway:
         self.warnings: list[str] = []  #: of the last file that could be used
         self.answers: dict[str, Answer] = {}  #: what is known of the names of endpoints
         self.names: Names | None = None  #: who looks them up; there once an endpoint has a name
+        self.keys: dict[KeySetSettings, KeySet] = {}  #: what is known of keys that are fetched
+        self.fetching: Fetching | None = None  #: who fetches them; there once a filter needs some
         self.standings = Standings()
         self.findings = Findings()
         self.reloads = {"ok": 0, "refused": 0}
@@ -200,6 +203,8 @@ class Gateway:
         worker.channel.send(Prepare(plan.generation, plan.spec, plan.slots, missing, has_memory), fds)
         if has_memory and self.answers:
             worker.channel.send(Endpoints(self.answers))
+        if has_memory and self.keys:
+            worker.channel.send(Fetched(self.keys))
         worker.prepared = plan.generation
         worker.holds |= set(missing)
 
@@ -207,9 +212,17 @@ class Gateway:
         """Let every worker know what was found for a name."""
         self.answers[host] = answer
         self._forget_who_is_gone()
+        self._tell(Endpoints({host: answer}))
+
+    def learn_keys(self, key_set: KeySetSettings, news: KeySet) -> None:
+        """Let every worker know what was fetched."""
+        self.keys[key_set] = news
+        self._tell(Fetched({key_set: news}))
+
+    def _tell(self, message: object, but: WorkerProcess | None = None) -> None:
         for worker in self.workers:
-            if worker.prepared and worker.is_alive and worker.channel is not None:
-                worker.channel.send(Endpoints({host: answer}))
+            if worker is not but and worker.prepared and worker.is_alive and worker.channel is not None:
+                worker.channel.send(message)
 
     @property
     def places(self) -> Places:
@@ -223,9 +236,7 @@ class Gateway:
 
     def pass_on(self, source: WorkerProcess, findings: list[Finding]) -> None:
         """Let the other workers know what one has found."""
-        for worker in self.workers:
-            if worker is not source and worker.prepared and worker.is_alive and worker.channel is not None:
-                worker.channel.send(Endpoints({}, tuple(findings)))
+        self._tell(Endpoints({}, tuple(findings)), source)
 
     def commit(self, worker: WorkerProcess, plan: Plan) -> None:
         """Tell a worker to serve ``plan``; one that came up while the others prepared gets all of it now."""

@@ -5,6 +5,7 @@ Endpoints
 Prepare (with sockets)      Prepared (with the problems found, if any)
 Commit                      Committed
 Abort                       Report
+Fetched                        Wanted
 Reopen
 Drain                       the end of the process
 
@@ -14,7 +15,8 @@ Tuples with names for the reason that ``config.spec`` gives; what a message is, 
 from typing import NamedTuple
 
 from fastgw.config.spec import GatewaySpec
-from fastgw.core.live.news import Answer, Finding, Standing
+from fastgw.core.live.news import Answer, Finding, KeySet, Standing
+from fastgw.core.settings import KeySetSettings
 
 
 class Slots(NamedTuple):
@@ -30,6 +32,18 @@ class Endpoints(NamedTuple):
 
     answers: dict[str, Answer]
     findings: tuple[Finding, ...] = ()  #: of other workers
+
+
+class Fetched(NamedTuple):
+    """What is known of keys that are fetched."""
+
+    news: dict[KeySetSettings, KeySet]
+
+
+class Wanted(NamedTuple):
+    """A token names a key that is not in this set."""
+
+    key_set: KeySetSettings
 
 
 class Report(NamedTuple):

@@ -46,11 +46,11 @@ class Host(Protocol):
     def tell_warnings(self) -> None:
         """Log what the file that was read last is warned of."""
 
-    def keep_names(self) -> None:
-        """Look up the names of the configuration in use, and no others."""
+    def keep_sources(self) -> None:
+        """Look up the names, and fetch the keys, of the configuration in use, and no others."""
 
-    async def prepare_names(self, spec: GatewaySpec) -> None:
-        """Look up the names that are new in ``spec``, as long as that may take."""
+    async def prepare_sources(self, spec: GatewaySpec) -> None:
+        """Look up the names, and fetch the keys, that are new in ``spec``, as long as that may take."""
 
     async def move_admin(self, listenings: list[Listening]) -> None:
         """Serve the admin pages at other addresses, or nowhere."""
@@ -142,11 +142,11 @@ class Reload:
             spec = await asyncio.to_thread(gateway.load)
             plan = gateway.plan(spec)
             try:
-                await self._host.prepare_names(spec)
+                await self._host.prepare_sources(spec)
                 admin = await self._prepare(plan)
             except BaseException:
                 gateway.discard(plan)
-                self._host.keep_names()
+                self._host.keep_sources()
                 raise
         except ConfigError as error:
             gateway.reloads["refused"] += 1
@@ -159,7 +159,7 @@ class Reload:
             return
         if gateway.is_draining:
             gateway.discard(plan)
-            self._host.keep_names()
+            self._host.keep_sources()
             return
         for warning in plan.warnings:
             self._log.warning("an address is left out", reason=warning)
@@ -214,7 +214,7 @@ class Reload:
         self._ask(told)
         for worker in told:
             gateway.commit(worker, plan)
-        self._host.keep_names()
+        self._host.keep_sources()
         await self._resize(plan)
         answers = await self._all(told, COMMIT_LIMIT)
         self._answers = {}

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import fastgw
@@ -16,7 +16,10 @@ from fastgw.server.gateway import Gateway, endpoint_names, route_names
 from fastgw.server.names import Names
 from fastgw.server.standings import stamp
 from fastgw.server.workers import HEARTBEAT_SECONDS, READY, STALLED
-from fastgw.telemetry.totals import BoardFacts, Facts, MemberFacts, NameFacts, Totals, WorkerFacts, total
+from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts, NameFacts, Totals, WorkerFacts, total
+
+if TYPE_CHECKING:
+    from fastgw.server.key_sets import Fetching
 
 JSON = "application/json"
 
@@ -145,6 +148,7 @@ class Pages:
                 for worker in gateway.workers
             ],
             names=_names(gateway.names),
+            key_sets=_key_sets(gateway.fetching),
             members=self._members(),
             board=_board(gateway.board.view, time.monotonic_ns()),
         )
@@ -187,6 +191,7 @@ class Pages:
             "board": {name: {"used": one.used, "capacity": one.capacity} for name, one in facts.board.items()}
             | {"full": totals.globals[layout.BOARD_FULL], "inherited_from": gateway.board.inherited_from or None},
             "names": {one.name: _name(one) for one in facts.names},
+            "key_sets": {one.url: _key_set(one) for one in facts.key_sets},
         }
 
     def _listeners(self) -> list[dict[str, Any]]:
@@ -342,6 +347,24 @@ def _names(names: Names | None) -> list[NameFacts]:
     ]
 
 
+def _key_sets(fetching: Fetching | None) -> list[KeySetFacts]:
+    now, wall = time.monotonic(), time.time()
+    kept = [*fetching.known.values()] if fetching is not None else []
+    urls = [str(one.settings.url) for one in kept]  # the same where only the queries differ, which are not shown
+    return [
+        KeySetFacts(
+            url=url if urls.count(url) == 1 else f"{url} #{urls[:place].count(url) + 1}",
+            keys=len(one.news.keys) if now < one.news.until else 0,
+            age=max(0.0, wall - one.fetched_at) if one.fetched_at else None,
+            fetches=one.fetches,
+            failures=one.failures,
+            cause=one.news.cause,
+            detail=one.news.detail,
+        )
+        for place, (url, one) in enumerate(zip(urls, kept, strict=True))
+    ]
+
+
 def _addresses(gateway: Gateway, service: str, endpoint: str, addresses: Collection[str]) -> dict[str, Any]:
     """What is known of each address of an endpoint."""
     standings = gateway.standings.of(service, endpoint, addresses)
@@ -350,6 +373,17 @@ def _addresses(gateway: Gateway, service: str, endpoint: str, addresses: Collect
         state = gateway.findings.of((service, endpoint, address))
         found[address] = {**{key: state[key] for key in ("state", "ejected_by", "until")}, **standing}
     return found
+
+
+def _key_set(key_set: KeySetFacts) -> dict[str, Any]:
+    return {
+        "keys": key_set.keys,
+        "age": None if key_set.age is None else round(key_set.age, 3),
+        "fetches": key_set.fetches,
+        "failures": key_set.failures,
+        "cause": key_set.cause or None,
+        "error": key_set.detail or None,
+    }
 
 
 def _name(name: NameFacts) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from fastgw.core.blocks import COUNTER, GAUGE, Metric
-from fastgw.telemetry.totals import BoardFacts, Facts, NameFacts, WorkerFacts
+from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, NameFacts, WorkerFacts
 
 INFO: Final = "info"  #: a metric that is always 1, and says what it has to say in its labels
 WORKER_STATES: Final = ("starting", "ready", "stalled", "draining", "dead")
@@ -29,6 +29,16 @@ def _name(value: Callable[[NameFacts], float | None]) -> Callable[[Facts], Sampl
             found = value(one)
             if found is not None:
                 yield (one.name,), found
+
+    return samples
+
+
+def _key_set(value: Callable[[KeySetFacts], float | None]) -> Callable[[Facts], Samples]:
+    def samples(facts: Facts) -> Iterator[tuple[Labels, float]]:
+        for one in facts.key_sets:
+            found = value(one)
+            if found is not None:
+                yield (one.url,), found
 
     return samples
 
@@ -139,6 +149,34 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
             "Alert where it is beyond `resolver.max_interval`.",
         ),
         _name(lambda one: one.age),
+    ),
+    (
+        Metric("fastgw_key_set_fetches", COUNTER, "Times that the keys of a URL were asked for.", ("url",)),
+        _key_set(lambda one: one.fetches),
+    ),
+    (
+        Metric("fastgw_key_set_fetch_failures", COUNTER, "Those that gave no keys.", ("url",)),
+        _key_set(lambda one: one.failures),
+    ),
+    (
+        Metric(
+            "fastgw_key_set_keys",
+            GAUGE,
+            "Keys of the URL that tokens are verified with.",
+            ("url",),
+            "0: tokens that need them are answered 503. See [`jwt`](filters.md#jwt).",
+        ),
+        _key_set(lambda one: one.keys),
+    ),
+    (
+        Metric(
+            "fastgw_key_set_age_seconds",
+            GAUGE,
+            "Seconds since the keys of the URL were last fetched.",
+            ("url",),
+            "Alert where it is beyond some `refresh`.",
+        ),
+        _key_set(lambda one: one.age),
     ),
     (
         Metric(

@@ -66,6 +66,19 @@ class BoardFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class KeySetFacts:
+    """A set of keys that the supervisor fetches."""
+
+    url: str
+    keys: int  #: that are in use
+    age: float | None  #: seconds since they were fetched; None: never
+    fetches: int
+    failures: int
+    cause: str = ""  #: why they were not fetched the last time; empty: they were
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known beside the counters."""
 
@@ -79,6 +92,7 @@ class Facts:
     last_reload: float  #: when the configuration was last loaded or refused, seconds since 1970
     workers: Sequence[WorkerFacts] = ()
     names: Sequence[NameFacts] = ()
+    key_sets: Sequence[KeySetFacts] = ()
     members: Mapping[EndpointName, MemberFacts] = field(default_factory=dict)
     board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.processes import Gateway, Service, reload, say
+from tests.integration.processes import Gateway, Service, admin_status, reload, say
 from tests.support.gateway import simple_config, wait_until
-from tests.support.tokens import SECRET, public_pem, signed
-from tests.support.upstream import Connection, Received
+from tests.support.ports import free_port
+from tests.support.tokens import SECRET, jwks, public_pem, signed
+from tests.support.upstream import Connection, Received, UpstreamServer, canned, response
 
 pytestmark = pytest.mark.integration
 
@@ -78,3 +79,33 @@ def test_who_has_a_token_gets_through(gateway: Gateway, service: Service, tmp_pa
     keys.write_text(public_pem("ES256", again=True))
     reload(running, text)
     wait_until(lambda: ask(running.port, token)[0] == 401, what="the new key is in force")
+
+
+def test_keys_are_fetched_and_an_issuer_that_is_down_stops_nothing(gateway: Gateway, service: Service) -> None:
+    """No keys at the start, then some, then others; told to both workers."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/keys"
+    text = simple_config(service(say(b"hello")).address, route="filters: [auth]").replace("workers: 1", "workers: 2")
+    text += f"filters: {{auth: {{type: jwt, algorithms: ES256, keys: {{url: '{url}', refresh: 1s}}}}}}\n"
+    running = gateway(text)
+    claims = {"sub": "ann", "exp": time.time() + 600}
+    first, other = signed(claims, "ES256", kid="first"), signed(claims, "ES256", kid="other")
+
+    def statuses(token: bytes) -> set[int]:
+        return {ask(running.port, token)[0] for _ in range(6)}  # of both workers, most likely
+
+    def facts() -> dict[str, object]:
+        found: dict[str, object] = admin_status(running, "/status")[1]["key_sets"][url]
+        return found
+
+    assert statuses(first) == {503}
+    wait_until(lambda: facts()["cause"] == "refused", what="nobody is there")
+    assert (facts()["keys"], facts()["age"]) == (0, None)
+    assert "keys cannot be fetched" in running.read_log()
+    with UpstreamServer(canned(response(jwks(ES256="first"))), port=port) as issuer:
+        wait_until(lambda: statuses(first) == {200}, what="the keys were fetched")
+        assert statuses(other) == {401}
+        issuer.script = canned(response(jwks(ES256="other")))
+        wait_until(lambda: statuses(other) == {200}, what="the other key was fetched")
+        wait_until(lambda: statuses(first) == {401}, what="the first one is gone, at both workers")
+        assert facts()["keys"] == 1

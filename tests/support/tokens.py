@@ -85,6 +85,8 @@ def by_hand(header: bytes | dict[str, Any], claims: bytes | dict[str, Any], secr
 #: Of the filter, as the configuration gives them where it says nothing else.
 OPTIONS: Mapping[str, Any] = {
     "keys": (key_of("HS256"),),
+    "key_sets": (),
+    "algorithms": (),
     "issuer": (),
     "audience": (),
     "required_claims": (),
@@ -99,3 +101,9 @@ OPTIONS: Mapping[str, Any] = {
     "max_size": 8192,
     "cache": 4096,
 }
+
+
+def jwks(**names: str) -> bytes:
+    """A JWK Set: the public key of each algorithm, by the name it has there."""
+    keys = [{**json.loads(key_of(algorithm, kid=kid)[1]), "kid": kid} for algorithm, kid in names.items()]
+    return json.dumps({"keys": keys}).encode()

@@ -6,6 +6,7 @@ Annotations are not postponed here, nor in the files of the types (``config.mode
 from typing import ClassVar
 
 from fastgw.config.entry import Entry
+from fastgw.core.settings import KeySetSettings
 
 
 class FilterOptions(Entry):
@@ -17,3 +18,7 @@ class FilterOptions(Entry):
     told_by: ClassVar[str] = "type"
     is_built_in: ClassVar[bool] = False  #: may a chain name the type without a definition, which is then all defaults?
     type: str
+
+    def key_sets(self) -> tuple[KeySetSettings, ...]:
+        """What the supervisor fetches for it."""
+        return ()

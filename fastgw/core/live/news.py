@@ -1,4 +1,4 @@
-"""What supervisor and workers tell each other of endpoints: where they are, how connecting to them goes, who is ejected.
+"""What supervisor and workers tell each other: of endpoints, where they are, how connecting to them goes, who is ejected; keys of tokens.
 
 Apart from what makes and reads it, because the supervisor starts with its messages, and with as little else as possible.
 """
@@ -34,6 +34,17 @@ class Standing(NamedTuple):
     state: str  #: ``USED`` or ``FAILING``
     cause: str = ""  #: why it fails, as the code of an error
     reason: str = ""  #: the same in words
+
+
+class KeySet(NamedTuple):
+    """What is known of keys that are fetched.  The last good ones stay when fetching them fails later."""
+
+    keys: tuple[
+        tuple[str, str, tuple[str, ...]], ...
+    ]  #: as ``filters.tokens.Verifier`` takes them; empty: none came yet
+    until: float  #: monotonic seconds, which all processes of a host share: they are not used any more then
+    cause: str = ""  #: why they were not fetched the last time, in a word; empty: they were
+    detail: str = ""  #: the same in a sentence
 
 
 class Finding(NamedTuple):

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from fastgw.config.jwk import LARGEST_FILE, missing_package, of_secret, of_text, read_file
-from tests.support.tokens import private_key, private_pem, public_pem
+from fastgw.config.jwk import LARGEST_FILE, MOST_FETCHED, missing_package, of_fetched, of_secret, of_text, read_file
+from tests.support.tokens import jwks, private_key, private_pem, public_pem
 
 OCT = {"kty": "oct", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}
 
@@ -168,3 +168,44 @@ def test_files(tmp_path: Path) -> None:
 
 def test_nothing_is_missing_here() -> None:
     assert missing_package() == ""
+
+
+# --- what is fetched
+
+
+def test_of_a_set_that_is_fetched_everything_is_taken_that_can_be_used() -> None:
+    body = json.loads(jwks(ES256="a", RS256="b", EdDSA="c"))
+    good = {one["kid"]: one for one in body["keys"]}
+    bad: list[object] = [
+        7,
+        {"kty": "oct", "k": "c2VjcmV0" * 8, "kid": "secret"},
+        {**good["a"], "use": "enc"},
+        {**good["a"], "crv": "P-192"},
+        {**good["b"], "n": "AQAB"},
+        {**good["b"], "kid": 7},
+        {"kty": "PQC"},
+        {},
+        {**good["a"], "alg": "ES384"},
+    ]
+    found, left_out = of_fetched(json.dumps({"keys": [*bad, *good.values()], "more": 1}))
+    assert [one.kid for one in found] == ["a", "b", "c"] and len(left_out) == len(bad)
+    assert "a key is a secret, which nobody publishes" in left_out
+    assert found[1].algorithms == ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+    assert not any("c2VjcmV0" in one for one in left_out)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[]", "is no JWK Set"),
+        ("{}", "is no JWK Set"),
+        ('{"keys": {}}', "is no JWK Set"),
+        ("[" * 100_000, "is no JWK Set"),
+        ('{"keys": []}', "has no key that can be used"),
+        ('{"keys": [{}]}', "has no key that can be used: a key "),
+        (json.dumps({"keys": [{}] * (MOST_FETCHED + 1)}), "has 33 keys, and 32 are the most"),
+    ],
+)
+def test_what_is_no_set_that_is_fetched(text: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        of_fetched(text)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.counters import JWT_CAUSES
+from fastgw.core.counters import TOKEN_CAUSES
 from fastgw.filters.jwt import Jwt
 from tests.support.edge import GET, OK, Edge, Spy, body_of, statuses
 from tests.support.tokens import CLAIMS, NOW, OPTIONS, SECRET, by_hand, signed
@@ -23,9 +23,12 @@ class Story:
         self.now = NOW
         self.notes: list[Any] = []
         self.service: Any = None
-        self.filter = Jwt("auth", {**OPTIONS, **options}, wall=lambda: self.now)
+        self.filter = self.make({**OPTIONS, **options})
         spy = Spy("spy", [], request=lambda exchange: self.notes.append(exchange.notes))
         self.edge = Edge(filters=[self.filter, spy])
+
+    def make(self, options: dict[str, Any]) -> Jwt:
+        return Jwt("auth", options, wall=lambda: self.now)
 
     def ask(self, *lines: bytes, target: bytes = b"/") -> tuple[bytes, bytes]:
         """What the service got, if it was asked, and the answer."""
@@ -53,7 +56,7 @@ class Story:
         return self.edge.of_route(place)
 
     def causes(self) -> dict[str, int]:
-        found = {one: self.count(counters.ROUTE_TOKENS_REFUSED + place) for place, one in enumerate(JWT_CAUSES)}
+        found = {one: self.count(counters.ROUTE_TOKENS_REFUSED + place) for place, one in enumerate(TOKEN_CAUSES)}
         return {one: times for one, times in found.items() if times}
 
 

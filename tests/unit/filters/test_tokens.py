@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fastgw.config.jwk import of_text
-from fastgw.core.counters import JWT_CAUSES
+from fastgw.core.counters import TOKEN_CAUSES
 from fastgw.filters.tokens import ALGORITHMS, Demands, TokenError, Verifier, scopes, unfit
 from tests.support.tokens import (
     CLAIMS,
@@ -63,7 +63,7 @@ def refused(token: bytes, *keys: Any, now: float = NOW, **demands: Any) -> str:
     """The cause."""
     with pytest.raises(TokenError) as error:
         verifier(*keys, **demands).verify(token, now)
-    assert error.value.cause in JWT_CAUSES
+    assert error.value.cause in TOKEN_CAUSES
     return error.value.cause
 
 

@@ -7,13 +7,15 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
+from fastgw.core.settings import KeySetSettings
 from fastgw.server.channel import Channel
 from fastgw.server.control import Control
 from fastgw.server.gateway import Gateway
+from fastgw.server.key_sets import Fetching
 from fastgw.server.log import Log
 from fastgw.server.messages import Commit, Committed, Prepare, Prepared
 from fastgw.server.names import Found, Names
@@ -129,6 +131,18 @@ class Stage:
             return await future
 
         self.gateway.names = Names(self.gateway.learn, self.control.log, lambda: 0.0, look_up)
+        return asked
+
+    def play_keys(self) -> list[tuple[KeySetSettings, asyncio.Future[Any]]]:
+        """The same of keys that are fetched."""
+        asked: list[tuple[KeySetSettings, asyncio.Future[Any]]] = []
+
+        async def fetch(where: KeySetSettings) -> Any:
+            future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            asked.append((where, future))
+            return await future
+
+        self.gateway.fetching = Fetching(self.gateway.learn_keys, self.control.log, lambda: 0.0, fetch)
         return asked
 
     async def refused(self) -> str:

@@ -12,13 +12,14 @@ import pytest
 from fastgw.core import counters as layout
 from fastgw.core.live.board import NAMED, Board
 from fastgw.core.live.holds import sit_down
-from fastgw.core.live.news import Answer
+from fastgw.core.live.news import Answer, KeySet
 from fastgw.core.live.words import HELD_SHIFT
+from fastgw.core.settings import KeySetSettings, Url
 from fastgw.errors import ConfigError
 from fastgw.server import gateway as module
 from fastgw.server.channel import Channel
 from fastgw.server.gateway import Gateway, Plan, endpoint_names, predecessor, route_names
-from fastgw.server.messages import Abort, Commit, Endpoints, Prepare
+from fastgw.server.messages import Abort, Commit, Endpoints, Fetched, Prepare
 from fastgw.server.workers import WorkerProcess
 from tests.unit.server.stage import TEXT
 
@@ -334,3 +335,14 @@ def test_every_worker_learns_where_names_lead_also_one_that_comes_later(gateway:
     prepare, endpoints = places[1].told()
     assert isinstance(prepare, Prepare)
     assert endpoints == Endpoints({"a.test": answer})
+
+
+def test_every_worker_learns_the_keys_also_one_that_comes_later(gateway: Gateway, places: list[Place]) -> None:
+    plan = gateway.plan(gateway.load())
+    gateway.adopt(plan)
+    gateway.prepare(places[0], plan)
+    places[0].told()
+    where, news = KeySetSettings(Url(True, "a.test", 443, "/"), 1.0, 1.0, 1.0), KeySet((("a", "{}", ()),), 9.0)
+    gateway.learn_keys(where, news)
+    gateway.prepare(places[1], plan)
+    assert places[0].told() == places[1].told()[1:] == [Fetched({where: news})]

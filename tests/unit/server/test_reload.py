@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from fastgw.config import build as build_module
+from fastgw.config.jwk import JwkSpec
 from fastgw.core.live.news import Answer
 from fastgw.server import control as control_module
 from fastgw.server import reload as module
-from fastgw.server.messages import Abort, Drain, Endpoints, Prepare, Prepared
+from fastgw.server.messages import Abort, Drain, Endpoints, Fetched, Prepare, Prepared, Wanted
 from fastgw.server.names import Found
 from tests.unit.server.stage import TEXT, Stage, play
 
@@ -162,6 +163,8 @@ def test_a_worker_too_many_drains(file: Path, capsys: pytest.CaptureFixture[str]
 
 # --- names of endpoints
 
+KEYED = TEXT + "filters: {auth: {type: jwt, algorithms: ES256, keys: {url: 'https://issuer.test/k'}}}\n"
+KEYED = KEYED.replace("routes:", "routes:\n  - {path: /token, reply: {status: 204}, filters: [auth]}")
 NAMED = TEXT.replace("127.0.0.1:9", "a.test:9")
 
 
@@ -193,7 +196,7 @@ def test_a_new_name_is_known_to_the_workers_before_they_prepare(file: Path, caps
 def test_a_name_that_does_not_answer_refuses_no_reload(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control_module, "NAMES_LIMIT", 0.01)
+    monkeypatch.setattr(control_module, "SOURCES_LIMIT", 0.01)
 
     async def story(stage: Stage) -> None:
         asked = stage.play_names()
@@ -206,6 +209,32 @@ def test_a_name_that_does_not_answer_refuses_no_reload(
         asked[0][1].set_result(Found(("10.0.0.1",), 60.0))  # it goes on being asked for
         for worker in stage.workers:
             assert (await worker.expect(Endpoints)).answers == {"a.test": Answer(("10.0.0.1",))}
+
+    play(story, file, capsys)
+
+
+def test_new_keys_are_known_to_the_workers_before_they_prepare(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        asked = stage.play_keys()
+        stage.reload(KEYED)
+        await stage.until(lambda: asked)
+        ((where, future),) = asked
+        future.set_result(([JwkSpec("a", "{}", ("ES256",))], []))
+        for worker in stage.workers:
+            assert [*(await worker.expect(Fetched)).news] == [where]
+            await worker.agree(2)
+        for worker in stage.workers:
+            await worker.follow(2)
+        await stage.until(lambda: stage.gateway.reloads["ok"])
+        stage.workers[0].theirs.send(Wanted(where))  # too soon: they were fetched just now
+        stage.reload()
+        for worker in stage.workers:
+            await worker.agree(3)
+        for worker in stage.workers:
+            await worker.follow(3)
+        await stage.until(lambda: stage.gateway.reloads["ok"] == 2)
+        assert len(asked) == 1
+        assert stage.gateway.fetching is not None and not stage.gateway.fetching.known and not stage.gateway.keys
 
     play(story, file, capsys)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fastgw.core.live.news import FAILING, USED, Finding, Standing
-from fastgw.server.messages import Report
+from fastgw.core.settings import KeySetSettings, Url
+from fastgw.server.messages import Report, Wanted
 from fastgw.server.reports import FINDING_PAUSE, STANDING_PAUSE, Reports
 from tests.support.edge import new_loop
 
@@ -11,7 +12,7 @@ DOWN, UP = Finding("s", "a:1", "a:1", False, 1.0, "connect_refused"), Finding("s
 
 
 def test_a_member_that_is_back_before_it_was_reported_is_reported_twice() -> None:
-    told: list[Report] = []
+    told: list[Report | Wanted] = []
     loop = new_loop()
     reports = Reports(loop, told.append)
     for one in (UP, DOWN, UP):
@@ -21,7 +22,7 @@ def test_a_member_that_is_back_before_it_was_reported_is_reported_twice() -> Non
 
 
 def test_of_an_address_the_last_word_counts_and_findings_take_it_along() -> None:
-    told: list[Report] = []
+    told: list[Report | Wanted] = []
     loop = new_loop()
     reports = Reports(loop, told.append)
     reports.on_standing(Standing("s", "a:1", "a:1", FAILING, "connect_refused"))
@@ -32,3 +33,10 @@ def test_of_an_address_the_last_word_counts_and_findings_take_it_along() -> None
     reports.on_finding(DOWN)
     loop.advance(STANDING_PAUSE)
     assert told == [Report((used,), (DOWN,))]
+
+
+def test_a_key_that_is_missed_is_told_at_once() -> None:
+    told: list[Report | Wanted] = []
+    where = KeySetSettings(Url(True, "a.test", 443, "/"), 1.0, 1.0, 1.0)
+    Reports(new_loop(), told.append).on_wanted(where)
+    assert told == [Wanted(where)]

@@ -10,15 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from fastgw.config.jwk import JwkSpec
 from fastgw.core import counters as layout
+from fastgw.core.calls import CallError
 from fastgw.core.causes import PLACES
 from fastgw.core.live.board import KEYED, KEYED_TIMES, Board
 from fastgw.core.live.holds import sit_down
 from fastgw.core.live.meters import Meter, admit
 from fastgw.core.live.news import FAILING, SILENT, USED, Finding, Standing
+from fastgw.core.settings import KeySetSettings, Url
 from fastgw.errors import ConfigError
 from fastgw.policy.gcra import Rate
 from fastgw.server.gateway import Gateway, LoadReport
+from fastgw.server.key_sets import Fetching
 from fastgw.server.log import Log
 from fastgw.server.names import Found, LookUpError, Names
 from fastgw.server.status import Content, Pages
@@ -290,6 +294,30 @@ def test_addresses_of_endpoints_and_what_is_known_of_names(gateway: Gateway) -> 
     metrics = page(gateway, "/metrics").body.decode()
     assert 'fastgw_endpoint_up{endpoint="a.test:9",service="main"} 1.0' in metrics
     assert 'fastgw_endpoint_addresses_ejected{endpoint="a.test:9",service="main"} 1.0' in metrics
+
+
+def test_keys_that_are_fetched(gateway: Gateway) -> None:
+    gateway.adopt(gateway.plan(gateway.load()))
+    assert Pages(gateway).document()["key_sets"] == {}
+    sets = [KeySetSettings(Url(True, "a.test", 443, f"/k?p={one}"), 300.0, 600.0, 5.0) for one in (1, 2)]
+
+    async def story() -> None:
+        async def fetch(where: KeySetSettings) -> tuple[list[JwkSpec], list[str]]:
+            if where == sets[1]:
+                raise CallError("refused", "https://a.test/k refused the connection")
+            return [JwkSpec("a", "{}", ("ES256",))], []
+
+        gateway.fetching = Fetching(gateway.learn_keys, Log("test", fd=-1), lambda: 0.0, fetch)
+        await gateway.fetching.prepare(sets, 10.0)
+        gateway.fetching.close()
+
+    asyncio.run(story())
+    found = Pages(gateway).document()["key_sets"]
+    well, dumb = found["https://a.test/k #1"], found["https://a.test/k #2"]  # what tells them apart may be a secret
+    assert (well["keys"], well["fetches"], well["cause"]) == (1, 1, None) and 0 <= well["age"] < 60
+    assert (dumb["keys"], dumb["age"], dumb["failures"], dumb["cause"]) == (0, None, 1, "refused")
+    assert dumb["error"] == "https://a.test/k refused the connection"
+    assert 'fastgw_key_set_keys{url="https://a.test/k #1"} 1.0' in page(gateway, "/metrics").body.decode()
 
 
 def test_an_endpoint_without_a_name_is_its_own_address(serving: Gateway) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from fastgw.telemetry.facts import FACTS, WORKER_STATES
-from fastgw.telemetry.totals import BoardFacts, Facts, MemberFacts, NameFacts, WorkerFacts
+from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts, NameFacts, WorkerFacts
 
 
 def facts() -> Facts:
@@ -18,6 +18,10 @@ def facts() -> Facts:
         names=[
             NameFacts("a.test", ("10.0.0.1", "::1"), 2.5, 9, 1),
             NameFacts("dumb.test", (), None, 4, 4, "silent", "was not answered for"),
+        ],
+        key_sets=[
+            KeySetFacts("https://a.test/k", 2, 7.5, 5, 1),
+            KeySetFacts("https://b.test/k", 0, None, 3, 3, "refused", "no"),
         ],
         members={("llm", "[::1]:80"): MemberFacts(1, 0), ("llm", "[::1]:81"): MemberFacts(1, 1)},
         board={"clients": BoardFacts(5, 100)},
@@ -43,6 +47,10 @@ def test_each_says_what_is_known() -> None:
         "fastgw_name_lookup_failures": [(("a.test",), 1), (("dumb.test",), 4)],
         "fastgw_name_addresses": [(("a.test",), 2), (("dumb.test",), 0)],
         "fastgw_name_age_seconds": [(("a.test",), 2.5)],  # the other was never found: no age
+        "fastgw_key_set_fetches": [(("https://a.test/k",), 5), (("https://b.test/k",), 3)],
+        "fastgw_key_set_fetch_failures": [(("https://a.test/k",), 1), (("https://b.test/k",), 3)],
+        "fastgw_key_set_keys": [(("https://a.test/k",), 2), (("https://b.test/k",), 0)],
+        "fastgw_key_set_age_seconds": [(("https://a.test/k",), 7.5)],
         "fastgw_endpoint_up": [(("llm", "[::1]:80"), 1.0), (("llm", "[::1]:81"), 0.0)],
         "fastgw_endpoint_addresses_ejected": [(("llm", "[::1]:80"), 0.0), (("llm", "[::1]:81"), 1.0)],
         "fastgw_board_cells": [(("clients",), 5)],

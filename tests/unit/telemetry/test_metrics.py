@@ -16,7 +16,7 @@ from fastgw.core.causes import PLACES
 from fastgw.core.counters import CAUSES
 from fastgw.telemetry.facts import FACTS
 from fastgw.telemetry.metrics import families, render
-from fastgw.telemetry.totals import BoardFacts, Facts, MemberFacts, NameFacts, Totals, WorkerFacts, total
+from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts, NameFacts, Totals, WorkerFacts, total
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "operations.md"
 
@@ -35,6 +35,10 @@ def facts() -> Facts:
         names=[
             NameFacts("a.test", ("10.0.0.1", "::1"), 2.5, 9, 1),
             NameFacts("dumb.test", (), None, 4, 4, "silent", "was not answered for"),
+        ],
+        key_sets=[
+            KeySetFacts("https://a.test/k", 2, 7.5, 5, 1),
+            KeySetFacts("https://b.test/k", 0, None, 3, 3, "refused", "no"),
         ],
         members={("llm", "[::1]:80"): MemberFacts(1, 0), ("llm", "[::1]:81"): MemberFacts(1, 1)},
         board={"clients": BoardFacts(5, 100)},
@@ -168,6 +172,14 @@ def test_names_that_are_looked_up() -> None:
     assert (found["fastgw_name_addresses", well], found["fastgw_name_addresses", dumb]) == (2, 0)
     assert found["fastgw_name_age_seconds", well] == 2.5
     assert ("fastgw_name_age_seconds", dumb) not in found  # never found: no age
+
+
+def test_keys_that_are_fetched() -> None:
+    found = values(render(facts(), totals())[0].decode())
+    well, dumb = (frozenset({("url", f"https://{name}.test/k")}) for name in "ab")
+    assert (found["fastgw_key_set_fetches_total", well], found["fastgw_key_set_fetch_failures_total", dumb]) == (5, 3)
+    assert (found["fastgw_key_set_keys", well], found["fastgw_key_set_keys", dumb]) == (2, 0)
+    assert found["fastgw_key_set_age_seconds", well] == 7.5 and ("fastgw_key_set_age_seconds", dumb) not in found
 
 
 def test_failures_of_an_endpoint_are_told_by_cause() -> None:

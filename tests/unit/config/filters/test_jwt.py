@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from fastgw.core.settings import KeySetSettings, Url
 from tests.support.tokens import private_pem, public_pem
 from tests.unit.config.files import MINIMAL, problems, read
 
 SECRET = "0123456789abcdef0123456789abcdef"
 KEY = "key.pem"
+URL = "url: 'https://issuer.test/k'"
 
 
 def text(options: str) -> str:
@@ -27,6 +29,7 @@ def test_what_nobody_says(tmp_path: Path) -> None:
     ((kid, jwk, algorithms),) = options.pop("keys")
     assert (kid, json.loads(jwk)["kty"], algorithms) == ("", "oct", ("HS256",))
     assert options == {
+        "key_sets": (),
         "algorithms": ("HS256",),
         "issuer": (),
         "audience": (),
@@ -72,6 +75,34 @@ def test_a_changed_file_is_another_filter(tmp_path: Path) -> None:
     assert read(tmp_path, said).filters != before
 
 
+def test_keys_that_are_fetched(tmp_path: Path) -> None:
+    said = MINIMAL + (
+        "filters:\n"
+        f"  one: {{type: jwt, algorithms: ES256, keys: {{{URL}}}}}\n"
+        f"  two: {{type: jwt, algorithms: [RS256, HS256], keys: [{{secret: {SECRET}}}, {{{URL}}}, {{{URL}}}]}}\n"
+        f"  nobody: {{type: jwt, algorithms: ES256, keys: {{url: 'https://other.test/'}}}}\n"
+    )
+    said = said.replace("routes:", "routes:\n  - {path: /one, reply: {status: 200}, filters: [one, two]}", 1)
+    found = read(tmp_path, said)
+    settings = KeySetSettings(Url(True, "issuer.test", 443, "/k"), 300.0, 86400.0, 10.0)
+    assert found.key_sets == (settings,)  # once for both, and not those that nobody uses
+    assert [dict(one.options)["key_sets"] for one in found.filters[:2]] == [(settings,)] * 2
+    assert [len(dict(one.options)["keys"]) for one in found.filters[:2]] == [0, 1]
+
+
+def test_one_url_is_fetched_in_one_way(tmp_path: Path) -> None:
+    said = MINIMAL + (
+        "filters:\n"
+        f"  one: {{type: jwt, algorithms: ES256, keys: {{{URL}}}}}\n"
+        f"  two: {{type: jwt, algorithms: ES256, keys: {{{URL}, refresh: 1m}}}}\n"
+        f"  bad: {{type: jwt, algorithms: ES256, keys: [{{{URL}, refresh: x}}, 7]}}\n"
+    )
+    found = problems(tmp_path, said)
+    (told,) = [one for one in found if "filters.two" in one]
+    assert "filters.two.keys: the same url has another refresh, stale, timeout or ca in filters.one" in told
+    assert sum("filters.bad" in one for one in found) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -108,10 +139,10 @@ def test_a_changed_file_is_another_filter(tmp_path: Path) -> None:
             "algorithms: RS256, keys: [{file: bad.pem}]",
             "keys[0].file: {}/bad.pem is neither PEM, nor a JWK, nor a JWK Set",
         ),
-        ("algorithms: HS256, keys: [{}]", "filters.auth.keys[0]: needs one of secret, key and file"),
+        ("algorithms: HS256, keys: [{}]", "filters.auth.keys[0]: needs one of secret, key, file and url"),
         (
             f"algorithms: HS256, keys: [{{secret: {SECRET}, file: ec.pem}}]",
-            "keys[0]: needs one of secret, key and file",
+            "keys[0]: needs one of secret, key, file and url",
         ),
         (
             f"algorithms: HS256, keys: [{', '.join([f'{{secret: {SECRET}}}'] * 17)}]",
@@ -137,6 +168,26 @@ def test_a_changed_file_is_another_filter(tmp_path: Path) -> None:
         (GOOD + ", max_size: 1MiB", "max_size: expected a size from 256B to 64KiB, got '1MiB'"),
         (GOOD + ", cache: -1", "cache: expected a whole number from 0 to 1000000, got '-1'"),
         (GOOD + ", jwks: https://issuer.test", "filters.auth.jwks: unknown key"),
+        ("algorithms: ES256, keys: {url: 'https://issuer.test/k'}", ""),
+        ("algorithms: ES256, keys: [{url: 'https://issuer.test/k', refresh: 1s, stale: 1s}, {file: ec.pem}]", ""),
+        (
+            "algorithms: ES256, keys: {url: 'http://issuer.test/k'}",
+            "filters.auth.keys.url: http leads to this host only",
+        ),
+        ("algorithms: ES256, keys: [{url: x}]", "filters.auth.keys[0].url: expected a URL"),
+        (
+            "algorithms: ES256, keys: {ulr: 'https://a.test/'}",
+            "filters.auth.keys.ulr: unknown key; did you mean 'url'?",
+        ),
+        (
+            f"algorithms: ES256, keys: {{{URL}, file: ec.pem}}",
+            "filters.auth.keys: needs one of secret, key, file and url",
+        ),
+        (f"algorithms: ES256, keys: {{{URL}, kid: a}}", "keys.kid: the keys of a JWK Set have names of their own"),
+        (f"algorithms: ES256, keys: {{{URL}, refresh: 900ms}}", "keys.refresh: expected at least 1s"),
+        (f"algorithms: ES256, keys: {{{URL}, stale: 4m}}", "keys.stale: is shorter than refresh"),
+        (f"algorithms: ES256, keys: {{{URL}, ca: gone.pem}}", "keys.ca: {}/gone.pem cannot be read"),
+        (f"algorithms: [ES256, HS256], keys: {{{URL}}}", "filters.auth.algorithms: no key is used with HS256"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, options: str, expected: str) -> None:

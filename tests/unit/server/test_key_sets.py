@@ -1,0 +1,253 @@
+"""Keys that are fetched: when they are asked for, what is told, and what a place that fails is worth."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastgw.config.jwk import JwkSpec
+from fastgw.core.calls import CallError
+from fastgw.core.live.news import KeySet
+from fastgw.core.settings import KeySetSettings, Url
+from fastgw.server import key_sets as module
+from fastgw.server.key_sets import EARLY, LARGEST, LONGEST_RETRY, Fetching, fetched
+from fastgw.server.log import Log
+from tests.support.certificates import Authority
+from tests.support.tokens import jwks
+from tests.support.upstream import UpstreamServer, canned, response
+
+ONE = KeySetSettings(Url(True, "a.test", 443, "/keys"), 300.0, 600.0, 10.0)
+TWO = ONE._replace(url=Url(True, "b.test", 443, "/keys"))
+KEYS = [JwkSpec("a", "{}", ("RS256",))]
+
+
+class Stage:
+    """Fetching whose answers, pauses and time the test plays."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+        self.asked: list[tuple[KeySetSettings, asyncio.Future[tuple[list[JwkSpec], list[str]]]]] = []
+        self.pauses: list[float] = []
+        self.told: list[tuple[KeySetSettings, KeySet]] = []
+        self.now = 1000.0
+        self.chance = 0.0
+        self._ends: list[asyncio.Event] = []
+        self._capfd = capfd
+        self.fetching = Fetching(
+            lambda settings, news: self.told.append((settings, news)),
+            Log("supervisor"),
+            lambda: self.chance,
+            self._fetch,
+            lambda: self.now,
+            lambda: self.now,
+        )
+        monkeypatch.setattr(module, "rest", self._rest)
+
+    async def _fetch(self, settings: KeySetSettings) -> tuple[list[JwkSpec], list[str]]:
+        future: asyncio.Future[tuple[list[JwkSpec], list[str]]] = asyncio.get_running_loop().create_future()
+        self.asked.append((settings, future))
+        return await future
+
+    async def _rest(self, event: asyncio.Event, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self._ends.append(event)
+        await event.wait()
+
+    def go_on(self) -> None:
+        """The pause that began last is over."""
+        self._ends[-1].set()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        for _ in range(100):
+            if condition():
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("it does not come about")
+
+    async def answer(
+        self, keys: list[JwkSpec] | None = None, left_out: tuple[str, ...] = (), error: Exception | None = None
+    ) -> float:
+        """Answer the oldest question; return the pause that follows."""
+        await self.until(lambda: self.asked)
+        _, future = self.asked.pop(0)
+        count = len(self.pauses)
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result((KEYS if keys is None else keys, [*left_out]))
+        await self.until(lambda: len(self.pauses) > count)
+        return self.pauses[-1]
+
+    def events(self) -> list[tuple[str, str]]:
+        lines = [json.loads(line) for line in self._capfd.readouterr().err.splitlines()]
+        return [(one["event"], one.get("cause", "")) for one in lines]
+
+
+@pytest.fixture
+def play(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[[Callable[[Stage], Awaitable[None]]], None]:
+    def run(story: Callable[[Stage], Awaitable[None]]) -> None:
+        async def whole() -> None:
+            stage = Stage(monkeypatch, capfd)
+            await story(stage)
+            stage.fetching.close()
+            await asyncio.sleep(0)
+            assert all(kept.task is not None and kept.task.done() for kept in stage.fetching.known.values())
+
+        asyncio.run(whole())
+
+    return run
+
+
+Play = Callable[[Callable[[Stage], Awaitable[None]]], None]
+
+
+def test_keys_are_fetched_again_and_what_is_known_is_told(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fetching.keep([ONE])
+        stage.chance = 0.5
+        assert await stage.answer() == 300.0 * 0.95
+        assert stage.told == [(ONE, KeySet(tuple(KEYS), 1600.0))]
+        stage.now = 1300.0
+        stage.go_on()
+        await stage.answer()
+        assert stage.told[1:] == [(ONE, KeySet(tuple(KEYS), 1900.0))]
+        kept = stage.fetching.known[ONE]
+        assert (kept.fetches, kept.failures, kept.fetched_at) == (2, 0, 1300.0)
+        assert stage.events() == [("keys were fetched", "")]
+
+    play(story)
+
+
+def test_the_last_keys_stay_when_they_cannot_be_fetched(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fetching.keep([ONE])
+        await stage.answer()
+        pauses = []
+        for _ in range(9):
+            stage.go_on()
+            pauses.append(await stage.answer(error=CallError("refused", "said no")))
+        assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, *[LONGEST_RETRY] * 3]
+        assert stage.told[1:] == [(ONE, KeySet(tuple(KEYS), 1600.0, "refused", "said no"))]  # and its end does not move
+        stage.go_on()
+        await stage.answer(error=RuntimeError("a bug"))
+        stage.go_on()
+        await stage.answer()
+        assert stage.told[-1] == (ONE, KeySet(tuple(KEYS), 1600.0))
+        told = [("keys were fetched", ""), ("keys cannot be fetched", "refused"), ("keys cannot be fetched", "failed")]
+        assert stage.events() == [*told, ("keys can be fetched again", "")]
+
+    play(story)
+
+
+def test_why_there_are_none_is_told_too(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fetching.keep([ONE])
+        assert await stage.answer(error=CallError("timeout", "late")) == 1.0
+        assert stage.told == [(ONE, KeySet((), 0.0, "timeout", "late"))]
+
+    play(story)
+
+
+def test_a_flood_of_unknown_names_has_them_fetched_once(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fetching.keep([ONE])
+        stage.fetching.want(TWO)
+        await stage.answer()
+        for second in range(int(EARLY)):
+            stage.now = 1000.0 + second
+            stage.fetching.want(ONE)
+            await asyncio.sleep(0)
+        assert not stage.asked
+        stage.now = 1000.0 + EARLY
+        for _ in range(1000):
+            stage.fetching.want(ONE)
+            await asyncio.sleep(0)
+        assert len(stage.asked) == 1  # it is under way
+        await stage.answer()
+        stage.fetching.want(ONE)
+        await asyncio.sleep(0)
+        assert not stage.asked
+
+    play(story)
+
+
+def test_a_reload_waits_for_new_sets_and_forgets_others(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fetching.keep([ONE])
+        await stage.answer()
+        waiting = asyncio.ensure_future(stage.fetching.prepare([ONE, TWO], 60.0))
+        await stage.answer(error=CallError("refused", ""))
+        await waiting
+        await stage.fetching.prepare([ONE, ONE._replace(timeout=1.0)], 0.001)  # nor longer than that
+        stage.fetching.keep([TWO])
+        assert set(stage.fetching.known) == {TWO}
+        assert stage.fetching.known[TWO].fetches == 1
+
+    play(story)
+
+
+def test_keys_that_are_left_out_are_told_once(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fetching.keep([ONE])
+        for reasons in (("a key is short",), ("a key is short",), ()):
+            await stage.answer(left_out=reasons)
+            stage.go_on()
+        assert [event for event, _ in stage.events()] == ["keys were fetched", "keys that were fetched are not used"]
+
+    play(story)
+
+
+def test_a_pause_ends_by_itself_or_by_an_event() -> None:
+    async def story() -> None:
+        event = asyncio.Event()
+        await module.rest(event, 0.001)
+        event.set()
+        await module.rest(event, 60.0)
+
+    asyncio.run(story())
+
+
+# --- what is fetched
+
+
+def ask(where: Url) -> Any:
+    return asyncio.run(fetched(KeySetSettings(where, 300.0, 600.0, 5.0)))
+
+
+def test_a_set_is_fetched(service: Callable[..., UpstreamServer], tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    body = jwks(ES256="a", RS256="b")
+    one = service(canned(response(body)), tls=authority.server(*authority.pair("idp", "localhost")))
+    keys, left_out = ask(Url(True, "localhost", one.port, "/k?a=b", authority.ca))
+    assert [(key.kid, key.algorithms[0]) for key in keys] == [("a", "ES256"), ("b", "RS256")] and not left_out
+    (request,) = one.requests
+    assert (request.method, request.target) == (b"GET", b"/k?a=b")
+    assert not request.header(b"authorization") and not request.header(b"cookie")
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (response(jwks(), status="503 Busy"), "status"),
+        (response(status="302 Found", fields=[("location", "/other")]), "status"),
+        (response(b"<html>"), "content"),
+        (response(b"\xff"), "content"),
+        (response(jwks()), "content"),
+        (response(b'{"keys": []}' + b" " * LARGEST), "too_large"),
+    ],
+)
+def test_what_is_no_set(service: Callable[..., UpstreamServer], answer: bytes, cause: str) -> None:
+    with pytest.raises(CallError) as caught:
+        ask(Url(False, "127.0.0.1", service(canned(answer)).port, "/"))
+    assert caught.value.cause == cause
+
+
+def test_authorities_that_are_gone(tmp_path: Path) -> None:
+    with pytest.raises(CallError, match=r"none\.pem"):
+        ask(Url(True, "a.test", 443, "/", str(tmp_path / "none.pem")))
