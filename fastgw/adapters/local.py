@@ -24,13 +24,14 @@ from fastgw.core.snapshot.snapshot import Service
 from fastgw.errors import DownstreamError, GatewayError, InternalError
 from fastgw.policy.balancers import RoundRobin
 from fastgw.policy.ejection import MemberState
-from fastgw.wire.messages import BODY_LENGTH, BODY_NONE
+from fastgw.wire.messages import BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE, NO_LENGTH
 
 if TYPE_CHECKING:
     from fastgw.core.net.connection import Connection
     from fastgw.routing.pattern import Pattern
     from fastgw.wire.messages import Request
 
+UNKNOWN = -1  #: the size of a body that nobody knows yet
 _SETTINGS = ServiceSettings(host="preserve", retry=RetrySettings(attempts=1, on=()), ejection=None)
 
 
@@ -59,7 +60,12 @@ class LocalCarrier(Carrier):
         exchange.body.take()
         if exchange.body.is_done or not self.takes_body(exchange):
             exchange.plane.loop.call_soon(self._answer)
-        elif exchange.request.expect and not exchange.body.received:
+        else:
+            self.ask_for_body(exchange)
+
+    def ask_for_body(self, exchange: Exchange) -> None:
+        """Let a client send the rest of its body that waits for leave to do so (RFC 9110 section 10.1.1)."""
+        if exchange.request.expect and not exchange.body.received:
             exchange.response.turn_into(100)
             exchange.response.fields = b""
             exchange.response.length_count = 0
@@ -119,7 +125,8 @@ class LocalCarrier(Carrier):
             exchange.fail(InternalError(500, "internal", "the gateway failed to answer; its log has the reason"))
 
     def send_head(self, exchange: Exchange, status: int, fields: bytes, size: int) -> bool:
-        """Let the answer begin, with ``fields`` (each with its CRLF) and a body of ``size`` bytes; False: nobody takes the body.
+        """Let the answer begin, with ``fields`` (each with its CRLF) and a body of ``size`` bytes, which may be ``UNKNOWN``; False: nobody
+        takes the body.
 
         Status 304 has no body, and neither has an answer to HEAD: that ends here (RFC 9110 sections 9.3.2 and 15.4.5).
         """
@@ -127,13 +134,17 @@ class LocalCarrier(Carrier):
         response.reset_rare()
         response.turn_into(status)
         is_bare = status in (204, 304)
-        response.fields = fields if is_bare else fields + b"content-length: %d\r\n" % size
+        has_length = not is_bare and size != UNKNOWN
+        response.fields = fields + b"content-length: %d\r\n" % size if has_length else fields
         response.head = response.line + response.fields + b"\r\n"
         response.minor = 1
         response.has_date = False
-        response.length_count = int(not is_bare)
-        response.content_length = -1 if is_bare else size
-        response.body = BODY_LENGTH if size and not is_bare and exchange.request.method != b"HEAD" else BODY_NONE
+        response.length_count = int(has_length)
+        response.content_length = size if has_length else NO_LENGTH
+        if is_bare or not size or exchange.request.method == b"HEAD":
+            response.body = BODY_NONE
+        else:
+            response.body = BODY_LENGTH if has_length else BODY_UNTIL_CLOSE
         response.keep_alive = True
         response.request_id = response.extra = b""
         has_body = response.body != BODY_NONE

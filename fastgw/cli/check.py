@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from fastgw.config.source import Problem
 
 
-def check(file: str, *, as_json: bool, is_strict: bool = False, is_offline: bool = False) -> int:
+def check(
+    file: str, *, as_json: bool, is_strict: bool = False, is_offline: bool = False, is_importing: bool = True
+) -> int:
     """Print what is wrong with ``file`` (stderr, or stdout as JSON); return 0 when it is fine, else 1.
 
     ``file``: ``-`` is standard input.  ``is_strict``: warnings count as mistakes.  ``is_offline``: names are not resolved.
+    ``is_importing``: the code that it names is imported.
     """
     from fastgw.config.load import inspect
 
-    found = inspect(file, os.environ, time.time(), None if is_offline else _resolve)
+    found = inspect(file, os.environ, time.time(), None if is_offline else _resolve, is_importing=is_importing)
     is_fine = found.spec is not None and not (is_strict and found.warnings)
     if as_json:
         import json

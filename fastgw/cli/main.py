@@ -152,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_file(check, "the configuration; - is standard input")
     check.add_argument("--strict", action="store_true", help="count warnings as mistakes")
     check.add_argument("--offline", action="store_true", help="resolve no names")
+    check.add_argument("--no-import", action="store_true", help="import no code that the file names")
     check.add_argument("--format", choices=("text", "json"), default="text", help="json: for tools, on stdout")
 
     route = commands.add_parser(
@@ -202,7 +203,13 @@ def _run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from fastgw.cli.check import check
 
-    return check(options.config, as_json=options.format == "json", is_strict=options.strict, is_offline=options.offline)
+    return check(
+        options.config,
+        as_json=options.format == "json",
+        is_strict=options.strict,
+        is_offline=options.offline,
+        is_importing=not options.no_import,
+    )
 
 
 def _route(options: argparse.Namespace) -> int:

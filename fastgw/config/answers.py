@@ -24,7 +24,7 @@ from fastgw.core.settings import FilesSettings, RedirectSettings, ReplySettings
 BODILESS: Final = (204, 304)  #: statuses of answers that have no body (RFC 9110 section 6.4.1)
 
 
-def _json_text(value: object) -> object:
+def json_text(value: object) -> object:
     """Parser of any value: as JSON, encoded."""
     if value is None:
         return None
@@ -65,7 +65,7 @@ with warnings.catch_warnings():
         """An answer that is written here.  At most one of json, text and body."""
 
         status: Annotated[int, count(200, 599)] = setting(200, "Status of the answer.")
-        json: Annotated[bytes | None, Parsed(_json_text)] = setting(  # type: ignore[assignment]
+        json: Annotated[bytes | None, Parsed(json_text)] = setting(  # type: ignore[assignment]
             None, "The body as any value, sent as JSON."
         )
         text: Annotated[bytes | None, Parsed(_content, type="string")] = setting(None, "The body as plain text.")

@@ -7,6 +7,7 @@ is only what is more than the value of a key.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
@@ -36,6 +37,7 @@ from fastgw.config.spec import (
     TlsSpec,
 )
 from fastgw.core.settings import (
+    Address,
     EjectionSettings,
     KeySetSettings,
     Limits,
@@ -59,7 +61,7 @@ def build(config: schema.Configuration, source: str) -> GatewaySpec:
         config,
         source=source,
         listeners=tuple(_listener(place, one) for place, one in enumerate(config.listeners)),
-        services=tuple(_service(name, one) for name, one in config.services.items()),
+        services=tuple(_service(name, one, os.path.dirname(source)) for name, one in config.services.items()),
         filters=tuple(_filters(config)),
         key_sets=tuple(_key_sets(config)),
         unmatched=fill(RouteSettings, schema.Route.model_validate({"path": "/"})),
@@ -120,8 +122,12 @@ def _mirror(mirror: schema.Mirror) -> MirrorSpec:
     return fill(MirrorSpec, mirror, settings=fill(MirrorSettings, mirror))
 
 
-def _service(name: str, service: schema.Service) -> ServiceSpec:
-    return fill(ServiceSpec, service, name=name, settings=fill(ServiceSettings, service))
+def _service(name: str, service: schema.Service, folder: str) -> ServiceSpec:
+    inside = service.inside(folder)
+    made: dict[str, object] = {"name": name, "inside": inside, "settings": fill(ServiceSettings, service)}
+    if inside is not None:
+        made["endpoints"] = (EndpointSpec(Address(inside=inside.label), 1),)
+    return fill(ServiceSpec, service, **made)
 
 
 def _filters(config: schema.Configuration) -> Iterator[FilterSpec]:

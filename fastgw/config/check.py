@@ -309,6 +309,7 @@ def _conflict(
 
 
 def _service(document: Document, where: TreePath, service: Service) -> None:
+    service.check_inside(document, where, service.endpoints)
     seen: set[Address] = set()
     for place, endpoint in enumerate(service.endpoints):
         if is_unsound(endpoint.address):

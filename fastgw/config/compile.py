@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fastgw.config.chains import links, named
 from fastgw.config.rules import rule
@@ -26,12 +26,15 @@ from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
 from fastgw.core.live.registry import Registry
 from fastgw.core.mirror.mirror import Mirror
-from fastgw.core.settings import UpstreamTls
+from fastgw.core.settings import InsideSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Balancer, Listener, Route, Service, Snapshot
 from fastgw.policy.balancers import LeastRequest, RoundRobin
 from fastgw.routing import Router, Split
 from fastgw.routing.pattern import parse_path
+
+if TYPE_CHECKING:
+    from fastgw.adapters.instance import Instance
 
 
 class SlotMap(Protocol):
@@ -75,13 +78,14 @@ class _Compiler:
         chained = frozenset(named(spec))  # a filter that is only defined is not made
         self._filters = {one.name: _filter(one) for one in spec.filters if one.name in chained}
         self._transformers: dict[FilterSpec, Filter] = {}
+        self._inside: list[Instance] = []
         self._chains: dict[tuple[tuple[str, ...], tuple[FilterSpec, ...]], Chain] = {}
         self._services = {one.name: self._service(one) for one in spec.services}
 
     def snapshot(self, generation: int) -> Snapshot:
         listeners = {one.name: self._listener(one) for one in self._spec.listeners}
         filters = (*self._filters.values(), *self._transformers.values())
-        return Snapshot(generation, listeners, tuple(self._services.values()), filters)
+        return Snapshot(generation, listeners, tuple(self._services.values()), filters, tuple(self._inside))
 
     def _listener(self, spec: ListenerSpec) -> Listener:
         name = fallback_name(spec.name)
@@ -133,12 +137,23 @@ class _Compiler:
         balancer: Balancer = RoundRobin() if spec.balance == "round_robin" else LeastRequest(self._random)
         roster = tuple(self._member(spec, one) for one in spec.endpoints)
         members = self._registry.members(spec.name)
-        return Service(spec.name, members, roster, balancer, spec.settings, self._slots.services[spec.name])
+        slot = self._slots.services[spec.name]
+        return Service(spec.name, members, roster, balancer, spec.settings, slot, takes_chunks=spec.inside is None)
 
     def _member(self, service: ServiceSpec, spec: EndpointSpec) -> tuple[EndpointKey, EndpointSettings]:
         slot = self._slots.endpoints[service.name, str(spec.address)]
         key = EndpointKey(service.name, spec.address, service.tls, slot)
+        if service.inside is not None:
+            return key, self._inside_settings(service.name, service.inside)
         return key, EndpointSettings(service.pool, spec.weight, self._context(service.tls))
+
+    def _inside_settings(self, service: str, spec: InsideSettings) -> EndpointSettings:
+        from fastgw.adapters.calls import CallPool
+        from fastgw.adapters.instance import INSTANCES
+
+        instance = INSTANCES.get(service, spec)
+        self._inside.append(instance)
+        return EndpointSettings(instance, make_pool=CallPool)
 
     def _context(self, spec: UpstreamTls | None) -> ssl.SSLContext | None:
         if spec is None:

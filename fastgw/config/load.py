@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from fastgw.config.build import build
 from fastgw.config.check import check
 from fastgw.config.explain import translate
+from fastgw.config.inside import check_code
 from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, Problem
 from fastgw.config.spec import GatewaySpec
@@ -56,11 +57,17 @@ def load(
 
 
 def inspect(
-    path: Path | str, environ: Mapping[str, str], now: float = 0.0, resolve: Resolve | None = None
+    path: Path | str,
+    environ: Mapping[str, str],
+    now: float = 0.0,
+    resolve: Resolve | None = None,
+    *,
+    is_importing: bool = False,
 ) -> Inspection:
     """What ``load`` does, with everything that was found as data.
 
     ``path``: ``-`` is standard input.  ``resolve``: looks the host names up; without it nobody asks whether they exist.
+    ``is_importing``: the code that the file names is imported, to see whether it is there and takes its settings.
     """
     is_stream = str(path) == STANDARD_INPUT
     path = Path(path)
@@ -79,6 +86,8 @@ def inspect(
     if document.problems:
         config = Configuration.model_validate(document.tree, context=context | {"is_lenient": True})
     check(document, config)
+    if is_importing:
+        check_code(document, config.services, str(path.absolute().parent))
     warn(document, config, now, resolve)
     warnings = sorted(set(document.warnings))[:MOST_PROBLEMS]
     if document.problems:

@@ -15,6 +15,7 @@ from pydantic_core import CoreSchema
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.inside import Inside
 from fastgw.config.model import Model, alternative, false_is_none, off_is_none, setting, sound_or_unsound
 from fastgw.config.transformers import TRANSFORMERS
 from fastgw.config.transformers.entry import TransformerOptions
@@ -342,10 +343,12 @@ class Ejection(Model):
         return alternative({"enum": [False, "off"]}, schema, handler)
 
 
-class Service(Model):
-    """A named set of endpoints with one policy."""
+class Service(Inside):
+    """A named set of endpoints with one policy, or code in this process."""
 
-    endpoints: list[Endpoint] = Field(..., min_length=1, description="Where the service is reached.")
+    endpoints: list[Endpoint] = Field(
+        [], description="Where the service is reached; at least one.", json_schema_extra={"minItems": 1}
+    )
     balance: Annotated[str, words("round_robin", "least_request")] = setting(
         "least_request", "How an endpoint is chosen."
     )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from fastgw.core.settings import (
     Address,
     FilesSettings,
+    InsideSettings,
     KeySetSettings,
     ListenerSettings,
     MirrorSettings,
@@ -143,6 +144,7 @@ class ServiceSpec(NamedTuple):
     balance: str  #: "round_robin" or "least_request"
     pool: PoolSettings
     tls: UpstreamTls | None
+    inside: InsideSettings | None  #: it is code in this process, with one endpoint that has no address; None: it is not
     settings: ServiceSettings
 
 

@@ -53,6 +53,7 @@ CAUSES: Final = (
     "stream_idle_timeout",
     "pool_full",
     "pending_timeout",
+    "service_failed",
     OTHER_CAUSE,
 )
 #: Why a copy of a request got no answer of its mirror's service (``core.mirror``).

@@ -87,11 +87,24 @@ class DataPlane(Plane):
 
     # --- snapshot
 
+    async def open(self, snapshot: Snapshot) -> None:
+        """Have the services of ``snapshot`` ready that are in this process; ``prepare`` comes next.
+
+        Raises:
+            OSError: one of them is not; its message says which, and why.  Those before it are let go again.
+        """
+        for place, one in enumerate(snapshot.inside):
+            try:
+                await one.open(self)
+            except OSError:
+                _stop(snapshot.inside[:place])
+                raise
+
     def prepare(self, snapshot: Snapshot) -> None:
         """Start what the filters of ``snapshot`` own.
 
         Raises:
-            OSError: one of them could not, its message has the filter's name; those before it are stopped again.
+            OSError: one of them could not, its message has the filter's name; those before it are stopped again, and services let go.
         """
         started: list[Any] = []
         for one in snapshot.filters:
@@ -101,13 +114,13 @@ class DataPlane(Plane):
             try:
                 start(self.loop)
             except OSError as error:
-                _stop(started)
+                _stop((*started, *snapshot.inside))
                 raise OSError(f"filters.{one.name}: {error}") from error
             started.append(one)
 
     def discard(self, snapshot: Snapshot) -> None:
         """A prepared ``snapshot`` is not installed after all."""
-        _stop(snapshot.filters)
+        _stop((*snapshot.filters, *snapshot.inside))
         self.forget_unused()
 
     def install(self, snapshot: Snapshot) -> None:
@@ -123,7 +136,7 @@ class DataPlane(Plane):
         for endpoint in self.registry:
             endpoint.pool.warm_up()
         self.values[counters.GENERATION] = snapshot.generation
-        _stop(old.filters)
+        _stop((*old.filters, *old.inside))
 
     def forget_unused(self) -> None:
         """Let go of what only a configuration needs that is not installed any more, or never was."""
@@ -281,11 +294,11 @@ class DataPlane(Plane):
             connection.abort()
         while self.leaving:
             self.leaving.popleft().abort()
-        _stop(self.snapshot.filters)
+        _stop((*self.snapshot.filters, *self.snapshot.inside))
 
 
-def _stop(filters: Iterable[Any]) -> None:
-    for one in filters:
+def _stop(owners: Iterable[Any]) -> None:
+    for one in owners:
         stop = getattr(one, "stop", None)
         if stop is not None:
             stop()

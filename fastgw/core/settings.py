@@ -13,11 +13,12 @@ ANY_HOST = "*"  #: the host of a socket that takes IPv6 and IPv4: ``[::]`` witho
 
 
 class Address(NamedTuple):
-    """``host``:``port`` over TCP, or a unix socket when ``path`` is given."""
+    """``host``:``port`` over TCP, or a unix socket when ``path`` is given, or no place at all."""
 
     host: str = ""
     port: int = 0
     path: str = ""
+    inside: str = ""  #: what answers in this process, where no socket leads: "python:module:Class"
 
     @property
     def is_name(self) -> bool:
@@ -26,6 +27,8 @@ class Address(NamedTuple):
         return bool(host) and ":" not in host and not host.replace(".", "").isdigit() and host != ANY_HOST
 
     def __str__(self) -> str:
+        if self.inside:
+            return self.inside
         if self.path:
             return f"unix:{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -155,6 +158,24 @@ class MirrorSettings(NamedTuple):
     max_body: int  #: bytes of a request's body, with its framing
     max_in_flight: int  #: copies under way, in each worker
     credentials: str  #: "drop" or "keep": those of the client
+
+
+class InsideSettings(NamedTuple):
+    """A service that is code in this process."""
+
+    kind: str  #: the key that names it: "python"
+    reference: str  #: "module:Class", or the name of an entry point
+    folder: str  #: where modules are looked for that are nowhere else
+    settings_json: bytes  #: an object, an object: the settings of the code itself
+    run: str  #: "auto", "loop", "thread" or "process"
+    workers: int | None  #: calls at one time; None: as many as are usual where it runs
+    queue: int  #: calls that wait: more are answered 503
+    max_input: int  #: bytes of a request body: 413
+
+    @property
+    def label(self) -> str:
+        """What it is called, where others have an address."""
+        return f"{self.kind}:{self.reference}"
 
 
 class RetrySettings(NamedTuple):

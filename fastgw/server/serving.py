@@ -56,6 +56,7 @@ CUT_PAUSE = 0.05  #: seconds in which connections that were cut come to their en
 LOSSES_EVERY = 1.0  #: seconds between two looks for lines that a log has lost
 LET_GO_EVERY = 1.0  #: seconds between two looks at the connections of a listener that is gone
 DRAIN_PAUSE = 0.3  #: seconds in which a request that is on its way still finds its connection open, see ``drain``
+CLOSE_SECONDS = 5.0  #: for services of this process to close what they have open
 QUIET_PAUSE = 0.01  #: the same when there is no connection
 
 
@@ -124,7 +125,7 @@ class Worker:
                 elif isinstance(message, Fetched):
                     KEY_SETS.learn(message.news)
                 elif isinstance(message, Prepare):
-                    self._prepare(message, fds)
+                    await self._prepare(message, fds)
                 elif isinstance(message, Commit):
                     await self._commit(message)
                 elif isinstance(message, Abort):
@@ -145,7 +146,7 @@ class Worker:
             self._plane.learn(message.answers)
             self._plane.hear(message.findings)
 
-    def _prepare(self, message: Prepare, fds: list[int]) -> None:
+    async def _prepare(self, message: Prepare, fds: list[int]) -> None:
         try:
             if message.has_memory:
                 self._plane = self._make_plane(fds.pop(0), fds.pop(0))
@@ -157,6 +158,7 @@ class Worker:
                 self._sockets[address] = socket.socket(fileno=fd)
             snapshot = compile_snapshot(message.spec, message.generation, message.slots, plane.registry, plane.random)
             terms = {one.name: found for one in message.spec.listeners if (found := terms_of(one)) is not None}
+            await plane.open(snapshot)
             plane.prepare(snapshot)
         except Exception as error:  # noqa: BLE001  the supervisor decides what follows
             if not isinstance(error, OSError):
@@ -381,6 +383,10 @@ class Worker:
             self._abort()  # a configuration that was prepared has its files open too
             self._plane.close()
             self._plane.seat.board.close()
+            if self._plane.snapshot.inside:
+                from fastgw.adapters.instance import INSTANCES
+
+                self.loop.run_until_complete(INSTANCES.settle(CLOSE_SECONDS))
             FILES.finish()
             self._losses.look(self._plane.values, is_last=True)
             self._plane = None

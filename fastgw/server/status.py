@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import fastgw
+from fastgw.config.spec import ServiceSpec
 from fastgw.core import counters as layout
 from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
@@ -212,7 +213,7 @@ class Pages:
 
     def _services(self, totals: Totals) -> dict[str, Any]:
         plan = self._gateway.current
-        limits = {one.name: one.pool._asdict() for one in plan.spec.services} if plan is not None else {}
+        limits = {one.name: _limits(one) for one in plan.spec.services} if plan is not None else {}
         services: dict[str, Any] = {}
         gateway = self._gateway
         places = gateway.places
@@ -228,6 +229,14 @@ class Pages:
                 "addresses": _addresses(gateway, service, endpoint, addresses),
             }
         return services
+
+
+def _limits(service: ServiceSpec) -> dict[str, Any]:
+    """Its bounds: of connections, or, where there are none, of calls."""
+    inside = service.inside
+    if inside is None:
+        return service.pool._asdict()
+    return {name: getattr(inside, name) for name in ("run", "workers", "queue", "max_input")}
 
 
 _CONNECTIONS = {

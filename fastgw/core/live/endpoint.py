@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgw.core.counters import ENDPOINT
 from fastgw.core.live.news import FAILING, USED, Standing
 from fastgw.core.live.troubles import Troubles
-from fastgw.core.settings import Address, PoolSettings, UpstreamTls
+from fastgw.core.settings import Address, UpstreamTls
 from fastgw.policy.ejection import MemberState
 
 if TYPE_CHECKING:
@@ -48,9 +48,11 @@ class EndpointKey:
 class EndpointSettings(NamedTuple):
     """What a configuration says of an endpoint that it may change in place."""
 
-    pool: PoolSettings
+    pool: Any  #: ``PoolSettings``
     weight: int = 1
     context: ssl.SSLContext | None = None  #: made from ``EndpointKey.tls`` where the configuration is compiled
+    #: Makes its pool where that is in this process; None: a protocol is spoken to it.  What ``pool`` is then is the matter of that pool.
+    make_pool: Callable[[Any, Any], Pool] | None = None
 
 
 class Endpoint:

@@ -43,7 +43,7 @@ class Registry:
         """The endpoint of this key, made (without a connection yet) when it is new; of a name its waiting room."""
         found = self._endpoints.get(key)
         if found is None:
-            make_pool = WaitingRoom if key.address.is_name else self._make_pool
+            make_pool = WaitingRoom if key.address.is_name else settings.make_pool or self._make_pool
             found = self._endpoints[key] = Endpoint(key, settings, members, self._plane, make_pool)
         return found
 

@@ -247,3 +247,6 @@ class Snapshot:
     listeners: dict[str, Listener]
     services: tuple[Service, ...] = ()
     filters: tuple[Named, ...] = ()  #: every filter some chain has, once: those with ``start`` and ``stop`` are told
+    inside: tuple[
+        Any, ...
+    ] = ()  #: what services in this process are made of: opened before it is prepared, and told ``stop``

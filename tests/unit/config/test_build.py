@@ -16,6 +16,7 @@ from fastgw.core import settings
 from fastgw.core.settings import (
     Address,
     EjectionSettings,
+    InsideSettings,
     Limits,
     MirrorSettings,
     PoolSettings,
@@ -76,6 +77,7 @@ services:
     retry: {attempts: 3, on: [reset, reset]}
     ejection: {after: 5, base: 2s, max: 8s}
   b: {endpoints: ["b.example:1"], ejection: off}
+  c: {python: "some_module:Class", settings: {deep: [1, true]}, run: thread, workers: 3, queue: 4, max_input: 5KiB}
 filters:
   log: {type: access_log, path: log.jsonl, batch: 1KiB, flush: 500ms}
   unused: {type: request_id}
@@ -112,7 +114,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert (plain.name, plain.service, plain.split) == ("/x", "a", ())
     assert (how.half_close, plain.settings.half_close) == ("abort", None)
 
-    a, b = spec.services
+    a, b, c = spec.services
     assert a.endpoints == (
         EndpointSpec(Address("10.0.0.1", 9000), 1),
         EndpointSpec(Address(path="/run/x.sock"), 2),
@@ -122,6 +124,10 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert a.pool == PoolSettings(1, 2, 3.0, 4.0, 5.0, 1, 1)
     assert a.tls == UpstreamTls(verify=False, server_name="name.example", ca="", cert="", key="")
     assert (b.name, b.tls, b.balance, b.settings.ejection) == ("b", None, "least_request", None)
+
+    assert (a.inside, c.endpoints) == (None, (EndpointSpec(Address(inside="python:some_module:Class"), 1),))
+    given = b'{"deep":[1,true]}'
+    assert c.inside == InsideSettings("python", "some_module:Class", str(tmp_path), given, "thread", 3, 4, 5120)
 
     log = "fastgw.filters.access_log:AccessLog"
     assert spec.filters == (

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fastgw.adapters.calls import CallPool
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.spec import GatewaySpec
 from fastgw.core.counters import SLAB_BYTES, Counters
@@ -132,7 +133,7 @@ def test_the_global_chain_is_in_front_of_every_other(tmp_path: Path, registry: R
 
 
 def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
-    a, b = compiled(read(tmp_path, FULL), registry).services
+    a, b, c = compiled(read(tmp_path, FULL), registry).services
     assert (a.name, a.settings.host, a.settings.retry) == ("a", "endpoint", RetrySettings(3, ("reset",)))
     assert isinstance(a.balancer, RoundRobin) and isinstance(b.balancer, LeastRequest)
     (first, usual), (second, settings) = a.roster
@@ -142,6 +143,19 @@ def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
     assert usual.context is settings.context is not None
     [(key, settings)] = b.roster
     assert settings.context is None and key.tls is None
+    [(key, settings)] = c.roster
+    assert (str(key.address), settings.make_pool, settings.pool.service) == ("python:some_module:Class", CallPool, "c")
+    assert b.takes_chunks and not c.takes_chunks  # its instance is not made yet
+
+
+def test_a_service_in_this_process_is_one_instance_while_its_configuration_is(
+    tmp_path: Path, registry: Registry
+) -> None:
+    text = MINIMAL.replace("{endpoints:", "{python: 'm:C'}\n  b: {endpoints:")
+    first, again, other = (
+        compiled(read(tmp_path, one), registry) for one in (text, text, text.replace("'m:C'", "'m:C', workers: 3"))
+    )
+    assert len(first.inside) == 1 and first.inside == again.inside != other.inside
 
 
 def test_endpoints_survive_a_reload(tmp_path: Path, registry: Registry) -> None:

@@ -1,0 +1,123 @@
+"""What the file says of services that are code in this process.
+
+Annotations are not postponed here (``from __future__``): pydantic would compile and evaluate each of them at the start.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
+
+from fastgw.config.answers import json_text
+from fastgw.config.model import Model, setting
+from fastgw.config.source import Document, TreePath
+from fastgw.config.types import Parsed, count, size, words
+from fastgw.config.unsound import is_missing, is_unsound
+from fastgw.config.values import kind, scalar, shown
+from fastgw.core.settings import InsideSettings
+
+KINDS: Final = ("python",)  #: keys that name code
+_ABOUT: Final = ("settings", "run", "workers", "queue", "max_input")  #: keys that say more of it
+_ELSEWHERE: Final = (
+    "balance",
+    "pool",
+    "tls",
+    "host",
+    "retry",
+    "ejection",
+)  #: keys of connections, of which there are none
+
+_MODULE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def _reference(value: object) -> str:
+    """Parser of what names code."""
+    found = scalar(value, "module:name, or the name of an entry point")
+    if _MODULE.fullmatch(found) is None and _WORD.fullmatch(found) is None:
+        raise ValueError(f"expected module:name, or the name of an entry point, got {shown(value)}")
+    return found
+
+
+def _settings(value: object) -> object:
+    """Parser of a mapping of anything: as JSON."""
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a mapping, got {kind(value)}")
+    return json_text(value)
+
+
+class Inside(Model):
+    """What a service has that is code in this process."""
+
+    python: Annotated[str, Parsed(_reference, type="string")] | None = setting(
+        None, "module:Class of a service in this process, or its entry point. Either this, or endpoints."
+    )
+    settings: Annotated[bytes, Parsed(_settings, type="object")] = setting({}, "What the class is made with.")
+    run: Annotated[str, words("auto", "loop", "thread", "process")] = setting(
+        "auto", "Where it runs. auto: async def on the loop, def in a thread."
+    )
+    workers: Annotated[int, count(1, 1000)] | None = setting(
+        None, "Calls at one time, in each worker. Default: 64 on the loop, 8 threads, 1 process."
+    )
+    queue: Annotated[int, count(0, 1_000_000)] = setting(64, "Calls that wait for that; more are answered 503.")
+    max_input: Annotated[int, size(0, 1 << 30)] = setting(
+        "1MiB", "Bytes of a request body that it is called with (413)."
+    )
+
+    @property
+    def kind(self) -> str:
+        """The key that names the code, or empty."""
+        return next((one for one in KINDS if getattr(self, one)), "")
+
+    def inside(self, folder: str) -> InsideSettings | None:
+        """As the data plane gets it; ``folder``: of the configuration."""
+        if not self.kind:
+            return None
+        rest = {name: getattr(self, name) for name in _ABOUT if name != "settings"}
+        reference = str(getattr(self, self.kind))
+        return InsideSettings(kind=self.kind, reference=reference, folder=folder, settings_json=self.settings, **rest)
+
+    def check_inside(self, document: Document, where: TreePath, endpoints: Sequence[object]) -> None:
+        """Report keys that stand beside others which leave them nothing to say, and that there is neither code nor ``endpoints``."""
+        given = [name for name in KINDS if not is_missing(getattr(self, name))]
+        if not given:
+            for name in _ABOUT:
+                if document.at((*where, name)) is not None:
+                    document.report((*where, name), f"has no effect without {' or '.join(KINDS)}", at_key=True)
+            if is_missing(endpoints):
+                is_there = document.at((*where, "endpoints")) is not None
+                reason = "is empty; it needs at least one entry" if is_there else "is required"
+                document.report((*where, "endpoints"), reason)
+            return
+        if document.at((*where, "endpoints")) is not None:
+            document.report((*where, "endpoints"), f"stands beside {given[0]}; give one of them", at_key=True)
+        for name in _ELSEWHERE:
+            if document.at((*where, name)) is not None:
+                document.report(
+                    (*where, name), f"has no effect with {given[0]}, to which no connection leads", at_key=True
+                )
+
+
+def check_code(document: Document, services: Mapping[str, Inside], folder: str) -> None:
+    """Import the code that ``services`` name, and report what cannot be used, with what it says itself."""
+    for name, service in services.items():
+        if is_unsound(service) or is_unsound(*(getattr(service, one) for one in (*KINDS, "settings", "run"))):
+            continue
+        inside = service.inside(os.path.abspath(folder))
+        if inside is not None:
+            _import(document, ("services", name), inside)
+
+
+def _import(document: Document, where: TreePath, inside: InsideSettings) -> None:
+    import orjson
+
+    from fastgw import plugins
+    from fastgw.adapters.instance import shape_of
+
+    key = inside.kind
+    try:
+        found, _ = shape_of(inside)
+        key = "settings" if document.at((*where, "settings")) is not None else key
+        plugins.settings_of(found, orjson.loads(inside.settings_json))
+    except plugins.PluginError as error:
+        document.report((*where, key), str(error))

@@ -1,0 +1,100 @@
+"""Services in Python in real workers: where each runs, a reload that swaps one, and the end of all of them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.integration.processes import Gateway, reload
+from tests.support.gateway import wait_until
+
+pytestmark = pytest.mark.integration
+
+CODE = """
+import asyncio, os
+from dataclasses import dataclass
+from pathlib import Path
+
+@dataclass
+class Settings:
+    word: str
+
+class Hello:
+    name = "hello"
+    Settings = Settings
+
+    def __init__(self, settings):
+        self.word = settings.word
+
+    async def execute(self, input):
+        if "until" in input:
+            Path(input["until"] + ".begun").touch()
+            while not Path(input["until"]).exists():
+                await asyncio.sleep(0.01)
+        return {"word": self.word}
+
+    async def aclose(self):
+        Path(__file__).with_name(f"closed-{self.word}").touch()
+
+class Own:
+    name = "own"
+
+    def execute(self, input):
+        yield {"pid": os.getpid()}
+"""
+CONFIG = """\
+listeners: [{address: "127.0.0.1:$port"}]
+admin: {address: "127.0.0.1:$admin"}
+workers: 1
+routes:
+  - {path: /hello, service: hello}
+  - {path: /own, service: own}
+services:
+  hello: {python: "some_services:Hello", settings: {word: one}}
+  own: {python: "some_services:Own", run: process}
+"""
+
+
+def test_services_in_a_worker(gateway: Gateway, tmp_path: Path) -> None:
+    folder = tmp_path / "gateway-0"  # of the configuration: code is found beside it
+    folder.mkdir()
+    (folder / "some_services.py").write_text(CODE)
+    running = gateway(CONFIG)
+    url = running.base_url
+    assert requests.post(f"{url}/hello", json={}, timeout=10).json() == {"word": "one"}
+    assert requests.post(f"{url}/hello", json=[], timeout=10).status_code == 422
+    answer = requests.get(f"{url}/own", timeout=10)
+    child = int(answer.text.partition('"pid":')[2].partition("}")[0])
+    assert answer.headers["content-type"] == "text/event-stream" and Path(f"/proc/{child}").exists()
+
+    found: list[object] = []
+    last = threading.Thread(
+        target=lambda: found.append(
+            requests.post(f"{url}/hello", json={"until": str(tmp_path / "go")}, timeout=20).json()
+        )
+    )
+    last.start()
+    wait_until(lambda: (tmp_path / "go.begun").exists())
+    reload(running, CONFIG.replace("word: one", "word: two"))
+    assert requests.post(f"{url}/hello", json={}, timeout=10).json() == {"word": "two"}
+    assert not (folder / "closed-one").exists()  # it has a call yet
+    (tmp_path / "go").touch()
+    last.join()
+    assert found == [{"word": "one"}]
+    wait_until(lambda: (folder / "closed-one").exists())
+    assert (
+        int(requests.get(f"{url}/own", timeout=10).text.partition('"pid":')[2].partition("}")[0]) == child
+    )  # it stayed
+
+    reload(running, CONFIG.replace("word: one", "level: 3"))
+    assert (
+        "services.hello.python: the settings are none of Hello: ValueError: there is no 'level'" in running.read_log()
+    )
+    assert requests.post(f"{url}/hello", json={}, timeout=10).json() == {"word": "two"}
+
+    assert running.stop() == 0
+    assert (folder / "closed-two").exists()
+    wait_until(lambda: not Path(f"/proc/{child}").exists())
