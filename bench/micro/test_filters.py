@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bench.micro.stage import Benchmark, Stage
+from bench.micro.stage import Benchmark, Stage, Wire
 from fastgw.core.live.board import Board, blank
 from fastgw.core.live.holds import sit_down
 from fastgw.core.live.words import BOARD_BYTES
 from fastgw.filters.access_log import AccessLog
+from fastgw.filters.api_key import ApiKeys
+from fastgw.filters.basic import Basic
 from fastgw.filters.cors import Cors
 from fastgw.filters.ip_rules import IpRules
 from fastgw.filters.jwt import Jwt
+from fastgw.filters.key_file import ApiKey, KeyLimit, digest_of, dump_keys
 from fastgw.filters.maintenance import Maintenance
+from fastgw.filters.mtls import Mtls
 from fastgw.filters.rate_limit import RateLimit
 from fastgw.filters.redirect import SchemeRedirect
 from fastgw.filters.request_id import RequestId
 from tests.support.tokens import CLAIMS, OPTIONS, key_of, signed
+
+
+@contextlib.contextmanager
+def board_of(exchange: Any) -> Iterator[None]:
+    """A seat at an empty board."""
+    fd = os.memfd_create("board")
+    os.ftruncate(fd, BOARD_BYTES)
+    os.pwrite(fd, blank(bytes(16)), 0)
+    board = Board(fd)
+    exchange.plane.seat = sit_down(board)
+    try:
+        yield
+    finally:
+        exchange.plane.seat = None
+        board.close()
+        os.close(fd)
 
 
 def test_request_id(benchmark: Benchmark, stage: Stage) -> None:
@@ -75,6 +99,67 @@ def test_cors(benchmark: Benchmark, stage: Stage) -> None:
     assert response.header(b"access-control-allow-origin") == b"https://a.app.example"
 
 
+@pytest.mark.parametrize("limits", [0, 2])
+def test_api_key(benchmark: Benchmark, stage: Stage, tmp_path: Path, limits: int) -> None:
+    """A key that is known, of a thousand, with limits that admit it."""
+    said = tuple(KeyLimit(rate, 1_000_000) for rate in ("1000000/s", "1000000/m"))[:limits]
+    keys = [ApiKey(f"k{number}", digest_of(b"key %d" % number), limits=said) for number in range(1000)]
+    path = tmp_path / "keys.json"
+    path.write_bytes(dump_keys(keys))
+    stage.send(stage.requests[0][:-2] + b"X-API-Key: key 7\r\n\r\n")
+    exchange = stage.client.protocol.exchange
+    request = exchange.request
+    fields, extra = request.fields, request.extra
+    options = {"file": str(path), "key_from": ("authorization", "header:x-api-key"), "realm": "", "header": "x-user"}
+    made = ApiKeys("keys", options | {"forward": False, "when_full": "refuse"})
+    made.start(stage.loop)
+
+    def ask() -> None:
+        request.fields, request.extra, request.edited = fields, extra, None
+        made.request(exchange)
+
+    with board_of(exchange):
+        benchmark(ask)
+    made.stop()
+    assert request.forwarded(b"x-user") == b"k7" and request.forwarded(b"x-api-key") is None
+
+
+def test_basic_that_is_remembered(benchmark: Benchmark, stage: Stage) -> None:
+    """A user whose password was right before."""
+    stage.send(stage.requests[0][:-2] + b"Authorization: Basic YW5uOng=\r\n\r\n")
+    exchange = stage.client.protocol.exchange
+    request = exchange.request
+    fields, extra = request.fields, request.extra
+    made = Basic("auth", {"file": "", "realm": "", "forward": False, "header": "x-user", "cache": 16})
+    made._remember(hashlib.blake2b(b"YW5uOng=", digest_size=32, key=made._secret).digest(), b"ann")
+
+    def ask() -> None:
+        request.fields, request.extra, request.edited = fields, extra, None
+        made.request(exchange)
+
+    benchmark(ask)
+    assert request.forwarded(b"x-user") == b"ann"
+
+
+def test_mtls(benchmark: Benchmark, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate that was seen before, without what it takes to ask TLS for it."""
+    stage.send(stage.requests[0])
+    exchange = stage.client.protocol.exchange
+    made = Mtls("staff", {"rules": ((("cn", ("ann",)),),), "identity": "cn", "header": "x-user"})
+    said = {"subject": ((("commonName", "ann"),),), "notAfter": "Nov  6 08:50:37 2994 GMT"}
+    tls = SimpleNamespace(getpeercert=lambda is_binary=False: b"x" * 1000 if is_binary else said)
+    monkeypatch.setattr(Wire, "get_extra_info", lambda wire, name: tls)
+    request = exchange.request
+    fields, extra = request.fields, request.extra
+
+    def ask() -> None:
+        request.fields, request.extra, request.edited = fields, extra, None
+        made.request(exchange)
+
+    benchmark(ask)
+    assert request.forwarded(b"x-user") == b"ann"
+
+
 def test_maintenance_that_is_off(benchmark: Benchmark, stage: Stage) -> None:
     """What a request pays for the switch."""
     stage.send(stage.requests[0])
@@ -90,25 +175,18 @@ def test_redirect(benchmark: Benchmark, stage: Stage) -> None:
     assert benchmark(made.request, stage.client.protocol.exchange).status == 308
 
 
-@pytest.mark.parametrize(("per", "limits"), [("route", 1), ("address", 1), ("address", 2)])
-def test_rate_limit(benchmark: Benchmark, stage: Stage, per: str, limits: int) -> None:
+@pytest.mark.parametrize(
+    ("per", "limits"), [("route", 1), ("address", 1), ("address", 2), (("address", "header:x-a"), 1)]
+)
+def test_rate_limit(benchmark: Benchmark, stage: Stage, per: Any, limits: int) -> None:
     """One that is admitted, alone at its cells."""
     stage.send(stage.requests[0])
     exchange = stage.client.protocol.exchange
-    fd = os.memfd_create("board")
-    os.ftruncate(fd, BOARD_BYTES)
-    os.pwrite(fd, blank(bytes(16)), 0)
-    board = Board(fd)
-    exchange.plane.seat = sit_down(board)
     said: Any = tuple((("rate", (1_000_000, unit)), ("burst", None), ("per", per)) for unit in (1, 60)[:limits])
     options = {"limits": said, "fields": ("draft",), "tell": "refused", "when_full": "refuse", "dry_run": False}
     made = RateLimit("limit", options)
-    try:
+    with board_of(exchange):
         benchmark(made.request, exchange)
-    finally:
-        exchange.plane.seat = None
-        board.close()
-        os.close(fd)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from fastgw._descriptors import open_standard
 
@@ -69,6 +70,18 @@ _ROUTE_EXAMPLES = """\
 examples:
   fastgw route -c gateway.yaml GET /v1/models
   fastgw route -c gateway.yaml POST http://api.example/v1/chat/completions -H 'x-canary: 1'"""
+
+
+_KEYS = """\
+Make, show and revoke the keys that a filter of type api_key knows.  Their file is replaced as a whole; running
+gateways read it again within a second.  It has the hash of each key: the key itself is printed once, by "new"."""
+
+_KEYS_EXAMPLES = """\
+examples:
+  fastgw keys new keys.json ann
+  fastgw keys new keys.json batch --limit 100/s:200 --limit 1000000/d --route chat --expires 2027-01-01
+  fastgw keys list keys.json
+  fastgw keys revoke keys.json ann"""
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -165,9 +178,39 @@ def _parser() -> argparse.ArgumentParser:
         "-H", "--header", action="append", default=[], type=_header, metavar="'NAME: VALUE'", help="may be repeated"
     )
 
+    _add_keys(commands)
     commands.add_parser("schema", help="print the JSON Schema of the configuration", formatter_class=_Help)
     commands.add_parser("version", help="print versions", formatter_class=_Help)
     return parser
+
+
+def _add_keys(commands: Any) -> None:
+    keys = commands.add_parser(
+        "keys",
+        help="make and revoke the keys of clients",
+        description=_KEYS,
+        epilog=_KEYS_EXAMPLES,
+        formatter_class=_Help,
+    )
+    actions = keys.add_subparsers(dest="action", required=True, metavar="ACTION", title="actions")
+    new = actions.add_parser("new", help="make a key and print it", formatter_class=_Help)
+    new.add_argument("file", metavar="FILE", help="the keys; made if it is not there, for its owner alone (0600)")
+    new.add_argument("name", metavar="NAME", help="whose key it is, for logs and limits")
+    new.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        type=_limit,
+        metavar="RATE[:BURST]",
+        help="such as 100/s; may be repeated",
+    )
+    new.add_argument("--route", action="append", default=[], metavar="NAME", help="it is for; by default all")
+    new.add_argument("--expires", type=_moment, metavar="TIME", help="2027-01-31, or 2027-01-31T12:00:00Z")
+    shown = actions.add_parser("list", help="show what is known of each key", formatter_class=_Help)
+    shown.add_argument("file", metavar="FILE", help="the keys")
+    revoke = actions.add_parser("revoke", help="take a key out", formatter_class=_Help)
+    revoke.add_argument("file", metavar="FILE", help="the keys")
+    revoke.add_argument("name", metavar="NAME", help="whose key it is")
 
 
 def _add_file(parser: argparse.ArgumentParser, what: str) -> None:
@@ -188,6 +231,25 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise argparse.ArgumentTypeError(f"expected 'name: value', got {text!r}")
     return name.strip().lower(), value.strip()
+
+
+def _limit(text: str) -> Any:
+    from fastgw.filters.key_file import limit_of
+
+    return _fit(limit_of, text)
+
+
+def _moment(text: str) -> Any:
+    from fastgw.filters.key_file import moment
+
+    return _fit(moment, text)
+
+
+def _fit(read: Callable[[str], Any], text: str) -> Any:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -218,6 +280,14 @@ def _route(options: argparse.Namespace) -> int:
     return route(options.config, options.method, options.url, options.header)
 
 
+def _keys(options: argparse.Namespace) -> int:
+    from fastgw.cli import keys
+
+    if options.action == "new":
+        return keys.new(options.file, options.name, expires=options.expires, limits=options.limit, routes=options.route)
+    return keys.show(options.file) if options.action == "list" else keys.revoke(options.file, options.name)
+
+
 def _schema(_: argparse.Namespace) -> int:
     import json
 
@@ -234,4 +304,4 @@ def _version(_: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"run": _run, "check": _check, "route": _route, "schema": _schema, "version": _version}
+_COMMANDS = {"run": _run, "check": _check, "route": _route, "keys": _keys, "schema": _schema, "version": _version}

@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastgw.config.types import Parsed
-from fastgw.config.values import field_name, one_of, scalar
+from fastgw.config.values import field_name, one_of, scalar, shown, text
 
-_WORDS = ("route", "listener", "filter", "address")
+MOST_SOURCES: Final = 4  #: of one limit
+_WORDS: Final = ("route", "listener", "filter", "address", "api_key")
+_FAMILIES: Final = ("header:<name>", "claim:<name>", "note:<name>")
 
 
-def _per(value: object) -> str:
-    """One of a few words, or ``header:<name>``."""
-    found = scalar(value, f"{', '.join(_WORDS)} or header:<name>")
-    source, colon, name = found.partition(":")
-    if source == "header" and colon:
+def _per(value: object) -> tuple[str, ...]:
+    """One source, or a list of some, which are counted together."""
+    if not isinstance(value, list):
+        return (_source(value),)
+    found = tuple(map(_source, value))
+    if not 1 <= len(found) <= MOST_SOURCES:
+        raise ValueError(f"expected 1 to {MOST_SOURCES} of them, got {len(found)}")
+    for place, one in enumerate(found):
+        if one in found[:place]:
+            raise ValueError(f"{one!r} is in this list already")
+        if one == "filter" and len(found) > 1:
+            raise ValueError("'filter' is all requests together, and says nothing beside others")
+    return found
+
+
+def _source(value: object) -> str:
+    """One of a few words, or one with the name of a field, a claim or a note."""
+    found = scalar(value, f"{', '.join(_WORDS)} or one of {', '.join(_FAMILIES)}")
+    kind, colon, name = found.partition(":")
+    if not colon:
+        return one_of(*_WORDS, *_FAMILIES)(value)
+    if kind == "header":
         return f"header:{field_name(name)}"
-    return one_of(*_WORDS, "header:<name>")(value)
+    if kind == "claim" and text("the name of a claim")(name):
+        return f"claim:{name}"
+    if kind == "note" and all(text("the name of a note")(name).split(".")):
+        return f"note:{name}"
+    if kind in ("claim", "note"):
+        raise ValueError(f"expected the name of a {kind}, got {shown(name)}")
+    return one_of(*_WORDS, *_FAMILIES)(value)
 
 
-Per = Annotated[str, Parsed(_per, type="string", pattern=r"^(route|listener|filter|address|header:.+)$|\$\{")]
+_ONE: Final[dict[str, Any]] = {
+    "type": "string",
+    "pattern": r"^(route|listener|filter|address|api_key|(header|claim|note):.+)$|\$\{",
+}
+
+Per = Annotated[tuple[str, ...], Parsed(_per, anyOf=[_ONE, {"type": "array", "items": _ONE}])]

@@ -40,6 +40,7 @@ def warn(document: Document, config: Configuration, now: float, resolve: Resolve
         )
     _paths(document, config)
     _preflights(document, config)
+    _certificates_asked(document, config)
     for path, value in durations(document.tree):
         if re.fullmatch(r"[0-9.]+", value) and float(value) > LONGEST_BARE:
             if isinstance(value, Expanded):
@@ -72,6 +73,19 @@ def _preflights(document: Document, config: Configuration) -> None:
             if not is_unsound(name) and name in config.filters and config.filters[name].type == "cors":
                 said = "preflights are OPTIONS, which is not among the methods of this route; name the filter in a listener"
                 document.warn(("routes", place, "filters", number), said)
+
+
+def _certificates_asked(document: Document, config: Configuration) -> None:
+    """Listeners that ask for no client certificates, and refuse everybody without one."""
+    for place, listener in enumerate(config.listeners):
+        if is_unsound(listener.tls, listener.filters) or (
+            listener.tls is not None and listener.tls.client_auth != "none"
+        ):
+            continue
+        for number, name in enumerate(listener.filters):
+            if not is_unsound(name) and name in config.filters and config.filters[name].type == "mtls":
+                said = "this listener asks for no client certificates (tls.client_auth), so nobody may pass"
+                document.warn(("listeners", place, "filters", number), said)
 
 
 def is_local(address: Address) -> bool:

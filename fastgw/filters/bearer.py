@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fastgw.core import counters
 from fastgw.core.counters import TOKEN_CAUSES
 from fastgw.errors import DownstreamError, GatewayError, UpstreamError
-from fastgw.filters.credentials import NOTHING, Edit, Lines, finder, lines
+from fastgw.filters.credentials import NOTHING, Lines, edit, finder
 from fastgw.filters.tokens import TokenError
 from fastgw.wire.fields import LINE_BYTES
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
-    from fastgw.wire.messages import Request
 
 FROM_CACHE, VERIFIED, ASKED = range(3)  #: what a token is known from, the places of ``ROUTE_TOKENS_ACCEPTED``
 
@@ -73,7 +72,7 @@ class Bearer:
                 self._count_refused(exchange, "missing")
                 headers = (("www-authenticate", self._realm),)
                 raise DownstreamError(401, "no_token", "a token is needed here", headers=headers)
-            self._edit(exchange.request, NOTHING, ())
+            edit(exchange.request, NOTHING, self._fields, ())
             return None
         if len(tokens) > 1:
             raise self.refusal(exchange, TokenError("repeated", "the request has more than one token"))
@@ -89,7 +88,7 @@ class Bearer:
         """Tell the service what the token says; ``by``: what it is known from."""
         exchange.plane.values[exchange.route.base + counters.ROUTE_TOKENS_ACCEPTED + by] += 1
         request = exchange.request
-        self._edit(request, NOTHING if self._keeps else self._find.removal(request), accepted.lines)
+        edit(request, NOTHING if self._keeps else self._find.removal(request), self._fields, accepted.lines)
         exchange.note(self._note, accepted.claims)
 
     def _lines(self, claims: Mapping[str, Any]) -> Lines:
@@ -104,17 +103,6 @@ class Bearer:
                 raise TokenError("claims", "a claim of the token cannot be told in a header field")
             found.append((field, data))
         return tuple(found)
-
-    def _edit(self, request: Request, removal: Edit, added_lines: Lines) -> None:
-        """Send ``added_lines``, and nothing that a client says in their place, in whatever spelling CGI-style services read as the same."""
-        removed, added = removal
-        if self._fields:
-            removed = (*removed, *self._fields)
-            if b"_" in request.fields or b"_" in request.extra:
-                names = {line.partition(b":")[0].lower() for line in lines(request)}
-                removed += tuple([one for one in names - self._fields if one.replace(b"_", b"-") in self._fields])
-        if removed:
-            request.edit(removed, added + added_lines)
 
     def _count_refused(self, exchange: Exchange, cause: str) -> None:
         exchange.plane.values[exchange.route.base + counters.ROUTE_TOKENS_REFUSED + TOKEN_CAUSES.index(cause)] += 1

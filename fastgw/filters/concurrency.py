@@ -23,14 +23,13 @@ if TYPE_CHECKING:
 class Concurrency:
     """The filter.  Its places are those of its name, so they outlive it: a reload that changes ``max`` keeps what is held."""
 
-    __slots__ = ("_held", "_is_clients_fault", "_keys", "_max", "_per", "_retry_after", "_table", "name")
+    __slots__ = ("_held", "_is_clients_fault", "_keys", "_max", "_retry_after", "_table", "name")
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         """``options``: ``max``; ``per``: route, listener, filter, address or ``header:NAME``; ``status``; ``retry_after``, seconds."""
         self.name = name
         self._max: int = options["max"]
-        self._per: str = options["per"]
-        self._keys = Keys(self._per, b"concurrency", name.encode())
+        self._keys = Keys(options["per"], b"concurrency", name.encode())
         self._table = KEYED if self._keys.are_of_clients else NAMED
         self._is_clients_fault = options["status"] == "429"
         self._retry_after = (("retry-after", str(max(1, math.ceil(options["retry_after"])))),)
@@ -63,7 +62,7 @@ class Concurrency:
             return InternalError(503, "board_full", detail, headers=self._retry_after)
         values[exchange.route.base + counters.ROUTE_OVER_LIMIT] += 1
         detail = "too many requests are under way"
-        reason = f"{detail}: {self._max} by the filter {self.name!r}, which counts per {self._per}"
+        reason = f"{detail}: {self._max} by the filter {self.name!r}, which counts per {self._keys.text}"
         if self._is_clients_fault:
             return DownstreamError(429, "too_many_requests", detail, reason=reason, headers=self._retry_after)
         return InternalError(503, "over_limit", detail, reason=reason, headers=self._retry_after)

@@ -99,7 +99,7 @@ class Cors:
     def response(self, exchange: Exchange) -> None:
         """Say who may read it, whoever has made it."""
         response = exchange.response
-        if exchange.replied is not self._preflight:
+        if exchange.replied is not self._preflight and b"access-control-" in (response.fields + response.extra).lower():
             response.edit(_FIELDS, ())
         origins = self._origins
         if origins.is_any:

@@ -14,19 +14,28 @@ Edit = tuple[tuple[bytes, ...], Lines]  #: the fields that are removed, and thos
 NOTHING: Final[Edit] = ((), ())
 
 
-def lines(request: Request) -> list[bytes]:
+def _lines(request: Request) -> list[bytes]:
     """The field lines that go to the service."""
     return (request.fields + request.extra).split(b"\r\n")
 
 
 def _lines_of(request: Request, name: bytes) -> list[bytes]:
     """The value of each line of the field ``name`` that goes to the service."""
-    size = len(name) + 1
-    return [line[size:].strip(b" \t") for line in lines(request) if line[:size].lower() == name + b":"]
+    data = b"\r\n" + request.fields + request.extra
+    lowered = data.lower()
+    needle = b"\r\n" + name + b":"
+    found = []
+    start = lowered.find(needle)
+    while start >= 0:
+        begin = start + len(needle)
+        start = data.find(b"\r\n", begin)
+        found.append(data[begin:start].strip(b" \t"))
+        start = lowered.find(needle, start)
+    return found
 
 
 class _Field:
-    """A field that has nothing but the token; in ``authorization`` it is behind the word Bearer, and other schemes are no token."""
+    """A field that has nothing but the token; in ``authorization`` it is behind the name of a scheme, and other schemes are no token."""
 
     def __init__(self, name: bytes, scheme: bytes = b"") -> None:
         self._name = name
@@ -89,11 +98,25 @@ class _Parameter:
 Finder = _Field | _Cookie | _Parameter
 
 
-def finder(place: str) -> Finder:
-    """What finds credentials at ``place``: authorization, ``header:NAME``, ``cookie:NAME`` or ``query:NAME``."""
+def finder(place: str, scheme: bytes = b"bearer") -> Finder:
+    """What finds credentials at ``place``: authorization (behind ``scheme``, in lower case), ``header:NAME``, ``cookie:NAME`` or
+    ``query:NAME``."""
     kind, _, name = place.partition(":")
     if kind == "cookie":
         return _Cookie(name.encode())
     if kind == "query":
         return _Parameter(name.encode())
-    return _Field(name.encode()) if kind == "header" else _Field(b"authorization", b"bearer")
+    return _Field(name.encode()) if kind == "header" else _Field(b"authorization", scheme)
+
+
+def edit(request: Request, removal: Edit, fields: frozenset[bytes], told: Lines) -> None:
+    """Send ``told``, and nothing that a client says in the place of ``fields``, in whatever spelling CGI-style services read as the same;
+    and not what ``removal`` takes out."""
+    removed, added = removal
+    if fields:
+        removed = (*removed, *fields)
+        if b"_" in request.fields or b"_" in request.extra:
+            names = {line.partition(b":")[0].lower() for line in _lines(request)}
+            removed += tuple([one for one in names - fields if one.replace(b"_", b"-") in fields])
+    if removed:
+        request.edit(removed, added + told)

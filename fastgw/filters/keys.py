@@ -1,4 +1,5 @@
-"""What a limit counts for itself: a route, a listener, a client, the value of a field; and the key of it on the board.
+"""What a limit counts for itself: a route, a client, the value of a field, who it is, or some of these together; and the key of it on the
+board.
 
 Filters that count over all workers say it by the one word ``per``, and mean the same by it.
 """
@@ -6,41 +7,64 @@ Filters that count over all workers say it by the one word ``per``, and mean the
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from fastgw.filters.variables import Read, note_bytes, noted
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
+
+#: What the configuration names, and no client.
+_CONFIGURED: Final[Mapping[str, Read]] = {
+    "route": lambda exchange: exchange.route.name.encode(),
+    "listener": lambda exchange: exchange.listener.name.encode(),
+    "filter": lambda exchange: b"",
+}
 
 
 class Keys:
     """The keys of one limit."""
 
-    __slots__ = ("_context", "_field", "_known", "_per", "are_of_clients")
+    __slots__ = ("_context", "_known", "_reads", "are_of_clients", "text")
 
-    def __init__(self, per: str, *limit: bytes) -> None:
-        """``per``: route, listener, filter, address or ``header:NAME``.  ``limit``: what tells this limit from all others."""
-        self._per, _, field = per.partition(":")
-        self._field = field.encode()
-        self._context = (*limit, self._per.encode(), self._field)
-        self.are_of_clients = self._per in ("address", "header")  #: or else what the configuration names
-        self._known: dict[str, int] = {}  #: of routes and listeners, by name
+    def __init__(self, per: str | Sequence[str], *limit: bytes) -> None:
+        """``per``: route, listener, filter, address, ``header:NAME``, ``claim:NAME``, ``note:NAME`` or api_key, or several of them.
+        ``limit``: what tells this limit from all others."""
+        sources = (per,) if isinstance(per, str) else tuple(per)
+        parts = [one.partition(":") for one in sources]
+        self._reads = tuple(_reader(kind, name) for kind, _, name in parts)
+        self._context = (*limit, *[part.encode() for kind, _, name in parts for part in (kind, name)])
+        self.are_of_clients = not all(one in _CONFIGURED for one in sources)  #: or else what the configuration names
+        self.text = " and ".join(sources)
+        self._known: dict[tuple[bytes, ...], int] = {}  #: of what the configuration names
 
     def of(self, exchange: Exchange) -> int:
         """The key that counts this request."""
-        per = self._per
-        if per == "address":
-            return self._hashed(exchange, _network(exchange.client.address))
-        if per == "header":
-            return self._hashed(exchange, exchange.request.header(self._field) or b"")
-        name = exchange.route.name if per == "route" else exchange.listener.name if per == "listener" else ""
-        key = self._known.get(name)
+        values = tuple([read(exchange) for read in self._reads])
+        if self.are_of_clients:
+            return self._hashed(exchange, values)
+        key = self._known.get(values)
         if key is None:
-            key = self._known[name] = self._hashed(exchange, name.encode())
+            key = self._known[values] = self._hashed(exchange, values)
         return key
 
-    def _hashed(self, exchange: Exchange, value: bytes) -> int:
-        key: int = exchange.plane.seat.key_of(*self._context, value)
+    def _hashed(self, exchange: Exchange, values: tuple[bytes, ...]) -> int:
+        key: int = exchange.plane.seat.key_of(*self._context, *values)
         return key
+
+
+def _reader(kind: str, name: str) -> Read:
+    """What reads the value of one source; without one it is empty, and all such requests are counted together."""
+    if kind in _CONFIGURED:
+        return _CONFIGURED[kind]
+    if kind == "address":
+        return lambda exchange: _network(exchange.client.address)
+    if kind == "header":
+        field = name.encode()
+        return lambda exchange: exchange.request.header(field) or b""
+    path = ["jwt", name] if kind == "claim" else (name or kind).split(".")
+    return lambda exchange: note_bytes(noted(exchange, path))
 
 
 def _network(address: bytes) -> bytes:

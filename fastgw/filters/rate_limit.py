@@ -37,7 +37,7 @@ class _Limit:
         per = options["per"]
         self.rate = Rate(count, seconds * _SECOND, burst)
         self._keys = Keys(per, b"rate_limit", name.encode(), b"%d/%d/%d" % (count, seconds, burst))
-        self.text = f"{count}/{_UNITS[seconds]} per {per}"
+        self.text = f"{count}/{_UNITS[seconds]} per {self._keys.text}"
         self.label = f'"{place}"'  #: in the fields of the draft
         # A window in which the bucket fills: who keeps to it, in whatever way, is never refused.
         self.policy = f"{self.label};q={burst};w={_seconds(self.rate.depth)}"

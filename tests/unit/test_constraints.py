@@ -18,10 +18,10 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 BUILD = PROJECT["build-system"]["requires"]
 RUN = PROJECT["project"]["dependencies"]
 WANTED = {
-    "test": [*RUN, *EXTRAS["test"], *EXTRAS["dev"], *EXTRAS["demo"], *EXTRAS["jwt"], *BUILD],
+    "test": [*RUN, *EXTRAS["test"], *EXTRAS["dev"], *EXTRAS["demo"], *EXTRAS["jwt"], *EXTRAS["basic"], *BUILD],
     "build": BUILD,
     "demo": [*RUN, *EXTRAS["demo"], *BUILD],
-    "bench": [*RUN, *EXTRAS["bench"], *EXTRAS["jwt"], *BUILD],
+    "bench": [*RUN, *EXTRAS["bench"], *EXTRAS["jwt"], *EXTRAS["basic"], *BUILD],
     "fuzz": [*RUN, *EXTRAS["fuzz"]],
 }
 

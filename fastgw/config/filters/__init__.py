@@ -6,6 +6,8 @@ Only the loading half of the configuration comes here.  A worker gets plain opti
 from typing import Final
 
 from fastgw.config.filters.access_log import AccessLog
+from fastgw.config.filters.api_key import ApiKeys
+from fastgw.config.filters.basic import Basic
 from fastgw.config.filters.concurrency import Concurrency
 from fastgw.config.filters.cors import Cors
 from fastgw.config.filters.digest import Digest
@@ -14,6 +16,7 @@ from fastgw.config.filters.headers import Headers
 from fastgw.config.filters.ip_rules import IpRules
 from fastgw.config.filters.jwt import Jwt
 from fastgw.config.filters.maintenance import Maintenance
+from fastgw.config.filters.mtls import Mtls
 from fastgw.config.filters.rate_limit import RateLimit
 from fastgw.config.filters.redirect import SchemeRedirect
 from fastgw.config.filters.request_id import RequestId
@@ -22,6 +25,8 @@ from fastgw.config.filters.rewrite import Rewrite
 _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     RequestId,
     AccessLog,
+    ApiKeys,
+    Basic,
     Concurrency,
     Cors,
     Digest,
@@ -29,6 +34,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     IpRules,
     Jwt,
     Maintenance,
+    Mtls,
     RateLimit,
     SchemeRedirect,
     Rewrite,

@@ -17,8 +17,8 @@ class Concurrency(FilterOptions):
     max: Annotated[int, count(1, 1_000_000)] = setting(..., "Requests under way at one time; more are refused at once.")
     per: Per = setting(
         "route",
-        "What has max of its own: each route, each listener, this filter as a whole, each client address, or each value of "
-        "a field (header:name).",
+        "What has max of its own: each route, each listener, this filter as a whole, each client address, each API key, "
+        "each value of a field, a claim or a note (header:name, claim:name, note:name); a list: these together.",
     )
     status: Annotated[str, Parsed(one_of("429", "503"), enum=[429, 503])] = setting(
         "429", "What is answered to those that are refused."

@@ -50,6 +50,7 @@ _VALUES = {"anyOf": [_VALUE, {"type": "array", "items": _VALUE}]}
 
 Parts = tuple[bytes | str, ...]
 RequestField = Annotated[str, Parsed(_field(OWN_REQUEST_FIELDS), is_key=True, type="string")]
+ToldField = Annotated[str, Parsed(_field(OWN_REQUEST_FIELDS), type="string")]  #: the same as a value
 RequestValue = Annotated[Parts, Parsed(template(is_answer=False), takes_variables=True, **_VALUE)]
 RequestValues = Annotated[tuple[Parts, ...], Parsed(templates(is_answer=False), takes_variables=True, **_VALUES)]
 ResponseField = Annotated[str, Parsed(_field(OWN_RESPONSE_FIELDS), is_key=True, type="string")]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Final, Literal
 
+from fastgw.config.credentials import Place, Realm
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.headers import RequestField
 from fastgw.config.jwk import MOST_KEYS, JwkSpec, missing_package, of_secret, of_text, read_file
@@ -11,12 +12,10 @@ from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Boolean, Duration, FilePath, Parsed, PositiveDuration, count, size
 from fastgw.config.unsound import is_unsound
 from fastgw.config.urls import CalledUrl
-from fastgw.config.values import field_name, scalar, shown, text
+from fastgw.config.values import scalar, shown, text
 from fastgw.core.settings import KeySetSettings
 from fastgw.filters.tokens import ALGORITHMS
-from fastgw.wire.fields import OWN_REQUEST_FIELDS, is_own
 
-_PLACES = "authorization, header:NAME, cookie:NAME or query:NAME"
 _TEXTS: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
 
@@ -54,28 +53,6 @@ def _scopes(value: object) -> tuple[str, ...]:
     for one in found:
         if not all(character.isascii() and character not in ' "\\' for character in one):  # RFC 6749 section 3.3
             raise ValueError(f"expected a scope without spaces, quotes and backslashes, got {shown(one)}")
-    return found
-
-
-def _place(value: object) -> str:
-    found = scalar(value, _PLACES)
-    kind, colon, name = found.partition(":")
-    if found == "authorization":
-        return found
-    if kind not in ("header", "cookie", "query") or not colon:
-        raise ValueError(f"expected {_PLACES}, got {shown(value)}")
-    name = field_name(name) if kind == "header" else name
-    if kind == "header" and is_own(name.encode(), OWN_REQUEST_FIELDS):
-        raise ValueError(f"{name!r} belongs to one connection, or is the gateway's own")
-    if kind != "header" and (not name.isascii() or not name.isprintable() or not name or set(name) & set(' &=;,"')):
-        raise ValueError(f"expected the name of a {'cookie' if kind == 'cookie' else 'parameter'}, got {shown(name)}")
-    return f"{kind}:{name}"
-
-
-def _realm(value: object) -> str:
-    found = text("a realm")(value)
-    if not found.isascii() or set(found) & set('"\\'):
-        raise ValueError(f"expected a realm of ASCII without quotes and backslashes, got {shown(value)}")
     return found
 
 
@@ -183,7 +160,7 @@ class Jwt(FilterOptions):
     )
     require_expiry: Boolean = setting(True, "Refuse a token that never ends (without exp).")
     leeway: Duration = setting("60s", "So much may the clocks of issuers differ, in exp, nbf and iat.")
-    token_from: Annotated[str, Parsed(_place, type="string", examples=["authorization", "cookie:session"])] = setting(
+    token_from: Place = setting(
         "authorization", "Where the token is: authorization (Bearer), header:NAME, cookie:NAME or query:NAME."
     )
     forward: Boolean = setting(False, "Pass the token on to the service.")
@@ -191,9 +168,7 @@ class Jwt(FilterOptions):
     headers: dict[RequestField, Annotated[str, Parsed(_claim, type="string")]] = setting(
         {}, "Fields that the service gets, and the claims that they tell; what clients send in their place is removed."
     )
-    realm: Annotated[str, Parsed(_realm, type="string")] = setting(
-        "", "What WWW-Authenticate calls this; empty: the name of the filter."
-    )
+    realm: Realm = setting("", "What WWW-Authenticate calls this; empty: the name of the filter.")
     max_size: Annotated[int, size(256, 65536)] = setting("8KiB", "Larger tokens are refused unread.")
     cache: Annotated[int, count(0, 1_000_000)] = setting(
         4096, "Verified tokens that a worker remembers, until they expire; 0: none."

@@ -42,8 +42,8 @@ class Limit(Model):
     )
     per: Per = setting(
         "route",
-        "What has the rate of its own: each route, each listener, this filter as a whole, each client address, or each value "
-        "of a field (header:name).",
+        "What has the rate of its own: each route, each listener, this filter as a whole, each client address, each API "
+        "key, each value of a field, a claim or a note (header:name, claim:name, note:name); a list: these together.",
     )
 
 
@@ -80,7 +80,7 @@ class RateLimit(FilterOptions):
                 continue
             first = seen.setdefault((limit.rate, limit.per), place)
             if first != place:
-                said = f"is the rate of limits[{first}] already, per {limit.per} too; give one of them"
+                said = f"is the rate of limits[{first}] already, per {' and '.join(limit.per)} too; give one of them"
                 document.report((*where, "limits", place, "rate"), said)
         names = [name for name in self.fields if not is_unsound(name)] if not is_unsound(self.fields) else []
         for place, name in enumerate(names):

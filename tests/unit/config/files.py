@@ -18,6 +18,8 @@ services:
   a: {endpoints: ["127.0.0.1:19000"]}
 """
 
+PER = "route, listener, filter, address, api_key, header:<name>, claim:<name> or note:<name>"  #: what a limit may count
+
 
 def read(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> GatewaySpec:
     """Load ``text`` as ``gw.yaml`` in ``folder``."""

@@ -43,6 +43,13 @@ def test_a_route_that_gets_no_preflights(tmp_path: Path, methods: str, is_told: 
     assert warnings(tmp_path, text) == ([said] if is_told else [])
 
 
+def test_a_listener_that_asks_for_no_certificates(tmp_path: Path) -> None:
+    text = with_listener("filters: [staff]") + "filters: {staff: {type: mtls}}"
+    assert warnings(tmp_path, text) == [
+        "3:15: listeners[0].filters[0]: this listener asks for no client certificates (tls.client_auth), so nobody may pass"
+    ]
+
+
 def test_a_sound_file_has_none(tmp_path: Path) -> None:
     assert warnings(tmp_path, MINIMAL) == []
 

@@ -24,13 +24,16 @@ class Seat:
 SEAT = Seat()
 
 
-def exchange(address: str = "10.0.0.1", route: str = "r", listener: str = "l", field: bytes | None = None) -> Any:
+def exchange(
+    address: str = "10.0.0.1", route: str = "r", listener: str = "l", field: bytes | None = None, **notes: Any
+) -> Any:
     return SimpleNamespace(
         plane=SimpleNamespace(seat=SEAT),
         client=SimpleNamespace(address=address.encode()),
         route=SimpleNamespace(name=route),
         listener=SimpleNamespace(name=listener),
         request=SimpleNamespace(header=lambda name: field if name == b"x-key" else None),
+        notes=notes or None,
     )
 
 
@@ -46,9 +49,22 @@ def exchange(address: str = "10.0.0.1", route: str = "r", listener: str = "l", f
         ("address", {"address": "10.0.0.2"}, False),
         ("header:x-key", {"address": "10.0.0.2"}, True),
         ("header:x-key", {"field": b"a"}, False),
+        ("claim:sub", {"jwt": {"sub": "ann"}}, False),
+        ("claim:sub", {"jwt": {"tenant": "a"}, "address": "10.0.0.2"}, True),
+        ("claim:a.b", {"jwt": {"a.b": 7}}, False),
+        ("note:jwt.sub", {"jwt": {"sub": "ann"}}, False),
+        ("note:mtls", {"mtls": "ann"}, False),
+        ("note:mtls", {"basic": "ann"}, True),
+        ("api_key", {"api_key": "ann"}, False),
+        ("api_key", {"field": b"a"}, True),
+        (("address", "header:x-key"), {"route": "s"}, True),
+        (("address", "header:x-key"), {"address": "10.0.0.2"}, False),
+        (("address", "header:x-key"), {"field": b"a"}, False),
+        (("route", "listener"), {"route": "s"}, False),
+        (("route", "listener"), {"address": "10.0.0.2"}, True),
     ],
 )
-def test_who_shares_a_key(per: str, other: dict[str, Any], is_same: bool) -> None:
+def test_who_shares_a_key(per: str | tuple[str, ...], other: dict[str, Any], is_same: bool) -> None:
     keys = Keys(per, b"limit")
     assert (keys.of(exchange()) == keys.of(exchange(**other))) is is_same
 
@@ -76,7 +92,26 @@ def test_names_of_the_configuration_are_hashed_once() -> None:
 
 @pytest.mark.parametrize(
     ("per", "expected"),
-    [("route", False), ("listener", False), ("filter", False), ("address", True), ("header:x", True)],
+    [
+        ("route", False),
+        ("listener", False),
+        ("filter", False),
+        ("address", True),
+        ("header:x", True),
+        ("claim:x", True),
+        ("api_key", True),
+        (("route", "listener"), False),
+        (("route", "address"), True),
+    ],
 )
-def test_whose_keys_they_are(per: str, expected: bool) -> None:
+def test_whose_keys_they_are(per: str | tuple[str, ...], expected: bool) -> None:
     assert Keys(per).are_of_clients is expected
+
+
+def test_values_do_not_run_into_each_other() -> None:
+    keys = Keys(("note:a", "note:b"), b"limit")
+    assert keys.of(exchange(a="xy", b="z")) != keys.of(exchange(a="x", b="yz"))
+
+
+def test_what_the_log_calls_it() -> None:
+    assert (Keys("route").text, Keys(("address", "claim:sub")).text) == ("route", "address and claim:sub")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.config.files import MINIMAL, problems, read
+from tests.unit.config.files import MINIMAL, PER, problems, read
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from tests.unit.config.files import MINIMAL, problems, read
         (
             "max: 1, per: client",
             [
-                "7:51: filters.limit.per: expected route, listener, filter, address or header:<name>, got 'client'",
+                "7:51: filters.limit.per: expected " + PER + ", got 'client'",
             ],
         ),
         ("max: 1, per: 'header:'", ["7:51: filters.limit.per: expected the name of a header field, got ''"]),
@@ -38,7 +38,7 @@ def test_what_the_filter_gets(tmp_path: Path, per: str, found: str) -> None:
     )
     assert dict(read(tmp_path, text).filters[0].options) == {
         "max": 5,
-        "per": found,
+        "per": (found,),
         "status": "503",
         "retry_after": 2.5,
     }
@@ -46,4 +46,4 @@ def test_what_the_filter_gets(tmp_path: Path, per: str, found: str) -> None:
 
 def test_what_nobody_says(tmp_path: Path) -> None:
     options = dict(read(tmp_path, MINIMAL + "filters: {limit: {type: concurrency, max: 5}}").filters[0].options)
-    assert options == {"max": 5, "per": "route", "status": "429", "retry_after": 1.0}
+    assert options == {"max": 5, "per": ("route",), "status": "429", "retry_after": 1.0}

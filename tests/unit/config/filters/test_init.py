@@ -19,11 +19,14 @@ from tests.unit.config.files import MINIMAL, problems, read
 
 #: What the types without defaults need.
 NEEDED: Mapping[str, str] = {
+    "api_key": "file: keys.json",
+    "basic": "file: users",
     "concurrency": "max: 7",
     "cors": "origins: https://app.example",
     "headers": "request: {remove: [x-a]}",
     "ip_rules": "rules: [{allow: 10.0.0.0/8}]",
     "jwt": "algorithms: HS256, keys: [{secret: 0123456789abcdef0123456789abcdef}]",
+    "mtls": "rules: [{cn: ann}]",
     "rate_limit": "limits: [{rate: 5/s}]",
     "rewrite": "path: /x",
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fastgw.policy.gcra import LONGEST, Rate
-from tests.unit.config.files import MINIMAL, problems, read
+from tests.unit.config.files import MINIMAL, PER, problems, read
 
 
 def with_limits(*limits: str, more: str = "") -> str:
@@ -32,9 +32,7 @@ def with_limits(*limits: str, more: str = "") -> str:
         ),
         (
             ["rate: 5/s, per: client"],
-            [
-                "11:26: filters.limit.limits[0].per: expected route, listener, filter, address or header:<name>, got 'client'"
-            ],
+            ["11:26: filters.limit.limits[0].per: expected " + PER + ", got 'client'"],
         ),
         (
             ["rate: 1/d, burst: 367"],
@@ -113,8 +111,8 @@ def test_what_the_filter_gets(tmp_path: Path) -> None:
     )
     assert dict(read(tmp_path, text).filters[0].options) == {
         "limits": (
-            (("rate", (5, 1)), ("burst", 9), ("per", "header:x-key")),
-            (("rate", (1000, 3600)), ("burst", None), ("per", "route")),
+            (("rate", (5, 1)), ("burst", 9), ("per", ("header:x-key",))),
+            (("rate", (1000, 3600)), ("burst", None), ("per", ("route",))),
         ),
         "fields": ("openai",),
         "tell": "all",

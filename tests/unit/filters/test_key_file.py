@@ -1,0 +1,177 @@
+"""The file of keys: what is read of it, what is written, and what is told of mistakes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastgw.filters.key_file import (
+    MOST_KEYS,
+    ApiKey,
+    KeyLimit,
+    digest_of,
+    dump_keys,
+    limit_of,
+    moment,
+    new_secret,
+    parse_keys,
+    refuse_name,
+    told_moment,
+)
+
+HASH = "ab" * 32
+
+
+def file(*keys: Any) -> bytes:
+    return json.dumps({"keys": list(keys)}).encode()
+
+
+def key(**more: Any) -> dict[str, Any]:
+    return {"name": "ann", "sha256": HASH} | more
+
+
+def test_what_a_key_says() -> None:
+    data = file(
+        key(
+            created="2026-11-27T19:00:00Z",
+            expires="2027-11-27T20:00:00+01:00",
+            limits=[{"rate": "100/s", "burst": 200}, {"rate": "10000/d"}],
+            routes=["chat", "chat", "api"],
+        ),
+        key(name="bob@b.example", sha256="cd" * 32),
+    )
+    assert parse_keys(data) == (
+        ApiKey(
+            "ann",
+            b"\xab" * 32,
+            moment("2026-11-27T19:00:00Z"),
+            moment("2027-11-27T19:00:00Z"),
+            (KeyLimit("100/s", 200), KeyLimit("10000/d", 10000)),
+            ("chat", "api"),
+        ),
+        ApiKey("bob@b.example", b"\xcd" * 32),
+    )
+    assert parse_keys(dump_keys(parse_keys(data))) == parse_keys(data)
+    assert parse_keys(dump_keys(())) == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", "is no JSON: Expecting value in line 1"),
+        (b'{"keys": [\n}', "is no JSON: Expecting value in line 2"),
+        (b"[" * 100_000, "is no JSON: maximum recursion depth exceeded"),
+        (b"[]", 'is no object with a list of "keys"'),
+        (b'{"keys": {}}', 'is no object with a list of "keys"'),
+        (b'{"keys": [], "key": []}', 'is no object with a list of "keys"'),
+        (b'{"keys": [], "keys": []}', "two of the members are the same: 'keys'"),
+        (file("x"), "keys[0] is no object"),
+        (file({"name": "ann"}), "keys[0] has no 'sha256'"),
+        (file({"sha256": HASH}), "keys[0] has no 'name'"),
+        (
+            file(key(models=["a"])),
+            "keys[0] has 'models', and knows name, sha256, created, expires, limits, routes",
+        ),
+        (file(key(name="a b")), "keys[0].name: 'a b' is no name of letters, digits, '_', '.', '@' and '-'"),
+        (file(key(name=7)), "keys[0].name: is no text"),
+        (
+            file(key(sha256=HASH.upper())),
+            "keys[0].sha256: is no SHA-256 in 64 hexadecimal digits, in lower case",
+        ),
+        (file(key(sha256="fgw_x")), "keys[0].sha256: is no SHA-256 in 64 hexadecimal digits, in lower case"),
+        (
+            file(key(expires="soon")),
+            "keys[0].expires: 'soon' is no time such as 2027-11-27 or 2027-11-27T12:00:00Z",
+        ),
+        (
+            file(key(expires="2027-11-27T12:00:00")),
+            "keys[0].expires: '2027-11-27T12:00:00' has no zone; write a Z behind it for UTC",
+        ),
+        (file(key(expires=7)), "keys[0].expires: is no text"),
+        (file(key(limits="100/s")), "keys[0].limits: is no list of 8 limits at most"),
+        (file(key(limits=[{"rate": "1/s"}] * 9)), "keys[0].limits: is no list of 8 limits at most"),
+        (file(key(limits=[{"rate": "1/s"}] * 2)), "keys[0].limits: two of the rates are the same: '1/s'"),
+        (
+            file(key(limits=[{"rate": "100"}])),
+            "keys[0].limits: '100' is no rate such as 100/s, 60/m, 1000/h or 5000/d",
+        ),
+        (file(key(limits=["100/s"])), 'keys[0].limits: has something else than objects of "rate" and "burst"'),
+        (
+            file(key(limits=[{"rate": "1/s", "burst": True}])),
+            "keys[0].limits: has a rate that is no text, or a burst that is no number",
+        ),
+        (file(key(limits=[{"rate": "1/s", "burst": 0}])), "keys[0].limits: a burst of 0 is not 1 to 1000000"),
+        (
+            file(key(limits=[{"rate": "1/d", "burst": 400}])),
+            "keys[0].limits: a burst of 400 takes more than a year to come back at 1/d",
+        ),
+        (file(key(routes=[])), "keys[0].routes: is no list of names of routes; leave it out for all of them"),
+        (file(key(), key(sha256="cd" * 32)), "two of the names are the same: 'ann'"),
+        (file(key(), key(name="bob")), "two of the hashes are the same"),
+        (
+            file(*[{}] * (MOST_KEYS + 1)),
+            f"has {MOST_KEYS + 1} keys, and {MOST_KEYS} are the most",
+        ),
+    ],
+)
+def test_what_is_no_such_file_is_told_and_no_hash_with_it(data: bytes, expected: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        parse_keys(data)
+    assert str(caught.value).startswith(expected)
+    assert HASH not in str(caught.value)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+members = st.sampled_from(["name", "sha256", "created", "expires", "limits", "routes"])
+
+
+@given(st.dictionaries(members, json_values))
+def test_whatever_it_says_it_is_read_or_refused_in_words(more: dict[str, Any]) -> None:
+    with contextlib.suppress(ValueError):
+        (found,) = parse_keys(file({"name": "ann", "sha256": HASH} | more))
+        assert parse_keys(dump_keys([found])) == (found._replace(**whole_seconds(found)),)
+
+
+def whole_seconds(key: ApiKey) -> dict[str, float | None]:
+    """Its times as they are written."""
+    return {name: value and float(value // 1) for name, value in (("created", key.created), ("expires", key.expires))}
+
+
+def test_a_new_key_is_nobody_elses() -> None:
+    made = {new_secret() for _ in range(100)}
+    assert len(made) == 100
+    assert all(one.startswith("fgw_") and len(one) == 4 + 43 for one in made)
+    assert len(digest_of(made.pop().encode())) == 32
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("100/s", KeyLimit("100/s", 100)), ("60/m:5", KeyLimit("60/m", 5)), ("1/d:7", KeyLimit("1/d", 7))],
+)
+def test_a_limit_of_a_command_line(text: str, expected: KeyLimit) -> None:
+    assert limit_of(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "100", "0/s", "100/s:x", "100/s:0", "x:5", "1/d:400", "100/s:٣"])
+def test_what_is_no_limit(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        limit_of(text)
+
+
+def test_a_day_begins_at_midnight_in_utc() -> None:
+    assert told_moment(moment("2027-11-27")) == "2027-11-27T00:00:00Z"
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-a", "a" * 101, "a\n", "ä"])
+def test_what_is_no_name(name: str) -> None:
+    with pytest.raises(ValueError, match="is no name"):
+        refuse_name(name)
