@@ -20,6 +20,8 @@ from fastgw.core.live.words import BOARD_BYTES
 from fastgw.filters.access_log import AccessLog
 from fastgw.filters.api_key import ApiKeys
 from fastgw.filters.basic import Basic
+from fastgw.filters.codings import preferred
+from fastgw.filters.compress import Compress
 from fastgw.filters.cors import Cors
 from fastgw.filters.ip_rules import IpRules
 from fastgw.filters.jwt import Jwt
@@ -75,6 +77,19 @@ def test_ip_rules(benchmark: Benchmark, stage: Stage, networks: int) -> None:
     rules = [("deny", f"10.{number >> 8}.{number & 255}.0/24") for number in range(networks - 1)]
     made = IpRules("rules", {"rules": (*rules, ("allow", "127.0.0.0/8")), "otherwise": "deny"})
     benchmark(made.request, stage.client.protocol.exchange)
+
+
+def test_compress_of_others(benchmark: Benchmark, stage: Stage) -> None:
+    """An answer that is not compressed: what the filter costs those."""
+    stage.send(stage.requests[0])
+    options = {"codings": ("gzip",), "levels": (("gzip", 1),), "types": ("text/*", "application/json", "*+json")}
+    made = Compress("small", {**options, "min_size": 1024, "streams": False})
+    benchmark(made.response, stage.client.protocol.exchange)
+
+
+def test_the_coding_that_a_browser_prefers(benchmark: Benchmark) -> None:
+    """The choice by ``Accept-Encoding``."""
+    assert benchmark(preferred, b"gzip, deflate, br, zstd", (b"zstd", b"br", b"gzip")) == b"zstd"
 
 
 def test_cors(benchmark: Benchmark, stage: Stage) -> None:

@@ -212,6 +212,13 @@ ROUTE_DIGESTS_DROPPED = ROUTE.counter(
     label="cause",
     values=DIGEST_CAUSES,
 )
+ROUTE_COMPRESSED_BYTES = ROUTE.counter(
+    "fastgw_compressed_bytes",
+    "Bytes of answers that were compressed, before and after.",
+    "See [`compress`](compression.md#compress).",
+    label="side",
+    values=("before", "after"),
+)
 ROUTE_TOKENS_ACCEPTED = ROUTE.counter(
     "fastgw_tokens_accepted",
     "Requests with a token that a filter accepted, by what it was known from.",

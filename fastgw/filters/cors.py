@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
 from fastgw.core.counters import DENIERS
+from fastgw.core.exchange.mending import vary_by
 from fastgw.core.exchange.reply import Reply
 from fastgw.errors import DownstreamError
 from fastgw.wire.fields import find_field
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
-    from fastgw.wire.messages import Response
 
 _DENIED = counters.ROUTE_DENIED + DENIERS.index("cors")
 _ALLOW_ORIGIN: Final = b"access-control-allow-origin"
@@ -107,7 +107,7 @@ class Cors:
         else:
             origin = find_field(exchange.request.head, b"origin")
             allowed = origin if origin is not None and origin in origins else b""
-            _vary(response)
+            vary_by(response, (b"origin",))
         if not allowed:
             return
         response.add_header(_ALLOW_ORIGIN, allowed)
@@ -115,10 +115,3 @@ class Cors:
             response.add_header(b"access-control-allow-credentials", b"true")
         if self._exposes and exchange.replied is not self._preflight:
             response.add_header(b"access-control-expose-headers", self._exposes)
-
-
-def _vary(response: Response) -> None:
-    """Let no cache give the answer for one origin to another."""
-    known = response.header(b"vary") or b""
-    if not {one.strip(b" \t") for one in known.lower().split(b",")} & {b"*", b"origin"}:
-        response.add_header(b"vary", b"Origin")

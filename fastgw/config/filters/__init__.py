@@ -8,8 +8,10 @@ from typing import Final
 from fastgw.config.filters.access_log import AccessLog
 from fastgw.config.filters.api_key import ApiKeys
 from fastgw.config.filters.basic import Basic
+from fastgw.config.filters.compress import Compress
 from fastgw.config.filters.concurrency import Concurrency
 from fastgw.config.filters.cors import Cors
+from fastgw.config.filters.decompress import Decompress
 from fastgw.config.filters.digest import Digest
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.headers import Headers
@@ -27,8 +29,10 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     AccessLog,
     ApiKeys,
     Basic,
+    Compress,
     Concurrency,
     Cors,
+    Decompress,
     Digest,
     Headers,
     IpRules,

@@ -53,12 +53,16 @@ def mend_response(response: Response, vary: Sequence[bytes]) -> None:
         added.append((b"etag", b"W/" + tag))
     elif tag is not None and tag[:2] == b"W/":
         added.append((b"etag", tag))
-    known = response.header(b"vary") or b""
-    names = {name.strip(b" \t").lower() for name in known.split(b",")}
-    missing = [name for name in vary if name not in names] if b"*" not in names else []
-    if missing:
-        added.append((b"vary", b", ".join(missing)))
     response.edit((*DIGESTS, b"etag", b"accept-ranges"), added)
+    vary_by(response, vary)
+
+
+def vary_by(response: Response, names: Sequence[bytes]) -> None:
+    """Let no cache give this answer to a request in which the fields ``names`` (lower case) differ (RFC 9110 section 12.5.5)."""
+    known = {name.strip(b" \t").lower() for name in (response.header(b"vary") or b"").split(b",")}
+    missing = [name for name in names if name not in known] if b"*" not in known else []
+    if missing:
+        response.add_header(b"vary", b", ".join(missing))
 
 
 def _says_no(cache_control: bytes | None) -> bool:
