@@ -1,8 +1,4 @@
-"""``access_log``: one JSON line per exchange, written in batches, never on the event loop's time.
-
-A line is formatted when the exchange ends and waits in a buffer.  The buffer is handed to the thread of a ``LogFile`` when it is full or a
-second old.  When the disk is slower than the traffic, lines are dropped and counted rather than memory filled: the next line that is
-written says how many (``"dropped": n``).
+"""``access_log``: one JSON line per exchange, formatted when it ends and written in batches (``filters.json_lines``).
 
 Every value that comes from a client is escaped (orjson) and cut to ``VALUE_MAX`` bytes, so no client can forge a line.
 """
@@ -14,10 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from fastgw.core.timestamp import timestamp
-from fastgw.filters.log_file import FILES, LogFile
+from fastgw.filters.json_lines import BATCH_BYTES, FLUSH_SECONDS, JsonLines
 from fastgw.filters.variables import Template, note_bytes
 
 if TYPE_CHECKING:
@@ -25,8 +19,6 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot.snapshot import Service
     from fastgw.errors import GatewayError
 
-BATCH_BYTES = 64 * 1024
-FLUSH_SECONDS = 1.0
 VALUE_MAX = 1024
 
 #: Of every line.
@@ -40,37 +32,16 @@ RARE_KEYS = ("error", "fault", "detail", "dropped", "half_closed")  #: of a line
 class AccessLog:
     """Writes to ``path``: ``stdout``, ``stderr`` or a file, which is opened again on SIGUSR1 and on every reload (for log rotation)."""
 
-    __slots__ = (
-        "_batch",
-        "_dropped",
-        "_fields",
-        "_file",
-        "_flush_seconds",
-        "_handle",
-        "_is_stopped",
-        "_lines",
-        "_loop",
-        "_path",
-        "_size",
-        "_wall",
-        "name",
-    )
+    __slots__ = ("_fields", "_lines", "_wall", "name")
 
     def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
         """``options``: ``path``, ``batch`` (bytes), ``flush`` (seconds), ``fields`` (pairs); ``wall``: seconds since 1970."""
         self.name = name
-        self._path: str = options.get("path", "stdout")
-        self._batch: int = int(options.get("batch", BATCH_BYTES))
-        self._flush_seconds: float = float(options.get("flush", FLUSH_SECONDS))
         self._fields = [(name, Template(parts)) for name, parts in options.get("fields", ())]
         self._wall = wall
-        self._lines: list[bytes] = []
-        self._size = 0
-        self._dropped = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._handle: asyncio.TimerHandle | None = None
-        self._file: LogFile | None = None
-        self._is_stopped = False
+        self._lines = JsonLines(
+            options.get("path", "stdout"), options.get("batch", BATCH_BYTES), options.get("flush", FLUSH_SECONDS)
+        )
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Open the file.
@@ -78,16 +49,11 @@ class AccessLog:
         Raises:
             OSError: it cannot be opened for appending.
         """
-        self._loop = loop
-        self._file = FILES.acquire(self._path)
+        self._lines.start(loop)
 
     def stop(self) -> None:
-        """Hand over what is there and close the file, without waiting for either (``LogFiles.finish`` does)."""
-        self._flush()
-        if self._file is not None:
-            FILES.release(self._file)
-            self._file = None
-        self._is_stopped = True
+        """Close it, without waiting."""
+        self._lines.stop()
 
     def done(self, exchange: Exchange) -> None:
         """Add the exchange's line."""
@@ -121,43 +87,14 @@ class AccessLog:
                     line[name] = _shown(exchange.notes[name])
         for name, template in self._fields:
             line[name] = _shown(template.fill(exchange)) or None
-        self._add(line)
+        self._lines.add(line)
 
     def refused(self, connection: Client, error: GatewayError) -> None:
         """Add the line of bytes that never became an exchange: what is not known of it is null."""
         line = dict.fromkeys((*KEYS, *(name for name, _ in self._fields)))
         line |= {"time": timestamp(self._wall()), "client": _text(connection.address), "status": error.status}
         line |= {"attempts": 0, **_failure(error)}
-        self._add(line)
-
-    def _add(self, line: dict[str, Any]) -> None:
-        file = self._file
-        if file is not None and file.is_full:
-            self._dropped += 1
-            file.lose(1, len(orjson.dumps(line)))
-            return
-        if self._dropped:
-            line["dropped"] = self._dropped
-            self._dropped = 0
-        data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
-        if self._is_stopped:  # an exchange that outlived its configuration
-            FILES.append(self._path, data)
-            return
-        self._lines.append(data)
-        self._size += len(data)
-        if self._size >= self._batch:
-            self._flush()
-        elif self._handle is None and self._loop is not None:
-            self._handle = self._loop.call_later(self._flush_seconds, self._flush)
-
-    def _flush(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-        if self._lines and self._file is not None:
-            self._file.write(b"".join(self._lines))
-        self._lines = []
-        self._size = 0
+        self._lines.add(line)
 
 
 def _failure(error: GatewayError) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""Lines of JSON for a log file, written in batches, never on the event loop's time.
+
+A line waits in a buffer, which is handed to the thread of a ``LogFile`` when it is full or some time old.  When the disk is slower than the
+traffic, lines are dropped and counted rather than memory filled: the next line that is written says how many (``"dropped": n``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import orjson
+
+from fastgw.filters.log_file import FILES, LogFile
+
+BATCH_BYTES: Final = 64 * 1024
+FLUSH_SECONDS: Final = 1.0
+
+
+class JsonLines:
+    """What one filter writes to one path: ``stdout``, ``stderr`` or a file."""
+
+    __slots__ = (
+        "_batch",
+        "_dropped",
+        "_file",
+        "_flush_seconds",
+        "_handle",
+        "_is_stopped",
+        "_lines",
+        "_loop",
+        "_path",
+        "_size",
+    )
+
+    def __init__(self, path: str, batch: int = BATCH_BYTES, flush: float = FLUSH_SECONDS) -> None:
+        """``batch``: bytes that are written together; ``flush``: seconds that a line waits at most."""
+        self._path = path
+        self._batch = batch
+        self._flush_seconds = flush
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._dropped = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._handle: asyncio.TimerHandle | None = None
+        self._file: LogFile | None = None
+        self._is_stopped = False
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Open the file.
+
+        Raises:
+            OSError: it cannot be opened for appending.
+        """
+        self._loop = loop
+        self._file = FILES.acquire(self._path)
+
+    def stop(self) -> None:
+        """Hand over what is there and close the file, without waiting for either (``LogFiles.finish`` does)."""
+        self._flush()
+        if self._file is not None:
+            FILES.release(self._file)
+            self._file = None
+        self._is_stopped = True
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Write it, soon."""
+        file = self._file
+        if file is not None and file.is_full:
+            self._dropped += 1
+            file.lose(1, len(orjson.dumps(line)))
+            return
+        if self._dropped:
+            line["dropped"] = self._dropped
+            self._dropped = 0
+        data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        if self._is_stopped:  # an exchange that outlived its configuration
+            FILES.append(self._path, data)
+            return
+        self._lines.append(data)
+        self._size += len(data)
+        if self._size >= self._batch:
+            self._flush()
+        elif self._handle is None and self._loop is not None:
+            self._handle = self._loop.call_later(self._flush_seconds, self._flush)
+
+    def _flush(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        if self._lines and self._file is not None:
+            self._file.write(b"".join(self._lines))
+        self._lines = []
+        self._size = 0

@@ -1,0 +1,71 @@
+"""Lines of JSON: in batches, at the latest after a while, and counted where the disk does not follow."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastgw.filters.json_lines import JsonLines
+from fastgw.filters.log_file import FILES
+from tests.support.edge import new_loop
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "lines"
+    FILES.finish()
+    assert not [thread for thread in threading.enumerate() if thread.name == "access-log"]
+
+
+def written(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_full_batch_is_written_at_once_and_others_after_a_while(path: Path) -> None:
+    loop = new_loop()
+    lines = JsonLines(str(path), batch=30, flush=2.0)
+    lines.start(loop)
+    lines.add({"n": 1})
+    assert len(loop.timers) == 1
+    lines.add({"long": "x" * 30})
+    assert not loop.timers
+    lines.add({"n": 3})
+    loop.advance(2.1)
+    assert not loop.timers
+    lines.stop()
+    FILES.finish()
+    assert written(path) == [{"n": 1}, {"long": "x" * 30}, {"n": 3}]
+
+
+def test_what_is_lost_is_told_by_the_next_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = JsonLines(str(path))
+    lines.start(new_loop())
+    file = FILES.acquire(str(path))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(file), "is_full", property(lambda self: True))
+        lines.add({"n": 1})
+        lines.add({"n": 2})
+    lines.add({"n": 3})
+    lines.stop()
+    FILES.release(file)
+    FILES.finish()
+    assert written(path) == [{"n": 3, "dropped": 2}]
+
+
+def test_a_line_behind_the_end_is_written_all_the_same(path: Path) -> None:
+    lines = JsonLines(str(path))
+    lines.start(new_loop())
+    lines.stop()
+    lines.add({"late": True})
+    FILES.finish()
+    assert written(path) == [{"late": True}]
+
+
+def test_a_file_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="nowhere"):
+        JsonLines(str(tmp_path / "nowhere" / "log")).start(new_loop())
