@@ -17,6 +17,7 @@ from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.headers import Headers
 from fastgw.config.filters.ip_rules import IpRules
 from fastgw.config.filters.jwt import Jwt
+from fastgw.config.filters.log_body import LogBody
 from fastgw.config.filters.maintenance import Maintenance
 from fastgw.config.filters.mtls import Mtls
 from fastgw.config.filters.rate_limit import RateLimit
@@ -37,6 +38,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     Headers,
     IpRules,
     Jwt,
+    LogBody,
     Maintenance,
     Mtls,
     RateLimit,

@@ -1,14 +1,13 @@
 """What the file says of a filter of type ``access_log``."""
 
-import os
 from typing import Annotated, ClassVar, Literal
 
 from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.logs import check_log
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.template import template
 from fastgw.config.types import Parsed, PositiveDuration, Stream, size
-from fastgw.config.unsound import is_unsound
 from fastgw.config.values import name
 
 
@@ -41,9 +40,4 @@ class AccessLog(FilterOptions):
 
     def check(self, document: Document, where: TreePath) -> None:
         """The file can be made."""
-        if is_unsound(self.path) or self.path in ("stdout", "stderr"):
-            return
-        if not os.path.isdir(os.path.dirname(self.path)):
-            document.report((*where, "path"), "the directory of the file does not exist")
-        elif os.path.isdir(self.path):
-            document.report((*where, "path"), "is a directory, expected a file")
+        check_log(document, (*where, "path"), self.path)

@@ -26,6 +26,7 @@ NEEDED: Mapping[str, str] = {
     "headers": "request: {remove: [x-a]}",
     "ip_rules": "rules: [{allow: 10.0.0.0/8}]",
     "jwt": "algorithms: HS256, keys: [{secret: 0123456789abcdef0123456789abcdef}]",
+    "log_body": "path: stdout",
     "mtls": "rules: [{cn: ann}]",
     "rate_limit": "limits: [{rate: 5/s}]",
     "rewrite": "path: /x",
