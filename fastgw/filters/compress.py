@@ -13,6 +13,7 @@ from fastgw.core import counters
 from fastgw.core.exchange.filter import BodyHook
 from fastgw.core.exchange.mending import vary_by
 from fastgw.filters.codings import ENCODERS, preferred
+from fastgw.wire.fields import find_field
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -55,7 +56,7 @@ class Compress:
         """Compress it, if it is worth it and the client can read that."""
         if not self._is_worth_it(exchange):
             return None
-        coding = preferred(exchange.request.header(b"accept-encoding"), self._codings)
+        coding = preferred(find_field(exchange.request.head, b"accept-encoding"), self._codings)
         if not coding:
             return None
         exchange.response.set_header(_ENCODING, coding)

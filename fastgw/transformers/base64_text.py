@@ -6,6 +6,8 @@ import binascii
 import re
 from typing import Final
 
+import pybase64
+
 from fastgw.errors import DownstreamError
 
 _HEAD_MAX: Final = 256  #: characters of a data URI in front of its comma
@@ -78,7 +80,7 @@ class Base64Text:
         self._left = text[count:]
         text = text[:count]
         try:
-            out = binascii.a2b_base64(text, strict_mode=True)
+            out = pybase64.b64decode(text, validate=True)
         except binascii.Error:
             found = _FOREIGN.search(text)
             place = found.start() if found is not None else 0

@@ -152,3 +152,13 @@ def test_the_end_knows_what_became_of_it() -> None:
     got = exchanged(edge, ASKS, answer(JSON))
     assert notes == [{"compress": {"coding": "gzip", "before": len(TEXT), "after": len(plain(got))}}]
     edge.end()
+
+
+def test_what_the_service_is_asked_for_does_not_matter() -> None:
+    """A transformer reads the answer and asks for a plain one; the client gets it compressed all the same."""
+    edge = edge_with(
+        Spy("plain", [], request=lambda exchange: exchange.request.set_header(b"accept-encoding", b"identity"))
+    )
+    got = exchanged(edge, ASKS, answer(JSON))
+    assert gzip.decompress(plain(got)) == TEXT
+    edge.end()
