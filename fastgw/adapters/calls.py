@@ -17,14 +17,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from fastgw.adapters.local import UNKNOWN, LocalCarrier, LocalPool
-from fastgw.adapters.runners import CallGone
+from fastgw.adapters.runners import CallGone, Cancellable, Runnable
 from fastgw.adapters.speech import type_problem
 from fastgw.core import counters
 from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, InternalError, UpstreamError
 from fastgw.plugins import said
 
 if TYPE_CHECKING:
-    from fastgw.adapters.instance import Instance
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.plane import Plane
@@ -38,7 +37,7 @@ class CallPool(LocalPool):
 
     __slots__ = ("_base", "_plane", "running", "service", "waiting")
 
-    settings: Instance  #: in the place of ``PoolSettings``
+    settings: Runnable  #: in the place of ``PoolSettings``
 
     def __init__(self, endpoint: Endpoint, plane: Plane) -> None:
         LocalPool.__init__(self, self._carrier)
@@ -57,7 +56,7 @@ class CallPool(LocalPool):
 
     @property
     def _is_full(self) -> bool:
-        return self.running >= self.settings.workers
+        return self.running >= self.settings.places
 
     def acquire(self, exchange: Exchange) -> LocalCarrier:
         """See ``Pool``.
@@ -149,8 +148,8 @@ class CallCarrier(LocalCarrier):
 
     def __init__(self, pool: CallPool, plane: Plane) -> None:
         LocalCarrier.__init__(self)
-        self.task: asyncio.Task[None] | None = None  #: see ``runners.Call``
-        self._instance: Instance | None = None  # of a call under way
+        self.task: Cancellable | None = None  #: see ``runners.Call``
+        self._instance: Runnable | None = None  # of a call under way
         self._is_refused = False
         self._plane = plane
         self._pool = pool
@@ -198,10 +197,13 @@ class CallCarrier(LocalCarrier):
             return None
         if max(exchange.body.announced, exchange.body.received) > self._pool.settings.inside.max_input:
             return self._too_large()
-        coding = request.header(b"content-encoding")
+        return self._type_problem(exchange)
+
+    def _type_problem(self, exchange: Exchange) -> DownstreamError | None:
+        coding = exchange.request.header(b"content-encoding")
         if coding is not None and coding.lower() != b"identity":
             return DownstreamError(415, "body_type_refused", "the service takes no body with a Content-Encoding")
-        return type_problem(request.header(b"content-type"))
+        return type_problem(exchange.request.header(b"content-type"))
 
     def _too_large(self) -> DownstreamError:
         limit = self._pool.settings.inside.max_input
@@ -225,15 +227,21 @@ class CallCarrier(LocalCarrier):
 
     # --- the call
 
-    def begin(self, instance: Instance) -> None:
+    def begin(self, instance: Runnable) -> None:
         """Call ``instance``: there is a place."""
         exchange = self.exchange
         assert exchange is not None  # who leaves is not in line any more
-        body = exchange.body.take()
-        self._plane.body_bytes -= len(body)
+        body = self.take_body(exchange)
         self._instance = instance
         instance.begin()
         instance.runner.begin(self, body)
+
+    def take_body(self, exchange: Exchange) -> bytes:
+        """The body of ``exchange``, which is complete."""
+        body = exchange.body.take()
+        if body:
+            self._plane.body_bytes -= len(body)
+        return body
 
     def leave(self) -> None:
         """See ``Carrier``."""

@@ -42,9 +42,10 @@ def main(arguments: list[str]) -> int:
         _send(sock, BROKE, traceback.format_exc().encode())
         return 1
     _send(sock, READY, b"")
+    serve = _serve_batch if given["is_batched"] else _serve
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
-            _serve(sock, service, _receive(sock))
+            serve(sock, service, _receive(sock))
     close = getattr(service, "close", None)
     if close is not None:
         close()
@@ -69,13 +70,33 @@ def _serve(sock: socket.socket, service: Any, body: bytes) -> None:
             frame, data = END, b""
         else:
             frame, data = RESULT, encoded(found)
-    except GatewayError as error:
-        frame, data = REFUSED, told(error)
     except ConnectionError:
         raise
-    except Exception:  # noqa: BLE001 - the worker tells it, and the next call may go well
-        frame, data = BROKE, traceback.format_exc().encode()
+    except Exception as error:  # noqa: BLE001 - the worker tells it, and the next call may go well
+        frame, data = _failure(error)
     _send(sock, frame, data)
+
+
+def _serve_batch(sock: socket.socket, service: Any, body: bytes) -> None:
+    inputs = orjson.loads(body)
+    try:
+        answers = service.execute_batch(inputs)
+        if len(answers) != len(inputs):
+            raise TypeError(f"execute_batch got {len(inputs)} inputs and returned {len(answers)} answers")
+    except Exception as error:  # noqa: BLE001 - as above
+        answers = [error] * len(inputs)
+    for answer in answers:
+        try:
+            frame, data = _failure(answer) if isinstance(answer, Exception) else (RESULT, encoded(answer))
+        except TypeError as error:
+            frame, data = _failure(error)
+        _send(sock, frame, data)
+
+
+def _failure(error: Exception) -> tuple[bytes, bytes]:
+    if isinstance(error, GatewayError):
+        return REFUSED, told(error)
+    return BROKE, "".join(traceback.format_exception(error)).encode()
 
 
 def _send(sock: socket.socket, kind: bytes, data: bytes) -> None:

@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -77,7 +78,8 @@ class Child:
         """
         inside = instance.inside
         ours, theirs = socket.socketpair()
-        given = {"reference": inside.reference, "folder": inside.folder}
+        given: dict[str, Any] = {"reference": inside.reference, "folder": inside.folder}
+        given["is_batched"] = inside.batch is not None
         given["settings"] = base64.b64encode(inside.settings_json).decode()
         command = [sys.executable, "-P", "-m", "fastgw.adapters.child", str(theirs.fileno()), json.dumps(given)]
         with theirs:
@@ -143,14 +145,67 @@ class Child:
         return f"it was ended by signal {-status}" if status < 0 else f"it ended with status {status}"
 
 
-class ProcessRunner:
-    """Each call has a process to its end; there are as many as have had calls at one time."""
+class Children:
+    """The processes of one instance: as many as have had work at one time."""
 
-    __slots__ = ("_idle", "_instance", "_tasks")
+    __slots__ = ("_idle", "_instance")
+
+    def __init__(self, instance: Runnable) -> None:
+        self._idle: list[Child] = []
+        self._instance = instance
+
+    async def open(self) -> None:
+        """Have as many as there may be calls.
+
+        Raises:
+            PluginError: one cannot be.
+        """
+        for _ in range(self._instance.workers):
+            try:
+                self._idle.append(await Child.start(self._instance))
+            except ServiceError as error:
+                raise PluginError(f"it cannot be made in a process: {error}") from error
+            except (EOFError, OSError) as error:
+                raise PluginError(f"its process does not start: {error}") from error
+
+    async def close(self) -> None:
+        """Let those go that have nothing to do."""
+        leaving, self._idle = self._idle, []
+        await asyncio.gather(*[child.leave() for child in leaving])
+
+    async def ask(self, body: bytes, listen: Callable[[Child], Awaitable[None]]) -> None:
+        """Send ``body`` to one of them; ``listen`` hears what it says, to its end.
+
+        Raises:
+            CallGone: of ``listen``; the process is ended, for it would go on.
+            ServiceError: the process is gone.
+        """
+        child: Child | None = None
+        try:
+            child = self._idle.pop() if self._idle else await Child.start(self._instance)
+            await child.send(body)
+            await listen(child)
+        except CallGone:
+            if child is not None:
+                child.kill()
+            raise
+        except (EOFError, OSError) as error:
+            why = str(error)
+            if child is not None:
+                child.kill()
+                why = child.code
+            raise ServiceError(f"the process of the service is gone: {why}") from error
+        self._idle.append(child)
+
+
+class ProcessRunner:
+    """Each call has a process to its end."""
+
+    __slots__ = ("_children", "_instance", "_tasks")
 
     def __init__(self, instance: Runnable) -> None:
         self._instance = instance
-        self._idle: list[Child] = []
+        self._children = Children(instance)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, call: Call, body: bytes) -> None:
@@ -165,24 +220,12 @@ class ProcessRunner:
         task.add_done_callback(over)
 
     async def _run(self, call: Call, body: bytes) -> None:
-        child: Child | None = None
         try:
-            child = self._idle.pop() if self._idle else await Child.start(self._instance)
-            await child.send(body)
-            await self._listen(call, child)
+            await self._children.ask(body, lambda child: self._listen(call, child))
         except CallGone:
-            if child is not None:
-                child.kill()  # it would go on with its stream
-        except (EOFError, OSError) as error:
-            why = str(error)
-            if child is not None:
-                child.kill()
-                why = child.code
-            call.broke(ServiceError(f"the process of the service is gone: {why}"))
+            pass
         except ServiceError as error:
             call.broke(error)
-        else:
-            self._idle.append(child)
 
     async def _listen(self, call: Call, child: Child) -> None:
         while True:
@@ -194,23 +237,47 @@ class ProcessRunner:
                 call.answered(data)
             elif kind == END:
                 call.end_stream()
-            elif kind == REFUSED:
-                call.broke(heard(data))
             else:
-                call.broke(ServiceError(data.decode(errors="replace")))
+                call.broke(_error(kind, data))
             return
 
     async def open(self) -> None:
-        """See ``Runner``: as many processes as there may be calls."""
-        for _ in range(self._instance.workers):
-            try:
-                self._idle.append(await Child.start(self._instance))
-            except ServiceError as error:
-                raise PluginError(f"it cannot be made in a process: {error}") from error
-            except (EOFError, OSError) as error:
-                raise PluginError(f"its process does not start: {error}") from error
+        """See ``Runner``."""
+        await self._children.open()
 
     async def close(self) -> None:
         """See ``Runner``."""
-        leaving, self._idle = self._idle, []
-        await asyncio.gather(*[child.leave() for child in leaving])
+        await self._children.close()
+
+
+class InProcesses:
+    """Batches in processes (a ``batches.BatchWorker``): as many frames come back as items went there."""
+
+    __slots__ = ("_children",)
+
+    def __init__(self, instance: Runnable) -> None:
+        self._children = Children(instance)
+
+    async def run(self, inputs: list[dict[str, Any]]) -> Sequence[Any]:
+        """See ``batches.BatchWorker``."""
+        answers: list[Any] = []
+
+        async def listen(child: Child) -> None:
+            while len(answers) < len(inputs):
+                kind, data = await child.receive()
+                answers.append(orjson.Fragment(data) if kind == RESULT else _error(kind, data))
+
+        await self._children.ask(orjson.dumps(inputs), listen)
+        return answers
+
+    async def open(self) -> None:
+        """See ``batches.BatchWorker``."""
+        await self._children.open()
+
+    async def close(self) -> None:
+        """See ``batches.BatchWorker``."""
+        await self._children.close()
+
+
+def _error(kind: bytes, data: bytes) -> Exception:
+    return heard(data) if kind == REFUSED else ServiceError(data.decode(errors="replace"))

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fastgw import plugins
+from fastgw.adapters.batches import BatchRunner, InThreads, OnLoop
+from fastgw.adapters.calls import CallPool
 from fastgw.adapters.runners import LoopRunner, Runner, ThreadRunner
 from fastgw.adapters.threads import in_thread
 
@@ -32,53 +34,95 @@ WORKERS = {LOOP: 64, THREAD: 8, PROCESS: 1}
 
 
 class CallShape:
-    """How a class of a service is called."""
+    """How a service is called."""
 
     __slots__ = ("is_async", "is_stream", "run")
 
-    def __init__(self, kind: Any, run: str) -> None:
-        """``run``: what the configuration says, or "auto".
+    run: str
+
+    def __init__(self, kind: Any, run: str, *, is_batched: bool = False) -> None:
+        """``run``: what the configuration says, or "auto"; ``is_batched``: calls of it are gathered.
 
         Raises:
             PluginError: it is no service, or cannot be run like that.
         """
         if not isinstance(kind, type):
             raise plugins.PluginError(f"{kind!r} is no class")
-        execute = getattr(kind, "execute", None)
+        called = "execute_batch(self, inputs)" if is_batched else "execute(self, input)"
+        execute = getattr(kind, called.partition("(")[0], None)
         if not callable(execute):
-            raise plugins.PluginError(f"{kind.__qualname__} is no service: it has no method execute(self, input)")
+            hint = "; with 'batch' it is called by execute_batch" if hasattr(kind, "execute_batch") else ""
+            raise plugins.PluginError(f"{kind.__qualname__} is no service: it has no method {called}{hint}")
         if not isinstance(getattr(kind, "name", None), str):
             raise plugins.PluginError(f"{kind.__qualname__} is no service: it has no name, which is text")
         self.is_stream = inspect.isasyncgenfunction(execute) or inspect.isgeneratorfunction(execute)
+        if is_batched and self.is_stream:
+            raise plugins.PluginError(f"execute_batch of {kind.__qualname__} yields; it returns a list of answers")
         self.is_async = inspect.isasyncgenfunction(execute) or inspect.iscoroutinefunction(execute)
         self.run = run if run != "auto" else LOOP if self.is_async else THREAD
         if self.is_async != (self.run == LOOP):
             meant = (
                 "is 'async def', which runs on the loop" if self.is_async else "is 'def', which would hold up the loop"
             )
-            raise plugins.PluginError(f"execute of {kind.__qualname__} {meant}; it cannot be run as {run!r}")
+            raise plugins.PluginError(f"{execute.__name__} of {kind.__qualname__} {meant}; it cannot be run as {run!r}")
 
 
-def shape_of(inside: InsideSettings) -> tuple[Any, CallShape]:
-    """The class that ``inside`` names, and how it is called.
+class _Handlers(CallShape):
+    def __init__(self) -> None:
+        self.is_async = True
+        self.is_stream = False
+        self.run = LOOP
+
+
+HANDLERS = _Handlers()
+
+
+def found_by(inside: InsideSettings) -> tuple[Any, CallShape]:
+    """What ``inside`` names, a class or an application, and how it is called.
 
     Raises:
         PluginError: it cannot be imported, or is no service.
     """
     plugins.look_in(inside.folder)
     kind = plugins.find(inside.reference, plugins.SERVICES)
-    return kind, CallShape(kind, inside.run)
+    if inside.kind == "app":
+        from fastgw.adapters.handlers import table_of
+
+        return table_of(kind, inside.reference), HANDLERS
+    return kind, CallShape(kind, inside.run, is_batched=inside.batch is not None)
+
+
+def pool_of(inside: InsideSettings) -> type[CallPool]:
+    """The pool of the endpoint that ``inside`` is."""
+    if inside.kind == "app":
+        from fastgw.adapters.handlers import HandlerPool
+
+        return HandlerPool
+    return CallPool
 
 
 class Instance:
     """One object of a service's class, and who still uses it."""
 
-    __slots__ = ("_report", "_uses", "calls", "inside", "loop", "object", "runner", "service", "shape", "workers")
+    __slots__ = (
+        "_report",
+        "_uses",
+        "calls",
+        "inside",
+        "loop",
+        "object",
+        "places",
+        "runner",
+        "service",
+        "shape",
+        "workers",
+    )
 
     loop: asyncio.AbstractEventLoop
     runner: Runner
     shape: CallShape
-    workers: int  #: calls at one time
+    workers: int  #: calls at one time, or batches of them
+    places: int  #: calls at one time
 
     def __init__(self, service: str, inside: InsideSettings) -> None:
         """``service``: its name in the configuration."""
@@ -125,10 +169,14 @@ class Instance:
         Raises:
             PluginError: that is not possible.
         """
-        kind, self.shape = shape_of(self.inside)
-        self.workers = self.inside.workers or WORKERS[self.shape.run]
+        kind, self.shape = found_by(self.inside)
+        batch = self.inside.batch
+        self.workers = self.inside.workers or (WORKERS[self.shape.run] if batch is None else 1)
+        self.places = self.workers if batch is None else 2 * self.workers * batch.max  # as many gather meanwhile
         given = orjson.loads(self.inside.settings_json)
-        if self.shape.run == PROCESS:
+        if self.inside.kind != "python":
+            self.object = kind
+        elif self.shape.run == PROCESS:
             plugins.settings_of(kind, given)
             self.object = kind
         else:
@@ -184,13 +232,14 @@ class Instance:
 
 def make_runner(instance: Instance) -> Runner:
     """What runs the calls of ``instance``, by its shape."""
-    if instance.shape.run == LOOP:
-        return LoopRunner(instance)
-    if instance.shape.run == THREAD:
-        return ThreadRunner(instance)
-    from fastgw.adapters.children import ProcessRunner
+    batch, run = instance.inside.batch, instance.shape.run
+    if run == PROCESS:
+        from fastgw.adapters.children import InProcesses, ProcessRunner
 
-    return ProcessRunner(instance)
+        return ProcessRunner(instance) if batch is None else BatchRunner(instance, InProcesses(instance), *batch)
+    if batch is not None:
+        return BatchRunner(instance, OnLoop(instance) if run == LOOP else InThreads(instance), *batch)
+    return LoopRunner(instance) if run == LOOP else ThreadRunner(instance)
 
 
 class Instances:

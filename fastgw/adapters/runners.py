@@ -17,10 +17,17 @@ class CallGone(Exception):
     """Nobody waits for this call any more."""
 
 
+class Cancellable(Protocol):
+    """A Task, or what can be left like one."""
+
+    def cancel(self) -> Any:
+        """Nobody waits for it."""
+
+
 class Call(Protocol):
     """What a runner knows of one call.  All of it is of the loop."""
 
-    task: asyncio.Task[None] | None  #: what is cancelled when the client leaves
+    task: Cancellable | None  #: what is cancelled when the client leaves
 
     def answered(self, data: bytes) -> None:
         """Answer with this JSON."""
@@ -55,7 +62,15 @@ class Runnable(Protocol):
     loop: asyncio.AbstractEventLoop
     object: Any  #: it has ``execute``
     service: str  #: its name in the configuration
-    workers: int  #: calls at one time
+    places: int  #: calls at one time
+    runner: Runner
+    workers: int  #: calls at one time, or batches of them
+
+    def begin(self) -> None:
+        """A call begins."""
+
+    def end(self) -> None:
+        """A call is over."""
 
     @property
     def shape(self) -> Shaped:
@@ -89,7 +104,7 @@ class LoopRunner:
 
     def begin(self, call: Call, body: bytes) -> None:
         """See ``Runner``."""
-        task = call.task = self._instance.loop.create_task(self._run(call, body))
+        call.task = task = self._instance.loop.create_task(self._run(call, body))
         task.add_done_callback(lambda _: call.over())
 
     async def _run(self, call: Call, body: bytes) -> None:

@@ -148,12 +148,11 @@ class _Compiler:
         return key, EndpointSettings(service.pool, spec.weight, self._context(service.tls))
 
     def _inside_settings(self, service: str, spec: InsideSettings) -> EndpointSettings:
-        from fastgw.adapters.calls import CallPool
-        from fastgw.adapters.instance import INSTANCES
+        from fastgw.adapters.instance import INSTANCES, pool_of
 
         instance = INSTANCES.get(service, spec)
         self._inside.append(instance)
-        return EndpointSettings(instance, make_pool=CallPool)
+        return EndpointSettings(instance, make_pool=pool_of(spec))
 
     def _context(self, spec: UpstreamTls | None) -> ssl.SSLContext | None:
         if spec is None:

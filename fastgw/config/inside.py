@@ -11,13 +11,14 @@ from typing import Annotated, Final
 from fastgw.config.answers import json_text
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Parsed, count, size, words
+from fastgw.config.types import Duration, Parsed, count, size, words
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import kind, scalar, shown
-from fastgw.core.settings import InsideSettings
+from fastgw.core.settings import BatchSettings, InsideSettings
 
-KINDS: Final = ("python",)  #: keys that name code
-_ABOUT: Final = ("settings", "run", "workers", "queue", "max_input")  #: keys that say more of it
+KINDS: Final = ("python", "app")  #: keys that name code
+_ABOUT: Final = ("settings", "run", "workers", "queue", "max_input", "batch")  #: keys that say more of it
+_OF_CLASSES: Final = ("settings", "run", "batch")  #: of those, keys that only a class has
 _ELSEWHERE: Final = (
     "balance",
     "pool",
@@ -46,11 +47,21 @@ def _settings(value: object) -> object:
     return json_text(value)
 
 
+class Batch(Model):
+    """How calls that come at the same time are gathered."""
+
+    max: Annotated[int, count(1, 10_000)] = setting(32, "Calls of a batch.")
+    wait: Duration = setting("5ms", "How long the first of them waits for others.")
+
+
 class Inside(Model):
     """What a service has that is code in this process."""
 
     python: Annotated[str, Parsed(_reference, type="string")] | None = setting(
         None, "module:Class of a service in this process, or its entry point. Either this, or endpoints."
+    )
+    app: Annotated[str, Parsed(_reference, type="string")] | None = setting(
+        None, "module:name of a fastgw.App in this process, or its entry point."
     )
     settings: Annotated[bytes, Parsed(_settings, type="object")] = setting({}, "What the class is made with.")
     run: Annotated[str, words("auto", "loop", "thread", "process")] = setting(
@@ -64,6 +75,8 @@ class Inside(Model):
         "1MiB", "Bytes of a request body that it is called with (413)."
     )
 
+    batch: Batch | None = setting(None, "Gather calls for execute_batch. Default: each is a call of execute.")
+
     @property
     def kind(self) -> str:
         """The key that names the code, or empty."""
@@ -73,7 +86,8 @@ class Inside(Model):
         """As the data plane gets it; ``folder``: of the configuration."""
         if not self.kind:
             return None
-        rest = {name: getattr(self, name) for name in _ABOUT if name != "settings"}
+        rest = {name: getattr(self, name) for name in _ABOUT if name not in ("settings", "batch")}
+        rest["batch"] = None if self.batch is None else BatchSettings(self.batch.max, self.batch.wait)
         reference = str(getattr(self, self.kind))
         return InsideSettings(kind=self.kind, reference=reference, folder=folder, settings_json=self.settings, **rest)
 
@@ -89,6 +103,11 @@ class Inside(Model):
                 reason = "is empty; it needs at least one entry" if is_there else "is required"
                 document.report((*where, "endpoints"), reason)
             return
+        for other in given[1:]:
+            document.report((*where, other), f"stands beside {given[0]}; give one of them", at_key=True)
+        for name in _OF_CLASSES if given[0] != "python" else ():
+            if document.at((*where, name)) is not None:
+                document.report((*where, name), f"has no effect with {given[0]}: it is of a class", at_key=True)
         if document.at((*where, "endpoints")) is not None:
             document.report((*where, "endpoints"), f"stands beside {given[0]}; give one of them", at_key=True)
         for name in _ELSEWHERE:
@@ -101,7 +120,7 @@ class Inside(Model):
 def check_code(document: Document, services: Mapping[str, Inside], folder: str) -> None:
     """Import the code that ``services`` name, and report what cannot be used, with what it says itself."""
     for name, service in services.items():
-        if is_unsound(service) or is_unsound(*(getattr(service, one) for one in (*KINDS, "settings", "run"))):
+        if is_unsound(service) or is_unsound(*(getattr(service, one) for one in (*KINDS, "settings", "run", "batch"))):
             continue
         inside = service.inside(os.path.abspath(folder))
         if inside is not None:
@@ -112,11 +131,13 @@ def _import(document: Document, where: TreePath, inside: InsideSettings) -> None
     import orjson
 
     from fastgw import plugins
-    from fastgw.adapters.instance import shape_of
+    from fastgw.adapters.instance import found_by
 
     key = inside.kind
     try:
-        found, _ = shape_of(inside)
+        found, _ = found_by(inside)
+        if key != "python":
+            return
         key = "settings" if document.at((*where, "settings")) is not None else key
         plugins.settings_of(found, orjson.loads(inside.settings_json))
     except plugins.PluginError as error:

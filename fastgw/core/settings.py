@@ -160,6 +160,13 @@ class MirrorSettings(NamedTuple):
     credentials: str  #: "drop" or "keep": those of the client
 
 
+class BatchSettings(NamedTuple):
+    """How calls are gathered for a service that does many at once."""
+
+    max: int  #: calls of a batch
+    wait: float  #: seconds that the first of them may wait for others
+
+
 class InsideSettings(NamedTuple):
     """A service that is code in this process."""
 
@@ -171,6 +178,7 @@ class InsideSettings(NamedTuple):
     workers: int | None  #: calls at one time; None: as many as are usual where it runs
     queue: int  #: calls that wait: more are answered 503
     max_input: int  #: bytes of a request body: 413
+    batch: BatchSettings | None  #: None: each call is made by itself
 
     @property
     def label(self) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from fastgw.adapters.calls import CallPool
+from fastgw.adapters.handlers import Routes
 from fastgw.adapters.instance import Instance
 from fastgw.core import counters
 from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
@@ -42,19 +44,31 @@ def ask(edge: Edge, *what: str, client: MockTransport | None = None, **options: 
     return client.take()
 
 
-def inside(kind: type, **changes: Any) -> InsideSettings:
-    """What a configuration says of the service ``kind``, a class of a test's module, with the usual defaults but for ``changes``."""
-    defaults = {"run": "auto", "workers": None, "queue": 64, "max_input": 1000}
+def inside(kind: Any, **changes: Any) -> InsideSettings:
+    """What a configuration says of the service ``kind``, a class of a test's module or the ``APP`` there, with the usual defaults but for
+    ``changes``."""
+    defaults = {"run": "auto", "workers": None, "queue": 64, "max_input": 1000, "batch": None}
     given = orjson.dumps(changes.pop("settings", {}))
-    reference = f"{kind.__module__}:{kind.__qualname__}"
-    return InsideSettings("python", reference, "", given, **{**defaults, **changes})
+    is_app = isinstance(kind, Routes)
+    reference = f"{kind.handlers[0].call.__module__}:APP" if is_app else f"{kind.__module__}:{kind.__qualname__}"
+    return InsideSettings("app" if is_app else "python", reference, "", given, **{**defaults, **changes})
 
 
 class Called:
     """An Edge whose one route leads to a service in this process."""
 
-    def __init__(self, kind: type, *, route: dict[str, Any] | None = None, limits: Any = None, **changes: Any) -> None:
-        self.edge = edge = Edge(endpoints=0, limits=limits)
+    def __init__(
+        self,
+        kind: Any,
+        *,
+        route: dict[str, Any] | None = None,
+        limits: Any = None,
+        filters: Sequence[Any] = (),
+        make_pool: type[CallPool] = CallPool,
+        **changes: Any,
+    ) -> None:
+        self.edge = edge = Edge(endpoints=0, limits=limits, filters=filters)
+        self._make_pool = make_pool
         self._route = route or {}
         self.instance = self.made(inside(kind, **changes))
         self.key = EndpointKey("s", Address(inside="python:it"))
@@ -72,7 +86,7 @@ class Called:
     def install(self, instance: Instance) -> None:
         """A snapshot that leads there."""
         edge = self.edge
-        roster = ((self.key, EndpointSettings(instance, make_pool=CallPool)),)
+        roster = ((self.key, EndpointSettings(instance, make_pool=self._make_pool)),)
         members = edge.plane.registry.members("s")
         edge.service = Service("s", members, roster, RoundRobin(), edge.service.settings, takes_chunks=False)
         options = {"chain": Chain(edge.filters), "body_buffer": 0, **self._route}

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from fastgw.adapters.instance import INSTANCES, Instance, Instances, shape_of
+from fastgw.adapters.instance import INSTANCES, Instance, Instances, found_by
+from fastgw.core.settings import BatchSettings
 from fastgw.plugins import PluginError
 from tests.unit.adapters.loops import Plane, called, opened
 from tests.unit.adapters.stage import inside
@@ -77,14 +78,21 @@ class Yields:
         yield {}
 
 
+class Many:
+    name = "many"
+
+    def execute_batch(self, inputs: list[Any]) -> Any:
+        yield 1
+
+
 def no_class() -> None:
     pass
 
 
 def test_a_shape_is_found_by_how_it_is_written() -> None:
-    found = [shape_of(inside(kind))[1] for kind in (Owner, Def, Yields)]
+    found = [found_by(inside(kind))[1] for kind in (Owner, Def, Yields)]
     assert [(one.run, one.is_stream) for one in found] == [("loop", False), ("thread", False), ("loop", True)]
-    assert shape_of(inside(Def, run="process"))[1].run == "process"
+    assert found_by(inside(Def, run="process"))[1].run == "process"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +107,16 @@ def test_a_shape_is_found_by_how_it_is_written() -> None:
 )
 def test_what_is_no_service_is_told(kind: Any, run: str, said: str) -> None:
     with pytest.raises(PluginError, match=said):
-        shape_of(inside(kind, run=run))
+        found_by(inside(kind, run=run))
+
+
+def test_what_is_called_by_batches_says_so() -> None:
+    with pytest.raises(
+        PluginError, match=r"Many is no service: it has no method execute.*; with 'batch' it is called by"
+    ):
+        found_by(inside(Many))
+    with pytest.raises(PluginError, match="execute_batch of Many yields; it returns a list of answers"):
+        found_by(inside(Many, batch=BatchSettings(2, 0.0)))
 
 
 def test_it_is_made_once_and_closed_behind_its_last_call() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fastgw.adapters.calls import CallPool
+from fastgw.adapters.handlers import HandlerPool
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.spec import GatewaySpec
 from fastgw.core.counters import SLAB_BYTES, Counters
@@ -133,7 +134,7 @@ def test_the_global_chain_is_in_front_of_every_other(tmp_path: Path, registry: R
 
 
 def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
-    a, b, c = compiled(read(tmp_path, FULL), registry).services
+    a, b, c, d = compiled(read(tmp_path, FULL), registry).services
     assert (a.name, a.settings.host, a.settings.retry) == ("a", "endpoint", RetrySettings(3, ("reset",)))
     assert isinstance(a.balancer, RoundRobin) and isinstance(b.balancer, LeastRequest)
     (first, usual), (second, settings) = a.roster
@@ -145,6 +146,7 @@ def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
     assert settings.context is None and key.tls is None
     [(key, settings)] = c.roster
     assert (str(key.address), settings.make_pool, settings.pool.service) == ("python:some_module:Class", CallPool, "c")
+    assert d.roster[0][1].make_pool is HandlerPool
     assert b.takes_chunks and not c.takes_chunks  # its instance is not made yet
 
 

@@ -13,6 +13,9 @@ from tests.unit.config.files import MINIMAL
 
 CODE = """
 from dataclasses import dataclass
+from fastgw import App
+
+app = App()
 
 class Good:
     name = "good"
@@ -43,6 +46,10 @@ def problems(tmp_path: Path, service: str, **options: Any) -> list[str]:
         ("{python: 'm:C'}", []),
         ("{python: word}", []),
         ("{python: 'm.n:C.D', settings: {a: {b: [1, x]}}, run: thread, workers: 2, queue: 0, max_input: 0}", []),
+        ("{python: 'm:C', batch: {max: 3, wait: 1ms}}", []),
+        ("{app: 'm:app', workers: 2, queue: 3, max_input: 4}", []),
+        ("{app: 'm:app', python: 'm:C'}", ["services.a.app: stands beside python; give one of them"]),
+        ("{app: 'm:app', settings: {a: b}}", ["services.a.settings: has no effect with app: it is of a class"]),
         ("{}", ["services.a.endpoints: is required"]),
         ("{endpoints: []}", ["services.a.endpoints: is empty; it needs at least one entry"]),
         (
@@ -50,7 +57,7 @@ def problems(tmp_path: Path, service: str, **options: Any) -> list[str]:
             ["services.a.endpoints: stands beside python; give one of them"],
         ),
         ("{python: 'm:C', tls: true}", ["services.a.tls: has no effect with python, to which no connection leads"]),
-        ("{endpoints: ['a:1'], workers: 2}", ["services.a.workers: has no effect without python"]),
+        ("{endpoints: ['a:1'], workers: 2}", ["services.a.workers: has no effect without python or app"]),
         ("{python: 'm:'}", ["services.a.python: expected module:name, or the name of an entry point, got 'm:'"]),
         ("{python: 'm:C', settings: [1]}", ["services.a.settings: expected a mapping, got a list"]),
         ("{python: 'm:C', run: fork}", None),
@@ -71,6 +78,12 @@ def test_what_is_said_of_a_service(service: str, expected: list[str] | None, tmp
         ("{python: 'checked_code:dataclass'}", "is no class"),
         ("{python: 'checked_code:Good', settings: {level: x}}", "services.a.settings: the settings are none of Good: "),
         ("{python: 'checked_code:Good', run: loop}", "services.a.python: execute of Good is 'def'"),
+        ("{app: 'checked_code:app'}", ""),
+        ("{app: 'checked_code:Good'}", "services.a.app: 'checked_code:Good' is no fastgw.App"),
+        (
+            "{python: 'checked_code:Good', batch: {}}",
+            "Good is no service: it has no method execute_batch(self, inputs)",
+        ),
         ("{python: 'checked:', settings: {level: x}}", "services.a.python: expected module:name"),
     ],
 )
