@@ -153,7 +153,7 @@ class BatchRunner:
             for item in items:
                 del self._gathered[item]
             self._running += 1
-            task = self._instance.loop.create_task(self._run(items))
+            task = self._instance.watched(self._run(items))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
         self._is_due = bool(self._gathered)

@@ -231,8 +231,13 @@ class HandlerCarrier(CallCarrier):
             self._pool.submit(self)
             return
         self._pool.count()
+        values = self._plane.values
         try:
-            found = handler.call(self._request(exchange, table))
+            values[counters.RUNNING_SERVICE] = self._pool.settings.slot + 1
+            try:
+                found = handler.call(self._request(exchange, table))
+            finally:
+                values[counters.RUNNING_SERVICE] = 0
             self._respond(found)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it ends this exchange, not the worker
             self.broke(error)
@@ -247,7 +252,7 @@ class HandlerCarrier(CallCarrier):
         request = self._request(exchange, instance.object)
         self._instance = instance
         instance.begin()
-        self.task = task = instance.loop.create_task(self._run(request))
+        self.task = task = instance.watched(self._run(request))
         task.add_done_callback(lambda _: self.over())
 
     async def _run(self, request: HandlerRequest) -> None:

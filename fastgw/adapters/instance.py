@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -23,6 +24,7 @@ from fastgw.adapters.batches import BatchRunner, InThreads, OnLoop
 from fastgw.adapters.calls import CallPool
 from fastgw.adapters.runners import LoopRunner, Runner, ThreadRunner
 from fastgw.adapters.threads import in_thread
+from fastgw.adapters.watched import Watched
 
 if TYPE_CHECKING:
     from fastgw.core.plane import Plane
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 LOOP, THREAD, PROCESS = "loop", "thread", "process"
 #: Calls at one time where nothing is said of it.
 WORKERS = {LOOP: 64, THREAD: 8, PROCESS: 1}
+ASGI_TASKS = 1000  #: the same of an ASGI application, whose answers may be streams that last
 
 
 class CallShape:
@@ -67,14 +70,14 @@ class CallShape:
             raise plugins.PluginError(f"{execute.__name__} of {kind.__qualname__} {meant}; it cannot be run as {run!r}")
 
 
-class _Handlers(CallShape):
+class _OnLoop(CallShape):
     def __init__(self) -> None:
         self.is_async = True
         self.is_stream = False
         self.run = LOOP
 
 
-HANDLERS = _Handlers()
+ON_LOOP = _OnLoop()
 
 
 def found_by(inside: InsideSettings) -> tuple[Any, CallShape]:
@@ -88,7 +91,11 @@ def found_by(inside: InsideSettings) -> tuple[Any, CallShape]:
     if inside.kind == "app":
         from fastgw.adapters.handlers import table_of
 
-        return table_of(kind, inside.reference), HANDLERS
+        return table_of(kind, inside.reference), ON_LOOP
+    if inside.kind == "asgi":
+        from fastgw.adapters.asgi import application_of
+
+        return application_of(kind, inside.reference, inside.root_path), ON_LOOP
     return kind, CallShape(kind, inside.run, is_batched=inside.batch is not None)
 
 
@@ -98,6 +105,10 @@ def pool_of(inside: InsideSettings) -> type[CallPool]:
         from fastgw.adapters.handlers import HandlerPool
 
         return HandlerPool
+    if inside.kind == "asgi":
+        from fastgw.adapters.asgi import AsgiPool
+
+        return AsgiPool
     return CallPool
 
 
@@ -115,12 +126,15 @@ class Instance:
         "runner",
         "service",
         "shape",
+        "slot",
+        "values",
         "workers",
     )
 
     loop: asyncio.AbstractEventLoop
     runner: Runner
     shape: CallShape
+    values: Any  #: of the worker's slab
     workers: int  #: calls at one time, or batches of them
     places: int  #: calls at one time
 
@@ -130,6 +144,7 @@ class Instance:
         self.inside = inside
         self.object: Any = None  #: None: not made; of one that runs in processes there is none here
         self.calls = 0  #: under way
+        self.slot = 0  #: of its service
         self._uses = 0
 
     # --- snapshots
@@ -161,6 +176,7 @@ class Instance:
         """Have what runs its calls."""
         self.loop = plane.loop
         self._report = plane.report
+        self.values = plane.values
         self.runner = make_runner(self)
 
     def make(self) -> None:
@@ -171,7 +187,8 @@ class Instance:
         """
         kind, self.shape = found_by(self.inside)
         batch = self.inside.batch
-        self.workers = self.inside.workers or (WORKERS[self.shape.run] if batch is None else 1)
+        usual = ASGI_TASKS if self.inside.kind == "asgi" else WORKERS[self.shape.run] if batch is None else 1
+        self.workers = self.inside.workers or usual
         self.places = self.workers if batch is None else 2 * self.workers * batch.max  # as many gather meanwhile
         given = orjson.loads(self.inside.settings_json)
         if self.inside.kind != "python":
@@ -202,6 +219,10 @@ class Instance:
             self._leave_if_idle()
 
     # --- calls
+
+    def watched(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A Task for ``coroutine``, in which its code runs on the loop."""
+        return self.loop.create_task(Watched(coroutine, self.values, self.slot))
 
     def begin(self) -> None:
         """A call begins."""

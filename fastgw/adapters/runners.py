@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.adapters.speech import decoded, encoded, event
@@ -64,7 +64,12 @@ class Runnable(Protocol):
     service: str  #: its name in the configuration
     places: int  #: calls at one time
     runner: Runner
+    slot: int  #: of its service
+    values: Any  #: of the worker's slab
     workers: int  #: calls at one time, or batches of them
+
+    def watched(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A Task for ``coroutine``, in which its code runs on the loop."""
 
     def begin(self) -> None:
         """A call begins."""
@@ -104,7 +109,7 @@ class LoopRunner:
 
     def begin(self, call: Call, body: bytes) -> None:
         """See ``Runner``."""
-        call.task = task = self._instance.loop.create_task(self._run(call, body))
+        call.task = task = self._instance.watched(self._run(call, body))
         task.add_done_callback(lambda _: call.over())
 
     async def _run(self, call: Call, body: bytes) -> None:

@@ -151,6 +151,7 @@ class _Compiler:
         from fastgw.adapters.instance import INSTANCES, pool_of
 
         instance = INSTANCES.get(service, spec)
+        instance.slot = self._slots.services[service]
         self._inside.append(instance)
         return EndpointSettings(instance, make_pool=pool_of(spec))
 

@@ -16,9 +16,14 @@ from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import kind, scalar, shown
 from fastgw.core.settings import BatchSettings, InsideSettings
 
-KINDS: Final = ("python", "app")  #: keys that name code
-_ABOUT: Final = ("settings", "run", "workers", "queue", "max_input", "batch")  #: keys that say more of it
-_OF_CLASSES: Final = ("settings", "run", "batch")  #: of those, keys that only a class has
+KINDS: Final = ("python", "app", "asgi")  #: keys that name code
+_ABOUT: Final = ("settings", "run", "workers", "queue", "max_input", "root_path", "batch")  #: keys that say more of it
+#: Of those, keys that say nothing of the other kinds.
+_NOT_OF: Final = {
+    "python": ("root_path",),
+    "app": ("settings", "run", "root_path", "batch"),
+    "asgi": ("settings", "run", "max_input", "batch"),
+}
 _ELSEWHERE: Final = (
     "balance",
     "pool",
@@ -37,6 +42,14 @@ def _reference(value: object) -> str:
     found = scalar(value, "module:name, or the name of an entry point")
     if _MODULE.fullmatch(found) is None and _WORD.fullmatch(found) is None:
         raise ValueError(f"expected module:name, or the name of an entry point, got {shown(value)}")
+    return found
+
+
+def _root_path(value: object) -> str:
+    """Parser of the beginning of paths."""
+    found = scalar(value, "a path")
+    if found and (not found.startswith("/") or found.endswith("/")):
+        raise ValueError(f"expected a path that begins with '/' and does not end so, such as /api, got {shown(value)}")
     return found
 
 
@@ -63,18 +76,24 @@ class Inside(Model):
     app: Annotated[str, Parsed(_reference, type="string")] | None = setting(
         None, "module:name of a fastgw.App in this process, or its entry point."
     )
+    asgi: Annotated[str, Parsed(_reference, type="string")] | None = setting(
+        None, "module:name of an ASGI application in this process, or its entry point."
+    )
     settings: Annotated[bytes, Parsed(_settings, type="object")] = setting({}, "What the class is made with.")
     run: Annotated[str, words("auto", "loop", "thread", "process")] = setting(
         "auto", "Where it runs. auto: async def on the loop, def in a thread."
     )
     workers: Annotated[int, count(1, 1000)] | None = setting(
-        None, "Calls at one time, in each worker. Default: 64 on the loop, 8 threads, 1 process."
+        None, "Calls at one time, in each worker. Default: 64 on the loop, 8 threads, 1 process, 1000 of ASGI."
     )
     queue: Annotated[int, count(0, 1_000_000)] = setting(64, "Calls that wait for that; more are answered 503.")
     max_input: Annotated[int, size(0, 1 << 30)] = setting(
         "1MiB", "Bytes of a request body that it is called with (413)."
     )
 
+    root_path: Annotated[str, Parsed(_root_path, type="string")] = setting(
+        "", "Where an ASGI application is mounted, such as /api. Default: nowhere."
+    )
     batch: Batch | None = setting(None, "Gather calls for execute_batch. Default: each is a call of execute.")
 
     @property
@@ -105,9 +124,9 @@ class Inside(Model):
             return
         for other in given[1:]:
             document.report((*where, other), f"stands beside {given[0]}; give one of them", at_key=True)
-        for name in _OF_CLASSES if given[0] != "python" else ():
+        for name in _NOT_OF[given[0]]:
             if document.at((*where, name)) is not None:
-                document.report((*where, name), f"has no effect with {given[0]}: it is of a class", at_key=True)
+                document.report((*where, name), f"has no effect with {given[0]}", at_key=True)
         if document.at((*where, "endpoints")) is not None:
             document.report((*where, "endpoints"), f"stands beside {given[0]}; give one of them", at_key=True)
         for name in _ELSEWHERE:

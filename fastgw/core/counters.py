@@ -162,6 +162,7 @@ RETRIES = GLOBAL.counter("fastgw_retries", "Exchanges sent again, to another end
 GENERATION = GLOBAL.gauge("", "Generation of the installed snapshot.")
 LOOP_LAG_US = GLOBAL.gauge("", "Lateness of the last sweep in microseconds, the worker's pulse.")
 HEARTBEAT_MS = GLOBAL.gauge("", "When the loop last swept, milliseconds of the monotonic clock.")
+RUNNING_SERVICE = GLOBAL.gauge("", "Of the service whose code the loop runs, its slot and one more; 0: of none.")
 
 # --- a route
 

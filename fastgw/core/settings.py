@@ -178,6 +178,7 @@ class InsideSettings(NamedTuple):
     workers: int | None  #: calls at one time; None: as many as are usual where it runs
     queue: int  #: calls that wait: more are answered 503
     max_input: int  #: bytes of a request body: 413
+    root_path: str  #: of an ASGI application: where it is mounted
     batch: BatchSettings | None  #: None: each call is made by itself
 
     @property

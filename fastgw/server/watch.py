@@ -7,9 +7,10 @@ A worker writes the time into its slab at every sweep of its loop (``counters.HE
 
 from __future__ import annotations
 
+from fastgw.core import counters
 from fastgw.server.gateway import Gateway
 from fastgw.server.log import Log
-from fastgw.server.workers import STALLED_AFTER
+from fastgw.server.workers import STALLED_AFTER, WorkerProcess
 
 EVERY = 1.0  #: seconds between two looks
 LATE = 1.0  #: seconds by which a look may be late before we think that we were stopped ourselves
@@ -37,7 +38,7 @@ class Watch:
             if silence > STALLED_AFTER and not worker.stalled_since:
                 worker.stalled_since = now - silence
                 worker.stalls += 1
-                self._log.error("a worker is stalled", **fields, seconds=round(silence, 3))
+                self._log.error("a worker is stalled", **fields, **self._guilty(worker), seconds=round(silence, 3))
             elif silence <= STALLED_AFTER and worker.stalled_since:
                 self._log.info("a stalled worker is back", **fields, seconds=round(now - worker.stalled_since, 3))
                 worker.stalled_since = 0.0
@@ -45,3 +46,10 @@ class Watch:
                 self._killed = {one.pid for one in self._gateway.workers} & self._killed | {worker.pid}
                 self._log.error("a stalled worker is killed", **fields, seconds=round(silence, 3), timeout=timeout)
                 worker.kill()
+
+    def _guilty(self, worker: WorkerProcess) -> dict[str, str]:
+        """The service whose code is on the loop of ``worker``, if there is one."""
+        running = worker.slab.values[counters.RUNNING_SERVICE] - 1
+        services = self._gateway.plan_in_use.slots.services
+        names = [name for name, slot in services.items() if slot == running]
+        return {"service": names[0]} if names else {}

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastgw.adapters.instance import Instance
 from fastgw.adapters.runners import CallGone
+from fastgw.core import counters
 from tests.unit.adapters.stage import inside
 
 
@@ -46,6 +47,7 @@ class Plane:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
+        self.values = [0] * counters.SLAB_VALUES
         self.told: list[tuple[str, dict[str, Any]]] = []
 
     def report(self, level: str, event: str, /, **fields: Any) -> None:

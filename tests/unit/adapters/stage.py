@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from fastgw.adapters.calls import CallPool
 from fastgw.adapters.handlers import Routes
-from fastgw.adapters.instance import Instance
+from fastgw.adapters.instance import Instance, pool_of
 from fastgw.core import counters
 from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
 from fastgw.core.settings import Address, InsideSettings
@@ -45,13 +45,16 @@ def ask(edge: Edge, *what: str, client: MockTransport | None = None, **options: 
 
 
 def inside(kind: Any, **changes: Any) -> InsideSettings:
-    """What a configuration says of the service ``kind``, a class of a test's module or the ``APP`` there, with the usual defaults but for
-    ``changes``."""
-    defaults = {"run": "auto", "workers": None, "queue": 64, "max_input": 1000, "batch": None}
+    """What a configuration says of the service ``kind``, with the usual defaults but for ``changes``.
+
+    ``kind``: a class of a test's module, an ASGI application, or the ``APP`` there.
+    """
+    defaults = {"run": "auto", "workers": None, "queue": 64, "max_input": 1000, "root_path": "", "batch": None}
     given = orjson.dumps(changes.pop("settings", {}))
     is_app = isinstance(kind, Routes)
     reference = f"{kind.handlers[0].call.__module__}:APP" if is_app else f"{kind.__module__}:{kind.__qualname__}"
-    return InsideSettings("app" if is_app else "python", reference, "", given, **{**defaults, **changes})
+    word = "app" if is_app else "asgi" if inspect.isfunction(kind) else "python"
+    return InsideSettings(word, reference, "", given, **{**defaults, **changes})
 
 
 class Called:
@@ -63,12 +66,11 @@ class Called:
         *,
         route: dict[str, Any] | None = None,
         limits: Any = None,
+        trusted: Sequence[str] = (),
         filters: Sequence[Any] = (),
-        make_pool: type[CallPool] = CallPool,
         **changes: Any,
     ) -> None:
-        self.edge = edge = Edge(endpoints=0, limits=limits, filters=filters)
-        self._make_pool = make_pool
+        self.edge = edge = Edge(endpoints=0, limits=limits, filters=filters, trusted=trusted)
         self._route = route or {}
         self.instance = self.made(inside(kind, **changes))
         self.key = EndpointKey("s", Address(inside="python:it"))
@@ -86,7 +88,7 @@ class Called:
     def install(self, instance: Instance) -> None:
         """A snapshot that leads there."""
         edge = self.edge
-        roster = ((self.key, EndpointSettings(instance, make_pool=self._make_pool)),)
+        roster = ((self.key, EndpointSettings(instance, make_pool=pool_of(instance.inside))),)
         members = edge.plane.registry.members("s")
         edge.service = Service("s", members, roster, RoundRobin(), edge.service.settings, takes_chunks=False)
         options = {"chain": Chain(edge.filters), "body_buffer": 0, **self._route}

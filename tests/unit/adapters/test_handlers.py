@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.adapters.handlers import HandlerPool, Routes, table_of
+from fastgw.adapters.handlers import Routes, table_of
 from fastgw.app import Request, Response
 from fastgw.core import counters
 from fastgw.errors import DownstreamError
@@ -85,7 +85,7 @@ async def waits(request: Request) -> Any:
 
 def app(**changes: Any) -> Called:
     GATES.clear()
-    called = Called(APP, make_pool=HandlerPool, **changes)
+    called = Called(APP, **changes)
     LOOPS[:] = [called.edge.loop]
     return called
 

@@ -85,10 +85,6 @@ class Many:
         yield 1
 
 
-def no_class() -> None:
-    pass
-
-
 def test_a_shape_is_found_by_how_it_is_written() -> None:
     found = [found_by(inside(kind))[1] for kind in (Owner, Def, Yields)]
     assert [(one.run, one.is_stream) for one in found] == [("loop", False), ("thread", False), ("loop", True)]
@@ -98,7 +94,6 @@ def test_a_shape_is_found_by_how_it_is_written() -> None:
 @pytest.mark.parametrize(
     ("kind", "run", "said"),
     [
-        (no_class, "auto", "is no class"),
         (Idle, "auto", r"Idle is no service: it has no method execute\(self, input\)"),
         (Nameless, "auto", "Nameless is no service: it has no name, which is text"),
         (Def, "loop", "is 'def', which would hold up the loop; it cannot be run as 'loop'"),
@@ -108,6 +103,11 @@ def test_a_shape_is_found_by_how_it_is_written() -> None:
 def test_what_is_no_service_is_told(kind: Any, run: str, said: str) -> None:
     with pytest.raises(PluginError, match=said):
         found_by(inside(kind, run=run))
+
+
+def test_only_a_class_is_a_service() -> None:
+    with pytest.raises(PluginError, match="is no class"):
+        found_by(inside(Owner)._replace(reference=f"{__name__}:JOURNAL"))
 
 
 def test_what_is_called_by_batches_says_so() -> None:

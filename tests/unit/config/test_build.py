@@ -86,6 +86,7 @@ services:
     max_input: 5KiB
     batch: {max: 6, wait: 7ms}
   d: {app: "some_module:app"}
+  e: {asgi: "some_module:asgi", root_path: /api}
 filters:
   log: {type: access_log, path: log.jsonl, batch: 1KiB, flush: 500ms}
   unused: {type: request_id}
@@ -122,7 +123,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert (plain.name, plain.service, plain.split) == ("/x", "a", ())
     assert (how.half_close, plain.settings.half_close) == ("abort", None)
 
-    a, b, c, d = spec.services
+    a, b, c, d, e = spec.services
     assert a.endpoints == (
         EndpointSpec(Address("10.0.0.1", 9000), 1),
         EndpointSpec(Address(path="/run/x.sock"), 2),
@@ -136,9 +137,10 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert (a.inside, c.endpoints) == (None, (EndpointSpec(Address(inside="python:some_module:Class"), 1),))
     given = b'{"deep":[1,true]}'
     assert c.inside == InsideSettings(
-        "python", "some_module:Class", str(tmp_path), given, "thread", 3, 4, 5120, (6, 0.007)
+        "python", "some_module:Class", str(tmp_path), given, "thread", 3, 4, 5120, "", (6, 0.007)
     )
     assert d.inside is not None and (d.inside.kind, d.inside.reference) == ("app", "some_module:app")
+    assert e.inside is not None and (e.inside.kind, e.inside.root_path) == ("asgi", "/api")
 
     log = "fastgw.filters.access_log:AccessLog"
     assert spec.filters == (

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fastgw.adapters.asgi import AsgiPool
 from fastgw.adapters.calls import CallPool
 from fastgw.adapters.handlers import HandlerPool
 from fastgw.config.compile import compile_snapshot
@@ -134,7 +135,7 @@ def test_the_global_chain_is_in_front_of_every_other(tmp_path: Path, registry: R
 
 
 def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
-    a, b, c, d = compiled(read(tmp_path, FULL), registry).services
+    a, b, c, d, e = compiled(read(tmp_path, FULL), registry).services
     assert (a.name, a.settings.host, a.settings.retry) == ("a", "endpoint", RetrySettings(3, ("reset",)))
     assert isinstance(a.balancer, RoundRobin) and isinstance(b.balancer, LeastRequest)
     (first, usual), (second, settings) = a.roster
@@ -146,7 +147,7 @@ def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
     assert settings.context is None and key.tls is None
     [(key, settings)] = c.roster
     assert (str(key.address), settings.make_pool, settings.pool.service) == ("python:some_module:Class", CallPool, "c")
-    assert d.roster[0][1].make_pool is HandlerPool
+    assert (d.roster[0][1].make_pool, e.roster[0][1].make_pool) == (HandlerPool, AsgiPool)
     assert b.takes_chunks and not c.takes_chunks  # its instance is not made yet
 
 

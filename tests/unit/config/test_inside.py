@@ -17,6 +17,8 @@ from fastgw import App
 
 app = App()
 
+async def served(scope, receive, send): pass
+
 class Good:
     name = "good"
 
@@ -48,8 +50,12 @@ def problems(tmp_path: Path, service: str, **options: Any) -> list[str]:
         ("{python: 'm.n:C.D', settings: {a: {b: [1, x]}}, run: thread, workers: 2, queue: 0, max_input: 0}", []),
         ("{python: 'm:C', batch: {max: 3, wait: 1ms}}", []),
         ("{app: 'm:app', workers: 2, queue: 3, max_input: 4}", []),
+        ("{asgi: 'm:app', workers: 2, queue: 3, root_path: /api}", []),
+        ("{asgi: 'm:app', root_path: api/}", None),
+        ("{asgi: 'm:app', max_input: 1}", ["services.a.max_input: has no effect with asgi"]),
+        ("{python: 'm:C', root_path: /api}", ["services.a.root_path: has no effect with python"]),
         ("{app: 'm:app', python: 'm:C'}", ["services.a.app: stands beside python; give one of them"]),
-        ("{app: 'm:app', settings: {a: b}}", ["services.a.settings: has no effect with app: it is of a class"]),
+        ("{app: 'm:app', settings: {a: b}}", ["services.a.settings: has no effect with app"]),
         ("{}", ["services.a.endpoints: is required"]),
         ("{endpoints: []}", ["services.a.endpoints: is empty; it needs at least one entry"]),
         (
@@ -57,7 +63,7 @@ def problems(tmp_path: Path, service: str, **options: Any) -> list[str]:
             ["services.a.endpoints: stands beside python; give one of them"],
         ),
         ("{python: 'm:C', tls: true}", ["services.a.tls: has no effect with python, to which no connection leads"]),
-        ("{endpoints: ['a:1'], workers: 2}", ["services.a.workers: has no effect without python or app"]),
+        ("{endpoints: ['a:1'], workers: 2}", ["services.a.workers: has no effect without python or app or asgi"]),
         ("{python: 'm:'}", ["services.a.python: expected module:name, or the name of an entry point, got 'm:'"]),
         ("{python: 'm:C', settings: [1]}", ["services.a.settings: expected a mapping, got a list"]),
         ("{python: 'm:C', run: fork}", None),
@@ -79,6 +85,8 @@ def test_what_is_said_of_a_service(service: str, expected: list[str] | None, tmp
         ("{python: 'checked_code:Good', settings: {level: x}}", "services.a.settings: the settings are none of Good: "),
         ("{python: 'checked_code:Good', run: loop}", "services.a.python: execute of Good is 'def'"),
         ("{app: 'checked_code:app'}", ""),
+        ("{asgi: 'checked_code:served'}", ""),
+        ("{asgi: 'checked_code:Good'}", "services.a.asgi: 'checked_code:Good' is no ASGI application"),
         ("{app: 'checked_code:Good'}", "services.a.app: 'checked_code:Good' is no fastgw.App"),
         (
             "{python: 'checked_code:Good', batch: {}}",

@@ -82,6 +82,14 @@ def test_one_line_when_it_stalls_and_one_when_it_is_back(stage: Stage) -> None:
     assert (stage.one.stalls, stage.two.stalls, stage.one.kills) == (1, 0, 0)
 
 
+def test_the_service_that_holds_up_the_loop_is_named(stage: Stage) -> None:
+    (name, slot), *_ = stage.gateway.plan_in_use.slots.services.items()
+    stage.one.slab.values[counters.RUNNING_SERVICE] = slot + 1
+    stage.run(10)
+    one, two = (json.loads(line) for line in stage.log.read_text().splitlines())
+    assert (one["service"], "service" in two) == (name, False)
+
+
 def test_silence_of_a_minute_is_killed_once(stage: Stage) -> None:
     stage.run(1, *stage.workers)
     stage.run(60, stage.two)
