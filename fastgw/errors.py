@@ -4,6 +4,7 @@
     ├── DownstreamError     the client's fault: 4xx (and 501, 505), never retried
     ├── UpstreamError       the service's fault: 502, 503, 504; ``retry`` says when another endpoint may be tried
     └── InternalError       ours: 500 for a bug, always logged with its traceback; 503 where something of ours is used up
+        └── FilterUnavailableError   a filter cannot do its work now: what follows, its ``on_failure`` says
 
 The kinds are few and the statuses many, so a status is data, not a class.  ``code`` is a stable slug: it appears in the body
 (RFC 9457 ``type`` and the OpenAI ``code``) and in the access log, and is documented in ``docs/errors.md``.
@@ -76,6 +77,13 @@ class InternalError(GatewayError):
     """Neither side's fault: a bug of the gateway or of a filter (the log has the traceback), or a limit of this process."""
 
     fault = "internal"
+
+
+class FilterUnavailableError(InternalError):
+    """A filter cannot do its work now, because what it asks does not answer, say: it has failed, and has not refused anybody.
+
+    With ``on_failure: open`` the request goes on without it; else the client is told this error.
+    """
 
 
 class ConfigError(Exception):

@@ -39,6 +39,15 @@ def url(value: object) -> Url:
     return Url(scheme == "https", host, number, target if target[0] == "/" else f"/{target}")
 
 
+def ca_problem(path: str) -> str:
+    """What is wrong with the file of authorities beside a URL; empty: nothing, or there is none."""
+    if not path:
+        return ""
+    from fastgw.config.tls import authorities_problem  # TLS is imported where somebody needs it
+
+    return authorities_problem(path)
+
+
 def _host(host: str) -> str:
     if not host.startswith("["):
         return hostname(host, host)

@@ -11,7 +11,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -46,6 +46,9 @@ class Answered(NamedTuple):
     def values(self, name: bytes) -> list[bytes]:
         """The value of each line of the field ``name`` (lower case)."""
         return [value for key, value in self.fields if key == name]
+
+
+Asking = Callable[..., Awaitable[Answered]]  #: as ``Caller.call``
 
 
 class Caller:

@@ -76,9 +76,12 @@ TOKEN_CAUSES: Final = (
     "scope",
     "inactive",
     "unavailable",
+    "busy",
 )
 #: Filters that refuse requests for who sends them, or when, and have no counter of their own.
 DENIERS: Final = ("ip_rules", "maintenance", "cors", "basic", "api_key", "mtls")
+#: What a service that is asked said of a request (``filters.ext_authz``).
+AUTHORIZATIONS: Final = ("allowed", "refused", "unavailable")
 #: What became of requests that were too many for a limit of their rate (``filters.rate_limit``).
 RATE_OUTCOMES: Final = ("refused", "let_through")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
@@ -240,6 +243,13 @@ ROUTE_DENIED = ROUTE.counter(
     "See [who may pass](access.md).",
     label="filter",
     values=DENIERS,
+)
+ROUTE_AUTHORIZATIONS = ROUTE.counter(
+    "fastgw_authorizations",
+    "Requests that another service was asked about, by what it said.",
+    "`unavailable`: it gave no decision. See [`ext_authz`](asking.md#ext_authz).",
+    label="outcome",
+    values=AUTHORIZATIONS,
 )
 ROUTE_STATUS = ROUTE.counter(
     "fastgw_responses",

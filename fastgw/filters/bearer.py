@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fastgw.core import counters
 from fastgw.core.counters import TOKEN_CAUSES
-from fastgw.errors import DownstreamError, GatewayError, UpstreamError
+from fastgw.errors import DownstreamError, FilterUnavailableError, GatewayError, InternalError
 from fastgw.filters.credentials import NOTHING, Lines, edit, finder
-from fastgw.filters.tokens import TokenError
+from fastgw.filters.tokens import Demands, TokenError
 from fastgw.wire.fields import LINE_BYTES
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
 
+REFUSED_MOST: Final = 1024  #: refused tokens that a filter remembers
 FROM_CACHE, VERIFIED, ASKED = range(3)  #: what a token is known from, the places of ``ROUTE_TOKENS_ACCEPTED``
 
 
@@ -29,6 +30,25 @@ class Accepted(NamedTuple):
     until: float  #: seconds since 1970
     claims: Mapping[str, Any]
     lines: Lines  #: fields that the service gets
+
+
+def demands_of(options: Mapping[str, Any], *, expires: bool) -> Demands:
+    """What the configuration demands of tokens; ``expires``: that they end."""
+    return Demands(
+        frozenset(options["issuer"]),
+        frozenset(options["audience"]),
+        options["required_claims"],
+        frozenset(options["scopes"]),
+        options["leeway"],
+        expires,
+    )
+
+
+def remember(among: dict[bytes, Any], digest: bytes, found: object, most: int) -> None:
+    """Remember what was ``found`` of a token, and forget the oldest where there are ``most``."""
+    if len(among) >= most and digest not in among:
+        del among[next(iter(among))]
+    among[digest] = found
 
 
 class Bearer:
@@ -117,7 +137,12 @@ class Bearer:
             return (("www-authenticate", f'{self._realm}, error="{word}", error_description="{detail}"{more}'),)
 
         if error.cause == "unavailable":
-            return UpstreamError(503, "token_unverifiable", detail, reason=reason)
+            edit(
+                exchange.request, NOTHING, self._fields, ()
+            )  # it may go on all the same, and nobody has said who it is
+            return FilterUnavailableError(503, "token_unverifiable", detail, reason=reason)
+        if error.cause == "busy":  # no failure of the filter: else a flood would open one that is open then
+            return InternalError(503, "tokens_busy", detail, reason=reason)
         if error.cause == "repeated":
             return DownstreamError(400, "repeated_token", detail, reason=reason, headers=told("invalid_request"))
         if error.cause == "scope":

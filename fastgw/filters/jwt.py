@@ -13,18 +13,19 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from fastgw.filters.bearer import FROM_CACHE, VERIFIED, Accepted, Bearer
+from fastgw.filters.bearer import FROM_CACHE, REFUSED_MOST, VERIFIED, Accepted, Bearer, demands_of, remember
 from fastgw.filters.key_sets import KEY_SETS, KeySets
-from fastgw.filters.tokens import Demands, TokenError, Verifier
+from fastgw.filters.tokens import TokenError, Verifier
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.settings import KeySetSettings
 
+FORGED_SHARE: Final = 0.25  #: of the time of a worker goes at most into signatures that turn out not to be right
+FORGED_BURST: Final = 0.25  #: seconds of them, in times that share, that may come at once
 NOTE: Final = "jwt"  #: the note that has the claims
-REFUSED_MOST: Final = 1024  #: refused tokens that are remembered
 #: Refusals that are not: those that cost nothing, or may be none a moment later.
-_FORGOTTEN: Final = frozenset({"malformed", "algorithm", "key", "early", "unavailable"})
+_FORGOTTEN: Final = frozenset({"malformed", "algorithm", "key", "early", "unavailable", "busy"})
 _OF_KEYS: Final = frozenset({"key", "signature"})  #: refusals that another key may turn into the opposite
 
 
@@ -34,7 +35,9 @@ class Jwt(Bearer):
     __slots__ = (
         "_algorithms",
         "_cache",
+        "_clock",
         "_demands",
+        "_forged_until",
         "_good_until",
         "_keys",
         "_known",
@@ -55,17 +58,12 @@ class Jwt(Bearer):
         options: Mapping[str, Any],
         wall: Callable[[], float] = time.time,
         known: KeySets = KEY_SETS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``options``: as ``config.filters.jwt`` gives them; ``wall``: seconds since 1970; ``known``: keys that are fetched."""
+        """``options``: as ``config.filters.jwt`` gives them; ``wall``: seconds since 1970; ``known``: keys that are fetched;
+        ``clock``: seconds, for durations."""
         super().__init__(name, options, NOTE)
-        self._demands = Demands(
-            frozenset(options["issuer"]),
-            frozenset(options["audience"]),
-            options["required_claims"],
-            frozenset(options["scopes"]),
-            options["leeway"],
-            options["require_expiry"],
-        )
+        self._demands = demands_of(options, expires=options["require_expiry"])
         self._algorithms: tuple[str, ...] = options["algorithms"]
         self._keys: tuple[tuple[str, str, tuple[str, ...]], ...] = options["keys"]
         self._sets: tuple[KeySetSettings, ...] = options["key_sets"]
@@ -79,6 +77,8 @@ class Jwt(Bearer):
         self._refused: dict[bytes, tuple[str, str]] = {}  # cause and words
         self._secret = secrets.token_bytes(32)
         self._wall = wall
+        self._clock = clock
+        self._forged_until = 0.0  # by the clock: where the time that went into wrong signatures is paid for
         self._verifier = Verifier(self._keys, self._demands, self._algorithms)
 
     def request(self, exchange: Exchange) -> None:
@@ -106,14 +106,20 @@ class Jwt(Bearer):
         known = self._refused.get(digest)
         if known is not None:
             raise TokenError(*known)  # a new one: an exception keeps every frame that it was raised in
+        began = self._clock()
+        if self._forged_until - began > FORGED_BURST:
+            raise TokenError("busy", "too many tokens that nobody has signed are being refused just now")
         try:
             found = self.accepted(*self._verifier.verify(token, self._wall()))
         except TokenError as error:
+            if error.cause == "signature":
+                took = self._clock() - began
+                self._forged_until = max(began, self._forged_until) + took / FORGED_SHARE
             if error.cause not in _FORGOTTEN and self._most:
-                _remember(self._refused, digest, (error.cause, str(error)), REFUSED_MOST)
+                remember(self._refused, digest, (error.cause, str(error)), REFUSED_MOST)
             raise
         if self._most:
-            _remember(self._cache, digest, found, self._most)
+            remember(self._cache, digest, found, self._most)
         return found
 
     def _renew(self, now: float) -> None:
@@ -142,9 +148,3 @@ class Jwt(Bearer):
         if self._lacking:
             return TokenError("unavailable", "the keys that could verify the token are not available")
         return error
-
-
-def _remember(among: dict[bytes, Any], digest: bytes, found: object, most: int) -> None:
-    if len(among) >= most:
-        del among[next(iter(among))]  # the oldest
-    among[digest] = found

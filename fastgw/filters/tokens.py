@@ -97,7 +97,7 @@ class Verifier:
             raise TokenError("malformed", said)
         self._check_signature(token, parts)
         claims = _object(_decoded(parts[1]))
-        return Verified(claims, self._check_claims(claims, now))
+        return Verified(claims, judge(claims, self._demands, now))
 
     def _check_signature(self, token: bytes, parts: list[bytes]) -> None:
         header = _object(_decoded(parts[0]))
@@ -117,32 +117,37 @@ class Verifier:
         if not any(verify(signed, signature) for verify in tried):
             raise TokenError("signature", "the signature of the token is not right")
 
-    def _check_claims(self, claims: dict[str, Any], now: float) -> float:
-        """When they end (RFC 7519 section 4.1)."""
-        demands = self._demands
-        until = self._check_dates(claims, now)
-        issuer = claims.get("iss")
-        if demands.issuers and not (isinstance(issuer, str) and issuer in demands.issuers):
-            raise TokenError("issuer", "the token has another issuer than those that are accepted")
-        if demands.audiences and demands.audiences.isdisjoint(_texts(claims.get("aud"))):
-            raise TokenError("audience", "the token is for another audience")
-        missing = next((name for name in demands.claims if claims.get(name) is None), None)
-        if missing is not None:
-            raise TokenError("claims", "the token lacks a claim that is required")
-        if demands.scopes and not demands.scopes <= scopes(claims):
-            raise TokenError("scope", "the token lacks a scope that is required")
-        return until
 
-    def _check_dates(self, claims: dict[str, Any], now: float) -> float:
-        leeway = self._demands.leeway
-        ends, begins, made = (_date(claims, name) for name in ("exp", "nbf", "iat"))
-        if ends is None and self._demands.expires:
-            raise TokenError("claims", "the token never expires")
-        if ends is not None and now >= ends + leeway:
-            raise TokenError("expired", "the token has expired")
-        if any(one is not None and now < one - leeway for one in (begins, made)):
-            raise TokenError("early", "the token is not valid yet")
-        return float("inf") if ends is None else ends + leeway
+def judge(claims: Mapping[str, Any], demands: Demands, now: float) -> float:
+    """When ``claims`` end, seconds since 1970 (RFC 7519 section 4.1), at ``now``.
+
+    Raises:
+        TokenError: they do not say what they have to.
+    """
+    until = _check_dates(claims, demands, now)
+    issuer = claims.get("iss")
+    if demands.issuers and not (isinstance(issuer, str) and issuer in demands.issuers):
+        raise TokenError("issuer", "the token has another issuer than those that are accepted")
+    if demands.audiences and demands.audiences.isdisjoint(_texts(claims.get("aud"))):
+        raise TokenError("audience", "the token is for another audience")
+    missing = next((name for name in demands.claims if claims.get(name) is None), None)
+    if missing is not None:
+        raise TokenError("claims", "the token lacks a claim that is required")
+    if demands.scopes and not demands.scopes <= scopes(claims):
+        raise TokenError("scope", "the token lacks a scope that is required")
+    return until
+
+
+def _check_dates(claims: Mapping[str, Any], demands: Demands, now: float) -> float:
+    leeway = demands.leeway
+    ends, begins, made = (_date(claims, name) for name in ("exp", "nbf", "iat"))
+    if ends is None and demands.expires:
+        raise TokenError("claims", "the token never expires")
+    if ends is not None and now >= ends + leeway:
+        raise TokenError("expired", "the token has expired")
+    if any(one is not None and now < one - leeway for one in (begins, made)):
+        raise TokenError("early", "the token is not valid yet")
+    return float("inf") if ends is None else ends + leeway
 
 
 def unfit(jwk: Mapping[str, Any], algorithm: str) -> str:
@@ -185,16 +190,21 @@ def _decoded(part: bytes) -> bytes:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    """A JSON object that has one reading (RFC 8725 section 3.10; RFC 7515 section 4: no member twice)."""
+    found = json_object(data)
+    if found is None:
+        raise TokenError("malformed", "the token has a part that is no JSON object")
+    return found
+
+
+def json_object(data: bytes) -> dict[str, Any] | None:
+    """A JSON object that has one reading (RFC 8725 section 3.10; RFC 7515 section 4: no member twice); None: it is none."""
     try:
         found = json.loads(data.decode(), object_pairs_hook=_members, parse_constant=_refuse_constant)
         if b"\\u" in data:
             json.dumps(found, ensure_ascii=False).encode()  # halves of a surrogate pair are no text
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise TokenError("malformed", "the token has a part that is no JSON object")
-    return found
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

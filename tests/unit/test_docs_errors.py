@@ -28,6 +28,7 @@ FAULTS = {
     "DownstreamError": errors.DownstreamError.fault,
     "UpstreamError": errors.UpstreamError.fault,
     "InternalError": errors.InternalError.fault,
+    "FilterUnavailableError": errors.FilterUnavailableError.fault,
     "GatewayError": errors.GatewayError.fault,
 }
 

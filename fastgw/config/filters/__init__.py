@@ -14,12 +14,14 @@ from fastgw.config.filters.cors import Cors
 from fastgw.config.filters.decompress import Decompress
 from fastgw.config.filters.digest import Digest
 from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.filters.ext_authz import ExtAuthz
 from fastgw.config.filters.headers import Headers
 from fastgw.config.filters.ip_rules import IpRules
 from fastgw.config.filters.jwt import Jwt
 from fastgw.config.filters.log_body import LogBody
 from fastgw.config.filters.maintenance import Maintenance
 from fastgw.config.filters.mtls import Mtls
+from fastgw.config.filters.oauth2_introspection import OAuth2Introspection
 from fastgw.config.filters.rate_limit import RateLimit
 from fastgw.config.filters.redirect import SchemeRedirect
 from fastgw.config.filters.request_id import RequestId
@@ -35,10 +37,12 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     Cors,
     Decompress,
     Digest,
+    ExtAuthz,
     Headers,
     IpRules,
     Jwt,
     LogBody,
+    OAuth2Introspection,
     Maintenance,
     Mtls,
     RateLimit,

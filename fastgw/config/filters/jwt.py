@@ -1,44 +1,21 @@
 """What the file says of a filter of type ``jwt``."""
 
-from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from fastgw.config.credentials import Place, Realm
-from fastgw.config.filters.entry import FilterOptions
-from fastgw.config.filters.headers import RequestField
+from fastgw.config.filters.bearer import TEXTS, BearerOptions, secret_text, texts
 from fastgw.config.jwk import MOST_KEYS, JwkSpec, missing_package, of_secret, of_text, read_file
 from fastgw.config.model import Model, OneOrMore, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Boolean, Duration, FilePath, Parsed, PositiveDuration, count, size
+from fastgw.config.types import Boolean, FilePath, Parsed, PositiveDuration
 from fastgw.config.unsound import is_unsound
-from fastgw.config.urls import CalledUrl
-from fastgw.config.values import scalar, shown, text
+from fastgw.config.urls import CalledUrl, ca_problem
+from fastgw.config.values import shown, text
 from fastgw.core.settings import KeySetSettings
 from fastgw.filters.tokens import ALGORITHMS
 
-_TEXTS: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-
-
-def _texts(what: str) -> Callable[[object], tuple[str, ...]]:
-    """Parser of one text or a list of some."""
-    one = text(what)
-
-    def parse(value: object) -> tuple[str, ...]:
-        found = tuple(map(one, value)) if isinstance(value, list) else (one(value),)
-        if not all(found):
-            raise ValueError(f"expected {what}, got an empty one")
-        return found
-
-    return parse
-
-
-def _claim(value: object) -> str:
-    (found,) = _texts("the name of a claim")([value])
-    return found
-
 
 def _algorithms(value: object) -> tuple[str, ...]:
-    found = _texts("an algorithm")(value)
+    found = texts("an algorithm")(value)
     for one in found:
         if one not in ALGORITHMS:
             told = "is no signature, and never accepted" if one.lower() == "none" else "is not known"
@@ -46,22 +23,6 @@ def _algorithms(value: object) -> tuple[str, ...]:
     if not found:
         raise ValueError("is empty; it needs at least one algorithm")
     return tuple(dict.fromkeys(found))
-
-
-def _scopes(value: object) -> tuple[str, ...]:
-    found = _texts("a scope")(value)
-    for one in found:
-        if not all(character.isascii() and character not in ' "\\' for character in one):  # RFC 6749 section 3.3
-            raise ValueError(f"expected a scope without spaces, quotes and backslashes, got {shown(one)}")
-    return found
-
-
-def _secret(value: object) -> str:
-    """Whatever it says, nobody is shown it."""
-    found = str(scalar(value, "a secret"))
-    if not found:
-        raise ValueError("is empty")
-    return found
 
 
 _WAYS: Final = ("secret", "key", "file", "url")
@@ -74,10 +35,10 @@ class JwtKey(Model):
     kid: Annotated[str, Parsed(text("a key id"), type="string")] | None = setting(
         None, "What tokens call it; a key without it is tried for all tokens of its algorithms."
     )
-    secret: Annotated[str, Parsed(_secret, type="string")] | None = setting(
+    secret: Annotated[str, Parsed(secret_text, type="string")] | None = setting(
         None, "Of HS256, HS384 and HS512: the bytes of this text."
     )
-    key: Annotated[str, Parsed(_secret, type="string")] | None = setting(
+    key: Annotated[str, Parsed(secret_text, type="string")] | None = setting(
         None, "The key itself: PEM (public key, certificate), a JWK or a JWK Set."
     )
     file: FilePath | None = setting(None, "A file with the same; read at start and at each reload.")
@@ -125,54 +86,25 @@ class JwtKey(Model):
             problems.append(("refresh", "expected at least 1s"))
         elif not is_unsound(self.refresh, self.stale) and self.stale < self.refresh:
             problems.append(("stale", "is shorter than refresh"))
-        if not is_unsound(self.ca) and self.ca:
-            from fastgw.config.tls import authorities_problem  # TLS is imported where somebody needs it
-
-            if reason := authorities_problem(self.ca):
-                problems.append(("ca", reason))
+        if not is_unsound(self.ca) and (reason := ca_problem(self.ca)):
+            problems.append(("ca", reason))
         for key, problem in problems:
             document.report((*where, key), problem)
         return not problems
 
 
-class Jwt(FilterOptions):
+class Jwt(BearerOptions):
     """Lets requests through that have a signed token (JWT), and tells the service what it says."""
 
     made_by: ClassVar[str] = "fastgw.filters.jwt:Jwt"
     type: Literal["jwt"] = setting(..., "jwt")
-    algorithms: Annotated[tuple[str, ...], Parsed(_algorithms, **_TEXTS)] = setting(
+    algorithms: Annotated[tuple[str, ...], Parsed(_algorithms, **TEXTS)] = setting(
         ..., "Signatures that are accepted, one or a list: HS256, RS256, PS256, ES256, EdDSA and the like."
     )
     keys: Annotated[list[JwtKey], OneOrMore()] = setting(
         ..., "The keys that tokens are signed with, one or a list; each is used with algorithms of its kind."
     )
-    issuer: Annotated[tuple[str, ...], Parsed(_texts("an issuer"), **_TEXTS)] = setting(
-        [], "iss must be this, or one of these; empty: anybody who has a key."
-    )
-    audience: Annotated[tuple[str, ...], Parsed(_texts("an audience"), **_TEXTS)] = setting(
-        [], "aud must have this, or one of these; empty: it is not asked."
-    )
-    required_claims: Annotated[tuple[str, ...], Parsed(_texts("the name of a claim"), **_TEXTS)] = setting(
-        [], "Claims that a token must have, whatever they say."
-    )
-    scopes: Annotated[tuple[str, ...], Parsed(_scopes, **_TEXTS)] = setting(
-        [], "Scopes that a token must have, all of them, in scope or scp; 403 without."
-    )
     require_expiry: Boolean = setting(True, "Refuse a token that never ends (without exp).")
-    leeway: Duration = setting("60s", "So much may the clocks of issuers differ, in exp, nbf and iat.")
-    token_from: Place = setting(
-        "authorization", "Where the token is: authorization (Bearer), header:NAME, cookie:NAME or query:NAME."
-    )
-    forward: Boolean = setting(False, "Pass the token on to the service.")
-    optional: Boolean = setting(False, "Let requests without a token through; a bad one is refused all the same.")
-    headers: dict[RequestField, Annotated[str, Parsed(_claim, type="string")]] = setting(
-        {}, "Fields that the service gets, and the claims that they tell; what clients send in their place is removed."
-    )
-    realm: Realm = setting("", "What WWW-Authenticate calls this; empty: the name of the filter.")
-    max_size: Annotated[int, size(256, 65536)] = setting("8KiB", "Larger tokens are refused unread.")
-    cache: Annotated[int, count(0, 1_000_000)] = setting(
-        4096, "Verified tokens that a worker remembers, until they expire; 0: none."
-    )
 
     def given(self) -> dict[str, Any]:
         """The keys as they are used."""
@@ -190,9 +122,7 @@ class Jwt(FilterOptions):
         if package:
             document.report((*where, "type"), f"needs the package {package}: pip install 'fastgw[jwt]'")
             return
-        source = self.token_from.removeprefix("header:") if not is_unsound(self.token_from) else ""
-        if source in self.headers:
-            document.report((*where, "headers"), f"{source!r} is where the token is")
+        super().check(document, where)
         if is_unsound(self.keys, self.algorithms):
             return
         specs = self._check_keys(document, (*where, "keys"))

@@ -23,7 +23,12 @@ def test_every_cause_is_an_answer(cause: str) -> None:
     Edge(filters=[spy]).client(GET)
     (error,) = errors
     assert error.detail == "no" and error.reason == f"more ({cause}, by the filter 'auth')"
-    told = {"unavailable": (503, ()), "repeated": (400, ("invalid_request",)), "scope": (403, ("insufficient_scope",))}
+    told = {
+        "unavailable": (503, ()),
+        "busy": (503, ()),
+        "repeated": (400, ("invalid_request",)),
+        "scope": (403, ("insufficient_scope",)),
+    }
     status, words = told.get(cause, (401, ("invalid_token",)))
     assert error.status == status
     challenges = [value for name, value in error.headers if name == "www-authenticate"]

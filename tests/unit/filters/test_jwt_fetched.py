@@ -10,10 +10,10 @@ from fastgw.core import counters
 from fastgw.core.live.news import KeySet
 from fastgw.core.settings import KeySetSettings, Url
 from fastgw.filters import jwt as module
-from fastgw.filters.jwt import Jwt
+from fastgw.filters.jwt import FORGED_BURST, FORGED_SHARE, Jwt
 from fastgw.filters.key_sets import KeySets
 from tests.support.edge import GET, Edge, Spy, statuses
-from tests.support.tokens import CLAIMS, OPTIONS, key_of, signed
+from tests.support.tokens import CLAIMS, OPTIONS, encoded, key_of, signed
 from tests.unit.filters.test_jwt import Story, bearer
 
 WHERE = KeySetSettings(Url(True, "issuer.test", 443, "/keys"), 300.0, 600.0, 10.0)
@@ -187,3 +187,44 @@ def test_nothing_is_remembered_where_nothing_shall_be() -> None:
     story = Story(cache=0)
     story.refused(bearer(signed({**CLAIMS, "exp": story.now - 100})))
     assert not story.filter._refused and OPTIONS["cache"]
+
+
+# --- floods
+
+
+class Flooded(Story):
+    """A story in which each verification takes a millisecond."""
+
+    ticks = 0.0
+
+    def make(self, options: dict[str, Any]) -> Jwt:
+        return Jwt("auth", options, lambda: self.now, clock=self.tick)
+
+    def tick(self) -> float:
+        self.ticks += 0.0005
+        return self.ticks
+
+
+def test_a_flood_of_forged_tokens_takes_a_part_of_the_time_alone() -> None:
+    story = Flooded(keys=(key_of("ES256"),), cache=100)
+    known, fresh = TOKEN, signed({**CLAIMS, "sub": "bob"}, "ES256")
+    assert statuses(story.ask(bearer(known))[1]) == [200]
+    forged = [TOKEN[: TOKEN.rindex(b".") + 1] + encoded(b"%064d" % number) for number in range(2000)]
+    began = story.ticks
+    codes = [statuses(story.ask(bearer(one))[1])[0] for one in forged]
+    busy = codes.count(503)
+    assert set(codes) == {401, 503} and busy == story.causes()["busy"]
+    spent = codes.count(401) * 0.0005
+    assert spent <= FORGED_SHARE * (story.ticks - began + FORGED_BURST) + 0.001
+    assert statuses(story.ask(bearer(known))[1]) == [200]  # who is known does not notice
+    answer = story.ask(bearer(fresh))[1]
+    assert statuses(answer) == [503] and b"tokens_busy" in answer and b"retry-after: 1" in answer
+    story.ticks += 1.0
+    assert statuses(story.ask(bearer(fresh))[1]) == [200]
+    story.edge.end()
+
+
+def test_other_refusals_are_no_flood() -> None:
+    story = Flooded()
+    late = [signed({**CLAIMS, "exp": story.now - 100, "jti": str(number)}) for number in range(600)]
+    assert {statuses(story.ask(bearer(one))[1])[0] for one in late} == {401}

@@ -14,6 +14,7 @@ from fastgw.config import filters
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
 from fastgw.config.spec import FilterSpec
 from fastgw.core.exchange.filter import Filter
+from fastgw.core.settings import Url
 from fastgw.core.snapshot.chain import HOOKS
 from tests.unit.config.files import MINIMAL, problems, read
 
@@ -23,11 +24,13 @@ NEEDED: Mapping[str, str] = {
     "basic": "file: users",
     "concurrency": "max: 7",
     "cors": "origins: https://app.example",
+    "ext_authz": "url: 'https://authz.test/'",
     "headers": "request: {remove: [x-a]}",
     "ip_rules": "rules: [{allow: 10.0.0.0/8}]",
     "jwt": "algorithms: HS256, keys: [{secret: 0123456789abcdef0123456789abcdef}]",
     "log_body": "path: stdout",
     "mtls": "rules: [{cn: ann}]",
+    "oauth2_introspection": "url: 'https://auth.test/'",
     "rate_limit": "limits: [{rate: 5/s}]",
     "rewrite": "path: /x",
 }
@@ -57,7 +60,11 @@ def test_an_entry_says_what_it_is(word: str) -> None:
 
 def test_every_file_of_an_entry_is_in_the_registry() -> None:
     folder = Path(filters.__path__[0])
-    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "entry"}
+    files = {path.stem for path in folder.glob("*.py")} - {
+        "__init__",
+        "bearer",
+        "entry",
+    }  # and what some of them have in common
     assert {entry.__module__.rpartition(".")[2] for entry in FILTERS.values()} == files
     assert all((Path(fastgw.__path__[0]) / "filters" / f"{name}.py").exists() for name in files)
 
@@ -78,5 +85,5 @@ def test_a_filter_gets_plain_data(tmp_path: Path) -> None:
     for word in FILTERS:
         keys = f", {NEEDED[word]}" if word in NEEDED else ""
         spec = read(tmp_path, MINIMAL + f"filters: {{mine: {{type: {word}{keys}}}}}").filters[0]
-        kinds = (tuple, str, bytes, int, float, bool, type(None))
+        kinds = (tuple, str, bytes, int, float, bool, type(None), Url)
         assert all(type(one) in kinds for one in parts(spec.options))
