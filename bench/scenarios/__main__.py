@@ -17,6 +17,7 @@ from bench.scenarios import (
     black_hole,
     descriptors,
     events,
+    forged,
     idle_connections,
     mutated,
     peers,
@@ -35,7 +36,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
     module.SCENARIO
     for module in (
         wire, split, idle_connections, slowloris, slow_requests, slow_readers, stuck_readers, stuck_uploads,
-        descriptors, aborts, black_hole, slow_bodies, events, mutated,
+        descriptors, aborts, black_hole, slow_bodies, events, mutated, forged,
     )
 )  # fmt: skip
 NEEDED = 12000

@@ -68,12 +68,15 @@ class Bench:
         return quick if self.options.quick else full
 
     @contextlib.asynccontextmanager
-    async def serving(self, *, nofile: int = 0, with_services: bool = True) -> AsyncIterator[Stage]:
+    async def serving(
+        self, *, nofile: int = 0, with_services: bool = True, with_tokens: bool = False
+    ) -> AsyncIterator[Stage]:
         """Start services and the peer in front of them; stop both at the end.
 
         Args:
             nofile: limit of open files of the peer (0: inherited).
             with_services: False leaves the `main` port free for somebody else.
+            with_tokens: fastgw has a route for signed tokens.
         """
         ports = Ports(*(peers.free_port() for _ in range(6)))
         with tempfile.TemporaryDirectory(prefix=f"scenario-{self.name}-") as name:
@@ -81,7 +84,7 @@ class Bench:
             try:
                 peer = await asyncio.to_thread(
                     peers.start, self.name, ports, Path(name), cpu=self.cpus[0], nofile=nofile,
-                    python=self.options.python,
+                    python=self.options.python, with_tokens=with_tokens,
                 )  # fmt: skip
                 try:
                     await asyncio.sleep(0.3)  # the warm-up request's connection is gone by then

@@ -88,6 +88,19 @@ services:
   pooled: {{endpoints: ["127.0.0.1:{main}"]}}
 """
 
+#: What the scenario `forged` has beside that: a route for tokens of somebody whose key nobody has.
+SIGNED = """\
+  - {path: /signed/*, service: main, filters: [signed]}
+filters:
+  signed:
+    type: jwt
+    algorithms: ES256
+    keys:
+      - key: >-
+          {"kty":"EC","crv":"P-256","x":"ErB1DD-RO4M2qX_LOrJHozsD_zcPC06GxBStLUUVKko",
+          "y":"Tukt_1CrlkcxVYBrgaYaB6z4eGH4D9q9QPkWK6t-gBI"}
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -155,7 +168,9 @@ def free_port(start: int = 21007) -> int:
 _given: set[int] = set()
 
 
-def render(name: str, ports: Ports, directory: Path, connections: int, nofile: int = 0) -> str:
+def render(
+    name: str, ports: Ports, directory: Path, connections: int, nofile: int = 0, *, with_tokens: bool = False
+) -> str:
     """Return the configuration text of peer `name`; the arguments are those of `start`."""
     values = {
         "port": ports.edge,
@@ -169,7 +184,8 @@ def render(name: str, ports: Ports, directory: Path, connections: int, nofile: i
         "user": "user root;" if os.geteuid() == 0 else "",
         "maxconn": f"  maxconn {connections if not nofile else nofile * 4 // 10}",  # more it refuses to start with
     }
-    return {"nginx": NGINX, "haproxy": HAPROXY, "fastgw": FASTGW}[name].format(**values)
+    text = {"nginx": NGINX, "haproxy": HAPROXY, "fastgw": FASTGW}[name].format(**values)
+    return text.replace("services:\n", SIGNED + "services:\n") if with_tokens else text
 
 
 def command(name: str, config: Path, python: str) -> list[str]:
@@ -197,7 +213,15 @@ def version(name: str) -> str:
 
 
 def start(
-    name: str, ports: Ports, directory: Path, *, cpu: int, nofile: int = 0, connections: int = 9000, python: str = ""
+    name: str,
+    ports: Ports,
+    directory: Path,
+    *,
+    cpu: int,
+    nofile: int = 0,
+    connections: int = 9000,
+    python: str = "",
+    with_tokens: bool = False,
 ) -> Peer:
     """Start peer `name`, pinned to one CPU, and wait until it answers.
 
@@ -209,12 +233,13 @@ def start(
         nofile: soft and hard limit of open files (0: as inherited).
         connections: client connections it is configured to hold.
         python: the interpreter for fastgw (default: this one).
+        with_tokens: fastgw alone has a route for signed tokens.
 
     Raises:
         RuntimeError: it exited, or gave no HTTP answer within 15 s; the message carries the end of its log.
     """
     config = directory / f"{name}.conf"
-    config.write_text(render(name, ports, directory, connections, nofile))
+    config.write_text(render(name, ports, directory, connections, nofile, with_tokens=with_tokens))
     prefix = ["taskset", "-c", str(cpu)]
     if nofile:
         prefix += ["prlimit", f"--nofile={nofile}:{nofile}"]
