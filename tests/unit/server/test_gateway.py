@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -144,6 +145,7 @@ def test_taken_addresses_are_told_all_at_once_and_leave_nothing_open(gateway: Ga
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         taken = [sock.getsockname()[1] for sock in (one, two)]
         text = "".join(f'  - {{name: l{port}, address: "127.0.0.1:{port}"}}\n' for port in taken)
+        gc.collect()  # what earlier tests have left behind is closed now, and not in between
         before = len(os.listdir("/proc/self/fd"))
         with pytest.raises(ConfigError) as raised:
             planned(gateway, TEXT.replace("routes:", f"{text}routes:"))
