@@ -76,6 +76,19 @@ class Meter:
         return self.total / self.wall if self.wall else 0.0
 
 
+def metered(program: Program, work: Callable[[], object]) -> Meter:
+    """Run ``work`` and read what ``program`` spent meanwhile."""
+    pids = program.pids()
+    busy, stolen = procfs.read_core(GATEWAY_CORE)
+    began, before = time.monotonic(), procfs.read_cpu(pids)
+    work()
+    spent, wall = procfs.read_cpu(pids) - before, time.monotonic() - began
+    busy_after, stolen_after = procfs.read_core(GATEWAY_CORE)
+    user, system = spent.split()
+    foreign = max(0.0, busy_after - busy - spent.total) / wall
+    return Meter(wall, user, system, foreign, (stolen_after - stolen) / wall)
+
+
 class Subject:
     """One gateway in one setting; ``label`` names both in the report."""
 
@@ -148,15 +161,7 @@ class Subject:
 
     def metered(self, work: Callable[[], object]) -> Meter:
         """Run ``work`` and read what the gateway spent meanwhile."""
-        pids = self.program.pids()
-        busy, stolen = procfs.read_core(GATEWAY_CORE)
-        began, before = time.monotonic(), procfs.read_cpu(pids)
-        work()
-        spent, wall = procfs.read_cpu(pids) - before, time.monotonic() - began
-        busy_after, stolen_after = procfs.read_core(GATEWAY_CORE)
-        user, system = spent.split()
-        foreign = max(0.0, busy_after - busy - spent.total) / wall
-        return Meter(wall, user, system, foreign, (stolen_after - stolen) / wall)
+        return metered(self.program, work)
 
     def memory(self) -> procfs.Memory:
         """What its processes hold now."""

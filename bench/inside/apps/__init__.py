@@ -1,0 +1,1 @@
+"""The smallest thing that each server serves: one greeting in JSON."""
