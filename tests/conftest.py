@@ -17,6 +17,8 @@ from fastgw import _pure
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Script, UpstreamServer
 
+pytest.register_assert_rewrite("fastgw.testing")  # what an Edge asserts is told as what a test asserts
+
 GatewayFactory = Callable[..., GatewayProcess]
 ServiceFactory = Callable[..., UpstreamServer]
 

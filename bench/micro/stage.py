@@ -1,6 +1,6 @@
 """A data plane between two ends that are nothing but a method call: what is left is our own work.
 
-The transports are leaner than ``tests.support.mock``, whose records would cost more than what is measured.
+The transports are leaner than ``fastgw.testing.mock``, whose records would cost more than what is measured.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fastgw.core import counters
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.protocols import client_factory, make_pool
-from tests.support.mock import MockLoop
+from fastgw.testing.mock import MockLoop
 
 Benchmark = Callable[..., Any]  #: the fixture of pytest-benchmark
 

@@ -22,8 +22,8 @@ from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router, Rule
-from tests.support import usual
-from tests.support.mock import Attempt, MockLoop, MockTransport
+from fastgw.testing import usual
+from fastgw.testing.mock import Attempt, MockLoop, MockTransport
 
 HEAD_SIZE = 32 * 1024
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"

@@ -9,9 +9,9 @@ import pytest
 
 from fastgw.core.exchange.reply import Reply
 from fastgw.errors import DownstreamError
+from fastgw.testing.edge import Spy, statuses
 from tests.fuzz.stage import GET, Stage, Told, pieces_of
 from tests.fuzz.test_split import asked, splits
-from tests.support.edge import Spy, statuses
 
 NEXT = b"GET /next HTTP/1.1\r\nHost: a.test\r\n\r\n"
 LENGTH = b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello"

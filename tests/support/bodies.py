@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastgw.core.exchange.filter import BodyHook
+from fastgw.testing.edge import body_of, head_of
 from fastgw.wire.chunked import ChunkReader
-from tests.support.edge import body_of, head_of
 
 
 class Taped(BodyHook):

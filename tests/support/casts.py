@@ -10,9 +10,9 @@ import re
 from typing import Any, Protocol
 
 from fastgw.errors import RETRY_SAFE
+from fastgw.testing.edge import SWITCHING, WEBSOCKET, Edge
+from fastgw.testing.mock import MockTransport
 from fastgw.wire.chunked import ChunkReader
-from tests.support.edge import SWITCHING, WEBSOCKET, Edge
-from tests.support.mock import MockTransport
 from tests.support.streams.client import ClientLink, StreamClient
 from tests.support.streams.service import ServiceLink, StreamCarrier
 

@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 from fastgw.filters.digest import Digest
-from tests.support.edge import Edge
+from fastgw.testing.edge import Edge
 
 OPTIONS = {
     "check_requests": True,

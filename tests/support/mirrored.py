@@ -8,9 +8,9 @@ from fastgw.core import counters
 from fastgw.core.counters import MIRROR_CAUSES
 from fastgw.core.mirror.mirror import Mirror
 from fastgw.core.settings import MirrorSettings
-from tests.support import usual
-from tests.support.edge import Edge
-from tests.support.mock import MockTransport
+from fastgw.testing import usual
+from fastgw.testing.edge import Edge
+from fastgw.testing.mock import MockTransport
 
 SLOT = 20  #: counters of what is sent to the mirror
 SHADOW = 9500  #: port of its service

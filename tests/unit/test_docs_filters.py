@@ -25,7 +25,7 @@ from fastgw.core.exchange.filter import (
 from fastgw.core.exchange.reply import Reply
 from fastgw.filters.access_log import AccessLog
 from fastgw.filters.log_file import FILES
-from tests.support.edge import GET, OK, Edge, Gate, Spy, new_loop, statuses
+from fastgw.testing.edge import GET, OK, Edge, Gate, Spy, new_loop, statuses
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "filters.md").read_text()
@@ -51,7 +51,7 @@ def tenant(tmp_path: Path) -> Any:
 
 
 def test_the_story_of_the_page(tenant: Any) -> None:
-    run(STORY, Edge=Edge, tenant=tenant)
+    run(STORY, tenant=tenant)
 
 
 def test_what_the_client_claims_is_not_believed(tenant: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 from fastgw.config.rules import routing_table
 from fastgw.config.spec import GatewaySpec
 from fastgw.filters.variables import names
-from tests.support.edge import OK, Edge, head_of
+from fastgw.testing.edge import OK, Edge, head_of
 from tests.unit.config.files import read
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -172,7 +172,17 @@ def test_a_worker_loads_no_validator() -> None:
 
     Nor what else costs the start some milliseconds and is for others: the admin address, the command line, metadata.
     """
-    unwanted = {"pydantic", "yaml", "prometheus_client", "argparse", "email", "h11", "importlib.metadata", "shutil"}
+    unwanted = {
+        "fastgw.testing",
+        "pydantic",
+        "yaml",
+        "prometheus_client",
+        "argparse",
+        "email",
+        "h11",
+        "importlib.metadata",
+        "shutil",
+    }
     show = f"import sys, fastgw.server.worker, fastgw.server.serving; print(sorted({unwanted} & set(sys.modules)))"
     assert run_python("-c", show) == "[]\n"
 

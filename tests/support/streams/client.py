@@ -14,7 +14,7 @@ from tests.support.streams.flow import Incoming, Outgoing
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.exchange.reply import Reply
-    from tests.support.edge import Edge
+    from fastgw.testing.edge import Edge
 
 HOLD_EARLY = 64  #: bytes for a tunnel wait until there is one
 

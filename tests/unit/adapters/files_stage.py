@@ -9,7 +9,7 @@ from typing import Any
 from fastgw.adapters.files import files_service
 from fastgw.core.settings import FilesSettings
 from fastgw.routing.pattern import parse_path
-from tests.support.edge import Edge
+from fastgw.testing.edge import Edge
 from tests.unit.adapters.stage import own
 
 BIG = bytes(range(256)) * 1500  #: 384000 bytes: six pieces

@@ -8,7 +8,7 @@ from typing import Any
 from fastgw.adapters.instance import Instance
 from fastgw.adapters.runners import CallGone
 from fastgw.core import counters
-from tests.unit.adapters.stage import inside
+from fastgw.testing.service import inside
 
 
 class Heard:

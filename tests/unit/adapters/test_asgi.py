@@ -9,9 +9,9 @@ import pytest
 
 from fastgw.adapters.asgi import Application, application_of, fields_of
 from fastgw.plugins import PluginError
-from tests.support.edge import body_of, head_of, statuses
+from fastgw.testing.edge import body_of, head_of, statuses
+from fastgw.testing.service import ServiceEdge, inside, request
 from tests.unit.adapters.loops import Plane
-from tests.unit.adapters.stage import Called, inside, request
 
 SCOPES: list[Any] = []
 GOT: list[Any] = []
@@ -79,17 +79,17 @@ async def wrong(scope: Any, receive: Any, send: Any) -> None:
         raise KeyError("a secret")
 
 
-def asgi(call: Any, **options: Any) -> Called:
+def asgi(call: Any, **options: Any) -> ServiceEdge:
     for one in (SCOPES, GOT, ENDED, GATES):
         one.clear()
-    called = Called(call, **options)
-    LOOPS[:] = [called.edge.loop]
+    called = ServiceEdge(call, **options)
+    LOOPS[:] = [called.loop]
     return called
 
 
 def test_an_answer_is_passed_on_with_what_the_gateway_says_itself() -> None:
     called = asgi(hello)
-    client = called.edge.client()
+    client = called.client()
     answer = called.ask("/", client=client)
     assert statuses(answer) == [201] and body_of(answer) == b"hello" and ENDED
     assert b"x-a: b\r\n" in head_of(answer) and b"content-length: 5\r\n" in head_of(answer)
@@ -131,16 +131,16 @@ def test_client_and_scheme_are_those_that_trusted_proxies_name() -> None:
 
 def test_bodies_stream_both_ways() -> None:
     called = asgi(echo)
-    client = called.edge.client()
+    client = called.client()
     client.feed(b"POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n")
-    called.edge.run()
+    called.run()
     assert statuses(client.take()) == [100]
     client.feed(b"3\r\nabc\r\n")
-    called.edge.run()
+    called.run()
     first = client.take()
     assert b"transfer-encoding: chunked" in head_of(first) and first.endswith(b"3\r\nabc\r\n")
     client.feed(b"1\r\nd\r\n0\r\n\r\n")
-    called.edge.run()
+    called.run()
     assert client.take() == b"1\r\nd\r\n0\r\n\r\n" or GOT[-1]["more_body"] is False
     assert body_of(called.ask("/", "POST", body=b"all at once")) == b"all at once"
     called.end()
@@ -148,30 +148,30 @@ def test_bodies_stream_both_ways() -> None:
 
 def test_what_is_not_received_holds_the_client() -> None:
     called = asgi(late)
-    client = called.edge.client()
+    client = called.client()
     client.feed(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 200000\r\n\r\n" + b"x" * 70_000)
-    called.edge.run()
+    called.run()
     assert not client.is_reading()
     GATES[0].set_result(None)
-    called.edge.run()
+    called.run()
     assert client.is_reading() and len(GOT[0]["body"]) == 70_000 and GOT[0]["more_body"]
     client.lose()
-    called.edge.run()
+    called.run()
     assert GOT[-1] == {"type": "http.disconnect"} and called.pool.running == 0
     called.end()
 
 
 def test_an_answer_waits_for_a_client_that_does_not_read() -> None:
     called = asgi(echo)
-    client = called.edge.client()
+    client = called.client()
     client.feed(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2\r\n\r\na")
-    called.edge.run()
+    called.run()
     client.protocol.pause_writing()
     client.feed(b"b")
-    called.edge.run()
+    called.run()
     assert called.pool.running == 1
     client.protocol.resume_writing()
-    called.edge.run()
+    called.run()
     assert client.take().endswith(b"0\r\n\r\n") and called.pool.running == 0
     called.end()
 
@@ -181,14 +181,14 @@ def test_what_is_no_answer_is_a_500(what: str) -> None:
     called = asgi(wrong)
     answer = called.ask(f"/{what}")
     assert statuses(answer) == [500] and b"secret" not in answer
-    assert len(called.edge.events("a service failed")) == 1
+    assert len(called.events("a service failed")) == 1
     called.end()
 
 
 @pytest.mark.parametrize("what", ["breaks", "short", "long"])
 def test_what_breaks_behind_its_head_is_cut(what: str) -> None:
     called = asgi(wrong)
-    client = called.edge.client()
+    client = called.client()
     answer = called.ask(f"/{what}", client=client)
     assert statuses(answer) == [200] and client.is_closing() and not answer.endswith(b"0\r\n\r\n")
     called.end()
@@ -204,13 +204,13 @@ def test_a_websocket_is_refused() -> None:
 
 def test_who_finds_no_place_is_told() -> None:
     called = asgi(late, workers=1, queue=0)
-    client = called.edge.client()
+    client = called.client()
     client.feed(request("/"))
-    called.edge.run()
+    called.run()
     assert statuses(called.ask("/")) == [503]
     client.lose()
     GATES[0].set_result(None)
-    called.edge.run()
+    called.run()
     called.end()
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.settings import BatchSettings
 from fastgw.errors import DownstreamError
-from tests.support.edge import body_of, statuses
+from fastgw.testing.edge import body_of, statuses
+from fastgw.testing.service import ServiceEdge, request
 from tests.unit.adapters.loops import Heard, opened
-from tests.unit.adapters.stage import Called, request
 
 JSON = "Content-Type: application/json"
 SEEN: list[list[Any]] = []
@@ -68,19 +67,19 @@ def _answer(one: dict[str, Any]) -> Any:
     return {"n": one.get("n")}
 
 
-def gathered(kind: type = Batched, batch_max: int = 3, wait: float = 0.005, **changes: Any) -> Called:
+def gathered(kind: type = Batched, batch_max: int = 3, wait: float = 0.005, **changes: Any) -> ServiceEdge:
     SEEN.clear()
-    called = Called(kind, batch=BatchSettings(batch_max, wait), **changes)
-    LOOPS[:] = [called.edge.loop]
+    called = ServiceEdge(kind, batch={"max": batch_max, "wait": f"{wait}s"}, **changes)
+    LOOPS[:] = [called.loop]
     return called
 
 
-def ask(called: Called, *bodies: bytes) -> list[Any]:
+def ask(called: ServiceEdge, *bodies: bytes) -> list[Any]:
     clients = []
     for body in bodies:
-        clients.append(called.edge.client())
+        clients.append(called.client())
         clients[-1].feed(request("/", "POST", JSON, body=body))
-        called.edge.run()
+        called.run()
     return clients
 
 
@@ -88,9 +87,9 @@ def test_a_batch_begins_when_it_is_full_or_has_waited() -> None:
     called = gathered()
     clients = ask(called, b'{"n": 1}', b'{"n": 2}', b'{"n": 3}', b'{"n": 4}')
     assert SEEN == [[1, 2, 3]] and [body_of(one.take()) for one in clients[:3]] == [b'{"n":1}', b'{"n":2}', b'{"n":3}']
-    called.edge.loop.advance(0.004)
+    called.loop.advance(0.004)
     assert len(SEEN) == 1
-    called.edge.loop.advance(0.0011)
+    called.loop.advance(0.0011)
     assert SEEN[1:] == [[4]] and statuses(clients[3].take()) == [200]
     called.end()
 
@@ -106,7 +105,7 @@ def test_who_must_wait_for_a_place_gathers_on() -> None:
     called = gathered(Timed, batch_max=2)
     clients = ask(called, *[b"{}"] * 5)
     assert called.pool.running == 4 and len(called.pool.waiting) == 1  # two at work, two gathered, and one in line
-    called.edge.loop.advance(0.02)
+    called.loop.advance(0.02)
     assert [statuses(one.take()) for one in clients] == [[200]] * 5
     called.end()
 
@@ -132,9 +131,9 @@ def test_who_leaves_is_not_in_it() -> None:
     called = gathered()
     clients = ask(called, b'{"n": 1}', b'{"n": 2}')
     clients[0].lose()
-    called.edge.run()
+    called.run()
     assert called.pool.running == 1
-    called.edge.loop.advance(0.006)
+    called.loop.advance(0.006)
     assert SEEN == [[2]] and statuses(clients[1].take()) == [200]
     called.end()
 
@@ -143,7 +142,7 @@ def test_who_leaves_a_batch_under_way_does_not_end_it() -> None:
     called = gathered(Timed, batch_max=2)
     clients = ask(called, b"{}", b"{}")
     clients[0].lose()
-    called.edge.loop.advance(0.01)
+    called.loop.advance(0.01)
     assert statuses(clients[1].take()) == [200]
     called.end()
 
@@ -151,7 +150,7 @@ def test_who_leaves_a_batch_under_way_does_not_end_it() -> None:
 @pytest.mark.parametrize("run", ["thread", "process"])
 def test_elsewhere_it_is_the_same(run: str) -> None:
     async def story() -> None:
-        instance = await opened(Plain, run=run, batch=BatchSettings(4, 10.0))
+        instance = await opened(Plain, run=run, batch={"max": 4, "wait": "10s"})
         bodies = [b'{"n": 7}', b'{"raise": 1}', b'{"refuse": 1}', b'{"unfit": 1}']
         calls = [Heard() for _ in bodies]
         for call, body in zip(calls, bodies, strict=True):
@@ -167,23 +166,23 @@ def test_elsewhere_it_is_the_same(run: str) -> None:
 def test_256_at_one_time_are_served_eight_times_as_fast() -> None:
     """A closed loop of 256 clients and one call, or batch, at a time: by the clock of the mock loop, so exact on any machine."""
 
-    def served(called: Called, seconds: float) -> int:
-        clients = [called.edge.client() for _ in range(256)]
+    def served(called: ServiceEdge, seconds: float) -> int:
+        clients = [called.client() for _ in range(256)]
         answers = 0
         for client in clients:
             client.feed(request("/"))
-        end = called.edge.loop.time() + seconds
-        while called.edge.loop.time() < end:
-            called.edge.loop.advance(0.0005)
+        end = called.loop.time() + seconds
+        while called.loop.time() < end:
+            called.loop.advance(0.0005)
             for client in clients:
                 if found := len(statuses(client.take())):
                     answers += found
                     client.feed(request("/"))
-        called.edge.loop.advance(2)
+        called.loop.advance(2)
         called.end()
         return answers
 
-    alone = Called(Timed, queue=1000, workers=1)
-    LOOPS[:] = [alone.edge.loop]
+    alone = ServiceEdge(Timed, queue=1000, workers=1)
+    LOOPS[:] = [alone.loop]
     slow = served(alone, 0.5)
     assert served(gathered(Timed, batch_max=32, queue=1000), 0.5) >= 8 * slow > 8 * 90

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from fastgw.adapters import files as module
 from fastgw.adapters.files import content_type, local_path, read_cached
 from fastgw.core import counters
-from tests.support.edge import Edge, Spy, body_of, head_of, statuses
+from fastgw.testing.edge import Edge, Spy, body_of, head_of, statuses
+from fastgw.testing.service import request
 from tests.unit.adapters.files_stage import BIG, files, finish
-from tests.unit.adapters.stage import ask, request
+from tests.unit.adapters.stage import ask
 from tests.unit.adapters.tree import SECRET, SERVED, plant
 
 

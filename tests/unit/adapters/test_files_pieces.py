@@ -11,10 +11,10 @@ import pytest
 from fastgw.adapters import files as module
 from fastgw.adapters.files import PIECE, read_cached
 from fastgw.core import counters
-from tests.support.edge import Edge, Gate, Spy, body_of, head_of, new_loop
-from tests.support.mock import MockTransport
+from fastgw.testing.edge import Edge, Gate, Spy, body_of, head_of, new_loop
+from fastgw.testing.mock import MockTransport
+from fastgw.testing.service import request
 from tests.unit.adapters.files_stage import BIG, files, finish
-from tests.unit.adapters.stage import request
 from tests.unit.adapters.tree import plant
 
 

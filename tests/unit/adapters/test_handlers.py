@@ -12,8 +12,8 @@ from fastgw.app import Request, Response
 from fastgw.core import counters
 from fastgw.errors import DownstreamError
 from fastgw.plugins import PluginError
-from tests.support.edge import Spy, body_of, head_of, statuses
-from tests.unit.adapters.stage import Called, request
+from fastgw.testing.edge import Spy, body_of, head_of, statuses
+from fastgw.testing.service import ServiceEdge, request
 
 LOOPS: list[Any] = []  #: the last one is that of the test
 GATES: list[asyncio.Future[Any]] = []
@@ -83,10 +83,10 @@ async def waits(request: Request) -> Any:
     return await gate
 
 
-def app(**changes: Any) -> Called:
+def app(**changes: Any) -> ServiceEdge:
     GATES.clear()
-    called = Called(APP, **changes)
-    LOOPS[:] = [called.edge.loop]
+    called = ServiceEdge(APP, **changes)
+    LOOPS[:] = [called.loop]
     return called
 
 
@@ -105,8 +105,8 @@ def test_what_a_function_returns_is_the_answer(what: tuple[str, ...], status: in
     answer = called.ask(*what)
     assert statuses(answer) == [status] and body_of(answer) == body
     assert (b"content-type: " + kind + b"\r\n" in head_of(answer)) == bool(kind)
-    assert called.edge.of_endpoint(counters.ENDPOINT_REQUESTS) == 1
-    assert called.edge.loop.tasks_made == 0
+    assert called.of_endpoint(counters.ENDPOINT_REQUESTS) == 1
+    assert called.loop.tasks_made == 0
     called.end()
 
 
@@ -161,7 +161,7 @@ def test_what_goes_wrong_is_a_problem(what: str, status: int) -> None:
     called = app()
     answer = called.ask(what, *(("POST",) if status == 400 else ()), body=b"{" if status == 400 else b"")
     assert statuses(answer) == [status] and b"application/problem+json" in answer and b"secret" not in answer
-    assert len(called.edge.events("a service failed")) == (status == 500)
+    assert len(called.events("a service failed")) == (status == 500)
     called.end()
 
 
@@ -181,25 +181,25 @@ def test_a_body_is_bounded() -> None:
 
 def test_one_that_waits_has_a_place_and_ends_with_its_client() -> None:
     called = app(workers=1, queue=0)
-    client = called.edge.client()
+    client = called.client()
     client.feed(request("/waits"))
-    called.edge.run()
+    called.run()
     assert (
         called.pool.running == 1 and statuses(called.ask("/waits")) == [503] and statuses(called.ask("/json")) == [503]
     )
     GATES[0].set_result({"done": 1})
-    called.edge.run()
+    called.run()
     assert body_of(client.take()) == b'{"done":1}'
     client.feed(request("/waits"))
-    called.edge.run()
+    called.run()
     client.lose()
-    called.edge.run()
+    called.run()
     assert GATES[1].cancelled() and called.pool.running == 0
-    client = called.edge.client()
+    client = called.client()
     client.feed(request("/waits"))
-    called.edge.run()
+    called.run()
     GATES[2].set_exception(KeyError("a secret"))
-    called.edge.run()
+    called.run()
     assert statuses(client.take()) == [500]
     called.end()
 

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from fastgw.adapters.instance import INSTANCES, Instance, Instances, found_by
-from fastgw.core.settings import BatchSettings
 from fastgw.plugins import PluginError
+from fastgw.testing.service import inside
 from tests.unit.adapters.loops import Plane, called, opened
-from tests.unit.adapters.stage import inside
 
 JOURNAL: list[str] = []
 
@@ -116,7 +115,7 @@ def test_what_is_called_by_batches_says_so() -> None:
     ):
         found_by(inside(Many))
     with pytest.raises(PluginError, match="execute_batch of Many yields; it returns a list of answers"):
-        found_by(inside(Many, batch=BatchSettings(2, 0.0)))
+        found_by(inside(Many, batch={"max": 2, "wait": "0s"}))
 
 
 def test_it_is_made_once_and_closed_behind_its_last_call() -> None:

@@ -12,10 +12,11 @@ from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.errors import DownstreamError
 from fastgw.routing.pattern import parse_path
+from fastgw.testing.edge import CHUNKED, GET, Edge, Gate, Spy, body_of, head_of, new_loop, statuses
+from fastgw.testing.service import request
 from fastgw.wire.messages import Request
 from tests.support.bodies import Taped, Watching, doubled, plain
-from tests.support.edge import CHUNKED, GET, Edge, Gate, Spy, body_of, head_of, new_loop, statuses
-from tests.unit.adapters.stage import ask, own, request
+from tests.unit.adapters.stage import ask, own
 
 Act = Callable[["Carrier", Any], None]
 

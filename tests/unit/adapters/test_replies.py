@@ -10,7 +10,7 @@ import pytest
 from fastgw.adapters.replies import redirect_service, reply_service
 from fastgw.core.settings import RedirectSettings, ReplySettings
 from fastgw.routing.pattern import parse_path
-from tests.support.edge import Edge, body_of, head_of, statuses
+from fastgw.testing.edge import Edge, body_of, head_of, statuses
 from tests.unit.adapters.stage import ask, own
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fastgw.cli.main import main
-from tests.support.edge import GET, Edge
+from fastgw.testing.edge import GET, Edge
 from tests.unit.core.exchange.test_tries import split
 
 CONFIG = """\

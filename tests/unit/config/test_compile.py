@@ -25,7 +25,7 @@ from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Route, Snapshot
 from fastgw.policy.balancers import LeastRequest, RoundRobin
 from fastgw.server.gateway import route_names
-from tests.support.edge import new_loop
+from fastgw.testing.edge import new_loop
 from tests.unit.config.files import MINIMAL, read
 from tests.unit.config.test_build import FULL
 

@@ -15,7 +15,7 @@ from fastgw.core.protocols import make_pool
 from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.net.sockets import make_poller
-from tests.support.mock import MockLoop
+from fastgw.testing.mock import MockLoop
 
 plane = DataPlane(MockLoop(), Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5, make_pool=make_pool)
 first = plane.take()

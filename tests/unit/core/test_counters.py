@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fastgw.core import counters
 from fastgw.core.blocks import DURATION_BUCKETS
 from fastgw.core.counters import Counters
-from tests.support.edge import Edge
+from fastgw.testing.edge import Edge
 
 MINUTES = 20 * 60 * 1_000_000  #: microseconds, beyond the last bound
 

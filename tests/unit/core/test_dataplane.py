@@ -15,8 +15,8 @@ from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.errors import GatewayError
-from tests.support import usual
-from tests.support.edge import GET, OK, POST, Edge, Spy, new_loop, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, POST, Edge, Spy, new_loop, statuses
 
 
 def local(**options: Any) -> Edge:

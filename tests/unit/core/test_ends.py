@@ -11,9 +11,9 @@ from fastgw.core.live.endpoint import Endpoint
 from fastgw.core.live.pool import Pool
 from fastgw.core.plane import Plane
 from fastgw.core.protocols import make_pool
-from tests.support import usual
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, POST, SWITCHING, WEBSOCKET, Edge, body_of, head_of, statuses
 from tests.support.bodies import Taped, Watching, doubled
-from tests.support.edge import GET, OK, POST, SWITCHING, WEBSOCKET, Edge, body_of, head_of, statuses
 from tests.support.streams.client import ClientLink
 from tests.support.streams.service import ServiceLink, StreamCarrier, StreamPool
 

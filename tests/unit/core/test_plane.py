@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastgw.core import counters
 from fastgw.core.plane import Plane
-from tests.support.edge import EPOCH, Edge, new_loop
+from fastgw.testing.edge import EPOCH, Edge, new_loop
 
 
 def plane(**options: object) -> Plane:

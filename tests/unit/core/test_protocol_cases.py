@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import usual
-from tests.support.edge import GET, OK, Edge, head_of, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, head_of, statuses
 from tests.unit.wire.cases import ANSWERS, BODIES, HEADS, REFUSED_EITHER_WAY, Case
 
 COLLECTION = Path(__file__).resolve().parents[1] / "wire" / "collection.json"

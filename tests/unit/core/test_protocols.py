@@ -7,7 +7,7 @@ import pytest
 from fastgw.core.http1.client import Http1Client
 from fastgw.core.http1.pool import Http1Pool
 from fastgw.core.protocols import CLIENTS, client_factory, make_client, make_pool
-from tests.support.edge import Edge
+from fastgw.testing.edge import Edge
 
 
 def test_clients_speak_http_1() -> None:

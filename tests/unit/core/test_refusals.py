@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fastgw.core.exchange.reply import Reply
-from tests.support import usual
-from tests.support.edge import DATE, GET, OK, WEBSOCKET, Edge, Spy, body_of, head_of, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import DATE, GET, OK, WEBSOCKET, Edge, Spy, body_of, head_of, statuses
 
 HOST = b"Host: a.test\r\n"
 LONG = b"/" + b"a" * 300

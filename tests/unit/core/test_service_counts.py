@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastgw.core import counters
-from tests.support.edge import GET, OK, POST, SWITCHING, WEBSOCKET, Edge, Gate, Spy, new_loop, statuses
+from fastgw.testing.edge import GET, OK, POST, SWITCHING, WEBSOCKET, Edge, Gate, Spy, new_loop, statuses
 
 
 def counted(edge: Edge) -> tuple[int, int, int]:

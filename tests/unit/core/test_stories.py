@@ -20,10 +20,10 @@ from fastgw.core.live.endpoint import EndpointKey
 from fastgw.core.live.news import NOT_FOUND, Answer
 from fastgw.core.protocols import make_pool
 from fastgw.errors import DownstreamError
-from tests.support import usual
+from fastgw.testing import usual
+from fastgw.testing.edge import NAME, Edge, Gate, Spy, new_loop
 from tests.support.bodies import Later, Taped, Watching, doubled
 from tests.support.casts import Cast, Clients, Http1Clients, Http1Services, StreamClients, StreamServices
-from tests.support.edge import NAME, Edge, Gate, Spy, new_loop
 from tests.support.streams.service import StreamPool
 
 CLIENTS: dict[str, Callable[[Edge], Clients]] = {"http1": Http1Clients, "streams": StreamClients}

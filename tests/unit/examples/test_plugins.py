@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -29,6 +30,11 @@ def test_the_service_counts_words() -> None:
 def test_the_handlers_are_an_application() -> None:
     app = plugins.find("user_handler:app", plugins.SERVICES)
     assert isinstance(app, Routes) and table_of(app, "").match(b"", b"GET", b"/user/ada", lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["test_words_are_counted", "test_users_are_found"])
+def test_its_own_tests_pass(name: str) -> None:
+    runpy.run_path(str(FOLDER / "tests" / "test_parts.py"))[name]()
 
 
 def test_every_part_has_an_entry_point_and_under_forty_lines() -> None:

@@ -15,7 +15,7 @@ from fastgw.core.exchange.reply import Reply
 from fastgw.filters.access_log import VALUE_MAX, AccessLog
 from fastgw.filters.log_file import FILES, LogFile
 from fastgw.filters.request_id import RequestId
-from tests.support.edge import GET, OK, POST, Edge, Spy
+from fastgw.testing.edge import GET, OK, POST, Edge, Spy
 
 
 @pytest.fixture

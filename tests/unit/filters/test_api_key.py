@@ -18,7 +18,7 @@ from fastgw.core.live.words import BOARD_BYTES
 from fastgw.filters import api_key
 from fastgw.filters.api_key import ApiKeys
 from fastgw.filters.key_file import ApiKey, digest_of, dump_keys, limit_of
-from tests.support.edge import EPOCH, OK, Edge, Spy, body_of, head_of, statuses
+from fastgw.testing.edge import EPOCH, OK, Edge, Spy, body_of, head_of, statuses
 
 DENIED = counters.ROUTE_DENIED + DENIERS.index("api_key")
 ANN, BOB, OLD = "fgw_ann-secret", "bobs own key", "fgw_old"

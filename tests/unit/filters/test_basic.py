@@ -17,7 +17,7 @@ from fastgw.core import counters
 from fastgw.core.counters import DENIERS
 from fastgw.filters import basic
 from fastgw.filters.basic import Basic
-from tests.support.edge import OK, Edge, Spy, body_of, head_of, statuses
+from fastgw.testing.edge import OK, Edge, Spy, body_of, head_of, statuses
 
 DENIED = counters.ROUTE_DENIED + DENIERS.index("basic")
 SECRET = "correct horse"

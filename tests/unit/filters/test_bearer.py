@@ -9,7 +9,7 @@ import pytest
 from fastgw.core.counters import TOKEN_CAUSES
 from fastgw.filters.bearer import Bearer
 from fastgw.filters.tokens import TokenError
-from tests.support.edge import GET, Edge, Spy
+from fastgw.testing.edge import GET, Edge, Spy
 from tests.support.tokens import OPTIONS
 
 

@@ -12,9 +12,9 @@ from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.filters.codings import DECODERS
 from fastgw.filters.compress import Compress
+from fastgw.testing.edge import GET, HEAD, Edge, Spy, body_of, head_of
 from tests.support.bodies import plain
 from tests.support.digests import in_chunks, with_field
-from tests.support.edge import GET, HEAD, Edge, Spy, body_of, head_of
 
 OPTIONS = {
     "codings": ("zstd", "br", "gzip"),

@@ -16,8 +16,8 @@ from fastgw.core.live.holds import Seat, settle, sit_down
 from fastgw.core.live.words import BOARD_BYTES
 from fastgw.filters import concurrency
 from fastgw.filters.concurrency import Concurrency
-from tests.support import usual
-from tests.support.edge import (
+from fastgw.testing import usual
+from fastgw.testing.edge import (
     CHUNKED,
     GET,
     OK,

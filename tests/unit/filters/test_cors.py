@@ -13,7 +13,7 @@ from fastgw.core import counters
 from fastgw.core.counters import DENIERS
 from fastgw.core.exchange.reply import Reply
 from fastgw.filters.cors import Cors, Origins
-from tests.support.edge import Edge, Spy, body_of, head_of, statuses
+from fastgw.testing.edge import Edge, Spy, body_of, head_of, statuses
 
 DENIED = counters.ROUTE_DENIED + DENIERS.index("cors")
 OPTIONS: dict[str, Any] = {

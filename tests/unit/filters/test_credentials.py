@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastgw.filters.credentials import finder
-from tests.support.edge import Edge, Spy
+from fastgw.testing.edge import Edge, Spy
 
 CASES = [
     ("authorization", b"Authorization: bEARER  abc\r\n", b"/", [b"abc"]),

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from fastgw.filters.decompress import Decompress
+from fastgw.testing.edge import GET, Edge, body_of, head_of, statuses
 from tests.support.bodies import plain
 from tests.support.digests import in_chunks
-from tests.support.edge import GET, Edge, body_of, head_of, statuses
 from tests.unit.filters.test_codings import encoded
 
 OPTIONS = {

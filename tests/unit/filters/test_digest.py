@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fastgw.core import counters
 from fastgw.errors import DownstreamError
+from fastgw.testing.edge import CHUNKED, GET, OK, POST, Edge, Spy, body_of, head_of, statuses
 from tests.support.bodies import Taped, Watching, plain, upper
 from tests.support.digests import (
     EXAMPLE,
@@ -21,7 +22,6 @@ from tests.support.digests import (
     told,
     with_field,
 )
-from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, body_of, head_of, statuses
 from tests.support.mirrored import MirroredEdge
 
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.protocols import make_pool
+from fastgw.testing.edge import GET, HEAD, OK, POST, Edge, Spy, body_of, head_of, statuses
+from fastgw.testing.mock import MockTransport
 from tests.support.bodies import Taped, Watching, plain, upper
 from tests.support.digests import (
     CHUNKED_OK,
@@ -24,8 +26,6 @@ from tests.support.digests import (
     told,
     with_field,
 )
-from tests.support.edge import GET, HEAD, OK, POST, Edge, Spy, body_of, head_of, statuses
-from tests.support.mock import MockTransport
 from tests.support.streams.client import ClientLink
 from tests.support.streams.service import StreamPool
 

@@ -13,7 +13,7 @@ from fastgw.core.calls import Answered, CallError
 from fastgw.core.counters import AUTHORIZATIONS
 from fastgw.core.settings import Url
 from fastgw.filters.ext_authz import ExtAuthz
-from tests.support.edge import OK, Edge, Spy, body_of, head_of, statuses
+from fastgw.testing.edge import OK, Edge, Spy, body_of, head_of, statuses
 
 OPTIONS = {
     "url": Url(True, "authz.test", 443, "/check"),

@@ -14,7 +14,7 @@ from fastgw.core.exchange.reply import Reply
 from fastgw.filters.headers import Headers
 from fastgw.filters.request_id import RequestId
 from fastgw.filters.rewrite import Rewrite
-from tests.support.edge import CHUNKED, GET, OK, SWITCHING, WEBSOCKET, Edge, Spy, statuses
+from fastgw.testing.edge import CHUNKED, GET, OK, SWITCHING, WEBSOCKET, Edge, Spy, statuses
 
 ASKED = b"GET /a?b=c HTTP/1.1\r\nHost: a.test\r\nX-A: 1\r\nx-a: 2\r\nX-B: 3\r\nX-Real-IP: forged\r\nX-Forwarded-For: 10.9.9.9\r\n\r\n"
 

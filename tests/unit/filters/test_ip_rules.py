@@ -9,7 +9,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.counters import DENIERS
 from fastgw.filters.ip_rules import IpRules
-from tests.support.edge import GET, Edge, Spy, body_of, statuses
+from fastgw.testing.edge import GET, Edge, Spy, body_of, statuses
 
 DENIED = counters.ROUTE_DENIED + DENIERS.index("ip_rules")
 RULES = (("deny", "10.0.0.66"), ("allow", "10.0.0.0/8"), ("deny", "10.9.0.0/16"))

@@ -12,7 +12,7 @@ import pytest
 
 from fastgw.filters.json_lines import JsonLines
 from fastgw.filters.log_file import FILES
-from tests.support.edge import new_loop
+from fastgw.testing.edge import new_loop
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.counters import TOKEN_CAUSES
 from fastgw.filters.jwt import Jwt
-from tests.support.edge import GET, OK, Edge, Spy, body_of, statuses
+from fastgw.testing.edge import GET, OK, Edge, Spy, body_of, statuses
 from tests.support.tokens import CLAIMS, NOW, OPTIONS, SECRET, by_hand, signed
 
 TOKEN = signed(CLAIMS)

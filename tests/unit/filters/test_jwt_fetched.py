@@ -12,7 +12,7 @@ from fastgw.core.settings import KeySetSettings, Url
 from fastgw.filters import jwt as module
 from fastgw.filters.jwt import FORGED_BURST, FORGED_SHARE, Jwt
 from fastgw.filters.key_sets import KeySets
-from tests.support.edge import GET, Edge, Spy, statuses
+from fastgw.testing.edge import GET, Edge, Spy, statuses
 from tests.support.tokens import CLAIMS, OPTIONS, encoded, key_of, signed
 from tests.unit.filters.test_jwt import Story, bearer
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fastgw.core.exchange.reply import Reply
 from fastgw.filters.log_body import REDACTED, LogBody, redacted
 from fastgw.filters.log_file import FILES
-from tests.support.edge import Edge, Spy
+from fastgw.testing.edge import Edge, Spy
 
 OPTIONS: dict[str, Any] = {
     "sample": 1.0,

@@ -8,7 +8,7 @@ import pytest
 
 from fastgw.filters import lookout
 from fastgw.filters.lookout import Lookout
-from tests.support.edge import new_loop
+from fastgw.testing.edge import new_loop
 
 
 def test_the_loop_is_told_what_is_found() -> None:

@@ -12,7 +12,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.counters import DENIERS
 from fastgw.filters.maintenance import Maintenance
-from tests.support.edge import GET, Edge, body_of, head_of, new_loop, statuses
+from fastgw.testing.edge import GET, Edge, body_of, head_of, new_loop, statuses
 
 DENIED = counters.ROUTE_DENIED + DENIERS.index("maintenance")
 OPTIONS: dict[str, Any] = {"enabled": True, "file": "", "retry_after": 60.0, "message": "come back", "exempt": ()}

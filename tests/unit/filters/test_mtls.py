@@ -12,7 +12,7 @@ from fastgw.core import counters
 from fastgw.core.counters import DENIERS
 from fastgw.filters import mtls
 from fastgw.filters.mtls import Mtls, read
-from tests.support.edge import EPOCH, GET, Edge, Spy, body_of, statuses
+from fastgw.testing.edge import EPOCH, GET, Edge, Spy, body_of, statuses
 
 DENIED = counters.ROUTE_DENIED + DENIERS.index("mtls")
 DATA = b"certificate of ann"

@@ -14,7 +14,7 @@ from fastgw.core.counters import TOKEN_CAUSES
 from fastgw.core.settings import Url
 from fastgw.filters import oauth2_introspection as module
 from fastgw.filters.oauth2_introspection import OAuth2Introspection
-from tests.support.edge import GET, OK, Edge, Spy, body_of, statuses
+from fastgw.testing.edge import GET, OK, Edge, Spy, body_of, statuses
 from tests.support.tokens import NOW
 from tests.support.tokens import OPTIONS as OF_TOKENS
 

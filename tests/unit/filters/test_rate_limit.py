@@ -15,8 +15,8 @@ from fastgw.core.live.holds import Seat, sit_down
 from fastgw.core.live.words import BOARD_BYTES
 from fastgw.filters import rate_limit
 from fastgw.filters.rate_limit import RateLimit
-from tests.support import usual
-from tests.support.edge import GET, OK, Edge, body_of, head_of, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, body_of, head_of, statuses
 
 SECOND = 10**9
 OPTIONS = {"fields": ("draft",), "tell": "refused", "when_full": "refuse", "dry_run": False}

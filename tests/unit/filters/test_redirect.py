@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fastgw.filters.redirect import SchemeRedirect
-from tests.support.edge import Edge, statuses
+from fastgw.testing.edge import Edge, statuses
 
 TO_HTTPS = (b"https://", "request.host", "request.target")
 

@@ -6,7 +6,7 @@ import re
 
 from fastgw.core.exchange.reply import Reply
 from fastgw.filters.request_id import RequestId
-from tests.support.edge import GET, OK, Edge, Spy, head_of
+from fastgw.testing.edge import GET, OK, Edge, Spy, head_of
 
 SEED = bytes(range(8)) + b"\xff" * 8
 

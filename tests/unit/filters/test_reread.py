@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fastgw.filters.reread import RereadFile
-from tests.support.edge import GET, Edge, Spy
+from fastgw.testing.edge import GET, Edge, Spy
 
 
 class Reader:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from fastgw.config.patterns import read as read_pattern
 from fastgw.filters.rewrite import Rewrite
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, Spy, statuses
 from fastgw.wire.target import split_target
-from tests.support import usual
-from tests.support.edge import GET, OK, Edge, Spy, statuses
 
 
 def rewrite(**options: Any) -> Rewrite:

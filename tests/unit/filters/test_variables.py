@@ -8,7 +8,7 @@ import pytest
 
 from fastgw.filters.request_id import RequestId
 from fastgw.filters.variables import MOST_VARIABLES, Template, names, note_bytes, problem
-from tests.support.edge import OK, Edge, Spy
+from fastgw.testing.edge import OK, Edge, Spy
 
 HEAD = (
     b"POST /a/b?q=1&empty=&q=2&tok%3den=x HTTP/1.1\r\nHost: A.test:81\r\nContent-Length: 0\r\nX-Foo: one\r\nx-foo: two\r\n"

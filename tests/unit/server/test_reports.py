@@ -6,7 +6,7 @@ from fastgw.core.live.news import FAILING, USED, Finding, Standing
 from fastgw.core.settings import KeySetSettings, Url
 from fastgw.server.messages import Report, Wanted
 from fastgw.server.reports import FINDING_PAUSE, STANDING_PAUSE, Reports
-from tests.support.edge import new_loop
+from fastgw.testing.edge import new_loop
 
 DOWN, UP = Finding("s", "a:1", "a:1", False, 1.0, "connect_refused"), Finding("s", "a:1", "a:1", True)
 

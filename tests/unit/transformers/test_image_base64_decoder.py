@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fastgw.testing.edge import GET, OK, Edge, Spy, body_of, head_of, statuses
 from fastgw.transformers.image_base64_decoder import ImageBase64Decoder
 from tests.support import pictures
 from tests.support.bodies import plain
 from tests.support.digests import in_chunks
-from tests.support.edge import GET, OK, Edge, Spy, body_of, head_of, statuses
 
 OPTIONS = {
     "field": "image",

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from fastgw.testing.edge import GET, Edge, Spy, body_of, head_of, statuses
 from fastgw.transformers.json_bbox_formatter import JsonBboxFormatter
 from tests.support.bodies import plain
-from tests.support.edge import GET, Edge, Spy, body_of, head_of, statuses
 from tests.unit.transformers.test_detections import COCO, GOOGLE, HUGGINGFACE, REKOGNITION, TORCHVISION, ULTRALYTICS_API
 
 OPTIONS = {"source": "auto", "format": "auto", "unit": "auto", "to": "normalized", "max_bytes": 10_000, "max_boxes": 10}

@@ -15,7 +15,7 @@ from fastgw.config import transformers
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.transformers import TRANSFORMERS
 from fastgw.core.exchange.filter import Filter
-from tests.support.edge import Edge
+from fastgw.testing.edge import Edge
 from tests.unit.config.files import problems, read, with_route
 from tests.unit.config.test_compile import slots
 

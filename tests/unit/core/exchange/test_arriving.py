@@ -8,9 +8,9 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.exchange.arriving import RATE_AFTER
-from tests.support import usual
-from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Gate, Spy, head_of, new_loop, statuses
-from tests.support.mock import MockTransport
+from fastgw.testing import usual
+from fastgw.testing.edge import CHUNKED, GET, OK, POST, Edge, Gate, Spy, head_of, new_loop, statuses
+from fastgw.testing.mock import MockTransport
 
 EXPECT = POST[:-2] + b"Expect: 100-continue\r\n\r\n"
 LARGE = POST.replace(b": 5", b": 100000")

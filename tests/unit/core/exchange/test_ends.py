@@ -12,7 +12,7 @@ from fastgw.core.exchange.reply import Reply
 from fastgw.core.http1.carrier import Http1Carrier
 from fastgw.core.http1.client import Http1Client
 from fastgw.errors import InternalError
-from tests.support.edge import Edge
+from fastgw.testing.edge import Edge
 
 REPLY = Reply(200)
 CLIENT = [

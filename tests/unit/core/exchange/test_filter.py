@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastgw.core.exchange import filter as module
 from fastgw.core.snapshot.chain import Chain
-from tests.support.edge import Spy
+from fastgw.testing.edge import Spy
 
 
 def test_every_hook_of_the_interface_is_one_a_chain_finds() -> None:

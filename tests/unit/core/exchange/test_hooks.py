@@ -10,7 +10,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.errors import DownstreamError
-from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Gate, Spy, head_of, new_loop, statuses
+from fastgw.testing.edge import CHUNKED, GET, OK, POST, Edge, Gate, Spy, head_of, new_loop, statuses
 
 ALL = ["a.request", "b.request", "c.request", "c.response", "b.response", "a.response", "c.done", "b.done", "a.done"]
 

@@ -10,8 +10,8 @@ from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.errors import RETRY_ALWAYS, UpstreamError
 from fastgw.filters.request_id import RequestId
-from tests.support import usual
-from tests.support.edge import GET, OK, Edge, Gate, Spy, head_of, new_loop, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, Gate, Spy, head_of, new_loop, statuses
 from tests.unit.core.exchange.test_hooks import raising
 
 # --- what a waiting hook has for a deadline, and what is told of a broken one

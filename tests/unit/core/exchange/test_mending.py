@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fastgw.testing.edge import GET, POST, Edge, body_of, head_of
 from tests.support.bodies import Taped, Watching, doubled
-from tests.support.edge import GET, POST, Edge, body_of, head_of
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%b\r\nok"
 

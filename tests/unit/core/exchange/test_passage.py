@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from fastgw.core import counters
 from fastgw.errors import RETRY_ALWAYS, DownstreamError, UpstreamError
-from tests.support.bodies import Later, Taped, Watching, doubled, plain, reading, upper
-from tests.support.edge import (
+from fastgw.testing.edge import (
     CHUNKED,
     GET,
     OK,
@@ -27,6 +26,7 @@ from tests.support.edge import (
     new_loop,
     statuses,
 )
+from tests.support.bodies import Later, Taped, Watching, doubled, plain, reading, upper
 from tests.support.mirrored import MirroredEdge
 
 CHUNKED_OK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

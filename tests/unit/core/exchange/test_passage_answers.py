@@ -8,8 +8,7 @@ import pytest
 
 from fastgw.core.exchange.reply import Reply
 from fastgw.errors import DownstreamError
-from tests.support.bodies import Later, Taped, Watching, doubled, plain, reading, upper
-from tests.support.edge import (
+from fastgw.testing.edge import (
     GET,
     HEAD,
     OK,
@@ -21,6 +20,7 @@ from tests.support.edge import (
     new_loop,
     statuses,
 )
+from tests.support.bodies import Later, Taped, Watching, doubled, plain, reading, upper
 
 CHUNKED_OK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\n"

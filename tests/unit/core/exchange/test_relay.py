@@ -8,8 +8,8 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.causes import PLACES
-from tests.support import usual
-from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, body_of, head_of, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import CHUNKED, GET, OK, POST, Edge, Spy, body_of, head_of, statuses
 
 # --- finish runs exactly once
 

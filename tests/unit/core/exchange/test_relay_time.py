@@ -7,8 +7,22 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.exchange.arriving import RATE_AFTER
 from fastgw.core.exchange.reply import Reply
-from tests.support import usual
-from tests.support.edge import CHUNKED, DATE, GET, HEAD, OK, POST, Edge, Gate, Spy, body_of, head_of, new_loop, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import (
+    CHUNKED,
+    DATE,
+    GET,
+    HEAD,
+    OK,
+    POST,
+    Edge,
+    Gate,
+    Spy,
+    body_of,
+    head_of,
+    new_loop,
+    statuses,
+)
 
 PUT = b"PUT / HTTP/1.1\r\nHost: a.test\r\n\r\n"
 

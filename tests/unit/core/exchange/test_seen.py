@@ -7,8 +7,8 @@ from typing import Any
 from fastgw.core.exchange.reply import Reply
 from fastgw.routing import Split
 from fastgw.routing.sticky import sticky_key
-from tests.support import usual
-from tests.support.edge import GET, OK, Edge, Spy, body_of, head_of, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, Spy, body_of, head_of, statuses
 
 
 def test_notes_are_none_until_somebody_notes_something() -> None:

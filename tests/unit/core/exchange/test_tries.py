@@ -14,8 +14,8 @@ from fastgw.core.counters import CAUSES
 from fastgw.errors import DownstreamError, GatewayError, InternalError, UpstreamError
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Split
-from tests.support import usual
-from tests.support.edge import GET, HEAD, OK, POST, Edge, Spy, body_of, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, HEAD, OK, POST, Edge, Spy, body_of, statuses
 
 PUT = b"PUT / HTTP/1.1\r\nHost: a.test\r\n\r\n"
 

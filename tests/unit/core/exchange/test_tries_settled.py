@@ -8,8 +8,8 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.errors import GatewayError
-from tests.support import usual
-from tests.support.edge import GET, OK, SWITCHING, WEBSOCKET, Edge, Gate, Spy, new_loop, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, SWITCHING, WEBSOCKET, Edge, Gate, Spy, new_loop, statuses
 
 
 class Notes:

@@ -8,9 +8,9 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.plane import LEAVING_SECONDS
-from tests.support import usual
-from tests.support.edge import GET, OK, SWITCHING, WEBSOCKET, Edge, Spy, head_of, statuses
-from tests.support.mock import MockTransport
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, SWITCHING, WEBSOCKET, Edge, Spy, head_of, statuses
+from fastgw.testing.mock import MockTransport
 
 
 def tunnel(edge: Edge) -> tuple[MockTransport, MockTransport]:

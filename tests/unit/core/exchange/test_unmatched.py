@@ -6,8 +6,8 @@ import json
 
 from fastgw.core.snapshot.snapshot import Listener, Route
 from fastgw.routing import Router, Rule
-from tests.support import usual
-from tests.support.edge import GET, OK, Edge, Spy, body_of, head_of, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, Spy, body_of, head_of, statuses
 
 STAR = b"OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n"
 

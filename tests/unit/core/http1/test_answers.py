@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.edge import GET, HEAD, Edge, body_of, head_of
+from fastgw.testing.edge import GET, HEAD, Edge, body_of, head_of
 
 OLD = b"GET / HTTP/1.0\r\nHost: a.test\r\nConnection: keep-alive\r\n\r\n"
 ENDLESS = b"HTTP/1.1 200 OK\r\n\r\n"

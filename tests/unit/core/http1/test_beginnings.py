@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fastgw.core.http1.beginnings import BLANK_LINES_MAX, check_beginning
+from fastgw.testing import usual
 from fastgw.wire.errors import WireError
-from tests.support import usual
 
 LIMITS = usual.limits(head_size=400, head_count=3, uri_length=100)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 
+from fastgw.testing.edge import CHUNKED, GET, OK, POST, Edge, statuses
 from fastgw.wire.chunked import ChunkReader
-from tests.support.edge import CHUNKED, GET, OK, POST, Edge, statuses
 
 
 def test_early_body_bytes_and_the_next_request_are_told_apart() -> None:

@@ -7,9 +7,9 @@ import socket
 import pytest
 
 from fastgw.core import counters
-from tests.support import usual
-from tests.support.edge import CHUNKED, GET, OK, POST, Edge, body_of, head_of, statuses
-from tests.support.mock import QuietSocket
+from fastgw.testing import usual
+from fastgw.testing.edge import CHUNKED, GET, OK, POST, Edge, body_of, head_of, statuses
+from fastgw.testing.mock import QuietSocket
 
 CHUNKED_ANSWER = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 HTTP10 = b"GET / HTTP/1.0\r\nHost: a.test\r\n\r\n"

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from fastgw.core import counters
-from tests.support.edge import GET, OK, POST, Edge, body_of, statuses
-from tests.support.mock import MockTransport, QuietSocket
+from fastgw.testing.edge import GET, OK, POST, Edge, body_of, statuses
+from fastgw.testing.mock import MockTransport, QuietSocket
 
 REFUSED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\nConnection: close\r\n\r\nnope"
 

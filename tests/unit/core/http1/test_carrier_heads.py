@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastgw.core import counters
-from tests.support.edge import DATE, GET, HEAD, OK, POST, Edge, body_of, head_of, statuses
+from fastgw.testing.edge import DATE, GET, HEAD, OK, POST, Edge, body_of, head_of, statuses
 
 CHUNKED_ANSWER = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 HTTP10 = b"GET / HTTP/1.0\r\nHost: a.test\r\n\r\n"

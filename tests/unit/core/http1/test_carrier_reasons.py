@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from fastgw.core.causes import excerpt
-from tests.support.edge import Edge, statuses
+from fastgw.testing.edge import Edge, statuses
 
 
 @pytest.mark.parametrize(

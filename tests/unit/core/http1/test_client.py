@@ -10,8 +10,8 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.net.peers import client_address
-from tests.support import usual
-from tests.support.edge import GET, OK, Edge, Spy, body_of, head_of, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, Spy, body_of, head_of, statuses
 
 BIG = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
 

@@ -9,8 +9,8 @@ import pytest
 
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.net.lingering import LINGER_LOOK
-from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, head_of, new_loop, statuses
-from tests.support.mock import MockSocket, MockTransport
+from fastgw.testing.edge import CHUNKED, GET, OK, POST, Edge, Spy, head_of, new_loop, statuses
+from fastgw.testing.mock import MockSocket, MockTransport
 
 BIG = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
-from tests.support import usual
-from tests.support.edge import GET, Edge, Spy, body_of, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, Edge, Spy, body_of, statuses
 
 BIG = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
 

@@ -14,8 +14,8 @@ from fastgw.core.live.endpoint import Endpoint, EndpointKey
 from fastgw.core.live.news import Answer
 from fastgw.core.protocols import make_pool
 from fastgw.core.settings import Address, UpstreamTls
-from tests.support import usual
-from tests.support.edge import GET, OK, Edge, new_loop, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, new_loop, statuses
 
 
 def test_nodelay_is_set_where_there_is_a_socket() -> None:

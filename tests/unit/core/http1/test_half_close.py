@@ -8,7 +8,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
-from tests.support.edge import (
+from fastgw.testing.edge import (
     CHUNKED,
     GET,
     OK,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fastgw.core.http1.heads import forwarded_fields, without_length
-from tests.support.edge import CHUNKED, DATE, GET, OK, POST, Edge, Spy
+from fastgw.testing.edge import CHUNKED, DATE, GET, OK, POST, Edge, Spy
 
 
 def sent(ask: bytes, **options: Any) -> bytes:

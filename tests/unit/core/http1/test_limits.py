@@ -14,12 +14,12 @@ from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.net.connection import WRITE_HIGH
 from fastgw.core.snapshot.snapshot import HELD_MAX, PIPELINE_BYTES
+from fastgw.testing import usual
+from fastgw.testing.edge import CHUNKED, GET, OK, POST, Edge, Spy, new_loop, statuses
+from fastgw.testing.mock import MockTransport
 from fastgw.wire.chunked import EXCESS_MAX, LINE_MAX
 from fastgw.wire.fields import SEEN_MAX
 from fastgw.wire.request import HOSTS_MAX
-from tests.support import usual
-from tests.support.edge import CHUNKED, GET, OK, POST, Edge, Spy, new_loop, statuses
-from tests.support.mock import MockTransport
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a.test\r\n"
 

@@ -10,8 +10,8 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.causes import PLACES
 from fastgw.core.snapshot.snapshot import Service
-from tests.support import usual
-from tests.support.edge import GET, OK, POST, Edge, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, POST, Edge, statuses
 
 
 def test_first_request_opens_a_connection_and_the_next_one_uses_it() -> None:

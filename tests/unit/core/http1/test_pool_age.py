@@ -9,8 +9,8 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.http1.pool import PEEK_AFTER
-from tests.support import usual
-from tests.support.edge import GET, OK, Edge, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, statuses
 
 # --- growing old
 

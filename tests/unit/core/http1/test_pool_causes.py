@@ -6,8 +6,8 @@ import errno
 
 from fastgw.core import counters
 from fastgw.core.live.troubles import QUIET_SECONDS
-from tests.support import usual
-from tests.support.edge import GET, OK, Edge, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, statuses
 
 
 def test_want_of_descriptors_lets_wait_while_there_are_connections() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastgw.core import counters
-from tests.support import usual
-from tests.support.edge import GET, OK, Edge, statuses
-from tests.support.mock import MockTransport
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, statuses
+from fastgw.testing.mock import MockTransport
 
 
 def apply(edge: Edge, **changes: Any) -> None:

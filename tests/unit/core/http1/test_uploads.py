@@ -8,9 +8,9 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.http1.uploads import CUT_AT_ONCE, PRESSED_AFTER
-from tests.support import usual
-from tests.support.edge import GET, OK, POST, Edge, statuses
-from tests.support.mock import MockTransport
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, POST, Edge, statuses
+from fastgw.testing.mock import MockTransport
 
 LARGE = POST.replace(b": 5", b": 100000")
 EXPECT = LARGE[:-2] + b"Expect: 100-continue\r\n\r\n"

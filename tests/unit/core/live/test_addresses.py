@@ -11,8 +11,8 @@ from fastgw.core.live.addresses import members_of, name_problem
 from fastgw.core.live.endpoint import EndpointKey
 from fastgw.core.live.news import FAILING, NOT_FOUND, SILENT, USED, Answer, Finding, Standing
 from fastgw.core.settings import Address
-from tests.support import usual
-from tests.support.edge import GET, NAME, OK, POST, Edge, Spy, named, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, NAME, OK, POST, Edge, Spy, named, statuses
 
 ONE, TWO, THREE = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "refused")

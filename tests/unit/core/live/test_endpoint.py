@@ -9,8 +9,8 @@ from fastgw.core.live.endpoint import Endpoint, EndpointKey
 from fastgw.core.protocols import make_pool
 from fastgw.core.settings import Address
 from fastgw.errors import UpstreamError
-from tests.support import usual
-from tests.support.edge import Edge
+from fastgw.testing import usual
+from fastgw.testing.edge import Edge
 
 
 @pytest.mark.parametrize(

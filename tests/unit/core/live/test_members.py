@@ -12,9 +12,9 @@ from fastgw.core.live.news import Finding
 from fastgw.core.live.troubles import QUIET_SECONDS
 from fastgw.core.settings import Address
 from fastgw.policy.balancers import LeastRequest, RoundRobin
-from tests.support import usual
-from tests.support.edge import GET, OK, Edge, statuses
-from tests.support.mock import MockTransport
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, statuses
+from fastgw.testing.mock import MockTransport
 
 AFTER, BASE = 3, 1.0  # the defaults
 CAUSE = "connect_refused"

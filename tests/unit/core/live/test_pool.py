@@ -9,7 +9,7 @@ import pytest
 from fastgw.core.http1.pool import Http1Pool
 from fastgw.core.live.pool import Pool
 from fastgw.errors import UpstreamError
-from tests.support import usual
+from fastgw.testing import usual
 
 VERBS: dict[str, Callable[[Pool], object]] = {
     "acquire": lambda pool: pool.acquire(None),

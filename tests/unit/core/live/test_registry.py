@@ -7,8 +7,8 @@ from fastgw.core.live.news import Answer
 from fastgw.core.live.registry import Registry
 from fastgw.core.live.waiting import WaitingRoom
 from fastgw.core.settings import Address
-from tests.support import usual
-from tests.support.edge import NAME, Edge
+from fastgw.testing import usual
+from fastgw.testing.edge import NAME, Edge
 
 KEY = EndpointKey("s", Address("10.0.0.1", 1))
 

@@ -10,8 +10,8 @@ from fastgw.core.live.news import NOT_FOUND, SILENT, Answer
 from fastgw.core.live.waiting import WaitingRoom
 from fastgw.core.settings import Address
 from fastgw.core.snapshot.snapshot import Service
-from tests.support import usual
-from tests.support.edge import GET, NAME, OK, POST, Edge, named, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, NAME, OK, POST, Edge, named, statuses
 from tests.unit.core.live.test_pool import VERBS
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fastgw.core import counters
 from fastgw.core.mirror.client import CREDENTIALS
-from tests.support import usual
-from tests.support.edge import CHUNKED, GET, HEAD, OK, POST, WEBSOCKET, Edge, Spy, body_of, head_of, statuses
+from fastgw.testing import usual
+from fastgw.testing.edge import CHUNKED, GET, HEAD, OK, POST, WEBSOCKET, Edge, Spy, body_of, head_of, statuses
 from tests.support.mirrored import SLOT, MirroredEdge
 
 SECRETS = b"".join(b"%b: secret\r\n" % name.title() for name in sorted(CREDENTIALS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.edge import GET
+from fastgw.testing.edge import GET
 from tests.support.mirrored import MirroredEdge
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fastgw.core.net.connection import HOLD_PEER, HOLD_PENDING, HOLD_PIPELINE, WRITE_HIGH, WRITE_LOW, Connection
-from tests.support.edge import new_loop
-from tests.support.mock import MockLoop, MockTransport
+from fastgw.testing.edge import new_loop
+from fastgw.testing.mock import MockLoop, MockTransport
 
 
 class Side(Connection):

@@ -9,9 +9,9 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.net import lingering
 from fastgw.core.net.lingering import LINGER_LOOK, LINGER_RATE
-from tests.support import usual
-from tests.support.edge import POST, Edge, statuses
-from tests.support.mock import MockTransport
+from fastgw.testing import usual
+from fastgw.testing.edge import POST, Edge, statuses
+from fastgw.testing.mock import MockTransport
 
 BAD = b"GET / HTTP/1.1\r\n\r\n"  # without a Host
 ENOUGH = b"x" * int(LINGER_RATE * LINGER_LOOK)

@@ -11,9 +11,9 @@ import pytest
 
 from fastgw.core.net import remainder
 from fastgw.core.net.remainder import READ_SIZE, Remainder, knows_its_source
+from fastgw.testing.edge import GET, POST, Edge, body_of, head_of, statuses
+from fastgw.testing.mock import MockTransport, QuietSocket
 from tests.support.certificates import Authority
-from tests.support.edge import GET, POST, Edge, body_of, head_of, statuses
-from tests.support.mock import MockTransport, QuietSocket
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n"
 REST = b"y" * 200_000

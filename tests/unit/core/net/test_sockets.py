@@ -25,7 +25,7 @@ from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router, Rule
-from tests.support import usual
+from fastgw.testing import usual
 
 compiled_only = pytest.mark.skipif(find_spec("fastgw.core.net._sockets") is None, reason="the extension is not built")
 

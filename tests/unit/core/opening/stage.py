@@ -25,7 +25,7 @@ from fastgw.core.settings import Limits
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Listener, Snapshot
 from fastgw.routing import Router
-from tests.support import usual
+from fastgw.testing import usual
 from tests.support.certificates import Authority
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

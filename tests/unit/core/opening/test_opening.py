@@ -20,7 +20,7 @@ from fastgw.core.opening import opening
 from fastgw.core.opening.opening import Terms
 from fastgw.core.protocols import make_client
 from fastgw.core.snapshot.snapshot import Listener, Snapshot
-from tests.support import usual
+from fastgw.testing import usual
 from tests.support.certificates import Authority
 from tests.unit.core.opening.stage import GET, HEADER, LINE, Edge, Tls, context
 

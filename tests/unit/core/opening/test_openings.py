@@ -10,7 +10,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.opening import openings
 from fastgw.core.opening.opening import Terms
-from tests.support import usual
+from fastgw.testing import usual
 from tests.support.certificates import Authority
 from tests.unit.core.opening.stage import GET, HEADER, LINE, Edge, Tls
 

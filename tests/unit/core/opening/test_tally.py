@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastgw.core.opening.tally import EVERY, Tally
-from tests.support.mock import MockLoop
+from fastgw.testing.mock import MockLoop
 
 
 def test_first_is_told_at_once_and_the_others_as_a_number() -> None:

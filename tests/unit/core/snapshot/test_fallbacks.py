@@ -6,9 +6,9 @@ import pytest
 
 from fastgw.core.snapshot.fallbacks import Fallbacks, allowed
 from fastgw.routing import Router
+from fastgw.testing import usual
+from fastgw.testing.edge import Edge
 from fastgw.wire.methods import served
-from tests.support import usual
-from tests.support.edge import Edge
 from tests.unit.core.exchange.test_unmatched import listener
 
 

@@ -6,10 +6,10 @@ from fastgw.core.settings import Address
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router
+from fastgw.testing import usual
+from fastgw.testing.edge import Edge
 from fastgw.wire.fields import DROP, FORWARDED_FOR, KEEP
 from fastgw.wire.messages import Request
-from tests.support import usual
-from tests.support.edge import Edge
 
 
 def test_listener_reads_within_its_limits() -> None:

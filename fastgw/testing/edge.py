@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import fastgw.testing.usual as usual
 from fastgw.core import counters
 from fastgw.core.counters import CAUSES, Counters
 from fastgw.core.dataplane import DataPlane
@@ -36,8 +37,7 @@ from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
 from fastgw.policy.balancers import LeastRequest
 from fastgw.routing import Router, Rule
-from tests.support import usual
-from tests.support.mock import Attempt, MockLoop, MockTransport
+from fastgw.testing.mock import Attempt, MockLoop, MockTransport
 
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
 HEAD = b"HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n"
@@ -60,7 +60,7 @@ DATE = (
 
 NAME = Address("a.test", 9000)  #: see ``named``
 
-RequestHook = Callable[[Any], Any]
+Act = Callable[[Any], Any]  #: what a hook does
 
 
 def pool_of(endpoint: Endpoint) -> Any:
@@ -76,9 +76,9 @@ class Spy:
         name: str,
         journal: list[str],
         *,
-        request: RequestHook | None = None,
-        response: RequestHook | None = None,
-        done: RequestHook | None = None,
+        request: Act | None = None,
+        response: Act | None = None,
+        done: Act | None = None,
     ) -> None:
         self.name = name
         self.journal = journal

@@ -1,4 +1,4 @@
-"""The transport of ``tests.support.mock``, which tells the rules it keeps, and sockets for it."""
+"""The transport of ``fastgw.testing.mock``, which tells the rules it keeps, and sockets for it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from tests.support.mock import MockLoop
+from typing import Any
 
 
 class MockSocket:
@@ -59,7 +56,7 @@ class MockTransport(asyncio.Transport):
 
     def __init__(
         self,
-        loop: MockLoop,
+        loop: asyncio.AbstractEventLoop,
         protocol: asyncio.BaseProtocol,
         *,
         extra: dict[str, Any] | None = None,

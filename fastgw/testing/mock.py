@@ -29,7 +29,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVarTuple, Unpack
 
-from tests.support.mock_transport import MockSocket, MockTransport, QuietSocket
+from fastgw.testing.mock_transport import MockSocket, MockTransport, QuietSocket
 
 __all__ = ["Attempt", "MockLoop", "MockSocket", "MockTransport", "QuietSocket"]
 
