@@ -14,6 +14,7 @@ import yaml
 
 from bench.macro.corpus import build_requests
 from bench.macro.scenario import route_table
+from fastgw.config.chains import filter_names
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.load import load
 from fastgw.config.spec import GatewaySpec, fallback_name
@@ -108,6 +109,7 @@ class Slots:
         self.services: Mapping[str, int] = {one.name: number for number, one in enumerate(spec.services)}
         pairs = [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]
         self.endpoints: Mapping[tuple[str, str], int] = {pair: number for number, pair in enumerate(pairs)}
+        self.filters: Mapping[str, int] = {name: number for number, name in enumerate(filter_names(spec))}
 
 
 def configuration(routes: int = 20) -> GatewaySpec:

@@ -18,6 +18,7 @@ from fastgw.config.chains import named
 from fastgw.config.check import listener_name, route_name
 from fastgw.config.entry import Entry
 from fastgw.config.filters import FILTERS
+from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import Model
 from fastgw.config.places import known_places
 from fastgw.config.spec import (
@@ -39,6 +40,7 @@ from fastgw.config.spec import (
 from fastgw.core.settings import (
     Address,
     EjectionSettings,
+    FilterSettings,
     KeySetSettings,
     Limits,
     ListenerSettings,
@@ -145,7 +147,11 @@ def _key_sets(config: schema.Configuration) -> Iterable[KeySetSettings]:
 
 
 def _filter(name: str, options: Entry) -> FilterSpec:
-    return FilterSpec(name, options.made_by, tuple(options.given().items()))
+    general = (
+        options if isinstance(options, FilterOptions) else FilterOptions(type=name)
+    )  # a transformer has the defaults
+    settings = fill(FilterSettings, general)
+    return FilterSpec(name, options.made_by, tuple(options.given().items()), settings)
 
 
 #: What becomes of a mapping inside another.

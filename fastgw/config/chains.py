@@ -57,6 +57,12 @@ def links(spec: GatewaySpec, listener: ListenerSpec, route: RouteSpec | None = N
     return tuple(first.values())
 
 
+def filter_names(spec: GatewaySpec) -> tuple[str, ...]:
+    """What failures of filters are counted by: the names of those in some chain, and of the transformers of routes."""
+    transformers = (one.name for route in spec.routes for one in route.transformers)
+    return tuple(dict.fromkeys((*named(spec), *transformers)))
+
+
 def named(config: Chained) -> Iterator[str]:
     """Every name in any chain of ``config``, as often as it is there."""
     yield from config.chain

@@ -27,7 +27,7 @@ from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
 from fastgw.core.live.registry import Registry
 from fastgw.core.mirror.mirror import Mirror
 from fastgw.core.settings import InsideSettings, UpstreamTls
-from fastgw.core.snapshot.chain import Chain
+from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Balancer, Listener, Route, Service, Snapshot
 from fastgw.policy.balancers import LeastRequest, RoundRobin
 from fastgw.routing import Router, Split
@@ -51,6 +51,10 @@ class SlotMap(Protocol):
     @property
     def endpoints(self) -> Mapping[tuple[str, str], int]:
         """By service name and address as text."""
+
+    @property
+    def filters(self) -> Mapping[str, int]:
+        """By the name of a filter or transformer."""
 
 
 def compile_snapshot(
@@ -76,7 +80,8 @@ class _Compiler:
         self._random = random
         self._contexts: dict[UpstreamTls, ssl.SSLContext] = {}
         chained = frozenset(named(spec))  # a filter that is only defined is not made
-        self._filters = {one.name: _filter(one) for one in spec.filters if one.name in chained}
+        self._specs = {one.name: one for one in spec.filters if one.name in chained}
+        self._filters = {name: _filter(one) for name, one in self._specs.items()}
         self._transformers: dict[FilterSpec, Filter] = {}
         self._inside: list[Instance] = []
         self._chains: dict[tuple[tuple[str, ...], tuple[FilterSpec, ...]], Chain] = {}
@@ -123,8 +128,12 @@ class _Compiler:
         found = self._chains.get(key)
         if found is None:
             filters = [self._filters[name] for name in names]
-            found = self._chains[key] = Chain([*filters, *map(self._transformer, transformers)])
+            modes = {one.name: self._mode(one) for one in (*(self._specs[name] for name in names), *transformers)}
+            found = self._chains[key] = Chain([*filters, *map(self._transformer, transformers)], modes)
         return found
+
+    def _mode(self, spec: FilterSpec) -> FailureMode:
+        return FailureMode(spec.settings, self._slots.filters[spec.name])
 
     def _transformer(self, spec: FilterSpec) -> Filter:
         """One for all routes that say the same of it."""

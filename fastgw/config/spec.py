@@ -13,6 +13,7 @@ from typing import NamedTuple
 from fastgw.core.settings import (
     Address,
     FilesSettings,
+    FilterSettings,
     InsideSettings,
     KeySetSettings,
     ListenerSettings,
@@ -168,7 +169,8 @@ class FilterSpec(NamedTuple):
 
     name: str
     made_by: str  #: "module:Class", called with the name and a mapping of the options
-    options: tuple[tuple[str, object], ...] = ()
+    options: tuple[tuple[str, object], ...]
+    settings: FilterSettings
 
 
 class GatewaySpec(NamedTuple):

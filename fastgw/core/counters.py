@@ -4,9 +4,9 @@ One slab per worker, in an anonymous file (memfd) that both sides map.  A worker
 needs no lock and no system call; the supervisor reads (and writes only where no worker is alive to), so ``/metrics`` tells the same
 story whichever worker answered, and a worker that died leaves its counts behind.  The file is sparse: an unused slot costs no memory.
 
-    GLOBAL block | route blocks | service blocks | endpoint blocks | LOCAL block        every value one uint64, native order
+    GLOBAL block | route blocks | service blocks | endpoint blocks | filter blocks | LOCAL block    every value one uint64, native order
 
-Which route, service or endpoint owns which block (its *slot*) is decided by the supervisor and is stable across reloads.
+Which route, service, endpoint or filter owns which block (its *slot*) is decided by the supervisor and is stable across reloads.
 
 A new metric is a row here and the increment.  The metrics page reads the rows; ``scripts/counters`` writes the constants for the C
 compiler (``_counters.pxd``) and the table of ``docs/operations.md``, and a test fails where it was not run.
@@ -84,15 +84,18 @@ DENIERS: Final = ("ip_rules", "maintenance", "cors", "basic", "api_key", "mtls")
 AUTHORIZATIONS: Final = ("allowed", "refused", "unavailable")
 #: What became of requests that were too many for a limit of their rate (``filters.rate_limit``).
 RATE_OUTCOMES: Final = ("refused", "let_through")
+#: Why a filter failed: what it raised, what it needs is not there, or it waited too long (``exchange.hooks``).
+FILTER_CAUSES: Final = ("error", "unavailable", "timeout")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 GLOBAL: Final = Block(0, 64, 1)
 ROUTE: Final = Block(GLOBAL.end, 80, 32768, "route")
 SERVICE: Final = Block(ROUTE.end, 144, 4096, "service")
 ENDPOINT: Final = Block(SERVICE.end, 32, 8192, "service", "endpoint")
+FILTER: Final = Block(ENDPOINT.end, 8, 4096, "filter")
 #: Of services and endpoints that are this process itself: what is counted of their answers beside the route is on no page.
-LOCAL: Final = Block(ENDPOINT.end, SERVICE.size, 1)
-BLOCKS: Final = (GLOBAL, ROUTE, SERVICE, ENDPOINT, LOCAL)
+LOCAL: Final = Block(FILTER.end, SERVICE.size, 1)
+BLOCKS: Final = (GLOBAL, ROUTE, SERVICE, ENDPOINT, FILTER, LOCAL)
 SLAB_VALUES: Final = LOCAL.end
 SLAB_BYTES: Final = SLAB_VALUES * 8
 
@@ -326,6 +329,15 @@ ENDPOINT_UPLOADS = ENDPOINT.gauge(
     "fastgw_endpoint_uploads",
     "Requests with a connection, or about to get one, whose body is still arriving.",
     "`pool.max_uploads` bounds them.",
+)
+# --- a filter
+
+FILTER_FAILURES = FILTER.counter(
+    "fastgw_filter_failures",
+    "Times a filter failed, by the cause.",
+    "Its `on_failure` says [what followed](filters.md#failures); alert on a rate.",
+    label="cause",
+    values=FILTER_CAUSES,
 )
 
 

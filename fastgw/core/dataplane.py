@@ -220,7 +220,10 @@ class DataPlane(Plane):
             try:
                 hook(connection, error)
             except Exception:  # noqa: BLE001 - whatever a filter raises, the client gets its answer
-                self.log_exception("a filter failed", filter=chain.name_of(hook), hook="refused")
+                mode = chain.mode_of(hook)
+                self.values[mode.base + counters.FILTER_FAILURES] += 1
+                name, settings = chain.name_of(hook), mode.settings
+                self.log_exception("a filter failed", filter=name, hook="refused", on_failure=settings.on_failure)
 
     # --- time
 

@@ -107,6 +107,13 @@ class UpstreamTls(NamedTuple):
     key: str
 
 
+class FilterSettings(NamedTuple):
+    """What happens when a filter fails."""
+
+    on_failure: str  #: "closed": its exchange ends with an error; "open": it goes on as if the filter were not there
+    timeout: float  #: seconds that a hook of it may wait; more is a failure
+
+
 class RouteSettings(NamedTuple):
     """How the requests of a route are treated; seconds (0 switches a deadline off) and bytes."""
 

@@ -15,9 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fastgw.config.chains import filter_names
 from fastgw.config.spec import BindSpec, GatewaySpec, fallback_name, mirror_name
 from fastgw.core.blocks import Block
-from fastgw.core.counters import ENDPOINT, ROUTE, SERVICE
+from fastgw.core.counters import ENDPOINT, FILTER, ROUTE, SERVICE
 from fastgw.core.live.news import Answer
 from fastgw.core.settings import Address, KeySetSettings
 from fastgw.errors import ConfigError
@@ -91,6 +92,7 @@ class Gateway:
         self._routes: SlotTable[str] = self._slot_table(ROUTE)
         self._services: SlotTable[str] = self._slot_table(SERVICE)
         self._endpoints: SlotTable[tuple[str, str]] = self._slot_table(ENDPOINT)
+        self._filters: SlotTable[str] = self._slot_table(FILTER)
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
@@ -129,6 +131,7 @@ class Gateway:
             self._routes.plan(route_names(spec)),
             self._services.plan(one.name for one in spec.services),
             self._endpoints.plan(endpoint_names(spec)),
+            self._filters.plan(filter_names(spec)),
         )
         self._last_generation += 1
         plan = Plan(self._last_generation, spec, count, slots, {})
@@ -155,6 +158,7 @@ class Gateway:
         self._routes.adopt(plan.slots.routes)
         self._services.adopt(plan.slots.services)
         self._endpoints.adopt(plan.slots.endpoints)
+        self._filters.adopt(plan.slots.filters)
         self._forget_who_is_gone()
         plan.opened.clear()
         for address, listening in old.items():

@@ -25,6 +25,7 @@ class Slots(NamedTuple):
     routes: dict[str, int]
     services: dict[str, int]
     endpoints: dict[tuple[str, str], int]  #: (service, address) -> slot
+    filters: dict[str, int]
 
 
 class Endpoints(NamedTuple):

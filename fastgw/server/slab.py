@@ -61,7 +61,7 @@ class Slab:
         if block is layout.SERVICE:
             counts = values[base : block.base(slot + 1)]
             return counts[layout.SERVICE_REQUESTS] - counts[layout.SERVICE_UNANSWERED] - sum(layout.answers(counts))
-        return sum(values[base + index] for index in block.gauges)
+        return sum(values[base + index] for index in block.gauges)  # a filter has none: it is never under way
 
     def _still(self, block: Block, slot: int) -> None:
         for index in block.gauges:

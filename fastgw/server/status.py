@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import fastgw
+from fastgw.config.chains import filter_names
 from fastgw.config.spec import ServiceSpec
 from fastgw.core import counters as layout
 from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
@@ -113,13 +114,14 @@ class Pages:
         """The sums of all counters, for the names of the configuration in use."""
         gateway = self._gateway
         if gateway.current is None:
-            return total(gateway.slabs, {}, {}, {})
+            return total(gateway.slabs, {}, {}, {}, {})
         spec, slots = gateway.current.spec, gateway.current.slots
         return total(
             gateway.slabs,
             {name: slots.routes[name] for name in route_names(spec)},
             {one.name: slots.services[one.name] for one in spec.services},
             {name: slots.endpoints[name] for name in endpoint_names(spec)},
+            {name: slots.filters[name] for name in filter_names(spec)},
         )
 
     def facts(self) -> Facts:
@@ -189,6 +191,7 @@ class Pages:
             "connections": _pick(totals.globals, _CONNECTIONS),
             "routes": {name: _route(block) for name, block in totals.routes.items()},
             "services": self._services(totals),
+            "filters": self._filters(totals),
             "board": {name: {"used": one.used, "capacity": one.capacity} for name, one in facts.board.items()}
             | {"full": totals.globals[layout.BOARD_FULL], "inherited_from": gateway.board.inherited_from or None},
             "names": {one.name: _name(one) for one in facts.names},
@@ -210,6 +213,14 @@ class Pages:
             }
             for listener in plan.spec.listeners
         ]
+
+    def _filters(self, totals: Totals) -> dict[str, Any]:
+        """How those of any chain have failed, and what followed."""
+        plan = self._gateway.current
+        settings = {one.name: one.settings._asdict() for one in plan.spec.filters} if plan is not None else {}
+        return {
+            name: {**settings.get(name, {}), "failures": _failures(block)} for name, block in totals.filters.items()
+        }
 
     def _services(self, totals: Totals) -> dict[str, Any]:
         plan = self._gateway.current
@@ -298,6 +309,12 @@ def _probe(status: int, body: dict[str, Any], stalled: list[int]) -> Content:
 
 def _pick(block: list[int], places: dict[str, int]) -> dict[str, Any]:
     return {name: block[index] for name, index in places.items()}
+
+
+def _failures(block: list[int]) -> dict[str, int]:
+    """Of a filter, by cause; only those that happened."""
+    counts = block[layout.FILTER_FAILURES : layout.FILTER_FAILURES + len(layout.FILTER_CAUSES)]
+    return {cause: count for cause, count in zip(layout.FILTER_CAUSES, counts, strict=True) if count}
 
 
 def _causes(block: list[int]) -> dict[str, int]:

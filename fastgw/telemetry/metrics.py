@@ -58,6 +58,8 @@ def families(facts: Facts, totals: Totals) -> Iterator[Family]:
         yield from _counted(row, {(name,): block for name, block in totals.services.items()})
     for row in layout.ENDPOINT:
         yield from _counted(row, dict(totals.endpoints.items()))
+    for row in layout.FILTER:
+        yield from _counted(row, {(name,): block for name, block in totals.filters.items()})
 
 
 def _counted(row: Metric, blocks: Mapping[Labels, Sequence[int]]) -> Iterator[Family]:

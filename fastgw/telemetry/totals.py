@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fastgw.core.blocks import Block
-from fastgw.core.counters import ENDPOINT, GLOBAL, ROUTE, SERVICE
+from fastgw.core.counters import ENDPOINT, FILTER, GLOBAL, ROUTE, SERVICE
 
 Values = Sequence[int] | memoryview
 EndpointName = tuple[str, str]  #: service, address
@@ -105,6 +105,7 @@ class Totals:
     routes: dict[str, list[int]] = field(default_factory=dict)
     services: dict[str, list[int]] = field(default_factory=dict)
     endpoints: dict[EndpointName, list[int]] = field(default_factory=dict)
+    filters: dict[str, list[int]] = field(default_factory=dict)
 
 
 def total(
@@ -112,8 +113,10 @@ def total(
     routes: Mapping[str, int],
     services: Mapping[str, int],
     endpoints: Mapping[EndpointName, int],
+    filters: Mapping[str, int],
 ) -> Totals:
-    """Add up ``slabs``.  ``routes``, ``services``, ``endpoints``: names of the configuration and their slots; nothing else is read.
+    """Add up ``slabs``.  ``routes``, ``services``, ``endpoints``, ``filters``: names of the configuration and their slots;
+    nothing else is read.
 
     Names that share the last slot, because all others are taken, are told as one, ``other``.
     """
@@ -122,6 +125,7 @@ def total(
         _sums(slabs, ROUTE, routes, OTHER),
         _sums(slabs, SERVICE, services, OTHER),
         _sums(slabs, ENDPOINT, endpoints, (OTHER, OTHER)),
+        _sums(slabs, FILTER, filters, OTHER),
     )
 
 

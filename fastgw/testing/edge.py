@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,7 @@ from fastgw.core.mirror.client import MirrorClient
 from fastgw.core.plane import Plane
 from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.settings import Address, Limits, PoolSettings, Timeouts
-from fastgw.core.snapshot.chain import Chain
+from fastgw.core.snapshot.chain import CLOSED, Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
 from fastgw.policy.balancers import LeastRequest
 from fastgw.routing import Router, Rule
@@ -138,6 +138,7 @@ class Edge:
         self,
         *,
         filters: Sequence[Any] = (),
+        modes: Mapping[str, FailureMode] | None = None,
         endpoints: int = 1,
         pool: PoolSettings | None = None,
         timeouts: Timeouts | None = None,
@@ -171,7 +172,7 @@ class Edge:
         self.service = usual.service(
             "s", tuple(self.endpoints), balancer=LeastRequest(lambda: self.chance), **(service or {})
         )
-        chain = Chain(self.filters)
+        chain = Chain(self.filters, modes)
         self.fallback = usual.route("fallback", 0, chain=chain)
         # No buffer: a body that is not complete goes to the service as it comes.  Tests that want it held say so.
         defaults = {"service": self.service, "chain": chain, "body_buffer": 0}
@@ -275,6 +276,11 @@ class Edge:
     def answers(self, slot: int = 0) -> list[int]:
         """Answers of a service, by class."""
         return counters.answers(self.values[counters.SERVICE.base(slot) : counters.SERVICE.base(slot + 1)])
+
+    def failures_of(self, name: str) -> list[int]:
+        """How often a filter has failed, by cause."""
+        at = self.route.chain.modes.get(name, CLOSED).base + counters.FILTER_FAILURES
+        return list(self.values[at : at + len(counters.FILTER_CAUSES)])
 
     def of_endpoint(self, index: int, slot: int = 0) -> int:
         """A value of an endpoint's block."""

@@ -23,6 +23,8 @@ from fastgw.core.exchange.filter import (
     ResponseFilter,
 )
 from fastgw.core.exchange.reply import Reply
+from fastgw.core.settings import FilterSettings
+from fastgw.core.snapshot.chain import FailureMode
 from fastgw.filters.access_log import AccessLog
 from fastgw.filters.log_file import FILES
 from fastgw.testing.edge import GET, OK, Edge, Gate, Spy, new_loop, statuses
@@ -128,11 +130,12 @@ def test_the_hook_that_waits(is_welcome: bool) -> None:
 
 
 def test_a_hook_waits_as_long_as_the_page_says() -> None:
-    assert "route's `answer_timeout`" in PAGE and "504 `filter_timeout`" in PAGE
+    assert "the filter's `timeout`" in PAGE and "504 `filter_timeout`" in PAGE
     for place in ("request", "response"):
         loop = new_loop()
         hook: dict[str, Any] = {place: Gate(loop)}
-        edge = Edge(filters=[Spy("slow", [], **hook)], loop=loop, route={"answer_timeout": 7.0})
+        modes = {"slow": FailureMode(FilterSettings("closed", 7.0), 0)}
+        edge = Edge(filters=[Spy("slow", [], **hook)], modes=modes, loop=loop)
         if place == "request":
             client = edge.client(GET)
         else:

@@ -3,10 +3,15 @@
 Annotations are not postponed here, nor in the files of the types (``config.model`` has the reason).
 """
 
-from typing import ClassVar
+import inspect
+from typing import Annotated, Any, ClassVar, Final
 
 from fastgw.config.entry import Entry
-from fastgw.core.settings import KeySetSettings
+from fastgw.config.model import setting
+from fastgw.config.types import PositiveDuration, words
+from fastgw.core.settings import FilterSettings, KeySetSettings
+
+GENERAL: Final = FilterSettings._fields  #: keys that every filter has
 
 
 class FilterOptions(Entry):
@@ -18,6 +23,15 @@ class FilterOptions(Entry):
     told_by: ClassVar[str] = "type"
     is_built_in: ClassVar[bool] = False  #: may a chain name the type without a definition, which is then all defaults?
     type: str
+    on_failure: Annotated[str, words("closed", "open")] = setting(
+        "closed", "What becomes of a request when the filter fails: it is refused, or goes on without the filter."
+    )
+    timeout: PositiveDuration = setting("10s", "How long the filter may wait for something before that is a failure.")
+
+    def given(self) -> dict[str, Any]:
+        """The options of its type: what all filters have is for the data plane alone, unless the type gives it a meaning of its own."""
+        own = inspect.get_annotations(type(self))
+        return {key: value for key, value in super().given().items() if key not in GENERAL or key in own}
 
     def key_sets(self) -> tuple[KeySetSettings, ...]:
         """What the supervisor fetches for it."""

@@ -29,7 +29,7 @@ def overdue(exchange: Exchange, now: float) -> GatewayError:
         return UpstreamError(503, "pending_timeout", detail, retry=RETRY_ALWAYS)
     if exchange.phase == STREAM:
         return UpstreamError(504, "stream_idle_timeout", "the service stopped in the middle of its answer")
-    if exchange.task is not None:
+    if exchange.waiting is not None:
         return InternalError(504, "filter_timeout", "a filter of this route did not decide in time")
     if exchange.body.is_done:
         return UpstreamError(504, "answer_timeout", f"the service did not answer within {route.answer_timeout:g} s")

@@ -77,7 +77,7 @@ cdef class Exchange:
     cdef public object tunnel
     cdef public object replied
     cdef public list withheld
-    cdef public object task
+    cdef public object waiting
     cpdef reset(self)
     cpdef begin(self, Client client, Listener listener)
     cpdef enter(self, Client client, Listener listener, Route route)

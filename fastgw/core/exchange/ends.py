@@ -21,8 +21,6 @@ from fastgw.core.net.connection import Connection
 from fastgw.wire.messages import Request, Response
 
 if TYPE_CHECKING:
-    import asyncio
-
     from fastgw.core.exchange.reply import Reply
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.plane import Plane
@@ -192,10 +190,10 @@ class Exchange:
         "serial",
         "service",
         "started",
-        "task",
         "tried",
         "tunnel",
         "uncounted",
+        "waiting",
         "withheld",
     )
 
@@ -251,7 +249,7 @@ class Exchange:
         self.tunnel: Any = None
         self.replied: Reply | None = None  #: the answer, if it is not the service's
         self.withheld: list[tuple[bytes, int, bool]] | None = None  #: of the answer, while a response hook waits
-        self.task: asyncio.Task[None] | None = None
+        self.waiting: Any = None  #: the hook that has not decided yet (``exchange.hooks``)
         self.response.status = 0
         self.body.reset()
 

@@ -10,9 +10,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from fastgw.core import counters
+from fastgw.core.counters import FILTER_CAUSES
+from fastgw.core.exchange.deadlines import HOOKS
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.net.connection import HOLD_PENDING
-from fastgw.errors import GatewayError, InternalError, UpstreamError
+from fastgw.errors import FilterUnavailableError, GatewayError, InternalError, UpstreamError
 from fastgw.wire.messages import BODY_CHUNKED
 
 if TYPE_CHECKING:
@@ -20,6 +23,30 @@ if TYPE_CHECKING:
 
 
 Hooks = tuple[Callable[[Any], Any], ...]
+_ERROR, _UNAVAILABLE, _TIMEOUT = range(len(FILTER_CAUSES))
+
+
+class _Waiting:
+    """A hook that has returned an awaitable, and what comes behind it."""
+
+    __slots__ = ("hooks", "index", "kind", "task")
+
+    def __init__(self, hooks: Hooks, index: int, kind: str) -> None:
+        """``index``: of the hook behind the one that waits."""
+        self.hooks = hooks
+        self.index = index
+        self.kind = kind
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def hook(self) -> Callable[[Any], Any]:
+        """The one that waits."""
+        return self.hooks[self.index - 1]
+
+    def cancel(self) -> None:
+        """It need not decide any more."""
+        assert self.task is not None
+        self.task.cancel()
 
 
 def enter_and_dispatch(exchange: Exchange, index: int) -> None:
@@ -30,8 +57,9 @@ def enter_and_dispatch(exchange: Exchange, index: int) -> None:
         try:
             outcome = hooks[index](exchange)
         except Exception as error:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
-            failed(exchange, hooks[index], "request", error)
-            return
+            if not goes_on(exchange, hooks[index], "request", error):
+                return
+            outcome = None
         index += 1
         if outcome is not None:
             if isinstance(outcome, Reply):
@@ -50,8 +78,9 @@ def leave_and_send(exchange: Exchange, hooks: Hooks, index: int) -> bool:
         try:
             outcome = hooks[index](exchange)
         except Exception as error:  # noqa: BLE001 - as above
-            failed(exchange, hooks[index], "response", error)
-            return False
+            if not goes_on(exchange, hooks[index], "response", error):
+                return False
+            outcome = None
         index += 1
         if outcome is not None:
             if exchange.response.status == 101 and exchange.replied is None:
@@ -63,6 +92,7 @@ def leave_and_send(exchange: Exchange, hooks: Hooks, index: int) -> bool:
                     exchange.response.lose_length()  # what comes meanwhile is to be seen by them
             if exchange.carrier is not None:
                 exchange.carrier.hold(HOLD_PENDING)
+            exchange.phase = HOOKS  # what the client still sends does not change how long the hook may wait
             _suspend(exchange, outcome, hooks, index, "response")
             return False
     exchange.answer_is_ready()
@@ -77,37 +107,44 @@ def _refuse_to_wait(exchange: Exchange, outcome: Awaitable[Any]) -> None:
 
 
 def _suspend(exchange: Exchange, outcome: Awaitable[Any], hooks: Hooks, index: int, kind: str) -> None:
-    """Let a Task wait for ``outcome`` of the hook before ``index``, and then go on with the others."""
-    task = exchange.task = exchange.plane.loop.create_task(
-        _resume(exchange, exchange.serial, outcome, hooks, index, kind)
-    )
-    exchange.set_deadline(exchange.route.answer_timeout)
+    """Let a Task wait for ``outcome`` of the hook before ``index``, as long as its filter may, and then go on with the others."""
+    waiting = exchange.waiting = _Waiting(hooks, index, kind)
+    task = waiting.task = exchange.plane.loop.create_task(_resume(exchange, waiting, outcome))
+    exchange.set_deadline(exchange.route.chain.mode_of(waiting.hook).settings.timeout)
     if asyncio.iscoroutine(outcome):
         # When the Task is cancelled before its first step, nobody has begun the coroutine, and Python would complain.
         task.add_done_callback(lambda _: outcome.close())
 
 
-async def _resume(
-    exchange: Exchange, serial: int, outcome: Awaitable[Any], hooks: Hooks, index: int, kind: str
-) -> None:
+async def _resume(exchange: Exchange, waiting: _Waiting, outcome: Awaitable[Any]) -> None:
     reply = None
     problem: Exception | None = None
     try:
         reply = await outcome
+        if reply is not None and waiting.kind == "request" and not isinstance(reply, Reply):
+            raise TypeError(f"a request hook returned {type(reply).__name__}, not a Reply")
+    except asyncio.CancelledError:
+        if exchange.waiting is not waiting:
+            raise
+        problem = RuntimeError("what the hook waits for was cancelled")
     except Exception as error:  # noqa: BLE001 - as above
         problem = error
-    if exchange.serial != serial:
+    if exchange.waiting is not waiting:
         return  # it went on without this Task, whose hook did not let itself be cancelled
-    exchange.task = None
-    if problem is not None:
-        failed(exchange, hooks[index - 1], kind, problem)
-    elif kind == "response":
-        _go_on_leaving(exchange, hooks, index)
+    exchange.waiting = None
+    if problem is None or goes_on(exchange, waiting.hook, waiting.kind, problem):
+        _go_on(exchange, waiting, reply if problem is None else None)
+
+
+def _go_on(exchange: Exchange, waiting: _Waiting, reply: Reply | None) -> None:
+    """The hook has decided, or nobody waits for it any more."""
+    if waiting.kind == "response":
+        _go_on_leaving(exchange, waiting.hooks, waiting.index)
     elif reply is not None:
         exchange.reply(reply)
     else:
         exchange.sent = 0.0
-        enter_and_dispatch(exchange, index)
+        enter_and_dispatch(exchange, waiting.index)
 
 
 def _go_on_leaving(exchange: Exchange, hooks: Hooks, index: int) -> None:
@@ -124,22 +161,57 @@ def _go_on_leaving(exchange: Exchange, hooks: Hooks, index: int) -> None:
             exchange.on_body(data, payload)
 
 
-def failed(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> None:
-    """End ``exchange`` over ``error``, which ``hook``, of this ``kind``, raised.
+def on_deadline(exchange: Exchange, now: float) -> bool:
+    """A hook has waited for as long as its filter may: go on without it, if that is its failure mode.  False: it is over in another way."""
+    waiting: _Waiting | None = exchange.waiting
+    if waiting is None or (exchange.last and now >= exchange.last):
+        return False
+    hook, chain = waiting.hook, exchange.route.chain
+    problem = TimeoutError(f"no decision within {chain.mode_of(hook).settings.timeout:g} s")
+    report_broken(exchange, hook, waiting.kind, problem, _TIMEOUT)
+    if not chain.mode_of(hook).is_open:
+        return False
+    exchange.waiting = None
+    waiting.cancel()
+    _go_on(exchange, waiting, None)
+    return True
 
-    A request may be refused by a ``GatewayError``; anything else, and anything behind the answer's head, is a bug of the filter.
+
+def goes_on(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> bool:
+    """``hook``, of this ``kind``, raised ``error``: whether ``exchange`` goes on without it, or has been ended over it.
+
+    A request may be refused by a ``GatewayError``; anything else, and anything behind the answer's head, is a failure of the filter.
     """
-    if kind == "request" and isinstance(error, GatewayError):
+    is_unavailable = isinstance(error, FilterUnavailableError)
+    if kind == "request" and isinstance(error, GatewayError) and not is_unavailable:
+        exchange.fail(error)
+        return False
+    if exchange.route.chain.mode_of(hook).is_open:
+        report_broken(exchange, hook, kind, error)
+        return True
+    failed(exchange, hook, kind, error)
+    return False
+
+
+def failed(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> None:
+    """End ``exchange`` over a failure of a filter: ``hook``, of this ``kind``, raised ``error``."""
+    name = report_broken(exchange, hook, kind, error)
+    if isinstance(error, FilterUnavailableError):
         exchange.fail(error)
         return
-    name = report_broken(exchange, hook, kind, error)
     where = "the request id finds the reason in the log" if exchange.request.request_id else "its log has the reason"
     exchange.fail(InternalError(500, "internal", f"the filter {name!r} of the gateway failed; {where}"))
 
 
-def report_broken(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> str:
-    """Let the log tell ``error``, and where it was; return the filter's name."""
-    name = exchange.route.chain.name_of(hook)
+def report_broken(
+    exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception, cause: int = _ERROR
+) -> str:
+    """Count that the filter with ``hook`` failed, and let the log tell ``error``, and where it was; return the filter's name."""
+    if isinstance(error, FilterUnavailableError):
+        cause = _UNAVAILABLE
+    chain = exchange.route.chain
+    name, mode = chain.name_of(hook), chain.mode_of(hook)
+    exchange.plane.values[mode.base + counters.FILTER_FAILURES + cause] += 1
     exchange.plane.report(
         "error",
         "a filter failed",
@@ -147,6 +219,8 @@ def report_broken(exchange: Exchange, hook: Callable[[Any], Any], kind: str, err
         hook=kind,
         route=exchange.route.name,
         request_id=exchange.request.request_id.decode("latin-1"),
-        error=error,
+        cause=FILTER_CAUSES[cause],
+        on_failure=mode.settings.on_failure,
+        error=error.reason if isinstance(error, FilterUnavailableError) else error,
     )
     return name

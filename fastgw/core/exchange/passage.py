@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fastgw.core.exchange import arriving, hooks, mending
 from fastgw.core.net.connection import HOLD_PENDING
-from fastgw.errors import RETRY_NEVER, GatewayError
+from fastgw.errors import RETRY_NEVER, FilterUnavailableError, GatewayError
 from fastgw.wire.fields import OWN_RESPONSE_FIELDS, field_line, is_forbidden_trailer
 from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE
 
@@ -143,6 +143,8 @@ def _open(
         try:
             hook = opening.hook(exchange)
         except Exception as error:  # noqa: BLE001 - as above
+            if _is_passed_over(exchange, opening, error):
+                continue
             _failed(exchange, opening, error, may_refuse=opening.is_of_request)
             return None
         if hook is None:
@@ -165,9 +167,20 @@ def _add_trailer(exchange: Exchange, name: bytes, value: bytes) -> None:
     exchange.response.rare = True
 
 
+def _is_passed_over(exchange: Exchange, opening: BodyOpening, error: Exception) -> bool:
+    """Whether a filter that failed before it has seen anything of a body is left out, as its failure mode says."""
+    is_meant = opening.is_of_request and isinstance(error, GatewayError)
+    if is_meant and not isinstance(error, FilterUnavailableError):
+        return False
+    if not exchange.route.chain.mode_of(opening.hook).is_open:
+        return False
+    hooks.report_broken(exchange, opening.hook, opening.kind, error)
+    return True
+
+
 def _failed(exchange: Exchange, opening: BodyOpening, error: Exception, *, may_refuse: bool) -> None:
     """End ``exchange`` over ``error``: one that the hook means, or a bug of the filter."""
-    if may_refuse and isinstance(error, GatewayError):
+    if may_refuse and isinstance(error, GatewayError) and not isinstance(error, FilterUnavailableError):
         error.retry = RETRY_NEVER  # what has passed cannot be passed again
         exchange.fail(error)
     else:

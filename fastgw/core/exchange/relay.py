@@ -332,10 +332,10 @@ class Relay(Exchange):
 
     def _drop(self) -> None:
         """Have nothing more to do with a carrier, a place in line, or a hook that waits."""
-        if self.task is not None:
+        if self.waiting is not None:
             self.serial += 1
-            self.task.cancel()
-            self.task = None
+            self.waiting.cancel()
+            self.waiting = None
         self.withheld = None
         carrier = self.carrier
         if carrier is not None:
@@ -393,7 +393,7 @@ class Relay(Exchange):
         """Nothing happened in time; what that means depends on the phase."""
         if self.tunnel is not None:
             self.tunnel.end()
-        elif not arriving.on_deadline(self, now):
+        elif not arriving.on_deadline(self, now) and not hooks.on_deadline(self, now):
             self.fail(overdue(self, now))
 
 

@@ -7,3 +7,4 @@ cdef class Chain:
     cdef public tuple done
     cdef public tuple refused
     cdef public tuple logged
+    cdef public dict modes

@@ -13,12 +13,16 @@ All of this is decided when the configuration is compiled.  What is left for a r
     done      n + 2 tuples                    [0]: nothing entered;  [n + 1]: the request passed every filter
     refused   (h1, h2, ..., hn)               those of a listener, for what never became an exchange
     logged    names of notes                  that some filter of the chain wants in the access log
+    modes     failure modes                   by the name of the filter; looked for when one fails or waits
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from fastgw.core.counters import FILTER
+from fastgw.core.settings import FilterSettings
 
 RequestHook = Callable[[Any], Any]  #: what it may return stands in ``core.exchange.filter``
 ResponseHook = Callable[[Any], "Awaitable[None] | None"]
@@ -47,6 +51,28 @@ class BodyOpening(NamedTuple):
         return self.kind in _OF_REQUEST
 
 
+class FailureMode(NamedTuple):
+    """What happens when a filter fails."""
+
+    settings: FilterSettings
+    slot: int  #: of its block of counters
+
+    @property
+    def base(self) -> int:
+        """Where that block begins."""
+        return FILTER.base(self.slot)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its exchange goes on without it."""
+        return self.settings.on_failure == "open"
+
+
+CLOSED: Final = FailureMode(
+    FilterSettings("closed", 10.0), FILTER.count - 1
+)  #: that of a filter of which nothing is said
+
+
 class Named(Protocol):
     """What every filter has; its hooks are looked up by name."""
 
@@ -58,11 +84,22 @@ class Named(Protocol):
 class Chain:
     """The hooks of one route, ready to be walked; immutable once built."""
 
-    __slots__ = ("done", "filters", "logged", "refused", "request", "request_body", "response", "response_body")
+    __slots__ = (
+        "done",
+        "filters",
+        "logged",
+        "modes",
+        "refused",
+        "request",
+        "request_body",
+        "response",
+        "response_body",
+    )
 
-    def __init__(self, filters: Sequence[Named] = ()) -> None:
-        """``filters``: in the order requests meet them."""
+    def __init__(self, filters: Sequence[Named] = (), modes: Mapping[str, FailureMode] | None = None) -> None:
+        """``filters``: in the order requests meet them; ``modes``: by their names, ``CLOSED`` if it has none."""
         self.filters = tuple(filters)
+        self.modes = dict(modes or ())
         entry = [place for place, one in enumerate(filters) if getattr(one, "request", None) is not None]
         self.request: tuple[RequestHook, ...] = tuple(getattr(filters[place], "request") for place in entry)  # noqa: B009
         entered = [0, *(place + 1 for place in entry), len(filters)]
@@ -75,6 +112,10 @@ class Chain:
             dict.fromkeys(name for one in filters for name in getattr(one, "logged", ()))
         )
         self.done: tuple[tuple[DoneHook, ...], ...] = tuple(_reversed(filters, n, "done") for n in entered)
+
+    def mode_of(self, hook: Callable[..., Any]) -> FailureMode:
+        """That of the filter whose ``hook`` this is."""
+        return self.modes.get(self.name_of(hook), CLOSED)
 
     def name_of(self, hook: Callable[..., Any]) -> str:
         """The name of the filter whose ``hook`` this is, for the logs."""

@@ -16,6 +16,7 @@ from fastgw.core import settings
 from fastgw.core.settings import (
     Address,
     EjectionSettings,
+    FilterSettings,
     InsideSettings,
     Limits,
     MirrorSettings,
@@ -88,7 +89,7 @@ services:
   d: {app: "some_module:app"}
   e: {asgi: "some_module:asgi", root_path: /api}
 filters:
-  log: {type: access_log, path: log.jsonl, batch: 1KiB, flush: 500ms}
+  log: {type: access_log, path: log.jsonl, batch: 1KiB, flush: 500ms, on_failure: open, timeout: 2s}
   unused: {type: request_id}
 """
 
@@ -143,13 +144,14 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert e.inside is not None and (e.inside.kind, e.inside.root_path) == ("asgi", "/api")
 
     log = "fastgw.filters.access_log:AccessLog"
+    open_, closed = FilterSettings("open", 2.0), FilterSettings("closed", 10.0)
     assert spec.filters == (
         FilterSpec(
-            "log", log, (("path", str(tmp_path / "log.jsonl")), ("batch", 1024), ("flush", 0.5), ("fields", ()))
+            "log", log, (("path", str(tmp_path / "log.jsonl")), ("batch", 1024), ("flush", 0.5), ("fields", ())), open_
         ),
-        FilterSpec("unused", "fastgw.filters.request_id:RequestId"),
-        FilterSpec("request_id", "fastgw.filters.request_id:RequestId"),
-        FilterSpec("access_log", log, (("path", "stdout"), ("batch", 65536), ("flush", 1.0), ("fields", ()))),
+        FilterSpec("unused", "fastgw.filters.request_id:RequestId", (), closed),
+        FilterSpec("request_id", "fastgw.filters.request_id:RequestId", (), closed),
+        FilterSpec("access_log", log, (("path", "stdout"), ("batch", 65536), ("flush", 1.0), ("fields", ())), closed),
     )
 
     assert spec.routes[1].mirror == MirrorSpec("b", MirrorSettings(0.05, 1000, 3, "keep"))

@@ -14,14 +14,15 @@ import pytest
 from fastgw.adapters.asgi import AsgiPool
 from fastgw.adapters.calls import CallPool
 from fastgw.adapters.handlers import HandlerPool
+from fastgw.config.chains import filter_names
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.spec import GatewaySpec
 from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.live.registry import Registry
 from fastgw.core.protocols import make_pool
-from fastgw.core.settings import RetrySettings
-from fastgw.core.snapshot.chain import Chain
+from fastgw.core.settings import FilterSettings, RetrySettings
+from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Route, Snapshot
 from fastgw.policy.balancers import LeastRequest, RoundRobin
 from fastgw.server.gateway import route_names
@@ -35,6 +36,7 @@ class Slots:
     routes: dict[str, int] = field(default_factory=dict)
     services: dict[str, int] = field(default_factory=dict)
     endpoints: dict[tuple[str, str], int] = field(default_factory=dict)
+    filters: dict[str, int] = field(default_factory=dict)
 
 
 def slots(spec: GatewaySpec) -> Slots:
@@ -44,6 +46,7 @@ def slots(spec: GatewaySpec) -> Slots:
         {name: n for n, name in enumerate(names)},
         {one.name: n for n, one in enumerate(spec.services)},
         {pair: n for n, pair in enumerate(pairs)},
+        {name: n for n, name in enumerate(filter_names(spec))},
     )
 
 
@@ -132,6 +135,16 @@ def test_the_global_chain_is_in_front_of_every_other(tmp_path: Path, registry: R
     assert names(snapshot.listeners["edge"].fallbacks.first.chain) == ("digest", "log", "request_id")
     assert far.chain.filters[0] is near.chain.filters[0]
     assert "digest" in [one.name for one in snapshot.filters]
+
+
+def test_a_filter_has_the_failure_mode_of_its_configuration(tmp_path: Path, registry: Registry) -> None:
+    spec = read(tmp_path, FULL)
+    chain = compiled(spec, registry).listeners["edge"].fallbacks.first.chain
+    assert chain.modes == {
+        name: FailureMode(settings, filter_names(spec).index(name))
+        for name, settings in (("log", FilterSettings("open", 2.0)), ("request_id", FilterSettings("closed", 10.0)))
+    }
+    assert "timeout" not in dict(spec.filters[0].options)
 
 
 def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:

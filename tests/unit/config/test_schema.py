@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any, Union, get_args, get_origin
 import pytest
 from pydantic_core import PydanticUndefined
 
+from fastgw.config.filters.entry import GENERAL, FilterOptions
 from fastgw.config.schema import Configuration, Model, json_schema
 from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.vocabulary import bare
@@ -36,7 +38,10 @@ def written(default: Any) -> str:
 
 def places(model: type[Model], path: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Every mapping of the vocabulary: its heading, and its keys with their defaults."""
-    yield path, {name: written(field.default) for name, field in model.model_fields.items()}
+    own = inspect.get_annotations(model)
+    is_general = issubclass(model, FilterOptions)  # what all filters have stands in one place
+    keys = [name for name in model.model_fields if not (is_general and name in GENERAL and name not in own)]
+    yield path, {name: written(model.model_fields[name].default) for name in keys}
     for name, field in model.model_fields.items():
         inner = bare(field.annotation)
         below = name if path == "(top)" else f"{path}.{name}"
@@ -45,6 +50,8 @@ def places(model: type[Model], path: str) -> Iterator[tuple[str, dict[str, str]]
         elif get_origin(inner) is dict:
             inner, below = bare(get_args(inner)[1]), f"{below}.NAME"
         if get_origin(inner) in (Union, UnionType):
+            if name == "filters":
+                yield below, {key: written(FilterOptions.model_fields[key].default) for key in GENERAL}
             for options in map(bare, get_args(inner)):
                 above = path if issubclass(options, TransformerOptions) else below
                 yield from places(options, f"{above} {options.word()}")

@@ -151,6 +151,14 @@ def test_status_sums_what_the_workers_counted(serving: Gateway) -> None:
     assert (one["requests"], one["causes"]) == (6, {"connect_refused": 4})
 
 
+def test_status_tells_how_filters_have_failed(serving: Gateway) -> None:
+    serving.workers[0].slab.values[layout.FILTER.base(0) + layout.FILTER_FAILURES] = 3
+    serving.workers[1].slab.values[layout.FILTER.base(0) + layout.FILTER_FAILURES + 2] = 4
+    assert json.loads(page(serving, "/status").body)["filters"] == {
+        "request_id": {"on_failure": "closed", "timeout": 10.0, "failures": {"error": 3, "timeout": 4}}
+    }
+
+
 def test_status_tells_of_the_board(serving: Gateway) -> None:
     seat = sit_down(Board(serving.board.fd))
     seat.take(KEYED, 7, 5)

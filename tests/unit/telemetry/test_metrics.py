@@ -61,7 +61,8 @@ def totals() -> Totals:
     slab[slow], slab[slow + 1 + len(DURATION_BUCKETS) - 1] = 599_000_000, 1
     slab[layout.ENDPOINT.base(0) + layout.ENDPOINT_ACTIVE] = 2
     slab[layout.ENDPOINT.base(0) + layout.ENDPOINT_CAUSES + PLACES["tls_failed"]] = 4
-    return total([slab], {'GET "/x"\\y': 0}, {"llm": 0}, {("llm", "[::1]:80"): 0})
+    slab[layout.FILTER.base(0) + layout.FILTER_FAILURES + 2] = 5
+    return total([slab], {'GET "/x"\\y': 0}, {"llm": 0}, {("llm", "[::1]:80"): 0}, {"auth": 0})
 
 
 def values(page: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

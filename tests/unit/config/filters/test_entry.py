@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
+from tests.unit.config.files import MINIMAL, problems
 
 
 class Pair(FilterOptions):
@@ -45,3 +47,28 @@ def test_what_is_not_checked_is_fine() -> None:
     document = Document("gw", {})
     FilterOptions(type="pair").check(document, ("filters", "p"))
     assert not document.problems
+
+
+class Patient(FilterOptions):
+    """Has a meaning of its own for a key that all filters have."""
+
+    made_by: ClassVar[str] = "tests:None"
+    type: Literal["patient"] = setting(..., "patient")
+    timeout: int = setting(3, "Seconds.")
+
+
+def test_what_all_filters_have_is_no_option_unless_the_type_has_a_meaning_for_it() -> None:
+    assert Pair.model_validate({"type": "pair", "on_failure": "open", "timeout": "1s"}).given() == {"low": 0, "high": 1}
+    assert Patient.model_validate({"type": "patient"}).given() == {"timeout": 3}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("on_failure: close", "7:47: filters.log.on_failure: expected closed or open, got 'close'"),
+        ("timeout: 0", "7:44: filters.log.timeout: "),
+    ],
+)
+def test_what_is_wrong_with_a_general_key_is_told_with_its_line(tmp_path: Path, said: str, expected: str) -> None:
+    [problem] = problems(tmp_path, MINIMAL + f"filters: {{log: {{type: access_log, {said}}}}}")
+    assert problem.startswith(expected), problem

@@ -15,7 +15,7 @@ def exchange(**changes: Any) -> Any:
     route = SimpleNamespace(timeout=5.0, answer_timeout=120.0)
     body = SimpleNamespace(is_done=True)
     endpoint = SimpleNamespace(addresses=SimpleNamespace(places=("10.0.0.1",)), pool=SimpleNamespace(shortage=None))
-    known = {"route": route, "body": body, "last": 0.0, "phase": ANSWER, "task": None, "carrier": None}
+    known = {"route": route, "body": body, "last": 0.0, "phase": ANSWER, "waiting": None, "carrier": None}
     return SimpleNamespace(**(known | {"endpoint": endpoint} | changes))
 
 
@@ -30,7 +30,7 @@ READY = SimpleNamespace(is_paused=False)
         ({"last": 9.0, "phase": STREAM}, 504, "timeout"),
         ({"phase": CONNECTION}, 503, "pending_timeout"),
         ({"phase": STREAM}, 504, "stream_idle_timeout"),
-        ({"phase": HOOKS, "task": object()}, 504, "filter_timeout"),
+        ({"phase": HOOKS, "waiting": object()}, 504, "filter_timeout"),
         ({}, 504, "answer_timeout"),
         ({"body": WAITING, "carrier": FULL}, 504, "answer_timeout"),
         ({"body": WAITING, "carrier": READY}, 408, "body_timeout"),
@@ -44,7 +44,7 @@ def test_meaning(changes: dict[str, Any], status: int, code: str) -> None:
 
 
 def test_whose_fault_it_is() -> None:
-    assert overdue(exchange(phase=HOOKS, task=object()), 10.0).fault == "internal"
+    assert overdue(exchange(phase=HOOKS, waiting=object()), 10.0).fault == "internal"
     assert overdue(exchange(), 10.0).fault == "upstream"
     assert overdue(exchange(body=WAITING), 10.0).fault == "downstream"
 

@@ -8,22 +8,26 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
+from fastgw.core.settings import FilterSettings
+from fastgw.core.snapshot.chain import FailureMode
 from fastgw.errors import RETRY_ALWAYS, UpstreamError
 from fastgw.filters.request_id import RequestId
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, Edge, Gate, Spy, head_of, new_loop, statuses
 from tests.unit.core.exchange.test_hooks import raising
 
+SEVEN = {"a": FailureMode(FilterSettings("closed", 7.0), 1)}
+
 # --- what a waiting hook has for a deadline, and what is told of a broken one
 
 
 @pytest.mark.parametrize("is_kept", [False, True], ids=["first", "kept"])
-def test_a_request_hook_that_waits_has_the_time_of_an_answer(is_kept: bool) -> None:
+def test_a_request_hook_waits_as_long_as_its_filter_may(is_kept: bool) -> None:
     loop = new_loop()
     timeouts = usual.timeouts(head=2, idle=3)
     gate = Gate(loop)
     hook = Spy("a", [], request=lambda exchange: gate(exchange) if exchange.request.path == b"/" else Reply(204))
-    edge = Edge(filters=[hook], route={"answer_timeout": 7.0}, loop=loop, timeouts=timeouts)
+    edge = Edge(filters=[hook], modes=SEVEN, loop=loop, timeouts=timeouts)
     client = edge.client()
     if is_kept:  # the deadline of an idle connection is another
         client.feed(GET.replace(b"/ ", b"/quick "))
@@ -38,11 +42,12 @@ def test_a_request_hook_that_waits_has_the_time_of_an_answer(is_kept: bool) -> N
     edge.end()
 
 
-def test_a_response_hook_that_waits_has_it_too_and_the_service_is_not_blamed() -> None:
+def test_a_response_hook_waits_as_long_and_the_service_is_not_blamed() -> None:
     loop = new_loop()
     gate = Gate(loop)
-    route = {"answer_timeout": 7.0, "stream_idle_timeout": 1.0}
-    edge = Edge(filters=[Spy("a", [], response=gate)], route=route, loop=loop, timeouts=usual.timeouts(head=2, idle=3))
+    route = {"answer_timeout": 70.0, "stream_idle_timeout": 1.0}
+    hook = Spy("a", [], response=gate)
+    edge = Edge(filters=[hook], modes=SEVEN, route=route, loop=loop, timeouts=usual.timeouts(head=2, idle=3))
     client, service = edge.pair()
     edge.loop.advance(6.0)
     service.feed(OK)  # the hook's own time begins here
@@ -72,7 +77,9 @@ def test_a_broken_filter_is_named_with_the_request(kind: str, waits: bool) -> No
     identity = "0" * 29 + "100"
     [line] = edge.events("a filter failed")
     assert isinstance(line.pop("error"), ValueError)
-    assert line == {"filter": "bad", "hook": kind, "route": "all", "request_id": identity}
+    said = {"filter": "bad", "hook": kind, "route": "all", "request_id": identity}
+    assert line == {**said, "cause": "error", "on_failure": "closed"}
+    assert edge.failures_of("bad") == [1, 0, 0]
     got = client.take()
     if kind != "done":
         assert statuses(got) == [500]
