@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from fastgw.config.chains import links
-from fastgw.config.spec import GatewaySpec, RouteSpec
+from fastgw.config.spec import FilterSpec, GatewaySpec, RouteSpec
 from fastgw.errors import ConfigError
 
 
@@ -50,6 +50,7 @@ def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) 
     elif found.rule is None:
         allowed = table.allowed(host, path, header)
         print(f"no route: 405, allowed are {', '.join(allowed)}" if allowed else "no route: 404")
+        print(*_filters(spec, None), sep="\n")
     else:
         print(*_lines(spec, found.rule.payload, header), sep="\n")
         print("because")
@@ -63,11 +64,25 @@ def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) 
 def _lines(spec: GatewaySpec, found: RouteSpec, header: Callable[[bytes], bytes | None]) -> list[str]:
     """The route, the services behind it, which of them takes a request that sticks, and the filters in front of it."""
     lines = [f"route    {found.name}", *(_own_answer(found) or _services(spec, found, header))]
+    return [*lines, *_filters(spec, found)]
+
+
+def _filters(spec: GatewaySpec, found: RouteSpec | None) -> list[str]:
+    """The chain that a request meets at each listener, from the outermost on, whose it is, and what each filter of it would do."""
+    known = {one.name: one for one in spec.filters}
+    transformers = [("transformer", one) for one in found.transformers] if found is not None else []
+    lines: list[str] = []
     for listener in spec.listeners:
-        transformers = (one.name for one in found.transformers)
-        chain = [*(link.name for link in links(spec, listener, found)), *transformers]
-        lines.append(f"filters  {', '.join(chain) if chain else 'none'} (listener {listener.name})")
+        chain = [*((link.level, known[link.name]) for link in links(spec, listener, found)), *transformers]
+        lines.append(f"filters  {'' if chain else 'none '}(listener {listener.name})")
+        width = max((len(one.name) for _, one in chain), default=0)
+        lines += [f"  {level:<12} {one.name:<{width}}  {_does(one)}" for level, one in chain]
     return lines
+
+
+def _does(spec: FilterSpec) -> str:
+    is_open = spec.settings.on_failure == "open"
+    return f"{spec.does}{'; on_failure: open' if is_open else ''}"
 
 
 def _own_answer(found: RouteSpec) -> list[str]:

@@ -151,7 +151,7 @@ def _filter(name: str, options: Entry) -> FilterSpec:
         options if isinstance(options, FilterOptions) else FilterOptions(type=name)
     )  # a transformer has the defaults
     settings = fill(FilterSettings, general)
-    return FilterSpec(name, options.made_by, tuple(options.given().items()), settings)
+    return FilterSpec(name, options.made_by, tuple(options.given().items()), settings, options.does())
 
 
 #: What becomes of a mapping inside another.

@@ -27,6 +27,11 @@ class Entry(Model):
         """The options as they are handed over: numbers, text, bytes and tuples; a mapping is its pairs."""
         return {key: _plain(value) for key, value in self if key != self.told_by}
 
+    def does(self) -> str:
+        """What it does, one phrase for ``fastgw route``; without a word of its own the first sentence that its class says of itself."""
+        sentence = (type(self).__doc__ or type(self).__name__).partition("\n")[0].rstrip(".")
+        return sentence[:1].lower() + sentence[1:]
+
     def check(self, document: Document, where: TreePath) -> None:
         """Report what no single key shows, or what the host lacks; any value may be unsound (``config.unsound``).
 

@@ -171,6 +171,7 @@ class FilterSpec(NamedTuple):
     made_by: str  #: "module:Class", called with the name and a mapping of the options
     options: tuple[tuple[str, object], ...]
     settings: FilterSettings
+    does: str  #: one phrase, for ``fastgw route``
 
 
 class GatewaySpec(NamedTuple):

@@ -38,6 +38,10 @@ class AccessLog(FilterOptions):
     flush: PositiveDuration = setting("1s", "And at the latest after this time.")
     fields: dict[LogField, LogValue] = setting({}, "More keys of a line, and their values, with variables.")
 
+    def does(self) -> str:
+        """Where the lines go."""
+        return f"writes a line for every exchange to {self.path}"
+
     def check(self, document: Document, where: TreePath) -> None:
         """The file can be made."""
         check_log(document, (*where, "path"), self.path)

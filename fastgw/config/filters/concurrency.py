@@ -24,3 +24,7 @@ class Concurrency(FilterOptions):
         "429", "What is answered to those that are refused."
     )
     retry_after: PositiveDuration = setting("1s", "When they are told to come back (Retry-After, whole seconds).")
+
+    def does(self) -> str:
+        """How many, of what."""
+        return f"refuses more than {self.max} at one time, per {self.per}"

@@ -82,6 +82,15 @@ class Headers(FilterOptions):
     request: RequestFields = setting({}, "What the service gets.")
     response: ResponseFields = setting({}, "What the client gets, whoever answers.")
 
+    def does(self) -> str:
+        """Which fields, in which way."""
+        sides = {"request": self.request, "response": self.response}
+        ways = {
+            side: [f"{way} {', '.join(names)}" for way in ("set", "add", "remove") if (names := getattr(fields, way))]
+            for side, fields in sides.items()
+        }
+        return "; ".join(f"{side}: {', '.join(said)}" for side, said in ways.items() if said)
+
     def check(self, document: Document, where: TreePath) -> None:
         """Something is changed, and each field in one way."""
         sides: dict[str, RequestFields | ResponseFields] = {"request": self.request, "response": self.response}

@@ -116,6 +116,12 @@ class Jwt(BearerOptions):
         sound = [] if is_unsound(self.keys) else [one for one in self.keys if not is_unsound(one)]
         return tuple(dict.fromkeys(found for one in sound if (found := one.key_set()) is not None))
 
+    def does(self) -> str:
+        """Which tokens."""
+        scopes = f" and the scopes {' '.join(self.scopes)}" if self.scopes else ""
+        who = "refuses a token that has not" if self.optional else "refuses without"
+        return f"{who} a signature by {', '.join(self.algorithms)}{scopes} ({self.token_from})"
+
     def check(self, document: Document, where: TreePath) -> None:
         """Every key can be used, and every algorithm has one."""
         package = missing_package()

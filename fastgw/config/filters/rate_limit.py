@@ -64,6 +64,12 @@ class RateLimit(FilterOptions):
     )
     dry_run: Boolean = setting(False, "Count and note what would be refused, and let it through.")
 
+    def does(self) -> str:
+        """Which rates."""
+        units = {seconds: unit for unit, seconds in _SECONDS.items()}
+        limits = ", ".join(f"{one.rate[0]}/{units[one.rate[1]]} per {one.per}" for one in self.limits)
+        return f"{'notes' if self.dry_run else 'refuses'} more than {limits}"
+
     def check(self, document: Document, where: TreePath) -> None:
         """There are limits, each can be kept, and none says the same as another."""
         if is_unsound(self.limits):

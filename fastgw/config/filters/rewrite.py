@@ -98,6 +98,16 @@ class Rewrite(FilterOptions):
         """The pattern as it is run."""
         return super().given() | {"pattern": self.pattern and self.pattern.text}
 
+    def does(self) -> str:
+        """Which path becomes which."""
+        if self.path is not None:
+            return f"asks for {self.path}"
+        if self.pattern is not None and self.to is not None:
+            to = "".join(f"${part}" if isinstance(part, int) else part for part in self.to)
+            return f"asks for {to} where the pattern matches"
+        stripped = f"{self.strip_prefix}/..." if self.strip_prefix else "/..."
+        return f"asks for {self.add_prefix or ''}/... where the path is {stripped}"
+
     def check(self, document: Document, where: TreePath) -> None:
         """One way is given, and it always makes a path."""
         ways = {

@@ -11,11 +11,12 @@ from fastgw.testing.edge import GET, Edge
 from tests.unit.core.exchange.test_tries import split
 
 CONFIG = """\
+chain: [access_log]
 listeners:
   - {name: edge, address: 127.0.0.1:18080, filters: [request_id, access_log]}
   - {name: local, address: 127.0.0.1:18081, filters: []}
 routes:
-  - {name: chat, path: /v1/*, host: "*.example", methods: [POST], sticky: header:x-user, filters: [access_log],
+  - {name: chat, path: /v1/*, host: "*.example", methods: [POST], sticky: header:x-user, filters: [access_log, busy],
      split: [{service: llm, weight: 95}, {service: canary, weight: 5}]}
   - {name: canary, path: /v1/*, host: "*.example", methods: [POST], headers: {x-canary: "1"}, service: canary}
   - {name: options, path: "*", service: llm}
@@ -23,6 +24,8 @@ routes:
 services:
   llm: {endpoints: [10.0.0.1:9000, 10.0.0.2:9000]}
   canary: {endpoints: [10.0.0.3:9000]}
+filters:
+  busy: {type: concurrency, max: 7, on_failure: open}
 """
 
 Capture = pytest.CaptureFixture[str]
@@ -43,8 +46,13 @@ def test_the_route_its_services_and_the_reasons(config: str, capsys: Capture) ->
         "service  95 % llm (10.0.0.1:9000, 10.0.0.2:9000)\n"
         "service  5 % canary (10.0.0.3:9000)\n"
         "takes    one of them, by chance: the request has no header:x-user\n"
-        "filters  request_id, access_log (listener edge)\n"
-        "filters  access_log (listener local)\n"
+        "filters  (listener edge)\n"
+        "  global       access_log  writes a line for every exchange to stdout\n"
+        "  listener     request_id  gives every request an id, or keeps the one it came with\n"
+        "  route        busy        refuses more than 7 at one time, per route; on_failure: open\n"
+        "filters  (listener local)\n"
+        "  global       access_log  writes a line for every exchange to stdout\n"
+        "  route        busy        refuses more than 7 at one time, per route; on_failure: open\n"
         "because\n  the host 'api.example' matches '*.example'\n  the path '/v1/chat' matches '/v1/*'\n"
     )
     assert "not taken\n  'canary' (POST *.example/v1/*, x-canary: 1): " in out
@@ -74,6 +82,25 @@ def test_a_split_by_chance_says_so(tmp_path: Path, capsys: Capture) -> None:
     path.write_text(CONFIG.replace("sticky: header:x-user, ", ""))
     assert main(["route", "-c", str(path), "POST", "http://a.example/v1/x"]) == 0
     assert "takes    one of them, by chance\n" in capsys.readouterr().out
+
+
+def test_what_no_route_matches_meets_filters_too(config: str, capsys: Capture) -> None:
+    assert main(["route", "-c", config, "POST", "http://elsewhere/v1/x"]) == 1
+    assert capsys.readouterr().out.startswith(
+        "no route: 404\n"
+        "filters  (listener edge)\n"
+        "  global       access_log  writes a line for every exchange to stdout\n"
+        "  listener     request_id  gives every request an id, or keeps the one it came with\n"
+        "filters  (listener local)\n"
+        "  global       access_log  writes a line for every exchange to stdout\n"
+    )
+
+
+def test_a_listener_without_filters_says_so(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "gw.yaml"
+    path.write_text(CONFIG.replace("chain: [access_log]\n", ""))
+    assert main(["route", "-c", str(path), "POST", "/m/a/predict"]) == 0
+    assert "filters  none (listener local)\n" in capsys.readouterr().out
 
 
 def test_headers_count(config: str, capsys: Capture) -> None:
@@ -170,4 +197,4 @@ def test_what_a_route_answers_by_itself(tmp_path: Path, capsys: Capture) -> None
     }
     for asked, line in said.items():
         assert main(["route", "-c", str(path), "GET", asked]) == 0
-        assert capsys.readouterr().out.splitlines()[1:3] == [line, "filters  request_id (listener listener-1)"]
+        assert capsys.readouterr().out.splitlines()[1:3] == [line, "filters  (listener listener-1)"]

@@ -144,14 +144,25 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert e.inside is not None and (e.inside.kind, e.inside.root_path) == ("asgi", "/api")
 
     log = "fastgw.filters.access_log:AccessLog"
+    made = "gives every request an id, or keeps the one it came with"
     open_, closed = FilterSettings("open", 2.0), FilterSettings("closed", 10.0)
     assert spec.filters == (
         FilterSpec(
-            "log", log, (("path", str(tmp_path / "log.jsonl")), ("batch", 1024), ("flush", 0.5), ("fields", ())), open_
+            "log",
+            log,
+            (("path", str(tmp_path / "log.jsonl")), ("batch", 1024), ("flush", 0.5), ("fields", ())),
+            open_,
+            f"writes a line for every exchange to {tmp_path / 'log.jsonl'}",
         ),
-        FilterSpec("unused", "fastgw.filters.request_id:RequestId", (), closed),
-        FilterSpec("request_id", "fastgw.filters.request_id:RequestId", (), closed),
-        FilterSpec("access_log", log, (("path", "stdout"), ("batch", 65536), ("flush", 1.0), ("fields", ())), closed),
+        FilterSpec("unused", "fastgw.filters.request_id:RequestId", (), closed, made),
+        FilterSpec("request_id", "fastgw.filters.request_id:RequestId", (), closed, made),
+        FilterSpec(
+            "access_log",
+            log,
+            (("path", "stdout"), ("batch", 65536), ("flush", 1.0), ("fields", ())),
+            closed,
+            "writes a line for every exchange to stdout",
+        ),
     )
 
     assert spec.routes[1].mirror == MirrorSpec("b", MirrorSettings(0.05, 1000, 3, "keep"))

@@ -10,7 +10,7 @@ import pytest
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
-from tests.unit.config.files import MINIMAL, problems
+from tests.unit.config.files import MINIMAL, problems, read
 
 
 class Pair(FilterOptions):
@@ -72,3 +72,37 @@ def test_what_all_filters_have_is_no_option_unless_the_type_has_a_meaning_for_it
 def test_what_is_wrong_with_a_general_key_is_told_with_its_line(tmp_path: Path, said: str, expected: str) -> None:
     [problem] = problems(tmp_path, MINIMAL + f"filters: {{log: {{type: access_log, {said}}}}}")
     assert problem.startswith(expected), problem
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("type: request_id", "gives every request an id, or keeps the one it came with"),
+        ("type: access_log", "writes a line for every exchange to stdout"),
+        ("type: concurrency, max: 3, per: address", "refuses more than 3 at one time, per address"),
+        (
+            "type: rate_limit, limits: [{rate: 5/s}, {rate: 60/h, per: address}]",
+            "refuses more than 5/s per route, 60/h per address",
+        ),
+        ("type: rate_limit, dry_run: true, limits: [{rate: 2/d}]", "notes more than 2/d per route"),
+        (
+            "type: headers, request: {set: {x-a: b}, remove: [x-c]}, response: {add: {x-d: e}}",
+            "request: set x-a, remove x-c; response: add x-d",
+        ),
+        ("type: rewrite, strip_prefix: /a, add_prefix: /b", "asks for /b/... where the path is /a/..."),
+        ("type: rewrite, strip_prefix: /a", "asks for /... where the path is /a/..."),
+        ("type: rewrite, add_prefix: /b", "asks for /b/... where the path is /..."),
+        ("type: rewrite, path: /p", "asks for /p"),
+        ("type: rewrite, pattern: '/x/(.*)', to: /y/$1", "asks for /y/$1 where the pattern matches"),
+        (
+            "type: jwt, algorithms: HS256, scopes: [a, b], keys: [{secret: 0123456789abcdef0123456789abcdef}]",
+            "refuses without a signature by HS256 and the scopes a b (authorization)",
+        ),
+        (
+            "type: jwt, optional: true, algorithms: HS256, keys: [{secret: 0123456789abcdef0123456789abcdef}]",
+            "refuses a token that has not a signature by HS256 (authorization)",
+        ),
+    ],
+)
+def test_each_tells_in_a_phrase_what_it_does(tmp_path: Path, options: str, said: str) -> None:
+    assert read(tmp_path, MINIMAL + f"filters: {{one: {{{options}}}}}").filters[0].does == said

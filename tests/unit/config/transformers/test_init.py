@@ -128,7 +128,14 @@ def test_they_stand_behind_all_filters_and_each_is_made_once(tmp_path: Path) -> 
 def test_the_chain_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     read(tmp_path, with_route(BOTH))
     assert main(["route", "-c", str(tmp_path / "gw.yaml"), "POST", "http://a.test/x"]) == 0
-    assert "filters  request_id, image/base64-decoder, json/bbox-formatter (listener " in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("filters  (listener listener-1)")
+    assert [line.split()[:2] for line in lines[at + 1 : at + 4]] == [
+        ["listener", "request_id"],
+        ["transformer", "image/base64-decoder"],
+        ["transformer", "json/bbox-formatter"],
+    ]
+    assert lines[at + 2].endswith("makes of JSON with an image as base64 the image itself")
 
 
 def test_the_schema_of_boxes_is_one() -> None:
