@@ -1,6 +1,6 @@
-"""Which filters a request meets, in which order: the one place that knows how the chains of three levels are joined.
+"""Which filters a request meets, in which order: the one place that knows how the lists of all levels are joined.
 
-global ──▶ listener ──▶ route ──▶ transformers ──▶ service
+pre-routing ──▶ global ──▶ listener ──▶ route ──▶ transformers ──▶ service
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 from fastgw.config.spec import GatewaySpec, ListenerSpec, RouteSpec
 
+BEFORE: Final = "pre-routing"
 GLOBAL: Final = "global"
 LISTENER: Final = "listener"
 ROUTE: Final = "route"
@@ -17,7 +18,7 @@ class Link(NamedTuple):
     """One filter of a chain."""
 
     name: str
-    level: str  #: whose list names it: GLOBAL, LISTENER or ROUTE
+    level: str  #: whose list names it: BEFORE, GLOBAL, LISTENER or ROUTE
 
 
 class Filtered(Protocol):
@@ -28,6 +29,14 @@ class Filtered(Protocol):
         """Their names, in the order in which requests meet them."""
 
 
+class Entered(Filtered, Protocol):
+    """A listener."""
+
+    @property
+    def before_routing(self) -> Sequence[str]:
+        """Those that run before a route is looked for."""
+
+
 class Chained(Protocol):
     """A whole configuration, as the file has it or as its specification."""
 
@@ -36,8 +45,8 @@ class Chained(Protocol):
         """The filters in front of everything."""
 
     @property
-    def listeners(self) -> Sequence[Filtered]:
-        """Those with a chain of their own."""
+    def listeners(self) -> Sequence[Entered]:
+        """With their chains."""
 
     @property
     def routes(self) -> Sequence[Filtered]:
@@ -49,11 +58,12 @@ def links(spec: GatewaySpec, listener: ListenerSpec, route: RouteSpec | None = N
 
     A filter that several levels name stands where the outermost of them has it, and runs once.
     """
-    named = [Link(name, GLOBAL) for name in spec.chain] + [Link(name, LISTENER) for name in listener.filters]
-    named += [Link(name, ROUTE) for name in route.filters] if route is not None else []
+    own = route.filters if route is not None else ()
+    levels = ((BEFORE, listener.before_routing), (GLOBAL, spec.chain), (LISTENER, listener.filters), (ROUTE, own))
     first: dict[str, Link] = {}
-    for link in named:
-        first.setdefault(link.name, link)
+    for level, names in levels:
+        for name in names:
+            first.setdefault(name, Link(name, level))
     return tuple(first.values())
 
 
@@ -66,5 +76,7 @@ def filter_names(spec: GatewaySpec) -> tuple[str, ...]:
 def named(config: Chained) -> Iterator[str]:
     """Every name in any chain of ``config``, as often as it is there."""
     yield from config.chain
+    for listener in config.listeners:
+        yield from listener.before_routing
     for one in (*config.listeners, *config.routes):
         yield from one.filters

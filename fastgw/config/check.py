@@ -125,6 +125,7 @@ def _bound(document: Document, where: TreePath, entry: Bound, owner: str, taken:
 
 def _listener(document: Document, config: Configuration, where: TreePath, listener: Listener) -> None:
     _chain(document, config, (*where, "filters"), listener.filters)
+    _before_routing(document, config, (*where, "before_routing"), listener.before_routing)
     limits = listener.limits
     if limits.uri_length > limits.head_size:
         document.report(
@@ -173,6 +174,21 @@ def _chain(document: Document, config: Configuration, where: TreePath, names: Se
             document.report((*where, place), f"no filter named {said}{meant}")
         elif name in names[:place]:
             document.report((*where, place), f"the filter {name!r} is in this chain already")
+
+
+def _before_routing(document: Document, config: Configuration, where: TreePath, names: Sequence[str]) -> None:
+    _chain(document, config, where, names)
+    for place, name in enumerate(names):
+        if is_unsound(name, config.filters):
+            continue
+        entry = config.filters.get(name)
+        if entry is None and name in BUILT_IN_FILTERS:
+            entry = FILTERS[name].model_validate({"type": name})
+        if entry is None or is_unsound(entry):
+            continue
+        reason = entry.needs_a_route()
+        if reason:
+            document.report((*where, place), f"{name!r} cannot stand before routing: {reason}")
 
 
 def _route(document: Document, config: Configuration, where: TreePath, route: Route) -> None:

@@ -84,7 +84,7 @@ class _Compiler:
         self._filters = {name: _filter(one) for name, one in self._specs.items()}
         self._transformers: dict[FilterSpec, Filter] = {}
         self._inside: list[Instance] = []
-        self._chains: dict[tuple[tuple[str, ...], tuple[FilterSpec, ...]], Chain] = {}
+        self._chains: dict[tuple[int, tuple[str, ...], tuple[FilterSpec, ...]], Chain] = {}
         self._services = {one.name: self._service(one) for one in spec.services}
 
     def snapshot(self, generation: int) -> Snapshot:
@@ -124,12 +124,12 @@ class _Compiler:
         """The hooks of all filters of a route, as it is reached by this listener, and behind them of its transformers."""
         names = tuple(link.name for link in links(self._spec, listener, route))
         transformers = route.transformers if route is not None else ()
-        key = (names, transformers)
+        key = (len(listener.before_routing), names, transformers)
         found = self._chains.get(key)
         if found is None:
             filters = [self._filters[name] for name in names]
             modes = {one.name: self._mode(one) for one in (*(self._specs[name] for name in names), *transformers)}
-            found = self._chains[key] = Chain([*filters, *map(self._transformer, transformers)], modes)
+            found = self._chains[key] = Chain([*filters, *map(self._transformer, transformers)], modes, key[0])
         return found
 
     def _mode(self, spec: FilterSpec) -> FailureMode:

@@ -8,6 +8,7 @@ from fastgw.config.types import Parsed
 from fastgw.config.values import field_name, one_of, scalar, shown, text
 
 MOST_SOURCES: Final = 4  #: of one limit
+KNOWN_EARLY: Final = ("listener", "filter", "address", "header")  #: those known before a route is looked for
 _WORDS: Final = ("route", "listener", "filter", "address", "api_key")
 _FAMILIES: Final = ("header:<name>", "claim:<name>", "note:<name>")
 

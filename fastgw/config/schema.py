@@ -182,6 +182,9 @@ class Listener(Bound):
     """One address that accepts requests.  Every listener serves every route."""
 
     name: Name | None = setting(None, "For metrics and logs. Default: listener-1, listener-2, ...")
+    before_routing: list[Name] = setting(
+        [], "Filters that see every request before a route is looked for; they stand in front of all chains."
+    )
     filters: list[Name] = setting(
         ["request_id"], "Chain of this listener, behind the global one and in front of that of every route."
     )

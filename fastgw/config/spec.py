@@ -87,9 +87,8 @@ class ListenerSpec(NamedTuple):
 
     name: str
     bind: BindSpec
-    filters: tuple[
-        str, ...
-    ]  #: names, in the order requests meet them, behind the global ones and in front of those of the route
+    before_routing: tuple[str, ...]  #: names of filters that see every request before a route is looked for
+    filters: tuple[str, ...]  #: names, behind the global ones and in front of those of the route, first to last
     proxy_protocol: bool
     proxy_protocol_from: tuple[str, ...]  #: networks in CIDR form; empty: any
     tls: TlsSpec | None

@@ -132,13 +132,14 @@ def new_loop() -> MockLoop:
 
 
 class Edge:
-    """One listener ``edge`` with one route, ``path``, to one service."""
+    """One listener ``edge`` with one route, ``path``, to one service; so many of its filters as ``before`` says run before routing."""
 
     def __init__(
         self,
         *,
         filters: Sequence[Any] = (),
         modes: Mapping[str, FailureMode] | None = None,
+        before: int = 0,
         endpoints: int = 1,
         pool: PoolSettings | None = None,
         timeouts: Timeouts | None = None,
@@ -172,7 +173,7 @@ class Edge:
         self.service = usual.service(
             "s", tuple(self.endpoints), balancer=LeastRequest(lambda: self.chance), **(service or {})
         )
-        chain = Chain(self.filters, modes)
+        chain = Chain(self.filters, modes, before + 1 if before else 0)
         self.fallback = usual.route("fallback", 0, chain=chain)
         # No buffer: a body that is not complete goes to the service as it comes.  Tests that want it held say so.
         defaults = {"service": self.service, "chain": chain, "body_buffer": 0}

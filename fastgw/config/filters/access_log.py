@@ -31,6 +31,7 @@ class AccessLog(FilterOptions):
     """Writes a line for every exchange."""
 
     made_by: ClassVar[str] = "fastgw.filters.access_log:AccessLog"
+    runs_before_routing: ClassVar[bool] = True
     is_built_in: ClassVar[bool] = True
     type: Literal["access_log"] = setting(..., "access_log")
     path: Stream = setting("stdout", "stdout, stderr or a file.")

@@ -27,4 +27,4 @@ class Concurrency(FilterOptions):
 
     def does(self) -> str:
         """How many, of what."""
-        return f"refuses more than {self.max} at one time, per {self.per}"
+        return f"refuses more than {self.max} at one time, per {' and '.join(self.per)}"

@@ -22,6 +22,9 @@ class FilterOptions(Entry):
 
     told_by: ClassVar[str] = "type"
     is_built_in: ClassVar[bool] = False  #: may a chain name the type without a definition, which is then all defaults?
+    runs_before_routing: ClassVar[bool] = (
+        False  #: may ``before_routing`` of a listener name it?  Its request hook never waits then
+    )
     type: str
     on_failure: Annotated[str, words("closed", "open")] = setting(
         "closed", "What becomes of a request when the filter fails: it is refused, or goes on without the filter."
@@ -32,6 +35,10 @@ class FilterOptions(Entry):
         """The options of its type: what all filters have is for the data plane alone, unless the type gives it a meaning of its own."""
         own = inspect.get_annotations(type(self))
         return {key: value for key, value in super().given().items() if key not in GENERAL or key in own}
+
+    def needs_a_route(self) -> str:
+        """Why it cannot run before a route is looked for; empty: it can."""
+        return "" if self.runs_before_routing else f"a filter of type {self.word()} needs a route"
 
     def key_sets(self) -> tuple[KeySetSettings, ...]:
         """What the supervisor fetches for it."""

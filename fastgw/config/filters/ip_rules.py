@@ -27,6 +27,7 @@ class IpRules(FilterOptions):
     """Lets requests of some addresses through, by the first rule that has the address."""
 
     made_by: ClassVar[str] = "fastgw.filters.ip_rules:IpRules"
+    runs_before_routing: ClassVar[bool] = True
     type: Literal["ip_rules"] = setting(..., "ip_rules")
     rules: list[AddressRule] = setting(..., "In this order; the first that has the address of the client decides.")
     otherwise: Annotated[str, words("allow", "deny")] = setting("deny", "What happens to an address that no rule has.")

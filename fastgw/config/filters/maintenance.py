@@ -16,6 +16,7 @@ class Maintenance(FilterOptions):
     """Refuses every request for a while, 503, but those of some networks."""
 
     made_by: ClassVar[str] = "fastgw.filters.maintenance:Maintenance"
+    runs_before_routing: ClassVar[bool] = True
     is_built_in: ClassVar[bool] = True
     type: Literal["maintenance"] = setting(..., "maintenance")
     enabled: Boolean | None = setting(

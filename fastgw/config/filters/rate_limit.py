@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import Model, setting
-from fastgw.config.per import Per
+from fastgw.config.per import KNOWN_EARLY, Per
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Boolean, Parsed, count, words
 from fastgw.config.unsound import is_unsound
@@ -51,6 +51,7 @@ class RateLimit(FilterOptions):
     """Lets only so many requests through in a time, counted over all workers."""
 
     made_by: ClassVar[str] = "fastgw.filters.rate_limit:RateLimit"
+    runs_before_routing: ClassVar[bool] = True
     type: Literal["rate_limit"] = setting(..., "rate_limit")
     limits: list[Limit] = setting(..., "All of them must admit a request; one that is refused counts for none.")
     fields: list[Annotated[str, words("draft", "openai")]] = setting(
@@ -64,10 +65,16 @@ class RateLimit(FilterOptions):
     )
     dry_run: Boolean = setting(False, "Count and note what would be refused, and let it through.")
 
+    def needs_a_route(self) -> str:
+        """Nothing is counted by what is not known yet: a route, an API key, a claim or a note."""
+        limits = [one for one in self.limits if not is_unsound(one) and not is_unsound(one.per)]
+        late = [source for one in limits for source in one.per if source.partition(":")[0] not in KNOWN_EARLY]
+        return f"it counts per {late[0]}, which is not known by then; give its limits another per" if late else ""
+
     def does(self) -> str:
         """Which rates."""
         units = {seconds: unit for unit, seconds in _SECONDS.items()}
-        limits = ", ".join(f"{one.rate[0]}/{units[one.rate[1]]} per {one.per}" for one in self.limits)
+        limits = ", ".join(f"{one.rate[0]}/{units[one.rate[1]]} per {' and '.join(one.per)}" for one in self.limits)
         return f"{'notes' if self.dry_run else 'refuses'} more than {limits}"
 
     def check(self, document: Document, where: TreePath) -> None:

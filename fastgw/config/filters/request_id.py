@@ -10,5 +10,6 @@ class RequestId(FilterOptions):
     """Gives every request an id, or keeps the one it came with."""
 
     made_by: ClassVar[str] = "fastgw.filters.request_id:RequestId"
+    runs_before_routing: ClassVar[bool] = True
     is_built_in: ClassVar[bool] = True
     type: Literal["request_id"] = setting(..., "request_id")

@@ -71,6 +71,24 @@ def enter_and_dispatch(exchange: Exchange, index: int) -> None:
     exchange.dispatch()
 
 
+def before_routing(exchange: Exchange) -> Reply | GatewayError | None:
+    """Run the request hooks that a listener has before it looks for a route; None: all of them let the request on."""
+    outcome: Any
+    for index, hook in enumerate(exchange.listener.before or ()):
+        exchange.entered = index + 1
+        try:
+            outcome = hook(exchange)
+            if outcome is not None and not isinstance(outcome, Reply):
+                if asyncio.iscoroutine(outcome):
+                    outcome.close()
+                raise TypeError("before routing a request hook returns a Reply or None, and cannot wait")
+        except Exception as error:  # noqa: BLE001 - as above
+            outcome = problem(exchange, hook, "request", error)
+        if isinstance(outcome, Reply | GatewayError):
+            return outcome
+    return None
+
+
 def leave_and_send(exchange: Exchange, hooks: Hooks, index: int) -> bool:
     """Run the response hooks from ``index`` on, then let the answer go; False: it does not go yet, or not this one."""
     exchange.is_leaving = True
@@ -178,29 +196,33 @@ def on_deadline(exchange: Exchange, now: float) -> bool:
 
 
 def goes_on(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> bool:
-    """``hook``, of this ``kind``, raised ``error``: whether ``exchange`` goes on without it, or has been ended over it.
+    """``hook``, of this ``kind``, raised ``error``: whether ``exchange`` goes on without it, or has been ended over it."""
+    found = problem(exchange, hook, kind, error)
+    if found is not None:
+        exchange.fail(found)
+    return found is None
+
+
+def problem(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> GatewayError | None:
+    """What the client of ``exchange`` is told where ``hook``, of this ``kind``, raised ``error``; None: nothing, it goes on without it.
 
     A request may be refused by a ``GatewayError``; anything else, and anything behind the answer's head, is a failure of the filter.
     """
-    is_unavailable = isinstance(error, FilterUnavailableError)
-    if kind == "request" and isinstance(error, GatewayError) and not is_unavailable:
-        exchange.fail(error)
-        return False
+    if kind == "request" and isinstance(error, GatewayError) and not isinstance(error, FilterUnavailableError):
+        return error
     if exchange.route.chain.mode_of(hook).is_open:
         report_broken(exchange, hook, kind, error)
-        return True
-    failed(exchange, hook, kind, error)
-    return False
+        return None
+    return failure(exchange, hook, kind, error)
 
 
-def failed(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> None:
-    """End ``exchange`` over a failure of a filter: ``hook``, of this ``kind``, raised ``error``."""
+def failure(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> GatewayError:
+    """What the client is told where a filter has failed that nothing goes on without."""
     name = report_broken(exchange, hook, kind, error)
     if isinstance(error, FilterUnavailableError):
-        exchange.fail(error)
-        return
+        return error
     where = "the request id finds the reason in the log" if exchange.request.request_id else "its log has the reason"
-    exchange.fail(InternalError(500, "internal", f"the filter {name!r} of the gateway failed; {where}"))
+    return InternalError(500, "internal", f"the filter {name!r} of the gateway failed; {where}")
 
 
 def report_broken(

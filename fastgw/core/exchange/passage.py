@@ -184,4 +184,4 @@ def _failed(exchange: Exchange, opening: BodyOpening, error: Exception, *, may_r
         error.retry = RETRY_NEVER  # what has passed cannot be passed again
         exchange.fail(error)
     else:
-        hooks.failed(exchange, opening.hook, opening.kind, error)
+        exchange.fail(hooks.failure(exchange, opening.hook, opening.kind, error))

@@ -17,8 +17,11 @@ cdef class Relay(Exchange):
     cdef object _header
     @cython.locals(request=Request)
     cpdef begin(self, Client client, Listener listener)
-    @cython.locals(plane=Plane, request=Request)
+    @cython.locals(request=Request)
+    cdef bint _is_answered(self, Client client, Listener listener) except -1
     cpdef enter(self, Client client, Listener listener, Route route)
+    @cython.locals(plane=Plane, request=Request)
+    cdef _start(self, Client client, Listener listener, Route route)
     cpdef on_request_body(self, bytes data)
     @cython.locals(route=Route, service=Service)
     cpdef dispatch(self)

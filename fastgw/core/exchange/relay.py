@@ -51,6 +51,8 @@ class Relay(Exchange):
 
     def begin(self, client: Client, listener: Listener) -> None:
         """``request`` was read: find its route and enter the hooks."""
+        if listener.before is not None and self._is_answered(client, listener):
+            return
         request = self.request
         found = listener.plain.get(request.path)
         if found is None:
@@ -59,8 +61,29 @@ class Relay(Exchange):
                 found = listener.fallbacks.find(request.host, request.path)
         self.enter(client, listener, found)
 
+    def _is_answered(self, client: Client, listener: Listener) -> bool:
+        """Run the hooks that come before any route is looked for; whether one of them has answered."""
+        request = self.request
+        self.client = client
+        self.listener = listener
+        self.route = listener.fallbacks.first
+        self.started = self.plane.clock()
+        answer = hooks.before_routing(self)
+        if answer is None:
+            return False
+        self._start(client, listener, listener.fallbacks.find(request.host, request.path))
+        if isinstance(answer, GatewayError):
+            self.fail(answer)
+        else:
+            self.reply(answer)
+        return True
+
     def enter(self, client: Client, listener: Listener, route: Route) -> None:
         """``request`` is one of ``route``: enter the hooks."""
+        self._start(client, listener, route)
+        hooks.enter_and_dispatch(self, route.chain.begin)
+
+    def _start(self, client: Client, listener: Listener, route: Route) -> None:
         plane = self.plane
         request = self.request
         self.client = client
@@ -78,7 +101,6 @@ class Relay(Exchange):
             client.expect_body(self)
         elif request.rare and request.upgrade and request.upgrade not in route.upgrades:
             request.upgrade = b""
-        hooks.enter_and_dispatch(self, 0)
 
     def on_request_body(self, data: bytes) -> None:
         """Bytes of the request's body; ``body`` is up to date."""

@@ -1,6 +1,7 @@
 cdef class Chain:
     cdef public tuple filters
     cdef public tuple request
+    cdef public Py_ssize_t begin
     cdef public tuple response
     cdef public tuple request_body
     cdef public tuple response_body

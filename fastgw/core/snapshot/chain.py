@@ -7,6 +7,7 @@ is entered when the request reaches it; one that answers by itself is entered, t
 All of this is decided when the configuration is compiled.  What is left for a request is a walk over a tuple of bound methods:
 
     request   (h1, h2, ..., hn)               the request hooks that exist, in order
+    begin     number                          of those that a listener runs before it looks for a route
     response  n + 2 tuples                    [k]: response hooks to run, already reversed, when hook k (1-based) ended the walk
     request_body   (o1, o2, ...)              those that may want to see the body of a request, in order
     response_body  n + 2 tuples               as ``response``, of those for the body of an answer; () where there is none in the chain
@@ -85,6 +86,7 @@ class Chain:
     """The hooks of one route, ready to be walked; immutable once built."""
 
     __slots__ = (
+        "begin",
         "done",
         "filters",
         "logged",
@@ -96,11 +98,15 @@ class Chain:
         "response_body",
     )
 
-    def __init__(self, filters: Sequence[Named] = (), modes: Mapping[str, FailureMode] | None = None) -> None:
-        """``filters``: in the order requests meet them; ``modes``: by their names, ``CLOSED`` if it has none."""
+    def __init__(
+        self, filters: Sequence[Named] = (), modes: Mapping[str, FailureMode] | None = None, before: int = 0
+    ) -> None:
+        """``filters``: in the order requests meet them; ``modes``: by their names, ``CLOSED`` if it has none; ``before``: so many of the
+        filters stand before routing."""
         self.filters = tuple(filters)
         self.modes = dict(modes or ())
         entry = [place for place, one in enumerate(filters) if getattr(one, "request", None) is not None]
+        self.begin = sum(place < before for place in entry)
         self.request: tuple[RequestHook, ...] = tuple(getattr(filters[place], "request") for place in entry)  # noqa: B009
         entered = [0, *(place + 1 for place in entry), len(filters)]
         self.response: tuple[tuple[ResponseHook, ...], ...] = tuple(_reversed(filters, n, "response") for n in entered)

@@ -42,6 +42,7 @@ cdef class Listener:
     cdef public str name
     cdef public object router
     cdef public dict plain
+    cdef public tuple before
     cdef public Matcher matcher
     cdef public object fallbacks
     cdef public str allow

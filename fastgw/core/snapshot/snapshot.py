@@ -184,6 +184,7 @@ class Listener:
 
     __slots__ = (
         "allow",
+        "before",
         "body_memory",
         "drop_headers",
         "fallbacks",
@@ -219,6 +220,8 @@ class Listener:
         self.router = router
         self.fallbacks = Fallbacks(router, fallback.in_format)
         self.scheme = scheme
+        chain = fallback.chain
+        self.before = chain.request[: chain.begin] or None  #: hooks that run before a route is looked for
         self.timeouts = timeouts = settings.timeouts
         self.limits = limits = settings.limits
         self.trusted = tuple(ip_network(one) for one in settings.trusted_proxies)

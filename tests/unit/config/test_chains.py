@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastgw.config.chains import GLOBAL, LISTENER, ROUTE, Link, links, named
-from tests.unit.config.files import problems, read
+import pytest
+
+from fastgw.config.chains import BEFORE, GLOBAL, LISTENER, ROUTE, Link, links, named
+from tests.unit.config.files import problems, read, with_listener
 
 THREE = """\
 chain: [outer, twice]
@@ -41,6 +43,56 @@ def test_what_no_route_matches_has_the_chains_of_the_others(tmp_path: Path) -> N
     spec = read(tmp_path, THREE)
     assert [link.name for link in links(spec, spec.listeners[0])] == ["outer", "twice", "request_id", "late"]
     assert [link.name for link in links(spec, spec.listeners[1])] == ["outer", "twice"]
+
+
+def test_what_runs_before_routing_stands_in_front_of_everything(tmp_path: Path) -> None:
+    spec = read(tmp_path, THREE.replace("18080,", "18080, before_routing: [late, twice],"))
+    assert links(spec, spec.listeners[0], spec.routes[0]) == (
+        Link("late", BEFORE),
+        Link("twice", BEFORE),
+        Link("outer", GLOBAL),
+        Link("request_id", LISTENER),
+        Link("inner", ROUTE),
+    )
+    assert links(spec, spec.listeners[1])[0] == Link("outer", GLOBAL)
+
+
+LIMIT = "filters:\n  limit: {type: rate_limit, limits: [{rate: 5/s, per: address}, {rate: 9/s, per: route}]}\n"
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        (
+            "digest",
+            [
+                "3:22: listeners[0].before_routing[0]: 'digest' cannot stand before routing: a filter of type digest needs a route"
+            ],
+        ),
+        ("nobody", ["3:22: listeners[0].before_routing[0]: no filter named 'nobody'"]),
+        (
+            "limit",
+            [
+                (
+                    "3:22: listeners[0].before_routing[0]: 'limit' cannot stand before routing: "
+                    "it counts per route, which is not known by then; give its limits another per"
+                )
+            ],
+        ),
+        ("request_id, access_log, maintenance", []),
+        (
+            "request_id, request_id",
+            ["3:34: listeners[0].before_routing[1]: the filter 'request_id' is in this chain already"],
+        ),
+    ],
+)
+def test_before_routing_is_for_those_that_need_no_route(tmp_path: Path, listed: str, expected: list[str]) -> None:
+    assert problems(tmp_path, with_listener(f"before_routing: [{listed}]") + LIMIT) == expected
+
+
+def test_a_limit_of_addresses_may_stand_before_routing(tmp_path: Path) -> None:
+    text = with_listener("before_routing: [limit]") + LIMIT.replace("per: route", "per: listener")
+    assert problems(tmp_path, text) == []
 
 
 def test_every_name_of_any_chain(tmp_path: Path) -> None:

@@ -137,6 +137,18 @@ def test_the_global_chain_is_in_front_of_every_other(tmp_path: Path, registry: R
     assert "digest" in [one.name for one in snapshot.filters]
 
 
+def test_what_runs_before_routing_is_the_beginning_of_every_chain(tmp_path: Path, registry: Registry) -> None:
+    text = FULL.replace("filters: [log, request_id", "before_routing: [access_log, request_id]\n    filters: [log", 1)
+    snapshot = compiled(read(tmp_path, text), registry)
+    edge, other = snapshot.listeners["edge"], snapshot.listeners["listener-2"]
+    found = match(snapshot, "edge", b"", b"/x")
+    assert found is not None and edge.before is not None
+    assert [hook.__self__.name for hook in edge.before] == ["request_id"]  # type: ignore[attr-defined]
+    assert found.chain.request[: found.chain.begin] == edge.before
+    assert names(found.chain) == ("access_log", "request_id", "log")
+    assert other.before is None
+
+
 def test_a_filter_has_the_failure_mode_of_its_configuration(tmp_path: Path, registry: Registry) -> None:
     spec = read(tmp_path, FULL)
     chain = compiled(spec, registry).listeners["edge"].fallbacks.first.chain
