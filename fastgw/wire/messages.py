@@ -177,6 +177,16 @@ class Request(Message):
             setattr(self, name, getattr(of, name))
         self.keep_alive = False
 
+    def name_by(self, request_id: bytes) -> None:
+        """Have this request be named so to the service and the client; for hooks.
+
+        Raises:
+            ValueError: it is not 1 to 128 visible characters, as an id that a client sends must be.
+        """
+        if not 0 < len(request_id) <= 128 or not all(0x21 <= byte <= 0x7E for byte in request_id):
+            raise ValueError("an id of a request has 1 to 128 visible characters")
+        self.request_id = request_id
+
     @property
     def has_body(self) -> bool:
         """Whether body bytes follow the head."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from fastgw.core.exchange import arriving, hooks, mending
 from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.errors import RETRY_NEVER, FilterUnavailableError, GatewayError
-from fastgw.wire.fields import OWN_RESPONSE_FIELDS, field_line, is_forbidden_trailer
+from fastgw.wire.fields import OWN_RESPONSE_FIELDS, field_line, is_forbidden_trailer, is_token
 from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE
 
 if TYPE_CHECKING:
@@ -74,13 +74,22 @@ class Passage:
         """Whether the head of the answer waits for bytes of its body."""
         return self._gather > 0
 
-    def announce(self) -> None:
-        """Prepare the head of the answer for the trailer fields that hooks will set, if the client takes such (RFC 9110 section 6.6.2)."""
-        names = [name for _, hook in self._hooks for name in hook.trailer_names]
+    def announce(self) -> bool:
+        """Prepare the head of the answer for the trailer fields that hooks will set, if the client takes such (RFC 9110 section 6.6.2).
+
+        False: one of their names is none, and the exchange has failed.
+        """
         exchange = self._exchange
+        for opening, hook in self._hooks:
+            if any(is_token(name) is None for name in hook.trailer_names):
+                error = ValueError(f"one of {list(hook.trailer_names)!r} is not the name of a header field")
+                _failed(exchange, opening, error, may_refuse=False)
+                return False
+        names = [name for _, hook in self._hooks for name in hook.trailer_names]
         if names and exchange.client.takes_trailers(exchange):
             exchange.response.extra += b"trailer: " + b", ".join(names) + b"\r\n"
             exchange.response.lose_length()
+        return True
 
     def _add_trailers(self) -> bool:
         """Put what the hooks have set behind the body; False: one may not be there, and the exchange has failed."""
@@ -128,8 +137,7 @@ def begin_answer(exchange: Exchange) -> bool:
     passage = exchange.outward = Passage(exchange, opened)
     if response.body == BODY_CHUNKED:
         response.lose_length()  # its chunks are taken off
-    passage.announce()
-    return not passage.is_gathering
+    return passage.announce() and not passage.is_gathering
 
 
 def _open(

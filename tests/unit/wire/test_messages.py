@@ -106,6 +106,16 @@ def test_header_tells_the_id_that_was_given() -> None:
     assert request.header(b"x-request-id") == b"abc"
 
 
+@pytest.mark.parametrize("name", [b"", b"a\r\nx-evil: 1", b"a\n", b"a\0", b"a b", b"\x7f", b"x" * 129])
+def test_no_id_of_a_filter_can_end_its_line(name: bytes) -> None:
+    request = read(get())
+    with pytest.raises(ValueError, match="visible characters"):
+        request.name_by(name)
+    assert request.request_id == b""
+    request.name_by(b"x" * 128)
+    assert request.header(b"x-request-id") == b"x" * 128
+
+
 def test_what_does_not_go_on_is_not_forwarded() -> None:
     request = read(get(b"X-A: 1", b"x-a: 2", b"X-Real-IP: forged", b"TE: trailers"))
     assert request.forwarded(b"x-a") == b"1, 2"

@@ -299,3 +299,15 @@ def test_a_trailer_that_may_not_be_one_is_a_bug(trailer: tuple[bytes, bytes]) ->
     assert [line["hook"] for line in edge.events("a filter failed")] == ["read_response"]
     edge.errors.clear()
     edge.end()
+
+
+@pytest.mark.parametrize("name", [b"x-a\r\nx-evil: 1", b"x a", b"", b"x\0"])
+@pytest.mark.parametrize("te", [b"TE: trailers\r\n", b""], ids=["taken", "dropped"])
+def test_what_is_no_name_of_a_trailer_never_reaches_a_head(name: bytes, te: bytes) -> None:
+    edge = Edge(filters=[reading("read_response", trailer_names=(name,))])
+    client, service = edge.pair(GET.replace(b"\r\n\r\n", b"\r\nConnection: TE\r\n" + te + b"\r\n"))
+    service.feed(OK)
+    got = client.take()
+    assert statuses(got) == [500] and b"x-evil" not in got
+    edge.errors.clear()
+    edge.end()
