@@ -150,7 +150,7 @@ def _filter(name: str, options: Entry) -> FilterSpec:
     general = (
         options if isinstance(options, FilterOptions) else FilterOptions(type=name)
     )  # a transformer has the defaults
-    settings = fill(FilterSettings, general)
+    settings = general.settled(fill(FilterSettings, general))
     return FilterSpec(name, options.made_by, tuple(options.given().items()), settings, options.does())
 
 

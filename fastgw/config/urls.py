@@ -13,6 +13,7 @@ from fastgw.core.settings import Url
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(\[[^\]@/]*\]|[^/?#@:\[\]]*)(?::([0-9]{0,9}))?([/?][^#]*)?")
 _TARGET: Final = re.compile(r"[!$%&'()*+,./:;=?@A-Za-z0-9_~-]*")
 _LONGEST: Final = 2000  #: characters
+CALL_GRACE: Final = 1.0  #: seconds on top of the bound of a call, after which it is given up by who waits for it
 _WHAT: Final = "a URL such as https://issuer.example/keys"
 
 

@@ -31,6 +31,10 @@ class FilterOptions(Entry):
     )
     timeout: PositiveDuration = setting("10s", "How long the filter may wait for something before that is a failure.")
 
+    def settled(self, settings: FilterSettings) -> FilterSettings:
+        """What the data plane is told, where the file says these ``settings``."""
+        return settings
+
     def given(self) -> dict[str, Any]:
         """The options of its type: what all filters have is for the data plane alone, unless the type gives it a meaning of its own."""
         own = inspect.get_annotations(type(self))

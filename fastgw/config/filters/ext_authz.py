@@ -8,7 +8,8 @@ from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import FieldName, FilePath, PositiveDuration, count, size, words
 from fastgw.config.unsound import is_unsound
-from fastgw.config.urls import CalledUrl, ca_problem
+from fastgw.config.urls import CALL_GRACE, CalledUrl, ca_problem
+from fastgw.core.settings import FilterSettings
 from fastgw.wire.fields import OWN_REQUEST_FIELDS, is_own
 
 _MADE: Final = frozenset({"x-forwarded-method", "x-forwarded-uri", "accept-encoding"})  #: beside those of every request
@@ -36,6 +37,10 @@ class ExtAuthz(FilterOptions):
     timeout: PositiveDuration = setting("2s", "It must answer within this, with everything.")
     connections: Annotated[int, count(1, 1024)] = setting(32, "To it, of each worker; they are kept.")
     max_answer: Annotated[int, size(0, 1 << 20)] = setting("64KiB", "A larger body of its answer is none.")
+
+    def settled(self, settings: FilterSettings) -> FilterSettings:
+        """A hook waits longer than a call takes at most, whose end says more."""
+        return settings._replace(timeout=settings.timeout + CALL_GRACE)
 
     def given(self) -> dict[str, Any]:
         """The place with what it is trusted by."""

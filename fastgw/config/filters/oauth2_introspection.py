@@ -7,8 +7,9 @@ from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Duration, FilePath, Parsed, PositiveDuration, count
 from fastgw.config.unsound import is_unsound
-from fastgw.config.urls import CalledUrl, ca_problem
+from fastgw.config.urls import CALL_GRACE, CalledUrl, ca_problem
 from fastgw.config.values import text
+from fastgw.core.settings import FilterSettings
 
 _LARGEST_SECRET = 4096  #: bytes of its file
 
@@ -31,6 +32,10 @@ class OAuth2Introspection(BearerOptions):
         "60s", "So long is an active token believed without asking again; never beyond its exp."
     )
     refused_age: Duration = setting("10s", "So long is a token refused that was not active, or said too little.")
+
+    def settled(self, settings: FilterSettings) -> FilterSettings:
+        """A hook waits longer than a call takes at most, whose end says more."""
+        return settings._replace(timeout=settings.timeout + CALL_GRACE)
 
     def given(self) -> dict[str, Any]:
         """With the secret as it is used."""

@@ -11,7 +11,8 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.calls import Answered, CallError
 from fastgw.core.counters import AUTHORIZATIONS
-from fastgw.core.settings import Url
+from fastgw.core.settings import FilterSettings, Url
+from fastgw.core.snapshot.chain import FailureMode
 from fastgw.filters.ext_authz import ExtAuthz
 from fastgw.testing.edge import OK, Edge, Spy, body_of, head_of, statuses
 
@@ -160,3 +161,13 @@ def test_the_id_of_the_request_goes_along() -> None:
     story.edge = Edge(filters=[Spy("id", [], request=name), ExtAuthz("authz", OPTIONS, story._call)])
     story.ask(answered(200))
     assert dict(story.question[1])[b"x-request-id"] == b"r-1"
+
+
+def test_an_open_filter_lets_pass_and_tells_nothing() -> None:
+    story = Story(take=("x-user",))
+    modes = {"authz": FailureMode(FilterSettings("open", 3.0), 1)}
+    options = {**OPTIONS, "take": ("x-user",)}
+    story.edge = Edge(filters=[ExtAuthz("authz", options, story._call)], modes=modes)
+    got, answer = story.ask(answered(500))
+    assert statuses(answer) == [200] and b"root" not in got
+    assert story.counts() == [0, 0, 1] and story.edge.failures_of("authz") == [0, 1, 0]

@@ -11,7 +11,8 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.calls import Answered, CallError
 from fastgw.core.counters import TOKEN_CAUSES
-from fastgw.core.settings import Url
+from fastgw.core.settings import FilterSettings, Url
+from fastgw.core.snapshot.chain import FailureMode
 from fastgw.filters import oauth2_introspection as module
 from fastgw.filters.oauth2_introspection import OAuth2Introspection
 from fastgw.testing.edge import GET, OK, Edge, Spy, body_of, statuses
@@ -283,3 +284,15 @@ def test_who_is_known_passes_while_nobody_answers() -> None:
     story = Story()
     assert story.ask()[0] == 200
     assert story.ask(None)[0] == 200 and not story.asked
+
+
+def test_an_open_filter_lets_pass_without_a_name() -> None:
+    story = Story(headers=(("x-user", "sub"),))
+    modes = {"auth": FailureMode(FilterSettings("open", 3.0), 1)}
+    story.edge = Edge(filters=[story.filter], modes=modes)
+    client = story.edge.client(ASK[:-2] + b"X-User: root\r\n\r\n")
+    story.say(CallError("refused", "nobody is there"))
+    got = story.served(client)
+    assert b"root" not in got and story.edge.failures_of("auth") == [0, 1, 0]
+    [line] = story.edge.events("a filter failed")
+    assert line["error"].startswith("refused: nobody is there") and line["on_failure"] == "open"

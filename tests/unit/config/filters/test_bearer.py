@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.bearer import BearerOptions
+from fastgw.config.filters.entry import GENERAL
 
 
 def test_filters_of_tokens_have_the_same_keys_for_the_same_things() -> None:
-    common = [name for name in BearerOptions.model_fields if name != "type"]
+    common = [name for name in BearerOptions.model_fields if name not in ("type", *GENERAL)]
     for word in ("jwt", "oauth2_introspection"):
         options = FILTERS[word]
         assert issubclass(options, BearerOptions)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.core.settings import Url
+from fastgw.core.settings import FilterSettings, Url
 from tests.support.certificates import Authority
 from tests.unit.config.files import MINIMAL, problems, read
 
@@ -83,3 +83,8 @@ def test_what_is_wrong_is_told_with_its_line(options: str, expected: str, tmp_pa
     assert len(found) == bool(expected), found
     assert not expected or expected.replace("{}", str(tmp_path), 1).replace("{{", "{") in found[0]
     assert "hunter" not in " ".join(found)
+
+
+def test_the_end_of_a_call_comes_before_that_of_the_wait(tmp_path: Path) -> None:
+    (found,) = [one for one in read(tmp_path, text(f"{GOOD}, timeout: 5s, on_failure: open")).filters if one.options]
+    assert dict(found.options)["timeout"] == 5.0 and found.settings == FilterSettings("open", 6.0)
