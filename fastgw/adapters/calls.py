@@ -54,10 +54,6 @@ class CallPool(LocalPool):
     def _carrier(self) -> CallCarrier:
         return CallCarrier(self, self._plane)
 
-    @property
-    def _is_full(self) -> bool:
-        return self.running >= self.settings.places
-
     def acquire(self, exchange: Exchange) -> LocalCarrier:
         """See ``Pool``.
 
@@ -68,7 +64,7 @@ class CallPool(LocalPool):
         return LocalPool.acquire(self, exchange)
 
     def _check_line(self) -> None:
-        if self._is_full and len(self.waiting) >= self.settings.inside.queue:
+        if self.running >= self.settings.places and len(self.waiting) >= self.settings.inside.queue:
             detail = "too many requests are waiting for the service"
             raise UpstreamError(503, "pool_full", detail, retry=RETRY_ALWAYS)
 
@@ -80,7 +76,7 @@ class CallPool(LocalPool):
         Raises:
             UpstreamError: as ``acquire``.
         """
-        if not self._is_full:
+        if self.running < self.settings.places:
             self._begin(carrier)
             return
         self._check_line()
@@ -106,7 +102,7 @@ class CallPool(LocalPool):
         carrier.begin(self.settings)
 
     def _fill(self) -> None:
-        while self.waiting and not self._is_full:
+        while self.waiting and self.running < self.settings.places:
             carrier = self.waiting.popleft()
             self._plane.values[self._base + counters.ENDPOINT_WAITING] -= 1
             self._begin(carrier)
@@ -170,7 +166,7 @@ class CallCarrier(LocalCarrier):
             body.keep(held)
             self._plane.body_bytes += len(held)
         if body.is_done:
-            self._plane.loop.call_soon(self._answer)
+            self.answer_soon(exchange)
         else:
             self.ask_for_body(exchange)
 

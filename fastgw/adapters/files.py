@@ -178,6 +178,10 @@ class FileCarrier(LocalCarrier):
         """See ``LocalCarrier``: what may not be asked for is refused without its body."""
         return exchange.request.method in (b"GET", b"HEAD")
 
+    def answer_soon(self, exchange: Exchange) -> None:
+        """See ``LocalCarrier``: to open a file and to read its first piece has a turn of its own, like each further piece."""
+        exchange.plane.loop.call_soon(self._answer)
+
     def answer(self, exchange: Exchange) -> None:
         """See ``LocalCarrier``.
 

@@ -1,9 +1,9 @@
 """Functions that answer requests, ``fastgw.App``, as a service.
 
-    Relay ── acquire, carry ──▶ HandlerCarrier ── in the next turn of the loop ──▶ the function ──▶ on_head, on_last_body
+    Relay ── acquire, carry ──▶ HandlerCarrier ──▶ the function ──▶ on_head, on_last_body
 
-A plain function is called on the loop and answers in the same turn, without a Task: it must not wait, nor compute for long.  One that is
-``async`` is a Task, which is cancelled when its client leaves.
+A plain function is called on the loop, in the turn in which its request has come, without a Task: it must not wait, nor compute for long.
+One that is ``async`` is a Task, which is cancelled when its client leaves.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from fastgw.core import counters
 from fastgw.errors import DownstreamError
 from fastgw.plugins import PluginError
 from fastgw.routing import Router, RoutingError, Rule
+from fastgw.routing.pattern import parse_path
 from fastgw.wire.fields import OWN_RESPONSE_FIELDS, field_line, find_field
 
 if TYPE_CHECKING:
@@ -36,18 +37,43 @@ _NO_PARAMS: Mapping[str, str] = {}
 class HandlerRequest:
     """What a handler is told; it may be kept."""
 
-    __slots__ = ("_head", "body", "client", "method", "params", "path", "query", "scheme")
+    __slots__ = ("_address", "_head", "_method", "_path", "_query", "_scheme", "body", "params")
 
     def __init__(self, exchange: Exchange, body: bytes, params: Mapping[str, str]) -> None:
         request = exchange.request
         self._head = request.head if request.edited is None else b"\r\n" + request.fields + request.extra
+        self._address = exchange.client.address
+        self._method = request.method
+        self._path = request.path
+        self._query = request.query
+        self._scheme = exchange.listener.scheme
         self.body = body
-        self.client = exchange.client.address.decode("latin-1")  #: address, as text
-        self.method = request.method.decode("latin-1")
         self.params = params  #: of the path, by name, without escapes
-        self.path = request.path.decode("latin-1")  #: normalised, with its escapes
-        self.query = request.query[1:].decode("latin-1")  #: without its ``?``
-        self.scheme = exchange.listener.scheme.decode("latin-1")
+
+    @property
+    def client(self) -> str:
+        """Its address."""
+        return self._address.decode("latin-1")
+
+    @property
+    def method(self) -> str:
+        """As it is sent."""
+        return self._method.decode("latin-1")
+
+    @property
+    def path(self) -> str:
+        """Normalised, with its escapes."""
+        return self._path.decode("latin-1")
+
+    @property
+    def query(self) -> str:
+        """Without its ``?``."""
+        return self._query[1:].decode("latin-1")
+
+    @property
+    def scheme(self) -> str:
+        """Of the listener."""
+        return self._scheme.decode("latin-1")
 
     def header(self, name: str, default: str | None = None) -> str | None:
         """The value of the field ``name``, in any case; repeated lines are joined with ``", "``."""
@@ -142,10 +168,28 @@ class Routes:
         return add
 
 
+class _Ready:
+    """A handler in a table."""
+
+    __slots__ = ("_pattern", "call", "is_async", "methods", "path")
+
+    def __init__(self, handler: Handler) -> None:
+        self.path, self.methods, self.call, self.is_async = handler
+        self._pattern = parse_path(handler.path) if "{" in handler.path else None
+
+    def params(self, path: bytes) -> Mapping[str, str]:
+        """Those of ``path``, without escapes."""
+        if self._pattern is None:
+            return _NO_PARAMS
+        return {
+            name: unquote_to_bytes(value).decode(errors="replace") for name, value in self._pattern.params(path).items()
+        }
+
+
 class HandlerTable:
     """The handlers of an application, ready to be asked."""
 
-    __slots__ = ("_plain", "_router", "match")
+    __slots__ = ("_router", "match")
 
     def __init__(self, routes: Routes) -> None:
         """
@@ -154,21 +198,13 @@ class HandlerTable:
         """
         rules = [
             Rule(f"{','.join(sorted(one.methods))} {one.path}".strip(), one.path, "", one.methods, (), one)
-            for one in routes.handlers
+            for one in map(_Ready, routes.handlers)
         ]
         try:
             self._router = Router(rules)
         except RoutingError as error:
             raise PluginError(f"its paths: {'; '.join(error.problems)}") from error
-        self._plain = {one.payload: one for one in rules if "{" in one.path}
         self.match = self._router.matcher.match
-
-    def params(self, handler: Handler, path: bytes) -> Mapping[str, str]:
-        """Those of ``path``, without escapes."""
-        rule = self._plain.get(handler)
-        if rule is None:
-            return _NO_PARAMS
-        return {name: unquote_to_bytes(value).decode(errors="replace") for name, value in rule.params(path).items()}
 
     def missing(self, exchange: Exchange) -> DownstreamError:
         """What is answered where no function does."""
@@ -178,6 +214,10 @@ class HandlerTable:
             allow = ", ".join(methods)
             return DownstreamError(405, "method_not_allowed", f"this path takes {allow}", headers=(("allow", allow),))
         return DownstreamError(404, "no_route", "no route matches this request")
+
+
+def _no_field(_: bytes) -> None:
+    """No handler asks for a header field."""
 
 
 def table_of(found: Any, reference: str) -> HandlerTable:
@@ -199,10 +239,6 @@ class HandlerPool(CallPool):
     def _carrier(self) -> HandlerCarrier:
         return HandlerCarrier(self, self._plane)
 
-    def count(self) -> None:
-        """A function is called that answers at once."""
-        self._plane.values[self._base + counters.ENDPOINT_REQUESTS] += 1
-
 
 class HandlerCarrier(CallCarrier):
     """Carries one exchange to the answer of a function."""
@@ -222,34 +258,35 @@ class HandlerCarrier(CallCarrier):
             UpstreamError: 503, there is no place for a Task.
         """
         request = exchange.request
-        table: HandlerTable = self._pool.settings.object
-        handler: Handler | None = table.match(b"", request.method, request.path, request.header)
+        instance = self._pool.settings
+        table: HandlerTable = instance.object
+        handler: _Ready | None = table.match(b"", request.method, request.path, _no_field)
         if handler is None:
             raise table.missing(exchange)
         self._handler = handler
         if handler.is_async:
             self._pool.submit(self)
             return
-        self._pool.count()
-        values = self._plane.values
+        plane = self._plane
+        plane.values[self._pool._base + counters.ENDPOINT_REQUESTS] += 1
         try:
-            values[counters.RUNNING_SERVICE] = self._pool.settings.slot + 1
+            plane.values[counters.RUNNING_SERVICE] = instance.slot + 1
             try:
-                found = handler.call(self._request(exchange, table))
+                found = handler.call(self._request(exchange))
             finally:
-                values[counters.RUNNING_SERVICE] = 0
+                plane.values[counters.RUNNING_SERVICE] = 0
             self._respond(found)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it ends this exchange, not the worker
             self.broke(error)
 
-    def _request(self, exchange: Exchange, table: HandlerTable) -> HandlerRequest:
-        return HandlerRequest(exchange, self.take_body(exchange), table.params(self._handler, exchange.request.path))
+    def _request(self, exchange: Exchange) -> HandlerRequest:
+        return HandlerRequest(exchange, self.take_body(exchange), self._handler.params(exchange.request.path))
 
     def begin(self, instance: Runnable) -> None:
         """See ``CallCarrier``."""
         exchange = self.exchange
         assert exchange is not None
-        request = self._request(exchange, instance.object)
+        request = self._request(exchange)
         self._instance = instance
         instance.begin()
         self.task = task = instance.watched(self._run(request))

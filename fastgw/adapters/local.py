@@ -3,7 +3,7 @@ and a carrier for each exchange.
 
     Relay ── acquire ──▶ LocalPool      a carrier, always and at once: nobody waits
           ── carry, send_body ──▶ LocalCarrier      the request's body is thrown away
-          ◀── on_head, on_body, on_last_body, fail ──  in a later turn of the loop, when the request is complete
+          ◀── on_head, on_body, on_last_body, fail ──  when the request is complete, in the turn of the loop in which it came
 
 An exchange does not know the difference, so filters, deadlines, limits, logs and counters are those of any other.
 """
@@ -55,13 +55,20 @@ class LocalCarrier(Carrier):
     # --- what an exchange asks
 
     def carry(self, exchange: Exchange) -> None:
-        """See ``Carrier``; the answer comes in a later turn, for the exchange has not heard yet who carries it."""
+        """See ``Carrier``."""
         self.exchange = exchange
         exchange.body.take()
         if exchange.body.is_done or not self.takes_body(exchange):
-            exchange.plane.loop.call_soon(self._answer)
+            self.answer_soon(exchange)
         else:
             self.ask_for_body(exchange)
+
+    def answer_soon(self, exchange: Exchange) -> None:
+        """Answer now, or in a later turn of the loop where the client has sent more requests already: others have theirs before them."""
+        if exchange.client.has_more():
+            exchange.plane.loop.call_soon(self._answer)
+        else:
+            self._answer_now()
 
     def ask_for_body(self, exchange: Exchange) -> None:
         """Let a client send the rest of its body that waits for leave to do so (RFC 9110 section 10.1.1)."""
@@ -110,19 +117,32 @@ class LocalCarrier(Carrier):
     # --- the answer
 
     def _answer(self) -> None:
+        self._answer_now()
+
+    def _answer_now(self) -> None:
+        """Answer, if anybody waits; what is raised ends the exchange, and not the worker."""
         exchange = self.exchange
-        if exchange is not None:
-            self._try(self.answer, exchange)
+        if exchange is None:
+            return
+        try:
+            self.answer(exchange)
+        except Exception as error:  # noqa: BLE001 - it is told
+            self._failed(exchange, error)
 
     def _try(self, step: Callable[[Exchange], None], exchange: Exchange) -> None:
-        """Do ``step``; what it raises ends the exchange, and not the worker."""
+        """Do ``step`` of an answer, in the same way."""
         try:
             step(exchange)
-        except GatewayError as error:
+        except Exception as error:  # noqa: BLE001 - it is told
+            self._failed(exchange, error)
+
+    def _failed(self, exchange: Exchange, error: Exception) -> None:
+        if isinstance(error, GatewayError):
             exchange.fail(error)
-        except Exception:  # noqa: BLE001 - a bug here, which the client waits for no longer than for an answer
-            exchange.plane.log_exception("an answer could not be made", route=exchange.route.name)
-            exchange.fail(InternalError(500, "internal", "the gateway failed to answer; its log has the reason"))
+            return
+        # a bug here, which the client waits for no longer than for an answer
+        exchange.plane.report("error", "an answer could not be made", route=exchange.route.name, error=error)
+        exchange.fail(InternalError(500, "internal", "the gateway failed to answer; its log has the reason"))
 
     def send_head(self, exchange: Exchange, status: int, fields: bytes, size: int) -> bool:
         """Let the answer begin, with ``fields`` (each with its CRLF) and a body of ``size`` bytes, which may be ``UNKNOWN``; False: nobody
@@ -130,18 +150,18 @@ class LocalCarrier(Carrier):
 
         Status 304 has no body, and neither has an answer to HEAD: that ends here (RFC 9110 sections 9.3.2 and 15.4.5).
         """
-        response = exchange.response
+        request, response = exchange.request, exchange.response
         response.reset_rare()
         response.turn_into(status)
-        is_bare = status in (204, 304)
-        has_length = not is_bare and size != UNKNOWN
+        is_bare = status == 204 or status == 304
+        has_length = not is_bare and size >= 0
         response.fields = fields + b"content-length: %d\r\n" % size if has_length else fields
         response.head = response.line + response.fields + b"\r\n"
         response.minor = 1
         response.has_date = False
         response.length_count = int(has_length)
         response.content_length = size if has_length else NO_LENGTH
-        if is_bare or not size or exchange.request.method == b"HEAD":
+        if is_bare or not size or request.method == b"HEAD":
             response.body = BODY_NONE
         else:
             response.body = BODY_LENGTH if has_length else BODY_UNTIL_CLOSE

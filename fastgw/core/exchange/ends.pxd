@@ -15,6 +15,7 @@ cdef class Client(Connection):
     cdef public Exchange exchange
     cpdef _open(self)
     cpdef read_body(self)
+    cpdef bint has_more(self) except -1
     cpdef expect_body(self, Exchange exchange)
     cpdef bint wants_data(self, Exchange exchange) except -1
     cpdef bint takes_trailers(self, Exchange exchange) except -1

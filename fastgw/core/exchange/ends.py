@@ -47,6 +47,10 @@ class Client(Connection):
     def read_body(self) -> None:
         """Hand over, by ``on_request_body``, what of the body came together with the head; by default that was nothing."""
 
+    def has_more(self) -> bool:
+        """Whether it has sent more than the request in progress already."""
+        return False
+
     def expect_body(self, exchange: Exchange) -> None:
         """``exchange`` has begun, and its request has a body: say in what form it will be handed over (``body.is_framed``)."""
 

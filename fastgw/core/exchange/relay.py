@@ -153,11 +153,11 @@ class Relay(Exchange):
             self.uncounted = counters.ANSWER_AWAITED
         self.phase = ANSWER
         held = self.body.held
-        carrier.carry(self)
         if held:
             self.plane.body_bytes -= held
             self.client.release(HOLD_PENDING)
         self.set_deadline(self.route.answer_timeout if self.body.is_done else self.listener.timeouts.body)
+        carrier.carry(self)  # last: what answers in this process may do so now, and then this exchange is over
 
     def ask_anew(self) -> None:
         """See ``Exchange``."""

@@ -16,6 +16,7 @@ cdef class Http1Bodies(Http1Answers):
     cdef long long _left
     cdef ChunkReader _chunks
     cpdef _open(self)
+    cpdef bint has_more(self) except -1
     @cython.locals(request=Request, listener=Listener)
     cpdef expect_body(self, Exchange exchange)
     cpdef read_body(self)

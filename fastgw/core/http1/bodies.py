@@ -25,6 +25,10 @@ class Http1Bodies(Http1Answers):
         self._left = 0  #: body bytes to come
         self._chunks: ChunkReader | None = None
 
+    def has_more(self) -> bool:
+        """See ``Client``."""
+        return len(self._buffer) > 0
+
     def expect_body(self, exchange: Exchange) -> None:
         """See ``Client``."""
         request, listener = exchange.request, exchange.listener

@@ -143,6 +143,26 @@ def test_a_function_is_told_of_the_request() -> None:
     called.end()
 
 
+def test_a_body_that_comes_in_pieces_is_whole_when_the_function_is_called() -> None:
+    called = app()
+    client = called.client()
+    first, last = request("/parsed", "POST", body=b'{"a":1}')[:-3], b":1}"
+    client.feed(first)
+    called.run()
+    assert not client.take()
+    client.feed(last)
+    assert body_of(called.taken(client)) == b'{"a":1}'
+    called.end()
+
+
+def test_a_function_answers_in_the_turn_of_its_request() -> None:
+    called = app()
+    client = called.client()
+    client.feed(request("/json"))
+    assert body_of(client.take()) == b'{"a":[1]}'
+    called.end()
+
+
 def test_a_function_sees_what_filters_have_made_of_the_request() -> None:
     def change(exchange: Any) -> None:
         exchange.request.set_header(b"x-a", b"by a filter")

@@ -179,11 +179,39 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     edge.end()
 
 
+def test_the_answer_comes_in_the_turn_of_its_request() -> None:
+    edge = local()
+    client = edge.client()
+    client.feed(GET)
+    assert body_of(client.take()) == b"hello"
+    client.feed(GET)
+    assert body_of(client.take()) == b"hello"
+    edge.end()
+
+
+def test_a_client_that_sends_ahead_gets_one_answer_in_a_turn() -> None:
+    order: list[str] = []
+
+    def note(carrier: Carrier, exchange: Any) -> None:
+        order.append("answer")
+        say(carrier, exchange)
+
+    edge = local(note)
+    client = edge.client()
+    client.feed(GET * 3)
+    assert not order
+    edge.loop.call_soon(order.append, "other")
+    edge.run()
+    assert order == ["answer", "other", "answer", "answer"]
+    assert statuses(client.take()) == [200] * 3
+    edge.end()
+
+
 def test_a_client_that_leaves_is_not_answered() -> None:
     asked: list[int] = []
     edge = local(lambda carrier, exchange: asked.append(1))
     client = edge.client()
-    client.feed(GET)
+    client.feed(GET + GET)
     client.lose()
     edge.run()
     assert not asked
@@ -292,8 +320,9 @@ def test_an_upgrade_that_was_asked_for_is_not_one() -> None:
 def test_draining_ends_the_connection() -> None:
     edge = local()
     client = edge.client()
-    client.feed(GET)
+    client.feed(CHUNKED + b"1\r\na\r\n")
     edge.plane.drain()
+    client.feed(b"0\r\n\r\n")
     edge.run()
     assert b"connection: close\r\n" in head_of(client.take()) and client.is_closing()
     edge.end()
