@@ -93,7 +93,7 @@ def found_by(inside: InsideSettings) -> tuple[Any, CallShape]:
 
         return table_of(kind, inside.reference), ON_LOOP
     if inside.kind == "asgi":
-        from fastgw.adapters.asgi import application_of
+        from fastgw.adapters.asgi_application import application_of
 
         return application_of(kind, inside.reference, inside.root_path), ON_LOOP
     return kind, CallShape(kind, inside.run, is_batched=inside.batch is not None)

@@ -22,7 +22,7 @@ _ABOUT: Final = ("settings", "run", "workers", "queue", "max_input", "root_path"
 _NOT_OF: Final = {
     "python": ("root_path",),
     "app": ("settings", "run", "root_path", "batch"),
-    "asgi": ("settings", "run", "max_input", "batch"),
+    "asgi": ("settings", "run", "batch"),
 }
 _ELSEWHERE: Final = (
     "balance",
@@ -88,7 +88,7 @@ class Inside(Model):
     )
     queue: Annotated[int, count(0, 1_000_000)] = setting(64, "Calls that wait for that; more are answered 503.")
     max_input: Annotated[int, size(0, 1 << 30)] = setting(
-        "1MiB", "Bytes of a request body that it is called with (413)."
+        "1MiB", "Bytes of a request body that it is called with (413); of ASGI those of a WebSocket message (1009)."
     )
 
     root_path: Annotated[str, Parsed(_root_path, type="string")] = setting(

@@ -184,7 +184,7 @@ class InsideSettings(NamedTuple):
     run: str  #: "auto", "loop", "thread" or "process"
     workers: int | None  #: calls at one time; None: as many as are usual where it runs
     queue: int  #: calls that wait: more are answered 503
-    max_input: int  #: bytes of a request body: 413
+    max_input: int  #: bytes of a request body: 413; of ASGI those of a message of a WebSocket
     root_path: str  #: of an ASGI application: where it is mounted
     batch: BatchSettings | None  #: None: each call is made by itself
 

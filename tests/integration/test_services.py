@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 from tests.integration.processes import Gateway, reload
 from tests.support.gateway import wait_until
@@ -98,3 +100,52 @@ def test_services_in_a_worker(gateway: Gateway, tmp_path: Path) -> None:
     assert running.stop() == 0
     assert (folder / "closed-two").exists()
     wait_until(lambda: not Path(f"/proc/{child}").exists())
+
+
+ASGI = """\
+listeners: [{address: "127.0.0.1:$port"}]
+admin: {address: "127.0.0.1:$admin"}
+workers: 1
+routes: [{path: /*, service: sockets}]
+services: {sockets: {asgi: "some_sockets:app"}}
+"""
+SOCKETS = """
+async def app(scope, receive, send):
+    if scope["type"] != "websocket":
+        raise RuntimeError("WebSockets only")
+    await receive()
+    if scope["path"] != "/echo":
+        return await send({"type": "websocket.close"})
+    await send({"type": "websocket.accept", "subprotocol": next(iter(scope["subprotocols"]), None)})
+    while (message := await receive())["type"] == "websocket.receive":
+        if message.get("text") == "end":
+            return await send({"type": "websocket.close", "code": 4000, "reason": "as asked"})
+        await send({**message, "type": "websocket.send"})
+"""
+
+
+def test_websockets_of_an_asgi_application(gateway: Gateway, tmp_path: Path) -> None:
+    folder = tmp_path / "gateway-0"
+    folder.mkdir()
+    (folder / "some_sockets.py").write_text(SOCKETS)
+    running = gateway(ASGI)
+    address = running.base_url.replace("http", "ws")
+    with connect(f"{address}/echo", max_size=None, subprotocols=["chat"]) as peer:  # type: ignore[list-item]
+        assert peer.subprotocol == "chat"
+        for message in ("hello", "", "ä" * 70_000, b"\x00\xff", bytes(range(256)) * 4096):
+            peer.send(message)
+            assert peer.recv(timeout=20) == message
+        assert peer.ping().wait(10)
+        peer.send(["in ", "parts"])
+        assert peer.recv(timeout=20) == "in parts"
+        peer.send("end")
+        with pytest.raises(ConnectionClosed):
+            peer.recv(timeout=20)
+    assert (peer.close_code, peer.close_reason) == (4000, "as asked")
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(f"{address}/other")
+    with connect(f"{address}/echo") as peer:
+        peer.send(b"x" * (1024 * 1024 + 1))
+        with pytest.raises(ConnectionClosed):
+            peer.recv(timeout=20)
+    assert peer.close_code == 1009

@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from fastgw.adapters.asgi import Application, application_of, fields_of
-from fastgw.plugins import PluginError
-from fastgw.testing.edge import body_of, head_of, statuses
-from fastgw.testing.service import ServiceEdge, inside, request
-from tests.unit.adapters.loops import Plane
+from fastgw.testing.edge import WEBSOCKET, body_of, head_of, statuses
+from fastgw.testing.service import ServiceEdge, request
 
 SCOPES: list[Any] = []
 GOT: list[Any] = []
@@ -194,11 +191,17 @@ def test_what_breaks_behind_its_head_is_cut(what: str) -> None:
     called.end()
 
 
-def test_a_websocket_is_refused() -> None:
+def test_a_websocket_is_refused_where_nothing_frames_its_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastgw.adapters.asgi_application._sockets", lambda: None)
     called = asgi(hello)
-    fields = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
-    answer = called.ask("/", "GET", *fields, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
-    assert statuses(answer) == [501] and not SCOPES
+    client = called.client(WEBSOCKET)
+    assert statuses(called.taken(client)) == [501] and not SCOPES
+    called.end()
+
+
+def test_another_protocol_is_refused() -> None:
+    called = asgi(hello, route={"upgrades": ("other",)})
+    assert statuses(called.ask("/", "GET", "Connection: Upgrade", "Upgrade: other")) == [501] and not SCOPES
     called.end()
 
 
@@ -212,78 +215,3 @@ def test_who_finds_no_place_is_told() -> None:
     GATES[0].set_result(None)
     called.run()
     called.end()
-
-
-# --- lifespan
-
-
-def lifespan(*answers: Any) -> Any:
-    """An application that says ``answers`` to the events of its lifespan."""
-
-    async def call(scope: Any, receive: Any, send: Any) -> None:
-        for answer in answers:
-            GOT.append((await receive())["type"])
-            scope["state"]["n"] = 1
-            if isinstance(answer, BaseException):
-                raise answer
-            await send({"type": answer, "message": "no database"})
-
-    return call
-
-
-def test_a_lifespan_begins_and_ends() -> None:
-    async def story() -> None:
-        GOT.clear()
-        one = Application(lifespan("lifespan.startup.complete", "lifespan.shutdown.complete"), "")
-        await one.start()
-        assert one.state == {"n": 1}
-        await one.aclose()
-        assert GOT == ["lifespan.startup", "lifespan.shutdown"]
-        for other in (lifespan(RuntimeError("only http")), lifespan()):
-            without = Application(other, "")
-            await without.start()
-            await without.aclose()
-
-    asyncio.run(story())
-
-
-def test_one_that_cannot_start_refuses_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastgw.adapters.asgi.START_SECONDS", 0.01)
-
-    async def silent(scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.Event().wait()
-
-    async def story() -> None:
-        with pytest.raises(PluginError, match="cannot start: no database"):
-            await Application(lifespan("lifespan.startup.failed"), "").start()
-        with pytest.raises(PluginError, match="has not started within"):
-            await Application(silent, "").start()
-
-    asyncio.run(story())
-
-
-def test_an_instance_has_its_lifespan() -> None:
-    from fastgw.adapters.instance import INSTANCES, Instance
-
-    async def story() -> None:
-        instance = Instance("s", inside(hello))
-        await instance.open(Plane())  # type: ignore[arg-type]
-        assert instance.workers == 1000 and SCOPES[-1]["type"] == "lifespan"
-        instance.stop()
-        await INSTANCES.settle(10)
-
-    SCOPES.clear()
-    asyncio.run(story())
-
-
-@pytest.mark.parametrize("found", [1, Application, lambda scope: None])
-def test_what_is_no_application_is_told(found: Any) -> None:
-    with pytest.raises(PluginError, match="'m:x' is no ASGI"):
-        application_of(found, "m:x", "")
-
-
-def test_fields_are_those_of_the_answer_alone() -> None:
-    assert fields_of([(b"A", b"b"), (b"Content-Length", b"7"), (b"Transfer-Encoding", b"chunked")]) == (b"a: b\r\n", 7)
-    for bad in ([(b"a", b"b\n")], [(b"a b", b"c")], [(b"content-length", b"x")]):
-        with pytest.raises(ValueError):
-            fields_of(bad)
