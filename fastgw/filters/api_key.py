@@ -49,6 +49,7 @@ class ApiKeys:
 
     __slots__ = (
         "_clock",
+        "_counted",
         "_fields",
         "_file",
         "_finders",
@@ -82,6 +83,7 @@ class ApiKeys:
         self._fields = frozenset((self._header,)) if self._header else frozenset()
         self._is_open = options["when_full"] == "let_through"
         self._known: dict[bytes, _Known] = {}  #: by digest
+        self._counted: dict[bytes, int] = {}  #: the keys on the board of what buckets are called
         self._wall = wall
         self._clock = clock
 
@@ -124,7 +126,7 @@ class ApiKeys:
         """Take a token of each of its buckets, on the board of all workers."""
         seat = exchange.plane.seat
         meters = [
-            Meter(seat.board, KEYED_TIMES, seat.key_of(b"api_key", self.name.encode(), called), rate, self._clock)
+            Meter(seat.board, KEYED_TIMES, self._key_of(exchange, called), rate, self._clock)
             for called, _, rate in known.rates
         ]
         try:
@@ -142,6 +144,13 @@ class ApiKeys:
         headers = (("retry-after", str(max(1, -(-_wait(slowest) // _SECOND)))),)
         raise DownstreamError(429, "rate_limited", detail, reason=reason, headers=headers)
 
+    def _key_of(self, exchange: Exchange, called: bytes) -> int:
+        """What counts it on the board; remembered, of at most as many keys and limits as a file has."""
+        key = self._counted.get(called)
+        if key is None:
+            key = self._counted[called] = exchange.plane.seat.key_of(b"api_key", self.name.encode(), called)
+        return key
+
     def _on_full(self, exchange: Exchange) -> None:
         exchange.plane.values[counters.BOARD_FULL] += 1
         what = "is let through" if self._is_open else "is refused"
@@ -156,6 +165,7 @@ class ApiKeys:
 
     def _take(self, keys: tuple[ApiKey, ...]) -> None:
         self._known = {one.digest: _known(one) for one in keys}
+        self._counted = {}
 
     def _count_refused(self, exchange: Exchange) -> None:
         exchange.plane.values[exchange.route.base + _DENIED] += 1

@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from fastgw.wire.lines import names_like, values_of
+
 if TYPE_CHECKING:
     from fastgw.wire.messages import Request
 
@@ -14,24 +16,9 @@ Edit = tuple[tuple[bytes, ...], Lines]  #: the fields that are removed, and thos
 NOTHING: Final[Edit] = ((), ())
 
 
-def _lines(request: Request) -> list[bytes]:
-    """The field lines that go to the service."""
-    return (request.fields + request.extra).split(b"\r\n")
-
-
 def _lines_of(request: Request, name: bytes) -> list[bytes]:
     """The value of each line of the field ``name`` that goes to the service."""
-    data = b"\r\n" + request.fields + request.extra
-    lowered = data.lower()
-    needle = b"\r\n" + name + b":"
-    found = []
-    start = lowered.find(needle)
-    while start >= 0:
-        begin = start + len(needle)
-        start = data.find(b"\r\n", begin)
-        found.append(data[begin:start].strip(b" \t"))
-        start = lowered.find(needle, start)
-    return found
+    return values_of(request.fields + request.extra, name)
 
 
 class _Field:
@@ -115,8 +102,6 @@ def edit(request: Request, removal: Edit, fields: frozenset[bytes], told: Lines)
     removed, added = removal
     if fields:
         removed = (*removed, *fields)
-        if b"_" in request.fields or b"_" in request.extra:
-            names = {line.partition(b":")[0].lower() for line in _lines(request)}
-            removed += tuple([one for one in names - fields if one.replace(b"_", b"-") in fields])
+        removed += tuple(names_like(request.fields + request.extra, fields))
     if removed:
         request.edit(removed, added + told)

@@ -15,6 +15,9 @@ from fastgw.filters.variables import Read, note_bytes, noted
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
 
+_REMEMBERED: Final = 1024  #: keys of one limit
+_LONGEST: Final = 256  #: bytes of values that are worth it
+
 #: What the configuration names, and no client.
 _CONFIGURED: Final[Mapping[str, Read]] = {
     "route": lambda exchange: exchange.route.name.encode(),
@@ -37,20 +40,18 @@ class Keys:
         self._context = (*limit, *[part.encode() for kind, _, name in parts for part in (kind, name)])
         self.are_of_clients = not all(one in _CONFIGURED for one in sources)  #: or else what the configuration names
         self.text = " and ".join(sources)
-        self._known: dict[tuple[bytes, ...], int] = {}  #: of what the configuration names
+        self._known: dict[tuple[bytes, ...], int] = {}  #: those of late: to hash one takes microseconds
 
     def of(self, exchange: Exchange) -> int:
         """The key that counts this request."""
         values = tuple([read(exchange) for read in self._reads])
-        if self.are_of_clients:
-            return self._hashed(exchange, values)
         key = self._known.get(values)
         if key is None:
-            key = self._known[values] = self._hashed(exchange, values)
-        return key
-
-    def _hashed(self, exchange: Exchange, values: tuple[bytes, ...]) -> int:
-        key: int = exchange.plane.seat.key_of(*self._context, *values)
+            key = exchange.plane.seat.key_of(*self._context, *values)
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()  # the next requests fill it with those that come now
+            if sum(map(len, values)) <= _LONGEST:
+                self._known[values] = key
         return key
 
 

@@ -13,10 +13,9 @@ Two rules that a plain table would miss:
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
+from fastgw.wire.lines import values_of
 
 KEEP = 0  #: end to end: relayed byte for byte
 DROP = 1  #: hop-by-hop, or a name that only the gateway may send
@@ -165,6 +164,10 @@ HEAD_BYTES = LINE_BYTES + b"\r\n"
 SEEN_MAX = 1024  #: spellings remembered by one table
 SEEN_NAME_MAX = 64  #: bytes of a name worth remembering
 
+_CHANGEABLE: set[tuple[bytes, frozenset[bytes]]] = (
+    set()
+)  #: names that filters may change, and which are not theirs there
+
 
 class FieldTable:
     """Spelling of a field name -> kind, for one direction and one degree of trust."""
@@ -235,18 +238,14 @@ def field_line(name: bytes, value: bytes, own: frozenset[bytes]) -> bytes:
 
 def refuse_name(name: bytes, own: frozenset[bytes]) -> None:
     """Raise ValueError if no filter can change a field of this name."""
+    if (name, own) in _CHANGEABLE:
+        return
     if is_token(name) is None or name != name.lower():
         raise ValueError(f"{name!r} is not the name of a header field in lower case")
     if is_own(name, own):
         raise ValueError(f"the gateway writes {name!r} itself: no filter can change it")
-
-
-def without_fields(lines: bytes, names: Collection[bytes]) -> bytes:
-    """``lines``, each with its CRLF, without those of the fields ``names`` (lower-case)."""
-    lowered = b"\r\n" + lines.lower()
-    if not any(b"\r\n" + name + b":" in lowered for name in names):
-        return lines
-    return b"\r\n".join([line for line in lines.split(b"\r\n") if line.partition(b":")[0].lower() not in names])
+    if len(_CHANGEABLE) < SEEN_MAX and len(name) <= SEEN_NAME_MAX:
+        _CHANGEABLE.add((name, own))
 
 
 def is_forbidden_trailer(name: bytes) -> bool:
@@ -262,17 +261,10 @@ def find_field(head: bytes, name: bytes) -> bytes | None:
 
     Linear in the head and meant for filters and conditions that look at few fields; the framing fields have attributes.
     """
-    needle = b"\r\n" + name + b":"
-    lowered = head.lower()
-    start = lowered.find(needle)
-    if start < 0:
+    first = head.find(b"\r\n")
+    values = values_of(head, name, first + 2) if first >= 0 else []
+    if not values:
         return None
-    values = []
-    while start >= 0:
-        begin = start + len(needle)
-        end = head.find(b"\r\n", begin)
-        values.append(head[begin:end].strip(b" \t"))
-        start = lowered.find(needle, end)
     return values[0] if len(values) == 1 else b", ".join(values)
 
 

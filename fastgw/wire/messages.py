@@ -11,8 +11,8 @@ from fastgw.wire.fields import (
     field_line,
     find_field,
     refuse_name,
-    without_fields,
 )
+from fastgw.wire.lines import without_fields
 from fastgw.wire.serialize import status_line
 from fastgw.wire.target import normalise_path
 

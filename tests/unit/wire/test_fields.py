@@ -26,7 +26,6 @@ from fastgw.wire.fields import (
     is_forbidden_trailer,
     is_hopeless,
     is_own,
-    without_fields,
 )
 
 
@@ -181,17 +180,3 @@ def test_whatever_frames_or_belongs_to_one_hop_is_own() -> None:
     said = {b"forwarded", b"x-real-ip", b"x-original-url", b"x-rewrite-url"}
     assert set(REQUEST_FIELDS) - said <= OWN_REQUEST_FIELDS
     assert set(RESPONSE_FIELDS) <= OWN_RESPONSE_FIELDS
-
-
-@pytest.mark.parametrize(
-    ("names", "left"),
-    [
-        ((), b"A: 1\r\nb: 2\r\nAB: 3\r\n"),
-        ((b"x",), b"A: 1\r\nb: 2\r\nAB: 3\r\n"),
-        ((b"a",), b"b: 2\r\nAB: 3\r\n"),
-        ((b"ab", b"a"), b"b: 2\r\n"),
-        ((b"ab", b"a", b"b"), b""),
-    ],
-)
-def test_without_fields(names: tuple[bytes, ...], left: bytes) -> None:
-    assert without_fields(b"A: 1\r\nb: 2\r\nAB: 3\r\n", names) == left

@@ -1,0 +1,31 @@
+"""The plain twin of ``_lines.pyx``; names are given in lower case, and stand there in any."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+
+def values_of(lines: bytes, name: bytes, start: int = 0) -> list[bytes]:
+    """The value of each line of the field ``name``, without blanks around it; lines begin at ``start``."""
+    needle = name + b":"
+    size = len(needle)
+    found = lines[start:].split(b"\r\n")
+    return [line[size:].strip(b" \t") for line in found if line[:size].lower() == needle]
+
+
+def without_fields(lines: bytes, names: Collection[bytes]) -> bytes:
+    """``lines`` without those of the fields ``names``."""
+    lowered = b"\r\n" + lines.lower()
+    if not any(b"\r\n" + name + b":" in lowered for name in names):
+        return lines
+    kept = [line for line in lines.split(b"\r\n") if b":" not in line or line.partition(b":")[0].lower() not in names]
+    return b"\r\n".join(kept)
+
+
+def names_like(lines: bytes, names: Collection[bytes]) -> set[bytes]:
+    """The names, in lower case, of lines that are not of ``names``, and are with ``-`` in the place of each ``_``: services that have
+    fields as variables (CGI) take one for the other."""
+    if b"_" not in lines:
+        return set()
+    found = {line.partition(b":")[0].lower() for line in lines.split(b"\r\n") if b":" in line}
+    return {one for one in found if b"_" in one and one not in names and one.replace(b"_", b"-") in names}

@@ -1,0 +1,17 @@
+"""Field lines, each with its CRLF: the values of a field, lines taken out, names that look the same.  Compiled (``_lines.pyx``) where it is
+built.
+
+``_lines_py`` is the plain twin, and in the tests the oracle of the compiled one.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING or find_spec("fastgw.wire._lines") is None:
+    from fastgw.wire._lines_py import names_like, values_of, without_fields
+else:  # found, so it must import: an error in it is not a reason to be slow in silence
+    from fastgw.wire._lines import names_like, values_of, without_fields
+
+__all__ = ["names_like", "values_of", "without_fields"]
