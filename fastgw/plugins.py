@@ -17,11 +17,29 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-SERVICES = "fastgw.services"  #: group of entry points
+SERVICES = "fastgw.services"  #: groups of entry points
+FILTERS = "fastgw.filters"
+TRANSFORMERS = "fastgw.transformers"
+GROUPS = (FILTERS, TRANSFORMERS, SERVICES)
 
 
 class PluginError(Exception):
-    """It cannot be used; the message says why, in words of the operator and those of what was raised."""
+    """It cannot be used; the message says why, in words of the operator and those of what was raised.
+
+    ``place``: the keys that lead to what is wrong in the settings; empty: it is all of them, or something else.
+    """
+
+    def __init__(self, message: str, place: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class _SettingError(ValueError):
+    """One setting is wrong."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 def look_in(folder: str) -> None:
@@ -67,6 +85,13 @@ def _of_package(word: str, group: str) -> Any:
         raise PluginError(f"{one.value!r}, which {word!r} is, cannot be imported: {said(error)}") from error
 
 
+def is_registered(word: str, group: str) -> bool:
+    """Has an installed package an entry point of this name?  Nothing is imported."""
+    from importlib.metadata import entry_points
+
+    return bool(entry_points(group=group, name=word))
+
+
 def make(kind: Any, given: Mapping[str, Any]) -> Any:
     """One of ``kind``, a class.  Where it has ``Settings``, a dataclass or a pydantic model, it is called with one of those, made of
     ``given``, and else with nothing.
@@ -82,42 +107,67 @@ def make(kind: Any, given: Mapping[str, Any]) -> Any:
 
 
 def settings_of(kind: Any, given: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What ``kind`` is called with.
+    """What ``kind``, a service, is called with.
 
     Raises:
         PluginError: as ``make``, but for the making.
     """
-    model = getattr(kind, "Settings", None)
+    return _modelled(kind, "Settings", given)
+
+
+def options_of(kind: Any, given: Mapping[str, Any]) -> Any:
+    """What ``kind``, a filter or transformer, is called with beside its name: one of its ``Options``, without which it is an empty mapping.
+
+    Raises:
+        PluginError: ``given`` is none of that model, or it takes none and there are some.
+    """
+    return next(iter(_modelled(kind, "Options", given)), {})
+
+
+def _modelled(kind: Any, model_name: str, given: Mapping[str, Any]) -> tuple[Any, ...]:
+    """``given`` as one of the model that ``kind`` has by that name; empty: it has none, and nothing is given."""
+    model, word = getattr(kind, model_name, None), model_name.lower()
     if model is None:
         if given:
-            raise PluginError(f"{_name(kind)} takes no settings, for it has no Settings; got {', '.join(given)}")
+            reason = f"{_name(kind)} takes no {word}, for it has no {model_name}; got {', '.join(given)}"
+            raise PluginError(reason, (next(iter(given)),))
         return ()
     try:
         if hasattr(model, "model_validate"):
             return (model.model_validate(dict(given)),)
-        return (_filled(model, given),)
+        return (_filled(model, model_name, given),)
     except (TypeError, ValueError) as error:
-        raise PluginError(f"the settings are none of {_name(kind)}: {said(error)}") from error
+        raise PluginError(f"the {word} are none of {_name(kind)}: {said(error)}", _place(error)) from error
+
+
+def _place(error: Exception) -> tuple[str | int, ...]:
+    """The keys that lead to what ``error`` is about, where it tells."""
+    if isinstance(error, _SettingError):
+        return (error.key,)
+    errors = getattr(error, "errors", None)  # a ValidationError of pydantic, which nobody imports here
+    found = errors() if callable(errors) else ()
+    return tuple(found[0]["loc"]) if found else ()
 
 
 def said(error: BaseException) -> str:
     """The kind of ``error`` and what it says, in one line."""
     lines = " ".join(str(error).split())
-    return f"{type(error).__name__}: {lines}" if lines else type(error).__name__
+    kind = "ValueError" if isinstance(error, _SettingError) else type(error).__name__
+    return f"{kind}: {lines}" if lines else kind
 
 
 def _name(kind: Any) -> str:
     return str(getattr(kind, "__qualname__", kind))
 
 
-def _filled(model: Any, given: Mapping[str, Any]) -> Any:
+def _filled(model: Any, model_name: str, given: Mapping[str, Any]) -> Any:
     """A dataclass of ``given``, each with the type that the field has, where that is one of Python itself."""
     if not dataclasses.is_dataclass(model) or not isinstance(model, type):
-        raise TypeError("Settings is neither a dataclass nor a model of pydantic")
+        raise TypeError(f"{model_name} is neither a dataclass nor a model of pydantic")
     known = {one.name: one for one in dataclasses.fields(model) if one.init}
     unknown = [name for name in given if name not in known]
     if unknown:
-        raise ValueError(f"there is no {unknown[0]!r}; known are {', '.join(known) or 'none'}")
+        raise _SettingError(unknown[0], f"there is no {unknown[0]!r}; known are {', '.join(known) or 'none'}")
     hints = typing.get_type_hints(model)
     return model(**{name: _typed(name, hints[name], value) for name, value in given.items()})
 
@@ -129,7 +179,7 @@ def _typed(name: str, hint: Any, value: Any) -> Any:
     if typing.Literal in kinds:
         options = typing.get_args(hint)
         if value not in options:
-            raise ValueError(f"{name}: expected {' or '.join(map(repr, options))}, got {value!r}")
+            raise _SettingError(name, f"{name}: expected {' or '.join(map(repr, options))}, got {value!r}")
         return value
     if float in kinds and type(value) is int and int not in kinds:
         return float(value)
@@ -141,4 +191,4 @@ def _typed(name: str, hint: Any, value: Any) -> Any:
     if any(one not in (bool, int, float, str, list, dict, type(None)) for one in plain):
         return value
     wanted = " or ".join(one.__name__ for one in plain)
-    raise ValueError(f"{name}: expected {wanted}, got {value!r}")
+    raise _SettingError(name, f"{name}: expected {wanted}, got {value!r}")

@@ -84,6 +84,11 @@ examples:
   fastgw keys revoke keys.json ann"""
 
 
+_PLUGINS = """\
+List the filters, transformers and services that installed packages have (entry points of the groups fastgw.filters,
+fastgw.transformers and fastgw.services) and where they come from.  None of it is imported."""
+
+
 class _Help(argparse.RawDescriptionHelpFormatter):
     """As wide as the terminal.  argparse would ask ``shutil`` how wide, which imports all kinds of compression."""
 
@@ -179,6 +184,13 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     _add_keys(commands)
+    plugins = commands.add_parser(
+        "plugins", help="list code of other packages", description=_PLUGINS, formatter_class=_Help
+    )
+    plugins.add_argument(
+        "-c", "--config", metavar="FILE", help="a configuration: list what it names by module:Class too"
+    )
+    plugins.add_argument("--format", choices=("text", "json"), default="text", help="json: for tools")
     commands.add_parser("schema", help="print the JSON Schema of the configuration", formatter_class=_Help)
     commands.add_parser("version", help="print versions", formatter_class=_Help)
     return parser
@@ -288,6 +300,12 @@ def _keys(options: argparse.Namespace) -> int:
     return keys.show(options.file) if options.action == "list" else keys.revoke(options.file, options.name)
 
 
+def _plugins(options: argparse.Namespace) -> int:
+    from fastgw.cli.plugins import plugins
+
+    return plugins(options.config, as_json=options.format == "json")
+
+
 def _schema(_: argparse.Namespace) -> int:
     import json
 
@@ -304,4 +322,12 @@ def _version(_: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"run": _run, "check": _check, "route": _route, "keys": _keys, "schema": _schema, "version": _version}
+_COMMANDS = {
+    "run": _run,
+    "check": _check,
+    "route": _route,
+    "keys": _keys,
+    "plugins": _plugins,
+    "schema": _schema,
+    "version": _version,
+}

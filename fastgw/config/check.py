@@ -224,7 +224,7 @@ def _transformers(document: Document, where: TreePath, route: Route) -> None:
     for side, one in (("input", route.transformers.input), ("output", route.transformers.output)):
         if one is None or is_unsound(one):
             continue
-        if one.side != side:
+        if one.side and one.side != side:
             meant = "answers; it is an output" if side == "input" else "requests; it is an input"
             document.report((*where, side), f"{shown(one.name)} is of {meant}")
             continue

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from fastgw.config.chains import links, named
 from fastgw.config.rules import rule
 from fastgw.config.spec import (
+    PLUGIN,
     EndpointSpec,
     FilterSpec,
     GatewaySpec,
@@ -65,7 +66,8 @@ def compile_snapshot(
     ``registry`` has the members of each service; ``random`` gives numbers of [0, 1) to the balancers.
 
     Raises:
-        OSError: a certificate, key or authority file is gone or has changed for the worse (``ssl.SSLError`` is one).
+        OSError: a certificate, key or authority file is gone or has changed for the worse (``ssl.SSLError`` is one), or a filter of
+            another package cannot be used.
     """
     return _Compiler(spec, slots, registry, random).snapshot(generation)
 
@@ -94,6 +96,7 @@ class _Compiler:
 
     def _listener(self, spec: ListenerSpec) -> Listener:
         name = fallback_name(spec.name)
+        self._check_before_routing(spec)
         return Listener(
             name=spec.name,
             router=Router([rule(route.name, route, self._route(spec, route)) for route in self._spec.routes]),
@@ -101,6 +104,17 @@ class _Compiler:
             settings=spec.settings,
             scheme=b"http" if spec.tls is None else b"https",
         )
+
+    def _check_before_routing(self, spec: ListenerSpec) -> None:
+        """Of code of others only a worker can say whether it may stand there: nobody else has imported it."""
+        for name in spec.before_routing:
+            if self._specs[name].made_by != PLUGIN:
+                continue
+            from fastgw.filters.plugin import needs_a_route  # which a worker without such does not need
+
+            reason = needs_a_route(type(self._filters[name]))
+            if reason:
+                raise OSError(f"the filter {name!r} cannot stand before routing: {reason}")
 
     def _route(self, listener: ListenerSpec, spec: RouteSpec) -> Route:
         return Route(

@@ -133,6 +133,8 @@ def _plain(document: Document, where: TreePath) -> TreePath:
         where = (*where[:2], *where[3:])
     if len(where) > 4 and where[0] == "routes" and where[2] == "transformers" and where[4] in TRANSFORMERS:
         where = (*where[:4], *where[5:])
+    if where[-1:] == ("options",) and document.at(where) is None:
+        where = where[:-1]  # what a plugin is given stands beside its other keys
     if len(where) > 5 and where[2:4] == ("tls", "certificates") and document.at(where[:4]) is None:
         where = (*where[:3], *where[5:])  # {cert: ..., key: ...}
     if len(where) > 3 and where[0] == "filters" and where[3] == 0 and isinstance(document.at(where[:3]), dict):

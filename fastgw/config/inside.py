@@ -34,10 +34,10 @@ _ELSEWHERE: Final = (
 )  #: keys of connections, of which there are none
 
 _MODULE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*")
 
 
-def _reference(value: object) -> str:
+def code_name(value: object) -> str:
     """Parser of what names code."""
     found = scalar(value, "module:name, or the name of an entry point")
     if _MODULE.fullmatch(found) is None and _WORD.fullmatch(found) is None:
@@ -70,13 +70,13 @@ class Batch(Model):
 class Inside(Model):
     """What a service has that is code in this process."""
 
-    python: Annotated[str, Parsed(_reference, type="string")] | None = setting(
+    python: Annotated[str, Parsed(code_name, type="string")] | None = setting(
         None, "module:Class of a service in this process, or its entry point. Either this, or endpoints."
     )
-    app: Annotated[str, Parsed(_reference, type="string")] | None = setting(
+    app: Annotated[str, Parsed(code_name, type="string")] | None = setting(
         None, "module:name of a fastgw.App in this process, or its entry point."
     )
-    asgi: Annotated[str, Parsed(_reference, type="string")] | None = setting(
+    asgi: Annotated[str, Parsed(code_name, type="string")] | None = setting(
         None, "module:name of an ASGI application in this process, or its entry point."
     )
     settings: Annotated[bytes, Parsed(_settings, type="object")] = setting({}, "What the class is made with.")

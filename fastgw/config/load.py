@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from fastgw.config.build import build
 from fastgw.config.check import check
 from fastgw.config.explain import translate
-from fastgw.config.inside import check_code
+from fastgw.config.imports import check_imports
 from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, Problem
 from fastgw.config.spec import GatewaySpec
@@ -67,7 +67,7 @@ def inspect(
     """What ``load`` does, with everything that was found as data.
 
     ``path``: ``-`` is standard input.  ``resolve``: looks the host names up; without it nobody asks whether they exist.
-    ``is_importing``: the code that the file names is imported, to see whether it is there and takes its settings.
+    ``is_importing``: the code that the file names is imported, to see whether it is there and takes its settings and options.
     """
     is_stream = str(path) == STANDARD_INPUT
     path = Path(path)
@@ -87,7 +87,7 @@ def inspect(
         config = Configuration.model_validate(document.tree, context=context | {"is_lenient": True})
     check(document, config)
     if is_importing:
-        check_code(document, config.services, str(path.absolute().parent))
+        check_imports(document, config, str(path.absolute().parent))
     warn(document, config, now, resolve)
     warnings = sorted(set(document.warnings))[:MOST_PROBLEMS]
     if document.problems:

@@ -17,6 +17,7 @@ from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.inside import Inside
 from fastgw.config.model import Model, alternative, false_is_none, off_is_none, setting, sound_or_unsound
+from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
 from fastgw.config.transformers import TRANSFORMERS
 from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.types import (
@@ -59,11 +60,13 @@ else:
     AnyFilter = Annotated[
         Union[tuple(FILTERS.values())],  # noqa: UP007 - of a registry
         Field(discriminator="type"),
+        OrPlugin(FilterPlugin, FILTERS),
         WrapValidator(sound_or_unsound),
     ]
     AnyTransformer = Annotated[
         Union[tuple(TRANSFORMERS.values())],  # noqa: UP007 - as above
         Field(discriminator="name"),
+        OrPlugin(TransformerPlugin, TRANSFORMERS),
         BeforeValidator(TransformerOptions.long_form),
         WrapValidator(sound_or_unsound),
     ]

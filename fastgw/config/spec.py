@@ -163,6 +163,9 @@ class ShutdownSpec(NamedTuple):
     grace: float  #: seconds exchanges may go on after a request to stop
 
 
+PLUGIN = "fastgw.filters.plugin:plugin"  #: what makes filters and transformers of other packages
+
+
 class FilterSpec(NamedTuple):
     """A filter with its options as the filter's type takes them (numbers are seconds and bytes by now)."""
 

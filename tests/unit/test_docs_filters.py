@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fastgw import plugins
 from fastgw.config.filters import FILTERS
 from fastgw.config.source import Document
 from fastgw.core.exchange.filter import (
@@ -31,7 +32,7 @@ from fastgw.testing.edge import GET, OK, Edge, Gate, Spy, new_loop, statuses
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "filters.md").read_text()
-AWAITABLE, BODIES, EXAMPLE, STORY, ENTRY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+AWAITABLE, BODIES, EXAMPLE, STORY, PLUGIN, ENTRY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 ON_HEADS = (RequestFilter, ResponseFilter, DoneFilter, RefusedFilter)
 ACME = b"GET / HTTP/1.1\r\nHost: acme.example\r\nX-Tenant: other\r\n\r\n"
 
@@ -210,6 +211,16 @@ def test_the_entry_of_the_page(tmp_path: Path, path: str, expected: list[str]) -
     assert options.path == str(tmp_path / path)
     options.check(document, ("filters", "t"))
     assert [str(problem) for problem in document.problems] == expected
+
+
+def test_the_plugin_of_the_page() -> None:
+    kind = run(PLUGIN)["Paid"]
+    edge = Edge(filters=[kind("paid", plugins.options_of(kind, {"plans": ["team"]}))])
+    client, service = edge.pair(GET.replace(b"\r\n\r\n", b"\r\nX-Plan: team\r\n\r\n"))
+    service.feed(OK)
+    client.feed(GET)
+    assert statuses(client.take()) == [200, 402]
+    edge.end()
 
 
 def test_every_filter_has_its_section() -> None:

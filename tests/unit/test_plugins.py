@@ -91,6 +91,28 @@ def test_settings_are_those_of_the_model() -> None:
     assert isinstance(plugins.make(Plain, {}), Plain)
 
 
+class Chosen:
+    class Options(BaseModel):
+        levels: list[int] = []
+
+    def __init__(self, name: str, options: Options) -> None: ...
+
+
+def test_options_are_those_of_the_model_or_none() -> None:
+    assert plugins.options_of(Chosen, {"levels": [1]}) == Chosen.Options(levels=[1])
+    assert plugins.options_of(Plain, {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "place"),
+    [(Chosen, {"levels": [1, "x"]}, ("levels", 1)), (Plain, {"b": 1}, ("b",))],
+)
+def test_an_error_tells_where_it_is(kind: type, given: dict[str, Any], place: tuple[str | int, ...]) -> None:
+    with pytest.raises(PluginError) as caught:
+        plugins.options_of(kind, given)
+    assert caught.value.place == place and "options" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("kind", "given", "said"),
     [

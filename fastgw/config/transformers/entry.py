@@ -16,7 +16,7 @@ class TransformerOptions(Entry):
     """The options of one transformer; a subclass is its entry.  A name alone is short for it with all defaults."""
 
     told_by: ClassVar[str] = "name"
-    side: ClassVar[str]  #: "input", of requests, or "output", of answers
+    side: ClassVar[str]  #: "input", of requests, or "output", of answers; empty: the entry does not know
     takes: ClassVar[tuple[str, ...]]  #: media types of what it is given
     makes: ClassVar[tuple[str, ...]]  #: and of what it makes of that
     name: str
