@@ -59,7 +59,7 @@ class AsgiCarrier(ApplicationCarrier):
         if body:
             self._arrive(body)
         self._is_complete = exchange.body.is_done
-        self._plane.loop.call_soon(self._answer)
+        self._answer_now()
 
     def send_body(self, data: bytes, is_last: bool) -> None:
         """See ``Carrier``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.adapters.asgi_call import VERSIONS, AsgiMessage, Receive, Send
@@ -31,9 +31,10 @@ class Application:
         self.sockets = _sockets()  #: makes what carries a WebSocket; None: nothing here frames its messages
         self.state: dict[str, Any] = {}  #: what the lifespan has put there; each request gets a copy
 
-    async def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> Awaitable[None]:
         """Run it."""
-        await self._call(scope, receive, send)
+        found: Awaitable[None] = self._call(scope, receive, send)
+        return found
 
     async def start(self) -> None:
         """Begin its lifespan; one that has none raises in front of its first message, and is served without.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -22,6 +23,8 @@ AsgiMessage = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[AsgiMessage]]
 Send = Callable[[AsgiMessage], Awaitable[None]]
 
+KEPT_LINES: Final = 256  #: lines of answers kept, for applications say the same ones again and again
+KEPT_VALUE: Final = 128  #: bytes of the value of one that is
 VERSIONS: Final = {"version": "3.0", "spec_version": "2.4"}
 
 
@@ -46,7 +49,11 @@ class ApplicationCarrier(CallCarrier):
         instance.begin()
         task = instance.watched(self._run(instance.object, self.scope(exchange, instance.object)))
         task.add_done_callback(lambda _: self.over())
-        self.task = _Gone(self._wake)
+
+    def leave(self) -> None:
+        """See ``Carrier``: the Task goes on, and is told."""
+        CallCarrier.leave(self)
+        self._wake()
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, None
@@ -113,9 +120,7 @@ class ApplicationCarrier(CallCarrier):
     async def _answer_body(self, message: AsgiMessage) -> None:
         if not self._status:
             raise RuntimeError("the body of the answer comes in front of its start")
-        await self._send_body(bytes(message.get("body", b"")), bool(message.get("more_body", False)))
-
-    async def _send_body(self, data: bytes, is_more: bool) -> None:
+        data, is_more = bytes(message.get("body", b"")), bool(message.get("more_body", False))
         exchange = self.exchange
         assert exchange is not None
         if not exchange.response.status:
@@ -138,13 +143,7 @@ class ApplicationCarrier(CallCarrier):
             exchange.on_body(data, len(data))
 
 
-class _Gone:
-    """What is cancelled when the client leaves: nothing; the application is told."""
-
-    __slots__ = ("cancel",)
-
-    def __init__(self, tell: Callable[[], None]) -> None:
-        self.cancel = tell
+_line = lru_cache(KEPT_LINES)(field_line)
 
 
 def fields_of(headers: Any) -> tuple[bytes, int]:
@@ -160,15 +159,19 @@ def fields_of(headers: Any) -> tuple[bytes, int]:
         if lowered == b"content-length":
             length = int(value)
         elif lowered not in OWN_RESPONSE_FIELDS:
-            lines.append(field_line(lowered, bytes(value), OWN_RESPONSE_FIELDS))
+            line = _line if len(value) <= KEPT_VALUE else field_line
+            lines.append(line(lowered, bytes(value), OWN_RESPONSE_FIELDS))
     return b"".join(lines), length
 
 
 def scope_of(exchange: Exchange, application: Any) -> AsgiMessage:
     """What an application is told of a request: header fields as any service gets them, client and scheme as trusted proxies say."""
     request = exchange.request
-    lines = heads.request_head(exchange).split(b"\r\n")[1:-2]
-    pairs = (line.partition(b":") for line in lines)
+    headers = []
+    for line in heads.request_head(exchange).split(b"\r\n")[1:-2]:
+        name, _, value = line.partition(b":")
+        headers.append((name.lower(), value.strip()))
+    path = request.path.decode("latin-1")
     host, _, port = request.authority.decode("latin-1").rpartition(":")
     return {
         "type": "http",
@@ -176,11 +179,11 @@ def scope_of(exchange: Exchange, application: Any) -> AsgiMessage:
         "http_version": f"1.{request.minor}",
         "method": request.method.decode("latin-1"),
         "scheme": (request.forwarded_proto or exchange.listener.scheme).decode("latin-1"),
-        "path": unquote(request.path.decode("latin-1")),
+        "path": unquote(path) if "%" in path else path,
         "raw_path": request.path,
         "query_string": request.query[1:],
         "root_path": application.root_path,
-        "headers": [(name.lower(), value.strip()) for name, _, value in pairs],
+        "headers": headers,
         "client": (_client(exchange), 0),
         "server": (host, int(port)) if port.isdigit() else (request.host.decode("latin-1"), None),
         "state": application.state.copy(),

@@ -15,7 +15,7 @@ cdef class CallPool(LocalPool):
     cdef public str service
     cdef public object waiting
     cpdef acquire(self, exchange)
-    cdef _check_line(self)
+    cpdef _check_line(self)
     cpdef submit(self, CallCarrier carrier)
     cpdef end(self)
     cdef _begin(self, CallCarrier carrier)

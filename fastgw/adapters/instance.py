@@ -176,7 +176,7 @@ class Instance:
         """Have what runs its calls."""
         self.loop = plane.loop
         self._report = plane.report
-        self.values = plane.values
+        self.values = memoryview(plane.values)  # those of a compiled plane are dearer to Python code by ten times
         self.runner = make_runner(self)
 
     def make(self) -> None:
@@ -222,7 +222,9 @@ class Instance:
 
     def watched(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A Task for ``coroutine``, in which its code runs on the loop."""
-        return self.loop.create_task(Watched(coroutine, self.values, self.slot))
+        one: Any = Watched(coroutine, self.values, self.slot)
+        task: asyncio.Task[None] = self.loop.create_task(one)
+        return task
 
     def begin(self) -> None:
         """A call begins."""

@@ -12,7 +12,7 @@ from typing import Any
 from fastgw.core import counters
 
 
-class Watched(Coroutine[Any, Any, Any]):
+class Watched:
     """A coroutine each step of which is told."""
 
     __slots__ = ("_coroutine", "_mark", "_values")
@@ -45,3 +45,6 @@ class Watched(Coroutine[Any, Any, Any]):
 
     def __await__(self) -> Any:
         return self._coroutine.__await__()
+
+
+Coroutine.register(Watched)  # not derived from it: a compiled class has no base that is none

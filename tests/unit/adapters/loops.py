@@ -47,7 +47,7 @@ class Plane:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.values = [0] * counters.SLAB_VALUES
+        self.values = memoryview(bytearray(counters.SLAB_VALUES * 8)).cast("Q")
         self.told: list[tuple[str, dict[str, Any]]] = []
 
     def report(self, level: str, event: str, /, **fields: Any) -> None:

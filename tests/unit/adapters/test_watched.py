@@ -42,7 +42,8 @@ def test_it_is_a_coroutine_like_any_other() -> None:
 
     async def story() -> None:
         values = [0] * counters.SLAB_VALUES
-        task = asyncio.get_running_loop().create_task(Watched(wait(), values, 0))
+        one: Any = Watched(wait(), values, 0)
+        task: asyncio.Task[int] = asyncio.get_running_loop().create_task(one)
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
