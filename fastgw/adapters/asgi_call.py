@@ -25,7 +25,9 @@ Send = Callable[[AsgiMessage], Awaitable[None]]
 
 KEPT_LINES: Final = 256  #: lines of answers kept, for applications say the same ones again and again
 KEPT_VALUE: Final = 128  #: bytes of the value of one that is
-VERSIONS: Final = {"version": "3.0", "spec_version": "2.4"}
+#: From 2.4 on an answer to a client that is gone raises, and frameworks leave it at that; here it is dropped, and they are to listen for
+#: ``http.disconnect`` while they answer.
+VERSIONS: Final = {"version": "3.0", "spec_version": "2.3"}
 
 
 class ApplicationCarrier(CallCarrier):

@@ -285,8 +285,8 @@ class SocketCarrier(ApplicationCarrier):
             self._close(NORMAL, "")
 
     def raised(self, error: BaseException) -> None:
-        """See ``ApplicationCarrier``; of one that sends to a client that is gone nothing is said."""
-        if isinstance(error, SocketGone):
+        """See ``ApplicationCarrier``; of one that sends to a client that is gone nothing is said, whatever a framework made of that."""
+        if isinstance(error, SocketGone) or isinstance(error.__context__, SocketGone):
             return
         if self.exchange is None or self.tunnel is None:
             ApplicationCarrier.raised(self, error)

@@ -265,6 +265,22 @@ def test_a_send_that_waits_ends_with_the_client() -> None:
     peer.edge.end()
 
 
+def test_an_application_that_sends_to_nobody_has_not_failed() -> None:
+    async def talks(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send(accept())
+        await receive()
+        try:
+            await send({"type": "websocket.send", "text": "x"})
+        except OSError:
+            raise RuntimeError("what a framework makes of it")  # noqa: B904 - as Starlette does
+
+    peer = Peer(talks)
+    peer.client.lose()
+    peer.edge.end()
+    assert not peer.edge.events("a service failed")
+
+
 # --- handshakes that are not accepted
 
 
