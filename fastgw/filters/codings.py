@@ -22,6 +22,7 @@ CODINGS: Final = tuple(_MODULES)
 #: An old name that means the same (RFC 9110 section 8.4.1.3).
 ALIASES: Final = {b"x-gzip": b"gzip"}
 _ZSTD_WINDOW_LOG: Final = 23  #: 8 MiB, the most that a decoder of this content coding has to have (RFC 9659 section 3)
+_MEMBERS_MAX: Final = 1024  #: of one body: empty ones have 9 bytes, and to begin each takes some time of the loop
 _GZIP_BITS: Final = 31  #: a gzip header and trailer, and a window of 32 KiB
 
 
@@ -112,11 +113,15 @@ class _Members:
         self._error = error
         self._member = begin()
         self._is_between = False  #: behind a whole member
+        self._count = 1
 
     def feed(self, data: bytes, room: int) -> bytes:
         out = []
         while data:
             if self._is_between:
+                self._count += 1
+                if self._count > _MEMBERS_MAX:
+                    raise ValueError(f"it has more than {_MEMBERS_MAX} members, one behind the other")
                 self._member = self._begin()
                 self._is_between = False
             try:

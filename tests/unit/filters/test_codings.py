@@ -84,6 +84,16 @@ def test_several_frames_of_zstd_are_all_of_them() -> None:
     assert decoded("zstd", encoded("zstd", b"one ") + encoded("zstd", b"two"), 3) == (b"one two", True)
 
 
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_members_are_bounded_because_each_costs_something(coding: str) -> None:
+    """30,000 empty ones in one read of 256 KiB would take half a second of the loop."""
+    empty = encoded(coding, b"")
+    assert decoded(coding, empty * 1024) == (b"", True)
+    for size in (len(empty), 1 << 20):
+        with pytest.raises(ValueError, match="more than 1024 members"):
+            decoded(coding, empty * 1025, size)
+
+
 def test_a_window_of_zstd_is_bounded() -> None:
     module: Any = pytest.importorskip("backports.zstd")
     options = {module.CompressionParameter.window_log: 27}
