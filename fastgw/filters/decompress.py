@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.exchange.filter import BodyHook
-from fastgw.errors import DownstreamError, GatewayError, UpstreamError
+from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, InternalError, UpstreamError
 from fastgw.filters.codings import ALIASES, DECODERS, TooMuch
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ class Decompress:
             reason = f"{detail}; Content-Encoding is {value[:_SHOWN].decode('latin-1')!r}"
             accepted = (("accept-encoding", self._accepted),)  # RFC 9110 section 12.5.3
             raise DownstreamError(415, "coding_unsupported", detail, reason=reason, headers=accepted)
+        if exchange.plane.body_bytes >= exchange.listener.body_memory:
+            # A plain body would be held as it came; this one would be held ``max_ratio`` times as large.
+            raise InternalError(503, "no_resources", "too many bodies wait for their services", retry=RETRY_ALWAYS)
         exchange.request.remove_header(_ENCODING)
         return _Decompressing(coding, self._max_ratio, self._max_size, of_request=True)
 

@@ -126,6 +126,18 @@ def test_what_is_broken_never_looks_complete_to_the_service(data: bytes) -> None
     edge.end()
 
 
+def test_where_bodies_wait_already_none_is_made_larger() -> None:
+    """60 KiB of each of 400 clients became 1 GiB."""
+    edge = edge_with()
+    edge.plane.body_bytes = edge.listener.body_memory
+    got = edge.client(post(gzip.compress(TEXT), b"Content-Encoding: gzip")).take()
+    assert statuses(got) == [503] and b"no_resources" in got and not edge.attempts
+    edge.plane.body_bytes = 0
+    _, service = edge.pair(post(gzip.compress(TEXT), b"Content-Encoding: gzip"))
+    assert plain(service.take()) == TEXT
+    edge.end()
+
+
 def answer(data: bytes, *fields: bytes) -> bytes:
     lines = b"".join(one + b"\r\n" for one in fields)
     return b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: %d\r\n\r\n" % len(data) + data
