@@ -4,20 +4,35 @@
 
 MARKS is the compiled ``marks.c``.  Imports, configuration and warm-up happen before the first mark: they are not counted, and
 they are where chance is (directory names, the first request id).
+
+``get``, ``post`` and ``event`` have no filters.  ``fields`` is ``get`` with the credentials that the filters look for, and none of these;
+then comes each filter alone, and ``filters``, which has a token, a key with a limit and the access log at once.
 """
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import ctypes
 import gc
+import hashlib
+import hmac
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 from bench.macro.corpus import build_requests
 from bench.macro.scenario import route_table
+from bench.micro.boards import empty_seat
 from bench.micro.stage import ANSWER, EVENT, STREAM_END, STREAM_HEAD, Stage
+from fastgw.filters.key_file import ApiKey, KeyLimit, digest_of, dump_keys
 
 Work = Callable[[int], None]
+
+SECRET: Final = b"0123456789abcdef0123456789abcdef"
+KEY: Final = b"fgw_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
 
 def workloads(stage: Stage) -> dict[str, Work]:
@@ -38,9 +53,47 @@ def workloads(stage: Stage) -> dict[str, Work]:
     return {"get": stage.run, "post": post, "event": event}
 
 
-def run(stage: Stage, count: int, begin: Callable[[], object], end: Callable[[bytes], object]) -> None:
+def _signed(claims: bytes) -> bytes:
+    """A token with an HMAC of SHA-256 (RFC 7515 appendix A.1)."""
+    parts = [base64.urlsafe_b64encode(part).rstrip(b"=") for part in (b'{"alg":"HS256","typ":"JWT"}', claims)]
+    signature = hmac.digest(SECRET, b".".join(parts), hashlib.sha256)
+    return b".".join((*parts, base64.urlsafe_b64encode(signature).rstrip(b"=")))
+
+
+def _filters(directory: Path) -> dict[str, Mapping[str, Any]]:
+    """Each filter that is counted, by its name and type."""
+    keys = directory / "keys.json"
+    keys.write_bytes(dump_keys([ApiKey("ann", digest_of(KEY), limits=(KeyLimit("1000000/s", 1_000_000),))]))
+    keys.chmod(0o600)
+    return {
+        "access_log": {"path": str(directory / "access.log")},
+        "jwt": {"keys": [{"secret": SECRET.decode()}], "algorithms": "HS256", "issuer": "i", "audience": "a"},
+        "api_key": {"file": str(keys), "key_from": ["header:x-api-key"]},
+        "rate_limit": {"limits": [{"rate": "1000000/s", "per": "address"}]},
+    }
+
+
+@contextlib.contextmanager
+def filtered() -> Iterator[dict[str, Work]]:
+    """The workloads of filters, by name."""
+    token = _signed(b'{"iss":"i","aud":"a","sub":"ann","exp":4102444800}')
+    fields = b"Authorization: Bearer %b\r\nX-API-Key: %b\r\n" % (token, KEY)
+    with TemporaryDirectory() as name, empty_seat() as seat, contextlib.ExitStack() as stack:
+        options = {one: {"type": one, **said} for one, said in _filters(Path(name)).items()}
+        chains: dict[str, Sequence[str]] = {"fields": (), **{one: (one,) for one in options}}
+        chains["filters"] = ("access_log", "jwt", "api_key")
+        stages = {
+            chain: Stage(filters={one: options[one] for one in names}, fields=fields, seat=seat)
+            for chain, names in chains.items()
+        }
+        for stage in stages.values():
+            stack.callback(stage.leave)
+        yield {chain: stage.run for chain, stage in stages.items()}
+
+
+def run(works: Mapping[str, Work], count: int, begin: Callable[[], object], end: Callable[[bytes], object]) -> None:
     """Each workload between its marks, once without them before."""
-    for name, work in workloads(stage).items():
+    for name, work in works.items():
         work(count)
         gc.collect()
         begin()
@@ -53,7 +106,8 @@ def main(argv: Sequence[str]) -> None:
     marks = ctypes.CDLL(argv[0])
     marks.end.argtypes = [ctypes.c_char_p]
     gc.disable()
-    run(Stage(), int(argv[1]), marks.begin, marks.end)
+    with filtered() as works:
+        run(workloads(Stage()) | works, int(argv[1]), marks.begin, marks.end)
 
 
 if __name__ == "__main__":

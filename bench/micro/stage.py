@@ -112,15 +112,19 @@ class Slots:
         self.filters: Mapping[str, int] = {name: number for number, name in enumerate(filter_names(spec))}
 
 
-def configuration(routes: int = 20) -> GatewaySpec:
-    """The macro benchmark's setting: routes, one service, request ids."""
-    document = {
+def configuration(routes: int = 20, filters: Mapping[str, Any] | None = None) -> GatewaySpec:
+    """The macro benchmark's setting: routes, one service, request ids; ``filters``: those of all routes, by name."""
+    document: dict[str, Any] = {
         "listeners": [{"name": "edge", "address": "127.0.0.1:8080"}],
         "routes": [
             {"path": route.path if route.exact else route.path + "*", "service": "app"} for route in route_table(routes)
         ],
         "services": {"app": {"endpoints": ["127.0.0.1:9000"], "balance": "round_robin"}},
     }
+    if filters:
+        document["filters"] = dict(filters)
+        for route in document["routes"]:
+            route["filters"] = list(filters)
     with TemporaryDirectory() as name:
         path = Path(name) / "fastgw.yaml"
         path.write_text(yaml.safe_dump(document))
@@ -130,20 +134,30 @@ def configuration(routes: int = 20) -> GatewaySpec:
 class Stage:
     """One client connection, one service, and the plane between them, warm."""
 
-    def __init__(self, routes: int = 20) -> None:
+    def __init__(
+        self, routes: int = 20, filters: Mapping[str, Any] | None = None, fields: bytes = b"", seat: Any = None
+    ) -> None:
+        """``filters``: those of all routes, by name; ``fields``: lines that all requests have; ``seat``: at a board."""
         self.loop = StageLoop()  # type: ignore[abstract]  # it is as complete as it has to be
-        spec = configuration(routes)
+        spec = configuration(routes, filters)
         shared = Counters(memoryview(bytearray(counters.SLAB_BYTES)))
         self.plane = DataPlane(self.loop, shared, lambda: 0.5, self.loop.time, self._on_log, make_pool=make_pool)
-        self.plane.install(compile_snapshot(spec, 1, Slots(spec), self.plane.registry, lambda: 0.5))
+        self.plane.seat = seat
+        snapshot = compile_snapshot(spec, 1, Slots(spec), self.plane.registry, lambda: 0.5)
+        self.plane.prepare(snapshot)
+        self.plane.install(snapshot)
         self.client = Wire(client_factory(self.plane, "edge")())
         self.client.protocol.connection_made(self.client)
-        self.requests = build_requests(route_table(routes), count=200)
+        self.requests = [one[:-2] + fields + one[-2:] for one in build_requests(route_table(routes), count=200)]
         self.turn = 0
         self.send(self.requests[0])
         self.loop.run_ready()  # the first upstream connection is made
         self.service.protocol.data_received(ANSWER)
         self.run(2 * len(self.requests))
+
+    def leave(self) -> None:
+        """Stop what the filters own."""
+        self.plane.discard(self.plane.snapshot)
 
     @property
     def service(self) -> Wire:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,8 @@ from typing import Any
 
 import pytest
 
+from bench.micro.boards import empty_seat
 from bench.micro.stage import Benchmark, Stage, Wire
-from fastgw.core.live.board import Board, blank
-from fastgw.core.live.holds import sit_down
-from fastgw.core.live.words import BOARD_BYTES
 from fastgw.filters.access_log import AccessLog
 from fastgw.filters.api_key import ApiKeys
 from fastgw.filters.basic import Basic
@@ -36,18 +33,11 @@ from tests.support.tokens import CLAIMS, OPTIONS, key_of, signed
 
 @contextlib.contextmanager
 def board_of(exchange: Any) -> Iterator[None]:
-    """A seat at an empty board."""
-    fd = os.memfd_create("board")
-    os.ftruncate(fd, BOARD_BYTES)
-    os.pwrite(fd, blank(bytes(16)), 0)
-    board = Board(fd)
-    exchange.plane.seat = sit_down(board)
-    try:
+    """Sit at an empty board."""
+    with empty_seat() as seat:
+        exchange.plane.seat = seat
         yield
-    finally:
-        exchange.plane.seat = None
-        board.close()
-        os.close(fd)
+    exchange.plane.seat = None
 
 
 def test_request_id(benchmark: Benchmark, stage: Stage) -> None:

@@ -107,6 +107,19 @@ def test_a_core_that_is_not_compiled_is_not_counted_unasked(
 def test_every_workload_runs_between_its_marks() -> None:
     stage = Stage()
     seen: list[bytes] = []
-    workload.run(stage, 3, lambda: seen.append(b"begin"), seen.append)
+    workload.run(workload.workloads(stage), 3, lambda: seen.append(b"begin"), seen.append)
     assert seen == [b"begin", b"get", b"begin", b"post", b"begin", b"event"]
     assert stage.client.protocol.exchange is None
+
+
+def test_what_is_counted_of_filters_is_let_through_by_all_of_them() -> None:
+    seen: list[bytes] = []
+    with workload.filtered() as works:
+        stages: dict[str, Stage] = {name: getattr(work, "__self__") for name, work in works.items()}  # noqa: B009
+        workload.run(works, 3, lambda: None, seen.append)
+    assert seen == [b"fields", b"access_log", b"jwt", b"api_key", b"rate_limit", b"filters"]
+    for name, stage in stages.items():
+        assert stage.client.written.startswith(b"HTTP/1.1 200 "), name
+        sent = stage.service.written
+        assert (b"Bearer" in sent) is (name not in ("jwt", "filters"))
+        assert (b"fgw_" in sent) is (name not in ("api_key", "filters"))
