@@ -255,8 +255,8 @@ def local_service(name: str, make: Callable[[], LocalCarrier]) -> Service:
 
 def below(pattern: Pattern, request: Request) -> bytes:
     """What the ``*`` of a route's ``pattern`` has taken of the path; all of it, but for its slash, where there is none, or where a filter
-    has put another path in its place."""
-    rest = None if request.original_path else pattern.rest(request.path)
+    of the route has put another path in its place."""
+    rest = pattern.rest(request.path) if request.path == request.matched_path else None
     return request.path[1:] if rest is None else rest
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from fastgw.config.chains import links
-from fastgw.config.spec import FilterSpec, GatewaySpec, RouteSpec
+from fastgw.config.spec import FilterSpec, GatewaySpec, ListenerSpec, RouteSpec
 from fastgw.errors import ConfigError
 
 
 def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) -> int:
     """Print the route a request takes; return 0, 1 (no route, or the file is wrong) or 2 (not a request)."""
     from fastgw.config.load import load
-    from fastgw.config.rules import routing_table
     from fastgw.wire.errors import WireError
     from fastgw.wire.methods import NEVER, method_problem, served
 
@@ -43,36 +43,88 @@ def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) 
             f"no route: 501, {method} is {'never served' if method in NEVER else 'neither registered nor named by a route'}"
         )
         return 1
+    request = _Asked(host, _bytes(method), path, header)
+    ways = _ways(spec, path)
+    outcomes = []
+    for routed, listeners in ways.items():
+        if len(ways) > 1:
+            print(f"listener {', '.join(one.name for one in listeners)}")
+        if routed != path:
+            print(f"path     {_text(routed) or 'none: 404 rewrite_failed'} (rewritten before routing)")
+        outcomes.append(bool(routed) and _explain(spec, listeners, replace(request, path=routed)))
+    return 0 if all(outcomes) else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The request that is asked about."""
+
+    host: bytes
+    method: bytes
+    path: bytes
+    header: Callable[[bytes], bytes | None]
+
+
+def _ways(spec: GatewaySpec, path: bytes) -> dict[bytes, list[ListenerSpec]]:
+    """The path that routes are looked for by, and the listeners where it is that; empty: those where it is none."""
+    from fastgw.wire.errors import WireError
+
+    ways: dict[bytes, list[ListenerSpec]] = {}
+    for listener in spec.listeners:
+        try:
+            routed = _rewritten(spec, listener, path)
+        except WireError:
+            routed = b""
+        ways.setdefault(routed, []).append(listener)
+    return ways
+
+
+def _rewritten(spec: GatewaySpec, listener: ListenerSpec, path: bytes) -> bytes:
+    """What the filters of a listener that run before routing make of a path."""
+    from fastgw.config.filters import FILTERS
+    from fastgw.filters.rewrite import Rewrite
+
+    known = {one.name: one for one in spec.filters}
+    for name in listener.before_routing if path != b"*" else ():
+        if known[name].made_by == FILTERS["rewrite"].made_by:
+            path = Rewrite(name, dict(known[name].options)).changed(path)
+    return path
+
+
+def _explain(spec: GatewaySpec, listeners: Sequence[ListenerSpec], asked: _Asked) -> bool:
+    """Print where ``asked`` goes, by ``listeners``, and why; whether some route takes it."""
+    from fastgw.config.rules import routing_table
+
     table = routing_table(spec)
-    found = table.explain(host, _bytes(method), path, header)
-    if found.rule is None and path == b"*":
+    found = table.explain(asked.host, asked.method, asked.path, asked.header)
+    if found.rule is None and asked.path == b"*":
         print("no route: 204, the gateway answers OPTIONS * itself")
     elif found.rule is None:
-        allowed = table.allowed(host, path, header)
+        allowed = table.allowed(asked.host, asked.path, asked.header)
         print(f"no route: 405, allowed are {', '.join(allowed)}" if allowed else "no route: 404")
-        print(*_filters(spec, None), sep="\n")
+        print(*_filters(spec, listeners, None), sep="\n")
     else:
-        print(*_lines(spec, found.rule.payload, header), sep="\n")
+        print(*_lines(spec, listeners, found.rule.payload, asked), sep="\n")
         print("because")
         print(*(f"  {reason}" for reason in found.reasons), sep="\n")
     if found.near_misses:
         print("not taken")
         print(*(f"  {miss.rule}: {miss.failed}" for miss in found.near_misses), sep="\n")
-    return 0 if found.rule is not None else 1
+    return found.rule is not None
 
 
-def _lines(spec: GatewaySpec, found: RouteSpec, header: Callable[[bytes], bytes | None]) -> list[str]:
-    """The route, the services behind it, which of them takes a request that sticks, and the filters in front of it."""
-    lines = [f"route    {found.name}", *(_own_answer(found) or _services(spec, found, header))]
-    return [*lines, *_filters(spec, found)]
+def _lines(spec: GatewaySpec, listeners: Sequence[ListenerSpec], found: RouteSpec, asked: _Asked) -> list[str]:
+    """The route, the services behind it, which of them takes the request, and the filters in front of it."""
+    lines = [f"route    {found.name}", *(_own_answer(found) or _services(spec, found, asked))]
+    return [*lines, *_filters(spec, listeners, found)]
 
 
-def _filters(spec: GatewaySpec, found: RouteSpec | None) -> list[str]:
+def _filters(spec: GatewaySpec, listeners: Sequence[ListenerSpec], found: RouteSpec | None) -> list[str]:
     """The chain that a request meets at each listener, from the outermost on, whose it is, and what each filter of it would do."""
     known = {one.name: one for one in spec.filters}
     transformers = [("transformer", one) for one in found.transformers] if found is not None else []
     lines: list[str] = []
-    for listener in spec.listeners:
+    for listener in listeners:
         chain = [*((link.level, known[link.name]) for link in links(spec, listener, found)), *transformers]
         lines.append(f"filters  {'' if chain else 'none '}(listener {listener.name})")
         width = max((len(one.name) for _, one in chain), default=0)
@@ -100,7 +152,7 @@ def _own_answer(found: RouteSpec) -> list[str]:
     return []
 
 
-def _services(spec: GatewaySpec, found: RouteSpec, header: Callable[[bytes], bytes | None]) -> list[str]:
+def _services(spec: GatewaySpec, found: RouteSpec, asked: _Asked) -> list[str]:
     services = {one.name: one for one in spec.services}
     shares = [(one.service, one.weight) for one in found.split] or [(found.service or "", 0)]
     total = sum(weight for _, weight in shares)
@@ -110,7 +162,7 @@ def _services(spec: GatewaySpec, found: RouteSpec, header: Callable[[bytes], byt
         endpoints = ", ".join(str(one.address) for one in services[name].endpoints)
         lines.append(f"service  {share}{name} ({endpoints})")
     if found.split:
-        lines.append(f"takes    {_taken(found, header)}")
+        lines.append(f"takes    {_taken(found, asked.header)}")
     return lines
 
 
@@ -145,6 +197,10 @@ def _target(url: str, host_field: str) -> tuple[bytes, bytes]:
         authority, target = split_absolute(target)
     host = parse_authority(authority) if authority else b""
     return host, target if target == b"*" else split_target(target)[0]
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "replace")
 
 
 def _bytes(text: str) -> bytes:

@@ -1,6 +1,7 @@
 """``rewrite``: the service is asked for another path than the client has asked for; the query stays.
 
-The route was chosen before, by the path of the client, and stays.  A path that a filter does not speak of goes on as it is.
+In a chain the route was chosen before, by the path of the client, and stays; before routing it is looked for by the new path.  A path that
+a filter does not speak of goes on as it is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.errors import DownstreamError
 from fastgw.wire.errors import WireError
+from fastgw.wire.target import normalise_path
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -37,6 +39,11 @@ class Rewrite:
             self._change = _moved(
                 str(options.get("strip_prefix") or "").encode(), str(options.get("add_prefix") or "").encode()
             )
+
+    def changed(self, path: bytes) -> bytes:
+        """What becomes of ``path``, which is in its normal form; WireError if that is no path."""
+        found = self._change(path)
+        return path if found is None else normalise_path(found)
 
     def request(self, exchange: Exchange) -> None:
         """Change the path; raise DownstreamError if what comes out is none."""

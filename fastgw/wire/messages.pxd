@@ -25,6 +25,7 @@ cdef class Request(Message):
     cdef public bint chunked
     cdef public frozenset edited
     cdef public bytes original_path
+    cdef public bytes routed_path
     cdef public bint closes
     cdef public bint expect
     cdef public bint te_trailers

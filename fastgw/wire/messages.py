@@ -31,7 +31,7 @@ BODY_UNTIL_CLOSE = 3
 _OF_MESSAGE = (
     *("head", "method", "target", "path", "query", "minor", "authority", "host", "host_count", "fields", "extra"),
     *("length_count", "content_length", "chunked", "transfer_encoding", "te_trailers", "request_id", "rare", "edited"),
-    *("via", "forwarded_for", "forwarded_proto", "forwarded_host", "original_path"),
+    *("via", "forwarded_for", "forwarded_proto", "forwarded_host", "original_path", "routed_path"),
 )
 
 
@@ -139,6 +139,7 @@ class Request(Message):
         "original_path",
         "path",
         "query",
+        "routed_path",
         "target",
         "te_trailers",
         "via",
@@ -158,6 +159,7 @@ class Request(Message):
         self.closes = False  #: a Connection line of HTTP/1.1 says "close", and nothing else
         self.edited: frozenset[bytes] | None = None  #: lower-case names of the fields that hooks have changed
         self.original_path = b""  #: the path that was asked for, where a hook has put another in its place; else empty
+        self.routed_path = b""  #: what was put there before a route was looked for; else empty
         Message.__init__(self)
 
     def reset_rare(self) -> None:
@@ -169,6 +171,7 @@ class Request(Message):
         self.forwarded_for = b""
         self.forwarded_proto = b""
         self.forwarded_host = b""
+        self.routed_path = b""
 
     def become_copy(self, of: Request) -> None:
         """Say what ``of`` says of the message, and nothing that it says of the connection it came on, or asks of it."""
@@ -176,6 +179,17 @@ class Request(Message):
         for name in _OF_MESSAGE:
             setattr(self, name, getattr(of, name))
         self.keep_alive = False
+
+    @property
+    def matched_path(self) -> bytes:
+        """The path that a route is looked for by, whatever is put in its place later."""
+        return self.routed_path or self.original_path or self.path
+
+    def keep_as_routed(self) -> None:
+        """The hooks that come before routing have run: whatever they made of the path is what routes match."""
+        if self.original_path:
+            self.routed_path = self.path
+            self.rare = True
 
     def name_by(self, request_id: bytes) -> None:
         """Have this request be named so to the service and the client; for hooks.

@@ -84,9 +84,10 @@ Replacement = Annotated[tuple[str | int, ...], Parsed(_replacement, **_TEXT, exa
 
 
 class Rewrite(FilterOptions):
-    """Asks the service for another path; the route was chosen before, and the query stays."""
+    """Asks the service for another path; the query stays.  Before routing it is the path that routes match."""
 
     made_by: ClassVar[str] = "fastgw.filters.rewrite:Rewrite"
+    runs_before_routing: ClassVar[bool] = True
     type: Literal["rewrite"] = setting(..., "rewrite")
     strip_prefix: Prefix | None = setting(None, "Taken from the beginning of paths that have it, as whole segments.")
     add_prefix: Prefix | None = setting(None, "Put in front of paths; beside strip_prefix only of those that had it.")

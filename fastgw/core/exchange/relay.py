@@ -70,6 +70,7 @@ class Relay(Exchange):
         self.started = self.plane.clock()
         answer = hooks.before_routing(self)
         if answer is None:
+            request.keep_as_routed()
             return False
         self._start(client, listener, listener.fallbacks.find(request.host, request.path))
         if isinstance(answer, GatewayError):

@@ -18,7 +18,7 @@ def answer(exchange: Exchange) -> None:
     if request.path == b"*":
         exchange.reply(Reply(204, headers=(("allow", listener.allow),)))
         return
-    methods = listener.router.allowed(request.host, request.original_path or request.path)
+    methods = listener.router.allowed(request.host, request.matched_path)
     if methods:
         allow = ", ".join(methods)
         headers = (("allow", allow),)

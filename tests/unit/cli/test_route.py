@@ -198,3 +198,38 @@ def test_what_a_route_answers_by_itself(tmp_path: Path, capsys: Capture) -> None
     for asked, line in said.items():
         assert main(["route", "-c", str(path), "GET", asked]) == 0
         assert capsys.readouterr().out.splitlines()[1:3] == [line, "filters  (listener listener-1)"]
+
+
+REWRITTEN = """\
+listeners:
+  - {name: edge, address: 127.0.0.1:18080, filters: [], before_routing: [short, v2]}
+  - {name: local, address: 127.0.0.1:18081, filters: []}
+routes:
+  - {path: "/v2/*", service: new}
+  - {path: "/v1/*", service: old}
+services:
+  new: {endpoints: [10.0.0.1:9000]}
+  old: {endpoints: [10.0.0.2:9000]}
+filters:
+  short: {type: rewrite, pattern: "/(.*)w(.*)", to: /$1$2}
+  v2: {type: rewrite, strip_prefix: /v1, add_prefix: /v2}
+"""
+
+
+def test_each_listener_by_the_path_that_it_makes_before_routing(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "gw.yaml"
+    path.write_text(REWRITTEN)
+    assert main(["route", "-c", str(path), "GET", "/v1/x"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == [
+        "listener edge",
+        "path     /v2/x (rewritten before routing)",
+        "route    /v2/*",
+        "service  new (10.0.0.1:9000)",
+    ]
+    second = lines.index("listener local")
+    assert lines[second + 1 : second + 3] == ["route    /v1/*", "service  old (10.0.0.2:9000)"]
+    assert main(["route", "-c", str(path), "GET", "/v2/x"]) == 0  # the same at both
+    assert capsys.readouterr().out.startswith("route    /v2/*\n")
+    assert main(["route", "-c", str(path), "GET", "/.w./x"]) == 1  # it leaves the root
+    assert "listener edge\npath     none: 404 rewrite_failed (rewritten before routing)\n" in capsys.readouterr().out

@@ -77,6 +77,48 @@ def test_one_behind_the_other() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("head", "before", "expected"),
+    [
+        ("GET /api/x?q", 1, b"GET /v2/x?q HTTP/1.1"),
+        ("GET /v2/x", 1, b"GET /v2/x HTTP/1.1"),
+        ("GET /api/x", 0, 404),
+        ("GET /other", 1, 404),
+        ("GET /api/../x", 1, 404),
+        ("DELETE /api/x", 1, 405),  # by the path that was made
+        ("GET /v2/x", 2, 404),  # the second has moved it away from its route
+    ],
+)
+def test_before_routing_it_is_the_path_that_routes_match(head: str, before: int, expected: bytes | int) -> None:
+    filters = [rewrite(strip_prefix="/api", add_prefix="/v2"), Rewrite("away", {"strip_prefix": "/v2"})]
+    edge = Edge(filters=filters[: before or 1], before=before, path="/v2/*")
+    client = edge.client(GET.replace(b"GET /", head.encode()))
+    if isinstance(expected, int):
+        assert statuses(client.take()) == [expected]
+    else:
+        service = edge.connect()
+        assert service.take().startswith(expected)
+        service.feed(OK)
+        assert statuses(client.take()) == [200]
+    edge.end()
+
+
+def test_what_a_route_matches_is_known_behind_its_own_rewrites() -> None:
+    paths: list[tuple[bytes, bytes, bytes]] = []
+
+    def look(exchange: Any) -> None:
+        request = exchange.request
+        paths.append((request.original_path, request.matched_path, request.path))
+
+    filters = [rewrite(strip_prefix="/api"), Rewrite("own", {"path": "/own"}), Spy("look", [], request=look)]
+    edge = Edge(filters=filters, before=1)
+    _, service = edge.pair(GET.replace(b"GET /", b"GET /api/x") + GET)
+    service.feed(OK)
+    service.feed(OK)
+    assert paths == [(b"/api/x", b"/x", b"/own"), (b"/", b"/", b"/own")]
+    edge.end()
+
+
 def test_the_route_stays() -> None:
     seen: list[Any] = []
     spy = Spy("s", [], done=lambda exchange: seen.append((exchange.route.name, exchange.response.status)))
