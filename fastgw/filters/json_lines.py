@@ -1,7 +1,8 @@
 """Lines of JSON for a log file, written in batches, never on the event loop's time.
 
 A line waits in a buffer, which is handed to the thread of a ``LogFile`` when it is full or some time old.  When the disk is slower than the
-traffic, lines are dropped and counted rather than memory filled: the next line that is written says how many (``"dropped": n``).
+traffic, lines are dropped and counted rather than memory filled: the next line that is written says how many (``"dropped": n``).  No line
+is the first in the buffer while the file has no room.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from fastgw.filters.log_file import FILES, LogFile
+from fastgw.filters.writer import Writer
 
 BATCH_BYTES: Final = 64 * 1024
 FLUSH_SECONDS: Final = 1.0
@@ -27,10 +29,10 @@ class JsonLines:
         "_flush_seconds",
         "_handle",
         "_is_stopped",
-        "_lines",
         "_loop",
         "_path",
-        "_size",
+        "_whole",
+        "writer",
     )
 
     def __init__(self, path: str, batch: int = BATCH_BYTES, flush: float = FLUSH_SECONDS) -> None:
@@ -38,8 +40,8 @@ class JsonLines:
         self._path = path
         self._batch = batch
         self._flush_seconds = flush
-        self._lines: list[bytes] = []
-        self._size = 0
+        self.writer = Writer()
+        self._whole = 0  # bytes of whole lines in it
         self._dropped = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: asyncio.TimerHandle | None = None
@@ -65,21 +67,32 @@ class JsonLines:
 
     def add(self, line: dict[str, Any]) -> None:
         """Write it, soon."""
-        file = self._file
-        if file is not None and file.is_full:
+        self.begin()
+        self.writer.put(orjson.dumps(line)[:-1])
+        self.end()
+
+    def begin(self) -> None:
+        """A line comes, which the caller writes by ``writer``: an object of JSON, of one member at least, without its last brace."""
+        self.writer.cut(self._whole)  # where somebody failed to end his
+
+    def end(self) -> None:
+        """The line is written."""
+        whole, writer, file = self._whole, self.writer, self._file
+        if not whole and file is not None and file.is_full:
             self._dropped += 1
-            file.lose(1, len(orjson.dumps(line)))
+            file.lose(1, writer.size() - whole)
+            writer.cut(whole)
             return
         if self._dropped:
-            line["dropped"] = self._dropped
+            writer.put(b',"dropped":')
+            writer.number(self._dropped)
             self._dropped = 0
-        data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        writer.put(b"}\n")
         if self._is_stopped:  # an exchange that outlived its configuration
-            FILES.append(self._path, data)
+            FILES.append(self._path, writer.take())
             return
-        self._lines.append(data)
-        self._size += len(data)
-        if self._size >= self._batch:
+        self._whole = writer.size()
+        if self._whole >= self._batch:
             self._flush()
         elif self._handle is None and self._loop is not None:
             self._handle = self._loop.call_later(self._flush_seconds, self._flush)
@@ -88,7 +101,8 @@ class JsonLines:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-        if self._lines and self._file is not None:
-            self._file.write(b"".join(self._lines))
-        self._lines = []
-        self._size = 0
+        self.writer.cut(self._whole)
+        self._whole = 0
+        data = self.writer.take()
+        if data and self._file is not None:
+            self._file.write(data)

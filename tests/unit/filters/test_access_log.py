@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from fastgw.core.exchange.reply import Reply
-from fastgw.filters.access_log import VALUE_MAX, AccessLog
+from fastgw.filters.access_log import AccessLog
 from fastgw.filters.log_file import FILES, LogFile
 from fastgw.filters.request_id import RequestId
+from fastgw.filters.writer import VALUE_MAX
 from fastgw.testing.edge import GET, OK, POST, Edge, Spy
 
 
@@ -112,6 +113,7 @@ def test_line_has_the_notes_that_filters_want_in_it(path: Path) -> None:
         "big": 2**70,
         "path": "forged",
         "long": "x" * 5000,
+        "error": "forged",
     }
 
     class Noting:
@@ -132,7 +134,7 @@ def test_line_has_the_notes_that_filters_want_in_it(path: Path) -> None:
     expected = {"tenant": "acme\n", "queued": 1.5, "ok": True, "raw": "\ufffd", "big": str(2**70), "path": "/"}
     assert {name: line[name] for name in expected} == expected
     assert line["long"] == "x" * VALUE_MAX
-    assert not {"never", "unlisted"} & line.keys()
+    assert not {"never", "unlisted", "error"} & line.keys()
 
 
 def test_line_of_a_reply(path: Path) -> None:

@@ -57,6 +57,40 @@ def test_what_is_lost_is_told_by_the_next_line(path: Path, monkeypatch: pytest.M
     assert written(path) == [{"n": 3, "dropped": 2}]
 
 
+def test_a_line_that_somebody_failed_to_end_is_none(path: Path) -> None:
+    loop = new_loop()
+    lines = JsonLines(str(path), flush=2.0)
+    lines.start(loop)
+    lines.add({"n": 1})
+    lines.begin()
+    lines.writer.put(b'{"half"')
+    lines.add({"n": 2})
+    lines.begin()
+    lines.writer.put(b'{"half"')
+    loop.advance(2.1)
+    lines.add({"n": 3})
+    lines.stop()
+    FILES.finish()
+    assert written(path) == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
+def test_a_batch_is_begun_only_where_the_file_has_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = JsonLines(str(path), batch=20)
+    lines.start(new_loop())
+    lines.add({"n": 1})
+    file = FILES.acquire(str(path))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(file), "is_full", property(lambda self: True))
+        for number in range(2, 5):
+            lines.add({"n": number})
+    lines.add({"n": 5})
+    lines.stop()
+    FILES.release(file)
+    FILES.finish()
+    assert written(path) == [{"n": 1}, {"n": 2}, {"n": 3}, {"n": 5, "dropped": 1}]
+    assert FILES.losses.take()[str(path)].lines == 1
+
+
 def test_a_line_behind_the_end_is_written_all_the_same(path: Path) -> None:
     lines = JsonLines(str(path))
     lines.start(new_loop())

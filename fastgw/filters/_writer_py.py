@@ -1,0 +1,52 @@
+"""The plain twin of ``_writer.pyx``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+VALUE_MAX: Final = 1024  #: bytes of a value that comes from a client
+
+
+class Writer:
+    """Text that grows at its end."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def put(self, raw: bytes) -> None:
+        """Write bytes as they are."""
+        self._data += raw
+
+    def text(self, value: bytes) -> None:
+        """Write a string of JSON (RFC 8259 section 7): each byte one character (ISO 8859-1), ``VALUE_MAX`` of them at most."""
+        self._data += orjson.dumps(value[:VALUE_MAX].decode("latin-1"))
+
+    def string(self, value: str) -> None:
+        """The same of a text."""
+        self._data += orjson.dumps(value)
+
+    def number(self, value: int) -> None:
+        """Write a number, of 63 bits, in decimal digits."""
+        self._data += b"%d" % value
+
+    def three(self, value: int) -> None:
+        """Write the last three digits of a number that is not negative."""
+        self._data += b"%03d" % (value % 1000)
+
+    def size(self) -> int:
+        """Bytes that are there."""
+        return len(self._data)
+
+    def cut(self, size: int) -> None:
+        """Forget what is behind the first ``size`` bytes."""
+        del self._data[size:]
+
+    def take(self) -> bytes:
+        """All there is; from now on there is nothing."""
+        data = bytes(self._data)
+        self._data.clear()
+        return data

@@ -1,0 +1,27 @@
+cimport cython
+
+from fastgw.core.exchange.ends cimport Exchange
+from fastgw.core.snapshot.snapshot cimport Service
+from fastgw.filters._writer cimport Writer as Written
+from fastgw.filters.json_lines cimport JsonLines
+from fastgw.wire.messages cimport Request
+
+
+cdef class AccessLog:
+    cdef public str name
+    cdef list _fields
+    cdef frozenset _taken
+    cdef long long _second
+    cdef bytes _time
+    cdef object _wall
+    cdef JsonLines _lines
+    @cython.locals(request=Request, service=Service, writer=Written, micros="long long", now=double)
+    cpdef done(self, Exchange exchange)
+    @cython.locals(now=double, millis="long long", second="long long")
+    cdef _begin(self, Written writer)
+    @cython.locals(notes=dict, name=str)
+    cdef _write_notes(self, Written writer, Exchange exchange)
+    cdef _write(self, Written writer, object members)
+
+
+cdef _write_name(Written writer, bytes key, str name)

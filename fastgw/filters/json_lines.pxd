@@ -1,0 +1,19 @@
+cimport cython
+
+from fastgw.filters._writer cimport Writer as Written
+
+
+cdef class JsonLines:
+    cdef public Written writer
+    cdef object _path
+    cdef Py_ssize_t _batch
+    cdef double _flush_seconds
+    cdef Py_ssize_t _whole
+    cdef Py_ssize_t _dropped
+    cdef object _loop
+    cdef object _handle
+    cdef object _file
+    cdef bint _is_stopped
+    cpdef begin(self)
+    @cython.locals(whole=Py_ssize_t, writer=Written)
+    cpdef end(self)
