@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fastgw.adapters.asgi_call import ApplicationCarrier, AsgiMessage
 from fastgw.adapters.calls import CallPool
 from fastgw.adapters.local import LocalCarrier
+from fastgw.core.exchange import arriving
 from fastgw.core.net.connection import HOLD_PEER
 from fastgw.core.snapshot.snapshot import HELD_MAX
 from fastgw.errors import DownstreamError
@@ -107,7 +108,7 @@ class AsgiCarrier(ApplicationCarrier):
             if self._arrived or (self._is_complete and not self._is_read):
                 return self._take(exchange)
             if not self._is_complete:
-                self.ask_for_body(exchange)
+                arriving.ask_for_more(exchange)
                 exchange.request.expect = False  # once
             await self._news()
 

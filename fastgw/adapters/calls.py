@@ -20,6 +20,7 @@ from fastgw.adapters.local import UNKNOWN, LocalCarrier, LocalPool
 from fastgw.adapters.runners import CallGone, Cancellable, Runnable
 from fastgw.adapters.speech import type_problem
 from fastgw.core import counters
+from fastgw.core.exchange import arriving
 from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, InternalError, UpstreamError
 from fastgw.plugins import said
 
@@ -168,7 +169,7 @@ class CallCarrier(LocalCarrier):
         if body.is_done:
             self.answer_soon(exchange)
         else:
-            self.ask_for_body(exchange)
+            arriving.ask_for_more(exchange)
 
     def send_body(self, data: bytes, is_last: bool) -> None:
         """See ``Carrier``."""

@@ -1,5 +1,6 @@
 cimport cython
 
+from fastgw.core.exchange cimport arriving
 from fastgw.core.exchange.body cimport RequestBody
 from fastgw.core.exchange.ends cimport Carrier, Exchange
 from fastgw.core.live.pool cimport Pool
@@ -15,7 +16,6 @@ cdef class LocalCarrier(Carrier):
     cpdef bint takes_body(self, Exchange exchange) except -1
     cpdef carry(self, Exchange exchange)
     cpdef answer_soon(self, Exchange exchange)
-    cpdef ask_for_body(self, Exchange exchange)
     cpdef send_body(self, bytes data, bint is_last)
     cpdef let_go(self, bint is_request_done)
     cpdef leave(self)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core.counters import LOCAL
+from fastgw.core.exchange import arriving
 from fastgw.core.exchange.ends import Carrier, Exchange
 from fastgw.core.live.endpoint import Endpoint
 from fastgw.core.live.members import Members
@@ -61,7 +62,7 @@ class LocalCarrier(Carrier):
         if exchange.body.is_done or not self.takes_body(exchange):
             self.answer_soon(exchange)
         else:
-            self.ask_for_body(exchange)
+            arriving.ask_for_more(exchange)
 
     def answer_soon(self, exchange: Exchange) -> None:
         """Answer now, or in a later turn of the loop where the client has sent more requests already: others have theirs before them."""
@@ -69,14 +70,6 @@ class LocalCarrier(Carrier):
             exchange.plane.loop.call_soon(self._answer)
         else:
             self._answer_now()
-
-    def ask_for_body(self, exchange: Exchange) -> None:
-        """Let a client send the rest of its body that waits for leave to do so (RFC 9110 section 10.1.1)."""
-        if exchange.request.expect and not exchange.body.received:
-            exchange.response.turn_into(100)
-            exchange.response.fields = b""
-            exchange.response.length_count = 0
-            exchange.on_interim()
 
     def send_body(self, data: bytes, is_last: bool) -> None:
         """See ``Carrier``: nobody reads it."""

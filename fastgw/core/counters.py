@@ -161,7 +161,7 @@ BODIES_HELD = GLOBAL.gauge(
 )
 BODY_BYTES_HELD = GLOBAL.gauge(
     "fastgw_request_body_bytes_held",
-    "Bytes of request bodies that wait to be sent.",
+    "Bytes of request bodies that wait to be sent, and of bodies that filters gather.",
     "`limits.body_memory` bounds them.",
 )
 RETRIES = GLOBAL.counter("fastgw_retries", "Exchanges sent again, to another endpoint or over a fresh connection.")

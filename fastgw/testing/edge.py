@@ -309,6 +309,7 @@ class Edge:
         assert self.count(counters.EXCHANGES_OPEN) == self.begun - self.done + sent == len(busy)
         assert self.count(counters.CONNECTIONS_OPEN) == len(self.plane.connections)
         gathered = sum(one.gathered for one in copies)
+        gathered += sum(way.held for one in busy for way in (one.inward, one.outward) if way is not None)
         assert self.plane.body_bytes == sum(one.body.held for one in busy) + gathered
         assert self.count(counters.BODIES_HELD) == sum(one.phase == BODY for one in busy)
         uploads = [one for endpoint in self.made for one in pool_of(endpoint).uploads.under_way]

@@ -120,6 +120,12 @@ class Message:
         self.content_length = NO_LENGTH
         self.length_count = 0
 
+    def gain_length(self, length: int) -> None:
+        """Announce a body of ``length`` bytes, handed on as data alone."""
+        self.fields = without_fields(self.fields, (b"content-length",)) + b"content-length: %d\r\n" % length
+        self.content_length = length
+        self.length_count = 1
+
 
 class Request(Message):
     """One request head."""
@@ -232,6 +238,11 @@ class Request(Message):
         self.chunked = True
         self.rare = True
 
+    def gain_length(self, length: int) -> None:
+        """Announce a body of ``length`` bytes."""
+        Message.gain_length(self, length)
+        self.chunked = False
+
     def rewrite(self, path: bytes) -> None:
         """Ask the service for ``path`` instead; the query stays; for hooks.
 
@@ -281,10 +292,7 @@ class Response(Message):
 
     def gain_length(self, length: int) -> None:
         """Announce a body of ``length`` bytes, handed on as data alone."""
-        self.lose_length()
-        self.fields += b"content-length: %d\r\n" % length
-        self.content_length = length
-        self.length_count = 1
+        Message.gain_length(self, length)
         self.transfer_encoding = b""
         self.body = BODY_LENGTH
 

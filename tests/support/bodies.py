@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastgw.core.exchange.filter import BodyHook
+from fastgw.core.exchange.filter import BodyHook, GatheredHook
 from fastgw.testing.edge import body_of, head_of
 from fastgw.wire.chunked import ChunkReader
 
@@ -31,6 +31,20 @@ class Taped(BodyHook):
     def data(self) -> bytes:
         """All it was fed."""
         return b"".join(one for one in self.tape if one is not None)
+
+
+class Gathering(GatheredHook):
+    """Writes down what it is given; ``act`` makes something of it, at once or later."""
+
+    def __init__(self, act: Callable[[bytes], Any], **attributes: Any) -> None:
+        self.tape: list[bytes] = []
+        self._act = act
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+    def whole(self, data: bytes) -> Any:
+        self.tape.append(data)
+        return self._act(data)
 
 
 class Watching:
@@ -88,3 +102,8 @@ def plain(message: bytes) -> bytes:
 def reading(kind: str, act: Any = None, **attributes: Any) -> Watching:
     """A filter whose body hook of this kind is a new tape each time."""
     return Watching(kind, [kind], lambda exchange: Taped(act, **attributes))
+
+
+def gathering(kind: str, act: Callable[[bytes], Any], name: str = "bad", **attributes: Any) -> Watching:
+    """A filter whose body hook of this kind is gathered for."""
+    return Watching(name, [kind], lambda exchange: Gathering(act, **attributes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,11 @@ from fastgw.core.settings import FilterSettings
 from fastgw.core.snapshot.chain import FailureMode
 from fastgw.filters.access_log import AccessLog
 from fastgw.filters.log_file import FILES
-from fastgw.testing.edge import GET, OK, Edge, Gate, Spy, new_loop, statuses
+from fastgw.testing.edge import GET, OK, POST, Edge, Gate, Spy, body_of, head_of, new_loop, statuses
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "filters.md").read_text()
-AWAITABLE, BODIES, EXAMPLE, STORY, PLUGIN, ENTRY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+AWAITABLE, BODIES, GATHERED, EXAMPLE, STORY, PLUGIN, ENTRY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 ON_HEADS = (RequestFilter, ResponseFilter, DoneFilter, RefusedFilter)
 ACME = b"GET / HTTP/1.1\r\nHost: acme.example\r\nX-Tenant: other\r\n\r\n"
 
@@ -211,6 +212,16 @@ def test_the_entry_of_the_page(tmp_path: Path, path: str, expected: list[str]) -
     assert options.path == str(tmp_path / path)
     options.check(document, ("filters", "t"))
     assert [str(problem) for problem in document.problems] == expected
+
+
+def test_the_gathered_body_of_the_page() -> None:
+    edge = Edge(filters=[run(GATHERED)["Squeeze"]("squeeze")])
+    client = edge.client(POST + b"hel")
+    assert not edge.attempts
+    client.feed(b"lo")
+    got = edge.connect().take()
+    assert b"content-encoding: deflate" in head_of(got) and zlib.decompress(body_of(got)) == b"hello"
+    edge.end()
 
 
 def test_the_plugin_of_the_page() -> None:

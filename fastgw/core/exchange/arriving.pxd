@@ -21,8 +21,13 @@ cdef _pass_on(Exchange exchange, bytes data)
 
 cpdef refuse(Exchange exchange)
 
-@cython.locals(request=Request, route=Route)
+@cython.locals(request=Request, route=Route, body_wait=double)
 cpdef wait(Exchange exchange)
+
+cpdef ask_for_more(Exchange exchange)
+
+@cython.locals(passed=bytes)
+cpdef go_on(Exchange exchange, bytes data)
 
 cpdef bint on_deadline(Exchange exchange, double now) except -1
 

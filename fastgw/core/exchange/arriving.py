@@ -38,7 +38,7 @@ def on_data(exchange: Exchange, data: bytes) -> None:
         passed: bytes | None = data
         if exchange.inward is not None:
             passed = exchange.inward.feed(data, body.is_done)
-        if passed is not None:  # else a hook has failed
+        if passed is not None:
             _pass_on(exchange, passed)
 
 
@@ -72,14 +72,38 @@ def refuse(exchange: Exchange) -> None:
 def wait(exchange: Exchange) -> None:
     """The request may go, but its body is not complete: hold both for a while, or ask for a connection now."""
     request, route = exchange.request, exchange.route
-    if request.expect or route.body_buffer <= 0 or route.body_wait <= 0 or is_full(exchange):
+    if exchange.inward is not None and exchange.inward.is_whole:
+        body_wait = NEVER  # a connection would only wait, too
+        ask_for_more(exchange)
+    elif request.expect or route.body_buffer <= 0 or route.body_wait <= 0 or is_full(exchange):
         tries.ask(exchange, exchange.service.members.ready)
         return
+    else:
+        body_wait = route.body_wait
     exchange.phase = BODY
     exchange.sent = 0.0
-    exchange.body.wait_until = exchange.plane.now + route.body_wait
+    exchange.body.wait_until = exchange.plane.now + body_wait
     exchange.plane.values[counters.BODIES_HELD] += 1
     _set_deadline(exchange)
+
+
+def ask_for_more(exchange: Exchange) -> None:
+    """Let a client send the rest of its body that waits for leave to do so (RFC 9110 section 10.1.1)."""
+    if exchange.request.expect and not exchange.body.received:
+        exchange.response.turn_into(100)
+        exchange.response.fields = b""
+        exchange.response.length_count = 0
+        exchange.on_interim()
+
+
+def go_on(exchange: Exchange, data: bytes) -> None:
+    """A body hook has waited for what all of the body becomes, ``data``: let it have the rest of its way, and ask for a connection."""
+    assert exchange.inward is not None
+    exchange.sent = 0.0
+    passed = exchange.inward.feed(data, True)
+    if passed is not None:
+        _keep(exchange, passed)
+        tries.ask(exchange, exchange.service.members.ready)
 
 
 def on_deadline(exchange: Exchange, now: float) -> bool:

@@ -145,13 +145,23 @@ class Copy(Protocol):
 
 
 class Passing(Protocol):
-    """What a body passes on its way through the exchange (``exchange.passage``).  None: that has failed, and the exchange with it."""
+    """What a body passes on its way through the exchange (``exchange.passage``).  None: nothing goes on now, as a hook waits, or has failed
+    and the exchange with it."""
+
+    held: int  #: bytes that are here, and counted by the worker
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing goes on until the last of the body is here."""
 
     def feed(self, data: bytes, is_last: bool) -> bytes | None:
         """Bytes of the request's data, and whether they are its last; what is to go on."""
 
     def feed_answer(self, data: bytes, is_last: bool) -> bytes | None:
         """The same of the answer."""
+
+    def leave(self) -> None:
+        """The exchange is over: keep nothing any more."""
 
 
 class Exchange:

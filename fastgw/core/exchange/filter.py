@@ -5,7 +5,7 @@
     response(exchange)  before the answer's head goes to the client; ``exchange.response`` may be changed.  May be awaitable.
     read_request(exchange), transform_request(exchange)
                         when all request hooks have passed a request that has a body.  None: not this one.  A ``BodyHook``: it is fed
-                        the body.
+                        the body; one that is ``GatheredHook`` gets it whole, and may wait.
     transform_response(exchange), read_response(exchange)
                         the same of an answer, when all response hooks have run.
     done(exchange)      once, at the very end, whatever happened; must not fail and must not wait.
@@ -59,6 +59,26 @@ class BodyHook:
     def finish(self) -> bytes:
         """There is no more; what is to go on as the last of it."""
         return b""
+
+
+class GatheredHook(BodyHook):
+    """What gets one body whole: nothing of it goes on before ``whole`` has said what it is now.
+
+    What is gathered counts for ``limits.body_memory``; where that is full, or a body has more than ``max_bytes``, its exchange ends.
+    """
+
+    max_bytes: int = 1 << 20  #: of the body
+
+    def whole(self, data: bytes) -> bytes | Awaitable[bytes]:
+        """All of the body, which may be empty; what goes on in its place, or an awaitable of that, as of ``request``.
+
+        A ``GatewayError`` is what the client is told.  Where anything else is raised and the filter is open, the body goes on as it was.
+        """
+        raise NotImplementedError
+
+    def too_large(self) -> GatewayError | None:
+        """What the client is told of a body of more than ``max_bytes``; None: 413 of its own one, 502 of the service's."""
+        return None
 
 
 class Filter(Protocol):

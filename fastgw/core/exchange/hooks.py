@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
 from fastgw.core.counters import FILTER_CAUSES
@@ -26,22 +27,21 @@ Hooks = tuple[Callable[[Any], Any], ...]
 _ERROR, _UNAVAILABLE, _TIMEOUT = range(len(FILTER_CAUSES))
 
 
+#: What the awaitable of a hook of each kind may have as its result; that of a body hook: bytes.
+_RESULTS: Final[dict[str, Any]] = {"request": Reply | None, "response": object}
+
+
 class _Waiting:
     """A hook that has returned an awaitable, and what comes behind it."""
 
-    __slots__ = ("hooks", "index", "kind", "task")
+    __slots__ = ("go_on", "hook", "kind", "task")
 
-    def __init__(self, hooks: Hooks, index: int, kind: str) -> None:
-        """``index``: of the hook behind the one that waits."""
-        self.hooks = hooks
-        self.index = index
+    def __init__(self, hook: Callable[[Any], Any], kind: str, go_on: Callable[[Any], None]) -> None:
+        """``go_on``: called with the result, or with None where the exchange goes on without it."""
+        self.hook = hook
         self.kind = kind
+        self.go_on = go_on
         self.task: asyncio.Task[None] | None = None
-
-    @property
-    def hook(self) -> Callable[[Any], Any]:
-        """The one that waits."""
-        return self.hooks[self.index - 1]
 
     def cancel(self) -> None:
         """It need not decide any more."""
@@ -65,7 +65,7 @@ def enter_and_dispatch(exchange: Exchange, index: int) -> None:
             if isinstance(outcome, Reply):
                 exchange.reply(outcome)
             else:
-                _suspend(exchange, outcome, hooks, index, "request")
+                wait(exchange, outcome, hooks[index - 1], "request", partial(_go_on_entering, exchange, index))
             return
     exchange.entered = len(hooks) + 1
     exchange.dispatch()
@@ -111,7 +111,7 @@ def leave_and_send(exchange: Exchange, hooks: Hooks, index: int) -> bool:
             if exchange.carrier is not None:
                 exchange.carrier.hold(HOLD_PENDING)
             exchange.phase = HOOKS  # what the client still sends does not change how long the hook may wait
-            _suspend(exchange, outcome, hooks, index, "response")
+            wait(exchange, outcome, hooks[index - 1], "response", partial(_go_on_leaving, exchange, hooks, index))
             return False
     exchange.answer_is_ready()
     return True
@@ -124,23 +124,29 @@ def _refuse_to_wait(exchange: Exchange, outcome: Awaitable[Any]) -> None:
     exchange.fail(UpstreamError(502, "bad_upgrade", "a filter of this route cannot wait on an upgraded connection"))
 
 
-def _suspend(exchange: Exchange, outcome: Awaitable[Any], hooks: Hooks, index: int, kind: str) -> None:
-    """Let a Task wait for ``outcome`` of the hook before ``index``, as long as its filter may, and then go on with the others."""
-    waiting = exchange.waiting = _Waiting(hooks, index, kind)
+def wait(
+    exchange: Exchange,
+    outcome: Awaitable[Any],
+    hook: Callable[[Any], Any],
+    kind: str,
+    go_on: Callable[[Any], None],
+) -> None:
+    """Let a Task wait for ``outcome`` of ``hook``, as long as its filter may, then ``go_on``: see ``_Waiting``."""
+    waiting = exchange.waiting = _Waiting(hook, kind, go_on)
     task = waiting.task = exchange.plane.loop.create_task(_resume(exchange, waiting, outcome))
-    exchange.set_deadline(exchange.route.chain.mode_of(waiting.hook).settings.timeout)
+    exchange.set_deadline(exchange.route.chain.mode_of(hook).settings.timeout)
     if asyncio.iscoroutine(outcome):
         # When the Task is cancelled before its first step, nobody has begun the coroutine, and Python would complain.
         task.add_done_callback(lambda _: outcome.close())
 
 
 async def _resume(exchange: Exchange, waiting: _Waiting, outcome: Awaitable[Any]) -> None:
-    reply = None
+    result = None
     problem: Exception | None = None
     try:
-        reply = await outcome
-        if reply is not None and waiting.kind == "request" and not isinstance(reply, Reply):
-            raise TypeError(f"a request hook returned {type(reply).__name__}, not a Reply")
+        result = await outcome
+        if not isinstance(result, _RESULTS.get(waiting.kind, bytes)):
+            raise TypeError(f"what a {waiting.kind} hook returned has {type(result).__name__} as its result")
     except asyncio.CancelledError:
         if exchange.waiting is not waiting:
             raise
@@ -151,21 +157,20 @@ async def _resume(exchange: Exchange, waiting: _Waiting, outcome: Awaitable[Any]
         return  # it went on without this Task, whose hook did not let itself be cancelled
     exchange.waiting = None
     if problem is None or goes_on(exchange, waiting.hook, waiting.kind, problem):
-        _go_on(exchange, waiting, reply if problem is None else None)
+        waiting.go_on(result if problem is None else None)
 
 
-def _go_on(exchange: Exchange, waiting: _Waiting, reply: Reply | None) -> None:
-    """The hook has decided, or nobody waits for it any more."""
-    if waiting.kind == "response":
-        _go_on_leaving(exchange, waiting.hooks, waiting.index)
-    elif reply is not None:
+def _go_on_entering(exchange: Exchange, index: int, reply: Reply | None) -> None:
+    """The request hook before ``index`` has decided, or nobody waits for it any more."""
+    if reply is not None:
         exchange.reply(reply)
     else:
         exchange.sent = 0.0
-        enter_and_dispatch(exchange, waiting.index)
+        enter_and_dispatch(exchange, index)
 
 
-def _go_on_leaving(exchange: Exchange, hooks: Hooks, index: int) -> None:
+def _go_on_leaving(exchange: Exchange, hooks: Hooks, index: int, _: object) -> None:
+    """The same of a response hook, whose result says nothing."""
     serial = exchange.serial
     if exchange.carrier is not None:
         exchange.carrier.release(HOLD_PENDING)
@@ -191,7 +196,7 @@ def on_deadline(exchange: Exchange, now: float) -> bool:
         return False
     exchange.waiting = None
     waiting.cancel()
-    _go_on(exchange, waiting, None)
+    waiting.go_on(None)
     return True
 
 
@@ -206,9 +211,9 @@ def goes_on(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Ex
 def problem(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> GatewayError | None:
     """What the client of ``exchange`` is told where ``hook``, of this ``kind``, raised ``error``; None: nothing, it goes on without it.
 
-    A request may be refused by a ``GatewayError``; anything else, and anything behind the answer's head, is a failure of the filter.
+    A request, and a body that nothing has passed of, may be refused by a ``GatewayError``; anything else is a failure of the filter.
     """
-    if kind == "request" and isinstance(error, GatewayError) and not isinstance(error, FilterUnavailableError):
+    if kind != "response" and isinstance(error, GatewayError) and not isinstance(error, FilterUnavailableError):
         return error
     if exchange.route.chain.mode_of(hook).is_open:
         report_broken(exchange, hook, kind, error)

@@ -4,75 +4,223 @@
     client ◀── a.read_response ◀── b.transform_response ◀── service
 
 There is one where some filter of the chain wants the payload of this very exchange; it ends with it.  What passes is data alone, whatever
-frames it: each piece once, in the turn of the loop in which it came, whether it is sent then, held or tried again.  A request is passed
+frames it: each piece once, in the turn of the loop in which it came, whether it is sent then, held or tried again; or all of it at once to
+a hook that is *gathered* for, which may wait, and before which nothing goes on.  A request is passed
 from ``dispatch`` on: what came earlier waits as the client has sent it, which is what a mirror copies.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Awaitable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from fastgw.core.exchange import arriving, hooks, mending
+from fastgw.core.exchange.deadlines import BODY, HOOKS, STREAM
+from fastgw.core.exchange.filter import BodyHook, GatheredHook
 from fastgw.core.net.connection import HOLD_PENDING
-from fastgw.errors import RETRY_NEVER, FilterUnavailableError, GatewayError
+from fastgw.errors import (
+    RETRY_ALWAYS,
+    RETRY_NEVER,
+    DownstreamError,
+    FilterUnavailableError,
+    GatewayError,
+    InternalError,
+    UpstreamError,
+)
 from fastgw.wire.fields import OWN_RESPONSE_FIELDS, field_line, is_forbidden_trailer, is_token
 from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
-    from fastgw.core.exchange.filter import BodyHook
     from fastgw.core.snapshot.chain import BodyOpening
+
+
+class _Stage:
+    """One hook of a passage, and what of the body is with it."""
+
+    __slots__ = ("gathered", "hook", "opening", "owed")
+
+    def __init__(self, opening: BodyOpening, hook: BodyHook) -> None:
+        self.opening = opening
+        self.hook = hook
+        self.owed = 0  #: of one that streams: bytes it had, without those it has returned
+        self.gathered: bytearray | None = bytearray() if isinstance(hook, GatheredHook) else None  #: None: it streams
 
 
 class Passage:
     """The body hooks of one direction of one exchange, in the order in which bytes meet them."""
 
-    __slots__ = ("_exchange", "_gather", "_hooks", "_kept", "_size")
+    __slots__ = ("_exchange", "_first", "_gather", "_kept", "_stages", "held", "is_whole")
 
-    def __init__(self, exchange: Exchange, opened: list[tuple[BodyOpening, BodyHook]]) -> None:
+    def __init__(self, exchange: Exchange, opened: list[_Stage]) -> None:
         self._exchange = exchange
-        self._hooks = opened
-        self._gather = max(hook.gather for _, hook in opened)
+        self._stages = opened
+        self._first = 0  #: the stage that is fed next: behind one that has waited, 0 otherwise
+        self._gather = max(stage.hook.gather for stage in opened)
         self._kept: list[bytes] = []  #: of an answer whose head waits
-        self._size = 0
+        self.held = 0  #: bytes that are here, which the worker counts
+        self.is_whole = any(stage.gathered is not None for stage in opened)
 
     def feed(self, data: bytes, is_last: bool) -> bytes | None:
-        """Let the hooks have ``data``, none perhaps; what is to go on.  None: one has failed, and the exchange with it."""
-        for opening, hook in self._hooks:
-            try:
-                out = hook.feed(data) if data else b""
-                if is_last:
-                    out += hook.finish()
-                if type(out) is not bytes:
-                    raise TypeError(f"a body hook returned {type(out).__name__}, not bytes")
-            except Exception as error:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
-                _failed(self._exchange, opening, error, may_refuse=True)
+        """Let the hooks have ``data``, none perhaps; what is to go on.
+
+        None: nothing now, as one waits, or has failed and the exchange with it."""
+        first, self._first = self._first, 0
+        for place in range(first, len(self._stages)):
+            stage = self._stages[place]
+            if stage.gathered is None:
+                out = self._stream(stage, data, is_last)
+            else:
+                out = self._gathered(place, stage.gathered, data, is_last)
+            if out is None:
                 return None
             data = out
+        if is_last and self.is_whole:
+            self._end_whole(len(data))
         return data
 
     def feed_answer(self, data: bytes, is_last: bool) -> bytes | None:
         """The same of an answer: what may be sent now, and its head in front of it if that has waited and there is something."""
+        exchange = self._exchange
         out = self.feed(data, is_last)
         if out is None or (is_last and not self._add_trailers()):
             return None
-        if self._exchange.is_head_sent:
+        if exchange.is_head_sent:
             return out
-        self._kept.append(out)
-        self._size += len(out)
-        if not is_last and self._size <= self._gather:
+        if out:
+            self._kept.append(out)
+            self._keep(len(out))
+        kept = sum(map(len, self._kept))
+        if not is_last and (self.is_whole or (kept <= self._gather and not self._is_full())):
             return b""
         out = b"".join(self._kept)
         self._kept = []
-        response = self._exchange.response
+        self._keep(-kept)
+        response = exchange.response
         if is_last and not response.trailers:
             response.gain_length(len(out))
         return out
 
+    def leave(self) -> None:
+        """See ``Passing``."""
+        self._keep(-self.held)
+
     @property
     def is_gathering(self) -> bool:
         """Whether the head of the answer waits for bytes of its body."""
-        return self._gather > 0
+        return self._gather > 0 or self.is_whole
+
+    # --- hooks that stream
+
+    def _stream(self, stage: _Stage, data: bytes, is_last: bool) -> bytes | None:
+        """What the hook makes of ``data``; one that only reads, and owes nothing of that, may fail where its filter is open."""
+        try:
+            if data:
+                out = _checked(stage.hook.feed(data))
+                stage.owed += len(data) - len(out)
+                data = out
+            if is_last:
+                data += _checked(stage.hook.finish())
+        except Exception as error:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
+            if not stage.opening.changes and not stage.owed and _is_passed_over(self._exchange, stage.opening, error):
+                stage.hook = BodyHook()
+                return data
+            _failed(self._exchange, stage.opening, error, may_refuse=True)
+            return None
+        return data
+
+    # --- hooks that get all of it
+
+    def _gathered(self, place: int, gathered: bytearray, data: bytes, is_last: bool) -> bytes | None:
+        """What the hook makes of all of the body, if ``data`` is the last of it; nothing goes on before."""
+        stage = self._stages[place]
+        problem = self._problem(stage, len(gathered) + len(data))
+        if problem is not None:
+            self._exchange.fail(problem)
+            return None
+        gathered += data
+        self._keep(len(data))
+        if not is_last:
+            return b""
+        body = bytes(gathered)
+        gathered.clear()
+        return self._whole(place, body)
+
+    def _problem(self, stage: _Stage, size: int) -> GatewayError | None:
+        """Why no body of ``size`` bytes can be gathered."""
+        hook = stage.hook
+        assert isinstance(hook, GatheredHook)
+        if size > hook.max_bytes:
+            told = hook.too_large()
+            if told is not None:
+                return told
+            if stage.opening.is_of_request:
+                detail = f"the request body has more than the {hook.max_bytes} bytes allowed here"
+                return DownstreamError(413, "content_too_large", detail)
+            detail = f"the service's answer has more than the {hook.max_bytes} bytes that a filter of this route takes"
+            return UpstreamError(502, "answer_too_large", detail)
+        if self._is_full():
+            return InternalError(503, "no_resources", "the gateway has no room for more bodies", retry=RETRY_ALWAYS)
+        return None
+
+    def _whole(self, place: int, body: bytes) -> bytes | None:
+        exchange = self._exchange
+        opening, hook = self._stages[place].opening, self._stages[place].hook
+        assert isinstance(hook, GatheredHook)
+        try:
+            out: Any = hook.whole(body)
+            if inspect.isawaitable(out):
+                self._wait(place, body, out)
+                return None
+            _checked(out)
+        except Exception as error:  # noqa: BLE001 - as above
+            if not hooks.goes_on(exchange, opening.hook, opening.kind, error):
+                return None
+            out = body
+        self._keep(-len(body))
+        return bytes(out)
+
+    def _wait(self, place: int, body: bytes, out: Awaitable[Any]) -> None:
+        exchange = self._exchange
+        opening = self._stages[place].opening
+        if exchange.phase == BODY:
+            arriving.stop(exchange)
+        exchange.phase = HOOKS
+        carrier, exchange.carrier = exchange.carrier, None
+        if carrier is not None:  # the answer has come whole: another exchange may have the connection
+            carrier.let_go(exchange.body.is_done)
+        hooks.wait(exchange, out, opening.hook, opening.kind, partial(self._go_on, place, body))
+
+    def _go_on(self, place: int, body: bytes, out: bytes | None) -> None:
+        """The hook has decided, or nobody waits for it any more."""
+        exchange = self._exchange
+        if out is None:
+            out = body
+        self._keep(-len(body))
+        self._first = place + 1
+        if self._stages[place].opening.is_of_request:
+            arriving.go_on(exchange, out)
+        else:
+            exchange.phase = STREAM
+            exchange.on_last_body(out, len(out))
+
+    def _end_whole(self, size: int) -> None:
+        """All of the body goes on at once: a request can say how long it is."""
+        exchange = self._exchange
+        if self._stages[0].opening.is_of_request and exchange.request.chunked and not exchange.body.trailers:
+            exchange.request.gain_length(size)
+
+    def _keep(self, size: int) -> None:
+        """``size`` more bytes are here, or fewer."""
+        self.held += size
+        self._exchange.plane.body_bytes += size
+
+    def _is_full(self) -> bool:
+        return self._exchange.plane.body_bytes >= self._exchange.listener.body_memory
+
+    # --- trailers
 
     def announce(self) -> bool:
         """Prepare the head of the answer for the trailer fields that hooks will set, if the client takes such (RFC 9110 section 6.6.2).
@@ -80,12 +228,13 @@ class Passage:
         False: one of their names is none, and the exchange has failed.
         """
         exchange = self._exchange
-        for opening, hook in self._hooks:
-            if any(is_token(name) is None for name in hook.trailer_names):
-                error = ValueError(f"one of {list(hook.trailer_names)!r} is not the name of a header field")
-                _failed(exchange, opening, error, may_refuse=False)
+        for stage in self._stages:
+            names = stage.hook.trailer_names
+            if any(is_token(name) is None for name in names):
+                error = ValueError(f"one of {list(names)!r} is not the name of a header field")
+                _failed(exchange, stage.opening, error, may_refuse=False)
                 return False
-        names = [name for _, hook in self._hooks for name in hook.trailer_names]
+        names = [name for stage in self._stages for name in stage.hook.trailer_names]
         if names and exchange.client.takes_trailers(exchange):
             exchange.response.extra += b"trailer: " + b", ".join(names) + b"\r\n"
             exchange.response.lose_length()
@@ -96,18 +245,19 @@ class Passage:
         exchange = self._exchange
         if not exchange.client.takes_trailers(exchange):
             return True
-        for opening, hook in self._hooks:
+        for stage in self._stages:
             try:
-                for name, value in hook.trailers:
+                for name, value in stage.hook.trailers:
                     _add_trailer(exchange, name, value)
             except ValueError as error:
-                _failed(exchange, opening, error, may_refuse=False)
+                _failed(exchange, stage.opening, error, may_refuse=False)
                 return False
         return True
 
 
 def begin_request(exchange: Exchange) -> bool:
-    """Open the passage of the request's body, and pass what has come of it; False: a hook has failed, and the exchange with it."""
+    """Open the passage of the request's body, and pass what has come of it; False: the request does not go on now, as a hook waits, or has
+    failed and the exchange with it."""
     body = exchange.body
     if not exchange.request.has_body:
         return True
@@ -120,8 +270,9 @@ def begin_request(exchange: Exchange) -> bool:
     if passed:
         body.keep(passed)
         exchange.plane.body_bytes += len(passed)
-    if passed is not None and exchange.client.is_held and not arriving.is_full(exchange):
-        exchange.client.release(HOLD_PENDING)
+    has_room = passed is not None and not arriving.is_full(exchange)
+    if (has_room or exchange.waiting is not None) and exchange.client.is_held:
+        exchange.client.release(HOLD_PENDING)  # who waits for a hook is to see that the client leaves
     return passed is not None
 
 
@@ -140,11 +291,9 @@ def begin_answer(exchange: Exchange) -> bool:
     return passage.announce() and not passage.is_gathering
 
 
-def _open(
-    exchange: Exchange, openings: tuple[BodyOpening, ...], may_change: bool
-) -> list[tuple[BodyOpening, BodyHook]] | None:
+def _open(exchange: Exchange, openings: tuple[BodyOpening, ...], may_change: bool) -> list[_Stage] | None:
     """What ``openings`` want of this body; None: one has failed."""
-    opened: list[tuple[BodyOpening, BodyHook]] = []
+    opened: list[_Stage] = []
     for opening in openings:
         if opening.changes and not may_change:
             continue
@@ -158,8 +307,8 @@ def _open(
         if hook is None:
             continue
         if opening.changes and not opening.is_of_request:
-            opened = [one for one in opened if not one[1].is_of_bytes]
-        opened.append((opening, hook))
+            opened = [one for one in opened if not one.hook.is_of_bytes]
+        opened.append(_Stage(opening, hook))
         if opening.changes:
             if opening.is_of_request:
                 mending.mend_request(exchange.request)
@@ -175,8 +324,14 @@ def _add_trailer(exchange: Exchange, name: bytes, value: bytes) -> None:
     exchange.response.rare = True
 
 
+def _checked(out: Any) -> bytes:
+    if type(out) is not bytes:
+        raise TypeError(f"a body hook returned {type(out).__name__}, not bytes")
+    return out
+
+
 def _is_passed_over(exchange: Exchange, opening: BodyOpening, error: Exception) -> bool:
-    """Whether a filter that failed before it has seen anything of a body is left out, as its failure mode says."""
+    """Whether a filter that failed while it has nothing of a body is left out, as its failure mode says."""
     is_meant = opening.is_of_request and isinstance(error, GatewayError)
     if is_meant and not isinstance(error, FilterUnavailableError):
         return False

@@ -391,6 +391,10 @@ class Relay(Exchange):
             self.mirror.leave()
         if self.body.held:
             plane.body_bytes -= self.body.held
+        if self.inward is not None:
+            self.inward.leave()
+        if self.outward is not None:
+            self.outward.leave()
         self.reset()
         plane.give_back(self)
 

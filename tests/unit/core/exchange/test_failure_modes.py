@@ -14,6 +14,7 @@ from fastgw.core.settings import FilterSettings
 from fastgw.core.snapshot.chain import FailureMode
 from fastgw.errors import DownstreamError, FilterUnavailableError
 from fastgw.testing.edge import CHUNKED, GET, OK, POST, Edge, Gate, Spy, new_loop, statuses
+from tests.support.bodies import Taped, plain
 from tests.unit.core.exchange.test_hooks import raising
 
 OPEN = {"bad": FailureMode(FilterSettings("open", 3.0), 1)}
@@ -206,11 +207,37 @@ def test_a_body_passes_by_an_open_filter_that_failed_before_it(
     edge.end()
 
 
-@pytest.mark.parametrize("kind", ["read_request", "transform_request"])
-def test_what_has_begun_with_a_body_cannot_be_left_out(kind: str) -> None:
-    edge = Edge(filters=[Bodies(kind, Broken())], modes=OPEN)
+def test_what_has_begun_to_change_a_body_cannot_be_left_out() -> None:
+    edge = Edge(filters=[Bodies("transform_request", Broken())], modes=OPEN)
     client = edge.client(POST + b"hello")
     assert statuses(client.take()) == [500]
+    assert edge.failures_of("bad") == [1, 0, 0]
+    edge.errors.clear()
+    edge.end()
+
+
+@pytest.mark.parametrize("modes", [OPEN, CLOSED], ids=["open", "closed"])
+@pytest.mark.parametrize("owes", [False, True], ids=["passes", "keeps"])
+@pytest.mark.parametrize("at", ["feed", "finish"])
+def test_what_only_reads_is_left_out_if_it_keeps_nothing_of_the_body(
+    modes: dict[str, FailureMode], owes: bool, at: str
+) -> None:
+    def act(data: bytes | None) -> bytes:
+        if data is None or (data == b"lo" and at == "feed"):
+            raise BUG
+        return b"" if owes else data
+
+    edge = Edge(filters=[Bodies("read_request", Taped(act))], modes=modes)
+    client = edge.client(POST + b"hel")
+    service = edge.connect()
+    client.feed(b"lo")
+    edge.run()
+    if modes is OPEN and not owes:
+        assert plain(service.take()) == b"hello"
+        service.feed(OK)
+        assert statuses(client.take()) == [200]
+    else:
+        assert statuses(client.take()) == [500] and b"hello" not in service.take()
     assert edge.failures_of("bad") == [1, 0, 0]
     edge.errors.clear()
     edge.end()
