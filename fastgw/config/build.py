@@ -37,6 +37,7 @@ from fastgw.config.spec import (
     SplitSpec,
     TlsSpec,
 )
+from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.core.settings import (
     Address,
     EjectionSettings,
@@ -114,7 +115,9 @@ def _certificate(certificate: schema.Certificate) -> CertificateSpec:
 
 
 def _route(route: schema.Route) -> RouteSpec:
-    transformers = tuple(_filter(one.name, one) for one in (route.transformers.input, route.transformers.output) if one)
+    entering = [_transformer(one, "input") for one in route.transformers.input]
+    leaving = [_transformer(one, "output") for one in route.transformers.output]
+    transformers = (*entering, *reversed(leaving))  # as filters, whose answers go from the last to the first
     return fill(
         RouteSpec, route, name=route_name(route), transformers=transformers, settings=fill(RouteSettings, route)
     )
@@ -152,6 +155,10 @@ def _filter(name: str, options: Entry) -> FilterSpec:
     )  # a transformer has the defaults
     settings = general.settled(fill(FilterSettings, general))
     return FilterSpec(name, options.made_by, tuple(options.given().items()), settings, options.does())
+
+
+def _transformer(options: TransformerOptions, side: str) -> FilterSpec:
+    return _filter(options.name, options)._replace(options=tuple(options.given_for(side).items()))
 
 
 #: What becomes of a mapping inside another.

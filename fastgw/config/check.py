@@ -26,6 +26,7 @@ from fastgw.config.schema import (
 from fastgw.config.source import Document, TreePath
 from fastgw.config.spec import fallback_name, mirror_name
 from fastgw.config.spelling import same_fields
+from fastgw.config.transformers.entry import SIDES, TransformerOptions, misfit, placed
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import Expanded, shown
 from fastgw.core.settings import Address, KeySetSettings, Url
@@ -221,16 +222,22 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
 
 
 def _transformers(document: Document, where: TreePath, route: Route) -> None:
-    for side, one in (("input", route.transformers.input), ("output", route.transformers.output)):
-        if one is None or is_unsound(one):
-            continue
-        if one.side and one.side != side:
-            meant = "answers; it is an output" if side == "input" else "requests; it is an input"
-            document.report((*where, side), f"{shown(one.name)} is of {meant}")
-            continue
-        if route.reply is not None or route.redirect is not None or route.files is not None:
-            document.report((*where, side), "has no effect without a service: the gateway itself answers here")
-        one.check(document, (*where, side))
+    for side in SIDES:
+        before: TransformerOptions | None = None
+        for place, one in placed(document, (*where, side), getattr(route.transformers, side)):
+            first, before = before, None if is_unsound(one) else one
+            if before is None:
+                continue
+            if one.sides and side not in one.sides:
+                meant = "answers; it is an output" if side == "input" else "requests; it is an input"
+                document.report(place, f"{shown(one.name)} is of {meant}")
+                continue
+            reason = misfit(first, one) if first is not None else ""
+            if reason:
+                document.report(place, f"{shown(one.name)} {reason}")
+            if route.reply is not None or route.redirect is not None or route.files is not None:
+                document.report(place, "has no effect without a service: the gateway itself answers here")
+            one.check(document, place)
 
 
 def _own_answer(document: Document, where: TreePath, route: Route) -> None:

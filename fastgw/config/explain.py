@@ -100,7 +100,7 @@ def _entry_word(document: Document, where: TreePath) -> None:
     """The word is wrong that says which one of a registry it is."""
     is_filter = where[0] == "filters"
     key, what = ("type", "type") if is_filter else ("name", "transformer")
-    words = [word for word, one in TRANSFORMERS.items() if one.side == where[-1]] if not is_filter else list(FILTERS)
+    words = [word for word, one in TRANSFORMERS.items() if where[3] in one.sides] if not is_filter else list(FILTERS)
     options = document.at(where)
     is_short = isinstance(options, str)
     place = where if is_short else (*where, key)
@@ -131,8 +131,11 @@ def _plain(document: Document, where: TreePath) -> TreePath:
     """The path as the file has it: without the names pydantic gives to alternatives and short forms."""
     if len(where) > 2 and where[0] == "filters" and where[2] in FILTERS:
         where = (*where[:2], *where[3:])
-    if len(where) > 4 and where[0] == "routes" and where[2] == "transformers" and where[4] in TRANSFORMERS:
-        where = (*where[:4], *where[5:])
+    if len(where) > 4 and where[0] == "routes" and where[2] == "transformers":
+        if len(where) > 5 and where[5] in TRANSFORMERS:
+            where = (*where[:5], *where[6:])
+        if not isinstance(document.at(where[:4]), list):
+            where = (*where[:4], *where[5:])
     if where[-1:] == ("options",) and document.at(where) is None:
         where = where[:-1]  # what a plugin is given stands beside its other keys
     if len(where) > 5 and where[2:4] == ("tls", "certificates") and document.at(where[:4]) is None:

@@ -9,6 +9,7 @@ from fastgw.config.inside import check_code
 from fastgw.config.plugin import FilterPlugin, Plugin, TransformerPlugin, own_options
 from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, TreePath
+from fastgw.config.transformers.entry import placed
 from fastgw.config.unsound import is_unsound
 
 _HOOKS = {"input": "transform_request", "output": "transform_response"}
@@ -18,14 +19,14 @@ def check_imports(document: Document, config: Configuration, folder: str) -> Non
     """Import the code that ``config`` names, in whose ``folder`` it is looked for last, and report what cannot be used."""
     check_code(document, config.services, folder)
     kinds: dict[str, type] = {}
-    for where, one in named_plugins(config):
+    for where, one in named_plugins(document, config):
         kind = _import(document, where, one)
         if kind is None:
             continue
         if isinstance(one, FilterPlugin):
             kinds[str(where[1])] = kind
-        elif not callable(getattr(kind, _HOOKS[str(where[-1])], None)):
-            reason = f"{kind.__qualname__} cannot be an {where[-1]}: it has no {_HOOKS[str(where[-1])]}"
+        elif not callable(getattr(kind, _HOOKS[str(where[3])], None)):
+            reason = f"{kind.__qualname__} cannot be an {where[3]}: it has no {_HOOKS[str(where[3])]}"
             document.report(_at_word(document, where, one), reason)
     if kinds:
         _before_routing(document, config, kinds)
@@ -42,16 +43,17 @@ def _before_routing(document: Document, config: Configuration, kinds: Mapping[st
                 document.report(path, f"{name!r} cannot stand before routing: {reason}")
 
 
-def named_plugins(config: Configuration) -> Iterator[tuple[TreePath, Plugin]]:
+def named_plugins(document: Document, config: Configuration) -> Iterator[tuple[TreePath, Plugin]]:
     """The filters and transformers of other packages, of which any part may be unsound, and where they stand."""
     for name, one in config.filters.items():
         if isinstance(one, FilterPlugin):
             yield ("filters", name), one
     for place, route in enumerate(config.routes):
         for side in _HOOKS:
-            transformer = getattr(route.transformers, side)
-            if isinstance(transformer, TransformerPlugin):
-                yield ("routes", place, "transformers", side), transformer
+            where = ("routes", place, "transformers", side)
+            for path, transformer in placed(document, where, getattr(route.transformers, side)):
+                if isinstance(transformer, TransformerPlugin):
+                    yield path, transformer
 
 
 def _import(document: Document, where: TreePath, plugin: Plugin) -> type | None:

@@ -109,9 +109,13 @@ def sound_or_unsound(value: Any, handler: ValidatorFunctionWrapHandler, info: Va
 class OneOrMore:
     """Annotation of a list of mappings: a single one stands without the list."""
 
+    def __init__(self, *, words: bool = False) -> None:
+        """``words``: so does a single text, which is short for a mapping."""
+        self._single = (dict, str) if words else dict
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(
-            lambda value: [value] if isinstance(value, dict) else value, handler(source)
+            lambda value: [value] if isinstance(value, self._single) else value, handler(source)
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class TransformerPlugin(TransformerOptions):
 
     made_by: ClassVar[str] = PLUGIN
     group: ClassVar[str] = plugins.TRANSFORMERS
-    side: ClassVar[str] = ""
+    sides: ClassVar[tuple[str, ...]] = ()
     takes: ClassVar[tuple[str, ...]] = ()
     makes: ClassVar[tuple[str, ...]] = ()
     name: Code = setting(..., "module:Class of a transformer of another package, or its entry point.")

@@ -16,7 +16,7 @@ from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.inside import Inside
-from fastgw.config.model import Model, alternative, false_is_none, off_is_none, setting, sound_or_unsound
+from fastgw.config.model import Model, OneOrMore, alternative, false_is_none, off_is_none, setting, sound_or_unsound
 from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
 from fastgw.config.transformers import TRANSFORMERS
 from fastgw.config.transformers.entry import TransformerOptions
@@ -55,7 +55,7 @@ from fastgw.config.types import (
 
 if TYPE_CHECKING:
     AnyFilter = FilterOptions
-    AnyTransformer = TransformerOptions
+    SeveralTransformers = list[TransformerOptions]
 else:
     AnyFilter = Annotated[
         Union[tuple(FILTERS.values())],  # noqa: UP007 - of a registry
@@ -70,6 +70,7 @@ else:
         BeforeValidator(TransformerOptions.long_form),
         WrapValidator(sound_or_unsound),
     ]
+    SeveralTransformers = Annotated[list[AnyTransformer], OneOrMore(words=True)]
 
 
 class Bound(Model):
@@ -229,10 +230,10 @@ class Mirror(Model):
 
 
 class Transformers(Model):
-    """What makes another format of the bodies of a route; of each a name, or a mapping with ``name`` and options."""
+    """What makes another format of the bodies of a route, in the order in which bytes meet it: names, or mappings with name and options."""
 
-    input: AnyTransformer | None = setting(None, "Of requests, behind all filters. Default: none.")
-    output: AnyTransformer | None = setting(None, "Of answers, in front of all filters. Default: none.")
+    input: SeveralTransformers = setting([], "Of requests, behind all filters. One alone needs no list.")
+    output: SeveralTransformers = setting([], "Of answers, in front of all filters. One alone needs no list.")
 
 
 class Route(Model):

@@ -25,7 +25,7 @@ class ImageBase64Decoder(TransformerOptions):
     """Makes of JSON with an image as base64 the image itself."""
 
     made_by: ClassVar[str] = "fastgw.transformers.image_base64_decoder:ImageBase64Decoder"
-    side: ClassVar[str] = "input"
+    sides: ClassVar[tuple[str, ...]] = ("input",)
     takes: ClassVar[tuple[str, ...]] = ("application/json",)
     makes: ClassVar[tuple[str, ...]] = (
         *("image/png", "image/jpeg", "image/gif"),

@@ -13,7 +13,7 @@ class JsonBboxFormatter(TransformerOptions):
     """Makes of what a detector answers boxes in one form, whichever detector it is."""
 
     made_by: ClassVar[str] = "fastgw.transformers.json_bbox_formatter:JsonBboxFormatter"
-    side: ClassVar[str] = "output"
+    sides: ClassVar[tuple[str, ...]] = ("output",)
     takes: ClassVar[tuple[str, ...]] = ("application/json",)
     makes: ClassVar[tuple[str, ...]] = ("application/json",)
     name: Literal["json/bbox-formatter"] = setting(..., "json/bbox-formatter")

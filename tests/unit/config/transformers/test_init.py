@@ -20,18 +20,24 @@ from tests.unit.config.files import problems, read, with_route
 from tests.unit.config.test_compile import slots
 
 DOCS = Path(fastgw.__path__[0]).parent / "docs"
+NEEDED: dict[str, str] = {}  #: what those say that have an option without a default
+DECODER = "image/base64-decoder"
+IMAGES = "image/png or image/jpeg or image/gif or image/webp or image/bmp or image/tiff"
 BOTH = "transformers: {input: image/base64-decoder, output: json/bbox-formatter}"  #: word for word
 
 
 @pytest.mark.parametrize("word", TRANSFORMERS)
 def test_an_entry_makes_a_transformer_with_the_hooks_of_its_side(tmp_path: Path, word: str) -> None:
     entry = TRANSFORMERS[word]
-    [spec] = read(tmp_path, with_route(f"transformers: {{{entry.side}: {word}}}")).routes[0].transformers
-    module, _, factory = spec.made_by.partition(":")
-    found: Filter = getattr(import_module(module), factory)(spec.name, dict(spec.options))
-    assert found.name == word
-    hooks = {"input": "transform_request", "output": "transform_response"}
-    assert {side for side, hook in hooks.items() if hasattr(found, hook)} == {entry.side}
+    for asked in entry.sides:
+        [spec] = (
+            read(tmp_path, with_route(f"transformers: {{{asked}: {NEEDED.get(word, word)}}}")).routes[0].transformers
+        )
+        module, _, factory = spec.made_by.partition(":")
+        found: Filter = getattr(import_module(module), factory)(spec.name, dict(spec.options))
+        assert found.name == word
+        hooks = {"input": "transform_request", "output": "transform_response"}
+        assert {side for side, hook in hooks.items() if getattr(found, hook, None) is not None} == {asked}
 
 
 @pytest.mark.parametrize("word", TRANSFORMERS)
@@ -96,6 +102,27 @@ def test_every_file_of_an_entry_is_in_the_registry() -> None:
                 "4:83: routes[0].transformers.output.to: expected normalized or pixel, got 'pixels'; did you mean 'pixel'?"
             ],
         ),
+        ("output: [json/bbox-formatter, {name: json/bbox-formatter, to: pixel}]", []),
+        (
+            "output: [json/bbox-formatter, {name: json/bbox-formatter, to: pixels}]",
+            [
+                "4:105: routes[0].transformers.output[1].to: expected normalized or pixel, got 'pixels'; did you mean 'pixel'?"
+            ],
+        ),
+        (
+            "output: [nope]",
+            ["4:52: routes[0].transformers.output[0]: unknown transformer 'nope'; known are json/bbox-formatter"],
+        ),
+        (
+            "input: [image/base64-decoder, json/bbox-formatter]",
+            ["4:73: routes[0].transformers.input[1]: 'json/bbox-formatter' is of answers; it is an output"],
+        ),
+        (
+            "input: [image/base64-decoder, {name: image/base64-decoder}]",
+            [
+                f"4:73: routes[0].transformers.input[1]: {DECODER!r} takes application/json, and {DECODER!r} in front of it makes {IMAGES}"
+            ],
+        ),
         ("inpt: image/base64-decoder", ["4:43: routes[0].transformers.inpt: unknown key; did you mean 'input'?"]),
     ],
 )
@@ -108,6 +135,13 @@ def test_a_route_that_answers_by_itself_has_none(tmp_path: Path) -> None:
     assert [line.partition(": ")[2].partition(": ")[2] for line in problems(tmp_path, text)] == [
         "has no effect without a service: the gateway itself answers here"
     ] * 2
+
+
+def test_bytes_meet_several_in_the_order_in_which_the_file_has_them(tmp_path: Path) -> None:
+    said = "input: [image/base64-decoder, 'm:A'], output: ['m:B', json/bbox-formatter]"
+    [route] = read(tmp_path, with_route(f"transformers: {{{said}}}")).routes
+    # requests meet filters from the first to the last, answers from the last to the first
+    assert [one.name for one in route.transformers] == ["image/base64-decoder", "m:A", "json/bbox-formatter", "m:B"]
 
 
 def test_they_stand_behind_all_filters_and_each_is_made_once(tmp_path: Path) -> None:
