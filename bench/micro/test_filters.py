@@ -187,7 +187,8 @@ def test_rate_limit(benchmark: Benchmark, stage: Stage, per: Any, limits: int) -
     """One that is admitted, alone at its cells."""
     stage.send(stage.requests[0])
     exchange = stage.client.protocol.exchange
-    said: Any = tuple((("rate", (1_000_000, unit)), ("burst", None), ("per", per)) for unit in (1, 60)[:limits])
+    what = (("unit", "requests"), ("reserve", None), ("field", ""))
+    said: Any = tuple((("rate", (1_000_000, unit)), ("burst", None), ("per", per), *what) for unit in (1, 60)[:limits])
     options = {"limits": said, "fields": ("draft",), "tell": "refused", "when_full": "refuse", "dry_run": False}
     made = RateLimit("limit", options)
     with board_of(exchange):

@@ -84,12 +84,14 @@ DENIERS: Final = ("ip_rules", "maintenance", "cors", "basic", "api_key", "mtls")
 AUTHORIZATIONS: Final = ("allowed", "refused", "unavailable")
 #: What became of requests that were too many for a limit of their rate (``filters.rate_limit``).
 RATE_OUTCOMES: Final = ("refused", "let_through")
+#: What an answer said of its cost (``filters.limits``).
+COST_OUTCOMES: Final = ("read", "missing", "invalid")
 #: Why a filter failed: what it raised, what it needs is not there, or it waited too long (``exchange.hooks``).
 FILTER_CAUSES: Final = ("error", "unavailable", "timeout")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 GLOBAL: Final = Block(0, 64, 1)
-ROUTE: Final = Block(GLOBAL.end, 80, 32768, "route")
+ROUTE: Final = Block(GLOBAL.end, 88, 32768, "route")
 SERVICE: Final = Block(ROUTE.end, 144, 4096, "service")
 ENDPOINT: Final = Block(SERVICE.end, 32, 8192, "service", "endpoint")
 FILTER: Final = Block(ENDPOINT.end, 8, 4096, "filter")
@@ -190,6 +192,13 @@ ROUTE_RATE_LIMITED = ROUTE.counter(
     values=RATE_OUTCOMES,
 )
 ROUTE_RATE_LET_THROUGH = ROUTE_RATE_LIMITED + 1
+ROUTE_COSTS = ROUTE.counter(
+    "fastgw_answer_costs",
+    "Answers of services whose cost a limit counts, by what they said of it.",
+    "What is `missing` or `invalid` costs the reserve. See [`rate_limit`](filters.md#bytes-and-costs).",
+    label="outcome",
+    values=COST_OUTCOMES,
+)
 ROUTE_PLACES = ROUTE.gauge(
     "fastgw_limit_places",
     "Places that requests of the route hold in limits of concurrency.",

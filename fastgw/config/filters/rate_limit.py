@@ -1,44 +1,43 @@
 """What the file says of a filter of type ``rate_limit``."""
 
-import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import Model, setting
 from fastgw.config.per import KNOWN_EARLY, Per
+from fastgw.config.rates import UNITS, Amount, PacePerTime
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Boolean, Parsed, count, words
+from fastgw.config.types import Boolean, FieldName, words
 from fastgw.config.unsound import is_unsound
-from fastgw.config.values import scalar, shown
-from fastgw.policy.gcra import LONGEST, Rate
+from fastgw.policy.amounts import BYTES, COST, REQUESTS, Amounts
+from fastgw.policy.gcra import LONGEST
 
-MOST_LIMITS = 8  #: of one filter
-_MOST = 1_000_000
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_RATE = re.compile(r"([0-9]{1,9}) ?/ ?([smhd])").fullmatch
-
-
-def _rate(value: object) -> tuple[int, int]:
-    """A number of requests, and in how many seconds."""
-    wanted = "a rate such as 100/s, 60/m, 1000/h or 5000/d"
-    match = _RATE(scalar(value, wanted))
-    if match is None:
-        raise ValueError(f"expected {wanted}, got {shown(value)}")
-    found = int(match[1])
-    if not 1 <= found <= _MOST:
-        raise ValueError(f"expected a rate of 1 to {_MOST} requests, got {shown(value)}")
-    return found, _SECONDS[match[2]]
+MOST_LIMITS: Final = 8  #: of one filter
+_MOST: Final = 1_000_000  #: requests
+_FIELD: Final = "x-cost"
 
 
 class Limit(Model):
-    """So many requests in a time."""
+    """So much in a time."""
 
-    rate: Annotated[
-        tuple[int, int],
-        Parsed(_rate, type="string", pattern=r"^[0-9]{1,9} ?/ ?[smhd]$|\$\{", examples=["100/s", "1000/h"]),
-    ] = setting(..., "Requests in a second, minute, hour or day: 100/s, 60/m, 1000/h, 5000/d.")
-    burst: Annotated[int, count(1, _MOST)] | None = setting(
-        None, "Requests at once, after there were none for a while; by default as many as rate says."
+    rate: PacePerTime = setting(
+        ...,
+        "How much in a second, minute, hour or day: 100/s, 60/m, 1000/h, 5000/d; bytes also as 10MiB/s.",
+    )
+    burst: Amount | None = setting(
+        None, "How much at once, after there was nothing for a while; by default as much as rate says."
+    )
+    unit: Annotated[str, words(REQUESTS, BYTES, COST)] = setting(
+        REQUESTS,
+        "What is counted: requests, the bytes of both bodies, or a cost that the answer says.",
+    )
+    cost_from: FieldName | None = setting(
+        None, f"Of cost: the field of the answer that says how much it was; by default {_FIELD}."
+    )
+    reserve: Amount | None = setting(
+        None,
+        "Of bytes and cost: so much is taken when a request is admitted, and settled at its end; by default 1 of cost, and "
+        "of bytes the length of the request's body if that is known.",
     )
     per: Per = setting(
         "route",
@@ -73,9 +72,15 @@ class RateLimit(FilterOptions):
 
     def does(self) -> str:
         """Which rates."""
-        units = {seconds: unit for unit, seconds in _SECONDS.items()}
-        limits = ", ".join(f"{one.rate[0]}/{units[one.rate[1]]} per {' and '.join(one.per)}" for one in self.limits)
+        limits = ", ".join(
+            f"{one.rate.number}{_what(one)}/{UNITS[one.rate.seconds]} per {' and '.join(one.per)}"
+            for one in self.limits
+        )
         return f"{'notes' if self.dry_run else 'refuses'} more than {limits}"
+
+    def given(self) -> dict[str, Any]:
+        """With limits as the filter takes them."""
+        return super().given() | {"limits": tuple(map(_given, self.limits))}
 
     def check(self, document: Document, where: TreePath) -> None:
         """There are limits, each can be kept, and none says the same as another."""
@@ -83,27 +88,68 @@ class RateLimit(FilterOptions):
             return
         if not 1 <= len(self.limits) <= MOST_LIMITS:
             document.report((*where, "limits"), f"expected 1 to {MOST_LIMITS} limits, got {len(self.limits)}")
-        seen: dict[tuple[object, object], int] = {}
+        seen: dict[tuple[object, ...], int] = {}
         for place, limit in enumerate(self.limits):
             if is_unsound(limit):
                 continue
-            if not is_unsound(limit.rate, limit.burst):
-                _fills(document, (*where, "limits", place), limit)
-            if is_unsound(limit.rate, limit.per):
+            at = (*where, "limits", place)
+            if not is_unsound(limit.rate, limit.burst, limit.unit):
+                _fits(document, at, limit)
+            if not is_unsound(limit.unit):
+                _belongs(document, at, limit)
+            if is_unsound(limit.rate, limit.per, limit.unit):
                 continue
-            first = seen.setdefault((limit.rate, limit.per), place)
+            first = seen.setdefault((limit.rate[:2], limit.per, limit.unit, limit.cost_from), place)
             if first != place:
                 said = f"is the rate of limits[{first}] already, per {' and '.join(limit.per)} too; give one of them"
-                document.report((*where, "limits", place, "rate"), said)
+                document.report((*at, "rate"), said)
         names = [name for name in self.fields if not is_unsound(name)] if not is_unsound(self.fields) else []
         for place, name in enumerate(names):
             if name in names[:place]:
                 document.report((*where, "fields", place), f"{name!r} is in this list already")
 
 
-def _fills(document: Document, where: TreePath, limit: Limit) -> None:
-    number, seconds = limit.rate
-    most = LONGEST // Rate(number, seconds * 10**9, 1).interval
-    if (limit.burst or number) > most:
+def _what(limit: Limit) -> str:
+    return "" if limit.unit == REQUESTS else f" {limit.unit}"
+
+
+def _given(limit: Limit) -> tuple[tuple[str, object], ...]:
+    options = {
+        "rate": limit.rate[:2],
+        "burst": limit.burst,
+        "per": limit.per,
+        "unit": limit.unit,
+        "reserve": limit.reserve,
+        "field": (limit.cost_from or _FIELD) if limit.unit == COST else "",
+    }
+    return tuple(options.items())
+
+
+def _fits(document: Document, where: TreePath, limit: Limit) -> None:
+    """The rate and the burst are none that cannot be kept, nor that were meant for another unit."""
+    if limit.rate.is_of_bytes and limit.unit != BYTES:
+        document.report((*where, "rate"), f"is of bytes, and unit is {limit.unit}")
+        return
+    if limit.unit == REQUESTS:
+        if limit.rate.number > _MOST:
+            document.report((*where, "rate"), f"expected at most {_MOST} requests, got {limit.rate.number}")
+            return
+        if (limit.burst or 0) > _MOST:
+            document.report((*where, "burst"), f"expected at most {_MOST} requests, got {limit.burst}")
+            return
+    most = LONGEST // Amounts(limit.rate.number, limit.rate.seconds * 10**9, 1).span(1)
+    if (limit.burst or limit.rate.number) > most:
         said = f"so many come back in more than a year at this rate; at most {most} do in one"
         document.report((*where, "burst"), said)
+
+
+def _belongs(document: Document, where: TreePath, limit: Limit) -> None:
+    """What is said of a reserve is said where there is one."""
+    if not is_unsound(limit.cost_from) and limit.cost_from is not None and limit.unit != COST:
+        document.report((*where, "cost_from"), f"unit is {limit.unit}, and only cost is read from an answer")
+    if is_unsound(limit.reserve) or limit.reserve is None:
+        return
+    if limit.unit == REQUESTS:
+        document.report((*where, "reserve"), "a request is one, and nothing is known of it later; unit is requests")
+    elif not is_unsound(limit.rate, limit.burst) and limit.reserve > (most := limit.burst or limit.rate.number):
+        document.report((*where, "reserve"), f"is more than there ever is at once, which is {most} (burst)")

@@ -13,7 +13,7 @@ from fastgw.core import counters
 from fastgw.core.live.board import KEYED_TIMES, NAMED_TIMES, Board, Table, blank
 from fastgw.core.live.holds import Seat, sit_down
 from fastgw.core.live.words import BOARD_BYTES
-from fastgw.filters import rate_limit
+from fastgw.filters import limits as kinds
 from fastgw.filters.rate_limit import RateLimit
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, Edge, body_of, head_of, statuses
@@ -71,9 +71,17 @@ def clock() -> Clock:
 Said = tuple[tuple[str, Any], ...]
 
 
-def said(count: int, seconds: int = 1, burst: int | None = None, per: str = "route") -> Said:
+def said(
+    count: int,
+    seconds: int = 1,
+    burst: int | None = None,
+    per: str = "route",
+    unit: str = "requests",
+    reserve: int | None = None,
+) -> Said:
     """A limit as the filter gets it."""
-    return (("rate", (count, seconds)), ("burst", burst), ("per", per))
+    what = (("unit", unit), ("reserve", reserve), ("field", "x-cost"))
+    return (("rate", (count, seconds)), ("burst", burst), ("per", per), *what)
 
 
 def limit(clock: Clock, *limits: Said, name: str = "limit", **options: Any) -> RateLimit:
@@ -330,7 +338,7 @@ def test_without_room_for_a_key(
     expected: list[int],
     what: str,
 ) -> None:
-    monkeypatch.setattr(rate_limit, "KEYED_TIMES", Table(KEYED_TIMES.start, 2))
+    monkeypatch.setattr(kinds, "KEYED_TIMES", Table(KEYED_TIMES.start, 2))
     edge = Edge(filters=[limit(clock, said(1, 60, per="header:x-key"), **options)], seat=seat)
     answers = [edge.client(GET.replace(b"Host", b"X-Key: %d\r\nHost" % key)).take() for key in range(3)]
     assert [statuses(one) for one in answers] == [[], [], expected]

@@ -21,14 +21,14 @@ def with_limits(*limits: str, more: str = "") -> str:
         (["rate: 1/s"], []),
         (["rate: 1000000/d, burst: 1000000"], []),
         (["burst: 5"], ["11:9: filters.limit.limits[0].rate: is required"]),
-        (["rate: 0/s"], ["11:16: filters.limit.limits[0].rate: expected a rate of 1 to 1000000 requests, got '0/s'"]),
+        (["rate: 0/s"], ["11:16: filters.limit.limits[0].rate: expected a rate of 1 to 1000000000000, got '0/s'"]),
         (
             ["rate: 1000001/s"],
-            ["11:16: filters.limit.limits[0].rate: expected a rate of 1 to 1000000 requests, got '1000001/s'"],
+            ["11:16: filters.limit.limits[0].rate: expected at most 1000000 requests, got 1000001"],
         ),
         (
             ["rate: 5/s, burst: 0"],
-            ["11:28: filters.limit.limits[0].burst: expected a whole number from 1 to 1000000, got '0'"],
+            ["11:28: filters.limit.limits[0].burst: expected a whole number from 1 to 1000000000000, got '0'"],
         ),
         (
             ["rate: 5/s, per: client"],
@@ -47,10 +47,37 @@ def with_limits(*limits: str, more: str = "") -> str:
             ],
         ),
         (["rate: 5/s, per: address", "rate: 100/m, per: address", "rate: 5/s, per: 'header:x-a'"], []),
+        (["rate: 5/s", "rate: 5/s, unit: bytes", "rate: 5/s, unit: cost", "rate: 5/s, unit: cost, cost_from: x-b"], []),
+        (
+            ["rate: 5/s, unit: tokens"],
+            ["11:27: filters.limit.limits[0].unit: expected requests, bytes or cost, got 'tokens'"],
+        ),
+        (["rate: 5MB/s"], ["11:16: filters.limit.limits[0].rate: is of bytes, and unit is requests"]),
+        (
+            ["rate: 5/s, burst: 2000000"],
+            ["11:28: filters.limit.limits[0].burst: expected at most 1000000 requests, got 2000000"],
+        ),
+        (
+            ["rate: 5/s, reserve: 2, cost_from: x-a"],
+            [
+                "11:30: filters.limit.limits[0].reserve: a request is one, and nothing is known of it later; unit is requests",
+                "11:44: filters.limit.limits[0].cost_from: unit is requests, and only cost is read from an answer",
+            ],
+        ),
+        (
+            ["rate: 5/s, unit: cost, reserve: 6"],
+            ["11:42: filters.limit.limits[0].reserve: is more than there ever is at once, which is 5 (burst)"],
+        ),
+        (
+            ["rate: 1/d, burst: 1KB, unit: bytes"],
+            [
+                "11:28: filters.limit.limits[0].burst: so many come back in more than a year at this rate; at most 366 do in one"
+            ],
+        ),
         (
             ["rate: 0/s, per: address", "rate: 5/s, burst: x"],
             [
-                "11:16: filters.limit.limits[0].rate: expected a rate of 1 to 1000000 requests, got '0/s'",
+                "11:16: filters.limit.limits[0].rate: expected a rate of 1 to 1000000000000, got '0/s'",
                 "12:28: filters.limit.limits[1].burst: expected a whole number, got 'x'",
             ],
         ),
@@ -60,10 +87,12 @@ def test_what_is_no_limit_is_told_with_its_line(tmp_path: Path, limits: list[str
     assert problems(tmp_path, with_limits(*limits)) == expected
 
 
-@pytest.mark.parametrize("rate", ["100", "100/", "/s", "1.5/s", "-1/s", "100/w", "100/ms", "s/100", "1000000000000/s"])
+@pytest.mark.parametrize(
+    "rate", ["100", "100/", "/s", "1.5/s", "-1/s", "100/w", "100/ms", "s/100", "100000000000000/s", "5TB/s"]
+)
 def test_what_is_no_rate(tmp_path: Path, rate: str) -> None:
     assert problems(tmp_path, with_limits(f"rate: {rate}")) == [
-        f"11:16: filters.limit.limits[0].rate: expected a rate such as 100/s, 60/m, 1000/h or 5000/d, got '{rate}'"
+        f"11:16: filters.limit.limits[0].rate: expected a rate such as 100/s, 60/m, 1000/h, 5000/d or 10MiB/s, got '{rate}'"
     ]
 
 
@@ -107,12 +136,23 @@ def test_what_the_filter_gets(tmp_path: Path) -> None:
     text = with_limits(
         "rate: 5/s, burst: 9, per: 'header:X-Key'",
         "rate: 1000 / h",
+        "rate: 10MiB/s, burst: 64MiB, unit: bytes, reserve: 1KB",
+        "rate: 50000/m, unit: cost, cost_from: X-Tokens",
         more="    fields: [openai]\n    tell: all\n    when_full: let_through\n    dry_run: true\n",
     )
+    plain = (("unit", "requests"), ("reserve", None), ("field", ""))
     assert dict(read(tmp_path, text).filters[0].options) == {
         "limits": (
-            (("rate", (5, 1)), ("burst", 9), ("per", ("header:x-key",))),
-            (("rate", (1000, 3600)), ("burst", None), ("per", ("route",))),
+            (("rate", (5, 1)), ("burst", 9), ("per", ("header:x-key",)), *plain),
+            (("rate", (1000, 3600)), ("burst", None), ("per", ("route",)), *plain),
+            (
+                *(("rate", (10 << 20, 1)), ("burst", 64 << 20), ("per", ("route",))),
+                *(("unit", "bytes"), ("reserve", 1000), ("field", "")),
+            ),
+            (
+                *(("rate", (50_000, 60)), ("burst", None), ("per", ("route",))),
+                *(("unit", "cost"), ("reserve", None), ("field", "x-tokens")),
+            ),
         ),
         "fields": ("openai",),
         "tell": "all",

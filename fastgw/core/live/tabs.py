@@ -1,0 +1,157 @@
+"""Rates of amounts over all workers: buckets of ``policy.amounts`` on the board, one time each, as those of requests (``meters``).
+
+An exchange has a **tab** at such a bucket: something is taken when it is admitted, as much as is known or assumed by then, and at its end
+the rest is taken, whether it is there or not, or what was too much is given back.  Between the two the tab is the exchange's alone, so if
+its worker dies what was taken stays taken.
+
+What is given back counts as new at that time: in a bucket that was full meanwhile nothing of it would have been lost if it had not been
+taken.  So the bound in any time ``t`` is ``burst`` and ``rate`` times ``t`` and what was given back in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from fastgw.core.live.holds import find
+from fastgw.core.live.meters import TRIES, Clock, NoRoomError
+
+if TYPE_CHECKING:
+    from fastgw.core.live.board import Board, Table
+    from fastgw.policy.amounts import Amounts
+
+
+class Bucket(Protocol):
+    """What a limit has of one key, for one request: what ``meters.admit`` asks of it."""
+
+    time: int
+    now: int
+
+    def look(self) -> bool:
+        """Would it be admitted?  Raises NoRoomError: it cannot be known."""
+
+    def charge(self) -> bool:
+        """Admit it, if that can still be done after ``look``.  Raises NoRoomError."""
+
+    def undo(self) -> None:
+        """Take the charge back."""
+
+
+class Reading(NamedTuple):
+    """A cell of times, and what was in it when."""
+
+    cell: int
+    value: int
+    now: int  #: nanoseconds, read behind the value
+
+
+def read(board: Board, table: Table, key: int, clock: Clock) -> Reading:
+    """The cell of ``key``, which gets one if it has none.
+
+    Raises:
+        NoRoomError: there is no room for it.
+    """
+    for _ in range(TRIES):
+        cell = find(board.cells, table, key)
+        if cell < 0:
+            cell = board.claim(table, key, lambda spent: _retire(board, spent, clock), clock())
+            if cell < 0:
+                break
+        value = board.read(cell)
+        if board.has_key(cell, key):  # after the value: the head of ``board`` says why
+            return Reading(cell, value, clock())
+    raise NoRoomError
+
+
+def change(board: Board, table: Table, key: int, clock: Clock, after: Callable[[int, int], int]) -> int:
+    """Make ``after(value, now)`` of the cell of ``key``, whoever else changes it; what it is then.
+
+    Raises:
+        NoRoomError: there is no room for it.
+    """
+    for _ in range(TRIES):
+        seen = read(board, table, key, clock)
+        wanted = after(seen.value, seen.now)
+        if wanted == seen.value or board.compare_and_swap(seen.cell, seen.value, wanted):
+            return wanted
+    raise NoRoomError
+
+
+class Tab:
+    """The bucket of one key, for one exchange."""
+
+    __slots__ = ("_before", "_board", "_cell", "_clock", "_key", "_needs", "_table", "now", "rate", "taken", "time")
+
+    def __init__(
+        self, board: Board, table: Table, key: int, rate: Amounts, clock: Clock, needs: int, takes: int
+    ) -> None:
+        """``needs``: how much must be there to be admitted, at most the burst; ``takes``: how much is taken then, maybe more."""
+        self._board = board
+        self._table = table
+        self._key = key
+        self._clock = clock
+        self._needs = needs
+        self._cell = -1
+        self._before = 0
+        self.rate = rate
+        self.taken = takes  #: so far
+        self.time = self.now = 0  #: what was seen last, and when
+
+    @property
+    def wait(self) -> int:
+        """Nanoseconds from ``now`` until it would be admitted."""
+        return self.rate.wait(self.time, self.now, self._needs)
+
+    def look(self) -> bool:
+        """See ``Bucket``."""
+        seen = read(self._board, self._table, self._key, self._clock)
+        self._cell, self._before, self.now = seen.cell, seen.value, seen.now
+        self.time = self.rate.sound(seen.value, seen.now)
+        return not self.wait
+
+    def charge(self) -> bool:
+        """See ``Bucket``."""
+        for _ in range(TRIES):
+            after = self.rate.taken(self.time, self.now, self.taken)
+            if self._board.compare_and_swap(self._cell, self._before, after):
+                self.time = after
+                return True
+            if not self.look():
+                return False
+        raise NoRoomError
+
+    def undo(self) -> None:
+        """See ``Bucket``: what was taken is given back, as at the end of an exchange."""
+        with suppress(NoRoomError):
+            self.settle(0)
+
+    def settle(self, used: int) -> None:
+        """The exchange is over, and so much was used.
+
+        Raises:
+            NoRoomError: it owes something that cannot be written down, since its bucket was full and has lost its place.
+        """
+        more, self.taken = used - self.taken, used
+        rate = self.rate
+        if more > 0:
+            change(
+                self._board,
+                self._table,
+                self._key,
+                self._clock,
+                lambda time, now: rate.taken(rate.sound(time, now), now, more),
+            )
+        elif more < 0 and find(self._board.cells, self._table, self._key) >= 0:  # else it is full, whatever we give
+            change(
+                self._board,
+                self._table,
+                self._key,
+                self._clock,
+                lambda time, now: rate.given(rate.sound(time, now), now, -more),
+            )
+
+
+def _retire(board: Board, cell: int, clock: Clock) -> bool:
+    time, now = board.read(cell), clock()
+    return time < now and board.compare_and_swap(cell, time, now)

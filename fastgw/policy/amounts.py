@@ -1,0 +1,70 @@
+"""Is there enough left of something that comes in amounts, such as bytes?  The bucket of ``gcra``, for what costs more than one each time.
+
+It is one number too, the time at which the bucket is full again if nothing more is taken.  Two things differ from requests, which are one
+each: an amount may become known only when it is used up, so it can be taken although the bucket has less (it *owes* then, and nobody is
+admitted before it owes nothing more), and what was taken in advance can be given back.
+
+Nanoseconds, as in ``gcra``; an amount is rounded as a whole, so that any rate up to 10**12 a second is kept to a nanosecond for each
+exchange.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastgw.policy.gcra import LONGEST
+
+REQUESTS: Final = "requests"  #: what can be counted: each is one
+BYTES: Final = "bytes"  #: of bodies
+COST: Final = "cost"  #: what an answer says of itself
+
+MOST: Final = 10**12  #: of an amount, a rate and a burst
+
+
+class Amounts:
+    """How much in what time, and how much at once."""
+
+    __slots__ = ("_count", "_period", "burst", "depth")
+
+    def __init__(self, count: int, period: int, burst: int) -> None:
+        """``count`` in ``period`` nanoseconds, and ``burst`` at once; each at least 1, the first and the last at most ``MOST``.
+
+        Raises:
+            ValueError: one of them is not, or a bucket takes longer than a year to fill.
+        """
+        if min(count, period, burst) < 1 or max(count, burst) > MOST:
+            raise ValueError(f"a rate has a count, a period and a burst from 1 to {MOST}")
+        self._count = count
+        self._period = period
+        self.burst = burst
+        self.depth = self.span(burst)  #: nanoseconds until an empty bucket is full
+        if self.depth > LONGEST:
+            raise ValueError("an empty bucket takes more than a year to fill")
+
+    def span(self, amount: int) -> int:
+        """Nanoseconds in which so much comes back."""
+        return -(-amount * self._period // self._count)
+
+    def taken(self, time: int, now: int, amount: int) -> int:
+        """The time when ``amount`` is taken at ``now``, whether it is there or not; nobody owes more than a year."""
+        return min((time if time > now else now) + self.span(amount), now + LONGEST)
+
+    def given(self, time: int, now: int, amount: int) -> int:
+        """The time when ``amount`` is given back at ``now``; what a full bucket gets is lost."""
+        return max(time - amount * self._period // self._count, min(time, now))
+
+    def sound(self, time: int, now: int) -> int:
+        """``time``, or that of a bucket that owes a year if it is later than any that this clock can have led to."""
+        return min(time, now + LONGEST)
+
+    def wait(self, time: int, now: int, amount: int) -> int:
+        """Nanoseconds from ``now`` until there is so much (at most ``burst``); 0: there is."""
+        return max(0, time - now - self.depth + self.span(amount))
+
+    def left(self, time: int, now: int) -> int:
+        """How much there is; 0 too if it owes."""
+        return min(self.burst, max(0, (self.depth - max(0, time - now)) * self._count // self._period))
+
+    def whole(self, time: int, now: int) -> int:
+        """Nanoseconds from ``now`` until it is full."""
+        return max(0, time - now)
