@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from fastgw.core.exchange.filter import BodyHook
-from fastgw.errors import UpstreamError
+from fastgw.core.exchange.filter import GatheredHook
+from fastgw.errors import GatewayError, UpstreamError
 from fastgw.transformers.detections import Detection, Detections, UnreadableError, read
 from fastgw.transformers.image_base64_decoder import HEIGHT, WIDTH
 from fastgw.transformers.media import is_json
@@ -93,31 +93,24 @@ def _unreadable(why: str) -> UpstreamError:
     return UpstreamError(502, "boxes_unreadable", detail, reason=f"{detail}: {why}")
 
 
-class _Formatting(BodyHook):
+class _Formatting(GatheredHook):
     """One answer."""
-
-    gather = 1  # nothing passes until all of it is here, so the head waits
 
     def __init__(self, owner: JsonBboxFormatter, exchange: Exchange) -> None:
         self._owner = owner
         self._exchange = exchange
         self._is_coded = (exchange.response.header(b"content-encoding") or b"identity").lower() != b"identity"
-        self._kept: list[bytes] = []
-        self._count = 0
+        self.max_bytes = owner.max_bytes
 
-    def feed(self, data: bytes) -> bytes:
-        self._count += len(data)
+    def too_large(self) -> GatewayError:
+        return _unreadable(f"it has more than the {self.max_bytes} bytes allowed here")
+
+    def whole(self, data: bytes) -> bytes:
         if self._is_coded:
             raise _unreadable("it has a Content-Encoding, which it was asked not to have")
-        if self._count > self._owner.max_bytes:
-            raise _unreadable(f"it has more than the {self._owner.max_bytes} bytes allowed here")
-        self._kept.append(data)
-        return b""
-
-    def finish(self) -> bytes:
         notes = self._exchange.notes or {}
         try:
-            out = self._owner.formatted(b"".join(self._kept), (notes.get(WIDTH), notes.get(HEIGHT)))
+            out = self._owner.formatted(data, (notes.get(WIDTH), notes.get(HEIGHT)))
         except UnreadableError as error:
             raise _unreadable(str(error)) from None
         self._exchange.response.set_header(b"content-type", b"application/json")

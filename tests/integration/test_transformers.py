@@ -16,6 +16,7 @@ import pytest
 
 from tests.integration.processes import Gateway, Service
 from tests.support import pictures
+from tests.support.photos import read
 from tests.support.upstream import Connection, Received, response
 
 pytestmark = pytest.mark.integration
@@ -102,3 +103,24 @@ def test_a_large_image_arrives_whole_and_a_bad_one_never(gateway: Gateway, servi
     assert ask(running.port, body[:-1])[1]["type"] == "urn:fastgw:error:json_malformed"
     assert ask(running.port, body[:-3] + b'!"}')[1]["type"] == "urn:fastgw:error:base64_malformed"
     assert images == [image]
+
+
+def test_a_photo_is_decoded_and_resized_in_a_thread(gateway: Gateway, service: Service) -> None:
+    images: list[bytes] = []
+
+    def script(request: Received, connection: Connection) -> None:
+        images.append(request.body)
+        connection.send(response(b"[]", fields=[("content-type", "application/json")]))
+
+    resize = "[image/base64-decoder, {name: image/resize, width: 64, height: 64, inline_pixels: 0}]"
+    config = CONFIG.replace("ADDRESS", service(script).address).replace(
+        "input: image/base64-decoder", f"input: {resize}"
+    )
+    running = gateway(config)
+    photo = json.dumps({"image": base64.b64encode(PHOTO).decode()}).encode()
+    broken = json.dumps({"image": base64.b64encode(PHOTO[: len(PHOTO) // 2]).decode()}).encode()
+    status, found = ask(running.port, photo)
+    assert (status, found["image"]) == (200, {"width": 64, "height": 42})
+    assert ask(running.port, broken)[1]["type"] == "urn:fastgw:error:image_malformed"
+    assert ask(running.port, photo, expect="100-continue")[0] == 200
+    assert [read(image).size for image in images] == [(64, 42)] * 2

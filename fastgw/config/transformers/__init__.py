@@ -5,10 +5,17 @@ As with filters, a worker gets plain options and the name of what makes the tran
 
 from typing import Final
 
+from fastgw.config.transformers.audio_base64_decoder import AudioBase64Decoder
 from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.transformers.image_base64_decoder import ImageBase64Decoder
+from fastgw.config.transformers.image_resize import ImageResize
 from fastgw.config.transformers.json_bbox_formatter import JsonBboxFormatter
+from fastgw.config.transformers.json_select import JsonSelect
+from fastgw.config.transformers.json_template import JsonTemplate
 
-_ENTRIES: Final[tuple[type[TransformerOptions], ...]] = (ImageBase64Decoder, JsonBboxFormatter)
+_ENTRIES: Final[tuple[type[TransformerOptions], ...]] = (
+    *(ImageBase64Decoder, ImageResize, AudioBase64Decoder),
+    *(JsonBboxFormatter, JsonSelect, JsonTemplate),
+)
 
 TRANSFORMERS: Final = {one.word(): one for one in _ENTRIES}  #: its name -> its entry

@@ -1,24 +1,13 @@
 """What the file says of the transformer ``image/base64-decoder``."""
 
-import re
 from typing import Annotated, ClassVar, Literal
 
+from fastgw.config.json_places import Field
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.transformers.entry import TransformerOptions
-from fastgw.config.types import Parsed, count, size, words
+from fastgw.config.types import count, size, words
 from fastgw.config.unsound import is_unsound
-from fastgw.config.values import shown, text
-
-_PATH = re.compile(r"[^.]+(\.[^.]+){0,15}")
-
-
-def _field(value: object) -> str:
-    """A key, or keys of objects inside each other with dots between."""
-    found = text("the key of a field", longest=400)(value)
-    if not _PATH.fullmatch(found):
-        raise ValueError(f"expected a key such as image, or keys such as data.image, got {shown(value)}")
-    return found
 
 
 class ImageBase64Decoder(TransformerOptions):
@@ -32,7 +21,7 @@ class ImageBase64Decoder(TransformerOptions):
         *("image/webp", "image/bmp", "image/tiff"),
     )
     name: Literal["image/base64-decoder"] = setting(..., "image/base64-decoder")
-    field: Annotated[str, Parsed(_field, type="string", examples=["image", "data.image"])] = setting(
+    field: Field = setting(
         "image", "Where the image is: a key of the body, or keys of objects inside each other with dots between."
     )
     formats: list[Annotated[str, words("png", "jpeg", "gif", "webp", "bmp", "tiff")]] = setting(
