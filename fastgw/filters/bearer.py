@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
 from fastgw.core.counters import TOKEN_CAUSES
 from fastgw.errors import DownstreamError, FilterUnavailableError, GatewayError, InternalError
-from fastgw.filters.credentials import NOTHING, Lines, edit, finder
+from fastgw.filters.credentials import NOTHING, Editor, edit, finder
 from fastgw.filters.tokens import Demands, TokenError
-from fastgw.wire.fields import LINE_BYTES
+from fastgw.wire.fields import LINE_BYTES, OWN_REQUEST_FIELDS, field_line
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -24,12 +24,15 @@ REFUSED_MOST: Final = 1024  #: refused tokens that a filter remembers
 FROM_CACHE, VERIFIED, ASKED = range(3)  #: what a token is known from, the places of ``ROUTE_TOKENS_ACCEPTED``
 
 
-class Accepted(NamedTuple):
+class Accepted:
     """What is known of a token."""
 
-    until: float  #: seconds since 1970
-    claims: Mapping[str, Any]
-    lines: Lines  #: fields that the service gets
+    __slots__ = ("claims", "lines", "until")
+
+    def __init__(self, until: float, claims: Mapping[str, Any], lines: bytes) -> None:
+        self.until = until  #: seconds since 1970
+        self.claims = claims
+        self.lines = lines  #: fields that the service gets
 
 
 def demands_of(options: Mapping[str, Any], *, expires: bool) -> Demands:
@@ -55,11 +58,11 @@ class Bearer:
     """Finds the token, refuses what is none, and passes on what one says."""
 
     __slots__ = (
+        "_editor",
         "_fields",
         "_find",
         "_headers",
         "_is_optional",
-        "_keeps",
         "_largest",
         "_note",
         "_realm",
@@ -72,10 +75,10 @@ class Bearer:
         self.name = name
         self._note = note
         self._find = finder(options["token_from"])
-        self._keeps: bool = options["forward"]
         self._is_optional: bool = options["optional"]
         self._headers = [(field.encode(), claim) for field, claim in options["headers"]]
-        self._fields = frozenset(field for field, _ in self._headers)
+        self._fields = frozenset([field for field, _ in self._headers])
+        self._editor = Editor(None if options["forward"] else self._find, self._fields)
         self._largest: int = options["max_size"]
         self._realm = f'Bearer realm="{options["realm"] or name}"'
         self._scope = " ".join(sorted(options["scopes"]))
@@ -87,6 +90,8 @@ class Bearer:
             GatewayError: there is none, more than one, or one that is too large; what the client is told.
         """
         tokens = self._find.tokens(exchange.request)
+        if len(tokens) == 1 and len(tokens[0]) <= self._largest:
+            return tokens[0]
         if not tokens:
             if not self._is_optional:
                 self._count_refused(exchange, "missing")
@@ -96,9 +101,7 @@ class Bearer:
             return None
         if len(tokens) > 1:
             raise self.refusal(exchange, TokenError("repeated", "the request has more than one token"))
-        if len(tokens[0]) > self._largest:
-            raise self.refusal(exchange, TokenError("malformed", f"the token is larger than {self._largest} bytes"))
-        return tokens[0]
+        raise self.refusal(exchange, TokenError("malformed", f"the token is larger than {self._largest} bytes"))
 
     def accepted(self, claims: Mapping[str, Any], until: float) -> Accepted:
         """What is kept of a token that is believed; raises TokenError where a claim cannot be told."""
@@ -107,11 +110,10 @@ class Bearer:
     def let_through(self, exchange: Exchange, accepted: Accepted, by: int) -> None:
         """Tell the service what the token says; ``by``: what it is known from."""
         exchange.plane.values[exchange.route.base + counters.ROUTE_TOKENS_ACCEPTED + by] += 1
-        request = exchange.request
-        edit(request, NOTHING if self._keeps else self._find.removal(request), self._fields, accepted.lines)
+        self._editor.edit(exchange.request, accepted.lines)
         exchange.note(self._note, accepted.claims)
 
-    def _lines(self, claims: Mapping[str, Any]) -> Lines:
+    def _lines(self, claims: Mapping[str, Any]) -> bytes:
         """The fields that tell the service of ``claims``; one that is not there, or is empty, has none."""
         found = []
         for field, claim in self._headers:
@@ -121,8 +123,8 @@ class Bearer:
             data = str(value).encode() if type(value) in (str, int) else None
             if data is None or data.translate(None, LINE_BYTES) or data != data.strip(b" \t"):
                 raise TokenError("claims", "a claim of the token cannot be told in a header field")
-            found.append((field, data))
-        return tuple(found)
+            found.append(field_line(field, data, OWN_REQUEST_FIELDS))
+        return b"".join(found)
 
     def _count_refused(self, exchange: Exchange, cause: str) -> None:
         exchange.plane.values[exchange.route.base + counters.ROUTE_TOKENS_REFUSED + TOKEN_CAUSES.index(cause)] += 1

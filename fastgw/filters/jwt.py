@@ -1,8 +1,9 @@
 """``jwt``: who has a token that is signed by somebody we trust may pass, and the service is told who it is (RFC 6750, RFC 7519).
 
-What a token says is believed when its signature is right (``filters.tokens``).  That is remembered until the token ends, by a digest of
-all of it which nobody outside this process can compute, so that no other token is ever taken for it.  Of refusals those are remembered that
-cost the work of a signature, in a room of their own: forged tokens put none of the others out.
+What a token says is believed when its signature is right (``filters.tokens``).  That is remembered until the token ends, by all of its
+bytes, so that no other token is ever taken for it; how long it takes to find one tells nothing, as tokens are compared only where
+their hashes are the same, which nobody outside this process can compute.  Of refusals those are remembered that cost the work of a
+signature, by a digest, because anybody can fill that room, which is one of their own: forged tokens put none of the others out.
 """
 
 from __future__ import annotations
@@ -88,21 +89,21 @@ class Jwt(Bearer):
         token = self.token(exchange)
         if token is None:
             return
-        digest = hashlib.blake2b(token, digest_size=32, key=self._secret).digest()
-        found = self._cache.get(digest)
+        found = self._cache.get(token)
         if found is not None and self._wall() < found.until:
             self.let_through(exchange, found, FROM_CACHE)
             return
         try:
-            self.let_through(exchange, self._verified(token, digest), VERIFIED)
+            self.let_through(exchange, self._verified(token), VERIFIED)
         except TokenError as error:
             if self._sets and error.cause in _OF_KEYS:
                 error = self._not_found(error, exchange.plane.now)
             raise self.refusal(exchange, error, self._lacking if error.cause == "unavailable" else "") from None
 
-    def _verified(self, token: bytes, digest: bytes) -> Accepted:
+    def _verified(self, token: bytes) -> Accepted:
         """Verify a token that is not among those that are remembered; raises TokenError."""
-        self._cache.pop(digest, None)
+        self._cache.pop(token, None)
+        digest = hashlib.blake2b(token, digest_size=32, key=self._secret).digest()
         known = self._refused.get(digest)
         if known is not None:
             raise TokenError(*known)  # a new one: an exception keeps every frame that it was raised in
@@ -119,7 +120,7 @@ class Jwt(Bearer):
                 remember(self._refused, digest, (error.cause, str(error)), REFUSED_MOST)
             raise
         if self._most:
-            remember(self._cache, digest, found, self._most)
+            remember(self._cache, token, found, self._most)
         return found
 
     def _renew(self, now: float) -> None:

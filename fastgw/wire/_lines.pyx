@@ -39,7 +39,7 @@ cdef inline bint _begins(const char* line, const char* stop, bytes name, bint an
     return stop - line > size and line[size] == 58 and _is(line, PyBytes_AS_STRING(name), size, any_dash)
 
 
-def values_of(bytes lines, bytes name, Py_ssize_t start=0):
+cpdef list values_of(bytes lines, bytes name, Py_ssize_t start=0):
     """See ``_lines_py``."""
     cdef const char* end = PyBytes_AS_STRING(lines) + PyBytes_GET_SIZE(lines)
     cdef const char* line = PyBytes_AS_STRING(lines) + start
@@ -60,8 +60,9 @@ def values_of(bytes lines, bytes name, Py_ssize_t start=0):
     return found
 
 
-def without_fields(bytes lines, names):
+cpdef bytes without_fields(bytes lines, names):
     """See ``_lines_py``."""
+    cdef tuple wanted = tuple(names)
     cdef const char* line = PyBytes_AS_STRING(lines)
     cdef const char* end = line + PyBytes_GET_SIZE(lines)
     cdef const char* kept = line  # from here on, up to ``line``, all is kept and not yet copied
@@ -72,7 +73,7 @@ def without_fields(bytes lines, names):
     cdef bytes name
     while line < end:
         stop = _line_end(line, end)
-        for name in names:
+        for name in wanted:
             if _begins(line, stop, name, False):
                 if made is None:
                     made = PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(lines))
@@ -85,10 +86,10 @@ def without_fields(bytes lines, names):
     if made is None:
         return lines
     memcpy(out + size, kept, end - kept)
-    return made[: size + (end - kept)]
+    return PyBytes_FromStringAndSize(out, size + (end - kept))
 
 
-def names_like(bytes lines, names):
+cpdef set names_like(bytes lines, names):
     """See ``_lines_py``."""
     cdef const char* line = PyBytes_AS_STRING(lines)
     cdef const char* end = line + PyBytes_GET_SIZE(lines)
@@ -104,3 +105,20 @@ def names_like(bytes lines, names):
                 found.add(PyBytes_FromStringAndSize(line, PyBytes_GET_SIZE(name)).lower())
         line = stop + 2
     return found.difference(names)
+
+
+cpdef bytes behind(bytes value, bytes scheme):
+    """See ``_lines_py``."""
+    cdef const char* first = PyBytes_AS_STRING(value)
+    cdef const char* last = first + PyBytes_GET_SIZE(value)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(scheme)
+    if last - first < size or not _is(first, PyBytes_AS_STRING(scheme), size, False):
+        return None
+    first += size
+    if first == last or first[0] != 32:
+        return b""
+    while first < last and first[0] == 32:
+        first += 1
+    while last > first and last[-1] == 32:
+        last -= 1
+    return PyBytes_FromStringAndSize(first, last - first)

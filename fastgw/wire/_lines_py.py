@@ -29,3 +29,12 @@ def names_like(lines: bytes, names: Collection[bytes]) -> set[bytes]:
         return set()
     found = {line.partition(b":")[0].lower() for line in lines.split(b"\r\n") if b":" in line}
     return {one for one in found if b"_" in one and one not in names and one.replace(b"_", b"-") in names}
+
+
+def behind(value: bytes, scheme: bytes) -> bytes | None:
+    """The credentials in ``value``, the name of whose scheme is ``scheme`` (RFC 9110 section 11.4), without the blanks around them; empty:
+    none that are apart from the name; None: it has another scheme."""
+    size = len(scheme)
+    if value[:size].lower() != scheme:
+        return None
+    return value[size:].strip(b" ") if value[size : size + 1] == b" " else b""

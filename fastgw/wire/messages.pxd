@@ -1,3 +1,6 @@
+from fastgw.wire cimport _lines as field_lines
+
+
 cdef class Message:
     cdef public bytes head
     cdef public int minor
@@ -34,6 +37,7 @@ cdef class Request(Message):
     cdef public bytes forwarded_proto
     cdef public bytes forwarded_host
     cpdef reset_rare(self)
+    cpdef change(self, tuple removed, bytes lines, frozenset edited)
 
 
 cdef class Response(Message):

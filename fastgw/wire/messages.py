@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fastgw.wire import lines as field_lines
 from fastgw.wire.errors import bad
 from fastgw.wire.fields import (
     OWN_REQUEST_FIELDS,
@@ -12,7 +13,6 @@ from fastgw.wire.fields import (
     find_field,
     refuse_name,
 )
-from fastgw.wire.lines import without_fields
 from fastgw.wire.serialize import status_line
 from fastgw.wire.target import normalise_path
 
@@ -110,19 +110,19 @@ class Message:
             refuse_name(name, self._own)
         lines = b"".join([field_line(name, value, self._own) for name, value in added])
         if removed:
-            self.fields = without_fields(self.fields, removed)
-            self.extra = without_fields(self.extra, removed)
+            self.fields = field_lines.without_fields(self.fields, removed)
+            self.extra = field_lines.without_fields(self.extra, removed)
         self.extra += lines
 
     def lose_length(self) -> None:
         """Announce no length of the body."""
-        self.fields = without_fields(self.fields, (b"content-length",))
+        self.fields = field_lines.without_fields(self.fields, (b"content-length",))
         self.content_length = NO_LENGTH
         self.length_count = 0
 
     def gain_length(self, length: int) -> None:
         """Announce a body of ``length`` bytes, handed on as data alone."""
-        self.fields = without_fields(self.fields, (b"content-length",)) + b"content-length: %d\r\n" % length
+        self.fields = field_lines.without_fields(self.fields, (b"content-length",)) + b"content-length: %d\r\n" % length
         self.content_length = length
         self.length_count = 1
 
@@ -231,6 +231,22 @@ class Request(Message):
         """See ``Message``; the own fields are ``OWN_REQUEST_FIELDS``."""
         Message.edit(self, removed, added)
         self.edited = (self.edited or frozenset()).union(removed, [name for name, _ in added])
+
+    def change(self, removed: tuple[bytes, ...], lines: bytes, edited: frozenset[bytes]) -> None:
+        """As ``edit``, of what was looked at before, and without a copy where there is nothing to be changed.
+
+        Args:
+            removed: names that ``refuse_name`` lets pass.
+            lines: fields that are added, made by ``field_line``.
+            edited: what ``self.edited`` is afterwards: it has these and those, and all that it had.
+        """
+        if removed:
+            self.fields = field_lines.without_fields(self.fields, removed)
+            if self.extra:
+                self.extra = field_lines.without_fields(self.extra, removed)
+        if lines:
+            self.extra += lines
+        self.edited = edited
 
     def lose_length(self) -> None:
         """Announce a body of a length that is not known."""

@@ -91,6 +91,7 @@ cdef class Exchange:
     cpdef on_head(self)
     cpdef on_body(self, bytes data, long long payload)
     cpdef on_last_body(self, bytes data, long long payload)
+    cpdef note(self, str name, object value)
     cpdef dispatch(self)
     cpdef answer_is_ready(self)
     cpdef reply(self, object reply)

@@ -54,3 +54,23 @@ def test_names_that_a_service_may_take_for_others(form: ModuleType) -> None:
     assert form.names_like(lines, (b"x-user-id",)) == {b"x_user_id", b"x-user_id"}
     assert form.names_like(b"x-user-id: a_b\r\n", (b"x-user-id",)) == set()
     assert form.names_like(b"x_y: 1\r\n", (b"x_y",)) == set() == form.names_like(b"", (b"x-y",))
+
+
+@both
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (b"Bearer abc", b"abc"),
+        (b"bEARER   a b  ", b"a b"),
+        (b"Bearer", b""),
+        (b"Bearer ", b""),
+        (b"Bearerabc", b""),
+        (b"Bearer\tabc", b""),
+        (b"Bearer \tabc", b"\tabc"),
+        (b"Beare", None),
+        (b"", None),
+        (b"Basic abc", None),
+    ],
+)
+def test_what_is_behind_a_scheme(form: ModuleType, value: bytes, found: bytes | None) -> None:
+    assert form.behind(value, b"bearer") == found

@@ -1,0 +1,4 @@
+cpdef list values_of(bytes lines, bytes name, Py_ssize_t start=*)
+cpdef bytes without_fields(bytes lines, names)
+cpdef set names_like(bytes lines, names)
+cpdef bytes behind(bytes value, bytes scheme)
