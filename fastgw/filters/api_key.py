@@ -1,7 +1,8 @@
 """``api_key``: who has a key of a file may pass, as fast and to where that key says.
 
 The file has the SHA-256 of each key (``filters.key_file`` has the reason).  The hash of what a client sends finds the key in a table:
-whoever measures how long that takes learns something of a hash, and from that nothing of a key.
+whoever measures how long that takes learns something of a hash, and from that nothing of a key.  What was right once is found by its
+bytes from then on, until the file is read again; docs/security.md says why that tells no more.
 """
 
 from __future__ import annotations
@@ -10,38 +11,51 @@ import asyncio
 import hmac
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
 from fastgw.core.counters import DENIERS
 from fastgw.core.live.board import KEYED_TIMES
 from fastgw.core.live.meters import Clock, Meter, NoRoomError, admit
 from fastgw.errors import DownstreamError, InternalError
-from fastgw.filters.credentials import NOTHING, Finder, edit, finder
+from fastgw.filters.credentials import Editor, Finder, finder
 from fastgw.filters.key_file import ApiKey, digest_of, parse_keys
 from fastgw.filters.reread import RereadFile
 from fastgw.policy.gcra import Rate
+from fastgw.wire.fields import OWN_REQUEST_FIELDS, field_line
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
-    from fastgw.wire.messages import Request
 
 NOTE: Final = "api_key"  #: the note that has the name of the key
 
 _DENIED = counters.ROUTE_DENIED + DENIERS.index("api_key")
 _LONGEST: Final = 512  #: bytes of a key
 _SECOND: Final = 10**9
+_NEVER = float("inf")
 
 
-class _Known(NamedTuple):
+class _Known:
     """A key, ready to be used."""
 
-    key: ApiKey
-    note: str
-    value: bytes  #: its name, for the service
-    rates: tuple[
-        tuple[bytes, str, Rate], ...
-    ]  #: what the bucket is called by, what the log calls it, and how fast it is
+    __slots__ = ("expires", "key", "line", "meters", "note", "rates", "routes", "seat")
+
+    def __init__(self, key: ApiKey, header: bytes) -> None:
+        """``header``: what tells the service; empty: it is not told."""
+        self.key = key
+        self.note = key.name
+        self.line = field_line(header, key.name.encode(), OWN_REQUEST_FIELDS) if header else b""
+        self.expires = float("inf") if key.expires is None else key.expires
+        self.routes = frozenset(key.routes)  #: none: all of them
+        #: Of each limit what its bucket is called by, what the log calls it, and how fast it is.
+        self.rates: tuple[tuple[bytes, str, Rate], ...] = tuple(
+            [
+                (f"{key.name}/{one.rate}/{one.burst}".encode(), f"{one.rate} per api_key", one.made())
+                for one in key.limits
+            ]
+        )
+        self.seat: Any = None  # at whose board the meters are
+        self.meters: list[Meter] = []
 
 
 class ApiKeys:
@@ -49,15 +63,14 @@ class ApiKeys:
 
     __slots__ = (
         "_clock",
-        "_counted",
-        "_fields",
+        "_editors",
         "_file",
         "_finders",
         "_header",
         "_is_open",
-        "_keeps",
         "_known",
         "_realm",
+        "_seen",
         "_wall",
         "name",
     )
@@ -78,12 +91,12 @@ class ApiKeys:
         self._file: RereadFile[tuple[ApiKey, ...]] = RereadFile(options["file"], parse_keys, self._take)
         self._finders: tuple[Finder, ...] = tuple(map(finder, options["key_from"]))
         self._realm = (("www-authenticate", f'Bearer realm="{options["realm"] or name}"'),)
-        self._keeps: bool = options["forward"]
         self._header: bytes = options["header"].encode()
-        self._fields = frozenset((self._header,)) if self._header else frozenset()
+        fields = frozenset((self._header,)) if self._header else frozenset[bytes]()
+        self._editors = tuple([Editor(None if options["forward"] else one, fields) for one in self._finders])
         self._is_open = options["when_full"] == "let_through"
         self._known: dict[bytes, _Known] = {}  #: by digest
-        self._counted: dict[bytes, int] = {}  #: the keys on the board of what buckets are called
+        self._seen: dict[bytes, _Known] = {}  #: those of them that were sent, by themselves
         self._wall = wall
         self._clock = clock
 
@@ -97,59 +110,80 @@ class ApiKeys:
 
     def request(self, exchange: Exchange) -> None:
         """Let it through, or refuse it."""
-        self._file.complain(exchange, self.name)
-        request = exchange.request
-        found = [(one, secret) for one in self._finders for secret in one.tokens(request)]
-        if not found:
-            self._count_refused(exchange)
-            raise DownstreamError(401, "no_key", "a key is needed here", headers=self._realm)
-        if len(found) > 1:
-            self._count_refused(exchange)
-            raise DownstreamError(400, "repeated_key", "the request has more than one key")
-        ((place, secret),) = found
-        digest = digest_of(secret) if len(secret) <= _LONGEST else b""
-        known = self._known.get(digest)
-        if known is None or not hmac.compare_digest(known.key.digest, digest):
-            raise self._invalid(exchange, "this is no key that is known here")
+        if not self._file.is_told:
+            self._file.complain(exchange, self.name)
+        count, place, secret = 0, 0, b""
+        for number, one in enumerate(self._finders):
+            found = one.tokens(exchange.request)
+            if found:
+                count, place, secret = count + len(found), number, found[0]
+        if count != 1:
+            raise self._unclear(exchange, count)
+        known = self._seen.get(secret)
+        if known is None:
+            known = self._find(exchange, secret)
         exchange.note(NOTE, known.note)
-        key = known.key
-        if key.expires is not None and self._wall() >= key.expires:
+        if known.expires != _NEVER and self._wall() >= known.expires:
             raise self._invalid(exchange, "this key has expired")
-        if key.routes and exchange.route.name not in key.routes:
+        if known.routes and exchange.route.name not in known.routes:
             self._count_refused(exchange)
             raise DownstreamError(403, "key_not_allowed", "this key is not for what is asked")
         if known.rates:
             self._charge(exchange, known)
-        self._edit(request, place, known)
+        editor = self._editors[place]
+        editor.edit(exchange.request, known.line)
+
+    def _unclear(self, exchange: Exchange, count: int) -> DownstreamError:
+        """What the client is told that has sent so many keys."""
+        self._count_refused(exchange)
+        if not count:
+            return DownstreamError(401, "no_key", "a key is needed here", headers=self._realm)
+        return DownstreamError(400, "repeated_key", "the request has more than one key")
+
+    def _find(self, exchange: Exchange, secret: bytes) -> _Known:
+        """Look for a key that was not sent since the file was read; raises DownstreamError."""
+        digest = digest_of(secret) if len(secret) <= _LONGEST else b""
+        known = self._known.get(digest)
+        if known is None or not hmac.compare_digest(known.key.digest, digest):
+            raise self._invalid(exchange, "this is no key that is known here")
+        self._seen[secret] = known  # which are as many at most as there are keys
+        return known
 
     def _charge(self, exchange: Exchange, known: _Known) -> None:
         """Take a token of each of its buckets, on the board of all workers."""
-        seat = exchange.plane.seat
-        meters = [
-            Meter(seat.board, KEYED_TIMES, self._key_of(exchange, called), rate, self._clock)
-            for called, _, rate in known.rates
-        ]
+        if known.seat is not exchange.plane.seat:
+            self._set_up(exchange, known)
+        meters = known.meters
         try:
-            refusing = admit(meters)
+            if len(meters) == 1:
+                meter = meters[0]
+                refusing = [] if meter.admit() else meters
+            else:
+                refusing = admit(meters)
         except NoRoomError:
             self._on_full(exchange)
             return
-        if not refusing:
-            return
+        if refusing:
+            raise self._limited(exchange, known, refusing)
+
+    def _set_up(self, exchange: Exchange, known: _Known) -> None:
+        """Make its meters, which any number of requests may use, one after the other."""
+        seat, part = exchange.plane.seat, self.name.encode()
+        known.meters = [
+            Meter(seat.board, KEYED_TIMES, seat.key_of(b"api_key", part, called), rate, self._clock)
+            for called, _, rate in known.rates
+        ]
+        known.seat = seat
+
+    def _limited(self, exchange: Exchange, known: _Known, refusing: list[Meter]) -> DownstreamError:
         slowest = max(refusing, key=_wait)
-        exchange.note("rate_limit", known.rates[meters.index(slowest)][1])
+        text = known.rates[known.meters.index(slowest)][1]
+        exchange.note("rate_limit", text)
         exchange.plane.values[exchange.route.base + counters.ROUTE_RATE_LIMITED] += 1
         detail = "too many requests in a short time"
-        reason = f"{detail}: more than {known.rates[meters.index(slowest)][1]}, says the filter {self.name!r}"
+        reason = f"{detail}: more than {text}, says the filter {self.name!r}"
         headers = (("retry-after", str(max(1, -(-_wait(slowest) // _SECOND)))),)
-        raise DownstreamError(429, "rate_limited", detail, reason=reason, headers=headers)
-
-    def _key_of(self, exchange: Exchange, called: bytes) -> int:
-        """What counts it on the board; remembered, of at most as many keys and limits as a file has."""
-        key = self._counted.get(called)
-        if key is None:
-            key = self._counted[called] = exchange.plane.seat.key_of(b"api_key", self.name.encode(), called)
-        return key
+        return DownstreamError(429, "rate_limited", detail, reason=reason, headers=headers)
 
     def _on_full(self, exchange: Exchange) -> None:
         exchange.plane.values[counters.BOARD_FULL] += 1
@@ -159,13 +193,9 @@ class ApiKeys:
             headers = (("retry-after", "1"),)
             raise InternalError(503, "board_full", "too many clients are being counted", headers=headers)
 
-    def _edit(self, request: Request, place: Finder, known: _Known) -> None:
-        removal = NOTHING if self._keeps else place.removal(request)
-        edit(request, removal, self._fields, ((self._header, known.value),) if self._header else ())
-
     def _take(self, keys: tuple[ApiKey, ...]) -> None:
-        self._known = {one.digest: _known(one) for one in keys}
-        self._counted = {}
+        self._known = {one.digest: _Known(one, self._header) for one in keys}
+        self._seen = {}
 
     def _count_refused(self, exchange: Exchange) -> None:
         exchange.plane.values[exchange.route.base + _DENIED] += 1
@@ -175,13 +205,6 @@ class ApiKeys:
         return DownstreamError(
             401, "invalid_key", detail, reason=f"{detail}, says the filter {self.name!r}", headers=self._realm
         )
-
-
-def _known(key: ApiKey) -> _Known:
-    rates = tuple(
-        (f"{key.name}/{one.rate}/{one.burst}".encode(), f"{one.rate} per api_key", one.made()) for one in key.limits
-    )
-    return _Known(key, key.name, key.name.encode(), rates)
 
 
 def _wait(meter: Meter) -> int:

@@ -24,7 +24,7 @@ _Signature = tuple[int, ...]
 class RereadFile(Generic[Said]):
     """The file, as long as somebody wants to know what it says."""
 
-    __slots__ = ("_is_told", "_lookout", "_parse", "_path", "_seen", "_take", "problem")
+    __slots__ = ("_lookout", "_parse", "_path", "_seen", "_take", "is_told", "problem")
 
     def __init__(self, path: str, parse: Callable[[bytes], Said], take: Callable[[Said], None]) -> None:
         """``parse``: of what is in the file, may raise ValueError; called in the thread.  ``take``: called on the loop."""
@@ -33,7 +33,7 @@ class RereadFile(Generic[Said]):
         self._take = take
         self._seen: _Signature = ()
         self._lookout: Lookout[tuple[Any, str]] = Lookout(self._look, self._tell)
-        self._is_told = True
+        self.is_told = True  #: whether there is nothing to complain of that the log does not know
         self.problem = ""  #: why it could not be read the last time; empty: it could
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -51,8 +51,8 @@ class RereadFile(Generic[Said]):
 
     def complain(self, exchange: Exchange, name: str) -> None:
         """Let the log know, once, if it cannot be read any more; ``name``: of the filter."""
-        if not self._is_told:
-            self._is_told = True
+        if not self.is_told:
+            self.is_told = True
             said = "a file cannot be read again, so what it said before stays in use"
             exchange.plane.report("warning", said, filter=name, file=self._path, reason=self.problem)
 
@@ -74,7 +74,7 @@ class RereadFile(Generic[Said]):
         if not problem:
             self._take(said)
         elif problem != self.problem:
-            self._is_told = False
+            self.is_told = False
         self.problem = problem
 
 

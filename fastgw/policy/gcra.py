@@ -33,16 +33,19 @@ class Rate:
         """
         if min(count, period, burst) < 1:
             raise ValueError("a rate has a count, a period and a burst of at least 1")
-        self.burst = burst
-        self.interval = -(-period // count)  #: nanoseconds
-        self.depth = burst * self.interval  #: nanoseconds until an empty bucket is full
-        self.tolerance = self.depth - self.interval  #: how early a request may come, nanoseconds
-        if self.depth > LONGEST:
+        interval = -(-period // count)
+        if burst * interval > LONGEST:
             raise ValueError("an empty bucket takes more than a year to fill")
+        self.burst = burst
+        self.interval = interval  #: nanoseconds
+        self.depth = burst * interval  #: nanoseconds until an empty bucket is full
+        self.tolerance = self.depth - interval  #: how early a request may come, nanoseconds
+
+    # Written so that nothing is ever below 0: compiled, these are numbers without a sign.
 
     def charged(self, time: int, now: int) -> int:
         """The time when one more has come at ``now``; 0: it is too early, and nothing changes."""
-        if time - now > self.tolerance:
+        if time > now + self.tolerance:
             return 0
         return (time if time > now else now) + self.interval
 
@@ -53,12 +56,14 @@ class Rate:
 
     def wait(self, time: int, now: int) -> int:
         """Nanoseconds from ``now`` until one would be admitted; 0: at once."""
-        return max(0, time - now - self.tolerance)
+        soonest = now + self.tolerance
+        return time - soonest if time > soonest else 0
 
     def left(self, time: int, now: int) -> int:
         """How many would be admitted at once."""
-        return min(self.burst, (self.depth - max(0, time - now)) // self.interval)
+        lacking = self.whole(time, now)
+        return (self.depth - lacking) // self.interval if lacking < self.depth else 0
 
     def whole(self, time: int, now: int) -> int:
         """Nanoseconds from ``now`` until ``burst`` would be admitted at once."""
-        return max(0, time - now)
+        return time - now if time > now else 0

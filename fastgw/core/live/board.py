@@ -43,6 +43,8 @@ _SEAT_LOCKS_AT = 1 << 42  # the first byte that is locked for a seat
 _TABLE_LOCKS_AT = 1 << 43
 _PAGE = 4096
 _EMPTY_PAGE = bytes(_PAGE)
+_VALUES_AT = words.VALUES_AT
+_KEYS_AT = words.KEYS_AT
 
 
 class Table(NamedTuple):
@@ -72,6 +74,8 @@ def blank(seed: bytes) -> bytes:
 class Board:
     """The board as one process has it."""
 
+    __slots__ = ("cells", "seed")
+
     def __init__(self, fd: int, make: Callable[[int, int], Cells] = Cells) -> None:
         """``fd``: of the memory, which stays the caller's.  ``make``: what maps it, from descriptor and number of words.
 
@@ -90,17 +94,17 @@ class Board:
 
     def read(self, cell: int) -> int:
         """The value of a cell."""
-        return self.cells.load(words.VALUES_AT + cell)
+        return self.cells.load(_VALUES_AT + cell)
 
     def compare_and_swap(self, cell: int, old: int, new: int) -> bool:
         """Make ``new`` the value of ``cell`` if it is ``old``."""
-        return self.cells.compare_and_swap(words.VALUES_AT + cell, old, new)
+        return self.cells.compare_and_swap(_VALUES_AT + cell, old, new)
 
     # --- keys
 
     def has_key(self, cell: int, key: int) -> bool:
         """Is the cell that of the key (still)?"""
-        return self.cells.load(words.KEYS_AT + cell) == key
+        return self.cells.load(_KEYS_AT + cell) == key
 
     def claim(self, table: Table, key: int, retire: Retire, spent: int = words.CHANGE) -> int:
         """The cell of ``key``, which gets one if it has none; -1 if there is no room, or others keep the table locked.
@@ -121,28 +125,28 @@ class Board:
             unlock(fd, byte)
 
     def _claim(self, table: Table, key: int, retire: Retire, spent: int) -> int:
-        load, store = self.cells.load, self.cells.store
+        cells = self.cells
         used = []
         for step in range(min(words.PROBES, table.size)):
             cell = table.start + (key + step) % table.size
-            found = load(words.KEYS_AT + cell)
+            found = cells.load(words.KEYS_AT + cell)
             if found & CLOSING:  # its writer died: we have the lock
                 found &= ~CLOSING
-                store(words.KEYS_AT + cell, found)
+                cells.store(words.KEYS_AT + cell, found)
             if found == key:
                 return cell
             if not found:
-                store(words.KEYS_AT + cell, key)
+                cells.store(words.KEYS_AT + cell, key)
                 return cell
             used.append((cell, found))
         for cell, found in used:
             if self.read(cell) > spent:
                 continue
-            store(words.KEYS_AT + cell, found | CLOSING)
+            cells.store(words.KEYS_AT + cell, found | CLOSING)
             if retire(cell):
-                store(words.KEYS_AT + cell, key)
+                cells.store(words.KEYS_AT + cell, key)
                 return cell
-            store(words.KEYS_AT + cell, found)
+            cells.store(words.KEYS_AT + cell, found)
         return -1
 
     # --- seats

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from fastgw.core.live.holds import find
+from fastgw.core.live import holds
 
 if TYPE_CHECKING:
     from fastgw.core.live.board import Board, Table
@@ -59,7 +59,7 @@ class Meter:
         """
         board = self._board
         for _ in range(TRIES):
-            cell = find(board.cells, self._table, self._key)
+            cell = holds.find(board.cells, self._table, self._key)
             if cell < 0:
                 cell = board.claim(self._table, self._key, self._retire, self._clock())
                 if cell < 0:
@@ -91,6 +91,14 @@ class Meter:
             if not self.look():
                 return False
         raise NoRoomError
+
+    def admit(self) -> bool:
+        """Charge it, if it admits one more.
+
+        Raises:
+            NoRoomError: it cannot be known.
+        """
+        return self.look() and self.charge()
 
     def undo(self) -> None:
         """Take our charge back, unless others have charged since."""

@@ -147,6 +147,17 @@ def test_the_file_is_read_again(stage: Stage) -> None:
     assert stage.status(f"X-API-Key: {ANN}") == [401]
 
 
+def test_a_key_that_is_remembered_is_revoked_with_the_file(stage: Stage) -> None:
+    for _ in range(2):
+        assert stage.status(f"X-API-Key: {ANN}") == []
+    assert stage.status("X-API-Key: fgw_eve") == [401]
+    assert set(stage.filter._seen) == {ANN.encode()}  # and nothing that anybody may send
+    stage.path.write_bytes(dump_keys([key("eve", "fgw_eve")]))
+    stage.filter._file._lookout.look()
+    stage.edge.run()
+    assert stage.status(f"X-API-Key: {ANN}") == [401] and not stage.filter._seen
+
+
 def test_the_service_is_told_who_it_is_and_not_by_the_client(tmp_path: Path, seat: Seat) -> None:
     stage = Stage(tmp_path, seat, header="x-consumer", forward=True, key_from=("query:key",))
     stage.ask("X-Consumer: eve", "X_Consumer: eve", target=f"/a?b=c&key={ANN}")

@@ -1,0 +1,24 @@
+cimport cython
+from libc.stdint cimport uint64_t
+
+from fastgw.core.live cimport holds
+from fastgw.core.live.board cimport Board as Shared
+from fastgw.policy.gcra cimport Rate as Speed
+
+
+cdef class Meter:
+    cdef Shared _board
+    cdef object _table
+    cdef uint64_t _key
+    cdef object _clock
+    cdef Py_ssize_t _cell
+    cdef uint64_t _before
+    cdef public Speed rate
+    cdef public uint64_t time
+    cdef public uint64_t now
+    @cython.locals(_=Py_ssize_t, board=Shared, cell=Py_ssize_t, time=uint64_t, now=uint64_t, sound=uint64_t)
+    cpdef bint look(self) except -1
+    @cython.locals(_=Py_ssize_t, after=uint64_t)
+    cpdef bint charge(self) except -1
+    cpdef bint admit(self) except -1
+    cpdef undo(self)
