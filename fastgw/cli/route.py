@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from fastgw.config.chains import links
 from fastgw.config.spec import FilterSpec, GatewaySpec, ListenerSpec, RouteSpec
 from fastgw.errors import ConfigError
+from fastgw.routing.pattern import parse_path
 
 
 def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) -> int:
@@ -154,7 +155,13 @@ def _own_answer(found: RouteSpec) -> list[str]:
 
 def _services(spec: GatewaySpec, found: RouteSpec, asked: _Asked) -> list[str]:
     services = {one.name: one for one in spec.services}
-    shares = [(one.service, one.weight) for one in found.split] or [(found.service or "", 0)]
+    if found.by_name is not None:
+        name = _text(parse_path(found.path).params(asked.path)[found.by_name.parameter])
+        if name not in found.by_name.services:
+            return [f"service  none: 404 unknown_service, {name!r} is not among {', '.join(found.by_name.services)}"]
+        shares = [(name, 0)]
+    else:
+        shares = [(one.service, one.weight) for one in found.split] or [(found.service or "", 0)]
     total = sum(weight for _, weight in shares)
     lines = []
     for name, weight in shares:

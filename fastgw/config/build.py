@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from fastgw.config import schema
 from fastgw.config.answers import Files, Redirect, Reply
+from fastgw.config.by_name import named_services
 from fastgw.config.chains import named
 from fastgw.config.check import listener_name, route_name
 from fastgw.config.entry import Entry
@@ -24,6 +25,7 @@ from fastgw.config.places import known_places
 from fastgw.config.spec import (
     AccessSpec,
     BindSpec,
+    ByNameSpec,
     CertificateSpec,
     EndpointSpec,
     FilterSpec,
@@ -64,6 +66,7 @@ def build(config: schema.Configuration, source: str) -> GatewaySpec:
         config,
         source=source,
         listeners=tuple(_listener(place, one) for place, one in enumerate(config.listeners)),
+        routes=tuple(_route(one, config) for one in config.routes),
         services=tuple(_service(name, one, os.path.dirname(source)) for name, one in config.services.items()),
         filters=tuple(_filters(config)),
         key_sets=tuple(_key_sets(config)),
@@ -114,12 +117,19 @@ def _certificate(certificate: schema.Certificate) -> CertificateSpec:
     return fill(CertificateSpec, certificate, names=certificate_names(certificate.cert))
 
 
-def _route(route: schema.Route) -> RouteSpec:
+def _route(route: schema.Route, config: schema.Configuration) -> RouteSpec:
     entering = [_transformer(one, "input") for one in route.transformers.input]
     leaving = [_transformer(one, "output") for one in route.transformers.output]
     transformers = (*entering, *reversed(leaving))  # as filters, whose answers go from the last to the first
+    by_name = ByNameSpec(route.parameter, tuple(named_services(route, config))) if route.parameter else None
     return fill(
-        RouteSpec, route, name=route_name(route), transformers=transformers, settings=fill(RouteSettings, route)
+        RouteSpec,
+        route,
+        name=route_name(route),
+        service=None if by_name is not None else route.service,
+        by_name=by_name,
+        transformers=transformers,
+        settings=fill(RouteSettings, route),
     )
 
 
@@ -170,7 +180,6 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     schema.ListenerLimits: partial(fill, Limits),
     schema.ListenerTls: partial(fill, TlsSpec),
     schema.Certificate: _certificate,
-    schema.Route: _route,
     Reply: Reply.settings,
     Redirect: Redirect.settings,
     Files: Files.settings,

@@ -5,10 +5,11 @@ Works on whatever is sound (``model``), so that a typing error in one place does
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from fastgw.config.by_name import check_by_name, named_services
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
-from fastgw.config.likeness import nearest
+from fastgw.config.known import check_service, said
 from fastgw.config.places import known_places, shared_keys
 from fastgw.config.redirects import circle
 from fastgw.config.rules import rule
@@ -169,10 +170,10 @@ def _chain(document: Document, config: Configuration, where: TreePath, names: Se
         if is_unsound(name):
             continue
         if name not in known:
-            said = _said(document, (*where, place), name, known)
+            quoted = said(document, (*where, place), name, known)
             is_type = name in FILTERS and not isinstance(document.at((*where, place)), Expanded)
             meant = "; one of that type is defined in filters first" if is_type else ""
-            document.report((*where, place), f"no filter named {said}{meant}")
+            document.report((*where, place), f"no filter named {quoted}{meant}")
         elif name in names[:place]:
             document.report((*where, place), f"the filter {name!r} is in this chain already")
 
@@ -203,14 +204,15 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
     _own_answer(document, where, route)
     if route.sticky and is_missing(route.split) and route.mirror is None:
         document.report((*where, "sticky"), "has no effect without split or mirror")
-    if route.service is not None:
-        _service_name(document, config, (*where, "service"), route.service)
+    if route.service is not None and not route.parameter:
+        check_service(document, config, (*where, "service"), route.service)
+    check_by_name(document, config, where, route)
     same_fields(document, (*where, "headers"))
     if route.mirror is not None:
         _mirror(document, config, (*where, "mirror"), route, route.mirror)
     seen: set[str] = set()
     for place, share in enumerate(route.split):
-        _service_name(document, config, (*where, "split", place, "service"), share.service)
+        check_service(document, config, (*where, "split", place, "service"), share.service)
         if not is_unsound(share.service) and share.service in seen:
             document.report(
                 (*where, "split", place, "service"), f"the service {share.service!r} is in this split already"
@@ -252,23 +254,10 @@ def _own_answer(document: Document, where: TreePath, route: Route) -> None:
 def _mirror(document: Document, config: Configuration, where: TreePath, route: Route, mirror: Mirror) -> None:
     if is_unsound(mirror, mirror.service):
         return
-    _service_name(document, config, (*where, "service"), mirror.service)
-    if mirror.service in (route.service, *(share.service for share in route.split)):
+    check_service(document, config, (*where, "service"), mirror.service)
+    if mirror.service in (route.service, *named_services(route, config), *(share.service for share in route.split)):
         reason = f"the route leads to {mirror.service!r} itself; its mirror must be another service"
         document.report((*where, "service"), reason)
-
-
-def _service_name(document: Document, config: Configuration, where: TreePath, name: str) -> None:
-    if not is_unsound(name, config.services) and name not in config.services:
-        document.report(where, f"no service named {_said(document, where, name, config.services)}")
-
-
-def _said(document: Document, where: TreePath, name: str, known: Iterable[str]) -> str:
-    """The name as the file has it, and the known one most like it."""
-    raw = document.at(where)
-    if document.is_full:
-        return shown(raw)
-    return shown(raw) if isinstance(raw, Expanded) else shown(name) + nearest(name, dict.fromkeys(known))
 
 
 def _routing(document: Document, config: Configuration) -> None:

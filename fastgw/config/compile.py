@@ -31,7 +31,7 @@ from fastgw.core.settings import InsideSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Balancer, Listener, Route, Service, Snapshot
 from fastgw.policy.balancers import LeastRequest, RoundRobin
-from fastgw.routing import Router, Split
+from fastgw.routing import ByName, Router, Split
 from fastgw.routing.pattern import parse_path
 
 if TYPE_CHECKING:
@@ -122,10 +122,17 @@ class _Compiler:
             slot=self._slots.routes[spec.name],
             settings=spec.settings,
             service=self._services[spec.service] if spec.service is not None else _own_answer(spec),
+            by_name=self._by_name(spec),
             split=Split([(self._services[one.service], one.weight) for one in spec.split]) if spec.split else None,
             chain=self._chain(listener, spec),
             mirror=self._mirror(spec),
         )
+
+    def _by_name(self, spec: RouteSpec) -> ByName[Service] | None:
+        if spec.by_name is None:
+            return None
+        services = {name: self._services[name] for name in spec.by_name.services}
+        return ByName(parse_path(spec.path), spec.by_name.parameter, services)
 
     def _mirror(self, spec: RouteSpec) -> Mirror | None:
         if spec.mirror is None:

@@ -42,6 +42,7 @@ from fastgw.config.types import (
     RouteHost,
     RoutePath,
     ServiceHost,
+    ServiceName,
     Size,
     Sticky,
     TlsVersion,
@@ -246,7 +247,13 @@ class Route(Model):
     headers: dict[FieldName, FieldValue] = setting(
         {}, 'Fields a request must have, with their exact value or "*" for any.'
     )
-    service: Name | None = setting(None, "Name of the service that answers. Either this, or one of the next four.")
+    service: ServiceName | None = setting(
+        None,
+        "Name of the service that answers, or {parameter} of the path that names it. Either this, or one of the next four.",
+    )
+    among: list[Name] = setting(
+        [], "Names of services that {parameter} can have. Default: those that are code in this process."
+    )
     split: list[Share] = setting([], "Several services with weights.")
     reply: Reply | None = setting(None, "An answer that is written here.")
     redirect: Redirect | None = setting(None, "Where clients are sent.")
@@ -271,6 +278,11 @@ class Route(Model):
     errors: Annotated[str, words("problem", "openai")] = setting(
         "problem", "Shape of error bodies: RFC 9457 problem details, or what the OpenAI SDKs read."
     )
+
+    @property
+    def parameter(self) -> str:
+        """The parameter of the path that names the service; empty: none does."""
+        return self.service[1:-1] if self.service is not None and self.service.startswith("{") else ""
 
 
 class Endpoint(Model):

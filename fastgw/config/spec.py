@@ -102,6 +102,13 @@ class SplitSpec(NamedTuple):
     weight: int
 
 
+class ByNameSpec(NamedTuple):
+    """A parameter of the path that names one of several services."""
+
+    parameter: str
+    services: tuple[str, ...]
+
+
 class MirrorSpec(NamedTuple):
     """Where copies of a route's requests go."""
 
@@ -110,8 +117,8 @@ class MirrorSpec(NamedTuple):
 
 
 class RouteSpec(NamedTuple):
-    """Which requests it matches and what happens to them.  Exactly one of ``service``, ``split``, ``reply``, ``redirect`` and ``files`` is
-    given."""
+    """Which requests it matches and what happens to them.  Exactly one of ``service``, ``by_name``, ``split``, ``reply``, ``redirect`` and
+    ``files`` is given."""
 
     name: str
     path: str
@@ -119,6 +126,7 @@ class RouteSpec(NamedTuple):
     methods: tuple[str, ...]
     headers: tuple[tuple[str, str], ...]
     service: str | None
+    by_name: ByNameSpec | None
     split: tuple[SplitSpec, ...]
     reply: ReplySettings | None
     redirect: RedirectSettings | None

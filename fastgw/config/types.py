@@ -141,9 +141,11 @@ _METHOD = [{"enum": list(METHODS)}, {"type": "string", "pattern": r"^[!#$%&'*+.^
 _PLACE = {"type": "string", "examples": ["127.0.0.1:8080", "[::1]:8080", "unix:/run/gateway.sock"]}
 
 _NAME_SCHEMA: dict[str, Any] = {"type": "string", "pattern": r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*$|\$\{"}
+_SERVICE_SCHEMA = _NAME_SCHEMA | {"pattern": r"^\{[A-Za-z_][A-Za-z0-9_-]*\}$|" + _NAME_SCHEMA["pattern"]}
 
 Name = Annotated[str, Parsed(values.name, **_NAME_SCHEMA)]
 NameKey = Annotated[str, Parsed(values.name, is_key=True, **_NAME_SCHEMA)]
+ServiceName = Annotated[str, Parsed(values.service_name, **_SERVICE_SCHEMA)]
 Label = Annotated[str, Parsed(values.text("a name", longest=400), type="string")]
 Duration = Annotated[float, Seconds(values.duration(), anyOf=_SECONDS)]
 PositiveDuration = Annotated[float, Seconds(values.duration(positive=True), anyOf=_SECONDS)]

@@ -30,6 +30,7 @@ _BYTES: Final = {"": 1} | {unit: 1000**power for power, unit in enumerate(_UNITS
 _BYTES.update({"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40})
 _JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,999})(\.[0-9]{1,999})?([eE][+-]?[0-9]{1,9})?").fullmatch
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_PARAMETER: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_-]*\}")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _PROTOCOL: Final = re.compile(rf"{_TOKEN.pattern}(?:/{_TOKEN.pattern})?")
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -114,6 +115,12 @@ def name(value: object) -> str:
         where = "; addresses stand in the endpoints of a service" if re.search(r"://|:[0-9]+$", found) else ""
         raise ValueError(f"expected a name of letters, digits, '_', '.' and '-', got {shown(value)}{where}")
     return str(found)
+
+
+def service_name(value: object) -> str:
+    """A name as above, or the parameter of a path that has it: ``{name}``."""
+    found = scalar(value, "a name")
+    return found if _PARAMETER.fullmatch(found) else name(value)
 
 
 def one_of(*choices: str) -> Callable[[object], str]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from fastgw.config.by_name import named_services
 from fastgw.config.chains import named
 from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, TreePath
@@ -135,6 +136,7 @@ def _unused(document: Document, config: Configuration) -> None:
     served = {route.service for route in config.routes} | {
         one.service for route in config.routes for one in route.split
     }
+    served |= {name for route in config.routes for name in named_services(route, config)}
     served |= {route.mirror.service for route in config.routes if route.mirror is not None}
     for name in config.services:
         if name not in served:

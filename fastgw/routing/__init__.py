@@ -8,14 +8,16 @@ trie         the paths of one host
 router       the whole table: match, allowed, explain
 explain      the reasons in words
 split        a weighted choice, by chance or sticky
+by_name      a choice that a parameter of the path names
 sticky       what a request sticks by
 """
 
 from __future__ import annotations
 
+from fastgw.routing.by_name import ByName
 from fastgw.routing.explain import Explanation, NearMiss
 from fastgw.routing.router import Router
 from fastgw.routing.rule import RoutingError, Rule
 from fastgw.routing.split import Split
 
-__all__ = ["Explanation", "NearMiss", "Router", "RoutingError", "Rule", "Split"]
+__all__ = ["ByName", "Explanation", "NearMiss", "Router", "RoutingError", "Rule", "Split"]

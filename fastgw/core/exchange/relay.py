@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastgw.core import counters
-from fastgw.core.exchange import arriving, hooks, passage, tries, tunnel, unmatched
+from fastgw.core.exchange import arriving, hooks, passage, tries, tunnel
 from fastgw.core.exchange.body import NEVER
 from fastgw.core.exchange.deadlines import ANSWER, BODY, CONNECTION, HOOKS, STREAM, overdue
 from fastgw.core.exchange.ends import Carrier, Client, Exchange
@@ -122,10 +122,9 @@ class Relay(Exchange):
             return
         service = route.service
         if service is None:
-            if route.split is None:
-                unmatched.answer(self)
+            service = tries.chosen(self)
+            if service is None:
                 return
-            service = route.split.choose(tries.fraction(self))
         self.service = service
         if route.mirror is not None:
             self.mirror = route.mirror.copy(self)

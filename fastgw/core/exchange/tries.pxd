@@ -10,6 +10,9 @@ from fastgw.wire.messages cimport Request
 cdef int CONNECTION
 
 
+@cython.locals(share=Service, found=Service)
+cpdef Service chosen(Exchange exchange)
+
 @cython.locals(endpoint=Endpoint, carrier=Carrier)
 cpdef ask(Exchange exchange, tuple candidates)
 

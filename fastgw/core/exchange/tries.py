@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
 from fastgw.core.causes import OTHER, PLACES
+from fastgw.core.exchange import unmatched
 from fastgw.core.exchange.deadlines import CONNECTION
-from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, RETRY_SAFE, GatewayError, UpstreamError
+from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, RETRY_SAFE, DownstreamError, GatewayError, UpstreamError
 from fastgw.routing.sticky import sticky_key
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.live.endpoint import Endpoint
+    from fastgw.core.snapshot.snapshot import Service
 
 SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"QUERY", b"PROPFIND", b"REPORT", b"SEARCH"})  #: RFC 9110 section 9.2.1
 IDEMPOTENT = SAFE | {b"PUT", b"DELETE"}  #: RFC 9110 section 9.2.2
@@ -33,6 +35,21 @@ def fraction(exchange: Exchange) -> float:
         if key:
             return route.split.sticky_fraction(key)
     return exchange.plane.random()
+
+
+def chosen(exchange: Exchange) -> Service | None:
+    """The service that a route with several has for ``exchange``; None: it has none, and the exchange has its answer."""
+    route = exchange.route
+    if route.split is not None:
+        share: Service = route.split.choose(fraction(exchange))
+        return share
+    if route.by_name is None:
+        unmatched.answer(exchange)
+        return None
+    found: Service | None = route.by_name.choose(exchange.request.matched_path)
+    if found is None:
+        exchange.fail(DownstreamError(404, "unknown_service", "no service of this name can be asked for here"))
+    return found
 
 
 def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:

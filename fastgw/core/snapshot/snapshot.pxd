@@ -24,6 +24,7 @@ cdef class Route:
     cdef public Py_ssize_t base
     cdef public Service service
     cdef public object split
+    cdef public object by_name
     cdef public object settings
     cdef public Chain chain
     cdef public object mirror

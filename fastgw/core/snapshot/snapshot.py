@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fastgw.core.counters import ROUTE, SERVICE
 from fastgw.core.snapshot.chain import Chain, Named
 from fastgw.core.snapshot.fallbacks import Fallbacks, allowed
-from fastgw.routing import Router, Split
+from fastgw.routing import ByName, Router, Split
 from fastgw.wire.fields import REQUEST_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable
 from fastgw.wire.methods import served
 from fastgw.wire.request import RequestReader
@@ -112,6 +112,7 @@ class Route:
         "body_buffer",
         "body_held_max",
         "body_wait",
+        "by_name",
         "chain",
         "max_body",
         "mirror",
@@ -135,8 +136,9 @@ class Route:
         split: Split[Service] | None = None,
         chain: Chain | None = None,
         mirror: Copier | None = None,
+        by_name: ByName[Service] | None = None,
     ) -> None:
-        """With neither ``service`` nor ``split`` it is a listener's fallback, which answers 404 or 405.
+        """With neither ``service``, ``split`` nor ``by_name`` it is a listener's fallback, which answers 404 or 405.
 
         Args:
             name: for metrics, logs and ``fastgw route``.
@@ -146,6 +148,7 @@ class Route:
             split: between which services they are divided.
             chain: its filters.
             mirror: where copies of its requests go.
+            by_name: of which services requests name one.
         """
         self.name = name
         self.slot = slot
@@ -153,6 +156,7 @@ class Route:
         self.settings = settings
         self.service = service
         self.split = split
+        self.by_name = by_name
         self.chain = chain if chain is not None else Chain()
         self.mirror = mirror
         #: Some service of it takes no chunks, or a filter may want to see it, so the body of a request is handed over as data alone.
@@ -169,9 +173,8 @@ class Route:
     @property
     def services(self) -> Sequence[Service]:
         """Where requests, and copies of them, may go; empty of a listener's fallback."""
-        main = (
-            (self.service,) if self.service is not None else tuple(self.split.choices) if self.split is not None else ()
-        )
+        chosen = self.split or self.by_name
+        main = (self.service,) if self.service is not None else tuple(chosen.choices) if chosen is not None else ()
         return main if self.mirror is None else (*main, self.mirror.service)
 
     def in_format(self, errors: str) -> Route:

@@ -11,7 +11,7 @@ import pytest
 
 from fastgw.config import build, schema, spec
 from fastgw.config.model import Model
-from fastgw.config.spec import AccessSpec, BindSpec, EndpointSpec, FilterSpec, MirrorSpec, SplitSpec
+from fastgw.config.spec import AccessSpec, BindSpec, ByNameSpec, EndpointSpec, FilterSpec, MirrorSpec, SplitSpec
 from fastgw.core import settings
 from fastgw.core.settings import (
     Address,
@@ -68,6 +68,7 @@ routes:
     errors: openai
     half_close: abort
   - {path: /x, service: a, mirror: {service: b, share: 5%, max_body: 1KB, max_in_flight: 3, credentials: keep}}
+  - {path: "/named/{name}", service: "{name}", among: [b, c]}
 services:
   a:
     endpoints: ["10.0.0.1:9000", {address: "unix:/run/x.sock", weight: 2}]
@@ -112,7 +113,8 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert (second.name, second.filters) == ("listener-2", ())
     assert (edge.settings.half_close, second.settings.half_close) == ("answer", "abort")
 
-    canary, plain = spec.routes
+    canary, plain, named = spec.routes
+    assert (named.service, named.by_name) == (None, ByNameSpec("name", ("b", "c")))
     how = canary.settings
     assert (canary.name, canary.path, canary.host) == ("canary", "/v1/{model}", "*.edge.example")
     assert (canary.methods, canary.headers) == (("POST", "GET"), (("x-canary", "1"), ("x-user", "*")))

@@ -81,7 +81,7 @@ def test_listeners(tmp_path: Path, registry: Registry) -> None:
     assert edge.drop_headers == {b"x-a", b"x-b"}
     assert (edge.fallbacks.first.name, edge.fallbacks.first.slot, edge.fallbacks.first.service) == (
         "edge:unmatched",
-        2,
+        3,
         None,
     )
     assert names(edge.fallbacks.first.chain) == ("log", "request_id")

@@ -13,7 +13,8 @@ from fastgw.core.causes import OTHER, PLACES
 from fastgw.core.counters import CAUSES
 from fastgw.errors import DownstreamError, GatewayError, InternalError, UpstreamError
 from fastgw.policy.balancers import RoundRobin
-from fastgw.routing import Split
+from fastgw.routing import ByName, Split
+from fastgw.routing.pattern import parse_path
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, HEAD, OK, POST, Edge, Spy, body_of, statuses
 
@@ -385,4 +386,24 @@ def test_a_lack_of_ours_is_tried_elsewhere_where_a_connection_may_be_open() -> N
     edge.connect().feed(OK)
     assert statuses(client.take()) == [200]
     assert edge.of_route(counters.ROUTE_FAULT_INTERNAL) == 0
+    edge.end()
+
+
+# --- by name
+
+
+def test_the_service_that_the_path_names() -> None:
+    edge = Edge(endpoints=2, path="/s/{name}")
+    services = {str(at): usual.service(str(at), (one,), RoundRobin()) for at, one in enumerate(edge.endpoints)}
+    by_name = ByName(parse_path("/s/{name}"), "name", services)
+    route = usual.route("named", 1, by_name=by_name, chain=edge.route.chain)
+    edge.install(edge.listen(route), *services.values())
+    assert list(route.services) == list(services.values())
+    client = edge.client(GET.replace(b"GET /", b"GET /s/1"))
+    assert edge.attempts[0].target["port"] == 9001
+    edge.connect().feed(OK)
+    client.feed(GET.replace(b"GET /", b"GET /s/2") + POST.replace(b"POST /", b"POST /s/2"))
+    answers = client.take()
+    assert statuses(answers) == [200, 404, 404]
+    assert answers.count(b"unknown_service") == 2
     edge.end()
