@@ -17,6 +17,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from fastgw import imported
+
 SERVICES = "fastgw.services"  #: groups of entry points
 FILTERS = "fastgw.filters"
 TRANSFORMERS = "fastgw.transformers"
@@ -54,6 +56,14 @@ def find(reference: str, group: str) -> Any:
     Raises:
         PluginError: there is no such module, name or entry point, or importing it fails.
     """
+    before = frozenset(sys.modules)
+    try:
+        return _find(reference, group)
+    finally:
+        imported.note([name for name in sys.modules if name not in before])
+
+
+def _find(reference: str, group: str) -> Any:
     if ":" not in reference:
         return _of_package(reference, group)
     module, _, path = reference.partition(":")

@@ -21,7 +21,7 @@ import fastgw
 from fastgw.config.spec import GatewaySpec
 from fastgw.server.admin import Admin
 from fastgw.server.complaint import complain
-from fastgw.server.gateway import Gateway
+from fastgw.server.gateway import Gateway, Plan
 from fastgw.server.listening import Listening, handshakes, hold, is_shared
 from fastgw.server.log import Log
 from fastgw.server.messages import Committed, Drain, Prepared, Reopen, Report, Wanted
@@ -100,7 +100,7 @@ class Control:
             limit.cancel()
             signal.pthread_sigmask(signal.SIG_BLOCK, {*BLOCKED, signal.SIGCHLD})  # the loop gives up its handlers now
             self._is_stopping = True
-            for worker in self.gateway.workers:
+            for worker in (*self.gateway.workers, *self.gateway.arriving):
                 worker.kill()
             for task in self._tasks:
                 task.cancel()
@@ -190,6 +190,12 @@ class Control:
             return
         self.attach(worker)
 
+    def audition(self, worker: WorkerProcess, plan: Plan) -> None:
+        """Start a process that prepares ``plan``, and whose end is no accident; raise OSError."""
+        self.gateway.start(worker, plan)
+        worker.is_retiring = True
+        self.attach(worker)
+
     def _on_message(self, worker: WorkerProcess, message: object, fds: list[int]) -> None:
         for fd in fds:  # workers send none
             os.close(fd)
@@ -239,23 +245,24 @@ class Control:
         self.loop.call_later(KILL_AFTER, make_sure)
 
     def _reap(self) -> None:
-        for worker in [*self.gateway.workers, *self._reload.leaving]:
+        for worker in [*self.gateway.workers, *self.gateway.arriving, *self._reload.leaving]:
             pid, age = worker.pid, time.monotonic() - worker.started
             code = worker.reaped()
             if code is not None:
                 self._on_death(worker, pid, age, code)
 
     def _on_death(self, worker: WorkerProcess, pid: int, age: float, code: int) -> None:
+        was_dismissed = worker.is_retiring and worker in self.gateway.arriving
         self.gateway.settle(worker)
         self._give_back()
         self._reload.on_death(worker)
         if self._has_failed:
             return
-        if worker.is_retiring and not self._is_stopping:
+        if worker.is_retiring and not self._is_stopping and self.gateway.is_last_of(worker):
             self.gateway.findings.forget(worker.index, self.log)  # else its successor says what it finds itself
         fields = {"worker": worker.index, "exited": pid, "age": round(age, 3), **_cause(code)}
         if self._is_stopping or worker.is_retiring:
-            if code:
+            if code and not was_dismissed:
                 self.log.warning("a worker did not end cleanly", **fields)
             self._check_stopped()
             return

@@ -72,6 +72,7 @@ class Gateway:
         self.environ = environ
         self.predecessor = predecessor(environ)  #: process id of the gateway to take over from, or 0
         self.workers = workers
+        self.arriving: list[WorkerProcess] = []  #: processes that have no place yet (``server.rolling``)
         self.retired: list[WorkerProcess] = []  #: without a place since a reload; what they counted stays
         self.current: Plan | None = None
         self.report = LoadReport()
@@ -224,7 +225,7 @@ class Gateway:
         self._tell(Fetched({key_set: news}))
 
     def _tell(self, message: object, but: WorkerProcess | None = None) -> None:
-        for worker in self.workers:
+        for worker in (*self.workers, *self.arriving):
             if worker is not but and worker.prepared and worker.is_alive and worker.channel is not None:
                 worker.channel.send(message)
 
@@ -256,10 +257,14 @@ class Gateway:
         worker.channel.send(Abort(plan.generation))
         worker.holds &= set(self.plan_in_use.listenings)
 
+    def start(self, worker: WorkerProcess, plan: Plan) -> None:
+        """Start a process for ``worker`` and have it prepare ``plan``; raise OSError."""
+        worker.spawn()
+        self.prepare(worker, plan)
+
     def launch(self, worker: WorkerProcess) -> None:
         """Start a process for ``worker`` and have it serve the configuration in use; raise OSError."""
-        worker.spawn()
-        self.prepare(worker, self.plan_in_use)
+        self.start(worker, self.plan_in_use)
         self.commit(worker, self.plan_in_use)
         if (findings := self.findings.now) and worker.channel is not None:
             worker.channel.send(Endpoints({}, findings))
@@ -272,6 +277,21 @@ class Gateway:
                 worker.is_retiring = False
                 return worker
         return WorkerProcess(index)
+
+    def newcomer(self, index: int) -> WorkerProcess:
+        """Somebody who may take the place of the worker there, beside it until then."""
+        found = self.place(index)
+        found.restarts = self.workers[index].restarts
+        self.arriving.append(found)
+        return found
+
+    def succeed(self, newcomer: WorkerProcess) -> WorkerProcess:
+        """Give ``newcomer`` its place; return who had it, whose counts stay."""
+        old = self.workers[newcomer.index]
+        self.workers[newcomer.index] = newcomer
+        self.arriving.remove(newcomer)
+        self.retired.append(old)
+        return old
 
     @property
     def slabs(self) -> list[memoryview]:
@@ -291,8 +311,15 @@ class Gateway:
 
     def settle(self, worker: WorkerProcess) -> None:
         """Account for a process that died."""
-        self.standings.forget(worker.index)
+        if self.is_last_of(worker):
+            self.standings.forget(worker.index)
         worker.slab.settle(self._routes.slots, self._services.slots, self._endpoints.slots)
+
+    def is_last_of(self, worker: WorkerProcess) -> bool:
+        """Has nobody else of its number a process, who would be forgotten with it?"""
+        return not any(
+            one.pid and one.index == worker.index and one is not worker for one in (*self.workers, *self.arriving)
+        )
 
     def give_back(self) -> int:
         """Free what processes held on the board that are dead, ours or those of a gateway beside us; how many places that were."""

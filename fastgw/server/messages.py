@@ -69,10 +69,11 @@ class Prepare(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """The answer to Prepare; with ``problems`` the worker has forgotten the new configuration again."""
+    """The answer to Prepare; with ``problems`` or ``changed`` the worker has forgotten the new configuration again."""
 
     generation: int
     problems: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()  #: modules of others that it has imported, of which the disk has another form now
 
 
 class Commit(NamedTuple):

@@ -16,7 +16,6 @@ import gc
 import mmap
 import os
 import random
-import resource
 import signal
 import socket
 import traceback
@@ -26,6 +25,7 @@ from typing import Any, NamedTuple
 
 import uvloop
 
+from fastgw import imported
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.spec import ListenerSpec
 from fastgw.core import counters
@@ -48,7 +48,7 @@ from fastgw.server.losses import LossReport
 from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Fetched, Prepare, Prepared, Reopen
 from fastgw.server.reports import Reports
 from fastgw.server.terms import terms_of
-from fastgw.server.workers import BLOCKED
+from fastgw.server.workers import BLOCKED, connections_max
 
 YOUNG = 20_000
 FULL_EVERY = 30.0
@@ -156,6 +156,10 @@ class Worker:
             assert plane is not None
             for address, fd in zip(message.sockets, fds, strict=True):
                 self._sockets[address] = socket.socket(fileno=fd)
+            if changed := imported.changed():
+                self._abort()
+                self.channel.send(Prepared(message.generation, changed=changed))
+                return
             snapshot = compile_snapshot(message.spec, message.generation, message.slots, plane.registry, plane.random)
             terms = {one.name: found for one in message.spec.listeners if (found := terms_of(one)) is not None}
             await plane.open(snapshot)
@@ -185,7 +189,7 @@ class Worker:
             random.random,
             log=self._on_plane_log,
             poller=poller,
-            connections_max=_connections_max(),
+            connections_max=connections_max(),
             make_pool=make_pool,
         )
         plane.on_standing = self._reports.on_standing
@@ -440,9 +444,3 @@ def serve(fd: int, index: int) -> int:
     finally:
         worker.close()
     return worker.status
-
-
-def _connections_max() -> int:
-    """How many clients the descriptors of this process allow: a quarter is kept for connections to services and everything else."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return limit - max(32, limit // 4)

@@ -55,6 +55,14 @@ def backoff(quick_deaths: int) -> float:
     return 0.0 if quick_deaths < 2 else min(MAX_DELAY, FIRST_DELAY * 2.0 ** (quick_deaths - 2))
 
 
+def connections_max() -> int:
+    """How many clients the descriptors of this process allow: a quarter is kept for connections to services and everything else."""
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return limit - max(32, limit // 4)
+
+
 class WorkerProcess:
     """One place for a worker; the processes in it come and go, the slab stays."""
 

@@ -102,6 +102,41 @@ def test_services_in_a_worker(gateway: Gateway, tmp_path: Path) -> None:
     wait_until(lambda: not Path(f"/proc/{child}").exists())
 
 
+def test_new_code_comes_in_by_new_workers(gateway: Gateway, tmp_path: Path) -> None:
+    folder = tmp_path / "gateway-0"
+    folder.mkdir()
+    code = folder / "some_services.py"
+    code.write_text(CODE)
+    running = gateway(CONFIG.replace("workers: 1", "workers: 2"))
+    url = running.base_url
+    old = {one["pid"] for one in running.admin("/status")["workers"]}
+    found: list[object] = []
+
+    def hold() -> None:
+        body = {"until": str(tmp_path / "go")}
+        found.append(requests.post(f"{url}/hello", json=body, timeout=20).json())
+
+    held = threading.Thread(target=hold)
+    held.start()
+    wait_until(lambda: (tmp_path / "go.begun").exists())
+
+    code.write_text(CODE.replace('{"word": self.word}', '{"new": self.word}'))
+    reload(running, CONFIG.replace("workers: 1", "workers: 2").replace("word: one", "word: two"))
+    assert [requests.post(f"{url}/hello", json={}, timeout=10).json() for _ in range(4)] == [{"new": "two"}] * 4
+    new = {one["pid"] for one in running.admin("/status")["workers"]}
+    assert len(new) == 2 and not new & old
+    (tmp_path / "go").touch()
+    held.join()
+    assert found == [{"word": "one"}]  # of the old code, to its end
+
+    code.write_text("half written")
+    reload(running, CONFIG.replace("workers: 1", "workers: 2"))
+    assert "the module 'some_services' cannot be imported" in running.read_log()
+    assert requests.post(f"{url}/hello", json={}, timeout=10).json() == {"new": "two"}
+    assert {one["pid"] for one in running.admin("/status")["workers"]} == new
+    assert running.stop() == 0
+
+
 ASGI = """\
 listeners: [{address: "127.0.0.1:$port"}]
 admin: {address: "127.0.0.1:$admin"}

@@ -114,7 +114,7 @@ def test_one_that_came_up_meanwhile_gets_everything_at_the_commit(
         stage.reload()
         await one.expect(Prepare)
         await two.agree(2)
-        await stage.until(lambda: stage.control._reload._answers[two].done())
+        await stage.until(lambda: stage.control._reload._answers._futures[two].done())
         two.close()
         two.fds.clear()
         stage.gateway.launch(two)  # a new process, which gets the configuration in use

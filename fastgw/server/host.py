@@ -1,0 +1,50 @@
+"""What changes under way need of whoever runs the gateway."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Coroutine
+
+    from fastgw.config.spec import GatewaySpec
+    from fastgw.server.gateway import Gateway, Plan
+    from fastgw.server.listening import Listening
+    from fastgw.server.log import Log
+    from fastgw.server.workers import WorkerProcess
+
+
+class Host(Protocol):
+    """``control.Control``, as a reload sees it."""
+
+    gateway: Gateway
+    log: Log
+    loop: asyncio.AbstractEventLoop
+
+    def spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` beside; an exception that escapes it is logged."""
+
+    def tell_warnings(self) -> None:
+        """Log what the file that was read last is warned of."""
+
+    def keep_sources(self) -> None:
+        """Look up the names, and fetch the keys, of the configuration in use, and no others."""
+
+    async def prepare_sources(self, spec: GatewaySpec) -> None:
+        """Look up the names, and fetch the keys, that are new in ``spec``, as long as that may take."""
+
+    async def move_admin(self, listenings: list[Listening]) -> None:
+        """Serve the admin pages at other addresses, or nowhere."""
+
+    async def silence(self, sockets: list[Any]) -> None:
+        """Keep new connections away from ``sockets``, and wait for the handshakes under way."""
+
+    def launch(self, worker: WorkerProcess) -> None:
+        """Start a process for a place that has none."""
+
+    def audition(self, worker: WorkerProcess, plan: Plan) -> None:
+        """Start a process that prepares ``plan`` and serves nothing yet; raise OSError."""
+
+    def retire(self, workers: list[WorkerProcess], grace: float) -> None:
+        """Have ``workers`` drain and end; kill those that do not."""
