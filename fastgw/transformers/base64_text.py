@@ -13,6 +13,7 @@ from fastgw.errors import DownstreamError
 _HEAD_MAX: Final = 256  #: characters of a data URI in front of its comma
 _SCHEME_MAX: Final = 16  #: characters by which a URI is known
 _SCHEME: Final = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*):")
+_PADDING: Final = b"="[0]
 _FOREIGN: Final = re.compile(rb"[^A-Za-z0-9+/]")
 
 
@@ -73,21 +74,37 @@ class Base64Text:
         return text
 
     def _decode(self, text: bytes) -> bytes:
-        text = self._left + text
+        """What of ``text`` and the characters that were left makes fours; of megabytes nothing is copied but what comes out."""
         if self._is_padded and text:
-            raise _malformed(f"goes on behind its padding, at character {self._at + 1}")
-        count = len(text) & ~3
-        self._left = text[count:]
-        text = text[:count]
+            raise self._behind_padding()
+        missing = -len(self._left) % 4
+        lead = self._left + text[:missing]
+        if len(lead) % 4:
+            self._left = lead
+            return b""
+        end = len(text) - (len(text) - missing) % 4
+        first = self._fours(lead)
+        rest = self._fours(memoryview(text)[missing:end])
+        self._left = text[end:]
+        return first + rest
+
+    def _fours(self, text: bytes | memoryview) -> bytes:
+        if not text:
+            return b""
+        if self._is_padded:
+            raise self._behind_padding()
         try:
             out = pybase64.b64decode(text, validate=True)
         except binascii.Error:
             found = _FOREIGN.search(text)
             place = found.start() if found is not None else 0
             raise _malformed(f"has no base64 at character {self._at + place + 1}") from None
-        self._is_padded = text.endswith(b"=")
-        self._at += count
+        self._is_padded = text[-1] == _PADDING
+        self._at += len(text)
         return out
+
+    def _behind_padding(self) -> DownstreamError:
+        return _malformed(f"goes on behind its padding, at character {self._at + 1}")
 
 
 def _malformed(what: str) -> DownstreamError:

@@ -184,8 +184,8 @@ class ChunkReader:
 
 def encode_chunk(data: bytes, is_last: bool, trailers: bytes = b"") -> bytes:
     """``data``, none perhaps, as a chunk, and behind the last one the end of the body, with ``trailers``, lines each with its CRLF."""
-    chunk = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-    return b"%b0\r\n%b\r\n" % (chunk, trailers) if is_last else chunk
+    end = b"0\r\n%b\r\n" % trailers if is_last else b""
+    return scan.join((b"%x\r\n" % len(data), data, b"\r\n", end)) if data else end
 
 
 def _trailers_too_large() -> WireError:
