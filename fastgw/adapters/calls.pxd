@@ -10,11 +10,14 @@ from fastgw.wire.messages cimport Request
 
 cdef class CallPool(LocalPool):
     cdef public Py_ssize_t _base
+    cdef public object _endpoint
     cdef public Plane _plane
+    cdef public str _told
     cdef public Py_ssize_t running
     cdef public str service
     cdef public object waiting
     cpdef acquire(self, exchange)
+    cpdef _check_health(self)
     cpdef _check_line(self)
     cpdef submit(self, CallCarrier carrier)
     cpdef end(self)

@@ -36,7 +36,7 @@ _EVENTS = b"content-type: text/event-stream\r\ncache-control: no-cache\r\n"
 class CallPool(LocalPool):
     """The places for calls of one endpoint in this process."""
 
-    __slots__ = ("_base", "_plane", "running", "service", "waiting")
+    __slots__ = ("_base", "_endpoint", "_plane", "_told", "running", "service", "waiting")
 
     settings: Runnable  #: in the place of ``PoolSettings``
 
@@ -47,6 +47,8 @@ class CallPool(LocalPool):
         self.running = 0  #: calls under way
         self.waiting: deque[CallCarrier] = deque()
         self._base = endpoint.base
+        self._endpoint = endpoint
+        self._told = ""  # to the supervisor: why it is not well
         self._plane = plane
 
     def __repr__(self) -> str:
@@ -59,10 +61,19 @@ class CallPool(LocalPool):
         """See ``Pool``.
 
         Raises:
-            UpstreamError: 503, there is neither a place nor one in line.
+            UpstreamError: 503, there is neither a place nor one in line, or the service says that it is not well.
         """
+        self._check_health()
         self._check_line()
         return LocalPool.acquire(self, exchange)
+
+    def _check_health(self) -> None:
+        if self.settings.ill:
+            raise self._illness()
+
+    def _illness(self) -> UpstreamError:
+        reason = f"the service says that it is not well: {self.settings.ill}"
+        return UpstreamError(503, "service_unhealthy", "the service is not well", reason=reason, retry=RETRY_ALWAYS)
 
     def _check_line(self) -> None:
         if self.running >= self.settings.places and len(self.waiting) >= self.settings.inside.queue:
@@ -116,7 +127,10 @@ class CallPool(LocalPool):
         self._fill()
 
     def sweep(self, now: float) -> None:
-        """See ``Pool``: nothing is ever due."""
+        """See ``Pool``: the supervisor is told how the service is."""
+        if self.settings.ill != self._told:
+            self._told = self.settings.ill
+            self._endpoint.note(self._illness() if self._told else None)
 
     def warm_up(self) -> None:
         """See ``Pool``: it is ready when it is made."""

@@ -7,7 +7,8 @@ its last call when no snapshot has it any more.
         def execute(self, input: dict) -> dict: ...
 
 ``execute`` may be ``def``, which runs in a thread or a process, or ``async def``, which runs on the loop; one that yields answers by a
-stream of events.  ``Settings`` says what it is made with (``fastgw.plugins``); ``close`` or ``aclose``, if there is one, ends it.
+stream of events.  ``Settings`` says what it is made with (``fastgw.plugins``); ``health`` says whether it is well, and ``close`` or
+``aclose`` ends it, if there are such.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import orjson
 from fastgw import plugins
 from fastgw.adapters.batches import BatchRunner, InThreads, OnLoop
 from fastgw.adapters.calls import CallPool
+from fastgw.adapters.health import Health
 from fastgw.adapters.runners import LoopRunner, Runner, ThreadRunner
 from fastgw.adapters.threads import in_thread
 from fastgw.adapters.watched import Watched
@@ -119,6 +121,7 @@ class Instance:
         "_report",
         "_uses",
         "calls",
+        "health",
         "inside",
         "loop",
         "object",
@@ -144,6 +147,7 @@ class Instance:
         self.inside = inside
         self.object: Any = None  #: None: not made; of one that runs in processes there is none here
         self.calls = 0  #: under way
+        self.health: Health | None = None  #: None: it does not say
         self.slot = 0  #: of its service
         self._uses = 0
 
@@ -163,6 +167,7 @@ class Instance:
             self.equip(plane)
             await self._start()
             await self.runner.open()
+            await self._watch()
         except plugins.PluginError as error:
             self._uses = 0
             INSTANCES.forget(self)
@@ -211,6 +216,17 @@ class Instance:
         except (Exception, SystemExit) as error:
             raise plugins.PluginError(f"its start fails: {plugins.said(error)}") from error
 
+    async def _watch(self) -> None:
+        ask = getattr(self.object, "health", None) if self.inside.kind == "python" else None
+        if callable(ask) and self.shape.run != PROCESS:
+            self.health = Health(self.service, ask, self._report)
+            await self.health.begin(self.loop)
+
+    @property
+    def ill(self) -> str:
+        """Why it is not well; empty: it is, or does not say."""
+        return self.health.reason if self.health is not None else ""
+
     def stop(self) -> None:
         """A snapshot that had it is not installed any more, or never was."""
         self._uses -= 1
@@ -241,6 +257,8 @@ class Instance:
 
     async def close(self) -> None:
         """Let it go: ``aclose``, or ``close`` in a thread; what goes wrong is told."""
+        if self.health is not None:
+            self.health.stop()
         await self.runner.close()
         close = None if self.shape.run == PROCESS else getattr(self.object, "aclose", None)
         try:

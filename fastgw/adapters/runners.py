@@ -68,6 +68,10 @@ class Runnable(Protocol):
     values: Any  #: of the worker's slab
     workers: int  #: calls at one time, or batches of them
 
+    @property
+    def ill(self) -> str:
+        """Why it is not well; empty: it is."""
+
     def watched(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A Task for ``coroutine``, in which its code runs on the loop."""
 
