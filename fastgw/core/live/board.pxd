@@ -6,6 +6,11 @@ from fastgw.core.live._cells cimport Cells as Memory
 cdef Py_ssize_t _VALUES_AT, _KEYS_AT
 
 
+cdef class Table:
+    cdef public Py_ssize_t start
+    cdef public Py_ssize_t size
+
+
 cdef class Board:
     cdef public Memory cells
     cdef public bytes seed

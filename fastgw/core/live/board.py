@@ -30,7 +30,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from fastgw.core.live import words
 from fastgw.core.live.cells import Cells, lock, unlock
@@ -47,11 +46,15 @@ _VALUES_AT = words.VALUES_AT
 _KEYS_AT = words.KEYS_AT
 
 
-class Table(NamedTuple):
+class Table:
     """Some of the cells, as a table of keys of their own."""
 
-    start: int
-    size: int
+    __slots__ = ("size", "start")
+
+    def __init__(self, start: int, size: int) -> None:
+        """``start``: the first of the cells; ``size``: how many they are."""
+        self.start = start
+        self.size = size
 
 
 NAMED = Table(0, words.NAMED_CELLS)

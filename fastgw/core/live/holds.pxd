@@ -3,10 +3,11 @@ from libc.stdint cimport uint64_t
 
 from fastgw.core.live cimport _words as words
 from fastgw.core.live._cells cimport Cells as Memory
+from fastgw.core.live.board cimport Table as Places
 
 
 @cython.locals(start=Py_ssize_t, size=Py_ssize_t, place=Py_ssize_t, found=uint64_t, _=Py_ssize_t)
-cpdef Py_ssize_t find(Memory cells, object table, uint64_t key) except? -9
+cpdef Py_ssize_t find(Memory cells, Places table, uint64_t key) except? -9
 
 
 cdef class Seat:
@@ -18,7 +19,7 @@ cdef class Seat:
     cdef uint64_t _tag
     cdef uint64_t _serial
     @cython.locals(cell=Py_ssize_t, outcome=Py_ssize_t)
-    cpdef Py_ssize_t take(self, object table, uint64_t key, uint64_t limit) except? -9
+    cpdef Py_ssize_t take(self, Places table, uint64_t key, uint64_t limit) except? -9
     @cython.locals(cells=Memory, value=uint64_t, count=uint64_t)
     cpdef Py_ssize_t _take(self, Py_ssize_t cell, uint64_t key, uint64_t limit) except? -9
     @cython.locals(value=uint64_t)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 def find(cells: Cells, table: Table, key: int) -> int:
     """The cell of ``key``; -1 if it has none."""
-    start, size = table[0], table[1]
+    start, size = table.start, table.size
     place = key % size
     for _ in range(min(words.PROBES, size)):
         found = cells.load(words.KEYS_AT + start + place)

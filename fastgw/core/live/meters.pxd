@@ -2,13 +2,13 @@ cimport cython
 from libc.stdint cimport uint64_t
 
 from fastgw.core.live cimport holds
-from fastgw.core.live.board cimport Board as Shared
+from fastgw.core.live.board cimport Board as Shared, Table as Places
 from fastgw.policy.gcra cimport Rate as Speed
 
 
 cdef class Meter:
     cdef Shared _board
-    cdef object _table
+    cdef Places _table
     cdef uint64_t _key
     cdef object _clock
     cdef Py_ssize_t _cell
