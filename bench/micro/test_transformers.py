@@ -21,6 +21,7 @@ from fastgw.transformers.json_template import JsonTemplate
 READ = 64 * 1024  #: bytes of a body that come at once
 IMAGES = ("png", "jpeg", "gif", "webp", "bmp", "tiff")
 OF_BASE64: dict[str, Any] = {"max_bytes": 1 << 40, "max_json": 1000}
+OF_JSON: dict[str, Any] = {"inline_bytes": 1 << 20, "queue": 1}
 BOXES = {"score": 0.98, "label": "remote", "box": {"xmin": 40, "ymin": 70, "xmax": 175, "ymax": 117}}
 ITEMS = {"items": [{"name": f"n{number}", "score": 0.5, "raw": [1, 2, 3, 4]} for number in range(100)]}
 
@@ -57,6 +58,7 @@ def test_json_bbox_formatter(benchmark: Benchmark) -> None:
         "to": "normalized",
         "max_bytes": 1 << 20,
         "max_boxes": 100,
+        **OF_JSON,
     }
     formatter = JsonBboxFormatter("json/bbox-formatter", options)
     out = benchmark(formatter.formatted, json.dumps([BOXES] * 10).encode(), (400, 200))
@@ -67,7 +69,8 @@ def test_json_select(benchmark: Benchmark) -> None:
     """Two fields of a hundred objects, one of them by another name."""
     options = {"require": (), "pick": None, "keep": ("/items/*/name", "/items/*/score"), "drop": ()}
     select = JsonSelect(
-        "json/select", {**options, "rename": (("/items/*/name", "label"),), "side": "output", "max_bytes": 1 << 20}
+        "json/select",
+        {**options, "rename": (("/items/*/name", "label"),), "side": "output", **OF_JSON, "max_bytes": 1 << 20},
     )
     body = orjson.dumps(ITEMS)
     out = benchmark(lambda: orjson.dumps(select.make(orjson.loads(body))))
@@ -78,7 +81,8 @@ def test_json_template(benchmark: Benchmark) -> None:
     """Three references."""
     template = orjson.dumps({"a": {"$": "/items/0/name"}, "b": {"$": "/items"}, "c": {"$": "/x", "default": 1}})
     made = JsonTemplate(
-        "json/template", {"template": template, "side": "output", "max_bytes": 1 << 20, "max_output": 1 << 20}
+        "json/template",
+        {"template": template, "side": "output", **OF_JSON, "max_bytes": 1 << 20, "max_output": 1 << 20},
     )
     body = orjson.dumps(ITEMS)
     out = benchmark(lambda: orjson.dumps(made.make(orjson.loads(body))))

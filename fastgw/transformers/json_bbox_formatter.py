@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -14,6 +16,7 @@ from fastgw.errors import GatewayError, UpstreamError
 from fastgw.transformers.detections import Detection, Detections, UnreadableError, read
 from fastgw.transformers.image_base64_decoder import HEIGHT, WIDTH
 from fastgw.transformers.media import is_json
+from fastgw.transformers.work_threads import WorkThreads
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -25,11 +28,12 @@ _CLASS_MAX: Final = 1 << 53
 class JsonBboxFormatter:
     """The transformer."""
 
-    __slots__ = ("format", "max_boxes", "max_bytes", "name", "source", "to", "unit")
+    __slots__ = ("format", "inline_bytes", "max_boxes", "max_bytes", "name", "source", "threads", "to", "unit")
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         """``options``: ``source``, ``format`` and ``unit`` of what the service answers; ``to``, the unit of what the client gets;
-        ``max_bytes`` and ``max_boxes`` of one answer."""
+        ``max_bytes`` and ``max_boxes`` of one answer; ``inline_bytes``, up to which it is read on the loop, and ``queue``, of those that
+        wait to be read elsewhere."""
         self.name = name
         self.source: str = options["source"]
         self.format: str = options["format"]
@@ -37,6 +41,16 @@ class JsonBboxFormatter:
         self.to: str = options["to"]
         self.max_bytes: int = options["max_bytes"]
         self.max_boxes: int = options["max_boxes"]
+        self.inline_bytes: int = options["inline_bytes"]
+        self.threads = WorkThreads(name, 1, options["queue"])
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See ``WorkThreads``."""
+        self.threads.start(loop)
+
+    def stop(self) -> None:
+        """See ``WorkThreads``."""
+        self.threads.stop()
 
     def request(self, exchange: Exchange) -> None:
         """The answer is to be read here, so nobody shall compress it."""
@@ -105,16 +119,26 @@ class _Formatting(GatheredHook):
     def too_large(self) -> GatewayError:
         return _unreadable(f"it has more than the {self.max_bytes} bytes allowed here")
 
-    def whole(self, data: bytes) -> bytes:
+    def whole(self, data: bytes) -> bytes | Awaitable[bytes]:
         if self._is_coded:
             raise _unreadable("it has a Content-Encoding, which it was asked not to have")
         notes = self._exchange.notes or {}
-        try:
-            out = self._owner.formatted(data, (notes.get(WIDTH), notes.get(HEIGHT)))
-        except UnreadableError as error:
-            raise _unreadable(str(error)) from None
+        work = partial(self._made, data, (notes.get(WIDTH), notes.get(HEIGHT)))
+        return self._tell(work()) if len(data) <= self._owner.inline_bytes else self._later(work)
+
+    async def _later(self, work: Callable[[], bytes]) -> bytes:
+        return self._tell(await self._owner.threads.run(work))
+
+    def _tell(self, out: bytes) -> bytes:
         self._exchange.response.set_header(b"content-type", b"application/json")
         return out
+
+    def _made(self, data: bytes, noted: tuple[Any, Any]) -> bytes:
+        """What the client gets; in whatever thread."""
+        try:
+            return self._owner.formatted(data, noted)
+        except UnreadableError as error:
+            raise _unreadable(str(error)) from None
 
 
 def _parsed(body: bytes) -> Any:

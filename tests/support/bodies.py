@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from fastgw.core.exchange.filter import BodyHook, GatheredHook
@@ -84,6 +85,28 @@ class Later:
             self._kept += data
             return b""
         return self._kept
+
+
+class Elsewhere:
+    """In the place of threads: does work when it is told to."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[Callable[[], Any], Future[Any]]] = []
+
+    def __call__(self, work: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.jobs.append((work, future))
+        return future
+
+    def do(self) -> None:
+        """Do the oldest."""
+        work, future = self.jobs.pop(0)
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(work())
+        except Exception as error:
+            future.set_exception(error)
 
 
 def plain(message: bytes) -> bytes:

@@ -27,3 +27,7 @@ class JsonBboxFormatter(TransformerOptions):
     to: Annotated[str, words("normalized", "pixel")] = setting("normalized", "What the client gets.")
     max_bytes: Annotated[int, size(1, 64 << 20)] = setting("4MiB", "Bytes of an answer, which is gathered (502).")
     max_boxes: Annotated[int, count(1, 100_000)] = setting(1000, "Boxes of an answer (502).")
+    inline_bytes: Annotated[int, size(0, 1 << 20)] = setting(
+        "16KiB", "Bodies with no more are read on the loop, larger ones in a thread."
+    )
+    queue: Annotated[int, count(0, 10_000)] = setting(32, "Bodies that may wait for that; more are refused (503).")

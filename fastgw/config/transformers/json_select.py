@@ -6,7 +6,7 @@ from fastgw.config.json_places import MOST_POINTERS, Pointer, PointerKey
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.transformers.entry import SIDES, TransformerOptions
-from fastgw.config.types import Parsed, size
+from fastgw.config.types import Parsed, count, size
 from fastgw.config.unsound import is_unsound
 from fastgw.config.values import text
 from fastgw.transformers.pointer import EACH, parse
@@ -28,6 +28,10 @@ class JsonSelect(TransformerOptions):
     drop: list[Pointer] = setting([], "What is not.")
     rename: dict[PointerKey, _Key] = setting({}, "Another key for what is there, in the same object.")
     max_bytes: Annotated[int, size(1, 64 << 20)] = setting("1MiB", "Bytes of a body, which is gathered (413; 502).")
+    inline_bytes: Annotated[int, size(0, 1 << 20)] = setting(
+        "16KiB", "Bodies with no more are read on the loop, larger ones in a thread."
+    )
+    queue: Annotated[int, count(0, 10_000)] = setting(32, "Bodies that may wait for that; more are refused (503).")
 
     def check(self, document: Document, where: TreePath) -> None:
         """It changes something, and ``*`` stands where it has a meaning."""

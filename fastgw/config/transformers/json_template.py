@@ -6,7 +6,7 @@ from fastgw.config.answers import json_text
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.transformers.entry import SIDES, TransformerOptions
-from fastgw.config.types import Parsed, size
+from fastgw.config.types import Parsed, count, size
 from fastgw.config.unsound import is_unsound
 from fastgw.transformers.references import REFERENCES_MAX, read, references
 
@@ -24,6 +24,10 @@ class JsonTemplate(TransformerOptions):
     )
     max_bytes: Annotated[int, size(1, 64 << 20)] = setting("1MiB", "Bytes of a body, which is gathered (413; 502).")
     max_output: Annotated[int, size(1, 64 << 20)] = setting("4MiB", "Bytes of what is made of it (413; 502).")
+    inline_bytes: Annotated[int, size(0, 1 << 20)] = setting(
+        "16KiB", "Bodies with no more are read on the loop, larger ones in a thread."
+    )
+    queue: Annotated[int, count(0, 10_000)] = setting(32, "Bodies that may wait for that; more are refused (503).")
 
     def check(self, document: Document, where: TreePath) -> None:
         """Each reference is one, and not all of them are too many."""

@@ -112,6 +112,14 @@ class Passage:
         """Whether the head of the answer waits for bytes of its body."""
         return self._gather > 0 or self.is_whole
 
+    def refuses(self, announced: int) -> bool:
+        """End the exchange if its request has told of more bytes than its first hook can have gathered; 0: it has told of none."""
+        stage = self._stages[0]
+        problem = self._problem(stage, announced) if stage.gathered is not None and announced else None
+        if problem is not None:
+            self._exchange.fail(problem)
+        return problem is not None
+
     # --- hooks that stream
 
     def _stream(self, stage: _Stage, data: bytes, is_last: bool) -> bytes | None:
@@ -265,6 +273,8 @@ def begin_request(exchange: Exchange) -> bool:
     if not opened:
         return opened is not None
     passage = exchange.inward = Passage(exchange, opened)
+    if passage.refuses(body.announced):
+        return False
     exchange.plane.body_bytes -= body.held
     passed = passage.feed(body.take(), body.is_done)
     if passed:

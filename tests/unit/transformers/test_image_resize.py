@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ from fastgw.testing.edge import GET, OK, Edge, Spy, body_of, head_of, new_loop, 
 from fastgw.transformers.image_base64_decoder import ImageBase64Decoder
 from fastgw.transformers.image_resize import ImageResize
 from tests.support import photos, pictures
-from tests.support.bodies import plain
+from tests.support.bodies import Elsewhere, plain
 
 DECODER = {
     "field": "image",
@@ -40,28 +38,6 @@ OPTIONS = {
     "queue": 1,
 }
 JPEG = photos.photo(64, 48)
-
-
-class Elsewhere:
-    """Does the work when it is told to."""
-
-    def __init__(self) -> None:
-        self.jobs: list[tuple[Callable[[], Any], Future[Any]]] = []
-
-    def __call__(self, work: Callable[[], Any]) -> Future[Any]:
-        future: Future[Any] = Future()
-        self.jobs.append((work, future))
-        return future
-
-    def do(self) -> None:
-        """The oldest."""
-        work, future = self.jobs.pop(0)
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
-            future.set_result(work())
-        except Exception as error:
-            future.set_exception(error)
 
 
 def stage(*before: Any, submit: Any = None, **options: Any) -> tuple[Edge, list[Any]]:

@@ -14,7 +14,16 @@ from fastgw.transformers.json_bbox_formatter import JsonBboxFormatter
 from tests.support.bodies import plain
 from tests.unit.transformers.test_detections import COCO, GOOGLE, HUGGINGFACE, REKOGNITION, TORCHVISION, ULTRALYTICS_API
 
-OPTIONS = {"source": "auto", "format": "auto", "unit": "auto", "to": "normalized", "max_bytes": 10_000, "max_boxes": 10}
+OPTIONS = {
+    "source": "auto",
+    "format": "auto",
+    "unit": "auto",
+    "to": "normalized",
+    "max_bytes": 10_000,
+    "max_boxes": 10,
+    "inline_bytes": 10_000,
+    "queue": 1,
+}
 SCHEMA = json.loads((Path(__file__).resolve().parents[3] / "docs" / "bbox.schema.json").read_text())
 
 

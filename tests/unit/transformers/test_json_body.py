@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from fastgw.testing.edge import GET, OK, Edge, body_of, head_of, statuses
+from fastgw.testing.edge import GET, OK, Edge, body_of, head_of, new_loop, statuses
 from fastgw.transformers.json_body import JsonTransformer, MissingError, TooLargeError
-from tests.support.bodies import plain
+from tests.support.bodies import Elsewhere, plain
 
 SECRET = "s3cret"
 
@@ -24,8 +24,11 @@ class Wrapped(JsonTransformer):
         return {"it": document}
 
 
-def edge_of(side: str, max_bytes: int = 1000) -> Edge:
-    return Edge(filters=[Wrapped("t", {"side": side, "max_bytes": max_bytes})])
+OPTIONS = {"max_bytes": 1000, "inline_bytes": 1000, "queue": 0}
+
+
+def edge_of(side: str) -> Edge:
+    return Edge(filters=[Wrapped("t", {**OPTIONS, "side": side})])
 
 
 def post(data: bytes, kind: str = "application/json", *fields: str) -> bytes:
@@ -171,4 +174,34 @@ def test_other_answers_pass(status: int, kind: str) -> None:
 
 def test_the_maker_is_that_of_a_subclass() -> None:
     with pytest.raises(NotImplementedError):
-        JsonTransformer("t", {"side": "input", "max_bytes": 1}).make(orjson.loads(b"1"))
+        JsonTransformer("t", {**OPTIONS, "side": "input"}).make(orjson.loads(b"1"))
+
+
+@pytest.mark.parametrize("side", ["input", "output"])
+@pytest.mark.parametrize(("data", "is_good"), [(b'{"b":      1}', True), (b'"missing"     ', False)])
+def test_what_is_large_is_made_elsewhere(side: str, data: bytes, is_good: bool) -> None:
+    loop, elsewhere = new_loop(), Elsewhere()
+    made = Wrapped("t", {**OPTIONS, "side": side, "inline_bytes": 10}, elsewhere)
+    made.start(loop)
+    edge = Edge(filters=[made], loop=loop)
+    client = edge.client(post(data))
+    service = edge.connect() if side == "output" else None
+    if service is not None:
+        service.feed(answer(data))
+    edge.run()
+    assert len(elsewhere.jobs) == 1 and edge.plane.body_bytes == len(data)
+    other = edge.client(post(data))  # the queue is full
+    if service is not None:
+        service.feed(answer(data))
+    edge.run()
+    assert statuses(other.take()) == [503]
+    elsewhere.do()
+    edge.run()
+    if side == "input" and is_good:
+        assert json.loads(plain(edge.connect().take())) == {"it": {"b": 1}}
+    elif is_good:
+        assert json.loads(body_of(client.take())) == {"it": {"b": 1}}
+    else:
+        assert statuses(client.take()) == [422 if side == "input" else 502]
+    made.stop()
+    edge.end()

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from fastgw.transformers.json_body import MissingError
 from fastgw.transformers.json_select import JsonSelect
 
-NOTHING: dict[str, Any] = {"require": (), "pick": None, "keep": (), "drop": (), "rename": (), "max_bytes": 1000}
+NOTHING: dict[str, Any] = {
+    "require": (),
+    "pick": None,
+    "keep": (),
+    "drop": (),
+    "rename": (),
+    "max_bytes": 1000,
+    "inline_bytes": 1000,
+    "queue": 1,
+}
 DOCUMENT = {
     "model": "m",
     "data": {"image": "abc", "size": {"w": 1, "h": 2}},

@@ -14,7 +14,15 @@ DOCUMENT = {"model": "m", "data": [{"text": "a"}, None], "n": 1.5}
 
 
 def made(template: Any, document: Any = DOCUMENT, **options: Any) -> Any:
-    given = {"side": "input", "max_bytes": 1000, "max_output": 1000, "template": orjson.dumps(template), **options}
+    given = {
+        "side": "input",
+        "max_bytes": 1000,
+        "inline_bytes": 1000,
+        "queue": 1,
+        "max_output": 1000,
+        "template": orjson.dumps(template),
+        **options,
+    }
     return orjson.loads(orjson.dumps(JsonTemplate("json/template", given).make(document)))
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any
 
 import pytest
 
 from fastgw.errors import InternalError
 from fastgw.transformers.work_threads import WorkThreads
+from tests.support.bodies import Elsewhere
 
 
 def test_work_is_done_elsewhere_and_told() -> None:
@@ -31,18 +29,6 @@ def test_without_work_there_are_none() -> None:
     threads.stop()
 
 
-class Elsewhere:
-    """Does nothing before it is told to."""
-
-    def __init__(self) -> None:
-        self.futures: list[Future[Any]] = []
-
-    def __call__(self, work: Callable[[], Any]) -> Future[Any]:
-        future: Future[Any] = Future()
-        self.futures.append(future)
-        return future
-
-
 def test_what_is_too_much_is_refused_and_what_has_left_makes_room() -> None:
     async def main() -> None:
         elsewhere = Elsewhere()
@@ -53,13 +39,13 @@ def test_what_is_too_much_is_refused_and_what_has_left_makes_room() -> None:
         with pytest.raises(InternalError, match="2 bodies are worked on") as refused:
             await threads.run(lambda: 0)
         assert (refused.value.status, refused.value.code) == (503, "work_queue_full")
-        elsewhere.futures[0].set_running_or_notify_cancel()
+        elsewhere.jobs[0][1].set_running_or_notify_cancel()
         first.cancel()  # in a thread: it is done for nobody, and takes its place until then
         second.cancel()  # in line: it is not done
         await asyncio.gather(first, second, return_exceptions=True)
         await asyncio.sleep(0)
-        assert elsewhere.futures[1].cancelled() and threads.under_way == 1
-        elsewhere.futures[0].set_result(1)
+        assert elsewhere.jobs[1][1].cancelled() and threads.under_way == 1
+        elsewhere.jobs[0][1].set_result(1)
         await asyncio.sleep(0)
         assert threads.under_way == 0
 
@@ -73,8 +59,8 @@ def test_a_loop_that_is_closed_is_told_nothing() -> None:
     threads.start(loop)
     task = loop.create_task(threads.run(lambda: 0))
     loop.run_until_complete(asyncio.sleep(0))
-    elsewhere.futures[0].set_running_or_notify_cancel()
+    elsewhere.jobs[0][1].set_running_or_notify_cancel()
     task.cancel()
     loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
     loop.close()
-    elsewhere.futures[0].set_result(1)
+    elsewhere.jobs[0][1].set_result(1)

@@ -24,6 +24,8 @@ def test_what_nobody_says(tmp_path: Path) -> None:
         "to": "normalized",
         "max_bytes": 4 << 20,
         "max_boxes": 1000,
+        "inline_bytes": 16 << 10,
+        "queue": 32,
     }
 
 

@@ -22,6 +22,8 @@ def test_what_nobody_says(tmp_path: Path) -> None:
         "drop": (),
         "rename": (),
         "max_bytes": 1 << 20,
+        "inline_bytes": 16 << 10,
+        "queue": 32,
         "side": "input",
     }
 

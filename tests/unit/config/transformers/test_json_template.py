@@ -19,6 +19,8 @@ def test_what_nobody_says(tmp_path: Path) -> None:
         "template": b'{"a":[{"$":"/x","default":1},true]}',
         "max_bytes": 1 << 20,
         "max_output": 4 << 20,
+        "inline_bytes": 16 << 10,
+        "queue": 32,
         "side": "input",
     }
 

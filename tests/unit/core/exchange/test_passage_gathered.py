@@ -218,6 +218,23 @@ def test_a_request_that_is_too_large_is_refused(head: bytes) -> None:
     edge.end()
 
 
+def test_a_request_that_tells_of_too_much_is_refused_before_it_comes() -> None:
+    edge = Edge(filters=[gathering("transform_request", bang, max_bytes=4)])
+    assert statuses(edge.client(EXPECTING).take()) == [413]
+    edge.end()
+
+
+def test_what_becomes_smaller_in_front_of_it_may_be_larger() -> None:
+    filters = [
+        reading("transform_request", lambda data: b"" if data is None else data[:1]),
+        gathering("transform_request", bang, max_bytes=4),
+    ]
+    edge = Edge(filters=filters)
+    edge.client(POST + b"hello")
+    assert plain(edge.connect().take()) == b"H!"
+    edge.end()
+
+
 def test_a_hook_has_its_own_words_for_what_is_too_large() -> None:
     error = DownstreamError(413, "image_too_large", "so large an image")
     edge = Edge(filters=[gathering("transform_request", bang, max_bytes=4, too_large=lambda: error)])
