@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from fastgw.core.settings import KeySetSettings
 
 FORGED_SHARE: Final = 0.25  #: of the time of a worker goes at most into signatures that turn out not to be right
-FORGED_BURST: Final = 0.25  #: seconds of them, in times that share, that may come at once
+#: Seconds of them, in times that share, that may come at once.  Others wait for what comes at once: a quarter of it.
+FORGED_BURST: Final = 0.04
 NOTE: Final = "jwt"  #: the note that has the claims
 #: Refusals that are not: those that cost nothing, or may be none a moment later.
 _FORGOTTEN: Final = frozenset({"malformed", "algorithm", "key", "early", "unavailable", "busy"})
