@@ -190,6 +190,7 @@ def test_rate_limit(benchmark: Benchmark, stage: Stage, per: Any, limits: int) -
     what = (("unit", "requests"), ("reserve", None), ("field", ""))
     said: Any = tuple((("rate", (1_000_000, unit)), ("burst", None), ("per", per), *what) for unit in (1, 60)[:limits])
     options = {"limits": said, "fields": ("draft",), "tell": "refused", "when_full": "refuse", "dry_run": False}
+    options["cluster"] = None
     made = RateLimit("limit", options)
     with board_of(exchange):
         benchmark(made.request, exchange)

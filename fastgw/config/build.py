@@ -44,7 +44,6 @@ from fastgw.core.settings import (
     Address,
     EjectionSettings,
     FilterSettings,
-    KeySetSettings,
     Limits,
     ListenerSettings,
     MirrorSettings,
@@ -69,7 +68,8 @@ def build(config: schema.Configuration, source: str) -> GatewaySpec:
         routes=tuple(_route(one, config) for one in config.routes),
         services=tuple(_service(name, one, os.path.dirname(source)) for name, one in config.services.items()),
         filters=tuple(_filters(config)),
-        key_sets=tuple(_key_sets(config)),
+        key_sets=tuple(dict.fromkeys(one for used in _used(config) for one in used.key_sets())),
+        redis=tuple(dict.fromkeys(one for used in _used(config) for one in used.redis_links())),
         unmatched=fill(RouteSettings, schema.Route.model_validate({"path": "/"})),
     )
 
@@ -154,9 +154,8 @@ def _filters(config: schema.Configuration) -> Iterator[FilterSpec]:
             yield _filter(name, FILTERS[name].model_validate({"type": name}))
 
 
-def _key_sets(config: schema.Configuration) -> Iterable[KeySetSettings]:
-    used = [config.filters[name] for name in named(config) if name in config.filters]
-    return dict.fromkeys(key_set for one in used for key_set in one.key_sets())
+def _used(config: schema.Configuration) -> Iterable[FilterOptions]:
+    return [config.filters[name] for name in named(config) if name in config.filters]
 
 
 def _filter(name: str, options: Entry) -> FilterSpec:

@@ -12,6 +12,7 @@ from fastgw.config.values import field_name, scalar, shown, text
 from fastgw.filters.secret_file import read_file
 from fastgw.wire.fields import OWN_REQUEST_FIELDS, is_own
 
+_LARGEST_SECRET: Final = 4096  #: bytes of a file
 _PLACES: Final = "authorization, header:NAME, cookie:NAME or query:NAME"
 
 
@@ -60,3 +61,27 @@ def check_secret_file(document: Document, where: TreePath, path: str, parse: Cal
         return
     if os.stat(path).st_mode & 0o004:
         document.warn(where, f"everybody on this host can read {path}; chmod o-r is meant")
+
+
+def read_secret(path: str) -> str:
+    """The first line of a file; raises ValueError in words for the operator, which have nothing of it."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LARGEST_SECRET + 1)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        found = data.decode().strip()
+    except UnicodeDecodeError:
+        found = ""
+    if not found or not found.isprintable() or len(data) > _LARGEST_SECRET:
+        raise ValueError(f"{path} is not one line of text")
+    return found
+
+
+def secret_text(value: object) -> str:
+    """Whatever it says, nobody is shown it."""
+    found = str(scalar(value, "a secret"))
+    if not found:
+        raise ValueError("is empty")
+    return found

@@ -20,6 +20,7 @@ from fastgw.core.settings import (
     MirrorSettings,
     PoolSettings,
     RedirectSettings,
+    RedisSettings,
     ReplySettings,
     RouteSettings,
     ServiceSettings,
@@ -199,4 +200,5 @@ class GatewaySpec(NamedTuple):
     services: tuple[ServiceSpec, ...]
     filters: tuple[FilterSpec, ...]  #: every filter a chain names, built-in ones without a definition included
     key_sets: tuple[KeySetSettings, ...]  #: that those filters have, each once
+    redis: tuple[RedisSettings, ...]  #: by which those filters share limits, each once
     unmatched: RouteSettings  #: of requests that no route matches: what a route has that says nothing

@@ -32,8 +32,8 @@ def url(value: object) -> Url:
     number = int(port) if port else (443 if scheme == "https" else 80)
     if not 0 < number < 65536:
         raise ValueError(f"expected {_WHAT}: a port is a number from 1 to 65535")
-    host = _host(host)
-    if scheme == "http" and not _is_here(host):
+    host = host_of(host)
+    if scheme == "http" and not is_here(host):
         raise ValueError(
             f"http leads to this host only ({shown(host)} is another): say https, what comes back is trusted"
         )
@@ -49,7 +49,8 @@ def ca_problem(path: str) -> str:
     return authorities_problem(path)
 
 
-def _host(host: str) -> str:
+def host_of(host: str) -> str:
+    """The host of a URL: a name, or an address, one of IPv6 without its brackets; raises ValueError."""
     if not host.startswith("["):
         return hostname(host, host)
     try:
@@ -58,7 +59,8 @@ def _host(host: str) -> str:
         raise ValueError(f"expected an IPv6 address in the brackets, got {shown(host)}") from None
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Is it this host, without doubt?"""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -83,7 +83,7 @@ DENIERS: Final = ("ip_rules", "maintenance", "cors", "basic", "api_key", "mtls")
 #: What a service that is asked said of a request (``filters.ext_authz``).
 AUTHORIZATIONS: Final = ("allowed", "refused", "unavailable")
 #: What became of requests that were too many for a limit of their rate (``filters.rate_limit``).
-RATE_OUTCOMES: Final = ("refused", "let_through")
+RATE_OUTCOMES: Final = ("refused", "let_through", "unknown")
 #: What an answer said of its cost (``filters.limits``).
 COST_OUTCOMES: Final = ("read", "missing", "invalid")
 #: Why a filter failed: what it raised, what it needs is not there, or it waited too long (``exchange.hooks``).
@@ -187,11 +187,13 @@ ROUTE_OVER_LIMIT = ROUTE.counter(
 ROUTE_RATE_LIMITED = ROUTE.counter(
     "fastgw_requests_rate_limited",
     "Requests that came faster than a limit of their rate allows, by what became of them.",
-    "`let_through` are those of a filter with `dry_run`. See [`rate_limit`](filters.md#rate_limit).",
+    "`let_through` are those of a filter with `dry_run`, `unknown` those refused because a Redis cannot be asked. See "
+    "[`rate_limit`](filters.md#rate_limit).",
     label="outcome",
     values=RATE_OUTCOMES,
 )
 ROUTE_RATE_LET_THROUGH = ROUTE_RATE_LIMITED + 1
+ROUTE_RATE_UNKNOWN = ROUTE_RATE_LIMITED + 2
 ROUTE_COSTS = ROUTE.counter(
     "fastgw_answer_costs",
     "Answers of services whose cost a limit counts, by what they said of it.",

@@ -54,6 +54,31 @@ class Url(NamedTuple):
         return f"http{'s' if self.is_tls else ''}://{self.authority}{self.target.partition('?')[0]}"
 
 
+class RedisSettings(NamedTuple):
+    """A Redis by which gateways share limits; of ``socket`` or ``host`` one is empty."""
+
+    host: str
+    port: int
+    socket: str
+    db: int
+    is_tls: bool
+    ca: str  #: file of trusted certificates; empty: the system's
+    without_tls: bool  #: may another host be asked without TLS?
+    username: str
+    password: str
+    timeout: float  #: seconds until there must be an answer
+
+    def __str__(self) -> str:
+        """For people: nothing that is secret."""
+        if self.socket:
+            return f"unix://{self.socket}?db={self.db}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"redis{'s' if self.is_tls else ''}://{host}:{self.port}/{self.db}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class KeySetSettings(NamedTuple):
     """Keys that tokens are signed with, where they are fetched from; seconds."""
 

@@ -47,11 +47,20 @@ class Keys:
         values = tuple([read(exchange) for read in self._reads])
         key = self._known.get(values)
         if key is None:
-            key = exchange.plane.seat.key_of(*self._context, *values)
+            key = self.key_of(exchange, values)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()  # the next requests fill it with those that come now
             if sum(map(len, values)) <= _LONGEST:
                 self._known[values] = key
+        return key
+
+    def values(self, exchange: Exchange) -> tuple[bytes, ...]:
+        """What tells the key of this request from others of this limit."""
+        return tuple([read(exchange) for read in self._reads])
+
+    def key_of(self, exchange: Exchange, values: tuple[bytes, ...], *what: bytes) -> int:
+        """The key of such ``values``; ``what``: which one of several that they have."""
+        key: int = exchange.plane.seat.key_of(*what, *self._context, *values)
         return key
 
 

@@ -52,6 +52,10 @@ class Requests:
     def _made(self, count: int, period: int, burst: int) -> Any:
         return Rate(count, period, burst)
 
+    def wants(self, exchange: Exchange) -> tuple[int, int]:
+        """How much must be there for this request, and how much is taken."""
+        return 1, 1
+
     def bucket(self, exchange: Exchange, clock: Clock) -> Any:
         """What it has for this request."""
         return Meter(exchange.plane.seat.board, self.table, self.keys.of(exchange), self.rate, clock)
@@ -65,6 +69,9 @@ class Requests:
         rate = self.rate
         left, whole = rate.left(bucket.time, bucket.now), rate.whole(bucket.time, bucket.now)
         return Told(self._place, self.unit, rate.burst, rate.depth, left, whole)
+
+    def refill(self, exchange: Exchange, bucket: Any) -> None:
+        """See that there is more; there is no more than what is on the board."""
 
     def read(self, exchange: Exchange) -> int | None:
         """The answer is about to go to the client: what it says of the amount that was used; None: nothing."""
@@ -87,11 +94,14 @@ class Bytes(Requests):
     def _made(self, count: int, period: int, burst: int) -> Any:
         return Amounts(count, period, burst)
 
+    def wants(self, exchange: Exchange) -> tuple[int, int]:
+        """A length that is known is taken."""
+        return max(1, self._reserve), max(self._reserve, min(exchange.request.content_length, MOST))
+
     def bucket(self, exchange: Exchange, clock: Clock) -> Any:
         """See ``Requests``."""
-        takes = max(self._reserve, min(exchange.request.content_length, MOST))
-        seat = exchange.plane.seat
-        return Tab(seat.board, self.table, self.keys.of(exchange), self.rate, clock, max(1, self._reserve), takes)
+        board, key = exchange.plane.seat.board, self.keys.of(exchange)
+        return Tab(board, self.table, key, self.rate, clock, *self.wants(exchange))
 
     def wait(self, bucket: Any) -> int:
         """See ``Requests``."""
@@ -110,10 +120,9 @@ class Costs(Bytes):
         self._reserve = 1 if options["reserve"] is None else options["reserve"]
         self._field: bytes = options["field"].encode()
 
-    def bucket(self, exchange: Exchange, clock: Clock) -> Any:
-        """See ``Requests``."""
-        seat, reserve = exchange.plane.seat, self._reserve
-        return Tab(seat.board, self.table, self.keys.of(exchange), self.rate, clock, max(1, reserve), reserve)
+    def wants(self, exchange: Exchange) -> tuple[int, int]:
+        """The reserve."""
+        return self._reserve, self._reserve
 
     def read(self, exchange: Exchange) -> int | None:
         """The field; an answer of the gateway itself cost nothing."""

@@ -14,7 +14,8 @@ from fastgw.core import counters
 from fastgw.core.live.meters import Clock, NoRoomError, admit
 from fastgw.errors import DownstreamError, InternalError
 from fastgw.filters import rate_fields
-from fastgw.filters.limits import Requests, limit
+from fastgw.filters.limits import limit
+from fastgw.filters.shared_limits import AnyLimit, SharedLimit
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -25,7 +26,7 @@ class _UnderWay:
 
     __slots__ = ("said", "tabs")
 
-    def __init__(self, tabs: list[tuple[Requests, Any]]) -> None:
+    def __init__(self, tabs: list[tuple[AnyLimit, Any]]) -> None:
         self.tabs = tabs
         self.said: list[int | None] = [None] * len(tabs)
 
@@ -40,6 +41,7 @@ class RateLimit:
         "_limits",
         "_says",
         "_settles",
+        "_shares",
         "_tells_all",
         "_told",
         "_under_way",
@@ -50,11 +52,18 @@ class RateLimit:
 
     def __init__(self, name: str, options: Mapping[str, Any], clock: Clock = time.monotonic_ns) -> None:
         """``options``: ``limits``, each the pairs that ``filters.limits.Requests`` takes; ``fields``, of draft, openai; ``tell``: refused
-        or all; ``when_full``: refuse or let_through; ``dry_run``.
+        or all; ``when_full``: refuse or let_through; ``dry_run``; ``cluster``, as ``SharedLimit`` takes it, or None.
         """
         self.name = name
         self._clock = clock
-        self._limits = [limit(name, place, dict(one)) for place, one in enumerate(options["limits"], 1)]
+        cluster = options["cluster"]
+        said = [dict(one) for one in options["limits"]]
+        kinds = [limit(name, place, one) for place, one in enumerate(said, 1)]
+        self._limits: list[AnyLimit] = [*kinds]
+        if cluster is not None:
+            pairs = zip(kinds, said, strict=True)
+            self._limits = [SharedLimit(name, kind, one, dict(cluster)) for kind, one in pairs]
+        self._shares = cluster is not None
         self._settles = any(one.settles for one in self._limits)
         self._says: Sequence[str] = options["fields"]
         self._tells_all = options["tell"] == "all" and bool(self._says)
@@ -66,12 +75,14 @@ class RateLimit:
     def request(self, exchange: Exchange) -> None:
         """Count it, or refuse."""
         clock = self._clock
-        buckets = [one.bucket(exchange, clock) for one in self._limits]
+        buckets: list[Any] = [one.bucket(exchange, clock) for one in self._limits]
         try:
             refusing = admit(buckets)
         except NoRoomError:
             self._on_full(exchange)
             return
+        if self._shares:
+            self._refill(exchange, buckets)
         if refusing:
             self._on_refused(exchange, buckets, refusing)
             return
@@ -98,24 +109,39 @@ class RateLimit:
         for (one, tab), said in zip(under_way.tabs, under_way.said, strict=True):
             try:
                 tab.settle(one.used(exchange, said, tab.taken))
+                one.refill(exchange, tab)
             except NoRoomError:
                 exchange.plane.values[counters.BOARD_FULL] += 1
                 event = "the board has no room for a key, so what it has used is not counted"
                 exchange.plane.report("warning", event, filter=self.name)
+
+    def _refill(self, exchange: Exchange, buckets: list[Any]) -> None:
+        for one, bucket in zip(self._limits, buckets, strict=True):
+            one.refill(exchange, bucket)
 
     def _on_refused(self, exchange: Exchange, buckets: list[Any], refusing: list[Any]) -> None:
         waits = {place: self._limits[place].wait(buckets[place]) for place in map(buckets.index, refusing)}
         slowest = max(waits, key=lambda place: waits[place])
         text = self._limits[slowest].text
         exchange.note("rate_limit", text)
-        place = counters.ROUTE_RATE_LET_THROUGH if self._is_dry else counters.ROUTE_RATE_LIMITED
+        place = self._counter(refusing)
         exchange.plane.values[exchange.route.base + place] += 1
         if self._is_dry:
             return
+        if place == counters.ROUTE_RATE_UNKNOWN:
+            detail = "nobody knows at the moment how much is left of a limit"
+            reason = f"{detail}: the Redis of the filter {self.name!r} cannot be asked, and what was leased of {text} is spent"
+            raise InternalError(503, "limit_unknown", detail, reason=reason, headers=(("retry-after", "1"),))
         detail = f"too {'many requests' if self._limits[slowest].unit == 'requests' else 'much'} in a short time"
         reason = f"{detail}: more than {text}, says the filter {self.name!r}"
         headers = rate_fields.refused(self._says, self._all(buckets), waits[slowest])
         raise DownstreamError(429, "rate_limited", detail, reason=reason, headers=headers)
+
+    def _counter(self, refusing: list[Any]) -> int:
+        if self._is_dry:
+            return counters.ROUTE_RATE_LET_THROUGH
+        is_gone = self._shares and all(bucket.is_gone for bucket in refusing)
+        return counters.ROUTE_RATE_UNKNOWN if is_gone else counters.ROUTE_RATE_LIMITED
 
     def _on_full(self, exchange: Exchange) -> None:
         exchange.plane.values[counters.BOARD_FULL] += 1

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import random
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fastgw
 from fastgw.config.spec import GatewaySpec
@@ -24,22 +23,18 @@ from fastgw.server.complaint import complain
 from fastgw.server.gateway import Gateway, Plan
 from fastgw.server.listening import Listening, handshakes, hold, is_shared
 from fastgw.server.log import Log
-from fastgw.server.messages import Committed, Drain, Prepared, Reopen, Report, Wanted
-from fastgw.server.names import Names, hosts_of
+from fastgw.server.messages import Asked, Committed, Drain, Prepared, Reopen, Report, Wanted
 from fastgw.server.notify import notify
 from fastgw.server.reload import Reload
+from fastgw.server.sources import Sources
 from fastgw.server.status import Pages
 from fastgw.server.watch import EVERY, Watch
 from fastgw.server.workers import BLOCKED, DEAD, DRAINING, HELD, READY, WorkerProcess, backoff
-
-if TYPE_CHECKING:
-    from fastgw.server.key_sets import Fetching
 
 START_LIMIT = 30.0  #: seconds until every worker must have served once
 START_DEATHS = 3  #: deaths of one worker before that: the start has failed
 HANDSHAKE_LIMIT = 1.0  #: seconds that a stop waits for TCP handshakes under way
 SAME_SIGNAL = 0.25  #: seconds in which a second SIGTERM is the same one, sent to us and to our process group
-SOURCES_LIMIT = 2.0  #: seconds that a reload waits for the addresses of new names, and for new keys
 KILL_AFTER = 1.0  #: seconds on top of the grace before a worker that does not end is killed
 
 
@@ -53,6 +48,7 @@ class Control:
         self.admin = Admin(self.pages.answers, log)
         self._admin_listening = admin
         self._reload = Reload(self)
+        self._sources = Sources(gateway, log)
         self._watch = Watch(gateway, log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopping = False
@@ -104,9 +100,7 @@ class Control:
                 worker.kill()
             for task in self._tasks:
                 task.cancel()
-            for source in (self.gateway.names, self.gateway.fetching):
-                if source is not None:
-                    source.close()
+            self._sources.close()
             await self.admin.stop()
 
     def tell_warnings(self) -> None:
@@ -131,44 +125,15 @@ class Control:
         fields = {"traceback": "".join(traceback.format_exception(error))} if error is not None else {}
         self.log.error("an exception escaped", cause=str(context.get("message", "")), error=repr(error), **fields)
 
-    # -- names and keys --------------------------------------------------------------------------------------------------------
+    # -- what is kept beside the workers ------------------------------------------------------------------------------
 
     def keep_sources(self) -> None:
-        """Look up the names, and fetch the keys, that the configuration in use has, and no others."""
-        spec = self.gateway.plan_in_use.spec
-        hosts = hosts_of(spec)
-        if hosts or self.gateway.names is not None:
-            self._find_names().keep(hosts, spec.resolver)
-        self.gateway.answers = {host: answer for host, answer in self.gateway.answers.items() if host in hosts}
-        if spec.key_sets or self.gateway.fetching is not None:
-            self._find_fetching().keep(spec.key_sets)
-        self.gateway.keys = {one: found for one, found in self.gateway.keys.items() if one in spec.key_sets}
+        """Keep the names, keys and links that the configuration in use has, and no others."""
+        self._sources.keep()
 
     async def prepare_sources(self, spec: GatewaySpec) -> None:
-        """Look up the names, and fetch the keys, that are new in ``spec``: what does not answer now is a warning in the log, and goes on
-        being asked for."""
-        waits: list[Coroutine[Any, Any, None]] = []
-        if hosts := hosts_of(spec):
-            waits.append(self._find_names().prepare(hosts, spec.resolver, SOURCES_LIMIT))
-        if spec.key_sets:
-            waits.append(self._find_fetching().prepare(spec.key_sets, SOURCES_LIMIT))
-        await asyncio.gather(*waits)
-
-    def _find_names(self) -> Names:
-        gateway = self.gateway
-        if gateway.names is None:
-            from fastgw.server.resolver import look_up  # 30 ms and 4 MB that literal addresses do not pay
-
-            gateway.names = Names(gateway.learn, self.log, random.random, look_up)
-        return gateway.names
-
-    def _find_fetching(self) -> Fetching:
-        gateway = self.gateway
-        if gateway.fetching is None:
-            from fastgw.server.key_sets import Fetching  # only where somebody needs it
-
-            gateway.fetching = Fetching(gateway.learn_keys, self.log, random.random)
-        return gateway.fetching
+        """Begin with those that are new in ``spec``."""
+        await self._sources.prepare(spec)
 
     # -- workers ------------------------------------------------------------------------------------------------------
 
@@ -210,8 +175,9 @@ class Control:
         elif isinstance(message, Report):
             self._on_report(worker, message)
         elif isinstance(message, Wanted):
-            if self.gateway.fetching is not None:
-                self.gateway.fetching.want(message.key_set)
+            self._sources.on_wanted(message)
+        elif isinstance(message, Asked):
+            self._sources.on_asked(message)
         elif isinstance(message, Committed):
             worker.generation = message.generation
             if not worker.is_retiring:

@@ -20,20 +20,21 @@ from fastgw.config.spec import BindSpec, GatewaySpec, fallback_name, mirror_name
 from fastgw.core.blocks import Block
 from fastgw.core.counters import ENDPOINT, FILTER, ROUTE, SERVICE
 from fastgw.core.live.news import Answer
-from fastgw.core.settings import Address, KeySetSettings
+from fastgw.core.settings import Address, KeySetSettings, RedisSettings
 from fastgw.errors import ConfigError
 from fastgw.server.channel import MAX_FDS
 from fastgw.server.findings import Findings, Places
 from fastgw.server.listening import Listening, bind, bind_all
-from fastgw.server.messages import Abort, Commit, Endpoints, Fetched, Prepare, Slots
+from fastgw.server.messages import Abort, Commit, Endpoints, Fetched, Linked, Prepare, Slots
 from fastgw.server.slots import SlotTable
 from fastgw.server.standings import Standings
 from fastgw.server.workers import WorkerProcess, processors
 
 if TYPE_CHECKING:
-    from fastgw.core.live.news import Finding, KeySet
+    from fastgw.core.live.news import Finding, KeySet, LinkState
     from fastgw.server.board import SharedBoard
     from fastgw.server.key_sets import Fetching
+    from fastgw.server.leasing import Leasing
     from fastgw.server.names import Names
 
 
@@ -81,6 +82,8 @@ class Gateway:
         self.names: Names | None = None  #: who looks them up; there once an endpoint has a name
         self.keys: dict[KeySetSettings, KeySet] = {}  #: what is known of keys that are fetched
         self.fetching: Fetching | None = None  #: who fetches them; there once a filter needs some
+        self.links: dict[RedisSettings, LinkState] = {}  #: which Redis can be asked
+        self.leasing: Leasing | None = None  #: who asks; there once a filter shares limits
         self.standings = Standings()
         self.findings = Findings()
         self.reloads = {"ok": 0, "refused": 0}
@@ -210,6 +213,8 @@ class Gateway:
             worker.channel.send(Endpoints(self.answers))
         if has_memory and self.keys:
             worker.channel.send(Fetched(self.keys))
+        if has_memory and self.links:
+            worker.channel.send(Linked(self.links))
         worker.prepared = plan.generation
         worker.holds |= set(missing)
 
@@ -223,6 +228,11 @@ class Gateway:
         """Let every worker know what was fetched."""
         self.keys[key_set] = news
         self._tell(Fetched({key_set: news}))
+
+    def learn_link(self, redis: RedisSettings, state: LinkState) -> None:
+        """Let every worker know whether a Redis can be asked."""
+        self.links[redis] = state
+        self._tell(Linked({redis: state}))
 
     def _tell(self, message: object, but: WorkerProcess | None = None) -> None:
         for worker in (*self.workers, *self.arriving):

@@ -5,7 +5,7 @@ Endpoints
 Prepare (with sockets)      Prepared (with the problems found, if any)
 Commit                      Committed
 Abort                       Report
-Fetched                        Wanted
+Fetched, Linked                Wanted, Asked
 Reopen
 Drain                       the end of the process
 
@@ -15,8 +15,8 @@ Tuples with names for the reason that ``config.spec`` gives; what a message is, 
 from typing import NamedTuple
 
 from fastgw.config.spec import GatewaySpec
-from fastgw.core.live.news import Answer, Finding, KeySet, Standing
-from fastgw.core.settings import KeySetSettings
+from fastgw.core.live.news import Answer, Ask, Finding, KeySet, LinkState, Standing
+from fastgw.core.settings import KeySetSettings, RedisSettings
 
 
 class Slots(NamedTuple):
@@ -45,6 +45,18 @@ class Wanted(NamedTuple):
     """A token names a key that is not in this set."""
 
     key_set: KeySetSettings
+
+
+class Linked(NamedTuple):
+    """Which Redis can be asked."""
+
+    news: dict[RedisSettings, LinkState]
+
+
+class Asked(NamedTuple):
+    """More of these should be leased."""
+
+    asks: tuple[Ask, ...]
 
 
 class Report(NamedTuple):

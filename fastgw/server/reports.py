@@ -1,4 +1,4 @@
-"""What a worker tells of endpoints, gathered for a moment: how their addresses do, and which members are ejected or back; keys it lacks."""
+"""What a worker tells of endpoints, gathered for a moment: how their addresses do, and which members are ejected or back."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from fastgw.core.live.news import Finding, Standing
-from fastgw.core.settings import KeySetSettings
-from fastgw.server.messages import Report, Wanted
+from fastgw.server.messages import Report
 
 STANDING_PAUSE = 0.25  #: seconds over which what is to be told of addresses is gathered
 FINDING_PAUSE = 0.01  #: the same for members: other workers fail as long as they do not know
@@ -16,7 +15,7 @@ FINDING_PAUSE = 0.01  #: the same for members: other workers fail as long as the
 class Reports:
     """What is to be told next; bounded by the addresses and members there are."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, send: Callable[[Report | Wanted], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, send: Callable[[Report], None]) -> None:
         self._loop = loop
         self._send = send
         self._standings: dict[tuple[str, str, str], Standing] = {}  # by address
@@ -36,10 +35,6 @@ class Reports:
             self._loop.call_later(FINDING_PAUSE, self._tell)
         self._findings.pop(finding[:4], None)  # what came last is said last
         self._findings[finding[:4]] = finding
-
-    def on_wanted(self, key_set: KeySetSettings) -> None:
-        """A token names a key that is not in this set; said at once (``filters.key_sets`` has how often)."""
-        self._send(Wanted(key_set))
 
     def _tell(self) -> None:
         if self._standings or self._findings:  # else the other one of the two pauses was shorter

@@ -39,13 +39,13 @@ from fastgw.core.opening.opening import Terms
 from fastgw.core.opening.openings import Openings
 from fastgw.core.protocols import client_factory, make_client, make_pool
 from fastgw.core.snapshot.snapshot import Snapshot
-from fastgw.filters.key_sets import KEY_SETS
 from fastgw.filters.log_file import FILES
+from fastgw.server import told
 from fastgw.server.channel import Channel
 from fastgw.server.listening import BACKLOG
 from fastgw.server.log import Log
 from fastgw.server.losses import LossReport
-from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Fetched, Prepare, Prepared, Reopen
+from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Prepare, Prepared, Reopen
 from fastgw.server.reports import Reports
 from fastgw.server.terms import terms_of
 from fastgw.server.workers import BLOCKED, connections_max
@@ -122,8 +122,8 @@ class Worker:
                 message, fds = self._messages.popleft()
                 if isinstance(message, Endpoints):
                     self._learn(message)
-                elif isinstance(message, Fetched):
-                    KEY_SETS.learn(message.news)
+                elif isinstance(message, told.KINDS):
+                    told.learn(message)
                 elif isinstance(message, Prepare):
                     await self._prepare(message, fds)
                 elif isinstance(message, Commit):
@@ -194,7 +194,7 @@ class Worker:
         )
         plane.on_standing = self._reports.on_standing
         plane.on_finding = self._reports.on_finding
-        KEY_SETS.on_wanted = self._reports.on_wanted
+        told.begin(self.channel.send)
         plane.seat = seat
         return plane
 
@@ -237,7 +237,7 @@ class Worker:
                 continue
             self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
         plane.install(standby.snapshot)
-        KEY_SETS.retain(standby.message.spec.key_sets)
+        told.retain(standby.message.spec)
         for address, listener in wanted.items():
             await self._accept(address, listener, standby.terms.get(listener.name))
         if is_first:

@@ -15,6 +15,7 @@ from fastgw.config.spec import ServiceSpec
 from fastgw.core import counters as layout
 from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
+from fastgw.server.link_status import link_document, links_of
 from fastgw.server.names import Names
 from fastgw.server.standings import stamp
 from fastgw.server.workers import HEARTBEAT_SECONDS, READY, STALLED
@@ -152,6 +153,7 @@ class Pages:
             ],
             names=_names(gateway.names),
             key_sets=_key_sets(gateway.fetching),
+            links=links_of(gateway.leasing),
             members=self._members(),
             board=_board(gateway.board.view, time.monotonic_ns()),
         )
@@ -196,6 +198,7 @@ class Pages:
             | {"full": totals.globals[layout.BOARD_FULL], "inherited_from": gateway.board.inherited_from or None},
             "names": {one.name: _name(one) for one in facts.names},
             "key_sets": {one.url: _key_set(one) for one in facts.key_sets},
+            "redis": {one.redis: link_document(one) for one in facts.links},
         }
 
     def _listeners(self) -> list[dict[str, Any]]:

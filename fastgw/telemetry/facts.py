@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from fastgw.core.blocks import COUNTER, GAUGE, Metric
-from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, NameFacts, WorkerFacts
+from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, LinkFacts, NameFacts, WorkerFacts
 
 INFO: Final = "info"  #: a metric that is always 1, and says what it has to say in its labels
+LEASE_OUTCOMES: Final = ("granted", "partly", "nothing", "failed")  #: of what a Redis was asked
 WORKER_STATES: Final = ("starting", "ready", "stalled", "draining", "dead")
 
 Labels = tuple[str, ...]  #: their values
@@ -41,6 +42,18 @@ def _key_set(value: Callable[[KeySetFacts], float | None]) -> Callable[[Facts], 
                 yield (one.url,), found
 
     return samples
+
+
+def _link(value: Callable[[LinkFacts], float]) -> Callable[[Facts], Samples]:
+    return lambda facts: [((one.redis,), value(one)) for one in facts.links]
+
+
+def _leases(facts: Facts) -> Samples:
+    return [((one.redis, outcome), one.questions.get(outcome, 0)) for one in facts.links for outcome in LEASE_OUTCOMES]
+
+
+def _link_failures(facts: Facts) -> Samples:
+    return [((one.redis, cause), count) for one in facts.links for cause, count in one.failures.items()]
 
 
 def _table(value: Callable[[BoardFacts], float]) -> Callable[[Facts], Samples]:
@@ -177,6 +190,40 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
             "Alert where it is beyond some `refresh`.",
         ),
         _key_set(lambda one: one.age),
+    ),
+    (
+        Metric(
+            "fastgw_redis_up",
+            GAUGE,
+            "1 while the Redis by which limits are shared can be asked.",
+            ("redis",),
+            "[What then](#limits-of-several-gateways); alert on 0.",
+        ),
+        _link(lambda one: one.is_up),
+    ),
+    (
+        Metric(
+            "fastgw_redis_failures",
+            COUNTER,
+            "Times that the Redis could not be asked, or not any more, by the cause.",
+            ("redis", "cause"),
+        ),
+        _link_failures,
+    ),
+    (
+        Metric(
+            "fastgw_lease_questions",
+            COUNTER,
+            "Questions for a lease of a limit, by what came of them.",
+            ("redis", "outcome"),
+            "`partly` and `nothing`: the limit is exhausted. `failed`: nobody answered.",
+            values=LEASE_OUTCOMES,
+        ),
+        _leases,
+    ),
+    (
+        Metric("fastgw_leased_tokens", COUNTER, "How much of limits was leased: requests, bytes, costs.", ("redis",)),
+        _link(lambda one: one.tokens),
     ),
     (
         Metric(

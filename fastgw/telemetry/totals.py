@@ -79,6 +79,20 @@ class KeySetFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkFacts:
+    """A Redis by which limits are shared."""
+
+    redis: str
+    is_up: bool
+    since: float  #: seconds since 1970 for which that has been so; 0: it was not tried yet
+    questions: Mapping[str, int]  #: by their outcome
+    tokens: int  #: that were granted
+    failures: Mapping[str, int]  #: of the link, by their cause
+    cause: str = ""  #: why it is not up
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known beside the counters."""
 
@@ -93,6 +107,7 @@ class Facts:
     workers: Sequence[WorkerFacts] = ()
     names: Sequence[NameFacts] = ()
     key_sets: Sequence[KeySetFacts] = ()
+    links: Sequence[LinkFacts] = ()
     members: Mapping[EndpointName, MemberFacts] = field(default_factory=dict)
     board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table
 

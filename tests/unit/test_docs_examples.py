@@ -18,7 +18,9 @@ from tests.unit.config.files import problems
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path for pattern in ("*.md", "docs/*.md", "examples/*.md") for path in ROOT.glob(pattern))
-ELSEWHERE = re.compile(r": (listeners|routes)(: is required|$)|no (service|filter) named|cannot be read")
+ELSEWHERE = re.compile(
+    r": (listeners|routes)(: is required|$)|no (service|filter) named|cannot be read|needs the package"
+)
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

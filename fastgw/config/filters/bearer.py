@@ -10,7 +10,7 @@ from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Boolean, Duration, Parsed, count, size
 from fastgw.config.unsound import is_unsound
-from fastgw.config.values import scalar, shown, text
+from fastgw.config.values import shown, text
 
 TEXTS: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
@@ -38,14 +38,6 @@ def _scopes(value: object) -> tuple[str, ...]:
     for one in found:
         if not all(character.isascii() and character not in ' "\\' for character in one):  # RFC 6749 section 3.3
             raise ValueError(f"expected a scope without spaces, quotes and backslashes, got {shown(one)}")
-    return found
-
-
-def secret_text(value: object) -> str:
-    """Whatever it says, nobody is shown it."""
-    found = str(scalar(value, "a secret"))
-    if not found:
-        raise ValueError("is empty")
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Final
 from fastgw.config.entry import Entry
 from fastgw.config.model import setting
 from fastgw.config.types import PositiveDuration, words
-from fastgw.core.settings import FilterSettings, KeySetSettings
+from fastgw.core.settings import FilterSettings, KeySetSettings, RedisSettings
 
 GENERAL: Final = FilterSettings._fields  #: keys that every filter has
 
@@ -46,4 +46,8 @@ class FilterOptions(Entry):
 
     def key_sets(self) -> tuple[KeySetSettings, ...]:
         """What the supervisor fetches for it."""
+        return ()
+
+    def redis_links(self) -> tuple[RedisSettings, ...]:
+        """By what the supervisor shares limits for it."""
         return ()

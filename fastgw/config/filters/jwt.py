@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from fastgw.config.filters.bearer import TEXTS, BearerOptions, secret_text, texts
+from fastgw.config.credentials import secret_text
+from fastgw.config.filters.bearer import TEXTS, BearerOptions, texts
 from fastgw.config.jwk import MOST_KEYS, JwkSpec, missing_package, of_secret, of_text, read_file
 from fastgw.config.model import Model, OneOrMore, setting
 from fastgw.config.source import Document, TreePath

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from fastgw.config.filters.bearer import BearerOptions, secret_text
+from fastgw.config.credentials import read_secret, secret_text
+from fastgw.config.filters.bearer import BearerOptions
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Duration, FilePath, Parsed, PositiveDuration, count
@@ -10,8 +11,6 @@ from fastgw.config.unsound import is_unsound
 from fastgw.config.urls import CALL_GRACE, CalledUrl, ca_problem
 from fastgw.config.values import text
 from fastgw.core.settings import FilterSettings
-
-_LARGEST_SECRET = 4096  #: bytes of its file
 
 
 class OAuth2Introspection(BearerOptions):
@@ -42,7 +41,7 @@ class OAuth2Introspection(BearerOptions):
         found = super().given()
         found["url"] = self.url._replace(ca=found.pop("ca"))
         path = found.pop("client_secret_file")
-        found["client_secret"] = _read(path) if path is not None else self.client_secret or ""
+        found["client_secret"] = read_secret(path) if path is not None else self.client_secret or ""
         return found
 
     def check(self, document: Document, where: TreePath) -> None:
@@ -60,22 +59,6 @@ class OAuth2Introspection(BearerOptions):
             document.report(where, f"needs {missing}, too")
         elif self.client_secret_file is not None:
             try:
-                _read(self.client_secret_file)
+                read_secret(self.client_secret_file)
             except ValueError as error:
                 document.report((*where, "client_secret_file"), str(error))
-
-
-def _read(path: str) -> str:
-    """The first line of a file; raises ValueError in words for the operator, which have nothing of it."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_LARGEST_SECRET + 1)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        found = data.decode().strip()
-    except UnicodeDecodeError:
-        found = ""
-    if not found or not found.isprintable() or len(data) > _LARGEST_SECRET:
-        raise ValueError(f"{path} is not one line of text")
-    return found

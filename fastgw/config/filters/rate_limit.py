@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Final, Literal
 
+from fastgw.config.cluster import Cluster
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import Model, setting
 from fastgw.config.per import KNOWN_EARLY, Per
@@ -9,8 +10,10 @@ from fastgw.config.rates import UNITS, Amount, PacePerTime
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Boolean, FieldName, words
 from fastgw.config.unsound import is_unsound
+from fastgw.core.settings import RedisSettings
 from fastgw.policy.amounts import BYTES, COST, REQUESTS, Amounts
 from fastgw.policy.gcra import LONGEST
+from fastgw.policy.leases import MOST as MOST_LEASED
 
 MOST_LIMITS: Final = 8  #: of one filter
 _MOST: Final = 1_000_000  #: requests
@@ -39,6 +42,10 @@ class Limit(Model):
         "Of bytes and cost: so much is taken when a request is admitted, and settled at its end; by default 1 of cost, and "
         "of bytes the length of the request's body if that is known.",
     )
+    block: Amount | None = setting(
+        None,
+        "With cluster: so much of it is leased at once by each gateway; by default a tenth of burst, and at least reserve.",
+    )
     per: Per = setting(
         "route",
         "What has the rate of its own: each route, each listener, this filter as a whole, each client address, each API "
@@ -64,6 +71,8 @@ class RateLimit(FilterOptions):
     )
     dry_run: Boolean = setting(False, "Count and note what would be refused, and let it through.")
 
+    cluster: Cluster | None = setting(None, "A Redis by which all gateways with this filter keep its limits together.")
+
     def needs_a_route(self) -> str:
         """Nothing is counted by what is not known yet: a route, an API key, a claim or a note."""
         limits = [one for one in self.limits if not is_unsound(one) and not is_unsound(one.per)]
@@ -80,7 +89,12 @@ class RateLimit(FilterOptions):
 
     def given(self) -> dict[str, Any]:
         """With limits as the filter takes them."""
-        return super().given() | {"limits": tuple(map(_given, self.limits))}
+        cluster = self.cluster.handed() if self.cluster is not None else None
+        return super().given() | {"limits": tuple(map(_given, self.limits)), "cluster": cluster}
+
+    def redis_links(self) -> tuple[RedisSettings, ...]:
+        """What the supervisor asks for it."""
+        return (self.cluster.link(),) if self.cluster is not None else ()
 
     def check(self, document: Document, where: TreePath) -> None:
         """There are limits, each can be kept, and none says the same as another."""
@@ -97,12 +111,16 @@ class RateLimit(FilterOptions):
                 _fits(document, at, limit)
             if not is_unsound(limit.unit):
                 _belongs(document, at, limit)
+            if not is_unsound(self.cluster, limit.block):
+                _lends(document, at, limit, self.cluster)
             if is_unsound(limit.rate, limit.per, limit.unit):
                 continue
             first = seen.setdefault((limit.rate[:2], limit.per, limit.unit, limit.cost_from), place)
             if first != place:
                 said = f"is the rate of limits[{first}] already, per {' and '.join(limit.per)} too; give one of them"
                 document.report((*at, "rate"), said)
+        if not is_unsound(self.cluster) and self.cluster is not None:
+            self.cluster.check(document, (*where, "cluster"))
         names = [name for name in self.fields if not is_unsound(name)] if not is_unsound(self.fields) else []
         for place, name in enumerate(names):
             if name in names[:place]:
@@ -120,6 +138,7 @@ def _given(limit: Limit) -> tuple[tuple[str, object], ...]:
         "per": limit.per,
         "unit": limit.unit,
         "reserve": limit.reserve,
+        "block": limit.block or max((limit.burst or limit.rate.number) // 10, limit.reserve or 1),
         "field": (limit.cost_from or _FIELD) if limit.unit == COST else "",
     }
     return tuple(options.items())
@@ -153,3 +172,21 @@ def _belongs(document: Document, where: TreePath, limit: Limit) -> None:
         document.report((*where, "reserve"), "a request is one, and nothing is known of it later; unit is requests")
     elif not is_unsound(limit.rate, limit.burst) and limit.reserve > (most := limit.burst or limit.rate.number):
         document.report((*where, "reserve"), f"is more than there ever is at once, which is {most} (burst)")
+
+
+def _lends(document: Document, where: TreePath, limit: Limit, cluster: Cluster | None) -> None:
+    """A block is there where something is shared, and is neither too large nor too small for it."""
+    at = (*where, "block")
+    if cluster is None:
+        if limit.block is not None:
+            document.report(at, "nothing is leased without cluster")
+        return
+    if is_unsound(limit.rate, limit.burst, limit.reserve):
+        return
+    most = limit.burst or limit.rate.number
+    if most > MOST_LEASED:
+        document.report((*where, "burst"), f"of a limit with cluster is at most {MOST_LEASED}")
+    elif limit.block is not None and limit.block > most:
+        document.report(at, f"is more than there ever is at once, which is {most} (burst)")
+    elif limit.block is not None and limit.block < (limit.reserve or 1):
+        document.report(at, f"is less than what one request takes, which is {limit.reserve} (reserve)")

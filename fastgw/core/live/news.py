@@ -1,4 +1,5 @@
-"""What supervisor and workers tell each other: of endpoints, where they are, how connecting to them goes, who is ejected; keys of tokens.
+"""What supervisor and workers tell each other: of endpoints, where they are, how connecting to them goes, who is ejected; keys of
+tokens; what limits are shared by.
 
 Apart from what makes and reads it, because the supervisor starts with its messages, and with as little else as possible.
 """
@@ -6,6 +7,8 @@ Apart from what makes and reads it, because the supervisor starts with its messa
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from fastgw.core.settings import RedisSettings
 
 MOST = 256  #: addresses of one name that are used; what a name server says beyond them is left out
 
@@ -45,6 +48,37 @@ class KeySet(NamedTuple):
     until: float  #: monotonic seconds, which all processes of a host share: they are not used any more then
     cause: str = ""  #: why they were not fetched the last time, in a word; empty: they were
     detail: str = ""  #: the same in a sentence
+
+
+class LinkState(NamedTuple):
+    """Whether a Redis can be asked."""
+
+    is_up: bool
+    cause: str = ""  #: why it cannot, in a word; empty: it can
+    detail: str = ""  #: the same in a sentence
+
+
+class LeasePlaces(NamedTuple):
+    """Where a key is counted: on the board of this node, and by which name elsewhere."""
+
+    lease: int
+    bucket: int
+    asked: int
+    name: bytes
+
+
+class Ask(NamedTuple):
+    """Somebody should ask for more of a key."""
+
+    redis: RedisSettings
+    places: LeasePlaces
+    is_of_clients: bool  #: which tables of the board they are in
+    amount: int  #: the limit: so much
+    period: int  #: in so many nanoseconds
+    burst: int
+    block: int
+    age: int  #: nanoseconds until a lease ends
+    until: int  #: the time up to which we may ask, by the clock of the board
 
 
 class Finding(NamedTuple):

@@ -19,7 +19,7 @@ from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, Edge, body_of, head_of, statuses
 
 SECOND = 10**9
-OPTIONS = {"fields": ("draft",), "tell": "refused", "when_full": "refuse", "dry_run": False}
+OPTIONS = {"fields": ("draft",), "tell": "refused", "when_full": "refuse", "dry_run": False, "cluster": None}
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from fastgw.config import build as build_module
 from fastgw.config.jwk import JwkSpec
 from fastgw.core.live.news import Answer
-from fastgw.server import control as control_module
 from fastgw.server import reload as module
+from fastgw.server import sources as sources_module
 from fastgw.server.messages import Abort, Drain, Endpoints, Fetched, Prepare, Prepared, Wanted
 from fastgw.server.names import Found
 from tests.unit.server.stage import TEXT, Stage, play
@@ -196,7 +196,7 @@ def test_a_new_name_is_known_to_the_workers_before_they_prepare(file: Path, caps
 def test_a_name_that_does_not_answer_refuses_no_reload(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control_module, "SOURCES_LIMIT", 0.01)
+    monkeypatch.setattr(sources_module, "SOURCES_LIMIT", 0.01)
 
     async def story(stage: Stage) -> None:
         asked = stage.play_names()

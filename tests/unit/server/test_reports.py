@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastgw.core.live.news import FAILING, USED, Finding, Standing
-from fastgw.core.settings import KeySetSettings, Url
 from fastgw.server.messages import Report, Wanted
 from fastgw.server.reports import FINDING_PAUSE, STANDING_PAUSE, Reports
 from fastgw.testing.edge import new_loop
@@ -33,10 +32,3 @@ def test_of_an_address_the_last_word_counts_and_findings_take_it_along() -> None
     reports.on_finding(DOWN)
     loop.advance(STANDING_PAUSE)
     assert told == [Report((used,), (DOWN,))]
-
-
-def test_a_key_that_is_missed_is_told_at_once() -> None:
-    told: list[Report | Wanted] = []
-    where = KeySetSettings(Url(True, "a.test", 443, "/"), 1.0, 1.0, 1.0)
-    Reports(new_loop(), told.append).on_wanted(where)
-    assert told == [Wanted(where)]

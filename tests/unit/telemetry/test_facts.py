@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from fastgw.telemetry.facts import FACTS, WORKER_STATES
-from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts, NameFacts, WorkerFacts
+from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, LinkFacts, MemberFacts, NameFacts, WorkerFacts
 
 
 def facts() -> Facts:
@@ -23,6 +23,7 @@ def facts() -> Facts:
             KeySetFacts("https://a.test/k", 2, 7.5, 5, 1),
             KeySetFacts("https://b.test/k", 0, None, 3, 3, "refused", "no"),
         ],
+        links=[LinkFacts("redis://a.test", True, 9.0, {"granted": 4, "failed": 1}, 40, {"timeout": 2})],
         members={("llm", "[::1]:80"): MemberFacts(1, 0), ("llm", "[::1]:81"): MemberFacts(1, 1)},
         board={"clients": BoardFacts(5, 100)},
     )
@@ -51,6 +52,15 @@ def test_each_says_what_is_known() -> None:
         "fastgw_key_set_fetch_failures": [(("https://a.test/k",), 1), (("https://b.test/k",), 3)],
         "fastgw_key_set_keys": [(("https://a.test/k",), 2), (("https://b.test/k",), 0)],
         "fastgw_key_set_age_seconds": [(("https://a.test/k",), 7.5)],
+        "fastgw_redis_up": [(("redis://a.test",), 1.0)],
+        "fastgw_redis_failures": [(("redis://a.test", "timeout"), 2)],
+        "fastgw_lease_questions": [
+            (("redis://a.test", "granted"), 4),
+            (("redis://a.test", "partly"), 0),
+            (("redis://a.test", "nothing"), 0),
+            (("redis://a.test", "failed"), 1),
+        ],
+        "fastgw_leased_tokens": [(("redis://a.test",), 40)],
         "fastgw_endpoint_up": [(("llm", "[::1]:80"), 1.0), (("llm", "[::1]:81"), 0.0)],
         "fastgw_endpoint_addresses_ejected": [(("llm", "[::1]:80"), 0.0), (("llm", "[::1]:81"), 1.0)],
         "fastgw_board_cells": [(("clients",), 5)],

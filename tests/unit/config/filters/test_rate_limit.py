@@ -140,28 +140,35 @@ def test_what_the_filter_gets(tmp_path: Path) -> None:
         "rate: 50000/m, unit: cost, cost_from: X-Tokens",
         more="    fields: [openai]\n    tell: all\n    when_full: let_through\n    dry_run: true\n",
     )
-    plain = (("unit", "requests"), ("reserve", None), ("field", ""))
+    plain = (("unit", "requests"), ("reserve", None))
     assert dict(read(tmp_path, text).filters[0].options) == {
         "limits": (
-            (("rate", (5, 1)), ("burst", 9), ("per", ("header:x-key",)), *plain),
-            (("rate", (1000, 3600)), ("burst", None), ("per", ("route",)), *plain),
+            (("rate", (5, 1)), ("burst", 9), ("per", ("header:x-key",)), *plain, ("block", 1), ("field", "")),
+            (("rate", (1000, 3600)), ("burst", None), ("per", ("route",)), *plain, ("block", 100), ("field", "")),
             (
                 *(("rate", (10 << 20, 1)), ("burst", 64 << 20), ("per", ("route",))),
-                *(("unit", "bytes"), ("reserve", 1000), ("field", "")),
+                *(("unit", "bytes"), ("reserve", 1000), ("block", (64 << 20) // 10), ("field", "")),
             ),
             (
                 *(("rate", (50_000, 60)), ("burst", None), ("per", ("route",))),
-                *(("unit", "cost"), ("reserve", None), ("field", "x-tokens")),
+                *(("unit", "cost"), ("reserve", None), ("block", 5000), ("field", "x-tokens")),
             ),
         ),
         "fields": ("openai",),
         "tell": "all",
         "when_full": "let_through",
         "dry_run": True,
+        "cluster": None,
     }
 
 
 def test_what_nobody_says(tmp_path: Path) -> None:
     options = dict(read(tmp_path, with_limits("rate: 5/m")).filters[0].options)
     del options["limits"]
-    assert options == {"fields": ("draft",), "tell": "refused", "when_full": "refuse", "dry_run": False}
+    assert options == {
+        "fields": ("draft",),
+        "tell": "refused",
+        "when_full": "refuse",
+        "dry_run": False,
+        "cluster": None,
+    }

@@ -1,0 +1,108 @@
+"""A limit that several gateways keep together: of whatever unit, counted by leases of a bucket in a Redis.
+
+``core/live/leases.py`` has how a request is counted, ``core/live/grants.py`` what is asked, ``server/leasing.py`` who asks.
+"""
+
+from __future__ import annotations
+
+from _blake2 import blake2b  # as in ``core.live.holds``
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from fastgw.core.live.leases import Lease, Shared
+from fastgw.core.live.meters import Clock
+from fastgw.core.live.news import Ask, LeasePlaces
+from fastgw.filters.leases import LEASES, Leases
+from fastgw.filters.limits import Requests
+from fastgw.filters.rate_fields import SECOND, Told
+from fastgw.policy.amounts import Amounts
+from fastgw.policy.leases import LeaseTerms
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.settings import RedisSettings
+
+_REMEMBERED: Final = 1024  #: keys of one limit
+_GRACE: Final = SECOND // 2  #: nanoseconds on top of what an answer may take, after which somebody else may ask
+
+
+class SharedLimit:
+    """A limit of some unit, kept by all gateways that have the same one and the same Redis."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: Requests,
+        options: Mapping[str, Any],
+        cluster: Mapping[str, Any],
+        leases: Leases = LEASES,
+    ) -> None:
+        """``name``: of the filter; ``kind``: what the limit is on one gateway; ``options``: those of ``kind``, and ``block``; ``cluster``:
+        ``redis``, ``prefix``, ``is_alone`` and ``age`` (nanoseconds)."""
+        self.settles = kind.settles
+        self.text = kind.text
+        self.unit = kind.unit
+        self._kind = kind
+        self._leases = leases
+        self._redis: RedisSettings = cluster["redis"]
+        count, seconds = options["rate"]
+        burst = options["burst"] or count
+        self._ask = Ask(
+            *(self._redis, LeasePlaces(0, 0, 0, b""), kind.keys.are_of_clients),
+            *(count, seconds * SECOND, burst, options["block"], cluster["age"], 0),
+        )
+        kind.rate = Amounts(count, seconds * SECOND, burst)  # of requests too: a lease has many
+        self._shared = Shared(
+            kind.rate, LeaseTerms(options["block"], cluster["age"], kind.rate.depth), cluster["is_alone"]
+        )
+        self._limit = round(self._redis.timeout * SECOND) + _GRACE
+        self._prefix = f"{cluster['prefix']}:{name}:{kind.unit}:{count}/{seconds}/{burst}:".encode()
+        self._known: dict[tuple[bytes, ...], LeasePlaces] = {}  #: those of late
+
+    def bucket(self, exchange: Exchange, clock: Clock) -> Lease:
+        """What there is for this request."""
+        kind = self._kind
+        needs, takes = kind.wants(exchange)
+        is_there = self._leases.is_there(self._redis)
+        board, places = exchange.plane.seat.board, self._places(exchange)
+        return Lease(board, kind.table, places, self._shared, clock, needs, takes, is_there=is_there)
+
+    def wait(self, bucket: Lease) -> int:
+        """Nanoseconds until ``bucket`` would admit it."""
+        return bucket.wait
+
+    def told(self, bucket: Lease) -> Told:
+        """What is known; see ``Requests``."""
+        return self._kind.told(bucket)
+
+    def read(self, exchange: Exchange) -> int | None:
+        """See ``Requests``."""
+        return self._kind.read(exchange)
+
+    def used(self, exchange: Exchange, said: int | None, taken: int) -> int:
+        """See ``Requests``."""
+        return self._kind.used(exchange, said, taken)
+
+    def refill(self, exchange: Exchange, bucket: Lease) -> None:
+        """Have more asked for, if ``bucket`` is low and nobody has done so."""
+        if bucket.is_low and (until := bucket.ask(self._limit)):
+            self._leases.ask(self._ask._replace(places=bucket.places, until=until), exchange.plane.loop)
+
+    def _places(self, exchange: Exchange) -> LeasePlaces:
+        keys = self._kind.keys
+        values = keys.values(exchange)
+        found = self._known.get(values)
+        if found is None:
+            lease, bucket, asked = (keys.key_of(exchange, values, what) for what in (b"lease", b"bucket", b"asked"))
+            hashed = blake2b(digest_size=16)
+            for part in (keys.text.encode(), *values):
+                hashed.update(len(part).to_bytes(4, "little"))
+                hashed.update(part)
+            found = LeasePlaces(lease, bucket, asked, self._prefix + hashed.hexdigest().encode())
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()  # as ``Keys`` does
+            self._known[values] = found
+        return found
+
+
+AnyLimit = Requests | SharedLimit

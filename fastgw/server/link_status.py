@@ -1,0 +1,43 @@
+"""What ``/status`` and the metrics page say of the Redis by which limits are shared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastgw.server.standings import stamp
+from fastgw.telemetry.totals import LinkFacts
+
+if TYPE_CHECKING:
+    from fastgw.server.leasing import Leasing
+
+
+def links_of(leasing: Leasing | None) -> list[LinkFacts]:
+    """Those of the configuration in use; two that differ in their options only have a number."""
+    links = [*leasing.known.values()] if leasing is not None else []
+    names = [str(one.settings) for one in links]
+    return [
+        LinkFacts(
+            redis=name if names.count(name) == 1 else f"{name} #{names[:place].count(name) + 1}",
+            is_up=one.state.is_up,
+            since=one.since,
+            questions=dict(one.questions),
+            tokens=one.tokens,
+            failures=dict(one.failures),
+            cause=one.state.cause,
+            detail=one.state.detail,
+        )
+        for place, (name, one) in enumerate(zip(names, links, strict=True))
+    ]
+
+
+def link_document(link: LinkFacts) -> dict[str, Any]:
+    """One of them, as plain data."""
+    return {
+        "up": link.is_up,
+        "since": stamp(link.since) if link.since else None,
+        "questions": link.questions,
+        "tokens": link.tokens,
+        "failures": link.failures,
+        "cause": link.cause or None,
+        "error": link.detail or None,
+    }

@@ -1,0 +1,99 @@
+"""What the supervisor keeps beside its workers because the configuration names it: addresses of names, keys of tokens, links with a Redis.
+
+Each is there, and imported, once a configuration needs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from fastgw.config.spec import GatewaySpec
+from fastgw.server.gateway import Gateway
+from fastgw.server.log import Log
+from fastgw.server.messages import Asked, Wanted
+from fastgw.server.names import Names, hosts_of
+
+if TYPE_CHECKING:
+    from fastgw.server.key_sets import Fetching
+    from fastgw.server.leasing import Leasing
+
+SOURCES_LIMIT = (
+    2.0  #: seconds that a reload waits for the addresses of new names, for new keys, and for a Redis that is new
+)
+
+
+class Sources:
+    """Those of one gateway."""
+
+    def __init__(self, gateway: Gateway, log: Log) -> None:
+        self._gateway = gateway
+        self._log = log
+
+    def keep(self) -> None:
+        """Keep what the configuration in use has, and nothing else."""
+        gateway = self._gateway
+        spec = gateway.plan_in_use.spec
+        hosts = hosts_of(spec)
+        if hosts or gateway.names is not None:
+            self._names().keep(hosts, spec.resolver)
+        gateway.answers = {host: answer for host, answer in gateway.answers.items() if host in hosts}
+        if spec.key_sets or gateway.fetching is not None:
+            self._fetching().keep(spec.key_sets)
+        gateway.keys = {one: found for one, found in gateway.keys.items() if one in spec.key_sets}
+        if spec.redis or gateway.leasing is not None:
+            self._leasing().keep(spec.redis)
+        gateway.links = {one: found for one, found in gateway.links.items() if one in spec.redis}
+
+    async def prepare(self, spec: GatewaySpec) -> None:
+        """Begin with what is new in ``spec``: what does not answer now is a warning in the log, and goes on being asked."""
+        waits: list[Coroutine[Any, Any, None]] = []
+        if hosts := hosts_of(spec):
+            waits.append(self._names().prepare(hosts, spec.resolver, SOURCES_LIMIT))
+        if spec.key_sets:
+            waits.append(self._fetching().prepare(spec.key_sets, SOURCES_LIMIT))
+        if spec.redis:
+            waits.append(self._leasing().prepare(spec.redis, SOURCES_LIMIT))
+        await asyncio.gather(*waits)
+
+    def on_wanted(self, message: Wanted) -> None:
+        """A worker misses a key."""
+        if self._gateway.fetching is not None:
+            self._gateway.fetching.want(message.key_set)
+
+    def on_asked(self, message: Asked) -> None:
+        """A worker wants leases."""
+        if self._gateway.leasing is not None:
+            self._gateway.leasing.ask(message.asks)
+
+    def close(self) -> None:
+        """Keep nothing any more."""
+        for source in (self._gateway.names, self._gateway.fetching, self._gateway.leasing):
+            if source is not None:
+                source.close()
+
+    def _names(self) -> Names:
+        gateway = self._gateway
+        if gateway.names is None:
+            from fastgw.server.resolver import look_up  # 30 ms and 4 MB that literal addresses do not pay
+
+            gateway.names = Names(gateway.learn, self._log, random.random, look_up)
+        return gateway.names
+
+    def _fetching(self) -> Fetching:
+        gateway = self._gateway
+        if gateway.fetching is None:
+            from fastgw.server.key_sets import Fetching  # only where somebody needs it
+
+            gateway.fetching = Fetching(gateway.learn_keys, self._log, random.random)
+        return gateway.fetching
+
+    def _leasing(self) -> Leasing:
+        gateway = self._gateway
+        if gateway.leasing is None:
+            from fastgw.server.leasing import Leasing  # likewise
+
+            gateway.leasing = Leasing(gateway.learn_link, lambda: gateway.board.view, self._log, random.random)
+        return gateway.leasing

@@ -1,0 +1,43 @@
+"""What a worker is told of keys and links, and what its filters want."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from fastgw.core.live.news import KeySet, LinkState
+from fastgw.core.settings import KeySetSettings, Url
+from fastgw.filters.key_sets import KEY_SETS, NOTHING
+from fastgw.filters.leases import LEASES
+from fastgw.server import told
+from fastgw.server.messages import Asked, Fetched, Linked, Wanted
+from fastgw.testing.mock import MockLoop
+from tests.support.shared_rate import REDIS
+from tests.unit.filters.test_leases import ASK
+
+SET = KeySetSettings(Url(True, "told.test", 443, "/keys"), 300.0, 600.0, 10.0)
+
+
+def test_what_the_supervisor_tells_is_known_until_nobody_uses_it() -> None:
+    keys = KeySet((("a", "{}", ("RS256",)),), 10.0)
+    for message in (Fetched({SET: keys}), Linked({REDIS: LinkState(False)})):
+        assert isinstance(message, told.KINDS)
+        told.learn(message)
+    assert (KEY_SETS.of(SET), LEASES.is_there(REDIS)) == (keys, False)
+    spec: Any = SimpleNamespace(key_sets=(), redis=())
+    told.retain(spec)
+    assert (KEY_SETS.of(SET), LEASES.is_there(REDIS)) == (NOTHING, True)
+
+
+def test_what_filters_want_is_said() -> None:
+    said: list[Wanted | Asked] = []
+    loop = MockLoop()
+    told.begin(said.append)
+    try:
+        KEY_SETS.want(SET, 5.0)
+        LEASES.ask(ASK, loop)
+        loop.run_ready()
+        assert said == [Wanted(SET), Asked((ASK,))]
+    finally:
+        KEY_SETS.on_wanted = LEASES.on_asked = None
+        KEY_SETS.retain(())
