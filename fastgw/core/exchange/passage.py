@@ -5,8 +5,8 @@
 
 There is one where some filter of the chain wants the payload of this very exchange; it ends with it.  What passes is data alone, whatever
 frames it: each piece once, in the turn of the loop in which it came, whether it is sent then, held or tried again; or all of it at once to
-a hook that is *gathered* for, which may wait, and before which nothing goes on.  A request is passed
-from ``dispatch`` on: what came earlier waits as the client has sent it, which is what a mirror copies.
+a hook that is *gathered* for, which may wait, and before which nothing goes on.  A request is passed from ``dispatch`` on: what came
+earlier waits as the client has sent it, which is what a mirror copies.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Stage:
 class Passage:
     """The body hooks of one direction of one exchange, in the order in which bytes meet them."""
 
-    __slots__ = ("_exchange", "_first", "_gather", "_kept", "_stages", "held", "is_whole")
+    __slots__ = ("_exchange", "_first", "_gather", "_kept", "_size", "_stages", "held", "is_whole")
 
     def __init__(self, exchange: Exchange, opened: list[_Stage]) -> None:
         self._exchange = exchange
@@ -60,6 +60,7 @@ class Passage:
         self._first = 0  #: the stage that is fed next: behind one that has waited, 0 otherwise
         self._gather = max(stage.hook.gather for stage in opened)
         self._kept: list[bytes] = []  #: of an answer whose head waits
+        self._size = 0  #: bytes of that
         self.held = 0  #: bytes that are here, which the worker counts
         self.is_whole = any(stage.gathered is not None for stage in opened)
 
@@ -91,13 +92,13 @@ class Passage:
             return out
         if out:
             self._kept.append(out)
+            self._size += len(out)
             self._keep(len(out))
-        kept = sum(map(len, self._kept))
-        if not is_last and (self.is_whole or (kept <= self._gather and not self._is_full())):
+        if not is_last and (self.is_whole or (self._size <= self._gather and not self._is_full())):
             return b""
         out = b"".join(self._kept)
-        self._kept = []
-        self._keep(-kept)
+        self._keep(-self._size)
+        self._kept, self._size = [], 0
         response = exchange.response
         if is_last and not response.trailers:
             response.gain_length(len(out))
