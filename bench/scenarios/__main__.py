@@ -21,6 +21,7 @@ from bench.scenarios import (
     idle_connections,
     mutated,
     peers,
+    shared_limits,
     slow_bodies,
     slow_readers,
     slow_requests,
@@ -36,7 +37,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
     module.SCENARIO
     for module in (
         wire, split, idle_connections, slowloris, slow_requests, slow_readers, stuck_readers, stuck_uploads,
-        descriptors, aborts, black_hole, slow_bodies, events, mutated, forged,
+        descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, shared_limits,
     )
 )  # fmt: skip
 NEEDED = 12000
