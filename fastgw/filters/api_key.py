@@ -18,6 +18,7 @@ from fastgw.core.counters import DENIERS
 from fastgw.core.live.board import KEYED_TIMES
 from fastgw.core.live.meters import Clock, Meter, NoRoomError, admit
 from fastgw.errors import DownstreamError, InternalError
+from fastgw.filters import rate_fields
 from fastgw.filters.credentials import Editor, Finder, finder
 from fastgw.filters.key_file import ApiKey, digest_of, parse_keys
 from fastgw.filters.reread import RereadFile
@@ -31,7 +32,6 @@ NOTE: Final = "api_key"  #: the note that has the name of the key
 
 _DENIED = counters.ROUTE_DENIED + DENIERS.index("api_key")
 _LONGEST: Final = 512  #: bytes of a key
-_SECOND: Final = 10**9
 _NEVER = float("inf")
 
 
@@ -182,7 +182,8 @@ class ApiKeys:
         exchange.plane.values[exchange.route.base + counters.ROUTE_RATE_LIMITED] += 1
         detail = "too many requests in a short time"
         reason = f"{detail}: more than {text}, says the filter {self.name!r}"
-        headers = (("retry-after", str(max(1, -(-_wait(slowest) // _SECOND)))),)
+        limits = [_told(place, one) for place, one in enumerate(known.meters, 1)]
+        headers = rate_fields.refused((rate_fields.DRAFT,), limits, _wait(slowest))
         return DownstreamError(429, "rate_limited", detail, reason=reason, headers=headers)
 
     def _on_full(self, exchange: Exchange) -> None:
@@ -205,6 +206,12 @@ class ApiKeys:
         return DownstreamError(
             401, "invalid_key", detail, reason=f"{detail}, says the filter {self.name!r}", headers=self._realm
         )
+
+
+def _told(place: int, meter: Meter) -> rate_fields.Told:
+    """What clients are told of the limit in this place of its key's list."""
+    rate, time, now = meter.rate, meter.time, meter.now
+    return rate_fields.Told(place, "requests", rate.burst, rate.depth, rate.left(time, now), rate.whole(time, now))
 
 
 def _wait(meter: Meter) -> int:

@@ -185,6 +185,8 @@ def test_a_key_has_its_own_rate(tmp_path: Path, seat: Seat) -> None:
     data = stage.ask(ann)
     assert statuses(data) == [429]
     assert b"retry-after: 1\r\n" in head_of(data)
+    assert b'ratelimit-policy: "1";q=2;w=1, "2";q=3;w=60\r\n' in head_of(data)
+    assert b'ratelimit: "1";r=0;t=1, "2";r=1;t=40\r\n' in head_of(data)
     assert json.loads(body_of(data))["type"] == "urn:fastgw:error:rate_limited"
     assert stage.told[-1][0] == {"api_key": "ann", "rate_limit": "2/s per api_key"}
     assert stage.edge.of_route(counters.ROUTE_RATE_LIMITED) == 1
