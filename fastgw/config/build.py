@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from fastgw.config import schema
 from fastgw.config.answers import Files, Redirect, Reply
+from fastgw.config.balance import Hash
 from fastgw.config.by_name import named_services
 from fastgw.config.chains import named
 from fastgw.config.check import listener_name, route_name
@@ -30,6 +31,7 @@ from fastgw.config.spec import (
     EndpointSpec,
     FilterSpec,
     GatewaySpec,
+    HashSpec,
     ListenerSpec,
     MirrorSpec,
     ResolverSpec,
@@ -185,6 +187,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     schema.Mirror: _mirror,
     schema.Share: partial(fill, SplitSpec),
     schema.Endpoint: partial(fill, EndpointSpec),
+    Hash: partial(fill, HashSpec),
     schema.Pool: partial(fill, PoolSettings),
     schema.ServiceTls: partial(fill, UpstreamTls),
     schema.Retry: partial(fill, RetrySettings),

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.config.chains import links, named
 from fastgw.config.rules import rule
@@ -29,13 +30,14 @@ from fastgw.core.live.registry import Registry
 from fastgw.core.mirror.mirror import Mirror
 from fastgw.core.settings import InsideSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain, FailureMode
-from fastgw.core.snapshot.snapshot import Balancer, Listener, Route, Service, Snapshot
-from fastgw.policy.balancers import LeastRequest, RoundRobin
+from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
+from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
 from fastgw.routing import ByName, Router, Split
 from fastgw.routing.pattern import parse_path
 
 if TYPE_CHECKING:
     from fastgw.adapters.instance import Instance
+    from fastgw.core.live.members import Members
 
 
 class SlotMap(Protocol):
@@ -164,11 +166,32 @@ class _Compiler:
         return found
 
     def _service(self, spec: ServiceSpec) -> Service:
-        balancer: Balancer = RoundRobin() if spec.balance == "round_robin" else LeastRequest(self._random)
         roster = tuple(self._member(spec, one) for one in spec.endpoints)
         members = self._registry.members(spec.name)
+        chosen = self._chosen(spec, members)
         slot = self._slots.services[spec.name]
-        return Service(spec.name, members, roster, balancer, spec.settings, slot, takes_chunks=spec.inside is None)
+        takes_chunks = spec.inside is None
+        return Service(
+            spec.name, members, roster, settings=spec.settings, slot=slot, takes_chunks=takes_chunks, **chosen
+        )
+
+    def _chosen(self, spec: ServiceSpec, members: Members) -> dict[str, Any]:
+        """How an endpoint is chosen, as ``Service`` takes it."""
+        if spec.balance == "peak_ewma":
+            from fastgw.policy.ewma import PeakEwma
+
+            known = members.judge  # of the configuration before: what it has learned outlives a reload
+            ewma = known if isinstance(known, PeakEwma) else PeakEwma(self._random, monotonic)
+            return {"balancer": ewma, "judge": ewma}
+        if spec.hash is not None:
+            from fastgw.filters.variables import Template
+            from fastgw.policy.hashing import ConsistentHash
+
+            ring, key = ConsistentHash(self._random, spec.hash.max_load), Template(spec.hash.key).fill
+            return {"balancer": ring, "pick_for": lambda candidates, exchange: ring.pick_by(candidates, key(exchange))}
+        if spec.balance == "round_robin":
+            return {"balancer": RoundRobin()}
+        return {"balancer": Random(self._random) if spec.balance == "random" else LeastRequest(self._random)}
 
     def _member(self, service: ServiceSpec, spec: EndpointSpec) -> tuple[EndpointKey, EndpointSettings]:
         slot = self._slots.endpoints[service.name, str(spec.address)]

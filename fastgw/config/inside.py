@@ -26,6 +26,7 @@ _NOT_OF: Final = {
 }
 _ELSEWHERE: Final = (
     "balance",
+    "hash",
     "pool",
     "tls",
     "host",

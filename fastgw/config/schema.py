@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
 from pydantic_core import CoreSchema
 
 from fastgw.config.answers import Files, Redirect, Reply
+from fastgw.config.balance import BALANCERS, Hash
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.inside import Inside
@@ -368,9 +369,8 @@ class Service(Inside):
     endpoints: list[Endpoint] = Field(
         [], description="Where the service is reached; at least one.", json_schema_extra={"minItems": 1}
     )
-    balance: Annotated[str, words("round_robin", "least_request")] = setting(
-        "least_request", "How an endpoint is chosen."
-    )
+    balance: Annotated[str, words(*BALANCERS)] = setting("least_request", "How an endpoint is chosen.")
+    hash: Hash | None = setting(None, "Of balance: consistent_hash, what of a request decides.")
     pool: Pool = setting({}, "Connections to each endpoint.")
     tls: Annotated[ServiceTls | None, BeforeValidator(false_is_none)] = setting(None, "Speak TLS. Default: plain HTTP.")
     host: ServiceHost = setting(

@@ -145,12 +145,20 @@ class EndpointSpec(NamedTuple):
     weight: int
 
 
+class HashSpec(NamedTuple):
+    """What of a request decides which endpoint it goes to."""
+
+    key: tuple[bytes | str, ...]  #: as ``filters.variables.Template`` takes it
+    max_load: float  #: in times the average; 0: any
+
+
 class ServiceSpec(NamedTuple):
     """A named set of endpoints with one policy."""
 
     name: str
     endpoints: tuple[EndpointSpec, ...]
-    balance: str  #: "round_robin" or "least_request"
+    balance: str  #: one of ``config.balance.BALANCERS``
+    hash: HashSpec | None  #: of "consistent_hash"
     pool: PoolSettings
     tls: UpstreamTls | None
     inside: InsideSettings | None  #: it is code in this process, with one endpoint that has no address; None: it is not

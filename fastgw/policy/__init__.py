@@ -1,6 +1,8 @@
 """Floor 0: decisions without effects.  Time and chance are arguments, so every decision can be replayed.
 
 balancers    which endpoint takes the next exchange
+ewma         the same, by how fast each has answered of late
+hashing      the same, by a key of the exchange
 """
 
 from __future__ import annotations

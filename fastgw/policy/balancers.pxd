@@ -9,6 +9,15 @@ cdef class RoundRobin:
     cpdef pick(self, candidates)
 
 
+cdef class Random:
+    cdef object _random
+    cdef object _known
+    cdef Py_ssize_t _left
+    cdef bint _is_even
+    cdef list _bounds
+    cpdef pick(self, candidates)
+
+
 cdef class LeastRequest:
     cdef object _random
     cdef object _known

@@ -94,6 +94,42 @@ def _is_even(candidates: Sequence[E]) -> bool:
     return True
 
 
+class Random:
+    """Any of the candidates, by weight."""
+
+    __slots__ = ("_bounds", "_is_even", "_known", "_left", "_random")
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._random = random  #: [0, 1)
+        # What was learned of the weights of a tuple, for so many picks:
+        self._known: Any = None
+        self._left = 0
+        self._is_even = True
+        self._bounds: list[int] = []  # where each candidate's part of the total weight ends
+
+    def pick(self, candidates: Sequence[E]) -> E:
+        """Take one of the candidates, of which there is at least one."""
+        if candidates is not self._known or not self._left:
+            # Only a tuple is recognised again: a list may change under its identity.
+            self._known = candidates if type(candidates) is tuple else None
+            self._left = len(candidates)
+            self._is_even = _is_even(candidates)
+            self._bounds = [] if self._is_even else _bounds(candidates)
+        self._left -= 1
+        if self._is_even:
+            return candidates[int(self._random() * len(candidates))]
+        return candidates[bisect_right(self._bounds, self._random() * self._bounds[-1])]
+
+
+def _bounds(candidates: Sequence[E]) -> list[int]:
+    bounds = []
+    total = 0
+    for candidate in candidates:
+        total += candidate.weight
+        bounds.append(total)
+    return bounds
+
+
 class LeastRequest:
     """The candidate with the fewest exchanges in hand for its weight.
 
@@ -167,9 +203,4 @@ class LeastRequest:
         self._known = candidates if type(candidates) is tuple else None
         self._left = len(candidates)
         self._is_even = _is_even(candidates)
-        self._bounds = []
-        if not self._is_even:
-            total = 0
-            for candidate in candidates:
-                total += candidate.weight
-                self._bounds.append(total)
+        self._bounds = [] if self._is_even else _bounds(candidates)

@@ -13,7 +13,7 @@ cdef int CONNECTION
 @cython.locals(share=Service, found=Service)
 cpdef Service chosen(Exchange exchange)
 
-@cython.locals(endpoint=Endpoint, carrier=Carrier)
+@cython.locals(service=Service, endpoint=Endpoint, carrier=Carrier)
 cpdef ask(Exchange exchange, tuple candidates)
 
 @cython.locals(service=Service, endpoint=Endpoint, is_stale=bint, is_spared=bint, tried=tuple, candidates=tuple)

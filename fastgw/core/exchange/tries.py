@@ -55,7 +55,13 @@ def chosen(exchange: Exchange) -> Service | None:
 def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
     """Choose one of ``candidates``, endpoints of the exchange's service, and ask its pool for a carrier."""
     exchange.attempts += 1
-    endpoint = candidates[0] if len(candidates) == 1 else exchange.service.balancer.pick(candidates)
+    service = exchange.service
+    if len(candidates) == 1:
+        endpoint = candidates[0]
+    elif service.pick_for is None:
+        endpoint = service.balancer.pick(candidates)
+    else:
+        endpoint = service.pick_for(candidates, exchange)
     exchange.endpoint = endpoint
     exchange.asked = endpoint.place
     endpoint.in_hand += 1

@@ -11,6 +11,8 @@ cdef class Service:
     cdef public Members members
     cdef public tuple roster
     cdef public object balancer
+    cdef public object judge
+    cdef public object pick_for
     cdef public object settings
     cdef public bytes host
     cdef public bint keeps_host

@@ -7,7 +7,7 @@ Live things (endpoints with their pools) are not part of it: they are kept by ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,7 +21,7 @@ from fastgw.wire.methods import served
 from fastgw.wire.request import RequestReader
 
 if TYPE_CHECKING:
-    from fastgw.core.live.members import Members
+    from fastgw.core.live.members import Judge, Members
     from fastgw.core.live.registry import Registry, Roster
     from fastgw.core.settings import ListenerSettings, RouteSettings, ServiceSettings
 
@@ -54,9 +54,11 @@ class Service:
         "balancer",
         "base",
         "host",
+        "judge",
         "keeps_host",
         "members",
         "name",
+        "pick_for",
         "roster",
         "settings",
         "slot",
@@ -73,9 +75,12 @@ class Service:
         slot: int = 0,
         *,
         takes_chunks: bool = True,
+        pick_for: Callable[[Sequence[Any], Any], Any] | None = None,
+        judge: Judge | None = None,
     ) -> None:
         """``members``: the live ones, which become those of ``roster`` when the snapshot is installed; ``slot``: its block of counters;
-        ``takes_chunks``: its pools do."""
+        ``takes_chunks``: its pools do; ``pick_for``: the candidate for an exchange, of a
+        balancer that asks for more than ``pick``; ``judge``: what its members ask how tries end."""
         self.name = name
         self.slot = slot
         self.base = SERVICE.base(slot)
@@ -85,19 +90,29 @@ class Service:
         self.settings = settings
         self.keeps_host = settings.host == "preserve"
         self.takes_chunks = takes_chunks  #: see ``Pool``
+        self.judge = judge
+        self.pick_for = pick_for  #: None: ``balancer`` picks
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
     def without_retries(self) -> Service:
         """This service, asked once for each request."""
         settings = self.settings._replace(retry=self.settings.retry._replace(attempts=1, on=()))
-        takes_chunks = self.takes_chunks
         return Service(
-            self.name, self.members, self.roster, self.balancer, settings, self.slot, takes_chunks=takes_chunks
+            self.name,
+            self.members,
+            self.roster,
+            self.balancer,
+            settings,
+            self.slot,
+            takes_chunks=self.takes_chunks,
+            pick_for=self.pick_for,
+            judge=self.judge,
         )
 
     def install(self, registry: Registry) -> None:
         """Let the live members be as this configuration, and what is known of its names, say."""
         registry.update(self.members, self.roster, self.settings.ejection)
+        self.members.judge = self.judge
 
 
 class Route:

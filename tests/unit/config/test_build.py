@@ -11,7 +11,16 @@ import pytest
 
 from fastgw.config import build, schema, spec
 from fastgw.config.model import Model
-from fastgw.config.spec import AccessSpec, BindSpec, ByNameSpec, EndpointSpec, FilterSpec, MirrorSpec, SplitSpec
+from fastgw.config.spec import (
+    AccessSpec,
+    BindSpec,
+    ByNameSpec,
+    EndpointSpec,
+    FilterSpec,
+    HashSpec,
+    MirrorSpec,
+    SplitSpec,
+)
 from fastgw.core import settings
 from fastgw.core.settings import (
     Address,
@@ -78,7 +87,7 @@ services:
     host: endpoint
     retry: {attempts: 3, on: [reset, reset]}
     ejection: {after: 5, base: 2s, max: 8s}
-  b: {endpoints: ["b.example:1"], ejection: off}
+  b: {endpoints: ["b.example:1"], ejection: off, balance: consistent_hash, hash: {key: "${header.x-user}", max_load: 2}}
   c:
     python: "some_module:Class"
     settings: {deep: [1, true]}
@@ -135,7 +144,8 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert a.settings == ServiceSettings("endpoint", RetrySettings(3, ("reset",)), EjectionSettings(5, 2.0, 8.0))
     assert a.pool == PoolSettings(1, 2, 3.0, 4.0, 5.0, 1, 1)
     assert a.tls == UpstreamTls(verify=False, server_name="name.example", ca="", cert="", key="")
-    assert (b.name, b.tls, b.balance, b.settings.ejection) == ("b", None, "least_request", None)
+    assert (b.name, b.tls, b.balance, b.settings.ejection) == ("b", None, "consistent_hash", None)
+    assert b.hash == HashSpec(("header.x-user",), 2.0)
 
     assert (a.inside, c.endpoints) == (None, (EndpointSpec(Address(inside="python:some_module:Class"), 1),))
     given = b'{"deep":[1,true]}'

@@ -24,7 +24,9 @@ from fastgw.core.protocols import make_pool
 from fastgw.core.settings import FilterSettings, RetrySettings
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Route, Snapshot
-from fastgw.policy.balancers import LeastRequest, RoundRobin
+from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
+from fastgw.policy.ewma import PeakEwma
+from fastgw.policy.hashing import ConsistentHash
 from fastgw.server.gateway import route_names
 from fastgw.testing.edge import new_loop
 from tests.unit.config.files import MINIMAL, read
@@ -162,7 +164,8 @@ def test_a_filter_has_the_failure_mode_of_its_configuration(tmp_path: Path, regi
 def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
     a, b, c, d, e = compiled(read(tmp_path, FULL), registry).services
     assert (a.name, a.settings.host, a.settings.retry) == ("a", "endpoint", RetrySettings(3, ("reset",)))
-    assert isinstance(a.balancer, RoundRobin) and isinstance(b.balancer, LeastRequest)
+    assert isinstance(a.balancer, RoundRobin) and isinstance(b.balancer, ConsistentHash)
+    assert a.pick_for is None and b.pick_for is not None
     (first, usual), (second, settings) = a.roster
     assert (str(first.address), usual.weight, first.slot) == ("10.0.0.1:9000", 1, 0)
     assert (str(second.address), settings.weight, second.slot) == ("unix:/run/x.sock", 2, 1)
@@ -184,6 +187,20 @@ def test_a_service_in_this_process_is_one_instance_while_its_configuration_is(
         compiled(read(tmp_path, one), registry) for one in (text, text, text.replace("'m:C'", "'m:C', workers: 3"))
     )
     assert len(first.inside) == 1 and first.inside == again.inside != other.inside
+
+
+def test_what_a_balancer_has_learned_survives_a_reload(tmp_path: Path, registry: Registry) -> None:
+    kinds = {"peak_ewma": PeakEwma, "random": Random, "least_request": LeastRequest}
+    text = MINIMAL.replace("{endpoints:", "{balance: peak_ewma, endpoints:")
+    first = compiled(read(tmp_path, text), registry).services[0]
+    assert first.members.judge is None  # it may be refused yet
+    first.install(registry)
+    assert first.members.judge is first.balancer
+    for word, kind in kinds.items():
+        service = compiled(read(tmp_path, text.replace("peak_ewma", word)), registry).services[0]
+        assert isinstance(service.balancer, kind)
+        service.install(registry)
+        assert service.members.judge is (first.balancer if kind is PeakEwma else None)
 
 
 def test_endpoints_survive_a_reload(tmp_path: Path, registry: Registry) -> None:

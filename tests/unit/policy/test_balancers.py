@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastgw.policy.balancers import EXACT_MAX, LeastRequest, RoundRobin
+from fastgw.policy.balancers import EXACT_MAX, LeastRequest, Random, RoundRobin
 
 
 @dataclass(eq=False)
@@ -25,7 +25,7 @@ def endpoints(*weights: int) -> tuple[Endpoint, ...]:
     return tuple(Endpoint("abcdefghij"[place], weight) for place, weight in enumerate(weights))
 
 
-def names(balancer: RoundRobin, candidates: Sequence[Endpoint], count: int) -> str:
+def names(balancer: RoundRobin | Random, candidates: Sequence[Endpoint], count: int) -> str:
     return "".join(balancer.pick(candidates).name for _ in range(count))
 
 
@@ -154,3 +154,28 @@ class TestLeastRequest:
                     held.pop(generator.randrange(len(held))).in_hand -= 1
         for endpoint in candidates:
             assert found[endpoint.name] / 6000 == pytest.approx(endpoint.weight / sum(weights), abs=0.03)
+
+
+class TestRandom:
+    @pytest.mark.parametrize("kind", [tuple, list])
+    def test_equal_weights_are_even(self, kind: type[tuple[Endpoint, ...]]) -> None:
+        balancer, candidates = Random(random.Random(1).random), kind(endpoints(2, 2, 2, 2))
+        found = Counter(balancer.pick(candidates).name for _ in range(8000))
+        assert all(abs(count - 2000) < 200 for count in found.values()) and len(found) == 4
+
+    def test_others_have_their_share(self) -> None:
+        balancer, candidates = Random(random.Random(1).random), endpoints(1, 3)
+        assert abs(Counter(balancer.pick(candidates).name for _ in range(8000))["b"] - 6000) < 200
+
+    def test_one_candidate_and_both_ends_of_chance(self) -> None:
+        balancer = Random(chance(0.0, 0.999999, 0.0, 0.999999))
+        (only,) = endpoints(3)
+        assert [balancer.pick((only,)), balancer.pick((only,))] == [only, only]
+        pair = endpoints(1, 9)
+        assert [balancer.pick(pair).name, balancer.pick(pair).name] == ["a", "b"]
+
+    def test_a_change_of_weight_is_seen_within_a_round(self) -> None:
+        balancer, candidates = Random(random.Random(1).random), endpoints(1, 1)
+        balancer.pick(candidates)
+        candidates[0].weight = 10**6
+        assert "b" not in names(balancer, candidates, 50)[3:]

@@ -11,6 +11,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.causes import OTHER, PLACES
 from fastgw.core.counters import CAUSES
+from fastgw.core.snapshot.snapshot import Service
 from fastgw.errors import DownstreamError, GatewayError, InternalError, UpstreamError
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import ByName, Split
@@ -406,4 +407,28 @@ def test_the_service_that_the_path_names() -> None:
     answers = client.take()
     assert statuses(answers) == [200, 404, 404]
     assert answers.count(b"unknown_service") == 2
+    edge.end()
+
+
+# --- by a key
+
+
+def test_a_balancer_that_asks_for_the_exchange_gets_it() -> None:
+    edge = Edge(endpoints=3)
+    asked: list[tuple[int, bytes]] = []
+
+    def pick_for(candidates: Any, exchange: Any) -> Any:
+        asked.append((len(candidates), exchange.request.header(b"x-session")))
+        return candidates[-1]
+
+    service = edge.service
+    keyed = Service("s", service.members, service.roster, service.balancer, service.settings, pick_for=pick_for)
+    edge.install(edge.listen(usual.route("keyed", 1, service=keyed, chain=edge.route.chain)), keyed)
+    edge.client(GET.replace(b"\r\n\r\n", b"\r\nX-Session: a\r\n\r\n"))
+    assert edge.attempts[0].target["port"] == 9002
+    edge.refuse()  # and so of those that are left
+    assert [one.target["port"] for one in edge.attempts] == [9001]
+    assert asked == [(3, b"a"), (2, b"a")]
+    assert keyed.without_retries().pick_for is pick_for
+    edge.connect().feed(OK)
     edge.end()

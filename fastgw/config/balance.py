@@ -1,0 +1,68 @@
+"""What the file says of how an endpoint is chosen.
+
+Annotations are not postponed here (``from __future__``): pydantic would compile and evaluate each of them at the start.
+"""
+
+import re
+from typing import Annotated, Final
+
+from fastgw.config.model import Model, setting
+from fastgw.config.source import Document, TreePath
+from fastgw.config.template import template
+from fastgw.config.types import Parsed
+from fastgw.config.unsound import is_missing, is_unsound
+from fastgw.config.values import scalar, shown
+
+BALANCERS: Final = ("round_robin", "least_request", "random", "peak_ewma", "consistent_hash")
+HASHING: Final = "consistent_hash"  #: the one that needs a key
+_FACTOR: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?").fullmatch
+_WANTED: Final = "off, or a number from 1.05 to 100"
+
+
+def _key(value: object) -> tuple[bytes | str, ...]:
+    """Text with a variable in it."""
+    found = template(is_answer=False)(value)
+    if not any(isinstance(part, str) for part in found):
+        raise ValueError(
+            f"{shown(value)} is the same for every request; name a variable, such as ${{header.x-session}}"
+        )
+    return found
+
+
+def _factor(value: object) -> float:
+    """How much more than the average; 0: any."""
+    if value is False:
+        return 0.0  # off, as YAML 1.1 reads it
+    found = scalar(value, _WANTED)
+    if found == "off":
+        return 0.0
+    number = float(found) if _FACTOR(found) else 0.0
+    if not 1.05 <= number <= 100:
+        raise ValueError(f"expected {_WANTED}, got {shown(value)}")
+    return number
+
+
+_FACTORS = [{"type": "number", "minimum": 1.05, "maximum": 100}, {"enum": ["off", False]}]
+
+
+class Hash(Model):
+    """What of a request decides which endpoint it goes to."""
+
+    key: Annotated[tuple[bytes | str, ...], Parsed(_key, takes_variables=True, type="string")] = setting(
+        ..., "Text with variables, such as ${header.x-session}; where it is empty chance decides."
+    )
+    max_load: Annotated[float, Parsed(_factor, anyOf=_FACTORS)] = setting(
+        "off", "Exchanges in hand of an endpoint, in times the average; one with more is passed over. off: any number."
+    )
+
+
+def check_balance(document: Document, where: TreePath, balance: str, given: Hash | None) -> None:
+    """Report a key without a balancer that asks for one, and the other way round."""
+    if is_unsound(balance):
+        return
+    if balance == HASHING and is_missing(given):
+        document.report(
+            (*where, "balance"), f"{HASHING} needs hash: {{key: ...}}, which says what of a request decides"
+        )
+    if balance != HASHING and given is not None and not is_unsound(given):
+        document.report((*where, "hash"), f"has no effect without balance: {HASHING}", at_key=True)

@@ -1,0 +1,117 @@
+"""Which endpoint takes the next exchange, by a key of it: consistent hashing on a ring (Karger and others, 1997).
+
+Each endpoint has ``POINTS`` points on a circle, those of less weight fewer, at hashes of its address: the same in every worker, on every
+node, after every restart.  A key belongs to the next point behind its own hash.  If an endpoint leaves, its keys go to the next ones on
+the circle, all others stay; if it comes back they do too.
+
+With a bound (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads", 2018) an endpoint that has more in hand than
+``bound`` times its share is passed over, and the next one takes what is too much.
+"""
+
+from __future__ import annotations
+
+from _blake2 import blake2b  # of hashlib, which would bring those of OpenSSL: 0.7 MiB of each worker
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from struct import Struct
+from typing import Any, Protocol
+
+POINTS = 160  #: on the circle, of an endpoint with the largest weight: parts differ by 8 % (one standard deviation)
+_OF_A_DIGEST = 8  #: points that one digest of 64 bytes gives
+_POINTS_OF = Struct(">8Q").unpack
+_NUMBER = 0xFFFF  #: bits of a point that are the number of its endpoint: a service has less than 65,536
+_HASH = ((1 << 64) - 1) ^ _NUMBER  #: those that are its place on the circle
+
+
+class Placed(Protocol):
+    """What is known of an endpoint."""
+
+    @property
+    def in_hand(self) -> int:
+        """Exchanges in hand."""
+
+    @property
+    def weight(self) -> int:
+        """Share of the load, 1 or more."""
+
+    @property
+    def place(self) -> str:
+        """Its address, as text that is the same everywhere."""
+
+
+class ConsistentHash:
+    """The balancer."""
+
+    __slots__ = ("_bound", "_left", "_members", "_points", "_random", "_ready", "_seen", "_shares", "_total", "_weight")
+
+    def __init__(self, random: Callable[[], float], bound: float = 0.0) -> None:
+        """``random``: [0, 1), for what has no key; ``bound``: times the average that an endpoint may have in hand; 0: any number."""
+        self._random = random
+        self._bound = bound
+        self._seen: Any = None  # the tuple that ``_ready`` is of
+        self._ready: frozenset[Any] = frozenset()
+        self._members: list[Any] = []  # with points on the circle, in the order of their numbers
+        self._shares: dict[Any, int] = {}  # the points that each has
+        self._points: list[int] = []  # hash and number of the endpoint, sorted
+        self._left = 0  # picks until the load is added up again
+        self._total = 0  # in hand of all candidates
+        self._weight = 1  # of all candidates
+
+    def pick(self, candidates: Sequence[Any]) -> Any:
+        """Take one of the candidates by chance: the exchange has no key."""
+        return self._at(candidates, int(self._random() * (1 << 64)))
+
+    def pick_by(self, candidates: Sequence[Any], key: bytes) -> Any:
+        """Take the candidate that ``key`` belongs to, or the next one that is there; without a key by chance."""
+        if not key:
+            return self.pick(candidates)
+        return self._at(candidates, int.from_bytes(blake2b(key, digest_size=8).digest(), "big"))
+
+    def _at(self, candidates: Sequence[Any], point: int) -> Any:
+        if candidates is not self._seen:
+            self._learn(candidates)
+        points, members, ready = self._points, self._members, self._ready
+        limit = self._limit(candidates) if self._bound else 0.0
+        start = bisect_right(points, point & _HASH)
+        first: Any = None
+        for index in range(start, start + len(points)):
+            one = members[points[index % len(points)] & _NUMBER]
+            if one not in ready:
+                continue
+            if not limit or not one.in_hand or one.in_hand + 1 <= limit * one.weight:
+                return one
+            first = first or one
+        return first  # they all have more than they should: it is the average that is old
+
+    def _limit(self, candidates: Sequence[Any]) -> float:
+        """Exchanges in hand for each unit of weight; added up anew after a quarter as many picks as there are candidates."""
+        if not self._left:
+            self._left = 1 + len(candidates) // 4
+            self._total = sum([one.in_hand for one in candidates])
+        self._left -= 1
+        self._total += 1
+        return self._bound * self._total / self._weight
+
+    def _learn(self, candidates: Sequence[Any]) -> None:
+        """Others are ready than before; perhaps some are new, or weigh something else."""
+        largest = max([one.weight for one in candidates])
+        shares = {one: max(1, round(POINTS * one.weight / largest)) for one in candidates}
+        are_known = all(self._shares.get(one) == share for one, share in shares.items())
+        if not are_known or len(self._shares) > 2 * len(shares):
+            kept = {} if len(self._shares) > 2 * len(shares) else self._shares
+            self._draw({**kept, **shares})
+        self._ready = frozenset(candidates)
+        self._weight = sum([one.weight for one in candidates])
+        self._left = 0
+        self._seen = candidates if type(candidates) is tuple else None  # a list may change under its identity
+
+    def _draw(self, shares: dict[Any, int]) -> None:
+        self._shares = shares
+        self._members = [*shares]
+        found: list[int] = []
+        for number, (one, share) in enumerate(shares.items()):
+            name = one.place.encode()
+            for turn in range(-(-share // _OF_A_DIGEST)):
+                digest = blake2b(name, digest_size=64, salt=turn.to_bytes(8, "big")).digest()
+                found += [point & _HASH | number for point in _POINTS_OF(digest)[: share - turn * _OF_A_DIGEST]]
+        self._points = sorted(found)

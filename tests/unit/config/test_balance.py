@@ -1,0 +1,44 @@
+"""How an endpoint is chosen, as the file says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fastgw.config.spec import HashSpec
+from tests.unit.config.files import problems, read, with_service
+
+
+def test_the_key_of_a_request_and_a_bound(tmp_path: Path) -> None:
+    text = with_service(
+        "balance: consistent_hash, hash: {key: '${header.x-session}/${client.address}', max_load: 1.25}"
+    )
+    (service,) = read(tmp_path, text).services
+    assert service.balance == "consistent_hash"
+    assert service.hash == HashSpec(("header.x-session", b"/", "client.address"), 1.25)
+    for off in ("", ", max_load: off", ", max_load: 'off'"):
+        text = with_service(f"balance: consistent_hash, hash: {{key: '${{cookie.sid}}'{off}}}")
+        (service,) = read(tmp_path, text).services
+        assert service.hash == HashSpec(("cookie.sid",), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("balance: consistent_hash", "services.a.balance: consistent_hash needs hash: {key: ...}"),
+        ("hash: {key: '${client.address}'}", "services.a.hash: has no effect without balance: consistent_hash"),
+        ("balance: consistent_hash, hash: {key: same}", "'same' is the same for every request; name a variable"),
+        ("balance: consistent_hash, hash: {key: '${header.}'}", "services.a.hash.key"),
+        ("balance: consistent_hash, hash: {key: '${response.status}'}", "is not known before there is an answer"),
+        ("balance: consistent_hash, hash: {max_load: 2}", "services.a.hash.key: is required"),
+        *(
+            (f"balance: consistent_hash, hash: {{key: '${{client.address}}', max_load: {load}}}", "from 1.05 to 100")
+            for load in ("1", "1.04", "101", "x", "-2", "[2]")
+        ),
+        ("balance: hash", "expected round_robin, least_request, random, peak_ewma or consistent_hash"),
+    ],
+)
+def test_what_cannot_choose(tmp_path: Path, keys: str, expected: str) -> None:
+    found = problems(tmp_path, with_service(keys))
+    assert any(expected in one for one in found), found

@@ -1,0 +1,116 @@
+"""Consistent hashing: who keeps his endpoint when others come and go, and how even it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+
+from fastgw.policy.hashing import ConsistentHash
+
+KEYS = [b"user-%d" % number for number in range(20_000)]
+
+
+@dataclass(eq=False)
+class Endpoint:
+    place: str
+    weight: int = 1
+    in_hand: int = 0
+
+
+def endpoints(count: int) -> tuple[Endpoint, ...]:
+    return tuple(Endpoint(f"10.0.0.{number}:9000") for number in range(count))
+
+
+def owners(ring: ConsistentHash, candidates: tuple[Endpoint, ...]) -> list[str]:
+    return [ring.pick_by(candidates, key).place for key in KEYS]
+
+
+def test_a_key_has_the_same_endpoint_everywhere() -> None:
+    """A golden value: another one moves every client of every gateway at an upgrade."""
+    ring = ConsistentHash(Random(1).random)
+    assert "".join(ring.pick_by(endpoints(5), key).place[7:8] for key in KEYS[:10]) == "1300130422"
+    assert owners(ring, endpoints(7)) == owners(ConsistentHash(Random(2).random), endpoints(7)[::-1])
+
+
+def test_one_of_fifty_leaves_and_nobody_else_moves() -> None:
+    ring = ConsistentHash(Random(1).random)
+    all_of_them = endpoints(50)
+    before = owners(ring, all_of_them)
+    left = all_of_them[:17] + all_of_them[18:]
+    after = owners(ring, left)
+    moved = [old for old, new in zip(before, after, strict=True) if old != new]
+    assert set(moved) == {"10.0.0.17:9000"}  # those that were its own
+    assert len(moved) / len(KEYS) <= 0.025
+    assert owners(ring, all_of_them) == before  # and it gets them back
+    assert len({new for old, new in zip(before, after, strict=True) if old != new}) > 20  # they go to many
+
+
+def test_parts_are_about_even_and_by_weight() -> None:
+    candidates = endpoints(10)
+    counts = Counter(owners(ConsistentHash(Random(1).random), candidates))
+    assert max(counts.values()) / (len(KEYS) / 10) < 1.25
+    candidates[3].weight = 3
+    share = Counter(owners(ConsistentHash(Random(1).random), candidates))[candidates[3].place] / len(KEYS)
+    assert 0.2 < share < 0.3  # 3 of 12
+
+
+def test_weights_that_change_and_members_that_are_new_are_seen() -> None:
+    ring = ConsistentHash(Random(1).random)
+    candidates = endpoints(4)
+    before = owners(ring, candidates)
+    candidates[0].weight = 4
+    more = Counter(owners(ring, (*candidates,)))[candidates[0].place]
+    assert more > 1.5 * Counter(before)[candidates[0].place]
+    grown = (*candidates, Endpoint("10.0.1.1:9000"))
+    assert "10.0.1.1:9000" in owners(ring, grown)
+
+
+def test_the_gone_are_not_held() -> None:
+    ring = ConsistentHash(Random(1).random)
+    ring.pick_by(endpoints(40), b"x")
+    few = endpoints(3)
+    ring.pick_by(few, b"x")
+    assert set(ring._shares) == set(few)
+
+
+@pytest.mark.parametrize("count", [2, 10, 50])
+def test_no_load_is_much_more_than_the_average(count: int) -> None:
+    """Without the bound one popular key is all the load of one endpoint."""
+    popular = Random(3)
+    for bound in (0.0, 1.25):
+        ring, candidates = ConsistentHash(Random(1).random, bound), endpoints(count)
+        under_way: list[Endpoint] = []
+        worst = 0.0
+        for turn in range(4000):
+            key = b"popular" if popular.random() < 0.6 else KEYS[popular.randrange(1000)]
+            chosen = ring.pick_by(candidates, key)
+            chosen.in_hand += 1
+            under_way.append(chosen)
+            if len(under_way) > 20 * count:
+                under_way.pop(popular.randrange(len(under_way))).in_hand -= 1
+                if turn > 3000:
+                    worst = max(worst, max(one.in_hand for one in candidates) / (len(under_way) / count))
+        assert (worst <= 1.25) if bound else (worst > 1.25)
+
+
+def test_what_has_no_key_goes_anywhere() -> None:
+    ring = ConsistentHash(Random(1).random)
+    candidates = endpoints(4)
+    counts = Counter(ring.pick_by(candidates, b"").place for _ in range(4000))
+    assert len(counts) == 4 and max(counts.values()) < 1500
+    assert ring.pick(candidates) in candidates
+
+
+def test_where_all_have_too_much_one_is_taken() -> None:
+    ring = ConsistentHash(Random(1).random, 1.25)
+    candidates = endpoints(3)
+    wanted = ring.pick_by(candidates, b"x")
+    for one in candidates:
+        one.in_hand = 10**6  # all at once, behind the last look
+    assert ring.pick_by([*candidates], b"x") in candidates
+    ring._left = 1
+    assert ring.pick_by(candidates, b"x") in candidates
+    assert wanted in candidates
