@@ -240,6 +240,9 @@ def _transformers(document: Document, where: TreePath, route: Route) -> None:
                 document.report(place, f"{shown(one.name)} {reason}")
             if route.reply is not None or route.redirect is not None or route.files is not None:
                 document.report(place, "has no effect without a service: the gateway itself answers here")
+            if side == "input" and one.gathers and route.body_buffer == 0:
+                reads_along = "body_buffer: 0 says that the service reads bodies as they come"
+                document.report(place, f"{shown(one.name)} takes bodies whole, and {reads_along}")
             one.check(document, place)
 
 

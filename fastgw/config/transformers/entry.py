@@ -25,6 +25,7 @@ class TransformerOptions(Entry):
     ]  #: "input", of requests, "output", of answers; of both it is told which; (): the entry does not know
     takes: ClassVar[tuple[str, ...]]  #: media types of what it is given; (): the entry does not know
     makes: ClassVar[tuple[str, ...]]  #: and of what it makes of that
+    gathers: ClassVar[bool] = False  #: does it take bodies whole?
     name: str
 
     @classmethod

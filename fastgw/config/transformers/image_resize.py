@@ -19,6 +19,7 @@ class ImageResize(TransformerOptions):
 
     made_by: ClassVar[str] = "fastgw.transformers.image_resize:ImageResize"
     sides: ClassVar[tuple[str, ...]] = ("input",)
+    gathers: ClassVar[bool] = True
     takes: ClassVar[tuple[str, ...]] = (
         *("image/png", "image/jpeg", "image/gif"),
         *("image/webp", "image/bmp", "image/tiff"),

@@ -14,6 +14,7 @@ class JsonBboxFormatter(TransformerOptions):
 
     made_by: ClassVar[str] = "fastgw.transformers.json_bbox_formatter:JsonBboxFormatter"
     sides: ClassVar[tuple[str, ...]] = ("output",)
+    gathers: ClassVar[bool] = True
     takes: ClassVar[tuple[str, ...]] = ("application/json",)
     makes: ClassVar[tuple[str, ...]] = ("application/json",)
     name: Literal["json/bbox-formatter"] = setting(..., "json/bbox-formatter")

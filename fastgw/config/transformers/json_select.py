@@ -19,6 +19,7 @@ class JsonSelect(TransformerOptions):
 
     made_by: ClassVar[str] = "fastgw.transformers.json_select:JsonSelect"
     sides: ClassVar[tuple[str, ...]] = SIDES
+    gathers: ClassVar[bool] = True
     takes: ClassVar[tuple[str, ...]] = ("application/json",)
     makes: ClassVar[tuple[str, ...]] = ("application/json",)
     name: Literal["json/select"] = setting(..., "json/select")

@@ -16,6 +16,7 @@ class JsonTemplate(TransformerOptions):
 
     made_by: ClassVar[str] = "fastgw.transformers.json_template:JsonTemplate"
     sides: ClassVar[tuple[str, ...]] = SIDES
+    gathers: ClassVar[bool] = True
     takes: ClassVar[tuple[str, ...]] = ("application/json",)
     makes: ClassVar[tuple[str, ...]] = ("application/json",)
     name: Literal["json/template"] = setting(..., "json/template")

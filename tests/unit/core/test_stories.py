@@ -70,7 +70,7 @@ class Story:
         self.tries = self.settled = 0
         if services == NAMED:
             self._use_a_name()
-        self.edge.service.members.judge = self
+        self.edge.service.judge = self.edge.service.members.judge = self
         self.clients = CLIENTS[clients](self.edge)
         self.services = SERVICES[services](self.edge)
 

@@ -181,3 +181,20 @@ def test_the_chain_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_the_schema_of_boxes_is_one() -> None:
     assert json.loads((DOCS / "bbox.schema.json").read_text())["$schema"].endswith("2020-12/schema")
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_told"),
+    [
+        ("body_buffer: 0, transformers: {input: {name: json/select, keep: [/a]}}", True),
+        ("body_buffer: 0, transformers: {input: [image/base64-decoder, image/resize]}", True),
+        ("body_buffer: 0, transformers: {input: image/base64-decoder}", False),  # which passes on what it has
+        ("body_buffer: 0, transformers: {output: json/bbox-formatter}", False),  # of answers it says nothing
+        ("transformers: {input: {name: json/select, keep: [/a]}}", False),
+    ],
+)
+def test_a_route_that_streams_has_nobody_who_takes_bodies_whole(tmp_path: Path, keys: str, is_told: bool) -> None:
+    text = with_route(keys.replace("image/resize", "{name: image/resize, width: 8}"))
+    found = problems(tmp_path, text)
+    told = [one for one in found if "body_buffer: 0 says that the service reads bodies as they come" in one]
+    assert len(told) == len(found) == is_told

@@ -17,7 +17,7 @@ class Notes:
 
     def __init__(self, edge: Edge) -> None:
         self.told: list[tuple[int, object, float]] = []
-        edge.service.members.judge = self
+        edge.service.judge = edge.service.members.judge = self
 
     def settle(self, endpoint: Any, outcome: GatewayError | int, seconds: float) -> None:
         said = outcome if isinstance(outcome, int) else outcome.code
