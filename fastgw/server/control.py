@@ -96,7 +96,7 @@ class Control:
             limit.cancel()
             signal.pthread_sigmask(signal.SIG_BLOCK, {*BLOCKED, signal.SIGCHLD})  # the loop gives up its handlers now
             self._is_stopping = True
-            for worker in (*self.gateway.workers, *self.gateway.arriving):
+            for worker in (*self.gateway.workers, *self.gateway.arriving, *self._reload.leaving):
                 worker.kill()
             for task in self._tasks:
                 task.cancel()
@@ -293,7 +293,8 @@ class Control:
 
     def reopen_logs(self) -> None:
         """SIGUSR1: log files have been rotated away; each worker opens those it has again, and says if it cannot."""
-        told = [worker for worker in (*self.gateway.workers, *self._reload.leaving) if worker.is_alive]
+        there = (*self.gateway.workers, *self.gateway.arriving, *self._reload.leaving)
+        told = [worker for worker in there if worker.is_alive]
         for worker in told:
             assert worker.channel is not None
             worker.channel.send(Reopen())
@@ -357,16 +358,20 @@ class Control:
                 worker.state = DRAINING
                 worker.channel.send(Drain(grace))
 
+        told = [(worker, worker.pid) for worker in workers if worker.state != DEAD]
+
         def make_sure() -> None:
-            for worker in workers:
-                if worker.state != DEAD:
+            for worker, pid in told:
+                if worker.pid == pid:  # else the place may have a process that serves
                     self.log.warning("a worker is killed, the grace is over", worker=worker.index, killed=worker.pid)
                     worker.kill()
 
         self.loop.call_later(grace + KILL_AFTER, make_sure)
 
     def _check_stopped(self) -> None:
-        if self._is_stopping and not self._done.done() and not any(worker.pid for worker in self.gateway.workers):
+        if not self._is_stopping or self._done.done():
+            return
+        if not any(worker.pid for worker in (*self.gateway.workers, *self._reload.leaving)):
             self.log.info("stopped")
             self._done.set_result(0)
 

@@ -275,6 +275,10 @@ class Gateway:
     def launch(self, worker: WorkerProcess) -> None:
         """Start a process for ``worker`` and have it serve the configuration in use; raise OSError."""
         self.start(worker, self.plan_in_use)
+        self.employ(worker)
+
+    def employ(self, worker: WorkerProcess) -> None:
+        """Have a new process serve the configuration in use, and know what the others have found."""
         self.commit(worker, self.plan_in_use)
         if (findings := self.findings.now) and worker.channel is not None:
             worker.channel.send(Endpoints({}, findings))
@@ -291,7 +295,7 @@ class Gateway:
     def newcomer(self, index: int) -> WorkerProcess:
         """Somebody who may take the place of the worker there, beside it until then."""
         found = self.place(index)
-        found.restarts = self.workers[index].restarts
+        found.restarts, found.stalls = self.workers[index].restarts, self.workers[index].stalls
         self.arriving.append(found)
         return found
 
@@ -304,9 +308,18 @@ class Gateway:
         return old
 
     @property
+    def _everybody(self) -> tuple[WorkerProcess, ...]:
+        return (*self.workers, *self.arriving, *self.retired)
+
+    def give_up(self, newcomer: WorkerProcess) -> None:
+        """``newcomer`` gets no place; what was counted in it before stays, and whoever comes next can have it."""
+        self.arriving.remove(newcomer)
+        self.retired.append(newcomer)
+
+    @property
     def slabs(self) -> list[memoryview]:
         """The counters of all workers, past and present."""
-        return [worker.slab.values for worker in (*self.workers, *self.retired)]
+        return [worker.slab.values for worker in self._everybody]
 
     @property
     def board(self) -> SharedBoard:
@@ -339,10 +352,10 @@ class Gateway:
 
     def _slot_table(self, block: Block) -> SlotTable[Any]:
         def is_quiet(slot: int) -> bool:
-            return all(worker.slab.is_quiet(block, slot) for worker in (*self.workers, *self.retired))
+            return all(worker.slab.is_quiet(block, slot) for worker in self._everybody)
 
         def clear(slot: int) -> None:
-            for worker in (*self.workers, *self.retired):
+            for worker in self._everybody:
                 worker.slab.clear(block, slot)
 
         return SlotTable(block.count, is_quiet, clear)

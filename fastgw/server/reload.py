@@ -76,7 +76,7 @@ class Reload:
         if worker in self.leaving:
             self.leaving.remove(worker)
         if worker in self._gateway.arriving and worker.is_retiring:
-            self._gateway.arriving.remove(worker)
+            self._gateway.give_up(worker)
 
     # -- the reload ---------------------------------------------------------------------------------------------------
 

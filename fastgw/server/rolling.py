@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastgw.errors import ConfigError
+from fastgw.server.messages import Prepared
 from fastgw.server.workers import DEAD, WorkerProcess
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Rolling:
         try:
             self._host.audition(newcomer, plan)
         except OSError as error:
-            self._gateway.arriving.remove(newcomer)
+            self._gateway.give_up(newcomer)
             raise ConfigError([f"a new worker cannot be started: {error}"]) from error
         answer = (await self._answers.wait(START_LIMIT))[newcomer]
         if answer.problems:
@@ -53,20 +54,29 @@ class Rolling:
         """It is not needed; it serves nobody yet."""
         newcomer.kill()  # and is forgotten when it has ended
 
+    def _leave(self, newcomer: WorkerProcess, plan: Plan, answer: Prepared) -> None:
+        if answer.problems:
+            self.dismiss(newcomer)
+            return
+        self._gateway.arriving.remove(newcomer)  # clients have found it already
+        self._leaving.append(newcomer)
+        self._host.retire([newcomer], plan.spec.shutdown.grace)
+
     async def replace(self, first: WorkerProcess, plan: Plan) -> None:
         """Put new processes in the place of all workers that stay: ``first``, which has prepared ``plan``, and others."""
         gateway = self._gateway
         for index in range(min(plan.count, len(gateway.workers))):
-            newcomer = first if index == 0 else gateway.newcomer(index)
+            is_first = index == 0 and first in gateway.arriving  # else it has died since
+            newcomer = first if is_first else gateway.newcomer(index)
             self._answers.ask(plan.generation, [newcomer])
-            if index == 0:
+            if is_first:
                 newcomer.is_retiring = False
-                gateway.commit(newcomer, plan)
+                gateway.employ(newcomer)
             else:
                 self._host.launch(newcomer)
             answer = (await self._answers.wait(START_LIMIT))[newcomer]
             if gateway.is_draining:
-                self.dismiss(newcomer)
+                self._leave(newcomer, plan, answer)
                 return
             if (
                 answer.problems

@@ -19,7 +19,7 @@ from fastgw.server.listening import bind
 from fastgw.server.log import Log
 from fastgw.server.messages import Drain, Prepare, Prepared, Reopen
 from fastgw.server.workers import DEAD, DRAINING, READY, STARTING
-from tests.unit.server.stage import TEXT, Stage, play
+from tests.unit.server.stage import TEXT, FakeWorker, Stage, play
 
 
 @pytest.fixture
@@ -167,13 +167,16 @@ def test_logs_are_reopened_by_every_worker_there_is(file: Path, capsys: pytest.C
         one, two = stage.workers
         stage.gateway.workers.remove(two)
         stage.control._reload.leaving.append(two)  # it drains: it writes its lines for long
+        three = FakeWorker(0)
+        stage.workers.append(three)
+        stage.gateway.arriving.append(three)  # it has its files open already
         stage.control.reopen_logs()
-        for worker in (one, two):
+        for worker in (one, two, three):
             await worker.expect(Reopen)
 
     play(story, file, capsys)
     (line,) = events(log)
-    assert (line["event"], line["workers"]) == ("the workers open their logs again", 2)
+    assert (line["event"], line["workers"]) == ("the workers open their logs again", 3)
 
 
 # --- stop
@@ -231,6 +234,42 @@ def test_worker_that_outlives_the_grace_is_killed(
         stage.control.retire([one, two], 0.0)
         assert await one.expect(Drain) == Drain(0.0)
         await stage.until(lambda: one.is_killed)
+
+    play(story, file, capsys)
+
+
+def test_the_next_process_of_a_place_does_not_die_for_the_last_one(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KILL_AFTER", 0.0)
+
+    async def story(stage: Stage) -> None:
+        one, two = stage.workers
+        one.pid, two.pid = 1_000_000_001, 1_000_000_002
+        stage.control.retire([one, two], 0.0)
+        one.pid, one.state = 1_000_000_003, READY  # it has drained, and the place was given to another at once
+        await stage.until(lambda: two.is_killed)
+        assert not one.is_killed
+
+    play(story, file, capsys)
+
+
+def test_a_stop_waits_for_those_that_drain_since_a_reload(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        done = done_of(stage)
+        one, two = stage.workers
+        one.pid, two.pid = 1_000_000_001, 1_000_000_002
+        stage.gateway.workers.remove(two)
+        stage.control._reload.leaving.append(two)
+        two.is_retiring = True
+        stage.control.stop()
+        await one.expect(Drain)
+        one.pid, one.state = 0, DEAD
+        stage.control._on_death(one, 1_000_000_001, 60.0, 0)
+        assert not done.done()
+        two.pid, two.state = 0, DEAD
+        stage.control._on_death(two, 1_000_000_002, 60.0, 0)
+        assert done.result() == 0
 
     play(story, file, capsys)
 
