@@ -24,7 +24,7 @@ LIMIT = 5.0  #: seconds that an answer may take
 class Health:
     """Asks one object how it is."""
 
-    __slots__ = ("_ask", "_is_async", "_report", "_service", "_since", "_task", "reason")
+    __slots__ = ("_ask", "_is_async", "_is_out", "_report", "_service", "_since", "_task", "reason")
 
     def __init__(self, service: str, ask: Callable[[], Any], report: Callable[..., None]) -> None:
         """``service``: its name in the configuration; ``ask``: the method, ``def`` (called in a thread) or ``async def``;
@@ -35,6 +35,7 @@ class Health:
         self._is_async = inspect.iscoroutinefunction(ask)
         self._report = report
         self._since = 0.0
+        self._is_out = False  # a thread is in it, perhaps for longer than we wait
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -60,15 +61,29 @@ class Health:
             self._report("info", "a service is well again", service=self._service, seconds=seconds)
 
     async def _answer(self) -> str:
+        late = f"health takes longer than {LIMIT:g} s"
+        if self._is_out:  # another thread would hang too, and one more each time
+            return late
         limit = asyncio.timeout(LIMIT)
         try:
             async with limit:
-                found = await (self._ask() if self._is_async else in_thread(self._ask))
+                found = await (self._ask() if self._is_async else in_thread(self._ask_in_thread))
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise  # nobody asks any more
+            return "health was cancelled"
         except (Exception, SystemExit) as error:  # noqa: BLE001 - of code of others: whatever it is, it is not well
-            return f"health takes longer than {LIMIT:g} s" if limit.expired() else said(error)
+            return late if limit.expired() else said(error)
         if found is None or found is True:
             return ""
         return " ".join(found.split())[:200] if isinstance(found, str) and found.strip() else "it is not well"
+
+    def _ask_in_thread(self) -> Any:
+        self._is_out = True
+        try:
+            return self._ask()
+        finally:
+            self._is_out = False
 
     async def _go_on(self) -> None:
         while True:

@@ -94,12 +94,12 @@ class ConsistentHash:
 
     def _learn(self, candidates: Sequence[Any]) -> None:
         """Others are ready than before; perhaps some are new, or weigh something else."""
-        largest = max([one.weight for one in candidates])
-        shares = {one: max(1, round(POINTS * one.weight / largest)) for one in candidates}
-        are_known = all(self._shares.get(one) == share for one, share in shares.items())
-        if not are_known or len(self._shares) > 2 * len(shares):
-            kept = {} if len(self._shares) > 2 * len(shares) else self._shares
-            self._draw({**kept, **shares})
+        kept = {} if len(self._shares) > 2 * len(candidates) else self._shares
+        # Of those that are away too: nobody's part changes because the heaviest has left, or was asked already.
+        largest = max([one.weight for one in (*candidates, *kept)])
+        shares = {one: max(1, round(POINTS * one.weight / largest)) for one in (*kept, *candidates)}
+        if shares != self._shares:
+            self._draw(shares)
         self._ready = frozenset(candidates)
         self._weight = sum([one.weight for one in candidates])
         self._left = 0

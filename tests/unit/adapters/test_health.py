@@ -57,6 +57,7 @@ def test_it_is_well_where_it_says_so_or_nothing(answer: Any) -> None:
         (ConnectionError("no database"), "ConnectionError: no database"),
         (SystemExit(3), "SystemExit: 3"),
         (TimeoutError("its own"), "TimeoutError: its own"),
+        (asyncio.CancelledError(), "health was cancelled"),  # something that it waited for was
     ],
 )
 def test_it_is_not_where_it_says_anything_else_or_raises(answer: Any, reason: str) -> None:
@@ -82,6 +83,29 @@ def test_an_answer_that_does_not_come_is_one(monkeypatch: pytest.MonkeyPatch) ->
         await asyncio.get_running_loop().create_future()
 
     assert asked(health)[0] == "health takes longer than 0.02 s"
+
+
+def test_one_that_hangs_has_one_thread_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LIMIT", 0.02)
+    go_on, asked = threading.Event(), []
+
+    def ask() -> None:
+        asked.append(threading.current_thread())
+        go_on.wait(10)
+
+    async def story() -> None:
+        health = Health("s", ask, lambda *_, **__: None)
+        for _ in range(3):
+            await health.look()
+            assert health.reason == "health takes longer than 0.02 s"
+        assert len(asked) == 1
+        go_on.set()
+        await asyncio.to_thread(asked[0].join, 10)
+        monkeypatch.setattr(module, "LIMIT", 10.0)
+        await health.look()
+        assert health.reason == "" and len(asked) == 2
+
+    asyncio.run(story())
 
 
 class Moody:

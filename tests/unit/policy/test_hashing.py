@@ -48,6 +48,17 @@ def test_one_of_fifty_leaves_and_nobody_else_moves() -> None:
     assert len({new for old, new in zip(before, after, strict=True) if old != new}) > 20  # they go to many
 
 
+def test_the_heaviest_leaves_and_nobody_else_moves() -> None:
+    ring = ConsistentHash(Random(1).random)
+    heavy, *others = endpoints(8)
+    heavy.weight = 7
+    before = owners(ring, (heavy, *others))
+    points = ring._points
+    after = owners(ring, tuple(others))
+    assert {old for old, new in zip(before, after, strict=True) if old != new} == {heavy.place}
+    assert ring._points is points  # a retry leaves somebody out: no circle is drawn for that
+
+
 def test_parts_are_about_even_and_by_weight() -> None:
     candidates = endpoints(10)
     counts = Counter(owners(ConsistentHash(Random(1).random), candidates))
