@@ -20,13 +20,14 @@ from fastgw.core.live.grants import Grant, Inquiry, Question
 from fastgw.core.live.meters import NoRoomError
 from fastgw.core.live.news import Ask, LinkState
 from fastgw.core.settings import RedisSettings
+from fastgw.policy.gcra import LONGEST
 from fastgw.server.key_sets import rest
 from fastgw.server.lease_script import SCRIPT
 from fastgw.server.log import Log
 
 if TYPE_CHECKING:
     from fastgw.core.live.board import Board
-    from fastgw.server.redis import RedisConnection
+    from fastgw.server.redis import RedisConnection, RedisError
 
 FIRST_RETRY: Final = 0.1  #: seconds
 LONGEST_RETRY: Final = 2.0  #: seconds
@@ -171,6 +172,8 @@ class Leasing:
             connection = await self._connect(link.settings)
             try:
                 link.script = await connection.ask("SCRIPT", "LOAD", SCRIPT)
+                if not isinstance(link.script, bytes):  # it is sent with every question
+                    raise _not_understood(link.settings)
             except BaseException:
                 connection.close()
                 raise
@@ -227,7 +230,7 @@ async def connected(settings: RedisSettings) -> RedisConnection:
 def grant_of(answer: object, question: Question) -> Grant | None:
     """What the script answered; None: it is no answer of it."""
     match answer:
-        case [int(granted), int(full_in)] if 0 <= granted <= question.missing and full_in >= 0:
+        case [int(granted), int(full_in)] if 0 <= granted <= question.missing and 0 <= full_in <= LONGEST // 1000:
             return Grant(granted, full_in * 1000)
     return None
 
@@ -245,6 +248,10 @@ def _complain(link: RedisLink, error: BaseException | None) -> None:
     connection = link.connection
     if connection is None or connection.lost.done() or (isinstance(error, RedisError) and error.cause == "busy"):
         return
-    if not isinstance(error, RedisError):
-        error = RedisError("broken", f"what {link.settings} answered is not what the script says")
-    connection.close(error)
+    connection.close(error if isinstance(error, RedisError) else _not_understood(link.settings))
+
+
+def _not_understood(settings: RedisSettings) -> RedisError:
+    from fastgw.server.redis import RedisError
+
+    return RedisError("broken", f"what {settings} answered is not what the script says")

@@ -22,7 +22,7 @@ from fastgw.core.causes import words
 from fastgw.core.settings import RedisSettings
 
 WAITING_MOST: Final = 4096  #: questions without an answer, on one connection
-
+ANSWER_MOST: Final = 64 * 1024  #: bytes that are read without an answer in them: all that are expected are shorter
 
 #: Answers to questions that are errors, by their first word; all others are ``error``.
 _CAUSES: Final = {
@@ -52,6 +52,7 @@ class RedisConnection(asyncio.Protocol):
         self.settings = settings
         self._transport: Any = None
         self._reader = hiredis.Reader(replyError=_as_error)
+        self._unread = 0  #: bytes of an answer that is not whole
         self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()  #: who, and by when there must be an answer
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -91,9 +92,11 @@ class RedisConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See ``asyncio.Protocol``."""
+        self._unread += len(data)
         try:
             self._reader.feed(data)
             while (answer := self._reader.gets()) is not False:
+                self._unread = 0
                 if not self._waiting:
                     self.close(RedisError("broken", f"{self.settings} said what nobody has asked for"))
                     return
@@ -104,8 +107,15 @@ class RedisConnection(asyncio.Protocol):
                     waiting.set_exception(answer)
                 else:
                     waiting.set_result(answer)
-        except hiredis.ProtocolError as error:
-            self.close(RedisError("broken", f"what {self.settings} said is no RESP: {error}"))
+        except (
+            hiredis.ProtocolError,
+            MemoryError,
+            TypeError,
+        ) as error:  # the others: a list, or keys, that nobody can make
+            self.close(RedisError("broken", f"what {self.settings} said is no RESP: {words(error)}"))
+            return
+        if self._unread > ANSWER_MOST:
+            self.close(RedisError("broken", f"an answer of {self.settings} is longer than any that was asked for"))
 
     def connection_lost(self, error: Exception | None) -> None:
         """See ``asyncio.Protocol``."""

@@ -31,13 +31,14 @@ class Answering:
     def __init__(self) -> None:
         self.lost: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.asked: list[tuple[tuple[Any, ...], asyncio.Future[Any]]] = []
+        self.called: Any = b"hash"  #: the script
 
     def ask(self, *command: Any) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.asked.append((command, future))
         if command[0] == "SCRIPT":
             self.asked.pop()
-            future.set_result(b"hash")
+            future.set_result(self.called)
         return future
 
     def close(self, error: Exception | None = None) -> None:
@@ -211,6 +212,20 @@ def test_what_it_cannot_do_is_an_outage(play: Play, answer: Any, cause: str) -> 
     play(story)
 
 
+def test_one_that_has_no_name_for_the_script_is_not_asked(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.leasing.keep([REDIS])
+        await stage.until(lambda: stage.attempts)
+        connection = Answering()
+        connection.called = None
+        stage.attempts.pop(0)[1].set_result(connection)
+        await stage.until(lambda: stage.pauses)
+        assert stage.told[-1][1].cause == "broken"
+        assert connection.lost.done()
+
+    play(story)
+
+
 def test_a_script_that_was_forgotten_is_sent_whole(play: Play) -> None:
     async def story(stage: Stage) -> None:
         stage.leasing.keep([REDIS])
@@ -331,6 +346,7 @@ def test_what_is_an_answer() -> None:
 
     assert grant_of([3, 5], Question(0, 3, 0, 0)) == Grant(3, 5000)
     assert grant_of([4, 5], Question(0, 3, 0, 0)) is None
+    assert grant_of([3, 2**62], Question(0, 3, 0, 0)) is None  # no time of the board
 
 
 @pytest.mark.needs("redis-server")

@@ -107,6 +107,7 @@ def test_answers_come_in_order_whatever_the_reads() -> None:
         (b"+WELL\r\n", "broken"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "broken"),
         (b"*1\r\n*1\r\n$-2\r\n", "broken"),
+        (b"%1\r\n*0\r\n+b\r\n", "broken"),
     ],
 )
 def test_what_it_says_instead_of_a_welcome(answer: bytes, expected: str) -> None:
@@ -165,6 +166,26 @@ def test_what_nobody_asked_for_ends_it() -> None:
         async with answering(talks) as settings:
             connection = await connect(settings)
             assert (await connection.lost).cause == "broken"
+
+    run(story)
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_an_answer_without_end_ends_it(is_asked: bool) -> None:
+    async def talks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(b"+PONG\r\n$1000000000\r\n")
+        while True:
+            writer.write(b"x" * 4096)
+            await writer.drain()
+
+    async def story() -> None:
+        async with answering(talks) as settings:
+            connection = await connect(settings)
+            waiting = [connection.ask("one")] if is_asked else []
+            lost = await connection.lost
+            assert (lost.cause, "longer" in str(lost)) == ("broken", True)
+            assert [one.exception() for one in waiting] == [lost for _ in waiting]
 
     run(story)
 
