@@ -15,8 +15,8 @@ from fastgw.filters.variables import Read, note_bytes, noted
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
 
-_REMEMBERED: Final = 1024  #: keys of one limit
-_LONGEST: Final = 256  #: bytes of values that are worth it
+REMEMBERED: Final = 1024  #: keys of one limit
+LONGEST: Final = 256  #: bytes of values that are worth it
 
 #: What the configuration names, and no client.
 _CONFIGURED: Final[Mapping[str, Read]] = {
@@ -48,9 +48,9 @@ class Keys:
         key = self._known.get(values)
         if key is None:
             key = self.key_of(exchange, values)
-            if len(self._known) >= _REMEMBERED:
+            if len(self._known) >= REMEMBERED:
                 self._known.clear()  # the next requests fill it with those that come now
-            if sum(map(len, values)) <= _LONGEST:
+            if sum(map(len, values)) <= LONGEST:
                 self._known[values] = key
         return key
 

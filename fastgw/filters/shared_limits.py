@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fastgw.core.live.leases import Lease, Shared
 from fastgw.core.live.meters import Clock
 from fastgw.core.live.news import Ask, LeasePlaces
+from fastgw.filters.keys import LONGEST, REMEMBERED
 from fastgw.filters.leases import LEASES, Leases
 from fastgw.filters.limits import Requests
 from fastgw.filters.rate_fields import SECOND, Told
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.settings import RedisSettings
 
-_REMEMBERED: Final = 1024  #: keys of one limit
 _GRACE: Final = SECOND // 2  #: nanoseconds on top of what an answer may take, after which somebody else may ask
 
 
@@ -99,9 +99,10 @@ class SharedLimit:
                 hashed.update(len(part).to_bytes(4, "little"))
                 hashed.update(part)
             found = LeasePlaces(lease, bucket, asked, self._prefix + hashed.hexdigest().encode())
-            if len(self._known) >= _REMEMBERED:
+            if len(self._known) >= REMEMBERED:
                 self._known.clear()  # as ``Keys`` does
-            self._known[values] = found
+            if sum(map(len, values)) <= LONGEST:
+                self._known[values] = found
         return found
 
 

@@ -24,7 +24,7 @@ MOST: Final = 10**12  #: of an amount, a rate and a burst
 class Amounts:
     """How much in what time, and how much at once."""
 
-    __slots__ = ("_count", "_period", "burst", "depth")
+    __slots__ = ("_count", "_period", "ahead", "burst", "depth")
 
     def __init__(self, count: int, period: int, burst: int) -> None:
         """``count`` in ``period`` nanoseconds, and ``burst`` at once; each at least 1, the first and the last at most ``MOST``.
@@ -40,6 +40,9 @@ class Amounts:
         self.depth = self.span(burst)  #: nanoseconds until an empty bucket is full
         if self.depth > LONGEST:
             raise ValueError("an empty bucket takes more than a year to fill")
+        #: How much may be taken in advance of what is there: so little that all of it is written down, and what others use meanwhile too.
+        #: Otherwise more would be given back than was taken.
+        self.ahead = (LONGEST - self.depth) // 2 * count // period
 
     def span(self, amount: int) -> int:
         """Nanoseconds in which so much comes back."""

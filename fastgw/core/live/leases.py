@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from fastgw.core.live.holds import find
 from fastgw.core.live.meters import TRIES, Clock, NoRoomError
 from fastgw.core.live.tabs import Reading, change, read
+from fastgw.policy.gcra import LONGEST
 from fastgw.policy.leases import MOST, LeaseTerms, balance
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ class Lease:
         *,
         is_there: bool,
     ) -> None:
-        """``needs``: how much must be there to be admitted; ``takes``: how much is taken then, maybe more; ``is_there``: can anybody be
-        asked?"""
+        """``needs``: how much must be there to be admitted; ``takes``: how much is taken then, maybe more, as far as it can be given back;
+        ``is_there``: can anybody be asked?"""
         self._board = board
         self._table = table
         self._shared = shared
@@ -85,7 +86,7 @@ class Lease:
         self._is_there = is_there
         self.places = places
         self.rate = shared.rate
-        self.taken = takes  #: so far
+        self.taken = min(takes, max(needs, min(shared.rate.ahead, MOST // 2)))  #: so far
         self.time = self.now = (
             0  #: the bucket as far as is known, with what is held in it and what is owed taken out; and when
         )
@@ -192,7 +193,8 @@ class Lease:
 
     def _after(self, number: int, now: int, more: int) -> int:
         left = balance(number, now) + more
-        return self._shared.terms.changed(number, now, more, self.rate.span(min(-left, MOST)) if left < 0 else 0)
+        owing = min(self.rate.span(min(-left, MOST)), LONGEST) if left < 0 else 0
+        return self._shared.terms.changed(number, now, more, owing)
 
     def _change(self, key: int, after: Callable[[int, int], int]) -> int:
         return change(self._board, self._table, key, self._clock, after)

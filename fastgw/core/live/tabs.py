@@ -86,7 +86,8 @@ class Tab:
     def __init__(
         self, board: Board, table: Table, key: int, rate: Amounts, clock: Clock, needs: int, takes: int
     ) -> None:
-        """``needs``: how much must be there to be admitted, at most the burst; ``takes``: how much is taken then, maybe more."""
+        """``needs``: how much must be there to be admitted, at most the burst; ``takes``: how much is taken then, maybe more, as far as
+        it can be given back."""
         self._board = board
         self._table = table
         self._key = key
@@ -95,7 +96,7 @@ class Tab:
         self._cell = -1
         self._before = 0
         self.rate = rate
-        self.taken = takes  #: so far
+        self.taken = min(takes, max(needs, rate.ahead))  #: so far
         self.time = self.now = 0  #: what was seen last, and when
 
     @property

@@ -179,3 +179,16 @@ def test_fields_of_openai_tell_of_each_unit(seat: Seat, clock: Clock) -> None:  
 def test_what_it_is_called() -> None:
     texts = [made("one", 1, dict(said(5, 60, unit=unit))).text for unit in ("requests", "bytes", "cost")]
     assert texts == ["5/m per route", "5 bytes/m per route", "5 cost/m per route"]
+
+
+def test_a_length_that_is_refused_has_not_made_room(edge_of: Callable[..., Edge]) -> None:
+    edge = edge_of(3, said(100_000, 3600, unit="bytes"))
+    client, service = edge.pair()
+    service.feed(answer(90_000))
+    assert statuses(client.take()) == [200]
+    claiming = edge.client(POST % 10**15)
+    assert statuses(claiming.take()) == [413]
+    claiming.lose()
+    edge.client(GET)
+    assert 0 < left(edge, 2) <= 10_000
+    edge.end()

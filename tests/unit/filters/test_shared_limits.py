@@ -134,7 +134,7 @@ def test_keys_are_known_by_the_same_name_everywhere_and_remembered(
     asked: list[Ask],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "_REMEMBERED", 2)
+    monkeypatch.setattr(module, "REMEMBERED", 2)
     limits = [said(100, 1, per="header:x-a"), said(100, 60, per="header:x-a")]
     edge = Edge(filters=[shared(clock, *limits)], seat=seat)
     for key in (b"1", b"2", b"3", b"1"):
@@ -144,4 +144,19 @@ def test_keys_are_known_by_the_same_name_everywhere_and_remembered(
     assert len(set(names)) == 6
     assert all(one.is_of_clients for one in asked)
     assert names[0] == b"fastgw:limit:requests:100/1/100:" + HASH
+    edge.end()
+
+
+def test_values_that_are_long_are_not_remembered(
+    seat: Seat,  # noqa: F811
+    clock: Clock,  # noqa: F811
+    asked: list[Ask],
+) -> None:
+    filter_ = shared(clock, said(100, 1, per="header:x-a"))
+    edge = Edge(filters=[filter_], seat=seat)
+    for key in (b"1" * 256, b"2" * 257, b"2" * 257):
+        assert ask(edge, GET.replace(b"Host", b"X-A: %b\r\nHost" % key)) == []
+    edge.run()
+    assert len({one.places.name for one in asked}) == 2
+    assert [*filter_._limits[0]._known] == [(b"1" * 256,)]  # type: ignore[union-attr]
     edge.end()

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from fastgw.core.live import leases
-from fastgw.core.live.leases import SOON
+from fastgw.core.live.leases import SOON, Shared
 from fastgw.core.live.meters import NoRoomError
+from fastgw.policy.amounts import Amounts
+from fastgw.policy.leases import MOST, LeaseTerms
 from tests.support.shared_rate import SECOND, Clock, Elsewhere, Node, nodes
 
 
@@ -214,3 +216,26 @@ def test_without_room_nothing_is_known_and_nobody_asks(node: Node, monkeypatch: 
         node.lease().look()
     assert lease.ask(SECOND) == 0
     lease.undo()  # is lost
+
+
+def test_no_more_is_given_back_than_was_taken(node: Node, alone: Node, elsewhere: Elsewhere) -> None:
+    """A length that a client only claims can be larger than any lease."""
+    alone.is_there = False
+    assert admitted(alone, 49) == 49
+    for one in (node, alone):
+        claiming = one.request(1, 10**12)
+        assert claiming is not None
+        assert one.request() is None
+        claiming.settle(0)
+    assert admitted(alone) == 1
+    assert admitted(node) == 10
+
+
+def test_what_is_owed_comes_back_within_a_year_on_paper(node: Node) -> None:
+    slow = Amounts(1, 86400 * SECOND, 1)
+    node.shared = Shared(slow, LeaseTerms(1, 30 * SECOND, slow.depth), False)
+    lease = node.request()
+    assert lease is not None
+    lease.settle(10**12)
+    assert node.request() is None
+    assert question_of(node) == (MOST, 1)

@@ -157,3 +157,15 @@ def test_nobody_tries_for_ever(board: Racing, clock: Clock, monkeypatch: pytest.
     board.faster = [other] * 9
     one.undo()  # gives up
     assert not board.faster[6:]
+
+
+def test_no_more_is_given_back_than_was_taken(board: Racing, clock: Clock) -> None:
+    """A length that a client only claims can be larger than anything that is owed."""
+    spent, downloading, claiming = tab(board, clock, 49), tab(board, clock, 0), tab(board, clock, 10**12)
+    assert [admit([one]) for one in (spent, downloading, claiming)] == [[], [], []]
+    assert not tab(board, clock, 1).look()
+    downloading.settle(1000)
+    claiming.settle(0)
+    found = tab(board, clock, 1)
+    assert not found.look()
+    assert found.time - clock.now == RATE.span(49 + 1000)
