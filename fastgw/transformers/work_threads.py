@@ -40,9 +40,14 @@ class WorkThreads:
         self._loop = loop
 
     def stop(self) -> None:
-        """See ``Filter``: what is in a thread or in line is done, and then they end."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=False)
+        """See ``Filter``: what is in a thread or in line is done, and then they end.
+
+        An exchange that began before may still bring work: for that others begin, which end with this object.
+        """
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            self._submit = None
+            executor.shutdown(wait=False)
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """What ``work`` returns or raises.  Cancelled in line, it is not done; in a thread it is done for nobody.

@@ -162,7 +162,8 @@ def is_full(exchange: Exchange) -> bool:
 def _on_kept(exchange: Exchange) -> None:
     body = exchange.body
     if exchange.phase == BODY:
-        if body.is_done or is_full(exchange):
+        # Of what is gathered nothing may go yet, whatever is full: its passage ends it where there is no room for more.
+        if body.is_done or (is_full(exchange) and (exchange.inward is None or not exchange.inward.is_whole)):
             _go(exchange)
         else:
             _set_deadline(exchange)

@@ -29,6 +29,18 @@ def test_without_work_there_are_none() -> None:
     threads.stop()
 
 
+def test_work_of_an_exchange_that_outlives_its_configuration_is_done() -> None:
+    async def main() -> None:
+        threads = WorkThreads("t", 1, 0)
+        threads.start(asyncio.get_running_loop())
+        assert await threads.run(lambda: 1) == 1
+        threads.stop()
+        assert await threads.run(lambda: 2) == 2
+        threads.stop()
+
+    asyncio.run(main())
+
+
 def test_what_is_too_much_is_refused_and_what_has_left_makes_room() -> None:
     async def main() -> None:
         elsewhere = Elsewhere()

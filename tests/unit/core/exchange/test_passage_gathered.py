@@ -286,6 +286,20 @@ def test_a_body_that_is_gathered_is_not_sent_before_it_is_whole_however_long_it_
     edge.end()
 
 
+@pytest.mark.parametrize("act", [bang, later], ids=["at once", "later"])
+def test_a_body_that_fills_the_memory_of_bodies_is_not_sent_before_it_is_whole(act: Callable[[bytes], Any]) -> None:
+    edge = Edge(filters=[gathering("transform_request", act)], limits=usual.limits(body_memory=8))
+    client = edge.client(CHUNKED)
+    edge.plane.body_bytes += 6
+    client.feed(b"2\r\nhe\r\n")
+    assert not edge.attempts
+    edge.plane.body_bytes -= 6
+    client.feed(b"3\r\nllo\r\n0\r\n\r\n")
+    got = edge.connect().take()
+    assert plain(got) == b"HELLO!" and b"content-length: 6\r\n" in head_of(got)
+    edge.end()
+
+
 def test_hooks_before_and_behind_stream_what_they_get() -> None:
     loop = new_loop()
     gates = Gate(loop, b"one"), Gate(loop, b"two")
