@@ -152,8 +152,12 @@ def _tiff() -> Reader:
         raise ValueError(f"the directory of a TIFF has {count} entries")
     entries = yield 0, count * 12
     size = {}
+    seen = set()
     for at in range(0, len(entries), 12):
         tag, kind = struct.unpack_from(order + "HH", entries, at)
+        if tag in seen:  # some take the first, some the last
+            raise ValueError(f"the directory of a TIFF has tag {tag} twice")
+        seen.add(tag)
         if tag in (256, 257) and kind in (3, 4):
             (size[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), entries, at + 8)
     if len(size) != 2:

@@ -21,7 +21,7 @@ from PIL import (
 )
 
 from fastgw.errors import DownstreamError
-from fastgw.transformers.images import Kind
+from fastgw.transformers.images import Kind, SizeReader
 
 _PLUGINS: Final = {"png": "PNG", "jpeg": "JPEG", "gif": "GIF", "webp": "WEBP", "bmp": "BMP", "tiff": "TIFF"}
 _SCANS_MAX: Final = 100  #: of a progressive JPEG, each of which takes as long as the whole image
@@ -29,6 +29,10 @@ _ORIENTATION: Final = 0x0112  #: a tag of EXIF 2.32
 _TURNED: Final = (2, 3, 4, 5, 6, 7, 8)
 _ON_ITS_SIDE: Final = (5, 6, 7, 8)
 _SCAN: Final = b"\xff\xda"
+_TILE: Final = (322, 323)  #: width and height of one, tags of TIFF 6.0 section 15
+_PADDED: Final = 4  #: times the pixels of an image that its tiles have, at most
+_PADDED_MIN: Final = 1 << 22  #: pixels that they may have in any case
+_SIDE_MAX: Final = {"jpeg": 65_500, "webp": 16_383}  #: pixels that can be written
 _WHITE: Final = (255, 255, 255)
 _DRAFT: Final = 2  #: a JPEG is decoded at no less than so many times what it becomes
 
@@ -67,22 +71,24 @@ def resized(data: bytes, kind: Kind, target: Target) -> Made:
     if kind.name == "jpeg" and data.count(_SCAN) > _SCANS_MAX:
         raise malformed(f"has more than {_SCANS_MAX} scans")
     try:
-        image, full, metadata = _opened(data, kind, target)
+        return _written(*_opened(data, kind, target), kind, target)
     except DownstreamError:
         raise
     except Image.DecompressionBombError:
         raise too_large(f"has more than the {target.max_pixels} pixels allowed here") from None
     except Exception as error:  # noqa: BLE001 - whatever a codec makes of broken bytes
         raise malformed("cannot be decoded: it is broken, or ends early", type(error).__name__) from None
+
+
+def _written(image: Image.Image, full: tuple[int, int], metadata: dict[str, Any], kind: Kind, target: Target) -> Made:
+    """``image``, decoded, of which all is ``full`` large, in its size and format."""
+    name = _name(kind, target)
     size, box = _geometry(full, target)
     if box is not None:
         across, down = image.width / full[0], image.height / full[1]
         box = (box[0] * across, box[1] * down, min(box[2] * across, image.width), min(box[3] * down, image.height))
     if box is not None or image.size != size:
         image = image.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=2.0)
-    name = target.format
-    if name == "auto":
-        name = kind.name if kind.name in ("jpeg", "webp") else "png"
     out = BytesIO()
     if name == "jpeg":
         _flat(image).save(out, "JPEG", quality=target.quality, **metadata)
@@ -94,9 +100,10 @@ def resized(data: bytes, kind: Kind, target: Target) -> Made:
 
 
 def effort(size: tuple[int, int], target: Target) -> int:
-    """How many pixels are computed to make an image of ``size`` anew, about: those that it has, or gets."""
-    (width, height), _ = _geometry(size, target)
-    return max(size[0] * size[1], width * height)
+    """How many pixels are computed to make an image of ``size`` anew, about: those that it has, or gets, as it is or on its side."""
+    width, height = size
+    gets = [_geometry(one, target)[0] for one in ((width, height), (height, width))]
+    return max(width * height, *(across * down for across, down in gets))
 
 
 def too_large(what: str) -> DownstreamError:
@@ -116,8 +123,14 @@ def _opened(data: bytes, kind: Kind, target: Target) -> tuple[Image.Image, tuple
     width, height = image.size
     if width * height > target.max_pixels:  # its header says it in two ways
         raise too_large(f"has {width} x {height} pixels, more than the {target.max_pixels} allowed here")
+    said = SizeReader(kind).feed(data)
+    if said is None or width * height > said[0] * said[1]:  # by which it was judged
+        raise malformed(f"has {width} x {height} pixels, more than it says")
+    if kind.name == "tiff":
+        _check_tiles(image)
     turned = _orientation(image)
     full = (height, width) if turned in _ON_ITS_SIDE else (width, height)
+    _check_made(_geometry(full, target)[0], _name(kind, target), target)
     if kind.name == "jpeg":  # which can be decoded at an eighth of its size, in a fraction of the time
         most = max(_geometry(full, target)[0]) * _DRAFT
         image.draft(None, (most, most))
@@ -129,6 +142,32 @@ def _opened(data: bytes, kind: Kind, target: Target) -> tuple[Image.Image, tuple
     image = _plain(image)
     image.info = {}  # of which PNG would write more than it is asked to
     return image, full, metadata
+
+
+def _check_tiles(image: Image.Image) -> None:
+    """The tiles of a TIFF are decoded whole, however little of them is in the image."""
+    across, down = (image.tag_v2.get(tag, 0) for tag in _TILE)  # type: ignore[attr-defined]
+    if across > 0 and down > 0:
+        decoded = -(-image.width // across) * across * -(-image.height // down) * down
+        if decoded > max(_PADDED * image.width * image.height, _PADDED_MIN):
+            raise too_large(f"has tiles of {across} x {down} pixels, most of which are not in it")
+
+
+def _check_made(size: tuple[int, int], name: str, target: Target) -> None:
+    """What it is to become is within bounds, too: of one that is thin, another side can be very long."""
+    width, height = size
+    if width * height > target.max_pixels:
+        raise too_large(f"would become {width} x {height} pixels, more than the {target.max_pixels} allowed here")
+    most = _SIDE_MAX.get(name, 0)
+    if most and max(size) > most:
+        raise too_large(f"would become {width} x {height} pixels, and no side of {name} has more than {most}")
+
+
+def _name(kind: Kind, target: Target) -> str:
+    """The format of what is made."""
+    if target.format != "auto":
+        return target.format
+    return kind.name if kind.name in ("jpeg", "webp") else "png"
 
 
 def _orientation(image: Image.Image) -> object:

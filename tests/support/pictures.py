@@ -58,3 +58,14 @@ def tiff(width: int, height: int, order: str = "<", gap: int = 100) -> bytes:
     directory = b"".join(struct.pack(order + "HHII", tag, kind, 1, value) for tag, kind, value in entries)
     begin = b"II*\0" if order == "<" else b"MM\0*"
     return begin + struct.pack(order + "I", 8 + gap) + b"\0" * gap + struct.pack(order + "H", 3) + directory + b"\0" * 4
+
+
+def tiled_tiff(width: int, height: int, side: int, tile: bytes) -> bytes:
+    """Grey, of which one ``tile``, compressed by zlib, with ``side`` pixels each way, is all."""
+    ahead = 8 + 2 + 10 * 12 + 4
+    entries = [
+        *((256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 8), (262, 3, 1), (277, 3, 1)),
+        *((322, 4, side), (323, 4, side), (324, 4, ahead), (325, 4, len(tile))),
+    ]
+    directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + b"\0" * 4 + tile

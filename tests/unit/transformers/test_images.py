@@ -89,6 +89,7 @@ def test_a_jpeg_is_read_past_whatever_is_in_front_of_its_frame() -> None:
         pictures.tiff(5, 5, gap=0)[:8] + b"\xff\xff" + b"\0" * 20,
         pictures.tiff(5, 5, gap=0).replace(struct.pack("<HH", 257, 4), struct.pack("<HH", 258, 4)),
         pictures.tiff(5, 5, gap=0).replace(struct.pack("<HH", 257, 4), struct.pack("<HH", 257, 2)),
+        pictures.tiff(5, 5, gap=0).replace(struct.pack("<HH", 254, 4), struct.pack("<HH", 257, 4)),
     ],
 )
 @pytest.mark.parametrize("step", [1, 100_000])

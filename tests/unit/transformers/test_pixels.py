@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from PIL import Image, ImageCms
 
 from fastgw.errors import DownstreamError
 from fastgw.transformers.images import KINDS
-from fastgw.transformers.pixels import Made, Target, resized
+from fastgw.transformers.pixels import Made, Target, effort, resized
 from tests.support import photos, pictures
 
 pytestmark = pytest.mark.filterwarnings("ignore:::PIL")
@@ -185,6 +186,45 @@ def test_a_bomb_of_scans_is_not_decoded() -> None:
 def test_a_bomb_of_pixels_is_not_decoded() -> None:
     rest = photos.photo(64, 48, "PNG")[33:]
     assert refused(pictures.png(50_000, 50_000, rest), "png").code == "image_too_large"
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_what_a_thin_image_would_become_is_bounded_too(orientation: int) -> None:
+    size = (2, 600) if orientation == 1 else (600, 2)
+    data = photos.photo(*size, exif=photos.turned(orientation))
+    error = refused(data, width=640, height=0, is_enlarging=True)
+    assert (error.status, error.code) == (413, "image_too_large") and "640 x 192000 pixels" in error.detail
+    assert effort(size, TARGET._replace(width=640, height=0, is_enlarging=True)) == 640 * 192_000
+
+
+@pytest.mark.parametrize(("to", "most"), [("jpeg", 65_500), ("webp", 16_383)])
+def test_what_no_format_has_room_for_is_refused(to: str, most: int) -> None:
+    error = refused(photos.photo(2, most + 1, "PNG"), "png", format=to, height=0)
+    assert (error.status, error.code) == (413, "image_too_large") and str(most) in error.detail
+
+
+def test_metadata_that_cannot_be_kept_makes_no_bug() -> None:
+    tags = Image.Exif()
+    tags[0x010F] = "x" * 70_000
+    error = refused(photos.photo(64, 48, "PNG", exif=tags.tobytes()), "png", format="jpeg", keeps_metadata=True)
+    assert (error.status, error.code) == (422, "image_malformed")
+
+
+@pytest.mark.parametrize("kind", ["png", "gif"])
+def test_an_image_has_no_more_pixels_than_the_header_by_which_it_was_judged(kind: str) -> None:
+    data = photos.photo(640, 480, kind.upper())
+    data = pictures.png(1, 1, data[8:]) if kind == "png" else data[:6] + b"\1\0\1\0" + data[10:]
+    error = refused(data, kind)
+    assert (error.status, error.code) == (422, "image_malformed") and "640 x 480" in error.detail
+
+
+def test_tiles_of_a_tiff_are_no_bomb() -> None:
+    def tiled(side: int) -> bytes:
+        return pictures.tiled_tiff(16, 16, side, zlib.compress(bytes(side * side)))
+
+    assert made(tiled(256), "tiff").width == 16
+    error = refused(tiled(4096), "tiff")
+    assert (error.status, error.code) == (413, "image_too_large") and "4096 x 4096" in error.detail
 
 
 @settings(max_examples=60, deadline=None)
