@@ -53,7 +53,9 @@ def read(answer: Any, source: str) -> Detections:
             if found is not None:
                 return found
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise UnreadableError(f"a part of it is missing or of another kind: {error}") from None
+        # What other errors say may be a part of the answer, which no log is to have.
+        said = str(error)[:100] if isinstance(error, KeyError) else type(error).__name__
+        raise UnreadableError(f"a part of it is missing or of another kind: {said}") from None
     if answer in ([], {}):
         return Detections([], "xyxy", "pixel")
     raise UnreadableError(f"it has not the form of {' or '.join(readers)}")

@@ -166,6 +166,8 @@ def _box(
     found: Detection, kind: str, scale: tuple[float, float], limit: tuple[float, float], digits: int
 ) -> dict[str, Any] | None:
     """One box for the client, within the image; None: nothing of it is, or it is none."""
+    if not isinstance(found.box, list | tuple):
+        raise UnreadableError("a box is no list")
     if len(found.box) != 4:
         raise UnreadableError(f"a box has {len(found.box)} numbers, not 4")
     if not all(map(_is_number, found.box)):

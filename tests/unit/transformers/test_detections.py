@@ -178,3 +178,14 @@ def test_nothing_found_is_an_answer(answer: Any) -> None:
 def test_what_has_no_such_form_is_refused(answer: Any) -> None:
     with pytest.raises(UnreadableError):
         read(answer, "auto")
+
+
+@pytest.mark.parametrize("kind", [ValueError, TypeError, AttributeError])
+def test_no_part_of_an_answer_is_in_what_is_told(kind: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def reader(answer: Any) -> Any:
+        raise kind(f"not 4: {answer!r}")
+
+    monkeypatch.setitem(SOURCES, "coco", reader)
+    with pytest.raises(UnreadableError) as told:
+        read(["a secret"], "coco")
+    assert "secret" not in str(told.value) and kind.__name__ in str(told.value)

@@ -198,6 +198,8 @@ def test_what_is_no_answer_of_a_detector_passes_as_it_is(sent: bytes) -> None:
         (answer(b"[" * 9000), "it is no JSON"),
         (answer(b'"x"'), "it has not the form of ultralytics or "),
         (answer(b'{"boxes": [[1, 2]]}'), "a box has 2 numbers"),
+        (answer(b'{"boxes": [[1, 2, 3, 4], null]}'), "a box is no list"),
+        (answer(b'{"boxes": [[1, 2, 3, 4], 7]}'), "a box is no list"),
         (answer(json.dumps({"boxes": [[1, 2, 3, 4]] * 11}).encode()), "it has 11 boxes, more than the 10"),
         (answer(b" " * 10_001), "more than the 10000 bytes"),
         (answer(b"[]", "Content-Encoding: gzip"), "it has a Content-Encoding"),
