@@ -27,7 +27,6 @@ from fastgw.config.spec import (
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
 from fastgw.core.live.registry import Registry
-from fastgw.core.mirror.mirror import Mirror
 from fastgw.core.settings import InsideSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
@@ -38,6 +37,7 @@ from fastgw.routing.pattern import parse_path
 if TYPE_CHECKING:
     from fastgw.adapters.instance import Instance
     from fastgw.core.live.members import Members
+    from fastgw.core.mirror.mirror import Mirror
 
 
 class SlotMap(Protocol):
@@ -139,6 +139,8 @@ class _Compiler:
     def _mirror(self, spec: RouteSpec) -> Mirror | None:
         if spec.mirror is None:
             return None
+        from fastgw.core.mirror.mirror import Mirror  # which a worker without one does not need
+
         name = mirror_name(spec.name)
         service = self._services[spec.mirror.service]
         return Mirror(name, self._slots.routes[name], service, spec.settings, spec.mirror.settings)

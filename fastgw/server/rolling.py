@@ -78,9 +78,8 @@ class Rolling:
             if gateway.is_draining:
                 self._leave(newcomer, plan, answer)
                 return
-            if (
-                answer.problems
-            ):  # the first one could, so this is the machine's fault: it is started again like any other
+            if answer.problems:
+                # The first one could, so this is the machine's fault: it is started again like any other.
                 self._host.log.error("a new worker does not serve yet", worker=index, problems=answer.problems)
             old = gateway.succeed(newcomer)
             if old.state != DEAD:

@@ -40,7 +40,6 @@ from fastgw.core.opening.openings import Openings
 from fastgw.core.protocols import client_factory, make_client, make_pool
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.filters.log_file import FILES
-from fastgw.server import told
 from fastgw.server.channel import Channel
 from fastgw.server.listening import BACKLOG
 from fastgw.server.log import Log
@@ -48,6 +47,7 @@ from fastgw.server.losses import LossReport
 from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Prepare, Prepared, Reopen
 from fastgw.server.reports import Reports
 from fastgw.server.terms import terms_of
+from fastgw.server.told import KINDS, SourceNews
 from fastgw.server.workers import BLOCKED, connections_max
 
 YOUNG = 20_000
@@ -96,6 +96,7 @@ class Worker:
         self._openings: Openings | None = None
         self._losses = LossReport(self.log, loop.time)
         self._reports = Reports(loop, channel.send)
+        self._told = SourceNews(channel.send)
         self._is_draining = False
         self._grace = 0.0
         loop.set_exception_handler(self._on_exception)
@@ -122,8 +123,8 @@ class Worker:
                 message, fds = self._messages.popleft()
                 if isinstance(message, Endpoints):
                     self._learn(message)
-                elif isinstance(message, told.KINDS):
-                    told.learn(message)
+                elif isinstance(message, KINDS):
+                    self._told.learn(message)
                 elif isinstance(message, Prepare):
                     await self._prepare(message, fds)
                 elif isinstance(message, Commit):
@@ -194,7 +195,6 @@ class Worker:
         )
         plane.on_standing = self._reports.on_standing
         plane.on_finding = self._reports.on_finding
-        told.begin(self.channel.send)
         plane.seat = seat
         return plane
 
@@ -237,7 +237,7 @@ class Worker:
                 continue
             self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
         plane.install(standby.snapshot)
-        told.retain(standby.message.spec)
+        self._told.retain(standby.message.spec)
         for address, listener in wanted.items():
             await self._accept(address, listener, standby.terms.get(listener.name))
         if is_first:

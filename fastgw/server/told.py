@@ -1,33 +1,47 @@
-"""What a worker is told of things that the supervisor keeps for its filters, and what these want: keys of tokens, links with a Redis."""
+"""What a worker is told of things that the supervisor keeps for its filters, and what these want: keys of tokens, links with a Redis.
+
+What keeps either here is imported where a configuration needs it: other workers are smaller without.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Final
 
 from fastgw.config.spec import GatewaySpec
-from fastgw.filters.key_sets import KEY_SETS
-from fastgw.filters.leases import LEASES
 from fastgw.server.messages import Asked, Fetched, Linked, Wanted
 
 KINDS: Final = (Fetched, Linked)
 
 
-def begin(send: Callable[[Wanted | Asked], None]) -> None:
-    """Let the supervisor know what filters want, by ``send``."""
-    KEY_SETS.on_wanted = lambda key_set: send(Wanted(key_set))
-    LEASES.on_asked = lambda asks: send(Asked(asks))
+class SourceNews:
+    """What one worker is told, and whom it asks."""
 
+    def __init__(self, send: Callable[[Wanted | Asked], None]) -> None:
+        """``send``: lets the supervisor know what filters want."""
+        self._send = send
 
-def learn(message: Fetched | Linked) -> None:
-    """Take what the supervisor tells."""
-    if isinstance(message, Fetched):
-        KEY_SETS.learn(message.news)
-    else:
-        LEASES.learn(message.news)
+    def learn(self, message: Fetched | Linked) -> None:
+        """Take what the supervisor tells."""
+        if isinstance(message, Fetched):
+            from fastgw.filters.key_sets import KEY_SETS
 
+            KEY_SETS.learn(message.news)
+        else:
+            from fastgw.filters.leases import LEASES
 
-def retain(spec: GatewaySpec) -> None:
-    """Forget what a configuration does not have."""
-    KEY_SETS.retain(spec.key_sets)
-    LEASES.retain(spec.redis)
+            LEASES.learn(message.news)
+
+    def retain(self, spec: GatewaySpec) -> None:
+        """``spec`` is in use now: let its filters ask, and forget what it does not have."""
+        if spec.key_sets or "fastgw.filters.key_sets" in sys.modules:
+            from fastgw.filters.key_sets import KEY_SETS
+
+            KEY_SETS.on_wanted = lambda key_set: self._send(Wanted(key_set))
+            KEY_SETS.retain(spec.key_sets)
+        if spec.redis or "fastgw.filters.leases" in sys.modules:
+            from fastgw.filters.leases import LEASES
+
+            LEASES.on_asked = lambda asks: self._send(Asked(asks))
+            LEASES.retain(spec.redis)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,31 +11,34 @@ from fastgw.core.live.news import KeySet, LinkState
 from fastgw.core.settings import KeySetSettings, Url
 from fastgw.filters.key_sets import KEY_SETS, NOTHING
 from fastgw.filters.leases import LEASES
-from fastgw.server import told
 from fastgw.server.messages import Asked, Fetched, Linked, Wanted
+from fastgw.server.told import KINDS, SourceNews
 from fastgw.testing.mock import MockLoop
 from tests.support.shared_rate import REDIS
 from tests.unit.filters.test_leases import ASK
 
+NOTHING_OF_THEM: Any = SimpleNamespace(key_sets=(), redis=())
 SET = KeySetSettings(Url(True, "told.test", 443, "/keys"), 300.0, 600.0, 10.0)
 
 
 def test_what_the_supervisor_tells_is_known_until_nobody_uses_it() -> None:
+    told = SourceNews(lambda _: None)
     keys = KeySet((("a", "{}", ("RS256",)),), 10.0)
     for message in (Fetched({SET: keys}), Linked({REDIS: LinkState(False)})):
-        assert isinstance(message, told.KINDS)
+        assert isinstance(message, KINDS)
         told.learn(message)
     assert (KEY_SETS.of(SET), LEASES.is_there(REDIS)) == (keys, False)
-    spec: Any = SimpleNamespace(key_sets=(), redis=())
-    told.retain(spec)
+    told.retain(NOTHING_OF_THEM)
     assert (KEY_SETS.of(SET), LEASES.is_there(REDIS)) == (NOTHING, True)
 
 
 def test_what_filters_want_is_said() -> None:
     said: list[Wanted | Asked] = []
     loop = MockLoop()
-    told.begin(said.append)
+    told = SourceNews(said.append)
+    spec: Any = SimpleNamespace(key_sets=(SET,), redis=(REDIS,))
     try:
+        told.retain(spec)
         KEY_SETS.want(SET, 5.0)
         LEASES.ask(ASK, loop)
         loop.run_ready()
@@ -41,3 +46,14 @@ def test_what_filters_want_is_said() -> None:
     finally:
         KEY_SETS.on_wanted = LEASES.on_asked = None
         KEY_SETS.retain(())
+
+
+def test_what_nobody_needs_is_not_imported() -> None:
+    code = """
+import sys
+from types import SimpleNamespace
+from fastgw.server.told import SourceNews
+SourceNews(print).retain(SimpleNamespace(key_sets=(), redis=()))
+assert not {"fastgw.filters.key_sets", "fastgw.filters.leases"} & sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
