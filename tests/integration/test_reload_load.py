@@ -58,6 +58,35 @@ def test_ten_reloads_lose_no_request(gateway: Gateway, fast: FastService, load: 
     assert result.requests > 1000 and result.failed == 0, result
 
 
+SERVICE = """
+class Told:
+    name = "told"
+
+    async def execute(self, input):
+        return {"version": NUMBER}
+"""
+
+
+def test_new_code_of_a_service_loses_no_call(gateway: Gateway, tmp_path: Path, load: LoadOf) -> None:
+    folder = tmp_path / "gateway-0"
+    folder.mkdir()
+    code = folder / "told_service.py"
+    code.write_text(SERVICE.replace("NUMBER", "1"))
+    running = gateway(
+        simple_config("127.0.0.1:9", workers=2).replace('endpoints: ["127.0.0.1:9"], ', 'python: "told_service:Told"')
+    )
+    run = load(running.base_url, seconds=6)
+    before = running.generation()
+    for number in range(3):
+        old = workers_of(running.pid)
+        code.write_text(SERVICE.replace("NUMBER", "1" * (number + 2)))  # of another size
+        running.signal(signal.SIGHUP)
+        wait_until(lambda goal=before + number + 1: running.generation() >= goal, what="the reload is done")
+        wait_until(lambda old=old: not workers_of(running.pid) & old, what="the old workers have ended")
+    result = run.result()
+    assert result.requests > 1000 and result.failed == 0, result
+
+
 def test_a_bad_file_changes_nothing(gateway: Gateway, fast: FastService, load: LoadOf) -> None:
     text = simple_config(fast.address, workers=2)
     running = gateway(text)

@@ -233,7 +233,10 @@ def test_whatever_comes_is_an_image_or_refused(kind: str, data: st.DataObject) -
     broken = bytearray(photos.photo(40, 30, kind))
     for _ in range(data.draw(st.integers(1, 8))):
         broken[data.draw(st.integers(12, len(broken) - 1))] = data.draw(st.integers(0, 255))
+    status = 200
     try:
-        resized(bytes(broken), KINDS[kind.lower()], TARGET)
-    except DownstreamError:
-        pass
+        found = resized(bytes(broken), KINDS[kind.lower()], TARGET)
+        assert found.width * found.height <= TARGET.max_pixels and found.data
+    except DownstreamError as error:
+        status = error.status
+    assert status in (200, 413, 422)

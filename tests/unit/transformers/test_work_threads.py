@@ -26,7 +26,9 @@ def test_work_is_done_elsewhere_and_told() -> None:
 
 def test_without_work_there_are_none() -> None:
     threads = WorkThreads("t", 1, 0)
+    before = threading.active_count()
     threads.stop()
+    assert (threading.active_count(), threads.under_way) == (before, 0)
 
 
 def test_work_of_an_exchange_that_outlives_its_configuration_is_done() -> None:
@@ -64,7 +66,7 @@ def test_what_is_too_much_is_refused_and_what_has_left_makes_room() -> None:
     asyncio.run(main())
 
 
-def test_a_loop_that_is_closed_is_told_nothing() -> None:
+def test_a_loop_that_is_closed_is_told_nothing(caplog: pytest.LogCaptureFixture) -> None:
     elsewhere = Elsewhere()
     threads = WorkThreads("t", 1, 1, elsewhere)
     loop = asyncio.new_event_loop()
@@ -76,3 +78,4 @@ def test_a_loop_that_is_closed_is_told_nothing() -> None:
     loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
     loop.close()
     elsewhere.jobs[0][1].set_result(1)
+    assert not caplog.records  # a future logs what its callbacks raise
