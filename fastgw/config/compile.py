@@ -6,7 +6,7 @@ Nothing is checked here: ``config.load`` has.  What can still fail is what chang
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +26,7 @@ from fastgw.config.spec import (
 )
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
+from fastgw.core.live.judges import joined, judge_of
 from fastgw.core.live.registry import Registry
 from fastgw.core.settings import InsideSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain, FailureMode
@@ -36,7 +37,7 @@ from fastgw.routing.pattern import parse_path
 
 if TYPE_CHECKING:
     from fastgw.adapters.instance import Instance
-    from fastgw.core.live.members import Members
+    from fastgw.core.live.members import Judge, Members
     from fastgw.core.mirror.mirror import Mirror
 
 
@@ -171,20 +172,34 @@ class _Compiler:
         roster = tuple(self._member(spec, one) for one in spec.endpoints)
         members = self._registry.members(spec.name)
         chosen = self._chosen(spec, members)
+        judge = joined(self._judges(chosen["balancer"]))
         slot = self._slots.services[spec.name]
         takes_chunks = spec.inside is None
         return Service(
-            spec.name, members, roster, settings=spec.settings, slot=slot, takes_chunks=takes_chunks, **chosen
+            spec.name,
+            members,
+            roster,
+            settings=spec.settings,
+            slot=slot,
+            takes_chunks=takes_chunks,
+            judge=judge,
+            **chosen,
         )
+
+    def _judges(self, balancer: Any) -> Iterator[Judge]:
+        """Who asks how tries at the members of a service end."""
+        if hasattr(balancer, "settle"):
+            yield balancer
 
     def _chosen(self, spec: ServiceSpec, members: Members) -> dict[str, Any]:
         """How an endpoint is chosen, as ``Service`` takes it."""
         if spec.balance == "peak_ewma":
             from fastgw.policy.ewma import PeakEwma
 
-            known = members.judge  # of the configuration before: what it has learned outlives a reload
-            ewma = known if isinstance(known, PeakEwma) else PeakEwma(self._random, monotonic)
-            return {"balancer": ewma, "judge": ewma}
+            known = judge_of(
+                members.judge, PeakEwma
+            )  # of the configuration before: what it has learned outlives a reload
+            return {"balancer": known or PeakEwma(self._random, monotonic)}
         if spec.hash is not None:
             from fastgw.filters.variables import Template
             from fastgw.policy.hashing import ConsistentHash

@@ -352,7 +352,7 @@ FILTER_FAILURES = FILTER.counter(
 )
 
 
-#: What an exchange still has to count of its service's answer, beside the place of its class (0 for 1xx).  What is below COUNTED is a try
+#: What an exchange still has to count of its service's answer, beside the status of one (100 or more).  What is below COUNTED is a try
 #: that nothing has come of yet.
 ANSWER_COUNTED: Final = -1  #: nothing more
 ANSWER_AWAITED: Final = -2  #: that there was none, if none comes

@@ -19,7 +19,7 @@ from typing import Any
 HALF_LIFE = 5.0  #: seconds
 FAILED = 1.0  #: seconds that a try costs which ends without an answer
 UNKNOWN = 1e6  #: the cost of one that has not answered yet and has been asked
-FAST_FOR_NOTHING = 5  #: the class of statuses of answers that say that there is none
+FAST_FOR_NOTHING = 500  #: the least status of answers that say that there is none
 
 _DECAY = math.log(2) / HALF_LIFE
 
@@ -65,7 +65,7 @@ class PeakEwma:
         return seconds * (candidate.in_hand + 1) / candidate.weight  # type: ignore[no-any-return]
 
     def settle(self, endpoint: Any, outcome: Any, seconds: float) -> None:
-        """A try is over: ``outcome``, a class of statuses or an error, was there after ``seconds``; 0: nothing was sent.
+        """A try is over: ``outcome``, a status or an error, was there after ``seconds``; 0: nothing was sent.
 
         What a client has broken off says how long it took at least.
         """
@@ -76,8 +76,9 @@ class PeakEwma:
             cost = self._costs[endpoint] = _Cost()
         now = self._clock()
         faded = cost.seconds * math.exp((cost.at - now) * _DECAY)
-        is_least = outcome == FAST_FOR_NOTHING
-        if not isinstance(outcome, int):
+        if isinstance(outcome, int):
+            is_least = outcome >= FAST_FOR_NOTHING
+        else:
             is_least = True
             if outcome.fault == "upstream":
                 seconds = max(seconds, FAILED)

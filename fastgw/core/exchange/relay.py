@@ -179,7 +179,7 @@ class Relay(Exchange):
     def on_upgrade(self) -> None:
         """The head of a 101: a tunnel begins, if it is the one that was asked for, and the response hooks let it."""
         if self.uncounted == counters.ANSWER_AWAITED:
-            self._note_class()
+            self._note_status()
             self._count_answer(self.plane.clock())
         problem = tunnel.problem(self)
         if problem is not None:
@@ -190,25 +190,25 @@ class Relay(Exchange):
     def on_head(self) -> None:
         """The head of the final answer was read: run the hooks, then let it go out with the first body bytes."""
         if self.uncounted == counters.ANSWER_AWAITED:
-            self._note_class()
+            self._note_status()
         leaving = self.route.chain.response[self.entered]
         if leaving:
             hooks.leave_and_send(self, leaving, 0)
         else:
             self.answer_is_ready()
 
-    def _note_class(self) -> None:
+    def _note_status(self) -> None:
         """Remember what the service has answered, to be counted in this turn of the loop by whoever reads the clock: at the end of the
         exchange, which for a small answer is now, or else with the first body bytes, which may be none, behind its head."""
-        digit = self.response.status // 100
-        self.uncounted = digit - 1 if digit < 6 else 5
+        self.uncounted = self.response.status
 
     def _count_answer(self, now: float) -> None:
         seconds = now - self.sent
         service = self.service
-        self.plane.count_answer(service.base, self.uncounted, seconds)
+        digit = self.uncounted // 100
+        self.plane.count_answer(service.base, digit - 1 if digit < 6 else 5, seconds)
         if service.members.judge is not None:
-            service.members.settle(self.endpoint, self.uncounted + 1, seconds, self.plane.now)
+            service.members.settle(self.endpoint, self.uncounted, seconds, self.plane.now)
         self.uncounted = counters.ANSWER_COUNTED
 
     def answer_is_ready(self) -> None:

@@ -3,8 +3,8 @@
 ``ask`` gets a carrier, now or later, and ``Exchange.on_carrier`` goes on; when that or the answer fails, ``again`` asks an endpoint
 that was not asked yet, or leaves it, and then ``told`` says which error is the client's answer.
 
-Each try is settled with once (``Members.settle``): with the class of the answer's status when its head has come, which what happens behind
-it does not change, or with the error that ends it before, a client that has gone included.
+Each try is settled with once (``Members.settle``): with the status of the answer when its head has come, which what happens behind it does
+not change, or with the error that ends it before, a client that has gone included.
 """
 
 from __future__ import annotations

@@ -101,8 +101,7 @@ class Members:
 
         Args:
             endpoint: a member, or one that was.
-            outcome: what it failed with, by whosever fault, or, told only if there is a ``judge``, the class of the answer's status: 1 for
-                1xx to 5, and 6 for none of them.
+            outcome: what it failed with, by whosever fault, or, told only if there is a ``judge``, the status of the answer, 100 to 999.
             seconds: from the request, as it was sent, to the head of the answer or the failure; 0: it was not sent.
             now: coarse loop time.
         """

@@ -49,8 +49,8 @@ def test_one_candidate_needs_no_choice(clock: Clock) -> None:
 def test_the_faster_of_two_is_taken(clock: Clock) -> None:
     one, two = Endpoint("a"), Endpoint("b")
     ewma = PeakEwma(Random(1).random, clock)
-    ewma.settle(one, 2, 0.200)
-    ewma.settle(two, 2, 0.010)
+    ewma.settle(one, 200, 0.200)
+    ewma.settle(two, 200, 0.010)
     assert picks(ewma, (one, two)) == {"b": 1000}
     two.in_hand = 30  # 31 times 10 ms
     assert picks(ewma, (one, two)) == {"a": 1000}
@@ -62,23 +62,23 @@ def test_a_slow_answer_counts_at_once_and_fades(clock: Clock) -> None:
     one, two = Endpoint("a"), Endpoint("b")
     ewma = PeakEwma(Random(1).random, clock)
     for endpoint in (one, two):
-        ewma.settle(endpoint, 2, 0.010)
-    ewma.settle(one, 2, 1.0)
+        ewma.settle(endpoint, 200, 0.010)
+    ewma.settle(one, 200, 1.0)
     assert picks(ewma, (one, two)) == {"b": 1000}
     clock.now += HALF_LIFE
-    ewma.settle(two, 2, 0.010)
+    ewma.settle(two, 200, 0.010)
     assert ewma._costs[two].seconds == pytest.approx(0.010)
     clock.now += 7 * HALF_LIFE  # 1 s has faded to 8 ms, and 10 ms are what they were
-    ewma.settle(two, 2, 0.010)
+    ewma.settle(two, 200, 0.010)
     assert picks(ewma, (one, two)) == {"a": 1000}  # it may try again
 
 
 def test_an_average_goes_down_slowly(clock: Clock) -> None:
     one = Endpoint("a")
     ewma = PeakEwma(Random(1).random, clock)
-    ewma.settle(one, 2, 1.0)
+    ewma.settle(one, 200, 1.0)
     clock.now += HALF_LIFE
-    ewma.settle(one, 2, 0.1)
+    ewma.settle(one, 200, 0.1)
     assert ewma._costs[one].seconds == pytest.approx(0.55)
 
 
@@ -86,9 +86,9 @@ def test_failing_fast_is_not_fast(clock: Clock) -> None:
     one, two = Endpoint("a"), Endpoint("b")
     ewma = PeakEwma(Random(1).random, clock)
     ewma.settle(one, REFUSED, 0.0)
-    ewma.settle(two, 2, 0.300)
+    ewma.settle(two, 200, 0.300)
     assert picks(ewma, (one, two)) == {"b": 1000}
-    ewma.settle(two, 5, 0.001)  # nor is an error that is answered
+    ewma.settle(two, 500, 0.001)  # nor is an error that is answered
     assert ewma._costs[two].seconds == 0.300
     ewma.settle(two, LEFT, 0.001)  # nor a client that has not waited
     assert ewma._costs[two].seconds == 0.300
@@ -99,7 +99,7 @@ def test_failing_fast_is_not_fast(clock: Clock) -> None:
 def test_one_that_nobody_knows_gets_one_exchange(clock: Clock) -> None:
     known, new = Endpoint("known"), Endpoint("new")
     ewma = PeakEwma(Random(1).random, clock)
-    ewma.settle(known, 2, 0.010)
+    ewma.settle(known, 200, 0.010)
     assert picks(ewma, (known, new)) == {"new": 1000}
     new.in_hand = 1
     assert picks(ewma, (known, new)) == {"known": 1000}
@@ -108,9 +108,9 @@ def test_one_that_nobody_knows_gets_one_exchange(clock: Clock) -> None:
 def test_the_gone_are_not_held(clock: Clock) -> None:
     ewma = PeakEwma(Random(1).random, clock)
     gone, other = Endpoint("gone"), Endpoint("other")
-    ewma.settle(gone, 2, 0.1)
+    ewma.settle(gone, 200, 0.1)
     gone.is_retired = True
-    ewma.settle(other, 2, 0.1)
+    ewma.settle(other, 200, 0.1)
     assert set(ewma._costs) == {other}
 
 
@@ -127,7 +127,7 @@ def test_of_three_members_the_slow_one_gets_next_to_nothing(clock: Clock, slow_f
         for ends, member, seconds in [one for one in under_way if one[0] <= clock.now]:
             under_way.remove((ends, member, seconds))
             member.in_hand -= 1
-            ewma.settle(member, 2, seconds)
+            ewma.settle(member, 200, seconds)
         member = ewma.pick(members)
         seconds = chance.uniform(0.005, 0.015) * (slow_factor if member.name == "c" else 1)
         member.in_hand += 1

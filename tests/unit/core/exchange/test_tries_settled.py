@@ -13,7 +13,7 @@ from fastgw.testing.edge import GET, OK, SWITCHING, WEBSOCKET, Edge, Gate, Spy, 
 
 
 class Notes:
-    """A judge that writes down what it is told: port, class or code, seconds."""
+    """A judge that writes down what it is told: port, status or code, seconds."""
 
     def __init__(self, edge: Edge) -> None:
         self.told: list[tuple[int, object, float]] = []
@@ -30,14 +30,14 @@ def test_a_try_is_settled_with_when_the_head_has_come() -> None:
     client, service = edge.pair()
     edge.loop.advance(2.0)
     service.feed(b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nno")
-    assert notes.told == [(9000, 4, 2.0)]
+    assert notes.told == [(9000, 404, 2.0)]
     edge.loop.advance(1.0)
     service.feed(b"ne")
     client.feed(GET)
     edge.loop.advance(0.5)
     service.feed(OK)
     assert statuses(client.take()) == [404, 200]
-    assert notes.told[1:] == [(9000, 2, 0.5)]
+    assert notes.told[1:] == [(9000, 200, 0.5)]
     edge.end()
 
 
@@ -52,7 +52,7 @@ def test_what_happens_behind_the_head_is_not_its_outcome() -> None:
     service.feed(OK[:-1])
     gone.lose()
     edge.run()
-    assert [said for _, said, _ in notes.told] == [2, 2]
+    assert [said for _, said, _ in notes.told] == [200, 200]
     edge.end()
 
 
@@ -66,7 +66,7 @@ def test_a_try_that_is_refused_and_the_one_after_it() -> None:
     service = edge.connect(port=9001)
     edge.loop.advance(1.5)
     service.feed(OK)
-    assert notes.told == [(9000, "connect_refused", 0.0), (9001, 2, 1.5)]
+    assert notes.told == [(9000, "connect_refused", 0.0), (9001, 200, 1.5)]
     edge.end()
 
 
@@ -133,7 +133,7 @@ def test_an_interim_answer_is_no_outcome_and_an_upgrade_is_one() -> None:
     service.feed(SWITCHING)
     service.lose()
     edge.run()
-    assert notes.told == [(9000, 1, 0.25)]
+    assert notes.told == [(9000, 101, 0.25)]
     edge.end()
 
 

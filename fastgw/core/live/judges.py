@@ -1,0 +1,42 @@
+"""Several policies that ask how tries end, as one: ``Members`` know one ``Judge``, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from fastgw.core.live.members import Judge
+    from fastgw.errors import GatewayError
+
+T = TypeVar("T")
+
+
+class Judges:
+    """Tells each of its judges, in their order."""
+
+    __slots__ = ("all",)
+
+    def __init__(self, judges: Iterable[Judge]) -> None:
+        self.all = tuple(judges)
+
+    def settle(self, endpoint: Any, outcome: GatewayError | int, seconds: float) -> None:
+        """See ``Members.settle``."""
+        for one in self.all:
+            one.settle(endpoint, outcome, seconds)
+
+
+def joined(judges: Iterable[Judge]) -> Judge | None:
+    """One that stands for all of ``judges``; None: there are none."""
+    found = tuple(judges)
+    if len(found) < 2:
+        return found[0] if found else None
+    return Judges(found)
+
+
+def judge_of(judge: Judge | None, kind: type[T]) -> T | None:
+    """The judge of this kind that ``judge`` is or stands for; None: there is none."""
+    for one in judge.all if isinstance(judge, Judges) else (judge,):
+        if isinstance(one, kind):
+            return one
+    return None
