@@ -37,6 +37,7 @@ cdef class Carrier(Connection):
     cpdef carry(self, Exchange exchange)
     cpdef send_body(self, bytes data, bint is_last)
     cpdef let_go(self, bint is_request_done)
+    cpdef set_aside(self)
     cpdef leave(self)
 
 
@@ -89,6 +90,7 @@ cdef class Exchange:
     cpdef on_interim(self)
     cpdef on_upgrade(self)
     cpdef on_head(self)
+    cpdef set_aside(self)
     cpdef on_body(self, bytes data, long long payload)
     cpdef on_last_body(self, bytes data, long long payload)
     cpdef note(self, str name, object value)

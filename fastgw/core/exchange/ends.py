@@ -129,6 +129,11 @@ class Carrier(Connection):
         """The exchange is over for this end: back to the pool, if it may have another, or closed."""
         raise NotImplementedError
 
+    def set_aside(self) -> None:
+        """Nobody wants the answer whose head is being handed over, in this very call: as ``let_go``, and where all of it is here already
+        the next exchange may have this end."""
+        self.let_go(False)
+
     def leave(self) -> None:
         """Belong to nobody; who calls this closes it."""
         raise NotImplementedError
@@ -311,6 +316,11 @@ class Exchange:
 
     def on_head(self) -> None:
         """The head of the final answer was read."""
+        raise NotImplementedError
+
+    def set_aside(self) -> None:
+        """The answer, of which the head has just come, is not for the client: have no more of it.  Only a ``Mind`` of the service does so,
+        and then asks again, or replies."""
         raise NotImplementedError
 
     def on_body(self, data: bytes, payload: int) -> None:

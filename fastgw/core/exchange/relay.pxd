@@ -33,6 +33,8 @@ cdef class Relay(Exchange):
     cpdef on_upgrade(self)
     @cython.locals(leaving=tuple)
     cpdef on_head(self)
+    @cython.locals(carrier=Carrier)
+    cpdef set_aside(self)
     cdef _note_status(self)
     @cython.locals(service=Service, seconds=double, digit=int)
     cdef _count_answer(self, double now)

@@ -191,11 +191,23 @@ class Relay(Exchange):
         """The head of the final answer was read: run the hooks, then let it go out with the first body bytes."""
         if self.uncounted == counters.ANSWER_AWAITED:
             self._note_status()
+            if self.service.minds is not None and tries.is_minded(self):
+                return
         leaving = self.route.chain.response[self.entered]
         if leaving:
             hooks.leave_and_send(self, leaving, 0)
         else:
             self.answer_is_ready()
+
+    def set_aside(self) -> None:
+        """See ``Exchange``."""
+        self._count_answer(self.plane.clock())
+        carrier = self.carrier
+        self.carrier = None
+        if carrier is not None:
+            carrier.set_aside()
+        self.response.status = 0
+        self.phase = HOOKS
 
     def _note_status(self) -> None:
         """Remember what the service has answered, to be counted in this turn of the loop by whoever reads the clock: at the end of the

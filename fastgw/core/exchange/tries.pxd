@@ -22,6 +22,8 @@ cpdef bint again(Exchange exchange, error) except -1
 @cython.locals(request=Request)
 cdef bint _is_safe(Exchange exchange, error) except -1
 
+cpdef bint is_minded(Exchange exchange) except -1
+
 cpdef told(Exchange exchange, error)
 
 @cython.locals(endpoint=Endpoint)

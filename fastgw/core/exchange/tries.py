@@ -149,6 +149,14 @@ def _is_safe(exchange: Exchange, error: GatewayError) -> bool:
     return "reset" in retry_on and request.method in methods and not request.has_body
 
 
+def is_minded(exchange: Exchange) -> bool:
+    """Whether somebody has something against the answer whose head has come, and has set it aside: nothing of it is passed on."""
+    for mind in exchange.service.minds or ():  # noqa: SIM110 - no closure in a function of C
+        if mind(exchange):
+            return True
+    return False
+
+
 def told(exchange: Exchange, error: GatewayError) -> GatewayError:
     """Of the errors of all attempts, ``error`` being the last: the one of the attempt that went furthest, the first of those.
 

@@ -12,7 +12,7 @@ from fastgw.wire.chunked cimport ChunkReader
 from fastgw.wire.messages cimport Response
 
 # Constants of the module, and those it imports, as C: compared without making an int of what is compared.
-cdef int IDLE, HEAD, BODY, TUNNEL, HOLD_PEER, INTERIM_MAX, BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE
+cdef int IDLE, HEAD, BODY, TUNNEL, ASIDE, HOLD_PEER, INTERIM_MAX, BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE
 
 
 cdef class Http1Carrier(Carrier):
@@ -37,6 +37,10 @@ cdef class Http1Carrier(Carrier):
     cpdef leave(self)
     @cython.locals(exchange=Exchange)
     cpdef let_go(self, bint is_request_done)
+    @cython.locals(exchange=Exchange)
+    cpdef set_aside(self)
+    @cython.locals(size=Py_ssize_t, chunks=ChunkReader, is_whole=bint)
+    cdef _end_aside(self, bytes data, Py_ssize_t at)
     @cython.locals(exchange=Exchange)
     cpdef data_received(self, bytes data)
     @cython.locals(at=Py_ssize_t, end=Py_ssize_t, head_size=Py_ssize_t, response=Response, head=bytes)

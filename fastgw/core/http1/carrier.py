@@ -1,7 +1,8 @@
 """One connection to an endpoint: reads answers, strictly, and hands them to the exchange it carries.
 
     IDLE --carry--> HEAD --head--> BODY --end--> IDLE (released to its pool) or closed
-                     └--1xx--> HEAD   └--101--> TUNNEL
+                     └--1xx--> HEAD   ├--101--> TUNNEL
+                                      └--nobody wants it--> ASIDE --all of it is here--> IDLE, else closed
 
 A connection goes back to its pool only when request and answer are both complete, no byte is left over and both sides said that the
 connection stays open; in every other case it is closed.  An idle connection that receives anything is closed too: whatever it
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.live.pool import Pool
 
-IDLE, HEAD, BODY, TUNNEL = range(4)
+IDLE, HEAD, BODY, TUNNEL, ASIDE = range(5)
 
 BEGINNING = b"HTTP/1."  #: of every answer
 INTERIM_MAX = 16  #: 1xx answers to one request; more is a flood
@@ -135,6 +136,16 @@ class Http1Carrier(Carrier):
             self.pool.put_back(self)
         else:
             self.abort()
+
+    def set_aside(self) -> None:
+        """See ``Carrier``: whether all of it is here ``_begin_body`` knows, which has called."""
+        exchange = self.exchange
+        if exchange is not None:
+            self._is_clean = exchange.response.keep_alive and exchange.body.is_done
+            if self.is_paused:
+                exchange.client.release(HOLD_PEER)
+        self.leave()
+        self._state = ASIDE
 
     # --- what the event loop calls
 
@@ -257,6 +268,24 @@ class Http1Carrier(Carrier):
                 decode = response.body != BODY_CHUNKED or exchange.client.wants_data(exchange)
                 self._chunks = ChunkReader(limits.head_size, limits.head_count, decode=decode)
             self._read_body(exchange, data, at)
+        elif self._state == ASIDE:
+            self._end_aside(data, at)
+
+    def _end_aside(self, data: bytes, at: int) -> None:
+        """Nobody wants the answer whose body begins in ``data`` at ``at``: keep the connection if that is all of it."""
+        size = len(data) - at
+        if self._kind == BODY_LENGTH:
+            is_whole = size == self._left
+        elif self._kind == BODY_CHUNKED:
+            chunks = ChunkReader(len(data), len(data), decode=True)
+            try:
+                chunks.feed(data, at)
+                is_whole = chunks.done and chunks.end == len(data)
+            except WireError:
+                is_whole = False
+        else:
+            is_whole = self._kind == BODY_NONE and not size
+        self.let_go(is_whole)
 
     def _read_body(self, exchange: Exchange, data: bytes, at: int) -> None:
         kind = self._kind

@@ -47,6 +47,13 @@ class Copier(Protocol):
         """What gets a copy of the request of ``exchange``, which goes to its service now; None: nothing does."""
 
 
+class Mind(Protocol):
+    """What looks at the head of an answer before anybody else does, and may keep it from the client: a retry, a fallback."""
+
+    def __call__(self, exchange: Any) -> bool:
+        """Whether the answer of ``exchange`` is not passed on, because it was set aside (``Exchange.set_aside``), and more done."""
+
+
 class Service:
     """A named set of endpoints with one policy."""
 
@@ -57,6 +64,7 @@ class Service:
         "judge",
         "keeps_host",
         "members",
+        "minds",
         "name",
         "pick_for",
         "roster",
@@ -77,10 +85,12 @@ class Service:
         takes_chunks: bool = True,
         pick_for: Callable[[Sequence[Any], Any], Any] | None = None,
         judge: Judge | None = None,
+        minds: tuple[Mind, ...] | None = None,
     ) -> None:
         """``members``: the live ones, which become those of ``roster`` when the snapshot is installed; ``slot``: its block of counters;
         ``takes_chunks``: its pools do; ``pick_for``: the candidate for an exchange, of a
-        balancer that asks for more than ``pick``; ``judge``: what its members ask how tries end."""
+        balancer that asks for more than ``pick``; ``judge``: what its members ask how tries end; ``minds``: what may be done about an
+        answer other than passing it on."""
         self.name = name
         self.slot = slot
         self.base = SERVICE.base(slot)
@@ -91,11 +101,12 @@ class Service:
         self.keeps_host = settings.host == "preserve"
         self.takes_chunks = takes_chunks  #: see ``Pool``
         self.judge = judge
+        self.minds = minds  #: asked in this order when the head of an answer has come; None: every answer is passed on
         self.pick_for = pick_for  #: None: ``balancer`` picks
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
     def without_retries(self) -> Service:
-        """This service, asked once for each request."""
+        """This service, asked once for each request; its answers are passed on as they are."""
         settings = self.settings._replace(retry=self.settings.retry._replace(attempts=1, on=()))
         return Service(
             self.name,
