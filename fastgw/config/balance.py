@@ -13,8 +13,8 @@ from fastgw.config.types import Parsed
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import scalar, shown
 
-BALANCERS: Final = ("round_robin", "least_request", "random", "peak_ewma", "consistent_hash")
-HASHING: Final = "consistent_hash"  #: the one that needs a key
+BALANCERS: Final = ("round_robin", "least_request", "random", "peak_ewma", "consistent_hash", "maglev")
+HASHING: Final = ("consistent_hash", "maglev")  #: those that need a key
 _FACTOR: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?").fullmatch
 _WANTED: Final = "off, or a number from 1.05 to 100"
 
@@ -60,9 +60,9 @@ def check_balance(document: Document, where: TreePath, balance: str, given: Hash
     """Report a key without a balancer that asks for one, and the other way round."""
     if is_unsound(balance):
         return
-    if balance == HASHING and is_missing(given):
+    if balance in HASHING and is_missing(given):
         document.report(
-            (*where, "balance"), f"{HASHING} needs hash: {{key: ...}}, which says what of a request decides"
+            (*where, "balance"), f"{balance} needs hash: {{key: ...}}, which says what of a request decides"
         )
-    if balance != HASHING and given is not None and not is_unsound(given):
-        document.report((*where, "hash"), f"has no effect without balance: {HASHING}", at_key=True)
+    if balance not in HASHING and given is not None and not is_unsound(given):
+        document.report((*where, "hash"), f"has no effect without balance: {' or '.join(HASHING)}", at_key=True)

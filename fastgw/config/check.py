@@ -12,6 +12,7 @@ from fastgw.config.by_name import check_by_name, named_services
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
 from fastgw.config.known import check_service, said
 from fastgw.config.places import known_places, shared_keys
+from fastgw.config.reach import check_reach
 from fastgw.config.redirects import circle
 from fastgw.config.rules import rule
 from fastgw.config.schema import (
@@ -53,6 +54,7 @@ def check(document: Document, config: Configuration) -> None:
     for name, one in config.filters.items():
         one.check(document, ("filters", name))
     _key_sets(document, config)
+    check_reach(document, config)
 
 
 def _key_sets(document: Document, config: Configuration) -> None:

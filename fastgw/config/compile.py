@@ -8,10 +8,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.config.chains import links, named
+from fastgw.config.choosing import chosen
 from fastgw.config.rules import rule
 from fastgw.config.spec import (
     PLUGIN,
@@ -26,18 +26,17 @@ from fastgw.config.spec import (
 )
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
-from fastgw.core.live.judges import joined, judge_of
+from fastgw.core.live.judges import joined
 from fastgw.core.live.registry import Registry
 from fastgw.core.settings import InsideSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
-from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
 from fastgw.routing import ByName, Router, Split
 from fastgw.routing.pattern import parse_path
 
 if TYPE_CHECKING:
     from fastgw.adapters.instance import Instance
-    from fastgw.core.live.members import Judge, Members
+    from fastgw.core.live.members import Judge
     from fastgw.core.mirror.mirror import Mirror
 
 
@@ -129,6 +128,7 @@ class _Compiler:
             split=Split([(self._services[one.service], one.weight) for one in spec.split]) if spec.split else None,
             chain=self._chain(listener, spec),
             mirror=self._mirror(spec),
+            pattern=parse_path(spec.path),
         )
 
     def _by_name(self, spec: RouteSpec) -> ByName[Service] | None:
@@ -144,7 +144,9 @@ class _Compiler:
 
         name = mirror_name(spec.name)
         service = self._services[spec.mirror.service]
-        return Mirror(name, self._slots.routes[name], service, spec.settings, spec.mirror.settings)
+        found = Mirror(name, self._slots.routes[name], service, spec.settings, spec.mirror.settings)
+        found.route.pattern = parse_path(spec.path)
+        return found
 
     def _chain(self, listener: ListenerSpec, route: RouteSpec | None = None) -> Chain:
         """The hooks of all filters of a route, as it is reached by this listener, and behind them of its transformers."""
@@ -171,8 +173,8 @@ class _Compiler:
     def _service(self, spec: ServiceSpec) -> Service:
         roster = tuple(self._member(spec, one) for one in spec.endpoints)
         members = self._registry.members(spec.name)
-        chosen = self._chosen(spec, members)
-        judge = joined(self._judges(chosen["balancer"]))
+        choice = chosen(spec, members, self._random)
+        judge = joined(self._judges(choice["balancer"]))
         slot = self._slots.services[spec.name]
         takes_chunks = spec.inside is None
         return Service(
@@ -183,32 +185,13 @@ class _Compiler:
             slot=slot,
             takes_chunks=takes_chunks,
             judge=judge,
-            **chosen,
+            **choice,
         )
 
     def _judges(self, balancer: Any) -> Iterator[Judge]:
         """Who asks how tries at the members of a service end."""
         if hasattr(balancer, "settle"):
             yield balancer
-
-    def _chosen(self, spec: ServiceSpec, members: Members) -> dict[str, Any]:
-        """How an endpoint is chosen, as ``Service`` takes it."""
-        if spec.balance == "peak_ewma":
-            from fastgw.policy.ewma import PeakEwma
-
-            known = judge_of(
-                members.judge, PeakEwma
-            )  # of the configuration before: what it has learned outlives a reload
-            return {"balancer": known or PeakEwma(self._random, monotonic)}
-        if spec.hash is not None:
-            from fastgw.filters.variables import Template
-            from fastgw.policy.hashing import ConsistentHash
-
-            ring, key = ConsistentHash(self._random, spec.hash.max_load), Template(spec.hash.key).fill
-            return {"balancer": ring, "pick_for": lambda candidates, exchange: ring.pick_by(candidates, key(exchange))}
-        if spec.balance == "round_robin":
-            return {"balancer": RoundRobin()}
-        return {"balancer": Random(self._random) if spec.balance == "random" else LeastRequest(self._random)}
 
     def _member(self, service: ServiceSpec, spec: EndpointSpec) -> tuple[EndpointKey, EndpointSettings]:
         slot = self._slots.endpoints[service.name, str(spec.address)]

@@ -27,6 +27,7 @@ class FilterPlugin(FilterOptions):
     """A filter of another package: module:Class, or its entry point; its other keys are what its class says."""
 
     made_by: ClassVar[str] = PLUGIN
+    notes: ClassVar[tuple[str, ...] | None] = None  # only its class knows
     group: ClassVar[str] = plugins.FILTERS
     type: Code = setting(..., "module:Class of a filter of another package, or its entry point.")
     options: Options = setting({}, "Its own.")

@@ -370,7 +370,7 @@ class Service(Inside):
         [], description="Where the service is reached; at least one.", json_schema_extra={"minItems": 1}
     )
     balance: Annotated[str, words(*BALANCERS)] = setting("least_request", "How an endpoint is chosen.")
-    hash: Hash | None = setting(None, "Of balance: consistent_hash, what of a request decides.")
+    hash: Hash | None = setting(None, "Of balance: consistent_hash and maglev, what of a request decides.")
     pool: Pool = setting({}, "Connections to each endpoint.")
     tls: Annotated[ServiceTls | None, BeforeValidator(false_is_none)] = setting(None, "Speak TLS. Default: plain HTTP.")
     host: ServiceHost = setting(

@@ -158,7 +158,7 @@ class ServiceSpec(NamedTuple):
     name: str
     endpoints: tuple[EndpointSpec, ...]
     balance: str  #: one of ``config.balance.BALANCERS``
-    hash: HashSpec | None  #: of "consistent_hash"
+    hash: HashSpec | None  #: of "consistent_hash" and "maglev"
     pool: PoolSettings
     tls: UpstreamTls | None
     inside: InsideSettings | None  #: it is code in this process, with one endpoint that has no address; None: it is not

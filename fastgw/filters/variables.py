@@ -59,7 +59,8 @@ _FIELDS: Final[Mapping[str, Callable[[Request], bytes]]] = {
     "x-forwarded-proto": lambda request: request.forwarded_proto,
     "x-forwarded-host": lambda request: request.forwarded_host,
 }
-_FAMILIES: Final = ("header.NAME", "cookie.NAME", "query.NAME", "note.NAME")
+_FAMILIES: Final = ("header.NAME", "cookie.NAME", "query.NAME", "note.NAME", "path.NAME")
+_PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*").fullmatch  #: of the path of a route
 _NAME: Final = re.compile(r"[^\s&=;,\"]+").fullmatch
 
 
@@ -98,6 +99,8 @@ def problem(name: str, *, is_answer: bool) -> str:
         return _field_problem(key, OWN_REQUEST_FIELDS - {one.encode() for one in _FIELDS})
     if family == "note":
         return "" if all(map(_NAME, key.split("."))) else "is not the name of a note"
+    if family == "path":
+        return "" if _PARAMETER(key) else "is not the name of a parameter"
     if family in ("cookie", "query"):
         return "" if _NAME(key) else f"is not the name of a {'cookie' if family == 'cookie' else 'parameter'}"
     return "is no variable"
@@ -126,6 +129,8 @@ def _reader(name: str) -> Read:
     if family == "cookie":
         cookie = key.encode() + b"="
         return lambda exchange: _cookie(exchange.request, cookie)
+    if family == "path":
+        return lambda exchange: _path_parameter(exchange, key)
     parameter = key.encode() + b"="
     return lambda exchange: _parameter(exchange.request.query, parameter)
 
@@ -147,6 +152,12 @@ def _cookie(request: Request, begin: bytes) -> bytes:
 def _parameter(query: bytes, begin: bytes) -> bytes:
     """The value, as it is written, of the first parameter that begins so."""
     return next((pair[len(begin) :] for pair in query[1:].split(b"&") if pair.startswith(begin)), b"")
+
+
+def _path_parameter(exchange: Exchange, name: str) -> bytes:
+    """The value, as it is written, of a parameter in the path of the route; empty where there is none, and before there is a route."""
+    pattern = exchange.route.pattern
+    return b"" if pattern is None else pattern.params(exchange.request.matched_path).get(name, b"")
 
 
 def noted(exchange: Exchange, path: list[str]) -> Any:

@@ -2,7 +2,7 @@
 
 balancers    which endpoint takes the next exchange
 ewma         the same, by how fast each has answered of late
-hashing      the same, by a key of the exchange
+hashing      the same, by a key of the exchange; maglev: another way to do that
 """
 
 from __future__ import annotations

@@ -5,6 +5,10 @@ cdef class RoundRobin:
     cdef public dict _wealth
     cdef object _even
     cdef Py_ssize_t _turn
+    cdef object _known
+    cdef Py_ssize_t _left
+    cdef list _dues
+    cdef list _steps
     @cython.locals(count=Py_ssize_t)
     cpdef pick(self, candidates)
 

@@ -10,10 +10,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from heapq import heapify, heapreplace
 from typing import Any, Protocol, TypeVar
 
 #: up to so many candidates LeastRequest looks at all of them: that is no dearer than drawing two
 EXACT_MAX = 4
+#: up to so many candidates of unequal weights RoundRobin looks at all of them
+SMOOTH_MAX = 16
+SECOND = 1 << 32  #: from turn to turn of a candidate of weight 1
+_BITS = 16  #: of a time, that are the number of its candidate: a service has less than 65,536
+_NUMBER = (1 << _BITS) - 1
+_GOLDEN = 0.6180339887498949  #: multiples of it, without their whole parts, lie far from each other
 
 
 class Candidate(Protocol):
@@ -38,15 +45,21 @@ class RoundRobin:
 
     Every candidate earns its weight at every pick, the richest is taken and pays what all have earned.  So weights 5,
     1, 1 give a a b a c a a, not five in a row.  A tuple of equal weights takes the short way, a turn counter, and is
-    looked at again after each round.
+    looked at again after each round.  Of more than ``SMOOTH_MAX`` with unequal weights each is *due* once in a time of
+    its own, ``SECOND`` by its weight, and the one that is due first is taken: nobody looks at them all.
     """
 
-    __slots__ = ("_even", "_turn", "_wealth")
+    __slots__ = ("_dues", "_even", "_known", "_left", "_steps", "_turn", "_wealth")
 
     def __init__(self) -> None:
         self._wealth: dict[Any, int] = {}
         self._even: Any = None  # the tuple whose weights were equal when this round began
         self._turn = 0
+        # What was planned for a tuple of more than SMOOTH_MAX, for so many picks:
+        self._known: Any = None
+        self._left = 0
+        self._dues: list[int] = []  # a heap of times, each with the number of its candidate below
+        self._steps: list[int] = []  # by number, from one such to the next
 
     def pick(self, candidates: Sequence[E]) -> E:
         """Take one of the candidates, of which there is at least one."""
@@ -54,9 +67,15 @@ class RoundRobin:
         if count == 1:
             return candidates[0]
         if candidates is not self._even:
+            if candidates is self._known and self._left:
+                due: E = self._pick_due(candidates)
+                return due
             # A list may change under its identity, a tuple cannot: only a tuple is recognised again.
             if type(candidates) is not tuple or not _is_even(candidates):
-                return self._pick_richest(candidates)
+                if count <= SMOOTH_MAX:
+                    return self._pick_richest(candidates)
+                self._plan(candidates)
+                return self._pick_due(candidates)
             self._even = candidates
             self._turn %= count
         chosen: E = candidates[self._turn]
@@ -84,6 +103,30 @@ class RoundRobin:
             # Endpoints that are gone for good must not be held.
             self._wealth = {candidate: wealth[candidate] for candidate in candidates}
         return chosen
+
+    def _pick_due(self, candidates: Sequence[E]) -> E:
+        self._left -= 1
+        due = self._dues[0]
+        number = due & _NUMBER
+        heapreplace(self._dues, due + self._steps[number])
+        return candidates[number]
+
+    def _plan(self, candidates: Sequence[E]) -> None:
+        """Read the weights.  Whoever was there keeps his place in time, or comes sooner by a larger weight;
+        others begin at places of their own, or equal ones would come all at once."""
+        now = self._dues[0] & ~_NUMBER if self._dues else 0
+        before = {}
+        if self._known is not None:
+            before = {self._known[due & _NUMBER]: due - now & ~_NUMBER for due in self._dues}
+        self._steps = [SECOND // one.weight << _BITS for one in candidates]
+        self._dues = []
+        for number, one in enumerate(candidates):
+            step = self._steps[number]
+            due = min(before.get(one, int(step * (number * _GOLDEN % 1.0))), step)
+            self._dues.append(due & ~_NUMBER | number)
+        heapify(self._dues)
+        self._known = tuple(candidates)  # a list may change under its identity, and is not recognised again
+        self._left = len(candidates)
 
 
 def _is_even(candidates: Sequence[E]) -> bool:

@@ -1,4 +1,4 @@
-"""Which endpoint takes the next exchange, by a key of it: consistent hashing on a ring (Karger and others, 1997).
+"""Which endpoint takes the next exchange, by a key of it, and one way to do that: consistent hashing on a ring (Karger and others, 1997).
 
 Each endpoint has ``POINTS`` points on a circle, those of less weight fewer, at hashes of its address: the same in every worker, on every
 node, after every restart.  A key belongs to the next point behind its own hash.  If an endpoint leaves, its keys go to the next ones on
@@ -39,10 +39,10 @@ class Placed(Protocol):
         """Its address, as text that is the same everywhere."""
 
 
-class ConsistentHash:
-    """The balancer."""
+class ByKey:
+    """What balancers have in common that choose by a key: equal keys have one *point* in [0, 2**64), each point its candidate."""
 
-    __slots__ = ("_bound", "_left", "_members", "_points", "_random", "_ready", "_seen", "_shares", "_total", "_weight")
+    __slots__ = ("_bound", "_left", "_random", "_ready", "_seen", "_total", "_weight")
 
     def __init__(self, random: Callable[[], float], bound: float = 0.0) -> None:
         """``random``: [0, 1), for what has no key; ``bound``: times the average that an endpoint may have in hand; 0: any number."""
@@ -50,9 +50,6 @@ class ConsistentHash:
         self._bound = bound
         self._seen: Any = None  # the tuple that ``_ready`` is of
         self._ready: frozenset[Any] = frozenset()
-        self._members: list[Any] = []  # with points on the circle, in the order of their numbers
-        self._shares: dict[Any, int] = {}  # the points that each has
-        self._points: list[int] = []  # hash and number of the endpoint, sorted
         self._left = 0  # picks until the load is added up again
         self._total = 0  # in hand of all candidates
         self._weight = 1  # of all candidates
@@ -66,6 +63,38 @@ class ConsistentHash:
         if not key:
             return self.pick(candidates)
         return self._at(candidates, int.from_bytes(blake2b(key, digest_size=8).digest(), "big"))
+
+    def _at(self, candidates: Sequence[Any], point: int) -> Any:
+        raise NotImplementedError
+
+    def _limit(self, candidates: Sequence[Any]) -> float:
+        """Exchanges in hand for each unit of weight; added up anew after a quarter as many picks as there are candidates."""
+        if not self._left:
+            self._left = 1 + len(candidates) // 4
+            self._total = sum([one.in_hand for one in candidates])
+        self._left -= 1
+        self._total += 1
+        return self._bound * self._total / self._weight
+
+    def _look(self, candidates: Sequence[Any]) -> None:
+        """Others are ready than before; perhaps some are new, or weigh something else."""
+        self._ready = frozenset(candidates)
+        self._weight = sum([one.weight for one in candidates])
+        self._left = 0
+        self._seen = candidates if type(candidates) is tuple else None  # a list may change under its identity
+
+
+class ConsistentHash(ByKey):
+    """The balancer."""
+
+    __slots__ = ("_members", "_points", "_shares")
+
+    def __init__(self, random: Callable[[], float], bound: float = 0.0) -> None:
+        """See ``ByKey``."""
+        super().__init__(random, bound)
+        self._members: list[Any] = []  # with points on the circle, in the order of their numbers
+        self._shares: dict[Any, int] = {}  # the points that each has
+        self._points: list[int] = []  # hash and number of the endpoint, sorted
 
     def _at(self, candidates: Sequence[Any], point: int) -> Any:
         if candidates is not self._seen:
@@ -83,15 +112,6 @@ class ConsistentHash:
             first = first or one
         return first  # they all have more than they should: it is the average that is old
 
-    def _limit(self, candidates: Sequence[Any]) -> float:
-        """Exchanges in hand for each unit of weight; added up anew after a quarter as many picks as there are candidates."""
-        if not self._left:
-            self._left = 1 + len(candidates) // 4
-            self._total = sum([one.in_hand for one in candidates])
-        self._left -= 1
-        self._total += 1
-        return self._bound * self._total / self._weight
-
     def _learn(self, candidates: Sequence[Any]) -> None:
         """Others are ready than before; perhaps some are new, or weigh something else."""
         kept = {} if len(self._shares) > 2 * len(candidates) else self._shares
@@ -100,10 +120,7 @@ class ConsistentHash:
         shares = {one: max(1, round(POINTS * one.weight / largest)) for one in (*kept, *candidates)}
         if shares != self._shares:
             self._draw(shares)
-        self._ready = frozenset(candidates)
-        self._weight = sum([one.weight for one in candidates])
-        self._left = 0
-        self._seen = candidates if type(candidates) is tuple else None  # a list may change under its identity
+        self._look(candidates)
 
     def _draw(self, shares: dict[Any, int]) -> None:
         self._shares = shares

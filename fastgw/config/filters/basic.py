@@ -17,6 +17,7 @@ class Basic(FilterOptions):
     """Lets requests through that have the name of a user and the right password."""
 
     made_by: ClassVar[str] = "fastgw.filters.basic:Basic"
+    notes: ClassVar[tuple[str, ...] | None] = ("basic",)
     type: Literal["basic"] = setting(..., "basic")
     file: FilePath = setting(..., "Users and their passwords as 'htpasswd -B' writes them; read again when it changes.")
     realm: Realm = setting("", "What WWW-Authenticate calls this; empty: the name of the filter.")

@@ -25,6 +25,7 @@ class FilterOptions(Entry):
     runs_before_routing: ClassVar[bool] = (
         False  #: may ``before_routing`` of a listener name it?  Its request hook never waits then
     )
+    notes: ClassVar[tuple[str, ...] | None] = ()  #: names of what it notes of a request; None: any
     type: str
     on_failure: Annotated[str, words("closed", "open")] = setting(
         "closed", "What becomes of a request when the filter fails: it is refused, or goes on without the filter."

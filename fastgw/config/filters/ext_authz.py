@@ -19,6 +19,7 @@ class ExtAuthz(FilterOptions):
     """Asks a service of yours whether a request may pass, and what to tell the service behind."""
 
     made_by: ClassVar[str] = "fastgw.filters.ext_authz:ExtAuthz"
+    notes: ClassVar[tuple[str, ...] | None] = ("ext_authz",)
     type: Literal["ext_authz"] = setting(..., "ext_authz")
     url: CalledUrl = setting(..., "Where it is asked: https, or http on this host.")
     ca: FilePath = setting("", "PEM file of the authorities that url is trusted by; empty: the system's.")

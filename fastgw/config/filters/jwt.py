@@ -98,6 +98,7 @@ class Jwt(BearerOptions):
     """Lets requests through that have a signed token (JWT), and tells the service what it says."""
 
     made_by: ClassVar[str] = "fastgw.filters.jwt:Jwt"
+    notes: ClassVar[tuple[str, ...] | None] = ("jwt",)
     type: Literal["jwt"] = setting(..., "jwt")
     algorithms: Annotated[tuple[str, ...], Parsed(_algorithms, **TEXTS)] = setting(
         ..., "Signatures that are accepted, one or a list: HS256, RS256, PS256, ES256, EdDSA and the like."

@@ -88,6 +88,7 @@ class Mtls(FilterOptions):
     """Lets requests through whose client certificate says the right thing."""
 
     made_by: ClassVar[str] = "fastgw.filters.mtls:Mtls"
+    notes: ClassVar[tuple[str, ...] | None] = ("mtls",)
     type: Literal["mtls"] = setting(..., "mtls")
     rules: list[CertificateRule] = setting(
         [], "What a certificate must say, by one of these; none: every one that the listener takes passes."

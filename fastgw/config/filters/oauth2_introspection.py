@@ -17,6 +17,7 @@ class OAuth2Introspection(BearerOptions):
     """Lets requests through that have a token which the authority calls active, and tells the service what it says (RFC 7662)."""
 
     made_by: ClassVar[str] = "fastgw.filters.oauth2_introspection:OAuth2Introspection"
+    notes: ClassVar[tuple[str, ...] | None] = ("oauth2",)
     type: Literal["oauth2_introspection"] = setting(..., "oauth2_introspection")
     url: CalledUrl = setting(..., "Where the authority is asked: https, or http on this host.")
     ca: FilePath = setting("", "PEM file of the authorities that url is trusted by; empty: the system's.")

@@ -57,6 +57,7 @@ class RateLimit(FilterOptions):
     """Lets only so many requests through in a time, counted over all workers."""
 
     made_by: ClassVar[str] = "fastgw.filters.rate_limit:RateLimit"
+    notes: ClassVar[tuple[str, ...] | None] = ("rate_limit",)
     runs_before_routing: ClassVar[bool] = True
     type: Literal["rate_limit"] = setting(..., "rate_limit")
     limits: list[Limit] = setting(..., "All of them must admit a request; one that is refused counts for none.")

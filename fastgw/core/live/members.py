@@ -89,6 +89,11 @@ class Members:
         kept = {id(one) for one in self._all + self._rooms}
         return [one for one in before if id(one) not in kept]
 
+    @property
+    def everyone(self) -> tuple[Any, ...]:
+        """Whoever is a member, ready or not."""
+        return self._all
+
     def untried(self, tried: tuple[Any, ...]) -> tuple[Any, ...]:
         """Those that are left to be asked: ready ones, else any, since an error is the only other answer."""
         found = tuple([one for one in self.ready if one not in tried])

@@ -28,6 +28,7 @@ cdef class Route:
     cdef public Service service
     cdef public object split
     cdef public object by_name
+    cdef public object pattern
     cdef public object settings
     cdef public Chain chain
     cdef public object mirror

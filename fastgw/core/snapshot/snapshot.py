@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastgw.core.live.members import Judge, Members
     from fastgw.core.live.registry import Registry, Roster
     from fastgw.core.settings import ListenerSettings, RouteSettings, ServiceSettings
+    from fastgw.routing.pattern import Pattern
 
 HELD_MAX = 64 * 1024  #: bytes of a request body that wait for a connection or a hook where ``body_buffer`` is 0
 PIPELINE_BYTES = 64 * 1024  #: bytes read ahead of the exchange in progress, after which reading pauses
@@ -143,6 +144,7 @@ class Route:
         "max_body",
         "mirror",
         "name",
+        "pattern",
         "service",
         "settings",
         "slot",
@@ -163,6 +165,7 @@ class Route:
         chain: Chain | None = None,
         mirror: Copier | None = None,
         by_name: ByName[Service] | None = None,
+        pattern: Pattern | None = None,
     ) -> None:
         """With neither ``service``, ``split`` nor ``by_name`` it is a listener's fallback, which answers 404 or 405.
 
@@ -175,6 +178,7 @@ class Route:
             chain: its filters.
             mirror: where copies of its requests go.
             by_name: of which services requests name one.
+            pattern: of its path, for whoever asks what the parameters in it are.
         """
         self.name = name
         self.slot = slot
@@ -183,6 +187,7 @@ class Route:
         self.service = service
         self.split = split
         self.by_name = by_name
+        self.pattern = pattern
         self.chain = chain if chain is not None else Chain()
         self.mirror = mirror
         #: Some service of it takes no chunks, or a filter may want to see it, so the body of a request is handed over as data alone.

@@ -27,7 +27,11 @@ def test_the_key_of_a_request_and_a_bound(tmp_path: Path) -> None:
     ("keys", "expected"),
     [
         ("balance: consistent_hash", "services.a.balance: consistent_hash needs hash: {key: ...}"),
-        ("hash: {key: '${client.address}'}", "services.a.hash: has no effect without balance: consistent_hash"),
+        (
+            "hash: {key: '${client.address}'}",
+            "services.a.hash: has no effect without balance: consistent_hash or maglev",
+        ),
+        ("balance: maglev", "services.a.balance: maglev needs hash: {key: ...}"),
         ("balance: consistent_hash, hash: {key: same}", "'same' is the same for every request; name a variable"),
         ("balance: consistent_hash, hash: {key: '${header.}'}", "services.a.hash.key"),
         ("balance: consistent_hash, hash: {key: '${response.status}'}", "is not known before there is an answer"),
@@ -36,7 +40,7 @@ def test_the_key_of_a_request_and_a_bound(tmp_path: Path) -> None:
             (f"balance: consistent_hash, hash: {{key: '${{client.address}}', max_load: {load}}}", "from 1.05 to 100")
             for load in ("1", "1.04", "101", "x", "-2", "[2]")
         ),
-        ("balance: hash", "expected round_robin, least_request, random, peak_ewma or consistent_hash"),
+        ("balance: hash", "expected round_robin, least_request, random, peak_ewma, consistent_hash or maglev"),
     ],
 )
 def test_what_cannot_choose(tmp_path: Path, keys: str, expected: str) -> None:

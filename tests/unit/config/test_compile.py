@@ -27,6 +27,7 @@ from fastgw.core.snapshot.snapshot import Route, Snapshot
 from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
 from fastgw.policy.ewma import PeakEwma
 from fastgw.policy.hashing import ConsistentHash
+from fastgw.policy.maglev import Maglev
 from fastgw.server.gateway import route_names
 from fastgw.testing.edge import new_loop
 from tests.unit.config.files import MINIMAL, read
@@ -201,6 +202,18 @@ def test_what_a_balancer_has_learned_survives_a_reload(tmp_path: Path, registry:
         assert isinstance(service.balancer, kind)
         service.install(registry)
         assert service.members.judge is (first.balancer if kind is PeakEwma else None)
+
+
+def test_a_table_of_keys_is_one_of_all_members(tmp_path: Path, registry: Registry) -> None:
+    keys = "{balance: maglev, hash: {key: '${path.user}', max_load: 1.25}, endpoints:"
+    text = MINIMAL.replace("{endpoints:", keys).replace("/*", '"/{user}"')
+    snapshot = compiled(read(tmp_path, text), registry)
+    (service,) = snapshot.services
+    assert isinstance(service.balancer, Maglev) and service.pick_for is not None
+    assert service.balancer._roster() == service.members.everyone
+    route = match(snapshot, "listener-1", b"x", b"/u1")
+    assert route is not None and route.pattern is not None
+    assert route.pattern.params(b"/u1") == {"user": b"u1"}
 
 
 def test_endpoints_survive_a_reload(tmp_path: Path, registry: Registry) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from fastgw.filters.request_id import RequestId
 from fastgw.filters.variables import MOST_VARIABLES, Template, names, note_bytes, problem
+from fastgw.routing.pattern import parse_path
 from fastgw.testing.edge import OK, Edge, Spy
 
 HEAD = (
@@ -28,6 +29,17 @@ def filled(*variables: str, head: bytes = HEAD, before: Any = None, **options: A
     service.feed(OK)
     edge.end()
     return found
+
+
+def rewrite_path(exchange: Any) -> None:
+    exchange.request.rewrite(b"/x/y")
+
+
+def test_a_parameter_of_the_path_is_that_of_the_route() -> None:
+    pattern = parse_path("/{who}/b")
+    assert filled("path.who", "path.other", route={"pattern": pattern}) == [b"a", b""]
+    assert filled("path.who") == [b""]  # the route has none
+    assert filled("path.who", before=rewrite_path, route={"pattern": pattern}) == [b"a"]  # it is what was asked for
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastgw.policy.balancers import EXACT_MAX, LeastRequest, Random, RoundRobin
+from fastgw.policy.balancers import EXACT_MAX, SMOOTH_MAX, LeastRequest, Random, RoundRobin
 
 
 @dataclass(eq=False)
@@ -55,6 +55,53 @@ class TestRoundRobin:
                 assert found == {endpoint.name: endpoint.weight for endpoint in candidates}
             else:
                 assert max(found.values()) - min(found.values()) <= 1
+
+    @given(st.lists(st.integers(1, 20), min_size=SMOOTH_MAX + 1, max_size=40))
+    def test_of_many_each_gets_its_weight_in_every_cycle(self, weights: list[int]) -> None:
+        candidates = tuple(Endpoint(str(place), weight) for place, weight in enumerate(weights))
+        balancer: RoundRobin = RoundRobin()
+        found: Counter[str] = Counter()
+        for turn in range(1, 4):
+            found.update(balancer.pick(candidates).name for _ in range(sum(weights)))
+            for one in candidates:
+                assert abs(found[one.name] - turn * one.weight) <= 2
+
+    def test_of_many_the_heaviest_is_not_taken_in_a_row(self) -> None:
+        candidates = tuple(Endpoint("a" if place == 5 else "b", 10 if place == 5 else 1) for place in range(21))
+        assert "aaa" not in names(RoundRobin(), candidates, 300)
+
+    def test_of_many_weights_that_change_and_members_that_come_and_go_are_seen(self) -> None:
+        candidates = tuple(Endpoint(str(place), 1 + place % 2) for place in range(40))
+        balancer: RoundRobin = RoundRobin()
+        Counter(balancer.pick(candidates).name for _ in range(60))
+        candidates[7].weight = 30  # in place: seen within as many picks as there are members
+        [balancer.pick(candidates) for _ in range(40)]
+        found = Counter(balancer.pick(candidates).name for _ in range(880))
+        assert found["7"] > 250
+        fewer = [*candidates[8:], Endpoint("new", 2)]
+        found = Counter(balancer.pick(fewer).name for _ in range(1000))
+        assert 0 < found["new"] < 60 and "7" not in found
+
+    @pytest.mark.parametrize("weights", [[1], [1, 2, 7]])
+    def test_of_a_thousand_hardly_one_is_looked_at(self, weights: list[int]) -> None:
+        asked = 0
+
+        class Watched(Endpoint):
+            @property  # type: ignore[override]
+            def weight(self) -> int:
+                nonlocal asked
+                asked += 1
+                return weights[int(self.name) % len(weights)]
+
+            @weight.setter
+            def weight(self, value: int) -> None:
+                pass
+
+        candidates = tuple(Watched(str(place)) for place in range(1000))
+        balancer: RoundRobin = RoundRobin()
+        for _ in range(10_000):
+            balancer.pick(candidates)
+        assert asked <= 25_000
 
     def test_a_change_of_weight_is_seen_within_a_round(self) -> None:
         candidates = endpoints(1, 1)

@@ -1,0 +1,56 @@
+"""How a service chooses an endpoint: balancers, and what stands around them, made of its specification in a worker.
+
+What few configurations use is imported where it is made: other workers are smaller without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from fastgw.config.spec import ServiceSpec
+from fastgw.core.live.judges import judge_of
+from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
+
+if TYPE_CHECKING:
+    from fastgw.core.live.members import Members
+    from fastgw.policy.hashing import ByKey
+
+Chance = Callable[[], float]  #: numbers of [0, 1)
+PickFor = Callable[[Sequence[Any], Any], Any]  #: of candidates, for an exchange
+
+
+def chosen(spec: ServiceSpec, members: Members, random: Chance) -> dict[str, Any]:
+    """How an endpoint is chosen, as ``core.snapshot.Service`` takes it."""
+    if spec.hash is not None:
+        from fastgw.filters.variables import Template
+
+        by_key, key = _by_key(spec, members, random), Template(spec.hash.key).fill
+        return {
+            "balancer": by_key,
+            "pick_for": lambda candidates, exchange: by_key.pick_by(candidates, key(exchange)),
+        }
+    return {"balancer": _balancer(spec, members, random)}
+
+
+def _balancer(spec: ServiceSpec, members: Members, random: Chance) -> Any:
+    if spec.balance == "peak_ewma":
+        from fastgw.policy.ewma import PeakEwma
+
+        # Of the configuration before: what it has learned outlives a reload.
+        return judge_of(members.judge, PeakEwma) or PeakEwma(random, monotonic)
+    if spec.balance == "round_robin":
+        return RoundRobin()
+    return Random(random) if spec.balance == "random" else LeastRequest(random)
+
+
+def _by_key(spec: ServiceSpec, members: Members, random: Chance) -> ByKey:
+    assert spec.hash is not None
+    if spec.balance == "maglev":
+        from fastgw.policy.maglev import Maglev
+
+        return Maglev(random, lambda: members.everyone, spec.hash.max_load)
+    from fastgw.policy.hashing import ConsistentHash
+
+    return ConsistentHash(random, spec.hash.max_load)

@@ -1,0 +1,83 @@
+"""What a service asks of a request, and no request that comes to it can have: a parameter that no path has, a note that no filter makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from fastgw.config.by_name import named_services
+from fastgw.config.filters import FILTERS
+from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.schema import Configuration, Route
+from fastgw.config.source import Document, TreePath
+from fastgw.config.unsound import is_unsound
+from fastgw.filters.variables import Part
+from fastgw.routing.pattern import parse_path
+
+#: Types of filters that set no field of a request.
+_SET_NOTHING: Final = ("access_log", "concurrency", "ip_rules", "log_body", "maintenance", "rate_limit", "request_id")
+
+
+def check_reach(document: Document, config: Configuration) -> None:
+    """Report variables of services that are empty whatever is asked for; nothing while something is wrong that they might come from."""
+    for name, service in config.services.items():
+        if is_unsound(service) or is_unsound(service.hash) or service.hash is None:
+            continue
+        _check(document, config, name, ("services", name, "hash", "key"), service.hash.key)
+
+
+def _check(document: Document, config: Configuration, service: str, where: TreePath, parts: Sequence[Part]) -> None:
+    routes = [one for one in config.routes if service in _services(config, one)]
+    if not routes or is_unsound(parts) or any(is_unsound(one.path, one.filters, *one.filters) for one in routes):
+        return
+    for variable in dict.fromkeys(part for part in parts if isinstance(part, str)):
+        reason = _reason(config, routes, variable)
+        if reason:
+            document.report(where, f"${{{variable}}} is empty for every request that comes here: {reason}")
+
+
+def _services(config: Configuration, route: Route) -> Iterator[str]:
+    """Where its requests may go, and copies of them."""
+    if route.service:
+        yield route.service
+    yield from named_services(route, config)
+    yield from (one.service for one in route.split)
+    if route.mirror is not None:
+        yield route.mirror.service
+
+
+def _reason(config: Configuration, routes: Sequence[Route], variable: str) -> str:
+    """Why no request of ``routes`` has it; empty: one may."""
+    family, _, name = variable.partition(".")
+    if family == "path":
+        if any(name == one for route in routes for _, one in parse_path(route.path).names):
+            return ""
+        return f"no route that leads to this service has {{{name}}} in its path"
+    if family == "note":
+        note = name.partition(".")[0]
+        if any(one is None or one.notes is None or note in one.notes for one in _filters(config, routes)):
+            return ""
+        return f"no filter in front of this service notes {note!r}"
+    if family == "header":
+        dropped = [name.lower() in one.drop_headers for one in config.listeners]
+        if all(dropped) and not any(_may_set(one) for one in _filters(config, routes)):
+            return "drop_headers of every listener has it"
+    return ""
+
+
+def _may_set(one: FilterOptions | type[FilterOptions] | None) -> bool:
+    """Whether it may set a field of a request."""
+    return one is None or one.notes is None or one.word() not in _SET_NOTHING
+
+
+def _filters(config: Configuration, routes: Sequence[Route]) -> Iterator[FilterOptions | type[FilterOptions] | None]:
+    """Those that some request of ``routes`` meets; None: one that nobody knows, as it is wrong."""
+    names = [*config.chain]
+    for listener in config.listeners:
+        names += [*listener.before_routing, *listener.filters]
+    for route in routes:
+        names += route.filters
+    defined = {} if is_unsound(config.filters) else config.filters
+    for name in names:
+        found = None if is_unsound(name) else defined.get(name) or FILTERS.get(name)
+        yield None if is_unsound(found) else found

@@ -1,0 +1,52 @@
+"""How a service chooses: which balancer a specification makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fastgw.config.choosing import chosen
+from fastgw.config.spec import ServiceSpec
+from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
+from fastgw.policy.ewma import PeakEwma
+from fastgw.policy.hashing import ConsistentHash
+from fastgw.policy.maglev import Maglev
+from tests.unit.config.files import read, with_service
+
+
+@dataclass(eq=False)
+class Endpoint:
+    place: str
+    weight: int = 1
+    in_hand: int = 0
+
+
+def service(folder: Path, keys: str) -> ServiceSpec:
+    return read(folder, with_service(keys)).services[0]
+
+
+def members(*everyone: Any, judge: Any = None) -> Any:
+    return SimpleNamespace(everyone=everyone, judge=judge)
+
+
+@pytest.mark.parametrize(
+    ("balance", "kind"),
+    [("round_robin", RoundRobin), ("random", Random), ("least_request", LeastRequest), ("peak_ewma", PeakEwma)],
+)
+def test_a_balancer_alone(tmp_path: Path, balance: str, kind: type) -> None:
+    found = chosen(service(tmp_path, f"balance: {balance}"), members(), lambda: 0.5)
+    assert set(found) == {"balancer"} and isinstance(found["balancer"], kind)
+
+
+@pytest.mark.parametrize(("balance", "kind"), [("consistent_hash", ConsistentHash), ("maglev", Maglev)])
+def test_a_balancer_that_asks_for_a_key(tmp_path: Path, balance: str, kind: type) -> None:
+    one = Endpoint("a")
+    spec = service(tmp_path, f"balance: {balance}, hash: {{key: '${{client.address}}'}}")
+    found = chosen(spec, members(one), lambda: 0.5)
+    assert isinstance(found["balancer"], kind)
+    exchange = SimpleNamespace(client=SimpleNamespace(address=b"::1"))
+    assert found["pick_for"]((one,), exchange) is one
