@@ -76,6 +76,7 @@ cdef class Exchange:
     cdef public object mirror
     cdef public object inward
     cdef public object outward
+    cdef public object ticket
     cdef public object tunnel
     cdef public object replied
     cdef public list withheld
@@ -95,6 +96,7 @@ cdef class Exchange:
     cpdef on_last_body(self, bytes data, long long payload)
     cpdef note(self, str name, object value)
     cpdef dispatch(self)
+    cpdef on_admitted(self)
     cpdef answer_is_ready(self)
     cpdef reply(self, object reply)
     cpdef fail(self, object error)

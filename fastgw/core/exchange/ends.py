@@ -169,6 +169,16 @@ class Passing(Protocol):
         """The exchange is over: keep nothing any more."""
 
 
+class Ticket(Protocol):
+    """What a service that admits only so many has of an exchange (``core.live.gate``): one place, through all its tries."""
+
+    def cancel(self) -> None:
+        """The exchange does not wait for the place any more; what it has it keeps."""
+
+    def leave(self) -> None:
+        """The exchange is over: whatever it has is another's."""
+
+
 class Exchange:
     """One request and its answer: what is known of them, and the verbs by which the ends tell what happens.
 
@@ -209,6 +219,7 @@ class Exchange:
         "serial",
         "service",
         "started",
+        "ticket",
         "tried",
         "tunnel",
         "uncounted",
@@ -265,6 +276,9 @@ class Exchange:
         )
         self.outward: Passing | None = None  #: of the answer's
         self.mirror: Copy | None = None  #: what copies the request, while it may still come
+        self.ticket: Ticket | None = (
+            None  #: its place among those its service admits, or in the line of those who wait for one
+        )
         self.tunnel: Any = None
         self.replied: Reply | None = None  #: the answer, if it is not the service's
         self.withheld: list[tuple[bytes, int, bool]] | None = None  #: of the answer, while a response hook waits
@@ -275,7 +289,8 @@ class Exchange:
     # --- what its pool tells, beside ``on_carrier`` and ``fail``
 
     def ask_anew(self) -> None:
-        """The endpoint at which it waits for a carrier is no member any more, or others are better: that one was not asked at all."""
+        """It was asking for a carrier, and what it waits for is over: an endpoint that is no member any more, or behind others, or a
+        service that admits it now.  Nobody was asked yet: ask."""
         raise NotImplementedError
 
     # --- what the client tells
@@ -342,6 +357,10 @@ class Exchange:
 
     def dispatch(self) -> None:
         """Every request hook has passed the request: choose a service and an endpoint."""
+        raise NotImplementedError
+
+    def on_admitted(self) -> None:
+        """Its service admits it: go on to an endpoint, or to wait for the rest of its body."""
         raise NotImplementedError
 
     def answer_is_ready(self) -> None:

@@ -25,6 +25,8 @@ cdef class Relay(Exchange):
     cpdef on_request_body(self, bytes data)
     @cython.locals(route=Route, service=Service)
     cpdef dispatch(self)
+    @cython.locals(route=Route)
+    cpdef on_admitted(self)
     @cython.locals(client=Client)
     cdef bint _read_body(self) except -1
     @cython.locals(held=Py_ssize_t)

@@ -14,8 +14,7 @@ Four ways out, and every exchange takes exactly one of them, once:
 
 No byte is written here and no protocol known: that is the business of the two ends (``exchange.ends``).
 
-Exchanges are pooled by the data plane and reset in between, so nothing outside may keep one after its ``done`` hooks ran; what must come
-back later keeps its ``serial`` too, and is too late when that is another one.
+Exchanges are pooled and reset: nothing outside keeps one after its ``done`` hooks, unless with its ``serial``, which is another then.
 """
 
 from __future__ import annotations
@@ -126,12 +125,18 @@ class Relay(Exchange):
             if service is None:
                 return
         self.service = service
+        if service.gate is None or service.gate.enter(self):
+            self.on_admitted()
+
+    def on_admitted(self) -> None:
+        """See ``Exchange``."""
+        route = self.route
         if route.mirror is not None:
             self.mirror = route.mirror.copy(self)
         if route.chain.request_body and not passage.begin_request(self):
             return
         if self.body.is_done:
-            tries.ask(self, service.members.ready)
+            tries.ask(self, self.service.members.ready)
         else:
             arriving.wait(self)
 
@@ -139,9 +144,8 @@ class Relay(Exchange):
         """Read the body bytes that came with the head, so that both leave in one write; False: they were refused."""
         client = self.client
         client.read_body()
-        return (
-            self.client is client and self.replied is None
-        )  # else answered, now or as soon as a response hook lets it
+        # Else it is answered, now or as soon as a response hook lets it.
+        return self.client is client and self.replied is None
 
     def on_carrier(self, carrier: Carrier) -> None:
         """The pool has found one: send what there is."""
@@ -365,11 +369,13 @@ class Relay(Exchange):
         self.end()
 
     def _drop(self) -> None:
-        """Have nothing more to do with a carrier, a place in line, or a hook that waits."""
+        """Have nothing more to do with a carrier, a place in any line, or a hook that waits."""
         if self.waiting is not None:
             self.serial += 1
             self.waiting.cancel()
             self.waiting = None
+        if self.ticket is not None:
+            self.ticket.cancel()
         self.withheld = None
         carrier = self.carrier
         if carrier is not None:
@@ -406,6 +412,8 @@ class Relay(Exchange):
             self.inward.leave()
         if self.outward is not None:
             self.outward.leave()
+        if self.ticket is not None:
+            self.ticket.leave()
         self.reset()
         plane.give_back(self)
 

@@ -56,6 +56,8 @@ def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
     """Choose one of ``candidates``, endpoints of the exchange's service, and ask its pool for a carrier."""
     exchange.attempts += 1
     service = exchange.service
+    if service.gate is not None and not service.gate.admits(exchange):
+        return
     if len(candidates) == 1:
         endpoint = candidates[0]
     elif service.pick_for is None:

@@ -55,12 +55,24 @@ class Mind(Protocol):
         """Whether the answer of ``exchange`` is not passed on, because it was set aside (``Exchange.set_aside``), and more done."""
 
 
+class Admitting(Protocol):
+    """Admits no more exchanges to a service than it can serve (``core.live.gate``).  Each False: it was failed, or waits: its
+    ``on_admitted`` or ``ask_anew`` will be called."""
+
+    def enter(self, exchange: Any) -> bool:
+        """Whether ``exchange``, whose service has just been chosen, goes on: it has a place now, or will ask for it with its body."""
+
+    def admits(self, exchange: Any) -> bool:
+        """Whether ``exchange``, which may ask an endpoint now, has a place."""
+
+
 class Service:
     """A named set of endpoints with one policy."""
 
     __slots__ = (
         "balancer",
         "base",
+        "gate",
         "host",
         "judge",
         "keeps_host",
@@ -87,11 +99,12 @@ class Service:
         pick_for: Callable[[Sequence[Any], Any], Any] | None = None,
         judge: Judge | None = None,
         minds: tuple[Mind, ...] | None = None,
+        gate: Admitting | None = None,
     ) -> None:
         """``members``: the live ones, which become those of ``roster`` when the snapshot is installed; ``slot``: its block of counters;
         ``takes_chunks``: its pools do; ``pick_for``: the candidate for an exchange, of a
         balancer that asks for more than ``pick``; ``judge``: what its members ask how tries end; ``minds``: what may be done about an
-        answer other than passing it on."""
+        answer other than passing it on; ``gate``: what admits its requests."""
         self.name = name
         self.slot = slot
         self.base = SERVICE.base(slot)
@@ -103,6 +116,7 @@ class Service:
         self.takes_chunks = takes_chunks  #: see ``Pool``
         self.judge = judge
         self.minds = minds  #: asked in this order when the head of an answer has come; None: every answer is passed on
+        self.gate = gate  #: None: all are admitted at once
         self.pick_for = pick_for  #: None: ``balancer`` picks
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
