@@ -6,10 +6,12 @@ Annotations are not postponed here (``from __future__``): pydantic would compile
 import re
 from typing import Annotated, Final
 
+from fastgw.config.affinity import Affinity
+from fastgw.config.inside import Inside
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.template import template
-from fastgw.config.types import Parsed
+from fastgw.config.types import Parsed, words
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import scalar, shown
 
@@ -56,7 +58,23 @@ class Hash(Model):
     )
 
 
-def check_balance(document: Document, where: TreePath, balance: str, given: Hash | None) -> None:
+class Balanced(Inside):
+    """How a service chooses one of its endpoints."""
+
+    balance: Annotated[str, words(*BALANCERS)] = setting("least_request", "How an endpoint is chosen.")
+    hash: Hash | None = setting(None, "Of balance: consistent_hash and maglev, what of a request decides.")
+    affinity: Affinity | None = setting(
+        None, "A cookie that brings a client back to the endpoint that it was at. Default: none."
+    )
+
+    def check_balance(self, document: Document, where: TreePath) -> None:
+        """Report what cannot choose."""
+        _check_key(document, where, self.balance, self.hash)
+        if self.affinity is not None:
+            self.affinity.check(document, (*where, "affinity"))
+
+
+def _check_key(document: Document, where: TreePath, balance: str, given: Hash | None) -> None:
     """Report a key without a balancer that asks for one, and the other way round."""
     if is_unsound(balance):
         return

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fastgw.config import schema
+from fastgw.config.affinity import Affinity
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import Hash
 from fastgw.config.by_name import named_services
@@ -188,6 +189,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     schema.Share: partial(fill, SplitSpec),
     schema.Endpoint: partial(fill, EndpointSpec),
     Hash: partial(fill, HashSpec),
+    Affinity: Affinity.spec,
     schema.Pool: partial(fill, PoolSettings),
     schema.ServiceTls: partial(fill, UpstreamTls),
     schema.Retry: partial(fill, RetrySettings),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fastgw.config.balance import check_balance
 from fastgw.config.by_name import check_by_name, named_services
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
 from fastgw.config.known import check_service, said
@@ -328,7 +327,7 @@ def _conflict(
 
 def _service(document: Document, where: TreePath, service: Service) -> None:
     service.check_inside(document, where, service.endpoints)
-    check_balance(document, where, service.balance, service.hash)
+    service.check_balance(document, where)
     seen: set[Address] = set()
     for place, endpoint in enumerate(service.endpoints):
         if is_unsound(endpoint.address):

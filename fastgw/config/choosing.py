@@ -15,6 +15,7 @@ from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
 
 if TYPE_CHECKING:
     from fastgw.core.live.members import Members
+    from fastgw.filters.affinity import Affinity
     from fastgw.policy.hashing import ByKey
 
 Chance = Callable[[], float]  #: numbers of [0, 1)
@@ -23,15 +24,30 @@ PickFor = Callable[[Sequence[Any], Any], Any]  #: of candidates, for an exchange
 
 def chosen(spec: ServiceSpec, members: Members, random: Chance) -> dict[str, Any]:
     """How an endpoint is chosen, as ``core.snapshot.Service`` takes it."""
-    if spec.hash is not None:
-        from fastgw.filters.variables import Template
+    balancer, pick_for = _chooser(spec, members, random)
+    affinity = affinity_of(spec)
+    if affinity is not None:
+        pick_for = affinity.around(pick_for or (lambda candidates, _: balancer.pick(candidates)))
+    return {"balancer": balancer, "pick_for": pick_for}
 
-        by_key, key = _by_key(spec, members, random), Template(spec.hash.key).fill
-        return {
-            "balancer": by_key,
-            "pick_for": lambda candidates, exchange: by_key.pick_by(candidates, key(exchange)),
-        }
-    return {"balancer": _balancer(spec, members, random)}
+
+def affinity_of(spec: ServiceSpec) -> Affinity | None:
+    """The cookie of a service, if it has one."""
+    if spec.affinity is None:
+        return None
+    from fastgw.filters.affinity import Affinity
+
+    return Affinity(spec.name, *spec.affinity)
+
+
+def _chooser(spec: ServiceSpec, members: Members, random: Chance) -> tuple[Any, PickFor | None]:
+    """A balancer, and how it picks for an exchange; None: for all of them alike."""
+    if spec.hash is None:
+        return _balancer(spec, members, random), None
+    from fastgw.filters.variables import Template
+
+    by_key, key = _by_key(spec, members, random), Template(spec.hash.key).fill
+    return by_key, lambda candidates, exchange: by_key.pick_by(candidates, key(exchange))
 
 
 def _balancer(spec: ServiceSpec, members: Members, random: Chance) -> Any:

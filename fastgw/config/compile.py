@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.config.chains import links, named
-from fastgw.config.choosing import chosen
+from fastgw.config.choosing import affinity_of, chosen
 from fastgw.config.rules import rule
 from fastgw.config.spec import (
     PLUGIN,
@@ -88,7 +88,7 @@ class _Compiler:
         self._filters = {name: _filter(one) for name, one in self._specs.items()}
         self._transformers: dict[FilterSpec, Filter] = {}
         self._inside: list[Instance] = []
-        self._chains: dict[tuple[int, tuple[str, ...], tuple[FilterSpec, ...]], Chain] = {}
+        self._chains: dict[tuple[int, tuple[str, ...], tuple[FilterSpec, ...], tuple[str, ...]], Chain] = {}
         self._services = {one.name: self._service(one) for one in spec.services}
 
     def snapshot(self, generation: int) -> Snapshot:
@@ -152,13 +152,29 @@ class _Compiler:
         """The hooks of all filters of a route, as it is reached by this listener, and behind them of its transformers."""
         names = tuple(link.name for link in links(self._spec, listener, route))
         transformers = route.transformers if route is not None else ()
-        key = (len(listener.before_routing), names, transformers)
+        cookies = self._cookies(route) if route is not None else ()
+        key = (len(listener.before_routing), names, transformers, cookies)
         found = self._chains.get(key)
         if found is None:
             filters = [self._filters[name] for name in names]
             modes = {one.name: self._mode(one) for one in (*(self._specs[name] for name in names), *transformers)}
-            found = self._chains[key] = Chain([*filters, *map(self._transformer, transformers)], modes, key[0])
+            filters += [*map(self._transformer, transformers), *self._affinity_filter(cookies)]
+            found = self._chains[key] = Chain(filters, modes, key[0])
         return found
+
+    def _cookies(self, route: RouteSpec) -> tuple[str, ...]:
+        """The services of a route that set a cookie."""
+        by_name = route.by_name.services if route.by_name is not None else ()
+        names = {route.service, *by_name, *(one.service for one in route.split)}
+        return tuple(one.name for one in self._spec.services if one.affinity is not None and one.name in names)
+
+    def _affinity_filter(self, services: tuple[str, ...]) -> list[Filter]:
+        if not services:
+            return []
+        from fastgw.filters.affinity import AffinityFilter
+
+        found = {one.name: affinity_of(one) for one in self._spec.services if one.name in services}
+        return [AffinityFilter({name: one for name, one in found.items() if one is not None})]
 
     def _mode(self, spec: FilterSpec) -> FailureMode:
         return FailureMode(spec.settings, self._slots.filters[spec.name])

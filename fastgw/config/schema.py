@@ -13,10 +13,9 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
 from pydantic_core import CoreSchema
 
 from fastgw.config.answers import Files, Redirect, Reply
-from fastgw.config.balance import BALANCERS, Hash
+from fastgw.config.balance import Balanced
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
-from fastgw.config.inside import Inside
 from fastgw.config.model import Model, OneOrMore, alternative, false_is_none, off_is_none, setting, sound_or_unsound
 from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
 from fastgw.config.transformers import TRANSFORMERS
@@ -363,14 +362,12 @@ class Ejection(Model):
         return alternative({"enum": [False, "off"]}, schema, handler)
 
 
-class Service(Inside):
+class Service(Balanced):
     """A named set of endpoints with one policy, or code in this process."""
 
     endpoints: list[Endpoint] = Field(
         [], description="Where the service is reached; at least one.", json_schema_extra={"minItems": 1}
     )
-    balance: Annotated[str, words(*BALANCERS)] = setting("least_request", "How an endpoint is chosen.")
-    hash: Hash | None = setting(None, "Of balance: consistent_hash and maglev, what of a request decides.")
     pool: Pool = setting({}, "Connections to each endpoint.")
     tls: Annotated[ServiceTls | None, BeforeValidator(false_is_none)] = setting(None, "Speak TLS. Default: plain HTTP.")
     host: ServiceHost = setting(

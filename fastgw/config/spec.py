@@ -152,6 +152,17 @@ class HashSpec(NamedTuple):
     max_load: float  #: in times the average; 0: any
 
 
+class AffinitySpec(NamedTuple):
+    """A cookie that brings a client back to the endpoint that it was at."""
+
+    cookie: str
+    secrets: tuple[str, ...]  #: the first makes its values, all are known
+    ttl: int  #: seconds that a client keeps it; 0: until it ends
+
+    def __repr__(self) -> str:
+        return f"AffinitySpec({self.cookie!r}, ttl={self.ttl})"  # nothing that is secret
+
+
 class ServiceSpec(NamedTuple):
     """A named set of endpoints with one policy."""
 
@@ -159,6 +170,7 @@ class ServiceSpec(NamedTuple):
     endpoints: tuple[EndpointSpec, ...]
     balance: str  #: one of ``config.balance.BALANCERS``
     hash: HashSpec | None  #: of "consistent_hash" and "maglev"
+    affinity: AffinitySpec | None
     pool: PoolSettings
     tls: UpstreamTls | None
     inside: InsideSettings | None  #: it is code in this process, with one endpoint that has no address; None: it is not
