@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.config.choosing import chosen
+from fastgw.config.choosing import affinity_of, chosen
 from fastgw.config.spec import ServiceSpec
 from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
 from fastgw.policy.ewma import PeakEwma
@@ -39,7 +39,7 @@ def members(*everyone: Any, judge: Any = None) -> Any:
 )
 def test_a_balancer_alone(tmp_path: Path, balance: str, kind: type) -> None:
     found = chosen(service(tmp_path, f"balance: {balance}"), members(), lambda: 0.5)
-    assert set(found) == {"balancer"} and isinstance(found["balancer"], kind)
+    assert isinstance(found["balancer"], kind) and found["pick_for"] is None  # so nothing is paid for one
 
 
 @pytest.mark.parametrize(("balance", "kind"), [("consistent_hash", ConsistentHash), ("maglev", Maglev)])
@@ -50,3 +50,15 @@ def test_a_balancer_that_asks_for_a_key(tmp_path: Path, balance: str, kind: type
     assert isinstance(found["balancer"], kind)
     exchange = SimpleNamespace(client=SimpleNamespace(address=b"::1"))
     assert found["pick_for"]((one,), exchange) is one
+
+
+def test_a_cookie_comes_before_the_balancer(tmp_path: Path) -> None:
+    spec = service(tmp_path, "affinity: {cookie: stay, secret: 0123456789abcdef}, balance: round_robin")
+    a, b = Endpoint("a"), Endpoint("b")
+    found = chosen(spec, members(a, b), lambda: 0.5)
+    token = affinity_of(spec)._tokens.token(b).decode()  # type: ignore[union-attr]
+    for cookie in (f"stay={token}", "stay=x"):
+        request = SimpleNamespace(forwarded=lambda _, cookie=cookie: cookie.encode())
+        exchange = SimpleNamespace(request=request)
+        picked = [found["pick_for"]((a, b), exchange) for _ in range(2)]
+        assert picked == ([b, b] if token in cookie else [a, b])
