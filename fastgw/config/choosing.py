@@ -5,7 +5,7 @@ What few configurations use is imported where it is made: other workers are smal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,10 @@ from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
 
 if TYPE_CHECKING:
     from fastgw.core.live.members import Members
-    from fastgw.filters.affinity import Affinity
+    from fastgw.filters.affinity import AffinityCookie, PickFor
     from fastgw.policy.hashing import ByKey
 
 Chance = Callable[[], float]  #: numbers of [0, 1)
-PickFor = Callable[[Sequence[Any], Any], Any]  #: of candidates, for an exchange
 
 
 def chosen(spec: ServiceSpec, members: Members, random: Chance) -> dict[str, Any]:
@@ -31,13 +30,13 @@ def chosen(spec: ServiceSpec, members: Members, random: Chance) -> dict[str, Any
     return {"balancer": balancer, "pick_for": pick_for}
 
 
-def affinity_of(spec: ServiceSpec) -> Affinity | None:
+def affinity_of(spec: ServiceSpec) -> AffinityCookie | None:
     """The cookie of a service, if it has one."""
     if spec.affinity is None:
         return None
-    from fastgw.filters.affinity import Affinity
+    from fastgw.filters.affinity import AffinityCookie
 
-    return Affinity(spec.name, *spec.affinity)
+    return AffinityCookie(spec.name, *spec.affinity)
 
 
 def _chooser(spec: ServiceSpec, members: Members, random: Chance) -> tuple[Any, PickFor | None]:

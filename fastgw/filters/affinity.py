@@ -11,22 +11,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastgw.filters.variables import Template
-from fastgw.policy.affinity import Tokens
+from fastgw.policy.affinity import EndpointTokens
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
 
-PickFor = Callable[[Sequence[Any], Any], Any]
+PickFor = Callable[[Sequence[Any], Any], Any]  #: of candidates, for an exchange
 
 
-class Affinity:
+class AffinityCookie:
     """The cookie of one service."""
 
     __slots__ = ("_begin", "_end", "_read", "_tokens")
 
     def __init__(self, service: str, cookie: str, secrets: tuple[str, ...], ttl: int) -> None:
         """``ttl``: seconds that a client keeps the cookie; 0: until it ends."""
-        self._tokens = Tokens(service, secrets)
+        self._tokens = EndpointTokens(service, secrets)
         self._read = Template((f"cookie.{cookie}",)).fill
         self._begin = cookie.encode() + b"="
         self._end = b"; Path=/; HttpOnly; SameSite=Lax" + (b"; Max-Age=%d" % ttl if ttl else b"")
@@ -56,7 +56,7 @@ class AffinityFilter:
 
     __slots__ = ("_by_service", "name")
 
-    def __init__(self, by_service: Mapping[str, Affinity]) -> None:
+    def __init__(self, by_service: Mapping[str, AffinityCookie]) -> None:
         """``by_service``: by name of the service, those that have one."""
         self.name = "affinity"
         self._by_service = by_service

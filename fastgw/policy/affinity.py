@@ -15,7 +15,7 @@ _BYTES: Final = 16  #: of a digest that are told: 128 bits
 _ABOUT: Final = b"fastgw affinity"  #: what is signed, so that no other use of the secret gives the same
 
 
-class Tokens:
+class EndpointTokens:
     """The tokens of one service."""
 
     __slots__ = ("_by_token", "_known", "_secrets", "_seen", "_service")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fastgw.core.exchange.reply import Reply
-from fastgw.filters.affinity import Affinity, AffinityFilter
+from fastgw.filters.affinity import AffinityCookie, AffinityFilter
 from fastgw.testing.edge import Edge, Spy
 
 SECRET = "s" * 16
@@ -25,7 +25,7 @@ class Stuck:
         return candidates[self.place]
 
 
-def edge_of(affinity: Affinity, *filters: Any, **options: Any) -> Edge:
+def edge_of(affinity: AffinityCookie, *filters: Any, **options: Any) -> Edge:
     edge = Edge(filters=[*filters, AffinityFilter({"s": affinity})], endpoints=3, **options)
     stuck = Stuck()
     edge.service.balancer = stuck
@@ -44,8 +44,8 @@ def asked(edge: Edge, cookie: bytes = b"", more: bytes = b"", answer: bytes = OK
     return attempt.target["port"], re.findall(rb"(?mi)^set-cookie: *(.*)\r$", client.take())
 
 
-def affinity(**options: Any) -> Affinity:
-    return Affinity(**{"service": "s", "cookie": "stay", "secrets": (SECRET,), "ttl": 0, **options})
+def affinity(**options: Any) -> AffinityCookie:
+    return AffinityCookie(**{"service": "s", "cookie": "stay", "secrets": (SECRET,), "ttl": 0, **options})
 
 
 def value(cookie: bytes) -> bytes:
