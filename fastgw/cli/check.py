@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastgw.config.load import Inspection
     from fastgw.config.source import Problem
+    from fastgw.config.spec import GatewaySpec
 
 
 def check(
@@ -65,8 +66,14 @@ def _summary(found: Inspection, is_strict: bool) -> str:
         return ", ".join([_count(found.problems, "mistake"), *warnings])
     if warnings and is_strict:
         return f"{warnings[0]}, which --strict counts as mistakes"
-    parts = [_count(spec.listeners, "listener"), _count(spec.routes, "route"), _count(spec.services, "service")]
+    parts = [_count(spec.listeners, "listener"), _count(spec.routes, "route"), _count(_services(spec), "service")]
     return f"fine ({', '.join([*parts, *warnings])})"
+
+
+def _services(spec: GatewaySpec) -> set[str]:
+    """As the file has them: versions are one."""
+    of = {one.service: found.name for found in spec.versioned for one in found.versions}
+    return {of.get(one.name, one.name) for one in spec.services}
 
 
 def _count(things: Sized, name: str) -> str:

@@ -154,7 +154,6 @@ def _own_answer(found: RouteSpec) -> list[str]:
 
 
 def _services(spec: GatewaySpec, found: RouteSpec, asked: _Asked) -> list[str]:
-    services = {one.name: one for one in spec.services}
     if found.by_name is not None:
         name = _text(parse_path(found.path).params(asked.path)[found.by_name.parameter])
         if name not in found.by_name.services:
@@ -166,10 +165,27 @@ def _services(spec: GatewaySpec, found: RouteSpec, asked: _Asked) -> list[str]:
     lines = []
     for name, weight in shares:
         share = f"{100 * weight / total:.4g} % " if total else ""
-        endpoints = ", ".join(str(one.address) for one in services[name].endpoints)
-        lines.append(f"service  {share}{name} ({endpoints})")
+        lines += _service(spec, name, share, asked)
     if found.split:
         lines.append(f"takes    {_taken(found, asked.header)}")
+    return lines
+
+
+def _service(spec: GatewaySpec, name: str, share: str, asked: _Asked) -> list[str]:
+    """A service with its endpoints, or with its versions and theirs."""
+    places = {one.name: ", ".join(str(endpoint.address) for endpoint in one.endpoints) for one in spec.services}
+    found = next((one for one in spec.versioned if one.name == name), None)
+    if found is None:
+        return [f"service  {share}{name} ({places[name]})"]
+    from fastgw.policy.shares import WHOLE
+
+    named = _text(asked.header(found.by.header.encode()) or b"") if found.by.header is not None else ""
+    lines = [f"service  {share}{name}"]
+    for one in found.versions:
+        told = [f"{100 * one.share / WHOLE:.4g} %"]
+        told += ["shadow"] if found.shadow is not None and found.shadow.version == one.name else []
+        told += [f"named by {found.by.header}"] if one.name == named else []
+        lines.append(f"version  {one.name} ({places[one.service]}): {', '.join(told)}")
     return lines
 
 

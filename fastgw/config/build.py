@@ -19,6 +19,7 @@ from fastgw.config.balance import Hash
 from fastgw.config.by_name import named_services
 from fastgw.config.chains import named
 from fastgw.config.check import listener_name, route_name
+from fastgw.config.copies import Shadow
 from fastgw.config.entry import Entry
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
@@ -38,11 +39,16 @@ from fastgw.config.spec import (
     ResolverSpec,
     RouteSpec,
     ServiceSpec,
+    ShadowSpec,
     ShutdownSpec,
     SplitSpec,
     TlsSpec,
+    VersionSpec,
+    VersionsSpec,
+    version_name,
 )
 from fastgw.config.transformers.entry import TransformerOptions
+from fastgw.config.versions import VersionBy
 from fastgw.core.settings import (
     Address,
     EjectionSettings,
@@ -56,7 +62,9 @@ from fastgw.core.settings import (
     ServiceSettings,
     Timeouts,
     UpstreamTls,
+    VersionBySettings,
 )
+from fastgw.policy.shares import shares
 
 T = TypeVar("T")
 
@@ -69,7 +77,8 @@ def build(config: schema.Configuration, source: str) -> GatewaySpec:
         source=source,
         listeners=tuple(_listener(place, one) for place, one in enumerate(config.listeners)),
         routes=tuple(_route(one, config) for one in config.routes),
-        services=tuple(_service(name, one, os.path.dirname(source)) for name, one in config.services.items()),
+        services=tuple(_services(config, os.path.dirname(source))),
+        versioned=tuple(_versioned(name, one) for name, one in config.services.items() if one.versions),
         filters=tuple(_filters(config)),
         key_sets=tuple(dict.fromkeys(one for used in _used(config) for one in used.key_sets())),
         redis=tuple(dict.fromkeys(one for used in _used(config) for one in used.redis_links())),
@@ -140,12 +149,36 @@ def _mirror(mirror: schema.Mirror) -> MirrorSpec:
     return fill(MirrorSpec, mirror, settings=fill(MirrorSettings, mirror))
 
 
-def _service(name: str, service: schema.Service, folder: str) -> ServiceSpec:
-    inside = service.inside(folder)
-    made: dict[str, object] = {"name": name, "inside": inside, "settings": fill(ServiceSettings, service)}
-    if inside is not None:
-        made["endpoints"] = (EndpointSpec(Address(inside=inside.label), 1),)
-    return fill(ServiceSpec, service, **made)
+def _services(config: schema.Configuration, folder: str) -> Iterator[ServiceSpec]:
+    """Each service, or each version of it."""
+    for name, service in config.services.items():
+        if not service.versions:
+            yield _service(name, service, service, folder)
+        for version, one in service.versions.items():
+            yield _service(version_name(name, version), service, one, folder)
+
+
+def _service(name: str, service: schema.Service, part: schema.Service | schema.Version, folder: str) -> ServiceSpec:
+    """``part``: the version, or the service itself."""
+    inside = part.inside(folder)
+    endpoints = _settled(part.endpoints) if inside is None else (EndpointSpec(Address(inside=inside.label), 1),)
+    return fill(
+        ServiceSpec, service, name=name, inside=inside, endpoints=endpoints, settings=fill(ServiceSettings, service)
+    )
+
+
+def _versioned(name: str, service: schema.Service) -> VersionsSpec:
+    configured = shares([one.weight for one in service.versions.values()])
+    versions = [
+        VersionSpec(one, version_name(name, one), share)
+        for one, share in zip(service.versions, configured, strict=True)
+    ]
+    by, shadow = _settled(service.version_by), _settled(service.shadow)
+    return VersionsSpec(name, tuple(versions), configured, by, shadow)
+
+
+def _shadow(shadow: Shadow) -> ShadowSpec:
+    return fill(ShadowSpec, shadow, settings=fill(MirrorSettings, shadow))
 
 
 def _filters(config: schema.Configuration) -> Iterator[FilterSpec]:
@@ -186,6 +219,8 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Redirect: Redirect.settings,
     Files: Files.settings,
     schema.Mirror: _mirror,
+    Shadow: _shadow,
+    VersionBy: partial(fill, VersionBySettings),
     schema.Share: partial(fill, SplitSpec),
     schema.Endpoint: partial(fill, EndpointSpec),
     Hash: partial(fill, HashSpec),

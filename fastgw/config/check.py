@@ -17,6 +17,7 @@ from fastgw.config.rules import rule
 from fastgw.config.schema import (
     Bound,
     Configuration,
+    Endpoint,
     Listener,
     ListenerTls,
     Mirror,
@@ -31,6 +32,7 @@ from fastgw.config.spelling import same_fields
 from fastgw.config.transformers.entry import SIDES, TransformerOptions, misfit, placed
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import Expanded, shown
+from fastgw.config.version_rules import check_versions, has_shadow, parts
 from fastgw.core.settings import Address, KeySetSettings, Url
 from fastgw.routing import Router, RoutingError, Rule
 
@@ -50,6 +52,8 @@ def check(document: Document, config: Configuration) -> None:
     _routing(document, config)
     for name, service in config.services.items():
         _service(document, ("services", name), service)
+        for where, part in parts(name, service):
+            _endpoints(document, (*where, "endpoints"), part.endpoints)
     for name, one in config.filters.items():
         one.check(document, ("filters", name))
     _key_sets(document, config)
@@ -204,8 +208,9 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
     for key in given[1:]:
         document.report((*where, key), f"stands beside {given[0]}; give one of them")
     _own_answer(document, where, route)
-    if route.sticky and is_missing(route.split) and route.mirror is None:
-        document.report((*where, "sticky"), "has no effect without split or mirror")
+    is_copied = route.mirror is not None or has_shadow(config, route)
+    if route.sticky and is_missing(route.split) and not is_copied:
+        document.report((*where, "sticky"), "has no effect without split, mirror or a service with a shadow")
     if route.service is not None and not route.parameter:
         check_service(document, config, (*where, "service"), route.service)
     check_by_name(document, config, where, route)
@@ -260,6 +265,8 @@ def _mirror(document: Document, config: Configuration, where: TreePath, route: R
     if is_unsound(mirror, mirror.service):
         return
     check_service(document, config, (*where, "service"), mirror.service)
+    if has_shadow(config, route):
+        document.report(where, "a service of this route has a shadow already; a request is copied once", at_key=True)
     if mirror.service in (route.service, *named_services(route, config), *(share.service for share in route.split)):
         reason = f"the route leads to {mirror.service!r} itself; its mirror must be another service"
         document.report((*where, "service"), reason)
@@ -270,7 +277,9 @@ def _routing(document: Document, config: Configuration) -> None:
     table = rules(routes)
     taken = {fallback_name(listener_name(place, one)): place for place, one in enumerate(config.listeners)}
     mirrors = {
-        mirror_name(line.name): place for (place, one), line in zip(routes.items(), table, strict=True) if one.mirror
+        mirror_name(line.name): place
+        for (place, one), line in zip(routes.items(), table, strict=True)
+        if one.mirror or has_shadow(config, one)
     }
     places: dict[str, int] = {}
     for (place, route), line in zip(routes.items(), table, strict=True):
@@ -326,15 +335,8 @@ def _conflict(
 
 
 def _service(document: Document, where: TreePath, service: Service) -> None:
-    service.check_inside(document, where, service.endpoints)
+    check_versions(document, where, service)
     service.check_balance(document, where)
-    seen: set[Address] = set()
-    for place, endpoint in enumerate(service.endpoints):
-        if is_unsound(endpoint.address):
-            continue
-        if endpoint.address in seen:
-            document.report((*where, "endpoints", place), f"the endpoint {endpoint.address} is in this service already")
-        seen.add(endpoint.address)
     if service.pool.warm > service.pool.max_connections:
         document.report((*where, "pool", "warm"), f"is more than max_connections ({service.pool.max_connections})")
     if (service.pool.max_uploads or 0) > service.pool.max_connections:
@@ -345,6 +347,16 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
         document.report((*where, "ejection", "base"), f"is longer than max ({service.ejection.max:g} s)")
     if service.tls is not None:
         _service_tls(document, (*where, "tls"), service.tls)
+
+
+def _endpoints(document: Document, where: TreePath, endpoints: Sequence[Endpoint]) -> None:
+    seen: set[Address] = set()
+    for place, endpoint in enumerate(endpoints):
+        if is_unsound(endpoint.address):
+            continue
+        if endpoint.address in seen:
+            document.report((*where, place), f"the endpoint {endpoint.address} is in this service already")
+        seen.add(endpoint.address)
 
 
 def _service_tls(document: Document, where: TreePath, tls: ServiceTls) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fastgw.config.chains import links, named
 from fastgw.config.choosing import affinity_of, chosen
 from fastgw.config.rules import rule
+from fastgw.config.shadows import shadows
 from fastgw.config.spec import (
     PLUGIN,
     EndpointSpec,
@@ -21,14 +22,16 @@ from fastgw.config.spec import (
     ListenerSpec,
     RouteSpec,
     ServiceSpec,
+    VersionsSpec,
     fallback_name,
     mirror_name,
+    version_name,
 )
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
 from fastgw.core.live.judges import joined
 from fastgw.core.live.registry import Registry
-from fastgw.core.settings import InsideSettings, UpstreamTls
+from fastgw.core.settings import InsideSettings, MirrorSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
 from fastgw.routing import ByName, Router, Split
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from fastgw.adapters.instance import Instance
     from fastgw.core.live.members import Judge
     from fastgw.core.mirror.mirror import Mirror
+    from fastgw.core.snapshot.snapshot import Copier, Destination
+    from fastgw.core.snapshot.versions import Versions
 
 
 class SlotMap(Protocol):
@@ -90,11 +95,13 @@ class _Compiler:
         self._inside: list[Instance] = []
         self._chains: dict[tuple[int, tuple[str, ...], tuple[FilterSpec, ...], tuple[str, ...]], Chain] = {}
         self._services = {one.name: self._service(one) for one in spec.services}
+        self._versions = {one.name: self._versions_of(one) for one in spec.versioned}
 
     def snapshot(self, generation: int) -> Snapshot:
         listeners = {one.name: self._listener(one) for one in self._spec.listeners}
         filters = (*self._filters.values(), *self._transformers.values())
-        return Snapshot(generation, listeners, tuple(self._services.values()), filters, tuple(self._inside))
+        services, versions = tuple(self._services.values()), tuple(self._versions.values())
+        return Snapshot(generation, listeners, services, versions, filters, tuple(self._inside))
 
     def _listener(self, spec: ListenerSpec) -> Listener:
         name = fallback_name(spec.name)
@@ -123,28 +130,51 @@ class _Compiler:
             name=spec.name,
             slot=self._slots.routes[spec.name],
             settings=spec.settings,
-            service=self._services[spec.service] if spec.service is not None else _own_answer(spec),
+            service=self._named(spec.service) if spec.service is not None else _own_answer(spec),
             by_name=self._by_name(spec),
-            split=Split([(self._services[one.service], one.weight) for one in spec.split]) if spec.split else None,
+            split=Split([(self._named(one.service), one.weight) for one in spec.split]) if spec.split else None,
             chain=self._chain(listener, spec),
-            mirror=self._mirror(spec),
+            mirror=self._copier(spec),
             pattern=parse_path(spec.path),
         )
 
-    def _by_name(self, spec: RouteSpec) -> ByName[Service] | None:
+    def _named(self, name: str) -> Destination:
+        """What the file calls a service."""
+        return self._versions.get(name) or self._services[name]
+
+    def _versions_of(self, spec: VersionsSpec) -> Versions:
+        from fastgw.core.snapshot.versions import Shares, Versions  # which a worker without them does not need
+
+        services = {one.name: self._services[one.service] for one in spec.versions}
+        return Versions(spec.name, services, Shares(tuple(services), spec.shares), spec.by)
+
+    def _by_name(self, spec: RouteSpec) -> ByName[Destination] | None:
         if spec.by_name is None:
             return None
-        services = {name: self._services[name] for name in spec.by_name.services}
+        services = {name: self._named(name) for name in spec.by_name.services}
         return ByName(parse_path(spec.path), spec.by_name.parameter, services)
 
-    def _mirror(self, spec: RouteSpec) -> Mirror | None:
-        if spec.mirror is None:
+    def _copier(self, spec: RouteSpec) -> Copier | None:
+        if spec.mirror is not None:
+            return self._mirror(spec, self._named(spec.mirror.service), spec.mirror.settings)
+        shadowed = shadows(self._spec, spec)
+        if not shadowed:
             return None
+        from fastgw.core.mirror.shadow import Shadows
+
+        mirrors = {}
+        for one in shadowed:
+            assert one.shadow is not None
+            shadow = self._services[version_name(one.name, one.shadow.version)]
+            mirror = self._mirror(spec, shadow, one.shadow.settings)
+            mirrors.update({other.service: mirror for other in one.versions if other.name != one.shadow.version})
+        return Shadows(mirrors)
+
+    def _mirror(self, spec: RouteSpec, service: Destination, settings: MirrorSettings) -> Mirror:
         from fastgw.core.mirror.mirror import Mirror  # which a worker without one does not need
 
         name = mirror_name(spec.name)
-        service = self._services[spec.mirror.service]
-        found = Mirror(name, self._slots.routes[name], service, spec.settings, spec.mirror.settings)
+        found = Mirror(name, self._slots.routes[name], service, spec.settings, settings)
         found.route.pattern = parse_path(spec.path)
         return found
 

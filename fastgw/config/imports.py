@@ -11,13 +11,14 @@ from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, TreePath
 from fastgw.config.transformers.entry import placed
 from fastgw.config.unsound import is_unsound
+from fastgw.config.version_rules import parts
 
 _HOOKS = {"input": "transform_request", "output": "transform_response"}
 
 
 def check_imports(document: Document, config: Configuration, folder: str) -> None:
     """Import the code that ``config`` names, in whose ``folder`` it is looked for last, and report what cannot be used."""
-    check_code(document, config.services, folder)
+    check_code(document, (part for name, one in config.services.items() for part in parts(name, one)), folder)
     kinds: dict[str, type] = {}
     for where, one in named_plugins(document, config):
         kind = _import(document, where, one)

@@ -5,7 +5,7 @@ Annotations are not postponed here (``from __future__``): pydantic would compile
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Final
 
 from fastgw.config.answers import json_text
@@ -99,6 +99,11 @@ class Inside(Model):
     batch: Batch | None = setting(None, "Gather calls for execute_batch. Default: each is a call of execute.")
 
     @property
+    def about_code(self) -> Sequence[str]:
+        """The keys that name code, and say more of it."""
+        return (*KINDS, *_ABOUT)
+
+    @property
     def kind(self) -> str:
         """The key that names the code, or empty."""
         return next((one for one in KINDS if getattr(self, one)), "")
@@ -138,14 +143,14 @@ class Inside(Model):
                 )
 
 
-def check_code(document: Document, services: Mapping[str, Inside], folder: str) -> None:
-    """Import the code that ``services`` name, and report what cannot be used, with what it says itself."""
-    for name, service in services.items():
+def check_code(document: Document, services: Iterable[tuple[TreePath, Inside]], folder: str) -> None:
+    """Import the code that ``services``, each with its place, name, and report what cannot be used, with what it says itself."""
+    for where, service in services:
         if is_unsound(service) or is_unsound(*(getattr(service, one) for one in (*KINDS, "settings", "run", "batch"))):
             continue
         inside = service.inside(os.path.abspath(folder))
         if inside is not None:
-            _import(document, ("services", name), inside)
+            _import(document, where, inside)
 
 
 def _import(document: Document, where: TreePath, inside: InsideSettings) -> None:

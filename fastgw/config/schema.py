@@ -14,8 +14,10 @@ from pydantic_core import CoreSchema
 
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import Balanced
+from fastgw.config.copies import Copies, Shadow
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.inside import Inside
 from fastgw.config.model import Model, OneOrMore, alternative, false_is_none, off_is_none, setting, sound_or_unsound
 from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
 from fastgw.config.transformers import TRANSFORMERS
@@ -37,7 +39,6 @@ from fastgw.config.types import (
     NameServer,
     Network,
     Owner,
-    Percentage,
     PositiveDuration,
     RouteHost,
     RoutePath,
@@ -53,6 +54,7 @@ from fastgw.config.types import (
     size,
     words,
 )
+from fastgw.config.versions import VersionBy
 
 if TYPE_CHECKING:
     AnyFilter = FilterOptions
@@ -216,18 +218,10 @@ class Share(Model):
     )
 
 
-class Mirror(Model):
+class Mirror(Copies):
     """A service that gets copies of a route's requests; what it answers is discarded."""
 
     service: Name = setting(..., "Name of the service; not one that the route leads to.")
-    share: Percentage = setting("100%", "How many of the requests: by chance, or by the route's sticky key.")
-    max_body: Size = setting("64KiB", "Bytes of a request body; a request with more is not copied.")
-    max_in_flight: Annotated[int, count(1, 100_000)] = setting(
-        64, "Copies under way, in each worker; what would be one more is not copied."
-    )
-    credentials: Annotated[str, words("drop", "keep")] = setting(
-        "drop", "What copies have of Authorization, Cookie, X-Api-Key and the like."
-    )
 
 
 class Transformers(Model):
@@ -362,6 +356,17 @@ class Ejection(Model):
         return alternative({"enum": [False, "off"]}, schema, handler)
 
 
+class Version(Inside):
+    """One version of a service: where it is reached, or code in this process; all else is as the service says."""
+
+    endpoints: list[Endpoint] = Field(
+        [], description="Where this version is reached; at least one.", json_schema_extra={"minItems": 1}
+    )
+    weight: Annotated[int, count(0, 1_000_000)] = setting(
+        ..., "Its share of the requests, relative to the other weights; 0: none."
+    )
+
+
 class Service(Balanced):
     """A named set of endpoints with one policy, or code in this process."""
 
@@ -377,6 +382,11 @@ class Service(Balanced):
     ejection: Annotated[Ejection | None, BeforeValidator(off_is_none)] = setting(
         {}, "When an endpoint that cannot be connected to is left out."
     )
+    versions: dict[NameKey, Version] = setting(
+        {}, "Several versions with weights, each with endpoints of its own. Default: it has none."
+    )
+    version_by: VersionBy = setting({}, "What of a request decides its version, before the weights do.")
+    shadow: Shadow | None = setting(None, "A version that gets copies of requests. Default: none does.")
 
 
 class Configuration(Model):

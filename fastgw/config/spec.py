@@ -25,6 +25,7 @@ from fastgw.core.settings import (
     RouteSettings,
     ServiceSettings,
     UpstreamTls,
+    VersionBySettings,
 )
 
 
@@ -36,6 +37,11 @@ def fallback_name(listener: str) -> str:
 def mirror_name(route: str) -> str:
     """Name of what is sent to the mirror of a route, for its counters."""
     return f"{route}:mirror"
+
+
+def version_name(service: str, version: str) -> str:
+    """Name of a version as a service of its own, which no other service can have."""
+    return f"{service}@{version}"
 
 
 class AccessSpec(NamedTuple):
@@ -177,6 +183,31 @@ class ServiceSpec(NamedTuple):
     settings: ServiceSettings
 
 
+class VersionSpec(NamedTuple):
+    """One version of a service."""
+
+    name: str
+    service: str  #: name of the service that it is
+    share: int  #: of the requests, as the file says it, in ``policy.shares.WHOLE``
+
+
+class ShadowSpec(NamedTuple):
+    """A version that gets copies."""
+
+    version: str
+    settings: MirrorSettings
+
+
+class VersionsSpec(NamedTuple):
+    """A service that has versions, each of which is one of ``GatewaySpec.services``."""
+
+    name: str
+    versions: tuple[VersionSpec, ...]
+    shares: tuple[int, ...]  #: of the requests that they get now, as an operator has it
+    by: VersionBySettings
+    shadow: ShadowSpec | None
+
+
 class ResolverSpec(NamedTuple):
     """How the names of endpoints are looked up; seconds."""
 
@@ -218,6 +249,7 @@ class GatewaySpec(NamedTuple):
     listeners: tuple[ListenerSpec, ...]
     routes: tuple[RouteSpec, ...]
     services: tuple[ServiceSpec, ...]
+    versioned: tuple[VersionsSpec, ...]  #: names that routes may use as those of services
     filters: tuple[FilterSpec, ...]  #: every filter a chain names, built-in ones without a definition included
     key_sets: tuple[KeySetSettings, ...]  #: that those filters have, each once
     redis: tuple[RedisSettings, ...]  #: by which those filters share limits, each once

@@ -14,6 +14,7 @@ from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import is_unsound
 from fastgw.config.values import Expanded, shown
+from fastgw.config.version_rules import parts
 from fastgw.config.vocabulary import durations
 from fastgw.core.settings import Address
 
@@ -165,8 +166,9 @@ def _addresses(config: Configuration) -> Iterator[tuple[TreePath, Address]]:
     for place, listener in enumerate(config.listeners):
         yield ("listeners", place, "address"), listener.address
     for name, service in config.services.items():
-        for place, endpoint in enumerate(service.endpoints):
-            yield ("services", name, "endpoints", place), endpoint.address
+        for where, part in parts(name, service):
+            for place, endpoint in enumerate(part.endpoints):
+                yield (*where, "endpoints", place), endpoint.address
 
 
 def _is_number(host: str) -> bool:

@@ -219,6 +219,13 @@ class InsideSettings(NamedTuple):
         return f"{self.kind}:{self.reference}"
 
 
+class VersionBySettings(NamedTuple):
+    """What of a request decides its version, before the shares do."""
+
+    header: str | None  #: a field in which clients may name one, lower case
+    sticky: str  #: as in ``RouteSettings``: equal keys choose the same version
+
+
 class RetrySettings(NamedTuple):
     """When an exchange is sent to another endpoint."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastgw.config.chains import filter_names
+from fastgw.config.shadows import shadows
 from fastgw.config.spec import BindSpec, GatewaySpec, fallback_name, mirror_name
 from fastgw.core.blocks import Block
 from fastgw.core.counters import ENDPOINT, FILTER, ROUTE, SERVICE
@@ -369,7 +370,7 @@ def _is_beside(one: Address, other: Address) -> bool:
 def route_names(spec: GatewaySpec) -> list[str]:
     """Names that count requests: the routes, what each listener answers when no route matches, and what mirrors are sent."""
     fallbacks = [fallback_name(listener.name) for listener in spec.listeners]
-    mirrors = [mirror_name(route.name) for route in spec.routes if route.mirror is not None]
+    mirrors = [mirror_name(one.name) for one in spec.routes if one.mirror is not None or shadows(spec, one)]
     return [*(route.name for route in spec.routes), *fallbacks, *mirrors]
 
 

@@ -10,7 +10,6 @@ from fastgw.wire.messages cimport Request
 cdef int CONNECTION
 
 
-@cython.locals(share=Service, found=Service)
 cpdef Service chosen(Exchange exchange)
 
 @cython.locals(service=Service, endpoint=Endpoint, carrier=Carrier)

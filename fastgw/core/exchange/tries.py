@@ -21,7 +21,7 @@ from fastgw.routing.sticky import sticky_key
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.live.endpoint import Endpoint
-    from fastgw.core.snapshot.snapshot import Service
+    from fastgw.core.snapshot.snapshot import Destination, Service
 
 SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"QUERY", b"PROPFIND", b"REPORT", b"SEARCH"})  #: RFC 9110 section 9.2.1
 IDEMPOTENT = SAFE | {b"PUT", b"DELETE"}  #: RFC 9110 section 9.2.2
@@ -40,16 +40,19 @@ def fraction(exchange: Exchange) -> float:
 def chosen(exchange: Exchange) -> Service | None:
     """The service that a route with several has for ``exchange``; None: it has none, and the exchange has its answer."""
     route = exchange.route
-    if route.split is not None:
-        share: Service = route.split.choose(fraction(exchange))
-        return share
-    if route.by_name is None:
+    found: Destination | None
+    if route.versions is not None:
+        found = route.versions
+    elif route.split is not None:
+        found = route.split.choose(fraction(exchange))
+    elif route.by_name is not None:
+        found = route.by_name.choose(exchange.request.matched_path)
+        if found is None:
+            exchange.fail(DownstreamError(404, "unknown_service", "no service of this name can be asked for here"))
+    else:
         unmatched.answer(exchange)
         return None
-    found: Service | None = route.by_name.choose(exchange.request.matched_path)
-    if found is None:
-        exchange.fail(DownstreamError(404, "unknown_service", "no service of this name can be asked for here"))
-    return found
+    return None if found is None else found.choose(exchange)
 
 
 def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:

@@ -11,9 +11,11 @@ from fastgw.routing.split import Split
 from fastgw.routing.sticky import sticky_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.settings import MirrorSettings, RouteSettings
-    from fastgw.core.snapshot.snapshot import Service
+    from fastgw.core.snapshot.snapshot import Destination, Service
 
 _SALT: Final = (
     b"mirror "  #: a split is chosen by the key alone; by the same number one part of it would be copied first
@@ -23,15 +25,19 @@ _SALT: Final = (
 class Mirror:
     """Where copies of one route's requests go, and how many are under way."""
 
-    __slots__ = ("_settings", "_sticky", "in_flight", "route", "service")
+    __slots__ = ("_settings", "_sticky", "in_flight", "route")
 
-    def __init__(self, name: str, slot: int, service: Service, of: RouteSettings, settings: MirrorSettings) -> None:
+    def __init__(self, name: str, slot: int, service: Destination, of: RouteSettings, settings: MirrorSettings) -> None:
         """``name``, ``slot``: by which its exchanges are counted; ``of``: the settings of the route that is copied."""
-        self.service = service.without_retries()
-        self.route = Route(name, slot, of._replace(upgrades=()), self.service)  #: what its exchanges go by
+        self.route = Route(name, slot, of._replace(upgrades=()), service.without_retries())  #: its exchanges go by it
         self._settings = settings
         self.in_flight = 0
         self._sticky = of.sticky
+
+    @property
+    def services(self) -> Sequence[Service]:
+        """See ``Copier``."""
+        return self.route.services
 
     def copy(self, exchange: Exchange) -> MirrorClient | None:
         """See ``Copier``."""

@@ -27,6 +27,7 @@ cdef class Route:
     cdef public Py_ssize_t slot
     cdef public Py_ssize_t base
     cdef public Service service
+    cdef public object versions
     cdef public object split
     cdef public object by_name
     cdef public object pattern

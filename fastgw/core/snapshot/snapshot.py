@@ -41,8 +41,8 @@ class Copier(Protocol):
     """Copies some of a route's requests to a service (``core.mirror``)."""
 
     @property
-    def service(self) -> Service:
-        """Where they go."""
+    def services(self) -> Sequence[Service]:
+        """Where they may go."""
 
     def copy(self, exchange: Any) -> Any:
         """What gets a copy of the request of ``exchange``, which goes to its service now; None: nothing does."""
@@ -64,6 +64,24 @@ class Admitting(Protocol):
 
     def admits(self, exchange: Any) -> bool:
         """Whether ``exchange``, which may ask an endpoint now, has a place."""
+
+
+class Destination(Protocol):
+    """What a route, a split or a mirror leads to: a service, or several versions of it (``snapshot.versions``)."""
+
+    @property
+    def name(self) -> str:
+        """As the file has it."""
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Every service that ``choose`` may return."""
+
+    def choose(self, exchange: Any) -> Service:
+        """The service for ``exchange``."""
+
+    def without_retries(self) -> Destination:
+        """The same, asked once for each request."""
 
 
 class Service:
@@ -135,6 +153,15 @@ class Service:
             judge=self.judge,
         )
 
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """See ``Destination``: itself."""
+        return (self,)
+
+    def choose(self, _: Any) -> Service:
+        """See ``Destination``: itself, for every exchange."""
+        return self
+
     def install(self, registry: Registry) -> None:
         """Let the live members be as this configuration, and what is known of its names, say."""
         registry.update(self.members, self.roster, self.settings.ejection)
@@ -166,6 +193,7 @@ class Route:
         "stream_idle_timeout",
         "timeout",
         "upgrades",
+        "versions",
         "wants_data",
     )
 
@@ -174,11 +202,11 @@ class Route:
         name: str,
         slot: int,
         settings: RouteSettings,
-        service: Service | None = None,
-        split: Split[Service] | None = None,
+        service: Destination | None = None,
+        split: Split[Destination] | None = None,
         chain: Chain | None = None,
         mirror: Copier | None = None,
-        by_name: ByName[Service] | None = None,
+        by_name: ByName[Destination] | None = None,
         pattern: Pattern | None = None,
     ) -> None:
         """With neither ``service``, ``split`` nor ``by_name`` it is a listener's fallback, which answers 404 or 405.
@@ -198,7 +226,8 @@ class Route:
         self.slot = slot
         self.base = ROUTE.base(slot)
         self.settings = settings
-        self.service = service
+        self.service = service if isinstance(service, Service) else None
+        self.versions = None if isinstance(service, Service) else service
         self.split = split
         self.by_name = by_name
         self.pattern = pattern
@@ -218,9 +247,11 @@ class Route:
     @property
     def services(self) -> Sequence[Service]:
         """Where requests, and copies of them, may go; empty of a listener's fallback."""
-        chosen = self.split or self.by_name
-        main = (self.service,) if self.service is not None else tuple(chosen.choices) if chosen is not None else ()
-        return main if self.mirror is None else (*main, self.mirror.service)
+        one = self.service or self.versions
+        several = self.split or self.by_name
+        named = (one,) if one is not None else several.choices if several is not None else ()
+        main = tuple(service for found in named for service in found.services)
+        return main if self.mirror is None else (*main, *self.mirror.services)
 
     def in_format(self, errors: str) -> Route:
         """A fallback route like this one that tells its errors in another format."""
@@ -297,6 +328,7 @@ class Snapshot:
     generation: int
     listeners: dict[str, Listener]
     services: tuple[Service, ...] = ()
+    versions: tuple[Any, ...] = ()  #: of services that have some (``snapshot.versions``): their shares can be changed
     filters: tuple[Named, ...] = ()  #: every filter some chain has, once: those with ``start`` and ``stop`` are told
     inside: tuple[
         Any, ...

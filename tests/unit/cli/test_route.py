@@ -233,3 +233,29 @@ def test_each_listener_by_the_path_that_it_makes_before_routing(tmp_path: Path, 
     assert capsys.readouterr().out.startswith("route    /v2/*\n")
     assert main(["route", "-c", str(path), "GET", "/.w./x"]) == 1  # it leaves the root
     assert "listener edge\npath     none: 404 rewrite_failed (rewritten before routing)\n" in capsys.readouterr().out
+
+
+VERSIONED = """\
+listeners: [{address: 127.0.0.1:18080, filters: []}]
+routes: [{path: /*, service: chat}]
+services:
+  chat:
+    versions:
+      v1: {endpoints: ["127.0.0.1:19000"], weight: 3}
+      v2: {endpoints: ["127.0.0.1:19001"], weight: 1}
+    version_by: {header: x-version}
+    shadow: {version: v1}
+"""
+
+
+def test_versions_are_told_with_their_shares(tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "gw.yaml"
+    file.write_text(VERSIONED)
+    assert main(["route", "-c", str(file), "GET", "/x", "-H", "X-Version: v2"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:4] == [
+        "service  chat",
+        "version  v1 (127.0.0.1:19000): 75 %, shadow",
+        "version  v2 (127.0.0.1:19001): 25 %, named by x-version",
+    ]
+    assert main(["check", str(file)]) == 0
+    assert "1 service)" in "".join(capsys.readouterr())

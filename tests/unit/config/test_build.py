@@ -19,7 +19,10 @@ from fastgw.config.spec import (
     FilterSpec,
     HashSpec,
     MirrorSpec,
+    ShadowSpec,
     SplitSpec,
+    VersionSpec,
+    VersionsSpec,
 )
 from fastgw.core import settings
 from fastgw.core.settings import (
@@ -34,6 +37,7 @@ from fastgw.core.settings import (
     ServiceSettings,
     Timeouts,
     UpstreamTls,
+    VersionBySettings,
 )
 from tests.unit.config.files import MINIMAL, read
 
@@ -98,6 +102,13 @@ services:
     batch: {max: 6, wait: 7ms}
   d: {app: "some_module:app"}
   e: {asgi: "some_module:asgi", root_path: /api}
+  f:
+    versions:
+      v1: {endpoints: ["10.0.0.4:9000"], weight: 3}
+      v2: {python: "some_module:Class", run: loop, weight: 1}
+    host: endpoint
+    version_by: {header: X-Version, sticky: cookie:sid}
+    shadow: {version: v2, share: 50%, max_body: 2KB, max_in_flight: 7, credentials: keep}
 filters:
   log: {type: access_log, path: log.jsonl, batch: 1KiB, flush: 500ms, on_failure: open, timeout: 2s}
   unused: {type: request_id}
@@ -135,7 +146,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert (plain.name, plain.service, plain.split) == ("/x", "a", ())
     assert (how.half_close, plain.settings.half_close) == ("abort", None)
 
-    a, b, c, d, e = spec.services
+    a, b, c, d, e, v1, v2 = spec.services
     assert a.endpoints == (
         EndpointSpec(Address("10.0.0.1", 9000), 1),
         EndpointSpec(Address(path="/run/x.sock"), 2),
@@ -154,6 +165,19 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     )
     assert d.inside is not None and (d.inside.kind, d.inside.reference) == ("app", "some_module:app")
     assert e.inside is not None and (e.inside.kind, e.inside.root_path) == ("asgi", "/api")
+
+    assert (v1.name, v1.endpoints, v1.inside) == ("f@v1", (EndpointSpec(Address("10.0.0.4", 9000), 1),), None)
+    assert (v2.name, v2.inside is not None and v2.inside.run) == ("f@v2", "loop")
+    assert v1.settings == v2.settings and v1.settings.host == "endpoint"
+    assert spec.versioned == (
+        VersionsSpec(
+            "f",
+            (VersionSpec("v1", "f@v1", 750_000), VersionSpec("v2", "f@v2", 250_000)),
+            (750_000, 250_000),
+            VersionBySettings("x-version", "cookie:sid"),
+            ShadowSpec("v2", MirrorSettings(0.5, 2000, 7, "keep")),
+        ),
+    )
 
     log = "fastgw.filters.access_log:AccessLog"
     made = "gives every request an id, or keeps the one it came with"

@@ -99,7 +99,10 @@ CASES = [
         ROUTES + "  - {path: /*, service: llm, mirror: {service: llm2, share: 0.1}}",
         "6:61: routes[0].mirror.share: expected a percentage from 0% to 100%, such as 10% or 0.5%, got '0.1'",
     ),
-    (with_route("sticky: 'cookie:sid'"), "4:36: routes[0].sticky: has no effect without split or mirror"),
+    (
+        with_route("sticky: 'cookie:sid'"),
+        "4:36: routes[0].sticky: has no effect without split, mirror or a service with a shadow",
+    ),
     (
         ROUTES + "  - {path: /a, service: llm, name: x}\n  - {path: /b, service: llm, name: x}",
         "7:36: routes[1].name: the name 'x' belongs to routes[0] on line 6 already",

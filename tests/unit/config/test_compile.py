@@ -107,9 +107,9 @@ def test_routes(tmp_path: Path, registry: Registry) -> None:
     plain = match(snapshot, "listener-2", b"", b"/x")
     assert plain is not None and plain.service is snapshot.services[0]
     assert plain.upgrades == {b"websocket"}
-    assert plain.mirror is not None and plain.mirror.service.name == "b"
-    assert plain.mirror.service.settings.retry.attempts == 1
-    assert list(plain.services) == [snapshot.services[0], plain.mirror.service]
+    assert plain.mirror is not None and [one.name for one in plain.mirror.services] == ["b"]
+    assert plain.mirror.services[0].settings.retry.attempts == 1
+    assert list(plain.services) == [snapshot.services[0], plain.mirror.services[0]]
     assert match(snapshot, "edge", b"", b"/nope") is None
 
 
@@ -163,7 +163,7 @@ def test_a_filter_has_the_failure_mode_of_its_configuration(tmp_path: Path, regi
 
 
 def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
-    a, b, c, d, e = compiled(read(tmp_path, FULL), registry).services
+    a, b, c, d, e, *_ = compiled(read(tmp_path, FULL), registry).services
     assert (a.name, a.settings.host, a.settings.retry) == ("a", "endpoint", RetrySettings(3, ("reset",)))
     assert isinstance(a.balancer, RoundRobin) and isinstance(b.balancer, ConsistentHash)
     assert a.pick_for is None and b.pick_for is not None
@@ -256,3 +256,47 @@ def test_routes_that_answer_by_themselves(tmp_path: Path, registry: Registry) ->
     assert [one.name for one in snapshot.services] == ["a"]  # nothing else is live
     found = {rule.path: rule.payload.service.name for rule in snapshot.listeners["listener-1"].router.rules}
     assert found == {"/*": "a", "/a": "reply", "/b/*": "redirect", "/c/*": "files"}
+
+
+VERSIONED = """\
+listeners: [{address: 127.0.0.1:18080, filters: []}]
+routes:
+  - {path: /one, service: chat}
+  - {path: /two, split: [{service: chat, weight: 1}, {service: other, weight: 1}]}
+  - {path: "/three/{name}", service: "{name}", among: [chat, other]}
+  - {path: /four, service: other, mirror: {service: chat}}
+services:
+  other: {endpoints: ["127.0.0.1:19009"]}
+  chat:
+    versions:
+      v1: {endpoints: ["127.0.0.1:19000"], weight: 3}
+      v2: {endpoints: ["127.0.0.1:19001"], weight: 1}
+"""
+
+
+def routes_of(snapshot: Snapshot) -> list[Route]:
+    return [line.payload for line in snapshot.listeners["listener-1"].router.rules]
+
+
+def test_whatever_names_a_service_may_name_one_with_versions(tmp_path: Path, registry: Registry) -> None:
+    snapshot = compiled(read(tmp_path, VERSIONED), registry)
+    (versions,) = snapshot.versions
+    found = {route.name: route for route in routes_of(snapshot)}
+    assert (found["/one"].service, found["/one"].versions) == (None, versions)
+    split, named = found["/two"].split, found["/three/{name}"].by_name
+    assert split is not None and split.choose(0.2) is versions
+    assert named is not None and named.choose(b"/three/chat") is versions
+    assert [one.name for one in found["/four"].services] == ["other", "chat@v1", "chat@v2"]
+    assert found["/four"].service is not None and found["/four"].mirror is not None
+    assert versions.shares.split.choices == ["v1", "v2"]
+
+
+def test_a_shadow_is_a_mirror_of_each_route_that_leads_there(tmp_path: Path, registry: Registry) -> None:
+    text = VERSIONED.replace(", mirror: {service: chat}", "") + "    shadow: {version: v2, share: 50%}\n"
+    spec = read(tmp_path, text)
+    found = {route.name: route for route in routes_of(compiled(spec, registry))}
+    assert [name for name, route in found.items() if route.mirror is None] == ["/four"]
+    copies = found["/one"].mirror
+    assert copies is not None and [one.name for one in copies.services] == ["chat@v2"]
+    assert {f"{name}:mirror" for name in ("/one", "/two", "/three/{name}")} <= {*route_names(spec)}
+    assert "/four:mirror" not in route_names(spec)
