@@ -43,6 +43,7 @@ def warn(document: Document, config: Configuration, now: float, resolve: Resolve
     _paths(document, config)
     _preflights(document, config)
     _certificates_asked(document, config)
+    _faults(document, config)
     for path, value in durations(document.tree):
         if re.fullmatch(r"[0-9.]+", value) and float(value) > LONGEST_BARE:
             if isinstance(value, Expanded):
@@ -75,6 +76,14 @@ def _preflights(document: Document, config: Configuration) -> None:
             if not is_unsound(name) and name in config.filters and config.filters[name].type == "cors":
                 said = "preflights are OPTIONS, which is not among the methods of this route; name the filter in a listener"
                 document.warn(("routes", place, "filters", number), said)
+
+
+def _faults(document: Document, config: Configuration) -> None:
+    """Faults that are injected, which nobody should forget."""
+    chained = frozenset(named(config))
+    for name, one in config.filters.items():
+        if not is_unsound(one) and one.type == "fault" and name in chained:
+            document.warn(("filters", name), "injects faults into requests, which is meant for tests")
 
 
 def _certificates_asked(document: Document, config: Configuration) -> None:

@@ -82,6 +82,8 @@ TOKEN_CAUSES: Final = (
 DENIERS: Final = ("ip_rules", "maintenance", "cors", "basic", "api_key", "mtls")
 #: What a service that is asked said of a request (``filters.ext_authz``).
 AUTHORIZATIONS: Final = ("allowed", "refused", "unavailable")
+#: What was done to requests on purpose (``filters.fault``).
+INJECTED: Final = ("delay", "abort", "cut")
 #: What became of requests that were too many for a limit of their rate (``filters.rate_limit``).
 RATE_OUTCOMES: Final = ("refused", "let_through", "unknown")
 #: What an answer said of its cost (``filters.limits``).
@@ -264,6 +266,13 @@ ROUTE_AUTHORIZATIONS = ROUTE.counter(
     "`unavailable`: it gave no decision. See [`ext_authz`](asking.md#ext_authz).",
     label="outcome",
     values=AUTHORIZATIONS,
+)
+ROUTE_INJECTED = ROUTE.counter(
+    "fastgw_faults_injected",
+    "Requests that a filter delayed, refused or cut on purpose.",
+    "For tests; alert on a rate in production. See [`fault`](filters.md#fault).",
+    label="kind",
+    values=INJECTED,
 )
 ROUTE_STATUS = ROUTE.counter(
     "fastgw_responses",

@@ -15,6 +15,7 @@ from fastgw.config.filters.decompress import Decompress
 from fastgw.config.filters.digest import Digest
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.ext_authz import ExtAuthz
+from fastgw.config.filters.fault import Fault
 from fastgw.config.filters.headers import Headers
 from fastgw.config.filters.ip_rules import IpRules
 from fastgw.config.filters.jwt import Jwt
@@ -38,6 +39,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     Decompress,
     Digest,
     ExtAuthz,
+    Fault,
     Headers,
     IpRules,
     Jwt,
