@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from fastgw.adapters.local import LocalCarrier, below, local_service, precondition_failed
+from fastgw.core.exchange.fallback import FIELD, REPLY
 from fastgw.errors import DownstreamError
 from fastgw.wire.errors import WireError
 from fastgw.wire.location import safe_location
@@ -121,6 +122,28 @@ def reply_service(settings: ReplySettings) -> Service:
     """What a route with ``reply`` leads to."""
     reply = FixedReply(settings)
     return local_service("reply", lambda: ReplyCarrier(reply))
+
+
+class _AtOnce(ReplyCarrier):
+    """Answers without waiting for the rest of the request, which was for somebody else."""
+
+    __slots__ = ()
+
+    def takes_body(self, exchange: Exchange) -> bool:
+        """See ``LocalCarrier``."""
+        return False
+
+    def answer(self, exchange: Exchange) -> None:
+        """See ``LocalCarrier``."""
+        exchange.keep_alive = exchange.keep_alive and exchange.body.is_done
+        ReplyCarrier.answer(self, exchange)
+
+
+def stand_in(settings: ReplySettings) -> Service:
+    """What answers with ``reply`` in the place of a service that cannot."""
+    marked = (*settings.headers, (FIELD.decode(), REPLY))
+    reply = FixedReply(settings._replace(headers=marked))
+    return local_service(REPLY, lambda: _AtOnce(reply))
 
 
 class Fillable(Protocol):

@@ -21,6 +21,7 @@ from fastgw.config.chains import named
 from fastgw.config.check import listener_name, route_name
 from fastgw.config.copies import Shadow
 from fastgw.config.entry import Entry
+from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import Model
@@ -225,6 +226,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     schema.Endpoint: partial(fill, EndpointSpec),
     Hash: partial(fill, HashSpec),
     Affinity: Affinity.spec,
+    Fallback: Fallback.spec,
     schema.Pool: partial(fill, PoolSettings),
     schema.ServiceTls: partial(fill, UpstreamTls),
     schema.Retry: partial(fill, RetrySettings),

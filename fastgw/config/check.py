@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fastgw.config.by_name import check_by_name, named_services
+from fastgw.config.fallback import check_fallback
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
 from fastgw.config.known import check_service, said
 from fastgw.config.places import known_places, shared_keys
@@ -54,6 +55,7 @@ def check(document: Document, config: Configuration) -> None:
         _service(document, ("services", name), service)
         for where, part in parts(name, service):
             _endpoints(document, (*where, "endpoints"), part.endpoints)
+        _fallback(document, config, name, service)
     for name, one in config.filters.items():
         one.check(document, ("filters", name))
     _key_sets(document, config)
@@ -357,6 +359,20 @@ def _endpoints(document: Document, where: TreePath, endpoints: Sequence[Endpoint
         if endpoint.address in seen:
             document.report((*where, place), f"the endpoint {endpoint.address} is in this service already")
         seen.add(endpoint.address)
+
+
+def _fallback(document: Document, config: Configuration, name: str, service: Service) -> None:
+    if is_unsound(service, service.fallback):
+        return
+    where = ("services", name, "fallback")
+    check_fallback(document, where, name, service.fallback)
+    for place, step in enumerate(service.fallback):
+        if not is_unsound(step) and step.service is not None:
+            check_service(document, config, (*where, place, "service"), step.service)
+            other = config.services.get(step.service) if not is_unsound(step.service, config.services) else None
+            if other is not None and not is_unsound(other, other.versions) and other.versions:
+                reason = f"{step.service!r} has versions; only a service without any can stand in for another"
+                document.report((*where, place, "service"), reason)
 
 
 def _service_tls(document: Document, where: TreePath, tls: ServiceTls) -> None:

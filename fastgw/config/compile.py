@@ -95,6 +95,10 @@ class _Compiler:
         self._inside: list[Instance] = []
         self._chains: dict[tuple[int, tuple[str, ...], tuple[FilterSpec, ...], tuple[str, ...]], Chain] = {}
         self._services = {one.name: self._service(one) for one in spec.services}
+        if any(one.fallback for one in spec.services):
+            from fastgw.config.stand_ins import join  # which a worker without such does not need
+
+            join(spec.services, self._services)
         self._versions = {one.name: self._versions_of(one) for one in spec.versioned}
 
     def snapshot(self, generation: int) -> Snapshot:

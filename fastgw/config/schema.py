@@ -15,6 +15,7 @@ from pydantic_core import CoreSchema
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import Balanced
 from fastgw.config.copies import Copies, Shadow
+from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.inside import Inside
@@ -387,6 +388,7 @@ class Service(Balanced):
     )
     version_by: VersionBy = setting({}, "What of a request decides its version, before the weights do.")
     shadow: Shadow | None = setting(None, "A version that gets copies of requests. Default: none does.")
+    fallback: list[Fallback] = setting([], "What answers instead where this service cannot, first to last.")
 
 
 class Configuration(Model):

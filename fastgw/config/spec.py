@@ -169,6 +169,15 @@ class AffinitySpec(NamedTuple):
         return f"AffinitySpec({self.cookie!r}, ttl={self.ttl})"  # nothing that is secret
 
 
+class FallbackSpec(NamedTuple):
+    """What answers in the place of a service, and when; one of ``service`` and ``reply`` is given."""
+
+    causes: tuple[str, ...]  #: of ``policy.fallback.CAUSES``
+    statuses: tuple[int, ...]
+    service: str | None
+    reply: ReplySettings | None
+
+
 class ServiceSpec(NamedTuple):
     """A named set of endpoints with one policy."""
 
@@ -179,6 +188,7 @@ class ServiceSpec(NamedTuple):
     affinity: AffinitySpec | None
     pool: PoolSettings
     tls: UpstreamTls | None
+    fallback: tuple[FallbackSpec, ...]  #: first to last
     inside: InsideSettings | None  #: it is code in this process, with one endpoint that has no address; None: it is not
     settings: ServiceSettings
 

@@ -148,6 +148,7 @@ def _unused(document: Document, config: Configuration) -> None:
     }
     served |= {name for route in config.routes for name in named_services(route, config)}
     served |= {route.mirror.service for route in config.routes if route.mirror is not None}
+    served |= {step.service for one in config.services.values() for step in one.fallback}
     for name in config.services:
         if name not in served:
             document.warn(("services", name), "no route leads to this service")

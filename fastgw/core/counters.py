@@ -60,6 +60,8 @@ CAUSES: Final = (
 MIRROR_CAUSES: Final = ("in_flight", "too_large", "memory", "incomplete", "pool_full", "failed", "draining")
 #: Why an answer has no digest although a filter was to add one (``filters.digest``).
 DIGEST_CAUSES: Final = ("too_large", "unknown_length")
+#: Why a request was answered by a fallback: the words of ``policy.fallback``.
+FALLBACK_CAUSES: Final = ("connect", "reset", "timeout", "breaker_open", "queue_full", "status")
 #: Why a request was refused for its token, or for having none (``filters.bearer``).
 TOKEN_CAUSES: Final = (
     "missing",
@@ -93,8 +95,8 @@ FILTER_CAUSES: Final = ("error", "unavailable", "timeout")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 GLOBAL: Final = Block(0, 64, 1)
-ROUTE: Final = Block(GLOBAL.end, 88, 32768, "route")
-SERVICE: Final = Block(ROUTE.end, 144, 4096, "service")
+ROUTE: Final = Block(GLOBAL.end, 128, 32768, "route")
+SERVICE: Final = Block(ROUTE.end, 192, 4096, "service")
 ENDPOINT: Final = Block(SERVICE.end, 32, 8192, "service", "endpoint")
 FILTER: Final = Block(ENDPOINT.end, 8, 4096, "filter")
 #: Of services and endpoints that are this process itself: what is counted of their answers beside the route is on no page.
@@ -320,6 +322,14 @@ SERVICE_UNANSWERED = SERVICE.counter(
 SERVICE_RETRIES = SERVICE.counter(
     "fastgw_service_retries", "Exchanges with the service sent again.", "`fastgw_retries_total` is their sum."
 )
+SERVICE_FALLBACKS = SERVICE.counter(
+    "fastgw_fallbacks",
+    "Requests for the service that a fallback was asked for in its place, by cause.",
+    "See [fallbacks](configuration.md#fallbacks).",
+    label="cause",
+    values=FALLBACK_CAUSES,
+)
+
 # --- an endpoint
 
 ENDPOINT_REQUESTS = ENDPOINT.counter(

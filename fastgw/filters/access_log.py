@@ -27,7 +27,15 @@ KEYS = (
     *("time", "id", "client", "method", "host", "path", "status", "route", "service", "endpoint", "attempts", "ms"),
     *("in", "out"),
 )
-RARE_KEYS = ("error", "fault", "detail", "dropped", "half_closed")  #: of a line that needs them
+RARE_KEYS = (
+    "error",
+    "fault",
+    "detail",
+    "dropped",
+    "half_closed",
+    "fallback",
+    "fallback_from",
+)  #: of a line that needs them
 
 
 class AccessLog:
@@ -127,6 +135,8 @@ class AccessLog:
         """Those that filters of the route want in the line."""
         notes = exchange.notes
         assert notes is not None
+        if "fallback" in notes:
+            self._write(writer, {name: _shown(notes[name]) for name in ("fallback", "fallback_from")})
         for name in exchange.route.chain.logged:
             if name not in notes or name in self._taken:
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -316,14 +316,17 @@ def _pick(block: list[int], places: dict[str, int]) -> dict[str, Any]:
 
 def _failures(block: list[int]) -> dict[str, int]:
     """Of a filter, by cause; only those that happened."""
-    counts = block[layout.FILTER_FAILURES : layout.FILTER_FAILURES + len(layout.FILTER_CAUSES)]
-    return {cause: count for cause, count in zip(layout.FILTER_CAUSES, counts, strict=True) if count}
+    return _by_cause(block, layout.FILTER_FAILURES, layout.FILTER_CAUSES)
 
 
 def _causes(block: list[int]) -> dict[str, int]:
     """Failures by cause; only those that happened."""
-    counts = block[layout.ENDPOINT_CAUSES : layout.ENDPOINT_CAUSES + len(layout.CAUSES)]
-    return {cause: count for cause, count in zip(layout.CAUSES, counts, strict=True) if count}
+    return _by_cause(block, layout.ENDPOINT_CAUSES, layout.CAUSES)
+
+
+def _by_cause(block: list[int], first: int, causes: Sequence[str]) -> dict[str, int]:
+    counts = block[first : first + len(causes)]
+    return {cause: count for cause, count in zip(causes, counts, strict=True) if count}
 
 
 def _route(block: list[int]) -> dict[str, Any]:
@@ -350,6 +353,7 @@ def _service(block: list[int] | None) -> dict[str, Any]:
     waited = sum(block[layout.SERVICE_ANSWERS_US : layout.SERVICE_UNANSWERED : layout.HISTOGRAM_SIZE])
     return {
         **_pick(block, _SERVICE),
+        "fallbacks": _by_cause(block, layout.SERVICE_FALLBACKS, layout.FALLBACK_CAUSES),
         "status": dict(zip((*layout.CLASSES, layout.OTHER_CAUSE), answers, strict=True)),
         "mean_first_byte_seconds": _mean(waited, sum(answers)),
     }

@@ -13,7 +13,6 @@ Four ways out, and every exchange takes exactly one of them, once:
     tunnel   ends when either side does
 
 No byte is written here and no protocol known: that is the business of the two ends (``exchange.ends``).
-
 Exchanges are pooled and reset: nothing outside keeps one after its ``done`` hooks, unless with its ``serial``, which is another then.
 """
 
@@ -340,10 +339,11 @@ class Relay(Exchange):
         self._drop()
         if endpoint is not None and self.replied is None:
             tries.failed(self, error)
-            if not self.is_head_sent:
-                if tries.again(self, error):
-                    return
-                error = tries.told(self, error)
+        if not self.is_head_sent:
+            left = tries.left(self, error)
+            if left is None:
+                return
+            error = left
         self.error = error
         base = self.route.base
         self.plane.values[base + _FAULTS[error.fault]] += 1

@@ -18,6 +18,11 @@ cpdef ask(Exchange exchange, tuple candidates)
 @cython.locals(service=Service, endpoint=Endpoint, is_stale=bint, is_spared=bint, tried=tuple, candidates=tuple)
 cpdef bint again(Exchange exchange, error) except -1
 
+@cython.locals(service=Service, endpoint=Endpoint)
+cpdef left(Exchange exchange, error)
+
+cpdef begin_anew(Exchange exchange)
+
 @cython.locals(request=Request)
 cdef bint _is_safe(Exchange exchange, error) except -1
 

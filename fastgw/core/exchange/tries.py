@@ -142,6 +142,35 @@ def again(exchange: Exchange, error: GatewayError) -> bool:
     return True
 
 
+def left(exchange: Exchange, error: GatewayError) -> GatewayError | None:
+    """What the client is told after ``error``, in front of an answer; None: another endpoint is asked, or what answers in the place of the
+    service."""
+    endpoint: Endpoint | None = exchange.endpoint
+    if endpoint is not None and exchange.replied is None:
+        if again(exchange, error):
+            return None
+        error = told(exchange, error)
+    service: Service | None = exchange.service
+    if service is not None and service.fallback is not None and service.fallback.takes(exchange, error):
+        return None
+    return error
+
+
+def begin_anew(exchange: Exchange) -> None:
+    """Forget all tries, and the place that was had for them: another service is asked in the place of the one that was."""
+    if exchange.ticket is not None:
+        exchange.ticket.leave()
+        exchange.ticket = None
+    exchange.tried = ()
+    exchange.first_error = None
+    exchange.first_asked = ""
+    exchange.attempts = 0
+    exchange.is_spared = False
+    exchange.sent = 0.0
+    exchange.uncounted = counters.ANSWER_UNASKED
+    exchange.response.status = 0
+
+
 def _is_safe(exchange: Exchange, error: GatewayError) -> bool:
     """Whether nobody can have acted on the request, or acting twice is the same as once (RFC 9110 section 9.2.2)."""
     if exchange.is_head_sent or exchange.outward is not None or not error.retry:

@@ -14,6 +14,7 @@ cdef class Service:
     cdef public object judge
     cdef public tuple minds
     cdef public object gate
+    cdef public object fallback
     cdef public object pick_for
     cdef public object settings
     cdef public bytes host

@@ -90,6 +90,7 @@ class Service:
     __slots__ = (
         "balancer",
         "base",
+        "fallback",
         "gate",
         "host",
         "judge",
@@ -135,12 +136,31 @@ class Service:
         self.judge = judge
         self.minds = minds  #: asked in this order when the head of an answer has come; None: every answer is passed on
         self.gate = gate  #: None: all are admitted at once
+        self.fallback: Any = None  #: what answers where this one cannot (``exchange.fallback``); None: nothing does
         self.pick_for = pick_for  #: None: ``balancer`` picks
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
     def without_retries(self) -> Service:
-        """This service, asked once for each request; its answers are passed on as they are."""
-        settings = self.settings._replace(retry=self.settings.retry._replace(attempts=1, on=()))
+        """This service, asked once for each request; its answers are passed on as they are, and nothing is in its place."""
+        return self._alike(self.settings._replace(retry=self.settings.retry._replace(attempts=1, on=())))
+
+    def standing_in(self, mark: Mind, fallback: Any) -> Service:
+        """This service as it answers in the place of another, with ``fallback`` in its own; ``mark``: what says so in its answers.
+
+        To be called before ``fall_back``."""
+        found = self._alike(self.settings)
+        found.gate = self.gate
+        found.minds = (mark, *(self.minds or ()))
+        found.fall_back(fallback)
+        return found
+
+    def fall_back(self, fallback: Any) -> None:
+        """Have ``fallback`` (None: nothing) answer where this service cannot; the last that is said of it."""
+        self.fallback = fallback
+        if fallback is not None and fallback.minds_answers:
+            self.minds = (*(self.minds or ()), fallback.takes_answer)
+
+    def _alike(self, settings: ServiceSettings) -> Service:
         return Service(
             self.name,
             self.members,
@@ -234,7 +254,7 @@ class Route:
         self.chain = chain if chain is not None else Chain()
         self.mirror = mirror
         #: Some service of it takes no chunks, or a filter may want to see it, so the body of a request is handed over as data alone.
-        self.wants_data = bool(self.chain.request_body) or not all(one.takes_chunks for one in self.services)
+        self.wants_data = bool(self.chain.request_body) or not self._takes_chunks
         self.max_body = settings.max_body
         self.body_buffer = settings.body_buffer
         self.body_held_max = settings.body_buffer or HELD_MAX
@@ -252,6 +272,15 @@ class Route:
         named = (one,) if one is not None else several.choices if several is not None else ()
         main = tuple(service for found in named for service in found.services)
         return main if self.mirror is None else (*main, *self.mirror.services)
+
+    @property
+    def _takes_chunks(self) -> bool:
+        """Whether every service that a request may come to does, those in the place of others included."""
+        known = [*self.services]
+        for one in known:
+            if one.fallback is not None:
+                known.extend(one.fallback.services)
+        return all(one.takes_chunks for one in known)
 
     def in_format(self, errors: str) -> Route:
         """A fallback route like this one that tells its errors in another format."""
