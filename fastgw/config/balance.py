@@ -7,6 +7,7 @@ import re
 from typing import Annotated, Final
 
 from fastgw.config.affinity import Affinity
+from fastgw.config.engine import Engine
 from fastgw.config.inside import Inside
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
@@ -15,8 +16,9 @@ from fastgw.config.types import Parsed, words
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import scalar, shown
 
-BALANCERS: Final = ("round_robin", "least_request", "random", "peak_ewma", "consistent_hash", "maglev")
+BALANCERS: Final = ("round_robin", "least_request", "random", "peak_ewma", "consistent_hash", "maglev", "engine")
 HASHING: Final = ("consistent_hash", "maglev")  #: those that need a key
+ENGINE: Final = "engine"  #: the one that asks the members
 _FACTOR: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?").fullmatch
 _WANTED: Final = "off, or a number from 1.05 to 100"
 
@@ -66,10 +68,15 @@ class Balanced(Inside):
     affinity: Affinity | None = setting(
         None, "A cookie that brings a client back to the endpoint that it was at. Default: none."
     )
+    engine: Engine | None = setting(None, "Of balance: engine, where and how members tell how busy they are.")
 
     def check_balance(self, document: Document, where: TreePath) -> None:
         """Report what cannot choose."""
         _check_key(document, where, self.balance, self.hash)
+        if self.engine is not None:
+            if self.balance != ENGINE and not is_unsound(self.balance, self.engine):
+                document.report((*where, "engine"), f"has no effect without balance: {ENGINE}", at_key=True)
+            self.engine.check(document, (*where, "engine"))
         if self.affinity is not None:
             self.affinity.check(document, (*where, "affinity"))
 

@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 from fastgw.config import schema
 from fastgw.config.affinity import Affinity
 from fastgw.config.answers import Files, Redirect, Reply
-from fastgw.config.balance import Hash
+from fastgw.config.balance import ENGINE, Hash
 from fastgw.config.by_name import named_services
 from fastgw.config.chains import named
 from fastgw.config.check import listener_name, route_name
 from fastgw.config.copies import Shadow
+from fastgw.config.engine import Engine
 from fastgw.config.entry import Entry
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
@@ -32,6 +33,7 @@ from fastgw.config.spec import (
     ByNameSpec,
     CertificateSpec,
     EndpointSpec,
+    EngineSpec,
     FilterSpec,
     GatewaySpec,
     HashSpec,
@@ -163,9 +165,10 @@ def _service(name: str, service: schema.Service, part: schema.Service | schema.V
     """``part``: the version, or the service itself."""
     inside = part.inside(folder)
     endpoints = _settled(part.endpoints) if inside is None else (EndpointSpec(Address(inside=inside.label), 1),)
-    return fill(
-        ServiceSpec, service, name=name, inside=inside, endpoints=endpoints, settings=fill(ServiceSettings, service)
-    )
+    made: dict[str, object] = {"name": name, "inside": inside, "settings": fill(ServiceSettings, service)}
+    if service.balance == ENGINE and service.engine is None:
+        made["engine"] = fill(EngineSpec, Engine())
+    return fill(ServiceSpec, service, endpoints=endpoints, **made)
 
 
 def _versioned(name: str, service: schema.Service) -> VersionsSpec:
@@ -227,6 +230,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Hash: partial(fill, HashSpec),
     Affinity: Affinity.spec,
     Fallback: Fallback.spec,
+    Engine: partial(fill, EngineSpec),
     schema.Pool: partial(fill, PoolSettings),
     schema.ServiceTls: partial(fill, UpstreamTls),
     schema.Retry: partial(fill, RetrySettings),

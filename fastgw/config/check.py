@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from fastgw.config.balance import ENGINE
 from fastgw.config.by_name import check_by_name, named_services
 from fastgw.config.fallback import check_fallback
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
@@ -339,6 +340,10 @@ def _conflict(
 def _service(document: Document, where: TreePath, service: Service) -> None:
     check_versions(document, where, service)
     service.check_balance(document, where)
+    if service.balance == ENGINE:
+        _no_sockets(document, where, service.endpoints)
+        for name, version in service.versions.items():
+            _no_sockets(document, (*where, "versions", name), version.endpoints)
     if service.pool.warm > service.pool.max_connections:
         document.report((*where, "pool", "warm"), f"is more than max_connections ({service.pool.max_connections})")
     if (service.pool.max_uploads or 0) > service.pool.max_connections:
@@ -373,6 +378,13 @@ def _fallback(document: Document, config: Configuration, name: str, service: Ser
             if other is not None and not is_unsound(other, other.versions) and other.versions:
                 reason = f"{step.service!r} has versions; only a service without any can stand in for another"
                 document.report((*where, place, "service"), reason)
+
+
+def _no_sockets(document: Document, where: TreePath, endpoints: Sequence[Endpoint]) -> None:
+    for place, endpoint in enumerate(endpoints):
+        if endpoint.address.path:
+            reason = f"balance: {ENGINE} asks for metrics, and a unix socket has none"
+            document.report((*where, "endpoints", place), reason)
 
 
 def _service_tls(document: Document, where: TreePath, tls: ServiceTls) -> None:

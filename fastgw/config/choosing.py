@@ -55,6 +55,11 @@ def _balancer(spec: ServiceSpec, members: Members, random: Chance) -> Any:
 
         # Of the configuration before: what it has learned outlives a reload.
         return judge_of(members.judge, PeakEwma) or PeakEwma(random, monotonic)
+    if spec.engine is not None:
+        from fastgw.policy.engine_aware import READINGS, EngineAware
+
+        known = judge_of(members.judge, EngineAware)
+        return known or EngineAware(random, monotonic, READINGS.of(spec.name))
     if spec.balance == "round_robin":
         return RoundRobin()
     return Random(random) if spec.balance == "random" else LeastRequest(random)

@@ -200,6 +200,7 @@ class _Compiler:
         """The services of a route that set a cookie."""
         by_name = route.by_name.services if route.by_name is not None else ()
         names = {route.service, *by_name, *(one.service for one in route.split)}
+        names |= {part.service for one in self._spec.versioned if one.name in names for part in one.versions}
         return tuple(one.name for one in self._spec.services if one.affinity is not None and one.name in names)
 
     def _affinity_filter(self, services: tuple[str, ...]) -> list[Filter]:

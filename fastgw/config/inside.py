@@ -28,6 +28,7 @@ _ELSEWHERE: Final = (
     "balance",
     "hash",
     "affinity",
+    "engine",
     "pool",
     "tls",
     "host",

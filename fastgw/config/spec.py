@@ -178,6 +178,17 @@ class FallbackSpec(NamedTuple):
     reply: ReplySettings | None
 
 
+class EngineSpec(NamedTuple):
+    """Where inference engines tell how busy they are."""
+
+    kind: str  #: one of ``policy.engines.KINDS``, or "auto"
+    path: str
+    port: int | None  #: None: that of the endpoint
+    interval: float  #: seconds
+    timeout: float
+    metrics: tuple[str, ...]  #: names; empty: all of the kind
+
+
 class ServiceSpec(NamedTuple):
     """A named set of endpoints with one policy."""
 
@@ -186,6 +197,7 @@ class ServiceSpec(NamedTuple):
     balance: str  #: one of ``config.balance.BALANCERS``
     hash: HashSpec | None  #: of "consistent_hash" and "maglev"
     affinity: AffinitySpec | None
+    engine: EngineSpec | None  #: of "engine"
     pool: PoolSettings
     tls: UpstreamTls | None
     fallback: tuple[FallbackSpec, ...]  #: first to last

@@ -1,4 +1,4 @@
-"""What the gateway itself asks for: keys that sign tokens, what a token is worth, whether a request may pass.
+"""What the gateway itself asks for: keys that sign tokens, what a token is worth, whether a request may pass, how busy a member is.
 
 Where it is asked is in the configuration, and nowhere else: nothing of a request, an answer or the environment leads to another place
 (no redirect is followed, no proxy is used).  A call is bounded in time, its answer in size, the connections and the calls that wait for
@@ -48,19 +48,29 @@ class Answered(NamedTuple):
         return [value for key, value in self.fields if key == name]
 
 
+class AsMember(NamedTuple):
+    """How a member of a service is asked, which may be on any host, without TLS too: as requests are sent to it."""
+
+    context: ssl.SSLContext | None  #: None: without TLS
+    server_name: str  #: that it must have a certificate for
+
+
 Asking = Callable[..., Awaitable[Answered]]  #: as ``Caller.call``
 
 
 class Caller:
     """Asks one place, over a few connections that are kept."""
 
-    def __init__(self, url: Url, limit: float, largest: int, connections: int = 1) -> None:
+    def __init__(
+        self, url: Url, limit: float, largest: int, connections: int = 1, as_member: AsMember | None = None
+    ) -> None:
         """Nothing is opened yet.
 
         Args:
             limit: seconds that a call takes, with everything.
             largest: bytes of an answer's body.
             connections: as many at once; ``WAITING_MOST`` times as many calls may be under way.
+            as_member: how a member of a service is asked; None: it is somebody else, who is asked with TLS or on this host.
 
         Raises:
             OSError: its file of authorities cannot be used.
@@ -73,7 +83,11 @@ class Caller:
         self._idle: list[_Connection] = []
         self._under_way = 0
         self._is_closed = False
-        self._context = _context(url.ca) if url.is_tls else None
+        self._as_member = as_member
+        if as_member is not None:
+            self._context = as_member.context
+        else:
+            self._context = _context(url.ca) if url.is_tls else None
 
     async def call(self, method: bytes, fields: Iterable[tuple[bytes, bytes]] = (), body: bytes = b"") -> Answered:
         """Ask with ``method`` (not HEAD), and return the answer, whatever its status.
@@ -148,7 +162,11 @@ class Caller:
                 url.host,
                 url.port,
                 ssl=self._context,
-                server_hostname=url.host if url.is_tls else None,
+                server_hostname=None
+                if not url.is_tls
+                else url.host
+                if self._as_member is None
+                else self._as_member.server_name,
             )
         except socket.gaierror as error:
             raise CallError("unresolved", f"the name {url.host} has no address: {error.strerror}") from None
@@ -160,7 +178,7 @@ class Caller:
             if url.is_tls and isinstance(error, ConnectionError):
                 raise CallError("tls", f"{url} broke off the TLS handshake: {words(error)}") from None
             raise CallError("unreachable", f"{url} cannot be reached: {words(error)}") from None
-        if not url.is_tls and not connection.is_loopback:
+        if not url.is_tls and self._as_member is None and not connection.is_loopback:
             connection.close()
             raise CallError(
                 "unresolved", f"the name {url.host} is not this host, and without TLS nothing else is asked"

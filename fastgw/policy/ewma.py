@@ -57,12 +57,14 @@ class PeakEwma:
         return second if self._load(second, now) < self._load(first, now) else first
 
     def _load(self, candidate: Any, now: float) -> float:
+        return self._seconds(candidate, now) * (candidate.in_hand + 1) / candidate.weight  # type: ignore[no-any-return]
+
+    def _seconds(self, candidate: Any, now: float) -> float:
+        """To the head of its answers, as it is known."""
         cost = self._costs.get(candidate)
         if cost is None or cost.seconds == 0.0:
-            seconds = UNKNOWN if candidate.in_hand else 0.0
-        else:
-            seconds = cost.seconds * math.exp((cost.at - now) * _DECAY)
-        return seconds * (candidate.in_hand + 1) / candidate.weight  # type: ignore[no-any-return]
+            return UNKNOWN if candidate.in_hand else 0.0
+        return cost.seconds * math.exp((cost.at - now) * _DECAY)
 
     def settle(self, endpoint: Any, outcome: Any, seconds: float) -> None:
         """A try is over: ``outcome``, a status or an error, was there after ``seconds``; 0: nothing was sent.

@@ -26,7 +26,7 @@ from fastgw.errors import ConfigError
 from fastgw.server.channel import MAX_FDS
 from fastgw.server.findings import Findings, Places
 from fastgw.server.listening import Listening, bind, bind_all
-from fastgw.server.messages import Abort, Commit, Endpoints, Fetched, Linked, Prepare, Slots
+from fastgw.server.messages import Abort, Busy, Commit, Endpoints, Fetched, Linked, Prepare, Slots
 from fastgw.server.slots import SlotTable
 from fastgw.server.standings import Standings
 from fastgw.server.workers import WorkerProcess, processors
@@ -34,6 +34,7 @@ from fastgw.server.workers import WorkerProcess, processors
 if TYPE_CHECKING:
     from fastgw.core.live.news import Finding, KeySet, LinkState
     from fastgw.server.board import SharedBoard
+    from fastgw.server.engines import Engines, Loads
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
     from fastgw.server.names import Names
@@ -85,6 +86,7 @@ class Gateway:
         self.fetching: Fetching | None = None  #: who fetches them; there once a filter needs some
         self.links: dict[RedisSettings, LinkState] = {}  #: which Redis can be asked
         self.leasing: Leasing | None = None  #: who asks; there once a filter shares limits
+        self.engines: Engines | None = None  #: who asks how busy engines are; there once a service is balanced by that
         self.standings = Standings()
         self.findings = Findings()
         self.reloads = {"ok": 0, "refused": 0}
@@ -229,6 +231,10 @@ class Gateway:
         """Let every worker know what was fetched."""
         self.keys[key_set] = news
         self._tell(Fetched({key_set: news}))
+
+    def learn_loads(self, service: str, loads: Loads) -> None:
+        """Let every worker know how busy the engines of a service are."""
+        self._tell(Busy(service, {place: (tuple(load), until) for place, (load, until) in loads.items()}))
 
     def learn_link(self, redis: RedisSettings, state: LinkState) -> None:
         """Let every worker know whether a Redis can be asked."""

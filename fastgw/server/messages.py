@@ -5,14 +5,14 @@ Endpoints
 Prepare (with sockets)      Prepared (with the problems found, if any)
 Commit                      Committed
 Abort                       Report
-Fetched, Linked                Wanted, Asked
+Fetched, Linked, Busy          Wanted, Asked
 Reopen
 Drain                       the end of the process
 
 Tuples with names for the reason that ``config.spec`` gives; what a message is, its class says.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastgw.config.spec import GatewaySpec
 from fastgw.core.live.news import Answer, Ask, Finding, KeySet, LinkState, Standing
@@ -51,6 +51,13 @@ class Linked(NamedTuple):
     """Which Redis can be asked."""
 
     news: dict[RedisSettings, LinkState]
+
+
+class Busy(NamedTuple):
+    """What the engines of a service say of themselves, by address: all that is good, and until when (monotonic seconds)."""
+
+    service: str
+    loads: dict[str, tuple[tuple[Any, ...], float]]  #: a load is the fields of ``policy.engines.Load``
 
 
 class Asked(NamedTuple):

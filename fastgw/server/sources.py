@@ -1,4 +1,5 @@
-"""What the supervisor keeps beside its workers because the configuration names it: addresses of names, keys of tokens, links with a Redis.
+"""What the supervisor keeps beside its workers because the configuration names it: addresses of names, keys of tokens, links with a Redis,
+how busy engines are.
 
 Each is there, and imported, once a configuration needs it.
 """
@@ -17,6 +18,7 @@ from fastgw.server.messages import Asked, Wanted
 from fastgw.server.names import Names, hosts_of
 
 if TYPE_CHECKING:
+    from fastgw.server.engines import Engines
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
 
@@ -45,6 +47,8 @@ class Sources:
         gateway.keys = {one: found for one, found in gateway.keys.items() if one in spec.key_sets}
         if spec.redis or gateway.leasing is not None:
             self._leasing().keep(spec.redis)
+        if gateway.engines is not None or any(one.engine is not None for one in spec.services):
+            self._engines().keep(spec)
         gateway.links = {one: found for one, found in gateway.links.items() if one in spec.redis}
 
     async def prepare(self, spec: GatewaySpec) -> None:
@@ -70,7 +74,7 @@ class Sources:
 
     def close(self) -> None:
         """Keep nothing any more."""
-        for source in (self._gateway.names, self._gateway.fetching, self._gateway.leasing):
+        for source in (self._gateway.names, self._gateway.fetching, self._gateway.leasing, self._gateway.engines):
             if source is not None:
                 source.close()
 
@@ -89,6 +93,14 @@ class Sources:
 
             gateway.fetching = Fetching(gateway.learn_keys, self._log, random.random)
         return gateway.fetching
+
+    def _engines(self) -> Engines:
+        gateway = self._gateway
+        if gateway.engines is None:
+            from fastgw.server.engines import Engines  # likewise
+
+            gateway.engines = Engines(gateway.learn_loads, lambda: gateway.places, self._log, random.random)
+        return gateway.engines
 
     def _leasing(self) -> Leasing:
         gateway = self._gateway

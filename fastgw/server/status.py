@@ -235,6 +235,8 @@ class Pages:
             found = services.setdefault(
                 service, {"limits": limits.get(service), **_service(totals.services.get(service)), "endpoints": {}}
             )
+            if gateway.engines is not None and (engines := gateway.engines.document(service)):
+                found["engines"] = engines
             addresses = places.get((service, endpoint), ())
             found["endpoints"][endpoint] = {
                 **gateway.findings.of_endpoint(service, endpoint, addresses),

@@ -1,4 +1,5 @@
-"""What a worker is told of things that the supervisor keeps for its filters, and what these want: keys of tokens, links with a Redis.
+"""What a worker is told of things that the supervisor keeps for it, and what its filters want: keys of tokens, links with a Redis, how busy
+engines are.
 
 What keeps either here is imported where a configuration needs it: other workers are smaller without.
 """
@@ -10,9 +11,9 @@ from collections.abc import Callable
 from typing import Final
 
 from fastgw.config.spec import GatewaySpec
-from fastgw.server.messages import Asked, Fetched, Linked, Wanted
+from fastgw.server.messages import Asked, Busy, Fetched, Linked, Wanted
 
-KINDS: Final = (Fetched, Linked)
+KINDS: Final = (Fetched, Linked, Busy)
 
 
 class SourceNews:
@@ -22,12 +23,17 @@ class SourceNews:
         """``send``: lets the supervisor know what filters want."""
         self._send = send
 
-    def learn(self, message: Fetched | Linked) -> None:
+    def learn(self, message: Fetched | Linked | Busy) -> None:
         """Take what the supervisor tells."""
         if isinstance(message, Fetched):
             from fastgw.filters.key_sets import KEY_SETS
 
             KEY_SETS.learn(message.news)
+        elif isinstance(message, Busy):
+            from fastgw.policy.engine_aware import READINGS
+            from fastgw.policy.engines import Load
+
+            READINGS.learn(message.service, {at: (Load(*one), until) for at, (one, until) in message.loads.items()})
         else:
             from fastgw.filters.leases import LEASES
 
@@ -45,3 +51,7 @@ class SourceNews:
 
             LEASES.on_asked = lambda asks: self._send(Asked(asks))
             LEASES.retain(spec.redis)
+        if "fastgw.policy.engine_aware" in sys.modules:
+            from fastgw.policy.engine_aware import READINGS
+
+            READINGS.retain({one.name for one in spec.services if one.engine is not None})

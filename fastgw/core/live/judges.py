@@ -35,8 +35,8 @@ def joined(judges: Iterable[Judge]) -> Judge | None:
 
 
 def judge_of(judge: Judge | None, kind: type[T]) -> T | None:
-    """The judge of this kind that ``judge`` is or stands for; None: there is none."""
+    """The judge of just this kind that ``judge`` is or stands for; None: there is none."""
     for one in judge.all if isinstance(judge, Judges) else (judge,):
-        if isinstance(one, kind):
+        if type(one) is kind:
             return one
     return None

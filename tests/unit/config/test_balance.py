@@ -40,7 +40,7 @@ def test_the_key_of_a_request_and_a_bound(tmp_path: Path) -> None:
             (f"balance: consistent_hash, hash: {{key: '${{client.address}}', max_load: {load}}}", "from 1.05 to 100")
             for load in ("1", "1.04", "101", "x", "-2", "[2]")
         ),
-        ("balance: hash", "expected round_robin, least_request, random, peak_ewma, consistent_hash or maglev"),
+        ("balance: hash", "expected round_robin, least_request, random, peak_ewma, consistent_hash, maglev or engine"),
     ],
 )
 def test_what_cannot_choose(tmp_path: Path, keys: str, expected: str) -> None:

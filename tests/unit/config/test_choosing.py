@@ -12,6 +12,7 @@ import pytest
 from fastgw.config.choosing import affinity_of, chosen
 from fastgw.config.spec import ServiceSpec
 from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
+from fastgw.policy.engine_aware import READINGS, EngineAware
 from fastgw.policy.ewma import PeakEwma
 from fastgw.policy.hashing import ConsistentHash
 from fastgw.policy.maglev import Maglev
@@ -62,3 +63,12 @@ def test_a_cookie_comes_before_the_balancer(tmp_path: Path) -> None:
         exchange = SimpleNamespace(request=request)
         picked = [found["pick_for"]((a, b), exchange) for _ in range(2)]
         assert picked == ([b, b] if token in cookie else [a, b])
+
+
+def test_engines_are_asked_and_what_was_learned_of_them_stays(tmp_path: Path) -> None:
+    spec = service(tmp_path, "balance: engine")
+    first = chosen(spec, members(), lambda: 0.5)["balancer"]
+    assert isinstance(first, EngineAware) and first._readings is READINGS.of("a")
+    assert chosen(spec, members(judge=first), lambda: 0.5)["balancer"] is first
+    other = chosen(service(tmp_path, "balance: peak_ewma"), members(judge=first), lambda: 0.5)["balancer"]
+    assert type(other) is PeakEwma

@@ -24,6 +24,7 @@ from fastgw.core.protocols import make_pool
 from fastgw.core.settings import FilterSettings, RetrySettings
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Route, Snapshot
+from fastgw.filters.affinity import AffinityFilter
 from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
 from fastgw.policy.ewma import PeakEwma
 from fastgw.policy.hashing import ConsistentHash
@@ -214,6 +215,19 @@ def test_a_table_of_keys_is_one_of_all_members(tmp_path: Path, registry: Registr
     route = match(snapshot, "listener-1", b"x", b"/u1")
     assert route is not None and route.pattern is not None
     assert route.pattern.params(b"/u1") == {"user": b"u1"}
+
+
+def test_every_version_of_a_service_sets_its_cookie(tmp_path: Path, registry: Registry) -> None:
+    parts = (
+        "versions: {v1: {weight: 9, endpoints: ['127.0.0.1:19001']}, v2: {weight: 1, endpoints: ['127.0.0.1:19002']}}"
+    )
+    text = MINIMAL.replace(
+        'endpoints: ["127.0.0.1:19000"]', parts + ", affinity: {cookie: c, secret: 0123456789abcdef}"
+    )
+    route = match(compiled(read(tmp_path, text), registry), "listener-1", b"x", b"/")
+    assert route is not None
+    (found,) = [one for one in route.chain.filters if isinstance(one, AffinityFilter)]
+    assert set(found._by_service) == {"a@v1", "a@v2"}
 
 
 def test_endpoints_survive_a_reload(tmp_path: Path, registry: Registry) -> None:

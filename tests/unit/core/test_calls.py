@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from fastgw.core.calls import WAITING_MOST, Answered, Caller, CallError
+from fastgw.core.calls import WAITING_MOST, Answered, AsMember, Caller, CallError
 from fastgw.core.settings import Url
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
@@ -36,7 +37,7 @@ def run(work: Callable[[], Awaitable[Any]], *, is_plain: bool = False) -> Any:
 
 def ask(where: Url, *, is_plain: bool = False, limit: float = 5.0, largest: int = 1000, **more: Any) -> Answered:
     async def work() -> Answered:
-        caller = Caller(where, limit, largest)
+        caller = Caller(where, limit, largest, as_member=more.get("as_member"))
         try:
             return await caller.call(more.get("method", b"GET"), more.get("fields", ()), more.get("body", b""))
         finally:
@@ -126,6 +127,7 @@ def test_a_name_that_is_not_this_host_is_not_asked_without_tls(service: Start, m
     monkeypatch.setattr("ipaddress.IPv4Address.is_loopback", False)
     assert refused(url(one, host="localhost"))[0] == "unresolved"
     assert len(one.requests) == 1
+    assert ask(url(one, host="localhost"), as_member=AsMember(None, "localhost")).body == b"x"  # as requests go there
 
 
 @pytest.mark.parametrize("is_plain", [True, False])
@@ -140,6 +142,14 @@ def test_certificates_are_verified(service: Start, tmp_path: Path, is_plain: boo
     ):
         cause, detail = refused(wrong, is_plain=is_plain)
         assert cause == "tls" and "certificate verify failed" in detail
+
+
+def test_a_member_is_asked_by_the_terms_of_its_service(service: Start, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    one = service(canned(response(b"x")), tls=authority.server(*authority.pair("llm", "llm.test")))
+    context = ssl.create_default_context(cafile=authority.ca)
+    assert ask(url(one, is_tls=True), as_member=AsMember(context, "llm.test")).body == b"x"
+    assert refused(url(one, is_tls=True), as_member=AsMember(context, "other.test"))[0] == "tls"
 
 
 def test_what_speaks_no_tls(service: Start, tmp_path: Path) -> None:

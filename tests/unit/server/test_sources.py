@@ -25,6 +25,7 @@ def test_a_link_is_kept_while_a_configuration_has_it(capfd: Any) -> None:
         names=None,
         fetching=None,
         leasing=None,
+        engines=None,
         answers={},
         keys={},
         links={},

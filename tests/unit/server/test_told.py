@@ -11,13 +11,14 @@ from fastgw.core.live.news import KeySet, LinkState
 from fastgw.core.settings import KeySetSettings, Url
 from fastgw.filters.key_sets import KEY_SETS, NOTHING
 from fastgw.filters.leases import LEASES
-from fastgw.server.messages import Asked, Fetched, Linked, Wanted
+from fastgw.policy.engine_aware import READINGS
+from fastgw.server.messages import Asked, Busy, Fetched, Linked, Wanted
 from fastgw.server.told import KINDS, SourceNews
 from fastgw.testing.mock import MockLoop
 from tests.support.shared_rate import REDIS
 from tests.unit.filters.test_leases import ASK
 
-NOTHING_OF_THEM: Any = SimpleNamespace(key_sets=(), redis=())
+NOTHING_OF_THEM: Any = SimpleNamespace(key_sets=(), redis=(), services=())
 SET = KeySetSettings(Url(True, "told.test", 443, "/keys"), 300.0, 600.0, 10.0)
 
 
@@ -32,11 +33,20 @@ def test_what_the_supervisor_tells_is_known_until_nobody_uses_it() -> None:
     assert (KEY_SETS.of(SET), LEASES.is_there(REDIS)) == (NOTHING, True)
 
 
+def test_how_busy_engines_are_is_known_while_a_service_asks() -> None:
+    told = SourceNews(lambda _: None)
+    told.learn(Busy("told", {"a:1": (("vllm", 3.0, 1.0, 0.5), 10.0)}))
+    reading = READINGS.of("told")["a:1"]
+    assert (reading.queue, reading.room, reading.until) == (6.0, 0.5, 10.0)
+    told.retain(NOTHING_OF_THEM)
+    assert READINGS.of("told") == {}
+
+
 def test_what_filters_want_is_said() -> None:
     said: list[Wanted | Asked] = []
     loop = MockLoop()
     told = SourceNews(said.append)
-    spec: Any = SimpleNamespace(key_sets=(SET,), redis=(REDIS,))
+    spec: Any = SimpleNamespace(key_sets=(SET,), redis=(REDIS,), services=())
     try:
         told.retain(spec)
         KEY_SETS.want(SET, 5.0)
@@ -53,7 +63,7 @@ def test_what_nobody_needs_is_not_imported() -> None:
 import sys
 from types import SimpleNamespace
 from fastgw.server.told import SourceNews
-SourceNews(print).retain(SimpleNamespace(key_sets=(), redis=()))
-assert not {"fastgw.filters.key_sets", "fastgw.filters.leases"} & sys.modules.keys()
+SourceNews(print).retain(SimpleNamespace(key_sets=(), redis=(), services=()))
+assert not {"fastgw.filters.key_sets", "fastgw.filters.leases", "fastgw.policy.engine_aware"} & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

@@ -1,0 +1,64 @@
+"""What inference engines say of themselves on their pages of metrics, by the names that each has for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple
+
+
+class MetricNames(NamedTuple):
+    """The metrics of one kind of engine; of several names the first that is on the page counts."""
+
+    running: tuple[str, ...]
+    waiting: tuple[str, ...]
+    usage: tuple[str, ...]  #: of the memory for keys and values, 0 to 1
+
+
+KINDS: Final[Mapping[str, MetricNames]] = {
+    "vllm": MetricNames(
+        ("vllm:num_requests_running",),
+        ("vllm:num_requests_waiting",),
+        ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"),  # the second before 0.10
+    ),
+    "sglang": MetricNames(("sglang:num_running_reqs",), ("sglang:num_queue_reqs",), ("sglang:token_usage",)),
+    "tgi": MetricNames(("tgi_batch_current_size",), ("tgi_queue_size",), ()),
+    "triton": MetricNames((), ("nv_inference_pending_request_count",), ()),
+    # Newer ones do not tell what is used of the cache.
+    "llamacpp": MetricNames(
+        ("llamacpp:requests_processing",), ("llamacpp:requests_deferred",), ("llamacpp:kv_cache_usage_ratio",)
+    ),
+}
+AUTO: Final = "auto"  #: any of them
+
+
+def known(kind: str) -> tuple[str, ...]:
+    """The metrics of a kind, or of all."""
+    kinds = KINDS.values() if kind == AUTO else (KINDS[kind],)
+    return tuple(name for one in kinds for names in one for name in names)
+
+
+class Load(NamedTuple):
+    """What one engine says."""
+
+    kind: str
+    running: float = 0.0  #: requests
+    waiting: float = 0.0
+    usage: float = 0.0  #: 0 to 1; 0 if it does not say
+
+
+def load_of(found: Mapping[str, Collection[float]], kind: str) -> Load:
+    """What a page says: ``found``, the values of each metric, one for each model or device (requests add up, usage is averaged).
+
+    Raises:
+        ValueError: none of the metrics of ``kind`` is there, or a usage is more than 1.
+    """
+    kinds = KINDS if kind == AUTO else {kind: KINDS[kind]}
+    for word, names in kinds.items():
+        running, waiting, usage = (next((found[one] for one in side if one in found), None) for side in names)
+        if running is None and waiting is None and usage is None:
+            continue
+        used = sum(usage) / len(usage) if usage else 0.0
+        if used > 1.0:
+            raise ValueError(f"{names.usage[0]} is {used:g}, which is more than all of it")
+        return Load(word, sum(running or ()), sum(waiting or ()), used)
+    raise ValueError(f"it has none of the metrics of {'any engine' if kind == AUTO else kind}")

@@ -1,0 +1,53 @@
+"""Where engines say how busy they are, as the file has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fastgw.config.spec import EngineSpec
+from tests.unit.config.files import problems, read, with_service
+
+USUAL = EngineSpec("auto", "/metrics", None, 1.0, 0.5, ())
+
+
+def test_an_engine(tmp_path: Path) -> None:
+    (service,) = read(tmp_path, with_service("balance: engine")).services
+    assert service.engine == USUAL
+    keys = "kind: triton, port: 8002, path: /m?x=1, interval: 2s, metrics: [nv_inference_pending_request_count]"
+    (service,) = read(tmp_path, with_service(f"balance: engine, engine: {{{keys}}}")).services
+    assert service.engine == EngineSpec("triton", "/m?x=1", 8002, 2.0, 0.5, ("nv_inference_pending_request_count",))
+    assert read(tmp_path, with_service("balance: random")).services[0].engine is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("engine: {kind: vllm}", "services.a.engine: has no effect without balance: engine"),
+        (
+            "balance: engine, engine: {kind: ollama}",
+            "engine.kind: expected auto, vllm, sglang, tgi, triton or llamacpp",
+        ),
+        (
+            "balance: engine, engine: {metrics: [vllm:num_requests_runing]}",
+            "engine.metrics[0]: no metric of any engine is named 'vllm:num_requests_runing'; did you mean 'vllm:num_requests_running'?",
+        ),
+        (
+            "balance: engine, engine: {kind: tgi, metrics: [tgi_queue_size, up]}",
+            "engine.metrics[1]: no metric of tgi is named 'up'; known are tgi_batch_current_size, tgi_queue_size",
+        ),
+        ("balance: engine, engine: {interval: 10ms, timeout: 5ms}", "engine.interval: is less than 100 ms"),
+        ("balance: engine, engine: {timeout: 2s}", "engine.timeout: is longer than interval (1 s)"),
+        ("balance: engine, engine: {path: metrics}", "engine.path: expected a path that begins with '/'"),
+        ("balance: engine, engine: {path: '/a b'}", "engine.path: expected a path"),
+    ],
+)
+def test_what_cannot_be_asked(tmp_path: Path, keys: str, expected: str) -> None:
+    found = problems(tmp_path, with_service(keys))
+    assert any(expected in one for one in found), found
+
+
+def test_a_unix_socket_has_no_metrics(tmp_path: Path) -> None:
+    text = with_service("balance: engine").replace("127.0.0.1:19000", "unix:/tmp/x")
+    assert any("a unix socket has none" in one for one in problems(tmp_path, text))
