@@ -12,13 +12,14 @@ from fastgw.config.inside import Inside
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.template import template
-from fastgw.config.types import Parsed, words
+from fastgw.config.types import Duration, Parsed, Percentage, words
 from fastgw.config.unsound import is_missing, is_unsound
-from fastgw.config.values import scalar, shown
+from fastgw.config.values import scalar, shown, text
 
 BALANCERS: Final = ("round_robin", "least_request", "random", "peak_ewma", "consistent_hash", "maglev", "engine")
 HASHING: Final = ("consistent_hash", "maglev")  #: those that need a key
 ENGINE: Final = "engine"  #: the one that asks the members
+Zone = Annotated[str, Parsed(text("the name of a zone"), type="string")]
 _FACTOR: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?").fullmatch
 _WANTED: Final = "off, or a number from 1.05 to 100"
 
@@ -69,6 +70,10 @@ class Balanced(Inside):
         None, "A cookie that brings a client back to the endpoint that it was at. Default: none."
     )
     engine: Engine | None = setting(None, "Of balance: engine, where and how members tell how busy they are.")
+    spill_below: Percentage = setting(
+        "70%", "While fewer of the members in the zone of the gateway are there, others are asked too."
+    )
+    slow_start: Duration = setting("0", "How long a member that is new, or back, takes to its whole share. 0: none.")
 
     def check_balance(self, document: Document, where: TreePath) -> None:
         """Report what cannot choose."""
@@ -77,6 +82,8 @@ class Balanced(Inside):
             if self.balance != ENGINE and not is_unsound(self.balance, self.engine):
                 document.report((*where, "engine"), f"has no effect without balance: {ENGINE}", at_key=True)
             self.engine.check(document, (*where, "engine"))
+        if self.slow_start and self.balance in HASHING:
+            document.report((*where, "slow_start"), f"has no effect with {self.balance}: a key has its one member")
         if self.affinity is not None:
             self.affinity.check(document, (*where, "affinity"))
 

@@ -5,7 +5,7 @@ What few configurations use is imported where it is made: other workers are smal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +21,43 @@ if TYPE_CHECKING:
 Chance = Callable[[], float]  #: numbers of [0, 1)
 
 
-def chosen(spec: ServiceSpec, members: Members, random: Chance) -> dict[str, Any]:
-    """How an endpoint is chosen, as ``core.snapshot.Service`` takes it."""
+def chosen(spec: ServiceSpec, members: Members, random: Chance, zone: str = "") -> dict[str, Any]:
+    """How an endpoint is chosen, as ``core.snapshot.Service`` takes it; ``zone``: of this gateway."""
     balancer, pick_for = _chooser(spec, members, random)
+    if spec.slow_start:
+        pick_for = _slowly(spec, members, random, balancer)
+    if zone and any(one.zone == zone for one in spec.endpoints):
+        pick_for = _near(zone, spec.spill_below, members, pick_for or _by(balancer))
     affinity = affinity_of(spec)
     if affinity is not None:
-        pick_for = affinity.around(pick_for or (lambda candidates, _: balancer.pick(candidates)))
+        pick_for = affinity.around(pick_for or _by(balancer))
     return {"balancer": balancer, "pick_for": pick_for}
+
+
+def _by(balancer: Any) -> PickFor:
+    return lambda candidates, _: balancer.pick(candidates)
+
+
+def _slowly(spec: ServiceSpec, members: Members, random: Chance, balancer: Any) -> PickFor:
+    """As ``balancer`` picks, but with newcomers spared."""
+    from fastgw.policy.slow_start import SlowStart
+
+    # One that recognises tuples has another beside it, for those that have settled; one that learns must learn of all.
+    others = balancer if hasattr(balancer, "settle") else _balancer(spec, members, random)
+    start = SlowStart(spec.slow_start, members.ready, random, monotonic)
+
+    def pick(candidates: Sequence[Any], _: Any) -> Any:
+        return start.pick(members.ready, candidates, balancer.pick, others.pick)
+
+    return pick
+
+
+def _near(zone: str, spill_below: float, members: Members, pick_for: PickFor) -> PickFor:
+    """As ``pick_for``, of those that are in ``zone``, while that is enough."""
+    from fastgw.policy.zones import Zones
+
+    zones = Zones(zone, spill_below, lambda: members.everyone)
+    return lambda candidates, exchange: pick_for(zones.nearest(candidates), exchange)
 
 
 def affinity_of(spec: ServiceSpec) -> AffinityCookie | None:

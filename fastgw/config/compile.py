@@ -224,7 +224,7 @@ class _Compiler:
     def _service(self, spec: ServiceSpec) -> Service:
         roster = tuple(self._member(spec, one) for one in spec.endpoints)
         members = self._registry.members(spec.name)
-        choice = chosen(spec, members, self._random)
+        choice = chosen(spec, members, self._random, self._spec.zone)
         judge = joined(self._judges(choice["balancer"]))
         slot = self._slots.services[spec.name]
         takes_chunks = spec.inside is None
@@ -249,7 +249,7 @@ class _Compiler:
         key = EndpointKey(service.name, spec.address, service.tls, slot)
         if service.inside is not None:
             return key, self._inside_settings(service.name, service.inside)
-        return key, EndpointSettings(service.pool, spec.weight, self._context(service.tls))
+        return key, EndpointSettings(service.pool, spec.weight, self._context(service.tls), zone=spec.zone)
 
     def _inside_settings(self, service: str, spec: InsideSettings) -> EndpointSettings:
         from fastgw.adapters.instance import INSTANCES, pool_of

@@ -29,6 +29,8 @@ _ELSEWHERE: Final = (
     "hash",
     "affinity",
     "engine",
+    "spill_below",
+    "slow_start",
     "pool",
     "tls",
     "host",

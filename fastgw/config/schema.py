@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
 from pydantic_core import CoreSchema
 
 from fastgw.config.answers import Files, Redirect, Reply
-from fastgw.config.balance import Balanced
+from fastgw.config.balance import Balanced, Zone
 from fastgw.config.copies import Copies, Shadow
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
@@ -285,6 +285,7 @@ class Endpoint(Model):
 
     address: Connect = setting(..., "host:port, [v6]:port or unix:/path.")
     weight: Annotated[int, count(1, 65_535)] = setting(1, "Its share of the requests, relative to the other endpoints.")
+    zone: Zone = setting("", "Where it is: those in the zone of the gateway are asked first.")
 
     @classmethod
     def long_form(cls, data: Any) -> Any:
@@ -394,6 +395,7 @@ class Service(Balanced):
 class Configuration(Model):
     """Configuration of fastgw."""
 
+    zone: Zone = setting("", "Where this gateway is, such as a rack or an availability zone.")
     workers: WorkerCount = setting("auto", "Worker processes; auto: one per processor.")
     worker_timeout: WorkerTimeout = setting(
         "60s", "How long a worker may give no sign of life before it is killed and another started. 0: for ever."

@@ -149,6 +149,7 @@ class EndpointSpec(NamedTuple):
 
     address: Address
     weight: int
+    zone: str = ""  #: where it is
 
 
 class HashSpec(NamedTuple):
@@ -198,6 +199,8 @@ class ServiceSpec(NamedTuple):
     hash: HashSpec | None  #: of "consistent_hash" and "maglev"
     affinity: AffinitySpec | None
     engine: EngineSpec | None  #: of "engine"
+    spill_below: float  #: share of the members in the gateway's zone of which fewer are not enough, 0 to 1
+    slow_start: float  #: seconds that a new member takes to its whole share; 0: none
     pool: PoolSettings
     tls: UpstreamTls | None
     fallback: tuple[FallbackSpec, ...]  #: first to last
@@ -262,6 +265,7 @@ class GatewaySpec(NamedTuple):
     """A whole configuration."""
 
     source: str  #: absolute path of the file it was read from
+    zone: str  #: where this gateway is; empty: nobody says
     workers: int  #: 0 = one per processor
     worker_timeout: float  #: seconds without a sign of life after which one is killed; 0: never
     admin: BindSpec | None  #: None = no admin address

@@ -53,6 +53,7 @@ class EndpointSettings(NamedTuple):
     context: ssl.SSLContext | None = None  #: made from ``EndpointKey.tls`` where the configuration is compiled
     #: Makes its pool where that is in this process; None: a protocol is spoken to it.  What ``pool`` is then is the matter of that pool.
     make_pool: Callable[[Any, Any], Pool] | None = None
+    zone: str = ""  #: where it is; empty: nobody says
 
 
 class Endpoint:

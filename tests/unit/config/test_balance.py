@@ -31,6 +31,11 @@ def test_the_key_of_a_request_and_a_bound(tmp_path: Path) -> None:
             "hash: {key: '${client.address}'}",
             "services.a.hash: has no effect without balance: consistent_hash or maglev",
         ),
+        (
+            "balance: maglev, hash: {key: '${client.address}'}, slow_start: 1s",
+            "a.slow_start: has no effect with maglev",
+        ),
+        ("spill_below: 0.5", "services.a.spill_below: expected a percentage"),
         ("balance: maglev", "services.a.balance: maglev needs hash: {key: ...}"),
         ("balance: consistent_hash, hash: {key: same}", "'same' is the same for every request; name a variable"),
         ("balance: consistent_hash, hash: {key: '${header.}'}", "services.a.hash.key"),
@@ -46,3 +51,14 @@ def test_the_key_of_a_request_and_a_bound(tmp_path: Path) -> None:
 def test_what_cannot_choose(tmp_path: Path, keys: str, expected: str) -> None:
     found = problems(tmp_path, with_service(keys))
     assert any(expected in one for one in found), found
+
+
+def test_zones_and_a_slow_start(tmp_path: Path) -> None:
+    text = with_service("spill_below: 50%, slow_start: 20s").replace(
+        '"127.0.0.1:19000"', "{address: 127.0.0.1:19000, zone: a}"
+    )
+    found = read(tmp_path, "zone: ${ZONE}\n" + text, {"ZONE": "a"})
+    assert (found.zone, found.services[0].endpoints[0].zone) == ("a", "a")
+    assert (found.services[0].spill_below, found.services[0].slow_start) == (0.5, 20.0)
+    usual = read(tmp_path, with_service("pool: {}"))
+    assert (usual.zone, usual.services[0].spill_below, usual.services[0].slow_start) == ("", 0.7, 0.0)

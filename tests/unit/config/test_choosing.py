@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random as Chance
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +25,11 @@ class Endpoint:
     place: str
     weight: int = 1
     in_hand: int = 0
+    zone: str = ""
+
+    @property
+    def settings(self) -> Any:
+        return SimpleNamespace(zone=self.zone)
 
 
 def service(folder: Path, keys: str) -> ServiceSpec:
@@ -72,3 +78,28 @@ def test_engines_are_asked_and_what_was_learned_of_them_stays(tmp_path: Path) ->
     assert chosen(spec, members(judge=first), lambda: 0.5)["balancer"] is first
     other = chosen(service(tmp_path, "balance: peak_ewma"), members(judge=first), lambda: 0.5)["balancer"]
     assert type(other) is PeakEwma
+
+
+@pytest.mark.parametrize("balance", ["round_robin", "least_request", "peak_ewma"])
+def test_members_of_the_own_zone_come_first(tmp_path: Path, balance: str) -> None:
+    keys = f"balance: {balance}, spill_below: 60%"
+    text = with_service(keys).replace('"127.0.0.1:19000"', "{address: 127.0.0.1:19000, zone: x}")
+    spec = read(tmp_path, text).services[0]
+    a, b, far = Endpoint("a", zone="x"), Endpoint("b", zone="x"), Endpoint("c", zone="y")
+    pick = chosen(spec, members(a, b, far), Chance(1).random, "x")["pick_for"]
+    assert {pick((a, b, far), None).place for _ in range(40)} <= {"a", "b"}
+    assert "c" in {pick((a, far), None).place for _ in range(40)}
+    for zone in ("", "z"):
+        assert chosen(spec, members(a, b, far), Chance(1).random, zone)["pick_for"] is None
+
+
+@pytest.mark.parametrize("balance", ["round_robin", "least_request", "random"])
+def test_a_newcomer_gets_little(tmp_path: Path, balance: str) -> None:
+    a, b, c = (Endpoint(name, in_hand=number) for name, number in (("a", 9), ("b", 9), ("c", 0)))
+    there = members(a, b, c)
+    there.ready = (a, b)
+    pick = chosen(service(tmp_path, f"balance: {balance}, slow_start: 1h"), there, Chance(1).random)["pick_for"]
+    assert {pick(there.ready, None).place for _ in range(40)} == {"a", "b"}
+    there.ready = (a, b, c)
+    found = [pick(there.ready, None).place for _ in range(1000)]
+    assert 0 < found.count("c") < 150
