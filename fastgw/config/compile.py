@@ -105,7 +105,7 @@ class _Compiler:
         listeners = {one.name: self._listener(one) for one in self._spec.listeners}
         filters = (*self._filters.values(), *self._transformers.values())
         services, versions = tuple(self._services.values()), tuple(self._versions.values())
-        return Snapshot(generation, listeners, services, versions, filters, tuple(self._inside))
+        return Snapshot(generation, listeners, services, filters, tuple(self._inside), versions)
 
     def _listener(self, spec: ListenerSpec) -> Listener:
         name = fallback_name(spec.name)

@@ -24,12 +24,12 @@ class Fault:
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         """``options``: ``delay``, the least and the most seconds; ``abort``, a status, ``CUT`` or 0 for neither; ``share``, 0 to 1;
-        ``headers``, of a request that is meant: names with their value, or ``*``."""
+        ``headers``, of a request that is meant: pairs of a name and its value, or ``*``."""
         self.name = name
         self._least, self._most = options["delay"]
         self._abort: int = options["abort"]
         self._share: float = options["share"]
-        self._headers = tuple((one.encode(), value.encode("latin-1")) for one, value in options["headers"].items())
+        self._headers = tuple((one.encode(), value.encode("latin-1")) for one, value in options["headers"])
 
     def request(self, exchange: Exchange) -> Awaitable[None] | None:
         """Let it pass, or have it wait, and refuse it then."""

@@ -357,8 +357,8 @@ class Snapshot:
     generation: int
     listeners: dict[str, Listener]
     services: tuple[Service, ...] = ()
-    versions: tuple[Any, ...] = ()  #: of services that have some (``snapshot.versions``): their shares can be changed
     filters: tuple[Named, ...] = ()  #: every filter some chain has, once: those with ``start`` and ``stop`` are told
     inside: tuple[
         Any, ...
     ] = ()  #: what services in this process are made of: opened before it is prepared, and told ``stop``
+    versions: tuple[Any, ...] = ()  #: of services that have some (``snapshot.versions``): their shares can be changed

@@ -12,7 +12,7 @@ from fastgw.core.counters import INJECTED
 from fastgw.filters.fault import CUT, Fault
 from fastgw.testing.edge import GET, OK, Edge, body_of, statuses
 
-OPTIONS: dict[str, Any] = {"delay": (0.0, 0.0), "abort": 0, "share": 1.0, "headers": {}}
+OPTIONS: dict[str, Any] = {"delay": (0.0, 0.0), "abort": 0, "share": 1.0, "headers": ()}
 
 
 class FaultyEdge(Edge):
@@ -63,14 +63,14 @@ def test_a_share_is_drawn(chance: float, expected: dict[str, int]) -> None:
     [(b"", False), (b"X-Fault: yes\r\n", True), (b"X-Fault: no\r\n", False), (b"X-Other: yes\r\n", False)],
 )
 def test_a_fault_may_be_for_those_who_ask(field: bytes, is_meant: bool) -> None:
-    edge = FaultyEdge(abort=500, headers={"x-fault": "yes"})
+    edge = FaultyEdge(abort=500, headers=(("x-fault", "yes"),))
     edge.client(GET[:-2] + field + b"\r\n").lose()
     assert bool(edge.injected) is is_meant
     edge.end()
 
 
 def test_any_value_may_be_meant() -> None:
-    edge = FaultyEdge(abort=500, headers={"x-fault": "*"})
+    edge = FaultyEdge(abort=500, headers=(("x-fault", "*"),))
     edge.client(GET[:-2] + b"X-Fault: 7\r\n\r\n").lose()
     assert edge.injected == {"abort": 1}
     edge.end()
