@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fastgw.wire.messages import Request
 
 UNKNOWN = -1  #: the size of a body that nobody knows yet
-_SETTINGS = ServiceSettings(host="preserve", retry=RetrySettings(attempts=1, on=()), ejection=None)
+_SETTINGS = ServiceSettings(host="preserve", retry=RetrySettings(attempts=1, on=()), ejection=None, breaker=None)
 
 
 class LocalCarrier(Carrier):

@@ -16,6 +16,7 @@ from fastgw.config import schema
 from fastgw.config.affinity import Affinity
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import ENGINE, Hash
+from fastgw.config.breaker import Breaker
 from fastgw.config.by_name import named_services
 from fastgw.config.chains import named
 from fastgw.config.check import listener_name, route_name
@@ -235,4 +236,5 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     schema.ServiceTls: partial(fill, UpstreamTls),
     schema.Retry: partial(fill, RetrySettings),
     schema.Ejection: partial(fill, EjectionSettings),
+    Breaker: Breaker.settings,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fastgw.config.balance import ENGINE
+from fastgw.config.breaker import check_breaker
 from fastgw.config.by_name import check_by_name, named_services
 from fastgw.config.fallback import check_fallback
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
@@ -344,6 +345,7 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
         _no_sockets(document, where, service.endpoints)
         for name, version in service.versions.items():
             _no_sockets(document, (*where, "versions", name), version.endpoints)
+    check_breaker(document, (*where, "breaker"), service.breaker)
     if service.pool.warm > service.pool.max_connections:
         document.report((*where, "pool", "warm"), f"is more than max_connections ({service.pool.max_connections})")
     if (service.pool.max_uploads or 0) > service.pool.max_connections:

@@ -56,7 +56,7 @@ def _near(zone: str, spill_below: float, members: Members, pick_for: PickFor) ->
     """As ``pick_for``, of those that are in ``zone``, while that is enough."""
     from fastgw.policy.zones import Zones
 
-    zones = Zones(zone, spill_below, lambda: members.everyone)
+    zones = Zones(zone, spill_below, lambda: members.all)
     return lambda candidates, exchange: pick_for(zones.nearest(candidates), exchange)
 
 
@@ -100,7 +100,7 @@ def _by_key(spec: ServiceSpec, members: Members, random: Chance) -> ByKey:
     if spec.balance == "maglev":
         from fastgw.policy.maglev import Maglev
 
-        return Maglev(random, lambda: members.everyone, spec.hash.max_load)
+        return Maglev(random, lambda: members.all, spec.hash.max_load)
     from fastgw.policy.hashing import ConsistentHash
 
     return ConsistentHash(random, spec.hash.max_load)

@@ -39,7 +39,7 @@ from fastgw.routing.pattern import parse_path
 
 if TYPE_CHECKING:
     from fastgw.adapters.instance import Instance
-    from fastgw.core.live.members import Judge
+    from fastgw.core.live.members import Breakers, Judge
     from fastgw.core.mirror.mirror import Mirror
     from fastgw.core.snapshot.snapshot import Copier, Destination
     from fastgw.core.snapshot.versions import Versions
@@ -225,24 +225,26 @@ class _Compiler:
         roster = tuple(self._member(spec, one) for one in spec.endpoints)
         members = self._registry.members(spec.name)
         choice = chosen(spec, members, self._random, self._spec.zone)
-        judge = joined(self._judges(choice["balancer"]))
         slot = self._slots.services[spec.name]
-        takes_chunks = spec.inside is None
+        breaking = self._registry.breaking(spec.name, spec.settings, slot)
         return Service(
             spec.name,
             members,
             roster,
             settings=spec.settings,
             slot=slot,
-            takes_chunks=takes_chunks,
-            judge=judge,
+            takes_chunks=spec.inside is None,
+            judge=joined(self._judges(choice["balancer"], breaking)),
+            breaking=breaking,
             **choice,
         )
 
-    def _judges(self, balancer: Any) -> Iterator[Judge]:
+    def _judges(self, balancer: Any, breaking: Breakers | None) -> Iterator[Judge]:
         """Who asks how tries at the members of a service end."""
         if hasattr(balancer, "settle"):
             yield balancer
+        if breaking is not None:
+            yield breaking
 
     def _member(self, service: ServiceSpec, spec: EndpointSpec) -> tuple[EndpointKey, EndpointSettings]:
         slot = self._slots.endpoints[service.name, str(spec.address)]

@@ -129,6 +129,14 @@ def alternative(short: dict[str, Any], schema: CoreSchema, handler: GetJsonSchem
     return {"anyOf": [short, full], "title": full.get("title", ""), "description": full.get("description", "")}
 
 
+class OrOff(Model):
+    """A mapping that ``off`` may stand for; see ``off_is_none``."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return alternative({"enum": [False, "off"]}, schema, handler)
+
+
 def off_is_none(data: Any) -> Any:
     """``off`` is what people write where something is switched off, ``false`` what it is elsewhere."""
     return None if data in ("off", "false") else data

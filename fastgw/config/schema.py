@@ -14,12 +14,22 @@ from pydantic_core import CoreSchema
 
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import Balanced, Zone
+from fastgw.config.breaker import Breaker
 from fastgw.config.copies import Copies, Shadow
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.inside import Inside
-from fastgw.config.model import Model, OneOrMore, alternative, false_is_none, off_is_none, setting, sound_or_unsound
+from fastgw.config.model import (
+    Model,
+    OneOrMore,
+    OrOff,
+    alternative,
+    false_is_none,
+    off_is_none,
+    setting,
+    sound_or_unsound,
+)
 from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
 from fastgw.config.transformers import TRANSFORMERS
 from fastgw.config.transformers.entry import TransformerOptions
@@ -346,16 +356,12 @@ class Retry(Model):
     )
 
 
-class Ejection(Model):
+class Ejection(OrOff):
     """When an endpoint that cannot be connected to is left out; ``off`` instead of a mapping: never."""
 
     after: Annotated[int, count(1, 1000)] = setting(3, "Connections that failed in a row, in one worker.")
     base: PositiveDuration = setting("1s", "How long the first time; doubled with every further one.")
     max: PositiveDuration = setting("30s", "The longest; an endpoint that is back for so long begins at base again.")
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return alternative({"enum": [False, "off"]}, schema, handler)
 
 
 class Version(Inside):
@@ -383,6 +389,9 @@ class Service(Balanced):
     retry: Retry = setting({}, "When another endpoint is tried.")
     ejection: Annotated[Ejection | None, BeforeValidator(off_is_none)] = setting(
         {}, "When an endpoint that cannot be connected to is left out."
+    )
+    breaker: Annotated[Breaker | None, BeforeValidator(off_is_none)] = setting(
+        None, "When it, or an endpoint of it, is left alone because calls fail or are slow. Default: never."
     )
     versions: dict[NameKey, Version] = setting(
         {}, "Several versions with weights, each with endpoints of its own. Default: it has none."

@@ -15,8 +15,11 @@ from fastgw.core.counters import CAUSES
 from fastgw.core.net.handshake import reason as tls_reason
 from fastgw.errors import RETRY_ALWAYS, GatewayError, InternalError, UpstreamError
 
-#: Of what an endpoint's failures are counted by, each in a counter of its own (``counters.ENDPOINT_CAUSES``).
-PLACES = {code: place for place, code in enumerate(CAUSES)}
+#: The code of what a breaker refuses (``live.breaking``): nobody was asked, so no endpoint has failed.
+REFUSED = "breaker_open"
+
+#: Of what an endpoint's failures are counted by, each in a counter of its own (``counters.ENDPOINT_CAUSES``); -1: in none.
+PLACES = {code: place for place, code in enumerate(CAUSES)} | {REFUSED: -1}
 OTHER = len(CAUSES) - 1
 
 #: Those that a connection which could be opened disproves; the others are disproved by an answer.

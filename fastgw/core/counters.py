@@ -329,6 +329,26 @@ SERVICE_FALLBACKS = SERVICE.counter(
     label="cause",
     values=FALLBACK_CAUSES,
 )
+SERVICE_BREAKER_REFUSED = SERVICE.counter(
+    "fastgw_breaker_refused",
+    "Requests refused at once because a breaker of the service was open: 503 `breaker_open`.",
+    "[What to look at](#services-that-are-left-alone).",
+)
+SERVICE_BREAKER_TRANSITIONS = SERVICE.counter(
+    "fastgw_breaker_transitions",
+    "Times that a breaker of the service, or of one of its members, changed its state, by the new one.",
+    "In each worker.",
+    label="state",
+    values=("open", "half_open", "closed"),
+)
+SERVICE_BREAKER_OPEN = SERVICE.gauge(
+    "fastgw_breaker_open",
+    "Workers in which the breaker of the whole service is open or half open.",
+    "Alert on 1 or more.",
+)
+SERVICE_BREAKER_MEMBERS_OPEN = SERVICE.gauge(
+    "fastgw_breaker_members_open", "Breakers of its members that are open or half open, summed over the workers."
+)
 
 # --- an endpoint
 

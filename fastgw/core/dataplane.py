@@ -25,6 +25,7 @@ from fastgw.errors import DownstreamError, InternalError
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Client
     from fastgw.core.live.endpoint import Endpoint
+    from fastgw.core.live.members import Breakers
     from fastgw.core.live.news import Answer, Finding
     from fastgw.core.live.pool import Pool
     from fastgw.core.net.sockets import Poller
@@ -243,6 +244,19 @@ class DataPlane(Plane):
             self.leaving.popleft().abort()
         for endpoint in self.registry:
             endpoint.sweep(now)
+        if breakers := self.registry.breakers:
+            self._sweep_breakers(breakers, now)
+
+    def _sweep_breakers(self, breakers: list[Breakers], now: float) -> None:
+        """Tell them of calls under way, which may have turned slow, and let them do what is due."""
+        for client in (*self.connections, *self.unconnected) if any(one.is_looking for one in breakers) else ():
+            exchange = client.exchange
+            if exchange is not None and exchange.uncounted == counters.ANSWER_AWAITED and exchange.body.is_done:
+                breaker = exchange.service.members.breaking
+                if breaker is not None and breaker.is_looking:
+                    breaker.look(exchange.endpoint, exchange.sent)
+        for one in breakers:
+            one.sweep(now)
 
     def _expire(self, due: list[Client], now: float) -> None:
         """Tell ``due`` that their time is over, some in each turn of the loop: thousands of slow clients that expire together must

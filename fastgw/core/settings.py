@@ -241,12 +241,28 @@ class EjectionSettings(NamedTuple):
     max: float  #: the longest; and how long it must have worked to begin at ``base`` again
 
 
+class BreakerSettings(NamedTuple):
+    """When a service, or a member of it, is left alone (``policy.breaker``); seconds, and parts of 1."""
+
+    scope: str  #: "member", "service" or "both": whose calls are counted together
+    failures: float  #: the part of the calls that fails; 0: it does not open for failures
+    slow: float  #: the part that is slow; 0: it does not open for those
+    slow_after: float  #: what is slow; 0: nothing
+    minimum: int  #: calls in the window
+    window: float
+    base: float  #: how long it is open the first time; doubled with every further one
+    max: float  #: the longest; and how long it must have been closed to begin at ``base`` again
+    trials: int  #: calls let through while it is half open
+    statuses: tuple[int, ...]  #: answers that are failures
+
+
 class ServiceSettings(NamedTuple):
     """What a service is told, and which of its endpoints is asked when."""
 
     host: str  #: the Host it sees: "preserve" (the client's), "endpoint" (its address) or a literal
     retry: RetrySettings
     ejection: EjectionSettings | None  #: None: never
+    breaker: BreakerSettings | None  #: None: there is none
 
 
 class ListenerSettings(NamedTuple):

@@ -1,7 +1,7 @@
-"""Which members are ejected, as the workers find it: told once for all of them, in the log and to the other workers.
+"""Which members are ejected and which breakers are open, as the workers find it: told once for all of them, in the log and to the others.
 
-A member is ejected while any worker has it ejected.  What the first one finds the others are told, so that each need not fail by itself;
-when the first one has the member back the others are told to try it now.
+A member is ejected while any worker has it ejected, and a breaker open while any has it open.  What the first one finds the others are
+told, so that each need not fail by itself; when the first one has the member back the others are told to try it now.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from fastgw.core.live.news import Finding
+from fastgw.core.live.news import BREAKER, EJECTION, Finding
+from fastgw.policy.breaker import CLOSED, HALF_OPEN, OPEN
 from fastgw.server.log import Log
 from fastgw.server.standings import stamp
 
@@ -18,8 +19,15 @@ MemberName = tuple[str, str, str]  #: service, endpoint, address
 Places = Mapping[tuple[str, str], Collection[str]]  #: the addresses of each endpoint, by service and endpoint
 
 
-class _Ejected:
-    """One member that is ejected."""
+#: What the log says of it, when it begins and when it is over.
+_WORDS = {
+    EJECTION: ("an endpoint is ejected", "an endpoint is back"),
+    BREAKER: ("a breaker is open", "a breaker is closed again"),
+}
+
+
+class _Out:
+    """One member that is ejected, or one breaker that is open."""
 
     __slots__ = ("began", "by_worker", "first")
 
@@ -36,7 +44,7 @@ class Findings:
         """``clock``: seconds since 1970; ``monotonic``: the clock of ``Finding.until``."""
         self._clock = clock
         self._monotonic = monotonic
-        self._ejected: dict[MemberName, _Ejected] = {}
+        self._out: dict[tuple[str, str, str, str], _Out] = {}  # by ``Finding.about``
 
     def learn(self, worker: int, findings: Iterable[Finding], known: Places, log: Log) -> list[Finding]:
         """Take the report of a worker, and log what is news; return what the others must be told.
@@ -45,20 +53,20 @@ class Findings:
         """
         news = []
         for one in findings:
-            if one.address not in known.get((one.service, one.endpoint), ()):
+            if not _is_known(one.member, known):
                 continue
             if self._back(worker, one, log) if one.is_up else self._eject(worker, one, log):
                 news.append(one)
         return news
 
     def _eject(self, worker: int, finding: Finding, log: Log) -> bool:
-        found = self._ejected.get(finding.member)
+        found = self._out.get(finding.about)
         is_news = found is None
         if found is None:
             now = self._monotonic()
-            found = self._ejected[finding.member] = _Ejected(finding, now)
+            found = self._out[finding.about] = _Out(finding, now)
             log.warning(
-                "an endpoint is ejected",
+                _WORDS[finding.kind][0],
                 **_fields(finding),
                 cause=finding.cause,
                 detail=finding.reason,
@@ -68,14 +76,14 @@ class Findings:
         return is_news
 
     def _back(self, worker: int, finding: Finding, log: Log) -> bool:
-        found = self._ejected.get(finding.member)
+        found = self._out.get(finding.about)
         if found is None or found.by_worker.pop(worker, None) is None:
             return False
         if found.by_worker:
             return True
-        del self._ejected[finding.member]
+        del self._out[finding.about]
         log.info(
-            "an endpoint is back",
+            _WORDS[finding.kind][1],
             **_fields(finding),
             cause=found.first.cause,
             seconds=round(self._monotonic() - found.began, 3),
@@ -84,25 +92,26 @@ class Findings:
 
     def forget(self, worker: int, log: Log) -> None:
         """The worker is gone for good, and with it what it found."""
-        for found in [*self._ejected.values()]:
+        for found in [*self._out.values()]:
             self._back(worker, found.first, log)
 
     def retain(self, known: Places) -> None:
         """Keep what was found of these members."""
-        self._ejected = {name: found for name, found in self._ejected.items() if name[2] in known.get(name[:2], ())}
+        self._out = {about: found for about, found in self._out.items() if _is_known(about[1:], known)}
 
     @property
     def now(self) -> tuple[Finding, ...]:
         """What a worker that begins is told, so that it need not find it again."""
-        return tuple(next(iter(found.by_worker.values())) for found in self._ejected.values())
+        return tuple(next(iter(found.by_worker.values())) for found in self._out.values())
 
     def is_up(self, name: MemberName) -> bool:
-        """Whether no worker has it ejected."""
-        return name not in self._ejected
+        """Whether no worker has it ejected, or its breaker or that of its service open."""
+        of_all = (name[0], "", "")
+        return not any(about in self._out for about in ((EJECTION, *name), (BREAKER, *name), (BREAKER, *of_all)))
 
     def of(self, name: MemberName) -> dict[str, Any]:
         """For ``/status``, of one address."""
-        found = self._ejected.get(name)
+        found = self._out.get((EJECTION, *name))
         if found is None:
             return {"state": "up", "ejected_by": 0, "since": None, "until": None, "cause": None, "error": None}
         last = max(found.by_worker.values(), key=lambda one: one.until)
@@ -124,8 +133,39 @@ class Findings:
             return {**self.of((service, endpoint, "")), "state": "up" if up else "unresolved"}
         return max(found, key=lambda one: str(one["since"]))
 
+    def breaker(self, service: str, endpoint: str = "", addresses: Collection[str] = ("",)) -> dict[str, Any]:
+        """For ``/status``: the breaker of the service, or, of an endpoint, that of its addresses which will be tried last."""
+        found = [one for address in addresses if (one := self._out.get((BREAKER, service, endpoint, address)))]
+        if not found:
+            return {"state": CLOSED, "open_in": 0, "since": None, "until": None, "reason": None}
+        now, wall = self._monotonic(), self._clock()
+        until, out = max(
+            ((max(one.until for one in out.by_worker.values()), out) for out in found), key=lambda one: one[0]
+        )
+        last = max(out.by_worker.values(), key=lambda one: one.until)
+        return {
+            "state": OPEN if until > now else HALF_OPEN,
+            "open_in": len(out.by_worker),
+            "since": stamp(wall - (now - out.began)),
+            "until": stamp(wall + (until - now)),
+            "reason": last.reason,
+        }
+
+    def members_open(self, service: str) -> int:
+        """How many members of the service have a breaker that some worker has open."""
+        return sum(about[:2] == (BREAKER, service) and about[2] != "" for about in self._out)
+
+
+def _is_known(member: tuple[str, ...], known: Places) -> bool:
+    service, endpoint, address = member
+    if not endpoint:
+        return any(name == service for name, _ in known)
+    return address in known.get((service, endpoint), ())
+
 
 def _fields(finding: Finding) -> dict[str, str]:
     """What the log calls a member."""
+    if not finding.endpoint:
+        return {"service": finding.service}
     fields = {"service": finding.service, "endpoint": finding.endpoint}
     return fields if finding.address == finding.endpoint else {**fields, "address": finding.address}

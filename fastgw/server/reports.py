@@ -19,9 +19,8 @@ class Reports:
         self._loop = loop
         self._send = send
         self._standings: dict[tuple[str, str, str], Standing] = {}  # by address
-        self._findings: dict[
-            tuple[str, str, str, bool], Finding
-        ] = {}  # the last ejection and the last return of each member
+        # The last ejection and the last return of each member, and of each breaker.
+        self._findings: dict[tuple[bool, tuple[str, str, str, str]], Finding] = {}
 
     def on_standing(self, standing: Standing) -> None:
         """An address works, or fails."""
@@ -33,8 +32,9 @@ class Reports:
         """A member is ejected, or back."""
         if not self._findings:
             self._loop.call_later(FINDING_PAUSE, self._tell)
-        self._findings.pop(finding[:4], None)  # what came last is said last
-        self._findings[finding[:4]] = finding
+        key = (finding.is_up, finding.about)
+        self._findings.pop(key, None)  # what came last is said last
+        self._findings[key] = finding
 
     def _tell(self) -> None:
         if self._standings or self._findings:  # else the other one of the two pauses was shorter

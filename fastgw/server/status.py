@@ -14,6 +14,7 @@ from fastgw.config.chains import filter_names
 from fastgw.config.spec import ServiceSpec
 from fastgw.core import counters as layout
 from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
+from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
 from fastgw.server.link_status import link_document, links_of
 from fastgw.server.names import Names
@@ -227,13 +228,20 @@ class Pages:
 
     def _services(self, totals: Totals) -> dict[str, Any]:
         plan = self._gateway.current
-        limits = {one.name: _limits(one) for one in plan.spec.services} if plan is not None else {}
+        specs = {one.name: one for one in plan.spec.services} if plan is not None else {}
         services: dict[str, Any] = {}
         gateway = self._gateway
         places = gateway.places
         for (service, endpoint), block in totals.endpoints.items():
+            spec, of_service = specs.get(service), totals.services.get(service)
             found = services.setdefault(
-                service, {"limits": limits.get(service), **_service(totals.services.get(service)), "endpoints": {}}
+                service,
+                {
+                    "limits": _limits(spec) if spec is not None else None,
+                    **_service(of_service),
+                    **breaker_of_service(gateway.findings, spec, of_service),
+                    "endpoints": {},
+                },
             )
             if gateway.engines is not None and (engines := gateway.engines.document(service)):
                 found["engines"] = engines
@@ -242,6 +250,7 @@ class Pages:
                 **gateway.findings.of_endpoint(service, endpoint, addresses),
                 **_pick(block, _ENDPOINT),
                 "causes": _causes(block),
+                **breaker_of_endpoint(gateway.findings, spec, endpoint, addresses),
                 "addresses": _addresses(gateway, service, endpoint, addresses),
             }
         return services

@@ -1,9 +1,11 @@
 cdef class Members:
     cdef public tuple ready
-    cdef tuple _all
+    cdef public tuple all
+    cdef public tuple reachable
     cdef tuple _rooms
     cdef object _ejection
     cdef bint _is_any_up
     cdef public object report
     cdef public object judge
+    cdef public object breaking
     cpdef tuple untried(self, tuple tried)

@@ -5,7 +5,7 @@ another tuple: a balancer knows a tuple by identity, so it notices what has chan
 
 A member that cannot be connected to is *ejected* (``policy.ejection``): nothing is at rest there any more, who waits for a connection asks
 elsewhere, and it comes back when one trial connection was made.  Where all are ejected all are ready: wrong about one of them costs
-less than answering nobody.
+less than answering nobody.  A breaker (``live.breaking``) may leave out everybody: ``ready`` is what it leaves of the ``reachable``.
 
 An address of a name begins like that, *untried*: it is ready once a first connection was made, which is tried while the service is in use.
 While nobody is up and some are untried the waiting rooms of the names are ready (``live.waiting``).  The only member of a service need
@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fastgw.core.causes import CONNECTING, EJECTING
-from fastgw.core.live.news import Finding
+from fastgw.core.causes import CONNECTING, EJECTING, REFUSED
+from fastgw.core.live.news import BREAKER, Finding
 from fastgw.core.settings import EjectionSettings
 from fastgw.errors import GatewayError
 
@@ -36,23 +36,54 @@ class Judge(Protocol):
         """See ``Members.settle``."""
 
 
+class Breakers(Judge, Protocol):
+    """What leaves out those that fail too often, everybody perhaps (``live.breaking``)."""
+
+    settings: Any
+    base: int
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether it must be told of calls under way."""
+
+    def look(self, endpoint: Any, sent: float) -> None:
+        """A call is under way since ``sent``; everything that is, is told of before ``sweep``."""
+
+    def sweep(self, now: float) -> None:
+        """Do what is due; coarse loop time."""
+
+    def hear(self, endpoint: Any, finding: Finding) -> None:
+        """Another worker has found that of ``endpoint``, or, None, of all."""
+
+    def dismiss(self) -> None:
+        """There is another, or none, from now on."""
+
+    def pickable(self, reachable: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Those of ``reachable`` that may be picked now, or who stands for them."""
+
+    def untried(self, reachable: tuple[Any, ...], others: tuple[Any, ...], tried: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Who is left to be asked after ``tried``: of the reachable, else of the ``others``."""
+
+
 class Members:
     """The members of one service in one worker; times are coarse loop time.
 
     What is called endpoint here is a ``core.live.endpoint.Endpoint``, which rests on this module.
     """
 
-    __slots__ = ("_all", "_ejection", "_is_any_up", "_rooms", "judge", "ready", "report")
+    __slots__ = ("_ejection", "_is_any_up", "_rooms", "all", "breaking", "judge", "reachable", "ready", "report")
 
     def __init__(self, report: Callable[[Finding], None], members: tuple[Any, ...] = ()) -> None:
         """``members``: at the beginning; of a service that no configuration updates, always."""
         self.ready = members  #: never empty once there are members
-        self._all = members
+        self.reachable = members  #: the same, whatever a breaker says
+        self.all = members
         self._rooms: tuple[Any, ...] = ()  # the waiting rooms of names
         self._ejection: EjectionSettings | None = None
         self._is_any_up = False
         self.report = report
         self.judge: Judge | None = None  #: a policy that asks how every try ends; None: there is none
+        self.breaking: Breakers | None = None  #: who may leave everybody out; one of the judges
 
     def update(
         self,
@@ -69,15 +100,15 @@ class Members:
             ejection: None: nobody is ejected who was connected to once.
             now: coarse loop time.
         """
-        before = self._all + self._rooms
+        before = self.all + self._rooms
         self._ejection = ejection
-        self._all = tuple([endpoint for endpoint, _ in roster])
+        self.all = tuple([endpoint for endpoint, _ in roster])
         self._rooms = tuple([endpoint for endpoint, _ in rooms])
         for endpoint, settings in roster + rooms:
             endpoint.apply(settings)
-        for endpoint in self._all:
+        for endpoint in self.all:
             state: MemberState = endpoint.ejection
-            if state.is_untried and len(self._all) == 1:
+            if state.is_untried and len(self.all) == 1:
                 state.readmit(now)
             elif state.is_ejected and state.is_proven and ejection is None:
                 state.readmit(now)
@@ -86,18 +117,21 @@ class Members:
         for room in self._rooms:
             room.pool.look()
         self.try_new(now)
-        kept = {id(one) for one in self._all + self._rooms}
+        kept = {id(one) for one in self.all + self._rooms}
         return [one for one in before if id(one) not in kept]
 
-    @property
-    def everyone(self) -> tuple[Any, ...]:
-        """Whoever is a member, ready or not."""
-        return self._all
+    def take_breaking(self, breaking: Breakers | None) -> None:
+        """Have this one from the next ``update`` on."""
+        if self.breaking is not None and self.breaking is not breaking:
+            self.breaking.dismiss()
+        self.breaking = breaking
 
     def untried(self, tried: tuple[Any, ...]) -> tuple[Any, ...]:
         """Those that are left to be asked: ready ones, else any, since an error is the only other answer."""
+        if self.breaking is not None:
+            return self.breaking.untried(self.reachable, self.all, tried)
         found = tuple([one for one in self.ready if one not in tried])
-        return found or tuple([one for one in self._all if one not in tried])
+        return found or tuple([one for one in self.all if one not in tried])
 
     # --- what happens to a member
 
@@ -111,6 +145,8 @@ class Members:
             now: coarse loop time.
         """
         if self.judge is not None:
+            if not isinstance(outcome, int) and outcome.code == REFUSED:
+                return False  # nobody was asked
             self.judge.settle(endpoint, outcome, seconds)
         return not isinstance(outcome, int) and self.unconnected(endpoint, outcome, now)
 
@@ -127,7 +163,7 @@ class Members:
             return True  # so are all the addresses of the name
         endpoint.note(error)
         terms = self._ejection if state.is_proven else self._ejection or UNPROVEN
-        if terms is None or endpoint not in self._all:
+        if terms is None or endpoint not in self.all:
             return False
         is_first = state.is_untried or not state.is_ejected
         if state.fail(now, terms):
@@ -147,6 +183,10 @@ class Members:
 
     def learn(self, endpoint: Any, finding: Finding, now: float) -> None:
         """Another worker has found that.  Who waits for a connection here has one on its way, which will tell."""
+        if finding.kind == BREAKER:
+            if self.breaking is not None:
+                self.breaking.hear(endpoint, finding)
+            return
         state: MemberState = endpoint.ejection
         if finding.is_up:
             state.hurry(now)
@@ -165,7 +205,7 @@ class Members:
 
     def try_new(self, now: float) -> None:
         """Let a first connection be tried to those that are untried, if the service is in use."""
-        for endpoint in self._all:
+        for endpoint in self.all:
             if endpoint.ejection.is_untried:
                 self.retry(endpoint, now)
 
@@ -193,14 +233,25 @@ class Members:
 
     def _renew(self, error: GatewayError | None = None) -> None:
         """Replace ``ready``.  Who waits for a name asks those that are up, or fails with ``error`` where the last try has failed."""
-        up = [one for one in self._all if not one.ejection.is_ejected]
+        up = [one for one in self.all if not one.ejection.is_ejected]
         self._is_any_up = bool(up)
-        undecided = [one for one in self._all if one.ejection.is_untried]
-        if self._all and (up or not undecided):
-            self.ready = tuple(up or [*self._all])
+        undecided = [one for one in self.all if one.ejection.is_untried]
+        if self.all and (up or not undecided):
+            self.reachable = tuple(up or [*self.all])
+            self.ready = self._left()
             self._empty_rooms(None if up else error)
         else:
-            self.ready = tuple([one for one in self._rooms if one.pool.problem is None] or self._rooms)
+            self.reachable = tuple([one for one in self._rooms if one.pool.problem is None] or self._rooms)
+            self.ready = self._left()
+
+    def publish(self) -> None:
+        """The breaker may leave others than before."""
+        ready = self._left()
+        if ready != self.ready:  # else balancers would learn anew what they know
+            self.ready = ready
+
+    def _left(self) -> tuple[Any, ...]:
+        return self.reachable if self.breaking is None else self.breaking.pickable(self.reachable)
 
     def _empty_rooms(self, error: GatewayError | None) -> None:
         for room in self._rooms:

@@ -14,6 +14,8 @@ MOST = 256  #: addresses of one name that are used; what a name server says beyo
 
 USED, FAILING = "used", "failing"
 
+EJECTION, BREAKER = "ejection", "breaker"  #: what leaves a member out
+
 NOT_FOUND, SILENT = (
     "not_found",
     "silent",
@@ -82,17 +84,23 @@ class Ask(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """That a member was ejected, again perhaps, or is back: for the supervisor, and from it for the other workers."""
+    """That a member was left out, again perhaps, or is back: for the supervisor, and from it for the other workers."""
 
     service: str
-    endpoint: str
+    endpoint: str  #: empty, as ``address``, where a breaker speaks of the whole service
     address: str  #: of the endpoint's name; the same as ``endpoint`` if that is no name
     is_up: bool
     until: float = 0.0  #: monotonic seconds, which all processes of a host share
     cause: str = ""  #: why it was ejected, as the code of an error
     reason: str = ""  #: the same in words
+    kind: str = EJECTION  #: by what it was left out
 
     @property
     def member(self) -> tuple[str, str, str]:
         """Of which member that is said: service, endpoint, address."""
         return self[:3]
+
+    @property
+    def about(self) -> tuple[str, str, str, str]:
+        """The same, and by what it was left out: of this there is one state in each worker."""
+        return self.kind, *self[:3]

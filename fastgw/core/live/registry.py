@@ -6,16 +6,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from fastgw.core.counters import SERVICE
 from fastgw.core.live.addresses import members_of
 from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
-from fastgw.core.live.members import Members
+from fastgw.core.live.members import Breakers, Members
 from fastgw.core.live.news import Finding
 from fastgw.core.live.waiting import WaitingRoom
 
 if TYPE_CHECKING:
     from fastgw.core.live.pool import Pool
     from fastgw.core.plane import Plane
-    from fastgw.core.settings import EjectionSettings
+    from fastgw.core.settings import EjectionSettings, ServiceSettings
 
 #: The endpoints of a service as its configuration has them: a host name is one.
 Roster = tuple[tuple[EndpointKey, EndpointSettings], ...]
@@ -68,15 +69,40 @@ class Registry:
         for endpoint in list(self):
             if id(endpoint.members) not in known:
                 self._retire(endpoint)
+        for members in self._members.values():
+            if id(members) not in known:
+                members.take_breaking(None)
         self._members = {name: found for name, found in self._members.items() if id(found) in known}
+
+    def breaking(self, service: str, settings: ServiceSettings, slot: int) -> Breakers | None:
+        """The breakers of this service, if what they are to do is the same, else others; None: it shall have none.
+
+        ``slot``: its block of counters.
+        """
+        if settings.breaker is None:
+            return None
+        from fastgw.core.live.breaking import Breaking  # which a worker without one does not need
+
+        members, base = self.members(service), SERVICE.base(slot)
+        known = members.breaking
+        if known is not None and (known.settings, known.base) == (settings.breaker, base):
+            return known
+        return Breaking(settings.breaker, members, self._plane, service, base)
+
+    @property
+    def breakers(self) -> list[Breakers]:
+        """Of all services that have some."""
+        return [one.breaking for one in self._members.values() if one.breaking is not None]
 
     def hear(self, findings: Iterable[Finding], now: float) -> None:
         """Other workers have found that."""
-        found = {one.member: one for one in findings}
-        for endpoint in list(self):
-            finding = found.get((endpoint.key.service, endpoint.name, endpoint.place))
-            if finding is not None:
-                endpoint.members.learn(endpoint, finding, now)
+        members = {endpoint.member: endpoint for endpoint in self}
+        for one in findings:
+            endpoint = members.get(one.member)
+            if endpoint is not None:
+                endpoint.members.learn(endpoint, one, now)
+            elif not one.endpoint and one.service in self._members:
+                self._members[one.service].learn(None, one, now)
 
     def _retire(self, endpoint: Endpoint) -> None:
         if self._endpoints.get(endpoint.key) is endpoint:

@@ -15,6 +15,7 @@ cdef class Service:
     cdef public tuple minds
     cdef public object gate
     cdef public object fallback
+    cdef public object breaking
     cdef public object pick_for
     cdef public object settings
     cdef public bytes host

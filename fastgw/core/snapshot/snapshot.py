@@ -21,7 +21,7 @@ from fastgw.wire.methods import served
 from fastgw.wire.request import RequestReader
 
 if TYPE_CHECKING:
-    from fastgw.core.live.members import Judge, Members
+    from fastgw.core.live.members import Breakers, Judge, Members
     from fastgw.core.live.registry import Registry, Roster
     from fastgw.core.settings import ListenerSettings, RouteSettings, ServiceSettings
     from fastgw.routing.pattern import Pattern
@@ -90,6 +90,7 @@ class Service:
     __slots__ = (
         "balancer",
         "base",
+        "breaking",
         "fallback",
         "gate",
         "host",
@@ -119,11 +120,13 @@ class Service:
         judge: Judge | None = None,
         minds: tuple[Mind, ...] | None = None,
         gate: Admitting | None = None,
+        breaking: Breakers | None = None,
     ) -> None:
         """``members``: the live ones, which become those of ``roster`` when the snapshot is installed; ``slot``: its block of counters;
         ``takes_chunks``: its pools do; ``pick_for``: the candidate for an exchange, of a
         balancer that asks for more than ``pick``; ``judge``: what its members ask how tries end; ``minds``: what may be done about an
-        answer other than passing it on; ``gate``: what admits its requests."""
+        answer other than passing it on; ``gate``: what admits its requests; ``breaking``:
+        one of the judges."""
         self.name = name
         self.slot = slot
         self.base = SERVICE.base(slot)
@@ -137,6 +140,7 @@ class Service:
         self.minds = minds  #: asked in this order when the head of an answer has come; None: every answer is passed on
         self.gate = gate  #: None: all are admitted at once
         self.fallback: Any = None  #: what answers where this one cannot (``exchange.fallback``); None: nothing does
+        self.breaking = breaking
         self.pick_for = pick_for  #: None: ``balancer`` picks
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
@@ -171,6 +175,7 @@ class Service:
             takes_chunks=self.takes_chunks,
             pick_for=self.pick_for,
             judge=self.judge,
+            breaking=self.breaking,
         )
 
     @property
@@ -184,8 +189,9 @@ class Service:
 
     def install(self, registry: Registry) -> None:
         """Let the live members be as this configuration, and what is known of its names, say."""
-        registry.update(self.members, self.roster, self.settings.ejection)
         self.members.judge = self.judge
+        self.members.take_breaking(self.breaking)
+        registry.update(self.members, self.roster, self.settings.ejection)
 
 
 class Route:

@@ -152,7 +152,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         EndpointSpec(Address(path="/run/x.sock"), 2),
     )
     assert a.balance == "round_robin"
-    assert a.settings == ServiceSettings("endpoint", RetrySettings(3, ("reset",)), EjectionSettings(5, 2.0, 8.0))
+    assert a.settings == ServiceSettings("endpoint", RetrySettings(3, ("reset",)), EjectionSettings(5, 2.0, 8.0), None)
     assert a.pool == PoolSettings(1, 2, 3.0, 4.0, 5.0, 1, 1)
     assert a.tls == UpstreamTls(verify=False, server_name="name.example", ca="", cert="", key="")
     assert (b.name, b.tls, b.balance, b.settings.ejection) == ("b", None, "consistent_hash", None)

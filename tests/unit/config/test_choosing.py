@@ -37,7 +37,7 @@ def service(folder: Path, keys: str) -> ServiceSpec:
 
 
 def members(*everyone: Any, judge: Any = None) -> Any:
-    return SimpleNamespace(everyone=everyone, judge=judge)
+    return SimpleNamespace(all=everyone, judge=judge)
 
 
 @pytest.mark.parametrize(

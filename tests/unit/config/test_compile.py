@@ -211,7 +211,7 @@ def test_a_table_of_keys_is_one_of_all_members(tmp_path: Path, registry: Registr
     snapshot = compiled(read(tmp_path, text), registry)
     (service,) = snapshot.services
     assert isinstance(service.balancer, Maglev) and service.pick_for is not None
-    assert service.balancer._roster() == service.members.everyone
+    assert service.balancer._roster() == service.members.all
     route = match(snapshot, "listener-1", b"x", b"/u1")
     assert route is not None and route.pattern is not None
     assert route.pattern.params(b"/u1") == {"user": b"u1"}

@@ -290,7 +290,9 @@ def test_filters_are_started_before_and_stopped_after_their_snapshot() -> None:
     journal: list[str] = []
     edge = Edge()
     plain = SimpleNamespace(name="plain")
-    old, new = (Snapshot(n, {"edge": edge.listener}, (edge.service,), (plain, Owner(str(n), journal))) for n in (2, 3))
+    old, new = (
+        Snapshot(n, {"edge": edge.listener}, (edge.service,), filters=(plain, Owner(str(n), journal))) for n in (2, 3)
+    )
     edge.plane.prepare(old)
     edge.plane.install(old)
     edge.plane.prepare(new)
@@ -306,7 +308,7 @@ def test_snapshot_whose_filters_cannot_start_leaves_nothing_started() -> None:
     edge = Edge()
     filters = (Owner("a", journal), Owner("b", journal, OSError("no")), Owner("c", journal))
     with pytest.raises(OSError, match=r"^filters\.b: no$"):
-        edge.plane.prepare(Snapshot(2, {"edge": edge.listener}, (edge.service,), filters))
+        edge.plane.prepare(Snapshot(2, {"edge": edge.listener}, (edge.service,), filters=filters))
     assert journal == ["start a", "start b", "stop a"]
     edge.end()
 
@@ -315,7 +317,7 @@ def test_discarded_snapshot_leaves_nothing() -> None:
     journal: list[str] = []
     edge = Edge()
     unused = edge.endpoint(9999, 9)
-    snapshot = Snapshot(2, {"edge": edge.listener}, (edge.service,), (Owner("a", journal),))
+    snapshot = Snapshot(2, {"edge": edge.listener}, (edge.service,), filters=(Owner("a", journal),))
     edge.plane.prepare(snapshot)
     edge.plane.discard(snapshot)
     assert journal == ["start a", "stop a"]
