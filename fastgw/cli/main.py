@@ -89,6 +89,21 @@ List the filters, transformers and services that installed packages have (entry 
 fastgw.transformers and fastgw.services) and where they come from.  None of it is imported."""
 
 
+_VERSIONS = """\
+Ask a running gateway, at its admin socket, to divide requests among the versions of a service in another way, at once and
+without a reload.  All workers do so when the command returns.  It is kept over restarts, in the state file.
+Exit code: 0 done; 1 not done, and why; 2 wrong arguments."""
+
+_VERSIONS_EXAMPLES = """\
+examples:
+  fastgw promote -c gateway.yaml llm v2 --weight 10      a tenth of the requests; the others share the rest as they did
+  fastgw promote -c gateway.yaml llm v2                  all of them
+  fastgw promote -c gateway.yaml llm v2 --plan           step by step, and back by itself if it does badly
+  fastgw rollback -c gateway.yaml llm                    as before the last change
+  fastgw reset -c gateway.yaml llm                       as the file says
+  fastgw versions -c gateway.yaml"""
+
+
 class _Help(argparse.RawDescriptionHelpFormatter):
     """As wide as the terminal.  argparse would ask ``shutil`` how wide, which imports all kinds of compression."""
 
@@ -191,6 +206,7 @@ def _parser() -> argparse.ArgumentParser:
         "-c", "--config", metavar="FILE", help="a configuration: list what it names by module:Class too"
     )
     plugins.add_argument("--format", choices=("text", "json"), default="text", help="json: for tools")
+    _add_versions(commands)
     commands.add_parser("schema", help="print the JSON Schema of the configuration", formatter_class=_Help)
     commands.add_parser("version", help="print versions", formatter_class=_Help)
     return parser
@@ -225,11 +241,45 @@ def _add_keys(commands: Any) -> None:
     revoke.add_argument("name", metavar="NAME", help="whose key it is")
 
 
+def _add_versions(commands: Any) -> None:
+    words = {
+        "promote": "give a version of a service a share of the requests",
+        "rollback": "take back the last change of the versions of a service",
+        "reset": "divide requests among the versions as the file says",
+        "versions": "show the versions of services, and their weights",
+    }
+    for word, what in words.items():
+        one = commands.add_parser(
+            word, help=what, description=_VERSIONS, epilog=_VERSIONS_EXAMPLES, formatter_class=_Help
+        )
+        where = one.add_mutually_exclusive_group(required=True)
+        where.add_argument("-c", "--config", metavar="FILE", help="the configuration of the gateway")
+        where.add_argument("--socket", metavar="PATH", help="its admin socket")
+        one.add_argument("--json", action="store_true", help="for tools")
+        if word != "versions":
+            one.add_argument("service", metavar="SERVICE", help="its name")
+        if word == "promote":
+            one.add_argument("version", metavar="VERSION", help="its name")
+            way = one.add_mutually_exclusive_group()
+            way.add_argument("--weight", type=_percent, default=100.0, metavar="PERCENT", help="100 without it")
+            way.add_argument("--plan", action="store_true", help="by the steps of the file, as long as it does well")
+
+
 def _add_file(parser: argparse.ArgumentParser, what: str) -> None:
     """The configuration, as ``-c FILE`` or as ``FILE`` alone; both are ``config``."""
     either = parser.add_mutually_exclusive_group(required=True)
     either.add_argument("-c", "--config", metavar="FILE", help=what)
     either.add_argument("config", nargs="?", default=argparse.SUPPRESS, metavar="FILE", help="the same")
+
+
+def _percent(text: str) -> float:
+    try:
+        found = float(text.removesuffix("%"))
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 100:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 100, got {text!r}")
+    return found
 
 
 def _workers(text: str) -> int:
@@ -306,6 +356,16 @@ def _plugins(options: argparse.Namespace) -> int:
     return plugins(options.config, as_json=options.format == "json")
 
 
+def _versions(options: argparse.Namespace) -> int:
+    from fastgw.cli.rollout import ask
+
+    keys = ("service", "version", "weight", "plan")
+    request = {"do": options.command} | {
+        key: value for key in keys if (value := getattr(options, key, None)) is not None
+    }
+    return ask(options.config, options.socket, request, as_json=options.json)
+
+
 def _schema(_: argparse.Namespace) -> int:
     import json
 
@@ -328,6 +388,10 @@ _COMMANDS = {
     "route": _route,
     "keys": _keys,
     "plugins": _plugins,
+    "promote": _versions,
+    "rollback": _versions,
+    "reset": _versions,
+    "versions": _versions,
     "schema": _schema,
     "version": _version,
 }

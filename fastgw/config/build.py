@@ -52,7 +52,7 @@ from fastgw.config.spec import (
     version_name,
 )
 from fastgw.config.transformers.entry import TransformerOptions
-from fastgw.config.versions import VersionBy
+from fastgw.config.versions import Rollout, VersionBy
 from fastgw.core.settings import (
     Address,
     EjectionSettings,
@@ -68,7 +68,8 @@ from fastgw.core.settings import (
     UpstreamTls,
     VersionBySettings,
 )
-from fastgw.policy.shares import shares
+from fastgw.policy.rollout import RolloutTerms
+from fastgw.policy.shares import WHOLE, shares
 
 T = TypeVar("T")
 
@@ -79,6 +80,8 @@ def build(config: schema.Configuration, source: str) -> GatewaySpec:
         GatewaySpec,
         config,
         source=source,
+        admin_socket="" if config.admin_socket is None else config.admin_socket or beside(source, "sock"),
+        state_file=config.state_file or beside(source, "state.json"),
         listeners=tuple(_listener(place, one) for place, one in enumerate(config.listeners)),
         routes=tuple(_route(one, config) for one in config.routes),
         services=tuple(_services(config, os.path.dirname(source))),
@@ -109,6 +112,11 @@ def _settled(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(dict.fromkeys(map(_settled, value)))
     return tuple(value.items()) if isinstance(value, dict) else value
+
+
+def beside(source: str, ending: str) -> str:
+    """A file with the name of the configuration, and another ending."""
+    return f"{os.path.splitext(source)[0]}.{ending}"
 
 
 def _bind(where: schema.Bound) -> BindSpec:
@@ -179,7 +187,11 @@ def _versioned(name: str, service: schema.Service) -> VersionsSpec:
         for one, share in zip(service.versions, configured, strict=True)
     ]
     by, shadow = _settled(service.version_by), _settled(service.shadow)
-    return VersionsSpec(name, tuple(versions), configured, by, shadow)
+    return VersionsSpec(name, tuple(versions), configured, by, shadow, _settled(service.rollout))
+
+
+def _terms(rollout: Rollout) -> RolloutTerms:
+    return fill(RolloutTerms, rollout, steps=tuple(one * WHOLE // 100 for one in rollout.steps))
 
 
 def _shadow(shadow: Shadow) -> ShadowSpec:
@@ -225,6 +237,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Files: Files.settings,
     schema.Mirror: _mirror,
     Shadow: _shadow,
+    Rollout: _terms,
     VersionBy: partial(fill, VersionBySettings),
     schema.Share: partial(fill, SplitSpec),
     schema.Endpoint: partial(fill, EndpointSpec),

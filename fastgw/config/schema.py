@@ -65,7 +65,7 @@ from fastgw.config.types import (
     size,
     words,
 )
-from fastgw.config.versions import VersionBy
+from fastgw.config.versions import Rollout, VersionBy
 
 if TYPE_CHECKING:
     AnyFilter = FilterOptions
@@ -398,6 +398,7 @@ class Service(Balanced):
     )
     version_by: VersionBy = setting({}, "What of a request decides its version, before the weights do.")
     shadow: Shadow | None = setting(None, "A version that gets copies of requests. Default: none does.")
+    rollout: Rollout | None = setting(None, "The steps of fastgw promote --plan. Default: it has no plan.")
     fallback: list[Fallback] = setting([], "What answers instead where this service cannot, first to last.")
 
 
@@ -410,6 +411,10 @@ class Configuration(Model):
         "60s", "How long a worker may give no sign of life before it is killed and another started. 0: for ever."
     )
     admin: Annotated[Admin | None, BeforeValidator(false_is_none)] = setting({}, "Metrics and status.")
+    admin_socket: Annotated[FilePath | None, BeforeValidator(false_is_none)] = setting(
+        "", "Unix socket for fastgw promote and the like, where a service has versions. false: none."
+    )
+    state_file: FilePath = setting("", "What those commands have said, over restarts.")
     resolver: Resolver = setting({}, "How the names of endpoints are looked up.")
     shutdown: Shutdown = setting({}, "What happens on SIGTERM.")
     chain: list[Name] = setting([], "Global chain: filters in front of those of every listener, first to last.")

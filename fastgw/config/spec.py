@@ -8,7 +8,7 @@ Tuples with names, because every process makes these classes when it starts: a f
 much, and so does a postponed annotation (a reason not to import ``annotations`` here).
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastgw.core.settings import (
     Address,
@@ -27,6 +27,9 @@ from fastgw.core.settings import (
     UpstreamTls,
     VersionBySettings,
 )
+
+if TYPE_CHECKING:
+    from fastgw.policy.rollout import RolloutTerms  # which a worker without versions does not need
 
 
 def fallback_name(listener: str) -> str:
@@ -231,6 +234,7 @@ class VersionsSpec(NamedTuple):
     shares: tuple[int, ...]  #: of the requests that they get now, as an operator has it
     by: VersionBySettings
     shadow: ShadowSpec | None
+    rollout: "RolloutTerms | None"  #: the steps of a plan
 
 
 class ResolverSpec(NamedTuple):
@@ -269,6 +273,8 @@ class GatewaySpec(NamedTuple):
     workers: int  #: 0 = one per processor
     worker_timeout: float  #: seconds without a sign of life after which one is killed; 0: never
     admin: BindSpec | None  #: None = no admin address
+    admin_socket: str  #: absolute path of it; empty: none
+    state_file: str  #: absolute path
     resolver: ResolverSpec
     shutdown: ShutdownSpec
     chain: tuple[str, ...]  #: names of the filters in front of every listener's, outermost first

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from fastgw.config.known import said
 from fastgw.config.schema import Configuration, Route, Service, Version
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import is_missing, is_unsound
 
-_OF_VERSIONS = ("version_by", "shadow")  #: keys that mean nothing without versions
+_OF_VERSIONS = ("version_by", "shadow", "rollout")  #: keys that mean nothing without versions
 
 
 def parts(name: str, service: Service) -> Iterator[tuple[TreePath, Service | Version]]:
@@ -48,6 +49,16 @@ def check_versions(document: Document, where: TreePath, service: Service) -> Non
         document.report((*where, "versions"), "no version has a weight above 0")
     if service.shadow is not None and not is_unsound(service.shadow, service.shadow.version):
         known(document, (*where, "shadow", "version"), service.shadow.version, versions)
+    if service.rollout is not None and not is_unsound(service.rollout, service.rollout.steps, *service.rollout.steps):
+        _check_plan(document, (*where, "rollout", "steps"), service.rollout.steps)
+
+
+def _check_plan(document: Document, where: TreePath, steps: list[int]) -> None:
+    if is_missing(steps):
+        document.report(where, "is empty; it needs at least one step")
+    for place, (one, other) in enumerate(pairwise(steps)):
+        if other <= one:
+            document.report((*where, place + 1), f"{other} % is no more than the step before it, {one} %")
 
 
 def known(document: Document, where: TreePath, name: str, versions: dict[str, Version]) -> None:

@@ -23,8 +23,9 @@ from fastgw.server.complaint import complain
 from fastgw.server.gateway import Gateway, Plan
 from fastgw.server.listening import Listening, handshakes, hold, is_shared
 from fastgw.server.log import Log
-from fastgw.server.messages import Asked, Committed, Drain, Prepared, Reopen, Report, Wanted
+from fastgw.server.messages import Asked, Committed, Drain, Prepared, Reopen, Report, Wanted, Weighed
 from fastgw.server.notify import notify
+from fastgw.server.operations import Operations
 from fastgw.server.reload import Reload
 from fastgw.server.sources import Sources
 from fastgw.server.status import Pages
@@ -49,6 +50,7 @@ class Control:
         self._admin_listening = admin
         self._reload = Reload(self)
         self._sources = Sources(gateway, log)
+        self._operations = Operations(gateway, log)
         self._watch = Watch(gateway, log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopping = False
@@ -102,6 +104,7 @@ class Control:
                 task.cancel()
             self._sources.close()
             await self.admin.stop()
+            await self._operations.stop()
 
     def tell_warnings(self) -> None:
         """Log what the file that was read last is warned of."""
@@ -128,8 +131,9 @@ class Control:
     # -- what is kept beside the workers ------------------------------------------------------------------------------
 
     def keep_sources(self) -> None:
-        """Keep the names, keys and links that the configuration in use has, and no others."""
+        """Keep the names, keys, links and versions that the configuration in use has, and no others."""
         self._sources.keep()
+        self.spawn_task(self._operations.keep())
 
     async def prepare_sources(self, spec: GatewaySpec) -> None:
         """Begin with those that are new in ``spec``."""
@@ -178,6 +182,8 @@ class Control:
             self._sources.on_wanted(message)
         elif isinstance(message, Asked):
             self._sources.on_asked(message)
+        elif isinstance(message, Weighed):
+            self._operations.on_weighed(worker, message.serial)
         elif isinstance(message, Committed):
             worker.generation = message.generation
             if not worker.is_retiring:

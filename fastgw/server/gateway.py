@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from fastgw.server.engines import Engines, Loads
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
+    from fastgw.server.messages import Weigh
     from fastgw.server.names import Names
+    from fastgw.server.rollouts import Rollouts
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ class Gateway:
         self.links: dict[RedisSettings, LinkState] = {}  #: which Redis can be asked
         self.leasing: Leasing | None = None  #: who asks; there once a filter shares limits
         self.engines: Engines | None = None  #: who asks how busy engines are; there once a service is balanced by that
+        self.rollouts: Rollouts | None = None  #: who knows the shares of versions; there once a service has some
         self.standings = Standings()
         self.findings = Findings()
         self.reloads = {"ok": 0, "refused": 0}
@@ -211,7 +214,8 @@ class Gateway:
         has_memory = not worker.prepared
         fds = [worker.slab.fd, self.board.fd] if has_memory else []
         fds += [plan.listenings[address].of_worker(worker.index).fileno() for address in missing]
-        worker.channel.send(Prepare(plan.generation, plan.spec, plan.slots, missing, has_memory), fds)
+        spec = self._as_now(plan.spec)
+        worker.channel.send(Prepare(plan.generation, spec, plan.slots, missing, has_memory), fds)
         if has_memory and self.answers:
             worker.channel.send(Endpoints(self.answers))
         if has_memory and self.keys:
@@ -220,6 +224,20 @@ class Gateway:
             worker.channel.send(Linked(self.links))
         worker.prepared = plan.generation
         worker.holds |= set(missing)
+
+    def _as_now(self, spec: GatewaySpec) -> GatewaySpec:
+        """``spec`` with the shares that its versions have now."""
+        if not spec.versioned:
+            return spec
+        if self.rollouts is None:
+            from fastgw.server.rollouts import Rollouts
+
+            self.rollouts = Rollouts(spec.state_file)
+        return self.rollouts.applied(spec)
+
+    def weigh(self, message: Weigh) -> list[WorkerProcess]:
+        """Let every worker divide requests so; return those that will say so."""
+        return self._tell(message)
 
     def learn(self, host: str, answer: Answer) -> None:
         """Let every worker know what was found for a name."""
@@ -241,10 +259,13 @@ class Gateway:
         self.links[redis] = state
         self._tell(Linked({redis: state}))
 
-    def _tell(self, message: object, but: WorkerProcess | None = None) -> None:
+    def _tell(self, message: object, but: WorkerProcess | None = None) -> list[WorkerProcess]:
+        told = []
         for worker in (*self.workers, *self.arriving):
             if worker is not but and worker.prepared and worker.is_alive and worker.channel is not None:
                 worker.channel.send(message)
+                told.append(worker)
+        return told
 
     @property
     def places(self) -> Places:

@@ -7,11 +7,13 @@ Commit                      Committed
 Abort                       Report
 Fetched, Linked, Busy          Wanted, Asked
 Reopen
+Weigh                       Weighed
 Drain                       the end of the process
 
 Tuples with names for the reason that ``config.spec`` gives; what a message is, its class says.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fastgw.config.spec import GatewaySpec
@@ -115,6 +117,19 @@ class Abort(NamedTuple):
 
 class Reopen(NamedTuple):
     """Open the log files again, whatever became of the configuration."""
+
+
+class Weigh(NamedTuple):
+    """Divide requests among versions so from now on, in the configuration in use and in one that is prepared."""
+
+    serial: int
+    shares: Mapping[str, Mapping[str, int]]  #: by service and version
+
+
+class Weighed(NamedTuple):
+    """The answer to Weigh: it is done."""
+
+    serial: int
 
 
 class Drain(NamedTuple):

@@ -44,7 +44,7 @@ from fastgw.server.channel import Channel
 from fastgw.server.listening import BACKLOG
 from fastgw.server.log import Log
 from fastgw.server.losses import LossReport
-from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Prepare, Prepared, Reopen
+from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Prepare, Prepared, Reopen, Weigh
 from fastgw.server.reports import Reports
 from fastgw.server.terms import terms_of
 from fastgw.server.told import KINDS, SourceNews
@@ -133,6 +133,10 @@ class Worker:
                     self._abort()
                 elif isinstance(message, Reopen):
                     self.reopen_logs()
+                elif isinstance(message, Weigh):
+                    from fastgw.server.weighing import weigh  # which a worker without versions does not need
+
+                    self.channel.send(weigh(message, self._plane, self._standby))
                 elif isinstance(message, Drain):
                     await self.drain(message.grace)
         except Exception as error:  # noqa: BLE001  a worker in an unknown state must not serve

@@ -80,6 +80,8 @@ class Pages:
         is_up: dict[str, bool] = {}
         for (service, _), facts in self._members().items():
             is_up[service] = is_up.get(service, False) or facts.is_up
+        for versions in self._gateway.current.spec.versioned if self._gateway.current is not None else ():
+            is_up[versions.name] = any(is_up[one.service] for one in versions.versions)
         for service in services:
             if service not in is_up:
                 return 404, {"reason": "no_service", "service": service}
@@ -156,6 +158,7 @@ class Pages:
             key_sets=_key_sets(gateway.fetching),
             links=links_of(gateway.leasing),
             members=self._members(),
+            versions=gateway.rollouts.weights if gateway.rollouts is not None else {},
             board=_board(gateway.board.view, time.monotonic_ns()),
         )
 
@@ -194,6 +197,7 @@ class Pages:
             "connections": _pick(totals.globals, _CONNECTIONS),
             "routes": {name: _route(block) for name, block in totals.routes.items()},
             "services": self._services(totals),
+            "versions": gateway.rollouts.document() if gateway.rollouts is not None else {},
             "filters": self._filters(totals),
             "board": {name: {"used": one.used, "capacity": one.capacity} for name, one in facts.board.items()}
             | {"full": totals.globals[layout.BOARD_FULL], "inherited_from": gateway.board.inherited_from or None},

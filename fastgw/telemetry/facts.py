@@ -247,6 +247,16 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
     ),
     (
         Metric(
+            "fastgw_version_weight",
+            GAUGE,
+            "Share of the requests that the version of the service gets now, 0 to 1.",
+            ("service", "version"),
+            "Its requests are those of the service `SERVICE@VERSION`. See [versions](#versions-of-a-service).",
+        ),
+        lambda facts: facts.versions.items(),
+    ),
+    (
+        Metric(
             "fastgw_board_cells",
             GAUGE,
             "Keys that are in use on the board now.",

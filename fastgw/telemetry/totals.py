@@ -109,6 +109,7 @@ class Facts:
     key_sets: Sequence[KeySetFacts] = ()
     links: Sequence[LinkFacts] = ()
     members: Mapping[EndpointName, MemberFacts] = field(default_factory=dict)
+    versions: Mapping[tuple[str, str], float] = field(default_factory=dict)  #: shares, 0 to 1, by service and version
     board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table
 
 

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 class Shares:
     """How requests are divided among versions now; changed in place, so that nobody compiles anything for it."""
 
-    __slots__ = ("_names", "split")
+    __slots__ = ("names", "split")
 
     def __init__(self, names: Sequence[str], shares: Sequence[int]) -> None:
         """``names``: of the versions, in the order of the file; ``shares``: relative to each other, one of them above 0."""
-        self._names = tuple(names)
+        self.names = tuple(names)
         self.replace(shares)
 
     def replace(self, shares: Sequence[int]) -> None:
         """From the next request on."""
-        self.split = Split([*zip(self._names, shares, strict=True)])
+        self.split = Split([*zip(self.names, shares, strict=True)])
 
 
 class Versions:

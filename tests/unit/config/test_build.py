@@ -39,12 +39,15 @@ from fastgw.core.settings import (
     UpstreamTls,
     VersionBySettings,
 )
+from fastgw.policy.rollout import RolloutTerms
 from tests.unit.config.files import MINIMAL, read
 
 ADMIN = Address("::1", 9902)
 FULL = """\
 workers: 3
 admin: {address: "[::1]:9902"}
+admin_socket: run/admin.sock
+state_file: kept.json
 shutdown: {grace: 1m}
 listeners:
   - name: edge
@@ -108,6 +111,7 @@ services:
       v2: {python: "some_module:Class", run: loop, weight: 1}
     host: endpoint
     version_by: {header: X-Version, sticky: cookie:sid}
+    rollout: {steps: [5, 100], every: 2m, max_error_rate: 2%, max_p99: 800ms, min_requests: 9}
     shadow: {version: v2, share: 50%, max_body: 2KB, max_in_flight: 7, credentials: keep}
 filters:
   log: {type: access_log, path: log.jsonl, batch: 1KiB, flush: 500ms, on_failure: open, timeout: 2s}
@@ -176,6 +180,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
             (750_000, 250_000),
             VersionBySettings("x-version", "cookie:sid"),
             ShadowSpec("v2", MirrorSettings(0.5, 2000, 7, "keep")),
+            RolloutTerms((50_000, 1_000_000), 120.0, 0.02, 0.8, 9),
         ),
     )
 
@@ -206,6 +211,8 @@ def test_every_key_arrives(tmp_path: Path) -> None:
 
 def test_defaults_that_depend_on_the_place(tmp_path: Path) -> None:
     spec = read(tmp_path, MINIMAL)
+    assert (spec.admin_socket, spec.state_file) == (str(tmp_path / "gw.sock"), str(tmp_path / "gw.state.json"))
+    assert read(tmp_path, MINIMAL + "admin_socket: false").admin_socket == ""
     assert (spec.listeners[0].name, spec.routes[0].name) == ("listener-1", "/*")
     address = Address("127.0.0.1", 9901)
     assert (spec.workers, spec.admin) == (0, BindSpec(address, (address,)))

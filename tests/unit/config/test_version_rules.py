@@ -100,6 +100,16 @@ def test_what_has_endpoints_has_a_place() -> None:
             "routes[0].sticky: has no effect without split, mirror or a service with a shadow",
         ),
         (file("    shadow: {version: v2}\n", ", sticky: header:x-user"), None),
+        (
+            file("    rollout: {steps: [5, 25, 25, 100]}\n"),
+            "services.chat.rollout.steps[2]: 25 % is no more than the step before it, 25 %",
+        ),
+        (file("    rollout: {steps: [50, 5]}\n"), "steps[1]: 5 % is no more than the step before it, 50 %"),
+        (file("    rollout: {steps: []}\n"), "services.chat.rollout.steps: is empty; it needs at least one step"),
+        (file("    rollout: {steps: [0, 5]}\n"), "services.chat.rollout.steps[0]: expected"),
+        (file("    rollout: {steps: [5, 101]}\n"), "services.chat.rollout.steps[1]: expected"),
+        (file("    rollout: {every: 0}\n"), "services.chat.rollout.every: expected"),
+        (file("    rollout:\n      max_p99: 1s\n"), None),
         (file("", ", service: chat@v1").replace("service: chat,", ""), "expected a name of letters"),
         (file().replace("      v2:", '      "v 2":'), "expected a name of letters"),
         (

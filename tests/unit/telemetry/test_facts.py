@@ -25,6 +25,7 @@ def facts() -> Facts:
         ],
         links=[LinkFacts("redis://a.test", True, 9.0, {"granted": 4, "failed": 1}, 40, {"timeout": 2})],
         members={("llm", "[::1]:80"): MemberFacts(1, 0), ("llm", "[::1]:81"): MemberFacts(1, 1)},
+        versions={("llm", "v1"): 0.75, ("llm", "v2"): 0.25},
         board={"clients": BoardFacts(5, 100)},
     )
 
@@ -63,6 +64,7 @@ def test_each_says_what_is_known() -> None:
         "fastgw_leased_tokens": [(("redis://a.test",), 40)],
         "fastgw_endpoint_up": [(("llm", "[::1]:80"), 1.0), (("llm", "[::1]:81"), 0.0)],
         "fastgw_endpoint_addresses_ejected": [(("llm", "[::1]:80"), 0.0), (("llm", "[::1]:81"), 1.0)],
+        "fastgw_version_weight": [(("llm", "v1"), 0.75), (("llm", "v2"), 0.25)],
         "fastgw_board_cells": [(("clients",), 5)],
         "fastgw_board_capacity": [(("clients",), 100)],
     }

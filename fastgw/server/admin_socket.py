@@ -1,0 +1,117 @@
+"""The admin socket: where an operator on this machine tells a running gateway what no file says.
+
+A unix socket for its owner alone (0600), and whoever connects is asked who he is by the kernel: the user that the gateway runs as, or root.
+One line of JSON in, one line out, and the connection ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from fastgw.config.spec import AccessSpec
+from fastgw.core.settings import Address
+from fastgw.errors import ConfigError
+from fastgw.server.listening import Listening, bind
+from fastgw.server.log import Log
+
+CONNECTIONS: Final = 8  #: at the same time; more are closed at once
+LARGEST: Final = 4096  #: bytes of a request
+READ_LIMIT: Final = 5.0  #: seconds for a request to come
+WRITE_LIMIT: Final = 5.0  #: seconds for the answer to be taken
+_PEER: Final = struct.Struct("3i")  #: pid, uid, gid
+
+Operate = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]  #: what answers a request
+
+
+class AdminSocket:
+    """Serves one path, or none."""
+
+    def __init__(self, ask: Operate, log: Log, peer: Callable[[socket.socket], tuple[int, int]] | None = None) -> None:
+        """``ask``: what answers; ``peer``: process and user at the other end of a socket."""
+        self._ask = ask
+        self._log = log
+        self._peer = peer if peer is not None else credentials
+        self._path = ""
+        self._listening: Listening | None = None
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def move(self, path: str, *, takeover: bool = False) -> None:
+        """Serve at ``path`` from now on; empty: nowhere.  What is in the way is told in the log, and tried again by the next reload."""
+        if path == self._path and (self._server is not None or not path):
+            return
+        await self.stop()
+        self._path = path
+        if not path:
+            return
+        try:
+            self._listening = bind(Address(path=path), 1, takeover, AccessSpec(0o600))
+            self._listening.start()
+        except ConfigError as error:
+            self._log.error(
+                "the admin socket cannot be opened; name another one (admin_socket)", problems=error.problems
+            )
+            return
+        sock = self._listening.of_worker(0).dup()
+        self._server = await asyncio.start_unix_server(self._connected, sock=sock, limit=LARGEST)
+
+    async def stop(self) -> None:
+        """Serve nowhere."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._writers) >= CONNECTIONS:
+            writer.transport.abort()
+            return
+        self._writers.add(writer)
+        try:
+            answer = await self._answer(reader, writer)
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await asyncio.wait_for(writer.drain(), WRITE_LIMIT)
+        except (OSError, TimeoutError):
+            pass  # who asked went away, or to sleep
+        except Exception as error:  # noqa: BLE001  one question that fails must not end the supervisor
+            self._log.error("the admin socket failed", error=repr(error))
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, Any]:
+        pid, user = self._peer(writer.get_extra_info("socket"))
+        if user not in (0, os.geteuid()):
+            self._log.warning("somebody else asks at the admin socket", peer=pid, user=user)
+            return _no("not_allowed", "only root, and the user that the gateway runs as, may ask")
+        try:
+            line = await asyncio.wait_for(reader.readline(), READ_LIMIT)
+            request = json.loads(line)
+        except (ValueError, RecursionError):  # too long, or no JSON
+            return _no("bad_request", f"one line of JSON is expected, of {LARGEST} bytes at most")
+        if not isinstance(request, dict):
+            return _no("bad_request", "an object is expected")
+        return await self._ask(request)
+
+
+def _no(error: str, detail: str) -> dict[str, Any]:
+    return {"ok": False, "error": error, "detail": detail}
+
+
+def credentials(sock: socket.socket) -> tuple[int, int]:
+    """Process and user at the other end, as the kernel has them (``SO_PEERCRED``)."""
+    pid, user, _ = _PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    return pid, user
