@@ -26,6 +26,7 @@ from fastgw.config.entry import Entry
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.health import HealthCheck
 from fastgw.config.model import Model
 from fastgw.config.places import known_places
 from fastgw.config.spec import (
@@ -250,4 +251,5 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     schema.Retry: partial(fill, RetrySettings),
     schema.Ejection: partial(fill, EjectionSettings),
     Breaker: Breaker.settings,
+    HealthCheck: HealthCheck.settings,
 }

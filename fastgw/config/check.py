@@ -12,6 +12,7 @@ from fastgw.config.breaker import check_breaker
 from fastgw.config.by_name import check_by_name, named_services
 from fastgw.config.fallback import check_fallback
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
+from fastgw.config.health import check_health
 from fastgw.config.known import check_service, said
 from fastgw.config.places import known_places, shared_keys
 from fastgw.config.reach import check_reach
@@ -346,6 +347,8 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
         for name, version in service.versions.items():
             _no_sockets(document, (*where, "versions", name), version.endpoints)
     check_breaker(document, (*where, "breaker"), service.breaker)
+    is_inside = not service.endpoints and not service.versions and not is_unsound(service.endpoints, service.versions)
+    check_health(document, (*where, "health"), service.health, is_inside=is_inside)
     if service.pool.warm > service.pool.max_connections:
         document.report((*where, "pool", "warm"), f"is more than max_connections ({service.pool.max_connections})")
     if (service.pool.max_uploads or 0) > service.pool.max_connections:

@@ -19,6 +19,7 @@ from fastgw.config.copies import Copies, Shadow
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.health import HealthCheck
 from fastgw.config.inside import Inside
 from fastgw.config.model import (
     Model,
@@ -389,6 +390,9 @@ class Service(Balanced):
     retry: Retry = setting({}, "When another endpoint is tried.")
     ejection: Annotated[Ejection | None, BeforeValidator(off_is_none)] = setting(
         {}, "When an endpoint that cannot be connected to is left out."
+    )
+    health: Annotated[HealthCheck | None, BeforeValidator(off_is_none)] = setting(
+        None, "How its endpoints are probed, beside the requests. Default: they are not."
     )
     breaker: Annotated[Breaker | None, BeforeValidator(off_is_none)] = setting(
         None, "When it, or an endpoint of it, is left alone because calls fail or are slow. Default: never."

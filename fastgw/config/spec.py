@@ -193,6 +193,21 @@ class EngineSpec(NamedTuple):
     metrics: tuple[str, ...]  #: names; empty: all of the kind
 
 
+class HealthSpec(NamedTuple):
+    """How the endpoints of a service are probed (``server.probing``); seconds."""
+
+    type: str  #: "http" or "tcp"
+    path: str  #: and query
+    host: str  #: the Host that is told; empty: the endpoint
+    headers: tuple[tuple[str, str], ...]  #: names in lower case
+    status: tuple[tuple[int, int], ...]  #: ranges that are good, both ends included
+    body: str  #: what the body must have in it; empty: anything
+    timeout: float
+    interval: float
+    healthy_after: int  #: good probes in a row
+    unhealthy_after: int  #: bad ones
+
+
 class ServiceSpec(NamedTuple):
     """A named set of endpoints with one policy."""
 
@@ -208,6 +223,7 @@ class ServiceSpec(NamedTuple):
     tls: UpstreamTls | None
     fallback: tuple[FallbackSpec, ...]  #: first to last
     inside: InsideSettings | None  #: it is code in this process, with one endpoint that has no address; None: it is not
+    health: HealthSpec | None  #: None: nobody is probed
     settings: ServiceSettings
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from fastgw.core.causes import words
+from fastgw.core.causes import excerpt, words
 from fastgw.core.settings import Url
 from fastgw.wire.fields import LINE_BYTES
 
@@ -53,6 +53,8 @@ class AsMember(NamedTuple):
 
     context: ssl.SSLContext | None  #: None: without TLS
     server_name: str  #: that it must have a certificate for
+    path: str = ""  #: of its unix socket; empty: it is where the URL says
+    authority: str = ""  #: the Host it is told; empty: that of the URL
 
 
 Asking = Callable[..., Awaitable[Answered]]  #: as ``Caller.call``
@@ -84,6 +86,7 @@ class Caller:
         self._under_way = 0
         self._is_closed = False
         self._as_member = as_member
+        self._authority = (as_member.authority if as_member is not None else "") or url.authority
         if as_member is not None:
             self._context = as_member.context
         else:
@@ -111,6 +114,18 @@ class Caller:
         finally:
             self._under_way -= 1
 
+    async def reach(self) -> None:
+        """See whether a connection can be opened; it is closed at once.
+
+        Raises:
+            CallError: it cannot.
+        """
+        try:
+            async with asyncio.timeout(self._limit):
+                (await self._connect()).close()
+        except TimeoutError:
+            raise CallError("timeout", f"{self.url} took no connection within {self._limit:g} s") from None
+
     def close(self) -> None:
         """Keep no connection any more; calls under way end as they would."""
         self._is_closed = True
@@ -119,7 +134,10 @@ class Caller:
 
     def _message(self, method: bytes, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
         url = self.url
-        lines = [b"%b %b HTTP/1.1" % (method, url.target.encode()), b"host: " + url.authority.encode()]
+        lines = [
+            b"%b %b HTTP/1.1" % (method, url.target.encode()),
+            b"host: " + self._authority.encode(),
+        ]
         for name, value in fields:
             if name.translate(None, LINE_BYTES) or value.translate(None, LINE_BYTES):
                 raise ValueError("a field of a call has a character that no header field has")
@@ -155,19 +173,15 @@ class Caller:
         return found
 
     async def _connect(self) -> _Connection:
-        url = self.url
+        url, member, loop = self.url, self._as_member, asyncio.get_running_loop()
+        connection = _Connection(url, self._largest)
+        name = url.host if member is None else member.server_name
+        options: dict[str, Any] = {"ssl": self._context, "server_hostname": name if url.is_tls else None}
         try:
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(url, self._largest),
-                url.host,
-                url.port,
-                ssl=self._context,
-                server_hostname=None
-                if not url.is_tls
-                else url.host
-                if self._as_member is None
-                else self._as_member.server_name,
-            )
+            if member is not None and member.path:
+                await loop.create_unix_connection(lambda: connection, member.path, **options)
+            else:
+                await loop.create_connection(lambda: connection, url.host, url.port, **options)
         except socket.gaierror as error:
             raise CallError("unresolved", f"the name {url.host} has no address: {error.strerror}") from None
         except ssl.SSLError as error:
@@ -250,7 +264,7 @@ class _Connection(asyncio.Protocol):
         except HttpParserUpgrade:
             self._fail("broken", f"{self._url} wants to speak something else than HTTP")
         except HttpParserError as error:
-            self._fail("broken", f"what {self._url} answered is no HTTP: {error}")
+            self._fail("broken", f"what {self._url} answered is no HTTP: {error}: {excerpt(data)}")
 
     def connection_lost(self, error: Exception | None) -> None:
         """See ``asyncio.Protocol``."""

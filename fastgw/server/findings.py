@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from fastgw.core.live.news import BREAKER, EJECTION, Finding
+from fastgw.core.live.news import BREAKER, EJECTION, HEALTH, Finding
 from fastgw.policy.breaker import CLOSED, HALF_OPEN, OPEN
 from fastgw.server.log import Log
 from fastgw.server.standings import stamp
@@ -24,6 +24,9 @@ _WORDS = {
     EJECTION: ("an endpoint is ejected", "an endpoint is back"),
     BREAKER: ("a breaker is open", "a breaker is closed again"),
 }
+
+
+PROBE = -1  #: who found it, in the place of a worker
 
 
 class _Out:
@@ -90,6 +93,14 @@ class Findings:
         )
         return False
 
+    def put(self, findings: Iterable[Finding]) -> None:
+        """Take what no worker has found, but a probe, which has told the log itself."""
+        for one in findings:
+            self._out.pop(one.about, None)
+            if not one.is_up:
+                out = self._out[one.about] = _Out(one, self._monotonic())
+                out.by_worker[PROBE] = one
+
     def forget(self, worker: int, log: Log) -> None:
         """The worker is gone for good, and with it what it found."""
         for found in [*self._out.values()]:
@@ -105,9 +116,11 @@ class Findings:
         return tuple(next(iter(found.by_worker.values())) for found in self._out.values())
 
     def is_up(self, name: MemberName) -> bool:
-        """Whether no worker has it ejected, or its breaker or that of its service open."""
+        """Whether no worker has it ejected, or its breaker or that of its service open, and no probe has found it unhealthy."""
         of_all = (name[0], "", "")
-        return not any(about in self._out for about in ((EJECTION, *name), (BREAKER, *name), (BREAKER, *of_all)))
+        return not any(
+            about in self._out for about in ((EJECTION, *name), (HEALTH, *name), (BREAKER, *name), (BREAKER, *of_all))
+        )
 
     def of(self, name: MemberName) -> dict[str, Any]:
         """For ``/status``, of one address."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from fastgw.server.leasing import Leasing
     from fastgw.server.messages import Weigh
     from fastgw.server.names import Names
+    from fastgw.server.probing import Probing
     from fastgw.server.rollouts import Rollouts
 
 
@@ -92,6 +93,7 @@ class Gateway:
         self.rollouts: Rollouts | None = None  #: who knows the shares of versions; there once a service has some
         self.standings = Standings()
         self.findings = Findings()
+        self.probing: Probing | None = None  #: while some service has its endpoints probed
         self.reloads = {"ok": 0, "refused": 0}
         self.started = time.monotonic()
         self.is_started = False  #: every worker has served at least once
@@ -280,6 +282,11 @@ class Gateway:
     def pass_on(self, source: WorkerProcess, findings: list[Finding]) -> None:
         """Let the other workers know what one has found."""
         self._tell(Endpoints({}, tuple(findings)), source)
+
+    def learn_health(self, findings: list[Finding]) -> None:
+        """Let every worker know what probes have found."""
+        self.findings.put(findings)
+        self._tell(Endpoints({}, tuple(findings)))
 
     def commit(self, worker: WorkerProcess, plan: Plan) -> None:
         """Tell a worker to serve ``plan``; one that came up while the others prepared gets all of it now."""

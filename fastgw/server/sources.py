@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from fastgw.config.spec import GatewaySpec
+from fastgw.core.live.news import Answer
 from fastgw.server.gateway import Gateway
 from fastgw.server.log import Log
 from fastgw.server.messages import Asked, Wanted
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fastgw.server.engines import Engines
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
+    from fastgw.server.probing import Probing
 
 SOURCES_LIMIT = (
     2.0  #: seconds that a reload waits for the addresses of new names, for new keys, and for a Redis that is new
@@ -33,6 +35,7 @@ class Sources:
     def __init__(self, gateway: Gateway, log: Log) -> None:
         self._gateway = gateway
         self._log = log
+        self._probing: Probing | None = None
 
     def keep(self) -> None:
         """Keep what the configuration in use has, and nothing else."""
@@ -50,6 +53,7 @@ class Sources:
         if gateway.engines is not None or any(one.engine is not None for one in spec.services):
             self._engines().keep(spec)
         gateway.links = {one: found for one, found in gateway.links.items() if one in spec.redis}
+        self._keep_probes()
 
     async def prepare(self, spec: GatewaySpec) -> None:
         """Begin with what is new in ``spec``: what does not answer now is a warning in the log, and goes on being asked."""
@@ -72,9 +76,26 @@ class Sources:
         if self._gateway.leasing is not None:
             self._gateway.leasing.ask(message.asks)
 
+    def _keep_probes(self) -> None:
+        """Probe the members that there are now."""
+        gateway = self._gateway
+        spec = gateway.plan_in_use.spec
+        if self._probing is None:
+            if all(one.health is None for one in spec.services):
+                return
+            from fastgw.server.probing import Probing  # likewise
+
+            gateway.probing = self._probing = Probing(gateway.learn_health, self._log, random.random)
+        self._probing.keep(spec, gateway.answers)
+
+    def _learn(self, host: str, answer: Answer) -> None:
+        self._gateway.learn(host, answer)
+        self._keep_probes()
+
     def close(self) -> None:
         """Keep nothing any more."""
-        for source in (self._gateway.names, self._gateway.fetching, self._gateway.leasing, self._gateway.engines):
+        gateway = self._gateway
+        for source in (gateway.names, gateway.fetching, gateway.leasing, gateway.engines, self._probing):
             if source is not None:
                 source.close()
 
@@ -83,7 +104,7 @@ class Sources:
         if gateway.names is None:
             from fastgw.server.resolver import look_up  # 30 ms and 4 MB that literal addresses do not pay
 
-            gateway.names = Names(gateway.learn, self._log, random.random, look_up)
+            gateway.names = Names(self._learn, self._log, random.random, look_up)
         return gateway.names
 
     def _fetching(self) -> Fetching:

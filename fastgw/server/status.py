@@ -16,6 +16,7 @@ from fastgw.core import counters as layout
 from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
 from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
+from fastgw.server.health_status import health_facts, health_of_endpoint
 from fastgw.server.link_status import link_document, links_of
 from fastgw.server.names import Names
 from fastgw.server.standings import stamp
@@ -160,6 +161,7 @@ class Pages:
             members=self._members(),
             versions=gateway.rollouts.weights if gateway.rollouts is not None else {},
             board=_board(gateway.board.view, time.monotonic_ns()),
+            health=health_facts(gateway.probing),
         )
 
     def document(self) -> dict[str, Any]:
@@ -255,6 +257,7 @@ class Pages:
                 **_pick(block, _ENDPOINT),
                 "causes": _causes(block),
                 **breaker_of_endpoint(gateway.findings, spec, endpoint, addresses),
+                **health_of_endpoint(gateway.probing, service, endpoint, addresses),
                 "addresses": _addresses(gateway, service, endpoint, addresses),
             }
         return services

@@ -10,6 +10,7 @@ from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, LinkFacts, N
 
 INFO: Final = "info"  #: a metric that is always 1, and says what it has to say in its labels
 LEASE_OUTCOMES: Final = ("granted", "partly", "nothing", "failed")  #: of what a Redis was asked
+PROBE_OUTCOMES: Final = ("good", "bad")
 WORKER_STATES: Final = ("starting", "ready", "stalled", "draining", "dead")
 
 Labels = tuple[str, ...]  #: their values
@@ -54,6 +55,14 @@ def _leases(facts: Facts) -> Samples:
 
 def _link_failures(facts: Facts) -> Samples:
     return [((one.redis, cause), count) for one in facts.links for cause, count in one.failures.items()]
+
+
+def _probes(facts: Facts) -> Samples:
+    return [
+        ((*name, outcome), float(count))
+        for name, found in facts.health.items()
+        for outcome, count in zip(PROBE_OUTCOMES, (found.good, found.bad), strict=True)
+    ]
 
 
 def _table(value: Callable[[BoardFacts], float]) -> Callable[[Facts], Samples]:
@@ -254,6 +263,26 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
             "Its requests are those of the service `SERVICE@VERSION`. See [versions](#versions-of-a-service).",
         ),
         lambda facts: facts.versions.items(),
+    ),
+    (
+        Metric(
+            "fastgw_endpoint_healthy",
+            GAUGE,
+            "Addresses of the endpoint that its probes find healthy.",
+            ("service", "endpoint"),
+            "[Why](#probes); alert on 0.",
+        ),
+        lambda facts: [(name, float(found.healthy)) for name, found in facts.health.items()],
+    ),
+    (
+        Metric(
+            "fastgw_endpoint_probes",
+            COUNTER,
+            "Probes of the endpoint, by what they found.",
+            ("service", "endpoint", "outcome"),
+            values=PROBE_OUTCOMES,
+        ),
+        _probes,
     ),
     (
         Metric(

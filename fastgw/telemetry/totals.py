@@ -58,6 +58,15 @@ class MemberFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthFacts:
+    """What probes have found of one endpoint."""
+
+    healthy: int  #: addresses
+    good: int  #: probes
+    bad: int
+
+
+@dataclass(frozen=True, slots=True)
 class BoardFacts:
     """One table of the board."""
 
@@ -111,6 +120,7 @@ class Facts:
     members: Mapping[EndpointName, MemberFacts] = field(default_factory=dict)
     versions: Mapping[tuple[str, str], float] = field(default_factory=dict)  #: shares, 0 to 1, by service and version
     board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table
+    health: Mapping[EndpointName, HealthFacts] = field(default_factory=dict)  #: of those that are probed
 
 
 @dataclass(frozen=True, slots=True)

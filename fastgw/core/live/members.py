@@ -6,6 +6,7 @@ another tuple: a balancer knows a tuple by identity, so it notices what has chan
 A member that cannot be connected to is *ejected* (``policy.ejection``): nothing is at rest there any more, who waits for a connection asks
 elsewhere, and it comes back when one trial connection was made.  Where all are ejected all are ready: wrong about one of them costs
 less than answering nobody.  A breaker (``live.breaking``) may leave out everybody: ``ready`` is what it leaves of the ``reachable``.
+A member that probes find unhealthy (``server.probing``) is left out while another is healthy.
 
 An address of a name begins like that, *untried*: it is ready once a first connection was made, which is tried while the service is in use.
 While nobody is up and some are untried the waiting rooms of the names are ready (``live.waiting``).  The only member of a service need
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.core.causes import CONNECTING, EJECTING, REFUSED
-from fastgw.core.live.news import BREAKER, Finding
+from fastgw.core.live.news import BREAKER, HEALTH, Finding
 from fastgw.core.settings import EjectionSettings
 from fastgw.errors import GatewayError
 
@@ -188,7 +189,12 @@ class Members:
                 self.breaking.hear(endpoint, finding)
             return
         state: MemberState = endpoint.ejection
-        if finding.is_up:
+        if finding.kind == HEALTH:
+            state.is_unhealthy = not finding.is_up
+            if finding.is_up:
+                state.hurry(now)
+            self._renew()
+        elif finding.is_up:
             state.hurry(now)
         elif self._ejection is None:
             if not state.is_ejected:
@@ -235,9 +241,10 @@ class Members:
         """Replace ``ready``.  Who waits for a name asks those that are up, or fails with ``error`` where the last try has failed."""
         up = [one for one in self.all if not one.ejection.is_ejected]
         self._is_any_up = bool(up)
+        well = [one for one in up if not one.ejection.is_unhealthy]
         undecided = [one for one in self.all if one.ejection.is_untried]
         if self.all and (up or not undecided):
-            self.reachable = tuple(up or [*self.all])
+            self.reachable = tuple(well or up or [*self.all])
             self.ready = self._left()
             self._empty_rooms(None if up else error)
         else:

@@ -1,7 +1,16 @@
 from __future__ import annotations
 
 from fastgw.telemetry.facts import FACTS, WORKER_STATES
-from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, LinkFacts, MemberFacts, NameFacts, WorkerFacts
+from fastgw.telemetry.totals import (
+    BoardFacts,
+    Facts,
+    HealthFacts,
+    KeySetFacts,
+    LinkFacts,
+    MemberFacts,
+    NameFacts,
+    WorkerFacts,
+)
 
 
 def facts() -> Facts:
@@ -27,6 +36,7 @@ def facts() -> Facts:
         members={("llm", "[::1]:80"): MemberFacts(1, 0), ("llm", "[::1]:81"): MemberFacts(1, 1)},
         versions={("llm", "v1"): 0.75, ("llm", "v2"): 0.25},
         board={"clients": BoardFacts(5, 100)},
+        health={("llm", "[::1]:80"): HealthFacts(1, 7, 2)},
     )
 
 
@@ -65,6 +75,8 @@ def test_each_says_what_is_known() -> None:
         "fastgw_endpoint_up": [(("llm", "[::1]:80"), 1.0), (("llm", "[::1]:81"), 0.0)],
         "fastgw_endpoint_addresses_ejected": [(("llm", "[::1]:80"), 0.0), (("llm", "[::1]:81"), 1.0)],
         "fastgw_version_weight": [(("llm", "v1"), 0.75), (("llm", "v2"), 0.25)],
+        "fastgw_endpoint_healthy": [(("llm", "[::1]:80"), 1.0)],
+        "fastgw_endpoint_probes": [(("llm", "[::1]:80", "good"), 7.0), (("llm", "[::1]:80", "bad"), 2.0)],
         "fastgw_board_cells": [(("clients",), 5)],
         "fastgw_board_capacity": [(("clients",), 100)],
     }

@@ -8,7 +8,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.live.endpoint import EndpointKey
-from fastgw.core.live.news import Finding
+from fastgw.core.live.news import HEALTH, Finding
 from fastgw.core.live.troubles import QUIET_SECONDS
 from fastgw.core.settings import Address
 from fastgw.policy.balancers import LeastRequest, RoundRobin
@@ -395,4 +395,20 @@ def test_in_hand_and_counters_are_as_before_when_all_is_over() -> None:
     clients = edge.eject()
     assert [statuses(one.take()) for one in clients] == [[200]] * AFTER
     assert edge.of_endpoint(counters.ENDPOINT_CONNECT_FAILURES) == AFTER
+    edge.end()
+
+
+def test_who_is_unhealthy_is_left_out_while_another_is_not() -> None:
+    edge = Stage()
+    second = ("s", "127.0.0.1:9001", "127.0.0.1:9001")
+    edge.plane.hear([Finding(*FIRST, False, 0.0, "status", "it answered 500", HEALTH)])
+    assert edge.ready == [9001] and not edge.found
+    edge.plane.hear([Finding(*second, False, 0.0, "status", "it answered 500", HEALTH)])
+    assert edge.ready == [9000, 9001]  # all are asked where nobody is well
+    edge.plane.hear([Finding(*second, True, kind=HEALTH)])
+    assert edge.ready == [9001]
+    edge.service.install(edge.plane.registry)  # a reload
+    assert edge.ready == [9001]
+    edge.plane.hear([Finding(*FIRST, True, kind=HEALTH)])
+    assert edge.ready == [9000, 9001]
     edge.end()

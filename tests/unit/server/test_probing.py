@@ -1,0 +1,116 @@
+"""Probes: who is asked, what is good, and what the workers and the log are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fastgw.config.spec import HealthSpec
+from fastgw.core.calls import CallError
+from fastgw.core.live.news import HEALTH, Finding
+from fastgw.core.settings import Address
+from fastgw.server.log import Log
+from fastgw.server.probing import ProbeTarget, Probing, probe
+from tests.support.ports import free_port
+from tests.support.upstream import UpstreamServer, canned, response
+from tests.unit.config.files import read, with_service
+
+SETTINGS = HealthSpec("http", "/ok", "", (("x-a", "b"),), ((200, 299),), "fine", 0.5, 0.01, 1, 2)
+NAME = ("a", "127.0.0.1:1", "127.0.0.1:1")
+
+
+def asked(port: int, settings: HealthSpec = SETTINGS) -> tuple[str, str]:
+    """Cause and words; empty: it is well."""
+    target = ProbeTarget(settings, Address("127.0.0.1", port), "", f"127.0.0.1:{port}", None)
+    try:
+        asyncio.run(probe(target))
+    except CallError as error:
+        return error.cause, str(error)
+    return "", ""
+
+
+def test_what_is_good(service: Callable[..., UpstreamServer]) -> None:
+    one = service(canned(response(b"all is fine")))
+    assert asked(one.port) == ("", "")
+    sent = one.requests[0].head.lower()
+    assert sent.startswith(b"get /ok http/1.1") and b"x-a: b" in sent and b"host: 127.0.0.1:%d" % one.port in sent
+    assert asked(one.port, SETTINGS._replace(type="tcp")) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "words"),
+    [
+        (response(b"fine", status=500), "status", "it answered 500: 'fine'"),
+        (response(b"ill"), "body", "'fine' is not in what it answered: 'ill'"),
+        (b"SSH-2.0-OpenSSH\r\n", "broken", "'SSH-2.0-OpenSSH"),
+    ],
+)
+def test_what_is_bad_says_what_came(
+    service: Callable[..., UpstreamServer], answer: bytes, cause: str, words: str
+) -> None:
+    found = asked(service(canned(answer)).port)
+    assert found[0] == cause and words in found[1]
+
+
+def test_nobody_is_there() -> None:
+    for kind in ("http", "tcp"):
+        assert asked(free_port(), SETTINGS._replace(type=kind))[0] == "refused"
+
+
+class Stage:
+    """Probes whose outcome a test decides."""
+
+    def __init__(self, tmp_path: Any) -> None:
+        self.bad = ""
+        self.told: list[Finding] = []
+        self.asked = asyncio.Event()
+        text = (
+            with_service("health: {interval: 10ms}")
+            .replace("endpoints: [", "endpoints: [")
+            .replace("127.0.0.1:9000", "127.0.0.1:1")
+        )
+        self.spec = read(tmp_path, text)
+        self.probing = Probing(self.told.extend, Log("supervisor"), lambda: 0.0, self.ask)
+
+    async def ask(self, target: ProbeTarget) -> None:
+        self.asked.set()
+        if self.bad:
+            raise CallError("status", self.bad)
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.told) < count:
+                self.asked.clear()
+                await self.asked.wait()
+                await asyncio.sleep(0)
+
+
+def test_changes_are_told_and_a_reload_keeps_what_is_known(tmp_path: Any, capfd: Any) -> None:
+    async def story() -> None:
+        stage = Stage(tmp_path)
+        stage.probing.keep(stage.spec, {})
+        [name] = stage.probing.known
+        assert stage.told[0] == Finding(*name, False, 0.0, "unknown", "no probe of it is over", HEALTH)
+        await stage.until(2)
+        assert stage.told[1] == Finding(*name, True, kind=HEALTH)
+        stage.bad = "it answered 500"
+        await stage.until(3)
+        assert stage.told[2] == Finding(*name, False, 0.0, "status", "it answered 500", HEALTH)
+        stage.probing.keep(stage.spec, {})
+        assert stage.told[3].reason == "it answered 500"  # and not as if nobody knew
+        found = stage.probing.of(name, 1e9)
+        assert found is not None and (found["state"], found["cause"]) == ("unhealthy", "status")
+        stage.bad = ""
+        await stage.until(5)
+        assert stage.told[4].is_up
+        stage.probing.keep(stage.spec._replace(services=()), {})
+        assert stage.told[-1].is_up and not stage.probing.known
+        stage.probing.close()
+
+    asyncio.run(story())
+    log = capfd.readouterr().err
+    assert log.count('"an endpoint is unhealthy"') == 1 and log.count('"an endpoint is healthy again"') == 1
+    assert "no endpoint of a service is healthy, so all are asked" in log
