@@ -11,7 +11,7 @@ from fastgw.config.engine import Engine
 from fastgw.config.inside import Inside
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.template import template
+from fastgw.config.template import varying
 from fastgw.config.types import Duration, Parsed, Percentage, words
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import scalar, shown, text
@@ -22,16 +22,6 @@ ENGINE: Final = "engine"  #: the one that asks the members
 Zone = Annotated[str, Parsed(text("the name of a zone"), type="string")]
 _FACTOR: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?").fullmatch
 _WANTED: Final = "off, or a number from 1.05 to 100"
-
-
-def _key(value: object) -> tuple[bytes | str, ...]:
-    """Text with a variable in it."""
-    found = template(is_answer=False)(value)
-    if not any(isinstance(part, str) for part in found):
-        raise ValueError(
-            f"{shown(value)} is the same for every request; name a variable, such as ${{header.x-session}}"
-        )
-    return found
 
 
 def _factor(value: object) -> float:
@@ -53,7 +43,7 @@ _FACTORS = [{"type": "number", "minimum": 1.05, "maximum": 100}, {"enum": ["off"
 class Hash(Model):
     """What of a request decides which endpoint it goes to."""
 
-    key: Annotated[tuple[bytes | str, ...], Parsed(_key, takes_variables=True, type="string")] = setting(
+    key: Annotated[tuple[bytes | str, ...], Parsed(varying, takes_variables=True, type="string")] = setting(
         ..., "Text with variables, such as ${header.x-session}; where it is empty chance decides."
     )
     max_load: Annotated[float, Parsed(_factor, anyOf=_FACTORS)] = setting(

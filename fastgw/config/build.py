@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fastgw.config import schema
+from fastgw.config.admission import Admission
 from fastgw.config.affinity import Affinity
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import ENGINE, Hash
@@ -246,6 +247,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Affinity: Affinity.spec,
     Fallback: Fallback.spec,
     Engine: partial(fill, EngineSpec),
+    Admission: Admission.spec,
     schema.Pool: partial(fill, PoolSettings),
     schema.ServiceTls: partial(fill, UpstreamTls),
     schema.Retry: partial(fill, RetrySettings),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from fastgw.config.admission import check_admission
 from fastgw.config.balance import ENGINE
 from fastgw.config.breaker import check_breaker
 from fastgw.config.by_name import check_by_name, named_services
@@ -349,6 +350,7 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
     check_breaker(document, (*where, "breaker"), service.breaker)
     is_inside = not service.endpoints and not service.versions and not is_unsound(service.endpoints, service.versions)
     check_health(document, (*where, "health"), service.health, is_inside=is_inside)
+    check_admission(document, (*where, "admission"), service.admission)
     if service.pool.warm > service.pool.max_connections:
         document.report((*where, "pool", "warm"), f"is more than max_connections ({service.pool.max_connections})")
     if (service.pool.max_uploads or 0) > service.pool.max_connections:

@@ -16,6 +16,7 @@ from fastgw.config.rules import rule
 from fastgw.config.shadows import shadows
 from fastgw.config.spec import (
     PLUGIN,
+    AdmissionSpec,
     EndpointSpec,
     FilterSpec,
     GatewaySpec,
@@ -39,7 +40,8 @@ from fastgw.routing.pattern import parse_path
 
 if TYPE_CHECKING:
     from fastgw.adapters.instance import Instance
-    from fastgw.core.live.members import Breakers, Judge
+    from fastgw.core.live.gate import GateTerms
+    from fastgw.core.live.members import Judge
     from fastgw.core.mirror.mirror import Mirror
     from fastgw.core.snapshot.snapshot import Copier, Destination
     from fastgw.core.snapshot.versions import Versions
@@ -227,6 +229,9 @@ class _Compiler:
         choice = chosen(spec, members, self._random, self._spec.zone)
         slot = self._slots.services[spec.name]
         breaking = self._registry.breaking(spec.name, spec.settings, slot)
+        terms = _terms(spec.admission)
+        gate = None if terms is None else self._registry.gate(spec.name, slot, terms)
+        learner = None if gate is None or terms is None else gate.learner(terms)
         return Service(
             spec.name,
             members,
@@ -234,17 +239,18 @@ class _Compiler:
             settings=spec.settings,
             slot=slot,
             takes_chunks=spec.inside is None,
-            judge=joined(self._judges(choice["balancer"], breaking)),
+            judge=joined(self._judges(choice["balancer"], breaking, learner)),
             breaking=breaking,
+            gate=gate,
+            terms=terms,
             **choice,
         )
 
-    def _judges(self, balancer: Any, breaking: Breakers | None) -> Iterator[Judge]:
+    def _judges(self, balancer: Any, *others: Judge | None) -> Iterator[Judge]:
         """Who asks how tries at the members of a service end."""
         if hasattr(balancer, "settle"):
             yield balancer
-        if breaking is not None:
-            yield breaking
+        yield from (one for one in others if one is not None)
 
     def _member(self, service: ServiceSpec, spec: EndpointSpec) -> tuple[EndpointKey, EndpointSettings]:
         slot = self._slots.endpoints[service.name, str(spec.address)]
@@ -270,6 +276,17 @@ class _Compiler:
 
             found = self._contexts[spec] = client_context(spec)
         return found
+
+
+def _terms(spec: AdmissionSpec | None) -> GateTerms | None:
+    """The terms of a service's gate; None: it has none."""
+    if spec is None:
+        return None
+    from fastgw.core.live.gate import GateTerms
+    from fastgw.filters.variables import Template
+
+    read_class, read_key = (Template(key).fill if key else None for key in (spec.class_key, spec.fair_key))
+    return GateTerms(spec.settings, read_class, read_key)
 
 
 def _own_answer(spec: RouteSpec) -> Service | None:

@@ -8,7 +8,7 @@ from typing import Final
 from fastgw.config.by_name import named_services
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
-from fastgw.config.schema import Configuration, Route
+from fastgw.config.schema import Configuration, Route, Service
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import is_unsound
 from fastgw.filters.variables import Part
@@ -21,9 +21,23 @@ _SET_NOTHING: Final = ("access_log", "concurrency", "ip_rules", "log_body", "mai
 def check_reach(document: Document, config: Configuration) -> None:
     """Report variables of services that are empty whatever is asked for; nothing while something is wrong that they might come from."""
     for name, service in config.services.items():
-        if is_unsound(service) or is_unsound(service.hash) or service.hash is None:
-            continue
-        _check(document, config, name, ("services", name, "hash", "key"), service.hash.key)
+        for where, key in _keys(service):
+            _check(document, config, name, ("services", name, *where), key)
+
+
+def _keys(service: Service) -> Iterator[tuple[tuple[str, ...], Sequence[Part]]]:
+    """What it asks of requests, and where that is written."""
+    if is_unsound(service):
+        return
+    if service.hash is not None and not is_unsound(service.hash):
+        yield ("hash", "key"), service.hash.key
+    if service.admission is None or is_unsound(service.admission):
+        return
+    priority, queue = service.admission.priority, service.admission.queue
+    if priority is not None and not is_unsound(priority):
+        yield ("admission", "priority", "key"), priority.key
+    if queue is not None and not is_unsound(queue) and queue.key is not None:
+        yield ("admission", "queue", "key"), queue.key
 
 
 def _check(document: Document, config: Configuration, service: str, where: TreePath, parts: Sequence[Part]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
 from pydantic_core import CoreSchema
 
+from fastgw.config.admission import Admission
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import Balanced, Zone
 from fastgw.config.breaker import Breaker
@@ -404,6 +405,9 @@ class Service(Balanced):
     shadow: Shadow | None = setting(None, "A version that gets copies of requests. Default: none does.")
     rollout: Rollout | None = setting(None, "The steps of fastgw promote --plan. Default: it has no plan.")
     fallback: list[Fallback] = setting([], "What answers instead where this service cannot, first to last.")
+    admission: Annotated[Admission | None, BeforeValidator(off_is_none)] = setting(
+        None, "How many requests it is sent at one time, and who waits. Default: any number, nobody."
+    )
 
 
 class Configuration(Model):

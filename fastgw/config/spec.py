@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastgw.core.settings import (
     Address,
+    AdmissionSettings,
     FilesSettings,
     FilterSettings,
     InsideSettings,
@@ -208,6 +209,14 @@ class HealthSpec(NamedTuple):
     unhealthy_after: int  #: bad ones
 
 
+class AdmissionSpec(NamedTuple):
+    """How many requests a service is sent at one time, and what of a request decides who comes first."""
+
+    settings: AdmissionSettings
+    class_key: tuple[bytes | str, ...]  #: as ``filters.variables.Template`` takes it; empty: all are of one class
+    fair_key: tuple[bytes | str, ...]  #: the same, of "fair"; empty: nobody has turns
+
+
 class ServiceSpec(NamedTuple):
     """A named set of endpoints with one policy."""
 
@@ -219,6 +228,7 @@ class ServiceSpec(NamedTuple):
     engine: EngineSpec | None  #: of "engine"
     spill_below: float  #: share of the members in the gateway's zone of which fewer are not enough, 0 to 1
     slow_start: float  #: seconds that a new member takes to its whole share; 0: none
+    admission: AdmissionSpec | None
     pool: PoolSettings
     tls: UpstreamTls | None
     fallback: tuple[FallbackSpec, ...]  #: first to last

@@ -45,6 +45,16 @@ def templates(*, is_answer: bool) -> Callable[[object], tuple[tuple[Part, ...], 
     return parse
 
 
+def varying(value: object) -> tuple[Part, ...]:
+    """Parser of a value with a variable in it, so that requests differ by it."""
+    found = template(is_answer=False)(value)
+    if not any(isinstance(part, str) for part in found):
+        raise ValueError(
+            f"{shown(value)} is the same for every request; name a variable, such as ${{header.x-session}}"
+        )
+    return found
+
+
 def _parts(value: str, *, is_answer: bool) -> list[Part]:
     parts: list[Part] = []
     end = 0

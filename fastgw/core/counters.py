@@ -90,13 +90,16 @@ INJECTED: Final = ("delay", "abort", "cut")
 RATE_OUTCOMES: Final = ("refused", "let_through", "unknown")
 #: What an answer said of its cost (``filters.limits``).
 COST_OUTCOMES: Final = ("read", "missing", "invalid")
+#: Why a request was turned away by its service's admission (``core.live.gate``).
+SHED_CAUSES: Final = ("over_limit", "queue_full", "queue_timeout", "worker_busy")
+RANKS: Final = 8  #: classes of priority that an admission may have
 #: Why a filter failed: what it raised, what it needs is not there, or it waited too long (``exchange.hooks``).
 FILTER_CAUSES: Final = ("error", "unavailable", "timeout")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 GLOBAL: Final = Block(0, 64, 1)
 ROUTE: Final = Block(GLOBAL.end, 128, 32768, "route")
-SERVICE: Final = Block(ROUTE.end, 192, 4096, "service")
+SERVICE: Final = Block(ROUTE.end, 240, 4096, "service")
 ENDPOINT: Final = Block(SERVICE.end, 32, 8192, "service", "endpoint")
 FILTER: Final = Block(ENDPOINT.end, 8, 4096, "filter")
 #: Of services and endpoints that are this process itself: what is counted of their answers beside the route is on no page.
@@ -349,6 +352,31 @@ SERVICE_BREAKER_OPEN = SERVICE.gauge(
 SERVICE_BREAKER_MEMBERS_OPEN = SERVICE.gauge(
     "fastgw_breaker_members_open", "Breakers of its members that are open or half open, summed over the workers."
 )
+SERVICE_PLACES = SERVICE.gauge(
+    "fastgw_admission_places", "Requests under way now that the service has admitted.", "See [admission](#admission)."
+)
+SERVICE_QUEUED = SERVICE.gauge(
+    "fastgw_admission_queued", "Requests that wait for a place at the service now.", "In all workers."
+)
+SERVICE_WAITS_US = SERVICE.histogram(
+    "fastgw_admission_wait_seconds", "How long those waited that had to and got a place.", "[Buckets](#durations)."
+)
+SERVICE_WAIT_BUCKETS = SERVICE_WAITS_US + 1
+SERVICE_SHED = SERVICE.counter(
+    "fastgw_admission_shed",
+    "Requests that the admission of the service turned away, by the cause.",
+    "Each [cause](#admission) is explained below; alert on a rate.",
+    label="cause",
+    values=SHED_CAUSES,
+)
+SERVICE_SHED_CLASSES = SERVICE.counter(
+    "fastgw_admission_shed_by_class",
+    "The same, by the place of their class in `priority.classes`.",
+    "`1`: the first.",
+    label="class",
+    values=tuple(str(one + 1) for one in range(RANKS)),
+)
+SERVICE_LIMIT = SERVICE.gauge("", "How many places there are, as the worker knows it.")
 
 # --- an endpoint
 

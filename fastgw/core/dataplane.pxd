@@ -17,6 +17,7 @@ cdef class DataPlane(Plane):
     cdef public object on_idle
     cdef dict _addresses
     cdef double _swept_at
+    cdef double _late
     cdef object _sweeper
     @cython.locals(held=object)
     cpdef bint admit(self, Client connection) except -1

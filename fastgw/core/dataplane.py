@@ -41,6 +41,7 @@ class DataPlane(Plane):
 
     __slots__ = (
         "_addresses",
+        "_late",
         "_sweeper",
         "_swept_at",
         "connections",
@@ -82,6 +83,7 @@ class DataPlane(Plane):
         self.connections_max = connections_max
         self.on_idle: Callable[[], None] | None = None  #: called once draining is complete
         self._addresses: dict[bytes, int] = {}
+        self._late = 0.0  # seconds, of the last sweep
         self._swept_at = self.now
         self.values[counters.HEARTBEAT_MS] = int(self.now * 1e3)
         self._sweeper: asyncio.TimerHandle | None = loop.call_later(SWEEP_SECONDS, self._sweep)
@@ -141,7 +143,8 @@ class DataPlane(Plane):
 
     def forget_unused(self) -> None:
         """Let go of what only a configuration needs that is not installed any more, or never was."""
-        self.registry.retain(service.members for service in self.snapshot.services)
+        services = self.snapshot.services
+        self.registry.retain([one.members for one in services], [one.gate for one in services])
 
     def learn(self, answers: Mapping[str, Answer]) -> None:
         """Names were looked up: the members of the services that have them are others from now on."""
@@ -231,8 +234,9 @@ class DataPlane(Plane):
     def _sweep(self) -> None:
         self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)  # first: whatever fails below, time goes on
         now = self.loop.time()
-        lag = now - self._swept_at - SWEEP_SECONDS
-        self.values[counters.LOOP_LAG_US] = max(0, int(lag * 1e6))
+        lag = max(0.0, now - self._swept_at - SWEEP_SECONDS)
+        self.values[counters.LOOP_LAG_US] = int(lag * 1e6)
+        self.lag, self._late = min(lag, self._late), lag
         self.values[counters.HEARTBEAT_MS] = int(now * 1e3)
         self._swept_at = self.now = now
         self.renew_date()
@@ -242,8 +246,7 @@ class DataPlane(Plane):
             self._expire([one for one in self.unconnected if one.deadline <= now], now)
         while self.leaving and self.leaving[0].deadline <= now:
             self.leaving.popleft().abort()
-        for endpoint in self.registry:
-            endpoint.sweep(now)
+        self.registry.sweep(now)
         if breakers := self.registry.breakers:
             self._sweep_breakers(breakers, now)
 

@@ -10,6 +10,7 @@ cdef class Plane:
     cdef public object random
     cdef public object clock
     cdef public double now
+    cdef public double lag
     cdef public bytes date
     cdef long long _dated
     cdef object _wall
@@ -28,5 +29,7 @@ cdef class Plane:
     cpdef give_back(self, exchange)
     @cython.locals(now=double, micros="long long")
     cpdef double count(self, Py_ssize_t base, double started, int status, long long received, long long sent) except -1
+    @cython.locals(micros="long long")
+    cpdef count_wait(self, Py_ssize_t base, double seconds)
     @cython.locals(micros="long long", start=Py_ssize_t)
     cpdef count_answer(self, Py_ssize_t base, Py_ssize_t place, double seconds)

@@ -37,6 +37,7 @@ class Plane:
         "generation",
         "is_draining",
         "is_over",
+        "lag",
         "leaving",
         "loop",
         "names",
@@ -71,6 +72,7 @@ class Plane:
         self.generation = 0  #: snapshots installed so far: tells a connection that its listener may have changed
         self.is_draining = False
         self.is_over = False  #: the worker has ended: nobody will look at deadlines any more
+        self.lag = 0.0  #: seconds that the loop was late in each of the last two sweeps, at least
         self.leaving: deque[Connection] = deque()  #: closed, with bytes yet to be sent; soonest deadline first
         self.names: dict[str, Any] = {}  #: what is known of the names that endpoints have (``live.news.Answer``)
         self.on_standing: Callable[[Any], None] | None = None  #: called when an address begins to work, or to fail
@@ -136,6 +138,12 @@ class Plane:
         start = base + counters.SERVICE_ANSWERS_US + counters.HISTOGRAM_SIZE * place
         self.values[start] += micros
         self.values[start + 1 + counters.bucket_of(micros)] += 1
+
+    def count_wait(self, base: int, seconds: float) -> None:
+        """Add how long an exchange has waited to be admitted to its service, whose counters begin at ``base``."""
+        micros = int(seconds * 1e6)
+        self.values[base + counters.SERVICE_WAITS_US] += micros
+        self.values[base + counters.SERVICE_WAIT_BUCKETS + counters.bucket_of(micros)] += 1
 
     def report(self, level: str, event: str, /, **fields: Any) -> None:
         """Let the log tell ``event``, a constant sentence; what varies is in ``fields``."""

@@ -256,6 +256,23 @@ class BreakerSettings(NamedTuple):
     statuses: tuple[int, ...]  #: answers that are failures
 
 
+class AdmissionSettings(NamedTuple):
+    """How many requests a service is sent at one time, and what becomes of the others; seconds."""
+
+    limit: int  #: in all workers; of one that is learned, where it begins
+    least: int  #: of one that is learned
+    most: int  #: the same; 0: it is fixed
+    queue_size: int  #: requests that wait in each worker
+    queue_timeout: float  #: each
+    discipline: str  #: one of ``policy.queue.DISCIPLINES``
+    classes: tuple[str, ...]  #: of priority, the first before all others; at least one
+    reserved: tuple[float, ...]  #: of each class, its part of the limit, 0 to 1
+    default_rank: int  #: place of the class of requests that name none
+    status: str  #: "503" or "429"
+    retry_after: float
+    shed_lag: float  #: of the worker's loop, beyond which it turns requests away; 0: never
+
+
 class ServiceSettings(NamedTuple):
     """What a service is told, and which of its endpoints is asked when."""
 

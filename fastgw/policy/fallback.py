@@ -20,7 +20,7 @@ CODES: Final = {
     "reset": ("upstream_reset", "bad_answer", "service_failed", "service_unhealthy"),
     "timeout": ("answer_timeout", "timeout"),
     "breaker_open": ("breaker_open",),
-    "queue_full": ("pool_full", "pending_timeout", "no_resources", "queue_full", "queue_timeout"),
+    "queue_full": ("pool_full", "pending_timeout", "no_resources", "over_limit", "queue_full", "queue_timeout"),
 }
 CAUSES: Final = tuple(CODES)
 STATUS: Final = "status"  #: beside those: the service has answered, with a status that counts as none

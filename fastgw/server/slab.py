@@ -42,6 +42,7 @@ class Slab:
             lost = self._under_way(layout.SERVICE, slot)
             if lost > 0:
                 values[layout.SERVICE.base(slot) + layout.SERVICE_UNANSWERED] += lost
+            self._still(layout.SERVICE, slot)
         for slot in endpoints:
             self._still(layout.ENDPOINT, slot)
 

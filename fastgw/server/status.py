@@ -14,6 +14,7 @@ from fastgw.config.chains import filter_names
 from fastgw.config.spec import ServiceSpec
 from fastgw.core import counters as layout
 from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
+from fastgw.server.admission_status import admission_limits, with_admission
 from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
 from fastgw.server.health_status import health_facts, health_of_endpoint
@@ -162,6 +163,7 @@ class Pages:
             versions=gateway.rollouts.weights if gateway.rollouts is not None else {},
             board=_board(gateway.board.view, time.monotonic_ns()),
             health=health_facts(gateway.probing),
+            limits=admission_limits(gateway),
         )
 
     def document(self) -> dict[str, Any]:
@@ -260,7 +262,7 @@ class Pages:
                 **health_of_endpoint(gateway.probing, service, endpoint, addresses),
                 "addresses": _addresses(gateway, service, endpoint, addresses),
             }
-        return services
+        return with_admission(gateway, services, totals.services)
 
 
 def _limits(service: ServiceSpec) -> dict[str, Any]:

@@ -286,6 +286,16 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
     ),
     (
         Metric(
+            "fastgw_admission_limit",
+            GAUGE,
+            "Requests that the admission of the service lets be under way at one time.",
+            ("service",),
+            "Of all workers. See [admission](#admission).",
+        ),
+        lambda facts: [((name,), float(limit)) for name, limit in facts.limits.items()],
+    ),
+    (
+        Metric(
             "fastgw_board_cells",
             GAUGE,
             "Keys that are in use on the board now.",

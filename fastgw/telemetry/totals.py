@@ -121,6 +121,7 @@ class Facts:
     versions: Mapping[tuple[str, str], float] = field(default_factory=dict)  #: shares, 0 to 1, by service and version
     board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table
     health: Mapping[EndpointName, HealthFacts] = field(default_factory=dict)  #: of those that are probed
+    limits: Mapping[str, int] = field(default_factory=dict)  #: places of services that have so many, by name
 
 
 @dataclass(frozen=True, slots=True)

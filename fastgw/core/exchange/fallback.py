@@ -123,6 +123,9 @@ class StandIn:
         exchange.note(NOTE_FROM, f"{exchange.service.name}: {code}")
         tries.leave(exchange)
         tries.begin_anew(exchange)
+        if exchange.ticket is not None:
+            exchange.ticket.leave()  # it is nothing to the service any more, which has a place for another
+            exchange.ticket = None
         exchange.service = self.service
         tries.ask(exchange, self.service.members.ready)
 

@@ -57,10 +57,10 @@ def chosen(exchange: Exchange) -> Service | None:
 
 def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
     """Choose one of ``candidates``, endpoints of the exchange's service, and ask its pool for a carrier."""
-    exchange.attempts += 1
     service = exchange.service
     if service.gate is not None and not service.gate.admits(exchange):
         return
+    exchange.attempts += 1
     if len(candidates) == 1:
         endpoint = candidates[0]
     elif service.pick_for is None:

@@ -24,6 +24,8 @@ cdef class Seat:
     cpdef Py_ssize_t _take(self, Py_ssize_t cell, uint64_t key, uint64_t limit) except? -9
     @cython.locals(value=uint64_t)
     cpdef give(self, Py_ssize_t cell)
+    @cython.locals(value=uint64_t, cell=Py_ssize_t)
+    cpdef uint64_t count(self, Places table, uint64_t key) except? 0xFFFFFFFFFFFFFFFF
     cpdef uint64_t held(self, Py_ssize_t cell) except? 0xFFFFFFFFFFFFFFFF
     @cython.locals(value=uint64_t)
     cpdef bint _renew(self, Py_ssize_t cell) except -1

@@ -112,6 +112,16 @@ class Seat:
             if self._swap(words.GIVE, cell, value, (value >> words.HELD_SHIFT) - 1):
                 return
 
+    def count(self, table: Table, key: int) -> int:
+        """How many hold ``key`` now, in all processes."""
+        cell = find(self._cells, table, key)
+        if cell < 0:
+            return 0
+        value = self._cells.load(words.VALUES_AT + cell)
+        if self._cells.load(words.KEYS_AT + cell) != key:  # its place has been given to another, as nobody holds it
+            return 0
+        return value >> words.HELD_SHIFT
+
     def held(self, cell: int) -> int:
         """How often this seat holds ``cell``."""
         return self._cells.load(self._ledger + cell) >> words.LEDGER_SHIFT

@@ -4,7 +4,7 @@ connection."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastgw.core.counters import SERVICE
 from fastgw.core.live.addresses import members_of
@@ -14,6 +14,7 @@ from fastgw.core.live.news import Finding
 from fastgw.core.live.waiting import WaitingRoom
 
 if TYPE_CHECKING:
+    from fastgw.core.live.gate import GateTerms, ServiceGate
     from fastgw.core.live.pool import Pool
     from fastgw.core.plane import Plane
     from fastgw.core.settings import EjectionSettings, ServiceSettings
@@ -25,19 +26,31 @@ Roster = tuple[tuple[EndpointKey, EndpointSettings], ...]
 class Registry:
     """The endpoints of one worker, and the members of each service."""
 
-    __slots__ = ("_endpoints", "_make_pool", "_members", "_plane")
+    __slots__ = ("_endpoints", "_gates", "_make_pool", "_members", "_plane")
 
     def __init__(self, plane: Plane, make_pool: Callable[[Endpoint, Plane], Pool]) -> None:
         self._plane = plane
         self._make_pool = make_pool
         self._endpoints: dict[EndpointKey, Endpoint] = {}
         self._members: dict[str, Members] = {}
+        self._gates: dict[str, ServiceGate] = {}
 
     def members(self, service: str) -> Members:
         """The members of the service of this name; nobody yet, when it is new."""
         found = self._members.get(service)
         if found is None:
             found = self._members[service] = Members(self._report)
+        return found
+
+    def gate(self, service: str, slot: int, terms: GateTerms) -> ServiceGate:
+        """The gate of the service of this name, whose block of counters is ``slot``.
+
+        One that is there keeps its own terms until ``terms`` are installed."""
+        found = self._gates.get(service)
+        if found is None:
+            from fastgw.core.live.gate import ServiceGate  # which a worker without one does not need
+
+            found = self._gates[service] = ServiceGate(service, self._plane, SERVICE.base(slot), terms)
         return found
 
     def endpoint(self, key: EndpointKey, settings: EndpointSettings, members: Members) -> Endpoint:
@@ -63,8 +76,9 @@ class Registry:
             self._retire(endpoint)
             endpoint.pool.hand_over()
 
-    def retain(self, used: Iterable[Members]) -> None:
-        """Retire every endpoint that is of none of ``used``: its idle connections close now, busy ones when they finish."""
+    def retain(self, used: Iterable[Members], gates: Iterable[Any] = ()) -> None:
+        """Retire every endpoint that is of none of ``used``: its idle connections close now, busy ones when they finish.  Who waits at a
+        gate that is none of ``gates`` goes on."""
         known = {id(one) for one in used}
         for endpoint in list(self):
             if id(endpoint.members) not in known:
@@ -73,6 +87,18 @@ class Registry:
             if id(members) not in known:
                 members.take_breaking(None)
         self._members = {name: found for name, found in self._members.items() if id(found) in known}
+        kept = {id(one) for one in gates}
+        gone = [one for one in self._gates.values() if id(one) not in kept]
+        self._gates = {name: one for name, one in self._gates.items() if id(one) in kept}
+        for gate in gone:
+            gate.retire()
+
+    def sweep(self, now: float) -> None:
+        """Some time has passed; ``now``: loop time."""
+        for endpoint in self:
+            endpoint.sweep(now)
+        for gate in self._gates.values():
+            gate.sweep(now)
 
     def breaking(self, service: str, settings: ServiceSettings, slot: int) -> Breakers | None:
         """The breakers of this service, if what they are to do is the same, else others; None: it shall have none.

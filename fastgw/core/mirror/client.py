@@ -45,7 +45,13 @@ CREDENTIALS: Final = frozenset(
 #: Places of the causes among the counters.
 IN_FLIGHT, TOO_LARGE, MEMORY, INCOMPLETE, POOL_FULL, FAILED, DRAINING = range(len(MIRROR_CAUSES))
 _NONE: Final = -1
-_CAUSES: Final = {"pool_full": POOL_FULL, "pending_timeout": POOL_FULL, "no_resources": POOL_FULL, "drained": DRAINING}
+_CAUSES: Final = {
+    "pool_full": POOL_FULL,
+    "pending_timeout": POOL_FULL,
+    "no_resources": POOL_FULL,
+    "over_limit": POOL_FULL,
+    "drained": DRAINING,
+}
 
 
 class MirrorClient(Client):

@@ -21,6 +21,7 @@ from fastgw.wire.methods import served
 from fastgw.wire.request import RequestReader
 
 if TYPE_CHECKING:
+    from fastgw.core.live.gate import GateTerms
     from fastgw.core.live.members import Breakers, Judge, Members
     from fastgw.core.live.registry import Registry, Roster
     from fastgw.core.settings import ListenerSettings, RouteSettings, ServiceSettings
@@ -65,6 +66,12 @@ class Admitting(Protocol):
     def admits(self, exchange: Any) -> bool:
         """Whether ``exchange``, which may ask an endpoint now, has a place."""
 
+    def apply(self, terms: GateTerms, base: int) -> None:
+        """It is installed by these terms, and its service's counters begin at ``base``."""
+
+    def for_copies(self) -> Admitting:
+        """What admits copies of the service's requests."""
+
 
 class Destination(Protocol):
     """What a route, a split or a mirror leads to: a service, or several versions of it (``snapshot.versions``)."""
@@ -104,6 +111,7 @@ class Service:
         "settings",
         "slot",
         "takes_chunks",
+        "terms",
     )
 
     def __init__(
@@ -121,11 +129,12 @@ class Service:
         minds: tuple[Mind, ...] | None = None,
         gate: Admitting | None = None,
         breaking: Breakers | None = None,
+        terms: GateTerms | None = None,
     ) -> None:
         """``members``: the live ones, which become those of ``roster`` when the snapshot is installed; ``slot``: its block of counters;
         ``takes_chunks``: its pools do; ``pick_for``: the candidate for an exchange, of a
         balancer that asks for more than ``pick``; ``judge``: what its members ask how tries end; ``minds``: what may be done about an
-        answer other than passing it on; ``gate``: what admits its requests; ``breaking``:
+        answer other than passing it on; ``gate``: what admits its requests, by ``terms``; ``breaking``:
         one of the judges."""
         self.name = name
         self.slot = slot
@@ -139,14 +148,18 @@ class Service:
         self.judge = judge
         self.minds = minds  #: asked in this order when the head of an answer has come; None: every answer is passed on
         self.gate = gate  #: None: all are admitted at once
+        self.terms = terms
         self.fallback: Any = None  #: what answers where this one cannot (``exchange.fallback``); None: nothing does
         self.breaking = breaking
         self.pick_for = pick_for  #: None: ``balancer`` picks
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
     def without_retries(self) -> Service:
-        """This service, asked once for each request; its answers are passed on as they are, and nothing is in its place."""
-        return self._alike(self.settings._replace(retry=self.settings.retry._replace(attempts=1, on=())))
+        """This service, asked once for each request, and only if it has room for it now; its answers are passed on as they are, and nothing
+        is in its place."""
+        found = self._alike(self.settings._replace(retry=self.settings.retry._replace(attempts=1, on=())))
+        found.gate = self.gate.for_copies() if self.gate is not None else None
+        return found
 
     def standing_in(self, mark: Mind, fallback: Any) -> Service:
         """This service as it answers in the place of another, with ``fallback`` in its own; ``mark``: what says so in its answers.
@@ -192,6 +205,8 @@ class Service:
         self.members.judge = self.judge
         self.members.take_breaking(self.breaking)
         registry.update(self.members, self.roster, self.settings.ejection)
+        if self.terms is not None:
+            self.gate.apply(self.terms, self.base)  # type: ignore[union-attr]  # there are no terms without a gate
 
 
 class Route:

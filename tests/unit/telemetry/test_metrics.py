@@ -147,7 +147,7 @@ def test_a_strict_parser_takes_every_histogram(accept: str) -> None:
     body, _ = render(facts(), totals(), accept)
     parse = parse_openmetrics if accept else parse_text
     histograms = [family for family in parse(body.decode()) if family.type == "histogram"]
-    assert len(histograms) == 2
+    assert len(histograms) == 3
     for family in histograms:
         buckets = [sample for sample in family.samples if sample.name.endswith("_bucket")]
         bounds = [float(sample.labels["le"]) for sample in buckets]
@@ -155,7 +155,8 @@ def test_a_strict_parser_takes_every_histogram(accept: str) -> None:
         assert bounds == [*(bound / 1e6 for bound in DURATION_BUCKETS), float("inf")]
         assert counts == sorted(counts)
         [count] = [sample.value for sample in family.samples if sample.name.endswith("_count")]
-        assert count == counts[-1] > 0
+        assert count == counts[-1]
+        assert count > 0 or family.name == "fastgw_admission_wait_seconds"
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
