@@ -20,7 +20,7 @@ from fastgw.core.live.endpoint import Endpoint
 from fastgw.core.live.members import Members
 from fastgw.core.live.news import Finding
 from fastgw.core.live.pool import Pool
-from fastgw.core.settings import RetrySettings, ServiceSettings
+from fastgw.core.settings import BackoffSettings, RetrySettings, ServiceSettings
 from fastgw.core.snapshot.snapshot import Service
 from fastgw.errors import DownstreamError, GatewayError, InternalError
 from fastgw.policy.balancers import RoundRobin
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from fastgw.wire.messages import Request
 
 UNKNOWN = -1  #: the size of a body that nobody knows yet
-_SETTINGS = ServiceSettings(host="preserve", retry=RetrySettings(attempts=1, on=()), ejection=None, breaker=None)
+_ONCE = RetrySettings(1, (), (), 0, 0.0, BackoffSettings(0.0, 0.0), 0.0, None)
+_SETTINGS = ServiceSettings(host="preserve", retry=_ONCE, ejection=None, breaker=None, tell_timeout=False)
 
 
 class LocalCarrier(Carrier):

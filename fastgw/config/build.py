@@ -30,6 +30,7 @@ from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.health import HealthCheck
 from fastgw.config.model import Model
 from fastgw.config.places import known_places
+from fastgw.config.retries import Backoff, Retry, RetryBudget
 from fastgw.config.spec import (
     AccessSpec,
     BindSpec,
@@ -57,6 +58,8 @@ from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.versions import Rollout, VersionBy
 from fastgw.core.settings import (
     Address,
+    BackoffSettings,
+    BudgetSettings,
     EjectionSettings,
     FilterSettings,
     Limits,
@@ -250,7 +253,9 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Admission: Admission.spec,
     schema.Pool: partial(fill, PoolSettings),
     schema.ServiceTls: partial(fill, UpstreamTls),
-    schema.Retry: partial(fill, RetrySettings),
+    Retry: partial(fill, RetrySettings),
+    Backoff: partial(fill, BackoffSettings),
+    RetryBudget: partial(fill, BudgetSettings),
     schema.Ejection: partial(fill, EjectionSettings),
     Breaker: Breaker.settings,
     HealthCheck: HealthCheck.settings,

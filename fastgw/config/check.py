@@ -18,6 +18,7 @@ from fastgw.config.known import check_service, said
 from fastgw.config.places import known_places, shared_keys
 from fastgw.config.reach import check_reach
 from fastgw.config.redirects import circle
+from fastgw.config.retries import check_retry
 from fastgw.config.rules import rule
 from fastgw.config.schema import (
     Bound,
@@ -351,6 +352,7 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
     is_inside = not service.endpoints and not service.versions and not is_unsound(service.endpoints, service.versions)
     check_health(document, (*where, "health"), service.health, is_inside=is_inside)
     check_admission(document, (*where, "admission"), service.admission)
+    check_retry(document, (*where, "retry"), service.retry)
     if service.pool.warm > service.pool.max_connections:
         document.report((*where, "pool", "warm"), f"is more than max_connections ({service.pool.max_connections})")
     if (service.pool.max_uploads or 0) > service.pool.max_connections:

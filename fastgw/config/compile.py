@@ -34,12 +34,13 @@ from fastgw.core.live.judges import joined
 from fastgw.core.live.registry import Registry
 from fastgw.core.settings import InsideSettings, MirrorSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain, FailureMode
-from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
+from fastgw.core.snapshot.snapshot import Listener, Mind, Route, Service, Snapshot
 from fastgw.routing import ByName, Router, Split
 from fastgw.routing.pattern import parse_path
 
 if TYPE_CHECKING:
     from fastgw.adapters.instance import Instance
+    from fastgw.core.exchange.times import Times
     from fastgw.core.live.gate import GateTerms
     from fastgw.core.live.members import Judge
     from fastgw.core.mirror.mirror import Mirror
@@ -243,8 +244,24 @@ class _Compiler:
             breaking=breaking,
             gate=gate,
             terms=terms,
+            minds=tuple(self._minds(spec)) or None,
+            times=self._times(spec),
             **choice,
         )
+
+    def _times(self, spec: ServiceSpec) -> Times | None:
+        if not spec.settings.has_times:
+            return None
+        from fastgw.core.exchange.times import Times
+
+        return Times(spec.settings)
+
+    def _minds(self, spec: ServiceSpec) -> Iterator[Mind]:
+        """What may be done about answers of a service other than passing them on, the first first."""
+        if spec.settings.minds_answers:
+            from fastgw.core.exchange.minds import minds_of
+
+            yield from minds_of(spec.settings)
 
     def _judges(self, balancer: Any, *others: Judge | None) -> Iterator[Judge]:
         """Who asks how tries at the members of a service end."""

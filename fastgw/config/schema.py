@@ -33,6 +33,7 @@ from fastgw.config.model import (
     sound_or_unsound,
 )
 from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
+from fastgw.config.retries import Retry
 from fastgw.config.transformers import TRANSFORMERS
 from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.types import (
@@ -346,18 +347,6 @@ class ServiceTls(Model):
         return alternative({"type": "boolean"}, schema, handler)
 
 
-class Retry(Model):
-    """When an exchange goes to another endpoint; only before anything of the answer has arrived."""
-
-    attempts: Annotated[int, count(1, 10)] = setting(
-        2, "Endpoints tried at most, the first included. 1: no other endpoint."
-    )
-    on: list[Annotated[str, words("connect", "reset")]] = setting(
-        ["connect", "reset"],
-        "connect: no connection was made. reset: it broke before the answer began; safe methods without a body.",
-    )
-
-
 class Ejection(OrOff):
     """When an endpoint that cannot be connected to is left out; ``off`` instead of a mapping: never."""
 
@@ -389,6 +378,7 @@ class Service(Balanced):
         "preserve", "The Host it is told: preserve (the client's), endpoint (its address), or a literal."
     )
     retry: Retry = setting({}, "When another endpoint is tried.")
+    tell_timeout: Boolean = setting(False, "Tell it how many milliseconds it has, in x-request-timeout-ms.")
     ejection: Annotated[Ejection | None, BeforeValidator(off_is_none)] = setting(
         {}, "When an endpoint that cannot be connected to is left out."
     )

@@ -38,23 +38,10 @@ TLS_CAUSES: Final = (
 )
 #: Why a request failed at an endpoint, or could not be sent to it (``core.causes``).
 CAUSES: Final = (
-    "connect_refused",
-    "unreachable",
-    "connect_timeout",
-    "name_not_found",
-    "name_timeout",
-    "name_failed",
-    "tls_failed",
-    "connect_failed",
-    "no_resources",
-    "upstream_reset",
-    "bad_answer",
-    "answer_timeout",
-    "stream_idle_timeout",
-    "pool_full",
-    "pending_timeout",
-    "service_failed",
-    OTHER_CAUSE,
+    *("connect_refused", "unreachable", "connect_timeout", "name_not_found", "name_timeout"),
+    *("name_failed", "tls_failed", "connect_failed", "no_resources", "upstream_reset", "bad_answer"),
+    *("answer_timeout", "stream_idle_timeout", "pool_full", "pending_timeout", "service_failed"),
+    *(OTHER_CAUSE,),
 )
 #: Why a copy of a request got no answer of its mirror's service (``core.mirror``).
 MIRROR_CAUSES: Final = ("in_flight", "too_large", "memory", "incomplete", "pool_full", "failed", "draining")
@@ -64,21 +51,8 @@ DIGEST_CAUSES: Final = ("too_large", "unknown_length")
 FALLBACK_CAUSES: Final = ("connect", "reset", "timeout", "breaker_open", "queue_full", "status")
 #: Why a request was refused for its token, or for having none (``filters.bearer``).
 TOKEN_CAUSES: Final = (
-    "missing",
-    "repeated",
-    "malformed",
-    "algorithm",
-    "key",
-    "signature",
-    "expired",
-    "early",
-    "issuer",
-    "audience",
-    "claims",
-    "scope",
-    "inactive",
-    "unavailable",
-    "busy",
+    *("missing", "repeated", "malformed", "algorithm", "key", "signature", "expired", "early"),
+    *("issuer", "audience", "claims", "scope", "inactive", "unavailable", "busy"),
 )
 #: Filters that refuse requests for who sends them, or when, and have no counter of their own.
 DENIERS: Final = ("ip_rules", "maintenance", "cors", "basic", "api_key", "mtls")
@@ -95,6 +69,10 @@ SHED_CAUSES: Final = ("over_limit", "queue_full", "queue_timeout", "worker_busy"
 RANKS: Final = 8  #: classes of priority that an admission may have
 #: Why a filter failed: what it raised, what it needs is not there, or it waited too long (``exchange.hooks``).
 FILTER_CAUSES: Final = ("error", "unavailable", "timeout")
+#: Why a request was sent to its service again (``exchange.retries``).
+RETRY_CAUSES: Final = ("connect", "reset", "timeout", "status")
+#: Why one was not, although the same failure is a reason for it.
+RETRY_REFUSALS: Final = ("budget", "body", "time", "retry_after")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 GLOBAL: Final = Block(0, 64, 1)
@@ -323,7 +301,18 @@ SERVICE_UNANSWERED = SERVICE.counter(
     "It failed, took too long, or the client left.",
 )
 SERVICE_RETRIES = SERVICE.counter(
-    "fastgw_service_retries", "Exchanges with the service sent again.", "`fastgw_retries_total` is their sum."
+    "fastgw_service_retries",
+    "Exchanges with the service sent again, by the cause.",
+    "`fastgw_retries_total` is their sum. See [retry](errors.md#retry).",
+    label="cause",
+    values=RETRY_CAUSES,
+)
+SERVICE_RETRIES_REFUSED = SERVICE.counter(
+    "fastgw_service_retries_refused",
+    "Exchanges with the service that could have been sent again, and were not, by what spoke against it.",
+    "Each [reason](operations.md#retries) is explained below.",
+    label="reason",
+    values=RETRY_REFUSALS,
 )
 SERVICE_FALLBACKS = SERVICE.counter(
     "fastgw_fallbacks",

@@ -226,11 +226,33 @@ class VersionBySettings(NamedTuple):
     sticky: str  #: as in ``RouteSettings``: equal keys choose the same version
 
 
+class BackoffSettings(NamedTuple):
+    """How long a request waits that is sent again: a part, by chance, of a time that doubles; seconds."""
+
+    base: float  #: before the second try
+    max: float
+
+
+class BudgetSettings(NamedTuple):
+    """What of the requests of a service may be sent again."""
+
+    share: float  #: of those of the last seconds, 0 to 1
+    floor: int  #: in a second beyond it, all workers together
+
+
 class RetrySettings(NamedTuple):
     """When an exchange is sent to another endpoint."""
 
     attempts: int  #: endpoints tried at most, the first included
-    on: tuple[str, ...]  #: of "connect" and "reset"
+    on: tuple[str, ...]  #: of "connect", "reset", "timeout", "5xx" and statuses
+    methods: tuple[str, ...]  #: of requests that may be sent twice; empty: those that are idempotent
+    max_body: int  #: bytes of a body that are kept to be sent again
+    try_timeout: (
+        float  #: from the end of the request to the head of the answer, of each try; seconds, 0: as the route says
+    )
+    backoff: BackoffSettings
+    max_retry_after: float  #: the longest that an answer may ask to wait; seconds
+    budget: BudgetSettings | None  #: None: there is no bound
 
 
 class EjectionSettings(NamedTuple):
@@ -280,6 +302,17 @@ class ServiceSettings(NamedTuple):
     retry: RetrySettings
     ejection: EjectionSettings | None  #: None: never
     breaker: BreakerSettings | None  #: None: there is none
+    tell_timeout: bool  #: in ``x-request-timeout-ms``, how long it has
+
+    @property
+    def has_times(self) -> bool:
+        """Is there something to be done for every request that is sent to it?"""
+        return self.tell_timeout or self.retry.try_timeout > 0
+
+    @property
+    def minds_answers(self) -> bool:
+        """Are there answers of it that are a reason to ask again?"""
+        return any(one[:1].isdigit() for one in self.retry.on)
 
 
 class ListenerSettings(NamedTuple):

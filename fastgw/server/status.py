@@ -303,7 +303,6 @@ _ENDPOINT = {
 _SERVICE = {
     "requests": layout.SERVICE_REQUESTS,
     "unanswered": layout.SERVICE_UNANSWERED,
-    "retries": layout.SERVICE_RETRIES,
 }
 _ROUTE = {
     "started": layout.ROUTE_STARTED,
@@ -374,6 +373,7 @@ def _service(block: list[int] | None) -> dict[str, Any]:
     return {
         **_pick(block, _SERVICE),
         "fallbacks": _by_cause(block, layout.SERVICE_FALLBACKS, layout.FALLBACK_CAUSES),
+        "retries": sum(block[layout.SERVICE_RETRIES + place] for place in range(len(layout.RETRY_CAUSES))),
         "status": dict(zip((*layout.CLASSES, layout.OTHER_CAUSE), answers, strict=True)),
         "mean_first_byte_seconds": _mean(waited, sum(answers)),
     }

@@ -12,6 +12,8 @@ from typing import Any
 
 from fastgw.config import schema
 from fastgw.config.build import fill
+from fastgw.core.exchange.minds import minds_of
+from fastgw.core.exchange.times import Times
 from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
 from fastgw.core.live.members import Members
 from fastgw.core.live.registry import Registry
@@ -20,6 +22,7 @@ from fastgw.core.settings import (
     Limits,
     ListenerSettings,
     PoolSettings,
+    RetrySettings,
     RouteSettings,
     ServiceSettings,
     Timeouts,
@@ -63,7 +66,7 @@ def route(name: str, slot: int, **options: Any) -> Route:
 
 def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **options: Any) -> Service:
     """A service whose members these are, from now on and as they are; ``options``: of ``ServiceSettings`` or ``RetrySettings``."""
-    retry = {one: options.pop(one) for one in ("attempts", "on") if one in options}
+    retry = {one: options.pop(one) for one in RetrySettings._fields if one in options}
     settings = _SERVICE._replace(retry=_SERVICE.retry._replace(**retry), **options)
     members = Members(endpoints[0].members.report if endpoints else lambda _: None)
     for one in endpoints:
@@ -71,7 +74,9 @@ def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **op
     roster = tuple((one.key, one.settings) for one in endpoints)
     takes_chunks = all(one.pool.takes_chunks for one in endpoints)
     members.update(tuple((one, one.settings) for one in endpoints), (), settings.ejection, 0.0)
-    return Service(name, members, roster, balancer, settings, takes_chunks=takes_chunks)
+    minds = minds_of(settings) or None
+    times = Times(settings) if settings.has_times else None
+    return Service(name, members, roster, balancer, settings, takes_chunks=takes_chunks, minds=minds, times=times)
 
 
 def listener(name: str, router: Router[Route], fallback: Route, **options: Any) -> Listener:

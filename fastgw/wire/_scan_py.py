@@ -21,6 +21,7 @@ from fastgw.wire.fields import (
     LINE_BYTES,
     PROTECTED,
     REQUEST_ID,
+    REQUEST_TIMEOUT,
     TE,
     TRANSFER_ENCODING,
     UPGRADE,
@@ -137,6 +138,8 @@ def request_field(request: Request, kind: int, value: bytes) -> None:
         request.forwarded_proto = value
     elif kind == FORWARDED_HOST:
         request.forwarded_host = value
+    elif kind == REQUEST_TIMEOUT:
+        request.timeout = b"," if request.timeout else value  # two say nothing
     elif kind < 0:
         raise bad("the request head has a field name that is not a token")
     request.rare = True

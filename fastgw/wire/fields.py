@@ -32,6 +32,7 @@ FORWARDED_HOST = 11  #: of a trusted peer: kept, ours is left out
 REQUEST_ID = 12
 VIA = 13
 DATE = 14  #: of an answer: relayed like any other, but one without it gets ours
+REQUEST_TIMEOUT = 15  #: x-request-timeout-ms of a trusted peer: how long it waits for its answer
 
 _HOP_BY_HOP = {
     b"keep-alive": DROP,
@@ -63,6 +64,7 @@ REQUEST_FIELDS = {
     b"x-forwarded-for": DROP,
     b"x-forwarded-proto": DROP,
     b"x-forwarded-host": DROP,
+    b"x-request-timeout-ms": DROP,
 }
 
 #: Of a peer in ``trusted_proxies``: what it says about the client is believed and passed on.
@@ -73,6 +75,7 @@ TRUSTED_REQUEST_FIELDS = {
     b"x-forwarded-for": FORWARDED_FOR,
     b"x-forwarded-proto": FORWARDED_PROTO,
     b"x-forwarded-host": FORWARDED_HOST,
+    b"x-request-timeout-ms": REQUEST_TIMEOUT,
 }
 
 RESPONSE_FIELDS = {**_HOP_BY_HOP, b"te": DROP, b"x-request-id": REQUEST_ID, b"date": DATE}

@@ -36,6 +36,7 @@ cdef class Request(Message):
     cdef public bytes forwarded_for
     cdef public bytes forwarded_proto
     cdef public bytes forwarded_host
+    cdef public bytes timeout
     cpdef reset_rare(self)
     cpdef change(self, tuple removed, bytes lines, frozenset edited)
 

@@ -31,7 +31,7 @@ BODY_UNTIL_CLOSE = 3
 _OF_MESSAGE = (
     *("head", "method", "target", "path", "query", "minor", "authority", "host", "host_count", "fields", "extra"),
     *("length_count", "content_length", "chunked", "transfer_encoding", "te_trailers", "request_id", "rare", "edited"),
-    *("via", "forwarded_for", "forwarded_proto", "forwarded_host", "original_path", "routed_path"),
+    *("via", "forwarded_for", "forwarded_proto", "forwarded_host", "timeout", "original_path", "routed_path"),
 )
 
 
@@ -148,6 +148,7 @@ class Request(Message):
         "routed_path",
         "target",
         "te_trailers",
+        "timeout",
         "via",
     )
 
@@ -177,6 +178,7 @@ class Request(Message):
         self.forwarded_for = b""
         self.forwarded_proto = b""
         self.forwarded_host = b""
+        self.timeout = b""  #: milliseconds that a trusted peer waits, as it says
         self.routed_path = b""
 
     def become_copy(self, of: Request) -> None:

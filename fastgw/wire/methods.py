@@ -19,6 +19,10 @@ METHODS: Final = (
 )
 #: A tunnel to wherever the client likes, and an echo of what the gateway adds (RFC 9110 sections 9.3.6 and 9.3.8).
 NEVER: Final = ("CONNECT", "TRACE")
+#: They change nothing (RFC 9110 section 9.2.1).
+SAFE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"QUERY", b"PROPFIND", b"REPORT", b"SEARCH"})
+#: Asking twice is the same as asking once (RFC 9110 section 9.2.2).
+IDEMPOTENT: Final = SAFE | {b"PUT", b"DELETE"}
 LONGEST: Final = 64  #: bytes of a method
 
 

@@ -5,7 +5,7 @@ from fastgw.core.exchange cimport tries
 from fastgw.core.exchange.body cimport RequestBody
 from fastgw.core.exchange.ends cimport Carrier, Exchange
 from fastgw.core.plane cimport Plane
-from fastgw.core.snapshot.snapshot cimport Route
+from fastgw.core.snapshot.snapshot cimport Route, Service
 from fastgw.wire.messages cimport Request
 
 # Constants of the module, and those it imports, as C: compared without making an int of what is compared.
@@ -38,6 +38,20 @@ cpdef bint is_too_slow(Exchange exchange, double now, double after) except -1
 
 @cython.locals(body=RequestBody, plane=Plane)
 cdef _keep(Exchange exchange, bytes out)
+
+@cython.locals(body=RequestBody, plane=Plane)
+cpdef send_held(Exchange exchange)
+
+@cython.locals(body=RequestBody, service=Service)
+cdef bint _may_be_kept(Exchange exchange) except -1
+
+cdef bint _has_room(Exchange exchange) except -1
+
+@cython.locals(body=RequestBody)
+cdef _keep_sent(Exchange exchange, bytes data)
+
+@cython.locals(body=RequestBody)
+cpdef forget(Exchange exchange)
 
 cpdef bint is_full(Exchange exchange) except -1
 

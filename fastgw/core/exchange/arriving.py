@@ -22,6 +22,7 @@ from fastgw.errors import DownstreamError
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.snapshot.snapshot import Service
 
 RATE_AFTER = 20.0  #: seconds after which a request body must have arrived at RATE_MIN or faster
 RATE_MIN = 500.0  #: bytes a second (the idea of Apache's mod_reqtimeout)
@@ -52,12 +53,16 @@ def _pass_on(exchange: Exchange, data: bytes) -> None:
     else:
         carrier = exchange.carrier
         carrier.send_body(data, body.is_done)
+        if body.is_kept:
+            _keep_sent(exchange, data)
         if body.is_done and exchange.is_upload:
             exchange.endpoint.pool.end_upload(exchange)
         if exchange.phase == ANSWER:
             if body.is_done:
                 exchange.sent = exchange.plane.clock()
             exchange.set_deadline(exchange.route.answer_timeout if body.is_done else exchange.listener.timeouts.body)
+            if body.is_done and exchange.service.times is not None:
+                exchange.service.times.on_sent(exchange)
 
 
 def refuse(exchange: Exchange) -> None:
@@ -150,6 +155,50 @@ def _keep(exchange: Exchange, out: bytes) -> None:
     plane.body_bytes += len(out)
     if is_full(exchange):
         exchange.client.hold(HOLD_PENDING)
+
+
+def send_held(exchange: Exchange) -> None:
+    """There is a connection: what is held goes there now, and stays held if it may have to be sent again."""
+    body, plane = exchange.body, exchange.plane
+    if not body.is_kept:
+        body.is_kept = _may_be_kept(exchange)
+        if not body.is_kept:
+            plane.body_bytes -= body.held
+    if body.held:
+        exchange.client.release(HOLD_PENDING)
+
+
+def _may_be_kept(exchange: Exchange) -> bool:
+    body = exchange.body
+    service: Service | None = exchange.service
+    if service is None or service.resends is None or exchange.request.method not in service.resends:
+        return False
+    most = service.settings.retry.max_body
+    return body.held <= most and body.announced <= most and _has_room(exchange)
+
+
+def _has_room(exchange: Exchange) -> bool:
+    """Whether bodies that were sent may stay: half of the memory is left to those that wait to be sent."""
+    return exchange.plane.body_bytes <= exchange.listener.body_memory // 2
+
+
+def _keep_sent(exchange: Exchange, data: bytes) -> None:
+    """Bytes of the body were sent; hold them too, while there is room for them."""
+    body = exchange.body
+    body.keep(data)
+    exchange.plane.body_bytes += len(data)
+    most = exchange.service.settings.retry.max_body
+    if body.held > most or not _has_room(exchange):
+        forget(exchange)
+
+
+def forget(exchange: Exchange) -> None:
+    """The body is not sent again: hold nothing of it for that."""
+    body = exchange.body
+    if body.is_kept:
+        body.is_kept = False
+        exchange.plane.body_bytes -= body.held
+        body.take()
 
 
 def is_full(exchange: Exchange) -> bool:

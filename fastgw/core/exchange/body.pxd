@@ -1,6 +1,7 @@
 cdef class RequestBody:
     cdef public bint is_done
     cdef public bint is_framed
+    cdef public bint is_kept
     cdef public long long received
     cdef public long long announced
     cdef public list pending

@@ -15,6 +15,7 @@ class RequestBody:
         "held",
         "is_done",
         "is_framed",
+        "is_kept",
         "pending",
         "received",
         "since",
@@ -33,6 +34,7 @@ class RequestBody:
         self.announced = 0  #: bytes of data that its head told of, 0: it told none
         self.pending: list[bytes] = []  #: bytes as they will be sent
         self.held = 0  #: bytes of ``pending``
+        self.is_kept = False  #: what was sent of it stays held, so that it can be sent again
         self.trailers = b""  #: field lines behind data that came in chunks, each with its CRLF
         self.since = NEVER  #: time from which the rate counts, by the plane's clock
         self._before = 0  #: bytes of data that had come by then
@@ -68,6 +70,7 @@ class RequestBody:
     def take(self) -> bytes:
         """What was held, to be sent now."""
         out = b"".join(self.pending)
-        self.pending = []
-        self.held = 0
+        if not self.is_kept:
+            self.pending = []
+            self.held = 0
         return out

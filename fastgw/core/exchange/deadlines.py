@@ -16,11 +16,34 @@ ANSWER = 3  #: the rest of the request, or the head of the answer
 STREAM = 4  #: more of the answer
 
 
+LONGEST = 10  #: digits of milliseconds that a peer may wait: four months
+
+
+def seconds(exchange: Exchange) -> float:
+    """What the whole exchange may take: as the route says, or less where a trusted peer waits for less; 0: any time.
+
+    What is no whole number of milliseconds, or 0, says nothing: so does Envoy with ``x-envoy-upstream-rq-timeout-ms``."""
+    most, said = exchange.route.timeout, exchange.request.timeout
+    peer = int(said) / 1000.0 if said.isdigit() and len(said) <= LONGEST else 0.0
+    return min(most, peer) if most and peer else most or peer
+
+
+def last(exchange: Exchange) -> float:
+    """Coarse loop time by which an exchange must be over that begins now, 0: no such time."""
+    most = seconds(exchange)
+    return exchange.plane.now + most if most else 0.0
+
+
+def answer_within(exchange: Exchange) -> float:
+    """Seconds in which a try must be answered that was sent; 0: any time."""
+    most, tries = exchange.route.answer_timeout, exchange.service.settings.retry.try_timeout
+    return min(most, tries) if most and tries else most or tries
+
+
 def overdue(exchange: Exchange, now: float) -> GatewayError:
     """The error of an exchange whose deadline has passed; ``now`` in coarse loop time."""
-    route = exchange.route
     if exchange.last and now >= exchange.last:
-        return UpstreamError(504, "timeout", f"the exchange took longer than {route.timeout:g} s")
+        return UpstreamError(504, "timeout", f"the exchange took longer than {seconds(exchange):g} s")
     if exchange.phase == CONNECTION:
         shortage = exchange.endpoint.pool.shortage
         if shortage is not None:
@@ -32,7 +55,8 @@ def overdue(exchange: Exchange, now: float) -> GatewayError:
     if exchange.waiting is not None:
         return InternalError(504, "filter_timeout", "a filter of this route did not decide in time")
     if exchange.body.is_done:
-        return UpstreamError(504, "answer_timeout", f"the service did not answer within {route.answer_timeout:g} s")
+        within = answer_within(exchange)
+        return UpstreamError(504, "answer_timeout", f"the service did not answer within {within:g} s")
     if exchange.carrier is not None and exchange.carrier.is_paused:
         return UpstreamError(504, "answer_timeout", "the service does not take the request")
     return DownstreamError(408, "body_timeout", "the request body did not arrive in time")

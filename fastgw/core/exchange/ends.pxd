@@ -82,6 +82,7 @@ cdef class Exchange:
     cdef public list withheld
     cdef public object waiting
     cpdef reset(self)
+    cpdef ask_again(self)
     cpdef begin(self, Client client, Listener listener)
     cpdef enter(self, Client client, Listener listener, Route route)
     cpdef on_request_body(self, bytes data)

@@ -293,6 +293,10 @@ class Exchange:
         service that admits it now.  Nobody was asked yet: ask."""
         raise NotImplementedError
 
+    def ask_again(self) -> None:
+        """The pause between two tries is over (``exchange.retries``)."""
+        raise NotImplementedError
+
     # --- what the client tells
 
     def begin(self, client: Client, listener: Listener) -> None:

@@ -17,6 +17,7 @@ from fastgw.core.counters import FALLBACK_CAUSES
 from fastgw.core.exchange import tries
 from fastgw.errors import RETRY_ALWAYS
 from fastgw.policy.fallback import STATUS, cause_of, is_meant
+from fastgw.wire.methods import IDEMPOTENT
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -113,7 +114,7 @@ class StandIn:
         if exchange.last and exchange.plane.now >= exchange.last:
             return False
         request = exchange.request
-        return is_unsent or (not request.has_body and request.method in tries.IDEMPOTENT)
+        return is_unsent or (not request.has_body and request.method in IDEMPOTENT)
 
     def _ask(self, exchange: Exchange, cause: str, code: str) -> None:
         plane = exchange.plane

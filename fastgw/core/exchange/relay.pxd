@@ -29,8 +29,8 @@ cdef class Relay(Exchange):
     cpdef on_admitted(self)
     @cython.locals(client=Client)
     cdef bint _read_body(self) except -1
-    @cython.locals(held=Py_ssize_t)
     cpdef on_carrier(self, Carrier carrier)
+    cpdef ask_again(self)
     cpdef on_interim(self)
     cpdef on_upgrade(self)
     @cython.locals(leaving=tuple)

@@ -21,12 +21,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastgw.core import counters
-from fastgw.core.exchange import arriving, hooks, passage, tries, tunnel
+from fastgw.core.exchange import arriving, deadlines, hooks, passage, tries, tunnel
 from fastgw.core.exchange.body import NEVER
 from fastgw.core.exchange.deadlines import ANSWER, BODY, CONNECTION, HOOKS, STREAM, overdue
 from fastgw.core.exchange.ends import Carrier, Client, Exchange
-from fastgw.core.exchange.reply import Reply, error_reply
-from fastgw.core.net.connection import HOLD_PEER, HOLD_PENDING
+from fastgw.core.exchange.reply import FAULTS, Reply, error_reply
+from fastgw.core.net.connection import HOLD_PEER
 from fastgw.errors import DownstreamError, GatewayError
 from fastgw.wire.messages import BODY_NONE, NO_LENGTH
 
@@ -94,6 +94,8 @@ class Relay(Exchange):
         plane.values[counters.EXCHANGES_OPEN] += 1
         if route.timeout:
             self.last = plane.now + route.timeout
+        if request.rare and request.timeout:
+            self.last = deadlines.last(self)
         if request.content_length > 0 or request.chunked:
             self.body.begin(request.content_length)
             self.body.since = self.started
@@ -151,15 +153,15 @@ class Relay(Exchange):
         self.carrier = carrier
         if not self.sent:  # else this is still the turn of the loop in which the request came
             self.sent = self.plane.clock()
+        self.phase = ANSWER
+        if self.body.held or not self.body.is_done:
+            arriving.send_held(self)
+        self.set_deadline(self.route.answer_timeout if self.body.is_done else self.listener.timeouts.body)
         if self.service is not None:
             self.plane.values[self.service.base + counters.SERVICE_REQUESTS] += 1
             self.uncounted = counters.ANSWER_AWAITED
-        self.phase = ANSWER
-        held = self.body.held
-        if held:
-            self.plane.body_bytes -= held
-            self.client.release(HOLD_PENDING)
-        self.set_deadline(self.route.answer_timeout if self.body.is_done else self.listener.timeouts.body)
+            if self.service.times is not None:
+                self.service.times.on_carrier(self)
         carrier.carry(self)  # last: what answers in this process may do so now, and then this exchange is over
 
     def ask_anew(self) -> None:
@@ -168,6 +170,10 @@ class Relay(Exchange):
         tries.leave(self)
         self.attempts -= 1
         tries.ask(self, self.service.members.ready)
+
+    def ask_again(self) -> None:
+        """See ``Exchange``."""
+        tries.ask(self, tries.others(self))
 
     # --- 3. the answer
 
@@ -346,14 +352,15 @@ class Relay(Exchange):
             error = left
         self.error = error
         base = self.route.base
-        self.plane.values[base + _FAULTS[error.fault]] += 1
+        self.plane.values[base + FAULTS[error.fault]] += 1
         if self.is_head_sent:
             client.cut(self)
             self.end()
             client.exchange = None  # last: it may be all that keeps this object
         else:
             identity = self.request.request_id.decode("latin-1")
-            self.reply(error_reply(error, self.route.settings.errors, identity))
+            headers = tries.advice(self, error)
+            self.reply(error_reply(error, self.route.settings.errors, identity, headers))
 
     def abort(self) -> None:
         """The client is gone: so is the reason to do any more."""
@@ -441,10 +448,3 @@ class Relay(Exchange):
             self.tunnel.end()
         elif not arriving.on_deadline(self, now) and not hooks.on_deadline(self, now):
             self.fail(overdue(self, now))
-
-
-_FAULTS = {
-    "downstream": counters.ROUTE_FAULT_DOWNSTREAM,
-    "upstream": counters.ROUTE_FAULT_UPSTREAM,
-    "internal": counters.ROUTE_FAULT_INTERNAL,
-}

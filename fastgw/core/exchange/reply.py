@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from fastgw.core import counters
 from fastgw.errors import GatewayError, refuse_unfit
 from fastgw.wire.serialize import REASONS, reply_fields, reply_head
 
@@ -40,6 +41,12 @@ class Reply:
         return reply_fields(self.status, self.content_type, len(self.body), self.headers)
 
 
+#: Where a route counts an error, by whose fault it is.
+FAULTS = {
+    "downstream": counters.ROUTE_FAULT_DOWNSTREAM,
+    "upstream": counters.ROUTE_FAULT_UPSTREAM,
+    "internal": counters.ROUTE_FAULT_INTERNAL,
+}
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
@@ -47,10 +54,13 @@ _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not
 _RETRY_AFTER = (("retry-after", "1"),)
 
 
-def error_reply(error: GatewayError, error_format: str, request_id: str) -> Reply:
-    """The answer for ``error``: ``application/problem+json`` (RFC 9457), or the shape the OpenAI SDKs read (``error_format`` "openai")."""
+def error_reply(
+    error: GatewayError, error_format: str, request_id: str, headers: tuple[tuple[str, str], ...] = ()
+) -> Reply:
+    """The answer for ``error``: ``application/problem+json`` (RFC 9457), or the shape the OpenAI SDKs read (``error_format`` "openai").
+    ``headers``: fields beside those that the error has."""
     status = error.status
-    headers = error.headers
+    headers = error.headers + headers
     if status in (429, 503) and not any(name.lower() == "retry-after" for name, _ in headers):
         headers += _RETRY_AFTER
     if error_format == "openai":

@@ -7,7 +7,7 @@ from fastgw.core.snapshot.snapshot cimport Service
 from fastgw.wire.messages cimport Request
 
 # Constants of the module, and those it imports, as C: compared without making an int of what is compared.
-cdef int CONNECTION
+cdef int CONNECTION, CONNECT, RESET, TIMEOUT, NO_BODY
 
 
 cpdef Service chosen(Exchange exchange)
@@ -15,7 +15,18 @@ cpdef Service chosen(Exchange exchange)
 @cython.locals(service=Service, endpoint=Endpoint, carrier=Carrier)
 cpdef ask(Exchange exchange, tuple candidates)
 
-@cython.locals(service=Service, endpoint=Endpoint, is_stale=bint, is_spared=bint, tried=tuple, candidates=tuple)
+@cython.locals(service=Service, candidates=tuple)
+cpdef repeat(Exchange exchange, int cause, double wait)
+
+@cython.locals(found=tuple)
+cpdef tuple others(Exchange exchange)
+
+@cython.locals(service=Service, request=Request)
+cpdef bint may_repeat(Exchange exchange) except -1
+
+cpdef tuple advice(Exchange exchange, error)
+
+@cython.locals(service=Service, endpoint=Endpoint, is_stale=bint, is_spared=bint, wait=double, cause=int)
 cpdef bint again(Exchange exchange, error) except -1
 
 @cython.locals(service=Service, endpoint=Endpoint)

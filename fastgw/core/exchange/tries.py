@@ -15,16 +15,28 @@ from fastgw.core import counters
 from fastgw.core.causes import OTHER, PLACES
 from fastgw.core.exchange import unmatched
 from fastgw.core.exchange.deadlines import CONNECTION
-from fastgw.errors import RETRY_ALWAYS, RETRY_IDEMPOTENT, RETRY_SAFE, DownstreamError, GatewayError, UpstreamError
+from fastgw.errors import (
+    RETRY_ALWAYS,
+    RETRY_IDEMPOTENT,
+    RETRY_NEVER,
+    RETRY_SAFE,
+    DownstreamError,
+    GatewayError,
+    UpstreamError,
+)
 from fastgw.routing.sticky import sticky_key
+from fastgw.wire.methods import SAFE
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.snapshot.snapshot import Destination, Service
 
-SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"QUERY", b"PROPFIND", b"REPORT", b"SEARCH"})  #: RFC 9110 section 9.2.1
-IDEMPOTENT = SAFE | {b"PUT", b"DELETE"}  #: RFC 9110 section 9.2.2
+
+#: Places of the causes of a retry among the counters, and of one of the reasons against one.
+CONNECT, RESET, TIMEOUT, STATUS = range(len(counters.RETRY_CAUSES))
+NO_BODY = counters.RETRY_REFUSALS.index("body")
+_NOT_AGAIN = (("x-should-retry", "false"),)
 
 
 def fraction(exchange: Exchange) -> float:
@@ -122,24 +134,57 @@ def again(exchange: Exchange, error: GatewayError) -> bool:
     is_spared = is_stale and not exchange.is_spared
     if not is_spared and exchange.attempts - exchange.is_spared >= service.settings.retry.attempts:
         return False
-    tried = (*exchange.tried, endpoint)
-    candidates = service.members.untried(tried)
-    if not candidates:
-        if not is_stale:
+    if not is_stale and not service.members.untried((*exchange.tried, endpoint)):
+        return False
+    wait = 0.0
+    if not is_spared and error.retry != RETRY_ALWAYS:
+        wait = _wait(exchange)
+        if wait < 0.0:
             return False
-        candidates = (endpoint,)
     exchange.first_error = told(exchange, error)
     exchange.first_asked = exchange.asked
     exchange.is_spared = exchange.is_spared or is_spared
-    exchange.tried = tried
+    cause = CONNECT if error.retry == RETRY_ALWAYS else RESET if error.retry else TIMEOUT
+    repeat(exchange, cause, wait)
+    return True
+
+
+def repeat(exchange: Exchange, cause: int, wait: float) -> None:
+    """Ask again, in ``wait`` seconds, after a try that is settled with; ``cause``: its place among the counters."""
+    service = exchange.service
+    exchange.tried = (*exchange.tried, exchange.endpoint)
     exchange.sent = 0.0
     exchange.uncounted = counters.ANSWER_UNASKED
     exchange.response.status = 0
     exchange.plane.values[counters.RETRIES] += 1
-    exchange.plane.values[service.base + counters.SERVICE_RETRIES] += 1
-    leave(exchange)
-    ask(exchange, candidates)
-    return True
+    exchange.plane.values[service.base + counters.SERVICE_RETRIES + cause] += 1
+    if wait > 0.0:
+        leave(exchange)
+        _pause(exchange, wait)
+    else:
+        candidates = others(exchange)
+        leave(exchange)
+        ask(exchange, candidates)
+
+
+def others(exchange: Exchange) -> tuple[Endpoint, ...]:
+    """Whom to ask who was not asked yet; else, where there is nobody, the one that was asked last, or anybody."""
+    members = exchange.service.members
+    found: tuple[Endpoint, ...] = members.untried(exchange.tried)
+    last: Endpoint | None = exchange.endpoint
+    return found or (members.ready if last is None else (last,))
+
+
+def _wait(exchange: Exchange) -> float:
+    from fastgw.core.exchange import retries  # which a worker without failures does not need
+
+    return retries.wait(exchange)
+
+
+def _pause(exchange: Exchange, seconds: float) -> None:
+    from fastgw.core.exchange import retries  # as above
+
+    retries.pause(exchange, seconds)
 
 
 def left(exchange: Exchange, error: GatewayError) -> GatewayError | None:
@@ -173,14 +218,34 @@ def begin_anew(exchange: Exchange) -> None:
 
 def _is_safe(exchange: Exchange, error: GatewayError) -> bool:
     """Whether nobody can have acted on the request, or acting twice is the same as once (RFC 9110 section 9.2.2)."""
-    if exchange.is_head_sent or exchange.outward is not None or not error.retry:
+    if exchange.is_head_sent or exchange.outward is not None:
         return False
-    retry_on = exchange.service.settings.retry.on
+    retry = exchange.service.settings.retry
     if error.retry == RETRY_ALWAYS:
-        return "connect" in retry_on
-    request = exchange.request
-    methods = SAFE if error.retry == RETRY_SAFE else IDEMPOTENT
-    return "reset" in retry_on and request.method in methods and not request.has_body
+        return "connect" in retry.on
+    if error.retry == RETRY_NEVER and error.code != "answer_timeout":
+        return False
+    if ("reset" if error.retry else "timeout") not in retry.on:
+        return False
+    if error.retry == RETRY_SAFE and not retry.methods and exchange.request.method not in SAFE:
+        return False
+    return may_repeat(exchange)
+
+
+def may_repeat(exchange: Exchange) -> bool:
+    """Whether a request that was sent may be sent again: its method says so, and it has no body, or one that is kept."""
+    service, request = exchange.service, exchange.request
+    if service.resends is None or request.method not in service.resends:
+        return False
+    if not request.has_body or (exchange.body.is_done and exchange.body.is_kept):
+        return True
+    exchange.plane.values[service.base + counters.SERVICE_RETRIES_REFUSED + NO_BODY] += 1
+    return False
+
+
+def advice(exchange: Exchange, error: GatewayError) -> tuple[tuple[str, str], ...]:
+    """What a client is told beside ``error``: not to ask again where the gateway has done so already."""
+    return _NOT_AGAIN if exchange.attempts > 1 and error.fault == "upstream" else ()
 
 
 def is_minded(exchange: Exchange) -> bool:

@@ -6,6 +6,7 @@ cdef class Members:
     cdef object _ejection
     cdef bint _is_any_up
     cdef public object report
+    cdef public object budget
     cdef public object judge
     cdef public object breaking
     cpdef tuple untried(self, tuple tried)

@@ -72,7 +72,18 @@ class Members:
     What is called endpoint here is a ``core.live.endpoint.Endpoint``, which rests on this module.
     """
 
-    __slots__ = ("_ejection", "_is_any_up", "_rooms", "all", "breaking", "judge", "reachable", "ready", "report")
+    __slots__ = (
+        "_ejection",
+        "_is_any_up",
+        "_rooms",
+        "all",
+        "breaking",
+        "budget",
+        "judge",
+        "reachable",
+        "ready",
+        "report",
+    )
 
     def __init__(self, report: Callable[[Finding], None], members: tuple[Any, ...] = ()) -> None:
         """``members``: at the beginning; of a service that no configuration updates, always."""
@@ -83,6 +94,7 @@ class Members:
         self._ejection: EjectionSettings | None = None
         self._is_any_up = False
         self.report = report
+        self.budget: Any = None  #: what sending requests again may cost (``policy.budget``); None: nobody has asked yet
         self.judge: Judge | None = None  #: a policy that asks how every try ends; None: there is none
         self.breaking: Breakers | None = None  #: who may leave everybody out; one of the judges
 

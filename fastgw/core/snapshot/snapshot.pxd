@@ -18,7 +18,9 @@ cdef class Service:
     cdef public object breaking
     cdef public object terms
     cdef public object pick_for
+    cdef public frozenset resends
     cdef public object settings
+    cdef public object times
     cdef public bytes host
     cdef public bint keeps_host
     cdef public Py_ssize_t slot

@@ -17,7 +17,7 @@ from fastgw.core.snapshot.chain import Chain, Named
 from fastgw.core.snapshot.fallbacks import Fallbacks, allowed
 from fastgw.routing import ByName, Router, Split
 from fastgw.wire.fields import REQUEST_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable
-from fastgw.wire.methods import served
+from fastgw.wire.methods import IDEMPOTENT, served
 from fastgw.wire.request import RequestReader
 
 if TYPE_CHECKING:
@@ -47,6 +47,16 @@ class Copier(Protocol):
 
     def copy(self, exchange: Any) -> Any:
         """What gets a copy of the request of ``exchange``, which goes to its service now; None: nothing does."""
+
+
+class Sending(Protocol):
+    """What is done with every request that is sent to a service (``exchange.times``)."""
+
+    def on_carrier(self, exchange: Any) -> None:
+        """It is about to be sent."""
+
+    def on_sent(self, exchange: Any) -> None:
+        """All of it is sent, or about to be: from now on its answer is waited for."""
 
 
 class Mind(Protocol):
@@ -107,11 +117,13 @@ class Service:
         "minds",
         "name",
         "pick_for",
+        "resends",
         "roster",
         "settings",
         "slot",
         "takes_chunks",
         "terms",
+        "times",
     )
 
     def __init__(
@@ -127,6 +139,7 @@ class Service:
         pick_for: Callable[[Sequence[Any], Any], Any] | None = None,
         judge: Judge | None = None,
         minds: tuple[Mind, ...] | None = None,
+        times: Sending | None = None,
         gate: Admitting | None = None,
         breaking: Breakers | None = None,
         terms: GateTerms | None = None,
@@ -134,8 +147,8 @@ class Service:
         """``members``: the live ones, which become those of ``roster`` when the snapshot is installed; ``slot``: its block of counters;
         ``takes_chunks``: its pools do; ``pick_for``: the candidate for an exchange, of a
         balancer that asks for more than ``pick``; ``judge``: what its members ask how tries end; ``minds``: what may be done about an
-        answer other than passing it on; ``gate``: what admits its requests, by ``terms``; ``breaking``:
-        one of the judges."""
+        answer other than passing it on; ``gate``: what admits its requests, by ``terms``; ``times``: what is done with every request that
+        is sent; ``breaking``: one of the judges."""
         self.name = name
         self.slot = slot
         self.base = SERVICE.base(slot)
@@ -146,11 +159,15 @@ class Service:
         self.keeps_host = settings.host == "preserve"
         self.takes_chunks = takes_chunks  #: see ``Pool``
         self.judge = judge
+        self.times = times  #: None: nothing
         self.minds = minds  #: asked in this order when the head of an answer has come; None: every answer is passed on
         self.gate = gate  #: None: all are admitted at once
         self.terms = terms
         self.fallback: Any = None  #: what answers where this one cannot (``exchange.fallback``); None: nothing does
         self.breaking = breaking
+        #: Methods of requests that may be sent twice, so that their bodies are kept; None: only those that were not sent are sent again.
+        #: What is in this process takes a body once.
+        self.resends = _resends(settings) if takes_chunks else None
         self.pick_for = pick_for  #: None: ``balancer`` picks
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
@@ -167,6 +184,7 @@ class Service:
         To be called before ``fall_back``."""
         found = self._alike(self.settings)
         found.gate = self.gate
+        found.times = self.times
         found.minds = (mark, *(self.minds or ()))
         found.fall_back(fallback)
         return found
@@ -207,6 +225,13 @@ class Service:
         registry.update(self.members, self.roster, self.settings.ejection)
         if self.terms is not None:
             self.gate.apply(self.terms, self.base)  # type: ignore[union-attr]  # there are no terms without a gate
+
+
+def _resends(settings: ServiceSettings) -> frozenset[bytes] | None:
+    retry = settings.retry
+    if not set(retry.on) - {"connect"}:
+        return None
+    return frozenset(one.encode() for one in retry.methods) or IDEMPOTENT
 
 
 class Route:

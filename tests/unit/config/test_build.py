@@ -27,6 +27,8 @@ from fastgw.config.spec import (
 from fastgw.core import settings
 from fastgw.core.settings import (
     Address,
+    BackoffSettings,
+    BudgetSettings,
     EjectionSettings,
     FilterSettings,
     InsideSettings,
@@ -156,7 +158,8 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         EndpointSpec(Address(path="/run/x.sock"), 2),
     )
     assert a.balance == "round_robin"
-    assert a.settings == ServiceSettings("endpoint", RetrySettings(3, ("reset",)), EjectionSettings(5, 2.0, 8.0), None)
+    retry = RetrySettings(3, ("reset",), (), 65536, 0.0, BackoffSettings(0.025, 0.25), 1.0, BudgetSettings(0.2, 10))
+    assert a.settings == ServiceSettings("endpoint", retry, EjectionSettings(5, 2.0, 8.0), None, False)
     assert a.pool == PoolSettings(1, 2, 3.0, 4.0, 5.0, 1, 1)
     assert a.tls == UpstreamTls(verify=False, server_name="name.example", ca="", cert="", key="")
     assert (b.name, b.tls, b.balance, b.settings.ejection) == ("b", None, "consistent_hash", None)

@@ -21,7 +21,7 @@ from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.live.registry import Registry
 from fastgw.core.protocols import make_pool
-from fastgw.core.settings import FilterSettings, RetrySettings
+from fastgw.core.settings import FilterSettings
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Route, Snapshot
 from fastgw.filters.affinity import AffinityFilter
@@ -165,7 +165,7 @@ def test_a_filter_has_the_failure_mode_of_its_configuration(tmp_path: Path, regi
 
 def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
     a, b, c, d, e, *_ = compiled(read(tmp_path, FULL), registry).services
-    assert (a.name, a.settings.host, a.settings.retry) == ("a", "endpoint", RetrySettings(3, ("reset",)))
+    assert (a.name, a.settings.host, a.settings.retry.attempts, a.settings.retry.on) == ("a", "endpoint", 3, ("reset",))
     assert isinstance(a.balancer, RoundRobin) and isinstance(b.balancer, ConsistentHash)
     assert a.pick_for is None and b.pick_for is not None
     (first, usual), (second, settings) = a.roster

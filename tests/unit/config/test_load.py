@@ -79,7 +79,7 @@ SAID = """\
 got a URL 'http://127.0.0.1:9000': leave out the scheme (tls: is a key)
 28:14: services.llm.balance: expected round_robin, least_request, random, peak_ewma, consistent_hash, maglev or engine, \
 got 'least_requests'; did you mean 'least_request'?
-29:27: services.llm.retry.on[1]: expected connect or reset, got 'resets'; did you mean 'reset'?
+29:27: services.llm.retry.on[1]: expected connect, reset, timeout, 5xx or a status such as 503, got 'resets'; did you mean 'reset'?
 30:3: services.none.endpoints: is required
 31:9: services.few.endpoints: is empty; it needs at least one entry
 32:3: services.a b: expected a name of letters, digits, '_', '.' and '-', got 'a b'

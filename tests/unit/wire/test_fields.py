@@ -18,6 +18,7 @@ from fastgw.wire.fields import (
     OWN_REQUEST_FIELDS,
     OWN_RESPONSE_FIELDS,
     REQUEST_FIELDS,
+    REQUEST_TIMEOUT,
     RESPONSE_FIELDS,
     TRUSTED_REQUEST_FIELDS,
     VIA,
@@ -45,6 +46,7 @@ from fastgw.wire.fields import (
         (b"X-Forwarded-For", DROP, FORWARDED_FOR),
         (b"X-Forwarded-Proto", DROP, FORWARDED_PROTO),
         (b"X-Forwarded-Host", DROP, FORWARDED_HOST),
+        (b"X-Request-Timeout-Ms", DROP, REQUEST_TIMEOUT),
         (b"X-Forwarded-Client-Cert", DROP, KEEP),
         (b"X_Forwarded_For", DROP, DROP),
         (b"X_Forwarded_Whatever", DROP, DROP),
@@ -177,6 +179,6 @@ def test_what_is_own_is_so_however_it_is_written() -> None:
 
 def test_whatever_frames_or_belongs_to_one_hop_is_own() -> None:
     """RFC 9110 section 7.6.1; only what says who the client is depends on whom the gateway trusts."""
-    said = {b"forwarded", b"x-real-ip", b"x-original-url", b"x-rewrite-url"}
+    said = {b"forwarded", b"x-real-ip", b"x-original-url", b"x-rewrite-url", b"x-request-timeout-ms"}
     assert set(REQUEST_FIELDS) - said <= OWN_REQUEST_FIELDS
     assert set(RESPONSE_FIELDS) <= OWN_RESPONSE_FIELDS

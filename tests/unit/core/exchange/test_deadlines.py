@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.exchange.deadlines import ANSWER, CONNECTION, HOOKS, STREAM, overdue
+from fastgw.core.exchange.deadlines import ANSWER, CONNECTION, HOOKS, STREAM, answer_within, last, overdue, seconds
 from fastgw.errors import RETRY_ALWAYS, RETRY_NEVER, InternalError
 
 
@@ -16,7 +16,9 @@ def exchange(**changes: Any) -> Any:
     body = SimpleNamespace(is_done=True)
     endpoint = SimpleNamespace(addresses=SimpleNamespace(places=("10.0.0.1",)), pool=SimpleNamespace(shortage=None))
     known = {"route": route, "body": body, "last": 0.0, "phase": ANSWER, "waiting": None, "carrier": None}
-    return SimpleNamespace(**(known | {"endpoint": endpoint} | changes))
+    service = SimpleNamespace(settings=SimpleNamespace(retry=SimpleNamespace(try_timeout=0.0)))
+    known |= {"endpoint": endpoint, "service": service, "request": SimpleNamespace(timeout=b"")}
+    return SimpleNamespace(**(known | changes))
 
 
 WAITING = SimpleNamespace(is_done=False)
@@ -41,6 +43,38 @@ READY = SimpleNamespace(is_paused=False)
 def test_meaning(changes: dict[str, Any], status: int, code: str) -> None:
     error = overdue(exchange(**changes), 10.0)
     assert (error.status, error.code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("route", "peer", "expected"),
+    [
+        (5.0, b"", 5.0),
+        (5.0, b"250", 0.25),
+        (5.0, b"60000", 5.0),
+        (0.0, b"60000", 60.0),
+        (0.0, b"", 0.0),
+        *(
+            (5.0, garbage, 5.0)
+            for garbage in (b"0", b"-1", b"1.5", b"1s", b" 7", b"1, 2", b"9" * 11, "\u0663".encode())
+        ),
+    ],
+)
+def test_the_time_of_an_exchange_is_the_least_that_anybody_says(route: float, peer: bytes, expected: float) -> None:
+    asked = exchange(
+        route=SimpleNamespace(timeout=route), request=SimpleNamespace(timeout=peer), plane=SimpleNamespace(now=10.0)
+    )
+    assert seconds(asked) == expected
+    assert last(asked) == (10.0 + expected if expected else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("route", "tried", "expected"), [(5.0, 0.0, 5.0), (5.0, 2.0, 2.0), (1.0, 2.0, 1.0), (0.0, 2.0, 2.0)]
+)
+def test_the_time_of_a_try(route: float, tried: float, expected: float) -> None:
+    service = SimpleNamespace(settings=SimpleNamespace(retry=SimpleNamespace(try_timeout=tried)))
+    asked = exchange(route=SimpleNamespace(answer_timeout=route, timeout=0.0), service=service)
+    assert answer_within(asked) == expected
+    assert overdue(asked, 1.0).detail == f"the service did not answer within {expected:g} s"
 
 
 def test_whose_fault_it_is() -> None:

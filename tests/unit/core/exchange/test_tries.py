@@ -155,10 +155,8 @@ def test_reset_of_a_reused_connection_is_retried(ask: bytes, ending: str) -> Non
     edge.end()
 
 
-@pytest.mark.parametrize(
-    "ask", [POST + b"hello", PUT[:-2] + b"Content-Length: 5\r\n\r\nhello", POST.replace(b": 5", b": 0")]
-)
-def test_reset_of_a_reused_connection_is_not_retried_for_a_post_or_with_a_body(ask: bytes) -> None:
+@pytest.mark.parametrize("ask", [POST + b"hello", POST.replace(b": 5", b": 0")])
+def test_reset_of_a_reused_connection_is_not_retried_for_a_post(ask: bytes) -> None:
     edge = Edge()
     client, service = reused(edge, ask)
     service.lose(ConnectionResetError())
@@ -195,8 +193,8 @@ def test_no_exchange_is_lost_with_an_endpoint() -> None:
     edge.end()
 
 
-@pytest.mark.parametrize("ask", [PUT, POST.replace(b": 5", b": 0"), GET[:-2] + b"Content-Length: 1\r\n\r\na"])
-def test_reset_of_a_new_connection_is_not_retried_for_what_changes_something_or_has_a_body(ask: bytes) -> None:
+@pytest.mark.parametrize("ask", [PUT, POST.replace(b": 5", b": 0"), PUT[:-2] + b"Content-Length: 1\r\n\r\na"])
+def test_reset_of_a_new_connection_is_not_retried_for_what_changes_something(ask: bytes) -> None:
     edge = Edge(endpoints=2)
     client, service = edge.pair(ask)
     service.lose(ConnectionResetError())

@@ -1,0 +1,49 @@
+"""What is done with every request that is sent to a service: each try has a time, and the service may be told how long it has.
+
+Both are of services that say so; of any other nobody asks for them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastgw.core.exchange import deadlines
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.settings import ServiceSettings
+
+TIMEOUT = b"x-request-timeout-ms"  #: whole milliseconds until nobody waits for the answer any more
+
+
+class Times:
+    """The times of one service (``snapshot.Sending``)."""
+
+    __slots__ = ("_is_told", "_try_timeout")
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._is_told = settings.tell_timeout
+        self._try_timeout = settings.retry.try_timeout
+
+    def on_carrier(self, exchange: Exchange) -> None:
+        """See ``Sending``."""
+        if self._is_told:
+            left = self._left(exchange)
+            if left is not None:
+                exchange.request.set_header(TIMEOUT, b"%d" % max(1, int(left * 1000.0)))
+        if exchange.body.is_done:
+            self.on_sent(exchange)
+
+    def on_sent(self, exchange: Exchange) -> None:
+        """See ``Sending``."""
+        if self._try_timeout:
+            exchange.set_deadline(deadlines.answer_within(exchange))
+
+    def _left(self, exchange: Exchange) -> float | None:
+        """Seconds until the exchange, or this try of it, must be over; None: there is no such time."""
+        left = self._try_timeout or None
+        most = deadlines.seconds(exchange)
+        if most:
+            whole = most - (exchange.plane.clock() - exchange.started)
+            left = whole if left is None else min(left, whole)
+        return left
