@@ -139,8 +139,8 @@ class LocalCarrier(Carrier):
         exchange.fail(InternalError(500, "internal", "the gateway failed to answer; its log has the reason"))
 
     def send_head(self, exchange: Exchange, status: int, fields: bytes, size: int) -> bool:
-        """Let the answer begin, with ``fields`` (each with its CRLF) and a body of ``size`` bytes, which may be ``UNKNOWN``; False: nobody
-        takes the body.
+        """Let the answer begin, with ``fields`` (each with its CRLF), of which ``date``, if it is among them, is the first, and a body of
+        ``size`` bytes, which may be ``UNKNOWN``; False: nobody takes the body.
 
         Status 304 has no body, and neither has an answer to HEAD: that ends here (RFC 9110 sections 9.3.2 and 15.4.5).
         """
@@ -152,7 +152,7 @@ class LocalCarrier(Carrier):
         response.fields = fields + b"content-length: %d\r\n" % size if has_length else fields
         response.head = response.line + response.fields + b"\r\n"
         response.minor = 1
-        response.has_date = False
+        response.has_date = fields[:6] == b"date: "
         response.length_count = int(has_length)
         response.content_length = size if has_length else NO_LENGTH
         if is_bare or not size or request.method == b"HEAD":

@@ -19,6 +19,7 @@ from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import ENGINE, Hash
 from fastgw.config.breaker import Breaker
 from fastgw.config.by_name import named_services
+from fastgw.config.cache import Cache
 from fastgw.config.chains import named
 from fastgw.config.check import listener_name, route_name
 from fastgw.config.copies import Shadow
@@ -60,6 +61,7 @@ from fastgw.core.settings import (
     Address,
     BackoffSettings,
     BudgetSettings,
+    CacheSettings,
     EjectionSettings,
     FilterSettings,
     Limits,
@@ -241,6 +243,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Redirect: Redirect.settings,
     Files: Files.settings,
     schema.Mirror: _mirror,
+    Cache: partial(fill, CacheSettings),
     Shadow: _shadow,
     Rollout: _terms,
     VersionBy: partial(fill, VersionBySettings),

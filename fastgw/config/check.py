@@ -222,6 +222,8 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
         check_service(document, config, (*where, "service"), route.service)
     check_by_name(document, config, where, route)
     same_fields(document, (*where, "headers"))
+    if route.cache is not None and not is_unsound(route.cache):
+        route.cache.check(document, (*where, "cache"), route)
     if route.mirror is not None:
         _mirror(document, config, (*where, "mirror"), route, route.mirror)
     seen: set[str] = set()
@@ -375,11 +377,25 @@ def _endpoints(document: Document, where: TreePath, endpoints: Sequence[Endpoint
         seen.add(endpoint.address)
 
 
+def _is_cached(config: Configuration, name: str) -> bool:
+    """Whether a route that leads to the service ``name`` has a cache, or one is not known to have none."""
+    return any(
+        route.cache is not None
+        and (
+            name == route.service
+            or name in named_services(route, config)
+            or name in [one.service for one in route.split]
+        )
+        for route in config.routes
+        if not is_unsound(route, route.service, route.split, route.among)
+    )
+
+
 def _fallback(document: Document, config: Configuration, name: str, service: Service) -> None:
     if is_unsound(service, service.fallback):
         return
     where = ("services", name, "fallback")
-    check_fallback(document, where, name, service.fallback)
+    check_fallback(document, where, name, service.fallback, has_cache=_is_cached(config, name))
     for place, step in enumerate(service.fallback):
         if not is_unsound(step) and step.service is not None:
             check_service(document, config, (*where, place, "service"), step.service)

@@ -39,6 +39,7 @@ from fastgw.routing import ByName, Router, Split
 from fastgw.routing.pattern import parse_path
 
 if TYPE_CHECKING:
+    from fastgw.adapters.cache import RouteCache
     from fastgw.adapters.instance import Instance
     from fastgw.core.exchange.times import Times
     from fastgw.core.live.gate import GateTerms
@@ -96,6 +97,7 @@ class _Compiler:
         self._filters = {name: _filter(one) for name, one in self._specs.items()}
         self._transformers: dict[FilterSpec, Filter] = {}
         self._inside: list[Instance] = []
+        self._caches: dict[str, RouteCache] = {}
         self._chains: dict[tuple[int, tuple[str, ...], tuple[FilterSpec, ...], tuple[str, ...]], Chain] = {}
         self._services = {one.name: self._service(one) for one in spec.services}
         if any(one.fallback for one in spec.services):
@@ -142,6 +144,7 @@ class _Compiler:
             split=Split([(self._named(one.service), one.weight) for one in spec.split]) if spec.split else None,
             chain=self._chain(listener, spec),
             mirror=self._copier(spec),
+            cache=self._cache(spec),
             pattern=parse_path(spec.path),
         )
 
@@ -183,6 +186,18 @@ class _Compiler:
         name = mirror_name(spec.name)
         found = Mirror(name, self._slots.routes[name], service, spec.settings, settings)
         found.route.pattern = parse_path(spec.path)
+        return found
+
+    def _cache(self, spec: RouteSpec) -> RouteCache | None:
+        if spec.cache is None:
+            return None
+        found = self._caches.get(spec.name)  # one for all listeners
+        if found is None:
+            from fastgw.adapters.cache import RouteCache, memory_of  # which a worker without one does not need
+
+            slot = self._slots.routes[spec.name]
+            found = RouteCache(spec.name, slot, spec.settings, spec.cache, memory_of(spec.name, spec.cache))
+            self._caches[spec.name] = found
         return found
 
     def _chain(self, listener: ListenerSpec, route: RouteSpec | None = None) -> Chain:

@@ -11,7 +11,7 @@ from fastgw.config.answers import Reply
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.spec import FallbackSpec
-from fastgw.config.types import Name, Parsed
+from fastgw.config.types import Duration, Name, Parsed
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import scalar, shown
 from fastgw.core.settings import ReplySettings
@@ -19,7 +19,7 @@ from fastgw.policy.fallback import CAUSES
 
 _STATUS: Final = re.compile(r"[45](xx|[0-9]{2})").fullmatch
 _WANTED: Final = f"{', '.join(CAUSES)}, 4xx, 5xx, or a status from 400 to 599"
-ANSWERS: Final = ("service", "reply")  #: what a step has one of
+ANSWERS: Final = ("service", "reply", "cached")  #: what a step has one of
 
 
 def _reason(value: object) -> str:
@@ -30,20 +30,30 @@ def _reason(value: object) -> str:
     return found
 
 
+class LastGood(Model):
+    """The last good answer that the route's cache has kept."""
+
+    max_age: Duration = setting("1h", "How old it may be.")
+
+
 class Fallback(Model):
-    """Who answers instead, and when: a service, or a reply."""
+    """Who answers instead, and when: a service, a reply, or the cache."""
 
     on: list[Annotated[str, Parsed(_reason, anyOf=[{"enum": list(CAUSES)}, {"pattern": "^[45](xx|[0-9]{2})$"}])]] = (
         setting([*CAUSES], "When it does: causes, statuses such as 503, and classes of them, 4xx and 5xx.")
     )
     service: Name | None = setting(None, "Name of another service that is asked.")
     reply: Reply | None = setting(None, "An answer that is written here, as that of a route.")
+    cached: LastGood | None = setting(None, "What the route's cache has kept, however stale.")
 
     def spec(self) -> FallbackSpec:
         """As plain data."""
         causes = tuple(dict.fromkeys(one for one in self.on if one in CAUSES))
         statuses = sorted({status for one in self.on if one not in CAUSES for status in _statuses(one)})
-        return FallbackSpec(causes, tuple(statuses), self.service, self._reply())
+        return FallbackSpec(causes, tuple(statuses), self.service, self._reply(), self._most())
+
+    def _most(self) -> float | None:
+        return self.cached.max_age if self.cached is not None else None
 
     def _reply(self) -> ReplySettings | None:
         return self.reply.settings() if self.reply is not None else None
@@ -54,8 +64,10 @@ def _statuses(text: str) -> Sequence[int]:
     return range(first, first + 100) if text.endswith("xx") else (int(text),)
 
 
-def check_fallback(document: Document, where: TreePath, name: str, steps: Sequence[Fallback]) -> None:
-    """Report steps of the service ``name`` that can never answer."""
+def check_fallback(
+    document: Document, where: TreePath, name: str, steps: Sequence[Fallback], *, has_cache: bool
+) -> None:
+    """Report steps of the service ``name`` that can never answer; ``has_cache``: some route to it keeps answers."""
     seen: dict[str, int] = {}
     for place, step in enumerate(steps):
         at: TreePath = (*where, place)
@@ -66,6 +78,8 @@ def check_fallback(document: Document, where: TreePath, name: str, steps: Sequen
             step.reply.check(document, (*at, "reply"))
         if not is_unsound(step.service) and step.service == name:
             document.report((*at, "service"), f"{name!r} cannot stand in for itself: another try is what retry is for")
+        if step.cached is not None and not has_cache:
+            document.report((*at, "cached"), "has nothing to give: no route to this service has a cache", at_key=True)
         if is_unsound(step.on, *step.on):
             continue
         if not step.on:

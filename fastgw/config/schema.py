@@ -16,6 +16,7 @@ from fastgw.config.admission import Admission
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import Balanced, Zone
 from fastgw.config.breaker import Breaker
+from fastgw.config.cache import Cache
 from fastgw.config.copies import Copies, Shadow
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
@@ -268,6 +269,7 @@ class Route(Model):
     files: Files | None = setting(None, "A directory of small files that are sent.")
     sticky: Sticky = setting("", "header:name or cookie:name: equal values stay with one part of the split.")
     mirror: Mirror | None = setting(None, "A service that gets copies of requests. Default: none.")
+    cache: Cache | None = setting(None, "What of the answers is kept. Default: nothing.")
     timeout: Duration = setting("0", "For the whole exchange (504). 0: off.")
     answer_timeout: Duration = setting("120s", "From the end of the request to the head of the answer (504). 0: off.")
     stream_idle_timeout: Duration = setting("120s", "Between two reads of the answer's body (visible cut). 0: off.")

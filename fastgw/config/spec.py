@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fastgw.core.settings import (
     Address,
     AdmissionSettings,
+    CacheSettings,
     FilesSettings,
     FilterSettings,
     InsideSettings,
@@ -143,6 +144,7 @@ class RouteSpec(NamedTuple):
     redirect: RedirectSettings | None
     files: FilesSettings | None
     mirror: MirrorSpec | None
+    cache: CacheSettings | None
     filters: tuple[str, ...]
     transformers: tuple["FilterSpec", ...]  #: which are filters without a name of their own, closest to the service
     settings: RouteSettings
@@ -175,12 +177,13 @@ class AffinitySpec(NamedTuple):
 
 
 class FallbackSpec(NamedTuple):
-    """What answers in the place of a service, and when; one of ``service`` and ``reply`` is given."""
+    """What answers in the place of a service, and when; one of the last three is given."""
 
     causes: tuple[str, ...]  #: of ``policy.fallback.CAUSES``
     statuses: tuple[int, ...]
     service: str | None
     reply: ReplySettings | None
+    cached: float | None  #: seconds that what a cache has kept may be old
 
 
 class EngineSpec(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from fastgw.adapters.replies import stand_in
 from fastgw.config.spec import FallbackSpec, ServiceSpec
-from fastgw.core.exchange.fallback import REPLY, SERVICE, StandIn, mark
+from fastgw.core.exchange.fallback import CACHED, REPLY, SERVICE, StandIn, mark
 from fastgw.core.snapshot.snapshot import Service
 
 
@@ -23,5 +23,9 @@ def _fallback(steps: tuple[FallbackSpec, ...], services: Mapping[str, Service]) 
     step, then = steps[0], _fallback(steps[1:], services)
     if step.reply is not None:
         return StandIn(REPLY, stand_in(step.reply), step.causes, step.statuses, then)
+    if step.cached is not None:
+        from fastgw.adapters.cache_carrier import last_good_service, last_good_within
+
+        return StandIn(CACHED, last_good_service(), step.causes, step.statuses, then, last_good_within(step.cached))
     assert step.service is not None
     return StandIn(SERVICE, services[step.service].standing_in(mark, then), step.causes, step.statuses, then)

@@ -26,14 +26,7 @@ HISTOGRAM_SIZE: Final = blocks.HISTOGRAM_SIZE
 OTHER_CAUSE: Final = "other"
 #: Why a client's TLS handshake failed.
 TLS_CAUSES: Final = (
-    "version",
-    "cipher",
-    "alpn",
-    "no_certificate",
-    "bad_certificate",
-    "client_alert",
-    "not_tls",
-    "unfinished",
+    *("version", "cipher", "alpn", "no_certificate", "bad_certificate", "client_alert", "not_tls", "unfinished"),
     OTHER_CAUSE,
 )
 #: Why a request failed at an endpoint, or could not be sent to it (``core.causes``).
@@ -47,6 +40,8 @@ CAUSES: Final = (
 MIRROR_CAUSES: Final = ("in_flight", "too_large", "memory", "incomplete", "pool_full", "failed", "draining")
 #: Why an answer has no digest although a filter was to add one (``filters.digest``).
 DIGEST_CAUSES: Final = ("too_large", "unknown_length")
+#: What became of requests that a cache looks at (``adapters.cache``).
+CACHE_OUTCOMES: Final = ("hit", "stale", "revalidated", "miss", "waited", "bypass")
 #: Why a request was answered by a fallback: the words of ``policy.fallback``.
 FALLBACK_CAUSES: Final = ("connect", "reset", "timeout", "breaker_open", "queue_full", "status")
 #: Why a request was refused for its token, or for having none (``filters.bearer``).
@@ -203,6 +198,18 @@ ROUTE_MIRROR_DROPPED = ROUTE.counter(
     label="cause",
     values=MIRROR_CAUSES,
 )
+ROUTE_CACHE_REQUESTS = ROUTE.counter(
+    "fastgw_cache_requests",
+    "Requests of the route that its cache has looked at, by what became of them.",
+    "One that is `revalidated` was a `miss` or has `waited` before. See [caches](configuration.md#caches).",
+    label="outcome",
+    values=CACHE_OUTCOMES,
+)
+ROUTE_CACHE_STORED = ROUTE.counter("fastgw_cache_stored", "Answers that the route's cache has kept, or kept on.")
+ROUTE_CACHE_EVICTED = ROUTE.counter("fastgw_cache_evicted", "Answers that the route's cache has let go of for others.")
+ROUTE_CACHE_INVALIDATED = ROUTE.counter("fastgw_cache_invalidated", "The same for unsafe requests that were answered.")
+ROUTE_CACHE_BYTES = ROUTE.gauge("fastgw_cache_bytes", "Bytes that the route's caches of all workers hold.")
+ROUTE_CACHE_ENTRIES = ROUTE.gauge("fastgw_cache_entries", "Answers that the route's caches of all workers hold.")
 ROUTE_DIGEST_MISMATCHES = ROUTE.counter(
     "fastgw_digest_mismatches",
     "Requests whose body was not the one that their digest told of: 400.",
@@ -344,9 +351,7 @@ SERVICE_BREAKER_MEMBERS_OPEN = SERVICE.gauge(
 SERVICE_PLACES = SERVICE.gauge(
     "fastgw_admission_places", "Requests under way now that the service has admitted.", "See [admission](#admission)."
 )
-SERVICE_QUEUED = SERVICE.gauge(
-    "fastgw_admission_queued", "Requests that wait for a place at the service now.", "In all workers."
-)
+SERVICE_QUEUED = SERVICE.gauge("fastgw_admission_queued", "Requests that wait for a place at the service now.")
 SERVICE_WAITS_US = SERVICE.histogram(
     "fastgw_admission_wait_seconds", "How long those waited that had to and got a place.", "[Buckets](#durations)."
 )

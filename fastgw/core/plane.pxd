@@ -13,7 +13,7 @@ cdef class Plane:
     cdef public double lag
     cdef public bytes date
     cdef long long _dated
-    cdef object _wall
+    cdef public object wall
     cdef public long long body_bytes
     cdef public long long generation
     cdef public bint is_draining

@@ -28,7 +28,6 @@ class Plane:
     __slots__ = (
         "_dated",
         "_on_log",
-        "_wall",
         "body_bytes",
         "clock",
         "date",
@@ -48,6 +47,7 @@ class Plane:
         "random",
         "seat",
         "values",
+        "wall",
     )
 
     def __init__(
@@ -82,14 +82,14 @@ class Plane:
         )
         self.free: list[Any] = []  #: exchanges that are over and reset
         self.free_max = 0  #: how many of them are kept
-        self._wall = wall
+        self.wall = wall  #: seconds since 1970
         self._dated = int(wall())
         self.date = date_line(self._dated)  #: field line for answers that have none, renewed by the sweep
         self._on_log = log
 
     def renew_date(self) -> None:
         """Have ``date`` say what time it is."""
-        second = int(self._wall())
+        second = int(self.wall())
         if second != self._dated:
             self._dated = second
             self.date = date_line(second)

@@ -33,6 +33,7 @@ RARE_KEYS = (
     "detail",
     "dropped",
     "half_closed",
+    "cache",
     "fallback",
     "fallback_from",
 )  #: of a line that needs them
@@ -135,6 +136,8 @@ class AccessLog:
         """Those that filters of the route want in the line."""
         notes = exchange.notes
         assert notes is not None
+        if "cache" in notes:
+            self._write(writer, {"cache": _shown(notes["cache"])})
         if "fallback" in notes:
             self._write(writer, {name: _shown(notes[name]) for name in ("fallback", "fallback_from")})
         for name in exchange.route.chain.logged:

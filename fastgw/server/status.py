@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -15,6 +15,7 @@ from fastgw.config.spec import ServiceSpec
 from fastgw.core import counters as layout
 from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
 from fastgw.server.admission_status import admission_limits, with_admission
+from fastgw.server.block_status import ENDPOINT, causes, failures, of_route, of_service, pick
 from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
 from fastgw.server.health_status import health_facts, health_of_endpoint
@@ -198,8 +199,8 @@ class Pages:
                 for worker in facts.workers
             ],
             "listeners": self._listeners(),
-            "connections": _pick(totals.globals, _CONNECTIONS),
-            "routes": {name: _route(block) for name, block in totals.routes.items()},
+            "connections": pick(totals.globals, _CONNECTIONS),
+            "routes": {name: of_route(block) for name, block in totals.routes.items()},
             "services": self._services(totals),
             "versions": gateway.rollouts.document() if gateway.rollouts is not None else {},
             "filters": self._filters(totals),
@@ -230,9 +231,7 @@ class Pages:
         """How those of any chain have failed, and what followed."""
         plan = self._gateway.current
         settings = {one.name: one.settings._asdict() for one in plan.spec.filters} if plan is not None else {}
-        return {
-            name: {**settings.get(name, {}), "failures": _failures(block)} for name, block in totals.filters.items()
-        }
+        return {name: {**settings.get(name, {}), "failures": failures(block)} for name, block in totals.filters.items()}
 
     def _services(self, totals: Totals) -> dict[str, Any]:
         plan = self._gateway.current
@@ -241,13 +240,13 @@ class Pages:
         gateway = self._gateway
         places = gateway.places
         for (service, endpoint), block in totals.endpoints.items():
-            spec, of_service = specs.get(service), totals.services.get(service)
+            spec, counted = specs.get(service), totals.services.get(service)
             found = services.setdefault(
                 service,
                 {
                     "limits": _limits(spec) if spec is not None else None,
-                    **_service(of_service),
-                    **breaker_of_service(gateway.findings, spec, of_service),
+                    **of_service(counted),
+                    **breaker_of_service(gateway.findings, spec, counted),
                     "endpoints": {},
                 },
             )
@@ -256,8 +255,8 @@ class Pages:
             addresses = places.get((service, endpoint), ())
             found["endpoints"][endpoint] = {
                 **gateway.findings.of_endpoint(service, endpoint, addresses),
-                **_pick(block, _ENDPOINT),
-                "causes": _causes(block),
+                **pick(block, ENDPOINT),
+                "causes": causes(block),
                 **breaker_of_endpoint(gateway.findings, spec, endpoint, addresses),
                 **health_of_endpoint(gateway.probing, service, endpoint, addresses),
                 "addresses": _addresses(gateway, service, endpoint, addresses),
@@ -289,31 +288,6 @@ _CONNECTIONS = {
     "tls_failures": layout.TLS_FAILURES,
     "retries": layout.RETRIES,
 }
-_ENDPOINT = {
-    "active": layout.ENDPOINT_ACTIVE,
-    "idle": layout.ENDPOINT_IDLE,
-    "waiting": layout.ENDPOINT_WAITING,
-    "uploads": layout.ENDPOINT_UPLOADS,
-    "requests": layout.ENDPOINT_REQUESTS,
-    "failures": layout.ENDPOINT_FAILURES,
-    "connects": layout.ENDPOINT_CONNECTS,
-    "connect_failures": layout.ENDPOINT_CONNECT_FAILURES,
-    "reused": layout.ENDPOINT_REUSED,
-}
-_SERVICE = {
-    "requests": layout.SERVICE_REQUESTS,
-    "unanswered": layout.SERVICE_UNANSWERED,
-}
-_ROUTE = {
-    "started": layout.ROUTE_STARTED,
-    "finished": layout.ROUTE_FINISHED,
-    "aborted": layout.ROUTE_ABORTED,
-    "over_limit": layout.ROUTE_OVER_LIMIT,
-    "rate_limited": layout.ROUTE_RATE_LIMITED,
-    "limit_places": layout.ROUTE_PLACES,
-    "bytes_in": layout.ROUTE_BYTES_IN,
-    "bytes_out": layout.ROUTE_BYTES_OUT,
-}
 
 
 def _board(board: Board, now: int) -> dict[str, BoardFacts]:
@@ -327,61 +301,6 @@ def _probe(status: int, body: dict[str, Any], stalled: list[int]) -> Content:
     import orjson
 
     return Content(status, orjson.dumps(body | {"stalled": stalled} if stalled else body))
-
-
-def _pick(block: list[int], places: dict[str, int]) -> dict[str, Any]:
-    return {name: block[index] for name, index in places.items()}
-
-
-def _failures(block: list[int]) -> dict[str, int]:
-    """Of a filter, by cause; only those that happened."""
-    return _by_cause(block, layout.FILTER_FAILURES, layout.FILTER_CAUSES)
-
-
-def _causes(block: list[int]) -> dict[str, int]:
-    """Failures by cause; only those that happened."""
-    return _by_cause(block, layout.ENDPOINT_CAUSES, layout.CAUSES)
-
-
-def _by_cause(block: list[int], first: int, causes: Sequence[str]) -> dict[str, int]:
-    counts = block[first : first + len(causes)]
-    return {cause: count for cause, count in zip(causes, counts, strict=True) if count}
-
-
-def _route(block: list[int]) -> dict[str, Any]:
-    return {
-        **_pick(block, _ROUTE),
-        "status": dict(zip(layout.CLASSES, block[layout.ROUTE_STATUS :], strict=False)),
-        "faults": {
-            "downstream": block[layout.ROUTE_FAULT_DOWNSTREAM],
-            "upstream": block[layout.ROUTE_FAULT_UPSTREAM],
-            "internal": block[layout.ROUTE_FAULT_INTERNAL],
-        },
-        "mean_seconds": _mean(
-            block[layout.ROUTE_DURATION_US],
-            sum(block[layout.ROUTE_BUCKETS : layout.ROUTE_DURATION_US + layout.HISTOGRAM_SIZE]),
-        ),
-    }
-
-
-def _service(block: list[int] | None) -> dict[str, Any]:
-    """``block``: None where the service has no counters of its own, but shares those of all further names."""
-    if block is None:
-        return {}
-    answers = layout.answers(block)
-    waited = sum(block[layout.SERVICE_ANSWERS_US : layout.SERVICE_UNANSWERED : layout.HISTOGRAM_SIZE])
-    return {
-        **_pick(block, _SERVICE),
-        "fallbacks": _by_cause(block, layout.SERVICE_FALLBACKS, layout.FALLBACK_CAUSES),
-        "retries": sum(block[layout.SERVICE_RETRIES + place] for place in range(len(layout.RETRY_CAUSES))),
-        "status": dict(zip((*layout.CLASSES, layout.OTHER_CAUSE), answers, strict=True)),
-        "mean_first_byte_seconds": _mean(waited, sum(answers)),
-    }
-
-
-def _mean(micros: int, count: int) -> float | None:
-    """Seconds; None: nothing was counted."""
-    return round(micros / count / 1e6, 6) if count else None
 
 
 def _names(names: Names | None) -> list[NameFacts]:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import fastgw.testing.usual as usual
+from fastgw.adapters.cache_fill import Fill
 from fastgw.core import counters
 from fastgw.core.counters import CAUSES, Counters
 from fastgw.core.dataplane import DataPlane
@@ -304,7 +305,7 @@ class Edge:
         assert all(one.client is None for one in free)
         for one in reversed(free):
             self.plane.give_back(one)
-        copies = [one for one in self.plane.unconnected if isinstance(one, MirrorClient)]
+        copies = [one for one in self.plane.unconnected if isinstance(one, MirrorClient | Fill)]
         sent = sum(one.exchange is not None for one in copies)
         assert self.count(counters.EXCHANGES_OPEN) == self.begun - self.done + sent == len(busy)
         assert self.count(counters.CONNECTIONS_OPEN) == len(self.plane.connections)

@@ -60,7 +60,9 @@ def tls(**changes: Any) -> UpstreamTls:
 
 def route(name: str, slot: int, **options: Any) -> Route:
     """A route; ``options``: of ``Route`` or ``RouteSettings``."""
-    rest = {one: options.pop(one) for one in ("service", "split", "by_name", "chain", "pattern") if one in options}
+    rest = {
+        one: options.pop(one) for one in ("service", "split", "by_name", "chain", "pattern", "cache") if one in options
+    }
     return Route(name, slot, _ROUTE._replace(**options), **rest)
 
 

@@ -50,7 +50,7 @@ def fraction(exchange: Exchange) -> float:
 
 
 def chosen(exchange: Exchange) -> Service | None:
-    """The service that a route with several has for ``exchange``; None: it has none, and the exchange has its answer."""
+    """The service that a route with several, or with a cache, has for ``exchange``; None: it has none, and the exchange has its answer."""
     route = exchange.route
     found: Destination | None
     if route.versions is not None:
@@ -64,7 +64,8 @@ def chosen(exchange: Exchange) -> Service | None:
     else:
         unmatched.answer(exchange)
         return None
-    return None if found is None else found.choose(exchange)
+    service = None if found is None else found.choose(exchange)
+    return service if service is None or route.cache is None else route.cache.choose(exchange, service)
 
 
 def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:

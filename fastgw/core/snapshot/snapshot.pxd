@@ -28,6 +28,7 @@ cdef class Service:
 
 
 cdef class Route:
+    cdef public object cache
     cdef public str name
     cdef public Py_ssize_t slot
     cdef public Py_ssize_t base

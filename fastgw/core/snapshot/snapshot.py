@@ -59,6 +59,17 @@ class Sending(Protocol):
         """All of it is sent, or about to be: from now on its answer is waited for."""
 
 
+class Chooser(Protocol):
+    """Answers some of a route's requests in the place of their service (``adapters.cache``)."""
+
+    @property
+    def takes_bodies(self) -> bool:
+        """Whether requests with a body are among those."""
+
+    def choose(self, exchange: Any, service: Service) -> Service:
+        """What answers ``exchange``, for which ``service`` was chosen."""
+
+
 class Mind(Protocol):
     """What looks at the head of an answer before anybody else does, and may keep it from the client: a retry, a fallback."""
 
@@ -195,6 +206,13 @@ class Service:
         if fallback is not None and fallback.minds_answers:
             self.minds = (*(self.minds or ()), fallback.takes_answer)
 
+    def minded(self, mind: Mind) -> Service:
+        """This service with one ``mind`` more, in front of the others."""
+        found = self._alike(self.settings)
+        found.minds = (mind, *(self.minds or ()))
+        found.fallback, found.gate = self.fallback, self.gate
+        return found
+
     def _alike(self, settings: ServiceSettings) -> Service:
         return Service(
             self.name,
@@ -247,6 +265,7 @@ class Route:
         "body_held_max",
         "body_wait",
         "by_name",
+        "cache",
         "chain",
         "max_body",
         "mirror",
@@ -274,6 +293,7 @@ class Route:
         mirror: Copier | None = None,
         by_name: ByName[Destination] | None = None,
         pattern: Pattern | None = None,
+        cache: Chooser | None = None,
     ) -> None:
         """With neither ``service``, ``split`` nor ``by_name`` it is a listener's fallback, which answers 404 or 405.
 
@@ -286,14 +306,17 @@ class Route:
             chain: its filters.
             mirror: where copies of its requests go.
             by_name: of which services requests name one.
+            cache: what may answer in their place.
             pattern: of its path, for whoever asks what the parameters in it are.
         """
         self.name = name
         self.slot = slot
         self.base = ROUTE.base(slot)
         self.settings = settings
-        self.service = service if isinstance(service, Service) else None
-        self.versions = None if isinstance(service, Service) else service
+        is_plain = isinstance(service, Service) and cache is None
+        self.service: Any = service if is_plain else None  #: what all requests are for, with nothing to be asked before
+        self.versions = None if is_plain else service
+        self.cache = cache
         self.split = split
         self.by_name = by_name
         self.pattern = pattern
@@ -326,7 +349,7 @@ class Route:
         for one in known:
             if one.fallback is not None:
                 known.extend(one.fallback.services)
-        return all(one.takes_chunks for one in known)
+        return all(one.takes_chunks for one in known) and (self.cache is None or not self.cache.takes_bodies)
 
     def in_format(self, errors: str) -> Route:
         """A fallback route like this one that tells its errors in another format."""

@@ -23,9 +23,16 @@ def test_steps_are_causes_and_statuses(tmp_path: Path) -> None:
         "{on: [timeout, 503, 504, timeout], service: b}", "{reply: {status: 200, json: []}}", "{on: [5xx], service: b}"
     )
     first, second, third = read(tmp_path, text).services[0].fallback
-    assert first == FallbackSpec(("timeout",), (503, 504), "b", None)
-    assert second == FallbackSpec(CAUSES, (), None, ReplySettings(200, b"[]", "application/json", ()))
+    assert first == FallbackSpec(("timeout",), (503, 504), "b", None, None)
+    assert second == FallbackSpec(CAUSES, (), None, ReplySettings(200, b"[]", "application/json", ()), None)
     assert third.statuses == tuple(range(500, 600))
+
+
+def test_the_last_good_answer_needs_a_cache(tmp_path: Path) -> None:
+    text = with_steps("{cached: {max_age: 90s}}")
+    assert any("fallback[0].cached: has nothing to give: no route" in line for line in problems(tmp_path, text))
+    text = text.replace("service: a}", "service: a, cache: {}}")
+    assert read(tmp_path, text).services[0].fallback[0].cached == 90.0
 
 
 def test_a_service_that_only_stands_in_is_used(tmp_path: Path) -> None:
@@ -37,7 +44,7 @@ def test_a_service_that_only_stands_in_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
-        (["{}"], "services.a.fallback[0]: answers nothing: give it one of service, reply"),
+        (["{}"], "services.a.fallback[0]: answers nothing: give it one of service, reply, cached"),
         (["{service: b, reply: {}}"], "services.a.fallback[0].reply: stands beside service; give one of them"),
         (
             ["{service: a}"],

@@ -1,0 +1,436 @@
+"""What fetches an answer for a cache: an exchange of its own, whose client is nobody, and the exchanges that follow it.
+
+    Fill.begin ──▶ an exchange with the service ──▶ head ──┬─ kept: everybody who follows, and who comes yet, gets it; it is stored whole
+                                                           ├─ confirmed (304): everybody gets what was kept
+                                                           └─ not to be kept: the first one gets it, the others go on alone
+
+Nobody owns it: whoever leaves, it goes on as long as somebody follows, and ends with the last.  Pieces are held until the slowest has sent
+them: all of them while it is kept, which is bounded; else the service waits for the slowest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fastgw.adapters.cache_parts import REVALIDATED, STALE, Head
+from fastgw.adapters.local import UNKNOWN
+from fastgw.adapters.stored import StoredAnswer, renewed
+from fastgw.core.exchange.ends import Client
+from fastgw.core.exchange.fallback import NOTE, REPLY
+from fastgw.core.net.connection import HOLD_PEER
+from fastgw.policy.freshness import Life, directives, life, names, refusal
+from fastgw.wire.fields import find_field
+from fastgw.wire.lines import without_fields
+from fastgw.wire.messages import BODY_LENGTH, BODY_NONE
+from fastgw.wire.preconditions import read_date
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from fastgw.adapters.cache_parts import Follower, Keeper, Lookup
+    from fastgw.core.dataplane import DataPlane
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.exchange.reply import Reply
+    from fastgw.core.snapshot.snapshot import Route
+
+_CONDITIONS: Final = (b"if-none-match", b"if-modified-since")
+
+
+class Fill(Client):
+    """Whom the service of a cache answers."""
+
+    def __init__(
+        self, cache: Keeper, lookup: Lookup, original: Exchange, route: Route, body: bytes, stale: StoredAnswer | None
+    ) -> None:
+        """
+        Args:
+            cache: that it is for.
+            lookup: what is asked for.
+            original: the exchange that asks first, whose request this sends.
+            route: what its exchange goes by.
+            body: that of the request.
+            stale: what is kept, which the service may confirm.
+        """
+        Client.__init__(self, original.listener, original.client.address)
+        self.forwarded = original.client.forwarded
+        self.identity = original.client.identity
+        plane: Any = original.plane
+        self._plane: DataPlane = plane
+        self._cache = cache
+        self.lookup = lookup
+        self._route = route
+        self._stale = stale
+        self._followers: list[Follower] = []
+        self._first: Follower | None = None  #: whose request it is, as long as it follows
+        self._head: Head | None = None
+        self._item: StoredAnswer | None = None  #: what it will store, without the body
+        self._pieces: list[bytes] = []
+        self._dropped = 0  #: pieces in front of those, which everybody has sent
+        self._size = 0  #: bytes so far
+        self.is_complete = False
+        self.trailers = b""
+        self._is_alone = False  #: nobody need follow
+        self._is_outdated = False  #: what it asks for was changed meanwhile
+        self._timer: asyncio.TimerHandle | None = None
+        self._begun = 0.0
+        copy = plane.take()
+        copy.request.become_copy(original.request)
+        conditions = stale.conditions if stale is not None else ()
+        if conditions or any(original.request.forwarded(name) is not None for name in _CONDITIONS):
+            copy.request.edit(_CONDITIONS, conditions)
+        copy.note("cache", lookup)
+        if body:
+            copy.body.keep(body)
+            plane.body_bytes += len(body)
+        self._copy: Exchange | None = copy
+        plane.unconnected.add(self)
+
+    # --- who follows
+
+    def takes(self, carrier: Follower) -> bool:
+        """Whether ``carrier`` may follow too: there is room, and what is known of the answer is for it."""
+        if len(self._followers) >= self._cache.settings.max_waiting:
+            return False
+        return self._head is None or (self._item is not None and self._is_for(carrier))
+
+    def join(self, carrier: Follower) -> None:
+        """``carrier`` follows from now on, and gets what has come so far."""
+        if not self._followers and self._head is None and self._first is None:
+            self._first = carrier
+        elif self._head is None and self._timer is None:
+            self._timer = self._plane.loop.call_later(self._cache.settings.wait, self._on_waited)
+        self._followers.append(carrier)
+        carrier.fill = self
+        if self._head is not None and self.exchange is not None:
+            carrier.begin(self._head, self.exchange)
+
+    def leave(self, carrier: Follower) -> None:
+        """``carrier`` follows no longer.  Without anybody it ends, in the next turn of the loop: this one may be inside of it."""
+        if carrier in self._followers:
+            self._followers.remove(carrier)
+        if carrier is self._first:
+            self._first = None
+        if not self._followers:
+            if not self._is_alone and not self.is_closed:
+                self._plane.loop.call_soon(self._on_deserted)
+        elif self.is_paused:
+            self.on_released()
+
+    def _on_deserted(self) -> None:
+        if not self._followers and not self.is_closed:
+            self.abort()
+
+    def _on_waited(self) -> None:
+        """It takes longer than others wait: they go on alone, and whoever comes begins anew."""
+        self._timer = None
+        if self._head is None:
+            self._cache.forget(self)
+            self._send_away(self._followers[1:])
+
+    def _send_away(self, carriers: list[Follower]) -> None:
+        for carrier in carriers:
+            exchange = carrier.exchange
+            if carrier.fill is self and exchange is not None:
+                self._followers.remove(carrier)
+                carrier.fill = None
+                self._cache.serve_alone(carrier, exchange)
+
+    def _is_for(self, carrier: Follower) -> bool:
+        exchange, item = carrier.exchange, self._item
+        return exchange is not None and (
+            item is None or all(exchange.request.forwarded(name) == value for name, value in item.selected)
+        )
+
+    def outdate(self) -> None:
+        """What it asks for was changed meanwhile: it is not stored, and nobody joins it any more."""
+        self._cache.forget(self)
+        self._is_outdated = True
+        self._item = None
+        self.on_held()
+
+    # --- its exchange
+
+    def begin(self) -> None:
+        """Ask the service."""
+        copy, self._copy = self._copy, None
+        if copy is not None:
+            self._begun = self._plane.clock()
+            self.exchange = copy
+            copy.enter(self, self.listener, self._route)
+
+    def begin_alone(self) -> None:
+        """Ask the service, whether anybody follows or not."""
+        self._is_alone = True
+        self._plane.loop.call_soon(self.begin)
+
+    def expect_body(self, exchange: Exchange) -> None:
+        """See ``Client``."""
+        exchange.body.is_framed = False
+
+    def read_body(self) -> None:
+        """See ``Client``: all of it is here."""
+        if self.exchange is not None:
+            self.exchange.body.received = self.exchange.body.held
+            self.exchange.body.is_done = True
+
+    @property
+    def gathered(self) -> int:
+        """Bytes of the request's body that wait here for their turn."""
+        return self._copy.body.held if self._copy is not None else 0
+
+    def go_on_alone(self) -> None:
+        """Nobody need follow any more: it is kept, which is bounded."""
+        self._is_alone = True
+
+    def send_interim(self, exchange: Exchange) -> None:
+        """See ``Client``: not to several."""
+
+    # --- the answer
+
+    def send_head(self, exchange: Exchange) -> None:
+        """See ``Client``: see whom it is for."""
+        response, now = exchange.response, self._plane.clock()
+        self._stop_timer()
+        fields = response.fields + response.extra
+        made = find_field(b"\r\n" + fields, b"date")
+        date = b"date: %b\r\n" % made if made is not None else self._plane.date
+        fields = date + without_fields(fields, (b"date",))
+        if self._stale is not None and response.status == 304:
+            self._confirm(exchange, self._stale, fields, now)
+            return
+        if self._stale is not None and response.status >= 500 and self._has_spared(now):
+            self._plane.loop.call_soon(self._on_deserted)
+            return
+        why, lives = self._judge(response.status, fields, now)
+        self._begin(exchange, why, lives, fields)
+
+    def _judge(self, status: int, fields: bytes, now: float) -> tuple[str, Life | None]:
+        """Why it may not be kept, and how long it lives."""
+
+        def field(name: bytes) -> bytes | None:
+            return find_field(b"\r\n" + fields, name)
+
+        said = directives(field(b"cache-control"))
+        why = refusal(status, field, said, is_authorized=self.lookup.is_authorized)
+        if why:
+            return why, None
+        lives = life(
+            status,
+            field,
+            said,
+            read_date,
+            wall=self._plane.wall(),
+            now=now,
+            delay=now - self._begun,
+            usual=self._cache.settings.ttl,
+        )
+        return "", lives
+
+    def _begin(self, exchange: Exchange, why: str, lives: Life | None, fields: bytes) -> None:
+        response = exchange.response
+        size = response.content_length if response.body == BODY_LENGTH else 0 if response.body == BODY_NONE else UNKNOWN
+        is_fallback = NOTE in (exchange.notes or {})
+        fits = size <= self._cache.settings.max_entry
+        own = without_fields(fields, (b"content-length",))
+        if lives is not None and fits and not is_fallback and not self._is_outdated:
+            self._item = self._made(response.status, without_fields(own, (b"age",)), lives, exchange)
+        told = b"cache-status: fastgw; fwd=%b; fwd-status=%d%b\r\n" % (
+            b"stale" if self._stale is not None else b"request" if not self.lookup.wish.is_fine else b"miss",
+            response.status,
+            b"; stored" if self._item is not None else b"",
+        )
+        known = self._item.is_known_to if self._item is not None else None
+        self._head = Head(response.status, own + told, size, known)
+        if self._item is None:
+            self._cache.forget(self)
+            if not is_fallback and not self._is_outdated and response.status < 500:
+                self._cache.pass_by(self.lookup, self._plane.clock())
+        is_everybodys = not why and (self._item is not None or (exchange.notes or {}).get(NOTE) == REPLY)
+        others = [
+            one for one in self._followers if one is not self._first and not (is_everybodys and self._is_for(one))
+        ]
+        for carrier in [one for one in self._followers if one not in others]:
+            carrier.begin(self._head, exchange)
+        self._send_away(others)
+        self.on_held()
+
+    def _made(self, status: int, fields: bytes, lives: Life, exchange: Exchange) -> StoredAnswer:
+        item = StoredAnswer(self.lookup.place, self.lookup.key, (), status, fields, b"", lives)
+        depends = {*names(item.header(b"vary"))}
+        if item.header(b"content-encoding") is not None:
+            depends.add(
+                b"accept-encoding"
+            )  # whoever cannot read it is not given it, whatever the service forgot to say
+        request = exchange.request
+        selected = tuple((name, request.forwarded(name)) for name in sorted(depends))
+        return StoredAnswer(item.place, item.key, selected, status, fields, b"", lives)
+
+    def _confirm(self, exchange: Exchange, stale: StoredAnswer, news: bytes, now: float) -> None:
+        """The service says that what is kept is still so."""
+        fields = renewed(stale.fields, without_fields(news, (b"age",)))
+        why, lives = self._judge(stale.status, renewed(stale.fields, news), now)
+        item = stale
+        if why or lives is None or self._is_outdated:
+            self._cache.drop(stale, exchange)
+        else:
+            item = StoredAnswer(stale.place, stale.key, stale.selected, stale.status, fields, stale.body, lives)
+            self._cache.keep(item, exchange)
+        self._cache.forget(self)
+        self._is_alone = True  # it is over with this turn, whoever leaves
+        for carrier in list(self._followers):
+            follower = carrier.exchange
+            if follower is None:
+                continue
+            if carrier is not self._first and (why or not _suits(follower, item)):
+                self._send_away([carrier])
+                continue
+            self._cache.count(follower, REVALIDATED)
+            carrier.send_stored(item, now, b"fwd=stale; fwd-status=304")
+
+    def _has_spared(self, now: float) -> bool:
+        """Give what is kept instead of an error, where the service has allowed that (``stale-if-error``)."""
+        stale = self._stale
+        if stale is None or stale.life.if_failing is None or not stale.life.is_good_in_need(now, float("inf")):
+            return False
+        self._cache.forget(self)
+        for carrier in list(self._followers):
+            if carrier.exchange is not None:
+                self._cache.count(carrier.exchange, STALE)
+                carrier.send_stored(stale, now)
+        return True
+
+    def piece(self, number: int) -> bytes | None:
+        """One of the body; None: it has not come yet."""
+        at = number - self._dropped
+        return self._pieces[at] if at < len(self._pieces) else None
+
+    def send_body(self, data: bytes) -> None:
+        """See ``Client``."""
+        if not data or self._head is None:
+            return
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._item is not None and self._size > self._cache.settings.max_entry:
+            self._item = None  # larger than it said, or than could be known
+            self._cache.forget(self)
+        self._deliver()
+
+    def send_last(self, data: bytes) -> None:
+        """See ``Client``."""
+        exchange = self.exchange
+        if self._head is None or exchange is None:
+            return
+        if data:
+            self._pieces.append(data)
+            self._size += len(data)
+        self.is_complete = True
+        self.trailers = exchange.response.trailers
+        self._cache.forget(self)
+        item = self._item
+        if item is not None and self._size <= self._cache.settings.max_entry:
+            whole = b"".join(self._pieces)
+            self._cache.keep(
+                StoredAnswer(item.place, item.key, item.selected, item.status, item.fields, whole, item.life), exchange
+            )
+        self._deliver()
+
+    def _deliver(self) -> None:
+        for carrier in list(self._followers):
+            if carrier.fill is self:
+                carrier.advance()
+        if self._item is None:
+            self._trim()
+            self.on_held()
+
+    def _trim(self) -> None:
+        """Let go of what everybody has sent."""
+        sent = min((one.sent for one in self._followers), default=self._dropped + len(self._pieces)) - self._dropped
+        del self._pieces[:sent]
+        self._dropped += sent
+
+    def on_held(self) -> None:
+        """A client takes no more now, or it is not kept any longer: the service waits where nothing else bounds what is here."""
+        exchange = self.exchange
+        if self._item is None and self._head is not None and not self.is_complete and not self.is_paused:
+            if exchange is not None and exchange.carrier is not None and any(one.is_held for one in self._followers):
+                self.is_paused = True
+                exchange.carrier.hold(HOLD_PEER)
+
+    def on_released(self) -> None:
+        """A client takes more again."""
+        if self.is_paused and not any(one.is_held for one in self._followers):
+            self.is_paused = False
+            self._trim()
+            if self.exchange is not None:
+                self.exchange.on_client_ready()
+
+    def send_reply(self, exchange: Exchange, reply: Reply) -> int:
+        """See ``Client``: it is an error, as there is no filter."""
+        self._fail(exchange)
+        return 0
+
+    def cut(self, exchange: Exchange) -> None:
+        """See ``Client``."""
+        self._fail(exchange)
+
+    def _fail(self, exchange: Exchange) -> None:
+        self._end()
+        if self._head is None and self._has_spared(self._plane.clock()):
+            return
+        for carrier in list(self._followers):
+            carrier.fail(exchange)
+
+    def on_finished(self, keep_alive: bool, is_request_done: bool) -> None:
+        """See ``Client``."""
+        self.exchange = None
+        self._end()
+
+    # --- its end
+
+    def _end(self) -> None:
+        self.is_closed = True
+        self._stop_timer()
+        self._cache.forget(self)
+        self._plane.unconnected.discard(self)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def on_deadline(self, now: float) -> None:
+        """See ``Client``."""
+        if self.exchange is not None:
+            self.exchange.on_deadline(now)
+
+    def on_drain(self) -> None:
+        """See ``Client``: what nobody waits for is not fetched."""
+        if not self._followers:
+            self.abort()
+
+    def hold(self, bit: int) -> None:
+        """See ``Connection``: nothing comes that could be held."""
+
+    def release(self, bit: int) -> None:
+        """See ``Connection``."""
+
+    def close(self) -> None:
+        """See ``Connection``."""
+        self.abort()
+
+    def abort(self) -> None:
+        """See ``Connection``: nobody wants it any more."""
+        copy, self._copy = self._copy, None
+        exchange, self.exchange = self.exchange, None
+        if not self.is_closed:
+            self._end()
+        if copy is not None:
+            self._plane.body_bytes -= copy.body.held
+            copy.reset()
+            self._plane.give_back(copy)
+        elif exchange is not None:
+            exchange.abort()
+
+
+def _suits(exchange: Exchange, item: StoredAnswer) -> bool:
+    return all(exchange.request.forwarded(name) == value for name, value in item.selected)

@@ -1,0 +1,32 @@
+"""What is told of blocks of counters."""
+
+from __future__ import annotations
+
+from fastgw.core import counters
+from fastgw.server.block_status import causes, of_route, of_service, pick
+
+
+def test_counters_have_their_names() -> None:
+    assert pick([7, 8, 9], {"first": 0, "last": 2}) == {"first": 7, "last": 9}
+
+
+def test_only_causes_that_happened_are_told() -> None:
+    block = [0] * counters.ENDPOINT.size
+    block[counters.ENDPOINT_CAUSES + counters.CAUSES.index("connect_refused")] = 2
+    assert causes(block) == {"connect_refused": 2}
+
+
+def test_a_route_without_requests_has_no_mean() -> None:
+    found = of_route([0] * counters.ROUTE.size)
+    assert found["mean_seconds"] is None
+    assert found["cache"]["entries"] == 0
+
+
+def test_a_service_tells_its_answers_and_retries() -> None:
+    block = [0] * counters.SERVICE.size
+    block[counters.SERVICE_RETRIES] = 3
+    block[counters.SERVICE_RETRIES + 1] = 4
+    found = of_service(block)
+    assert found["retries"] == 7
+    assert found["mean_first_byte_seconds"] is None
+    assert of_service(None) == {}
