@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastgw.core import counters
 from fastgw.core.counters import FALLBACK_CAUSES
-from fastgw.core.exchange import tries
+from fastgw.core.exchange import arriving, passage, tries
 from fastgw.errors import RETRY_ALWAYS
 from fastgw.policy.fallback import STATUS, cause_of, is_meant
 from fastgw.wire.methods import IDEMPOTENT
@@ -123,11 +123,16 @@ class StandIn:
         exchange.note(NOTE, self.kind)
         exchange.note(NOTE_FROM, f"{exchange.service.name}: {code}")
         tries.leave(exchange)
+        is_unseen = not exchange.attempts and exchange.inward is None and self.kind == SERVICE
         tries.begin_anew(exchange)
-        if exchange.ticket is not None:
-            exchange.ticket.leave()  # it is nothing to the service any more, which has a place for another
-            exchange.ticket = None
         exchange.service = self.service
+        if is_unseen and exchange.route.chain.request_body and exchange.request.has_body:
+            # A gate has turned it away before its body met the hooks of filters, which nothing goes to a service without.
+            if not passage.begin_request(exchange):
+                return
+            if not exchange.body.is_done:
+                arriving.wait(exchange)
+                return
         tries.ask(exchange, self.service.members.ready)
 
 

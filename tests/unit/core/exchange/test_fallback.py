@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from fastgw.core import counters
 from fastgw.core.counters import FALLBACK_CAUSES
 from fastgw.core.exchange.fallback import REPLY, SERVICE, StandIn, mark
 from fastgw.core.settings import ReplySettings
+from fastgw.errors import InternalError
 from fastgw.policy.fallback import CAUSES
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, Edge, body_of, head_of, statuses
+from tests.support.bodies import reading
 
 _REPLY = ReplySettings(200, b"sorry", "text/plain", (("x-a", "1"),))
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -37,10 +40,15 @@ class _Edge(Edge):
     """A service at 9000, which another one at 9500, or a reply, stands in for."""
 
     def __init__(
-        self, *steps: str, on: tuple[str, ...] = CAUSES, statuses: tuple[int, ...] = (), **options: Any
+        self,
+        *steps: str,
+        on: tuple[str, ...] = CAUSES,
+        statuses: tuple[int, ...] = (),
+        more: Sequence[Any] = (),
+        **options: Any,
     ) -> None:
         self.told = _Told()
-        super().__init__(service={"attempts": 1}, filters=[self.told], **options)
+        super().__init__(service={"attempts": 1}, filters=[self.told, *more], **options)
         self.endpoints.append(self.endpoint(9500, len(self.endpoints)))
         spare = usual.service("spare", (self.endpoints[-1],), self.service.balancer, attempts=1)
         found: StandIn | None = None
@@ -68,6 +76,30 @@ def test_another_service_answers_and_says_so() -> None:
     assert b"x-fastgw-fallback: service\r\n" in head_of(answer)
     assert edge.told.lines == [("spare", {"fallback": "service", "fallback_from": "s: connect_refused"})]
     assert edge.by_cause == {"connect": 1}
+    edge.end()
+
+
+class _Full:
+    """A gate that turns everybody away."""
+
+    def enter(self, exchange: Any) -> bool:
+        exchange.fail(InternalError(503, "queue_full", "too many"))
+        return False
+
+
+@pytest.mark.parametrize("body", [b"body", b"bo"], ids=["whole", "begun"])
+def test_a_body_that_a_gate_has_turned_away_meets_the_hooks_first(body: bytes) -> None:
+    watching = reading("read_request")
+    edge = _Edge(SERVICE, more=[watching])
+    gate: Any = _Full()
+    edge.service.gate = gate
+    client = edge.client(_POST[:-4] + body)
+    client.feed(b"body"[len(body) :])
+    spare = edge.connect(port=9500)
+    assert spare.take().endswith(b"\r\n\r\nbody")
+    assert [tape.data for tape in watching.seen] == [b"body"]
+    spare.feed(_OK)
+    assert statuses(client.take()) == [200]
     edge.end()
 
 
