@@ -244,7 +244,7 @@ class RouteCache:
         """What fetches; ``found``: what is kept and may be confirmed; ``is_private``: nobody may join it."""
         stale = found if found is not None and found.conditions else None
         fill = Fill(self, lookup, exchange, self._route(carrier.service, exchange.route.pattern), carrier.body, stale)
-        if not is_private:
+        if not is_private and exchange.request.method != b"HEAD":  # whose answer has no body that others could have
             self.fills[self._join_key(lookup)] = fill
         return fill
 

@@ -10,6 +10,7 @@ them: all of them while it is kept, which is bounded; else the service waits for
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.adapters.cache_parts import REVALIDATED, STALE, Head
@@ -232,7 +233,8 @@ class Fill(Client):
         is_fallback = NOTE in (exchange.notes or {})
         fits = size <= self._cache.settings.max_entry
         own = without_fields(fields, (b"content-length",))
-        if lives is not None and fits and not is_fallback and not self._is_outdated:
+        has_body = exchange.request.method != b"HEAD"
+        if lives is not None and fits and has_body and not is_fallback and not self._is_outdated:
             self._item = self._made(response.status, without_fields(own, (b"age",)), lives, exchange)
         told = b"cache-status: fastgw; fwd=%b; fwd-status=%d%b\r\n" % (
             b"stale" if self._stale is not None else b"request" if not self.lookup.wish.is_fine else b"miss",
@@ -243,7 +245,7 @@ class Fill(Client):
         self._head = Head(response.status, own + told, size, known)
         if self._item is None:
             self._cache.forget(self)
-            if not is_fallback and not self._is_outdated and response.status < 500:
+            if has_body and not is_fallback and not self._is_outdated and response.status < 500:
                 self._cache.pass_by(self.lookup, self._plane.clock())
         is_everybodys = not why and (self._item is not None or (exchange.notes or {}).get(NOTE) == REPLY)
         others = [
@@ -273,7 +275,10 @@ class Fill(Client):
         if why or lives is None or self._is_outdated:
             self._cache.drop(stale, exchange)
         else:
-            item = StoredAnswer(stale.place, stale.key, stale.selected, stale.status, fields, stale.body, lives)
+            self._cache.drop(
+                stale, exchange
+            )  # it may depend on other fields now (Vary), and would stay beside what follows
+            item = replace(self._made(stale.status, fields, lives, exchange), body=stale.body)
             self._cache.keep(item, exchange)
         self._cache.forget(self)
         self._is_alone = True  # it is over with this turn, whoever leaves

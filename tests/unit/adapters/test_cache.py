@@ -244,6 +244,37 @@ def test_what_is_stale_is_given_while_it_is_fetched_anew() -> None:
     edge.end()
 
 
+def test_of_a_head_nothing_is_kept_in_the_place_of_what_is_stale() -> None:
+    edge = CachedEdge()
+    edge.ask(asks(), answer(b"1", control="max-age=1, stale-while-revalidate=60"))
+    edge.loop.advance(2.0)
+    client = edge.client(asks("/x", "Cache-Control: only-if-cached", method="HEAD"))
+    assert statuses(client.take()) == [200]
+    edge.run()
+    for service in [edge.connect()] if edge.attempts else []:
+        service.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nCache-Control: max-age=60\r\n\r\n")
+        service.lose()
+        edge.run()
+    client.feed(asks())
+    assert body_of(client.take()) == b"1"
+    client.lose()
+    edge.run()
+    if edge.attempts:
+        edge.connect().feed(answer(b"2"))
+    edge.end()
+
+
+def test_what_is_confirmed_depends_on_what_the_service_says_then() -> None:
+    edge = CachedEdge()
+    edge.ask(asks("/x", "X-Lang: a"), answer(b"hello", 'ETag: "1"'))
+    edge.loop.advance(61.0)
+    news = b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nVary: X-Lang\r\nCache-Control: max-age=30\r\n\r\n'
+    assert body_of(edge.ask(asks("/x", "X-Lang: a"), news)) == b"hello"
+    assert body_of(edge.ask(asks("/x", "X-Lang: a"))) == b"hello"
+    assert body_of(edge.ask(asks("/x", "X-Lang: b"), answer(b"other"))) == b"other"
+    edge.end()
+
+
 def test_what_is_stale_is_given_where_the_service_fails_and_has_allowed_it() -> None:
     edge = CachedEdge()
     edge.ask(asks(), answer(b"1", 'ETag: "1"', control="max-age=1, stale-if-error=60"))

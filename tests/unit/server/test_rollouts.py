@@ -199,3 +199,13 @@ async def test_the_document_tells_weights_in_percent(tmp_path: Path) -> None:
     told = rollouts.document()["llm"]
     assert told["versions"]["v2"] == {"service": "llm@v2", "weight": 50.0, "configured": 10.0, "shadow": True}
     assert (told["changed"], told["before"], told["plan"]) == (7.0, {"v1": 90.0, "v2": 10.0}, None)
+
+
+@played
+async def test_what_is_said_moves_with_the_file(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    rollouts = await shelf.start()
+    await rollouts.promote("llm", "v2", 250_000)
+    elsewhere = FILE.replace("state.json", "other.json")
+    await rollouts.adopt(read(tmp_path, elsewhere))
+    assert shelf.shares(await shelf.start(elsewhere)) == {"v1": 750_000, "v2": 250_000}
