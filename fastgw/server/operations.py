@@ -53,8 +53,9 @@ class Operations:
                     said = "a service has other versions now, so its configured weights are used"
                     self._log.warning(said, service=name)
             except RolloutError as error:
-                self._log.error("what is kept of versions cannot be forgotten", reason=str(error))
-            if self._watching is None and any(one.rollout is not None for one in spec.versioned):
+                self._log.error("the state file does not say what is kept of versions", reason=str(error))
+            has_plans = bool(gateway.rollouts.plans) or any(one.rollout is not None for one in spec.versioned)
+            if self._watching is None and has_plans:
                 plans = Plans(partial(counts_of, gateway), self.follow, self._log)
                 self._watching = asyncio.get_running_loop().create_task(plans.watch(gateway.rollouts))
         await self._socket.move(spec.admin_socket if spec.versioned else "", takeover=gateway.predecessor != 0)

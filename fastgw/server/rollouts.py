@@ -46,14 +46,14 @@ class Rollouts:
         """``spec`` is in use: forget what is kept of other versions, so that it does not come back with them; return of which services.
 
         Raises:
-            RolloutError: it cannot be taken out of the file.
+            RolloutError: the file does not say so: it cannot be written.
         """
         async with self._lock:
             self._spec = {one.name: one for one in spec.versioned}
-            self.path = spec.state_file
+            is_elsewhere, self.path = self.path != spec.state_file, spec.state_file
             lost = [name for name, kept in self._kept.items() if not self._fits(name, kept)]
             self._kept = {name: kept for name, kept in self._kept.items() if name not in lost}
-            if lost:
+            if lost or (is_elsewhere and self._kept):
                 await self._save(self._kept)
         return lost
 

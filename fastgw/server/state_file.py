@@ -48,7 +48,7 @@ def read(path: str) -> tuple[dict[str, Remembered], str]:
         if len(data) > LARGEST:
             raise ValueError(f"more than {LARGEST} bytes")
         return _understood(json.loads(data)), ""
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         return {}, f"is no state of version {FORMAT}: {error}"
 
 
@@ -86,9 +86,10 @@ def _understood(tree: Any) -> dict[str, Remembered]:
 def _kept(tree: Any) -> Remembered:
     before = [_shares(one) for one in list(tree["before"])[-HISTORY:]]
     plan = _plan(tree["plan"]) if tree.get("plan") is not None else None
-    return Remembered(
-        _shares(tree["shares"]), tuple(before), float(tree["changed"]), plan, str(tree.get("outcome", ""))
-    )
+    shares = _shares(tree["shares"])
+    if any(one.keys() != shares.keys() for one in before) or (plan is not None and plan.version not in shares):
+        raise ValueError("versions are named that have no share")
+    return Remembered(shares, tuple(before), float(tree["changed"]), plan, str(tree.get("outcome", "")))
 
 
 def _plain(kept: Remembered) -> dict[str, Any]:

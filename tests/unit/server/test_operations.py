@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from fastgw.server import operations
 from fastgw.server.messages import Weigh
 from fastgw.server.operations import Operations
 from fastgw.server.rollouts import RolloutError, Rollouts
-from tests.unit.server.test_rollouts import Shelf, played
+from tests.unit.server.test_rollouts import FILE, Shelf, played
 
 
 class Told:
@@ -125,3 +126,16 @@ async def test_a_late_answer_of_another_question_says_nothing(tmp_path: Path) ->
     with pytest.raises(RolloutError):
         operations.share_of(-1)
     assert (await gate.ask(do="promote", service="llm", version="v2"))["error"] == "late"
+
+
+@played
+async def test_a_plan_under_way_goes_on_without_one_in_the_file(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    await (await shelf.start()).begin("llm", "v2")
+    gate: Any = Gate(await shelf.start(FILE.replace("    rollout: {steps: [25, 100], every: 1m}\n", "")))
+    spec = shelf.spec._replace(admin_socket="")
+    gate.plan_in_use = SimpleNamespace(spec=spec)
+    await gate.operations.keep()
+    looks = [one for one in asyncio.all_tasks() if "Plans.watch" in repr(one)]
+    assert len(looks) == 1
+    await gate.operations.stop()
