@@ -44,7 +44,8 @@ def _slowly(spec: ServiceSpec, members: Members, random: Chance, balancer: Any) 
 
     # One that recognises tuples has another beside it, for those that have settled; one that learns must learn of all.
     others = balancer if hasattr(balancer, "settle") else _balancer(spec, members, random)
-    start = SlowStart(spec.slow_start, members.ready, random, monotonic)
+    known = [one for one in members.ready if one in members.all] or members.all
+    start = SlowStart(spec.slow_start, known, random, monotonic, lambda one: one in members.all)
 
     def pick(candidates: Sequence[Any], _: Any) -> Any:
         return start.pick(members.ready, candidates, balancer.pick, others.pick)

@@ -11,7 +11,7 @@ from fastgw.config.source import Document, TreePath
 from fastgw.config.spec import HealthSpec
 from fastgw.config.types import FieldName, FieldValue, Parsed, PositiveDuration, count, words
 from fastgw.config.unsound import is_missing, is_unsound
-from fastgw.config.values import scalar, shown, text
+from fastgw.config.values import FRAMING_FIELDS, scalar, shown, text
 
 _STATUSES: Final = re.compile(r"([1-5][0-9][0-9])(?:-([1-5][0-9][0-9]))?")
 _TARGET: Final = re.compile(r"/[!-~]*").fullmatch
@@ -83,5 +83,10 @@ def check_health(document: Document, where: TreePath, health: HealthCheck | None
             document.report(
                 (*where, name), "has no effect with type: tcp, which says nothing and reads nothing", at_key=True
             )
-    elif is_missing(health.status):
+        return
+    if is_missing(health.status):
         document.report((*where, "status"), "is empty: no answer would be good")
+    for name in () if is_unsound(health.headers) else health.headers:
+        if name.lower() in FRAMING_FIELDS:
+            instead = "; give host beside headers" if name.lower() == "host" else ""
+            document.report((*where, "headers", name), f"belongs to the message itself{instead}", at_key=True)

@@ -22,12 +22,31 @@ Pick = Callable[[Sequence[Any]], Any]
 class SlowStart:
     """The newcomers of one service."""
 
-    __slots__ = ("_again", "_among", "_clock", "_factor", "_known", "_random", "_seen", "_settled", "_since", "_window")
+    __slots__ = (
+        "_again",
+        "_among",
+        "_clock",
+        "_factor",
+        "_is_member",
+        "_known",
+        "_random",
+        "_seen",
+        "_settled",
+        "_since",
+        "_window",
+    )
 
     def __init__(
-        self, window: float, known: Iterable[Any], random: Callable[[], float], clock: Callable[[], float]
+        self,
+        window: float,
+        known: Iterable[Any],
+        random: Callable[[], float],
+        clock: Callable[[], float],
+        is_member: Callable[[Any], bool],
     ) -> None:
-        """``window``: seconds; ``known``: members that are ready already; ``random``: [0, 1); ``clock``: seconds."""
+        """``window``: seconds; ``known``: members that are ready already; ``random``: [0, 1); ``clock``: seconds;
+        ``is_member``: whether one that is ready is a member, and not who stands for all of them for a while."""
+        self._is_member = is_member
         self._window = window
         self._random = random
         self._clock = clock
@@ -64,6 +83,8 @@ class SlowStart:
         return among_settled(self._settled)
 
     def _learn(self, ready: Sequence[Any]) -> None:
+        if not self._is_member(ready[0]):
+            return  # nobody has left, and who is ready again behind it is not new for that
         now = self._clock()
         there = frozenset(ready)
         if self._known:

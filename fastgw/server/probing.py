@@ -69,7 +69,7 @@ async def probe(target: ProbeTarget) -> None:
         await caller.reach()
         return
     try:
-        fields = [(name.encode(), value.encode("latin-1")) for name, value in settings.headers]
+        fields = [(name.encode(), value.encode()) for name, value in settings.headers]
         answer = await caller.call(b"GET", fields)
     finally:
         caller.close()
@@ -182,6 +182,8 @@ class Probing:
                 cause, detail = error.cause, str(error)
             except OSError as error:
                 cause, detail = "failed", str(error)
+            except Exception as error:  # noqa: BLE001  whatever it is, the member is probed again
+                cause, detail = "failed", repr(error)
             self._note(name, probed, cause, detail)
             await asyncio.sleep(probed.target.settings.interval * (1 - JITTER * self._random()))
 

@@ -73,8 +73,8 @@ class Breaking:
                 for one in self._of(endpoint):
                     one.give_back(now - seconds)
                 return
-        if is_slow and not is_failed:
-            cause = f"{seconds:.3f} s"
+        if not is_failed:
+            cause = f"{seconds:.3f} s" if is_slow else ""
         self._note(endpoint, now - seconds, int(not is_counted), int(is_failed), int(is_slow and not is_counted), cause)
 
     def look(self, endpoint: Any, sent: float) -> None:
@@ -189,6 +189,10 @@ class Breaking:
 
     def pickable(self, reachable: tuple[Any, ...]) -> tuple[Any, ...]:
         """Those of ``reachable`` that may be picked now, or the guard."""
+        if not self._members.all:
+            return (
+                reachable  # a name without an address: its waiting room has an answer, and nobody is there to be asked
+            )
         if self._whole is not None and self._whole.state != CLOSED:
             return (self._guard_of_all(),)
         states = [one.state for one in self._parts.values()]

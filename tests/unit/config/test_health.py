@@ -33,6 +33,8 @@ def test_defaults_and_what_is_said(tmp_path: Path) -> None:
         ("status: []", "services.a.health.status: is empty"),
         ("type: tcp, path: /x", "services.a.health.path: has no effect with type: tcp"),
         ("type: udp", "expected http or tcp"),
+        ("headers: {Content-Length: 5}", "services.a.health.headers.content-length: belongs to the message itself"),
+        ("headers: {host: b}", "belongs to the message itself; give host beside headers"),
         ("interval: 0", "services.a.health.interval"),
         ("unhealthy_after: 0", "services.a.health.unhealthy_after"),
     ],

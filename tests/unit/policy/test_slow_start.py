@@ -29,6 +29,10 @@ class Clock:
         return self.now
 
 
+def anybody(_: Endpoint) -> bool:
+    return True
+
+
 def share(start: SlowStart, ready: tuple[Endpoint, ...], name: str, count: int = 6000) -> float:
     """Of so many picks by turns."""
     turns, others = RoundRobin(), RoundRobin()
@@ -39,7 +43,7 @@ def share(start: SlowStart, ready: tuple[Endpoint, ...], name: str, count: int =
 def test_who_comes_back_gets_a_little_then_more_then_all() -> None:
     clock = Clock()
     a, b, c = (Endpoint(name) for name in "abc")
-    start = SlowStart(30.0, (a, b, c), Random(1).random, clock)
+    start = SlowStart(30.0, (a, b, c), Random(1).random, clock, anybody)
     assert share(start, (a, b, c), "c") == pytest.approx(1 / 3, abs=0.01)
     assert share(start, (a, b), "c") == 0
     back = (a, b, c)
@@ -54,19 +58,19 @@ def test_who_comes_back_gets_a_little_then_more_then_all() -> None:
 
 
 def test_at_the_beginning_nobody_is_new() -> None:
-    start = SlowStart(30.0, (), Random(1).random, Clock())
+    start = SlowStart(30.0, (), Random(1).random, Clock(), anybody)
     assert share(start, tuple(Endpoint(name) for name in "ab"), "a") == 0.5
     assert not start._since
 
 
 def test_where_all_are_new_nobody_is_spared() -> None:
-    start = SlowStart(30.0, (Endpoint("gone"),), Random(1).random, Clock())
+    start = SlowStart(30.0, (Endpoint("gone"),), Random(1).random, Clock(), anybody)
     assert share(start, tuple(Endpoint(name) for name in "ab"), "a") == 0.5
 
 
 def test_one_that_has_settled_does_not_carry_nine_newcomers_alone() -> None:
     old = Endpoint("old")
-    start = SlowStart(30.0, (old,), Random(1).random, Clock())
+    start = SlowStart(30.0, (old,), Random(1).random, Clock(), anybody)
     ready = (old, *(Endpoint(str(number)) for number in range(9)))
     assert share(start, ready, "old") == pytest.approx(1 / (1 + 9 * LEAST), abs=0.03)
 
@@ -74,7 +78,7 @@ def test_one_that_has_settled_does_not_carry_nine_newcomers_alone() -> None:
 def test_a_balancer_that_prefers_the_idle_makes_no_burst() -> None:
     """An idle newcomer beside two that are busy is picked every time, and taken now and then."""
     a, b, c = Endpoint("a", 1, 50), Endpoint("b", 1, 50), Endpoint("c")
-    start = SlowStart(30.0, (a, b), Random(1).random, Clock())
+    start = SlowStart(30.0, (a, b), Random(1).random, Clock(), anybody)
     least, others = LeastRequest(Random(2).random), LeastRequest(Random(3).random)
     ready = (a, b, c)
     found = Counter(start.pick(ready, ready, least.pick, others.pick).name for _ in range(4000))
@@ -90,7 +94,7 @@ def test_whoever_comes_and_goes_somebody_who_is_ready_is_taken(
     masks: list[int], pauses: list[float], seed: int
 ) -> None:
     clock, everyone, chance = Clock(), [Endpoint(name) for name in "abc"], Random(seed)
-    start = SlowStart(10.0, (), chance.random, clock)
+    start = SlowStart(10.0, (), chance.random, clock, anybody)
 
     def pick(among: Sequence[Endpoint]) -> Endpoint:
         assert among
@@ -107,8 +111,20 @@ def test_whoever_comes_and_goes_somebody_who_is_ready_is_taken(
 def test_who_was_ready_all_the_time_and_is_asked_only_now_is_no_newcomer() -> None:
     """Where the members of the own zone are too few those of others are asked."""
     near, far = Endpoint("near"), Endpoint("far")
-    start = SlowStart(30.0, (), Random(1).random, Clock())
+    start = SlowStart(30.0, (), Random(1).random, Clock(), anybody)
     ready, turns = (near, far), RoundRobin()
     for candidates in ((near,), ready):
         found = Counter(start.pick(ready, candidates, turns.pick, turns.pick).name for _ in range(100))
     assert found["far"] == 50
+
+
+def test_who_stands_for_all_makes_nobody_new() -> None:
+    """As that of a breaker does while trials are let through: it leaves the others what they are, and who is back a newcomer."""
+    a, b, c, guard = (Endpoint(name) for name in ("a", "b", "c", "guard"))
+    start = SlowStart(30.0, (a, b, c), Random(1).random, Clock(), lambda one: one is not guard)
+    turns = RoundRobin()
+    for ready in ((a, b), (guard,), (a, b)):
+        for _ in range(3):
+            start.pick(ready, ready, turns.pick, turns.pick)
+        assert not start._since
+    assert share(start, (a, b, c), "c") == pytest.approx(LEAST / (2 + LEAST), abs=0.01)

@@ -114,3 +114,30 @@ def test_changes_are_told_and_a_reload_keeps_what_is_known(tmp_path: Any, capfd:
     log = capfd.readouterr().err
     assert log.count('"an endpoint is unhealthy"') == 1 and log.count('"an endpoint is healthy again"') == 1
     assert "no endpoint of a service is healthy, so all are asked" in log
+
+
+def test_fields_may_have_any_characters(service: Callable[..., UpstreamServer]) -> None:
+    one = service(canned(response(b"fine")))
+    assert asked(one.port, SETTINGS._replace(headers=(("x-a", "\u20ac"),))) == ("", "")
+
+
+def test_whatever_fails_a_member_is_probed_again(tmp_path: Any) -> None:
+    async def story() -> None:
+        stage = Stage(tmp_path)
+        found = 0
+
+        async def broken(_: ProbeTarget) -> None:
+            nonlocal found
+            found += 1
+            stage.asked.set()
+            if found < 3:
+                raise ValueError("what nobody has thought of")
+
+        stage.probing._ask = broken
+        stage.probing.keep(stage.spec, {})
+        await stage.until(3)
+        assert [one.is_up for one in stage.told] == [False, False, True]
+        assert stage.told[1].cause == "failed" and "nobody has thought of" in stage.told[1].reason
+        stage.probing.close()
+
+    asyncio.run(story())

@@ -387,3 +387,18 @@ def test_a_body_goes_with_a_trial_too() -> None:
     assert statuses(client.take()) == [200]
     assert edge.kept[9000].take().endswith(b"hello")
     edge.end()
+
+
+def test_a_service_whose_names_have_no_address_may_be_found_open() -> None:
+    stage = Stage(DEFAULTS._replace(scope="service"))
+    stage.members.update((), (), None, stage.plane.now)
+    finding = Finding(*WHOLE, False, stage.plane.clock() + 1.0, REFUSED, "elsewhere", BREAKER)
+    stage.service.breaking.hear(None, finding)  # type: ignore[union-attr]
+    assert stage.members.ready == stage.members.reachable == ()
+
+
+def test_what_is_told_of_failures_is_no_answer_that_was_good() -> None:
+    stage = Stage(DEFAULTS._replace(minimum=3, failures=0.6))
+    stage.ask(BAD, times=2)
+    stage.ask(OK)
+    assert [one.reason for one in stage.found if one.kind == BREAKER] == ["2 of 3 calls failed in 10 s"]
