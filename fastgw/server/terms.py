@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 from fastgw.core.opening.opening import Terms
@@ -21,5 +20,7 @@ def terms_of(listener: ListenerSpec) -> Terms | None:
         from fastgw.config.tls import server_context
 
         context = server_context(listener.tls, CLIENTS)
+    import ipaddress  # which a worker without such a listener does not need
+
     announcers = tuple(ipaddress.ip_network(one) for one in listener.proxy_protocol_from)
     return Terms(context, listener.proxy_protocol, announcers)

@@ -15,7 +15,6 @@ Bytes escaped as %80..%FF are opaque (they need not be UTF-8): nothing here deco
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 from fastgw.wire.errors import WireError, bad
@@ -114,6 +113,8 @@ def parse_authority(authority: bytes) -> bytes:
         raise bad("the port of the Host is out of range")
     if host.startswith(b"["):
         try:
+            import ipaddress  # which few targets need
+
             ipaddress.IPv6Address(host[1:-1].decode())
         except ValueError:
             raise bad("the Host is not a valid IPv6 address") from None

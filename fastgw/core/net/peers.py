@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
-from ipaddress import IPv4Network, IPv6Network
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
 
 
 def client_address(peer: tuple[Any, ...]) -> bytes:
@@ -33,6 +34,8 @@ def is_within(address: bytes, networks: tuple[IPv4Network | IPv6Network, ...]) -
     """Whether ``address``, as text, is one of ``networks``."""
     if not networks:
         return False
+    import ipaddress  # which a worker without networks does not need
+
     try:
         client = ipaddress.ip_address(address.decode("latin-1"))
     except ValueError:

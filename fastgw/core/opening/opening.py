@@ -23,7 +23,6 @@ from fastgw.core.exchange.reply import refusal
 from fastgw.core.net.handshake import WATCHER, Failure
 from fastgw.core.net.peers import client_address, is_within
 from fastgw.errors import DownstreamError
-from fastgw.wire import proxy_protocol
 from fastgw.wire.errors import WireError
 
 if TYPE_CHECKING:
@@ -102,6 +101,8 @@ class Opening:
 
     def _read_header(self) -> None:
         """Take the header and not one byte more from the socket: what follows may be TLS."""
+        from fastgw.wire import proxy_protocol  # which a worker without such a listener does not need
+
         try:
             seen = self._sock.recv(proxy_protocol.HEADER_MAX, socket.MSG_PEEK)
             if not seen:

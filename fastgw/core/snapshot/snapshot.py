@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.core.counters import ROUTE, SERVICE
@@ -21,6 +20,8 @@ from fastgw.wire.methods import IDEMPOTENT, served
 from fastgw.wire.request import RequestReader
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
+
     from fastgw.core.live.gate import GateTerms
     from fastgw.core.live.members import Breakers, Judge, Members
     from fastgw.core.live.registry import Registry, Roster
@@ -245,6 +246,14 @@ class Service:
             self.gate.apply(self.terms, self.base)  # type: ignore[union-attr]  # there are no terms without a gate
 
 
+def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    if not texts:
+        return ()
+    from ipaddress import ip_network  # 200 KiB, which a worker without networks does not need
+
+    return tuple([ip_network(one) for one in texts])
+
+
 def _resends(settings: ServiceSettings) -> frozenset[bytes] | None:
     retry = settings.retry
     if not set(retry.on) - {"connect"}:
@@ -401,7 +410,7 @@ class Listener:
         self.before = chain.request[: chain.begin] or None  #: hooks that run before a route is looked for
         self.timeouts = timeouts = settings.timeouts
         self.limits = limits = settings.limits
-        self.trusted = tuple(ip_network(one) for one in settings.trusted_proxies)
+        self.trusted = _networks(settings.trusted_proxies)
         self.drop_headers = drop_headers = frozenset(one.encode() for one in settings.drop_headers)
         self.half_close = settings.half_close
         self.body_memory = limits.body_memory
