@@ -121,12 +121,11 @@ class Engines:
         try:
             async with self._room:
                 load = await self._page(service, engine, place, looked)
-        except CallError as error:
-            if error.cause != looked.cause:
-                self._log.warning(
-                    "an engine does not say how busy it is", **fields, cause=error.cause, detail=str(error)
-                )
-            looked.cause, looked.detail = error.cause, str(error)
+        except Exception as error:  # noqa: BLE001  whatever it is, the others are told of
+            cause, detail = (error.cause, str(error)) if isinstance(error, CallError) else ("failed", repr(error))
+            if cause != looked.cause:
+                self._log.warning("an engine does not say how busy it is", **fields, cause=cause, detail=detail)
+            looked.cause, looked.detail = cause, detail
             return
         if looked.cause not in ("", "pending"):
             self._log.info("an engine says how busy it is again", **fields, kind=load.kind)

@@ -168,3 +168,14 @@ def test_services_are_looked_at_while_they_are_in_use(tmp_path: Path) -> None:
         stage.engines.close()
 
     asyncio.run(play())
+
+
+def test_what_fails_in_no_way_that_is_known_fails_for_one_member_only(
+    tmp_path: Path, service: Callable[..., UpstreamServer], capfd: pytest.CaptureFixture[str]
+) -> None:
+    good = service(canned(response(VLLM)))
+    stage = Stage()
+    told = stage.look(spec(tmp_path), "no port", good.address)
+    assert [*told] == [good.address]
+    assert stage.engines.document("a")["no port"]["cause"] == "failed"
+    assert "ValueError" in lines(capfd)[0]["detail"]
