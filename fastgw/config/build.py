@@ -23,6 +23,7 @@ from fastgw.config.cache import Cache
 from fastgw.config.chains import named
 from fastgw.config.check import listener_name, route_name
 from fastgw.config.copies import Shadow
+from fastgw.config.ejection import Ejection
 from fastgw.config.engine import Engine
 from fastgw.config.entry import Entry
 from fastgw.config.fallback import Fallback
@@ -62,7 +63,6 @@ from fastgw.core.settings import (
     BackoffSettings,
     BudgetSettings,
     CacheSettings,
-    EjectionSettings,
     FilterSettings,
     Limits,
     ListenerSettings,
@@ -259,7 +259,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Retry: partial(fill, RetrySettings),
     Backoff: partial(fill, BackoffSettings),
     RetryBudget: partial(fill, BudgetSettings),
-    schema.Ejection: partial(fill, EjectionSettings),
+    Ejection: Ejection.settings,
     Breaker: Breaker.settings,
     HealthCheck: HealthCheck.settings,
 }

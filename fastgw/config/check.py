@@ -11,6 +11,7 @@ from fastgw.config.admission import check_admission
 from fastgw.config.balance import ENGINE
 from fastgw.config.breaker import check_breaker
 from fastgw.config.by_name import check_by_name, named_services
+from fastgw.config.ejection import check_ejection
 from fastgw.config.fallback import check_fallback
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
 from fastgw.config.health import check_health
@@ -361,8 +362,7 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
         document.report(
             (*where, "pool", "max_uploads"), f"is more than max_connections ({service.pool.max_connections})"
         )
-    if service.ejection is not None and service.ejection.base > service.ejection.max:
-        document.report((*where, "ejection", "base"), f"is longer than max ({service.ejection.max:g} s)")
+    check_ejection(document, (*where, "ejection"), service.ejection)
     if service.tls is not None:
         _service_tls(document, (*where, "tls"), service.tls)
 

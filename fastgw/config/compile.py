@@ -245,6 +245,7 @@ class _Compiler:
         choice = chosen(spec, members, self._random, self._spec.zone)
         slot = self._slots.services[spec.name]
         breaking = self._registry.breaking(spec.name, spec.settings, slot)
+        outlying = self._registry.outlying(spec.name, spec.settings)
         terms = _terms(spec.admission)
         gate = None if terms is None else self._registry.gate(spec.name, slot, terms)
         learner = None if gate is None or terms is None else gate.learner(terms)
@@ -255,8 +256,9 @@ class _Compiler:
             settings=spec.settings,
             slot=slot,
             takes_chunks=spec.inside is None,
-            judge=joined(self._judges(choice["balancer"], breaking, learner)),
+            judge=joined(self._judges(choice["balancer"], breaking, outlying, learner)),
             breaking=breaking,
+            outlying=outlying,
             gate=gate,
             terms=terms,
             minds=tuple(self._minds(spec)) or None,

@@ -36,6 +36,7 @@ _ELSEWHERE: Final = (
     "host",
     "retry",
     "ejection",
+    "panic_below",
 )  #: keys of connections, of which there are none
 
 _MODULE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")

@@ -18,6 +18,7 @@ from fastgw.config.balance import Balanced, Zone
 from fastgw.config.breaker import Breaker
 from fastgw.config.cache import Cache
 from fastgw.config.copies import Copies, Shadow
+from fastgw.config.ejection import Ejection
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
@@ -26,7 +27,6 @@ from fastgw.config.inside import Inside
 from fastgw.config.model import (
     Model,
     OneOrMore,
-    OrOff,
     alternative,
     false_is_none,
     off_is_none,
@@ -54,6 +54,7 @@ from fastgw.config.types import (
     NameServer,
     Network,
     Owner,
+    Percentage,
     PositiveDuration,
     RouteHost,
     RoutePath,
@@ -349,14 +350,6 @@ class ServiceTls(Model):
         return alternative({"type": "boolean"}, schema, handler)
 
 
-class Ejection(OrOff):
-    """When an endpoint that cannot be connected to is left out; ``off`` instead of a mapping: never."""
-
-    after: Annotated[int, count(1, 1000)] = setting(3, "Connections that failed in a row, in one worker.")
-    base: PositiveDuration = setting("1s", "How long the first time; doubled with every further one.")
-    max: PositiveDuration = setting("30s", "The longest; an endpoint that is back for so long begins at base again.")
-
-
 class Version(Inside):
     """One version of a service: where it is reached, or code in this process; all else is as the service says."""
 
@@ -382,7 +375,10 @@ class Service(Balanced):
     retry: Retry = setting({}, "When another endpoint is tried.")
     tell_timeout: Boolean = setting(False, "Tell it how many milliseconds it has, in x-request-timeout-ms.")
     ejection: Annotated[Ejection | None, BeforeValidator(off_is_none)] = setting(
-        {}, "When an endpoint that cannot be connected to is left out."
+        {}, "When an endpoint that cannot be connected to, or does worse than the others, is left out."
+    )
+    panic_below: Percentage = setting(
+        "0%", "While fewer of the endpoints may be asked all are: the few would get too much. 0%: none may."
     )
     health: Annotated[HealthCheck | None, BeforeValidator(off_is_none)] = setting(
         None, "How its endpoints are probed, beside the requests. Default: they are not."

@@ -64,9 +64,10 @@ class Maglev(ByKey):
         if shares != self._shares:
             self._table = drawn(tuple(shares.items()))
             self._shares = shares
-        self._members = members
+        there = {one.place: one for one in candidates}  # who stands for a member has its place
+        self._members = [there.get(one.place, one) for one in members]
         self._look(candidates)
-        self._has_ready = not self._ready.isdisjoint(members)
+        self._has_ready = not self._ready.isdisjoint(self._members)
 
 
 def _place(one: Any) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from fastgw.core.live.news import BREAKER, EJECTION, HEALTH, Finding
+from fastgw.core.live.news import BREAKER, EJECTION, HEALTH, OUTLIER, Finding
 from fastgw.policy.breaker import CLOSED, HALF_OPEN, OPEN
 from fastgw.server.log import Log
 from fastgw.server.standings import stamp
@@ -23,6 +23,7 @@ Places = Mapping[tuple[str, str], Collection[str]]  #: the addresses of each end
 _WORDS = {
     EJECTION: ("an endpoint is ejected", "an endpoint is back"),
     BREAKER: ("a breaker is open", "a breaker is closed again"),
+    OUTLIER: ("an endpoint is left out", "an endpoint is in again"),
 }
 
 
@@ -118,13 +119,14 @@ class Findings:
     def is_up(self, name: MemberName) -> bool:
         """Whether no worker has it ejected, or its breaker or that of its service open, and no probe has found it unhealthy."""
         of_all = (name[0], "", "")
-        return not any(
-            about in self._out for about in ((EJECTION, *name), (HEALTH, *name), (BREAKER, *name), (BREAKER, *of_all))
+        found = self._out
+        return (BREAKER, *of_all) not in found and not any(
+            (kind, *name) in found for kind in (EJECTION, HEALTH, BREAKER, OUTLIER)
         )
 
     def of(self, name: MemberName) -> dict[str, Any]:
         """For ``/status``, of one address."""
-        found = self._out.get((EJECTION, *name))
+        found = self._out.get((EJECTION, *name)) or self._out.get((OUTLIER, *name))
         if found is None:
             return {"state": "up", "ejected_by": 0, "since": None, "until": None, "cause": None, "error": None}
         last = max(found.by_worker.values(), key=lambda one: one.until)

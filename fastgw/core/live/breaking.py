@@ -4,8 +4,8 @@
     a member half open                           the *guard* is ready in the place of everybody, until the trials are on their way
     the service, or all of its members, open     the guard is, and refuses every request at once
 
-The guard is an endpoint with a pool that has no connection: it hands the exchange to the pool of a member, or raises.  So the plain path
-learns of a breaker by the tuple it reads anyway, and of none where there is none.
+The guard (``live.guard``) hands the exchange to the pool of a member, or raises.  So the plain path learns of a breaker by the tuple it
+reads anyway, and of none where there is none.
 
 Calls that hang are slow before they end: ``look`` is told of those under way at every sweep, and counts each when it turns slow.  Whether
 that was done is known when one ends from when it began.
@@ -19,21 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
 from fastgw.core.causes import REFUSED
-from fastgw.core.live.endpoint import Endpoint
+from fastgw.core.live.guard import guard
+from fastgw.core.live.judges import is_failure
 from fastgw.core.live.news import BREAKER, Finding
-from fastgw.core.live.pool import Pool
 from fastgw.errors import RETRY_ALWAYS, RETRY_NEVER, GatewayError, UpstreamError
 from fastgw.policy.breaker import CLOSED, HALF_OPEN, OPEN, BreakerState
 
 if TYPE_CHECKING:
+    from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.live.members import Members
     from fastgw.core.plane import Plane
     from fastgw.core.settings import BreakerSettings
-
-#: Codes of requests that nobody was asked with, for reasons that asking less does not mend.
-_UNASKED = frozenset(
-    {"pool_full", "pending_timeout", "service_unhealthy", "name_not_found", "name_timeout", "name_failed"}
-)
 
 
 class Breaking:
@@ -67,7 +63,7 @@ class Breaking:
         else:
             if outcome.code == REFUSED:
                 return
-            is_failed = _is_failure(outcome, seconds)
+            is_failed = is_failure(outcome, seconds)
             cause = outcome.code
             if not is_failed and not is_slow:
                 for one in self._of(endpoint):
@@ -268,55 +264,10 @@ class Breaking:
 
     def _guard_of_all(self) -> Endpoint:
         if self._guard is None:
-            like = self._members.all[0]
-            self._guard = Endpoint(
-                like.key, like.settings, self._members, self._plane, lambda one, _: _Guard(self, one)
-            )
+            self._guard = guard(self._members.all[0], self._plane, self.member_for)
         return self._guard
 
 
 def _picked(exchange: Any, candidates: tuple[Any, ...]) -> Any:
     service = exchange.service
     return service.balancer.pick(candidates) if service.pick_for is None else service.pick_for(candidates, exchange)
-
-
-def _is_failure(error: GatewayError, seconds: float) -> bool:
-    if error.fault != "upstream" or error.code in _UNASKED:
-        return False
-    return seconds > 0 or error.code != "timeout"  # of the whole exchange, which was not sent yet
-
-
-class _Guard(Pool):
-    """The pool of the guard: it has no connections, and none is ever waited for."""
-
-    __slots__ = ("_breaking", "_endpoint")
-
-    def __init__(self, breaking: Breaking, endpoint: Endpoint) -> None:
-        Pool.__init__(self, endpoint.settings.pool, takes_chunks=True)
-        self._breaking = breaking
-        self._endpoint = endpoint
-
-    def acquire(self, exchange: Any) -> Any:
-        """See ``Pool``: what the pool of a member says, if one may be asked."""
-        exchange.asked = ""  # as long as nobody is
-        member = self._breaking.member_for(exchange)
-        self._endpoint.in_hand -= 1
-        member.in_hand += 1
-        exchange.endpoint = member
-        exchange.asked = member.place
-        self.settings = member.pool.settings  # of whom the exchange waits for
-        return member.pool.acquire(exchange)
-
-    def cancel(self, exchange: Any) -> None:
-        """See ``Pool``: nobody waits."""
-
-    def drop_idle(self) -> None:
-        """See ``Pool``: none is at rest."""
-
-    def end_upload(self, exchange: Any) -> None:
-        """See ``Pool``: nobody is an upload."""
-
-    @property
-    def pressing(self) -> int:
-        """See ``Pool``."""
-        return 0

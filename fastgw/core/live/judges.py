@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Codes of requests that nobody was asked with, for reasons that asking less does not mend.
+_UNASKED = frozenset(
+    {"pool_full", "pending_timeout", "service_unhealthy", "name_not_found", "name_timeout", "name_failed"}
+)
+
 
 class Judges:
     """Tells each of its judges, in their order."""
@@ -40,3 +45,10 @@ def judge_of(judge: Judge | None, kind: type[T]) -> T | None:
         if type(one) is kind:
             return one
     return None
+
+
+def is_failure(error: GatewayError, seconds: float) -> bool:
+    """Whether ``error``, after ``seconds`` from the request, is one of the endpoint that was asked."""
+    if error.fault != "upstream" or error.code in _UNASKED:
+        return False
+    return seconds > 0 or error.code != "timeout"  # of the whole exchange, which was not sent yet

@@ -9,4 +9,7 @@ cdef class Members:
     cdef public object budget
     cdef public object judge
     cdef public object breaking
+    cdef public object outlying
+    cdef public double panic_below
+    cdef bint _is_panic
     cpdef tuple untried(self, tuple tried)

@@ -6,7 +6,9 @@ another tuple: a balancer knows a tuple by identity, so it notices what has chan
 A member that cannot be connected to is *ejected* (``policy.ejection``): nothing is at rest there any more, who waits for a connection asks
 elsewhere, and it comes back when one trial connection was made.  Where all are ejected all are ready: wrong about one of them costs
 less than answering nobody.  A breaker (``live.breaking``) may leave out everybody: ``ready`` is what it leaves of the ``reachable``.
-A member that probes find unhealthy (``server.probing``) is left out while another is healthy.
+A member that probes find unhealthy (``server.probing``) is left out while another is healthy, and one that fails or is slow where its
+siblings are not (``live.outlying``) while its time is not over.  Where fewer are left than ``panic_below`` says all that were ever reached
+are ready: the few would get more than they can take.
 
 An address of a name begins like that, *untried*: it is ready once a first connection was made, which is tried while the service is in use.
 While nobody is up and some are untried the waiting rooms of the names are ready (``live.waiting``).  The only member of a service need
@@ -15,11 +17,11 @@ not be tried first: there is nobody else to ask.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.core.causes import CONNECTING, EJECTING, REFUSED
-from fastgw.core.live.news import BREAKER, HEALTH, Finding
+from fastgw.core.live.news import BREAKER, HEALTH, OUTLIER, Finding
 from fastgw.core.settings import EjectionSettings
 from fastgw.errors import GatewayError
 
@@ -66,6 +68,27 @@ class Breakers(Judge, Protocol):
         """Who is left to be asked after ``tried``: of the reachable, else of the ``others``."""
 
 
+class Outliers(Judge, Protocol):
+    """What leaves out those that fail or are slow where their siblings are not (``live.outlying``)."""
+
+    settings: Any
+
+    def sweep(self) -> None:
+        """Do what is due."""
+
+    def hear(self, endpoint: Any, finding: Finding) -> None:
+        """Another worker has found that of ``endpoint``."""
+
+    def dismiss(self) -> None:
+        """There is another, or none, from now on."""
+
+    def left(self, members: Sequence[Any]) -> list[Any]:
+        """Those of ``members`` that may be asked, as a trial perhaps."""
+
+    def guarded(self, members: tuple[Any, ...]) -> tuple[Any, ...]:
+        """``members``, with who stands for those on trial in their places."""
+
+
 class Members:
     """The members of one service in one worker; times are coarse loop time.
 
@@ -75,11 +98,14 @@ class Members:
     __slots__ = (
         "_ejection",
         "_is_any_up",
+        "_is_panic",
         "_rooms",
         "all",
         "breaking",
         "budget",
         "judge",
+        "outlying",
+        "panic_below",
         "reachable",
         "ready",
         "report",
@@ -97,6 +123,9 @@ class Members:
         self.budget: Any = None  #: what sending requests again may cost (``policy.budget``); None: nobody has asked yet
         self.judge: Judge | None = None  #: a policy that asks how every try ends; None: there is none
         self.breaking: Breakers | None = None  #: who may leave everybody out; one of the judges
+        self.outlying: Outliers | None = None  #: who leaves some out; one of the judges
+        self.panic_below = 0.0  #: while less than this part of the members is left all are asked, 0 to 1
+        self._is_panic = False
 
     def update(
         self,
@@ -139,11 +168,19 @@ class Members:
             self.breaking.dismiss()
         self.breaking = breaking
 
+    def take_outlying(self, outlying: Outliers | None) -> None:
+        """Have this one from the next ``update`` on."""
+        before = self.outlying
+        self.outlying = outlying
+        if before is not None and before is not outlying:
+            before.dismiss()
+
     def untried(self, tried: tuple[Any, ...]) -> tuple[Any, ...]:
         """Those that are left to be asked: ready ones, else any, since an error is the only other answer."""
         if self.breaking is not None:
             return self.breaking.untried(self.reachable, self.all, tried)
-        found = tuple([one for one in self.ready if one not in tried])
+        ready = self.ready if self.outlying is None else self.reachable  # a guard was not tried where its member was
+        found = tuple([one for one in ready if one not in tried])
         return found or tuple([one for one in self.all if one not in tried])
 
     # --- what happens to a member
@@ -200,6 +237,10 @@ class Members:
             if self.breaking is not None:
                 self.breaking.hear(endpoint, finding)
             return
+        if finding.kind == OUTLIER:
+            if self.outlying is not None:
+                self.outlying.hear(endpoint, finding)
+            return
         state: MemberState = endpoint.ejection
         if finding.kind == HEALTH:
             state.is_unhealthy = not finding.is_up
@@ -254,7 +295,12 @@ class Members:
         up = [one for one in self.all if not one.ejection.is_ejected]
         self._is_any_up = bool(up)
         well = [one for one in up if not one.ejection.is_unhealthy]
+        if self.outlying is not None:
+            well = self.outlying.left(well) or well
         undecided = [one for one in self.all if one.ejection.is_untried]
+        self._is_panic = len(well) < self.panic_below * (len(self.all) - len(undecided))
+        if self._is_panic:
+            well = [one for one in self.all if not one.ejection.is_untried]
         if self.all and (up or not undecided):
             self.reachable = tuple(well or up or [*self.all])
             self.ready = self._left()
@@ -263,6 +309,10 @@ class Members:
             self.reachable = tuple([one for one in self._rooms if one.pool.problem is None] or self._rooms)
             self.ready = self._left()
 
+    def reconsider(self) -> None:
+        """Others are left out, or back, by what is asked about it."""
+        self._renew()
+
     def publish(self) -> None:
         """The breaker may leave others than before."""
         ready = self._left()
@@ -270,7 +320,8 @@ class Members:
             self.ready = ready
 
     def _left(self) -> tuple[Any, ...]:
-        return self.reachable if self.breaking is None else self.breaking.pickable(self.reachable)
+        found = self.reachable if self.breaking is None else self.breaking.pickable(self.reachable)
+        return found if self.outlying is None or self._is_panic else self.outlying.guarded(found)
 
     def _empty_rooms(self, error: GatewayError | None) -> None:
         for room in self._rooms:

@@ -14,7 +14,7 @@ MOST = 256  #: addresses of one name that are used; what a name server says beyo
 
 USED, FAILING = "used", "failing"
 
-EJECTION, BREAKER, HEALTH = "ejection", "breaker", "health"  #: what leaves a member out
+EJECTION, BREAKER, HEALTH, OUTLIER = "ejection", "breaker", "health", "outlier"  #: what leaves a member out
 
 NOT_FOUND, SILENT = (
     "not_found",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core.counters import SERVICE
 from fastgw.core.live.addresses import members_of
 from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
-from fastgw.core.live.members import Breakers, Members
+from fastgw.core.live.members import Breakers, Members, Outliers
 from fastgw.core.live.news import Finding
 from fastgw.core.live.waiting import WaitingRoom
 
@@ -86,6 +86,7 @@ class Registry:
         for members in self._members.values():
             if id(members) not in known:
                 members.take_breaking(None)
+                members.take_outlying(None)
         self._members = {name: found for name, found in self._members.items() if id(found) in known}
         kept = {id(one) for one in gates}
         gone = [one for one in self._gates.values() if id(one) not in kept]
@@ -97,6 +98,9 @@ class Registry:
         """Some time has passed; ``now``: loop time."""
         for endpoint in self:
             endpoint.sweep(now)
+        for members in self._members.values():
+            if members.outlying is not None:
+                members.outlying.sweep()
         for gate in self._gates.values():
             gate.sweep(now)
 
@@ -114,6 +118,17 @@ class Registry:
         if known is not None and (known.settings, known.base) == (settings.breaker, base):
             return known
         return Breaking(settings.breaker, members, self._plane, service, base)
+
+    def outlying(self, service: str, settings: ServiceSettings) -> Outliers | None:
+        """What leaves out members of this service that fail or are slow, if it is to do the same, else another; None: nothing shall."""
+        ejection = settings.ejection
+        if ejection is None or not (ejection.failures or ejection.slow):
+            return None
+        from fastgw.core.live.outlying import Outlying  # which a worker without one does not need
+
+        members = self.members(service)
+        known = members.outlying
+        return known if known is not None and known.settings == ejection else Outlying(ejection, members, self._plane)
 
     @property
     def breakers(self) -> list[Breakers]:

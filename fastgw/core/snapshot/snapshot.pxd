@@ -16,6 +16,7 @@ cdef class Service:
     cdef public object gate
     cdef public object fallback
     cdef public object breaking
+    cdef public object outlying
     cdef public object terms
     cdef public object pick_for
     cdef public frozenset resends

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     from fastgw.core.live.gate import GateTerms
-    from fastgw.core.live.members import Breakers, Judge, Members
+    from fastgw.core.live.members import Breakers, Judge, Members, Outliers
     from fastgw.core.live.registry import Registry, Roster
     from fastgw.core.settings import ListenerSettings, RouteSettings, ServiceSettings
     from fastgw.routing.pattern import Pattern
@@ -128,6 +128,7 @@ class Service:
         "members",
         "minds",
         "name",
+        "outlying",
         "pick_for",
         "resends",
         "roster",
@@ -154,13 +155,14 @@ class Service:
         times: Sending | None = None,
         gate: Admitting | None = None,
         breaking: Breakers | None = None,
+        outlying: Outliers | None = None,
         terms: GateTerms | None = None,
     ) -> None:
         """``members``: the live ones, which become those of ``roster`` when the snapshot is installed; ``slot``: its block of counters;
         ``takes_chunks``: its pools do; ``pick_for``: the candidate for an exchange, of a
         balancer that asks for more than ``pick``; ``judge``: what its members ask how tries end; ``minds``: what may be done about an
         answer other than passing it on; ``gate``: what admits its requests, by ``terms``; ``times``: what is done with every request that
-        is sent; ``breaking``: one of the judges."""
+        is sent; ``breaking`` and ``outlying``: two of the judges."""
         self.name = name
         self.slot = slot
         self.base = SERVICE.base(slot)
@@ -177,6 +179,7 @@ class Service:
         self.terms = terms
         self.fallback: Any = None  #: what answers where this one cannot (``exchange.fallback``); None: nothing does
         self.breaking = breaking
+        self.outlying = outlying
         #: Methods of requests that may be sent twice, so that their bodies are kept; None: only those that were not sent are sent again.
         #: What is in this process takes a body once.
         self.resends = _resends(settings) if takes_chunks else None
@@ -226,6 +229,7 @@ class Service:
             pick_for=self.pick_for,
             judge=self.judge,
             breaking=self.breaking,
+            outlying=self.outlying,
         )
 
     @property
@@ -241,6 +245,8 @@ class Service:
         """Let the live members be as this configuration, and what is known of its names, say."""
         self.members.judge = self.judge
         self.members.take_breaking(self.breaking)
+        self.members.take_outlying(self.outlying)
+        self.members.panic_below = self.settings.panic_below
         registry.update(self.members, self.roster, self.settings.ejection)
         if self.terms is not None:
             self.gate.apply(self.terms, self.base)  # type: ignore[union-attr]  # there are no terms without a gate

@@ -167,6 +167,20 @@ CASES = [
         with_service("ejection: {base: 10s, max: 5s}"),
         "6:56: services.a.ejection.base: is longer than max (5 s)",
     ),
+    (
+        with_service("ejection: {failures: 50%}"),
+        (
+            "6:60: services.a.ejection.failures: needs minimum: the calls that an endpoint must have had before they say"
+            " anything, such as 20; without one the first of them would leave it out"
+        ),
+    ),
+    (
+        with_service("ejection: {minimum: 20}"),
+        (
+            "6:59: services.a.ejection.minimum: has no effect without failures, such as 50%, or slow, such as 5: what is to be"
+            " counted"
+        ),
+    ),
     (with_service("tls: {cert: CERT}"), "6:51: services.a.tls.cert: needs key beside it"),
     (with_service("tls: {key: KEY}"), "6:50: services.a.tls.key: needs cert beside it"),
     (
