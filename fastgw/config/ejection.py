@@ -72,7 +72,7 @@ def check_ejection(document: Document, where: TreePath, ejection: Ejection | Non
         return
     if ejection.base > ejection.max:
         document.report((*where, "base"), f"is longer than max ({ejection.max:g} s)")
-    used = [name for name in ("failures", "slow") if getattr(ejection, name)]
+    used = [name for name in ("failures", "slow") if is_unsound(getattr(ejection, name)) or getattr(ejection, name)]
     if used and is_missing(ejection.minimum):
         reason = "needs minimum: the calls that an endpoint must have had before they say anything, such as 20"
         document.report((*where, used[0]), f"{reason}; without one the first of them would leave it out")

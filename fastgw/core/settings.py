@@ -278,11 +278,11 @@ class EjectionSettings(NamedTuple):
     after: int  #: failures in a row
     base: float  #: the first time; doubled with every further one
     max: float  #: the longest; and how long it must have worked to begin at ``base`` again
-    failures: float = 0.0  #: the part of the calls that fails; 0: nobody is left out for those
-    slow: float = 0.0  #: times the median of the siblings; 0: the same
-    minimum: int = 0  #: calls in the window
-    window: float = 10.0
-    max_share: float = 0.5  #: of the members, left out at a time for ``failures`` and ``slow``
+    failures: float  #: the part of the calls that fails; 0: nobody is left out for those
+    slow: float  #: times the median of the siblings; 0: the same
+    minimum: int  #: calls in the window
+    window: float  #: seconds
+    max_share: float  #: of the members, left out at a time for ``failures`` and ``slow``
 
 
 class BreakerSettings(NamedTuple):
@@ -325,7 +325,7 @@ class ServiceSettings(NamedTuple):
     ejection: EjectionSettings | None  #: None: never
     breaker: BreakerSettings | None  #: None: there is none
     tell_timeout: bool  #: in ``x-request-timeout-ms``, how long it has
-    panic_below: float = 0.0  #: while less than this part of the members may be asked all are, 0 to 1
+    panic_below: float  #: while less than this part of the members may be asked all are, 0 to 1
 
     @property
     def has_times(self) -> bool:

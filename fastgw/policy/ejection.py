@@ -34,13 +34,24 @@ class Schedule(Protocol):
 class MemberState:
     """One member: what it did lately, and until when it is left out."""
 
-    __slots__ = ("_back", "_times", "failures", "is_ejected", "is_on_trial", "is_proven", "is_unhealthy", "until")
+    __slots__ = (
+        "_back",
+        "_times",
+        "failures",
+        "is_ejected",
+        "is_on_trial",
+        "is_proven",
+        "is_unhealthy",
+        "is_unprobed",
+        "until",
+    )
 
     def __init__(self, is_proven: bool = True) -> None:
         self.failures = 0  #: in a row, while it is not ejected
         self.is_proven = is_proven  #: it was reached once, or need not be to be asked
         self.is_ejected = not is_proven
         self.is_unhealthy = False  #: its probes say so, or none is over; apart from all else here
+        self.is_unprobed = False  #: it is that because none is over
         self.is_on_trial = False  #: it is ejected, and one connection is being tried
         self.until = 0.0  #: when the ejection is over, or was
         self._times = 0  # ejections without having worked for ``max`` in between

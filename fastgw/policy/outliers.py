@@ -29,7 +29,7 @@ SLOW_LEAST: Final = 0.01  #: seconds: what is faster is not slow, however fast t
 _DOUBLINGS_MAX: Final = 60  #: beyond it every time is ``max``; bounds the number
 
 
-class Terms(Protocol):
+class OutlierTerms(Protocol):
     """What an operator can set."""
 
     @property
@@ -62,7 +62,7 @@ class OutlierState:
 
     __slots__ = ("_asked", "_back", "_began", "_good", "_samples", "_terms", "_times", "_window", "state", "until")
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: OutlierTerms) -> None:
         self._terms = terms
         self._window = Window(terms.window)
         self._samples: deque[tuple[float, float]] = deque(maxlen=SAMPLES)  # when an answer began, and after how long
@@ -74,13 +74,17 @@ class OutlierState:
         self._good = 0  # trials that ended well
         self._asked = -1.0  # when the trial began that is under way; negative: none is
 
-    def add(self, now: float, *, is_failed: bool, seconds: float) -> str:
-        """A call has ended while it is in, after ``seconds``.  Return why that is too many failures; empty: it is not."""
+    def add(self, now: float, *, is_failed: bool, seconds: float | None) -> str:
+        """A call has ended while it is in; its answer took ``seconds``, or those at least; None: that says nothing of how fast it is.
+
+        Return why that is too many failures; empty: it is not."""
         terms, window = self._terms, self._window
         window.add(now, 1, int(is_failed), 0)
-        if not is_failed:
+        if seconds is not None:
             self._samples.append((now, seconds))
-        if not terms.failures or window.calls < terms.minimum or window.failures < terms.failures * window.calls:
+        if not is_failed or not terms.failures or window.calls < terms.minimum:
+            return ""
+        if window.failures < terms.failures * window.calls:
             return ""
         return f"{window.failures} of {window.calls} calls failed in {terms.window:g} s"
 

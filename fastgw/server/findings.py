@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from fastgw.core.live.news import BREAKER, EJECTION, HEALTH, OUTLIER, Finding
+from fastgw.core.live.news import BREAKER, EJECTION, HEALTH, OUTLIER, PANIC, Finding
 from fastgw.policy.breaker import CLOSED, HALF_OPEN, OPEN
 from fastgw.server.log import Log
 from fastgw.server.standings import stamp
@@ -24,6 +24,7 @@ _WORDS = {
     EJECTION: ("an endpoint is ejected", "an endpoint is back"),
     BREAKER: ("a breaker is open", "a breaker is closed again"),
     OUTLIER: ("an endpoint is left out", "an endpoint is in again"),
+    PANIC: ("all endpoints of a service are asked, too few are well", "endpoints of a service are left out again"),
 }
 
 
@@ -74,7 +75,7 @@ class Findings:
                 **_fields(finding),
                 cause=finding.cause,
                 detail=finding.reason,
-                seconds=round(max(0.0, finding.until - now), 3),
+                **({"seconds": round(max(0.0, finding.until - now), 3)} if finding.until else {}),
             )
         found.by_worker[worker] = finding
         return is_news
@@ -164,6 +165,18 @@ class Findings:
             "since": stamp(wall - (now - out.began)),
             "until": stamp(wall + (until - now)),
             "reason": last.reason,
+        }
+
+    def panic(self, service: str) -> dict[str, Any]:
+        """For ``/status``: whether all members of the service are asked because too few are well."""
+        found = self._out.get((PANIC, service, "", ""))
+        if found is None:
+            return {"state": "off", "panics_in": 0, "since": None, "reason": None}
+        return {
+            "state": "on",
+            "panics_in": len(found.by_worker),
+            "since": stamp(self._clock() - (self._monotonic() - found.began)),
+            "reason": [*found.by_worker.values()][-1].reason,
         }
 
     def members_open(self, service: str) -> int:

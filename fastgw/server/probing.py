@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from fastgw.config.spec import GatewaySpec, HealthSpec, ServiceSpec
 from fastgw.core.calls import AsMember, Caller, CallError
 from fastgw.core.causes import excerpt
-from fastgw.core.live.news import HEALTH, Answer, Finding
+from fastgw.core.live.news import HEALTH, UNPROBED, Answer, Finding
 from fastgw.core.settings import Address, Url
-from fastgw.policy.health import HEALTHY, UNHEALTHY, UNKNOWN, HealthState
+from fastgw.policy.health import HEALTHY, UNHEALTHY, HealthState
 from fastgw.server.findings import MemberName
 from fastgw.server.log import Log
 from fastgw.server.standings import stamp
@@ -134,7 +134,7 @@ class Probing:
         """What workers are told of a member."""
         if probed.health.state == HEALTHY:
             return Finding(*name, True, kind=HEALTH)
-        return Finding(*name, False, 0.0, probed.cause or UNKNOWN, probed.detail or "no probe of it is over", HEALTH)
+        return Finding(*name, False, 0.0, probed.cause or UNPROBED, probed.detail or "no probe of it is over", HEALTH)
 
     def _targets(self, service: ServiceSpec, answers: Mapping[str, Answer]) -> list[tuple[MemberName, ProbeTarget]]:
         assert service.health is not None

@@ -21,6 +21,7 @@ from fastgw.server.gateway import Gateway, endpoint_names, route_names
 from fastgw.server.health_status import health_facts, health_of_endpoint
 from fastgw.server.link_status import link_document, links_of
 from fastgw.server.names import Names
+from fastgw.server.panic_status import panic_of_service, panics
 from fastgw.server.standings import stamp
 from fastgw.server.workers import HEARTBEAT_SECONDS, READY, STALLED
 from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts, NameFacts, Totals, WorkerFacts, total
@@ -165,6 +166,7 @@ class Pages:
             board=_board(gateway.board.view, time.monotonic_ns()),
             health=health_facts(gateway.probing),
             limits=admission_limits(gateway),
+            panics=panics(gateway),
         )
 
     def document(self) -> dict[str, Any]:
@@ -247,6 +249,7 @@ class Pages:
                     "limits": _limits(spec) if spec is not None else None,
                     **of_service(counted),
                     **breaker_of_service(gateway.findings, spec, counted),
+                    **panic_of_service(gateway.findings, spec),
                     "endpoints": {},
                 },
             )

@@ -296,6 +296,16 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
     ),
     (
         Metric(
+            "fastgw_service_panic",
+            GAUGE,
+            "1 while a worker asks all endpoints of the service because too few are well (panic_below).",
+            ("service",),
+            "[Why](#endpoints-that-do-worse-than-the-others); alert on 1.",
+        ),
+        lambda facts: [((name,), float(is_on)) for name, is_on in facts.panics.items()],
+    ),
+    (
+        Metric(
             "fastgw_board_cells",
             GAUGE,
             "Keys that are in use on the board now.",

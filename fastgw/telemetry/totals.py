@@ -122,6 +122,7 @@ class Facts:
     board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table
     health: Mapping[EndpointName, HealthFacts] = field(default_factory=dict)  #: of those that are probed
     limits: Mapping[str, int] = field(default_factory=dict)  #: places of services that have so many, by name
+    panics: Mapping[str, bool] = field(default_factory=dict)  #: are all members asked? of services that may, by name
 
 
 @dataclass(frozen=True, slots=True)

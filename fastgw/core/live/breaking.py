@@ -232,6 +232,8 @@ class Breaking:
         if candidates != self._candidates:  # a balancer knows a tuple by identity
             self._candidates = candidates
         member = candidates[0] if len(candidates) == 1 else _picked(exchange, self._candidates)
+        if self._members.outlying is not None:
+            self._members.outlying.take(member)
         part = self._parts.get(member)
         for one in (whole, part):
             if one is not None and one.state == HALF_OPEN:

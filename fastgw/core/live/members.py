@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.core.causes import CONNECTING, EJECTING, REFUSED
-from fastgw.core.live.news import BREAKER, HEALTH, OUTLIER, Finding
+from fastgw.core.live.news import BREAKER, HEALTH, OUTLIER, PANIC, UNPROBED, Finding
 from fastgw.core.settings import EjectionSettings
 from fastgw.errors import GatewayError
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fastgw.policy.ejection import MemberState
 
 #: When a new address is tried again where ``ejection`` is off.
-UNPROVEN = EjectionSettings(after=1, base=1.0, max=30.0)
+UNPROVEN = EjectionSettings(1, 1.0, 30.0, failures=0.0, slow=0.0, minimum=0, window=0.0, max_share=0.0)
 
 
 class Judge(Protocol):
@@ -87,6 +87,12 @@ class Outliers(Judge, Protocol):
 
     def guarded(self, members: tuple[Any, ...]) -> tuple[Any, ...]:
         """``members``, with who stands for those on trial in their places."""
+
+    def settled(self, members: Sequence[Any]) -> tuple[Any, ...]:
+        """Those of ``members`` that are neither left out nor on trial."""
+
+    def take(self, endpoint: Any) -> None:
+        """``endpoint`` is asked; if it is on trial, that is the trial."""
 
 
 class Members:
@@ -177,9 +183,12 @@ class Members:
 
     def untried(self, tried: tuple[Any, ...]) -> tuple[Any, ...]:
         """Those that are left to be asked: ready ones, else any, since an error is the only other answer."""
+        if self.breaking is None and self.outlying is None:
+            ready = self.ready
+        else:
+            ready = self.reachable if self.outlying is None or self._is_panic else self.outlying.settled(self.reachable)
         if self.breaking is not None:
-            return self.breaking.untried(self.reachable, self.all, tried)
-        ready = self.ready if self.outlying is None else self.reachable  # a guard was not tried where its member was
+            return self.breaking.untried(ready, self.all, tried)
         found = tuple([one for one in ready if one not in tried])
         return found or tuple([one for one in self.all if one not in tried])
 
@@ -237,6 +246,8 @@ class Members:
             if self.breaking is not None:
                 self.breaking.hear(endpoint, finding)
             return
+        if finding.kind == PANIC:
+            return  # a matter of whom this worker may ask
         if finding.kind == OUTLIER:
             if self.outlying is not None:
                 self.outlying.hear(endpoint, finding)
@@ -244,6 +255,7 @@ class Members:
         state: MemberState = endpoint.ejection
         if finding.kind == HEALTH:
             state.is_unhealthy = not finding.is_up
+            state.is_unprobed = finding.cause == UNPROBED
             if finding.is_up:
                 state.hurry(now)
             self._renew()
@@ -295,11 +307,18 @@ class Members:
         up = [one for one in self.all if not one.ejection.is_ejected]
         self._is_any_up = bool(up)
         well = [one for one in up if not one.ejection.is_unhealthy]
+        count = len(well)
         if self.outlying is not None:
+            count = len(self.outlying.settled(well))  # else each trial would begin and end a panic
             well = self.outlying.left(well) or well
         undecided = [one for one in self.all if one.ejection.is_untried]
-        self._is_panic = len(well) < self.panic_below * (len(self.all) - len(undecided))
-        if self._is_panic:
+        proven = len(self.all) - len(undecided)
+        count += len([one for one in up if one.ejection.is_unprobed])  # perhaps it is well
+        is_panic = count < self.panic_below * proven
+        if is_panic != self._is_panic:
+            self._is_panic = is_panic
+            self._tell_panic(count, proven)
+        if is_panic:
             well = [one for one in self.all if not one.ejection.is_untried]
         if self.all and (up or not undecided):
             self.reachable = tuple(well or up or [*self.all])
@@ -308,6 +327,13 @@ class Members:
         else:
             self.reachable = tuple([one for one in self._rooms if one.pool.problem is None] or self._rooms)
             self.ready = self._left()
+
+    def _tell_panic(self, count: int, proven: int) -> None:
+        if not self.all:
+            return  # the supervisor forgets services that are gone
+        reason = f"{count} of {proven} are left, less than {self.panic_below:.0%}" if self._is_panic else ""
+        service, cause = self.all[0].member[0], "panic" if self._is_panic else ""
+        self.report(Finding(service, "", "", not self._is_panic, cause=cause, reason=reason, kind=PANIC))
 
     def reconsider(self) -> None:
         """Others are left out, or back, by what is asked about it."""

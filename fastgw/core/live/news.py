@@ -15,6 +15,8 @@ MOST = 256  #: addresses of one name that are used; what a name server says beyo
 USED, FAILING = "used", "failing"
 
 EJECTION, BREAKER, HEALTH, OUTLIER = "ejection", "breaker", "health", "outlier"  #: what leaves a member out
+UNPROBED = "unknown"  #: the cause of ``HEALTH`` where no probe is over
+PANIC = "panic"  #: of a service: so much is left out that nothing is
 
 NOT_FOUND, SILENT = (
     "not_found",
@@ -87,7 +89,7 @@ class Finding(NamedTuple):
     """That a member was left out, again perhaps, or is back: for the supervisor, and from it for the other workers."""
 
     service: str
-    endpoint: str  #: empty, as ``address``, where a breaker speaks of the whole service
+    endpoint: str  #: empty, as ``address``, where the whole service is meant
     address: str  #: of the endpoint's name; the same as ``endpoint`` if that is no name
     is_up: bool
     until: float = 0.0  #: monotonic seconds, which all processes of a host share

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fastgw.errors import GatewayError
 
 COMPARED_EVERY = 1.0  #: seconds between two times that the members are compared
+LATE = 504  #: status of errors that say how long was waited at least
 
 
 class Outlying:
@@ -56,8 +57,10 @@ class Outlying:
         if state is None:
             return
         now = self._plane.clock()
+        is_timed = True
         if isinstance(outcome, int):
             is_failed, told = outcome >= 500, str(outcome)
+            is_timed = not is_failed
         elif outcome.code in CONNECTING or not is_failure(outcome, seconds):
             # What could not be connected to is left out for that already; the other says nothing of the member.
             if state.is_trial(now - seconds):
@@ -66,8 +69,9 @@ class Outlying:
             return
         else:
             is_failed, told = True, outcome.code
+            is_timed = outcome.status == LATE
         if state.state == IN:
-            reason = state.add(now, is_failed=is_failed, seconds=seconds)
+            reason = state.add(now, is_failed=is_failed, seconds=seconds if is_timed else None)
             if reason and self._has_place:
                 self._leave(endpoint, state, FAILING, f"{reason}; the last one: {told}")
         elif state.is_trial(now - seconds):
@@ -166,6 +170,11 @@ class Outlying:
         states = self._states
         return [one for one in members if (state := states.get(one)) is None or state.has_room]
 
+    def settled(self, members: Sequence[Any]) -> tuple[Any, ...]:
+        """Those of ``members`` that are neither left out nor on trial, which is not for a request that has failed once already."""
+        states = self._states
+        return tuple([one for one in members if (state := states.get(one)) is None or state.state == IN])
+
     def guarded(self, members: tuple[Any, ...]) -> tuple[Any, ...]:
         """``members``, with guards in the places of those on trial."""
         states = self._states
@@ -179,15 +188,19 @@ class Outlying:
         found = self._guards.get(endpoint)
         if found is None:
             found = self._guards[endpoint] = guard(endpoint, self._plane, lambda _: self._begin_trial(endpoint))
-        found.weight = endpoint.weight
+        found.weight, found.settings = endpoint.weight, endpoint.settings
         return found
 
     def _begin_trial(self, endpoint: Any) -> Any:
+        self.take(endpoint)
+        return endpoint
+
+    def take(self, endpoint: Any) -> None:
+        """``endpoint`` is asked; if it is on trial, that is the trial."""
         state = self._states.get(endpoint)
         if state is not None and state.state == ON_TRIAL:
             state.take(self._plane.clock())
             self._members.reconsider()
-        return endpoint
 
 
 def _shown(seconds: float) -> str:

@@ -9,13 +9,21 @@ from hypothesis import strategies as st
 from fastgw.core.settings import EjectionSettings
 from fastgw.policy.outliers import IN, ON_TRIAL, OUT, TRIALS, OutlierState, median_of_others, most_out, too_slow
 
-TERMS = EjectionSettings(3, 1.0, 8.0, failures=0.5, slow=5.0, minimum=4, window=10.0)
+TERMS = EjectionSettings(3, 1.0, 8.0, failures=0.5, slow=5.0, minimum=4, window=10.0, max_share=0.5)
 
 
 def test_a_ratio_says_nothing_below_the_minimum_and_after_the_window() -> None:
     state = OutlierState(TERMS)
     assert [bool(state.add(1.0, is_failed=True, seconds=0.1)) for _ in range(4)] == [False, False, False, True]
     assert not state.add(30.0, is_failed=True, seconds=0.1)
+
+
+def test_nobody_is_left_out_when_a_call_has_gone_well() -> None:
+    state = OutlierState(TERMS)
+    for _ in range(8):
+        state.add(1.0, is_failed=True, seconds=0.1)  # there may have been no place
+    assert not state.add(2.0, is_failed=False, seconds=0.1)
+    assert state.add(2.0, is_failed=True, seconds=0.1)
 
 
 def test_the_time_doubles_up_to_the_longest_and_begins_anew() -> None:
@@ -66,6 +74,13 @@ def test_one_answer_that_took_long_makes_no_median() -> None:
     state.add(1.0, is_failed=False, seconds=0.01)
     assert state.median(1.0) == 0.01
     assert state.median(60.0) is None
+
+
+def test_what_says_nothing_of_how_fast_one_is_is_no_part_of_its_median() -> None:
+    state = OutlierState(TERMS)
+    for seconds in (0.5, None, None, None):
+        state.add(1.0, is_failed=seconds is None, seconds=seconds)
+    assert state.median(1.0) == 0.5
 
 
 def test_what_is_fast_is_not_slow() -> None:

@@ -34,6 +34,7 @@ def facts() -> Facts:
         ],
         links=[LinkFacts("redis://a.test", True, 9.0, {"granted": 4, "failed": 1}, 40, {"timeout": 2})],
         limits={"llm": 64},
+        panics={"llm": True},
         members={("llm", "[::1]:80"): MemberFacts(1, 0), ("llm", "[::1]:81"): MemberFacts(1, 1)},
         versions={("llm", "v1"): 0.75, ("llm", "v2"): 0.25},
         board={"clients": BoardFacts(5, 100)},
@@ -79,6 +80,7 @@ def test_each_says_what_is_known() -> None:
         "fastgw_endpoint_healthy": [(("llm", "[::1]:80"), 1.0)],
         "fastgw_endpoint_probes": [(("llm", "[::1]:80", "good"), 7.0), (("llm", "[::1]:80", "bad"), 2.0)],
         "fastgw_admission_limit": [(("llm",), 64.0)],
+        "fastgw_service_panic": [(("llm",), 1.0)],
         "fastgw_board_cells": [(("clients",), 5)],
         "fastgw_board_capacity": [(("clients",), 100)],
     }

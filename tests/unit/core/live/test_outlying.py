@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastgw.core.live.news import OUTLIER, Finding
-from fastgw.core.settings import EjectionSettings
+from fastgw.core.live.news import HEALTH, OUTLIER, PANIC, UNPROBED, Finding
+from fastgw.core.settings import BreakerSettings, EjectionSettings
 from fastgw.errors import DownstreamError, UpstreamError
 from fastgw.testing.edge import GET, OK, Edge, statuses
 
@@ -118,10 +118,63 @@ def test_what_another_worker_has_found_counts_here_and_its_return_brings_the_tri
     edge.end()
 
 
-def test_while_too_few_are_left_all_are_asked() -> None:
+def test_who_lets_everybody_wait_until_the_time_is_over_is_slow() -> None:
+    edge = Stage(terms=TERMS._replace(base=4.0, failures=0.0))
+    edge.settle(0, UpstreamError(504, "answer_timeout", "late"), seconds=3.0)
+    edge.settle(1, UpstreamError(502, "reset", "cut"), seconds=3.0)  # fast or slow: who can tell
+    edge.settle(2, 200)
+    edge.settle(1, 200)
+    edge.loop.advance(1.5)
+    assert edge.ready == ["9001", "9002"]
+    assert edge.found[0].cause == "slow"
+    edge.end()
+
+
+def test_while_too_few_are_left_all_are_asked_and_that_is_told() -> None:
     edge = Stage(panic_below=0.7)
     edge.settle(0, 500)
     assert edge.ready == ["9000", "9001", "9002"]
+    assert edge.found[-1] == Finding(
+        "s", "", "", False, cause="panic", reason="2 of 3 are left, less than 70%", kind=PANIC
+    )
+    edge.loop.advance(1.5)
+    edge.settle(0, 200, times=2)  # it is on trial, though nobody but the panic sends anything there
+    assert edge.ready == ["9000", "9001", "9002"]
+    assert edge.found[-1].kind == PANIC and not edge.found[-1].is_up
+    edge.settle(0, 200, times=1)
+    assert edge.ready == ["9000", "9001", "9002"]
+    assert edge.found[-1] == Finding("s", "", "", True, kind=PANIC)
+    edge.end()
+
+
+def test_whom_no_probe_has_found_unhealthy_yet_is_no_reason_for_a_panic() -> None:
+    edge = Stage(panic_below=0.5)
+    for one in edge.endpoints:
+        edge.members.learn(one, Finding(*one.member, False, cause=UNPROBED, kind=HEALTH), 0.0)
+    for place, is_up in enumerate((False, True)):
+        one = edge.endpoints[place]
+        edge.members.learn(one, Finding(*one.member, is_up, cause="" if is_up else "status", kind=HEALTH), 0.0)
+    assert (edge.found, edge.ready) == ([], ["9001"])
+    last = edge.endpoints[2]
+    edge.members.learn(last, Finding(*last.member, False, cause="status", kind=HEALTH), 0.0)
+    assert (edge.found[-1].kind, edge.found[-1].is_up, len(edge.ready)) == (PANIC, False, 3)
+    edge.end()
+
+
+def test_other_workers_panic_for_themselves() -> None:
+    edge = Stage(panic_below=0.7)
+    edge.members.learn(None, Finding("s", "", "", False, kind=PANIC), 0.0)
+    assert edge.found == []
+    edge.end()
+
+
+def test_a_request_that_is_sent_again_is_no_trial() -> None:
+    edge = Stage()
+    edge.settle(0, 503)
+    edge.loop.advance(1.5)
+    one, two, three = edge.endpoints
+    assert edge.members.untried((two,)) == (three,)
+    assert edge.members.untried((two, three)) == (one,)  # nobody else is left
     edge.end()
 
 
@@ -132,4 +185,29 @@ def test_another_configuration_has_everybody_back() -> None:
     edge.service.install(edge.plane.registry)
     assert edge.ready == ["9000", "9001", "9002"]
     assert edge.found[-1].is_up
+    edge.end()
+
+
+def test_whom_a_breaker_hands_a_request_to_is_on_its_trial_there() -> None:
+    edge = Stage()
+    said = edge.service.settings._replace(
+        breaker=BreakerSettings("member", 0.5, 0.0, 0.0, 4, 10.0, 1.0, 2.0, 2, tuple(range(500, 600)))
+    )
+    breaking: Any = edge.plane.registry.breaking("s", said, 0)
+    edge.service.breaking = breaking
+    edge.service.install(edge.plane.registry)
+    edge.settle(0, 503)
+    for _ in range(4):
+        breaking.settle(edge.endpoints[1], 503, 0.05)
+    edge.loop.advance(1.5)
+    breaking.sweep(edge.plane.now)
+    assert len(edge.ready) == 1  # the guard of the breaker, in the place of all
+    for one in edge.endpoints[1:]:
+        one.in_hand += 100
+    clients = [edge.client(GET) for _ in range(3)]
+    for one in edge.endpoints[1:]:
+        one.in_hand -= 100
+    assert sum(one.target.get("port") == 9000 for one in edge.attempts) == 1
+    for client in clients:
+        client.lose()
     edge.end()
