@@ -42,7 +42,7 @@ cdef _keep(Exchange exchange, bytes out)
 @cython.locals(body=RequestBody, plane=Plane)
 cpdef send_held(Exchange exchange)
 
-@cython.locals(body=RequestBody, service=Service)
+@cython.locals(body=RequestBody, service=Service, method=bytes)
 cdef bint _may_be_kept(Exchange exchange) except -1
 
 cdef bint _has_room(Exchange exchange) except -1

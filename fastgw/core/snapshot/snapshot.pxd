@@ -20,6 +20,7 @@ cdef class Service:
     cdef public object terms
     cdef public object pick_for
     cdef public frozenset resends
+    cdef public bint resends_post
     cdef public object settings
     cdef public object times
     cdef public bytes host

@@ -131,6 +131,7 @@ class Service:
         "outlying",
         "pick_for",
         "resends",
+        "resends_post",
         "roster",
         "settings",
         "slot",
@@ -183,6 +184,7 @@ class Service:
         #: Methods of requests that may be sent twice, so that their bodies are kept; None: only those that were not sent are sent again.
         #: What is in this process takes a body once.
         self.resends = _resends(settings) if takes_chunks else None
+        self.resends_post = self.resends is not None and b"POST" in self.resends
         self.pick_for = pick_for  #: None: ``balancer`` picks
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
