@@ -34,7 +34,7 @@ from fastgw.core.live.judges import joined
 from fastgw.core.live.registry import Registry
 from fastgw.core.settings import InsideSettings, MirrorSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain, FailureMode
-from fastgw.core.snapshot.snapshot import Listener, Mind, Route, Service, Snapshot
+from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
 from fastgw.routing import ByName, Router, Split
 from fastgw.routing.pattern import parse_path
 
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from fastgw.adapters.instance import Instance
     from fastgw.core.exchange.times import Times
     from fastgw.core.live.gate import GateTerms
-    from fastgw.core.live.members import Judge
+    from fastgw.core.live.roles import Judge
     from fastgw.core.mirror.mirror import Mirror
-    from fastgw.core.snapshot.snapshot import Copier, Destination
+    from fastgw.core.snapshot.roles import Copier, Destination, Mind
     from fastgw.core.snapshot.versions import Versions
 
 

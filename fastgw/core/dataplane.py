@@ -25,9 +25,9 @@ from fastgw.errors import DownstreamError, InternalError
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Client
     from fastgw.core.live.endpoint import Endpoint
-    from fastgw.core.live.members import Breakers
     from fastgw.core.live.news import Answer, Finding
     from fastgw.core.live.pool import Pool
+    from fastgw.core.live.roles import Breakers
     from fastgw.core.net.sockets import Poller
 
 SWEEP_SECONDS = 0.25

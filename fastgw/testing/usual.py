@@ -28,7 +28,8 @@ from fastgw.core.settings import (
     Timeouts,
     UpstreamTls,
 )
-from fastgw.core.snapshot.snapshot import Balancer, Listener, Route, Service
+from fastgw.core.snapshot.roles import Balancer
+from fastgw.core.snapshot.snapshot import Listener, Route, Service
 from fastgw.routing import Router
 
 _ROUTE = fill(RouteSettings, schema.Route.model_validate({"path": "/"}))

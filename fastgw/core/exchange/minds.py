@@ -10,7 +10,7 @@ from fastgw.wire.fields import find_field
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.settings import ServiceSettings
-    from fastgw.core.snapshot.snapshot import Mind
+    from fastgw.core.snapshot.roles import Mind
 
 NOT_AGAIN = b"x-should-retry"  #: a field that says "false" where asking again is of no use, which some clients obey
 

@@ -30,7 +30,8 @@ from fastgw.wire.methods import SAFE
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.live.endpoint import Endpoint
-    from fastgw.core.snapshot.snapshot import Destination, Service
+    from fastgw.core.snapshot.roles import Destination
+    from fastgw.core.snapshot.snapshot import Service
 
 
 #: Places of the causes of a retry among the counters, and of one of the reasons against one.

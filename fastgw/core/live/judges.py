@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from fastgw.core.live.members import Judge
+    from fastgw.core.live.roles import Judge
     from fastgw.errors import GatewayError
 
 T = TypeVar("T")

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core.counters import SERVICE
 from fastgw.core.live.addresses import members_of
 from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
-from fastgw.core.live.members import Breakers, Members, Outliers
+from fastgw.core.live.members import Members
 from fastgw.core.live.news import Finding
 from fastgw.core.live.waiting import WaitingRoom
 
 if TYPE_CHECKING:
     from fastgw.core.live.gate import GateTerms, ServiceGate
     from fastgw.core.live.pool import Pool
+    from fastgw.core.live.roles import Breakers, Outliers
     from fastgw.core.plane import Plane
     from fastgw.core.settings import EjectionSettings, ServiceSettings
 

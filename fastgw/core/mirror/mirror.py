@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.settings import MirrorSettings, RouteSettings
-    from fastgw.core.snapshot.snapshot import Destination, Service
+    from fastgw.core.snapshot.roles import Destination
+    from fastgw.core.snapshot.snapshot import Service
 
 _SALT: Final = (
     b"mirror "  #: a split is chosen by the key alone; by the same number one part of it would be copied first

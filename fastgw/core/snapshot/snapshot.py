@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from fastgw.core.counters import ROUTE, SERVICE
 from fastgw.core.snapshot.chain import Chain, Named
@@ -23,94 +23,15 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     from fastgw.core.live.gate import GateTerms
-    from fastgw.core.live.members import Breakers, Judge, Members, Outliers
+    from fastgw.core.live.members import Members
     from fastgw.core.live.registry import Registry, Roster
+    from fastgw.core.live.roles import Breakers, Judge, Outliers
     from fastgw.core.settings import ListenerSettings, RouteSettings, ServiceSettings
+    from fastgw.core.snapshot.roles import Admitting, Balancer, Chooser, Copier, Destination, Mind, Sending
     from fastgw.routing.pattern import Pattern
 
 HELD_MAX = 64 * 1024  #: bytes of a request body that wait for a connection or a hook where ``body_buffer`` is 0
 PIPELINE_BYTES = 64 * 1024  #: bytes read ahead of the exchange in progress, after which reading pauses
-
-
-class Balancer(Protocol):
-    """Chooses one of several endpoints (``policy.balancers``)."""
-
-    def pick(self, candidates: Sequence[Any]) -> Any:
-        """One of ``candidates``, which is not empty."""
-
-
-class Copier(Protocol):
-    """Copies some of a route's requests to a service (``core.mirror``)."""
-
-    @property
-    def services(self) -> Sequence[Service]:
-        """Where they may go."""
-
-    def copy(self, exchange: Any) -> Any:
-        """What gets a copy of the request of ``exchange``, which goes to its service now; None: nothing does."""
-
-
-class Sending(Protocol):
-    """What is done with every request that is sent to a service (``exchange.times``)."""
-
-    def on_carrier(self, exchange: Any) -> None:
-        """It is about to be sent."""
-
-    def on_sent(self, exchange: Any) -> None:
-        """All of it is sent, or about to be: from now on its answer is waited for."""
-
-
-class Chooser(Protocol):
-    """Answers some of a route's requests in the place of their service (``adapters.cache``)."""
-
-    @property
-    def takes_bodies(self) -> bool:
-        """Whether requests with a body are among those."""
-
-    def choose(self, exchange: Any, service: Service) -> Service:
-        """What answers ``exchange``, for which ``service`` was chosen."""
-
-
-class Mind(Protocol):
-    """What looks at the head of an answer before anybody else does, and may keep it from the client: a retry, a fallback."""
-
-    def __call__(self, exchange: Any) -> bool:
-        """Whether the answer of ``exchange`` is not passed on, because it was set aside (``Exchange.set_aside``), and more done."""
-
-
-class Admitting(Protocol):
-    """Admits no more exchanges to a service than it can serve (``core.live.gate``).  Each False: it was failed, or waits: its
-    ``on_admitted`` or ``ask_anew`` will be called."""
-
-    def enter(self, exchange: Any) -> bool:
-        """Whether ``exchange``, whose service has just been chosen, goes on: it has a place now, or will ask for it with its body."""
-
-    def admits(self, exchange: Any) -> bool:
-        """Whether ``exchange``, which may ask an endpoint now, has a place."""
-
-    def apply(self, terms: GateTerms, base: int) -> None:
-        """It is installed by these terms, and its service's counters begin at ``base``."""
-
-    def for_copies(self) -> Admitting:
-        """What admits copies of the service's requests."""
-
-
-class Destination(Protocol):
-    """What a route, a split or a mirror leads to: a service, or several versions of it (``snapshot.versions``)."""
-
-    @property
-    def name(self) -> str:
-        """As the file has it."""
-
-    @property
-    def services(self) -> tuple[Service, ...]:
-        """Every service that ``choose`` may return."""
-
-    def choose(self, exchange: Any) -> Service:
-        """The service for ``exchange``."""
-
-    def without_retries(self) -> Destination:
-        """The same, asked once for each request."""
 
 
 class Service:
