@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fastgw.core.live.members import Members
     from fastgw.filters.affinity import AffinityCookie, PickFor
     from fastgw.policy.hashing import ByKey
+    from fastgw.policy.newcomers import Arrivals, Newcomers
 
 Chance = Callable[[], float]  #: numbers of [0, 1)
 
@@ -44,8 +45,7 @@ def _slowly(spec: ServiceSpec, members: Members, random: Chance, balancer: Any) 
 
     # One that recognises tuples has another beside it, for those that have settled; one that learns must learn of all.
     others = balancer if hasattr(balancer, "settle") else _balancer(spec, members, random)
-    known = [one for one in members.ready if one in members.all] or members.all
-    start = SlowStart(spec.slow_start, known, random, monotonic, lambda one: one in members.all)
+    start = SlowStart(spec.slow_start, _arrivals(members, members.ready), monotonic)
 
     def pick(candidates: Sequence[Any], _: Any) -> Any:
         return start.pick(members.ready, candidates, balancer.pick, others.pick)
@@ -93,7 +93,30 @@ def _balancer(spec: ServiceSpec, members: Members, random: Chance) -> Any:
         return known or EngineAware(random, monotonic, READINGS.of(spec.name))
     if spec.balance == "round_robin":
         return RoundRobin()
-    return Random(random) if spec.balance == "random" else LeastRequest(random)
+    return Random(random) if spec.balance == "random" else _least_request(members, random)
+
+
+def _least_request(members: Members, random: Chance) -> LeastRequest:
+    first = members.ready
+    newcomers: Newcomers | None = None
+
+    def beside(candidates: Sequence[Any]) -> Newcomers | None:
+        nonlocal first, newcomers
+        first = first or members.ready  # where the worker has just begun
+        if newcomers is None and members.ready is not first:
+            from fastgw.policy.newcomers import Newcomers
+
+            newcomers = Newcomers(_arrivals(members, first), lambda: members.ready, LeastRequest(random).pick)
+        return newcomers if newcomers is not None and newcomers.come(candidates) else None
+
+    return LeastRequest(random, beside)
+
+
+def _arrivals(members: Members, ready: tuple[Any, ...]) -> Arrivals:
+    """Of members who come behind those that are, or were, ``ready``."""
+    from fastgw.policy.newcomers import Arrivals
+
+    return Arrivals([one for one in ready if one in members.all] or members.all, lambda one: one in members.all)
 
 
 def _by_key(spec: ServiceSpec, members: Members, random: Chance) -> ByKey:

@@ -11,7 +11,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from heapq import heapify, heapreplace
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from fastgw.policy.newcomers import Newcomers
 
 #: up to so many candidates LeastRequest looks at all of them: that is no dearer than drawing two
 EXACT_MAX = 4
@@ -176,45 +179,83 @@ def _bounds(candidates: Sequence[E]) -> list[int]:
 class LeastRequest:
     """The candidate with the fewest exchanges in hand for its weight.
 
-    Up to ``EXACT_MAX`` candidates: the least of all, ties drawn by weight.  Above: the better of two drawn by weight
-    ("the power of two choices"), which keeps several workers, each of which sees its own exchanges only, from falling
-    on the same endpoint together.
+    Up to ``EXACT_MAX`` candidates: the least of all, by turns where several are, or drawn by weight where their weights differ.  Above: the
+    better of two drawn by weight ("the power of two choices"), which keeps several workers, each of which sees its own exchanges only,
+    from falling on the same endpoint together.  The first of the two is drawn evenly: each draw lies far from the one before.
     """
 
-    __slots__ = ("_bounds", "_is_even", "_known", "_left", "_random")
+    __slots__ = (
+        "_beside",
+        "_bounds",
+        "_is_even",
+        "_known",
+        "_left",
+        "_newcomers",
+        "_point",
+        "_random",
+        "_seen",
+        "_turn",
+    )
 
-    def __init__(self, random: Callable[[], float]) -> None:
+    def __init__(
+        self, random: Callable[[], float], newcomers: Callable[[Sequence[Any]], Newcomers | None] | None = None
+    ) -> None:
+        """``newcomers``: asked when candidates are others than at the last pick, for what picks while some of them have come of late;
+        None: nobody is ever spared."""
         self._random = random  #: [0, 1)
+        self._newcomers = newcomers
+        self._seen: Any = None  # the last tuple
+        self._beside: Newcomers | None = None  # what it has said
+        self._turn = 0  # of up to EXACT_MAX, who is looked at first
         # What was learned of the weights of a tuple of more than EXACT_MAX, for so many picks:
         self._known: Any = None
         self._left = 0
         self._is_even = True
         self._bounds: list[int] = []  # where each candidate's part of the total weight ends
+        self._point = -1.0  # where the first of two is drawn next, [0, 1)
 
     def pick(self, candidates: Sequence[E]) -> E:
         """Take one of the candidates, of which there is at least one."""
         count = len(candidates)
         if count == 1:
             return candidates[0]
+        if candidates is not self._seen:
+            self._meet(candidates)
+        if self._beside is not None:
+            found = self._beside.pick(candidates)
+            if found is not None:
+                chosen: E = found
+                return chosen
+            self._beside = None
         return self._pick_least(candidates) if count <= EXACT_MAX else self._pick_of_two(candidates)
 
+    def _meet(self, candidates: Sequence[E]) -> None:
+        self._seen = candidates if type(candidates) is tuple else None  # a list may change under its identity
+        if self._newcomers is not None:
+            self._beside = self._newcomers(candidates)
+
     def _pick_least(self, candidates: Sequence[E]) -> E:
-        best = candidates[0]
+        count = len(candidates)
+        index = place = self._turn if self._turn < count else 0
+        best = candidates[place]
         tied = best.weight  # the weight of all that are as good as the best
-        is_tie = False
-        for index in range(1, len(candidates)):
+        is_uneven = False  # those have other weights
+        for _ in range(1, count):
+            index = index + 1 if index + 1 < count else 0
             candidate = candidates[index]
             # active / weight, compared without a division
             load = candidate.in_hand * best.weight
             least = best.in_hand * candidate.weight
             if load < least:
                 best = candidate
+                place = index
                 tied = candidate.weight
-                is_tie = False
+                is_uneven = False
             elif load == least:
                 tied += candidate.weight
-                is_tie = True
-        if not is_tie:
+                is_uneven = is_uneven or candidate.weight != best.weight
+        if not is_uneven:
+            self._turn = place + 1
             return best
         point = self._random() * tied
         for candidate in candidates:
@@ -228,15 +269,17 @@ class LeastRequest:
         if candidates is not self._known or not self._left:
             self._learn(candidates)
         self._left -= 1
+        point = self._point
+        self._point = point + _GOLDEN if point + _GOLDEN < 1.0 else point + _GOLDEN - 1.0
         if self._is_even:
             count = len(candidates)
-            place = int(self._random() * count)
+            place = int(point * count)
             other = int(self._random() * (count - 1))
             first = candidates[place]
             second = candidates[other if other < place else other + 1]
         else:
             total = self._bounds[-1]
-            first = candidates[bisect_right(self._bounds, self._random() * total)]
+            first = candidates[bisect_right(self._bounds, point * total)]
             second = candidates[bisect_right(self._bounds, self._random() * total)]
         # On a tie the first stands: it alone was drawn, so idle endpoints are taken by weight.
         return second if second.in_hand * first.weight < first.in_hand * second.weight else first
@@ -247,3 +290,5 @@ class LeastRequest:
         self._left = len(candidates)
         self._is_even = _is_even(candidates)
         self._bounds = [] if self._is_even else _bounds(candidates)
+        if self._point < 0.0:
+            self._point = self._random()

@@ -15,9 +15,8 @@ sticky       what a request sticks by
 from __future__ import annotations
 
 from fastgw.routing.by_name import ByName
-from fastgw.routing.explain import Explanation, NearMiss
 from fastgw.routing.router import Router
 from fastgw.routing.rule import RoutingError, Rule
 from fastgw.routing.split import Split
 
-__all__ = ["ByName", "Explanation", "NearMiss", "Router", "RoutingError", "Rule", "Split"]
+__all__ = ["ByName", "Router", "RoutingError", "Rule", "Split"]

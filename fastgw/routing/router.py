@@ -9,15 +9,17 @@ takes one look-up for its cascade (none, if no rule has a host), one for an exac
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastgw.routing.conditions import Header
 from fastgw.routing.conflicts import conflicts, sentence
-from fastgw.routing.explain import Explanation, explain
 from fastgw.routing.matching import Cascade, Matcher
 from fastgw.routing.pattern import Extent, host_matches, host_order, parse_path
 from fastgw.routing.rule import RoutingError, Rule, accepted, rule_problems
 from fastgw.routing.trie import PathTable
+
+if TYPE_CHECKING:
+    from fastgw.routing.explain import Explanation
 
 T = TypeVar("T")
 
@@ -68,6 +70,8 @@ class Router(Generic[T]):
         self, host: bytes, method: bytes, path: bytes, header: Callable[[bytes], bytes | None]
     ) -> Explanation[T]:
         """Say which rule ``match`` takes and why, and what kept the others from it.  Slow: for operators."""
+        from fastgw.routing.explain import explain  # which a worker does not need
+
         return explain(self.rules, self._find(host, method, path, header), host, method, path, header)
 
     def _find(self, host: bytes, method: bytes, path: bytes, header: Header) -> Rule[T] | None:

@@ -37,7 +37,7 @@ def service(folder: Path, keys: str) -> ServiceSpec:
 
 
 def members(*everyone: Any, judge: Any = None) -> Any:
-    return SimpleNamespace(all=everyone, judge=judge)
+    return SimpleNamespace(all=everyone, ready=everyone, judge=judge)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,15 @@ def test_members_of_the_own_zone_come_first(tmp_path: Path, balance: str) -> Non
     assert "c" in {pick((a, far), None).place for _ in range(40)}
     for zone in ("", "z"):
         assert chosen(spec, members(a, b, far), Chance(1).random, zone)["pick_for"] is None
+
+
+def test_a_newcomer_takes_turns_where_who_has_least_is_taken(tmp_path: Path) -> None:
+    a, b, c = (Endpoint(name, in_hand=number) for name, number in (("a", 9), ("b", 9), ("c", 0)))
+    there = members(a, b, c)
+    there.ready = (a, b)
+    balancer = chosen(service(tmp_path, "balance: least_request"), there, Chance(1).random)["balancer"]
+    there.ready = (a, b, c)
+    assert [balancer.pick(there.ready).place for _ in range(30)].count("c") == 10
 
 
 @pytest.mark.parametrize("balance", ["round_robin", "least_request", "random"])

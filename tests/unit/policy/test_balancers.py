@@ -25,7 +25,7 @@ def endpoints(*weights: int) -> tuple[Endpoint, ...]:
     return tuple(Endpoint("abcdefghij"[place], weight) for place, weight in enumerate(weights))
 
 
-def names(balancer: RoundRobin | Random, candidates: Sequence[Endpoint], count: int) -> str:
+def names(balancer: RoundRobin | Random | LeastRequest, candidates: Sequence[Endpoint], count: int) -> str:
     return "".join(balancer.pick(candidates).name for _ in range(count))
 
 
@@ -149,8 +149,24 @@ class TestLeastRequest:
         found = [LeastRequest(chance(u)).pick(candidates).name for u in (0.0, 0.24, 0.25, 0.99)]
         assert found == ["a", "a", "b", "b"]
 
+    def test_of_equals_that_are_idle_each_has_its_turn(self) -> None:
+        _, b, c = candidates = endpoints(1, 1, 1)
+        balancer = LeastRequest(chance())
+        assert names(balancer, candidates, 7) == "abcabca"
+        b.in_hand = 1
+        assert names(balancer, candidates, 4) == "caca"
+        b.in_hand, c.weight = 0, 2
+        assert names(LeastRequest(chance(0.0, 0.3, 0.5)), candidates, 3) == "abc"
+
+    def test_of_many_that_are_idle_no_stretch_has_a_burst(self) -> None:
+        """By chance alone one of ten has some 18 of 100 requests in the worst of 100 stretches."""
+        candidates = endpoints(*[1] * 10)
+        balancer = LeastRequest(random.Random(1).random)
+        worst = max(max(Counter(names(balancer, candidates, 100)).values()) for _ in range(100))
+        assert worst <= 12
+
     def test_a_chance_out_of_its_range_does_no_harm(self) -> None:
-        assert LeastRequest(chance(1.0)).pick(endpoints(1, 1)).name == "a"
+        assert LeastRequest(chance(1.0)).pick(endpoints(1, 2)).name == "a"
 
     def test_many_candidates_two_are_compared(self) -> None:
         candidates = endpoints(1, 1, 1, 1, 1)
@@ -175,10 +191,11 @@ class TestLeastRequest:
 
     def test_a_change_of_weight_is_seen_within_a_round(self) -> None:
         candidates = endpoints(1, 1, 1, 1, 1)
-        balancer = LeastRequest(chance(*[0.99] * 20))
-        balancer.pick(candidates)
+        balancer = LeastRequest(chance(*[0.99] * 30))
+        assert set(names(balancer, candidates, 8)) == set("abcde")  # evenly, though chance says the same every time
         candidates[0].weight = 1000
-        assert [balancer.pick(candidates).name for _ in range(5)] == ["e", "e", "e", "e", "a"]
+        names(balancer, candidates, 2)
+        assert names(balancer, candidates, 10) == "a" * 10
 
     @pytest.mark.parametrize("weights", [(1, 2, 3), (1, 1, 1, 1, 1, 1), (5, 1, 1, 1, 1, 1)])
     @pytest.mark.parametrize("kind", [tuple, list])

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgw.policy.balancers import LeastRequest, RoundRobin
+from fastgw.policy.newcomers import Arrivals
 from fastgw.policy.slow_start import LEAST, SlowStart
 
 
@@ -43,7 +44,7 @@ def share(start: SlowStart, ready: tuple[Endpoint, ...], name: str, count: int =
 def test_who_comes_back_gets_a_little_then_more_then_all() -> None:
     clock = Clock()
     a, b, c = (Endpoint(name) for name in "abc")
-    start = SlowStart(30.0, (a, b, c), Random(1).random, clock, anybody)
+    start = SlowStart(30.0, Arrivals((a, b, c), anybody), clock)
     assert share(start, (a, b, c), "c") == pytest.approx(1 / 3, abs=0.01)
     assert share(start, (a, b), "c") == 0
     back = (a, b, c)
@@ -54,23 +55,23 @@ def test_who_comes_back_gets_a_little_then_more_then_all() -> None:
     assert share(start, back, "c") == pytest.approx(0.5 / 2.5, abs=0.02)
     clock.now += 15
     assert share(start, back, "c") == pytest.approx(1 / 3, abs=0.01)
-    assert start.part(c) == 1.0 and not start._since
+    assert start.part(c) == 1.0 and not start._arrivals.new
 
 
 def test_at_the_beginning_nobody_is_new() -> None:
-    start = SlowStart(30.0, (), Random(1).random, Clock(), anybody)
+    start = SlowStart(30.0, Arrivals((), anybody), Clock())
     assert share(start, tuple(Endpoint(name) for name in "ab"), "a") == 0.5
-    assert not start._since
+    assert not start._arrivals.new
 
 
 def test_where_all_are_new_nobody_is_spared() -> None:
-    start = SlowStart(30.0, (Endpoint("gone"),), Random(1).random, Clock(), anybody)
+    start = SlowStart(30.0, Arrivals((Endpoint("gone"),), anybody), Clock())
     assert share(start, tuple(Endpoint(name) for name in "ab"), "a") == 0.5
 
 
 def test_one_that_has_settled_does_not_carry_nine_newcomers_alone() -> None:
     old = Endpoint("old")
-    start = SlowStart(30.0, (old,), Random(1).random, Clock(), anybody)
+    start = SlowStart(30.0, Arrivals((old,), anybody), Clock())
     ready = (old, *(Endpoint(str(number)) for number in range(9)))
     assert share(start, ready, "old") == pytest.approx(1 / (1 + 9 * LEAST), abs=0.03)
 
@@ -78,11 +79,25 @@ def test_one_that_has_settled_does_not_carry_nine_newcomers_alone() -> None:
 def test_a_balancer_that_prefers_the_idle_makes_no_burst() -> None:
     """An idle newcomer beside two that are busy is picked every time, and taken now and then."""
     a, b, c = Endpoint("a", 1, 50), Endpoint("b", 1, 50), Endpoint("c")
-    start = SlowStart(30.0, (a, b), Random(1).random, Clock(), anybody)
+    start = SlowStart(30.0, Arrivals((a, b), anybody), Clock())
     least, others = LeastRequest(Random(2).random), LeastRequest(Random(3).random)
     ready = (a, b, c)
     found = Counter(start.pick(ready, ready, least.pick, others.pick).name for _ in range(4000))
-    assert 0.01 < found["c"] / 4000 < 0.1
+    assert found["c"] / 4000 == pytest.approx(LEAST / (2 + LEAST), abs=0.001)
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_one_that_is_always_preferred_gets_its_share_in_every_stretch(part: float) -> None:
+    clock = Clock()
+    a, b, c = (Endpoint(name) for name in "abc")
+    start = SlowStart(30.0, Arrivals((a, b), anybody), clock)
+    ready, turns = (a, b, c), RoundRobin()
+    start.pick(ready, ready, lambda _: c, turns.pick)
+    clock.now += 30 * part
+    share = part / (2 + part)
+    for _ in range(20):
+        found = Counter(start.pick(ready, ready, lambda _: c, turns.pick).name for _ in range(60))
+        assert abs(found["c"] - 60 * share) <= 1
 
 
 @given(
@@ -94,7 +109,7 @@ def test_whoever_comes_and_goes_somebody_who_is_ready_is_taken(
     masks: list[int], pauses: list[float], seed: int
 ) -> None:
     clock, everyone, chance = Clock(), [Endpoint(name) for name in "abc"], Random(seed)
-    start = SlowStart(10.0, (), chance.random, clock, anybody)
+    start = SlowStart(10.0, Arrivals((), anybody), clock)
 
     def pick(among: Sequence[Endpoint]) -> Endpoint:
         assert among
@@ -111,7 +126,7 @@ def test_whoever_comes_and_goes_somebody_who_is_ready_is_taken(
 def test_who_was_ready_all_the_time_and_is_asked_only_now_is_no_newcomer() -> None:
     """Where the members of the own zone are too few those of others are asked."""
     near, far = Endpoint("near"), Endpoint("far")
-    start = SlowStart(30.0, (), Random(1).random, Clock(), anybody)
+    start = SlowStart(30.0, Arrivals((), anybody), Clock())
     ready, turns = (near, far), RoundRobin()
     for candidates in ((near,), ready):
         found = Counter(start.pick(ready, candidates, turns.pick, turns.pick).name for _ in range(100))
@@ -121,10 +136,10 @@ def test_who_was_ready_all_the_time_and_is_asked_only_now_is_no_newcomer() -> No
 def test_who_stands_for_all_makes_nobody_new() -> None:
     """As that of a breaker does while trials are let through: it leaves the others what they are, and who is back a newcomer."""
     a, b, c, guard = (Endpoint(name) for name in ("a", "b", "c", "guard"))
-    start = SlowStart(30.0, (a, b, c), Random(1).random, Clock(), lambda one: one is not guard)
+    start = SlowStart(30.0, Arrivals((a, b, c), lambda one: one is not guard), Clock())
     turns = RoundRobin()
     for ready in ((a, b), (guard,), (a, b)):
         for _ in range(3):
             start.pick(ready, ready, turns.pick, turns.pick)
-        assert not start._since
+        assert not start._arrivals.new
     assert share(start, (a, b, c), "c") == pytest.approx(LEAST / (2 + LEAST), abs=0.01)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.routing import Explanation, Router, Rule
-from fastgw.routing.explain import NEAR_MISSES_MAX
+from fastgw.routing import Router, Rule
+from fastgw.routing.explain import NEAR_MISSES_MAX, Explanation
 from tests.unit.routing.tables import reader, rule
 
 

@@ -61,7 +61,7 @@ def test_the_last_answer_passes_and_says_that_asking_again_is_of_no_use() -> Non
     )
     client, service = edge.pair()
     service.feed(BUSY)
-    edge.connect(port=9001).feed(BUSY)
+    edge.connect().feed(BUSY)
     answer = client.take()
     assert statuses(answer) == [503] and body_of(answer) == b"busy"
     assert b"x-should-retry: false\r\n" in answer
@@ -76,8 +76,8 @@ def test_what_the_service_itself_says_of_asking_again_stays_and_is_obeyed() -> N
     answer = client.take()
     assert statuses(answer) == [503] and answer.lower().count(b"x-should-retry") == 1
     client.feed(GET)
-    service.feed(BUSY)
-    edge.connect(port=9001).feed(BUSY.replace(b"Content", b"X-Should-Retry: true\r\nContent"))
+    edge.connect(port=9001).feed(BUSY)
+    service.feed(BUSY.replace(b"Content", b"X-Should-Retry: true\r\nContent"))
     answer = client.take()
     assert b"X-Should-Retry: true\r\n" in answer and answer.lower().count(b"x-should-retry") == 1
     edge.end()
@@ -125,7 +125,7 @@ def test_a_post_is_sent_again_with_its_body_where_the_service_says_so() -> None:
     assert statuses(client.take()) == [200]
     assert edge.plane.body_bytes == 0
     client.feed(PUT + b"hello")
-    service.feed(BUSY)
+    again.feed(BUSY)
     assert statuses(client.take()) == [503]  # it is not in the list
     edge.end()
 

@@ -328,7 +328,7 @@ def test_both_scopes_stand_beside_each_other() -> None:
     assert edge.found[-1].member == WHOLE
     edge.refused()
     edge.loop.advance(1.3)
-    client = edge.client(GET)  # a trial of both
+    client = edge.begin()  # a trial of both
     edge.answer(OK)
     assert statuses(client.take()) == [200]
     edge.end()
