@@ -16,6 +16,7 @@ from fastgw.config.values import FRAMING_FIELDS, scalar, shown, text
 _STATUSES: Final = re.compile(r"([1-5][0-9][0-9])(?:-([1-5][0-9][0-9]))?")
 _TARGET: Final = re.compile(r"/[!-~]*").fullmatch
 _HOST: Final = re.compile(r"[!-~]{1,255}").fullmatch
+_SHORTEST: Final = 0.1  #: seconds between two probes of one address
 _OF_HTTP: Final = ("path", "host", "headers", "status", "body")
 
 
@@ -77,6 +78,10 @@ def check_health(document: Document, where: TreePath, health: HealthCheck | None
     if is_inside:
         document.report(where, "is of endpoints; a service in Python has a method health of its own", at_key=True)
         return
+    if not is_unsound(health.interval) and health.interval < _SHORTEST:
+        document.report(
+            (*where, "interval"), f"is less than {_SHORTEST * 1000:g} ms: probes would be a load of their own"
+        )
     if health.type == "tcp":
         given = [name for name in _OF_HTTP if document.at((*where, name)) is not None]
         for name in given:

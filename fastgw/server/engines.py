@@ -37,6 +37,7 @@ class Looked:
         self.cause = "pending"  #: why it could not be read the last time, in a word; empty: it could
         self.detail = "it was not read yet"
         self.caller: Caller | None = None
+        self.made_for: GatewaySpec | None = None  #: the configuration by which the caller has read its files
 
 
 class Engines:
@@ -67,9 +68,13 @@ class Engines:
         self._room = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[ServiceSpec, asyncio.Task[None]] = {}
         self._known: dict[Member, Looked] = {}
+        self._spec: GatewaySpec | None = None
 
     def keep(self, spec: GatewaySpec) -> None:
-        """Look at the services of ``spec`` that have engines, and at no others."""
+        """Look at the services of ``spec`` that have engines, and at no others.
+
+        The files of TLS are read anew where it is another configuration, an equal one too, as workers do."""
+        self._spec = spec
         wanted = {one for one in spec.services if one.engine is not None}
         for one in [one for one in self._tasks if one not in wanted]:
             self._tasks.pop(one).cancel()
@@ -133,8 +138,11 @@ class Engines:
         looked.until = self._clock() + GOOD_FOR * engine.interval
 
     async def _page(self, service: ServiceSpec, engine: EngineSpec, place: str, looked: Looked) -> Load:
+        if looked.caller is not None and service.tls is not None and looked.made_for is not self._spec:
+            looked.caller.close()
+            looked.caller = None
         if looked.caller is None:
-            looked.caller = _caller(service, engine, place)
+            looked.caller, looked.made_for = _caller(service, engine, place), self._spec
         answer = await looked.caller.call(b"GET", ((b"accept", b"text/plain; version=0.0.4"),))
         url = looked.caller.url
         if answer.status != 200:

@@ -97,11 +97,16 @@ class Probing:
         self._ask = ask
         self._clock = clock
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._contexts: dict[Any, ssl.SSLContext] = {}
+        self._contexts: dict[Any, ssl.SSLContext] = {}  # for ``_spec``
+        self._spec: GatewaySpec | None = None
         self.known: dict[MemberName, Probed] = {}
 
     def keep(self, spec: GatewaySpec, answers: Mapping[str, Answer]) -> None:
-        """Probe the members that this configuration has, and nobody else; what is known of those that stay stays."""
+        """Probe the members that this configuration has, and nobody else; what is known of those that stay stays.
+
+        The files of TLS are read anew where it is another configuration, an equal one too, as workers do."""
+        if spec is not self._spec:
+            self._spec, self._contexts = spec, {}
         wanted = {
             name: target
             for one in spec.services
@@ -116,9 +121,9 @@ class Probing:
             if found is None:
                 found = self.known[name] = Probed(target)
                 found.since = self._clock()
-            if found.task is None or found.target != target:
+            before, found.target = found.target, target  # its next probe is by this one
+            if found.task is None or before._replace(context=target.context) != target:
                 self._end(found)
-                found.target = target
                 found.task = asyncio.get_running_loop().create_task(self._go_on(name, found))
         # All of it, for workers may have begun anew with a member whose TLS is another.
         self._tell(

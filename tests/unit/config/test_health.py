@@ -36,6 +36,8 @@ def test_defaults_and_what_is_said(tmp_path: Path) -> None:
         ("headers: {Content-Length: 5}", "services.a.health.headers.content-length: belongs to the message itself"),
         ("headers: {host: b}", "belongs to the message itself; give host beside headers"),
         ("interval: 0", "services.a.health.interval"),
+        ("interval: 99ms", "services.a.health.interval: is less than 100 ms"),
+        ("type: tcp, interval: 1ms", "services.a.health.interval: is less than 100 ms"),
         ("unhealthy_after: 0", "services.a.health.unhealthy_after"),
     ],
 )

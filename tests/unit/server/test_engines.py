@@ -14,6 +14,7 @@ from fastgw.config.spec import ServiceSpec
 from fastgw.policy.engines import Load
 from fastgw.server.engines import GOOD_FOR, Engines
 from fastgw.server.log import Log
+from tests.support.certificates import Authority
 from tests.support.upstream import UpstreamServer, canned, response
 from tests.unit.config.files import read, with_service
 
@@ -147,6 +148,27 @@ def test_the_page_may_be_at_another_port(tmp_path: Path, service: Callable[..., 
     stage, port = Stage(), plain.address.rpartition(":")[2]
     told = stage.look(spec(tmp_path, f"engine: {{kind: triton, port: {port}}}"), "127.0.0.1:9")
     assert told["127.0.0.1:9"][0] == Load("triton", 0, 2)
+
+
+def test_another_configuration_reads_the_files_of_tls_anew(tmp_path: Path) -> None:
+    authority, stage = Authority(tmp_path / "a"), Stage()
+    whole = read(tmp_path, with_service(f"balance: engine, tls: {{ca: {authority.ca}}}"))
+    (one,) = whole.services
+
+    async def play() -> None:
+        async def asked_by() -> Any:
+            await stage.engines.look(one)
+            return stage.engines._known["a", "127.0.0.1:1"].caller
+
+        stage.places = ["127.0.0.1:1"]
+        stage.engines._spec = whole
+        first = await asked_by()
+        assert await asked_by() is first is not None
+        stage.engines._spec = whole._replace()  # an equal one: a reload because of the file
+        assert await asked_by() is not first
+        stage.engines.close()
+
+    asyncio.run(play())
 
 
 def test_services_are_looked_at_while_they_are_in_use(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from fastgw.core.live.news import HEALTH, Finding
 from fastgw.core.settings import Address
 from fastgw.server.log import Log
 from fastgw.server.probing import ProbeTarget, Probing, probe
+from tests.support.certificates import Authority
 from tests.support.ports import free_port
 from tests.support.upstream import UpstreamServer, canned, response
 from tests.unit.config.files import read, with_service
@@ -63,16 +65,15 @@ def test_nobody_is_there() -> None:
 class Stage:
     """Probes whose outcome a test decides."""
 
-    def __init__(self, tmp_path: Any) -> None:
+    def __init__(self, tmp_path: Any, more: str = "") -> None:
         self.bad = ""
         self.told: list[Finding] = []
         self.asked = asyncio.Event()
-        text = (
-            with_service("health: {interval: 10ms}")
-            .replace("endpoints: [", "endpoints: [")
-            .replace("127.0.0.1:9000", "127.0.0.1:1")
-        )
+        text = with_service(f"health: {{}}{more}").replace("127.0.0.1:9000", "127.0.0.1:1")
         self.spec = read(tmp_path, text)
+        (found,) = self.spec.services
+        assert found.health is not None
+        self.spec = self.spec._replace(services=(found._replace(health=found.health._replace(interval=0.01)),))
         self.probing = Probing(self.told.extend, Log("supervisor"), lambda: 0.0, self.ask)
 
     async def ask(self, target: ProbeTarget) -> None:
@@ -114,6 +115,32 @@ def test_changes_are_told_and_a_reload_keeps_what_is_known(tmp_path: Any, capfd:
     log = capfd.readouterr().err
     assert log.count('"an endpoint is unhealthy"') == 1 and log.count('"an endpoint is healthy again"') == 1
     assert "no endpoint of a service is healthy, so all are asked" in log
+
+
+def test_another_configuration_reads_the_files_of_tls_anew_and_another_answer_does_not(tmp_path: Path) -> None:
+    async def story() -> None:
+        authority = Authority(tmp_path / "a")
+        stage = Stage(tmp_path, f", tls: {{ca: {authority.ca}}}")
+
+        def trusted() -> list[str]:
+            stage.probing.keep(stage.spec, {})
+            (one,) = stage.probing.known.values()
+            assert one.target.context is not None
+            return [
+                dict(part[0] for part in found["subject"])["commonName"] for found in one.target.context.get_ca_certs()
+            ]
+
+        assert trusted() == ["test authority"]
+        (before,) = stage.probing.known.values()
+        task = before.task
+        Path(authority.ca).write_bytes(Path(Authority(tmp_path / "b", "another").ca).read_bytes())
+        assert trusted() == ["test authority"]
+        stage.spec = stage.spec._replace()  # an equal one: a reload because of the file
+        assert trusted() == ["another"]
+        assert before.task is task  # nobody is probed sooner for that
+        stage.probing.close()
+
+    asyncio.run(story())
 
 
 def test_fields_may_have_any_characters(service: Callable[..., UpstreamServer]) -> None:
