@@ -31,7 +31,7 @@ def picks(kind: str, endpoints: Sequence[Endpoint]) -> Callable[[Sequence[Endpoi
     """How the balancer of this name picks; that of a key by one of its keys."""
     random = Random(1).random
     if kind in ("consistent_hash", "maglev"):
-        by_key = ConsistentHash(random, 1.25) if kind != "maglev" else Maglev(random, lambda: endpoints, 1.25)
+        by_key = (Maglev if kind == "maglev" else ConsistentHash)(random, lambda: endpoints, 1.25)
         return lambda among: by_key.pick_by(among, b"user-1")
     made: dict[str, Any] = {
         "round_robin": balancers.RoundRobin(),

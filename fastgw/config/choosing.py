@@ -127,4 +127,4 @@ def _by_key(spec: ServiceSpec, members: Members, random: Chance) -> ByKey:
         return Maglev(random, lambda: members.all, spec.hash.max_load)
     from fastgw.policy.hashing import ConsistentHash
 
-    return ConsistentHash(random, spec.hash.max_load)
+    return ConsistentHash(random, lambda: members.all, spec.hash.max_load)

@@ -1,8 +1,9 @@
 """Which endpoint takes the next exchange, by a key of it, and one way to do that: consistent hashing on a ring (Karger and others, 1997).
 
 Each endpoint has ``POINTS`` points on a circle, those of less weight fewer, at hashes of its address: the same in every worker, on every
-node, after every restart.  A key belongs to the next point behind its own hash.  If an endpoint leaves, its keys go to the next ones on
-the circle, all others stay; if it comes back they do too.
+node, after every restart.  A key belongs to the next point behind its own hash.  If an endpoint is not ready, its keys go to the next ones
+on the circle, all others stay; if it comes back they do too.  The circle is one of all members, whoever of them is ready, so it is drawn
+anew for other members, or weights, alone.  Who is ready in the place of a member (``core.live.guard``) is known by that place.
 
 With a bound (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads", 2018) an endpoint that has more in hand than
 ``bound`` times its share is passed over, and the next one takes what is too much.
@@ -42,14 +43,29 @@ class Placed(Protocol):
 class ByKey:
     """What balancers have in common that choose by a key: equal keys have one *point* in [0, 2**64), each point its candidate."""
 
-    __slots__ = ("_bound", "_left", "_random", "_ready", "_seen", "_total", "_weight")
+    __slots__ = (
+        "_bound",
+        "_has_ready",
+        "_left",
+        "_members",
+        "_random",
+        "_roster",
+        "_seen",
+        "_total",
+        "_weight",
+        "_weights",
+    )
 
-    def __init__(self, random: Callable[[], float], bound: float = 0.0) -> None:
-        """``random``: [0, 1), for what has no key; ``bound``: times the average that an endpoint may have in hand; 0: any number."""
+    def __init__(self, random: Callable[[], float], roster: Callable[[], Sequence[Any]], bound: float = 0.0) -> None:
+        """``random``: [0, 1), for what has no key; ``roster``: returns all members, those that are not ready included; ``bound``: times
+        the average that an endpoint may have in hand; 0: any number."""
         self._random = random
+        self._roster = roster
         self._bound = bound
-        self._seen: Any = None  # the tuple that ``_ready`` is of
-        self._ready: frozenset[Any] = frozenset()
+        self._seen: Any = None  # the tuple that ``_members`` is of
+        self._weights: dict[str, int] = {}  # of all members, by place, sorted
+        self._members: list[Any] = []  # in the same order, who of them is a candidate; None: it is none
+        self._has_ready = False  # is any candidate there?
         self._left = 0  # picks until the load is added up again
         self._total = 0  # in hand of all candidates
         self._weight = 1  # of all candidates
@@ -65,6 +81,17 @@ class ByKey:
         return self._at(candidates, int.from_bytes(blake2b(key, digest_size=8).digest(), "big"))
 
     def _at(self, candidates: Sequence[Any], point: int) -> Any:
+        if candidates is not self._seen:
+            self._learn(candidates)
+        found = self._find(candidates, point) if self._has_ready else None
+        return found or candidates[point % len(candidates)]
+
+    def _find(self, candidates: Sequence[Any], point: int) -> Any:
+        """The candidate at ``point``, as one is at least; None: it was not found."""
+        raise NotImplementedError
+
+    def _draw(self, weights: dict[str, int]) -> None:
+        """Other members there are than before, or they weigh something else."""
         raise NotImplementedError
 
     def _limit(self, candidates: Sequence[Any]) -> float:
@@ -76,58 +103,53 @@ class ByKey:
         self._total += 1
         return self._bound * self._total / self._weight
 
-    def _look(self, candidates: Sequence[Any]) -> None:
+    def _learn(self, candidates: Sequence[Any]) -> None:
         """Others are ready than before; perhaps some are new, or weigh something else."""
-        self._ready = frozenset(candidates)
+        weights = {one.place: one.weight for one in sorted(self._roster(), key=_place)}
+        if weights != self._weights:
+            self._draw(weights)
+            self._weights = weights
+        there = {one.place: one for one in candidates}
+        self._members = [there.get(place) for place in weights]
+        self._has_ready = any(one is not None for one in self._members)
         self._weight = sum([one.weight for one in candidates])
         self._left = 0
         self._seen = candidates if type(candidates) is tuple else None  # a list may change under its identity
 
 
+def _place(one: Any) -> str:
+    return one.place  # type: ignore[no-any-return]
+
+
 class ConsistentHash(ByKey):
     """The balancer."""
 
-    __slots__ = ("_members", "_points", "_shares")
+    __slots__ = ("_points",)
 
-    def __init__(self, random: Callable[[], float], bound: float = 0.0) -> None:
+    def __init__(self, random: Callable[[], float], roster: Callable[[], Sequence[Any]], bound: float = 0.0) -> None:
         """See ``ByKey``."""
-        super().__init__(random, bound)
-        self._members: list[Any] = []  # with points on the circle, in the order of their numbers
-        self._shares: dict[Any, int] = {}  # the points that each has
+        super().__init__(random, roster, bound)
         self._points: list[int] = []  # hash and number of the endpoint, sorted
 
-    def _at(self, candidates: Sequence[Any], point: int) -> Any:
-        if candidates is not self._seen:
-            self._learn(candidates)
-        points, members, ready = self._points, self._members, self._ready
+    def _find(self, candidates: Sequence[Any], point: int) -> Any:
+        points, members = self._points, self._members
         limit = self._limit(candidates) if self._bound else 0.0
         start = bisect_right(points, point & _HASH)
         first: Any = None
         for index in range(start, start + len(points)):
             one = members[points[index % len(points)] & _NUMBER]
-            if one not in ready:
+            if one is None:
                 continue
             if not limit or not one.in_hand or one.in_hand + 1 <= limit * one.weight:
                 return one
             first = first or one
         return first  # they all have more than they should: it is the average that is old
 
-    def _learn(self, candidates: Sequence[Any]) -> None:
-        """Others are ready than before; perhaps some are new, or weigh something else."""
-        kept = {} if len(self._shares) > 2 * len(candidates) else self._shares
-        # Of those that are away too: nobody's part changes because the heaviest has left, or was asked already.
-        largest = max([one.weight for one in (*candidates, *kept)])
-        shares = {one: max(1, round(POINTS * one.weight / largest)) for one in (*kept, *candidates)}
-        if shares != self._shares:
-            self._draw(shares)
-        self._look(candidates)
-
-    def _draw(self, shares: dict[Any, int]) -> None:
-        self._shares = shares
-        self._members = [*shares]
+    def _draw(self, weights: dict[str, int]) -> None:
+        largest = max(weights.values(), default=1)
         found: list[int] = []
-        for number, (one, share) in enumerate(shares.items()):
-            name = one.place.encode()
+        for number, (place, weight) in enumerate(weights.items()):
+            name, share = place.encode(), max(1, round(POINTS * weight / largest))
             for turn in range(-(-share // _OF_A_DIGEST)):
                 digest = blake2b(name, digest_size=64, salt=turn.to_bytes(8, "big")).digest()
                 found += [point & _HASH | number for point in _POINTS_OF(digest)[: share - turn * _OF_A_DIGEST]]

@@ -28,50 +28,29 @@ _SECOND = 32  #: bits of a point behind which its step begins
 class Maglev(ByKey):
     """The balancer."""
 
-    __slots__ = ("_has_ready", "_members", "_roster", "_shares", "_table")
+    __slots__ = ("_table",)
 
     def __init__(self, random: Callable[[], float], roster: Callable[[], Sequence[Any]], bound: float = 0.0) -> None:
-        """``roster``: returns all members, those that are not ready included; the rest as ``ByKey`` has it."""
-        super().__init__(random, bound)
-        self._roster = roster
-        self._shares: dict[str, int] = {}  # weights, by place
-        self._members: list[Any] = []
+        """See ``ByKey``."""
+        super().__init__(random, roster, bound)
         self._table: Sequence[int] = ()  # numbers of members
-        self._has_ready = False  # is any candidate in the table?
 
-    def _at(self, candidates: Sequence[Any], point: int) -> Any:
-        if candidates is not self._seen:
-            self._learn(candidates)
-        if not self._has_ready:
-            return candidates[point % len(candidates)]
-        table, members, ready = self._table, self._members, self._ready
+    def _find(self, candidates: Sequence[Any], point: int) -> Any:
+        table, members = self._table, self._members
         limit = self._limit(candidates) if self._bound else 0.0
         place = point % PLACES
         first: Any = None
         for _ in range(LOOKS):
             one = members[table[place]]
-            if one in ready:
+            if one is not None:
                 if not limit or not one.in_hand or one.in_hand + 1 <= limit * one.weight:
                     return one
                 first = first or one
             place = (place + 1 + (point >> _SECOND) % (PLACES - 1)) % PLACES
-        return first or candidates[point % len(candidates)]  # hardly anybody is ready, or the average is old
+        return first  # None: hardly anybody is ready; else the average is old
 
-    def _learn(self, candidates: Sequence[Any]) -> None:
-        """Others are ready than before, or other members there are, or they weigh something else."""
-        members = sorted(self._roster(), key=_place)
-        shares = {one.place: one.weight for one in members}
-        if shares != self._shares:
-            self._table = drawn(tuple(shares.items()))
-            self._shares = shares
-        there = {one.place: one for one in candidates}  # who stands for a member has its place
-        self._members = [there.get(one.place, one) for one in members]
-        self._look(candidates)
-        self._has_ready = not self._ready.isdisjoint(self._members)
-
-
-def _place(one: Any) -> str:
-    return one.place  # type: ignore[no-any-return]
+    def _draw(self, weights: dict[str, int]) -> None:
+        self._table = drawn(tuple(weights.items()))
 
 
 @lru_cache(maxsize=8)  # a reload that changes none of this draws nothing

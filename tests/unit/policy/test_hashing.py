@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -24,20 +25,26 @@ def endpoints(count: int) -> tuple[Endpoint, ...]:
     return tuple(Endpoint(f"10.0.0.{number}:9000") for number in range(count))
 
 
+def ring_of(members: Sequence[Endpoint], bound: float = 0.0, seed: int = 1) -> ConsistentHash:
+    return ConsistentHash(Random(seed).random, lambda: members, bound)
+
+
 def owners(ring: ConsistentHash, candidates: tuple[Endpoint, ...]) -> list[str]:
     return [ring.pick_by(candidates, key).place for key in KEYS]
 
 
 def test_a_key_has_the_same_endpoint_everywhere() -> None:
     """A golden value: another one moves every client of every gateway at an upgrade."""
-    ring = ConsistentHash(Random(1).random)
-    assert "".join(ring.pick_by(endpoints(5), key).place[7:8] for key in KEYS[:10]) == "1300130422"
-    assert owners(ring, endpoints(7)) == owners(ConsistentHash(Random(2).random), endpoints(7)[::-1])
+    members = endpoints(5)
+    ring = ring_of(members)
+    assert "".join(ring.pick_by(members, key).place[7:8] for key in KEYS[:10]) == "1300130422"
+    others = members[::-1]
+    assert owners(ring, members) == owners(ring_of(others, seed=2), others)
 
 
 def test_one_of_fifty_leaves_and_nobody_else_moves() -> None:
-    ring = ConsistentHash(Random(1).random)
     all_of_them = endpoints(50)
+    ring = ring_of(all_of_them)
     before = owners(ring, all_of_them)
     left = all_of_them[:17] + all_of_them[18:]
     after = owners(ring, left)
@@ -49,9 +56,9 @@ def test_one_of_fifty_leaves_and_nobody_else_moves() -> None:
 
 
 def test_the_heaviest_leaves_and_nobody_else_moves() -> None:
-    ring = ConsistentHash(Random(1).random)
     heavy, *others = endpoints(8)
     heavy.weight = 7
+    ring = ring_of([heavy, *others])
     before = owners(ring, (heavy, *others))
     points = ring._points
     after = owners(ring, tuple(others))
@@ -61,30 +68,54 @@ def test_the_heaviest_leaves_and_nobody_else_moves() -> None:
 
 def test_parts_are_about_even_and_by_weight() -> None:
     candidates = endpoints(10)
-    counts = Counter(owners(ConsistentHash(Random(1).random), candidates))
+    counts = Counter(owners(ring_of(candidates), candidates))
     assert max(counts.values()) / (len(KEYS) / 10) < 1.25
     candidates[3].weight = 3
-    share = Counter(owners(ConsistentHash(Random(1).random), candidates))[candidates[3].place] / len(KEYS)
+    share = Counter(owners(ring_of(candidates), candidates))[candidates[3].place] / len(KEYS)
     assert 0.2 < share < 0.3  # 3 of 12
 
 
 def test_weights_that_change_and_members_that_are_new_are_seen() -> None:
-    ring = ConsistentHash(Random(1).random)
-    candidates = endpoints(4)
-    before = owners(ring, candidates)
+    candidates = [*endpoints(4)]
+    ring = ring_of(candidates)
+    before = owners(ring, tuple(candidates))
     candidates[0].weight = 4
-    more = Counter(owners(ring, (*candidates,)))[candidates[0].place]
+    more = Counter(owners(ring, tuple(candidates)))[candidates[0].place]
     assert more > 1.5 * Counter(before)[candidates[0].place]
-    grown = (*candidates, Endpoint("10.0.1.1:9000"))
-    assert "10.0.1.1:9000" in owners(ring, grown)
+    candidates.append(Endpoint("10.0.1.1:9000"))
+    assert "10.0.1.1:9000" in owners(ring, tuple(candidates))
 
 
 def test_the_gone_are_not_held() -> None:
-    ring = ConsistentHash(Random(1).random)
-    ring.pick_by(endpoints(40), b"x")
-    few = endpoints(3)
-    ring.pick_by(few, b"x")
-    assert set(ring._shares) == set(few)
+    members = [*endpoints(40)]
+    ring = ring_of(members)
+    ring.pick_by(tuple(members), b"x")
+    del members[3:]
+    ring.pick_by(tuple(members), b"x")
+    assert ring._members == members
+
+
+def test_no_circle_is_drawn_for_who_is_ready_or_stands_for_whom() -> None:
+    members = endpoints(9)
+    ring = ring_of(members)
+    before, points = owners(ring, members), ring._points
+    guard = Endpoint(members[4].place)  # on trial: every turn another tuple, and perhaps another guard
+    for ready in (
+        (*members[:4], guard, *members[5:]),
+        members[:2],
+        (guard,),
+        (*members[5:], Endpoint(members[4].place)),
+    ):
+        ring.pick_by(ready, b"x")
+        assert ring._points is points
+    assert owners(ring, (*members[:4], guard, *members[5:])) == before  # a trial has the keys of its member
+    assert ring.pick_by((guard,), b"x") is guard
+
+
+def test_candidates_that_are_no_members_are_taken_all_the_same() -> None:
+    """Where a name waits for its addresses they are the waiting rooms."""
+    rooms = (Endpoint("a.test:80"), Endpoint("b.test:80"))
+    assert ring_of(()).pick_by(rooms, b"x") in rooms
 
 
 @pytest.mark.parametrize("count", [2, 10, 50])
@@ -92,7 +123,8 @@ def test_no_load_is_much_more_than_the_average(count: int) -> None:
     """Without the bound one popular key is all the load of one endpoint."""
     popular = Random(3)
     for bound in (0.0, 1.25):
-        ring, candidates = ConsistentHash(Random(1).random, bound), endpoints(count)
+        candidates = endpoints(count)
+        ring = ring_of(candidates, bound)
         under_way: list[Endpoint] = []
         worst = 0.0
         for turn in range(4000):
@@ -108,16 +140,16 @@ def test_no_load_is_much_more_than_the_average(count: int) -> None:
 
 
 def test_what_has_no_key_goes_anywhere() -> None:
-    ring = ConsistentHash(Random(1).random)
     candidates = endpoints(4)
+    ring = ring_of(candidates)
     counts = Counter(ring.pick_by(candidates, b"").place for _ in range(4000))
     assert len(counts) == 4 and max(counts.values()) < 1500
     assert ring.pick(candidates) in candidates
 
 
 def test_where_all_have_too_much_one_is_taken() -> None:
-    ring = ConsistentHash(Random(1).random, 1.25)
     candidates = endpoints(3)
+    ring = ring_of(candidates, 1.25)
     wanted = ring.pick_by(candidates, b"x")
     for one in candidates:
         one.in_hand = 10**6  # all at once, behind the last look
