@@ -87,8 +87,10 @@ def gateway(tmp_path: Path) -> Iterator[GatewayFactory]:
     """
     started: list[GatewayProcess] = []
 
-    def start(text: str, *, is_ready: bool = True, **options: Any) -> GatewayProcess:
-        process = GatewayProcess(text, tmp_path / f"gateway-{len(started)}", **options)
+    def start(
+        text: str, *, is_ready: bool = True, kind: type[GatewayProcess] = GatewayProcess, **options: Any
+    ) -> GatewayProcess:
+        process = kind(text, tmp_path / f"gateway-{len(started)}", **options)
         started.append(process)
         if is_ready:
             process.wait_ready()

@@ -9,6 +9,7 @@
     serving      what it does: event loop, data plane, listening sockets it was given
     channel      messages and file descriptors between the two
     messages     what they say
+    inherited    listening sockets that systemd made
     listening    binding, taking over and closing listening sockets
     slots, slab  which counter belongs to which name, and the shared memory it is in
     admin        the admin address, an HTTP server in the supervisor

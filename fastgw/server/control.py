@@ -338,10 +338,10 @@ class Control:
 
     async def _drain(self, grace: float) -> None:
         gateway = self.gateway
-        sockets = [one for listening in gateway.plan_in_use.listenings.values() for one in _tcp(listening)]
+        sockets = [one for listening in gateway.plan_in_use.listenings.values() for one in listening.separate]
         if is_shared(sockets):
             await self.silence(sockets)
-        if is_shared([one for listening in self._admin_listening for one in _tcp(listening)]):
+        if is_shared([one for listening in self._admin_listening for one in listening.separate]):
             await self.admin.stop_listening()  # the successor answers for this host now
         gateway.close()  # our side; the workers hold theirs until they have accepted what waits
         self.retire(gateway.workers, grace)
@@ -401,10 +401,6 @@ def start_line(gateway: Gateway, admin: list[Listening]) -> str:
 
 def _url(listening: Listening, scheme: str) -> str:
     return listening.bound if listening.address.path else f"{scheme}://{listening.bound}"
-
-
-def _tcp(listening: Listening) -> list[Any]:
-    return [] if listening.address.path else listening.sockets
 
 
 def _cause(code: int) -> dict[str, object]:

@@ -25,7 +25,8 @@ from fastgw.core.settings import Address, KeySetSettings, RedisSettings
 from fastgw.errors import ConfigError
 from fastgw.server.channel import MAX_FDS
 from fastgw.server.findings import Findings, Places
-from fastgw.server.listening import Listening, bind, bind_all
+from fastgw.server.inherited import Inherited
+from fastgw.server.listening import Listening, adopt, bind, bind_all
 from fastgw.server.messages import Abort, Busy, Commit, Endpoints, Fetched, Linked, Prepare, Slots
 from fastgw.server.slots import SlotTable
 from fastgw.server.standings import Standings
@@ -68,12 +69,20 @@ class LoadReport:
 class Gateway:
     """State of one supervisor."""
 
-    def __init__(self, path: str, wanted: int | None, environ: Mapping[str, str], workers: list[WorkerProcess]) -> None:
+    def __init__(
+        self,
+        path: str,
+        wanted: int | None,
+        environ: Mapping[str, str],
+        workers: list[WorkerProcess],
+        inherited: Inherited | None = None,
+    ) -> None:
         """``path``: the configuration file.
 
         ``wanted``: number of workers given on the command line, stronger than the file.  ``workers``: places, some of
-        them with a process already.
+        them with a process already.  ``inherited``: sockets that we were started with.
         """
+        self.inherited = inherited if inherited is not None else Inherited()
         self.path = path
         self.environ = environ
         self.predecessor = predecessor(environ)  #: process id of the gateway to take over from, or 0
@@ -131,7 +140,7 @@ class Gateway:
         warnings: list[str] = []
         spec = load(Path(self.path), self.environ, time.time(), warnings.extend)
         self.warnings = warnings
-        return spec
+        return self.inherited.assign(spec)
 
     def plan(self, spec: GatewaySpec) -> Plan:
         """Bind what is new in ``spec`` and choose slots; raise ConfigError and leave nothing open if that fails."""
@@ -188,6 +197,7 @@ class Gateway:
 
     def close(self) -> None:
         """Close our side of every listening socket and of the board."""
+        self.inherited.close()
         if self.current is not None:
             for listening in self.current.listenings.values():
                 listening.close()
@@ -202,7 +212,8 @@ class Gateway:
             listening.grow(plan.count)
         else:
             is_ours = any(_is_beside(one.address, place) for one in listenings.values())
-            listening = bind(place, plan.count, is_ours or self.is_takeover, spec.access)
+            takeover = is_ours or self.is_takeover
+            listening = adopt(place, self.inherited) or bind(place, plan.count, takeover, spec.access)
             plan.opened.append(listening)
         plan.listenings[spec.key(place)] = listening
         return listening

@@ -2,7 +2,7 @@
 
 TCP: one ``SO_REUSEPORT`` socket per worker and address, so that the kernel spreads connections and a worker that died
 leaves its accept queue to its successor.  Unix: one socket for all workers, because the kernel has no such spreading
-there.
+there; a socket that the service manager made (``server.inherited``) is shared in the same way.
 
 Sockets are bound when a configuration is prepared, which finds a taken address while the old configuration can still be
 kept, and listen (``start``) when it is committed: only then does the kernel give them connections.
@@ -23,10 +23,14 @@ import socket
 import stat
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from fastgw.config.spec import AS_CREATED, AccessSpec, BindSpec
 from fastgw.core.settings import ANY_HOST, Address
 from fastgw.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fastgw.server.inherited import Inherited
 
 BACKLOG = 4096  #: connections waiting for accept, per socket; the kernel takes the smaller of it and net.core.somaxconn
 _FLAGS = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
@@ -44,17 +48,26 @@ class NoSuchAddress(ConfigError):
 class Listening:
     """The sockets of one address; its host is no name."""
 
-    __slots__ = ("_beside", "_inode", "address", "sockets")
+    __slots__ = ("_beside", "_inode", "address", "is_common", "is_ours", "sockets")
 
-    def __init__(self, address: Address, sockets: list[socket.socket], beside: str = "") -> None:
+    def __init__(
+        self, address: Address, sockets: list[socket.socket], beside: str = "", *, is_ours: bool = True
+    ) -> None:
         self.address = address
-        self.sockets = sockets  #: one per worker; a unix address has one for all
+        self.sockets = sockets  #: one per worker, or one for all
+        self.is_ours = is_ours  #: did we bind it, or does it listen already, and goes on when we have closed it?
+        self.is_common = bool(address.path) or not is_ours  #: one for all workers
         self._beside = beside  # where a unix socket is bound until ``start``
         self._inode = _inode(beside) if beside else None
 
     def of_worker(self, index: int) -> socket.socket:
         """The socket that worker ``index`` accepts on."""
-        return self.sockets[0] if self.address.path else self.sockets[index]
+        return self.sockets[0] if self.is_common else self.sockets[index]
+
+    @property
+    def separate(self) -> list[socket.socket]:
+        """The sockets that are each of one worker, whose queue nobody else accepts from."""
+        return [] if self.is_common else self.sockets
 
     @property
     def bound(self) -> str:
@@ -65,14 +78,14 @@ class Listening:
 
     def grow(self, count: int) -> None:
         """Bind sockets for ``count`` workers, no fewer than now; raise ConfigError."""
-        while not self.address.path and len(self.sockets) < count:
+        while not self.is_common and len(self.sockets) < count:
             port = self.sockets[0].getsockname()[1]
             self.sockets.append(_bind_tcp(Address(self.address.host, port), reuse=True))
 
     def start(self) -> None:
         """Let the kernel queue connections on every socket; raise ConfigError.  Doing it twice changes nothing."""
         try:
-            for sock in self.sockets:
+            for sock in self.sockets if self.is_ours else ():
                 sock.listen(BACKLOG)
             if self._beside:
                 os.rename(self._beside, self.address.path)  # at no time is there no socket to connect to
@@ -82,7 +95,7 @@ class Listening:
 
     def shrink(self, count: int) -> None:
         """Close our side of the sockets of the workers from ``count`` on."""
-        if not self.address.path:
+        if not self.is_common:
             for sock in self.sockets[count:]:
                 sock.close()
             del self.sockets[count:]
@@ -124,7 +137,9 @@ def bind_all(spec: BindSpec, bind_one: Callable[[Address], Listening]) -> tuple[
     return bound, missing
 
 
-def bind_admin(spec: BindSpec, takeover: Callable[[Address], bool]) -> tuple[list[Listening], list[str]]:
+def bind_admin(
+    spec: BindSpec, takeover: Callable[[Address], bool], inherited: Inherited
+) -> tuple[list[Listening], list[str]]:
     """The same for the admin address, which has one socket for each place; ``takeover``: as for ``bind``, by the place.
 
     Raises:
@@ -133,7 +148,7 @@ def bind_admin(spec: BindSpec, takeover: Callable[[Address], bool]) -> tuple[lis
     opened: list[Listening] = []
 
     def bind_one(place: Address) -> Listening:
-        opened.append(bind(place, 1, takeover(place), spec.access))
+        opened.append(adopt(place, inherited) or bind(place, 1, takeover(place), spec.access))
         return opened[-1]
 
     try:
@@ -142,6 +157,12 @@ def bind_admin(spec: BindSpec, takeover: Callable[[Address], bool]) -> tuple[lis
         for listening in opened:
             listening.close()
         raise
+
+
+def adopt(address: Address, inherited: Inherited) -> Listening | None:
+    """The socket that the service manager has made for ``address``, if it has."""
+    sock = inherited.at(address)
+    return None if sock is None else Listening(address, [sock], is_ours=False)
 
 
 def bind(address: Address, count: int, takeover: bool = False, access: AccessSpec = AS_CREATED) -> Listening:

@@ -167,7 +167,9 @@ class Reload:
         spec, old = plan.spec.admin, self._gateway.plan_in_use.spec.admin
         if spec is None or spec == old:
             return []
-        listenings, warnings = bind_admin(spec, lambda place: old is not None and place in old.places)
+        listenings, warnings = bind_admin(
+            spec, lambda place: old is not None and place in old.places, self._gateway.inherited
+        )
         plan.warnings += warnings
         return listenings
 
@@ -207,12 +209,7 @@ class Reload:
             del gateway.workers[plan.count :]
             gateway.retired += leaving  # their counts stay
             self.leaving += [worker for worker in leaving if worker.state != DEAD]
-            sockets = [
-                sock
-                for listening in plan.listenings.values()
-                if not listening.address.path
-                for sock in listening.sockets[plan.count :]
-            ]
+            sockets = [sock for listening in plan.listenings.values() for sock in listening.separate[plan.count :]]
             await host.silence(sockets)
             for listening in plan.listenings.values():
                 listening.shrink(plan.count)

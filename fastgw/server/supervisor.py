@@ -12,7 +12,7 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING
 
 from fastgw.errors import ConfigError
@@ -21,12 +21,13 @@ from fastgw.server.workers import HELD, WorkerProcess, processors
 
 if TYPE_CHECKING:
     from fastgw.server.gateway import Gateway
+    from fastgw.server.inherited import Inherited
     from fastgw.server.listening import Listening
 
 PATIENCE = 1.0  #: seconds that we let the workers go first
 
 
-def run(path: str, workers: int | None = None, environ: Mapping[str, str] = os.environ) -> int:
+def run(path: str, workers: int | None = None, environ: MutableMapping[str, str] = os.environ) -> int:
     """Serve the configuration at ``path`` until a signal ends it; return the exit status.
 
     0: stopped as asked.  1: it did not start, and one line per reason is on stderr.
@@ -38,11 +39,16 @@ def run(path: str, workers: int | None = None, environ: Mapping[str, str] = os.e
     places = [WorkerProcess(index) for index in range(workers or processors())]
     gateway: Gateway | None = None
     try:
+        sockets: Inherited | None = None
+        if "LISTEN_FDS" in environ:  # now: a worker would have them too
+            from fastgw.server.inherited import inherited
+
+            sockets = inherited(environ)
         for worker in places[: max(1, processors() - 1)]:  # one processor is ours, for the configuration
             worker.spawn()
         from fastgw.server.gateway import Gateway
 
-        gateway = Gateway(path, workers, environ, places)
+        gateway = Gateway(path, workers, environ, places, sockets)
         admin = begin(gateway)
         give_way(gateway.workers)
         return _watch(gateway, admin)
@@ -82,10 +88,10 @@ def begin(gateway: Gateway) -> list[Listening]:
     gateway.adopt(plan)
     admin: list[Listening] = []
     if spec.admin is not None:
-        admin, warnings = bind_admin(spec.admin, lambda _: is_takeover)
+        admin, warnings = bind_admin(spec.admin, lambda _: is_takeover, gateway.inherited)
         plan.warnings += warnings
     for listening in plan.listenings.values():
-        if listening.address.path:
+        if listening.is_common:
             listening.start()  # a TCP socket listens when its worker does, so that no connection waits for a process
     resize(gateway)
     for worker in gateway.workers:

@@ -38,6 +38,9 @@ BLOCKED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT, signal.
 #: Held back in the supervisor until it has its handlers: what is asked for early is done then.
 HELD = (signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
+#: What a service manager tells the process that it starts, and no other.
+OF_MANAGER = frozenset(("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"))
+
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -156,8 +159,11 @@ class WorkerProcess:
 
 
 def _environ() -> dict[str, str]:
-    """Our environment, with a checkout that is not installed put on the path: ``-P`` leaves the current folder out."""
-    environ = dict(os.environ)
+    """Our environment, with a checkout that is not installed put on the path: ``-P`` leaves the current folder out.
+
+    What the service manager says to us is left out: code of others in a worker must not answer in our name.
+    """
+    environ = {name: value for name, value in os.environ.items() if name not in OF_MANAGER}
     if os.path.basename(_ROOT) not in ("site-packages", "dist-packages"):
         rest = environ.get("PYTHONPATH")
         environ["PYTHONPATH"] = f"{_ROOT}{os.pathsep}{rest}" if rest else _ROOT

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -35,6 +35,7 @@ class GatewayProcess:
         port: int = 0,
         admin_port: int = 0,
         environment: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self.port = port or free_port()
         self.admin_port = admin_port or free_port()
@@ -51,6 +52,7 @@ class GatewayProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
+                pass_fds=pass_fds,
                 env={"PYTHONPATH": str(ROOT), **os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             )
         self.pid = self._process.pid

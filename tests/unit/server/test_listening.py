@@ -13,6 +13,7 @@ import pytest
 from fastgw.config.spec import AccessSpec, BindSpec
 from fastgw.core.settings import ANY_HOST, Address
 from fastgw.errors import ConfigError
+from fastgw.server.inherited import Inherited
 from fastgw.server.listening import NoSuchAddress, bind, bind_admin, bind_all, handshakes, hold, is_shared
 
 LOOPBACK = Address("127.0.0.1", 0)
@@ -172,7 +173,7 @@ def test_every_address_of_a_name_is_bound() -> None:
 
 def test_an_address_of_a_name_that_this_host_does_not_have_is_a_warning() -> None:
     spec = BindSpec(Address("edge.test", 0), (Address("192.0.2.1", 0), Address("127.0.0.1", 0)))
-    (listening,), (warning,) = bind_admin(spec, lambda _: False)
+    (listening,), (warning,) = bind_admin(spec, lambda _: False, Inherited())
     assert listening.address == spec.places[1]
     assert "192.0.2.1:0" in warning and "no such address" in warning
     listening.close()
@@ -187,7 +188,7 @@ def test_an_address_of_a_name_that_this_host_does_not_have_is_a_warning() -> Non
 )
 def test_a_name_of_which_nothing_can_be_bound(places: tuple[Address, ...], said: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        bind_admin(BindSpec(Address("edge.test", 80), places), lambda _: False)
+        bind_admin(BindSpec(Address("edge.test", 80), places), lambda _: False, Inherited())
     assert said in raised.value.problems[0]
 
 
@@ -195,7 +196,7 @@ def test_an_address_of_a_name_that_is_taken_is_refused() -> None:
     with bound_by_somebody() as taken:
         spec = BindSpec(Address("edge.test", 0), (LOOPBACK, Address("127.0.0.1", taken)))
         with pytest.raises(ConfigError) as raised:
-            bind_admin(spec, lambda _: False)
+            bind_admin(spec, lambda _: False, Inherited())
     assert "taken" in raised.value.problems[0]
     assert not isinstance(raised.value, NoSuchAddress)
 
