@@ -6,7 +6,9 @@ MARKS is the compiled ``marks.c``.  Imports, configuration and warm-up happen be
 they are where chance is (directory names, the first request id).
 
 ``get``, ``post`` and ``event`` have no filters.  ``fields`` is ``get`` with the credentials that the filters look for, and none of these;
-then comes each filter alone, and ``filters``, which has a token, a key with a limit and the access log at once.
+then comes each filter alone, and ``filters``, which has a token, a key with a limit and the access log at once.  ``gate`` is ``get`` at a
+service with ``admission``, ``members`` at one of three endpoints, and ``policies`` at one of three that has all there is for services that
+fail.
 """
 
 from __future__ import annotations
@@ -26,12 +28,22 @@ from typing import Any, Final
 from bench.macro.corpus import build_requests
 from bench.macro.scenario import route_table
 from bench.micro.boards import empty_seat
-from bench.micro.stage import ANSWER, EVENT, STREAM_END, STREAM_HEAD, Stage
+from bench.micro.stage import ANSWER, EVENT, STREAM_END, STREAM_HEAD, MembersStage, Stage
 from fastgw.filters.key_file import ApiKey, KeyLimit, digest_of, dump_keys
 
 Work = Callable[[int], None]
 
 SECRET: Final = b"0123456789abcdef0123456789abcdef"
+GATE: Final = {"limit": 1000, "queue": {"size": 100, "timeout": "1s"}}
+MEMBERS: Final = {"endpoints": ["127.0.0.1:9000", "127.0.0.1:9001", "127.0.0.1:9002"]}
+POLICIES: Final = {
+    **MEMBERS,
+    "admission": GATE,
+    "balance": "peak_ewma",
+    "breaker": {"minimum": 20, "failures": "50%", "slow": "50%", "slow_after": "800ms"},
+    "health": {"path": "/health"},
+    "retry": {"attempts": 2, "on": ["connect", "reset", "timeout", "5xx"]},
+}
 KEY: Final = b"fgw_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
 
@@ -86,6 +98,9 @@ def filtered() -> Iterator[dict[str, Work]]:
             chain: Stage(filters={one: options[one] for one in names}, fields=fields, seat=seat)
             for chain, names in chains.items()
         }
+        stages["gate"] = Stage(service={"admission": GATE}, seat=seat)
+        stages["members"] = MembersStage(service=MEMBERS, seat=seat)
+        stages["policies"] = MembersStage(service=POLICIES, seat=seat)
         for stage in stages.values():
             stack.callback(stage.leave)
         yield {chain: stage.run for chain, stage in stages.items()}

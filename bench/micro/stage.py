@@ -5,6 +5,7 @@ The transports are leaner than ``fastgw.testing.mock``, whose records would cost
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -112,14 +113,17 @@ class Slots:
         self.filters: Mapping[str, int] = {name: number for number, name in enumerate(filter_names(spec))}
 
 
-def configuration(routes: int = 20, filters: Mapping[str, Any] | None = None) -> GatewaySpec:
-    """The macro benchmark's setting: routes, one service, request ids; ``filters``: those of all routes, by name."""
+def configuration(
+    routes: int = 20, filters: Mapping[str, Any] | None = None, service: Mapping[str, Any] | None = None
+) -> GatewaySpec:
+    """The macro benchmark's setting: routes, one service, request ids; ``filters``: those of all routes, by name; ``service``: what is
+    said of it in addition."""
     document: dict[str, Any] = {
         "listeners": [{"name": "edge", "address": "127.0.0.1:8080"}],
         "routes": [
             {"path": route.path if route.exact else route.path + "*", "service": "app"} for route in route_table(routes)
         ],
-        "services": {"app": {"endpoints": ["127.0.0.1:9000"], "balance": "round_robin"}},
+        "services": {"app": {"endpoints": ["127.0.0.1:9000"], "balance": "round_robin", **(service or {})}},
     }
     if filters:
         document["filters"] = dict(filters)
@@ -135,15 +139,22 @@ class Stage:
     """One client connection, one service, and the plane between them, warm."""
 
     def __init__(
-        self, routes: int = 20, filters: Mapping[str, Any] | None = None, fields: bytes = b"", seat: Any = None
+        self,
+        routes: int = 20,
+        filters: Mapping[str, Any] | None = None,
+        fields: bytes = b"",
+        seat: Any = None,
+        service: Mapping[str, Any] | None = None,
     ) -> None:
-        """``filters``: those of all routes, by name; ``fields``: lines that all requests have; ``seat``: at a board."""
+        """``filters``: those of all routes, by name; ``fields``: lines that all requests have; ``seat``: at a board; ``service``: what is
+        said of it, beside one endpoint that it has."""
         self.loop = StageLoop()  # type: ignore[abstract]  # it is as complete as it has to be
-        spec = configuration(routes, filters)
+        spec = configuration(routes, filters, service)
         shared = Counters(memoryview(bytearray(counters.SLAB_BYTES)))
-        self.plane = DataPlane(self.loop, shared, lambda: 0.5, self.loop.time, self._on_log, make_pool=make_pool)
+        random = itertools.cycle((0.1, 0.6, 0.9, 0.4)).__next__  # of C, as that of a worker
+        self.plane = DataPlane(self.loop, shared, random, self.loop.time, self._on_log, make_pool=make_pool)
         self.plane.seat = seat
-        snapshot = compile_snapshot(spec, 1, Slots(spec), self.plane.registry, lambda: 0.5)
+        snapshot = compile_snapshot(spec, 1, Slots(spec), self.plane.registry, random)
         self.plane.prepare(snapshot)
         self.plane.install(snapshot)
         self.client = Wire(client_factory(self.plane, "edge")())
@@ -189,3 +200,23 @@ class Stage:
         for part in answer:
             self.service.protocol.data_received(part)
         return self.client.written
+
+
+class MembersStage(Stage):
+    """The same with a service of several endpoints, each with its connection."""
+
+    def exchange(self) -> None:
+        """See ``Stage``: whoever was asked answers."""
+        self.turn = turn = (self.turn + 1) % len(self.requests)
+        self.client.protocol.data_received(self.requests[turn])
+        if not self.answer():
+            self.loop.run_ready()  # this one is asked for the first time
+            self.answer()
+
+    def answer(self) -> bool:
+        """Let the endpoint that was asked answer; False: it has no connection yet."""
+        for wire in self.loop.upstreams:
+            if wire.protocol.exchange is not None:
+                wire.protocol.data_received(ANSWER)
+                return True
+        return False

@@ -68,14 +68,11 @@ class Window:
         """Forget all of them."""
         self.calls = self.failures = self.slow = 0
         self._turn = 0  # the number of the bucket that is filled, since the clock began
-        self._buckets = [(0, 0, 0)] * BUCKETS
+        self._buckets = [(0, 0, 0)] * BUCKETS  # but for the one that is filled: its calls are those in no other
 
     def add(self, now: float, calls: int, failures: int, slow: int) -> None:
         """So many more."""
         self.look(now)
-        place = self._turn % BUCKETS
-        before = self._buckets[place]
-        self._buckets[place] = (before[0] + calls, before[1] + failures, before[2] + slow)
         self.calls += calls
         self.failures += failures
         self.slow += slow
@@ -83,6 +80,12 @@ class Window:
     def look(self, now: float) -> None:
         """Forget what is too old."""
         turn = int(now / self._width)
+        if turn > self._turn:
+            self._turn_to(turn)
+
+    def _turn_to(self, turn: int) -> None:
+        calls, failures, slow = map(sum, zip(*self._buckets, strict=True))
+        self._buckets[self._turn % BUCKETS] = (self.calls - calls, self.failures - failures, self.slow - slow)
         for passed in range(self._turn + 1, min(turn, self._turn + BUCKETS) + 1):
             place = passed % BUCKETS
             calls, failures, slow = self._buckets[place]
@@ -90,7 +93,7 @@ class Window:
             self.calls -= calls
             self.failures -= failures
             self.slow -= slow
-        self._turn = max(turn, self._turn)
+        self._turn = turn
 
 
 class BreakerState:
@@ -122,6 +125,10 @@ class BreakerState:
         self._round = 0.0  # when places for trials were given out last
         self._given = 0  # of them, since then
         self._good = 0  # trials that ended well
+
+    def is_quiet(self) -> bool:
+        """Whether a call that ends well is only counted (``window.add``): it is closed, and nothing in the window failed or was slow."""
+        return self.state == CLOSED and not self.window.failures and not self.window.slow
 
     def note(
         self, now: float, began: float, chance: float, *, calls: int, failures: int, slow: int, cause: str = ""

@@ -50,14 +50,16 @@ class PeakEwma:
         count = len(candidates)
         if count == 1:
             return candidates[0]
-        place = int(self._random() * count)
-        other = int(self._random() * (count - 1))
+        where = self._random() * count  # the whole part is one of them, what is left of it another
+        place = int(where)
+        other = int((where - place) * (count - 1))
         first, second = candidates[place], candidates[other if other < place else other + 1]
         now = self._clock()
         return second if self._load(second, now) < self._load(first, now) else first
 
     def _load(self, candidate: Any, now: float) -> float:
-        return self._seconds(candidate, now) * (candidate.in_hand + 1) / candidate.weight  # type: ignore[no-any-return]
+        in_hand, weight = candidate.in_hand, candidate.weight
+        return self._seconds(candidate, now) * (in_hand + 1) / weight  # type: ignore[no-any-return]
 
     def _seconds(self, candidate: Any, now: float) -> float:
         """To the head of its answers, as it is known."""

@@ -5,7 +5,7 @@ A queue has a line for each *rank*: 0 is served first, always.  Inside a line th
     fifo            who came first is next
     adaptive_lifo   the same, until the oldest has waited for half of its time: then who came last is next, since most of those who came
                     first would be gone or of no use by the time they were served
-    fair            the keys take turns, and of one key who came first is next
+    fair            the keys take turns, and of one key who came first is next; those without a key are of one, the empty key
 
 Where the queue is full a higher rank takes the room of the lowest that waits, and of one rank: with ``fair`` a key the room of one that has
 more waiting, in an overloaded ``adaptive_lifo`` who comes the room of the oldest.  Else who comes is turned away.
@@ -105,32 +105,34 @@ class Queue:
         """Whether ``entry`` has waited for as long as it may."""
         return now - entry.since >= self.timeout  # type: ignore[no-any-return]
 
-    def overdue(self, now: float) -> list[Any]:
-        """Take those out of the queue whose time is over."""
-        found = []
-        for entry in self._arrivals:
-            if not self.is_overdue(entry, now):
-                break
-            found.append(entry)
-        for entry in found:
-            self.remove(entry)
-        return found
+    def next_overdue(self, now: float) -> Any:
+        """Take one out of the queue whose time is over, the oldest first; None: there is none.
 
-    def change(self, size: int, timeout: float, discipline: str, ranks: Sequence[int]) -> list[Any]:
-        """Other settings: who waits goes on waiting by them, from when it came.  Returns those for whom there is no room any more, who came
-        last.
+        One at a time, since what follows for one may end the wait of another."""
+        entry = next(iter(self._arrivals), None)
+        if entry is None or not self.is_overdue(entry, now):
+            return None
+        self.remove(entry)
+        return entry
+
+    def next_left_over(self) -> Any:
+        """Take one out of the queue for whom it has no room any more, who came last first; None: there is none.  One at a time too."""
+        if len(self._arrivals) <= self.size:
+            return None
+        entry = next(reversed(self._arrivals))
+        self.remove(entry)
+        return entry
+
+    def change(self, size: int, timeout: float, discipline: str, ranks: Sequence[int]) -> None:
+        """Other settings: who waits goes on waiting by them, from when it came, but for those that are left over.
 
         ``ranks``: for each of the old ones its new one, and behind them how many there are."""
         waiting = list(self._arrivals)
         self.size, self.timeout, self.discipline = size, timeout, discipline
-        self._arrivals.clear()
         self._lines = [self._line() for _ in range(ranks[-1])]
         for entry in waiting:
             entry.rank = ranks[entry.rank]
-        for entry in waiting[:size]:
-            self._arrivals[entry] = None
             self._lines[entry.rank].add(entry)
-        return waiting[size:]
 
     def _is_lifo(self, now: float) -> bool:
         if self.discipline != ADAPTIVE_LIFO:
@@ -181,11 +183,15 @@ class _Turns:
         self._turn_of: dict[Any, bytes] = {}  # by entry, where that is not its key
 
     def add(self, entry: Any) -> None:
-        key = entry.key
-        if key not in self._keys and len(self._keys) >= MOST_KEYS:
-            key = self._turn_of[entry] = _SHARED
+        key = self._turn(entry.key)
+        if key != entry.key:
+            self._turn_of[entry] = key
         self._keys.setdefault(key, OrderedDict())[entry] = None
         self.count += 1
+
+    def _turn(self, key: bytes) -> bytes:
+        """Whose turn one has that comes with ``key``."""
+        return key if key in self._keys or len(self._keys) < MOST_KEYS else _SHARED
 
     def remove(self, entry: Any) -> None:
         key = self._turn_of.pop(entry, entry.key)
@@ -204,7 +210,7 @@ class _Turns:
     def victim(self, newcomer: Any, *, is_lifo: bool) -> Any:
         """As of ``_Line``: of the key with the most the last, unless that of ``newcomer`` would have as many."""
         most = max(self._keys.values(), key=len)
-        if newcomer is not None and len(self._keys.get(newcomer.key, ())) + 1 >= len(most):
+        if newcomer is not None and len(self._keys.get(self._turn(newcomer.key), ())) + 1 >= len(most):
             return newcomer
         return next(reversed(most))
 

@@ -43,7 +43,9 @@ def answer_within(exchange: Exchange) -> float:
 def overdue(exchange: Exchange, now: float) -> GatewayError:
     """The error of an exchange whose deadline has passed; ``now`` in coarse loop time."""
     if exchange.last and now >= exchange.last:
-        return UpstreamError(504, "timeout", f"the exchange took longer than {seconds(exchange):g} s")
+        return UpstreamError(
+            504, "timeout", f"the exchange took longer than {seconds(exchange):g} s{_before(exchange)}"
+        )
     if exchange.phase == CONNECTION:
         shortage = exchange.endpoint.pool.shortage
         if shortage is not None:
@@ -60,3 +62,12 @@ def overdue(exchange: Exchange, now: float) -> GatewayError:
     if exchange.carrier is not None and exchange.carrier.is_paused:
         return UpstreamError(504, "answer_timeout", "the service does not take the request")
     return DownstreamError(408, "body_timeout", "the request body did not arrive in time")
+
+
+def _before(exchange: Exchange) -> str:
+    """What the time was needed for, if tries have failed before: the last one is hardly to blame alone."""
+    count, first = len(exchange.tried), exchange.first_error
+    if not count:
+        return ""
+    how = f"with {first.code}" if first is not None else "by a status that is asked again for"
+    return f"; {count} {'try' if count == 1 else 'tries'} had failed before, the first {how}"

@@ -105,16 +105,18 @@ class StandIn:
     def _can(self, exchange: Exchange, *, is_unsent: bool) -> bool:
         """Whether this step can answer now.
 
-        Another service only as long as there is time for it, and gets a request whose body has left, or which may have been acted on
-        and is not idempotent, no more than another endpoint does."""
+        Another service only as long as there is time for it, and a request that may have been acted on no more than another endpoint gets
+        it: an idempotent one, or of a method that the service lets be sent again, and if it has a body only while that is held."""
         if self._is_ready is not None:
             return self._is_ready(exchange)
         if self.kind != SERVICE:
             return True
         if exchange.last and exchange.plane.now >= exchange.last:
             return False
-        request = exchange.request
-        return is_unsent or (not request.has_body and request.method in IDEMPOTENT)
+        request, body = exchange.request, exchange.body
+        if is_unsent or (request.has_body and not (body.is_done and body.is_kept)):
+            return is_unsent
+        return request.method in IDEMPOTENT or request.method in (exchange.service.resends or ())
 
     def _ask(self, exchange: Exchange, cause: str, code: str) -> None:
         plane = exchange.plane

@@ -9,7 +9,7 @@ from fastgw.wire.fields import find_field
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
-    from fastgw.core.settings import ServiceSettings
+    from fastgw.core.settings import RetrySettings, ServiceSettings
     from fastgw.core.snapshot.roles import Mind
 
 NOT_AGAIN = b"x-should-retry"  #: a field that says "false" where asking again is of no use, which some clients obey
@@ -21,27 +21,32 @@ def minds_of(settings: ServiceSettings) -> tuple[Mind, ...]:
     found = {int(one) for one in retry.on if one.isdigit()}
     if "5xx" in retry.on:
         found.update(range(500, 600))
-    return (Statuses(frozenset(found)),) if found and retry.attempts > 1 else ()
+    return (Statuses(frozenset(found), retry),) if found and retry.attempts > 1 else ()
 
 
 class Statuses:
     """What a service says of answers with some statuses: a ``Mind`` that has them asked for again."""
 
-    __slots__ = ("_statuses",)
+    __slots__ = ("_budget", "_statuses")
 
-    def __init__(self, statuses: frozenset[int]) -> None:
+    def __init__(self, statuses: frozenset[int], retry: RetrySettings) -> None:
+        """``retry``: what the service says of it."""
         self._statuses = statuses
+        self._budget = retry.budget
 
     def __call__(self, exchange: Exchange) -> bool:
         """See ``Mind``.  Where it is not asked again the answer passes as it came."""
+        return self._is_asked_again(exchange)
+
+    def _is_asked_again(self, exchange: Exchange) -> bool:
         service = exchange.service
-        budget = service.settings.retry.budget
+        budget = self._budget
         if budget is not None and service.members.budget is None:
-            retries.open_budget(
-                service, exchange.plane, budget.share
-            )  # before it is needed, so that it knows what came
+            # Before it is needed, so that it knows what came.
+            retries.open_budget(service, exchange.plane, budget.share)
         if exchange.response.status not in self._statuses or exchange.request.upgrade or not tries.may_repeat(exchange):
-            arriving.forget(exchange)
+            if service.fallback is None:  # which may send the body yet
+                arriving.forget(exchange)
             return False
         if exchange.attempts - exchange.is_spared >= service.settings.retry.attempts:
             _tell_not_again(exchange)

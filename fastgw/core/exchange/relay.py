@@ -126,7 +126,7 @@ class Relay(Exchange):
             if service is None:
                 return
         self.service = service
-        if service.gate is None or service.gate.enter(self):
+        if service.gate is None or tries.enters(self):
             self.on_admitted()
 
     def on_admitted(self) -> None:

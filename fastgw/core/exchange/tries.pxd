@@ -12,6 +12,9 @@ cdef int CONNECTION, CONNECT, RESET, TIMEOUT, NO_BODY
 
 cpdef Service chosen(Exchange exchange)
 
+@cython.locals(is_late=bint)
+cpdef bint enters(Exchange exchange) except -1
+
 @cython.locals(service=Service, endpoint=Endpoint, carrier=Carrier)
 cpdef ask(Exchange exchange, tuple candidates)
 
@@ -37,6 +40,7 @@ cpdef begin_anew(Exchange exchange)
 @cython.locals(request=Request)
 cdef bint _is_safe(Exchange exchange, error) except -1
 
+@cython.locals(minds=tuple)
 cpdef bint is_minded(Exchange exchange) except -1
 
 cpdef told(Exchange exchange, error)

@@ -69,10 +69,19 @@ def chosen(exchange: Exchange) -> Service | None:
     return service if service is None or route.cache is None else route.cache.choose(exchange, service)
 
 
+def enters(exchange: Exchange) -> bool:
+    """Whether the gate of its service lets ``exchange`` on: with a place, or without one as long as its body is not ready to be sent, which
+    is still coming, or to pass hooks."""
+    gate = exchange.service.gate
+    assert gate is not None
+    is_late = not exchange.body.is_done or (exchange.request.has_body and bool(exchange.route.chain.request_body))
+    return gate.enter(exchange, is_late)
+
+
 def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
     """Choose one of ``candidates``, endpoints of the exchange's service, and ask its pool for a carrier."""
     service = exchange.service
-    if service.gate is not None and not service.gate.admits(exchange):
+    if service.gate is not None and exchange.ticket is None and not service.gate.admits(exchange):
         return
     exchange.attempts += 1
     if len(candidates) == 1:
@@ -252,7 +261,9 @@ def advice(exchange: Exchange, error: GatewayError) -> tuple[tuple[str, str], ..
 
 def is_minded(exchange: Exchange) -> bool:
     """Whether somebody has something against the answer whose head has come, and has set it aside: nothing of it is passed on."""
-    for mind in exchange.service.minds or ():  # noqa: SIM110 - no closure in a function of C
+    minds = exchange.service.minds
+    assert minds is not None
+    for mind in minds:  # noqa: SIM110 - no closure in a function of C
         if mind(exchange):
             return True
     return False

@@ -42,6 +42,7 @@ class Breaking:
         self._members = members
         self._plane = plane
         self._name = service
+        self._slow_after = settings.slow_after
         self._statuses = frozenset(settings.statuses)
         self._whole = BreakerState(settings) if settings.scope != "member" else None
         self._has_parts = settings.scope != "service"
@@ -55,8 +56,15 @@ class Breaking:
     def settle(self, endpoint: Any, outcome: GatewayError | int, seconds: float) -> None:
         """See ``Members.settle``."""
         now = self._plane.clock()
-        after = self.settings.slow_after
+        after = self._slow_after
         is_slow = 0.0 < after <= seconds
+        if (
+            not is_slow
+            and isinstance(outcome, int)
+            and outcome not in self._statuses
+            and self._is_counted(endpoint, now)
+        ):
+            return
         is_counted = is_slow and now - seconds + after <= self._looked
         if isinstance(outcome, int):
             is_failed, cause = outcome in self._statuses, str(outcome)
@@ -72,6 +80,19 @@ class Breaking:
         if not is_failed:
             cause = f"{seconds:.3f} s" if is_slow else ""
         self._note(endpoint, now - seconds, int(not is_counted), int(is_failed), int(is_slow and not is_counted), cause)
+
+    def _is_counted(self, endpoint: Any, now: float) -> bool:
+        """Count a call that has ended well, where that is all there is to it; False: it is not counted yet."""
+        whole, part = self._whole, self._parts.get(endpoint)
+        if (self._has_parts and part is None) or (part is not None and not part.is_quiet()):
+            return False
+        if whole is not None:
+            if not whole.is_quiet():
+                return False
+            whole.window.add(now, 1, 0, 0)
+        if part is not None:
+            part.window.add(now, 1, 0, 0)
+        return True
 
     def look(self, endpoint: Any, sent: float) -> None:
         """A call is under way since ``sent``; everything that is, is told of before ``sweep``."""
@@ -164,6 +185,7 @@ class Breaking:
         if self._whole is not None:
             self._tell_closed(self._whole, None)
             self._whole = None
+        self._count_open()
         self._count_open()
 
     def hear(self, endpoint: Any, finding: Finding) -> None:

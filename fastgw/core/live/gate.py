@@ -4,8 +4,8 @@ An exchange has its place (``live.places``) through all its tries, and as long a
 worker's queue (``policy.queue``).  A place that is given back here goes to who is next here, in the same turn of the loop.  One that
 another worker gives back is found by looking, every ``LOOK_SECONDS``, and only while somebody waits here.
 
-A request whose body is still coming is only turned away at once, if it would be: its place it asks for with its body, or the first part of
-it, so that a client that sends slowly holds none.
+A request whose body is still coming, or is to pass hooks of filters, is only turned away at once, if it would be: its place it asks for
+when its body, or the first part of it, may be sent, so that neither a client that sends slowly holds one, nor a hook that waits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fastgw.core import counters
-from fastgw.core.live.places import ServicePlaces
+from fastgw.core.live.places import GatePlace, ServicePlaces
 from fastgw.core.live.shedding import OVER_LIMIT, QUEUE_FULL, QUEUE_TIMEOUT, WORKER_BUSY, Shedding, over_limit
 from fastgw.core.live.words import NO_ROOM
 from fastgw.policy.queue import Queue
@@ -37,21 +37,16 @@ class GateTerms(NamedTuple):
     read_key: Callable[[Any], bytes] | None  #: of an exchange, whose turns it has; None: nobody has turns
 
 
-class Spot:
+class Spot(GatePlace):
     """What one exchange has of a gate, a ``Ticket``: a place, or a spot in the queue."""
 
-    __slots__ = ("_gate", "cell", "exchange", "is_common", "is_late", "key", "rank", "since")
+    __slots__ = ("_gate", "exchange", "is_late", "key", "since")
 
-    def __init__(self, gate: ServiceGate, exchange: Any, rank: int, *, is_late: bool) -> None:
-        """``is_late``: it asks with its body, and goes on by asking an endpoint."""
-        self._gate = gate
-        self.exchange = exchange  #: None: it waits no more
-        self.rank = rank
-        self.is_late = is_late
-        self.key = b""  #: whose turns it has
-        self.since = 0.0  #: when it began to wait, loop time
-        self.cell = -1  #: of its place on the board; -1: it has none
-        self.is_common = False  #: its place is one of all ranks
+    _gate: ServiceGate
+    exchange: Any  #: None: it waits no more
+    is_late: bool  #: it asks with its body, and goes on by asking an endpoint
+    key: bytes  #: whose turns it has
+    since: float  #: when it began to wait, loop time
 
     def cancel(self) -> None:
         """See ``Ticket``."""
@@ -65,9 +60,19 @@ class Spot:
         else:
             self._gate.take_back(self)
 
-    def is_of(self, gate: ServiceGate) -> bool:
-        """Whether it is one of this gate."""
-        return self._gate is gate
+
+def _spot(gate: ServiceGate, exchange: Any, rank: int, is_late: bool) -> Spot:
+    """One that has no place yet; every exchange has one, and calling its class would cost C more than all of this."""
+    spot = Spot.__new__(Spot)
+    spot.rank = rank
+    spot.cell = -1
+    spot.is_common = False
+    spot._gate = gate
+    spot.exchange = exchange
+    spot.is_late = is_late
+    spot.key = b""
+    spot.since = 0.0
+    return spot
 
 
 class ServiceGate:
@@ -75,6 +80,7 @@ class ServiceGate:
 
     __slots__ = (
         "_base",
+        "_default_rank",
         "_is_admitting",
         "_is_retired",
         "_name",
@@ -82,6 +88,8 @@ class ServiceGate:
         "_plane",
         "_queue",
         "_ranks",
+        "_read_class",
+        "_shed_lag",
         "_shedding",
         "_terms",
         "_timer",
@@ -117,19 +125,23 @@ class ServiceGate:
             return
         old, new = self._terms.settings, terms.settings
         self._terms = terms
+        self._read_class = terms.read_class
+        self._default_rank = new.default_rank
+        self._shed_lag = new.shed_lag
         self._ranks = {one.encode(): rank for rank, one in enumerate(new.classes)}
         self._places.apply(new)
         ranks = [self._ranks.get(one.encode(), new.default_rank) for one in old.classes]
-        out = self._queue.change(new.queue_size, new.queue_timeout, new.discipline, (*ranks, len(new.classes)))
+        self._queue.change(new.queue_size, new.queue_timeout, new.discipline, (*ranks, len(new.classes)))
         for rank in range(len(new.classes)):
             self._show(rank)
-        for spot in out:
+        while (spot := self._queue.next_left_over()) is not None:
             self._turn_away(spot, QUEUE_FULL)
         self._admit()
 
     def retire(self) -> None:
         """Nothing limits the service any more, or it is gone: whoever waits goes on."""
         self._is_retired = True
+        self._plane.values[self._base + counters.SERVICE_LIMIT] = 0
         while len(self._queue):
             self._go_on(self._queue.oldest())
         self._stop_looking()
@@ -140,15 +152,15 @@ class ServiceGate:
 
     # --- what an exchange asks
 
-    def enter(self, exchange: Any) -> bool:
+    def enter(self, exchange: Any, is_late: bool) -> bool:
         """See ``Admitting``."""
         rank = self._rank(exchange)
-        if self._is_worker_busy(rank):
+        if self._shed_lag > 0 and self._is_worker_busy(rank):
             self._refuse(exchange, rank, WORKER_BUSY)
             return False
-        if exchange.body.is_done:
-            return self._ask(Spot(self, exchange, rank, is_late=False))
-        spot = Spot(self, exchange, rank, is_late=True)
+        if not is_late:
+            return self._ask(_spot(self, exchange, rank, False))
+        spot = self._keyed(_spot(self, exchange, rank, True))
         if self._is_retired or self._is_free(rank) or self._queue.has_room(spot, self._plane.loop.time()):
             return True
         self._refuse(exchange, rank, self._no_room)
@@ -156,20 +168,15 @@ class ServiceGate:
 
     def admits(self, exchange: Any) -> bool:
         """See ``Admitting``."""
-        if exchange.ticket is not None:
-            if exchange.ticket.is_of(self):
-                return True
-            exchange.ticket.leave()  # of a service that was asked before
-            exchange.ticket = None
-        return self._ask(Spot(self, exchange, self._rank(exchange), is_late=True))
+        return self._ask(_spot(self, exchange, self._rank(exchange), True))
 
     def take_free(self, exchange: Any) -> bool:
         """Let a copy have a place, if one is free that nobody waits for."""
         if self._is_retired:
             return True
         rank = len(self._ranks) - 1
-        spot = Spot(self, exchange, rank, is_late=False)
-        if self._queue.is_behind(rank) or self._take(spot) < 0:
+        spot = _spot(self, exchange, rank, False)
+        if self._queue.is_behind(rank) or self._take(spot, False) < 0:
             return False
         exchange.ticket = spot
         return True
@@ -190,15 +197,14 @@ class ServiceGate:
         self._admit()
 
     def _rank(self, exchange: Any) -> int:
-        terms = self._terms
-        default = terms.settings.default_rank
-        return default if terms.read_class is None else self._ranks.get(terms.read_class(exchange), default)
+        if self._read_class is None:
+            return self._default_rank
+        return self._ranks.get(self._read_class(exchange), self._default_rank)
 
     def _is_worker_busy(self, rank: int) -> bool:
         """Whether the loop is so late that one of this rank is turned away; of several the first is only at twice that."""
-        most = self._terms.settings.shed_lag
-        lag = self._plane.lag
-        return 0 < most < lag and (rank > 0 or len(self._ranks) == 1 or lag > 2 * most)
+        lag, most = self._plane.lag, self._shed_lag
+        return lag > most and (rank > 0 or len(self._ranks) == 1 or lag > 2 * most)
 
     def _is_free(self, rank: int) -> bool:
         return not self._queue.count(rank) and self._places.is_free(rank, is_behind=self._queue.is_behind(rank))
@@ -207,8 +213,9 @@ class ServiceGate:
         exchange = spot.exchange
         if self._is_retired:
             return True
-        if not self._queue.count(spot.rank):
-            outcome = self._take(spot, is_behind=self._queue.is_behind(spot.rank))
+        is_first = not len(self._queue)  # the plain case: nobody waits
+        if is_first or not self._queue.count(spot.rank):
+            outcome = self._take(spot, not is_first and self._queue.is_behind(spot.rank))
             if outcome >= 0:
                 exchange.ticket = spot
                 return True
@@ -218,8 +225,8 @@ class ServiceGate:
         self._wait(spot)
         return False
 
-    def _take(self, spot: Spot, *, is_behind: bool = False) -> int:
-        cell = self._places.take(spot, is_behind=is_behind)
+    def _take(self, spot: Spot, is_behind: bool) -> int:
+        cell = self._places.take(spot, is_behind)
         if cell >= 0:
             self._plane.values[self._base + counters.SERVICE_PLACES] += 1
         return cell
@@ -229,10 +236,8 @@ class ServiceGate:
     def _wait(self, spot: Spot) -> None:
         """Let ``spot`` wait, or turn it away, or another for it."""
         exchange, loop = spot.exchange, self._plane.loop
-        if self._terms.read_key is not None:
-            spot.key = self._terms.read_key(exchange)
         spot.since = loop.time()
-        out = self._queue.join(spot, spot.since)
+        out = self._queue.join(self._keyed(spot), spot.since)
         if out is spot:
             self._refuse(exchange, spot.rank, self._no_room)
             return
@@ -246,13 +251,19 @@ class ServiceGate:
         if out is not None:
             self._turn_away(out, QUEUE_FULL)
 
+    def _keyed(self, spot: Spot) -> Spot:
+        if self._terms.read_key is not None:
+            spot.key = self._terms.read_key(spot.exchange)
+        return spot
+
     def _show(self, rank: int) -> None:
         self._places.show(rank, waits=self._queue.count(rank) > 0)
 
     def _look(self) -> None:
         """Turn away whose time is over, and see whether other workers have left a place."""
         self._timer = None
-        for spot in self._queue.overdue(self._plane.loop.time()):
+        now = self._plane.loop.time()
+        while (spot := self._queue.next_overdue(now)) is not None:
             self._turn_away(spot, QUEUE_TIMEOUT)
         self._places.begin_look()
         self._admit()
@@ -267,7 +278,7 @@ class ServiceGate:
 
     def _admit(self) -> None:
         """Admit those that wait, as long as there are places.  What ends meanwhile, within this very call, leaves its place to it."""
-        if self._is_admitting:
+        if self._is_admitting or not len(self._queue):
             return
         self._is_admitting = True
         try:
@@ -288,7 +299,7 @@ class ServiceGate:
                 self._queue.remove(spot)
                 self._turn_away(spot, QUEUE_TIMEOUT)
                 return True
-            if self._take(spot) >= 0:
+            if self._take(spot, False) >= 0:
                 self._plane.count_wait(self._base, now - spot.since)
                 self._go_on(spot)
                 return True
@@ -345,7 +356,7 @@ class CopiesGate:
     def __init__(self, gate: ServiceGate) -> None:
         self._gate = gate
 
-    def enter(self, exchange: Any) -> bool:
+    def enter(self, exchange: Any, is_late: bool) -> bool:
         """See ``Admitting``."""
         if self._gate.take_free(exchange):
             return True

@@ -13,3 +13,5 @@ cdef class Members:
     cdef public double panic_below
     cdef bint _is_panic
     cpdef tuple untried(self, tuple tried)
+    cpdef bint settle(self, endpoint, outcome, double seconds, double now) except -1
+    cpdef bint unconnected(self, endpoint, error, double now) except -1

@@ -10,7 +10,7 @@ of them stands still, it is taken here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fastgw.core.live.board import NAMED
 from fastgw.core.live.words import MAX_HELD, REFUSED
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
     from fastgw.core.settings import AdmissionSettings
 
 PATIENCE: Final = 5  #: looks
+
+
+class GatePlace:
+    """One place, or none yet."""
+
+    __slots__ = ("cell", "is_common", "rank")
+
+    def __init__(self, rank: int) -> None:
+        """``rank``: whose it is."""
+        self.rank = rank
+        self.cell = -1  #: of the board; -1: there is none
+        self.is_common = False  #: it is one of all ranks
 
 
 class ServicePlaces:
@@ -38,6 +50,7 @@ class ServicePlaces:
         "_name",
         "_own",
         "_plane",
+        "_seat",
         "_settings",
         "_waiting_keys",
         "adaptive",
@@ -50,6 +63,7 @@ class ServicePlaces:
     def __init__(self, name: str, plane: Plane) -> None:
         """``name``: of the service, whose places outlive its configuration; ``apply`` comes next."""
         self._plane = plane
+        self._seat = plane.seat
         self._name = name.encode()
         self._deferred = 0  # looks in a row at which a free place was left to others
         self._is_left_free = False  # one was at this look
@@ -65,7 +79,7 @@ class ServicePlaces:
         self.adaptive: AdaptiveLimit | None = None  #: that this is learned by; None: it is fixed
 
     def _key(self, *parts: bytes) -> int:
-        found: int = self._plane.seat.key_of(b"admission", self._name, *parts)
+        found: int = self._seat.key_of(b"admission", self._name, *parts)
         return found
 
     def apply(self, settings: AdmissionSettings) -> None:
@@ -73,7 +87,7 @@ class ServicePlaces:
         self._settings = settings
         for cell in self._flags:
             if cell >= 0:
-                self._plane.seat.give(cell)
+                self._seat.give(cell)
         self._keys = [self._key(b"own", one.encode()) for one in settings.classes]
         self._waiting_keys = [self._key(b"waiting", one.encode()) for one in settings.classes]
         self._flags = [-1] * len(self._keys)
@@ -88,7 +102,7 @@ class ServicePlaces:
         if self._learner is None:
             from fastgw.core.live.limit import AdaptiveLimit  # which a worker with fixed limits does not need
 
-            self._learner = AdaptiveLimit(self._plane.seat.board, self._key(b"limit"), self._plane.clock)
+            self._learner = AdaptiveLimit(self._seat.board, self._key(b"limit"), self._plane.clock)
         return self._learner
 
     def divide(self) -> int:
@@ -101,60 +115,69 @@ class ServicePlaces:
 
     def is_free(self, rank: int, *, is_behind: bool) -> bool:
         """Whether ``take`` would find a place for one of this rank now."""
-        self.divide()
-        seat = self._plane.seat
+        if self.adaptive is not None:
+            self.divide()
+        seat = self._seat
         if seat.count(NAMED, self._keys[rank]) < self._own[rank]:
             return True
         return not is_behind and seat.count(NAMED, self._common_key) < self._common and not self._yields(rank)
 
-    def take(self, spot: Any, *, is_behind: bool = False) -> int:
-        """Take a place for ``spot``, by its ``rank``, and note its ``cell``, and if it ``is_common``: the cell, or REFUSED or NO_ROOM.
+    def take(self, place: GatePlace, is_behind: bool = False) -> int:
+        """Take what ``place`` shall be, by its ``rank``: the cell, which it has from now on, or REFUSED or NO_ROOM.
 
         ``is_behind``: others wait for a common place, so only one of its own rank will do.
         """
-        self.divide()
-        seat, rank = self._plane.seat, spot.rank
-        outcome: int = REFUSED
+        if self.adaptive is not None:
+            self.divide()
+        seat, rank = self._seat, place.rank
+        outcome = REFUSED
         if self._own[rank]:
             outcome = seat.take(NAMED, self._keys[rank], self._own[rank])
         if outcome == REFUSED and self._common and not is_behind:
             if not self._yields(rank):
                 outcome = seat.take(NAMED, self._common_key, self._common)
-                spot.is_common = outcome >= 0
+                place.is_common = outcome >= 0
             elif seat.count(NAMED, self._common_key) < self._common:
                 self._is_left_free = True
         if outcome >= 0:
-            spot.cell = outcome
-            self.held += spot.is_common
+            place.cell = outcome
+            if place.is_common:
+                self.held += 1
         elif self.adaptive is not None:
             self.adaptive.was_full = True
         return outcome
 
-    def give(self, spot: Any) -> None:
-        """Give back the place of ``spot``."""
-        self.held -= spot.is_common
-        self._plane.seat.give(spot.cell)
-        spot.cell = -1
+    def give(self, place: GatePlace) -> None:
+        """Give back ``place``."""
+        if place.is_common:
+            self.held -= 1
+            place.is_common = False
+        self._seat.give(place.cell)
+        place.cell = -1
 
     def _yields(self, rank: int) -> bool:
         """Whether a free common place is left to another worker."""
         if self._deferred >= PATIENCE:
             return False
-        higher = sum(map(self._others, range(rank)))
-        return yields(self.held, self._common, same=self._others(rank), higher=higher)
+        higher = 0
+        for one in range(rank):
+            higher += self._others(one)
+        same = self._others(rank)
+        return (same > 0 or higher > 0) and yields(self.held, self._common, same=same, higher=higher)
 
     def _others(self, rank: int) -> int:
         """Other workers where somebody of this rank waits."""
-        return int(self._plane.seat.count(NAMED, self._waiting_keys[rank])) - (self._flags[rank] >= 0)
+        found: int = self._seat.count(NAMED, self._waiting_keys[rank])
+        return found - (self._flags[rank] >= 0)
 
     def show(self, rank: int, *, waits: bool) -> None:
         """Say to others whether somebody of this rank waits here."""
         cell = self._flags[rank]
         if waits and cell < 0:
-            self._flags[rank] = self._plane.seat.take(NAMED, self._waiting_keys[rank], MAX_HELD)
+            self._flags[rank] = self._seat.take(NAMED, self._waiting_keys[rank], MAX_HELD)
         elif not waits and cell >= 0:
             self._flags[rank] = -1
-            self._plane.seat.give(cell)
+            self._seat.give(cell)
 
     def begin_look(self) -> None:
         """Those who wait here are asked now whether there is a place for them."""

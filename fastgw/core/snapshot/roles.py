@@ -63,11 +63,12 @@ class Admitting(Protocol):
     """Admits no more exchanges to a service than it can serve (``core.live.gate``).  Each False: it was failed, or waits: its
     ``on_admitted`` or ``ask_anew`` will be called."""
 
-    def enter(self, exchange: Any) -> bool:
-        """Whether ``exchange``, whose service has just been chosen, goes on: it has a place now, or will ask for it with its body."""
+    def enter(self, exchange: Any, is_late: bool) -> bool:
+        """Whether ``exchange``, whose service has just been chosen, goes on: it has a place now, or will ask for it with its body
+        (``is_late``), which is still coming or is to pass hooks."""
 
     def admits(self, exchange: Any) -> bool:
-        """Whether ``exchange``, which may ask an endpoint now, has a place."""
+        """Whether ``exchange``, which has no place and may ask an endpoint now, has got one."""
 
     def apply(self, terms: GateTerms, base: int) -> None:
         """It is installed by these terms, and its service's counters begin at ``base``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,6 +30,11 @@ def queue(discipline: str = FIFO, size: int = 3) -> Queue:
 
 def fill(found: Queue, *entries: Entry) -> list[Any]:
     return [found.join(one, one.since) for one in entries]
+
+
+def taken(take: Callable[[], Any]) -> list[Any]:
+    """All that ``take`` gives, one after the other."""
+    return list(iter(take, None))
 
 
 def emptied(found: Queue, now: float = 0.0) -> list[Any]:
@@ -126,23 +132,55 @@ def test_a_key_takes_the_room_of_one_with_more() -> None:
     assert found.join(Entry("a9", key=b"a"), 0.0).name == "a9"
 
 
+def test_a_key_that_shares_a_turn_has_what_waits_there_counted() -> None:
+    found = queue(FAIR, size=MOST_KEYS + 2)
+    fill(found, *(Entry(f"k{one}", key=b"k%d" % one) for one in range(MOST_KEYS)))
+    fill(found, Entry("x", key=b"x"), Entry("y", key=b"y"))  # two of the shared turn
+    assert found.join(Entry("z", key=b"z"), 0.0).name == "z"
+
+
+def test_those_without_a_key_have_one_turn_and_no_more_room_than_others() -> None:
+    found = queue(FAIR, size=4)
+    fill(found, *(Entry(f"a{one}", key=b"a") for one in range(3)), Entry("none0"))
+    assert found.join(Entry("none1"), 0.0).name == "a2"
+    assert found.join(Entry("none2"), 0.0).name == "none2"
+    assert emptied(found) == ["a0", "none0", "a1", "none1"]
+
+
 # --- time, changes
 
 
 def test_who_waits_too_long_is_out() -> None:
     found = queue()
     fill(found, Entry(1), Entry(2, since=1.0), Entry(3, 1, since=2.0))
-    assert [one.name for one in found.overdue(11.0)] == [1, 2]
+    assert [one.name for one in taken(lambda: found.next_overdue(11.0))] == [1, 2]
     assert emptied(found) == [3]
 
 
 def test_other_settings_hold_for_those_who_wait() -> None:
     found = queue()
     fill(found, Entry(1, 0), Entry(2, 1, since=1.0), Entry(3, 2, since=2.0))
-    out = found.change(2, 5.0, FIFO, (1, 0, 0, 2))
-    assert [(one.name, one.rank) for one in out] == [(3, 0)]
+    found.change(2, 5.0, FIFO, (1, 0, 0, 2))
+    assert [(one.name, one.rank) for one in taken(found.next_left_over)] == [(3, 0)]
     assert [found.first(rank, 0.0).name for rank in range(2)] == [2, 1]
-    assert [one.name for one in found.overdue(5.5)] == [1]
+    assert [one.name for one in taken(lambda: found.next_overdue(5.5))] == [1]
+
+
+def test_those_who_are_out_are_taken_one_at_a_time_as_the_end_of_one_may_be_that_of_another() -> None:
+    found = queue()
+    first, second, third = Entry(1), Entry(2), Entry(3)
+    fill(found, first, second, third)
+    assert found.next_overdue(11.0) is first
+    found.remove(second)
+    assert found.next_overdue(11.0) is third
+    assert found.next_overdue(11.0) is None
+
+    fill(found, first, second, third)
+    found.change(1, 10.0, FIFO, (0, 1, 2, 3))
+    assert found.next_left_over() is third
+    found.remove(second)
+    assert found.next_left_over() is None
+    assert emptied(found) == [1]
 
 
 # --- shares
@@ -231,7 +269,7 @@ class Story(RuleBasedStateMachine):
     @rule(seconds=st.floats(0.0, 8.0))
     def waits(self, seconds: float) -> None:
         self.now += seconds
-        for one in self.queue.overdue(self.now):
+        for one in taken(lambda: self.queue.next_overdue(self.now)):
             assert one.since + TIMEOUT <= self.now
             self.waiting.remove(one)
             self.over += 1
@@ -239,7 +277,8 @@ class Story(RuleBasedStateMachine):
 
     @rule(size=st.integers(0, 6))
     def changes(self, size: int) -> None:
-        for one in self.queue.change(size, TIMEOUT, self.discipline, (*range(RANKS), RANKS)):
+        self.queue.change(size, TIMEOUT, self.discipline, (*range(RANKS), RANKS))
+        for one in taken(self.queue.next_left_over):
             self.waiting.remove(one)
             self.over += 1
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fastgw.core.exchange.deadlines import ANSWER, CONNECTION, HOOKS, STREAM, answer_within, last, overdue, seconds
-from fastgw.errors import RETRY_ALWAYS, RETRY_NEVER, InternalError
+from fastgw.errors import RETRY_ALWAYS, RETRY_NEVER, InternalError, UpstreamError
 
 
 def exchange(**changes: Any) -> Any:
@@ -17,6 +17,7 @@ def exchange(**changes: Any) -> Any:
     endpoint = SimpleNamespace(addresses=SimpleNamespace(places=("10.0.0.1",)), pool=SimpleNamespace(shortage=None))
     known = {"route": route, "body": body, "last": 0.0, "phase": ANSWER, "waiting": None, "carrier": None}
     service = SimpleNamespace(settings=SimpleNamespace(retry=SimpleNamespace(try_timeout=0.0)))
+    known |= {"tried": (), "first_error": None}
     known |= {"endpoint": endpoint, "service": service, "request": SimpleNamespace(timeout=b"")}
     return SimpleNamespace(**(known | changes))
 
@@ -75,6 +76,17 @@ def test_the_time_of_a_try(route: float, tried: float, expected: float) -> None:
     asked = exchange(route=SimpleNamespace(answer_timeout=route, timeout=0.0), service=service)
     assert answer_within(asked) == expected
     assert overdue(asked, 1.0).detail == f"the service did not answer within {expected:g} s"
+
+
+def test_what_the_time_was_needed_for_is_told() -> None:
+    reset = UpstreamError(502, "upstream_reset", "cut", retry=RETRY_ALWAYS)
+    assert overdue(exchange(last=9.0), 10.0).detail == "the exchange took longer than 5 s"
+    known = exchange(last=9.0, waiting=object(), tried=("one",), first_error=reset)
+    assert overdue(known, 10.0).detail.endswith("5 s; 1 try had failed before, the first with upstream_reset")
+    known = exchange(last=9.0, tried=("one", "two"))
+    assert overdue(known, 10.0).detail.endswith(
+        "; 2 tries had failed before, the first by a status that is asked again for"
+    )
 
 
 def test_whose_fault_it_is() -> None:

@@ -45,10 +45,11 @@ class _Edge(Edge):
         on: tuple[str, ...] = CAUSES,
         statuses: tuple[int, ...] = (),
         more: Sequence[Any] = (),
+        service: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
         self.told = _Told()
-        super().__init__(service={"attempts": 1}, filters=[self.told, *more], **options)
+        super().__init__(service={"attempts": 1, **(service or {})}, filters=[self.told, *more], **options)
         self.endpoints.append(self.endpoint(9500, len(self.endpoints)))
         spare = usual.service("spare", (self.endpoints[-1],), self.service.balancer, attempts=1)
         found: StandIn | None = None
@@ -82,7 +83,7 @@ def test_another_service_answers_and_says_so() -> None:
 class _Full:
     """A gate that turns everybody away."""
 
-    def enter(self, exchange: Any) -> bool:
+    def enter(self, exchange: Any, is_late: bool) -> bool:
         exchange.fail(InternalError(503, "queue_full", "too many"))
         return False
 
@@ -209,6 +210,36 @@ def test_what_may_have_been_acted_on_is_not_sent_again_but_answered(request_: by
     answer = client.take()
     assert b"x-fastgw-fallback: reply\r\n" in head_of(answer)
     assert edge.by_cause == {"reset": 1}
+    edge.end()
+
+
+@pytest.mark.parametrize("fails", ["cut", "busy", "minded"])
+@pytest.mark.parametrize("request_", [_POST, b"POST / HTTP/1.1\r\nHost: a\r\n\r\n"], ids=["body", "none"])
+def test_a_body_that_is_held_for_a_retry_serves_another_service_too(request_: bytes, fails: str) -> None:
+    retry = {"on": ("connect", "reset", "502" if fails == "minded" else "503"), "methods": ("POST",), "max_body": 100}
+    edge = _Edge(SERVICE, statuses=(503,), service={**retry, "attempts": 1 + (fails == "minded")})
+    client, service = edge.pair(request_)
+    service.take()
+    if fails == "cut":
+        service.lose()
+        edge.run()
+    else:
+        service.feed(_BUSY)
+    spare = edge.connect(port=9500)
+    assert spare.take().endswith(request_.partition(b"\r\n\r\n")[2])
+    spare.feed(_OK)
+    assert statuses(client.take()) == [200]
+    assert edge.plane.body_bytes == 0
+    edge.end()
+
+
+def test_a_body_that_is_larger_than_what_is_held_is_not_sent_to_another_service() -> None:
+    retry = {"on": ("connect", "reset"), "methods": ("POST",), "max_body": 3}
+    edge = _Edge(SERVICE, REPLY, service=retry)
+    client, service = edge.pair(_POST)
+    service.lose()
+    edge.run()
+    assert b"x-fastgw-fallback: reply\r\n" in head_of(client.take())
     edge.end()
 
 

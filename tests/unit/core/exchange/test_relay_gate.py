@@ -27,13 +27,13 @@ class Door:
         self.waits: list[Any] = []
         self._enters, self._asks = enters, asks
 
-    def enter(self, exchange: Any) -> bool:
+    def enter(self, exchange: Any, is_late: bool) -> bool:
         self.journal.append("enter")
         return self._does(self._enters, exchange)
 
     def admits(self, exchange: Any) -> bool:
         self.journal.append("admits")
-        return exchange.ticket is not None or self._does(self._asks, exchange)
+        return self._does(self._asks, exchange)
 
     def _does(self, what: str, exchange: Any) -> bool:
         if what == "refuses":
@@ -55,10 +55,10 @@ def test_a_place_is_given_back_at_the_end() -> None:
     door = Door()
     edge = edge_with(door)
     client, service = edge.pair()
-    assert door.journal == ["enter", "admits"]
+    assert door.journal == ["enter"]
     service.feed(OK)
     assert statuses(client.take()) == [200]
-    assert door.journal == ["enter", "admits", "leave"]
+    assert door.journal == ["enter", "leave"]
     edge.end()
 
 
@@ -80,7 +80,7 @@ def test_who_waits_goes_on_when_admitted() -> None:
     door.waits[0].on_admitted()
     edge.connect().feed(OK)
     assert statuses(client.take()) == [200]
-    assert door.journal == ["enter", "admits", "leave"]
+    assert door.journal == ["enter", "leave"]
     edge.end()
 
 
@@ -117,5 +117,5 @@ def test_a_place_is_kept_through_all_tries() -> None:
     assert "leave" not in door.journal
     edge.connect().feed(OK)
     assert statuses(client.take()) == [200]
-    assert door.journal == ["enter", "admits", "cancel", "admits", "leave"]
+    assert door.journal == ["enter", "cancel", "leave"]
     edge.end()

@@ -12,8 +12,9 @@ from fastgw.core.exchange.fallback import SERVICE, StandIn
 from fastgw.core.live.board import Board
 from fastgw.core.live.holds import settle
 from fastgw.testing import usual
-from fastgw.testing.edge import GET, OK, POST, SWITCHING, WEBSOCKET, Edge, body_of, head_of, statuses
+from fastgw.testing.edge import GET, OK, POST, SWITCHING, WEBSOCKET, Edge, Gate, Spy, body_of, head_of, statuses
 from fastgw.testing.mock import MockTransport
+from tests.support.bodies import gathering
 from tests.unit.core.live.gate_stage import RANKED, Workers, ask, high, workers
 
 
@@ -359,4 +360,90 @@ def test_metrics_know_the_limit(stage: Workers) -> None:
     edge = stage.worker(limit=7)
     stage.loop.advance(0.3)
     assert edge.of_service(counters.SERVICE_LIMIT) == 7
+    edge.end()
+
+
+# --- what one of them does to another
+
+
+def _ends_all(clients: list[MockTransport]) -> Spy:
+    """A filter: the end of one exchange is that of all clients."""
+
+    def done(_: object) -> None:
+        while clients:
+            clients.pop().lose()
+
+    return Spy("ends", [], done=done)
+
+
+def test_the_end_of_one_whose_time_is_over_may_be_that_of_another(stage: Workers) -> None:
+    clients: list[MockTransport] = []
+    edge = stage.worker({"filters": [_ends_all(clients)]}, queue_size=5, queue_timeout=0.1)
+    _, service = edge.pair()
+    first = edge.client(GET)
+    clients += [edge.client(GET), edge.client(GET)]
+    edge.loop.advance(0.2)
+    assert answer(first) == (503, "queue_timeout")
+    assert places(edge) == (1, 0)
+    serve(edge, service)
+    edge.end()
+
+
+def test_the_end_of_one_that_a_reload_leaves_no_room_may_be_that_of_another(stage: Workers) -> None:
+    clients: list[MockTransport] = []
+    edge = stage.worker({"filters": [_ends_all(clients)]}, queue_size=5)
+    _, service = edge.pair()
+    clients += [edge.client(GET), edge.client(GET)]
+    last = edge.client(GET)
+    stage.apply(edge, queue_size=1)
+    assert answer(last) == (503, "queue_full")
+    assert places(edge) == (1, 0)
+    serve(edge, service)
+    edge.end()
+
+
+def test_a_key_with_more_waiting_finds_no_room_for_an_upload_either(stage: Workers) -> None:
+    edge = stage.worker({"route": {"body_buffer": 100}}, discipline="fair", queue_size=2)
+    edge.pair(ask(b"X-Key", b"a"))
+    edge.client(ask(b"X-Key", b"a"))
+    edge.client(ask(b"X-Key", b"a"))
+    head = POST.replace(b"\r\n\r\n", b"\r\nX-Key: %b\r\n\r\n")
+    assert answer(edge.client(head % b"a")) == (503, "queue_full")  # before its body
+    light = edge.client(head % b"b")
+    light.feed(b"abcde")
+    assert places(edge) == (1, 2)
+    assert light.take() == b""
+    edge.plane.close()
+
+
+def test_who_goes_on_without_a_gate_is_told_no_limit(stage: Workers) -> None:
+    edge = stage.worker(limit=7)
+    edge.plane.registry.sweep(edge.loop.time())
+    assert edge.of_service(counters.SERVICE_LIMIT) == 7
+    edge.service.gate = edge.service.terms = None
+    edge.install(edge.listener)
+    edge.plane.registry.sweep(edge.loop.time())
+    assert edge.of_service(counters.SERVICE_LIMIT) == 0
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_hook_that_waits_for_a_body_holds_no_place(stage: Workers, is_whole: bool) -> None:
+    hook = Gate(stage.loop, b"ABCDE")
+    filters = [gathering("transform_request", hook)]
+    edge = stage.worker({"filters": filters, "route": {"body_wait": 1.0}}, queue_size=1)
+    body = b"abcde"
+    client = edge.client(POST + body if is_whole else POST)
+    if not is_whole:
+        client.feed(body)
+    edge.run()
+    assert len(hook.waiting) == 1
+    assert places(edge) == (0, 0)
+    other, service = edge.pair()
+    assert places(edge) == (1, 0)
+    hook.open()
+    assert places(edge) == (1, 1)
+    serve(edge, service)
+    assert service.take().endswith(b"ABCDE")
+    service.feed(OK)
+    assert statuses(other.take()) == statuses(client.take()) == [200]
     edge.end()

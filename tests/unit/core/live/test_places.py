@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from fastgw.core.live.places import ServicePlaces
+from fastgw.core.live.places import GatePlace, ServicePlaces
 from fastgw.core.live.words import REFUSED
 from tests.unit.core.live.gate_stage import RANKED, SETTINGS, Workers, workers
 
@@ -19,10 +18,6 @@ def stage() -> Iterator[Workers]:
         yield found
 
 
-def spot(rank: int = 0) -> Any:
-    return SimpleNamespace(rank=rank, cell=-1, is_common=False)
-
-
 def made(stage: Workers, name: str = "s", **changes: Any) -> ServicePlaces:
     found = ServicePlaces(name, stage.worker().plane)
     found.apply(SETTINGS._replace(**changes))
@@ -31,13 +26,13 @@ def made(stage: Workers, name: str = "s", **changes: Any) -> ServicePlaces:
 
 def test_those_of_a_rank_are_taken_before_common_ones(stage: Workers) -> None:
     places = made(stage, "x", limit=4, **{**RANKED, "reserved": (0.5, 0.0)})
-    taken = [spot() for _ in range(4)]
+    taken = [GatePlace(0) for _ in range(4)]
     assert all(places.take(one) >= 0 for one in taken)
     assert [one.is_common for one in taken] == [False, False, True, True]
-    assert (places.held, places.take(spot())) == (2, REFUSED)
+    assert (places.held, places.take(GatePlace(0))) == (2, REFUSED)
     places.give(taken[0])
-    assert places.take(spot(1)) == REFUSED
-    again = spot()
+    assert places.take(GatePlace(1)) == REFUSED
+    again = GatePlace(0)
     assert places.take(again, is_behind=True) >= 0
     for one in (again, *taken[1:]):
         places.give(one)
@@ -48,7 +43,7 @@ def test_whether_one_is_free_is_known_without_taking_it(stage: Workers) -> None:
     places = made(stage, "x", limit=2, **{**RANKED, "reserved": (0.5, 0.0)})
     assert places.is_free(0, is_behind=True) and places.is_free(1, is_behind=False)
     assert not places.is_free(1, is_behind=True)
-    low = spot(1)
+    low = GatePlace(1)
     places.take(low)
     assert not places.is_free(1, is_behind=False)
     places.give(low)
@@ -56,7 +51,7 @@ def test_whether_one_is_free_is_known_without_taking_it(stage: Workers) -> None:
 
 def test_services_have_places_of_their_own(stage: Workers) -> None:
     one, other = made(stage, "x"), made(stage, "y")
-    first, second = spot(), spot()
+    first, second = GatePlace(0), GatePlace(0)
     assert one.take(first) >= 0 and other.take(second) >= 0
     one.give(first)
     other.give(second)
@@ -64,13 +59,13 @@ def test_services_have_places_of_their_own(stage: Workers) -> None:
 
 def test_a_limit_may_become_less_than_what_is_held(stage: Workers) -> None:
     places = made(stage, "x", limit=3)
-    taken = [spot() for _ in range(3)]
+    taken = [GatePlace(0) for _ in range(3)]
     for one in taken:
         places.take(one)
     places.apply(SETTINGS._replace(limit=1))
     for one in taken[:2]:
         places.give(one)
-        assert places.take(spot()) == REFUSED
+        assert places.take(GatePlace(0)) == REFUSED
     places.give(taken[2])
     assert places.is_free(0, is_behind=False)
 

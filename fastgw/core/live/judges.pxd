@@ -1,0 +1,3 @@
+cdef class Judges:
+    cdef public tuple all
+    cpdef settle(self, endpoint, outcome, double seconds)
