@@ -29,9 +29,9 @@ def seconds(exchange: Exchange) -> float:
 
 
 def last(exchange: Exchange) -> float:
-    """Coarse loop time by which an exchange must be over that begins now, 0: no such time."""
+    """Loop time by which an exchange must be over, 0: no such time."""
     most = seconds(exchange)
-    return exchange.plane.now + most if most else 0.0
+    return exchange.started + most if most else 0.0
 
 
 def answer_within(exchange: Exchange) -> float:

@@ -93,7 +93,7 @@ class Relay(Exchange):
         plane.values[route.base + counters.ROUTE_STARTED] += 1
         plane.values[counters.EXCHANGES_OPEN] += 1
         if route.timeout:
-            self.last = plane.now + route.timeout
+            self.last = self.started + route.timeout
         if request.rare and request.timeout:
             self.last = deadlines.last(self)
         if request.content_length > 0 or request.chunked:
@@ -427,8 +427,8 @@ class Relay(Exchange):
     # --- 5. deadlines
 
     def set_deadline(self, seconds: float) -> None:
-        """Call ``on_deadline`` in ``seconds`` (0: never), or earlier when the whole exchange must be over."""
-        deadline = self.plane.now + seconds if seconds else float("inf")
+        """Call ``on_deadline`` in ``seconds`` (0: never), or when the whole exchange must be over.  ``sent`` is finer than ``now``."""
+        deadline = max(self.sent, self.plane.now) + seconds if seconds else float("inf")
         if self.last and self.last < deadline:
             deadline = self.last
         self.client.deadline = deadline

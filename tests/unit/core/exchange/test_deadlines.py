@@ -61,9 +61,7 @@ def test_meaning(changes: dict[str, Any], status: int, code: str) -> None:
     ],
 )
 def test_the_time_of_an_exchange_is_the_least_that_anybody_says(route: float, peer: bytes, expected: float) -> None:
-    asked = exchange(
-        route=SimpleNamespace(timeout=route), request=SimpleNamespace(timeout=peer), plane=SimpleNamespace(now=10.0)
-    )
+    asked = exchange(route=SimpleNamespace(timeout=route), request=SimpleNamespace(timeout=peer), started=10.0)
     assert seconds(asked) == expected
     assert last(asked) == (10.0 + expected if expected else 0.0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.dataplane import SWEEP_SECONDS
 from fastgw.core.exchange.arriving import RATE_AFTER
 from fastgw.core.exchange.reply import Reply
 from fastgw.testing import usual
@@ -36,6 +37,31 @@ def test_504_when_the_service_does_not_answer() -> None:
     assert statuses(client.take()) == [504]
     assert service.is_lost
     assert not client.is_closing()
+    edge.end()
+
+
+@pytest.mark.parametrize("route", [{"answer_timeout": 5.0}, {"timeout": 5.0}], ids=lambda one: next(iter(one)))
+@pytest.mark.parametrize("request_", [GET, POST + b"hello"], ids=["GET", "POST"])
+def test_no_deadline_is_early(route: dict[str, float], request_: bytes) -> None:
+    edge = Edge(route=route)
+    edge.loop.advance(SWEEP_SECONDS * 0.9)  # the coarse clock is as old as it gets
+    client, _ = edge.pair(request_)
+    edge.loop.advance(4.99)
+    assert client.take() == b""
+    edge.loop.advance(SWEEP_SECONDS)
+    assert statuses(client.take()) == [504]
+    edge.end()
+
+
+def test_a_body_sent_late_has_its_whole_time() -> None:
+    edge = Edge(route={"answer_timeout": 5.0, "body_buffer": 0})
+    client, _ = edge.pair(POST)
+    edge.loop.advance(3 * SWEEP_SECONDS - 0.01)
+    client.feed(b"hello")
+    edge.loop.advance(4.99)
+    assert client.take() == b""
+    edge.loop.advance(SWEEP_SECONDS)
+    assert statuses(client.take()) == [504]
     edge.end()
 
 
