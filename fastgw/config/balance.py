@@ -11,6 +11,7 @@ from fastgw.config.engine import Engine
 from fastgw.config.inside import Inside
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
+from fastgw.config.subset import SubsetChoice
 from fastgw.config.template import varying
 from fastgw.config.types import Duration, Parsed, Percentage, words
 from fastgw.config.unsound import is_missing, is_unsound
@@ -60,6 +61,9 @@ class Balanced(Inside):
         None, "A cookie that brings a client back to the endpoint that it was at. Default: none."
     )
     engine: Engine | None = setting(None, "Of balance: engine, where and how members tell how busy they are.")
+    subset: SubsetChoice | None = setting(
+        None, "Which endpoints a request may go to, by their metadata. Default: all of them."
+    )
     spill_below: Percentage = setting(
         "70%", "While fewer of the members in the zone of the gateway are there, others are asked too."
     )

@@ -56,6 +56,7 @@ from fastgw.config.spec import (
     VersionsSpec,
     version_name,
 )
+from fastgw.config.subset import SubsetChoice
 from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.versions import Rollout, VersionBy
 from fastgw.core.settings import (
@@ -251,6 +252,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     schema.Endpoint: partial(fill, EndpointSpec),
     Hash: partial(fill, HashSpec),
     Affinity: Affinity.spec,
+    SubsetChoice: SubsetChoice.spec,
     Fallback: Fallback.spec,
     Engine: partial(fill, EngineSpec),
     Admission: Admission.spec,

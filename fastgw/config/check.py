@@ -32,10 +32,12 @@ from fastgw.config.schema import (
     Route,
     Service,
     ServiceTls,
+    Version,
 )
 from fastgw.config.source import Document, TreePath
 from fastgw.config.spec import fallback_name, mirror_name
 from fastgw.config.spelling import same_fields
+from fastgw.config.subset import check_metadata, check_subset
 from fastgw.config.transformers.entry import SIDES, TransformerOptions, misfit, placed
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import Expanded, shown
@@ -347,6 +349,7 @@ def _conflict(
 def _service(document: Document, where: TreePath, service: Service) -> None:
     check_versions(document, where, service)
     service.check_balance(document, where)
+    _subset(document, where, service)
     if service.balance == ENGINE:
         _no_sockets(document, where, service.endpoints)
         for name, version in service.versions.items():
@@ -367,9 +370,20 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
         _service_tls(document, (*where, "tls"), service.tls)
 
 
+def _subset(document: Document, where: TreePath, service: Service) -> None:
+    each: list[Service | Version] = [service, *service.versions.values()] if not is_unsound(service.versions) else []
+    if is_unsound(*each) or is_unsound(*(one.endpoints for one in each)):
+        return
+    endpoints = [one for part in each for one in part.endpoints]
+    if endpoints and not is_unsound(*endpoints):
+        check_subset(document, (*where, "subset"), service.subset, [one.metadata for one in endpoints])
+
+
 def _endpoints(document: Document, where: TreePath, endpoints: Sequence[Endpoint]) -> None:
     seen: set[Address] = set()
     for place, endpoint in enumerate(endpoints):
+        if not is_unsound(endpoint):
+            check_metadata(document, (*where, place), endpoint.metadata)
         if is_unsound(endpoint.address):
             continue
         if endpoint.address in seen:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from fastgw.config.spec import ServiceSpec
+from fastgw.config.spec import ServiceSpec, SubsetSpec
 from fastgw.core.live.judges import judge_of
 from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fastgw.filters.affinity import AffinityCookie, PickFor
     from fastgw.policy.hashing import ByKey
     from fastgw.policy.newcomers import Arrivals, Newcomers
+    from fastgw.policy.subsets import Subsets
 
 Chance = Callable[[], float]  #: numbers of [0, 1)
 
@@ -25,6 +26,36 @@ Chance = Callable[[], float]  #: numbers of [0, 1)
 def chosen(spec: ServiceSpec, members: Members, random: Chance, zone: str = "") -> dict[str, Any]:
     """How an endpoint is chosen, as ``core.snapshot.Service`` takes it; ``zone``: of this gateway."""
     balancer, pick_for = _chooser(spec, members, random)
+    subsets = None if spec.subset is None else _subsets(spec, spec.subset, members, random, zone, balancer)
+    return {
+        "balancer": balancer,
+        "pick_for": _around(spec, members, random, zone, balancer, pick_for),
+        "subsets": subsets,
+    }
+
+
+def _subsets(
+    spec: ServiceSpec, subset: SubsetSpec, members: Members, random: Chance, zone: str, balancer: Any
+) -> Subsets:
+    from fastgw.filters.variables import Template
+    from fastgw.policy.subsets import Subsets
+
+    fills = tuple([Template(parts).fill for _, parts in subset.match])
+
+    def make(some: Any) -> PickFor:
+        """Each chooses for itself, but what learns must learn of all."""
+        own, pick_for = (balancer, None) if hasattr(balancer, "settle") else _chooser(spec, some, random)
+        return _around(spec, some, random, zone, own, pick_for) or _by(own)
+
+    keys = tuple([key for key, _ in subset.match])
+    is_any = subset.otherwise == "any"
+    return Subsets(keys, lambda exchange: tuple([fill(exchange) for fill in fills]), members, make, is_any=is_any)
+
+
+def _around(
+    spec: ServiceSpec, members: Any, random: Chance, zone: str, balancer: Any, pick_for: PickFor | None
+) -> PickFor | None:
+    """What stands around a balancer; None: nothing does."""
     if spec.slow_start:
         pick_for = _slowly(spec, members, random, balancer)
     if zone and any(one.zone == zone for one in spec.endpoints):
@@ -32,7 +63,7 @@ def chosen(spec: ServiceSpec, members: Members, random: Chance, zone: str = "") 
     affinity = affinity_of(spec)
     if affinity is not None:
         pick_for = affinity.around(pick_for or _by(balancer))
-    return {"balancer": balancer, "pick_for": pick_for}
+    return pick_for
 
 
 def _by(balancer: Any) -> PickFor:

@@ -291,7 +291,10 @@ class _Compiler:
         key = EndpointKey(service.name, spec.address, service.tls, slot)
         if service.inside is not None:
             return key, self._inside_settings(service.name, service.inside)
-        return key, EndpointSettings(service.pool, spec.weight, self._context(service.tls), zone=spec.zone)
+        metadata = {name: value.encode() for name, value in spec.metadata}
+        return key, EndpointSettings(
+            service.pool, spec.weight, self._context(service.tls), zone=spec.zone, metadata=metadata
+        )
 
     def _inside_settings(self, service: str, spec: InsideSettings) -> EndpointSettings:
         from fastgw.adapters.instance import INSTANCES, pool_of

@@ -29,6 +29,7 @@ _ELSEWHERE: Final = (
     "hash",
     "affinity",
     "engine",
+    "subset",
     "spill_below",
     "slow_start",
     "pool",

@@ -31,6 +31,9 @@ def _keys(service: Service) -> Iterator[tuple[tuple[str, ...], Sequence[Part]]]:
         return
     if service.hash is not None and not is_unsound(service.hash):
         yield ("hash", "key"), service.hash.key
+    if service.subset is not None and not is_unsound(service.subset, service.subset.match):
+        for name, parts in service.subset.match.items():
+            yield ("subset", "match", name), parts
     if service.admission is None or is_unsound(service.admission):
         return
     priority, queue = service.admission.priority, service.admission.queue

@@ -35,6 +35,7 @@ from fastgw.config.model import (
 )
 from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
 from fastgw.config.retries import Retry
+from fastgw.config.subset import Metadata
 from fastgw.config.transformers import TRANSFORMERS
 from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.types import (
@@ -302,6 +303,7 @@ class Endpoint(Model):
     address: Connect = setting(..., "host:port, [v6]:port or unix:/path.")
     weight: Annotated[int, count(1, 65_535)] = setting(1, "Its share of the requests, relative to the other endpoints.")
     zone: Zone = setting("", "Where it is: those in the zone of the gateway are asked first.")
+    metadata: Metadata = setting({}, "What it is, in words of your own, by which requests are given to it.")
 
     @classmethod
     def long_form(cls, data: Any) -> Any:

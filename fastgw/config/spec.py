@@ -156,6 +156,7 @@ class EndpointSpec(NamedTuple):
     address: Address
     weight: int
     zone: str = ""  #: where it is
+    metadata: tuple[tuple[str, str], ...] = ()
 
 
 class HashSpec(NamedTuple):
@@ -163,6 +164,15 @@ class HashSpec(NamedTuple):
 
     key: tuple[bytes | str, ...]  #: as ``filters.variables.Template`` takes it
     max_load: float  #: in times the average; 0: any
+
+
+class SubsetSpec(NamedTuple):
+    """What requests ask for of the metadata of endpoints."""
+
+    match: tuple[
+        tuple[str, tuple[bytes | str, ...]], ...
+    ]  #: by key what it must be, as ``filters.variables.Template`` takes it
+    otherwise: str  #: "none" or "any"
 
 
 class AffinitySpec(NamedTuple):
@@ -229,6 +239,7 @@ class ServiceSpec(NamedTuple):
     hash: HashSpec | None  #: of "consistent_hash" and "maglev"
     affinity: AffinitySpec | None
     engine: EngineSpec | None  #: of "engine"
+    subset: SubsetSpec | None
     spill_below: float  #: share of the members in the gateway's zone of which fewer are not enough, 0 to 1
     slow_start: float  #: seconds that a new member takes to its whole share; 0: none
     admission: AdmissionSpec | None

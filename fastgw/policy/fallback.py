@@ -16,6 +16,7 @@ CODES: Final = {
         "name_not_found",
         "name_failed",
         "name_timeout",
+        "no_subset",
     ),
     "reset": ("upstream_reset", "bad_answer", "service_failed", "service_unhealthy"),
     "timeout": ("answer_timeout", "timeout"),

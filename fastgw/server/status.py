@@ -23,6 +23,7 @@ from fastgw.server.link_status import link_document, links_of
 from fastgw.server.names import Names
 from fastgw.server.panic_status import panic_of_service, panics
 from fastgw.server.standings import stamp
+from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
 from fastgw.server.workers import HEARTBEAT_SECONDS, READY, STALLED
 from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts, NameFacts, Totals, WorkerFacts, total
 
@@ -250,6 +251,7 @@ class Pages:
                     **of_service(counted),
                     **breaker_of_service(gateway.findings, spec, counted),
                     **panic_of_service(gateway.findings, spec),
+                    **subset_of_service(spec),
                     "endpoints": {},
                 },
             )
@@ -258,6 +260,7 @@ class Pages:
             addresses = places.get((service, endpoint), ())
             found["endpoints"][endpoint] = {
                 **gateway.findings.of_endpoint(service, endpoint, addresses),
+                **metadata_of_endpoint(spec, endpoint),
                 **pick(block, ENDPOINT),
                 "causes": causes(block),
                 **breaker_of_endpoint(gateway.findings, spec, endpoint, addresses),

@@ -84,7 +84,12 @@ def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
     if service.gate is not None and exchange.ticket is None and not service.gate.admits(exchange):
         return
     exchange.attempts += 1
-    if len(candidates) == 1:
+    if service.subsets is not None:
+        endpoint = service.subsets.pick(candidates, exchange)
+        if endpoint is None:
+            exchange.fail(_no_subset(service))
+            return
+    elif len(candidates) == 1:
         endpoint = candidates[0]
     elif service.pick_for is None:
         endpoint = service.balancer.pick(candidates)
@@ -145,7 +150,7 @@ def again(exchange: Exchange, error: GatewayError) -> bool:
     is_spared = is_stale and not exchange.is_spared
     if not is_spared and exchange.attempts - exchange.is_spared >= service.settings.retry.attempts:
         return False
-    if not is_stale and not service.members.untried((*exchange.tried, endpoint)):
+    if not is_stale and not untried(exchange, (*exchange.tried, endpoint)):
         return False
     wait = 0.0
     if not is_spared and error.retry != RETRY_ALWAYS:
@@ -180,10 +185,23 @@ def repeat(exchange: Exchange, cause: int, wait: float) -> None:
 
 def others(exchange: Exchange) -> tuple[Endpoint, ...]:
     """Whom to ask who was not asked yet; else, where there is nobody, the one that was asked last, or anybody."""
-    members = exchange.service.members
-    found: tuple[Endpoint, ...] = members.untried(exchange.tried)
+    found = untried(exchange, exchange.tried)
     last: Endpoint | None = exchange.endpoint
-    return found or (members.ready if last is None else (last,))
+    return found or (exchange.service.members.ready if last is None else (last,))
+
+
+def untried(exchange: Exchange, tried: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+    """Who is left to be asked for ``exchange`` after ``tried``."""
+    service = exchange.service
+    found: tuple[Endpoint, ...] = service.members.untried(tried)
+    return found if service.subsets is None else service.subsets.left(found, exchange)
+
+
+def _no_subset(service: Service) -> UpstreamError:
+    reason = f"no endpoint of {service.name} that may be asked has the metadata that the request asks for"
+    return UpstreamError(
+        503, "no_subset", "nobody here can answer what was asked for", retry=RETRY_NEVER, reason=reason
+    )
 
 
 def _wait(exchange: Exchange) -> float:

@@ -248,6 +248,8 @@ class Breaking:
         candidates: tuple[Any, ...] = ()
         if whole is None or whole.state == CLOSED or whole.has_room(now):
             candidates = tuple([one for one in self._members.reachable if self._may_pass(one, now)])
+            if exchange.service.subsets is not None:
+                candidates = exchange.service.subsets.left(candidates, exchange)
         if not candidates:
             self._plane.values[self.base + counters.SERVICE_BREAKER_REFUSED] += 1
             raise self._refusal(is_last=True)
@@ -294,4 +296,6 @@ class Breaking:
 
 def _picked(exchange: Any, candidates: tuple[Any, ...]) -> Any:
     service = exchange.service
+    if service.subsets is not None:
+        return service.subsets.pick(candidates, exchange)
     return service.balancer.pick(candidates) if service.pick_for is None else service.pick_for(candidates, exchange)

@@ -17,7 +17,7 @@ from fastgw.core.settings import Address, UpstreamTls
 from fastgw.policy.ejection import MemberState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from fastgw.core.live.members import Members
     from fastgw.core.live.pool import Pool
@@ -54,6 +54,7 @@ class EndpointSettings(NamedTuple):
     #: Makes its pool where that is in this process; None: a protocol is spoken to it.  What ``pool`` is then is the matter of that pool.
     make_pool: Callable[[Any, Any], Pool] | None = None
     zone: str = ""  #: where it is; empty: nobody says
+    metadata: Mapping[str, bytes] = {}  #: what it is (``policy.subsets``); nobody changes it
 
 
 class Endpoint:

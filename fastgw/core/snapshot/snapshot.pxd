@@ -19,6 +19,7 @@ cdef class Service:
     cdef public object outlying
     cdef public object terms
     cdef public object pick_for
+    cdef public object subsets
     cdef public frozenset resends
     cdef public bint resends_post
     cdef public object settings

@@ -56,6 +56,7 @@ class Service:
         "roster",
         "settings",
         "slot",
+        "subsets",
         "takes_chunks",
         "terms",
         "times",
@@ -72,6 +73,7 @@ class Service:
         *,
         takes_chunks: bool = True,
         pick_for: Callable[[Sequence[Any], Any], Any] | None = None,
+        subsets: Any = None,
         judge: Judge | None = None,
         minds: tuple[Mind, ...] | None = None,
         times: Sending | None = None,
@@ -107,6 +109,7 @@ class Service:
         self.resends = _resends(settings) if takes_chunks else None
         self.resends_post = self.resends is not None and b"POST" in self.resends
         self.pick_for = pick_for  #: None: ``balancer`` picks
+        self.subsets = subsets  #: ``policy.subsets``, which pick in the place of both; None: all members are alike
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
     def without_retries(self) -> Service:
@@ -150,6 +153,7 @@ class Service:
             self.slot,
             takes_chunks=self.takes_chunks,
             pick_for=self.pick_for,
+            subsets=self.subsets,
             judge=self.judge,
             breaking=self.breaking,
             outlying=self.outlying,
