@@ -2,6 +2,7 @@
 
     Fill.begin ──▶ an exchange with the service ──▶ head ──┬─ kept: everybody who follows, and who comes yet, gets it; it is stored whole
                                                            ├─ confirmed (304): everybody gets what was kept
+                                                           ├─ an error (5xx): everybody who follows gets it, unless it is private
                                                            └─ not to be kept: the first one gets it, the others go on alone
 
 Nobody owns it: whoever leaves, it goes on as long as somebody follows, and ends with the last.  Pieces are held until the slowest has sent
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.exchange.reply import Reply
     from fastgw.core.snapshot.snapshot import Route
+    from fastgw.policy.shelf import Selected
 
 _CONDITIONS: Final = (b"if-none-match", b"if-modified-since")
 
@@ -137,10 +139,7 @@ class Fill(Client):
                 self._cache.serve_alone(carrier, exchange)
 
     def _is_for(self, carrier: Follower) -> bool:
-        exchange, item = carrier.exchange, self._item
-        return exchange is not None and (
-            item is None or all(exchange.request.forwarded(name) == value for name, value in item.selected)
-        )
+        return _suits(carrier.exchange, self._item.selected if self._item is not None else ())
 
     def outdate(self) -> None:
         """What it asks for was changed meanwhile: it is not stored, and nobody joins it any more."""
@@ -247,25 +246,31 @@ class Fill(Client):
             self._cache.forget(self)
             if has_body and not is_fallback and not self._is_outdated and response.status < 500:
                 self._cache.pass_by(self.lookup, self._plane.clock())
-        is_everybodys = not why and (self._item is not None or (exchange.notes or {}).get(NOTE) == REPLY)
+        is_reply = (exchange.notes or {}).get(NOTE) == REPLY
+        is_everybodys = not why and (self._item is not None or is_reply or response.status >= 500)
+        selected = self._selected(exchange, own) if self._item is None and not is_reply else ()
         others = [
-            one for one in self._followers if one is not self._first and not (is_everybodys and self._is_for(one))
+            one
+            for one in self._followers
+            if one is not self._first and not (is_everybodys and self._is_for(one) and _suits(one.exchange, selected))
         ]
         for carrier in [one for one in self._followers if one not in others]:
-            carrier.begin(self._head, exchange)
+            if carrier.fill is self:  # else it has left meanwhile
+                carrier.begin(self._head, exchange)
         self._send_away(others)
         self.on_held()
 
     def _made(self, status: int, fields: bytes, lives: Life, exchange: Exchange) -> StoredAnswer:
-        item = StoredAnswer(self.lookup.place, self.lookup.key, (), status, fields, b"", lives)
-        depends = {*names(item.header(b"vary"))}
-        if item.header(b"content-encoding") is not None:
-            depends.add(
-                b"accept-encoding"
-            )  # whoever cannot read it is not given it, whatever the service forgot to say
-        request = exchange.request
-        selected = tuple((name, request.forwarded(name)) for name in sorted(depends))
-        return StoredAnswer(item.place, item.key, selected, status, fields, b"", lives)
+        selected = self._selected(exchange, fields)
+        return StoredAnswer(self.lookup.place, self.lookup.key, selected, status, fields, b"", lives)
+
+    @staticmethod
+    def _selected(exchange: Exchange, fields: bytes) -> Selected:
+        """What an answer with these fields depends on, and what the request of ``exchange`` has there."""
+        depends = {*names(find_field(b"\r\n" + fields, b"vary"))}
+        if find_field(b"\r\n" + fields, b"content-encoding") is not None:
+            depends.add(b"accept-encoding")  # who cannot read it is not given it, whatever the service forgot to say
+        return tuple((name, exchange.request.forwarded(name)) for name in sorted(depends))
 
     def _confirm(self, exchange: Exchange, stale: StoredAnswer, news: bytes, now: float) -> None:
         """The service says that what is kept is still so."""
@@ -286,7 +291,7 @@ class Fill(Client):
             follower = carrier.exchange
             if follower is None:
                 continue
-            if carrier is not self._first and (why or not _suits(follower, item)):
+            if carrier is not self._first and (why or not _suits(follower, item.selected)):
                 self._send_away([carrier])
                 continue
             self._cache.count(follower, REVALIDATED)
@@ -437,5 +442,6 @@ class Fill(Client):
             exchange.abort()
 
 
-def _suits(exchange: Exchange, item: StoredAnswer) -> bool:
-    return all(exchange.request.forwarded(name) == value for name, value in item.selected)
+def _suits(exchange: Exchange | None, selected: Selected) -> bool:
+    """Whether the request of ``exchange`` has the same there."""
+    return exchange is not None and all(exchange.request.forwarded(name) == value for name, value in selected)

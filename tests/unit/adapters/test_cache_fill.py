@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fastgw.core import counters
 from fastgw.core.counters import CACHE_OUTCOMES
 from fastgw.testing.edge import body_of, statuses
@@ -78,6 +80,32 @@ def test_whoever_waited_goes_on_alone_when_it_is_private() -> None:
     edge.run()  # nobody waits for what was not to be kept
     assert edge.of_route(counters.ROUTE_CACHE_REQUESTS + CACHE_OUTCOMES.index("bypass")) == 2
     edge.end()
+
+
+def test_an_error_of_a_service_is_told_to_all_who_have_waited_for_it() -> None:
+    edge = CachedEdge()
+    waiting, service = clients(edge, 3)
+    service.take()
+    service.feed(answer(b"busy", status="503 Busy", control=""))
+    edge.run()
+    got = [one.take() for one in waiting]
+    assert [(statuses(one), body_of(one)) for one in got] == [([503], b"busy")] * 3
+    assert service.take() == b"" and not edge.attempts  # nobody has asked once more
+    edge.client(asks())
+    edge.run()
+    assert service.take().startswith(b"GET ")  # who comes later asks
+    edge.plane.close()
+
+
+@pytest.mark.parametrize("field", ["Set-Cookie: a=b", "Cache-Control: private", "Vary: Accept-Language"])
+def test_an_error_that_is_private_or_of_another_variant_is_not(field: str) -> None:
+    edge = CachedEdge()
+    first, other = edge.client(asks()), edge.client(asks("/x", "Accept-Language: de"))
+    edge.connect().feed(answer(b"mine", field, status="503 Busy", control=""))
+    edge.run()
+    assert body_of(first.take()) == b"mine"
+    assert other.take() == b""
+    edge.plane.close()
 
 
 def test_of_what_is_private_the_one_who_has_left_leaves_nothing() -> None:
