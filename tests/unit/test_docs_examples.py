@@ -14,13 +14,19 @@ from pathlib import Path
 import pytest
 
 from fastgw.cli.main import _parser, main
-from tests.unit.config.files import problems
+from fastgw.core.live.holds import Seat
+from fastgw.core.live.registry import Registry
+from fastgw.plugins import PluginError
+from tests.unit.config.files import problems, read
+from tests.unit.config.test_compile import compiled, registry
+from tests.unit.filters.test_api_key import seat
+
+__all__ = ["registry", "seat"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path for pattern in ("*.md", "docs/*.md", "examples/*.md") for path in ROOT.glob(pattern))
-ELSEWHERE = re.compile(
-    r": (listeners|routes)(: is required|$)|no (service|filter) named|cannot be read|needs the package"
-)
+#: Not in a page: files, and packages that need not be installed.
+ELSEWHERE = re.compile(r"cannot be read|needs the package")
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -42,13 +48,52 @@ COMMANDS = [
 ]
 
 
+def completed(folder: Path, text: str) -> str:
+    """A fragment with a frame around it, and with the services and filters that it names, so that all of it is looked at."""
+    keys = set(re.findall(r"^(\w+):", text, re.MULTILINE))
+    if "services" not in keys:
+        text += 'services:\n  framed: {endpoints: ["127.0.0.1:9000"]}\n'
+    if "routes" not in keys:
+        [first, *_] = re.findall(r"^services:\n(?: *#.*\n)*  ([\w-]+):", text, re.MULTILINE)
+        text += f"routes: [{{path: /*, service: {first}}}]\n"
+    if "listeners" not in keys:
+        text += 'listeners: [{address: "127.0.0.1:8080"}]\n'
+    for kind, given in (("service", 'endpoints: ["127.0.0.1:9000"]'), ("filter", "type: request_id")):
+        named = re.compile(rf"no {kind} named '([^']+)'").search
+        while missing := next((found[1] for one in problems(folder, text) if (found := named(one))), ""):
+            if f"\n{kind}s:\n" not in f"\n{text}":
+                text += f"{kind}s:\n"
+            text = re.sub(rf"^{kind}s:\n", f"{kind}s:\n  {missing}: {{{given}}}\n", text, count=1, flags=re.MULTILINE)
+    return text
+
+
 @pytest.mark.parametrize(("place", "kind", "text"), EXAMPLES, ids=[place for place, _, _ in EXAMPLES])
 def test_every_configuration_is_one(tmp_path: Path, place: str, kind: str, text: str) -> None:
     assert kind in ("yaml", "yaml fragment"), f"{place}: is it whole, or a fragment?"
-    found = problems(tmp_path, text)
+    whole = completed(tmp_path, text) if kind == "yaml fragment" else text
+    found = problems(tmp_path, whole)
     if kind == "yaml fragment":
         found = [problem for problem in found if not ELSEWHERE.search(problem)]
     assert not found
+
+
+@pytest.mark.parametrize(("place", "kind", "text"), EXAMPLES, ids=[place for place, _, _ in EXAMPLES])
+def test_a_worker_can_use_every_configuration(
+    tmp_path: Path, registry: Registry, seat: Seat, place: str, kind: str, text: str
+) -> None:
+    text = completed(tmp_path, text)
+    if problems(tmp_path, text):
+        pytest.skip("it names files or packages")
+    spec = read(tmp_path, text)
+    if any(one.inside for one in spec.services):
+        pytest.skip("it names code")
+    registry._plane.seat = seat
+    try:
+        assert compiled(spec, registry).listeners
+    except OSError as error:
+        if not isinstance(error.__cause__, PluginError):
+            raise
+        pytest.skip("it names code")
 
 
 def test_pages_have_whole_configurations() -> None:
