@@ -10,7 +10,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from fastgw.config.spec import ServiceSpec, SubsetSpec
-from fastgw.core.live.judges import judge_of
 from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
 
 if TYPE_CHECKING:
@@ -113,11 +112,13 @@ def _chooser(spec: ServiceSpec, members: Members, random: Chance) -> tuple[Any, 
 
 def _balancer(spec: ServiceSpec, members: Members, random: Chance) -> Any:
     if spec.balance == "peak_ewma":
+        from fastgw.core.live.judges import judge_of
         from fastgw.policy.ewma import PeakEwma
 
         # Of the configuration before: what it has learned outlives a reload.
         return judge_of(members.judge, PeakEwma) or PeakEwma(random, monotonic)
     if spec.engine is not None:
+        from fastgw.core.live.judges import judge_of
         from fastgw.policy.engine_aware import READINGS, EngineAware
 
         known = judge_of(members.judge, EngineAware)

@@ -30,7 +30,6 @@ from fastgw.config.spec import (
 )
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
-from fastgw.core.live.judges import joined
 from fastgw.core.live.registry import Registry
 from fastgw.core.settings import InsideSettings, MirrorSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain, FailureMode
@@ -256,7 +255,7 @@ class _Compiler:
             settings=spec.settings,
             slot=slot,
             takes_chunks=spec.inside is None,
-            judge=joined(self._judges(choice["balancer"], breaking, outlying, learner)),
+            judge=_joined(self._judges(choice["balancer"], breaking, outlying, learner)),
             breaking=breaking,
             outlying=outlying,
             gate=gate,
@@ -313,6 +312,16 @@ class _Compiler:
 
             found = self._contexts[spec] = client_context(spec)
         return found
+
+
+def _joined(judges: Iterator[Judge]) -> Judge | None:
+    """One that stands for all of ``judges``; None: there are none."""
+    found = tuple(judges)
+    if len(found) < 2:
+        return found[0] if found else None
+    from fastgw.core.live.judges import joined  # 50 KiB, which a worker without several does not need
+
+    return joined(found)
 
 
 def _terms(spec: AdmissionSpec | None) -> GateTerms | None:
