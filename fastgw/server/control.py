@@ -24,7 +24,7 @@ from fastgw.server.gateway import Gateway, Plan
 from fastgw.server.listening import Listening, handshakes, hold, is_shared
 from fastgw.server.log import Log
 from fastgw.server.messages import Asked, Committed, Drain, Prepared, Reopen, Report, Wanted, Weighed
-from fastgw.server.notify import notify
+from fastgw.server.notify import notify, watchdog
 from fastgw.server.operations import Operations
 from fastgw.server.reload import Reload
 from fastgw.server.sources import Sources
@@ -89,6 +89,8 @@ class Control:
             self.log.warning("an address is left out", reason=warning)
         await self.admin.start(self._admin_listening)
         self._look()
+        if seconds := watchdog(self.gateway.environ):
+            self._stroke(seconds / 2)
         limit = self.loop.call_later(
             START_LIMIT, self._start_failed, f"not every worker is ready after {START_LIMIT} s"
         )
@@ -203,6 +205,11 @@ class Control:
         self._give_back()
         self.loop.call_later(EVERY, self._look)
 
+    def _stroke(self, pause: float) -> None:
+        """Tell the manager's watchdog that this loop turns, now and every ``pause`` seconds."""
+        notify("WATCHDOG=1", environ=self.gateway.environ)
+        self.loop.call_later(pause, self._stroke, pause)
+
     def _give_back(self) -> None:
         if places := self.gateway.give_back():
             self.log.warning("places that dead workers held are free again", places=places)
@@ -261,7 +268,10 @@ class Control:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
-        notify("READY=1", f"STATUS={line}", environ=gateway.environ)
+        if not notify("READY=1", f"STATUS={line}", environ=gateway.environ):
+            self.log.warning(
+                "the service manager cannot be told that we are ready", socket=gateway.environ["NOTIFY_SOCKET"]
+            )
         if gateway.predecessor:
             self.log.info("ready, so the gateway before us is told to stop", predecessor=gateway.predecessor)
             with contextlib.suppress(ProcessLookupError):
@@ -273,6 +283,7 @@ class Control:
         if self.gateway.is_started or self._done.done():
             return
         self._has_failed = True
+        notify(f"STATUS=not started: {problems[0]}", environ=self.gateway.environ)
         complain(self.gateway.path, list(problems))
         self._done.set_result(1)
 
@@ -331,7 +342,7 @@ class Control:
     def stop_now(self) -> None:
         """SIGQUIT: end at once; what is under way is cut off."""
         self._is_stopping = True
-        notify("STOPPING=1", environ=self.gateway.environ)
+        notify("STOPPING=1", "STATUS=stopping at once", environ=self.gateway.environ)
         self.log.warning("stopping at once")
         if not self._done.done():
             self._done.set_result(0)

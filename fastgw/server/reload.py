@@ -86,10 +86,14 @@ class Reload:
                 self._is_wanted = False
                 notify(*reloading(), environ=self._gateway.environ)
                 await self._once()
-                status = f"STATUS=generation {self._gateway.generation}"
-                notify("READY=1", status, environ=self._gateway.environ)
+                notify("READY=1", f"STATUS={self._outcome()}", environ=self._gateway.environ)
         finally:
             self._is_running = False
+
+    def _outcome(self) -> str:
+        """How the last reload went, for ``systemctl status``."""
+        in_use, report = f"generation {self._gateway.generation}", self._gateway.report
+        return in_use if report.ok else f"{in_use}, since the last reload was refused: {report.problems[0]}"
 
     async def _once(self) -> None:
         gateway, began = self._gateway, time.monotonic()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from fastgw.errors import ConfigError
 from fastgw.server.complaint import complain
+from fastgw.server.notify import notify
 from fastgw.server.workers import HELD, WorkerProcess, processors
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def run(path: str, workers: int | None = None, environ: MutableMapping[str, str]
         give_way(gateway.workers)
         return _watch(gateway, admin)
     except ConfigError as error:
+        notify(f"STATUS=not started: {error.problems[0]}", environ=environ)
         complain(path, error.problems)
         return 1
     except OSError as error:

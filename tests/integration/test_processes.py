@@ -76,21 +76,6 @@ class TestStart:
             running.wait_ready()
             wait_until(lambda: running.generation() == 2)
 
-    def test_systemd_is_told(self, gateway: Gateway, service: Service, tmp_path: Path) -> None:
-        text = simple_config(service().address)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-            manager.bind(str(tmp_path / "notify"))
-            manager.settimeout(10)
-            running = gateway(text, environment={"NOTIFY_SOCKET": str(tmp_path / "notify")})
-            first = manager.recv(4096)
-            assert first.startswith(b"READY=1\nSTATUS=fastgw ")
-            running.signal(signal.SIGHUP)
-            assert manager.recv(4096).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
-            assert manager.recv(4096).startswith(b"READY=1\n")
-            running.signal(signal.SIGTERM)
-            assert manager.recv(4096).startswith(b"STOPPING=1\n")
-            assert running.wait() == 0
-
 
 class TestReload:
     def test_a_new_file_is_used_by_every_worker(self, gateway: Gateway, service: Service) -> None:

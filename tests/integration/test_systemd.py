@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,8 +52,7 @@ class TestActivation:
         workers = [worker["pid"] for worker in running.admin("/status")["workers"]]
         for pid in workers:
             wait_until(lambda pid=pid: listening(port) <= sockets_of(pid))
-            environ = Path(f"/proc/{pid}/environ").read_bytes()
-            assert b"LISTEN_" not in environ
+            assert not {b"LISTEN_FDS", b"LISTEN_PID"} & variables(pid)
         reload(running, text.replace("workers: 2", "workers: 3"))
         assert {ask(sock)[-2:] for sock in kept} == {b"hi"}
         os.kill(workers[0], signal.SIGKILL)
@@ -95,6 +96,67 @@ class TestActivation:
         running = start(gateway, text, [f"127.0.0.1:{port}"], names="edgy", is_ready=False)
         assert running.wait(15) == 1
         assert f"descriptor 3 (edgy, 127.0.0.1:{port}) of the service manager is for nobody" in running.read_log()
+
+
+class TestNotify:
+    def test_each_step_is_told_in_its_order_and_that_the_loop_turns(
+        self, gateway: Gateway, service: Service, tmp_path: Path
+    ) -> None:
+        text = simple_config(service().address, workers=2)
+        with manager(tmp_path / "notify") as told:
+            running = gateway(text, environment={"NOTIFY_SOCKET": told.getsockname(), "WATCHDOG_USEC": "200000"})
+            pings = until(told, "READY=1", "STATUS=fastgw ")
+            for pid in (worker["pid"] for worker in running.admin("/status")["workers"]):
+                assert not {b"NOTIFY_SOCKET", b"WATCHDOG_USEC"} & variables(pid)
+            running.signal(signal.SIGHUP)
+            pings += until(told, "RELOADING=1", "MONOTONIC_USEC=")
+            pings += until(told, "READY=1", "STATUS=generation 2")
+            running.write_config(text.replace("routes:", "rutes:"))
+            running.signal(signal.SIGHUP)
+            pings += until(told, "RELOADING=1", "MONOTONIC_USEC=")
+            pings += until(told, "READY=1", "STATUS=generation 2, since the last reload was refused: ")
+            assert pings and told.recv(4096) == told.recv(4096) == b"WATCHDOG=1"  # for as long as nothing happens
+            running.signal(signal.SIGTERM)
+            until(told, "STOPPING=1", "STATUS=draining")
+            assert running.wait() == 0
+
+    def test_a_start_that_fails_says_why(self, gateway: Gateway, service: Service, tmp_path: Path) -> None:
+        text = simple_config(service().address)
+        running = gateway(text)
+        with manager(tmp_path / "notify") as told:
+            second = gateway(text, port=running.port, is_ready=False, environment={"NOTIFY_SOCKET": told.getsockname()})
+            assert second.wait(15) == 1
+            until(told, f"STATUS=not started: cannot listen on 127.0.0.1:{running.port}: ")
+
+    def test_a_manager_that_is_not_there_hinders_nobody(self, gateway: Gateway, service: Service) -> None:
+        running = gateway(simple_config(service(say(b"hi")).address), environment={"NOTIFY_SOCKET": "/no/such/socket"})
+        assert get(running.port).endswith(b"hi")
+        (line,) = events(running, "the service manager cannot be told that we are ready")
+        assert line["socket"] == "/no/such/socket"
+
+
+@contextlib.contextmanager
+def manager(path: Path) -> Iterator[socket.socket]:
+    """The socket at which systemd hears of its services."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(path))
+        sock.settimeout(10)
+        yield sock
+
+
+def until(told: socket.socket, *lines: str) -> int:
+    """What comes next begins its lines like ``lines``; return how many strokes of the watchdog came before."""
+    strokes = 0
+    while (datagram := told.recv(4096)) == b"WATCHDOG=1":
+        strokes += 1
+    found = datagram.decode().split("\n")
+    assert len(found) == len(lines) and all(map(str.startswith, found, lines)), found
+    return strokes
+
+
+def variables(pid: int) -> set[bytes]:
+    """The names of the environment of a process."""
+    return {one.partition(b"=")[0] for one in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")}
 
 
 HAND_OVER = """\
