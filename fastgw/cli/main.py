@@ -11,9 +11,11 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 from fastgw._descriptors import open_standard
+from fastgw.cli.parts import Help, add_file, add_gateway
 
 _ABOUT = """\
 fastgw stands in front of inference services and passes requests to them: routing, canary releases, load balancing,
@@ -104,13 +106,6 @@ examples:
   fastgw versions -c gateway.yaml"""
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """As wide as the terminal.  argparse would ask ``shutil`` how wide, which imports all kinds of compression."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=_columns() - 2)
-
-
 class _Version(argparse.Action):
     """``--version``: what is installed is looked up only when somebody asks."""
 
@@ -119,16 +114,6 @@ class _Version(argparse.Action):
 
         print(version())
         parser.exit()
-
-
-def _columns() -> int:
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isascii() and columns.isdigit() and int(columns):
-        return int(columns)
-    try:
-        return os.get_terminal_size(1).columns or 80
-    except OSError:  # no terminal
-        return 80
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -147,12 +132,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(arguments: Sequence[str]) -> int:
-    parser = _parser()
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in _COMMANDS:
+    parser = _parser(arguments[0] if arguments and arguments[0] in _MODULES else "")
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in _WORDS:
         parser.error(_unknown(arguments[0]))
     try:
         options = parser.parse_args(arguments)
-        return _COMMANDS[options.command](options)
+        run: Callable[[argparse.Namespace], int] = getattr(options, "run", None) or _COMMANDS[options.command]
+        return run(options)
     except BrokenPipeError:  # fastgw schema | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
@@ -164,32 +150,33 @@ def _unknown(word: str) -> str:
 
     if os.path.isfile(word):
         return f"there is no command {word!r}; did you mean 'fastgw check {word}' or 'fastgw run -c {word}'?"
-    return f"there is no command {word!r}{nearest(word, _COMMANDS) or '; there are ' + ', '.join(_COMMANDS)}"
+    return f"there is no command {word!r}{nearest(word, _WORDS) or '; there are ' + ', '.join(_WORDS)}"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("fastgw", description=_ABOUT, epilog=_EXAMPLES, formatter_class=_Help)
+def _parser(only: str | None = None) -> argparse.ArgumentParser:
+    """``only``: of the commands that are modules of their own, the one to import; None: all of them."""
+    parser = argparse.ArgumentParser("fastgw", description=_ABOUT, epilog=_EXAMPLES, formatter_class=Help)
     parser.add_argument("--version", action=_Version, nargs=0, help="print versions, as the command does")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
 
     run = commands.add_parser(
-        "run", help="serve a configuration", description=_RUN, epilog=_RUN_EXAMPLES, formatter_class=_Help
+        "run", help="serve a configuration", description=_RUN, epilog=_RUN_EXAMPLES, formatter_class=Help
     )
-    _add_file(run, "the configuration")
+    add_file(run, "the configuration")
     run.add_argument("--workers", type=_workers, metavar="N", help="worker processes, stronger than the file's")
     run.add_argument("--check", action="store_true", help="check the configuration and stop")
 
     check = commands.add_parser(
-        "check", help="check a configuration", description=_CHECK, epilog=_CHECK_EXAMPLES, formatter_class=_Help
+        "check", help="check a configuration", description=_CHECK, epilog=_CHECK_EXAMPLES, formatter_class=Help
     )
-    _add_file(check, "the configuration; - is standard input")
+    add_file(check, "the configuration; - is standard input")
     check.add_argument("--strict", action="store_true", help="count warnings as mistakes")
     check.add_argument("--offline", action="store_true", help="resolve no names")
     check.add_argument("--no-import", action="store_true", help="import no code that the file names")
     check.add_argument("--format", choices=("text", "json"), default="text", help="json: for tools, on stdout")
 
     route = commands.add_parser(
-        "route", help="explain where a request goes", description=_ROUTE, epilog=_ROUTE_EXAMPLES, formatter_class=_Help
+        "route", help="explain where a request goes", description=_ROUTE, epilog=_ROUTE_EXAMPLES, formatter_class=Help
     )
     route.add_argument("-c", "--config", required=True, metavar="FILE", help="the configuration")
     route.add_argument("method", metavar="METHOD", help="GET, POST, ...")
@@ -200,15 +187,21 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_keys(commands)
     plugins = commands.add_parser(
-        "plugins", help="list code of other packages", description=_PLUGINS, formatter_class=_Help
+        "plugins", help="list code of other packages", description=_PLUGINS, formatter_class=Help
     )
     plugins.add_argument(
         "-c", "--config", metavar="FILE", help="a configuration: list what it names by module:Class too"
     )
     plugins.add_argument("--format", choices=("text", "json"), default="text", help="json: for tools")
     _add_versions(commands)
-    commands.add_parser("schema", help="print the JSON Schema of the configuration", formatter_class=_Help)
-    commands.add_parser("version", help="print versions", formatter_class=_Help)
+    for word, (module, what) in _MODULES.items():
+        one = commands.add_parser(word, help=what, formatter_class=Help)
+        if only in (None, word):
+            found = import_module(f"fastgw.cli.{module}")
+            found.add(one)
+            one.set_defaults(run=found.run)
+    commands.add_parser("schema", help="print the JSON Schema of the configuration", formatter_class=Help)
+    commands.add_parser("version", help="print versions", formatter_class=Help)
     return parser
 
 
@@ -218,10 +211,10 @@ def _add_keys(commands: Any) -> None:
         help="make and revoke the keys of clients",
         description=_KEYS,
         epilog=_KEYS_EXAMPLES,
-        formatter_class=_Help,
+        formatter_class=Help,
     )
     actions = keys.add_subparsers(dest="action", required=True, metavar="ACTION", title="actions")
-    new = actions.add_parser("new", help="make a key and print it", formatter_class=_Help)
+    new = actions.add_parser("new", help="make a key and print it", formatter_class=Help)
     new.add_argument("file", metavar="FILE", help="the keys; made if it is not there, for its owner alone (0600)")
     new.add_argument("name", metavar="NAME", help="whose key it is, for logs and limits")
     new.add_argument(
@@ -234,9 +227,9 @@ def _add_keys(commands: Any) -> None:
     )
     new.add_argument("--route", action="append", default=[], metavar="NAME", help="it is for; by default all")
     new.add_argument("--expires", type=_moment, metavar="TIME", help="2027-01-31, or 2027-01-31T12:00:00Z")
-    shown = actions.add_parser("list", help="show what is known of each key", formatter_class=_Help)
+    shown = actions.add_parser("list", help="show what is known of each key", formatter_class=Help)
     shown.add_argument("file", metavar="FILE", help="the keys")
-    revoke = actions.add_parser("revoke", help="take a key out", formatter_class=_Help)
+    revoke = actions.add_parser("revoke", help="take a key out", formatter_class=Help)
     revoke.add_argument("file", metavar="FILE", help="the keys")
     revoke.add_argument("name", metavar="NAME", help="whose key it is")
 
@@ -250,12 +243,9 @@ def _add_versions(commands: Any) -> None:
     }
     for word, what in words.items():
         one = commands.add_parser(
-            word, help=what, description=_VERSIONS, epilog=_VERSIONS_EXAMPLES, formatter_class=_Help
+            word, help=what, description=_VERSIONS, epilog=_VERSIONS_EXAMPLES, formatter_class=Help
         )
-        where = one.add_mutually_exclusive_group(required=True)
-        where.add_argument("-c", "--config", metavar="FILE", help="the configuration of the gateway")
-        where.add_argument("--socket", metavar="PATH", help="its admin socket")
-        one.add_argument("--json", action="store_true", help="for tools")
+        add_gateway(one)
         if word != "versions":
             one.add_argument("service", metavar="SERVICE", help="its name")
         if word == "promote":
@@ -263,13 +253,6 @@ def _add_versions(commands: Any) -> None:
             way = one.add_mutually_exclusive_group()
             way.add_argument("--weight", type=_percent, default=100.0, metavar="PERCENT", help="100 without it")
             way.add_argument("--plan", action="store_true", help="by the steps of the file, as long as it does well")
-
-
-def _add_file(parser: argparse.ArgumentParser, what: str) -> None:
-    """The configuration, as ``-c FILE`` or as ``FILE`` alone; both are ``config``."""
-    either = parser.add_mutually_exclusive_group(required=True)
-    either.add_argument("-c", "--config", metavar="FILE", help=what)
-    either.add_argument("config", nargs="?", default=argparse.SUPPRESS, metavar="FILE", help="the same")
 
 
 def _percent(text: str) -> float:
@@ -395,3 +378,12 @@ _COMMANDS = {
     "schema": _schema,
     "version": _version,
 }
+
+#: Commands whose parser and work are in a module of their own, which is imported for them alone: its name, and what they do.
+_MODULES: dict[str, tuple[str, str]] = {
+    "status": ("status", "show how a running gateway is"),
+    "reload": ("reload", "have a running gateway load its file again"),
+    "drain": ("drain", "have a running gateway finish and end"),
+    "diff": ("diff", "tell what changes from one configuration to another"),
+}
+_WORDS = [*_COMMANDS, *_MODULES]

@@ -17,6 +17,7 @@ from fastgw.config.admission import Admission
 from fastgw.config.affinity import Affinity
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import ENGINE, Hash
+from fastgw.config.beside import beside, default_socket
 from fastgw.config.breaker import Breaker
 from fastgw.config.by_name import named_services
 from fastgw.config.cache import Cache
@@ -82,13 +83,13 @@ from fastgw.policy.shares import WHOLE, shares
 T = TypeVar("T")
 
 
-def build(config: schema.Configuration, source: str) -> GatewaySpec:
-    """The specification of a configuration that has no problems; ``source`` is the absolute path of its file."""
+def build(config: schema.Configuration, source: str, environ: Mapping[str, str]) -> GatewaySpec:
+    """The specification of a configuration that has no problems; ``source``: the absolute path of its file."""
     return fill(
         GatewaySpec,
         config,
         source=source,
-        admin_socket="" if config.admin_socket is None else config.admin_socket or beside(source, "sock"),
+        admin_socket="" if config.admin_socket is None else config.admin_socket or default_socket(source, environ),
         state_file=config.state_file or beside(source, "state.json"),
         listeners=tuple(_listener(place, one) for place, one in enumerate(config.listeners)),
         routes=tuple(_route(one, config) for one in config.routes),
@@ -120,11 +121,6 @@ def _settled(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(dict.fromkeys(map(_settled, value)))
     return tuple(value.items()) if isinstance(value, dict) else value
-
-
-def beside(source: str, ending: str) -> str:
-    """A file with the name of the configuration, and another ending."""
-    return f"{os.path.splitext(source)[0]}.{ending}"
 
 
 def _bind(where: schema.Bound) -> BindSpec:

@@ -92,7 +92,7 @@ def inspect(
     warnings = sorted(set(document.warnings))[:MOST_PROBLEMS]
     if document.problems:
         return Inspection(None, _sorted(document), warnings)
-    return Inspection(build(config, str(path.absolute())), [], warnings)
+    return Inspection(build(config, str(path.absolute()), environ), [], warnings)
 
 
 def _sorted(document: Document) -> list[Problem]:

@@ -410,7 +410,7 @@ class Configuration(Model):
     )
     admin: Annotated[Admin | None, BeforeValidator(false_is_none)] = setting({}, "Metrics and status.")
     admin_socket: Annotated[FilePath | None, BeforeValidator(false_is_none)] = setting(
-        "", "Unix socket for fastgw promote and the like, where a service has versions. false: none."
+        "", "Unix socket for fastgw status, reload, promote and the like. false: none."
     )
     state_file: FilePath = setting("", "What those commands have said, over restarts.")
     resolver: Resolver = setting({}, "How the names of endpoints are looked up.")

@@ -26,7 +26,8 @@ from fastgw.server.log import Log
 from fastgw.server.messages import Asked, Committed, Drain, Prepared, Reopen, Report, Wanted, Weighed
 from fastgw.server.notify import notify, watchdog
 from fastgw.server.operations import Operations
-from fastgw.server.reload import Reload
+from fastgw.server.orders import Orders
+from fastgw.server.reload import Outcome, Reload
 from fastgw.server.sources import Sources
 from fastgw.server.status import Pages
 from fastgw.server.watch import EVERY, Watch
@@ -50,7 +51,9 @@ class Control:
         self._admin_listening = admin
         self._reload = Reload(self)
         self._sources = Sources(gateway, log)
-        self._operations = Operations(gateway, log)
+        self._operations = Operations(
+            gateway, log, Orders(gateway, self.pages.document, self.reload_now, self.stop).answers
+        )
         self._watch = Watch(gateway, log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopping = False
@@ -295,6 +298,10 @@ class Control:
             self._is_reload_wanted = True  # the file may have changed since it was read
         elif not self._is_stopping:
             self._reload.request()
+
+    async def reload_now(self) -> Outcome:
+        """Load the file again, and return how that went when it is done; not before the start is, or in a drain."""
+        return await self._reload.wait()
 
     async def move_admin(self, listenings: list[Listening]) -> None:
         """Serve the admin pages at other addresses, or nowhere."""

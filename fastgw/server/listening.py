@@ -210,11 +210,11 @@ def _bind_tcp(address: Address, reuse: bool) -> socket.socket:
 
 def _bind_unix(address: Address, takeover: bool, access: AccessSpec) -> Listening:
     path = address.path
-    if not takeover and _answers(path):
-        raise ConfigError([_sentence(address, OSError(errno.EADDRINUSE, ""))])
     beside = f"{path}.{os.getpid()}"
     sock = socket.socket(socket.AF_UNIX, _FLAGS)
     try:
+        if not takeover and _answers(path):
+            raise OSError(errno.EADDRINUSE, "")
         if _is_no_socket(path):
             raise FileExistsError(errno.EEXIST, "a file that is not a socket is there")
         with contextlib.suppress(FileNotFoundError):

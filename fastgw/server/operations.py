@@ -23,12 +23,17 @@ FOLLOW_LIMIT: Final = 5.0  #: seconds for every worker to do as it was told
 _LOOK: Final = 0.1  #: seconds between two looks for workers that have died instead
 
 
+Order = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]  #: carries out what is asked, and answers
+
+
 class Operations:
     """Answers what is asked, and has the workers follow."""
 
-    def __init__(self, gateway: Gateway, log: Log) -> None:
+    def __init__(self, gateway: Gateway, log: Log, orders: Mapping[str, Order]) -> None:
+        """``orders``: what is carried out for a gateway of any kind, by its word."""
         self._gateway = gateway
         self._log = log
+        self._orders = orders
         self._socket = AdminSocket(self.ask, log)
         self._watching: asyncio.Task[None] | None = None
         self._serial = 0
@@ -37,7 +42,7 @@ class Operations:
         self._lock = asyncio.Lock()
 
     async def keep(self) -> None:
-        """Serve where the configuration in use says, if a service of it has versions."""
+        """Serve where the configuration in use says."""
         gateway = self._gateway
         spec = gateway.plan_in_use.spec
         if gateway.rollouts is not None:
@@ -58,7 +63,7 @@ class Operations:
             if self._watching is None and has_plans:
                 plans = Plans(partial(counts_of, gateway), self.follow, self._log)
                 self._watching = asyncio.get_running_loop().create_task(plans.watch(gateway.rollouts))
-        await self._socket.move(spec.admin_socket if spec.versioned else "", takeover=gateway.predecessor != 0)
+        await self._socket.move(spec.admin_socket, takeover=gateway.predecessor != 0)
 
     async def stop(self) -> None:
         """Serve nowhere, and look at no plan."""
@@ -74,11 +79,13 @@ class Operations:
 
     async def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one request of the admin socket."""
+        action = request.get("do")
+        if isinstance(action, str) and (order := self._orders.get(action)) is not None:
+            return await order(request)
         rollouts = self._gateway.rollouts
         if rollouts is None:
             return {"ok": False, "error": "no_versions", "detail": "no service has versions"}
         service, version = (str(request.get(key, "")) for key in ("service", "version"))
-        action = request.get("do")
         change: Callable[[], Awaitable[Weights]]
         try:
             if action == "promote" and request.get("plan") is True:
@@ -92,7 +99,7 @@ class Operations:
             elif action == "versions":
                 return {"ok": True, "versions": rollouts.document()}
             else:
-                raise RolloutError("'do' is one of promote, rollback, reset, versions")
+                raise RolloutError(f"'do' is one of {', '.join(self._orders)}, promote, rollback, reset, versions")
             late = await self.follow(service, change)
         except RolloutError as error:
             return {"ok": False, "error": "refused", "detail": str(error)}

@@ -40,6 +40,13 @@ class _Agreed(NamedTuple):
     changed: tuple[str, ...]  #: modules of that code
 
 
+class Outcome(NamedTuple):
+    """How one reload went."""
+
+    ok: bool
+    problems: tuple[str, ...] = ()  #: why it is refused, each with its line
+
+
 class Reload:
     """At most one change at a time; requests that come meanwhile are answered by one more."""
 
@@ -50,6 +57,7 @@ class Reload:
         self.leaving: list[WorkerProcess] = []  #: workers that the new configuration has no place for
         self._is_running = False
         self._is_wanted = False
+        self._waiting: list[asyncio.Future[Outcome]] = []  # who is told how the next one goes
         self._answers = Answers()
         self._rolling = Rolling(host, self._answers, self.leaving)
 
@@ -59,6 +67,13 @@ class Reload:
         if not self._is_running:
             self._is_running = True
             self._host.spawn_task(self._run())
+
+    async def wait(self) -> Outcome:
+        """Request a reload, and return how it went: one that begins after this, so that it reads the file as it is now."""
+        told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append(told)
+        self.request()
+        return await told
 
     # -- what the workers say -----------------------------------------------------------------------------------------
 
@@ -84,18 +99,25 @@ class Reload:
         try:
             while self._is_wanted and not self._gateway.is_draining:
                 self._is_wanted = False
+                waiting, self._waiting = self._waiting, []
                 notify(*reloading(), environ=self._gateway.environ)
-                await self._once()
+                outcome = _FAILED
+                try:
+                    outcome = await self._once()
+                finally:
+                    _tell(waiting, outcome)
                 notify("READY=1", f"STATUS={self._outcome()}", environ=self._gateway.environ)
         finally:
             self._is_running = False
+            waiting, self._waiting = self._waiting, []
+            _tell(waiting, _DRAINING if self._gateway.is_draining else _FAILED)
 
     def _outcome(self) -> str:
         """How the last reload went, for ``systemctl status``."""
         in_use, report = f"generation {self._gateway.generation}", self._gateway.report
         return in_use if report.ok else f"{in_use}, since the last reload was refused: {report.problems[0]}"
 
-    async def _once(self) -> None:
+    async def _once(self) -> Outcome:
         gateway, began = self._gateway, time.monotonic()
         try:
             spec = await asyncio.to_thread(gateway.load)
@@ -115,13 +137,13 @@ class Reload:
                 generation=gateway.generation,
                 problems=error.problems,
             )
-            return
+            return Outcome(False, tuple(error.problems))
         if gateway.is_draining:
             if ready.newcomer is not None:
                 self._rolling.dismiss(ready.newcomer)
             gateway.discard(plan)
             self._host.keep_sources()
-            return
+            return _DRAINING
         for warning in plan.warnings:
             self._log.warning("an address is left out", reason=warning)
         if ready.changed:
@@ -132,6 +154,7 @@ class Reload:
         took = round(time.monotonic() - began, 3)
         self._log.info("a new configuration is in use", generation=plan.generation, seconds=took)
         self._host.tell_warnings()
+        return Outcome(True)
 
     async def _prepare(self, plan: Plan) -> _Agreed:
         """Ask every worker, and where their code is old, a new one; raise ConfigError if one cannot."""
@@ -222,3 +245,13 @@ class Reload:
             worker = gateway.place(len(gateway.workers))
             gateway.workers.append(worker)
             host.launch(worker)
+
+
+_DRAINING = Outcome(False, ("the gateway drains",))
+_FAILED = Outcome(False, ("the reload failed; the log says how",))
+
+
+def _tell(waiting: list[asyncio.Future[Outcome]], outcome: Outcome) -> None:
+    for one in waiting:
+        if not one.done():
+            one.set_result(outcome)

@@ -204,7 +204,7 @@ class Pages:
             "listeners": self._listeners(),
             "connections": pick(totals.globals, _CONNECTIONS),
             "routes": {name: of_route(block) for name, block in totals.routes.items()},
-            "services": self._services(totals),
+            "services": self._services(facts, totals),
             "versions": gateway.rollouts.document() if gateway.rollouts is not None else {},
             "filters": self._filters(totals),
             "board": {name: {"used": one.used, "capacity": one.capacity} for name, one in facts.board.items()}
@@ -236,7 +236,7 @@ class Pages:
         settings = {one.name: one.settings._asdict() for one in plan.spec.filters} if plan is not None else {}
         return {name: {**settings.get(name, {}), "failures": failures(block)} for name, block in totals.filters.items()}
 
-    def _services(self, totals: Totals) -> dict[str, Any]:
+    def _services(self, facts: Facts, totals: Totals) -> dict[str, Any]:
         plan = self._gateway.current
         specs = {one.name: one for one in plan.spec.services} if plan is not None else {}
         services: dict[str, Any] = {}
@@ -258,7 +258,9 @@ class Pages:
             if gateway.engines is not None and (engines := gateway.engines.document(service)):
                 found["engines"] = engines
             addresses = places.get((service, endpoint), ())
+            members = facts.members.get((service, endpoint))
             found["endpoints"][endpoint] = {
+                "is_up": members is not None and members.is_up,
                 **gateway.findings.of_endpoint(service, endpoint, addresses),
                 **metadata_of_endpoint(spec, endpoint),
                 **pick(block, ENDPOINT),

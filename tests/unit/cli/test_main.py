@@ -15,7 +15,7 @@ from fastgw.cli.main import main
 from fastgw.config.schema import json_schema
 from tests.unit.config.files import MINIMAL
 
-COMMANDS = ("run", "check", "route", "schema", "version")
+COMMANDS = ("run", "check", "route", "schema", "version", "status", "reload", "drain", "diff")
 
 
 @pytest.fixture
@@ -55,7 +55,10 @@ def test_a_wrong_command_line_is_2(arguments: list[str], capsys: pytest.CaptureF
         ("rout", "did you mean 'route'?"),
         (
             "zzz",
-            "there is no command 'zzz'; there are run, check, route, keys, plugins, promote, rollback, reset, versions, schema, version",
+            (
+                "there is no command 'zzz'; there are run, check, route, keys, plugins, promote, rollback, reset, versions, schema, "
+                "version, status, reload, drain, diff"
+            ),
         ),
     ],
 )

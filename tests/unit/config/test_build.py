@@ -258,7 +258,7 @@ def test_no_key_is_lost_on_the_way(tmp_path: Path, pair: tuple[str, str], monkey
     taken: set[tuple[type, str]] = set()
 
     def building(make: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(config: Model, source: str) -> Any:
+        def watched(config: Model, *rest: Any) -> Any:
             with monkeypatch.context() as patch:
                 plain = Model.__getattribute__
 
@@ -267,7 +267,7 @@ def test_no_key_is_lost_on_the_way(tmp_path: Path, pair: tuple[str, str], monkey
                     return plain(self, name)
 
                 patch.setattr(Model, "__getattribute__", take)
-                return make(config, source)
+                return make(config, *rest)
 
         return watched
 

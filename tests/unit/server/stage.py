@@ -100,7 +100,11 @@ class Stage:
         places: list[WorkerProcess] = [*self.workers]
         self.gateway = Gateway(str(file), None, {}, places)
         self.control = Control(self.gateway, [], Log("test", fd=-1))
+        self.control._operations._socket.move = self.no_socket  # type: ignore[method-assign]
         self.control.loop = asyncio.get_running_loop()
+
+    async def no_socket(self, path: str, *, takeover: bool = False) -> None:
+        """The admin socket has tests of its own."""
 
     async def begin(self) -> None:
         plan = self.gateway.plan(self.gateway.load())

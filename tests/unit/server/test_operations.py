@@ -33,7 +33,7 @@ class Gate:
         self.sent: list[Weigh] = []
         self.lines: list[str] = []
         gateway: Any = self
-        self.operations = Operations(gateway, gateway)
+        self.operations = Operations(gateway, gateway, {"status": self.carry_out})
 
     def info(self, event: str, **_: Any) -> None:
         """As a log."""
@@ -51,6 +51,10 @@ class Gate:
             elif one.how == "dies":
                 asyncio.get_running_loop().call_soon(setattr, one, "pid", 0)
         return list(self.workers)
+
+    async def carry_out(self, request: Any) -> dict[str, Any]:
+        """An order that no service must have versions for."""
+        return {"ok": True, "carried_out": request["do"]}
 
     async def ask(self, **request: Any) -> dict[str, Any]:
         return await self.operations.ask(request)
@@ -115,6 +119,11 @@ async def test_what_cannot_be_done_is_refused(tmp_path: Path, request_: dict[str
 @played
 async def test_without_versions_there_is_nothing_to_ask() -> None:
     assert (await Gate(None).ask(do="versions"))["error"] == "no_versions"
+
+
+@played
+async def test_orders_need_no_versions() -> None:
+    assert await Gate(None).ask(do="status") == {"ok": True, "carried_out": "status"}
 
 
 @played

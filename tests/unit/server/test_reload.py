@@ -146,6 +146,45 @@ def test_requests_that_come_meanwhile_are_answered_by_one_more(file: Path, capsy
     play(story, file, capsys)
 
 
+def test_who_waits_is_told_of_a_reload_that_began_later(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        stage.reload()
+        for worker in stage.workers:
+            await worker.agree(2)
+        file.write_text("nothing: 1\n")  # too late for the reload that is under way
+        told = asyncio.ensure_future(stage.control.reload_now())
+        await asyncio.sleep(0)
+        for worker in stage.workers:
+            await worker.follow(2)
+        outcome = await told
+        assert not outcome.ok and any("nothing: unknown key" in one for one in outcome.problems)
+        assert stage.gateway.reloads == {"ok": 1, "refused": 1}
+        file.write_text(TEXT)
+        told = asyncio.ensure_future(stage.control.reload_now())
+        generation = (await stage.workers[0].expect(Prepare)).generation
+        stage.workers[0].theirs.send(Prepared(generation))
+        await stage.workers[1].agree(generation)
+        assert not told.done()
+        for worker in stage.workers:
+            await worker.follow(generation)
+        assert (await told).ok
+
+    play(story, file, capsys)
+
+
+def test_who_waits_is_told_of_a_drain_and_of_a_failure(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(stage: Stage) -> None:
+        monkeypatch.setattr(stage.gateway, "load", lambda: 1 / 0)
+        outcome = await stage.control.reload_now()
+        assert outcome.problems == ("the reload failed; the log says how",)
+        stage.gateway.is_draining = True
+        assert (await stage.control.reload_now()).problems == ("the gateway drains",)
+
+    play(story, file, capsys)
+
+
 def test_a_worker_too_many_drains(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def story(stage: Stage) -> None:
         one, two = stage.workers

@@ -1,0 +1,53 @@
+"""``fastgw reload``: have a running gateway load its file again, and wait for what comes of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastgw.cli.asking import asked
+from fastgw.cli.parts import add_gateway
+
+RELOAD_LIMIT: Final = 180.0  #: seconds: one that is under way, and ours behind it
+
+_ABOUT = """\
+Have a running gateway load its file again, and wait until every worker serves it.  Prints what has changed.  A file with
+mistakes is refused, with each mistake and its line, and the old configuration stays in use.
+Exit code: 0 the file is in use; 1 it is not, and why; 2 wrong arguments."""
+
+_EXAMPLES = """\
+examples:
+  fastgw reload -c gateway.yaml
+  ExecReload=/usr/local/bin/fastgw reload --socket /run/fastgw/gateway.sock       in a systemd unit"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    parser.description, parser.epilog = _ABOUT, _EXAMPLES
+    add_gateway(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reload, print what came of it, and return the exit code."""
+    answer = asked(options.config, options.socket, {"do": "reload"}, RELOAD_LIMIT)
+    if answer is None:
+        return 1
+    if options.json:
+        print(json.dumps(answer, indent=2))
+    elif answer.get("ok"):
+        print(*_told(answer), sep="\n")
+        for warning in answer["warnings"]:
+            print(f"warning: {warning}", file=sys.stderr)
+    else:
+        print(f"fastgw: {answer.get('detail', answer)}", file=sys.stderr)
+    return 0 if answer.get("ok") else 1
+
+
+def _told(answer: Mapping[str, Any]) -> list[str]:
+    changes = answer["changes"]
+    if not changes:
+        return [f"generation {answer['generation']}: nothing differs; files that it names were read again"]
+    return [f"generation {answer['generation']}: {len(changes)} change{'s' if len(changes) != 1 else ''}", *changes]

@@ -1,0 +1,230 @@
+"""``fastgw status``: how a running gateway is, in a table that is read in five seconds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from fastgw.cli.asking import asked
+from fastgw.cli.parts import add_gateway
+
+UNUSABLE: Final = 3  #: exit code: it answers, but there is something that it cannot serve
+_LATE: Final = 0.05  #: seconds an event loop may be late before it is worth a line
+
+_ABOUT = """\
+Show how a running gateway is, asked at its admin socket: the last reload, workers, and every service with its members,
+their state and why.
+
+Exit code: 0 it serves, and each service has a member that can be used; 1 it cannot be asked; 2 wrong arguments;
+3 a service has no member that can be used, or no worker is ready, or it drains."""
+
+_EXAMPLES = """\
+examples:
+  fastgw status -c gateway.yaml
+  fastgw status --socket /run/fastgw/gateway.sock --json     what /status has, for tools
+  watch fastgw status -c gateway.yaml"""
+
+Row = tuple[str, str, str, str, str, str, str]
+_HEAD: Final[Row] = ("SERVICE", "STATE", "REQUESTS", "FAILED", "ACTIVE", "WAITING", "WHY")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    parser.description, parser.epilog = _ABOUT, _EXAMPLES
+    add_gateway(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print it; return the exit code."""
+    answer = asked(options.config, options.socket, {"do": "status"})
+    if answer is None:
+        return 1
+    if not answer.get("ok"):
+        print(f"fastgw: {answer.get('detail', answer)}", file=sys.stderr)
+        return 1
+    status = answer["status"]
+    if options.json:
+        print(json.dumps(status, indent=2))
+    else:
+        for line in lines(
+            status, time.time()
+        ):  # in which a service may have words of its own, and no control characters
+            print("".join(one if one.isprintable() else "?" for one in line))
+    return UNUSABLE if problems(status) else 0
+
+
+def problems(status: Mapping[str, Any]) -> list[str]:
+    """What keeps it from serving everything: no worker, a drain, services without a member."""
+    found = ["it drains"] if status["draining"] else []
+    if not any(one["state"] == "ready" for one in status["workers"]):
+        found.append("no worker is ready")
+    services, versions = status["services"], status["versions"]
+    groups = {name: [one["service"] for one in told["versions"].values()] for name, told in versions.items()}
+    grouped = {name for group in groups.values() for name in group}
+    groups |= {name: [name] for name in services if name not in grouped}
+    for name, group in groups.items():
+        if not any(
+            member["is_up"] for one in group if one in services for member in services[one]["endpoints"].values()
+        ):
+            found.append(f"service {name} has no member that can be used")
+    return found
+
+
+def lines(status: Mapping[str, Any], now: float) -> Iterator[str]:
+    """The table; ``now``: seconds since 1970."""
+    yield (
+        f"fastgw {status['version']} ({status['build']}), up {_span(status['uptime'])}, generation {status['generation']}, "
+        f"{status['config']}"
+    )
+    yield from _reload(status, now)
+    yield from _workers(status["workers"])
+    connections = status["connections"]
+    waiting = sum(_waiting(service) for service in status["services"].values())
+    yield (
+        f"now        {_count(connections['open'], 'connection')} of clients, "
+        f"{_count(connections['exchanges'], 'request')} under way, {waiting} waiting"
+    )
+    yield ""
+    yield from _table([_HEAD, *_rows(status, now)])
+    for problem in problems(status):
+        yield f"! {problem}"
+
+
+def _reload(status: Mapping[str, Any], now: float) -> Iterator[str]:
+    last, counts = status["last_reload"], status["reloads"]
+    word = "ok" if last["ok"] else "REFUSED, the configuration before is in use"
+    yield f"last load  {word}{_ago(last['when'], now)} (reloads: {counts['ok']} ok, {counts['refused']} refused)"
+    for line in (last["error"] or "").splitlines():
+        yield f"           {line}"
+    for line in status["warnings"]:
+        yield f"           warning: {line}"
+
+
+def _workers(workers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    ready = sum(one["state"] == "ready" for one in workers)
+    restarts = sum(one["restarts"] for one in workers)
+    memory = sum(one["rss"] for one in workers) / (1 << 20)
+    yield f"workers    {ready} of {len(workers)} ready, {_count(restarts, 'restart')}, {memory:.0f} MiB"
+    for one in workers:
+        told = [one["state"]] if one["state"] != "ready" else []
+        told += [_count(one["restarts"], "restart")] if one["restarts"] else []
+        told += [f"stuck {_count(one['stalls'], 'time')}"] if one["stalls"] else []
+        told += [f"its loop is {one['loop_lag']:.2f} s late"] if one["loop_lag"] > _LATE else []
+        if told:
+            yield f"           worker {one['worker']}: {', '.join(told)}"
+
+
+def _rows(status: Mapping[str, Any], now: float) -> Iterator[Row]:
+    weights = {
+        one["service"]: f"{one['weight']:g} %" + (", shadow" if one["shadow"] else "")
+        for told in status["versions"].values()
+        for one in told["versions"].values()
+    }
+    for name, service in status["services"].items():
+        members = service["endpoints"]
+        up = sum(one["is_up"] for one in members.values())
+        why = [weights[name]] if name in weights else []
+        yield (
+            name,
+            f"{up} of {len(members)} up",
+            *(str(sum(one[key] for one in members.values())) for key in ("requests", "failures", "active")),
+            str(_waiting(service)),
+            "; ".join([*why, *_service_notes(service, now)]),
+        )
+        for address, one in members.items():
+            state, why_not = _member(one, now)
+            counts = (str(one[key]) for key in ("requests", "failures", "active", "waiting"))
+            yield (f"  {address}", state, *counts, why_not)  # type: ignore[misc]
+
+
+def _waiting(service: Mapping[str, Any]) -> int:
+    """Requests that wait for a connection, or in the queue of the service."""
+    queued = (service.get("admission") or {}).get("queued", 0)
+    return int(queued + sum(one["waiting"] for one in service["endpoints"].values()))
+
+
+def _service_notes(service: Mapping[str, Any], now: float) -> Iterator[str]:
+    breaker = service.get("breaker") or {}
+    if breaker.get("state", "closed") != "closed":
+        yield f"breaker {breaker['state']}: {breaker['reason']}{_next(breaker['until'], now)}"
+    admission = service.get("admission")
+    if admission:
+        yield f"{admission['places']} of {admission['limit']} places"
+        if shed := sum(admission["shed"].values()):
+            yield f"{shed} turned away"
+    panic = service.get("panic") or {}
+    if panic.get("state") == "on":
+        yield f"all are asked: {panic['reason']}"
+
+
+def _member(member: Mapping[str, Any], now: float) -> tuple[str, str]:
+    """State and reason of an endpoint: of what is wrong what weighs most."""
+    breaker = member.get("breaker") or {}
+    if member["state"] != "up":
+        reason = ": ".join(one for one in (member["cause"], member["error"]) if one)
+        return member["state"], reason + _next(member["until"], now)
+    if breaker.get("state", "closed") != "closed":
+        return f"breaker {breaker['state']}", f"{breaker['reason']}{_next(breaker['until'], now)}"
+    for address, health in _probed(member.get("health") or {}):
+        if health["state"] != "healthy":
+            reason = ": ".join(one for one in (health["cause"], health["error"]) if one)
+            where = f"{address} " if address else ""
+            return health["state"], f"{where}{reason or 'no probe is over'}{_since(health['since'], now)}"
+    failing = [(address, one) for address, one in member["addresses"].items() if one["failing_for"]]
+    for address, one in failing:
+        where = f"{address} " if len(member["addresses"]) > 1 else ""
+        return "up", f"{where}fails in {_count(one['failing_for'], 'worker')}: {one['error'] or one['cause']}"
+    return "up" if member["is_up"] else "left out", ""
+
+
+def _probed(health: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """By address; of an endpoint that is no name the address is empty."""
+    return [("", health)] if isinstance(health.get("state"), str) else list(health.items())
+
+
+def _table(rows: Sequence[Row]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
+    for row in rows:
+        texts = (row[column].ljust(widths[column]) for column in (0, 1))
+        numbers = (row[column].rjust(widths[column]) for column in range(2, len(widths)))
+        yield "  ".join([*texts, *numbers, row[-1]]).rstrip()
+
+
+def _seconds(when: str | None) -> float | None:
+    return datetime.fromisoformat(when).timestamp() if when else None
+
+
+def _ago(when: str | None, now: float) -> str:
+    found = _seconds(when)
+    return "" if found is None else f" {_span(now - found)} ago"
+
+
+def _since(when: str | None, now: float) -> str:
+    found = _seconds(when)
+    return "" if found is None else f", for {_span(now - found)}"
+
+
+def _next(when: str | None, now: float) -> str:
+    found = _seconds(when)
+    if found is None:
+        return ""
+    return f"; next try in {_span(found - now)}" if found > now else "; being tried"
+
+
+def _span(seconds: float) -> str:
+    """A time for people, in its two largest units."""
+    left = max(0, round(seconds))
+    for size, unit, smaller, below in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if left >= size:
+            rest = left % size // smaller
+            return f"{left // size} {unit}" + (f" {rest} {below}" if rest else "")
+    return f"{left} s"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")

@@ -1,0 +1,20 @@
+"""Where files of a gateway are that its configuration does not name.  Nothing heavy is imported: commands ask for it alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+
+def beside(source: str, ending: str) -> str:
+    """A file with the name of the configuration, and another ending."""
+    return f"{os.path.splitext(source)[0]}.{ending}"
+
+
+def default_socket(source: str, environ: Mapping[str, str]) -> str:
+    """The admin socket of the configuration at the absolute path ``source``.
+
+    It is in the directory that systemd has made for it (``RUNTIME_DIRECTORY``), because ``/etc`` is read-only for a service; else beside.
+    """
+    folder = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return beside(os.path.join(folder, os.path.basename(source)) if folder else source, "sock")

@@ -1,0 +1,63 @@
+"""What an operator may order at the admin socket of any gateway: ``status``, ``reload`` and ``drain``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fastgw.server.reload import Outcome
+
+if TYPE_CHECKING:
+    from fastgw.server.gateway import Gateway
+
+
+class Orders:
+    """Carries them out."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        document: Callable[[], dict[str, Any]],
+        reload: Callable[[], Awaitable[Outcome]],
+        stop: Callable[[], None],
+    ) -> None:
+        """``document``: makes that of ``/status``; ``reload``: loads the file again; ``stop``: begins a drain."""
+        self._gateway = gateway
+        self._document = document
+        self._reload = reload
+        self._stop = stop
+        self.answers = {"status": self.status, "reload": self.reload, "drain": self.drain}
+
+    async def status(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """What ``/status`` has."""
+        return {"ok": True, "status": self._document()}
+
+    async def reload(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Load the file again; answered when the workers serve it, or when it is refused."""
+        gateway = self._gateway
+        if not gateway.is_started:
+            return {"ok": False, "error": "starting", "detail": "the gateway is still starting"}
+        if gateway.is_draining:
+            return {"ok": False, "error": "draining", "detail": "the gateway drains"}
+        before = gateway.plan_in_use.spec
+        outcome = await self._reload()
+        found: dict[str, Any] = {"ok": outcome.ok, "generation": gateway.generation}
+        if not outcome.ok:
+            return found | {"error": "refused", "detail": _refused(outcome), "problems": list(outcome.problems)}
+        from fastgw.config.changes import changes  # only who asks is told
+
+        told = await asyncio.to_thread(changes, before, gateway.plan_in_use.spec)
+        return found | {"changes": told, "warnings": [str(one) for one in gateway.warnings]}
+
+    async def drain(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """What SIGTERM does; asking again hurries nobody."""
+        gateway = self._gateway
+        if not gateway.is_draining:
+            self._stop()
+        return {"ok": True, "pid": os.getpid(), "grace": gateway.plan_in_use.spec.shutdown.grace}
+
+
+def _refused(outcome: Outcome) -> str:
+    return "\n".join(["the new configuration is refused, the old one stays in use", *outcome.problems])

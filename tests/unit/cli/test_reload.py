@@ -1,0 +1,41 @@
+"""``fastgw reload``: what it says of the answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fastgw.cli.main import main
+from tests.unit.cli.test_rollout import Played, played
+
+__all__ = ["played"]
+
+
+def test_what_has_changed_is_said(played: Played, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["reload", "--socket", str(tmp_path / "admin.sock")]
+    played.answer = {"ok": True, "generation": 2, "changes": ["gateway: workers: 1 -> 2"], "warnings": ["soon"]}
+    assert main(asked) == 0
+    assert played.requests == [{"do": "reload"}]
+    assert capsys.readouterr() == ("generation 2: 1 change\ngateway: workers: 1 -> 2\n", "warning: soon\n")
+    played.answer = {"ok": True, "generation": 3, "changes": [], "warnings": []}
+    assert main(asked) == 0
+    assert capsys.readouterr().out == "generation 3: nothing differs; files that it names were read again\n"
+
+
+def test_a_refusal_is_1_with_every_line(played: Played, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    played.answer = {
+        "ok": False,
+        "error": "refused",
+        "detail": "refused\ngw.yaml:1:1: wrong",
+        "problems": ["gw.yaml:1:1: wrong"],
+    }
+    assert main(["reload", "--socket", str(tmp_path / "admin.sock")]) == 1
+    assert capsys.readouterr() == ("", "fastgw: refused\ngw.yaml:1:1: wrong\n")
+    assert main(["reload", "--socket", str(tmp_path / "admin.sock"), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == played.answer
+
+
+def test_nobody_to_ask_is_1(tmp_path: Path) -> None:
+    assert main(["reload", "--socket", str(tmp_path / "none.sock")]) == 1

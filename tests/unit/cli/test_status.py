@@ -1,0 +1,191 @@
+"""``fastgw status``: what it shows of what a gateway says, and its exit code."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastgw.cli import status
+from fastgw.cli.main import main
+from tests.unit.cli.test_rollout import Played, played
+
+__all__ = ["played"]
+
+NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
+CALM = {"state": "closed", "open_in": 0, "since": None, "until": None, "reason": None}
+
+
+def member(**other: Any) -> dict[str, Any]:
+    """An endpoint that is well."""
+    return {
+        "is_up": True,
+        "state": "up",
+        "since": None,
+        "until": None,
+        "cause": None,
+        "error": None,
+        "active": 1,
+        "waiting": 0,
+        "requests": 12,
+        "failures": 0,
+        "addresses": {},
+    } | other
+
+
+def service(*members: dict[str, Any], **other: Any) -> dict[str, Any]:
+    """A service with these at ports from 9000 on."""
+    return {"endpoints": {f"10.0.0.1:{9000 + place}": one for place, one in enumerate(members)}} | other
+
+
+def worker(index: int, **other: Any) -> dict[str, Any]:
+    """A worker that is well."""
+    return {"worker": index, "state": "ready", "restarts": 0, "rss": 32 << 20, "loop_lag": 0.0, "stalls": 0} | other
+
+
+WELL: dict[str, Any] = {
+    "version": "1.0",
+    "build": "pure",
+    "generation": 3,
+    "config": "/etc/gw.yaml",
+    "uptime": 7500.0,
+    "draining": False,
+    "last_reload": {"ok": True, "when": "2027-01-15T07:59:00.000Z", "error": None},
+    "warnings": [],
+    "reloads": {"ok": 2, "refused": 0},
+    "workers": [worker(0), worker(1)],
+    "connections": {"open": 5, "exchanges": 1},
+    "services": {"llm": service(member(), member())},
+    "versions": {},
+}
+
+
+def said(**other: Any) -> list[str]:
+    return [*status.lines(WELL | other, NOW)]
+
+
+def test_a_gateway_that_is_well_is_a_few_lines() -> None:
+    assert said() == [
+        "fastgw 1.0 (pure), up 2 h 5 min, generation 3, /etc/gw.yaml",
+        "last load  ok 1 min ago (reloads: 2 ok, 0 refused)",
+        "workers    2 of 2 ready, 0 restarts, 64 MiB",
+        "now        5 connections of clients, 1 request under way, 0 waiting",
+        "",
+        "SERVICE          STATE      REQUESTS  FAILED  ACTIVE  WAITING  WHY",
+        "llm              2 of 2 up        24       0       2        0",
+        "  10.0.0.1:9000  up               12       0       1        0",
+        "  10.0.0.1:9001  up               12       0       1        0",
+    ]
+
+
+OPEN = {"state": "open", "open_in": 1, "since": None, "until": "2027-01-15T08:00:03Z", "reason": "5 of 5 calls failed"}
+SICK = {"state": "unhealthy", "since": "2027-01-15T07:59:50Z", "cause": "status", "error": "503"}
+
+
+@pytest.mark.parametrize(
+    ("is_what", "line"),
+    [
+        (
+            {"state": "ejected", "cause": "connect_refused", "error": "Connection refused", "until": OPEN["until"]},
+            "ejected connect_refused: Connection refused; next try in 3 s",
+        ),
+        ({"state": "unresolved"}, "unresolved"),
+        ({"breaker": OPEN}, "breaker open 5 of 5 calls failed; next try in 3 s"),
+        (
+            {"breaker": OPEN | {"state": "half_open", "until": "2027-01-15T07:59:59Z"}},
+            "breaker half_open 5 of 5 calls failed; being tried",
+        ),
+        ({"health": SICK}, "unhealthy status: 503, for 10 s"),
+        ({"health": {"10.0.0.9:1": SICK}}, "unhealthy 10.0.0.9:1 status: 503, for 10 s"),
+        (
+            {"addresses": {"x": {"failing_for": 1, "error": "No route", "cause": "unreachable"}}, "is_up": True},
+            "up fails in 1 worker: No route",
+        ),
+        ({"breaker": CALM}, "left out"),
+    ],
+)
+def test_a_member_says_its_state_and_why(is_what: dict[str, Any], line: str) -> None:
+    found = said(services={"llm": service(member(**({"is_up": "addresses" in is_what} | is_what)))})
+    row = next(one for one in found if one.startswith("  10.0.0.1"))
+    state, _, why = row.removeprefix("  10.0.0.1:9000").strip().partition("  ")
+    assert (
+        f"{state} {why.strip().removeprefix('12').strip().removeprefix('0       1        0').strip()}".strip() == line
+    )
+
+
+def test_what_is_wrong_elsewhere_is_told() -> None:
+    found = said(
+        last_reload={"ok": False, "when": "2027-01-15T07:00:00Z", "error": "gw.yaml:3:1: a\ngw.yaml:4:1: b"},
+        workers=[worker(0, state="stalled", restarts=2, stalls=1, loop_lag=1.5), worker(1)],
+        warnings=["a certificate ends soon"],
+    )
+    assert "last load  REFUSED, the configuration before is in use 1 h ago (reloads: 2 ok, 0 refused)" in found
+    assert "           gw.yaml:4:1: b" in found
+    assert "           warning: a certificate ends soon" in found
+    assert "workers    1 of 2 ready, 2 restarts, 64 MiB" in found
+    assert "           worker 0: stalled, 2 restarts, stuck 1 time, its loop is 1.50 s late" in found
+
+
+def test_a_service_tells_of_its_queue_breaker_and_versions() -> None:
+    admission = {"places": 8, "limit": 8, "queued": 4, "shed": {"queue_full": 3}}
+    versions = {"llm": {"versions": {"v2": {"service": "llm@v2", "weight": 25.0, "shadow": True}}}}
+    panic = {"state": "on", "reason": "1 of 4 is well"}
+    one = service(member(waiting=2), admission=admission, breaker=OPEN, panic=panic)
+    found = said(services={"llm@v2": one}, versions=versions)
+    assert next(line for line in found if line.startswith("llm@v2")).endswith(
+        "  6  25 %, shadow; breaker open: 5 of 5 calls failed; next try in 3 s; 8 of 8 places; 3 turned away; all are asked: 1 of 4 is well"
+    )
+    assert "6 waiting" in found[3]
+
+
+DOWN = service(member(is_up=False, state="ejected"))
+TWO = {"llm": {"versions": {one: {"service": f"llm@{one}", "weight": 50.0, "shadow": False} for one in ("v1", "v2")}}}
+
+
+@pytest.mark.parametrize(
+    ("is_what", "code", "problem"),
+    [
+        ({}, 0, ""),
+        ({"services": {"a": DOWN}}, 3, "! service a has no member that can be used"),
+        ({"services": {"llm@v1": DOWN, "llm@v2": service(member())}, "versions": TWO}, 0, ""),
+        (
+            {"services": {"llm@v1": DOWN, "llm@v2": DOWN}, "versions": TWO},
+            3,
+            "! service llm has no member that can be used",
+        ),
+        ({"draining": True}, 3, "! it drains"),
+        ({"workers": [worker(0, state="stalled")]}, 3, "! no worker is ready"),
+    ],
+)
+def test_the_exit_code_says_whether_all_can_be_served(
+    played: Played, tmp_path: Path, is_what: dict[str, Any], code: int, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played.answer = {"ok": True, "status": copy.deepcopy(WELL | is_what)}
+    assert main(["status", "--socket", str(tmp_path / "admin.sock")]) == code
+    assert played.requests == [{"do": "status"}]
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == problem if problem else not last.startswith("!")
+    assert main(["status", "--socket", str(tmp_path / "admin.sock"), "--json"]) == code
+    assert json.loads(capsys.readouterr().out) == played.answer["status"]
+
+
+def test_no_control_character_reaches_a_terminal(
+    played: Played, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played.answer = {
+        "ok": True,
+        "status": WELL | {"services": {"a": service(member(state="ejected", error="\x1b[2Jx"))}},
+    }
+    main(["status", "--socket", str(tmp_path / "admin.sock")])
+    assert "?[2Jx" in capsys.readouterr().out
+
+
+def test_who_cannot_be_asked_is_1(played: Played, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--socket", str(tmp_path / "none.sock")]) == 1
+    assert "no gateway can be asked at" in capsys.readouterr().err
+    played.answer = {"ok": False, "error": "not_allowed", "detail": "only root"}
+    assert main(["status", "--socket", str(tmp_path / "admin.sock")]) == 1
+    assert capsys.readouterr() == ("", "fastgw: only root\n")

@@ -1,0 +1,75 @@
+"""What is ordered at the admin socket, and what is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from fastgw.config.load import load
+from fastgw.server.orders import Orders
+from fastgw.server.reload import Outcome
+from tests.unit.config.files import MINIMAL
+
+
+class Held:
+    """A control whose reload goes as the test says."""
+
+    def __init__(self, folder: Path) -> None:
+        file = folder / "gw.yaml"
+        file.write_text(MINIMAL)
+        self.new = file.with_name("new.yaml")
+        self.new.write_text(MINIMAL + "workers: 3\n")
+        plan = SimpleNamespace(spec=load(file, {}))
+        self.gateway: Any = SimpleNamespace(
+            plan_in_use=plan, is_started=True, is_draining=False, generation=1, warnings=["soon"]
+        )
+        self.pages = SimpleNamespace(document=lambda: {"generation": 1})
+        self.outcome = Outcome(True)
+        self.stops = 0
+
+    async def reload_now(self) -> Outcome:
+        """Load the other file, or not."""
+        if self.outcome.ok:
+            self.gateway.plan_in_use = SimpleNamespace(spec=load(self.new, {}))
+        return self.outcome
+
+    def stop(self) -> None:
+        """As SIGTERM."""
+        self.stops += 1
+        self.gateway.is_draining = True
+
+
+def ask(held: Any, word: str) -> dict[str, Any]:
+    return asyncio.run(
+        Orders(held.gateway, held.pages.document, held.reload_now, held.stop).answers[word]({"do": word})
+    )
+
+
+def test_the_status_is_that_of_the_admin_address(tmp_path: Path) -> None:
+    assert ask(Held(tmp_path), "status") == {"ok": True, "status": {"generation": 1}}
+
+
+def test_a_reload_answers_what_has_changed(tmp_path: Path) -> None:
+    answer = ask(Held(tmp_path), "reload")
+    assert answer == {"ok": True, "generation": 1, "changes": ["gateway: workers: 0 -> 3"], "warnings": ["soon"]}
+
+
+def test_a_reload_answers_why_not(tmp_path: Path) -> None:
+    held = Held(tmp_path)
+    held.outcome = Outcome(False, ("gw.yaml:1:1: wrong",))
+    answer = ask(held, "reload")
+    assert (answer["ok"], answer["error"], answer["problems"]) == (False, "refused", ["gw.yaml:1:1: wrong"])
+    assert answer["detail"].endswith("\ngw.yaml:1:1: wrong")
+    held.gateway.is_started = False
+    assert ask(held, "reload")["error"] == "starting"
+    held.gateway.is_started, held.gateway.is_draining = True, True
+    assert ask(held, "reload")["error"] == "draining"
+
+
+def test_a_drain_is_begun_once(tmp_path: Path) -> None:
+    held = Held(tmp_path)
+    assert ask(held, "drain")["ok"] is True
+    assert ask(held, "drain")["grace"] == 30
+    assert held.stops == 1  # a second one would cut off what is under way
