@@ -13,11 +13,11 @@ from __future__ import annotations
 import httptools
 
 from fastgw.wire import scan
-from fastgw.wire._scan_py import split_request_line
 from fastgw.wire.errors import WireError, bad
 from fastgw.wire.fields import FieldTable
 from fastgw.wire.messages import Request
 from fastgw.wire.methods import served
+from fastgw.wire.special import split_request_line
 from fastgw.wire.target import parse_authority, split_absolute, split_target
 from fastgw.wire.websocket import check_handshake
 

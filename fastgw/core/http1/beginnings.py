@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastgw.wire._scan_py import split_request_line
 from fastgw.wire.errors import WireError, bad
 from fastgw.wire.fields import is_hopeless
+from fastgw.wire.special import split_request_line
 
 if TYPE_CHECKING:
     from fastgw.core.settings import Limits

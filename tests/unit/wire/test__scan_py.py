@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,8 +47,3 @@ def test_what_is_relayed(fields: list[bytes], trusted: bool) -> None:
     fresh = FieldTable(TRUSTED_REQUEST_FIELDS if trusted else REQUEST_FIELDS)
     assert request.fields == expected_fields(fields, fresh)
     assert request.host_count == sum(line.lower().startswith(b"host:") for line in fields)
-
-
-def test_name_that_is_no_token_is_refused_by_its_kind() -> None:
-    with pytest.raises(WireError):
-        _scan_py.request_field(Request(), -1, b"")
