@@ -31,6 +31,7 @@ from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.health import HealthCheck
+from fastgw.config.hedges import Hedge
 from fastgw.config.model import Model
 from fastgw.config.places import known_places
 from fastgw.config.retries import Backoff, Retry, RetryBudget
@@ -66,6 +67,7 @@ from fastgw.core.settings import (
     BudgetSettings,
     CacheSettings,
     FilterSettings,
+    HedgeSettings,
     Limits,
     ListenerSettings,
     MirrorSettings,
@@ -256,6 +258,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     schema.ServiceTls: partial(fill, UpstreamTls),
     Retry: partial(fill, RetrySettings),
     Backoff: partial(fill, BackoffSettings),
+    Hedge: partial(fill, HedgeSettings),
     RetryBudget: partial(fill, BudgetSettings),
     Ejection: Ejection.settings,
     Breaker: Breaker.settings,

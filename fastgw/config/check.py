@@ -15,6 +15,7 @@ from fastgw.config.ejection import check_ejection
 from fastgw.config.fallback import check_fallback
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
 from fastgw.config.health import check_health
+from fastgw.config.hedges import check_hedge
 from fastgw.config.known import check_service, said
 from fastgw.config.places import known_places, shared_keys
 from fastgw.config.reach import check_reach
@@ -358,6 +359,8 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
     is_inside = not service.endpoints and not service.versions and not is_unsound(service.endpoints, service.versions)
     check_health(document, (*where, "health"), service.health, is_inside=is_inside)
     check_admission(document, (*where, "admission"), service.admission)
+    count = 0 if is_unsound(service.endpoints) else len(service.endpoints)
+    check_hedge(document, (*where, "hedge"), service.hedge, count)
     check_retry(document, (*where, "retry"), service.retry)
     if service.pool.warm > service.pool.max_connections:
         document.report((*where, "pool", "warm"), f"is more than max_connections ({service.pool.max_connections})")

@@ -40,6 +40,7 @@ from fastgw.routing.pattern import parse_path
 if TYPE_CHECKING:
     from fastgw.adapters.cache import RouteCache
     from fastgw.adapters.instance import Instance
+    from fastgw.core.exchange.hedging import Hedging
     from fastgw.core.exchange.times import Times
     from fastgw.core.live.gate import GateTerms
     from fastgw.core.live.roles import Judge
@@ -248,6 +249,7 @@ class _Compiler:
         terms = _terms(spec.admission)
         gate = None if terms is None else self._registry.gate(spec.name, slot, terms)
         learner = None if gate is None or terms is None else gate.learner(terms)
+        hedging = self._hedging(spec)
         return Service(
             spec.name,
             members,
@@ -255,13 +257,13 @@ class _Compiler:
             settings=spec.settings,
             slot=slot,
             takes_chunks=spec.inside is None,
-            judge=_joined(self._judges(choice["balancer"], breaking, outlying, learner)),
+            judge=_joined(self._judges(choice["balancer"], breaking, outlying, learner, hedging)),
             breaking=breaking,
             outlying=outlying,
             gate=gate,
             terms=terms,
-            minds=tuple(self._minds(spec)) or None,
-            times=self._times(spec),
+            minds=tuple(self._minds(spec)) or (None if hedging is None else ()),
+            times=hedging or self._times(spec),
             **choice,
         )
 
@@ -271,6 +273,13 @@ class _Compiler:
         from fastgw.core.exchange.times import Times
 
         return Times(spec.settings)
+
+    def _hedging(self, spec: ServiceSpec) -> Hedging | None:
+        if not spec.settings.sends_twice:
+            return None
+        from fastgw.core.exchange.hedging import Hedging
+
+        return Hedging(spec.settings)
 
     def _minds(self, spec: ServiceSpec) -> Iterator[Mind]:
         """What may be done about answers of a service other than passing them on, the first first."""

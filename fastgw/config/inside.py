@@ -36,6 +36,7 @@ _ELSEWHERE: Final = (
     "tls",
     "host",
     "retry",
+    "hedge",
     "ejection",
     "panic_below",
 )  #: keys of connections, of which there are none

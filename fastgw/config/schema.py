@@ -23,6 +23,7 @@ from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.health import HealthCheck
+from fastgw.config.hedges import Hedge
 from fastgw.config.inside import Inside
 from fastgw.config.model import (
     Model,
@@ -376,6 +377,9 @@ class Service(Balanced):
     )
     retry: Retry = setting({}, "When another endpoint is tried.")
     tell_timeout: Boolean = setting(False, "Tell it how many milliseconds it has, in x-request-timeout-ms.")
+    hedge: Annotated[Hedge | None, BeforeValidator(off_is_none)] = setting(
+        None, "When a second endpoint is asked because the first takes long. Default: never."
+    )
     ejection: Annotated[Ejection | None, BeforeValidator(off_is_none)] = setting(
         {}, "When an endpoint that cannot be connected to, or does worse than the others, is left out."
     )

@@ -321,6 +321,11 @@ SERVICE_RETRIES_REFUSED = SERVICE.counter(
     label="reason",
     values=RETRY_REFUSALS,
 )
+SERVICE_HEDGES = SERVICE.counter(
+    "fastgw_hedges", "Requests sent to a second endpoint too.", "See [hedging](configuration.md#hedging)."
+)
+SERVICE_HEDGES_WON = SERVICE.counter("fastgw_hedges_won", "Those whose answer came from the second endpoint.")
+SERVICE_HEDGES_REFUSED = SERVICE.counter("fastgw_hedges_refused", "Those not sent twice: beyond `hedge.max_share`.")
 SERVICE_FALLBACKS = SERVICE.counter(
     "fastgw_fallbacks",
     "Requests for the service that a fallback was asked for in its place, by cause.",

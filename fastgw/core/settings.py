@@ -9,6 +9,8 @@ does a postponed annotation (a reason not to import ``annotations`` here).
 
 from typing import NamedTuple
 
+from fastgw.wire.methods import IDEMPOTENT
+
 ANY_HOST = "*"  #: the host of a socket that takes IPv6 and IPv4: ``[::]`` without ``ipv6_only``
 
 
@@ -272,6 +274,21 @@ class RetrySettings(NamedTuple):
     budget: BudgetSettings | None  #: None: there is no bound
 
 
+class HedgeSettings(NamedTuple):
+    """When a request is sent to a second member beside the first; seconds, and parts of 1."""
+
+    quantile: float  #: of the times to the head of an answer, after which; not of use where ``after`` says it
+    after: float  #: 0: as learned
+    max_share: float  #: of the requests of the last 10 s that may be
+    min_delay: float  #: the least that is learned
+    methods: tuple[str, ...]  #: of requests that may be sent twice; empty: those that are idempotent
+
+    @property
+    def sends_twice(self) -> frozenset[bytes]:
+        """Methods of the requests that may be."""
+        return frozenset(one.encode() for one in self.methods) or IDEMPOTENT
+
+
 class EjectionSettings(NamedTuple):
     """When a member that cannot be connected to, or does worse than its siblings, is left out; seconds, and parts of 1."""
 
@@ -326,6 +343,12 @@ class ServiceSettings(NamedTuple):
     breaker: BreakerSettings | None  #: None: there is none
     tell_timeout: bool  #: in ``x-request-timeout-ms``, how long it has
     panic_below: float  #: while less than this part of the members may be asked all are, 0 to 1
+    hedge: HedgeSettings | None  #: None: no request is sent to two members at one time
+
+    @property
+    def sends_twice(self) -> bool:
+        """Whether a second member may be asked beside the first."""
+        return self.hedge is not None
 
     @property
     def has_times(self) -> bool:

@@ -83,6 +83,11 @@ def of_service(block: list[int] | None) -> dict[str, Any]:
         **pick(block, _SERVICE),
         "fallbacks": _by_cause(block, layout.SERVICE_FALLBACKS, layout.FALLBACK_CAUSES),
         "retries": sum(block[layout.SERVICE_RETRIES + place] for place in range(len(layout.RETRY_CAUSES))),
+        "hedges": {
+            "sent": block[layout.SERVICE_HEDGES],
+            "won": block[layout.SERVICE_HEDGES_WON],
+            "refused": block[layout.SERVICE_HEDGES_REFUSED],
+        },
         "status": dict(zip((*layout.CLASSES, layout.OTHER_CAUSE), answers, strict=True)),
         "mean_first_byte_seconds": _mean(waited, sum(answers)),
     }

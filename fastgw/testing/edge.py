@@ -313,6 +313,7 @@ class Edge:
         gathered += sum(way.held for one in busy for way in (one.inward, one.outward) if way is not None)
         assert self.plane.body_bytes == sum(one.body.held for one in busy) + gathered
         assert self.count(counters.BODIES_HELD) == sum(one.phase == BODY for one in busy)
+        asking = [*busy, *(one.hedge for one in busy if one.hedge is not None)]
         uploads = [one for endpoint in self.made for one in pool_of(endpoint).uploads.under_way]
         assert set(uploads) == {one for one in busy if one.is_upload}
         rooms = [one for one in self.plane.registry if one.key.address.is_name]
@@ -326,14 +327,14 @@ class Edge:
             assert self.of_endpoint(counters.ENDPOINT_UPLOADS, number) == sum(
                 len(one.uploads.under_way) for one in pools
             )
-            carrying = sum(one.carrier is not None and one.endpoint in made for one in busy)
+            carrying = sum(one.carrier is not None and one.endpoint in made for one in asking)
             assert self.of_endpoint(counters.ENDPOINT_ACTIVE, number) == carrying
             causes = [self.of_endpoint(counters.ENDPOINT_CAUSES + place, number) for place in range(len(CAUSES))]
             assert sum(causes) == self.of_endpoint(counters.ENDPOINT_FAILURES, number)
         for endpoint in self.made:
             pool = pool_of(endpoint)
-            carrying = sum(one.carrier is not None and one.endpoint is endpoint for one in busy)
-            assert endpoint.in_hand == sum(one.endpoint is endpoint for one in busy) >= carrying + len(pool.waiters)
+            carrying = sum(one.carrier is not None and one.endpoint is endpoint for one in asking)
+            assert endpoint.in_hand == sum(one.endpoint is endpoint for one in asking) >= carrying + len(pool.waiters)
             assert 0 <= pool.size <= pool.settings.max_connections
 
     def end(self) -> None:

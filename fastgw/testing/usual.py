@@ -79,7 +79,16 @@ def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **op
     members.update(tuple((one, one.settings) for one in endpoints), (), settings.ejection, 0.0)
     minds = minds_of(settings) or None
     times = Times(settings) if settings.has_times else None
-    return Service(name, members, roster, balancer, settings, takes_chunks=takes_chunks, minds=minds, times=times)
+    judge = None
+    if settings.hedge is not None:
+        from fastgw.core.exchange.hedging import Hedging
+
+        times = judge = Hedging(settings)
+        minds = minds or ()
+        members.judge = judge
+    return Service(
+        name, members, roster, balancer, settings, takes_chunks=takes_chunks, minds=minds, times=times, judge=judge
+    )
 
 
 def listener(name: str, router: Router[Route], fallback: Route, **options: Any) -> Listener:

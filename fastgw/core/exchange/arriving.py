@@ -171,14 +171,14 @@ def send_held(exchange: Exchange) -> None:
 def _may_be_kept(exchange: Exchange) -> bool:
     body = exchange.body
     service: Service | None = exchange.service
-    if service is None or service.resends is None:
+    if service is None or service.keeps is None:
         return False
     # Most bodies are of a POST, which is not sent again unless it is asked for: compared first, a look-up less.
     method = exchange.request.method
     if method == b"POST":
-        if not service.resends_post:
+        if not service.keeps_post:
             return False
-    elif method not in service.resends:
+    elif method not in service.keeps:
         return False
     most = service.settings.retry.max_body
     return body.held <= most and body.announced <= most and _has_room(exchange)

@@ -61,6 +61,7 @@ cdef class Exchange:
     cdef public tuple tried
     cdef public object first_error
     cdef public str first_asked
+    cdef public object hedge
     cdef public bint is_spared
     cdef public bint is_upload
     cdef public object error

@@ -197,6 +197,7 @@ class Exchange:
         "error",
         "first_asked",
         "first_error",
+        "hedge",
         "inward",
         "is_half_closed",
         "is_head_sent",
@@ -260,6 +261,7 @@ class Exchange:
         self.tried: tuple[Endpoint, ...] = ()  #: endpoints that failed
         self.first_error: GatewayError | None = None  #: of those that failed: what ``tries.told`` would tell
         self.first_asked = ""  #: and of whom
+        self.hedge: Any = None  #: the second try (``exchange.hedging``) while neither has an answer
         self.is_upload = False  #: one of its pool's uploads: its body is still arriving
         self.is_spared = False  #: a kept connection was dead, which did not count as an attempt
         self.error: GatewayError | None = None  #: why the answer is not the service's

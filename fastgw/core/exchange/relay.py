@@ -27,7 +27,7 @@ from fastgw.core.exchange.deadlines import ANSWER, BODY, CONNECTION, HOOKS, STRE
 from fastgw.core.exchange.ends import Carrier, Client, Exchange
 from fastgw.core.exchange.reply import FAULTS, Reply, error_reply
 from fastgw.core.net.connection import HOLD_PEER
-from fastgw.errors import DownstreamError, GatewayError
+from fastgw.errors import GatewayError
 from fastgw.wire.messages import BODY_NONE, NO_LENGTH
 
 if TYPE_CHECKING:
@@ -219,8 +219,7 @@ class Relay(Exchange):
         self.phase = HOOKS
 
     def _note_status(self) -> None:
-        """Remember what the service has answered, to be counted in this turn of the loop by whoever reads the clock: at the end of the
-        exchange, which for a small answer is now, or else with the first body bytes, which may be none, behind its head."""
+        """Remember what the service has answered, for whoever reads the clock in this turn: ``end``, or the first body bytes or none."""
         self.uncounted = self.response.status
 
     def _count_answer(self, now: float) -> None:
@@ -341,6 +340,8 @@ class Relay(Exchange):
         client: Client | None = self.client
         if client is None or (self.is_head_sent and self.replied is not None):
             return  # over already
+        if self.hedge is not None and self.hedge.takes_over(error):
+            return
         endpoint: Endpoint | None = self.endpoint
         self._drop()
         if endpoint is not None and self.replied is None:
@@ -366,9 +367,7 @@ class Relay(Exchange):
         """The client is gone: so is the reason to do any more."""
         self._drop()
         if self.error is None:
-            self.error = DownstreamError(
-                499, "client_gone", "the client closed the connection before the answer was complete"
-            )
+            self.error = tries.gone()
         if self.error.status == 499:
             self.plane.values[self.route.base + counters.ROUTE_ABORTED] += 1
         if self.endpoint is not None:
@@ -381,6 +380,8 @@ class Relay(Exchange):
             self.serial += 1
             self.waiting.cancel()
             self.waiting = None
+        if self.hedge is not None:
+            self.hedge.drop()
         if self.ticket is not None:
             self.ticket.cancel()
         self.withheld = None
@@ -435,10 +436,9 @@ class Relay(Exchange):
 
     def on_client_ready(self) -> None:
         """The client has caught up: from now on the service is waited for again."""
-        if self.tunnel is not None or self.phase == STREAM:
-            self.set_deadline(
-                self.route.stream_idle_timeout if self.tunnel is None else self.route.settings.tunnel_idle_timeout
-            )
+        is_tunnel = self.tunnel is not None
+        if is_tunnel or self.phase == STREAM:
+            self.set_deadline(self.route.settings.tunnel_idle_timeout if is_tunnel else self.route.stream_idle_timeout)
         if self.carrier is not None:
             self.carrier.release(HOLD_PEER)
 

@@ -80,7 +80,7 @@ def open_budget(service: Service, plane: Plane, share: float) -> Budget:
     """The budget of ``service``, as its members know it, whom a reload does not change."""
     budget: Budget | None = service.members.budget
     if budget is None:
-        budget = service.members.budget = Budget(share, _sent(service, plane), plane.now)
+        budget = service.members.budget = Budget(share, first_sent(service, plane), plane.now)
     budget.share = share
     return budget
 
@@ -91,7 +91,7 @@ def _is_affordable(service: Service, plane: Plane) -> bool:
     if settings is None:
         return True
     budget = open_budget(service, plane, settings.share)
-    if budget.admit(_sent(service, plane), plane.now):
+    if budget.admit(first_sent(service, plane), plane.now):
         return True
     if not settings.floor:
         return False
@@ -108,11 +108,11 @@ def _is_affordable(service: Service, plane: Plane) -> bool:
         return False
 
 
-def _sent(service: Service, plane: Plane) -> int:
+def first_sent(service: Service, plane: Plane) -> int:
     """Requests sent to ``service`` for the first time, ever."""
     values, base = plane.values, service.base
     again = sum(values[base + counters.SERVICE_RETRIES + cause] for cause in (RESET, TIMEOUT, STATUS))
-    return int(values[base + counters.SERVICE_REQUESTS]) - again
+    return int(values[base + counters.SERVICE_REQUESTS]) - again - int(values[base + counters.SERVICE_HEDGES])
 
 
 # --- pauses

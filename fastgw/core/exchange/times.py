@@ -27,12 +27,16 @@ class Times:
 
     def on_carrier(self, exchange: Exchange) -> None:
         """See ``Sending``."""
+        self.tell(exchange)
+        if exchange.body.is_done:
+            self.on_sent(exchange)
+
+    def tell(self, exchange: Exchange) -> None:
+        """Have the request say how long the service has, if it is to be told."""
         if self._is_told:
             left = self._left(exchange)
             if left is not None:
                 exchange.request.set_header(TIMEOUT, b"%d" % max(1, int(left * 1000.0)))
-        if exchange.body.is_done:
-            self.on_sent(exchange)
 
     def on_sent(self, exchange: Exchange) -> None:
         """See ``Sending``."""

@@ -45,5 +45,9 @@ cpdef bint is_minded(Exchange exchange) except -1
 
 cpdef told(Exchange exchange, error)
 
+cpdef gone()
+
+cpdef await_answer(Exchange exchange)
+
 @cython.locals(endpoint=Endpoint)
 cpdef leave(Exchange exchange)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core import counters
 from fastgw.core.causes import OTHER, PLACES
 from fastgw.core.exchange import unmatched
-from fastgw.core.exchange.deadlines import CONNECTION
+from fastgw.core.exchange.deadlines import CONNECTION, answer_within
 from fastgw.errors import (
     RETRY_ALWAYS,
     RETRY_IDEMPOTENT,
@@ -279,6 +279,8 @@ def advice(exchange: Exchange, error: GatewayError) -> tuple[tuple[str, str], ..
 
 def is_minded(exchange: Exchange) -> bool:
     """Whether somebody has something against the answer whose head has come, and has set it aside: nothing of it is passed on."""
+    if exchange.hedge is not None:
+        exchange.hedge.drop()  # the first head has come, so nobody waits for another
     minds = exchange.service.minds
     assert minds is not None
     for mind in minds:  # noqa: SIM110 - no closure in a function of C
@@ -297,6 +299,16 @@ def told(exchange: Exchange, error: GatewayError) -> GatewayError:
         return error
     exchange.asked = exchange.first_asked
     return first
+
+
+def gone() -> DownstreamError:
+    """How a try ends whose client has left."""
+    return DownstreamError(499, "client_gone", "the client closed the connection before the answer was complete")
+
+
+def await_answer(exchange: Exchange) -> None:
+    """Its request is with another endpoint, completely: from now on the answer of that one is waited for."""
+    exchange.set_deadline(answer_within(exchange))
 
 
 def leave(exchange: Exchange) -> None:

@@ -45,7 +45,7 @@ cdef class Http1Carrier(Carrier):
     cpdef data_received(self, bytes data)
     @cython.locals(at=Py_ssize_t, end=Py_ssize_t, head_size=Py_ssize_t, response=Response, head=bytes)
     cdef _read_head(self, Exchange exchange, bytes data)
-    @cython.locals(response=Response, kind=int)
+    @cython.locals(owner=Exchange, response=Response, kind=int)
     cdef _begin_body(self, Exchange exchange, bytes data, Py_ssize_t at)
     @cython.locals(kind=int, size=Py_ssize_t, left="long long", stop=Py_ssize_t)
     cdef _read_body(self, Exchange exchange, bytes data, Py_ssize_t at)

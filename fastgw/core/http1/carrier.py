@@ -261,13 +261,15 @@ class Http1Carrier(Carrier):
             self._left = response.content_length
         exchange.on_head()
         # A hook that waits, or one that answered instead, may have taken the exchange elsewhere.
-        if self.exchange is exchange:
+        # A hedge's answer that wins is the answer of another exchange from here on.
+        owner = self.exchange
+        if owner is not None and self._state == BODY:
             if kind == BODY_CHUNKED:
-                limits = exchange.listener.limits
+                limits = owner.listener.limits
                 # A hook that wants to see the body has made another kind of it.
-                decode = response.body != BODY_CHUNKED or exchange.client.wants_data(exchange)
+                decode = response.body != BODY_CHUNKED or owner.client.wants_data(owner)
                 self._chunks = ChunkReader(limits.head_size, limits.head_count, decode=decode)
-            self._read_body(exchange, data, at)
+            self._read_body(owner, data, at)
         elif self._state == ASIDE:
             self._end_aside(data, at)
 

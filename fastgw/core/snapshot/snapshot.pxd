@@ -21,7 +21,8 @@ cdef class Service:
     cdef public object pick_for
     cdef public object subsets
     cdef public frozenset resends
-    cdef public bint resends_post
+    cdef public frozenset keeps
+    cdef public bint keeps_post
     cdef public object settings
     cdef public object times
     cdef public bytes host

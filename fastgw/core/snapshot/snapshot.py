@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fastgw.core.live.members import Members
     from fastgw.core.live.registry import Registry, Roster
     from fastgw.core.live.roles import Breakers, Judge, Outliers
-    from fastgw.core.settings import ListenerSettings, RouteSettings, ServiceSettings
+    from fastgw.core.settings import HedgeSettings, ListenerSettings, RouteSettings, ServiceSettings
     from fastgw.core.snapshot.roles import Admitting, Balancer, Chooser, Copier, Destination, Mind, Sending
     from fastgw.routing.pattern import Pattern
 
@@ -45,14 +45,15 @@ class Service:
         "gate",
         "host",
         "judge",
+        "keeps",
         "keeps_host",
+        "keeps_post",
         "members",
         "minds",
         "name",
         "outlying",
         "pick_for",
         "resends",
-        "resends_post",
         "roster",
         "settings",
         "slot",
@@ -104,10 +105,11 @@ class Service:
         self.fallback: Any = None  #: what answers where this one cannot (``exchange.fallback``); None: nothing does
         self.breaking = breaking
         self.outlying = outlying
-        #: Methods of requests that may be sent twice, so that their bodies are kept; None: only those that were not sent are sent again.
+        #: Methods of requests that may be sent again; None: only those that were not sent are.
         #: What is in this process takes a body once.
         self.resends = _resends(settings) if takes_chunks else None
-        self.resends_post = self.resends is not None and b"POST" in self.resends
+        self.keeps = _keeps(self.resends, settings.hedge)  #: methods of requests whose bodies are kept; None: of none
+        self.keeps_post = self.keeps is not None and b"POST" in self.keeps
         self.pick_for = pick_for  #: None: ``balancer`` picks
         self.subsets = subsets  #: ``policy.subsets``, which pick in the place of both; None: all members are alike
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
@@ -115,9 +117,14 @@ class Service:
     def without_retries(self) -> Service:
         """This service, asked once for each request, and only if it has room for it now; its answers are passed on as they are, and nothing
         is in its place."""
-        found = self._alike(self.settings._replace(retry=self.settings.retry._replace(attempts=1, on=())))
+        once = self.settings.retry._replace(attempts=1, on=())
+        found = self._alike(self.settings._replace(retry=once, hedge=None))
         found.gate = self.gate.for_copies() if self.gate is not None else None
         return found
+
+    def beside(self) -> Service:
+        """This service as a second try of an exchange asks it: without a place, and nothing is done about the answer."""
+        return self._alike(self.settings)
 
     def standing_in(self, mark: Mind, fallback: Any) -> Service:
         """This service as it answers in the place of another, with ``fallback`` in its own; ``mark``: what says so in its answers.
@@ -140,7 +147,7 @@ class Service:
         """This service with one ``mind`` more, in front of the others."""
         found = self._alike(self.settings)
         found.minds = (mind, *(self.minds or ()))
-        found.fallback, found.gate = self.fallback, self.gate
+        found.fallback, found.gate, found.times = self.fallback, self.gate, self.times
         return found
 
     def _alike(self, settings: ServiceSettings) -> Service:
@@ -192,6 +199,11 @@ def _resends(settings: ServiceSettings) -> frozenset[bytes] | None:
     if not set(retry.on) - {"connect"}:
         return None
     return frozenset(one.encode() for one in retry.methods) or IDEMPOTENT
+
+
+def _keeps(resends: frozenset[bytes] | None, hedge: HedgeSettings | None) -> frozenset[bytes] | None:
+    """Bodies are kept for another try, and for one beside the first."""
+    return resends if hedge is None else hedge.sends_twice | (resends or frozenset())
 
 
 class Route:

@@ -26,7 +26,11 @@ def test_a_service_tells_its_answers_and_retries() -> None:
     block = [0] * counters.SERVICE.size
     block[counters.SERVICE_RETRIES] = 3
     block[counters.SERVICE_RETRIES + 1] = 4
+    block[counters.SERVICE_HEDGES] = 5
+    block[counters.SERVICE_HEDGES_WON] = 2
+    block[counters.SERVICE_HEDGES_REFUSED] = 1
     found = of_service(block)
     assert found["retries"] == 7
+    assert found["hedges"] == {"sent": 5, "won": 2, "refused": 1}
     assert found["mean_first_byte_seconds"] is None
     assert of_service(None) == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastgw.core.settings import BreakerSettings
+from fastgw.core.settings import BreakerSettings, HedgeSettings
 from fastgw.filters.variables import Template
 from fastgw.policy.subsets import Subsets
 from fastgw.testing.edge import OK, Edge, body_of, statuses
@@ -112,4 +112,21 @@ def test_an_open_breaker_takes_a_subset_away_and_a_trial_stays_within() -> None:
     edge.answer(OK)
     assert statuses(client.take()) == [200]
     assert b"no_subset" in body_of(edge.client(ask("huge")).take())
+    edge.end()
+
+
+def test_a_hedge_stays_within_the_subset() -> None:
+    hedge = HedgeSettings(quantile=0.99, after=0.1, max_share=1.0, min_delay=0.001, methods=())
+    edge = divided(service={"hedge": hedge})
+    for gpu, is_late, is_hedged in (("big", 0, 0), ("big", 0, 0), ("big", 1, 0), ("small", 1, 1)):
+        client = edge.client(ask(gpu))  # the first two since a share of nothing is nothing
+        service = edge.connect()
+        edge.loop.advance(0.2 * is_late)
+        assert [attempt.target["port"] in (9001, 9002) for attempt in edge.attempts] == [True] * is_hedged
+        for _ in range(is_hedged):
+            edge.connect()
+        service.feed(OK)
+        assert statuses(client.take()) == [200]
+        service.feed_eof()
+        edge.run()
     edge.end()
