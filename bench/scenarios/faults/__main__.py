@@ -18,7 +18,7 @@ from bench.scenarios.__main__ import raise_file_limit
 from bench.scenarios.faults.ground import Found, Ground, Story
 from bench.scenarios.harness import ROOT
 
-NAMES = ("killed", "bursts", "closed", "overload", "outlier", "streams")
+NAMES = ("killed", "bursts", "closed", "overload", "outlier", "streams", "hedged")
 
 
 def story(name: str) -> Story:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.scenarios.faults import bursts, closed, killed, outlier, overload, streams
+from bench.scenarios.faults import bursts, closed, hedged, killed, outlier, overload, streams
 from bench.scenarios.faults.__main__ import NAMES, chart, story, table
 from bench.scenarios.faults.ground import START, Found, Story
 from bench.scenarios.faults.load import Kind, Seen, total
@@ -24,6 +24,7 @@ CONFIGURATIONS = {
         for name, more in outlier.BALANCERS.items()
     },
     "streams": streams.FASTGW.format(endpoints=HERE, balance=streams.ENGINE),
+    "hedged": hedged.FASTGW.format(endpoints=HERE) + hedged.HEDGE,
 }
 FOUND = Found("none", False, [("a", {"x": 1, "y ms": 2.5}), ("b", {"x": 3, "y ms": 5.0})], ("y ms", "ms"), ["a note"])
 
