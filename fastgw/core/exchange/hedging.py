@@ -104,7 +104,7 @@ class Hedging(Times):
     def _arm(self, plane: Plane) -> None:
         """Look again when the first in line is due that is not over."""
         line = self._line
-        while line and not _is_awaited(line[0][2], line[0][1]):
+        while line and not self._is_awaited(line[0][2], line[0][1]):
             line.popleft()
         self._is_armed = bool(line)
         if line:
@@ -120,7 +120,7 @@ class Hedging(Times):
         delay = self._delay(now)
         while line:
             sent, serial, exchange = line[0]
-            if _is_awaited(exchange, serial):
+            if self._is_awaited(exchange, serial):
                 if delay is None or sent + delay > now:
                     break
                 line.popleft()
@@ -128,6 +128,16 @@ class Hedging(Times):
             else:
                 line.popleft()
         self._arm(plane)
+
+    def _is_awaited(self, exchange: Exchange, serial: int) -> bool:
+        """Whether it is still the same exchange, with this service and none in its place, and its first try has no answer."""
+        return (
+            exchange.serial == serial
+            and exchange.attempts == 1
+            and exchange.phase == ANSWER
+            and exchange.uncounted == counters.ANSWER_AWAITED
+            and exchange.service.times is self
+        )
 
     def _hedge(self, exchange: Exchange) -> None:
         """Send the request of ``exchange`` once more, if there is another member, and that is within the share."""
@@ -145,16 +155,6 @@ class Hedging(Times):
         exchange.attempts += 1
         hedge = exchange.hedge = SecondTry(exchange, self)
         hedge.ask(candidates)
-
-
-def _is_awaited(exchange: Exchange, serial: int) -> bool:
-    """Whether it is still the same exchange, and its first try has no answer."""
-    return (
-        exchange.serial == serial
-        and exchange.attempts == 1
-        and exchange.phase == ANSWER
-        and exchange.uncounted == counters.ANSWER_AWAITED
-    )
 
 
 def _others(exchange: Exchange) -> tuple[Any, ...]:
@@ -178,6 +178,7 @@ class SecondTry(Exchange):
         self.service = first.service.beside()
         self.started = first.started
         self.last = first.last
+        self.notes = None if first.notes is None else {**first.notes}  # which subsets, and who picks, may go by
         self.sent = 0.0
         self.keep_alive = False
         self.request.become_copy(first.request)
@@ -238,8 +239,9 @@ class SecondTry(Exchange):
         """See ``Exchange``: the first try goes on."""
         if self.carrier is not None:
             self.plane.values[self.service.base + counters.SERVICE_UNANSWERED] += 1
-        tries.failed(self, error)
-        self._first.tried = (*self._first.tried, self.endpoint)
+        if self.endpoint is not None:  # else nobody could be picked
+            tries.failed(self, error)
+            self._first.tried = (*self._first.tried, self.endpoint)
         self._leave()
 
     # --- what the first exchange tells

@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.exchange.fallback import SERVICE, StandIn, mark
 from fastgw.core.exchange.hedging import RENEWED
 from fastgw.core.settings import BreakerSettings, HedgeSettings
+from fastgw.policy.fallback import CAUSES
 from fastgw.policy.quantile import SAMPLES_MIN
+from fastgw.policy.subsets import Subsets
+from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, POST, Edge, body_of, statuses
 from fastgw.testing.mock import MockTransport
 
@@ -337,4 +341,66 @@ def test_a_trial_that_loses_gives_its_place_back() -> None:
         second.feed_eof()
         edge.run()
     assert counted(edge) == (3, 3, 0)
+    edge.end()
+
+
+def test_what_is_asked_of_another_service_in_its_place_is_not_hedged_by_this_one() -> None:
+    edge = made(attempts=1)
+    others = tuple(edge.endpoint(port, len(edge.endpoints)) for port in (9500, 9501))
+    edge.endpoints.extend(others)
+    spare = usual.service("spare", others, edge.service.balancer, attempts=1)
+    edge.service.fall_back(StandIn(SERVICE, spare.standing_in(mark, None), CAUSES, ()))
+    edge.install(edge.listener, edge.service, spare)
+    client, first = edge.pair()
+    first.feed_eof()
+    edge.run()
+    second = edge.connect()
+    edge.loop.advance(0.5)
+    assert not edge.attempts and counted(edge) == (0, 0, 0)
+    second.feed(OK)
+    assert statuses(client.take()) == [200]
+    edge.end()
+
+
+def asked_first(edge: Edge) -> Any:
+    """The exchange that is under way."""
+    return next(one.exchange for one in edge.plane.connections if one.exchange is not None)
+
+
+def subset(edge: Edge, read: Any) -> None:
+    """Requests go to members of the tier that ``read`` finds; all are of the tier "a"."""
+    for one in edge.endpoints:
+        one.settings = one.settings._replace(metadata={"tier": b"a"})
+
+    def make(_: Any) -> Any:
+        return lambda candidates, _: edge.service.balancer.pick(candidates)
+
+    edge.service.subsets = Subsets(("tier",), read, edge.service.members, make, is_any=False)
+
+
+def test_a_subset_that_goes_by_a_note_is_the_same_for_the_second() -> None:
+    edge = made()
+    subset(edge, lambda exchange: ((exchange.notes or {"tier": b"b"})["tier"],))
+    edge.service.subsets, subsets = None, edge.service.subsets
+    client, first = edge.pair()
+    exchange = asked_first(edge)
+    exchange.note("tier", b"a")
+    exchange.service.subsets = subsets
+    edge.loop.advance(0.15)
+    second = edge.connect()
+    second.feed(OK)
+    edge.run()
+    assert first.is_lost and statuses(client.take()) == [200] and counted(edge) == (1, 1, 0)
+    edge.end()
+
+
+def test_a_second_that_nobody_is_picked_for_leaves_the_first() -> None:
+    edge = made()
+    client, first = edge.pair()
+    exchange = asked_first(edge)
+    subset(edge, lambda one: (b"a" if one is exchange else b"b",))
+    edge.loop.advance(0.15)
+    assert not edge.attempts
+    first.feed(OK)
+    assert statuses(client.take()) == [200]
     edge.end()
