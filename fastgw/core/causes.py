@@ -17,6 +17,7 @@ from fastgw.errors import RETRY_ALWAYS, GatewayError, InternalError, UpstreamErr
 
 #: The code of what a breaker refuses (``live.breaking``): nobody was asked, so no endpoint has failed.
 REFUSED = "breaker_open"
+HEDGED = "hedged"  #: code of the error that ends a try which another was faster than
 
 #: Of what an endpoint's failures are counted by, each in a counter of its own (``counters.ENDPOINT_CAUSES``); -1: in none.
 PLACES = {code: place for place, code in enumerate(CAUSES)} | {REFUSED: -1}

@@ -18,6 +18,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
+from fastgw.core.causes import HEDGED
 from fastgw.core.exchange import retries, tries
 from fastgw.core.exchange.deadlines import ANSWER, CONNECTION, HOOKS
 from fastgw.core.exchange.ends import Carrier, Exchange
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 LINE_MAX = 65536  #: requests that are watched in one worker and service; more are not hedged
 TICK = 0.001  #: seconds: what a timer of the loop can tell apart
 RENEWED = 0.1  #: seconds between two looks at what was learned
-LOST = "hedged"  #: code of the error that ends a try which another was faster than
 
 
 class Hedging(Times):
@@ -81,7 +81,7 @@ class Hedging(Times):
         plane = self._plane
         if plane is None or self._learned is None or seconds <= 0.0:
             return
-        if isinstance(outcome, int) or outcome.code in (LOST, "answer_timeout"):
+        if isinstance(outcome, int) or outcome.code in (HEDGED, "answer_timeout"):
             self._learned.add(seconds, plane.clock())
 
     def _begin(self, exchange: Exchange) -> None:
@@ -321,4 +321,4 @@ def _lose(first: Exchange) -> None:
 
 def lost() -> DownstreamError:
     """How a try ends that another was faster than: by nobody's fault."""
-    return DownstreamError(499, "hedged", "another member answered first")
+    return DownstreamError(499, HEDGED, "another member answered first")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastgw.core.causes import CONNECTING
+from fastgw.core.causes import CONNECTING, HEDGED
 from fastgw.core.live.guard import guard
 from fastgw.core.live.judges import is_failure
 from fastgw.core.live.news import OUTLIER, Finding
@@ -61,6 +61,8 @@ class Outlying:
         if isinstance(outcome, int):
             is_failed, told = outcome >= 500, str(outcome)
             is_timed = not is_failed
+        elif outcome.code == HEDGED and state.state == IN:
+            is_failed, told = False, ""  # it takes so long at least: who always loses is no less slow for that
         elif outcome.code in CONNECTING or not is_failure(outcome, seconds):
             # What could not be connected to is left out for that already; the other says nothing of the member.
             if state.is_trial(now - seconds):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastgw.core.exchange.hedging import lost
 from fastgw.core.live.news import HEALTH, OUTLIER, PANIC, UNPROBED, Finding
 from fastgw.core.settings import BreakerSettings, EjectionSettings
 from fastgw.errors import DownstreamError, UpstreamError
@@ -124,6 +125,17 @@ def test_who_lets_everybody_wait_until_the_time_is_over_is_slow() -> None:
     edge.settle(1, UpstreamError(502, "reset", "cut"), seconds=3.0)  # fast or slow: who can tell
     edge.settle(2, 200)
     edge.settle(1, 200)
+    edge.loop.advance(1.5)
+    assert edge.ready == ["9001", "9002"]
+    assert edge.found[0].cause == "slow"
+    edge.end()
+
+
+def test_who_loses_to_a_hedge_all_the_time_is_slow() -> None:
+    edge = Stage(terms=TERMS._replace(base=4.0))
+    edge.settle(0, lost(), seconds=3.0)
+    edge.settle(1, 200)
+    edge.settle(2, 200)
     edge.loop.advance(1.5)
     assert edge.ready == ["9001", "9002"]
     assert edge.found[0].cause == "slow"
