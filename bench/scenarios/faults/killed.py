@@ -18,7 +18,7 @@ services:
   main:
     endpoints: {endpoints}
     retry: {{on: [connect, reset], methods: [GET, POST]}}
-    health: {{path: /, interval: 500ms, healthy: 1, unhealthy: 2}}
+    health: {{path: /, interval: 500ms}}
     slow_start: 2s
 """
 KINDS = (Kind("get", 3), Kind("post", 1, "POST", body='{"prompt":"hello"}'))
