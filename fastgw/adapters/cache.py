@@ -51,22 +51,30 @@ class Memory:
         self.passed = Marks(PASSED_MOST)
 
 
-_MEMORIES: Final[WeakValueDictionary[tuple[str, CacheSettings], Memory]] = WeakValueDictionary()
+_MEMORIES: Final[WeakValueDictionary[tuple[str, CacheSettings, tuple[bytes, ...]], Memory]] = WeakValueDictionary()
 
 
-def memory_of(route: str, settings: CacheSettings) -> Memory:
-    """That of the cache of ``route``, as long as its settings are these."""
-    found = _MEMORIES.get((route, settings))
+def memory_of(route: str, settings: CacheSettings, decided_by: tuple[bytes, ...]) -> Memory:
+    """That of the cache of ``route``, as long as its settings, and the fields by which filters decide, are these."""
+    found = _MEMORIES.get((route, settings, decided_by))
     if found is None:
-        found = _MEMORIES[route, settings] = Memory(settings)
+        found = _MEMORIES[route, settings, decided_by] = Memory(settings)
     return found
 
 
 class RouteCache:
     """What one route has kept in this worker."""
 
-    def __init__(self, name: str, slot: int, of: RouteSettings, settings: CacheSettings, memory: Memory) -> None:
-        """``name``, ``slot``: of the route; ``of``: its settings, by which fills go."""
+    def __init__(
+        self,
+        name: str,
+        slot: int,
+        of: RouteSettings,
+        settings: CacheSettings,
+        memory: Memory,
+        decided_by: tuple[bytes, ...] = (),
+    ) -> None:
+        """``name``, ``slot``: of the route; ``of``: its settings, by which fills go; ``decided_by``: fields by which its filters decide."""
         self.settings = settings
         self.memory = memory
         self.fills: dict[Hashable, Fill] = {}  #: those that others may join
@@ -77,6 +85,7 @@ class RouteCache:
         if b"GET" in self._methods:
             self._methods |= {b"HEAD"}
         self._names = tuple(one.encode() for one in settings.vary)
+        self._decided_by = decided_by
         self._fronts: dict[Service, Service] = {}
         self._minded: dict[Service, Service] = {}
         self._routes: dict[Service, Route] = {}
@@ -149,7 +158,14 @@ class RouteCache:
     def look_up(self, exchange: Exchange, service: Service, wanted: Wish, body: bytes) -> Lookup:
         """What ``exchange`` asks for; it is noted."""
         digest = digest_of(exchange.request, body)
-        key = key_of(exchange, service.name, self._names, digest, is_shared=self.settings.shared)
+        key = key_of(
+            exchange,
+            service.name,
+            self._names,
+            digest,
+            is_shared=self.settings.shared,
+            decided_by=self._decided_by,
+        )
         is_authorized = exchange.request.header(b"authorization") is not None
         lookup = Lookup(self.memory.shelf.find, place_of(exchange), key, wanted, is_authorized=is_authorized)
         exchange.note(NOTE, lookup)

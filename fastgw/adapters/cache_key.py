@@ -74,7 +74,15 @@ def place_of(exchange: Exchange) -> bytes:
     return b"%b %b %b" % (scheme, request.authority.lower(), request.target)
 
 
-def key_of(exchange: Exchange, service: str, names: Sequence[bytes], digest: bytes, *, is_shared: bool) -> Hashable:
+def key_of(
+    exchange: Exchange,
+    service: str,
+    names: Sequence[bytes],
+    digest: bytes,
+    *,
+    is_shared: bool,
+    decided_by: Sequence[bytes] = (),
+) -> Hashable:
     """By what an answer for ``exchange`` is known, beside its place.
 
     Args:
@@ -83,11 +91,12 @@ def key_of(exchange: Exchange, service: str, names: Sequence[bytes], digest: byt
         names: more fields of the request that matter, in lower case.
         digest: of the request's body, with its type; empty: there is none.
         is_shared: whoever asks is given the same.
+        decided_by: fields by which filters of the route let a request pass, lower case; they too say who asks.
     """
     request = exchange.request
     told = tuple((name, value) for name in (*_TOLD, *names) if (value := request.forwarded(name)) is not None)
     spoken = (request.forwarded_host, *told) if request.forwarded_host else told
-    return (service, spoken, digest, b"" if is_shared else _identity(exchange))
+    return (service, spoken, digest, b"" if is_shared else _identity(exchange, decided_by))
 
 
 def digest_of(request: Request, body: bytes) -> bytes:
@@ -100,10 +109,10 @@ def digest_of(request: Request, body: bytes) -> bytes:
     return b"%b %d %b" % (request.method, len(body), found.digest())
 
 
-def _identity(exchange: Exchange) -> bytes:
+def _identity(exchange: Exchange, decided_by: Sequence[bytes]) -> bytes:
     """Who asks, by what the client has sent and what filters have found out; empty: nobody in particular."""
     head = exchange.request.head
-    known = [(name, value) for name in _CREDENTIALS if (value := find_field(head, name)) is not None]
+    known = [(name, value) for name in (*_CREDENTIALS, *decided_by) if (value := find_field(head, name)) is not None]
     notes = [(name, repr(value)) for name, value in sorted((exchange.notes or {}).items()) if name not in _PASSING]
     edited = exchange.request.edited or ()
     said = [

@@ -196,9 +196,17 @@ class _Compiler:
             from fastgw.adapters.cache import RouteCache, memory_of  # which a worker without one does not need
 
             slot = self._slots.routes[spec.name]
-            found = RouteCache(spec.name, slot, spec.settings, spec.cache, memory_of(spec.name, spec.cache))
+            decided_by = self._decided_by(spec)
+            memory = memory_of(spec.name, spec.cache, decided_by)
+            found = RouteCache(spec.name, slot, spec.settings, spec.cache, memory, decided_by)
             self._caches[spec.name] = found
         return found
+
+    def _decided_by(self, route: RouteSpec) -> tuple[bytes, ...]:
+        """The fields by which filters of ``route`` decide whether a request may pass, behind any listener."""
+        names = {link.name for one in self._spec.listeners for link in links(self._spec, one, route)}
+        found = {field for name in names for field in getattr(self._filters[name], "decides_by", ())}
+        return tuple(sorted(found))
 
     def _chain(self, listener: ListenerSpec, route: RouteSpec | None = None) -> Chain:
         """The hooks of all filters of a route, as it is reached by this listener, and behind them of its transformers."""

@@ -57,6 +57,11 @@ class ExtAuthz:
         self._call = call
         self._caller: Caller | None = None
 
+    @property
+    def decides_by(self) -> tuple[bytes, ...]:
+        """See ``core.exchange.filter``: what the authority is told of a request."""
+        return self._sent
+
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Be ready to ask; OSError if the file of authorities cannot be used."""
         self._caller = Caller(self._url, self._limit, self._largest, self._connections)

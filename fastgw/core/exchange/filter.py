@@ -20,6 +20,9 @@ be called after that, for exchanges that began before.
 What a filter finds out, later ones and the access log may read: ``exchange.note(name, value)`` keeps it in ``exchange.notes``, and a filter
 that has ``logged``, a tuple of such names, has them in every line of an access log of its route.
 
+A filter that lets requests pass by fields of its own, and notes and changes nothing, names them in ``decides_by``, lower-case bytes: so a
+cache behind it gives nobody what it has let another have.
+
 Hooks are found when the configuration is compiled, so a hook that a filter does not have costs nothing.
 """
 

@@ -48,7 +48,8 @@ class CachedEdge(Edge):
         super().__init__(service={"attempts": 1}, filters=filters)
         self.settings = _USUAL._replace(**(cache or {}))
         of = usual.route("all", 1, **route).settings
-        self.cache = RouteCache("all", 1, of, self.settings, Memory(self.settings))
+        decided_by = tuple(field for one in filters for field in getattr(one, "decides_by", ()))
+        self.cache = RouteCache("all", 1, of, self.settings, Memory(self.settings), decided_by)
         self.route = usual.route("all", 1, service=self.service, chain=self.route.chain, cache=self.cache, **route)
         self.install(self.listen())
         self.asked: list[bytes] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from fastgw.adapters.cache_key import digest_of
 from fastgw.testing.edge import body_of
 from fastgw.wire.messages import Request
@@ -53,3 +55,26 @@ def test_a_digest_is_of_the_body_and_of_what_is_said_of_it() -> None:
     found.add(digest_of(request, b"a"))
     assert len(found) == 4
     assert digest_of(Request(), b"") == b""
+
+
+class Asking:
+    """A filter that lets requests pass by a field, and tells nobody what it has found."""
+
+    name = "asking"
+    decides_by = (b"x-session",)
+
+    def request(self, exchange: Any) -> None:
+        """Everybody passes."""
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_what_a_filter_decides_by_says_who_asks(is_shared: bool) -> None:
+    edge = CachedEdge(filters=[Asking()], cache={"shared": is_shared})
+    edge.ask(asks("/me", "X-Session: a"), answer(b"of a"))
+    assert body_of(edge.ask(asks("/me", "X-Session: a"))) == b"of a"
+    if is_shared:
+        assert body_of(edge.ask(asks("/me", "X-Session: b"))) == b"of a"
+    else:
+        assert body_of(edge.ask(asks("/me", "X-Session: b"), answer(b"of b"))) == b"of b"
+        assert body_of(edge.ask(asks("/me"), answer(b"of nobody"))) == b"of nobody"
+    edge.end()

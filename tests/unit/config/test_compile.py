@@ -128,6 +128,25 @@ def test_chains_are_those_of_listener_and_route(tmp_path: Path, registry: Regist
     assert far.chain.done[-1][1].__self__ is near.chain.done[-1][0].__self__  # type: ignore[attr-defined]
 
 
+def test_a_cache_knows_what_the_filters_of_its_route_decide_by(tmp_path: Path, registry: Registry) -> None:
+    text = """
+listeners: [{address: "127.0.0.1:1", filters: [far]}]
+filters:
+  far: {type: ext_authz, url: "https://a.test/", send: [x-far, cookie]}
+  near: {type: ext_authz, url: "https://a.test/", send: [x-near]}
+  other: {type: ext_authz, url: "https://a.test/", send: [x-other]}
+routes:
+  - {path: /a, service: s, filters: [near], cache: {ttl: 1s}}
+  - {path: /b, service: s, filters: [other]}
+services: {s: {endpoints: ["127.0.0.1:2"]}}
+"""
+    route = match(
+        compiled(read(tmp_path, text), registry), next(iter(read(tmp_path, text).listeners)).name, b"a", b"/a"
+    )
+    assert route is not None and route.cache is not None
+    assert route.cache._decided_by == (b"cookie", b"x-far", b"x-near")
+
+
 def test_the_global_chain_is_in_front_of_every_other(tmp_path: Path, registry: Registry) -> None:
     # edge names log itself: it runs once, where the outermost level has it
     snapshot = compiled(read(tmp_path, FULL.replace("listeners:\n", "chain: [digest, log]\nlisteners:\n", 1)), registry)
