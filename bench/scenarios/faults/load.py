@@ -126,7 +126,7 @@ class _Lane(asyncio.Protocol):
         if length is None:  # an event stream: its first event counts
             if not self._first and body:
                 self._first = time.monotonic()
-            if not self._buffer.endswith(b"0\r\n\r\n"):
+            if not body.endswith(b"0\r\n\r\n"):
                 return
         elif len(body) < int(length[1]):
             return

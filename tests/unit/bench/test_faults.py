@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.scenarios.faults import bursts, closed, hedged, killed, outlier, overload, streams
 from bench.scenarios.faults.__main__ import NAMES, chart, story, table
 from bench.scenarios.faults.ground import START, Found, Story
-from bench.scenarios.faults.load import Kind, Seen, total
+from bench.scenarios.faults.load import Kind, Order, Seen, _Lane, _Load, total
 from fastgw.config.load import load
+from fastgw.testing.edge import new_loop
+from fastgw.testing.mock import MockTransport
 
 HERE = '["127.0.0.1:1001", "127.0.0.1:1002"]'
 CONFIGURATIONS = {
@@ -70,3 +73,16 @@ def test_the_table_has_a_line_for_each_variant() -> None:
     assert "**missed**" in page
     assert "a note" in page
     assert chart(one, FOUND).count('<rect class="a"') == 2
+
+
+def test_a_stream_is_not_over_with_a_head_that_ends_in_a_nought() -> None:
+    users = _Load(Order(port=1, seconds=1.0, lanes=1))
+    seen = users.seen["get"]
+    lane: Any = _Lane(users)
+    lane.connection_made(MockTransport(new_loop(), lane))
+    users._ask_by(lane, 0.0)
+    lane.data_received(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-request-id: 10\r\n\r\n")
+    lane.data_received(b"a\r\ndata: {}\n\n\r\n")
+    assert seen.status == [0]
+    lane.data_received(b"0\r\n\r\n")
+    assert seen.status[0] == 200
