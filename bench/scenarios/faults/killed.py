@@ -48,7 +48,7 @@ async def _watch(fleet: Sequence[Fleeting], began: float, seconds: float) -> tup
     first, burst = float("inf"), 0.0
     for (_, before), (when, after) in pairwise(counts):
         got = [late - early for early, late in zip(before, after, strict=True)]
-        if got[2] and first == float("inf"):
+        if got[2] > 1 and first == float("inf"):  # one may be a probe
             first = when
         others = (got[0] + got[1]) / 2
         if others >= 10:  # else the figure is one of chance
