@@ -321,4 +321,4 @@ def _lose(first: Exchange) -> None:
 
 def lost() -> DownstreamError:
     """How a try ends that another was faster than: by nobody's fault."""
-    return DownstreamError(499, HEDGED, "another member answered first")
+    return DownstreamError(499, "hedged", "another member answered first")
