@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastgw.core import settings
-from fastgw.core.settings import Address, Url
+from fastgw.core.settings import Address, RedisSettings, Url
 
 
 def test_addresses_are_written_as_they_are_read() -> None:
@@ -25,3 +25,11 @@ def test_a_name_is_what_must_be_looked_up() -> None:
 )
 def test_defaults_stand_in_the_schema_alone(kind: type[tuple[object, ...]]) -> None:
     assert kind._field_defaults == {}  # type: ignore[attr-defined]
+
+
+def test_a_place_is_told_without_what_is_secret() -> None:
+    there = RedisSettings("::1", 1, "", 2, True, "", False, "u", "secret", 1.0)
+    assert str(Address(inside="handlers")) == "handlers"
+    assert str(there) == "rediss://[::1]:1/2"
+    assert str(there._replace(host="a", is_tls=False)) == "redis://a:1/2"
+    assert str(there._replace(socket="/run/r")) == "unix:///run/r?db=2"

@@ -223,3 +223,10 @@ def test_whom_a_breaker_hands_a_request_to_is_on_its_trial_there() -> None:
     for client in clients:
         client.lose()
     edge.end()
+
+
+def test_what_is_no_member_is_nobodys() -> None:
+    edge = Stage()
+    edge.service.outlying.settle(object(), 500, 0.1)
+    assert edge.ready == ["9000", "9001", "9002"] and not edge.found
+    edge.end()
