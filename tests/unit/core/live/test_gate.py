@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,6 @@ from fastgw.core import counters
 from fastgw.core.exchange.fallback import SERVICE, StandIn
 from fastgw.core.live.board import Board
 from fastgw.core.live.holds import settle
-from fastgw.errors import GatewayError
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, POST, SWITCHING, WEBSOCKET, Edge, Gate, Spy, body_of, head_of, statuses
 from fastgw.testing.mock import MockTransport
@@ -448,54 +446,4 @@ def test_a_hook_that_waits_for_a_body_holds_no_place(stage: Workers, is_whole: b
     assert service.take().endswith(b"ABCDE")
     service.feed(OK)
     assert statuses(other.take()) == statuses(client.take()) == [200]
-    edge.end()
-
-
-# --- what is no exchange of a client
-
-
-class Copy:
-    """What a gate knows of an exchange."""
-
-    def __init__(self) -> None:
-        self.ticket: Any = None
-        self.sent = 0.0
-        self.failed: list[str] = []
-
-    def fail(self, error: GatewayError) -> None:
-        """It is turned away."""
-        self.failed.append(error.code)
-
-    def set_deadline(self, _: float) -> None:
-        """It waits."""
-
-
-def test_copies_of_a_mirror_have_free_places_only(stage: Workers) -> None:
-    edge = stage.worker(limit=1)
-    gate = edge.service.gate
-    copies = gate.for_copies()
-    one, other = Copy(), Copy()
-    assert copies.for_copies() is copies and copies.admits(one)
-    assert copies.enter(one, False) and not copies.enter(other, False)
-    assert other.failed == ["over_limit"] and places(edge) == (1, 0)
-    one.ticket.leave()
-    assert places(edge) == (0, 0)
-    gate.retire()
-    assert copies.enter(other, False) and other.ticket is None
-    edge.end()
-
-
-def test_who_leaves_the_queue_leaves_it_once(stage: Workers) -> None:
-    edge = stage.worker(limit=1, queue_size=2, queue_timeout=5.0)
-    gate = edge.service.gate
-    inside, waiting = Copy(), Copy()
-    assert gate.enter(inside, False) and not gate.enter(waiting, False)
-    spot = waiting.ticket
-    assert places(edge) == (1, 1)
-    inside.ticket.cancel()  # of a place: nothing to be done
-    spot.cancel()
-    spot.leave()
-    assert places(edge) == (1, 0) and waiting.ticket is None
-    inside.ticket.leave()
-    assert places(edge) == (0, 0)
     edge.end()
