@@ -142,9 +142,10 @@ def _listener(place: int, listener: schema.Listener) -> ListenerSpec:
 
 
 def _certificate(certificate: schema.Certificate) -> CertificateSpec:
-    from fastgw.config.tls import certificate_names
+    from fastgw.config.tls import certificate_names, expiry
 
-    return fill(CertificateSpec, certificate, names=certificate_names(certificate.cert))
+    file = certificate.cert
+    return fill(CertificateSpec, certificate, names=certificate_names(file), ends=expiry(file) or 0.0)
 
 
 def _route(route: schema.Route, config: schema.Configuration) -> RouteSpec:

@@ -83,6 +83,9 @@ class CertificateSpec(NamedTuple):
     cert: str
     key: str
     names: tuple[str, ...] = ()  #: DNS names it is good for; filled when a listener has several, for the choice by SNI
+    ends: float = (
+        0.0  #: when it stops being valid, seconds since 1970, as the file was when it was read; 0: it does not say
+    )
 
 
 class TlsSpec(NamedTuple):

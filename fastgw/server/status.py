@@ -22,10 +22,11 @@ from fastgw.server.health_status import health_facts, health_of_endpoint
 from fastgw.server.link_status import link_document, links_of
 from fastgw.server.names import Names
 from fastgw.server.panic_status import panic_of_service, panics
+from fastgw.server.process_status import certificate_facts, worker_facts
 from fastgw.server.standings import stamp
 from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
-from fastgw.server.workers import HEARTBEAT_SECONDS, READY, STALLED
-from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts, NameFacts, Totals, WorkerFacts, total
+from fastgw.server.workers import READY, STALLED
+from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts, NameFacts, Totals, total
 
 if TYPE_CHECKING:
     from fastgw.server.key_sets import Fetching
@@ -145,23 +146,11 @@ class Pages:
             reloads=dict(gateway.reloads),
             is_last_reload_ok=gateway.report.ok,
             last_reload=gateway.report.when,
-            workers=[
-                WorkerFacts(
-                    index=worker.index,
-                    pid=worker.pid,
-                    state=worker.told_state(now),
-                    restarts=worker.restarts,
-                    rss=worker.rss,
-                    generation=worker.generation,
-                    lag=max(worker.slab.values[layout.LOOP_LAG_US] / 1e6, worker.silence(now) - HEARTBEAT_SECONDS),
-                    silence=worker.silence(now),
-                    stalls=worker.stalls,
-                )
-                for worker in gateway.workers
-            ],
+            workers=worker_facts(gateway, now),
             names=_names(gateway.names),
             key_sets=_key_sets(gateway.fetching),
             links=links_of(gateway.leasing),
+            certificates=certificate_facts(gateway),
             members=self._members(),
             versions=gateway.rollouts.weights if gateway.rollouts is not None else {},
             board=_board(gateway.board.view, time.monotonic_ns()),

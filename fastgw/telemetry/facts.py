@@ -151,6 +151,16 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
         _worker(lambda one: one.lag),
     ),
     (
+        Metric(
+            "fastgw_certificate_expiry_timestamp_seconds",
+            GAUGE,
+            "When the certificate that the listener shows stops being valid.",
+            ("listener", "certificate"),
+            "As the file was at the last reload; alert 14 days before.",
+        ),
+        lambda facts: [((one.listener, one.file), one.ends) for one in facts.certificates],
+    ),
+    (
         Metric("fastgw_name_lookups", COUNTER, "Look-ups of the name of an endpoint.", ("name",)),
         _name(lambda one: one.look_ups),
     ),

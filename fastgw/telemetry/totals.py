@@ -102,6 +102,15 @@ class LinkFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """A certificate that a listener shows."""
+
+    listener: str
+    file: str
+    ends: float  #: when it stops being valid, seconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known beside the counters."""
 
@@ -117,6 +126,7 @@ class Facts:
     names: Sequence[NameFacts] = ()
     key_sets: Sequence[KeySetFacts] = ()
     links: Sequence[LinkFacts] = ()
+    certificates: Sequence[CertificateFacts] = ()  #: those that say when they end
     members: Mapping[EndpointName, MemberFacts] = field(default_factory=dict)
     versions: Mapping[tuple[str, str], float] = field(default_factory=dict)  #: shares, 0 to 1, by service and version
     board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table

@@ -29,22 +29,33 @@ class Authority:
         self.ca = str(folder / "ca.pem")
         Path(self.ca).write_bytes(signed.public_bytes(Encoding.PEM))
 
-    def pair(self, stem: str, *names: str, organisation: str = "", folder: Path | None = None) -> tuple[str, str]:
-        """A certificate for ``names`` (DNS names and IP addresses) with the subject ``CN=stem``, and its key: two files."""
+    def pair(
+        self, stem: str, *names: str, organisation: str = "", folder: Path | None = None, days: int = 0
+    ) -> tuple[str, str]:
+        """A certificate for ``names`` (DNS names and IP addresses) with the subject ``CN=stem``, and its key: two files.
+
+        ``days``: how long it is good from now on; 0: for ever.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation)] if organisation else []
         subject = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, stem)])
         extensions: list[x509.ExtensionType] = [x509.BasicConstraints(ca=False, path_length=None)]
         if names:
             extensions.append(x509.SubjectAlternativeName([general_name(one) for one in names]))
-        signed = self._sign(subject, key.public_key(), *extensions)
+        now = datetime.datetime.now(datetime.UTC)
+        end = now + datetime.timedelta(days=days) if days else END
+        signed = self._sign(subject, key.public_key(), *extensions, end=end)
         cert_path, key_path = (folder or self._folder) / f"{stem}.pem", (folder or self._folder) / f"{stem}.key"
         cert_path.write_bytes(signed.public_bytes(Encoding.PEM))
         key_path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return str(cert_path), str(key_path)
 
     def _sign(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *extensions: x509.ExtensionType
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePublicKey,
+        *extensions: x509.ExtensionType,
+        end: datetime.datetime = END,
     ) -> x509.Certificate:
         builder = (
             x509.CertificateBuilder()
@@ -53,7 +64,7 @@ class Authority:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(BEGIN)
-            .not_valid_after(END)
+            .not_valid_after(end)
         )
         for extension in extensions:
             builder = builder.add_extension(extension, critical=False)

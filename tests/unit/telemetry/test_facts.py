@@ -3,6 +3,7 @@ from __future__ import annotations
 from fastgw.telemetry.facts import FACTS, WORKER_STATES
 from fastgw.telemetry.totals import (
     BoardFacts,
+    CertificateFacts,
     Facts,
     HealthFacts,
     KeySetFacts,
@@ -33,6 +34,7 @@ def facts() -> Facts:
             KeySetFacts("https://b.test/k", 0, None, 3, 3, "refused", "no"),
         ],
         links=[LinkFacts("redis://a.test", True, 9.0, {"granted": 4, "failed": 1}, 40, {"timeout": 2})],
+        certificates=[CertificateFacts("edge", "edge.pem", 1_800_000_000.0)],
         limits={"llm": 64},
         panics={"llm": True},
         members={("llm", "[::1]:80"): MemberFacts(1, 0), ("llm", "[::1]:81"): MemberFacts(1, 1)},
@@ -57,6 +59,7 @@ def test_each_says_what_is_known() -> None:
         "fastgw_worker_stalls": [(("0",), 5), (("1",), 0)],
         "fastgw_worker_resident_memory_bytes": [(("0",), 30_000_000), (("1",), 0)],
         "fastgw_worker_loop_lag_seconds": [(("0",), 0.002), (("1",), 0.0)],
+        "fastgw_certificate_expiry_timestamp_seconds": [(("edge", "edge.pem"), 1_800_000_000.0)],
         "fastgw_name_lookups": [(("a.test",), 9), (("dumb.test",), 4)],
         "fastgw_name_lookup_failures": [(("a.test",), 1), (("dumb.test",), 4)],
         "fastgw_name_addresses": [(("a.test",), 2), (("dumb.test",), 0)],
