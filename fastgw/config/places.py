@@ -36,5 +36,5 @@ def shared_keys(place: Address) -> tuple[Address, ...]:
         folder, name = os.path.split(place.path)
         return (Address(path=os.path.join(os.path.realpath(folder), name)),)
     if place.host == ANY_HOST:
-        return tuple(Address(host, place.port) for host in ("::", "0.0.0.0"))
+        return tuple(Address(host, place.port) for host in ("::", "0.0.0.0"))  # nosec B104: compares
     return (place,)

@@ -17,9 +17,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 BUILD = PROJECT["build-system"]["requires"]
 RUN = PROJECT["project"]["dependencies"]
+ALL = EXTRAS["all"][0].removeprefix("fastgw[").removesuffix("]").split(",")
 WANTED = {
     "test": [*RUN, *EXTRAS["test"], *EXTRAS["dev"], *EXTRAS["demo"], *EXTRAS["jwt"], *EXTRAS["basic"], *BUILD],
     "build": BUILD,
+    "run": [*RUN, *(one for name in ALL for one in EXTRAS[name])],
     "demo": [*RUN, *EXTRAS["demo"], *BUILD],
     "bench": [*RUN, *EXTRAS["bench"], *EXTRAS["jwt"], *EXTRAS["basic"], *BUILD],
     "fuzz": [*RUN, *EXTRAS["fuzz"]],
@@ -45,7 +47,7 @@ def test_every_release_has_its_hashes(name: str) -> None:
 def test_every_requirement_is_pinned_within_its_range(name: str) -> None:
     found = pins(CONSTRAINTS / f"{name}.txt")
     for requirement in map(Requirement, WANTED[name]):
-        if requirement.name != "fastgw":  # an extra that names another one
+        if requirement.name != "fastgw":  # an extra that names others
             release, _ = found[canonicalize_name(requirement.name)]
             assert requirement.specifier.contains(release, prereleases=True), f"{requirement}: scripts/lock"
 
@@ -53,7 +55,7 @@ def test_every_requirement_is_pinned_within_its_range(name: str) -> None:
 def test_all_agree() -> None:
     """One release of a package is what tests, demo, benchmarks and builds use."""
     tested = pins(CONSTRAINTS / "test.txt")
-    for name in ("build", "demo", "bench", "fuzz"):
+    for name in ("build", "run", "demo", "bench", "fuzz"):
         other = pins(CONSTRAINTS / f"{name}.txt")
         assert {one: other[one][0] for one in other.keys() & tested.keys()} == {
             one: tested[one][0] for one in other.keys() & tested.keys()
