@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(arguments: Sequence[str]) -> int:
-    parser = _parser(arguments[0] if arguments and arguments[0] in _MODULES else "")
+    parser = build_parser(arguments[0] if arguments and arguments[0] in _MODULES else "")
     if arguments and not arguments[0].startswith("-") and arguments[0] not in _WORDS:
         parser.error(_unknown(arguments[0]))
     try:
@@ -153,7 +153,7 @@ def _unknown(word: str) -> str:
     return f"there is no command {word!r}{nearest(word, _WORDS) or '; there are ' + ', '.join(_WORDS)}"
 
 
-def _parser(only: str | None = None) -> argparse.ArgumentParser:
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """``only``: of the commands that are modules of their own, the one to import; None: all of them."""
     parser = argparse.ArgumentParser("fastgw", description=_ABOUT, epilog=_EXAMPLES, formatter_class=Help)
     parser.add_argument("--version", action=_Version, nargs=0, help="print versions, as the command does")
@@ -385,5 +385,7 @@ _MODULES: dict[str, tuple[str, str]] = {
     "reload": ("reload", "have a running gateway load its file again"),
     "drain": ("drain", "have a running gateway finish and end"),
     "diff": ("diff", "tell what changes from one configuration to another"),
+    "completion": ("completion", "print the script by which a shell completes the command line"),
+    "man": ("man", "print the manual page"),
 }
 _WORDS = [*_COMMANDS, *_MODULES]

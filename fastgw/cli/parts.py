@@ -12,6 +12,13 @@ class Help(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=columns() - 2)
 
+    def add_argument(self, action: argparse.Action) -> None:
+        """Room for the longest command: argparse forgets that commands are indented once more."""
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):
+            longest = max(map(len, action.choices), default=0)
+            self._action_max_length = max(self._action_max_length, self._current_indent + 2 + longest)
+
 
 def columns() -> int:
     """How wide the terminal is, in characters."""
@@ -28,7 +35,7 @@ def add_file(parser: argparse.ArgumentParser, what: str) -> None:
     """The configuration, as ``-c FILE`` or as ``FILE`` alone; both are ``config``."""
     either = parser.add_mutually_exclusive_group(required=True)
     either.add_argument("-c", "--config", metavar="FILE", help=what)
-    either.add_argument("config", nargs="?", default=argparse.SUPPRESS, metavar="FILE", help="the same")
+    either.add_argument("config", nargs="?", default=argparse.SUPPRESS, metavar="FILE", help=what)
 
 
 def add_gateway(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.cli.main import _parser, main
+from fastgw.cli.main import build_parser, main
 from fastgw.core.live.holds import Seat
 from fastgw.core.live.registry import Registry
 from fastgw.plugins import PluginError
@@ -108,7 +108,7 @@ def test_every_command_line_is_one(place: str, line: str) -> None:
         if end in arguments:
             arguments = arguments[: arguments.index(end)]
     if arguments and arguments[0] not in ("0.1.0",):  # what the program prints begins with its name, too
-        _parser().parse_args(arguments)
+        build_parser().parse_args(arguments)
 
 
 def test_the_first_commands_of_the_readme_do_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

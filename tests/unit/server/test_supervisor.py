@@ -173,7 +173,7 @@ def test_file_with_problems_starts_nothing(
 def test_the_configuration_is_handed_out_before_what_serves_the_admin_address_is_imported() -> None:
     """Start-up time is a goal: this is on the way to the first answer, with pydantic and YAML."""
     names = "fastgw.server.supervisor, fastgw.server.gateway, fastgw.server.slab, fastgw.config.load"
-    code = f"import sys, {names}; from fastgw.cli.main import _parser; _parser(); print(*sys.modules)"
+    code = f"import sys, {names}; from fastgw.cli.main import build_parser; build_parser(); print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     unwanted = {"asyncio", "concurrent", "email", "h11", "http", "importlib.metadata", "logging", "orjson", "shutil"}
     unwanted |= {"prometheus_client", "ssl", "uvloop", "fastgw.core.dataplane", "fastgw.server.control"}
