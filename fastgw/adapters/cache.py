@@ -19,6 +19,7 @@ from fastgw.adapters.cache_fill import Fill
 from fastgw.adapters.cache_key import digest_of, is_ours, key_of, place_of
 from fastgw.adapters.cache_parts import BYPASS, HIT, MISS, NOTE, STALE, WAITED, Lookup
 from fastgw.adapters.local import local_service
+from fastgw.adapters.pieces import Held
 from fastgw.core import counters
 from fastgw.core.counters import LOCAL, ROUTE
 from fastgw.core.snapshot.snapshot import Route
@@ -44,11 +45,12 @@ PASSED_MOST: Final = 10_000  #: such answers
 class Memory:
     """What outlives a reload that changes nothing of a cache."""
 
-    __slots__ = ("__weakref__", "passed", "shelf")
+    __slots__ = ("__weakref__", "held", "passed", "shelf")
 
     def __init__(self, settings: CacheSettings) -> None:
         self.shelf: Shelf[StoredAnswer] = Shelf(settings.max_bytes, settings.max_entries, settings.max_variants)
         self.passed = Marks(PASSED_MOST)
+        self.held = Held(settings.max_bytes)
 
 
 _MEMORIES: Final[WeakValueDictionary[tuple[str, CacheSettings, tuple[bytes, ...]], Memory]] = WeakValueDictionary()
@@ -89,6 +91,11 @@ class RouteCache:
         self._fronts: dict[Service, Service] = {}
         self._minded: dict[Service, Service] = {}
         self._routes: dict[Service, Route] = {}
+
+    @property
+    def held(self) -> Held:
+        """What the answers hold that are fetched for it."""
+        return self.memory.held
 
     @property
     def takes_bodies(self) -> bool:

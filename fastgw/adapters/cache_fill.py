@@ -6,7 +6,7 @@
                                                            └─ not to be kept: the first one gets it, the others go on alone
 
 Nobody owns it: whoever leaves, it goes on as long as somebody follows, and ends with the last.  Pieces are held until the slowest has sent
-them: all of them while it is kept, which is bounded; else the service waits for the slowest.
+them: all of them while it is kept, which is bounded for each and for all (``pieces``); else the service waits for the slowest.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from fastgw.adapters.cache_key import selected_of, suits
 from fastgw.adapters.cache_parts import REVALIDATED, STALE, Head
 from fastgw.adapters.local import UNKNOWN
+from fastgw.adapters.pieces import Pieces
 from fastgw.adapters.stored import StoredAnswer, renewed
 from fastgw.core.exchange.ends import Client
 from fastgw.core.exchange.fallback import NOTE, REPLY
 from fastgw.core.net.connection import HOLD_PEER
-from fastgw.policy.freshness import Life, directives, life, names, refusal
+from fastgw.policy.freshness import Life, directives, life, refusal
 from fastgw.wire.fields import find_field
 from fastgw.wire.lines import without_fields
 from fastgw.wire.messages import BODY_LENGTH, BODY_NONE
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.exchange.reply import Reply
     from fastgw.core.snapshot.snapshot import Route
-    from fastgw.policy.shelf import Selected
 
 _CONDITIONS: Final = (b"if-none-match", b"if-modified-since")
 
@@ -67,9 +68,7 @@ class Fill(Client):
         self._first: Follower | None = None  #: whose request it is, as long as it follows
         self._head: Head | None = None
         self._item: StoredAnswer | None = None  #: what it will store, without the body
-        self._pieces: list[bytes] = []
-        self._dropped = 0  #: pieces in front of those, which everybody has sent
-        self._size = 0  #: bytes so far
+        self._pieces = Pieces(cache.held)
         self.is_complete = False
         self.trailers = b""
         self._is_alone = False  #: nobody need follow
@@ -114,7 +113,9 @@ class Fill(Client):
         if carrier is self._first:
             self._first = None
         if not self._followers:
-            if not self._is_alone and not self.is_closed:
+            if self.is_closed:
+                self._pieces.drop_all()
+            elif not self._is_alone:
                 self._plane.loop.call_soon(self._on_deserted)
         elif self.is_paused:
             self.on_released()
@@ -139,7 +140,7 @@ class Fill(Client):
                 self._cache.serve_alone(carrier, exchange)
 
     def _is_for(self, carrier: Follower) -> bool:
-        return _suits(carrier.exchange, self._item.selected if self._item is not None else ())
+        return suits(carrier.exchange, self._item.selected if self._item is not None else ())
 
     def outdate(self) -> None:
         """What it asks for was changed meanwhile: it is not stored, and nobody joins it any more."""
@@ -248,11 +249,11 @@ class Fill(Client):
                 self._cache.pass_by(self.lookup, self._plane.clock())
         is_reply = (exchange.notes or {}).get(NOTE) == REPLY
         is_everybodys = not why and (self._item is not None or is_reply or response.status >= 500)
-        selected = self._selected(exchange, own) if self._item is None and not is_reply else ()
+        selected = selected_of(exchange, own) if self._item is None and not is_reply else ()
         others = [
             one
             for one in self._followers
-            if one is not self._first and not (is_everybodys and self._is_for(one) and _suits(one.exchange, selected))
+            if one is not self._first and not (is_everybodys and self._is_for(one) and suits(one.exchange, selected))
         ]
         for carrier in [one for one in self._followers if one not in others]:
             if carrier.fill is self:  # else it has left meanwhile
@@ -261,16 +262,8 @@ class Fill(Client):
         self.on_held()
 
     def _made(self, status: int, fields: bytes, lives: Life, exchange: Exchange) -> StoredAnswer:
-        selected = self._selected(exchange, fields)
+        selected = selected_of(exchange, fields)
         return StoredAnswer(self.lookup.place, self.lookup.key, selected, status, fields, b"", lives)
-
-    @staticmethod
-    def _selected(exchange: Exchange, fields: bytes) -> Selected:
-        """What an answer with these fields depends on, and what the request of ``exchange`` has there."""
-        depends = {*names(find_field(b"\r\n" + fields, b"vary"))}
-        if find_field(b"\r\n" + fields, b"content-encoding") is not None:
-            depends.add(b"accept-encoding")  # who cannot read it is not given it, whatever the service forgot to say
-        return tuple((name, exchange.request.forwarded(name)) for name in sorted(depends))
 
     def _confirm(self, exchange: Exchange, stale: StoredAnswer, news: bytes, now: float) -> None:
         """The service says that what is kept is still so."""
@@ -291,7 +284,7 @@ class Fill(Client):
             follower = carrier.exchange
             if follower is None:
                 continue
-            if carrier is not self._first and (why or not _suits(follower, item.selected)):
+            if carrier is not self._first and (why or not suits(follower, item.selected)):
                 self._send_away([carrier])
                 continue
             self._cache.count(follower, REVALIDATED)
@@ -311,17 +304,15 @@ class Fill(Client):
 
     def piece(self, number: int) -> bytes | None:
         """One of the body; None: it has not come yet."""
-        at = number - self._dropped
-        return self._pieces[at] if at < len(self._pieces) else None
+        return self._pieces.get(number)
 
     def send_body(self, data: bytes) -> None:
         """See ``Client``."""
         if not data or self._head is None:
             return
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._item is not None and self._size > self._cache.settings.max_entry:
-            self._item = None  # larger than it said, or than could be known
+        self._pieces.add(data)
+        if self._item is not None and (self._is_too_large or self._pieces.are_too_many):
+            self._item = None
             self._cache.forget(self)
         self._deliver()
 
@@ -331,18 +322,22 @@ class Fill(Client):
         if self._head is None or exchange is None:
             return
         if data:
-            self._pieces.append(data)
-            self._size += len(data)
+            self._pieces.add(data)
         self.is_complete = True
         self.trailers = exchange.response.trailers
         self._cache.forget(self)
         item = self._item
-        if item is not None and self._size <= self._cache.settings.max_entry:
-            whole = b"".join(self._pieces)
+        if item is not None and not self._is_too_large:
+            whole = self._pieces.whole()
             self._cache.keep(
                 StoredAnswer(item.place, item.key, item.selected, item.status, item.fields, whole, item.life), exchange
             )
         self._deliver()
+
+    @property
+    def _is_too_large(self) -> bool:
+        """To be kept: larger than it said, or than could be known."""
+        return self._pieces.size > self._cache.settings.max_entry
 
     def _deliver(self) -> None:
         for carrier in list(self._followers):
@@ -354,9 +349,10 @@ class Fill(Client):
 
     def _trim(self) -> None:
         """Let go of what everybody has sent."""
-        sent = min((one.sent for one in self._followers), default=self._dropped + len(self._pieces)) - self._dropped
-        del self._pieces[:sent]
-        self._dropped += sent
+        if self._followers:
+            self._pieces.drop(min(one.sent for one in self._followers))
+        else:
+            self._pieces.drop_all()
 
     def on_held(self) -> None:
         """A client takes no more now, or it is not kept any longer: the service waits where nothing else bounds what is here."""
@@ -389,6 +385,7 @@ class Fill(Client):
             return
         for carrier in list(self._followers):
             carrier.fail(exchange)
+        self._pieces.drop_all()
 
     def on_finished(self, keep_alive: bool, is_request_done: bool) -> None:
         """See ``Client``."""
@@ -402,6 +399,8 @@ class Fill(Client):
         self._stop_timer()
         self._cache.forget(self)
         self._plane.unconnected.discard(self)
+        if not self._followers:  # else with the last of them
+            self._pieces.drop_all()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -440,8 +439,3 @@ class Fill(Client):
             self._plane.give_back(copy)
         elif exchange is not None:
             exchange.abort()
-
-
-def _suits(exchange: Exchange | None, selected: Selected) -> bool:
-    """Whether the request of ``exchange`` has the same there."""
-    return exchange is not None and all(exchange.request.forwarded(name) == value for name, value in selected)

@@ -12,10 +12,12 @@ from collections.abc import Hashable, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from fastgw.policy.freshness import names
 from fastgw.wire.fields import find_field
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
+    from fastgw.policy.shelf import Selected
     from fastgw.wire.messages import Request
 
 #: Fields that prove who a client is, lower case; whatever filters find out of others is in their notes.
@@ -122,3 +124,16 @@ def _identity(exchange: Exchange, decided_by: Sequence[bytes]) -> bytes:
     if not (known or notes or said or proven):
         return b""
     return sha256(repr((known, notes, said, proven)).encode()).digest()
+
+
+def selected_of(exchange: Exchange, fields: bytes) -> Selected:
+    """What an answer with these fields depends on (``Vary``), and what the request of ``exchange`` has there."""
+    depends = {*names(find_field(b"\r\n" + fields, b"vary"))}
+    if find_field(b"\r\n" + fields, b"content-encoding") is not None:
+        depends.add(b"accept-encoding")  # who cannot read it is not given it, whatever the service forgot to say
+    return tuple((name, exchange.request.forwarded(name)) for name in sorted(depends))
+
+
+def suits(exchange: Exchange | None, selected: Selected) -> bool:
+    """Whether the request of ``exchange`` has the same there."""
+    return exchange is not None and all(exchange.request.forwarded(name) == value for name, value in selected)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from fastgw.core.counters import CACHE_OUTCOMES
 
 if TYPE_CHECKING:
+    from fastgw.adapters.pieces import Held
     from fastgw.adapters.stored import StoredAnswer
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.settings import CacheSettings
@@ -62,6 +63,10 @@ class Keeper(Protocol):
     """What keeps (``adapters.cache``)."""
 
     settings: CacheSettings
+
+    @property
+    def held(self) -> Held:
+        """What the answers hold that are fetched for it."""
 
     def serve(self, carrier: Follower, exchange: Exchange) -> None:
         """Answer the complete request of ``exchange``, now or by what is fetched for it."""

@@ -71,7 +71,8 @@ class CachedEdge(Edge):
         return got
 
     def end(self) -> None:
-        """What is kept is let go of first."""
+        """What is kept is let go of first; nothing is held of what was fetched."""
+        assert self.cache.held.size == 0
         for gauge in (counters.ROUTE_CACHE_BYTES, counters.ROUTE_CACHE_ENTRIES):
             self.values[counters.ROUTE.base(1) + gauge] = 0
         super().end()

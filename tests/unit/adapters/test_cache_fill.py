@@ -197,3 +197,34 @@ def test_a_slow_client_holds_the_service_of_what_is_not_kept() -> None:
     service.feed(b"q" * 400_000)
     assert client.take().count(b"q") == 500_000
     edge.end()
+
+
+def test_all_that_is_fetched_holds_no_more_than_what_is_kept_may_be() -> None:
+    edge = CachedEdge()
+    edge.cache.held.most = 1000
+    kept, first = edge.pair(asks("/kept"))
+    first.feed(answer(b"k" * 900)[:-100])
+    kept.protocol.pause_writing()
+    passed, second = edge.pair(asks("/passed"))
+    passed.protocol.pause_writing()
+    second.feed(answer(b"p" * 900)[:-300])
+    assert first.is_reading() and not second.is_reading()  # the one that would be too many waits for its client
+    passed.protocol.resume_writing()
+    second.feed(b"p" * 300)
+    first.feed(b"k" * 100)
+    kept.protocol.resume_writing()
+    assert (kept.take().count(b"k"), passed.take().count(b"p")) == (900, 900)
+    assert edge.of_route(counters.ROUTE_CACHE_STORED) == 1
+    edge.end()
+
+
+def test_what_a_client_has_not_taken_is_held_until_it_leaves() -> None:
+    edge = CachedEdge()
+    client, service = edge.pair(asks())
+    service.feed(answer(b"k" * 900)[:-100])
+    client.protocol.pause_writing()
+    service.feed(b"k" * 100)
+    assert edge.cache.held.size > 0  # kept, and sent to a slow one
+    client.lose()
+    edge.run()
+    edge.end()
