@@ -14,6 +14,8 @@
     slots, slab  which counter belongs to which name, and the shared memory it is in
     admin        the admin address, an HTTP server in the supervisor
     status       what it answers: /livez /readyz /status /metrics
+    watch        which workers are stuck, and what then
+    stacks       where a worker stands that is stuck or crashes
     notify       systemd
     log          JSON lines on stderr
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import fastgw
 from fastgw.config.spec import GatewaySpec
+from fastgw.server import watch
 from fastgw.server.admin import Admin
 from fastgw.server.complaint import complain
 from fastgw.server.gateway import Gateway, Plan
@@ -33,7 +34,7 @@ from fastgw.server.status import Pages
 from fastgw.server.watch import EVERY, Watch
 from fastgw.server.workers import BLOCKED, DEAD, DRAINING, HELD, READY, WorkerProcess, backoff
 
-START_LIMIT = 30.0  #: seconds until every worker must have served once
+START_LIMIT = watch.START_LIMIT + 2.0  #: seconds until every worker must have served; who hangs is told before
 START_DEATHS = 3  #: deaths of one worker before that: the start has failed
 HANDSHAKE_LIMIT = 1.0  #: seconds that a stop waits for TCP handshakes under way
 SAME_SIGNAL = 0.25  #: seconds in which a second SIGTERM is the same one, sent to us and to our process group
@@ -95,7 +96,7 @@ class Control:
         if seconds := watchdog(self.gateway.environ):
             self._stroke(seconds / 2)
         limit = self.loop.call_later(
-            START_LIMIT, self._start_failed, f"not every worker is ready after {START_LIMIT} s"
+            START_LIMIT, self._start_failed, f"not every worker is ready after {START_LIMIT:g} s"
         )
         try:
             return await self._done
@@ -242,7 +243,7 @@ class Control:
             return
         if worker.is_retiring and not self._is_stopping and self.gateway.is_last_of(worker):
             self.gateway.findings.forget(worker.index, self.log)  # else its successor says what it finds itself
-        fields = {"worker": worker.index, "exited": pid, "age": round(age, 3), **_cause(code)}
+        fields = {"worker": worker.index, "exited": pid, "age": round(age, 3), **_cause(code), **worker.where()}
         if self._is_stopping or worker.is_retiring:
             if code and not was_dismissed:
                 self.log.warning("a worker did not end cleanly", **fields)

@@ -1,6 +1,7 @@
-"""One worker process: ``python -m fastgw.server.worker FD INDEX``, started by the supervisor and by nothing else.
+"""One worker process: ``python -m fastgw.server.worker FD INDEX STACKS``, started by the supervisor and by nothing else.
 
-``FD``: the inherited end of the channel to the supervisor.  ``INDEX``: which of the workers it is.
+``FD``: the inherited end of the channel to the supervisor.  ``INDEX``: which of the workers it is.  ``STACKS``: the pipe by which it
+tells where it stands (``stacks``).
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ import gc
 import sys
 
 from fastgw._descriptors import open_standard
+from fastgw.server.stacks import tell_by
 
 
 def main(arguments: list[str]) -> int:
     """Serve until told to stop; return the exit status."""
     open_standard()
+    fd, index, stacks = (int(one) for one in arguments)
+    tell_by(stacks)  # before anything is imported that may hang
     gc.disable()  # nothing that the imports make is garbage: looking for it would cost a tenth of the start
     from fastgw.server.serving import serve
 
-    fd, index = (int(one) for one in arguments)
     return serve(fd, index)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from fastgw.core import counters
 from fastgw.server.channel import Channel
+from fastgw.server.stacks import ALL, ONE, Stacks, process_state
 
 if TYPE_CHECKING:
     from fastgw.server.slab import Slab
@@ -85,6 +86,7 @@ class WorkerProcess:
         self.holds: set[str] = set()  #: listener addresses whose sockets the process has
         self.is_retiring = False  #: told to drain: its end is no accident
         self._slab: Slab | None = None
+        self._stacks: Stacks | None = None
 
     @property
     def slab(self) -> Slab:
@@ -113,9 +115,19 @@ class WorkerProcess:
         """Start a process; it waits for a Prepare message.  Raise OSError if the system has no room for it."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
+            if self._stacks is not None:
+                self._stacks.close()  # only now: what its last process said is read after the end of that
+            stacks = self._stacks = Stacks()
             theirs.set_inheritable(True)
-            command = [sys.executable, "-P", "-m", "fastgw.server.worker", str(theirs.fileno()), str(self.index)]
-            self.pid = os.posix_spawn(command[0], command, _environ(), setsigmask=BLOCKED)
+            os.set_inheritable(stacks.theirs, True)
+            arguments = [str(one) for one in (theirs.fileno(), self.index, stacks.theirs)]
+            command = [sys.executable, "-P", "-m", "fastgw.server.worker", *arguments]
+            try:
+                self.pid = os.posix_spawn(command[0], command, _environ(), setsigmask=BLOCKED)
+            except OSError:
+                stacks.close()
+                raise
+            stacks.start()
             self.channel = Channel(ours.dup())
         self.state, self.generation, self.prepared = STARTING, 0, 0
         self.is_retiring = False
@@ -144,9 +156,22 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the process now."""
+        self._send(signal.SIGKILL)
+
+    def ask_where(self, *, is_last: bool = False) -> None:
+        """Have the process say where it stands, for ``where`` a moment later; ``is_last``: all its threads, since it is killed next."""
+        self._send(ALL if is_last else ONE)
+
+    def where(self) -> dict[str, object]:
+        """What the process has said of where it stands since the last time, and how the kernel sees it: fields of a line of the log."""
+        told = self._stacks.read() if self._stacks is not None else {}
+        state = process_state(self.pid) if self.pid else ""
+        return {"state": state, **told} if state else told
+
+    def _send(self, number: int) -> None:
         if self.pid:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, number)
 
     @property
     def rss(self) -> int:

@@ -13,16 +13,27 @@ import pytest
 from fastgw.core import counters
 from fastgw.server.gateway import Gateway
 from fastgw.server.log import Log
-from fastgw.server.watch import EVERY, Watch
-from fastgw.server.workers import DEAD, READY, WorkerProcess
+from fastgw.server.watch import EVERY, START_LIMIT, Watch
+from fastgw.server.workers import DEAD, READY, STARTING, WorkerProcess
 from tests.unit.server.stage import TEXT
 
 
 class Place(WorkerProcess):
+    """Nobody's process: it says where it stands as often as it is asked, and is killed in name only."""
+
     kills = 0
+    asked = 0
+    asked_last = 0
 
     def kill(self) -> None:
         self.kills += 1
+
+    def ask_where(self, *, is_last: bool = False) -> None:
+        self.asked += 1
+        self.asked_last += is_last
+
+    def where(self) -> dict[str, object]:
+        return {"state": "running", "stack": [f"app.py:{self.asked}"]} if self.asked else {}
 
 
 class Stage:
@@ -54,9 +65,11 @@ class Stage:
                 self.beat(*beating)
             self._watch.look(self.now)
 
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
     def told(self) -> list[tuple[Any, ...]]:
-        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
-        return [(line["level"], line["event"], line["worker"], line["stalled"], line["seconds"]) for line in lines]
+        return [(one["level"], one["event"], one["worker"], one["stalled"], one["seconds"]) for one in self.lines()]
 
     def close(self) -> None:
         self.gateway.close()
@@ -76,9 +89,10 @@ def test_one_line_when_it_stalls_and_one_when_it_is_back(stage: Stage) -> None:
     stage.run(3, *stage.workers)
     stage.run(20, stage.two)
     stalled = ("error", "a worker is stalled", 0, 1_000_000_001, 4.0)
-    assert stage.told() == [stalled]
+    here = ("error", "a stalled worker stands here", 0, 1_000_000_001, 5.0)
+    assert stage.told() == [stalled, here]
     stage.run(5, *stage.workers)
-    assert stage.told() == [stalled, ("info", "a stalled worker is back", 0, 1_000_000_001, 21.0)]
+    assert stage.told() == [stalled, here, ("info", "a stalled worker is back", 0, 1_000_000_001, 21.0)]
     assert (stage.one.stalls, stage.two.stalls, stage.one.kills) == (1, 0, 0)
 
 
@@ -86,26 +100,72 @@ def test_the_service_that_holds_up_the_loop_is_named(stage: Stage) -> None:
     (name, slot), *_ = stage.gateway.plan_in_use.slots.services.items()
     stage.one.slab.values[counters.RUNNING_SERVICE] = slot + 1
     stage.run(10)
-    one, two = (json.loads(line) for line in stage.log.read_text().splitlines())
+    one, two = (line for line in stage.lines() if line["event"] == "a worker is stalled")
     assert (one["service"], "service" in two) == (name, False)
 
 
 def test_silence_of_a_minute_is_killed_once(stage: Stage) -> None:
     stage.run(1, *stage.workers)
     stage.run(60, stage.two)
-    assert not stage.one.kills
+    kills = [stage.one.kills]
     stage.run(10, stage.two)
-    assert (stage.one.kills, stage.two.kills) == (1, 0)
-    assert stage.told()[1:] == [("error", "a stalled worker is killed", 0, 1_000_000_001, 61.0)]
+    assert (*kills, stage.one.kills, stage.two.kills) == (0, 1, 0)
+    assert stage.told()[2:] == [("error", "a stalled worker is killed", 0, 1_000_000_001, 61.0)]
     stage.one.pid += 5  # the next process of this place stalls as well
-    stage.run(1, stage.two)
-    assert stage.one.kills == 2
+    stage.run(2, stage.two)
+    assert sum(one.kills for one in stage.workers) == 2
 
 
 def test_nobody_is_killed_where_it_is_off(tmp_path: Path) -> None:
     stage = Stage(tmp_path, TEXT + "worker_timeout: 0\n")
     stage.run(5000, stage.two)
-    assert stage.one.kills == 0 and len(stage.told()) == 1
+    assert (stage.one.kills, stage.one.asked, len(stage.told())) == (0, 1, 2)
+    stage.close()
+
+
+def test_it_is_told_where_a_worker_stands_when_it_stalls_and_before_it_is_killed(stage: Stage) -> None:
+    stage.run(1, *stage.workers)
+    stage.run(70, stage.two)
+    assert (stage.one.asked, stage.one.asked_last, stage.two.asked) == (2, 1, 0)
+    stacks = {line["event"]: line.get("stack") for line in stage.lines()}
+    assert stacks == {
+        "a worker is stalled": None,
+        "a stalled worker stands here": ["app.py:1"],
+        "a stalled worker is killed": ["app.py:2"],
+    }
+
+
+def test_a_look_that_is_late_kills_nobody_unasked(stage: Stage) -> None:
+    stage.run(1, *stage.workers)
+    stage.run(59)
+    stage.now += 0.9 * EVERY
+    stage.run(1)  # from less than 60 s of silence to more
+    stage.run(1)
+    assert stage.one.kills == 1 and stage.one.asked_last == 1
+
+
+def test_who_comes_back_in_time_is_asked_anew_when_it_stalls_again(stage: Stage) -> None:
+    stage.run(1, *stage.workers)
+    stage.run(60)
+    asked = [stage.one.asked_last]
+    stage.run(5, *stage.workers)
+    stage.run(61)
+    assert (*asked, stage.one.asked_last, stage.one.kills) == (1, 2, 1)
+
+
+def test_a_worker_that_does_not_start_is_killed_after_a_time_and_told(tmp_path: Path) -> None:
+    """The configured time, and never less than a start may need."""
+    stage = Stage(tmp_path, TEXT + "worker_timeout: 5s\n")
+    stage.gateway.is_started = True
+    stage.run(1, *stage.workers)
+    stage.one.state, stage.one.started = STARTING, stage.now
+    stage.run(int(START_LIMIT), stage.two)
+    assert stage.told() == []
+    stage.run(1, stage.two)
+    assert stage.one.kills == 1
+    (line,) = stage.lines()
+    assert (line["event"], line["seconds"]) == ("a worker that does not start is killed", START_LIMIT + 1)
+    assert line["stack"] == ["app.py:1"] and line["state"] == "running"
     stage.close()
 
 
@@ -123,4 +183,4 @@ def test_death_is_no_return(stage: Stage) -> None:
     stage.run(10, stage.two)
     stage.one.state, stage.one.pid, stage.one.stalled_since = DEAD, 0, 0.0
     stage.run(5, stage.two)
-    assert [line[1] for line in stage.told()] == ["a worker is stalled"]
+    assert [line[1] for line in stage.told()] == ["a worker is stalled", "a stalled worker stands here"]

@@ -16,19 +16,22 @@ def _collecting() -> Iterator[None]:
     gc.enable()
 
 
-def test_arguments_are_the_channel_and_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_are_the_channel_the_place_and_the_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[tuple[int, int, bool]] = []
 
     def serve(fd: int, index: int) -> int:
         served.append((fd, index, gc.isenabled()))
         return 3
 
+    told: list[int] = []
     monkeypatch.setattr(serving, "serve", serve)
-    assert worker.main(["7", "2"]) == 3
+    monkeypatch.setattr(worker, "tell_by", told.append)
+    assert worker.main(["7", "2", "9"]) == 3
     assert served == [(7, 2, False)]  # the collector rests until there is something to collect
+    assert told == [9]
 
 
-@pytest.mark.parametrize("arguments", [[], ["7"], ["7", "2", "3"], ["x", "0"]])
+@pytest.mark.parametrize("arguments", [[], ["7"], ["7", "2"], ["7", "2", "3", "4"], ["x", "0", "1"]])
 def test_other_arguments_are_a_mistake(arguments: list[str]) -> None:
     with pytest.raises(ValueError):
         worker.main(arguments)
