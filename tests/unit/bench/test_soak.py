@@ -1,0 +1,79 @@
+"""What a soak says of what it has seen."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import Any
+
+import pytest
+
+from bench.soak.__main__ import faults_of, grown
+from bench.soak.growth import slope_of
+from bench.soak.traffic import answer_of
+
+
+def samples(seconds: int, rate: float) -> list[tuple[float, float]]:
+    random = Random(1)
+    return [(at, 40e6 + rate * at + random.gauss(0, 50e3)) for at in range(seconds)]
+
+
+def test_noise_has_no_slope_and_a_leak_has() -> None:
+    quiet, leak = slope_of(samples(1000, 0)), slope_of(samples(1000, 300))
+    assert quiet is not None and quiet.is_noise
+    assert leak is not None and not leak.is_noise
+    assert leak.per_hour == pytest.approx(300 * 3600, rel=0.1)
+
+
+def test_of_a_short_time_no_slope_is_told() -> None:
+    assert slope_of(samples(200, 300)) is None
+    assert slope_of([]) is None
+
+
+def inside(**change: Any) -> dict[str, Any]:
+    return {"objects": {"Relay": 10}, "tasks": ["sweep"], "descriptors": 20, **change}
+
+
+@pytest.mark.parametrize(
+    "change", [{"objects": {"Relay": 100}}, {"tasks": ["sweep", "left"]}, {"descriptors": 23}], ids=str
+)
+def test_what_is_left_is_told(change: dict[str, Any]) -> None:
+    assert grown(inside(), inside(**change))
+    assert not grown(inside(), inside())
+
+
+def found(**change: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {"failed": [], "slopes": {}, "left": {}, "alarms": [], "oldest worker lived": True}
+    return {**usual, **change}
+
+
+def test_everything_that_is_wrong_is_a_line() -> None:
+    assert faults_of(found(), 0) == []
+    assert len(faults_of(found(), 1)) == 1
+    leak = {"worker": slope_of(samples(1000, 300)), "supervisor": None}
+    wrong = found(
+        failed=["keeps: EOF"], slopes=leak, left={7: {"tasks": ["x"]}}, alarms=["x"], **{"oldest worker lived": False}
+    )
+    assert len(faults_of(wrong, 0)) == 5
+
+
+async def read(said: bytes, expected: set[int]) -> bytes:
+    reader = asyncio.StreamReader()
+    reader.feed_data(said)
+    reader.feed_eof()
+    return await answer_of(reader, expected)
+
+
+@pytest.mark.parametrize(
+    ("said", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"hi"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n1\r\n!\r\n0\r\n\r\n", b"hi!"),
+    ],
+)
+def test_an_answer_is_read_whole_or_is_an_error(said: bytes, body: bytes) -> None:
+    assert asyncio.run(read(said, {200})) == body
+    with pytest.raises(EOFError):
+        asyncio.run(read(said[:-1], {200}))
+    with pytest.raises(ValueError, match="200, not"):
+        asyncio.run(read(said, {404}))
