@@ -14,11 +14,15 @@ from fastgw.cli.asking import asked
 from fastgw.cli.parts import add_gateway
 
 UNUSABLE: Final = 3  #: exit code: it answers, but there is something that it cannot serve
+MOST_PROBLEMS: Final = 12  #: that are shown: the table shall be on the same screen
+_UNUSABLE: Final = ("draining", "no_worker", "no_member")  #: kinds of problems
 _LATE: Final = 0.05  #: seconds an event loop may be late before it is worth a line
 
 _ABOUT = """\
 Show how a running gateway is, asked at its admin socket: the last reload, workers, and every service with its members,
-their state and why.
+their state and why.  What is wrong stands on top, worst first, with its cause and since when: a member that is dead or slow, a
+full pool or queue, an open breaker, a refused reload, a worker that dies again and again, descriptors that are exhausted, a name that
+does not resolve, a log that cannot be written, a certificate that ends within 14 days.
 
 Exit code: 0 it serves, and each service has a member that can be used; 1 it cannot be asked; 2 wrong arguments;
 3 a service has no member that can be used, or no worker is ready, or it drains."""
@@ -55,24 +59,12 @@ def run(options: argparse.Namespace) -> int:
             status, time.time()
         ):  # in which a service may have words of its own, and no control characters
             print("".join(one if one.isprintable() else "?" for one in line))
-    return UNUSABLE if problems(status) else 0
+    return UNUSABLE if is_unusable(status) else 0
 
 
-def problems(status: Mapping[str, Any]) -> list[str]:
-    """What keeps it from serving everything: no worker, a drain, services without a member."""
-    found = ["it drains"] if status["draining"] else []
-    if not any(one["state"] == "ready" for one in status["workers"]):
-        found.append("no worker is ready")
-    services, versions = status["services"], status["versions"]
-    groups = {name: [one["service"] for one in told["versions"].values()] for name, told in versions.items()}
-    grouped = {name for group in groups.values() for name in group}
-    groups |= {name: [name] for name in services if name not in grouped}
-    for name, group in groups.items():
-        if not any(
-            member["is_up"] for one in group if one in services for member in services[one]["endpoints"].values()
-        ):
-            found.append(f"service {name} has no member that can be used")
-    return found
+def is_unusable(status: Mapping[str, Any]) -> bool:
+    """Is there something that it cannot serve: no worker, a drain, a service without a member?"""
+    return any(one["kind"] in _UNUSABLE for one in status["problems"])
 
 
 def lines(status: Mapping[str, Any], now: float) -> Iterator[str]:
@@ -81,6 +73,7 @@ def lines(status: Mapping[str, Any], now: float) -> Iterator[str]:
         f"fastgw {status['version']} ({status['build']}), up {_span(status['uptime'])}, generation {status['generation']}, "
         f"{status['config']}"
     )
+    yield from _problems(status["problems"], now)
     yield from _reload(status, now)
     yield from _workers(status["workers"])
     connections = status["connections"]
@@ -91,8 +84,20 @@ def lines(status: Mapping[str, Any], now: float) -> Iterator[str]:
     )
     yield ""
     yield from _table([_HEAD, *_rows(status, now)])
-    for problem in problems(status):
-        yield f"! {problem}"
+
+
+def _problems(problems: Sequence[Mapping[str, Any]], now: float) -> Iterator[str]:
+    """Worst first, as they come."""
+    if not problems:
+        yield "problems   none"
+    shown = problems[:MOST_PROBLEMS]
+    spans = ["" if one["since"] is None else _span(now - (_seconds(one["since"]) or now)) for one in shown]
+    width = max(map(len, spans), default=0)
+    for one, span in zip(shown, spans, strict=True):
+        about = f"{one['about']}: " if one["about"] else ""
+        yield f"! {one['severity']:<8}  {span:>{width}}{'  ' if width else ''}{about}{one['cause']}"
+    if len(problems) > MOST_PROBLEMS:
+        yield f"! and {len(problems) - MOST_PROBLEMS} more, which --json tells"
 
 
 def _reload(status: Mapping[str, Any], now: float) -> Iterator[str]:

@@ -200,12 +200,14 @@ class Control:
     def _on_report(self, worker: WorkerProcess, report: Report) -> None:
         gateway = self.gateway
         gateway.standings.learn(worker.index, report.standings)
+        self.pages.lost_logs.learn(worker.index, report.losses)
         if report.findings:
             if news := gateway.findings.learn(worker.index, report.findings, gateway.places, self.log):
                 gateway.pass_on(worker, news)
 
     def _look(self) -> None:
         self._watch.look(time.monotonic())
+        self.pages.episodes.tick()
         self._give_back()
         self.loop.call_later(EVERY, self._look)
 

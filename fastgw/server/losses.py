@@ -11,6 +11,7 @@ from collections.abc import Callable, MutableSequence
 from fastgw.core import counters
 from fastgw.filters.log_file import FILES, LogFiles, Loss
 from fastgw.server.log import Log
+from fastgw.server.messages import LostLines, Report
 
 TELL_SECONDS = 10.0
 
@@ -18,8 +19,11 @@ TELL_SECONDS = 10.0
 class LossReport:
     """What one worker has to tell of its logs."""
 
-    def __init__(self, log: Log, clock: Callable[[], float], files: LogFiles = FILES) -> None:
-        """``clock``: seconds."""
+    def __init__(
+        self, log: Log, clock: Callable[[], float], send: Callable[[Report], None], files: LogFiles = FILES
+    ) -> None:
+        """``clock``: seconds; ``send``: to the supervisor, which shows it."""
+        self._send = send
         self._log = log
         self._clock = clock
         self._files = files
@@ -43,8 +47,10 @@ class LossReport:
         if loss.lines:
             self._told_at[path] = now
             self._log.error("access log lines are lost", path=path, count=loss.lines, bytes=loss.size, cause=loss.cause)
+            self._send(Report((), losses=(LostLines(path, loss.lines, loss.cause, False),)))
             self._untold[path] = loss._replace(lines=0, size=0)
         if loss.is_over:
             self._log.info("the access log is written again", path=path)
+            self._send(Report((), losses=(LostLines(path, 0, "", True),)))
             del self._untold[path]
             self._told_at.pop(path, None)

@@ -68,11 +68,21 @@ class Asked(NamedTuple):
     asks: tuple[Ask, ...]
 
 
+class LostLines(NamedTuple):
+    """Lines of an access log that could not be written."""
+
+    path: str
+    lines: int  #: since it was told last
+    cause: str
+    is_over: bool  #: a later line has been written
+
+
 class Report(NamedTuple):
-    """How addresses of endpoints do, and which members are ejected or back: what has changed since the last report."""
+    """How addresses of endpoints do, which members are ejected or back, what logs lose: what has changed since the last report."""
 
     standings: tuple[Standing, ...]
     findings: tuple[Finding, ...] = ()
+    losses: tuple[LostLines, ...] = ()
 
 
 class Prepare(NamedTuple):

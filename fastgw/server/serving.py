@@ -94,7 +94,7 @@ class Worker:
         self._task: asyncio.Task[None] | None = None
         self._adopting: set[asyncio.Task[None]] = set()
         self._openings: Openings | None = None
-        self._losses = LossReport(self.log, loop.time)
+        self._losses = LossReport(self.log, loop.time, channel.send)
         self._reports = Reports(loop, channel.send)
         self._told = SourceNews(channel.send)
         self._is_draining = False

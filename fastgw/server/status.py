@@ -17,11 +17,14 @@ from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
 from fastgw.server.admission_status import admission_limits, with_admission
 from fastgw.server.block_status import ENDPOINT, causes, failures, of_route, of_service, pick
 from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
+from fastgw.server.episodes import Episodes
 from fastgw.server.gateway import Gateway, endpoint_names, route_names
 from fastgw.server.health_status import health_facts, health_of_endpoint
 from fastgw.server.link_status import link_document, links_of
+from fastgw.server.lost_logs import LostLogs
 from fastgw.server.names import Names
 from fastgw.server.panic_status import panic_of_service, panics
+from fastgw.server.problems import problems
 from fastgw.server.process_status import certificate_facts, worker_facts
 from fastgw.server.standings import stamp
 from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
@@ -53,6 +56,8 @@ class Pages:
         """``clock``: that of the heartbeats."""
         self._gateway = gateway
         self._clock = clock
+        self.episodes = Episodes(gateway)
+        self.lost_logs = LostLogs()
         self._is_compiled = fastgw.compiled()
         self.answers: dict[str, Page] = {
             "/livez": self.livez,
@@ -160,7 +165,12 @@ class Pages:
         )
 
     def document(self) -> dict[str, Any]:
-        """``/status`` as plain data."""
+        """``/status`` as plain data, what is wrong before all."""
+        self.episodes.look()
+        found = self._document()
+        return {"problems": problems(found, self.episodes, time.time()), **found}
+
+    def _document(self) -> dict[str, Any]:
         gateway, facts, totals = self._gateway, self.facts(), self.totals()
         return {
             "version": facts.version,
@@ -187,10 +197,17 @@ class Pages:
                     "loop_lag": round(worker.lag, 6),
                     "heartbeat_age": round(worker.silence, 3),
                     "stalls": worker.stalls,
+                    "quick_deaths": worker.quick_deaths,
+                    "last_end": worker.last_end or None,
                 }
                 for worker in facts.workers
             ],
             "listeners": self._listeners(),
+            "certificates": [
+                {"listener": one.listener, "certificate": one.file, "ends": stamp(one.ends)}
+                for one in facts.certificates
+            ],
+            "lost_logs": self.lost_logs.document(),
             "connections": pick(totals.globals, _CONNECTIONS),
             "routes": {name: of_route(block) for name, block in totals.routes.items()},
             "services": self._services(facts, totals),

@@ -76,6 +76,7 @@ class WorkerProcess:
         self.pid = 0
         self.restarts = 0
         self.quick_deaths = 0
+        self.last_end = ""  #: how the process before ended: "signal 9", "exit code 1"
         self.generation = 0  #: of the configuration it serves
         self.prepared = 0  #: generation it was last told to prepare
         self.started = 0.0
@@ -152,7 +153,9 @@ class WorkerProcess:
         self.pid, self.state, self.stalled_since = 0, DEAD, 0.0
         if self.channel is not None:
             self.channel.close()
-        return os.waitstatus_to_exitcode(status)
+        code = os.waitstatus_to_exitcode(status)
+        self.last_end = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return code
 
     def kill(self) -> None:
         """End the process now."""

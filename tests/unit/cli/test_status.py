@@ -60,6 +60,7 @@ WELL: dict[str, Any] = {
     "connections": {"open": 5, "exchanges": 1},
     "services": {"llm": service(member(), member())},
     "versions": {},
+    "problems": [],
 }
 
 
@@ -70,6 +71,7 @@ def said(**other: Any) -> list[str]:
 def test_a_gateway_that_is_well_is_a_few_lines() -> None:
     assert said() == [
         "fastgw 1.0 (pure), up 2 h 5 min, generation 3, /etc/gw.yaml",
+        "problems   none",
         "last load  ok 1 min ago (reloads: 2 ok, 0 refused)",
         "workers    2 of 2 ready, 0 restarts, 64 MiB",
         "now        5 connections of clients, 1 request under way, 0 waiting",
@@ -138,36 +140,41 @@ def test_a_service_tells_of_its_queue_breaker_and_versions() -> None:
     assert next(line for line in found if line.startswith("llm@v2")).endswith(
         "  6  25 %, shadow; breaker open: 5 of 5 calls failed; next try in 3 s; 8 of 8 places; 3 turned away; all are asked: 1 of 4 is well"
     )
-    assert "6 waiting" in found[3]
+    assert "6 waiting" in found[4]
 
 
-DOWN = service(member(is_up=False, state="ejected"))
-TWO = {"llm": {"versions": {one: {"service": f"llm@{one}", "weight": 50.0, "shadow": False} for one in ("v1", "v2")}}}
+def problem(kind: str, cause: str = "why", **other: Any) -> dict[str, Any]:
+    return {"severity": "error", "kind": kind, "about": "", "cause": cause, "since": None} | other
+
+
+def test_what_is_wrong_stands_on_top_with_its_cause_and_since_when() -> None:
+    found = said(
+        problems=[
+            problem("no_member", "it has none", about="service a", severity="critical"),
+            problem("certificate", "it ends", since="2027-01-15T07:58:00Z", severity="warning"),
+        ]
+    )
+    assert found[1:3] == ["! critical         service a: it has none", "! warning   2 min  it ends"]
+    assert "problems   none" not in found
+
+
+def test_problems_leave_room_for_the_table() -> None:
+    found = said(problems=[problem("dns") for _ in range(30)])
+    assert len([line for line in found if line.startswith("!")]) == status.MOST_PROBLEMS + 1
+    assert "! and 18 more, which --json tells" in found
 
 
 @pytest.mark.parametrize(
-    ("is_what", "code", "problem"),
-    [
-        ({}, 0, ""),
-        ({"services": {"a": DOWN}}, 3, "! service a has no member that can be used"),
-        ({"services": {"llm@v1": DOWN, "llm@v2": service(member())}, "versions": TWO}, 0, ""),
-        (
-            {"services": {"llm@v1": DOWN, "llm@v2": DOWN}, "versions": TWO},
-            3,
-            "! service llm has no member that can be used",
-        ),
-        ({"draining": True}, 3, "! it drains"),
-        ({"workers": [worker(0, state="stalled")]}, 3, "! no worker is ready"),
-    ],
+    ("kinds", "code"),
+    [([], 0), (["dns", "breaker"], 0), (["dns", "no_member"], 3), (["draining"], 3), (["no_worker"], 3)],
 )
 def test_the_exit_code_says_whether_all_can_be_served(
-    played: Played, tmp_path: Path, is_what: dict[str, Any], code: int, problem: str, capsys: pytest.CaptureFixture[str]
+    played: Played, tmp_path: Path, kinds: list[str], code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    played.answer = {"ok": True, "status": copy.deepcopy(WELL | is_what)}
+    played.answer = {"ok": True, "status": copy.deepcopy(WELL | {"problems": [problem(kind) for kind in kinds]})}
     assert main(["status", "--socket", str(tmp_path / "admin.sock")]) == code
     assert played.requests == [{"do": "status"}]
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last == problem if problem else not last.startswith("!")
+    assert capsys.readouterr().out.count("! error") == len(kinds)
     assert main(["status", "--socket", str(tmp_path / "admin.sock"), "--json"]) == code
     assert json.loads(capsys.readouterr().out) == played.answer["status"]
 

@@ -14,17 +14,19 @@ from fastgw.core import counters
 from fastgw.filters.log_file import LogFiles
 from fastgw.server.log import Log
 from fastgw.server.losses import TELL_SECONDS, LossReport
+from fastgw.server.messages import LostLines, Report
 
 
 class Stage:
     def __init__(self, path: Path) -> None:
         self.now = 100.0
+        self.reports: list[Report] = []
         self.files = LogFiles()
         self.values = [0] * counters.GLOBAL.size
         self._path = path
         self._fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
         self._read = 0
-        self._report = LossReport(Log("worker 0", self._fd), lambda: self.now, self.files)
+        self._report = LossReport(Log("worker 0", self._fd), lambda: self.now, self.reports.append, self.files)
 
     def look(self, **options: bool) -> list[tuple[Any, ...]]:
         """What a look makes the log say: events with path, count, bytes and cause."""
@@ -93,3 +95,15 @@ def test_at_the_end_of_the_process_everything_is_told(stage: Stage) -> None:
     stage.files.losses.add("/log", 2, 20, "a")
     assert stage.look() == []
     assert stage.look(is_last=True) == [("access log lines are lost", "/log", 2, 20, "a")]
+
+
+def test_the_supervisor_is_told_what_the_log_is_told(stage: Stage) -> None:
+    stage.files.losses.add("/log", 3, 300, "No space left on device")
+    stage.look()
+    stage.files.losses.end("/log")
+    stage.now += TELL_SECONDS
+    stage.look()
+    assert [one for report in stage.reports for one in report.losses] == [
+        LostLines("/log", 3, "No space left on device", False),
+        LostLines("/log", 0, "", True),
+    ]

@@ -195,6 +195,8 @@ def test_status_names_every_worker(serving: Gateway) -> None:
         "loop_lag": 0.0015,
         "heartbeat_age": 0.0,
         "stalls": 0,
+        "quick_deaths": 0,
+        "last_end": None,
     }
     assert (second["worker"], second["state"]) == (1, DEAD)
 

@@ -1,0 +1,221 @@
+"""What is wrong with a gateway, from what its status has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from fastgw.server.episodes import Episode
+from fastgw.server.problems import MOST, problems
+from tests.unit.cli.test_status import OPEN, SICK, WELL, member, service, worker
+
+NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
+GOOD: dict[str, Any] = WELL | {
+    "workers": [worker(0, quick_deaths=0, last_end=None), worker(1, quick_deaths=0, last_end=None)],
+    "names": {},
+    "key_sets": {},
+    "lost_logs": {},
+    "certificates": [],
+}
+
+
+class Lately:
+    """Episodes as a test wants them; each began ten seconds ago."""
+
+    def __init__(self, **found: dict[Any, int | dict[str, int]]) -> None:
+        self._found = found
+
+    def clock(self) -> float:
+        return 110.0
+
+    def of(self, kind: str) -> dict[Any, Episode]:
+        return {key: self._made(told) for key, told in self._found.get(kind, {}).items()}
+
+    def _made(self, told: int | dict[str, int]) -> Episode:
+        found = Episode(100.0)
+        found.causes = Counter(told if isinstance(told, dict) else {})
+        found.count = told if isinstance(told, int) else sum(told.values())
+        return found
+
+
+def told(lately: Lately | None = None, **other: Any) -> list[tuple[str, str, str, str, str | None]]:
+    found = problems(GOOD | other, lately or Lately(), NOW)  # type: ignore[arg-type]
+    return [(one["severity"], one["kind"], one["about"], one["cause"], one["since"]) for one in found]
+
+
+SINCE = "2027-01-15T07:59:50.000Z"
+DOWN = member(is_up=False, state="ejected", cause="connect_refused", error="Connection refused", since="then")
+M = "member 10.0.0.1:9000 of llm"
+TWO = {"llm": {"versions": {one: {"service": f"llm@{one}", "weight": 50.0, "shadow": False} for one in ("v1", "v2")}}}
+
+
+def test_nothing_is_wrong() -> None:
+    assert told() == []
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ({"draining": True}, ("critical", "draining", "", "it drains: what is under way is finished, nothing new is taken", None)),
+        (
+            {"workers": [worker(0, state="starting", quick_deaths=0, last_end=None)]},
+            ("critical", "no_worker", "", "no worker is ready", None),
+        ),
+        (
+            {"last_reload": {"ok": False, "when": "then", "error": "gw.yaml:3:1: a\ngw.yaml:4:1: b"}},
+            (
+                "error", "reload_refused", "",
+                "the last reload is refused, the configuration before is in use: gw.yaml:3:1: a (and 1 more)", "then",
+            ),
+        ),
+        (
+            {"services": {"llm": service(DOWN, member())}},
+            ("error", "ejected", M, "it is ejected: connect_refused: Connection refused", "then"),
+        ),
+        (
+            {"services": {"llm": service(member(is_up=False, state="unresolved"), member())}},
+            ("error", "unresolved", M, "it is unresolved", None),
+        ),
+        (
+            {"services": {"llm": service(member(health=SICK))}},
+            ("error", "unhealthy", M, "probes fail: status: 503", SICK["since"]),
+        ),
+        (
+            {"services": {"llm": service(member(health={"10.0.0.9:1": SICK}))}},
+            ("error", "unhealthy", M, "probes fail: status: 503", SICK["since"]),
+        ),
+        (
+            {"services": {"llm": service(member(breaker=OPEN))}},
+            ("error", "breaker", M, "its breaker is open: 5 of 5 calls failed", None),
+        ),
+        (
+            {"services": {"llm": service(member(), breaker=OPEN)}},
+            ("critical", "breaker", "service llm", "its breaker is open: 5 of 5 calls failed", None),
+        ),
+        (
+            {"services": {"llm": service(member(waiting=3, active=8), limits={"max_connections": 4})}},
+            (
+                "error", "pool_full", M,
+                "its pool is full: 8 connections busy (max_connections: 4 in each worker), 3 requests waiting", None,
+            ),
+        ),
+        (
+            {"services": {"llm": service(member(), panic={"state": "on", "reason": "1 of 4 is well", "since": "then"})}},
+            ("error", "panic", "service llm", "all members are asked, too few are well: 1 of 4 is well", "then"),
+        ),
+        (
+            {"names": {"a.test": {"cause": "not_found", "error": "a.test does not exist", "addresses": [], "age": None}}},
+            ("critical", "dns", "name a.test", "it does not resolve: a.test does not exist", None),
+        ),
+        (
+            {"names": {"a.test": {"cause": "timeout", "error": None, "addresses": ["::1"], "age": 10.0}}},
+            ("error", "dns", "name a.test", "it does not resolve: timeout; 1 address of before in use", SINCE),
+        ),
+        (
+            {"key_sets": {"http://k": {"cause": "refused", "error": "no", "keys": 2, "age": 10.0}}},
+            ("error", "key_set", "key set http://k", "its keys cannot be fetched: no; 2 in use", SINCE),
+        ),
+        (
+            {"lost_logs": {"/log": {"lines": 7, "cause": "No space left on device", "since": "then"}}},
+            ("error", "log_lost", "log /log", "lines are lost (7): No space left on device", "then"),
+        ),
+        (
+            {"certificates": [{"listener": "edge", "certificate": "a.pem", "ends": "2027-01-15T07:00:00Z"}]},
+            ("critical", "certificate", "listener edge", "a.pem has expired", "2027-01-15T07:00:00Z"),
+        ),
+        (
+            {"certificates": [{"listener": "edge", "certificate": "a.pem", "ends": "2027-01-29T07:00:00Z"}]},
+            ("warning", "certificate", "listener edge", "a.pem expires in 13 days, at 2027-01-29T07:00:00Z", None),
+        ),
+    ],
+    ids=lambda one: one[1] if isinstance(one, tuple) else "",
+)  # fmt: skip
+def test_what_the_status_has_is_told_with_its_cause(what: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    assert told(**what) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("lately", "expected"),
+    [
+        (
+            Lately(accept={(): 3}),
+            (
+                "critical", "descriptors", "",
+                "clients are not accepted, for want of descriptors or memory (3 times): raise LimitNOFILE", SINCE,
+            ),
+        ),
+        (
+            Lately(board_full={(): 1}),
+            ("error", "board_full", "", "the board has no room for the keys of limits: 1 request refused", SINCE),
+        ),
+        (
+            Lately(log_lost={(): 2}),
+            ("warning", "log_lost", "", "2 lines of access logs lost: the log says which, and why", SINCE),
+        ),
+        (
+            Lately(stall={("1",): 1}),
+            ("warning", "stalled", "worker 1", "it gave no sign of life for seconds (once)", SINCE),
+        ),
+        (
+            Lately(death={("0",): 1}),
+            ("warning", "worker_died", "worker 0", "it died (once): the log says why", SINCE),
+        ),
+        (
+            Lately(shed={("llm", "queue_full"): 12}),
+            ("critical", "queue_full", "service llm", "requests are turned away (12): its queue is full", SINCE),
+        ),
+        (
+            Lately(failed={("llm", "10.0.0.1:9000"): {"answer_timeout": 3, "connect_refused": 1}}),
+            (
+                "warning", "answer_timeout", M,
+                "4 requests failed there: answer_timeout 3, connect_refused 1", SINCE,
+            ),
+        ),
+        (
+            Lately(failed={("llm", "10.0.0.1:9000"): {"other": 1}}),
+            (
+                "warning", "other", M,
+                "1 request failed there: another cause, such as the timeout of the route: 1", SINCE,
+            ),
+        ),
+        (
+            Lately(failed={("llm", "10.0.0.1:9000"): {"pool_full": 1}}),
+            ("error", "pool_full", M, "1 request failed there: pool_full 1", SINCE),
+        ),
+    ],
+    ids=lambda one: one[1] if isinstance(one, tuple) else "",
+)  # fmt: skip
+def test_what_has_grown_lately_is_told_since_when(lately: Lately, expected: tuple[Any, ...]) -> None:
+    assert told(lately) == [expected]
+
+
+def test_a_worker_that_dies_at_once_again_and_again() -> None:
+    workers = [worker(0, quick_deaths=4, last_end="signal 11"), worker(1, quick_deaths=0, last_end=None)]
+    cause = "it dies as soon as it is started (5 times, the last time by signal 11): the log says why"
+    assert told(Lately(death={("0",): 5}), workers=workers) == [("error", "crash_loop", "worker 0", cause, SINCE)]
+
+
+def test_a_certificate_that_has_time_is_no_problem() -> None:
+    assert told(certificates=[{"listener": "edge", "certificate": "a", "ends": "2027-01-29T09:00:00Z"}]) == []
+
+
+def test_of_versions_one_member_is_enough() -> None:
+    found = {"llm@v1": service(DOWN), "llm@v2": service(member())}
+    assert "no_member" not in [one[1] for one in told(services=found, versions=TWO)]
+    found["llm@v2"] = service(DOWN)
+    assert told(services=found, versions=TWO)[0][1:] == (
+        "no_member", "service llm", "it has no member that can be used", "then",
+    )  # fmt: skip
+
+
+def test_the_worst_comes_first_and_they_are_bounded() -> None:
+    lost = {"/log": {"lines": 7, "cause": "full", "since": None}}
+    found = told(
+        certificates=[{"listener": "edge", "certificate": "a", "ends": "2027-01-16T07:00:00Z"}] * 200,
+        lost_logs=lost,
+        services={"a": service(DOWN)},
+    )
+    assert [one[1] for one in found[:3]] == ["no_member", "ejected", "log_lost"]
+    assert len(found) == MOST
