@@ -13,11 +13,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fastgw.config import schema
+from fastgw.config.admin import AdminAddress
 from fastgw.config.admission import Admission
 from fastgw.config.affinity import Affinity
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import ENGINE, Hash
 from fastgw.config.beside import beside, default_socket
+from fastgw.config.bound import Bound, Certificate, ListenerTls
 from fastgw.config.breaker import Breaker
 from fastgw.config.by_name import named_services
 from fastgw.config.cache import Cache
@@ -37,6 +39,7 @@ from fastgw.config.places import known_places
 from fastgw.config.retries import Backoff, Retry, RetryBudget
 from fastgw.config.spec import (
     AccessSpec,
+    AdminSpec,
     BindSpec,
     ByNameSpec,
     CertificateSpec,
@@ -125,7 +128,7 @@ def _settled(value: Any) -> Any:
     return tuple(value.items()) if isinstance(value, dict) else value
 
 
-def _bind(where: schema.Bound) -> BindSpec:
+def _bind(where: Bound) -> BindSpec:
     address = where.address
     access = AccessSpec(-1 if where.mode is None else where.mode, *(where.owner or (-1, -1)))
     return BindSpec(address, known_places(address, ipv6_only=where.ipv6_only), access)
@@ -141,7 +144,11 @@ def _listener(place: int, listener: schema.Listener) -> ListenerSpec:
     )
 
 
-def _certificate(certificate: schema.Certificate) -> CertificateSpec:
+def _admin(admin: AdminAddress) -> AdminSpec:
+    return fill(AdminSpec, admin, **_bind(admin)._asdict(), token=admin.digest())
+
+
+def _certificate(certificate: Certificate) -> CertificateSpec:
     from fastgw.config.tls import certificate_names, expiry
 
     file = certificate.cert
@@ -232,13 +239,13 @@ def _transformer(options: TransformerOptions, side: str) -> FilterSpec:
 
 #: What becomes of a mapping inside another.
 _MADE: Mapping[type[Model], Callable[[Any], object]] = {
-    schema.Admin: _bind,
+    AdminAddress: _admin,
     schema.Resolver: partial(fill, ResolverSpec),
     schema.Shutdown: partial(fill, ShutdownSpec),
     schema.ListenerTimeouts: partial(fill, Timeouts),
     schema.ListenerLimits: partial(fill, Limits),
-    schema.ListenerTls: partial(fill, TlsSpec),
-    schema.Certificate: _certificate,
+    ListenerTls: partial(fill, TlsSpec),
+    Certificate: _certificate,
     Reply: Reply.settings,
     Redirect: Redirect.settings,
     Files: Files.settings,

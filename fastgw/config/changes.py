@@ -16,7 +16,7 @@ from fastgw.config.spec import PLUGIN, EndpointSpec, FilterSpec, GatewaySpec, Sp
 from fastgw.core.settings import Address, RedisSettings, Url
 from fastgw.policy.shares import WHOLE
 
-_THINGS: Final = (("listener", "listeners"), ("route", "routes"), ("service", "services"), ("filter", "filters"))
+THINGS: Final = (("listener", "listeners"), ("route", "routes"), ("service", "services"), ("filter", "filters"))
 #: Fields that follow from others, or from where the file is.
 _DERIVED: Final = frozenset(
     {"source", "key_sets", "redis", "unmatched", "places", "made_by", "does", "shares", "settings_json"}
@@ -37,21 +37,22 @@ class _Secret(tuple[Any, ...]):
 
 def changes(old: GatewaySpec, new: GatewaySpec) -> list[str]:
     """A line for each thing that is added, removed or changed; empty: they are the same."""
-    found = [*_differences("gateway", _top(old), _top(new))]
-    for kind, field in _THINGS:
-        found += _things(kind, _named(old, field), _named(new, field))
-    return [*found, *_things("versions of", _named(old, "versioned"), _named(new, "versioned"))]
+    found = [*_differences("gateway", top(old), top(new))]
+    for kind, field in THINGS:
+        found += _things(kind, named(old, field), named(new, field))
+    return [*found, *_things("versions of", named(old, "versioned"), named(new, "versioned"))]
 
 
-def _top(spec: GatewaySpec) -> Mapping[str, Any]:
-    things = {field for _, field in _THINGS} | {"versioned"}
+def top(spec: GatewaySpec) -> Mapping[str, Any]:
+    """The values of what is of the gateway as a whole, by the paths of their keys."""
+    things = {field for _, field in THINGS} | {"versioned"}
     usual = {"admin_socket": "sock", "state_file": "state.json"}
     found = {name: value for name, value in spec._asdict().items() if name not in things}
     found |= {name: "" for name, ending in usual.items() if found[name] == beside(spec.source, ending)}
     return dict(_flat(found, "", os.path.dirname(spec.source) + "/"))
 
 
-def _named(spec: GatewaySpec, field: str) -> dict[str, dict[str, Any]]:
+def named(spec: GatewaySpec, field: str) -> dict[str, dict[str, Any]]:
     """The things of one kind by their names, each as its values by their keys."""
     folder = os.path.dirname(spec.source) + "/"
     return {one.name: dict(_flat(_fields(one), "", folder)) for one in getattr(spec, field)}
@@ -172,6 +173,12 @@ def _label(one: Any, place: int) -> str:
 
 
 def _text(value: Any) -> str:
+    found = text(value)
+    return found if len(found) <= _LONGEST else f"{found[:_LONGEST]}..."
+
+
+def text(value: Any) -> str:
+    """A value in words, whatever its kind; one that is secret is not shown."""
     if value is None or value in ((), "", b""):
         return "none"
     if isinstance(value, _Secret):
@@ -183,6 +190,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, tuple | list | frozenset | set) and not isinstance(value, Address | Url | RedisSettings):
-        value = ", ".join(map(_text, value))
-    found = "".join(one if one.isprintable() else "?" for one in str(value))
-    return found if len(found) <= _LONGEST else f"{found[:_LONGEST]}..."
+        value = ", ".join(map(text, value))
+    return "".join(one if one.isprintable() else "?" for one in str(value))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from fastgw.config.admission import check_admission
 from fastgw.config.balance import ENGINE
+from fastgw.config.bound import Bound, ListenerTls
 from fastgw.config.breaker import check_breaker
 from fastgw.config.by_name import check_by_name, named_services
 from fastgw.config.ejection import check_ejection
@@ -23,11 +24,9 @@ from fastgw.config.redirects import circle
 from fastgw.config.retries import check_retry
 from fastgw.config.rules import rule
 from fastgw.config.schema import (
-    Bound,
     Configuration,
     Endpoint,
     Listener,
-    ListenerTls,
     Mirror,
     Resolver,
     Route,
@@ -111,6 +110,9 @@ def _listeners(document: Document, config: Configuration) -> None:
     taken: dict[Address, str] = {}
     if config.admin is not None:
         _bound(document, ("admin",), config.admin, "admin", taken)
+        config.admin.check(document, ("admin",))
+        if config.admin.tls is not None:
+            _listener_tls(document, ("admin", "tls"), config.admin.tls)
     for place, listener in enumerate(config.listeners):
         where: TreePath = ("listeners", place)
         name = listener_name(place, listener)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
 from pydantic_core import CoreSchema
 
+from fastgw.config.admin import AdminAddress
 from fastgw.config.admission import Admission
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import Balanced, Zone
+from fastgw.config.bound import Bound, ListenerTls
 from fastgw.config.breaker import Breaker
 from fastgw.config.cache import Cache
 from fastgw.config.copies import Copies, Shadow
@@ -48,14 +50,11 @@ from fastgw.config.types import (
     FieldValue,
     FilePath,
     Label,
-    Listen,
     Method,
-    Mode,
     Name,
     NameKey,
     NameServer,
     Network,
-    Owner,
     Percentage,
     PositiveDuration,
     RouteHost,
@@ -64,7 +63,6 @@ from fastgw.config.types import (
     ServiceName,
     Size,
     Sticky,
-    TlsVersion,
     Upgrade,
     WorkerCount,
     WorkerTimeout,
@@ -92,27 +90,6 @@ else:
         WrapValidator(sound_or_unsound),
     ]
     SeveralTransformers = Annotated[list[AnyTransformer], OneOrMore(words=True)]
-
-
-class Bound(Model):
-    """Where sockets are bound, and who may connect to them."""
-
-    address: Listen = setting(..., "host:port, [v6]:port or unix:/path.")
-    ipv6_only: Boolean = setting(True, "false: [::] takes IPv4 too.")
-    mode: Mode | None = setting(None, "Permissions of a unix socket, such as 0660. Default: by the umask.")
-    owner: Owner | None = setting(
-        None, "Owner of a unix socket: user, user:group or :group. Default: those of the process."
-    )
-
-
-class Admin(Bound):
-    """Where metrics and status are served; ``false`` instead of a mapping switches them off."""
-
-    address: Listen = setting("127.0.0.1:9901", "Address to listen at; keep it off public networks.")
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return alternative({"const": False}, schema, handler)
 
 
 class Resolver(Model):
@@ -160,47 +137,6 @@ class ListenerLimits(Model):
         256, "TLS handshakes, and waits for a PROXY header, under way; more wait to be accepted."
     )
     body_memory: Size = setting("64MiB", "Bytes of request bodies that wait to be sent; beyond it clients are held.")
-
-
-class Certificate(Model):
-    """A certificate chain and its key."""
-
-    cert: FilePath = setting(..., "PEM file: the certificate, then those that lead to its authority.")
-    key: FilePath = setting(..., "PEM file of the private key, not encrypted.")
-
-
-class ListenerTls(Model):
-    """TLS towards clients; ``{cert: ..., key: ...}`` is short for one certificate."""
-
-    certificates: list[Certificate] = Field(
-        ..., min_length=1, description="Chosen by the name the client asks for (SNI); the first is for all others."
-    )
-    client_auth: Annotated[str, words("none", "optional", "required")] = setting(
-        "none", "Whether clients show a certificate of client_ca."
-    )
-    client_ca: FilePath = setting("", "PEM file of the authorities of client certificates.")
-    min_version: TlsVersion = setting("1.2", "Oldest TLS version spoken.")
-
-    @classmethod
-    def long_form(cls, data: Any) -> Any:
-        """One certificate without a list; not beside one."""
-        if not isinstance(data, dict) or not {"cert", "key"} & data.keys() or "certificates" in data:
-            return data
-        rest = {name: value for name, value in data.items() if name not in ("cert", "key")}
-        return {"certificates": [{name: data[name] for name in ("cert", "key") if name in data}], **rest}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        full = handler.resolve_ref_schema(handler(schema))
-        pair = {name: {"type": "string"} for name in ("cert", "key")}
-        rest = {name: value for name, value in full["properties"].items() if name != "certificates"}
-        short = {
-            "type": "object",
-            "properties": pair | rest,
-            "required": ["cert", "key"],
-            "additionalProperties": False,
-        }
-        return alternative(short, schema, handler)
 
 
 class Listener(Bound):
@@ -412,7 +348,7 @@ class Configuration(Model):
     worker_timeout: WorkerTimeout = setting(
         "60s", "How long a worker may give no sign of life before it is killed and another started. 0: for ever."
     )
-    admin: Annotated[Admin | None, BeforeValidator(false_is_none)] = setting({}, "Metrics and status.")
+    admin: Annotated[AdminAddress | None, BeforeValidator(false_is_none)] = setting({}, "Metrics, status and orders.")
     admin_socket: Annotated[FilePath | None, BeforeValidator(false_is_none)] = setting(
         "", "Unix socket for fastgw status, reload, promote and the like. false: none."
     )

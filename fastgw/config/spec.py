@@ -97,6 +97,22 @@ class TlsSpec(NamedTuple):
     min_version: str  #: "1.2" or "1.3"
 
 
+class AdminSpec(NamedTuple):
+    """The admin address: where it is bound, as a ``BindSpec``, and who may ask there."""
+
+    address: Address
+    places: tuple[Address, ...]
+    access: AccessSpec
+    token: str  #: SHA-256 in hex of what a request must show; empty: all may read, nobody orders
+    hosts: tuple[str, ...]  #: names that ``Host`` may have, beside those of loopback and the address itself
+    tls: TlsSpec | None
+
+    @property
+    def bind(self) -> BindSpec:
+        """Where it is bound."""
+        return BindSpec(self.address, self.places, self.access)
+
+
 class ListenerSpec(NamedTuple):
     """One address that accepts requests."""
 
@@ -315,7 +331,7 @@ class GatewaySpec(NamedTuple):
     zone: str  #: where this gateway is; empty: nobody says
     workers: int  #: 0 = one per processor
     worker_timeout: float  #: seconds without a sign of life after which one is killed; 0: never
-    admin: BindSpec | None  #: None = no admin address
+    admin: AdminSpec | None  #: None = no admin address
     admin_socket: str  #: absolute path of it; empty: none
     state_file: str  #: absolute path
     resolver: ResolverSpec

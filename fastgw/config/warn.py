@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from fastgw.config.admin import AdminAddress
+from fastgw.config.bound import ListenerTls
 from fastgw.config.by_name import named_services
 from fastgw.config.chains import named
 from fastgw.config.schema import Configuration
@@ -35,11 +37,7 @@ def warn(document: Document, config: Configuration, now: float, resolve: Resolve
     """
     _certificates(document, config, now)
     _unused(document, config)
-    if config.admin is not None and not is_unsound(config.admin.address) and not is_local(config.admin.address):
-        document.warn(
-            ("admin", "address"),
-            f"{config.admin.address} can be reached from elsewhere, and whoever reaches it needs no password",
-        )
+    _admin(document, config.admin)
     _paths(document, config)
     _preflights(document, config)
     _certificates_asked(document, config)
@@ -53,6 +51,20 @@ def warn(document: Document, config: Configuration, now: float, resolve: Resolve
             document.warn(path, f"{shown(value)} {meant}")
     if resolve is not None:
         _names(document, config, resolve)
+
+
+def _admin(document: Document, admin: AdminAddress | None) -> None:
+    """An admin address that others reach, and that asks nobody who he is, or says so in clear."""
+    if admin is None or is_unsound(admin.address, admin.token, admin.token_file, admin.tls) or is_local(admin.address):
+        return
+    has_token = admin.token is not None or admin.token_file is not None
+    if not has_token and (admin.tls is None or admin.tls.client_auth != "required"):
+        said = "can be reached from elsewhere, and whoever reaches it may read without a password: give it a token_file"
+    elif has_token and admin.tls is None:
+        said = "can be reached from elsewhere, and its token passes in clear: give it tls"
+    else:
+        return
+    document.warn(("admin", "address"), f"{admin.address} {said}")
 
 
 def _paths(document: Document, config: Configuration) -> None:
@@ -125,12 +137,16 @@ def _certificates(document: Document, config: Configuration, now: float) -> None
 
 
 def _certificate_files(document: Document, config: Configuration) -> Iterator[tuple[TreePath, str]]:
-    for place, listener in enumerate(config.listeners):
-        where: TreePath = ("listeners", place, "tls")
-        if listener.tls is None:
+    speaking: list[tuple[TreePath, ListenerTls | None]] = [
+        (("listeners", place, "tls"), one.tls) for place, one in enumerate(config.listeners)
+    ]
+    if config.admin is not None:
+        speaking.append((("admin", "tls"), config.admin.tls))
+    for where, tls in speaking:
+        if tls is None:
             continue
         is_short = document.at((*where, "certificates")) is None
-        for number, one in enumerate(listener.tls.certificates):
+        for number, one in enumerate(tls.certificates):
             if one.cert:
                 yield (*where, "cert") if is_short else (*where, "certificates", number, "cert"), one.cert
     for name, service in config.services.items():

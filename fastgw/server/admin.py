@@ -1,53 +1,43 @@
-"""The admin address: HTTP/1.1, GET and HEAD only, bounded in every direction.
-
-It is served by the supervisor, so it answers although every worker is busy, stuck or dead.  Requests are read by the reader of the
-listeners (``wire.request``), so there is one reading of a request and not two: what a listener refuses is refused here.
-"""
+"""The admin address: where the supervisor answers over TCP, although every worker is busy, stuck or dead."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from fastgw.core.date import date_line
+from fastgw.config.spec import AdminSpec
+from fastgw.errors import ConfigError
+from fastgw.server.admin_http import HEAD_LIMIT, HEAD_SIZE, AdminHttp
+from fastgw.server.admin_socket import credentials
+from fastgw.server.guard import Guard, Peer
 from fastgw.server.listening import BACKLOG, Listening
 from fastgw.server.log import Log
-from fastgw.server.status import Content, Page
-from fastgw.wire import scan
-from fastgw.wire.errors import WireError, bad
-from fastgw.wire.fields import REQUEST_FIELDS, FieldTable, is_hopeless
-from fastgw.wire.messages import Request
-from fastgw.wire.request import RequestReader
-from fastgw.wire.serialize import reply_fields, reply_head
+from fastgw.server.page import Page, table
+
+if TYPE_CHECKING:
+    import ssl
 
 CONNECTIONS = 64  #: at the same time; more are closed at once
-HEAD_SIZE = 8192  #: bytes of a request head
-HEAD_COUNT = 100  #: fields of it
-IDLE_LIMIT = 60.0  #: seconds a connection may wait for its next request
-HEAD_LIMIT = 5.0  #: seconds from the first byte of a request to the end of it
-WRITE_LIMIT = 10.0  #: seconds for a client to take the answer
-LINGER_LIMIT = 2.0  #: seconds in which a client that still sends may read the last answer (RFC 9112 section 9.6)
-LINGER_SIZE = 1 << 20  #: bytes thrown away meanwhile
-
-_FIELDS = (
-    ("cache-control", "no-store"),
-    ("x-content-type-options", "nosniff"),
-    ("content-security-policy", "default-src 'none'"),
-)
+STOP_LIMIT = 1.0  #: seconds for what serves connections to see that they are gone
 
 
 class Admin:
-    """Serves pages, at all addresses that it is given or at none."""
+    """Serves at all addresses that it is given, or at none."""
 
-    def __init__(self, pages: Mapping[str, Page], log: Log) -> None:
-        self._pages = pages
+    def __init__(self, pages: Sequence[Page], log: Log) -> None:
+        self._guard = Guard()
+        self.http = AdminHttp(table(pages), self._guard, log)  #: what answers here
         self._log = log
+        self._context: ssl.SSLContext | None = None
         self._servers: list[asyncio.Server] = []
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._reader = RequestReader(HEAD_COUNT, HEAD_SIZE)
-        self._table = FieldTable(REQUEST_FIELDS)
+        self._writers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    def admit(self, spec: AdminSpec | None, context: ssl.SSLContext | None) -> None:
+        """From now on let pass whom ``spec`` does, and speak TLS by ``context``, if there is one."""
+        self._guard.adopt(spec)
+        self._context = context
 
     async def start(self, listenings: Sequence[Listening]) -> None:
         """Serve at ``listenings``; their sockets stay the caller's, the servers work on copies."""
@@ -62,129 +52,84 @@ class Admin:
             server.close()
         self._servers.clear()
 
+    async def leave(self) -> None:
+        """Accept no more, and end every connection; who waits for an answer, that of a reload for instance, gets it first."""
+        await self.stop_listening()
+        for writer in list(self._writers.values()):
+            self.http.dismiss(writer)
+
     async def stop(self) -> None:
         """Close everything."""
         await self.stop_listening()
-        for writer in list(self._writers):
+        for writer in list(self._writers.values()):
             writer.transport.abort()
+        if self._writers:  # else they would be cancelled with the loop, which is told as a bug
+            await asyncio.wait(self._writers, timeout=STOP_LIMIT)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._writers) >= CONNECTIONS:
             writer.transport.abort()
             return
-        self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._writers[task] = writer
         try:
-            await self._serve(reader, writer)
+            if self._context is not None:
+                reader, writer = await _secured(writer, self._context)
+                self._writers[task] = writer
+            await self.http.serve(reader, writer, peer_of(writer.get_extra_info("socket")))
         except (OSError, TimeoutError):
-            pass  # a client that went away or to sleep
-        except Exception as error:  # noqa: BLE001  one page that fails must not end the supervisor
+            pass  # a client that went away or to sleep, or that gets no TLS
+        except Exception as error:  # noqa: BLE001  one connection that fails must not end the supervisor
             self._log.limited("the admin address failed", error=repr(error))
         finally:
-            self._writers.discard(writer)
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heads = Heads(reader)
-        request = Request()
-        while True:
-            try:
-                if (head := await heads.next()) is None:
-                    return
-                self._reader.read(head, request, self._table)
-            except WireError as error:
-                is_last, is_head_only = True, heads.begins_with(b"HEAD ")
-                answer = Content(error.status, _reason(error.code))
-            else:
-                is_last = request.has_body or not request.keep_alive  # a body is not wanted, and not read
-                is_head_only = request.method == b"HEAD"
-                answer = await self._answer(request)
-            await self._send(writer, answer, is_last, is_head_only, request.minor)
-            if is_last:
-                await _linger(reader, writer)
-                return
-
-    async def _answer(self, request: Request) -> Content:
-        if request.method not in (b"GET", b"HEAD"):
-            return Content(405, _reason("method_not_allowed"))
-        page = self._pages.get(request.path.decode("latin-1"))
-        if page is None:
-            return Content(404, _reason("not_found"))
-        try:
-            return await page((request.header(b"accept") or b"").decode("latin-1"), request.query[1:].decode("latin-1"))
-        except Exception as error:  # noqa: BLE001  as above
-            self._log.limited("an admin page failed", path=request.path.decode("latin-1"), error=repr(error))
-            return Content(500, _reason("internal"))
-
-    async def _send(
-        self, writer: asyncio.StreamWriter, answer: Content, is_last: bool, is_head_only: bool, minor: int
-    ) -> None:
-        fields: tuple[tuple[str, str], ...] = _FIELDS
-        if answer.status == 405:
-            fields += (("allow", "GET, HEAD"),)
-        connection = b"close" if is_last else b"" if minor else b"keep-alive"
-        size = len(answer.body)
-        head = reply_head(
-            answer.status, reply_fields(answer.status, answer.content_type, size, fields), size, connection
-        )
-        writer.write(head + date_line(int(time.time())) + b"\r\n" + (b"" if is_head_only else answer.body))
-        async with asyncio.timeout(WRITE_LIMIT):
-            await writer.drain()
+            del self._writers[task]
+            writer.close()  # what it sent was taken; of a handshake that failed nobody would tell the end
 
 
-class Heads:
-    """The request heads that come over one connection, one after the other."""
+async def _secured(
+    writer: asyncio.StreamWriter, context: ssl.SSLContext
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """The same connection, with TLS; called before anything else is awaited, so that nothing of the handshake is read as HTTP.
 
-    def __init__(self, reader: asyncio.StreamReader) -> None:
-        self._reader = reader
-        self._data = b""
-        self._last = b""
+    (``StreamWriter.start_tls`` breaks where the client goes away meanwhile.)
 
-    def begins_with(self, text: bytes) -> bool:
-        """Does the head that was read, or refused, last?"""
-        return self._last.startswith(text)
-
-    async def next(self) -> bytes | None:
-        """The next head, with its empty line; None when the client has no more.
-
-        Raises:
-            WireError: what came can never become one.
-            TimeoutError: it does not come in time.
-        """
-        is_fresh = True
-        now = asyncio.get_running_loop().time
-        async with asyncio.timeout(HEAD_LIMIT if self._data else IDLE_LIMIT) as deadline:
-            while True:
-                if is_fresh and self._data[:2] == b"\r\n":  # one empty line is ignored (RFC 9112 section 2.2)
-                    is_fresh, self._data = False, self._data[2:]
-                self._last = self._data
-                end = scan.find_head_end(self._data, 0)
-                if 0 <= end <= HEAD_SIZE - 4:
-                    head, self._data = self._data[: end + 4], self._data[end + 4 :]
-                    return head
-                if len(self._data) > HEAD_SIZE:
-                    raise WireError(431, "head_too_large", f"the request head is larger than {HEAD_SIZE} bytes")
-                if is_hopeless(self._data):
-                    raise bad("the request head has a control character or a bare CR or LF")
-                more = await self._reader.read(HEAD_SIZE)
-                if not more:
-                    return None
-                if not self._data:
-                    deadline.reschedule(now() + HEAD_LIMIT)
-                self._data += more
+    Raises:
+        OSError: there is none.
+    """
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(HEAD_SIZE)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    plain = writer.transport
+    try:
+        transport = await loop.start_tls(plain, protocol, context, server_side=True, ssl_handshake_timeout=HEAD_LIMIT)
+        if transport is None:
+            raise ConnectionResetError("the client went away")
+    except BaseException:
+        plain.abort()
+        raise
+    protocol.connection_made(transport)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
-async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Close our side, and let the client read what it was told before it meets a reset."""
-    if writer.can_write_eof():
-        writer.write_eof()
-    left = LINGER_SIZE
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LINGER_LIMIT):
-            while left > 0 and (thrown := await reader.read(65536)):
-                left -= len(thrown)
+def admin_context(spec: AdminSpec | None) -> ssl.SSLContext | None:
+    """What makes the TLS of the admin address, with the certificate as it is now; None: it speaks plain HTTP.
+
+    Raises:
+        ConfigError: its files have changed since they were checked.
+    """
+    if spec is None or spec.tls is None:
+        return None
+    from fastgw.config.tls import server_context  # only who has it pays for it
+
+    try:
+        return server_context(spec.tls, ("http/1.1",))
+    except OSError as error:
+        raise ConfigError([f"admin.tls: {error}"]) from None
 
 
-def _reason(slug: str) -> bytes:
-    return b'{"reason":"%s"}' % slug.encode()
+def peer_of(sock: socket.socket) -> Peer:
+    """Who is at the other end; raises OSError when nobody is any more."""
+    if sock.family == socket.AF_UNIX:
+        return Peer(is_unix=True, user=credentials(sock)[1])
+    return Peer(host=str(sock.getpeername()[0]), own=str(sock.getsockname()[0]))

@@ -1,7 +1,8 @@
 """The admin socket: where an operator on this machine tells a running gateway what no file says.
 
-A unix socket for its owner alone (0600), and whoever connects is asked who he is by the kernel: the user that the gateway runs as, or root.
-One line of JSON in, one line out, and the connection ends.
+A unix socket for its owner alone (0600), and of whoever connects the kernel says who he is: the user that the gateway runs as, or root.
+Two languages are spoken.  One line of JSON in, one line out, and the connection ends: so the commands of fastgw ask.  Or HTTP, whose
+requests never begin with a brace: everything that the admin address has.
 """
 
 from __future__ import annotations
@@ -12,30 +13,34 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastgw.config.spec import AccessSpec
 from fastgw.core.settings import Address
 from fastgw.errors import ConfigError
+from fastgw.server.admin_http import HEAD_SIZE, AdminHttp
+from fastgw.server.guard import Peer
 from fastgw.server.listening import Listening, bind
 from fastgw.server.log import Log
+from fastgw.server.page import Order
 
-CONNECTIONS: Final = 8  #: at the same time; more are closed at once
+CONNECTIONS: Final = 16  #: at the same time; more are closed at once
 LARGEST: Final = 4096  #: bytes of a request
 READ_LIMIT: Final = 5.0  #: seconds for a request to come
 WRITE_LIMIT: Final = 5.0  #: seconds for the answer to be taken
 _PEER: Final = struct.Struct("3i")  #: pid, uid, gid
 
-Operate = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]  #: what answers a request
-
 
 class AdminSocket:
     """Serves one path, or none."""
 
-    def __init__(self, ask: Operate, log: Log, peer: Callable[[socket.socket], tuple[int, int]] | None = None) -> None:
-        """``ask``: what answers; ``peer``: process and user at the other end of a socket."""
+    def __init__(
+        self, ask: Order, http: AdminHttp, log: Log, peer: Callable[[socket.socket], tuple[int, int]] | None = None
+    ) -> None:
+        """``ask``: what answers a line; ``http``: what answers requests; ``peer``: process and user at the other end of a socket."""
         self._ask = ask
+        self._http = http
         self._log = log
         self._peer = peer if peer is not None else credentials
         self._path = ""
@@ -60,7 +65,7 @@ class AdminSocket:
             )
             return
         sock = self._listening.of_worker(0).dup()
-        self._server = await asyncio.start_unix_server(self._connected, sock=sock, limit=LARGEST)
+        self._server = await asyncio.start_unix_server(self._connected, sock=sock, limit=HEAD_SIZE)
 
     async def stop(self) -> None:
         """Serve nowhere."""
@@ -79,9 +84,15 @@ class AdminSocket:
             return
         self._writers.add(writer)
         try:
-            answer = await self._answer(reader, writer)
-            writer.write(json.dumps(answer).encode() + b"\n")
-            await asyncio.wait_for(writer.drain(), WRITE_LIMIT)
+            pid, user = self._peer(writer.get_extra_info("socket"))
+            begun = await asyncio.wait_for(reader.read(LARGEST), READ_LIMIT)
+            if begun and not begun[:1].isalpha():
+                answer = await self._answer(reader, begun, pid, user)
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await asyncio.wait_for(writer.drain(), WRITE_LIMIT)
+            elif begun:
+                peer = Peer(is_unix=True, is_private=True, user=user)
+                await self._http.serve(reader, writer, peer, begun)
         except (OSError, TimeoutError):
             pass  # who asked went away, or to sleep
         except Exception as error:  # noqa: BLE001  one question that fails must not end the supervisor
@@ -92,18 +103,17 @@ class AdminSocket:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, Any]:
-        pid, user = self._peer(writer.get_extra_info("socket"))
+    async def _answer(self, reader: asyncio.StreamReader, begun: bytes, pid: int, user: int) -> dict[str, Any]:
         if user not in (0, os.geteuid()):
             self._log.warning("somebody else asks at the admin socket", peer=pid, user=user)
             return _no("not_allowed", "only root, and the user that the gateway runs as, may ask")
         try:
-            line = await asyncio.wait_for(reader.readline(), READ_LIMIT)
-            request = json.loads(line)
+            line = begun if b"\n" in begun else begun + await asyncio.wait_for(reader.readline(), READ_LIMIT)
+            request = json.loads(line) if len(line) <= LARGEST else None
         except (ValueError, RecursionError):  # too long, or no JSON
-            return _no("bad_request", f"one line of JSON is expected, of {LARGEST} bytes at most")
+            request = None
         if not isinstance(request, dict):
-            return _no("bad_request", "an object is expected")
+            return _no("bad_request", f"one line of JSON is expected, an object of {LARGEST} bytes at most")
         return await self._ask(request)
 
 

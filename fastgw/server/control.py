@@ -18,8 +18,10 @@ from typing import Any
 
 import fastgw
 from fastgw.config.spec import GatewaySpec
+from fastgw.errors import ConfigError
 from fastgw.server import watch
-from fastgw.server.admin import Admin
+from fastgw.server.admin import Admin, admin_context
+from fastgw.server.admin_pages import of_gateway
 from fastgw.server.complaint import complain
 from fastgw.server.gateway import Gateway, Plan
 from fastgw.server.listening import Listening, handshakes, hold, is_shared
@@ -48,13 +50,12 @@ class Control:
         self.gateway = gateway
         self.log = log
         self.pages = Pages(gateway)
-        self.admin = Admin(self.pages.answers, log)
+        orders = Orders(gateway, self.pages.document, self.reload_now, self.stop).answers
+        self.admin = Admin(of_gateway(self.pages, orders, log), log)
         self._admin_listening = admin
         self._reload = Reload(self)
         self._sources = Sources(gateway, log)
-        self._operations = Operations(
-            gateway, log, Orders(gateway, self.pages.document, self.reload_now, self.stop).answers
-        )
+        self._operations = Operations(gateway, log, orders, self.admin.http)
         self._watch = Watch(gateway, log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopping = False
@@ -91,7 +92,7 @@ class Control:
         self.keep_sources()
         for warning in self.gateway.plan_in_use.warnings:
             self.log.warning("an address is left out", reason=warning)
-        await self.admin.start(self._admin_listening)
+        await self._open_admin()
         self._look()
         if seconds := watchdog(self.gateway.environ):
             self._stroke(seconds / 2)
@@ -111,6 +112,14 @@ class Control:
             self._sources.close()
             await self.admin.stop()
             await self._operations.stop()
+
+    async def _open_admin(self) -> None:
+        spec = self.gateway.plan_in_use.spec.admin
+        try:
+            self.admin.admit(spec, admin_context(spec))
+        except ConfigError as error:
+            self._start_failed(*error.problems)
+        await self.admin.start(self._admin_listening)
 
     def tell_warnings(self) -> None:
         """Log what the file that was read last is warned of."""
@@ -309,7 +318,7 @@ class Control:
     async def move_admin(self, listenings: list[Listening]) -> None:
         """Serve the admin pages at other addresses, or nowhere."""
         old, self._admin_listening = self._admin_listening, listenings
-        await self.admin.stop()
+        await self.admin.leave()
         for listening in old:
             listening.close()
         for listening in listenings:
@@ -411,7 +420,8 @@ def start_line(gateway: Gateway, admin: list[Listening]) -> str:
         scheme = "https" if listener.tls else "http"
         bound = [plan.listenings[key] for key in listener.bind.keys]
         places.append(f"{listener.name} {' '.join(_url(one, scheme) for one in bound)}")
-    places.append(f"admin {' '.join(_url(one, 'http') for one in admin)}" if admin else "no admin address")
+    scheme = "https" if plan.spec.admin is not None and plan.spec.admin.tls else "http"
+    places.append(f"admin {' '.join(_url(one, scheme) for one in admin)}" if admin else "no admin address")
     build = "compiled" if fastgw.compiled() else "pure"
     count = len(gateway.workers)
     return (

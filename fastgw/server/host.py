@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from fastgw.config.spec import GatewaySpec
+    from fastgw.server.admin import Admin
     from fastgw.server.gateway import Gateway, Plan
     from fastgw.server.listening import Listening
     from fastgw.server.log import Log
@@ -21,6 +22,7 @@ class Host(Protocol):
     gateway: Gateway
     log: Log
     loop: asyncio.AbstractEventLoop
+    admin: Admin
 
     def spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` beside; an exception that escapes it is logged."""

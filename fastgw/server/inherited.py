@@ -69,7 +69,8 @@ class Inherited:
         listeners = tuple(one._replace(bind=self._by_name(one.name, one.bind)) for one in spec.listeners)
         spec = spec._replace(listeners=listeners)
         if spec.admin is not None and all(one.name != ADMIN for one in listeners):
-            spec = spec._replace(admin=self._by_name(ADMIN, spec.admin))
+            bind = self._by_name(ADMIN, spec.admin.bind)
+            spec = spec._replace(admin=spec.admin._replace(address=bind.address, places=bind.places))
         self._check(spec)
         return spec
 
@@ -82,7 +83,7 @@ class Inherited:
 
         named = [(f"listener {one.name}", one.bind) for one in spec.listeners]
         if spec.admin is not None:
-            named.append(("the admin address", spec.admin))
+            named.append(("the admin address", spec.admin.bind))
         problems = []
         for given in self._given:
             users = [(who, bind) for who, bind in named if given.address in bind.places]

@@ -9,9 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.policy.shares import WHOLE
+from fastgw.server.admin_http import AdminHttp
 from fastgw.server.admin_socket import AdminSocket
 from fastgw.server.log import Log
 from fastgw.server.messages import Weigh
+from fastgw.server.page import Order
 from fastgw.server.plans import Plans, counts_of
 from fastgw.server.rollouts import RolloutError, Weights
 
@@ -23,18 +25,15 @@ FOLLOW_LIMIT: Final = 5.0  #: seconds for every worker to do as it was told
 _LOOK: Final = 0.1  #: seconds between two looks for workers that have died instead
 
 
-Order = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]  #: carries out what is asked, and answers
-
-
 class Operations:
     """Answers what is asked, and has the workers follow."""
 
-    def __init__(self, gateway: Gateway, log: Log, orders: Mapping[str, Order]) -> None:
-        """``orders``: what is carried out for a gateway of any kind, by its word."""
+    def __init__(self, gateway: Gateway, log: Log, orders: Mapping[str, Order], http: AdminHttp) -> None:
+        """``orders``: what is carried out for a gateway of any kind, by its word; ``http``: what else is answered at the socket."""
         self._gateway = gateway
         self._log = log
         self._orders = orders
-        self._socket = AdminSocket(self.ask, log)
+        self._socket = AdminSocket(self.ask, http, log)
         self._watching: asyncio.Task[None] | None = None
         self._serial = 0
         self._waited: dict[WorkerProcess, int] = {}  # who has not followed yet, with the process that was told

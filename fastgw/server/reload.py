@@ -17,6 +17,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastgw.errors import ConfigError
+from fastgw.server.admin import admin_context
 from fastgw.server.answers import Answers
 from fastgw.server.gateway import LoadReport, Plan
 from fastgw.server.listening import Listening, bind_admin
@@ -26,6 +27,9 @@ from fastgw.server.rolling import Rolling
 from fastgw.server.workers import DEAD, WorkerProcess
 
 if TYPE_CHECKING:
+    import ssl
+
+    from fastgw.config.spec import BindSpec, GatewaySpec
     from fastgw.server.host import Host
 
 PREPARE_LIMIT = 30.0  #: seconds a worker may take to compile a configuration
@@ -36,6 +40,7 @@ class _Agreed(NamedTuple):
     """What is there before the commit, beside what the workers have prepared."""
 
     admin: list[Listening]  #: sockets of a new admin address, bound
+    context: ssl.SSLContext | None  #: of its TLS
     newcomer: WorkerProcess | None  #: a new process that has prepared instead of the workers, whose code is old
     changed: tuple[str, ...]  #: modules of that code
 
@@ -159,6 +164,7 @@ class Reload:
     async def _prepare(self, plan: Plan) -> _Agreed:
         """Ask every worker, and where their code is old, a new one; raise ConfigError if one cannot."""
         gateway = self._gateway
+        context = admin_context(plan.spec.admin)
         admin = self._bind_admin(plan)
         asked = [worker for worker in gateway.workers[: plan.count] if worker.is_alive]
         self._answers.ask(plan.generation, asked)
@@ -183,7 +189,7 @@ class Reload:
             for listening in admin:
                 listening.close()
             raise
-        return _Agreed(admin, newcomer, changed)
+        return _Agreed(admin, context, newcomer, changed)
 
     def _abort(self, asked: list[WorkerProcess], plan: Plan) -> None:
         for worker in asked:
@@ -191,7 +197,7 @@ class Reload:
                 self._gateway.abort(worker, plan)
 
     def _bind_admin(self, plan: Plan) -> list[Listening]:
-        spec, old = plan.spec.admin, self._gateway.plan_in_use.spec.admin
+        spec, old = _bound(plan.spec), _bound(self._gateway.plan_in_use.spec)
         if spec is None or spec == old:
             return []
         listenings, warnings = bind_admin(
@@ -202,7 +208,7 @@ class Reload:
 
     async def _commit(self, plan: Plan, ready: _Agreed) -> None:
         gateway = self._gateway
-        is_admin_moved = plan.spec.admin != gateway.plan_in_use.spec.admin
+        is_admin_moved = _bound(plan.spec) != _bound(gateway.plan_in_use.spec)
         gateway.adopt(plan)  # before the workers close what is gone: the last one to close decides what is lost
         if ready.newcomer is not None:
             self._host.keep_sources()
@@ -210,6 +216,7 @@ class Reload:
             await self._resize(plan)
         else:
             await self._tell(plan)
+        self._host.admin.admit(plan.spec.admin, ready.context)
         if is_admin_moved:
             await self._host.move_admin(ready.admin)
 
@@ -249,6 +256,10 @@ class Reload:
 
 _DRAINING = Outcome(False, ("the gateway drains",))
 _FAILED = Outcome(False, ("the reload failed; the log says how",))
+
+
+def _bound(spec: GatewaySpec) -> BindSpec | None:
+    return spec.admin.bind if spec.admin is not None else None
 
 
 def _tell(waiting: list[asyncio.Future[Outcome]], outcome: Outcome) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -44,9 +44,8 @@ class Content:
     status: int
     body: bytes
     content_type: str = JSON
-
-
-Page = Callable[[str, str], Awaitable[Content]]  #: takes the Accept field and the query, without its ``?``
+    fields: tuple[tuple[str, str], ...] = ()  #: more header fields
+    stream: Callable[[], AsyncGenerator[bytes, None]] | None = None  #: makes what follows, until one side ends it
 
 
 class Pages:
@@ -59,12 +58,6 @@ class Pages:
         self.episodes = Episodes(gateway)
         self.lost_logs = LostLogs()
         self._is_compiled = fastgw.compiled()
-        self.answers: dict[str, Page] = {
-            "/livez": self.livez,
-            "/readyz": self.readyz,
-            "/status": self.status,
-            "/metrics": self.metrics,
-        }
 
     async def livez(self, _: str = "", __: str = "") -> Content:
         """200 as long as this process answers, draining or not: there is no reason to kill it."""
@@ -124,6 +117,16 @@ class Pages:
 
         body, content_type = await asyncio.to_thread(render)
         return Content(200, body, content_type)
+
+    async def config(self) -> Content:
+        """The configuration in use, what is secret not shown; made in a thread for the same reason."""
+        import orjson
+
+        from fastgw.config.in_use import described
+
+        spec = self._gateway.plan_in_use.spec
+        found = {"generation": self._gateway.generation, "file": spec.source}
+        return Content(200, orjson.dumps(found | await asyncio.to_thread(described, spec), option=orjson.OPT_INDENT_2))
 
     def totals(self) -> Totals:
         """The sums of all counters, for the names of the configuration in use."""

@@ -90,7 +90,7 @@ def begin(gateway: Gateway) -> list[Listening]:
     gateway.adopt(plan)
     admin: list[Listening] = []
     if spec.admin is not None:
-        admin, warnings = bind_admin(spec.admin, lambda _: is_takeover, gateway.inherited)
+        admin, warnings = bind_admin(spec.admin.bind, lambda _: is_takeover, gateway.inherited)
         plan.warnings += warnings
     for listening in plan.listenings.values():
         if listening.is_common:

@@ -12,7 +12,9 @@ import pytest
 from fastgw.config import build, schema, spec
 from fastgw.config.model import Model
 from fastgw.config.spec import (
+    AS_CREATED,
     AccessSpec,
+    AdminSpec,
     BindSpec,
     ByNameSpec,
     EndpointSpec,
@@ -124,7 +126,11 @@ filters:
 def test_every_key_arrives(tmp_path: Path) -> None:
     spec = read(tmp_path, FULL)
     assert spec.source == str(tmp_path / "gw.yaml")
-    assert (spec.workers, spec.admin, spec.shutdown.grace) == (3, BindSpec(ADMIN, (ADMIN,)), 60.0)
+    assert (spec.workers, spec.admin, spec.shutdown.grace) == (
+        3,
+        AdminSpec(ADMIN, (ADMIN,), AS_CREATED, "", (), None),
+        60.0,
+    )
 
     edge, second = spec.listeners
     assert (edge.name, edge.bind.address) == ("edge", Address(path=str(tmp_path / "run/edge.sock")))
@@ -219,7 +225,7 @@ def test_defaults_that_depend_on_the_place(tmp_path: Path) -> None:
     assert read(tmp_path, MINIMAL + "admin_socket: false").admin_socket == ""
     assert (spec.listeners[0].name, spec.routes[0].name) == ("listener-1", "/*")
     address = Address("127.0.0.1", 9901)
-    assert (spec.workers, spec.admin) == (0, BindSpec(address, (address,)))
+    assert spec.workers == 0 and spec.admin is not None and spec.admin.bind == BindSpec(address, (address,))
     assert read(tmp_path, MINIMAL + "admin: false").admin is None
 
 

@@ -60,9 +60,9 @@ def places(model: type[Model], path: str) -> Iterator[tuple[str, dict[str, str]]
 
 
 def described_once() -> dict[str, dict[str, str]]:
-    """Of a mapping that has several places the first describes it; but for filters, each of which is one."""
+    """Of a mapping that has several places the first describes it; but for filters, each of which is one; TLS is that of listeners."""
     found: dict[str, dict[str, str]] = {}
-    for path, keys in places(Configuration, "(top)"):
+    for path, keys in sorted(places(Configuration, "(top)"), key=lambda one: one[0].startswith("admin.")):
         if " " in path or keys not in [
             one for other, one in found.items() if path.rpartition(".")[2] == other.rpartition(".")[2]
         ]:

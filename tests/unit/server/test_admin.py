@@ -1,261 +1,104 @@
+"""The addresses of it, and TLS there; what is answered has tests of its own (``test_admin_http``)."""
+
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-from collections.abc import Awaitable, Callable
+import ssl
+from pathlib import Path
 
 import pytest
 
+from fastgw.config.spec import AS_CREATED, AdminSpec, CertificateSpec, TlsSpec
 from fastgw.core.settings import Address
-from fastgw.server import admin as module
-from fastgw.server.admin import Admin
+from fastgw.errors import ConfigError
+from fastgw.server.admin import CONNECTIONS, Admin, admin_context
+from fastgw.server.guard import OPERATOR
 from fastgw.server.listening import bind
 from fastgw.server.log import Log
+from fastgw.server.page import Page, PageRequest
 from fastgw.server.status import Content
-from tests.unit.core.test_protocol_cases import COLLECTION, raw_of
-from tests.unit.wire.cases import HEADS, REFUSED_EITHER_WAY
+from tests.unit.config.conftest import write_pair
+from tests.unit.server.test_rollouts import played
 
-Story = Callable[["Client"], Awaitable[None]]
-
-
-class Client:
-    """Opens connections to an admin server and reads what it answers."""
-
-    def __init__(self, port: int, admin: Admin) -> None:
-        self.port = port
-        self.admin = admin
-
-    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port)
-
-    async def ask(self, data: bytes, *, is_all: bool = False) -> bytes:
-        """Send ``data`` on a connection of its own, and its end if ``is_all``; everything that comes until the server closes."""
-        reader, writer = await self.open()
-        writer.write(data)
-        if is_all:
-            writer.write_eof()
-        try:
-            async with asyncio.timeout(10):
-                return await reader.read()
-        finally:
-            writer.close()
+GET = b"GET /page HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
 
 
-def with_admin(story: Story, asked: list[str] | None = None) -> None:
-    """Play ``story`` with an admin address; ``asked``: gets a word for each time that the page at / is asked for."""
-
-    async def root(accept: str, query: str) -> Content:
-        if asked is not None:
-            asked.append(accept)
-        return Content(200, b"{}")
-
-    async def page(accept: str, query: str) -> Content:
-        return Content(200, json.dumps({"accept": accept, "query": query}).encode())
-
-    async def broken(*_: str) -> Content:
-        raise RuntimeError("the page is broken")
-
-    async def run() -> None:
-        admin = Admin({"/": root, "/page": page, "/broken": broken}, Log("test", fd=-1))
-        listening = bind(Address("127.0.0.1", 0), 1)
-        listening.start()
-        await admin.start([listening])
-        try:
-            await story(Client(listening.sockets[0].getsockname()[1], admin))
-        finally:
-            await admin.stop()
-            listening.close()
-
-    asyncio.run(run())
+def speaking(pair: tuple[str, str]) -> AdminSpec:
+    tls = TlsSpec((CertificateSpec(*pair),), "none", "", "1.2")
+    return AdminSpec(Address("127.0.0.1", 0), (), AS_CREATED, "", (), tls)
 
 
-@pytest.mark.parametrize(
-    ("request_line", "status", "contains"),
-    [
-        (b"GET /page HTTP/1.1", b"200 OK", b'"accept": "x/y"'),
-        (b"GET /page?a=b HTTP/1.1", b"200 OK", b'"accept"'),
-        (b"GET /other HTTP/1.1", b"404 Not Found", b'{"reason":"not_found"}'),
-        (b"DELETE /page HTTP/1.1", b"405 Method Not Allowed", b"allow: GET, HEAD"),
-        (b"GET /broken HTTP/1.1", b"500 Internal Server Error", b'{"reason":"internal"}'),
-    ],
-)
-def test_answers(request_line: bytes, status: bytes, contains: bytes) -> None:
-    async def story(client: Client) -> None:
-        answer = await client.ask(request_line + b"\r\nhost: a\r\naccept: x/y\r\nconnection: close\r\n\r\n")
-        assert answer.startswith(b"HTTP/1.1 " + status + b"\r\n") and contains in answer
-        assert b"cache-control: no-store\r\n" in answer and b"x-content-type-options: nosniff\r\n" in answer
+def made() -> Admin:
+    async def page(one: PageRequest) -> Content:
+        return Content(200, one.client.encode())
 
-    with_admin(story)
+    return Admin([Page("GET", "/page", OPERATOR, "", page, {})], Log("test", fd=-1))
 
 
-def test_head_has_no_body() -> None:
-    async def story(client: Client) -> None:
-        answer = await client.ask(b"HEAD /page HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
-        assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"\r\n\r\n")
-
-    with_admin(story)
-
-
-def test_a_connection_is_kept_for_more_requests() -> None:
-    async def story(client: Client) -> None:
-        answer = await client.ask(
-            b"GET /page HTTP/1.1\r\nhost: a\r\n\r\nGET /page HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
-        )
-        assert answer.count(b"HTTP/1.1 200 OK") == 2
-
-    with_admin(story)
+async def ask(port: int, pair: tuple[str, str]) -> bytes:
+    context = ssl.create_default_context(cafile=pair[0])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="gw.example")
+    writer.write(GET)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    return answer
 
 
-@pytest.mark.parametrize(
-    ("data", "status"),
-    [
-        (b"GET /page HTTP/1.1\nhost: a\n\n", b"400"),
-        (b"GET /page HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", b"400"),
-        (b"GET page HTTP/1.1\r\nhost: a\r\n\r\n", b"400"),
-        (b"GET /page HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
-        (b"GET /page HTTP/1.1\r\nhost: a\r\n x: folded\r\n\r\n", b"400"),
-        (b"GET /\x00", b"400"),  # and nothing behind it: no more bytes can mend it
-        (b"GET /page HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n", b"400"),
-        (b"GET /page HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 20_000 + b"\r\n\r\n", b"431"),
-    ],
-)
-def test_what_is_no_request_is_refused_and_closed(data: bytes, status: bytes) -> None:
-    async def story(client: Client) -> None:
-        answer = await client.ask(data + b"GET /page HTTP/1.1\r\nhost: a\r\n\r\n" * data.endswith(b"\n"))
-        assert answer.startswith(b"HTTP/1.1 " + status) and b"\r\nconnection: close\r\n" in answer
-        assert answer.count(b"HTTP/1.1 ") == 1
-
-    with_admin(story)
+@played
+async def test_it_speaks_tls_with_the_certificate_that_it_has_now(tmp_path: Path) -> None:
+    first, second = (write_pair(tmp_path, stem, "gw.example") for stem in ("first", "second"))
+    admin, listening = made(), bind(Address("127.0.0.1", 0), 1)
+    listening.start()
+    port = listening.sockets[0].getsockname()[1]
+    admin.admit(speaking(first), admin_context(speaking(first)))
+    await admin.start([listening])
+    assert (await ask(port, first)).startswith(b"HTTP/1.1 403 ")
+    admin.admit(speaking(second), admin_context(speaking(second)))
+    assert (await ask(port, second)).startswith(b"HTTP/1.1 403 ")
+    with pytest.raises(ssl.SSLError):
+        await ask(port, first)
+    await admin.stop()
+    listening.close()
 
 
-def test_a_body_is_not_read_and_ends_the_connection() -> None:
-    async def story(client: Client) -> None:
-        answer = await client.ask(b"GET /page HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\nabc")
-        assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer
-        assert re.search(rb"\r\ndate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n", answer)
-
-    with_admin(story)
-
-
-def test_a_slow_head_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEAD_LIMIT", 0.05)
-
-    async def story(client: Client) -> None:
-        assert await client.ask(b"GET /pa") == b""
-
-    with_admin(story)
-
-
-def test_an_idle_connection_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "IDLE_LIMIT", 0.05)
-
-    async def story(client: Client) -> None:
-        assert await client.ask(b"") == b""
-
-    with_admin(story)
-
-
-def test_connections_are_bounded() -> None:
-    async def story(client: Client) -> None:
-        held = [await client.open() for _ in range(module.CONNECTIONS)]
-        for _, writer in held:
-            writer.write(b"GET /page HTTP/1.1\r\nhost: a\r\n\r\n")
-        for reader, _ in held:
-            async with asyncio.timeout(10):
-                assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
-        with pytest.raises((ConnectionError, AssertionError)):
-            assert await client.ask(b"GET /page HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
-        for _, writer in held:
-            writer.close()
-
-    with_admin(story)
-
-
-# --- one reading: what a listener refuses is refused here
-
-
-BEHIND = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
-
-
-def statuses(answer: bytes) -> list[int]:
-    return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d\d\d) ", answer)]
-
-
-def test_heads_are_read_as_by_a_listener() -> None:
-    async def story(client: Client) -> None:
-        for case in HEADS:
-            found = statuses(await client.ask(case.raw + BEHIND))
-            if case.status == 200:
-                assert found[0] in (200, 404, 405) and len(found) <= 2, case.name
-            elif len(case.raw) > module.HEAD_SIZE:
-                assert found in ([431], [case.status]), case.name
-            else:
-                assert found == [case.status], case.name
-        for case in REFUSED_EITHER_WAY:
-            assert statuses(await client.ask(case.raw + BEHIND)) in ([400], [case.status]), case.name
-
-    with_admin(story)
-
-
-def test_nothing_of_the_collection_is_read_in_two_ways() -> None:
-    """What is to be refused asks for no page, or is the end of its connection: bodies are never read."""
-    asked: list[str] = []
-
-    async def story(client: Client) -> None:
-        cases = [case for case in json.loads(COLLECTION.read_text())["cases"] if case["direction"] == "request"]
-        for case in cases:
-            asked.clear()
-            answer = await client.ask(raw_of(case), is_all=True)
-            found = statuses(answer)
-            if case["expectation"].startswith("reject") and "forward" not in case.get("alt", []):
-                assert len(asked) <= max(case.get("n_upstream", 0), case.get("partial_ok", 0)), case["name"]
-                assert not found or b"connection: close\r\n" in answer.rpartition(b"HTTP/1.1 ")[2], case["name"]
-            elif case["expectation"].startswith("forward") and "reject" not in case.get("alt", []):
-                assert found[0] in (200, 404, 405) or case.get("policy") or found[0] in case.get("accept", []), case[
-                    "name"
-                ]
-
-    with_admin(story, asked)
-
-
-def test_client_that_still_sends_reads_the_last_answer() -> None:
-    async def story(client: Client) -> None:
-        reader, writer = await client.open()
-        writer.write(b"POST /page HTTP/1.1\r\nhost: a\r\ncontent-length: 500000\r\n\r\n" + b"x" * 500_000)
-        await writer.drain()
-        async with asyncio.timeout(10):
-            answer = await reader.read()
-        assert statuses(answer) == [405]
+@played
+async def test_handshakes_that_do_not_come_are_bounded_too(tmp_path: Path) -> None:
+    pair = write_pair(tmp_path, "edge", "gw.example")
+    admin, listening = made(), bind(Address("127.0.0.1", 0), 1)
+    listening.start()
+    port = listening.sockets[0].getsockname()[1]
+    admin.admit(speaking(pair), admin_context(speaking(pair)))
+    await admin.start([listening])
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS + 1)]
+    async with asyncio.timeout(10):
+        ends = [asyncio.create_task(reader.read()) for reader, _ in held]
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    assert len(done) == 1  # the one that is too many
+    await admin.stop()
+    for _, writer in held:
         writer.close()
-
-    with_admin(story)
-
-
-def test_an_http_1_0_client_is_told_that_the_connection_is_kept() -> None:
-    async def story(client: Client) -> None:
-        request = b"GET /page HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"
-        answer = await client.ask(request + b"GET /page HTTP/1.0\r\n\r\n")
-        assert (
-            statuses(answer) == [200, 200]
-            and b"connection: keep-alive\r\n" in answer
-            and b"connection: close\r\n" in answer
-        )
-
-    with_admin(story)
+    await asyncio.gather(*ends, return_exceptions=True)
+    listening.close()
 
 
-def test_a_refused_head_request_has_no_body() -> None:
-    async def story(client: Client) -> None:
-        answer = await client.ask(b"HEAD /page HTTP/1.1\r\n\r\n")
-        assert statuses(answer) == [400] and answer.endswith(b"\r\n\r\n")
+@played
+async def test_over_a_unix_socket_the_kernel_says_who_asks(tmp_path: Path) -> None:
+    admin, listening = made(), bind(Address(path=str(tmp_path / "x.sock")), 1)
+    listening.start()
+    await admin.start([listening])
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "x.sock"))
+    writer.write(GET)
+    async with asyncio.timeout(10):
+        assert b"\r\n\r\nuser " in await reader.read()
+    writer.close()
+    await admin.stop()
+    listening.close()
 
-    with_admin(story)
 
-
-def test_a_page_gets_its_query() -> None:
-    async def story(client: Client) -> None:
-        got = await client.ask(b"GET /page?service=a&b HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", is_all=True)
-        assert b'"query": "service=a&b"' in got
-
-    with_admin(story)
+def test_files_that_are_gone_are_told(tmp_path: Path) -> None:
+    spec = speaking((str(tmp_path / "no.pem"), str(tmp_path / "no.key")))
+    with pytest.raises(ConfigError) as raised:
+        admin_context(spec)
+    assert raised.value.problems[0].startswith("admin.tls: ")
+    assert admin_context(spec._replace(tls=None)) is None and admin_context(None) is None

@@ -14,7 +14,12 @@ from typing import Any
 import pytest
 
 from fastgw.server import admin_socket
+from fastgw.server.admin_http import AdminHttp
 from fastgw.server.admin_socket import AdminSocket, credentials
+from fastgw.server.guard import OPERATOR, READER, Guard
+from fastgw.server.log import Log
+from fastgw.server.page import Page, PageRequest, table
+from fastgw.server.status import Content
 from tests.unit.server.test_rollouts import played
 
 
@@ -37,7 +42,17 @@ class Asked:
 
 
 def made(asked: Any, user: int | None = None) -> AdminSocket:
-    return AdminSocket(asked, asked, None if user is None else lambda _: (7, user))
+    return AdminSocket(asked, http(), asked, None if user is None else lambda _: (7, user))
+
+
+def http() -> AdminHttp:
+    """One page for readers, one order."""
+
+    async def answer(one: PageRequest) -> Content:
+        return Content(200, b"done for " + one.client.encode())
+
+    both = [Page("GET", "/page", READER, "", answer, {}), Page("POST", "/order", OPERATOR, "", answer, {})]
+    return AdminHttp(table(both), Guard(), Log("test", fd=-1))
 
 
 async def say(path: Path, data: bytes) -> Any:
@@ -62,7 +77,7 @@ async def test_one_line_in_one_line_out_for_its_owner_alone(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "data", [b"\n", b"hello\n", b"[]\n", b'"x"\n', b"\xff\n", b"{" * 3000 + b"\n", b'{"do": "' + b"x" * 5000 + b'"}\n']
+    "data", [b"\n", b"[]\n", b"-\n", b'"x"\n', b"\xff\n", b"{" * 3000 + b"\n", b'{"do": "' + b"x" * 5000 + b'"}\n']
 )
 @played
 async def test_what_is_no_request_is_told_so(tmp_path: Path, data: bytes) -> None:
@@ -122,7 +137,7 @@ async def test_a_question_that_fails_ends_nothing(tmp_path: Path) -> None:
     async def broken(_: Any) -> dict[str, Any]:
         raise RuntimeError("a bug")
 
-    served = AdminSocket(broken, asked)  # type: ignore[arg-type]
+    served = AdminSocket(broken, http(), asked)  # type: ignore[arg-type]
     await served.move(str(path))
     assert await say(path, b"{}\n") is None
     assert asked.lines == [("the admin socket failed", {"error": "RuntimeError('a bug')"})]
@@ -148,3 +163,41 @@ async def test_it_moves_and_what_is_in_the_way_is_told(tmp_path: Path) -> None:
     await other.move(str(second))  # the way is free
     assert await say(second, b"{}\n") == {"ok": True}
     await other.stop()
+
+
+@pytest.mark.parametrize(
+    ("user", "request_line", "status", "contains"),
+    [
+        (None, b"GET /page", b"200", b"done for user"),
+        (None, b"POST /order", b"200", b"done for user"),
+        (None, b"GET /order", b"405", b"method_not_allowed"),
+        (-5, b"GET /page", b"403", b"not_allowed"),
+        (-5, b"POST /order", b"403", b"not_allowed"),
+        (None, b"hello", b"400", b"malformed"),
+    ],
+)
+@played
+async def test_it_speaks_http_too(
+    tmp_path: Path, user: int | None, request_line: bytes, status: bytes, contains: bytes
+) -> None:
+    path = tmp_path / "admin.sock"
+    served = made(Asked(), user)
+    await served.move(str(path))
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    writer.write(request_line + b" HTTP/1.1\r\nhost: anything\r\nconnection: close\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 10)
+    assert answer.startswith(b"HTTP/1.1 " + status) and contains in answer
+    writer.close()
+    await served.stop()
+
+
+@played
+async def test_a_path_that_is_too_long_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    asked = Asked()
+    served = made(asked)
+    await served.move(str(tmp_path / ("x" * 120)))
+    ((event, fields),) = asked.lines
+    assert event.startswith("the admin socket cannot be opened") and "too long" in fields["problems"][0]
+    await served.move(str(tmp_path / "short.sock"))
+    assert await say(tmp_path / "short.sock", b"{}\n") == {"ok": True}
+    await served.stop()

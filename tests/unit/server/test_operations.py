@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from fastgw.server import operations
+from fastgw.server.admin_http import AdminHttp
+from fastgw.server.guard import Guard
 from fastgw.server.messages import Weigh
 from fastgw.server.operations import Operations
 from fastgw.server.rollouts import RolloutError, Rollouts
@@ -33,7 +35,7 @@ class Gate:
         self.sent: list[Weigh] = []
         self.lines: list[str] = []
         gateway: Any = self
-        self.operations = Operations(gateway, gateway, {"status": self.carry_out})
+        self.operations = Operations(gateway, gateway, {"status": self.carry_out}, AdminHttp({}, Guard(), gateway))
 
     def info(self, event: str, **_: Any) -> None:
         """As a log."""

@@ -21,10 +21,12 @@ from fastgw.core.live.news import FAILING, SILENT, USED, Finding, Standing
 from fastgw.core.settings import KeySetSettings, Url
 from fastgw.errors import ConfigError
 from fastgw.policy.gcra import Rate
+from fastgw.server.admin_pages import of_gateway
 from fastgw.server.gateway import Gateway, LoadReport
 from fastgw.server.key_sets import Fetching
 from fastgw.server.log import Log
 from fastgw.server.names import Found, LookUpError, Names
+from fastgw.server.page import PageRequest, table
 from fastgw.server.status import Content, Pages
 from fastgw.server.workers import DEAD, READY, STARTING, WorkerProcess
 from tests.unit.server.stage import TEXT
@@ -56,7 +58,9 @@ def _closed(gateway: Gateway) -> object:
 
 
 def page(gateway: Gateway, path: str, accept: str = "", now: float = 1000.0) -> Content:
-    return asyncio.run(Pages(gateway, lambda: now).answers[path](accept))  # type: ignore[arg-type]
+    pages = Pages(gateway, lambda: now)
+    one = table(of_gateway(pages, {}, Log("test", fd=-1)))[path]["GET"]
+    return asyncio.run(one.answer(PageRequest(accept)))  # type: ignore[arg-type]
 
 
 def test_alive_whatever_happens(gateway: Gateway) -> None:
