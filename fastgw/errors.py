@@ -32,6 +32,7 @@ class GatewayError(Exception):
     """
 
     fault = "internal"
+    received = b""  #: of what was refused before it was a request: how it begins
 
     def __init__(
         self,

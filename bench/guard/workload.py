@@ -6,9 +6,9 @@ MARKS is the compiled ``marks.c``.  Imports, configuration and warm-up happen be
 they are where chance is (directory names, the first request id).
 
 ``get``, ``post`` and ``event`` have no filters.  ``fields`` is ``get`` with the credentials that the filters look for, and none of these;
-then comes each filter alone, and ``filters``, which has a token, a key with a limit and the access log at once.  ``gate`` is ``get`` at a
-service with ``admission``, ``members`` at one of three endpoints, and ``policies`` at one of three that has all there is for services that
-fail.
+then comes each filter alone, the access log also as ``combined`` and ``sampled``, and ``filters``, which has a token, a key with a limit
+and the access log at once.  ``gate`` is ``get`` at a service with ``admission``, ``members`` at one of three endpoints, and ``policies`` at
+one of three that has all there is for services that fail.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ def _filters(directory: Path) -> dict[str, Mapping[str, Any]]:
     keys.chmod(0o600)
     return {
         "access_log": {"path": str(directory / "access.log")},
+        "combined": {"path": str(directory / "combined.log"), "format": "combined"},
+        "sampled": {"path": str(directory / "sampled.log"), "sample": "1%"},
         "jwt": {"keys": [{"secret": SECRET.decode()}], "algorithms": "HS256", "issuer": "i", "audience": "a"},
         "api_key": {"file": str(keys), "key_from": ["header:x-api-key"]},
         "rate_limit": {"limits": [{"rate": "1000000/s", "per": "address"}]},
@@ -91,7 +93,8 @@ def filtered() -> Iterator[dict[str, Work]]:
     token = _signed(b'{"iss":"i","aud":"a","sub":"ann","exp":4102444800}')
     fields = b"Authorization: Bearer %b\r\nX-API-Key: %b\r\n" % (token, KEY)
     with TemporaryDirectory() as name, empty_seat() as seat, contextlib.ExitStack() as stack:
-        options = {one: {"type": one, **said} for one, said in _filters(Path(name)).items()}
+        types = dict.fromkeys(("combined", "sampled"), "access_log")
+        options = {one: {"type": types.get(one, one), **said} for one, said in _filters(Path(name)).items()}
         chains: dict[str, Sequence[str]] = {"fields": (), **{one: (one,) for one in options}}
         chains["filters"] = ("access_log", "jwt", "api_key")
         stages = {

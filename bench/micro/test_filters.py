@@ -14,7 +14,7 @@ import pytest
 
 from bench.micro.boards import empty_seat
 from bench.micro.stage import Benchmark, Stage, Wire
-from fastgw.filters.access_log import AccessLog
+from fastgw.filters.access_log import access_log
 from fastgw.filters.api_key import ApiKeys
 from fastgw.filters.basic import Basic
 from fastgw.filters.codings import preferred
@@ -56,7 +56,27 @@ def test_request_id(benchmark: Benchmark, stage: Stage) -> None:
 def test_access_log_line(benchmark: Benchmark, stage: Stage, tmp_path: Path) -> None:
     """One line into the batch; writing is another thread's."""
     stage.send(stage.requests[0])
-    log = AccessLog("log", {"path": str(tmp_path / "log"), "batch": 65536, "flush": 1.0})
+    log = access_log("log", {"path": str(tmp_path / "log")})
+    benchmark(log.done, stage.client.protocol.exchange)
+
+
+@pytest.mark.parametrize("form", ["combined", "template"])
+def test_access_log_line_of_text(benchmark: Benchmark, stage: Stage, tmp_path: Path, form: str) -> None:
+    """The same by a template: that of ``combined``, and one that has half as much in it."""
+    stage.send(stage.requests[0][:-2] + b"Referer: http://a.test/\r\nUser-Agent: curl/8.5.0 (x86_64)\r\n\r\n")
+    short = ("time.iso", b" ", "request.method", b" ", "request.path", b" ", "response.status", b" ", "duration.ms")
+    log = access_log(
+        "log", {"path": str(tmp_path / "log"), "format": form, "template": short if form == "template" else None}
+    )
+    benchmark(log.done, stage.client.protocol.exchange)
+
+
+def test_access_log_line_that_is_not_written(benchmark: Benchmark, stage: Stage, tmp_path: Path) -> None:
+    """What ``sample`` costs those it does not pick."""
+    stage.send(stage.requests[0])
+    which = (("slow", 1.0), ("failed", ("5xx",)))
+    options = {"path": str(tmp_path / "log"), "sample": 0.01, "always": which}
+    log = access_log("log", options, chance=lambda: 0.5)
     benchmark(log.done, stage.client.protocol.exchange)
 
 

@@ -18,6 +18,7 @@ from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
 from fastgw.config.health import check_health
 from fastgw.config.hedges import check_hedge
 from fastgw.config.known import check_service, said
+from fastgw.config.logs import check_rotations
 from fastgw.config.places import known_places, shared_keys
 from fastgw.config.reach import check_reach
 from fastgw.config.redirects import circle
@@ -66,6 +67,7 @@ def check(document: Document, config: Configuration) -> None:
         _fallback(document, config, name, service)
     for name, one in config.filters.items():
         one.check(document, ("filters", name))
+    check_rotations(document, config.filters)
     _key_sets(document, config)
     check_reach(document, config)
 

@@ -5,17 +5,23 @@ A part is literal (bytes) or the name of a variable (text), as ``filters.variabl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 from fastgw.config.likeness import nearest_word
 from fastgw.config.values import Expanded, kind, scalar, shown
+from fastgw.filters.log_variables import OF_LOGS
 from fastgw.filters.variables import MOST_VARIABLES, Part, names, problem
 
 LONGEST = 4096  #: characters
 
 
-def template(*, is_answer: bool) -> Callable[[object], tuple[Part, ...]]:
-    """Parser of a value of one line; ``is_answer``: variables of the answer are known too."""
+def template(
+    *, is_answer: bool, more: Collection[str] = (), takes_tabs: bool = False
+) -> Callable[[object], tuple[Part, ...]]:
+    """Parser of a value of one line; ``is_answer``: variables of the answer are known too, and in any case ``more``."""
+
+    known = _Vocabulary(is_answer=is_answer, more=more)
 
     def parse(value: object) -> tuple[Part, ...]:
         if value is None:
@@ -23,7 +29,7 @@ def template(*, is_answer: bool) -> Callable[[object], tuple[Part, ...]]:
         found = scalar(value, "a value")
         if len(found) > LONGEST:
             raise ValueError(f"expected a value of at most {LONGEST} characters, got {kind(value)}")
-        parts = tuple(_parts(found.strip(" \t") if not isinstance(found, Expanded) else found, is_answer=is_answer))
+        parts = tuple(_parts(found.strip(" \t") if not isinstance(found, Expanded) else found, known, takes_tabs))
         if not parts:
             raise ValueError("is empty")
         if sum(isinstance(part, str) for part in parts) > MOST_VARIABLES:
@@ -55,33 +61,46 @@ def varying(value: object) -> tuple[Part, ...]:
     return found
 
 
-def _parts(value: str, *, is_answer: bool) -> list[Part]:
+class _Vocabulary(NamedTuple):
+    """Which variables there are."""
+
+    is_answer: bool
+    more: Collection[str]
+
+    def problem(self, name: str) -> str:
+        """Why ``name`` is none of them, and which was meant; empty: it is one."""
+        reason = problem(name, is_answer=self.is_answer, more=self.more)
+        if reason == "is no variable" and name in OF_LOGS:
+            return f"${{{name}}} is known in the template of an access log only"
+        return reason and f"${{{name}}} {reason}{self._meant(name)}"
+
+    def _meant(self, name: str) -> str:
+        """The variable most like ``name``, or all there are; nothing where its own name says what it is."""
+        known = names(is_answer=self.is_answer, more=self.more)
+        if name in names(is_answer=True) or any(
+            name.startswith(one[: -len("NAME")]) for one in known if one.endswith("NAME")
+        ):
+            return ""
+        found = nearest_word(name, known)
+        return f"; did you mean ${{{found}}}?" if found else f"; known are {', '.join(known)}"
+
+
+def _parts(value: str, known: _Vocabulary, takes_tabs: bool) -> list[Part]:
     parts: list[Part] = []
     end = 0
     for begin, after in value.variables if isinstance(value, Expanded) else ():
-        parts.append(_literal(value[end:begin], value))
+        parts.append(_literal(value[end:begin], value, takes_tabs))
         name = value[begin + 2 : after - 1]
-        reason = problem(name, is_answer=is_answer)
+        reason = known.problem(name)
         if reason:
-            raise ValueError(f"${{{name}}} {reason}{_meant(name, is_answer=is_answer)}")
+            raise ValueError(reason)
         parts.append(name)
         end = after
-    parts.append(_literal(value[end:], value))
+    parts.append(_literal(value[end:], value, takes_tabs))
     return [part for part in parts if part]
 
 
-def _literal(text: str, value: str) -> bytes:
-    if not text.isprintable():
+def _literal(text: str, value: str, takes_tabs: bool) -> bytes:
+    if not (text.replace("\t", "") if takes_tabs else text).isprintable():
         raise ValueError(f"expected a value without control characters, got {shown(value)}")
     return text.encode()
-
-
-def _meant(name: str, *, is_answer: bool) -> str:
-    """The variable most like ``name``, or all there are; nothing where its own name says what it is."""
-    known = names(is_answer=is_answer)
-    if name in names(is_answer=True) or any(
-        name.startswith(one[: -len("NAME")]) for one in known if one.endswith("NAME")
-    ):
-        return ""
-    found = nearest_word(name, known)
-    return f"; did you mean ${{{found}}}?" if found else f"; known are {', '.join(known)}"

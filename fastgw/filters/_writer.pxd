@@ -8,6 +8,7 @@ cdef class Writer:
     cpdef put(self, bytes raw)
     cpdef text(self, bytes value)
     cpdef string(self, str value)
+    cpdef escaped(self, bytes value, bint is_bare)
     cpdef number(self, long long value)
     cpdef three(self, long long value)
     cpdef Py_ssize_t size(self) except -1

@@ -23,6 +23,7 @@ cdef enum:
     KEPT = 1 << 18  # bytes of a buffer that is kept when it is taken from; one line may have been much longer
 
 cdef Py_ssize_t MOST = VALUE_MAX
+cdef const char* DIGITS = "0123456789ABCDEF"
 cdef uint64_t ONES = 0x0101010101010101
 cdef uint64_t HIGH = 0x8080808080808080
 
@@ -34,8 +35,18 @@ cdef inline uint64_t _is_special(uint64_t word) noexcept nogil:
     return (word | (word - ONES * 0x20) | (quotes - ONES) | (slashes - ONES)) & HIGH
 
 
+cdef inline uint64_t _is_unfit(uint64_t word, uint64_t least) noexcept nogil:
+    """Not 0 if any of eight bytes is below ``least``, above "~", a quote or a backslash."""
+    cdef uint64_t quotes = word ^ (ONES * 0x22)
+    cdef uint64_t slashes = word ^ (ONES * 0x5C)
+    return (word | (word - ONES * least) | (word + ONES) | (quotes - ONES) | (slashes - ONES)) & HIGH
+
+
 cdef class Writer:
     """See ``_writer_py.Writer``."""
+
+    def __cinit__(self):
+        self._grow(0)  # there is always a buffer, or nothing would have no place in it
 
     def __dealloc__(self):
         PyMem_Free(self._data)
@@ -96,6 +107,39 @@ cdef class Writer:
         ):
             self.put(orjson.dumps(value))
 
+    cpdef escaped(self, bytes value, bint is_bare):
+        cdef const char* data = PyBytes_AS_STRING(value)
+        cdef Py_ssize_t count = min(PyBytes_GET_SIZE(value), MOST)
+        cdef Py_ssize_t at = 0
+        cdef char* begin = self._more(count * 4 + 1)
+        cdef char* out = begin
+        cdef unsigned char byte
+        cdef unsigned char least = 0x21 if is_bare else 0x20
+        cdef uint64_t word
+        while at < count:
+            if at + 8 <= count:
+                memcpy(&word, data + at, 8)
+                if not _is_unfit(word, least):
+                    memcpy(out, &word, 8)
+                    out += 8
+                    at += 8
+                    continue
+            byte = <unsigned char>data[at]
+            at += 1
+            if least <= byte < 0x7F and byte != 0x22 and byte != 0x5C:
+                out[0] = <char>byte
+                out += 1
+            else:
+                out[0] = 0x5C
+                out[1] = 0x78
+                out[2] = DIGITS[byte >> 4]
+                out[3] = DIGITS[byte & 15]
+                out += 4
+        if count == 0:
+            out[0] = 45
+            out += 1
+        self._size += out - begin
+
     cpdef number(self, long long value):
         cdef char digits[24]
         cdef int at = 24
@@ -134,4 +178,5 @@ cdef class Writer:
             PyMem_Free(self._data)
             self._data = NULL
             self._room = 0
+            self._grow(0)
         return data

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import orjson
 
 VALUE_MAX: Final = 1024  #: bytes of a value that comes from a client
+_UNFIT: Final = re.compile(rb'["\\\x00-\x1f\x7f-\xff]')
+_UNFIT_BARE: Final = re.compile(rb'["\\\x00-\x20\x7f-\xff]')
 
 
 class Writer:
@@ -28,6 +31,15 @@ class Writer:
     def string(self, value: str) -> None:
         """The same of a text."""
         self._data += orjson.dumps(value)
+
+    def escaped(self, value: bytes, is_bare: bool) -> None:
+        """Write a value into a line of text, as nginx does: quotes, backslashes, control characters and all above ASCII as ``\\xHH``, ``-``
+        where there is none, ``VALUE_MAX`` bytes of it at most.
+
+        ``is_bare``: no quotes are around it, so a space would end it, and is escaped too.
+        """
+        unfit = _UNFIT_BARE if is_bare else _UNFIT
+        self._data += unfit.sub(lambda found: b"\\x%02X" % ord(found[0]), value[:VALUE_MAX]) or b"-"
 
     def number(self, value: int) -> None:
         """Write a number, of 63 bits, in decimal digits."""

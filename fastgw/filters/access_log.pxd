@@ -3,7 +3,7 @@ cimport cython
 from fastgw.core.exchange.ends cimport Exchange
 from fastgw.core.snapshot.snapshot cimport Service
 from fastgw.filters._writer cimport Writer as Written
-from fastgw.filters.json_lines cimport JsonLines
+from fastgw.filters.log_lines cimport LogLines
 from fastgw.wire.messages cimport Request
 
 
@@ -14,7 +14,9 @@ cdef class AccessLog:
     cdef long long _second
     cdef bytes _time
     cdef object _wall
-    cdef JsonLines _lines
+    cdef bint _has_more
+    cdef double _share
+    cdef LogLines _lines
     @cython.locals(request=Request, service=Service, writer=Written, micros="long long", now=double)
     cpdef done(self, Exchange exchange)
     @cython.locals(now=double, millis="long long", second="long long")

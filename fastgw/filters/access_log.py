@@ -1,11 +1,15 @@
-"""``access_log``: one JSON line per exchange, formatted when it ends and written in batches (``filters.json_lines``).
+"""``access_log``: one line per exchange, formatted when it ends and written in batches (``filters.log_lines``).
 
-Every value that comes from a client is escaped (orjson) and cut to ``VALUE_MAX`` bytes, so no client can forge a line.
+``access_log`` makes the filter: ``AccessLog`` writes JSON, ``text_log.TextLog`` by a template, and ``sampled_log.SampledLog`` stands in
+front of either where not every exchange has a line.
+
+Every value that comes from a client is escaped and cut to ``VALUE_MAX`` bytes, so no client can forge a line.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fastgw.core.timestamp import timestamp
-from fastgw.filters.json_lines import BATCH_BYTES, FLUSH_SECONDS, JsonLines
+from fastgw.filters.log_lines import BATCH_BYTES, FLUSH_SECONDS, LogLines
 from fastgw.filters.variables import Template, note_bytes
 from fastgw.filters.writer import VALUE_MAX, Writer
 
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Client, Exchange
     from fastgw.core.snapshot.snapshot import Service
     from fastgw.errors import GatewayError
+    from fastgw.filters.sampled_log import SampledLog
+    from fastgw.filters.text_log import TextLog
 
 #: Of every line.
 KEYS = (
@@ -36,16 +42,65 @@ RARE_KEYS = (
     "cache",
     "fallback",
     "fallback_from",
+    "sampled",
 )  #: of a line that needs them
 
 
+def access_log(
+    name: str,
+    options: Mapping[str, Any],
+    wall: Callable[[], float] = time.time,
+    chance: Callable[[], float] = random.random,
+) -> AccessLog | TextLog | SampledLog:
+    """The filter, whose lines go to ``path``: ``stdout``, ``stderr`` or a file, which is opened again on SIGUSR1 and on every reload.
+
+    Args:
+        name: what the configuration calls it.
+        options: ``path``; ``batch`` (bytes); ``flush`` (seconds); ``rotate`` (pairs: ``size`` in bytes, ``keep``); ``format``, json or
+            combined; ``template``, the parts of a line of text instead; ``fields`` (pairs) of one of JSON; ``sample``, a fraction, and
+            ``always`` (pairs), as ``SampledLog`` has them.
+        wall: seconds since 1970.
+        chance: from 0 to 1, which 1 never is.
+    """
+    is_text = bool(options.get("template")) or options.get("format") == "combined"
+    lines = LogLines(
+        options.get("path", "stdout"),
+        options.get("batch", BATCH_BYTES),
+        options.get("flush", FLUSH_SECONDS),
+        rotate=options.get("rotate"),
+        is_json=not is_text,
+    )
+
+    def of_share(share: float) -> AccessLog | TextLog:
+        if is_text:
+            from fastgw.filters.text_log import TextLog
+
+            return TextLog(name, options, lines, wall, share)
+        return AccessLog(name, options, lines, wall, share)
+
+    sample = options.get("sample", 1.0)
+    if sample >= 1:
+        return of_share(1.0)
+    from fastgw.filters.sampled_log import SampledLog
+
+    return SampledLog(of_share(1.0), of_share(sample), sample, dict(options["always"]), chance)
+
+
 class AccessLog:
-    """Writes to ``path``: ``stdout``, ``stderr`` or a file, which is opened again on SIGUSR1 and on every reload (for log rotation)."""
+    """Writes lines of JSON."""
 
-    __slots__ = ("_fields", "_lines", "_second", "_taken", "_time", "_wall", "name")
+    __slots__ = ("_fields", "_has_more", "_lines", "_second", "_share", "_taken", "_time", "_wall", "name")
 
-    def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
-        """``options``: ``path``, ``batch`` (bytes), ``flush`` (seconds), ``fields`` (pairs); ``wall``: seconds since 1970."""
+    def __init__(
+        self,
+        name: str,
+        options: Mapping[str, Any],
+        lines: LogLines,
+        wall: Callable[[], float] = time.time,
+        share: float = 1.0,
+    ) -> None:
+        """``options``: ``fields`` (pairs); ``lines``: where they go; ``wall``: seconds since 1970; ``share``: of the exchanges that might
+        have a line so many have one."""
         self.name = name
         self._fields = [(name, Template(parts)) for name, parts in options.get("fields", ())]
         self._taken = frozenset(
@@ -54,9 +109,9 @@ class AccessLog:
         self._second = -1  # since 1970, which ``_time`` is the text of
         self._time = b""
         self._wall = wall
-        self._lines = JsonLines(
-            options.get("path", "stdout"), options.get("batch", BATCH_BYTES), options.get("flush", FLUSH_SECONDS)
-        )
+        self._lines = lines
+        self._share = share
+        self._has_more = bool(self._fields) or share < 1
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Open the file.
@@ -108,16 +163,27 @@ class AccessLog:
             self._write(writer, _failure(error))
         if exchange.notes is not None:
             self._write_notes(writer, exchange)
-        if self._fields:
-            self._write(writer, {name: _shown(template.fill(exchange)) or None for name, template in self._fields})
+        if self._has_more:
+            self._write(writer, self._more(exchange))
         self._lines.end()
 
     def refused(self, connection: Client, error: GatewayError) -> None:
         """Add the line of bytes that never became an exchange: what is not known of it is null."""
-        line = dict.fromkeys((*KEYS, *(name for name, _ in self._fields)))
+        from fastgw.filters.refusals import Refused
+
+        known = Refused(connection, error)
+        request = known.request
+        line: dict[str, Any] = dict.fromkeys(KEYS)
         line |= {"time": timestamp(self._wall()), "client": _text(connection.address), "status": error.status}
-        line |= {"attempts": 0, **_failure(error)}
+        line |= {"method": _text(request.method) or None, "host": _text(request.host) or None}
+        line["path"] = _text(request.path) or None
+        line |= {"attempts": 0, **_failure(error), **self._more(known)}
         self._lines.add(line)
+
+    def _more(self, exchange: Any) -> dict[str, Any]:
+        """What the configuration wants in each line, and the share that it stands for."""
+        found = {name: _shown(template.fill(exchange)) or None for name, template in self._fields}
+        return found | {"sampled": self._share} if self._share < 1 else found
 
     def _begin(self, writer: Writer) -> None:
         """Begin a line, up to its id."""

@@ -15,7 +15,7 @@ import orjson
 
 from fastgw.core.exchange.filter import BodyHook
 from fastgw.core.timestamp import timestamp
-from fastgw.filters.json_lines import JsonLines
+from fastgw.filters.log_lines import LogLines
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -54,11 +54,11 @@ class LogBody:
     )
 
     def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
-        """``options``: ``path``; ``sample``, a fraction; ``only``: ``all`` or ``errors``; ``bodies``: ``both``, ``requests`` or
-        ``responses``; ``max_size``, bytes of one body; ``max_open``, exchanges at one time; ``redact``, names.
+        """``options``: ``path``; ``rotate``, as of an access log; ``sample``, a fraction; ``only``: ``all`` or ``errors``; ``bodies``:
+        ``both``, ``requests`` or ``responses``; ``max_size``, bytes of one body; ``max_open``, exchanges at one time; ``redact``, names.
         """
         self.name = name
-        self._lines = JsonLines(options["path"])
+        self._lines = LogLines(options["path"], rotate=options.get("rotate"))
         self._sample: float = options["sample"]
         self._errors_only: bool = options["only"] == "errors"
         self._sides: str = options["bodies"]

@@ -5,7 +5,8 @@ not a wait.  A thread of its own writes what is handed over; a disk that is slow
 ``PENDING_MAX`` bytes of them, and what comes beyond is lost and counted.  Closing does not wait either, but for ``LogFiles.finish`` at the
 end of the process.
 
-To a regular file a batch goes in one write, which ``O_APPEND`` keeps whole.  To a pipe, which other workers write to as well, only whole
+To a regular file a batch goes in one write, which ``O_APPEND`` keeps whole; where it may have a certain size only, the thread puts another
+in its place before it grows beyond (``filters.rotation``).  To a pipe, which other workers write to as well, only whole
 lines of ``PIPE_BUF`` bytes together go at once: the kernel does not mix those.
 """
 
@@ -18,11 +19,15 @@ import select
 import stat
 import threading
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from fastgw.filters.rotation import Rotation
 
 PENDING_MAX = 8 * 1024 * 1024  #: bytes waiting to be written; beyond it lines are lost
 CLOSE_SECONDS = 5.0  #: in which a file that is closed must take what is still waiting
 PIPE_BUF = select.PIPE_BUF
+TURN_SECONDS = 10.0  #: between two tries to rotate a file that cannot be
 _LOOK_MS = 200  #: between two looks whether a pipe without room is still wanted
 _STANDARD = {"stdout": 1, "stderr": 2}
 
@@ -37,10 +42,11 @@ class Loss(NamedTuple):
 
 
 class Losses:
-    """What was lost, by path; threads and the loop add, the worker takes and tells."""
+    """What was lost, and what cannot be rotated, by path; threads and the loop add, the worker takes and tells."""
 
     def __init__(self) -> None:
         self._found: dict[str, Loss] = {}
+        self._stuck: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def add(self, path: str, lines: int, size: int, cause: str) -> None:
@@ -60,6 +66,17 @@ class Losses:
             found, self._found = self._found, {}
         return found
 
+    def stick(self, path: str, cause: str) -> None:
+        """``path`` cannot be rotated, because of ``cause``; empty: it can again."""
+        with self._lock:
+            self._stuck[path] = cause
+
+    def take_stuck(self) -> dict[str, str]:
+        """Every change of that since the last call: the cause, or nothing."""
+        with self._lock:
+            found, self._stuck = self._stuck, {}
+        return found
+
 
 class LogFile:
     """One path, its descriptor and its thread; shared by everybody in this process who writes there."""
@@ -69,6 +86,7 @@ class LogFile:
         self.path = path
         self.users = 0
         self.pending = 0  #: bytes handed over and not yet written
+        self.rotation: Rotation | None = None
         self._files = files
         self._is_owned = path not in _STANDARD
         self._fd = _open(path) if self._is_owned else _STANDARD[path]
@@ -77,6 +95,8 @@ class LogFile:
         self._closing_until: float | None = None
         self._is_torn = False  # the last write ended inside a line
         self._is_losing = False
+        self._stuck = ""  # why it could not be rotated the last time
+        self._next_turn = 0.0  # not before this time again
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
         self._thread.start()
@@ -145,7 +165,9 @@ class LogFile:
                 end = len(data)
                 if self._is_pipe:
                     self._wait_for_room()
-                    end = _whole_lines(data, done)
+                    end = whole_lines(data, done, PIPE_BUF)
+                elif self.rotation is not None:
+                    end = self._make_room(self.rotation, data, done)
                 with contextlib.suppress(BlockingIOError):  # somebody else took the room
                     done += os.write(self._fd, memoryview(data)[done:end])
             is_gone = self._is_owned and not os.fstat(self._fd).st_nlink
@@ -169,6 +191,38 @@ class LogFile:
             if self._closing_until is not None and time.monotonic() > self._closing_until:
                 raise TimeoutError("it took nothing for too long")
 
+    def _make_room(self, rotation: Rotation, data: bytes, start: int) -> int:
+        """Where a write from ``start`` ends that leaves the file within its size; another takes its place where the next line would not
+        have room in it."""
+        size = self._size()
+        is_inside = start > 0 and data[start - 1] != 10  # a line whose beginning is in this file
+        if size and not is_inside and size + data.index(b"\n", start) + 1 - start > rotation.size:
+            if not self._rotate(rotation):
+                return len(data)  # another worker is at it, or it cannot be: better too large than lost
+            size = self._size()
+        return whole_lines(data, start, rotation.size - size)
+
+    def _size(self) -> int:
+        """Bytes of the file; one that has no name any more is full."""
+        state = os.fstat(self._fd)
+        return state.st_size if state.st_nlink else 1 << 62
+
+    def _rotate(self, rotation: Rotation) -> bool:
+        now = time.monotonic()
+        if now < self._next_turn:
+            return False
+        try:
+            is_done = rotation.turn(self.path, self._fd, self.reopen)
+            cause = ""
+        except OSError as error:
+            is_done = False
+            cause = error.strerror or str(error)
+            self._next_turn = now + TURN_SECONDS
+        if cause != self._stuck and (cause or is_done):
+            self._stuck = cause
+            self._files.losses.stick(self.path, cause)
+        return is_done
+
 
 class LogFiles:
     """The log files of one process, by path."""
@@ -178,8 +232,9 @@ class LogFiles:
         self.closing: set[LogFile] = set()  #: closed, and their threads still write
         self._open: dict[str, LogFile] = {}
 
-    def acquire(self, path: str, *, again: bool = True) -> LogFile:
-        """The file of ``path``, for one more user; one that is open already is opened ``again``: it may have been rotated away.
+    def acquire(self, path: str, rotation: Rotation | None = None) -> LogFile:
+        """The file of ``path``, for one more user, who says how it is rotated; one that is open already is opened again: it may have been
+        moved away.
 
         Raises:
             OSError: it cannot be opened; a file that was open already stays in use.
@@ -187,8 +242,9 @@ class LogFiles:
         file = self._open.get(path)
         if file is None:
             file = self._open[path] = LogFile(path, self)
-        elif again:
+        else:
             file.reopen()
+        file.rotation = rotation
         file.users += 1
         return file
 
@@ -202,8 +258,12 @@ class LogFiles:
 
     def append(self, path: str, line: bytes) -> None:
         """Write one line, whether the file is open or not."""
+        file = self._open.get(path)
+        if file is not None:
+            file.write(line)
+            return
         try:
-            file = self.acquire(path, again=False)
+            file = self.acquire(path)
         except OSError as error:
             self.losses.add(path, 1, len(line), str(error))
             return
@@ -244,6 +304,6 @@ def _is_pipe(fd: int) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _whole_lines(data: bytes, start: int) -> int:
-    """Where a write from ``start`` ends that others cannot get into: with the last line that ends within ``PIPE_BUF`` bytes."""
-    return data.rfind(b"\n", start, start + PIPE_BUF) + 1 or data.find(b"\n", start) + 1 or len(data)
+def whole_lines(data: bytes, start: int, most: int) -> int:
+    """Where a write from ``start`` ends that has whole lines only: with the last one that ends within ``most`` bytes, or else the first."""
+    return data.rfind(b"\n", start, start + max(0, most)) + 1 or data.find(b"\n", start) + 1 or len(data)

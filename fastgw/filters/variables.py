@@ -8,7 +8,7 @@ not, so that no variable carries on a field that a client may not send.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.wire.fields import OWN_REQUEST_FIELDS, OWN_RESPONSE_FIELDS, is_own, is_token
@@ -70,22 +70,22 @@ class Template:
     __slots__ = ("_parts",)
 
     def __init__(self, parts: tuple[Part, ...]) -> None:
-        self._parts = tuple(part if isinstance(part, bytes) else _reader(part) for part in parts)
+        self._parts = tuple(part if isinstance(part, bytes) else reader(part) for part in parts)
 
     def fill(self, exchange: Exchange) -> bytes:
         """The value for ``exchange``; it may be empty, and what a note says in it may have any bytes."""
         return b"".join([part if isinstance(part, bytes) else part(exchange) for part in self._parts]).strip(b" \t")
 
 
-def names(*, is_answer: bool) -> tuple[str, ...]:
-    """The variables there are; of an answer there are more."""
-    found = [*_PLAIN, *_FAMILIES]
-    return tuple(sorted([*found, *_OF_ANSWERS, "response.header.NAME"] if is_answer else found))
+def names(*, is_answer: bool, more: Collection[str] = ()) -> tuple[str, ...]:
+    """The variables there are; of an answer there are more, and ``more`` where it is read."""
+    found = [*_PLAIN, *_FAMILIES, *more]
+    return tuple(sorted({*found, *_OF_ANSWERS, "response.header.NAME"} if is_answer else found))
 
 
-def problem(name: str, *, is_answer: bool) -> str:
-    """Why ``name`` is no variable, or no one that is known yet; empty: it is one."""
-    if name in _PLAIN:
+def problem(name: str, *, is_answer: bool, more: Collection[str] = ()) -> str:
+    """Why ``name`` is no variable, or no one that is known yet; empty: it is one.  ``more``: others that are known where it is read."""
+    if name in _PLAIN or name in more:
         return ""
     family, _, key = name.partition(".")
     is_of_answers = name in _OF_ANSWERS or name.startswith("response.header.")
@@ -112,7 +112,7 @@ def _field_problem(name: str, own: frozenset[bytes]) -> str:
     return "belongs to one connection, and cannot be carried on" if is_own(name.lower().encode(), own) else ""
 
 
-def _reader(name: str) -> Read:
+def reader(name: str) -> Read:
     """What reads the variable ``name``, which has passed ``problem``."""
     found = _PLAIN.get(name) or _OF_ANSWERS.get(name)
     if found is not None:

@@ -1,4 +1,5 @@
-"""Tells that lines of access logs were lost: a line when it begins, one now and then while it lasts, one when it is over.
+"""Tells that lines of access logs were lost: a line when it begins, one now and then while it lasts, one when it is over; and that a log
+cannot be rotated, once for each cause.
 
 A disk that is full loses thousands of lines a second, and says so for each of them; here that becomes a counter, and
 ``TELL_SECONDS`` between two lines of the log.
@@ -39,6 +40,11 @@ class LossReport:
             self._untold[path] = Loss(old.lines + loss.lines, old.size + loss.size, cause, loss.is_over)
         for path in list(self._untold):
             self._tell(path, is_last)
+        for path, cause in self._files.losses.take_stuck().items():
+            if cause:
+                self._log.error("a log cannot be rotated, it grows beyond its size", path=path, cause=cause)
+            else:
+                self._log.info("the log is rotated again", path=path)
 
     def _tell(self, path: str, is_last: bool) -> None:
         loss, now = self._untold[path], self._clock()

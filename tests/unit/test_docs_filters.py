@@ -27,7 +27,7 @@ from fastgw.core.exchange.filter import (
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.settings import FilterSettings
 from fastgw.core.snapshot.chain import FailureMode
-from fastgw.filters.access_log import AccessLog
+from fastgw.filters.access_log import access_log
 from fastgw.filters.log_file import FILES
 from fastgw.testing.edge import GET, OK, POST, Edge, Gate, Spy, body_of, head_of, new_loop, statuses
 
@@ -68,7 +68,7 @@ def test_what_the_client_claims_is_not_believed(tenant: Any) -> None:
 
 
 def test_the_log_names_the_tenant(tenant: Any, tmp_path: Path) -> None:
-    log = AccessLog("log", {"path": str(tmp_path / "log")})
+    log = access_log("log", {"path": str(tmp_path / "log")})
     log.start(new_loop())
     edge = Edge(filters=[log, tenant])
     _, service = edge.pair(ACME)
@@ -178,7 +178,7 @@ def test_the_hooks_are_those_there_are() -> None:
 @pytest.mark.parametrize("attempts", [("served",), ("refused",)], ids=["served", "refused"])
 def test_the_page_names_every_key_of_a_line(tmp_path: Path, attempts: tuple[str]) -> None:
     path = tmp_path / "log"
-    log = AccessLog("log", {"path": str(path)})
+    log = access_log("log", {"path": str(path)})
     log.start(new_loop())
     edge = Edge(filters=[log])
     if attempts == ("served",):
@@ -192,10 +192,10 @@ def test_the_page_names_every_key_of_a_line(tmp_path: Path, attempts: tuple[str]
     FILES.finish()
     table = PAGE.partition("## `access_log`")[2]
     keys = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)))
-    optional = {"error", "fault", "detail", "dropped"} if attempts == ("served",) else {"dropped"}
+    optional = {"dropped", "sampled"} | ({"error", "fault", "detail"} if attempts == ("served",) else set())
     (line,) = path.read_text().splitlines()
     assert set(json.loads(line)) == set(keys) - optional
-    assert set(json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])) == set(keys) - {"dropped"}
+    assert set(json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])) == set(keys) - {"dropped", "sampled"}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar, Final, Literal
 
 from fastgw.config.filters.entry import FilterOptions
-from fastgw.config.logs import check_log
+from fastgw.config.logs import Rotate, check_log
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Parsed, Percentage, Stream, count, size, words
@@ -32,6 +32,7 @@ class LogBody(FilterOptions):
     made_by: ClassVar[str] = "fastgw.filters.log_body:LogBody"
     type: Literal["log_body"] = setting(..., "log_body")
     path: Stream = setting(..., "stdout, stderr or a file.")
+    rotate: Rotate | None = setting(None, "When another file takes its place. Default: never.")
     sample: Percentage = setting("1%", "How many of the requests are watched, by chance.")
     only: Annotated[str, words("all", "errors")] = setting(
         "all", "Of those that are watched: write all, or those that were answered with 400 and above."
@@ -49,4 +50,4 @@ class LogBody(FilterOptions):
 
     def check(self, document: Document, where: TreePath) -> None:
         """The file can be made."""
-        check_log(document, (*where, "path"), self.path)
+        check_log(document, where, self.path, self.rotate)

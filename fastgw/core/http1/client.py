@@ -265,6 +265,7 @@ class Http1Client(Http1Bodies):
                 400, "unexpected_tls", "this port speaks plain HTTP, and TLS came; use http, or configure tls"
             )
         typed = DownstreamError(error.status, error.code, error.detail, headers=error.headers)
+        typed.received = head
         self.plane.on_bad_request(self, typed)
         error_format = self.listener.fallbacks.first.settings.errors
         self.write(refusal(typed, error_format, self.plane.date, is_head=head[:5] == b"HEAD "))

@@ -120,6 +120,8 @@ def test_what_is_counted_of_filters_is_let_through_by_all_of_them() -> None:
     assert seen == [
         b"fields",
         b"access_log",
+        b"combined",
+        b"sampled",
         b"jwt",
         b"api_key",
         b"rate_limit",

@@ -35,6 +35,18 @@ def test_everything_stands_behind_what_was_there(form: Any) -> None:
 
 
 @both
+def test_nothing_has_a_place_wherever_it_is_written(form: Any) -> None:
+    writer = form.Writer()
+    writer.put(b"")
+    assert writer.take() == b""
+    writer.put(b"x" * 300_000)
+    assert len(writer.take()) == 300_000
+    writer.put(b"")
+    writer.put(b"y")
+    assert writer.take() == b"y"
+
+
+@both
 def test_what_is_cut_is_forgotten(form: Any) -> None:
     writer = form.Writer()
     writer.put(b"abc")
@@ -72,6 +84,28 @@ def test_no_byte_is_written_that_ends_a_string(form: Any, place: int) -> None:
         assert json.loads(found) == value.decode("latin-1") and min(found) >= 32
 
 
+@both
+@pytest.mark.parametrize("is_bare", [False, True])
+@pytest.mark.parametrize("place", range(17))
+def test_no_byte_is_written_that_ends_a_value_of_a_line(form: Any, place: int, is_bare: bool) -> None:
+    writer = form.Writer()
+    for byte in range(256):
+        writer.escaped(b"a" * place + bytes([byte]) + b"z" * (16 - place), is_bare)
+        found = writer.take()
+        is_plain = 0x20 + is_bare <= byte < 0x7F and byte not in b'"\\'
+        assert found == b"a" * place + (bytes([byte]) if is_plain else b"\\x%02X" % byte) + b"z" * (16 - place)
+
+
+@both
+def test_a_value_of_a_line_is_cut_and_never_empty(form: Any) -> None:
+    writer = form.Writer()
+    writer.escaped(b"", False)
+    writer.escaped(b"", True)
+    assert writer.take() == b"--"
+    writer.escaped(b"\n" * 5000, False)
+    assert writer.take() == b"\\x0A" * form.VALUE_MAX
+
+
 @pytest.mark.skipif(len(FORMS) < 2, reason="the compiled form is not there")
 @given(st.binary(max_size=40), st.text(max_size=40), st.integers(-(2**63) + 1, 2**63 - 1), st.integers(0, 2**62))
 def test_both_forms_write_the_same(value: bytes, said: str, number: int, positive: int) -> None:
@@ -81,6 +115,7 @@ def test_both_forms_write_the_same(value: bytes, said: str, number: int, positiv
         writer.string(said)
         writer.number(number)
         writer.three(positive)
+        writer.escaped(value, positive % 2 == 0)
         found: bytes = writer.take()
         return found
 

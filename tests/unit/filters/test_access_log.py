@@ -12,35 +12,18 @@ from typing import Any
 import pytest
 
 from fastgw.core.exchange.reply import Reply
-from fastgw.filters.access_log import AccessLog
+from fastgw.filters.access_log import access_log
 from fastgw.filters.log_file import FILES, LogFile
 from fastgw.filters.request_id import RequestId
 from fastgw.filters.writer import VALUE_MAX
 from fastgw.testing.edge import GET, OK, POST, Edge, Spy
+from tests.unit.filters.logs import Log, logging
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "access.log"
     assert not [thread for thread in threading.enumerate() if thread.name == "access-log"]
-
-
-class Log(AccessLog):
-    """Its end waits until everything is written, as the end of a process does."""
-
-    __slots__ = ()
-
-    def stop(self) -> None:
-        super().stop()
-        FILES.finish()
-
-
-def logging(path: Path | str, *filters: Any, **options: Any) -> tuple[AccessLog, Edge]:
-    """An edge whose outermost filter is an access log at this path."""
-    log = Log("log", {"path": str(path), **options}, wall=lambda: 1234.5)
-    edge = Edge(filters=[log, *filters])
-    log.start(edge.loop)
-    return log, edge
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -101,7 +84,7 @@ def test_line_has_fields_with_variables(path: Path) -> None:
     edge.end()
     served, refused = lines(path)
     assert (served["agent"], served["by"], served["user"]) == ("me", "s/200", "é\n")
-    assert (refused["agent"], refused["by"], refused["user"]) == (None, None, None)
+    assert (refused["agent"], refused["by"], refused["user"]) == (None, "/400", None)
 
 
 def test_line_has_the_notes_that_filters_want_in_it(path: Path) -> None:
@@ -171,6 +154,9 @@ def test_line_of_what_never_became_a_request(path: Path) -> None:
     assert told == {
         "time": "1970-01-01T00:20:34.500Z",
         "client": "127.0.0.1",
+        "method": "GET",
+        "host": "a",
+        "path": "/",
         "status": 400,
         "attempts": 0,
         "error": "malformed",
@@ -205,6 +191,39 @@ def test_line_of_a_client_that_ended_its_side(path: Path) -> None:
         (200, True, None),
         (499, True, "client_gone"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (b"GET /a?k=v HTTP/2.0\r\nHost: b:80\r\n\r\n", ("GET", "b", "/a", 505)),
+        (b"POST /a HTTP/1.1\r\nHost: [::1]:80\r\nHost: c\r\n\r\n", ("POST", "[::1]:80, c", "/a", 400)),
+        (b"GET /" + b"x" * 70000, ("GET", None, "/" + "x" * (VALUE_MAX - 1), 414)),
+        (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", (None, None, None, 400)),
+        (b'GET /\xff"\n\r\n\r\n', ("GET", None, '/\xff"', 400)),
+        (b"nonsense\r\n\r\n", (None, None, None, 400)),
+    ],
+    ids=["version", "hosts", "long", "tls", "bytes", "nonsense"],
+)
+def test_line_of_what_was_refused_has_what_looks_like_a_request(path: Path, sent: bytes, expected: Any) -> None:
+    log, edge = logging(path)
+    edge.client(sent)
+    log.stop()
+    edge.end()
+    (line,) = lines(path)
+    assert (line["method"], line["host"], line["path"], line["status"]) == expected
+    assert line["client"] == "127.0.0.1" and line["error"] and line["ms"] is None
+
+
+def test_line_of_a_head_that_did_not_come(path: Path) -> None:
+    log, edge = logging(path)
+    client = edge.client(b"GET /slow HTTP/1.1\r\nHos")
+    edge.loop.advance(60.0)
+    assert b" 408 " in client.take()
+    log.stop()
+    edge.end()
+    (line,) = lines(path)
+    assert (line["status"], line["error"], line["path"]) == (408, "head_timeout", "/slow")
 
 
 def test_client_cannot_forge_a_line(path: Path) -> None:
@@ -249,13 +268,13 @@ def test_lines_beyond_what_may_wait_are_lost_and_counted(path: Path, monkeypatch
 
 
 def test_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
-    log = AccessLog("log", {"path": str(tmp_path / "none" / "access.log")})
+    log = access_log("log", {"path": str(tmp_path / "none" / "access.log")})
     with pytest.raises(OSError, match=r".*access\.log cannot be opened for appending: No such file"):
         log.start(Edge().loop)
 
 
 def test_standard_output_stays_open(capfd: pytest.CaptureFixture[str]) -> None:
-    log = Log("log", {})
+    log = Log(access_log("log", {}))
     edge = Edge(filters=[log, Spy("a", [], request=lambda exchange: Reply(204))])
     log.start(edge.loop)
     edge.client(GET)
@@ -266,7 +285,7 @@ def test_standard_output_stays_open(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_log_that_was_not_started_keeps_nothing(path: Path) -> None:
-    log = AccessLog("log", {"path": str(path), "batch": 1})
+    log = access_log("log", {"path": str(path), "batch": 1})
     edge = Edge(filters=[log, Spy("a", [], request=lambda exchange: Reply(204))])
     edge.client(GET)
     log.stop()
@@ -297,7 +316,7 @@ def test_exchange_that_outlived_its_configuration_and_its_folder_is_a_lost_line(
 
 def test_filters_of_one_path_share_its_file_and_the_last_one_closes_it(path: Path) -> None:
     first, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)))
-    second = Log("second", {"path": str(path)})
+    second = Log(access_log("second", {"path": str(path)}))
     second.start(edge.loop)
     assert len([thread for thread in threading.enumerate() if thread.name == "access-log"]) == 1
     second.stop()
@@ -310,7 +329,7 @@ def test_filters_of_one_path_share_its_file_and_the_last_one_closes_it(path: Pat
 def test_file_that_was_rotated_away_is_opened_again_by_the_next_configuration(path: Path) -> None:
     old, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)), batch=1)
     path.rename(path.with_suffix(".1"))
-    new = Log("new", {"path": str(path), "batch": 1})
+    new = Log(access_log("new", {"path": str(path), "batch": 1}))
     new.start(edge.loop)
     edge.client(GET)
     old.stop()
@@ -321,7 +340,7 @@ def test_file_that_was_rotated_away_is_opened_again_by_the_next_configuration(pa
 
 
 def test_standard_error_is_never_opened_again(capfd: pytest.CaptureFixture[str]) -> None:
-    logs = [Log(str(number), {"path": "stderr"}) for number in range(2)]
+    logs = [Log(access_log(str(number), {"path": "stderr"})) for number in range(2)]
     edge = Edge(filters=[logs[0], Spy("a", [], request=lambda exchange: Reply(204))])
     for log in logs:
         log.start(edge.loop)

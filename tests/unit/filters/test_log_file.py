@@ -171,7 +171,7 @@ def test_writers_of_one_pipe_do_not_get_into_each_others_lines(files: LogFiles, 
     ("data", "end"), [(b"a\nb\n", 4), (b"a" * 5000 + b"\nb\n", 5001), (b"a" * 5000, 5000), (b"a\n" + b"b" * 5000, 2)]
 )
 def test_what_goes_to_a_pipe_at_once_is_whole_lines(data: bytes, end: int) -> None:
-    assert log_file._whole_lines(data, 0) == end
+    assert log_file.whole_lines(data, 0, log_file.PIPE_BUF) == end
 
 
 def test_full_disk_loses_lines_and_the_next_one_is_whole(

@@ -107,3 +107,13 @@ def test_the_supervisor_is_told_what_the_log_is_told(stage: Stage) -> None:
         LostLines("/log", 3, "No space left on device", False),
         LostLines("/log", 0, "", True),
     ]
+
+
+def test_a_log_that_cannot_be_rotated_is_told_and_so_is_that_it_can_again(stage: Stage) -> None:
+    stage.files.losses.stick("/log", "Read-only file system")
+    stuck = "a log cannot be rotated, it grows beyond its size"
+    assert stage.look() == [(stuck, "/log", "Read-only file system")]
+    assert stage.look() == []
+    stage.files.losses.stick("/log", "")
+    assert stage.look() == [("the log is rotated again", "/log")]
+    assert stage.values[counters.LOG_LINES_LOST] == 0

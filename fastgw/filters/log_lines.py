@@ -1,25 +1,29 @@
-"""Lines of JSON for a log file, written in batches, never on the event loop's time.
+"""Lines for a log file, written in batches, never on the event loop's time.
 
 A line waits in a buffer, which is handed to the thread of a ``LogFile`` when it is full or some time old.  When the disk is slower than the
-traffic, lines are dropped and counted rather than memory filled: the next line that is written says how many (``"dropped": n``).  No line
-is the first in the buffer while the file has no room.
+traffic, lines are dropped and counted rather than memory filled: the next line of JSON that is written says how many (``"dropped": n``).
+No line is the first in the buffer while the file has no room.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from fastgw.filters.log_file import FILES, LogFile
 from fastgw.filters.writer import Writer
 
+if TYPE_CHECKING:
+    from fastgw.filters.rotation import Rotation
+
 BATCH_BYTES: Final = 64 * 1024
 FLUSH_SECONDS: Final = 1.0
 
 
-class JsonLines:
+class LogLines:
     """What one filter writes to one path: ``stdout``, ``stderr`` or a file."""
 
     __slots__ = (
@@ -28,16 +32,33 @@ class JsonLines:
         "_file",
         "_flush_seconds",
         "_handle",
+        "_is_json",
         "_is_stopped",
         "_loop",
         "_path",
+        "_rotation",
         "_whole",
         "writer",
     )
 
-    def __init__(self, path: str, batch: int = BATCH_BYTES, flush: float = FLUSH_SECONDS) -> None:
-        """``batch``: bytes that are written together; ``flush``: seconds that a line waits at most."""
+    def __init__(
+        self,
+        path: str,
+        batch: int = BATCH_BYTES,
+        flush: float = FLUSH_SECONDS,
+        *,
+        rotate: Sequence[tuple[str, int]] | None = None,
+        is_json: bool = True,
+    ) -> None:
+        """``batch``: bytes that are written together; ``flush``: seconds that a line waits at most; ``rotate``: fields of a ``Rotation``;
+        ``is_json``: or lines of text."""
         self._path = path
+        self._rotation: Rotation | None = None
+        if rotate is not None:
+            from fastgw.filters.rotation import Rotation
+
+            self._rotation = Rotation(**dict(rotate))
+        self._is_json = is_json
         self._batch = batch
         self._flush_seconds = flush
         self.writer = Writer()
@@ -55,7 +76,7 @@ class JsonLines:
             OSError: it cannot be opened for appending.
         """
         self._loop = loop
-        self._file = FILES.acquire(self._path)
+        self._file = FILES.acquire(self._path, self._rotation)
 
     def stop(self) -> None:
         """Hand over what is there and close the file, without waiting for either (``LogFiles.finish`` does)."""
@@ -66,13 +87,14 @@ class JsonLines:
         self._is_stopped = True
 
     def add(self, line: dict[str, Any]) -> None:
-        """Write it, soon."""
+        """Write this object of JSON, soon."""
         self.begin()
         self.writer.put(orjson.dumps(line)[:-1])
         self.end()
 
     def begin(self) -> None:
-        """A line comes, which the caller writes by ``writer``: an object of JSON, of one member at least, without its last brace."""
+        """A line comes, which the caller writes by ``writer``: a text, or an object of JSON, of one member at least, without its last
+        brace."""
         self.writer.cut(self._whole)  # where somebody failed to end his
 
     def end(self) -> None:
@@ -84,10 +106,11 @@ class JsonLines:
             writer.cut(whole)
             return
         if self._dropped:
-            writer.put(b',"dropped":')
-            writer.number(self._dropped)
+            if self._is_json:
+                writer.put(b',"dropped":')
+                writer.number(self._dropped)
             self._dropped = 0
-        writer.put(b"}\n")
+        writer.put(b"}\n" if self._is_json else b"\n")
         if self._is_stopped:  # an exchange that outlived its configuration
             FILES.append(self._path, writer.take())
             return

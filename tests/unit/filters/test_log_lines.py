@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from fastgw.filters.json_lines import JsonLines
 from fastgw.filters.log_file import FILES
+from fastgw.filters.log_lines import LogLines
 from fastgw.testing.edge import new_loop
 
 
@@ -28,7 +28,7 @@ def written(path: Path) -> list[Any]:
 
 def test_a_full_batch_is_written_at_once_and_others_after_a_while(path: Path) -> None:
     loop = new_loop()
-    lines = JsonLines(str(path), batch=30, flush=2.0)
+    lines = LogLines(str(path), batch=30, flush=2.0)
     lines.start(loop)
     lines.add({"n": 1})
     assert len(loop.timers) == 1
@@ -43,7 +43,7 @@ def test_a_full_batch_is_written_at_once_and_others_after_a_while(path: Path) ->
 
 
 def test_what_is_lost_is_told_by_the_next_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = JsonLines(str(path))
+    lines = LogLines(str(path))
     lines.start(new_loop())
     file = FILES.acquire(str(path))
     with monkeypatch.context() as patch:
@@ -57,9 +57,30 @@ def test_what_is_lost_is_told_by_the_next_line(path: Path, monkeypatch: pytest.M
     assert written(path) == [{"n": 3, "dropped": 2}]
 
 
+def test_lines_of_text_have_nothing_of_json(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = LogLines(str(path), is_json=False)
+    lines.start(new_loop())
+    file = FILES.acquire(str(path))
+
+    def write(text: bytes) -> None:
+        lines.begin()
+        lines.writer.put(text)
+        lines.end()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(file), "is_full", property(lambda self: True))
+        write(b"lost")
+    write(b"a b")
+    lines.stop()
+    FILES.release(file)
+    FILES.finish()
+    assert path.read_bytes() == b"a b\n"
+    assert FILES.losses.take()[str(path)].lines == 1
+
+
 def test_a_line_that_somebody_failed_to_end_is_none(path: Path) -> None:
     loop = new_loop()
-    lines = JsonLines(str(path), flush=2.0)
+    lines = LogLines(str(path), flush=2.0)
     lines.start(loop)
     lines.add({"n": 1})
     lines.begin()
@@ -75,7 +96,7 @@ def test_a_line_that_somebody_failed_to_end_is_none(path: Path) -> None:
 
 
 def test_a_batch_is_begun_only_where_the_file_has_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = JsonLines(str(path), batch=20)
+    lines = LogLines(str(path), batch=20)
     lines.start(new_loop())
     lines.add({"n": 1})
     file = FILES.acquire(str(path))
@@ -92,7 +113,7 @@ def test_a_batch_is_begun_only_where_the_file_has_room(path: Path, monkeypatch: 
 
 
 def test_a_line_behind_the_end_is_written_all_the_same(path: Path) -> None:
-    lines = JsonLines(str(path))
+    lines = LogLines(str(path))
     lines.start(new_loop())
     lines.stop()
     lines.add({"late": True})
@@ -102,4 +123,4 @@ def test_a_line_behind_the_end_is_written_all_the_same(path: Path) -> None:
 
 def test_a_file_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
-        JsonLines(str(tmp_path / "nowhere" / "log")).start(new_loop())
+        LogLines(str(tmp_path / "nowhere" / "log")).start(new_loop())

@@ -1,0 +1,104 @@
+"""``${duration.ms}`` and the like: variables that only a line of an access log has, because they are known when all is over.
+
+``OF_LOGS`` are their names, which the loading half knows too; the values of some belong to the log and not to the exchange: what time it
+is, and the share that the line stands for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from fastgw.core.timestamp import timestamp
+from fastgw.filters.refusals import Refused
+from fastgw.filters.variables import Read, note_bytes, noted
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+
+CLIENT_GONE: Final = 499
+#: Where the filters that know who it is say so, the first that has said something.
+_USERS: Final = (["basic"], ["api_key"], ["mtls"], ["jwt", "sub"], ["oauth2", "sub"], ["oauth2", "username"])
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def logged_status(exchange: Exchange) -> int:
+    """What the client got; 499 when it was gone before the end."""
+    error = exchange.error
+    return CLIENT_GONE if error is not None and error.status == CLIENT_GONE else exchange.response.status
+
+
+def _user(exchange: Exchange) -> bytes:
+    if exchange.notes is None:
+        return b""
+    return next((note_bytes(found) for path in _USERS if (found := noted(exchange, path))), b"")
+
+
+def _request_line(exchange: Exchange | Refused) -> bytes:
+    """As the client sent it, but for the normal form of its target (RFC 9112 section 3)."""
+    if isinstance(exchange, Refused):
+        return exchange.line
+    request = exchange.request
+    path = request.original_path or request.path
+    return b"%b %b%b HTTP/1.%d" % (request.method, path, request.query, request.minor)
+
+
+def _duration(exchange: Exchange | Refused) -> bytes:
+    return b"" if isinstance(exchange, Refused) else b"%.3f" % ((exchange.plane.clock() - exchange.started) * 1e3)
+
+
+def _of_error(read: Callable[[Any], str]) -> Read:
+    return lambda exchange: b"" if exchange.error is None else read(exchange.error).encode("utf-8", "replace")
+
+
+#: What an exchange says of itself when it is over.
+_OF_ENDS: Final[Mapping[str, Read]] = {
+    "exchange.attempts": lambda exchange: b"%d" % exchange.attempts,
+    "duration.ms": _duration,
+    "error.code": _of_error(lambda error: error.code),
+    "error.detail": _of_error(lambda error: error.reason),
+    "error.fault": _of_error(lambda error: error.fault),
+    "request.bytes": lambda exchange: b"%d" % exchange.body.received,
+    "request.line": _request_line,
+    "response.bytes": lambda exchange: b"%d" % exchange.bytes_out,
+    "response.status": lambda exchange: b"%d" % logged_status(exchange),
+    "user.name": _user,
+}
+#: Values of the log itself, in which nobody else has a say: they are written as they are.
+SAFE: Final = frozenset(("log.sampled", "time.iso", "time.local", "time.unix"))
+OF_LOGS: Final = SAFE.union(_OF_ENDS)
+
+
+def readers(wall: Callable[[], float], share: float) -> Mapping[str, Read]:
+    """What reads each of ``OF_LOGS``; ``wall``: seconds since 1970; ``share``: of the exchanges of its kind that have a line."""
+    sampled = b"%.8g" % share
+    return {
+        **_OF_ENDS,
+        "log.sampled": lambda exchange: sampled,
+        "time.iso": lambda exchange: timestamp(wall()).encode(),
+        "time.local": _Local(wall).read,
+        "time.unix": lambda exchange: b"%.3f" % wall(),
+    }
+
+
+class _Local:
+    """The time as the logs of Apache and nginx have it, in UTC: ``10/Sep/2026:00:26:40 +0000``."""
+
+    __slots__ = ("_second", "_text", "_wall")
+
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self._wall = wall
+        self._second = -1
+        self._text = b""
+
+    def read(self, exchange: object) -> bytes:
+        """It, which is made once a second."""
+        second = int(self._wall())
+        if second != self._second:
+            self._second = second
+            at = time.gmtime(second)
+            month = _MONTHS[at.tm_mon - 1]  # ``strftime`` would ask the locale
+            clock = time.strftime("%H:%M:%S", at)
+            self._text = f"{at.tm_mday:02d}/{month}/{at.tm_year}:{clock} +0000".encode()
+        return self._text
