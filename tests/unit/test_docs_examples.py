@@ -39,12 +39,15 @@ def blocks() -> Iterator[tuple[str, str, str]]:
             yield f"{path.relative_to(ROOT)}:{line}", found[1], found[2]
 
 
-EXAMPLES = [(place, kind, text) for place, kind, text in blocks() if kind.startswith("yaml")]
+OTHERS = ("yaml envoy", "yaml litellm")  #: configurations of other programs, beside ours
+EXAMPLES = [(place, kind, text) for place, kind, text in blocks() if kind.startswith("yaml") and kind not in OTHERS]
+#: A line that is a command, and one of a block that has what commands print as well.
+COMMAND = (r"^(?:\$ )?(?:[A-Z_]+=\S+ )?(?:envsubst .*\| )?(fastgw .*)$", r"^\$ (fastgw .*?)(?: &)?$")
 COMMANDS = [
     (place, line)
     for place, kind, text in blocks()
-    if kind in ("", "sh")
-    for line in re.findall(r"^(?:\$ )?(?:[A-Z_]+=\S+ )?(?:envsubst .*\| )?(fastgw .*)$", text, re.MULTILINE)
+    if kind in ("", "sh", "console")
+    for line in re.findall(COMMAND[kind == "console"], text, re.MULTILINE)
 ]
 
 
@@ -104,7 +107,7 @@ def test_pages_have_whole_configurations() -> None:
 @pytest.mark.parametrize(("place", "line"), COMMANDS, ids=[place for place, _ in COMMANDS])
 def test_every_command_line_is_one(place: str, line: str) -> None:
     arguments = shlex.split(line, comments=True)[1:]
-    for end in (">", "<", "|"):
+    for end in (">", "<", "|", "||"):
         if end in arguments:
             arguments = arguments[: arguments.index(end)]
     if arguments and arguments[0] not in ("0.1.0",):  # what the program prints begins with its name, too
@@ -127,7 +130,7 @@ def test_every_script_and_file_of_a_command_is_there() -> None:
     words = {
         word
         for _, kind, text in blocks()
-        if kind in ("", "sh")
+        if kind in ("", "sh", "console")
         for word in re.findall(r"(?<![\w./-])(?:scripts|examples|deploy)/[\w./-]+", text)
     }
     assert len(words) > 3

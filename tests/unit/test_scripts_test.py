@@ -91,7 +91,7 @@ def installed(machine: Path) -> Path:
     for name in ("ruff", "mypy", "lint-imports"):
         put(venv, name, note)
     put(venv, "python", 'echo "python $*" >>"${0%/*}/../ran"; [[ "$*" != *pytest* || "$FAIL" != *pytest* ]]')
-    for name in ("audit", "manifests"):
+    for name in ("audit", "manifests", "docs"):
         put(machine.parent / "scripts", name, '[[ "$FAIL" != *"${0##*/}"* ]]')
     for name in ("curl", "wrk"):
         put(machine, name, "true")
@@ -115,6 +115,6 @@ def test_a_failing_stage_hides_no_later_one(machine: Path, installed: Path) -> N
 
     status, found, all_of_it = stages("")
     assert status == 0 and set(found.values()) == {"passed"}
-    status, failed, ran = stages("ruff mypy lint-imports audit manifests pytest")
+    status, failed, ran = stages("ruff mypy lint-imports audit manifests docs pytest")
     assert status == 1 and failed.keys() == found.keys() and ran == all_of_it
     assert [name for name, result in failed.items() if result == "passed"] == ["coverage"]
