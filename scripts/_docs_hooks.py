@@ -151,6 +151,7 @@ def kind_of(value: Mapping[str, Any]) -> str:
     if kind == "array":
         return f"list of {kind_of(value.get('items', {}))}"
     if kind == "object":
-        more = value.get("additionalProperties")
-        return f"mapping to {kind_of(more)}" if isinstance(more, dict) else "mapping"
+        more = [*value.get("patternProperties", {}).values(), value.get("additionalProperties")]
+        kinds = dict.fromkeys(kind_of(one) for one in more if isinstance(one, dict))
+        return f"mapping to {' or '.join(kinds)}" if kinds else "mapping"
     return str(kind) if isinstance(kind, str) else " or ".join(kind)

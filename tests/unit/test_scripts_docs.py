@@ -53,6 +53,10 @@ def test_every_key_of_the_schema_is_in_the_page() -> None:
         ({"enum": ["a", "b"]}, "`a`, `b`"),
         ({"type": "array", "items": {"type": "integer"}}, "list of integer"),
         ({"type": "object", "additionalProperties": {"$ref": "#/$defs/Service"}}, "mapping to [Service](#service)"),
+        (
+            {"type": "object", "patternProperties": {"^a": {"$ref": "#/$defs/Service"}}},
+            "mapping to [Service](#service)",
+        ),
         ({"type": ["string", "null"]}, "string or null"),
         ({}, "any"),
     ],
