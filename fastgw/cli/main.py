@@ -383,6 +383,7 @@ _COMMANDS = {
 _MODULES: dict[str, tuple[str, str]] = {
     "status": ("status", "show how a running gateway is"),
     "reload": ("reload", "have a running gateway load its file again"),
+    "upgrade": ("upgrade", "have a running gateway start the code on the disk and hand over to it"),
     "drain": ("drain", "have a running gateway finish and end"),
     "diff": ("diff", "tell what changes from one configuration to another"),
     "completion": ("completion", "print the script by which a shell completes the command line"),

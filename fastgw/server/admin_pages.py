@@ -86,7 +86,7 @@ def _orders(orders: Mapping[str, Order], log: Log) -> list[Page]:
             answers={
                 200: "It is in use; `changes` says what is new.",
                 422: "The file is refused; `problems` has every reason.",
-                503: "The gateway starts or drains.",
+                503: "The gateway starts, drains, or is upgraded.",
             },
             members=("ok", "generation", "changes"),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from collections.abc import Callable
 
 from fastgw.core.live.board import Board, blank
 from fastgw.core.live.words import BOARD_BYTES
@@ -41,13 +42,13 @@ def find_memory(pid: int) -> int:
 class SharedBoard:
     """The board of this gateway: the descriptor that workers get, and our own view."""
 
-    def __init__(self, predecessor: int = 0) -> None:
-        """``predecessor``: process whose board this is too, if it can be had; 0: a new one."""
+    def __init__(self, predecessor: int = 0, find: Callable[[int], int] = find_memory) -> None:
+        """``predecessor``: process whose board this is too, if it can be had; 0: a new one.  ``find``: its descriptor, for us to close."""
         self.problem = ""  #: why the predecessor's is not ours
         self.inherited_from = 0  #: the predecessor, if it is
         if predecessor:
             try:
-                self.fd = find_memory(predecessor)
+                self.fd = find(predecessor)
                 try:
                     self.view = Board(self.fd)
                 except OSError:

@@ -70,6 +70,19 @@ class Channel:
                 return False
         return True
 
+    def read(self, seconds: float) -> tuple[object, list[int]]:
+        """Without a loop: the next message, and its descriptors, which the caller closes.
+
+        Raises:
+            EOFError: the peer is gone.
+            TimeoutError: nothing came in this time.
+        """
+        if not self.wait(1, seconds):
+            raise EOFError if self._receive() == b"" else TimeoutError
+        message = self._next()
+        assert message is not None
+        return message
+
     def read_rest(self) -> None:
         """Deliver what a peer has said before it ended."""
         while not self.is_closed and self._receive():
@@ -142,12 +155,15 @@ class Channel:
     def _receive(self) -> bytes | None:
         """What came just now, which is in ``_received`` too: b"" is the end, None is nothing."""
         try:
-            data, fds, _, _ = socket.recv_fds(self._sock, READ_SIZE, MAX_FDS)
+            # Not ``socket.recv_fds``, which takes flags and forgets them: what comes is for no child of ours.
+            data, rights, _, _ = self._sock.recvmsg(READ_SIZE, socket.CMSG_SPACE(4 * MAX_FDS), socket.MSG_CMSG_CLOEXEC)
         except (BlockingIOError, InterruptedError):
             return None
         except OSError:
-            data, fds = b"", []
-        self._fds.extend(fds)
+            data, rights = b"", []
+        for level, kind, fds in rights:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                self._fds.extend(array.array("i", fds))
         self._received += data
         return data
 
@@ -160,14 +176,19 @@ class Channel:
         return count
 
     def _deliver(self) -> None:
-        while not self.is_closed and len(self._received) >= HEADER.size:
-            length, count = HEADER.unpack_from(self._received)
-            end = HEADER.size + length
-            if len(self._received) < end:
-                return
-            # from our own process only, over a pair of sockets that no other has
-            message = pickle.loads(memoryview(self._received)[HEADER.size : end].tobytes())  # nosec B301
-            del self._received[:end]
-            fds = [self._fds.popleft() for _ in range(count)]
+        while not self.is_closed and (message := self._next()) is not None:
             assert self._on_message is not None
-            self._on_message(message, fds)
+            self._on_message(*message)
+
+    def _next(self) -> tuple[object, list[int]] | None:
+        """Take the first message out, if all of it is here."""
+        if len(self._received) < HEADER.size:
+            return None
+        length, count = HEADER.unpack_from(self._received)
+        end = HEADER.size + length
+        if len(self._received) < end:
+            return None
+        # from our own processes only, over a pair of sockets that no other has
+        message = pickle.loads(memoryview(self._received)[HEADER.size : end].tobytes())  # nosec B301
+        del self._received[:end]
+        return message, [self._fds.popleft() for _ in range(count)]

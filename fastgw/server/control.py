@@ -16,7 +16,6 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-import fastgw
 from fastgw.config.spec import GatewaySpec
 from fastgw.errors import ConfigError
 from fastgw.server import watch
@@ -24,7 +23,8 @@ from fastgw.server.admin import Admin, admin_context
 from fastgw.server.admin_pages import of_gateway
 from fastgw.server.complaint import complain
 from fastgw.server.gateway import Gateway, Plan
-from fastgw.server.listening import Listening, handshakes, hold, is_shared
+from fastgw.server.heir import Heir
+from fastgw.server.listening import Listening, is_shared, silence
 from fastgw.server.log import Log
 from fastgw.server.messages import Asked, Committed, Drain, Prepared, Reopen, Report, Wanted, Weighed
 from fastgw.server.notify import notify, watchdog
@@ -33,12 +33,13 @@ from fastgw.server.orders import Orders
 from fastgw.server.reload import Outcome, Reload
 from fastgw.server.sources import Sources
 from fastgw.server.status import Pages
+from fastgw.server.telling import cause, start_line
+from fastgw.server.upgrade import Upgrade
 from fastgw.server.watch import EVERY, Watch
 from fastgw.server.workers import BLOCKED, DEAD, DRAINING, HELD, READY, WorkerProcess, backoff
 
 START_LIMIT = watch.START_LIMIT + 2.0  #: seconds until every worker must have served; who hangs is told before
 START_DEATHS = 3  #: deaths of one worker before that: the start has failed
-HANDSHAKE_LIMIT = 1.0  #: seconds that a stop waits for TCP handshakes under way
 SAME_SIGNAL = 0.25  #: seconds in which a second SIGTERM is the same one, sent to us and to our process group
 KILL_AFTER = 1.0  #: seconds on top of the grace before a worker that does not end is killed
 
@@ -50,17 +51,20 @@ class Control:
         self.gateway = gateway
         self.log = log
         self.pages = Pages(gateway)
-        orders = Orders(gateway, self.pages.document, self.reload_now, self.stop).answers
-        self.admin = Admin(of_gateway(self.pages, orders, log), log)
-        self._admin_listening = admin
         self._reload = Reload(self)
+        self._upgrade = Upgrade(self, self._reload)
+        self._heir = Heir(self, gateway.handed) if gateway.handed is not None else None
+        orders = Orders(gateway, self.pages.document, self.reload_now, self.stop, self._upgrade.run).answers
+        self.admin = Admin(of_gateway(self.pages, orders, log), log)
+        self.admin_listening = admin
         self._sources = Sources(gateway, log)
         self._operations = Operations(gateway, log, orders, self.admin.http)
         self._watch = Watch(gateway, log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self._has_failed = False  # to start
-        self._is_reload_wanted = False
+        self._status = 0  # of the exit, when all is done
+        self.is_reload_wanted = False
         self._stop_began = 0.0
 
     async def serve(self) -> int:
@@ -74,10 +78,11 @@ class Control:
             (signal.SIGQUIT, self.stop_now),
             (signal.SIGHUP, self.request_reload),
             (signal.SIGUSR1, self.reopen_logs),
-            (signal.SIGUSR2, self._ignore),
+            (signal.SIGUSR2, lambda: self.spawn_task(self._upgrade.on_signal())),
             (signal.SIGCHLD, self._reap),
         ):
             self.loop.add_signal_handler(number, handler)
+        self._upgrade.forget_early_signal()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
         for worker in self.gateway.workers:
             self.attach(worker)
@@ -92,12 +97,10 @@ class Control:
         self.keep_sources()
         for warning in self.gateway.plan_in_use.warnings:
             self.log.warning("an address is left out", reason=warning)
-        await self._open_admin()
+        await (self._open_admin() if self._heir is None else self._heir.start())
         self._look()
-        if seconds := watchdog(self.gateway.environ):
-            self._stroke(seconds / 2)
         limit = self.loop.call_later(
-            START_LIMIT, self._start_failed, f"not every worker is ready after {START_LIMIT:g} s"
+            START_LIMIT, self.start_failed, f"not every worker is ready after {START_LIMIT:g} s"
         )
         try:
             return await self._done
@@ -110,16 +113,26 @@ class Control:
             for task in self._tasks:
                 task.cancel()
             self._sources.close()
+            self._upgrade.close()
             await self.admin.stop()
             await self._operations.stop()
 
     async def _open_admin(self) -> None:
+        """Serve the admin address, and tell the service manager that we live."""
         spec = self.gateway.plan_in_use.spec.admin
         try:
             self.admin.admit(spec, admin_context(spec))
         except ConfigError as error:
-            self._start_failed(*error.problems)
-        await self.admin.start(self._admin_listening)
+            self.start_failed(*error.problems)
+        await self.admin.start(self.admin_listening)
+        if seconds := watchdog(self.gateway.environ):
+            self._stroke(seconds / 2)
+
+    async def take_place(self) -> None:
+        """The place of the gateway before us is ours."""
+        await self._open_admin()
+        await self._operations.keep()
+        self._check_started()
 
     def tell_warnings(self) -> None:
         """Log what the file that was read last is warned of."""
@@ -148,7 +161,8 @@ class Control:
     def keep_sources(self) -> None:
         """Keep the names, keys, links and versions that the configuration in use has, and no others."""
         self._sources.keep()
-        self.spawn_task(self._operations.keep())
+        if self._heir is None or self._heir.is_owner:
+            self.spawn_task(self._operations.keep())
 
     async def prepare_sources(self, spec: GatewaySpec) -> None:
         """Begin with those that are new in ``spec``."""
@@ -184,9 +198,10 @@ class Control:
         for fd in fds:  # workers send none
             os.close(fd)
         if isinstance(message, Prepared):
-            if not self._reload.on_prepared(worker, message) and message.problems:
+            is_heard = self._heir is not None and self._heir.on_prepared(worker, message)
+            if not is_heard and not self._reload.on_prepared(worker, message) and message.problems:
                 if not self.gateway.is_started:
-                    self._start_failed(*message.problems)
+                    self.start_failed(*message.problems)
                 else:
                     self.log.error(
                         "a worker cannot use the configuration", worker=worker.index, problems=message.problems
@@ -244,6 +259,7 @@ class Control:
             code = worker.reaped()
             if code is not None:
                 self._on_death(worker, pid, age, code)
+        self._upgrade.reap()
 
     def _on_death(self, worker: WorkerProcess, pid: int, age: float, code: int) -> None:
         was_dismissed = worker.is_retiring and worker in self.gateway.arriving
@@ -254,14 +270,15 @@ class Control:
             return
         if worker.is_retiring and not self._is_stopping and self.gateway.is_last_of(worker):
             self.gateway.findings.forget(worker.index, self.log)  # else its successor says what it finds itself
-        fields = {"worker": worker.index, "exited": pid, "age": round(age, 3), **_cause(code), **worker.where()}
+        fields = {"worker": worker.index, "exited": pid, "age": round(age, 3), **cause(code), **worker.where()}
         if self._is_stopping or worker.is_retiring:
             if code and not was_dismissed:
                 self.log.warning("a worker did not end cleanly", **fields)
-            self._check_stopped()
+            self.check_stopped()
             return
-        if not self.gateway.is_started and worker.quick_deaths >= START_DEATHS:
-            self._start_failed(f"worker {worker.index} died {START_DEATHS} times: {fields}")
+        is_heir = self._heir is not None and not self._heir.is_owner
+        if not self.gateway.is_started and (is_heir or worker.quick_deaths >= START_DEATHS):
+            self.start_failed(f"worker {worker.index} died {worker.quick_deaths} times: {fields}")
             return
         delay = backoff(worker.quick_deaths)
         worker.restarts += 1
@@ -277,9 +294,12 @@ class Control:
         gateway = self.gateway
         if gateway.is_started or not all(worker.state == READY for worker in gateway.workers):
             return
+        if self._heir is not None and not self._heir.is_owner:
+            self._heir.ready()
+            return
         gateway.is_started = True
         gateway.report.when = time.time()
-        line = start_line(gateway, self._admin_listening)
+        line = start_line(gateway, self.admin_listening)
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
@@ -287,27 +307,35 @@ class Control:
             self.log.warning(
                 "the service manager cannot be told that we are ready", socket=gateway.environ["NOTIFY_SOCKET"]
             )
-        if gateway.predecessor:
+        if gateway.predecessor and self._heir is None:
             self.log.info("ready, so the gateway before us is told to stop", predecessor=gateway.predecessor)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(gateway.predecessor, signal.SIGTERM)
-        if self._is_reload_wanted:
+        if self.is_reload_wanted:
             self._reload.request()
 
-    def _start_failed(self, *problems: str) -> None:
+    def start_failed(self, *problems: str) -> None:
         if self.gateway.is_started or self._done.done():
             return
         self._has_failed = True
         notify(f"STATUS=not started: {problems[0]}", environ=self.gateway.environ)
         complain(self.gateway.path, list(problems))
-        self._done.set_result(1)
+        if self._heir is not None:
+            self._heir.fail(problems)
+        if self._heir is not None and self._heir.has_committed and not self._is_stopping:
+            self._status = 1
+            self.stop()  # what our workers have accepted is answered
+        else:
+            self._done.set_result(1)
 
     # -- reload -------------------------------------------------------------------------------------------------------
 
     def request_reload(self) -> None:
         """SIGHUP."""
         if not self.gateway.is_started:
-            self._is_reload_wanted = True  # the file may have changed since it was read
+            self.is_reload_wanted = True  # the file may have changed since it was read
+        elif self.gateway.is_upgrading:
+            self.is_reload_wanted = True
         elif not self._is_stopping:
             self._reload.request()
 
@@ -317,7 +345,7 @@ class Control:
 
     async def move_admin(self, listenings: list[Listening]) -> None:
         """Serve the admin pages at other addresses, or nowhere."""
-        old, self._admin_listening = self._admin_listening, listenings
+        old, self.admin_listening = self.admin_listening, listenings
         await self.admin.leave()
         for listening in old:
             listening.close()
@@ -336,8 +364,18 @@ class Control:
             worker.channel.send(Reopen())
         self.log.info("the workers open their logs again", signal="SIGUSR1", workers=len(told))
 
-    def _ignore(self) -> None:
-        self.log.info("a signal is ignored", signal="SIGUSR2")
+    # -- upgrade ------------------------------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Change nothing while a successor starts: it begins with what is now."""
+        self._operations.pause()
+
+    def resume(self) -> None:
+        """There is no successor: go on."""
+        self.spawn_task(self._operations.keep())
+        if self.is_reload_wanted:
+            self.is_reload_wanted = False
+            self._reload.request()
 
     # -- stop ---------------------------------------------------------------------------------------------------------
 
@@ -349,6 +387,7 @@ class Control:
             return
         self._is_stopping = True
         self._stop_began = self.loop.time()
+        self._upgrade.abandon()
         gateway = self.gateway
         gateway.is_draining = True
         grace = gateway.plan_in_use.spec.shutdown.grace
@@ -370,21 +409,12 @@ class Control:
         gateway = self.gateway
         sockets = [one for listening in gateway.plan_in_use.listenings.values() for one in listening.separate]
         if is_shared(sockets):
-            await self.silence(sockets)
-        if is_shared([one for listening in self._admin_listening for one in listening.separate]):
+            await silence(sockets)
+        if is_shared([one for listening in self.admin_listening for one in listening.separate]):
             await self.admin.stop_listening()  # the successor answers for this host now
         gateway.close()  # our side; the workers hold theirs until they have accepted what waits
         self.retire(gateway.workers, grace)
-        self._check_stopped()
-
-    async def silence(self, sockets: list[Any]) -> None:
-        """Keep new connections away from ``sockets``, and wait for the handshakes under way."""
-        for sock in sockets:
-            hold(sock)
-        ports = {sock.getsockname()[1] for sock in sockets}
-        end = self.loop.time() + HANDSHAKE_LIMIT
-        while handshakes(ports) and self.loop.time() < end:  # noqa: ASYNC110  the kernel has no event for it
-            await asyncio.sleep(0.02)
+        self.check_stopped()
 
     def retire(self, workers: list[WorkerProcess], grace: float) -> None:
         """Have ``workers`` drain and end; kill those that do not."""
@@ -404,38 +434,13 @@ class Control:
 
         self.loop.call_later(grace + KILL_AFTER, make_sure)
 
-    def _check_stopped(self) -> None:
+    def check_stopped(self) -> None:
+        """End when all has: our workers, and the gateway before us, which a service manager would kill with us."""
         if not self._is_stopping or self._done.done():
             return
         if not any(worker.pid for worker in (*self.gateway.workers, *self._reload.leaving)):
+            if self.gateway.predecessor_draining:
+                return
+            self._upgrade.say_gone()
             self.log.info("stopped")
-            self._done.set_result(0)
-
-
-def start_line(gateway: Gateway, admin: list[Listening]) -> str:
-    """One line for the operator: what listens where."""
-    plan = gateway.plan_in_use
-    places = []
-    for listener in plan.spec.listeners:
-        scheme = "https" if listener.tls else "http"
-        bound = [plan.listenings[key] for key in listener.bind.keys]
-        places.append(f"{listener.name} {' '.join(_url(one, scheme) for one in bound)}")
-    scheme = "https" if plan.spec.admin is not None and plan.spec.admin.tls else "http"
-    places.append(f"admin {' '.join(_url(one, scheme) for one in admin)}" if admin else "no admin address")
-    build = "compiled" if fastgw.compiled() else "pure"
-    count = len(gateway.workers)
-    return (
-        f"fastgw {fastgw.__version__} ({build}) ready: {', '.join(places)}; "
-        f"{count} worker{'s' if count != 1 else ''}, generation {plan.generation}"
-    )
-
-
-def _url(listening: Listening, scheme: str) -> str:
-    return listening.bound if listening.address.path else f"{scheme}://{listening.bound}"
-
-
-def _cause(code: int) -> dict[str, object]:
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return {"signal": signal.Signals(-code).name}
-    return {"status": code}
+            self._done.set_result(self._status)

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from fastgw.core.live.news import BREAKER, EJECTION, HEALTH, OUTLIER, PANIC, Finding
+from fastgw.config.spec import GatewaySpec
+from fastgw.core.live.news import BREAKER, EJECTION, HEALTH, OUTLIER, PANIC, Answer, Finding
 from fastgw.policy.breaker import CLOSED, HALF_OPEN, OPEN
 from fastgw.server.log import Log
 from fastgw.server.standings import stamp
@@ -197,3 +198,16 @@ def _fields(finding: Finding) -> dict[str, str]:
         return {"service": finding.service}
     fields = {"service": finding.service, "endpoint": finding.endpoint}
     return fields if finding.address == finding.endpoint else {**fields, "address": finding.address}
+
+
+def places_of(spec: GatewaySpec, answers: Mapping[str, Answer]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The addresses of every endpoint, by service and endpoint; those of a name are in ``answers``, or it has none yet."""
+    found = {}
+    for service in spec.services:
+        for endpoint in service.endpoints:
+            address = endpoint.address
+            hosts: tuple[str, ...] = (address.host,)
+            if address.is_name:
+                hosts = answers[address.host].addresses if address.host in answers else ()
+            found[service.name, str(address)] = tuple(str(address._replace(host=host)) for host in hosts)
+    return found

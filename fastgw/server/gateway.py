@@ -13,22 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fastgw.config.chains import filter_names
-from fastgw.config.shadows import shadows
-from fastgw.config.spec import BindSpec, GatewaySpec, fallback_name, mirror_name
-from fastgw.core.blocks import Block
-from fastgw.core.counters import ENDPOINT, FILTER, ROUTE, SERVICE
+from fastgw.config.spec import BindSpec, GatewaySpec
 from fastgw.core.live.news import Answer
 from fastgw.core.settings import Address, KeySetSettings, RedisSettings
 from fastgw.errors import ConfigError
 from fastgw.server.channel import MAX_FDS
-from fastgw.server.findings import Findings, Places
+from fastgw.server.findings import Findings, Places, places_of
 from fastgw.server.inherited import Inherited
 from fastgw.server.listening import Listening, adopt, bind, bind_all
 from fastgw.server.messages import Abort, Busy, Commit, Endpoints, Fetched, Linked, Prepare, Slots
-from fastgw.server.slots import SlotTable
+from fastgw.server.slots import Tables
 from fastgw.server.standings import Standings
 from fastgw.server.workers import WorkerProcess, processors
 
@@ -36,12 +32,14 @@ if TYPE_CHECKING:
     from fastgw.core.live.news import Finding, KeySet, LinkState
     from fastgw.server.board import SharedBoard
     from fastgw.server.engines import Engines, Loads
+    from fastgw.server.handover import Handed
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
     from fastgw.server.messages import Weigh
     from fastgw.server.names import Names
     from fastgw.server.probing import Probing
     from fastgw.server.rollouts import Rollouts
+    from fastgw.server.slab import Slab
 
 
 @dataclass(slots=True)
@@ -76,16 +74,20 @@ class Gateway:
         environ: Mapping[str, str],
         workers: list[WorkerProcess],
         inherited: Inherited | None = None,
+        handed: Handed | None = None,
     ) -> None:
         """``path``: the configuration file.
 
         ``wanted``: number of workers given on the command line, stronger than the file.  ``workers``: places, some of
-        them with a process already.  ``inherited``: sockets that we were started with.
+        them with a process already.  ``inherited``: sockets that we were started with.  ``handed``: what the gateway before us
+        has handed over.
         """
         self.inherited = inherited if inherited is not None else Inherited()
         self.path = path
         self.environ = environ
-        self.predecessor = predecessor(environ)  #: process id of the gateway to take over from, or 0
+        self.handed = handed
+        #: process id of the gateway to take over from, or 0
+        self.predecessor = handed.pid if handed is not None else predecessor(environ)
         self.workers = workers
         self.arriving: list[WorkerProcess] = []  #: processes that have no place yet (``server.rolling``)
         self.retired: list[WorkerProcess] = []  #: without a place since a reload; what they counted stays
@@ -109,11 +111,14 @@ class Gateway:
         self.is_draining = False
         self._workers_wanted = wanted
         self._board: SharedBoard | None = None
-        self._last_generation = 0
-        self._routes: SlotTable[str] = self._slot_table(ROUTE)
-        self._services: SlotTable[str] = self._slot_table(SERVICE)
-        self._endpoints: SlotTable[tuple[str, str]] = self._slot_table(ENDPOINT)
-        self._filters: SlotTable[str] = self._slot_table(FILTER)
+        self.last_generation = 0
+        self.tables = Tables(lambda: self.all_slabs)  #: of counters
+        self.adopted: list[Slab] = []  #: counters of the workers of the gateway before us
+        self.is_upgrading = False  #: a new process is getting ready to take our place
+        self.last_upgrade: str | None = None  #: why the last one failed
+        self.predecessor_draining = handed.pid if handed is not None else 0  #: until it has ended
+        if handed is not None:
+            self._begin_with(handed)
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
@@ -148,14 +153,9 @@ class Gateway:
         if sockets >= MAX_FDS:
             raise ConfigError([f"the listeners have {sockets} addresses, at most {MAX_FDS - 1} are possible"])
         count = self._workers_wanted or spec.workers or processors()
-        slots = Slots(
-            self._routes.plan(route_names(spec)),
-            self._services.plan(one.name for one in spec.services),
-            self._endpoints.plan(endpoint_names(spec)),
-            self._filters.plan(filter_names(spec)),
-        )
-        self._last_generation += 1
-        plan = Plan(self._last_generation, spec, count, slots, {})
+        slots = self.tables.plan(spec)
+        self.last_generation += 1
+        plan = Plan(self.last_generation, spec, count, slots, {})
         problems: list[str] = []
         listeners = []
         for listener in spec.listeners:
@@ -176,10 +176,7 @@ class Gateway:
         """Make ``plan`` the one in use; close our side of the sockets it no longer has."""
         old = self.current.listenings if self.current else {}
         self.current = plan
-        self._routes.adopt(plan.slots.routes)
-        self._services.adopt(plan.slots.services)
-        self._endpoints.adopt(plan.slots.endpoints)
-        self._filters.adopt(plan.slots.filters)
+        self.tables.adopt(plan.slots)
         self._forget_who_is_gone()
         plan.opened.clear()
         for address, listening in old.items():
@@ -213,10 +210,28 @@ class Gateway:
         else:
             is_ours = any(_is_beside(one.address, place) for one in listenings.values())
             takeover = is_ours or self.is_takeover
-            listening = adopt(place, self.inherited) or bind(place, plan.count, takeover, spec.access)
+            handed = self.handed.listening(spec.key(place)) if self.handed is not None else None
+            listening = handed or adopt(place, self.inherited) or bind(place, plan.count, takeover, spec.access)
             plan.opened.append(listening)
+            listening.shrink(plan.count)  # the gateway before us has another number of workers, perhaps
+            listening.grow(plan.count)
         plan.listenings[spec.key(place)] = listening
         return listening
+
+    def given_admin(self, spec: BindSpec, place: Address) -> Listening | None:
+        """The socket for a place of the admin address that we were started with."""
+        listening = self.handed.admin(spec.key(place)) if self.handed is not None else None
+        return listening or adopt(place, self.inherited)
+
+    def _begin_with(self, handed: Handed) -> None:
+        """Go on counting where the gateway before us counts."""
+        self.last_generation = handed.generation
+        self.reloads.update(handed.reloads)
+        for worker, (restarts, stalls) in zip(self.workers, handed.workers, strict=False):
+            worker.restarts, worker.stalls = restarts, stalls
+        if handed.is_counted_alike:
+            self.tables.learn(handed.slots)
+            self.adopted = handed.slabs()
 
     # -- workers ------------------------------------------------------------------------------------------------------
 
@@ -245,7 +260,7 @@ class Gateway:
         if self.rollouts is None:
             from fastgw.server.rollouts import Rollouts
 
-            self.rollouts = Rollouts(spec.state_file)
+            self.rollouts = Rollouts(spec.state_file, told=self.handed.versions if self.handed is not None else None)
         return self.rollouts.applied(spec)
 
     def weigh(self, message: Weigh) -> list[WorkerProcess]:
@@ -365,7 +380,12 @@ class Gateway:
     @property
     def slabs(self) -> list[memoryview]:
         """The counters of all workers, past and present."""
-        return [worker.slab.values for worker in self._everybody]
+        return [slab.values for slab in self.all_slabs]
+
+    @property
+    def all_slabs(self) -> list[Slab]:
+        """The same, each with its descriptor, and those of the gateway before us."""
+        return [*(worker.slab for worker in self._everybody), *self.adopted]
 
     @property
     def board(self) -> SharedBoard:
@@ -373,7 +393,9 @@ class Gateway:
         if self._board is None:
             from fastgw.server.board import SharedBoard
 
-            self._board = SharedBoard(self.predecessor)
+            handed = self.handed
+            find = {"find": lambda _: handed.board()} if handed is not None else {}
+            self._board = SharedBoard(self.predecessor, **find)
         return self._board
 
     # -- counters -----------------------------------------------------------------------------------------------------
@@ -382,7 +404,7 @@ class Gateway:
         """Account for a process that died."""
         if self.is_last_of(worker):
             self.standings.forget(worker.index)
-        worker.slab.settle(self._routes.slots, self._services.slots, self._endpoints.slots)
+        self.tables.settle(worker.slab)
 
     def is_last_of(self, worker: WorkerProcess) -> bool:
         """Has nobody else of its number a process, who would be forgotten with it?"""
@@ -396,45 +418,10 @@ class Gateway:
 
         return settle(self.board.view)
 
-    def _slot_table(self, block: Block) -> SlotTable[Any]:
-        def is_quiet(slot: int) -> bool:
-            return all(worker.slab.is_quiet(block, slot) for worker in self._everybody)
-
-        def clear(slot: int) -> None:
-            for worker in self._everybody:
-                worker.slab.clear(block, slot)
-
-        return SlotTable(block.count, is_quiet, clear)
-
 
 def _is_beside(one: Address, other: Address) -> bool:
     """Is a socket of ours at ``one`` in the way of another one at ``other``?"""
     return one.path == other.path if one.path or other.path else one.port == other.port
-
-
-def route_names(spec: GatewaySpec) -> list[str]:
-    """Names that count requests: the routes, what each listener answers when no route matches, and what mirrors are sent."""
-    fallbacks = [fallback_name(listener.name) for listener in spec.listeners]
-    mirrors = [mirror_name(one.name) for one in spec.routes if one.mirror is not None or shadows(spec, one)]
-    return [*(route.name for route in spec.routes), *fallbacks, *mirrors]
-
-
-def endpoint_names(spec: GatewaySpec) -> list[tuple[str, str]]:
-    """(service, address) of every endpoint."""
-    return [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]
-
-
-def places_of(spec: GatewaySpec, answers: Mapping[str, Answer]) -> dict[tuple[str, str], tuple[str, ...]]:
-    """The addresses of every endpoint, by service and endpoint; those of a name are in ``answers``, or it has none yet."""
-    found = {}
-    for service in spec.services:
-        for endpoint in service.endpoints:
-            address = endpoint.address
-            hosts: tuple[str, ...] = (address.host,)
-            if address.is_name:
-                hosts = answers[address.host].addresses if address.host in answers else ()
-            found[service.name, str(address)] = tuple(str(address._replace(host=host)) for host in hosts)
-    return found
 
 
 def predecessor(environ: Mapping[str, str]) -> int:

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """``control.Control``, as a reload sees it."""
+    """``control.Control``, as reloads and upgrades see it."""
 
     gateway: Gateway
     log: Log
     loop: asyncio.AbstractEventLoop
     admin: Admin
+    admin_listening: list[Listening]
+    is_reload_wanted: bool  #: by a signal that came when none could be begun
 
     def spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` beside; an exception that escapes it is logged."""
@@ -39,9 +41,6 @@ class Host(Protocol):
     async def move_admin(self, listenings: list[Listening]) -> None:
         """Serve the admin pages at other addresses, or nowhere."""
 
-    async def silence(self, sockets: list[Any]) -> None:
-        """Keep new connections away from ``sockets``, and wait for the handshakes under way."""
-
     def launch(self, worker: WorkerProcess) -> None:
         """Start a process for a place that has none."""
 
@@ -50,3 +49,23 @@ class Host(Protocol):
 
     def retire(self, workers: list[WorkerProcess], grace: float) -> None:
         """Have ``workers`` drain and end; kill those that do not."""
+
+    # -- upgrades
+
+    def pause(self) -> None:
+        """Change nothing while a successor starts: it begins with what is now."""
+
+    def resume(self) -> None:
+        """There is no successor: go on."""
+
+    def stop(self) -> None:
+        """Drain and end."""
+
+    def start_failed(self, *problems: str) -> None:
+        """We cannot start."""
+
+    async def take_place(self) -> None:
+        """The place of the gateway before us is ours: open what only one can have."""
+
+    def check_stopped(self) -> None:
+        """End if all that a stop waits for has ended."""

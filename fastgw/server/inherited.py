@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastgw.core.settings import ANY_HOST, Address
@@ -29,7 +29,7 @@ ADMIN = "admin"  #: the name of a socket for the admin address
 MAX_SOCKETS = 1024  #: more than any manager hands over
 
 
-class _Given(NamedTuple):
+class Given(NamedTuple):
     """One socket of the manager."""
 
     number: int  #: as which descriptor it came
@@ -44,11 +44,14 @@ class _Given(NamedTuple):
 class Inherited:
     """The sockets that a gateway was started with; most often none."""
 
-    def __init__(self, given: tuple[_Given, ...] = ()) -> None:
+    def __init__(self, given: tuple[Given, ...] = ()) -> None:
         self._given = given
 
     def __len__(self) -> int:
         return len(self._given)
+
+    def __iter__(self) -> Iterator[Given]:
+        return iter(self._given)
 
     def at(self, place: Address) -> socket.socket | None:
         """A copy of the socket at ``place``, if there is one; the caller closes it."""
@@ -123,7 +126,7 @@ def inherited(environ: MutableMapping[str, str] = os.environ, pid: int | None = 
         return Inherited()
     if not (count.isascii() and count.isdigit()) or int(count) > MAX_SOCKETS:
         raise ConfigError([f"LISTEN_FDS is {count!r}, and should be a number of at most {MAX_SOCKETS}"])
-    given: list[_Given] = []
+    given: list[Given] = []
     problems: list[str] = []
     told = names.split(":") if names else [""] * int(count)
     if len(told) != int(count):
@@ -146,7 +149,7 @@ def inherited(environ: MutableMapping[str, str] = os.environ, pid: int | None = 
     return result
 
 
-def _adopt(number: int, name: str) -> _Given:
+def _adopt(number: int, name: str) -> Given:
     """The socket that descriptor ``number`` is, for no child of ours; raise OSError."""
     if not stat.S_ISSOCK(os.fstat(number).st_mode):
         raise OSError(0, "it is a file")
@@ -160,7 +163,7 @@ def _adopt(number: int, name: str) -> _Given:
         if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             raise OSError(0, "it does not listen")
         sock.setblocking(False)  # several processes accept: who comes second must not wait there
-        return _Given(number, name, _address(sock), sock)
+        return Given(number, name, _address(sock), sock)
     except OSError:
         sock.close()
         raise

@@ -22,7 +22,8 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fastgw.config.spec import AS_CREATED, AccessSpec, BindSpec
@@ -32,6 +33,7 @@ from fastgw.errors import ConfigError
 if TYPE_CHECKING:
     from fastgw.server.inherited import Inherited
 
+HANDSHAKE_LIMIT = 1.0  #: seconds that ``silence`` waits for handshakes under way
 BACKLOG = 4096  #: connections waiting for accept, per socket; the kernel takes the smaller of it and net.core.somaxconn
 _FLAGS = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _SO_ATTACH_FILTER = 26
@@ -48,17 +50,26 @@ class NoSuchAddress(ConfigError):
 class Listening:
     """The sockets of one address; its host is no name."""
 
-    __slots__ = ("_beside", "_inode", "address", "is_common", "is_ours", "sockets")
+    __slots__ = ("_beside", "_inode", "_kept", "address", "file", "is_common", "is_ours", "sockets")
 
     def __init__(
-        self, address: Address, sockets: list[socket.socket], beside: str = "", *, is_ours: bool = True
+        self,
+        address: Address,
+        sockets: list[socket.socket],
+        beside: str = "",
+        *,
+        is_ours: bool = True,
+        file: tuple[int, int] | None = None,
     ) -> None:
+        """``file``: of a unix socket that is bound already, which ``own`` makes ours to remove."""
         self.address = address
         self.sockets = sockets  #: one per worker, or one for all
         self.is_ours = is_ours  #: did we bind it, or does it listen already, and goes on when we have closed it?
         self.is_common = bool(address.path) or not is_ours  #: one for all workers
         self._beside = beside  # where a unix socket is bound until ``start``
-        self._inode = _inode(beside) if beside else None
+        self.file = _inode(beside) if beside else file  #: of a unix socket: what tells its file from another's
+        self._inode = self.file if beside else None  # of the file that is ours to remove
+        self._kept = 0  # sockets that a successor has too
 
     def of_worker(self, index: int) -> socket.socket:
         """The socket that worker ``index`` accepts on."""
@@ -67,7 +78,7 @@ class Listening:
     @property
     def separate(self) -> list[socket.socket]:
         """The sockets that are each of one worker, whose queue nobody else accepts from."""
-        return [] if self.is_common else self.sockets
+        return [] if self.is_common else self.sockets[self._kept :]
 
     @property
     def bound(self) -> str:
@@ -99,6 +110,14 @@ class Listening:
             for sock in self.sockets[count:]:
                 sock.close()
             del self.sockets[count:]
+
+    def own(self) -> None:
+        """A predecessor has left the sockets to us, and the file of a unix socket too."""
+        self._inode = self.file
+
+    def leave(self, kept: int) -> None:
+        """A successor has the first ``kept`` sockets too, and the file of a unix socket is his."""
+        self._kept, self._inode = kept, None
 
     def close(self) -> None:
         """Close our side of every socket, and remove the file of a unix socket unless a successor has put his there."""
@@ -138,9 +157,11 @@ def bind_all(spec: BindSpec, bind_one: Callable[[Address], Listening]) -> tuple[
 
 
 def bind_admin(
-    spec: BindSpec, takeover: Callable[[Address], bool], inherited: Inherited
+    spec: BindSpec, takeover: Callable[[Address], bool], given: Callable[[BindSpec, Address], Listening | None]
 ) -> tuple[list[Listening], list[str]]:
-    """The same for the admin address, which has one socket for each place; ``takeover``: as for ``bind``, by the place.
+    """The same for the admin address, which has one socket for each place.
+
+    ``takeover``: as for ``bind``, by the place; ``given``: a socket for it that we were started with.
 
     Raises:
         ConfigError: nothing is left open.
@@ -148,7 +169,7 @@ def bind_admin(
     opened: list[Listening] = []
 
     def bind_one(place: Address) -> Listening:
-        opened.append(adopt(place, inherited) or bind(place, 1, takeover(place), spec.access))
+        opened.append(given(spec, place) or bind(place, 1, takeover(place), spec.access))
         return opened[-1]
 
     try:
@@ -282,6 +303,18 @@ def hold(sock: socket.socket) -> None:
     program = struct.pack("@HP", len(_DROP_SYN), code.buffer_info()[0])  # struct sock_fprog
     with contextlib.suppress(OSError):  # without it the window is wider, no more
         sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+
+
+async def silence(sockets: Collection[socket.socket]) -> None:
+    """Keep new connections away from ``sockets``, and wait for the handshakes under way."""
+    import asyncio  # not before the start is done
+
+    for sock in sockets:
+        hold(sock)
+    ports = {sock.getsockname()[1] for sock in sockets}
+    end = time.monotonic() + HANDSHAKE_LIMIT
+    while handshakes(ports) and time.monotonic() < end:  # noqa: ASYNC110  the kernel has no event for it
+        await asyncio.sleep(0.02)
 
 
 def handshakes(ports: Iterable[int]) -> int:

@@ -64,10 +64,15 @@ class Operations:
                 self._watching = asyncio.get_running_loop().create_task(plans.watch(gateway.rollouts))
         await self._socket.move(spec.admin_socket, takeover=gateway.predecessor != 0)
 
-    async def stop(self) -> None:
-        """Serve nowhere, and look at no plan."""
+    def pause(self) -> None:
+        """Look at no plan until ``keep``."""
         if self._watching is not None:
             self._watching.cancel()
+            self._watching = None
+
+    async def stop(self) -> None:
+        """Serve nowhere, and look at no plan."""
+        self.pause()
         await self._socket.stop()
 
     def on_weighed(self, worker: WorkerProcess, serial: int) -> None:
@@ -81,6 +86,8 @@ class Operations:
         action = request.get("do")
         if isinstance(action, str) and (order := self._orders.get(action)) is not None:
             return await order(request)
+        if self._gateway.is_upgrading and action != "versions":
+            return {"ok": False, "error": "upgrading", "detail": "an upgrade is under way; ask again when it is done"}
         rollouts = self._gateway.rollouts
         if rollouts is None:
             return {"ok": False, "error": "no_versions", "detail": "no service has versions"}

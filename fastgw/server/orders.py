@@ -1,4 +1,4 @@
-"""What an operator may order at the admin socket of any gateway: ``status``, ``reload`` and ``drain``."""
+"""What an operator may order at the admin socket of any gateway: ``status``, ``reload``, ``upgrade`` and ``drain``."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ class Orders:
         document: Callable[[], dict[str, Any]],
         reload: Callable[[], Awaitable[Outcome]],
         stop: Callable[[], None],
+        upgrade: Callable[[], Awaitable[dict[str, Any]]],
     ) -> None:
-        """``document``: makes that of ``/status``; ``reload``: loads the file again; ``stop``: begins a drain."""
+        """``document``: makes that of ``/status``; ``reload``: loads the file again; ``stop``: begins a drain; ``upgrade``: has a new
+        process take our place."""
         self._gateway = gateway
         self._document = document
         self._reload = reload
         self._stop = stop
-        self.answers = {"status": self.status, "reload": self.reload, "drain": self.drain}
+        self._upgrade = upgrade
+        self.answers = {"status": self.status, "reload": self.reload, "drain": self.drain, "upgrade": self.upgrade}
 
     async def status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """What ``/status`` has."""
@@ -41,6 +44,8 @@ class Orders:
             return {"ok": False, "error": "starting", "detail": "the gateway is still starting"}
         if gateway.is_draining:
             return {"ok": False, "error": "draining", "detail": "the gateway drains"}
+        if gateway.is_upgrading:
+            return {"ok": False, "error": "upgrading", "detail": "an upgrade is under way, and reads the file itself"}
         before = gateway.plan_in_use.spec
         outcome = await self._reload()
         found: dict[str, Any] = {"ok": outcome.ok, "generation": gateway.generation}
@@ -50,6 +55,10 @@ class Orders:
 
         told = await asyncio.to_thread(changes, before, gateway.plan_in_use.spec)
         return found | {"changes": told, "warnings": [str(one) for one in gateway.warnings]}
+
+    async def upgrade(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """What SIGUSR2 does; answered when the new process has our place, or when it does not come to that."""
+        return await self._upgrade()
 
     async def drain(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """What SIGTERM does; asking again hurries nobody."""

@@ -20,7 +20,7 @@ from fastgw.errors import ConfigError
 from fastgw.server.admin import admin_context
 from fastgw.server.answers import Answers
 from fastgw.server.gateway import LoadReport, Plan
-from fastgw.server.listening import Listening, bind_admin
+from fastgw.server.listening import Listening, bind_admin, silence
 from fastgw.server.messages import Committed, Prepared
 from fastgw.server.notify import notify, reloading
 from fastgw.server.rolling import Rolling
@@ -65,6 +65,11 @@ class Reload:
         self._waiting: list[asyncio.Future[Outcome]] = []  # who is told how the next one goes
         self._answers = Answers()
         self._rolling = Rolling(host, self._answers, self.leaving)
+
+    @property
+    def is_running(self) -> bool:
+        """Is one under way?"""
+        return self._is_running
 
     def request(self) -> None:
         """Begin a reload, or note that another one is wanted after the present one."""
@@ -201,7 +206,7 @@ class Reload:
         if spec is None or spec == old:
             return []
         listenings, warnings = bind_admin(
-            spec, lambda place: old is not None and place in old.places, self._gateway.inherited
+            spec, lambda place: old is not None and place in old.places, self._gateway.given_admin
         )
         plan.warnings += warnings
         return listenings
@@ -244,7 +249,7 @@ class Reload:
             gateway.retired += leaving  # their counts stay
             self.leaving += [worker for worker in leaving if worker.state != DEAD]
             sockets = [sock for listening in plan.listenings.values() for sock in listening.separate[plan.count :]]
-            await host.silence(sockets)
+            await silence(sockets)
             for listening in plan.listenings.values():
                 listening.shrink(plan.count)
             host.retire(leaving, plan.spec.shutdown.grace)

@@ -7,6 +7,7 @@ restarts and reloads, until the service has other versions, or is ``reset``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,8 +27,8 @@ class RolloutError(Exception):
 class Rollouts:
     """What is kept of every service that has versions."""
 
-    def __init__(self, path: str, clock: Callable[[], float] = time.time) -> None:
-        """``path``: of the state file; ``clock``: seconds since 1970."""
+    def __init__(self, path: str, clock: Callable[[], float] = time.time, told: Any = None) -> None:
+        """``path``: of the state file; ``clock``: seconds since 1970; ``told``: what a predecessor keeps, instead of the file."""
         self.path = path
         self._clock = clock
         self._spec: dict[str, VersionsSpec] = {}
@@ -35,6 +36,11 @@ class Rollouts:
         self.unsaved = ""  #: why what is in use would not be after a restart
         self._lock = asyncio.Lock()
         self._kept, self.problem = state_file.read(path)
+        if told is not None:
+            with contextlib.suppress(
+                ValueError, KeyError, TypeError, OverflowError
+            ):  # of another format: the file will do
+                self._kept, self.problem = state_file.understood(told), ""
 
     # -- the configuration --------------------------------------------------------------------------------------------
 
@@ -171,6 +177,10 @@ class Rollouts:
             raise RolloutError(f"the state file {self.path} cannot be written: {error.strerror}") from None
 
     # -- what is told -------------------------------------------------------------------------------------------------
+
+    def told(self) -> dict[str, Any]:
+        """What is kept, for a successor."""
+        return state_file.plain(self._kept)
 
     @property
     def weights(self) -> dict[tuple[str, str], float]:

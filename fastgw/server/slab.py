@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from fastgw.core import counters as layout
 from fastgw.core.blocks import Block
@@ -16,10 +16,13 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 class Slab:
     """An anonymous file of ``SLAB_BYTES``, mapped; it outlives the worker processes that use it in turn."""
 
-    def __init__(self) -> None:
-        self.fd = os.memfd_create("fastgw-counters", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.ftruncate(self.fd, layout.SLAB_BYTES)
-        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _SEALS)  # a mapping of it can never fault
+    def __init__(self, fd: int = -1) -> None:
+        """``fd``: of a slab that is there already, with the same layout, which is ours to close now; -1: a new one."""
+        if fd < 0:
+            fd = os.memfd_create("fastgw-counters", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            os.ftruncate(fd, layout.SLAB_BYTES)
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)  # a mapping of it can never fault
+        self.fd = fd
         self._map = mmap.mmap(self.fd, layout.SLAB_BYTES)
         self.values = memoryview(self._map).cast("Q")
 
@@ -45,6 +48,16 @@ class Slab:
             self._still(layout.SERVICE, slot)
         for slot in endpoints:
             self._still(layout.ENDPOINT, slot)
+
+    def absorb(self, other: Slab, slots: Mapping[Block, Iterable[int]]) -> None:
+        """Add what ``other`` has counted, whose worker is dead and settled, in the ``slots`` in use."""
+        for block, numbers in (*slots.items(), (layout.GLOBAL, (0,))):
+            for slot in numbers:
+                span = slice(block.base(slot), block.base(slot + 1))
+                counts = other.values[span].tolist()
+                if any(counts):  # else memory would be made for nothing
+                    for index, count in enumerate(counts, span.start):
+                        self.values[index] += count
 
     def clear(self, block: Block, slot: int) -> None:
         """Zero a block, for a new owner of the slot."""

@@ -9,8 +9,18 @@ taken, further names share the last one, ``other``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from fastgw.config.chains import filter_names
+from fastgw.config.shadows import shadows
+from fastgw.config.spec import GatewaySpec, fallback_name, mirror_name
+from fastgw.core.blocks import Block
+from fastgw.core.counters import ENDPOINT, FILTER, ROUTE, SERVICE
+from fastgw.server.messages import Slots
+
+if TYPE_CHECKING:
+    from fastgw.server.slab import Slab
 
 K = TypeVar("K", bound=Hashable)
 
@@ -59,6 +69,14 @@ class SlotTable(Generic[K]):
         """Every slot that may hold a count, in use or resting."""
         return sorted({*self._used.values(), *self._resting.values()})
 
+    def told(self) -> dict[str, Any]:
+        """What a successor needs to go on with the same slots: plain data."""
+        return {"fresh": self._fresh, "used": dict(self._used), "resting": dict(self._resting)}
+
+    def learn(self, told: Mapping[str, Any]) -> None:
+        """Go on with the slots of a predecessor."""
+        self._fresh, self._used, self._resting = told["fresh"], dict(told["used"]), dict(told["resting"])
+
     def _take(self, wanted: dict[K, None]) -> int:
         if self._fresh < self.other:
             self._fresh += 1
@@ -69,3 +87,77 @@ class SlotTable(Generic[K]):
                 self._clear(slot)
                 return slot
         return self.other
+
+
+class Tables:
+    """The slots of all kinds."""
+
+    def __init__(self, slabs: Callable[[], Iterable[Slab]]) -> None:
+        """``slabs``: all that have these slots."""
+        self._slabs = slabs
+        self._routes: SlotTable[str] = self._table(ROUTE)
+        self._services: SlotTable[str] = self._table(SERVICE)
+        self._endpoints: SlotTable[tuple[str, str]] = self._table(ENDPOINT)
+        self._filters: SlotTable[str] = self._table(FILTER)
+        self._all: dict[Block, SlotTable[Any]] = {
+            ROUTE: self._routes,
+            SERVICE: self._services,
+            ENDPOINT: self._endpoints,
+            FILTER: self._filters,
+        }
+
+    def plan(self, spec: GatewaySpec) -> Slots:
+        """Slots for every name of ``spec``, which may yet be refused."""
+        return Slots(
+            self._routes.plan(route_names(spec)),
+            self._services.plan(one.name for one in spec.services),
+            self._endpoints.plan(endpoint_names(spec)),
+            self._filters.plan(filter_names(spec)),
+        )
+
+    def adopt(self, slots: Slots) -> None:
+        """These are in use."""
+        self._routes.adopt(slots.routes)
+        self._services.adopt(slots.services)
+        self._endpoints.adopt(slots.endpoints)
+        self._filters.adopt(slots.filters)
+
+    @property
+    def slots(self) -> dict[Block, list[int]]:
+        """Every slot that may hold a count, by its kind."""
+        return {block: table.slots for block, table in self._all.items()}
+
+    def settle(self, slab: Slab) -> None:
+        """Account for a process that died, whose counters are in ``slab``."""
+        slab.settle(self._routes.slots, self._services.slots, self._endpoints.slots)
+
+    def told(self) -> list[dict[str, Any]]:
+        """What a successor needs to go on with the same slots: plain data."""
+        return [table.told() for table in self._all.values()]
+
+    def learn(self, told: Iterable[Mapping[str, Any]]) -> None:
+        """Go on with the slots of a predecessor."""
+        for table, one in zip(self._all.values(), told, strict=True):
+            table.learn(one)
+
+    def _table(self, block: Block) -> SlotTable[Any]:
+        def is_quiet(slot: int) -> bool:
+            return all(slab.is_quiet(block, slot) for slab in self._slabs())
+
+        def clear(slot: int) -> None:
+            for slab in self._slabs():
+                slab.clear(block, slot)
+
+        return SlotTable(block.count, is_quiet, clear)
+
+
+def route_names(spec: GatewaySpec) -> list[str]:
+    """Names that count requests: the routes, what each listener answers when no route matches, and what mirrors are sent."""
+    fallbacks = [fallback_name(listener.name) for listener in spec.listeners]
+    mirrors = [mirror_name(one.name) for one in spec.routes if one.mirror is not None or shadows(spec, one)]
+    return [*(route.name for route in spec.routes), *fallbacks, *mirrors]
+
+
+def endpoint_names(spec: GatewaySpec) -> list[tuple[str, str]]:
+    """(service, address) of every endpoint."""
+    return [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]

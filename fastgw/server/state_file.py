@@ -47,7 +47,7 @@ def read(path: str) -> tuple[dict[str, Remembered], str]:
     try:
         if len(data) > LARGEST:
             raise ValueError(f"more than {LARGEST} bytes")
-        return _understood(json.loads(data)), ""
+        return understood(json.loads(data)), ""
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         return {}, f"is no state of version {FORMAT}: {error}"
 
@@ -62,7 +62,7 @@ def write(path: str, kept: dict[str, Remembered]) -> None:
     handle, beside = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)  # 0600
     try:
         with open(handle, "w", encoding="utf-8") as file:
-            json.dump({"format": FORMAT, "services": {name: _plain(one) for name, one in kept.items()}}, file, indent=1)
+            json.dump(plain(kept), file, indent=1)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
@@ -77,7 +77,8 @@ def write(path: str, kept: dict[str, Remembered]) -> None:
         os.close(place)
 
 
-def _understood(tree: Any) -> dict[str, Remembered]:
+def understood(tree: Any) -> dict[str, Remembered]:
+    """What a tree of ``plain`` says; raise ValueError, KeyError, TypeError or OverflowError."""
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
         raise ValueError("it says another format")
     return {str(name): _kept(one) for name, one in dict(tree["services"]).items()}
@@ -92,7 +93,12 @@ def _kept(tree: Any) -> Remembered:
     return Remembered(shares, tuple(before), float(tree["changed"]), plan, str(tree.get("outcome", "")))
 
 
-def _plain(kept: Remembered) -> dict[str, Any]:
+def plain(kept: dict[str, Remembered]) -> dict[str, Any]:
+    """All of it as plain data."""
+    return {"format": FORMAT, "services": {name: _told(one) for name, one in kept.items()}}
+
+
+def _told(kept: Remembered) -> dict[str, Any]:
     found = kept._asdict()
     if kept.plan is not None:
         found["plan"] = kept.plan._asdict() | {"terms": kept.plan.terms._asdict()}

@@ -18,7 +18,7 @@ from fastgw.server.admission_status import admission_limits, with_admission
 from fastgw.server.block_status import ENDPOINT, causes, failures, of_route, of_service, pick
 from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
 from fastgw.server.episodes import Episodes
-from fastgw.server.gateway import Gateway, endpoint_names, route_names
+from fastgw.server.gateway import Gateway
 from fastgw.server.health_status import health_facts, health_of_endpoint
 from fastgw.server.link_status import link_document, links_of
 from fastgw.server.lost_logs import LostLogs
@@ -26,6 +26,7 @@ from fastgw.server.names import Names
 from fastgw.server.panic_status import panic_of_service, panics
 from fastgw.server.problems import problems
 from fastgw.server.process_status import certificate_facts, worker_facts
+from fastgw.server.slots import endpoint_names, route_names
 from fastgw.server.standings import stamp
 from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
 from fastgw.server.workers import READY, STALLED
@@ -189,6 +190,7 @@ class Pages:
             },
             "warnings": gateway.warnings,
             "reloads": facts.reloads,
+            "upgrade": {"from": gateway.predecessor_draining or None, "error": gateway.last_upgrade},
             "workers": [
                 {
                     "worker": worker.index,

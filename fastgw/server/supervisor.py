@@ -22,6 +22,7 @@ from fastgw.server.workers import HELD, WorkerProcess, processors
 
 if TYPE_CHECKING:
     from fastgw.server.gateway import Gateway
+    from fastgw.server.handover import Handed
     from fastgw.server.inherited import Inherited
     from fastgw.server.listening import Listening
 
@@ -39,8 +40,16 @@ def run(path: str, workers: int | None = None, environ: MutableMapping[str, str]
     raise_file_limit()
     places = [WorkerProcess(index) for index in range(workers or processors())]
     gateway: Gateway | None = None
+    handed: Handed | None = None
     try:
         sockets: Inherited | None = None
+        if "FASTGW_HANDOVER" in environ:
+            from fastgw.server.handover import handed as take
+
+            handed = take(environ)
+            assert handed is not None
+            handed.redirect_errors()
+            sockets = handed.inherited()
         if "LISTEN_FDS" in environ:  # now: a worker would have them too
             from fastgw.server.inherited import inherited
 
@@ -49,15 +58,21 @@ def run(path: str, workers: int | None = None, environ: MutableMapping[str, str]
             worker.spawn()
         from fastgw.server.gateway import Gateway
 
-        gateway = Gateway(path, workers, environ, places, sockets)
+        gateway = Gateway(path, workers, environ, places, sockets, handed)
         admin = begin(gateway)
-        give_way(gateway.workers)
+        if handed is not None:
+            handed.close()
+        else:
+            give_way(gateway.workers)
         return _watch(gateway, admin)
     except ConfigError as error:
-        notify(f"STATUS=not started: {error.problems[0]}", environ=environ)
+        _tell(handed, error.problems)
+        if handed is None:
+            notify(f"STATUS=not started: {error.problems[0]}", environ=environ)
         complain(path, error.problems)
         return 1
     except OSError as error:
+        _tell(handed, [str(error)])
         complain(path, [str(error)])
         return 1
     except KeyboardInterrupt:  # before there was a handler for it
@@ -67,6 +82,12 @@ def run(path: str, workers: int | None = None, environ: MutableMapping[str, str]
             gateway.close()
         for worker in places:
             worker.kill()
+
+
+def _tell(handed: Handed | None, problems: list[str]) -> None:
+    """Tell the gateway whose place we were to take why we cannot."""
+    if handed is not None:
+        handed.fail(problems)
 
 
 def _watch(gateway: Gateway, admin: list[Listening]) -> int:
@@ -90,12 +111,19 @@ def begin(gateway: Gateway) -> list[Listening]:
     gateway.adopt(plan)
     admin: list[Listening] = []
     if spec.admin is not None:
-        admin, warnings = bind_admin(spec.admin.bind, lambda _: is_takeover, gateway.inherited)
+        admin, warnings = bind_admin(spec.admin.bind, lambda _: is_takeover, gateway.given_admin)
         plan.warnings += warnings
+    resize(gateway)
+    if gateway.handed is not None:
+        for worker in gateway.workers:  # to be committed when all can (``server.heir``): the gateway before us serves
+            if worker.pid:
+                gateway.prepare(worker, plan)
+            else:
+                gateway.start(worker, plan)
+        return admin
     for listening in plan.listenings.values():
         if listening.is_common:
             listening.start()  # a TCP socket listens when its worker does, so that no connection waits for a process
-    resize(gateway)
     for worker in gateway.workers:
         if worker.pid:
             # Prepare and commit in one go: nothing serves yet that could be kept, so a failure ends the start anyway.

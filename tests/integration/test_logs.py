@@ -116,13 +116,6 @@ class TestRotation:
 
 
 class TestSignals:
-    def test_usr2_does_nothing_and_says_so(self, gateway: Gateway, service: Service) -> None:
-        running = gateway(simple_config(service(say(b"hi")).address))
-        running.signal(signal.SIGUSR2)
-        (line,) = wait_until(lambda: events(running, "a signal is ignored"))
-        assert line["signal"] == "SIGUSR2"
-        assert get(running.port).endswith(b"hi")
-
     def test_workers_survive_what_is_meant_for_the_supervisor(
         self, gateway: Gateway, service: Service, tmp_path: Path
     ) -> None:

@@ -29,7 +29,7 @@ from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
 from fastgw.policy.ewma import PeakEwma
 from fastgw.policy.hashing import ConsistentHash
 from fastgw.policy.maglev import Maglev
-from fastgw.server.gateway import route_names
+from fastgw.server.slots import route_names
 from fastgw.testing.edge import new_loop
 from tests.unit.config.files import MINIMAL, read
 from tests.unit.config.test_build import FULL

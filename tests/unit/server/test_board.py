@@ -87,12 +87,11 @@ def test_a_process_without_one_is_told_so() -> None:
         process.kill()
 
 
-def test_a_board_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_board_of_another_version_is_not_used() -> None:
     old = os.memfd_create("fastgw-board")
     os.ftruncate(old, 4096)
-    monkeypatch.setattr("fastgw.server.board.find_memory", lambda _: os.dup(old))
     before = len(os.listdir("/proc/self/fd"))
-    ours = SharedBoard(4711)
+    ours = SharedBoard(4711, find=lambda _: os.dup(old))
     assert ours.problem == "it is that of another version" and ours.inherited_from == 0
     ours.close()
     assert len(os.listdir("/proc/self/fd")) == before

@@ -206,3 +206,23 @@ def test_what_a_peer_said_before_its_end_can_be_read_at_once(pair: tuple[socket.
         two.channel.read_rest()
 
     asyncio.run(run())
+
+
+def test_without_a_loop_messages_are_read_one_by_one(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = Channel(pair[0]), Channel(pair[1])
+    reading, writing = os.pipe()
+    ours.send("first", [writing])
+    ours.send("second")
+    os.close(writing)
+    message, (fd,) = theirs.read(5.0)
+    assert message == "first" and not os.get_inheritable(fd)
+    os.close(fd)
+    assert os.read(reading, 1) == b""
+    os.close(reading)
+    assert theirs.read(5.0) == ("second", [])
+    with pytest.raises(TimeoutError):
+        theirs.read(0.01)
+    ours.close()
+    with pytest.raises(EOFError):
+        theirs.read(5.0)
+    theirs.close()

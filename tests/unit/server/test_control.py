@@ -11,11 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.core.settings import Address
 from fastgw.server import control as module
-from fastgw.server.control import Control, start_line
-from fastgw.server.gateway import Gateway
-from fastgw.server.listening import bind
+from fastgw.server.control import Control
 from fastgw.server.log import Log
 from fastgw.server.messages import Drain, Prepare, Prepared, Reopen
 from fastgw.server.workers import DEAD, DRAINING, READY, STARTING
@@ -47,30 +44,6 @@ def done_of(stage: Stage) -> asyncio.Future[int]:
 
 
 # --- start
-
-
-def test_start_line_says_what_listens_where(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async def story(stage: Stage) -> None:
-        bound = stage.gateway.plan_in_use.listenings["127.0.0.1:0"].bound
-        assert f"ready: edge http://{bound}, no admin address; 2 workers, generation 1" in start_line(stage.gateway, [])
-        admin = bind(Address("127.0.0.1", 0), 1)
-        assert f", admin http://{admin.bound};" in start_line(stage.gateway, [admin])
-        admin.close()
-
-    play(story, file, capsys)
-
-
-def test_start_line_names_unix_addresses_as_they_are(
-    tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file.write_text(TEXT.replace("127.0.0.1:0", f"unix:{tmp_path}/edge").replace("workers: 2", "workers: 1"))
-    gateway = Gateway(str(file), None, {}, [])
-    gateway.adopt(gateway.plan(gateway.load()))
-    admin = bind(Address(path=f"{tmp_path}/admin"), 1)
-    line = start_line(gateway, [admin])
-    assert f"ready: edge unix:{tmp_path}/edge, admin unix:{tmp_path}/admin; 0 workers, generation 1" in line
-    admin.close()
-    gateway.close()
 
 
 def test_ready_is_told_when_the_last_worker_serves(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -282,28 +255,6 @@ def test_nothing_is_reloaded_or_started_during_the_stop(file: Path, capsys: pyte
         stage.control.launch(stage.workers[0])
         assert not stage.control._tasks and stage.workers[0].said.empty()
         assert stage.control._done.result() == 0
-
-    play(story, file, capsys)
-
-
-def test_sockets_that_are_silenced_finish_their_handshakes_first(
-    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    left = [2, 1, 0]
-    asked: list[set[int]] = []
-
-    def handshakes(ports: set[int]) -> int:
-        asked.append(ports)
-        return left.pop(0)
-
-    monkeypatch.setattr(module, "handshakes", handshakes)
-
-    async def story(stage: Stage) -> None:
-        sockets = stage.gateway.plan_in_use.listenings["127.0.0.1:0"].sockets
-        for sock in sockets:
-            sock.listen(1)
-        await stage.control.silence(list(sockets))
-        assert left == [] and asked == [{sockets[0].getsockname()[1]}] * 3
 
     play(story, file, capsys)
 

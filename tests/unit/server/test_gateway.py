@@ -19,7 +19,7 @@ from fastgw.core.settings import KeySetSettings, Url
 from fastgw.errors import ConfigError
 from fastgw.server import gateway as module
 from fastgw.server.channel import Channel
-from fastgw.server.gateway import Gateway, Plan, endpoint_names, predecessor, route_names
+from fastgw.server.gateway import Gateway, Plan, predecessor
 from fastgw.server.messages import Abort, Commit, Endpoints, Fetched, Prepare
 from fastgw.server.workers import WorkerProcess
 from tests.unit.server.stage import TEXT
@@ -285,13 +285,6 @@ def test_slot_of_a_name_that_left_goes_to_another_only_when_every_worker_is_done
         assert values[route + layout.ROUTE_STARTED] == values[endpoint + layout.ENDPOINT_REQUESTS] == 0
     finally:
         small.close()
-
-
-def test_names_that_count_are_those_of_the_configuration(gateway: Gateway) -> None:
-    Path(gateway.path).write_text(MORE)
-    spec = gateway.load()
-    assert route_names(spec) == ["/*", "edge:unmatched", "more:unmatched"]
-    assert endpoint_names(spec) == [("main", "127.0.0.1:9")]
 
 
 # --- taking over

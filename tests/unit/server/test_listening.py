@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import select
@@ -13,8 +14,18 @@ import pytest
 from fastgw.config.spec import AccessSpec, BindSpec
 from fastgw.core.settings import ANY_HOST, Address
 from fastgw.errors import ConfigError
-from fastgw.server.inherited import Inherited
-from fastgw.server.listening import NoSuchAddress, bind, bind_admin, bind_all, handshakes, hold, is_shared
+from fastgw.server import listening as module
+from fastgw.server.listening import (
+    Listening,
+    NoSuchAddress,
+    bind,
+    bind_admin,
+    bind_all,
+    handshakes,
+    hold,
+    is_shared,
+    silence,
+)
 
 LOOPBACK = Address("127.0.0.1", 0)
 
@@ -26,6 +37,10 @@ def connect(port: int) -> socket.socket:
 def port_of(sock: socket.socket) -> int:
     port: int = sock.getsockname()[1]
     return port
+
+
+def nothing_given(spec: BindSpec, place: Address) -> None:
+    """No socket is there beforehand."""
 
 
 def test_each_worker_has_a_socket_of_its_own_on_one_port() -> None:
@@ -173,7 +188,7 @@ def test_every_address_of_a_name_is_bound() -> None:
 
 def test_an_address_of_a_name_that_this_host_does_not_have_is_a_warning() -> None:
     spec = BindSpec(Address("edge.test", 0), (Address("192.0.2.1", 0), Address("127.0.0.1", 0)))
-    (listening,), (warning,) = bind_admin(spec, lambda _: False, Inherited())
+    (listening,), (warning,) = bind_admin(spec, lambda _: False, nothing_given)
     assert listening.address == spec.places[1]
     assert "192.0.2.1:0" in warning and "no such address" in warning
     listening.close()
@@ -188,7 +203,7 @@ def test_an_address_of_a_name_that_this_host_does_not_have_is_a_warning() -> Non
 )
 def test_a_name_of_which_nothing_can_be_bound(places: tuple[Address, ...], said: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        bind_admin(BindSpec(Address("edge.test", 80), places), lambda _: False, Inherited())
+        bind_admin(BindSpec(Address("edge.test", 80), places), lambda _: False, nothing_given)
     assert said in raised.value.problems[0]
 
 
@@ -196,7 +211,7 @@ def test_an_address_of_a_name_that_is_taken_is_refused() -> None:
     with bound_by_somebody() as taken:
         spec = BindSpec(Address("edge.test", 0), (LOOPBACK, Address("127.0.0.1", taken)))
         with pytest.raises(ConfigError) as raised:
-            bind_admin(spec, lambda _: False, Inherited())
+            bind_admin(spec, lambda _: False, nothing_given)
     assert "taken" in raised.value.problems[0]
     assert not isinstance(raised.value, NoSuchAddress)
 
@@ -251,3 +266,40 @@ def test_an_owner_that_is_not_allowed_is_told_and_leaves_nothing(
         bind(Address(path=str(tmp_path / "x.sock")), 1, access=AccessSpec(user=0))
     assert "not allowed to give the socket to that owner" in raised.value.problems[0]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sockets_that_are_silenced_finish_their_handshakes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [2, 1, 0]
+    asked: list[set[int]] = []
+
+    def pending(ports: set[int]) -> int:
+        asked.append(ports)
+        return left.pop(0)
+
+    monkeypatch.setattr(module, "handshakes", pending)
+    listening = bind(Address("127.0.0.1", 0), 2)
+    listening.start()
+    port = listening.sockets[0].getsockname()[1]
+    asyncio.run(silence(listening.sockets))
+    assert left == [] and asked == [{port}] * 3
+    listening.close()
+
+
+def test_a_successor_has_the_first_sockets_and_the_file(tmp_path: Path) -> None:
+    listening = bind(Address("127.0.0.1", 0), 3)
+    listening.leave(2)
+    assert listening.separate == listening.sockets[2:]
+    listening.close()
+    path = tmp_path / "edge"
+    ours = bind(Address(path=str(path)), 1)
+    ours.start()
+    theirs = Listening(ours.address, [ours.sockets[0].dup()], file=ours.file)
+    theirs.close()
+    assert path.exists()  # not theirs yet
+    theirs = Listening(ours.address, [ours.sockets[0].dup()], file=ours.file)
+    theirs.own()
+    ours.leave(1)
+    ours.close()
+    assert path.exists()
+    theirs.close()
+    assert not path.exists()

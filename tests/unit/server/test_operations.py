@@ -29,6 +29,7 @@ class Gate:
     """A gateway with such workers, and a log."""
 
     predecessor = 0
+    is_upgrading = False
 
     def __init__(self, rollouts: Rollouts | None, *workers: Told) -> None:
         self.rollouts, self.workers = rollouts, workers

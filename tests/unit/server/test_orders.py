@@ -23,7 +23,7 @@ class Held:
         self.new.write_text(MINIMAL + "workers: 3\n")
         plan = SimpleNamespace(spec=load(file, {}))
         self.gateway: Any = SimpleNamespace(
-            plan_in_use=plan, is_started=True, is_draining=False, generation=1, warnings=["soon"]
+            plan_in_use=plan, is_started=True, is_draining=False, is_upgrading=False, generation=1, warnings=["soon"]
         )
         self.pages = SimpleNamespace(document=lambda: {"generation": 1})
         self.outcome = Outcome(True)
@@ -35,6 +35,10 @@ class Held:
             self.gateway.plan_in_use = SimpleNamespace(spec=load(self.new, {}))
         return self.outcome
 
+    async def upgrade(self) -> dict[str, Any]:
+        """As SIGUSR2."""
+        return {"ok": True, "pid": 4711}
+
     def stop(self) -> None:
         """As SIGTERM."""
         self.stops += 1
@@ -43,7 +47,7 @@ class Held:
 
 def ask(held: Any, word: str) -> dict[str, Any]:
     return asyncio.run(
-        Orders(held.gateway, held.pages.document, held.reload_now, held.stop).answers[word]({"do": word})
+        Orders(held.gateway, held.pages.document, held.reload_now, held.stop, held.upgrade).answers[word]({"do": word})
     )
 
 
@@ -66,6 +70,13 @@ def test_a_reload_answers_why_not(tmp_path: Path) -> None:
     assert ask(held, "reload")["error"] == "starting"
     held.gateway.is_started, held.gateway.is_draining = True, True
     assert ask(held, "reload")["error"] == "draining"
+
+
+def test_an_upgrade_is_answered_and_nothing_is_reloaded_meanwhile(tmp_path: Path) -> None:
+    held = Held(tmp_path)
+    assert ask(held, "upgrade") == {"ok": True, "pid": 4711}
+    held.gateway.is_upgrading = True
+    assert ask(held, "reload")["error"] == "upgrading"
 
 
 def test_a_drain_is_begun_once(tmp_path: Path) -> None:

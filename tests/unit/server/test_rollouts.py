@@ -209,3 +209,14 @@ async def test_what_is_said_moves_with_the_file(tmp_path: Path) -> None:
     elsewhere = FILE.replace("state.json", "other.json")
     await rollouts.adopt(read(tmp_path, elsewhere))
     assert shelf.shares(await shelf.start(elsewhere)) == {"v1": 750_000, "v2": 250_000}
+
+
+@played
+async def test_a_successor_begins_with_what_is_kept_whatever_the_file_says(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    ours = await shelf.start()
+    await ours.promote("llm", "v2", 5000)
+    told = ours.told()
+    Path(ours.path).unlink()
+    assert Rollouts(ours.path, told=told).told() == told
+    assert Rollouts(ours.path, told={"format": 99}).told()["services"] == {}

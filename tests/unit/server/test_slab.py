@@ -71,3 +71,18 @@ def test_clearing_a_block_leaves_its_neighbours(slab: Slab) -> None:
     slab.values[layout.ENDPOINT.base(0)] = 1
     slab.clear(layout.ENDPOINT, 0)
     assert slab.values[layout.ENDPOINT.base(0)] == 0
+
+
+def test_the_counts_of_another_one_are_added(slab: Slab) -> None:
+    other = Slab(os.dup(slab.fd))  # the same memory
+    other.values[layout.CONNECTIONS] = 2
+    assert slab.values[layout.CONNECTIONS] == 2
+    other.close()
+    other = Slab()
+    other.values[layout.CONNECTIONS] = 3
+    other.values[layout.ROUTE.base(4)] = 5
+    other.values[layout.ROUTE.base(5)] = 6
+    slab.absorb(other, {layout.ROUTE: [0, 4]})
+    other.close()
+    assert slab.values[layout.CONNECTIONS] == 5
+    assert (slab.values[layout.ROUTE.base(4)], slab.values[layout.ROUTE.base(5)]) == (5, 0)

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastgw.server.slots import SlotTable
+from fastgw.config.load import load
+from fastgw.core.counters import ROUTE
+from fastgw.server.slots import SlotTable, Tables, endpoint_names, route_names
+from tests.unit.server.stage import TEXT
 
 
 def table(size: int = 4, busy: set[int] | None = None) -> tuple[SlotTable[str], list[int]]:
@@ -69,3 +74,31 @@ def test_two_names_never_share_a_slot_but_the_last(reloads: list[list[str]]) -> 
                 assert planned[name] == slot
         slots.adopt(planned)
         before = planned
+
+
+MORE = TEXT.replace("routes:", '  - {name: more, address: "127.0.0.2:0"}\nroutes:')
+
+
+def test_names_that_count_are_those_of_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(MORE)
+    spec = load(file, {})
+    assert route_names(spec) == ["/*", "edge:unmatched", "more:unmatched"]
+    assert endpoint_names(spec) == [("main", "127.0.0.1:9")]
+
+
+def test_a_successor_goes_on_with_the_slots_of_all_kinds(tmp_path: Path) -> None:
+    """Also those of names that have left, and of the next new one."""
+    file = tmp_path / "gateway.yaml"
+    ours = Tables(list)
+    file.write_text(MORE)
+    ours.adopt(before := ours.plan(load(file, {})))
+    file.write_text(TEXT)
+    ours.adopt(ours.plan(load(file, {})))
+    theirs = Tables(list)
+    theirs.learn(ours.told())
+    file.write_text(MORE.replace("more", "third") + "  other: {endpoints: ['127.0.0.1:10']}\n")
+    planned = theirs.plan(load(file, {}))
+    assert planned == ours.plan(load(file, {})) and planned.services == {"main": 0, "other": 1}
+    assert planned.routes == {"/*": 0, "edge:unmatched": 1, "third:unmatched": 3}
+    assert set(before.routes.values()) | {3} == set(theirs.slots[ROUTE])
