@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from fastgw.core.timestamp import timestamp
 from fastgw.filters.refusals import Refused
 from fastgw.filters.variables import Read, note_bytes, noted
 
@@ -72,6 +71,8 @@ OF_LOGS: Final = SAFE.union(_OF_ENDS)
 
 def readers(wall: Callable[[], float], share: float) -> Mapping[str, Read]:
     """What reads each of ``OF_LOGS``; ``wall``: seconds since 1970; ``share``: of the exchanges of its kind that have a line."""
+    from fastgw.core.timestamp import timestamp  # not for who only wants the names
+
     sampled = b"%.8g" % share
     return {
         **_OF_ENDS,

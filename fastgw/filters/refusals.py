@@ -9,7 +9,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
-from fastgw.core.exchange.body import RequestBody
 from fastgw.wire.fields import find_field, is_token
 from fastgw.wire.messages import Request, Response
 
@@ -33,6 +32,8 @@ class Refused:
 
     def __init__(self, connection: Client, error: GatewayError) -> None:
         """``error.received`` is how the bytes begin."""
+        from fastgw.core.exchange.body import RequestBody  # not for who only wants the names of variables
+
         self.client = connection
         self.error = error
         self.listener = connection.listener
