@@ -23,6 +23,7 @@ ADVISORIES = ROOT / "constraints" / "advisories.json"
 POLICY = ROOT / "constraints" / "audit.toml"
 BESIDE = {"litellm", "peers"}  #: servers to compare with: they are measured beside the gateway, and are no part of it
 TOOLS = Path(sys.executable).parent
+PATIENCE = 300  #: seconds for the registry to answer
 
 
 @dataclass(frozen=True)
@@ -81,21 +82,30 @@ def known(pinned: Mapping[str, set[str]], advisories: Iterable[Mapping[str, Any]
 
 def from_registry(pinned: Mapping[str, set[str]]) -> list[dict[str, Any]] | None:
     """The advisories that PyPI has about ``pinned``; None where it tells none, as mirrors do."""
-    if _ask({"pip": pinned.get("pip", {"26.0"})}) is None:  # one question, before one for each package
+    if ask({"pip": "26.0"}) is None:  # one question, before one for each package
         return None
-    return _ask(pinned)
+    found: list[dict[str, Any]] = []
+    for turn in range(max(map(len, pinned.values()))):  # it takes one release of a package at a time
+        some = {name: sorted(releases)[turn] for name, releases in pinned.items() if len(releases) > turn}
+        if (told := ask(some)) is None:
+            return None
+        found += told
+    return found
 
 
-def _ask(pinned: Mapping[str, set[str]]) -> list[dict[str, Any]] | None:
+def ask(pinned: Mapping[str, str]) -> list[dict[str, Any]] | None:
+    """What pip-audit finds about one release of each package; None if it learns of none of them."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        file.writelines(f"{name}=={release}\n" for name, all_of in pinned.items() for release in sorted(all_of)[-1:])
+        file.writelines(f"{name}=={release}\n" for name, release in pinned.items())
         file.flush()
         command = [TOOLS / "pip-audit", "-f", "json", "--no-deps", "--disable-pip", "--progress-spinner", "off"]
-        done = subprocess.run([*command, "-r", file.name], capture_output=True, text=True, check=False, timeout=300)
-    try:
-        answers = json.loads(done.stdout)["dependencies"]
-    except (ValueError, KeyError):
-        return None  # it could not reach the registry
+        try:
+            done = subprocess.run(
+                [*command, "-r", file.name], capture_output=True, text=True, check=False, timeout=PATIENCE
+            )
+            answers = json.loads(done.stdout)["dependencies"]
+        except (subprocess.TimeoutExpired, ValueError, KeyError):
+            return None  # it could not reach the registry
     if all("skip_reason" in answer for answer in answers):
         return None
     return [
@@ -105,11 +115,17 @@ def _ask(pinned: Mapping[str, set[str]]) -> list[dict[str, Any]] | None:
             "package": answer["name"],
             "affected": [f"=={answer['version']}"],
             "fixed": ", ".join(one["fix_versions"]),
-            "summary": one["description"].strip().partition("\n")[0][:100],
+            "summary": shortened(one["description"].strip()),
         }
         for answer in answers
         for one in answer.get("vulns", ())
     ]
+
+
+def shortened(text: str) -> str:
+    """The first line of it, if that is not too long."""
+    line = text.partition("\n")[0]
+    return line if len(line) <= 100 else f"{line[:99]}…"
 
 
 def advisories(policy: Policy, *, is_offline: bool) -> list[Finding]:
@@ -266,14 +282,13 @@ def entries(advisory: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         if affected["package"]["ecosystem"] == "PyPI":
             ranges = [one for one in affected.get("ranges", ()) if one["type"] == "ECOSYSTEM"]
             specifiers = [text for one in ranges for text in specifiers_of(one["events"])]
-            said = (advisory.get("summary") or advisory["details"]).split("\n")[0]
             yield {
                 "id": advisory["id"],
                 "aliases": advisory.get("aliases", []),
                 "package": canonicalize_name(affected["package"]["name"]),
                 "affected": specifiers or [f"=={release}" for release in affected.get("versions", ())],
                 "fixed": ", ".join(event["fixed"] for one in ranges for event in one["events"] if "fixed" in event),
-                "summary": said if len(said) <= 100 else f"{said[:99]}…",
+                "summary": shortened(advisory.get("summary") or advisory["details"]),
             }
 
 

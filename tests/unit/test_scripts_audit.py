@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -77,6 +78,38 @@ def test_ranges_of_the_database_are_specifiers() -> None:
     ]
     assert list(_audit.specifiers_of(events)) == ["<1.2", ">=2.0,<=2.4", ">=3"]
     assert list(_audit.specifiers_of([{"introduced": "0"}])) == [">=0"]
+
+
+def registry(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
+    """Have pip-audit print ``answers``, one after the other; return what it was asked."""
+    asked: list[str] = []
+    left = list(answers)
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(Path(command[-1]).read_text())
+        return subprocess.CompletedProcess(command, 0, left.pop(0), "")
+
+    monkeypatch.setattr(_audit.subprocess, "run", run)
+    return asked
+
+
+KNOWN = {"id": "PYSEC-1", "fix_versions": ["0.16.0"], "aliases": ["CVE-1"], "description": "bad\nvery"}
+FINE = json.dumps({"dependencies": [{"name": "pip", "version": "26.0", "vulns": []}]})
+BAD_H11 = json.dumps({"dependencies": [{"name": "h11", "version": "0.15.0", "vulns": [KNOWN]}]})
+MIRROR = json.dumps({"dependencies": [{"name": "pip", "skip_reason": "not found"}]})
+
+
+def test_what_the_registry_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = registry(monkeypatch, FINE, BAD_H11, FINE)
+    told = _audit.from_registry({"h11": {"0.15.0", "0.16.0"}, "b": {"1"}})
+    assert asked == ["pip==26.0\n", "h11==0.15.0\nb==1\n", "h11==0.16.0\n"]
+    assert rows(*_audit.known({"h11": {"0.15.0"}}, told, _audit.Policy())) == [("h11 0.15.0", "CVE-1 PYSEC-1: bad")]
+
+
+@pytest.mark.parametrize("answer", [MIRROR, "", "{}"])
+def test_a_registry_that_knows_nothing(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    asked = registry(monkeypatch, answer)
+    assert _audit.from_registry({"h11": {"0.15.0"}}) is None and len(asked) == 1
 
 
 def test_an_entry_of_the_database() -> None:
