@@ -49,6 +49,13 @@ COMMANDS = [
     if kind in ("", "sh", "console")
     for line in re.findall(COMMAND[kind == "console"], text, re.MULTILINE)
 ]
+#: Those in a sentence that are whole: who names a file means to have it typed.
+COMMANDS += [
+    (f"{path.relative_to(ROOT)}:{text.count(chr(10), 0, found.start()) + 1}", found[1])
+    for path in PAGES
+    for text in [path.read_text()]
+    for found in re.finditer(r"`(fastgw [a-z][^`\n]* -c [^`\n]+)`", text)
+]
 
 
 def completed(folder: Path, text: str) -> str:
