@@ -9,10 +9,10 @@ import contextlib
 import fcntl
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from fastgw.cli.replacing import replace
 from fastgw.filters.key_file import (
     ApiKey,
     KeyLimit,
@@ -105,7 +105,7 @@ def _changed(path: str, change: Callable[[tuple[ApiKey, ...]], tuple[ApiKey, ...
                 if not may_begin:
                     raise
                 keys = ()
-            _replace(path, dump_keys(change(keys)))
+            replace(path, dump_keys(change(keys)))
     except (OSError, ValueError) as error:
         _failed(path, error)
         return False
@@ -127,24 +127,3 @@ def _locked(path: str) -> Iterator[None]:
         yield
     finally:
         os.close(directory)
-
-
-def _replace(path: str, data: bytes) -> None:
-    """Put ``data`` in the place of the file, all of it or nothing; it keeps its owner and mode, and a new one has 0600."""
-    path = os.path.realpath(path)  # what a link leads to, and not the link
-    fd, name = tempfile.mkstemp(prefix=".keys-", dir=os.path.dirname(path))  # its mode is 0600
-    try:
-        with os.fdopen(fd, "wb") as file:
-            with contextlib.suppress(FileNotFoundError):
-                before = os.stat(path)
-                os.fchmod(fd, before.st_mode & 0o777)
-                if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
-                    os.fchown(fd, before.st_uid, before.st_gid)
-            file.write(data)
-            file.flush()
-            os.fsync(fd)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise

@@ -386,6 +386,7 @@ _MODULES: dict[str, tuple[str, str]] = {
     "upgrade": ("upgrade", "have a running gateway start the code on the disk and hand over to it"),
     "drain": ("drain", "have a running gateway finish and end"),
     "diff": ("diff", "tell what changes from one configuration to another"),
+    "init": ("init", "write a first configuration"),
     "completion": ("completion", "print the script by which a shell completes the command line"),
     "man": ("man", "print the manual page"),
 }

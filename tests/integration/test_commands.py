@@ -81,3 +81,29 @@ def test_status_reload_and_drain(gateway: Gateway, service: Service, tmp_path: P
 
     assert command(running, tmp_path, "drain").returncode == 0
     assert running.wait() == 0
+
+
+def test_what_init_writes_serves(gateway: Gateway, service: Service, tmp_path: Path) -> None:
+    app = service(say(b"app")).address
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "fastgw",
+            "init",
+            str(tmp_path / "gw.yaml"),
+            "--listen",
+            "127.0.0.1:1",
+            "--service",
+            app,
+        ],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, done
+    written = (tmp_path / "gw.yaml").read_text().replace('127.0.0.1:1"', '127.0.0.1:$port"')
+    running = gateway(written.replace('#admin: {address: "127.0.0.1:9901"}', 'admin: {address: "127.0.0.1:$admin"}'))
+    assert get(running.port).endswith(b"app")
