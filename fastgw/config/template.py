@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from fastgw.config.likeness import nearest_word
 from fastgw.config.values import Expanded, kind, scalar, shown
-from fastgw.filters.log_variables import OF_LOGS
-from fastgw.filters.variables import MOST_VARIABLES, Part, names, problem
+from fastgw.filters.variables import MOST_VARIABLES, OF_LOGS, Part, names, problem
 
 LONGEST = 4096  #: characters
 

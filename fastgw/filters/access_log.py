@@ -169,9 +169,9 @@ class AccessLog:
 
     def refused(self, connection: Client, error: GatewayError) -> None:
         """Add the line of bytes that never became an exchange: what is not known of it is null."""
-        from fastgw.filters.refusals import Refused
+        from fastgw.filters.refusals import refused_exchange
 
-        known = Refused(connection, error)
+        known = refused_exchange(connection, error)
         request = known.request
         line: dict[str, Any] = dict.fromkeys(KEYS)
         line |= {"time": timestamp(self._wall()), "client": _text(connection.address), "status": error.status}

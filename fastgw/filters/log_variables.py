@@ -1,7 +1,7 @@
 """``${duration.ms}`` and the like: variables that only a line of an access log has, because they are known when all is over.
 
-``OF_LOGS`` are their names, which the loading half knows too; the values of some belong to the log and not to the exchange: what time it
-is, and the share that the line stands for.
+Their names are ``variables.OF_LOGS``; the values of some belong to the log and not to the exchange: what time it is, and the share that the
+line stands for.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from fastgw.filters.refusals import Refused
+from fastgw.core.timestamp import timestamp
+from fastgw.filters.refusals import first_line
 from fastgw.filters.variables import Read, note_bytes, noted
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
 
 CLIENT_GONE: Final = 499
+_VERSIONS: Final = (b" HTTP/1.0", b" HTTP/1.1")
 #: Where the filters that know who it is say so, the first that has said something.
 _USERS: Final = (["basic"], ["api_key"], ["mtls"], ["jwt", "sub"], ["oauth2", "sub"], ["oauth2", "username"])
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -34,17 +36,21 @@ def _user(exchange: Exchange) -> bytes:
     return next((note_bytes(found) for path in _USERS if (found := noted(exchange, path))), b"")
 
 
-def _request_line(exchange: Exchange | Refused) -> bytes:
+def _request_line(exchange: Exchange) -> bytes:
     """As the client sent it, but for the normal form of its target (RFC 9112 section 3)."""
-    if isinstance(exchange, Refused):
-        return exchange.line
-    request = exchange.request
-    path = request.original_path or request.path
-    return b"%b %b%b HTTP/1.%d" % (request.method, path, request.query, request.minor)
+    request, error = exchange.request, exchange.error
+    if error is not None and error.received:
+        return first_line(error)
+    return b"".join(
+        (request.method, b" ", request.original_path or request.path, request.query, _VERSIONS[request.minor])
+    )
 
 
-def _duration(exchange: Exchange | Refused) -> bytes:
-    return b"" if isinstance(exchange, Refused) else b"%.3f" % ((exchange.plane.clock() - exchange.started) * 1e3)
+def _duration(exchange: Exchange) -> bytes:
+    if exchange.started < 0:  # it never began
+        return b""
+    micros = int((exchange.plane.clock() - exchange.started) * 1e6 + 0.5)
+    return b"%d.%03d" % (micros // 1000, micros % 1000)
 
 
 def _of_error(read: Callable[[Any], str]) -> Read:
@@ -64,15 +70,10 @@ _OF_ENDS: Final[Mapping[str, Read]] = {
     "response.status": lambda exchange: b"%d" % logged_status(exchange),
     "user.name": _user,
 }
-#: Values of the log itself, in which nobody else has a say: they are written as they are.
-SAFE: Final = frozenset(("log.sampled", "time.iso", "time.local", "time.unix"))
-OF_LOGS: Final = SAFE.union(_OF_ENDS)
 
 
 def readers(wall: Callable[[], float], share: float) -> Mapping[str, Read]:
     """What reads each of ``OF_LOGS``; ``wall``: seconds since 1970; ``share``: of the exchanges of its kind that have a line."""
-    from fastgw.core.timestamp import timestamp  # not for who only wants the names
-
     sampled = b"%.8g" % share
     return {
         **_OF_ENDS,

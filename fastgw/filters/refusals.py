@@ -6,58 +6,48 @@ and nothing is decided by it.
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
+from fastgw.core.exchange.ends import Exchange
 from fastgw.wire.fields import find_field, is_token
-from fastgw.wire.messages import Request, Response
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Client
     from fastgw.errors import GatewayError
 
-_NO_ROUTE: Final = SimpleNamespace(name="", pattern=None)
 
+def refused_exchange(connection: Client, error: GatewayError) -> Exchange:
+    """What stands in the place of the exchange that there never was, for those who read variables; ``error.received`` is how the bytes
+    begin.
 
-class Refused:
-    """Stands in the place of an exchange that there never was, for what reads variables."""
-
-    asked = ""
-    attempts = 0
-    bytes_out = 0
-    notes = None
-    route = _NO_ROUTE
-    service = None
-    started = None
-
-    def __init__(self, connection: Client, error: GatewayError) -> None:
-        """``error.received`` is how the bytes begin."""
-        from fastgw.core.exchange.body import RequestBody  # not for who only wants the names of variables
-
-        self.client = connection
-        self.error = error
-        self.listener = connection.listener
-        self.body = RequestBody()
-        self.response = Response()
-        self.response.status = error.status
-        line, _, fields = error.received.lstrip(b"\r\n").partition(b"\n")
-        self.line = line.rstrip(b"\r")  #: the first, as it came
-        self.request = _read(self.line, fields)
-
-
-def _read(line: bytes, fields: bytes) -> Request:
-    """What looks like parts of a request; those that nothing looks like are empty."""
-    request = Request()
-    method, _, rest = line.partition(b" ")
+    It began at no time (-1), and belongs to no plane.  Of its request it has what looks like parts of one; those that nothing looks like
+    are empty.
+    """
+    none: Any = None
+    exchange = Exchange(none)
+    exchange.client = connection
+    exchange.listener = connection.listener
+    exchange.route = connection.listener.fallbacks.first
+    exchange.started = -1.0
+    exchange.error = error
+    exchange.response.status = error.status
+    request = exchange.request
+    method, _, rest = first_line(error).partition(b" ")
     if rest and is_token(method):
         target = rest.partition(b" ")[0]
         path, mark, query = target.partition(b"?")
         request.method, request.target = method, target
         request.path, request.query = path, mark + query
-        request.head, request.fields = b"\r\n" + fields, fields
+        request.fields = error.received.lstrip(b"\r\n").partition(b"\n")[2]
+        request.head = b"\r\n" + request.fields
         request.authority = find_field(request.head, b"host") or b""
         request.host = _host(request.authority)
-    return request
+    return exchange
+
+
+def first_line(error: GatewayError) -> bytes:
+    """Of what was refused, as it came."""
+    return error.received.lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")
 
 
 def _host(authority: bytes) -> bytes:

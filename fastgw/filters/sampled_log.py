@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fastgw.filters.log_variables import logged_status
+from fastgw.filters import log_variables
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Client, Exchange
@@ -75,8 +75,9 @@ class SampledLog:
 
     def done(self, exchange: Exchange) -> None:
         """Add the exchange's line, if it has one."""
+        status = log_variables.logged_status(exchange)
         if (
-            logged_status(exchange) in self._failed
+            status in self._failed
             or exchange.plane.clock() - exchange.started >= self._slow
             or (self._failed and _is_cut(exchange))
         ):

@@ -1,5 +1,6 @@
 cimport cython
 
+from fastgw.core.exchange.ends cimport Exchange
 from fastgw.filters._writer cimport Writer as Written
 from fastgw.filters.log_lines cimport LogLines
 
@@ -9,5 +10,5 @@ cdef class TextLog:
     cdef LogLines _lines
     cdef list _pieces
     cdef bytes _last
-    @cython.locals(lines=LogLines, writer=Written, literal=bytes, escape=int)
-    cpdef done(self, object exchange)
+    @cython.locals(lines=LogLines, writer=Written, literal=bytes, value=bytes, is_safe=bint, is_bare=bint)
+    cpdef done(self, Exchange exchange)

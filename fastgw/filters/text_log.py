@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.filters.log_lines import LogLines
-from fastgw.filters.log_variables import SAFE, readers
-from fastgw.filters.refusals import Refused
-from fastgw.filters.variables import Part, Read, reader
+from fastgw.filters.log_variables import readers
+from fastgw.filters.refusals import refused_exchange
+from fastgw.filters.variables import OWN_OF_LOGS, Part, Read, reader
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.ends import Client
+    from fastgw.core.exchange.ends import Client, Exchange
     from fastgw.errors import GatewayError
 
 #: The line of Apache's ``combined``, and of nginx's, whose name of a user is never one that was only claimed.
@@ -25,7 +25,9 @@ COMBINED: Final[tuple[Part, ...]] = (
     *("client.address", b" - ", "user.name", b" [", "time.local", b'] "', "request.line", b'" '),
     *("response.status", b" ", "response.bytes", b' "', "header.referer", b'" "', "header.user-agent", b'"'),
 )
-_SAFE, _BARE, _QUOTED = range(3)
+Piece = tuple[
+    bytes, Read, bool, bool
+]  #: what stands in front of a variable, its reader, is it safe, are there no quotes around it
 
 
 class TextLog:
@@ -59,28 +61,29 @@ class TextLog:
         """Close it, without waiting."""
         self._lines.stop()
 
-    def done(self, exchange: Any) -> None:
+    def done(self, exchange: Exchange) -> None:
         """Add the exchange's line."""
         lines = self._lines
         writer = lines.writer
         lines.begin()
-        for literal, read, escape in self._pieces:
+        for literal, read, is_safe, is_bare in self._pieces:
             writer.put(literal)
-            if escape == _SAFE:
-                writer.put(read(exchange))
+            value = read(exchange)
+            if is_safe:
+                writer.put(value)
             else:
-                writer.escaped(read(exchange), escape == _BARE)
+                writer.escaped(value, is_bare)
         writer.put(self._last)
         lines.end()
 
     def refused(self, connection: Client, error: GatewayError) -> None:
         """Add the line of bytes that never became an exchange, with what can be read of them."""
-        self.done(Refused(connection, error))
+        self.done(refused_exchange(connection, error))
 
 
-def _pieces(parts: tuple[Part, ...], own: Mapping[str, Read]) -> tuple[list[tuple[bytes, Read, int]], bytes]:
+def _pieces(parts: tuple[Part, ...], own: Mapping[str, Read]) -> tuple[list[Piece], bytes]:
     """The variables, each with what stands in front of it and how it is escaped; and what stands behind the last."""
-    found: list[tuple[bytes, Read, int]] = []
+    found: list[Piece] = []
     literal = b""
     is_quoted = False
     for part in parts:
@@ -88,7 +91,6 @@ def _pieces(parts: tuple[Part, ...], own: Mapping[str, Read]) -> tuple[list[tupl
             literal = part
             is_quoted ^= part.count(b'"') % 2 == 1
         else:
-            escape = _SAFE if part in SAFE else _QUOTED if is_quoted else _BARE
-            found.append((literal, own.get(part) or reader(part), escape))
+            found.append((literal, own.get(part) or reader(part), part in OWN_OF_LOGS, not is_quoted))
             literal = b""
     return found, literal

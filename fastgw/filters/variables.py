@@ -59,6 +59,12 @@ _FIELDS: Final[Mapping[str, Callable[[Request], bytes]]] = {
     "x-forwarded-proto": lambda request: request.forwarded_proto,
     "x-forwarded-host": lambda request: request.forwarded_host,
 }
+#: Variables of lines of access logs: those that are the log's own, in which nobody else has a say, and all (``log_variables`` reads them).
+OWN_OF_LOGS: Final = frozenset(("log.sampled", "time.iso", "time.local", "time.unix"))
+OF_LOGS: Final = OWN_OF_LOGS.union(
+    ("duration.ms", "error.code", "error.detail", "error.fault", "exchange.attempts"),
+    ("request.bytes", "request.line", "response.bytes", "response.status", "user.name"),
+)
 _FAMILIES: Final = ("header.NAME", "cookie.NAME", "query.NAME", "note.NAME", "path.NAME")
 _PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*").fullmatch  #: of the path of a route
 _NAME: Final = re.compile(r"[^\s&=;,\"]+").fullmatch

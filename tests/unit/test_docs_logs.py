@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fastgw.filters.log_variables import OF_LOGS
 from fastgw.filters.text_log import COMBINED
+from fastgw.filters.variables import OF_LOGS
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "logs.md").read_text()
 

@@ -11,8 +11,7 @@ from fastgw.config.template import template
 from fastgw.config.types import Duration, Parsed, Percentage, PositiveDuration, Stream, size, words
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import boolean, name, scalar, shown
-from fastgw.filters.log_variables import OF_LOGS
-from fastgw.filters.variables import Part
+from fastgw.filters.variables import OF_LOGS, Part
 
 _STATUS: Final = re.compile(r"[1-5](xx|[0-9]{2})").fullmatch
 _WANTED: Final = "a status such as 429, or a class of them such as 5xx"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.filters.log_variables import OF_LOGS, SAFE, readers
-from fastgw.filters.variables import names, problem
+from fastgw.filters.log_variables import readers
+from fastgw.filters.variables import OF_LOGS, OWN_OF_LOGS, names, problem
 from fastgw.testing.edge import GET, OK, Edge, Spy
 
 
@@ -56,4 +56,4 @@ def test_the_path_is_the_one_that_was_asked_for() -> None:
 def test_they_are_known_in_templates_only(name: str) -> None:
     assert problem(name, is_answer=True, more=OF_LOGS) == "" and name in names(is_answer=True, more=OF_LOGS)
     assert (problem(name, is_answer=True) == "") is (name == "response.status")  # which a log knows better
-    assert SAFE < OF_LOGS
+    assert OWN_OF_LOGS < OF_LOGS

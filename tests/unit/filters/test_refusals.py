@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from fastgw.core.exchange.ends import Exchange
 from fastgw.errors import DownstreamError
-from fastgw.filters.refusals import Refused
+from fastgw.filters.refusals import refused_exchange
 from fastgw.filters.variables import Template
 from fastgw.testing.edge import Edge
 
 
-def refused(received: bytes) -> Refused:
+def refused(received: bytes) -> Exchange:
     error = DownstreamError(400, "malformed", "no")
     error.received = received
     edge = Edge()
     client = edge.client().protocol
-    return Refused(client, error)
+    return refused_exchange(client, error)
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_what_a_template_says_of_an_error_and_of_what_was_refused(path: Path) ->
     failed, gone, refused = path.read_bytes().splitlines()
     assert failed == b'502 connect_refused upstream "refused" 0.000 all edge'
     assert gone.startswith(b"499 client_gone downstream ")
-    assert refused.startswith(b'400 malformed downstream "') and refused.endswith(b'" - - edge')
+    assert refused.startswith(b'400 malformed downstream "') and refused.endswith(b'" - fallback edge')
 
 
 def test_a_quote_in_a_literal_opens_and_closes(path: Path) -> None:
