@@ -5,6 +5,9 @@
 An event is a constant sentence, so that lines can be counted; what varies is in the other fields.  No event is written more than
 ``PER_WINDOW`` times a second, whatever causes it: its next line says in ``suppressed`` how many were left out.  Nor does a
 stderr that takes nothing (a full pipe) hold up the process: its lines are left out, and the next one says in ``unwritten`` how many.
+
+Where stderr is the journal of systemd each line has its priority in front, ``<3>`` to ``<6>``, which the journal takes off and keeps as the
+level (``SyslogLevelPrefix`` in systemd.exec(5), sd-daemon(3)).
 """
 
 from __future__ import annotations
@@ -13,25 +16,33 @@ import os
 import select
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastgw.core.timestamp import timestamp
 
 WINDOW = 1.0  #: seconds over which lines of an event are counted
 PER_WINDOW = 10  #: lines of one event in a window
 SOCKET_ROOM = 65536  #: bytes that the journal's socket has room for when it says it has some
+PRIORITIES = {"error": 3, "warning": 4, "info": 6}  #: of levels, as syslog numbers them (RFC 5424 section 6.2.1)
 EVENTS = 64  #: different events told apart; beyond it all windows start again
 
 
 class Log:
     """Writes the lines of one process; a line that cannot be written (closed or full stderr) is left out."""
 
-    __slots__ = ("_clock", "_fd", "_is_torn", "_pid", "_piece", "_unwritten", "_windows", "process")
+    __slots__ = ("_clock", "_fd", "_is_journal", "_is_torn", "_pid", "_piece", "_unwritten", "_windows", "process")
 
-    def __init__(self, process: str, fd: int = 2, clock: Callable[[], float] = time.monotonic) -> None:
-        """``process``: "supervisor" or "worker <n>".  ``clock``: seconds."""
+    def __init__(
+        self,
+        process: str,
+        fd: int = 2,
+        clock: Callable[[], float] = time.monotonic,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        """``process``: "supervisor" or "worker <n>".  ``clock``: seconds.  ``environ``: says whether ``fd`` is the journal."""
         self.process = process
         self._fd = fd
+        self._is_journal = is_journal(fd, environ)
         self._pid = os.getpid()
         self._clock = clock
         self._piece = select.PIPE_BUF if _is_pipe(fd) else SOCKET_ROOM  # bytes of a write
@@ -75,6 +86,8 @@ class Log:
         if self._unwritten:
             record["unwritten"] = self._unwritten
         line = json.dumps(record, default=str).encode() + b"\n"
+        if self._is_journal:
+            line = b"<%d>%b" % (PRIORITIES.get(level, 6), line)
         if self._put(b"\n" + line if self._is_torn else line):
             self._unwritten = 0
         else:
@@ -93,6 +106,15 @@ class Log:
         if done:
             self._is_torn = done < len(line)
         return done == len(line)
+
+
+def is_journal(fd: int, environ: Mapping[str, str]) -> bool:
+    """Whether ``fd`` is the journal of systemd, which gives its device and inode to what it starts."""
+    try:
+        state = os.fstat(fd)
+    except OSError:
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{state.st_dev}:{state.st_ino}"
 
 
 def _is_pipe(fd: int) -> bool:

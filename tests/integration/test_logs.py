@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -115,6 +116,58 @@ class TestRotation:
         assert path.stat().st_mode & 0o137 == 0
 
 
+def send_many(running: GatewayProcess, count: int, step: int = 100) -> None:
+    """Make ``count`` requests over two connections at a time, so that each worker may have one."""
+    for _ in range(0, count, step * 2):
+        with connect(running.port) as one, connect(running.port) as other:
+            for sock in (one, other):
+                sock.sendall(REQUEST * step)
+            for sock in (one, other):
+                received = 0
+                while received < step:
+                    received += sock.recv(65536).count(b"HTTP/1.1 200")
+
+
+class TestSize:
+    def test_workers_rotate_one_file_and_lose_no_line(self, gateway: Gateway, service: Service, tmp_path: Path) -> None:
+        path = tmp_path / "logs" / "access.log"
+        path.parent.mkdir()
+        text = logging(service(say(b"hi")).address, path, 2).replace(
+            "flush: 10ms", "flush: 10ms, rotate: {size: 64KiB, keep: 50}"
+        )
+        running = gateway(text.replace("filters: [log]", "filters: [request_id, log]"))
+        send_many(running, 600)
+        running.signal(signal.SIGUSR1)
+        path.rename(path.with_name("moved"))  # and somebody else, at the same time
+        running.signal(signal.SIGUSR1)
+        wait_until(lambda: path.exists() and own([worker["pid"] for worker in workers(running)], path))
+        send_many(running, 600)
+        reload(running, text.replace("filters: [log]", "filters: [request_id, log]") + "\n")
+        send_many(running, 200)
+
+        def found() -> list[str]:
+            return [str(line["id"]) for one in path.parent.iterdir() for line in lines(one)]
+
+        wait_until(lambda: len(found()) >= 1400)
+        assert len(set(found())) == len(found()) == 1400
+        names = {one.name for one in path.parent.iterdir()}
+        assert {"access.log", "moved", "access.log.1", "access.log.2", "access.log.3"} <= names
+        assert not events(running, LOST)
+
+    def test_a_log_that_cannot_be_moved_grows_and_is_told(
+        self, gateway: Gateway, service: Service, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "access.log"
+        text = logging(service(say(b"hi")).address, path)
+        running = gateway(text.replace("flush: 10ms", "flush: 10ms, rotate: {size: 64KiB, keep: 1}"))
+        (tmp_path / "access.log.1").mkdir()
+        send_many(running, 400)
+        (line,) = wait_until(lambda: events(running, "a log cannot be rotated, it grows beyond its size"))
+        assert (line["path"], line["cause"], line["level"]) == (str(path), "Is a directory", "error")
+        wait_until(lambda: len(lines(path)) == 400)
+        assert not events(running, LOST)
+
+
 class TestSignals:
     def test_workers_survive_what_is_meant_for_the_supervisor(
         self, gateway: Gateway, service: Service, tmp_path: Path
@@ -210,3 +263,102 @@ def test_full_disk_is_one_line_and_a_metric(gateway: Gateway, service: Service) 
     assert admin_status(running, "/readyz")[0] == 200
     assert running.stop() == 0
     assert sum(one["count"] for one in events(running, LOST)) == 20
+
+
+FORMS = """filters:
+  json: {type: access_log, path: $folder/json.log, flush: 10ms, fields: {agent: "${header.user-agent}"}}
+  combined: {type: access_log, path: $folder/combined.log, flush: 10ms, format: combined}
+  text: {type: access_log, path: $folder/text.log, flush: 10ms, template: '${request.line} ${response.status} ${route.name}'}
+  some: {type: access_log, path: $folder/some.log, flush: 10ms, sample: 0%, always: {failed: [400]}}
+"""
+
+
+def test_one_exchange_in_each_form(gateway: Gateway, service: Service, tmp_path: Path) -> None:
+    """What was refused too: all as the workers get it, from the file."""
+    listener = "filters: [json, combined, text, some]"
+    text = simple_config(service(say(b"hi")).address, workers=2, listener=listener)
+    running = gateway(text + FORMS.replace("$folder", str(tmp_path)))
+    get(running.port)
+    with connect(running.port) as sock:
+        sock.sendall(b'GET /"x HTTP/1.1\r\nUser-Agent: a b\r\nContent-Length: x\r\n\r\n')
+        assert b" 400 " in sock.recv(65536)
+    wait_until(lambda: all(len((tmp_path / f"{one}.log").read_bytes().splitlines()) == 2 for one in ("json", "text")))
+    wait_until(lambda: lines(tmp_path / "some.log"))
+    served, refused = sorted(lines(tmp_path / "json.log"), key=lambda one: int(str(one["status"])))
+    assert (served["status"], refused["status"], refused["path"], refused["agent"]) == (200, 400, '/"x', "a b")
+    (line,) = lines(tmp_path / "some.log")
+    assert line["status"] == 400 and "sampled" not in line
+    text_lines = sorted((tmp_path / "text.log").read_text().splitlines())
+    assert text_lines[1].startswith("GET\\x20/\\x22x\\x20HTTP/1.1 400 ") and " 200 " in text_lines[0]
+    combined = sorted((tmp_path / "combined.log").read_text().splitlines())
+    assert all(line.startswith("127.0.0.1 - - [") for line in combined) and combined[0] != combined[1]
+    assert sum(line.endswith(' "-" "a b"') for line in combined) == 1
+
+
+def test_the_journal_gets_the_level_of_each_line(gateway: Gateway, service: Service, tmp_path: Path) -> None:
+    """Those of workers too; systemd says that stderr is its journal by the device and the inode."""
+    log = tmp_path / "gateway-0" / "gateway.log"
+    log.parent.mkdir()
+    log.touch()
+    state = log.stat()
+    environment = {"JOURNAL_STREAM": f"{state.st_dev}:{state.st_ino}"}
+    running = gateway(simple_config(service(say(b"hi")).address), environment=environment)
+    with connect(running.port) as sock:
+        sock.sendall(b"nonsense\r\n\r\n")
+        assert b" 400 " in sock.recv(65536)
+    running.write_config("listeners: 3\n")
+    running.signal(signal.SIGHUP)
+    wait_until(lambda: "is refused" in running.read_log())
+    told = [line for line in running.read_log().splitlines() if line.startswith("<")]
+    levels = {line[:3]: json.loads(line[3:])["level"] for line in told}
+    assert levels == {"<6>": "info", "<3>": "error"}
+    assert not [line for line in running.read_log().splitlines() if line.startswith("{")]
+    assert [line for line in told if '"worker 0"' in line and "a request was refused" in line]
+
+
+def can_mount() -> bool:
+    """Can we have a file system of our own?"""
+    mount = ["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/mnt"]
+    try:
+        return subprocess.run(mount, capture_output=True, timeout=10, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+class OnSmallDisk(GatewayProcess):
+    """A gateway that sees 64 KiB of a disk of its own at ``/mnt``."""
+
+    def command(self) -> list[str]:
+        """The disk first."""
+        mount = 'mount -t tmpfs -o size=64k tmpfs /mnt && exec "$@"'
+        return ["unshare", "-rm", "sh", "-c", mount, "sh", *super().command()]
+
+
+@pytest.mark.needs("unshare")
+def test_a_disk_that_is_full_and_then_is_not(gateway: Gateway, service: Service) -> None:
+    """The gateway serves on, tells it once and counts; and tells when there is room again."""
+    if not can_mount():
+        pytest.skip("no file system can be mounted here")
+    running = gateway(logging(service(say(b"hi")).address, "/mnt/access.log"), kind=OnSmallDisk)
+    path = Path(f"/proc/{running.pid}/root/mnt/access.log")
+    send_many(running, 400)
+    (line,) = wait_until(lambda: events(running, LOST))
+    assert (line["path"], line["cause"]) == ("/mnt/access.log", "No space left on device")
+    assert get(running.port).endswith(b"hi") and admin_status(running, "/readyz")[0] == 200
+
+    def whole() -> int:
+        return len(path.read_bytes().rpartition(b"\n")[0].splitlines())
+
+    def lost() -> int:
+        (found,) = re.findall(r"^fastgw_access_log_lines_lost_total (\d+)", running.admin("/metrics"), re.MULTILINE)
+        return int(found)
+
+    wait_until(lambda: whole() + lost() == 401, what="each line is there, or counted")
+    assert 100 < whole() < 400
+    os.truncate(path, 0)
+    get(running.port)
+    wait_until(lambda: path.read_bytes().endswith(b"}\n"), what="there is room again")
+    count = lost()
+    assert running.stop() == 0
+    assert events(running, "the access log is written again")
+    assert sum(int(one["count"]) for one in events(running, LOST)) == count

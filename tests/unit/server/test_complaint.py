@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 
 import pytest
@@ -17,6 +18,12 @@ def test_one_problem_is_a_sentence_and_several_are_a_list(capsys: pytest.Capture
         "fastgw: cannot start with a.yaml:\n  one\n  two\n"
         "fastgw: cannot start: no reason given\n"
     )
+
+
+def test_the_journal_has_it_as_an_error(capfd: pytest.CaptureFixture[str]) -> None:
+    state = os.fstat(2)
+    complain("a.yaml", ["one", "two"], {"JOURNAL_STREAM": f"{state.st_dev}:{state.st_ino}"})
+    assert capfd.readouterr().err == "<3>fastgw: cannot start with a.yaml:\n<3>  one\n<3>  two\n"
 
 
 def test_a_complaint_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

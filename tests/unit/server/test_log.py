@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
+from pathlib import Path
 from typing import Any
 
-from fastgw.server.log import PER_WINDOW, WINDOW, Log
+from fastgw.server.log import PER_WINDOW, WINDOW, Log, is_journal
 
 
 class Clock:
@@ -92,3 +94,32 @@ def test_a_closed_stderr_is_no_error() -> None:
     os.close(read_end)
     os.close(write_end)
     Log("worker 0", write_end).info("nobody hears")
+
+
+def _journal(fd: int) -> dict[str, str]:
+    """What systemd says of ``fd`` if that is its journal."""
+    state = os.fstat(fd)
+    return {"JOURNAL_STREAM": f"{state.st_dev}:{state.st_ino}"}
+
+
+def test_the_journal_has_the_priority_of_each_line_in_front() -> None:
+    mine, journal = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with mine, journal:
+        log = Log("worker 0", mine.fileno(), environ=_journal(mine.fileno()))
+        log.error("it broke", text="a\nb")
+        log.warning("look at it")
+        log.info("it happened")
+        log.limited("of another level", "debug")
+        got = journal.recv(65536).splitlines()
+    assert [line[:3] for line in got] == [b"<3>", b"<4>", b"<6>", b"<6>"]
+    assert [json.loads(line[3:])["level"] for line in got] == ["error", "warning", "info", "debug"]
+
+
+def test_what_is_not_the_journal_has_nothing_in_front(tmp_path: Path) -> None:
+    """A terminal, a pipe, a file: also where the manager gave its journal to somebody above us."""
+    with (tmp_path / "log").open("wb") as file, (tmp_path / "other").open("wb") as other:
+        for environ in ({}, _journal(other.fileno()), {"JOURNAL_STREAM": "8"}):
+            Log("worker 0", file.fileno(), environ=environ).error("it broke")
+    found = (tmp_path / "log").read_bytes().splitlines()
+    assert len(found) == 3 and all(json.loads(line) for line in found)
+    assert not is_journal(999_999, _journal(0))
