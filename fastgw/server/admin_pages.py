@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from fastgw.server.dashboard import dashboard
 from fastgw.server.guard import ANYBODY, INSIDER, OPERATOR, READER
 from fastgw.server.openapi import document
 from fastgw.server.page import Order, Page, PageRequest
@@ -35,7 +36,7 @@ def of_gateway(pages: Pages, orders: Mapping[str, Order], log: Log) -> list[Page
             members=("openapi", "info", "paths"),
         )
     )
-    found += _orders(orders, log)
+    found += [*_orders(orders, log), *dashboard(pages, log)]
     return found
 
 

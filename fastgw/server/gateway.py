@@ -21,6 +21,7 @@ from fastgw.core.settings import Address, KeySetSettings, RedisSettings
 from fastgw.errors import ConfigError
 from fastgw.server.channel import MAX_FDS
 from fastgw.server.findings import Findings, Places, places_of
+from fastgw.server.history import History, LoadReport
 from fastgw.server.inherited import Inherited
 from fastgw.server.listening import Listening, adopt, bind, bind_all
 from fastgw.server.messages import Abort, Busy, Commit, Endpoints, Fetched, Linked, Prepare, Slots
@@ -53,15 +54,6 @@ class Plan:
     listenings: dict[str, Listening]  #: by the key of their place (``BindSpec``)
     opened: list[Listening] = field(default_factory=list)  #: those of ``listenings`` that are new
     warnings: list[str] = field(default_factory=list)  #: addresses of names that this host does not have
-
-
-@dataclass(slots=True)
-class LoadReport:
-    """How the last attempt to load a configuration went."""
-
-    ok: bool = True
-    when: float = 0.0  #: seconds since 1970
-    problems: tuple[str, ...] = ()
 
 
 class Gateway:
@@ -106,6 +98,7 @@ class Gateway:
         self.findings = Findings()
         self.probing: Probing | None = None  #: while some service has its endpoints probed
         self.reloads = {"ok": 0, "refused": 0}
+        self.history = History()  #: of loads
         self.started = time.monotonic()
         self.is_started = False  #: every worker has served at least once
         self.is_draining = False

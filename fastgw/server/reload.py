@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from fastgw.errors import ConfigError
 from fastgw.server.admin import admin_context
 from fastgw.server.answers import Answers
-from fastgw.server.gateway import LoadReport, Plan
+from fastgw.server.gateway import Plan
+from fastgw.server.history import LoadReport
 from fastgw.server.listening import Listening, bind_admin, silence
 from fastgw.server.messages import Committed, Prepared
 from fastgw.server.notify import notify, reloading
@@ -142,6 +143,7 @@ class Reload:
         except ConfigError as error:
             gateway.reloads["refused"] += 1
             gateway.report = LoadReport(False, time.time(), tuple(error.problems))
+            gateway.history.refused(gateway.generation, error.problems)
             self._log.error(
                 "the new configuration is refused, the old one stays",
                 generation=gateway.generation,
@@ -158,9 +160,11 @@ class Reload:
             self._log.warning("an address is left out", reason=warning)
         if ready.changed:
             self._log.info("code has changed, so the workers are replaced", modules=ready.changed)
+        before = gateway.plan_in_use.spec
         await self._commit(plan, ready)
         gateway.reloads["ok"] += 1
         gateway.report = LoadReport(True, time.time())
+        self._host.spawn_task(gateway.history.done(plan.generation, before, spec))
         took = round(time.monotonic() - began, 3)
         self._log.info("a new configuration is in use", generation=plan.generation, seconds=took)
         self._host.tell_warnings()

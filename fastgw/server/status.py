@@ -54,7 +54,7 @@ class Pages:
 
     def __init__(self, gateway: Gateway, clock: Callable[[], float] = time.monotonic) -> None:
         """``clock``: that of the heartbeats."""
-        self._gateway = gateway
+        self._gateway = self.gateway = gateway
         self._clock = clock
         self.episodes = Episodes(gateway)
         self.lost_logs = LostLogs()

@@ -22,7 +22,8 @@ from fastgw.core.settings import KeySetSettings, Url
 from fastgw.errors import ConfigError
 from fastgw.policy.gcra import Rate
 from fastgw.server.admin_pages import of_gateway
-from fastgw.server.gateway import Gateway, LoadReport
+from fastgw.server.gateway import Gateway
+from fastgw.server.history import LoadReport
 from fastgw.server.key_sets import Fetching
 from fastgw.server.log import Log
 from fastgw.server.names import Found, LookUpError, Names
