@@ -159,13 +159,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print versions, as the command does")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
 
-    run = commands.add_parser(
-        "run", help="serve a configuration", description=_RUN, epilog=_RUN_EXAMPLES, formatter_class=Help
-    )
-    add_file(run, "the configuration")
-    run.add_argument("--workers", type=_workers, metavar="N", help="worker processes, stronger than the file's")
-    run.add_argument("--check", action="store_true", help="check the configuration and stop")
-
+    _add_run(commands)
     check = commands.add_parser(
         "check", help="check a configuration", description=_CHECK, epilog=_CHECK_EXAMPLES, formatter_class=Help
     )
@@ -203,6 +197,21 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     commands.add_parser("schema", help="print the JSON Schema of the configuration", formatter_class=Help)
     commands.add_parser("version", help="print versions", formatter_class=Help)
     return parser
+
+
+def _add_run(commands: Any) -> None:
+    run = commands.add_parser(
+        "run", help="serve a configuration", description=_RUN, epilog=_RUN_EXAMPLES, formatter_class=Help
+    )
+    add_file(run, "the configuration")
+    run.add_argument("--workers", type=_workers, metavar="N", help="worker processes, stronger than the file's")
+    run.add_argument("--check", action="store_true", help="check the configuration and stop")
+    run.add_argument(
+        "--log-format",
+        choices=("auto", "json", "text"),
+        default="auto",
+        help="auto: text if stderr is a terminal, else json",
+    )
 
 
 def _add_keys(commands: Any) -> None:
@@ -302,8 +311,11 @@ def _run(options: argparse.Namespace) -> int:
         from fastgw.cli.check import check
 
         return check(options.config, as_json=False)
+    from fastgw.server.log import FORMAT
     from fastgw.server.supervisor import run
 
+    if options.log_format != "auto":
+        os.environ[FORMAT] = options.log_format  # of the workers too
     return run(options.config, options.workers)
 
 
@@ -387,6 +399,7 @@ _MODULES: dict[str, tuple[str, str]] = {
     "drain": ("drain", "have a running gateway finish and end"),
     "diff": ("diff", "tell what changes from one configuration to another"),
     "init": ("init", "write a first configuration"),
+    "logs": ("logs", "show the operational log for people"),
     "completion": ("completion", "print the script by which a shell completes the command line"),
     "man": ("man", "print the manual page"),
 }

@@ -54,6 +54,8 @@ ENVIRONMENT: Final[Pairs] = (
     ("NOTIFY_SOCKET, WATCHDOG_USEC", "Where systemd is told that the gateway serves, and how often that it lives."),
     ("LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID", "Sockets that systemd has opened."),
     ("FASTGW_PURE", "1: run the hot modules in Python, although there are compiled ones."),
+    ("FASTGW_LOG_FORMAT", "json or text: what run --log-format says, for what is started otherwise."),
+    ("NO_COLOR", "Whatever it is: no colours at a terminal."),
     ("COLUMNS", "How wide help is."),
 )
 _CLOSING: Final = (("EXIT STATUS", EXIT), ("SIGNALS", SIGNALS), ("FILES", FILES), ("ENVIRONMENT", ENVIRONMENT))

@@ -1,4 +1,4 @@
-"""What the gateway says about itself: one JSON object per line on stderr, each with a time, a level and an event.
+"""What the gateway says about itself: one JSON object per line on stderr, each with a time, a level and an event; at a terminal text.
 
     {"time": "2026-11-22T12:45:33.120Z", "level": "error", "process": "worker 1", "pid": 4711, "event": "...", ...}
 
@@ -24,6 +24,7 @@ WINDOW = 1.0  #: seconds over which lines of an event are counted
 PER_WINDOW = 10  #: lines of one event in a window
 SOCKET_ROOM = 65536  #: bytes that the journal's socket has room for when it says it has some
 PRIORITIES = {"error": 3, "warning": 4, "info": 6}  #: of levels, as syslog numbers them (RFC 5424 section 6.2.1)
+FORMAT = "FASTGW_LOG_FORMAT"  #: the variable that says ``json`` or ``text``; without it: text at a terminal
 EVENTS = 64  #: different events told apart; beyond it all windows start again
 
 
@@ -85,13 +86,22 @@ class Log:
         record = {"time": stamp, "level": level, "process": self.process, "pid": self._pid, "event": event, **fields}
         if self._unwritten:
             record["unwritten"] = self._unwritten
-        line = json.dumps(record, default=str).encode() + b"\n"
+        line = self._form(json.dumps(record, default=str), record).encode(errors="replace") + b"\n"
         if self._is_journal:
             line = b"<%d>%b" % (PRIORITIES.get(level, 6), line)
         if self._put(b"\n" + line if self._is_torn else line):
             self._unwritten = 0
         else:
             self._unwritten += 1
+
+    def _form(self, line: str, record: dict[str, object]) -> str:
+        """The line as it is, or for people."""
+        wanted = os.environ.get(FORMAT)
+        if wanted == "json" or (wanted != "text" and not os.isatty(self._fd)):
+            return line
+        from fastgw.server.log_text import text_of  # who has no terminal does not need it
+
+        return text_of(record, is_coloured=os.isatty(self._fd) and "NO_COLOR" not in os.environ)
 
     def _put(self, line: bytes) -> bool:
         """Write without waiting; False if not all of it could be.  In one piece, if a pipe takes it: then lines do not mix."""

@@ -7,6 +7,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fastgw.server.log import PER_WINDOW, WINDOW, Log, is_journal
 
 
@@ -123,3 +125,20 @@ def test_what_is_not_the_journal_has_nothing_in_front(tmp_path: Path) -> None:
     found = (tmp_path / "log").read_bytes().splitlines()
     assert len(found) == 3 and all(json.loads(line) for line in found)
     assert not is_journal(999_999, _journal(0))
+
+
+@pytest.mark.parametrize(("wanted", "start"), [("json", b"{"), ("text", b"20")])
+def test_its_form_may_be_said(wanted: str, start: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTGW_LOG_FORMAT", wanted)
+    with (tmp_path / "log").open("wb") as file:
+        Log("supervisor", file.fileno()).info("it begins", service="llm")
+    assert (tmp_path / "log").read_bytes().startswith(start)
+
+
+def test_at_a_terminal_it_is_text() -> None:
+    ours, theirs = os.openpty()
+    Log("supervisor", theirs).error("it fails", service="llm")
+    found = os.read(ours, 4096)
+    os.close(ours)
+    os.close(theirs)
+    assert b"it fails" in found and b"service=llm" in found and not found.startswith(b"{")
