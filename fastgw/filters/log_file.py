@@ -157,8 +157,10 @@ class LogFile:
         self._files.closing.discard(self)
 
     def _write_all(self, data: bytes) -> None:
+        begin = 0
         if self._is_torn:
             data = b"\n" + data
+            begin = 1  # of what is ours to lose
         done = 0
         try:
             while done < len(data):
@@ -173,10 +175,11 @@ class LogFile:
             is_gone = self._is_owned and not os.fstat(self._fd).st_nlink
         except OSError as error:
             cause = error.strerror or str(error)
-            self.lose(max(1, data.count(b"\n", done)), len(data) - done, cause)
+            lost = max(begin, done)
+            self.lose(data.count(b"\n", lost), len(data) - lost, cause)
         else:
             if is_gone:  # written, but nobody can read it, and its room is not free
-                self.lose(data.count(b"\n"), len(data), "the file was deleted; SIGUSR1 makes another")
+                self.lose(data.count(b"\n", begin), len(data) - begin, "the file was deleted; SIGUSR1 makes another")
             elif self._is_losing:
                 self._is_losing = False
                 self._files.losses.end(self.path)

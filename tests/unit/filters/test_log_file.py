@@ -197,6 +197,25 @@ def test_full_disk_loses_lines_and_the_next_one_is_whole(
     assert files.losses.take() == {path: Loss(0, 0, "", is_over=True)}
 
 
+def test_lines_behind_a_torn_one_are_counted_once(files: LogFiles, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, room = os.write, [2, 0, 0]
+
+    def full(fd: int, data: memoryview) -> int:
+        if not room[0]:
+            room.pop(0)
+            raise OSError(28, "No space left on device")
+        return write(fd, data[: room.pop(0)])
+
+    file = files.acquire(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        for lines in (b"aaa\n", b"b\nc\n"):
+            file.write(lines)
+            until(lambda: not file.pending)
+    assert files.losses.take() == {path: Loss(3, 6, "No space left on device")}
+    files.release(file)
+
+
 def test_what_goes_into_a_deleted_file_is_lost_until_it_is_opened_again(files: LogFiles, path: str) -> None:
     file = files.acquire(path)
     os.unlink(path)
