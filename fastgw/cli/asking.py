@@ -18,11 +18,11 @@ SERVICE_FOLDER: Final = "/run/fastgw"  #: where the unit in deploy/ has its sock
 
 
 def asked(
-    config: str | None, path: str | None, request: Mapping[str, Any], limit: float = ANSWER_LIMIT
+    config: str | None, path: str | None, request: Mapping[str, Any], limit: float | None = ANSWER_LIMIT
 ) -> dict[str, Any] | None:
     """What the gateway answers to ``request``, or None where it could not be asked, which stderr tells.
 
-    ``config``: its configuration, which names the socket; ``path``: the socket itself; ``limit``: seconds.
+    ``config``: its configuration, which names the socket; ``path``: the socket itself; ``limit``: seconds; None: as long as it takes.
     """
     found = path if path is not None else socket_of(config or "")
     if not found:
@@ -75,7 +75,7 @@ def _is_socket(path: str) -> bool:
         return False
 
 
-def _answer(path: str, request: Mapping[str, Any], limit: float) -> dict[str, Any]:
+def _answer(path: str, request: Mapping[str, Any], limit: float | None) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(limit)
         sock.connect(path)

@@ -16,11 +16,13 @@ RELOAD_LIMIT: Final = 180.0  #: seconds: one that is under way, and ours behind 
 _ABOUT = """\
 Have a running gateway load its file again, and wait until every worker serves it.  Prints what has changed.  A file with
 mistakes is refused, with each mistake and its line, and the old configuration stays in use.
+With --wait-guard it also waits until the guard of the reload is over (reload.guard of the file).
 Exit code: 0 the file is in use; 1 it is not, and why; 2 wrong arguments."""
 
 _EXAMPLES = """\
 examples:
   fastgw reload -c gateway.yaml
+  fastgw reload -c gateway.yaml --wait-guard && echo deployed
   ExecReload=/usr/local/bin/fastgw reload --socket /run/fastgw/gateway.sock       in a systemd unit"""
 
 
@@ -28,17 +30,25 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     parser.description, parser.epilog = _ABOUT, _EXAMPLES
     add_gateway(parser)
+    parser.add_argument(
+        "--wait-guard", action="store_true", help="wait until the guard is over; 1 if the gateway went back"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Reload, print what came of it, and return the exit code."""
-    answer = asked(options.config, options.socket, {"do": "reload"}, RELOAD_LIMIT)
+    request: dict[str, object] = {"do": "reload"}
+    if options.wait_guard:
+        request["wait_guard"] = True
+    answer = asked(options.config, options.socket, request, None if options.wait_guard else RELOAD_LIMIT)
     if answer is None:
         return 1
     if options.json:
         print(json.dumps(answer, indent=2))
     elif answer.get("ok"):
         print(*_told(answer), sep="\n")
+        if guard := answer.get("guard"):
+            print(f"guard: {guard['state']}: {guard['reason']}")
         for warning in answer["warnings"]:
             print(f"warning: {warning}", file=sys.stderr)
     else:

@@ -103,9 +103,16 @@ def _problems(problems: Sequence[Mapping[str, Any]], now: float) -> Iterator[str
 def _reload(status: Mapping[str, Any], now: float) -> Iterator[str]:
     last, counts = status["last_reload"], status["reloads"]
     word = "ok" if last["ok"] else "REFUSED, the configuration before is in use"
-    yield f"last load  {word}{_ago(last['when'], now)} (reloads: {counts['ok']} ok, {counts['refused']} refused)"
+    if last.get("went_back"):
+        word = "WENT BACK to the configuration before"
+    back = f", {counts['went_back']} went back" if counts.get("went_back") else ""
+    yield f"last load  {word}{_ago(last['when'], now)} (reloads: {counts['ok']} ok, {counts['refused']} refused{back})"
     for line in (last["error"] or "").splitlines():
         yield f"           {line}"
+    guard = status.get("guard") or {}
+    if guard.get("state") == "watching":
+        told = " -> ".join(f"{one['errors']} of {one['requests']} failed" for one in (guard["before"], guard["after"]))
+        yield f"guard      {guard['seconds_left']:.0f} s left: {told}"
     for line in status["warnings"]:
         yield f"           warning: {line}"
 

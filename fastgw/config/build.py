@@ -36,6 +36,7 @@ from fastgw.config.health import HealthCheck
 from fastgw.config.hedges import Hedge
 from fastgw.config.model import Model
 from fastgw.config.places import known_places
+from fastgw.config.reloads import Reloading
 from fastgw.config.retries import Backoff, Retry, RetryBudget
 from fastgw.config.spec import (
     AccessSpec,
@@ -50,6 +51,7 @@ from fastgw.config.spec import (
     HashSpec,
     ListenerSpec,
     MirrorSpec,
+    ReloadSpec,
     ResolverSpec,
     RouteSpec,
     ServiceSpec,
@@ -242,6 +244,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     AdminAddress: _admin,
     schema.Resolver: partial(fill, ResolverSpec),
     schema.Shutdown: partial(fill, ShutdownSpec),
+    Reloading: partial(fill, ReloadSpec),
     schema.ListenerTimeouts: partial(fill, Timeouts),
     schema.ListenerLimits: partial(fill, Limits),
     ListenerTls: partial(fill, TlsSpec),

@@ -37,6 +37,7 @@ from fastgw.config.model import (
     sound_or_unsound,
 )
 from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
+from fastgw.config.reloads import Reloading
 from fastgw.config.retries import Retry
 from fastgw.config.subset import Metadata
 from fastgw.config.transformers import TRANSFORMERS
@@ -355,6 +356,7 @@ class Configuration(Model):
     state_file: FilePath = setting("", "What those commands have said, over restarts.")
     resolver: Resolver = setting({}, "How the names of endpoints are looked up.")
     shutdown: Shutdown = setting({}, "What happens on SIGTERM.")
+    reload: Reloading = setting({}, "How a new content of this file comes into use.")
     chain: list[Name] = setting([], "Global chain: filters in front of those of every listener, first to last.")
     listeners: list[Listener] = Field(..., min_length=1, description="Addresses that accept requests.")
     routes: list[Route] = Field(..., min_length=1, description="Which requests go to which service.")

@@ -311,6 +311,14 @@ class ShutdownSpec(NamedTuple):
     grace: float  #: seconds exchanges may go on after a request to stop
 
 
+class ReloadSpec(NamedTuple):
+    """How a new configuration comes into use."""
+
+    guard: float  #: seconds for which it is watched; 0: it is not
+    max_error_increase: float  #: share of the requests, 0 to 1
+    min_requests: int
+
+
 PLUGIN = "fastgw.filters.plugin:plugin"  #: what makes filters and transformers of other packages
 
 
@@ -336,6 +344,7 @@ class GatewaySpec(NamedTuple):
     state_file: str  #: absolute path
     resolver: ResolverSpec
     shutdown: ShutdownSpec
+    reload: ReloadSpec
     chain: tuple[str, ...]  #: names of the filters in front of every listener's, outermost first
     listeners: tuple[ListenerSpec, ...]
     routes: tuple[RouteSpec, ...]

@@ -2,6 +2,7 @@
 
     supervisor   the start, in the order that makes it short
     reload       two-phase change of configuration over all workers
+    reload_guard whether a new configuration does harm, so that the one before comes back
     workers      the worker processes as the supervisor sees them: spawn, respawn with back-off
     gateway      what the supervisor holds: configuration, sockets, workers, slots
     control      the supervisor once it runs: signals, deaths, the stop

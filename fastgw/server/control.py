@@ -57,6 +57,7 @@ class Control:
         orders = Orders(gateway, self.pages.document, self.reload_now, self.stop, self._upgrade.run).answers
         self.admin = Admin(of_gateway(self.pages, orders, log), log)
         self.admin_listening = admin
+        self.pages.guard = self._reload.guard
         self._sources = Sources(gateway, log)
         self._operations = Operations(gateway, log, orders, self.admin.http)
         self._watch = Watch(gateway, log)
@@ -232,6 +233,7 @@ class Control:
     def _look(self) -> None:
         self._watch.look(time.monotonic())
         self.pages.episodes.tick()
+        self._reload.look(time.monotonic())
         self._give_back()
         self.loop.call_later(EVERY, self._look)
 

@@ -97,7 +97,7 @@ class Gateway:
         self.standings = Standings()
         self.findings = Findings()
         self.probing: Probing | None = None  #: while some service has its endpoints probed
-        self.reloads = {"ok": 0, "refused": 0}
+        self.reloads = {"ok": 0, "refused": 0, "went_back": 0}
         self.history = History()  #: of loads
         self.started = time.monotonic()
         self.is_started = False  #: every worker has served at least once

@@ -22,6 +22,7 @@ class LoadReport:
     ok: bool = True
     when: float = 0.0  #: seconds since 1970
     problems: tuple[str, ...] = ()
+    went_back: bool = False  #: it was used, and made too many errors
 
 
 class History:
@@ -31,7 +32,7 @@ class History:
         self._kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
 
     def refused(self, generation: int, problems: Sequence[str]) -> None:
-        """The file has mistakes; ``generation``: what stays in use."""
+        """The file has mistakes, or did harm; ``generation``: what stays in use."""
         self._keep(generation, False, problems)
 
     async def done(self, generation: int, old: GatewaySpec, new: GatewaySpec) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastgw.server.reload import Outcome
+from fastgw.server.reload_guard import WENT_BACK
 
 if TYPE_CHECKING:
     from fastgw.server.gateway import Gateway
@@ -37,8 +38,8 @@ class Orders:
         """What ``/status`` has."""
         return {"ok": True, "status": self._document()}
 
-    async def reload(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        """Load the file again; answered when the workers serve it, or when it is refused."""
+    async def reload(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Load the file again; answered when the workers serve it, or when it is refused; with ``wait_guard`` when its guard is over."""
         gateway = self._gateway
         if not gateway.is_started:
             return {"ok": False, "error": "starting", "detail": "the gateway is still starting"}
@@ -54,7 +55,14 @@ class Orders:
         from fastgw.config.changes import changes  # only who asks is told
 
         told = await asyncio.to_thread(changes, before, gateway.plan_in_use.spec)
-        return found | {"changes": told, "warnings": [str(one) for one in gateway.warnings]}
+        found |= {"changes": told, "warnings": [str(one) for one in gateway.warnings]}
+        if outcome.guard is None or request.get("wait_guard") is not True:
+            return found
+        verdict = await asyncio.shield(outcome.guard)  # others wait for it too
+        found |= {"guard": {"state": verdict.how, "reason": verdict.reason}, "generation": gateway.generation}
+        return (
+            found | {"ok": False, "error": "went_back", "detail": verdict.reason} if verdict.how == WENT_BACK else found
+        )
 
     async def upgrade(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """What SIGUSR2 does; answered when the new process has our place, or when it does not come to that."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastgw.core import counters as layout
 from fastgw.server.gateway import Gateway
+from fastgw.server.standings import stamp
 from fastgw.server.workers import HEARTBEAT_SECONDS
 from fastgw.telemetry.totals import CertificateFacts, WorkerFacts
 
@@ -26,6 +27,17 @@ def worker_facts(gateway: Gateway, now: float) -> list[WorkerFacts]:
         )
         for worker in gateway.workers
     ]
+
+
+def last_reload(gateway: Gateway) -> dict[str, object]:
+    """How the last attempt to load the configuration went, for ``/status``."""
+    report = gateway.report
+    return {
+        "ok": report.ok,
+        "went_back": report.went_back,
+        "when": stamp(report.when),
+        "error": "\n".join(report.problems) or None,
+    }
 
 
 def certificate_facts(gateway: Gateway) -> list[CertificateFacts]:

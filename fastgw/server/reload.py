@@ -7,13 +7,15 @@
     commit      only when all said yes: new addresses listen, every worker swaps, old addresses close
 
 Whatever fails before the commit leaves the old configuration in use, whole, and the log says why.  After it nothing
-can be refused; a worker that does not follow is killed and comes back with the new configuration.
+can be refused; a worker that does not follow is killed and comes back with the new configuration.  Where a guard is asked
+for, and finds that it does harm, the configuration before comes back in the same way.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastgw.errors import ConfigError
@@ -24,6 +26,7 @@ from fastgw.server.history import LoadReport
 from fastgw.server.listening import Listening, bind_admin, silence
 from fastgw.server.messages import Committed, Prepared
 from fastgw.server.notify import notify, reloading
+from fastgw.server.reload_guard import HELD, WENT_BACK, Guarded, ReloadGuard, Verdict, counts_of
 from fastgw.server.rolling import Rolling
 from fastgw.server.workers import DEAD, WorkerProcess
 
@@ -51,6 +54,7 @@ class Outcome(NamedTuple):
 
     ok: bool
     problems: tuple[str, ...] = ()  #: why it is refused, each with its line
+    guard: asyncio.Future[Verdict] | None = None  #: how its guard ends, if it has one
 
 
 class Reload:
@@ -63,6 +67,8 @@ class Reload:
         self.leaving: list[WorkerProcess] = []  #: workers that the new configuration has no place for
         self._is_running = False
         self._is_wanted = False
+        self._harmful: Guarded | None = None  # what is to be gone back from
+        self.guard = ReloadGuard(partial(counts_of, self._gateway))
         self._waiting: list[asyncio.Future[Outcome]] = []  # who is told how the next one goes
         self._answers = Answers()
         self._rolling = Rolling(host, self._answers, self.leaving)
@@ -78,6 +84,14 @@ class Reload:
         if not self._is_running:
             self._is_running = True
             self._host.spawn_task(self._run())
+
+    def look(self, now: float) -> None:
+        """Once in a while: judge what is under guard.  ``now``: ``time.monotonic``."""
+        if not self._is_running and not self._gateway.is_draining:
+            self._harmful = self.guard.look(self._gateway.plan_in_use.spec.reload, now)
+            if self._harmful is not None:
+                self._is_running = True
+                self._host.spawn_task(self._run())
 
     async def wait(self) -> Outcome:
         """Request a reload, and return how it went: one that begins after this, so that it reads the file as it is now."""
@@ -108,15 +122,19 @@ class Reload:
 
     async def _run(self) -> None:
         try:
-            while self._is_wanted and not self._gateway.is_draining:
-                self._is_wanted = False
-                waiting, self._waiting = self._waiting, []
+            while (self._is_wanted or self._harmful is not None) and not self._gateway.is_draining:
                 notify(*reloading(), environ=self._gateway.environ)
-                outcome = _FAILED
-                try:
-                    outcome = await self._once()
-                finally:
-                    _tell(waiting, outcome)
+                harmful, self._harmful = self._harmful, None
+                if harmful is not None:
+                    await self._go_back(harmful)
+                else:
+                    self._is_wanted = False
+                    waiting, self._waiting = self._waiting, []
+                    outcome = _FAILED
+                    try:
+                        outcome = await self._once()
+                    finally:
+                        _tell(waiting, outcome)
                 notify("READY=1", f"STATUS={self._outcome()}", environ=self._gateway.environ)
         finally:
             self._is_running = False
@@ -126,20 +144,18 @@ class Reload:
     def _outcome(self) -> str:
         """How the last reload went, for ``systemctl status``."""
         in_use, report = f"generation {self._gateway.generation}", self._gateway.report
-        return in_use if report.ok else f"{in_use}, since the last reload was refused: {report.problems[0]}"
+        if report.ok:
+            return in_use
+        return f"{in_use}, since {'' if report.went_back else 'the last reload was refused: '}{report.problems[0]}"
 
     async def _once(self) -> Outcome:
         gateway, began = self._gateway, time.monotonic()
+        former = gateway.plan_in_use.spec
+        warnings = gateway.warnings
         try:
             spec = await asyncio.to_thread(gateway.load)
-            plan = gateway.plan(spec)
-            try:
-                await self._host.prepare_sources(spec)
-                ready = await self._prepare(plan)
-            except BaseException:
-                gateway.discard(plan)
-                self._host.keep_sources()
-                raise
+            before = self.guard.baseline(spec.reload, time.monotonic())
+            plan = await self._use(spec)
         except ConfigError as error:
             gateway.reloads["refused"] += 1
             gateway.report = LoadReport(False, time.time(), tuple(error.problems))
@@ -150,25 +166,63 @@ class Reload:
                 problems=error.problems,
             )
             return Outcome(False, tuple(error.problems))
+        if plan is None:
+            return _DRAINING
+        gateway.reloads["ok"] += 1
+        gateway.report = LoadReport(True, time.time())
+        self._host.spawn_task(gateway.history.done(plan.generation, former, spec))
+        took = round(time.monotonic() - began, 3)
+        guard = self.guard.begin(spec.reload, former, warnings, before, time.monotonic())
+        fields = {} if guard is None else {"guard": spec.reload.guard}
+        self._log.info("a new configuration is in use", generation=plan.generation, seconds=took, **fields)
+        self._host.tell_warnings()
+        return Outcome(True, guard=guard)
+
+    async def _go_back(self, harmful: Guarded) -> None:
+        """Use what was in use before, which is on no disk any more; the file stays as it is, and the next reload reads it."""
+        gateway, left = self._gateway, self._gateway.generation
+        why = self.guard.why(harmful)
+        reason = f"generation {left} was left again: {why['reason']}"
+        try:
+            plan = await self._use(harmful.former)
+        except ConfigError as error:
+            event = "the new configuration makes more errors, and the one before cannot be used any more"
+            self._log.error(event, generation=left, **why, problems=error.problems)
+            self.guard.finish(Verdict(HELD, f"{why['reason']}; but {error.problems[0]}"), time.monotonic())
+            return
+        if plan is None:
+            return
+        gateway.reloads["went_back"] += 1
+        gateway.warnings = harmful.warnings
+        gateway.report = LoadReport(False, time.time(), (reason,), went_back=True)
+        gateway.history.refused(plan.generation, [reason])
+        event = "the new configuration made more errors, the one before is in use again"
+        self._log.error(event, generation=plan.generation, left=left, **why)
+        self.guard.finish(Verdict(WENT_BACK, reason), time.monotonic())
+
+    async def _use(self, spec: GatewaySpec) -> Plan | None:
+        """Have every worker serve ``spec``; None: the gateway drains instead.  Raise ConfigError, and all stays as it is."""
+        gateway = self._gateway
+        plan = gateway.plan(spec)
+        try:
+            await self._host.prepare_sources(spec)
+            ready = await self._prepare(plan)
+        except BaseException:
+            gateway.discard(plan)
+            self._host.keep_sources()
+            raise
         if gateway.is_draining:
             if ready.newcomer is not None:
                 self._rolling.dismiss(ready.newcomer)
             gateway.discard(plan)
             self._host.keep_sources()
-            return _DRAINING
+            return None
         for warning in plan.warnings:
             self._log.warning("an address is left out", reason=warning)
         if ready.changed:
             self._log.info("code has changed, so the workers are replaced", modules=ready.changed)
-        before = gateway.plan_in_use.spec
         await self._commit(plan, ready)
-        gateway.reloads["ok"] += 1
-        gateway.report = LoadReport(True, time.time())
-        self._host.spawn_task(gateway.history.done(plan.generation, before, spec))
-        took = round(time.monotonic() - began, 3)
-        self._log.info("a new configuration is in use", generation=plan.generation, seconds=took)
-        self._host.tell_warnings()
-        return Outcome(True)
+        return plan
 
     async def _prepare(self, plan: Plan) -> _Agreed:
         """Ask every worker, and where their code is old, a new one; raise ConfigError if one cannot."""

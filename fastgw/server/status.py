@@ -25,7 +25,7 @@ from fastgw.server.lost_logs import LostLogs
 from fastgw.server.names import Names
 from fastgw.server.panic_status import panic_of_service, panics
 from fastgw.server.problems import problems
-from fastgw.server.process_status import certificate_facts, worker_facts
+from fastgw.server.process_status import certificate_facts, last_reload, worker_facts
 from fastgw.server.slots import endpoint_names, route_names
 from fastgw.server.standings import stamp
 from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
@@ -34,6 +34,7 @@ from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts,
 
 if TYPE_CHECKING:
     from fastgw.server.key_sets import Fetching
+    from fastgw.server.reload_guard import ReloadGuard
 
 JSON = "application/json"
 
@@ -59,6 +60,7 @@ class Pages:
         self.episodes = Episodes(gateway)
         self.lost_logs = LostLogs()
         self._is_compiled = fastgw.compiled()
+        self.guard: ReloadGuard | None = None  #: who watches a new configuration
 
     async def livez(self, _: str = "", __: str = "") -> Content:
         """200 as long as this process answers, draining or not: there is no reason to kill it."""
@@ -183,11 +185,8 @@ class Pages:
             "config": gateway.path,
             "uptime": round(facts.uptime, 3),
             "draining": facts.is_draining,
-            "last_reload": {
-                "ok": gateway.report.ok,
-                "when": stamp(gateway.report.when),
-                "error": "\n".join(gateway.report.problems) or None,
-            },
+            "last_reload": last_reload(gateway),
+            "guard": self.guard.document(self._clock()) if self.guard is not None else None,
             "warnings": gateway.warnings,
             "reloads": facts.reloads,
             "upgrade": {"from": gateway.predecessor_draining or None, "error": gateway.last_upgrade},

@@ -109,7 +109,14 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
         _one(lambda facts: facts.last_reload),
     ),
     (
-        Metric("fastgw_config_reloads", COUNTER, "Reloads by their result.", ("result",), values=("ok", "refused")),
+        Metric(
+            "fastgw_config_reloads",
+            COUNTER,
+            "Reloads by their result.",
+            ("result",),
+            "`went_back`: one that was `ok` made [more errors](#guarded-reload). Alert on it.",
+            values=("ok", "refused", "went_back"),
+        ),
         lambda facts: [((result,), count) for result, count in facts.reloads.items()],
     ),
     (

@@ -121,7 +121,7 @@ class Facts:
     generation: int
     uptime: float  #: seconds
     is_draining: bool
-    reloads: Mapping[str, int]  #: how many ended "ok", how many "refused"
+    reloads: Mapping[str, int]  #: how many ended "ok", "refused" and "went_back"
     is_last_reload_ok: bool
     last_reload: float  #: when the configuration was last loaded or refused, seconds since 1970
     workers: Sequence[WorkerFacts] = ()

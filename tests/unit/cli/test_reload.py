@@ -37,5 +37,17 @@ def test_a_refusal_is_1_with_every_line(played: Played, tmp_path: Path, capsys: 
     assert json.loads(capsys.readouterr().out) == played.answer
 
 
+def test_who_waits_for_the_guard_is_told(played: Played, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["reload", "--socket", str(tmp_path / "admin.sock"), "--wait-guard"]
+    guard = {"state": "held", "reason": "0.0 % of 90 requests failed, 0.0 % before"}
+    played.answer = {"ok": True, "generation": 3, "changes": [], "warnings": [], "guard": guard}
+    assert main(asked) == 0
+    assert played.requests == [{"do": "reload", "wait_guard": True}]
+    assert capsys.readouterr().out.splitlines()[-1] == f"guard: held: {guard['reason']}"
+    played.answer |= {"ok": False, "error": "went_back", "detail": "generation 3 was left again: ..."}
+    assert main(asked) == 1
+    assert capsys.readouterr() == ("", "fastgw: generation 3 was left again: ...\n")
+
+
 def test_nobody_to_ask_is_1(tmp_path: Path) -> None:
     assert main(["reload", "--socket", str(tmp_path / "none.sock")]) == 1

@@ -55,7 +55,8 @@ WELL: dict[str, Any] = {
     "draining": False,
     "last_reload": {"ok": True, "when": "2027-01-15T07:59:00.000Z", "error": None},
     "warnings": [],
-    "reloads": {"ok": 2, "refused": 0},
+    "reloads": {"ok": 2, "refused": 0, "went_back": 0},
+    "guard": None,
     "workers": [worker(0), worker(1)],
     "connections": {"open": 5, "exchanges": 1},
     "services": {"llm": service(member(), member())},
@@ -66,6 +67,18 @@ WELL: dict[str, Any] = {
 
 def said(**other: Any) -> list[str]:
     return [*status.lines(WELL | other, NOW)]
+
+
+def test_a_guard_is_told_and_what_came_of_it() -> None:
+    guard = {"state": "watching", "seconds_left": 12.3, "before": {"requests": 90, "errors": 1}}
+    found = said(guard=guard | {"after": {"requests": 40, "errors": 2}})
+    assert "guard      12 s left: 1 of 90 failed -> 2 of 40 failed" in found
+    last = {"ok": False, "went_back": True, "when": "2027-01-15T07:59:00.000Z", "error": "generation 3 was left again"}
+    found = said(last_reload=last, reloads={"ok": 2, "refused": 0, "went_back": 1})
+    at = found.index(
+        "last load  WENT BACK to the configuration before 1 min ago (reloads: 2 ok, 0 refused, 1 went back)"
+    )
+    assert found[at + 1].strip() == "generation 3 was left again"
 
 
 def test_a_gateway_that_is_well_is_a_few_lines() -> None:

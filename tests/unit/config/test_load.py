@@ -102,7 +102,7 @@ GOLDEN = [
     (MINIMAL.replace("routes:\n  - {path: /*, service: a}", "routes: x"), "3:9: routes: expected a list, got 'x'"),
     (
         MINIMAL + "zzzz: 1",
-        "7:1: zzzz: unknown key; known are zone, workers, worker_timeout, admin, admin_socket, state_file, resolver, shutdown, chain",
+        "7:1: zzzz: unknown key; known are zone, workers, worker_timeout, admin, admin_socket, state_file, resolver, shutdown, reload",
     ),
     (
         with_listener("tls: {cert: a, key: b, certificates: []}"),

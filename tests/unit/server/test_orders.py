@@ -10,6 +10,7 @@ from typing import Any
 from fastgw.config.load import load
 from fastgw.server.orders import Orders
 from fastgw.server.reload import Outcome
+from fastgw.server.reload_guard import HELD, WENT_BACK, Verdict
 from tests.unit.config.files import MINIMAL
 
 
@@ -58,6 +59,27 @@ def test_the_status_is_that_of_the_admin_address(tmp_path: Path) -> None:
 def test_a_reload_answers_what_has_changed(tmp_path: Path) -> None:
     answer = ask(Held(tmp_path), "reload")
     assert answer == {"ok": True, "generation": 1, "changes": ["gateway: workers: 0 -> 3"], "warnings": ["soon"]}
+
+
+def test_who_waits_for_the_guard_is_told_how_it_ended(tmp_path: Path) -> None:
+    async def story(how: str, *, is_waiting: bool = True) -> dict[str, Any]:
+        held = Held(tmp_path)
+        guard: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        held.outcome = Outcome(True, guard=guard)
+        orders = Orders(held.gateway, held.pages.document, held.reload_now, held.stop, held.upgrade)
+        asked = asyncio.ensure_future(orders.reload({"do": "reload", "wait_guard": is_waiting}))
+        if is_waiting:
+            while not guard._callbacks:  # the changes are compared in a thread
+                await asyncio.sleep(0)
+            assert not asked.done()
+            guard.set_result(Verdict(how, "because"))
+        return await asked
+
+    assert "guard" not in asyncio.run(story(HELD, is_waiting=False))
+    answer = asyncio.run(story(HELD))
+    assert answer["ok"] and answer["guard"] == {"state": "held", "reason": "because"}
+    answer = asyncio.run(story(WENT_BACK))
+    assert (answer["ok"], answer["error"], answer["detail"]) == (False, "went_back", "because")
 
 
 def test_a_reload_answers_why_not(tmp_path: Path) -> None:

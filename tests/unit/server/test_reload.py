@@ -141,7 +141,7 @@ def test_requests_that_come_meanwhile_are_answered_by_one_more(file: Path, capsy
             for worker in stage.workers:
                 await worker.follow(generation)
         await stage.until(lambda: not stage.control._tasks)
-        assert stage.gateway.reloads == {"ok": 2, "refused": 0} and stage.gateway.generation == 3
+        assert stage.gateway.reloads == {"ok": 2, "refused": 0, "went_back": 0} and stage.gateway.generation == 3
 
     play(story, file, capsys)
 
@@ -158,7 +158,7 @@ def test_who_waits_is_told_of_a_reload_that_began_later(file: Path, capsys: pyte
             await worker.follow(2)
         outcome = await told
         assert not outcome.ok and any("nothing: unknown key" in one for one in outcome.problems)
-        assert stage.gateway.reloads == {"ok": 1, "refused": 1}
+        assert stage.gateway.reloads == {"ok": 1, "refused": 1, "went_back": 0}
         file.write_text(TEXT)
         told = asyncio.ensure_future(stage.control.reload_now())
         generation = (await stage.workers[0].expect(Prepare)).generation

@@ -1,0 +1,24 @@
+"""What the file says of how it is loaded again.
+
+Annotations are not postponed here (``from __future__``): pydantic would compile and evaluate each of them at the start.
+"""
+
+from typing import Annotated
+
+from fastgw.config.model import Model, setting
+from fastgw.config.types import Duration, Percentage, count
+
+
+class Reloading(Model):
+    """How a new configuration comes into use, and goes again where it does harm."""
+
+    guard: Duration = setting(
+        "0",
+        "How long a new configuration is watched, and left for the one before if it makes more errors. 0: it is not.",
+    )
+    max_error_increase: Percentage = setting(
+        "5%", "So much more of the requests may end in an error than before, in percentage points."
+    )
+    min_requests: Annotated[int, count(1, 1_000_000)] = setting(
+        50, "Requests of the new configuration before their errors say anything."
+    )

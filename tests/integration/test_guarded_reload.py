@@ -1,0 +1,43 @@
+"""A configuration that does harm is left again by itself, and who waits for the guard learns it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration.processes import Gateway, Service, events, get, reload, say
+from tests.support.gateway import simple_config, wait_until
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.integration
+
+GUARD = "reload: {guard: 30s, min_requests: 20}\n"
+
+
+def test_a_service_that_is_not_there_is_gone_back_from(gateway: Gateway, service: Service) -> None:
+    text = simple_config(service(say(b"hi")).address, workers=2) + GUARD
+    running = gateway(text)
+    for _ in range(20):
+        assert get(running.port).endswith(b"hi")
+    asked = [sys.executable, "-m", "fastgw", "reload", "-c", str(running.config), "--wait-guard", "--json"]
+    broken = simple_config(f"127.0.0.1:{free_port()}", workers=2) + GUARD
+    running.write_config(broken)
+    with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True) as waiting:
+        wait_until(lambda: running.admin("/status")["generation"] == 2)
+        answers = set[bytes]()
+        wait_until(lambda: answers.add(get(running.port)[:12]) or running.admin("/status")["generation"] == 3)
+        assert b"HTTP/1.1 502" in answers
+        told = json.loads(waiting.communicate(timeout=20)[0])
+    assert waiting.returncode == 1 and (told["error"], told["generation"]) == ("went_back", 3)
+    assert get(running.port).endswith(b"hi")
+    (line,) = events(running, "the new configuration made more errors, the one before is in use again")
+    assert list(line["routes"].values()) == ["0.0 % -> 100.0 %"]
+    status = running.admin("/status")
+    assert status["last_reload"]["went_back"] and status["guard"]["state"] == "went back"
+    assert 'fastgw_config_reloads_total{result="went_back"} 1.0' in running.admin("/metrics")
+    assert running.config.read_text().count(broken.split("endpoints")[1][:20]) == 1  # the file is as it was written
+    reload(running, text)
+    assert running.admin("/status")["last_reload"]["ok"]
