@@ -194,14 +194,23 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         ),
     )
 
-    log = "fastgw.filters.access_log:AccessLog"
+    log = "fastgw.filters.access_log:access_log"
+    shape = (("format", "json"), ("template", None), ("fields", ()), ("sample", 1.0))
+    always = ("always", (("slow", 1.0), ("failed", ("5xx",))))
     made = "gives every request an id, or keeps the one it came with"
     open_, closed = FilterSettings("open", 2.0), FilterSettings("closed", 10.0)
     assert spec.filters == (
         FilterSpec(
             "log",
             log,
-            (("path", str(tmp_path / "log.jsonl")), ("batch", 1024), ("flush", 0.5), ("fields", ())),
+            (
+                ("path", str(tmp_path / "log.jsonl")),
+                ("rotate", None),
+                ("batch", 1024),
+                ("flush", 0.5),
+                *shape,
+                always,
+            ),
             open_,
             f"writes a line for every exchange to {tmp_path / 'log.jsonl'}",
         ),
@@ -210,7 +219,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         FilterSpec(
             "access_log",
             log,
-            (("path", "stdout"), ("batch", 65536), ("flush", 1.0), ("fields", ())),
+            (("path", "stdout"), ("rotate", None), ("batch", 65536), ("flush", 1.0), *shape, always),
             closed,
             "writes a line for every exchange to stdout",
         ),
