@@ -399,6 +399,7 @@ _MODULES: dict[str, tuple[str, str]] = {
     "drain": ("drain", "have a running gateway finish and end"),
     "diff": ("diff", "tell what changes from one configuration to another"),
     "init": ("init", "write a first configuration"),
+    "fmt": ("fmt", "write configurations in one form"),
     "logs": ("logs", "show the operational log for people"),
     "completion": ("completion", "print the script by which a shell completes the command line"),
     "man": ("man", "print the manual page"),
