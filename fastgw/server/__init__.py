@@ -17,6 +17,7 @@
     status       what it answers: /livez /readyz /status /metrics
     watch        which workers are stuck, and what then
     stacks       where a worker stands that is stuck or crashes
+    cgroup       how much of the processors is ours
     notify       systemd
     log          JSON lines on stderr
 

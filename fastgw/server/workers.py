@@ -7,6 +7,7 @@ and yaml, and it can be started before the supervisor itself has imported anythi
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from fastgw.core import counters
+from fastgw.server.cgroup import quota
 from fastgw.server.channel import Channel
 from fastgw.server.stacks import ALL, ONE, Stacks, process_state
 
@@ -46,8 +48,13 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 
 
 def processors() -> int:
-    """Processors this process may use (``taskset`` and cgroup cpusets are respected)."""
-    return len(os.sched_getaffinity(0)) or 1
+    """Processors this process may use: those that ``taskset`` and cpusets leave it, and no more than its cgroups give it time of.
+
+    Part of one is a whole one: what is left over would never be used.
+    """
+    allowed = len(os.sched_getaffinity(0)) or 1
+    bound = quota()
+    return min(allowed, math.ceil(bound)) if bound else allowed
 
 
 def backoff(quick_deaths: int) -> float:
