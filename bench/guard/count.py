@@ -22,7 +22,7 @@ import orjson
 BASELINE = Path(__file__).parent / "baseline.json"
 MARKS = Path(__file__).parent / "marks.c"
 TOLERANCE = 0.03  #: share of the committed figure
-TOLD = frozenset({"combined", "gate", "members", "policies", "sampled"})
+TOLD = frozenset({"combined", "gate", "members", "policies", "sampled", "traced", "traces"})
 """Told, and not held: a collection of garbage falls into one of them or another, which is a twentieth of it; and chance picks what is
 ``sampled``."""
 COUNT = 400  #: repetitions between two marks

@@ -8,7 +8,8 @@ they are where chance is (directory names, the first request id).
 ``get``, ``post`` and ``event`` have no filters.  ``fields`` is ``get`` with the credentials that the filters look for, and none of these;
 then comes each filter alone, the access log also as ``combined`` and ``sampled``, and ``filters``, which has a token, a key with a limit
 and the access log at once.  ``gate`` is ``get`` at a service with ``admission``, ``members`` at one of three endpoints, and ``policies`` at
-one of three that has all there is for services that fail.
+one of three that has all there is for services that fail.  ``traces`` is ``get`` where no request is recorded but any could be, ``traced``
+where each is.
 """
 
 from __future__ import annotations
@@ -104,6 +105,8 @@ def filtered() -> Iterator[dict[str, Work]]:
         stages["gate"] = Stage(service={"admission": GATE}, seat=seat)
         stages["members"] = MembersStage(service=MEMBERS, seat=seat)
         stages["policies"] = MembersStage(service=POLICIES, seat=seat)
+        for one, sample in (("traces", "0%"), ("traced", "100%")):
+            stages[one] = Stage(telemetry={"traces": {"sample": sample}})
         for stage in stages.values():
             stack.callback(stage.leave)
         yield {chain: stage.run for chain, stage in stages.items()}

@@ -114,10 +114,13 @@ class Slots:
 
 
 def configuration(
-    routes: int = 20, filters: Mapping[str, Any] | None = None, service: Mapping[str, Any] | None = None
+    routes: int = 20,
+    filters: Mapping[str, Any] | None = None,
+    service: Mapping[str, Any] | None = None,
+    telemetry: Mapping[str, Any] | None = None,
 ) -> GatewaySpec:
     """The macro benchmark's setting: routes, one service, request ids; ``filters``: those of all routes, by name; ``service``: what is
-    said of it in addition."""
+    said of it in addition; ``telemetry``: what is sent to a collector."""
     document: dict[str, Any] = {
         "listeners": [{"name": "edge", "address": "127.0.0.1:8080"}],
         "routes": [
@@ -125,6 +128,8 @@ def configuration(
         ],
         "services": {"app": {"endpoints": ["127.0.0.1:9000"], "balance": "round_robin", **(service or {})}},
     }
+    if telemetry:
+        document["telemetry"] = {"otlp": "http://127.0.0.1:4318", **telemetry}
     if filters:
         document["filters"] = dict(filters)
         for route in document["routes"]:
@@ -145,15 +150,17 @@ class Stage:
         fields: bytes = b"",
         seat: Any = None,
         service: Mapping[str, Any] | None = None,
+        telemetry: Mapping[str, Any] | None = None,
     ) -> None:
         """``filters``: those of all routes, by name; ``fields``: lines that all requests have; ``seat``: at a board; ``service``: what is
-        said of it, beside one endpoint that it has."""
+        said of it, beside one endpoint that it has; ``telemetry``: what is sent to a collector, which takes it at once."""
         self.loop = StageLoop()  # type: ignore[abstract]  # it is as complete as it has to be
-        spec = configuration(routes, filters, service)
+        spec = configuration(routes, filters, service, telemetry)
         shared = Counters(memoryview(bytearray(counters.SLAB_BYTES)))
         random = itertools.cycle((0.1, 0.6, 0.9, 0.4)).__next__  # of C, as that of a worker
         self.plane = DataPlane(self.loop, shared, random, self.loop.time, self._on_log, make_pool=make_pool)
         self.plane.seat = seat
+        self.plane.offer = lambda _: True
         snapshot = compile_snapshot(spec, 1, Slots(spec), self.plane.registry, random)
         self.plane.prepare(snapshot)
         self.plane.install(snapshot)

@@ -82,6 +82,7 @@ def lines(status: Mapping[str, Any], now: float) -> Iterator[str]:
         f"now        {_count(connections['open'], 'connection')} of clients, "
         f"{_count(connections['exchanges'], 'request')} under way, {waiting} waiting"
     )
+    yield from _telemetry(status.get("telemetry"), now)
     yield ""
     yield from _table([_HEAD, *_rows(status, now)])
 
@@ -129,6 +130,18 @@ def _workers(workers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         told += [f"its loop is {one['loop_lag']:.2f} s late"] if one["loop_lag"] > _LATE else []
         if told:
             yield f"           worker {one['worker']}: {', '.join(told)}"
+
+
+def _telemetry(telemetry: Mapping[str, Any] | None, now: float) -> Iterator[str]:
+    if telemetry is None:
+        return
+    dropped = sum(count for causes in telemetry["dropped"].values() for count in causes.values())
+    state = (
+        "up"
+        if telemetry["up"]
+        else f"DOWN, {telemetry['cause']}: {telemetry['error']}{_since(telemetry['since'], now)}"
+    )
+    yield f"telemetry  {telemetry['url']} {state}; {sum(telemetry['exported'].values()):,} sent, {dropped:,} dropped"
 
 
 def _rows(status: Mapping[str, Any], now: float) -> Iterator[Row]:

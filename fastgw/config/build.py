@@ -64,6 +64,7 @@ from fastgw.config.spec import (
     version_name,
 )
 from fastgw.config.subset import SubsetChoice
+from fastgw.config.telemetry import Telemetry
 from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.versions import Rollout, VersionBy
 from fastgw.core.settings import (
@@ -274,4 +275,5 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Ejection: Ejection.settings,
     Breaker: Breaker.settings,
     HealthCheck: HealthCheck.settings,
+    Telemetry: Telemetry.spec,
 }

@@ -39,6 +39,7 @@ from fastgw.config.source import Document, TreePath
 from fastgw.config.spec import fallback_name, mirror_name
 from fastgw.config.spelling import same_fields
 from fastgw.config.subset import check_metadata, check_subset
+from fastgw.config.telemetry import check_telemetry
 from fastgw.config.transformers.entry import SIDES, TransformerOptions, misfit, placed
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import Expanded, shown
@@ -53,6 +54,7 @@ ANSWERS = ("service", "split", "reply", "redirect", "files")
 def check(document: Document, config: Configuration) -> None:
     """Report to ``document`` everything that is wrong between the entries of ``config``, of which any may be unsound."""
     _resolver(document, config.resolver)
+    check_telemetry(document, config.telemetry)
     _listeners(document, config)
     _chain(document, config, ("chain",), config.chain)
     for place, listener in enumerate(config.listeners):

@@ -23,6 +23,7 @@ from fastgw.config.spec import (
     ListenerSpec,
     RouteSpec,
     ServiceSpec,
+    TelemetrySpec,
     VersionsSpec,
     fallback_name,
     mirror_name,
@@ -41,12 +42,12 @@ if TYPE_CHECKING:
     from fastgw.adapters.cache import RouteCache
     from fastgw.adapters.instance import Instance
     from fastgw.core.exchange.hedging import Hedging
-    from fastgw.core.exchange.times import Times
     from fastgw.core.live.gate import GateTerms
     from fastgw.core.live.roles import Judge
     from fastgw.core.mirror.mirror import Mirror
-    from fastgw.core.snapshot.roles import Copier, Destination, Mind
+    from fastgw.core.snapshot.roles import Copier, Destination, Mind, Sending
     from fastgw.core.snapshot.versions import Versions
+    from fastgw.filters.tracing import Tracing
 
 
 class SlotMap(Protocol):
@@ -97,6 +98,7 @@ class _Compiler:
         self._filters = {name: _filter(one) for name, one in self._specs.items()}
         self._transformers: dict[FilterSpec, Filter] = {}
         self._inside: list[Instance] = []
+        self._tracing = self._tracer(spec.telemetry)
         self._caches: dict[str, RouteCache] = {}
         self._chains: dict[tuple[int, tuple[str, ...], tuple[FilterSpec, ...], tuple[str, ...]], Chain] = {}
         self._services = {one.name: self._service(one) for one in spec.services}
@@ -108,7 +110,8 @@ class _Compiler:
 
     def snapshot(self, generation: int) -> Snapshot:
         listeners = {one.name: self._listener(one) for one in self._spec.listeners}
-        filters = (*self._filters.values(), *self._transformers.values())
+        tracing = () if self._tracing is None else (self._tracing,)
+        filters = (*self._filters.values(), *self._transformers.values(), *tracing)
         services, versions = tuple(self._services.values()), tuple(self._versions.values())
         return Snapshot(generation, listeners, services, filters, tuple(self._inside), versions)
 
@@ -219,8 +222,19 @@ class _Compiler:
             filters = [self._filters[name] for name in names]
             modes = {one.name: self._mode(one) for one in (*(self._specs[name] for name in names), *transformers)}
             filters += [*map(self._transformer, transformers), *self._affinity_filter(cookies)]
-            found = self._chains[key] = Chain(filters, modes, key[0])
+            before = key[0]
+            if self._tracing is not None:  # outermost, and before routing where anything is
+                filters.insert(0, self._tracing)
+                before += before > 0
+            found = self._chains[key] = Chain(filters, modes, before)
         return found
+
+    def _tracer(self, spec: TelemetrySpec | None) -> Tracing | None:
+        if spec is None or spec.traces is None:
+            return None
+        from fastgw.filters.tracing import Tracing  # which a worker that records nothing does not need
+
+        return Tracing(self._registry.plane, spec.traces)
 
     def _cookies(self, route: RouteSpec) -> tuple[str, ...]:
         """The services of a route that set a cookie."""
@@ -275,22 +289,24 @@ class _Compiler:
             **choice,
         )
 
-    def _times(self, spec: ServiceSpec) -> Times | None:
+    def _times(self, spec: ServiceSpec) -> Sending | None:
         if not spec.settings.has_times:
-            return None
+            return self._tracing
         from fastgw.core.exchange.times import Times
 
-        return Times(spec.settings)
+        return Times(spec.settings, self._tracing)
 
     def _hedging(self, spec: ServiceSpec) -> Hedging | None:
         if not spec.settings.sends_twice:
             return None
         from fastgw.core.exchange.hedging import Hedging
 
-        return Hedging(spec.settings)
+        return Hedging(spec.settings, self._tracing)
 
     def _minds(self, spec: ServiceSpec) -> Iterator[Mind]:
         """What may be done about answers of a service other than passing them on, the first first."""
+        if self._tracing is not None:
+            yield self._tracing.mind
         if spec.settings.minds_answers:
             from fastgw.core.exchange.minds import minds_of
 

@@ -40,6 +40,7 @@ from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
 from fastgw.config.reloads import Reloading
 from fastgw.config.retries import Retry
 from fastgw.config.subset import Metadata
+from fastgw.config.telemetry import Telemetry
 from fastgw.config.transformers import TRANSFORMERS
 from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.types import (
@@ -357,6 +358,9 @@ class Configuration(Model):
     resolver: Resolver = setting({}, "How the names of endpoints are looked up.")
     shutdown: Shutdown = setting({}, "What happens on SIGTERM.")
     reload: Reloading = setting({}, "How a new content of this file comes into use.")
+    telemetry: Annotated[Telemetry | None, BeforeValidator(false_is_none)] = setting(
+        None, "Traces and metrics that are sent to an OpenTelemetry collector. Default: none."
+    )
     chain: list[Name] = setting([], "Global chain: filters in front of those of every listener, first to last.")
     listeners: list[Listener] = Field(..., min_length=1, description="Addresses that accept requests.")
     routes: list[Route] = Field(..., min_length=1, description="Which requests go to which service.")

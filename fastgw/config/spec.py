@@ -26,7 +26,9 @@ from fastgw.core.settings import (
     ReplySettings,
     RouteSettings,
     ServiceSettings,
+    TraceSettings,
     UpstreamTls,
+    Url,
     VersionBySettings,
 )
 
@@ -319,6 +321,27 @@ class ReloadSpec(NamedTuple):
     min_requests: int
 
 
+class MetricPushSpec(NamedTuple):
+    """What the metrics page says, sent as well."""
+
+    interval: float  #: seconds
+
+
+class TelemetrySpec(NamedTuple):
+    """What is sent to a collector (``server.exporter``)."""
+
+    url: Url  #: its target is what stands in front of ``/v1/traces``
+    secret_fields: tuple[tuple[bytes, bytes], ...]  #: of each request; names in lower case
+    timeout: float  #: seconds
+    queue: int  #: bytes that may wait
+    resource: tuple[tuple[str, str], ...]  #: attributes
+    traces: TraceSettings | None  #: None: nothing is recorded
+    metrics: MetricPushSpec | None  #: None: they are not sent
+
+    def __repr__(self) -> str:
+        return f"TelemetrySpec({str(self.url)!r}, traces={self.traces!r}, metrics={self.metrics!r})"  # nothing that is secret
+
+
 PLUGIN = "fastgw.filters.plugin:plugin"  #: what makes filters and transformers of other packages
 
 
@@ -345,6 +368,7 @@ class GatewaySpec(NamedTuple):
     resolver: ResolverSpec
     shutdown: ShutdownSpec
     reload: ReloadSpec
+    telemetry: TelemetrySpec | None  #: None: nothing is sent
     chain: tuple[str, ...]  #: names of the filters in front of every listener's, outermost first
     listeners: tuple[ListenerSpec, ...]
     routes: tuple[RouteSpec, ...]

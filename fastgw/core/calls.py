@@ -92,16 +92,18 @@ class Caller:
         else:
             self._context = _context(url.ca) if url.is_tls else None
 
-    async def call(self, method: bytes, fields: Iterable[tuple[bytes, bytes]] = (), body: bytes = b"") -> Answered:
+    async def call(
+        self, method: bytes, fields: Iterable[tuple[bytes, bytes]] = (), body: bytes = b"", target: str = ""
+    ) -> Answered:
         """Ask with ``method`` (not HEAD), and return the answer, whatever its status.
 
-        ``fields``: beside Host, Content-Length and Accept-Encoding, which are made here.
+        ``fields``: beside Host, Content-Length and Accept-Encoding, which are made here.  ``target``: in the place of that of the URL.
 
         Raises:
             CallError: there is none.
             ValueError: a field cannot be sent.
         """
-        data = self._message(method, fields, body)
+        data = self._message(method, fields, body, target or self.url.target)
         if self._under_way >= self._most:
             raise CallError("busy", f"{self._under_way} calls of {self.url} are under way")
         self._under_way += 1
@@ -132,10 +134,9 @@ class Caller:
         while self._idle:
             self._idle.pop().close()
 
-    def _message(self, method: bytes, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
-        url = self.url
+    def _message(self, method: bytes, fields: Iterable[tuple[bytes, bytes]], body: bytes, target: str) -> bytes:
         lines = [
-            b"%b %b HTTP/1.1" % (method, url.target.encode()),
+            b"%b %b HTTP/1.1" % (method, target.encode()),
             b"host: " + self._authority.encode(),
         ]
         for name, value in fields:

@@ -147,6 +147,8 @@ BODY_BYTES_HELD = GLOBAL.gauge(
     "`limits.body_memory` bounds them.",
 )
 RETRIES = GLOBAL.counter("fastgw_retries", "Exchanges sent again, to another endpoint or over a fresh connection.")
+SPANS = GLOBAL.counter("fastgw_spans", "Spans recorded of requests.", "See [tracing](tracing.md).")
+SPANS_DROPPED = GLOBAL.counter("", "Spans that the supervisor did not take in time.")
 GENERATION = GLOBAL.gauge("", "Generation of the installed snapshot.")
 LOOP_LAG_US = GLOBAL.gauge("", "Lateness of the last sweep in microseconds, the worker's pulse.")
 HEARTBEAT_MS = GLOBAL.gauge("", "When the loop last swept, milliseconds of the monotonic clock.")

@@ -22,6 +22,7 @@ cdef class Plane:
     cdef public dict names
     cdef public object on_standing
     cdef public object on_finding
+    cdef public object offer
     cdef public object seat
     cdef public list free
     cdef public Py_ssize_t free_max

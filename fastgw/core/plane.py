@@ -41,6 +41,7 @@ class Plane:
         "loop",
         "names",
         "now",
+        "offer",
         "on_finding",
         "on_standing",
         "poller",
@@ -77,6 +78,8 @@ class Plane:
         self.names: dict[str, Any] = {}  #: what is known of the names that endpoints have (``live.news.Answer``)
         self.on_standing: Callable[[Any], None] | None = None  #: called when an address begins to work, or to fail
         self.on_finding: Callable[[Any], None] | None = None  #: called when a member is ejected, or is back
+        #: Gives the supervisor a message if it takes it now; returns whether it does.  None: there is no supervisor, in tests.
+        self.offer: Callable[[Any], bool] | None = None
         self.seat: Any = (
             None  #: at the board, where all workers count together (``live.holds.Seat``); None: there is none, in tests
         )

@@ -56,6 +56,13 @@ class Url(NamedTuple):
         return f"http{'s' if self.is_tls else ''}://{self.authority}{self.target.partition('?')[0]}"
 
 
+class TraceSettings(NamedTuple):
+    """Which exchanges are recorded as spans (``filters.tracing``)."""
+
+    sample: float  #: of traces that begin here, 0 to 1
+    parents: str  #: whose traces are gone on with: "trusted", "any" or "none"
+
+
 class RedisSettings(NamedTuple):
     """A Redis by which gateways share limits; of ``socket`` or ``host`` one is empty."""
 

@@ -10,6 +10,7 @@ from fastgw.wire.messages cimport Request
 cdef class AccessLog:
     cdef public str name
     cdef list _fields
+    cdef list _ids
     cdef frozenset _taken
     cdef long long _second
     cdef bytes _time
@@ -23,6 +24,7 @@ cdef class AccessLog:
     cdef _begin(self, Written writer)
     @cython.locals(notes=dict, name=str)
     cdef _write_notes(self, Written writer, Exchange exchange)
+    cdef _write_ids(self, Written writer, Exchange exchange)
     cdef _write(self, Written writer, object members)
 
 

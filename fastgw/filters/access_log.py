@@ -18,7 +18,7 @@ import orjson
 
 from fastgw.core.timestamp import timestamp
 from fastgw.filters.log_lines import BATCH_BYTES, FLUSH_SECONDS, LogLines
-from fastgw.filters.variables import Template, note_bytes
+from fastgw.filters.variables import Template, note_bytes, trace_ids
 from fastgw.filters.writer import VALUE_MAX, Writer
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ RARE_KEYS = (
     "fallback_from",
     "sampled",
 )  #: of a line that needs them
+IDS = ("trace_id", "span_id")  #: where there are traces, and no field of the configuration is called so
 
 
 def access_log(
@@ -89,7 +90,7 @@ def access_log(
 class AccessLog:
     """Writes lines of JSON."""
 
-    __slots__ = ("_fields", "_has_more", "_lines", "_second", "_share", "_taken", "_time", "_wall", "name")
+    __slots__ = ("_fields", "_has_more", "_ids", "_lines", "_second", "_share", "_taken", "_time", "_wall", "name")
 
     def __init__(
         self,
@@ -103,9 +104,9 @@ class AccessLog:
         have a line so many have one."""
         self.name = name
         self._fields = [(name, Template(parts)) for name, parts in options.get("fields", ())]
-        self._taken = frozenset(
-            (*KEYS, *RARE_KEYS, *(name for name, _ in self._fields))
-        )  # what no note can be called by
+        named = {name for name, _ in self._fields}
+        self._taken = frozenset((*KEYS, *RARE_KEYS, *IDS, *named))  # what no note can be called by
+        self._ids = [(b',"%b":"' % name.encode(), place) for place, name in enumerate(IDS) if name not in named]
         self._second = -1  # since 1970, which ``_time`` is the text of
         self._time = b""
         self._wall = wall
@@ -161,6 +162,8 @@ class AccessLog:
             writer.put(b',"half_closed":true')
         if error is not None:
             self._write(writer, _failure(error))
+        if exchange.route.chain.is_traced:
+            self._write_ids(writer, exchange)
         if exchange.notes is not None:
             self._write_notes(writer, exchange)
         if self._has_more:
@@ -197,6 +200,13 @@ class AccessLog:
         writer.put(self._time)
         writer.three(millis)
         writer.put(b'Z","id":')
+
+    def _write_ids(self, writer: Writer, exchange: Exchange) -> None:
+        ids = trace_ids(exchange)
+        for key, place in self._ids:
+            writer.put(key)
+            writer.put(ids[place])
+            writer.put(b'"')
 
     def _write_notes(self, writer: Writer, exchange: Exchange) -> None:
         """Those that filters of the route want in the line."""

@@ -29,6 +29,19 @@ def _service_name(exchange: Exchange) -> bytes:
     return service.name.encode() if service is not None else b""
 
 
+def trace_ids(exchange: Exchange) -> tuple[bytes, bytes]:
+    """The ids of the trace that ``exchange`` is part of, and of its span; empty: it is part of none.
+
+    Of what is not recorded the span is the one that the service is told of: that of the caller, where there is one."""
+    from fastgw.wire.trace_context import PARENT, read_parent  # which few workers need
+
+    trace = None if exchange.notes is None else exchange.notes.get("trace")
+    if trace is not None:
+        return trace.id, trace.span
+    found = read_parent(exchange.request.forwarded(PARENT) or b"")
+    return (b"", b"") if found is None else found[:2]
+
+
 #: What any hook can ask for.
 _PLAIN: Final[Mapping[str, Read]] = {
     "client.address": lambda exchange: exchange.client.address,
@@ -43,6 +56,8 @@ _PLAIN: Final[Mapping[str, Read]] = {
     "request.scheme": lambda exchange: exchange.request.forwarded_proto or exchange.listener.scheme,
     "request.target": lambda exchange: exchange.request.target,
     "route.name": lambda exchange: exchange.route.name.encode(),
+    "span.id": lambda exchange: trace_ids(exchange)[1],
+    "trace.id": lambda exchange: trace_ids(exchange)[0],
 }
 #: What is known when there is an answer.
 _OF_ANSWERS: Final[Mapping[str, Read]] = {

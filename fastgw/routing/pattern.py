@@ -63,6 +63,16 @@ class Pattern:
         kinds = tuple(LITERAL if segment is not None else PARAMETER for segment in self.segments)
         return (*kinds, PREFIX) if self.is_prefix else kinds
 
+    def __str__(self) -> str:
+        """As the file has it, but for escapes."""
+        names = dict(self.names)
+        parts = [
+            f"{{{names[place]}}}" if part is None else part.decode("latin-1")
+            for place, part in enumerate(self.segments)
+        ]
+        path = "/".join([*parts, *(["*"] if self.is_prefix else [])])
+        return path if path == "*" and not self.is_prefix else f"/{path}"
+
     def matches(self, path: bytes) -> bool:
         """Compare with a normalised path; slow and plain, for explanations (the trie is the fast way)."""
         return self._cut(path) is not None

@@ -107,6 +107,13 @@ class Channel:
         if self._unsent and self._loop is not None:
             self._loop.add_writer(self._sock.fileno(), self._writable)
 
+    def offer(self, message: object) -> bool:
+        """Send, if nothing that was sent before waits for the peer; whether it was."""
+        if self.is_closed or self._unsent:
+            return False
+        self.send(message)
+        return True
+
     def close(self) -> None:
         """Close this end and every descriptor nobody took."""
         if self.is_closed:

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from fastgw.config.spec import GatewaySpec
+from fastgw.core.live.news import Recorded
 from fastgw.errors import ConfigError
 from fastgw.server import watch
 from fastgw.server.admin import Admin, admin_context
@@ -58,7 +59,7 @@ class Control:
         self.admin = Admin(of_gateway(self.pages, orders, log), log)
         self.admin_listening = admin
         self.pages.guard = self._reload.guard
-        self._sources = Sources(gateway, log)
+        self._sources = Sources(gateway, log, self.pages.counted)
         self._operations = Operations(gateway, log, orders, self.admin.http)
         self._watch = Watch(gateway, log)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,7 +105,9 @@ class Control:
             START_LIMIT, self.start_failed, f"not every worker is ready after {START_LIMIT:g} s"
         )
         try:
-            return await self._done
+            status = await self._done
+            await self._sources.finish()
+            return status
         finally:
             limit.cancel()
             signal.pthread_sigmask(signal.SIG_BLOCK, {*BLOCKED, signal.SIGCHLD})  # the loop gives up its handlers now
@@ -209,10 +212,8 @@ class Control:
                     )
         elif isinstance(message, Report):
             self._on_report(worker, message)
-        elif isinstance(message, Wanted):
-            self._sources.on_wanted(message)
-        elif isinstance(message, Asked):
-            self._sources.on_asked(message)
+        elif isinstance(message, Wanted | Asked | Recorded):
+            self._sources.hear(message)
         elif isinstance(message, Weighed):
             self._operations.on_weighed(worker, message.serial)
         elif isinstance(message, Committed):

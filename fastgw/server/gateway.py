@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fastgw.core.live.news import Finding, KeySet, LinkState
     from fastgw.server.board import SharedBoard
     from fastgw.server.engines import Engines, Loads
+    from fastgw.server.exporter import Exporter
     from fastgw.server.handover import Handed
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
@@ -68,12 +69,9 @@ class Gateway:
         inherited: Inherited | None = None,
         handed: Handed | None = None,
     ) -> None:
-        """``path``: the configuration file.
-
-        ``wanted``: number of workers given on the command line, stronger than the file.  ``workers``: places, some of
-        them with a process already.  ``inherited``: sockets that we were started with.  ``handed``: what the gateway before us
-        has handed over.
-        """
+        """``path``: the configuration file; ``wanted``: number of workers given on the command line, stronger than the file; ``workers``:
+        places, some of them with a process already; ``inherited``: sockets that we were started with; ``handed``: what the gateway
+        before us has handed over."""
         self.inherited = inherited if inherited is not None else Inherited()
         self.path = path
         self.environ = environ
@@ -93,6 +91,7 @@ class Gateway:
         self.links: dict[RedisSettings, LinkState] = {}  #: which Redis can be asked
         self.leasing: Leasing | None = None  #: who asks; there once a filter shares limits
         self.engines: Engines | None = None  #: who asks how busy engines are; there once a service is balanced by that
+        self.exporter: Exporter | None = None  #: there once a configuration has a collector
         self.rollouts: Rollouts | None = None  #: who knows the shares of versions; there once a service has some
         self.standings = Standings()
         self.findings = Findings()

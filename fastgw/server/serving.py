@@ -199,7 +199,7 @@ class Worker:
         )
         plane.on_standing = self._reports.on_standing
         plane.on_finding = self._reports.on_finding
-        plane.seat = seat
+        plane.seat, plane.offer = seat, self.channel.offer
         return plane
 
     def _on_opening_trouble(self, event: str, cause: str, **fields: object) -> None:

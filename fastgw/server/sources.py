@@ -1,5 +1,5 @@
 """What the supervisor keeps beside its workers because the configuration names it: addresses of names, keys of tokens, links with a Redis,
-how busy engines are.
+how busy engines are; and where telemetry is sent.
 
 Each is there, and imported, once a configuration needs it.
 """
@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+import fastgw
 from fastgw.config.spec import GatewaySpec
-from fastgw.core.live.news import Answer
+from fastgw.core.live.news import Answer, Recorded
 from fastgw.server.gateway import Gateway
 from fastgw.server.log import Log
 from fastgw.server.messages import Asked, Wanted
 from fastgw.server.names import Names, hosts_of
+from fastgw.telemetry.totals import Facts, Totals
 
 if TYPE_CHECKING:
     from fastgw.server.engines import Engines
+    from fastgw.server.exporter import Exporter
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
     from fastgw.server.probing import Probing
+    from fastgw.server.pushing import Pushing
 
 SOURCES_LIMIT = (
     2.0  #: seconds that a reload waits for the addresses of new names, for new keys, and for a Redis that is new
@@ -32,9 +36,12 @@ SOURCES_LIMIT = (
 class Sources:
     """Those of one gateway."""
 
-    def __init__(self, gateway: Gateway, log: Log) -> None:
+    def __init__(self, gateway: Gateway, log: Log, counted: Callable[[], tuple[Facts, Totals]]) -> None:
+        """``counted``: returns what the metrics page is made of."""
         self._gateway = gateway
         self._log = log
+        self._counted = counted
+        self._pushing: Pushing | None = None
         self._probing: Probing | None = None
 
     def keep(self) -> None:
@@ -53,6 +60,11 @@ class Sources:
         if gateway.engines is not None or any(one.engine is not None for one in spec.services):
             self._engines().keep(spec)
         gateway.links = {one: found for one, found in gateway.links.items() if one in spec.redis}
+        if gateway.exporter is not None or spec.telemetry is not None:
+            self._exporter().keep(spec.telemetry)
+        metrics = None if spec.telemetry is None else spec.telemetry.metrics
+        if self._pushing is not None or metrics is not None:
+            self._pusher().keep(metrics)
         self._keep_probes()
 
     async def prepare(self, spec: GatewaySpec) -> None:
@@ -66,15 +78,25 @@ class Sources:
             waits.append(self._leasing().prepare(spec.redis, SOURCES_LIMIT))
         await asyncio.gather(*waits)
 
-    def on_wanted(self, message: Wanted) -> None:
-        """A worker misses a key."""
-        if self._gateway.fetching is not None:
-            self._gateway.fetching.want(message.key_set)
+    def hear(self, message: Wanted | Asked | Recorded) -> None:
+        """A worker misses a key, wants leases, or has recorded exchanges."""
+        gateway = self._gateway
+        if isinstance(message, Recorded):
+            self._exporter().take(message)
+        elif isinstance(message, Wanted):
+            if gateway.fetching is not None:
+                gateway.fetching.want(message.key_set)
+        elif gateway.leasing is not None:
+            gateway.leasing.ask(message.asks)
 
-    def on_asked(self, message: Asked) -> None:
-        """A worker wants leases."""
-        if self._gateway.leasing is not None:
-            self._gateway.leasing.ask(message.asks)
+    async def finish(self) -> None:
+        """It is the end: where no worker is left, see that what they have recorded leaves too, if it can."""
+        if any(worker.pid for worker in self._gateway.workers):
+            return
+        if self._gateway.exporter is not None:
+            await self._gateway.exporter.finish()
+        if self._pushing is not None:
+            await self._pushing.finish()
 
     def _keep_probes(self) -> None:
         """Probe the members that there are now."""
@@ -95,7 +117,15 @@ class Sources:
     def close(self) -> None:
         """Keep nothing any more."""
         gateway = self._gateway
-        for source in (gateway.names, gateway.fetching, gateway.leasing, gateway.engines, self._probing):
+        for source in (
+            gateway.names,
+            gateway.fetching,
+            gateway.leasing,
+            gateway.engines,
+            self._pushing,
+            gateway.exporter,
+            self._probing,
+        ):
             if source is not None:
                 source.close()
 
@@ -122,6 +152,21 @@ class Sources:
 
             gateway.engines = Engines(gateway.learn_loads, lambda: gateway.places, self._log, random.random)
         return gateway.engines
+
+    def _exporter(self) -> Exporter:
+        gateway = self._gateway
+        if gateway.exporter is None:
+            from fastgw.server.exporter import Exporter, identity  # likewise
+
+            gateway.exporter = Exporter(identity(), fastgw.__version__, self._log, random.random)
+        return gateway.exporter
+
+    def _pusher(self) -> Pushing:
+        if self._pushing is None:
+            from fastgw.server.pushing import Pushing  # likewise
+
+            self._pushing = Pushing(self._exporter(), self._counted, self._log)
+        return self._pushing
 
     def _leasing(self) -> Leasing:
         gateway = self._gateway

@@ -18,6 +18,7 @@ from fastgw.server.admission_status import admission_limits, with_admission
 from fastgw.server.block_status import ENDPOINT, causes, failures, of_route, of_service, pick
 from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
 from fastgw.server.episodes import Episodes
+from fastgw.server.export_status import export_document, export_facts
 from fastgw.server.gateway import Gateway
 from fastgw.server.health_status import health_facts, health_of_endpoint
 from fastgw.server.link_status import link_document, links_of
@@ -111,7 +112,7 @@ class Pages:
 
     async def metrics(self, accept: str = "", _: str = "") -> Content:
         """The Prometheus page; rendered in a thread, because with thousands of routes it takes seconds."""
-        facts, totals = self.facts(), self.totals()
+        facts, totals = self.counted()
 
         def render() -> tuple[bytes, str]:
             from fastgw.telemetry.metrics import render  # 80 ms and 8 MB that are paid when somebody scrapes
@@ -130,6 +131,10 @@ class Pages:
         spec = self._gateway.plan_in_use.spec
         found = {"generation": self._gateway.generation, "file": spec.source}
         return Content(200, orjson.dumps(found | await asyncio.to_thread(described, spec), option=orjson.OPT_INDENT_2))
+
+    def counted(self) -> tuple[Facts, Totals]:
+        """What the metrics page is made of."""
+        return self.facts(), self.totals()
 
     def totals(self) -> Totals:
         """The sums of all counters, for the names of the configuration in use."""
@@ -162,6 +167,7 @@ class Pages:
             key_sets=_key_sets(gateway.fetching),
             links=links_of(gateway.leasing),
             certificates=certificate_facts(gateway),
+            export=export_facts(gateway.exporter, gateway.slabs),
             members=self._members(),
             versions=gateway.rollouts.weights if gateway.rollouts is not None else {},
             board=_board(gateway.board.view, time.monotonic_ns()),
@@ -222,6 +228,7 @@ class Pages:
             "names": {one.name: _name(one) for one in facts.names},
             "key_sets": {one.url: _key_set(one) for one in facts.key_sets},
             "redis": {one.redis: link_document(one) for one in facts.links},
+            "telemetry": export_document(facts.export),
         }
 
     def _listeners(self) -> list[dict[str, Any]]:

@@ -113,6 +113,21 @@ class CertificateFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportFacts:
+    """What is sent to a collector."""
+
+    url: str
+    is_up: bool  #: it has taken what was sent last, or nothing was sent yet
+    since: float  #: seconds since 1970 for which that has been so; 0: nothing was sent yet
+    exported: Mapping[str, int]  #: spans and the like, by signal
+    dropped: Mapping[tuple[str, str], int]  #: the same that nobody will ever see, by signal and cause
+    queued: int  #: bytes that wait
+    queue: int  #: that may wait
+    cause: str = ""  #: why it is not up
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known beside the counters."""
 
@@ -129,6 +144,7 @@ class Facts:
     key_sets: Sequence[KeySetFacts] = ()
     links: Sequence[LinkFacts] = ()
     certificates: Sequence[CertificateFacts] = ()  #: those that say when they end
+    export: ExportFacts | None = None  #: None: there is no collector
     members: Mapping[EndpointName, MemberFacts] = field(default_factory=dict)
     versions: Mapping[tuple[str, str], float] = field(default_factory=dict)  #: shares, 0 to 1, by service and version
     board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table

@@ -12,6 +12,7 @@ cdef class Client(Connection):
     cdef public bytes address
     cdef public bytes forwarded
     cdef public bytes identity
+    cdef public bint is_trusted
     cdef public Exchange exchange
     cpdef _open(self)
     cpdef read_body(self)

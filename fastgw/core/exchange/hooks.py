@@ -31,6 +31,10 @@ _ERROR, _UNAVAILABLE, _TIMEOUT = range(len(FILTER_CAUSES))
 _RESULTS: Final[dict[str, Any]] = {"request": Reply | None, "response": object}
 
 
+#: The note in which the trace of an exchange is that is recorded (``filters.trace``).
+TRACE: Final = "trace"
+
+
 class _Waiting:
     """A hook that has returned an awaitable, and what comes behind it."""
 
@@ -69,6 +73,12 @@ def enter_and_dispatch(exchange: Exchange, index: int) -> None:
             return
     exchange.entered = len(hooks) + 1
     exchange.dispatch()
+
+
+def trace_of(exchange: Exchange) -> Any:
+    """The trace in which ``exchange`` is recorded; None: it is not."""
+    notes = exchange.notes
+    return None if notes is None else notes.get(TRACE)
 
 
 def before_routing(exchange: Exchange) -> Reply | GatewayError | None:
@@ -132,6 +142,9 @@ def wait(
     go_on: Callable[[Any], None],
 ) -> None:
     """Let a Task wait for ``outcome`` of ``hook``, as long as its filter may, then ``go_on``: see ``_Waiting``."""
+    trace = trace_of(exchange)
+    if trace is not None:
+        go_on = trace.watched(exchange.route.chain.name_of(hook), kind, go_on)
     waiting = exchange.waiting = _Waiting(hook, kind, go_on)
     task = waiting.task = exchange.plane.loop.create_task(_resume(exchange, waiting, outcome))
     exchange.set_deadline(exchange.route.chain.mode_of(hook).settings.timeout)

@@ -178,8 +178,12 @@ class Passage:
         exchange = self._exchange
         opening, hook = self._stages[place].opening, self._stages[place].hook
         assert isinstance(hook, GatheredHook)
+        trace = hooks.trace_of(exchange)
+        watch = None if trace is None else trace.began(exchange.route.chain.name_of(opening.hook), opening.kind)
         try:
             out: Any = hook.whole(body)
+            if watch is not None and not inspect.isawaitable(out):
+                watch()
             if inspect.isawaitable(out):
                 self._wait(place, body, out)
                 return None

@@ -17,7 +17,6 @@ cdef int HOLD_PEER, HOLD_PENDING, HOLD_PIPELINE
 cdef class Http1Client(Http1Bodies):
     cdef public DataPlane plane
     cdef long long _generation
-    cdef bint _is_trusted
     cdef bint _is_lingering
     cdef bint _is_advancing
     cdef int _blank_lines

@@ -44,7 +44,6 @@ class Http1Client(Http1Bodies):
         "_generation",
         "_is_advancing",
         "_is_lingering",
-        "_is_trusted",
         "_lingered",
         "_searched",
         "_stalled_at",
@@ -59,7 +58,6 @@ class Http1Client(Http1Bodies):
     def _open(self) -> None:
         Http1Bodies._open(self)
         # connection
-        self._is_trusted = False
         self._generation = 0  #: of the plane when ``listener`` was looked up
         self._is_lingering = False
         self._tunnel: Tunnel | None = None
@@ -97,7 +95,7 @@ class Http1Client(Http1Bodies):
     def _adopt(self, listener: Listener) -> None:
         self.listener = listener
         self._generation = self.plane.generation
-        self._is_trusted = is_within(self.address, listener.trusted) if listener.trusted else False
+        self.is_trusted = is_within(self.address, listener.trusted) if listener.trusted else False
         self.forwarded = self.identity + heads.forwarded_fields(self.address, listener.scheme)
 
     def data_received(self, data: bytes) -> None:
@@ -229,7 +227,7 @@ class Http1Client(Http1Bodies):
         self._blank_lines = 0
         exchange = self.plane.take()
         try:
-            listener.reader.read(head, exchange.request, listener.trusted_table if self._is_trusted else listener.table)
+            listener.reader.read(head, exchange.request, listener.trusted_table if self.is_trusted else listener.table)
         except WireError as error:
             self.plane.give_back(exchange)
             self.refuse(error, head)

@@ -43,6 +43,12 @@ class Standing(NamedTuple):
     reason: str = ""  #: the same in words
 
 
+class Recorded(NamedTuple):
+    """What was recorded of exchanges."""
+
+    records: tuple[bytes, ...]  #: what ``filters.trace`` makes, by ``marshal``
+
+
 class KeySet(NamedTuple):
     """What is known of keys that are fetched.  The last good ones stay when fetching them fails later."""
 

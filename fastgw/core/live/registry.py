@@ -36,6 +36,11 @@ class Registry:
         self._members: dict[str, Members] = {}
         self._gates: dict[str, ServiceGate] = {}
 
+    @property
+    def plane(self) -> Plane:
+        """That of the worker."""
+        return self._plane
+
     def members(self, service: str) -> Members:
         """The members of the service of this name; nobody yet, when it is new."""
         found = self._members.get(service)

@@ -9,3 +9,4 @@ cdef class Chain:
     cdef public tuple refused
     cdef public tuple logged
     cdef public dict modes
+    cdef public bint is_traced

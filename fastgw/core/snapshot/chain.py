@@ -14,6 +14,7 @@ All of this is decided when the configuration is compiled.  What is left for a r
     done      n + 2 tuples                    [0]: nothing entered;  [n + 1]: the request passed every filter
     refused   (h1, h2, ..., hn)               those of a listener, for what never became an exchange
     logged    names of notes                  that some filter of the chain wants in the access log
+    is_traced whether                         its exchanges are part of traces (``filters.tracing``)
     modes     failure modes                   by the name of the filter; looked for when one fails or waits
 """
 
@@ -89,6 +90,7 @@ class Chain:
         "begin",
         "done",
         "filters",
+        "is_traced",
         "logged",
         "modes",
         "refused",
@@ -105,6 +107,7 @@ class Chain:
         filters stand before routing."""
         self.filters = tuple(filters)
         self.modes = dict(modes or ())
+        self.is_traced = any(getattr(one, "traces", False) for one in filters)
         entry = [place for place, one in enumerate(filters) if getattr(one, "request", None) is not None]
         self.begin = sum(place < before for place in entry)
         self.request: tuple[RequestHook, ...] = tuple(getattr(filters[place], "request") for place in entry)  # noqa: B009

@@ -40,6 +40,26 @@ class Sending(Protocol):
     def on_sent(self, exchange: Any) -> None:
         """All of it is sent, or about to be: from now on its answer is waited for."""
 
+    @property
+    def witness(self) -> Witness | None:
+        """Who is told of each try of exchanges that have notes; None: nobody."""
+
+
+class Witness(Protocol):
+    """Is told how the tries of an exchange begin and end (``filters.tracing``).  Nothing it does may fail or wait."""
+
+    def on_ask(self, exchange: Any) -> None:
+        """``exchange.endpoint`` was chosen, and is asked for a carrier."""
+
+    def on_carrier(self, exchange: Any) -> None:
+        """There is one: the request is about to be sent."""
+
+    def on_answer(self, exchange: Any) -> None:
+        """The head of its answer has come, whatever is done about it."""
+
+    def on_failure(self, exchange: Any, error: Any) -> None:
+        """``error`` ends it, in front of its answer or in the middle of that."""
+
 
 class Chooser(Protocol):
     """Answers some of a route's requests in the place of their service (``adapters.cache``)."""

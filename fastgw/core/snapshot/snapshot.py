@@ -124,7 +124,9 @@ class Service:
 
     def beside(self) -> Service:
         """This service as a second try of an exchange asks it: without a place, and nothing is done about the answer."""
-        return self._alike(self.settings)
+        found = self._alike(self.settings)
+        found.times = self.times
+        return found
 
     def standing_in(self, mark: Mind, fallback: Any) -> Service:
         """This service as it answers in the place of another, with ``fallback`` in its own; ``mark``: what says so in its answers.

@@ -31,7 +31,7 @@ from fastgw.policy.hashing import ConsistentHash
 from fastgw.policy.maglev import Maglev
 from fastgw.server.slots import route_names
 from fastgw.testing.edge import new_loop
-from tests.unit.config.files import MINIMAL, read
+from tests.unit.config.files import MINIMAL, read, with_service
 from tests.unit.config.test_build import FULL
 
 
@@ -333,3 +333,38 @@ def test_a_shadow_is_a_mirror_of_each_route_that_leads_there(tmp_path: Path, reg
     assert copies is not None and [one.name for one in copies.services] == ["chat@v2"]
     assert {f"{name}:mirror" for name in ("/one", "/two", "/three/{name}")} <= {*route_names(spec)}
     assert "/four:mirror" not in route_names(spec)
+
+
+TRACED = "telemetry: {otlp: 'http://127.0.0.1', traces: {}}\n"
+
+
+def test_traces_stand_in_front_of_all_chains_and_look_on_at_every_service(tmp_path: Path, registry: Registry) -> None:
+    text = TRACED + MINIMAL.replace("18080\n", "18080\n    before_routing: [request_id]\n")
+    snapshot = compiled(read(tmp_path, text), registry)
+    [listener] = snapshot.listeners.values()
+    chain = listener.fallbacks.first.chain
+    assert [one.name for one in chain.filters] == ["telemetry.traces", "request_id"]
+    assert chain.begin == 2 and chain.is_traced
+    [service] = snapshot.services
+    assert service.times.witness is chain.filters[0] is snapshot.filters[-1]
+    assert [mind.__self__ for mind in service.minds] == [chain.filters[0]]
+
+
+def test_without_before_routing_nothing_runs_there(tmp_path: Path, registry: Registry) -> None:
+    snapshot = compiled(read(tmp_path, TRACED + MINIMAL), registry)
+    [listener] = snapshot.listeners.values()
+    assert listener.before is None and listener.fallbacks.first.chain.is_traced
+
+
+@pytest.mark.parametrize("keys", ["hedge: {}", "retry: {on: [5xx]}, tell_timeout: true"])
+def test_they_look_on_beside_what_else_there_is(keys: str, tmp_path: Path, registry: Registry) -> None:
+    [service] = compiled(read(tmp_path, TRACED + with_service(keys)), registry).services
+    assert service.times is not None and service.times.witness is not None
+    assert service.minds[0].__self__ is service.times.witness
+
+
+def test_without_them_nobody_looks_on(tmp_path: Path, registry: Registry) -> None:
+    snapshot = compiled(read(tmp_path, MINIMAL), registry)
+    [service] = snapshot.services
+    [listener] = snapshot.listeners.values()
+    assert service.times is None and service.minds is None and not listener.fallbacks.first.chain.is_traced

@@ -102,7 +102,10 @@ GOLDEN = [
     (MINIMAL.replace("routes:\n  - {path: /*, service: a}", "routes: x"), "3:9: routes: expected a list, got 'x'"),
     (
         MINIMAL + "zzzz: 1",
-        "7:1: zzzz: unknown key; known are zone, workers, worker_timeout, admin, admin_socket, state_file, resolver, shutdown, reload",
+        (
+            "7:1: zzzz: unknown key; known are zone, workers, worker_timeout, admin, admin_socket, state_file, resolver, shutdown, "
+            "reload, telemetry, chain"
+        ),
     ),
     (
         with_listener("tls: {cert: a, key: b, certificates: []}"),

@@ -17,6 +17,7 @@ from fastgw.filters.log_file import FILES, LogFile
 from fastgw.filters.request_id import RequestId
 from fastgw.filters.writer import VALUE_MAX
 from fastgw.testing.edge import GET, OK, POST, Edge, Spy
+from tests.support.traced import PARENT, TracedEdge
 from tests.unit.filters.logs import Log, logging
 
 
@@ -351,3 +352,27 @@ def test_standard_error_is_never_opened_again(capfd: pytest.CaptureFixture[str])
     assert json.loads(capfd.readouterr().err)["status"] == 204
     os.fstat(2)
     edge.end()
+
+
+def test_a_line_of_a_trace_names_it(path: Path) -> None:
+    log = Log(access_log("log", {"path": str(path), "fields": [("span_id", (b"mine",))]}))
+    edge = TracedEdge(filters=[log], sample=0.5, numbers=[7, 1 << 55, 2, 3, 0, 4, 5])
+    log.start(edge.loop)
+    client, service = edge.pair(GET)
+    service.feed(OK)
+    client.feed(GET)
+    service.feed(OK)
+    log.stop()
+    [traced] = edge.recorded()
+    edge.end()
+    assert [one["trace_id"] for one in lines(path)] == [traced.id.decode(), f"{4:032x}"]
+    assert [one["span_id"] for one in lines(path)] == ["mine", "mine"]
+
+
+def test_without_traces_a_line_names_none(path: Path) -> None:
+    log, edge = logging(path)
+    _, service = edge.pair(GET[:-2] + b"traceparent: " + PARENT + b"\r\n\r\n")
+    service.feed(OK)
+    log.stop()
+    edge.end()
+    assert "trace_id" not in lines(path)[0]

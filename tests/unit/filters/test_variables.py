@@ -9,7 +9,8 @@ import pytest
 from fastgw.filters.request_id import RequestId
 from fastgw.filters.variables import MOST_VARIABLES, Template, names, note_bytes, problem
 from fastgw.routing.pattern import parse_path
-from fastgw.testing.edge import OK, Edge, Spy
+from fastgw.testing.edge import GET, OK, Edge, Spy
+from tests.support.traced import PARENT, TRACE, TracedEdge
 
 HEAD = (
     b"POST /a/b?q=1&empty=&q=2&tok%3den=x HTTP/1.1\r\nHost: A.test:81\r\nContent-Length: 0\r\nX-Foo: one\r\nx-foo: two\r\n"
@@ -154,3 +155,27 @@ def test_a_note_as_text(value: Any, text: bytes) -> None:
 def test_blanks_around_a_value_go() -> None:
     assert filled("header.x-foo", before=lambda exchange: exchange.note("a", " b ")) == [b"one, two"]
     assert filled("note.a", before=lambda exchange: exchange.note("a", " b\t")) == [b"b"]
+
+
+def test_the_trace_is_that_of_the_record_or_of_what_the_service_is_told() -> None:
+    seen: list[bytes] = []
+    fill = Template(("trace.id", b" ", "span.id")).fill
+    spy = Spy("spy", [], request=lambda exchange: seen.append(fill(exchange)))
+    edge = TracedEdge(filters=[spy], sample=0.5, numbers=[7, 1 << 55, 2, 3, 0, 4, 5])
+    _, service = edge.pair(GET)
+    service.feed(OK)
+    edge.client(GET)
+    [traced] = edge.recorded()
+    assert seen == [b"%b %b" % (traced.id, traced.whole.id), b"%032x %016x" % (4, 5)]
+    edge.end()
+
+
+@pytest.mark.parametrize(
+    ("lines", "value"), [(b"", b""), (b"traceparent: none\r\n", b""), (b"traceparent: " + PARENT + b"\r\n", TRACE)]
+)
+def test_without_traces_it_is_what_the_client_says(lines: bytes, value: bytes) -> None:
+    seen: list[bytes] = []
+    edge = Edge(filters=[Spy("spy", [], request=lambda exchange: seen.append(Template(("trace.id",)).fill(exchange)))])
+    edge.client(GET[:-2] + lines + b"\r\n")
+    assert seen == [value]
+    edge.end()

@@ -20,12 +20,13 @@ NOWHERE = redis_at("", 0, "/nowhere/redis.sock", 0, False)
 
 
 def test_a_link_is_kept_while_a_configuration_has_it(capfd: Any) -> None:
-    spec: Any = SimpleNamespace(key_sets=(), redis=(NOWHERE,), services=(), resolver=None)
+    spec: Any = SimpleNamespace(key_sets=(), redis=(NOWHERE,), services=(), resolver=None, telemetry=None)
     gateway: Any = SimpleNamespace(
         names=None,
         fetching=None,
         leasing=None,
         engines=None,
+        exporter=None,
         answers={},
         keys={},
         links={},
@@ -35,14 +36,14 @@ def test_a_link_is_kept_while_a_configuration_has_it(capfd: Any) -> None:
     gateway.learn_link = gateway.links.__setitem__
 
     async def story() -> None:
-        sources = Sources(gateway, Log("supervisor"))
-        sources.on_asked(Asked(()))  # nobody is there
-        sources.on_wanted(Wanted(None))  # type: ignore[arg-type]
+        sources = Sources(gateway, Log("supervisor"), lambda: None)  # type: ignore[arg-type, return-value]
+        sources.hear(Asked(()))  # nobody is there
+        sources.hear(Wanted(None))  # type: ignore[arg-type]
         await sources.prepare(spec)
         assert gateway.links[NOWHERE].cause == "unreachable"
         sources.keep()
         assert list(gateway.leasing.known) == [NOWHERE]
-        sources.on_asked(Asked(()))
+        sources.hear(Asked(()))
         spec.redis = ()
         gateway.links = {NOWHERE: LinkState(True)}
         sources.keep()
