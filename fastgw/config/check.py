@@ -403,14 +403,9 @@ def _endpoints(document: Document, where: TreePath, endpoints: Sequence[Endpoint
 def _is_cached(config: Configuration, name: str) -> bool:
     """Whether a route that leads to the service ``name`` has a cache, or one is not known to have none."""
     return any(
-        route.cache is not None
-        and (
-            name == route.service
-            or name in named_services(route, config)
-            or name in [one.service for one in route.split]
-        )
-        for route in config.routes
-        if not is_unsound(route, route.service, route.split, route.among)
+        name == route.service or name in named_services(route, config) or name in [one.service for one in route.split]
+        for route in config.routes  # each for each service: what most routes have none of is looked at first
+        if route.cache is not None and not is_unsound(route, route.service, route.split, route.among)
     )
 
 
