@@ -109,6 +109,14 @@ class Shutdown(Model):
     """What happens on SIGTERM."""
 
     grace: Duration = setting("30s", "How long exchanges in flight may go on before they are cut.")
+    lame_duck: Duration = setting(
+        "0s",
+        "How long everything is still accepted behind the signal, while `/readyz` says 503: for balancers to notice.",
+    )
+    stream_grace: Duration = setting(
+        "0s",
+        "The same as `grace` for answers of server-sent events and for tunnels, if it is longer: then they are ended.",
+    )
 
 
 class ListenerTimeouts(Model):

@@ -311,6 +311,13 @@ class ShutdownSpec(NamedTuple):
     """What happens on SIGTERM."""
 
     grace: float  #: seconds exchanges may go on after a request to stop
+    lame_duck: float = 0.0  #: seconds before it in which everything is accepted still
+    stream_grace: float = 0.0  #: seconds that streams and tunnels may go on; ``grace`` if that is longer
+
+    @property
+    def longest(self) -> float:
+        """Seconds from the end of the lame-duck time until the last stream is ended."""
+        return max(self.grace, self.stream_grace)
 
 
 class ReloadSpec(NamedTuple):

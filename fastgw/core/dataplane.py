@@ -284,20 +284,28 @@ class DataPlane(Plane):
         if not self.connections and self.on_idle is not None:
             self.on_idle()
 
-    def cut_off(self) -> None:
-        """There is no more time to drain: whoever still waits for an answer is told so, or sees the cut.  None of them has left."""
+    def cut_off(self, is_spared: Callable[[Any], bool] | None = None) -> None:
+        """There is no more time to drain: whoever still waits for an answer is told so, or sees the cut.  None of them has left.
+
+        ``is_spared``: exchanges that have more time.
+        """
         self.is_draining = True
         for connection in [*self.unconnected, *self.connections]:
-            exchange = connection.exchange
-            if exchange is not None:
-                error = InternalError(503, "drained", "the gateway stopped before the answer was complete")
-                if exchange.tunnel is not None:
-                    exchange.error = error
-                else:
-                    exchange.fail(error)
-                    if connection.exchange is None:
-                        continue  # it closes when its answer is sent
-            connection.abort()
+            if is_spared is None or not is_spared(connection.exchange):
+                self.cut(connection)
+
+    def cut(self, connection: Client) -> None:
+        """There is no more time for this one."""
+        exchange = connection.exchange
+        if exchange is not None:
+            error = InternalError(503, "drained", "the gateway stopped before the answer was complete")
+            if exchange.tunnel is not None:
+                exchange.error = error
+            else:
+                exchange.fail(error)
+                if connection.exchange is None:
+                    return  # it closes when its answer is sent
+        connection.abort()
 
     def close(self) -> None:
         """End at once: whatever is still open is cut."""

@@ -16,7 +16,7 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from fastgw.config.spec import GatewaySpec
+from fastgw.config.spec import GatewaySpec, ShutdownSpec
 from fastgw.core.live.news import Recorded
 from fastgw.errors import ConfigError
 from fastgw.server import watch
@@ -37,9 +37,10 @@ from fastgw.server.status import Pages
 from fastgw.server.telling import cause, start_line
 from fastgw.server.upgrade import Upgrade
 from fastgw.server.watch import EVERY, Watch
-from fastgw.server.workers import BLOCKED, DEAD, DRAINING, HELD, READY, WorkerProcess, backoff
+from fastgw.server.workers import BLOCKED, DEAD, DRAINING, END_LIMIT, HELD, READY, WorkerProcess, backoff
 
 START_LIMIT = watch.START_LIMIT + 2.0  #: seconds until every worker must have served; who hangs is told before
+NOT_SHARED = "limits of all workers are not shared with the gateway before us"
 START_DEATHS = 3  #: deaths of one worker before that: the start has failed
 SAME_SIGNAL = 0.25  #: seconds in which a second SIGTERM is the same one, sent to us and to our process group
 KILL_AFTER = 1.0  #: seconds on top of the grace before a worker that does not end is killed
@@ -89,12 +90,8 @@ class Control:
         for worker in self.gateway.workers:
             self.attach(worker)
         self._reap()  # deaths from before there was a handler
-        if self.gateway.board.problem:
-            self.log.warning(
-                "limits of all workers are not shared with the gateway before us",
-                predecessor=self.gateway.predecessor,
-                reason=self.gateway.board.problem,
-            )
+        if problem := self.gateway.board.problem:
+            self.log.warning(NOT_SHARED, predecessor=self.gateway.predecessor, reason=problem)
         self.tell_warnings()
         self.keep_sources()
         for warning in self.gateway.plan_in_use.warnings:
@@ -297,8 +294,7 @@ class Control:
         gateway = self.gateway
         if gateway.is_started or not all(worker.state == READY for worker in gateway.workers):
             return
-        if self._heir is not None and not self._heir.is_owner:
-            self._heir.ready()
+        if self._heir is not None and not self._heir.ready():
             return
         gateway.is_started = True
         gateway.report.when = time.time()
@@ -339,7 +335,7 @@ class Control:
             self.is_reload_wanted = True  # the file may have changed since it was read
         elif self.gateway.is_upgrading:
             self.is_reload_wanted = True
-        elif not self._is_stopping:
+        elif not (self._is_stopping or self.gateway.is_draining):
             self._reload.request()
 
     async def reload_now(self) -> Outcome:
@@ -384,21 +380,29 @@ class Control:
 
     def stop(self) -> None:
         """SIGTERM, SIGINT: finish what is under way, within the grace; the second time: now."""
-        if self._is_stopping:
+        if self._is_stopping or self.gateway.is_draining:
             if self.loop.time() - self._stop_began > SAME_SIGNAL:
                 self.stop_now()
             return
-        self._is_stopping = True
         self._stop_began = self.loop.time()
         self._upgrade.abandon()
         gateway = self.gateway
         gateway.is_draining = True
-        grace = gateway.plan_in_use.spec.shutdown.grace
-        self.log.info("draining", grace=grace, generation=gateway.generation)
+        shutdown = gateway.plan_in_use.spec.shutdown
+        lame_duck = 0.0 if self._upgrade.has_successor else shutdown.lame_duck
+        self.log.info("draining", **shutdown._replace(lame_duck=lame_duck)._asdict(), generation=gateway.generation)
         notify("STOPPING=1", "STATUS=draining", environ=gateway.environ)
-        for worker in gateway.workers:
-            worker.is_retiring = True
-        self.spawn_task(self._drain(grace))
+        if lame_duck:
+            self.loop.call_later(lame_duck, self._stop_accepting)
+        else:
+            self._stop_accepting()
+
+    def _stop_accepting(self) -> None:
+        if not self._is_stopping:
+            self._is_stopping = True
+            for worker in self.gateway.workers:
+                worker.is_retiring = True
+            self.spawn_task(self._drain())
 
     def stop_now(self) -> None:
         """SIGQUIT: end at once; what is under way is cut off."""
@@ -408,7 +412,7 @@ class Control:
         if not self._done.done():
             self._done.set_result(0)
 
-    async def _drain(self, grace: float) -> None:
+    async def _drain(self) -> None:
         gateway = self.gateway
         sockets = [one for listening in gateway.plan_in_use.listenings.values() for one in listening.separate]
         if is_shared(sockets):
@@ -416,17 +420,16 @@ class Control:
         if is_shared([one for listening in self.admin_listening for one in listening.separate]):
             await self.admin.stop_listening()  # the successor answers for this host now
         gateway.close()  # our side; the workers hold theirs until they have accepted what waits
-        self.retire(gateway.workers, grace)
+        self.retire(gateway.workers, gateway.plan_in_use.spec.shutdown)
         self.check_stopped()
 
-    def retire(self, workers: list[WorkerProcess], grace: float) -> None:
+    def retire(self, workers: list[WorkerProcess], graces: ShutdownSpec) -> None:
         """Have ``workers`` drain and end; kill those that do not."""
         for worker in workers:
             worker.is_retiring = True
             if worker.is_alive and worker.channel is not None:
                 worker.state = DRAINING
-                worker.channel.send(Drain(grace))
-
+                worker.channel.send(Drain(graces.grace, graces.stream_grace))
         told = [(worker, worker.pid) for worker in workers if worker.state != DEAD]
 
         def make_sure() -> None:
@@ -435,15 +438,13 @@ class Control:
                     self.log.warning("a worker is killed, the grace is over", worker=worker.index, killed=worker.pid)
                     worker.kill()
 
-        self.loop.call_later(grace + KILL_AFTER, make_sure)
+        self.loop.call_later(graces.longest + END_LIMIT + KILL_AFTER, make_sure)
 
     def check_stopped(self) -> None:
         """End when all has: our workers, and the gateway before us, which a service manager would kill with us."""
-        if not self._is_stopping or self._done.done():
+        if not self._is_stopping or self._done.done() or self.gateway.predecessor_draining:
             return
         if not any(worker.pid for worker in (*self.gateway.workers, *self._reload.leaving)):
-            if self.gateway.predecessor_draining:
-                return
             self._upgrade.say_gone()
             self.log.info("stopped")
             self._done.set_result(self._status)

@@ -76,16 +76,17 @@ class Heir:
         """Tell the old one that we do not become ready."""
         self._handed.fail(problems)
 
-    def ready(self) -> None:
-        """Every worker serves."""
+    def ready(self) -> bool:
+        """Every worker serves: is the place ours?  If not, the old one is told, and ``take_place`` comes when it is."""
         if self._is_ready:
-            return
+            return self.is_owner
         self._is_ready = True
         if self._handed.channel.is_closed:
             self._own()
-            return
+            return False
         admin = [str(one.address) for one in self._control.admin_listening]
         self._handed.channel.send({"say": "ready", "kept": self._kept, "admin": admin})
+        return False
 
     def _on_message(self, message: object, fds: list[int]) -> None:
         for fd in fds:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
-    from fastgw.config.spec import GatewaySpec
+    from fastgw.config.spec import GatewaySpec, ShutdownSpec
     from fastgw.server.admin import Admin
     from fastgw.server.gateway import Gateway, Plan
     from fastgw.server.listening import Listening
@@ -47,7 +47,7 @@ class Host(Protocol):
     def audition(self, worker: WorkerProcess, plan: Plan) -> None:
         """Start a process that prepares ``plan`` and serves nothing yet; raise OSError."""
 
-    def retire(self, workers: list[WorkerProcess], grace: float) -> None:
+    def retire(self, workers: list[WorkerProcess], graces: ShutdownSpec) -> None:
         """Have ``workers`` drain and end; kill those that do not."""
 
     # -- upgrades

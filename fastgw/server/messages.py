@@ -143,6 +143,7 @@ class Weighed(NamedTuple):
 
 
 class Drain(NamedTuple):
-    """Accept what waits, then no more; finish what is under way within ``grace`` seconds; exit."""
+    """Accept what waits, then no more; finish what is under way within ``grace`` seconds, streams within ``stream_grace``; exit."""
 
     grace: float
+    stream_grace: float = 0.0  #: not shorter than ``grace``, whatever it is

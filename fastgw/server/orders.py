@@ -73,7 +73,8 @@ class Orders:
         gateway = self._gateway
         if not gateway.is_draining:
             self._stop()
-        return {"ok": True, "pid": os.getpid(), "grace": gateway.plan_in_use.spec.shutdown.grace}
+        shutdown = gateway.plan_in_use.spec.shutdown
+        return {"ok": True, "pid": os.getpid(), "grace": shutdown.lame_duck + shutdown.longest}
 
 
 def _refused(outcome: Outcome) -> str:

@@ -28,7 +28,7 @@ class Parcel:
             "format": FORMAT,
             "version": fastgw.__version__,
             "pid": os.getpid(),
-            "grace": plan.spec.shutdown.grace,
+            "grace": plan.spec.shutdown.longest,
             "stderr": self._add(stderr),
             "board": self._add(gateway.board.fd),
             "listeners": {key: self._listening(one) for key, one in plan.listenings.items() if one.is_ours},

@@ -310,7 +310,7 @@ class Reload:
             await silence(sockets)
             for listening in plan.listenings.values():
                 listening.shrink(plan.count)
-            host.retire(leaving, plan.spec.shutdown.grace)
+            host.retire(leaving, plan.spec.shutdown)
         while len(gateway.workers) < plan.count:
             worker = gateway.place(len(gateway.workers))
             gateway.workers.append(worker)

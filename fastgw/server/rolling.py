@@ -60,7 +60,7 @@ class Rolling:
             return
         self._gateway.arriving.remove(newcomer)  # clients have found it already
         self._leaving.append(newcomer)
-        self._host.retire([newcomer], plan.spec.shutdown.grace)
+        self._host.retire([newcomer], plan.spec.shutdown)
 
     async def replace(self, first: WorkerProcess, plan: Plan) -> None:
         """Put new processes in the place of all workers that stay: ``first``, which has prepared ``plan``, and others."""
@@ -84,4 +84,4 @@ class Rolling:
             old = gateway.succeed(newcomer)
             if old.state != DEAD:
                 self._leaving.append(old)
-            self._host.retire([old], plan.spec.shutdown.grace)
+            self._host.retire([old], plan.spec.shutdown)

@@ -52,7 +52,6 @@ from fastgw.server.workers import BLOCKED, connections_max
 
 YOUNG = 20_000
 FULL_EVERY = 30.0
-CUT_PAUSE = 0.05  #: seconds in which connections that were cut come to their end, so that the access log has them
 LOSSES_EVERY = 1.0  #: seconds between two looks for lines that a log has lost
 LET_GO_EVERY = 1.0  #: seconds between two looks at the connections of a listener that is gone
 DRAIN_PAUSE = 0.3  #: seconds in which a request that is on its way still finds its connection open, see ``drain``
@@ -98,7 +97,7 @@ class Worker:
         self._reports = Reports(loop, channel.send)
         self._told = SourceNews(channel.send)
         self._is_draining = False
-        self._grace = 0.0
+        self._graces = Drain(0.0)
         loop.set_exception_handler(self._on_exception)
         channel.attach(loop, self._on_message, self._on_end)
 
@@ -114,7 +113,7 @@ class Worker:
         if self._plane is None or not self._accepting:
             self.stop()
         else:
-            self._on_message(Drain(self._grace), [])
+            self._on_message(self._graces, [])
 
     async def _work(self) -> None:
         """Do what was asked, one after the other."""
@@ -138,7 +137,7 @@ class Worker:
 
                     self.channel.send(weigh(message, self._plane, self._standby))
                 elif isinstance(message, Drain):
-                    await self.drain(message.grace)
+                    await self.drain(message)
         except Exception as error:  # noqa: BLE001  a worker in an unknown state must not serve
             self.log.error("the worker gives up", error=repr(error), traceback=traceback.format_exc())
             self.status = 1
@@ -177,7 +176,7 @@ class Worker:
             self.channel.send(Prepared(message.generation, (problem,)))
             return
         self._standby = Standby(message, snapshot, terms)
-        self._grace = message.spec.shutdown.grace
+        self._graces = Drain(message.spec.shutdown.grace, message.spec.shutdown.stream_grace)
         self.channel.send(Prepared(message.generation))
 
     def _make_plane(self, slab_fd: int, board_fd: int) -> DataPlane:
@@ -344,8 +343,8 @@ class Worker:
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
-    async def drain(self, grace: float) -> None:
-        """Accept what waits, then no more; end when nothing is under way, after ``grace`` seconds at the latest.
+    async def drain(self, graces: Drain) -> None:
+        """Accept what waits, then no more; end when nothing is under way, or when the time for it is over (``server.draining``).
 
         A connection that looks idle may have a request on its way: one accepted a moment ago, or one whose client is busy.
         So at first answers only say ``Connection: close``, and what is idle is closed ``DRAIN_PAUSE`` later.
@@ -354,7 +353,9 @@ class Worker:
         if self._is_draining or plane is None:
             return
         self._is_draining = True
-        self.loop.call_later(grace, self._cut)
+        from fastgw.server.draining import Draining  # which nobody needs before
+
+        Draining(self.loop, plane, self.stop).begin(graces)
         plane.is_draining = True  # first: who is accepted now is answered before the last listener is closed
         for address in list(self._accepting):
             await self._stop_accepting(address)
@@ -370,15 +371,9 @@ class Worker:
         is_quiet = not plane.connections and not self._adopting and not openings
         self.loop.call_later(QUIET_PAUSE if is_quiet else DRAIN_PAUSE, begin)
 
-    def _cut(self) -> None:
-        """The grace is over."""
-        if self._plane is not None:
-            self._plane.cut_off()
-        self.loop.call_later(CUT_PAUSE, self.stop)
-
     def ask_drain(self) -> None:
         """SIGTERM: as if the supervisor had said it."""
-        self._on_message(Drain(self._grace), [])
+        self._on_message(self._graces, [])
 
     def stop(self) -> None:
         """Leave the loop; what is still open is cut."""

@@ -116,6 +116,11 @@ class Upgrade:
         if self._gateway.is_upgrading:
             self._kill(self._pid)
 
+    @property
+    def has_successor(self) -> bool:
+        """Does somebody serve in our place?"""
+        return self._channel is not None and not self._gateway.is_upgrading
+
     def say_gone(self) -> None:
         """Tell the successor, if there is one, that every worker has ended."""
         if self._channel is not None:

@@ -27,6 +27,7 @@ STARTING, READY, DRAINING, DEAD = "starting", "ready", "draining", "dead"
 STALLED = "stalled"  #: what a READY worker is called that gives no sign of life
 
 HEARTBEAT_SECONDS = 0.25  #: between two signs of life: the sweeps of its data plane
+END_LIMIT = 2.0  #: seconds behind their grace in which streams of events come to the end of one
 STALLED_AFTER = 3.0  #: seconds without one
 
 QUICK = (

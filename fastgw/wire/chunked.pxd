@@ -21,6 +21,7 @@ cdef class ChunkReader:
     cdef object _dropped
     @cython.locals(at=Py_ssize_t, size=Py_ssize_t, mark=Py_ssize_t, began=Py_ssize_t, take="long long", plain="long long", out=list)
     cpdef bytes feed(self, bytes data, Py_ssize_t start)
+    cpdef bint is_between(self)
     @cython.locals(take=Py_ssize_t)
     cdef Py_ssize_t _data_end(self, bytes data, Py_ssize_t at) except -1
     cdef _line_at(self, bytes data, Py_ssize_t at)

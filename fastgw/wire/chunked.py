@@ -66,6 +66,10 @@ class ChunkReader:
         self._decode = decode
         self._dropped = dropped
 
+    def is_between(self) -> bool:
+        """Is no chunk under way, nor the line of one?"""
+        return self._state == _SIZE and not self._line
+
     def feed(self, data: bytes, start: int) -> bytes:
         """Read ``data[start:]`` up to the end of the body and return what to relay of it.
 

@@ -38,6 +38,8 @@ cdef class Carrier(Connection):
     cpdef carry(self, Exchange exchange)
     cpdef send_body(self, bytes data, bint is_last)
     cpdef let_go(self, bint is_request_done)
+    cpdef bint is_between_chunks(self)
+    cpdef long long chunk_data(self)
     cpdef set_aside(self)
     cpdef leave(self)
 

@@ -130,6 +130,14 @@ class Carrier(Connection):
         """The exchange is over for this end: back to the pool, if it may have another, or closed."""
         raise NotImplementedError
 
+    def is_between_chunks(self) -> bool:
+        """Is no chunk of the answer's body under way?  Always so where there are none."""
+        return True
+
+    def chunk_data(self) -> int:
+        """Bytes of data that have come in chunks of the answer's body."""
+        return 0
+
     def set_aside(self) -> None:
         """Nobody wants the answer whose head is being handed over, in this very call: as ``let_go``, and where all of it is here already
         the next exchange may have this end."""

@@ -37,6 +37,8 @@ cdef class Http1Carrier(Carrier):
     cpdef leave(self)
     @cython.locals(exchange=Exchange)
     cpdef let_go(self, bint is_request_done)
+    cpdef bint is_between_chunks(self)
+    cpdef long long chunk_data(self)
     @cython.locals(exchange=Exchange)
     cpdef set_aside(self)
     @cython.locals(size=Py_ssize_t, chunks=ChunkReader, is_whole=bint)

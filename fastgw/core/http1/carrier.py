@@ -137,6 +137,14 @@ class Http1Carrier(Carrier):
         else:
             self.abort()
 
+    def is_between_chunks(self) -> bool:
+        """See ``Carrier``."""
+        return self._chunks is None or self._chunks.is_between()
+
+    def chunk_data(self) -> int:
+        """See ``Carrier``."""
+        return self._chunks.payload if self._chunks is not None else 0
+
     def set_aside(self) -> None:
         """See ``Carrier``: whether all of it is here ``_begin_body`` knows, which has called."""
         exchange = self.exchange

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fastgw.config.spec import ShutdownSpec
 from fastgw.server import control as module
 from fastgw.server.control import Control
 from fastgw.server.log import Log
@@ -200,11 +201,12 @@ def test_worker_that_outlives_the_grace_is_killed(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "KILL_AFTER", 0.0)
+    monkeypatch.setattr(module, "END_LIMIT", 0.0)
 
     async def story(stage: Stage) -> None:
         one, two = stage.workers
         two.state = DEAD
-        stage.control.retire([one, two], 0.0)
+        stage.control.retire([one, two], ShutdownSpec(0.0))
         assert await one.expect(Drain) == Drain(0.0)
         await stage.until(lambda: one.is_killed)
 
@@ -215,11 +217,12 @@ def test_the_next_process_of_a_place_does_not_die_for_the_last_one(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "KILL_AFTER", 0.0)
+    monkeypatch.setattr(module, "END_LIMIT", 0.0)
 
     async def story(stage: Stage) -> None:
         one, two = stage.workers
         one.pid, two.pid = 1_000_000_001, 1_000_000_002
-        stage.control.retire([one, two], 0.0)
+        stage.control.retire([one, two], ShutdownSpec(0.0))
         one.pid, one.state = 1_000_000_003, READY  # it has drained, and the place was given to another at once
         await stage.until(lambda: two.is_killed)
         assert not one.is_killed

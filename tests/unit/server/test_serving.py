@@ -286,7 +286,7 @@ def test_drain_serves_who_waits_and_ends_when_nothing_is_under_way(play: Play) -
         bound = stage.gateway.plan_in_use.listenings["127.0.0.1:0"].bound
         late = socket.create_connection(("127.0.0.1", int(bound.rpartition(":")[2])), timeout=20)  # in the queue
         late.sendall(GET)
-        await stage.worker.drain(20.0)  # no turn of the loop in between, in which it would be accepted
+        await stage.worker.drain(Drain(20.0))  # no turn of the loop in between, in which it would be accepted
         answer = await asyncio.to_thread(late.recv, 65536)
         assert answer.startswith(b"HTTP/1.1 404 ") and b"connection: close\r\n" in answer.lower()
         late.close()
@@ -327,9 +327,9 @@ def test_supervisor_that_is_gone_is_a_drain_with_the_configured_grace(
 ) -> None:
     async def story(stage: Stage) -> None:
         await stage.serve()
-        graces: list[float] = []
+        graces: list[Drain] = []
 
-        async def drain(grace: float) -> None:
+        async def drain(grace: Drain) -> None:
             graces.append(grace)
 
         monkeypatch.setattr(stage.worker, "drain", drain)
@@ -338,7 +338,7 @@ def test_supervisor_that_is_gone_is_a_drain_with_the_configured_grace(
         assert stage.place.channel is not None
         stage.place.channel.close()
         await stage.until(lambda: len(graces) == 2)
-        assert graces == [7.0, 7.0]
+        assert graces == [Drain(7.0), Drain(7.0)]
 
     play(story)
 

@@ -171,3 +171,12 @@ def test_noise_is_refused_or_waited_for_but_nothing_else(data: bytes) -> None:
     except WireError:
         return
     assert len(out) <= len(data)
+
+
+def test_between_two_chunks_nothing_of_one_has_come() -> None:
+    reader = ChunkReader(100, 10)
+    found = []
+    for piece in (b"5", b"\r\n", b"hel", b"lo", b"\r", b"\n", b"0\r\n"):
+        found.append(reader.is_between())
+        reader.feed(piece, 0)
+    assert found == [True, False, False, False, False, False, True] and not reader.is_between()
