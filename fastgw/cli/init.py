@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,6 +165,8 @@ def _written(path: str, wishes: Wishes, *, is_forced: bool) -> int:
 
 def _problems(folder: str, wishes: Wishes) -> list[str]:
     """What is wrong with a file of these wishes in ``folder``."""
+    import tempfile
+
     from fastgw.config.load import inspect
 
     fd, name = tempfile.mkstemp(prefix=".fastgw-init-", suffix=".yaml", dir=folder)

@@ -394,6 +394,7 @@ _COMMANDS = {
 #: Commands whose parser and work are in a module of their own, which is imported for them alone: its name, and what they do.
 _MODULES: dict[str, tuple[str, str]] = {
     "status": ("status", "show how a running gateway is"),
+    "top": ("top", "show how a running gateway is, live"),
     "reload": ("reload", "have a running gateway load its file again"),
     "upgrade": ("upgrade", "have a running gateway start the code on the disk and hand over to it"),
     "drain": ("drain", "have a running gateway finish and end"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 
 
 def replace(path: str, data: bytes) -> None:
@@ -15,6 +14,8 @@ def replace(path: str, data: bytes) -> None:
     Raises:
         OSError: nothing has changed.
     """
+    import tempfile  # here, as every command would import what it imports
+
     path = os.path.realpath(path)
     name = os.path.basename(path)
     fd, beside = tempfile.mkstemp(prefix=f".{name}-", dir=os.path.dirname(path))  # its mode is 0600

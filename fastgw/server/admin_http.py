@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
 from fastgw.core.date import date_line
@@ -197,9 +197,27 @@ async def _send(writer: asyncio.StreamWriter, answer: Content, is_last: bool, is
     await _taken(writer)
     if answer.stream is not None and not is_head:
         async with contextlib.aclosing(answer.stream()) as pieces:
-            async for piece in pieces:
+            async for piece in _while_open(pieces, writer):
                 writer.write(piece)
                 await _taken(writer)
+
+
+async def _while_open(pieces: AsyncGenerator[bytes, None], writer: asyncio.StreamWriter) -> AsyncIterator[bytes]:
+    """``pieces`` until the connection is lost, which ends one that is waited for, too."""
+    gone: asyncio.Future[Any] = asyncio.ensure_future(asyncio.shield(writer.wait_closed()))
+    try:
+        while True:
+            piece: asyncio.Future[Any] = asyncio.ensure_future(anext(pieces, b""))
+            await asyncio.wait({piece, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not piece.done():
+                piece.cancel()
+                await asyncio.wait({piece})
+                return
+            if not (found := piece.result()):
+                return
+            yield found
+    finally:
+        gone.cancel()
 
 
 async def _taken(writer: asyncio.StreamWriter) -> None:

@@ -29,6 +29,7 @@ CONNECTIONS: Final = 16  #: at the same time; more are closed at once
 LARGEST: Final = 4096  #: bytes of a request
 READ_LIMIT: Final = 5.0  #: seconds for a request to come
 WRITE_LIMIT: Final = 5.0  #: seconds for the answer to be taken
+STOP_LIMIT: Final = 1.0  #: seconds for what serves connections to see that they are gone
 _PEER: Final = struct.Struct("3i")  #: pid, uid, gid
 
 
@@ -46,7 +47,7 @@ class AdminSocket:
         self._path = ""
         self._listening: Listening | None = None
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._writers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def move(self, path: str, *, takeover: bool = False) -> None:
         """Serve at ``path`` from now on; empty: nowhere.  What is in the way is told in the log, and tried again by the next reload."""
@@ -72,8 +73,10 @@ class AdminSocket:
         server, self._server = self._server, None
         if server is not None:
             server.close()
-        for writer in list(self._writers):
+        for writer in list(self._writers.values()):
             writer.transport.abort()
+        if self._writers:  # else they would be cancelled with the loop, which is told as a bug
+            await asyncio.wait(self._writers, timeout=STOP_LIMIT)
         if self._listening is not None:
             self._listening.close()
             self._listening = None
@@ -82,7 +85,9 @@ class AdminSocket:
         if len(self._writers) >= CONNECTIONS:
             writer.transport.abort()
             return
-        self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._writers[task] = writer
         try:
             pid, user = self._peer(writer.get_extra_info("socket"))
             begun = await asyncio.wait_for(reader.read(LARGEST), READ_LIMIT)
@@ -98,7 +103,7 @@ class AdminSocket:
         except Exception as error:  # noqa: BLE001  one question that fails must not end the supervisor
             self._log.error("the admin socket failed", error=repr(error))
         finally:
-            self._writers.discard(writer)
+            del self._writers[task]
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()

@@ -20,6 +20,7 @@ from tests.unit.core.test_protocol_cases import COLLECTION, raw_of
 from tests.unit.wire.cases import HEADS, REFUSED_EITHER_WAY
 
 order_began, order_goes_on = asyncio.Event(), asyncio.Event()  #: of an order that is told to wait
+silence_ended = asyncio.Event()  #: of a stream that has no second piece
 
 Story = Callable[["Client"], Awaitable[None]]
 
@@ -71,13 +72,24 @@ def with_admin(story: Story, asked: list[str] | None = None) -> None:
         for number in range(3):
             yield b"tick %d\n" % number
 
+    async def silence() -> AsyncGenerator[bytes, None]:
+        try:
+            yield b"begun"
+            await asyncio.Event().wait()
+        finally:
+            silence_ended.set()
+
+    async def quiet(_: PageRequest) -> Content:
+        return Content(200, b"", "text/event-stream", stream=silence)
+
     async def stream(_: PageRequest) -> Content:
         return Content(200, b"", "text/event-stream", stream=ticks)
 
     async def run() -> None:
         order_began.clear()
         order_goes_on.clear()
-        gets = {"/": root, "/page": page, "/broken": broken, "/stream": stream}
+        silence_ended.clear()
+        gets = {"/": root, "/page": page, "/broken": broken, "/stream": stream, "/quiet": quiet}
         pages = [Page("GET", path, ANYBODY, "", answer, {}) for path, answer in gets.items()]
         pages.append(Page("POST", "/order", ANYBODY, "", order, {}, keys=("wait", "a")))
         admin = Admin(pages, Log("test", fd=-1))
@@ -359,6 +371,19 @@ def test_a_stream_ends_with_its_connection() -> None:
         assert b"connection: close\r\n" in answer and b"content-length" not in answer
         head = await client.ask(b"HEAD /stream HTTP/1.1\r\nhost: a\r\n\r\n")
         assert statuses(head) == [200] and head.endswith(b"\r\n\r\n")
+
+    with_admin(story)
+
+
+def test_a_stream_that_has_nothing_to_say_ends_with_the_address() -> None:
+    async def story(client: Client) -> None:
+        reader, writer = await client.open()
+        writer.write(b"GET /quiet HTTP/1.1\r\nhost: a\r\n\r\n")
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"begun")
+            await client.admin.stop()
+            assert silence_ended.is_set()  # or it would be cancelled with the loop
+        writer.close()
 
     with_admin(story)
 

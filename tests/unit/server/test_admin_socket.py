@@ -201,3 +201,18 @@ async def test_a_path_that_is_too_long_is_told_and_stops_nothing(tmp_path: Path)
     await served.move(str(tmp_path / "short.sock"))
     assert await say(tmp_path / "short.sock", b"{}\n") == {"ok": True}
     await served.stop()
+
+
+@played
+async def test_who_waits_when_it_stops_is_ended_and_not_cancelled(tmp_path: Path) -> None:
+    path, asked = tmp_path / "admin.sock", Asked()
+    served = made(asked)
+    await served.move(str(path))
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    writer.write(b"GET /page HTTP/1.1\r\nhost: anything\r\n\r\n")
+    await asyncio.wait_for(reader.readuntil(b"done for"), 10)
+    before = asyncio.all_tasks()
+    await served.stop()
+    assert asyncio.all_tasks() < before
+    assert asked.lines == []
+    writer.close()
