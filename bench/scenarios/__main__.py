@@ -19,6 +19,7 @@ from bench.scenarios import (
     events,
     forged,
     idle_connections,
+    lifecycle,
     mutated,
     peers,
     shared_limits,
@@ -39,7 +40,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
         wire, split, idle_connections, slowloris, slow_requests, slow_readers, stuck_readers, stuck_uploads,
         descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, shared_limits,
     )
-)  # fmt: skip
+) + lifecycle.SCENARIOS  # fmt: skip
 NEEDED = 12000
 """Open files one process of the largest scenario needs."""
 

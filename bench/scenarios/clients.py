@@ -194,8 +194,12 @@ class _Lane(asyncio.Protocol):
             return
         is_good = self._buffer.startswith(b"HTTP/1.1 200") and length is not None and self._since > 0
         self._driver.done(time.monotonic() - self._since if is_good else None)
+        is_last = b"\r\nconnection: close\r\n" in self._buffer[: end + 2].lower()
         self._buffer, self._since = b"", 0.0
-        self._driver.free(self)
+        if is_last:
+            self.transport.close()  # another one takes its place
+        else:
+            self._driver.free(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._since:
@@ -206,9 +210,11 @@ class _Lane(asyncio.Protocol):
 class _Driver:
     """Sends requests at a fixed rate over a few connections; those that find none free wait, and their wait counts."""
 
-    def __init__(self, port: int, rate: float, connections: int, path: bytes) -> None:
+    def __init__(self, port: int, rate: float, connections: int, path: bytes, *, is_kept: bool = True) -> None:
         self.traffic = Traffic()
         self.request = GOOD.replace(b"/v1/models", path, 1)
+        if not is_kept:
+            self.request = self.request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
         self._port = port
         self._rate = rate
         self._connections = connections
@@ -275,10 +281,12 @@ async def good_traffic(
     connections: int = 20,
     path: bytes = b"/v1/models",
     python: str = sys.executable,
+    is_kept: bool = True,
 ) -> Traffic:
-    """Run good traffic in a process of its own and return what it saw."""
+    """Run good traffic in a process of its own and return what it saw; `is_kept`: False is a connection for each request."""
     process = await asyncio.create_subprocess_exec(
         python, "-m", "bench.scenarios.clients", str(port), str(seconds), str(rate), str(connections), path.decode(),
+        *([] if is_kept else ["new"]),
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, _ = await process.communicate()
@@ -291,7 +299,8 @@ def main(arguments: list[str]) -> None:
     port, seconds, rate, connections = (float(argument) for argument in arguments[:4])
     gc.freeze()
     gc.disable()  # a collection here would be charged to the peer as latency
-    traffic = uvloop.run(_Driver(int(port), rate, int(connections), arguments[4].encode()).run(seconds))
+    driver = _Driver(int(port), rate, int(connections), arguments[4].encode(), is_kept=len(arguments) < 6)
+    traffic = uvloop.run(driver.run(seconds))
     print(json.dumps({"latencies": traffic.latencies, "errors": traffic.errors}))
 
 

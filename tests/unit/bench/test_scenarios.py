@@ -171,4 +171,4 @@ def test_the_command_line_knows_the_scenarios_and_refuses_others(capsys: pytest.
             command.parse(arguments)
     assert "apache" in capsys.readouterr().err
     names = [scenario.name for scenario in command.SCENARIOS]
-    assert len(set(names)) == len(names) == 16
+    assert len(set(names)) == len(names) == 20
