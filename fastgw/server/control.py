@@ -230,7 +230,7 @@ class Control:
 
     def _look(self) -> None:
         self._watch.look(time.monotonic())
-        self.pages.episodes.tick()
+        self.pages.tick(self.log)
         self._reload.look(time.monotonic())
         self._give_back()
         self.loop.call_later(EVERY, self._look)

@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from fastgw.server.episodes import Episode, Episodes
+from fastgw.server.notices import CERTIFICATE_DAYS
 from fastgw.server.standings import stamp
 
 CRITICAL: Final = "critical"  #: requests fail for it now
 ERROR: Final = "error"  #: some do, or something is not done
 WARNING: Final = "warning"  #: they will, or nobody notices yet
 SEVERITIES: Final = (CRITICAL, ERROR, WARNING)
-CERTIFICATE_DAYS: Final = 14  #: before its end a certificate is a problem
 MOST: Final = 100  #: problems that are told; a configuration may have thousands of endpoints
 
 StatusTree = Mapping[str, Any]
@@ -125,6 +125,7 @@ _SHED: Final = {
 }
 
 
+_NO_CONNECTION: Final = ("pool_full", "pending_timeout")  #: of requests that got none
 _WORDS: Final = {"other": "another cause, such as the timeout of the route:"}
 
 
@@ -155,7 +156,12 @@ def _of_member(
         cause = f"its pool is full: {_count(member['active'], 'connection')} busy" + (
             f" (max_connections: {most} in each worker)" if most else ""
         )
-        yield Concern(ERROR, "pool_full", about, f"{cause}, {_count(member['waiting'], 'request')} waiting", None)
+        lost = sum(failed.causes[one] for one in _NO_CONNECTION) if failed is not None else 0
+        cause += f", {_count(member['waiting'], 'request')} waiting" + (f", {lost} failed" if lost else "")
+        since = when.began(failed) if failed is not None and lost else None
+        yield Concern(ERROR, "pool_full", about, cause, since)
+        if failed is not None and lost == failed.count:
+            failed = None  # all of it is told
     told = _standing(member)
     if told is not None:
         yield Concern(ERROR, told[0], about, told[1], told[2])

@@ -24,6 +24,7 @@ from fastgw.server.health_status import health_facts, health_of_endpoint
 from fastgw.server.link_status import link_document, links_of
 from fastgw.server.lost_logs import LostLogs
 from fastgw.server.names import Names
+from fastgw.server.notices import Notices
 from fastgw.server.panic_status import panic_of_service, panics
 from fastgw.server.problems import problems
 from fastgw.server.process_status import certificate_facts, last_reload, worker_facts
@@ -35,6 +36,7 @@ from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts,
 
 if TYPE_CHECKING:
     from fastgw.server.key_sets import Fetching
+    from fastgw.server.log import Log
     from fastgw.server.reload_guard import ReloadGuard
 
 JSON = "application/json"
@@ -59,9 +61,15 @@ class Pages:
         self._gateway = self.gateway = gateway
         self._clock = clock
         self.episodes = Episodes(gateway)
+        self._notices = Notices(gateway, self.episodes)
         self.lost_logs = LostLogs()
         self._is_compiled = fastgw.compiled()
         self.guard: ReloadGuard | None = None  #: who watches a new configuration
+
+    def tick(self, log: Log) -> None:
+        """Look at what grows, if it is time, and tell ``log`` what is news."""
+        self.episodes.tick()
+        self._notices.look(log)
 
     async def livez(self, _: str = "", __: str = "") -> Content:
         """200 as long as this process answers, draining or not: there is no reason to kill it."""

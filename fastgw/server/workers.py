@@ -67,6 +67,20 @@ def backoff(quick_deaths: int) -> float:
     return 0.0 if quick_deaths < 2 else min(MAX_DELAY, FIRST_DELAY * 2.0 ** (quick_deaths - 2))
 
 
+def ended(code: int) -> str:
+    """How a process ended, in a word; ``code``: as of ``subprocess``, negative if by a signal.
+
+    >>> [ended(code) for code in (-9, -11, -250, 1)]
+    ['SIGKILL', 'SIGSEGV', 'signal 250', 'exit code 1']
+    """
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:  # one of those for real time
+        return f"signal {-code}"
+
+
 def connections_max() -> int:
     """How many clients the descriptors of this process allow: a quarter is kept for connections to services and everything else."""
     import resource
@@ -84,7 +98,7 @@ class WorkerProcess:
         self.pid = 0
         self.restarts = 0
         self.quick_deaths = 0
-        self.last_end = ""  #: how the process before ended: "signal 9", "exit code 1"
+        self.last_end = ""  #: how the process before ended: "SIGKILL", "exit code 1"
         self.generation = 0  #: of the configuration it serves
         self.prepared = 0  #: generation it was last told to prepare
         self.started = 0.0
@@ -162,7 +176,7 @@ class WorkerProcess:
         if self.channel is not None:
             self.channel.close()
         code = os.waitstatus_to_exitcode(status)
-        self.last_end = f"signal {-code}" if code < 0 else f"exit code {code}"
+        self.last_end = ended(code)
         return code
 
     def kill(self) -> None:

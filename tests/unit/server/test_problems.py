@@ -191,6 +191,16 @@ def test_what_has_grown_lately_is_told_since_when(lately: Lately, expected: tupl
     assert told(lately) == [expected]
 
 
+def test_a_full_pool_is_told_once_with_whom_it_failed() -> None:
+    full = {"llm": service(member(waiting=3, active=8), limits={"max_connections": 4})}
+    name = ("llm", "10.0.0.1:9000")
+    cause = "its pool is full: 8 connections busy (max_connections: 4 in each worker), 3 requests waiting, 7 failed"
+    pool = ("error", "pool_full", M, cause, SINCE)
+    assert told(Lately(failed={name: {"pool_full": 5, "pending_timeout": 2}}), services=full) == [pool]
+    found = told(Lately(failed={name: {"pool_full": 7, "upstream_reset": 1}}), services=full)
+    assert found[0] == pool and found[1][3] == "8 requests failed there: pool_full 7, upstream_reset 1"
+
+
 def test_a_worker_that_dies_at_once_again_and_again() -> None:
     workers = [worker(0, quick_deaths=4, last_end="signal 11"), worker(1, quick_deaths=0, last_end=None)]
     cause = "it dies as soon as it is started (5 times, the last time by signal 11): the log says why"
