@@ -61,7 +61,7 @@ class Pages:
         self._gateway = self.gateway = gateway
         self._clock = clock
         self.episodes = Episodes(gateway)
-        self._notices = Notices(gateway, self.episodes)
+        self._notices = Notices(gateway)
         self.lost_logs = LostLogs()
         self._is_compiled = fastgw.compiled()
         self.guard: ReloadGuard | None = None  #: who watches a new configuration

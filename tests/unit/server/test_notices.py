@@ -1,4 +1,4 @@
-"""What the log is told that no worker tells it."""
+"""Certificates that end soon, in the log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from fastgw.server import notices
-from fastgw.server.episodes import Episode
 from fastgw.server.notices import CERTIFICATE_DAYS, CERTIFICATES_EVERY, DAY, Notices
 from fastgw.telemetry.totals import CertificateFacts
 
@@ -26,52 +25,8 @@ class Lines:
         return found
 
 
-class Lately:
-    """Episodes, as a test wants them."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, dict[tuple[str, ...], Episode]] = {}
-
-    def of(self, kind: str) -> dict[tuple[str, ...], Episode]:
-        return dict(self.found.get(kind, {}))
-
-
 class Played:
     generation = 1
-
-
-def test_it_is_told_when_it_begins_and_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notices, "certificate_facts", lambda _: [])
-    lately, log = Lately(), Lines()
-    found = Notices(Played(), lately, lambda: NOW)  # type: ignore[arg-type]
-    found.look(log)  # type: ignore[arg-type]
-    assert log.take() == []
-    shed, full = Episode(100.0), Episode(100.0)
-    shed.count = full.count = 3
-    lately.found = {"shed": {("llm", "queue_full"): shed}, "board_full": {(): full}, "accept": {(): Episode(1.0)}}
-    found.look(log)  # type: ignore[arg-type]
-    assert log.take() == [
-        ("warning", "requests are turned away", {"service": "llm", "cause": "queue_full", "count": 3}),
-        ("warning", "the board is full, so requests are refused", {"count": 3}),
-    ]
-    shed.count, shed.last = 9, 110.0
-    found.look(log)  # type: ignore[arg-type]
-    assert log.take() == []  # it goes on
-    again = Episode(300.0)
-    again.count = 1
-    lately.found["shed"] = {("llm", "queue_full"): again}  # another one, between two looks
-    found.look(log)  # type: ignore[arg-type]
-    of = {"service": "llm", "cause": "queue_full"}
-    assert log.take() == [
-        ("info", "requests are not turned away any more", {**of, "count": 9, "seconds": 10.0}),
-        ("warning", "requests are turned away", {**of, "count": 1}),
-    ]
-    lately.found = {}
-    found.look(log)  # type: ignore[arg-type]
-    assert [event for _, event, _ in log.take()] == [
-        "requests are not turned away any more",
-        "the board has room again",
-    ]
 
 
 def test_a_certificate_is_told_of_once_a_day_and_after_a_reload(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +34,7 @@ def test_a_certificate_is_told_of_once_a_day_and_after_a_reload(monkeypatch: pyt
     facts = [CertificateFacts("edge", "a.pem", ends), CertificateFacts("edge", "b.pem", ends + 20 * DAY)]
     monkeypatch.setattr(notices, "certificate_facts", lambda _: facts)
     gateway, log, wall = Played(), Lines(), NOW
-    found = Notices(gateway, Lately(), lambda: wall)  # type: ignore[arg-type]
+    found = Notices(gateway, lambda: wall)  # type: ignore[arg-type]
     found.look(log)  # type: ignore[arg-type]
     assert log.take() == []
     wall += CERTIFICATES_EVERY
