@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from fastgw.core.counters import CACHE_OUTCOMES
+from fastgw.core.labels import CACHE_OUTCOMES
 
 if TYPE_CHECKING:
     from fastgw.adapters.pieces import Held

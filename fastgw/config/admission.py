@@ -17,7 +17,7 @@ from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.core.settings import AdmissionSettings
 
 MOST_PLACES: Final = 65535
-MOST_CLASSES: Final = 8  #: as many as are counted (``core.counters.RANKS``)
+MOST_CLASSES: Final = 8  #: as many as are counted (``core.labels.RANKS``)
 DISCIPLINES: Final = ("fifo", "adaptive_lifo", "fair")
 _FAIR: Final = "fair"
 _ONE_CLASS: Final = ("all",)  #: of an admission without priority

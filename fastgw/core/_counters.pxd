@@ -1,8 +1,8 @@
 """``counters`` for the C compiler; scripts/counters writes it, a test compares."""
 
 cdef enum:
-    HISTOGRAM_SIZE = 23
     RANKS = 8
+    HISTOGRAM_SIZE = 23
     SLAB_VALUES = 5472560
     SLAB_BYTES = 43780480
     CONNECTIONS = 0

@@ -11,7 +11,7 @@ import errno
 import os
 import ssl
 
-from fastgw.core.counters import CAUSES
+from fastgw.core.labels import CAUSES
 from fastgw.core.net.handshake import reason as tls_reason
 from fastgw.errors import RETRY_ALWAYS, GatewayError, InternalError, UpstreamError
 

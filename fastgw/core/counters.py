@@ -20,55 +20,29 @@ from typing import Final
 
 from fastgw.core import blocks
 from fastgw.core.blocks import Block
+from fastgw.core.labels import (
+    AUTHORIZATIONS,
+    CACHE_OUTCOMES,
+    CAUSES,
+    CLASSES,
+    COST_OUTCOMES,
+    DENIERS,
+    DIGEST_CAUSES,
+    FALLBACK_CAUSES,
+    FILTER_CAUSES,
+    INJECTED,
+    MIRROR_CAUSES,
+    OTHER_CAUSE,
+    RANKS,
+    RATE_OUTCOMES,
+    RETRY_CAUSES,
+    RETRY_REFUSALS,
+    SHED_CAUSES,
+    TLS_CAUSES,
+    TOKEN_CAUSES,
+)
 
 HISTOGRAM_SIZE: Final = blocks.HISTOGRAM_SIZE
-
-OTHER_CAUSE: Final = "other"
-#: Why a client's TLS handshake failed.
-TLS_CAUSES: Final = (
-    *("version", "cipher", "alpn", "no_certificate", "bad_certificate", "client_alert", "not_tls", "unfinished"),
-    OTHER_CAUSE,
-)
-#: Why a request failed at an endpoint, or could not be sent to it (``core.causes``).
-CAUSES: Final = (
-    *("connect_refused", "unreachable", "connect_timeout", "name_not_found", "name_timeout"),
-    *("name_failed", "tls_failed", "connect_failed", "no_resources", "upstream_reset", "bad_answer"),
-    *("answer_timeout", "stream_idle_timeout", "pool_full", "pending_timeout", "service_failed"),
-    *(OTHER_CAUSE,),
-)
-#: Why a copy of a request got no answer of its mirror's service (``core.mirror``).
-MIRROR_CAUSES: Final = ("in_flight", "too_large", "memory", "incomplete", "pool_full", "failed", "draining")
-#: Why an answer has no digest although a filter was to add one (``filters.digest``).
-DIGEST_CAUSES: Final = ("too_large", "unknown_length")
-#: What became of requests that a cache looks at (``adapters.cache``).
-CACHE_OUTCOMES: Final = ("hit", "stale", "revalidated", "miss", "waited", "bypass")
-#: Why a request was answered by a fallback: the words of ``policy.fallback``.
-FALLBACK_CAUSES: Final = ("connect", "reset", "timeout", "breaker_open", "queue_full", "status")
-#: Why a request was refused for its token, or for having none (``filters.bearer``).
-TOKEN_CAUSES: Final = (
-    *("missing", "repeated", "malformed", "algorithm", "key", "signature", "expired", "early"),
-    *("issuer", "audience", "claims", "scope", "inactive", "unavailable", "busy"),
-)
-#: Filters that refuse requests for who sends them, or when, and have no counter of their own.
-DENIERS: Final = ("ip_rules", "maintenance", "cors", "basic", "api_key", "mtls")
-#: What a service that is asked said of a request (``filters.ext_authz``).
-AUTHORIZATIONS: Final = ("allowed", "refused", "unavailable")
-#: What was done to requests on purpose (``filters.fault``).
-INJECTED: Final = ("delay", "abort", "cut")
-#: What became of requests that were too many for a limit of their rate (``filters.rate_limit``).
-RATE_OUTCOMES: Final = ("refused", "let_through", "unknown")
-#: What an answer said of its cost (``filters.limits``).
-COST_OUTCOMES: Final = ("read", "missing", "invalid")
-#: Why a request was turned away by its service's admission (``core.live.gate``).
-SHED_CAUSES: Final = ("over_limit", "queue_full", "queue_timeout", "worker_busy")
-RANKS: Final = 8  #: classes of priority that an admission may have
-#: Why a filter failed: what it raised, what it needs is not there, or it waited too long (``exchange.hooks``).
-FILTER_CAUSES: Final = ("error", "unavailable", "timeout")
-#: Why a request was sent to its service again (``exchange.retries``).
-RETRY_CAUSES: Final = ("connect", "reset", "timeout", "status")
-#: Why one was not, although the same failure is a reason for it.
-RETRY_REFUSALS: Final = ("budget", "body", "time", "retry_after")
-CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 GLOBAL: Final = Block(0, 64, 1)
 ROUTE: Final = Block(GLOBAL.end, 128, 32768, "route")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
-from fastgw.core.counters import DENIERS
+from fastgw.core.labels import DENIERS
 from fastgw.core.live.board import KEYED_TIMES
 from fastgw.core.live.meters import Clock, Meter, NoRoomError, admit
 from fastgw.errors import DownstreamError, InternalError

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
-from fastgw.core.counters import DENIERS
+from fastgw.core.labels import DENIERS
 from fastgw.errors import DownstreamError, InternalError
 from fastgw.filters.credentials import NOTHING, edit, finder
 from fastgw.filters.htpasswd import parse_users

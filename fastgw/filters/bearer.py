@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
-from fastgw.core.counters import TOKEN_CAUSES
+from fastgw.core.labels import TOKEN_CAUSES
 from fastgw.errors import DownstreamError, FilterUnavailableError, GatewayError, InternalError
 from fastgw.filters.credentials import NOTHING, Editor, edit, finder
 from fastgw.filters.tokens import Demands, TokenError

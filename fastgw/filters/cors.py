@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
-from fastgw.core.counters import DENIERS
 from fastgw.core.exchange.mending import vary_by
 from fastgw.core.exchange.reply import Reply
+from fastgw.core.labels import DENIERS
 from fastgw.errors import DownstreamError
 from fastgw.wire.fields import find_field
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
-from fastgw.core.counters import DIGEST_CAUSES
 from fastgw.core.exchange.filter import BodyHook
+from fastgw.core.labels import DIGEST_CAUSES
 from fastgw.errors import DownstreamError
 from fastgw.wire.fields import find_field
 from fastgw.wire.structured import read_bytes, read_dictionary, write_bytes

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
 from fastgw.core.calls import Answered, Asking, Caller, CallError
-from fastgw.core.counters import AUTHORIZATIONS
 from fastgw.core.exchange.reply import Reply
+from fastgw.core.labels import AUTHORIZATIONS
 from fastgw.errors import FilterUnavailableError
 from fastgw.filters.credentials import NOTHING, edit
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
-from fastgw.core.counters import INJECTED
+from fastgw.core.labels import INJECTED
 from fastgw.errors import InternalError
 
 if TYPE_CHECKING:

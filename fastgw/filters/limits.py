@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
-from fastgw.core.counters import COST_OUTCOMES
+from fastgw.core.labels import COST_OUTCOMES
 from fastgw.core.live.board import KEYED_TIMES, NAMED_TIMES
 from fastgw.core.live.meters import Clock, Meter
 from fastgw.core.live.tabs import Tab

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
-from fastgw.core.counters import DENIERS
+from fastgw.core.labels import DENIERS
 from fastgw.errors import InternalError
 from fastgw.filters.lookout import Lookout
 from fastgw.filters.networks import Networks

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fastgw.core import counters
-from fastgw.core.counters import DENIERS
+from fastgw.core.labels import DENIERS
 from fastgw.errors import DownstreamError
 from fastgw.filters.credentials import NOTHING, edit
 from fastgw.wire.fields import LINE_BYTES

@@ -38,7 +38,7 @@ _ABSENT: Final = object()
 
 
 class TokenError(Exception):
-    """A token is refused; ``cause`` is one of ``core.counters.TOKEN_CAUSES``, and the text may be told to the client."""
+    """A token is refused; ``cause`` is one of ``core.labels.TOKEN_CAUSES``, and the text may be told to the client."""
 
     def __init__(self, cause: str, detail: str) -> None:
         super().__init__(detail)

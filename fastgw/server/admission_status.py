@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters as layout
+from fastgw.core import labels
 
 if TYPE_CHECKING:
     from fastgw.config.spec import ServiceSpec
@@ -27,14 +28,14 @@ def admission_document(service: ServiceSpec, block: Sequence[int], limits: Mappi
     if service.admission is None:
         return None
     classes = service.admission.settings.classes
-    shed = block[layout.SERVICE_SHED : layout.SERVICE_SHED + len(layout.SHED_CAUSES)]
+    shed = block[layout.SERVICE_SHED : layout.SERVICE_SHED + len(labels.SHED_CAUSES)]
     by_class = block[layout.SERVICE_SHED_CLASSES : layout.SERVICE_SHED_CLASSES + len(classes)]
     return {
         "limit": limits.get(service.name, 0),
         "adaptive": service.admission.settings.most > 0,
         "places": block[layout.SERVICE_PLACES],
         "queued": block[layout.SERVICE_QUEUED],
-        "shed": dict(zip(layout.SHED_CAUSES, shed, strict=True)),
+        "shed": dict(zip(labels.SHED_CAUSES, shed, strict=True)),
         "shed_by_class": dict(zip(classes, by_class, strict=True)),
     }
 

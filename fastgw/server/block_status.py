@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastgw.core import counters as layout
+from fastgw.core import labels
 from fastgw.server.cache_status import cache_document
 
 ENDPOINT = {
@@ -42,12 +43,12 @@ def pick(block: list[int], places: dict[str, int]) -> dict[str, Any]:
 
 def failures(block: list[int]) -> dict[str, int]:
     """Of a filter, by cause; only those that happened."""
-    return _by_cause(block, layout.FILTER_FAILURES, layout.FILTER_CAUSES)
+    return _by_cause(block, layout.FILTER_FAILURES, labels.FILTER_CAUSES)
 
 
 def causes(block: list[int]) -> dict[str, int]:
     """Failures by cause; only those that happened."""
-    return _by_cause(block, layout.ENDPOINT_CAUSES, layout.CAUSES)
+    return _by_cause(block, layout.ENDPOINT_CAUSES, labels.CAUSES)
 
 
 def _by_cause(block: list[int], first: int, causes: Sequence[str]) -> dict[str, int]:
@@ -59,7 +60,7 @@ def of_route(block: list[int]) -> dict[str, Any]:
     """Of a route."""
     return {
         **pick(block, _ROUTE),
-        "status": dict(zip(layout.CLASSES, block[layout.ROUTE_STATUS :], strict=False)),
+        "status": dict(zip(labels.CLASSES, block[layout.ROUTE_STATUS :], strict=False)),
         "faults": {
             "downstream": block[layout.ROUTE_FAULT_DOWNSTREAM],
             "upstream": block[layout.ROUTE_FAULT_UPSTREAM],
@@ -81,14 +82,14 @@ def of_service(block: list[int] | None) -> dict[str, Any]:
     waited = sum(block[layout.SERVICE_ANSWERS_US : layout.SERVICE_UNANSWERED : layout.HISTOGRAM_SIZE])
     return {
         **pick(block, _SERVICE),
-        "fallbacks": _by_cause(block, layout.SERVICE_FALLBACKS, layout.FALLBACK_CAUSES),
-        "retries": sum(block[layout.SERVICE_RETRIES + place] for place in range(len(layout.RETRY_CAUSES))),
+        "fallbacks": _by_cause(block, layout.SERVICE_FALLBACKS, labels.FALLBACK_CAUSES),
+        "retries": sum(block[layout.SERVICE_RETRIES + place] for place in range(len(labels.RETRY_CAUSES))),
         "hedges": {
             "sent": block[layout.SERVICE_HEDGES],
             "won": block[layout.SERVICE_HEDGES_WON],
             "refused": block[layout.SERVICE_HEDGES_REFUSED],
         },
-        "status": dict(zip((*layout.CLASSES, layout.OTHER_CAUSE), answers, strict=True)),
+        "status": dict(zip((*labels.CLASSES, labels.OTHER_CAUSE), answers, strict=True)),
         "mean_first_byte_seconds": _mean(waited, sum(answers)),
     }
 

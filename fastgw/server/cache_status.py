@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 
 _PLACES: Final = {
     "stored": counters.ROUTE_CACHE_STORED,
@@ -17,5 +17,5 @@ _PLACES: Final = {
 
 def cache_document(block: list[int]) -> dict[str, int]:
     """What became of requests, and what is kept, by the counters of a route."""
-    outcomes = dict(zip(counters.CACHE_OUTCOMES, block[counters.ROUTE_CACHE_REQUESTS :], strict=False))
+    outcomes = dict(zip(labels.CACHE_OUTCOMES, block[counters.ROUTE_CACHE_REQUESTS :], strict=False))
     return outcomes | {name: block[place] for name, place in _PLACES.items()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fastgw.config.spec import version_name
 from fastgw.core import counters as layout
+from fastgw.core import labels
 from fastgw.core.blocks import DURATION_BUCKETS
 from fastgw.policy.rollout import ADVANCE, DONE, STOP, WAIT, StepCounts, decide, quantile
 from fastgw.server.log import Log
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 EVERY: Final = 1.0  #: seconds between two looks
 _BOUNDS: Final = [one / 1e6 for one in DURATION_BUCKETS]
-_5XX: Final = layout.CLASSES.index("5xx")
+_5XX: Final = labels.CLASSES.index("5xx")
 
 
 class Counts(NamedTuple):

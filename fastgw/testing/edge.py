@@ -22,10 +22,11 @@ from typing import Any
 
 import fastgw.testing.usual as usual
 from fastgw.adapters.cache_fill import Fill
-from fastgw.core import counters
-from fastgw.core.counters import CAUSES, Counters
+from fastgw.core import counters, labels
+from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.deadlines import BODY
+from fastgw.core.labels import CAUSES
 from fastgw.core.live.endpoint import Endpoint, EndpointKey
 from fastgw.core.live.news import Answer
 from fastgw.core.live.pool import Pool
@@ -282,7 +283,7 @@ class Edge:
     def failures_of(self, name: str) -> list[int]:
         """How often a filter has failed, by cause."""
         at = self.route.chain.modes.get(name, CLOSED).base + counters.FILTER_FAILURES
-        return list(self.values[at : at + len(counters.FILTER_CAUSES)])
+        return list(self.values[at : at + len(labels.FILTER_CAUSES)])
 
     def of_endpoint(self, index: int, slot: int = 0) -> int:
         """A value of an endpoint's block."""

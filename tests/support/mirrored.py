@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastgw.core import counters
-from fastgw.core.counters import MIRROR_CAUSES
+from fastgw.core.labels import MIRROR_CAUSES
 from fastgw.core.mirror.mirror import Mirror
 from fastgw.core.settings import MirrorSettings
 from fastgw.testing import usual

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastgw.core import counters
-from fastgw.core.counters import RETRY_CAUSES, RETRY_REFUSALS
+from fastgw.core.labels import RETRY_CAUSES, RETRY_REFUSALS
 from fastgw.core.settings import BudgetSettings
 from fastgw.testing.edge import Edge
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
 from fastgw.core import counters
-from fastgw.core.counters import FALLBACK_CAUSES
 from fastgw.core.exchange import arriving, passage, tries
+from fastgw.core.labels import FALLBACK_CAUSES
 from fastgw.errors import RETRY_ALWAYS
 from fastgw.policy.fallback import STATUS, cause_of, is_meant
 from fastgw.wire.methods import IDEMPOTENT

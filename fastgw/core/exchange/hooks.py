@@ -12,9 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
-from fastgw.core.counters import FILTER_CAUSES
 from fastgw.core.exchange.deadlines import HOOKS
 from fastgw.core.exchange.reply import Reply
+from fastgw.core.labels import FILTER_CAUSES
 from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.errors import FilterUnavailableError, GatewayError, InternalError, UpstreamError
 from fastgw.wire.messages import BODY_CHUNKED

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 from fastgw.core.live.board import NAMED_TIMES
 from fastgw.core.live.meters import Meter, NoRoomError
 from fastgw.policy.budget import Budget
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot.snapshot import Service
 
 #: Places of the causes of a retry, and of what speaks against one, among the counters.
-_, RESET, TIMEOUT, STATUS = range(len(counters.RETRY_CAUSES))
-NO_BUDGET, _, NO_TIME, ASKED_TO_WAIT = range(len(counters.RETRY_REFUSALS))
+_, RESET, TIMEOUT, STATUS = range(len(labels.RETRY_CAUSES))
+NO_BUDGET, _, NO_TIME, ASKED_TO_WAIT = range(len(labels.RETRY_REFUSALS))
 
 SECOND = 10**9  #: in nanoseconds
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 from fastgw.core.causes import OTHER, PLACES
 from fastgw.core.exchange import unmatched
 from fastgw.core.exchange.deadlines import CONNECTION, answer_within
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 
 #: Places of the causes of a retry among the counters, and of one of the reasons against one.
-CONNECT, RESET, TIMEOUT, STATUS = range(len(counters.RETRY_CAUSES))
-NO_BODY = counters.RETRY_REFUSALS.index("body")
+CONNECT, RESET, TIMEOUT, STATUS = range(len(labels.RETRY_CAUSES))
+NO_BODY = labels.RETRY_REFUSALS.index("body")
 _NOT_AGAIN = (("x-should-retry", "false"),)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 from fastgw.errors import DownstreamError, GatewayError, InternalError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CALM_SECONDS: Final = 5.0  #: without anybody turned away, after which it is over
 
 #: Causes; each is the code of its error too, unless that is to be 429.
-OVER_LIMIT, QUEUE_FULL, QUEUE_TIMEOUT, WORKER_BUSY = range(len(counters.SHED_CAUSES))
+OVER_LIMIT, QUEUE_FULL, QUEUE_TIMEOUT, WORKER_BUSY = range(len(labels.SHED_CAUSES))
 _DETAILS: Final = (
     "the service has as many requests as it can take",
     "the service has as many requests as it can take, and too many wait",
@@ -43,7 +43,7 @@ class Shedding:
         plane.values[base + counters.SERVICE_SHED_CLASSES + rank] += 1
         self._at = plane.loop.time()
         if not self._count:
-            why = counters.SHED_CAUSES[cause]
+            why = labels.SHED_CAUSES[cause]
             plane.report("warning", "requests are turned away", service=self._name, cause=why, limit=limit)
         self._count += 1
         reason = f"by the admission of the service {self._name!r}, whose limit is {limit}"

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
-from fastgw.core.counters import MIRROR_CAUSES
 from fastgw.core.exchange.ends import Client
+from fastgw.core.labels import MIRROR_CAUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
-from fastgw.core import counters
+from fastgw.core import labels
 from fastgw.wire.hello import Hello, read_hello
 
 SERVICE_PROTOCOLS: Final = ("http/1.1",)  #: of ALPN: what is offered to services
@@ -46,7 +46,7 @@ _MESSAGE: Final = re.compile(r"\[SSL[^]]*\] (.*) \(_ssl\.c:\d+\)")
 class Failure(NamedTuple):
     """Why there is no TLS."""
 
-    cause: str  #: one of ``counters.TLS_CAUSES``
+    cause: str  #: one of ``labels.TLS_CAUSES``
     detail: str
     name: str = ""  #: the client asked for
 
@@ -137,7 +137,7 @@ def classify(error: ssl.SSLError) -> tuple[str, str]:
     _, is_alert, alert = words.partition(" alert ")
     if is_alert:
         return "client_alert", alert
-    return _REASONS.get(words, counters.OTHER_CAUSE), words
+    return _REASONS.get(words, labels.OTHER_CAUSE), words
 
 
 def reason(error: ssl.SSLError) -> str:

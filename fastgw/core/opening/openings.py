@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 from fastgw.core.opening.tally import Tally
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Openings:
     def failed(self, listener: str, address: bytes, failure: Failure) -> None:
         """A handshake failed: count it, and tell why."""
         self.count(counters.TLS_FAILURES)
-        self.count(counters.TLS_FAILED + counters.TLS_CAUSES.index(failure.cause))
+        self.count(counters.TLS_FAILED + labels.TLS_CAUSES.index(failure.cause))
         fields = {"server_name": failure.name} if failure.name else {}
         self.tell("a TLS handshake failed", listener, address, failure.cause, detail=failure.detail, **fields)
 

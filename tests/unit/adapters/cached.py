@@ -6,7 +6,7 @@ from typing import Any
 
 from fastgw.adapters.cache import Memory, RouteCache
 from fastgw.core import counters
-from fastgw.core.counters import CACHE_OUTCOMES
+from fastgw.core.labels import CACHE_OUTCOMES
 from fastgw.core.settings import CacheSettings
 from fastgw.testing import usual
 from fastgw.testing.edge import Edge

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.counters import CACHE_OUTCOMES
+from fastgw.core.labels import CACHE_OUTCOMES
 from fastgw.testing.edge import body_of, statuses
 from fastgw.testing.mock import MockTransport
 from tests.unit.adapters.cached import CachedEdge, answer, asks

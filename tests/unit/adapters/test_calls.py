@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 from fastgw.errors import DownstreamError
 from fastgw.testing import usual
 from fastgw.testing.edge import body_of, head_of, statuses
@@ -238,7 +238,7 @@ def test_what_a_service_raises_is_for_the_log_alone(body: bytes) -> None:
     assert statuses(answer) == [500] and b"service_failed" in answer and b"secret" not in answer
     (told,) = called.events("a service failed")
     assert told["service"] == "s" and isinstance(told["error"], KeyError | TypeError | SystemExit)
-    place = counters.ENDPOINT_CAUSES + counters.CAUSES.index("service_failed")
+    place = counters.ENDPOINT_CAUSES + labels.CAUSES.index("service_failed")
     assert called.of_endpoint(place) == 1
     called.end()
 

@@ -11,7 +11,7 @@ import pytest
 
 from fastgw.core import causes, counters
 from fastgw.core.causes import PLACES, connect_error, excerpt, is_exhaustion, words
-from fastgw.core.counters import CAUSES
+from fastgw.core.labels import CAUSES
 from fastgw.errors import RETRY_ALWAYS
 from tests.support.certificates import Authority
 

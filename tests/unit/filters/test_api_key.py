@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.counters import DENIERS
+from fastgw.core.labels import DENIERS
 from fastgw.core.live.board import KEYED_TIMES, Board, Table, blank
 from fastgw.core.live.holds import Seat, sit_down
 from fastgw.core.live.words import BOARD_BYTES

@@ -14,7 +14,7 @@ import bcrypt
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.counters import DENIERS
+from fastgw.core.labels import DENIERS
 from fastgw.filters import basic
 from fastgw.filters.basic import Basic
 from fastgw.testing.edge import OK, Edge, Spy, body_of, head_of, statuses

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.counters import TOKEN_CAUSES
+from fastgw.core.labels import TOKEN_CAUSES
 from fastgw.filters.bearer import Bearer
 from fastgw.filters.tokens import TokenError
 from fastgw.testing.edge import GET, Edge, Spy

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.counters import DENIERS
 from fastgw.core.exchange.reply import Reply
+from fastgw.core.labels import DENIERS
 from fastgw.filters.cors import Cors, Origins
 from fastgw.testing.edge import Edge, Spy, body_of, head_of, statuses
 

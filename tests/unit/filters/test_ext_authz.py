@@ -10,7 +10,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.calls import Answered, CallError
-from fastgw.core.counters import AUTHORIZATIONS
+from fastgw.core.labels import AUTHORIZATIONS
 from fastgw.core.settings import FilterSettings, Url
 from fastgw.core.snapshot.chain import FailureMode
 from fastgw.filters.ext_authz import ExtAuthz

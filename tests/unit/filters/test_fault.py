@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.counters import INJECTED
+from fastgw.core.labels import INJECTED
 from fastgw.filters.fault import CUT, Fault
 from fastgw.testing.edge import GET, OK, Edge, body_of, statuses
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.counters import DENIERS
+from fastgw.core.labels import DENIERS
 from fastgw.filters.ip_rules import IpRules
 from fastgw.testing.edge import GET, Edge, Spy, body_of, statuses
 

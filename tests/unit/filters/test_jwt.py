@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.counters import TOKEN_CAUSES
+from fastgw.core.labels import TOKEN_CAUSES
 from fastgw.filters.jwt import Jwt
 from fastgw.testing.edge import GET, OK, Edge, Spy, body_of, statuses
 from tests.support.tokens import CLAIMS, NOW, OPTIONS, SECRET, by_hand, signed

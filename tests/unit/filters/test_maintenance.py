@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.counters import DENIERS
+from fastgw.core.labels import DENIERS
 from fastgw.filters.maintenance import Maintenance
 from fastgw.testing.edge import GET, Edge, body_of, head_of, new_loop, statuses
 

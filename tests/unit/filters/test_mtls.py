@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.counters import DENIERS
+from fastgw.core.labels import DENIERS
 from fastgw.filters import mtls
 from fastgw.filters.mtls import Mtls, read
 from fastgw.testing.edge import EPOCH, GET, Edge, Spy, body_of, statuses

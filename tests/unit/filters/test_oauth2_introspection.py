@@ -10,7 +10,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.calls import Answered, CallError
-from fastgw.core.counters import TOKEN_CAUSES
+from fastgw.core.labels import TOKEN_CAUSES
 from fastgw.core.settings import FilterSettings, Url
 from fastgw.core.snapshot.chain import FailureMode
 from fastgw.filters import oauth2_introspection as module

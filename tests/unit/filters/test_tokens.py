@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fastgw.config.jwk import of_text
-from fastgw.core.counters import TOKEN_CAUSES
+from fastgw.core.labels import TOKEN_CAUSES
 from fastgw.filters.tokens import ALGORITHMS, Demands, TokenError, Verifier, scopes, unfit
 from tests.support.tokens import (
     CLAIMS,

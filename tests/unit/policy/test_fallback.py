@@ -8,19 +8,19 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastgw.core import counters
+from fastgw.core import labels
 from fastgw.policy.fallback import CAUSES, CODES, STATUS, cause_of, is_meant
 
 _PAGE = Path(__file__).parents[3] / "docs" / "errors.md"
 
 
 def test_the_words_are_those_that_are_counted() -> None:
-    assert (*CAUSES, STATUS) == counters.FALLBACK_CAUSES
+    assert (*CAUSES, STATUS) == labels.FALLBACK_CAUSES
 
 
 def test_every_failure_of_an_endpoint_in_front_of_an_answer_is_a_cause() -> None:
-    behind = {"stream_idle_timeout", counters.OTHER_CAUSE}  # no answer can be replaced that has begun
-    assert {code for code in counters.CAUSES if not cause_of(code)} == behind
+    behind = {"stream_idle_timeout", labels.OTHER_CAUSE}  # no answer can be replaced that has begun
+    assert {code for code in labels.CAUSES if not cause_of(code)} == behind
 
 
 def test_every_code_of_a_cause_is_one_that_there_is() -> None:

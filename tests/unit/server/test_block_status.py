@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 from fastgw.server.block_status import causes, of_route, of_service, pick
 
 
@@ -12,7 +12,7 @@ def test_counters_have_their_names() -> None:
 
 def test_only_causes_that_happened_are_told() -> None:
     block = [0] * counters.ENDPOINT.size
-    block[counters.ENDPOINT_CAUSES + counters.CAUSES.index("connect_refused")] = 2
+    block[counters.ENDPOINT_CAUSES + labels.CAUSES.index("connect_refused")] = 2
     assert causes(block) == {"connect_refused": 2}
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 from fastgw.server.cache_status import cache_document
 
 
 def test_outcomes_and_what_is_kept() -> None:
     block = [0] * counters.ROUTE.size
-    block[counters.ROUTE_CACHE_REQUESTS + counters.CACHE_OUTCOMES.index("waited")] = 3
+    block[counters.ROUTE_CACHE_REQUESTS + labels.CACHE_OUTCOMES.index("waited")] = 3
     block[counters.ROUTE_CACHE_BYTES] = 7
-    expected = dict.fromkeys((*counters.CACHE_OUTCOMES, "stored", "evicted", "invalidated", "bytes", "entries"), 0)
+    expected = dict.fromkeys((*labels.CACHE_OUTCOMES, "stored", "evicted", "invalidated", "bytes", "entries"), 0)
     assert cache_document(block) == expected | {"waited": 3, "bytes": 7}

@@ -11,9 +11,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from fastgw.core import counters as layout
+from fastgw.core import labels
 from fastgw.core.blocks import DURATION_BUCKETS
 from fastgw.core.causes import PLACES
-from fastgw.core.counters import CAUSES
+from fastgw.core.labels import CAUSES
 from fastgw.telemetry.facts import FACTS
 from fastgw.telemetry.metrics import families, render
 from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts, NameFacts, Totals, WorkerFacts, total
@@ -97,8 +98,8 @@ def test_the_page_says_what_was_counted() -> None:
 
 def test_failed_handshakes_are_told_by_cause_and_documented() -> None:
     made = totals()
-    made.globals[layout.TLS_FAILED + layout.TLS_CAUSES.index("alpn")] = 4
-    made.globals[layout.TLS_FAILED + len(layout.TLS_CAUSES) - 1] = 2
+    made.globals[layout.TLS_FAILED + labels.TLS_CAUSES.index("alpn")] = 4
+    made.globals[layout.TLS_FAILED + len(labels.TLS_CAUSES) - 1] = 2
     [family] = [one for one in families(facts(), made) if one.name == "fastgw_tls_handshake_failure_causes"]
     found = {sample.labels["cause"]: sample.value for sample in family.samples}
     assert {cause: count for cause, count in found.items() if count} == {"alpn": 4, "other": 2}

@@ -9,8 +9,8 @@ import pytest
 
 from fastgw.adapters.replies import stand_in
 from fastgw.core import counters
-from fastgw.core.counters import FALLBACK_CAUSES
 from fastgw.core.exchange.fallback import REPLY, SERVICE, StandIn, mark
+from fastgw.core.labels import FALLBACK_CAUSES
 from fastgw.core.settings import ReplySettings
 from fastgw.errors import InternalError
 from fastgw.policy.fallback import CAUSES

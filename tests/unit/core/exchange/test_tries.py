@@ -10,7 +10,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.causes import OTHER, PLACES
-from fastgw.core.counters import CAUSES
+from fastgw.core.labels import CAUSES
 from fastgw.core.snapshot.snapshot import Service
 from fastgw.errors import DownstreamError, GatewayError, InternalError, UpstreamError
 from fastgw.policy.balancers import RoundRobin

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 from fastgw.core.causes import REFUSED
 from fastgw.core.live.judges import Judges
 from fastgw.core.live.news import BREAKER, Finding
@@ -157,7 +157,7 @@ def test_where_all_members_are_open_everybody_is_refused_at_once() -> None:
     assert edge.of_service(counters.SERVICE_BREAKER_REFUSED) == 2
     assert edge.of_route(counters.ROUTE_FAULT_UPSTREAM) == 2
     assert edge.of_endpoint(counters.ENDPOINT_FAILURES) == 0  # nobody was asked
-    assert edge.of_endpoint(counters.ENDPOINT_CAUSES - 1 + len(counters.CAUSES)) == 0
+    assert edge.of_endpoint(counters.ENDPOINT_CAUSES - 1 + len(labels.CAUSES)) == 0
     edge.end()
 
 

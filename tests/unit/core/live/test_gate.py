@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 from fastgw.core.exchange.fallback import SERVICE, StandIn
 from fastgw.core.live.board import Board
 from fastgw.core.live.holds import settle
@@ -31,7 +31,7 @@ def places(edge: Edge) -> tuple[int, int]:
 
 def shed(edge: Edge) -> dict[str, int]:
     """How many were turned away, by cause."""
-    found = {cause: edge.of_service(counters.SERVICE_SHED + place) for place, cause in enumerate(counters.SHED_CAUSES)}
+    found = {cause: edge.of_service(counters.SERVICE_SHED + place) for place, cause in enumerate(labels.SHED_CAUSES)}
     return {cause: count for cause, count in found.items() if count}
 
 

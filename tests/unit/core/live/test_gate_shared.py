@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, Edge, body_of, statuses
@@ -29,7 +29,7 @@ def places(edge: Edge) -> tuple[int, int]:
 
 def shed(edge: Edge) -> dict[str, int]:
     """How many were turned away, by cause."""
-    found = {cause: edge.of_service(counters.SERVICE_SHED + place) for place, cause in enumerate(counters.SHED_CAUSES)}
+    found = {cause: edge.of_service(counters.SERVICE_SHED + place) for place, cause in enumerate(labels.SHED_CAUSES)}
     return {cause: count for cause, count in found.items() if count}
 
 

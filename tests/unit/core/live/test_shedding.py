@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 from fastgw.core.live.shedding import Shedding, over_limit
 from fastgw.testing.edge import Edge
 from tests.unit.core.live.gate_stage import SETTINGS
 
 
-@pytest.mark.parametrize(("cause", "code"), list(enumerate(counters.SHED_CAUSES)))
+@pytest.mark.parametrize(("cause", "code"), list(enumerate(labels.SHED_CAUSES)))
 def test_the_cause_is_the_code(cause: int, code: str) -> None:
     edge = Edge()
     error = Shedding("s", edge.plane).error(edge.service.base, SETTINGS._replace(retry_after=2.0), 5, 1, cause)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core import counters
+from fastgw.core import labels
 from fastgw.core.net.handshake import WATCHER, Failure, Handshake, ListenerContext, classify, reason
 from tests.support.certificates import Authority
 
@@ -216,4 +216,4 @@ def test_causes(known: str | None, message: str, expected: tuple[str, str]) -> N
     error = ssl.SSLError(1, message)
     error.reason = known  # type: ignore[assignment]
     assert classify(error) == expected
-    assert expected[0] in (*counters.TLS_CAUSES, counters.OTHER_CAUSE)
+    assert expected[0] in (*labels.TLS_CAUSES, labels.OTHER_CAUSE)

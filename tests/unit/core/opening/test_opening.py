@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core import counters
+from fastgw.core import counters, labels
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.ends import Client
 from fastgw.core.net.handshake import reason
@@ -25,7 +25,7 @@ from tests.support.certificates import Authority
 from tests.unit.core.opening.stage import GET, HEADER, LINE, Edge, Tls, context
 
 ALPN, NO_CERTIFICATE, NOT_TLS, UNFINISHED = (
-    counters.TLS_FAILED + counters.TLS_CAUSES.index(cause)
+    counters.TLS_FAILED + labels.TLS_CAUSES.index(cause)
     for cause in ("alpn", "no_certificate", "not_tls", "unfinished")
 )
 
