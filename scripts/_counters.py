@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from fastgw.core import counters  # noqa: E402 - found in this checkout
 from fastgw.core.blocks import COUNTER, DURATION_BUCKETS, Metric  # noqa: E402
+from fastgw.core.labels import METHODS, STATUSES  # noqa: E402
 from fastgw.telemetry.facts import FACTS, INFO  # noqa: E402
 
 TYPES = ROOT / "fastgw" / "core" / "_counters.pxd"
@@ -30,12 +31,31 @@ def types() -> str:
     ]
     return "".join(
         [
-            '"""``counters`` for the C compiler; scripts/counters writes it, a test compares."""\n\ncdef enum:\n',
+            '"""``counters`` for the C compiler; scripts/counters writes it, a test compares."""\n\n',
+            *_verbatim(),
+            "\n\ncdef enum:\n",
             *constants,
             "\n\ncdef inline int bucket_of(long long micros) noexcept nogil:\n",
             *_search(0, len(DURATION_BUCKETS), "    "),
         ]
     )
+
+
+def _verbatim() -> Iterator[str]:
+    """In C: places of statuses as a table, those of methods by their length and first letter."""
+    places = {status: place for place, status in enumerate(STATUSES)}
+    table = [str(places.get(status, len(STATUSES))) for status in range(600)]
+    yield 'cdef extern from *:\n    """\n    #include <string.h>\n'
+    yield "    static const unsigned char fastgw_codes[600] = {\n"
+    yield from (f"        {', '.join(table[at : at + 30])},\n" for at in range(0, 600, 30))
+    yield "    };\n    static inline int fastgw_method(PyObject *method) {\n"
+    yield "        const char *at = PyBytes_AS_STRING(method);\n        Py_ssize_t size = PyBytes_GET_SIZE(method);\n"
+    for place, name in enumerate(METHODS[:-1]):
+        yield f'        if (size == {len(name)} && !memcmp(at, "{name}", {len(name)})) return {place};\n'
+    yield f"        return {len(METHODS) - 1};\n    }}\n"
+    yield '    """\n    int method_of "fastgw_method"(object method)\n'
+    yield '    const unsigned char CODE_PLACES "fastgw_codes"[600]\n'
+    yield "\ncdef inline int code_of(int status) noexcept nogil:\n    return CODE_PLACES[status]\n"
 
 
 def _search(low: int, high: int, indent: str) -> Iterator[str]:

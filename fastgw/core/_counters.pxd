@@ -1,10 +1,56 @@
 """``counters`` for the C compiler; scripts/counters writes it, a test compares."""
 
+cdef extern from *:
+    """
+    #include <string.h>
+    static const unsigned char fastgw_codes[600] = {
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 48,
+        48, 19, 20, 21, 22, 23, 24, 48, 25, 26, 48, 27, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 28, 48, 48, 48, 48, 48,
+        48, 29, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 48,
+        40, 41, 48, 48, 48, 48, 48, 48, 48, 48, 42, 43, 44, 45, 46, 48, 48, 48, 48, 47, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+        48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48,
+    };
+    static inline int fastgw_method(PyObject *method) {
+        const char *at = PyBytes_AS_STRING(method);
+        Py_ssize_t size = PyBytes_GET_SIZE(method);
+        if (size == 3 && !memcmp(at, "GET", 3)) return 0;
+        if (size == 4 && !memcmp(at, "POST", 4)) return 1;
+        if (size == 4 && !memcmp(at, "HEAD", 4)) return 2;
+        if (size == 3 && !memcmp(at, "PUT", 3)) return 3;
+        if (size == 6 && !memcmp(at, "DELETE", 6)) return 4;
+        if (size == 7 && !memcmp(at, "OPTIONS", 7)) return 5;
+        if (size == 5 && !memcmp(at, "PATCH", 5)) return 6;
+        if (size == 7 && !memcmp(at, "CONNECT", 7)) return 7;
+        if (size == 5 && !memcmp(at, "TRACE", 5)) return 8;
+        return 9;
+    }
+    """
+    int method_of "fastgw_method"(object method)
+    const unsigned char CODE_PLACES "fastgw_codes"[600]
+
+cdef inline int code_of(int status) noexcept nogil:
+    return CODE_PLACES[status]
+
+
 cdef enum:
-    RANKS = 8
     HISTOGRAM_SIZE = 23
-    SLAB_VALUES = 5472560
-    SLAB_BYTES = 43780480
+    SLAB_VALUES = 8097104
+    SLAB_BYTES = 64776832
     CONNECTIONS = 0
     CONNECTIONS_OPEN = 1
     CONNECTIONS_REFUSED = 2
@@ -30,6 +76,9 @@ cdef enum:
     LOOP_LAG_US = 30
     HEARTBEAT_MS = 31
     RUNNING_SERVICE = 32
+    LOOP_LATE_US = 33
+    GC_PAUSE_US = 56
+    GC_COLLECTIONS = 79
     ROUTE_STARTED = 0
     ROUTE_FINISHED = 1
     ROUTE_ABORTED = 2
@@ -56,13 +105,15 @@ cdef enum:
     ROUTE_AUTHORIZATIONS = 59
     ROUTE_INJECTED = 62
     ROUTE_STATUS = 65
-    ROUTE_FAULT_DOWNSTREAM = 70
-    ROUTE_FAULT_UPSTREAM = 71
-    ROUTE_FAULT_INTERNAL = 72
-    ROUTE_BYTES_IN = 73
-    ROUTE_BYTES_OUT = 74
-    ROUTE_DURATION_US = 75
-    ROUTE_BUCKETS = 76
+    ROUTE_CODES = 70
+    ROUTE_METHODS = 119
+    ROUTE_FAULT_DOWNSTREAM = 129
+    ROUTE_FAULT_UPSTREAM = 130
+    ROUTE_FAULT_INTERNAL = 131
+    ROUTE_BYTES_IN = 132
+    ROUTE_BYTES_OUT = 133
+    ROUTE_DURATION_US = 134
+    ROUTE_BUCKETS = 135
     SERVICE_REQUESTS = 0
     SERVICE_ANSWERS_US = 1
     SERVICE_UNANSWERED = 139
@@ -79,7 +130,6 @@ cdef enum:
     SERVICE_PLACES = 163
     SERVICE_QUEUED = 164
     SERVICE_WAITS_US = 165
-    SERVICE_WAIT_BUCKETS = 166
     SERVICE_SHED = 188
     SERVICE_SHED_CLASSES = 192
     SERVICE_LIMIT = 200
@@ -93,6 +143,9 @@ cdef enum:
     ENDPOINT_IDLE = 23
     ENDPOINT_WAITING = 24
     ENDPOINT_UPLOADS = 25
+    ENDPOINT_ANSWERS_US = 26
+    ENDPOINT_CONNECT_US = 49
+    ENDPOINT_WAITS_US = 72
     FILTER_FAILURES = 0
     ANSWER_COUNTED = -1
     ANSWER_AWAITED = -2

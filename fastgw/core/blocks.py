@@ -6,6 +6,7 @@ anywhere: its place for whoever counts, its name and labels for the metrics page
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,11 @@ HISTOGRAM_SIZE: Final = (
 )  #: values of one: the sum in microseconds, the buckets, and what is above them all
 
 
+def bucket_of(micros: int) -> int:
+    """Place of a duration among the buckets: the first one whose bound is not below it, or the one behind them all."""
+    return bisect_left(DURATION_BUCKETS, micros)
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One metric of the page, whoever knows its value."""
@@ -37,6 +43,9 @@ class Metric:
     note: str = ""  #: Markdown that stands behind the sentence in the documentation
     index: int = 0  #: place in its block
     values: tuple[str, ...] = ()  #: of the last label, where each of them has a place of its own, from ``index`` on
+    is_sparse: bool = (
+        False  #: of these places only those are told where something was counted, or there would be too many series
+    )
 
     @property
     def size(self) -> int:
@@ -75,15 +84,34 @@ class Block:
     @property
     def gauges(self) -> tuple[int, ...]:
         """Places of all gauges, which say nothing once their worker is dead."""
-        return tuple(row.index for row in self.rows if row.kind == GAUGE)
+        return tuple(dict.fromkeys(row.index for row in self.rows if row.kind == GAUGE))
 
-    def counter(self, name: str, text: str, note: str = "", label: str = "", values: tuple[str, ...] = ()) -> int:
-        """Add what only grows; ``label``, ``values``: one more label, and a place for each value of it.  Returns its (first) place."""
-        return self._add(Metric(name, COUNTER, text, self._labels(label), note, self._used, values))
+    def counter(
+        self,
+        name: str,
+        text: str,
+        note: str = "",
+        label: str = "",
+        values: tuple[str, ...] = (),
+        *,
+        is_sparse: bool = False,
+        labels: tuple[str, ...] = (),
+    ) -> int:
+        """Add what only grows; ``label``, ``values``: one more label, and a place for each value of it.  Returns its (first) place.
+
+        ``is_sparse``: see ``Metric``; ``labels``: all of them, if they are not those of the block and ``label``.
+        """
+        return self._add(
+            Metric(name, COUNTER, text, labels or self._labels(label), note, self._used, values, is_sparse)
+        )
 
     def gauge(self, name: str, text: str, note: str = "") -> int:
         """Add what goes up and down."""
         return self._add(Metric(name, GAUGE, text, self.labels, note, self._used))
+
+    def again(self, place: int, name: str, text: str, *labels: str, kind: str = COUNTER) -> None:
+        """Tell what stands at ``place`` under another ``name`` too: of each process, say, and not of all together."""
+        self.rows.append(Metric(name, kind, text, labels, index=place))
 
     def histogram(
         self,
@@ -98,7 +126,8 @@ class Block:
 
         ``labels``: what the labels of the block are called here.
         """
-        return self._add(Metric(name, HISTOGRAM, text, labels or self._labels(label), note, self._used, values))
+        names = labels or self._labels(label)
+        return self._add(Metric(name, HISTOGRAM, text, names, note, self._used, values, bool(values)))
 
     def __iter__(self) -> Iterator[Metric]:
         return iter(self.rows)

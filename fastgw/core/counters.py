@@ -4,58 +4,38 @@ One slab per worker, in an anonymous file (memfd) that both sides map.  A worker
 needs no lock and no system call; the supervisor reads (and writes only where no worker is alive to), so ``/metrics`` tells the same
 story whichever worker answered, and a worker that died leaves its counts behind.  The file is sparse: an unused slot costs no memory.
 
-    GLOBAL block | route blocks | service blocks | endpoint blocks | filter blocks | LOCAL block    every value one uint64, native order
+    GLOBAL block | routes | services | endpoints | filters | LOCAL block | exemplars    every value one uint64, native order
 
 Which route, service, endpoint or filter owns which block (its *slot*) is decided by the supervisor and is stable across reloads.
-
 A new metric is a row here and the increment.  The metrics page reads the rows; ``scripts/counters`` writes the constants for the C
 compiler (``_counters.pxd``) and the table of ``docs/operations.md``, and a test fails where it was not run.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
-from fastgw.core import blocks
-from fastgw.core.blocks import Block
-from fastgw.core.labels import (
-    AUTHORIZATIONS,
-    CACHE_OUTCOMES,
-    CAUSES,
-    CLASSES,
-    COST_OUTCOMES,
-    DENIERS,
-    DIGEST_CAUSES,
-    FALLBACK_CAUSES,
-    FILTER_CAUSES,
-    INJECTED,
-    MIRROR_CAUSES,
-    OTHER_CAUSE,
-    RANKS,
-    RATE_OUTCOMES,
-    RETRY_CAUSES,
-    RETRY_REFUSALS,
-    SHED_CAUSES,
-    TLS_CAUSES,
-    TOKEN_CAUSES,
-)
+from fastgw.core import blocks, labels
+from fastgw.core.blocks import GAUGE, Block
 
 HISTOGRAM_SIZE: Final = blocks.HISTOGRAM_SIZE
 
-GLOBAL: Final = Block(0, 64, 1)
-ROUTE: Final = Block(GLOBAL.end, 128, 32768, "route")
+GLOBAL: Final = Block(0, 96, 1)
+ROUTE: Final = Block(GLOBAL.end, 192, 32768, "route")
 SERVICE: Final = Block(ROUTE.end, 240, 4096, "service")
-ENDPOINT: Final = Block(SERVICE.end, 32, 8192, "service", "endpoint")
+ENDPOINT: Final = Block(SERVICE.end, 96, 8192, "service", "endpoint")
 FILTER: Final = Block(ENDPOINT.end, 8, 4096, "filter")
 #: Of services and endpoints that are this process itself: what is counted of their answers beside the route is on no page.
 LOCAL: Final = Block(FILTER.end, SERVICE.size, 1)
-BLOCKS: Final = (GLOBAL, ROUTE, SERVICE, ENDPOINT, FILTER, LOCAL)
-SLAB_VALUES: Final = LOCAL.end
+EXEMPLARS: Final = Block(LOCAL.end, 6, 512)  #: a ring of what ``core.exemplars`` has kept
+BLOCKS: Final = (GLOBAL, ROUTE, SERVICE, ENDPOINT, FILTER, LOCAL, EXEMPLARS)
+SLAB_VALUES: Final = EXEMPLARS.end
 SLAB_BYTES: Final = SLAB_VALUES * 8
 
 # --- the worker
+
+EACH: Final = ("worker",)  #: labels of what is told of each worker by itself
 
 CONNECTIONS = GLOBAL.counter("fastgw_downstream_connections", "Client connections accepted.")
 CONNECTIONS_OPEN = GLOBAL.gauge("fastgw_downstream_connections_open", "Client connections open now.")
@@ -96,7 +76,7 @@ TLS_FAILED = GLOBAL.counter(
     "Client TLS handshakes that failed, by their cause.",
     "Each [cause](#clients-that-get-no-tls) is explained below.",
     label="cause",
-    values=TLS_CAUSES,
+    values=labels.TLS_CAUSES,
 )
 LOG_LINES_LOST = GLOBAL.counter(
     "fastgw_access_log_lines_lost",
@@ -127,6 +107,23 @@ GENERATION = GLOBAL.gauge("", "Generation of the installed snapshot.")
 LOOP_LAG_US = GLOBAL.gauge("", "Lateness of the last sweep in microseconds, the worker's pulse.")
 HEARTBEAT_MS = GLOBAL.gauge("", "When the loop last swept, milliseconds of the monotonic clock.")
 RUNNING_SERVICE = GLOBAL.gauge("", "Of the service whose code the loop runs, its slot and one more; 0: of none.")
+GLOBAL.again(CONNECTIONS, "fastgw_worker_connections", "Client connections that the worker has accepted.", *EACH)
+GLOBAL.again(CONNECTIONS_OPEN, "fastgw_worker_connections_open", "Those open now.", *EACH, kind=GAUGE)
+GLOBAL.again(
+    EXCHANGES_OPEN, "fastgw_worker_exchanges_open", "Exchanges of the worker under way now.", *EACH, kind=GAUGE
+)
+LOOP_LATE_US = GLOBAL.histogram(
+    "fastgw_worker_loop_late_seconds", "How late the event loop of the worker was, four times a second.", labels=EACH
+)
+GC_PAUSE_US = GLOBAL.histogram(
+    "fastgw_worker_gc_pause_seconds", "How long the worker stood still to collect garbage.", labels=EACH
+)
+GC_COLLECTIONS = GLOBAL.counter(
+    "fastgw_worker_gc_collections",
+    "Times it did, by the oldest generation that was collected.",
+    labels=(*EACH, "generation"),
+    values=("0", "1", "2"),
+)
 
 # --- a route
 
@@ -146,7 +143,7 @@ ROUTE_RATE_LIMITED = ROUTE.counter(
     "`let_through` are those of a filter with `dry_run`, `unknown` those refused because a Redis cannot be asked. See "
     "[`rate_limit`](filters.md#rate_limit).",
     label="outcome",
-    values=RATE_OUTCOMES,
+    values=labels.RATE_OUTCOMES,
 )
 ROUTE_RATE_LET_THROUGH = ROUTE_RATE_LIMITED + 1
 ROUTE_RATE_UNKNOWN = ROUTE_RATE_LIMITED + 2
@@ -155,7 +152,7 @@ ROUTE_COSTS = ROUTE.counter(
     "Answers of services whose cost a limit counts, by what they said of it.",
     "What is `missing` or `invalid` costs the reserve. See [`rate_limit`](filters.md#bytes-and-costs).",
     label="outcome",
-    values=COST_OUTCOMES,
+    values=labels.COST_OUTCOMES,
 )
 ROUTE_PLACES = ROUTE.gauge(
     "fastgw_limit_places",
@@ -172,14 +169,14 @@ ROUTE_MIRROR_DROPPED = ROUTE.counter(
     "Copies of requests that got no answer of the mirror's service, by their cause.",
     "Each [cause](#mirrors) is explained below.",
     label="cause",
-    values=MIRROR_CAUSES,
+    values=labels.MIRROR_CAUSES,
 )
 ROUTE_CACHE_REQUESTS = ROUTE.counter(
     "fastgw_cache_requests",
     "Requests of the route that its cache has looked at, by what became of them.",
     "One that is `revalidated` was a `miss` or has `waited` before. See [caches](configuration.md#caches).",
     label="outcome",
-    values=CACHE_OUTCOMES,
+    values=labels.CACHE_OUTCOMES,
 )
 ROUTE_CACHE_STORED = ROUTE.counter("fastgw_cache_stored", "Answers that the route's cache has kept, or kept on.")
 ROUTE_CACHE_EVICTED = ROUTE.counter("fastgw_cache_evicted", "Answers that the route's cache has let go of for others.")
@@ -196,7 +193,7 @@ ROUTE_DIGESTS_DROPPED = ROUTE.counter(
     "Answers that got no digest, because they were too large to be gathered, or nobody knew how large they would be.",
     "Their clients take no trailers. See [`digest`](filters.md#digest).",
     label="cause",
-    values=DIGEST_CAUSES,
+    values=labels.DIGEST_CAUSES,
 )
 ROUTE_COMPRESSED_BYTES = ROUTE.counter(
     "fastgw_compressed_bytes",
@@ -217,35 +214,50 @@ ROUTE_TOKENS_REFUSED = ROUTE.counter(
     "Requests refused for their token, or because they had none, by the cause.",
     "Each [cause](filters.md#jwt) is explained there.",
     label="cause",
-    values=TOKEN_CAUSES,
+    values=labels.TOKEN_CAUSES,
 )
 ROUTE_DENIED = ROUTE.counter(
     "fastgw_requests_denied",
     "Requests that a filter refused for who sent them, or because all are refused, by its type.",
     "See [who may pass](access.md).",
     label="filter",
-    values=DENIERS,
+    values=labels.DENIERS,
 )
 ROUTE_AUTHORIZATIONS = ROUTE.counter(
     "fastgw_authorizations",
     "Requests that another service was asked about, by what it said.",
     "`unavailable`: it gave no decision. See [`ext_authz`](asking.md#ext_authz).",
     label="outcome",
-    values=AUTHORIZATIONS,
+    values=labels.AUTHORIZATIONS,
 )
 ROUTE_INJECTED = ROUTE.counter(
     "fastgw_faults_injected",
     "Requests that a filter delayed, refused or cut on purpose.",
     "For tests; alert on a rate in production. See [`fault`](filters.md#fault).",
     label="kind",
-    values=INJECTED,
+    values=labels.INJECTED,
 )
 ROUTE_STATUS = ROUTE.counter(
     "fastgw_responses",
     "Answers sent, by status class.",
     "`1xx` are upgrades.",
     label="status_class",
-    values=CLASSES,
+    values=labels.CLASSES,
+)
+ROUTE_CODES = ROUTE.counter(
+    "fastgw_error_responses",
+    "Those that are errors (4xx, 5xx) by status, of those that there were.",
+    label="http_response_status_code",
+    values=labels.CODES,
+    is_sparse=True,
+)
+ROUTE_METHODS = ROUTE.counter(
+    "fastgw_requests_by_method",
+    "Requests that matched the route, by method, of those that there were.",
+    "`_OTHER`: any but those of RFC 9110 and PATCH.",
+    label="http_request_method",
+    values=labels.METHODS,
+    is_sparse=True,
 )
 ROUTE_FAULT_DOWNSTREAM = ROUTE.counter(
     "fastgw_request_faults",
@@ -276,7 +288,7 @@ SERVICE_ANSWERS_US = SERVICE.histogram(
     "From the end of a request, as it was sent to the service, to the head of its answer, by status class.",
     "Time to first byte; [buckets](#durations). Its `_count` are the answers that came from the service, as it gave them.",
     label="status_class",
-    values=(*CLASSES, OTHER_CAUSE),
+    values=(*labels.CLASSES, labels.OTHER_CAUSE),
 )
 SERVICE_UNANSWERED = SERVICE.counter(
     "fastgw_service_unanswered",
@@ -288,14 +300,14 @@ SERVICE_RETRIES = SERVICE.counter(
     "Exchanges with the service sent again, by the cause.",
     "`fastgw_retries_total` is their sum. See [retry](errors.md#retry).",
     label="cause",
-    values=RETRY_CAUSES,
+    values=labels.RETRY_CAUSES,
 )
 SERVICE_RETRIES_REFUSED = SERVICE.counter(
     "fastgw_service_retries_refused",
     "Exchanges with the service that could have been sent again, and were not, by what spoke against it.",
     "Each [reason](operations.md#retries) is explained below.",
     label="reason",
-    values=RETRY_REFUSALS,
+    values=labels.RETRY_REFUSALS,
 )
 SERVICE_HEDGES = SERVICE.counter(
     "fastgw_hedges", "Requests sent to a second endpoint too.", "See [hedging](configuration.md#hedging)."
@@ -307,7 +319,7 @@ SERVICE_FALLBACKS = SERVICE.counter(
     "Requests for the service that a fallback was asked for in its place, by cause.",
     "See [fallbacks](configuration.md#fallbacks).",
     label="cause",
-    values=FALLBACK_CAUSES,
+    values=labels.FALLBACK_CAUSES,
 )
 SERVICE_BREAKER_REFUSED = SERVICE.counter(
     "fastgw_breaker_refused",
@@ -336,20 +348,19 @@ SERVICE_QUEUED = SERVICE.gauge("fastgw_admission_queued", "Requests that wait fo
 SERVICE_WAITS_US = SERVICE.histogram(
     "fastgw_admission_wait_seconds", "How long those waited that had to and got a place.", "[Buckets](#durations)."
 )
-SERVICE_WAIT_BUCKETS = SERVICE_WAITS_US + 1
 SERVICE_SHED = SERVICE.counter(
     "fastgw_admission_shed",
     "Requests that the admission of the service turned away, by the cause.",
     "Each [cause](#admission) is explained below; alert on a rate.",
     label="cause",
-    values=SHED_CAUSES,
+    values=labels.SHED_CAUSES,
 )
 SERVICE_SHED_CLASSES = SERVICE.counter(
     "fastgw_admission_shed_by_class",
     "The same, by the place of their class in `priority.classes`.",
     "`1`: the first.",
     label="class",
-    values=tuple(str(one + 1) for one in range(RANKS)),
+    values=tuple(str(one + 1) for one in range(labels.RANKS)),
 )
 SERVICE_LIMIT = SERVICE.gauge("", "How many places there are, as the worker knows it.")
 
@@ -364,7 +375,7 @@ ENDPOINT_CAUSES = ENDPOINT.counter(
     "Requests that failed on the endpoint, or could not be sent to it, by cause.",
     "The cause is a [code](errors.md).",
     label="cause",
-    values=CAUSES,
+    values=labels.CAUSES,
 )
 ENDPOINT_CONNECTS = ENDPOINT.counter("fastgw_endpoint_connects", "Connections opened to the endpoint.")
 ENDPOINT_CONNECT_FAILURES = ENDPOINT.counter(
@@ -383,6 +394,18 @@ ENDPOINT_UPLOADS = ENDPOINT.gauge(
     "Requests with a connection, or about to get one, whose body is still arriving.",
     "`pool.max_uploads` bounds them.",
 )
+ENDPOINT_ANSWERS_US = ENDPOINT.histogram(
+    "fastgw_endpoint_first_byte_seconds",
+    "From the end of a request, as it was sent to the endpoint, to the head of its answer.",
+    "As that of its service, of all statuses; [buckets](#durations).",
+)
+ENDPOINT_CONNECT_US = ENDPOINT.histogram(
+    "fastgw_endpoint_connect_seconds", "How long it took to open a connection to the endpoint, TLS included."
+)
+ENDPOINT_WAITS_US = ENDPOINT.histogram(
+    "fastgw_endpoint_wait_seconds", "How long those waited for a connection that had to and got one."
+)
+
 # --- a filter
 
 FILTER_FAILURES = FILTER.counter(
@@ -390,7 +413,7 @@ FILTER_FAILURES = FILTER.counter(
     "Times a filter failed, by the cause.",
     "Its `on_failure` says [what followed](filters.md#failures); alert on a rate.",
     label="cause",
-    values=FILTER_CAUSES,
+    values=labels.FILTER_CAUSES,
 )
 
 
@@ -400,10 +423,9 @@ ANSWER_COUNTED: Final = -1  #: nothing more
 ANSWER_AWAITED: Final = -2  #: that there was none, if none comes
 ANSWER_UNASKED: Final = -3  #: nothing: the request has not been sent
 
-
-def bucket_of(micros: int) -> int:
-    """Place of a duration among the buckets: the first one whose bound is not below it, or the one behind them all."""
-    return bisect_left(blocks.DURATION_BUCKETS, micros)
+bucket_of = blocks.bucket_of
+code_of = labels.code_of
+method_of = labels.method_of
 
 
 def answers(block: Sequence[int] | memoryview) -> list[int]:

@@ -236,6 +236,7 @@ class DataPlane(Plane):
         now = self.loop.time()
         lag = max(0.0, now - self._swept_at - SWEEP_SECONDS)
         self.values[counters.LOOP_LAG_US] = int(lag * 1e6)
+        self.count_time(counters.LOOP_LATE_US, lag)
         self.lag, self._late = min(lag, self._late), lag
         self.values[counters.HEARTBEAT_MS] = int(now * 1e3)
         self._swept_at = self.now = now

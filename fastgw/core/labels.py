@@ -53,3 +53,50 @@ RETRY_CAUSES: Final = ("connect", "reset", "timeout", "status")
 #: Why one was not, although the same failure is a reason for it.
 RETRY_REFUSALS: Final = ("budget", "body", "time", "retry_after")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
+OTHER_VALUE: Final = "_OTHER"  #: what the OpenTelemetry conventions call all that is not known
+#: Methods of requests, the most frequent first.
+METHODS: Final = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", OTHER_VALUE)
+#: Statuses that are errors: those that IANA registers, and what is usual beside them.
+STATUSES: Final = (
+    *(
+        400,
+        401,
+        402,
+        403,
+        404,
+        405,
+        406,
+        407,
+        408,
+        409,
+        410,
+        411,
+        412,
+        413,
+        414,
+        415,
+        416,
+        417,
+        418,
+        421,
+        422,
+        423,
+        424,
+    ),
+    *(425, 426, 428, 429, 431, 444, 451, 499),
+    *(500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511, 520, 521, 522, 523, 524, 529),
+)
+CODES: Final = (*(str(one) for one in STATUSES), OTHER_VALUE)
+
+_CODES: Final = {status: place for place, status in enumerate(STATUSES)}
+_METHODS: Final = {method.encode(): place for place, method in enumerate(METHODS[:-1])}
+
+
+def code_of(status: int) -> int:
+    """Place of a status from 400 to 599 among CODES."""
+    return _CODES.get(status, len(_CODES))
+
+
+def method_of(method: bytes) -> int:
+    """Place of a method among METHODS."""
+    return _METHODS.get(method, len(_METHODS))

@@ -31,6 +31,6 @@ cdef class Plane:
     @cython.locals(now=double, micros="long long")
     cpdef double count(self, Py_ssize_t base, double started, int status, long long received, long long sent) except -1
     @cython.locals(micros="long long")
-    cpdef count_wait(self, Py_ssize_t base, double seconds)
-    @cython.locals(micros="long long", start=Py_ssize_t)
-    cpdef count_answer(self, Py_ssize_t base, Py_ssize_t place, double seconds)
+    cpdef count_time(self, Py_ssize_t place, double seconds)
+    @cython.locals(micros="long long", start=Py_ssize_t, bucket=Py_ssize_t, place=Py_ssize_t)
+    cpdef count_answer(self, Py_ssize_t base, int status, Py_ssize_t member, double seconds)

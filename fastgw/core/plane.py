@@ -128,6 +128,8 @@ class Plane:
         self.values[base + counters.ROUTE_FINISHED] += 1
         if 100 <= status < 600:
             self.values[base + counters.ROUTE_STATUS - 1 + status // 100] += 1
+            if status >= 400:
+                self.values[base + counters.ROUTE_CODES + counters.code_of(status)] += 1
         if received:
             self.values[base + counters.ROUTE_BYTES_IN] += received
         self.values[base + counters.ROUTE_BYTES_OUT] += sent
@@ -135,18 +137,23 @@ class Plane:
         self.values[base + counters.ROUTE_BUCKETS + counters.bucket_of(micros)] += 1
         return now
 
-    def count_answer(self, base: int, place: int, seconds: float) -> None:
-        """Add an answer, whose head took so long, to its service's counters, which begin at ``base``; ``place``: that of its class."""
+    def count_answer(self, base: int, status: int, member: int, seconds: float) -> None:
+        """Add an answer, whose head took so long, to the counters of its service, which begin at ``base``, and of its endpoint, which begin
+        at ``member``; ``status``: 100 or more."""
         micros = int(seconds * 1e6)
+        bucket = 1 + counters.bucket_of(micros)
+        place = status // 100 - 1 if status < 600 else 5
         start = base + counters.SERVICE_ANSWERS_US + counters.HISTOGRAM_SIZE * place
         self.values[start] += micros
-        self.values[start + 1 + counters.bucket_of(micros)] += 1
+        self.values[start + bucket] += 1
+        self.values[member + counters.ENDPOINT_ANSWERS_US] += micros
+        self.values[member + counters.ENDPOINT_ANSWERS_US + bucket] += 1
 
-    def count_wait(self, base: int, seconds: float) -> None:
-        """Add how long an exchange has waited to be admitted to its service, whose counters begin at ``base``."""
+    def count_time(self, place: int, seconds: float) -> None:
+        """Add a duration to the histogram that begins at ``place``."""
         micros = int(seconds * 1e6)
-        self.values[base + counters.SERVICE_WAITS_US] += micros
-        self.values[base + counters.SERVICE_WAIT_BUCKETS + counters.bucket_of(micros)] += 1
+        self.values[place] += micros
+        self.values[place + 1 + counters.bucket_of(micros)] += 1
 
     def report(self, level: str, event: str, /, **fields: Any) -> None:
         """Let the log tell ``event``, a constant sentence; what varies is in ``fields``."""

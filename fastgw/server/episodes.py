@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from fastgw.core import counters as layout
+from fastgw.core import labels
 
 if TYPE_CHECKING:
     from fastgw.server.gateway import Gateway
@@ -32,7 +33,7 @@ class Episode:
         self.began = began  #: ``time.monotonic``
         self.last = began
         self.count = 0  #: how often it happened since
-        self.causes: Counter[str] = Counter()  #: of an endpoint: how often, by ``counters.CAUSES``
+        self.causes: Counter[str] = Counter()  #: of an endpoint: how often, by ``labels.CAUSES``
 
 
 class Episodes:
@@ -62,7 +63,7 @@ class Episodes:
                 found.count += count - before
                 found.last = now
                 for place, number in enumerate(causes):
-                    found.causes[layout.CAUSES[place]] += number - (before_causes[place] if before_causes else 0)
+                    found.causes[labels.CAUSES[place]] += number - (before_causes[place] if before_causes else 0)
             self._counts[key] = (count, causes)
         self._counts = {key: counts for key, counts in self._counts.items() if key in known}
         self._found = {key: found for key, found in self._found.items() if key in known and now - found.last < QUIET}
@@ -90,12 +91,12 @@ class Episodes:
         for one in plan.spec.services:
             if one.admission is not None:
                 base = layout.SERVICE.base(plan.slots.services[one.name]) + layout.SERVICE_SHED
-                for place, cause in enumerate(layout.SHED_CAUSES, base):
+                for place, cause in enumerate(labels.SHED_CAUSES, base):
                     yield ("shed", one.name, cause), sum(slab[place] for slab in slabs), ()
         for service, endpoint in gateway.places:
             slot = plan.slots.endpoints.get((service, endpoint))
             if slot is not None:
                 base = layout.ENDPOINT.base(slot) + layout.ENDPOINT_CAUSES
-                counts = [slab[base : base + len(layout.CAUSES)] for slab in slabs]
+                counts = [slab[base : base + len(labels.CAUSES)] for slab in slabs]
                 found = tuple(map(sum, zip(*counts, strict=True))) if any(map(any, counts)) else ()
                 yield ("failed", service, endpoint), sum(found), found

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastgw.core import counters as layout
+from fastgw.core import labels
 from fastgw.core.blocks import DURATION_BUCKETS, HISTOGRAM_SIZE
 
 WINDOW: Final = 5.0  #: seconds that what is compared with is old at least, and twice that at most
 QUANTILES: Final = (0.5, 0.95, 0.99)
-_SERVER_ERRORS: Final = layout.ROUTE_STATUS + layout.CLASSES.index("5xx")
+_SERVER_ERRORS: Final = layout.ROUTE_STATUS + labels.CLASSES.index("5xx")
 
 
 class Rates:

@@ -2,17 +2,11 @@
 
 It imports the data plane at once, while the supervisor still reads the configuration, then does what it is told over
 the channel (``messages``).  It never reads the configuration file: neither pydantic nor yaml is ever imported here.
-
-Memory management: what exists after the start is frozen, so the collector never looks at it again.  Of what comes later
-only the youngest generation is collected automatically, and only after ``YOUNG`` allocations that were not freed: about
-a millisecond.  Plain requests make no cycles, so this is rare.  A full collection would grow with the number of open
-connections and stop all of them; it is done when the worker is idle, at most every ``FULL_EVERY`` seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import mmap
 import os
 import random
@@ -41,6 +35,7 @@ from fastgw.core.protocols import client_factory, make_client, make_pool
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.filters.log_file import FILES
 from fastgw.server.channel import Channel
+from fastgw.server.collecting import Collecting
 from fastgw.server.listening import BACKLOG
 from fastgw.server.log import Log
 from fastgw.server.losses import LossReport
@@ -50,8 +45,6 @@ from fastgw.server.terms import terms_of
 from fastgw.server.told import KINDS, SourceNews
 from fastgw.server.workers import BLOCKED, connections_max
 
-YOUNG = 20_000
-FULL_EVERY = 30.0
 LOSSES_EVERY = 1.0  #: seconds between two looks for lines that a log has lost
 LET_GO_EVERY = 1.0  #: seconds between two looks at the connections of a listener that is gone
 DRAIN_PAUSE = 0.3  #: seconds in which a request that is on its way still finds its connection open, see ``drain``
@@ -94,6 +87,7 @@ class Worker:
         self._adopting: set[asyncio.Task[None]] = set()
         self._openings: Openings | None = None
         self._losses = LossReport(self.log, loop.time, channel.send)
+        self._collecting: Collecting | None = None
         self._reports = Reports(loop, channel.send)
         self._told = SourceNews(channel.send)
         self._is_draining = False
@@ -244,7 +238,7 @@ class Worker:
         for address, listener in wanted.items():
             await self._accept(address, listener, standby.terms.get(listener.name))
         if is_first:
-            self._settle_memory()
+            self._settle_memory(plane)
         self.channel.send(Committed(message.generation))
 
     # -- listeners ----------------------------------------------------------------------------------------------------
@@ -390,27 +384,16 @@ class Worker:
                 from fastgw.adapters.instance import INSTANCES
 
                 self.loop.run_until_complete(INSTANCES.settle(CLOSE_SECONDS))
+            if self._collecting is not None:
+                self._collecting.close()
             FILES.finish()
             self._losses.look(self._plane.values, is_last=True)
             self._plane = None
         self.channel.close()
 
-    # -- memory -------------------------------------------------------------------------------------------------------
-
-    def _settle_memory(self) -> None:
-        if self._plane is not None and self._plane.poller is not None:
-            self._plane.poller.give_back_memory()
-        gc.freeze()  # not collected before: half a thousand objects of garbage, for 10 ms of the start
-        gc.set_threshold(YOUNG, 1000, 1000)
-        gc.enable()
-        self.loop.call_later(FULL_EVERY, self._collect)
-
-    def _collect(self) -> None:
-        plane = self._plane
-        if plane is not None:
-            if not plane.values[counters.EXCHANGES_OPEN]:
-                gc.collect()
-            self.loop.call_later(FULL_EVERY, self._collect)
+    def _settle_memory(self, plane: DataPlane) -> None:
+        self._collecting = Collecting(plane)
+        self._collecting.settle()
 
     # -- what goes wrong ----------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -27,7 +27,7 @@ from fastgw.server.names import Names
 from fastgw.server.notices import Notices
 from fastgw.server.panic_status import panic_of_service, panics
 from fastgw.server.problems import problems
-from fastgw.server.process_status import certificate_facts, last_reload, worker_facts
+from fastgw.server.process_status import certificate_facts, exemplars_of, last_reload, process_facts, worker_facts
 from fastgw.server.slots import endpoint_names, route_names
 from fastgw.server.standings import stamp
 from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
@@ -121,11 +121,13 @@ class Pages:
     async def metrics(self, accept: str = "", _: str = "") -> Content:
         """The Prometheus page; rendered in a thread, because with thousands of routes it takes seconds."""
         facts, totals = self.counted()
+        if "openmetrics" in accept:
+            facts = replace(facts, exemplars=exemplars_of(self._gateway))
 
         def render() -> tuple[bytes, str]:
             from fastgw.telemetry.metrics import render  # 80 ms and 8 MB that are paid when somebody scrapes
 
-            return render(facts, totals, accept)
+            return render(replace(facts, processes=process_facts(facts.workers)), totals, accept)
 
         body, content_type = await asyncio.to_thread(render)
         return Content(200, body, content_type)

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from fastgw.core.blocks import COUNTER, GAUGE, Metric
-from fastgw.telemetry.totals import BoardFacts, ExportFacts, Facts, KeySetFacts, LinkFacts, NameFacts, WorkerFacts
+from fastgw.telemetry.totals import (
+    BoardFacts,
+    ExportFacts,
+    Facts,
+    KeySetFacts,
+    LinkFacts,
+    NameFacts,
+    ProcessFacts,
+    WorkerFacts,
+)
 
 INFO: Final = "info"  #: a metric that is always 1, and says what it has to say in its labels
 LEASE_OUTCOMES: Final = ("granted", "partly", "nothing", "failed")  #: of what a Redis was asked
@@ -75,6 +84,16 @@ def _probes(facts: Facts) -> Samples:
         for name, found in facts.health.items()
         for outcome, count in zip(PROBE_OUTCOMES, (found.good, found.bad), strict=True)
     ]
+
+
+def _process(value: Callable[[ProcessFacts], float | None]) -> Callable[[Facts], Samples]:
+    def samples(facts: Facts) -> Iterator[tuple[Labels, float]]:
+        for one in facts.processes:
+            found = value(one)
+            if found is not None:
+                yield (one.name,), found
+
+    return samples
 
 
 def _table(value: Callable[[BoardFacts], float]) -> Callable[[Facts], Samples]:
@@ -168,6 +187,36 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
             "At its last sweep, or now if that is worse.",
         ),
         _worker(lambda one: one.lag),
+    ),
+    (
+        Metric(
+            "process_cpu_seconds",
+            COUNTER,
+            "Processor time, user and system.",
+            ("worker",),
+            "`worker` is `supervisor`, or the number of a worker; so are those of the next five.",
+        ),
+        _process(lambda one: one.cpu),
+    ),
+    (
+        Metric("process_resident_memory_bytes", GAUGE, "Resident memory, what is shared included.", ("worker",)),
+        _process(lambda one: one.resident),
+    ),
+    (
+        Metric("process_virtual_memory_bytes", GAUGE, "Virtual memory.", ("worker",)),
+        _process(lambda one: one.virtual),
+    ),
+    (
+        Metric("process_start_time_seconds", GAUGE, "When the process was started.", ("worker",)),
+        _process(lambda one: one.started),
+    ),
+    (
+        Metric("process_open_fds", GAUGE, "Open descriptors.", ("worker",)),
+        _process(lambda one: one.open_files),
+    ),
+    (
+        Metric("process_max_fds", GAUGE, "How many there may be.", ("worker",), "Alert where the open ones come near."),
+        _process(lambda one: one.max_files),
     ),
     (
         Metric(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -18,9 +19,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.samples import Exemplar as Told
 
 from fastgw.core import counters as layout
-from fastgw.core.blocks import COUNTER, DURATION_BUCKETS, HISTOGRAM, Metric
+from fastgw.core.blocks import COUNTER, DURATION_BUCKETS, HISTOGRAM, Metric, bucket_of
+from fastgw.core.exemplars import Exemplar
 from fastgw.telemetry.facts import FACTS, INFO, Labels, Samples
 from fastgw.telemetry.totals import Facts, Totals
 
@@ -50,10 +53,12 @@ def families(facts: Facts, totals: Totals) -> Iterator[Family]:
     """Every metric family of the page, in its order."""
     for metric, read in FACTS:
         yield _family(metric, read(facts))
+    workers: dict[Labels, Sequence[int]] = {(str(one.index),): one.counts for one in facts.workers if one.counts}
     for row in layout.GLOBAL:
-        yield from _counted(row, {(): totals.globals})
+        yield from _counted(row, workers if row.labels[:1] == layout.EACH else {(): totals.globals})
     for row in layout.ROUTE:
-        yield from _counted(row, {(name,): block for name, block in totals.routes.items()})
+        routes: dict[Labels, Sequence[int]] = {(name,): block for name, block in totals.routes.items()}
+        yield from _counted(row, routes, facts.exemplars if row.index == layout.ROUTE_DURATION_US else None)
     for row in layout.SERVICE:
         yield from _counted(row, {(name,): block for name, block in totals.services.items()})
     for row in layout.ENDPOINT:
@@ -62,16 +67,23 @@ def families(facts: Facts, totals: Totals) -> Iterator[Family]:
         yield from _counted(row, {(name,): block for name, block in totals.filters.items()})
 
 
-def _counted(row: Metric, blocks: Mapping[Labels, Sequence[int]]) -> Iterator[Family]:
-    """The family of a row, if it has a name; ``blocks``: by the values of their labels."""
+def _counted(
+    row: Metric, blocks: Mapping[Labels, Sequence[int]], exemplars: Mapping[str, Sequence[Exemplar]] | None = None
+) -> Iterator[Family]:
+    """The family of a row, if it has a name; ``blocks``: by the values of their labels; ``exemplars``: by the first of those."""
     if not row.name:
         return
     places = [
         ((*labels, *own), block[place : place + row.size])
         for labels, block in blocks.items()
         for own, place in row.places()
+        if not row.is_sparse or any(block[place : place + row.size])
     ]
-    yield _histogram(row, places) if row.kind == HISTOGRAM else _family(row, ((one, count) for one, (count,) in places))
+    yield (
+        _histogram(row, places, exemplars or {})
+        if row.kind == HISTOGRAM
+        else _family(row, ((one, count) for one, (count,) in places))
+    )
 
 
 def _family(metric: Metric, samples: Samples) -> Family:
@@ -85,15 +97,19 @@ def _family(metric: Metric, samples: Samples) -> Family:
     return family
 
 
-def _histogram(row: Metric, places: Iterable[tuple[Labels, Sequence[int]]]) -> Family:
-    """Of a histogram that has a label of its own only what was counted, or there would be too many series."""
+def _histogram(
+    row: Metric, places: Iterable[tuple[Labels, Sequence[int]]], exemplars: Mapping[str, Sequence[Exemplar]]
+) -> Family:
     family = HistogramMetricFamily(row.name, row.text, labels=row.labels)
     for labels, (total, *counts) in places:
-        if not row.values or any(counts):
-            family.add_metric(labels, _buckets(counts), total / 1e6)
+        family.add_metric(labels, _buckets(counts, exemplars.get(labels[0], ()) if exemplars else ()), total / 1e6)
     return family
 
 
-def _buckets(counts: Sequence[int]) -> list[tuple[str, float]]:
-    """Cumulative counts by upper bound in seconds, as Prometheus has them; in the slab each bucket counts alone."""
-    return [(bound, float(count)) for bound, count in zip(_BOUNDS, accumulate(counts), strict=True)]
+def _buckets(counts: Sequence[int], exemplars: Sequence[Exemplar]) -> list[Any]:
+    """Cumulative counts by upper bound in seconds, as Prometheus has them; in the slab each bucket counts alone.  Beside a count the newest
+    exemplar of its own bucket, which only OpenMetrics shows."""
+    newest = {bucket_of(one.micros): one for one in sorted(exemplars, key=lambda one: one.when)}
+    told = {place: Told({"trace_id": one.trace}, one.micros / 1e6, one.when) for place, one in newest.items()}
+    sums = zip(_BOUNDS, accumulate(counts), strict=True)
+    return [(bound, float(count), told.get(place)) for place, (bound, count) in enumerate(sums)]

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from fastgw.core.blocks import Block
 from fastgw.core.counters import ENDPOINT, FILTER, GLOBAL, ROUTE, SERVICE
+from fastgw.core.exemplars import Exemplar
 
 Values = Sequence[int] | memoryview
 EndpointName = tuple[str, str]  #: service, address
@@ -31,6 +32,7 @@ class WorkerFacts:
     stalls: int = 0  #: how often it gave no sign of life
     quick_deaths: int = 0  #: how often in a row it died as soon as it was started
     last_end: str = ""  #: how the process before ended
+    counts: Sequence[int] = ()  #: its GLOBAL block
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,19 @@ class LinkFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """One process of the gateway, as the kernel knows it."""
+
+    name: str  #: "supervisor", or the index of a worker
+    cpu: float  #: seconds, user and system
+    resident: int  #: bytes
+    virtual: int
+    started: float  #: seconds since 1970
+    open_files: int | None  #: descriptors; None: it may not be seen
+    max_files: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateFacts:
     """A certificate that a listener shows."""
 
@@ -143,6 +158,8 @@ class Facts:
     names: Sequence[NameFacts] = ()
     key_sets: Sequence[KeySetFacts] = ()
     links: Sequence[LinkFacts] = ()
+    processes: Sequence[ProcessFacts] = ()
+    exemplars: Mapping[str, Sequence[Exemplar]] = field(default_factory=dict)  #: by the name of their route
     certificates: Sequence[CertificateFacts] = ()  #: those that say when they end
     export: ExportFacts | None = None  #: None: there is no collector
     members: Mapping[EndpointName, MemberFacts] = field(default_factory=dict)

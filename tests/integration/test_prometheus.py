@@ -142,6 +142,22 @@ class TestSums:
         assert found == load.classes
         for name in ("fastgw_requests_started_total", "fastgw_requests_finished_total"):
             assert prometheus.number(f'{name}{{route="main"}}') == load.count
+        methods = {
+            one["http_request_method"]: value
+            for one, value in prometheus.ask('fastgw_requests_by_method_total{route="main"}')
+        }
+        assert methods == {"POST": 102, "GET": 198}
+        errors = {
+            one["http_response_status_code"]: value
+            for one, value in prometheus.ask('fastgw_error_responses_total{route="main"}')
+        }
+        assert errors == {"404": 60, "503": 60}
+        assert prometheus.number('fastgw_endpoint_first_byte_seconds_count{service="main"}') == load.count
+        opened = prometheus.number('fastgw_endpoint_connects_total{service="main"}')
+        assert prometheus.number('fastgw_endpoint_connect_seconds_count{service="main"}') == opened > 0
+        accepted = prometheus.number("fastgw_downstream_connections_total")
+        assert prometheus.number("sum(fastgw_worker_connections_total)") == accepted >= 12
+        assert {one["worker"] for one, _ in prometheus.ask("process_cpu_seconds_total > 0")} == {"supervisor", "0", "1"}
         assert prometheus.number('sum(fastgw_service_first_byte_seconds_count{service="main"})') == load.count
         assert prometheus.number('fastgw_request_body_bytes_total{route="main"}') == 10 * 102
         assert prometheus.number("sum(fastgw_worker_restarts_total)") == 1
@@ -162,6 +178,7 @@ class TestAlerts:
             ),
             *("FastgwDescriptorsExhausted", "FastgwConnectionsRefused", "FastgwLogLinesLost", "FastgwBoardFull"),
             *("FastgwFilterFails", "FastgwRedisDown", "FastgwKeysMissing", "FastgwServiceSlow", "FastgwServicePanic"),
+            "FastgwEndpointSlow",
         )
     )
 
@@ -215,7 +232,7 @@ def assert_answered(observed: Observed, queries: list[str]) -> None:
     for query in queries:
         prometheus.ask(query)
         bare = re.sub(r'"[^"]*"|by \([^)]*\)', "", query)
-        used = set(re.findall(r"\b(?:(?:route:|service:)?(?:fastgw|http|process)_[a-zA-Z0-9_:]+|up\b)", bare))
+        used = set(re.findall(r"\b(?:(?:route:|service:|endpoint:)?(?:fastgw|http|process)_[a-zA-Z0-9_:]+|up\b)", bare))
         assert used and used - names <= ABSENT, (query, used - names)
 
 

@@ -76,6 +76,7 @@ cdef class Exchange:
     cdef public double sent
     cdef public int uncounted
     cdef public double last
+    cdef public double line_since
     cdef public long long bytes_out
     cdef public object mirror
     cdef public object inward

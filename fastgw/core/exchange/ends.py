@@ -215,6 +215,7 @@ class Exchange:
         "is_upload",
         "keep_alive",
         "last",
+        "line_since",
         "listener",
         "mirror",
         "notes",
@@ -281,6 +282,7 @@ class Exchange:
         self.is_leaving = False  #: the response hooks have begun: they run once, even when one of them fails
         self.is_half_closed = False  #: the client has ended its sending side
         self.bytes_out = 0  #: response body bytes, without framing
+        self.line_since = 0.0  #: when it began to wait for a connection, by the plane's clock; 0: it does not
         self.last = 0.0  #: coarse loop time by which the whole exchange must be over, 0: no such time
         self.inward: Passing | None = (
             None  #: of the request's body through hooks of filters; None: none of them sees it

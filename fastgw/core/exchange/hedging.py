@@ -295,7 +295,7 @@ class SecondTry(Exchange):
         if self._hedging.witness is not None and self.notes is not None:
             self._hedging.witness.on_answer(self)
         seconds = self.plane.clock() - self.sent
-        self.plane.count_answer(self.service.base, min(status // 100 - 1, 5), seconds)
+        self.plane.count_answer(self.service.base, status, self.endpoint.base, seconds)
         if self.service.members.judge is not None:
             self.service.members.settle(self.endpoint, status, seconds, self.plane.now)
         self.uncounted = counters.ANSWER_COUNTED

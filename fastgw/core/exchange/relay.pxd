@@ -38,7 +38,7 @@ cdef class Relay(Exchange):
     @cython.locals(carrier=Carrier)
     cpdef set_aside(self)
     cdef _note_status(self)
-    @cython.locals(service=Service, seconds=double, digit=int)
+    @cython.locals(service=Service, seconds=double)
     cdef _count_answer(self, double now)
     cpdef answer_is_ready(self)
     cdef _send_head(self)

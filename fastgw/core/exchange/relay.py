@@ -91,6 +91,7 @@ class Relay(Exchange):
         self.started = self.sent = plane.clock()
         self.keep_alive = request.keep_alive and not plane.is_draining
         plane.values[route.base + counters.ROUTE_STARTED] += 1
+        plane.values[route.base + counters.ROUTE_METHODS + counters.method_of(request.method)] += 1
         plane.values[counters.EXCHANGES_OPEN] += 1
         if route.timeout:
             self.last = self.started + route.timeout
@@ -225,8 +226,7 @@ class Relay(Exchange):
     def _count_answer(self, now: float) -> None:
         seconds = now - self.sent
         service = self.service
-        digit = self.uncounted // 100
-        self.plane.count_answer(service.base, digit - 1 if digit < 6 else 5, seconds)
+        self.plane.count_answer(service.base, self.uncounted, self.endpoint.base, seconds)
         if service.members.judge is not None:
             service.members.settle(self.endpoint, self.uncounted, seconds, self.plane.now)
         self.uncounted = counters.ANSWER_COUNTED

@@ -83,10 +83,18 @@ class Http1Pool(Pool):
                 return carrier
             carrier.abort()
         self.check_line()
+        if not asking.line_since:
+            asking.line_since = self._plane.clock()
         self.waiters.append(exchange)
         self._plane.values[base + counters.ENDPOINT_WAITING] += 1
         self._open_if_needed()
         return None
+
+    def count_wait(self, exchange: Exchange) -> None:
+        """``exchange``, which has waited for a connection, is about to get one."""
+        waited = self._plane.clock() - exchange.line_since
+        self._plane.count_time(self._endpoint.base + counters.ENDPOINT_WAITS_US, waited)
+        exchange.line_since = 0.0
 
     def check_line(self) -> None:
         """One more is about to wait.
@@ -101,6 +109,7 @@ class Http1Pool(Pool):
 
     def cancel(self, exchange: Exchange) -> None:
         """``exchange`` no longer waits."""
+        exchange.line_since = 0.0
         if exchange in self.uploads.line:
             self.uploads.cancel(exchange)
             return
@@ -124,7 +133,9 @@ class Http1Pool(Pool):
         if self.size > self._max:
             self._dismiss(back)
         elif self.waiters:
-            self._next_waiter().on_carrier(back)
+            waiter = self._next_waiter()
+            self.count_wait(waiter)
+            waiter.on_carrier(back)
         elif self.is_retired:
             back.abort()
         else:
@@ -181,10 +192,10 @@ class Http1Pool(Pool):
         """See ``Pool``.  Who waits to upload may follow into the line of the others when one of those leaves."""
         while self.waiters or self.uploads.line:
             if self.waiters:
-                self._next_waiter().fail(error)
+                self._fail_next(error)
             else:
                 exchange = self.uploads.line[0]
-                self.uploads.cancel(exchange)
+                self.cancel(exchange)
                 exchange.fail(error)
 
     def hand_over(self) -> None:
@@ -230,6 +241,11 @@ class Http1Pool(Pool):
         self.size -= 1
         carrier.abort()
 
+    def _fail_next(self, error: GatewayError) -> None:
+        waiter = self._next_waiter()
+        waiter.line_since = 0.0
+        waiter.fail(error)
+
     def _next_waiter(self) -> Exchange:
         self._plane.values[self._endpoint.base + counters.ENDPOINT_WAITING] -= 1
         return self.waiters.popleft()
@@ -255,6 +271,7 @@ class Http1Pool(Pool):
 
     async def _connect(self) -> None:
         base = self._endpoint.base
+        began = self._plane.clock()
         self._plane.values[base + counters.ENDPOINT_CONNECTS] += 1
         try:
             async with asyncio.timeout(self.settings.connect_timeout):
@@ -278,6 +295,7 @@ class Http1Pool(Pool):
         else:
             carrier.is_member = True
             self.shortage = None
+            self._plane.count_time(base + counters.ENDPOINT_CONNECT_US, self._plane.clock() - began)
             self.put_back(carrier)  # first: who is told to ask here finds it
             self._endpoint.connected()
 
@@ -288,7 +306,7 @@ class Http1Pool(Pool):
             self._endpoint.unconnected(failure)
             return  # whoever waits gets a connection that becomes free, or a timeout that says why
         if self.waiters:
-            self._next_waiter().fail(failure)
+            self._fail_next(failure)
         else:
             self._endpoint.unconnected(failure)
         self._open_if_needed()

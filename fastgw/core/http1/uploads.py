@@ -61,6 +61,7 @@ class Uploads:
             exchange.body.mark(NEVER if is_asking else self._plane.clock())
             return True
         self._pool.check_line()
+        exchange.line_since = self._plane.clock()
         self.line.append(exchange)
         self._plane.values[self._base + counters.ENDPOINT_WAITING] += 1
         return False
@@ -120,6 +121,7 @@ class Uploads:
             exchange.fail(error)
             return
         if carrier is not None:
+            self._pool.count_wait(exchange)
             exchange.on_carrier(carrier)
 
 

@@ -300,7 +300,7 @@ class ServiceGate:
                 self._turn_away(spot, QUEUE_TIMEOUT)
                 return True
             if self._take(spot, False) >= 0:
-                self._plane.count_wait(self._base, now - spot.since)
+                self._plane.count_time(self._base + counters.SERVICE_WAITS_US, now - spot.since)
                 self._go_on(spot)
                 return True
         return False

@@ -48,6 +48,10 @@ class Pool:
         """``exchange``, which is an upload, is complete, or has gone."""
         raise NotImplementedError
 
+    def count_wait(self, exchange: Any) -> None:
+        """``exchange``, which has waited in line, is about to get a carrier."""
+        raise NotImplementedError
+
     def check_line(self) -> None:
         """One more is about to wait.
 

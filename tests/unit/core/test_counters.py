@@ -56,7 +56,7 @@ def test_every_duration_falls_into_the_first_bucket_whose_bound_is_not_below_it(
     for one in micros:
         seconds = (one + 0.25) / 1e6  # a quarter of a microsecond more: less than a bucket knows
         edge.plane.count(edge.route.base, -seconds, 200, 0, 0)
-        edge.plane.count_answer(edge.service.base, 1, seconds)
+        edge.plane.count_answer(edge.service.base, 200, counters.ENDPOINT.base(0), seconds)
         place = next((number for number, bound in enumerate(DURATION_BUCKETS) if one <= bound), len(DURATION_BUCKETS))
         assert counters.bucket_of(one) == place
         expected[place] += 1

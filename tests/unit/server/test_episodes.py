@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastgw.core import counters as layout
+from fastgw.core import labels
 from fastgw.server.episodes import EVERY, QUIET, Episodes
 from fastgw.server.gateway import Gateway
 from tests.unit.server.test_status import _closed, gateway, serving
@@ -61,7 +62,7 @@ def test_an_endpoint_says_why_it_failed_lately(serving: Gateway, clock: Clock) -
     values = serving.workers[0].slab.values
     name = next(iter(serving.places))
     base = layout.ENDPOINT.base(serving.plan_in_use.slots.endpoints[name]) + layout.ENDPOINT_CAUSES
-    refused, late = (base + layout.CAUSES.index(cause) for cause in ("connect_refused", "answer_timeout"))
+    refused, late = (base + labels.CAUSES.index(cause) for cause in ("connect_refused", "answer_timeout"))
     values[refused] = 100
     episodes = Episodes(serving, clock)
     episodes.look()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from fastgw.core.live.news import FAILING, USED, Answer, Finding
 from fastgw.filters.log_file import FILES
 from fastgw.server import serving
 from fastgw.server.messages import Commit, Committed, Drain, Endpoints, Reopen
-from fastgw.server.serving import Worker, serve
+from fastgw.server.serving import serve
 from tests.unit.server.worker_stage import GET, HELD, TEXT, Play, Stage, Story
 
 
@@ -381,43 +379,6 @@ def test_what_the_plane_tells_is_logged(play: Play) -> None:
 
 
 # --- memory
-
-
-@pytest.fixture
-def _collector() -> Iterator[None]:
-    threshold, was_enabled = gc.get_threshold(), gc.isenabled()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*threshold)
-    (gc.enable if was_enabled else gc.disable)()
-
-
-@pytest.mark.usefixtures("_collector")
-def test_only_what_is_young_is_collected_by_itself(play: Play) -> None:
-    async def story(stage: Stage) -> None:
-        gc.disable()
-        Worker._settle_memory(stage.worker)
-        assert gc.isenabled() and gc.get_freeze_count() > 0
-        assert gc.get_threshold() == (serving.YOUNG, 1000, 1000)
-
-    play(story)
-
-
-def test_full_collection_waits_until_nothing_is_under_way(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    collected: list[bool] = []
-    monkeypatch.setattr(serving.gc, "collect", lambda: collected.append(True))
-
-    async def story(stage: Stage) -> None:
-        stage.worker._collect()  # before there is a plane
-        await stage.serve()
-        stage.place.slab.values[counters.EXCHANGES_OPEN] = 1
-        stage.worker._collect()
-        assert collected == []
-        stage.place.slab.values[counters.EXCHANGES_OPEN] = 0
-        stage.worker._collect()
-        assert collected == [True]
-
-    play(story)
 
 
 # --- the process

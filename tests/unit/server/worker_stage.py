@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from fastgw.core.dataplane import DataPlane
 from fastgw.server.channel import Channel
 from fastgw.server.gateway import Gateway, Plan
 from fastgw.server.log import Log
@@ -40,7 +41,7 @@ class Played(Worker):
     def stop(self) -> None:
         self.is_stopped = True
 
-    def _settle_memory(self) -> None:
+    def _settle_memory(self, plane: DataPlane) -> None:
         """The memory here is that of the tests."""
 
 

@@ -11,6 +11,7 @@ from fastgw.telemetry.totals import (
     LinkFacts,
     MemberFacts,
     NameFacts,
+    ProcessFacts,
     WorkerFacts,
 )
 
@@ -35,6 +36,10 @@ def facts() -> Facts:
             KeySetFacts("https://b.test/k", 0, None, 3, 3, "refused", "no"),
         ],
         links=[LinkFacts("redis://a.test", True, 9.0, {"granted": 4, "failed": 1}, 40, {"timeout": 2})],
+        processes=[
+            ProcessFacts("supervisor", 1.5, 40, 80, 9.0, 7, 1024),
+            ProcessFacts("0", 2.5, 41, 81, 10.0, None, None),
+        ],
         certificates=[CertificateFacts("edge", "edge.pem", 1_800_000_000.0)],
         export=ExportFacts("http://a", False, 9.0, {"traces": 5}, {("traces", "expired"): 2}, 10, 100, "refused", "no"),
         limits={"llm": 64},
@@ -61,6 +66,12 @@ def test_each_says_what_is_known() -> None:
         "fastgw_worker_stalls": [(("0",), 5), (("1",), 0)],
         "fastgw_worker_resident_memory_bytes": [(("0",), 30_000_000), (("1",), 0)],
         "fastgw_worker_loop_lag_seconds": [(("0",), 0.002), (("1",), 0.0)],
+        "process_cpu_seconds": [(("supervisor",), 1.5), (("0",), 2.5)],
+        "process_resident_memory_bytes": [(("supervisor",), 40), (("0",), 41)],
+        "process_virtual_memory_bytes": [(("supervisor",), 80), (("0",), 81)],
+        "process_start_time_seconds": [(("supervisor",), 9.0), (("0",), 10.0)],
+        "process_open_fds": [(("supervisor",), 7)],
+        "process_max_fds": [(("supervisor",), 1024)],
         "fastgw_certificate_expiry_timestamp_seconds": [(("edge", "edge.pem"), 1_800_000_000.0)],
         "fastgw_name_lookups": [(("a.test",), 9), (("dumb.test",), 4)],
         "fastgw_name_lookup_failures": [(("a.test",), 1), (("dumb.test",), 4)],

@@ -1,0 +1,68 @@
+"""When a worker collects garbage, and what is told of it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from fastgw.core import counters
+from fastgw.server import collecting
+from fastgw.server.collecting import Collecting
+from fastgw.testing.edge import Edge
+
+
+@pytest.fixture(autouse=True)
+def _collector() -> Iterator[None]:
+    threshold, was_enabled = gc.get_threshold(), gc.isenabled()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+    (gc.enable if was_enabled else gc.disable)()
+
+
+@pytest.fixture
+def edge() -> Edge:
+    return Edge()
+
+
+@pytest.fixture
+def settled(edge: Edge) -> Iterator[Collecting]:
+    gc.disable()
+    found = Collecting(edge.plane)
+    found.settle()
+    yield found
+    found.close()
+
+
+@pytest.mark.usefixtures("settled")
+def test_only_what_is_young_is_collected_by_itself() -> None:
+    assert gc.isenabled() and gc.get_freeze_count() > 0
+    assert gc.get_threshold() == (collecting.YOUNG, 1000, 1000)
+
+
+@pytest.mark.usefixtures("settled")
+def test_full_collection_waits_until_nothing_is_under_way(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    collected: list[bool] = []
+    monkeypatch.setattr(collecting.gc, "collect", lambda: collected.append(True))
+    edge.values[counters.EXCHANGES_OPEN] = 1
+    edge.loop.advance(collecting.FULL_EVERY + 1)
+    assert collected == []
+    edge.values[counters.EXCHANGES_OPEN] = 0
+    edge.loop.advance(collecting.FULL_EVERY + 1)
+    assert collected == [True]
+
+
+def test_each_collection_is_counted_with_its_pause(edge: Edge, settled: Collecting) -> None:
+    gc.disable()
+    moments = iter((1.0, 1.003, 5.0, 5.0))
+    edge.plane.clock = lambda: next(moments)
+    gc.collect(0)
+    gc.collect(2)
+    assert [edge.values[counters.GC_COLLECTIONS + one] for one in range(3)] == [1, 0, 1]
+    assert edge.values[counters.GC_PAUSE_US] == pytest.approx(3000, abs=1)
+    assert sum(edge.values[counters.GC_PAUSE_US + 1 : counters.GC_PAUSE_US + counters.HISTOGRAM_SIZE]) == 2
+    settled.close()
+    gc.collect()
+    assert edge.values[counters.GC_COLLECTIONS + 2] == 1
