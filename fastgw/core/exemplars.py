@@ -30,18 +30,20 @@ class Exemplars:
 
     __slots__ = ("_number", "_values")
 
-    def __init__(self, values: MutableSequence[int]) -> None:
+    def __init__(self, values: MutableSequence[int] | memoryview[int]) -> None:
         """``values``: of its slab."""
         self._values = values
         self._number = max((values[EXEMPLARS.base(place)] for place in range(SIZE)), default=0)
 
     def keep(self, base: int, seconds: float, trace: bytes, when: float) -> None:
-        """Keep that an exchange of the route whose counters begin at ``base`` took so long.
+        """Keep that an exchange of the route whose counters begin at ``base`` took so long.  Of no route there is none.
 
         Args:
             trace: 16 bytes.
             when: it ended, seconds since 1970.
         """
+        if not ROUTE.at <= base < ROUTE.end:
+            return
         self._number += 1
         values, at = self._values, EXEMPLARS.base(self._number % SIZE)
         values[at + _NUMBER] = 0

@@ -10,6 +10,7 @@ cdef class Tracing:
     cdef public str name
     cdef public bint traces
     cdef object _chance
+    cdef object _exemplars
     cdef bytes _pool
     cdef Py_ssize_t _at
     cdef object _buffer

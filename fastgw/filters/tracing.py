@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
 from fastgw.core.exchange.hooks import TRACE
+from fastgw.core.exemplars import Exemplars
 from fastgw.filters.span_buffer import SpanBuffer
 from fastgw.filters.trace import EDITED, Trace, tell
 from fastgw.wire import scan
@@ -42,6 +43,7 @@ class Tracing:
         "_at",
         "_buffer",
         "_chance",
+        "_exemplars",
         "_plane",
         "_pool",
         "_refuses",
@@ -64,6 +66,7 @@ class Tracing:
         self._trusts_all = settings.parents == "any"
         self._trusts_some = settings.parents == "trusted"
         self._buffer = SpanBuffer(plane)
+        self._exemplars = Exemplars(plane.values)
 
     @property
     def witness(self) -> Tracing:
@@ -182,6 +185,9 @@ class Tracing:
             record = trace.finish(name, attributes, exchange.error, kind)
             self._plane.values[counters.SPANS] += len(record[-1])
             self._buffer.add(record)
+            plane = self._plane
+            seconds = plane.clock() - exchange.started
+            self._exemplars.keep(exchange.route.base, seconds, bytes.fromhex(trace.id.decode()), plane.wall())
 
     def stop(self) -> None:
         """Another configuration has taken over, or the worker ends."""

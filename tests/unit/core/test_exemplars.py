@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from fastgw.core.counters import EXEMPLARS, ROUTE, SLAB_BYTES
+from fastgw.core.counters import EXEMPLARS, LOCAL, ROUTE, SLAB_BYTES
 from fastgw.core.exemplars import SIZE, Exemplar, Exemplars, kept
 
 TRACE = bytes(range(16))
@@ -41,4 +41,11 @@ def test_one_that_is_being_written_is_left_out() -> None:
     values = slab()
     Exemplars(values).keep(ROUTE.base(0), 1.0, TRACE, 1.0)
     values[EXEMPLARS.base(1)] = 0  # what a writer does first
+    assert list(kept(values)) == []
+
+
+def test_what_has_no_route_has_none() -> None:
+    values = slab()
+    for base in (LOCAL.at, 0):
+        Exemplars(values).keep(base, 1.0, TRACE, 1.0)
     assert list(kept(values)) == []

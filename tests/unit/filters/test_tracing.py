@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.counters import ROUTE
+from fastgw.core.exemplars import kept
 from fastgw.testing.edge import GET, OK, Edge, Spy, head_of, statuses
 from tests.support.traced import PARENT, SPAN, TRACE, TracedEdge
 
@@ -53,6 +55,16 @@ def test_one_that_is_not_sampled_is_told_so_and_nothing_is_kept() -> None:
     assert asked(edge) == [b"traceparent: 00-%016x%016x-%016x-02" % (1, 2, 3)]
     assert edge.recorded() == []
     assert edge.count(counters.SPANS) == 0
+    edge.end()
+
+
+def test_the_page_of_metrics_has_the_trace_as_an_exemplar_of_its_route() -> None:
+    edge = TracedEdge()
+    asked(edge)
+    [recorded] = edge.recorded()
+    [exemplar] = kept(edge.values)
+    assert exemplar.trace == recorded.id.decode()
+    assert ROUTE.base(exemplar.slot) == edge.route.base
     edge.end()
 
 
