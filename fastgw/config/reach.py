@@ -15,7 +15,9 @@ from fastgw.filters.variables import Part
 from fastgw.routing.pattern import parse_path
 
 #: Types of filters that set no field of a request.
-_SET_NOTHING: Final = ("access_log", "concurrency", "ip_rules", "log_body", "maintenance", "rate_limit", "request_id")
+_SET_NOTHING: Final = (
+    *("access_log", "concurrency", "ip_rules", "log_body", "maintenance", "rate_limit", "request_id", "server_timing"),
+)
 
 
 def check_reach(document: Document, config: Configuration) -> None:

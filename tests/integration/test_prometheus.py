@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import signal
@@ -234,6 +235,68 @@ def assert_answered(observed: Observed, queries: list[str]) -> None:
         bare = re.sub(r'"[^"]*"|by \([^)]*\)', "", query)
         used = set(re.findall(r"\b(?:(?:route:|service:|endpoint:)?(?:fastgw|http|process)_[a-zA-Z0-9_:]+|up\b)", bare))
         assert used and used - names <= ABSENT, (query, used - names)
+
+
+class TestDashboard:
+    #: Queries of which there is nothing where all is well with what they are about.
+    EMPTY = frozenset(("ALERTS", "fastgw_cache_requests_total", "fastgw_fallbacks_total"))
+
+    def test_every_panel_asks_for_what_is_on_the_page(self, observed: Observed) -> None:
+        queries = [query for panel in panels() for query in queries_of(panel)]
+        assert len(queries) > 40
+        if not observed.waiting:
+            make_trouble(observed)
+        assert_answered(observed, [query for query in queries if not query.startswith("ALERTS")])
+        expected = [query for query in queries if not any(name in query for name in self.EMPTY)]
+        unanswered: list[str] = []
+
+        def are_answered() -> bool:
+            unanswered[:] = [query for query in expected if not observed.prometheus.ask(query)]
+            return not unanswered
+
+        with contextlib.suppress(AssertionError):
+            wait_until(are_answered, 8)
+        assert unanswered == []
+
+    def test_what_can_be_chosen_is_there(self, observed: Observed) -> None:
+        observed.prometheus.ready()
+        for variable in dashboard()["templating"]["list"][1:]:
+            metric, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["definition"]).groups()  # type: ignore[union-attr]
+            found = observed.prometheus.ask(chosen(metric))
+            assert found and all(label in labels for labels, _ in found), variable["name"]
+
+    def test_panels_stand_beside_each_other(self) -> None:
+        places = [panel["gridPos"] for panel in dashboard()["panels"]]
+        cells = Counter(
+            (x, y)
+            for at in places
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        )
+        assert set(cells.values()) == {1} and max(x for x, _ in cells) < 24
+        numbers = [panel["id"] for panel in dashboard()["panels"]]
+        assert len(numbers) == len(set(numbers))
+
+
+def dashboard() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DEPLOYED.parent / "grafana" / "fastgw.json").read_text())
+    return found
+
+
+def panels() -> list[dict[str, Any]]:
+    return [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
+
+
+def queries_of(panel: dict[str, Any]) -> list[str]:
+    return [chosen(target["expr"]) for target in panel["targets"]]
+
+
+def chosen(query: str) -> str:
+    """``query`` as Grafana asks it where everything is chosen."""
+    for name, value in (("$__rate_interval", "1m"), ("$instance", ".*"), ("$route", ".*"), ("$service", ".*")):
+        query = query.replace(name, value)
+    assert "$" not in query
+    return query
 
 
 class TestTools:

@@ -27,6 +27,7 @@ from fastgw.config.filters.rate_limit import RateLimit
 from fastgw.config.filters.redirect import SchemeRedirect
 from fastgw.config.filters.request_id import RequestId
 from fastgw.config.filters.rewrite import Rewrite
+from fastgw.config.filters.server_timing import ServerTiming
 
 _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     RequestId,
@@ -50,6 +51,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     RateLimit,
     SchemeRedirect,
     Rewrite,
+    ServerTiming,
 )
 
 FILTERS: Final = {one.word(): one for one in _TYPES}  #: the word of a type -> its entry
