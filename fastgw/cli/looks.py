@@ -7,7 +7,6 @@ import json
 import queue
 import socket
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -36,6 +35,7 @@ class Looks:
     def __init__(self, path: str) -> None:
         """``path``: the admin socket."""
         self._path = path
+        self._is_over = threading.Event()
         self._come: queue.SimpleQueue[Look | str] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -46,14 +46,18 @@ class Looks:
         except queue.Empty:
             return None
 
+    def close(self) -> None:
+        """Read no more than the look that is under way."""
+        self._is_over.set()
+
     def _read(self) -> None:
-        while True:
+        while not self._is_over.is_set():
             try:
                 self._follow()
                 self._come.put("it has ended the connection")
             except (OSError, ValueError, http.client.HTTPException) as error:
                 self._come.put(getattr(error, "strerror", None) or str(error) or "it did not answer in time")
-            time.sleep(AGAIN)
+            self._is_over.wait(AGAIN)
 
     def _follow(self) -> None:
         connection = _UnixHttp(self._path)
@@ -62,7 +66,7 @@ class Looks:
             answer = connection.getresponse()
             if answer.status != 200:
                 raise ValueError(_refusal(answer))
-            while line := answer.readline():
+            while (line := answer.readline()) and not self._is_over.is_set():
                 if line.startswith(b"data: "):
                     self._come.put(json.loads(line[6:]))
         finally:

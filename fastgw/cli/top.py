@@ -55,7 +55,11 @@ def run(options: argparse.Namespace) -> int:
         return 1
     from fastgw.cli.looks import Looks
 
-    looks = Looks(path)
+    with contextlib.closing(Looks(path)) as looks:
+        return _shown(looks, path, options)
+
+
+def _shown(looks: Looks, path: str, options: argparse.Namespace) -> int:
     is_once = options.once or options.json or not (sys.stdin.isatty() and sys.stdout.isatty())
     first = looks.next(FIRST)
     if is_once and isinstance(first, dict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,20 @@ HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(looks, "AGAIN", 0.01)
     return tmp_path / "s"
+
+
+@pytest.fixture
+def looks_at(path: Path) -> Iterator[Callable[[], Looks]]:
+    """Makes one, whose thread ends with the test."""
+    made: list[Looks] = []
+
+    def make() -> Looks:
+        made.append(Looks(str(path)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture
@@ -46,14 +60,14 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def test_looks_come_and_the_end_and_looks_again(server: socket.socket, path: Path) -> None:
+def test_looks_come_and_the_end_and_looks_again(server: socket.socket, looks_at: Callable[[], Looks]) -> None:
     events = chunk(b"retry: 2000\n\n") + chunk(b'data: {"at": 1}\n\nda') + chunk(b'ta: {"at": 2}\n\n') + b"0\r\n\r\n"
     say(server, HEAD + events, HEAD + chunk(b'data: {"at": 3}\n\n') + b"0\r\n\r\n")
-    found = Looks(str(path))
+    found = looks_at()
     assert [found.next(10) for _ in range(4)] == [{"at": 1}, {"at": 2}, "it has ended the connection", {"at": 3}]
 
 
-def test_why_there_are_none_is_told(server: socket.socket, path: Path) -> None:
+def test_why_there_are_none_is_told(server: socket.socket, looks_at: Callable[[], Looks]) -> None:
     full = b'{"detail": "16 watch already"}'
     say(
         server,
@@ -61,13 +75,13 @@ def test_why_there_are_none_is_told(server: socket.socket, path: Path) -> None:
         b"HTTP/1.1 404 No\r\n\r\n",
         b"",
     )
-    found = Looks(str(path))
+    found = looks_at()
     assert found.next(10) == "503: 16 watch already"
     assert found.next(10) == "404 No"
     assert isinstance(found.next(10), str)
 
 
-def test_nobody_is_there(path: Path) -> None:
-    found = Looks(str(path))
+def test_nobody_is_there(looks_at: Callable[[], Looks]) -> None:
+    found = looks_at()
     assert found.next(10) == "No such file or directory"
     assert found.next(0.0) in (None, "No such file or directory")

@@ -125,5 +125,7 @@ def test_nothing_is_left_on_the_loop(server: NameServer) -> None:
         await look_up("two.test", [server.address], 5.0)
         assert set(loop._selector.get_map()) == watched  # type: ignore[attr-defined]
 
-    asyncio.run(story())
-    assert threading.active_count() < 10  # one thread of c-ares closes all channels
+    before = threading.active_count()
+    for _ in range(5):
+        asyncio.run(story())
+    assert threading.active_count() <= before + 1  # one thread of c-ares closes all channels
