@@ -80,7 +80,7 @@ def test_every_cause_has_its_code_and_its_words(gateway: Gateway, service: Servi
         event = told.pop(line["service"])
         assert (event["cause"], event["detail"], event["level"]) == (code, line["detail"], "warning")
     assert not told
-    assert (lines[-1]["status"], lines[-1]["error"], lines[-1]["path"]) == (400, "malformed", None)
+    assert (lines[-1]["status"], lines[-1]["error"], lines[-1]["path"]) == (400, "malformed", "/")
     [refused] = events(running, "a request was refused")
     assert (refused["client"], refused["status"], refused["code"]) == ("127.0.0.1", 400, "malformed")
     metric = f'fastgw_endpoint_failures_total{{cause="bad_answer",endpoint="{plain.address}",service="garbage"}} 1.0'

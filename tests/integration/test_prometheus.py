@@ -232,7 +232,7 @@ def assert_answered(observed: Observed, queries: list[str]) -> None:
     names = {one[0]["__name__"] for one in prometheus.ask('{__name__=~".+"}')}
     for query in queries:
         prometheus.ask(query)
-        bare = re.sub(r'"[^"]*"|by \([^)]*\)', "", query)
+        bare = re.sub(r'\{[^}]*\}|"[^"]*"|by \([^)]*\)', "", query)
         used = set(re.findall(r"\b(?:(?:route:|service:|endpoint:)?(?:fastgw|http|process)_[a-zA-Z0-9_:]+|up\b)", bare))
         assert used and used - names <= ABSENT, (query, used - names)
 

@@ -164,7 +164,7 @@ def test_nothing_is_lost_and_counters_go_on(
     assert not load.failed, load.failed[:5]
     wait_until(lambda: requests_of(running) == load.answered + 4)  # each is counted once, by whichever process
     status = running.admin("/status")
-    assert status["connections"]["exchanges"] == 0 and status["reloads"] == {"ok": 0, "refused": 0}
+    assert status["connections"]["exchanges"] == 0 and status["reloads"] == {"ok": 0, "refused": 0, "went_back": 0}
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
         assert ask(client).endswith(b"hi") and path.stat().st_ino == file

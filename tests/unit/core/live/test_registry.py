@@ -78,3 +78,11 @@ def test_an_update_makes_the_endpoints_and_the_waiting_rooms_of_names() -> None:
     assert [one.key for one in registry] == [KEY]
     assert not edge.attempts  # their first connections are given up
     edge.end()
+
+
+def test_a_service_that_asks_for_nothing_has_neither_breakers_nor_outliers() -> None:
+    edge = Edge()
+    registry, settings = edge.plane.registry, edge.service.settings
+    assert registry.breaking("s", settings, 0) is None
+    assert registry.outlying("s", settings) is None
+    edge.end()
