@@ -38,6 +38,7 @@ SIGNALS: Final[Pairs] = (
     ),
     ("SIGQUIT", "End at once; what is under way is cut off."),
     ("SIGUSR1", "Open the log files again."),
+    ("SIGUSR2", "Upgrade: a new process, of the code on the disk, takes over; the same as fastgw upgrade."),
 )
 FILES: Final[Pairs] = (
     ("/etc/fastgw/gateway.yaml", "The configuration that the unit for systemd serves."),
