@@ -32,6 +32,7 @@ class Clients:
 
     async def run(self, seconds: float, lanes: int = 3) -> None:
         """Be clients for so long: ``lanes`` of each kind at a time."""
+        self._is_over = False
         tasks = [asyncio.ensure_future(self._again(kind)) for kind in KINDS for _ in range(lanes)]
         await asyncio.sleep(seconds)
         self._is_over = True

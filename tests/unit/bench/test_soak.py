@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from bench.soak import traffic
 from bench.soak.__main__ import faults_of, grown
 from bench.soak.growth import slope_of
-from bench.soak.traffic import answer_of
+from bench.soak.traffic import Clients, answer_of
 
 
 def samples(seconds: int, rate: float) -> list[tuple[float, float]]:
@@ -77,3 +78,20 @@ def test_an_answer_is_read_whole_or_is_an_error(said: bytes, body: bytes) -> Non
         asyncio.run(read(said[:-1], {200}))
     with pytest.raises(ValueError, match="200, not"):
         asyncio.run(read(said, {404}))
+
+
+def test_clients_run_each_time_they_are_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def once(clients: Clients) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(traffic, "KINDS", (once,))
+
+    async def story() -> list[int]:
+        clients, seen = Clients(1, Random(1)), []
+        for _ in range(2):
+            before = clients.done["once"]
+            await clients.run(0.01, lanes=1)
+            seen.append(clients.done["once"] - before)
+        return seen
+
+    assert all(asyncio.run(story()))

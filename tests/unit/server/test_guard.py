@@ -99,6 +99,8 @@ def test_with_a_token_probes_and_the_owner_need_none() -> None:
         ("10.0.0.1:9901", FAR, ""),  # the address that was reached
         ("[::ffff:10.0.0.1]:9901", FAR, ""),
         ("10.0.0.2:9901", FAR, "unknown_host"),
+        ("gateway-1:9901", LOCAL, ""),  # beside us: no page of the web has such a name
+        ("2130706433", LOCAL, "unknown_host"),
         ("evil.example:9901", LOCAL, "unknown_host"),
         ("localhost.evil.example", LOCAL, "unknown_host"),
         ("127.0.0.1.evil.example", LOCAL, "unknown_host"),
