@@ -3,7 +3,8 @@
 What exists after the start is frozen, so the collector never looks at it again.  Of what comes later only the youngest generation is
 collected automatically, and only after ``YOUNG`` allocations that were not freed: about a millisecond.  Plain requests make no cycles, so
 this is rare.  A full collection would grow with the number of open connections and stop all of them; it is done when the worker is idle,
-at most every ``FULL_EVERY`` seconds.  All of them are counted.
+at most every ``FULL_EVERY`` seconds; and once behind a reload, idle or not, or a worker that never is would keep every snapshot that it has
+left.  All of them are counted.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ class Collecting:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._began = 0.0
+        self._generation = 0  #: installed before the last full collection
 
     def settle(self) -> None:
         """The worker serves: what there is now is there to stay."""
         if self._plane.poller is not None:
             self._plane.poller.give_back_memory()
+        self._generation = self._plane.generation
         gc.freeze()  # not collected before: half a thousand objects of garbage, for 10 ms of the start
         gc.set_threshold(YOUNG, 1000, 1000)
         gc.callbacks.append(self._on_collection)
@@ -42,7 +45,8 @@ class Collecting:
 
     def _collect(self) -> None:
         if not self._plane.is_over:
-            if not self._plane.values[counters.EXCHANGES_OPEN]:
+            if self._generation != self._plane.generation or not self._plane.values[counters.EXCHANGES_OPEN]:
+                self._generation = self._plane.generation
                 gc.collect()
             self._plane.loop.call_later(FULL_EVERY, self._collect)
 

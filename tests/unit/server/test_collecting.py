@@ -54,6 +54,18 @@ def test_full_collection_waits_until_nothing_is_under_way(edge: Edge, monkeypatc
     assert collected == [True]
 
 
+@pytest.mark.usefixtures("settled")
+def test_behind_a_reload_it_does_not_wait(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    collected: list[bool] = []
+    monkeypatch.setattr(collecting.gc, "collect", lambda: collected.append(True))
+    edge.values[counters.EXCHANGES_OPEN] = 1
+    edge.install(edge.listen())
+    edge.loop.advance(collecting.FULL_EVERY + 1)
+    assert collected == [True]
+    edge.loop.advance(collecting.FULL_EVERY + 1)
+    assert collected == [True]  # once
+
+
 def test_each_collection_is_counted_with_its_pause(edge: Edge, settled: Collecting) -> None:
     gc.disable()
     moments = iter((1.0, 1.003, 5.0, 5.0))
