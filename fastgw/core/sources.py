@@ -1,0 +1,91 @@
+"""What the sources of members are told (``fastgw.discovery``); seconds.
+
+Beside ``core.settings`` because no worker needs it, and there because configuration and discovery do not know each other.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ClientTls(NamedTuple):
+    """How a registry is asked with TLS: files in PEM."""
+
+    ca: str = ""  #: of the authorities that are trusted; empty: the system's
+    cert: str = ""  #: shown to it; empty: none
+    key: str = ""
+    server_name: str = ""  #: that it must have a certificate for; empty: its host
+
+
+class EtcdSettings(NamedTuple):
+    """Members as keys of etcd: ``PREFIX/ADDRESS``."""
+
+    endpoints: tuple[tuple[bool, str, int], ...]  #: is it TLS, host, port; the first that answers is asked
+    prefix: str  #: of the keys, without the slash before the address
+    user: str = ""
+    password: str = ""
+    tls: ClientTls = ClientTls()
+    timeout: float = 5.0  #: of one question; of a watch: between two signs of life
+
+
+class ConsulSettings(NamedTuple):
+    """The passing instances of a service of Consul."""
+
+    endpoint: tuple[bool, str, int]  #: is it TLS, host, port: of an agent
+    service: str
+    tags: tuple[str, ...] = ()  #: that an instance must have, all of them
+    datacenter: str = ""
+    token: str = ""
+    tls: ClientTls = ClientTls()
+    wait: float = 300.0  #: of a blocking query
+    timeout: float = 10.0  #: beyond it
+
+
+class DnsSettings(NamedTuple):
+    """The addresses of a name."""
+
+    name: str
+    port: int = 0  #: 0: the name has SRV records, which say it
+    servers: tuple[str, ...] = ()  #: ``address:port``; empty: those of ``/etc/resolv.conf``
+    timeout: float = 5.0
+    min_interval: float = 1.0  #: between two look-ups, whatever the time to live says
+    max_interval: float = 300.0
+
+
+class FileSettings(NamedTuple):
+    """Members as a list in a file, YAML or JSON."""
+
+    path: str
+    interval: float = 1.0  #: between two looks at it
+
+
+class KubernetesSettings(NamedTuple):
+    """The EndpointSlices of a Service of Kubernetes."""
+
+    service: str
+    namespace: str  #: empty: that of the service account
+    port: str = ""  #: name or number; empty: the only one
+    endpoint: tuple[bool, str, int] = (True, "", 0)  #: of the API server; no host: as a pod finds it
+    token_file: str = ""  #: empty: that of the service account, which is read again as it rotates
+    ca: str = ""  #: likewise
+    timeout: float = 10.0
+
+
+SourceSettings = EtcdSettings | ConsulSettings | DnsSettings | FileSettings | KubernetesSettings
+
+
+class BeliefSettings(NamedTuple):
+    """When a listing is believed (``discovery.keeping``)."""
+
+    empty: str = "keep"  #: "keep": an empty listing after a full one changes nothing; "believe": then nobody is left
+    min_share: float = 0.0  #: of the members before, that a listing must leave to be believed at once, 0 to 1
+    patience: float = 30.0  #: after which it is believed anyway, if it still says so; not an empty one with "keep"
+    gather: float = 0.1  #: changes that come within it are one
+
+
+class DiscoverySettings(NamedTuple):
+    """Where the members of one service are listed."""
+
+    sources: tuple[SourceSettings, ...]  #: of two that list one address the first says what it is
+    where: tuple[tuple[str, str], ...] = ()  #: metadata that a member must have
+    belief: BeliefSettings = BeliefSettings()
