@@ -8,10 +8,13 @@ import time
 from collections.abc import Mapping, Sequence, Sized
 from typing import TYPE_CHECKING
 
+from fastgw.errors import ConfigError
+from fastgw.server.user import Descent
+
 if TYPE_CHECKING:
     from fastgw.config.load import Inspection
     from fastgw.config.source import Problem
-    from fastgw.config.spec import GatewaySpec
+    from fastgw.config.spec import GatewaySpec, UserSpec
 
 
 def check(
@@ -24,7 +27,11 @@ def check(
     """
     from fastgw.config.load import inspect
 
-    found = inspect(file, os.environ, time.time(), None if is_offline else _resolve, is_importing=is_importing)
+    resolve = None if is_offline else _resolve
+    try:
+        found = inspect(file, os.environ, time.time(), resolve, is_importing=is_importing, become=_become)
+    except ConfigError as error:
+        found = _unusable(file, error)
     is_fine = found.spec is not None and not (is_strict and found.warnings)
     if as_json:
         import json
@@ -39,6 +46,20 @@ def check(
     name = "<stdin>" if file == "-" else file
     print(f"{name}: {_summary(found, is_strict)}", file=sys.stdout if is_fine else sys.stderr)
     return 0 if is_fine else 1
+
+
+def _become(user: UserSpec) -> None:
+    """Look at everything as the user that the gateway will be: what is readable for root alone is found."""
+    descent = Descent(())
+    descent.become(user)
+    descent.finish()
+
+
+def _unusable(file: str, error: ConfigError) -> Inspection:
+    from fastgw.config.load import Inspection
+    from fastgw.config.source import Problem
+
+    return Inspection(None, [Problem(0, 0, "", problem, file) for problem in error.problems], [])
 
 
 def _resolve(names: Sequence[str], servers: Sequence[str]) -> Mapping[str, str]:

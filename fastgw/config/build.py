@@ -96,6 +96,7 @@ def build(config: schema.Configuration, source: str, environ: Mapping[str, str])
     return fill(
         GatewaySpec,
         config,
+        user=config.user,
         source=source,
         admin_socket="" if config.admin_socket is None else config.admin_socket or default_socket(source, environ),
         state_file=config.state_file or beside(source, "state.json"),

@@ -22,7 +22,8 @@ from fastgw.config.explain import translate
 from fastgw.config.imports import check_imports
 from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, Problem
-from fastgw.config.spec import GatewaySpec
+from fastgw.config.spec import GatewaySpec, UserSpec
+from fastgw.config.user import check_user, user_of
 from fastgw.config.warn import Resolve, warn
 from fastgw.errors import ConfigError
 
@@ -39,16 +40,21 @@ class Inspection(NamedTuple):
 
 
 def load(
-    path: Path | str, environ: Mapping[str, str], now: float = 0.0, tell: Callable[[list[str]], None] | None = None
+    path: Path | str,
+    environ: Mapping[str, str],
+    now: float = 0.0,
+    tell: Callable[[list[str]], None] | None = None,
+    become: Callable[[UserSpec], None] | None = None,
 ) -> GatewaySpec:
     """The configuration in ``path``, with ``${NAME}`` taken from ``environ``.
 
-    ``now``: seconds since 1970, for the warnings that ``tell`` is called with, if there are any.
+    ``now``: seconds since 1970, for the warnings that ``tell`` is called with, if there are any.  ``become``: called with the user that
+    the file names as soon as it is known, so that everything else is looked at as that user; what it raises ends the reading.
 
     Raises:
         ConfigError: it cannot be used; ``problems`` has every reason, sorted by line.
     """
-    spec, problems, warnings = inspect(path, environ, now)
+    spec, problems, warnings = inspect(path, environ, now, become=become)
     if spec is None:
         raise ConfigError([str(problem) for problem in problems])
     if warnings and tell is not None:
@@ -63,10 +69,12 @@ def inspect(
     resolve: Resolve | None = None,
     *,
     is_importing: bool = False,
+    become: Callable[[UserSpec], None] | None = None,
 ) -> Inspection:
     """What ``load`` does, with everything that was found as data.
 
     ``path``: ``-`` is standard input.  ``resolve``: looks the host names up; without it nobody asks whether they exist.
+    ``become``: as for ``load``; without it nobody asks whether this process could be the user that the file names.
     ``is_importing``: the code that the file names is imported, to see whether it is there and takes its settings and options.
     """
     is_stream = str(path) == STANDARD_INPUT
@@ -78,6 +86,8 @@ def inspect(
         document.read(path)
     if document.tree is None:
         return Inspection(None, _sorted(document), [])
+    if become is not None and (user := user_of(document.tree)) is not None:
+        become(user)
     context: dict[str, object] = {"base": str(path.absolute().parent)}
     try:
         config = Configuration.model_validate(document.tree, context=context)
@@ -86,6 +96,8 @@ def inspect(
     if document.problems:
         config = Configuration.model_validate(document.tree, context=context | {"is_lenient": True})
     check(document, config)
+    if become is not None:
+        check_user(document, config.user, "" if is_stream else str(path))
     if is_importing:
         check_imports(document, config, str(path.absolute().parent))
     warn(document, config, now, resolve)

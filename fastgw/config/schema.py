@@ -66,6 +66,7 @@ from fastgw.config.types import (
     Size,
     Sticky,
     Upgrade,
+    User,
     WorkerCount,
     WorkerTimeout,
     count,
@@ -354,6 +355,9 @@ class Configuration(Model):
     """Configuration of fastgw."""
 
     zone: Zone = setting("", "Where this gateway is, such as a rack or an availability zone.")
+    user: User | None = setting(
+        None, "Whom it becomes when root starts it: user or user:group. Default: it stays who starts it."
+    )
     workers: WorkerCount = setting("auto", "Worker processes; auto: one per processor.")
     worker_timeout: WorkerTimeout = setting(
         "60s", "How long a worker may give no sign of life before it is killed and another started. 0: for ever."

@@ -115,6 +115,14 @@ class AdminSpec(NamedTuple):
         return BindSpec(self.address, self.places, self.access)
 
 
+class UserSpec(NamedTuple):
+    """Whom a gateway becomes that root has started."""
+
+    name: str  #: empty: the user has none
+    uid: int
+    gid: int
+
+
 class ListenerSpec(NamedTuple):
     """One address that accepts requests."""
 
@@ -367,6 +375,7 @@ class GatewaySpec(NamedTuple):
 
     source: str  #: absolute path of the file it was read from
     zone: str  #: where this gateway is; empty: nobody says
+    user: UserSpec | None  #: None: whoever starts it
     workers: int  #: 0 = one per processor
     worker_timeout: float  #: seconds without a sign of life after which one is killed; 0: never
     admin: AdminSpec | None  #: None = no admin address

@@ -11,7 +11,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from fastgw.config import values
 from fastgw.config.percentage import percentage
+from fastgw.config.spec import UserSpec
 from fastgw.config.unsound import UNSOUND
+from fastgw.config.user import user
 from fastgw.config.values import Expanded
 from fastgw.core.settings import Address
 from fastgw.wire.methods import METHODS
@@ -161,6 +163,7 @@ Mode = Annotated[int, Parsed(values.mode, type=["string", "integer"], examples=[
 Owner = Annotated[
     tuple[int, int], Parsed(values.owner, type="string", examples=["www-data", "fastgw:www-data", ":www-data"])
 ]
+User = Annotated[UserSpec, Parsed(user, type=["string", "integer"], examples=["www-data", "fastgw:www-data"])]
 NameServer = Annotated[str, Parsed(values.name_server, type="string", examples=["10.0.0.53", "127.0.0.1:5353"])]
 FieldName = Annotated[str, Parsed(values.field_name, type="string")]
 Upgrade = Annotated[str, Parsed(values.upgrade, type="string", examples=["websocket"])]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastgw.config.spec import BindSpec, GatewaySpec
+from fastgw.config.spec import BindSpec, GatewaySpec, UserSpec
 from fastgw.core.live.news import Answer
 from fastgw.core.settings import Address, KeySetSettings, RedisSettings
 from fastgw.errors import ConfigError
@@ -27,6 +27,7 @@ from fastgw.server.listening import Listening, adopt, bind, bind_all
 from fastgw.server.messages import Abort, Busy, Commit, Endpoints, Fetched, Linked, Prepare, Slots
 from fastgw.server.slots import Tables
 from fastgw.server.standings import Standings
+from fastgw.server.user import stay
 from fastgw.server.workers import WorkerProcess, processors
 
 if TYPE_CHECKING:
@@ -130,12 +131,12 @@ class Gateway:
         """May addresses be bound although another process listens there?  Only at the start, and only if told so."""
         return self.predecessor != 0 and self.current is None
 
-    def load(self) -> GatewaySpec:
-        """Read the file; raise ConfigError with every problem."""
+    def load(self, become: Callable[[UserSpec], None] = stay) -> GatewaySpec:
+        """Read the file; raise ConfigError with every problem.  ``become``: makes this process the user that the file names."""
         from fastgw.config.load import load  # pydantic and yaml: only now, the workers import meanwhile
 
         warnings: list[str] = []
-        spec = load(Path(self.path), self.environ, time.time(), warnings.extend)
+        spec = load(Path(self.path), self.environ, time.time(), warnings.extend, become)
         self.warnings = warnings
         return self.inherited.assign(spec)
 

@@ -290,7 +290,10 @@ def _sentence(address: Address, error: OSError) -> str:
     elif error.errno == errno.EADDRNOTAVAIL:
         reason = "this host has no such address; write one that `ip address` shows, or 0.0.0.0 for all"
     elif error.errno in (errno.EACCES, errno.EPERM) and not address.path:
-        reason = "not allowed; use a port from 1024 on, or grant CAP_NET_BIND_SERVICE"
+        reason = (
+            "not allowed; use a port from 1024 on, grant CAP_NET_BIND_SERVICE, or let systemd open the socket; where root was given up "
+            "(user), a restart binds it too"
+        )
     return f"cannot listen on {address}: {reason}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, replace
@@ -199,6 +200,7 @@ class Pages:
             "build": "compiled" if facts.is_compiled else "pure",
             "generation": facts.generation,
             "config": gateway.path,
+            "user": os.geteuid(),
             "uptime": round(facts.uptime, 3),
             "draining": facts.is_draining,
             "last_reload": last_reload(gateway),

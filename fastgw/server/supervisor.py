@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 from fastgw.errors import ConfigError
 from fastgw.server.complaint import complain
 from fastgw.server.notify import notify
+from fastgw.server.user import Descent, stay
 from fastgw.server.workers import HELD, WorkerProcess, processors
 
 if TYPE_CHECKING:
+    from fastgw.config.spec import UserSpec
     from fastgw.server.gateway import Gateway
     from fastgw.server.handover import Handed
     from fastgw.server.inherited import Inherited
@@ -59,12 +61,13 @@ def run(path: str, workers: int | None = None, environ: MutableMapping[str, str]
         from fastgw.server.gateway import Gateway
 
         gateway = Gateway(path, workers, environ, places, sockets, handed)
-        admin = begin(gateway)
+        descent = Descent(places)
+        admin = begin(gateway, descent if handed is None else None)
         if handed is not None:
             handed.close()
         else:
             give_way(gateway.workers)
-        return _watch(gateway, admin)
+        return _watch(gateway, admin, descent.user)
     except ConfigError as error:
         _tell(handed, error.problems)
         if handed is None:
@@ -90,7 +93,7 @@ def _tell(handed: Handed | None, problems: list[str]) -> None:
         handed.fail(problems)
 
 
-def _watch(gateway: Gateway, admin: list[Listening]) -> int:
+def _watch(gateway: Gateway, admin: list[Listening], user: UserSpec | None) -> int:
     import asyncio
 
     from fastgw.server.control import Control
@@ -98,14 +101,20 @@ def _watch(gateway: Gateway, admin: list[Listening]) -> int:
 
     gc.freeze()
     gc.enable()
-    return asyncio.run(Control(gateway, admin, Log("supervisor")).serve())
+    log = Log("supervisor")
+    if user is not None:
+        log.info("root is given up", **user._asdict())
+    return asyncio.run(Control(gateway, admin, log).serve())
 
 
-def begin(gateway: Gateway) -> list[Listening]:
-    """Load, bind, and let every worker serve; return the admin address, bound and listening.  Raise ConfigError."""
+def begin(gateway: Gateway, descent: Descent | None = None) -> list[Listening]:
+    """Load, bind, and let every worker serve; return the admin address, bound and listening.  Raise ConfigError.
+
+    ``descent``: gives root up where the file says so; None: it is kept, or was given up by the gateway before us.
+    """
     from fastgw.server.listening import bind_admin
 
-    spec = gateway.load()
+    spec = gateway.load(descent.become if descent is not None else stay)
     is_takeover = gateway.is_takeover
     plan = gateway.plan(spec)
     gateway.adopt(plan)
@@ -113,6 +122,8 @@ def begin(gateway: Gateway) -> list[Listening]:
     if spec.admin is not None:
         admin, warnings = bind_admin(spec.admin.bind, lambda _: is_takeover, gateway.given_admin)
         plan.warnings += warnings
+    if descent is not None:
+        descent.finish()
     resize(gateway)
     if gateway.handed is not None:
         for worker in gateway.workers:  # to be committed when all can (``server.heir``): the gateway before us serves
@@ -151,10 +162,7 @@ def resize(gateway: Gateway) -> None:
     """Correct the number of workers, which had to be guessed before the configuration was read."""
     count = gateway.plan_in_use.count
     while len(gateway.workers) > count:
-        worker = gateway.workers.pop()
-        if worker.pid:
-            worker.kill()
-            os.waitpid(worker.pid, 0)
+        gateway.workers.pop().end()
     while len(gateway.workers) < count:
         gateway.workers.append(WorkerProcess(len(gateway.workers)))
 

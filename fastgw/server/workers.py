@@ -183,6 +183,15 @@ class WorkerProcess:
         """End the process now."""
         self._send(signal.SIGKILL)
 
+    def end(self) -> None:
+        """The same, and wait until it has ended; the place is empty then."""
+        if self.pid:
+            self.kill()
+            os.waitpid(self.pid, 0)
+            self.pid, self.state = 0, DEAD
+        if self.channel is not None:
+            self.channel.close()
+
     def ask_where(self, *, is_last: bool = False) -> None:
         """Have the process say where it stands, for ``where`` a moment later; ``is_last``: all its threads, since it is killed next."""
         self._send(ALL if is_last else ONE)

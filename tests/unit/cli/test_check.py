@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from fastgw.cli.check import check
+from fastgw.config.spec import UserSpec
+from fastgw.errors import ConfigError
+from fastgw.server import privileges
 from tests.unit.config.files import MINIMAL
 
 Capture = pytest.CaptureFixture[str]
@@ -109,3 +113,19 @@ def test_names_are_resolved_unless_told_otherwise(path: Path, capsys: Capture, m
     assert check(str(path), as_json=False) == 0
     assert "warning: services.a.endpoints[0]: the name 'no.invalid' is nowhere" in capsys.readouterr().err
     assert check(str(path), as_json=False, is_strict=True, is_offline=True) == 0
+
+
+def test_it_looks_as_the_user_that_the_gateway_will_be(
+    path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(user: UserSpec) -> None:
+        raise ConfigError([f"user: {user.uid} it cannot be"])
+
+    monkeypatch.setattr(privileges, "become", refuse)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    path.write_text(f'user: "4711:4712"\n{MINIMAL}')
+    assert check(str(path), as_json=False) == 1
+    assert capsys.readouterr().err.startswith(f"{path}: user: 4711 it cannot be\n")
+    monkeypatch.setattr(os, "geteuid", lambda: 4712)
+    assert check(str(path), as_json=False) == 1
+    assert "this process runs as user 4712, and only root can become user 4711" in capsys.readouterr().err

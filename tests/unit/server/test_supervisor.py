@@ -44,6 +44,9 @@ class Played(WorkerProcess):
         if self.pid:
             self.journal.append(("kill", self.index))
 
+    def close(self) -> None:
+        pass
+
     def wait(self, count: int, seconds: float) -> bool:
         self.journal.append(("wait", self.index))
         assert count == 2 and 0 < seconds <= supervisor.PATIENCE
@@ -198,7 +201,7 @@ def test_system_without_room_is_one_sentence(
 
 
 def test_interrupt_before_the_handlers_ends_the_start(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(gateway: Gateway) -> None:
+    def interrupt(gateway: Gateway, descent: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(supervisor, "begin", interrupt)
@@ -208,7 +211,7 @@ def test_interrupt_before_the_handlers_ends_the_start(file: Path, monkeypatch: p
 def test_signals_wait_until_somebody_can_follow_them(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held: set[int] = set()
 
-    def look(gateway: Gateway, admin: list[Listening]) -> int:
+    def look(gateway: Gateway, admin: list[Listening], user: object) -> int:
         held.update(signal.pthread_sigmask(signal.SIG_BLOCK, []))
         for listening in admin:
             listening.close()
