@@ -24,7 +24,7 @@ def unresolved(
 
 
 def _by_c_ares() -> LookUp:
-    from fastgw.server.resolver import look_up
+    from fastgw.discovery.resolver import look_up
 
     return look_up
 
@@ -32,7 +32,7 @@ def _by_c_ares() -> LookUp:
 async def _unresolved(
     names: Sequence[str], servers: Sequence[str], patience: float, look_up: LookUp
 ) -> Mapping[str, str]:
-    from fastgw.server.names import LookUpError
+    from fastgw.discovery.look_ups import LookUpError
 
     found = dict.fromkeys(names, f"did not resolve within {patience:g} s")
     waiting = iter(names)

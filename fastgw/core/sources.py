@@ -46,6 +46,7 @@ class DnsSettings(NamedTuple):
 
     name: str
     port: int = 0  #: 0: the name has SRV records, which say it
+    family: str = ""  #: "ipv4", "ipv6"; empty: both
     servers: tuple[str, ...] = ()  #: ``address:port``; empty: those of ``/etc/resolv.conf``
     timeout: float = 5.0
     min_interval: float = 1.0  #: between two look-ups, whatever the time to live says

@@ -12,38 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
 
 from fastgw.config.spec import GatewaySpec, ResolverSpec
 from fastgw.core.live.news import MOST, Answer
+from fastgw.discovery.look_ups import FAILED, Found, LookUp, LookUpError
 from fastgw.server.log import Log
 
 AT_ONCE = 256  #: look-ups under way of names that have an answer, or were never asked for
 FAILING_AT_ONCE = 64  #: of names whose last look-up failed
 FIRST_RETRY = 1.0  #: seconds
 JITTER = 0.1  #: part of an interval by which chance shortens it, so that names do not stay in step
-
-FAILED = "failed"  #: cause of a failed look-up that is neither "not_found" nor "silent"
-
-
-class Found(NamedTuple):
-    """What a look-up found."""
-
-    addresses: tuple[str, ...]  #: in the order of RFC 6724: what can be reached from here first
-    ttl: float  #: seconds for which it is good; 0: nothing is said about that, as in ``/etc/hosts``
-
-
-class LookUpError(Exception):
-    """A look-up found nothing: ``cause`` is a word, ``detail`` ends a sentence that begins with the name."""
-
-    def __init__(self, cause: str, detail: str) -> None:
-        super().__init__(detail)
-        self.cause = cause
-        self.detail = detail
-
-
-LookUp = Callable[[str, Sequence[str], float], Awaitable[Found]]
 
 
 class Name:

@@ -132,7 +132,7 @@ class Sources:
     def _names(self) -> Names:
         gateway = self._gateway
         if gateway.names is None:
-            from fastgw.server.resolver import look_up  # 30 ms and 4 MB that literal addresses do not pay
+            from fastgw.discovery.resolver import look_up  # 30 ms and 4 MB that literal addresses do not pay
 
             gateway.names = Names(self._learn, self._log, random.random, look_up)
         return gateway.names

@@ -3,7 +3,7 @@
     with NameServer({"up.test": Records("127.0.0.2", "127.0.0.3", ttl=1), "dumb.test": SILENT}) as server:
         config = f"resolver: {{servers: ['{server.address}']}}"
 
-It speaks as much of RFC 1035 as that takes: one question, UDP.
+It speaks as much of RFC 1035 as that takes: one question, by UDP; an answer that is too large for that is cut, and whole by TCP.
 """
 
 from __future__ import annotations
@@ -18,28 +18,51 @@ from typing import Final, Self
 
 SILENT: Final = "silent"
 FAILS: Final = "fails"  #: SERVFAIL
-_A, _AAAA = 1, 28
+LARGEST_DATAGRAM: Final = 1232  #: bytes, of the server and of most others
+_A, _AAAA, _SRV = 1, 28, 33
 _NO_ERROR, _SERVER_FAILURE, _NO_SUCH_NAME = 0, 2, 3
+_CUT = 0x0200
 
 
 class Records:
-    """The addresses of a name, IPv4 and IPv6, and for how many seconds they are good."""
+    """The addresses of a name, IPv4 and IPv6, and for how many seconds they are good; ``fails``: questions for IPv4 (4) or IPv6 (6) do."""
 
-    def __init__(self, *addresses: str, ttl: int = 60) -> None:
+    def __init__(self, *addresses: str, ttl: int = 60, fails: int = 0) -> None:
         self.addresses = [ipaddress.ip_address(one) for one in addresses]
         self.ttl = ttl
+        self.fails = fails
+
+    def of_kind(self, kind: int) -> list[bytes] | None:
+        """The data of its records of ``kind``; None: it fails."""
+        wanted = {_A: 4, _AAAA: 6}.get(kind)
+        return None if wanted == self.fails else [one.packed for one in self.addresses if one.version == wanted]
+
+
+class Services:
+    """The records SRV of a name: priority, weight, port and target of each."""
+
+    def __init__(self, *targets: tuple[int, int, int, str], ttl: int = 60) -> None:
+        self.targets = targets
+        self.ttl = ttl
+
+    def of_kind(self, kind: int) -> list[bytes]:
+        """The data of its records of ``kind``."""
+        if kind != _SRV:
+            return []
+        return [struct.pack("!HHH", *numbers) + _labels(target) for *numbers, target in self.targets]
 
 
 class NameServer:
-    """Answers in a thread until it is closed; ``names`` may be changed meanwhile, and a name that is not there does not exist."""
+    """Answers in threads until it is closed; ``names`` may be changed meanwhile, and a name that is not there does not exist."""
 
-    def __init__(self, names: dict[str, Records | str]) -> None:
+    def __init__(self, names: dict[str, Records | Services | str]) -> None:
         self.names = names
         self.asked: Counter[str] = Counter()  #: questions by name
-        self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._sock.bind(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        self.streams = 0  #: connections by TCP
+        self._sock, self._listener = _pair()
+        self._threads = [threading.Thread(target=one, daemon=True) for one in (self._serve, self._accept)]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def address(self) -> str:
@@ -48,10 +71,13 @@ class NameServer:
 
     def close(self) -> None:
         """Answer no more."""
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)  # wakes the thread, which closing would not
-        self._thread.join(5)
+        for sock in (self._sock, self._listener):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # wakes the thread, which closing would not
+        for thread in self._threads:
+            thread.join(5)
         self._sock.close()
+        self._listener.close()
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +93,21 @@ class NameServer:
                     return
                 answer = self.answer(question)
                 if answer is not None:
-                    self._sock.sendto(answer, client)
+                    self._sock.sendto(answer if len(answer) <= LARGEST_DATAGRAM else _cut(question, answer), client)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # likewise
+            while True:
+                stream, _ = self._listener.accept()
+                self.streams += 1
+                threading.Thread(target=self._serve_stream, args=(stream,), daemon=True).start()
+
+    def _serve_stream(self, stream: socket.socket) -> None:
+        with stream, stream.makefile("rb") as reader, contextlib.suppress(OSError):
+            while size := reader.read(2):
+                answer = self.answer(reader.read(*struct.unpack("!H", size)))
+                if answer is not None:
+                    stream.sendall(struct.pack("!H", len(answer)) + answer)
 
     def answer(self, message: bytes) -> bytes | None:
         """What is said to a message with one question; None: nothing."""
@@ -79,16 +119,35 @@ class NameServer:
             return None
         records: list[bytes] = []
         status = _SERVER_FAILURE if found == FAILS else _NO_SUCH_NAME
-        if isinstance(found, Records):
-            status = _NO_ERROR
-            wanted = {_A: 4, _AAAA: 6}.get(kind)
-            records = [
-                b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, found.ttl, len(one.packed)) + one.packed
-                for one in found.addresses
-                if one.version == wanted
-            ]
+        if not isinstance(found, str) and found is not None:
+            data = found.of_kind(kind)
+            status = _SERVER_FAILURE if data is None else _NO_ERROR
+            records = [b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, found.ttl, len(one)) + one for one in data or ()]
         head = message[:2] + struct.pack("!HHHHH", 0x8180 | status, 1, len(records), 0, 0)
         return head + message[12 : at + 4] + b"".join(records)
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Sockets for UDP and TCP at one port."""
+    while True:
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        datagrams.bind(("127.0.0.1", 0))
+        try:
+            return datagrams, socket.create_server(datagrams.getsockname())
+        except OSError:  # somebody else has that port for TCP
+            datagrams.close()
+
+
+def _cut(question: bytes, answer: bytes) -> bytes:
+    """``answer`` without its records, marked as cut (TC)."""
+    _, at = _name(question, 12)
+    flags = struct.unpack_from("!H", answer, 2)[0] | _CUT
+    return answer[:2] + struct.pack("!HHHHH", flags, 1, 0, 0, 0) + question[12 : at + 4]
+
+
+def _labels(name: str) -> bytes:
+    parts = [label for label in name.rstrip(".").split(".") if label]
+    return b"".join(bytes((len(one),)) + one.encode() for one in parts) + b"\0"
 
 
 def _name(message: bytes, at: int) -> tuple[str, int]:

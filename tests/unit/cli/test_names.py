@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from fastgw.cli.names import AT_ONCE, unresolved
 from fastgw.core.live.news import NOT_FOUND
-from fastgw.server.names import LookUpError
+from fastgw.discovery.look_ups import LookUpError
 
 
 async def look_up(name: str, servers: Sequence[str], limit: float) -> object:

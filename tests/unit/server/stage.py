@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 import pytest
 
 from fastgw.core.settings import KeySetSettings
+from fastgw.discovery.look_ups import Found
 from fastgw.server.channel import Channel
 from fastgw.server.control import Control
 from fastgw.server.gateway import Gateway
 from fastgw.server.key_sets import Fetching
 from fastgw.server.log import Log
 from fastgw.server.messages import Commit, Committed, Prepare, Prepared
-from fastgw.server.names import Found, Names
+from fastgw.server.names import Names
 from fastgw.server.workers import READY, WorkerProcess
 
 M = TypeVar("M")

@@ -12,9 +12,10 @@ import pytest
 from fastgw.config.load import load
 from fastgw.config.spec import ResolverSpec
 from fastgw.core.live.news import MOST, NOT_FOUND, SILENT, Answer
+from fastgw.discovery.look_ups import FAILED, Found, LookUpError
 from fastgw.server import names as module
 from fastgw.server.log import Log
-from fastgw.server.names import FAILED, Found, LookUpError, Names, hosts_of
+from fastgw.server.names import Names, hosts_of
 
 SETTINGS = ResolverSpec((), timeout=5.0, min_interval=4.0, max_interval=40.0)
 

@@ -11,10 +11,10 @@ import pytest
 from fastgw.config import build as build_module
 from fastgw.config.jwk import JwkSpec
 from fastgw.core.live.news import Answer
+from fastgw.discovery.look_ups import Found
 from fastgw.server import reload as module
 from fastgw.server import sources as sources_module
 from fastgw.server.messages import Abort, Drain, Endpoints, Fetched, Prepare, Prepared, Wanted
-from fastgw.server.names import Found
 from tests.unit.server.stage import TEXT, Stage, play
 
 

@@ -19,6 +19,7 @@ from fastgw.core.live.holds import sit_down
 from fastgw.core.live.meters import Meter, admit
 from fastgw.core.live.news import FAILING, SILENT, USED, Finding, Standing
 from fastgw.core.settings import KeySetSettings, Url
+from fastgw.discovery.look_ups import Found, LookUpError
 from fastgw.errors import ConfigError
 from fastgw.policy.gcra import Rate
 from fastgw.server.admin_pages import of_gateway
@@ -26,7 +27,7 @@ from fastgw.server.gateway import Gateway
 from fastgw.server.history import LoadReport
 from fastgw.server.key_sets import Fetching
 from fastgw.server.log import Log
-from fastgw.server.names import Found, LookUpError, Names
+from fastgw.server.names import Names
 from fastgw.server.page import PageRequest, table
 from fastgw.server.status import Content, Pages
 from fastgw.server.workers import DEAD, READY, STARTING, WorkerProcess

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,23 +12,29 @@ from pathlib import Path
 import pytest
 
 from fastgw.core.live.news import NOT_FOUND, SILENT
-from fastgw.server import resolver
-from fastgw.server.names import FAILED, Found, LookUpError
-from fastgw.server.resolver import look_up
+from fastgw.discovery import resolver
+from fastgw.discovery.look_ups import FAILED, Found, LookUpError, SrvTarget
+from fastgw.discovery.resolver import look_up, look_up_targets
 from tests.support.gateway import wait_until
-from tests.support.nameserver import FAILS, NameServer, Records
+from tests.support.nameserver import FAILS, NameServer, Records, Services
 from tests.support.nameserver import SILENT as SAYS_NOTHING
 from tests.support.ports import free_port
 
 
 @pytest.fixture
 def server() -> Iterator[NameServer]:
-    names: dict[str, Records | str] = {
+    names: dict[str, Records | Services | str] = {
         "two.test": Records("127.0.0.2", "127.0.0.3", ttl=7),
         "both.test": Records("::1", "127.0.0.1", ttl=30),
         "empty.test": Records(),
         "broken.test": FAILS,
         "dumb.test": SAYS_NOTHING,
+        "half.test": Records("127.0.0.1", "::1", fails=6),
+        "many.test": Records(*(f"10.0.{n // 250}.{n % 250 + 1}" for n in range(500)), ttl=3),
+        "_http._tcp.up.test": Services((10, 5, 9000, "two.test"), (20, 0, 9001, "Both.test."), ttl=9),
+        "_http._tcp.many.test": Services(*((0, 1, port, "two.test") for port in range(1, 501))),
+        "_http._tcp.off.test": Services((0, 0, 0, ".")),
+        "_http._tcp.broken.test": FAILS,
     }
     with NameServer(names) as running:
         yield running
@@ -129,3 +136,54 @@ def test_nothing_is_left_on_the_loop(server: NameServer) -> None:
     for _ in range(5):
         asyncio.run(story())
     assert threading.active_count() <= before + 1  # one thread of c-ares closes all channels
+
+
+def test_one_family_alone(server: NameServer) -> None:
+    async def ask(host: str, family: socket.AddressFamily) -> tuple[str, ...]:
+        return (await look_up(host, [server.address], 5.0, family)).addresses
+
+    assert asyncio.run(ask("both.test", socket.AF_INET6)) == ("::1",)
+    assert asyncio.run(ask("half.test", socket.AF_INET)) == ("127.0.0.1",)
+    with pytest.raises(LookUpError, match="SERVFAIL"):
+        asyncio.run(ask("half.test", socket.AF_INET6))
+    assert find(server, "half.test").addresses == ("127.0.0.1",)  # of both, what there is
+
+
+def test_what_is_too_large_for_a_datagram_is_asked_for_by_tcp(server: NameServer) -> None:
+    found = find(server, "many.test")
+    assert len(set(found.addresses)) == 500 and found.ttl == 3
+    assert server.streams
+    targets = asyncio.run(look_up_targets("_http._tcp.many.test", [server.address])).targets
+    assert sorted(one.port for one in targets) == list(range(1, 501))
+
+
+def test_targets_of_a_service(server: NameServer) -> None:
+    found = asyncio.run(look_up_targets("_http._tcp.up.test", [server.address]))
+    assert sorted(found.targets) == [SrvTarget("Both.test", 9001, 20, 0), SrvTarget("two.test", 9000, 10, 5)]
+    assert found.ttl == 9
+    assert asyncio.run(look_up_targets("_http._tcp.off.test", [server.address])).targets == (SrvTarget("", 0, 0, 0),)
+
+
+@pytest.mark.parametrize(
+    ("name", "cause", "said"),
+    [
+        ("_http._tcp.gone.test", NOT_FOUND, "does not exist"),
+        ("two.test", NOT_FOUND, "has no"),
+        ("_http._tcp.broken.test", FAILED, "SERVFAIL"),
+        ("dumb.test", SILENT, "was not answered for"),
+    ],
+)
+def test_what_is_said_where_there_are_no_targets(server: NameServer, name: str, cause: str, said: str) -> None:
+    with pytest.raises(LookUpError) as caught:
+        asyncio.run(look_up_targets(name, [server.address], 0.5))
+    assert caught.value.cause == cause and said in caught.value.detail
+
+
+def test_names_are_searched_for(server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``search`` of /etc/resolv.conf says: here by the environment, which c-ares reads too."""
+    monkeypatch.setenv("LOCALDOMAIN", "test")
+    monkeypatch.setenv("RES_OPTIONS", "ndots:5")
+    assert sorted(find(server, "two").addresses) == ["127.0.0.2", "127.0.0.3"]
+    found = asyncio.run(look_up_targets("_http._tcp.up", [server.address]))
+    assert len(found.targets) == 2
+    assert not server.asked["two"] and not server.asked["_http._tcp.up"]  # first with the domain: there are few dots

@@ -1,4 +1,4 @@
-"""One look-up of a host name: asynchronous, by c-ares, bounded in time whatever a name server does.
+"""One look-up of a name: asynchronous, by c-ares, bounded in time whatever a name server does.
 
 ``/etc/hosts``, ``/etc/resolv.conf`` (servers, search, ndots) and the order of both in ``/etc/nsswitch.conf`` count as for every program;
 other sources that nsswitch knows (mDNS, LDAP) are not asked.
@@ -12,33 +12,72 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from socket import AF_UNSPEC, AddressFamily
+from typing import Any, TypeVar
 
 import pycares
 
 from fastgw.core.live.news import NOT_FOUND, SILENT
-from fastgw.server.names import FAILED, Found, LookUpError
+from fastgw.discovery.look_ups import FAILED, Found, FoundTargets, LookUpError, SrvTarget
 
 HOSTS = "/etc/hosts"
 TRIES = 2  #: rounds over the name servers, the second with twice the patience of the first
+_T = TypeVar("_T")
 _SOCK_STREAM = 1  # one entry for each address instead of one for each kind of socket
 
 
-async def look_up(host: str, servers: Sequence[str] = (), limit: float = 5.0) -> Found:
+async def look_up(
+    host: str, servers: Sequence[str] = (), limit: float = 5.0, family: AddressFamily = AF_UNSPEC
+) -> Found:
     """The addresses of ``host``.
 
-    ``servers``: ``address:port`` of the name servers to ask instead of those of ``/etc/resolv.conf``.  ``limit``: seconds it may take.
+    Args:
+        host: its name.
+        servers: ``address:port`` of the name servers to ask instead of those of ``/etc/resolv.conf``.
+        limit: seconds it may take.
+        family: ``AF_INET`` or ``AF_INET6``, if only those are asked for; else both, and one whose question fails is left out if the other
+            has addresses.
 
     Raises:
         LookUpError: there are none, or nobody said so in time.
     """
+
+    async def ask(query: _Query) -> Found:
+        result = await query.run(
+            lambda channel, done: channel.getaddrinfo(host, None, family=family, type=_SOCK_STREAM, callback=done)
+        )
+        addresses = _without_inventions(host, tuple(dict.fromkeys(node.addr[0].decode() for node in result.nodes)))
+        if not addresses:
+            raise _error(pycares.errno.ARES_ENODATA)
+        return Found(addresses, min(one.ttl for one in (*result.nodes, *result.cnames)))
+
+    return await _bounded(ask, servers, limit)
+
+
+async def look_up_targets(name: str, servers: Sequence[str] = (), limit: float = 5.0) -> FoundTargets:
+    """The places of the service ``name``, such as ``_http._tcp.vision.test``, by its records SRV; else as ``look_up``."""
+
+    async def ask(query: _Query) -> FoundTargets:
+        result = await query.run(lambda channel, done: channel.search(name, pycares.QUERY_TYPE_SRV, callback=done))
+        records = [one for one in result.answer if one.type == pycares.QUERY_TYPE_SRV]
+        if not records:
+            raise LookUpError(NOT_FOUND, "has no SRV records")
+        targets = [
+            SrvTarget(one.target.rstrip("."), one.port, one.priority, one.weight) for one in (r.data for r in records)
+        ]
+        return FoundTargets(tuple(targets), min(one.ttl for one in result.answer))
+
+    return await _bounded(ask, servers, limit)
+
+
+async def _bounded(ask: Callable[[_Query], Awaitable[_T]], servers: Sequence[str], limit: float) -> _T:
     query = _Query(servers, limit)
     try:
         async with asyncio.timeout(limit):
-            return await query.run(host)
+            return await ask(query)
     except TimeoutError:
-        raise LookUpError(SILENT, f"was not answered for by a name server within {limit:g} s") from None
+        raise LookUpError.late(limit) from None
     finally:
         query.close()
 
@@ -58,22 +97,20 @@ class _Query:
         except pycares.AresError as error:
             raise LookUpError(FAILED, f"cannot be looked up: {error}") from None
 
-    async def run(self, host: str) -> Found:
+    async def run(self, begin: Callable[[pycares.Channel, Callable[[Any, int | None], None]], None]) -> Any:
+        """What the question finds that ``begin`` asks of a channel, to be told to its second argument; raises LookUpError."""
         answer: asyncio.Future[tuple[Any, int | None]] = self._loop.create_future()
 
         def on_answer(result: Any, error: int | None) -> None:
             if not answer.done():
                 answer.set_result((result, error))
 
-        self._channel.getaddrinfo(host, None, type=_SOCK_STREAM, callback=on_answer)
+        begin(self._channel, on_answer)
         self._arm()
         result, error = await answer
         if error is not None:
             raise _error(error)
-        addresses = _without_inventions(host, tuple(dict.fromkeys(node.addr[0].decode() for node in result.nodes)))
-        if not addresses:
-            raise _error(pycares.errno.ARES_ENODATA)
-        return Found(addresses, min(one.ttl for one in (*result.nodes, *result.cnames)))
+        return result
 
     def close(self) -> None:
         """End what is still asked.  c-ares does so in a thread of its own, which must find nothing of ours any more."""
