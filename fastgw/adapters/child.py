@@ -31,6 +31,9 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, signal.SIG_IGN)  # of a terminal, or meant for our worker
     sock = socket.socket(fileno=int(arguments[0]))
     given = json.loads(arguments[1])
+    if given["processors"] is not None:
+        with contextlib.suppress(OSError):  # they have changed, or the sandbox says no: it is slower then
+            os.sched_setaffinity(0, given["processors"])
     plugins.look_in(given["folder"])
     try:
         kind = plugins.find(given["reference"], plugins.SERVICES)

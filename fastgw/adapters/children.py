@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -58,6 +59,15 @@ def heard(data: bytes) -> GatewayError:
     return kind(found["status"], found["code"], found["detail"], reason=found["reason"], headers=headers)
 
 
+def processors_of_gateway() -> list[int] | None:
+    """The processors that our supervisor may use, if this worker is pinned to less of them; its children are not."""
+    try:
+        allowed = os.sched_getaffinity(os.getppid())
+    except OSError:  # it has ended
+        return None
+    return sorted(allowed) if allowed != os.sched_getaffinity(0) else None
+
+
 class Child:
     """One process with the service in it."""
 
@@ -81,6 +91,7 @@ class Child:
         given: dict[str, Any] = {"reference": inside.reference, "folder": inside.folder}
         given["is_batched"] = inside.batch is not None
         given["settings"] = base64.b64encode(inside.settings_json).decode()
+        given["processors"] = processors_of_gateway()
         command = [sys.executable, "-P", "-m", "fastgw.adapters.child", str(theirs.fileno()), json.dumps(given)]
         with theirs:
             # Here, and not in a thread: the kernel ends a child with the thread that has started it (``child.end_with_parent``).

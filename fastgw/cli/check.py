@@ -32,6 +32,8 @@ def check(
         found = inspect(file, os.environ, time.time(), resolve, is_importing=is_importing, become=_become)
     except ConfigError as error:
         found = _unusable(file, error)
+    if found.spec is not None and not is_offline:
+        found = _on_this_machine(file, found, found.spec)
     is_fine = found.spec is not None and not (is_strict and found.warnings)
     if as_json:
         import json
@@ -46,6 +48,17 @@ def check(
     name = "<stdin>" if file == "-" else file
     print(f"{name}: {_summary(found, is_strict)}", file=sys.stdout if is_fine else sys.stderr)
     return 0 if is_fine else 1
+
+
+def _on_this_machine(file: str, found: Inspection, spec: GatewaySpec) -> Inspection:
+    """``found``, with what is missing here for what it asks for."""
+    from fastgw.config.source import Problem
+    from fastgw.server import machine
+
+    if problem := machine.unpinnable(spec.cpu_affinity):
+        return found._replace(spec=None, problems=[Problem(0, 0, "", problem, file)])
+    warning = machine.open_files(spec).warning
+    return found._replace(warnings=[*found.warnings, Problem(0, 0, "listeners", warning, file)]) if warning else found
 
 
 def _become(user: UserSpec) -> None:

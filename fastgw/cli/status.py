@@ -122,7 +122,9 @@ def _workers(workers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     ready = sum(one["state"] == "ready" for one in workers)
     restarts = sum(one["restarts"] for one in workers)
     memory = sum(one["rss"] for one in workers) / (1 << 20)
-    yield f"workers    {ready} of {len(workers)} ready, {_count(restarts, 'restart')}, {memory:.0f} MiB"
+    pinned = [str(one["processor"]) for one in workers if one.get("processor") is not None]
+    where = f", pinned to processors {', '.join(pinned)}" if pinned else ""
+    yield f"workers    {ready} of {len(workers)} ready, {_count(restarts, 'restart')}, {memory:.0f} MiB{where}"
     for one in workers:
         told = [one["state"]] if one["state"] != "ready" else []
         told += [_count(one["restarts"], "restart")] if one["restarts"] else []

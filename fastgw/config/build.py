@@ -97,6 +97,7 @@ def build(config: schema.Configuration, source: str, environ: Mapping[str, str])
         GatewaySpec,
         config,
         user=config.user,
+        cpu_affinity=config.cpu_affinity,
         source=source,
         admin_socket="" if config.admin_socket is None else config.admin_socket or default_socket(source, environ),
         state_file=config.state_file or beside(source, "state.json"),

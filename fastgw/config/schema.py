@@ -46,6 +46,7 @@ from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.types import (
     Boolean,
     Connect,
+    CpuAffinity,
     DroppableField,
     Duration,
     FieldName,
@@ -359,6 +360,9 @@ class Configuration(Model):
         None, "Whom it becomes when root starts it: user or user:group. Default: it stays who starts it."
     )
     workers: WorkerCount = setting("auto", "Worker processes; auto: one per processor.")
+    cpu_affinity: CpuAffinity | None = setting(
+        None, "Processors that the workers are pinned to, one each: auto, or a list. Default: they are not."
+    )
     worker_timeout: WorkerTimeout = setting(
         "60s", "How long a worker may give no sign of life before it is killed and another started. 0: for ever."
     )

@@ -377,6 +377,9 @@ class GatewaySpec(NamedTuple):
     zone: str  #: where this gateway is; empty: nobody says
     user: UserSpec | None  #: None: whoever starts it
     workers: int  #: 0 = one per processor
+    cpu_affinity: (
+        tuple[int, ...] | None
+    )  #: processors that they are pinned to, one after the other; empty: all; None: not pinned
     worker_timeout: float  #: seconds without a sign of life after which one is killed; 0: never
     admin: AdminSpec | None  #: None = no admin address
     admin_socket: str  #: absolute path of it; empty: none

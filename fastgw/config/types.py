@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from fastgw.config import values
 from fastgw.config.percentage import percentage
+from fastgw.config.processors import processors
 from fastgw.config.spec import UserSpec
 from fastgw.config.unsound import UNSOUND
 from fastgw.config.user import user
@@ -172,6 +173,17 @@ FieldValue = Annotated[str, Parsed(values.field_value, type=["string", "number",
 Network = Annotated[str, Parsed(values.network, type="string", examples=["10.0.0.0/8"])]
 WorkerCount = Annotated[
     int, Parsed(values.workers, anyOf=[{"const": "auto"}, {"type": "integer", "minimum": 1}, _FROM_ENVIRONMENT])
+]
+CpuAffinity = Annotated[
+    tuple[int, ...],
+    Parsed(
+        processors,
+        anyOf=[
+            {"const": "auto"},
+            {"type": "array", "items": {"type": ["integer", "string"]}, "minItems": 1},
+            _FROM_ENVIRONMENT,
+        ],
+    ),
 ]
 TlsVersion = Annotated[str, Parsed(values.one_of("1.2", "1.3"), **_either(enum=["1.2", "1.3", 1.2, 1.3]))]
 RoutePath = Annotated[str, Parsed(values.route_path, type="string", pattern=r"^/|^\*$|\$\{", examples=["/v1/*", "*"])]

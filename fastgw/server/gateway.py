@@ -19,6 +19,7 @@ from fastgw.config.spec import BindSpec, GatewaySpec, UserSpec
 from fastgw.core.live.news import Answer
 from fastgw.core.settings import Address, KeySetSettings, RedisSettings
 from fastgw.errors import ConfigError
+from fastgw.server import machine
 from fastgw.server.channel import MAX_FDS
 from fastgw.server.findings import Findings, Places, places_of
 from fastgw.server.history import History, LoadReport
@@ -137,6 +138,10 @@ class Gateway:
 
         warnings: list[str] = []
         spec = load(Path(self.path), self.environ, time.time(), warnings.extend, become)
+        if problem := machine.unpinnable(spec.cpu_affinity):
+            raise ConfigError([problem])
+        if warning := machine.open_files(spec).warning:
+            warnings.append(warning)
         self.warnings = warnings
         return self.inherited.assign(spec)
 
@@ -312,6 +317,7 @@ class Gateway:
         assert worker.channel is not None
         if worker.prepared != plan.generation:
             self.prepare(worker, plan)
+        machine.pin(worker, plan.spec.cpu_affinity)
         worker.channel.send(Commit(plan.generation))
         worker.holds &= set(plan.listenings)
 

@@ -73,6 +73,10 @@ def _gateway(document: StatusTree, when: When) -> Iterator[Concern]:
     for one in when.episodes.of("accept").values():
         cause = f"clients are not accepted, for want of descriptors or memory ({_times(one.count)}): raise LimitNOFILE"
         yield Concern(CRITICAL, "descriptors", "", cause, when.began(one))
+    files = document["open_files"]
+    if files and files["limit"] and files["needed"] > files["limit"]:
+        cause = f"a worker may need {files['needed']} open files, and may have {files['limit']}: raise LimitNOFILE, or lower limits"
+        yield Concern(WARNING, "open_files", "", cause, None)
     for one in when.episodes.of("board_full").values():
         cause = f"the board has no room for the keys of limits: {_count(one.count, 'request')} refused"
         yield Concern(ERROR, "board_full", "", cause, when.began(one))

@@ -29,6 +29,7 @@ def worker_facts(gateway: Gateway, now: float) -> list[WorkerFacts]:
             generation=worker.generation,
             lag=max(worker.slab.values[layout.LOOP_LAG_US] / 1e6, worker.silence(now) - HEARTBEAT_SECONDS),
             silence=worker.silence(now),
+            processor=worker.processor,
             stalls=worker.stalls,
             quick_deaths=worker.quick_deaths,
             last_end=worker.last_end,

@@ -24,6 +24,7 @@ from fastgw.server.gateway import Gateway
 from fastgw.server.health_status import health_facts, health_of_endpoint
 from fastgw.server.link_status import link_document, links_of
 from fastgw.server.lost_logs import LostLogs
+from fastgw.server.machine import open_files
 from fastgw.server.names import Names
 from fastgw.server.notices import Notices
 from fastgw.server.panic_status import panic_of_service, panics
@@ -33,7 +34,7 @@ from fastgw.server.slots import endpoint_names, route_names
 from fastgw.server.standings import stamp
 from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
 from fastgw.server.workers import READY, STALLED
-from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts, NameFacts, Totals, total
+from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts, NameFacts, Totals, WorkerFacts, total
 
 if TYPE_CHECKING:
     from fastgw.server.key_sets import Fetching
@@ -208,22 +209,8 @@ class Pages:
             "warnings": gateway.warnings,
             "reloads": facts.reloads,
             "upgrade": {"from": gateway.predecessor_draining or None, "error": gateway.last_upgrade},
-            "workers": [
-                {
-                    "worker": worker.index,
-                    "pid": worker.pid or None,
-                    "state": worker.state,
-                    "generation": worker.generation,
-                    "restarts": worker.restarts,
-                    "rss": worker.rss,
-                    "loop_lag": round(worker.lag, 6),
-                    "heartbeat_age": round(worker.silence, 3),
-                    "stalls": worker.stalls,
-                    "quick_deaths": worker.quick_deaths,
-                    "last_end": worker.last_end or None,
-                }
-                for worker in facts.workers
-            ],
+            "workers": [_worker(one) for one in facts.workers],
+            "open_files": self._open_files(),
             "listeners": self._listeners(),
             "certificates": [
                 {"listener": one.listener, "certificate": one.file, "ends": stamp(one.ends)}
@@ -258,6 +245,13 @@ class Pages:
             }
             for listener in plan.spec.listeners
         ]
+
+    def _open_files(self) -> dict[str, int | None] | None:
+        plan = self._gateway.current
+        if plan is None:
+            return None
+        found = open_files(plan.spec)
+        return {"needed": found.needed, "limit": found.limit or None}
 
     def _filters(self, totals: Totals) -> dict[str, Any]:
         """How those of any chain have failed, and what followed."""
@@ -299,6 +293,23 @@ class Pages:
                 "addresses": _addresses(gateway, service, endpoint, addresses),
             }
         return with_admission(gateway, services, totals.services)
+
+
+def _worker(worker: WorkerFacts) -> dict[str, Any]:
+    return {
+        "worker": worker.index,
+        "pid": worker.pid or None,
+        "state": worker.state,
+        "processor": worker.processor,
+        "generation": worker.generation,
+        "restarts": worker.restarts,
+        "rss": worker.rss,
+        "loop_lag": round(worker.lag, 6),
+        "heartbeat_age": round(worker.silence, 3),
+        "stalls": worker.stalls,
+        "quick_deaths": worker.quick_deaths,
+        "last_end": worker.last_end or None,
+    }
 
 
 def _limits(service: ServiceSpec) -> dict[str, Any]:

@@ -107,6 +107,7 @@ class WorkerProcess:
         self.stalls = 0  #: how often it was
         self.channel: Channel | None = None
         self.holds: set[str] = set()  #: listener addresses whose sockets the process has
+        self.processor: int | None = None  #: that it is pinned to
         self.is_retiring = False  #: told to drain: its end is no accident
         self._slab: Slab | None = None
         self._stacks: Stacks | None = None

@@ -29,6 +29,7 @@ class WorkerFacts:
     generation: int
     lag: float = 0.0  #: seconds by which its loop was late at the last sweep, or is now
     silence: float = 0.0  #: seconds since its last sweep
+    processor: int | None = None  #: that it is pinned to
     stalls: int = 0  #: how often it gave no sign of life
     quick_deaths: int = 0  #: how often in a row it died as soon as it was started
     last_end: str = ""  #: how the process before ended

@@ -13,7 +13,8 @@ import pytest
 from fastgw.cli.check import check
 from fastgw.config.spec import UserSpec
 from fastgw.errors import ConfigError
-from fastgw.server import privileges
+from fastgw.server import machine, privileges
+from fastgw.server.machine import OpenFiles
 from tests.unit.config.files import MINIMAL
 
 Capture = pytest.CaptureFixture[str]
@@ -22,6 +23,12 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "gw.yaml"
+
+
+@pytest.fixture(autouse=True)
+def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has enough of everything."""
+    monkeypatch.setattr(machine, "open_files", lambda spec: OpenFiles(1, 1, 0))
 
 
 def test_a_good_file_is_0(path: Path, capsys: Capture) -> None:
@@ -129,3 +136,21 @@ def test_it_looks_as_the_user_that_the_gateway_will_be(
     monkeypatch.setattr(os, "geteuid", lambda: 4712)
     assert check(str(path), as_json=False) == 1
     assert "this process runs as user 4712, and only root can become user 4711" in capsys.readouterr().err
+
+
+def test_what_this_machine_lacks_is_told_unless_another_is_meant(
+    path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "open_files", lambda spec: OpenFiles(100, 50, 200))
+    path.write_text(MINIMAL)
+    assert check(str(path), as_json=False) == 0
+    told = capsys.readouterr()
+    assert (
+        told.err.startswith(f"{path}: warning: listeners: a worker may need 214 open files") and "1 warning" in told.out
+    )
+    assert check(str(path), as_json=False, is_offline=True) == 0
+    assert capsys.readouterr().err == ""
+    path.write_text(f"cpu_affinity: [4095]\n{MINIMAL}")
+    assert check(str(path), as_json=False) == 1
+    assert f"{path}: cpu_affinity: processor 4095 cannot be used by this process" in capsys.readouterr().err
+    assert check(str(path), as_json=False, is_offline=True) == 0

@@ -209,3 +209,8 @@ def test_who_cannot_be_asked_is_1(played: Played, tmp_path: Path, capsys: pytest
     played.answer = {"ok": False, "error": "not_allowed", "detail": "only root"}
     assert main(["status", "--socket", str(tmp_path / "admin.sock")]) == 1
     assert capsys.readouterr() == ("", "fastgw: only root\n")
+
+
+def test_processors_of_workers_that_are_pinned_are_told() -> None:
+    told = said(workers=[worker(0, processor=4), worker(1, processor=5)])
+    assert "workers    2 of 2 ready, 0 restarts, 64 MiB, pinned to processors 4, 5" in told

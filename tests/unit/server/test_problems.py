@@ -18,6 +18,7 @@ GOOD: dict[str, Any] = WELL | {
     "key_sets": {},
     "lost_logs": {},
     "certificates": [],
+    "open_files": {"needed": 1000, "limit": 1000},
 }
 
 
@@ -229,3 +230,12 @@ def test_the_worst_comes_first_and_they_are_bounded() -> None:
     )
     assert [one[1] for one in found[:3]] == ["no_member", "ejected", "log_lost"]
     assert len(found) == MOST
+
+
+@pytest.mark.parametrize(
+    ("files", "count"), [(None, 0), ({"needed": 1001, "limit": None}, 0), ({"needed": 1001, "limit": 1000}, 1)]
+)
+def test_files_that_may_not_be_enough_are_told_beforehand(files: dict[str, int | None] | None, count: int) -> None:
+    found = problems(GOOD | {"open_files": files}, Lately(), NOW)  # type: ignore[arg-type]
+    assert [(one["severity"], one["kind"]) for one in found] == [("warning", "open_files")] * count
+    assert all("may need 1001 open files, and may have 1000" in one["cause"] for one in found)

@@ -195,6 +195,7 @@ def test_status_names_every_worker(serving: Gateway) -> None:
         "worker": 0,
         "pid": None,
         "state": READY,
+        "processor": None,
         "generation": 1,
         "restarts": 2,
         "rss": 0,
