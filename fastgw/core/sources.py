@@ -35,6 +35,8 @@ class ConsulSettings(NamedTuple):
     service: str
     tags: tuple[str, ...] = ()  #: that an instance must have, all of them
     datacenter: str = ""
+    namespace: str = ""  #: of Consul Enterprise
+    filter: str = ""  #: an expression that instances must meet, as Consul has them
     token: str = ""
     tls: ClientTls = ClientTls()
     wait: float = 300.0  #: of a blocking query
