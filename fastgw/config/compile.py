@@ -1,6 +1,9 @@
 """``GatewaySpec`` -> ``core.snapshot.Snapshot``, inside a worker.  Imports neither pydantic nor yaml.
 
 Nothing is checked here: ``config.load`` has.  What can still fail is what changed since: a certificate, a directory.
+
+A worker that serves compiles in steps (``compiling``), one filter, service or route after the other; one that begins, all at once.  What is
+made is referred to by nobody until it is installed, so who stops in the middle only has the registry forget what nobody uses.
 """
 
 from __future__ import annotations
@@ -34,9 +37,11 @@ from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
 from fastgw.core.live.registry import Registry
 from fastgw.core.settings import InsideSettings, MirrorSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain, FailureMode
+from fastgw.core.snapshot.fallbacks import Fallbacks
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
 from fastgw.routing import ByName, Router, Split
 from fastgw.routing.pattern import parse_path
+from fastgw.steps import Steps, whole
 
 if TYPE_CHECKING:
     from fastgw.adapters.cache import RouteCache
@@ -70,10 +75,10 @@ class SlotMap(Protocol):
         """By the name of a filter or transformer."""
 
 
-def compile_snapshot(
+def compiling(
     spec: GatewaySpec, generation: int, slots: SlotMap, registry: Registry, random: Callable[[], float]
-) -> Snapshot:
-    """What a worker serves.
+) -> Steps[Snapshot]:
+    """What a worker serves, made in steps.
 
     ``registry`` has the members of each service; ``random`` gives numbers of [0, 1) to the balancers.
 
@@ -82,6 +87,13 @@ def compile_snapshot(
             another package cannot be used.
     """
     return _Compiler(spec, slots, registry, random).snapshot(generation)
+
+
+def compile_snapshot(
+    spec: GatewaySpec, generation: int, slots: SlotMap, registry: Registry, random: Callable[[], float]
+) -> Snapshot:
+    """The same, made at once."""
+    return whole(compiling(spec, generation, slots, registry, random))
 
 
 class _Compiler:
@@ -95,33 +107,56 @@ class _Compiler:
         self._contexts: dict[UpstreamTls, ssl.SSLContext] = {}
         chained = frozenset(named(spec))  # a filter that is only defined is not made
         self._specs = {one.name: one for one in spec.filters if one.name in chained}
-        self._filters = {name: _filter(one) for name, one in self._specs.items()}
+        self._filters: dict[str, Filter] = {}
         self._transformers: dict[FilterSpec, Filter] = {}
         self._inside: list[Instance] = []
-        self._tracing = self._tracer(spec.telemetry)
+        self._tracing: Tracing | None = None
         self._caches: dict[str, RouteCache] = {}
         self._chains: dict[tuple[int, tuple[str, ...], tuple[FilterSpec, ...], tuple[str, ...]], Chain] = {}
-        self._services = {one.name: self._service(one) for one in spec.services}
-        if any(one.fallback for one in spec.services):
-            from fastgw.config.stand_ins import join  # which a worker without such does not need
+        self._services: dict[str, Service] = {}
+        self._versions: dict[str, Versions] = {}
+        self._sticky = {one.name: place for place, one in enumerate(spec.services) if one.affinity is not None}
 
-            join(spec.services, self._services)
-        self._versions = {one.name: self._versions_of(one) for one in spec.versioned}
-
-    def snapshot(self, generation: int) -> Snapshot:
-        listeners = {one.name: self._listener(one) for one in self._spec.listeners}
+    def snapshot(self, generation: int) -> Steps[Snapshot]:
+        for name, one in self._specs.items():
+            yield
+            self._filters[name] = _filter(one)
+        self._tracing = self._tracer(self._spec.telemetry)
+        yield from self._make_services()
+        listeners = {}
+        for listener in self._spec.listeners:
+            listeners[listener.name] = yield from self._listener(listener)
         tracing = () if self._tracing is None else (self._tracing,)
         filters = (*self._filters.values(), *self._transformers.values(), *tracing)
         services, versions = tuple(self._services.values()), tuple(self._versions.values())
         return Snapshot(generation, listeners, services, filters, tuple(self._inside), versions)
 
-    def _listener(self, spec: ListenerSpec) -> Listener:
+    def _make_services(self) -> Steps[None]:
+        specs = self._spec.services
+        for one in specs:
+            yield
+            self._services[one.name] = self._service(one)
+        if any(one.fallback for one in specs):
+            from fastgw.config.stand_ins import join  # which a worker without such does not need
+
+            yield from join(specs, self._services)
+        for versioned in self._spec.versioned:
+            yield
+            self._versions[versioned.name] = self._versions_of(versioned)
+
+    def _listener(self, spec: ListenerSpec) -> Steps[Listener]:
         name = fallback_name(spec.name)
         self._check_before_routing(spec)
+        rules = []
+        for route in self._spec.routes:
+            yield
+            rules.append(rule(route.name, route, self._route(spec, route)))
+        router = yield from Router.made(rules)
+        fallback = Route(name, self._slots.routes[name], self._spec.unmatched, chain=self._chain(spec))
         return Listener(
             name=spec.name,
-            router=Router([rule(route.name, route, self._route(spec, route)) for route in self._spec.routes]),
-            fallback=Route(name, self._slots.routes[name], self._spec.unmatched, chain=self._chain(spec)),
+            router=router,
+            fallbacks=(yield from Fallbacks.made(router, fallback.in_format)),
             settings=spec.settings,
             scheme=b"http" if spec.tls is None else b"https",
         )
@@ -237,18 +272,21 @@ class _Compiler:
         return Tracing(self._registry.plane, spec.traces)
 
     def _cookies(self, route: RouteSpec) -> tuple[str, ...]:
-        """The services of a route that set a cookie."""
+        """The services of a route that set a cookie, in the order of the file."""
+        if not self._sticky:
+            return ()
         by_name = route.by_name.services if route.by_name is not None else ()
         names = {route.service, *by_name, *(one.service for one in route.split)}
         names |= {part.service for one in self._spec.versioned if one.name in names for part in one.versions}
-        return tuple(one.name for one in self._spec.services if one.affinity is not None and one.name in names)
+        return tuple(sorted((name for name in names if name in self._sticky), key=self._sticky.__getitem__))
 
     def _affinity_filter(self, services: tuple[str, ...]) -> list[Filter]:
         if not services:
             return []
         from fastgw.filters.affinity import AffinityFilter
 
-        found = {one.name: affinity_of(one) for one in self._spec.services if one.name in services}
+        specs = [self._spec.services[self._sticky[name]] for name in services]
+        found = {one.name: affinity_of(one) for one in specs}
         return [AffinityFilter({name: one for name, one in found.items() if one is not None})]
 
     def _mode(self, spec: FilterSpec) -> FailureMode:

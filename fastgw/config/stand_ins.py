@@ -8,12 +8,17 @@ from fastgw.adapters.replies import stand_in
 from fastgw.config.spec import FallbackSpec, ServiceSpec
 from fastgw.core.exchange.fallback import CACHED, REPLY, SERVICE, StandIn, mark
 from fastgw.core.snapshot.snapshot import Service
+from fastgw.steps import Steps
 
 
-def join(specs: Iterable[ServiceSpec], services: Mapping[str, Service]) -> None:
+def join(specs: Iterable[ServiceSpec], services: Mapping[str, Service]) -> Steps[None]:
     """Let each of ``services``, complete but for that, know what answers in its place."""
-    found = [(services[one.name], _fallback(one.fallback, services)) for one in specs]
+    found = []
+    for one in specs:
+        yield
+        found.append((services[one.name], _fallback(one.fallback, services)))
     for service, fallback in found:  # when each that stands in for another has been made: its own is not asked then
+        yield
         service.fall_back(fallback)
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from fastgw.routing.pattern import parse_path
+from fastgw.steps import Steps, whole
 
 Segments = tuple[bytes, ...]
 
@@ -20,14 +21,28 @@ class Nearest:
 
     def __init__(self, rules: Iterable[tuple[str, str, str]]) -> None:
         """``rules``: host and path patterns without problems, and a word; at least one."""
+        whole(self._fill(rules))
+
+    @classmethod
+    def made(cls, rules: Iterable[tuple[str, str, str]]) -> Steps[Nearest]:
+        """The same, made in steps."""
+        found = cls.__new__(cls)
+        yield from found._fill(rules)
+        return found
+
+    def _fill(self, rules: Iterable[tuple[str, str, str]]) -> Steps[None]:
         votes: dict[str, dict[Segments, Counter[str]]] = {}
         for host, path, word in rules:
+            yield
             for prefix in _prefixes(path):
                 for place in {host.lower(), _ALL}:
                     votes.setdefault(place, {}).setdefault(prefix, Counter())[word] += 1
-        self._hosts = {
-            host: {prefix: _winner(found) for prefix, found in prefixes.items()} for host, prefixes in votes.items()
-        }
+        self._hosts: dict[str, dict[Segments, str]] = {}
+        for host, prefixes in votes.items():
+            self._hosts[host] = {}
+            for prefix, found in prefixes.items():
+                yield
+                self._hosts[host][prefix] = _winner(found)
         self._depth = max(len(prefix) for prefix in votes[_ALL])
 
     def find(self, host: bytes, path: bytes) -> str:

@@ -17,6 +17,7 @@ from fastgw.routing.matching import Cascade, Matcher
 from fastgw.routing.pattern import Extent, host_matches, host_order, parse_path
 from fastgw.routing.rule import RoutingError, Rule, accepted, rule_problems
 from fastgw.routing.trie import PathTable
+from fastgw.steps import Steps, whole
 
 if TYPE_CHECKING:
     from fastgw.routing.explain import Explanation
@@ -34,8 +35,19 @@ class Router(Generic[T]):
     __slots__ = ("matcher", "plain", "rules")
 
     def __init__(self, rules: Sequence[Rule[T]]) -> None:
+        whole(self._fill(rules))
+
+    @classmethod
+    def made(cls, rules: Sequence[Rule[T]]) -> Steps[Router[T]]:
+        """A table of ``rules``, made in steps."""
+        table = cls.__new__(cls)
+        yield from table._fill(rules)
+        return table
+
+    def _fill(self, rules: Sequence[Rule[T]]) -> Steps[None]:
         self.rules = tuple(rules)
-        cascades = _cascades(_tables(self.rules))
+        tables = yield from _tables(self.rules)
+        cascades = yield from _cascades(tables)
         self.matcher = Matcher(cascades)  #: the hot part: its ``match`` is what the core calls
         #: Payloads of the exact paths for which nothing but the path matters: ``match`` would say the same, later.
         self.plain: dict[bytes, T] = {} if self.matcher.has_hosts else _plain(cascades[""])
@@ -103,12 +115,13 @@ def _has_headers(rule: Rule[T], header: Header | None) -> bool:
     return True
 
 
-def _tables(rules: Sequence[Rule[T]]) -> dict[str, PathTable]:
+def _tables(rules: Sequence[Rule[T]]) -> Steps[dict[str, PathTable]]:
     """A table for each host pattern; raises RoutingError."""
     problems: list[str] = []
     names: list[tuple[str, ...]] = []
     hosts: dict[str, dict[Extent, list[Rule[T]]]] = {}
     for rule in rules:
+        yield
         found = rule_problems(rule)
         problems += found
         names += [(rule.name,)] * len(found)
@@ -117,6 +130,7 @@ def _tables(rules: Sequence[Rule[T]]) -> dict[str, PathTable]:
             extents.setdefault(parse_path(rule.path).extent, []).append(rule)
     for extents in hosts.values():
         for alike in extents.values():
+            yield
             for first, second in conflicts(alike):
                 problems.append(sentence(first, second))
                 names.append((first.name, second.name))
@@ -126,15 +140,17 @@ def _tables(rules: Sequence[Rule[T]]) -> dict[str, PathTable]:
     for host, extents in hosts.items():
         table = tables[host] = PathTable()
         for extent, alike in extents.items():
+            yield
             table.add(extent, alike)
     return tables
 
 
-def _cascades(tables: dict[str, PathTable]) -> dict[str, Cascade]:
+def _cascades(tables: dict[str, PathTable]) -> Steps[dict[str, Cascade]]:
     """For each host pattern, and for any host (""), the tables that apply, in order of precedence."""
     wide = sorted((host for host in tables if not host or host[0] == "*"), key=host_order)
     cascades: dict[str, Cascade] = {"": (tables[""],) if "" in tables else ()}
     for host, table in tables.items():
+        yield
         if host:
             above = [tables[other] for other in wide if other != host and host_matches(other, host)]
             cascades[host] = (table, *above)

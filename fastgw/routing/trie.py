@@ -7,10 +7,11 @@ next one is tried:
     /v1/{model}/predict        v1 ── {} ── predict
     /v1/*                       └─ *
 
-The search keeps no stack: it climbs by the parent links, which tell what was tried already.  A trie is a tree, so a
-node is entered at most once for a request: the work is bounded by the number of nodes and never by the length of the
-path, of which no more segments are cut off than the deepest pattern has.  It is fast by nature: one dict look-up a
-segment, however many routes.
+The search keeps no stack: it climbs by the places of the parents, which tell what was tried already.  (Places, not the nodes themselves:
+a tree whose nodes knew their parents would be one large cycle, and a table that is let go would stay until the next full collection.)
+A trie is a tree, so a node is entered at most once for a request: the work is bounded by the number of nodes and never by the length of
+the path, of which no more segments are cut off than the deepest pattern has.  It is fast by nature: one dict look-up a segment, however
+many routes.
 """
 
 from __future__ import annotations
@@ -28,35 +29,26 @@ SLASH = 0x2F  #: "/"
 class Node:
     """A place between two slashes."""
 
-    __slots__ = ("is_parameter", "leaf", "literals", "parameter", "parent", "prefix")
+    __slots__ = ("is_parameter", "leaf", "literals", "parameter", "parent", "place", "prefix")
 
-    def __init__(self, parent: Node | None, is_parameter: bool) -> None:
-        self.parent = parent
+    def __init__(self, place: int, parent: int, is_parameter: bool) -> None:
+        self.place = place  #: in the nodes of its table
+        self.parent = parent  #: place of the node above; -1: there is none
         self.is_parameter = is_parameter
         self.literals: dict[bytes, Node] = {}
         self.parameter: Node | None = None
         self.leaf: Leaf | None = None  #: the rules of paths that end here
         self.prefix: Leaf | None = None  #: the rules of ``/*`` behind this place
 
-    def child(self, segment: bytes | None) -> Node:
-        """The child for a segment (``None`` = parameter), made if there is none."""
-        if segment is None:
-            if self.parameter is None:
-                self.parameter = Node(self, True)
-            return self.parameter
-        node = self.literals.get(segment)
-        if node is None:
-            node = self.literals[segment] = Node(self, False)
-        return node
-
 
 class PathTable:
     """All rules of one host pattern, by path."""
 
-    __slots__ = ("depth", "exact", "root")
+    __slots__ = ("depth", "exact", "nodes", "root")
 
     def __init__(self) -> None:
         self.exact: dict[bytes, Leaf] = {}
+        self.nodes: list[Node] = []  #: all of the trie, each at its place
         self.root: Node | None = None  #: None: nothing but exact paths
         self.depth = 0  #: segments of the deepest pattern in the trie
 
@@ -67,15 +59,31 @@ class PathTable:
             self.exact[rules[0].path.encode()] = Leaf(rules)
             return
         if self.root is None:
-            self.root = Node(None, False)
+            self.root = self._make(-1, False)
         node = self.root
         for segment in segments:
-            node = node.child(segment)
+            node = self._below(node, segment)
         if is_prefix:
             node.prefix = Leaf(rules)
         else:
             node.leaf = Leaf(rules)
         self.depth = max(self.depth, len(segments))
+
+    def _below(self, node: Node, segment: bytes | None) -> Node:
+        """The child of ``node`` for a segment (``None`` = parameter), made if there is none."""
+        if segment is None:
+            if node.parameter is None:
+                node.parameter = self._make(node.place, True)
+            return node.parameter
+        child = node.literals.get(segment)
+        if child is None:
+            child = node.literals[segment] = self._make(node.place, False)
+        return child
+
+    def _make(self, parent: int, is_parameter: bool) -> Node:
+        node = Node(len(self.nodes), parent, is_parameter)
+        self.nodes.append(node)
+        return node
 
     def search(self, path: bytes, method: bytes, header: Header) -> Rule[Any] | None:
         """The most specific rule of the trie (exact paths are not in it) that the request meets.  Hot."""
@@ -105,9 +113,9 @@ class PathTable:
                     return rule
             # Climb to the first place with something left to try.
             while True:
-                parent = node.parent
-                if parent is None:
+                if node.parent < 0:
                     return None
+                parent = self.nodes[node.parent]
                 if not node.is_parameter and parent.parameter is not None and segments[index - 1]:
                     node = parent.parameter
                     break

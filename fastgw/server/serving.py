@@ -7,31 +7,26 @@ the channel (``messages``).  It never reads the configuration file: neither pyda
 from __future__ import annotations
 
 import asyncio
-import mmap
-import os
-import random
 import signal
 import socket
 import traceback
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import uvloop
 
 from fastgw import imported
-from fastgw.config.compile import compile_snapshot
+from fastgw.config.compile import compiling
 from fastgw.config.spec import ListenerSpec
 from fastgw.core import counters
 from fastgw.core.causes import words
 from fastgw.core.dataplane import DataPlane
-from fastgw.core.live.board import Board
-from fastgw.core.live.holds import sit_down
-from fastgw.core.net.sockets import Closable, make_poller
+from fastgw.core.net.sockets import Closable
 from fastgw.core.opening.entrance import Entrance
 from fastgw.core.opening.opening import Terms
 from fastgw.core.opening.openings import Openings
-from fastgw.core.protocols import client_factory, make_client, make_pool
+from fastgw.core.protocols import client_factory, make_client
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.filters.log_file import FILES
 from fastgw.server.channel import Channel
@@ -40,16 +35,28 @@ from fastgw.server.listening import BACKLOG
 from fastgw.server.log import Log
 from fastgw.server.losses import LossReport
 from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Prepare, Prepared, Reopen, Weigh
+from fastgw.server.planes import data_plane
 from fastgw.server.reports import Reports
+from fastgw.server.slices import in_slices
 from fastgw.server.terms import terms_of
 from fastgw.server.told import KINDS, SourceNews
-from fastgw.server.workers import BLOCKED, connections_max
+from fastgw.server.workers import BLOCKED
+from fastgw.steps import Steps, whole
 
 LOSSES_EVERY = 1.0  #: seconds between two looks for lines that a log has lost
 LET_GO_EVERY = 1.0  #: seconds between two looks at the connections of a listener that is gone
 DRAIN_PAUSE = 0.3  #: seconds in which a request that is on its way still finds its connection open, see ``drain``
 CLOSE_SECONDS = 5.0  #: for services of this process to close what they have open
 QUIET_PAUSE = 0.01  #: the same when there is no connection
+
+
+NEWS = (Endpoints, *KINDS, Reopen)  #: what does not wait for the end of a slice of something else
+
+T = TypeVar("T")
+
+
+class Superseded(Exception):
+    """What is being prepared is not wanted any more."""
 
 
 @dataclass(slots=True)
@@ -114,18 +121,14 @@ class Worker:
         try:
             while self._messages:
                 message, fds = self._messages.popleft()
-                if isinstance(message, Endpoints):
-                    self._learn(message)
-                elif isinstance(message, KINDS):
-                    self._told.learn(message)
+                if isinstance(message, NEWS):
+                    self._hear(message)
                 elif isinstance(message, Prepare):
                     await self._prepare(message, fds)
                 elif isinstance(message, Commit):
                     await self._commit(message)
                 elif isinstance(message, Abort):
                     self._abort()
-                elif isinstance(message, Reopen):
-                    self.reopen_logs()
                 elif isinstance(message, Weigh):
                     from fastgw.server.weighing import weigh  # which a worker without versions does not need
 
@@ -138,6 +141,25 @@ class Worker:
             self.stop()
         finally:
             self._task = None
+
+    def _hear(self, message: object) -> None:
+        if isinstance(message, Endpoints):
+            self._learn(message)
+        elif isinstance(message, KINDS):
+            self._told.learn(message)
+        else:
+            self.reopen_logs()
+
+    async def _in_time(self, steps: Steps[T]) -> T:
+        """Do all of ``steps``: at once where nobody is served yet, else in slices."""
+        return await in_slices(steps, self.loop.time, self._look_up) if self._accepting else whole(steps)
+
+    def _look_up(self) -> None:
+        """Between two slices: hear the news; raise Superseded if what is prepared is not wanted any more."""
+        while self._messages and isinstance(self._messages[0][0], NEWS):
+            self._hear(self._messages.popleft()[0])
+        if any(isinstance(message, Abort | Drain) for message, _ in self._messages):
+            raise Superseded
 
     def _learn(self, message: Endpoints) -> None:
         if self._plane is not None:
@@ -158,10 +180,15 @@ class Worker:
                 self._abort()
                 self.channel.send(Prepared(message.generation, changed=changed))
                 return
-            snapshot = compile_snapshot(message.spec, message.generation, message.slots, plane.registry, plane.random)
+            snapshot = await self._in_time(
+                compiling(message.spec, message.generation, message.slots, plane.registry, plane.random)
+            )
             terms = {one.name: found for one in message.spec.listeners if (found := terms_of(one)) is not None}
             await plane.open(snapshot)
             plane.prepare(snapshot)
+        except Superseded:
+            self._abort()
+            return
         except Exception as error:  # noqa: BLE001  the supervisor decides what follows
             if not isinstance(error, OSError):
                 self.log.error("compiling failed", error=repr(error), traceback=traceback.format_exc())
@@ -174,25 +201,12 @@ class Worker:
         self.channel.send(Prepared(message.generation))
 
     def _make_plane(self, slab_fd: int, board_fd: int) -> DataPlane:
-        slab = mmap.mmap(slab_fd, counters.SLAB_BYTES)
-        os.close(slab_fd)
-        seat = sit_down(Board(board_fd))
-        os.close(board_fd)
-        poller = make_poller(self.loop)
-        if poller is not None:
-            poller.on_starved = self._on_starved
-        plane = DataPlane(
-            self.loop,
-            counters.Counters(memoryview(slab)),
-            random.random,
-            log=self._on_plane_log,
-            poller=poller,
-            connections_max=connections_max(),
-            make_pool=make_pool,
-        )
+        plane = data_plane(self.loop, slab_fd, board_fd, self._on_plane_log)
+        if plane.poller is not None:
+            plane.poller.on_starved = self._on_starved
         plane.on_standing = self._reports.on_standing
         plane.on_finding = self._reports.on_finding
-        plane.seat, plane.offer = seat, self.channel.offer
+        plane.offer = self.channel.offer
         return plane
 
     def _on_opening_trouble(self, event: str, cause: str, **fields: object) -> None:

@@ -28,6 +28,7 @@ from fastgw.core.settings import (
     Timeouts,
     UpstreamTls,
 )
+from fastgw.core.snapshot.fallbacks import Fallbacks
 from fastgw.core.snapshot.roles import Balancer
 from fastgw.core.snapshot.snapshot import Listener, Route, Service
 from fastgw.routing import Router
@@ -98,7 +99,7 @@ def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **op
 def listener(name: str, router: Router[Route], fallback: Route, **options: Any) -> Listener:
     """A listener; ``options``: of ``Listener`` or ``ListenerSettings``."""
     scheme = options.pop("scheme", b"http")
-    return Listener(name, router, fallback, _LISTENER._replace(**options), scheme)
+    return Listener(name, router, Fallbacks(router, fallback.in_format), _LISTENER._replace(**options), scheme)
 
 
 def settings(**changes: Any) -> EndpointSettings:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastgw.routing.nearest import Nearest
 from fastgw.routing.rule import accepted
+from fastgw.steps import Steps, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,10 +23,22 @@ class Fallbacks(Generic[R]):
 
     def __init__(self, router: Router[Any], make: Callable[[str], R]) -> None:
         """``make``: the fallback route with the error format it is given."""
-        rules = [(rule.host, rule.path, rule.payload.settings.errors) for rule in router.rules]
-        formats = {word for _, _, word in rules} or {"problem"}
+        whole(self._fill(router, make))
+
+    @classmethod
+    def made(cls, router: Router[Any], make: Callable[[str], R]) -> Steps[Fallbacks[R]]:
+        """The same, made in steps."""
+        found = cls.__new__(cls)
+        yield from found._fill(router, make)
+        return found
+
+    def _fill(self, router: Router[Any], make: Callable[[str], R]) -> Steps[None]:
+        formats = {rule.payload.settings.errors for rule in router.rules} or {"problem"}
         self._by_format = {word: make(word) for word in formats}
-        self._nearest = Nearest(rules) if len(formats) > 1 else None
+        self._nearest: Nearest | None = None
+        if len(formats) > 1:
+            lines = ((rule.host, rule.path, rule.payload.settings.errors) for rule in router.rules)
+            self._nearest = yield from Nearest.made(lines)
         #: Of what has no path either: the format of all routes, or a problem document.
         self.first = next(iter(self._by_format.values())) if len(formats) == 1 else self._by_format["problem"]
 
@@ -38,8 +51,9 @@ class Fallbacks(Generic[R]):
 
 def allowed(router: Router[Any], served: frozenset[bytes]) -> str:
     """The methods that some path of a listener takes, as ``Allow`` lists them: the answer to ``OPTIONS *`` (RFC 9110 section 9.3.7)."""
-    if any(not rule.methods for rule in router.rules):
+    kinds = {rule.methods for rule in router.rules}
+    if frozenset() in kinds:
         names = {method.decode() for method in served}
     else:
-        names = {"OPTIONS"}.union(*(accepted(rule.methods) for rule in router.rules))
+        names = {"OPTIONS"}.union(*map(accepted, kinds))
     return ", ".join(sorted(names))

@@ -344,16 +344,16 @@ class Listener:
         self,
         name: str,
         router: Router[Route],
-        fallback: Route,
+        fallbacks: Fallbacks[Route],
         settings: ListenerSettings,
         scheme: bytes = b"http",
     ) -> None:
-        """``fallback``: the route of requests that no rule matches, whose errors have the format of the routes they are nearest to."""
+        """``fallbacks``: the routes of requests that no rule matches, whose errors have the format of the routes they are nearest to."""
         self.name = name
         self.router = router
-        self.fallbacks = Fallbacks(router, fallback.in_format)
+        self.fallbacks = fallbacks
         self.scheme = scheme
-        chain = fallback.chain
+        chain = fallbacks.first.chain
         self.before = chain.request[: chain.begin] or None  #: hooks that run before a route is looked for
         self.timeouts = timeouts = settings.timeouts
         self.limits = limits = settings.limits
@@ -368,7 +368,8 @@ class Listener:
         self.head_timeout = timeouts.head
         self.write_timeout = timeouts.write
         self.idle_timeout = timeouts.idle or float("inf")
-        methods = served(method for rule in router.rules for method in rule.methods)
+        kinds = {rule.methods for rule in router.rules}  # few, whatever the number of routes
+        methods = served(method for kind in kinds for method in kind)
         self.reader = RequestReader(limits.head_count, limits.uri_length, methods)
         self.allow = allowed(router, methods)
         self.table = FieldTable(REQUEST_FIELDS, drop_headers)

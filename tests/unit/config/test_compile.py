@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from fastgw.adapters.asgi import AsgiPool
 from fastgw.adapters.calls import CallPool
 from fastgw.adapters.handlers import HandlerPool
 from fastgw.config.chains import filter_names
-from fastgw.config.compile import compile_snapshot
+from fastgw.config.compile import compile_snapshot, compiling
 from fastgw.config.spec import GatewaySpec
 from fastgw.core.counters import SLAB_BYTES, Counters
 from fastgw.core.dataplane import DataPlane
@@ -368,3 +369,61 @@ def test_without_them_nobody_looks_on(tmp_path: Path, registry: Registry) -> Non
     [service] = snapshot.services
     [listener] = snapshot.listeners.values()
     assert service.times is None and service.minds is None and not listener.fallbacks.first.chain.is_traced
+
+
+# --- in steps
+
+
+def large(services: int) -> str:
+    """Routes of several kinds, four to a service."""
+    kinds = ('"/{n}/exact"', '"/{n}/{{id}}"', '"/{n}/*", host: "h{n}.example"', '"/{n}/get", methods: [GET]')
+    routes = [f"  - {{path: {kind.format(n=n)}, service: s{n}}}" for n in range(services) for kind in kinds]
+    rest = [f'  s{n}: {{endpoints: ["127.0.0.1:{10000 + n}", "127.0.0.2:{10000 + n}"]}}' for n in range(services)]
+    return "\n".join(["listeners: [{address: '127.0.0.1:0'}]", "services:", *rest, "routes:", *routes]) + "\n"
+
+
+def made_by_steps(spec: GatewaySpec, registry: Registry) -> list[int]:
+    """How many objects that the collector knows each step has left, at most."""
+    gc.collect()
+    gc.disable()
+    try:
+        steps = compiling(spec, 1, slots(spec), registry, lambda: 0.25)
+        counts, before = [], gc.get_count()[0]
+        for _ in steps:
+            now = gc.get_count()[0]  # made and not freed
+            counts.append(now - before)
+            before = now
+        return counts
+    finally:
+        gc.enable()
+
+
+def test_no_step_grows_with_the_configuration(tmp_path: Path, registry: Registry) -> None:
+    compiled(read(tmp_path, large(1)), registry)  # which imports what it needs
+    few = made_by_steps(read(tmp_path, large(10)), registry)
+    many = made_by_steps(read(tmp_path, large(40)), registry)
+    assert len(many) > 3.5 * len(few)
+    assert max(many) <= max(few) + 10 < 100
+    assert sum(many) > 3 * sum(few)  # they are where the work is
+
+
+def test_who_stops_in_the_middle_leaves_nothing(tmp_path: Path, registry: Registry) -> None:
+    spec = read(tmp_path, large(5))
+    steps = compiling(spec, 1, slots(spec), registry, lambda: 0.25)
+    for _ in range(7):
+        next(steps)
+    steps.close()
+    registry.retain(())
+    assert not registry._members and len(registry) == 0
+
+
+def test_a_snapshot_is_no_cycle(tmp_path: Path, registry: Registry) -> None:
+    """One that is left goes at once, and not with the next full collection."""
+    snapshot = compiled(read(tmp_path, large(3)), registry)
+    gc.collect()
+    gc.disable()
+    try:
+        del snapshot
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -8,6 +8,7 @@ from fastgw.config.stand_ins import join
 from fastgw.core.exchange.fallback import mark
 from fastgw.core.snapshot.snapshot import Service
 from fastgw.policy.balancers import RoundRobin
+from fastgw.steps import whole
 from fastgw.testing import usual
 from tests.unit.config.files import read, with_service
 
@@ -16,7 +17,7 @@ def made(folder: Path, *steps: str, other: str = "") -> dict[str, Service]:
     text = with_service(f"fallback: [{', '.join(steps)}]") + f'  b: {{endpoints: ["127.0.0.1:19001"]{other}}}\n'
     specs = read(folder, text).services
     services = {one.name: usual.service(one.name, (), RoundRobin()) for one in specs}
-    join(specs, services)
+    whole(join(specs, services))
     return services
 
 

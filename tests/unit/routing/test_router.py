@@ -272,3 +272,18 @@ def test_ten_thousand_routes_ask_for_no_more_look_ups_than_ten() -> None:
         assert router.match(b"", b"GET", b"/chat", header) == "m7"
         assert asked == [b"x-model"]
         assert router.match(b"", b"GET", b"/s3/v/x", nothing) == "s3"
+
+
+def test_a_table_made_in_steps_is_the_same() -> None:
+    lines = [rule(f"r{n}", path) for n, path in enumerate(["/a", "/a/*", "/{p}/b", "/c"])]
+    steps = Router.made(lines)
+    count = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            table = end.value
+            break
+        count += 1
+    assert count >= len(lines)
+    assert [match(table, path) for path in ("/a", "/a/x", "/x/b", "/c", "/d")] == ["r0", "r1", "r2", "r3", None]

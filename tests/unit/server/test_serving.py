@@ -118,7 +118,7 @@ def test_refused_configuration_is_forgotten(play: Play, monkeypatch: pytest.Monk
     async def story(stage: Stage) -> None:
         first = await stage.serve()
         with monkeypatch.context() as patch:
-            patch.setattr(serving, "compile_snapshot", lambda *_: (_ for _ in ()).throw(OSError(2, "the key is gone")))
+            patch.setattr(serving, "compiling", lambda *_: (_ for _ in ()).throw(OSError(2, "the key is gone")))
             answer = await stage.prepare(
                 stage.plan(TEXT.replace("routes:", '  - {name: more, address: "127.0.0.2:0"}\nroutes:'))
             )
@@ -133,7 +133,7 @@ def test_refused_configuration_is_forgotten(play: Play, monkeypatch: pytest.Monk
 
 def test_bug_in_compiling_is_refused_and_logged(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(stage: Stage) -> None:
-        monkeypatch.setattr(serving, "compile_snapshot", lambda *_: 1 / 0)
+        monkeypatch.setattr(serving, "compiling", lambda *_: 1 / 0)
         answer = await stage.prepare(stage.plan())
         assert answer.problems
         (line,) = stage.events()
