@@ -28,6 +28,11 @@ VARIANTS: Final[Mapping[str, Mapping[str, Any]]] = {
         "service": {"type": "LoadBalancer", "port": 443},
         "podDisruptionBudget": {"maxUnavailable": "25%"},
     },
+    "watched": {
+        "rollOnChange": False,
+        "volumes": [{"name": "edge", "secret": {"secretName": "edge-tls"}}],
+        "volumeMounts": [{"name": "edge", "mountPath": "/tls", "readOnly": True}],
+    },
 }
 #: Values that the chart must refuse.
 REFUSED: Final[Sequence[Mapping[str, Any]]] = ({"replicas": 0}, {"image": {"repository": ""}}, {"replica": 3})

@@ -40,12 +40,14 @@ a configuration to start with:
 
 _RUN = """\
 Serve the configuration until SIGTERM or SIGINT, which finish what is under way (shutdown.grace) and stop.
-SIGHUP loads the file again; a file with mistakes is refused and the old configuration stays in use."""
+SIGHUP loads the file again, and so does a change of it under --watch; a file with mistakes is refused and the old
+configuration stays in use."""
 
 _RUN_EXAMPLES = """\
 examples:
   fastgw run -c gateway.yaml
   fastgw run -c gateway.yaml --workers 4
+  fastgw run -c gateway.yaml --watch             reload whenever the file, or a certificate, is another one
   fastgw run -c gateway.yaml --check             only check, as before a restart in a unit file"""
 
 _CHECK = """\
@@ -205,6 +207,7 @@ def _add_run(commands: Any) -> None:
     )
     add_file(run, "the configuration")
     run.add_argument("--workers", type=_workers, metavar="N", help="worker processes, stronger than the file's")
+    run.add_argument("--watch", action="store_true", help="reload when a file changes, whatever reload.watch says")
     run.add_argument("--check", action="store_true", help="check the configuration and stop")
     run.add_argument(
         "--log-format",
@@ -316,7 +319,7 @@ def _run(options: argparse.Namespace) -> int:
 
     if options.log_format != "auto":
         os.environ[FORMAT] = options.log_format  # of the workers too
-    return run(options.config, options.workers)
+    return run(options.config, options.workers, is_watched=options.watch)
 
 
 def _check(options: argparse.Namespace) -> int:

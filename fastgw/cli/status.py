@@ -106,16 +106,31 @@ def _reload(status: Mapping[str, Any], now: float) -> Iterator[str]:
     word = "ok" if last["ok"] else "REFUSED, the configuration before is in use"
     if last.get("went_back"):
         word = "WENT BACK to the configuration before"
+    by = f", by {last['by']}" if last.get("by", "start") != "start" else ""
     back = f", {counts['went_back']} went back" if counts.get("went_back") else ""
-    yield f"last load  {word}{_ago(last['when'], now)} (reloads: {counts['ok']} ok, {counts['refused']} refused{back})"
+    yield f"last load  {word}{_ago(last['when'], now)}{by} (reloads: {counts['ok']} ok, {counts['refused']} refused{back})"
     for line in (last["error"] or "").splitlines():
         yield f"           {line}"
     guard = status.get("guard") or {}
     if guard.get("state") == "watching":
         told = " -> ".join(f"{one['errors']} of {one['requests']} failed" for one in (guard["before"], guard["after"]))
         yield f"guard      {guard['seconds_left']:.0f} s left: {told}"
+    yield from _watch(status.get("watch"), now)
     for line in status["warnings"]:
         yield f"           warning: {line}"
+
+
+def _watch(watch: Mapping[str, Any] | None, now: float) -> Iterator[str]:
+    if watch is None:
+        return
+    every = f"every {_span(watch['poll_interval'])}" if watch["poll_interval"] else ""
+    how = " and ".join(one for one in ("by inotify" if watch["by"] == "inotify" else "", every) if one)
+    changed = f", changed{_ago(watch['last_trigger'], now)}" if watch["last_trigger"] else ""
+    yield f"watching   {_count(watch['files'], 'file')}, {how}{changed} (reloads: {watch['reloads']})"
+    if watch["cause"]:
+        yield f"           not told of every change: {watch['cause']}"
+    if watch["missing"]:
+        yield f"           missing: {', '.join(watch['missing'])}"
 
 
 def _workers(workers: Sequence[Mapping[str, Any]]) -> Iterator[str]:

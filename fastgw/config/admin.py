@@ -13,7 +13,7 @@ from fastgw.config.bound import Bound, ListenerTls
 from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.model import alternative, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import FilePath, Listen, Parsed
+from fastgw.config.types import Listen, Parsed, ReadFile
 from fastgw.config.unsound import is_unsound
 from fastgw.config.values import hostname, scalar
 
@@ -45,7 +45,7 @@ class AdminAddress(Bound):
         None,
         "What a request must show (Authorization: Bearer), 16 characters or more. Default: none may order, all may read.",
     )
-    token_file: FilePath | None = setting(None, "A file with it; read at start and at each reload.")
+    token_file: ReadFile | None = setting(None, "A file with it; read at start and at each reload.")
     hosts: list[Annotated[str, Parsed(_host, type="string")]] = setting(
         [], "More names that Host may have. Always known: those of loopback, and the address itself."
     )

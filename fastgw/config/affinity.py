@@ -9,7 +9,7 @@ from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.spec import AffinitySpec
-from fastgw.config.types import Duration, FilePath, Parsed
+from fastgw.config.types import Duration, Parsed, ReadFile
 from fastgw.config.unsound import is_unsound
 from fastgw.config.values import scalar, shown
 from fastgw.wire.fields import is_token
@@ -47,7 +47,7 @@ class Affinity(Model):
     secret: Annotated[tuple[str, ...], Parsed(_secrets, anyOf=[_ONE, {"type": "array", "items": _ONE}])] | None = (
         setting(None, "What its values are made with, 16 characters or more; of a list the first, and all are known.")
     )
-    secret_file: FilePath | None = setting(None, "A file with it; read at start and at each reload.")
+    secret_file: ReadFile | None = setting(None, "A file with it; read at start and at each reload.")
     ttl: Duration = setting("0", "How long a client keeps it. 0: until the client ends.")
 
     def spec(self) -> AffinitySpec:

@@ -9,7 +9,7 @@ from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from fastgw.config.model import Model, alternative, setting
-from fastgw.config.types import Boolean, FilePath, Listen, Mode, Owner, TlsVersion, words
+from fastgw.config.types import Boolean, Listen, Mode, Owner, ReadFile, TlsVersion, words
 
 
 class Bound(Model):
@@ -26,8 +26,8 @@ class Bound(Model):
 class Certificate(Model):
     """A certificate chain and its key."""
 
-    cert: FilePath = setting(..., "PEM file: the certificate, then those that lead to its authority.")
-    key: FilePath = setting(..., "PEM file of the private key, not encrypted.")
+    cert: ReadFile = setting(..., "PEM file: the certificate, then those that lead to its authority.")
+    key: ReadFile = setting(..., "PEM file of the private key, not encrypted.")
 
 
 class ListenerTls(Model):
@@ -39,7 +39,7 @@ class ListenerTls(Model):
     client_auth: Annotated[str, words("none", "optional", "required")] = setting(
         "none", "Whether clients show a certificate of client_ca."
     )
-    client_ca: FilePath = setting("", "PEM file of the authorities of client certificates.")
+    client_ca: ReadFile = setting("", "PEM file of the authorities of client certificates.")
     min_version: TlsVersion = setting("1.2", "Oldest TLS version spoken.")
 
     @classmethod

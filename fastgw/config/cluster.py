@@ -7,7 +7,7 @@ from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.model import Model, setting
 from fastgw.config.redis import RedisUrl, leaves_unguarded
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Boolean, Duration, FilePath, Name, Parsed, PositiveDuration, words
+from fastgw.config.types import Boolean, Duration, Name, Parsed, PositiveDuration, ReadFile, words
 from fastgw.config.unsound import is_unsound
 from fastgw.config.urls import ca_problem
 from fastgw.config.values import text
@@ -20,7 +20,7 @@ class Cluster(Model):
     """A Redis by which gateways share the limits of a filter."""
 
     redis: RedisUrl = setting(..., "Where it is: rediss://host:port/0, redis://host:port/0 or unix:///path?db=0.")
-    ca: FilePath = setting("", "PEM file of the authorities that it is trusted by; empty: the system's.")
+    ca: ReadFile = setting("", "PEM file of the authorities that it is trusted by; empty: the system's.")
     without_tls: Boolean = setting(
         False, "Let redis:// lead to another host: everybody in between can read and change it."
     )
@@ -28,7 +28,7 @@ class Cluster(Model):
         "", "Who asks (an ACL user); empty: the default user."
     )
     password: Annotated[str, Parsed(secret_text, type="string")] | None = setting(None, "Its password.")
-    password_file: FilePath | None = setting(None, "A file with it; read at start and at each reload.")
+    password_file: ReadFile | None = setting(None, "A file with it; read at start and at each reload.")
     prefix: Name = setting(
         "fastgw", "What its keys begin with: gateways with the same one share limits of the same name."
     )

@@ -20,6 +20,7 @@ from fastgw.config.build import build
 from fastgw.config.check import check
 from fastgw.config.explain import translate
 from fastgw.config.imports import check_imports
+from fastgw.config.loaded_files import LoadedFiles
 from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, Problem
 from fastgw.config.spec import GatewaySpec, UserSpec
@@ -45,16 +46,18 @@ def load(
     now: float = 0.0,
     tell: Callable[[list[str]], None] | None = None,
     become: Callable[[UserSpec], None] | None = None,
+    loaded_files: LoadedFiles | None = None,
 ) -> GatewaySpec:
     """The configuration in ``path``, with ``${NAME}`` taken from ``environ``.
 
     ``now``: seconds since 1970, for the warnings that ``tell`` is called with, if there are any.  ``become``: called with the user that
     the file names as soon as it is known, so that everything else is looked at as that user; what it raises ends the reading.
+    ``loaded_files``: learns what is read, also of a configuration that cannot be used.
 
     Raises:
         ConfigError: it cannot be used; ``problems`` has every reason, sorted by line.
     """
-    spec, problems, warnings = inspect(path, environ, now, become=become)
+    spec, problems, warnings = inspect(path, environ, now, become=become, loaded_files=loaded_files)
     if spec is None:
         raise ConfigError([str(problem) for problem in problems])
     if warnings and tell is not None:
@@ -70,12 +73,14 @@ def inspect(
     *,
     is_importing: bool = False,
     become: Callable[[UserSpec], None] | None = None,
+    loaded_files: LoadedFiles | None = None,
 ) -> Inspection:
     """What ``load`` does, with everything that was found as data.
 
     ``path``: ``-`` is standard input.  ``resolve``: looks the host names up; without it nobody asks whether they exist.
     ``become``: as for ``load``; without it nobody asks whether this process could be the user that the file names.
     ``is_importing``: the code that the file names is imported, to see whether it is there and takes its settings and options.
+    ``loaded_files``: learns what is read.
     """
     is_stream = str(path) == STANDARD_INPUT
     path = Path(path)
@@ -84,17 +89,24 @@ def inspect(
         document.read_stream(sys.stdin.buffer)
     else:
         document.read(path)
+    source = str(path.absolute())
+    loaded_files = None if is_stream else loaded_files  # which can be read once
     if document.tree is None:
+        if loaded_files is not None:
+            loaded_files.take(source, document.content)
         return Inspection(None, _sorted(document), [])
     if become is not None and (user := user_of(document.tree)) is not None:
         become(user)
-    context: dict[str, object] = {"base": str(path.absolute().parent)}
+    files: dict[str, None] = {}
+    context: dict[str, object] = {"base": str(path.absolute().parent), "files": files}
     try:
         config = Configuration.model_validate(document.tree, context=context)
     except ValidationError as error:
         translate(document, error)
     if document.problems:
         config = Configuration.model_validate(document.tree, context=context | {"is_lenient": True})
+    if loaded_files is not None:  # the checks are the first to open one of them
+        loaded_files.take(source, document.content, files, is_wanted=getattr(config.reload, "watch", False) is True)
     check(document, config)
     if become is not None:
         check_user(document, config.user, "" if is_stream else str(path))
@@ -104,7 +116,7 @@ def inspect(
     warnings = sorted(set(document.warnings))[:MOST_PROBLEMS]
     if document.problems:
         return Inspection(None, _sorted(document), warnings)
-    return Inspection(build(config, str(path.absolute()), environ), [], warnings)
+    return Inspection(build(config, source, environ), [], warnings)
 
 
 def _sorted(document: Document) -> list[Problem]:

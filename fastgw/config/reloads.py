@@ -6,12 +6,19 @@ Annotations are not postponed here (``from __future__``): pydantic would compile
 from typing import Annotated
 
 from fastgw.config.model import Model, setting
-from fastgw.config.types import Duration, Percentage, count
+from fastgw.config.types import Boolean, Duration, Percentage, PollInterval, count
 
 
 class Reloading(Model):
     """How a new configuration comes into use, and goes again where it does harm."""
 
+    watch: Boolean = setting(
+        False, "Load this file again when it, or a file that is read with it, has another content."
+    )
+    poll_interval: PollInterval = setting(
+        "30s",
+        "How often watch looks at the files of its own accord, as where no kernel tells of changes (NFS). 0: it does not.",
+    )
     guard: Duration = setting(
         "0",
         "How long a new configuration is watched, and left for the one before if it makes more errors. 0: it is not.",

@@ -60,6 +60,7 @@ from fastgw.config.types import (
     Network,
     Percentage,
     PositiveDuration,
+    ReadFile,
     RouteHost,
     RoutePath,
     ServiceHost,
@@ -285,11 +286,11 @@ class Pool(Model):
 class ServiceTls(Model):
     """TLS towards a service; ``true`` is short for the defaults."""
 
-    ca: FilePath = setting("", "PEM file of the authorities to trust. Default: the system's.")
+    ca: ReadFile = setting("", "PEM file of the authorities to trust. Default: the system's.")
     server_name: RouteHost = setting("", "Name asked for and verified. Default: the host of the endpoint.")
     verify: Boolean = setting(True, "Check the certificate; false only for tests.")
-    cert: FilePath = setting("", "PEM file of the certificate shown to the service.")
-    key: FilePath = setting("", "PEM file of its private key.")
+    cert: ReadFile = setting("", "PEM file of the certificate shown to the service.")
+    key: ReadFile = setting("", "PEM file of its private key.")
 
     @classmethod
     def long_form(cls, data: Any) -> Any:

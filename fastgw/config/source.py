@@ -72,6 +72,7 @@ class Document:
         self.tree: Tree = None
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
+        self.content = b""  #: what was read; of a file that is too large a part
         self.untold = 0  #: problems found when ``problems`` was full
         self.partial: set[TreePath] = set()  #: mappings of which a part could not be read
         self._environment = Environment(environ)
@@ -93,7 +94,7 @@ class Document:
 
     def read_stream(self, stream: BinaryIO) -> None:
         """The same for an open file; raises OSError."""
-        content = stream.read(LARGEST_FILE + 1)
+        content = self.content = stream.read(LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
             return self.fail(f"is larger than {LARGEST_FILE >> 20} MiB")
         try:

@@ -331,6 +331,8 @@ class ShutdownSpec(NamedTuple):
 class ReloadSpec(NamedTuple):
     """How a new configuration comes into use."""
 
+    watch: bool  #: load the file again when it, or one that is read with it, has another content
+    poll_interval: float  #: seconds between two looks at those files that nothing has caused
     guard: float  #: seconds for which it is watched; 0: it is not
     max_error_increase: float  #: share of the requests, 0 to 1
     min_requests: int

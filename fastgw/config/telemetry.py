@@ -12,7 +12,7 @@ from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.model import Model, OrOff, off_is_none, setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.spec import MetricPushSpec, TelemetrySpec
-from fastgw.config.types import FieldName, FilePath, Parsed, Percentage, PositiveDuration, size, words
+from fastgw.config.types import FieldName, Parsed, Percentage, PositiveDuration, ReadFile, size, words
 from fastgw.config.unsound import is_unsound
 from fastgw.config.urls import ca_problem, host_of, is_here
 from fastgw.config.values import scalar, shown
@@ -93,11 +93,11 @@ class Telemetry(Model):
     """What is sent to an OpenTelemetry collector, by OTLP over HTTP."""
 
     otlp: OtlpUrl = setting(..., "Where it listens; /v1/traces and the like are added.")
-    ca: FilePath = setting("", "PEM file of the authorities that it is trusted by; empty: the system's.")
+    ca: ReadFile = setting("", "PEM file of the authorities that it is trusted by; empty: the system's.")
     headers: dict[FieldName, SecretValue] = setting(
         {}, "Fields of each request, such as an api key. Nobody is shown them."
     )
-    token_file: FilePath | None = setting(
+    token_file: ReadFile | None = setting(
         None, "A file with a token, sent as authorization: Bearer; read at start and at each reload."
     )
     timeout: PositiveDuration = setting("10s", "The collector must answer within this.")

@@ -81,6 +81,18 @@ class Located(Parsed):
         return self._parse_at(value, (info.context or {}).get("base", ""))
 
 
+class Read(Located):
+    """The same for a file that every load reads: its path is noted in the ``files`` of the context, if somebody wants to know."""
+
+    __slots__ = ()
+
+    def read(self, value: object, info: ValidationInfo) -> object:
+        found = super().read(value, info)
+        if found and (files := (info.context or {}).get("files")) is not None:
+            files[found] = None
+        return found
+
+
 def is_lenient(info: ValidationInfo) -> bool:
     """Is what is wrong to be left out, instead of told?"""
     return info.context is not None and bool(info.context.get("is_lenient"))
@@ -152,6 +164,7 @@ ServiceName = Annotated[str, Parsed(values.service_name, **_SERVICE_SCHEMA)]
 Label = Annotated[str, Parsed(values.text("a name", longest=400), type="string")]
 Duration = Annotated[float, Seconds(values.duration(), anyOf=_SECONDS)]
 PositiveDuration = Annotated[float, Seconds(values.duration(positive=True), anyOf=_SECONDS)]
+PollInterval = Annotated[float, Seconds(values.duration(least=1), anyOf=_SECONDS)]
 WorkerTimeout = Annotated[float, Seconds(values.duration(least=5), anyOf=_SECONDS)]
 Size = Annotated[int, size()]
 Percentage = Annotated[float, Parsed(percentage, type="string", examples=["10%", "0.5%"])]
@@ -159,6 +172,7 @@ Boolean = Annotated[bool, Parsed(values.boolean, **_either(type="boolean"))]
 Listen = Annotated[Address, Located(_listen, **_PLACE)]
 Connect = Annotated[Address, Located(_connect, **_PLACE)]
 FilePath = Annotated[str, Located(absolute, type="string")]
+ReadFile = Annotated[str, Read(absolute, type="string")]  #: of a file that every load reads
 Stream = Annotated[str, Located(_stream, type="string", examples=["stdout", "stderr", "/var/log/fastgw/access.log"])]
 Mode = Annotated[int, Parsed(values.mode, type=["string", "integer"], examples=["0660"])]
 Owner = Annotated[

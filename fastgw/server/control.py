@@ -60,7 +60,7 @@ class Control:
         self.admin = Admin(of_gateway(self.pages, orders, log), log)
         self.admin_listening = admin
         self.pages.guard = self._reload.guard
-        self._sources = Sources(gateway, log, self.pages.counted)
+        self._sources = Sources(gateway, log, self.pages.counted, self._reload.wait)
         self._operations = Operations(gateway, log, orders, self.admin.http)
         self._watch = Watch(gateway, log)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -311,7 +311,7 @@ class Control:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(gateway.predecessor, signal.SIGTERM)
         if self.is_reload_wanted:
-            self._reload.request()
+            self._reload.request("signal")
 
     def start_failed(self, *problems: str) -> None:
         if self.gateway.is_started or self._done.done():
@@ -336,11 +336,11 @@ class Control:
         elif self.gateway.is_upgrading:
             self.is_reload_wanted = True
         elif not (self._is_stopping or self.gateway.is_draining):
-            self._reload.request()
+            self._reload.request("signal")
 
     async def reload_now(self) -> Outcome:
         """Load the file again, and return how that went when it is done; not before the start is, or in a drain."""
-        return await self._reload.wait()
+        return await self._reload.wait("command")
 
     async def move_admin(self, listenings: list[Listening]) -> None:
         """Serve the admin pages at other addresses, or nowhere."""
@@ -374,7 +374,7 @@ class Control:
         self.spawn_task(self._operations.keep())
         if self.is_reload_wanted:
             self.is_reload_wanted = False
-            self._reload.request()
+            self._reload.request("signal")
 
     # -- stop ---------------------------------------------------------------------------------------------------------
 

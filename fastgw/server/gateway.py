@@ -32,10 +32,12 @@ from fastgw.server.user import stay
 from fastgw.server.workers import WorkerProcess, processors
 
 if TYPE_CHECKING:
+    from fastgw.config.loaded_files import LoadedFiles
     from fastgw.core.live.news import Finding, KeySet, LinkState
     from fastgw.server.board import SharedBoard
     from fastgw.server.engines import Engines, Loads
     from fastgw.server.exporter import Exporter
+    from fastgw.server.file_watch import FileWatch
     from fastgw.server.handover import Handed
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
@@ -62,6 +64,8 @@ class Plan:
 class Gateway:
     """State of one supervisor."""
 
+    is_watch_asked = False  #: on the command line, which is stronger than the file
+
     def __init__(
         self,
         path: str,
@@ -78,14 +82,17 @@ class Gateway:
         self.path = path
         self.environ = environ
         self.handed = handed
-        #: process id of the gateway to take over from, or 0
-        self.predecessor = handed.pid if handed is not None else predecessor(environ)
+        self.predecessor = (
+            handed.pid if handed is not None else predecessor(environ)
+        )  #: process id of whom to take over from, or 0
         self.workers = workers
         self.arriving: list[WorkerProcess] = []  #: processes that have no place yet (``server.rolling``)
         self.retired: list[WorkerProcess] = []  #: without a place since a reload; what they counted stays
         self.current: Plan | None = None
         self.report = LoadReport()
         self.warnings: list[str] = []  #: of the last file that could be used
+        self.loaded_files: LoadedFiles | None = None  #: what the last load has read, whether it could be used or not
+        self.watching: FileWatch | None = None  #: who loads the file when it changes; there once somebody asks for that
         self.answers: dict[str, Answer] = {}  #: what is known of the names of endpoints
         self.names: Names | None = None  #: who looks them up; there once an endpoint has a name
         self.keys: dict[KeySetSettings, KeySet] = {}  #: what is known of keys that are fetched
@@ -132,12 +139,22 @@ class Gateway:
         """May addresses be bound although another process listens there?  Only at the start, and only if told so."""
         return self.predecessor != 0 and self.current is None
 
+    @property
+    def is_watching(self) -> bool:
+        """Is the file to be loaded whenever it changes?"""
+        return self.is_watch_asked or (self.current is not None and self.current.spec.reload.watch)
+
     def load(self, become: Callable[[UserSpec], None] = stay) -> GatewaySpec:
         """Read the file; raise ConfigError with every problem.  ``become``: makes this process the user that the file names."""
         from fastgw.config.load import load  # pydantic and yaml: only now, the workers import meanwhile
+        from fastgw.config.loaded_files import LoadedFiles
 
         warnings: list[str] = []
-        spec = load(Path(self.path), self.environ, time.time(), warnings.extend, become)
+        loaded_files = LoadedFiles(is_wanted=self.is_watching)
+        try:
+            spec = load(Path(self.path), self.environ, time.time(), warnings.extend, become, loaded_files)
+        finally:
+            self.loaded_files = loaded_files
         if problem := machine.unpinnable(spec.cpu_affinity):
             raise ConfigError([problem])
         if warning := machine.open_files(spec).warning:

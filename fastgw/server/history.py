@@ -23,6 +23,7 @@ class LoadReport:
     when: float = 0.0  #: seconds since 1970
     problems: tuple[str, ...] = ()
     went_back: bool = False  #: it was used, and made too many errors
+    by: str = "start"  #: who wanted it: ``start``, ``signal``, ``command`` (or the admin address), ``watch``, ``guard``; or some of them
 
 
 class History:
@@ -31,23 +32,24 @@ class History:
     def __init__(self) -> None:
         self._kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
 
-    def refused(self, generation: int, problems: Sequence[str]) -> None:
-        """The file has mistakes, or did harm; ``generation``: what stays in use."""
-        self._keep(generation, False, problems)
+    def refused(self, generation: int, problems: Sequence[str], by: str) -> None:
+        """The file has mistakes, or did harm; ``generation``: what stays in use; ``by``: as in ``LoadReport``."""
+        self._keep(generation, False, problems, by)
 
-    async def done(self, generation: int, old: GatewaySpec, new: GatewaySpec) -> None:
+    async def done(self, generation: int, old: GatewaySpec, new: GatewaySpec, by: str) -> None:
         """``new`` is in use instead of ``old``."""
         import asyncio  # only who reloads pays for these
 
         from fastgw.config.changes import changes
 
-        self._keep(generation, True, await asyncio.to_thread(changes, old, new))
+        self._keep(generation, True, await asyncio.to_thread(changes, old, new), by)
 
-    def _keep(self, generation: int, is_ok: bool, lines: Sequence[str]) -> None:
+    def _keep(self, generation: int, is_ok: bool, lines: Sequence[str], by: str) -> None:
         told = list(lines[:MOST_LINES])
         if len(lines) > MOST_LINES:
             told.append(f"and {len(lines) - MOST_LINES} more")
-        self._kept.appendleft({"when": stamp(time.time()), "ok": is_ok, "generation": generation, "lines": told})
+        when = stamp(time.time())
+        self._kept.appendleft({"when": when, "ok": is_ok, "by": by, "generation": generation, "lines": told})
 
     def document(self) -> list[dict[str, Any]]:
         """As plain data."""

@@ -45,6 +45,7 @@ def last_reload(gateway: Gateway) -> dict[str, object]:
     return {
         "ok": report.ok,
         "went_back": report.went_back,
+        "by": report.by,
         "when": stamp(report.when),
         "error": "\n".join(report.problems) or None,
     }

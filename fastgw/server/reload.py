@@ -66,7 +66,7 @@ class Reload:
         self._log = host.log
         self.leaving: list[WorkerProcess] = []  #: workers that the new configuration has no place for
         self._is_running = False
-        self._is_wanted = False
+        self._wanted_by: dict[str, None] = {}  # each once; empty: no other one is wanted
         self._harmful: Guarded | None = None  # what is to be gone back from
         self.guard = ReloadGuard(partial(counts_of, self._gateway))
         self._waiting: list[asyncio.Future[Outcome]] = []  # who is told how the next one goes
@@ -78,9 +78,9 @@ class Reload:
         """Is one under way?"""
         return self._is_running
 
-    def request(self) -> None:
-        """Begin a reload, or note that another one is wanted after the present one."""
-        self._is_wanted = True
+    def request(self, by: str) -> None:
+        """Begin a reload, or note that another one is wanted after the present one; ``by``: as in ``LoadReport``."""
+        self._wanted_by[by] = None
         if not self._is_running:
             self._is_running = True
             self._host.spawn_task(self._run())
@@ -93,11 +93,11 @@ class Reload:
                 self._is_running = True
                 self._host.spawn_task(self._run())
 
-    async def wait(self) -> Outcome:
+    async def wait(self, by: str) -> Outcome:
         """Request a reload, and return how it went: one that begins after this, so that it reads the file as it is now."""
         told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append(told)
-        self.request()
+        self.request(by)
         return await told
 
     # -- what the workers say -----------------------------------------------------------------------------------------
@@ -122,17 +122,17 @@ class Reload:
 
     async def _run(self) -> None:
         try:
-            while (self._is_wanted or self._harmful is not None) and not self._gateway.is_draining:
+            while (self._wanted_by or self._harmful is not None) and not self._gateway.is_draining:
                 notify(*reloading(), environ=self._gateway.environ)
                 harmful, self._harmful = self._harmful, None
                 if harmful is not None:
                     await self._go_back(harmful)
                 else:
-                    self._is_wanted = False
+                    by, self._wanted_by = ", ".join(self._wanted_by), {}
                     waiting, self._waiting = self._waiting, []
                     outcome = _FAILED
                     try:
-                        outcome = await self._once()
+                        outcome = await self._once(by)
                     finally:
                         _tell(waiting, outcome)
                 notify("READY=1", f"STATUS={self._outcome()}", environ=self._gateway.environ)
@@ -148,7 +148,7 @@ class Reload:
             return in_use
         return f"{in_use}, since {'' if report.went_back else 'the last reload was refused: '}{report.problems[0]}"
 
-    async def _once(self) -> Outcome:
+    async def _once(self, by: str) -> Outcome:
         gateway, began = self._gateway, time.monotonic()
         former = gateway.plan_in_use.spec
         warnings = gateway.warnings
@@ -158,10 +158,11 @@ class Reload:
             plan = await self._use(spec)
         except ConfigError as error:
             gateway.reloads["refused"] += 1
-            gateway.report = LoadReport(False, time.time(), tuple(error.problems))
-            gateway.history.refused(gateway.generation, error.problems)
+            gateway.report = LoadReport(False, time.time(), tuple(error.problems), by=by)
+            gateway.history.refused(gateway.generation, error.problems, by)
             self._log.error(
                 "the new configuration is refused, the old one stays",
+                by=by,
                 generation=gateway.generation,
                 problems=error.problems,
             )
@@ -169,12 +170,12 @@ class Reload:
         if plan is None:
             return _DRAINING
         gateway.reloads["ok"] += 1
-        gateway.report = LoadReport(True, time.time())
-        self._host.spawn_task(gateway.history.done(plan.generation, former, spec))
+        gateway.report = LoadReport(True, time.time(), by=by)
+        self._host.spawn_task(gateway.history.done(plan.generation, former, spec, by))
         took = round(time.monotonic() - began, 3)
         guard = self.guard.begin(spec.reload, former, warnings, before, time.monotonic())
         fields = {} if guard is None else {"guard": spec.reload.guard}
-        self._log.info("a new configuration is in use", generation=plan.generation, seconds=took, **fields)
+        self._log.info("a new configuration is in use", by=by, generation=plan.generation, seconds=took, **fields)
         self._host.tell_warnings()
         return Outcome(True, guard=guard)
 
@@ -194,8 +195,8 @@ class Reload:
             return
         gateway.reloads["went_back"] += 1
         gateway.warnings = harmful.warnings
-        gateway.report = LoadReport(False, time.time(), (reason,), went_back=True)
-        gateway.history.refused(plan.generation, [reason])
+        gateway.report = LoadReport(False, time.time(), (reason,), went_back=True, by="guard")
+        gateway.history.refused(plan.generation, [reason], "guard")
         event = "the new configuration made more errors, the one before is in use again"
         self._log.error(event, generation=plan.generation, left=left, **why)
         self.guard.finish(Verdict(WENT_BACK, reason), time.monotonic())

@@ -1,5 +1,5 @@
 """What the supervisor keeps beside its workers because the configuration names it: addresses of names, keys of tokens, links with a Redis,
-how busy engines are; and where telemetry is sent.
+how busy engines are; where telemetry is sent; and whether its own files change.
 
 Each is there, and imported, once a configuration needs it.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import fastgw
@@ -23,10 +23,12 @@ from fastgw.telemetry.totals import Facts, Totals
 if TYPE_CHECKING:
     from fastgw.server.engines import Engines
     from fastgw.server.exporter import Exporter
+    from fastgw.server.file_watch import FileWatch
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
     from fastgw.server.probing import Probing
     from fastgw.server.pushing import Pushing
+    from fastgw.server.reload import Outcome
 
 SOURCES_LIMIT = (
     2.0  #: seconds that a reload waits for the addresses of new names, for new keys, and for a Redis that is new
@@ -36,11 +38,18 @@ SOURCES_LIMIT = (
 class Sources:
     """Those of one gateway."""
 
-    def __init__(self, gateway: Gateway, log: Log, counted: Callable[[], tuple[Facts, Totals]]) -> None:
-        """``counted``: returns what the metrics page is made of."""
+    def __init__(
+        self,
+        gateway: Gateway,
+        log: Log,
+        counted: Callable[[], tuple[Facts, Totals]],
+        reload: Callable[[str], Awaitable[Outcome]],
+    ) -> None:
+        """``counted``: returns what the metrics page is made of; ``reload``: loads the file again, for whom it is told."""
         self._gateway = gateway
         self._log = log
         self._counted = counted
+        self._reload = reload
         self._pushing: Pushing | None = None
         self._probing: Probing | None = None
 
@@ -66,6 +75,8 @@ class Sources:
         if self._pushing is not None or metrics is not None:
             self._pusher().keep(metrics)
         self._keep_probes()
+        if gateway.watching is not None or gateway.is_watching:
+            self._file_watch().keep(spec.reload.poll_interval)
 
     async def prepare(self, spec: GatewaySpec) -> None:
         """Begin with what is new in ``spec``: what does not answer now is a warning in the log, and goes on being asked."""
@@ -125,6 +136,7 @@ class Sources:
             self._pushing,
             gateway.exporter,
             self._probing,
+            gateway.watching,
         ):
             if source is not None:
                 source.close()
@@ -152,6 +164,14 @@ class Sources:
 
             gateway.engines = Engines(gateway.learn_loads, lambda: gateway.places, self._log, random.random)
         return gateway.engines
+
+    def _file_watch(self) -> FileWatch:
+        gateway = self._gateway
+        if gateway.watching is None:
+            from fastgw.server.file_watch import FileWatch  # likewise
+
+            gateway.watching = FileWatch(gateway, self._reload, self._log)
+        return gateway.watching
 
     def _exporter(self) -> Exporter:
         gateway = self._gateway

@@ -31,11 +31,13 @@ if TYPE_CHECKING:
 PATIENCE = 1.0  #: seconds that we let the workers go first
 
 
-def run(path: str, workers: int | None = None, environ: MutableMapping[str, str] = os.environ) -> int:
+def run(
+    path: str, workers: int | None = None, environ: MutableMapping[str, str] = os.environ, *, is_watched: bool = False
+) -> int:
     """Serve the configuration at ``path`` until a signal ends it; return the exit status.
 
     0: stopped as asked.  1: it did not start, and one line per reason is on stderr.
-    ``workers``: number of worker processes, stronger than the configuration's.
+    ``workers``: number of worker processes, and ``is_watched``: load the file whenever it changes; both stronger than the configuration.
     """
     gc.disable()  # until it runs: nothing that a start makes is garbage
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
@@ -53,14 +55,13 @@ def run(path: str, workers: int | None = None, environ: MutableMapping[str, str]
             handed.redirect_errors()
             sockets = handed.inherited()
         if "LISTEN_FDS" in environ:  # now: a worker would have them too
-            from fastgw.server.inherited import inherited
-
-            sockets = inherited(environ)
+            sockets = _inherited(environ)
         for worker in places[: max(1, processors() - 1)]:  # one processor is ours, for the configuration
             worker.spawn()
         from fastgw.server.gateway import Gateway
 
         gateway = Gateway(path, workers, environ, places, sockets, handed)
+        gateway.is_watch_asked = is_watched
         descent = Descent(places)
         admin = begin(gateway, descent if handed is None else None)
         if handed is not None:
@@ -85,6 +86,12 @@ def run(path: str, workers: int | None = None, environ: MutableMapping[str, str]
             gateway.close()
         for worker in places:
             worker.kill()
+
+
+def _inherited(environ: MutableMapping[str, str]) -> Inherited:
+    from fastgw.server.inherited import inherited
+
+    return inherited(environ)
 
 
 def _tell(handed: Handed | None, problems: list[str]) -> None:

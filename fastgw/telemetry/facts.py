@@ -151,6 +151,21 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
         lambda facts: [((result,), count) for result, count in facts.reloads.items()],
     ),
     (
+        Metric(
+            "fastgw_config_watched_files",
+            GAUGE,
+            "Files whose changes lead to a reload, by who tells of changes.",
+            ("by",),
+            "Both: with [`watch`](#when-files-change).",
+            values=("inotify", "poll"),
+        ),
+        lambda facts: [] if facts.watch is None else [((facts.watch.by,), facts.watch.files)],
+    ),
+    (
+        Metric("fastgw_config_watch_reloads", COUNTER, "Reloads that a change of files has led to."),
+        lambda facts: [] if facts.watch is None else [((), facts.watch.reloads)],
+    ),
+    (
         Metric("fastgw_workers", GAUGE, "Worker processes by state.", ("state",), values=WORKER_STATES),
         _states,
     ),

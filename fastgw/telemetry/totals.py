@@ -129,6 +129,15 @@ class CertificateFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchFacts:
+    """The files whose changes lead to reloads."""
+
+    files: int
+    by: str  #: who tells of changes: ``inotify``, or ``poll`` where that does not know of all
+    reloads: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExportFacts:
     """What is sent to a collector."""
 
@@ -163,6 +172,7 @@ class Facts:
     exemplars: Mapping[str, Sequence[Exemplar]] = field(default_factory=dict)  #: by the name of their route
     certificates: Sequence[CertificateFacts] = ()  #: those that say when they end
     export: ExportFacts | None = None  #: None: there is no collector
+    watch: WatchFacts | None = None  #: None: no files were ever watched
     members: Mapping[EndpointName, MemberFacts] = field(default_factory=dict)
     versions: Mapping[tuple[str, str], float] = field(default_factory=dict)  #: shares, 0 to 1, by service and version
     board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table

@@ -6,7 +6,7 @@ from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.headers import RequestField, ResponseField
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import FieldName, FilePath, PositiveDuration, count, size, words
+from fastgw.config.types import FieldName, PositiveDuration, ReadFile, count, size, words
 from fastgw.config.unsound import is_unsound
 from fastgw.config.urls import CALL_GRACE, CalledUrl, ca_problem
 from fastgw.core.settings import FilterSettings
@@ -22,7 +22,7 @@ class ExtAuthz(FilterOptions):
     notes: ClassVar[tuple[str, ...] | None] = ("ext_authz",)
     type: Literal["ext_authz"] = setting(..., "ext_authz")
     url: CalledUrl = setting(..., "Where it is asked: https, or http on this host.")
-    ca: FilePath = setting("", "PEM file of the authorities that url is trusted by; empty: the system's.")
+    ca: ReadFile = setting("", "PEM file of the authorities that url is trusted by; empty: the system's.")
     method: Annotated[str, words("GET", "POST")] = setting("GET", "Of the question, which has no body.")
     send: list[FieldName] = setting(
         ["authorization", "cookie"],

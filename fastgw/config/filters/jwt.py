@@ -7,7 +7,7 @@ from fastgw.config.filters.bearer import TEXTS, BearerOptions, texts
 from fastgw.config.jwk import MOST_KEYS, JwkSpec, missing_package, of_secret, of_text, read_file
 from fastgw.config.model import Model, OneOrMore, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Boolean, FilePath, Parsed, PositiveDuration
+from fastgw.config.types import Boolean, Parsed, PositiveDuration, ReadFile
 from fastgw.config.unsound import is_unsound
 from fastgw.config.urls import CalledUrl, ca_problem
 from fastgw.config.values import shown, text
@@ -42,11 +42,11 @@ class JwtKey(Model):
     key: Annotated[str, Parsed(secret_text, type="string")] | None = setting(
         None, "The key itself: PEM (public key, certificate), a JWK or a JWK Set."
     )
-    file: FilePath | None = setting(None, "A file with the same; read at start and at each reload.")
+    file: ReadFile | None = setting(None, "A file with the same; read at start and at each reload.")
     url: CalledUrl | None = setting(
         None, "A JWK Set that is fetched from there, and again and again: https, or http on this host."
     )
-    ca: FilePath = setting("", "PEM file of the authorities that url is trusted by. Default: the system's.")
+    ca: ReadFile = setting("", "PEM file of the authorities that url is trusted by. Default: the system's.")
     refresh: PositiveDuration = setting("5m", "Time between two times that url is asked, 1s at least.")
     stale: PositiveDuration = setting("24h", "So long are its keys used when it does not answer any more.")
     timeout: PositiveDuration = setting("10s", "It must answer within this, with everything.")

@@ -6,7 +6,7 @@ from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.filters.bearer import BearerOptions
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Duration, FilePath, Parsed, PositiveDuration, count
+from fastgw.config.types import Duration, Parsed, PositiveDuration, ReadFile, count
 from fastgw.config.unsound import is_unsound
 from fastgw.config.urls import CALL_GRACE, CalledUrl, ca_problem
 from fastgw.config.values import text
@@ -20,12 +20,12 @@ class OAuth2Introspection(BearerOptions):
     notes: ClassVar[tuple[str, ...] | None] = ("oauth2",)
     type: Literal["oauth2_introspection"] = setting(..., "oauth2_introspection")
     url: CalledUrl = setting(..., "Where the authority is asked: https, or http on this host.")
-    ca: FilePath = setting("", "PEM file of the authorities that url is trusted by; empty: the system's.")
+    ca: ReadFile = setting("", "PEM file of the authorities that url is trusted by; empty: the system's.")
     client_id: Annotated[str, Parsed(text("a client id"), type="string")] = setting(
         "", "Who asks, as the authority knows us; empty: nobody says who asks."
     )
     client_secret: Annotated[str, Parsed(secret_text, type="string")] | None = setting(None, "Its secret.")
-    client_secret_file: FilePath | None = setting(None, "A file with it; read at start and at each reload.")
+    client_secret_file: ReadFile | None = setting(None, "A file with it; read at start and at each reload.")
     timeout: PositiveDuration = setting("2s", "The authority must answer within this, with everything.")
     connections: Annotated[int, count(1, 1024)] = setting(16, "To the authority, of each worker; they are kept.")
     max_age: Duration = setting(

@@ -153,7 +153,7 @@ function showLoads(view) {
   const items = view.loads.map((one) => {
     const item = element("li", undefined, one.ok ? "ok" : "refused");
     const word = one.ok ? `generation ${one.generation} in use` : `refused, generation ${one.generation} stays`;
-    item.append(element("strong", `${word}, ${since(one.when, view.at)} ago`));
+    item.append(element("strong", `${word}, ${since(one.when, view.at)} ago, by ${one.by}`));
     item.append(element("p", one.lines.length ? one.lines.join("\n") : "nothing has changed"));
     return item;
   });

@@ -111,16 +111,16 @@ def test_run_starts_the_supervisor(config: str, monkeypatch: pytest.MonkeyPatch)
     calls: list[tuple[Any, ...]] = []
     supervisor: Any = ModuleType("fastgw.server.supervisor")
 
-    def run(*arguments: Any) -> int:
-        calls.append(arguments)
+    def run(*arguments: Any, is_watched: bool) -> int:
+        calls.append((*arguments, is_watched))
         return 5
 
     supervisor.run = run
     monkeypatch.setitem(sys.modules, "fastgw.server.supervisor", supervisor)
     assert main(["run", "-c", config]) == 5
     assert main(["run", "--config", config, "--workers", "3"]) == 5
-    assert main(["run", config]) == 5
-    assert calls == [(config, None), (config, 3), (config, None)]
+    assert main(["run", config, "--watch"]) == 5
+    assert calls == [(config, None, False), (config, 3, False), (config, None, True)]
 
 
 def test_run_can_only_check(config: str, capsys: pytest.CaptureFixture[str]) -> None:

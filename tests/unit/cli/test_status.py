@@ -81,6 +81,33 @@ def test_a_guard_is_told_and_what_came_of_it() -> None:
     assert found[at + 1].strip() == "generation 3 was left again"
 
 
+def test_what_is_watched_has_a_line() -> None:
+    watch = {
+        "files": 3,
+        "by": "inotify",
+        "cause": None,
+        "poll_interval": 30.0,
+        "missing": [],
+        "last_trigger": "2027-01-15T07:58:00.000Z",
+        "reloads": 2,
+    }
+    last = WELL["last_reload"] | {"by": "watch"}
+    found = list(status.lines(WELL | {"watch": watch, "last_reload": last}, NOW))
+    assert "last load  ok 1 min ago, by watch (reloads: 2 ok, 0 refused)" in found
+    assert "watching   3 files, by inotify and every 30 s, changed 2 min ago (reloads: 2)" in found
+    poorly = watch | {"by": "poll", "cause": "too many", "missing": ["/a", "/b"], "last_trigger": None}
+    place = (found := list(status.lines(WELL | {"watch": poorly}, NOW))).index(
+        "watching   3 files, every 30 s (reloads: 2)"
+    )
+    assert found[place + 1 : place + 3] == [
+        "           not told of every change: too many",
+        "           missing: /a, /b",
+    ]
+    assert "watching   3 files, by inotify (reloads: 2)" in status.lines(
+        WELL | {"watch": watch | {"poll_interval": None, "last_trigger": None}}, NOW
+    )
+
+
 def test_a_gateway_that_is_well_is_a_few_lines() -> None:
     assert said() == [
         "fastgw 1.0 (pure), up 2 h 5 min, generation 3, /etc/gw.yaml",

@@ -341,3 +341,49 @@ def test_an_address_that_a_name_has_and_the_host_has_not_is_told(
         assert "cannot listen on 192.0.2.1:0" in warning
 
     play(story, file, capsys)
+
+
+def test_it_is_said_who_wanted_it(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        reload = stage.control._reload
+        stage.reload()
+        for generation in (2, 3):
+            for worker in stage.workers:
+                await worker.agree(generation)
+            if generation == 2:
+                reload.request("watch")
+                reload.request("signal")  # while the first one runs: both are one more
+            for worker in stage.workers:
+                await worker.follow(generation)
+        await stage.until(lambda: len(stage.gateway.history.document()) == 2)
+        assert [one["by"] for one in stage.gateway.history.document()] == ["watch, signal", "signal"]
+        assert stage.gateway.report.by == "watch, signal"
+        stage.file.write_text("routes: [")
+        outcome = await stage.control.reload_now()
+        assert not outcome.ok and stage.gateway.report.by == "command"
+
+    play(story, file, capsys)
+
+
+def test_a_file_that_asks_for_it_is_watched(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        gateway = stage.gateway
+        assert not gateway.is_watching and gateway.watching is None
+        assert gateway.loaded_files is not None and gateway.loaded_files.files == {}
+        stage.reload(TEXT + "reload: {watch: true, poll_interval: 1s}\n")
+        for worker in stage.workers:
+            await worker.agree(2)
+        for worker in stage.workers:
+            await worker.follow(2)
+        await stage.until(lambda: gateway.reloads["ok"])
+        assert gateway.is_watching and list(gateway.loaded_files.files) == [str(file)]
+        assert stage.control.pages.document()["watch"]["files"] == 1
+        stage.control._sources.close()
+        assert stage.control.pages.document()["watch"] is None
+        plan, gateway.current = gateway.current, None  # as before the first load
+        assert not gateway.is_watching
+        gateway.is_watch_asked = True
+        assert gateway.is_watching
+        gateway.current = plan
+
+    play(story, file, capsys)

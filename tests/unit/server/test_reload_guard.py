@@ -19,7 +19,7 @@ from fastgw.server.workers import WorkerProcess
 from tests.unit.server.stage import TEXT, Stage
 from tests.unit.server.stage import play as play_stage
 
-TERMS = ReloadSpec(guard=20.0, max_error_increase=0.05, min_requests=50)
+TERMS = ReloadSpec(watch=False, poll_interval=30.0, guard=20.0, max_error_increase=0.05, min_requests=50)
 OLD: Any = "the specification before"
 OLDER: Any = "the one before that"
 

@@ -27,6 +27,8 @@ def test_a_link_is_kept_while_a_configuration_has_it(capfd: Any) -> None:
         leasing=None,
         engines=None,
         exporter=None,
+        watching=None,
+        is_watching=False,
         answers={},
         keys={},
         links={},
@@ -36,7 +38,7 @@ def test_a_link_is_kept_while_a_configuration_has_it(capfd: Any) -> None:
     gateway.learn_link = gateway.links.__setitem__
 
     async def story() -> None:
-        sources = Sources(gateway, Log("supervisor"), lambda: None)  # type: ignore[arg-type, return-value]
+        sources = Sources(gateway, Log("supervisor"), lambda: None, None)  # type: ignore[arg-type, return-value]
         sources.hear(Asked(()))  # nobody is there
         sources.hear(Wanted(None))  # type: ignore[arg-type]
         await sources.prepare(spec)

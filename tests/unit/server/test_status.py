@@ -120,7 +120,7 @@ def test_a_stalled_worker_is_told_everywhere(serving: Gateway) -> None:
 def test_status_before_the_first_configuration(gateway: Gateway) -> None:
     found = json.loads(page(gateway, "/status").body)
     assert (found["generation"], found["listeners"], found["routes"], found["services"]) == (0, [], {}, {})
-    assert found["last_reload"] == {"ok": True, "went_back": False, "when": None, "error": None}
+    assert found["last_reload"] == {"ok": True, "went_back": False, "by": "start", "when": None, "error": None}
     assert found["warnings"] == []
     assert [worker["state"] for worker in found["workers"]] == [READY, DEAD]
 
@@ -231,6 +231,7 @@ def test_status_tells_how_the_last_reload_went(serving: Gateway) -> None:
     assert found["last_reload"] == {
         "ok": False,
         "went_back": False,
+        "by": "start",
         "when": "2023-11-14T22:13:20.000Z",
         "error": "a.yaml:1: one\na.yaml:2: two",
     }

@@ -12,6 +12,7 @@ from fastgw.telemetry.totals import (
     MemberFacts,
     NameFacts,
     ProcessFacts,
+    WatchFacts,
     WorkerFacts,
 )
 
@@ -42,6 +43,7 @@ def facts() -> Facts:
         ],
         certificates=[CertificateFacts("edge", "edge.pem", 1_800_000_000.0)],
         export=ExportFacts("http://a", False, 9.0, {"traces": 5}, {("traces", "expired"): 2}, 10, 100, "refused", "no"),
+        watch=WatchFacts(12, "inotify", 3),
         limits={"llm": 64},
         panics={"llm": True},
         members={("llm", "[::1]:80"): MemberFacts(1, 0), ("llm", "[::1]:81"): MemberFacts(1, 1)},
@@ -61,6 +63,8 @@ def test_each_says_what_is_known() -> None:
         "fastgw_config_last_reload_success": [((), 0.0)],
         "fastgw_config_last_reload_timestamp_seconds": [((), 1_700_000_000.0)],
         "fastgw_config_reloads": [(("ok",), 3), (("refused",), 1)],
+        "fastgw_config_watched_files": [(("inotify",), 12)],
+        "fastgw_config_watch_reloads": [((), 3)],
         "fastgw_workers": [((state,), int(state in ("ready", "dead"))) for state in WORKER_STATES],
         "fastgw_worker_restarts": [(("0",), 2), (("1",), 0)],
         "fastgw_worker_stalls": [(("0",), 5), (("1",), 0)],
