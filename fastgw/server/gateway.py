@@ -75,16 +75,14 @@ class Gateway:
         inherited: Inherited | None = None,
         handed: Handed | None = None,
     ) -> None:
-        """``path``: the configuration file; ``wanted``: number of workers given on the command line, stronger than the file; ``workers``:
-        places, some of them with a process already; ``inherited``: sockets that we were started with; ``handed``: what the gateway
-        before us has handed over."""
+        """``path``: the configuration file; ``wanted``: workers, where the command line says how many; ``workers``: places, some of them
+        with a process already; ``inherited``: sockets that we were started with; ``handed``: what the gateway before us has handed over."""
         self.inherited = inherited if inherited is not None else Inherited()
         self.path = path
         self.environ = environ
         self.handed = handed
-        self.predecessor = (
-            handed.pid if handed is not None else predecessor(environ)
-        )  #: process id of whom to take over from, or 0
+        #: process id of the gateway to take over from, or 0
+        self.predecessor = handed.pid if handed is not None else predecessor(environ)
         self.workers = workers
         self.arriving: list[WorkerProcess] = []  #: processes that have no place yet (``server.rolling``)
         self.retired: list[WorkerProcess] = []  #: without a place since a reload; what they counted stays

@@ -51,7 +51,7 @@ def environment(folder: Path) -> dict[str, str]:
 LINES = [
     (["fastgw", "pro"], ["promote"]),
     (["fastgw", "keys", ""], ["list", "new", "revoke"]),
-    (["fastgw", "run", "--w"], ["--workers"]),
+    (["fastgw", "run", "--w"], ["--watch", "--workers"]),
     (["fastgw", "keys", "new", "k.json", "ann", "--l"], ["--limit"]),
     (["fastgw", "check", "--format", ""], ["json", "text"]),
     (["fastgw", "check", "--format", "=", "j"], ["json"]),

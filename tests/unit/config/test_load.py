@@ -103,8 +103,8 @@ GOLDEN = [
     (
         MINIMAL + "zzzz: 1",
         (
-            "7:1: zzzz: unknown key; known are zone, workers, worker_timeout, admin, admin_socket, state_file, resolver, shutdown, "
-            "reload, telemetry, chain"
+            "7:1: zzzz: unknown key; known are zone, user, workers, cpu_affinity, worker_timeout, admin, admin_socket, state_file, "
+            "resolver, shutdown, reload, telemetry, chain"
         ),
     ),
     (
