@@ -12,7 +12,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -22,6 +22,8 @@ from fastgw.wire.fields import LINE_BYTES
 
 HEAD_MOST: Final = 64 * 1024  #: bytes of an answer beside its body
 WAITING_MOST: Final = 16  #: calls under way, in times the number of connections
+
+_P = TypeVar("_P", bound=asyncio.Protocol)
 
 
 class CallError(Exception):
@@ -103,7 +105,7 @@ class Caller:
             CallError: there is none.
             ValueError: a field cannot be sent.
         """
-        data = self._message(method, fields, body, target or self.url.target)
+        data = self.message(method, fields, body, target)
         if self._under_way >= self._most:
             raise CallError("busy", f"{self._under_way} calls of {self.url} are under way")
         self._under_way += 1
@@ -124,7 +126,7 @@ class Caller:
         """
         try:
             async with asyncio.timeout(self._limit):
-                (await self._connect()).close()
+                (await self.connect(_Connection(self.url, self._largest))).close()
         except TimeoutError:
             raise CallError("timeout", f"{self.url} took no connection within {self._limit:g} s") from None
 
@@ -134,9 +136,10 @@ class Caller:
         while self._idle:
             self._idle.pop().close()
 
-    def _message(self, method: bytes, fields: Iterable[tuple[bytes, bytes]], body: bytes, target: str) -> bytes:
+    def message(self, method: bytes, fields: Iterable[tuple[bytes, bytes]], body: bytes, target: str) -> bytes:
+        """The bytes of a request as ``call`` sends it; raises ValueError as it does."""
         lines = [
-            b"%b %b HTTP/1.1" % (method, target.encode()),
+            b"%b %b HTTP/1.1" % (method, (target or self.url.target).encode()),
             b"host: " + self._authority.encode(),
         ]
         for name, value in fields:
@@ -157,7 +160,7 @@ class Caller:
                 except _LeftError:  # it was closed while the call was on its way; so may the others have been
                     continue
         try:
-            return await self._exchange(await self._connect(), data)
+            return await self._exchange(await self.connect(_Connection(self.url, self._largest)), data)
         except _LeftError:
             raise CallError("broken", f"{self.url} closed the connection without an answer") from None
 
@@ -173,16 +176,20 @@ class Caller:
             connection.close()
         return found
 
-    async def _connect(self) -> _Connection:
+    async def connect(self, protocol: _P) -> _P:
+        """Open a connection for ``protocol``, which is not one of those that are kept; no bound of time is set here.
+
+        Raises:
+            CallError: it cannot be opened.
+        """
         url, member, loop = self.url, self._as_member, asyncio.get_running_loop()
-        connection = _Connection(url, self._largest)
         name = url.host if member is None else member.server_name
         options: dict[str, Any] = {"ssl": self._context, "server_hostname": name if url.is_tls else None}
         try:
             if member is not None and member.path:
-                await loop.create_unix_connection(lambda: connection, member.path, **options)
+                await loop.create_unix_connection(lambda: protocol, member.path, **options)
             else:
-                await loop.create_connection(lambda: connection, url.host, url.port, **options)
+                transport, _ = await loop.create_connection(lambda: protocol, url.host, url.port, **options)
         except socket.gaierror as error:
             raise CallError("unresolved", f"the name {url.host} has no address: {error.strerror}") from None
         except ssl.SSLError as error:
@@ -193,12 +200,12 @@ class Caller:
             if url.is_tls and isinstance(error, ConnectionError):
                 raise CallError("tls", f"{url} broke off the TLS handshake: {words(error)}") from None
             raise CallError("unreachable", f"{url} cannot be reached: {words(error)}") from None
-        if not url.is_tls and self._as_member is None and not connection.is_loopback:
-            connection.close()
+        if not url.is_tls and member is None and not _is_loopback(transport):
+            transport.abort()
             raise CallError(
                 "unresolved", f"the name {url.host} is not this host, and without TLS nothing else is asked"
             )
-        return connection
+        return protocol
 
 
 class _Connection(asyncio.Protocol):
@@ -219,12 +226,6 @@ class _Connection(asyncio.Protocol):
         self._fields: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self.is_kept = False  #: another call may be sent
-
-    @property
-    def is_loopback(self) -> bool:
-        """Is at the other end this host?"""
-        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
-        return peer is not None and ipaddress.ip_address(peer[0]).is_loopback
 
     async def ask(self, data: bytes) -> Answered:
         """Send ``data``, a whole request; return its answer.  Raises CallError, _LeftError."""
@@ -326,7 +327,7 @@ class _Connection(asyncio.Protocol):
         self._is_over = True
         if self._answer.done():
             return
-        if any(value.lower() not in (b"", b"identity") for name, value in self._fields if name == b"content-encoding"):
+        if is_encoded(self._fields):
             self._fail("broken", f"{self._url} answered in an encoding that it was not asked for")
             return
         is_open = self._transport is not None and not self._is_body_open
@@ -337,6 +338,17 @@ class _Connection(asyncio.Protocol):
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(CallError(cause, detail))
         self.close()
+
+
+def is_encoded(fields: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Has an answer with ``fields`` a body in an encoding, though none was asked for?"""
+    return any(value.lower() not in (b"", b"identity") for name, value in fields if name == b"content-encoding")
+
+
+def _is_loopback(transport: Any) -> bool:
+    """Is at the other end this host?"""
+    peer = transport.get_extra_info("peername")
+    return peer is not None and ipaddress.ip_address(peer[0]).is_loopback
 
 
 def _context(ca: str) -> ssl.SSLContext:
