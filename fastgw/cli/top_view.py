@@ -19,6 +19,7 @@ SORTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
     "active": lambda one: -one["active"],
     "name": lambda one: one["name"],
 }
+MOST_PROBLEMS: Final = 6  #: that are shown
 _LATE: Final = 0.05  #: seconds
 _SEVERITY: Final = {"critical": "bold red", "error": "red", "warning": "yellow"}
 
@@ -26,7 +27,10 @@ _SEVERITY: Final = {"critical": "bold red", "error": "red", "warning": "yellow"}
 def view(look: Look, sort: str, gone: str, rows: int) -> RenderableType:
     """``sort``: one of ``SORTS``; ``gone``: why the gateway cannot be asked now, if so; ``rows``: of the screen."""
     parts: list[RenderableType] = [_head(look, gone)]
-    parts += [_problem(one) for one in look["problems"][:6]]
+    parts += [_problem(one) for one in look["problems"][:MOST_PROBLEMS]]
+    more = len(look["problems"]) + look["left_out"]["problems"] - MOST_PROBLEMS
+    if more > 0:
+        parts.append(Text(f"and {more} more, which fastgw status --json tells", style="yellow"))
     services = _services(look["services"])
     used = len(parts) + 6 + services.row_count + len(look["workers"])
     parts += [Text(), _routes(look, sort, max(3, rows - used - 4)), Text(), services, Text(), _workers(look["workers"])]

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from fastgw.server.episodes import Episode, Episodes
 from fastgw.server.notices import CERTIFICATE_DAYS
+from fastgw.server.process_status import ADMIN
 from fastgw.server.standings import stamp
 
 CRITICAL: Final = "critical"  #: requests fail for it now
@@ -56,7 +57,10 @@ def problems(document: StatusTree, episodes: Episodes, now: float) -> list[dict[
         *_certificates(document, now),
     ]
     found.sort(key=lambda one: SEVERITIES.index(one.severity))
-    return [one._asdict() for one in found[:MOST]]
+    if len(found) > MOST:
+        left = found[MOST - 1 :]
+        found[MOST - 1 :] = [Concern(left[0].severity, "more", "", f"and {len(left)} more, which are not told", None)]
+    return [one._asdict() for one in found]
 
 
 def _gateway(document: StatusTree, when: When) -> Iterator[Concern]:
@@ -223,7 +227,7 @@ def _logs(document: StatusTree, when: When) -> Iterator[Concern]:
 def _certificates(document: StatusTree, now: float) -> Iterator[Concern]:
     for one in document["certificates"]:
         left = datetime.fromisoformat(one["ends"]).timestamp() - now
-        about = f"listener {one['listener']}"
+        about = one["listener"] if one["listener"] == ADMIN else f"listener {one['listener']}"
         if left <= 0:
             yield Concern(CRITICAL, "certificate", about, f"{one['certificate']} has expired", one["ends"])
         elif left <= CERTIFICATE_DAYS * 86400:

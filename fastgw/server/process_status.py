@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Final
 
 from fastgw.core import counters as layout
 from fastgw.core.counters import ROUTE
@@ -13,6 +14,7 @@ from fastgw.server.standings import stamp
 from fastgw.server.workers import HEARTBEAT_SECONDS
 from fastgw.telemetry.totals import CertificateFacts, ProcessFacts, WorkerFacts
 
+ADMIN: Final = "admin address"  #: is told in place of a listener; none has such a name
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -52,14 +54,18 @@ def last_reload(gateway: Gateway) -> dict[str, object]:
 
 
 def certificate_facts(gateway: Gateway) -> list[CertificateFacts]:
-    """Of each certificate that a listener shows, if it says when it ends."""
+    """Of each certificate that a listener shows, or the admin address, if it says when it ends."""
     if gateway.current is None:
         return []
+    spec = gateway.current.spec
+    shown = [(listener.name, listener.tls) for listener in spec.listeners]
+    if spec.admin is not None:
+        shown.append((ADMIN, spec.admin.tls))
     return [
-        CertificateFacts(listener.name, certificate.cert, certificate.ends)
-        for listener in gateway.current.spec.listeners
-        if listener.tls is not None
-        for certificate in listener.tls.certificates
+        CertificateFacts(name, certificate.cert, certificate.ends)
+        for name, tls in shown
+        if tls is not None
+        for certificate in tls.certificates
         if certificate.ends
     ]
 

@@ -28,6 +28,7 @@ def viewed(
         "at": round(now, 3),
         "gateway": {key: status[key] for key in ("version", "build", "generation", "config", "uptime", "draining")},
         "problems": status["problems"][:MOST_PROBLEMS],
+        "watch": status["watch"],
         "whole": {
             **rates[""],
             "connections": connections["open"],
@@ -40,6 +41,7 @@ def viewed(
         "left_out": {
             "routes": max(0, len(routes) - MOST_ROUTES),
             "services": max(0, len(services) - MOST_SERVICES),
+            "problems": max(0, len(status["problems"]) - MOST_PROBLEMS),
         },
         "workers": status["workers"],
         "loads": list(loads),

@@ -239,7 +239,7 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
             GAUGE,
             "When the certificate that the listener shows stops being valid.",
             ("listener", "certificate"),
-            "As the file was at the last reload; alert 14 days before.",
+            "That of the admin address has `admin address` for a listener. As the file was at the last reload; alert 14 days before.",
         ),
         lambda facts: [((one.listener, one.file), one.ends) for one in facts.certificates],
     ),

@@ -84,6 +84,7 @@ function showProblems(view) {
     const age = one.since ? ` (for ${since(one.since, view.at)})` : "";
     return element("li", `${one.severity}: ${about}${one.cause}${age}`, one.severity);
   });
+  if (view.left_out.problems) items.push(element("li", `and ${view.left_out.problems} more, which fastgw status --json tells`, "warning"));
   list("problems", items.length ? items : [element("li", "none", "none")]);
 }
 
@@ -157,7 +158,15 @@ function showLoads(view) {
     item.append(element("p", one.lines.length ? one.lines.join("\n") : "nothing has changed"));
     return item;
   });
-  list("loads", items.length ? items : [element("li", "none since the start")]);
+  if (!items.length) items.push(element("li", "none since the start"));
+  const watch = view.watch;
+  if (watch) {
+    const every = watch.poll_interval ? `, every ${seconds(watch.poll_interval)}` : "";
+    const cause = watch.cause ? `: ${watch.cause}` : "";
+    const changed = watch.last_trigger ? `, changed ${since(watch.last_trigger, view.at)} ago` : "";
+    items.unshift(element("li", `files watched: ${watch.files}, by ${watch.by}${every}${changed}${cause}`, watch.cause ? "refused" : "ok"));
+  }
+  list("loads", items);
 }
 
 function showCertificates(view) {

@@ -23,7 +23,7 @@ def look(**change: Any) -> dict[str, Any]:
         "whole": {**route("", 12.0, 3.0, 0.1), "exchanges": 4, "waiting": 2, "connections": 5},
         "problems": [{"severity": "error", "about": "service a", "cause": "no member is up", "since": None}],
         "routes": [route("slow", 1.0, 0.0, 2.0), route("busy", 11.0, 3.0, 0.01), route("idle", 0.0, 0.0, None)],
-        "left_out": {"routes": 0, "services": 0},
+        "left_out": {"routes": 0, "services": 0, "problems": 0},
         "services": [
             {
                 "name": "a\x1b[2J",
@@ -70,7 +70,7 @@ def test_routes_are_sorted(sort: str, order: str) -> None:
 
 def test_what_does_not_fit_is_counted() -> None:
     routes = [route(f"r{number}", 1.0, 0.0, 0.1) for number in range(50)]
-    text = shown(look(routes=routes, left_out={"routes": 5, "services": 0}), rows=30)
+    text = shown(look(routes=routes, left_out={"routes": 5, "services": 0, "problems": 0}), rows=30)
     assert text.count("\n") <= 30
     assert "and " in text and " more" in text
 
@@ -88,3 +88,10 @@ def test_figures() -> None:
         "0 %", "100 %", "33.3 %", "100 %",
     ]  # fmt: skip
     assert printable("a\n\x1bb") == "a??b"
+
+
+def test_problems_that_have_no_room_are_counted() -> None:
+    one = look()["problems"][0]
+    text = shown(look(problems=[one] * 8, left_out={"routes": 0, "services": 0, "problems": 30}), rows=60)
+    assert text.count("no member is up") == 6 and "and 32 more, which fastgw status --json tells" in text
+    assert "more" not in shown(look(problems=[one] * 6), rows=60)

@@ -48,6 +48,7 @@ def told(lately: Lately | None = None, **other: Any) -> list[tuple[str, str, str
 
 SINCE = "2027-01-15T07:59:50.000Z"
 DOWN = member(is_up=False, state="ejected", cause="connect_refused", error="Connection refused", since="then")
+CERTIFICATE = {"listener": "edge", "certificate": "a", "ends": "2027-01-16T07:00:00Z"}
 M = "member 10.0.0.1:9000 of llm"
 TWO = {"llm": {"versions": {one: {"service": f"llm@{one}", "weight": 50.0, "shadow": False} for one in ("v1", "v2")}}}
 
@@ -224,12 +225,19 @@ def test_of_versions_one_member_is_enough() -> None:
 def test_the_worst_comes_first_and_they_are_bounded() -> None:
     lost = {"/log": {"lines": 7, "cause": "full", "since": None}}
     found = told(
-        certificates=[{"listener": "edge", "certificate": "a", "ends": "2027-01-16T07:00:00Z"}] * 200,
+        certificates=[CERTIFICATE] * 200,
         lost_logs=lost,
         services={"a": service(DOWN)},
     )
     assert [one[1] for one in found[:3]] == ["no_member", "ejected", "log_lost"]
-    assert len(found) == MOST
+    assert len(found) == MOST and sum(one[1] == "certificate" for one in found) == MOST - 4
+    assert found[-1] == ("warning", "more", "", "and 104 more, which are not told", None)
+    assert [one[1] for one in told(certificates=[CERTIFICATE] * MOST)] == ["certificate"] * MOST
+
+
+def test_the_certificate_of_the_admin_address_counts() -> None:
+    (found,) = told(certificates=[CERTIFICATE | {"listener": "admin address"}])
+    assert found[1:3] == ("certificate", "admin address")
 
 
 @pytest.mark.parametrize(

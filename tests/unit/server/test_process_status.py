@@ -9,13 +9,13 @@ from pathlib import Path
 from fastgw.core.counters import ROUTE
 from fastgw.core.exemplars import Exemplars
 from fastgw.server.gateway import Gateway
-from fastgw.server.process_status import certificate_facts, exemplars_of, process_facts
+from fastgw.server.process_status import ADMIN, certificate_facts, exemplars_of, process_facts
 from fastgw.server.workers import WorkerProcess
 from fastgw.telemetry.totals import WorkerFacts
 from tests.support.certificates import Authority
 
 TEXT = """
-admin: {address: "127.0.0.1:0"}
+admin: {address: "127.0.0.1:0", ADMIN}
 listeners:
   - {name: plain, address: "127.0.0.1:0"}
   - {name: secure, address: "127.0.0.2:0", tls: {certificates: [{cert: CERT, key: KEY}]}}
@@ -28,7 +28,8 @@ def test_a_certificate_is_told_as_it_was_when_it_was_read(tmp_path: Path) -> Non
     authority = Authority(tmp_path)
     cert, key = authority.pair("edge", "edge.test", days=10)
     file = tmp_path / "gateway.yaml"
-    file.write_text(TEXT.replace("CERT", cert).replace("KEY", key))
+    text = TEXT.replace("CERT", cert).replace("KEY", key)
+    file.write_text(text.replace(", ADMIN", ""))
     gateway = Gateway(str(file), None, {}, [])
     assert certificate_facts(gateway) == []
     gateway.adopt(gateway.plan(gateway.load()))
@@ -39,6 +40,9 @@ def test_a_certificate_is_told_as_it_was_when_it_was_read(tmp_path: Path) -> Non
     assert certificate_facts(gateway) == [told]
     gateway.adopt(gateway.plan(gateway.load()))
     assert certificate_facts(gateway)[0].ends > told.ends + 70 * 86400
+    file.write_text(text.replace("ADMIN", f"tls: {{cert: {cert}, key: {key}}}"))
+    gateway.adopt(gateway.plan(gateway.load()))
+    assert [(one.listener, one.file) for one in certificate_facts(gateway)] == [("secure", cert), (ADMIN, cert)]
     gateway.close()
 
 

@@ -27,6 +27,7 @@ def seen(services: dict[str, Any] | None = None, routes: int = 1, ends: tuple[fl
         "uptime": 1.0,
         "draining": False,
         "problems": [{"cause": "x"}] * 50,
+        "watch": None,
         "connections": {"open": 1, "exchanges": 2, "tunnels": 3},
         "services": services or {},
         "workers": [{"worker": 0}],
@@ -78,7 +79,7 @@ def test_everything_is_bounded_and_says_what_it_leaves_out() -> None:
     found = seen({"s": {"endpoints": many}}, routes=MOST_ROUTES + 2)
     assert len(found["routes"]) == MOST_ROUTES and found["left_out"]["routes"] == 2
     assert len(found["services"][0]["members"]) == MOST_MEMBERS and found["services"][0]["left_out"] == 3
-    assert len(found["problems"]) == 20
+    assert len(found["problems"]) == 20 and found["left_out"]["problems"] == 30
 
 
 def test_certificates_that_end_first_come_first() -> None:
