@@ -33,9 +33,17 @@ VARIANTS: Final[Mapping[str, Mapping[str, Any]]] = {
         "volumes": [{"name": "edge", "secret": {"secretName": "edge-tls"}}],
         "volumeMounts": [{"name": "edge", "mountPath": "/tls", "readOnly": True}],
     },
+    "discovering": {"discovery": {"namespaces": ["shop", "search"]}},
 }
+#: The template of what a gateway needs that asks Kubernetes for members, for one namespace.
+ROLE: Final = ("role.yaml", {"discovery": {"namespaces": ["default"]}})
 #: Values that the chart must refuse.
-REFUSED: Final[Sequence[Mapping[str, Any]]] = ({"replicas": 0}, {"image": {"repository": ""}}, {"replica": 3})
+REFUSED: Final[Sequence[Mapping[str, Any]]] = (
+    {"replicas": 0},
+    {"discovery": {"namespaces": ""}},
+    {"image": {"repository": ""}},
+    {"replica": 3},
+)
 
 
 def hadolint() -> Iterator[str]:
@@ -91,13 +99,18 @@ def objects(text: str) -> Iterator[str]:
 
 
 def plain(*, write: bool) -> Iterator[str]:
-    """deploy/kubernetes is the chart with its defaults, and kustomization.yaml names all of it."""
+    """deploy/kubernetes is the chart with its defaults, which kustomization.yaml names all, and the role for discovery beside it."""
     import yaml
 
     files = {name: WRITTEN + text.strip() + "\n" for name, text in rendered({}).items()}
+    role, (name, values) = PLAIN / "discovery" / ROLE[0], ROLE
+    right = WRITTEN + rendered(values)[name].strip() + "\n"
     if write:
+        role.write_text(right)
         for name, text in files.items():
             (PLAIN / name).write_text(text)
+    if role.read_text() != right:
+        yield f"{role.relative_to(ROOT)} is not what the chart makes: scripts/manifests --write"
     found = {path.name: path.read_text() for path in PLAIN.glob("*.yaml") if path.name != "kustomization.yaml"}
     for name in sorted(found.keys() | files.keys()):
         if found.get(name) != files.get(name):

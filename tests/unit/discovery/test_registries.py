@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
 from pathlib import Path
 
 import pytest
 
 from fastgw.core.sources import ClientTls
 from fastgw.discovery.listing import METADATA_MOST, TEXT_MOST, SourceError
-from fastgw.discovery.registries import SAID_MOST, Throttle, calling, mapping, read_json, said, text, usable_metadata
+from fastgw.discovery.registries import (
+    LINE_MOST,
+    SAID_MOST,
+    JsonLines,
+    Throttle,
+    calling,
+    mapping,
+    read_json,
+    said,
+    text,
+    usable_metadata,
+)
+from tests.support.certificates import Authority
 from tests.support.ports import free_port
 
 
@@ -71,3 +85,50 @@ def test_what_goes_wrong_is_said_as_of_a_source(tmp_path: Path) -> None:
         with pytest.raises(SourceError) as caught:
             asyncio.run(story(tls))
         assert caught.value.cause == "tls" and str(tmp_path) in caught.value.detail
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_values_of_a_stream_however_they_arrive(size: int) -> None:
+    data = b'{"a": 1}\n\n[2]\r\n"x"\n{"cut'
+    lines = JsonLines("it")
+    found = [value for begin in range(0, len(data), size) for value in lines.feed(data[begin : begin + size])]
+    assert found == [{"a": 1}, [2], "x"] and lines.is_cut
+    assert not JsonLines("it").is_cut
+
+
+def test_a_message_has_a_bound() -> None:
+    lines = JsonLines("it")
+    assert lines.feed(b" " * LINE_MOST) == []
+    with pytest.raises(SourceError) as caught:
+        lines.feed(b" ")
+    assert caught.value.cause == "too_large"
+    with pytest.raises(SourceError, match="no JSON"):
+        JsonLines("it").feed(b"{}\n{\n")
+
+
+def test_a_registry_is_asked_with_tls(tmp_path: Path) -> None:
+    """It shows a certificate for the name that is configured, and so do we."""
+    authority, stranger = Authority(tmp_path / "one"), Authority(tmp_path / "other")
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.ca)
+    server.load_cert_chain(*authority.pair("server", "consul.test"))
+    server.verify_mode = ssl.CERT_REQUIRED
+    ours = authority.pair("client")
+
+    async def ask(tls: ClientTls) -> bytes:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError):
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=server) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            with calling((True, "127.0.0.1", port), tls, 5.0) as caller:
+                return (await caller.call(b"GET")).body
+
+    good = ClientTls(authority.ca, *ours, server_name="consul.test")
+    assert asyncio.run(ask(good)) == b"ok"
+    for bad in (good._replace(ca=stranger.ca), good._replace(server_name="etcd.test"), good._replace(server_name="")):
+        with pytest.raises(SourceError) as caught:
+            asyncio.run(ask(bad))
+        assert caught.value.cause == "tls"
