@@ -21,6 +21,7 @@ from fastgw.core.net.lingering import Lingering
 from fastgw.core.plane import Plane
 from fastgw.core.snapshot.snapshot import Listener, Snapshot
 from fastgw.errors import DownstreamError, InternalError
+from fastgw.steps import Steps, whole
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Client
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from fastgw.core.live.pool import Pool
     from fastgw.core.live.roles import Breakers
     from fastgw.core.net.sockets import Poller
+    from fastgw.core.snapshot.snapshot import Service
 
 SWEEP_SECONDS = 0.25
 EXPIRED_AT_ONCE = 32  #: deadlines acted on in one turn of the loop
@@ -121,30 +123,60 @@ class DataPlane(Plane):
                 raise OSError(f"filters.{one.name}: {error}") from error
             started.append(one)
 
-    def discard(self, snapshot: Snapshot) -> None:
+    def arrange(self, snapshot: Snapshot) -> Steps[tuple[Service, ...]]:
+        """Let the members of services that are new with ``snapshot`` be there, whom nobody asks yet; return the services whose members the
+        swap has to change, which are few where a large configuration was edited.
+
+        What has a name waits for the swap: the name may be found meanwhile.
+        """
+        formers = {one.name: one for one in self.snapshot.services}
+        changed = []
+        for service in snapshot.services:
+            yield
+            former = formers.get(service.name)
+            if former is None and not any(key.address.is_name for key, _ in service.roster):
+                service.install(self.registry)
+            elif former is None or service.changes(former):
+                changed.append(service)
+        return tuple(changed)
+
+    def discard(self, snapshot: Snapshot) -> Steps[None]:
         """A prepared ``snapshot`` is not installed after all."""
         _stop((*snapshot.filters, *snapshot.inside))
-        self.forget_unused()
+        yield from self.forget_unused()
 
-    def install(self, snapshot: Snapshot) -> None:
-        """Serve by ``snapshot`` from the next request on; exchanges in progress end as they began."""
-        old, self.snapshot = self.snapshot, snapshot
+    def swap(self, snapshot: Snapshot, changed: Iterable[Service]) -> Snapshot:
+        """Serve by ``snapshot`` from the next request on, with ``changed`` of its services (``arrange``); exchanges in progress end as they
+        began.  Return the former one, for ``tidy``."""
+        former, self.snapshot = self.snapshot, snapshot
         self.listeners = snapshot.listeners
         self.generation += 1
-        for service in snapshot.services:
+        for service in changed:
             service.install(self.registry)
-        self.forget_unused()
-        used = {key.address.host for service in snapshot.services for key, _ in service.roster}
-        self.names = {host: answer for host, answer in self.names.items() if host in used}
-        for endpoint in self.registry:
-            endpoint.pool.warm_up()
         self.values[counters.GENERATION] = snapshot.generation
-        _stop((*old.filters, *old.inside))
+        return former
 
-    def forget_unused(self) -> None:
+    def tidy(self, former: Snapshot) -> Steps[None]:
+        """What is to be done behind a swap, and may take its time."""
+        yield from self.forget_unused()
+        used: set[str] = set()
+        for service in self.snapshot.services:
+            yield
+            used.update(key.address.host for key, _ in service.roster)
+        self.names = {host: answer for host, answer in self.names.items() if host in used}
+        for endpoint in list(self.registry):
+            yield
+            endpoint.pool.warm_up()
+        _stop((*former.filters, *former.inside))
+
+    def install(self, snapshot: Snapshot) -> None:
+        """All of that at once."""
+        whole(self.tidy(self.swap(snapshot, snapshot.services)))
+
+    def forget_unused(self) -> Steps[None]:
         """Let go of what only a configuration needs that is not installed any more, or never was."""
         services = self.snapshot.services
-        self.registry.retain([one.members for one in services], [one.gate for one in services])
+        yield from self.registry.retain([one.members for one in services], [one.gate for one in services])
 
     def learn(self, answers: Mapping[str, Answer]) -> None:
         """Names were looked up: the members of the services that have them are others from now on."""

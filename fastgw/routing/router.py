@@ -32,7 +32,7 @@ class Router(Generic[T]):
         RoutingError: malformed, repeated or ambiguous rules, every problem at once.
     """
 
-    __slots__ = ("matcher", "plain", "rules")
+    __slots__ = ("__weakref__", "matcher", "plain", "rules", "tables")
 
     def __init__(self, rules: Sequence[Rule[T]]) -> None:
         whole(self._fill(rules))
@@ -47,6 +47,7 @@ class Router(Generic[T]):
     def _fill(self, rules: Sequence[Rule[T]]) -> Steps[None]:
         self.rules = tuple(rules)
         tables = yield from _tables(self.rules)
+        self.tables = tuple(tables.values())  #: of each host pattern one
         cascades = yield from _cascades(tables)
         self.matcher = Matcher(cascades)  #: the hot part: its ``match`` is what the core calls
         #: Payloads of the exact paths for which nothing but the path matters: ``match`` would say the same, later.

@@ -24,7 +24,7 @@ import stat
 import struct
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastgw.config.spec import AS_CREATED, AccessSpec, BindSpec
 from fastgw.core.settings import ANY_HOST, Address
@@ -341,3 +341,16 @@ def _tcp_table() -> Iterator[tuple[str, str, int]]:
             for line in table:
                 fields = line.split(None, 10)
                 yield fields[1].rpartition(":")[2], fields[3], int(fields[9])
+
+
+def take_waiting(sock: socket.socket) -> tuple[list[tuple[socket.socket, Any]], OSError | None]:
+    """Accept everybody who waits at a listening socket: their connections and addresses, and what kept us from accepting all of them."""
+    sock.setblocking(False)
+    waiting: list[tuple[socket.socket, Any]] = []
+    while True:
+        try:
+            waiting.append(sock.accept())
+        except BlockingIOError:
+            return waiting, None
+        except OSError as error:
+            return waiting, error

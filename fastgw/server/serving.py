@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import time
 import traceback
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -27,17 +29,18 @@ from fastgw.core.opening.entrance import Entrance
 from fastgw.core.opening.opening import Terms
 from fastgw.core.opening.openings import Openings
 from fastgw.core.protocols import client_factory, make_client
-from fastgw.core.snapshot.snapshot import Snapshot
+from fastgw.core.snapshot.snapshot import Service, Snapshot
 from fastgw.filters.log_file import FILES
 from fastgw.server.channel import Channel
 from fastgw.server.collecting import Collecting
-from fastgw.server.listening import BACKLOG
+from fastgw.server.leaving import Leaving
+from fastgw.server.listening import BACKLOG, take_waiting
 from fastgw.server.log import Log
 from fastgw.server.losses import LossReport
 from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Prepare, Prepared, Reopen, Weigh
 from fastgw.server.planes import data_plane
 from fastgw.server.reports import Reports
-from fastgw.server.slices import in_slices
+from fastgw.server.slices import Superseded, in_slices
 from fastgw.server.terms import terms_of
 from fastgw.server.told import KINDS, SourceNews
 from fastgw.server.workers import BLOCKED
@@ -53,10 +56,6 @@ QUIET_PAUSE = 0.01  #: the same when there is no connection
 NEWS = (Endpoints, *KINDS, Reopen)  #: what does not wait for the end of a slice of something else
 
 T = TypeVar("T")
-
-
-class Superseded(Exception):
-    """What is being prepared is not wanted any more."""
 
 
 @dataclass(slots=True)
@@ -75,6 +74,7 @@ class Standby(NamedTuple):
     message: Prepare
     snapshot: Snapshot
     terms: dict[str, Terms]  #: of listeners that have some, by name
+    changed: tuple[Service, ...] = ()  #: whose members the swap has to change
 
 
 class Worker:
@@ -95,6 +95,7 @@ class Worker:
         self._openings: Openings | None = None
         self._losses = LossReport(self.log, loop.time, channel.send)
         self._collecting: Collecting | None = None
+        self._leaving = Leaving(loop)
         self._reports = Reports(loop, channel.send)
         self._told = SourceNews(channel.send)
         self._is_draining = False
@@ -128,7 +129,7 @@ class Worker:
                 elif isinstance(message, Commit):
                     await self._commit(message)
                 elif isinstance(message, Abort):
-                    self._abort()
+                    await self._abort()
                 elif isinstance(message, Weigh):
                     from fastgw.server.weighing import weigh  # which a worker without versions does not need
 
@@ -150,14 +151,17 @@ class Worker:
         else:
             self.reopen_logs()
 
-    async def _in_time(self, steps: Steps[T]) -> T:
-        """Do all of ``steps``: at once where nobody is served yet, else in slices."""
-        return await in_slices(steps, self.loop.time, self._look_up) if self._accepting else whole(steps)
+    async def _in_time(self, steps: Steps[T], check: Callable[[], None] | None = None) -> T:
+        """Do all of ``steps``: at once where nobody is served yet, else in slices, between which news are heard."""
+        return await in_slices(steps, time.monotonic, check or self._catch_up) if self._accepting else whole(steps)
 
-    def _look_up(self) -> None:
-        """Between two slices: hear the news; raise Superseded if what is prepared is not wanted any more."""
+    def _catch_up(self) -> None:
         while self._messages and isinstance(self._messages[0][0], NEWS):
             self._hear(self._messages.popleft()[0])
+
+    def _look_up(self) -> None:
+        """Hear the news, and raise Superseded if what is prepared is not wanted any more."""
+        self._catch_up()
         if any(isinstance(message, Abort | Drain) for message, _ in self._messages):
             raise Superseded
 
@@ -177,26 +181,28 @@ class Worker:
             for address, fd in zip(message.sockets, fds, strict=True):
                 self._sockets[address] = socket.socket(fileno=fd)
             if changed := imported.changed():
-                self._abort()
+                await self._abort()
                 self.channel.send(Prepared(message.generation, changed=changed))
                 return
             snapshot = await self._in_time(
-                compiling(message.spec, message.generation, message.slots, plane.registry, plane.random)
+                compiling(message.spec, message.generation, message.slots, plane.registry, plane.random), self._look_up
             )
             terms = {one.name: found for one in message.spec.listeners if (found := terms_of(one)) is not None}
             await plane.open(snapshot)
             plane.prepare(snapshot)
+            self._standby = Standby(message, snapshot, terms)
+            changed_services = await self._in_time(plane.arrange(snapshot), self._look_up)
         except Superseded:
-            self._abort()
+            await self._abort()
             return
         except Exception as error:  # noqa: BLE001  the supervisor decides what follows
             if not isinstance(error, OSError):
                 self.log.error("compiling failed", error=repr(error), traceback=traceback.format_exc())
-            self._abort()
+            await self._abort()
             problem = str(error) if isinstance(error, OSError) else f"cannot be compiled: {error}"
             self.channel.send(Prepared(message.generation, (problem,)))
             return
-        self._standby = Standby(message, snapshot, terms)
+        self._standby = Standby(message, snapshot, terms, changed_services)
         self._graces = Drain(message.spec.shutdown.grace, message.spec.shutdown.stream_grace)
         self.channel.send(Prepared(message.generation))
 
@@ -217,13 +223,18 @@ class Worker:
             self._plane.values[counters.ACCEPT_FAILURES] += 1
         self.log.limited("connections cannot be accepted", "warning", cause=words(error))
 
-    def _abort(self) -> None:
+    async def _abort(self) -> None:
+        await self._in_time(self._forget())
+
+    def _forget(self) -> Steps[None]:
+        """Nothing is left of what was prepared, or is being prepared."""
         standby, self._standby = self._standby, None
         if self._plane is not None:
             if standby is not None:
-                self._plane.discard(standby.snapshot)
+                yield from self._plane.discard(standby.snapshot)
+                self._leaving.let_go(standby.snapshot, standby.message.spec)
             else:
-                self._plane.forget_unused()
+                yield from self._plane.forget_unused()
         for address in list(self._sockets):
             if address not in self._accepting:
                 self._sockets.pop(address).close()
@@ -247,13 +258,17 @@ class Worker:
             else:
                 continue
             self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
-        plane.install(standby.snapshot)
+        former = plane.swap(standby.snapshot, standby.changed)
         self._told.retain(standby.message.spec)
         for address, listener in wanted.items():
             await self._accept(address, listener, standby.terms.get(listener.name))
         if is_first:
             self._settle_memory(plane)
         self.channel.send(Committed(message.generation))
+        await self._in_time(plane.tidy(former))
+        if self._collecting is not None:
+            self._collecting.keep(plane.snapshot)
+        self._leaving.let_go(former, standby.message.spec)
 
     # -- listeners ----------------------------------------------------------------------------------------------------
 
@@ -286,18 +301,10 @@ class Worker:
         accepting = self._accepting.pop(address)
         self._sockets.pop(address)
         accepting.server.close()
-        sock = accepting.sock
-        sock.setblocking(False)
-        with sock:
-            waiting = []
-            while True:
-                try:
-                    waiting.append(sock.accept())
-                except BlockingIOError:
-                    break
-                except OSError as error:  # out of descriptors, or a client that reset meanwhile
-                    self.log.limited("connections that waited could not be accepted", error=str(error))
-                    break
+        with accepting.sock as sock:
+            waiting, error = take_waiting(sock)
+        if error is not None:  # out of descriptors, or a client that reset meanwhile
+            self.log.limited("connections that waited could not be accepted", error=str(error))
         for client, peer in waiting:
             self._adopt(client, peer, accepting)
         await asyncio.sleep(0)  # connections the loop has accepted just now get their protocol
@@ -308,9 +315,8 @@ class Worker:
         if plane is None or name in plane.listeners:
             return
         left = [connection for connection in plane.connections if connection.listener.name == name]
-        for connection in left:
-            if connection.is_idle:
-                connection.close()
+        for connection in [one for one in left if one.is_idle]:
+            connection.close()
         if left:
             self.loop.call_later(LET_GO_EVERY, self._let_go, name)
 
@@ -391,7 +397,8 @@ class Worker:
         """After the loop: end the data plane."""
         if self._plane is not None:
             self._plane.on_idle = None
-            self._abort()  # a configuration that was prepared has its files open too
+            whole(self._forget())  # a configuration that was prepared has its files open too
+            self._leaving.close()
             self._plane.close()
             self._plane.seat.board.close()
             if self._plane.snapshot.inside:

@@ -18,6 +18,10 @@ SLICE: Final = 0.004  #: seconds of work; the step that is under way is finished
 PAUSE: Final = 0.006  #: seconds until the next slice
 
 
+class Superseded(Exception):
+    """What is being done is not wanted any more."""
+
+
 async def _rest() -> None:
     await asyncio.sleep(PAUSE)
 

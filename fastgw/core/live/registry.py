@@ -12,6 +12,7 @@ from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
 from fastgw.core.live.members import Members
 from fastgw.core.live.news import Finding
 from fastgw.core.live.waiting import WaitingRoom
+from fastgw.steps import Steps
 
 if TYPE_CHECKING:
     from fastgw.core.live.gate import GateTerms, ServiceGate
@@ -82,14 +83,16 @@ class Registry:
             self._retire(endpoint)
             endpoint.pool.hand_over()
 
-    def retain(self, used: Iterable[Members], gates: Iterable[Any] = ()) -> None:
+    def retain(self, used: Iterable[Members], gates: Iterable[Any] = ()) -> Steps[None]:
         """Retire every endpoint that is of none of ``used``: its idle connections close now, busy ones when they finish.  Who waits at a
-        gate that is none of ``gates`` goes on."""
+        gate that is none of ``gates`` goes on.  Nobody asks the members that go, so it may take its time."""
         known = {id(one) for one in used}
         for endpoint in list(self):
+            yield
             if id(endpoint.members) not in known:
                 self._retire(endpoint)
-        for members in self._members.values():
+        for members in list(self._members.values()):
+            yield
             if id(members) not in known:
                 members.take_breaking(None)
                 members.take_outlying(None)

@@ -177,6 +177,18 @@ class Service:
         """See ``Destination``: itself, for every exchange."""
         return self
 
+    def changes(self, former: Service) -> bool:
+        """Whether ``install`` does anything to live members that are as ``former``, of the same name, has left them."""
+        return (
+            self.terms is not None
+            or self.judge is not former.judge
+            or self.breaking is not former.breaking
+            or self.outlying is not former.outlying
+            or self.members is not former.members
+            or self.settings != former.settings
+            or self.roster != former.roster
+        )
+
     def install(self, registry: Registry) -> None:
         """Let the live members be as this configuration, and what is known of its names, say."""
         self.members.judge = self.judge

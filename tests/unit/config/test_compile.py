@@ -31,6 +31,7 @@ from fastgw.policy.ewma import PeakEwma
 from fastgw.policy.hashing import ConsistentHash
 from fastgw.policy.maglev import Maglev
 from fastgw.server.slots import route_names
+from fastgw.steps import whole
 from fastgw.testing.edge import new_loop
 from tests.unit.config.files import MINIMAL, read, with_service
 from tests.unit.config.test_build import FULL
@@ -413,7 +414,7 @@ def test_who_stops_in_the_middle_leaves_nothing(tmp_path: Path, registry: Regist
     for _ in range(7):
         next(steps)
     steps.close()
-    registry.retain(())
+    whole(registry.retain(()))
     assert not registry._members and len(registry) == 0
 
 

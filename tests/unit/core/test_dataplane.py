@@ -15,6 +15,7 @@ from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.errors import GatewayError
+from fastgw.steps import whole
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, POST, Edge, Spy, new_loop, statuses
 
@@ -319,7 +320,7 @@ def test_discarded_snapshot_leaves_nothing() -> None:
     unused = edge.endpoint(9999, 9)
     snapshot = Snapshot(2, {"edge": edge.listener}, (edge.service,), filters=(Owner("a", journal),))
     edge.plane.prepare(snapshot)
-    edge.plane.discard(snapshot)
+    whole(edge.plane.discard(snapshot))
     assert journal == ["start a", "stop a"]
     assert unused.pool.is_retired
     assert not edge.endpoints[0].pool.is_retired

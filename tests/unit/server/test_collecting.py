@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Iterator
 
@@ -64,6 +65,44 @@ def test_behind_a_reload_it_does_not_wait(edge: Edge, monkeypatch: pytest.Monkey
     assert collected == [True]
     edge.loop.advance(collecting.FULL_EVERY + 1)
     assert collected == [True]  # once
+
+
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    done: list[str] = []
+    for name in ("freeze", "unfreeze", "collect"):
+        monkeypatch.setattr(collecting.gc, name, functools.partial(done.append, name))
+    return done
+
+
+def test_a_large_configuration_is_frozen(
+    edge: Edge, settled: Collecting, frozen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled.keep(edge.plane.snapshot)
+    assert frozen == []  # a small one is not: what it has of cycles goes with the next full collection
+    monkeypatch.setattr(collecting, "LARGE", 1)
+    settled.keep(edge.plane.snapshot)
+    assert frozen == ["freeze"]
+
+
+def test_cycles_that_were_frozen_are_looked_for_when_nobody_is_connected(
+    edge: Edge, frozen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "LARGE", 1)
+    monkeypatch.setattr(collecting, "FULL_EVERY", 1.0)
+    found = Collecting(edge.plane)
+    found.settle()
+    frozen.clear()
+    client = edge.client()
+    found.keep(edge.plane.snapshot)
+    edge.loop.advance(1.1)
+    assert frozen == ["freeze", "collect"]  # of what came since
+    client.lose()
+    edge.loop.advance(1.1)
+    assert frozen[2:] == ["unfreeze", "collect", "freeze"]
+    edge.loop.advance(1.1)
+    assert frozen[5:] == ["collect"]  # once
+    found.close()
 
 
 def test_each_collection_is_counted_with_its_pause(edge: Edge, settled: Collecting) -> None:

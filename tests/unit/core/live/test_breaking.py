@@ -12,6 +12,7 @@ from fastgw.core.live.judges import Judges
 from fastgw.core.live.news import BREAKER, Finding
 from fastgw.core.settings import BreakerSettings
 from fastgw.policy.ewma import PeakEwma
+from fastgw.steps import whole
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, POST, Edge, body_of, head_of, statuses
 from fastgw.testing.mock import MockTransport
@@ -363,7 +364,7 @@ def test_a_service_that_is_gone_has_no_open_breaker() -> None:
     edge = Stage(endpoints=1)
     edge.opens()
     registry: Any = edge.plane.registry
-    registry.retain([])
+    whole(registry.retain([]))
     assert edge.found[-1].is_up and edge.of_service(counters.SERVICE_BREAKER_MEMBERS_OPEN) == 0
     edge.end()
 

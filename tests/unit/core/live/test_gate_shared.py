@@ -10,6 +10,7 @@ import pytest
 
 from fastgw.core import counters, labels
 from fastgw.core.snapshot.snapshot import Snapshot
+from fastgw.steps import whole
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, Edge, body_of, statuses
 from fastgw.testing.mock import MockTransport
@@ -182,7 +183,7 @@ def test_without_a_gate_whoever_waits_goes_on(stage: Workers) -> None:
 def test_a_prepared_gate_that_is_discarded_is_forgotten(stage: Workers) -> None:
     edge = stage.worker()
     other = edge.plane.registry.gate("other", 0, edge.service.terms)
-    edge.plane.forget_unused()
+    whole(edge.plane.forget_unused())
     assert edge.plane.registry.gate("other", 0, edge.service.terms) is not other
     assert edge.plane.registry.gate("s", 0, edge.service.terms) is edge.service.gate
     edge.end()

@@ -7,6 +7,7 @@ from fastgw.core.live.news import Answer
 from fastgw.core.live.registry import Registry
 from fastgw.core.live.waiting import WaitingRoom
 from fastgw.core.settings import Address
+from fastgw.steps import whole
 from fastgw.testing import usual
 from fastgw.testing.edge import NAME, Edge
 
@@ -45,7 +46,7 @@ def test_what_services_use_stays_and_the_rest_is_retired() -> None:
     edge = Edge()
     registry = edge.plane.registry
     used, unused = edge.endpoints[0], make(registry, EndpointKey("t", Address("10.0.0.1", 1)))
-    registry.retain([edge.service.members])
+    whole(registry.retain([edge.service.members]))
     assert list(registry) == [used]
     assert unused.pool.is_retired
     assert make(registry, unused.key) is not unused
@@ -56,7 +57,7 @@ def test_members_of_a_service_are_kept_by_its_name() -> None:
     edge = Edge()
     registry = edge.plane.registry
     mine, gone = registry.members("s"), registry.members("t")
-    registry.retain([mine])
+    whole(registry.retain([mine]))
     assert registry.members("s") is mine
     assert registry.members("t") is not gone
     edge.end()
