@@ -14,6 +14,7 @@ import pytest
 
 import fastgw
 from fastgw import _pure
+from tests.support.confined import confinement
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Script, UpstreamServer
 
@@ -24,12 +25,19 @@ ServiceFactory = Callable[..., UpstreamServer]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--confined",
+        action="store_true",
+        help="gateways run under what deploy/systemd/fastgw.service forbids (needs root)",
+    )
     parser.addoption("--long", action="store_true", help="run the tests marked 'long' too")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     _choose_inputs(config)
+    if config.getoption("--confined"):
+        GatewayProcess.before = confinement()
     stale = stale_extensions()
     if stale:
         raise pytest.UsageError(f"older than their source: {', '.join(stale)}; run scripts/build, or set FASTGW_PURE=1")

@@ -256,7 +256,9 @@ def _permit(path: str, access: AccessSpec) -> None:
             os.chown(path, access.user, access.group)
         except PermissionError:
             raise PermissionError(
-                errno.EPERM, "not allowed to give the socket to that owner; run as root, or as a member of the group"
+                errno.EPERM,
+                "not allowed to give the socket to that owner; run as root, or as a member of the group "
+                "(under systemd: the drop-in owner.conf)",
             ) from None
     if access.mode >= 0:
         os.chmod(path, access.mode)

@@ -33,7 +33,7 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def test_it_is_installed_twice_and_removed(tmp_path: Path) -> None:
-    options = ("--root", str(tmp_path), "--exec", sys.executable, "--socket", "--with", "jit")
+    options = ("--root", str(tmp_path), "--exec", sys.executable, "--socket", "--with", "jit", "--with", "user")
     assert "installed" in install(*options)
     there = files(tmp_path)
     service = tmp_path / "etc/systemd/system/fastgw.service"
@@ -44,6 +44,7 @@ def test_it_is_installed_twice_and_removed(tmp_path: Path) -> None:
         "etc/systemd/system/fastgw.service",
         "etc/systemd/system/fastgw.service.d",
         "etc/systemd/system/fastgw.service.d/jit.conf",
+        "etc/systemd/system/fastgw.service.d/user.conf",
         "etc/systemd/system/fastgw.socket",
         "etc/sysusers.d/fastgw.conf",
         "var/lib/fastgw",
@@ -87,7 +88,7 @@ def test_a_dry_run_does_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--with", "magic"], "there are: jit notify-reload scheduling"),
+        (["--with", "magic"], "there are: jit notify-reload owner scheduling user"),
         (["--exec", "/no/such/program"], "/no/such/program is no program"),
         (["--exec", "fastgw"], "absolute path"),
         (["--root"], "--root wants a value"),

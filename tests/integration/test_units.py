@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.confined import UNITS, allowed, drop_in, settings
+
 pytestmark = [pytest.mark.integration, pytest.mark.needs("systemd-analyze")]
 
-UNITS = Path(__file__).resolve().parents[2] / "deploy" / "systemd"
 DROP_INS = sorted(one.stem for one in (UNITS / "drop-ins").iterdir())
 MOST = 2.0  #: exposure, of 10
 
@@ -33,8 +34,8 @@ def version() -> int:
 def staged(tmp_path: Path) -> Path:
     """A copy of the units, whose program is one that is there."""
     shutil.copytree(UNITS, tmp_path / "units")
-    service = tmp_path / "units" / "fastgw.service"
-    service.write_text(service.read_text().replace("/usr/local/bin/fastgw", sys.executable))
+    for unit in (tmp_path / "units" / "fastgw.service", *(tmp_path / "units" / "drop-ins").iterdir()):
+        unit.write_text(unit.read_text().replace("/usr/local/bin/fastgw", sys.executable))
     return tmp_path / "units"
 
 
@@ -44,27 +45,6 @@ def with_drop_in(staged: Path, name: str) -> Path:
     folder.mkdir()
     shutil.copy(staged / "drop-ins" / f"{name}.conf", folder)
     return staged / "fastgw.service"
-
-
-def allowed(*filters: str) -> set[str]:
-    """The system calls of lines ``SystemCallFilter=``, one after the other; the first one says what they begin with."""
-    found: set[str] = set()
-    for line in filters:
-        for word in line.removeprefix("~").split():
-            calls = members(word)
-            found = found - calls if line.startswith("~") else found | calls
-    return found
-
-
-def members(word: str) -> set[str]:
-    if not word.startswith("@"):
-        return {word}
-    lines = (line.strip() for line in analyze("syscall-filter", word).splitlines()[1:])
-    return set().union(*(members(line) for line in lines if line and not line.startswith("#")))
-
-
-def filters(path: Path) -> list[str]:
-    return re.findall("^SystemCallFilter=(.*)$", path.read_text(), re.MULTILINE)
 
 
 def test_systemd_finds_nothing_wrong(staged: Path) -> None:
@@ -92,7 +72,10 @@ def test_the_drop_in_for_a_jit_allows_what_the_unit_forbids(staged: Path) -> Non
 
 
 def test_the_drop_in_for_scheduling_allows_what_the_unit_forbids() -> None:
-    unit, more = filters(UNITS / "fastgw.service"), filters(UNITS / "drop-ins" / "scheduling.conf")
+    unit, more = (
+        settings("SystemCallFilter", UNITS / "fastgw.service"),
+        settings("SystemCallFilter", drop_in("scheduling")),
+    )
     assert "sched_setaffinity" not in allowed(*unit)
     assert "sched_setaffinity" in allowed(*unit, *more)
     assert "mount" not in allowed(*unit, *more)
@@ -111,4 +94,4 @@ def test_what_the_gateway_itself_calls_is_allowed() -> None:
         "rename",
         "chmod",
     }
-    assert needed <= allowed(*filters(UNITS / "fastgw.service"))
+    assert needed <= allowed(*settings("SystemCallFilter", UNITS / "fastgw.service"))

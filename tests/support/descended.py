@@ -58,11 +58,9 @@ def prefix(aside: Path) -> list[str]:
 class Descended(GatewayProcess):
     """The gateway."""
 
-    wrapped: tuple[str, ...] = ()  #: more words in front
-
     def command(self) -> list[str]:
         """What is started."""
-        return [*prefix(self.config.with_name("aside")), *self.wrapped, *super().command()]
+        return [*prefix(self.config.with_name("aside")), *super().command()]
 
 
 def reads(path: Path) -> bool:

@@ -27,6 +27,8 @@ class GatewayProcess:
     ``text`` is the configuration; ``$port`` and ``$admin`` in it become ``port`` and ``admin_port``.
     """
 
+    before: Sequence[str] = ()  #: words in front of the command
+
     def __init__(
         self,
         text: str,
@@ -59,7 +61,7 @@ class GatewayProcess:
 
     def command(self) -> list[str]:
         """What is started."""
-        return [sys.executable, "-m", "fastgw", "run", "-c", str(self.config)]
+        return [*self.before, sys.executable, "-m", "fastgw", "run", "-c", str(self.config)]
 
     def write_config(self, text: str) -> None:
         """Write the configuration file anew; ``signal(SIGHUP)`` then lets the gateway read it."""
