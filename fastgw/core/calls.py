@@ -21,6 +21,12 @@ from fastgw.core.settings import Url
 from fastgw.wire.fields import LINE_BYTES
 
 HEAD_MOST: Final = 64 * 1024  #: bytes of an answer beside its body
+KEPT_ALIVE: Final = {  #: seconds of silence before the first probe, between two, their number, milliseconds until bytes are confirmed
+    socket.TCP_KEEPIDLE: 15,
+    socket.TCP_KEEPINTVL: 5,
+    socket.TCP_KEEPCNT: 3,
+    socket.TCP_USER_TIMEOUT: 30_000,
+}
 WAITING_MOST: Final = 16  #: calls under way, in times the number of connections
 
 _P = TypeVar("_P", bound=asyncio.Protocol)
@@ -190,6 +196,7 @@ class Caller:
                 await loop.create_unix_connection(lambda: protocol, member.path, **options)
             else:
                 transport, _ = await loop.create_connection(lambda: protocol, url.host, url.port, **options)
+                _keep_alive(transport)
         except socket.gaierror as error:
             raise CallError("unresolved", f"the name {url.host} has no address: {error.strerror}") from None
         except ssl.SSLError as error:
@@ -343,6 +350,14 @@ class _Connection(asyncio.Protocol):
 def is_encoded(fields: Iterable[tuple[bytes, bytes]]) -> bool:
     """Has an answer with ``fields`` a body in an encoding, though none was asked for?"""
     return any(value.lower() not in (b"", b"identity") for name, value in fields if name == b"content-encoding")
+
+
+def _keep_alive(transport: Any) -> None:
+    """Have the kernel notice within half a minute that nobody is at the other end any more, though all are waiting."""
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in KEPT_ALIVE.items():
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _is_loopback(transport: Any) -> bool:

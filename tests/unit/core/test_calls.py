@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from fastgw.core.calls import WAITING_MOST, Answered, AsMember, Caller, CallError
+from fastgw.core.calls import KEPT_ALIVE, WAITING_MOST, Answered, AsMember, Caller, CallError
 from fastgw.core.settings import Url
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
@@ -312,3 +313,27 @@ def test_who_does_not_wait_any_more_leaves_no_connection_behind(service: Start) 
 )
 def test_how_a_place_is_told(where: Url, authority: str, shown: str) -> None:
     assert (where.authority, str(where)) == (authority, shown)
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_the_kernel_notices_that_nobody_is_there(service: Start, is_plain: bool) -> None:
+    """An answer may be waited for as long as five minutes (a blocking query): the path to it may go meanwhile."""
+    one = service(canned(response()))
+
+    async def work() -> list[int]:
+        caller = Caller(url(one), 5.0, 100)
+        connection = await caller.connect(_Kept())
+        sock = connection.transport.get_extra_info("socket")
+        found = [sock.getsockopt(socket.IPPROTO_TCP, option) for option in KEPT_ALIVE]
+        found.append(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+        connection.transport.abort()
+        return found
+
+    assert run(work, is_plain=is_plain) == [*KEPT_ALIVE.values(), 1]
+
+
+class _Kept(asyncio.Protocol):
+    transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
