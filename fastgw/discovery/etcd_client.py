@@ -23,10 +23,10 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from fastgw.core.calls import AsMember, Caller, CallError
-from fastgw.core.causes import words
 from fastgw.core.settings import Url
 from fastgw.core.sources import ClientTls, EtcdSettings
 from fastgw.core.streamed import streamed
+from fastgw.discovery.client_tls import tls_context
 from fastgw.discovery.listing import SourceError
 
 ANSWER_MOST: Final = 4 * 1024 * 1024  #: bytes of one answer
@@ -349,12 +349,6 @@ def _is_token(error: EtcdError) -> bool:
 
 def _context(tls: ClientTls) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=tls.ca or None)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["http/1.1"])
-        if tls.cert:
-            context.load_cert_chain(tls.cert, tls.key or None)
-    except (OSError, ssl.SSLError) as error:
-        files = ", ".join(name for name in tls[:3] if name)
-        raise EtcdError("tls", f"the files of TLS ({files}) cannot be used: {words(error)}") from None
-    return context
+        return tls_context(tls)
+    except SourceError as error:
+        raise EtcdError(error.cause, error.detail) from None

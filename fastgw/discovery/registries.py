@@ -5,7 +5,6 @@ Nothing that a registry says is trusted to be of any type: what is no text, no n
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -13,9 +12,9 @@ from typing import Any, Final
 import orjson
 
 from fastgw.core.calls import AsMember, Caller, CallError
-from fastgw.core.causes import words
 from fastgw.core.settings import Url
 from fastgw.core.sources import ClientTls
+from fastgw.discovery.client_tls import tls_context
 from fastgw.discovery.listing import METADATA_MOST, TEXT_MOST, SourceError
 
 LARGEST: Final = 16 * 1024 * 1024  #: bytes of an answer: 5,000 members with all that a registry says of each
@@ -33,7 +32,7 @@ def calling(endpoint: tuple[bool, str, int], tls: ClientTls, limit: float) -> It
         SourceError: the files of TLS cannot be used, or a call has no answer.
     """
     is_tls, host, port = endpoint
-    as_member = AsMember(_context(tls) if is_tls else None, tls.server_name or host)
+    as_member = AsMember(tls_context(tls) if is_tls else None, tls.server_name or host)
     caller = Caller(Url(is_tls, host, port, "/"), limit, LARGEST, as_member=as_member)
     try:
         yield caller
@@ -133,16 +132,3 @@ class Throttle:
         wait = max(0.0, self._due - self._slack - now)
         self._due = max(self._due, now) + self._seconds
         return wait
-
-
-def _context(tls: ClientTls) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=tls.ca or None)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["http/1.1"])
-        if tls.cert:
-            context.load_cert_chain(tls.cert, tls.key or None)
-    except (OSError, ssl.SSLError) as error:
-        files = ", ".join(name for name in (tls.ca, tls.cert, tls.key) if name)
-        raise SourceError("tls", f"the files of TLS ({files}) cannot be used: {words(error)}") from None
-    return context
