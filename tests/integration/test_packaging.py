@@ -38,25 +38,38 @@ s = Sum()
 s.add(2)
 print(fastgw.compiled(), s.add(3), hasattr(s, "__dict__"), find_spec("fastgw.core._scan") is None)
 """
+COMPILED = {"fastgw/core/hot", "fastgw/core/_scan", "fastgw/_shared"}
 SCAN = "def twice(int n):\n    return n + n\n"
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
+def plant(root: Path) -> Path:
     """A small copy of the project: its build files, the ground of the package, and a module of each compiled kind."""
-    root = tmp_path / "tree"
     (root / "fastgw" / "core").mkdir(parents=True)
     (root / "scripts").mkdir()
-    for name in ("pyproject.toml", "setup.py", "setup.cfg", "LICENSE", "scripts/build"):
+    for name in ("pyproject.toml", "setup.cfg", "LICENSE", "scripts/build"):
         shutil.copy(ROOT / name, root / name)
     for name in ("__init__.py", "_pure.py", "errors.py", "py.typed"):
         shutil.copy(ROOT / "fastgw" / name, root / "fastgw" / name)
+    setup = (ROOT / "setup.py").read_text()
+    assert '"-O3"' in setup
+    (root / "setup.py").write_text(setup.replace('"-O3"', '"-O0"'))  # it is the build that is tested, not the code
     (root / "README.md").write_text("# fastgw\n")
     (root / "fastgw" / "core" / "__init__.py").write_text("")
     (root / "fastgw" / "core" / "hot.py").write_text(HOT)
     (root / "fastgw" / "core" / "hot.pxd").write_text(TYPES)
     (root / "fastgw" / "core" / "_scan.pyx").write_text(SCAN)
     return root
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return plant(tmp_path / "tree")
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], str]:
+    """A wheel of such a tree: the names in it and what was printed."""
+    return wheel(plant(tmp_path_factory.mktemp("compiled") / "tree"))
 
 
 def surroundings(**environment: str) -> dict[str, str]:
@@ -113,9 +126,9 @@ def extensions(names: set[str]) -> set[str]:
 
 
 @pytest.mark.needs("cc")
-def test_a_compiler_gives_extensions(tree: Path) -> None:
-    names, _ = wheel(tree)
-    assert extensions(names) == {"fastgw/core/hot", "fastgw/core/_scan"}
+def test_a_compiler_gives_extensions(compiled: tuple[set[str], str]) -> None:
+    names, _ = compiled
+    assert extensions(names) == COMPILED
     assert {"fastgw/core/hot.py", "fastgw/core/hot.pxd", "fastgw/py.typed"} <= names  # the Python form is there too
 
 
@@ -162,24 +175,23 @@ def test_a_wheel_is_compiled_by_all_processors(tree: Path, tmp_path: Path) -> No
     compiler.write_text(TOGETHER.format(python=sys.executable, folder=str(seen)))
     compiler.chmod(0o755)
     names, output = wheel(tree, CC=str(compiler))
-    assert extensions(names) == {"fastgw/core/hot", "fastgw/core/_scan"}, output
+    assert extensions(names) == COMPILED, output
 
 
 @pytest.mark.needs("cc")
-def test_what_is_compiled_is_shown(tree: Path) -> None:
+def test_what_is_compiled_is_shown(tree: Path, compiled: tuple[set[str], str]) -> None:
     """On the terminal, although pip captures what a build prints; among that where there is none."""
-    _, output = wheel(tree)
-    assert "fastgw: compiling 2 modules" in output and "fastgw: compiled fastgw.core.hot in " in output
-    shutil.rmtree(tree / "build")
+    _, output = compiled
+    assert "fastgw: compiling 3 modules" in output and "fastgw: compiled fastgw.core.hot in " in output
     shown = on_terminal(tree, sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", ".")
-    assert "fastgw: compiling 2 modules" in shown
+    assert "fastgw: compiling 3 modules" in shown
     assert "fastgw: compiled fastgw.core.hot in " in shown and "fastgw.core._scan in " in shown
 
 
 @pytest.mark.needs("cc")
 def test_both_forms_from_one_checkout(tree: Path) -> None:
     built = run(tree, "scripts/build")
-    assert built.returncode == 0 and "fastgw.core._scan fastgw.core.hot" in built.stdout, built.stderr
+    assert built.returncode == 0 and "fastgw._shared fastgw.core._scan fastgw.core.hot" in built.stdout, built.stderr
     assert run(tree, sys.executable, "-c", SHOW).stdout.split() == ["True", "5", "False", "False"]
     assert run(tree, sys.executable, "-c", SHOW, FASTGW_PURE="1").stdout.split() == ["False", "5", "True", "True"]
     assert run(tree, "scripts/build", "--pure").returncode == 0

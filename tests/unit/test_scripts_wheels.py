@@ -29,7 +29,7 @@ PURE = {name for name in SOURCE if name.startswith("fastgw/")} | {
     "fastgw-1.dist-info/METADATA",
     "fastgw-1.dist-info/licenses/LICENSE",
 }
-COMPILED = PURE | {"fastgw/hot.cpython-311-x86_64-linux-gnu.so", "fastgw/_scan.cpython-311-x86_64-linux-gnu.so"}
+COMPILED = PURE | {f"fastgw/{name}.cpython-311-x86_64-linux-gnu.so" for name in ("hot", "_scan", "_shared")}
 
 
 def test_whatever_the_package_has_is_installed() -> None:
