@@ -15,6 +15,7 @@ import pytest
 import fastgw
 from fastgw import _pure
 from tests.support.confined import confinement
+from tests.support.examples import THOROUGH, USUAL
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Script, UpstreamServer
 
@@ -44,10 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _choose_inputs(config: pytest.Config) -> None:
-    """Generated inputs are the same in every run, so that a failure is the change's; ``--long`` looks for new ones, from a
-    seed that is printed and can be given again (``--hypothesis-seed``)."""
-    hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
-    hypothesis.settings.register_profile("new", derandomize=False, print_blob=True, deadline=None)
+    """Generated inputs are few and the same in every run, so that a failure is the change's; ``--long`` looks for more and new ones,
+    from a seed that is printed and can be given again (``--hypothesis-seed``)."""
+    hypothesis.settings.register_profile("same", derandomize=True, deadline=None, max_examples=USUAL)
+    hypothesis.settings.register_profile(
+        "new", derandomize=False, print_blob=True, deadline=None, max_examples=THOROUGH
+    )
     is_new = config.getoption("--long") or config.getoption("--hypothesis-seed") is not None
     hypothesis.settings.load_profile("new" if is_new else "same")
     if is_new and config.getoption("--hypothesis-seed") is None:

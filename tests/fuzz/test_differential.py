@@ -18,6 +18,7 @@ from tests.fuzz.differential import (
     read_answer,
 )
 from tests.fuzz.stage import GET, HEAD, HTTP10, POST, WEBSOCKET, Stage, Told, pieces_of, server_reader
+from tests.support.examples import examples
 
 CHOICES = Path(__file__).resolve().parents[2] / "docs" / "parsing.md"
 
@@ -100,7 +101,7 @@ requests = st.one_of(
 answers = st.one_of(st.randoms().map(mutated_answer), built(st.sampled_from(STATUS_LINES)), st.binary(max_size=30))
 
 quick = settings(
-    max_examples=1500, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(1500), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 thorough = settings(quick, max_examples=40_000, derandomize=False, print_blob=True)
 

@@ -91,30 +91,48 @@ def installed(machine: Path) -> Path:
     for name in ("ruff", "mypy", "lint-imports"):
         put(venv, name, note)
     put(venv, "python", 'echo "python $*" >>"${0%/*}/../ran"; [[ "$*" != *pytest* || "$FAIL" != *pytest* ]]')
-    for name in ("audit", "manifests", "docs"):
+    for name in ("audit", "build", "manifests", "docs"):
         put(machine.parent / "scripts", name, '[[ "$FAIL" != *"${0##*/}"* ]]')
     for name in ("curl", "wrk"):
         put(machine, name, "true")
     return venv.parent
 
 
-def test_a_failing_stage_hides_no_later_one(machine: Path, installed: Path) -> None:
-    def stages(failing: str) -> tuple[int, dict[str, str], str]:
-        done = subprocess.run(
-            [machine.parent / "scripts" / "test", "--no-apt"],
-            env={"PATH": str(machine), "PYTHON": sys.executable, "FAIL": failing},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        summary = done.stdout.rpartition("== summary\n")[2]
-        lines = (line.rsplit("  ", 1) for line in summary.splitlines())
-        ran = (installed / "ran").read_text()
-        (installed / "ran").unlink()
-        return done.returncode, {name[:32].strip(): result for name, result in lines}, ran
+def stages(machine: Path, failing: str) -> tuple[int, dict[str, str], list[str]]:
+    """Run all stages: the exit code, what became of each, and which programs were called."""
+    done = subprocess.run(
+        [machine.parent / "scripts" / "test", "--no-apt"],
+        env={"PATH": str(machine), "PYTHON": sys.executable, "FAIL": failing},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    summary = done.stdout.rpartition("== summary\n")[2]
+    lines = (line.rsplit("  ", 1) for line in summary.splitlines())
+    ran = machine.parent / ".venv-test" / "ran"
+    calls = sorted(ran.read_text().splitlines())
+    ran.unlink()
+    return done.returncode, {name[:32].strip(): result for name, result in lines}, calls
 
-    status, found, all_of_it = stages("")
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("compiler", ["cc", ""])
+def test_a_failing_stage_hides_no_later_one(machine: Path, compiler: str) -> None:
+    if compiler:
+        put(machine, compiler, "true")
+    status, found, all_of_it = stages(machine, "")
     assert status == 0 and set(found.values()) == {"passed"}
-    status, failed, ran = stages("ruff mypy lint-imports audit manifests docs pytest")
+    assert ("tests, compiled" in found) == bool(compiler) and list(found)[-1] == "all of it"
+    status, failed, ran = stages(machine, "ruff mypy lint-imports audit manifests docs pytest")
     assert status == 1 and failed.keys() == found.keys() and ran == all_of_it
-    assert [name for name, result in failed.items() if result == "passed"] == ["coverage"]
+    passed = {name for name, result in failed.items() if result == "passed"}
+    assert passed == {"packages and environment", "coverage"} | ({"build"} if compiler else set())
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_does_not_compile_is_tested_as_python(machine: Path) -> None:
+    put(machine, "cc", "true")
+    status, found, _ = stages(machine, "build")
+    assert status == 1 and "tests, compiled" not in found
+    assert [name for name, result in found.items() if result != "passed"] == ["build", "all of it"]
+    assert "tests, pure, the rest" in found

@@ -19,6 +19,7 @@ from fastgw.adapters.files import content_type, local_path, read_cached
 from fastgw.core import counters
 from fastgw.testing.edge import Edge, Spy, body_of, head_of, statuses
 from fastgw.testing.service import request
+from tests.support.examples import examples
 from tests.unit.adapters.files_stage import BIG, files, finish
 from tests.unit.adapters.stage import ask
 from tests.unit.adapters.tree import SECRET, SERVED, plant
@@ -95,7 +96,7 @@ def paths(draw: Callable[..., Any]) -> bytes:
     return b"".join(step + draw(SEPARATORS) for step in steps[:-1]) + bytes(steps[-1])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(300), deadline=None)
 @given(path=paths())
 def test_no_path_is_answered_with_anything_but_a_file_of_the_root(root: Path, path: bytes) -> None:
     edge = files(root)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fastgw.config import patterns
 from fastgw.config.patterns import MOST_TRIES, read
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ PATTERN = st.recursive(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(pattern=PATTERN, path=st.text("ab/", max_size=20), tail=st.sampled_from(["", "!", "/a!"]))
 def test_no_path_makes_a_pattern_try_more_than_in_proportion(pattern: str, path: str, tail: str) -> None:
     try:
@@ -206,7 +207,7 @@ def test_steps_of_what_is_refused_do_grow() -> None:
     assert steps("/.*/.*/.*!", "/" * 60) > 60 * steps("/.*!", "/" * 60)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(pattern=PATTERN, path=st.text("ab/", max_size=12))
 def test_what_is_written_means_what_was_read(pattern: str, path: str) -> None:
     try:

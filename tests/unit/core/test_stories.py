@@ -24,6 +24,7 @@ from fastgw.testing import usual
 from fastgw.testing.edge import NAME, Edge, Gate, Spy, new_loop
 from tests.support.bodies import Later, Taped, Watching, doubled
 from tests.support.casts import Cast, Clients, Http1Clients, Http1Services, StreamClients, StreamServices
+from tests.support.examples import examples
 from tests.support.streams.service import StreamPool
 
 CLIENTS: dict[str, Callable[[Edge], Clients]] = {"http1": Http1Clients, "streams": StreamClients}
@@ -172,7 +173,7 @@ def tell(story: Story, happenings: list[tuple[int, int, int]]) -> None:
 
 
 @pytest.mark.parametrize(("clients", "services"), ENDS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(happenings=steps)
 def test_whatever_happens_what_must_hold_holds(
     clients: str, services: str, happenings: list[tuple[int, int, int]]
@@ -181,7 +182,7 @@ def test_whatever_happens_what_must_hold_holds(
 
 
 @pytest.mark.parametrize(("clients", "services"), ENDS)
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(happenings=steps)
 @example(
     happenings=[(2, 0, 0)] * 30

@@ -22,6 +22,7 @@ from tests.support.digests import (
     told,
     with_field,
 )
+from tests.support.examples import examples
 from tests.support.mirrored import MirroredEdge
 
 
@@ -237,7 +238,7 @@ def test_nothing_is_checked_that_should_not_be() -> None:
     edge.end()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     data=st.binary(min_size=1, max_size=200),
     framing=st.sampled_from(FRAMINGS),

@@ -26,6 +26,7 @@ from tests.support.digests import (
     told,
     with_field,
 )
+from tests.support.examples import examples
 from tests.support.streams.client import ClientLink
 from tests.support.streams.service import StreamPool
 
@@ -243,7 +244,7 @@ def test_a_stream_whose_end_comes_late_holds_its_last_byte() -> None:
     edge.end()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     data=st.binary(min_size=1, max_size=300),
     framing=st.sampled_from(sorted(answers(b""))),

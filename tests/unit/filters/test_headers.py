@@ -15,6 +15,7 @@ from fastgw.filters.headers import Headers
 from fastgw.filters.request_id import RequestId
 from fastgw.filters.rewrite import Rewrite
 from fastgw.testing.edge import CHUNKED, GET, OK, SWITCHING, WEBSOCKET, Edge, Spy, statuses
+from tests.support.examples import examples
 
 ASKED = b"GET /a?b=c HTTP/1.1\r\nHost: a.test\r\nX-A: 1\r\nx-a: 2\r\nX-B: 3\r\nX-Real-IP: forged\r\nX-Forwarded-For: 10.9.9.9\r\n\r\n"
 
@@ -168,7 +169,7 @@ def test_a_note_that_would_end_its_line_ends_the_exchange() -> None:
     edge.end()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     note=st.binary(max_size=30) | st.text(max_size=20),
     field=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20),

@@ -14,6 +14,7 @@ from fastgw.filters.rewrite import Rewrite
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, Edge, Spy, statuses
 from fastgw.wire.target import split_target
+from tests.support.examples import examples
 
 
 def rewrite(**options: Any) -> Rewrite:
@@ -166,7 +167,7 @@ OPTIONS = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(pieces=st.lists(PIECE, max_size=8), query=st.sampled_from(["", "?", "?a=b&c", "?/../x"]), options=OPTIONS)
 def test_a_rewritten_target_is_always_one(pieces: list[str], query: str, options: dict[str, str]) -> None:
     try:

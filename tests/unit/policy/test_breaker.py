@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fastgw.policy.breaker import BUCKETS, CLOSED, HALF_OPEN, JITTER, OPEN, BreakerState, Window
+from tests.support.examples import examples
 
 
 class Given(NamedTuple):
@@ -183,7 +184,7 @@ def test_what_others_have_found() -> None:
         st.tuples(st.floats(0, 30), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60
     )
 )
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_a_window_knows_what_the_last_seconds_had(steps: list[tuple[float, int, int, int]]) -> None:
     window, now, told = Window(10.0), 0.0, []
     for pause, *counts in steps:
@@ -253,4 +254,4 @@ class Story(RuleBasedStateMachine):
 
 
 TestStory = Story.TestCase
-TestStory.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestStory.settings = settings(max_examples=examples(40), stateful_step_count=40, deadline=None)

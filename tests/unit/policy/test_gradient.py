@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgw.policy.gradient import ENOUGH, PROBE_AFTER, WINDOW, WINDOW_MOST, Gradient
+from tests.support.examples import examples
 
 LEAST, MOST = 2, 500
 
@@ -102,7 +103,7 @@ def test_a_window_has_enough_answers_or_is_long() -> None:
     assert few.is_due(WINDOW_MOST)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.tuples(st.floats(0.0, 60.0), st.integers(0, 20), st.integers(0, 20), st.booleans()), max_size=60))
 def test_it_never_leaves_its_bounds(windows: list[tuple[float, int, int, bool]]) -> None:
     gradient, limit, now = Gradient(0.0), 10.0, 0.0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from fastgw.policy.queue import ADAPTIVE_LIFO, DISCIPLINES, FAIR, FIFO, MOST_KEYS, Queue, shares, yields
+from tests.support.examples import examples
 
 RANKS = 3
 TIMEOUT = 10.0
@@ -297,5 +298,5 @@ class Story(RuleBasedStateMachine):
 @pytest.mark.parametrize("discipline", DISCIPLINES)
 def test_stories(discipline: str) -> None:
     story = type("Story", (Story,), {"discipline": discipline})
-    story.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+    story.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
     story.TestCase("runTest").runTest()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from fastgw.policy.shelf import OVERHEAD, Marks, Selected, Shelf
+from tests.support.examples import examples
 
 BYTES, ITEMS, VARIANTS = 8 * OVERHEAD, 5, 2
 
@@ -120,5 +121,5 @@ class Bounds(RuleBasedStateMachine):
         assert all(len(self.shelf.variants(place, key)) <= VARIANTS for place in (b"p", b"q") for key in range(3))
 
 
-Bounds.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Bounds.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=30, deadline=None)
 TestBounds = Bounds.TestCase

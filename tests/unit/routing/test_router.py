@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgw.routing import Router, RoutingError, Rule
+from tests.support.examples import examples
 from tests.unit.routing.tables import (
     HEADERS,
     METHODS,
@@ -45,7 +46,7 @@ def accepted_part(table: list[Rule[str]]) -> list[Rule[str]]:
     return kept
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(tables, st.data())
 def test_trie_agrees_with_a_linear_matcher(table: list[Rule[str]], data: st.DataObject) -> None:
     table = accepted_part(table)
@@ -68,7 +69,7 @@ def test_trie_agrees_with_a_linear_matcher(table: list[Rule[str]], data: st.Data
             assert router.allowed(host.encode(), path.encode(), read) == trial
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(tables)
 def test_a_table_is_refused_exactly_when_some_request_could_go_two_ways(table: list[Rule[str]]) -> None:
     shapes = {line.path.replace("{q}", "{p}") for line in table}
@@ -87,7 +88,7 @@ def test_a_table_is_refused_exactly_when_some_request_could_go_two_ways(table: l
         assert not is_ambiguous
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(tables)
 def test_no_rule_of_an_accepted_table_is_unreachable(table: list[Rule[str]]) -> None:
     table = accepted_part(table)

@@ -14,6 +14,7 @@ from fastgw.errors import DownstreamError
 from fastgw.transformers.images import KINDS
 from fastgw.transformers.pixels import Made, Target, effort, resized
 from tests.support import photos, pictures
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.filterwarnings("ignore:::PIL")
 
@@ -227,7 +228,7 @@ def test_tiles_of_a_tiff_are_no_bomb() -> None:
     assert (error.status, error.code) == (413, "image_too_large") and "4096 x 4096" in error.detail
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]), st.data())
 def test_whatever_comes_is_an_image_or_refused(kind: str, data: st.DataObject) -> None:
     broken = bytearray(photos.photo(40, 30, kind))

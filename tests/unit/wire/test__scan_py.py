@@ -9,6 +9,7 @@ from fastgw.wire import _scan_py
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import DROP, KEEP, PROTECTED, REQUEST_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable, is_token
 from fastgw.wire.messages import Request
+from tests.support.examples import examples
 from tests.unit.wire.heads import head_of, lines
 
 
@@ -29,7 +30,7 @@ def expected_fields(fields: list[bytes], table: FieldTable) -> bytes:
     return b"".join(kept)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(lines, st.booleans())
 def test_what_is_relayed(fields: list[bytes], trusted: bool) -> None:
     request = Request()

@@ -12,6 +12,7 @@ from fastgw.wire import _scan_py, _shapes
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import REQUEST_FIELDS, RESPONSE_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable
 from fastgw.wire.messages import Request, Response
+from tests.support.examples import examples
 from tests.unit.wire.heads import attributes, head_of, lines
 
 GET = b"GET /a HTTP/1.1"
@@ -52,7 +53,7 @@ def revalued(fields: list[bytes], fresh: list[bytes]) -> list[bytes]:
     ]
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(lines, st.lists(values, max_size=8), st.booleans(), st.integers(0, 8))
 def test_request_of_a_known_shape_is_read_as_line_by_line(
     fields: list[bytes], fresh: list[bytes], trusted: bool, count: int
@@ -64,7 +65,7 @@ def test_request_of_a_known_shape_is_read_as_line_by_line(
     assert reading(Request(), head, table, count) == reading(Request(), head, FieldTable(kinds), count)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(lines, st.lists(values, max_size=8), st.integers(0, 8))
 def test_answer_of_a_known_shape_is_read_as_line_by_line(fields: list[bytes], fresh: list[bytes], count: int) -> None:
     head = head_of(b"HTTP/1.0 404", revalued(fields, fresh))

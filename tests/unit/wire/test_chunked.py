@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fastgw.wire.chunked import EXCESS_MAX, LINE_MAX, ChunkReader
 from fastgw.wire.errors import WireError
+from tests.support.examples import examples
 from tests.unit.wire.cases import BODIES, Case
 
 
@@ -135,7 +136,7 @@ chunks = st.lists(
 trailers = st.lists(st.sampled_from([b"A: b\r\n", b"Content-Length: 5\r\n", b"x-b:\r\n"]), max_size=3)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(chunks, trailers, st.lists(st.integers(0, 200), max_size=6), st.booleans(), st.binary(max_size=5))
 def test_it_never_matters_how_the_bytes_were_cut(
     parts: list[tuple[bytes, bytes]], fields: list[bytes], cuts: list[int], decode: bool, behind: bytes

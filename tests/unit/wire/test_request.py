@@ -14,6 +14,7 @@ from fastgw.wire.errors import WireError
 from fastgw.wire.fields import REQUEST_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable
 from fastgw.wire.messages import Request
 from fastgw.wire.request import RequestReader
+from tests.support.examples import examples
 from tests.unit.wire.cases import HEADS, REFUSED_EITHER_WAY, Case
 from tests.unit.wire.heads import attributes, head_of, lines
 
@@ -243,7 +244,7 @@ def test_grammar_parser_starts_anew_after_every_message() -> None:
             read(get(b"a b: c"), reader=reader)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     st.lists(
         st.builds(

@@ -17,6 +17,7 @@ from fastgw.wire import scan as chooser
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import REQUEST_FIELDS, RESPONSE_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable, is_token
 from fastgw.wire.messages import Request, Response
+from tests.support.examples import examples
 from tests.unit.wire.heads import attributes, head_of, implementations, lines
 
 IMPLEMENTATIONS = implementations()
@@ -43,7 +44,7 @@ def outcome(scan: Any, message: Request | Response, *args: Any) -> Any:
 
 
 @needs_two
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(first_lines, lines, st.booleans())
 def test_compiled_scan_reads_requests_as_its_twin(first: bytes, fields: list[bytes], trusted: bool) -> None:
     # Names that are no tokens do not come so far: the grammar was checked.
@@ -54,7 +55,7 @@ def test_compiled_scan_reads_requests_as_its_twin(first: bytes, fields: list[byt
 
 
 @needs_two
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(status_lines, lines, st.binary(max_size=12))
 def test_compiled_scan_reads_answers_as_its_twin(first: bytes, fields: list[bytes], noise: bytes) -> None:
     head = head_of(first + noise[:6], [*fields, b"X: " + noise])
@@ -64,7 +65,7 @@ def test_compiled_scan_reads_answers_as_its_twin(first: bytes, fields: list[byte
 
 
 @needs_two
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(st.text("0123456789abcdefABCDEFgx;\r\n ", max_size=20), st.integers(0, 3))
 def test_compiled_scan_reads_chunk_lines_as_its_twin(text: str, at: int) -> None:
     data = text.encode()
@@ -74,7 +75,7 @@ def test_compiled_scan_reads_chunk_lines_as_its_twin(text: str, at: int) -> None
 
 
 @needs_two
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(st.text("/.ab?%;[\x80\0\\", max_size=12), st.text("a\r\n", max_size=12), st.integers(0, 4))
 def test_compiled_scan_finds_ends_and_plain_targets_as_its_twin(target: str, head: str, start: int) -> None:
     requests = Request(), Request()

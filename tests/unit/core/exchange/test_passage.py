@@ -27,6 +27,7 @@ from fastgw.testing.edge import (
     statuses,
 )
 from tests.support.bodies import Later, Taped, Watching, doubled, plain, reading, upper
+from tests.support.examples import examples
 from tests.support.mirrored import MirroredEdge
 
 CHUNKED_OK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -252,7 +253,7 @@ def test_trailers_of_the_client_go_on_behind_what_the_hooks_made() -> None:
 # --- in general
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     pieces=st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=8),
     is_chunked=st.booleans(),

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from fastgw.core.live.board import NAMED
 from fastgw.core.live.holds import find
+from tests.support.examples import examples
 from tests.unit.core.live.board_stage import TABLE, Process, Stage
 
 KEYS = (1, 2, 3)  #: one more than there are places
@@ -217,4 +218,4 @@ class Stories(RuleBasedStateMachine):
 
 
 TestStories = Stories.TestCase
-TestStories.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
+TestStories.settings = settings(max_examples=examples(60), stateful_step_count=15, deadline=None)

@@ -12,6 +12,7 @@ from fastgw.core import counters
 from fastgw.core.mirror.client import CREDENTIALS
 from fastgw.testing import usual
 from fastgw.testing.edge import CHUNKED, GET, HEAD, OK, POST, WEBSOCKET, Edge, Spy, body_of, head_of, statuses
+from tests.support.examples import examples
 from tests.support.mirrored import SLOT, MirroredEdge
 
 SECRETS = b"".join(b"%b: secret\r\n" % name.title() for name in sorted(CREDENTIALS))
@@ -324,7 +325,7 @@ def tell(edge: Edge, happenings: list[tuple[int, int]]) -> tuple[list[tuple[int,
     return got, sent
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(happenings=WHAT)
 def test_the_original_is_the_same_with_and_without_a_mirror(happenings: list[tuple[int, int]]) -> None:
     assert tell(MirroredEdge(), happenings) == tell(Edge(), happenings)
