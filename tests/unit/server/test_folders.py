@@ -210,6 +210,7 @@ def test_one_that_is_closed_while_a_thread_is_at_it_is_closed_by_that(tmp_path: 
 
 
 NAMES = ("a", "b", "link", "folder/a", "folder/link")
+WATCHED = ("link", "folder/link")  # what these lead to is known by them alone
 TARGETS = ("a", "folder/a", "folder", "../a", "b", "link")
 
 
@@ -221,7 +222,7 @@ class Anything(RuleBasedStateMachine):
         super().__init__()
         self.root = Path(tempfile.mkdtemp())
         self.folders = Folders()
-        self.files = [str(self.root / name) for name in NAMES]
+        self.files = [str(self.root / name) for name in WATCHED]
         self.count = 0
         self.look()
 
@@ -276,9 +277,10 @@ class Anything(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_missed(self) -> None:
-        was_told = self.folders.read()
-        assert was_told or [digest_of(one) for one in self.files] == self.found
-        self.look()
+        if self.folders.read():
+            self.look()
+        else:
+            assert [digest_of(one) for one in self.files] == self.found
 
     def teardown(self) -> None:
         self.folders.close()
