@@ -93,5 +93,7 @@ def test_what_the_gateway_itself_calls_is_allowed() -> None:
         "socketpair",
         "rename",
         "chmod",
+        "inotify_init1",
+        "inotify_add_watch",
     }
     assert needed <= allowed(*settings("SystemCallFilter", UNITS / "fastgw.service"))
