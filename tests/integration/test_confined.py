@@ -38,6 +38,7 @@ workers: 2
 admin: {address: "127.0.0.1:$admin"}
 admin_socket: a.sock
 state_file: state.json
+reload: {watch: true}
 listeners:
   - {name: low, address: "127.0.0.1:$port"}
   - {name: tls, address: "unix:l.sock", tls: {cert: cert.pem, key: key.pem}}
@@ -152,6 +153,10 @@ def test_what_a_gateway_does_is_allowed(folder: Path, drop_ins: tuple[str, ...])
         assert running.wait(20) == 0
         running.pid = answer["pid"]
         assert get(running.port).endswith(b"there")
+        running.write_config(text.replace("text: here", "text: seen"))
+        wait_until(lambda: get(running.port).endswith(b"seen"), what="the change is seen")
+        watch = running.admin("/status")["watch"]
+        assert (watch["by"], watch["files"]) == ("inotify", 3)
         assert not any("Permission" in line or "not permitted" in line for line in running.read_log().splitlines())
     finally:
         if running.is_running():
