@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from fastgw.core.calls import Answered
 from fastgw.core.settings import Address
 from fastgw.core.sources import ConsulSettings
 from fastgw.discovery.consul import BURST, PACE, ConsulSource
@@ -243,3 +247,25 @@ def test_an_agent_that_goes_leaves_no_listing_behind() -> None:
 def test_what_it_is_called() -> None:
     source = ConsulSource(ConsulSettings((True, "::1", 8501), "web", token="s3cret"))
     assert str(source) == "consul https://[::1]:8501 web"
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+ENTRIES = VALUES | st.fixed_dictionaries(
+    {
+        part: VALUES | st.fixed_dictionaries({}, optional=dict.fromkeys(keys, VALUES))
+        for part, keys in {"Service": ("ID", "Address", "Port", "Meta", "Weights"), "Node": ("Address", "Meta")}.items()
+    }
+)
+
+
+@given(st.lists(ENTRIES, max_size=3))
+def test_whatever_instances_are_each_is_a_member_or_skipped(entries: list[Any]) -> None:
+    good = {"Service": {"Address": "10.9.9.9", "Port": 80}}
+    answer = Answered(200, ((b"x-consul-index", b"7"),), json.dumps([*entries, good]).encode())
+    found = ConsulSource(ConsulSettings((False, "a.test", 80), "web"))._listing(answer)
+    assert "10.9.9.9:80" in [str(one.address) for one in found.members]
+    assert len(found.members) + len(found.skipped) == len(entries) + 1
