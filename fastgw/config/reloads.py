@@ -17,7 +17,7 @@ class Reloading(Model):
     )
     poll_interval: PollInterval = setting(
         "30s",
-        "How often watch looks at the files of its own accord, as where no kernel tells of changes (NFS). 0: it does not.",
+        "How often watch looks of its own accord, 0: never; every 5 s where no kernel tells of all changes (NFS).",
     )
     guard: Duration = setting(
         "0",

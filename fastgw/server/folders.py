@@ -87,6 +87,8 @@ class Folders:
                 else:
                     try:
                         number = told.add(folder, _FOLDER | _CONTENT if is_last else _FOLDER)
+                        if is_last and (kind := told.shared(folder)):
+                            causes.append(f"{folder} is on {kind}, which others may change unheard")
                     except OSError as error:
                         if not _is_harmless(error.errno, is_last):
                             causes.append(f"{folder}: {why(error)}")

@@ -29,6 +29,19 @@ MASK_ADD: Final = 0x20000000  #: beside what was asked of this folder before
 AT_ONCE: Final = 64 * 1024  #: bytes of events of one read
 READS: Final = 16  #: in a row; what waits behind them is read the next time
 
+#: File systems that others change too, of which this kernel does not hear: their numbers in statfs(2).
+SHARED: Final = {
+    0x6969: "NFS",
+    0x517B: "SMB",
+    0xFF534D42: "SMB",
+    0xFE534D42: "SMB",
+    0x01021997: "9P",
+    0x00C36400: "Ceph",
+    0x5346414F: "AFS",
+    0x786F4256: "a folder of VirtualBox",
+    0x65735546: "FUSE",
+}
+
 _HEAD: Final = struct.Struct("iIII")  # wd, mask, cookie, length of the name
 
 
@@ -55,6 +68,14 @@ class Inotify:
             OSError: ENOSPC where the user watches too many, EACCES where it may not be read, ENOENT, ENOTDIR.
         """
         return _checked(self._libc.inotify_add_watch(self.fd, os.fsencode(folder), ctypes.c_uint32(mask)))
+
+    def shared(self, folder: str) -> str:
+        """The name of the file system of ``folder`` if others may change it unheard (``SHARED``), or ""."""
+        about = ctypes.create_string_buffer(256)  # struct statfs has 120 bytes at most, and the kind first
+        if self._libc.statfs(os.fsencode(folder), about):
+            return ""
+        kind = ctypes.c_long.from_buffer(about).value & 0xFFFFFFFF
+        return SHARED.get(kind, "")
 
     def remove(self, watch: int) -> None:
         """Tell no more of that folder; one that is gone is forgotten already."""

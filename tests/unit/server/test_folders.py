@@ -172,6 +172,19 @@ def test_one_may_pass_a_folder_and_not_read_it(tmp_path: Path, monkeypatch: pyte
     folders.close()
 
 
+def test_a_folder_that_others_change_unheard_has_a_cause(
+    tmp_path: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.setattr(folders._inotify, "shared", lambda folder: "NFS" if folder.endswith("here") else "")
+    folders.arm([str(tmp_path / "here" / "file")])
+    assert folders.cause == f"{tmp_path}/here is on NFS, which others may change unheard"
+    (tmp_path / "here" / "file").write_text("by us")
+    assert folders.read()
+    folders.arm([str(tmp_path / "here")])
+    assert folders.cause == ""
+
+
 def test_only_so_many_folders(tmp_path: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_FOLDERS", 3)
     folders.arm([str(tmp_path / "file")])

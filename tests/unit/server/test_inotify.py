@@ -48,6 +48,18 @@ def test_what_is_no_folder_is_said(tmp_path: Path, make: str, code: int) -> None
         told.close()
 
 
+def test_what_others_may_change_unheard_is_known_by_its_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Inotify()
+    try:
+        assert told.shared(str(tmp_path)) == told.shared("/proc") == told.shared(str(tmp_path / "none")) == ""
+        monkeypatch.setitem(inotify.SHARED, 0x9FA0, "proc")  # PROC_SUPER_MAGIC of linux/magic.h
+        assert (told.shared("/proc"), told.shared(str(tmp_path))) == ("proc", "")
+    finally:
+        told.close()
+
+
 def test_events_are_read_one_behind_the_other() -> None:
     def one(watch: int, mask: int, name: bytes) -> bytes:
         return struct.pack("iIII", watch, mask, 0, len(name)) + name
