@@ -106,6 +106,8 @@ def test_all_that_a_gateway_does_is_done_without_root(running: Descended) -> Non
     refused = running.admin("/status")["last_reload"]["error"]
     assert "CAP_NET_BIND_SERVICE" in refused and "a restart binds it too" in refused
     assert running.admin("/status")["user"] == ids()[0]
+    reload(running, text(2).replace("nobody", "root"))
+    assert "only root can become user root" in running.admin("/status")["last_reload"]["error"]
     high = running.admin_port  # any port of another address will do
     reload(running, text(2).replace("listeners:", f'listeners:\n  - {{name: high, address: "127.0.0.2:{high}"}}'))
     assert running.admin("/status")["last_reload"]["ok"]
@@ -154,3 +156,21 @@ def test_a_file_for_root_alone_is_found_too(folder: Path) -> None:
     (folder / "fastgw.yaml").touch(0o600)
     gateway = Descended(text(), folder, port=low_port())
     assert gateway.wait(20) == 1 and "may not read this file, and a reload has to" in gateway.read_log()
+
+
+@pytest.mark.long
+def test_a_second_gateway_takes_over_from_one_without_root(folder: Path) -> None:
+    port, made = low_port(), []
+    for name in ("first", "second"):
+        (folder / name).mkdir()
+        os.chown(folder / name, *ids())
+        environment = {"FASTGW_UPGRADE": str(made[0].pid)} if made else {}
+        made.append(Descended(text(), folder / name, port=port, environment=environment))
+        made[-1].wait_ready()
+    first, second = made
+    try:
+        assert first.wait(30) == 0
+        assert get(port).endswith(b"here") and all(map(is_nobody, gateways(second)))
+        assert second.admin("/status")["board"]["inherited_from"] == first.pid
+    finally:
+        assert second.stop() == 0
