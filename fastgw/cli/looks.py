@@ -66,9 +66,11 @@ class Looks:
             answer = connection.getresponse()
             if answer.status != 200:
                 raise ValueError(_refusal(answer))
+            is_look = True
             while (line := answer.readline()) and not self._is_over.is_set():
-                if line.startswith(b"data: "):
+                if line.startswith(b"data: ") and is_look:
                     self._come.put(json.loads(line[6:]))
+                is_look = line == b"\n" or (is_look and not line.startswith(b"event: "))  # those have no name
         finally:
             connection.close()
 

@@ -13,7 +13,7 @@ from fastgw.config.bound import Bound, ListenerTls
 from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.model import alternative, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Listen, Parsed, ReadFile
+from fastgw.config.types import Duration, Listen, Parsed, ReadFile
 from fastgw.config.unsound import is_unsound
 from fastgw.config.values import hostname, scalar
 
@@ -50,6 +50,7 @@ class AdminAddress(Bound):
         [], "More names that Host may have. Always known: those of loopback, and the address itself."
     )
     tls: ListenerTls | None = setting(None, "Speak TLS. Default: plain HTTP.")
+    slow: Duration = setting("1s", "The live tail has requests that took as long, or longer. 0: none for that.")
 
     @classmethod
     def long_form(cls, data: Any) -> Any:

@@ -108,6 +108,7 @@ class AdminSpec(NamedTuple):
     token: str  #: SHA-256 in hex of what a request must show; empty: all may read, nobody orders
     hosts: tuple[str, ...]  #: names that ``Host`` may have, beside those of loopback and the address itself
     tls: TlsSpec | None
+    slow: float  #: seconds that an exchange takes which is shown for that; 0: none is
 
     @property
     def bind(self) -> BindSpec:

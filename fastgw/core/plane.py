@@ -47,6 +47,7 @@ class Plane:
         "poller",
         "random",
         "seat",
+        "tail",
         "values",
         "wall",
     )
@@ -83,6 +84,8 @@ class Plane:
         self.seat: Any = (
             None  #: at the board, where all workers count together (``live.holds.Seat``); None: there is none, in tests
         )
+        #: Told of each exchange that is over, and when by ``clock``, while somebody watches (``server.tailing``); None: nobody does.
+        self.tail: Callable[[Any, float], None] | None = None
         self.free: list[Any] = []  #: exchanges that are over and reset
         self.free_max = 0  #: how many of them are kept
         self.wall = wall  #: seconds since 1970

@@ -27,7 +27,7 @@ from fastgw.server.gateway import Gateway, Plan
 from fastgw.server.heir import Heir
 from fastgw.server.listening import Listening, is_shared, silence
 from fastgw.server.log import Log
-from fastgw.server.messages import Asked, Committed, Drain, Prepared, Reopen, Report, Wanted, Weighed
+from fastgw.server.messages import Asked, Committed, Drain, Prepared, Reopen, Report, Tailed, Wanted, Weighed
 from fastgw.server.notify import notify, watchdog
 from fastgw.server.operations import Operations
 from fastgw.server.orders import Orders
@@ -209,7 +209,7 @@ class Control:
                     )
         elif isinstance(message, Report):
             self._on_report(worker, message)
-        elif isinstance(message, Wanted | Asked | Recorded):
+        elif isinstance(message, Wanted | Asked | Recorded | Tailed):
             self._sources.hear(message)
         elif isinstance(message, Weighed):
             self._operations.on_weighed(worker, message.serial)

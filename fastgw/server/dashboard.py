@@ -43,7 +43,7 @@ _FILES: Final = {
 
 def dashboard(pages: Pages, log: Log) -> list[Page]:
     """What it consists of.  The page has no secrets, so anybody gets it; the values are for readers."""
-    feed = Feed(functools.partial(_looking, pages), log)
+    feed = Feed(_GatewayViews(pages), log)
 
     async def events(_: PageRequest) -> Content:
         if feed.viewers >= VIEWERS:
@@ -71,6 +71,29 @@ def _file(name: str, kind: str) -> Callable[[PageRequest], Awaitable[Content]]:
 @functools.cache
 def _read(name: str) -> bytes:
     return (_FOLDER / name).read_bytes()
+
+
+class _GatewayViews:
+    """What there is to watch of a gateway."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    def begin(self) -> Callable[[], bytes]:
+        """See ``Views``."""
+        self._pages.gateway.tail.begin()
+        return _looking(self._pages)
+
+    def since(self, number: int) -> tuple[bytes, int]:
+        """See ``Views``: the live tail, as an event of its own."""
+        import orjson
+
+        news, last = self._pages.gateway.tail.since(number)
+        return b"" if news is None else b"event: tail\ndata: " + orjson.dumps(news) + b"\n\n", last
+
+    def end(self) -> None:
+        """See ``Views``."""
+        self._pages.gateway.tail.end()
 
 
 def _looking(pages: Pages) -> Callable[[], bytes]:

@@ -28,6 +28,7 @@ from fastgw.server.listening import Listening, adopt, bind, bind_all
 from fastgw.server.messages import Abort, Busy, Commit, Endpoints, Fetched, Linked, Prepare, Slots
 from fastgw.server.slots import Tables
 from fastgw.server.standings import Standings
+from fastgw.server.tail import SLOW, TailRing
 from fastgw.server.user import stay
 from fastgw.server.workers import WorkerProcess, processors
 
@@ -81,8 +82,7 @@ class Gateway:
         self.path = path
         self.environ = environ
         self.handed = handed
-        #: process id of the gateway to take over from, or 0
-        self.predecessor = handed.pid if handed is not None else predecessor(environ)
+        self.predecessor = handed.pid if handed is not None else predecessor(environ)  #: process id, or 0
         self.workers = workers
         self.arriving: list[WorkerProcess] = []  #: processes that have no place yet (``server.rolling``)
         self.retired: list[WorkerProcess] = []  #: without a place since a reload; what they counted stays
@@ -105,6 +105,7 @@ class Gateway:
         self.probing: Probing | None = None  #: while some service has its endpoints probed
         self.reloads = {"ok": 0, "refused": 0, "went_back": 0}
         self.history = History()  #: of loads
+        self.tail = TailRing(self._tell)  #: of exchanges that failed or were slow
         self.started = time.monotonic()
         self.is_started = False  #: every worker has served at least once
         self.is_draining = False
@@ -191,6 +192,7 @@ class Gateway:
         self.current = plan
         self.tables.adopt(plan.slots)
         self._forget_who_is_gone()
+        self.tail.keep(plan.spec.admin.slow if plan.spec.admin is not None else SLOW)
         plan.opened.clear()
         for address, listening in old.items():
             if address not in plan.listenings:
@@ -255,14 +257,11 @@ class Gateway:
         has_memory = not worker.prepared
         fds = [worker.slab.fd, self.board.fd] if has_memory else []
         fds += [plan.listenings[address].of_worker(worker.index).fileno() for address in missing]
-        spec = self._as_now(plan.spec)
-        worker.channel.send(Prepare(plan.generation, spec, plan.slots, missing, has_memory), fds)
-        if has_memory and self.answers:
-            worker.channel.send(Endpoints(self.answers))
-        if has_memory and self.keys:
-            worker.channel.send(Fetched(self.keys))
-        if has_memory and self.links:
-            worker.channel.send(Linked(self.links))
+        worker.channel.send(Prepare(plan.generation, self._as_now(plan.spec), plan.slots, missing, has_memory), fds)
+        known = (Endpoints(self.answers), Fetched(self.keys), Linked(self.links), self.tail.order)
+        for news in known if has_memory else ():
+            if news[0]:  # else there is nothing to be told
+                worker.channel.send(news)
         worker.prepared = plan.generation
         worker.holds |= set(missing)
 

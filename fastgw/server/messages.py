@@ -7,6 +7,7 @@ Commit                      Committed
 Abort                       Report
 Fetched, Linked, Busy          Wanted, Asked
 Reopen
+Tail                        Tailed
 Weigh                       Weighed
 Drain                       the end of the process
 
@@ -127,6 +128,37 @@ class Abort(NamedTuple):
 
 class Reopen(NamedTuple):
     """Open the log files again, whatever became of the configuration."""
+
+
+class Tail(NamedTuple):
+    """Somebody watches which exchanges fail or are slow: tell of them; or nobody does any more."""
+
+    is_watched: bool
+    slow: float = 0.0  #: seconds that one takes which is told for that; 0: none is
+
+
+class Ended(NamedTuple):
+    """One exchange that failed or was slow."""
+
+    when: float  #: it ended, seconds since 1970
+    kind: str  #: failed or slow
+    method: str
+    path: str  #: without its query, as the client asked for it; other bytes than printable ASCII are escaped
+    route: str
+    service: str  #: empty: it came to none
+    endpoint: str  #: asked last; empty: none was
+    status: int  #: what the client got; 499: it had left; 0: it got none
+    ms: float  #: the whole exchange, in milliseconds
+    first_ms: float | None  #: until the answer of the service began; None: it did not
+    cause: str  #: the code of an error, or who gave the status (``server.tailing``); empty: it was only slow
+    trace: str  #: the id of its trace, in hexadecimal digits; empty: it has none
+
+
+class Tailed(NamedTuple):
+    """What a worker tells of them."""
+
+    ends: tuple[Ended, ...]
+    left_out: int = 0  #: more there were since the message before
 
 
 class Weigh(NamedTuple):

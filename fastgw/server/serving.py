@@ -147,7 +147,7 @@ class Worker:
         if isinstance(message, Endpoints):
             self._learn(message)
         elif isinstance(message, KINDS):
-            self._told.learn(message)
+            self._told.learn(message, self._plane)
         else:
             self.reopen_logs()
 

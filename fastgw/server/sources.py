@@ -16,7 +16,7 @@ from fastgw.config.spec import GatewaySpec
 from fastgw.core.live.news import Answer, Recorded
 from fastgw.server.gateway import Gateway
 from fastgw.server.log import Log
-from fastgw.server.messages import Asked, Wanted
+from fastgw.server.messages import Asked, Tailed, Wanted
 from fastgw.server.names import Names, hosts_of
 from fastgw.telemetry.totals import Facts, Totals
 
@@ -89,11 +89,13 @@ class Sources:
             waits.append(self._leasing().prepare(spec.redis, SOURCES_LIMIT))
         await asyncio.gather(*waits)
 
-    def hear(self, message: Wanted | Asked | Recorded) -> None:
-        """A worker misses a key, wants leases, or has recorded exchanges."""
+    def hear(self, message: Wanted | Asked | Recorded | Tailed) -> None:
+        """A worker misses a key, wants leases, has recorded exchanges, or tells of some that somebody watches."""
         gateway = self._gateway
         if isinstance(message, Recorded):
             self._exporter().take(message)
+        elif isinstance(message, Tailed):
+            gateway.tail.learn(message)
         elif isinstance(message, Wanted):
             if gateway.fetching is not None:
                 gateway.fetching.want(message.key_set)

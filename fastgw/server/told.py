@@ -1,19 +1,22 @@
 """What a worker is told of things that the supervisor keeps for it, and what its filters want: keys of tokens, links with a Redis, how busy
-engines are.
+engines are; and whether somebody watches.
 
-What keeps either here is imported where a configuration needs it: other workers are smaller without.
+What keeps any of it here is imported where it is needed: other workers are smaller without.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastgw.config.spec import GatewaySpec
-from fastgw.server.messages import Asked, Busy, Fetched, Linked, Wanted
+from fastgw.server.messages import Asked, Busy, Fetched, Linked, Tail, Wanted
 
-KINDS: Final = (Fetched, Linked, Busy)
+if TYPE_CHECKING:
+    from fastgw.core.plane import Plane
+
+KINDS: Final = (Fetched, Linked, Busy, Tail)
 
 
 class SourceNews:
@@ -23,9 +26,14 @@ class SourceNews:
         """``send``: lets the supervisor know what filters want."""
         self._send = send
 
-    def learn(self, message: Fetched | Linked | Busy) -> None:
-        """Take what the supervisor tells."""
-        if isinstance(message, Fetched):
+    def learn(self, message: Fetched | Linked | Busy | Tail, plane: Plane | None = None) -> None:
+        """Take what the supervisor tells; ``plane``: of the worker, if it has one."""
+        if isinstance(message, Tail):
+            if plane is not None:
+                from fastgw.server.tailing import tail
+
+                tail(plane, message)
+        elif isinstance(message, Fetched):
             from fastgw.filters.key_sets import KEY_SETS
 
             KEY_SETS.learn(message.news)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.support.gateway import GatewayProcess
-from tests.support.upstream import UpstreamServer
+from tests.support.upstream import Connection, Received, UpstreamServer, response
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs("chromium")]
 
@@ -21,13 +23,14 @@ TOKEN = "a-token-of-some-length"
 NAME = "<img src=x onerror=alert(1)>"
 TEXT = """
 workers: 2
-admin: {address: "127.0.0.1:$admin", token: TOKEN}
+admin: {address: "127.0.0.1:$admin", token: TOKEN, slow: 100ms}
 listeners: [{name: edge, address: "127.0.0.1:$port"}]
 routes:
   - {name: good, path: "/*", service: llm}
-  - {name: bad, path: "/bad", reply: {status: 503}}
-  - {name: "NAME", path: "/name", reply: {text: "x"}}
-services: {llm: {endpoints: ["GOOD", "127.0.0.1:1"]}}
+  - {name: bad, path: "/bad/*", reply: {status: 503}}
+  - {name: "NAME", path: "/name", reply: {status: 500, text: "x"}}
+  - {name: late, path: "/late", service: late}
+services: {llm: {endpoints: ["GOOD", "127.0.0.1:1"]}, late: {endpoints: ["LATE"]}}
 """
 
 
@@ -39,10 +42,16 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+def late(request: Received, connection: Connection) -> None:
+    """Answer behind what the file calls slow."""
+    threading.Event().wait(0.15)
+    connection.send(response(b"late"))
+
+
 @pytest.fixture
 def running(gateway: Callable[..., GatewayProcess], service: Callable[..., UpstreamServer]) -> GatewayProcess:
     text = TEXT.replace("TOKEN", TOKEN).replace("NAME", NAME).replace("GOOD", service().address)
-    return gateway(text)
+    return gateway(text.replace("LATE", service(late).address))
 
 
 @pytest.fixture
@@ -85,7 +94,7 @@ def test_it_shows_how_the_gateway_is(browser: Browser, running: GatewayProcess, 
         urllib.request.urlopen(running.base_url + path).read()
     for _ in range(3):
         with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(running.base_url + "/bad")
+            urllib.request.urlopen(running.base_url + "/bad/x")
     services = page.locator("#services")
     expect(services.locator("tr", has_text="127.0.0.1:1")).to_contain_text("connect_refused")
     expect(page.locator("#routes tr", has_text="good").locator("td").last).to_have_text("8")
@@ -106,6 +115,56 @@ def test_it_shows_how_the_gateway_is(browser: Browser, running: GatewayProcess, 
     running.signal(signal.SIGHUP)
     expect(page.locator("#loads li.refused")).to_contain_text("nonsense")
     expect(page.locator("#problems li.error").first).to_contain_text("nonsense")
+    assert complaints == []
+
+
+def test_what_fails_and_what_is_slow_is_seen_as_it_happens(
+    browser: Browser, running: GatewayProcess, complaints: list[str]
+) -> None:
+    def ask(path: str) -> None:
+        with contextlib.suppress(urllib.error.HTTPError):
+            urllib.request.urlopen(running.base_url + path).read()
+
+    ask("/bad/before")
+    page = opened(browser, running, complaints)
+    shows_token(page)
+    rows = page.locator("#tail tbody tr")
+    expect(rows).to_have_text([re.compile("^none")])  # nobody watched
+    for path in ("/bad/%3Cimg%20src=x%20onerror=alert(2)%3E?secret=1", "/late?secret=2", "/name", "/good"):
+        ask(path)
+    expect(rows).to_have_count(3)
+    expect(rows.nth(0)).to_contain_text(NAME)  # the last comes first, and names are text
+    slow, failed = rows.nth(1), rows.nth(2)
+    for words in ("200", "GET", "/late", "ms", "late"):
+        expect(slow).to_contain_text(words)
+    expect(slow.locator("td.warn")).to_have_text(re.compile(r"^1[0-9][0-9] ms$|^[2-9][0-9][0-9] ms$|s$"))
+    expect(failed.locator("td.bad")).to_have_text("503")
+    for words in ("/bad/%3Cimg%20src=x%20onerror=alert(2)%3E", "reply", "bad"):
+        expect(failed).to_contain_text(words)
+    assert "secret" not in page.content() and page.locator("main img").count() == 0
+    # by keyboard: what is shown of them, and a list that holds still
+    page.get_by_label("Show", exact=True).focus()
+    page.keyboard.press("ArrowDown")
+    expect(rows).to_have_count(2)
+    page.keyboard.press("ArrowDown")
+    expect(rows).to_have_count(1)
+    page.get_by_label("Show", exact=True).select_option("")
+    page.keyboard.press("Tab")
+    page.keyboard.type("LAT")
+    expect(rows).to_have_count(1)
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.press("Delete")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Hold the list")).to_be_focused()
+    page.keyboard.press("Space")
+    ask("/bad/later")
+    expect(page.locator("#routes tr", has_text="bad").locator("td").last).to_have_text("3")  # so it has come
+    expect(rows).to_have_count(3)
+    page.keyboard.press("Space")
+    expect(rows).to_have_count(4)
+    again = opened(browser, running, complaints)  # another viewer gets what is kept
+    shows_token(again)
+    expect(again.locator("#tail tbody tr")).to_have_count(4)
     assert complaints == []
 
 

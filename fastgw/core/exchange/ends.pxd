@@ -74,6 +74,7 @@ cdef class Exchange:
     cdef public bint keep_alive
     cdef public double started
     cdef public double sent
+    cdef public double answered
     cdef public int uncounted
     cdef public double last
     cdef public double line_since

@@ -195,6 +195,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "answered",
         "asked",
         "attempts",
         "body",
@@ -267,6 +268,7 @@ class Exchange:
         self.entered = 0  #: request hooks entered; one more than there are: all passed
         self.notes: dict[str, Any] | None = None  #: what filters tell later ones and the access log; None: nothing
         self.attempts = 0
+        self.answered = 0.0  #: when the service began to, by the plane's clock; 0: it did not
         self.asked = ""  #: address of the endpoint asked last, kept for the logs when the endpoint itself is let go
         self.tried: tuple[Endpoint, ...] = ()  #: endpoints that failed
         self.first_error: GatewayError | None = None  #: of those that failed: what ``tries.told`` would tell

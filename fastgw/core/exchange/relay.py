@@ -224,6 +224,7 @@ class Relay(Exchange):
         self.uncounted = self.response.status
 
     def _count_answer(self, now: float) -> None:
+        self.answered = now
         seconds = now - self.sent
         service = self.service
         self.plane.count_answer(service.base, self.uncounted, self.endpoint.base, seconds)
@@ -269,8 +270,7 @@ class Relay(Exchange):
             self.set_deadline(self.route.stream_idle_timeout)
 
     def _pass(self, data: bytes, is_last: bool) -> bytes | None:
-        """What the hooks make of bytes of the answer; None: one has failed, and this exchange with it.  Behind it the head may go that has
-        waited for them."""
+        """What the hooks make of bytes of the answer, whose head may have waited for them; None: one has failed, and the exchange too."""
         assert self.outward is not None
         passed = self.outward.feed_answer(data, is_last)
         if not self.is_head_sent and (passed or (is_last and passed is not None)):
@@ -360,8 +360,7 @@ class Relay(Exchange):
             client.exchange = None  # last: it may be all that keeps this object
         else:
             identity = self.request.request_id.decode("latin-1")
-            headers = tries.advice(self, error)
-            self.reply(error_reply(error, self.route.settings.errors, identity, headers))
+            self.reply(error_reply(error, self.route.settings.errors, identity, tries.advice(self, error)))
 
     def abort(self) -> None:
         """The client is gone: so is the reason to do any more."""
@@ -411,11 +410,12 @@ class Relay(Exchange):
         now = plane.count(self.route.base, self.started, self.response.status, self.body.received, self.bytes_out)
         if self.uncounted >= 0:
             self._count_answer(now)
+        if plane.tail is not None:
+            plane.tail(self, now)
         tries.leave(self)
         if self.mirror is not None:
             self.mirror.leave()
-        if self.body.held:
-            plane.body_bytes -= self.body.held
+        plane.body_bytes -= self.body.held
         if self.inward is not None:
             self.inward.leave()
         if self.outward is not None:

@@ -4,8 +4,10 @@
 
 const KEPT = 300; // points of a chart
 const RETRY = 2000; // milliseconds
+const TAIL = 200; // requests
 const byId = (id) => document.getElementById(id);
 const series = { at: [], rate: [], errors: [], half: [], most: [], nearly: [] };
+const tail = { ends: [], number: 0, missed: 0, isHeld: false };
 let latest = null;
 let isPaused = false;
 let charts = [];
@@ -142,6 +144,45 @@ function showServices(view) {
   table("services", [["Service, member"], ["State"], ["Requests", N], ["Failed", N], ["Active", N], ["Waiting", N], ["Why"]], rows);
 }
 
+function clock(seconds) {
+  const at = new Date(seconds * 1000);
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+}
+
+function takeTail(news) {
+  const before = tail.number;
+  for (const one of news.ends) {
+    if (before && one.number > tail.number + 1) tail.missed += one.number - tail.number - 1;
+    tail.number = one.number;
+    tail.ends.push(one);
+  }
+  tail.ends.splice(0, tail.ends.length - TAIL);
+  tail.leftOut = news.left_out;
+  if (!isPaused) showTail();
+}
+
+function forgetTail() {
+  Object.assign(tail, { ends: [], number: 0, missed: 0, leftOut: 0 });
+}
+
+function showTail() {
+  if (tail.isHeld) return;
+  const kind = byId("tail-kind").value;
+  const wanted = byId("tail-filter").value.toLowerCase();
+  const has = (text) => text.toLowerCase().includes(wanted);
+  const found = tail.ends.filter((one) => (!kind || one.kind === kind) && [one.route, one.service, one.cause].some(has));
+  found.sort((one, other) => other.when - one.when); // workers tell of theirs four times a second, so they come in no order
+  const rows = found.map((one) => [
+    "", [clock(one.when)], [one.status || "–", one.kind === "failed" ? "bad" : ""], [one.method], [one.path, "path"],
+    [seconds(one.ms / 1e3), one.kind === "slow" ? `${N} warn` : N], [one.first_ms === null ? "–" : seconds(one.first_ms / 1e3), N],
+    [one.cause], [one.route], [one.service], [one.endpoint], [one.trace],
+  ]);
+  table("tail", [["Ended"], ["Status"], ["Method"], ["Path"], ["Took", N], ["First byte", N], ["Cause"], ["Route"], ["Service"], ["Endpoint"], ["Trace"]],
+    rows.length ? rows : [["", ["none"], ...Array(10).fill([""])]]);
+  const more = tail.missed + (tail.leftOut || 0);
+  put(byId("tail-note"), more ? `${count(more)} more came too fast to be shown` : "", "");
+}
+
 function showWorkers(view) {
   const rows = view.workers.map((one) => [
     "", [`worker ${one.worker}`], [one.state, one.state === "ready" ? "good" : "bad"], [seconds(one.loop_lag), one.loop_lag > 0.05 ? `${N} warn` : N],
@@ -217,7 +258,7 @@ function show(view) {
   const gateway = view.gateway;
   const state = gateway.draining ? "draining" : `up ${span(gateway.uptime)}`;
   byId("about").textContent = `${gateway.version} (${gateway.build}), ${state}, generation ${gateway.generation}, ${gateway.config}`;
-  for (const part of [showProblems, showNow, showRoutes, showServices, showWorkers, showLoads, showCertificates]) part(view);
+  for (const part of [showProblems, showNow, showRoutes, showServices, showTail, showWorkers, showLoads, showCertificates]) part(view);
   if (!charts.length) makeCharts();
   charts.forEach((one) => one.draw());
 }
@@ -230,6 +271,8 @@ function take(view) {
 }
 
 // ---- the stream
+
+const TAIL_EVENT = "event: tail\ndata: ";
 
 const tell = (text) => { byId("link").textContent = text; };
 
@@ -253,6 +296,7 @@ async function watch() {
   if (!answer.ok) throw new Error(await refusedBy(answer));
   byId("ask").hidden = true;
   tell("live");
+  forgetTail(); // all that is kept comes again, and of another gateway perhaps
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -262,6 +306,7 @@ async function watch() {
     rest = events.pop();
     for (const one of events) {
       if (one.startsWith("data: ")) take(JSON.parse(one.slice(6)));
+      if (one.startsWith(TAIL_EVENT)) takeTail(JSON.parse(one.slice(TAIL_EVENT.length)));
     }
   }
 }
@@ -289,6 +334,13 @@ byId("pause").addEventListener("click", () => {
   byId("pause").textContent = isPaused ? "Go on" : "Pause";
   if (!isPaused && latest) show(latest);
 });
+byId("tail-pause").addEventListener("click", () => {
+  tail.isHeld = !tail.isHeld;
+  byId("tail-pause").setAttribute("aria-pressed", String(tail.isHeld));
+  byId("tail-pause").textContent = tail.isHeld ? "Let the list go on" : "Hold the list";
+  showTail();
+});
+for (const id of ["tail-kind", "tail-filter"]) byId(id).addEventListener("input", showTail);
 byId("filter").addEventListener("input", () => { if (latest) showRoutes(latest); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (latest) makeCharts(); });
 addEventListener("resize", () => charts.forEach((one) => one.made.setSize({ width: Math.max(280, byId(one.id).clientWidth), height: 200 })));

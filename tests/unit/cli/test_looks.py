@@ -61,7 +61,10 @@ def chunk(data: bytes) -> bytes:
 
 
 def test_looks_come_and_the_end_and_looks_again(server: socket.socket, looks_at: Callable[[], Looks]) -> None:
-    events = chunk(b"retry: 2000\n\n") + chunk(b'data: {"at": 1}\n\nda') + chunk(b'ta: {"at": 2}\n\n') + b"0\r\n\r\n"
+    tail = chunk(b'event: tail\ndata: {"ends": []}\n\n')  # of the dashboard alone
+    events = (
+        tail + chunk(b"retry: 2000\n\n") + chunk(b'data: {"at": 1}\n\nda') + chunk(b'ta: {"at": 2}\n\n') + b"0\r\n\r\n"
+    )
     say(server, HEAD + events, HEAD + chunk(b'data: {"at": 3}\n\n') + b"0\r\n\r\n")
     found = looks_at()
     assert [found.next(10) for _ in range(4)] == [{"at": 1}, {"at": 2}, "it has ended the connection", {"at": 3}]

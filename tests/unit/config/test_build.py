@@ -128,7 +128,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert spec.source == str(tmp_path / "gw.yaml")
     assert (spec.workers, spec.admin, spec.shutdown.grace) == (
         3,
-        AdminSpec(ADMIN, (ADMIN,), AS_CREATED, "", (), None),
+        AdminSpec(ADMIN, (ADMIN,), AS_CREATED, "", (), None, 1.0),
         60.0,
     )
 

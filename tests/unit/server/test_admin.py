@@ -25,7 +25,7 @@ GET = b"GET /page HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
 
 def speaking(pair: tuple[str, str]) -> AdminSpec:
     tls = TlsSpec((CertificateSpec(*pair),), "none", "", "1.2")
-    return AdminSpec(Address("127.0.0.1", 0), (), AS_CREATED, "", (), tls)
+    return AdminSpec(Address("127.0.0.1", 0), (), AS_CREATED, "", (), tls, 1.0)
 
 
 def made() -> Admin:

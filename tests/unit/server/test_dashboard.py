@@ -13,12 +13,26 @@ from fastgw.server.dashboard import dashboard
 from fastgw.server.feed import VIEWERS
 from fastgw.server.guard import ANYBODY, READER
 from fastgw.server.log import Log
+from fastgw.server.messages import Tail, Tailed
 from fastgw.server.page import Page, PageRequest
 from fastgw.server.problem import AdminProblem
 from fastgw.server.status import Content
+from fastgw.server.tail import TailRing
+from tests.unit.server.test_tail import ended
 
 STATIC = Path(fastgw.server.__file__).with_name("static")
-PAGES = {one.path: one for one in dashboard(None, Log("test", fd=-1))}  # type: ignore[arg-type]
+
+
+class Shown:
+    """A gateway of which only the tail is looked at."""
+
+    def __init__(self) -> None:
+        self.told: list[Tail] = []
+        self.gateway, self.tail = self, TailRing(self.told.append)
+
+
+SHOWN = Shown()
+PAGES = {one.path: one for one in dashboard(SHOWN, Log("test", fd=-1))}  # type: ignore[arg-type]
 
 
 async def get(page: Page) -> Content:
@@ -72,4 +86,24 @@ def test_viewers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
             await one.aclose()
 
     monkeypatch.setattr("fastgw.server.dashboard._looking", lambda _: lambda: b"")
+    asyncio.run(run())
+
+
+def test_what_failed_is_an_event_of_its_own_and_workers_tell_while_somebody_watches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> None:
+        content = await get(PAGES["/events"])
+        assert content.stream is not None
+        SHOWN.told.clear()
+        viewer = content.stream()
+        await anext(viewer)
+        assert SHOWN.told == [Tail(True, 1.0)]
+        SHOWN.tail.learn(Tailed((ended(path="/<b>"),)))
+        event = await anext(viewer)
+        assert event.startswith(b"data: now\n\nevent: tail\ndata: {") and b'"path":"/<b>"' in event
+        await viewer.aclose()
+        assert SHOWN.told[-1] == Tail(False)
+
+    monkeypatch.setattr("fastgw.server.dashboard._looking", lambda _: lambda: b"now")
     asyncio.run(run())

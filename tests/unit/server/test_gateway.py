@@ -20,7 +20,7 @@ from fastgw.errors import ConfigError
 from fastgw.server import gateway as module
 from fastgw.server.channel import Channel
 from fastgw.server.gateway import Gateway, Plan, predecessor
-from fastgw.server.messages import Abort, Commit, Endpoints, Fetched, Prepare
+from fastgw.server.messages import Abort, Commit, Endpoints, Fetched, Prepare, Tail
 from fastgw.server.workers import WorkerProcess
 from tests.unit.server.stage import TEXT
 
@@ -341,3 +341,15 @@ def test_every_worker_learns_the_keys_also_one_that_comes_later(gateway: Gateway
     gateway.learn_keys(where, news)
     gateway.prepare(places[1], plan)
     assert places[0].told() == places[1].told()[1:] == [Fetched({where: news})]
+
+
+def test_a_worker_that_comes_while_somebody_watches_tells_too(gateway: Gateway, places: list[Place]) -> None:
+    plan = gateway.plan(gateway.load())
+    gateway.adopt(plan)
+    gateway.prepare(places[0], plan)
+    places[0].told()
+    gateway.tail.begin()
+    gateway.prepare(places[1], plan)
+    assert places[0].told() == places[1].told()[1:] == [Tail(True, 1.0)]
+    gateway.tail.end()
+    assert places[0].told() == [Tail(False)]

@@ -25,7 +25,7 @@ OTHER = Peer(is_unix=True, user=os.geteuid() + 1)
 def guard(token: str = "", hosts: tuple[str, ...] = ()) -> Guard:
     digest = hashlib.sha256(token.encode()).hexdigest() if token else ""
     made = Guard()
-    made.adopt(AdminSpec(Address("admin.example", 1), (), AS_CREATED, digest, hosts, None))
+    made.adopt(AdminSpec(Address("admin.example", 1), (), AS_CREATED, digest, hosts, None, 1.0))
     return made
 
 

@@ -12,8 +12,9 @@ from fastgw.core.settings import KeySetSettings, Url
 from fastgw.filters.key_sets import KEY_SETS, NOTHING
 from fastgw.filters.leases import LEASES
 from fastgw.policy.engine_aware import READINGS
-from fastgw.server.messages import Asked, Busy, Fetched, Linked, Wanted
+from fastgw.server.messages import Asked, Busy, Fetched, Linked, Tail, Wanted
 from fastgw.server.told import KINDS, SourceNews
+from fastgw.testing.edge import Edge
 from fastgw.testing.mock import MockLoop
 from tests.support.shared_rate import REDIS
 from tests.unit.filters.test_leases import ASK
@@ -63,7 +64,17 @@ def test_what_nobody_needs_is_not_imported() -> None:
 import sys
 from types import SimpleNamespace
 from fastgw.server.told import SourceNews
+from fastgw.testing.edge import Edge
 SourceNews(print).retain(SimpleNamespace(key_sets=(), redis=(), services=()))
 assert not {"fastgw.filters.key_sets", "fastgw.filters.leases", "fastgw.policy.engine_aware"} & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+def test_whether_somebody_watches() -> None:
+    edge, told = Edge(), SourceNews(lambda message: None)
+    told.learn(Tail(True, 1.0))  # there is no data plane yet
+    for is_watched in (True, False):
+        told.learn(Tail(is_watched, 1.0), edge.plane)
+        assert (edge.plane.tail is not None) == is_watched
+    edge.end()
