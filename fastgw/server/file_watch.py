@@ -112,7 +112,9 @@ class FileWatch:
         self._poll = poll_interval
         if not self._gateway.is_watching:
             self.close()
-        elif self._task is None:
+        elif self._task is None or self._task.done():
+            self._drop()
+            self._cause = ""
             self._settling = Settling(self._clock())
             self._armed = None
             self._task = asyncio.get_running_loop().create_task(self._run())

@@ -351,9 +351,17 @@ def test_a_bug_is_told(play: Callable[..., None], capfd: Any) -> None:
         await asyncio.sleep(0)
         document = stage.watch.document()
         assert document is not None and "NoneType" in document["cause"]
+        del stage.watch._tell
+        stage.file.write_text("two")
+        stage.watch.keep(stage.poll)  # as at the next reload
+        await stage.go_on(1)
+        assert stage.loaded == ["two"] and stage.made[0].is_closed
 
     play(story)
-    assert [one["event"] for one in lines(capfd)] == ["files are not watched any more"]
+    assert [one["event"] for one in lines(capfd)] == [
+        "files are not watched any more",
+        "files have changed, so the configuration is loaded again",
+    ]
 
 
 STEPS = st.lists(
