@@ -28,7 +28,7 @@ def view(look: Look, sort: str, gone: str, rows: int) -> RenderableType:
     """``sort``: one of ``SORTS``; ``gone``: why the gateway cannot be asked now, if so; ``rows``: of the screen."""
     parts: list[RenderableType] = [_head(look, gone)]
     parts += [_problem(one) for one in look["problems"][:MOST_PROBLEMS]]
-    more = len(look["problems"]) + look["left_out"]["problems"] - MOST_PROBLEMS
+    more = len(look["problems"]) + look["left_out"].get("problems", 0) - MOST_PROBLEMS
     if more > 0:
         parts.append(Text(f"and {more} more, which fastgw status --json tells", style="yellow"))
     services = _services(look["services"])
