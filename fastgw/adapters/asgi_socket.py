@@ -20,6 +20,7 @@ from websockets.utils import accept_key
 
 from fastgw.adapters.asgi_call import ApplicationCarrier, AsgiMessage, fields_of, scope_of
 from fastgw.adapters.calls import CallPool
+from fastgw.core.exchange.about import report
 from fastgw.core.net.connection import HOLD_PEER
 from fastgw.core.snapshot.snapshot import HELD_MAX
 from fastgw.wire.messages import BODY_NONE, NO_LENGTH
@@ -291,10 +292,8 @@ class SocketCarrier(ApplicationCarrier):
         if self.exchange is None or self.tunnel is None:
             ApplicationCarrier.raised(self, error)
             return
-        route, request_id = self.exchange.route.name, self.exchange.request.request_id.decode("latin-1")
-        self._plane.report(
-            "error", "a service failed", service=self._pool.service, route=route, request_id=request_id, error=error
-        )
+        route = self.exchange.route.name
+        report(self.exchange, "error", "a service failed", service=self._pool.service, route=route, error=error)
         if not self._code:
             self._close(FAILED, "")
 

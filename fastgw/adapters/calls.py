@@ -21,6 +21,7 @@ from fastgw.adapters.runners import CallGone, Cancellable, Runnable
 from fastgw.adapters.speech import type_problem
 from fastgw.core import counters
 from fastgw.core.exchange import arriving
+from fastgw.core.exchange.about import report
 from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, InternalError, UpstreamError
 from fastgw.plugins import said
 
@@ -310,9 +311,8 @@ class CallCarrier(LocalCarrier):
         if isinstance(error, GatewayError):
             exchange.fail(error)
             return
-        route, request_id = exchange.route.name, exchange.request.request_id.decode("latin-1")
-        self._plane.report(
-            "error", "a service failed", service=self._pool.service, route=route, request_id=request_id, error=error
+        report(
+            exchange, "error", "a service failed", service=self._pool.service, route=exchange.route.name, error=error
         )
         detail = "the service failed; the log of the gateway has the reason"
         exchange.fail(UpstreamError(500, "service_failed", detail, reason=f"it raised {said(error)}"))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core.counters import LOCAL
 from fastgw.core.exchange import arriving
+from fastgw.core.exchange.about import report
 from fastgw.core.exchange.ends import Carrier, Exchange
 from fastgw.core.live.endpoint import Endpoint
 from fastgw.core.live.members import Members
@@ -135,7 +136,7 @@ class LocalCarrier(Carrier):
             exchange.fail(error)
             return
         # a bug here, which the client waits for no longer than for an answer
-        exchange.plane.report("error", "an answer could not be made", route=exchange.route.name, error=error)
+        report(exchange, "error", "an answer could not be made", route=exchange.route.name, error=error)
         exchange.fail(InternalError(500, "internal", "the gateway failed to answer; its log has the reason"))
 
     def send_head(self, exchange: Exchange, status: int, fields: bytes, size: int) -> bool:

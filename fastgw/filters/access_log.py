@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from fastgw.core.exchange.about import trace_ids
 from fastgw.core.timestamp import timestamp
 from fastgw.filters.log_lines import BATCH_BYTES, FLUSH_SECONDS, LogLines
-from fastgw.filters.variables import Template, note_bytes, trace_ids
+from fastgw.filters.variables import Template, note_bytes
 from fastgw.filters.writer import VALUE_MAX, Writer
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
+from fastgw.core.exchange.about import report
 from fastgw.core.labels import DENIERS
 from fastgw.core.live.board import KEYED_TIMES
 from fastgw.core.live.meters import Clock, Meter, NoRoomError, admit
@@ -189,7 +190,7 @@ class ApiKeys:
     def _on_full(self, exchange: Exchange) -> None:
         exchange.plane.values[counters.BOARD_FULL] += 1
         what = "is let through" if self._is_open else "is refused"
-        exchange.plane.report("warning", f"the board has no room for a key, so its request {what}", filter=self.name)
+        report(exchange, "warning", f"the board has no room for a key, so its request {what}", filter=self.name)
         if not self._is_open:
             headers = (("retry-after", "1"),)
             raise InternalError(503, "board_full", "too many clients are being counted", headers=headers)

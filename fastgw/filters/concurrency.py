@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
+from fastgw.core.exchange.about import report
 from fastgw.core.live.board import KEYED, NAMED
 from fastgw.core.live.words import REFUSED
 from fastgw.errors import DownstreamError, GatewayError, InternalError
@@ -55,9 +56,7 @@ class Concurrency:
         values = exchange.plane.values
         if outcome != REFUSED:
             values[counters.BOARD_FULL] += 1
-            exchange.plane.report(
-                "warning", "the board has no room for a key, so its request is refused", filter=self.name
-            )
+            report(exchange, "warning", "the board has no room for a key, so its request is refused", filter=self.name)
             detail = "too many clients are being counted"
             return InternalError(503, "board_full", detail, headers=self._retry_after)
         values[exchange.route.base + counters.ROUTE_OVER_LIMIT] += 1

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
+from fastgw.core.exchange.about import report
 from fastgw.core.live.meters import Clock, NoRoomError, admit
 from fastgw.errors import DownstreamError, InternalError
 from fastgw.filters import rate_fields
@@ -113,7 +114,7 @@ class RateLimit:
             except NoRoomError:
                 exchange.plane.values[counters.BOARD_FULL] += 1
                 event = "the board has no room for a key, so what it has used is not counted"
-                exchange.plane.report("warning", event, filter=self.name)
+                report(exchange, "warning", event, filter=self.name)
 
     def _refill(self, exchange: Exchange, buckets: list[Any]) -> None:
         for one, bucket in zip(self._limits, buckets, strict=True):
@@ -147,7 +148,7 @@ class RateLimit:
         exchange.plane.values[counters.BOARD_FULL] += 1
         is_let_through = self._is_open or self._is_dry
         what = "is let through" if is_let_through else "is refused"
-        exchange.plane.report("warning", f"the board has no room for a key, so its request {what}", filter=self.name)
+        report(exchange, "warning", f"the board has no room for a key, so its request {what}", filter=self.name)
         if not is_let_through:
             headers = (("retry-after", "1"),)
             raise InternalError(503, "board_full", "too many clients are being counted", headers=headers)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from fastgw.core.exchange.about import report
 from fastgw.filters.lookout import Lookout
 from fastgw.filters.secret_file import read_file
 
@@ -54,7 +55,7 @@ class RereadFile(Generic[Said]):
         if not self.is_told:
             self.is_told = True
             said = "a file cannot be read again, so what it said before stays in use"
-            exchange.plane.report("warning", said, filter=name, file=self._path, reason=self.problem)
+            report(exchange, "warning", said, filter=name, file=self._path, reason=self.problem)
 
     def _look(self) -> tuple[Any, str] | None:
         """What it says, or why it says nothing; None: what it said before."""

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from fastgw.core.exchange.about import trace_ids
 from fastgw.wire.fields import OWN_REQUEST_FIELDS, OWN_RESPONSE_FIELDS, is_own, is_token
 
 if TYPE_CHECKING:
@@ -27,19 +28,6 @@ MOST_VARIABLES: Final = 32  #: of one value: each may be as long as a head
 def _service_name(exchange: Exchange) -> bytes:
     service: Service | None = exchange.service
     return service.name.encode() if service is not None else b""
-
-
-def trace_ids(exchange: Exchange) -> tuple[bytes, bytes]:
-    """The ids of the trace that ``exchange`` is part of, and of its span; empty: it is part of none.
-
-    Of what is not recorded the span is the one that the service is told of: that of the caller, where there is one."""
-    from fastgw.wire.trace_context import PARENT, read_parent  # which few workers need
-
-    trace = None if exchange.notes is None else exchange.notes.get("trace")
-    if trace is not None:
-        return trace.id, trace.span
-    found = read_parent(exchange.request.forwarded(PARENT) or b"")
-    return (b"", b"") if found is None else found[:2]
 
 
 #: What any hook can ask for.

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
+from fastgw.core.exchange.about import TRACE, report
 from fastgw.core.exchange.deadlines import HOOKS
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.labels import FILTER_CAUSES
@@ -29,10 +30,6 @@ _ERROR, _UNAVAILABLE, _TIMEOUT = range(len(FILTER_CAUSES))
 
 #: What the awaitable of a hook of each kind may have as its result; that of a body hook: bytes.
 _RESULTS: Final[dict[str, Any]] = {"request": Reply | None, "response": object}
-
-
-#: The note in which the trace of an exchange is that is recorded (``filters.trace``).
-TRACE: Final = "trace"
 
 
 class _Waiting:
@@ -252,13 +249,13 @@ def report_broken(
     chain = exchange.route.chain
     name, mode = chain.name_of(hook), chain.mode_of(hook)
     exchange.plane.values[mode.base + counters.FILTER_FAILURES + cause] += 1
-    exchange.plane.report(
+    report(
+        exchange,
         "error",
         "a filter failed",
         filter=name,
         hook=kind,
         route=exchange.route.name,
-        request_id=exchange.request.request_id.decode("latin-1"),
         cause=FILTER_CAUSES[cause],
         on_failure=mode.settings.on_failure,
         error=error.reason if isinstance(error, FilterUnavailableError) else error,
