@@ -30,6 +30,7 @@ from bench.scenarios import (
     split,
     stuck_readers,
     stuck_uploads,
+    tracing,
     wire,
 )
 from bench.scenarios.harness import ROOT, Options, Result, Scenario, render_json, render_markdown, run_all
@@ -38,7 +39,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
     module.SCENARIO
     for module in (
         wire, split, idle_connections, slowloris, slow_requests, slow_readers, stuck_readers, stuck_uploads,
-        descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, shared_limits,
+        descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, shared_limits, tracing,
     )
 ) + lifecycle.SCENARIOS  # fmt: skip
 NEEDED = 12000

@@ -324,27 +324,26 @@ class _Compiler:
             terms=terms,
             minds=tuple(self._minds(spec)) or (None if hedging is None else ()),
             times=hedging or self._times(spec),
+            witness=self._tracing,
             **choice,
         )
 
     def _times(self, spec: ServiceSpec) -> Sending | None:
         if not spec.settings.has_times:
-            return self._tracing
+            return None
         from fastgw.core.exchange.times import Times
 
-        return Times(spec.settings, self._tracing)
+        return Times(spec.settings)
 
     def _hedging(self, spec: ServiceSpec) -> Hedging | None:
         if not spec.settings.sends_twice:
             return None
         from fastgw.core.exchange.hedging import Hedging
 
-        return Hedging(spec.settings, self._tracing)
+        return Hedging(spec.settings)
 
     def _minds(self, spec: ServiceSpec) -> Iterator[Mind]:
         """What may be done about answers of a service other than passing them on, the first first."""
-        if self._tracing is not None:
-            yield self._tracing.mind
         if spec.settings.minds_answers:
             from fastgw.core.exchange.minds import minds_of
 

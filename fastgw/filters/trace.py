@@ -20,6 +20,7 @@ from fastgw.wire.trace_context import PARENT, STATE, Context, parent_of
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.errors import GatewayError
+    from fastgw.filters.trace_ids import TraceIds
 
 INTERNAL, SERVER, CLIENT = 1, 2, 3  #: kinds of spans
 LEAST_WAIT: Final = 1e-4  #: seconds: a shorter wait is none
@@ -73,7 +74,7 @@ class Trace:
         "_began",
         "_clock",
         "_free",
-        "_new",
+        "_ids",
         "_shift",
         "_spans",
         "_tries",
@@ -93,16 +94,16 @@ class Trace:
         links: tuple[Context, ...],
         clock: Callable[[], float],
         wall: Callable[[], float],
-        ids: Callable[[], bytes],
+        ids: TraceIds,
     ) -> None:
         """Of the trace ``context``, whose span asks (none of zeros does), with the ``state`` that came with it.
 
-        ``links``: contexts that it has to do with and is no part of; ``ids``: returns the id of a new span.
+        ``links``: contexts that it has to do with and is no part of; ``ids``: of its spans.
         """
         self.id, self.parent, self.flags = context
         self.state = state
         self.links = links
-        self._new = ids
+        self._ids = ids
         self._clock = clock
         self._began = clock()
         self._shift = wall() - self._began  # from that clock to seconds since 1970
@@ -111,7 +112,7 @@ class Trace:
         self._asked = 0
         self._free = self._began  # since when no hook has kept it
         self._waiting: tuple[str, str, float] | None = None
-        self.span = self._new()
+        self.span = self._ids.span()
 
     def __str__(self) -> str:
         return self.id.decode()
@@ -121,11 +122,12 @@ class Trace:
     def ask(self, exchange: Exchange) -> None:
         """An endpoint is asked for a connection."""
         now = self._clock()
-        for one in [one for one in self._tries if one.exchange is exchange]:
-            self._end(one, one.headed or now)  # it was set aside, or has come to nothing
+        for one in self._tries[:]:
+            if one.exchange is exchange:
+                self._end(one, one.headed or now)  # it was set aside, or has come to nothing
         if not self._asked and exchange.service.gate is not None:
             self._wait_was("wait for admission", self.span, self._free, now)
-        self._tries.append(_Try(exchange, self._new(), now, self._asked))
+        self._tries.append(_Try(exchange, self._ids.span(), now, self._asked))
         self._asked += 1
 
     def carry(self, exchange: Exchange) -> None:
@@ -150,7 +152,10 @@ class Trace:
 
     def _found(self, exchange: Exchange) -> _Try | None:
         """The try of ``exchange``: no two under way ask one endpoint."""
-        return next((one for one in self._tries if one.asked == exchange.asked), None)
+        for one in self._tries:
+            if one.asked == exchange.asked:
+                return one
+        return None
 
     def _end(self, one: _Try, now: float, error: GatewayError | None = None) -> None:
         self._tries.remove(one)
@@ -173,7 +178,7 @@ class Trace:
             attributes.append(("error.type", kind))
         self._wait_was("wait for connection", one.id, one.began, one.began + one.waited)
         told = error.reason if error is not None else ""
-        self._add(method, CLIENT, one.id, self.span, one.began, now, bool(kind), told, tuple(attributes))
+        self._add(method, CLIENT, one.id, self.span, one.began, now, bool(kind), told, tuple(attributes), ())
 
     # --- what waits
 
@@ -194,18 +199,19 @@ class Trace:
 
     def _end_waiting(self) -> None:
         if self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
-            self._hook_was(*waiting)
+            name, kind, start = self._waiting
+            self._waiting = None
+            self._hook_was(name, kind, start)
 
     def _hook_was(self, name: str, kind: str, start: float) -> None:
         word = _WORDS.get(kind, "transformer")
         attributes = (("fastgw.filter", name), ("fastgw.hook", kind))
         self._free = self._clock()
-        self._add(f"{word} {name}", INTERNAL, self._new(), self.span, start, self._free, attributes=attributes)
+        self._add(f"{word} {name}", INTERNAL, self._ids.span(), self.span, start, self._free, False, "", attributes, ())
 
     def _wait_was(self, name: str, above: bytes, start: float, end: float) -> None:
         if end - start >= LEAST_WAIT:
-            self._add(name, INTERNAL, self._new(), above, start, end)
+            self._add(name, INTERNAL, self._ids.span(), above, start, end, False, "", (), ())
 
     # --- the end
 
@@ -227,14 +233,14 @@ class Trace:
         above: bytes,
         start: float,
         end: float,
-        is_failed: bool = False,
-        told: str = "",
-        attributes: Attributes = (),
-        links: tuple[Context, ...] = (),
+        is_failed: bool,
+        told: str,
+        attributes: Attributes,
+        links: tuple[Context, ...],
     ) -> None:
         if len(self._spans) < MOST_SPANS or kind == SERVER:
-            began, ended = (int((one + self._shift) * 1e9) for one in (start, end))
-            self._spans.append((name, kind, span, above, began, ended, is_failed, told, attributes, links))
+            began, ended = (start + self._shift) * 1e9, (end + self._shift) * 1e9
+            self._spans.append((name, kind, span, above, int(began), int(ended), is_failed, told, attributes, links))
 
 
 def tell(exchange: Exchange, parent: bytes, state: bytes | None = None) -> None:

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fastgw.core import counters
-from fastgw.core.exchange.hooks import TRACE
+from fastgw.core.exchange.about import TRACE
 from fastgw.core.exemplars import Exemplars
 from fastgw.filters.span_buffer import SpanBuffer
 from fastgw.filters.trace import EDITED, Trace, tell
-from fastgw.wire import scan
+from fastgw.filters.trace_ids import TraceIds
+from fastgw.wire import lines as field_lines
 from fastgw.wire.fields import find_field
 from fastgw.wire.trace_context import PARENT, RANDOM, SAMPLED, STATE, Context, parent_of, read_parent, read_state
 
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     from fastgw.errors import GatewayError
 
 NO_SPAN: Final = b""
-_ZEROS: Final = b"0" * 32
-_ALL: Final = 1 << 56  # values that the last seven bytes of a trace id have, which chance is in (level 2, section 4)
-_POOL: Final = 4096  # random bytes that are fetched at once
+_FIELDS: Final = (PARENT, STATE)
 #: Methods that OpenTelemetry knows.
 _KNOWN: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"QUERY"))
 
@@ -40,13 +39,10 @@ class Tracing:
     """All of one configuration in one worker."""
 
     __slots__ = (
-        "_at",
         "_buffer",
-        "_chance",
         "_exemplars",
+        "_ids",
         "_plane",
-        "_pool",
-        "_refuses",
         "_trusts_all",
         "_trusts_some",
         "name",
@@ -58,71 +54,45 @@ class Tracing:
         self.name = "telemetry.traces"
         self.traces = True  #: see ``Chain.is_traced``
         self._plane = plane
-        self._chance = chance
-        self._pool = b""  # random digits
-        self._at = 0  # those before are used
-        # A new trace is recorded whose last digits are not less.
-        self._refuses = b"g" if settings.sample <= 0 else b"%014x" % int((1.0 - settings.sample) * _ALL)
+        self._ids = TraceIds(settings.sample, chance)
         self._trusts_all = settings.parents == "any"
         self._trusts_some = settings.parents == "trusted"
         self._buffer = SpanBuffer(plane)
         self._exemplars = Exemplars(plane.values)
-
-    @property
-    def witness(self) -> Tracing:
-        """See ``Sending``, which it is of services with which nothing else is done."""
-        return self
-
-    def new_span(self) -> bytes:
-        """The id of a new span."""
-        return self._digits(16)
-
-    def _digits(self, count: int) -> bytes:
-        """``count`` random hexadecimal digits, at most 32, which are not all zeros."""
-        at = self._at
-        if at + count > len(self._pool):
-            self._pool = self._chance(_POOL).hex().encode()
-            at = 0
-        self._at = at + count
-        found = self._pool[at : at + count]
-        return found if found != _ZEROS[:count] else _ZEROS[1:count] + b"1"
 
     # --- a request comes
 
     def request(self, exchange: Exchange) -> None:
         """Let it have a place in a trace."""
         request = exchange.request
-        head = request.head
-        sent = find_field(head, PARENT)
-        state = find_field(head, STATE)
-        if sent is None and state is None:
-            trace = self._digits(32)
-            if trace[18:] < self._refuses:
-                request.extra = scan.join(
-                    (request.extra, b"traceparent: 00-", trace, b"-", self._digits(16), b"-02\r\n")
-                )
-                request.edited = EDITED if request.edited is None else request.edited | EDITED
-            else:
-                self._record(exchange, (trace, NO_SPAN, SAMPLED | RANDOM), b"", ())
-            return
-        parent = read_parent(sent) if sent is not None else None
-        if parent is None:
-            self._begin(exchange, ())
-        elif not self._trusts(exchange):
-            self._begin(exchange, (parent,))
+        if field_lines.has_any(request.head, _FIELDS):
+            self._take_up(exchange)
         else:
+            self._begin(exchange, ())
+
+    def _take_up(self, exchange: Exchange) -> None:
+        """Go on with what its fields say, or with nothing of it."""
+        request = exchange.request
+        sent, state = find_field(request.head, PARENT), find_field(request.head, STATE)
+        parent = read_parent(sent) if sent is not None else None
+        if parent is not None and self._trusts(exchange):
             self._go_on(exchange, parent, state)
+        else:
+            request.change(_FIELDS, b"", EDITED if request.edited is None else request.edited | EDITED)
+            self._begin(exchange, () if parent is None else (parent,))
 
     def _trusts(self, exchange: Exchange) -> bool:
         return self._trusts_all or (self._trusts_some and exchange.client.is_trusted)
 
     def _begin(self, exchange: Exchange, links: tuple[Context, ...]) -> None:
-        """A new trace, in the place of what the client says."""
-        trace = self._digits(32)
-        if trace[18:] < self._refuses:
-            tell(exchange, parent_of(trace, self._digits(16), RANDOM), b"")
+        """A new trace; the request says nothing of another."""
+        request = exchange.request
+        extra = self._ids.unrecorded(request.extra)
+        if extra is None:
+            self._record(exchange, (self._ids.trace(), NO_SPAN, SAMPLED | RANDOM), b"", links)
         else:
-            self._record(exchange, (trace, NO_SPAN, SAMPLED | RANDOM), b"", links)
+            request.extra = extra
+            request.edited = EDITED if request.edited is None else request.edited | EDITED
 
     def _go_on(self, exchange: Exchange, parent: Context, state: bytes | None) -> None:
         """That of the peer: what is not recorded passes as it came, so that whoever is asked next has a parent that may be recorded."""
@@ -134,7 +104,7 @@ class Tracing:
 
     def _record(self, exchange: Exchange, context: Context, state: bytes, links: tuple[Context, ...]) -> None:
         plane = self._plane
-        trace = Trace(context, state, links, plane.clock, plane.wall, self.new_span)
+        trace = Trace(context, state, links, plane.clock, plane.wall, self._ids)
         exchange.note(TRACE, trace)
         tell(exchange, parent_of(trace.id, trace.span, trace.flags), state)
 
@@ -146,11 +116,8 @@ class Tracing:
         if trace is not None:
             trace.ask(exchange)
 
-    def on_sent(self, exchange: Exchange) -> None:
-        """See ``Sending``: there is nothing to do."""
-
     def on_carrier(self, exchange: Exchange) -> None:
-        """See ``Witness``, and ``Sending``."""
+        """See ``Witness``."""
         trace = _trace_of(exchange)
         if trace is not None:
             trace.carry(exchange)
@@ -166,12 +133,6 @@ class Tracing:
         trace = _trace_of(exchange)
         if trace is not None:
             trace.fail(exchange, error)
-
-    def mind(self, exchange: Exchange) -> bool:
-        """A ``Mind`` that only looks on."""
-        if exchange.notes is not None:
-            self.on_answer(exchange)
-        return False
 
     # --- it is over
 
@@ -210,27 +171,27 @@ def described(exchange: Exchange) -> tuple[str, tuple[tuple[str, str | int | boo
     kind = (error.code if error is not None else str(status)) if is_failed else ""
     host, port = _host_of(_text(request.authority))
     route = "" if pattern is None else str(pattern)
-    found: dict[str, Any] = {
-        "http.request.method": method,
-        "http.request.method_original": _text(request.method) if method == "_OTHER" else "",
-        "url.scheme": _text(request.forwarded_proto or exchange.listener.scheme),
-        "url.path": _text(request.original_path or request.path),
-        "server.address": host,
-        "server.port": port,
-        "client.address": _text(exchange.client.address),
-        "network.protocol.version": f"1.{request.minor}",
-        "user_agent.original": _text(request.header(b"user-agent") or b"")[:256],
-        "http.route": route,
-        "http.response.status_code": status,
-        "error.type": kind,
-        "fastgw.listener": exchange.listener.name,
-        "fastgw.route": exchange.route.name,
-        "fastgw.service": "" if service is None else service.name,
-        "fastgw.request_id": _text(request.request_id),
-        "fastgw.tries": exchange.attempts,
-        "fastgw.error": error.code if error is not None else "",
-    }
-    known = [(key, value) for key, value in found.items() if value]
+    found: tuple[tuple[str, str | int], ...] = (
+        ("http.request.method", method),
+        ("http.request.method_original", _text(request.method) if method == "_OTHER" else ""),
+        ("url.scheme", _text(request.forwarded_proto or exchange.listener.scheme)),
+        ("url.path", _text(request.original_path or request.path)),
+        ("server.address", host),
+        ("server.port", port),
+        ("client.address", _text(exchange.client.address)),
+        ("network.protocol.version", f"1.{request.minor}"),
+        ("user_agent.original", _text(request.header(b"user-agent") or b"")[:256]),
+        ("http.route", route),
+        ("http.response.status_code", status),
+        ("error.type", kind),
+        ("fastgw.listener", exchange.listener.name),
+        ("fastgw.route", exchange.route.name),
+        ("fastgw.service", "" if service is None else service.name),
+        ("fastgw.request_id", _text(request.request_id)),
+        ("fastgw.tries", exchange.attempts),
+        ("fastgw.error", error.code if error is not None else ""),
+    )
+    known = [one for one in found if one[1]]
     known += [("http.request.body.size", exchange.body.received), ("http.response.body.size", exchange.bytes_out)]
     return f"{'HTTP' if method == '_OTHER' else method} {route}".strip(), tuple(known), kind
 

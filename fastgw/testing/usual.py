@@ -81,18 +81,25 @@ def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **op
     takes_chunks = all(one.pool.takes_chunks for one in endpoints)
     members.update(tuple((one, one.settings) for one in endpoints), (), settings.ejection, 0.0)
     minds = minds_of(settings) or None
-    times = Times(settings, witness) if settings.has_times or witness is not None else None
+    times = Times(settings) if settings.has_times else None
     judge = None
     if settings.hedge is not None:
         from fastgw.core.exchange.hedging import Hedging
 
-        times = judge = Hedging(settings, witness)
+        times = judge = Hedging(settings)
         minds = minds or ()
         members.judge = judge
-    if witness is not None:
-        minds = (witness.mind, *(minds or ()))
     return Service(
-        name, members, roster, balancer, settings, takes_chunks=takes_chunks, minds=minds, times=times, judge=judge
+        name,
+        members,
+        roster,
+        balancer,
+        settings,
+        takes_chunks=takes_chunks,
+        minds=minds,
+        times=times,
+        witness=witness,
+        judge=judge,
     )
 
 

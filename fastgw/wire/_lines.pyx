@@ -60,6 +60,21 @@ cpdef list values_of(bytes lines, bytes name, Py_ssize_t start=0):
     return found
 
 
+cpdef bint has_any(bytes lines, tuple names) except -1:
+    """See ``_lines_py``."""
+    cdef const char* line = PyBytes_AS_STRING(lines)
+    cdef const char* end = line + PyBytes_GET_SIZE(lines)
+    cdef const char* stop
+    cdef bytes name
+    while line < end:
+        stop = _line_end(line, end)
+        for name in names:
+            if _begins(line, stop, name, False):
+                return True
+        line = stop + 2
+    return False
+
+
 cpdef bytes without_fields(bytes lines, names):
     """See ``_lines_py``."""
     cdef tuple wanted = tuple(names)

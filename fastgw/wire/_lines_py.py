@@ -13,10 +13,15 @@ def values_of(lines: bytes, name: bytes, start: int = 0) -> list[bytes]:
     return [line[size:].strip(b" \t") for line in found if line[:size].lower() == needle]
 
 
+def has_any(lines: bytes, names: tuple[bytes, ...]) -> bool:
+    """Whether there is a line of one of the fields ``names``; a request line in front is none of any."""
+    lowered = b"\r\n" + lines.lower()
+    return any(b"\r\n" + name + b":" in lowered for name in names)
+
+
 def without_fields(lines: bytes, names: Collection[bytes]) -> bytes:
     """``lines`` without those of the fields ``names``."""
-    lowered = b"\r\n" + lines.lower()
-    if not any(b"\r\n" + name + b":" in lowered for name in names):
+    if not has_any(lines, tuple(names)):
         return lines
     kept = [line for line in lines.split(b"\r\n") if b":" not in line or line.partition(b":")[0].lower() not in names]
     return b"\r\n".join(kept)

@@ -71,9 +71,6 @@ class _Late:
     def done(self, exchange: Any) -> None:
         self.tracing.done(exchange)
 
-    def mind(self, exchange: Any) -> bool:
-        return self.tracing.mind(exchange)
-
     def on_ask(self, exchange: Any) -> None:
         self.tracing.on_ask(exchange)
 

@@ -31,7 +31,6 @@ from fastgw.policy.quantile import Quantile
 if TYPE_CHECKING:
     from fastgw.core.plane import Plane
     from fastgw.core.settings import ServiceSettings
-    from fastgw.core.snapshot.roles import Witness
 
 LINE_MAX = 65536  #: requests that are watched in one worker and service; more are not hedged
 TICK = 0.001  #: seconds: what a timer of the loop can tell apart
@@ -43,11 +42,11 @@ class Hedging(Times):
 
     __slots__ = ("_after", "_budget", "_is_armed", "_learned", "_line", "_methods", "_plane", "_renewed", "_settings")
 
-    def __init__(self, settings: ServiceSettings, witness: Witness | None = None) -> None:
+    def __init__(self, settings: ServiceSettings) -> None:
         """``settings``: with ``hedge``."""
         hedge = settings.hedge
         assert hedge is not None
-        Times.__init__(self, settings, witness)
+        Times.__init__(self, settings)
         self._settings = hedge
         self._methods = hedge.sends_twice
         self._plane: Plane | None = None  # of the first exchange that comes
@@ -204,6 +203,8 @@ class SecondTry(Exchange):
         self.phase = ANSWER
         self.plane.values[self.service.base + counters.SERVICE_REQUESTS] += 1
         self.uncounted = counters.ANSWER_AWAITED
+        if self.notes is not None and self.service.witness is not None:
+            self.service.witness.on_carrier(self)
         self._hedging.tell(self)
         carrier.carry(self)
 
@@ -292,8 +293,8 @@ class SecondTry(Exchange):
 
     def _settle(self, status: int) -> None:
         """The answer began, and is not for the client."""
-        if self._hedging.witness is not None and self.notes is not None:
-            self._hedging.witness.on_answer(self)
+        if self.notes is not None and self.service.witness is not None:
+            self.service.witness.on_answer(self)
         seconds = self.plane.clock() - self.sent
         self.plane.count_answer(self.service.base, status, self.endpoint.base, seconds)
         if self.service.members.judge is not None:

@@ -37,7 +37,6 @@ cdef class Relay(Exchange):
     cpdef on_head(self)
     @cython.locals(carrier=Carrier)
     cpdef set_aside(self)
-    cdef _note_status(self)
     @cython.locals(service=Service, seconds=double)
     cdef _count_answer(self, double now)
     cpdef answer_is_ready(self)

@@ -161,6 +161,8 @@ class Relay(Exchange):
         if self.service is not None:
             self.plane.values[self.service.base + counters.SERVICE_REQUESTS] += 1
             self.uncounted = counters.ANSWER_AWAITED
+            if self.notes is not None and self.service.witness is not None:
+                self.service.witness.on_carrier(self)
             if self.service.times is not None:
                 self.service.times.on_carrier(self)
         carrier.carry(self)  # last: what answers in this process may do so now, and then this exchange is over
@@ -189,7 +191,7 @@ class Relay(Exchange):
     def on_upgrade(self) -> None:
         """The head of a 101: a tunnel begins, if it is the one that was asked for, and the response hooks let it."""
         if self.uncounted == counters.ANSWER_AWAITED:
-            self._note_status()
+            self.uncounted = self.response.status
             self._count_answer(self.plane.clock())
         problem = tunnel.problem(self)
         if problem is not None:
@@ -200,7 +202,9 @@ class Relay(Exchange):
     def on_head(self) -> None:
         """The head of the final answer was read: run the hooks, then let it go out with the first body bytes."""
         if self.uncounted == counters.ANSWER_AWAITED:
-            self._note_status()
+            self.uncounted = self.response.status  # counted by who reads the clock: ``end``, or the first body bytes
+            if self.notes is not None and self.service.witness is not None:
+                self.service.witness.on_answer(self)
             if self.service.minds is not None and tries.is_minded(self):
                 return
         leaving = self.route.chain.response[self.entered]
@@ -218,10 +222,6 @@ class Relay(Exchange):
             carrier.set_aside()
         self.response.status = 0
         self.phase = HOOKS
-
-    def _note_status(self) -> None:
-        """Remember what the service has answered, for whoever reads the clock in this turn: ``end``, or the first body bytes or none."""
-        self.uncounted = self.response.status
 
     def _count_answer(self, now: float) -> None:
         self.answered = now

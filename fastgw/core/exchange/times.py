@@ -1,7 +1,6 @@
-"""What is done with every request that is sent to a service: each try has a time, the service may be told how long it has, and somebody may
-look on.
+"""What is done with every request that is sent to a service: each try has a time, and the service may be told how long it has.
 
-All are of services that say so; of any other nobody asks for them.
+Both are of services that say so; of any other nobody asks for them.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from fastgw.core.exchange import deadlines
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.settings import ServiceSettings
-    from fastgw.core.snapshot.roles import Witness
 
 TIMEOUT = b"x-request-timeout-ms"  #: whole milliseconds until nobody waits for the answer any more
 
@@ -21,10 +19,9 @@ TIMEOUT = b"x-request-timeout-ms"  #: whole milliseconds until nobody waits for 
 class Times:
     """The times of one service (``snapshot.Sending``)."""
 
-    __slots__ = ("_is_told", "_try_timeout", "witness")
+    __slots__ = ("_is_told", "_try_timeout")
 
-    def __init__(self, settings: ServiceSettings, witness: Witness | None = None) -> None:
-        self.witness = witness
+    def __init__(self, settings: ServiceSettings) -> None:
         self._is_told = settings.tell_timeout
         self._try_timeout = settings.retry.try_timeout
 
@@ -35,9 +32,7 @@ class Times:
             self.on_sent(exchange)
 
     def tell(self, exchange: Exchange) -> None:
-        """Have the request say how long the service has, if it is to be told, and tell the witness."""
-        if self.witness is not None and exchange.notes is not None:
-            self.witness.on_carrier(exchange)
+        """Have the request say how long the service has, if it is to be told."""
         if self._is_told:
             left = self._left(exchange)
             if left is not None:

@@ -98,8 +98,8 @@ def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
     exchange.endpoint = endpoint
     exchange.asked = endpoint.place
     endpoint.in_hand += 1
-    if exchange.notes is not None and service.times is not None and service.times.witness is not None:
-        service.times.witness.on_ask(exchange)
+    if exchange.notes is not None and service.witness is not None:
+        service.witness.on_ask(exchange)
     try:
         carrier = endpoint.pool.acquire(exchange)
     except UpstreamError as error:
@@ -128,9 +128,8 @@ def failed(exchange: Exchange, error: GatewayError) -> None:
 
 def unanswered(exchange: Exchange, error: GatewayError) -> bool:
     """``error`` ends this try.  If no answer had begun the members are told; True: the endpoint is ejected, so nothing else need be."""
-    times = exchange.service.times
-    if exchange.notes is not None and times is not None and times.witness is not None:
-        times.witness.on_failure(exchange, error)
+    if exchange.notes is not None and exchange.service.witness is not None:
+        exchange.service.witness.on_failure(exchange, error)
     if exchange.uncounted >= counters.ANSWER_COUNTED:
         return False
     exchange.uncounted = counters.ANSWER_COUNTED

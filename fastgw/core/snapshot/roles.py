@@ -40,13 +40,9 @@ class Sending(Protocol):
     def on_sent(self, exchange: Any) -> None:
         """All of it is sent, or about to be: from now on its answer is waited for."""
 
-    @property
-    def witness(self) -> Witness | None:
-        """Who is told of each try of exchanges that have notes; None: nobody."""
-
 
 class Witness(Protocol):
-    """Is told how the tries of an exchange begin and end (``filters.tracing``).  Nothing it does may fail or wait."""
+    """Is told how the tries of exchanges that have notes begin and end (``filters.tracing``).  Nothing it does may fail or wait."""
 
     def on_ask(self, exchange: Any) -> None:
         """``exchange.endpoint`` was chosen, and is asked for a carrier."""

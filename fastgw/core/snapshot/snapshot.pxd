@@ -25,6 +25,7 @@ cdef class Service:
     cdef public bint keeps_post
     cdef public object settings
     cdef public object times
+    cdef public object witness
     cdef public bytes host
     cdef public bint keeps_host
     cdef public Py_ssize_t slot

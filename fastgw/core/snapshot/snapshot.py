@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fastgw.core.live.registry import Registry, Roster
     from fastgw.core.live.roles import Breakers, Judge, Outliers
     from fastgw.core.settings import HedgeSettings, ListenerSettings, RouteSettings, ServiceSettings
-    from fastgw.core.snapshot.roles import Admitting, Balancer, Chooser, Copier, Destination, Mind, Sending
+    from fastgw.core.snapshot.roles import Admitting, Balancer, Chooser, Copier, Destination, Mind, Sending, Witness
     from fastgw.routing.pattern import Pattern
 
 HELD_MAX = 64 * 1024  #: bytes of a request body that wait for a connection or a hook where ``body_buffer`` is 0
@@ -61,6 +61,7 @@ class Service:
         "takes_chunks",
         "terms",
         "times",
+        "witness",
     )
 
     def __init__(
@@ -78,6 +79,7 @@ class Service:
         judge: Judge | None = None,
         minds: tuple[Mind, ...] | None = None,
         times: Sending | None = None,
+        witness: Witness | None = None,
         gate: Admitting | None = None,
         breaking: Breakers | None = None,
         outlying: Outliers | None = None,
@@ -87,7 +89,7 @@ class Service:
         ``takes_chunks``: its pools do; ``pick_for``: the candidate for an exchange, of a
         balancer that asks for more than ``pick``; ``judge``: what its members ask how tries end; ``minds``: what may be done about an
         answer other than passing it on; ``gate``: what admits its requests, by ``terms``; ``times``: what is done with every request that
-        is sent; ``breaking`` and ``outlying``: two of the judges."""
+        is sent; ``witness``: who is told of their tries; ``breaking`` and ``outlying``: two of the judges."""
         self.name = name
         self.slot = slot
         self.base = SERVICE.base(slot)
@@ -99,6 +101,7 @@ class Service:
         self.takes_chunks = takes_chunks  #: see ``Pool``
         self.judge = judge
         self.times = times  #: None: nothing
+        self.witness = witness  #: None: nobody
         self.minds = minds  #: asked in this order when the head of an answer has come; None: every answer is passed on
         self.gate = gate  #: None: all are admitted at once
         self.terms = terms
@@ -125,7 +128,7 @@ class Service:
     def beside(self) -> Service:
         """This service as a second try of an exchange asks it: without a place, and nothing is done about the answer."""
         found = self._alike(self.settings)
-        found.times = self.times
+        found.times, found.witness = self.times, self.witness
         return found
 
     def standing_in(self, mark: Mind, fallback: Any) -> Service:
@@ -134,7 +137,7 @@ class Service:
         To be called before ``fall_back``."""
         found = self._alike(self.settings)
         found.gate = self.gate
-        found.times = self.times
+        found.times, found.witness = self.times, self.witness
         found.minds = (mark, *(self.minds or ()))
         found.fall_back(fallback)
         return found
@@ -149,7 +152,8 @@ class Service:
         """This service with one ``mind`` more, in front of the others."""
         found = self._alike(self.settings)
         found.minds = (mind, *(self.minds or ()))
-        found.fallback, found.gate, found.times = self.fallback, self.gate, self.times
+        found.fallback, found.gate = self.fallback, self.gate
+        found.times, found.witness = self.times, self.witness
         return found
 
     def _alike(self, settings: ServiceSettings) -> Service:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bench.scenarios import __main__ as command
+from bench.scenarios import tracing
 from bench.scenarios.harness import Result, Scenario, render_json, render_markdown
 from bench.scenarios.measure import Usage, descendants, parse_pss, parse_stat, percentile
 from bench.scenarios.mutate import ANSWERS, REQUESTS, mutate, mutated_answer, mutated_request
@@ -171,4 +172,19 @@ def test_the_command_line_knows_the_scenarios_and_refuses_others(capsys: pytest.
             command.parse(arguments)
     assert "apache" in capsys.readouterr().err
     names = [scenario.name for scenario in command.SCENARIOS]
-    assert len(set(names)) == len(names) == 20
+    assert len(set(names)) == len(names) == 21
+
+
+def test_traces_are_judged_by_what_was_promised() -> None:
+    more, share = tracing.over([3.0, 9.0, 2.5], [2.0, 6.0, 2.0])
+    assert (more, share) == (1.0, 1.5)
+    kept = {"unsampled_more": 9e-7, "sampled_share": 1.04, "dead_p99": 0.0029, "traced_p99": 0.002, "dead_grown": 4096}
+    assert tracing.judge(kept)
+    for name, missed in (
+        ("unsampled_more", 1.1e-6),
+        ("sampled_share", 1.06),
+        ("dead_p99", 0.0031),
+        ("dead_grown", 2 << 20),
+    ):
+        assert not tracing.judge({**kept, name: missed}), name
+    assert tracing.spent(os.getpid()) > 0

@@ -348,8 +348,8 @@ def test_traces_stand_in_front_of_all_chains_and_look_on_at_every_service(tmp_pa
     assert [one.name for one in chain.filters] == ["telemetry.traces", "request_id"]
     assert chain.begin == 2 and chain.is_traced
     [service] = snapshot.services
-    assert service.times.witness is chain.filters[0] is snapshot.filters[-1]
-    assert [mind.__self__ for mind in service.minds] == [chain.filters[0]]
+    assert service.witness is chain.filters[0] is snapshot.filters[-1]
+    assert service.times is None and service.minds is None
 
 
 def test_without_before_routing_nothing_runs_there(tmp_path: Path, registry: Registry) -> None:
@@ -361,15 +361,15 @@ def test_without_before_routing_nothing_runs_there(tmp_path: Path, registry: Reg
 @pytest.mark.parametrize("keys", ["hedge: {}", "retry: {on: [5xx]}, tell_timeout: true"])
 def test_they_look_on_beside_what_else_there_is(keys: str, tmp_path: Path, registry: Registry) -> None:
     [service] = compiled(read(tmp_path, TRACED + with_service(keys)), registry).services
-    assert service.times is not None and service.times.witness is not None
-    assert service.minds[0].__self__ is service.times.witness
+    assert service.times is not None and service.minds is not None and service.witness is not None
+    assert service.beside().witness is service.witness and service.without_retries().witness is None
 
 
 def test_without_them_nobody_looks_on(tmp_path: Path, registry: Registry) -> None:
     snapshot = compiled(read(tmp_path, MINIMAL), registry)
     [service] = snapshot.services
     [listener] = snapshot.listeners.values()
-    assert service.times is None and service.minds is None and not listener.fallbacks.first.chain.is_traced
+    assert service.witness is None and not listener.fallbacks.first.chain.is_traced
 
 
 # --- in steps

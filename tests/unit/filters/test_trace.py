@@ -277,8 +277,9 @@ def test_a_body_that_is_sent_late_and_a_tunnel_are_recorded_once() -> None:
 
 def test_there_are_no_more_spans_of_one_exchange_than_may_be() -> None:
     from fastgw.filters.trace import MOST_SPANS, Trace
+    from fastgw.filters.trace_ids import TraceIds
 
-    trace = Trace((b"1" * 32, b"", 1), b"", (), lambda: 0.0, lambda: 0.0, lambda: b"%016x" % 7)
+    trace = Trace((b"1" * 32, b"", 1), b"", (), lambda: 0.0, lambda: 0.0, TraceIds(1.0, lambda _: b"\7" * 64))
     for _ in range(MOST_SPANS + 10):
         trace.began("one", "request")()
     *_, spans = trace.finish("GET", (), None, "")

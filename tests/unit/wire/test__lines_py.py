@@ -34,6 +34,17 @@ def test_lines_are_taken_out_and_others_stay_as_they_are(form: ModuleType) -> No
 
 
 @both
+def test_whether_there_is_one_of_some_fields(form: ModuleType) -> None:
+    head = b"GET /x-a: HTTP/1.1\r\n" + FIELDS + b"\r\n"
+    assert form.has_any(head, (b"none", b"x-a")) and form.has_any(head, (b"empty",))
+    assert (
+        not form.has_any(head, (b"x", b"ost", b"x-a:1"))
+        and not form.has_any(head, ())
+        and not form.has_any(b"", (b"a",))
+    )
+
+
+@both
 @pytest.mark.parametrize(
     ("names", "left"),
     [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.exchange.hooks import TRACE
+from fastgw.core.exchange.about import TRACE
 from fastgw.testing.edge import GET, OK, Edge, Gate, Spy, new_loop, statuses
 from tests.support.retried import PLENTY
 
@@ -33,10 +33,6 @@ class Told:
 
     def on_answer(self, exchange: Any) -> None:
         self.journal.append("answer")
-
-    def mind(self, exchange: Any) -> bool:
-        self.on_answer(exchange)
-        return False
 
     def on_failure(self, exchange: Any, error: Any) -> None:
         self.journal.append(error.code)
