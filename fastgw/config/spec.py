@@ -345,6 +345,12 @@ class MetricPushSpec(NamedTuple):
     interval: float  #: seconds
 
 
+class LogPushSpec(NamedTuple):
+    """Lines of the operational log, sent as well."""
+
+    level: str  #: "info", "warning" or "error": of the least important
+
+
 class TelemetrySpec(NamedTuple):
     """What is sent to a collector (``server.exporter``)."""
 
@@ -355,9 +361,11 @@ class TelemetrySpec(NamedTuple):
     resource: tuple[tuple[str, str], ...]  #: attributes
     traces: TraceSettings | None  #: None: nothing is recorded
     metrics: MetricPushSpec | None  #: None: they are not sent
+    logs: LogPushSpec | None = None  #: None: they are not sent
 
     def __repr__(self) -> str:
-        return f"TelemetrySpec({str(self.url)!r}, traces={self.traces!r}, metrics={self.metrics!r})"  # nothing that is secret
+        sent = f"traces={self.traces!r}, metrics={self.metrics!r}, logs={self.logs!r}"
+        return f"TelemetrySpec({str(self.url)!r}, {sent})"  # nothing that is secret
 
 
 PLUGIN = "fastgw.filters.plugin:plugin"  #: what makes filters and transformers of other packages

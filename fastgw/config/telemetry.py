@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.model import Model, OrOff, off_is_none, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.spec import MetricPushSpec, TelemetrySpec
+from fastgw.config.spec import LogPushSpec, MetricPushSpec, TelemetrySpec
 from fastgw.config.types import FieldName, Parsed, Percentage, PositiveDuration, ReadFile, size, words
 from fastgw.config.unsound import is_unsound
 from fastgw.config.urls import ca_problem, host_of, is_here
@@ -89,6 +89,14 @@ class PushedMetrics(OrOff):
     interval: PositiveDuration = setting("60s", "Between two times.")
 
 
+class PushedLogs(OrOff):
+    """Lines of the operational log, sent as well; ``off`` instead of a mapping: they are only written."""
+
+    level: Annotated[str, words("info", "warning", "error")] = setting(
+        "info", "Of the least important line that is sent."
+    )
+
+
 class Telemetry(Model):
     """What is sent to an OpenTelemetry collector, by OTLP over HTTP."""
 
@@ -113,13 +121,16 @@ class Telemetry(Model):
     metrics: Annotated[PushedMetrics | None, BeforeValidator(off_is_none)] = setting(
         None, "Send what the metrics page says. Default: it is scraped."
     )
+    logs: Annotated[PushedLogs | None, BeforeValidator(off_is_none)] = setting(
+        None, "Send the lines of the operational log. Default: they are only written, on stderr."
+    )
 
     def spec(self) -> TelemetrySpec:
         """As it is used."""
         fields = tuple((name.encode(), value.encode()) for name, value in self.headers.items())
         if self.token_file is not None:
             fields += ((b"authorization", b"Bearer " + read_secret(self.token_file).encode()),)
-        traces, metrics = self.traces, self.metrics
+        traces, metrics, logs = self.traces, self.metrics, self.logs
         return TelemetrySpec(
             url=self.otlp._replace(ca=self.ca),
             secret_fields=fields,
@@ -128,6 +139,7 @@ class Telemetry(Model):
             resource=tuple(self.resource.items()),
             traces=None if traces is None else TraceSettings(traces.sample, traces.parents),
             metrics=None if metrics is None else MetricPushSpec(metrics.interval),
+            logs=None if logs is None else LogPushSpec(logs.level),
         )
 
 
@@ -136,8 +148,8 @@ def check_telemetry(document: Document, telemetry: Telemetry | None) -> None:
     if telemetry is None or is_unsound(telemetry):
         return
     where: TreePath = ("telemetry",)
-    if telemetry.traces is None and telemetry.metrics is None:
-        document.report(where, "sends nothing: give it traces or metrics")
+    if telemetry.traces is None and telemetry.metrics is None and telemetry.logs is None:
+        document.report(where, "sends nothing: give it traces, metrics or logs")
     if not is_unsound(telemetry.ca) and (reason := ca_problem(telemetry.ca)):
         document.report((*where, "ca"), reason)
     for name in () if is_unsound(telemetry.headers) else telemetry.headers:

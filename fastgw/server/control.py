@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from fastgw.config.spec import GatewaySpec, ShutdownSpec
-from fastgw.core.live.news import Recorded
+from fastgw.core.live.news import Logged, Recorded
 from fastgw.errors import ConfigError
 from fastgw.server import watch
 from fastgw.server.admin import Admin, admin_context
@@ -209,7 +209,7 @@ class Control:
                     )
         elif isinstance(message, Report):
             self._on_report(worker, message)
-        elif isinstance(message, Wanted | Asked | Recorded | Tailed):
+        elif isinstance(message, Wanted | Asked | Recorded | Logged | Tailed):
             self._sources.hear(message)
         elif isinstance(message, Weighed):
             self._operations.on_weighed(worker, message.serial)

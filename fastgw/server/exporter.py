@@ -1,10 +1,11 @@
 """Sends telemetry to a collector by OTLP over HTTP, from the process that serves no traffic: bounded, in batches, again where it may help.
 
-    workers ── Recorded ──▶ queue (bytes, as they came) ── a batch ──▶ protobuf, gzip ──▶ POST ──▶ 200: gone
+    workers ── Recorded, Logged ──▶ queues (bytes, as they came) ── a batch ──▶ protobuf, gzip ──▶ POST ──▶ 200: gone
                               └ full: dropped                             └ 429, 502, 503, 504, no answer: again, later and later
                                                                           └ any other answer: dropped
 
-A batch that nobody takes for ``GIVE_UP`` seconds is dropped, so that what is sent when the collector is back is of now.
+Traces and lines of the log have a queue each, and one bound together.  A batch that nobody takes for ``GIVE_UP`` seconds is dropped, so
+that what is sent when the collector is back is of now.
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ import gzip
 import marshal
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import fastgw
 from fastgw.config.spec import TelemetrySpec
 from fastgw.core.calls import Answered, AsMember, Caller, CallError
-from fastgw.core.live.news import Recorded
+from fastgw.core.live.news import Logged, Recorded
 from fastgw.server.log import Log
 from fastgw.telemetry import otlp
 from fastgw.telemetry.totals import ExportFacts
 
-TRACES, METRICS = "traces", "metrics"
-SIGNALS: Final = (TRACES, METRICS)
+TRACES, METRICS, LOGS = "traces", "metrics", "logs"
+SIGNALS: Final = (TRACES, METRICS, LOGS)
 
 GATHER: Final = 1.0  #: seconds in which a batch is gathered
-BATCH: Final = 256  #: records of exchanges; a millisecond or two of work
+BATCH: Final = 256  #: records of exchanges, or lines; a millisecond or two of work
 BATCH_BYTES: Final = 256 * 1024  #: of them
 GIVE_UP: Final = 120.0  #: seconds that a batch is tried
 FIRST_PAUSE: Final = 1.0  #: seconds before the second try; twice as long each time
@@ -77,12 +78,12 @@ class Exporter:
         self._spec: TelemetrySpec | None = None
         self._caller: Caller | None = None
         self.resource = b""  #: Resource of everything, as the configuration in use has it
-        self._queue: deque[bytes] = deque()
-        self._size = 0
+        self._queues: dict[str, deque[bytes]] = {TRACES: deque(), LOGS: deque()}
+        self._size = 0  # bytes in all of them
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._is_finishing = False
-        self.exported: Counter[str] = Counter()  #: by signal: spans, data points
+        self.exported: Counter[str] = Counter()  #: by signal: spans, data points, lines
         self.dropped: Counter[tuple[str, str]] = Counter()  #: by signal and cause
         self.cause = ""  #: why nothing is taken now, in a word; empty: it is, or nothing was sent yet
         self.detail = ""
@@ -104,15 +105,25 @@ class Exporter:
             self.cause = self.detail = ""
         self._woken.set()
 
-    def take(self, message: Recorded) -> None:
-        """A worker has recorded something."""
-        for record in message.records:
+    def take(self, message: Recorded | Logged) -> bool:
+        """A worker has recorded something, or it or this process has written a line; True: nothing of that is left to whom it came from."""
+        if isinstance(message, Logged):
+            if self._spec is not None and self._spec.logs is not None:  # else it comes late
+                if message.lost:
+                    self.dropped[LOGS, "supervisor_busy"] += message.lost
+                self._put(LOGS, message.lines)
+        else:
+            self._put(TRACES, message.records)
+        return True
+
+    def _put(self, signal: str, records: Iterable[bytes]) -> None:
+        for record in records:
             if self._spec is None or self._size + len(record) > self._spec.queue:
-                self.dropped[TRACES, "queue_full"] += _spans(record)
+                self.dropped[signal, "queue_full"] += _items(signal, record)
                 continue
-            self._queue.append(record)
+            self._queues[signal].append(record)
             self._size += len(record)
-        if self._task is None and self._queue and not self._is_finishing:
+        if self._task is None and self._size and not self._is_finishing:
             self._task = asyncio.get_running_loop().create_task(self._work())
 
     def facts(self) -> ExportFacts | None:
@@ -144,7 +155,7 @@ class Exporter:
         """Send what is left, if the collector takes it within ``FINISH`` seconds."""
         self._is_finishing = True
         self._woken.set()
-        if self._task is None and self._queue and self._spec is not None:
+        if self._task is None and self._size and self._spec is not None:
             self._task = asyncio.get_running_loop().create_task(self._work())
         if self._task is not None and not self.cause:
             await asyncio.wait([self._task], timeout=FINISH)
@@ -154,10 +165,12 @@ class Exporter:
     async def _work(self) -> None:
         """Send until nothing is left."""
         try:
-            while self._queue:
-                if len(self._queue) < BATCH and not self._is_finishing:
+            while self._size:
+                if max(map(len, self._queues.values())) < BATCH and not self._is_finishing:
                     await self._pause(GATHER)
-                await self._send_batch()
+                for signal, queue in self._queues.items():
+                    if queue:
+                        await self._send_batch(signal, queue)
         except Exception as error:  # noqa: BLE001  whatever it is, the next record begins anew
             self._log.error("telemetry cannot be sent", error=repr(error))
             self._drop_all("failed")
@@ -171,21 +184,28 @@ class Exporter:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), seconds)
 
-    async def _send_batch(self) -> None:
+    async def _send_batch(self, signal: str, queue: deque[bytes]) -> None:
         taken: list[bytes] = []
         size = 0
-        while self._queue and len(taken) < BATCH and size < BATCH_BYTES:
-            taken.append(self._queue.popleft())
+        while queue and len(taken) < BATCH and size < BATCH_BYTES:
+            taken.append(queue.popleft())
             size += len(taken[-1])
-        records = [marshal.loads(one) for one in taken]  # nosec B302: of our own workers
-        spans = sum(len(one[-1]) for one in records)
+        items = sum(_items(signal, one) for one in taken)
         try:
-            await self.post(TRACES, spans, otlp.traces(self.resource, self.scope, records))
+            await self.post(signal, items, self._encoded(signal, taken))
         except Exception:
-            self.dropped[TRACES, "failed"] += spans
+            self.dropped[signal, "failed"] += items
             raise
         finally:
             self._size -= size
+
+    def _encoded(self, signal: str, taken: Iterable[bytes]) -> bytes:
+        records = [marshal.loads(one) for one in taken]  # nosec B302: of our own processes
+        if signal == TRACES:
+            return otlp.traces(self.resource, self.scope, records)
+        from fastgw.telemetry.otlp_logs import logs  # only where somebody wants it
+
+        return logs(self.resource, self.scope, records)
 
     async def post(self, signal: str, items: int, message: bytes, give_up: float = GIVE_UP) -> None:
         """Have the collector take ``message``, which has so many ``items``, within ``give_up`` seconds, or count them as dropped."""
@@ -267,10 +287,11 @@ class Exporter:
         self.cause = self.detail = ""
 
     def _drop_all(self, cause: str) -> None:
-        while self._queue:
-            record = self._queue.popleft()
-            self._size -= len(record)
-            self.dropped[TRACES, cause] += _spans(record)
+        for signal, queue in self._queues.items():
+            while queue:
+                record = queue.popleft()
+                self._size -= len(record)
+                self.dropped[signal, cause] += _items(signal, record)
 
 
 def identity() -> tuple[tuple[str, str], ...]:
@@ -289,7 +310,10 @@ def identity() -> tuple[tuple[str, str], ...]:
     )
 
 
-def _spans(record: bytes) -> int:
+def _items(signal: str, record: bytes) -> int:
+    """How many spans, or lines, a record has."""
+    if signal == LOGS:
+        return 1
     found: Any = marshal.loads(record)  # nosec B302: of our own workers
     return len(found[-1])
 

@@ -17,8 +17,13 @@ import select
 import stat
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from fastgw.core.timestamp import timestamp
+
+if TYPE_CHECKING:
+    from fastgw.config.spec import TelemetrySpec
+    from fastgw.core.live.news import Logged
 
 WINDOW = 1.0  #: seconds over which lines of an event are counted
 PER_WINDOW = 10  #: lines of one event in a window
@@ -31,7 +36,18 @@ EVENTS = 64  #: different events told apart; beyond it all windows start again
 class Log:
     """Writes the lines of one process; a line that cannot be written (closed or full stderr) is left out."""
 
-    __slots__ = ("_clock", "_fd", "_is_journal", "_is_torn", "_pid", "_piece", "_unwritten", "_windows", "process")
+    __slots__ = (
+        "_clock",
+        "_fd",
+        "_is_journal",
+        "_is_torn",
+        "_on_line",
+        "_pid",
+        "_piece",
+        "_unwritten",
+        "_windows",
+        "process",
+    )
 
     def __init__(
         self,
@@ -42,6 +58,7 @@ class Log:
     ) -> None:
         """``process``: "supervisor" or "worker <n>".  ``clock``: seconds.  ``environ``: says whether ``fd`` is the journal."""
         self.process = process
+        self._on_line: Callable[[float, str, Mapping[str, object]], None] | None = None
         self._fd = fd
         self._is_journal = is_journal(fd, environ)
         self._pid = os.getpid()
@@ -50,6 +67,19 @@ class Log:
         self._is_torn = False  # the last line was not written to its end
         self._unwritten = 0
         self._windows: dict[str, list[float]] = {}  # event -> [start of the window, lines written, lines left out]
+
+    def pass_on(self, telemetry: TelemetrySpec | None, offer: Callable[[Logged], bool]) -> None:
+        """From now on have ``offer``, which returns whether it has taken it, get each line too, if that is what ``telemetry`` says."""
+        if telemetry is None or telemetry.logs is None:
+            self._on_line = None
+            return
+        from fastgw.server.log_news import LogNews  # only where somebody wants it
+
+        self._on_line = LogNews(offer, telemetry.logs.level)
+
+    def apart(self) -> Log:
+        """A log of the same process that passes nothing on."""
+        return Log(self.process, self._fd, self._clock)
 
     def info(self, event: str, **fields: object) -> None:
         """Write an ordinary event."""
@@ -82,8 +112,15 @@ class Log:
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         import json  # 4 ms that a start without anything to say does not pay
 
-        stamp = timestamp(time.time())
-        record = {"time": stamp, "level": level, "process": self.process, "pid": self._pid, "event": event, **fields}
+        now = time.time()
+        record = {
+            "time": timestamp(now),
+            "level": level,
+            "process": self.process,
+            "pid": self._pid,
+            "event": event,
+            **fields,
+        }
         if self._unwritten:
             record["unwritten"] = self._unwritten
         line = self._form(json.dumps(record, default=str), record).encode(errors="replace") + b"\n"
@@ -93,6 +130,8 @@ class Log:
             self._unwritten = 0
         else:
             self._unwritten += 1
+        if self._on_line is not None:
+            self._on_line(now, level, record)
 
     def _form(self, line: str, record: dict[str, object]) -> str:
         """The line as it is, or for people."""

@@ -260,6 +260,7 @@ class Worker:
             self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
         former = plane.swap(standby.snapshot, standby.changed)
         self._told.retain(standby.message.spec)
+        self.log.pass_on(standby.message.spec.telemetry, self.channel.offer)
         for address, listener in wanted.items():
             await self._accept(address, listener, standby.terms.get(listener.name))
         if is_first:

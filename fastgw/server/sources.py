@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import fastgw
 from fastgw.config.spec import GatewaySpec
-from fastgw.core.live.news import Answer, Recorded
+from fastgw.core.live.news import Answer, Logged, Recorded
 from fastgw.server.gateway import Gateway
 from fastgw.server.log import Log
 from fastgw.server.messages import Asked, Tailed, Wanted
@@ -71,6 +71,7 @@ class Sources:
         gateway.links = {one: found for one, found in gateway.links.items() if one in spec.redis}
         if gateway.exporter is not None or spec.telemetry is not None:
             self._exporter().keep(spec.telemetry)
+            self._log.pass_on(spec.telemetry, self._exporter().take)
         metrics = None if spec.telemetry is None else spec.telemetry.metrics
         if self._pushing is not None or metrics is not None:
             self._pusher().keep(metrics)
@@ -89,10 +90,10 @@ class Sources:
             waits.append(self._leasing().prepare(spec.redis, SOURCES_LIMIT))
         await asyncio.gather(*waits)
 
-    def hear(self, message: Wanted | Asked | Recorded | Tailed) -> None:
-        """A worker misses a key, wants leases, has recorded exchanges, or tells of some that somebody watches."""
+    def hear(self, message: Wanted | Asked | Recorded | Logged | Tailed) -> None:
+        """A worker misses a key, wants leases, has recorded exchanges or written a line, or tells of exchanges that somebody watches."""
         gateway = self._gateway
-        if isinstance(message, Recorded):
+        if isinstance(message, Recorded | Logged):
             self._exporter().take(message)
         elif isinstance(message, Tailed):
             gateway.tail.learn(message)
@@ -180,14 +181,14 @@ class Sources:
         if gateway.exporter is None:
             from fastgw.server.exporter import Exporter, identity  # likewise
 
-            gateway.exporter = Exporter(identity(), fastgw.__version__, self._log, random.random)
+            gateway.exporter = Exporter(identity(), fastgw.__version__, self._log.apart(), random.random)
         return gateway.exporter
 
     def _pusher(self) -> Pushing:
         if self._pushing is None:
             from fastgw.server.pushing import Pushing  # likewise
 
-            self._pushing = Pushing(self._exporter(), self._counted, self._log)
+            self._pushing = Pushing(self._exporter(), self._counted, self._log.apart())
         return self._pushing
 
     def _leasing(self) -> Leasing:

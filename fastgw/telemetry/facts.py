@@ -338,14 +338,19 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
         _export(lambda one: one.is_up),
     ),
     (
-        Metric("fastgw_telemetry_exported", COUNTER, "Spans and data points that the collector took.", ("signal",)),
+        Metric(
+            "fastgw_telemetry_exported",
+            COUNTER,
+            "Spans, data points and lines of the log that the collector took.",
+            ("signal",),
+        ),
         _exported,
     ),
     (
         Metric(
             "fastgw_telemetry_dropped",
             COUNTER,
-            "Spans and data points that were not sent, or not taken, by the cause.",
+            "Spans, data points and lines of the log that were not sent, or not taken, by the cause.",
             ("signal", "cause"),
             "[Each cause](tracing.md#what-is-dropped); alert on a rate.",
         ),

@@ -11,6 +11,7 @@ import threading
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.integration.processes import REQUEST, Gateway, Service, connect, get, read_answer
@@ -27,6 +28,7 @@ telemetry:
   otlp: http://{collector}
   timeout: 300ms
   traces: {{sample: 100%}}
+  logs: {{}}
 listeners:
   - {{name: edge, address: "127.0.0.1:$port", trusted_proxies: [127.0.0.1], filters: [request_id, log]}}
 routes:
@@ -45,6 +47,7 @@ class Collector:
     def __init__(self) -> None:
         self.answer = response(b"")
         self.spans: list[tuple[str, Any]] = []  #: with the instance that sent it
+        self.lines: dict[str, Any] = {}  #: of the log, the last of each event
         self.asked = 0
         self.held: threading.Event | None = None
 
@@ -52,7 +55,10 @@ class Collector:
         self.asked += 1
         if self.held is not None:
             connection.wait(self.held)
-        if self.answer.startswith(b"HTTP/1.1 200"):
+        if request.target == b"/v1/logs" and self.answer.startswith(b"HTTP/1.1 200"):
+            for of in ExportLogsServiceRequest.FromString(gzip.decompress(request.body)).resource_logs:
+                self.lines |= {one.body.string_value: one for found in of.scope_logs for one in found.log_records}
+        elif self.answer.startswith(b"HTTP/1.1 200"):
             for one in ExportTraceServiceRequest.FromString(gzip.decompress(request.body)).resource_spans:
                 told = {pair.key: pair.value.string_value for pair in one.resource.attributes}
                 self.spans += [(told["service.instance.id"], span) for found in one.scope_spans for span in found.spans]
@@ -105,6 +111,9 @@ def test_requests_of_all_workers_arrive_over_a_reload_and_a_death(gateway: Gatew
     for _ in range(5):
         get(running.port)
     wait_until(lambda: len(collector.whole()) == 26)
+    with connect(running.port) as sock:
+        sock.sendall(b"no request\r\n\r\n")
+        assert read_answer(sock).startswith(b"HTTP/1.1 400")
 
     dead = running.admin("/status")["workers"][0]["pid"]
     os.kill(dead, signal.SIGKILL)
@@ -114,6 +123,12 @@ def test_requests_of_all_workers_arrive_over_a_reload_and_a_death(gateway: Gatew
         get(running.port)
     assert running.stop() == 0  # what is left is sent before the end
     assert len(collector.whole()) == 36
+    said = {
+        event: {pair.key: pair.value.string_value for pair in one.attributes} for event, one in collector.lines.items()
+    }
+    assert said["a request was refused"]["fastgw.process"].startswith("worker ")
+    assert said["a worker died and is started again"]["fastgw.process"] == "supervisor"
+    assert collector.lines["a worker died and is started again"].severity_text == "ERROR"
     assert len({instance for instance, _ in collector.spans}) == 1
 
 
@@ -142,6 +157,10 @@ def test_a_collector_that_is_dead_slow_or_busy_changes_nothing_for_clients(gatew
     wait_until(lambda: telemetry(running)["up"] and not telemetry(running)["queued_bytes"])
     assert telemetry(running)["exported"]["traces"] >= 6  # each request, its try, and perhaps its wait for a connection
     assert telemetry(running)["dropped"] == {}
+    assert running.stop() == 0
+    assert collector.lines and not any(
+        "collector" in event for event in collector.lines
+    )  # or each would be cause for the next
     log = running.read_log()
     assert log.count("a collector takes no telemetry") == 2  # of one address each
     assert log.count("a collector takes telemetry again") == 1

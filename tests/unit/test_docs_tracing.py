@@ -30,7 +30,7 @@ def test_pipelines_of_the_collector_name_what_there_is() -> None:
             used[kind] |= set(names)
     assert used == {kind: set(config[kind]) for kind in used}
     assert config["service"]["extensions"] == list(config["extensions"])
-    assert {name.partition("/")[0] for name in config["service"]["pipelines"]} == {"traces", "metrics"}
+    assert {name.partition("/")[0] for name in config["service"]["pipelines"]} == {"traces", "metrics", "logs"}
 
 
 def test_what_leads_to_another_container_names_one_and_a_port_that_it_has() -> None:

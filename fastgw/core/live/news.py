@@ -49,6 +49,13 @@ class Recorded(NamedTuple):
     records: tuple[bytes, ...]  #: what ``filters.trace`` makes, by ``marshal``
 
 
+class Logged(NamedTuple):
+    """Lines of a process's log that a collector gets too."""
+
+    lines: tuple[bytes, ...]  #: what ``server.log_news`` makes, by ``marshal``
+    lost: int  #: lines before these that nobody took
+
+
 class KeySet(NamedTuple):
     """What is known of keys that are fetched.  The last good ones stay when fetching them fails later."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from fastgw.config.changes import changes
 from fastgw.config.load import inspect
-from fastgw.config.spec import MetricPushSpec, TelemetrySpec
+from fastgw.config.spec import LogPushSpec, MetricPushSpec, TelemetrySpec
 from fastgw.core.settings import TraceSettings, Url
 from tests.unit.config.files import MINIMAL, problems, read
 
@@ -21,7 +21,8 @@ def test_all_of_it(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("hush\n")
     text = (
         "{otlp: https://otlp.example/x/, headers: {X-Key: '${KEY}'}, token_file: token, timeout: 3s, queue: 1MiB, "
-        "resource: {deployment.environment.name: prod, team: 7}, traces: {sample: 10%, parents: any}, metrics: {interval: 30s}}"
+        "resource: {deployment.environment.name: prod, team: 7}, traces: {sample: 10%, parents: any}, metrics: {interval: 30s}, "
+        "logs: {level: warning}}"
     )
     spec = read(tmp_path, saying(text), {"KEY": "k1"}).telemetry
     assert spec == TelemetrySpec(
@@ -32,6 +33,7 @@ def test_all_of_it(tmp_path: Path) -> None:
         (("deployment.environment.name", "prod"), ("team", "7")),
         TraceSettings(0.1, "any"),
         MetricPushSpec(30.0),
+        LogPushSpec("warning"),
     )
     assert "hush" not in repr(spec) and "k1" not in repr(spec)
 
@@ -52,7 +54,8 @@ def test_without(text: str, tmp_path: Path) -> None:
     [
         ("traces: {}", "otlp"),
         ("otlp: 'http://a', traces: off", "telemetry: sends nothing"),
-        ("otlp: 'http://a'", "telemetry: sends nothing"),
+        ("otlp: 'http://a', logs: off", "telemetry: sends nothing: give it traces, metrics or logs"),
+        ("otlp: 'http://a', logs: {level: debug}", "telemetry.logs.level: "),
         ("otlp: 'grpc://a:4317', traces: {}", "telemetry.otlp: expected the URL of a collector"),
         ("otlp: 'a:4318', traces: {}", "telemetry.otlp: expected the URL of a collector"),
         ("otlp: 'http://me:hush@a', traces: {}", "telemetry.otlp: expected the URL of a collector"),

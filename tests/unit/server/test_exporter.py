@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 
-from fastgw.config.spec import TelemetrySpec
-from fastgw.core.live.news import Recorded
+from fastgw.config.spec import LogPushSpec, TelemetrySpec
+from fastgw.core.live.news import Logged, Recorded
 from fastgw.core.settings import TraceSettings, Url
 from fastgw.server.exporter import BATCH, GIVE_UP, MOST_PAUSE, Exporter, identity
 from fastgw.server.log import Log
@@ -273,3 +274,52 @@ def test_who_it_is_has_the_names_of_opentelemetry() -> None:
     found = dict(identity())
     assert found["service.name"] == "fastgw" and found["host.name"]
     assert found["service.instance.id"] != dict(identity())["service.instance.id"]
+
+
+# --- lines of the log
+
+LINE = marshal.dumps((5, "warning", "it happens", (("route", "r"),)))
+
+
+def test_lines_of_the_log_arrive_beside_what_was_recorded(service: Callable[..., UpstreamServer]) -> None:
+    collector = Collector()
+    address = service(collector).address
+
+    async def work(exporter: Paced) -> None:
+        exporter.keep(spec(address, logs=LogPushSpec("info")))
+        assert exporter.take(Logged((LINE, LINE), 0)) and exporter.take(Recorded((RECORD,)))
+        assert exporter.take(Logged((LINE,), 4))
+
+    exporter = run(work)
+    targets = [one.target for one in collector.asked]
+    assert sorted(targets) == [b"/v1/logs", b"/v1/traces"]
+    data = gzip.decompress(collector.asked[targets.index(b"/v1/logs")].body)
+    [found] = ExportLogsServiceRequest.FromString(data).resource_logs
+    assert {one.key: one.value.string_value for one in found.resource.attributes}["env"] == "test"
+    assert [one.body.string_value for one in found.scope_logs[0].log_records] == ["it happens"] * 3
+    assert exporter.exported == {"traces": 2, "logs": 3}
+    assert exporter.dropped == {("logs", "supervisor_busy"): 4}
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_lines_have_the_bound_of_the_queue_and_come_late_where_nobody_wants_them(is_wanted: bool) -> None:
+    async def work(exporter: Paced) -> None:
+        exporter.keep(spec("127.0.0.1:1", queue=2 * len(LINE), logs=LogPushSpec("info") if is_wanted else None))
+        exporter.take(Logged((LINE,) * 5, 1))
+        exporter.close()
+
+    dropped = {("logs", "queue_full"): 3, ("logs", "supervisor_busy"): 1, ("logs", "stopped"): 2}
+    assert run(work).dropped == (dropped if is_wanted else {})
+
+
+def test_a_collector_that_takes_no_lines_is_tried_as_for_any_other(service: Callable[..., UpstreamServer]) -> None:
+    collector = Collector(status(503), status(404))
+    address = service(collector).address
+
+    async def work(exporter: Paced) -> None:
+        exporter.keep(spec(address, logs=LogPushSpec("info")))
+        exporter.take(Logged((LINE,), 0))
+
+    exporter = run(work)
+    assert [one.target for one in collector.asked] == [b"/v1/logs"] * 2
+    assert exporter.dropped == {("logs", "refused"): 1}
