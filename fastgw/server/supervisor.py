@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from fastgw.errors import ConfigError
 from fastgw.server.complaint import complain
 from fastgw.server.notify import notify
-from fastgw.server.user import Descent, stay
+from fastgw.server.user import Descent, is_likely, stay
 from fastgw.server.workers import HELD, WorkerProcess, processors
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ def run(
             sockets = handed.inherited()
         if "LISTEN_FDS" in environ:  # now: a worker would have them too
             sockets = _inherited(environ)
-        for worker in places[: max(1, processors() - 1)]:  # one processor is ours, for the configuration
-            worker.spawn()
+        descent = Descent(places[: max(1, processors() - 1)])  # one processor is ours, for the configuration
+        if handed is not None or not is_likely(path):
+            descent.spawn()
         from fastgw.server.gateway import Gateway
 
         gateway = Gateway(path, workers, environ, places, sockets, handed)
         gateway.is_watch_asked = is_watched
-        descent = Descent(places)
         admin = begin(gateway, descent if handed is None else None)
         if handed is not None:
             handed.close()

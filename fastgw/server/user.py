@@ -16,15 +16,21 @@ if TYPE_CHECKING:
     from fastgw.server.workers import WorkerProcess
 
 ROOT: Final = 0
+LARGEST: Final = 1 << 22  #: bytes that a configuration may have
 
 
 class Descent:
     """The way down from root, at a start."""
 
     def __init__(self, workers: Sequence[WorkerProcess]) -> None:
-        """``workers``: some of them with a process, which root has started and which serves nothing yet."""
+        """``workers``: those that begin while the configuration is read."""
         self._workers = workers
         self.user: UserSpec | None = None  #: who we have become
+
+    def spawn(self) -> None:
+        """Start the workers; raise OSError."""
+        for worker in self._workers:
+            worker.spawn()
 
     def become(self, user: UserSpec) -> None:
         """Be ``user``, and have the workers started by that user, so that no code of others is ever run by root.
@@ -39,13 +45,11 @@ class Descent:
             return
         from fastgw.server import privileges
 
-        begun = [worker for worker in self._workers if worker.pid]
-        for worker in begun:
+        for worker in self._workers:
             worker.end()  # while we may
         privileges.become(user)
         self.user = user
-        for worker in begun:
-            worker.spawn()
+        self.spawn()
 
     def finish(self) -> None:
         """All addresses are bound: give up what was kept for that.  Raise ConfigError."""
@@ -53,6 +57,20 @@ class Descent:
             from fastgw.server import privileges
 
             privileges.renounce(self.user)
+
+
+def is_likely(path: str) -> bool:
+    """Does the file at ``path`` seem to name a user whom root is to become?  Then its workers are better not started before.
+
+    A guess, to save work: a file that names one in another form has workers that root starts, and that are ended before they do anything.
+    """
+    if os.geteuid() != ROOT or not os.path.isfile(path):  # a pipe can be read once
+        return False
+    try:
+        with open(path, "rb") as file:
+            return b"\nuser:" in b"\n" + file.read(LARGEST)
+    except OSError:  # told by who reads it
+        return False
 
 
 def stay(user: UserSpec) -> None:

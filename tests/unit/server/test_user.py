@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from fastgw.config.spec import UserSpec
 from fastgw.errors import ConfigError
 from fastgw.server import privileges
-from fastgw.server.user import Descent, stay
+from fastgw.server.user import Descent, is_likely, stay
 
 USER = UserSpec("somebody", 4711, 42)
 ROOT = UserSpec("root", 0, 0)
@@ -48,7 +49,32 @@ def test_workers_of_root_are_ended_before_and_started_after(journal: list[str]) 
     made = descent(journal)
     made.become(USER)
     made.finish()
-    assert journal == ["end 0", "become somebody", "spawn 0", "renounce somebody"] and made.user == USER
+    assert (
+        journal == ["end 0", "end 1", "become somebody", "spawn 0", "spawn 1", "renounce somebody"]
+        and made.user == USER
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "is_so"),
+    [
+        ("user: nobody\n", True),
+        ("workers: 1\nuser: nobody", True),
+        ("# user: nobody", False),
+        ("services: {user: a}", False),
+    ],
+)
+def test_a_file_that_seems_to_name_somebody_is_seen(
+    journal: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, is_so: bool
+) -> None:
+    file = tmp_path / "g.yaml"
+    file.write_text(text)
+    assert is_likely(str(file)) is is_so
+    assert not is_likely(str(tmp_path / "none")) and not is_likely("a\0b")  # who reads it says why it cannot be
+    os.mkfifo(tmp_path / "pipe")
+    assert not is_likely(str(tmp_path / "pipe"))  # nor is it read, which would take what it has
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert not is_likely(str(file))
 
 
 def test_who_is_that_already_does_nothing(journal: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
