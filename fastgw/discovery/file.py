@@ -3,6 +3,8 @@
 A look costs a ``stat``; only a file that looks otherwise is read, and only what reads otherwise is told.  By name, so that a file renamed
 into the place, and a symbolic link that leads elsewhere (as Kubernetes swaps those of a ConfigMap), are seen like one written in place.
 Who writes in place is let finish: two looks must agree before the file is read, also before one that is not there counts as missing.
+
+A file that is no list is looked at as often as one that is: who mends it does not wait.  It is read again when it looks otherwise.
 """
 
 from __future__ import annotations
@@ -41,25 +43,39 @@ class FileSource:
         self._interval = settings.interval
         self._sleep = sleep
         self._clock = clock
+        self._bad: tuple[_Mark, SourceError] | None = None  # how it looked when it was no list, and why
 
     def __str__(self) -> str:
         return f"file {self._path}"
 
     async def watch(self, tell: Tell) -> None:
         """See ``Source``."""
+        try:
+            await self._watch(tell)
+        except SourceError as error:
+            raise SourceError(error.cause, error.detail, self._interval) from None
+
+    async def _watch(self, tell: Tell) -> None:
         seen: _Mark | None = None
         is_sure = False  # nothing can have been written since that looks the same
         told = b""
         while True:
             mark = await self._settled(seen)
+            if self._bad is not None and self._bad[0] == mark:
+                raise self._bad[1]
             if mark != seen or not is_sure:
                 is_sure = self._clock() - mark[3] / 1e9 > COARSEST
-                content = await asyncio.to_thread(self._read)
-                digest = hashlib.sha256(content).digest()
-                if digest != told:
-                    tell(await asyncio.to_thread(self._parse, content, digest))
-                    told = digest
-                seen = mark
+                self._bad = None
+                try:
+                    content = await asyncio.to_thread(self._read)
+                    digest = hashlib.sha256(content).digest()
+                    if digest != told:
+                        tell(await asyncio.to_thread(self._parse, content, digest))
+                except SourceError as error:
+                    if is_sure:
+                        self._bad = mark, error
+                    raise
+                seen, told = mark, digest
             await self._sleep(self._interval)
 
     async def _settled(self, seen: _Mark | None) -> _Mark:

@@ -62,12 +62,16 @@ class Source(Protocol):
 
 
 class SourceError(Exception):
-    """A source cannot be asked: ``cause`` is a word (refused, unresolved, tls, timeout, denied, ...), and the text is for the operator."""
+    """A source cannot be asked: ``cause`` is a word (refused, unresolved, tls, timeout, denied, ...), and the text is for the operator.
 
-    def __init__(self, cause: str, detail: str) -> None:
+    ``again``: seconds after which it is asked again, where asking costs nothing; 0: after pauses that grow.
+    """
+
+    def __init__(self, cause: str, detail: str, again: float = 0.0) -> None:
         super().__init__(detail)
         self.cause = cause
         self.detail = detail
+        self.again = again
 
 
 def listed(

@@ -174,6 +174,38 @@ def test_what_is_no_list_is_said_and_told_to_nobody(tmp_path: Path, content: byt
     play(story)
 
 
+def test_a_file_that_is_no_list_is_looked_at_as_often_and_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(_: Played) -> None:
+        path = listing_of(tmp_path, "nobody")
+        source = Stage(Played(), path).source
+        reads = []
+
+        def read(self: FileSource) -> bytes:
+            reads.append(path)
+            return path.read_bytes()
+
+        monkeypatch.setattr(FileSource, "_read", read)
+        for _ in range(3):
+            again = Played()
+            source._sleep = again.sleep
+            again.begin(source)
+            with pytest.raises(SourceError) as caught:
+                await again.pauses_until(INTERVAL)
+            assert (caught.value.cause, caught.value.again) == ("invalid", INTERVAL)
+        assert len(reads) == 1
+        path.write_text("- 10.0.0.5:9000\n")
+        again = Played()
+        source._sleep = again.sleep
+        again.begin(source)
+        await again.pauses_until(INTERVAL)
+        assert again.addresses == ["10.0.0.5:9000"]
+        await again.end()
+
+    play(story)
+
+
 def test_the_name_says_that_it_is_json(tmp_path: Path) -> None:
     async def story(played: Played) -> None:
         stage = Stage(played, listing_of(tmp_path, '["10.0.0.5:9000", "\\u0031.1.1.1:1"]', "members.json"))
