@@ -45,8 +45,8 @@ ELSEWHERE: Final = frozenset(
     ["refused", "unresolved", "unreachable", "tls", "timeout", "broken", "busy", "unavailable"]
 )
 
-_OLD_TOKEN = "revision of auth store is old"  # users or roles have changed; the code is INVALID, as of much else
-_CREDENTIALS = ("authentication failed", "user name", "auth token", _OLD_TOKEN)
+_OLD_STORE = "revision of auth store is old"  # users or roles have changed; the code is INVALID, as of much else
+_CREDENTIALS = ("authentication failed", "user name", "auth token", _OLD_STORE)
 
 _T = TypeVar("_T")
 
@@ -251,7 +251,7 @@ class EtcdClient:
                 except EtcdError as error:
                     if error.code != PRECONDITION:  # "authentication is not enabled": then everybody may ask
                         raise
-                    self._token = ""
+                    self._token = ""  # nosec B105  # that there is none
             return self._token
 
 
@@ -336,7 +336,7 @@ def _said(url: Url, error: object) -> EtcdError:
 
 def _canceled(url: Url, reason: str) -> EtcdError:
     """Why a stream was cancelled, which is told in words alone: ``rpc error: code = PermissionDenied desc = ...``."""
-    if "invalid auth token" in reason or _OLD_TOKEN in reason:
+    if "invalid auth token" in reason or _OLD_STORE in reason:
         return EtcdError("unavailable", f"{url} does not know the token any more", UNAUTHENTICATED)
     is_denied = "PermissionDenied" in reason or any(word in reason for word in _CREDENTIALS)
     return _said(url, {"code": DENIED if is_denied else 2, "message": reason})
@@ -344,7 +344,7 @@ def _canceled(url: Url, reason: str) -> EtcdError:
 
 def _is_token(error: EtcdError) -> bool:
     """Is it the token that etcd does not know (any more)?"""
-    return error.code == UNAUTHENTICATED or _OLD_TOKEN in error.detail
+    return error.code == UNAUTHENTICATED or _OLD_STORE in error.detail
 
 
 def _context(tls: ClientTls) -> ssl.SSLContext:
