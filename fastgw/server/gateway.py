@@ -26,6 +26,7 @@ from fastgw.server.history import History, LoadReport
 from fastgw.server.inherited import Inherited
 from fastgw.server.listening import Listening, adopt, bind, bind_all
 from fastgw.server.messages import Abort, Busy, Commit, Endpoints, Fetched, Linked, Prepare, Slots
+from fastgw.server.pieces import bare, cut
 from fastgw.server.slots import Tables
 from fastgw.server.standings import Standings
 from fastgw.server.tail import SLOW, TailRing
@@ -60,6 +61,7 @@ class Plan:
     listenings: dict[str, Listening]  #: by the key of their place (``BindSpec``)
     opened: list[Listening] = field(default_factory=list)  #: those of ``listenings`` that are new
     warnings: list[str] = field(default_factory=list)  #: addresses of names that this host does not have
+    pieces: tuple[bytes, ...] = ()  #: what workers are sent of it; empty: not made yet
 
 
 class Gateway:
@@ -257,7 +259,9 @@ class Gateway:
         has_memory = not worker.prepared
         fds = [worker.slab.fd, self.board.fd] if has_memory else []
         fds += [plan.listenings[address].of_worker(worker.index).fileno() for address in missing]
-        worker.channel.send(Prepare(plan.generation, self._as_now(plan.spec), plan.slots, missing, has_memory), fds)
+        plan.pieces = plan.pieces or cut(plan.spec, plan.slots)
+        spec = bare(self._as_now(plan.spec))
+        worker.channel.send(Prepare(plan.generation, spec, plan.pieces, missing, has_memory), fds)
         known = (Endpoints(self.answers), Fetched(self.keys), Linked(self.links), self.tail.order)
         for news in known if has_memory else ():
             if news[0]:  # else there is nothing to be told

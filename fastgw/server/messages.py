@@ -94,8 +94,8 @@ class Prepare(NamedTuple):
     """
 
     generation: int
-    spec: GatewaySpec
-    slots: Slots
+    spec: GatewaySpec  #: without its routes and services
+    pieces: tuple[bytes, ...]  #: these, and the slots (``server.pieces``)
     sockets: tuple[str, ...]  #: listener addresses, as text, whose sockets the worker does not have yet
     has_memory: bool = False
 

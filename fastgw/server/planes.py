@@ -1,4 +1,4 @@
-"""The data plane of a worker, on the memory that it shares with the supervisor and the other workers."""
+"""The data plane of a worker, on the memory that it shares with the supervisor and the other workers, and what it shall serve."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from fastgw.config.compile import compiling
+from fastgw.config.spec import GatewaySpec
 from fastgw.core import counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.live.board import Board
 from fastgw.core.live.holds import sit_down
 from fastgw.core.net.sockets import make_poller
 from fastgw.core.protocols import make_pool
+from fastgw.core.snapshot.snapshot import Snapshot
+from fastgw.server.messages import Prepare
+from fastgw.server.pieces import joined
 from fastgw.server.workers import connections_max
+from fastgw.steps import Steps
 
 
 def data_plane(
@@ -37,3 +43,9 @@ def data_plane(
     )
     plane.seat = seat
     return plane
+
+
+def prepared(message: Prepare, plane: DataPlane) -> Steps[tuple[GatewaySpec, Snapshot]]:
+    """The specification of ``message``, and what is compiled of it; raise what ``compiling`` raises."""
+    spec, slots = yield from joined(message.spec, message.pieces)
+    return spec, (yield from compiling(spec, message.generation, slots, plane.registry, plane.random))

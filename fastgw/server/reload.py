@@ -26,6 +26,7 @@ from fastgw.server.history import LoadReport
 from fastgw.server.listening import Listening, bind_admin, silence
 from fastgw.server.messages import Committed, Prepared
 from fastgw.server.notify import notify, reloading
+from fastgw.server.pieces import cut
 from fastgw.server.reload_guard import HELD, WENT_BACK, Guarded, ReloadGuard, Verdict, counts_of
 from fastgw.server.rolling import Rolling
 from fastgw.server.workers import DEAD, WorkerProcess
@@ -228,6 +229,7 @@ class Reload:
     async def _prepare(self, plan: Plan) -> _Agreed:
         """Ask every worker, and where their code is old, a new one; raise ConfigError if one cannot."""
         gateway = self._gateway
+        plan.pieces = await asyncio.to_thread(cut, plan.spec, plan.slots)  # the loop turns meanwhile
         context = admin_context(plan.spec.admin)
         admin = self._bind_admin(plan)
         asked = [worker for worker in gateway.workers[: plan.count] if worker.is_alive]

@@ -19,8 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 import uvloop
 
 from fastgw import imported
-from fastgw.config.compile import compiling
-from fastgw.config.spec import ListenerSpec
+from fastgw.config.spec import GatewaySpec, ListenerSpec
 from fastgw.core import counters
 from fastgw.core.causes import words
 from fastgw.core.dataplane import DataPlane
@@ -38,7 +37,7 @@ from fastgw.server.listening import BACKLOG, take_waiting
 from fastgw.server.log import Log
 from fastgw.server.losses import LossReport
 from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Prepare, Prepared, Reopen, Weigh
-from fastgw.server.planes import data_plane
+from fastgw.server.planes import data_plane, prepared
 from fastgw.server.reports import Reports
 from fastgw.server.slices import Superseded, in_slices
 from fastgw.server.terms import terms_of
@@ -71,7 +70,8 @@ class Accepting:
 class Standby(NamedTuple):
     """A configuration that is prepared and waits for its commit."""
 
-    message: Prepare
+    generation: int
+    spec: GatewaySpec
     snapshot: Snapshot
     terms: dict[str, Terms]  #: of listeners that have some, by name
     changed: tuple[Service, ...] = ()  #: whose members the swap has to change
@@ -184,13 +184,11 @@ class Worker:
                 await self._abort()
                 self.channel.send(Prepared(message.generation, changed=changed))
                 return
-            snapshot = await self._in_time(
-                compiling(message.spec, message.generation, message.slots, plane.registry, plane.random), self._look_up
-            )
-            terms = {one.name: found for one in message.spec.listeners if (found := terms_of(one)) is not None}
+            spec, snapshot = await self._in_time(prepared(message, plane), self._look_up)
+            terms = {one.name: found for one in spec.listeners if (found := terms_of(one)) is not None}
             await plane.open(snapshot)
             plane.prepare(snapshot)
-            self._standby = Standby(message, snapshot, terms)
+            self._standby = Standby(message.generation, spec, snapshot, terms)
             changed_services = await self._in_time(plane.arrange(snapshot), self._look_up)
         except Superseded:
             await self._abort()
@@ -202,8 +200,8 @@ class Worker:
             problem = str(error) if isinstance(error, OSError) else f"cannot be compiled: {error}"
             self.channel.send(Prepared(message.generation, (problem,)))
             return
-        self._standby = Standby(message, snapshot, terms, changed_services)
-        self._graces = Drain(message.spec.shutdown.grace, message.spec.shutdown.stream_grace)
+        self._standby = Standby(message.generation, spec, snapshot, terms, changed_services)
+        self._graces = Drain(spec.shutdown.grace, spec.shutdown.stream_grace)
         self.channel.send(Prepared(message.generation))
 
     def _make_plane(self, slab_fd: int, board_fd: int) -> DataPlane:
@@ -232,7 +230,7 @@ class Worker:
         if self._plane is not None:
             if standby is not None:
                 yield from self._plane.discard(standby.snapshot)
-                self._leaving.let_go(standby.snapshot, standby.message.spec)
+                self._leaving.let_go(standby.snapshot, standby.spec)
             else:
                 yield from self._plane.forget_unused()
         for address in list(self._sockets):
@@ -241,14 +239,14 @@ class Worker:
 
     async def _commit(self, message: Commit) -> None:
         standby, plane = self._standby, self._plane
-        if standby is None or standby.message.generation != message.generation or plane is None:
+        if standby is None or standby.generation != message.generation or plane is None:
             if plane is None or not self._accepting:  # there is nothing else to serve
                 self.status = 1
                 self.stop()
             return
         is_first = not self._accepting
         self._standby = None
-        wanted = {key: listener for listener in standby.message.spec.listeners for key in listener.bind.keys}
+        wanted = {key: listener for listener in standby.spec.listeners for key in listener.bind.keys}
         for address in list(self._accepting):  # before the swap: after it the name of a listener may be unknown
             name = self._accepting[address].spec.name
             if address not in wanted:
@@ -259,8 +257,8 @@ class Worker:
                 continue
             self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
         former = plane.swap(standby.snapshot, standby.changed)
-        self._told.retain(standby.message.spec)
-        self.log.pass_on(standby.message.spec.telemetry, self.channel.offer)
+        self._told.retain(standby.spec)
+        self.log.pass_on(standby.spec.telemetry, self.channel.offer)
         for address, listener in wanted.items():
             await self._accept(address, listener, standby.terms.get(listener.name))
         if is_first:
@@ -269,7 +267,7 @@ class Worker:
         await self._in_time(plane.tidy(former))
         if self._collecting is not None:
             self._collecting.keep(plane.snapshot)
-        self._leaving.let_go(former, standby.message.spec)
+        self._leaving.let_go(former, standby.spec)
 
     # -- listeners ----------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import pytest
 
 from fastgw.config.load import load
 from fastgw.server.messages import Abort, Commit, Committed, Drain, Prepare, Prepared, Slots
+from fastgw.server.pieces import bare, cut
 from tests.unit.server.stage import TEXT
 
 
@@ -17,7 +18,7 @@ def test_every_message_arrives_as_it_was_sent(tmp_path: Path) -> None:
     file.write_text(TEXT)
     slots = Slots({"/*": 0}, {"main": 1}, {("main", "127.0.0.1:9"): 3}, {"log": 0})
     for message in (
-        Prepare(7, load(file, {}), slots, ("127.0.0.1:0",), has_memory=True),
+        Prepare(7, bare(load(file, {})), cut(load(file, {}), slots), ("127.0.0.1:0",), has_memory=True),
         Prepared(7, ("no",)),
         Commit(7),
         Committed(7),

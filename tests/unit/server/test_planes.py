@@ -14,6 +14,7 @@ from fastgw.server.slab import Slab
 
 def test_it_counts_where_the_supervisor_reads_and_leaves_no_descriptor() -> None:
     slab, board, loop = Slab(), SharedBoard(0), asyncio.new_event_loop()
+    gc.collect()  # what other tests have left
     before = len(os.listdir("/proc/self/fd"))
     plane = data_plane(loop, os.dup(slab.fd), os.dup(board.fd), lambda *_: None)
     plane.values[counters.CONNECTIONS] = 7

@@ -13,7 +13,7 @@ import uvloop
 from fastgw.core import counters
 from fastgw.core.live.news import FAILING, USED, Answer, Finding
 from fastgw.filters.log_file import FILES
-from fastgw.server import serving
+from fastgw.server import planes, serving
 from fastgw.server.messages import Commit, Committed, Drain, Endpoints, Reopen
 from fastgw.server.serving import serve
 from tests.unit.server.worker_stage import GET, HELD, TEXT, Play, Stage, Story
@@ -118,7 +118,7 @@ def test_refused_configuration_is_forgotten(play: Play, monkeypatch: pytest.Monk
     async def story(stage: Stage) -> None:
         first = await stage.serve()
         with monkeypatch.context() as patch:
-            patch.setattr(serving, "compiling", lambda *_: (_ for _ in ()).throw(OSError(2, "the key is gone")))
+            patch.setattr(planes, "compiling", lambda *_: (_ for _ in ()).throw(OSError(2, "the key is gone")))
             answer = await stage.prepare(
                 stage.plan(TEXT.replace("routes:", '  - {name: more, address: "127.0.0.2:0"}\nroutes:'))
             )
@@ -133,7 +133,7 @@ def test_refused_configuration_is_forgotten(play: Play, monkeypatch: pytest.Monk
 
 def test_bug_in_compiling_is_refused_and_logged(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(stage: Stage) -> None:
-        monkeypatch.setattr(serving, "compiling", lambda *_: 1 / 0)
+        monkeypatch.setattr(planes, "compiling", lambda *_: 1 / 0)
         answer = await stage.prepare(stage.plan())
         assert answer.problems
         (line,) = stage.events()
