@@ -19,6 +19,7 @@ from bench.scenarios import (
     events,
     forged,
     idle_connections,
+    large_reloads,
     lifecycle,
     mutated,
     peers,
@@ -41,7 +42,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
         wire, split, idle_connections, slowloris, slow_requests, slow_readers, stuck_readers, stuck_uploads,
         descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, shared_limits, tracing,
     )
-) + lifecycle.SCENARIOS  # fmt: skip
+) + lifecycle.SCENARIOS + large_reloads.SCENARIOS  # fmt: skip
 NEEDED = 12000
 """Open files one process of the largest scenario needs."""
 

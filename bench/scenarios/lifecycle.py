@@ -109,14 +109,14 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def living(bench: Bench) -> AsyncIterator[tuple[Gateway, Load]]:
-    """A gateway with services behind it, and what loads it."""
+async def living(bench: Bench, make: type[Gateway] = Gateway, start: float = 15) -> AsyncIterator[tuple[Gateway, Load]]:
+    """A gateway with services behind it, and what loads it; `start`: seconds until it serves, at most."""
     ports = Ports(*(peers.free_port() for _ in range(6)))
     with tempfile.TemporaryDirectory(prefix="lifecycle-") as name:
         services = start_services(ports, bench.cpus[-1])
-        gateway = Gateway(bench, ports, Path(name))
+        gateway = make(bench, ports, Path(name))
         try:
-            if not await asyncio.to_thread(peers.wait_until, lambda: peers.answers(ports.edge), 15):
+            if not await asyncio.to_thread(peers.wait_until, lambda: peers.answers(ports.edge), start):
                 raise RuntimeError((gateway.folder / "log").read_text()[-2000:])
             rate = bench.scale(RATE, QUICK_RATE)
 

@@ -102,6 +102,8 @@ class Gateway:
         self.engines: Engines | None = None  #: who asks how busy engines are; there once a service is balanced by that
         self.exporter: Exporter | None = None  #: there once a configuration has a collector
         self.rollouts: Rollouts | None = None  #: who knows the shares of versions; there once a service has some
+        #: The members of the configuration in use: the addresses of each endpoint, itself or those that its name has.
+        self.places: Places = {}
         self.standings = Standings()
         self.findings = Findings()
         self.probing: Probing | None = None  #: while some service has its endpoints probed
@@ -311,15 +313,11 @@ class Gateway:
                 told.append(worker)
         return told
 
-    @property
-    def places(self) -> Places:
-        """The members of the configuration in use: the addresses of each endpoint, itself or those that its name has."""
-        return places_of(self.current.spec, self.answers) if self.current is not None else {}
-
     def _forget_who_is_gone(self) -> None:
-        places = self.places
-        self.standings.retain(places)
-        self.findings.retain(places)
+        """There is another configuration, or another answer for a name."""
+        self.places = places_of(self.current.spec, self.answers) if self.current is not None else {}
+        self.standings.retain(self.places)
+        self.findings.retain(self.places)
 
     def pass_on(self, source: WorkerProcess, findings: list[Finding]) -> None:
         """Let the other workers know what one has found."""

@@ -353,3 +353,16 @@ def test_a_worker_that_comes_while_somebody_watches_tells_too(gateway: Gateway, 
     assert places[0].told() == places[1].told()[1:] == [Tail(True, 1.0)]
     gateway.tail.end()
     assert places[0].told() == [Tail(False)]
+
+
+def test_members_are_looked_for_when_something_changes_and_not_when_asked(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.adopt(gateway.plan(gateway.load()))
+    before = gateway.places
+    assert before
+    with monkeypatch.context() as patch:
+        patch.setattr("fastgw.server.gateway.places_of", lambda *_: 1 / 0)
+        assert gateway.places is before  # reports of failing members ask for them by the thousand
+    gateway.learn("a.test", Answer(("127.0.0.1",)))
+    assert gateway.places == before and gateway.places is not before
