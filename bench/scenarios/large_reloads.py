@@ -110,7 +110,7 @@ async def large_reloads(bench: Bench) -> Result:
 
 SCENARIOS = (
     Scenario(
-        "46",
+        "44",
         "large_reloads",
         "reloads of 10,000 routes and 2,000 services",
         f"no request held up {ms(STALL)} by its worker",

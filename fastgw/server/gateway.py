@@ -102,10 +102,8 @@ class Gateway:
         self.engines: Engines | None = None  #: who asks how busy engines are; there once a service is balanced by that
         self.exporter: Exporter | None = None  #: there once a configuration has a collector
         self.rollouts: Rollouts | None = None  #: who knows the shares of versions; there once a service has some
-        #: The members of the configuration in use: the addresses of each endpoint, itself or those that its name has.
-        self.places: Places = {}
-        self.standings = Standings()
-        self.findings = Findings()
+        self.places: Places = {}  #: of the configuration in use: the addresses of each endpoint, itself or those that its name has
+        self.standings, self.findings = Standings(), Findings()
         self.probing: Probing | None = None  #: while some service has its endpoints probed
         self.reloads = {"ok": 0, "refused": 0, "went_back": 0}
         self.history = History()  #: of loads
