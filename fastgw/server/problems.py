@@ -179,6 +179,10 @@ def _of_member(
         kind = failed.causes.most_common(1)[0][0] if failed.causes else "failed"
         cause = f"{_count(failed.count, 'request')} failed there: {causes}"
         yield Concern(ERROR if kind == "pool_full" else WARNING, kind, about, cause, when.began(failed))
+    slow = member.get("slow")
+    if told is None and slow is not None:
+        cause = f"it is slow: half of its answers begin within {slow['seconds']:.3g} s, those of the others of its service within"
+        yield Concern(WARNING, "slow", about, f"{cause} {slow['others']:.3g} s", slow["since"])
 
 
 def _standing(member: StatusTree) -> tuple[str, str, str | None] | None:

@@ -27,6 +27,7 @@ from fastgw.server.lost_logs import LostLogs
 from fastgw.server.machine import open_files
 from fastgw.server.names import Names
 from fastgw.server.notices import Notices
+from fastgw.server.paces import Paces
 from fastgw.server.panic_status import panic_of_service, panics
 from fastgw.server.problems import problems
 from fastgw.server.process_status import certificate_facts, exemplars_of, last_reload, process_facts, worker_facts
@@ -63,6 +64,7 @@ class Pages:
         self._gateway = self.gateway = gateway
         self._clock = clock
         self.episodes = Episodes(gateway)
+        self._paces = Paces(gateway)
         self._notices = Notices(gateway)
         self.lost_logs = LostLogs()
         self._is_compiled = fastgw.compiled()
@@ -71,6 +73,7 @@ class Pages:
     def tick(self, log: Log) -> None:
         """Look at what grows, if it is time, and tell ``log`` what is news."""
         self.episodes.tick()
+        self._paces.tick(log)
         self._notices.look(log)
 
     async def livez(self, _: str = "", __: str = "") -> Content:
@@ -290,6 +293,7 @@ class Pages:
                 **metadata_of_endpoint(spec, endpoint),
                 **pick(block, ENDPOINT),
                 "causes": causes(block),
+                "slow": self._paces.of(service, endpoint),
                 **breaker_of_endpoint(gateway.findings, spec, endpoint, addresses),
                 **health_of_endpoint(gateway.probing, service, endpoint, addresses),
                 "addresses": _addresses(gateway, service, endpoint, addresses),

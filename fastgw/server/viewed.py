@@ -96,6 +96,8 @@ def _wrong(one: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]]:
     for address, failing in one["addresses"].items():
         if failing["failing_for"]:
             yield "up", f"{address}: {_said(failing['cause'], failing['error'])}", None
+    if slow := one.get("slow"):
+        yield "up", f"slow: {slow['seconds']:.3g} s where the others take {slow['others']:.3g} s", None
 
 
 def _said(*parts: str | None) -> str:

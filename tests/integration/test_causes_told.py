@@ -274,6 +274,18 @@ def test_a_worker_that_dies_again_and_again_is_told(gateway: Gateway, service: S
     wait_until(lambda: workers(running)[0]["state"] == "ready")
 
 
+@pytest.mark.long
+def test_a_slow_member_that_nothing_leaves_out_is_told(gateway: Gateway, service: Service) -> None:
+    good, slow = service(say(b"good")).address, service(slowly).address
+    running = gateway(simple_config(good).replace(f'"{good}"', f'"{good}", "{slow}"'))
+    found = wait_until(lambda: answered(running.port, "/") and problem(running, "slow"), what="it is told", limit=90.0)
+    assert found["about"].startswith(f"member {slow} of ") and "half of its answers begin within" in found["cause"]
+    assert "slow: half of its answers" in told_by(running)
+    assert "slow" in [one["kind"] for one in live_values(running)["problems"]]
+    [line, *_] = wait_until(lambda: events(running, "an endpoint is slow"))
+    assert line["endpoint"] == slow
+
+
 def problem(running: GatewayProcess, kind: str) -> dict[str, Any]:
     """The first of this kind, or nothing."""
     return next((one for one in running.admin("/status")["problems"] if one["kind"] == kind), {})

@@ -247,3 +247,12 @@ def test_files_that_may_not_be_enough_are_told_beforehand(files: dict[str, int |
     found = problems(GOOD | {"open_files": files}, Lately(), NOW)  # type: ignore[arg-type]
     assert [(one["severity"], one["kind"]) for one in found] == [("warning", "open_files")] * count
     assert all("may need 1001 open files, and may have 1000" in one["cause"] for one in found)
+
+
+def test_a_member_that_is_slow_beside_the_others_is_told_unless_it_is_left_out() -> None:
+    slow = {"slow": {"seconds": 0.75, "others": 0.0175, "since": SINCE}}
+    cause = "it is slow: half of its answers begin within 0.75 s, those of the others of its service within 0.0175 s"
+    well = told(services={"llm": service(member(**slow))})
+    assert well == [("warning", "slow", M, cause, SINCE)]
+    out = told(services={"llm": service({**DOWN, **slow}, member())})
+    assert [kind for _, kind, *_ in out] == ["ejected"]

@@ -40,6 +40,7 @@ def seen(services: dict[str, Any] | None = None, routes: int = 1, ends: tuple[fl
     [
         (member(), "up", ""),
         (member(is_up=False), "left out", ""),
+        (member(slow={"seconds": 0.5, "others": 0.01}), "up", "slow: 0.5 s where the others take 0.01 s"),
         (member(state="ejected", cause="reset", error="gone", until="t"), "ejected", "reset: gone"),
         (member(breaker={"state": "open", "reason": "3 of 4 failed", "until": "t"}), "breaker open", "3 of 4 failed"),
         (member(health={"state": "unhealthy", "cause": "status", "error": "503"}), "unhealthy", "status: 503"),
