@@ -71,6 +71,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if not is_long and item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="long: run with --long"))
+        if config.getoption("--confined") and (marker := item.get_closest_marker("drop_in")):
+            item.add_marker(pytest.mark.skip(reason=f"the unit forbids it without {marker.args[0]}.conf"))
         for marker in item.iter_markers("needs"):
             missing = [program for program in marker.args if shutil.which(program) is None]
             if missing:

@@ -39,6 +39,7 @@ def test_one_socket_for_both_families_where_that_is_asked_for(gateway: GatewayFa
         assert fields["x-forwarded-for"] == client
 
 
+@pytest.mark.drop_in("owner")
 def test_mode_and_owner_of_a_unix_socket_also_after_a_reload(
     gateway: GatewayFactory, service: ServiceFactory, tmp_path: Path
 ) -> None:

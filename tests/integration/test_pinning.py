@@ -32,7 +32,11 @@ services: {where: {python: "where:Where", run: process}}
 """
 ALL = sorted(os.sched_getaffinity(0))
 
-pytestmark = [pytest.mark.integration, pytest.mark.skipif(len(ALL) < 2, reason="needs two processors")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.drop_in("scheduling"),
+    pytest.mark.skipif(len(ALL) < 2, reason="needs two processors"),
+]
 
 
 def places(pid: int) -> list[int]:
