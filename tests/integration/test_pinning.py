@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fastgw.cli.asking import asked
-from tests.integration.processes import Gateway, admin_status, get, reload, workers
+from tests.integration.processes import Gateway, get, reload, workers
 from tests.support.gateway import wait_until
 
 CODE = """
@@ -66,12 +66,11 @@ def test_workers_are_pinned_and_nobody_else(gateway: Gateway, tmp_path: Path) ->
     wait_until(lambda: workers(running)[1]["pid"] not in (killed, None) and workers(running)[1]["state"] == "ready")
     assert places(workers(running)[1]["pid"]) == [ALL[1]]  # the same place
 
-    reload(running, TEXT.replace("auto", str(ALL[1:2])))
+    pinned = TEXT.replace("auto", str(ALL[1:2]))
+    reload(running, pinned)
     assert [one["processor"] for one in workers(running)] == [ALL[1]] * 3
-    child = where(running.port)
-    os.kill(int(str(child["pid"])), signal.SIGKILL)  # the next one is started by a worker that is pinned
-    wait_until(lambda: admin_status(running, "/readyz")[0] == 200)
-    assert where(running.port)["places"] == ALL
+    reload(running, pinned.replace("service: where", "service: other").replace("{where:", "{other:"))
+    assert where(running.port)["places"] == ALL  # a process that workers have started which are pinned
 
     reload(running, TEXT.replace("auto", "[4095]"))
     refused = running.admin("/status")["last_reload"]["error"]
