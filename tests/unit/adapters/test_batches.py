@@ -10,6 +10,7 @@ import pytest
 from fastgw.errors import DownstreamError
 from fastgw.testing.edge import body_of, statuses
 from fastgw.testing.service import ServiceEdge, request
+from tests.unit.adapters.apart import Plain, item_of
 from tests.unit.adapters.loops import Heard, opened
 
 JSON = "Content-Type: application/json"
@@ -26,16 +27,7 @@ class Batched:
             raise KeyError("all")
         if any("few" in one for one in inputs):
             return []
-        return [_answer(one) for one in inputs]
-
-
-class Plain:
-    name = "plain"
-
-    def execute_batch(self, inputs: list[dict[str, Any]]) -> list[Any]:
-        if any("all" in one for one in inputs):
-            raise KeyError("all")
-        return [_answer(one) for one in inputs]
+        return [item_of(one) for one in inputs]
 
 
 class Timed:
@@ -55,16 +47,6 @@ class Timed:
         future = LOOPS[-1].create_future()
         LOOPS[-1].call_later(0.004 + 0.0002 * items, future.set_result, None)
         await future
-
-
-def _answer(one: dict[str, Any]) -> Any:
-    if "raise" in one:
-        return KeyError("this one")
-    if "refuse" in one:
-        return DownstreamError(422, "json_unfit", "not this")
-    if "unfit" in one:
-        return object()
-    return {"n": one.get("n")}
 
 
 def gathered(kind: type = Batched, batch_max: int = 3, wait: float = 0.005, **changes: Any) -> ServiceEdge:

@@ -4,48 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from fastgw.adapters.children import ProcessRunner, ServiceError, heard, told
 from fastgw.errors import DownstreamError, UpstreamError
+from tests.unit.adapters.apart import Child, Steps, Unmade
 from tests.unit.adapters.loops import Heard, called, opened
-
-
-class Child:
-    name = "child"
-
-    def execute(self, input: dict[str, Any]) -> Any:
-        if "raise" in input:
-            raise KeyError("here")
-        if "refuse" in input:
-            raise DownstreamError(422, "json_unfit", "no", headers=(("x-a", "b"),))
-        if "die" in input:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return {"pid": os.getpid()}
-
-    def close(self) -> None:
-        pass
-
-
-class Steps:
-    name = "steps"
-
-    def execute(self, input: dict[str, Any]) -> Iterator[Any]:
-        yield from range(input["n"])
-
-
-class Unmade:
-    name = "unmade"
-
-    def __init__(self) -> None:
-        raise ValueError("no model")
-
-    def execute(self, input: dict[str, Any]) -> Any:
-        return {}
 
 
 def test_a_call_is_answered_by_another_process() -> None:
