@@ -166,6 +166,7 @@ def test_what_a_gateway_does_is_allowed(folder: Path, drop_ins: tuple[str, ...])
             wait_until(lambda: not Path(f"/proc/{running.pid}").exists(), limit=20, what="its end")
 
 
+@pytest.mark.long
 def test_what_is_not_allowed_is_said_with_the_drop_in_that_allows_it(folder: Path) -> None:
     for text, words in (
         (
