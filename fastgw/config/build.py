@@ -194,6 +194,7 @@ def _service(name: str, service: schema.Service, part: schema.Service | schema.V
     inside = part.inside(folder)
     endpoints = _settled(part.endpoints) if inside is None else (EndpointSpec(Address(inside=inside.label), 1),)
     made: dict[str, object] = {"name": name, "inside": inside, "settings": fill(ServiceSettings, service)}
+    made |= {"discovery": None if part.discovery is None else part.discovery.settings(), "listed": None}
     if service.balance == ENGINE and service.engine is None:
         made["engine"] = fill(EngineSpec, Engine())
     return fill(ServiceSpec, service, endpoints=endpoints, **made)

@@ -19,7 +19,7 @@ from fastgw.policy.shares import WHOLE
 THINGS: Final = (("listener", "listeners"), ("route", "routes"), ("service", "services"), ("filter", "filters"))
 #: Fields that follow from others, or from where the file is.
 _DERIVED: Final = frozenset(
-    {"source", "key_sets", "redis", "unmatched", "places", "made_by", "does", "shares", "settings_json"}
+    {"source", "key_sets", "redis", "unmatched", "places", "made_by", "does", "shares", "settings_json", "listed"}
 )
 _SECRET: Final = re.compile(
     r"secret|passw|passphrase|token|authorization|cookie$|credential|api.?key|[a-z]-key$|^(?:keys|users|text)$",

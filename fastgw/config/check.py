@@ -12,6 +12,7 @@ from fastgw.config.balance import ENGINE
 from fastgw.config.bound import Bound, ListenerTls
 from fastgw.config.breaker import check_breaker
 from fastgw.config.by_name import check_by_name, named_services
+from fastgw.config.discovery import check_discovery
 from fastgw.config.ejection import check_ejection
 from fastgw.config.fallback import check_fallback
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
@@ -66,6 +67,7 @@ def check(document: Document, config: Configuration) -> None:
         _service(document, ("services", name), service)
         for where, part in parts(name, service):
             _endpoints(document, (*where, "endpoints"), part.endpoints)
+            check_discovery(document, (*where, "discovery"), part.discovery)
         _fallback(document, config, name, service)
     for name, one in config.filters.items():
         one.check(document, ("filters", name))
@@ -362,10 +364,11 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
         for name, version in service.versions.items():
             _no_sockets(document, (*where, "versions", name), version.endpoints)
     check_breaker(document, (*where, "breaker"), service.breaker)
-    is_inside = not service.endpoints and not service.versions and not is_unsound(service.endpoints, service.versions)
+    places = (service.endpoints, service.versions, service.discovery)
+    is_inside = not any(places) and not is_unsound(*places)
     check_health(document, (*where, "health"), service.health, is_inside=is_inside)
     check_admission(document, (*where, "admission"), service.admission)
-    count = 0 if is_unsound(service.endpoints) else len(service.endpoints)
+    count = 0 if is_unsound(service.endpoints) or service.discovery is not None else len(service.endpoints)
     check_hedge(document, (*where, "hedge"), service.hedge, count)
     check_retry(document, (*where, "retry"), service.retry)
     if service.pool.warm > service.pool.max_connections:
@@ -384,7 +387,8 @@ def _subset(document: Document, where: TreePath, service: Service) -> None:
     if is_unsound(*each) or is_unsound(*(one.endpoints for one in each)):
         return
     endpoints = [one for part in each for one in part.endpoints]
-    if endpoints and not is_unsound(*endpoints):
+    is_open = any(one.discovery is not None for one in each)  # whose metadata nobody knows yet
+    if endpoints and not is_open and not is_unsound(*endpoints):
         check_subset(document, (*where, "subset"), service.subset, [one.metadata for one in endpoints])
 
 

@@ -57,7 +57,7 @@ def _around(
     """What stands around a balancer; None: nothing does."""
     if spec.slow_start:
         pick_for = _slowly(spec, members, random, balancer)
-    if zone and any(one.zone == zone for one in spec.endpoints):
+    if zone and (spec.discovery is not None or any(one.zone == zone for one in spec.endpoints)):
         pick_for = _near(zone, spec.spill_below, members, pick_for or _by(balancer))
     affinity = affinity_of(spec)
     if affinity is not None:

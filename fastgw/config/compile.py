@@ -34,8 +34,9 @@ from fastgw.config.spec import (
 )
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
-from fastgw.core.live.registry import Registry
-from fastgw.core.settings import InsideSettings, MirrorSettings, UpstreamTls
+from fastgw.core.live.news import MemberNews
+from fastgw.core.live.registry import Registry, Roster
+from fastgw.core.settings import LISTED, InsideSettings, MirrorSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.fallbacks import Fallbacks
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from fastgw.adapters.instance import Instance
     from fastgw.core.exchange.hedging import Hedging
     from fastgw.core.live.gate import GateTerms
+    from fastgw.core.live.listed import MemberTemplate
     from fastgw.core.live.roles import Judge
     from fastgw.core.mirror.mirror import Mirror
     from fastgw.core.snapshot.roles import Copier, Destination, Mind, Sending
@@ -300,7 +302,9 @@ class _Compiler:
         return found
 
     def _service(self, spec: ServiceSpec) -> Service:
-        roster = tuple(self._member(spec, one) for one in spec.endpoints)
+        fixed = tuple(self._member(spec, one) for one in spec.endpoints)
+        template = None if spec.discovery is None else self._template(spec, fixed)
+        roster = fixed if template is None else template.roster(self._listed(spec))
         members = self._registry.members(spec.name)
         choice = chosen(spec, members, self._random, self._spec.zone)
         slot = self._slots.services[spec.name]
@@ -322,6 +326,7 @@ class _Compiler:
             outlying=outlying,
             gate=gate,
             terms=terms,
+            template=template,
             minds=tuple(self._minds(spec)) or (None if hedging is None else ()),
             times=hedging or self._times(spec),
             witness=self._tracing,
@@ -364,6 +369,18 @@ class _Compiler:
         return key, EndpointSettings(
             service.pool, spec.weight, self._context(service.tls), zone=spec.zone, metadata=metadata
         )
+
+    def _template(self, spec: ServiceSpec, fixed: Roster) -> MemberTemplate:
+        from fastgw.core.live.listed import MemberTemplate  # which a worker without discovery does not need
+
+        settings = EndpointSettings(spec.pool, context=self._context(spec.tls))
+        return MemberTemplate(spec.name, spec.tls, settings, fixed, self._slots.endpoints[spec.name, LISTED])
+
+    def _listed(self, spec: ServiceSpec) -> list[MemberNews] | None:
+        if spec.listed is None:
+            return None
+        slots = self._slots.endpoints
+        return [MemberNews(*one, slots[spec.name, str(one.address)]) for one in spec.listed]
 
     def _inside_settings(self, service: str, spec: InsideSettings) -> EndpointSettings:
         from fastgw.adapters.instance import INSTANCES, pool_of

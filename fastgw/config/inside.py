@@ -123,14 +123,15 @@ class Inside(Model):
         reference = str(getattr(self, self.kind))
         return InsideSettings(kind=self.kind, reference=reference, folder=folder, settings_json=self.settings, **rest)
 
-    def check_inside(self, document: Document, where: TreePath, endpoints: Sequence[object]) -> None:
-        """Report keys that stand beside others which leave them nothing to say, and that there is neither code nor ``endpoints``."""
+    def check_inside(self, document: Document, where: TreePath, endpoints: Sequence[object], discovery: object) -> None:
+        """Report keys that stand beside others which leave them nothing to say, and that there is neither code nor ``endpoints`` nor
+        ``discovery``."""
         given = [name for name in KINDS if not is_missing(getattr(self, name))]
         if not given:
             for name in _ABOUT:
                 if document.at((*where, name)) is not None:
                     document.report((*where, name), f"has no effect without {' or '.join(KINDS)}", at_key=True)
-            if is_missing(endpoints):
+            if is_missing(endpoints) and is_missing(discovery):
                 is_there = document.at((*where, "endpoints")) is not None
                 reason = "is empty; it needs at least one entry" if is_there else "is required"
                 document.report((*where, "endpoints"), reason)
@@ -140,8 +141,9 @@ class Inside(Model):
         for name in _NOT_OF[given[0]]:
             if document.at((*where, name)) is not None:
                 document.report((*where, name), f"has no effect with {given[0]}", at_key=True)
-        if document.at((*where, "endpoints")) is not None:
-            document.report((*where, "endpoints"), f"stands beside {given[0]}; give one of them", at_key=True)
+        for name in ("endpoints", "discovery"):
+            if document.at((*where, name)) is not None:
+                document.report((*where, name), f"stands beside {given[0]}; give one of them", at_key=True)
         for name in _ELSEWHERE:
             if document.at((*where, name)) is not None:
                 document.report(

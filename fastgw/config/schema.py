@@ -20,6 +20,7 @@ from fastgw.config.bound import Bound, ListenerTls
 from fastgw.config.breaker import Breaker
 from fastgw.config.cache import Cache
 from fastgw.config.copies import Copies, Shadow
+from fastgw.config.discovery import Discovery
 from fastgw.config.ejection import Ejection
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
@@ -306,7 +307,10 @@ class Version(Inside):
     """One version of a service: where it is reached, or code in this process; all else is as the service says."""
 
     endpoints: list[Endpoint] = Field(
-        [], description="Where this version is reached; at least one.", json_schema_extra={"minItems": 1}
+        [], description="Where this version is reached; at least one, or discovery.", json_schema_extra={"minItems": 1}
+    )
+    discovery: Discovery | None = setting(
+        None, "Where members are listed that come and go by themselves. Default: nowhere."
     )
     weight: Annotated[int, count(0, 1_000_000)] = setting(
         ..., "Its share of the requests, relative to the other weights; 0: none."
@@ -317,7 +321,10 @@ class Service(Balanced):
     """A named set of endpoints with one policy, or code in this process."""
 
     endpoints: list[Endpoint] = Field(
-        [], description="Where the service is reached; at least one.", json_schema_extra={"minItems": 1}
+        [], description="Where the service is reached; at least one, or discovery.", json_schema_extra={"minItems": 1}
+    )
+    discovery: Discovery | None = setting(
+        None, "Where members are listed that come and go by themselves. Default: nowhere."
     )
     pool: Pool = setting({}, "Connections to each endpoint.")
     tls: Annotated[ServiceTls | None, BeforeValidator(false_is_none)] = setting(None, "Speak TLS. Default: plain HTTP.")

@@ -279,6 +279,17 @@ class ServiceSpec(NamedTuple):
     inside: InsideSettings | None  #: it is code in this process, with one endpoint that has no address; None: it is not
     health: HealthSpec | None  #: None: nobody is probed
     settings: ServiceSettings
+    discovery: object = None  #: ``core.sources.DiscoverySettings``; None: all its members are in ``endpoints``
+    #: What the sources of ``discovery`` list now: of no file.  None: nothing was listed yet, or there are no sources.
+    listed: tuple[EndpointSpec, ...] | None = None
+
+    @property
+    def members(self) -> tuple[EndpointSpec, ...]:
+        """Whoever is known to be one: the endpoints of the file, and others that are listed."""
+        if not self.listed:
+            return self.endpoints
+        known = {one.address for one in self.endpoints}
+        return (*self.endpoints, *(one for one in self.listed if one.address not in known))
 
 
 class VersionSpec(NamedTuple):

@@ -36,14 +36,14 @@ def check_versions(document: Document, where: TreePath, service: Service) -> Non
         for key in _OF_VERSIONS:
             if document.at((*where, key)) is not None:
                 document.report((*where, key), "has no effect without versions", at_key=True)
-        service.check_inside(document, where, service.endpoints)
+        service.check_inside(document, where, service.endpoints, service.discovery)
         return
-    for key in ("endpoints", *service.about_code):
+    for key in ("endpoints", "discovery", *service.about_code):
         if document.at((*where, key)) is not None:
             document.report((*where, key), "stands beside versions; each of them has its own", at_key=True)
     for name, version in versions.items():
         if not is_unsound(version):
-            version.check_inside(document, (*where, "versions", name), version.endpoints)
+            version.check_inside(document, (*where, "versions", name), version.endpoints, version.discovery)
     weights = [one.weight for one in versions.values()]
     if weights and not is_unsound(*versions.values(), *weights) and not any(weights):
         document.report((*where, "versions"), "no version has a weight above 0")

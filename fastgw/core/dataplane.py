@@ -26,7 +26,7 @@ from fastgw.steps import Steps, whole
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Client
     from fastgw.core.live.endpoint import Endpoint
-    from fastgw.core.live.news import Answer, Finding
+    from fastgw.core.live.news import Answer, Finding, MemberNews
     from fastgw.core.live.pool import Pool
     from fastgw.core.live.roles import Breakers
     from fastgw.core.net.sockets import Poller
@@ -127,14 +127,14 @@ class DataPlane(Plane):
         """Let the members of services that are new with ``snapshot`` be there, whom nobody asks yet; return the services whose members the
         swap has to change, which are few where a large configuration was edited.
 
-        What has a name waits for the swap: the name may be found meanwhile.
+        What has a name, or a list, waits for the swap: the name may be found meanwhile, and the list be another.
         """
         formers = {one.name: one for one in self.snapshot.services}
         changed = []
         for service in snapshot.services:
             yield
             former = formers.get(service.name)
-            if former is None and not any(key.address.is_name for key, _ in service.roster):
+            if former is None and not any(key.is_room for key, _ in service.roster):
                 service.install(self.registry)
             elif former is None or service.changes(former):
                 changed.append(service)
@@ -184,6 +184,11 @@ class DataPlane(Plane):
         for service in self.snapshot.services:
             if any(key.address.host in answers for key, _ in service.roster):
                 service.install(self.registry)
+
+    def take_lists(self, lists: Mapping[str, tuple[MemberNews, ...]]) -> None:
+        """Members were listed, by service: they are the members from now on."""
+        for service in self.snapshot.take_lists(lists):
+            service.install(self.registry)
 
     def hear(self, findings: Iterable[Finding]) -> None:
         """Other workers have ejected members, or have them back."""

@@ -14,6 +14,9 @@ from fastgw.wire.methods import IDEMPOTENT
 ANY_HOST = "*"  #: the host of a socket that takes IPv6 and IPv4: ``[::]`` without ``ipv6_only``
 
 
+LISTED = "listed"  #: the inside of an address that stands for whatever members a list has
+
+
 class Address(NamedTuple):
     """``host``:``port`` over TCP, or a unix socket when ``path`` is given, or no place at all."""
 

@@ -17,10 +17,22 @@ class ClientTls(NamedTuple):
     server_name: str = ""  #: that it must have a certificate for; empty: its host
 
 
+class RegistryUrl(NamedTuple):
+    """Where a registry is asked, by HTTP."""
+
+    is_tls: bool
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http{'s' if self.is_tls else ''}://{host}:{self.port}"
+
+
 class EtcdSettings(NamedTuple):
     """Members as keys of etcd: ``PREFIX/ADDRESS``."""
 
-    endpoints: tuple[tuple[bool, str, int], ...]  #: is it TLS, host, port; the first that answers is asked
+    endpoints: tuple[RegistryUrl, ...]  #: the first that answers is asked
     prefix: str  #: of the keys, without the slash before the address
     user: str = ""
     password: str = ""
@@ -31,7 +43,7 @@ class EtcdSettings(NamedTuple):
 class ConsulSettings(NamedTuple):
     """The passing instances of a service of Consul."""
 
-    endpoint: tuple[bool, str, int]  #: is it TLS, host, port: of an agent
+    endpoint: RegistryUrl  #: an agent
     service: str
     tags: tuple[str, ...] = ()  #: that an instance must have, all of them
     datacenter: str = ""
@@ -68,7 +80,7 @@ class KubernetesSettings(NamedTuple):
     service: str
     namespace: str  #: empty: that of the service account
     port: str = ""  #: name or number; empty: the only one
-    endpoint: tuple[bool, str, int] = (True, "", 0)  #: of the API server; no host: as a pod finds it
+    endpoint: RegistryUrl = RegistryUrl(True, "", 0)  #: the API server; no host: as a pod finds it
     token_file: str = ""  #: empty: that of the service account, which is read again as it rotates
     ca: str = ""  #: likewise
     timeout: float = 10.0

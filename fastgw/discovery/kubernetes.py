@@ -23,7 +23,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from fastgw.core.calls import Caller
-from fastgw.core.sources import ClientTls, KubernetesSettings
+from fastgw.core.sources import ClientTls, KubernetesSettings, RegistryUrl
 from fastgw.core.streamed import Streamed, streamed
 from fastgw.discovery.endpoint_slices import EndpointSlice, merge, read
 from fastgw.discovery.listing import SourceError, Tell
@@ -66,8 +66,8 @@ class KubernetesSource:
         self._namespace = settings.namespace
 
     def __str__(self) -> str:
-        host = self._settings.endpoint[1]
-        at = f" at {host}:{self._settings.endpoint[2]}" if host else ""
+        host = self._settings.endpoint.host
+        at = f" at {host}:{self._settings.endpoint.port}" if host else ""
         return f"kubernetes{at} {self._namespace or '(own namespace)'}/{self._settings.service}"
 
     async def watch(self, tell: Tell) -> None:
@@ -75,7 +75,7 @@ class KubernetesSource:
         settings = self._settings
         self._namespace = settings.namespace or self._read("namespace")
         endpoint, ca = settings.endpoint, settings.ca
-        if not endpoint[1]:
+        if not endpoint.host:
             endpoint = self._in_cluster()
             ca = ca or f"{self._account}/ca.crt"
         with calling(endpoint, ClientTls(ca=ca), settings.timeout) as caller:
@@ -84,11 +84,11 @@ class KubernetesSource:
                 tell(merge(self._slices.values(), version))
                 await self._follow(caller, version, tell)
 
-    def _in_cluster(self) -> tuple[bool, str, int]:
+    def _in_cluster(self) -> RegistryUrl:
         host, port = self._environ.get("KUBERNETES_SERVICE_HOST", ""), self._environ.get("KUBERNETES_SERVICE_PORT", "")
         if not host or not port.isdigit():
             raise SourceError("unresolved", f"{self}: no address of an API server is configured, and this is no pod")
-        return True, host.strip("[]"), int(port)
+        return RegistryUrl(True, host.strip("[]"), int(port))
 
     # -- list
 
@@ -201,7 +201,7 @@ class KubernetesSource:
         """With the token as it is now; that of the service account goes to the API server that a pod finds, and nowhere else."""
         path = self._settings.token_file
         fields = [(b"accept", b"application/json")]
-        if path or not self._settings.endpoint[1]:
+        if path or not self._settings.endpoint.host:
             token = self._read("token", path).encode()
             if not token or not token.isascii() or any(byte <= 32 for byte in token):
                 raise SourceError("denied", f"{self}: {path or self._account + '/token'} has no token in it")

@@ -17,6 +17,7 @@ CODES: Final = {
         "name_failed",
         "name_timeout",
         "no_subset",
+        "no_member",
     ),
     "reset": ("upstream_reset", "bad_answer", "service_failed", "service_unhealthy"),
     "timeout": ("answer_timeout", "timeout"),

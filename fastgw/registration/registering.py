@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 from fastgw.core.calls import AsMember, Caller, CallError
 from fastgw.core.settings import Url
-from fastgw.core.sources import ClientTls, EtcdSettings
+from fastgw.core.sources import ClientTls, EtcdSettings, RegistryUrl
 from fastgw.discovery.etcd_client import EtcdClient, EtcdError, encoded, number
 from fastgw.discovery.listing import ListedMember, listed
 
@@ -248,7 +248,7 @@ class Registration:
             self._tell(level, f"{self.key}: {what}")
 
 
-def endpoints(etcd: str | Iterable[str]) -> tuple[tuple[bool, str, int], ...]:
+def endpoints(etcd: str | Iterable[str]) -> tuple[RegistryUrl, ...]:
     """What ``EtcdSettings`` has, of URLs.  Raises ValueError."""
     found = []
     for text in etcd.split(",") if isinstance(etcd, str) else etcd:
@@ -256,7 +256,7 @@ def endpoints(etcd: str | Iterable[str]) -> tuple[tuple[bool, str, int], ...]:
         is_plain = url.scheme in ("http", "https") and url.path in ("", "/") and not (url.query or url.username)
         if not is_plain or not url.hostname:
             raise ValueError(f"{text!r} is no endpoint of etcd such as http://127.0.0.1:{ETCD_PORT}")
-        found.append((url.scheme == "https", url.hostname, url.port or ETCD_PORT))
+        found.append(RegistryUrl(url.scheme == "https", url.hostname, url.port or ETCD_PORT))
     if not found:
         raise ValueError("there is no endpoint of etcd")
     return tuple(found)

@@ -75,7 +75,7 @@ class Engines:
 
         The files of TLS are read anew where it is another configuration, an equal one too, as workers do."""
         self._spec = spec
-        wanted = {one for one in spec.services if one.engine is not None}
+        wanted = {one._replace(listed=None) for one in spec.services if one.engine is not None}
         for one in [one for one in self._tasks if one not in wanted]:
             self._tasks.pop(one).cancel()
             self._forget(one.name, ())  # where it stays it has other terms

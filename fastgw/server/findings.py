@@ -204,7 +204,7 @@ def places_of(spec: GatewaySpec, answers: Mapping[str, Answer]) -> dict[tuple[st
     """The addresses of every endpoint, by service and endpoint; those of a name are in ``answers``, or it has none yet."""
     found = {}
     for service in spec.services:
-        for endpoint in service.endpoints:
+        for endpoint in service.members:
             address = endpoint.address
             hosts: tuple[str, ...] = (address.host,)
             if address.is_name:

@@ -6,8 +6,6 @@ supervisor has spent the time to import ``asyncio``.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fastgw.config.listed import Lists, without_sources
 from fastgw.config.spec import BindSpec, GatewaySpec, UserSpec
 from fastgw.core.live.news import Answer
 from fastgw.core.settings import Address, KeySetSettings, RedisSettings
@@ -23,8 +22,9 @@ from fastgw.server import machine
 from fastgw.server.channel import MAX_FDS
 from fastgw.server.findings import Findings, Places, places_of
 from fastgw.server.history import History, LoadReport
-from fastgw.server.inherited import Inherited
+from fastgw.server.inherited import Inherited, predecessor
 from fastgw.server.listening import Listening, adopt, bind, bind_all
+from fastgw.server.lists import MemberLists
 from fastgw.server.messages import Abort, Busy, Commit, Endpoints, Fetched, Linked, Prepare, Slots
 from fastgw.server.pieces import bare, cut
 from fastgw.server.slots import Tables
@@ -84,7 +84,7 @@ class Gateway:
         self.path = path
         self.environ = environ
         self.handed = handed
-        self.predecessor = handed.pid if handed is not None else predecessor(environ)  #: process id, or 0
+        self.predecessor = predecessor(environ) if handed is None else handed.pid  #: whom we follow, or 0
         self.workers = workers
         self.arriving: list[WorkerProcess] = []  #: processes that have no place yet (``server.rolling``)
         self.retired: list[WorkerProcess] = []  #: without a place since a reload; what they counted stays
@@ -115,12 +115,11 @@ class Gateway:
         self._board: SharedBoard | None = None
         self.last_generation = 0
         self.tables = Tables(lambda: self.all_slabs)  #: of counters
+        self.lists = MemberLists(self.tables)  #: of members that no file names
         self.adopted: list[Slab] = []  #: counters of the workers of the gateway before us
         self.is_upgrading = False  #: a new process is getting ready to take our place
         self.last_upgrade: str | None = None  #: why the last one failed
-        self.predecessor_draining = handed.pid if handed is not None else 0  #: until it has ended
-        if handed is not None:
-            self._begin_with(handed)
+        self._begin_with(handed)
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
@@ -191,6 +190,7 @@ class Gateway:
     def adopt(self, plan: Plan) -> None:
         """Make ``plan`` the one in use; close our side of the sockets it no longer has."""
         old = self.current.listenings if self.current else {}
+        self.lists.complete(plan)
         self.current = plan
         self.tables.adopt(plan.slots)
         self._forget_who_is_gone()
@@ -240,8 +240,11 @@ class Gateway:
         listening = self.handed.admin(spec.key(place)) if self.handed is not None else None
         return listening or adopt(place, self.inherited)
 
-    def _begin_with(self, handed: Handed) -> None:
-        """Go on counting where the gateway before us counts."""
+    def _begin_with(self, handed: Handed | None) -> None:
+        """Go on counting where the gateway before us counts, if there is one."""
+        self.predecessor_draining = handed.pid if handed is not None else 0  #: until it has ended
+        if handed is None:
+            return
         self.last_generation = handed.generation
         self.reloads.update(handed.reloads)
         for worker, (restarts, stalls) in zip(self.workers, handed.workers, strict=False):
@@ -259,7 +262,8 @@ class Gateway:
         has_memory = not worker.prepared
         fds = [worker.slab.fd, self.board.fd] if has_memory else []
         fds += [plan.listenings[address].of_worker(worker.index).fileno() for address in missing]
-        plan.pieces = plan.pieces or cut(plan.spec, plan.slots)
+        self.lists.complete(plan)
+        plan.pieces = plan.pieces or cut(without_sources(plan.spec), plan.slots)
         spec = bare(self._as_now(plan.spec))
         worker.channel.send(Prepare(plan.generation, spec, plan.pieces, missing, has_memory), fds)
         known = (Endpoints(self.answers), Fetched(self.keys), Linked(self.links), self.tail.order)
@@ -288,6 +292,12 @@ class Gateway:
         self.answers[host] = answer
         self._forget_who_is_gone()
         self._tell(Endpoints({host: answer}))
+
+    def learn_lists(self, lists: Lists) -> None:
+        """Let every worker know whom the sources of these services list."""
+        news = self.lists.learn(lists, self.current)
+        self._forget_who_is_gone()
+        self._tell(Endpoints({}, lists=news))
 
     def learn_keys(self, key_set: KeySetSettings, news: KeySet) -> None:
         """Let every worker know what was fetched."""
@@ -435,15 +445,3 @@ class Gateway:
 def _is_beside(one: Address, other: Address) -> bool:
     """Is a socket of ours at ``one`` in the way of another one at ``other``?"""
     return one.path == other.path if one.path or other.path else one.port == other.port
-
-
-def predecessor(environ: Mapping[str, str]) -> int:
-    """Process id of the gateway to take over from (``FASTGW_UPGRADE``), or 0; raise ConfigError."""
-    text = environ.get("FASTGW_UPGRADE", "")
-    if not text:
-        return 0
-    with contextlib.suppress(ValueError, OSError):
-        if (pid := int(text)) > 1:
-            os.kill(pid, 0)
-            return pid
-    raise ConfigError([f"FASTGW_UPGRADE is {text!r}, which is not the id of a process that we may signal"])

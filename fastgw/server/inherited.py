@@ -11,10 +11,11 @@ them too: what waits in their queues when we end is for whoever it starts next.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastgw.core.settings import ANY_HOST, Address
@@ -176,3 +177,15 @@ def _address(sock: socket.socket) -> Address:
     host, port = name[:2]
     is_any = host == "::" and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
     return Address(ANY_HOST if is_any else host, port)
+
+
+def predecessor(environ: Mapping[str, str]) -> int:
+    """Process id of the gateway to take over from (``FASTGW_UPGRADE``), or 0; raise ConfigError."""
+    text = environ.get("FASTGW_UPGRADE", "")
+    if not text:
+        return 0
+    with contextlib.suppress(ValueError, OSError):
+        if (pid := int(text)) > 1:
+            os.kill(pid, 0)
+            return pid
+    raise ConfigError([f"FASTGW_UPGRADE is {text!r}, which is not the id of a process that we may signal"])

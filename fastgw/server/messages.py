@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fastgw.config.spec import GatewaySpec
-from fastgw.core.live.news import Answer, Ask, Finding, KeySet, LinkState, Standing
+from fastgw.core.live.news import Answer, Ask, Finding, KeySet, LinkState, MemberNews, Standing
 from fastgw.core.settings import KeySetSettings, RedisSettings
 
 
@@ -32,10 +32,11 @@ class Slots(NamedTuple):
 
 
 class Endpoints(NamedTuple):
-    """Where the endpoints are that have a name: what was found for it, or why nothing was; and which can be reached."""
+    """Where the endpoints are that have a name: what was found for it, or why nothing was; which can be reached; who is listed."""
 
     answers: dict[str, Answer]
     findings: tuple[Finding, ...] = ()  #: of other workers
+    lists: dict[str, tuple[MemberNews, ...]] = {}  #: members that are listed, by service
 
 
 class Fetched(NamedTuple):

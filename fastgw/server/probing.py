@@ -144,7 +144,7 @@ class Probing:
     def _targets(self, service: ServiceSpec, answers: Mapping[str, Answer]) -> list[tuple[MemberName, ProbeTarget]]:
         assert service.health is not None
         found = []
-        for endpoint in service.endpoints:
+        for endpoint in service.members:
             address = endpoint.address
             hosts: tuple[str, ...] = (address.host,)
             if address.is_name:

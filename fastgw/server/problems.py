@@ -150,6 +150,17 @@ def _of_service(name: str, service: StatusTree, shed: Mapping[Any, Episode], whe
                 f", {limit} may be under way" if limit else ""
             )
             yield Concern(CRITICAL, cause, about, text, when.began(found))
+    for source in service.get("discovery", ()):
+        if source["state"] in ("failing", "doubted"):
+            what = "cannot be asked" if source["state"] == "failing" else "is not believed"
+            kept = (
+                "nobody was listed yet"
+                if source["members"] is None
+                else f"{_count(source['members'], 'member')} in use"
+            )
+            cause = f"{source['source']} {what}: {source['error'] or source['cause']}; {kept}"
+            severity = ERROR if source["members"] else CRITICAL
+            yield Concern(severity, "discovery", about, cause, source["listed_at"])
     panic = service.get("panic") or {}
     if panic.get("state") == "on":
         cause = f"all members are asked, too few are well: {panic['reason']}"

@@ -18,6 +18,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from fastgw.config.listed import without_sources
 from fastgw.errors import ConfigError
 from fastgw.server.admin import admin_context
 from fastgw.server.answers import Answers
@@ -229,7 +230,8 @@ class Reload:
     async def _prepare(self, plan: Plan) -> _Agreed:
         """Ask every worker, and where their code is old, a new one; raise ConfigError if one cannot."""
         gateway = self._gateway
-        plan.pieces = await asyncio.to_thread(cut, plan.spec, plan.slots)  # the loop turns meanwhile
+        gateway.lists.complete(plan)
+        plan.pieces = await asyncio.to_thread(cut, without_sources(plan.spec), plan.slots)  # the loop turns meanwhile
         context = admin_context(plan.spec.admin)
         admin = self._bind_admin(plan)
         asked = [worker for worker in gateway.workers[: plan.count] if worker.is_alive]

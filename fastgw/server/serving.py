@@ -14,12 +14,12 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import uvloop
 
 from fastgw import imported
-from fastgw.config.spec import GatewaySpec, ListenerSpec
+from fastgw.config.spec import ListenerSpec
 from fastgw.core import counters
 from fastgw.core.causes import words
 from fastgw.core.dataplane import DataPlane
@@ -28,7 +28,6 @@ from fastgw.core.opening.entrance import Entrance
 from fastgw.core.opening.opening import Terms
 from fastgw.core.opening.openings import Openings
 from fastgw.core.protocols import client_factory, make_client
-from fastgw.core.snapshot.snapshot import Service, Snapshot
 from fastgw.filters.log_file import FILES
 from fastgw.server.channel import Channel
 from fastgw.server.collecting import Collecting
@@ -40,6 +39,7 @@ from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, P
 from fastgw.server.planes import data_plane, prepared
 from fastgw.server.reports import Reports
 from fastgw.server.slices import Superseded, in_slices
+from fastgw.server.standby import HeardLists, Standby
 from fastgw.server.terms import terms_of
 from fastgw.server.told import KINDS, SourceNews
 from fastgw.server.workers import BLOCKED
@@ -67,16 +67,6 @@ class Accepting:
     terms: Terms | None
 
 
-class Standby(NamedTuple):
-    """A configuration that is prepared and waits for its commit."""
-
-    generation: int
-    spec: GatewaySpec
-    snapshot: Snapshot
-    terms: dict[str, Terms]  #: of listeners that have some, by name
-    changed: tuple[Service, ...] = ()  #: whose members the swap has to change
-
-
 class Worker:
     """Receives configurations and serves them."""
 
@@ -87,6 +77,7 @@ class Worker:
         self.status = 0
         self._plane: DataPlane | None = None
         self._standby: Standby | None = None
+        self._lists = HeardLists()
         self._sockets: dict[str, socket.socket] = {}  # by address
         self._accepting: dict[str, Accepting] = {}  # by address
         self._messages: deque[tuple[object, list[int]]] = deque()
@@ -168,10 +159,12 @@ class Worker:
     def _learn(self, message: Endpoints) -> None:
         if self._plane is not None:
             self._plane.learn(message.answers)
+            self._lists.take(message.lists, self._plane, self._standby)
             self._plane.hear(message.findings)
 
     async def _prepare(self, message: Prepare, fds: list[int]) -> None:
         try:
+            self._lists.begin()
             if message.has_memory:
                 self._plane = self._make_plane(fds.pop(0), fds.pop(0))
                 self._openings = Openings(self._plane, make_client, self._on_opening_trouble)
@@ -185,6 +178,7 @@ class Worker:
                 self.channel.send(Prepared(message.generation, changed=changed))
                 return
             spec, snapshot = await self._in_time(prepared(message, plane), self._look_up)
+            self._lists.complete(snapshot)
             terms = {one.name: found for one in spec.listeners if (found := terms_of(one)) is not None}
             await plane.open(snapshot)
             plane.prepare(snapshot)

@@ -9,7 +9,7 @@ taken, further names share the last one, ``other``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastgw.config.chains import filter_names
@@ -17,6 +17,7 @@ from fastgw.config.shadows import shadows
 from fastgw.config.spec import GatewaySpec, fallback_name, mirror_name
 from fastgw.core.blocks import Block
 from fastgw.core.counters import ENDPOINT, FILTER, ROUTE, SERVICE
+from fastgw.core.settings import LISTED
 from fastgw.server.messages import Slots
 
 if TYPE_CHECKING:
@@ -111,9 +112,22 @@ class Tables:
         return Slots(
             self._routes.plan(route_names(spec)),
             self._services.plan(one.name for one in spec.services),
-            self._endpoints.plan(endpoint_names(spec)),
+            self.plan_endpoints(spec),
             self._filters.plan(filter_names(spec)),
         )
+
+    def plan_endpoints(self, spec: GatewaySpec) -> dict[tuple[str, str], int]:
+        """Slots for the endpoints of ``spec`` alone: some members are listed, or are no more."""
+        return self._endpoints.plan([*endpoint_names(spec), *list_names(spec)])
+
+    def slots_of(self, service: str, addresses: Sequence[str]) -> list[int]:
+        """The slots of members of a service, which may be new."""
+        slots = self._endpoints.plan((service, one) for one in addresses)
+        return [slots[service, one] for one in addresses]
+
+    def adopt_endpoints(self, slots: Slots) -> None:
+        """These endpoints are in use."""
+        self._endpoints.adopt(slots.endpoints)
 
     def adopt(self, slots: Slots) -> None:
         """These are in use."""
@@ -160,4 +174,9 @@ def route_names(spec: GatewaySpec) -> list[str]:
 
 def endpoint_names(spec: GatewaySpec) -> list[tuple[str, str]]:
     """(service, address) of every endpoint."""
-    return [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]
+    return [(service.name, str(one.address)) for service in spec.services for one in service.members]
+
+
+def list_names(spec: GatewaySpec) -> list[tuple[str, str]]:
+    """(service, ``LISTED``) of every service whose members are listed: who waits for the first list is counted there."""
+    return [(service.name, LISTED) for service in spec.services if service.discovery is not None]

@@ -1,5 +1,5 @@
-"""What the supervisor keeps beside its workers because the configuration names it: addresses of names, keys of tokens, links with a Redis,
-how busy engines are; where telemetry is sent; and whether its own files change.
+"""What the supervisor keeps beside its workers because the configuration names it: addresses of names, lists of members, keys of tokens,
+links with a Redis, how busy engines are; where telemetry is sent; and whether its own files change.
 
 Each is there, and imported, once a configuration needs it.
 """
@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import fastgw
+from fastgw.config.listed import Lists
 from fastgw.config.spec import GatewaySpec
 from fastgw.core.live.news import Answer, Logged, Recorded
 from fastgw.server.gateway import Gateway
@@ -21,6 +22,7 @@ from fastgw.server.names import Names, hosts_of
 from fastgw.telemetry.totals import Facts, Totals
 
 if TYPE_CHECKING:
+    from fastgw.server.discovering import Discovering
     from fastgw.server.engines import Engines
     from fastgw.server.exporter import Exporter
     from fastgw.server.file_watch import FileWatch
@@ -69,6 +71,9 @@ class Sources:
         if gateway.engines is not None or any(one.engine is not None for one in spec.services):
             self._engines().keep(spec)
         gateway.links = {one: found for one, found in gateway.links.items() if one in spec.redis}
+        if gateway.lists.discovering is not None or _is_listed(spec):
+            self._discovering().keep(spec)
+        gateway.lists.retain(spec)
         if gateway.exporter is not None or spec.telemetry is not None:
             self._exporter().keep(spec.telemetry)
             self._log.pass_on(spec.telemetry, self._exporter().take)
@@ -88,6 +93,8 @@ class Sources:
             waits.append(self._fetching().prepare(spec.key_sets, SOURCES_LIMIT))
         if spec.redis:
             waits.append(self._leasing().prepare(spec.redis, SOURCES_LIMIT))
+        if _is_listed(spec):
+            waits.append(self._discovering().prepare(spec.services, SOURCES_LIMIT))
         await asyncio.gather(*waits)
 
     def hear(self, message: Wanted | Asked | Recorded | Logged | Tailed) -> None:
@@ -128,11 +135,16 @@ class Sources:
         self._gateway.learn(host, answer)
         self._keep_probes()
 
+    def _take_lists(self, lists: Lists) -> None:
+        self._gateway.learn_lists(lists)
+        self._keep_probes()
+
     def close(self) -> None:
         """Keep nothing any more."""
         gateway = self._gateway
         for source in (
             gateway.names,
+            gateway.lists.discovering,
             gateway.fetching,
             gateway.leasing,
             gateway.engines,
@@ -151,6 +163,14 @@ class Sources:
 
             gateway.names = Names(self._learn, self._log, random.random, look_up)
         return gateway.names
+
+    def _discovering(self) -> Discovering:
+        lists = self._gateway.lists
+        if lists.discovering is None:
+            from fastgw.server.discovering import Discovering  # only where somebody needs it
+
+            lists.discovering = Discovering(self._take_lists, self._log, random.random)
+        return lists.discovering
 
     def _fetching(self) -> Fetching:
         gateway = self._gateway
@@ -198,3 +218,8 @@ class Sources:
 
             gateway.leasing = Leasing(gateway.learn_link, lambda: gateway.board.view, self._log, random.random)
         return gateway.leasing
+
+
+def _is_listed(spec: GatewaySpec) -> bool:
+    """Are the members of some service listed elsewhere?"""
+    return any(one.discovery is not None for one in spec.services)

@@ -18,6 +18,7 @@ from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
 from fastgw.server.admission_status import admission_limits, with_admission
 from fastgw.server.block_status import ENDPOINT, causes, failures, of_route, of_service, pick
 from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
+from fastgw.server.discovery_status import discovery_of_service, source_facts
 from fastgw.server.episodes import Episodes
 from fastgw.server.export_status import export_document, export_facts
 from fastgw.server.gateway import Gateway
@@ -180,6 +181,9 @@ class Pages:
             workers=worker_facts(gateway, now),
             names=_names(gateway.names),
             key_sets=_key_sets(gateway.fetching),
+            sources=source_facts(
+                gateway.lists.discovering, gateway.current.spec.services if gateway.current is not None else ()
+            ),
             links=links_of(gateway.leasing),
             certificates=certificate_facts(gateway),
             watch=gateway.watching.facts() if gateway.watching is not None else None,
@@ -270,19 +274,14 @@ class Pages:
         services: dict[str, Any] = {}
         gateway = self._gateway
         places = gateway.places
+        for service, one in specs.items():
+            if one.discovery is not None:
+                services[service] = self._service(service, one, facts, totals)  # it may have no member now
         for (service, endpoint), block in totals.endpoints.items():
-            spec, counted = specs.get(service), totals.services.get(service)
-            found = services.setdefault(
-                service,
-                {
-                    "limits": _limits(spec) if spec is not None else None,
-                    **of_service(counted),
-                    **breaker_of_service(gateway.findings, spec, counted),
-                    **panic_of_service(gateway.findings, spec),
-                    **subset_of_service(spec),
-                    "endpoints": {},
-                },
-            )
+            spec = specs.get(service)
+            if service not in services:
+                services[service] = self._service(service, spec, facts, totals)
+            found = services[service]
             if gateway.engines is not None and (engines := gateway.engines.document(service)):
                 found["engines"] = engines
             addresses = places.get((service, endpoint), ())
@@ -299,6 +298,18 @@ class Pages:
                 "addresses": _addresses(gateway, service, endpoint, addresses),
             }
         return with_admission(gateway, services, totals.services)
+
+    def _service(self, name: str, spec: ServiceSpec | None, facts: Facts, totals: Totals) -> dict[str, Any]:
+        findings, counted = self._gateway.findings, totals.services.get(name)
+        return {
+            "limits": _limits(spec) if spec is not None else None,
+            **of_service(counted),
+            **breaker_of_service(findings, spec, counted),
+            **panic_of_service(findings, spec),
+            **subset_of_service(spec),
+            **discovery_of_service(facts.sources, name, time.time()),
+            "endpoints": {},
+        }
 
 
 def _worker(worker: WorkerFacts) -> dict[str, Any]:

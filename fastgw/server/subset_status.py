@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def metadata_of_endpoint(spec: ServiceSpec | None, endpoint: str) -> dict[str, Any]:
     """The ``metadata`` of an endpoint of the configuration."""
-    known = spec.endpoints if spec is not None else ()
+    known = spec.members if spec is not None else ()
     found = next((one.metadata for one in known if str(one.address) == endpoint), ())
     return {"metadata": dict(found)} if found else {}
 
@@ -20,7 +20,7 @@ def subset_of_service(spec: ServiceSpec | None) -> dict[str, Any]:
     if spec is None or spec.subset is None:
         return {}
     values: dict[str, dict[str, list[str]]] = {key: {} for key, _ in spec.subset.match}
-    for endpoint in spec.endpoints:
+    for endpoint in spec.members:
         for key, value in endpoint.metadata:
             if key in values:
                 values[key].setdefault(value, []).append(str(endpoint.address))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fastgw.core.exchange.about import trace_ids
 from fastgw.filters.log_variables import logged_status
-from fastgw.filters.variables import trace_ids
 from fastgw.server.messages import Ended, Tail, Tailed
 
 if TYPE_CHECKING:

@@ -93,6 +93,26 @@ class KeySetFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """A source that members of a service are listed by."""
+
+    service: str
+    kind: str  #: "etcd", "file", ...
+    place: str  #: of that kind, for people
+    state: str  #: "pending", "listed", "doubted" or "failing"
+    members: int | None  #: that are believed; None: nothing was listed yet
+    age: float | None  #: seconds since the last list; None: there was none
+    listings: int
+    changes: int  #: of the members
+    failures: int
+    skipped: int  #: entries of the last list that are no members
+    damped: int  #: members that are left out because they come and go
+    revision: str = ""
+    cause: str = ""  #: why it fails, or is doubted
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkFacts:
     """A Redis by which limits are shared."""
 
@@ -168,6 +188,7 @@ class Facts:
     names: Sequence[NameFacts] = ()
     key_sets: Sequence[KeySetFacts] = ()
     links: Sequence[LinkFacts] = ()
+    sources: Sequence[SourceFacts] = ()
     processes: Sequence[ProcessFacts] = ()
     exemplars: Mapping[str, Sequence[Exemplar]] = field(default_factory=dict)  #: by the name of their route
     certificates: Sequence[CertificateFacts] = ()  #: those that say when they end

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fastgw.core.sources import ClientTls, EtcdSettings
+from fastgw.core.sources import ClientTls, EtcdSettings, RegistryUrl
 from fastgw.discovery.etcd_client import encoded
 from tests.support.gateway import wait_until
 from tests.support.ports import free_port
@@ -43,7 +43,7 @@ class EtcdServer:
     def settings(self, prefix: str, **more: Any) -> EtcdSettings:
         """What a source of it is told."""
         tls = ClientTls(*self._tls) if self._tls else ClientTls()
-        return EtcdSettings(((bool(self._tls), "127.0.0.1", self.port),), prefix, **{"tls": tls, **more})
+        return EtcdSettings((RegistryUrl(bool(self._tls), "127.0.0.1", self.port),), prefix, **{"tls": tls, **more})
 
     def launch(self, *, is_new: bool = True) -> EtcdServer:
         """Start it; ``is_new``: is its cluster not there yet?"""

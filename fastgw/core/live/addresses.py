@@ -27,7 +27,7 @@ _UNKNOWN = Answer(())
 def members_of(key: EndpointKey, names: Mapping[str, Answer]) -> list[EndpointKey]:
     """The members that an endpoint of the configuration is: itself, or one for each address of its name, by what ``names`` says of it."""
     if not key.address.is_name:
-        return [key]
+        return [] if key.is_room else [key]
     return [key.at(host) for host in dict.fromkeys(names.get(key.address.host, _UNKNOWN).addresses)]
 
 

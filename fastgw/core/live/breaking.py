@@ -117,7 +117,7 @@ class Breaking:
             yield self._whole
         if self._has_parts:
             found = self._parts.get(endpoint)
-            if found is None and endpoint.key is not None and not endpoint.key.address.is_name:
+            if found is None and endpoint.key is not None and not endpoint.key.is_room:
                 self._parts = {member: known for member, known in self._parts.items() if not member.is_retired}
                 found = self._parts[endpoint] = BreakerState(self.settings)
             if found is not None:

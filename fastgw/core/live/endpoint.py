@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fastgw.core.counters import ENDPOINT
 from fastgw.core.live.news import FAILING, USED, Standing
 from fastgw.core.live.troubles import Troubles
-from fastgw.core.settings import Address, UpstreamTls
+from fastgw.core.settings import LISTED, Address, UpstreamTls
 from fastgw.policy.ejection import MemberState
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ class EndpointKey:
     name: Address | None = None  #: of which ``address`` is one, as the configuration has it; None: that has ``address``
 
     @property
+    def is_room(self) -> bool:
+        """Does it stand for members that are elsewhere: those of a name, or of a list?"""
+        return self.address.is_name or self.address.inside == LISTED
+
+    @property
     def configured(self) -> Address:
         """The endpoint as the configuration has it."""
         return self.name or self.address
@@ -55,6 +60,7 @@ class EndpointSettings(NamedTuple):
     make_pool: Callable[[Any, Any], Pool] | None = None
     zone: str = ""  #: where it is; empty: nobody says
     metadata: Mapping[str, bytes] = {}  #: what it is (``policy.subsets``); nobody changes it
+    is_awaited: bool = False  #: of what stands for the members of a list: none has come yet
 
 
 class Endpoint:

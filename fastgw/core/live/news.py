@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fastgw.core.settings import RedisSettings
+from fastgw.core.settings import Address, RedisSettings
 
 MOST = 256  #: addresses of one name that are used; what a name server says beyond them is left out
 
@@ -30,6 +30,16 @@ class Answer(NamedTuple):
     addresses: tuple[str, ...]  #: IP addresses, ``MOST`` at most; empty: none was found yet
     cause: str = ""  #: why the last look-up failed, in a word; empty: it did not
     detail: str = ""  #: the same in a sentence
+
+
+class MemberNews(NamedTuple):
+    """A member of a service whose members are listed somewhere (``fastgw.discovery``), as that says."""
+
+    address: Address
+    weight: int
+    zone: str
+    metadata: tuple[tuple[str, str], ...]
+    slot: int  #: its block of counters
 
 
 class Standing(NamedTuple):

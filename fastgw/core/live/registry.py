@@ -76,7 +76,7 @@ class Registry:
         """
         rooms, found = [], []
         for key, settings in roster:
-            if key.address.is_name:
+            if key.is_room:
                 rooms.append((self.endpoint(key, settings, members), settings))
             found += [(self.endpoint(one, settings, members), settings) for one in members_of(key, self._plane.names)]
         for endpoint in members.update(tuple(found), tuple(rooms), ejection, self._plane.now):

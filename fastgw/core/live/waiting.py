@@ -1,8 +1,9 @@
-"""Where requests wait for a name of which no address is known to work: that of its service which connects first takes them.
+"""Where requests wait while nobody can be asked: for a name no address of which is known to work, or for a first list of members.
 
-A waiting room is the pool of an endpoint that stands for the name itself.  It is asked only while no member of its service is up and some
-were never tried, or there is none: before the first answer of a name server, and while the first connections are being made.  The first
-request that waits is what begins those.  Who waits is bounded as at any pool, and fails when it is known that waiting is of no use.
+The room of a name is the pool of an endpoint that stands for the name itself; the address that connects first takes who waits.  It is
+asked only while no member of its service is up and some were never tried, or there is none: before the first answer of a name server, and
+while the first connections are being made.  The first request that waits is what begins those.  Who waits is bounded as at any pool, and
+fails when it is known that waiting is of no use.
 """
 
 from __future__ import annotations
@@ -116,3 +117,28 @@ class WaitingRoom(Pool):
 
     def close(self) -> None:
         """See ``Pool``."""
+
+
+class ListRoom(WaitingRoom):
+    """Exchanges that wait for the first list of the members of a service; where there is one, and nobody in it, waiting is of no use."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<ListRoom {self._endpoint.key.service} waiting={len(self.waiters)}>"
+
+    @property
+    def problem(self) -> UpstreamError | None:
+        """See ``WaitingRoom``."""
+        return None if self._endpoint.settings.is_awaited else self._error("it is listed with no member")
+
+    def look(self) -> None:
+        """See ``WaitingRoom``."""
+        is_awaited = self._endpoint.settings.is_awaited
+        self.shortage = self._error("its members have not been listed yet") if is_awaited else None
+        if not is_awaited and not self._endpoint.members.all:
+            self.turn_away(self._error("it is listed with no member"))
+
+    def _error(self, why: str) -> UpstreamError:
+        reason = f"the service {self._endpoint.key.service} cannot be asked: {why}"
+        return UpstreamError(503, "no_member", "the service has no member", retry=RETRY_ALWAYS, reason=reason)

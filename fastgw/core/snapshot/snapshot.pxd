@@ -18,6 +18,7 @@ cdef class Service:
     cdef public object breaking
     cdef public object outlying
     cdef public object terms
+    cdef public object template
     cdef public object pick_for
     cdef public object subsets
     cdef public frozenset resends

@@ -7,7 +7,7 @@ Live things (endpoints with their pools) are not part of it: they are kept by ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     from fastgw.core.live.gate import GateTerms
+    from fastgw.core.live.listed import MemberTemplate
     from fastgw.core.live.members import Members
+    from fastgw.core.live.news import MemberNews
     from fastgw.core.live.registry import Registry, Roster
     from fastgw.core.live.roles import Breakers, Judge, Outliers
     from fastgw.core.settings import HedgeSettings, ListenerSettings, RouteSettings, ServiceSettings
@@ -59,6 +61,7 @@ class Service:
         "slot",
         "subsets",
         "takes_chunks",
+        "template",
         "terms",
         "times",
         "witness",
@@ -84,12 +87,14 @@ class Service:
         breaking: Breakers | None = None,
         outlying: Outliers | None = None,
         terms: GateTerms | None = None,
+        template: MemberTemplate | None = None,
     ) -> None:
         """``members``: the live ones, which become those of ``roster`` when the snapshot is installed; ``slot``: its block of counters;
         ``takes_chunks``: its pools do; ``pick_for``: the candidate for an exchange, of a
         balancer that asks for more than ``pick``; ``judge``: what its members ask how tries end; ``minds``: what may be done about an
         answer other than passing it on; ``gate``: what admits its requests, by ``terms``; ``times``: what is done with every request that
-        is sent; ``witness``: who is told of their tries; ``breaking`` and ``outlying``: two of the judges."""
+        is sent; ``witness``: who is told of their tries; ``breaking`` and ``outlying``: two of the judges; ``template``: what is said of
+        members that are listed elsewhere."""
         self.name = name
         self.slot = slot
         self.base = SERVICE.base(slot)
@@ -105,6 +110,7 @@ class Service:
         self.minds = minds  #: asked in this order when the head of an answer has come; None: every answer is passed on
         self.gate = gate  #: None: all are admitted at once
         self.terms = terms
+        self.template = template  #: None: all its members are in the configuration
         self.fallback: Any = None  #: what answers where this one cannot (``exchange.fallback``); None: nothing does
         self.breaking = breaking
         self.outlying = outlying
@@ -192,6 +198,11 @@ class Service:
             or self.settings != former.settings
             or self.roster != former.roster
         )
+
+    def take_list(self, members: Iterable[MemberNews]) -> None:
+        """Have these members from the next ``install`` on, beside those of the configuration.  Only where there is a ``template``."""
+        assert self.template is not None
+        self.roster = self.template.roster(members)
 
     def install(self, registry: Registry) -> None:
         """Let the live members be as this configuration, and what is known of its names, say."""
@@ -404,3 +415,10 @@ class Snapshot:
         Any, ...
     ] = ()  #: what services in this process are made of: opened before it is prepared, and told ``stop``
     versions: tuple[Any, ...] = ()  #: of services that have some (``snapshot.versions``): their shares can be changed
+
+    def take_lists(self, lists: Mapping[str, tuple[MemberNews, ...]]) -> list[Service]:
+        """Have the services whose members were listed take them; return those, which are to be installed anew."""
+        found = [one for one in self.services if one.template is not None and one.name in lists]
+        for one in found:
+            one.take_list(lists[one.name])
+        return found

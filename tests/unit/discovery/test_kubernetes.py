@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.sources import KubernetesSettings
+from fastgw.core.sources import KubernetesSettings, RegistryUrl
 from fastgw.discovery import kubernetes as module
 from fastgw.discovery.kubernetes import BURST, PACES, RELIST, SHORTEST, WATCH, KubernetesSource
 from fastgw.discovery.listing import Listing, SourceError
@@ -27,7 +27,13 @@ class Stage:
         self.now = 1000.0
         self.source = KubernetesSource(
             KubernetesSettings(
-                **{"service": "web", "namespace": "shop", "endpoint": api.endpoint, "timeout": 5.0, **settings}
+                **{
+                    "service": "web",
+                    "namespace": "shop",
+                    "endpoint": RegistryUrl(*api.endpoint),
+                    "timeout": 5.0,
+                    **settings,
+                }
             ),
             self._sleep,
             lambda: self.now,
@@ -335,7 +341,7 @@ def test_a_pod_finds_everything_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
 
             monkeypatch.setattr(module, "calling", without_tls)
             environ = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
-            stage = Stage(api, environ=environ, account=str(tmp_path), namespace="", endpoint=(True, "", 0))
+            stage = Stage(api, environ=environ, account=str(tmp_path), namespace="", endpoint=RegistryUrl(True, "", 0))
             assert str(stage.source) == "kubernetes (own namespace)/web"
             async with stage:
                 await stage.listing()
@@ -344,15 +350,15 @@ def test_a_pod_finds_everything_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
             assert str(stage.source) == "kubernetes mine/web"
             (tmp_path / "token").unlink()
             async with Stage(
-                api, environ=environ, account=str(tmp_path), namespace="", endpoint=(True, "", 0)
+                api, environ=environ, account=str(tmp_path), namespace="", endpoint=RegistryUrl(True, "", 0)
             ) as stage:
                 assert "is automountServiceAccountToken on?" in (await stage.fails()).detail
-            async with Stage(api, account=str(tmp_path), endpoint=(True, "", 0)) as stage:
+            async with Stage(api, account=str(tmp_path), endpoint=RegistryUrl(True, "", 0)) as stage:
                 assert (await stage.fails()).cause == "unresolved"
 
     asyncio.run(story())
 
 
 def test_what_it_is_called() -> None:
-    source = KubernetesSource(KubernetesSettings("web", "shop", endpoint=(True, "api.test", 6443)))
+    source = KubernetesSource(KubernetesSettings("web", "shop", endpoint=RegistryUrl(True, "api.test", 6443)))
     assert str(source) == "kubernetes at api.test:6443 shop/web"

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from fastgw.core.live.news import LinkState
+from fastgw.server.lists import MemberLists
 from fastgw.server.log import Log
 from fastgw.server.messages import Asked, Wanted
+from fastgw.server.slots import Tables
 from fastgw.server.sources import Sources
 from tests.support.shared_rate import redis_at
 
@@ -30,6 +32,7 @@ def test_a_link_is_kept_while_a_configuration_has_it(capfd: Any) -> None:
         watching=None,
         is_watching=False,
         answers={},
+        lists=MemberLists(Tables(lambda: ())),
         keys={},
         links={},
         plan_in_use=SimpleNamespace(spec=spec),

@@ -1,0 +1,270 @@
+"""One source of members over time: asked again when it fails, and its listings believed or not.
+
+    watch -> a listing: believed, or doubted
+          -> a failure: again after 0.5 s, 1 s, 2 s ... at most 30 s, each less up to a tenth by chance; what was listed last stays
+
+A registry that has lost its memory, or a prefix that was misspelled, lists nobody: an empty listing after a full one is not believed where
+``empty`` is "keep", however long it says so.  One that leaves less than ``min_share`` of the members is doubted for ``patience`` seconds: a
+registry that comes back fills again, member by member.  A first listing is believed whatever it says, for there is nothing else.
+
+Of a member that comes and goes again and again each coming costs every worker a connection that is soon gone: it is *damped* (as RFC
+2439 does with routes).  Each time it leaves adds one to its penalty, which is halved every ``HALF_LIFE`` seconds; with a penalty above
+``DAMPED`` it is left out until that has fallen below ``FREE``, except where nobody else would be left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from fastgw.core.settings import Address
+from fastgw.core.sources import BeliefSettings
+from fastgw.discovery.listing import ListedMember, Listing, Source, SourceError
+
+FIRST_RETRY: Final = 0.5  #: seconds
+LONGEST_RETRY: Final = 30.0  #: seconds
+SETTLED: Final = 10.0  #: seconds that a watch must have gone on for the next pause to be the first again
+JITTER: Final = 0.1  #: part of a pause by which chance shortens it
+HALF_LIFE: Final = 30.0  #: seconds
+DAMPED: Final = 3.0  #: penalty above which a member is left out
+FREE: Final = 1.0  #: penalty below which it is back
+PENALTIES_MOST: Final = 10_000  #: members whose leaving is remembered
+SKIPPED_TOLD: Final = 5  #: entries that are no member which one line of the log names
+
+PENDING, LISTED, DOUBTED, FAILING = "pending", "listed", "doubted", "failing"  #: states of a source
+
+
+WriteLine = Callable[[str, str, dict[str, Any]], None]  #: a line of the log: event, level, fields
+
+
+class Penalties:
+    """How often members have left of late."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[Address, tuple[float, float, bool]] = {}  # penalty, when it was that, is it damped
+
+    def leave(self, address: Address, now: float) -> None:
+        """A member is listed no more."""
+        penalty = self._now(address, now) + 1.0
+        if len(self._known) >= PENALTIES_MOST:
+            self._known = {one: was for one, was in self._known.items() if self._now(one, now) >= FREE / 2}
+        if len(self._known) < PENALTIES_MOST or address in self._known:
+            self._known[address] = (penalty, now, penalty > DAMPED)
+
+    def is_damped(self, address: Address, now: float) -> bool:
+        """Is it to be left out, though it is listed?"""
+        known = self._known.get(address)
+        if known is None or not known[2]:
+            return False
+        penalty = self._now(address, now)
+        if penalty >= FREE:
+            return True
+        self._known[address] = (penalty, now, False)
+        return False
+
+    def free_at(self, addresses: list[Address], now: float) -> float:
+        """When the first of these damped members is back; later than ``now``."""
+        from math import log2
+
+        return min(now + max(0.1, HALF_LIFE * log2(max(self._now(one, now), FREE) / FREE)) for one in addresses)
+
+    def _now(self, address: Address, now: float) -> float:
+        known = self._known.get(address)
+        return 0.0 if known is None else float(known[0] * 0.5 ** ((now - known[1]) / HALF_LIFE))
+
+
+class SourceKeeper:
+    """What is known of one source, and the task that keeps it so."""
+
+    def __init__(
+        self,
+        source: Source,
+        belief: BeliefSettings,
+        on_change: Callable[[], None],
+        log: WriteLine,
+        random: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Nothing is asked before ``begin``.
+
+        Args:
+            source: whom to ask.
+            belief: when a listing is believed.
+            on_change: called when ``members`` are others than before, and when the first listing has come.
+            log: writes a line of the log, if there are not too many.
+            random: returns numbers of [0, 1).
+            clock: returns monotonic seconds.
+            wall: returns seconds since 1970.
+        """
+        self.source = source
+        self.belief = belief
+        self._on_change = on_change
+        self._log = log
+        self._random = random
+        self._clock = clock
+        self._wall = wall
+        self._penalties = Penalties()
+        self._last: Listing | None = None  # what it said last, believed or not
+        self._doubted_since = 0.0  # monotonic
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._told_skipped: tuple[Any, ...] = ()
+        self.members: tuple[ListedMember, ...] | None = None  #: those that are believed; None: nothing was listed yet
+        self.damped: tuple[Address, ...] = ()
+        self.was_asked = asyncio.Event()  #: the first listing, or failure, has come
+        self.state = PENDING
+        self.cause = ""  #: why it fails, or is doubted, in a word
+        self.detail = ""
+        self.listed_at = 0.0  #: seconds since 1970 of the last listing; 0: never
+        self.listings = 0
+        self.changes = 0  #: listings that have changed the members
+        self.failures = 0
+        self.failed_in_row = 0
+
+    def begin(self) -> None:
+        """Ask, and go on."""
+        self._task = asyncio.get_running_loop().create_task(self._keep())
+
+    def close(self) -> None:
+        """Ask no more."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self._stop_timer()
+
+    @property
+    def skipped(self) -> int:
+        """Entries that were no members, of the last listing."""
+        return 0 if self._last is None else len(self._last.skipped)
+
+    @property
+    def revision(self) -> str:
+        """What the source calls what it said last."""
+        return "" if self._last is None else self._last.revision
+
+    async def _keep(self) -> None:
+        while True:
+            began = self._clock()
+            try:
+                await self.source.watch(self.take)
+            except SourceError as error:
+                cause, detail = error.cause, error.detail
+            except Exception as error:  # noqa: BLE001  whatever it is, the source is asked again
+                cause, detail = "failed", repr(error)
+            else:
+                cause, detail = "ended", "it ended without a reason"
+            if self._clock() - began >= SETTLED:
+                self.failed_in_row = 0
+            self._fail(cause, detail)
+            pause = min(FIRST_RETRY * 2.0 ** min(self.failed_in_row - 1, 10), LONGEST_RETRY)
+            await asyncio.sleep(pause * (1 - JITTER * self._random()))
+
+    def _fail(self, cause: str, detail: str) -> None:
+        is_news = self.state != FAILING or cause != self.cause
+        self.failures += 1
+        self.failed_in_row += 1
+        self.state, self.cause, self.detail = FAILING, cause, detail
+        if is_news:
+            kept = {} if self.members is None else {"kept": len(self.members)}
+            self._tell("members cannot be listed", "warning", cause=cause, detail=detail, **kept)
+        self.was_asked.set()
+
+    # -- what it lists
+
+    def take(self, listing: Listing) -> None:
+        """It lists that, now."""
+        if self.state == FAILING:
+            self._tell("members are listed again", "info", failures=self.failed_in_row)
+        if self.state == FAILING or self.state == PENDING:
+            self.state = LISTED
+            self.cause = self.detail = ""
+        self.listings += 1
+        self.listed_at = self._wall()
+        before, self._last = self._last, listing
+        self._tell_skipped(listing)
+        now = self._clock()
+        if before is not None:
+            there = {one.address for one in listing.members}
+            for one in before.members:
+                if one.address not in there:
+                    self._penalties.leave(one.address, now)
+        self._look()
+        self.was_asked.set()
+
+    def _look(self) -> None:
+        """Believe what was listed last, or doubt it; again when time has passed."""
+        self._stop_timer()
+        listing, now = self._last, self._clock()
+        assert listing is not None
+        doubt = self._doubt(listing)
+        if doubt:
+            self._begin_doubt(doubt, now)
+            return
+        if self.state == DOUBTED:
+            self.state, self.cause, self.detail = LISTED, "", ""
+        self._doubted_since = 0.0
+        damped = [one.address for one in listing.members if self._penalties.is_damped(one.address, now)]
+        if len(damped) == len(listing.members):
+            damped = []
+        left_out = set(damped)
+        members = tuple([one for one in listing.members if one.address not in left_out]) if damped else listing.members
+        if left_out - set(self.damped):
+            self._tell("members that come and go are left out for a while", "warning", members=[*map(str, damped)])
+        self.damped = tuple(damped)
+        if damped:
+            self._call_at(self._penalties.free_at(damped, now))
+        if members != self.members:
+            self.changes += self.members is not None
+            self.members = members
+            self._on_change()
+
+    def _doubt(self, listing: Listing) -> str:
+        """Why ``listing`` is not believed; empty: it is."""
+        count, before = len(listing.members), len(self.members or ())
+        if not before or count >= before:
+            return ""
+        if not count and self.belief.empty == "keep":
+            return "empty"
+        is_small = count < self.belief.min_share * before
+        is_new = not self._doubted_since or self._clock() - self._doubted_since < self.belief.patience
+        return "min_share" if is_small and is_new else ""
+
+    def _begin_doubt(self, cause: str, now: float) -> None:
+        listing, kept = self._last, len(self.members or ())
+        assert listing is not None
+        is_news = self.state != DOUBTED or self.cause != cause
+        self._doubted_since = self._doubted_since or now
+        self.state, self.cause = DOUBTED, cause
+        self.detail = f"it lists {len(listing.members)} members where {kept} were, which is not believed"
+        if cause != "empty":
+            self.detail += f" for {self.belief.patience:g} s"
+            self._call_at(self._doubted_since + self.belief.patience)
+        if is_news:
+            self._tell("a list of members is not believed", "warning", cause=cause, detail=self.detail, kept=kept)
+
+    def _tell_skipped(self, listing: Listing) -> None:
+        """Each entry that is no member once, while it stays the same."""
+        known = set(self._told_skipped)
+        news = [one for one in listing.skipped if one not in known]
+        self._told_skipped = listing.skipped
+        if news:
+            named = [f"{one.entry[:128]}: {one.reason}" for one in news[:SKIPPED_TOLD]]
+            more = max(0, len(news) - SKIPPED_TOLD)
+            self._tell("entries of a source are no members", "warning", entries=named, more=more)
+
+    def _tell(self, event: str, level: str, **fields: Any) -> None:
+        self._log(event, level, {"source": str(self.source), **fields})
+
+    def _call_at(self, when: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(max(0.01, when - self._clock()), self._look)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

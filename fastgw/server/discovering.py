@@ -1,0 +1,181 @@
+"""Members of services that are listed elsewhere: their sources, once for all workers, and what they list, told to the workers.
+
+A source is kept once, whichever services ask for it, and through reloads as long as its settings stay the same.  Changes are gathered: the
+first is told after ``GATHER`` seconds with all that came meanwhile, and telling takes a tenth of the time at most, however many come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any, Final
+
+from fastgw.config.listed import Lists
+from fastgw.config.spec import EndpointSpec, GatewaySpec, ServiceSpec
+from fastgw.core.sources import (
+    BeliefSettings,
+    ConsulSettings,
+    DiscoverySettings,
+    DnsSettings,
+    EtcdSettings,
+    FileSettings,
+    KubernetesSettings,
+    SourceSettings,
+)
+from fastgw.discovery.keeping import SourceKeeper
+from fastgw.discovery.listing import ListedMember, Source
+from fastgw.server.log import Log
+
+GATHER: Final = 0.02  #: seconds
+SHARE: Final = 0.1  #: of the time that telling may take
+
+SourceKey = tuple[SourceSettings, BeliefSettings]
+
+#: What makes a source of its settings, imported where there is one: module, class, and the word for it.
+KINDS: Final[Mapping[type, tuple[str, str, str]]] = {
+    EtcdSettings: ("fastgw.discovery.etcd", "EtcdSource", "etcd"),
+    ConsulSettings: ("fastgw.discovery.consul", "ConsulSource", "consul"),
+    DnsSettings: ("fastgw.discovery.dns", "DnsSource", "dns"),
+    FileSettings: ("fastgw.discovery.file", "FileSource", "file"),
+    KubernetesSettings: ("fastgw.discovery.kubernetes", "KubernetesSource", "kubernetes"),
+}
+
+
+def source_of(settings: SourceSettings) -> Source:
+    """The source that these are the settings of."""
+    module, name, _ = KINDS[type(settings)]
+    found: Source = getattr(import_module(module), name)(settings)
+    return found
+
+
+class Discovering:
+    """All sources of the configuration in use, and of one that is being prepared."""
+
+    def __init__(
+        self,
+        on_lists: Callable[[Lists], None],
+        log: Log,
+        random: Callable[[], float],
+        make: Callable[[SourceSettings], Source] = source_of,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``on_lists``: called with the services whose members are others now, and all members of each.  ``random``: numbers of [0, 1).
+        ``make``: a source of its settings.  ``clock``: monotonic seconds."""
+        self._on_lists = on_lists
+        self._log = log
+        self._random = random
+        self._make = make
+        self._clock = clock
+        self._services: dict[str, DiscoverySettings] = {}
+        self._keepers: dict[SourceKey, SourceKeeper] = {}
+        self._told: dict[str, tuple[EndpointSpec, ...]] = {}
+        self._dirty: set[SourceKey] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._rested_until = 0.0
+
+    async def prepare(self, services: Iterable[ServiceSpec], limit: float) -> None:
+        """Begin with the sources that are new; wait for their first listing, but no longer than ``limit`` seconds."""
+        wanted = _settings_of(services)
+        new = [keeper for one in wanted.values() for keeper in self._begin(one)]
+        self._services |= wanted
+        waits = [asyncio.ensure_future(keeper.was_asked.wait()) for keeper in new]
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=limit)
+            for one in late:
+                one.cancel()
+        self._flush()
+
+    def keep(self, spec: GatewaySpec) -> None:
+        """Keep the sources of ``spec``, and no others."""
+        self._services = _settings_of(spec.services)
+        for one in self._services.values():
+            self._begin(one)
+        used = {key for one in self._services.values() for key in _keys(one)}
+        for key in [key for key in self._keepers if key not in used]:
+            self._keepers.pop(key).close()
+        self._dirty &= used
+        self._told = {name: members for name, members in self._told.items() if name in self._services}
+        self._flush()
+
+    def close(self) -> None:
+        """Ask nobody any more."""
+        for keeper in self._keepers.values():
+            keeper.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def sources_of(self, service: str) -> list[tuple[str, SourceKeeper]]:
+        """The sources of a service, each with the word for its kind."""
+        settings = self._services.get(service)
+        if settings is None:
+            return []
+        return [(KINDS[type(key[0])][2], self._keepers[key]) for key in _keys(settings)]
+
+    # -- what sources say
+
+    def _begin(self, settings: DiscoverySettings) -> list[SourceKeeper]:
+        """Keep the sources of a service; return those that are new."""
+        new = []
+        for key in _keys(settings):
+            if key not in self._keepers:
+                change = partial(self._on_change, key)
+                keeper = SourceKeeper(self._make(key[0]), key[1], change, self._line, self._random, self._clock)
+                self._keepers[key] = keeper
+                keeper.begin()
+                new.append(keeper)
+        return new
+
+    def _line(self, event: str, level: str, fields: dict[str, Any]) -> None:
+        self._log.limited(event, level, **fields)
+
+    def _on_change(self, key: SourceKey) -> None:
+        self._dirty.add(key)
+        if self._timer is None:
+            pause = max(GATHER, self._rested_until - self._clock())
+            self._timer = asyncio.get_running_loop().call_later(pause, self._flush)
+
+    def _flush(self) -> None:
+        """Tell of every service whose members are others than those that were told last."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        began = self._clock()
+        dirty, self._dirty = self._dirty, set()
+        news = {}
+        for name, settings in self._services.items():
+            if name in self._told and dirty.isdisjoint(_keys(settings)):
+                continue
+            members = self._members(settings)
+            if members is not None and self._told.get(name) != members:
+                news[name] = self._told[name] = members
+        if news:
+            self._on_lists(news)
+            now = self._clock()
+            self._rested_until = now + (now - began) / SHARE
+
+    def _members(self, settings: DiscoverySettings) -> tuple[EndpointSpec, ...] | None:
+        """Whoever is listed by one of the sources; None: none of them has listed anything yet."""
+        lists = [found for key in _keys(settings) if (found := self._keepers[key].members) is not None]
+        if not lists:
+            return None
+        if len(lists) == 1 and not settings.where:
+            return tuple([EndpointSpec(*one) for one in lists[0]])
+        merged: dict[Any, ListedMember] = {}
+        for members in lists:
+            for one in members:
+                if settings.where and not set(settings.where) <= set(one.metadata):
+                    continue
+                merged.setdefault(one.address, one)
+        return tuple([EndpointSpec(*merged[address]) for address in sorted(merged)])
+
+
+def _settings_of(services: Iterable[ServiceSpec]) -> dict[str, DiscoverySettings]:
+    return {one.name: one.discovery for one in services if isinstance(one.discovery, DiscoverySettings)}
+
+
+def _keys(settings: DiscoverySettings) -> list[SourceKey]:
+    return [(one, settings.belief) for one in settings.sources]

@@ -1,0 +1,61 @@
+"""Members that are listed elsewhere, in the plans of the supervisor: a plan says who they are now, whatever its file says.
+
+A plan that is prepared, and the one in use, are completed with what is listed at that moment; each list that comes later is told to the
+workers, who have it in what they serve and in what they have prepared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from fastgw.config.listed import Lists, with_lists
+from fastgw.config.spec import EndpointSpec, GatewaySpec
+from fastgw.core.live.news import MemberNews
+from fastgw.server.messages import Slots
+
+if TYPE_CHECKING:
+    from fastgw.server.discovering import Discovering
+    from fastgw.server.slots import Tables
+
+
+class Listable(Protocol):
+    """A plan (``gateway.Plan``)."""
+
+    spec: GatewaySpec
+    slots: Slots
+    pieces: tuple[bytes, ...]  #: what was made of both for the workers; empty: nothing yet
+
+
+class MemberLists:
+    """What is listed of all services, and the counters of the members."""
+
+    def __init__(self, tables: Tables) -> None:
+        """``tables``: that say which block of counters a member has."""
+        self._tables = tables
+        self.known: dict[str, tuple[EndpointSpec, ...]] = {}
+        self.discovering: Discovering | None = None  #: who keeps the sources; there once a service has some
+
+    def learn(self, lists: Lists, plan: Listable | None) -> dict[str, tuple[MemberNews, ...]]:
+        """These are the members of these services now, in ``plan`` too, which is in use; return what workers are told."""
+        self.known.update(lists)
+        if plan is not None and self.complete(plan):
+            self._tables.adopt_endpoints(plan.slots)
+        return {name: self._news(name, members) for name, members in lists.items()}
+
+    def complete(self, plan: Listable) -> bool:
+        """Have ``plan`` say who is listed now; whether it has said something else."""
+        spec = with_lists(plan.spec, self.known)
+        if spec is plan.spec:
+            return False
+        plan.spec, plan.pieces = spec, ()
+        plan.slots = plan.slots._replace(endpoints=self._tables.plan_endpoints(spec))
+        return True
+
+    def retain(self, spec: GatewaySpec) -> None:
+        """Forget the services that ``spec`` does not have, or whose members are not listed any more."""
+        names = {one.name for one in spec.services if one.discovery is not None}
+        self.known = {name: members for name, members in self.known.items() if name in names}
+
+    def _news(self, service: str, members: tuple[EndpointSpec, ...]) -> tuple[MemberNews, ...]:
+        slots = self._tables.slots_of(service, [str(one.address) for one in members])
+        return tuple([MemberNews(*one, slot) for one, slot in zip(members, slots, strict=True)])

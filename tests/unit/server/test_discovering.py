@@ -1,0 +1,193 @@
+"""The sources of a gateway: which are kept, what is told, and how often."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fastgw.config.spec import EndpointSpec
+from fastgw.core.settings import Address
+from fastgw.core.sources import BeliefSettings, DiscoverySettings, EtcdSettings, FileSettings, SourceSettings
+from fastgw.discovery.listing import ListedMember, Listing, Source, Tell
+from fastgw.server.discovering import KINDS, Discovering, source_of
+from fastgw.server.log import Log
+
+A, B = FileSettings("/a"), FileSettings("/b")
+ONE, TWO, THREE = (Address(f"10.0.0.{number}", 80) for number in (1, 2, 3))
+
+
+async def turn() -> None:
+    """One turn of the loop."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.set_result, None)
+    await future
+
+
+class Played:
+    """A source that lists what the test says."""
+
+    def __init__(self, settings: SourceSettings) -> None:
+        self.settings = settings
+        self.tell: Tell | None = None
+        self.is_over = False
+
+    def __str__(self) -> str:
+        return "played"
+
+    async def watch(self, tell: Tell) -> None:
+        self.tell = tell
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.is_over = True
+
+    def lists(self, *members: ListedMember | Address) -> None:
+        assert self.tell is not None
+        found = tuple(one if isinstance(one, ListedMember) else ListedMember(one) for one in members)
+        self.tell(Listing(found))
+
+
+class Stage:
+    def __init__(self) -> None:
+        self.sources: dict[SourceSettings, Played] = {}
+        self.told: list[dict[str, list[Address]]] = []
+        self.whole: list[Any] = []
+        self.discovering = Discovering(self._on_lists, Log("supervisor"), lambda: 0.0, self._make)
+
+    def _make(self, settings: SourceSettings) -> Source:
+        assert settings not in self.sources or self.sources[settings].is_over
+        self.sources[settings] = Played(settings)
+        return self.sources[settings]
+
+    def _on_lists(self, lists: Any) -> None:
+        self.whole.append(lists)
+        self.told.append({name: [one.address for one in members] for name, members in lists.items()})
+
+    async def until_told(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.told) < count:
+                await turn()
+
+
+def service(name: str, *sources: SourceSettings, **options: Any) -> Any:
+    discovery = DiscoverySettings(sources, belief=BeliefSettings(empty="believe"), **options) if sources else None
+    return SimpleNamespace(name=name, discovery=discovery)
+
+
+def spec(*services: Any) -> Any:
+    return SimpleNamespace(services=services)
+
+
+def play(story: Awaitable[None]) -> None:
+    async def whole() -> None:
+        await story
+
+    asyncio.run(whole())
+
+
+def test_what_a_source_lists_is_told_of_each_service_that_asks_it() -> None:
+    async def story() -> None:
+        stage = Stage()
+        await stage.discovering.prepare([service("x", A), service("y", A, where=(("v", "2"),)), service("z")], 0.01)
+        stage.discovering.keep(spec(service("x", A), service("y", A, where=(("v", "2"),)), service("z")))
+        assert stage.told == []  # nothing was listed yet
+        two = ListedMember(TWO, 3, "zone", (("v", "2"),))
+        stage.sources[A].lists(ListedMember(ONE, 1, "", (("v", "1"),)), two)
+        await stage.until_told(1)
+        assert stage.told == [{"x": [ONE, TWO], "y": [TWO]}]
+        assert stage.whole[0]["y"] == (EndpointSpec(TWO, 3, "zone", (("v", "2"),)),)
+        stage.sources[A].lists(two)
+        await stage.until_told(2)
+        assert stage.told[1:] == [{"x": [TWO]}]  # the other has not changed
+        stage.discovering.close()
+
+    play(story())
+
+
+def test_of_two_sources_the_first_says_what_a_member_is() -> None:
+    async def story() -> None:
+        stage = Stage()
+        stage.discovering.keep(spec(service("x", A, B)))
+        await turn()
+        stage.sources[B].lists(ListedMember(ONE, 5), TWO)
+        await stage.until_told(1)
+        assert stage.told == [{"x": [ONE, TWO]}]  # one list is enough to begin with
+        stage.sources[A].lists(ListedMember(ONE, 7), THREE)
+        await stage.until_told(2)
+        assert [one.weight for one in stage.whole[1]["x"]] == [7, 1, 1]
+        assert stage.told[1] == {"x": [ONE, TWO, THREE]}
+        stage.discovering.close()
+
+    play(story())
+
+
+def test_changes_are_gathered_however_many_there_are() -> None:
+    async def story() -> None:
+        stage = Stage()
+        stage.discovering.keep(spec(service("x", A)))
+        await turn()
+        for number in range(1, 1001):
+            stage.sources[A].lists(Address("10.0.0.1", number))
+        await stage.until_told(1)
+        assert stage.told == [{"x": [Address("10.0.0.1", 1000)]}]
+        stage.discovering.close()
+
+    play(story())
+
+
+def test_a_source_is_kept_through_a_reload_and_ends_with_its_service() -> None:
+    async def story() -> None:
+        stage = Stage()
+        stage.discovering.keep(spec(service("x", A)))
+        await turn()
+        stage.sources[A].lists(ONE)
+        await stage.until_told(1)
+        await stage.discovering.prepare([service("x", A), service("y", B)], 0.01)
+        stage.discovering.keep(spec(service("x", A)))  # refused: what it has is not kept
+        await turn()
+        assert stage.sources[B].is_over and not stage.sources[A].is_over
+        stage.discovering.keep(spec(service("w", A)))
+        assert stage.told[1:] == [{"w": [ONE]}]  # what is known is told at once
+        stage.discovering.keep(spec())
+        await turn()
+        assert stage.sources[A].is_over and stage.discovering.sources_of("w") == []
+        stage.discovering.close()
+
+    play(story())
+
+
+def test_a_first_list_is_waited_for_but_not_for_long() -> None:
+    async def story() -> None:
+        stage = Stage()
+        waiting = asyncio.ensure_future(stage.discovering.prepare([service("x", A)], 10.0))
+        await turn()
+        assert not waiting.done()
+        stage.sources[A].lists(ONE)
+        await waiting
+        assert stage.told == [{"x": [ONE]}]
+        await stage.discovering.prepare([service("x", A)], 10.0)  # it is known already
+        stage.discovering.close()
+
+    play(story())
+
+
+def test_each_kind_has_a_source(tmp_path: Any) -> None:
+    assert str(source_of(FileSettings(str(tmp_path / "members")))) == f"file {tmp_path}/members"
+    assert {word for _, _, word in KINDS.values()} == {"etcd", "consul", "dns", "file", "kubernetes"}
+    assert EtcdSettings in KINDS
+
+
+@pytest.mark.parametrize("services", [(), ("x",)])
+def test_who_asks_nobody_is_told_nothing(services: tuple[str, ...]) -> None:
+    async def story() -> None:
+        stage = Stage()
+        await stage.discovering.prepare([service(one) for one in services], 1.0)
+        stage.discovering.keep(spec(*(service(one) for one in services)))
+        stage.discovering.close()
+        assert stage.told == [] and stage.discovering.sources_of("x") == []
+
+    play(story())

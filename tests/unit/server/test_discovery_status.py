@@ -1,0 +1,47 @@
+"""What is said of sources."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from fastgw.core.settings import Address
+from fastgw.server.discovery_status import discovery_of_service, source_facts
+
+
+def keeper(**changes: Any) -> Any:
+    known: dict[str, Any] = {
+        "source": "etcd http://127.0.0.1:2379/services/x",
+        "state": "listed",
+        "members": (1, 2),
+        "listed_at": 1.0,
+        "listings": 3,
+        "changes": 2,
+        "failures": 1,
+        "skipped": 4,
+        "damped": (Address("10.0.0.1", 1),),
+        "revision": "77",
+        "cause": "",
+        "detail": "",
+    }
+    return SimpleNamespace(**known | changes)
+
+
+def test_a_source_is_told_of_with_its_service() -> None:
+    silent = keeper(members=None, listed_at=0.0, state="failing", cause="refused", detail="nobody is there")
+    discovering: Any = SimpleNamespace(sources_of=lambda _: [("etcd", keeper()), ("dns", silent)])
+    services: Any = [SimpleNamespace(name="x", discovery=()), SimpleNamespace(name="y", discovery=None)]
+    facts = source_facts(discovering, services)
+    assert [(one.service, one.kind, one.members, one.damped) for one in facts] == [
+        ("x", "etcd", 2, 1),
+        ("x", "dns", None, 1),
+    ]
+    assert facts[0].age is not None and facts[0].age > 1e9 and facts[1].age is None
+    first, second = discovery_of_service(facts, "x", 2e9)["discovery"]
+    assert (first["state"], first["revision"], first["error"]) == ("listed", "77", None)
+    assert (second["cause"], second["error"], second["listed_at"]) == ("refused", "nobody is there", None)
+    assert discovery_of_service(facts, "y", 2e9) == {}
+
+
+def test_nothing_is_said_where_there_is_none() -> None:
+    assert source_facts(None, []) == []
