@@ -30,8 +30,12 @@ class SourceNews:
         """Take what the supervisor tells; ``plane``: of the worker, if it has one."""
         if isinstance(message, Tail):
             if plane is not None:
-                from fastgw.server.tailing import tail
-
+                try:
+                    from fastgw.server.tailing import tail
+                except (
+                    OSError
+                ):  # no descriptor is free, which is told already: who watches is shown less, and nobody is cut for it
+                    return
                 tail(plane, message)
         elif isinstance(message, Fetched):
             from fastgw.filters.key_sets import KEY_SETS

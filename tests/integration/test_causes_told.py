@@ -139,7 +139,7 @@ def answered(port: int, path: str) -> int:
 def make_all(running: GatewayProcess, stack: ExitStack) -> None:
     """Make what is wrong so; connections that wait for an answer end with ``stack``."""
     kinds = {one["kind"] for one in running.admin("/status")["problems"]}  # from now on counters are seen to grow
-    assert kinds <= {"dns", "no_member", "unresolved", "certificate"}
+    assert kinds <= {"open_files", "dns", "no_member", "unresolved", "certificate"}
     for path, kind in (("/dead", "ejected"), ("/slow", "ejected"), ("/breaker", "breaker")):
         wait_until(
             lambda path=path, kind=kind: answered(running.port, path) and is_told(running, kind, path[1:]), what=path

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from fastgw.core.live.news import KeySet, LinkState
 from fastgw.core.settings import KeySetSettings, Url
@@ -78,3 +81,15 @@ def test_whether_somebody_watches() -> None:
         told.learn(Tail(is_watched, 1.0), edge.plane)
         assert (edge.plane.tail is not None) == is_watched
     edge.end()
+
+
+def test_a_worker_without_a_free_descriptor_shows_less_and_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Exhausted:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "fastgw.server.tailing":
+                raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.delitem(sys.modules, "fastgw.server.tailing", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Exhausted(), *sys.meta_path])
+    SourceNews(lambda _: None).learn(Tail(True, 1.0), SimpleNamespace())  # type: ignore[arg-type]
+    assert "fastgw.server.tailing" not in sys.modules
