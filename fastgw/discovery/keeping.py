@@ -150,10 +150,11 @@ class SourceKeeper:
     async def _keep(self) -> None:
         while True:
             began = self._clock()
+            again = 0.0
             try:
                 await self.source.watch(self.take)
             except SourceError as error:
-                cause, detail = error.cause, error.detail
+                cause, detail, again = error.cause, error.detail, error.again
             except Exception as error:  # noqa: BLE001  whatever it is, the source is asked again
                 cause, detail = "failed", repr(error)
             else:
@@ -161,7 +162,7 @@ class SourceKeeper:
             if self._clock() - began >= SETTLED:
                 self.failed_in_row = 0
             self._fail(cause, detail)
-            pause = min(FIRST_RETRY * 2.0 ** min(self.failed_in_row - 1, 10), LONGEST_RETRY)
+            pause = again or min(FIRST_RETRY * 2.0 ** min(self.failed_in_row - 1, 10), LONGEST_RETRY)
             await asyncio.sleep(pause * (1 - JITTER * self._random()))
 
     def _fail(self, cause: str, detail: str) -> None:

@@ -293,6 +293,11 @@ def test_a_source_that_fails_is_asked_again_after_pauses_that_grow(monkeypatch: 
     assert events == ["members cannot be listed"] and keeper.was_asked.is_set()
 
 
+def test_one_that_says_how_soon_is_asked_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses, *_ = pauses_of(Failing(error=SourceError("invalid", "no list", 2.0)), monkeypatch, 5)
+    assert [round(one / 0.9, 3) for one in pauses] == [2.0] * 5
+
+
 def test_one_that_went_well_for_long_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses, *_ = pauses_of(Failing(), monkeypatch, 4, lasts=11.0)
     assert [round(one / 0.9, 3) for one in pauses] == [0.5] * 4
