@@ -1,7 +1,7 @@
 """One source of members over time: asked again when it fails, and its listings believed or not.
 
     watch -> a listing: believed, or doubted
-          -> a failure: again after 0.5 s, 1 s, 2 s ... at most 30 s, each less up to a tenth by chance; what was listed last stays
+          -> a failure: again after 0.5 s, 1 s, 1.5 s, 1.5 s ..., each less up to a tenth by chance; what was listed last stays
 
 A registry that has lost its memory, or a prefix that was misspelled, lists nobody: an empty listing after a full one is not believed where
 ``empty`` is "keep", however long it says so.  One that leaves less than ``min_share`` of the members is doubted for ``patience`` seconds: a
@@ -24,7 +24,7 @@ from fastgw.core.sources import BeliefSettings
 from fastgw.discovery.listing import ListedMember, Listing, Source, SourceError
 
 FIRST_RETRY: Final = 0.5  #: seconds
-LONGEST_RETRY: Final = 30.0  #: seconds
+LONGEST_RETRY: Final = 1.5  #: seconds, so that what is back is known within two
 SETTLED: Final = 10.0  #: seconds that a watch must have gone on for the next pause to be the first again
 JITTER: Final = 0.1  #: part of a pause by which chance shortens it
 HALF_LIFE: Final = 30.0  #: seconds

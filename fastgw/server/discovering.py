@@ -44,11 +44,18 @@ KINDS: Final[Mapping[type, tuple[str, str, str]]] = {
 }
 
 
-def source_of(settings: SourceSettings) -> Source:
-    """The source that these are the settings of."""
-    module, name, _ = KINDS[type(settings)]
-    found: Source = getattr(import_module(module), name)(settings)
-    return found
+class SourceMaker:
+    """Makes sources of their settings; those that ask the same etcd as the same user share what asks it."""
+
+    def __init__(self) -> None:
+        self._shared: dict[Any, Any] = {}
+
+    def __call__(self, settings: SourceSettings) -> Source:
+        """The source that these are the settings of."""
+        module, name, _ = KINDS[type(settings)]
+        more = (self._shared,) if isinstance(settings, EtcdSettings) else ()
+        found: Source = getattr(import_module(module), name)(settings, *more)
+        return found
 
 
 class Discovering:
@@ -59,15 +66,15 @@ class Discovering:
         on_lists: Callable[[Lists], None],
         log: Log,
         random: Callable[[], float],
-        make: Callable[[SourceSettings], Source] = source_of,
+        make: Callable[[SourceSettings], Source] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``on_lists``: called with the services whose members are others now, and all members of each.  ``random``: numbers of [0, 1).
-        ``make``: a source of its settings.  ``clock``: monotonic seconds."""
+        ``make``: a source of its settings; None: as it is.  ``clock``: monotonic seconds."""
         self._on_lists = on_lists
         self._log = log
         self._random = random
-        self._make = make
+        self._make = make if make is not None else SourceMaker()
         self._clock = clock
         self._services: dict[str, DiscoverySettings] = {}
         self._keepers: dict[SourceKey, SourceKeeper] = {}

@@ -11,9 +11,16 @@ import pytest
 
 from fastgw.config.spec import EndpointSpec
 from fastgw.core.settings import Address
-from fastgw.core.sources import BeliefSettings, DiscoverySettings, EtcdSettings, FileSettings, SourceSettings
+from fastgw.core.sources import (
+    BeliefSettings,
+    DiscoverySettings,
+    EtcdSettings,
+    FileSettings,
+    RegistryUrl,
+    SourceSettings,
+)
 from fastgw.discovery.listing import ListedMember, Listing, Source, Tell
-from fastgw.server.discovering import KINDS, Discovering, source_of
+from fastgw.server.discovering import KINDS, Discovering, SourceMaker
 from fastgw.server.log import Log
 
 A, B = FileSettings("/a"), FileSettings("/b")
@@ -176,7 +183,10 @@ def test_a_first_list_is_waited_for_but_not_for_long() -> None:
 
 
 def test_each_kind_has_a_source(tmp_path: Any) -> None:
-    assert str(source_of(FileSettings(str(tmp_path / "members")))) == f"file {tmp_path}/members"
+    make = SourceMaker()
+    assert str(make(FileSettings(str(tmp_path / "members")))) == f"file {tmp_path}/members"
+    one, two = (make(EtcdSettings((RegistryUrl(False, "127.0.0.1", 1),), prefix)) for prefix in ("/a", "/b"))
+    assert one._client is two._client  # type: ignore[attr-defined]
     assert {word for _, _, word in KINDS.values()} == {"etcd", "consul", "dns", "file", "kubernetes"}
     assert EtcdSettings in KINDS
 
