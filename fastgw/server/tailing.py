@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.exchange.about import trace_ids
-from fastgw.core.exchange.about import trace_ids
 from fastgw.filters.log_variables import logged_status
 from fastgw.server.messages import Ended, Tail, Tailed
 
