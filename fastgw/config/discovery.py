@@ -10,7 +10,17 @@ from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.subset import Metadata
-from fastgw.config.types import Duration, FilePath, NameServer, Parsed, Percentage, PositiveDuration, count, words
+from fastgw.config.types import (
+    Duration,
+    FilePath,
+    NameServer,
+    Parsed,
+    Percentage,
+    PositiveDuration,
+    ReadFile,
+    count,
+    words,
+)
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.urls import ca_problem, host_of, is_here
 from fastgw.config.values import hostname, scalar, shown, text
@@ -90,9 +100,9 @@ Secret = Annotated[str, Parsed(secret_text, type="string")]
 class RegistryTls(Model):
     """TLS towards a registry."""
 
-    ca: FilePath = setting("", "PEM file of the authorities to trust. Default: the system's.")
-    cert: FilePath = setting("", "PEM file of the certificate shown to it.")
-    key: FilePath = setting("", "PEM file of its private key.")
+    ca: ReadFile = setting("", "PEM file of the authorities to trust. Default: the system's.")
+    cert: ReadFile = setting("", "PEM file of the certificate shown to it.")
+    key: ReadFile = setting("", "PEM file of its private key.")
     server_name: Annotated[str, Parsed(_domain, type="string")] | None = setting(
         None, "Name that it must have a certificate for. Default: the host of the URL."
     )
@@ -127,7 +137,7 @@ class InEtcd(Model):
         "", "Who asks; empty: no authentication."
     )
     password: Secret | None = setting(None, "The password of user.")
-    password_file: FilePath | None = setting(None, "A file with it; read at start and at each reload.")
+    password_file: ReadFile | None = setting(None, "A file with it; read at start and at each reload.")
     tls: RegistryTls = setting({}, "Of https endpoints.")
     timeout: PositiveDuration = setting("5s", "It must answer within this.")
 
@@ -164,7 +174,7 @@ class InConsul(Model):
         "", "An expression that instances must meet, as Consul has them, such as Service.Meta.gpu == h100."
     )
     token: Secret | None = setting(None, "An ACL token that may read the service.")
-    token_file: FilePath | None = setting(None, "A file with it; read at start and at each reload.")
+    token_file: ReadFile | None = setting(None, "A file with it; read at start and at each reload.")
     tls: RegistryTls = setting({}, "Of an https endpoint.")
     wait: PositiveDuration = setting("5m", "How long a query waits for a change.")
     timeout: PositiveDuration = setting("10s", "It must answer within this, beyond wait.")
@@ -253,7 +263,7 @@ class InKubernetes(Model):
     )
     endpoint: KubernetesUrl | None = setting(None, "The API server. Default: as a pod finds it.")
     token_file: FilePath = setting("", "A token that may list and watch EndpointSlices. Default: that of the pod.")
-    ca: FilePath = setting(
+    ca: ReadFile = setting(
         "", "PEM file of the authorities that the API server is trusted by. Default: that of the pod."
     )
     timeout: PositiveDuration = setting("10s", "It must answer within this.")

@@ -30,6 +30,8 @@ NOT_READ = {
     "ApiKeys.file",
     "Basic.file",
     "Maintenance.file",
+    "InFile.path",
+    "InKubernetes.token_file",
 }
 
 
