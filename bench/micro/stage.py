@@ -23,6 +23,7 @@ from fastgw.core import counters
 from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.protocols import client_factory, make_pool
+from fastgw.steps import whole
 from fastgw.testing.mock import MockLoop
 
 Benchmark = Callable[..., Any]  #: the fixture of pytest-benchmark
@@ -175,7 +176,7 @@ class Stage:
 
     def leave(self) -> None:
         """Stop what the filters own."""
-        self.plane.discard(self.plane.snapshot)
+        whole(self.plane.discard(self.plane.snapshot))
 
     @property
     def service(self) -> Wire:

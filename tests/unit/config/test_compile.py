@@ -30,7 +30,7 @@ from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
 from fastgw.policy.ewma import PeakEwma
 from fastgw.policy.hashing import ConsistentHash
 from fastgw.policy.maglev import Maglev
-from fastgw.server.slots import route_names
+from fastgw.server.slots import endpoint_names, list_names, route_names
 from fastgw.steps import whole
 from fastgw.testing.edge import new_loop
 from tests.unit.config.files import MINIMAL, read, with_service
@@ -47,7 +47,7 @@ class Slots:
 
 def slots(spec: GatewaySpec) -> Slots:
     names = route_names(spec)
-    pairs = [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]
+    pairs = [*endpoint_names(spec), *list_names(spec)]
     return Slots(
         {name: n for n, name in enumerate(names)},
         {one.name: n for n, one in enumerate(spec.services)},

@@ -20,6 +20,8 @@ def test_it_counts_where_the_supervisor_reads_and_leaves_no_descriptor() -> None
     plane.values[counters.CONNECTIONS] = 7
     assert slab.values[counters.CONNECTIONS] == 7
     plane.close()
+    if plane.poller is not None:
+        plane.poller.close()  # as the end of the process does
     plane.seat.board.close()
     del plane
     gc.collect()  # and the memory with it
