@@ -74,7 +74,7 @@ AS_SERVICE = ["setpriv", "--reuid", USER, "--regid", "nogroup", "--clear-groups"
 @pytest.fixture
 def folder(authority: Authority) -> Iterator[Path]:
     with own_folder() as made:
-        for name, file in zip(("cert.pem", "key.pem"), authority.pair("edge", "edge.test"), strict=True):
+        for name, file in zip(("cert.pem", "key.pem"), authority.pair("edge", "edge.test", folder=made), strict=True):
             (made / name).write_bytes(Path(file).read_bytes())
         (made / "double.py").write_text(CODE)
         (made / "files").mkdir()

@@ -178,7 +178,14 @@ class TestAlerts:
                 "FastgwEndpointUnhealthy",
             ),
             *("FastgwDescriptorsExhausted", "FastgwConnectionsRefused", "FastgwLogLinesLost", "FastgwBoardFull"),
-            *("FastgwFilterFails", "FastgwRedisDown", "FastgwKeysMissing", "FastgwServiceSlow", "FastgwServicePanic"),
+            *(
+                "FastgwFilterFails",
+                "FastgwRedisDown",
+                "FastgwDiscoveryFails",
+                "FastgwKeysMissing",
+                "FastgwServiceSlow",
+                "FastgwServicePanic",
+            ),
             "FastgwEndpointSlow",
         )
     )
@@ -197,7 +204,7 @@ class TestAlerts:
 
 
 #: Metrics that this gateway has not: it uses no such thing.
-ABSENT = frozenset(("fastgw_redis_up", "fastgw_key_set_keys", "fastgw_filter_failures_total"))
+ABSENT = frozenset(("fastgw_redis_up", "fastgw_discovery_up", "fastgw_key_set_keys", "fastgw_filter_failures_total"))
 
 
 def rules() -> list[dict[str, Any]]:
