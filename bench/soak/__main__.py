@@ -18,14 +18,22 @@ from bench.scenarios import peers
 from bench.scenarios.__main__ import raise_file_limit
 from bench.scenarios.harness import ROOT
 from bench.soak.growth import Slope, slope_of
-from bench.soak.stage import Stage, start
+from bench.soak.stage import CACHE_BYTES, Stage, start
 from bench.soak.traffic import Clients
+from fastgw.core.dataplane import FREE_EXCHANGES_MAX
 
 RELOAD_EVERY = 5.0
 KILL_EVERY = 47.0
 LOOK_EVERY = 1.0
 REST = 8.0
 """Seconds behind the last client until what is kept alive for a while must be gone: more than idle timeouts and grace."""
+WARM_UP = 20.0
+"""Seconds of traffic before anything is judged: a cache fills, and free lists."""
+#: Of what is kept for reuse, or for an answer, how many there may be, whatever there were before.
+BOUNDS = {
+    **dict.fromkeys(("Relay", "Request", "RequestBody", "Response"), FREE_EXCHANGES_MAX),
+    **dict.fromkeys(("StoredAnswer", "Life"), CACHE_BYTES // 512),  # what one takes at least
+}
 OF_A_DEATH = 1.0
 """A request that fails so soon after a worker was killed was its own."""
 
@@ -56,7 +64,9 @@ def grown(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, count in after["objects"].items():
         was = before["objects"].get(name, 0)
-        if count > max(2 * was, was + 50):  # free lists and tables have grown to what the traffic needs
+        if count > max(
+            2 * was, was + 50, BOUNDS.get(name, 0)
+        ):  # free lists and tables have grown to what the traffic needs
             found[name] = f"{was} -> {count}"
     if len(after["tasks"]) > len(before["tasks"]):
         found["tasks"] = after["tasks"]
@@ -74,7 +84,7 @@ async def soak(stage: Stage, seconds: float, seed: int) -> dict[str, Any]:
               f"{len(stage.deaths)} deaths", file=sys.stderr, flush=True)  # fmt: skip
 
     clients = Clients(stage.ports.edge, Random(seed))
-    await clients.run(2.0)  # so that everything has been once
+    await clients.run(min(WARM_UP, seconds))
     await asyncio.sleep(REST)
     before = await stage.inside()
     first = min(before)
@@ -122,7 +132,10 @@ def faults_of(found: dict[str, Any], status: int | None) -> list[str]:
 
 def told(slope: Slope | None) -> str:
     """In KiB."""
-    return "too short" if slope is None else f"{slope.per_hour / 1024:+.0f} KiB/h (error {slope.error / 1024:.0f})"
+    if slope is None:
+        return "too short"
+    steady, error, grown = (round(one / 1024) for one in (slope.per_hour, slope.error, slope.grown))
+    return f"{steady:+} KiB/h (error {error}), {grown:+} KiB in all"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,30 +1,41 @@
-"""How memory moves over a run, and whether that is more than noise."""
+"""How memory moves over a run, and whether that is more than noise.
+
+What leaks grows in every part of a run; what is bounded (free lists, tables, a cache, the arenas of the allocator) grows by steps, when
+the traffic is more than it ever was.  A straight line through both has a slope.  So the growth of a *typical* part is what is judged, by
+medians, which steps do not move; and that all steps together stay within ``STEPS_MOST``.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 
 LEAST = 240.0
 """Seconds behind the warm-up that a slope is told of: below it, what fills once looks like growth."""
 BLOCKS = 12
-"""Parts whose means are looked at: samples next to each other are alike, so they are no noise of their own."""
+"""Parts whose medians are looked at: samples next to each other are alike, so they are no noise of their own."""
+STEPS_MOST = 4 * 1024 * 1024
+"""Bytes by which the last part may be above the first, however that came."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """A straight line through the block means of a run."""
+    """How memory has moved from part to part of a run."""
 
     per_hour: float
-    """Bytes an hour."""
+    """Bytes an hour, of the typical part: the median of the differences between parts that follow each other."""
     error: float
-    """Its standard error, bytes an hour."""
+    """Its standard error, bytes an hour, from the median deviation of those differences."""
+    grown: float
+    """Bytes between the first part and the last."""
 
     @property
     def is_noise(self) -> bool:
-        """Zero is within what chance explains (three standard errors)."""
-        return self.per_hour <= 3 * self.error
+        """Zero is within what chance explains (three standard errors), and there were no large steps."""
+        return self.per_hour <= 3 * self.error and self.grown <= STEPS_MOST
 
 
 def slope_of(samples: Sequence[tuple[float, float]], warm_up: float = 0.2) -> Slope | None:
@@ -40,13 +51,10 @@ def slope_of(samples: Sequence[tuple[float, float]], warm_up: float = 0.2) -> Sl
     if len(kept) < 2 * BLOCKS or ended - kept[0][0] < LEAST:
         return None
     size = len(kept) // BLOCKS
-    blocks = [kept[at * size : (at + 1) * size] for at in range(BLOCKS)]
-    xs = [sum(at for at, _ in block) / size for block in blocks]
-    ys = [sum(value for _, value in block) / size for block in blocks]
-    x, y = sum(xs) / BLOCKS, sum(ys) / BLOCKS
-    spread = sum((one - x) ** 2 for one in xs)
-    if spread == 0:
-        return None
-    slope = sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / spread
-    rest = sum((b - y - slope * (a - x)) ** 2 for a, b in zip(xs, ys, strict=True))
-    return Slope(slope * 3600, math.sqrt(rest / (BLOCKS - 2) / spread) * 3600)
+    parts = [median(value for _, value in kept[at * size : (at + 1) * size]) for at in range(BLOCKS)]
+    steps = [later - one for one, later in pairwise(parts)]
+    typical = median(steps)
+    deviation = 1.4826 * median(abs(one - typical) for one in steps)  # of a normal distribution the standard one
+    an_hour = 3600 / ((kept[-1][0] - kept[0][0]) / BLOCKS)
+    error = 1.2533 * deviation / math.sqrt(len(steps))  # of a median
+    return Slope(typical * an_hour, error * an_hour, parts[-1] - parts[0])

@@ -20,6 +20,8 @@ from bench.scenarios.peers import Ports
 from bench.soak.traffic import HOST, answer_of
 
 WORKERS = 2
+CACHE_BYTES = 256 * 1024
+"""What the cache of a route may keep."""
 CONFIGURATION = """\
 workers: {workers}
 shutdown: {{grace: 5s}}
@@ -28,7 +30,7 @@ listeners:
   - {{name: edge, address: "127.0.0.1:{edge}", timeouts: {{head: 2s, idle: 5s}}}}
 routes:
   - {{path: /inside, service: main, filters: [inside]}}
-  - {{path: /kept/*, service: main, cache: {{ttl: 5s, shared: true, max_bytes: 256KiB, max_entry: 16KiB}}}}
+  - {{path: /kept/*, service: main, cache: {{ttl: 5s, shared: true, max_bytes: {cache}, max_entry: 16KiB}}}}
   - {{path: /rare, service: main, filters: [rare]}}
   - {{path: /said, reply: {{status: 200, body: "{said}"}}}}
   - {{path: /half, service: half}}
@@ -138,7 +140,7 @@ def rendered(ports: Ports, folder: Path, said: str, events: str) -> str:
     """A configuration."""
     return CONFIGURATION.format(
         workers=WORKERS, admin=ports.admin, edge=ports.edge, main=ports.main, dead=ports.hole,
-        said=said, events=events, folder=folder,
+        said=said, events=events, folder=folder, cache=CACHE_BYTES,
     )  # fmt: skip
 
 

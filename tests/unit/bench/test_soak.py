@@ -23,7 +23,16 @@ def test_noise_has_no_slope_and_a_leak_has() -> None:
     quiet, leak = slope_of(samples(1000, 0)), slope_of(samples(1000, 300))
     assert quiet is not None and quiet.is_noise
     assert leak is not None and not leak.is_noise
-    assert leak.per_hour == pytest.approx(300 * 3600, rel=0.1)
+    assert leak.per_hour == pytest.approx(300 * 3600, rel=0.5) and leak.grown == pytest.approx(220e3, rel=0.2)
+
+
+def test_steps_are_no_leak_unless_they_are_large() -> None:
+    def stepped(size: float) -> list[tuple[float, float]]:
+        return [(at, value + size * (at > 600)) for at, value in samples(1000, 0)]
+
+    small, large = slope_of(stepped(1e6)), slope_of(stepped(8e6))
+    assert small is not None and small.is_noise and small.grown == pytest.approx(1e6, rel=0.1)
+    assert large is not None and not large.is_noise
 
 
 def test_of_a_short_time_no_slope_is_told() -> None:
@@ -36,11 +45,17 @@ def inside(**change: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "change", [{"objects": {"Relay": 100}}, {"tasks": ["sweep", "left"]}, {"descriptors": 23}], ids=str
+    "change",
+    [{"objects": {"Relay": 2000}}, {"objects": {"Client": 100}}, {"tasks": ["sweep", "left"]}, {"descriptors": 23}],
+    ids=str,
 )
 def test_what_is_left_is_told(change: dict[str, Any]) -> None:
     assert grown(inside(), inside(**change))
     assert not grown(inside(), inside())
+
+
+def test_a_free_list_may_fill() -> None:
+    assert not grown(inside(), inside(objects={"Relay": 1024, "StoredAnswer": 222}))
 
 
 def found(**change: Any) -> dict[str, Any]:
