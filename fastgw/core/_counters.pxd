@@ -49,8 +49,8 @@ cdef inline int code_of(int status) noexcept nogil:
 
 cdef enum:
     HISTOGRAM_SIZE = 23
-    SLAB_VALUES = 8097104
-    SLAB_BYTES = 64776832
+    SLAB_VALUES = 8097136
+    SLAB_BYTES = 64777088
     CONNECTIONS = 0
     CONNECTIONS_OPEN = 1
     CONNECTIONS_REFUSED = 2
@@ -77,8 +77,9 @@ cdef enum:
     HEARTBEAT_MS = 31
     RUNNING_SERVICE = 32
     LOOP_LATE_US = 33
-    GC_PAUSE_US = 56
-    GC_COLLECTIONS = 79
+    OVERHEAD_US = 56
+    GC_PAUSE_US = 79
+    GC_COLLECTIONS = 102
     ROUTE_STARTED = 0
     ROUTE_FINISHED = 1
     ROUTE_ABORTED = 2

@@ -21,7 +21,7 @@ from fastgw.core.blocks import GAUGE, Block
 
 HISTOGRAM_SIZE: Final = blocks.HISTOGRAM_SIZE
 
-GLOBAL: Final = Block(0, 96, 1)
+GLOBAL: Final = Block(0, 128, 1)
 ROUTE: Final = Block(GLOBAL.end, 192, 32768, "route")
 SERVICE: Final = Block(ROUTE.end, 240, 4096, "service")
 ENDPOINT: Final = Block(SERVICE.end, 96, 8192, "service", "endpoint")
@@ -114,6 +114,10 @@ GLOBAL.again(
 )
 LOOP_LATE_US = GLOBAL.histogram(
     "fastgw_worker_loop_late_seconds", "How late the event loop of the worker was, four times a second.", labels=EACH
+)
+#: Of one request of 64: docs/metrics.md says what is measured.
+OVERHEAD_US = GLOBAL.histogram(
+    "fastgw_worker_overhead_seconds", "What a request takes of us, measured of every 64th.", labels=EACH
 )
 GC_PAUSE_US = GLOBAL.histogram(
     "fastgw_worker_gc_pause_seconds", "How long the worker stood still to collect garbage.", labels=EACH

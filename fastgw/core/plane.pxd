@@ -25,6 +25,7 @@ cdef class Plane:
     cdef public object offer
     cdef public object seat
     cdef public object tail
+    cdef public int until_timed
     cdef public list free
     cdef public Py_ssize_t free_max
     cdef object _on_log

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastgw.core.net.connection import Connection
     from fastgw.core.net.sockets import Poller
 
+TIMED_EVERY = 64  #: requests, of which one is measured what it costs us
 LEAVING_SECONDS = 10.0  #: in which a service takes the last bytes of a tunnel
 
 
@@ -48,6 +49,7 @@ class Plane:
         "random",
         "seat",
         "tail",
+        "until_timed",
         "values",
         "wall",
     )
@@ -86,6 +88,7 @@ class Plane:
         )
         #: Told of each exchange that is over, and when by ``clock``, while somebody watches (``server.tailing``); None: nobody does.
         self.tail: Callable[[Any, float], None] | None = None
+        self.until_timed = TIMED_EVERY  #: requests until one whose cost to us is measured (``http1.client``)
         self.free: list[Any] = []  #: exchanges that are over and reset
         self.free_max = 0  #: how many of them are kept
         self.wall = wall  #: seconds since 1970

@@ -75,6 +75,7 @@ cdef class Exchange:
     cdef public double started
     cdef public double sent
     cdef public double answered
+    cdef public double overhead
     cdef public int uncounted
     cdef public double last
     cdef public double line_since

@@ -221,6 +221,7 @@ class Exchange:
         "mirror",
         "notes",
         "outward",
+        "overhead",
         "phase",
         "plane",
         "replied",
@@ -268,6 +269,7 @@ class Exchange:
         self.entered = 0  #: request hooks entered; one more than there are: all passed
         self.notes: dict[str, Any] | None = None  #: what filters tell later ones and the access log; None: nothing
         self.attempts = 0
+        self.overhead = 0.0  #: seconds that we ourselves have taken for it so far; 0: that is not measured
         self.answered = 0.0  #: when the service began to, by the plane's clock; 0: it did not
         self.asked = ""  #: address of the endpoint asked last, kept for the logs when the endpoint itself is let go
         self.tried: tuple[Endpoint, ...] = ()  #: endpoints that failed

@@ -45,6 +45,8 @@ cdef class Http1Carrier(Carrier):
     cdef _end_aside(self, bytes data, Py_ssize_t at)
     @cython.locals(exchange=Exchange)
     cpdef data_received(self, bytes data)
+    @cython.locals(plane=Plane, serial="long long", overhead=double, began=double)
+    cdef _receive_timed(self, Exchange exchange, bytes data)
     @cython.locals(at=Py_ssize_t, end=Py_ssize_t, head_size=Py_ssize_t, response=Response, head=bytes)
     cdef _read_head(self, Exchange exchange, bytes data)
     @cython.locals(owner=Exchange, response=Response, kind=int)

@@ -32,6 +32,8 @@ cdef class Http1Client(Http1Bodies):
     @cython.locals(exchange=Exchange)
     cpdef data_received(self, bytes data)
     cdef _advance(self)
+    @cython.locals(exchange=Exchange, began=double)
+    cdef _advance_timed(self)
     @cython.locals(end=Py_ssize_t, exchange=Relay, listener=Listener, data=bytes, head=bytes)
     cdef bint _begin_request(self) except -1
     cdef bytes _skip_blank_lines(self, bytes data)

@@ -21,6 +21,7 @@ from fastgw.core.http1.beginnings import BLANK_LINES_MAX, check_beginning
 from fastgw.core.http1.bodies import Http1Bodies
 from fastgw.core.net.connection import HOLD_PEER, HOLD_PENDING, HOLD_PIPELINE, Connection
 from fastgw.core.net.peers import accepted_elsewhere, is_within
+from fastgw.core.plane import TIMED_EVERY
 from fastgw.errors import DownstreamError
 from fastgw.wire import scan
 from fastgw.wire.errors import WireError
@@ -114,7 +115,11 @@ class Http1Client(Http1Bodies):
             self._keep(data)
         else:
             self._buffer = self._buffer + data if self._buffer else data
-            self._advance()
+            self.plane.until_timed -= 1
+            if self.plane.until_timed > 0:
+                self._advance()
+            else:
+                self._advance_timed()
 
     def eof_received(self) -> bool:
         """The client will send no more; True: its connection stays open for the answer.
@@ -189,6 +194,17 @@ class Http1Client(Http1Bodies):
             self._rest()
 
     # --- requests
+
+    def _advance_timed(self) -> None:
+        """The same for one whose cost to us is measured: from here until it is on its way to the service, and then each time something of
+        the answer comes (``Http1Carrier``); and how late the loop has been of late.  One that waits for something is left out."""
+        plane = self.plane
+        plane.until_timed = TIMED_EVERY
+        began = plane.clock()
+        self._advance()
+        exchange = self.exchange
+        if exchange is not None and exchange.carrier is not None:
+            exchange.overhead = plane.clock() - began + plane.lag
 
     def _advance(self) -> None:
         """Begin requests until one has to wait for its answer, for more bytes, or for the client to take the answers before it.  A
