@@ -246,6 +246,7 @@ class Gateway:
         if handed is None:
             return
         self.last_generation = handed.generation
+        self.lists.begin_with(handed.lists)
         self.reloads.update(handed.reloads)
         for worker, (restarts, stalls) in zip(self.workers, handed.workers, strict=False):
             worker.restarts, worker.stalls = restarts, stalls

@@ -3,7 +3,7 @@
 They are two versions of this code, so what they say to each other is plain data with a format of its own, over a channel
 that the new process inherits (``VARIABLE``):
 
-    old -> new     pieces (descriptors), then all of it: listening sockets, board, counters, slots, versions
+    old -> new     pieces (descriptors), then all of it: listening sockets, board, counters, slots, versions, members
     new -> old     ready, or failed (with the problems found)
     old -> new     yours: from here on the new one owns the files of unix sockets, and speaks to the service manager
     new -> old     taken: it serves the admin address too, so the old one drains
@@ -47,6 +47,7 @@ class Handed:
         self.reloads: Mapping[str, int] = told["reloads"]
         self.workers: list[tuple[int, int]] = told["workers"]  #: restarts and stalls of each
         self.versions: Any = told["versions"]  #: of services, see ``Rollouts.told``
+        self.lists: Mapping[str, Any] = told.get("lists", {})  #: members of services that are listed elsewhere
         self.slots: list[Mapping[str, Any]] = told["slots"]
         self.is_counted_alike = told["layout"] == layout()  #: do our counters stand where its counters do?
 

@@ -6,11 +6,13 @@ workers, who have it in what they serve and in what they have prepared.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.config.listed import Lists, with_lists
 from fastgw.config.spec import EndpointSpec, GatewaySpec
 from fastgw.core.live.news import MemberNews
+from fastgw.core.settings import Address
 from fastgw.server.messages import Slots
 
 if TYPE_CHECKING:
@@ -55,6 +57,16 @@ class MemberLists:
         """Forget the services that ``spec`` does not have, or whose members are not listed any more."""
         names = {one.name for one in spec.services if one.discovery is not None}
         self.known = {name: members for name, members in self.known.items() if name in names}
+
+    def told(self) -> dict[str, list[Any]]:
+        """What a successor begins with, whatever has become of the sources: plain data."""
+        return {name: [(tuple(one.address), *one[1:]) for one in members] for name, members in self.known.items()}
+
+    def begin_with(self, told: Mapping[str, Iterable[Sequence[Any]]]) -> None:
+        """These are the members that a predecessor knew."""
+        for name, members in told.items():
+            found = [(Address(*address), weight, zone, metadata) for address, weight, zone, metadata in members]
+            self.known[name] = tuple([EndpointSpec(*one[:3], tuple([tuple(pair) for pair in one[3]])) for one in found])
 
     def _news(self, service: str, members: tuple[EndpointSpec, ...]) -> tuple[MemberNews, ...]:
         slots = self._tables.slots_of(service, [str(one.address) for one in members])

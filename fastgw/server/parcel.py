@@ -43,6 +43,7 @@ class Parcel:
             "layout": layout(),
             "slabs": [self._add(slab.fd) for slab in gateway.all_slabs],
             "slots": gateway.tables.told(),
+            "lists": gateway.lists.told(),
             "generation": gateway.last_generation,
             "reloads": dict(gateway.reloads),
             "workers": [(one.restarts, one.stalls) for one in gateway.workers],

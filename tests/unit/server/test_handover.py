@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fastgw.config.spec import EndpointSpec
 from fastgw.core import counters as layout
 from fastgw.core.counters import ROUTE, ROUTE_FINISHED
 from fastgw.core.settings import Address
@@ -85,10 +86,13 @@ def test_sockets_and_counts_are_those_of_the_old_one(
     slot = old.plan_in_use.slots.routes["/*"]
     old.workers[1].slab.values[ROUTE.base(slot) + ROUTE_FINISHED] = 7
     old.workers[1].restarts, old.reloads["refused"] = 3, 2
+    listed = (EndpointSpec(Address("10.0.0.1", 80), 2, "z", (("v", "1"),)), EndpointSpec(Address("10.0.0.2", 80), 1))
+    old.lists.known["vision"] = listed
     before = {sock.getsockname() for sock in old.plan_in_use.listenings["127.0.0.1:0"].sockets}
     found = hand(old, pair)
     new = Gateway(str(file), None, {}, [Place(0), Place(1)], found.inherited(), found)
     assert (new.predecessor, new.predecessor_draining) == (os.getpid(), os.getpid())
+    assert new.lists.known == {"vision": listed}
     plan = new.plan(new.load())
     sockets = plan.listenings["127.0.0.1:0"].sockets
     assert len(sockets) == 2 and {sock.getsockname() for sock in sockets} == before
