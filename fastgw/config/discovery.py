@@ -86,7 +86,13 @@ def _word(value: object) -> str:
 
 def _domain(value: object) -> str:
     found = str(scalar(value, "a name"))
-    return hostname(found.rstrip("."), found)
+    return hostname(found, found)
+
+
+def _asked_domain(value: object) -> str:
+    """A name whose dot at the end says that no search domain is tried."""
+    found = str(scalar(value, "a name"))
+    return hostname(found.removesuffix("."), found) + "." * found.endswith(".")
 
 
 EtcdUrl = Annotated[RegistryUrl, Parsed(_etcd_url, type="string", examples=["http://127.0.0.1:2379"])]
@@ -206,7 +212,9 @@ class InConsul(Model):
 class InDns(Model):
     """The addresses of a name; without a port its SRV records."""
 
-    name: Annotated[str, Parsed(_domain, type="string")] = setting(..., "The name, such as vision.internal.")
+    name: Annotated[str, Parsed(_asked_domain, type="string")] = setting(
+        ..., "The name, such as vision.internal; with a dot at its end no search domain is tried."
+    )
     port: Annotated[int, count(1, 65_535)] | None = setting(
         None, "Of each address. Default: the SRV records of the name say it."
     )
@@ -276,7 +284,9 @@ class InKubernetes(Model):
         )
 
     def check(self, document: Document, where: TreePath) -> None:
-        """Its authorities can be read."""
+        """Its authorities can be read, and nobody reads the token on its way."""
+        if self.endpoint is not None and not is_unsound(self.endpoint):
+            _warn_of(document, (*where, "endpoint"), self.endpoint)
         if not is_unsound(self.ca) and (reason := ca_problem(self.ca)):
             document.report((*where, "ca"), reason)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fastgw.config.load import load
 from fastgw.core.sources import (
     BeliefSettings,
     ClientTls,
@@ -34,7 +35,7 @@ def test_each_kind_with_what_must_be_said(tmp_path: Path) -> None:
     assert settings(tmp_path, text).sources == (
         EtcdSettings((RegistryUrl(False, "127.0.0.1", 2379), RegistryUrl(True, "::1", 4001)), "/services/vision"),
         ConsulSettings(RegistryUrl(False, "127.0.0.1", 8500), "vision"),
-        DnsSettings("vision.internal"),
+        DnsSettings("vision.internal."),
         FileSettings(str(tmp_path / "members.yaml")),
         KubernetesSettings("vision", ""),
     )
@@ -133,3 +134,21 @@ def test_a_service_needs_no_endpoints_beside_it(tmp_path: Path) -> None:
     text = with_service("balance: random").replace('endpoints: ["127.0.0.1:19000"]', "discovery: {file: {path: x}}")
     (service,) = read(tmp_path, text).services
     assert service.endpoints == () and service.discovery is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_warned"),
+    [
+        ("kubernetes: {service: a, endpoint: 'http://10.0.0.1'}", True),
+        ("kubernetes: {service: a, endpoint: 'https://10.0.0.1'}", False),
+        ("etcd: {endpoints: ['http://10.0.0.1'], prefix: /a}", True),
+        ("etcd: {endpoints: ['http://127.0.0.1'], prefix: /a}", False),
+        ("consul: {service: a, endpoint: 'http://consul.test'}", True),
+    ],
+)
+def test_what_everybody_in_between_can_read_is_warned_of(tmp_path: Path, text: str, is_warned: bool) -> None:
+    path = tmp_path / "gw.yaml"
+    path.write_text(with_service(f"discovery: {{{text}}}"))
+    warnings: list[str] = []
+    load(path, {}, tell=warnings.extend)
+    assert any("without TLS" in one for one in warnings) == is_warned
