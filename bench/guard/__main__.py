@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import fastgw
-from bench.guard.count import GuardError, compare, describe, key_of, load_baseline, measure, save_baseline
+from bench.guard.count import GuardError, compare, describe, key_of, load_baseline, measure, medians, save_baseline
 
 
 def main(argv: Sequence[str]) -> int:
@@ -27,6 +27,9 @@ def main(argv: Sequence[str]) -> int:
     key, baseline = key_of(platform.python_version(), fastgw.compiled()), load_baseline()
     try:
         measured, annotated = measure(options.annotate)
+        if not all(one.is_within for one in compare(measured, baseline.get(key, {}))):
+            print("counted again twice, since what else the machine does may show: the median counts")
+            measured = medians(measured, measure("")[0], measure("")[0])
     except GuardError as error:
         print(f"scripts/guard: {error}", file=sys.stderr)
         return 2

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import orjson
@@ -86,6 +87,11 @@ def _version_of(package: str) -> str:
 def compare(measured: Figures, committed: Mapping[str, int]) -> list[Finding]:
     """Figure by figure."""
     return [Finding(name, figure, committed.get(name)) for name, figure in measured.items()]
+
+
+def medians(*several: Figures) -> Figures:
+    """Of each figure, the median of what was counted several times."""
+    return {name: int(median(one[name] for one in several)) for name in several[0]}
 
 
 def describe(finding: Finding) -> str:

@@ -87,7 +87,7 @@ async def soak(stage: Stage, seconds: float, seed: int) -> dict[str, Any]:
     await clients.run(min(WARM_UP, seconds))
     await asyncio.sleep(REST)
     before = await stage.inside()
-    first = min(before)
+    first = next(pid for pid in stage.workers if pid in before)
     samples, _ = await asyncio.gather(disturb(stage, seconds, say), clients.run(seconds))
     await asyncio.sleep(REST)
     after = await stage.inside()

@@ -51,6 +51,14 @@ filters:
 """
 
 
+def started(pid: int) -> int:
+    """When a process began, in ticks since the host did: ids begin anew after some ten thousand.  One that is gone is the youngest."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return 2**63
+
+
 @dataclass(slots=True)
 class Stage:
     """A gateway that runs, with its services."""
@@ -67,7 +75,7 @@ class Stage:
     @property
     def workers(self) -> list[int]:
         """Their process ids, the oldest first."""
-        return sorted(pid for pid in tree(self.process.pid) if pid != self.process.pid)
+        return sorted((pid for pid in tree(self.process.pid) if pid != self.process.pid), key=started)
 
     def reload(self) -> None:
         """Another configuration, now and then one that is refused."""

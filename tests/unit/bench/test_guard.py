@@ -11,7 +11,7 @@ import pytest
 import fastgw
 from bench.guard import __main__ as command
 from bench.guard import count, workload
-from bench.guard.count import Finding, GuardError, compare, describe, key_of, parse_dump
+from bench.guard.count import Finding, GuardError, compare, describe, key_of, medians, parse_dump
 from bench.micro.stage import Stage
 
 DUMP = """# callgrind format
@@ -139,3 +139,7 @@ def test_what_is_counted_of_filters_is_let_through_by_all_of_them() -> None:
         sent = stage.service.written
         assert (b"Bearer" in sent) is (name not in ("jwt", "filters"))
         assert (b"fgw_" in sent) is (name not in ("api_key", "filters"))
+
+
+def test_of_several_counts_the_median_is_held() -> None:
+    assert medians({"get": 10, "event": 5}, {"get": 30, "event": 5}, {"get": 11, "event": 9}) == {"get": 11, "event": 5}

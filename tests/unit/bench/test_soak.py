@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from random import Random
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from bench.soak import traffic
 from bench.soak.__main__ import faults_of, grown
 from bench.soak.growth import slope_of
+from bench.soak.stage import started
 from bench.soak.traffic import Clients, answer_of
 
 
@@ -71,6 +75,14 @@ def test_everything_that_is_wrong_is_a_line() -> None:
         failed=["keeps: EOF"], slopes=leak, left={7: {"tasks": ["x"]}}, alarms=["x"], **{"oldest worker lived": False}
     )
     assert len(faults_of(wrong, 0)) == 5
+
+
+def test_the_oldest_is_known_by_its_start_whatever_its_id() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert started(os.getpid()) < started(child.pid) < started(2**22 + 1)
+    finally:
+        child.communicate()
 
 
 async def read(said: bytes, expected: set[int]) -> bytes:
