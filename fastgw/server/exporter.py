@@ -190,17 +190,17 @@ class Exporter:
         while queue and len(taken) < BATCH and size < BATCH_BYTES:
             taken.append(queue.popleft())
             size += len(taken[-1])
-        items = sum(_items(signal, one) for one in taken)
+        records = [marshal.loads(one) for one in taken]  # nosec B302: of our own processes
+        items = sum(len(one[-1]) for one in records) if signal == TRACES else len(records)
         try:
-            await self.post(signal, items, self._encoded(signal, taken))
+            await self.post(signal, items, self._encoded(signal, records))
         except Exception:
             self.dropped[signal, "failed"] += items
             raise
         finally:
             self._size -= size
 
-    def _encoded(self, signal: str, taken: Iterable[bytes]) -> bytes:
-        records = [marshal.loads(one) for one in taken]  # nosec B302: of our own processes
+    def _encoded(self, signal: str, records: Iterable[Any]) -> bytes:
         if signal == TRACES:
             return otlp.traces(self.resource, self.scope, records)
         from fastgw.telemetry.otlp_logs import logs  # only where somebody wants it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from fastgw.telemetry.otlp import MOST_TEXT, Value, any_value, key_value, part
+from fastgw.telemetry.otlp import MOST_TEXT, Value, any_value, attribute, part
 
 SEVERITIES: Final = {"info": 9, "warning": 13, "error": 17}  #: SeverityNumber of a level
 #: Attributes that OpenTelemetry has a name for; any other field is one of ours.
@@ -35,7 +35,7 @@ def _record(when: int, level: str, event: str, fields: tuple[tuple[str, Value], 
         part(3, level.upper().encode()),
         part(5, any_value(event[:MOST_TEXT])),
     ]
-    found += [part(6, key_value(_NAMES.get(name) or f"fastgw.{name}", value)) for name, value in said.items()]
+    found += [attribute(6, _NAMES.get(name) or f"fastgw.{name}", value) for name, value in said.items()]
     if len(trace) == 16:
         found.append(part(9, trace))
         if len(span) == 8:

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from fastgw.telemetry.otlp import double, fixed, key_value, number, part
+from fastgw.telemetry.otlp import attribute, double, fixed, number, part
 
 CUMULATIVE: Final = 2  #: AggregationTemporality
 
@@ -40,7 +40,7 @@ def _name_of(family: Any) -> str:
 
 
 def _labels(field: int, labels: Mapping[str, str]) -> bytes:
-    return b"".join([part(field, key_value(*one)) for one in labels.items() if one[0] != "le"])
+    return b"".join([attribute(field, *one) for one in labels.items() if one[0] != "le"])
 
 
 def _numbers(family: Any, times: bytes) -> tuple[bytes, int]:

@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from fastgw.telemetry import otlp
@@ -82,7 +83,7 @@ def same(
 def test_an_attribute_is_the_same_each_time(key: str, value: Any) -> None:
     """1, 1.0 and true are equal and not the same."""
     for one in (value, 1, True, 1.0, value):
-        found = KeyValue.FromString(otlp.key_value(key, one))
+        (found,) = Resource.FromString(otlp.attribute(1, key, one)).attributes
         assert found.key == key and (read(found.value), type(read(found.value))) == (one, type(one))
 
 
