@@ -9,9 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import time
-import traceback
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any
@@ -22,28 +20,29 @@ from fastgw.errors import ConfigError
 from fastgw.server import watch
 from fastgw.server.admin import Admin, admin_context
 from fastgw.server.admin_pages import of_gateway
+from fastgw.server.binding import Plan
 from fastgw.server.complaint import complain
-from fastgw.server.gateway import Gateway, Plan
+from fastgw.server.escaped import ESCAPED, fields_of
+from fastgw.server.gateway import Gateway
 from fastgw.server.heir import Heir
-from fastgw.server.listening import Listening, is_shared, silence
+from fastgw.server.listening import Listening
 from fastgw.server.log import Log
-from fastgw.server.messages import Asked, Committed, Drain, Prepared, Reopen, Report, Tailed, Wanted, Weighed
+from fastgw.server.messages import Asked, Committed, Prepared, Reopen, Report, Tailed, Wanted, Weighed
 from fastgw.server.notify import notify, watchdog
 from fastgw.server.operations import Operations
 from fastgw.server.orders import Orders
 from fastgw.server.reload import Outcome, Reload
 from fastgw.server.sources import Sources
 from fastgw.server.status import Pages
-from fastgw.server.telling import cause, start_line
+from fastgw.server.stopping import KILL_AFTER, Stopping
+from fastgw.server.telling import cause, tell_ready
 from fastgw.server.upgrade import Upgrade
 from fastgw.server.watch import EVERY, Watch
-from fastgw.server.workers import BLOCKED, DEAD, DRAINING, END_LIMIT, HELD, READY, WorkerProcess, backoff
+from fastgw.server.workers import BLOCKED, HELD, READY, WorkerProcess, backoff
 
 START_LIMIT = watch.START_LIMIT + 2.0  #: seconds until every worker must have served; who hangs is told before
 NOT_SHARED = "limits of all workers are not shared with the gateway before us"
 START_DEATHS = 3  #: deaths of one worker before that: the start has failed
-SAME_SIGNAL = 0.25  #: seconds in which a second SIGTERM is the same one, sent to us and to our process group
-KILL_AFTER = 1.0  #: seconds on top of the grace before a worker that does not end is killed
 
 
 class Control:
@@ -55,6 +54,7 @@ class Control:
         self.pages = Pages(gateway)
         self._reload = Reload(self)
         self._upgrade = Upgrade(self, self._reload)
+        self.stopping = Stopping(self, self._upgrade, self._reload)
         self._heir = Heir(self, gateway.handed) if gateway.handed is not None else None
         orders = Orders(gateway, self.pages.document, self.reload_now, self.stop, self._upgrade.run).answers
         self.admin = Admin(of_gateway(self.pages, orders, log), log)
@@ -64,21 +64,18 @@ class Control:
         self._operations = Operations(gateway, log, orders, self.admin.http)
         self._watch = Watch(gateway, log)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_stopping = False
         self._has_failed = False  # to start
-        self._status = 0  # of the exit, when all is done
         self.is_reload_wanted = False
-        self._stop_began = 0.0
 
     async def serve(self) -> int:
         """Return the exit status when all is done."""
         self.loop = asyncio.get_running_loop()
         self.loop.set_exception_handler(self._on_exception)
-        self._done: asyncio.Future[int] = self.loop.create_future()
+        done = self.stopping.begin()
         for number, handler in (
             (signal.SIGTERM, self.stop),
             (signal.SIGINT, self.stop),
-            (signal.SIGQUIT, self.stop_now),
+            (signal.SIGQUIT, self.stopping.stop_now),
             (signal.SIGHUP, self.request_reload),
             (signal.SIGUSR1, self.reopen_logs),
             (signal.SIGUSR2, lambda: self.spawn_task(self._upgrade.on_signal())),
@@ -102,13 +99,13 @@ class Control:
             START_LIMIT, self.start_failed, f"not every worker is ready after {START_LIMIT:g} s"
         )
         try:
-            status = await self._done
+            status = await done
             await self._sources.finish()
             return status
         finally:
             limit.cancel()
             signal.pthread_sigmask(signal.SIG_BLOCK, {*BLOCKED, signal.SIGCHLD})  # the loop gives up its handlers now
-            self._is_stopping = True
+            self.stopping.is_stopping = True
             for worker in (*self.gateway.workers, *self.gateway.arriving, *self._reload.leaving):
                 worker.kill()
             for task in self._tasks:
@@ -153,9 +150,7 @@ class Control:
 
     def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What no callback caught is a bug."""
-        error = context.get("exception")
-        fields = {"traceback": "".join(traceback.format_exception(error))} if error is not None else {}
-        self.log.error("an exception escaped", cause=str(context.get("message", "")), error=repr(error), **fields)
+        self.log.error(ESCAPED, **fields_of(context))
 
     # -- what is kept beside the workers ------------------------------------------------------------------------------
 
@@ -178,7 +173,7 @@ class Control:
 
     def launch(self, worker: WorkerProcess) -> None:
         """Start a process for ``worker``, later if the system has no room now."""
-        if self._is_stopping or worker.is_retiring or worker.pid:
+        if self.stopping.is_stopping or worker.is_retiring or worker.pid:
             return
         try:
             self.gateway.launch(worker)
@@ -221,12 +216,8 @@ class Control:
             self._check_started()
 
     def _on_report(self, worker: WorkerProcess, report: Report) -> None:
-        gateway = self.gateway
-        gateway.standings.learn(worker.index, report.standings)
         self.pages.lost_logs.learn(worker.index, report.losses)
-        if report.findings:
-            if news := gateway.findings.learn(worker.index, report.findings, gateway.places, self.log):
-                gateway.pass_on(worker, news)
+        self.gateway.knowledge.hear(worker, report, self.log)
 
     def _look(self) -> None:
         self._watch.look(time.monotonic())
@@ -268,10 +259,12 @@ class Control:
         self._reload.on_death(worker)
         if self._has_failed:
             return
-        if worker.is_retiring and not self._is_stopping and self.gateway.is_last_of(worker):
-            self.gateway.findings.forget(worker.index, self.log)  # else its successor says what it finds itself
+        if worker.is_retiring and not self.stopping.is_stopping and self.gateway.is_last_of(worker):
+            self.gateway.knowledge.findings.forget(
+                worker.index, self.log
+            )  # else its successor says what it finds itself
         fields = {"worker": worker.index, "exited": pid, "age": round(age, 3), **cause(code), **worker.where()}
-        if self._is_stopping or worker.is_retiring:
+        if self.stopping.is_stopping or worker.is_retiring:
             if code and not was_dismissed:
                 self.log.warning("a worker did not end cleanly", **fields)
             self.check_stopped()
@@ -298,14 +291,7 @@ class Control:
             return
         gateway.is_started = True
         gateway.report.when = time.time()
-        line = start_line(gateway, self.admin_listening)
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-        if not notify("READY=1", f"STATUS={line}", environ=gateway.environ):
-            self.log.warning(
-                "the service manager cannot be told that we are ready", socket=gateway.environ["NOTIFY_SOCKET"]
-            )
+        tell_ready(gateway, self.admin_listening, self.log)
         if gateway.predecessor and self._heir is None:
             self.log.info("ready, so the gateway before us is told to stop", predecessor=gateway.predecessor)
             with contextlib.suppress(ProcessLookupError):
@@ -314,18 +300,18 @@ class Control:
             self._reload.request("signal")
 
     def start_failed(self, *problems: str) -> None:
-        if self.gateway.is_started or self._done.done():
+        if self.gateway.is_started or self.stopping.done.done():
             return
         self._has_failed = True
         notify(f"STATUS=not started: {problems[0]}", environ=self.gateway.environ)
         complain(self.gateway.path, list(problems))
         if self._heir is not None:
             self._heir.fail(problems)
-        if self._heir is not None and self._heir.has_committed and not self._is_stopping:
-            self._status = 1
+        if self._heir is not None and self._heir.has_committed and not self.stopping.is_stopping:
+            self.stopping.status = 1
             self.stop()  # what our workers have accepted is answered
         else:
-            self._done.set_result(1)
+            self.stopping.finish(1)
 
     # -- reload -------------------------------------------------------------------------------------------------------
 
@@ -335,7 +321,7 @@ class Control:
             self.is_reload_wanted = True  # the file may have changed since it was read
         elif self.gateway.is_upgrading:
             self.is_reload_wanted = True
-        elif not (self._is_stopping or self.gateway.is_draining):
+        elif not (self.stopping.is_stopping or self.gateway.is_draining):
             self._reload.request("signal")
 
     async def reload_now(self) -> Outcome:
@@ -380,71 +366,12 @@ class Control:
 
     def stop(self) -> None:
         """SIGTERM, SIGINT: finish what is under way, within the grace; the second time: now."""
-        if self._is_stopping or self.gateway.is_draining:
-            if self.loop.time() - self._stop_began > SAME_SIGNAL:
-                self.stop_now()
-            return
-        self._stop_began = self.loop.time()
-        self._upgrade.abandon()
-        gateway = self.gateway
-        gateway.is_draining = True
-        shutdown = gateway.plan_in_use.spec.shutdown
-        lame_duck = 0.0 if self._upgrade.has_successor else shutdown.lame_duck
-        self.log.info("draining", **shutdown._replace(lame_duck=lame_duck)._asdict(), generation=gateway.generation)
-        notify("STOPPING=1", "STATUS=draining", environ=gateway.environ)
-        if lame_duck:
-            self.loop.call_later(lame_duck, self._stop_accepting)
-        else:
-            self._stop_accepting()
-
-    def _stop_accepting(self) -> None:
-        if not self._is_stopping:
-            self._is_stopping = True
-            for worker in self.gateway.workers:
-                worker.is_retiring = True
-            self.spawn_task(self._drain())
-
-    def stop_now(self) -> None:
-        """SIGQUIT: end at once; what is under way is cut off."""
-        self._is_stopping = True
-        notify("STOPPING=1", "STATUS=stopping at once", environ=self.gateway.environ)
-        self.log.warning("stopping at once")
-        if not self._done.done():
-            self._done.set_result(0)
-
-    async def _drain(self) -> None:
-        gateway = self.gateway
-        sockets = [one for listening in gateway.plan_in_use.listenings.values() for one in listening.separate]
-        if is_shared(sockets):
-            await silence(sockets)
-        if is_shared([one for listening in self.admin_listening for one in listening.separate]):
-            await self.admin.stop_listening()  # the successor answers for this host now
-        gateway.close()  # our side; the workers hold theirs until they have accepted what waits
-        self.retire(gateway.workers, gateway.plan_in_use.spec.shutdown)
-        self.check_stopped()
+        self.stopping.stop()
 
     def retire(self, workers: list[WorkerProcess], graces: ShutdownSpec) -> None:
         """Have ``workers`` drain and end; kill those that do not."""
-        for worker in workers:
-            worker.is_retiring = True
-            if worker.is_alive and worker.channel is not None:
-                worker.state = DRAINING
-                worker.channel.send(Drain(graces.grace, graces.stream_grace))
-        told = [(worker, worker.pid) for worker in workers if worker.state != DEAD]
-
-        def make_sure() -> None:
-            for worker, pid in told:
-                if worker.pid == pid:  # else the place may have a process that serves
-                    self.log.warning("a worker is killed, the grace is over", worker=worker.index, killed=worker.pid)
-                    worker.kill()
-
-        self.loop.call_later(graces.longest + END_LIMIT + KILL_AFTER, make_sure)
+        self.stopping.retire(workers, graces)
 
     def check_stopped(self) -> None:
-        """End when all has: our workers, and the gateway before us, which a service manager would kill with us."""
-        if not self._is_stopping or self._done.done() or self.gateway.predecessor_draining:
-            return
-        if not any(worker.pid for worker in (*self.gateway.workers, *self._reload.leaving)):
-            self._upgrade.say_gone()
-            self.log.info("stopped")
-            self._done.set_result(self._status)
+        """End if all that a stop waits for has ended."""
+        self.stopping.check()

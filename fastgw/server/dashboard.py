@@ -81,19 +81,19 @@ class _GatewayViews:
 
     def begin(self) -> Callable[[], bytes]:
         """See ``Views``."""
-        self._pages.gateway.tail.begin()
+        self._pages.gateway.knowledge.tail.begin()
         return _looking(self._pages)
 
     def since(self, number: int) -> tuple[bytes, int]:
         """See ``Views``: the live tail, as an event of its own."""
         import orjson
 
-        news, last = self._pages.gateway.tail.since(number)
+        news, last = self._pages.gateway.knowledge.tail.since(number)
         return b"" if news is None else b"event: tail\ndata: " + orjson.dumps(news) + b"\n\n", last
 
     def end(self) -> None:
         """See ``Views``."""
-        self._pages.gateway.tail.end()
+        self._pages.gateway.knowledge.tail.end()
 
 
 def _looking(pages: Pages) -> Callable[[], bytes]:

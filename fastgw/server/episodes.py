@@ -93,7 +93,7 @@ class Episodes:
                 base = layout.SERVICE.base(plan.slots.services[one.name]) + layout.SERVICE_SHED
                 for place, cause in enumerate(labels.SHED_CAUSES, base):
                     yield ("shed", one.name, cause), sum(slab[place] for slab in slabs), ()
-        for service, endpoint in gateway.places:
+        for service, endpoint in gateway.knowledge.places:
             slot = plan.slots.endpoints.get((service, endpoint))
             if slot is not None:
                 base = layout.ENDPOINT.base(slot) + layout.ENDPOINT_CAUSES

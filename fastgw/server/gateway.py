@@ -8,36 +8,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastgw.config.listed import Lists, without_sources
-from fastgw.config.spec import BindSpec, GatewaySpec, UserSpec
-from fastgw.core.live.news import Answer
-from fastgw.core.settings import Address, KeySetSettings, RedisSettings
+from fastgw.config.listed import without_sources
+from fastgw.config.spec import GatewaySpec, UserSpec
 from fastgw.errors import ConfigError
 from fastgw.server import machine
+from fastgw.server.binding import Binding, Plan
 from fastgw.server.channel import MAX_FDS
-from fastgw.server.findings import Findings, Places, places_of
 from fastgw.server.history import History, LoadReport
 from fastgw.server.inherited import Inherited, predecessor
-from fastgw.server.listening import Listening, adopt, bind, bind_all
+from fastgw.server.knowledge import Knowledge
+from fastgw.server.listening import Listening
 from fastgw.server.lists import MemberLists
-from fastgw.server.messages import Abort, Busy, Commit, Endpoints, Fetched, Linked, Prepare, Slots
+from fastgw.server.messages import Abort, Commit, Prepare
 from fastgw.server.pieces import bare, cut
 from fastgw.server.slots import Tables
-from fastgw.server.standings import Standings
-from fastgw.server.tail import SLOW, TailRing
+from fastgw.server.tail import SLOW
 from fastgw.server.user import stay
 from fastgw.server.workers import WorkerProcess, processors
 
 if TYPE_CHECKING:
     from fastgw.config.loaded_files import LoadedFiles
-    from fastgw.core.live.news import Finding, KeySet, LinkState
     from fastgw.server.board import SharedBoard
-    from fastgw.server.engines import Engines, Loads
+    from fastgw.server.engines import Engines
     from fastgw.server.exporter import Exporter
     from fastgw.server.file_watch import FileWatch
     from fastgw.server.handover import Handed
@@ -48,20 +43,6 @@ if TYPE_CHECKING:
     from fastgw.server.probing import Probing
     from fastgw.server.rollouts import Rollouts
     from fastgw.server.slab import Slab
-
-
-@dataclass(slots=True)
-class Plan:
-    """A configuration that may become the one in use: its sockets are bound, its slots chosen."""
-
-    generation: int
-    spec: GatewaySpec
-    count: int  #: workers
-    slots: Slots
-    listenings: dict[str, Listening]  #: by the key of their place (``BindSpec``)
-    opened: list[Listening] = field(default_factory=list)  #: those of ``listenings`` that are new
-    warnings: list[str] = field(default_factory=list)  #: addresses of names that this host does not have
-    pieces: tuple[bytes, ...] = ()  #: what workers are sent of it; empty: not made yet
 
 
 class Gateway:
@@ -84,6 +65,7 @@ class Gateway:
         self.path = path
         self.environ = environ
         self.handed = handed
+        self.binding = Binding(self.inherited, lambda: self.handed)
         self.predecessor = predecessor(environ) if handed is None else handed.pid  #: whom we follow, or 0
         self.workers = workers
         self.arriving: list[WorkerProcess] = []  #: processes that have no place yet (``server.rolling``)
@@ -93,21 +75,15 @@ class Gateway:
         self.warnings: list[str] = []  #: of the last file that could be used
         self.loaded_files: LoadedFiles | None = None  #: what the last load has read, whether it could be used or not
         self.watching: FileWatch | None = None  #: who loads the file when it changes; there once somebody asks for that
-        self.answers: dict[str, Answer] = {}  #: what is known of the names of endpoints
         self.names: Names | None = None  #: who looks them up; there once an endpoint has a name
-        self.keys: dict[KeySetSettings, KeySet] = {}  #: what is known of keys that are fetched
         self.fetching: Fetching | None = None  #: who fetches them; there once a filter needs some
-        self.links: dict[RedisSettings, LinkState] = {}  #: which Redis can be asked
         self.leasing: Leasing | None = None  #: who asks; there once a filter shares limits
         self.engines: Engines | None = None  #: who asks how busy engines are; there once a service is balanced by that
         self.exporter: Exporter | None = None  #: there once a configuration has a collector
         self.rollouts: Rollouts | None = None  #: who knows the shares of versions; there once a service has some
-        self.places: Places = {}  #: of the configuration in use: the addresses of each endpoint, itself or those that its name has
-        self.standings, self.findings = Standings(), Findings()
         self.probing: Probing | None = None  #: while some service has its endpoints probed
         self.reloads = {"ok": 0, "refused": 0, "went_back": 0}
         self.history = History()  #: of loads
-        self.tail = TailRing(self._tell)  #: of exchanges that failed or were slow
         self.started = time.monotonic()
         self.is_started = False  #: every worker has served at least once
         self.is_draining = False
@@ -116,6 +92,7 @@ class Gateway:
         self.last_generation = 0
         self.tables = Tables(lambda: self.all_slabs)  #: of counters
         self.lists = MemberLists(self.tables)  #: of members that no file names
+        self.knowledge = Knowledge(self.lists, self._tell)  #: what workers are told beside the configuration
         self.adopted: list[Slab] = []  #: counters of the workers of the gateway before us
         self.is_upgrading = False  #: a new process is getting ready to take our place
         self.last_upgrade: str | None = None  #: why the last one failed
@@ -128,6 +105,10 @@ class Gateway:
         """The plan in use; there is one from the end of the start on."""
         assert self.current is not None
         return self.current
+
+    @property
+    def _listenings(self) -> dict[str, Listening]:
+        return self.current.listenings if self.current is not None else {}
 
     @property
     def generation(self) -> int:
@@ -171,30 +152,21 @@ class Gateway:
         slots = self.tables.plan(spec)
         self.last_generation += 1
         plan = Plan(self.last_generation, spec, count, slots, {})
-        problems: list[str] = []
-        listeners = []
-        for listener in spec.listeners:
-            try:
-                bound, warnings = bind_all(listener.bind, partial(self._bind, listener.bind, plan))
-            except ConfigError as error:
-                problems += error.problems
-                continue
-            plan.warnings += warnings
-            listeners.append(listener._replace(bind=listener.bind._replace(places=tuple(one.address for one in bound))))
-        if problems:
+        try:
+            self.binding.complete(plan, self._listenings, is_takeover=self.is_takeover)
+        except ConfigError:
             self.discard(plan)
-            raise ConfigError(problems)
-        plan.spec = spec._replace(listeners=tuple(listeners))
+            raise
         return plan
 
     def adopt(self, plan: Plan) -> None:
         """Make ``plan`` the one in use; close our side of the sockets it no longer has."""
-        old = self.current.listenings if self.current else {}
+        old = self._listenings
         self.lists.complete(plan)
         self.current = plan
         self.tables.adopt(plan.slots)
-        self._forget_who_is_gone()
-        self.tail.keep(plan.spec.admin.slow if plan.spec.admin is not None else SLOW)
+        self.knowledge.adopt(plan)
+        self.knowledge.tail.keep(plan.spec.admin.slow if plan.spec.admin is not None else SLOW)
         plan.opened.clear()
         for address, listening in old.items():
             if address not in plan.listenings:
@@ -205,40 +177,17 @@ class Gateway:
         for listening in plan.opened:
             listening.close()
         plan.opened.clear()
-        if self.current is not None:
-            for listening in self.current.listenings.values():
-                listening.shrink(len(self.workers))
+        for listening in self._listenings.values():
+            listening.shrink(len(self.workers))
 
     def close(self) -> None:
         """Close our side of every listening socket and of the board."""
         self.inherited.close()
-        if self.current is not None:
-            for listening in self.current.listenings.values():
-                listening.close()
+        for listening in self._listenings.values():
+            listening.close()
         if self._board is not None:
             self._board.close()
             self._board = None
-
-    def _bind(self, spec: BindSpec, plan: Plan, place: Address) -> Listening:
-        listenings = self.current.listenings if self.current else {}
-        listening = listenings.get(spec.key(place))
-        if listening is not None:
-            listening.grow(plan.count)
-        else:
-            is_ours = any(_is_beside(one.address, place) for one in listenings.values())
-            takeover = is_ours or self.is_takeover
-            handed = self.handed.listening(spec.key(place)) if self.handed is not None else None
-            listening = handed or adopt(place, self.inherited) or bind(place, plan.count, takeover, spec.access)
-            plan.opened.append(listening)
-            listening.shrink(plan.count)  # the gateway before us has another number of workers, perhaps
-            listening.grow(plan.count)
-        plan.listenings[spec.key(place)] = listening
-        return listening
-
-    def given_admin(self, spec: BindSpec, place: Address) -> Listening | None:
-        """The socket for a place of the admin address that we were started with."""
-        listening = self.handed.admin(spec.key(place)) if self.handed is not None else None
-        return listening or adopt(place, self.inherited)
 
     def _begin_with(self, handed: Handed | None) -> None:
         """Go on counting where the gateway before us counts, if there is one."""
@@ -267,10 +216,8 @@ class Gateway:
         plan.pieces = plan.pieces or cut(without_sources(plan.spec), plan.slots)
         spec = bare(self._as_now(plan.spec))
         worker.channel.send(Prepare(plan.generation, spec, plan.pieces, missing, has_memory), fds)
-        known = (Endpoints(self.answers), Fetched(self.keys), Linked(self.links), self.tail.order)
-        for news in known if has_memory else ():
-            if news[0]:  # else there is nothing to be told
-                worker.channel.send(news)
+        if has_memory:
+            self.knowledge.brief(worker)
         worker.prepared = plan.generation
         worker.holds |= set(missing)
 
@@ -288,32 +235,6 @@ class Gateway:
         """Let every worker divide requests so; return those that will say so."""
         return self._tell(message)
 
-    def learn(self, host: str, answer: Answer) -> None:
-        """Let every worker know what was found for a name."""
-        self.answers[host] = answer
-        self._forget_who_is_gone()
-        self._tell(Endpoints({host: answer}))
-
-    def learn_lists(self, lists: Lists) -> None:
-        """Let every worker know whom the sources of these services list."""
-        news = self.lists.learn(lists, self.current)
-        self._forget_who_is_gone()
-        self._tell(Endpoints({}, lists=news))
-
-    def learn_keys(self, key_set: KeySetSettings, news: KeySet) -> None:
-        """Let every worker know what was fetched."""
-        self.keys[key_set] = news
-        self._tell(Fetched({key_set: news}))
-
-    def learn_loads(self, service: str, loads: Loads) -> None:
-        """Let every worker know how busy the engines of a service are."""
-        self._tell(Busy(service, {place: (tuple(load), until) for place, (load, until) in loads.items()}))
-
-    def learn_link(self, redis: RedisSettings, state: LinkState) -> None:
-        """Let every worker know whether a Redis can be asked."""
-        self.links[redis] = state
-        self._tell(Linked({redis: state}))
-
     def _tell(self, message: object, but: WorkerProcess | None = None) -> list[WorkerProcess]:
         told = []
         for worker in (*self.workers, *self.arriving):
@@ -321,21 +242,6 @@ class Gateway:
                 worker.channel.send(message)
                 told.append(worker)
         return told
-
-    def _forget_who_is_gone(self) -> None:
-        """There is another configuration, or another answer for a name."""
-        self.places = places_of(self.current.spec, self.answers) if self.current is not None else {}
-        self.standings.retain(self.places)
-        self.findings.retain(self.places)
-
-    def pass_on(self, source: WorkerProcess, findings: list[Finding]) -> None:
-        """Let the other workers know what one has found."""
-        self._tell(Endpoints({}, tuple(findings)), source)
-
-    def learn_health(self, findings: list[Finding]) -> None:
-        """Let every worker know what probes have found."""
-        self.findings.put(findings)
-        self._tell(Endpoints({}, tuple(findings)))
 
     def commit(self, worker: WorkerProcess, plan: Plan) -> None:
         """Tell a worker to serve ``plan``; one that came up while the others prepared gets all of it now."""
@@ -365,8 +271,7 @@ class Gateway:
     def employ(self, worker: WorkerProcess) -> None:
         """Have a new process serve the configuration in use, and know what the others have found."""
         self.commit(worker, self.plan_in_use)
-        if (findings := self.findings.now) and worker.channel is not None:
-            worker.channel.send(Endpoints({}, findings))
+        self.knowledge.tell_findings(worker)
 
     def place(self, index: int) -> WorkerProcess:
         """A place for one more worker: that of one which has left before, if there is one, so that slabs do not add up."""
@@ -427,7 +332,7 @@ class Gateway:
     def settle(self, worker: WorkerProcess) -> None:
         """Account for a process that died."""
         if self.is_last_of(worker):
-            self.standings.forget(worker.index)
+            self.knowledge.standings.forget(worker.index)
         self.tables.settle(worker.slab)
 
     def is_last_of(self, worker: WorkerProcess) -> bool:
@@ -441,8 +346,3 @@ class Gateway:
         from fastgw.core.live.holds import settle  # not needed before somebody dies
 
         return settle(self.board.view)
-
-
-def _is_beside(one: Address, other: Address) -> bool:
-    """Is a socket of ours at ``one`` in the way of another one at ``other``?"""
-    return one.path == other.path if one.path or other.path else one.port == other.port

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from fastgw.config.spec import GatewaySpec, ShutdownSpec
     from fastgw.server.admin import Admin
-    from fastgw.server.gateway import Gateway, Plan
+    from fastgw.server.binding import Plan
+    from fastgw.server.gateway import Gateway
     from fastgw.server.listening import Listening
     from fastgw.server.log import Log
     from fastgw.server.workers import WorkerProcess

@@ -20,4 +20,5 @@ def panic_of_service(findings: Findings, spec: ServiceSpec | None) -> dict[str, 
 def panics(gateway: Gateway) -> dict[str, bool]:
     """Of each that has one, whether a worker asks all of its members."""
     services = gateway.current.spec.services if gateway.current is not None else ()
-    return {one.name: gateway.findings.panic(one.name)["state"] == "on" for one in services if one.settings.panic_below}
+    findings = gateway.knowledge.findings
+    return {one.name: findings.panic(one.name)["state"] == "on" for one in services if one.settings.panic_below}

@@ -22,7 +22,7 @@ from fastgw.config.listed import without_sources
 from fastgw.errors import ConfigError
 from fastgw.server.admin import admin_context
 from fastgw.server.answers import Answers
-from fastgw.server.gateway import Plan
+from fastgw.server.binding import Plan
 from fastgw.server.history import LoadReport
 from fastgw.server.listening import Listening, bind_admin, silence
 from fastgw.server.messages import Committed, Prepared
@@ -269,7 +269,7 @@ class Reload:
         if spec is None or spec == old:
             return []
         listenings, warnings = bind_admin(
-            spec, lambda place: old is not None and place in old.places, self._gateway.given_admin
+            spec, lambda place: old is not None and place in old.places, self._gateway.binding.admin
         )
         plan.warnings += warnings
         return listenings

@@ -19,7 +19,7 @@ from fastgw.server.workers import DEAD, WorkerProcess
 
 if TYPE_CHECKING:
     from fastgw.server.answers import Answers
-    from fastgw.server.gateway import Plan
+    from fastgw.server.binding import Plan
     from fastgw.server.host import Host
 
 START_LIMIT = 30.0  #: seconds that a new process may take until it has prepared, or serves

@@ -31,6 +31,7 @@ from fastgw.core.protocols import client_factory, make_client
 from fastgw.filters.log_file import FILES
 from fastgw.server.channel import Channel
 from fastgw.server.collecting import Collecting
+from fastgw.server.escaped import ESCAPED, fields_of
 from fastgw.server.leaving import Leaving
 from fastgw.server.listening import BACKLOG, take_waiting
 from fastgw.server.log import Log
@@ -419,10 +420,7 @@ class Worker:
 
     def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What no callback caught is a bug."""
-        error = context.get("exception")
-        message = str(context.get("message", ""))
-        fields = {"traceback": "".join(traceback.format_exception(error))} if error is not None else {}
-        self.log.limited("an exception escaped", cause=message, error=repr(error), **fields)
+        self.log.limited(ESCAPED, **fields_of(context))
 
 
 def serve(fd: int, index: int) -> int:

@@ -57,20 +57,20 @@ class Sources:
 
     def keep(self) -> None:
         """Keep what the configuration in use has, and nothing else."""
-        gateway = self._gateway
+        gateway, knowledge = self._gateway, self._gateway.knowledge
         spec = gateway.plan_in_use.spec
         hosts = hosts_of(spec)
         if hosts or gateway.names is not None:
             self._names().keep(hosts, spec.resolver)
-        gateway.answers = {host: answer for host, answer in gateway.answers.items() if host in hosts}
+        knowledge.answers = {host: answer for host, answer in knowledge.answers.items() if host in hosts}
         if spec.key_sets or gateway.fetching is not None:
             self._fetching().keep(spec.key_sets)
-        gateway.keys = {one: found for one, found in gateway.keys.items() if one in spec.key_sets}
+        knowledge.keys = {one: found for one, found in knowledge.keys.items() if one in spec.key_sets}
         if spec.redis or gateway.leasing is not None:
             self._leasing().keep(spec.redis)
         if gateway.engines is not None or any(one.engine is not None for one in spec.services):
             self._engines().keep(spec)
-        gateway.links = {one: found for one, found in gateway.links.items() if one in spec.redis}
+        knowledge.links = {one: found for one, found in knowledge.links.items() if one in spec.redis}
         if gateway.lists.discovering is not None or _is_listed(spec):
             self._discovering().keep(spec)
         gateway.lists.retain(spec)
@@ -103,7 +103,7 @@ class Sources:
         if isinstance(message, Recorded | Logged):
             self._exporter().take(message)
         elif isinstance(message, Tailed):
-            gateway.tail.learn(message)
+            gateway.knowledge.tail.learn(message)
         elif isinstance(message, Wanted):
             if gateway.fetching is not None:
                 gateway.fetching.want(message.key_set)
@@ -128,15 +128,15 @@ class Sources:
                 return
             from fastgw.server.probing import Probing  # likewise
 
-            gateway.probing = self._probing = Probing(gateway.learn_health, self._log, random.random)
-        self._probing.keep(spec, gateway.answers)
+            gateway.probing = self._probing = Probing(gateway.knowledge.learn_health, self._log, random.random)
+        self._probing.keep(spec, gateway.knowledge.answers)
 
     def _learn(self, host: str, answer: Answer) -> None:
-        self._gateway.learn(host, answer)
+        self._gateway.knowledge.learn(host, answer)
         self._keep_probes()
 
     def _take_lists(self, lists: Lists) -> None:
-        self._gateway.learn_lists(lists)
+        self._gateway.knowledge.learn_lists(lists)
         self._keep_probes()
 
     def close(self) -> None:
@@ -177,7 +177,7 @@ class Sources:
         if gateway.fetching is None:
             from fastgw.server.key_sets import Fetching  # only where somebody needs it
 
-            gateway.fetching = Fetching(gateway.learn_keys, self._log, random.random)
+            gateway.fetching = Fetching(gateway.knowledge.learn_keys, self._log, random.random)
         return gateway.fetching
 
     def _engines(self) -> Engines:
@@ -185,7 +185,8 @@ class Sources:
         if gateway.engines is None:
             from fastgw.server.engines import Engines  # likewise
 
-            gateway.engines = Engines(gateway.learn_loads, lambda: gateway.places, self._log, random.random)
+            knowledge = gateway.knowledge
+            gateway.engines = Engines(knowledge.learn_loads, lambda: knowledge.places, self._log, random.random)
         return gateway.engines
 
     def _file_watch(self) -> FileWatch:
@@ -216,7 +217,9 @@ class Sources:
         if gateway.leasing is None:
             from fastgw.server.leasing import Leasing  # likewise
 
-            gateway.leasing = Leasing(gateway.learn_link, lambda: gateway.board.view, self._log, random.random)
+            gateway.leasing = Leasing(
+                gateway.knowledge.learn_link, lambda: gateway.board.view, self._log, random.random
+            )
         return gateway.leasing
 
 

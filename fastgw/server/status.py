@@ -112,10 +112,10 @@ class Pages:
         return 200, {"status": "ready"}
 
     def _members(self) -> dict[tuple[str, str], MemberFacts]:
-        findings = self._gateway.findings
+        knowledge = self._gateway.knowledge
         return {
-            name: MemberFacts(len(addresses), sum(not findings.is_up((*name, one)) for one in addresses))
-            for name, addresses in self._gateway.places.items()
+            name: MemberFacts(len(addresses), sum(not knowledge.findings.is_up((*name, one)) for one in addresses))
+            for name, addresses in knowledge.places.items()
         }
 
     async def status(self, _: str = "", __: str = "") -> Content:
@@ -272,8 +272,7 @@ class Pages:
         plan = self._gateway.current
         specs = {one.name: one for one in plan.spec.services} if plan is not None else {}
         services: dict[str, Any] = {}
-        gateway = self._gateway
-        places = gateway.places
+        gateway, knowledge = self._gateway, self._gateway.knowledge
         for service, one in specs.items():
             if one.discovery is not None:
                 services[service] = self._service(service, one, facts, totals)  # it may have no member now
@@ -284,23 +283,23 @@ class Pages:
             found = services[service]
             if gateway.engines is not None and (engines := gateway.engines.document(service)):
                 found["engines"] = engines
-            addresses = places.get((service, endpoint), ())
+            addresses = knowledge.places.get((service, endpoint), ())
             members = facts.members.get((service, endpoint))
             found["endpoints"][endpoint] = {
                 "is_up": members is not None and members.is_up,
-                **gateway.findings.of_endpoint(service, endpoint, addresses),
+                **knowledge.findings.of_endpoint(service, endpoint, addresses),
                 **metadata_of_endpoint(spec, endpoint),
                 **pick(block, ENDPOINT),
                 "causes": causes(block),
                 "slow": self._paces.of(service, endpoint),
-                **breaker_of_endpoint(gateway.findings, spec, endpoint, addresses),
+                **breaker_of_endpoint(knowledge.findings, spec, endpoint, addresses),
                 **health_of_endpoint(gateway.probing, service, endpoint, addresses),
                 "addresses": _addresses(gateway, service, endpoint, addresses),
             }
         return with_admission(gateway, services, totals.services)
 
     def _service(self, name: str, spec: ServiceSpec | None, facts: Facts, totals: Totals) -> dict[str, Any]:
-        findings, counted = self._gateway.findings, totals.services.get(name)
+        findings, counted = self._gateway.knowledge.findings, totals.services.get(name)
         return {
             "limits": _limits(spec) if spec is not None else None,
             **of_service(counted),
@@ -404,10 +403,11 @@ def _key_sets(fetching: Fetching | None) -> list[KeySetFacts]:
 
 def _addresses(gateway: Gateway, service: str, endpoint: str, addresses: Collection[str]) -> dict[str, Any]:
     """What is known of each address of an endpoint."""
-    standings = gateway.standings.of(service, endpoint, addresses)
+    knowledge = gateway.knowledge
+    standings = knowledge.standings.of(service, endpoint, addresses)
     found = {}
     for address, standing in standings.items():
-        state = gateway.findings.of((service, endpoint, address))
+        state = knowledge.findings.of((service, endpoint, address))
         found[address] = {**{key: state[key] for key in ("state", "ejected_by", "until")}, **standing}
     return found
 

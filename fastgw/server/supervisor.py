@@ -127,7 +127,7 @@ def begin(gateway: Gateway, descent: Descent | None = None) -> list[Listening]:
     gateway.adopt(plan)
     admin: list[Listening] = []
     if spec.admin is not None:
-        admin, warnings = bind_admin(spec.admin.bind, lambda _: is_takeover, gateway.given_admin)
+        admin, warnings = bind_admin(spec.admin.bind, lambda _: is_takeover, gateway.binding.admin)
         plan.warnings += warnings
     if descent is not None:
         descent.finish()

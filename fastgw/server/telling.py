@@ -1,13 +1,16 @@
-"""What is told in one line: of a start that went well, and of a process that ended."""
+"""What is told of a start that went well, to whom it may concern, and in one line of a process that ended."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 
 import fastgw
 from fastgw.server.gateway import Gateway
 from fastgw.server.listening import Listening
+from fastgw.server.log import Log
+from fastgw.server.notify import notify
 
 
 def start_line(gateway: Gateway, admin: list[Listening]) -> str:
@@ -26,6 +29,16 @@ def start_line(gateway: Gateway, admin: list[Listening]) -> str:
         f"fastgw {fastgw.__version__} ({build}) ready: {', '.join(places)}; "
         f"{count} worker{'s' if count != 1 else ''}, generation {plan.generation}"
     )
+
+
+def tell_ready(gateway: Gateway, admin: list[Listening], log: Log) -> None:
+    """Every worker serves: tell whoever started us, and the service manager."""
+    line = start_line(gateway, admin)
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    if not notify("READY=1", f"STATUS={line}", environ=gateway.environ):
+        log.warning("the service manager cannot be told that we are ready", socket=gateway.environ["NOTIFY_SOCKET"])
 
 
 def _url(listening: Listening, scheme: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -135,7 +136,7 @@ class Stage:
             asked.append((host, future))
             return await future
 
-        self.gateway.names = Names(self.gateway.learn, self.control.log, lambda: 0.0, look_up)
+        self.gateway.names = Names(self.gateway.knowledge.learn, self.control.log, lambda: 0.0, look_up)
         return asked
 
     def play_keys(self) -> list[tuple[KeySetSettings, asyncio.Future[Any]]]:
@@ -147,7 +148,7 @@ class Stage:
             asked.append((where, future))
             return await future
 
-        self.gateway.fetching = Fetching(self.gateway.learn_keys, self.control.log, lambda: 0.0, fetch)
+        self.gateway.fetching = Fetching(self.gateway.knowledge.learn_keys, self.control.log, lambda: 0.0, fetch)
         return asked
 
     async def refused(self) -> str:
@@ -173,3 +174,11 @@ def play(story: Callable[[Stage], Awaitable[None]], file: Path, capsys: pytest.C
                 stage.gateway.names.close()
 
     asyncio.run(run())
+
+
+def events(log: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def done_of(stage: Stage) -> asyncio.Future[int]:
+    return stage.control.stopping.begin()

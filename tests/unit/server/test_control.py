@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fastgw.config.spec import ShutdownSpec
 from fastgw.server import control as module
 from fastgw.server.control import Control
 from fastgw.server.log import Log
-from fastgw.server.messages import Drain, Prepare, Prepared, Reopen
-from fastgw.server.workers import DEAD, DRAINING, READY, STARTING
-from tests.unit.server.stage import TEXT, FakeWorker, Stage, play
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gateway.yaml"
-
-
-@pytest.fixture
-def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where the supervisor of a stage writes its log."""
-    path = tmp_path / "log"
-    fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    monkeypatch.setattr("tests.unit.server.stage.Log", lambda process, fd=-1, _fd=fd: Log(process, _fd))
-    yield path
-    os.close(fd)
-
-
-def events(log: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in log.read_text().splitlines()]
-
-
-def done_of(stage: Stage) -> asyncio.Future[int]:
-    stage.control._done = stage.control.loop.create_future()
-    return stage.control._done
-
+from fastgw.server.messages import Prepare, Prepared, Reopen
+from fastgw.server.workers import READY, STARTING
+from tests.unit.server.stage import TEXT, FakeWorker, Stage, done_of, events, play
 
 # --- start
 
@@ -151,115 +123,6 @@ def test_logs_are_reopened_by_every_worker_there_is(file: Path, capsys: pytest.C
     play(story, file, capsys)
     (line,) = events(log)
     assert (line["event"], line["workers"]) == ("the workers open their logs again", 3)
-
-
-# --- stop
-
-
-def test_stop_drains_every_worker_and_ends_with_the_last(
-    file: Path, capsys: pytest.CaptureFixture[str], log: Path
-) -> None:
-    async def story(stage: Stage) -> None:
-        done = done_of(stage)
-        one, two = stage.workers
-        one.pid, two.pid = 1_000_000_001, 1_000_000_002
-        stage.control.stop()
-        assert stage.gateway.is_draining
-        for worker in stage.workers:
-            assert await worker.expect(Drain) == Drain(30.0)
-            assert worker.state == DRAINING and worker.is_retiring
-        assert not stage.gateway.plan_in_use.listenings["127.0.0.1:0"].sockets
-        one.pid, one.state = 0, DEAD
-        stage.control._on_death(one, 1_000_000_001, 60.0, 0)
-        assert not done.done()
-        two.pid, two.state = 0, DEAD
-        stage.control._on_death(two, 1_000_000_002, 60.0, 1)
-        assert done.result() == 0
-
-    play(story, file, capsys)
-    assert [line["event"] for line in events(log)] == ["draining", "a worker did not end cleanly", "stopped"]
-
-
-def test_same_signal_twice_is_one_and_a_later_one_does_not_wait(
-    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def story(stage: Stage) -> None:
-        done = done_of(stage)
-        stage.workers[0].pid = 1_000_000_001
-        stage.control.stop()
-        monkeypatch.setattr(module, "SAME_SIGNAL", 1e9)
-        stage.control.stop()
-        assert not done.done()
-        monkeypatch.setattr(module, "SAME_SIGNAL", -1.0)
-        stage.control.stop()
-        assert done.result() == 0
-
-    play(story, file, capsys)
-
-
-def test_worker_that_outlives_the_grace_is_killed(
-    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "KILL_AFTER", 0.0)
-    monkeypatch.setattr(module, "END_LIMIT", 0.0)
-
-    async def story(stage: Stage) -> None:
-        one, two = stage.workers
-        two.state = DEAD
-        stage.control.retire([one, two], ShutdownSpec(0.0))
-        assert await one.expect(Drain) == Drain(0.0)
-        await stage.until(lambda: one.is_killed)
-
-    play(story, file, capsys)
-
-
-def test_the_next_process_of_a_place_does_not_die_for_the_last_one(
-    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "KILL_AFTER", 0.0)
-    monkeypatch.setattr(module, "END_LIMIT", 0.0)
-
-    async def story(stage: Stage) -> None:
-        one, two = stage.workers
-        one.pid, two.pid = 1_000_000_001, 1_000_000_002
-        stage.control.retire([one, two], ShutdownSpec(0.0))
-        one.pid, one.state = 1_000_000_003, READY  # it has drained, and the place was given to another at once
-        await stage.until(lambda: two.is_killed)
-        assert not one.is_killed
-
-    play(story, file, capsys)
-
-
-def test_a_stop_waits_for_those_that_drain_since_a_reload(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async def story(stage: Stage) -> None:
-        done = done_of(stage)
-        one, two = stage.workers
-        one.pid, two.pid = 1_000_000_001, 1_000_000_002
-        stage.gateway.workers.remove(two)
-        stage.control._reload.leaving.append(two)
-        two.is_retiring = True
-        stage.control.stop()
-        await one.expect(Drain)
-        one.pid, one.state = 0, DEAD
-        stage.control._on_death(one, 1_000_000_001, 60.0, 0)
-        assert not done.done()
-        two.pid, two.state = 0, DEAD
-        stage.control._on_death(two, 1_000_000_002, 60.0, 0)
-        assert done.result() == 0
-
-    play(story, file, capsys)
-
-
-def test_nothing_is_reloaded_or_started_during_the_stop(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async def story(stage: Stage) -> None:
-        done_of(stage)
-        stage.control.stop_now()
-        stage.control.request_reload()
-        stage.control.launch(stage.workers[0])
-        assert not stage.control._tasks and stage.workers[0].said.empty()
-        assert stage.control._done.result() == 0
-
-    play(story, file, capsys)
 
 
 def test_serve_gives_up_what_it_holds(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,34 +11,13 @@ import pytest
 from fastgw.core.live.board import NAMED, Board
 from fastgw.core.live.holds import sit_down
 from fastgw.server import control as module
-from fastgw.server.log import Log
 from fastgw.server.messages import Commit, Prepare, Prepared
 from fastgw.server.workers import backoff
-from tests.unit.server.stage import Stage, play
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gateway.yaml"
-
-
-@pytest.fixture
-def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where the supervisor of a stage writes its log."""
-    path = tmp_path / "log"
-    fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    monkeypatch.setattr("tests.unit.server.stage.Log", lambda process, fd=-1, _fd=fd: Log(process, _fd))
-    yield path
-    os.close(fd)
-
-
-def events(log: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in log.read_text().splitlines()]
+from tests.unit.server.stage import Stage, events, play
 
 
 def done_of(stage: Stage) -> asyncio.Future[int]:
-    stage.control._done = stage.control.loop.create_future()
-    return stage.control._done
+    return stage.control.stopping.begin()
 
 
 # --- deaths
@@ -165,7 +141,7 @@ def test_what_no_callback_caught_is_a_line_of_the_log(
         await asyncio.sleep(0)
         stage.control.loop.call_soon(lambda: 1 / 0)
         await stage.until(lambda: "ZeroDivisionError" in log.read_text())
-        stage.control._done.set_result(0)
+        stage.control.stopping.done.set_result(0)
         await serving
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [])

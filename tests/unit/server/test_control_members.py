@@ -8,10 +8,7 @@ import pytest
 
 from fastgw.core.live.news import Finding
 from fastgw.server.messages import Commit, Endpoints, Prepare, Report
-from tests.unit.server.stage import Stage, play
-from tests.unit.server.test_control import events, file, log
-
-__all__ = ["file", "log"]  # fixtures
+from tests.unit.server.stage import Stage, events, play
 
 
 def test_what_one_worker_finds_is_logged_once_and_the_others_are_told(
@@ -28,7 +25,7 @@ def test_what_one_worker_finds_is_logged_once_and_the_others_are_told(
         one.theirs.send(Report((), (back,)))
         assert (await two.expect(Endpoints)).findings == (back,)
         two.theirs.send(Report((), (back,)))
-        await stage.until(lambda: stage.gateway.findings.is_up(("main", "127.0.0.1:9", "127.0.0.1:9")))
+        await stage.until(lambda: stage.gateway.knowledge.findings.is_up(("main", "127.0.0.1:9", "127.0.0.1:9")))
         assert one.said.empty() and two.said.empty()
 
     play(story, file, capsys)
@@ -50,7 +47,7 @@ def test_a_worker_that_comes_back_is_told_who_is_ejected(
         await worker.expect(Prepare)
         await worker.expect(Commit)
         assert (await worker.expect(Endpoints)).findings == (found,)
-        assert not stage.gateway.findings.is_up(
+        assert not stage.gateway.knowledge.findings.is_up(
             ("main", "127.0.0.1:9", "127.0.0.1:9")
         )  # it says so itself if that is over
 
@@ -68,6 +65,6 @@ def test_what_a_worker_found_that_leaves_for_good_is_forgotten(
         await stage.workers[0].expect(Endpoints)
         worker.is_retiring = True
         stage.control._on_death(worker, 4711, 60.0, 0)
-        assert stage.gateway.findings.is_up(("main", "127.0.0.1:9", "127.0.0.1:9"))
+        assert stage.gateway.knowledge.findings.is_up(("main", "127.0.0.1:9", "127.0.0.1:9"))
 
     play(story, file, capsys)

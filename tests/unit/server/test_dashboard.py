@@ -28,7 +28,7 @@ class Shown:
 
     def __init__(self) -> None:
         self.told: list[Tail] = []
-        self.gateway, self.tail = self, TailRing(self.told.append)
+        self.gateway, self.knowledge, self.tail = self, self, TailRing(self.told.append)
 
 
 SHOWN = Shown()

@@ -60,7 +60,7 @@ def test_it_looks_now_and_then(serving: Gateway, clock: Clock) -> None:
 
 def test_an_endpoint_says_why_it_failed_lately(serving: Gateway, clock: Clock) -> None:
     values = serving.workers[0].slab.values
-    name = next(iter(serving.places))
+    name = next(iter(serving.knowledge.places))
     base = layout.ENDPOINT.base(serving.plan_in_use.slots.endpoints[name]) + layout.ENDPOINT_CAUSES
     refused, late = (base + labels.CAUSES.index(cause) for cause in ("connect_refused", "answer_timeout"))
     values[refused] = 100

@@ -2,85 +2,22 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import socket
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from fastgw.core import counters as layout
 from fastgw.core.live.board import NAMED, Board
 from fastgw.core.live.holds import sit_down
-from fastgw.core.live.news import Answer, KeySet
 from fastgw.core.live.words import HELD_SHIFT
-from fastgw.core.settings import KeySetSettings, Url
 from fastgw.errors import ConfigError
 from fastgw.server import gateway as module
-from fastgw.server.channel import Channel
-from fastgw.server.gateway import Gateway, Plan, predecessor
-from fastgw.server.messages import Abort, Commit, Endpoints, Fetched, Prepare, Tail
-from fastgw.server.workers import WorkerProcess
+from fastgw.server.gateway import Gateway, predecessor
+from fastgw.server.messages import Abort, Commit, Prepare
+from tests.unit.server.conftest import ADDRESS, Place, adopted, planned
 from tests.unit.server.stage import TEXT
 
-ADDRESS = "127.0.0.1:0"
 MORE = TEXT.replace("routes:", '  - {name: more, address: "127.0.0.2:0"}\nroutes:')
-
-
-class Place(WorkerProcess):
-    """A place whose process is the test; it never reads, so what was sent is looked up in ``sent``."""
-
-    def __init__(self, index: int) -> None:
-        super().__init__(index)
-        self.sent: list[tuple[object, int]] = []  #: messages, and how many descriptors came with each
-        self.spawn()
-
-    def spawn(self) -> None:
-        ours, self.theirs = socket.socketpair()
-        self.channel = Channel(ours)
-        self.channel.send = lambda message, fds=(): self.sent.append((message, len(fds)))  # type: ignore[method-assign,assign]
-        self.prepared = 0
-        self.holds.clear()
-
-    def told(self) -> list[object]:
-        told = [message for message, _ in self.sent]
-        self.sent.clear()
-        return told
-
-    def close(self) -> None:
-        if self.channel is not None:
-            self.channel.close()
-        self.theirs.close()
-        self.slab.close()
-
-
-@pytest.fixture
-def places() -> Iterator[list[Place]]:
-    places = [Place(0), Place(1)]
-    yield places
-    for place in places:
-        place.close()
-
-
-@pytest.fixture
-def gateway(tmp_path: Path, places: list[Place]) -> Iterator[Gateway]:
-    file = tmp_path / "gateway.yaml"
-    file.write_text(TEXT)
-    made = Gateway(str(file), None, {}, [*places])
-    yield made
-    made.close()
-
-
-def planned(gateway: Gateway, text: str = TEXT) -> Plan:
-    Path(gateway.path).write_text(text)
-    return gateway.plan(gateway.load())
-
-
-def adopted(gateway: Gateway, text: str = TEXT) -> Plan:
-    plan = planned(gateway, text)
-    gateway.adopt(plan)
-    return plan
 
 
 def test_before_the_start_there_is_nothing(gateway: Gateway) -> None:
@@ -139,19 +76,6 @@ def test_sockets_of_a_refused_plan_are_given_back(gateway: Gateway) -> None:
     assert len(plan.listenings[ADDRESS].sockets) == 4
     gateway.discard(refused)
     assert len(plan.listenings[ADDRESS].sockets) == 2
-
-
-def test_taken_addresses_are_told_all_at_once_and_leave_nothing_open(gateway: Gateway) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        taken = [sock.getsockname()[1] for sock in (one, two)]
-        text = "".join(f'  - {{name: l{port}, address: "127.0.0.1:{port}"}}\n' for port in taken)
-        gc.collect()  # what earlier tests have left behind is closed now, and not in between
-        before = len(os.listdir("/proc/self/fd"))
-        with pytest.raises(ConfigError) as raised:
-            planned(gateway, TEXT.replace("routes:", f"{text}routes:"))
-        assert len(os.listdir("/proc/self/fd")) == before
-    assert len(raised.value.problems) == 2
-    assert all(f":{port}" in problem for port, problem in zip(taken, raised.value.problems, strict=True))
 
 
 def test_more_listeners_than_fit_in_a_message_are_refused(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,70 +223,3 @@ def test_predecessor_is_a_process_that_we_may_signal() -> None:
 def test_predecessor_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="FASTGW_UPGRADE"):
         predecessor({"FASTGW_UPGRADE": text})
-
-
-def test_address_of_the_predecessor_may_be_bound_at_the_start_only(gateway: Gateway) -> None:
-    listening = adopted(gateway).listenings[ADDRESS]
-    listening.start()
-    text = TEXT.replace(ADDRESS, listening.bound)
-    successor = Gateway(gateway.path, None, {"FASTGW_UPGRADE": str(os.getpid())}, [])
-    assert successor.is_takeover
-    try:
-        assert adopted(successor, text).listenings[listening.bound].sockets
-        assert not successor.is_takeover
-    finally:
-        successor.close()
-    stranger = Gateway(gateway.path, None, {}, [])
-    with pytest.raises(ConfigError, match="taken"):
-        planned(stranger, text)
-
-
-def test_every_worker_learns_where_names_lead_also_one_that_comes_later(gateway: Gateway, places: list[Place]) -> None:
-    plan = gateway.plan(gateway.load())
-    gateway.adopt(plan)
-    gateway.prepare(places[0], plan)
-    places[0].told()
-    answer = Answer(("10.0.0.1",))
-    gateway.learn("a.test", answer)
-    assert places[0].told() == [Endpoints({"a.test": answer})]
-    assert places[1].told() == []  # it could do nothing with it yet
-    gateway.prepare(places[1], plan)
-    prepare, endpoints = places[1].told()
-    assert isinstance(prepare, Prepare)
-    assert endpoints == Endpoints({"a.test": answer})
-
-
-def test_every_worker_learns_the_keys_also_one_that_comes_later(gateway: Gateway, places: list[Place]) -> None:
-    plan = gateway.plan(gateway.load())
-    gateway.adopt(plan)
-    gateway.prepare(places[0], plan)
-    places[0].told()
-    where, news = KeySetSettings(Url(True, "a.test", 443, "/"), 1.0, 1.0, 1.0), KeySet((("a", "{}", ()),), 9.0)
-    gateway.learn_keys(where, news)
-    gateway.prepare(places[1], plan)
-    assert places[0].told() == places[1].told()[1:] == [Fetched({where: news})]
-
-
-def test_a_worker_that_comes_while_somebody_watches_tells_too(gateway: Gateway, places: list[Place]) -> None:
-    plan = gateway.plan(gateway.load())
-    gateway.adopt(plan)
-    gateway.prepare(places[0], plan)
-    places[0].told()
-    gateway.tail.begin()
-    gateway.prepare(places[1], plan)
-    assert places[0].told() == places[1].told()[1:] == [Tail(True, 1.0)]
-    gateway.tail.end()
-    assert places[0].told() == [Tail(False)]
-
-
-def test_members_are_looked_for_when_something_changes_and_not_when_asked(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gateway.adopt(gateway.plan(gateway.load()))
-    before = gateway.places
-    assert before
-    with monkeypatch.context() as patch:
-        patch.setattr("fastgw.server.gateway.places_of", lambda *_: 1 / 0)
-        assert gateway.places is before  # reports of failing members ask for them by the thousand
-    gateway.learn("a.test", Answer(("127.0.0.1",)))
-    assert gateway.places == before and gateway.places is not before

@@ -21,8 +21,8 @@ from fastgw.server.gateway import Gateway
 from fastgw.server.handover import VARIABLE, Handed, handed
 from fastgw.server.listening import bind_admin
 from fastgw.server.parcel import Parcel
+from tests.unit.server.conftest import Place
 from tests.unit.server.stage import TEXT
-from tests.unit.server.test_gateway import Place
 
 ADMIN = 'admin: {address: "127.0.0.1:0"}\n'
 
@@ -70,7 +70,7 @@ _taken: list[Handed] = []
 def hand(old: Gateway, pair: tuple[Channel, dict[str, str]]) -> Handed:
     channel, environ = pair
     assert old.plan_in_use.spec.admin is not None
-    admin, _ = bind_admin(old.plan_in_use.spec.admin.bind, lambda _: False, old.given_admin)
+    admin, _ = bind_admin(old.plan_in_use.spec.admin.bind, lambda _: False, old.binding.admin)
     Parcel(old, admin).send(channel)
     for one in admin:
         one.close()
@@ -104,7 +104,7 @@ def test_sockets_and_counts_are_those_of_the_old_one(
     assert sum(values[layout.CONNECTIONS] for values in new.slabs) == 1
     assert new.board.problem == "" and new.board.view.seed == old.board.view.seed
     assert plan.spec.admin is not None
-    (admin,), _ = bind_admin(plan.spec.admin.bind, lambda _: False, new.given_admin)
+    (admin,), _ = bind_admin(plan.spec.admin.bind, lambda _: False, new.binding.admin)
     admin.close()
     new.discard(plan)
     new.close()

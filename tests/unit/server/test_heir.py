@@ -57,7 +57,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[
                 gateway.predecessor_draining = old.pid
                 gateway.environ = {"NOTIFY_SOCKET": ""}
                 control._heir = Heir(control, old)  # type: ignore[arg-type]
-                control._done = asyncio.get_running_loop().create_future()
+                control.stopping.begin()
                 for worker in stage.workers:
                     worker.state = STARTING
                     gateway.prepare(worker, plan)
@@ -121,7 +121,7 @@ def test_what_a_worker_cannot_use_is_told_and_ends_us(run: Run, capsys: pytest.C
     async def story(stage: Stage, old: Old) -> None:
         stage.workers[0].theirs.send(Prepared(1))
         stage.workers[1].theirs.send(Prepared(1, ("the key is gone",)))
-        assert await stage.control._done == 1
+        assert await stage.control.stopping.done == 1
         await stage.until(lambda: old.said)
         assert old.said == [{"say": "failed", "problems": ["the key is gone"]}]
         assert all(worker.said.empty() for worker in stage.workers)
@@ -148,9 +148,9 @@ def test_a_worker_that_dies_before_we_are_ready_ends_us(
         control._on_death(second, 7, 0.1, -9)
         await stage.until(lambda: old.said)
         assert "worker 1 died 1 times" in old.said[0]["problems"][0]
-        assert control._done.done() is not has_committed
+        assert control.stopping.done.done() is not has_committed
         if has_committed:
-            assert control._is_stopping and control._status == 1
+            assert control.stopping.is_stopping and control.stopping.status == 1
 
     run(story)
 
@@ -211,10 +211,10 @@ def test_we_end_when_the_old_one_has_ended_too(run: Run, capsys: pytest.CaptureF
         await stage.until(lambda: stage.gateway.is_started)
         stage.control.stop()
         stage.control.check_stopped()
-        assert not stage.control._done.done()
+        assert not stage.control.stopping.done.done()
         old.theirs.send({"say": "gone"})
         old.theirs.close()
-        assert await stage.control._done == 0
+        assert await stage.control.stopping.done == 0
 
     run(story)
 

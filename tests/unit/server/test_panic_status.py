@@ -27,7 +27,8 @@ def spec(panic_below: str) -> ServiceSpec:
 
 
 def test_it_is_told_once_and_its_end_too(stage: Stage) -> None:
-    gateway: Any = SimpleNamespace(findings=stage.findings, current=SimpleNamespace(spec=SimpleNamespace(services=[])))
+    plan = SimpleNamespace(spec=SimpleNamespace(services=[]))
+    gateway: Any = SimpleNamespace(knowledge=SimpleNamespace(findings=stage.findings), current=plan)
     gateway.current.spec.services = [spec("50%"), spec("0%")]
     assert panics(gateway) == {"s": False}
     stage.learn(0, ON)

@@ -18,11 +18,6 @@ from fastgw.server.messages import Abort, Drain, Endpoints, Fetched, Prepare, Pr
 from tests.unit.server.stage import TEXT, Stage, play
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gateway.yaml"
-
-
 def test_nobody_commits_before_everybody_agreed(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def story(stage: Stage) -> None:
         one, two = stage.workers
@@ -227,7 +222,7 @@ def test_a_new_name_is_known_to_the_workers_before_they_prepare(file: Path, caps
         for worker in stage.workers:
             await worker.follow(3)
         await stage.until(lambda: stage.gateway.reloads["ok"] == 2)
-        assert not stage.gateway.names.known and not stage.gateway.answers
+        assert not stage.gateway.names.known and not stage.gateway.knowledge.answers
 
     play(story, file, capsys)
 
@@ -273,7 +268,9 @@ def test_new_keys_are_known_to_the_workers_before_they_prepare(file: Path, capsy
             await worker.follow(3)
         await stage.until(lambda: stage.gateway.reloads["ok"] == 2)
         assert len(asked) == 1
-        assert stage.gateway.fetching is not None and not stage.gateway.fetching.known and not stage.gateway.keys
+        assert (
+            stage.gateway.fetching is not None and not stage.gateway.fetching.known and not stage.gateway.knowledge.keys
+        )
 
     play(story, file, capsys)
 

@@ -45,11 +45,6 @@ class Newcomer(FakeWorker):
             super().close()
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gateway.yaml"
-
-
 def newcomers(stage: Stage, *fails: bool) -> list[Newcomer]:
     """Those that will be made, in their order."""
     made = [Newcomer(index, stage, fails=one) for index, one in enumerate(fails or (False, False))]
@@ -169,7 +164,7 @@ def test_who_arrives_hears_what_all_hear(file: Path, capsys: pytest.CaptureFixtu
         await audition(stage)
         await stage.until(lambda: new.pid)
         await new.expect(Prepare)
-        stage.gateway.learn("a.test", Answer(("10.0.0.1",)))
+        stage.gateway.knowledge.learn("a.test", Answer(("10.0.0.1",)))
         assert "a.test" in (await new.expect(Endpoints)).answers
 
     play(story, file, capsys)
@@ -203,7 +198,7 @@ def test_counts_are_there_while_their_place_is_between_two(file: Path, capsys: p
 def test_the_first_one_learns_what_the_others_have_found(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def story(stage: Stage) -> None:
         finding = Finding("main", "127.0.0.1:9", "127.0.0.1:9", False, 1e9, "connect_refused", "refused")
-        stage.gateway.findings.learn(0, (finding,), stage.gateway.places, stage.control.log)
+        stage.gateway.knowledge.findings.learn(0, (finding,), stage.gateway.knowledge.places, stage.control.log)
         new = newcomers(stage)
         await audition(stage)
         await stage.until(lambda: new[0].pid)

@@ -12,7 +12,7 @@ import uvloop
 
 from fastgw.core.live.news import Answer
 from fastgw.server import serving, slices
-from fastgw.server.gateway import Plan
+from fastgw.server.binding import Plan
 from fastgw.server.messages import Abort, Drain, Endpoints, Prepared
 from tests.unit.server.worker_stage import TEXT, Play, Stage, Story
 

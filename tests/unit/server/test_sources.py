@@ -31,28 +31,26 @@ def test_a_link_is_kept_while_a_configuration_has_it(capfd: Any) -> None:
         exporter=None,
         watching=None,
         is_watching=False,
-        answers={},
         lists=MemberLists(Tables(lambda: ())),
-        keys={},
-        links={},
+        knowledge=SimpleNamespace(answers={}, keys={}, links={}),
         plan_in_use=SimpleNamespace(spec=spec),
         board=SimpleNamespace(view=None),
     )
-    gateway.learn_link = gateway.links.__setitem__
+    gateway.knowledge.learn_link = gateway.knowledge.links.__setitem__
 
     async def story() -> None:
         sources = Sources(gateway, Log("supervisor"), lambda: None, None)  # type: ignore[arg-type, return-value]
         sources.hear(Asked(()))  # nobody is there
         sources.hear(Wanted(None))  # type: ignore[arg-type]
         await sources.prepare(spec)
-        assert gateway.links[NOWHERE].cause == "unreachable"
+        assert gateway.knowledge.links[NOWHERE].cause == "unreachable"
         sources.keep()
         assert list(gateway.leasing.known) == [NOWHERE]
         sources.hear(Asked(()))
         spec.redis = ()
-        gateway.links = {NOWHERE: LinkState(True)}
+        gateway.knowledge.links = {NOWHERE: LinkState(True)}
         sources.keep()
-        assert (dict(gateway.leasing.known), gateway.links) == ({}, {})
+        assert (dict(gateway.leasing.known), gateway.knowledge.links) == ({}, {})
         sources.close()
         await asyncio.sleep(0)
 

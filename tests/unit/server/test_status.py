@@ -288,7 +288,7 @@ def test_addresses_of_endpoints_and_what_is_known_of_names(gateway: Gateway) -> 
             return found
 
         settings = gateway.plan_in_use.spec.resolver._replace(min_interval=0.001, max_interval=0.001)
-        gateway.names = Names(gateway.learn, Log("test", fd=-1), lambda: 0.0, look_up)
+        gateway.names = Names(gateway.knowledge.learn, Log("test", fd=-1), lambda: 0.0, look_up)
         gateway.names.keep({"a.test"}, settings)
         async with asyncio.timeout(10):
             while not gateway.names.known["a.test"].failures:
@@ -296,7 +296,7 @@ def test_addresses_of_endpoints_and_what_is_known_of_names(gateway: Gateway) -> 
         gateway.names.close()
 
     asyncio.run(story())
-    gateway.standings.learn(
+    gateway.knowledge.standings.learn(
         0, [Standing("main", "a.test:9", "10.0.0.1:9", FAILING, "connect_refused", "Connection refused")]
     )
     eject(gateway, "a.test:9", address="10.0.0.1:9")
@@ -326,7 +326,7 @@ def test_keys_that_are_fetched(gateway: Gateway) -> None:
                 raise CallError("refused", "https://a.test/k refused the connection")
             return [JwkSpec("a", "{}", ("ES256",))], []
 
-        gateway.fetching = Fetching(gateway.learn_keys, Log("test", fd=-1), lambda: 0.0, fetch)
+        gateway.fetching = Fetching(gateway.knowledge.learn_keys, Log("test", fd=-1), lambda: 0.0, fetch)
         await gateway.fetching.prepare(sets, 10.0)
         gateway.fetching.close()
 
@@ -340,7 +340,7 @@ def test_keys_that_are_fetched(gateway: Gateway) -> None:
 
 
 def test_an_endpoint_without_a_name_is_its_own_address(serving: Gateway) -> None:
-    serving.standings.learn(0, [Standing("main", "127.0.0.1:9", "127.0.0.1:9", USED)])
+    serving.knowledge.standings.learn(0, [Standing("main", "127.0.0.1:9", "127.0.0.1:9", USED)])
     addresses = Pages(serving).document()["services"]["main"]["endpoints"]["127.0.0.1:9"]["addresses"]
     assert addresses["127.0.0.1:9"]["used_by"] == 1
 
@@ -352,7 +352,7 @@ def eject(gateway: Gateway, *endpoints: str, address: str = "") -> None:
     for endpoint in endpoints:
         until = time.monotonic() + 5
         found = Finding("main", endpoint, address or endpoint, False, until, "connect_refused", "Connection refused")
-        gateway.findings.learn(0, [found], gateway.places, Log("test", fd=-1))
+        gateway.knowledge.findings.learn(0, [found], gateway.knowledge.places, Log("test", fd=-1))
 
 
 def test_a_service_is_ready_while_one_of_its_members_is_up(serving: Gateway) -> None:

@@ -13,11 +13,6 @@ from fastgw.server.telling import cause, start_line
 from tests.unit.server.stage import TEXT, Stage, play
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gateway.yaml"
-
-
 def test_start_line_says_what_listens_where(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def story(stage: Stage) -> None:
         bound = stage.gateway.plan_in_use.listenings["127.0.0.1:0"].bound

@@ -38,11 +38,6 @@ except EOFError:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gateway.yaml"
-
-
-@pytest.fixture
 def run(file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """``run(code, story)``: play ``story`` with a gateway whose successor would be ``code``."""
 
@@ -53,7 +48,7 @@ def run(file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGCHLD, stage.control._upgrade.reap)
             stage.gateway.environ = {"TOLD": str(file.with_name("told")), "NOTIFY_SOCKET": ""}
-            stage.control._done = loop.create_future()
+            stage.control.stopping.begin()
             await story(stage)
 
         play(whole, file, capsys)

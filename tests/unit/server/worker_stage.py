@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fastgw.core.dataplane import DataPlane
+from fastgw.server.binding import Plan
 from fastgw.server.channel import Channel
-from fastgw.server.gateway import Gateway, Plan
+from fastgw.server.gateway import Gateway
 from fastgw.server.log import Log
 from fastgw.server.messages import Committed, Prepared, Report
 from fastgw.server.serving import Worker

@@ -1,0 +1,103 @@
+"""What the supervisor knows beside the configuration: where names lead, who is listed, which members are up, keys and links of filters.
+
+It changes between reloads, by what is kept beside the workers (``server.sources``) and by what workers report.  All of them are told what
+is news to them, and one that comes later is told all of it at once, behind its first configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from fastgw.config.listed import Lists
+from fastgw.core.live.news import Answer
+from fastgw.core.settings import KeySetSettings, RedisSettings
+from fastgw.server.findings import Findings, Places, places_of
+from fastgw.server.lists import Listable, MemberLists
+from fastgw.server.messages import Busy, Endpoints, Fetched, Linked
+from fastgw.server.standings import Standings
+from fastgw.server.tail import TailRing
+
+if TYPE_CHECKING:
+    from fastgw.core.live.news import Finding, KeySet, LinkState
+    from fastgw.server.engines import Loads
+    from fastgw.server.log import Log
+    from fastgw.server.messages import Report
+    from fastgw.server.workers import WorkerProcess
+
+
+class Knowledge:
+    """That of one gateway."""
+
+    def __init__(self, lists: MemberLists, tell: Callable[[object, WorkerProcess | None], object]) -> None:
+        """``lists``: of members that no file names; ``tell``: sends a message to every worker that serves something, but the second."""
+        self._lists = lists
+        self._tell = tell
+        self._plan: Listable | None = None  # the one in use
+        self.answers: dict[str, Answer] = {}  #: what is known of the names of endpoints
+        self.keys: dict[KeySetSettings, KeySet] = {}  #: what is known of keys that are fetched
+        self.links: dict[RedisSettings, LinkState] = {}  #: which Redis can be asked
+        self.places: Places = {}  #: of the configuration in use: the addresses of each endpoint, itself or those that its name has
+        self.standings, self.findings = Standings(), Findings()
+        self.tail = TailRing(lambda message: tell(message, None))  #: of exchanges that failed or were slow
+
+    def adopt(self, plan: Listable) -> None:
+        """``plan`` is in use now: forget what is of members that it does not have."""
+        self._plan = plan
+        self._forget_who_is_gone()
+
+    def brief(self, worker: WorkerProcess) -> None:
+        """Tell a worker all that it does not have by its configuration, which it has been given just now as its first."""
+        assert worker.channel is not None
+        for news in (Endpoints(self.answers), Fetched(self.keys), Linked(self.links), self.tail.order):
+            if news[0]:  # else there is nothing to be told
+                worker.channel.send(news)
+
+    def tell_findings(self, worker: WorkerProcess) -> None:
+        """Tell a worker that serves now what the others have found."""
+        if (findings := self.findings.now) and worker.channel is not None:
+            worker.channel.send(Endpoints({}, findings))
+
+    def learn(self, host: str, answer: Answer) -> None:
+        """Let every worker know what was found for a name."""
+        self.answers[host] = answer
+        self._forget_who_is_gone()
+        self._tell(Endpoints({host: answer}), None)
+
+    def learn_lists(self, lists: Lists) -> None:
+        """Let every worker know whom the sources of these services list."""
+        news = self._lists.learn(lists, self._plan)
+        self._forget_who_is_gone()
+        self._tell(Endpoints({}, lists=news), None)
+
+    def learn_keys(self, key_set: KeySetSettings, news: KeySet) -> None:
+        """Let every worker know what was fetched."""
+        self.keys[key_set] = news
+        self._tell(Fetched({key_set: news}), None)
+
+    def learn_loads(self, service: str, loads: Loads) -> None:
+        """Let every worker know how busy the engines of a service are."""
+        self._tell(Busy(service, {place: (tuple(load), until) for place, (load, until) in loads.items()}), None)
+
+    def learn_link(self, redis: RedisSettings, state: LinkState) -> None:
+        """Let every worker know whether a Redis can be asked."""
+        self.links[redis] = state
+        self._tell(Linked({redis: state}), None)
+
+    def learn_health(self, findings: list[Finding]) -> None:
+        """Let every worker know what probes have found."""
+        self.findings.put(findings)
+        self._tell(Endpoints({}, tuple(findings)), None)
+
+    def hear(self, worker: WorkerProcess, report: Report, log: Log) -> None:
+        """Learn what ``worker`` says of members; let the other workers know what is news to them, and log what it finds."""
+        self.standings.learn(worker.index, report.standings)
+        if report.findings:
+            if news := self.findings.learn(worker.index, report.findings, self.places, log):
+                self._tell(Endpoints({}, tuple(news)), worker)
+
+    def _forget_who_is_gone(self) -> None:
+        """There is another configuration, or another answer for a name."""
+        self.places = places_of(self._plan.spec, self.answers) if self._plan is not None else {}
+        self.standings.retain(self.places)
+        self.findings.retain(self.places)
