@@ -9,13 +9,14 @@ from typing import Annotated, Any, Final
 from pydantic import GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from fastgw.config.address_values import hostname
 from fastgw.config.bound import Bound, ListenerTls
 from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.model import alternative, setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Duration, Listen, Parsed, ReadFile
 from fastgw.config.unsound import is_unsound
-from fastgw.config.values import hostname, scalar
+from fastgw.config.values import scalar
 
 SHORTEST: Final = 16  #: characters of a token: one that can be guessed is none
 _ADDRESS: Final[dict[str, Any]] = {"type": "string", "examples": ["127.0.0.1:9901", "http://127.0.0.1:9901"]}

@@ -24,7 +24,7 @@ from fastgw.config.breaker import Breaker
 from fastgw.config.by_name import named_services
 from fastgw.config.cache import Cache
 from fastgw.config.chains import named
-from fastgw.config.check import listener_name, route_name
+from fastgw.config.check import route_name
 from fastgw.config.copies import Shadow
 from fastgw.config.ejection import Ejection
 from fastgw.config.engine import Engine
@@ -34,6 +34,7 @@ from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.health import HealthCheck
 from fastgw.config.hedges import Hedge
+from fastgw.config.listener_rules import listener_name
 from fastgw.config.model import Model
 from fastgw.config.places import known_places
 from fastgw.config.reloads import Reloading

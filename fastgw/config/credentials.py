@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
+from fastgw.config.http_values import field_name
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Parsed
-from fastgw.config.values import field_name, scalar, shown, text
+from fastgw.config.values import scalar, shown, text
 from fastgw.filters.secret_file import read_file
 from fastgw.wire.fields import OWN_REQUEST_FIELDS, is_own
 

@@ -6,6 +6,7 @@ Annotations are not postponed here (``from __future__``): pydantic would compile
 import re
 from typing import Annotated, Final
 
+from fastgw.config.address_values import hostname
 from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
@@ -23,7 +24,7 @@ from fastgw.config.types import (
 )
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.urls import ca_problem, host_of, is_here
-from fastgw.config.values import hostname, scalar, shown, text
+from fastgw.config.values import scalar, shown, text
 from fastgw.core.sources import (
     BeliefSettings,
     ClientTls,

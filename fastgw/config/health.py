@@ -6,12 +6,13 @@ Annotations are not postponed here (``from __future__``): pydantic would compile
 import re
 from typing import Annotated, Final
 
+from fastgw.config.http_values import FRAMING_FIELDS
 from fastgw.config.model import OrOff, setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.spec import HealthSpec
 from fastgw.config.types import FieldName, FieldValue, Parsed, PositiveDuration, count, words
 from fastgw.config.unsound import is_missing, is_unsound
-from fastgw.config.values import FRAMING_FIELDS, scalar, shown, text
+from fastgw.config.values import scalar, shown, text
 
 _STATUSES: Final = re.compile(r"([1-5][0-9][0-9])(?:-([1-5][0-9][0-9]))?")
 _TARGET: Final = re.compile(r"/[!-~]*").fullmatch

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
+from fastgw.config.address_values import network
 from fastgw.config.types import Parsed
-from fastgw.config.values import Expanded, network, shown
+from fastgw.config.values import Expanded, shown
 from fastgw.filters.networks import EVERYBODY
 
 MOST_NETWORKS: Final = 10_000  #: of one filter

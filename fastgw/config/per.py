@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
+from fastgw.config.http_values import field_name
 from fastgw.config.types import Parsed
-from fastgw.config.values import field_name, one_of, scalar, shown, text
+from fastgw.config.values import one_of, scalar, shown, text
 
 MOST_SOURCES: Final = 4  #: of one limit
 KNOWN_EARLY: Final = ("listener", "filter", "address", "header")  #: those known before a route is looked for

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
-from fastgw.config import values
+from fastgw.config import address_values, http_values, values
 from fastgw.config.percentage import percentage
 from fastgw.config.processors import processors
 from fastgw.config.spec import UserSpec
@@ -132,13 +132,13 @@ def _stream(value: object, base: str) -> str:
 
 
 def _address(value: object, base: str, *, listen: bool) -> Address:
-    found = values.address(value, listen=listen)
+    found = address_values.address(value, listen=listen)
     if not found.path:
         return found
     path = absolute(found.path, base)
-    if len(path.encode()) > values.LONGEST_UNIX_PATH:
+    if len(path.encode()) > address_values.LONGEST_UNIX_PATH:
         raise ValueError(
-            f"the path of a unix socket has at most {values.LONGEST_UNIX_PATH} bytes, got {values.shown(value)}"
+            f"the path of a unix socket has at most {address_values.LONGEST_UNIX_PATH} bytes, got {values.shown(value)}"
         )
     return Address(path=path)
 
@@ -174,17 +174,17 @@ Connect = Annotated[Address, Located(_connect, **_PLACE)]
 FilePath = Annotated[str, Located(absolute, type="string")]
 ReadFile = Annotated[str, Read(absolute, type="string")]  #: of a file that every load reads
 Stream = Annotated[str, Located(_stream, type="string", examples=["stdout", "stderr", "/var/log/fastgw/access.log"])]
-Mode = Annotated[int, Parsed(values.mode, type=["string", "integer"], examples=["0660"])]
+Mode = Annotated[int, Parsed(address_values.mode, type=["string", "integer"], examples=["0660"])]
 Owner = Annotated[
-    tuple[int, int], Parsed(values.owner, type="string", examples=["www-data", "fastgw:www-data", ":www-data"])
+    tuple[int, int], Parsed(address_values.owner, type="string", examples=["www-data", "fastgw:www-data", ":www-data"])
 ]
 User = Annotated[UserSpec, Parsed(user, type=["string", "integer"], examples=["www-data", "fastgw:www-data"])]
-NameServer = Annotated[str, Parsed(values.name_server, type="string", examples=["10.0.0.53", "127.0.0.1:5353"])]
-FieldName = Annotated[str, Parsed(values.field_name, type="string")]
-Upgrade = Annotated[str, Parsed(values.upgrade, type="string", examples=["websocket"])]
-DroppableField = Annotated[str, Parsed(values.droppable_field, type="string")]
-FieldValue = Annotated[str, Parsed(values.field_value, type=["string", "number", "boolean"])]
-Network = Annotated[str, Parsed(values.network, type="string", examples=["10.0.0.0/8"])]
+NameServer = Annotated[str, Parsed(address_values.name_server, type="string", examples=["10.0.0.53", "127.0.0.1:5353"])]
+FieldName = Annotated[str, Parsed(http_values.field_name, type="string")]
+Upgrade = Annotated[str, Parsed(http_values.upgrade, type="string", examples=["websocket"])]
+DroppableField = Annotated[str, Parsed(http_values.droppable_field, type="string")]
+FieldValue = Annotated[str, Parsed(http_values.field_value, type=["string", "number", "boolean"])]
+Network = Annotated[str, Parsed(address_values.network, type="string", examples=["10.0.0.0/8"])]
 WorkerCount = Annotated[
     int, Parsed(values.workers, anyOf=[{"const": "auto"}, {"type": "integer", "minimum": 1}, _FROM_ENVIRONMENT])
 ]
@@ -200,8 +200,10 @@ CpuAffinity = Annotated[
     ),
 ]
 TlsVersion = Annotated[str, Parsed(values.one_of("1.2", "1.3"), **_either(enum=["1.2", "1.3", 1.2, 1.3]))]
-RoutePath = Annotated[str, Parsed(values.route_path, type="string", pattern=r"^/|^\*$|\$\{", examples=["/v1/*", "*"])]
-RouteHost = Annotated[str, Parsed(values.route_host, type="string", examples=["api.example", "*.edge.example"])]
-ServiceHost = Annotated[str, Parsed(values.service_host, type="string", examples=["preserve", "endpoint"])]
-Method = Annotated[str, Parsed(values.method, anyOf=_METHOD)]
-Sticky = Annotated[str, Parsed(values.sticky, type="string", pattern=r"^((header|cookie):.+)?$|\$\{")]
+RoutePath = Annotated[
+    str, Parsed(http_values.route_path, type="string", pattern=r"^/|^\*$|\$\{", examples=["/v1/*", "*"])
+]
+RouteHost = Annotated[str, Parsed(http_values.route_host, type="string", examples=["api.example", "*.edge.example"])]
+ServiceHost = Annotated[str, Parsed(address_values.service_host, type="string", examples=["preserve", "endpoint"])]
+Method = Annotated[str, Parsed(http_values.method, anyOf=_METHOD)]
+Sticky = Annotated[str, Parsed(http_values.sticky, type="string", pattern=r"^((header|cookie):.+)?$|\$\{")]

@@ -6,8 +6,9 @@ import ipaddress
 import re
 from typing import Annotated, Final
 
+from fastgw.config.address_values import hostname
 from fastgw.config.types import Parsed
-from fastgw.config.values import hostname, scalar, shown
+from fastgw.config.values import scalar, shown
 from fastgw.core.settings import Url
 
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(\[[^\]@/]*\]|[^/?#@:\[\]]*)(?::([0-9]{0,9}))?([/?][^#]*)?")

@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from fastgw.config.address_values import owner
 from fastgw.config.spec import UserSpec
 from fastgw.config.unsound import Unsound
-from fastgw.config.values import owner, scalar, shown
+from fastgw.config.values import scalar, shown
 
 if TYPE_CHECKING:
     from fastgw.config.source import Document

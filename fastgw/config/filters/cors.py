@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.http_values import field_name, method
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Boolean, Duration, Parsed
 from fastgw.config.unsound import is_unsound
-from fastgw.config.values import Expanded, field_name, method, scalar, shown
+from fastgw.config.values import Expanded, scalar, shown
 from fastgw.routing.pattern import host_problems
 
 ANY: Final = "*"

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, ClassVar, Literal
 
 from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.http_values import field_name
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.spelling import as_written, same_fields
 from fastgw.config.template import template, templates
 from fastgw.config.types import Parsed
 from fastgw.config.unsound import is_unsound
-from fastgw.config.values import field_name, shown
+from fastgw.config.values import shown
 from fastgw.wire.fields import OWN_REQUEST_FIELDS, OWN_RESPONSE_FIELDS, is_own
 
 #: Whose business some of these fields are.
