@@ -4,7 +4,7 @@
     ROOT/latest                   the number of the last one                                          Latest
     ROOT/rollout                  how far the fleet is with it; the coordinator alone writes it       FleetRollout
     ROOT/nodes/NAME               what a node uses, and how it is; under the lease of the node        FleetNode
-    ROOT/coordinator              the node that leads; under its lease, so there is one at a time     Coordinator
+    ROOT/rollout/coordinator      the node that leads; under its lease, so there is one at a time     Coordinator
 
 All values are JSON objects.  A field that is not known is left alone: a newer version may have written it.  What is missing, or of the
 wrong type, makes a record that cannot be read, and the error names its key.  What people are shown of it is on one line and can be
@@ -65,7 +65,7 @@ class FleetKeys:
         self.nodes = f"{root}/nodes/"
         self.latest = f"{root}/latest"
         self.rollout = f"{root}/rollout"
-        self.coordinator = f"{root}/coordinator"
+        self.coordinator = f"{root}/rollout/coordinator"  # beside the others, and not the generations, which are large
 
     def generation(self, number: int) -> str:
         """Where configuration ``number`` is; keys stand in the order of numbers."""

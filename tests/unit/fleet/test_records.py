@@ -42,7 +42,7 @@ def test_keys_stand_in_the_order_of_numbers() -> None:
     assert KEYS.generation(9) < KEYS.generation(10) < KEYS.generation(records.NUMBER_MOST)
     assert KEYS.node("edge-1") == "/fastgw/edge/nodes/edge-1"
     assert (KEYS.latest, KEYS.rollout, KEYS.coordinator) == tuple(
-        f"/fastgw/edge/{name}" for name in ("latest", "rollout", "coordinator")
+        f"/fastgw/edge/{name}" for name in ("latest", "rollout", "rollout/coordinator")
     )
     assert FleetKeys("/fastgw/edge/").root == KEYS.root
 
