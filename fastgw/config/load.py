@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -74,6 +75,7 @@ def inspect(
     is_importing: bool = False,
     become: Callable[[UserSpec], None] | None = None,
     loaded_files: LoadedFiles | None = None,
+    content: bytes | None = None,
 ) -> Inspection:
     """What ``load`` does, with everything that was found as data.
 
@@ -81,11 +83,14 @@ def inspect(
     ``become``: as for ``load``; without it nobody asks whether this process could be the user that the file names.
     ``is_importing``: the code that the file names is imported, to see whether it is there and takes its settings and options.
     ``loaded_files``: learns what is read.
+    ``content``: what is looked at as if it stood in ``path``, which is not read; None: what stands there.
     """
     is_stream = str(path) == STANDARD_INPUT
     path = Path(path)
     document = Document("<stdin>" if is_stream else str(path), environ)
-    if is_stream:
+    if content is not None:
+        document.read_stream(BytesIO(content))
+    elif is_stream:
         document.read_stream(sys.stdin.buffer)
     else:
         document.read(path)

@@ -24,12 +24,16 @@ class EtcdModel:
         self._cluster = 1
         self._term = 2
         self._watches: list[_Watch] = []
+        self.loses_answers = 0  #: of so many transactions no answer arrives, though they are done
+        self._last_lease = 7000
         self._forget()
 
     def _forget(self) -> None:
         self._revision = 1
         self._compacted = 0
         self._events: list[Event] = []
+        self.leased: dict[bytes, int] = {}  #: the lease of each key that has one
+        self._leases: dict[int, tuple[float, float]] = {}  # until when, and how long
 
     def clients(self, settings: EtcdSettings) -> dict[EtcdSettings, EtcdClient]:
         """It, as the client of a source with ``settings``."""
@@ -42,7 +46,7 @@ class EtcdModel:
         self._happen(key, value)
 
     def delete(self, key: bytes) -> None:
-        """A key is deleted, or its lease expires."""
+        """A key is deleted."""
         if key in self.keys():
             self._happen(key, None)
 
@@ -107,19 +111,36 @@ class EtcdModel:
         return {"cluster_id": str(self._cluster), "revision": str(self._revision), "raft_term": str(self._term)}
 
     async def ask(self, path: str, message: dict[str, Any], at: int | None = None) -> dict[str, Any]:
-        """A range."""
-        assert path == "/v3/kv/range"
+        """A range, a transaction, or something about a lease."""
         await asyncio.sleep(0.001)
         self.asked.append(message)
         if not self.is_up:
             raise EtcdError("refused", "nobody is there")
+        answers = {
+            "/v3/kv/range": self._range,
+            "/v3/kv/txn": self._txn,
+            "/v3/lease/grant": self._grant,
+            "/v3/lease/keepalive": self._renew,
+            "/v3/lease/revoke": self._revoke,
+        }
+        self._expire()
+        answer = answers[path](message)
+        if self.loses_answers and path == "/v3/kv/txn":
+            self.loses_answers -= 1
+            raise EtcdError("broken", "it closed the connection")
+        return answer
+
+    def _range(self, message: dict[str, Any]) -> dict[str, Any]:
         revision = int(message.get("revision", "0"))
         if revision and revision < self._compacted:
             raise EtcdError("compacted", "required revision has been compacted", 11)
         self.listed += "min_mod_revision" not in message and not revision
-        begin, end, limit = decoded(message["key"]), decoded(message["range_end"]), int(message["limit"])
+        begin, limit = decoded(message["key"]), int(message.get("limit", "0")) or 1 << 30
+        end = decoded(message.get("range_end")) or begin + b"\0"
         keys = {key: pair for key, pair in self.keys(revision or None).items() if begin <= key < end}
         newer = [key for key in keys if keys[key][1] >= int(message.get("min_mod_revision", "0"))]
+        if message.get("sort_order") == "DESCEND":
+            newer.reverse()
         kvs = []
         for key in newer[:limit]:
             kvs.append({"key": encoded(key), "mod_revision": str(keys[key][1])})
@@ -131,6 +152,76 @@ class EtcdModel:
             "count": str(len(keys)),
             **({"more": True} if newer[limit:] else {}),
         }
+
+    def _txn(self, message: dict[str, Any]) -> dict[str, Any]:
+        keys = self.keys()
+        is_met = all(self._compares(one, keys) for one in message.get("compare", []))
+        for one in message.get("success" if is_met else "failure", []):
+            ((kind, what),) = one.items()
+            key = decoded(what["key"])
+            if kind == "requestPut":
+                self._happen(key, decoded(what["value"]))
+                self.leased.pop(key, None)
+                if lease := int(what.get("lease", "0")):
+                    if lease not in self._leases:
+                        raise EtcdError("missing", "requested lease not found", 5)
+                    self.leased[key] = lease
+            elif kind == "requestDeleteRange":
+                end = decoded(what.get("range_end")) or key + b"\0"
+                for found in [found for found in keys if key <= found < end]:
+                    self.delete(found)
+        return {"header": self.header(), **({"succeeded": True} if is_met else {})}
+
+    def _compares(self, compare: dict[str, Any], keys: dict[bytes, tuple[bytes, int]]) -> bool:
+        assert compare["result"] == "EQUAL"
+        key = decoded(compare["key"])
+        found: dict[str, Any] = {
+            "MOD": ("mod_revision", keys[key][1] if key in keys else 0),
+            "VERSION": ("version", sum(event[1] == key for event in self._events) if key in keys else 0),
+            "CREATE": ("create_revision", keys[key][1] if key in keys else 0),
+            "LEASE": ("lease", self.leased.get(key, 0)),
+            "VALUE": ("value", keys[key][0] if key in keys else b""),
+        }
+        name, value = found[compare["target"]]
+        return bool(value == (decoded(compare[name]) if name == "value" else int(compare[name])))
+
+    # -- leases, by the clock of the loop
+
+    def lose_leases(self) -> None:
+        """Every lease ends, and what it holds is deleted."""
+        for lease in list(self._leases):
+            self._end(lease)
+
+    def _expire(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for lease in [lease for lease, (until, _) in self._leases.items() if until < now]:
+            self._end(lease)
+
+    def _end(self, lease: int) -> None:
+        del self._leases[lease]
+        for key in [key for key, of in self.leased.items() if of == lease]:
+            del self.leased[key]
+            self.delete(key)
+
+    def _grant(self, message: dict[str, Any]) -> dict[str, Any]:
+        self._last_lease += 1
+        ttl = int(message["TTL"])
+        self._leases[self._last_lease] = (asyncio.get_running_loop().time() + ttl, ttl)
+        return {"header": self.header(), "ID": str(self._last_lease), "TTL": str(ttl)}
+
+    def _renew(self, message: dict[str, Any]) -> dict[str, Any]:
+        lease = int(message["ID"])
+        if lease not in self._leases:
+            return {"result": {"header": self.header(), "ID": str(lease)}}
+        ttl = self._leases[lease][1]
+        self._leases[lease] = (asyncio.get_running_loop().time() + ttl, ttl)
+        return {"result": {"header": self.header(), "ID": str(lease), "TTL": str(ttl)}}
+
+    def _revoke(self, message: dict[str, Any]) -> dict[str, Any]:
+        if int(message["ID"]) not in self._leases:
+            raise EtcdError("missing", "requested lease not found", 5)
+        self._end(int(message["ID"]))
+        return {"header": self.header()}
 
     async def results(
         self, path: str, message: dict[str, Any], at: int, idle: float
