@@ -17,8 +17,9 @@ from fastgw.cli.main import build_parser, main
 from fastgw.core.live.holds import Seat
 from fastgw.core.live.registry import Registry
 from fastgw.plugins import PluginError
+from tests.unit.config.compile_stage import compiled
+from tests.unit.config.conftest import registry
 from tests.unit.config.files import problems, read
-from tests.unit.config.test_compile import compiled, registry
 from tests.unit.filters.test_api_key import seat
 
 __all__ = ["registry", "seat"]

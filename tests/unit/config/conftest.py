@@ -1,8 +1,9 @@
-"""Certificates for the tests of this folder."""
+"""Certificates, and the registry of a worker, for the tests of this folder."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from cryptography.x509.oid import NameOID
+
+from fastgw.core.counters import SLAB_BYTES, Counters
+from fastgw.core.dataplane import DataPlane
+from fastgw.core.live.registry import Registry
+from fastgw.core.protocols import make_pool
+from fastgw.testing.edge import new_loop
 
 
 def write_pair(folder: Path, stem: str, *names: str, password: bytes = b"", critical: bool = False) -> tuple[str, str]:
@@ -47,3 +54,10 @@ def write_pair(folder: Path, stem: str, *names: str, password: bytes = b"", crit
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Certificate and key for ``localhost`` and ``*.edge.example``."""
     return write_pair(tmp_path_factory.mktemp("tls"), "edge", "localhost", "*.Edge.Example")
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    plane = DataPlane(new_loop(), Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.25, make_pool=make_pool)
+    yield plane.registry
+    plane.close()

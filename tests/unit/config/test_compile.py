@@ -6,74 +6,25 @@ import gc
 import ipaddress
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
-from fastgw.adapters.asgi import AsgiPool
-from fastgw.adapters.calls import CallPool
-from fastgw.adapters.handlers import HandlerPool
 from fastgw.config.chains import filter_names
-from fastgw.config.compile import compile_snapshot, compiling
+from fastgw.config.compile import compiling
 from fastgw.config.spec import GatewaySpec
-from fastgw.core.counters import SLAB_BYTES, Counters
-from fastgw.core.dataplane import DataPlane
 from fastgw.core.live.registry import Registry
-from fastgw.core.protocols import make_pool
 from fastgw.core.settings import FilterSettings
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Route, Snapshot
 from fastgw.filters.affinity import AffinityFilter
-from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
-from fastgw.policy.ewma import PeakEwma
-from fastgw.policy.hashing import ConsistentHash
-from fastgw.policy.maglev import Maglev
-from fastgw.server.slots import endpoint_names, list_names, route_names
+from fastgw.server.slots import route_names
 from fastgw.steps import whole
-from fastgw.testing.edge import new_loop
-from tests.unit.config.files import MINIMAL, read, with_service
+from tests.unit.config.compile_stage import TRACED, compiled, match, slots
+from tests.unit.config.files import MINIMAL, read
 from tests.unit.config.test_build import FULL
-
-
-@dataclass
-class Slots:
-    routes: dict[str, int] = field(default_factory=dict)
-    services: dict[str, int] = field(default_factory=dict)
-    endpoints: dict[tuple[str, str], int] = field(default_factory=dict)
-    filters: dict[str, int] = field(default_factory=dict)
-
-
-def slots(spec: GatewaySpec) -> Slots:
-    names = route_names(spec)
-    pairs = [*endpoint_names(spec), *list_names(spec)]
-    return Slots(
-        {name: n for n, name in enumerate(names)},
-        {one.name: n for n, one in enumerate(spec.services)},
-        {pair: n for n, pair in enumerate(pairs)},
-        {name: n for n, name in enumerate(filter_names(spec))},
-    )
-
-
-@pytest.fixture
-def registry() -> Iterator[Registry]:
-    plane = DataPlane(new_loop(), Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.25, make_pool=make_pool)
-    yield plane.registry
-    plane.close()
-
-
-def compiled(spec: GatewaySpec, registry: Registry, generation: int = 1) -> Snapshot:
-    return compile_snapshot(spec, generation, slots(spec), registry, lambda: 0.25)
 
 
 def names(chain: Chain) -> tuple[str, ...]:
     return tuple(one.name for one in chain.filters)
-
-
-def match(snapshot: Snapshot, listener: str, host: bytes, path: bytes, **headers: str) -> Route | None:
-    fields = {name.encode().replace(b"_", b"-"): value.encode() for name, value in headers.items()}
-    return snapshot.listeners[listener].router.match(host, b"POST", path, fields.get)
 
 
 def test_listeners(tmp_path: Path, registry: Registry) -> None:
@@ -184,60 +135,6 @@ def test_a_filter_has_the_failure_mode_of_its_configuration(tmp_path: Path, regi
     assert "timeout" not in dict(spec.filters[0].options)
 
 
-def test_services_and_endpoints(tmp_path: Path, registry: Registry) -> None:
-    a, b, c, d, e, *_ = compiled(read(tmp_path, FULL), registry).services
-    assert (a.name, a.settings.host, a.settings.retry.attempts, a.settings.retry.on) == ("a", "endpoint", 3, ("reset",))
-    assert isinstance(a.balancer, RoundRobin) and isinstance(b.balancer, ConsistentHash)
-    assert a.pick_for is None and b.pick_for is not None
-    (first, usual), (second, settings) = a.roster
-    assert (str(first.address), usual.weight, first.slot) == ("10.0.0.1:9000", 1, 0)
-    assert (str(second.address), settings.weight, second.slot) == ("unix:/run/x.sock", 2, 1)
-    assert usual.pool.max_connections == 1 and first.tls is not None and not first.tls.verify
-    assert usual.context is settings.context is not None
-    [(key, settings)] = b.roster
-    assert settings.context is None and key.tls is None
-    [(key, settings)] = c.roster
-    assert (str(key.address), settings.make_pool, settings.pool.service) == ("python:some_module:Class", CallPool, "c")
-    assert (d.roster[0][1].make_pool, e.roster[0][1].make_pool) == (HandlerPool, AsgiPool)
-    assert b.takes_chunks and not c.takes_chunks  # its instance is not made yet
-
-
-def test_a_service_in_this_process_is_one_instance_while_its_configuration_is(
-    tmp_path: Path, registry: Registry
-) -> None:
-    text = MINIMAL.replace("{endpoints:", "{python: 'm:C'}\n  b: {endpoints:")
-    first, again, other = (
-        compiled(read(tmp_path, one), registry) for one in (text, text, text.replace("'m:C'", "'m:C', workers: 3"))
-    )
-    assert len(first.inside) == 1 and first.inside == again.inside != other.inside
-
-
-def test_what_a_balancer_has_learned_survives_a_reload(tmp_path: Path, registry: Registry) -> None:
-    kinds = {"peak_ewma": PeakEwma, "random": Random, "least_request": LeastRequest}
-    text = MINIMAL.replace("{endpoints:", "{balance: peak_ewma, endpoints:")
-    first = compiled(read(tmp_path, text), registry).services[0]
-    assert first.members.judge is None  # it may be refused yet
-    first.install(registry)
-    assert first.members.judge is first.balancer
-    for word, kind in kinds.items():
-        service = compiled(read(tmp_path, text.replace("peak_ewma", word)), registry).services[0]
-        assert isinstance(service.balancer, kind)
-        service.install(registry)
-        assert service.members.judge is (first.balancer if kind is PeakEwma else None)
-
-
-def test_a_table_of_keys_is_one_of_all_members(tmp_path: Path, registry: Registry) -> None:
-    keys = "{balance: maglev, hash: {key: '${path.user}', max_load: 1.25}, endpoints:"
-    text = MINIMAL.replace("{endpoints:", keys).replace("/*", '"/{user}"')
-    snapshot = compiled(read(tmp_path, text), registry)
-    (service,) = snapshot.services
-    assert isinstance(service.balancer, Maglev) and service.pick_for is not None
-    assert service.balancer._roster() == service.members.all
-    route = match(snapshot, "listener-1", b"x", b"/u1")
-    assert route is not None and route.pattern is not None
-    assert route.pattern.params(b"/u1") == {"user": b"u1"}
-
-
 def test_every_version_of_a_service_sets_its_cookie(tmp_path: Path, registry: Registry) -> None:
     parts = (
         "versions: {v1: {weight: 9, endpoints: ['127.0.0.1:19001']}, v2: {weight: 1, endpoints: ['127.0.0.1:19002']}}"
@@ -251,28 +148,9 @@ def test_every_version_of_a_service_sets_its_cookie(tmp_path: Path, registry: Re
     assert set(found._by_service) == {"a@v1", "a@v2"}
 
 
-def test_endpoints_survive_a_reload(tmp_path: Path, registry: Registry) -> None:
-    before = compiled(read(tmp_path, MINIMAL), registry)
-    assert len(registry) == 0  # it may be refused yet
-    before.services[0].install(registry)
-    [endpoint] = registry
-    after = compiled(read(tmp_path, MINIMAL + "shutdown: {grace: 1s}"), registry, 2)
-    after.services[0].install(registry)
-    assert [*registry] == [endpoint]
-
-
 def test_tls_makes_the_scheme_https(tmp_path: Path, registry: Registry, pair: tuple[str, str]) -> None:
     text = MINIMAL.replace("18080", f"18080\n    tls: {{cert: '{pair[0]}', key: '{pair[1]}'}}")
     assert compiled(read(tmp_path, text), registry).listeners["listener-1"].scheme == b"https"
-
-
-def test_a_file_that_is_gone_is_an_error(tmp_path: Path, registry: Registry, pair: tuple[str, str]) -> None:
-    ca = tmp_path / "ca.pem"
-    ca.write_text(Path(pair[0]).read_text())
-    spec = read(tmp_path, MINIMAL.replace('9000"]', '9000"], tls: {ca: ca.pem}'))
-    ca.unlink()
-    with pytest.raises(OSError):
-        compiled(spec, registry)
 
 
 def test_a_worker_needs_neither_pydantic_nor_yaml() -> None:
@@ -337,9 +215,6 @@ def test_a_shadow_is_a_mirror_of_each_route_that_leads_there(tmp_path: Path, reg
     assert "/four:mirror" not in route_names(spec)
 
 
-TRACED = "telemetry: {otlp: 'http://127.0.0.1', traces: {}}\n"
-
-
 def test_traces_stand_in_front_of_all_chains_and_look_on_at_every_service(tmp_path: Path, registry: Registry) -> None:
     text = TRACED + MINIMAL.replace("18080\n", "18080\n    before_routing: [request_id]\n")
     snapshot = compiled(read(tmp_path, text), registry)
@@ -356,13 +231,6 @@ def test_without_before_routing_nothing_runs_there(tmp_path: Path, registry: Reg
     snapshot = compiled(read(tmp_path, TRACED + MINIMAL), registry)
     [listener] = snapshot.listeners.values()
     assert listener.before is None and listener.fallbacks.first.chain.is_traced
-
-
-@pytest.mark.parametrize("keys", ["hedge: {}", "retry: {on: [5xx]}, tell_timeout: true"])
-def test_they_look_on_beside_what_else_there_is(keys: str, tmp_path: Path, registry: Registry) -> None:
-    [service] = compiled(read(tmp_path, TRACED + with_service(keys)), registry).services
-    assert service.times is not None and service.minds is not None and service.witness is not None
-    assert service.beside().witness is service.witness and service.without_retries().witness is None
 
 
 def test_without_them_nobody_looks_on(tmp_path: Path, registry: Registry) -> None:

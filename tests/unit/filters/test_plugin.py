@@ -10,9 +10,9 @@ import pytest
 from fastgw.config.compile import compile_snapshot
 from fastgw.filters.plugin import needs_a_route, plugin
 from fastgw.testing import GET, Edge
+from tests.unit.config.compile_stage import slots
 from tests.unit.config.files import read, with_listener, with_route
 from tests.unit.config.plugged import write_code
-from tests.unit.config.test_compile import slots
 
 
 @pytest.fixture(autouse=True)

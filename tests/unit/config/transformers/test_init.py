@@ -16,8 +16,8 @@ from fastgw.config.compile import compile_snapshot
 from fastgw.config.transformers import TRANSFORMERS
 from fastgw.core.exchange.filter import Filter
 from fastgw.testing.edge import Edge
+from tests.unit.config.compile_stage import slots
 from tests.unit.config.files import problems, read, with_route
-from tests.unit.config.test_compile import slots
 
 DOCS = Path(fastgw.__path__[0]).parent / "docs"
 NEEDED = {  #: what those say that have an option without a default
