@@ -406,7 +406,7 @@ _MODULES: dict[str, tuple[str, str]] = {
     "fmt": ("fmt", "write configurations in one form"),
     "logs": ("logs", "show the operational log for people"),
     "config": ("config", "push, list and take back the configurations of a fleet"),
-    "register": ("register", "run a program, registered in etcd meanwhile"),
+    "register": ("register", "run a program, registered in etcd or Consul meanwhile"),
     "completion": ("completion", "print the script by which a shell completes the command line"),
     "man": ("man", "print the manual page"),
 }

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
 
 import pytest
 
 from tests.integration.processes import Gateway, Service, connect, read_answer, say
+from tests.support.beside import Beside
 from tests.support.consul import Consul
 from tests.support.gateway import wait_until
 from tests.support.kubernetes import ApiServer, slice_of
 from tests.support.nameserver import NameServer, Records, Services
 
 pytestmark = pytest.mark.integration
-
-_T = TypeVar("_T")
 
 CONFIG = """
 workers: 2
@@ -37,32 +33,6 @@ services:
     discovery: {{kubernetes: {{endpoint: "http://127.0.0.1:{kubernetes}", service: web, namespace: shop}}}}
 """
 KINDS = ("dns", "consul", "kubernetes")
-
-
-class Beside:
-    """A loop in a thread, for stand-ins that live on one."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-
-    def run(self, work: Any) -> Any:
-        """What a coroutine returns."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
-
-    def call(self, function: Callable[..., _T], *arguments: Any) -> None:
-        """Call it there, and wait until it is done."""
-
-        async def work() -> None:
-            function(*arguments)
-
-        self.run(work())
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
 
 
 @pytest.fixture

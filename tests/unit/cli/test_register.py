@@ -45,11 +45,41 @@ def test_a_password_without_a_user(monkeypatch: pytest.MonkeyPatch, capsys: pyte
         (["--ttl", "1s", "--", "true"], "time to live"),
         (["--etcd", "127.0.0.1", "--", "true"], "no endpoint of etcd"),
         (["--health", "x", "--", "true"], "no URL"),
+        (["--tag", "gpu", "--", "true"], "--tag is of Consul"),
     ],
 )
 def test_wrong_arguments_start_nothing(more: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*NEEDED, *etcd(), *more]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--consul", "127.0.0.1", "--", "true"], "no endpoint of Consul"),
+        (["--consul", "http://127.0.0.1:1", "--user", "me", "--", "true"], "--user is of etcd"),
+        (["--consul", "http://127.0.0.1:1", "--metadata", "a b=c", "--", "true"], "no name of metadata in Consul"),
+    ],
+)
+def test_wrong_arguments_about_consul(more: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*NEEDED, *more]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_the_token_of_consul_is_none_of_the_program(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FASTGW_CONSUL_TOKEN", "secret")
+    consul = ["--consul", f"http://127.0.0.1:{free_port()}", "--tag", "gpu"]
+    assert main([*NEEDED, *consul, "--", "sh", "-c", "echo [$FASTGW_CONSUL_TOKEN]"]) == 0
+    assert capfd.readouterr().out == "[]\n"
+
+
+def test_it_is_registered_somewhere_and_not_twice() -> None:
+    for where in ([], [*etcd(), "--consul", "http://127.0.0.1:1"]):
+        with pytest.raises(SystemExit) as caught:
+            main([*NEEDED, *where, "--", "true"])
+        assert caught.value.code == 2
 
 
 @pytest.mark.parametrize("more", [["--metadata", "gpu"], ["--metadata", "=x"], ["--drain", "soon"], ["--weight", "x"]])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,102 +12,18 @@ from hypothesis import strategies as st
 
 from fastgw.core.calls import Answered, CallError
 from fastgw.core.settings import Url
-from fastgw.discovery.etcd import entry
-from fastgw.discovery.etcd_client import EtcdError, decoded
+from fastgw.core.sources import ClientTls
 from fastgw.discovery.listing import listed
 from fastgw.registration import register
-from fastgw.registration.registering import Registration, endpoints, health_of, key_of, value_of
+from fastgw.registration.etcd import EtcdRegistry
+from fastgw.registration.registering import Registration, entry_of, health_of, in_consul, in_etcd
+from fastgw.registration.registry import RegisteredMember
+from tests.support.leases import Leases
 from tests.support.upstream import UpstreamServer
 from tests.support.virtual import passes, run
 
 TTL = 9
 KEY = "/services/vision/10.0.0.5:9000"
-
-
-class Leases:
-    """Keys and leases as etcd keeps them, in the place of a client."""
-
-    def __init__(self) -> None:
-        self.is_up = True
-        self.puts = self.grants = 0
-        self._next = 1
-        self._ends: dict[int, tuple[float, float]] = {}  # until when, and how long
-        self._keys: dict[str, tuple[str, int]] = {}
-
-    @contextmanager
-    def used(self) -> Iterator[None]:
-        yield
-
-    @property
-    def keys(self) -> dict[str, str]:
-        self._expire()
-        return {key: value for key, (value, _) in self._keys.items()}
-
-    def put(self, value: str) -> None:
-        """Somebody else gives it a value."""
-        self._keys[KEY] = (value, 0)
-
-    def wipe(self) -> None:
-        self._keys, self._ends = {}, {}
-
-    def restart(self) -> None:
-        """All leases begin anew."""
-        now = asyncio.get_running_loop().time()
-        self._ends = {lease: (now + ttl, ttl) for lease, (_, ttl) in self._ends.items()}
-        self.is_up = True
-
-    def _expire(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if self.is_up:
-            self._end({lease for lease, (end, _) in self._ends.items() if end <= now})
-
-    def _end(self, leases: set[int]) -> None:
-        self._ends = {lease: end for lease, end in self._ends.items() if lease not in leases}
-        self._keys = {key: pair for key, pair in self._keys.items() if pair[1] not in leases}
-
-    async def ask(self, path: str, message: dict[str, Any]) -> dict[str, Any]:
-        await passes(0.001)
-        if not self.is_up:
-            raise EtcdError("refused", "nobody is there")
-        self._expire()
-        lease = int(message.get("ID", "0"))
-        if path.startswith("/v3/lease/") and lease and lease not in self._ends:
-            if path.endswith("keepalive"):
-                return {"result": {"ID": str(lease)}}
-            raise EtcdError("missing", "requested lease not found", 5)
-        return getattr(self, "_" + path.rpartition("/")[2])(message, lease)  # type: ignore[no-any-return]
-
-    def _grant(self, message: dict[str, Any], _: int) -> dict[str, Any]:
-        self._next, self.grants = self._next + 1, self.grants + 1
-        self._ends[self._next] = (asyncio.get_running_loop().time() + int(message["TTL"]), int(message["TTL"]))
-        return {"ID": str(self._next), "TTL": message["TTL"]}
-
-    def _keepalive(self, _: dict[str, Any], lease: int) -> dict[str, Any]:
-        ttl = self._ends[lease][1]
-        self._ends[lease] = (asyncio.get_running_loop().time() + ttl, ttl)
-        return {"result": {"ID": str(lease), "TTL": str(int(ttl))}}
-
-    def _revoke(self, _: dict[str, Any], lease: int) -> dict[str, Any]:
-        self._end({lease})
-        return {}
-
-    def _put(self, message: dict[str, Any], _: int = 0) -> dict[str, Any]:
-        lease = int(message["lease"])
-        if lease not in self._ends:
-            raise EtcdError("missing", "requested lease not found", 5)
-        self._keys[decoded(message["key"]).decode()] = (decoded(message["value"]).decode(), lease)
-        self.puts += 1
-        return {}
-
-    def _txn(self, message: dict[str, Any], _: int) -> dict[str, Any]:
-        (compare,), (what,) = message["compare"], message["success"]
-        found = self._keys.get(decoded(compare["key"]).decode())
-        is_so = found is None if compare["target"] == "VERSION" else found is None or found[1] == 0
-        if is_so and "requestPut" in what:
-            self._put(what["requestPut"])
-        elif is_so:
-            self._keys.pop(decoded(what["requestDeleteRange"]["key"]).decode(), None)
-        return {"succeeded": is_so}
 
 
 class Health:
@@ -136,7 +50,9 @@ class Health:
 def registration(leases: Leases, told: list[str], health: Health | None = None, ttl: float = TTL) -> Registration:
     client: Any = leases
     asked: Any = health
-    return Registration(client, KEY, "active", ttl, asked, chance=lambda: 0.5, tell=lambda _, what: told.append(what))
+    entry = RegisteredMember("vision", listed("10.0.0.5:9000"))
+    registry = EtcdRegistry(client, "/services", ttl)
+    return Registration(registry, entry, asked, chance=lambda: 0.5, tell=lambda _, what: told.append(what))
 
 
 def played(work: Callable[[Leases, Registration], Any], health: Health | None = None, drain: float = 0.0) -> list[str]:
@@ -151,7 +67,7 @@ def played(work: Callable[[Leases, Registration], Any], health: Health | None = 
         assert leases.keys == {} or not leases.is_up
 
     run(whole())
-    return [one.removeprefix(f"{KEY}: ") for one in told]
+    return [one.removeprefix("vision/10.0.0.5:9000: ") for one in told]
 
 
 def test_a_key_is_there_as_long_as_its_service() -> None:
@@ -226,7 +142,7 @@ def test_an_outage_that_the_lease_outlives_is_only_told_of() -> None:
     told = played(work)
     assert told == [
         "registered",
-        "its lease cannot be renewed: nobody is there",
+        "cannot be renewed: nobody is there",
         "registered",
         "not registered any more",
     ]
@@ -264,10 +180,10 @@ def test_nobody_there_at_the_start_or_at_the_end_holds_nobody_up() -> None:
 def test_a_key_that_somebody_deletes_is_put_again_and_a_value_of_somebody_left_alone() -> None:
     async def work(leases: Leases, one: Registration) -> None:
         await one.ready()
-        leases._keys.clear()
+        leases.delete()
         await passes(TTL / 3 + 1)
         assert leases.keys == {KEY: "active"} and leases.grants == 1
-        leases.put("draining")
+        leases.put(KEY, "draining")
         await passes(5 * TTL)
         assert leases.keys == {KEY: "draining"}
 
@@ -308,7 +224,7 @@ def test_whatever_happens_it_is_there_in_the_end_and_gone_behind_it(steps: list[
             elif name in ("restart", "wipe"):
                 getattr(leases, name)()
             elif name == "delete":
-                leases._keys.clear()
+                leases.delete()
             await passes(seconds)
         leases.is_up = True
         await passes(TTL / 3 + 4)
@@ -318,33 +234,6 @@ def test_whatever_happens_it_is_there_in_the_end_and_gone_behind_it(steps: list[
 
 
 # --- what it is told
-
-
-def test_what_is_put_is_what_a_gateway_reads() -> None:
-    plain = listed("10.0.0.5:9000")
-    more = listed("[2001:db8::5]:80", 3, "eu", {"version": "1.10", "gpu": "h100"})
-    assert (key_of("/services/", "vision", plain), value_of(plain)) == (KEY, "active")
-    for member in (plain, more):
-        key = key_of("/services", "vision", member).encode()
-        assert entry(key, key.rpartition(b"/")[2], value_of(member).encode()) == member
-    assert json.loads(value_of(more))["version"] == "1.10"
-
-
-@pytest.mark.parametrize("service", ["", "a/b", "-a", "a b", "x" * 200])
-def test_names_that_are_none(service: str) -> None:
-    with pytest.raises(ValueError, match="no name of a service"):
-        key_of("/services", service, listed("10.0.0.5:9000"))
-
-
-def test_endpoints_of_etcd() -> None:
-    assert (
-        endpoints("http://a:1, https://b/")
-        == ((False, "a", 1), (True, "b", 2379))
-        == endpoints(["http://a:1", "https://b"])
-    )
-    for wrong in ("", "a:2379", "ftp://a", "http://a/path", "http://user:pw@a", "http://a:99999", []):
-        with pytest.raises(ValueError):
-            endpoints(wrong)
 
 
 def test_where_health_is_asked() -> None:
@@ -368,6 +257,13 @@ def test_where_health_is_asked() -> None:
         {"prefix": "a"},
         {"etcd": "x"},
         {"health": "x"},
+        {"service": "a/b"},
+        {"token": "secret"},
+        {"tags": ["gpu"]},
+        {"consul": "http://127.0.0.1:1"},
+        {"etcd": "", "consul": "x"},
+        {"etcd": (), "consul": "http://127.0.0.1:1", "user": "me"},
+        {"etcd": (), "consul": "http://127.0.0.1:1", "metadata": {"a b": "c"}},
     ],
 )
 def test_wrong_arguments_are_said_to_be(wrong: dict[str, Any]) -> None:
@@ -393,4 +289,13 @@ def test_etcd_that_is_not_there_is_logged_and_stops_no_service(
             assert not registration.is_there
 
     asyncio.run(whole())
-    assert "granted no lease; it is tried again" in caplog.text and f"/services/vision/{one.address}" in caplog.text
+    assert "granted no lease; it is tried again" in caplog.text and f"vision/{one.address}" in caplog.text
+
+
+def test_what_may_not_be_registered_in_one_registry_may_be_in_another() -> None:
+    member = listed("10.0.0.5:9000", metadata={"gpu type": "h100"})
+    consul = in_consul("http://a", 10, "", (), ClientTls())
+    etcd = in_etcd("http://a", "/services", 10, "", "", ClientTls())
+    assert entry_of(etcd, "vision", member) == RegisteredMember("vision", member)
+    with pytest.raises(ValueError, match="no name of metadata in Consul"):
+        entry_of(consul, "vision", member)

@@ -1,0 +1,172 @@
+"""Entries as keys of etcd: ``PREFIX/SERVICE/ADDRESS``, all of them with one lease.
+
+What must not be there any more goes without the keys of others: one that was put again with another lease belongs to a successor at the
+same address.  One without a lease has a value that an operator gave it, such as ``draining``: it is left alone while the entry is wanted,
+and goes with it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+from fastgw.core.sources import RegistryUrl
+from fastgw.discovery.etcd_client import EtcdClient, EtcdError, encoded, number
+from fastgw.discovery.listing import ListedMember
+from fastgw.registration.registry import LostError, RegisteredMember, RegisteredName, endpoint_of, time_to_live
+
+PORT: Final = 2379
+AT_ONCE: Final = 100  #: keys in one question; etcd itself takes 128 unless it is told otherwise (--max-txn-ops)
+
+
+class EtcdRegistry:
+    """Keys under one prefix, with one lease."""
+
+    def __init__(self, client: EtcdClient, prefix: str, ttl: float, mark: str = "") -> None:
+        """Nothing is asked yet.
+
+        Args:
+            ttl: seconds, rounded up to whole ones.
+            mark: of the predecessor whose keys these are.
+
+        Raises:
+            ValueError: there can be no such keys.
+        """
+        if not prefix.startswith("/") or not prefix.isprintable():
+            raise ValueError(f"the prefix {prefix!r} does not begin with a slash")
+        self.ttl: float = math.ceil(time_to_live(ttl))
+        self._client, self._prefix = client, prefix.rstrip("/")
+        self._lease = int(mark) if mark.isdigit() else 0
+
+    def __str__(self) -> str:
+        return f"etcd {self._client} {self._prefix or '/'}"
+
+    def key(self, name: RegisteredName) -> str:
+        """Where it is kept."""
+        return f"{self._prefix}/{name}"
+
+    # -- see ``MemberRegistry``
+
+    def used(self) -> AbstractContextManager[None]:
+        """See ``MemberRegistry``."""
+        return self._client.used()
+
+    def mark(self) -> str:
+        """See ``MemberRegistry``: the lease."""
+        return str(self._lease) if self._lease else ""
+
+    async def put(self, entries: Sequence[RegisteredMember]) -> None:
+        """See ``MemberRegistry``."""
+        if not self._lease:
+            granted = await self._client.ask("/v3/lease/grant", {"TTL": str(int(self.ttl))})
+            self._lease = number(granted.get("ID"))
+            if not self._lease:  # with none, the keys would be there for ever
+                raise EtcdError("broken", f"{self._client} granted no lease")
+        puts = [
+            {"requestPut": {"key": self._encoded(one.name), "value": _value(one), "lease": str(self._lease)}}
+            for one in entries
+        ]
+        for begin in range(0, len(puts), AT_ONCE):
+            try:
+                await self._client.ask("/v3/kv/txn", {"success": puts[begin : begin + AT_ONCE]})
+            except EtcdError as error:
+                raise self._lost(error) from None
+
+    async def renew(self, entries: Sequence[RegisteredMember]) -> Sequence[RegisteredMember]:
+        """See ``MemberRegistry``."""
+        if not self._lease:
+            raise LostError("missing", "there is no lease")
+        try:
+            answer = await self._client.ask("/v3/lease/keepalive", {"ID": str(self._lease)})
+        except EtcdError as error:
+            raise self._lost(error) from None
+        result = answer.get("result")
+        if not isinstance(result, dict) or not number(result.get("TTL")):  # it has none: the lease is not known
+            raise self._lost(EtcdError("missing", "its lease is lost"))
+        there = await self._there([one.name for one in entries])
+        return [one for one in entries if one.name not in there]
+
+    async def remove(self, names: Sequence[RegisteredName]) -> None:
+        """See ``MemberRegistry``."""
+        await self._delete(names, (self._lease, 0))
+
+    async def leave(self, names: Sequence[RegisteredName]) -> None:
+        """See ``MemberRegistry``."""
+        if self._lease:
+            lease, self._lease = self._lease, 0
+            try:
+                await self._client.ask("/v3/lease/revoke", {"ID": str(lease)})
+            except EtcdError as error:
+                if error.cause != "missing":
+                    self._lease = lease
+                    raise
+        await self._delete(await self._there(names), (0,))
+
+    # -- questions
+
+    def _encoded(self, name: RegisteredName) -> str:
+        return encoded(self.key(name).encode())
+
+    def _lost(self, error: EtcdError) -> EtcdError | LostError:
+        """``error``, or that the lease is lost, if it says so."""
+        if error.cause != "missing":
+            return error
+        self._lease = 0
+        return LostError("missing", "its lease is lost")
+
+    async def _there(self, names: Sequence[RegisteredName]) -> set[RegisteredName]:
+        """Those of ``names`` whose keys there are: questions that change nothing, so the cluster does not write them down."""
+        found = set()
+        for begin in range(0, len(names), AT_ONCE):
+            asked = names[begin : begin + AT_ONCE]
+            ranges = [{"requestRange": {"key": self._encoded(name), "count_only": True}} for name in asked]
+            answer = await self._client.ask("/v3/kv/txn", {"success": ranges})
+            answers = answer.get("responses")
+            if not isinstance(answers, list) or len(answers) != len(asked):
+                raise EtcdError("broken", f"{self._client} did not say which keys there are")
+            found |= {name for name, one in zip(asked, answers, strict=True) if _count(one)}
+        return found
+
+    async def _delete(self, names: Iterable[RegisteredName], leases: Iterable[int]) -> None:
+        """Delete the keys of ``names`` that have one of ``leases``."""
+        for name in names:
+            key = self._encoded(name)
+            for lease in leases:
+                compare = {"key": key, "target": "LEASE", "result": "EQUAL", "lease": str(lease)}
+                message = {"compare": [compare], "success": [{"requestDeleteRange": {"key": key}}]}
+                await self._client.ask("/v3/kv/txn", message)
+
+
+def _count(answer: Any) -> int:
+    found = answer.get("response_range", answer.get("responseRange")) if isinstance(answer, dict) else None
+    return number(found.get("count")) if isinstance(found, dict) else 0
+
+
+def _value(entry: RegisteredMember) -> str:
+    return encoded(value_of(entry.member).encode())
+
+
+def value_of(member: ListedMember) -> str:
+    """``active``, or a JSON object where there is more to be said."""
+    metadata = dict(member.metadata)
+    version = metadata.pop("version", None)
+    more = {
+        "weight": None if member.weight == 1 else member.weight,
+        "zone": member.zone,
+        "version": version,
+        "metadata": metadata,
+    }
+    said = {name: value for name, value in more.items() if value}
+    return json.dumps({"status": "active", "address": str(member.address), **said}) if said else "active"
+
+
+def endpoints(etcd: str | Iterable[str]) -> tuple[RegistryUrl, ...]:
+    """What ``EtcdSettings`` has, of URLs.  Raises ValueError."""
+    texts = etcd.split(",") if isinstance(etcd, str) else etcd
+    found = tuple(endpoint_of(text, PORT, "etcd") for text in texts)
+    if not found:
+        raise ValueError("there is no endpoint of etcd")
+    return found
