@@ -38,7 +38,7 @@ def fleet_of(options: argparse.Namespace, environ: Mapping[str, str] = os.enviro
     """Who is asked, and for which keys.  Raises ValueError: the arguments cannot be used, and why."""
     from fastgw.core.sources import ClientTls, EtcdSettings
     from fastgw.fleet.records import FleetKeys
-    from fastgw.registration.registering import endpoints
+    from fastgw.registration.etcd import endpoints
 
     urls, key = options.etcd or environ.get(ENDPOINTS, ""), options.key or environ.get(KEY, "")
     if not urls:
