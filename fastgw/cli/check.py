@@ -12,18 +12,25 @@ from fastgw.errors import ConfigError
 from fastgw.server.user import Descent
 
 if TYPE_CHECKING:
+    from fastgw.cli.online import Online
     from fastgw.config.load import Inspection
     from fastgw.config.source import Problem
     from fastgw.config.spec import GatewaySpec, UserSpec
 
 
 def check(
-    file: str, *, as_json: bool, is_strict: bool = False, is_offline: bool = False, is_importing: bool = True
+    file: str,
+    *,
+    as_json: bool,
+    is_strict: bool = False,
+    is_offline: bool = False,
+    is_online: bool = False,
+    is_importing: bool = True,
 ) -> int:
     """Print what is wrong with ``file`` (stderr, or stdout as JSON); return 0 when it is fine, else 1.
 
     ``file``: ``-`` is standard input.  ``is_strict``: warnings count as mistakes.  ``is_offline``: names are not resolved.
-    ``is_importing``: the code that it names is imported.
+    ``is_online``: registries and all else that it refers to are tried too.  ``is_importing``: the code that it names is imported.
     """
     from fastgw.config.load import inspect
 
@@ -34,13 +41,19 @@ def check(
         found = _unusable(file, error)
     if found.spec is not None and not is_offline:
         found = _on_this_machine(file, found, found.spec)
-    is_fine = found.spec is not None and not (is_strict and found.warnings)
+    online = _looked(found) if is_online else None
+    if online is not None:
+        found = found._replace(problems=online.problems, warnings=[*found.warnings, *online.warnings])
+    is_fine = found.spec is not None and not found.problems and not (is_strict and found.warnings)
     if as_json:
         import json
 
         told = [*_records(found.problems, "error"), *_records(found.warnings, "warning")]
-        print(json.dumps({"file": file, "ok": is_fine, "problems": told}, indent=2))
+        tried = {"references": online.records} if online is not None else {}
+        print(json.dumps({"file": file, "ok": is_fine, "problems": told, **tried}, indent=2))
         return 0 if is_fine else 1
+    if online is not None:
+        print(*online.fine, sep="\n", end="\n" if online.fine else "")
     for problem in found.problems:
         print(problem, *([problem.excerpt] if problem.excerpt else []), sep="\n", file=sys.stderr)
     for warning in found.warnings:
@@ -48,6 +61,15 @@ def check(
     name = "<stdin>" if file == "-" else file
     print(f"{name}: {_summary(found, is_strict)}", file=sys.stdout if is_fine else sys.stderr)
     return 0 if is_fine else 1
+
+
+def _looked(found: Inspection) -> Online | None:
+    """What there is of everything that the file refers to; nothing of one that cannot be used."""
+    if found.spec is None or found.document is None:
+        return None
+    from fastgw.cli.online import look
+
+    return look(found.spec, found.document)
 
 
 def _on_this_machine(file: str, found: Inspection, spec: GatewaySpec) -> Inspection:
@@ -98,6 +120,8 @@ def _summary(found: Inspection, is_strict: bool) -> str:
     spec = found.spec
     if spec is None:
         return ", ".join([_count(found.problems, "mistake"), *warnings])
+    if found.problems:
+        return ", ".join([f"{_count(found.problems, 'reference')} cannot be used", *warnings])
     if warnings and is_strict:
         return f"{warnings[0]}, which --strict counts as mistakes"
     parts = [_count(spec.listeners, "listener"), _count(spec.routes, "route"), _count(_services(spec), "service")]

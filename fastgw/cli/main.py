@@ -58,11 +58,16 @@ Warnings tell what can be used but is hardly meant: certificates that have expir
 filters that nothing uses, an admin address that others reach, names that do not resolve (asked for 3 s at most), and
 durations over an hour without a unit.
 
+With --online everything that the file refers to is asked once, at the same time, for 30 s at most: each source of members
+(how many there are, which entries are none, what there is beside a place where nobody is listed), each endpoint of an
+etcd, each Redis, each set of keys that is fetched, and the collector.  What cannot be used counts as a mistake.
+
 Exit code: 0 fine, with or without warnings; 1 there are mistakes, or warnings under --strict; 2 wrong arguments."""
 
 _CHECK_EXAMPLES = """\
 examples:
   fastgw check gateway.yaml
+  fastgw check --online gateway.yaml                     do the registries answer, and is anybody listed there?
   fastgw check --strict --format json gateway.yaml       before a release, in CI
   envsubst < gateway.yaml.in | fastgw check -            standard input"""
 
@@ -167,7 +172,9 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     )
     add_file(check, "the configuration; - is standard input")
     check.add_argument("--strict", action="store_true", help="count warnings as mistakes")
-    check.add_argument("--offline", action="store_true", help="resolve no names")
+    where = check.add_mutually_exclusive_group()
+    where.add_argument("--offline", action="store_true", help="resolve no names")
+    where.add_argument("--online", action="store_true", help="try registries, Redis, key sets and the collector")
     check.add_argument("--no-import", action="store_true", help="import no code that the file names")
     check.add_argument("--format", choices=("text", "json"), default="text", help="json: for tools, on stdout")
 
@@ -330,6 +337,7 @@ def _check(options: argparse.Namespace) -> int:
         as_json=options.format == "json",
         is_strict=options.strict,
         is_offline=options.offline,
+        is_online=options.online,
         is_importing=not options.no_import,
     )
 

@@ -39,6 +39,7 @@ class Inspection(NamedTuple):
     spec: GatewaySpec | None
     problems: list[Problem]
     warnings: list[Problem]
+    document: Document | None = None  #: which knows the places of what is found later; None where there are problems
 
 
 def load(
@@ -58,7 +59,7 @@ def load(
     Raises:
         ConfigError: it cannot be used; ``problems`` has every reason, sorted by line.
     """
-    spec, problems, warnings = inspect(path, environ, now, become=become, loaded_files=loaded_files)
+    spec, problems, warnings, _ = inspect(path, environ, now, become=become, loaded_files=loaded_files)
     if spec is None:
         raise ConfigError([str(problem) for problem in problems])
     if warnings and tell is not None:
@@ -121,7 +122,7 @@ def inspect(
     warnings = sorted(set(document.warnings))[:MOST_PROBLEMS]
     if document.problems:
         return Inspection(None, _sorted(document), warnings)
-    return Inspection(build(config, source, environ), [], warnings)
+    return Inspection(build(config, source, environ), [], warnings, document)
 
 
 def _sorted(document: Document) -> list[Problem]:

@@ -147,14 +147,15 @@ class Document:
         if self.is_full:
             self.untold += 1
             return
-        self._note(self._problem(path, message, at_key))
+        self._note(self.problem(path, message, at_key=at_key))
 
     def warn(self, path: TreePath, message: str) -> None:
         """The same for what can be used, but is hardly meant."""
         if len(self.warnings) < MOST_PROBLEMS:
-            self.warnings.append(self._problem(path, message, False))
+            self.warnings.append(self.problem(path, message))
 
-    def _problem(self, path: TreePath, message: str, at_key: bool) -> Problem:
+    def problem(self, path: TreePath, message: str, *, at_key: bool = False) -> Problem:
+        """``message`` with its place, without what the environment has put into the file; it is not noted."""
         depth, mark = self._locate(path, at_key)
         known = path if depth == len(path) or not self._is_scalar(path[:depth]) else path[:depth]
         message = self._environment.redact(message)

@@ -18,7 +18,8 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -40,6 +41,7 @@ BURST: Final = 2  #: of what follows, without a pause
 PACES: Final = {"list": 5.0, "watch": 1.0, "tell": 0.1}  #: seconds between two
 
 GONE: Final = 410
+SERVICE_LABEL: Final = "kubernetes.io/service-name"  #: of a slice: whose it is
 
 
 class KubernetesSource:
@@ -72,6 +74,29 @@ class KubernetesSource:
 
     async def watch(self, tell: Tell) -> None:
         """See ``Source``; tells with each message."""
+        with self._calling() as caller:
+            while True:
+                version = await self._list(caller)
+                tell(merge(self._slices.values(), version))
+                await self._follow(caller, version, tell)
+
+    async def neighbours(self) -> tuple[str, list[Any]]:
+        """The namespace, and the EndpointSlices of all Services there, the first page of them.
+
+        Raises:
+            SourceError: it cannot be asked.
+        """
+        with self._calling() as caller:
+            target = self._path() + "?" + urlencode({"limit": str(PAGE)})
+            answer = await caller.call(b"GET", self._fields(), target=target)
+        if answer.status != 200:
+            raise self._refusal(answer.status, answer.body)
+        items = mapping(read_json(answer.body, str(self))).get("items")
+        return self._namespace, items if isinstance(items, list) else []
+
+    @contextmanager
+    def _calling(self) -> Iterator[Caller]:
+        """Who asks the API server, wherever it is."""
         settings = self._settings
         self._namespace = settings.namespace or self._read("namespace")
         endpoint, ca = settings.endpoint, settings.ca
@@ -79,10 +104,7 @@ class KubernetesSource:
             endpoint = self._in_cluster()
             ca = ca or f"{self._account}/ca.crt"
         with calling(endpoint, ClientTls(ca=ca), settings.timeout) as caller:
-            while True:
-                version = await self._list(caller)
-                tell(merge(self._slices.values(), version))
-                await self._follow(caller, version, tell)
+            yield caller
 
     def _in_cluster(self) -> RegistryUrl:
         host, port = self._environ.get("KUBERNETES_SERVICE_HOST", ""), self._environ.get("KUBERNETES_SERVICE_PORT", "")
@@ -193,9 +215,11 @@ class KubernetesSource:
             await self._sleep(wait)
 
     def _target(self, query: Mapping[str, str]) -> str:
-        selector = {"labelSelector": f"kubernetes.io/service-name={self._settings.service}"}
-        namespace = quote(self._namespace, safe="")
-        return f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?{urlencode(selector | dict(query))}"
+        selector = {"labelSelector": f"{SERVICE_LABEL}={self._settings.service}"}
+        return f"{self._path()}?{urlencode(selector | dict(query))}"
+
+    def _path(self) -> str:
+        return f"/apis/discovery.k8s.io/v1/namespaces/{quote(self._namespace, safe='')}/endpointslices"
 
     def _fields(self) -> list[tuple[bytes, bytes]]:
         """With the token as it is now; that of the service account goes to the API server that a pod finds, and nowhere else."""

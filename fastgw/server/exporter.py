@@ -259,15 +259,10 @@ class Exporter:
 
     def _callers(self, spec: TelemetrySpec) -> Caller:
         if self._caller is None:
-            url, context = spec.url, None
-            if url.is_tls:
-                import ssl
-
-                try:
-                    context = ssl.create_default_context(cafile=url.ca or None)
-                except OSError as error:
-                    raise _NotNowError("tls", f"the file of telemetry.ca cannot be used: {error}") from None
-            self._caller = Caller(url, spec.timeout, LARGEST_ANSWER, 2, AsMember(context, url.host))
+            try:
+                self._caller = collector_of(spec)
+            except CallError as error:
+                raise _NotNowError(error.cause, str(error)) from None
         return self._caller
 
     # --- how it goes
@@ -292,6 +287,23 @@ class Exporter:
                 record = queue.popleft()
                 self._size -= len(record)
                 self.dropped[signal, cause] += _items(signal, record)
+
+
+def collector_of(spec: TelemetrySpec) -> Caller:
+    """Who asks the collector; its file of authorities is read now.
+
+    Raises:
+        CallError: that cannot be used.
+    """
+    url, context = spec.url, None
+    if url.is_tls:
+        import ssl
+
+        try:
+            context = ssl.create_default_context(cafile=url.ca or None)
+        except OSError as error:
+            raise CallError("tls", f"the file of telemetry.ca cannot be used: {error}") from None
+    return Caller(url, spec.timeout, LARGEST_ANSWER, 2, AsMember(context, url.host))
 
 
 def identity() -> tuple[tuple[str, str], ...]:

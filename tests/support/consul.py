@@ -57,6 +57,7 @@ class Consul:
         self.tokens: list[str] = []  #: of each question
         self.has_leader = True
         self.says_index = True
+        self.hides = False  #: the token may see no service
         self.waiting = 0  #: questions that are being held
         self._token = token
         self._wait_most = wait_most
@@ -168,6 +169,10 @@ class Consul:
         if split.path.startswith("/v1/agent/"):
             self.said.append(f"{request.method} {split.path.removeprefix('/v1/agent/')}")
             return self._agent(request.method, split.path, await request.text())
+        if split.path == "/v1/catalog/services":
+            if self.hides:
+                return web.json_response({}, headers={"X-Consul-Results-Filtered-By-ACLs": "true"})
+            return web.json_response({name: [] for name in (*self._entries, "consul")})
         if not split.path.startswith("/v1/health/service/"):
             return web.Response(status=404)
         service = split.path.rsplit("/", 1)[1]

@@ -154,3 +154,35 @@ def test_what_this_machine_lacks_is_told_unless_another_is_meant(
     assert check(str(path), as_json=False) == 1
     assert f"{path}: cpu_affinity: processor 4095 cannot be used by this process" in capsys.readouterr().err
     assert check(str(path), as_json=False, is_offline=True) == 0
+
+
+LISTED = MINIMAL + "  b: {discovery: {file: {path: MEMBERS}}}\n"
+
+
+def test_what_it_refers_to_is_tried_online(path: Path, tmp_path: Path, capsys: Capture) -> None:
+    members = tmp_path / "members.yaml"
+    path.write_text(LISTED.replace("MEMBERS", str(members)))
+    assert check(str(path), as_json=False) == 0
+    capsys.readouterr()
+    assert check(str(path), as_json=False, is_online=True) == 1
+    told = capsys.readouterr().err
+    assert f"{path}:7:19: services.b.discovery.file: {members} is not there; in {tmp_path} there are gw.yaml" in told
+    assert told.endswith(f"{path}: 1 reference cannot be used, 1 warning\n")
+    members.write_text("[10.0.0.1:80]")
+    assert check(str(path), as_json=False, is_online=True) == 0
+    assert f"{path}:7:19: fine: services.b.discovery.file: file {members}: 1 member at " in capsys.readouterr().out
+    members.write_text("[]")
+    assert check(str(path), as_json=True, is_online=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["kind"], one["state"], one["members"]) for one in found["references"]] == [("file", "warning", 0)]
+    assert found["problems"][-1]["message"] == f"file {members}: it lists nobody"
+    assert check(str(path), as_json=False, is_online=True, is_strict=True) == 1
+
+
+def test_nothing_is_tried_of_a_file_with_mistakes(path: Path, capsys: Capture) -> None:
+    path.write_text(LISTED.replace("MEMBERS", "/nowhere") + "worker: 1\n")
+    assert check(str(path), as_json=True, is_online=True) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert "references" not in found and [one["path"] for one in found["problems"] if one["severity"] == "error"] == [
+        "worker"
+    ]

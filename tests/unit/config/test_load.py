@@ -176,7 +176,7 @@ def test_the_name_may_be_text_or_a_path(tmp_path: Path) -> None:
 def test_problems_are_data_too(tmp_path: Path) -> None:
     path = tmp_path / "gw.yaml"
     path.write_text(MINIMAL + "x: 1")
-    spec, [problem], _ = inspect(path, {})
+    spec, [problem], *_ = inspect(path, {})
     assert spec is None
     assert (problem.line, problem.column, problem.path) == (7, 1, "x")
     path.write_text(MINIMAL)
