@@ -1,7 +1,9 @@
 """One configuration for many gateways, kept in etcd.
 
     records         the keys and what their values say, which everybody reads and writes
+    store           the configurations, pushed, read and listed
     coordinating    what follows for the fleet from what is known of it
+    coordinator     the part of every node in that: who leads, and writes it
 
 A gateway never fails because of etcd: what is wrong there is told, and it goes on with what it has.
 """

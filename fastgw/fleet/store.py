@@ -16,6 +16,7 @@ from fastgw.discovery.etcd_client import ELSEWHERE, EtcdClient, EtcdError, decod
 from fastgw.fleet.records import (
     NUMBER_MOST,
     Canary,
+    Coordinator,
     FleetKeys,
     FleetNode,
     FleetRollout,
@@ -50,6 +51,7 @@ class FleetSight(NamedTuple):
     latest: int  #: number of the last generation; 0: none
     rollout: FleetRollout | None  #: None: nobody has begun with one
     nodes: dict[str, FleetNode]  #: those that are there, by name, sorted
+    coordinator: str = ""  #: the node that leads; empty: nobody
     wrong: tuple[RecordError, ...] = ()  #: records that cannot be read
 
 
@@ -176,28 +178,30 @@ class Store:
 
 
 def sight_range(keys: FleetKeys) -> tuple[str, str]:
-    """Where the keys begin and end that ``read_sight`` reads, as etcd is asked for them: ``latest``, ``nodes/`` and ``rollout``.
+    """Where the keys begin and end that ``read_sight`` reads, as etcd is asked for them: from ``latest`` to ``rollout/coordinator``.
 
     They stand side by side, and the generations, which are large, in front of them.
     """
-    return encoded(keys.latest.encode()), encoded(keys.rollout.encode() + b"\0")
+    return encoded(keys.latest.encode()), encoded(keys.coordinator.encode() + b"\0")
 
 
 def read_sight(keys: FleetKeys, values: dict[str, bytes]) -> FleetSight:
     """What ``values`` say, by key; others than those of ``sight_range`` are left alone."""
-    latest, rollout, nodes, wrong = 0, None, {}, []
+    latest, rollout, coordinator, nodes, wrong = 0, None, "", {}, []
     for key, value in sorted(values.items()):
         try:
             if key == keys.latest:
                 latest = Latest.read(key, value).number
             elif key == keys.rollout:
                 rollout = FleetRollout.read(key, value)
+            elif key == keys.coordinator:
+                coordinator = Coordinator.read(key, value).name
             elif key.startswith(keys.nodes):
                 node = FleetNode.read(key, value)
                 nodes[node.name] = node
         except RecordError as error:
             wrong.append(error)
-    return FleetSight(latest, rollout, nodes, tuple(wrong))
+    return FleetSight(latest, rollout, nodes, coordinator, tuple(wrong))
 
 
 def _range(prefix: str) -> tuple[str, str]:

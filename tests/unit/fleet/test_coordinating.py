@@ -185,7 +185,7 @@ def test_a_newer_one_is_not_waited_for_but_while_one_is_promoted() -> None:
     assert after == FleetRollout(3, CHECKING, 1, since=NOW) and after.wanted_of("a") == 1
     assert step(known(rollout(CHECKING), node("a"), latest=3)).number == 3
     promoting = known(rollout(PROMOTING, promoted=2, former=1), node("a"), latest=3)
-    promoting = promoting._replace(offers=promoting.offers | {2: offer(2)})
+    promoting = promoting._replace(offers={**promoting.offers, 2: offer(2)})
     assert next_step(promoting) is None
 
 
