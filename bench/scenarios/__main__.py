@@ -21,8 +21,10 @@ from bench.scenarios import (
     idle_connections,
     large_reloads,
     lifecycle,
+    members,
     mutated,
     peers,
+    registry_faults,
     shared_limits,
     slow_bodies,
     slow_readers,
@@ -41,6 +43,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
     for module in (
         wire, split, idle_connections, slowloris, slow_requests, slow_readers, stuck_readers, stuck_uploads,
         descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, shared_limits, tracing,
+        members, registry_faults,
     )
 ) + lifecycle.SCENARIOS + large_reloads.SCENARIOS  # fmt: skip
 NEEDED = 12000
