@@ -413,6 +413,7 @@ _MODULES: dict[str, tuple[str, str]] = {
     "init": ("init", "write a first configuration"),
     "fmt": ("fmt", "write configurations in one form"),
     "logs": ("logs", "show the operational log for people"),
+    "fleet": ("fleet", "show the gateways that share a configuration in etcd"),
     "config": ("config", "push, list and take back the configurations of a fleet"),
     "register": ("register", "run a program, registered in etcd or Consul meanwhile"),
     "completion": ("completion", "print the script by which a shell completes the command line"),
