@@ -303,7 +303,7 @@ class Edge:
         free = [self.plane.take() for _ in range(min(self.done, 64) + 1)]
         assert len({id(one) for one in free}) == len(free)
         assert not {id(one) for one in busy} & {id(one) for one in free}
-        assert all(one.client is None for one in free)
+        assert {id(held) for one in free for held in (one.client, one.listener, one.route)} == {id(None)}
         for one in reversed(free):
             self.plane.give_back(one)
         copies = [one for one in self.plane.unconnected if isinstance(one, MirrorClient | Fill)]

@@ -261,6 +261,9 @@ class Exchange:
         """Forget the exchange that was."""
         none: Any = None
         self.client = none  #: None: not in use
+        self.listener = self.route = (
+            none  # else an exchange that nobody uses keeps a whole configuration that nobody uses
+        )
         self.carrier: Carrier | None = None
         self.endpoint = none
         self.service = none

@@ -9,7 +9,7 @@ from fastgw.core.settings import Address
 from fastgw.core.snapshot.snapshot import Service, Snapshot
 from fastgw.steps import whole
 from fastgw.testing import usual
-from fastgw.testing.edge import Edge
+from fastgw.testing.edge import OK, Edge
 
 
 def arranged(edge: Edge, *services: Service) -> tuple[Snapshot, list[str]]:
@@ -55,4 +55,16 @@ def test_what_was_arranged_for_nothing_is_forgotten() -> None:
     (endpoint,) = [one for one in edge.plane.registry if one.key.service == "new"]
     whole(edge.plane.discard(snapshot))
     assert [one.key.service for one in edge.plane.registry] == ["a"] and endpoint.is_retired
+    edge.end()
+
+
+def test_an_exchange_that_nobody_uses_keeps_no_configuration() -> None:
+    edge = Edge()
+    client, service = edge.pair()
+    busy = client.protocol.exchange  # type: ignore[attr-defined]
+    assert busy.listener is edge.listener
+    edge.plane.install(Snapshot(1, {"edge": edge.listener}, edge.plane.snapshot.services))
+    service.feed(OK)
+    assert busy in edge.plane.free
+    assert busy.listener is None and busy.route is None
     edge.end()
