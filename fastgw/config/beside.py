@@ -11,6 +11,15 @@ def beside(source: str, ending: str) -> str:
     return f"{os.path.splitext(source)[0]}.{ending}"
 
 
+def default_state_file(source: str, environ: Mapping[str, str]) -> str:
+    """The state file of the configuration at the absolute path ``source``.
+
+    It is in the directory that systemd has made for it (``STATE_DIRECTORY``), for the same reason as the socket; else beside.
+    """
+    folder = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return beside(os.path.join(folder, os.path.basename(source)) if folder else source, "state.json")
+
+
 def default_socket(source: str, environ: Mapping[str, str]) -> str:
     """The admin socket of the configuration at the absolute path ``source``.
 

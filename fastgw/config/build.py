@@ -18,7 +18,7 @@ from fastgw.config.admission import Admission
 from fastgw.config.affinity import Affinity
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import ENGINE, Hash
-from fastgw.config.beside import beside, default_socket
+from fastgw.config.beside import default_socket, default_state_file
 from fastgw.config.bound import Bound, Certificate, ListenerTls
 from fastgw.config.breaker import Breaker
 from fastgw.config.by_name import named_services
@@ -101,7 +101,7 @@ def build(config: schema.Configuration, source: str, environ: Mapping[str, str])
         cpu_affinity=config.cpu_affinity,
         source=source,
         admin_socket="" if config.admin_socket is None else config.admin_socket or default_socket(source, environ),
-        state_file=config.state_file or beside(source, "state.json"),
+        state_file=config.state_file or default_state_file(source, environ),
         listeners=tuple(_listener(place, one) for place, one in enumerate(config.listeners)),
         routes=tuple(_route(one, config) for one in config.routes),
         services=tuple(_services(config, os.path.dirname(source))),

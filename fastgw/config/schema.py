@@ -378,7 +378,9 @@ class Configuration(Model):
     admin_socket: Annotated[FilePath | None, BeforeValidator(false_is_none)] = setting(
         "", "Unix socket for fastgw status, reload, promote and the like. false: none."
     )
-    state_file: FilePath = setting("", "What those commands have said, over restarts.")
+    state_file: FilePath = setting(
+        "", "What those commands have said, over restarts; members that are listed elsewhere are kept beside it."
+    )
     resolver: Resolver = setting({}, "How the names of endpoints are looked up.")
     shutdown: Shutdown = setting({}, "What happens on SIGTERM.")
     reload: Reloading = setting({}, "How a new content of this file comes into use.")

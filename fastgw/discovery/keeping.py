@@ -3,6 +3,9 @@
     watch -> a listing: believed, or doubted
           -> a failure: again after 0.5 s, 1 s, 1.5 s, 1.5 s ..., each less up to a tenth by chance; what was listed last stays
 
+What was listed before this process began is *recalled* (``server.members_file``), if the registry fails then or says nothing for a moment:
+a registry that answers is believed first.  From then on it counts as what was listed last.
+
 A registry that has lost its memory, or a prefix that was misspelled, lists nobody: an empty listing after a full one is not believed where
 ``empty`` is "keep", however long it says so.  One that leaves less than ``min_share`` of the members is doubted for ``patience`` seconds: a
 registry that comes back fills again, member by member.  A first listing is believed whatever it says, for there is nothing else.
@@ -17,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fastgw.core.settings import Address
 from fastgw.core.sources import BeliefSettings
@@ -31,12 +34,21 @@ HALF_LIFE: Final = 30.0  #: seconds
 DAMPED: Final = 3.0  #: penalty above which a member is left out
 FREE: Final = 1.0  #: penalty below which it is back
 PENALTIES_MOST: Final = 10_000  #: members whose leaving is remembered
+RECALL_AFTER: Final = 2.0  #: seconds of silence at the beginning after which is recalled what was listed before
 SKIPPED_TOLD: Final = 5  #: entries that are no member which one line of the log names
 
 PENDING, LISTED, DOUBTED, FAILING = "pending", "listed", "doubted", "failing"  #: states of a source
 
 
 WriteLine = Callable[[str, str, dict[str, Any]], None]  #: a line of the log: event, level, fields
+
+
+class Recalled(NamedTuple):
+    """What a source listed for somebody who asked it before."""
+
+    members: tuple[ListedMember, ...]
+    seen_at: float  #: seconds since 1970, when it last said so
+    revision: str = ""
 
 
 class Penalties:
@@ -89,6 +101,7 @@ class SourceKeeper:
         random: Callable[[], float],
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        recalled: Recalled | None = None,
     ) -> None:
         """Nothing is asked before ``begin``.
 
@@ -100,6 +113,7 @@ class SourceKeeper:
             random: returns numbers of [0, 1).
             clock: returns monotonic seconds.
             wall: returns seconds since 1970.
+            recalled: what is used until it can be asked; None: nothing is known.
         """
         self.source = source
         self.belief = belief
@@ -114,6 +128,10 @@ class SourceKeeper:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._told_skipped: tuple[Any, ...] = ()
+        self._recallable = recalled  # until it is used, or has listed something
+        self._recall_timer: asyncio.TimerHandle | None = None
+        self._revision = ""
+        self.is_recalled = False  #: ``members`` were listed before this process began
         self.members: tuple[ListedMember, ...] | None = None  #: those that are believed; None: nothing was listed yet
         self.damped: tuple[Address, ...] = ()
         self.was_asked = asyncio.Event()  #: the first listing, or failure, has come
@@ -128,7 +146,10 @@ class SourceKeeper:
 
     def begin(self) -> None:
         """Ask, and go on."""
-        self._task = asyncio.get_running_loop().create_task(self._keep())
+        loop = asyncio.get_running_loop()
+        if self._recallable is not None:
+            self._recall_timer = loop.call_later(RECALL_AFTER, self._recall)
+        self._task = loop.create_task(self._keep())
 
     def close(self) -> None:
         """Ask no more."""
@@ -136,6 +157,7 @@ class SourceKeeper:
             self._task.cancel()
             self._task = None
         self._stop_timer()
+        self._forget_recallable()
 
     @property
     def skipped(self) -> int:
@@ -145,7 +167,7 @@ class SourceKeeper:
     @property
     def revision(self) -> str:
         """What the source calls what it said last."""
-        return "" if self._last is None else self._last.revision
+        return self._revision if self._last is None else self._last.revision
 
     async def _keep(self) -> None:
         while True:
@@ -170,15 +192,35 @@ class SourceKeeper:
         self.failures += 1
         self.failed_in_row += 1
         self.state, self.cause, self.detail = FAILING, cause, detail
+        self._recall()
         if is_news:
             kept = {} if self.members is None else {"kept": len(self.members)}
             self._tell("members cannot be listed", "warning", cause=cause, detail=detail, **kept)
         self.was_asked.set()
 
+    def _recall(self) -> None:
+        """Use what was listed before, if it has listed nothing so far."""
+        recalled = self._recallable
+        self._forget_recallable()
+        if recalled is None:
+            return
+        self.members, self.listed_at, self._revision = recalled.members, recalled.seen_at, recalled.revision
+        self.is_recalled = True
+        age = round(max(0.0, self._wall() - recalled.seen_at), 1)
+        self._tell("members of before the start are used", "warning", members=len(recalled.members), age=age)
+        self._on_change()
+
+    def _forget_recallable(self) -> None:
+        self._recallable = None
+        if self._recall_timer is not None:
+            self._recall_timer.cancel()
+            self._recall_timer = None
+
     # -- what it lists
 
     def take(self, listing: Listing) -> None:
         """It lists that, now."""
+        self._forget_recallable()
         if self.state == FAILING:
             self._tell("members are listed again", "info", failures=self.failed_in_row)
         if self.state == FAILING or self.state == PENDING:
@@ -209,6 +251,7 @@ class SourceKeeper:
         if self.state == DOUBTED:
             self.state, self.cause, self.detail = LISTED, "", ""
         self._doubted_since = 0.0
+        self.is_recalled = False
         damped = [one.address for one in listing.members if self._penalties.is_damped(one.address, now)]
         if len(damped) == len(listing.members):
             damped = []

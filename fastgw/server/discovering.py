@@ -25,9 +25,11 @@ from fastgw.core.sources import (
     KubernetesSettings,
     SourceSettings,
 )
-from fastgw.discovery.keeping import SourceKeeper
+from fastgw.discovery.keeping import LISTED, Recalled, SourceKeeper
 from fastgw.discovery.listing import ListedMember, Source
 from fastgw.server.log import Log
+from fastgw.server.members_file import identity, members_path
+from fastgw.server.remembering import Remembering
 
 GATHER: Final = 0.02  #: seconds
 SHARE: Final = 0.1  #: of the time that telling may take
@@ -68,9 +70,11 @@ class Discovering:
         random: Callable[[], float],
         make: Callable[[SourceSettings], Source] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        state_file: str = "",
     ) -> None:
         """``on_lists``: called with the services whose members are others now, and all members of each.  ``random``: numbers of [0, 1).
-        ``make``: a source of its settings; None: as it is.  ``clock``: monotonic seconds."""
+        ``make``: a source of its settings; None: as it is.  ``clock``: monotonic seconds.  ``state_file``: members are kept beside it;
+        empty: they are not."""
         self._on_lists = on_lists
         self._log = log
         self._random = random
@@ -82,6 +86,7 @@ class Discovering:
         self._dirty: set[SourceKey] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._rested_until = 0.0
+        self.memory = Remembering(members_path(state_file), log, self._lists_now) if state_file else None
 
     async def prepare(self, services: Iterable[ServiceSpec], limit: float) -> None:
         """Begin with the sources that are new; wait for their first listing, but no longer than ``limit`` seconds."""
@@ -105,12 +110,16 @@ class Discovering:
             self._keepers.pop(key).close()
         self._dirty &= used
         self._told = {name: members for name, members in self._told.items() if name in self._services}
+        if self.memory is not None:
+            self.memory.move(members_path(spec.state_file))
         self._flush()
 
     def close(self) -> None:
         """Ask nobody any more."""
         for keeper in self._keepers.values():
             keeper.close()
+        if self.memory is not None:
+            self.memory.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -129,8 +138,16 @@ class Discovering:
         new = []
         for key in _keys(settings):
             if key not in self._keepers:
-                change = partial(self._on_change, key)
-                keeper = SourceKeeper(self._make(key[0]), key[1], change, self._line, self._random, self._clock)
+                recalled = self.memory.recall(_identity(key)) if self.memory is not None else None
+                keeper = SourceKeeper(
+                    self._make(key[0]),
+                    key[1],
+                    partial(self._on_change, key),
+                    self._line,
+                    self._random,
+                    self._clock,
+                    recalled=recalled,
+                )
                 self._keepers[key] = keeper
                 keeper.begin()
                 new.append(keeper)
@@ -139,8 +156,19 @@ class Discovering:
     def _line(self, event: str, level: str, fields: dict[str, Any]) -> None:
         self._log.limited(event, level, **fields)
 
+    def _lists_now(self) -> dict[str, Recalled]:
+        """What is believed of each source that has listed something: now, if it still says so."""
+        now = time.time()
+        return {
+            _identity(key): Recalled(one.members, now if one.state == LISTED else one.listed_at, one.revision)
+            for key, one in self._keepers.items()
+            if one.members is not None
+        }
+
     def _on_change(self, key: SourceKey) -> None:
         self._dirty.add(key)
+        if self.memory is not None and not self._keepers[key].is_recalled:
+            self.memory.changed()
         if self._timer is None:
             pause = max(GATHER, self._rested_until - self._clock())
             self._timer = asyncio.get_running_loop().call_later(pause, self._flush)
@@ -182,6 +210,10 @@ class Discovering:
 
 def _settings_of(services: Iterable[ServiceSpec]) -> dict[str, DiscoverySettings]:
     return {one.name: one.discovery for one in services if isinstance(one.discovery, DiscoverySettings)}
+
+
+def _identity(key: SourceKey) -> str:
+    return identity(KINDS[type(key[0])][2], key[0])
 
 
 def _keys(settings: DiscoverySettings) -> list[SourceKey]:

@@ -49,11 +49,27 @@ def discovery_of_service(sources: Sequence[SourceFacts], service: str, now: floa
             "failures": one.failures,
             "skipped": one.skipped,
             "damped": one.damped,
+            "recalled": one.is_recalled,
         }
         for one in sources
         if one.service == service
     ]
     return {"discovery": found} if found else {}
+
+
+def members_file_document(discovering: Discovering | None) -> dict[str, Any] | None:
+    """The file by which members outlive this process; None: no service has any that are listed elsewhere."""
+    from fastgw.server.standings import stamp
+
+    memory = discovering.memory if discovering is not None else None
+    if memory is None:
+        return None
+    return {
+        "path": memory.path,
+        "saved_at": stamp(memory.saved_at) if memory.saved_at else None,
+        "has_place": memory.has_place,
+        "error": memory.problem or None,
+    }
 
 
 def _facts(service: str, kind: str, keeper: SourceKeeper, now: float) -> SourceFacts:
@@ -69,6 +85,7 @@ def _facts(service: str, kind: str, keeper: SourceKeeper, now: float) -> SourceF
         failures=keeper.failures,
         skipped=keeper.skipped,
         damped=len(keeper.damped),
+        is_recalled=keeper.is_recalled,
         revision=keeper.revision,
         cause=keeper.cause,
         detail=keeper.detail,

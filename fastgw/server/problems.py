@@ -137,6 +137,13 @@ _NO_CONNECTION: Final = ("pool_full", "pending_timeout")  #: of requests that go
 _WORDS: Final = {"other": "another cause, such as the timeout of the route:"}
 
 
+_SOURCE_STATES: Final = {
+    "failing": "cannot be asked",
+    "doubted": "is not believed",
+    "pending": "says nothing",  # of which something is used all the same
+}
+
+
 def _of_service(name: str, service: StatusTree, shed: Mapping[Any, Episode], when: When) -> Iterator[Concern]:
     about = f"service {name}"
     breaker = service.get("breaker") or {}
@@ -151,14 +158,16 @@ def _of_service(name: str, service: StatusTree, shed: Mapping[Any, Episode], whe
             )
             yield Concern(CRITICAL, cause, about, text, when.began(found))
     for source in service.get("discovery", ()):
-        if source["state"] in ("failing", "doubted"):
-            what = "cannot be asked" if source["state"] == "failing" else "is not believed"
+        if source["state"] in _SOURCE_STATES and (source["state"] != "pending" or source["recalled"]):
+            what = _SOURCE_STATES[source["state"]]
             kept = (
                 "nobody was listed yet"
                 if source["members"] is None
                 else f"{_count(source['members'], 'member')} in use"
             )
-            cause = f"{source['source']} {what}: {source['error'] or source['cause']}; {kept}"
+            if source["recalled"]:
+                kept += f", who were listed {_span(source['age'])} ago, before this gateway began"
+            cause = f"{source['source']} {what}: {source['error'] or source['cause'] or 'no answer yet'}; {kept}"
             severity = ERROR if source["members"] else CRITICAL
             yield Concern(severity, "discovery", about, cause, source["listed_at"])
     panic = service.get("panic") or {}
@@ -221,6 +230,10 @@ def _sources(document: StatusTree, now: float) -> Iterator[Concern]:
             yield Concern(
                 severity, "dns", f"name {host}", f"it does not resolve: {name['error'] or name['cause']}{kept}", since
             )
+    kept = document["members_file"]
+    if kept is not None and kept["error"] and kept["has_place"]:
+        cause = f"{kept['error']}: after a restart nobody is known until the registries answer"
+        yield Concern(WARNING, "members_file", "members on the disk", cause, kept["saved_at"])
     for url, keys in document["key_sets"].items():
         if keys["cause"]:
             cause = f"its keys cannot be fetched: {keys['error'] or keys['cause']}; {keys['keys']} in use"
@@ -249,6 +262,13 @@ def _certificates(document: StatusTree, now: float) -> Iterator[Concern]:
             days = _count(int(left // 86400), "day")
             cause = f"{one['certificate']} expires in {days}, at {one['ends']}"
             yield Concern(WARNING, "certificate", about, cause, None)
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _count(number: int, what: str) -> str:

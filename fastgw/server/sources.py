@@ -72,7 +72,7 @@ class Sources:
             self._engines().keep(spec)
         knowledge.links = {one: found for one, found in knowledge.links.items() if one in spec.redis}
         if gateway.lists.discovering is not None or _is_listed(spec):
-            self._discovering().keep(spec)
+            self._discovering(spec).keep(spec)
         gateway.lists.retain(spec)
         if gateway.exporter is not None or spec.telemetry is not None:
             self._exporter().keep(spec.telemetry)
@@ -94,7 +94,7 @@ class Sources:
         if spec.redis:
             waits.append(self._leasing().prepare(spec.redis, SOURCES_LIMIT))
         if _is_listed(spec):
-            waits.append(self._discovering().prepare(spec.services, SOURCES_LIMIT))
+            waits.append(self._discovering(spec).prepare(spec.services, SOURCES_LIMIT))
         await asyncio.gather(*waits)
 
     def hear(self, message: Wanted | Asked | Recorded | Logged | Tailed) -> None:
@@ -164,12 +164,12 @@ class Sources:
             gateway.names = Names(self._learn, self._log, random.random, look_up)
         return gateway.names
 
-    def _discovering(self) -> Discovering:
+    def _discovering(self, spec: GatewaySpec) -> Discovering:
         lists = self._gateway.lists
         if lists.discovering is None:
             from fastgw.server.discovering import Discovering  # only where somebody needs it
 
-            lists.discovering = Discovering(self._take_lists, self._log, random.random)
+            lists.discovering = Discovering(self._take_lists, self._log, random.random, state_file=spec.state_file)
         return lists.discovering
 
     def _fetching(self) -> Fetching:

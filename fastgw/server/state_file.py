@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
-import tempfile
 from typing import Any, Final, NamedTuple
 
 from fastgw.policy.rollout import RolloutTerms
 from fastgw.policy.shares import WHOLE
+from fastgw.server.whole_file import replace_whole
 
 FORMAT: Final = 1  #: of the file; another one is not read
 LARGEST: Final = 1 << 20  #: bytes
@@ -58,23 +56,7 @@ def write(path: str, kept: dict[str, Remembered]) -> None:
     Raises:
         OSError: it stays as it is.
     """
-    folder = os.path.dirname(path) or "."
-    handle, beside = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)  # 0600
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            json.dump(plain(kept), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)
+    replace_whole(path, json.dumps(plain(kept), indent=1).encode())
 
 
 def understood(tree: Any) -> dict[str, Remembered]:

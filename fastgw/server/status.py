@@ -18,7 +18,7 @@ from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
 from fastgw.server.admission_status import admission_limits, with_admission
 from fastgw.server.block_status import ENDPOINT, causes, failures, of_route, of_service, pick
 from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
-from fastgw.server.discovery_status import discovery_of_service, source_facts
+from fastgw.server.discovery_status import discovery_of_service, members_file_document, source_facts
 from fastgw.server.episodes import Episodes
 from fastgw.server.export_status import export_document, export_facts
 from fastgw.server.gateway import Gateway
@@ -237,6 +237,7 @@ class Pages:
             "key_sets": {one.url: _key_set(one) for one in facts.key_sets},
             "redis": {one.redis: link_document(one) for one in facts.links},
             "telemetry": export_document(facts.export),
+            "members_file": members_file_document(gateway.lists.discovering),
         }
 
     def _listeners(self) -> list[dict[str, Any]]:

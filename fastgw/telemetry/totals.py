@@ -107,6 +107,7 @@ class SourceFacts:
     failures: int
     skipped: int  #: entries of the last list that are no members
     damped: int  #: members that are left out because they come and go
+    is_recalled: bool = False  #: its members were listed before this process began
     revision: str = ""
     cause: str = ""  #: why it fails, or is doubted
     detail: str = ""

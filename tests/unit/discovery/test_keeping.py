@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fastgw.core.settings import Address
 from fastgw.core.sources import BeliefSettings
 from fastgw.discovery import keeping as module
-from fastgw.discovery.keeping import DOUBTED, FAILING, LISTED, PENDING, Penalties, SourceKeeper
+from fastgw.discovery.keeping import DOUBTED, FAILING, LISTED, PENDING, RECALL_AFTER, Penalties, Recalled, SourceKeeper
 from fastgw.discovery.listing import ListedMember, Listing, Skipped, SourceError, Tell
 
 
@@ -81,6 +81,69 @@ class Stage:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     return Stage(monkeypatch)
+
+
+# --- what was listed before this process began
+
+
+def recalling(stage: Stage, *numbers: int) -> SourceKeeper:
+    """A keeper that begins with what was listed 50 s ago; its source is the test."""
+    keeper = SourceKeeper(
+        "etcd",  # type: ignore[arg-type]
+        BeliefSettings(),
+        lambda: stage.told.append(stage.keeper.members),
+        lambda *line: stage.lines.append(line),
+        lambda: 0.0,
+        lambda: stage.clock.now,
+        lambda: 1e9,
+        Recalled(members(*numbers), 1e9 - 50.0, "6"),
+    )
+    stage.keeper = keeper
+    return keeper
+
+
+def test_a_registry_that_fails_at_the_beginning_leaves_the_members_of_before(stage: Stage) -> None:
+    keeper = recalling(stage, 1, 2)
+    assert keeper.members is None
+    keeper._fail("refused", "nobody is there")
+    assert (keeper.members, keeper.is_recalled, keeper.listed_at, keeper.revision) == (
+        members(1, 2),
+        True,
+        1e9 - 50,
+        "6",
+    )
+    assert stage.told == [members(1, 2)]
+    assert stage.lines[0] == (
+        "members of before the start are used",
+        "warning",
+        {"source": "etcd", "members": 2, "age": 50.0},
+    )
+    assert stage.lines[1][2]["kept"] == 2
+    keeper._fail("refused", "nobody is there")
+    assert len(stage.lines) == 2
+    stage.lists()  # back, and it has forgotten everybody
+    assert (keeper.state, keeper.members, keeper.is_recalled) == (DOUBTED, members(1, 2), True)
+    stage.lists(3)
+    assert (keeper.state, keeper.members, keeper.is_recalled, keeper.revision) == (LISTED, members(3), False, "7")
+
+
+def test_a_registry_that_answers_is_believed_first(stage: Stage) -> None:
+    keeper = recalling(stage, 1, 2)
+    stage.lists()
+    assert (keeper.state, keeper.members) == (LISTED, ())
+    keeper._fail("refused", "nobody is there")
+    assert (keeper.members, keeper.is_recalled) == ((), False)
+
+
+def test_one_that_says_nothing_is_waited_for_a_moment_only(stage: Stage) -> None:
+    keeper = recalling(stage, 1)
+    keeper._recall_timer = stage.clock.call_later(RECALL_AFTER, keeper._recall)  # type: ignore[assignment]
+    stage.clock.sleep(RECALL_AFTER - 0.1)
+    assert keeper.members is None
+    stage.clock.sleep(0.2)
+    assert (keeper.state, keeper.members) == (PENDING, members(1))
+    keeper.close()
+    assert stage.clock.timers == []
 
 
 # --- what is believed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -59,11 +60,13 @@ class Played:
 
 
 class Stage:
-    def __init__(self) -> None:
+    def __init__(self, state_file: str = "") -> None:
         self.sources: dict[SourceSettings, Played] = {}
         self.told: list[dict[str, list[Address]]] = []
         self.whole: list[Any] = []
-        self.discovering = Discovering(self._on_lists, Log("supervisor"), lambda: 0.0, self._make)
+        self.discovering = Discovering(
+            self._on_lists, Log("supervisor"), lambda: 0.0, self._make, state_file=state_file
+        )
 
     def _make(self, settings: SourceSettings) -> Source:
         assert settings not in self.sources or self.sources[settings].is_over
@@ -85,8 +88,8 @@ def service(name: str, *sources: SourceSettings, **options: Any) -> Any:
     return SimpleNamespace(name=name, discovery=discovery)
 
 
-def spec(*services: Any) -> Any:
-    return SimpleNamespace(services=services)
+def spec(*services: Any, state_file: str = "") -> Any:
+    return SimpleNamespace(services=services, state_file=state_file)
 
 
 def play(story: Awaitable[None]) -> None:
@@ -199,5 +202,48 @@ def test_who_asks_nobody_is_told_nothing(services: tuple[str, ...]) -> None:
         stage.discovering.keep(spec(*(service(one) for one in services)))
         stage.discovering.close()
         assert stage.told == [] and stage.discovering.sources_of("x") == []
+
+    play(story())
+
+
+def test_members_outlive_the_process_by_what_is_on_the_disk(tmp_path: Path) -> None:
+    state_file = str(tmp_path / "state.json")
+
+    async def story() -> None:
+        stage = Stage(state_file)
+        stage.discovering.keep(spec(service("x", A), state_file=state_file))
+        await turn()
+        stage.sources[A].lists(ListedMember(ONE, 2, "z", (("v", "1"),)))
+        stage.discovering.close()
+        assert [path.name for path in tmp_path.iterdir()] == ["state.members.json"]
+
+        later = Stage(state_file)
+        later.discovering.keep(spec(service("x", A), service("y", B), state_file=state_file))
+        [(_, of_x)], [(_, of_y)] = later.discovering.sources_of("x"), later.discovering.sources_of("y")
+        of_x._fail("refused", "nobody is there")
+        of_y._fail("refused", "nobody is there")
+        await later.until_told(1)
+        assert later.whole == [{"x": (EndpointSpec(ONE, 2, "z", (("v", "1"),)),)}]  # and nobody has those of another
+        assert of_x.is_recalled and of_y.members is None
+        later.discovering.close()
+
+    play(story())
+
+
+def test_the_same_source_that_is_believed_otherwise_begins_with_what_is_known(tmp_path: Path) -> None:
+    state_file = str(tmp_path / "state.json")
+
+    async def story() -> None:
+        stage = Stage(state_file)
+        stage.discovering.keep(spec(service("x", A), state_file=state_file))
+        await turn()
+        stage.sources[A].lists(ONE)
+        changed = SimpleNamespace(name="x", discovery=DiscoverySettings((A,), belief=BeliefSettings(min_share=0.5)))
+        stage.sources.clear()
+        stage.discovering.keep(spec(changed, state_file=state_file))
+        [(_, keeper)] = stage.discovering.sources_of("x")
+        keeper._fail("refused", "nobody is there")
+        assert keeper.members == (ListedMember(ONE),)
+        stage.discovering.close()
 
     play(story())

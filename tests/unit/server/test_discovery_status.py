@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from fastgw.core.settings import Address
-from fastgw.server.discovery_status import discovery_of_service, source_facts
+from fastgw.server.discovery_status import discovery_of_service, members_file_document, source_facts
 
 
 def keeper(**changes: Any) -> Any:
@@ -23,6 +23,7 @@ def keeper(**changes: Any) -> Any:
         "revision": "77",
         "cause": "",
         "detail": "",
+        "is_recalled": False,
     }
     return SimpleNamespace(**known | changes)
 
@@ -43,5 +44,23 @@ def test_a_source_is_told_of_with_its_service() -> None:
     assert discovery_of_service(facts, "y", 2e9) == {}
 
 
+def test_members_of_before_the_start_are_told_to_be_so() -> None:
+    discovering: Any = SimpleNamespace(sources_of=lambda _: [("etcd", keeper(is_recalled=True))])
+    facts = source_facts(discovering, [SimpleNamespace(name="x", discovery=())])  # type: ignore[list-item]
+    assert discovery_of_service(facts, "x", 2e9)["discovery"][0]["recalled"] is True
+
+
+def test_the_file_of_members() -> None:
+    memory = SimpleNamespace(path="/m", saved_at=0.0, problem="", has_place=True)
+    discovering: Any = SimpleNamespace(memory=memory)
+    assert members_file_document(discovering) == {"path": "/m", "saved_at": None, "has_place": True, "error": None}
+    memory.saved_at, memory.problem = 1.0, "full"
+    found = members_file_document(discovering)
+    assert found is not None and (found["saved_at"], found["error"]) == ("1970-01-01T00:00:01.000Z", "full")
+    discovering.memory = None
+    assert members_file_document(discovering) is None
+
+
 def test_nothing_is_said_where_there_is_none() -> None:
     assert source_facts(None, []) == []
+    assert members_file_document(None) is None

@@ -17,9 +17,16 @@ GOOD: dict[str, Any] = WELL | {
     "names": {},
     "key_sets": {},
     "lost_logs": {},
+    "members_file": None,
     "certificates": [],
     "open_files": {"needed": 1000, "limit": 1000},
 }
+
+
+def listed(**changes: Any) -> dict[str, Any]:
+    """What the status of a service has of a source."""
+    found = {"source": "etcd x", "state": "listed", "cause": None, "error": None, "members": 2, "age": 10_800.0}
+    return found | {"listed_at": "then", "recalled": False} | changes
 
 
 class Lately:
@@ -118,6 +125,24 @@ def test_nothing_is_wrong() -> None:
         (
             {"key_sets": {"http://k": {"cause": "refused", "error": "no", "keys": 2, "age": 10.0}}},
             ("error", "key_set", "key set http://k", "its keys cannot be fetched: no; 2 in use", SINCE),
+        ),
+        (
+            {"services": {"llm": service(member(), discovery=[listed(state="failing", cause="refused", members=2)])}},
+            ("error", "discovery", "service llm", "etcd x cannot be asked: refused; 2 members in use", "then"),
+        ),
+        (
+            {"services": {"llm": service(member(), discovery=[listed(state="pending", members=2, recalled=True)])}},
+            (
+                "error", "discovery", "service llm",
+                "etcd x says nothing: no answer yet; 2 members in use, who were listed 3 h ago, before this gateway began", "then",
+            ),
+        ),
+        (
+            {"members_file": {"path": "/m", "saved_at": None, "has_place": True, "error": "/m cannot be written: full"}},
+            (
+                "warning", "members_file", "members on the disk",
+                "/m cannot be written: full: after a restart nobody is known until the registries answer", None,
+            ),
         ),
         (
             {"lost_logs": {"/log": {"lines": 7, "cause": "No space left on device", "since": "then"}}},
@@ -256,3 +281,9 @@ def test_a_member_that_is_slow_beside_the_others_is_told_unless_it_is_left_out()
     assert well == [("warning", "slow", M, cause, SINCE)]
     out = told(services={"llm": service({**DOWN, **slow}, member())})
     assert [kind for _, kind, *_ in out] == ["ejected"]
+
+
+def test_no_place_for_members_and_a_source_that_was_not_asked_yet_are_no_problems() -> None:
+    told = {"path": "/m", "saved_at": None, "has_place": False, "error": "/m cannot be written: Read-only file system"}
+    asked = service(member(), discovery=[listed(state="pending", members=None), listed()])
+    assert problems(GOOD | {"members_file": told, "services": {"llm": asked}}, Lately(), NOW) == []  # type: ignore[arg-type]

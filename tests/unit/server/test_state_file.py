@@ -30,20 +30,6 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["state.json"]
 
 
-def test_what_cannot_be_written_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = str(tmp_path / "state.json")
-    write(path, KEPT)
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("fastgw.server.state_file.os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write(path, {})
-    assert read(path) == (KEPT, "")
-    assert os.listdir(tmp_path) == ["state.json"]
-
-
 def damaged(**changes: Any) -> bytes:
     one = {"shares": HALF, "before": [], "changed": 1.0, "plan": None, "outcome": ""} | changes
     return json.dumps({"format": 1, "services": {"llm": one}}).encode()

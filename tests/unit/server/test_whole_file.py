@@ -1,0 +1,35 @@
+"""Files that are replaced as a whole, or stay as they were."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from fastgw.server.whole_file import replace_whole
+
+
+def test_it_is_for_its_owner_and_there_is_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    for data in (b"one", b"two", b""):
+        replace_whole(str(path), data)
+        assert path.read_bytes() == data
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_what_cannot_be_written_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.json"
+    replace_whole(str(path), b"one")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fastgw.server.whole_file.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        replace_whole(str(path), b"two")
+    assert path.read_bytes() == b"one" and os.listdir(tmp_path) == ["a.json"]
+    with pytest.raises(FileNotFoundError):
+        replace_whole(str(tmp_path / "none" / "a"), b"")
