@@ -13,27 +13,18 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import uvloop
 
 from fastgw import imported
-from fastgw.config.spec import ListenerSpec
-from fastgw.core import counters
-from fastgw.core.causes import words
 from fastgw.core.dataplane import DataPlane
-from fastgw.core.net.sockets import Closable
-from fastgw.core.opening.entrance import Entrance
-from fastgw.core.opening.opening import Terms
-from fastgw.core.opening.openings import Openings
-from fastgw.core.protocols import client_factory, make_client
 from fastgw.filters.log_file import FILES
+from fastgw.server.accepting import Acceptance
 from fastgw.server.channel import Channel
 from fastgw.server.collecting import Collecting
 from fastgw.server.escaped import ESCAPED, fields_of
 from fastgw.server.leaving import Leaving
-from fastgw.server.listening import BACKLOG, take_waiting
 from fastgw.server.log import Log
 from fastgw.server.losses import LossReport
 from fastgw.server.messages import Abort, Commit, Committed, Drain, Endpoints, Prepare, Prepared, Reopen, Weigh
@@ -47,25 +38,12 @@ from fastgw.server.workers import BLOCKED
 from fastgw.steps import Steps, whole
 
 LOSSES_EVERY = 1.0  #: seconds between two looks for lines that a log has lost
-LET_GO_EVERY = 1.0  #: seconds between two looks at the connections of a listener that is gone
-DRAIN_PAUSE = 0.3  #: seconds in which a request that is on its way still finds its connection open, see ``drain``
 CLOSE_SECONDS = 5.0  #: for services of this process to close what they have open
-QUIET_PAUSE = 0.01  #: the same when there is no connection
 
 
 NEWS = (Endpoints, *KINDS, Reopen)  #: what does not wait for the end of a slice of something else
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Accepting:
-    """A listener at work: our copy of its socket, and the server on a copy of that."""
-
-    spec: ListenerSpec
-    sock: socket.socket
-    server: Closable
-    terms: Terms | None
 
 
 class Worker:
@@ -79,12 +57,9 @@ class Worker:
         self._plane: DataPlane | None = None
         self._standby: Standby | None = None
         self._lists = HeardLists()
-        self._sockets: dict[str, socket.socket] = {}  # by address
-        self._accepting: dict[str, Accepting] = {}  # by address
+        self._acceptance: Acceptance | None = None  # there with the plane
         self._messages: deque[tuple[object, list[int]]] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._adopting: set[asyncio.Task[None]] = set()
-        self._openings: Openings | None = None
         self._losses = LossReport(self.log, loop.time, channel.send)
         self._collecting: Collecting | None = None
         self._leaving = Leaving(loop)
@@ -95,6 +70,10 @@ class Worker:
         loop.set_exception_handler(self._on_exception)
         channel.attach(loop, self._on_message, self._on_end)
 
+    @property
+    def _is_serving(self) -> bool:
+        return self._acceptance is not None and bool(self._acceptance.at_work)
+
     # -- what the supervisor says -------------------------------------------------------------------------------------
 
     def _on_message(self, message: object, fds: list[int]) -> None:
@@ -104,7 +83,7 @@ class Worker:
 
     def _on_end(self) -> None:
         """The supervisor is gone: finish what is under way, then go too."""
-        if self._plane is None or not self._accepting:
+        if not self._is_serving:
             self.stop()
         else:
             self._on_message(self._graces, [])
@@ -145,7 +124,7 @@ class Worker:
 
     async def _in_time(self, steps: Steps[T], check: Callable[[], None] | None = None) -> T:
         """Do all of ``steps``: at once where nobody is served yet, else in slices, between which news are heard."""
-        return await in_slices(steps, time.monotonic, check or self._catch_up) if self._accepting else whole(steps)
+        return await in_slices(steps, time.monotonic, check or self._catch_up) if self._is_serving else whole(steps)
 
     def _catch_up(self) -> None:
         while self._messages and isinstance(self._messages[0][0], NEWS):
@@ -168,12 +147,11 @@ class Worker:
             self._lists.begin()
             if message.has_memory:
                 self._plane = self._make_plane(fds.pop(0), fds.pop(0))
-                self._openings = Openings(self._plane, make_client, self._on_opening_trouble)
+                self._acceptance = Acceptance(self._plane, self.log)
                 self._look_at_losses()
-            plane = self._plane
-            assert plane is not None
-            for address, fd in zip(message.sockets, fds, strict=True):
-                self._sockets[address] = socket.socket(fileno=fd)
+            plane, acceptance = self._plane, self._acceptance
+            assert plane is not None and acceptance is not None
+            acceptance.hold(message.sockets, fds)
             if changed := imported.changed():
                 await self._abort()
                 self.channel.send(Prepared(message.generation, changed=changed))
@@ -201,20 +179,10 @@ class Worker:
 
     def _make_plane(self, slab_fd: int, board_fd: int) -> DataPlane:
         plane = data_plane(self.loop, slab_fd, board_fd, self._on_plane_log)
-        if plane.poller is not None:
-            plane.poller.on_starved = self._on_starved
         plane.on_standing = self._reports.on_standing
         plane.on_finding = self._reports.on_finding
         plane.offer = self.channel.offer
         return plane
-
-    def _on_opening_trouble(self, event: str, cause: str, **fields: object) -> None:
-        self.log.limited(event, "warning", cause=cause, **fields)
-
-    def _on_starved(self, error: OSError) -> None:
-        if self._plane is not None:
-            self._plane.values[counters.ACCEPT_FAILURES] += 1
-        self.log.limited("connections cannot be accepted", "warning", cause=words(error))
 
     async def _abort(self) -> None:
         await self._in_time(self._forget())
@@ -228,34 +196,25 @@ class Worker:
                 self._leaving.let_go(standby.snapshot, standby.spec)
             else:
                 yield from self._plane.forget_unused()
-        for address in list(self._sockets):
-            if address not in self._accepting:
-                self._sockets.pop(address).close()
+        if self._acceptance is not None:
+            self._acceptance.drop_unused()
 
     async def _commit(self, message: Commit) -> None:
-        standby, plane = self._standby, self._plane
-        if standby is None or standby.generation != message.generation or plane is None:
-            if plane is None or not self._accepting:  # there is nothing else to serve
+        standby, plane, acceptance = self._standby, self._plane, self._acceptance
+        if standby is None or standby.generation != message.generation or plane is None or acceptance is None:
+            if not self._is_serving:  # there is nothing else to serve
                 self.status = 1
                 self.stop()
             return
-        is_first = not self._accepting
+        is_first = not self._is_serving
         self._standby = None
         wanted = {key: listener for listener in standby.spec.listeners for key in listener.bind.keys}
-        for address in list(self._accepting):  # before the swap: after it the name of a listener may be unknown
-            name = self._accepting[address].spec.name
-            if address not in wanted:
-                await self._stop_accepting(address)
-            elif wanted[address].name != name:
-                self._accepting[address].server.close()  # the next one takes what waits
-            else:
-                continue
-            self.loop.call_later(DRAIN_PAUSE, self._let_go, name)
+        await acceptance.leave(wanted)
         former = plane.swap(standby.snapshot, standby.changed)
         self._told.retain(standby.spec)
         self.log.pass_on(standby.spec.telemetry, self.channel.offer)
         for address, listener in wanted.items():
-            await self._accept(address, listener, standby.terms.get(listener.name))
+            await acceptance.accept(address, listener, standby.terms.get(listener.name))
         if is_first:
             self._settle_memory(plane)
         self.channel.send(Committed(message.generation))
@@ -263,79 +222,6 @@ class Worker:
         if self._collecting is not None:
             self._collecting.keep(plane.snapshot)
         self._leaving.let_go(former, standby.spec)
-
-    # -- listeners ----------------------------------------------------------------------------------------------------
-
-    async def _accept(self, address: str, listener: ListenerSpec, terms: Terms | None) -> None:
-        """Serve ``listener``; a server that is there already stays if a new one would do the same."""
-        assert self._plane is not None and self._openings is not None
-        old = self._accepting.get(address)
-        if old is not None:
-            if old.spec.name == listener.name and (old.terms is None) == (terms is None):
-                old.spec, old.terms = listener, terms
-                if terms is not None and isinstance(old.server, Entrance):
-                    old.server.terms = terms
-                return
-            old.server.close()  # what connects meanwhile waits in the queue
-        sock = self._sockets[address]
-        sock.listen(BACKLOG)
-        factory = client_factory(self._plane, listener.name)
-        server: Closable
-        if terms is not None:
-            server = Entrance(self._openings, listener.name, sock.dup(), terms)
-        elif self._plane.poller is not None:
-            server = self._plane.poller.listen(sock.dup(), factory)
-        else:
-            make = self.loop.create_unix_server if listener.bind.address.path else self.loop.create_server
-            server = await make(factory, sock=sock.dup(), backlog=BACKLOG)
-        self._accepting[address] = Accepting(listener, sock, server, terms)
-
-    async def _stop_accepting(self, address: str) -> None:
-        """Close a listening socket, but not before everything in its queue is accepted."""
-        accepting = self._accepting.pop(address)
-        self._sockets.pop(address)
-        accepting.server.close()
-        with accepting.sock as sock:
-            waiting, error = take_waiting(sock)
-        if error is not None:  # out of descriptors, or a client that reset meanwhile
-            self.log.limited("connections that waited could not be accepted", error=str(error))
-        for client, peer in waiting:
-            self._adopt(client, peer, accepting)
-        await asyncio.sleep(0)  # connections the loop has accepted just now get their protocol
-
-    def _let_go(self, name: str) -> None:
-        """Close the connections of a listener that is gone, each when nothing is under way on it."""
-        plane = self._plane
-        if plane is None or name in plane.listeners:
-            return
-        left = [connection for connection in plane.connections if connection.listener.name == name]
-        for connection in [one for one in left if one.is_idle]:
-            connection.close()
-        if left:
-            self.loop.call_later(LET_GO_EVERY, self._let_go, name)
-
-    def _adopt(self, client: socket.socket, peer: Any, accepting: Accepting) -> None:
-        """Serve a connection that we have accepted ourselves."""
-        assert self._plane is not None
-        if isinstance(accepting.server, Entrance):
-            accepting.server.take(client, peer)
-            return
-        client.setblocking(False)
-        protocol = client_factory(self._plane, accepting.spec.name)()  # now: its listener may be gone a moment later
-        if self._plane.poller is not None:
-            self._plane.poller.adopt(client, protocol)
-            return
-
-        async def connect() -> None:
-            try:
-                await self.loop.connect_accepted_socket(lambda: protocol, client)
-            except OSError as error:
-                client.close()
-                self.log.limited("a connection that waited was lost", error=str(error))
-
-        task = self.loop.create_task(connect())
-        self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
 
     # -- logs ---------------------------------------------------------------------------------------------------------
 
@@ -355,29 +241,24 @@ class Worker:
         """Accept what waits, then no more; end when nothing is under way, or when the time for it is over (``server.draining``).
 
         A connection that looks idle may have a request on its way: one accepted a moment ago, or one whose client is busy.
-        So at first answers only say ``Connection: close``, and what is idle is closed ``DRAIN_PAUSE`` later.
+        So at first answers only say ``Connection: close``, and what is idle is closed a moment later (``Acceptance.pause``).
         """
-        plane = self._plane
-        if self._is_draining or plane is None:
+        plane, acceptance = self._plane, self._acceptance
+        if self._is_draining or plane is None or acceptance is None:
             return
         self._is_draining = True
         from fastgw.server.draining import Draining  # which nobody needs before
 
         Draining(self.loop, plane, self.stop).begin(graces)
         plane.is_draining = True  # first: who is accepted now is answered before the last listener is closed
-        for address in list(self._accepting):
-            await self._stop_accepting(address)
-
-        openings = self._openings
-        assert openings is not None
+        await acceptance.stop()
 
         def begin() -> None:
-            openings.close()
+            acceptance.close_openings()
             plane.on_idle = self.stop
             plane.drain()
 
-        is_quiet = not plane.connections and not self._adopting and not openings
-        self.loop.call_later(QUIET_PAUSE if is_quiet else DRAIN_PAUSE, begin)
+        self.loop.call_later(acceptance.pause, begin)
 
     def ask_drain(self) -> None:
         """SIGTERM: as if the supervisor had said it."""

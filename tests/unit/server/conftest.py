@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from fastgw.server.binding import Plan
 from fastgw.server.channel import Channel
@@ -15,6 +17,7 @@ from fastgw.server.gateway import Gateway
 from fastgw.server.log import Log
 from fastgw.server.workers import WorkerProcess
 from tests.unit.server.stage import TEXT
+from tests.unit.server.worker_stage import Play, Stage, Story
 
 ADDRESS = "127.0.0.1:0"
 
@@ -87,3 +90,24 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr("tests.unit.server.stage.Log", lambda process, fd=-1, _fd=fd: Log(process, _fd))
     yield path
     os.close(fd)
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
+    """Run a story, with a service that never answers."""
+
+    async def run(story: Story) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as service:  # it accepts nobody: requests wait in its queue
+            stage = Stage(tmp_path, service.getsockname()[1])
+            try:
+                await story(stage)
+            finally:
+                await stage.close()
+
+    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+
+    def play(story: Story) -> None:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(run(story))
+
+    return play

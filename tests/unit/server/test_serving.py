@@ -8,37 +8,14 @@ import socket
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from fastgw.core import counters
 from fastgw.core.live.news import FAILING, USED, Answer, Finding
 from fastgw.filters.log_file import FILES
-from fastgw.server import planes, serving
+from fastgw.server import accepting, planes
 from fastgw.server.messages import Commit, Committed, Drain, Endpoints, Reopen
 from fastgw.server.serving import serve
-from tests.unit.server.worker_stage import GET, HELD, TEXT, Play, Stage, Story
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
-    """Run a story, with a service that never answers."""
-
-    async def run(story: Story) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as service:  # it accepts nobody: requests wait in its queue
-            stage = Stage(tmp_path, service.getsockname()[1])
-            try:
-                await story(stage)
-            finally:
-                await stage.close()
-
-    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
-
-    def play(story: Story) -> None:
-        with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(run(story))
-
-    return play
-
+from tests.unit.server.worker_stage import GET, HELD, TEXT, Play, Stage
 
 # --- names of endpoints
 
@@ -123,7 +100,7 @@ def test_refused_configuration_is_forgotten(play: Play, monkeypatch: pytest.Monk
                 stage.plan(TEXT.replace("routes:", '  - {name: more, address: "127.0.0.2:0"}\nroutes:'))
             )
         assert answer.generation == 2 and "the key is gone" in answer.problems[0]
-        assert list(stage.worker._sockets) == ["127.0.0.1:0"]
+        assert stage.sockets == ["127.0.0.1:0"]
         stage.say(Commit(2))  # which is too late
         assert b" 404 " in await stage.ask(await stage.client())
         assert stage.plane.snapshot.generation == first.generation and stage.events() == []
@@ -181,10 +158,10 @@ def test_abort_leaves_the_old_one(play: Play) -> None:
         )
         plan = stage.plan(other)
         await stage.prepare(plan)
-        assert len(stage.worker._sockets) == 2
+        assert len(stage.sockets) == 2
         stage.gateway.abort(stage.place, plan)
         stage.gateway.discard(plan)
-        await stage.until(lambda: list(stage.worker._sockets) == ["127.0.0.1:0"])
+        await stage.until(lambda: stage.sockets == ["127.0.0.1:0"])
         assert len(stage.plane.registry) == 1
         assert b" 404 " in await stage.ask(await stage.client())
 
@@ -206,69 +183,13 @@ def test_worker_in_an_unknown_state_gives_up(play: Play, monkeypatch: pytest.Mon
     async def story(stage: Stage) -> None:
         plan = stage.plan()
         await stage.prepare(plan)
-        monkeypatch.setattr(stage.worker, "_accept", lambda *_: 1 / 0)
+        monkeypatch.setattr(stage.worker._acceptance, "accept", lambda *_: 1 / 0)
         stage.gateway.adopt(plan)
         stage.gateway.commit(stage.place, plan)
         await stage.until(lambda: stage.worker.is_stopped)
         assert stage.worker.status == 1
         (line,) = stage.events()
         assert line["event"] == "the worker gives up" and "ZeroDivisionError" in line["traceback"]
-
-    play(story)
-
-
-# --- listeners
-
-
-def test_listener_on_a_unix_socket(play: Play, tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        plan = stage.plan(TEXT.replace("127.0.0.1:0", f"unix:{tmp_path}/edge"))
-        for listening in plan.listenings.values():
-            listening.start()
-        await stage.prepare(plan)
-        stage.gateway.adopt(plan)
-        stage.gateway.commit(stage.place, plan)
-        await stage.hear(Committed)
-        assert b" 404 " in await stage.ask(await stage.client())
-
-    play(story)
-
-
-def test_listener_that_changes_its_name_loses_nobody(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "DRAIN_PAUSE", 0.0)
-
-    async def story(stage: Stage) -> None:
-        await stage.serve()
-        kept = await stage.client()
-        await stage.ask(kept)
-        await stage.serve(TEXT.replace("name: edge", "name: front"))
-        assert b" 404 " in await stage.ask(await stage.client())
-        assert await kept[0].read() == b""  # idle, and its listener is gone
-
-    play(story)
-
-
-def test_connection_of_a_listener_that_is_gone_ends_its_exchange_first(
-    play: Play, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(serving, "DRAIN_PAUSE", 0.0)
-    monkeypatch.setattr(serving, "LET_GO_EVERY", 0.0)
-
-    async def story(stage: Stage) -> None:
-        more = '  - {name: more, address: "127.0.0.2:0"}\nroutes:'
-        await stage.serve(TEXT.replace("routes:", more))
-        busy = await stage.client("127.0.0.2:0")
-        busy[1].write(HELD)
-        await stage.until(lambda: stage.place.slab.values[counters.EXCHANGES_OPEN])
-        await stage.serve()
-        assert list(stage.worker._accepting) == ["127.0.0.1:0"]
-        for _ in range(10):
-            await asyncio.sleep(0)
-        (connection,) = stage.plane.connections
-        assert connection.exchange is not None
-        busy[1].write_eof()
-        assert await busy[0].read() == b""
-        await stage.until(lambda: not stage.plane.connections)
 
     play(story)
 
@@ -296,7 +217,7 @@ def test_drain_serves_who_waits_and_ends_when_nothing_is_under_way(play: Play) -
 
 
 def test_drain_of_a_quiet_worker_does_not_wait(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "DRAIN_PAUSE", 1e6)
+    monkeypatch.setattr(accepting, "DRAIN_PAUSE", 1e6)
 
     async def story(stage: Stage) -> None:
         await stage.serve()

@@ -6,10 +6,7 @@ import pytest
 
 from fastgw.server import serving
 from fastgw.server.messages import Prepared
-from tests.unit.server.test_serving import Play, play
-from tests.unit.server.worker_stage import TEXT, Stage
-
-__all__ = ["play"]  # a fixture
+from tests.unit.server.worker_stage import TEXT, Play, Stage
 
 
 def test_code_that_has_changed_is_told_instead_of_compiled(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +17,7 @@ def test_code_that_has_changed_is_told_instead_of_compiled(play: Play, monkeypat
             stage.plan(TEXT.replace("routes:", '  - {name: more, address: "127.0.0.2:0"}\nroutes:'))
         )
         assert answer == Prepared(2, (), ("my_filter",))
-        assert list(stage.worker._sockets) == ["127.0.0.1:0"]
+        assert stage.sockets == ["127.0.0.1:0"]
         assert b" 404 " in await stage.ask(await stage.client())
 
     play(story)

@@ -74,10 +74,11 @@ class Stage:
             self.told.append(message)
 
     async def close(self) -> None:
-        for accepting in self.worker._accepting.values():  # the end of a process does that
-            accepting.server.close()
-        for sock in self.worker._sockets.values():
-            sock.close()
+        if (acceptance := self.worker._acceptance) is not None:
+            for accepting in acceptance.at_work.values():  # the end of a process does that
+                accepting.server.close()
+            for sock in acceptance.sockets.values():
+                sock.close()
         for client in self.clients:
             client.close()
         self.worker.close()
@@ -148,6 +149,12 @@ class Stage:
     @property
     def plane(self) -> Any:
         return self.worker._plane
+
+    @property
+    def sockets(self) -> list[str]:
+        """Where the worker holds one."""
+        assert self.worker._acceptance is not None
+        return list(self.worker._acceptance.sockets)
 
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
