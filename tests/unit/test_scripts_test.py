@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support.gateway import ROOT
 
+MARK = "pytest.mark.inte" + "gration"
 TOOLS = ("bash", "cat", "dirname", "rm", "sha256sum", "id", "true", "env", "mktemp", "date")
 
 
@@ -98,16 +101,19 @@ def installed(machine: Path) -> Path:
     return venv.parent
 
 
-def stages(machine: Path, failing: str) -> tuple[int, dict[str, str], list[str]]:
+def stages(
+    machine: Path, failing: str, options: Sequence[str] = ("--no-apt",)
+) -> tuple[int, dict[str, str], list[str]]:
     """Run all stages: the exit code, what became of each, and which programs were called."""
     done = subprocess.run(
-        [machine.parent / "scripts" / "test", "--no-apt"],
+        [machine.parent / "scripts" / "test", *options],
         env={"PATH": str(machine), "PYTHON": sys.executable, "FAIL": failing},
         capture_output=True,
         text=True,
         check=False,
     )
-    summary = done.stdout.rpartition("== summary\n")[2]
+    summary, _, goal = done.stdout.rpartition("== summary\n")[2].partition("\n\n")
+    assert re.fullmatch(r"== \d+ s; on two processors .*, it may take \d+ s\n", goal)
     lines = (line.rsplit("  ", 1) for line in summary.splitlines())
     ran = machine.parent / ".venv-test" / "ran"
     calls = sorted(ran.read_text().splitlines())
@@ -126,7 +132,7 @@ def test_a_failing_stage_hides_no_later_one(machine: Path, compiler: str) -> Non
     status, failed, ran = stages(machine, "ruff mypy lint-imports audit manifests docs pytest")
     assert status == 1 and failed.keys() == found.keys() and ran == all_of_it
     passed = {name for name, result in failed.items() if result == "passed"}
-    assert passed == {"packages and environment", "coverage"} | ({"build"} if compiler else set())
+    assert passed == {"environment", "coverage"} | ({"build"} if compiler else set())
 
 
 @pytest.mark.usefixtures("installed")
@@ -136,3 +142,19 @@ def test_what_does_not_compile_is_tested_as_python(machine: Path) -> None:
     assert status == 1 and "tests, compiled" not in found
     assert [name for name, result in found.items() if result != "passed"] == ["build", "all of it"]
     assert "tests, pure, the rest" in found
+
+
+@pytest.mark.usefixtures("installed")
+def test_packages_that_cannot_be_installed_fail_the_run_and_hide_nothing(machine: Path) -> None:
+    put(machine, "id", "echo 0")
+    put(machine, "apt-get", "exit 9")
+    status, found, _ = stages(machine, "", ())
+    assert status == 1 and "tests, pure, the rest" in found
+    assert {name for name, result in found.items() if result != "passed"} == {"Debian packages", "all of it"}
+
+
+def test_real_processes_are_where_they_are_looked_for() -> None:
+    """A run of all tests that are marked as integration reads only the folders that have some."""
+    folders = {path.parent.name for path in ROOT.glob("tests/**/test_*.py") if MARK in path.read_text()}
+    assert folders == {"integration", "chaos"}
+    assert "\nreal=(tests/chaos tests/integration)\n" in (ROOT / "scripts" / "test").read_text()
