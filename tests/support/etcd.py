@@ -86,6 +86,22 @@ class EtcdServer:
         """Let it forget everything; it does not run."""
         shutil.rmtree(self.folder / "data")
 
+    def restore(self, snapshot: Path) -> None:
+        """Let it be as it was when ``etcdctl snapshot save`` wrote that; it does not run."""
+        self.wipe()
+        command = [
+            "etcdctl",
+            "snapshot",
+            "restore",
+            str(snapshot),
+            "--name",
+            self.name,
+            "--initial-cluster",
+            self.peers,
+        ]
+        command += ["--initial-advertise-peer-urls", self.peer_url, "--data-dir", str(self.folder / "data")]
+        subprocess.run(command, env={**os.environ, "ETCDCTL_API": "3"}, check=True, capture_output=True, timeout=20)
+
     def close(self) -> None:
         """End it for good."""
         self.kill()
