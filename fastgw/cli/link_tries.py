@@ -8,7 +8,8 @@ from typing import Final
 
 from fastgw.cli.tries import FailedError, Referred, Usable
 from fastgw.config.source import TreePath
-from fastgw.config.spec import GatewaySpec, TelemetrySpec
+from fastgw.config.spec import GatewaySpec
+from fastgw.config.telemetry_spec import TelemetrySpec
 from fastgw.core.calls import CallError
 from fastgw.core.settings import KeySetSettings, RedisSettings
 from fastgw.discovery.nearby import counted

@@ -19,6 +19,7 @@ from fastgw.config.affinity import Affinity
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import ENGINE, Hash
 from fastgw.config.beside import default_socket, default_state_file
+from fastgw.config.bind_spec import AccessSpec, BindSpec, CertificateSpec, TlsSpec
 from fastgw.config.bound import Bound, Certificate, ListenerTls
 from fastgw.config.breaker import Breaker
 from fastgw.config.by_name import named_services
@@ -40,11 +41,8 @@ from fastgw.config.places import known_places
 from fastgw.config.reloads import Reloading
 from fastgw.config.retries import Backoff, Retry, RetryBudget
 from fastgw.config.spec import (
-    AccessSpec,
     AdminSpec,
-    BindSpec,
     ByNameSpec,
-    CertificateSpec,
     EndpointSpec,
     EngineSpec,
     FilterSpec,
@@ -59,7 +57,6 @@ from fastgw.config.spec import (
     ShadowSpec,
     ShutdownSpec,
     SplitSpec,
-    TlsSpec,
     VersionSpec,
     VersionsSpec,
     version_name,

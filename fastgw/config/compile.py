@@ -23,12 +23,12 @@ from fastgw.config.spec import (
     GatewaySpec,
     ListenerSpec,
     RouteSpec,
-    TelemetrySpec,
     VersionsSpec,
     fallback_name,
     mirror_name,
     version_name,
 )
+from fastgw.config.telemetry_spec import TelemetrySpec
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.registry import Registry
 from fastgw.core.settings import MirrorSettings

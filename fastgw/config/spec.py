@@ -10,6 +10,8 @@ much, and so does a postponed annotation (a reason not to import ``annotations``
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from fastgw.config.bind_spec import AccessSpec, BindSpec, TlsSpec
+from fastgw.config.telemetry_spec import TelemetrySpec
 from fastgw.core.settings import (
     Address,
     AdmissionSettings,
@@ -26,9 +28,7 @@ from fastgw.core.settings import (
     ReplySettings,
     RouteSettings,
     ServiceSettings,
-    TraceSettings,
     UpstreamTls,
-    Url,
     VersionBySettings,
 )
 
@@ -49,54 +49,6 @@ def mirror_name(route: str) -> str:
 def version_name(service: str, version: str) -> str:
     """Name of a version as a service of its own, which no other service can have."""
     return f"{service}@{version}"
-
-
-class AccessSpec(NamedTuple):
-    """Who may connect to a unix socket."""
-
-    mode: int = -1  #: permissions; -1: what the umask leaves
-    user: int = -1  #: ids of the owner; -1: those of the process
-    group: int = -1
-
-
-AS_CREATED = AccessSpec()
-
-
-class BindSpec(NamedTuple):
-    """Where a listener, or the admin address, is bound."""
-
-    address: Address  #: as it is written
-    places: tuple[Address, ...]  #: what that is on this host: no name is left; empty: the name has no address
-    access: AccessSpec = AS_CREATED
-
-    def key(self, place: Address) -> str:
-        """Name of the sockets at ``place``: equal keys are the same sockets, kept over a reload."""
-        return str(place) if self.access == AS_CREATED else f"{place} {self.access}"
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The key of each place."""
-        return tuple(self.key(place) for place in self.places)
-
-
-class CertificateSpec(NamedTuple):
-    """A certificate chain and its key, as files in PEM."""
-
-    cert: str
-    key: str
-    names: tuple[str, ...] = ()  #: DNS names it is good for; filled when a listener has several, for the choice by SNI
-    ends: float = (
-        0.0  #: when it stops being valid, seconds since 1970, as the file was when it was read; 0: it does not say
-    )
-
-
-class TlsSpec(NamedTuple):
-    """How a listener speaks TLS.  The first certificate is the one for clients that name no known server."""
-
-    certificates: tuple[CertificateSpec, ...]
-    client_auth: str  #: "none", "optional" or "required"
-    client_ca: str  #: file of the authorities client certificates are checked against, or ""
-    min_version: str  #: "1.2" or "1.3"
 
 
 class AdminSpec(NamedTuple):
@@ -348,35 +300,6 @@ class ReloadSpec(NamedTuple):
     guard: float  #: seconds for which it is watched; 0: it is not
     max_error_increase: float  #: share of the requests, 0 to 1
     min_requests: int
-
-
-class MetricPushSpec(NamedTuple):
-    """What the metrics page says, sent as well."""
-
-    interval: float  #: seconds
-
-
-class LogPushSpec(NamedTuple):
-    """Lines of the operational log, sent as well."""
-
-    level: str  #: "info", "warning" or "error": of the least important
-
-
-class TelemetrySpec(NamedTuple):
-    """What is sent to a collector (``server.exporter``)."""
-
-    url: Url  #: its target is what stands in front of ``/v1/traces``
-    secret_fields: tuple[tuple[bytes, bytes], ...]  #: of each request; names in lower case
-    timeout: float  #: seconds
-    queue: int  #: bytes that may wait
-    resource: tuple[tuple[str, str], ...]  #: attributes
-    traces: TraceSettings | None  #: None: nothing is recorded
-    metrics: MetricPushSpec | None  #: None: they are not sent
-    logs: LogPushSpec | None = None  #: None: they are not sent
-
-    def __repr__(self) -> str:
-        sent = f"traces={self.traces!r}, metrics={self.metrics!r}, logs={self.logs!r}"
-        return f"TelemetrySpec({str(self.url)!r}, {sent})"  # nothing that is secret
 
 
 PLUGIN = "fastgw.filters.plugin:plugin"  #: what makes filters and transformers of other packages

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.model import Model, OrOff, off_is_none, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.spec import LogPushSpec, MetricPushSpec, TelemetrySpec
+from fastgw.config.telemetry_spec import LogPushSpec, MetricPushSpec, TelemetrySpec
 from fastgw.config.types import FieldName, Parsed, Percentage, PositiveDuration, ReadFile, size, words
 from fastgw.config.unsound import is_unsound
 from fastgw.config.urls import ca_problem, host_of, is_here

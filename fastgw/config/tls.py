@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from fastgw.config.spec import CertificateSpec, TlsSpec
+from fastgw.config.bind_spec import CertificateSpec, TlsSpec
 from fastgw.core.net.handshake import SERVICE_PROTOCOLS, ListenerContext
 from fastgw.core.net.remainder import knows_its_source
 from fastgw.core.settings import UpstreamTls

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-from fastgw.config.spec import AccessSpec
+from fastgw.config.bind_spec import AccessSpec
 from fastgw.core.settings import Address
 from fastgw.errors import ConfigError
 from fastgw.server.admin_http import HEAD_SIZE, AdminHttp

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fastgw.config.spec import BindSpec, GatewaySpec
+from fastgw.config.bind_spec import BindSpec
+from fastgw.config.spec import GatewaySpec
 from fastgw.core.settings import Address
 from fastgw.errors import ConfigError
 from fastgw.server.inherited import Inherited

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import fastgw
-from fastgw.config.spec import TelemetrySpec
+from fastgw.config.telemetry_spec import TelemetrySpec
 from fastgw.core.calls import Answered, AsMember, Caller, CallError
 from fastgw.core.live.news import Logged, Recorded
 from fastgw.server.log import Log

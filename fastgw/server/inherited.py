@@ -22,7 +22,8 @@ from fastgw.core.settings import ANY_HOST, Address
 from fastgw.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fastgw.config.spec import BindSpec, GatewaySpec
+    from fastgw.config.bind_spec import BindSpec
+    from fastgw.config.spec import GatewaySpec
 
 FIRST = 3  #: the first descriptor that is handed over
 VARIABLES = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
@@ -83,7 +84,7 @@ class Inherited:
         return bind._replace(address=places[0], places=places) if places else bind
 
     def _check(self, spec: GatewaySpec) -> None:
-        from fastgw.config.spec import AS_CREATED
+        from fastgw.config.bind_spec import AS_CREATED
 
         named = [(f"listener {one.name}", one.bind) for one in spec.listeners]
         if spec.admin is not None:

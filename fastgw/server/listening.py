@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from fastgw.config.spec import AS_CREATED, AccessSpec, BindSpec
+from fastgw.config.bind_spec import AS_CREATED, AccessSpec, BindSpec
 from fastgw.core.settings import ANY_HOST, Address
 from fastgw.errors import ConfigError
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from fastgw.core.timestamp import timestamp
 
 if TYPE_CHECKING:
-    from fastgw.config.spec import TelemetrySpec
+    from fastgw.config.telemetry_spec import TelemetrySpec
     from fastgw.core.live.news import Logged
 
 WINDOW = 1.0  #: seconds over which lines of an event are counted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from fastgw.core import counters as layout
 from fastgw.core.counters import ROUTE
@@ -127,3 +127,21 @@ def _max_files(pid: int) -> int | None:
         return None
     soft = limits[0][3] if limits else ""
     return int(soft) if soft.isdigit() else None
+
+
+def worker_document(worker: WorkerFacts) -> dict[str, Any]:
+    """What ``/status`` says of it."""
+    return {
+        "worker": worker.index,
+        "pid": worker.pid or None,
+        "state": worker.state,
+        "processor": worker.processor,
+        "generation": worker.generation,
+        "restarts": worker.restarts,
+        "rss": worker.rss,
+        "loop_lag": round(worker.lag, 6),
+        "heartbeat_age": round(worker.silence, 3),
+        "stalls": worker.stalls,
+        "quick_deaths": worker.quick_deaths,
+        "last_end": worker.last_end or None,
+    }

@@ -12,7 +12,7 @@ from fastgw.server.log import Log
 from fastgw.telemetry.totals import Facts, Totals
 
 if TYPE_CHECKING:
-    from fastgw.config.spec import MetricPushSpec
+    from fastgw.config.telemetry_spec import MetricPushSpec
 
 
 class Pushing:

@@ -35,7 +35,8 @@ from fastgw.server.workers import DEAD, WorkerProcess
 if TYPE_CHECKING:
     import ssl
 
-    from fastgw.config.spec import BindSpec, GatewaySpec
+    from fastgw.config.bind_spec import BindSpec
+    from fastgw.config.spec import GatewaySpec
     from fastgw.server.host import Host
 
 PREPARE_LIMIT = 30.0  #: seconds a worker may take to compile a configuration

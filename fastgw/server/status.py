@@ -23,23 +23,30 @@ from fastgw.server.episodes import Episodes
 from fastgw.server.export_status import export_document, export_facts
 from fastgw.server.gateway import Gateway
 from fastgw.server.health_status import health_facts, health_of_endpoint
+from fastgw.server.key_set_status import key_set_document, key_set_facts
 from fastgw.server.link_status import link_document, links_of
 from fastgw.server.lost_logs import LostLogs
 from fastgw.server.machine import open_files
-from fastgw.server.names import Names
+from fastgw.server.name_status import name_document, name_facts
 from fastgw.server.notices import Notices
 from fastgw.server.paces import Paces
 from fastgw.server.panic_status import panic_of_service, panics
 from fastgw.server.problems import problems
-from fastgw.server.process_status import certificate_facts, exemplars_of, last_reload, process_facts, worker_facts
+from fastgw.server.process_status import (
+    certificate_facts,
+    exemplars_of,
+    last_reload,
+    process_facts,
+    worker_document,
+    worker_facts,
+)
 from fastgw.server.slots import endpoint_names, route_names
 from fastgw.server.standings import stamp
 from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
 from fastgw.server.workers import READY, STALLED
-from fastgw.telemetry.totals import BoardFacts, Facts, KeySetFacts, MemberFacts, NameFacts, Totals, WorkerFacts, total
+from fastgw.telemetry.totals import BoardFacts, Facts, MemberFacts, Totals, total
 
 if TYPE_CHECKING:
-    from fastgw.server.key_sets import Fetching
     from fastgw.server.log import Log
     from fastgw.server.reload_guard import ReloadGuard
 
@@ -179,8 +186,8 @@ class Pages:
             is_last_reload_ok=gateway.report.ok,
             last_reload=gateway.report.when,
             workers=worker_facts(gateway, now),
-            names=_names(gateway.names),
-            key_sets=_key_sets(gateway.fetching),
+            names=name_facts(gateway.names),
+            key_sets=key_set_facts(gateway.fetching),
             sources=source_facts(
                 gateway.lists.discovering, gateway.current.spec.services if gateway.current is not None else ()
             ),
@@ -218,7 +225,7 @@ class Pages:
             "warnings": gateway.warnings,
             "reloads": facts.reloads,
             "upgrade": {"from": gateway.predecessor_draining or None, "error": gateway.last_upgrade},
-            "workers": [_worker(one) for one in facts.workers],
+            "workers": [worker_document(one) for one in facts.workers],
             "open_files": self._open_files(),
             "listeners": self._listeners(),
             "certificates": [
@@ -233,8 +240,8 @@ class Pages:
             "filters": self._filters(totals),
             "board": {name: {"used": one.used, "capacity": one.capacity} for name, one in facts.board.items()}
             | {"full": totals.globals[layout.BOARD_FULL], "inherited_from": gateway.board.inherited_from or None},
-            "names": {one.name: _name(one) for one in facts.names},
-            "key_sets": {one.url: _key_set(one) for one in facts.key_sets},
+            "names": {one.name: name_document(one) for one in facts.names},
+            "key_sets": {one.url: key_set_document(one) for one in facts.key_sets},
             "redis": {one.redis: link_document(one) for one in facts.links},
             "telemetry": export_document(facts.export),
             "members_file": members_file_document(gateway.lists.discovering),
@@ -312,23 +319,6 @@ class Pages:
         }
 
 
-def _worker(worker: WorkerFacts) -> dict[str, Any]:
-    return {
-        "worker": worker.index,
-        "pid": worker.pid or None,
-        "state": worker.state,
-        "processor": worker.processor,
-        "generation": worker.generation,
-        "restarts": worker.restarts,
-        "rss": worker.rss,
-        "loop_lag": round(worker.lag, 6),
-        "heartbeat_age": round(worker.silence, 3),
-        "stalls": worker.stalls,
-        "quick_deaths": worker.quick_deaths,
-        "last_end": worker.last_end or None,
-    }
-
-
 def _limits(service: ServiceSpec) -> dict[str, Any]:
     """Its bounds: of connections, or, where there are none, of calls."""
     inside = service.inside
@@ -368,40 +358,6 @@ def _probe(status: int, body: dict[str, Any], stalled: list[int]) -> Content:
     return Content(status, orjson.dumps(body | {"stalled": stalled} if stalled else body))
 
 
-def _names(names: Names | None) -> list[NameFacts]:
-    now = time.time()
-    return [
-        NameFacts(
-            name=one.host,
-            addresses=one.addresses,
-            age=max(0.0, now - one.found_at) if one.found_at else None,
-            look_ups=one.look_ups,
-            failures=one.failures,
-            cause=one.cause,
-            detail=one.detail,
-        )
-        for one in (names.known.values() if names is not None else ())
-    ]
-
-
-def _key_sets(fetching: Fetching | None) -> list[KeySetFacts]:
-    now, wall = time.monotonic(), time.time()
-    kept = [*fetching.known.values()] if fetching is not None else []
-    urls = [str(one.settings.url) for one in kept]  # the same where only the queries differ, which are not shown
-    return [
-        KeySetFacts(
-            url=url if urls.count(url) == 1 else f"{url} #{urls[:place].count(url) + 1}",
-            keys=len(one.news.keys) if now < one.news.until else 0,
-            age=max(0.0, wall - one.fetched_at) if one.fetched_at else None,
-            fetches=one.fetches,
-            failures=one.failures,
-            cause=one.news.cause,
-            detail=one.news.detail,
-        )
-        for place, (url, one) in enumerate(zip(urls, kept, strict=True))
-    ]
-
-
 def _addresses(gateway: Gateway, service: str, endpoint: str, addresses: Collection[str]) -> dict[str, Any]:
     """What is known of each address of an endpoint."""
     knowledge = gateway.knowledge
@@ -411,25 +367,3 @@ def _addresses(gateway: Gateway, service: str, endpoint: str, addresses: Collect
         state = knowledge.findings.of((service, endpoint, address))
         found[address] = {**{key: state[key] for key in ("state", "ejected_by", "until")}, **standing}
     return found
-
-
-def _key_set(key_set: KeySetFacts) -> dict[str, Any]:
-    return {
-        "keys": key_set.keys,
-        "age": None if key_set.age is None else round(key_set.age, 3),
-        "fetches": key_set.fetches,
-        "failures": key_set.failures,
-        "cause": key_set.cause or None,
-        "error": key_set.detail or None,
-    }
-
-
-def _name(name: NameFacts) -> dict[str, Any]:
-    return {
-        "addresses": list(name.addresses),
-        "age": None if name.age is None else round(name.age, 3),
-        "look_ups": name.look_ups,
-        "failures": name.failures,
-        "cause": name.cause or None,
-        "error": f"{name.name} {name.detail}" if name.detail else None,
-    }

@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 
 from fastgw.config import build, schema, spec
+from fastgw.config.bind_spec import AS_CREATED, AccessSpec, BindSpec
 from fastgw.config.model import Model
 from fastgw.config.spec import (
-    AS_CREATED,
-    AccessSpec,
     AdminSpec,
-    BindSpec,
     ByNameSpec,
     EndpointSpec,
     FilterSpec,

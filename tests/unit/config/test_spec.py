@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fastgw.config import spec
+from fastgw.config import bind_spec, spec, telemetry_spec
 from fastgw.config.spec import fallback_name, mirror_name
 from fastgw.core import settings
 from tests.unit.config.files import MINIMAL, read
@@ -34,7 +34,12 @@ def test_it_holds_plain_values_only(tmp_path: Path) -> None:
 
 
 def test_its_classes_are_tuples_and_quickly_made() -> None:
-    classes = [one for module in (spec, settings) for one in vars(module).values() if isinstance(one, type)]
+    classes = [
+        one
+        for module in (bind_spec, spec, telemetry_spec, settings)
+        for one in vars(module).values()
+        if isinstance(one, type)
+    ]
     assert settings.Limits in classes
     for one in classes:
         assert issubclass(one, tuple) and not hasattr(one, "__dataclass_fields__"), one

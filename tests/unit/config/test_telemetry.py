@@ -8,7 +8,7 @@ import pytest
 
 from fastgw.config.changes import changes
 from fastgw.config.load import inspect
-from fastgw.config.spec import LogPushSpec, MetricPushSpec, TelemetrySpec
+from fastgw.config.telemetry_spec import LogPushSpec, MetricPushSpec, TelemetrySpec
 from fastgw.core.settings import TraceSettings, Url
 from tests.unit.config.files import MINIMAL, problems, read
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.config.spec import CertificateSpec, TlsSpec
+from fastgw.config.bind_spec import CertificateSpec, TlsSpec
 from fastgw.config.tls import authorities_problem, certificate_names, client_context, pair_problems, server_context
 from fastgw.core.settings import UpstreamTls
 from tests.unit.config.conftest import write_pair

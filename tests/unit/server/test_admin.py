@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.config.spec import AS_CREATED, AdminSpec, CertificateSpec, TlsSpec
+from fastgw.config.bind_spec import AS_CREATED, CertificateSpec, TlsSpec
+from fastgw.config.spec import AdminSpec
 from fastgw.core.settings import Address
 from fastgw.errors import ConfigError
 from fastgw.server.admin import CONNECTIONS, Admin, admin_context

@@ -8,7 +8,7 @@ from fastgw.core import counters as layout
 from fastgw.core import labels
 from fastgw.server.episodes import EVERY, QUIET, Episodes
 from fastgw.server.gateway import Gateway
-from tests.unit.server.test_status import _closed, gateway, serving
+from tests.unit.server.status_stage import _closed, gateway, serving
 
 __all__ = ["_closed", "gateway", "serving"]
 

@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from fastgw.config.spec import LogPushSpec, TelemetrySpec
+from fastgw.config.telemetry_spec import LogPushSpec, TelemetrySpec
 from fastgw.core.live.news import Logged, Recorded
 from fastgw.core.settings import TraceSettings, Url
 from fastgw.server.exporter import BATCH, GIVE_UP, MOST_PAUSE, Exporter, identity

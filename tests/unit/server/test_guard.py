@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from fastgw.config.spec import AS_CREATED, AdminSpec
+from fastgw.config.bind_spec import AS_CREATED
+from fastgw.config.spec import AdminSpec
 from fastgw.core.settings import Address
 from fastgw.server.guard import ANYBODY, INSIDER, OPERATOR, READER, Guard, Peer
 from fastgw.server.problem import AdminProblem

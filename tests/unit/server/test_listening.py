@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.config.spec import AccessSpec, BindSpec
+from fastgw.config.bind_spec import AccessSpec, BindSpec
 from fastgw.core.settings import ANY_HOST, Address
 from fastgw.errors import ConfigError
 from fastgw.server import listening as module

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.config.spec import LogPushSpec, TelemetrySpec
+from fastgw.config.telemetry_spec import LogPushSpec, TelemetrySpec
 from fastgw.core.live.news import Logged
 from fastgw.core.settings import Url
 from fastgw.server.log import PER_WINDOW, Log

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from fastgw.config.spec import MetricPushSpec
+from fastgw.config.telemetry_spec import MetricPushSpec
 from fastgw.server.log import Log
 from fastgw.server.pushing import Pushing
 from tests.support.ports import free_port

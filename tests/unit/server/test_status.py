@@ -5,64 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from fastgw.config.jwk import JwkSpec
 from fastgw.core import counters as layout
-from fastgw.core.calls import CallError
 from fastgw.core.causes import PLACES
 from fastgw.core.live.board import KEYED, KEYED_TIMES, Board
 from fastgw.core.live.holds import sit_down
 from fastgw.core.live.meters import Meter, admit
-from fastgw.core.live.news import FAILING, SILENT, USED, Finding, Standing
-from fastgw.core.settings import KeySetSettings, Url
-from fastgw.discovery.look_ups import Found, LookUpError
+from fastgw.core.live.news import USED, Standing
 from fastgw.errors import ConfigError
 from fastgw.policy.gcra import Rate
-from fastgw.server.admin_pages import of_gateway
 from fastgw.server.gateway import Gateway
 from fastgw.server.history import LoadReport
-from fastgw.server.key_sets import Fetching
-from fastgw.server.log import Log
-from fastgw.server.names import Names
-from fastgw.server.page import PageRequest, table
 from fastgw.server.status import Content, Pages
-from fastgw.server.workers import DEAD, READY, STARTING, WorkerProcess
+from fastgw.server.workers import DEAD, READY, STARTING
 from tests.unit.server.stage import TEXT
+from tests.unit.server.status_stage import _closed, eject, gateway, page, serving
 
-
-@pytest.fixture
-def gateway(tmp_path: Path) -> Gateway:
-    file = tmp_path / "gateway.yaml"
-    file.write_text(TEXT)
-    workers = [WorkerProcess(0), WorkerProcess(1)]
-    workers[0].state, workers[0].generation, workers[0].restarts = READY, 1, 2
-    return Gateway(str(file), None, {}, workers)
-
-
-@pytest.fixture
-def serving(gateway: Gateway) -> Gateway:
-    """Past its start."""
-    gateway.adopt(gateway.plan(gateway.load()))
-    gateway.is_started = True
-    return gateway
-
-
-@pytest.fixture(autouse=True)
-def _closed(gateway: Gateway) -> object:
-    yield
-    gateway.close()
-    for worker in gateway.workers:
-        worker.slab.close()
-
-
-def page(gateway: Gateway, path: str, accept: str = "", now: float = 1000.0) -> Content:
-    pages = Pages(gateway, lambda: now)
-    one = table(of_gateway(pages, {}, Log("test", fd=-1)))[path]["GET"]
-    return asyncio.run(one.answer(PageRequest(accept)))  # type: ignore[arg-type]
+__all__ = ["_closed", "gateway", "serving"]  # fixtures
 
 
 def test_alive_whatever_happens(gateway: Gateway) -> None:
@@ -269,76 +231,6 @@ def test_metrics_are_those_numbers(serving: Gateway) -> None:
     assert page(serving, "/metrics", "application/openmetrics-text").content_type.startswith("application/openmetrics")
 
 
-def test_addresses_of_endpoints_and_what_is_known_of_names(gateway: Gateway) -> None:
-    Path(gateway.path).write_text(TEXT.replace("127.0.0.1:9", "a.test:9"))
-    gateway.adopt(gateway.plan(gateway.load()))
-    document = Pages(gateway).document()
-    found = document["services"]["main"]["endpoints"]["a.test:9"]
-    assert (found["state"], found["addresses"]) == ("unresolved", {})
-    assert 'fastgw_endpoint_up{endpoint="a.test:9",service="main"} 0.0' in page(gateway, "/metrics").body.decode()
-    assert document["names"] == {}
-
-    async def story() -> None:
-        answers = iter((Found(("10.0.0.1", "10.0.0.2"), 60.0), LookUpError(SILENT, "was not answered for")))
-
-        async def look_up(host: str, servers: Sequence[str], limit: float) -> Found:
-            found = next(answers)
-            if isinstance(found, LookUpError):
-                raise found
-            return found
-
-        settings = gateway.plan_in_use.spec.resolver._replace(min_interval=0.001, max_interval=0.001)
-        gateway.names = Names(gateway.knowledge.learn, Log("test", fd=-1), lambda: 0.0, look_up)
-        gateway.names.keep({"a.test"}, settings)
-        async with asyncio.timeout(10):
-            while not gateway.names.known["a.test"].failures:
-                await asyncio.sleep(0)
-        gateway.names.close()
-
-    asyncio.run(story())
-    gateway.knowledge.standings.learn(
-        0, [Standing("main", "a.test:9", "10.0.0.1:9", FAILING, "connect_refused", "Connection refused")]
-    )
-    eject(gateway, "a.test:9", address="10.0.0.1:9")
-    document = Pages(gateway).document()
-    name = document["names"]["a.test"]
-    assert (name["addresses"], name["look_ups"], name["failures"]) == (["10.0.0.1", "10.0.0.2"], 2, 1)
-    assert (name["cause"], name["error"]) == ("silent", "a.test was not answered for")
-    assert 0 <= name["age"] < 60
-    addresses = document["services"]["main"]["endpoints"]["a.test:9"]["addresses"]
-    assert list(addresses) == ["10.0.0.1:9", "10.0.0.2:9"]
-    assert (addresses["10.0.0.1:9"]["failing_for"], addresses["10.0.0.1:9"]["error"]) == (1, "Connection refused")
-    assert [one["state"] for one in addresses.values()] == ["ejected", "up"] and addresses["10.0.0.1:9"]["until"]
-    assert document["services"]["main"]["endpoints"]["a.test:9"]["state"] == "up"
-    metrics = page(gateway, "/metrics").body.decode()
-    assert 'fastgw_endpoint_up{endpoint="a.test:9",service="main"} 1.0' in metrics
-    assert 'fastgw_endpoint_addresses_ejected{endpoint="a.test:9",service="main"} 1.0' in metrics
-
-
-def test_keys_that_are_fetched(gateway: Gateway) -> None:
-    gateway.adopt(gateway.plan(gateway.load()))
-    assert Pages(gateway).document()["key_sets"] == {}
-    sets = [KeySetSettings(Url(True, "a.test", 443, f"/k?p={one}"), 300.0, 600.0, 5.0) for one in (1, 2)]
-
-    async def story() -> None:
-        async def fetch(where: KeySetSettings) -> tuple[list[JwkSpec], list[str]]:
-            if where == sets[1]:
-                raise CallError("refused", "https://a.test/k refused the connection")
-            return [JwkSpec("a", "{}", ("ES256",))], []
-
-        gateway.fetching = Fetching(gateway.knowledge.learn_keys, Log("test", fd=-1), lambda: 0.0, fetch)
-        await gateway.fetching.prepare(sets, 10.0)
-        gateway.fetching.close()
-
-    asyncio.run(story())
-    found = Pages(gateway).document()["key_sets"]
-    well, dumb = found["https://a.test/k #1"], found["https://a.test/k #2"]  # what tells them apart may be a secret
-    assert (well["keys"], well["fetches"], well["cause"]) == (1, 1, None) and 0 <= well["age"] < 60
-    assert (dumb["keys"], dumb["age"], dumb["failures"], dumb["cause"]) == (0, None, 1, "refused")
-    assert dumb["error"] == "https://a.test/k refused the connection"
-    assert 'fastgw_key_set_keys{url="https://a.test/k #1"} 1.0' in page(gateway, "/metrics").body.decode()
-
-
 def test_an_endpoint_without_a_name_is_its_own_address(serving: Gateway) -> None:
     serving.knowledge.standings.learn(0, [Standing("main", "127.0.0.1:9", "127.0.0.1:9", USED)])
     addresses = Pages(serving).document()["services"]["main"]["endpoints"]["127.0.0.1:9"]["addresses"]
@@ -346,13 +238,6 @@ def test_an_endpoint_without_a_name_is_its_own_address(serving: Gateway) -> None
 
 
 # --- members
-
-
-def eject(gateway: Gateway, *endpoints: str, address: str = "") -> None:
-    for endpoint in endpoints:
-        until = time.monotonic() + 5
-        found = Finding("main", endpoint, address or endpoint, False, until, "connect_refused", "Connection refused")
-        gateway.knowledge.findings.learn(0, [found], gateway.knowledge.places, Log("test", fd=-1))
 
 
 def test_a_service_is_ready_while_one_of_its_members_is_up(serving: Gateway) -> None:
