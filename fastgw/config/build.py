@@ -98,6 +98,7 @@ def build(config: schema.Configuration, source: str, environ: Mapping[str, str])
         cpu_affinity=config.cpu_affinity,
         source=source,
         admin_socket="" if config.admin_socket is None else config.admin_socket or default_socket(source, environ),
+        registration=None if config.registration is None else config.registration.settings(config.zone),
         state_file=config.state_file or default_state_file(source, environ),
         listeners=tuple(_listener(place, one) for place, one in enumerate(config.listeners)),
         routes=tuple(_route(one, config) for one in config.routes),

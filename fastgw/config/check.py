@@ -14,6 +14,7 @@ from fastgw.config.listener_rules import check_listeners, listener_name
 from fastgw.config.logs import check_rotations
 from fastgw.config.reach import check_reach
 from fastgw.config.redirects import circle
+from fastgw.config.registration import check_registration
 from fastgw.config.rules import rule
 from fastgw.config.schema import (
     Configuration,
@@ -52,6 +53,7 @@ def check(document: Document, config: Configuration) -> None:
         one.check(document, ("filters", name))
     check_rotations(document, config.filters)
     _key_sets(document, config)
+    check_registration(document, config)
     check_reach(document, config)
 
 

@@ -159,9 +159,9 @@ class InEtcd(Model):
         if is_missing(self.endpoints):
             document.report((*where, "endpoints"), "is empty; it needs at least one URL")
         for place, one in enumerate([] if is_unsound(self.endpoints) else self.endpoints):
-            _warn_of(document, (*where, "endpoints", place), one)
+            warn_of(document, (*where, "endpoints", place), one)
         self.tls.check(document, (*where, "tls"))
-        _check_secret(document, where, "password", self.password, self.password_file)
+        check_secret(document, where, "password", self.password, self.password_file)
         if not is_unsound(self.user, self.password, self.password_file):
             if self.user and self.password is None and self.password_file is None:
                 document.report((*where, "user"), "needs password or password_file, too")
@@ -205,9 +205,9 @@ class InConsul(Model):
     def check(self, document: Document, where: TreePath) -> None:
         """It can be asked."""
         if not is_unsound(self.endpoint):
-            _warn_of(document, (*where, "endpoint"), self.endpoint)
+            warn_of(document, (*where, "endpoint"), self.endpoint)
         self.tls.check(document, (*where, "tls"))
-        _check_secret(document, where, "token", self.token, self.token_file)
+        check_secret(document, where, "token", self.token, self.token_file)
 
 
 class InDns(Model):
@@ -287,7 +287,7 @@ class InKubernetes(Model):
     def check(self, document: Document, where: TreePath) -> None:
         """Its authorities can be read, and nobody reads the token on its way."""
         if self.endpoint is not None and not is_unsound(self.endpoint):
-            _warn_of(document, (*where, "endpoint"), self.endpoint)
+            warn_of(document, (*where, "endpoint"), self.endpoint)
         if not is_unsound(self.ca) and (reason := ca_problem(self.ca)):
             document.report((*where, "ca"), reason)
 
@@ -338,7 +338,8 @@ def check_discovery(document: Document, where: TreePath, discovery: Discovery | 
             one.check(document, (*where, kind))
 
 
-def _check_secret(document: Document, where: TreePath, key: str, given: object, file: str | None) -> None:
+def check_secret(document: Document, where: TreePath, key: str, given: object, file: str | None) -> None:
+    """Report a secret that is given twice, or whose file cannot be used."""
     if is_unsound(given, file) or file is None:
         return
     if given is not None:
@@ -350,7 +351,8 @@ def _check_secret(document: Document, where: TreePath, key: str, given: object, 
         document.report((*where, f"{key}_file"), str(error))
 
 
-def _warn_of(document: Document, where: TreePath, registry: RegistryUrl) -> None:
+def warn_of(document: Document, where: TreePath, registry: RegistryUrl) -> None:
+    """Warn of a registry that is talked to in the clear."""
     if not registry.is_tls and not is_here(registry.host):
         reason = (
             f"leads to another host ({registry.host}) without TLS: everybody in between can say who the members are"

@@ -38,6 +38,7 @@ from fastgw.config.model import (
     sound_or_unsound,
 )
 from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
+from fastgw.config.registration import GatewayRegistration, RegisteredService
 from fastgw.config.reloads import Reloading
 from fastgw.config.retries import Retry
 from fastgw.config.subset import Metadata
@@ -326,6 +327,10 @@ class Service(Balanced):
     discovery: Discovery | None = setting(
         None, "Where members are listed that come and go by themselves. Default: nowhere."
     )
+    register_as: RegisteredService | None = setting(
+        None,
+        "The name by which its healthy endpoints are registered for others, as registration says. Default: they are not.",
+    )
     pool: Pool = setting({}, "Connections to each endpoint.")
     tls: Annotated[ServiceTls | None, BeforeValidator(false_is_none)] = setting(None, "Speak TLS. Default: plain HTTP.")
     host: ServiceHost = setting(
@@ -386,6 +391,9 @@ class Configuration(Model):
     reload: Reloading = setting({}, "How a new content of this file comes into use.")
     telemetry: Annotated[Telemetry | None, BeforeValidator(false_is_none)] = setting(
         None, "Traces and metrics that are sent to an OpenTelemetry collector. Default: none."
+    )
+    registration: GatewayRegistration | None = setting(
+        None, "Where this gateway is registered, for others to find it. Default: nowhere."
     )
     chain: list[Name] = setting([], "Global chain: filters in front of those of every listener, first to last.")
     listeners: list[Listener] = Field(..., min_length=1, description="Addresses that accept requests.")

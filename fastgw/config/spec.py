@@ -234,6 +234,7 @@ class ServiceSpec(NamedTuple):
     discovery: object = None  #: ``core.sources.DiscoverySettings``; None: all its members are in ``endpoints``
     #: What the sources of ``discovery`` list now: of no file.  None: nothing was listed yet, or there are no sources.
     listed: tuple[EndpointSpec, ...] | None = None
+    register_as: str | None = None  #: the service that its healthy endpoints are registered as; None: they are not
 
     @property
     def members(self) -> tuple[EndpointSpec, ...]:
@@ -333,6 +334,7 @@ class GatewaySpec(NamedTuple):
     shutdown: ShutdownSpec
     reload: ReloadSpec
     telemetry: TelemetrySpec | None  #: None: nothing is sent
+    registration: object  #: ``core.sources.RegistrationSettings``; None: nothing is registered.  No worker gets it
     chain: tuple[str, ...]  #: names of the filters in front of every listener's, outermost first
     listeners: tuple[ListenerSpec, ...]
     routes: tuple[RouteSpec, ...]

@@ -165,8 +165,8 @@ def _unused(document: Document, config: Configuration) -> None:
     served |= {name for route in config.routes for name in named_services(route, config)}
     served |= {route.mirror.service for route in config.routes if route.mirror is not None}
     served |= {step.service for one in config.services.values() for step in one.fallback}
-    for name in config.services:
-        if name not in served:
+    for name, service in config.services.items():
+        if name not in served and not service.register_as:
             document.warn(("services", name), "no route leads to this service")
     if wrong & {"listeners", "chain"}:
         return

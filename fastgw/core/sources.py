@@ -5,7 +5,10 @@ Beside ``core.settings`` because no worker needs it, and there because configura
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from typing import Final, NamedTuple
+
+_CONSUL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}").fullmatch
 
 
 class ClientTls(NamedTuple):
@@ -84,6 +87,44 @@ class KubernetesSettings(NamedTuple):
     token_file: str = ""  #: empty: that of the service account, which is read again as it rotates
     ca: str = ""  #: likewise
     timeout: float = 10.0
+
+
+def is_consul_name(name: str) -> bool:
+    """Can metadata in Consul have that name?  Letters, digits, ``-`` and ``_``; its own begin with ``consul-``."""
+    return _CONSUL_NAME(name) is not None and not name.startswith("consul-")
+
+
+class AgentSettings(NamedTuple):
+    """How an agent of Consul is told of services; seconds."""
+
+    endpoint: RegistryUrl
+    token: str = ""
+    tags: tuple[str, ...] = ()  #: of all services that are registered
+    tls: ClientTls = ClientTls()
+    timeout: float = 3.0  #: for one question
+    deregister_after: float = 60.0  #: that a service may be critical
+
+
+class RegisteredListener(NamedTuple):
+    """A listener that is a member of a service."""
+
+    listener: str  #: its name
+    service: str
+    host: str  #: IP address by which it is reached; empty: where it is bound
+    port: int  #: 0: where it is bound
+    weight: int = 1
+    zone: str = ""
+    metadata: tuple[tuple[str, str], ...] = ()  #: sorted; ``version`` is one of the names
+
+
+class RegistrationSettings(NamedTuple):
+    """Where the gateway registers, and what, beside members of services (``ServiceSpec.register_as``); seconds."""
+
+    etcd: EtcdSettings | None
+    consul: AgentSettings | None
+    listeners: tuple[RegisteredListener, ...]
+    ttl: float = 10.0
+    drain: float = 1.0  #: from being out to the end of the listeners
 
 
 SourceSettings = EtcdSettings | ConsulSettings | DnsSettings | FileSettings | KubernetesSettings

@@ -17,16 +17,15 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import quote
 
 from fastgw.core.calls import Answered, AsMember, Caller, CallError
 from fastgw.core.settings import Url
-from fastgw.core.sources import ClientTls, RegistryUrl
+from fastgw.core.sources import AgentSettings, is_consul_name
 from fastgw.discovery.client_tls import tls_context
 from fastgw.discovery.listing import ListedMember, SourceError
 from fastgw.discovery.registries import mapping, read_json, said
@@ -36,19 +35,6 @@ PORT: Final = 8500
 CRITICAL_LEAST: Final = 60.0  #: seconds, of Consul itself
 ANSWER_MOST: Final = 1024 * 1024  #: bytes
 NOTES: Final = "registered by fastgw, "  #: and the mark
-
-_META_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
-
-
-class AgentSettings(NamedTuple):
-    """How an agent of Consul is told of services; seconds."""
-
-    endpoint: RegistryUrl
-    token: str = ""
-    tags: tuple[str, ...] = ()  #: of all services that are registered
-    tls: ClientTls = ClientTls()
-    timeout: float = 3.0  #: for one question
-    deregister_after: float = CRITICAL_LEAST  #: that a service may be critical
 
 
 class ConsulRegistry:
@@ -203,16 +189,12 @@ def check_id(name: RegisteredName) -> str:
 def meta_of(member: ListedMember) -> dict[str, str]:
     """Its metadata as Consul has them, with the zone; without names that Consul does not take (``odd_names``)."""
     zone = {"zone": member.zone} if member.zone else {}
-    return {name: value for name, value in {**dict(member.metadata), **zone}.items() if _is_name(name)}
+    return {name: value for name, value in {**dict(member.metadata), **zone}.items() if is_consul_name(name)}
 
 
 def odd_names(metadata: Iterable[str]) -> list[str]:
-    """Those of the names that Consul does not take: letters, digits, ``-`` and ``_``, and its own begin with ``consul-``."""
-    return [name for name in metadata if not _is_name(name)]
-
-
-def _is_name(name: str) -> bool:
-    return _META_NAME.fullmatch(name) is not None and not name.startswith("consul-")
+    """Those of the names that Consul does not take."""
+    return [name for name in metadata if not is_consul_name(name)]
 
 
 def _is_unknown(answer: Answered) -> bool:

@@ -54,6 +54,7 @@ class Registrar:
         self.registry = registry
         self.cause = ""  #: of what is wrong now, a word; empty: nothing is
         self.detail = ""
+        self.failing_since = 0.0  #: since when it is, of the loop
         self.errors = 0  #: questions without an answer that could be used
         self.losses = 0  #: times that all was lost
         self.renewed = -math.inf  #: when it was, the last time, of the loop
@@ -188,6 +189,8 @@ class Registrar:
     def _failed(self, error: SourceError) -> float:
         """There was no answer; return the seconds to the next attempt."""
         self.errors += 1
+        if not self.cause:
+            self.failing_since = asyncio.get_running_loop().time()
         self.cause, self.detail = error.cause, error.detail
         ttl = self.registry.ttl
         is_there = bool(self.there)

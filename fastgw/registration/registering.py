@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 
 from fastgw.core.calls import AsMember, Caller, CallError
 from fastgw.core.settings import Url
-from fastgw.core.sources import ClientTls, EtcdSettings
+from fastgw.core.sources import AgentSettings, ClientTls, EtcdSettings
 from fastgw.discovery.etcd_client import EtcdClient
 from fastgw.discovery.listing import ListedMember, listed
 from fastgw.registration.consul import PORT as CONSUL_PORT
-from fastgw.registration.consul import AgentSettings, ConsulRegistry, odd_names
+from fastgw.registration.consul import ConsulRegistry, odd_names
 from fastgw.registration.etcd import EtcdRegistry, endpoints
 from fastgw.registration.keeping import Registrar, Say, log
 from fastgw.registration.registry import MemberRegistry, RegisteredMember, endpoint_of, service_name

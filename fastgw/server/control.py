@@ -222,6 +222,7 @@ class Control:
     def _look(self) -> None:
         self._watch.look(time.monotonic())
         self.pages.tick(self.log)
+        self._sources.look()
         self._reload.look(time.monotonic())
         self._give_back()
         self.loop.call_later(EVERY, self._look)
@@ -292,12 +293,20 @@ class Control:
         gateway.is_started = True
         gateway.report.when = time.time()
         tell_ready(gateway, self.admin_listening, self.log)
+        self._sources.register()
         if gateway.predecessor and self._heir is None:
-            self.log.info("ready, so the gateway before us is told to stop", predecessor=gateway.predecessor)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(gateway.predecessor, signal.SIGTERM)
+            self.spawn_task(self._stop_predecessor())
         if self.is_reload_wanted:
             self._reload.request("signal")
+
+    async def _stop_predecessor(self) -> None:
+        """Tell the gateway before us to stop; what it has registered is ours first, where that takes no longer than a second."""
+        gateway = self.gateway
+        if gateway.registering is not None:
+            await gateway.registering.settled(1.0)
+        self.log.info("ready, so the gateway before us is told to stop", predecessor=gateway.predecessor)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(gateway.predecessor, signal.SIGTERM)
 
     def start_failed(self, *problems: str) -> None:
         if self.gateway.is_started or self.stopping.done.done():

@@ -7,9 +7,9 @@ supervisor has spent the time to import ``asyncio``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastgw.config.listed import without_sources
 from fastgw.config.spec import GatewaySpec, UserSpec
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fastgw.server.messages import Weigh
     from fastgw.server.names import Names
     from fastgw.server.probing import Probing
+    from fastgw.server.registering import Registering
     from fastgw.server.rollouts import Rollouts
     from fastgw.server.slab import Slab
 
@@ -81,6 +82,8 @@ class Gateway:
         self.engines: Engines | None = None  #: who asks how busy engines are; there once a service is balanced by that
         self.exporter: Exporter | None = None  #: there once a configuration has a collector
         self.rollouts: Rollouts | None = None  #: who knows the shares of versions; there once a service has some
+        self.registering: Registering | None = None  #: who registers us; there once a configuration says where
+        self.registered: Sequence[Mapping[str, Any]] = ()  #: what the gateway before us had, see ``Registering.told``
         self.probing: Probing | None = None  #: while some service has its endpoints probed
         self.reloads = {"ok": 0, "refused": 0, "went_back": 0}
         self.history = History()  #: of loads
@@ -195,6 +198,7 @@ class Gateway:
         if handed is None:
             return
         self.last_generation = handed.generation
+        self.registered = handed.registered
         self.lists.begin_with(handed.lists)
         self.reloads.update(handed.reloads)
         for worker, (restarts, stalls) in zip(self.workers, handed.workers, strict=False):

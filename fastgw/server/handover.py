@@ -47,6 +47,7 @@ class Handed:
         self.reloads: Mapping[str, int] = told["reloads"]
         self.workers: list[tuple[int, int]] = told["workers"]  #: restarts and stalls of each
         self.versions: Any = told["versions"]  #: of services, see ``Rollouts.told``
+        self.registered: list[Mapping[str, Any]] = told.get("registered", [])  #: see ``Registering.told``
         self.lists: Mapping[str, Any] = told.get("lists", {})  #: members of services that are listed elsewhere
         self.slots: list[Mapping[str, Any]] = told["slots"]
         self.is_counted_alike = told["layout"] == layout()  #: do our counters stand where its counters do?

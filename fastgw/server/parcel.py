@@ -44,6 +44,7 @@ class Parcel:
             "slabs": [self._add(slab.fd) for slab in gateway.all_slabs],
             "slots": gateway.tables.told(),
             "lists": gateway.lists.told(),
+            "registered": gateway.registering.told() if gateway.registering is not None else [],
             "generation": gateway.last_generation,
             "reloads": dict(gateway.reloads),
             "workers": [(one.restarts, one.stalls) for one in gateway.workers],

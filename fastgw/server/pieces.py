@@ -26,8 +26,8 @@ def cut(spec: GatewaySpec, slots: Slots) -> tuple[bytes, ...]:
 
 
 def bare(spec: GatewaySpec) -> GatewaySpec:
-    """What no piece has."""
-    return spec._replace(routes=(), services=())
+    """What no piece has, and a worker needs: where the gateway is registered, with which password, is none of its business."""
+    return spec._replace(routes=(), services=(), registration=None)
 
 
 def joined(spec: GatewaySpec, pieces: tuple[bytes, ...]) -> Steps[tuple[GatewaySpec, Slots]]:

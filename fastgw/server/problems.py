@@ -239,6 +239,15 @@ def _sources(document: StatusTree, now: float) -> Iterator[Concern]:
             cause = f"its keys cannot be fetched: {keys['error'] or keys['cause']}; {keys['keys']} in use"
             since = stamp(now - keys["age"]) if keys["age"] is not None else None
             yield Concern(ERROR if keys["keys"] else CRITICAL, "key_set", f"key set {url}", cause, since)
+    for one in document["registration"]:
+        about = f"registry {one['registry']}"
+        if one["cause"]:
+            there = f"{len(one['members'])} of {_count(one['wanted'], 'member')} there"
+            cause = f"members cannot be registered: {one['error'] or one['cause']}; {there}"
+            yield Concern(ERROR, "registration", about, cause, one["since"])
+        if one["left_out"]:
+            cause = f"{_count(one['left_out'], 'member')} more than can be registered are left out"
+            yield Concern(WARNING, "registration", about, cause, None)
 
 
 def _logs(document: StatusTree, when: When) -> Iterator[Concern]:

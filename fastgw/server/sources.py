@@ -81,8 +81,27 @@ class Sources:
         if self._pushing is not None or metrics is not None:
             self._pusher().keep(metrics)
         self._keep_probes()
+        self.register()
         if gateway.watching is not None or gateway.is_watching:
             self._file_watch().keep(spec.reload.poll_interval)
+
+    def register(self) -> None:
+        """Have registered what the configuration in use says, from the moment on that every worker serves."""
+        gateway = self._gateway
+        if gateway.registering is None:
+            if gateway.plan_in_use.spec.registration is None:
+                return
+            from fastgw.server.registering import Registering  # only where somebody needs it
+
+            gateway.registering = Registering(gateway, self._log, random.random, gateway.registered)
+        if gateway.is_started and not gateway.is_draining:
+            gateway.registering.keep()
+
+    def look(self) -> None:
+        """Follow what has no event of its own: the health of members that are registered."""
+        registering = self._gateway.registering
+        if registering is not None and self._gateway.is_started and not self._gateway.is_draining:
+            registering.look()
 
     async def prepare(self, spec: GatewaySpec) -> None:
         """Begin with what is new in ``spec``: what does not answer now is a warning in the log, and goes on being asked."""
@@ -152,6 +171,7 @@ class Sources:
             gateway.exporter,
             self._probing,
             gateway.watching,
+            gateway.registering,
         ):
             if source is not None:
                 source.close()

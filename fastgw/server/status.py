@@ -40,6 +40,7 @@ from fastgw.server.process_status import (
     worker_document,
     worker_facts,
 )
+from fastgw.server.registration_status import registration_document, registration_facts
 from fastgw.server.slots import endpoint_names, route_names
 from fastgw.server.standings import stamp
 from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
@@ -191,6 +192,7 @@ class Pages:
             sources=source_facts(
                 gateway.lists.discovering, gateway.current.spec.services if gateway.current is not None else ()
             ),
+            registrations=registration_facts(gateway.registering),
             links=links_of(gateway.leasing),
             certificates=certificate_facts(gateway),
             watch=gateway.watching.facts() if gateway.watching is not None else None,
@@ -243,6 +245,7 @@ class Pages:
             "names": {one.name: name_document(one) for one in facts.names},
             "key_sets": {one.url: key_set_document(one) for one in facts.key_sets},
             "redis": {one.redis: link_document(one) for one in facts.links},
+            "registration": registration_document(facts.registrations, time.time()),
             "telemetry": export_document(facts.export),
             "members_file": members_file_document(gateway.lists.discovering),
         }

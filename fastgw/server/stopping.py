@@ -13,6 +13,7 @@ from fastgw.server.workers import DEAD, DRAINING, END_LIMIT, WorkerProcess
 
 if TYPE_CHECKING:
     from fastgw.server.host import Host
+    from fastgw.server.registering import Registering
     from fastgw.server.reload import Reload
     from fastgw.server.upgrade import Upgrade
 
@@ -56,10 +57,23 @@ class Stopping:
         lame_duck = 0.0 if self._upgrade.has_successor else shutdown.lame_duck
         host.log.info("draining", **shutdown._replace(lame_duck=lame_duck)._asdict(), generation=gateway.generation)
         notify("STOPPING=1", "STATUS=draining", environ=gateway.environ)
+        if gateway.registering is not None and self._upgrade.has_successor:
+            gateway.registering.close()  # it goes on with what we have registered
+        elif gateway.registering is not None:
+            host.spawn_task(self._leave(gateway.registering, lame_duck))
+            return
         if lame_duck:
             host.loop.call_later(lame_duck, self._stop_accepting)
         else:
             self._stop_accepting()
+
+    async def _leave(self, registering: Registering, lame_duck: float) -> None:
+        """Be registered nowhere any more, and serve until nobody asks us who has not heard of that."""
+        began = self._host.loop.time()
+        drain = await registering.leave()
+        if (rest := max(drain, lame_duck - (self._host.loop.time() - began))) > 0:
+            await asyncio.sleep(rest)
+        self._stop_accepting()
 
     def _stop_accepting(self) -> None:
         if not self.is_stopping:

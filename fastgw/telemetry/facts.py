@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from fastgw.core.blocks import COUNTER, GAUGE, Metric
-from fastgw.telemetry.source_facts import SOURCE_FACTS
+from fastgw.telemetry.source_facts import REGISTRY_FACTS
 from fastgw.telemetry.totals import (
     BoardFacts,
     ExportFacts,
@@ -294,7 +294,7 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
         ),
         _key_set(lambda one: one.age),
     ),
-    *SOURCE_FACTS,
+    *REGISTRY_FACTS,
     (
         Metric(
             "fastgw_redis_up",

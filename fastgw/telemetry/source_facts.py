@@ -1,4 +1,4 @@
-"""The metrics of sources that members are listed by (``fastgw.discovery``)."""
+"""The metrics of registries: of sources that members are listed by (``fastgw.discovery``), and of what is registered there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from fastgw.core.blocks import COUNTER, GAUGE, Metric
+from fastgw.telemetry.registration_facts import REGISTRATION_FACTS
 from fastgw.telemetry.totals import Facts, SourceFacts
 
 _LABELS: Final = ("service", "source")
@@ -21,7 +22,7 @@ def _source(value: Callable[[SourceFacts], float | None]) -> Callable[[Facts], I
     return samples
 
 
-SOURCE_FACTS: Final = (
+REGISTRY_FACTS: Final = (
     (
         Metric(
             "fastgw_discovery_up",
@@ -64,4 +65,5 @@ SOURCE_FACTS: Final = (
         Metric("fastgw_discovery_damped", GAUGE, "Members that are left out because they come and go.", _LABELS),
         _source(lambda one: one.damped),
     ),
+    *REGISTRATION_FACTS,
 )

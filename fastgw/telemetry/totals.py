@@ -114,6 +114,25 @@ class SourceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistrationFacts:
+    """A registry that the gateway registers members in."""
+
+    kind: str  #: "etcd" or "consul"
+    place: str  #: for people
+    state: str  #: "pending", "registered" or "failing"
+    wanted: int  #: members that are to be there
+    there: int  #: that are, as far as is known
+    members: Sequence[str]  #: those, as SERVICE/ADDRESS
+    renewed: float | None  #: seconds since it was, the last time; None: never
+    errors: int  #: questions without an answer
+    losses: int  #: times that what was there was gone
+    failing: float = 0.0  #: seconds for which it fails
+    left_out: int = 0  #: members beyond those that may be registered
+    cause: str = ""  #: why it fails
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkFacts:
     """A Redis by which limits are shared."""
 
@@ -190,6 +209,7 @@ class Facts:
     key_sets: Sequence[KeySetFacts] = ()
     links: Sequence[LinkFacts] = ()
     sources: Sequence[SourceFacts] = ()
+    registrations: Sequence[RegistrationFacts] = ()
     processes: Sequence[ProcessFacts] = ()
     exemplars: Mapping[str, Sequence[Exemplar]] = field(default_factory=dict)  #: by the name of their route
     certificates: Sequence[CertificateFacts] = ()  #: those that say when they end

@@ -182,6 +182,7 @@ class TestAlerts:
                 "FastgwFilterFails",
                 "FastgwRedisDown",
                 "FastgwDiscoveryFails",
+                "FastgwRegistrationFails",
                 "FastgwKeysMissing",
                 "FastgwServiceSlow",
                 "FastgwServicePanic",

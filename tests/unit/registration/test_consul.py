@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.sources import ClientTls, ConsulSettings, RegistryUrl
+from fastgw.core.sources import AgentSettings, ClientTls, ConsulSettings, RegistryUrl
 from fastgw.discovery.consul import ConsulSource
 from fastgw.discovery.listing import ListedMember, Listing, SourceError, listed
 from fastgw.registration import register
-from fastgw.registration.consul import AgentSettings, ConsulRegistry, check_id, meta_of, odd_names, service_id
+from fastgw.registration.consul import ConsulRegistry, check_id, meta_of, odd_names, service_id
 from fastgw.registration.registry import RegisteredMember
 from tests.support.consul import Consul
 from tests.support.upstream import UpstreamServer

@@ -13,6 +13,7 @@ from tests.unit.cli.test_status import OPEN, SICK, WELL, member, service, worker
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 GOOD: dict[str, Any] = WELL | {
+    "registration": [],
     "workers": [worker(0, quick_deaths=0, last_end=None), worker(1, quick_deaths=0, last_end=None)],
     "names": {},
     "key_sets": {},
