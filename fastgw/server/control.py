@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastgw.config.spec import GatewaySpec, ShutdownSpec
 from fastgw.core.live.news import Logged, Recorded
@@ -39,6 +39,9 @@ from fastgw.server.telling import cause, tell_ready
 from fastgw.server.upgrade import Upgrade
 from fastgw.server.watch import EVERY, Watch
 from fastgw.server.workers import BLOCKED, HELD, READY, WorkerProcess, backoff
+
+if TYPE_CHECKING:
+    from fastgw.server.registering import Registering
 
 START_LIMIT = watch.START_LIMIT + 2.0  #: seconds until every worker must have served; who hangs is told before
 NOT_SHARED = "limits of all workers are not shared with the gateway before us"
@@ -295,18 +298,24 @@ class Control:
         tell_ready(gateway, self.admin_listening, self.log)
         self._sources.register()
         if gateway.predecessor and self._heir is None:
-            self.spawn_task(self._stop_predecessor())
+            if gateway.registering is None:
+                self._stop_predecessor()
+            else:
+                self.spawn_task(self._stop_registered_predecessor(gateway.registering))
         if self.is_reload_wanted:
             self._reload.request("signal")
 
-    async def _stop_predecessor(self) -> None:
-        """Tell the gateway before us to stop; what it has registered is ours first, where that takes no longer than a second."""
-        gateway = self.gateway
-        if gateway.registering is not None:
-            await gateway.registering.settled(1.0)
-        self.log.info("ready, so the gateway before us is told to stop", predecessor=gateway.predecessor)
+    def _stop_predecessor(self) -> None:
+        """Tell the gateway before us to stop."""
+        predecessor = self.gateway.predecessor
+        self.log.info("ready, so the gateway before us is told to stop", predecessor=predecessor)
         with contextlib.suppress(ProcessLookupError):
-            os.kill(gateway.predecessor, signal.SIGTERM)
+            os.kill(predecessor, signal.SIGTERM)
+
+    async def _stop_registered_predecessor(self, registering: Registering) -> None:
+        """The same; what it has registered is ours first, if that takes no longer than a second."""
+        await registering.settled(1.0)
+        self._stop_predecessor()
 
     def start_failed(self, *problems: str) -> None:
         if self.gateway.is_started or self.stopping.done.done():

@@ -30,6 +30,7 @@ def test_a_link_is_kept_while_a_configuration_has_it(capfd: Any) -> None:
         engines=None,
         exporter=None,
         watching=None,
+        registering=None,
         is_watching=False,
         lists=MemberLists(Tables(lambda: ())),
         knowledge=SimpleNamespace(answers={}, keys={}, links={}),
