@@ -22,7 +22,9 @@ NOWHERE = redis_at("", 0, "/nowhere/redis.sock", 0, False)
 
 
 def test_a_link_is_kept_while_a_configuration_has_it(capfd: Any) -> None:
-    spec: Any = SimpleNamespace(key_sets=(), redis=(NOWHERE,), services=(), resolver=None, telemetry=None)
+    spec: Any = SimpleNamespace(
+        key_sets=(), redis=(NOWHERE,), services=(), resolver=None, telemetry=None, registration=None
+    )
     gateway: Any = SimpleNamespace(
         names=None,
         fetching=None,
