@@ -14,7 +14,7 @@ from fastgw.config.listener_rules import check_listeners, listener_name
 from fastgw.config.logs import check_rotations
 from fastgw.config.reach import check_reach
 from fastgw.config.redirects import circle
-from fastgw.config.registration import check_registration
+from fastgw.config.registration_rules import check_registration
 from fastgw.config.rules import rule
 from fastgw.config.schema import (
     Configuration,
