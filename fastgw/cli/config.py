@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import getpass
 import os
 import socket
 import sys
@@ -86,6 +84,8 @@ def _add_rollout(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do it; return the exit code."""
+    import asyncio
+
     from fastgw.discovery.etcd_client import EtcdClient, EtcdError
     from fastgw.fleet.records import RecordError
     from fastgw.fleet.store import Store, StoreError
@@ -235,6 +235,8 @@ def _record(one: Generation | RecordError) -> dict[str, object]:
 
 
 def _author() -> str:
+    import getpass
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a user without a name, in a container

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from fastgw.core.sources import EtcdSettings
     from fastgw.fleet.records import FleetKeys
+    from fastgw.fleet.start import FleetOptions
 
 PASSWORD: Final = "FASTGW_ETCD_PASSWORD"  # nosec B105  # the name of a variable
 ENDPOINTS: Final = "FASTGW_ETCD"
@@ -57,3 +58,43 @@ def fleet_of(options: argparse.Namespace, environ: Mapping[str, str] = os.enviro
     return EtcdSettings(found, "", options.etcd_user, password if options.etcd_user else "", tls, TIMEOUT), FleetKeys(
         key
     )
+
+
+def add_node(parser: argparse.ArgumentParser) -> None:
+    """The arguments of a gateway that is a node of a fleet: those of ``add_etcd``, ``node`` and ``copy``."""
+    add_etcd(parser, "configuration of a fleet, from etcd instead of a file")
+    parser.add_argument("--node", metavar="NAME", help="of this gateway in the fleet; that of the host without it")
+    parser.add_argument(
+        "--copy",
+        metavar="FILE",
+        help="where the configuration stands here; without it NAME.etcd.yaml, of the key, in $STATE_DIRECTORY or here",
+    )
+
+
+def is_of_fleet(options: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> bool:
+    """Does a gateway get its configuration from etcd?  Raises ValueError: nobody can say."""
+    of_file = {"--node": options.node, "--copy": options.copy, "--key": options.key}
+    if options.config:
+        wrong = "--etcd" if options.etcd else next((name for name, given in of_file.items() if given), "")
+        if wrong:
+            raise ValueError(f"{wrong} is for a configuration in etcd, and there is a file: give one of them")
+        return False
+    if not options.etcd and not environ.get(ENDPOINTS):
+        raise ValueError("there is no configuration: -c FILE, or --etcd URLS and --key KEY")
+    if options.check:
+        raise ValueError("--check is for a file; `fastgw config push` checks what goes to etcd")
+    return True
+
+
+def node_of(options: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> FleetOptions:
+    """What a gateway of a fleet is told.  Raises ValueError."""
+    from socket import gethostname
+
+    from fastgw.fleet.records import node_name
+    from fastgw.fleet.start import FleetOptions
+
+    settings, keys = fleet_of(options, environ)
+    name = keys.root.rpartition("/")[2]
+    folder = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    copy = options.copy or os.path.join(folder, f"{name}.etcd.yaml")
+    return FleetOptions(settings, keys, node_name(options.node or gethostname()), os.path.abspath(copy))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 import time
@@ -56,6 +55,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show it; return the exit code."""
+    import asyncio
+
     from fastgw.discovery.etcd_client import EtcdClient
     from fastgw.fleet.store import Store
 
@@ -90,6 +91,8 @@ async def _shown(store: Store, as_json: bool) -> int:
 
 
 async def _watched(store: Store, as_json: bool) -> int:
+    import asyncio
+
     from fastgw.discovery.etcd_client import EtcdError
 
     is_terminal, last = sys.stdout.isatty(), ""

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import Any
 
 from fastgw._descriptors import open_standard
+from fastgw.cli.etcd import add_node, is_of_fleet, node_of
 from fastgw.cli.parts import Help, add_file, add_gateway
 
 _ABOUT = """\
@@ -41,14 +42,18 @@ a configuration to start with:
 _RUN = """\
 Serve the configuration until SIGTERM or SIGINT, which finish what is under way (shutdown.grace) and stop.
 SIGHUP loads the file again, and so does a change of it under --watch; a file with mistakes is refused and the old
-configuration stays in use."""
+configuration stays in use.
+
+With --etcd the gateway is one of a fleet (docs/fleet.md): it serves what the fleet has promoted, and follows what is pushed
+(fastgw config push).  Without etcd it starts with, and stays with, its last good copy."""
 
 _RUN_EXAMPLES = """\
 examples:
   fastgw run -c gateway.yaml
   fastgw run -c gateway.yaml --workers 4
   fastgw run -c gateway.yaml --watch             reload whenever the file, or a certificate, is another one
-  fastgw run -c gateway.yaml --check             only check, as before a restart in a unit file"""
+  fastgw run -c gateway.yaml --check             only check, as before a restart in a unit file
+  fastgw run --etcd http://10.0.0.2:2379 --key /fastgw/edge       the configuration of a fleet"""
 
 _CHECK = """\
 Read a configuration and tell everything that is wrong with it, one line each:
@@ -212,10 +217,12 @@ def _add_run(commands: Any) -> None:
     run = commands.add_parser(
         "run", help="serve a configuration", description=_RUN, epilog=_RUN_EXAMPLES, formatter_class=Help
     )
-    add_file(run, "the configuration")
+    add_file(run, "the configuration", is_required=False)
+    add_node(run)
     run.add_argument("--workers", type=_workers, metavar="N", help="worker processes, stronger than the file's")
     run.add_argument("--watch", action="store_true", help="reload when a file changes, whatever reload.watch says")
     run.add_argument("--check", action="store_true", help="check the configuration and stop")
+    run.set_defaults(complain=run.error)
     run.add_argument(
         "--log-format",
         choices=("auto", "json", "text"),
@@ -317,6 +324,10 @@ def _fit(read: Callable[[str], Any], text: str) -> Any:
 
 
 def _run(options: argparse.Namespace) -> int:
+    try:
+        fleet = node_of(options) if is_of_fleet(options) else None
+    except ValueError as error:
+        options.complain(str(error))
     if options.check:
         from fastgw.cli.check import check
 
@@ -326,7 +337,8 @@ def _run(options: argparse.Namespace) -> int:
 
     if options.log_format != "auto":
         os.environ[FORMAT] = options.log_format  # of the workers too
-    return run(options.config, options.workers, is_watched=options.watch)
+    path = options.config if fleet is None else fleet.copy
+    return run(path, options.workers, is_watched=options.watch, fleet=fleet)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -31,9 +31,9 @@ def columns() -> int:
         return 80
 
 
-def add_file(parser: argparse.ArgumentParser, what: str) -> None:
+def add_file(parser: argparse.ArgumentParser, what: str, *, is_required: bool = True) -> None:
     """The configuration, as ``-c FILE`` or as ``FILE`` alone; both are ``config``."""
-    either = parser.add_mutually_exclusive_group(required=True)
+    either = parser.add_mutually_exclusive_group(required=is_required)
     either.add_argument("-c", "--config", metavar="FILE", help=what)
     either.add_argument("config", nargs="?", default=argparse.SUPPRESS, metavar="FILE", help=what)
 

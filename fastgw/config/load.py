@@ -77,6 +77,7 @@ def inspect(
     become: Callable[[UserSpec], None] | None = None,
     loaded_files: LoadedFiles | None = None,
     content: bytes | None = None,
+    name: str = "",
 ) -> Inspection:
     """What ``load`` does, with everything that was found as data.
 
@@ -85,10 +86,11 @@ def inspect(
     ``is_importing``: the code that the file names is imported, to see whether it is there and takes its settings and options.
     ``loaded_files``: learns what is read.
     ``content``: what is looked at as if it stood in ``path``, which is not read; None: what stands there.
+    ``name``: what problems call it, if not by its path.
     """
     is_stream = str(path) == STANDARD_INPUT
     path = Path(path)
-    document = Document("<stdin>" if is_stream else str(path), environ)
+    document = Document(name or ("<stdin>" if is_stream else str(path)), environ)
     if content is not None:
         document.read_stream(BytesIO(content))
     elif is_stream:

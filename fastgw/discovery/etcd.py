@@ -1,45 +1,19 @@
-"""Members as keys of etcd: ``PREFIX/ADDRESS``, its value ``active`` or a JSON object.
-
-All keys are listed at one revision, page by page, then watched from the next one.  What is told is a state and never a history, so nothing
-is gained by going on where a watch has ended: after each end, for whatever reason, everything is listed again.  A watch whose start is
-compacted, one that resumes behind what it has not delivered, a cluster that came back empty or from a backup: all are that one case.
-
-What remains is a watch that does not end though it is of no use, since a watch says nothing while nothing happens: its connection is dead,
-its member is cut off from the cluster, or behind its address is another cluster now, of which it waits for a revision that will not come
-for long.  So a question goes to the same endpoint beside it, every few seconds: how many keys there are, and is one newer than the last
-the watch has told of.  The answer must be of the same cluster, at no earlier revision and term, and must not differ from what is known
-here twice in a row; else the keys are listed again.  It costs etcd a look at the keys of one service.  And they are listed again once
-a minute, for the cluster that was wiped and has come to the very same revision with as many keys.
-
-An expired lease is a DELETE like any other.
-"""
+"""Members as keys of etcd: ``PREFIX/ADDRESS``, its value ``active`` or a JSON object; listed and watched (``discovery.etcd_watch``)."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
-from collections.abc import Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fastgw.core.sources import EtcdSettings
-from fastgw.discovery.etcd_client import ELSEWHERE, EtcdClient, EtcdError, decoded, encoded, number, unanswered
-from fastgw.discovery.listing import ListedMember, Listing, Skipped, Tell, listed, listing
+from fastgw.discovery.etcd_client import EtcdClient
+from fastgw.discovery.etcd_watch import CHECK, GATHER, KeyRange, WatchPace, shown_key, watch_keys
+from fastgw.discovery.listing import ListedMember, Skipped, Tell, listed, listing
 
 VALUE_MOST: Final = 16 * 1024  #: bytes of a value that is looked at
 KEYS_MOST: Final = 20_000  #: under one prefix; with more it is hardly that of a service
-PAGE: Final = 256  #: keys that are asked for at once, fewer where their values are large
-LISTINGS_MOST: Final = 3  #: in a row that are overtaken by a compaction
-CHECK: Final = 5.0  #: seconds between two looks at what the watch should have told
-RENEW: Final = 60.0  #: seconds, a fifth more or less, after which everything is listed again
-AGAIN: Final = 1.0  #: seconds to the second look, where the first found something or nothing
-GATHER: Final = 0.05  #: seconds between two listings that are told
-LIVED: Final = 1.0  #: seconds that a watch holds if it was one: what ends before is a failure
-ENDS_MOST: Final = 3  #: watches in a row that were none: compactions overtake one, not all
-IDLE: Final = 720.0  #: seconds of silence; etcd tells of its progress every 600, and up to 60 later
-SHOWN: Final = 128  #: bytes of a key or a value in a reason
-OTHER: Final = "it is another cluster, or has lost its last changes"
 
 IN, OUT = ("active",), ("draining", "inactive")  #: words for a member that is in rotation, or is listed and out of it
 
@@ -69,7 +43,7 @@ class EtcdSource:
         self.prefix = settings.prefix.rstrip("/") + "/"
         shared = settings._replace(prefix="")
         self._client = (clients if clients is not None else {}).setdefault(shared, EtcdClient(shared))
-        self._check_every, self._gather, self._chance = check, gather, chance
+        self._pace = WatchPace(check, gather, chance)
 
     def __str__(self) -> str:
         """Its place, for people."""
@@ -81,214 +55,22 @@ class EtcdSource:
         Raises:
             EtcdError: no endpoint can be asked, or etcd says no.
         """
-        errors: list[EtcdError] = []
-        ends = 0  # in a row, of watches that were none
-        with self._client.used():
-            while True:
-                order = self._client.order
-                watched = _Watched(self._client, self.prefix, order[len(errors) % len(order)], self._check_every)
-                renew = RENEW * (0.8 + 0.4 * self._chance())
-                try:
-                    why = await watched.follow(_Teller(tell, self._gather), renew)
-                    ends += 1
-                    if watched.has_lived:
-                        errors, ends = [], 0
-                    if ends < ENDS_MOST:
-                        continue
-                    error = EtcdError("broken", f"{self} ends each watch at once: {why}")
-                except EtcdError as caught:
-                    if caught.cause not in ELSEWHERE:
-                        raise
-                    error = caught
-                    if watched.has_lived:
-                        errors, ends = [], 0
-                errors.append(error)
-                if len(errors) >= len(order):
-                    raise unanswered(errors)
 
+        def read(key: bytes, value: bytes, _: int) -> KeySays:
+            return entry(key, key[len(prefix) :], value)
 
-class _Watched:
-    """The keys under a prefix as one endpoint tells them: listed once, then watched."""
+        def too_large(key: bytes) -> KeySays:
+            return Skipped(shown_key(key), "its value is too large")
 
-    def __init__(self, client: EtcdClient, prefix: str, at: int, check: float) -> None:
-        self._client = client
-        self._prefix = prefix.encode()
-        self._at = at
-        self._check_every = check
-        self._range = {"key": encoded(self._prefix), "range_end": encoded(self._prefix[:-1] + b"0")}  # behind the slash
-        self._cluster = 0
-        self._term = 0
-        self._revision = 0  # the last that is known here: listed, or told of by the watch
-        self._entries: dict[bytes, KeySays] = {}
-        self._since = -1.0  # when it was listed, by the clock of the loop
-        self._is_watching = False
+        def say(entries: Mapping[bytes, KeySays], revision: int) -> None:
+            members = [one for one in entries.values() if isinstance(one, ListedMember)]
+            skipped = [one for one in entries.values() if isinstance(one, Skipped)]
+            tell(listing(members, skipped, str(revision)))
 
-    @property
-    def has_lived(self) -> bool:
-        """Was it a watch for some time?"""
-        return self._is_watching and asyncio.get_running_loop().time() - self._since > LIVED
-
-    async def follow(self, telling: _Teller, renew: float) -> str:
-        """List, watch, and tell, for ``renew`` seconds; return why it ended, if in an ordinary way.  Raises EtcdError."""
-        await self._list()
-        self._client.prefer(self._at)
-        self._since = asyncio.get_running_loop().time()
-        telling.say(self._listing)
-        try:
-            return await _first_of(self._read(telling), self._check(), asyncio.sleep(renew, "it is time to list again"))
-        finally:
-            telling.stop()
-
-    def _listing(self) -> Listing:
-        entries = self._entries.values()
-        members = [one for one in entries if isinstance(one, ListedMember)]
-        skipped = [one for one in entries if isinstance(one, Skipped)]
-        return listing(members, skipped, str(self._revision))
-
-    # -- listing
-
-    async def _list(self) -> None:
-        for _ in range(LISTINGS_MOST):
-            self._entries = {}
-            try:
-                await self._pages()
-            except EtcdError as error:
-                if error.cause != "compacted":
-                    raise
-            else:
-                return
-        raise EtcdError("unavailable", f"{LISTINGS_MOST} listings of {self._client} were overtaken by compactions")
-
-    async def _pages(self) -> None:
-        """All keys at one revision, that of the first page."""
-        begin, limit, revision = self._range["key"], PAGE, 0
-        while True:
-            question = {**self._range, "key": begin, "limit": str(limit), "revision": str(revision)}
-            try:
-                page = await self._client.ask("/v3/kv/range", question, self._at)
-            except EtcdError as error:
-                if error.cause != "too_large":
-                    raise
-                if limit > 1:
-                    limit = max(1, limit // 8)
-                    continue
-                page = await self._client.ask("/v3/kv/range", {**question, "keys_only": True}, self._at)
-                pairs: list[tuple[bytes, KeySays]] = [
-                    (key, Skipped(_shown(key), "its value is too large")) for key, _, _ in _pairs(page)
-                ]
-            else:
-                pairs = [(key, self._entry(key, value)) for key, value, _ in _pairs(page)]
-                limit = min(PAGE, limit * 2)
-            if not revision:
-                header = _header(page)
-                self._cluster, self._term = number(header.get("cluster_id")), number(header.get("raft_term"))
-                self._revision = revision = number(header.get("revision"))
-            self._entries.update(pairs)
-            self._see_bound()
-            if page.get("more") is not True or not pairs:
-                return
-            begin = encoded(pairs[-1][0] + b"\0")
-
-    def _see_bound(self) -> None:
-        if len(self._entries) > KEYS_MOST:
-            detail = f"{self._client} has more than {KEYS_MOST} keys under {_shown(self._prefix)}: is it the prefix of a service?"
-            raise EtcdError("too_large", detail)
-
-    def _entry(self, key: bytes, value: bytes) -> KeySays:
-        return entry(key, key[len(self._prefix) :], value)
-
-    # -- watching
-
-    async def _read(self, telling: _Teller) -> str:
-        create = {**self._range, "start_revision": str(self._revision + 1), "progress_notify": True, "fragment": True}
-        results = self._client.results("/v3/watch", {"create_request": create}, self._at, IDLE)
-        async with aclosing(results):
-            try:
-                async for result in results:
-                    if result.get("canceled") is True:
-                        return "its revision is compacted"
-                    if self._is_other(_header(result), self._revision):
-                        return OTHER
-                    self._is_watching = True
-                    if self._take(result) and result.get("fragment") is not True:
-                        telling.say(self._listing)
-            except EtcdError as error:
-                if error.cause != "timeout" or not self._is_watching:
-                    raise
-        return f"it said nothing for {IDLE:g} s"
-
-    def _take(self, result: dict[str, Any]) -> bool:
-        """Enter the events of one message; return if there were any."""
-        events = result.get("events") or []
-        if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-            raise EtcdError("broken", "etcd sent events that are none")
-        for event in events:
-            for key, value, revision in _pairs({"kvs": [event.get("kv")]}):
-                if event.get("type") in (None, "PUT"):
-                    self._entries[key] = self._entry(key, value)
-                else:
-                    self._entries.pop(key, None)
-                self._revision = max(self._revision, revision)
-        if not events and result.get("created") is not True:  # progress: all until then has been told
-            self._revision = max(self._revision, number(_header(result).get("revision")))
-        self._see_bound()
-        return bool(events)
-
-    async def _check(self) -> str:
-        """Ask beside the watch, and return why it is of no use any more.  Raises EtcdError."""
-        wrong = failed = seen = 0
-        while True:
-            await asyncio.sleep(AGAIN if wrong or failed else self._check_every)
-            known = self._revision
-            question = {**self._range, "limit": "1", "keys_only": True, "min_mod_revision": str(known + 1)}
-            try:
-                answer = await self._client.ask("/v3/kv/range", question, self._at)
-            except EtcdError as error:
-                failed += 1
-                if error.cause not in ELSEWHERE or failed > 1:  # one may be the election of a leader
-                    raise
-                continue
-            failed = 0
-            if self._is_other(_header(answer), max(known, seen)):
-                return OTHER
-            seen = number(_header(answer).get("revision"))
-            differs = number(answer.get("count")) != len(self._entries) or bool(_pairs(answer))
-            wrong = wrong + 1 if differs else 0
-            if wrong > 1:
-                return "it has not told of all changes"
-
-    def _is_other(self, header: dict[str, Any], revision: int) -> bool:
-        """Is it not the cluster that was listed, or not any more as it was at ``revision``?"""
-        is_earlier = number(header.get("revision")) < revision or number(header.get("raft_term")) < self._term
-        return is_earlier or number(header.get("cluster_id")) != self._cluster
-
-
-class _Teller:
-    """Tells at once, then no more often than each ``gather`` seconds."""
-
-    def __init__(self, tell: Tell, gather: float) -> None:
-        self._tell = tell
-        self._gather = gather
-        self._make: Callable[[], Listing] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-
-    def say(self, make: Callable[[], Listing]) -> None:
-        """Tell what ``make`` returns, now or soon."""
-        self._make = make
-        if self._timer is None:
-            self._due()
-
-    def stop(self) -> None:
-        """Tell nothing any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _due(self) -> None:
-        self._timer = None
-        if self._make is not None:
-            make, self._make = self._make, None
-            self._timer = asyncio.get_running_loop().call_later(self._gather, self._due)
-            self._tell(make())
+        prefix = self.prefix.encode()
+        end = prefix[:-1] + b"0"  # what is behind the slash
+        keys = KeyRange(prefix, end, read, too_large, KEYS_MOST, shown_key(prefix))
+        await watch_keys(self._client, keys, say, self._pace)
 
 
 def entry(key: bytes, name: bytes, value: bytes) -> KeySays:
@@ -304,14 +86,14 @@ def entry(key: bytes, name: bytes, value: bytes) -> KeySays:
         found: dict[str, Any] = _object(word) if word.startswith("{") else {"status": word}
         status = found.get("status", IN[0])
         if status not in IN + OUT:
-            raise ValueError(f"its value is none of {', '.join(IN + OUT)}, and no JSON object: {_shown(value)}")
+            raise ValueError(f"its value is none of {', '.join(IN + OUT)}, and no JSON object: {shown_key(value)}")
         metadata = dict(found["metadata"]) if isinstance(found.get("metadata"), dict) else found.get("metadata", {})
         if "version" in found and isinstance(metadata, dict):
             metadata["version"] = found["version"]
         address = found.get("address") or _utf8(name, "its name")
         member = listed(address, found.get("weight", 1), found.get("zone", ""), metadata)
     except ValueError as error:
-        return Skipped(_shown(key), str(error))
+        return Skipped(shown_key(key), str(error))
     return member if status in IN else None
 
 
@@ -319,7 +101,7 @@ def _object(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError(f"its value is no JSON: {_shown(text.encode())}") from None
+        raise ValueError(f"its value is no JSON: {shown_key(text.encode())}") from None
     assert isinstance(found, dict)  # it begins with a brace
     return found
 
@@ -328,37 +110,4 @@ def _utf8(data: bytes, what: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise ValueError(f"{what} is no text in UTF-8: {_shown(data)}") from None
-
-
-def _shown(data: bytes) -> str:
-    """At most some of ``data``, as it can be printed."""
-    shown = data[:SHOWN].decode(errors="backslashreplace")
-    return (shown if shown.isprintable() else ascii(shown)[1:-1]) + ("..." if len(data) > SHOWN else "")
-
-
-def _header(answer: dict[str, Any]) -> dict[str, Any]:
-    header = answer.get("header")
-    if not isinstance(header, dict):
-        raise EtcdError("broken", "etcd sent an answer without a header")
-    return header
-
-
-def _pairs(answer: dict[str, Any]) -> list[tuple[bytes, bytes, int]]:
-    """Keys, values and revisions of an answer.  Raises EtcdError."""
-    kvs = answer.get("kvs") or []
-    if not isinstance(kvs, list) or not all(isinstance(kv, dict) for kv in kvs):
-        raise EtcdError("broken", "etcd sent keys that are none")
-    return [(decoded(kv.get("key")), decoded(kv.get("value")), number(kv.get("mod_revision"))) for kv in kvs]
-
-
-async def _first_of(*works: Coroutine[Any, Any, str]) -> str:
-    """What the first of them returns that ends, or raises; the others are cancelled, and have ended too."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return done.pop().result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        raise ValueError(f"{what} is no text in UTF-8: {shown_key(data)}") from None

@@ -37,6 +37,7 @@ TICK: Final = 0.5  #: seconds between two looks while a rollout is under way: gu
 IDLE: Final = 5.0  #: seconds between two looks otherwise
 PAUSE: Final = 0.5  #: seconds to the next attempt, where etcd has no answer
 ECHO_MOST: Final = 2.0  #: seconds until what was written is heard; then it is not waited for
+RESIGN_MOST: Final = 1.0  #: seconds
 OFFERS_MOST: Final = 8  #: generations that are remembered
 
 
@@ -129,6 +130,15 @@ class Coordination:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._is_news.wait()
+
+    async def resign(self) -> None:
+        """Lead no more, at once; ``run`` has ended.  An etcd that does not answer within a second waits for the end of the lease."""
+        if self._leads:
+            self._leads = False
+            delete = {"requestDeleteRange": {"key": _key(self._keys.coordinator)}}
+            with contextlib.suppress(TimeoutError, EtcdError):
+                async with asyncio.timeout(RESIGN_MOST):
+                    await self._succeeds([self._is_ours(self._won)], delete)
 
     def _is_under_way(self) -> bool:
         rollout = self._heard.sight.rollout if self._heard is not None else None

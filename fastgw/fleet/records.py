@@ -96,14 +96,18 @@ class Generation(NamedTuple):
     of: int = 0  #: the number whose text it has again; 0: it is new
 
     @classmethod
-    def read(cls, key: str, data: bytes) -> Generation:
-        """The record that ``key`` has.  Raises RecordError: it is none, or its text is not the one that was pushed."""
+    def read(cls, key: str, data: bytes, *, is_copy: bool = False) -> Generation:
+        """The record that ``key`` has; ``is_copy``: the key is a file, which says nothing of its number.
+
+        Raises:
+            RecordError: it is none, or its text is not the one that was pushed.
+        """
         fields = _Fields(key, data, GENERATION_MOST)
         text, digest = fields.text("text"), fields.line("sha256")
         if digest_of(text) != digest:
             raise RecordError(key, "its text is not what was pushed: sha256 differs")
         number = fields.number("number")
-        if not number or not key.endswith(f"/{number:010}"):
+        if not number or not (is_copy or key.endswith(f"/{number:010}")):
             raise RecordError(key, f"its number is {number}")
         canary = fields.below("canary")
         return cls(

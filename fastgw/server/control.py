@@ -48,6 +48,10 @@ NOT_SHARED = "limits of all workers are not shared with the gateway before us"
 START_DEATHS = 3  #: deaths of one worker before that: the start has failed
 
 
+if TYPE_CHECKING:
+    from fastgw.server.fleet import InFleet
+
+
 class Control:
     """Runs one gateway to its end."""
 
@@ -66,9 +70,19 @@ class Control:
         self._sources = Sources(gateway, log, self.pages.counted, self._reload.wait)
         self._operations = Operations(gateway, log, orders, self.admin.http)
         self._watch = Watch(gateway, log)
+        self._in_fleet = self._join_fleet()
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_failed = False  # to start
         self.is_reload_wanted = False
+
+    def _join_fleet(self) -> InFleet | None:
+        if self.gateway.membership is None:
+            return None
+        from fastgw.server.fleet import InFleet
+
+        found = InFleet(self.gateway, self._reload.wait, self.log)
+        self.pages.fleet = found.document
+        return found
 
     async def serve(self) -> int:
         """Return the exit status when all is done."""
@@ -304,6 +318,8 @@ class Control:
                 self.spawn_task(self._stop_registered_predecessor(gateway.registering))
         if self.is_reload_wanted:
             self._reload.request("signal")
+        if self._in_fleet is not None:
+            self._in_fleet.begin()
 
     def _stop_predecessor(self) -> None:
         """Tell the gateway before us to stop."""
@@ -384,6 +400,8 @@ class Control:
 
     def stop(self) -> None:
         """SIGTERM, SIGINT: finish what is under way, within the grace; the second time: now."""
+        if self._in_fleet is not None:
+            self.spawn_task(self._in_fleet.leave(has_successor=self._upgrade.has_successor))
         self.stopping.stop()
 
     def retire(self, workers: list[WorkerProcess], graces: ShutdownSpec) -> None:

@@ -31,6 +31,7 @@ from fastgw.server.workers import WorkerProcess, processors
 
 if TYPE_CHECKING:
     from fastgw.config.loaded_files import LoadedFiles
+    from fastgw.fleet.start import Membership
     from fastgw.server.board import SharedBoard
     from fastgw.server.engines import Engines
     from fastgw.server.exporter import Exporter
@@ -50,6 +51,7 @@ class Gateway:
     """State of one supervisor."""
 
     is_watch_asked = False  #: on the command line, which is stronger than the file
+    membership: Membership | None = None  #: of a fleet that says what the file is
 
     def __init__(
         self,

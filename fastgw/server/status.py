@@ -78,6 +78,7 @@ class Pages:
         self.lost_logs = LostLogs()
         self._is_compiled = fastgw.compiled()
         self.guard: ReloadGuard | None = None  #: who watches a new configuration
+        self.fleet: Callable[[], dict[str, Any] | None] = lambda: None  #: says how the gateway is as a node of one
 
     def tick(self, log: Log) -> None:
         """Look at what grows, if it is time, and tell ``log`` what is news."""
@@ -223,6 +224,7 @@ class Pages:
             "draining": facts.is_draining,
             "last_reload": last_reload(gateway),
             "guard": self.guard.document(self._clock()) if self.guard is not None else None,
+            "fleet": self.fleet(),
             "watch": gateway.watching.document() if gateway.watching is not None else None,
             "warnings": gateway.warnings,
             "reloads": facts.reloads,

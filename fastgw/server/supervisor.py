@@ -23,6 +23,7 @@ from fastgw.server.workers import HELD, WorkerProcess, processors
 
 if TYPE_CHECKING:
     from fastgw.config.spec import UserSpec
+    from fastgw.fleet.start import FleetOptions
     from fastgw.server.gateway import Gateway
     from fastgw.server.handover import Handed
     from fastgw.server.inherited import Inherited
@@ -32,12 +33,18 @@ PATIENCE = 1.0  #: seconds that we let the workers go first
 
 
 def run(
-    path: str, workers: int | None = None, environ: MutableMapping[str, str] = os.environ, *, is_watched: bool = False
+    path: str,
+    workers: int | None = None,
+    environ: MutableMapping[str, str] = os.environ,
+    *,
+    is_watched: bool = False,
+    fleet: FleetOptions | None = None,
 ) -> int:
     """Serve the configuration at ``path`` until a signal ends it; return the exit status.
 
     0: stopped as asked.  1: it did not start, and one line per reason is on stderr.
     ``workers``: number of worker processes, and ``is_watched``: load the file whenever it changes; both stronger than the configuration.
+    ``fleet``: whose configuration it is; ``path`` is where it stands on the disk.
     """
     gc.disable()  # until it runs: nothing that a start makes is garbage
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
@@ -48,11 +55,7 @@ def run(
     try:
         sockets: Inherited | None = None
         if "FASTGW_HANDOVER" in environ:
-            from fastgw.server.handover import handed as take
-
-            handed = take(environ)
-            assert handed is not None
-            handed.redirect_errors()
+            handed = _handed(environ)
             sockets = handed.inherited()
         if "LISTEN_FDS" in environ:  # now: a worker would have them too
             sockets = _inherited(environ)
@@ -63,21 +66,20 @@ def run(
 
         gateway = Gateway(path, workers, environ, places, sockets, handed)
         gateway.is_watch_asked = is_watched
+        if fleet is not None and not _joins(gateway, fleet):
+            return 0
         admin = begin(gateway, descent if handed is None else None)
         if handed is not None:
             handed.close()
         else:
             give_way(gateway.workers)
         return _watch(gateway, admin, descent.user)
-    except ConfigError as error:
-        _tell(handed, error.problems)
+    except (ConfigError, OSError) as error:
+        problems = error.problems if isinstance(error, ConfigError) else [str(error)]
+        _tell(handed, problems)
         if handed is None:
-            notify(f"STATUS=not started: {error.problems[0]}", environ=environ)
-        complain(path, error.problems)
-        return 1
-    except OSError as error:
-        _tell(handed, [str(error)])
-        complain(path, [str(error)])
+            notify(f"STATUS=not started: {problems[0]}", environ=environ)
+        complain(path, problems)
         return 1
     except KeyboardInterrupt:  # before there was a handler for it
         return 130
@@ -86,6 +88,23 @@ def run(
             gateway.close()
         for worker in places:
             worker.kill()
+
+
+def _handed(environ: MutableMapping[str, str]) -> Handed:
+    from fastgw.server.handover import handed
+
+    found = handed(environ)
+    assert found is not None
+    found.redirect_errors()
+    return found
+
+
+def _joins(gateway: Gateway, fleet: FleetOptions) -> bool:
+    """Is there a configuration of ``fleet`` to begin with?  Else a signal came before there was one."""
+    from fastgw.server.fleet import membership
+
+    gateway.membership = membership(fleet, gateway.environ, is_heir=gateway.handed is not None)
+    return gateway.membership is not None
 
 
 def _inherited(environ: MutableMapping[str, str]) -> Inherited:

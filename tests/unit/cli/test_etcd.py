@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
+import socket
+from pathlib import Path
 
 import pytest
 
-from fastgw.cli.etcd import add_etcd, fleet_of
+from fastgw.cli.etcd import add_etcd, fleet_of, is_of_fleet, node_of
+from fastgw.cli.main import build_parser, main
 from fastgw.core.sources import ClientTls, RegistryUrl
 
 NEEDED = ["--etcd", "http://10.0.0.2:2379", "--key", "/fastgw/edge"]
@@ -54,3 +58,37 @@ def test_the_environment_says_what_the_command_line_does_not() -> None:
 def test_what_cannot_be_used_is_told(arguments: list[str], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         fleet_of(options(*arguments), {})
+
+
+def of_run(*arguments: str) -> argparse.Namespace:
+    return build_parser("").parse_args(["run", *arguments])
+
+
+def test_a_gateway_is_of_a_fleet_or_has_a_file() -> None:
+    assert not is_of_fleet(of_run("gateway.yaml"), {"FASTGW_ETCD": "http://b:1"})
+    assert is_of_fleet(of_run(*NEEDED), {}) and is_of_fleet(of_run(), {"FASTGW_ETCD": "http://b:1"})
+    for wrong, reason in (
+        (["-c", "a", *NEEDED[:2]], "--etcd is for"),
+        (["a", "--node", "b"], "--node is for"),
+        ([], "no configuration"),
+        (["--check", *NEEDED], "--check is for a file"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            is_of_fleet(of_run(*wrong), {})
+
+
+def test_what_a_node_is_told(tmp_path: Path) -> None:
+    found = node_of(of_run(*NEEDED), {"STATE_DIRECTORY": f"{tmp_path}:/more"})
+    assert (found.node, found.copy) == (socket.gethostname(), str(tmp_path / "edge.etcd.yaml"))
+    found = node_of(of_run(*NEEDED, "--node", "edge-1", "--copy", "/a/b.yaml"), {})
+    assert (found.node, found.copy, found.keys.root) == ("edge-1", "/a/b.yaml", "/fastgw/edge")
+    assert node_of(of_run(*NEEDED), {}).copy == os.path.abspath("edge.etcd.yaml")
+    with pytest.raises(ValueError, match="no name of a node"):
+        node_of(of_run(*NEEDED, "--node", "a/b"), {})
+
+
+def test_wrong_arguments_serve_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "--etcd", "nowhere", "--key", "/a"])
+    assert caught.value.code == 2
+    assert "fastgw run: error: 'nowhere' is no endpoint of etcd" in capsys.readouterr().err

@@ -161,7 +161,7 @@ def test_it_is_shown_again_when_it_has_changed(
         if looks == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("fastgw.cli.fleet.asyncio.sleep", passes)
+    monkeypatch.setattr("asyncio.sleep", passes)
     assert main(["fleet", "--watch", "--format", "json"]) == 130
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one.get("latest") for one in told] == [0, 1, None] and told[2]["error"]

@@ -111,7 +111,8 @@ def test_run_starts_the_supervisor(config: str, monkeypatch: pytest.MonkeyPatch)
     calls: list[tuple[Any, ...]] = []
     supervisor: Any = ModuleType("fastgw.server.supervisor")
 
-    def run(*arguments: Any, is_watched: bool) -> int:
+    def run(*arguments: Any, is_watched: bool, fleet: Any) -> int:
+        assert fleet is None
         calls.append((*arguments, is_watched))
         return 5
 

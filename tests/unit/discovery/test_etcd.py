@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from fastgw.core.settings import Address
 from fastgw.core.sources import EtcdSettings
 from fastgw.discovery import etcd
-from fastgw.discovery.etcd import CHECK, PAGE, RENEW, VALUE_MOST, EtcdSource, entry
+from fastgw.discovery.etcd import CHECK, VALUE_MOST, EtcdSource, entry
 from fastgw.discovery.etcd_client import EtcdError
+from fastgw.discovery.etcd_watch import PAGE, RENEW
 from fastgw.discovery.listing import ListedMember, Listing, Skipped, SourceError
 from tests.support.etcd_model import EtcdModel
 from tests.support.virtual import passes, run
