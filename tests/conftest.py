@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import shutil
 import signal
@@ -80,6 +81,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             missing = [program for program in marker.args if shutil.which(program) is None]
             if missing:
                 item.add_marker(pytest.mark.skip(reason=f"needs {', '.join(missing)}"))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected, a million objects, out of all that the tests and the interpreter have the garbage collector look at."""
+    gc.collect()
+    gc.freeze()
 
 
 def stale_extensions() -> list[str]:
