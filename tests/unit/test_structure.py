@@ -6,7 +6,9 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from urllib.parse import unquote
@@ -32,9 +34,45 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def trees(paths: list[Path]) -> Iterator[tuple[str, ast.Module]]:
-    for path in paths:
-        yield name_of(path), ast.parse(path.read_text(), str(path))
+@dataclass
+class Source:
+    """What is asked about a module.  It is read once, and its tree is not kept: all of them are some hundred megabytes."""
+
+    imported: set[str] = field(
+        default_factory=set
+    )  #: names that may be those of modules which it imports, anywhere in it
+    long: list[str] = field(default_factory=list)  #: functions
+    silent: list[str] = field(default_factory=list)  #: public things without a docstring
+    sleeps: list[int] = field(default_factory=list)  #: lines
+    swallows: list[int] = field(default_factory=list)  #: lines
+    words: list[str] = field(default_factory=list)  #: classes, and other names for types
+    tells: str | None = None  #: its docstring
+
+
+@cache
+def source(path: Path) -> Source:
+    tree = ast.parse(path.read_text(), str(path))
+    found = Source(tells=ast.get_docstring(tree), words=list(words(tree)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found.imported |= {alias.name for alias in node.names}
+        elif isinstance(node, Function) and length(node) > FUNCTION_LIMIT:
+            found.long.append(f"{node.lineno} {node.name}: {length(node)}")
+        elif isinstance(node, ast.ExceptHandler) and swallows(node):
+            found.swallows.append(node.lineno)
+        elif isinstance(node, ast.Call) and sleeps(node):
+            found.sleeps.append(node.lineno)
+    for node in tree.body:
+        if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_") and not ast.get_docstring(node):
+            found.silent.append(f"{node.lineno} {node.name}")
+    return found
+
+
+def told(paths: Iterable[Path], what: str) -> list[str]:
+    """Where in ``paths`` there is something that the attribute ``what`` of a Source lists."""
+    return [f"{name_of(path)}:{one}" for path in paths for one in getattr(source(path), what)]
 
 
 def is_code(path: Path) -> bool:
@@ -45,17 +83,6 @@ def is_code(path: Path) -> bool:
 
 def module_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-def imported(path: Path) -> set[str]:
-    """Names that may be those of modules which this one imports, anywhere in it."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return found
 
 
 def length(function: Function) -> int:
@@ -73,6 +100,15 @@ def swallows(handler: ast.ExceptHandler) -> bool:
         return True
     is_wide = isinstance(handler.type, ast.Name) and handler.type.id in ("Exception", "BaseException")
     return is_wide and all(isinstance(node, ast.Pass | ast.Continue) for node in handler.body)
+
+
+def sleeps(call: ast.Call) -> bool:
+    """Does it let time pass?  ``asyncio.sleep(0)``, a turn of the loop, does not."""
+    function = call.func
+    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+    if name != "sleep" or ast.unparse(function) not in ("time.sleep", "sleep", "asyncio.sleep"):
+        return False
+    return not (call.args and isinstance(call.args[0], ast.Constant) and call.args[0].value == 0)
 
 
 def test_every_package_is_one() -> None:
@@ -106,19 +142,13 @@ def test_files_are_short() -> None:
 
 
 def test_functions_are_short() -> None:
-    long = [
-        f"{name}:{node.lineno} {node.name}: {length(node)}"
-        for name, tree in trees(PACKAGE)
-        for node in ast.walk(tree)
-        if isinstance(node, Function) and length(node) > FUNCTION_LIMIT
-    ]
-    assert not long
+    assert not told(PACKAGE, "long")
 
 
 def test_no_imports_go_round_in_a_circle() -> None:
     """Those for annotations and those inside functions count too; what has to know both sides stands above them."""
     modules = {module_of(path): path for path in PACKAGE}
-    graph = {name: imported(path) & modules.keys() - {name} for name, path in modules.items()}
+    graph = {name: source(path).imported & modules.keys() - {name} for name, path in modules.items()}
     assert sum(map(len, graph.values())) > 2 * len(modules)
     try:
         TopologicalSorter(graph).prepare()
@@ -127,39 +157,20 @@ def test_no_imports_go_round_in_a_circle() -> None:
 
 
 def test_every_module_tells_what_it_is() -> None:
-    assert not [name for name, tree in trees(PACKAGE) if not ast.get_docstring(tree)]
+    assert not [name_of(path) for path in PACKAGE if not source(path).tells]
 
 
 def test_every_public_thing_tells_what_it_is() -> None:
-    silent = [
-        f"{name}:{node.lineno} {node.name}"
-        for name, tree in trees(PACKAGE)
-        for node in tree.body
-        if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_") and not ast.get_docstring(node)
-    ]
-    assert not silent
+    assert not told(PACKAGE, "silent")
 
 
 def test_no_exception_is_swallowed() -> None:
-    found = [
-        f"{name}:{node.lineno}"
-        for name, tree in trees([*PACKAGE, *TESTS])
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ExceptHandler) and swallows(node)
-    ]
-    assert not found
+    assert not told([*PACKAGE, *TESTS], "swallows")
 
 
 def test_tests_never_sleep() -> None:
     """They wait for an event, or poll with ``tests.support.gateway.wait_until``, which has a deadline."""
-    found = [
-        f"{name}:{node.lineno}"
-        for name, tree in trees([path for path in TESTS if "support" not in path.parts])
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "sleep", "asyncio.sleep")
-        if not (node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0)
-    ]
-    assert not found
+    assert not told((path for path in TESTS if "support" not in path.parts), "sleeps")
 
 
 def test_the_committed_schema_is_current() -> None:
@@ -231,13 +242,13 @@ def words(tree: ast.Module) -> Iterator[str]:
 def test_a_word_is_one_thing() -> None:
     """A class, or a name for a type, stands for one thing; what an option of a filter or transformer becomes is called as that is."""
     found: dict[str, set[str]] = {}
-    for name, tree in trees(PACKAGE):
+    for name, path in ((name_of(path), path) for path in PACKAGE):
         place = name.replace("fastgw/config/filters/", "fastgw/filters/").replace(
             "/config/transformers/", "/transformers/"
         )
         if name == "fastgw/config/types.py":
             continue  # kinds of values, called as what they are values of
-        for word in words(tree):
+        for word in source(path).words:
             if name != "fastgw/config/schema.py" or word not in CONFIGURED:
                 found.setdefault(word, set()).add(place)
     assert {word: places for word, places in found.items() if len(places) > 1} == {}
