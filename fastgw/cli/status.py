@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from fastgw.cli.asking import asked
 from fastgw.cli.parts import add_gateway
+from fastgw.server.source_words import source_words
 
 UNUSABLE: Final = 3  #: exit code: it answers, but there is something that it cannot serve
 MOST_PROBLEMS: Final = 12  #: that are shown: the table shall be on the same screen
@@ -170,6 +171,7 @@ def _rows(status: Mapping[str, Any], now: float) -> Iterator[Row]:
     for name, service in status["services"].items():
         members = service["endpoints"]
         up = sum(one["is_up"] for one in members.values())
+        is_mixed = len({tuple(one.get("listed_by", ())) for one in members.values()}) > 1
         why = [weights[name]] if name in weights else []
         yield (
             name,
@@ -180,6 +182,8 @@ def _rows(status: Mapping[str, Any], now: float) -> Iterator[Row]:
         )
         for address, one in members.items():
             state, why_not = _member(one, now)
+            if is_mixed and not why_not:
+                why_not = f"from {' and '.join(one['listed_by'])}"
             counts = (str(one[key]) for key in ("requests", "failures", "active", "waiting"))
             yield (f"  {address}", state, *counts, why_not)  # type: ignore[misc]
 
@@ -202,6 +206,8 @@ def _service_notes(service: Mapping[str, Any], now: float) -> Iterator[str]:
     panic = service.get("panic") or {}
     if panic.get("state") == "on":
         yield f"all are asked: {panic['reason']}"
+    for source in service.get("discovery", ()):
+        yield source_words(source, now)
 
 
 def _member(member: Mapping[str, Any], now: float) -> tuple[str, str]:

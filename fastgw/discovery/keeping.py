@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 
 from fastgw.core.settings import Address
 from fastgw.core.sources import BeliefSettings
-from fastgw.discovery.listing import ListedMember, Listing, Source, SourceError
+from fastgw.discovery.listing import ListedMember, Listing, Skipped, Source, SourceError
 
 FIRST_RETRY: Final = 0.5  #: seconds
 LONGEST_RETRY: Final = 1.5  #: seconds, so that what is back is known within two
@@ -138,7 +138,9 @@ class SourceKeeper:
         self.state = PENDING
         self.cause = ""  #: why it fails, or is doubted, in a word
         self.detail = ""
-        self.listed_at = 0.0  #: seconds since 1970 of the last listing; 0: never
+        self.since = wall()  #: seconds since 1970 for which it has been in that state
+        self.listed_at = 0.0  #: the same, of the last listing; 0: never
+        self.changed_at = 0.0  #: the same, when the members were others the last time; 0: never
         self.listings = 0
         self.changes = 0  #: listings that have changed the members
         self.failures = 0
@@ -160,9 +162,9 @@ class SourceKeeper:
         self._forget_recallable()
 
     @property
-    def skipped(self) -> int:
+    def skipped(self) -> tuple[Skipped, ...]:
         """Entries that were no members, of the last listing."""
-        return 0 if self._last is None else len(self._last.skipped)
+        return () if self._last is None else self._last.skipped
 
     @property
     def revision(self) -> str:
@@ -191,7 +193,7 @@ class SourceKeeper:
         is_news = self.state != FAILING or cause != self.cause
         self.failures += 1
         self.failed_in_row += 1
-        self.state, self.cause, self.detail = FAILING, cause, detail
+        self._become(FAILING, cause, detail)
         self._recall()
         if is_news:
             kept = {} if self.members is None else {"kept": len(self.members)}
@@ -224,8 +226,7 @@ class SourceKeeper:
         if self.state == FAILING:
             self._tell("members are listed again", "info", failures=self.failed_in_row)
         if self.state == FAILING or self.state == PENDING:
-            self.state = LISTED
-            self.cause = self.detail = ""
+            self._become(LISTED)
         self.listings += 1
         self.listed_at = self._wall()
         before, self._last = self._last, listing
@@ -249,7 +250,7 @@ class SourceKeeper:
             self._begin_doubt(doubt, now)
             return
         if self.state == DOUBTED:
-            self.state, self.cause, self.detail = LISTED, "", ""
+            self._become(LISTED)
         self._doubted_since = 0.0
         self.is_recalled = False
         damped = [one.address for one in listing.members if self._penalties.is_damped(one.address, now)]
@@ -265,6 +266,7 @@ class SourceKeeper:
         if members != self.members:
             self.changes += self.members is not None
             self.members = members
+            self.changed_at = self._wall()
             self._on_change()
 
     def _doubt(self, listing: Listing) -> str:
@@ -283,13 +285,19 @@ class SourceKeeper:
         assert listing is not None
         is_news = self.state != DOUBTED or self.cause != cause
         self._doubted_since = self._doubted_since or now
-        self.state, self.cause = DOUBTED, cause
-        self.detail = f"it lists {len(listing.members)} members where {kept} were, which is not believed"
+        detail = f"it lists {len(listing.members)} members where {kept} were, which is not believed"
         if cause != "empty":
-            self.detail += f" for {self.belief.patience:g} s"
+            detail += f" for {self.belief.patience:g} s"
+        self._become(DOUBTED, cause, detail)
+        if cause != "empty":
             self._call_at(self._doubted_since + self.belief.patience)
         if is_news:
             self._tell("a list of members is not believed", "warning", cause=cause, detail=self.detail, kept=kept)
+
+    def _become(self, state: str, cause: str = "", detail: str = "") -> None:
+        if state != self.state:
+            self.since = self._wall()
+        self.state, self.cause, self.detail = state, cause, detail
 
     def _tell_skipped(self, listing: Listing) -> None:
         """Each entry that is no member once, while it stays the same."""

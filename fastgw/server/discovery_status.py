@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.telemetry.totals import SourceFacts
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from fastgw.config.spec import ServiceSpec
     from fastgw.discovery.keeping import SourceKeeper
     from fastgw.server.discovering import Discovering
+
+
+NAMED: Final = 20  #: entries and members that are told by name
 
 
 def source_facts(discovering: Discovering | None, services: Iterable[ServiceSpec]) -> list[SourceFacts]:
@@ -47,14 +50,38 @@ def discovery_of_service(sources: Sequence[SourceFacts], service: str, now: floa
             "listings": one.listings,
             "changes": one.changes,
             "failures": one.failures,
-            "skipped": one.skipped,
-            "damped": one.damped,
+            "since": stamp(now - one.since),
+            "changed_at": None if one.changed is None else stamp(now - one.changed),
+            "skipped": len(one.skipped),
+            "skipped_entries": [{"entry": entry, "reason": reason} for entry, reason in one.skipped[:NAMED]],
+            "damped": len(one.damped),
+            "damped_members": list(one.damped[:NAMED]),
             "recalled": one.is_recalled,
         }
         for one in sources
         if one.service == service
     ]
     return {"discovery": found} if found else {}
+
+
+def origins(discovering: Discovering | None, services: Iterable[ServiceSpec]) -> dict[tuple[str, str], list[str]]:
+    """Where each member of a service with sources is listed, by service and address: kinds of sources, first what says what it is."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for service in services:
+        if service.discovery is None or discovering is None:
+            continue
+        for one in service.endpoints:
+            found.setdefault((service.name, str(one.address)), []).append("configuration")
+        for kind, keeper in discovering.sources_of(service.name):
+            for member in keeper.members or ():
+                found.setdefault((service.name, str(member.address)), []).append(kind)
+    return found
+
+
+def origin_of_endpoint(known: Mapping[tuple[str, str], list[str]], service: str, endpoint: str) -> dict[str, list[str]]:
+    """``listed_by`` of a member; nothing where all members of its service are in the configuration."""
+    listed_by = known.get((service, endpoint))
+    return {} if listed_by is None else {"listed_by": listed_by}
 
 
 def members_file_document(discovering: Discovering | None) -> dict[str, Any] | None:
@@ -83,8 +110,10 @@ def _facts(service: str, kind: str, keeper: SourceKeeper, now: float) -> SourceF
         listings=keeper.listings,
         changes=keeper.changes,
         failures=keeper.failures,
-        skipped=keeper.skipped,
-        damped=len(keeper.damped),
+        skipped=tuple((one.entry, one.reason) for one in keeper.skipped),
+        damped=tuple(map(str, keeper.damped)),
+        since=max(0.0, now - keeper.since),
+        changed=max(0.0, now - keeper.changed_at) if keeper.changed_at else None,
         is_recalled=keeper.is_recalled,
         revision=keeper.revision,
         cause=keeper.cause,

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from fastgw.server.episodes import Episode, Episodes
 from fastgw.server.notices import CERTIFICATE_DAYS
 from fastgw.server.process_status import ADMIN
+from fastgw.server.source_words import span
 from fastgw.server.standings import stamp
 
 CRITICAL: Final = "critical"  #: requests fail for it now
@@ -166,10 +167,15 @@ def _of_service(name: str, service: StatusTree, shed: Mapping[Any, Episode], whe
                 else f"{_count(source['members'], 'member')} in use"
             )
             if source["recalled"]:
-                kept += f", who were listed {_span(source['age'])} ago, before this gateway began"
+                kept += f", who were listed {span(source['age'])} ago, before this gateway began"
             cause = f"{source['source']} {what}: {source['error'] or source['cause'] or 'no answer yet'}; {kept}"
             severity = ERROR if source["members"] else CRITICAL
             yield Concern(severity, "discovery", about, cause, source["listed_at"])
+        elif source["state"] == "listed" and not source["members"]:
+            cause = (
+                f"{source['source']} lists nobody: is it the right place? fastgw check --online shows what is beside it"
+            )
+            yield Concern(WARNING, "discovery", about, cause, source["changed_at"])
     panic = service.get("panic") or {}
     if panic.get("state") == "on":
         cause = f"all members are asked, too few are well: {panic['reason']}"
@@ -271,13 +277,6 @@ def _certificates(document: StatusTree, now: float) -> Iterator[Concern]:
             days = _count(int(left // 86400), "day")
             cause = f"{one['certificate']} expires in {days}, at {one['ends']}"
             yield Concern(WARNING, "certificate", about, cause, None)
-
-
-def _span(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _count(number: int, what: str) -> str:

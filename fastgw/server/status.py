@@ -18,7 +18,13 @@ from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
 from fastgw.server.admission_status import admission_limits, with_admission
 from fastgw.server.block_status import ENDPOINT, causes, failures, of_route, of_service, pick
 from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
-from fastgw.server.discovery_status import discovery_of_service, members_file_document, source_facts
+from fastgw.server.discovery_status import (
+    discovery_of_service,
+    members_file_document,
+    origin_of_endpoint,
+    origins,
+    source_facts,
+)
 from fastgw.server.episodes import Episodes
 from fastgw.server.export_status import export_document, export_facts
 from fastgw.server.gateway import Gateway
@@ -286,6 +292,7 @@ class Pages:
         specs = {one.name: one for one in plan.spec.services} if plan is not None else {}
         services: dict[str, Any] = {}
         gateway, knowledge = self._gateway, self._gateway.knowledge
+        known = origins(gateway.lists.discovering, specs.values())
         for service, one in specs.items():
             if one.discovery is not None:
                 services[service] = self._service(service, one, facts, totals)  # it may have no member now
@@ -302,6 +309,7 @@ class Pages:
                 "is_up": members is not None and members.is_up,
                 **knowledge.findings.of_endpoint(service, endpoint, addresses),
                 **metadata_of_endpoint(spec, endpoint),
+                **origin_of_endpoint(known, service, endpoint),
                 **pick(block, ENDPOINT),
                 "causes": causes(block),
                 "slow": self._paces.of(service, endpoint),

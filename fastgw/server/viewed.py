@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from fastgw.server.source_words import source_words
 from fastgw.telemetry.totals import CertificateFacts
 
 MOST_ROUTES: Final = 200  #: those with the most requests
@@ -37,7 +38,7 @@ def viewed(
             "waiting": sum(_waiting(one) for one in services.values()),
         },
         "routes": [{"name": name, **rates[name]} for name in routes[:MOST_ROUTES]],
-        "services": [_service(name, one) for name, one in list(services.items())[:MOST_SERVICES]],
+        "services": [_service(name, one, now) for name, one in list(services.items())[:MOST_SERVICES]],
         "left_out": {
             "routes": max(0, len(routes) - MOST_ROUTES),
             "services": max(0, len(services) - MOST_SERVICES),
@@ -58,26 +59,34 @@ def _waiting(service: Mapping[str, Any]) -> int:
     return int(queued + sum(one["waiting"] for one in service["endpoints"].values()))
 
 
-def _service(name: str, service: Mapping[str, Any]) -> dict[str, Any]:
-    members = [_member(address, one) for address, one in service["endpoints"].items()]
+def _service(name: str, service: Mapping[str, Any], now: float) -> dict[str, Any]:
+    endpoints = service["endpoints"]
+    is_mixed = len({tuple(one.get("listed_by", ())) for one in endpoints.values()}) > 1
+    members = [_member(address, one, is_mixed) for address, one in endpoints.items()]
     members.sort(key=lambda one: bool(one["state"] == "up"))
     admission, breaker = service.get("admission") or {}, service.get("breaker") or {}
     return {
         "name": name,
-        "up": sum(one["is_up"] for one in service["endpoints"].values()),
+        "up": sum(one["is_up"] for one in endpoints.values()),
         "of": len(members),
         "waiting": _waiting(service),
         "queue": {key: admission[key] for key in ("limit", "places", "queued")} if admission else None,
         "shed": sum(admission["shed"].values()) if admission else 0,
         "breaker": {key: breaker[key] for key in ("state", "reason", "until")} if "state" in breaker else None,
+        "sources": [
+            {"place": one["source"], "state": one["state"], "why": _said(source_words(one, now), one["error"])}
+            for one in service.get("discovery", ())
+        ],
         "members": members[:MOST_MEMBERS],
         "left_out": max(0, len(members) - MOST_MEMBERS),
     }
 
 
-def _member(address: str, one: Mapping[str, Any]) -> dict[str, Any]:
-    """With what weighs most of what is wrong with it."""
+def _member(address: str, one: Mapping[str, Any], is_mixed: bool) -> dict[str, Any]:
+    """With what weighs most of what is wrong with it; else, where members come from several places, with its own."""
     state, why, until = next(_wrong(one), ("up" if one["is_up"] else "left out", "", None))
+    if is_mixed and not why:
+        why = f"from {' and '.join(one['listed_by'])}"
     numbers = {key: one[key] for key in ("requests", "failures", "active", "waiting")}
     return {"address": address, "state": state, "why": why, "until": until, **numbers}
 

@@ -59,11 +59,21 @@ REGISTRY_FACTS: Final = (
     ),
     (
         Metric("fastgw_discovery_skipped", GAUGE, "Entries of the last list that are no members.", _LABELS),
-        _source(lambda one: one.skipped),
+        _source(lambda one: len(one.skipped)),
     ),
     (
         Metric("fastgw_discovery_damped", GAUGE, "Members that are left out because they come and go.", _LABELS),
-        _source(lambda one: one.damped),
+        _source(lambda one: len(one.damped)),
+    ),
+    (
+        Metric(
+            "fastgw_discovery_recalled",
+            GAUGE,
+            "1 while the members are those that were known before the start.",
+            _LABELS,
+            "[Over a restart](discovery.md#over-a-restart).",
+        ),
+        _source(lambda one: one.is_recalled),
     ),
     *REGISTRATION_FACTS,
 )

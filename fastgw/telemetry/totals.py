@@ -105,8 +105,10 @@ class SourceFacts:
     listings: int
     changes: int  #: of the members
     failures: int
-    skipped: int  #: entries of the last list that are no members
-    damped: int  #: members that are left out because they come and go
+    skipped: tuple[tuple[str, str], ...]  #: entries of the last list that are no members, and why
+    damped: tuple[str, ...]  #: addresses of members that are left out because they come and go
+    since: float  #: seconds for which it has been in that state
+    changed: float | None  #: seconds since the members were others; None: they never were
     is_recalled: bool = False  #: its members were listed before this process began
     revision: str = ""
     cause: str = ""  #: why it fails, or is doubted

@@ -108,6 +108,8 @@ def test_a_list_beside_endpoints(gateway: Gateway, service: Service, tmp_path: P
     assert set(asked(running)) == {b"one"}
     write(path, f'{{address: "{two.address}", metadata: {{stage: live}}}}')
     wait_until(lambda: set(asked(running)) == {b"one", b"two"})
+    told = {address: found["listed_by"] for address, found in vision(running)["endpoints"].items()}
+    assert told == {one.address: ["configuration"], two.address: ["file"]}
     write(path)
     wait_until(lambda: set(vision(running)["endpoints"]) == {one.address})
     assert set(asked(running)) == {b"one"}

@@ -132,6 +132,9 @@ function showServices(view) {
     if (one.shed) why.push(`${one.shed} turned away`);
     const state = [`${one.up} of ${one.of} up`, one.up === one.of ? "good" : one.up ? "warn" : "bad"];
     rows.push(["", [one.name], state, ["", N], ["", N], ["", N], [count(one.waiting), N], [why.join("; ")]]);
+    for (const source of one.sources) {
+      rows.push(["member", [source.place], [source.state, source.state === "listed" ? "good" : "warn"], ...Array(4).fill(["", N]), [source.why]]);
+    }
     for (const member of one.members) {
       const until = member.until ? Date.parse(member.until) / 1000 - view.at : null;
       const next = until === null ? "" : until > 0 ? `; next try in ${span(until)}` : "; being tried";

@@ -12,6 +12,7 @@ import pytest
 from fastgw.cli import status
 from fastgw.cli.main import main
 from tests.unit.cli.test_rollout import Played, played
+from tests.unit.server.test_source_words import source
 
 __all__ = ["played"]
 
@@ -121,6 +122,18 @@ def test_a_gateway_that_is_well_is_a_few_lines() -> None:
         "  10.0.0.1:9000  up               12       0       1        0",
         "  10.0.0.1:9001  up               12       0       1        0",
     ]
+
+
+def test_a_service_whose_members_are_listed_says_by_whom() -> None:
+    members = [member(listed_by=["etcd"]), member(listed_by=["configuration"])]
+    lines = said(services={"llm": service(*members, discovery=[source(), source(kind="dns", state="doubted")])})
+    assert [line.split("  ")[-1] for line in lines[-3:]] == [
+        "etcd: 3 listed at 42, changed 5 min ago; dns: doubted for 60 min; 3 in use, listed 10 s ago",
+        "from etcd",
+        "from configuration",
+    ]
+    lines = said(services={"llm": service(member(listed_by=["etcd"]), discovery=[source()])})
+    assert lines[-1].endswith(" 0")
 
 
 OPEN = {"state": "open", "open_in": 1, "since": None, "until": "2027-01-15T08:00:03Z", "reason": "5 of 5 calls failed"}

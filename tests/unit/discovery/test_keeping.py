@@ -83,6 +83,25 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     return Stage(monkeypatch)
 
 
+def test_it_says_for_how_long_it_has_been_so_and_when_members_have_changed(stage: Stage) -> None:
+    now = 1e9
+    stage.keeper._wall = lambda: now
+    assert (stage.keeper.since, stage.keeper.changed_at) == (1e9, 0.0)
+    now += 1
+    stage.lists(1, 2)
+    assert (stage.keeper.since, stage.keeper.changed_at) == (now, now)
+    now += 1
+    stage.lists(1, 2)
+    stage.lists()
+    stage.lists()
+    assert (stage.keeper.since, stage.keeper.changed_at) == (now, now - 1)
+    now += 1
+    stage.keeper._fail("refused", "nobody is there")
+    now += 1
+    stage.keeper._fail("timeout", "nobody is there")
+    assert stage.keeper.since == now - 1
+
+
 # --- what was listed before this process began
 
 
@@ -221,7 +240,7 @@ def test_entries_that_are_no_members_are_told_once(stage: Stage) -> None:
     bad = tuple(Skipped(f"/services/{number}", "has no port") for number in range(1000))
     stage.keeper.take(Listing(members(1), bad))
     stage.keeper.take(Listing(members(1, 2), bad))
-    assert len(stage.lines) == 1 and stage.keeper.skipped == 1000
+    assert len(stage.lines) == 1 and len(stage.keeper.skipped) == 1000
     _, level, fields = stage.lines[0]
     assert (level, len(fields["entries"]), fields["more"]) == ("warning", 5, 995)
     stage.keeper.take(Listing(members(1), (*bad, Skipped("/services/x" * 1000, "is no address"))))

@@ -27,7 +27,7 @@ GOOD: dict[str, Any] = WELL | {
 def listed(**changes: Any) -> dict[str, Any]:
     """What the status of a service has of a source."""
     found = {"source": "etcd x", "state": "listed", "cause": None, "error": None, "members": 2, "age": 10_800.0}
-    return found | {"listed_at": "then", "recalled": False} | changes
+    return found | {"listed_at": "then", "changed_at": "then", "recalled": False} | changes
 
 
 class Lately:
@@ -136,6 +136,13 @@ def test_nothing_is_wrong() -> None:
             (
                 "error", "discovery", "service llm",
                 "etcd x says nothing: no answer yet; 2 members in use, who were listed 3 h ago, before this gateway began", "then",
+            ),
+        ),
+        (
+            {"services": {"llm": service(member(), discovery=[listed(members=0)])}},
+            (
+                "warning", "discovery", "service llm",
+                "etcd x lists nobody: is it the right place? fastgw check --online shows what is beside it", "then",
             ),
         ),
         (

@@ -10,6 +10,7 @@ from fastgw.server.rates import Rates
 from fastgw.server.viewed import MOST_MEMBERS, MOST_ROUTES, viewed
 from fastgw.telemetry.totals import CertificateFacts
 from tests.unit.server.test_rates import block
+from tests.unit.server.test_source_words import source
 
 
 def member(**more: Any) -> dict[str, Any]:
@@ -73,6 +74,20 @@ def test_a_service_has_its_queue_and_breaker() -> None:
     assert one["breaker"] == {"state": "open", "reason": "x", "until": None}
     assert one["waiting"] == 10 == found["whole"]["waiting"]
     assert [each["address"] for each in one["members"]] == ["b", "a"]  # what is wrong comes first
+
+
+def test_a_service_has_its_sources_and_where_members_come_from_if_that_differs() -> None:
+    failing = source(state="failing", cause="refused", error="nobody is there")
+    endpoints = {"a": member(listed_by=["etcd"]), "b": member(listed_by=["configuration", "etcd"], is_up=True)}
+    (one,) = seen({"s": {"endpoints": endpoints, "discovery": [source(), failing]}})["services"]
+    assert [(each["place"], each["state"]) for each in one["sources"]] == [
+        ("etcd http://a", "listed"),
+        ("etcd http://a", "failing"),
+    ]
+    assert one["sources"][1]["why"].endswith(": nobody is there")
+    assert [each["why"] for each in one["members"]] == ["from etcd", "from configuration and etcd"]
+    (one,) = seen({"s": {"endpoints": {"a": member(listed_by=["etcd"])}, "discovery": [source()]}})["services"]
+    assert one["members"][0]["why"] == ""
 
 
 def test_everything_is_bounded_and_says_what_it_leaves_out() -> None:
