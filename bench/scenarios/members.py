@@ -131,6 +131,6 @@ async def run(bench: Bench) -> Result:
 
 
 SCENARIO = Scenario(
-    "+", "members", "services register in etcd, leave, are killed, first and last request, out by failed connects, by the lease",
+    "+", "members", "services register in etcd, leave, are killed: first and last request, out by failed connects, by the lease",
     f"median {ms(FIRST_MOST)}; {ms(LAST_MOST)}; {OUT_MOST:g} s; TTL + 1 s; 0 failed", run,
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """Members of services that are listed elsewhere: their sources, once for all workers, and what they list, told to the workers.
 
 A source is kept once, whichever services ask for it, and through reloads as long as its settings stay the same.  Changes are gathered: the
-first is told after ``GATHER`` seconds with all that came meanwhile, and telling takes a tenth of the time at most, however many come.
+first is told after ``GATHER`` seconds with all that came meanwhile, and telling takes a tenth of the time at most, however many come.  It
+is told of a few services at once, for a worker answers nobody while it takes them; whoever has changed first is told first.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from fastgw.server.remembering import Remembering
 
 GATHER: Final = 0.02  #: seconds
 SHARE: Final = 0.1  #: of the time that telling may take
+AT_ONCE: Final = 8  #: services that are told of at once, each of which takes a worker some 50 us
 
 SourceKey = tuple[SourceSettings, BeliefSettings]
 
@@ -83,7 +85,8 @@ class Discovering:
         self._services: dict[str, DiscoverySettings] = {}
         self._keepers: dict[SourceKey, SourceKeeper] = {}
         self._told: dict[str, tuple[EndpointSpec, ...]] = {}
-        self._dirty: set[SourceKey] = set()
+        self._users: dict[SourceKey, list[str]] = {}  # services by source
+        self._dirty: dict[str, None] = {}  # services that may have other members, in the order in which that came
         self._timer: asyncio.TimerHandle | None = None
         self._rested_until = 0.0
         self.memory = Remembering(members_path(state_file), log, self._lists_now) if state_file else None
@@ -92,7 +95,7 @@ class Discovering:
         """Begin with the sources that are new; wait for their first listing, but no longer than ``limit`` seconds."""
         wanted = _settings_of(services)
         new = [keeper for one in wanted.values() for keeper in self._begin(one)]
-        self._services |= wanted
+        self._use(self._services | wanted)
         waits = [asyncio.ensure_future(keeper.was_asked.wait()) for keeper in new]
         if waits:
             _, late = await asyncio.wait(waits, timeout=limit)
@@ -102,13 +105,11 @@ class Discovering:
 
     def keep(self, spec: GatewaySpec) -> None:
         """Keep the sources of ``spec``, and no others."""
-        self._services = _settings_of(spec.services)
+        self._use(_settings_of(spec.services))
         for one in self._services.values():
             self._begin(one)
-        used = {key for one in self._services.values() for key in _keys(one)}
-        for key in [key for key in self._keepers if key not in used]:
+        for key in [key for key in self._keepers if key not in self._users]:
             self._keepers.pop(key).close()
-        self._dirty &= used
         self._told = {name: members for name, members in self._told.items() if name in self._services}
         if self.memory is not None:
             self.memory.move(members_path(spec.state_file))
@@ -165,32 +166,45 @@ class Discovering:
             if one.members is not None
         }
 
+    def _use(self, services: dict[str, DiscoverySettings]) -> None:
+        """These are the services from now on; all of them are looked at with the next ``_flush``."""
+        self._services = services
+        self._users = {}
+        for name, settings in services.items():
+            for key in _keys(settings):
+                self._users.setdefault(key, []).append(name)
+        self._dirty = dict.fromkeys(services)
+
     def _on_change(self, key: SourceKey) -> None:
-        self._dirty.add(key)
+        self._dirty.update(dict.fromkeys(self._users.get(key, ())))
         if self.memory is not None and not self._keepers[key].is_recalled:
             self.memory.changed()
-        if self._timer is None:
-            pause = max(GATHER, self._rested_until - self._clock())
-            self._timer = asyncio.get_running_loop().call_later(pause, self._flush)
+        self._tell_soon(GATHER)
 
-    def _flush(self) -> None:
-        """Tell of every service whose members are others than those that were told last."""
+    def _tell_soon(self, pause: float) -> None:
+        if self._timer is None:
+            pause = max(pause, self._rested_until - self._clock())
+            self._timer = asyncio.get_running_loop().call_later(pause, self._flush, AT_ONCE)
+
+    def _flush(self, most: int = 0) -> None:
+        """Tell of every service whose members are others than those that were told last; ``most``: of so many now, of others soon."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         began = self._clock()
-        dirty, self._dirty = self._dirty, set()
-        news = {}
-        for name, settings in self._services.items():
-            if name in self._told and dirty.isdisjoint(_keys(settings)):
-                continue
-            members = self._members(settings)
+        news: dict[str, tuple[EndpointSpec, ...]] = {}
+        while self._dirty and (not most or len(news) < most):
+            name = next(iter(self._dirty))
+            del self._dirty[name]
+            members = self._members(self._services[name])
             if members is not None and self._told.get(name) != members:
                 news[name] = self._told[name] = members
         if news:
             self._on_lists(news)
             now = self._clock()
             self._rested_until = now + (now - began) / SHARE
+        if self._dirty:
+            self._tell_soon(0.0)
 
     def _members(self, settings: DiscoverySettings) -> tuple[EndpointSpec, ...] | None:
         """Whoever is listed by one of the sources; None: none of them has listed anything yet."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from fastgw.config.spec import GatewaySpec
+from fastgw.config.spec import ServiceSpec
 from fastgw.core.live.news import BREAKER, EJECTION, HEALTH, OUTLIER, PANIC, Answer, Finding
 from fastgw.policy.breaker import CLOSED, HALF_OPEN, OPEN
 from fastgw.server.log import Log
@@ -200,14 +200,16 @@ def _fields(finding: Finding) -> dict[str, str]:
     return fields if finding.address == finding.endpoint else {**fields, "address": finding.address}
 
 
-def places_of(spec: GatewaySpec, answers: Mapping[str, Answer]) -> dict[tuple[str, str], tuple[str, ...]]:
+def places_of(services: Iterable[ServiceSpec], answers: Mapping[str, Answer]) -> dict[tuple[str, str], tuple[str, ...]]:
     """The addresses of every endpoint, by service and endpoint; those of a name are in ``answers``, or it has none yet."""
-    found = {}
-    for service in spec.services:
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for service in services:
         for endpoint in service.members:
             address = endpoint.address
-            hosts: tuple[str, ...] = (address.host,)
-            if address.is_name:
-                hosts = answers[address.host].addresses if address.host in answers else ()
-            found[service.name, str(address)] = tuple(str(address._replace(host=host)) for host in hosts)
+            name = str(address)
+            if not address.is_name:
+                found[service.name, name] = (name,)
+                continue
+            hosts = answers[address.host].addresses if address.host in answers else ()
+            found[service.name, name] = tuple([str(address._replace(host=host)) for host in hosts])
     return found

@@ -6,13 +6,13 @@ is news to them, and one that comes later is told all of it at once, behind its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from fastgw.config.listed import Lists
 from fastgw.core.live.news import Answer
 from fastgw.core.settings import KeySetSettings, RedisSettings
-from fastgw.server.findings import Findings, Places, places_of
+from fastgw.server.findings import Findings, places_of
 from fastgw.server.lists import Listable, MemberLists
 from fastgw.server.messages import Busy, Endpoints, Fetched, Linked
 from fastgw.server.standings import Standings
@@ -37,7 +37,10 @@ class Knowledge:
         self.answers: dict[str, Answer] = {}  #: what is known of the names of endpoints
         self.keys: dict[KeySetSettings, KeySet] = {}  #: what is known of keys that are fetched
         self.links: dict[RedisSettings, LinkState] = {}  #: which Redis can be asked
-        self.places: Places = {}  #: of the configuration in use: the addresses of each endpoint, itself or those that its name has
+        self.places: dict[
+            tuple[str, str], tuple[str, ...]
+        ] = {}  #: of the configuration in use: the addresses of each endpoint, itself or those that its name has
+        self._endpoints: dict[str, list[tuple[str, str]]] = {}  # the keys of ``places``, by service
         self.standings, self.findings = Standings(), Findings()
         self.tail = TailRing(lambda message: tell(message, None))  #: of exchanges that failed or were slow
 
@@ -67,7 +70,7 @@ class Knowledge:
     def learn_lists(self, lists: Lists) -> None:
         """Let every worker know whom the sources of these services list."""
         news = self._lists.learn(lists, self._plan)
-        self._forget_who_is_gone()
+        self._place(lists)
         self._tell(Endpoints({}, lists=news), None)
 
     def learn_keys(self, key_set: KeySetSettings, news: KeySet) -> None:
@@ -98,6 +101,24 @@ class Knowledge:
 
     def _forget_who_is_gone(self) -> None:
         """There is another configuration, or another answer for a name."""
-        self.places = places_of(self._plan.spec, self.answers) if self._plan is not None else {}
+        self.places = places_of(self._plan.spec.services, self.answers) if self._plan is not None else {}
+        self._endpoints = {}
+        for name in self.places:
+            self._endpoints.setdefault(name[0], []).append(name)
         self.standings.retain(self.places)
+        self.findings.retain(self.places)
+
+    def _place(self, names: Container[str]) -> None:
+        """The same of these services alone, which have other members: there may be thousands in others."""
+        if self._plan is None:
+            return
+        for service in self._plan.spec.services:
+            if service.name in names:
+                found = places_of((service,), self.answers)
+                gone = [name for name in self._endpoints.get(service.name, ()) if name not in found]
+                for name in gone:
+                    del self.places[name]
+                self.places |= found
+                self._endpoints[service.name] = [*found]
+                self.standings.leave(gone)
         self.findings.retain(self.places)

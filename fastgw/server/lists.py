@@ -38,11 +38,28 @@ class MemberLists:
         self.discovering: Discovering | None = None  #: who keeps the sources; there once a service has some
 
     def learn(self, lists: Lists, plan: Listable | None) -> dict[str, tuple[MemberNews, ...]]:
-        """These are the members of these services now, in ``plan`` too, which is in use; return what workers are told."""
+        """These are the members of these services now, in ``plan`` too, which is in use; return what workers are told.
+
+        What it takes is a matter of the services that are listed, not of all that there are."""
         self.known.update(lists)
-        if plan is not None and self.complete(plan):
-            self._tables.adopt_endpoints(plan.slots)
+        if plan is not None:
+            self._change(plan)
         return {name: self._news(name, members) for name, members in lists.items()}
+
+    def _change(self, plan: Listable) -> None:
+        """``complete``, of a plan that is in use: members come to those that have counters, and others leave them."""
+        spec = with_lists(plan.spec, self.known)
+        if spec is plan.spec:
+            return
+        come: list[tuple[str, str]] = []
+        gone: list[tuple[str, str]] = []
+        for one, before in zip(spec.services, plan.spec.services, strict=True):
+            if one is not before:
+                now, then = ({member.address for member in service.members} for service in (one, before))
+                come += [(one.name, str(address)) for address in now - then]
+                gone += [(one.name, str(address)) for address in then - now]
+        plan.spec, plan.pieces = spec, ()
+        plan.slots = plan.slots._replace(endpoints=self._tables.change_endpoints(plan.slots, come, gone))
 
     def complete(self, plan: Listable) -> bool:
         """Have ``plan`` say who is listed now; whether it has said something else."""

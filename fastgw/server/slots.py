@@ -65,6 +65,18 @@ class SlotTable(Generic[K]):
         for name in planned:
             self._resting.pop(name, None)
 
+    def change(self, come: Iterable[K], gone: Iterable[K]) -> dict[K, int]:
+        """Make the names that ``come`` ones in use, and let those that are ``gone`` rest; return the slots of those that have come."""
+        for name in gone:
+            slot = self._used.pop(name, self.other)
+            if slot != self.other:
+                self._resting[name] = slot
+        planned = self.plan(come)
+        self._used |= planned
+        for name in planned:
+            self._resting.pop(name, None)
+        return planned
+
     @property
     def slots(self) -> list[int]:
         """Every slot that may hold a count, in use or resting."""
@@ -125,9 +137,14 @@ class Tables:
         slots = self._endpoints.plan((service, one) for one in addresses)
         return [slots[service, one] for one in addresses]
 
-    def adopt_endpoints(self, slots: Slots) -> None:
-        """These endpoints are in use."""
-        self._endpoints.adopt(slots.endpoints)
+    def change_endpoints(
+        self, slots: Slots, come: Iterable[tuple[str, str]], gone: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], int]:
+        """Of the plan in use, which has ``slots``, the endpoints when some ``come`` and others are ``gone``, which is so from now on."""
+        found = {**slots.endpoints, **self._endpoints.change(come, gone)}
+        for name in gone:
+            found.pop(name, None)
+        return found
 
     def adopt(self, slots: Slots) -> None:
         """These are in use."""

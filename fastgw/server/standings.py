@@ -38,6 +38,11 @@ class Standings:
             if name in places
         }
 
+    def leave(self, names: Iterable[tuple[str, str]]) -> None:
+        """Forget what was said of these: services and endpoints."""
+        for name in names:
+            self._said.pop(name, None)
+
     def of(self, service: str, endpoint: str, addresses: Iterable[str]) -> dict[str, Any]:
         """For ``/status``: each of ``addresses`` with the number of workers that use it, and for which it fails, and why."""
         said = self._said.get((service, endpoint), {})

@@ -1,8 +1,9 @@
 """Members that are listed somewhere else than in the configuration: what of them stands in both.
 
 A list is told to the worker as ``MemberNews`` (``server.discovering``), at any time, and replaces the one before.  A member that stays
-keeps its connections; who leaves finishes what is under way there.  Beside the members stands an endpoint for the list itself, the waiting
-room of those that come before the first list (``live.waiting``).
+keeps its connections; who leaves finishes what is under way there.  Of thousands of members one has changed, as a rule: the others are
+the very entries of before, by which ``live.registry`` knows that nothing is to be done for them.  Beside the members stands an endpoint
+for the list itself, the waiting room of those that come before the first list (``live.waiting``).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class MemberTemplate:
     """What the configuration says of every member of a list."""
 
-    __slots__ = ("_fixed", "_room", "_service", "_settings", "_tls")
+    __slots__ = ("_entries", "_fixed", "_room", "_service", "_settings", "_tls")
 
     def __init__(
         self, service: str, tls: UpstreamTls | None, settings: EndpointSettings, fixed: Roster, slot: int
@@ -35,6 +36,7 @@ class MemberTemplate:
         self._settings = settings
         self._fixed = fixed
         self._room = EndpointKey(service, Address(inside=LISTED), None, slot)
+        self._entries: dict[MemberNews, tuple[EndpointKey, EndpointSettings]] = {}  # of the last list
 
     def roster(self, members: Iterable[MemberNews] | None) -> Roster:
         """The endpoints of the service with these members; None: no list has come yet.
@@ -43,8 +45,11 @@ class MemberTemplate:
         is_awaited = members is None
         known = {key.address for key, _ in self._fixed}
         room = self._settings._replace(make_pool=ListRoom, is_awaited=is_awaited)
-        found = tuple(self._member(one) for one in members or () if one.address not in known)
-        return (*self._fixed, *found, (self._room, room))
+        before = self._entries
+        self._entries = {
+            one: before.get(one) or self._member(one) for one in members or () if not known or one.address not in known
+        }
+        return (*self._fixed, *self._entries.values(), (self._room, room))
 
     def _member(self, news: MemberNews) -> tuple[EndpointKey, EndpointSettings]:
         metadata = {name: value.encode() for name, value in news.metadata}

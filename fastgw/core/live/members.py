@@ -91,7 +91,8 @@ class Members:
         self.all = tuple([endpoint for endpoint, _ in roster])
         self._rooms = tuple([endpoint for endpoint, _ in rooms])
         for endpoint, settings in roster + rooms:
-            endpoint.apply(settings)
+            if endpoint.settings is not settings:
+                endpoint.apply(settings)
         for endpoint in self.all:
             state: MemberState = endpoint.ejection
             if state.is_untried and len(self.all) == 1:

@@ -28,13 +28,16 @@ Roster = tuple[tuple[EndpointKey, EndpointSettings], ...]
 class Registry:
     """The endpoints of one worker, and the members of each service."""
 
-    __slots__ = ("_endpoints", "_gates", "_make_pool", "_members", "_plane")
+    __slots__ = ("_endpoints", "_entries", "_gates", "_make_pool", "_members", "_plane")
 
     def __init__(self, plane: Plane, make_pool: Callable[[Endpoint, Plane], Pool]) -> None:
         self._plane = plane
         self._make_pool = make_pool
         self._endpoints: dict[EndpointKey, Endpoint] = {}
         self._members: dict[str, Members] = {}
+        # What was made of each entry of the last roster that is one member, by the identity of that: the entry, and endpoint and settings.
+        # It holds the entries, so none of the identities is another's.
+        self._entries: dict[Members, dict[int, tuple[Any, tuple[Endpoint, EndpointSettings]]]] = {}
         self._gates: dict[str, ServiceGate] = {}
 
     @property
@@ -73,12 +76,25 @@ class Registry:
 
         An endpoint that stays goes on as it was, with these settings; who leaves finishes what is under way there, and who waits for a
         connection to it asks another member.
+
+        An entry that is the very one of the last roster is known by that: where thousands are listed, each change leaves nearly all alone.
         """
         rooms, found = [], []
-        for key, settings in roster:
+        before, entries = self._entries.get(members, {}), {}
+        for entry in roster:
+            known = before.get(id(entry))
+            if known is not None and not known[1][0].is_retired:
+                found.append(known[1])
+                entries[id(entry)] = known
+                continue
+            key, settings = entry
             if key.is_room:
                 rooms.append((self.endpoint(key, settings, members), settings))
-            found += [(self.endpoint(one, settings, members), settings) for one in members_of(key, self._plane.names)]
+            seats = [(self.endpoint(one, settings, members), settings) for one in members_of(key, self._plane.names)]
+            found += seats
+            if not key.is_room:
+                entries[id(entry)] = entry, seats[0]
+        self._entries[members] = entries
         for endpoint in members.update(tuple(found), tuple(rooms), ejection, self._plane.now):
             self._retire(endpoint)
             endpoint.pool.hand_over()
@@ -97,6 +113,7 @@ class Registry:
                 members.take_breaking(None)
                 members.take_outlying(None)
         self._members = {name: found for name, found in self._members.items() if id(found) in known}
+        self._entries = {members: found for members, found in self._entries.items() if id(members) in known}
         kept = {id(one) for one in gates}
         gone = [one for one in self._gates.values() if id(one) not in kept]
         self._gates = {name: one for name, one in self._gates.items() if id(one) in kept}

@@ -247,3 +247,36 @@ def test_the_same_source_that_is_believed_otherwise_begins_with_what_is_known(tm
         stage.discovering.close()
 
     play(story())
+
+
+def test_of_many_services_a_few_are_told_at_once_in_the_order_of_their_changes() -> None:
+    async def story() -> None:
+        stage = Stage()
+        sources = [FileSettings(f"/{number}") for number in range(20)]
+        stage.discovering.keep(spec(*(service(f"s{number}", one) for number, one in enumerate(sources))))
+        await turn()
+        for one in reversed(sources):
+            stage.sources[one].lists(ONE)
+        await stage.until_told(3)
+        assert [len(one) for one in stage.told] == [8, 8, 4]
+        assert [name for one in stage.told for name in one] == [f"s{number}" for number in reversed(range(20))]
+        stage.sources[sources[0]].lists(ONE, TWO)
+        await stage.until_told(4)
+        assert stage.told[3] == {"s0": [ONE, TWO]}
+        stage.discovering.close()
+
+    play(story())
+
+
+def test_what_waits_to_be_told_goes_with_its_service() -> None:
+    async def story() -> None:
+        stage = Stage()
+        stage.discovering.keep(spec(service("x", A), service("y", B)))
+        await turn()
+        stage.sources[A].lists(ONE)
+        stage.sources[B].lists(TWO)
+        stage.discovering.keep(spec(service("y", B)))
+        assert stage.told == [{"y": [TWO]}]
+        stage.discovering.close()
+
+    play(story())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.core.live.news import Answer, KeySet
-from fastgw.core.settings import KeySetSettings, Url
+from fastgw.config.spec import EndpointSpec
+from fastgw.core.live.news import HEALTH, USED, Answer, Finding, KeySet, Standing
+from fastgw.core.settings import Address, KeySetSettings, Url
+from fastgw.server.findings import places_of
 from fastgw.server.gateway import Gateway
 from fastgw.server.messages import Endpoints, Fetched, Prepare, Tail
-from tests.unit.server.conftest import Place
+from tests.unit.server.conftest import TEXT, Place, planned
 
 
 def test_every_worker_learns_where_names_lead_also_one_that_comes_later(gateway: Gateway, places: list[Place]) -> None:
@@ -60,3 +62,37 @@ def test_members_are_looked_for_when_something_changes_and_not_when_asked(
         assert gateway.knowledge.places is before  # reports of failing members ask for them by the thousand
     gateway.knowledge.learn("a.test", Answer(("127.0.0.1",)))
     assert gateway.knowledge.places == before and gateway.knowledge.places is not before
+
+
+LISTS = TEXT.replace(
+    "services:", "services:\n  x: {discovery: {file: {path: /x.yaml}}}\n  y: {discovery: {file: {path: /y.yaml}}}"
+)
+MEMBERS = [EndpointSpec(Address("10.0.0.1", port), 1) for port in range(1, 5)]
+
+
+def test_a_list_changes_the_places_of_its_service_alone(gateway: Gateway, places: list[Place]) -> None:
+    plan = planned(gateway, LISTS)
+    gateway.adopt(plan)
+    knowledge = gateway.knowledge
+    for lists in (
+        {"x": tuple(MEMBERS[:2]), "y": tuple(MEMBERS[2:])},
+        {"x": tuple(MEMBERS[1:3])},
+        {"x": (), "y": tuple(MEMBERS)},
+    ):
+        knowledge.learn_lists(lists)
+        assert knowledge.places == places_of(plan.spec.services, {})
+        assert set(plan.slots.endpoints) == set(gateway.tables.plan_endpoints(plan.spec))
+        assert plan.slots.endpoints == gateway.tables.plan_endpoints(plan.spec)
+    assert ("y", "10.0.0.1:4") in knowledge.places and ("x", "10.0.0.1:2") not in knowledge.places
+
+
+def test_what_was_found_of_who_leaves_a_list_is_forgotten(gateway: Gateway, places: list[Place]) -> None:
+    gateway.adopt(planned(gateway, LISTS))
+    knowledge = gateway.knowledge
+    knowledge.learn_lists({"x": tuple(MEMBERS)})
+    names = [f"10.0.0.1:{port}" for port in range(1, 5)]
+    knowledge.standings.learn(0, [Standing("x", name, name, USED) for name in names])
+    knowledge.learn_health([Finding("x", name, name, False, kind=HEALTH) for name in names])
+    knowledge.learn_lists({"x": tuple(MEMBERS[2:])})
+    assert [found.endpoint for found in knowledge.findings.now] == names[2:]
+    assert knowledge.standings.of("x", names[0], [names[0]])[names[0]]["used_by"] == 0

@@ -102,3 +102,17 @@ def test_a_successor_goes_on_with_the_slots_of_all_kinds(tmp_path: Path) -> None
     assert planned == ours.plan(load(file, {})) and planned.services == {"main": 0, "other": 1}
     assert planned.routes == {"/*": 0, "edge:unmatched": 1, "third:unmatched": 3}
     assert set(before.routes.values()) | {3} == set(theirs.slots[ROUTE])
+
+
+@given(st.lists(st.sets(st.sampled_from("abcdefgh")), max_size=12))
+def test_changes_come_to_the_same_as_plans_that_are_adopted(stages: list[set[str]]) -> None:
+    one, other = table(size=12)[0], table(size=12)[0]
+    now: dict[str, int] = {}
+    for names in stages:
+        come, gone = sorted(names - set(now)), sorted(set(now) - names)
+        now = {name: slot for name, slot in now.items() if name in names} | one.change(come, gone)
+        other.adopt(planned := other.plan([*(set(now) - set(come)), *come]))
+        assert set(now) == names and len(set(now.values())) == len(now)
+        assert set(planned) == names and one.told()["used"] == now
+        assert not set(one.told()["resting"]) & names
+        assert set(one.told()["resting"]) == set(other.told()["resting"])

@@ -59,3 +59,11 @@ def test_addresses_that_a_name_lost_are_forgotten() -> None:
     standings.retain({("s", "a.test:80"): ("10.0.0.2:80",)})
     found = standings.of("s", "a.test:80", ["10.0.0.1:80", "10.0.0.2:80"])
     assert [one["used_by"] for one in found.values()] == [0, 1]
+
+
+def test_endpoints_that_leave_are_forgotten_by_name() -> None:
+    standings = Standings()
+    standings.learn(0, [standing("a:1", USED, endpoint="a:1"), standing("b:1", USED, endpoint="b:1")])
+    standings.leave([("s", "a:1"), ("s", "never")])
+    assert standings.of("s", "a:1", ["a:1"])["a:1"]["used_by"] == 0
+    assert standings.of("s", "b:1", ["b:1"])["b:1"]["used_by"] == 1

@@ -130,3 +130,19 @@ def test_the_room_counts_where_it_was_told_to() -> None:
     [(_, settings)] = template.roster(())
     assert not settings.is_awaited
     assert not EndpointKey("s", ONE).is_room and not EndpointKey("s", Address(inside="python:a:B")).is_room
+
+
+def test_who_is_listed_as_before_is_the_same_entry_and_the_same_endpoint() -> None:
+    edge = listed()
+    many = [news(Address("10.0.1.1", port), slot=port) for port in range(1, 101)]
+    tell(edge, *many)
+    roster, first = edge.service.roster, edge.service.members.ready
+    many[7] = news(Address("10.0.1.1", 8), 5, slot=8)
+    tell(edge, *many[:50], *many[51:], news(TWO))
+    assert first[7].weight == 5 and edge.service.members.ready[7] is first[7]
+    assert sum(one is other for one, other in zip(roster, edge.service.roster, strict=False)) == 49
+    assert [one.key.address.port for one in edge.service.members.ready] == [*range(1, 51), *range(52, 101), 9000]
+    assert first[50].is_retired
+    tell(edge, *many)  # who comes back is another, though its entry was known once
+    assert not edge.service.members.ready[50].is_retired and edge.service.members.ready[50] is not first[50]
+    edge.end()
