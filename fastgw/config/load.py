@@ -49,17 +49,18 @@ def load(
     tell: Callable[[list[str]], None] | None = None,
     become: Callable[[UserSpec], None] | None = None,
     loaded_files: LoadedFiles | None = None,
+    content: bytes | None = None,
 ) -> GatewaySpec:
     """The configuration in ``path``, with ``${NAME}`` taken from ``environ``.
 
     ``now``: seconds since 1970, for the warnings that ``tell`` is called with, if there are any.  ``become``: called with the user that
     the file names as soon as it is known, so that everything else is looked at as that user; what it raises ends the reading.
-    ``loaded_files``: learns what is read, also of a configuration that cannot be used.
+    ``loaded_files``: learns what is read, also of a configuration that cannot be used.  ``content``: as for ``inspect``.
 
     Raises:
         ConfigError: it cannot be used; ``problems`` has every reason, sorted by line.
     """
-    spec, problems, warnings, _ = inspect(path, environ, now, become=become, loaded_files=loaded_files)
+    spec, problems, warnings, _ = inspect(path, environ, now, become=become, loaded_files=loaded_files, content=content)
     if spec is None:
         raise ConfigError([str(problem) for problem in problems])
     if warnings and tell is not None:

@@ -22,7 +22,7 @@ NOTHING: Final = ""  #: instead of a digest: there is no file, an empty one, or 
 class LoadedFiles:
     """The files of one load."""
 
-    __slots__ = ("_is_wanted", "files", "left_out")
+    __slots__ = ("_is_wanted", "content", "files", "left_out")
 
     def __init__(self, *, is_wanted: bool) -> None:
         """``is_wanted``: look at them even if the configuration does not ask for that."""
@@ -30,13 +30,14 @@ class LoadedFiles:
         self.files: dict[
             str, str
         ] = {}  #: digest of each by its absolute path, ``NOTHING`` if there was none; empty: nobody asks
+        self.content = b""  #: of the configuration itself; empty as well: nobody asks
         self.left_out = 0  #: files beyond ``MOST_FILES``
 
     def take(self, path: str, content: bytes, named: Iterable[str] = (), *, is_wanted: bool = False) -> None:
         """The configuration at ``path`` has ``content``, and names files that are about to be read."""
         if not (self._is_wanted or is_wanted):
             return
-        self.files[path] = digest(content)
+        self.files[path], self.content = digest(content), content
         for one in named:
             if len(self.files) < MOST_FILES:
                 self.files[one] = digest_of(one)

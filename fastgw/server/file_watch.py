@@ -2,8 +2,8 @@
 
 The kernel only says when to look (``folders``), and a poll does so beside it, because some file systems tell nothing; whether there is
 anything new is decided by the digests of what the last load has read (``config.loaded_files``), whoever asked for it.  So a file that was
-refused, or that a guard went back from, is not loaded again until it has another content.  When to look, and what to load, is decided
-in ``settling``.
+refused, or that a guard went back from, is not loaded again until it has another content; of the latter ``left`` sees to that.
+When to look, and what to load, is decided in ``settling``.
 
 Looks are made in a thread, one at a time: a disk that is slow holds up nothing but the next look.
 """

@@ -130,15 +130,16 @@ class Gateway:
         """Is the file to be loaded whenever it changes?"""
         return self.is_watch_asked or (self.current is not None and self.current.spec.reload.watch)
 
-    def load(self, become: Callable[[UserSpec], None] = stay) -> GatewaySpec:
-        """Read the file; raise ConfigError with every problem.  ``become``: makes this process the user that the file names."""
+    def load(self, become: Callable[[UserSpec], None] = stay, content: bytes | None = None) -> GatewaySpec:
+        """Read the file; raise ConfigError with every problem.  ``become``: makes this process the user that the file names.
+        ``content``: what is taken to stand in the file, which is not read then; the files that it names are."""
         from fastgw.config.load import load  # pydantic and yaml: only now, the workers import meanwhile
         from fastgw.config.loaded_files import LoadedFiles
 
         warnings: list[str] = []
         loaded_files = LoadedFiles(is_wanted=self.is_watching)
         try:
-            spec = load(Path(self.path), self.environ, time.time(), warnings.extend, become, loaded_files)
+            spec = load(Path(self.path), self.environ, time.time(), warnings.extend, become, loaded_files, content)
         finally:
             self.loaded_files = loaded_files
         if problem := machine.unpinnable(spec.cpu_affinity):

@@ -24,11 +24,12 @@ from fastgw.server.admin import admin_context
 from fastgw.server.answers import Answers
 from fastgw.server.binding import Plan
 from fastgw.server.history import LoadReport
+from fastgw.server.left import are_there, suspects, together
 from fastgw.server.listening import Listening, bind_admin, silence
 from fastgw.server.messages import Committed, Prepared
 from fastgw.server.notify import notify, reloading
 from fastgw.server.pieces import cut
-from fastgw.server.reload_guard import HELD, WENT_BACK, Guarded, ReloadGuard, Verdict, counts_of
+from fastgw.server.reload_guard import HELD, WENT_BACK, Former, Guarded, ReloadGuard, Verdict, counts_of
 from fastgw.server.rolling import Rolling
 from fastgw.server.workers import DEAD, WorkerProcess
 
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     import ssl
 
     from fastgw.config.bind_spec import BindSpec
+    from fastgw.config.loaded_files import LoadedFiles
     from fastgw.config.spec import GatewaySpec
+    from fastgw.server.gateway import Gateway
     from fastgw.server.host import Host
 
 PREPARE_LIMIT = 30.0  #: seconds a worker may take to compile a configuration
@@ -71,6 +74,10 @@ class Reload:
         self._is_running = False
         self._wanted_by: dict[str, None] = {}  # each once; empty: no other one is wanted
         self._harmful: Guarded | None = None  # what is to be gone back from
+        self._files: LoadedFiles | None = None  # of what is in use; None: nothing was loaded since the start
+        self._left: dict[
+            str, str
+        ] = {}  # files by which the one on the disk is the one that was gone back from (``server.left``)
         self.guard = ReloadGuard(partial(counts_of, self._gateway))
         self._waiting: list[asyncio.Future[Outcome]] = []  # who is told how the next one goes
         self._answers = Answers()
@@ -153,34 +160,67 @@ class Reload:
 
     async def _once(self, by: str) -> Outcome:
         gateway, began = self._gateway, time.monotonic()
-        former = gateway.plan_in_use.spec
-        warnings = gateway.warnings
+        if by == "watch" and await asyncio.to_thread(are_there, self._left):
+            return await self._renew(by)
+        former = Former(gateway.plan_in_use.spec, gateway.warnings, self._files_in_use())
         try:
             spec = await asyncio.to_thread(gateway.load)
             before = self.guard.baseline(spec.reload, time.monotonic())
             plan = await self._use(spec)
         except ConfigError as error:
-            gateway.reloads["refused"] += 1
-            gateway.report = LoadReport(False, time.time(), tuple(error.problems), by=by)
-            gateway.history.refused(gateway.generation, error.problems, by)
-            self._log.error(
-                "the new configuration is refused, the old one stays",
-                by=by,
-                generation=gateway.generation,
-                problems=error.problems,
-            )
-            return Outcome(False, tuple(error.problems))
+            return self._refuse(error, by)
         if plan is None:
             return _DRAINING
         gateway.reloads["ok"] += 1
         gateway.report = LoadReport(True, time.time(), by=by)
-        self._host.spawn_task(gateway.history.done(plan.generation, former, spec, by))
+        self._host.spawn_task(gateway.history.done(plan.generation, former.spec, spec, by))
+        self._files, self._left = _files_of(gateway), {}
         took = round(time.monotonic() - began, 3)
-        guard = self.guard.begin(spec.reload, former, warnings, before, time.monotonic())
+        guard = self.guard.begin(spec.reload, former, self._files, before, time.monotonic())
         fields = {} if guard is None else {"guard": spec.reload.guard}
         self._log.info("a new configuration is in use", by=by, generation=plan.generation, seconds=took, **fields)
         self._host.tell_warnings()
         return Outcome(True, guard=guard)
+
+    def _refuse(self, error: ConfigError, by: str) -> Outcome:
+        gateway = self._gateway
+        gateway.reloads["refused"] += 1
+        gateway.report = LoadReport(False, time.time(), tuple(error.problems), by=by)
+        gateway.history.refused(gateway.generation, error.problems, by)
+        event = "the new configuration is refused, the old one stays"
+        self._log.error(event, by=by, generation=gateway.generation, problems=error.problems)
+        return Outcome(False, tuple(error.problems))
+
+    def _files_in_use(self) -> LoadedFiles:
+        if self._files is None:
+            self._files = _files_of(self._gateway)
+        return self._files
+
+    async def _renew(self, by: str) -> Outcome:
+        """Files have changed, but the configuration on the disk is the one that was left: have the one in use read its files again.
+
+        It has no guard: to go back would be to read the same files once more.
+        """
+        gateway = self._gateway
+        former = gateway.plan_in_use.spec
+        try:
+            spec = await asyncio.to_thread(gateway.load, content=self._files_in_use().content)
+            files = _files_of(gateway)
+            plan = await self._use(spec)
+        except ConfigError as error:
+            return self._refuse(error, by)
+        finally:
+            gateway.loaded_files = together(self._files_in_use().files, _files_of(gateway).files, self._left)
+        if plan is None:
+            return _DRAINING
+        self._files = files
+        gateway.reloads["ok"] += 1  # the report stays: what is on the disk is not in use
+        self._host.spawn_task(gateway.history.done(plan.generation, former, spec, by))
+        event = (
+            "the configuration in use has read its files again; the one that was left is not tried before it changes"
+        )
+        self._log.warning(event, by=by, generation=plan.generation, left=list(self._left))
+        return Outcome(True)
 
     async def _go_back(self, harmful: Guarded) -> None:
         """Use what was in use before, which is on no disk any more; the file stays as it is, and the next reload reads it."""
@@ -188,7 +228,7 @@ class Reload:
         why = self.guard.why(harmful)
         reason = f"generation {left} was left again: {why['reason']}"
         try:
-            plan = await self._use(harmful.former)
+            plan = await self._use(harmful.former.spec)
         except ConfigError as error:
             event = "the new configuration makes more errors, and the one before cannot be used any more"
             self._log.error(event, generation=left, **why, problems=error.problems)
@@ -197,12 +237,20 @@ class Reload:
         if plan is None:
             return
         gateway.reloads["went_back"] += 1
-        gateway.warnings = harmful.warnings
+        gateway.warnings = harmful.former.warnings
+        self._stay_away(harmful)
         gateway.report = LoadReport(False, time.time(), (reason,), went_back=True, by="guard")
         gateway.history.refused(plan.generation, [reason], "guard")
         event = "the new configuration made more errors, the one before is in use again"
         self._log.error(event, generation=plan.generation, left=left, **why)
         self.guard.finish(Verdict(WENT_BACK, reason), time.monotonic())
+
+    def _stay_away(self, harmful: Guarded) -> None:
+        """Files that are watched change what is in use from now on, and do not bring ``harmful`` back."""
+        before = self._files = harmful.former.files
+        if before.content:  # else it could not be loaded again
+            self._left = suspects(harmful.files, before)
+            self._gateway.loaded_files = together(before.files, _files_of(self._gateway).files)
 
     async def _use(self, spec: GatewaySpec) -> Plan | None:
         """Have every worker serve ``spec``; None: the gateway drains instead.  Raise ConfigError, and all stays as it is."""
@@ -325,6 +373,12 @@ class Reload:
 
 _DRAINING = Outcome(False, ("the gateway drains",))
 _FAILED = Outcome(False, ("the reload failed; the log says how",))
+
+
+def _files_of(gateway: Gateway) -> LoadedFiles:
+    """Those of the last load."""
+    assert gateway.loaded_files is not None
+    return gateway.loaded_files
 
 
 def _bound(spec: GatewaySpec) -> BindSpec | None:

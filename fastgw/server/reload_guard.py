@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fastgw.core import counters as layout
 
 if TYPE_CHECKING:
+    from fastgw.config.loaded_files import LoadedFiles
     from fastgw.config.spec import GatewaySpec, ReloadSpec
     from fastgw.server.gateway import Gateway
 
@@ -63,11 +64,19 @@ class Verdict(NamedTuple):
     reason: str
 
 
+class Former(NamedTuple):
+    """A configuration that was in use."""
+
+    spec: GatewaySpec
+    warnings: list[str]
+    files: LoadedFiles
+
+
 class Guarded(NamedTuple):
     """A configuration under guard."""
 
-    former: GatewaySpec  #: what was in use before
-    warnings: list[str]  #: of that
+    former: Former  #: what was in use before
+    files: LoadedFiles  #: its own
     terms: ReloadSpec
     before: Sums
     start: Sums  #: when it came into use
@@ -94,18 +103,18 @@ class ReloadGuard:
         return counts.since(recent[0]) if recent else counts
 
     def begin(
-        self, terms: ReloadSpec, former: GatewaySpec, warnings: list[str], before: Sums, now: float
+        self, terms: ReloadSpec, former: Former, files: LoadedFiles, before: Sums, now: float
     ) -> asyncio.Future[Verdict] | None:
-        """Watch what has come into use behind ``former``; return its end, or None where no guard is asked for."""
+        """Watch what has come into use behind ``former``; return its end, or None where no guard is asked for.  ``files``: those of it."""
         old, self._watched = self._watched, None
         self._samples.clear()
         if old is not None:
-            former, warnings = old.former, old.warnings
+            former = old.former
             _end(old, Verdict(SUPERSEDED, "another reload came before the guard was over, and is watched instead"))
         if not terms.guard:
             return None
         end: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-        self._watched = Guarded(former, warnings, terms, before, self._count(), now, end)
+        self._watched = Guarded(former, files, terms, before, self._count(), now, end)
         self.last = None
         return end
 

@@ -22,6 +22,7 @@ from tests.unit.server.stage import play as play_stage
 TERMS = ReloadSpec(watch=False, poll_interval=30.0, guard=20.0, max_error_increase=0.05, min_requests=50)
 OLD: Any = "the specification before"
 OLDER: Any = "the one before that"
+FILES: Any = "the files of the new one"
 
 
 class Traffic:
@@ -52,7 +53,7 @@ class Traffic:
 
     def begin(self, former: Any = OLD, terms: ReloadSpec = TERMS) -> asyncio.Future[Verdict] | None:
         before = self.guard.baseline(terms, self.now)
-        return self.guard.begin(terms, former, ["a warning"], before, self.now)
+        return self.guard.begin(terms, former, FILES, before, self.now)
 
     def end(self) -> str:
         document = self.guard.document(self.now)
