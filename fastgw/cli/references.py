@@ -1,4 +1,5 @@
-"""What a configuration refers to that is elsewhere: sources of members, clusters of etcd, each Redis, sets of keys, the collector.
+"""What a configuration refers to that is elsewhere: sources of members, registries that it registers in, clusters of etcd, each Redis,
+sets of keys, the collector.
 
 ``fastgw check --online`` tries all of it (``cli.tries``), and whoever looks for what is wrong with a gateway can.
 """
@@ -21,6 +22,10 @@ def _all(spec: GatewaySpec) -> Iterator[Referred]:
         from fastgw.cli.source_tries import source_references
 
         yield from source_references(spec)
+    if spec.registration is not None:
+        from fastgw.cli.registration_tries import registration_references
+
+        yield from registration_references(spec)
     if spec.redis or spec.key_sets or spec.telemetry is not None:
         from fastgw.cli.link_tries import link_references
 

@@ -1,4 +1,4 @@
-"""A program that is registered in Consul while it runs, as a source of members sees it; of a stand-in."""
+"""A program and a gateway that are registered in Consul while they run, as a source of members sees it; of a stand-in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from fastgw.core.sources import ConsulSettings
 from fastgw.discovery.consul import ConsulSource
+from tests.integration.processes import Gateway
 from tests.support.beside import Beside
 from tests.support.consul import Consul
 from tests.support.followed import Followed
@@ -64,4 +65,39 @@ def test_a_wrapped_program_whatever_befalls_it_and_its_agent(consul: tuple[Besid
     finally:
         one.kill()
         one.wait()
+        followed.close()
+
+
+GATEWAY = """
+workers: 1
+admin: {{address: "127.0.0.1:$admin"}}
+registration:
+  consul: {{endpoint: "http://127.0.0.1:{consul}", token: {token}, tags: [gpu]}}
+  listeners: [{{listener: edge, service: vision, version: "2.1"}}]
+  ttl: 2s
+  drain: 0s
+listeners:
+  - {{name: edge, address: "127.0.0.1:$port"}}
+routes:
+  - {{path: "/*", reply: {{status: 200}}}}
+"""
+
+
+def test_a_gateway_registers_itself_in_consul_and_is_found_there(
+    gateway: Gateway, consul: tuple[Beside, Consul]
+) -> None:
+    beside, agent = consul
+    followed = Followed(ConsulSource(ConsulSettings(agent.endpoint, "vision", ("gpu",), token=TOKEN)))
+    try:
+        running = gateway(GATEWAY.format(consul=agent.port, token=TOKEN))
+        followed.comes_to({running.port: 1})
+        beside.call(agent.forget)
+        followed.comes_to({})
+        followed.comes_to({running.port: 1})
+        (found,) = running.admin("/status")["registration"]
+        assert (found["kind"], found["state"], found["losses"]) == ("consul", "registered", 1)
+        assert running.stop() == 0
+        followed.comes_to({})
+        assert TOKEN not in running.read_log()
+    finally:
         followed.close()

@@ -161,10 +161,18 @@ class Consul:
         self.tokens.append(request.headers.get("x-consul-token", ""))
         if not self.has_leader:
             return web.Response(status=500, text="No cluster leader")
-        if self._token and self.tokens[-1] != self._token:
+        if self._token and self.tokens[-1] != self._token and split.path != "/v1/status/leader":
             return web.Response(
                 status=403,
                 text=f"Permission denied: token lacks permission '{'service:write' if 'agent' in split.path else 'service:read'}'",
+            )
+        if split.path == "/v1/status/leader":
+            return web.json_response("10.0.0.9:8300")
+        if split.path == "/v1/acl/token/self":
+            return (
+                web.json_response({"AccessorID": "x"})
+                if self._token
+                else web.Response(status=401, text="ACL support disabled")
             )
         if split.path.startswith("/v1/agent/"):
             self.said.append(f"{request.method} {split.path.removeprefix('/v1/agent/')}")

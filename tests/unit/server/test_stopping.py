@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -115,5 +118,53 @@ def test_nothing_is_reloaded_or_started_during_the_stop(file: Path, capsys: pyte
         stage.control.launch(stage.workers[0])
         assert not stage.control._tasks and stage.workers[0].said.empty()
         assert stage.control.stopping.done.result() == 0
+
+    play(story, file, capsys)
+
+
+class Registered:
+    """In the place of what registers the gateway; it was registered if ``drain`` is not 0."""
+
+    def __init__(self, drain: float) -> None:
+        self.drain, self.is_closed, self.has_left = drain, False, False
+
+    async def leave(self) -> float:
+        self.has_left = True
+        return self.drain
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.mark.parametrize("drain", [0.0, 0.05])
+def test_who_is_registered_is_not_any_more_before_the_listeners_end(
+    file: Path, capsys: pytest.CaptureFixture[str], drain: float
+) -> None:
+    async def story(stage: Stage) -> None:
+        done_of(stage)
+        registered: Any = Registered(drain)
+        stage.gateway.registering = registered
+        stage.control.stop()
+        assert stage.gateway.is_draining and not stage.control.stopping.is_stopping
+        await asyncio.sleep(0)
+        assert registered.has_left and stage.control.stopping.is_stopping == (not drain)
+        assert bool(stage.gateway.plan_in_use.listenings["127.0.0.1:0"].sockets)
+        for worker in stage.workers:
+            assert await worker.expect(Drain) == Drain(30.0)
+        assert stage.control.stopping.is_stopping
+
+    play(story, file, capsys)
+
+
+def test_a_successor_goes_on_with_what_is_registered(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(stage: Stage) -> None:
+        done_of(stage)
+        registered: Any = Registered(5.0)
+        stage.gateway.registering = registered
+        stage.control.stopping._upgrade = SimpleNamespace(abandon=lambda: None, has_successor=True)  # type: ignore[assignment]
+        stage.control.stop()
+        assert stage.control.stopping.is_stopping and registered.is_closed and not registered.has_left
+        for worker in stage.workers:
+            await worker.expect(Drain)
 
     play(story, file, capsys)

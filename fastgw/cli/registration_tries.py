@@ -1,0 +1,76 @@
+"""Registries that a gateway registers in, tried once: without registering anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from fastgw.cli.tries import FailedError, Referred, Usable
+from fastgw.config.spec import GatewaySpec
+from fastgw.core.calls import Answered
+from fastgw.core.sources import AgentSettings, EtcdSettings, RegistrationSettings
+from fastgw.discovery.etcd_client import EtcdClient, encoded
+from fastgw.discovery.listing import SourceError
+from fastgw.discovery.nearby import counted
+from fastgw.discovery.registries import calling, said
+
+
+def registration_references(spec: GatewaySpec) -> Iterator[Referred]:
+    """Each registry."""
+    settings = spec.registration
+    if not isinstance(settings, RegistrationSettings):
+        return
+    services = {one.service for one in settings.listeners} | {
+        one.register_as for one in spec.services if one.register_as
+    }
+    if settings.etcd is not None:
+        place = f"etcd {','.join(map(str, settings.etcd.endpoints))} {settings.etcd.prefix or '/'}"
+        attempt = partial(_try_etcd, settings.etcd, sorted(services))
+        yield Referred("etcd", place, (("registration", "etcd"),), attempt)
+    if settings.consul is not None:
+        place = f"consul {settings.consul.endpoint}"
+        yield Referred("consul", place, (("registration", "consul"),), partial(_try_consul, settings.consul))
+
+
+async def _try_etcd(settings: EtcdSettings, services: list[str]) -> Usable:
+    """May the keys of each service be read?  Who may write them is not known before somebody does."""
+    client = EtcdClient(settings)
+    with client.used():
+        try:
+            for service in services:
+                prefix = f"{settings.prefix}/{service}/"
+                end = prefix[:-1] + chr(ord("/") + 1)
+                keys = {"key": encoded(prefix.encode()), "range_end": encoded(end.encode()), "count_only": True}
+                await client.ask("/v3/kv/range", keys)
+        except SourceError as error:
+            raise FailedError(error.cause, error.detail) from None
+    return Usable(f"the keys of {counted(len(services), 'service')} can be read; writing is not tried")
+
+
+async def _try_consul(settings: AgentSettings) -> Usable:
+    """Is there an agent with a leader, and does it know the token?  What the token may do it says to nobody else."""
+    try:
+        with calling(settings.endpoint, settings.tls, settings.timeout) as caller:
+            leader = await caller.call(b"GET", target="/v1/status/leader")
+            _expect(leader, settings)
+            if leader.body.strip() in (b"", b'""'):
+                raise FailedError("unavailable", f"consul {settings.endpoint} has no leader")
+            if not settings.token:
+                return Usable("the agent answers; registering is not tried")
+            fields = [(b"x-consul-token", settings.token.encode())]
+            token = await caller.call(b"GET", fields, target="/v1/acl/token/self")
+    except SourceError as error:
+        raise FailedError(error.cause, error.detail) from None
+    except ValueError as error:
+        raise FailedError("denied", f"the token cannot be sent: {error}") from None
+    if token.status == 401:  # "ACL support disabled"
+        return Usable("the agent answers", ("it has no ACLs in use, so nobody looks at the token",))
+    _expect(token, settings)
+    return Usable("the agent answers and knows the token; registering is not tried")
+
+
+def _expect(answer: Answered, settings: AgentSettings) -> None:
+    """Raise FailedError if it is no 200."""
+    if answer.status != 200:
+        cause = "denied" if answer.status in (401, 403, 404) else "unavailable"
+        raise FailedError(cause, f"consul {settings.endpoint} answered {answer.status}: {said(answer.body)}")
