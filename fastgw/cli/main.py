@@ -65,7 +65,8 @@ durations over an hour without a unit.
 
 With --online everything that the file refers to is asked once, at the same time, for 30 s at most: each source of members
 (how many there are, which entries are none, what there is beside a place where nobody is listed), each endpoint of an
-etcd, each Redis, each set of keys that is fetched, and the collector.  What cannot be used counts as a mistake.
+etcd, each registry that the gateway registers in, each Redis, each set of keys that is fetched, and the collector.  What
+cannot be used counts as a mistake.
 
 Exit code: 0 fine, with or without warnings; 1 there are mistakes, or warnings under --strict; 2 wrong arguments."""
 

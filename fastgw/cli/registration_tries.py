@@ -14,6 +14,8 @@ from fastgw.discovery.listing import SourceError
 from fastgw.discovery.nearby import counted
 from fastgw.discovery.registries import calling, said
 
+PROBE = "fastgw-check"  #: the end of the key that would be put
+
 
 def registration_references(spec: GatewaySpec) -> Iterator[Referred]:
     """Each registry."""
@@ -33,18 +35,18 @@ def registration_references(spec: GatewaySpec) -> Iterator[Referred]:
 
 
 async def _try_etcd(settings: EtcdSettings, services: list[str]) -> Usable:
-    """May the keys of each service be read?  Who may write them is not known before somebody does."""
+    """May a key of each service be put?  Under a condition that never holds: etcd looks at the rights of all that it would do."""
     client = EtcdClient(settings)
     with client.used():
-        try:
-            for service in services:
-                prefix = f"{settings.prefix}/{service}/"
-                end = prefix[:-1] + chr(ord("/") + 1)
-                keys = {"key": encoded(prefix.encode()), "range_end": encoded(end.encode()), "count_only": True}
-                await client.ask("/v3/kv/range", keys)
-        except SourceError as error:
-            raise FailedError(error.cause, error.detail) from None
-    return Usable(f"the keys of {counted(len(services), 'service')} can be read; writing is not tried")
+        for service in services:
+            key = encoded(f"{settings.prefix}/{service}/{PROBE}".encode())
+            never = {"key": key, "target": "VERSION", "result": "EQUAL", "version": "-1"}
+            put = {"requestPut": {"key": key, "value": encoded(b"inactive")}}
+            try:
+                await client.ask("/v3/kv/txn", {"compare": [never], "success": [put]})
+            except SourceError as error:
+                raise FailedError(error.cause, f"members of {service} cannot be registered: {error.detail}") from None
+    return Usable(f"members of {counted(len(services), 'service')} may be registered")
 
 
 async def _try_consul(settings: AgentSettings) -> Usable:

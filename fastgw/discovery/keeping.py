@@ -108,7 +108,7 @@ class SourceKeeper:
         Args:
             source: whom to ask.
             belief: when a listing is believed.
-            on_change: called when ``members`` are others than before, and when the first listing has come.
+            on_change: called when ``members`` are others than before, and when the first listing has come, be it what was recalled.
             log: writes a line of the log, if there are not too many.
             random: returns numbers of [0, 1).
             clock: returns monotonic seconds.
@@ -252,7 +252,7 @@ class SourceKeeper:
         if self.state == DOUBTED:
             self._become(LISTED)
         self._doubted_since = 0.0
-        self.is_recalled = False
+        was_recalled, self.is_recalled = self.is_recalled, False
         damped = [one.address for one in listing.members if self._penalties.is_damped(one.address, now)]
         if len(damped) == len(listing.members):
             damped = []
@@ -267,6 +267,8 @@ class SourceKeeper:
             self.changes += self.members is not None
             self.members = members
             self.changed_at = self._wall()
+            self._on_change()
+        elif was_recalled:
             self._on_change()
 
     def _doubt(self, listing: Listing) -> str:

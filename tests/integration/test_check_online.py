@@ -34,6 +34,10 @@ def test_what_is_wrong_with_an_etcd_is_told(tmp_path: Path, python: str) -> None
             "role grant-permission --prefix=true reader read /services/vision/",
             "user add fastgw:secret",
             "user grant-role fastgw reader",
+            "role add writer",
+            "role grant-permission --prefix=true writer readwrite /services/gateways/",
+            "user add registrar:secret",
+            "user grant-role registrar writer",
             "put /services/vision/10.0.0.1:9000 active",
             "auth enable",
         ):
@@ -51,15 +55,25 @@ def test_what_is_wrong_with_an_etcd_is_told(tmp_path: Path, python: str) -> None
             + service("authority", open_to.url, "/services/vision", tls.format(other.ca, *files[1:]))
             + service("stranger", open_to.url, "/services/vision", f", tls: {{ca: {files[0]}}}")
         )
+        path.write_text(
+            path.read_text().replace("address: ", "name: edge, address: ")
+            + f"registration: {{etcd: {{endpoints: ['{guarded.url}'], user: registrar, password: secret}}, listeners: "
+            + "[{listener: edge, service: gateways}, {listener: edge, service: others}]}\n"
+        )
         done = subprocess.run(
             [python, "-m", "fastgw", "check", "--online", "--format", "json", str(path)], capture_output=True, text=True
         )
+        assert guarded.ctl("--user", "root:rootpw", "get", "--prefix", "--keys-only", "/").split() == [
+            "/services/vision/10.0.0.1:9000"
+        ]
     finally:
         open_to.close()
         guarded.close()
     assert done.returncode == 1, done.stderr
     told = json.loads(done.stdout)
     found = {one["paths"][0].split(".")[1]: one for one in told["references"]}
+    registered = found.pop("etcd")  # the first service may be registered, the second not
+    assert registered["cause"] == "denied" and registered["said"].startswith("members of others cannot be registered: ")
     assert (found["fine"]["state"], found["fine"]["members"]) == ("fine", 1)
     assert [found[name]["cause"] for name in ("password", "user", "right")] == ["denied"] * 3
     assert "invalid user ID or password" in found["password"]["said"]
@@ -71,4 +85,4 @@ def test_what_is_wrong_with_an_etcd_is_told(tmp_path: Path, python: str) -> None
     assert found["prefix"]["warnings"] == [
         "it lists nobody; under /services/ there are vision/; did you mean 'vision/'?"
     ]
-    assert sum(one["severity"] == "error" for one in told["problems"]) == 5
+    assert sum(one["severity"] == "error" for one in told["problems"]) == 6

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fastgw.cli.references import references
 from fastgw.cli.registration_tries import registration_references
 from fastgw.cli.tries import FailedError, Referred, Usable
+from fastgw.discovery.etcd_client import EtcdClient, EtcdError, decoded
 from tests.support.consul import Consul
 from tests.support.ports import free_port
-from tests.support.upstream import UpstreamServer
 from tests.unit.config.files import MINIMAL, read, with_service
 
 EDGE = "listeners: [{listener: listener-1, service: edge}]"
@@ -45,13 +45,30 @@ def test_each_registry_is_one_reference(tmp_path: Path) -> None:
     assert not [*registration_references(read(tmp_path, MINIMAL))]
 
 
-def test_etcd_is_asked_for_the_keys_of_each_service(tmp_path: Path, service: Callable[..., UpstreamServer]) -> None:
-    etcd = service()  # answers everything with JSON
+def test_a_key_of_each_service_would_be_put_if_what_never_is_were_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+    denied = EtcdError("denied", "permission denied", 7)
+
+    async def ask(_: object, path: str, message: dict[str, Any]) -> dict[str, Any]:
+        assert path == "/v3/kv/txn"
+        asked.append(message)
+        if len(asked) > 3:
+            raise denied
+        return {}
+
+    monkeypatch.setattr(EtcdClient, "ask", ask)
     whole = with_service("health: {path: /}, register_as: legacy")
-    [one] = referred(tmp_path, f"etcd: {{endpoints: ['http://{etcd.address}']}}", whole)
+    [one] = referred(tmp_path, "etcd: {endpoints: ['http://127.0.0.1:1'], prefix: /p}", whole)
     found = tried(one)
-    assert isinstance(found, Usable)
-    assert found.said == "the keys of 2 services can be read; writing is not tried"
+    assert isinstance(found, Usable) and found.said == "members of 2 services may be registered"
+    keys = [decoded(message["success"][0]["requestPut"]["key"]) for message in asked]
+    assert keys == [b"/p/edge/fastgw-check", b"/p/legacy/fastgw-check"]
+    assert all(message["compare"][0]["version"] == "-1" for message in asked)
+    refused = tried(one)
+    assert isinstance(refused, FailedError) and refused.cause == "denied"
+    assert str(refused) == "members of legacy cannot be registered: permission denied"
 
 
 def test_registries_that_are_not_there(tmp_path: Path) -> None:

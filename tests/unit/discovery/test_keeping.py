@@ -146,6 +146,13 @@ def test_a_registry_that_fails_at_the_beginning_leaves_the_members_of_before(sta
     assert (keeper.state, keeper.members, keeper.is_recalled, keeper.revision) == (LISTED, members(3), False, "7")
 
 
+def test_a_registry_that_says_the_same_as_before_is_told_of_too(stage: Stage) -> None:
+    keeper = recalling(stage, 1)
+    keeper._fail("refused", "nobody is there")
+    stage.lists(1)
+    assert (keeper.is_recalled, keeper.changes, stage.told) == (False, 0, [members(1), members(1)])
+
+
 def test_a_registry_that_answers_is_believed_first(stage: Stage) -> None:
     keeper = recalling(stage, 1, 2)
     stage.lists()
