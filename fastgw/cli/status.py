@@ -116,6 +116,7 @@ def _reload(status: Mapping[str, Any], now: float) -> Iterator[str]:
     if guard.get("state") == "watching":
         told = " -> ".join(f"{one['errors']} of {one['requests']} failed" for one in (guard["before"], guard["after"]))
         yield f"guard      {guard['seconds_left']:.0f} s left: {told}"
+    yield from _fleet(status.get("fleet"), now)
     yield from _watch(status.get("watch"), now)
     for line in status["warnings"]:
         yield f"           warning: {line}"
@@ -132,6 +133,21 @@ def _watch(watch: Mapping[str, Any] | None, now: float) -> Iterator[str]:
         yield f"           not told of every change: {watch['cause']}"
     if watch["missing"]:
         yield f"           missing: {', '.join(watch['missing'])}"
+
+
+def _fleet(fleet: Mapping[str, Any] | None, now: float) -> Iterator[str]:
+    if fleet is None:
+        return
+    uses = f"generation {fleet['generation']}" if fleet["generation"] else "nothing of it"
+    state, rollout = fleet["state"].replace("_", " "), fleet["rollout"]
+    others = f", {_count(fleet['nodes'], 'gateway')}" if fleet["nodes"] is not None else ""
+    leads = ", coordinates it" if fleet["coordinates"] else ""
+    yield f"fleet      {fleet['key']} as {fleet['node']}: {uses}, {state}{_since(fleet['since'], now)}{others}{leads}"
+    if fleet["reason"]:
+        yield f"           {fleet['reason']}"
+    if rollout is not None and rollout["generation"] != fleet["generation"]:
+        why = f": {rollout['reason']}" if rollout["reason"] else ""
+        yield f"           generation {rollout['generation']} {rollout['phase'].replace('_', ' ')}{why}"
 
 
 def _workers(workers: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -22,6 +22,7 @@ from fastgw.server import machine
 from fastgw.server.log import Log
 from fastgw.server.notify import notify
 from fastgw.server.reload_guard import WENT_BACK, Verdict
+from fastgw.server.standings import stamp
 from fastgw.server.workers import READY
 
 if TYPE_CHECKING:
@@ -136,7 +137,8 @@ class InFleet:
 
     def document(self) -> dict[str, Any] | None:
         """For ``/status``; None: it has not begun yet."""
-        return self.follower.document() if self.follower is not None else None
+        found = self.follower.document() if self.follower is not None else None
+        return {**found, "since": stamp(found["since"])} if found is not None else None
 
     # -- see ``NodeHost``
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from fastgw.server.episodes import Episode, Episodes
+from fastgw.server.fleet_status import wrong_in_fleet
 from fastgw.server.notices import CERTIFICATE_DAYS
 from fastgw.server.process_status import ADMIN
 from fastgw.server.source_words import span
@@ -75,6 +76,9 @@ def _gateway(document: StatusTree, when: When) -> Iterator[Concern]:
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
         cause = f"the last reload is refused, the configuration before is in use: {lines[0] if lines else ''}{more}"
         yield Concern(ERROR, "reload_refused", "", cause, last["when"])
+    fleet = document.get("fleet") or {}
+    if wrong := wrong_in_fleet(fleet):
+        yield Concern(ERROR, "fleet", "", wrong, fleet["since"])
     for one in when.episodes.of("accept").values():
         cause = f"clients are not accepted, for want of descriptors or memory ({_times(one.count)}): raise LimitNOFILE"
         yield Concern(CRITICAL, "descriptors", "", cause, when.began(one))

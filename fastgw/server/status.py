@@ -27,6 +27,7 @@ from fastgw.server.discovery_status import (
 )
 from fastgw.server.episodes import Episodes
 from fastgw.server.export_status import export_document, export_facts
+from fastgw.server.fleet_status import fleet_facts
 from fastgw.server.gateway import Gateway
 from fastgw.server.health_status import health_facts, health_of_endpoint
 from fastgw.server.key_set_status import key_set_document, key_set_facts
@@ -200,6 +201,7 @@ class Pages:
                 gateway.lists.discovering, gateway.current.spec.services if gateway.current is not None else ()
             ),
             registrations=registration_facts(gateway.registering),
+            fleet=fleet_facts(self.fleet()),
             links=links_of(gateway.leasing),
             certificates=certificate_facts(gateway),
             watch=gateway.watching.facts() if gateway.watching is not None else None,

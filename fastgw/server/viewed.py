@@ -30,6 +30,7 @@ def viewed(
         "gateway": {key: status[key] for key in ("version", "build", "generation", "config", "uptime", "draining")},
         "problems": status["problems"][:MOST_PROBLEMS],
         "watch": status["watch"],
+        "fleet": status["fleet"],
         "whole": {
             **rates[""],
             "connections": connections["open"],

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from fastgw.core.blocks import COUNTER, GAUGE, Metric
+from fastgw.telemetry.export_facts import EXPORT_FACTS
+from fastgw.telemetry.fleet_facts import FLEET_FACTS
 from fastgw.telemetry.source_facts import REGISTRY_FACTS
 from fastgw.telemetry.totals import (
     BoardFacts,
-    ExportFacts,
     Facts,
     KeySetFacts,
     LinkFacts,
@@ -65,18 +66,6 @@ def _leases(facts: Facts) -> Samples:
 
 def _link_failures(facts: Facts) -> Samples:
     return [((one.redis, cause), count) for one in facts.links for cause, count in one.failures.items()]
-
-
-def _export(value: Callable[[ExportFacts], float]) -> Callable[[Facts], Samples]:
-    return lambda facts: [] if facts.export is None else [((), float(value(facts.export)))]
-
-
-def _exported(facts: Facts) -> Samples:
-    return [] if facts.export is None else [((signal,), count) for signal, count in facts.export.exported.items()]
-
-
-def _dropped(facts: Facts) -> Samples:
-    return [] if facts.export is None else facts.export.dropped.items()
 
 
 def _probes(facts: Facts) -> Samples:
@@ -329,39 +318,8 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
         Metric("fastgw_leased_tokens", COUNTER, "How much of limits was leased: requests, bytes, costs.", ("redis",)),
         _link(lambda one: one.tokens),
     ),
-    (
-        Metric(
-            "fastgw_telemetry_up",
-            GAUGE,
-            "1 while the collector takes what is sent to it.",
-            (),
-            "[Why not](tracing.md#a-collector-that-is-down); alert on 0.",
-        ),
-        _export(lambda one: one.is_up),
-    ),
-    (
-        Metric(
-            "fastgw_telemetry_exported",
-            COUNTER,
-            "Spans, data points and lines of the log that the collector took.",
-            ("signal",),
-        ),
-        _exported,
-    ),
-    (
-        Metric(
-            "fastgw_telemetry_dropped",
-            COUNTER,
-            "Spans, data points and lines of the log that were not sent, or not taken, by the cause.",
-            ("signal", "cause"),
-            "[Each cause](tracing.md#what-is-dropped); alert on a rate.",
-        ),
-        _dropped,
-    ),
-    (
-        Metric("fastgw_telemetry_queue_bytes", GAUGE, "Bytes that wait for the collector."),
-        _export(lambda one: one.queued),
-    ),
+    *EXPORT_FACTS,
+    *FLEET_FACTS,
     (
         Metric(
             "fastgw_endpoint_up",

@@ -195,6 +195,19 @@ class ExportFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetFacts:
+    """What the gateway is in its fleet."""
+
+    key: str  #: of the fleet
+    state: str
+    generation: int  #: that it serves; 0: none of etcd's
+    promoted: int | None  #: None: nothing was heard of it
+    contact_age: float  #: seconds since etcd has answered
+    nodes: int | None
+    coordinates: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known beside the counters."""
 
@@ -217,6 +230,7 @@ class Facts:
     certificates: Sequence[CertificateFacts] = ()  #: those that say when they end
     export: ExportFacts | None = None  #: None: there is no collector
     watch: WatchFacts | None = None  #: None: no files were ever watched
+    fleet: FleetFacts | None = None  #: None: it is of none
     members: Mapping[EndpointName, MemberFacts] = field(default_factory=dict)
     versions: Mapping[tuple[str, str], float] = field(default_factory=dict)  #: shares, 0 to 1, by service and version
     board: Mapping[str, BoardFacts] = field(default_factory=dict)  #: by table

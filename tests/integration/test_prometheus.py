@@ -183,6 +183,8 @@ class TestAlerts:
                 "FastgwRedisDown",
                 "FastgwDiscoveryFails",
                 "FastgwRegistrationFails",
+                "FastgwFleetBehind",
+                "FastgwFleetUncoordinated",
                 "FastgwKeysMissing",
                 "FastgwServiceSlow",
                 "FastgwServicePanic",
@@ -205,7 +207,17 @@ class TestAlerts:
 
 
 #: Metrics that this gateway has not: it uses no such thing.
-ABSENT = frozenset(("fastgw_redis_up", "fastgw_discovery_up", "fastgw_key_set_keys", "fastgw_filter_failures_total"))
+ABSENT = frozenset(
+    (
+        "fastgw_redis_up",
+        "fastgw_discovery_up",
+        "fastgw_registration_up",
+        "fastgw_fleet_state",
+        "fastgw_fleet_coordinates",
+        "fastgw_key_set_keys",
+        "fastgw_filter_failures_total",
+    )
+)
 
 
 def rules() -> list[dict[str, Any]]:

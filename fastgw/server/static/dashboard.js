@@ -210,6 +210,16 @@ function showLoads(view) {
     const changed = watch.last_trigger ? `, changed ${since(watch.last_trigger, view.at)} ago` : "";
     items.unshift(element("li", `files watched: ${watch.files}, by ${watch.by}${every}${changed}${cause}`, watch.cause ? "refused" : "ok"));
   }
+  const fleet = view.fleet;
+  if (fleet) {
+    const rollout = fleet.rollout;
+    const next = rollout && rollout.generation !== fleet.generation ? `, generation ${rollout.generation} ${rollout.phase.replace("_", " ")}` : "";
+    const uses = fleet.generation ? `generation ${fleet.generation}` : "nothing of it";
+    const leads = fleet.coordinates ? ", coordinates it" : fleet.coordinator ? `, coordinated by ${fleet.coordinator}` : "";
+    const why = fleet.reason ? `: ${fleet.reason}` : "";
+    const wrong = ["refused", "went_back", "stale"].includes(fleet.state);
+    items.unshift(element("li", `fleet ${fleet.key}, ${fleet.node}: ${uses}, ${fleet.state.replace("_", " ")}${why}${next}${leads}`, wrong ? "refused" : "ok"));
+  }
   list("loads", items);
 }
 

@@ -82,6 +82,24 @@ def test_a_guard_is_told_and_what_came_of_it() -> None:
     assert found[at + 1].strip() == "generation 3 was left again"
 
 
+def test_a_fleet_has_a_line() -> None:
+    fleet: dict[str, Any] = {"key": "/fastgw/edge", "node": "edge-1", "state": "serving", "reason": None, "since": None}
+    fleet |= {"generation": 7, "rollout": None, "nodes": None, "coordinates": False}
+    assert "fleet      /fastgw/edge as edge-1: generation 7, serving" in status.lines(WELL | {"fleet": fleet}, NOW)
+    rollout = {"generation": 8, "phase": "went_back", "reason": "edge-2: 9 % failed"}
+    fleet |= {
+        "rollout": rollout,
+        "nodes": 5,
+        "coordinates": True,
+        "state": "went_back",
+        "reason": "why",
+        "generation": None,
+    }
+    found = list(status.lines(WELL | {"fleet": fleet}, NOW))
+    place = found.index("fleet      /fastgw/edge as edge-1: nothing of it, went back, 5 gateways, coordinates it")
+    assert found[place + 1 : place + 3] == ["           why", "           generation 8 went back: edge-2: 9 % failed"]
+
+
 def test_what_is_watched_has_a_line() -> None:
     watch = {
         "files": 3,

@@ -295,3 +295,10 @@ def test_no_place_for_members_and_a_source_that_was_not_asked_yet_are_no_problem
     told = {"path": "/m", "saved_at": None, "has_place": False, "error": "/m cannot be written: Read-only file system"}
     asked = service(member(), discovery=[listed(state="pending", members=None), listed()])
     assert problems(GOOD | {"members_file": told, "services": {"llm": asked}}, Lately(), NOW) == []  # type: ignore[arg-type]
+
+
+def test_what_keeps_a_gateway_from_following_its_fleet() -> None:
+    fleet = {"key": "/fastgw/edge", "state": "went_back", "reason": "9 % failed", "generation": 7, "since": "then"}
+    cause = "the gateway has gone back from what its fleet gave it (/fastgw/edge, generation 7 is in use): 9 % failed"
+    assert told(fleet=fleet) == [("error", "fleet", "", cause, "then")]
+    assert told(fleet=fleet | {"state": "serving"}) == told(fleet=None) == []

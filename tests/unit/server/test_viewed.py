@@ -29,6 +29,7 @@ def seen(services: dict[str, Any] | None = None, routes: int = 1, ends: tuple[fl
         "draining": False,
         "problems": [{"cause": "x"}] * 50,
         "watch": None,
+        "fleet": None,
         "connections": {"open": 1, "exchanges": 2, "tunnels": 3},
         "services": services or {},
         "workers": [{"worker": 0}],
