@@ -17,6 +17,7 @@ from bench.scenarios import (
     black_hole,
     descriptors,
     events,
+    fleet,
     forged,
     idle_connections,
     large_reloads,
@@ -43,7 +44,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
     for module in (
         wire, split, idle_connections, slowloris, slow_requests, slow_readers, stuck_readers, stuck_uploads,
         descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, shared_limits, tracing,
-        members, registry_faults,
+        members, registry_faults, fleet,
     )
 ) + lifecycle.SCENARIOS + large_reloads.SCENARIOS  # fmt: skip
 NEEDED = 12000
