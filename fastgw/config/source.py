@@ -13,13 +13,14 @@ from typing import BinaryIO, Final, NamedTuple
 
 import yaml
 
+from fastgw.bounded_yaml import compose
 from fastgw.config.environment import Environment, ExpansionError
 from fastgw.config.excerpt import excerpt, hint
 from fastgw.config.unsound import UNSOUND, Unsound
 from fastgw.config.values import Plain, shown
 
 LARGEST_FILE: Final = 4 * 1024 * 1024  #: bytes
-DEEPEST: Final = 64  #: levels of nesting; libyaml recurses in C, so the stack is at stake
+DEEPEST: Final = 64  #: levels of nesting
 MOST_VALUES: Final = 250_000  #: keys and entries in a file
 LARGEST_REPETITION: Final = 100_000  #: cost of what aliases repeat: nodes, and their text by 64 characters
 MOST_PROBLEMS: Final = 1000  #: remembered; the others are only counted
@@ -46,21 +47,6 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
-
-
-class _Loader(yaml.CSafeLoader):
-    """libyaml's composer with a bound on depth; it calls these two methods around every node."""
-
-    _depth = 0
-
-    def descend_resolver(self, node: yaml.Node | None, index: object) -> None:
-        self._depth += 1
-        if self._depth > DEEPEST:
-            mark = node.start_mark if node is not None else None
-            raise yaml.MarkedYAMLError(problem=f"more than {DEEPEST} levels of nesting", problem_mark=mark)
-
-    def ascend_resolver(self) -> None:
-        self._depth -= 1
 
 
 class Document:
@@ -109,7 +95,7 @@ class Document:
     def parse(self, text: str) -> None:
         """Parse ``text`` into ``tree``."""
         try:
-            self._root = yaml.compose(text, _Loader)
+            self._root = compose(text, DEEPEST)
         except yaml.MarkedYAMLError as error:
             return self._fail_yaml(text, error)
         except yaml.reader.ReaderError as error:

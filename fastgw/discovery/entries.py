@@ -16,10 +16,11 @@ from typing import Final, NamedTuple
 
 import yaml
 
+from fastgw.bounded_yaml import compose
 from fastgw.discovery.listing import MOST, ListedMember, Skipped, SourceError, listed
 
 ENTRIES_MOST: Final = 4 * MOST  #: of one text
-DEEPEST: Final = 16  #: levels of nesting; libyaml recurses in C, so the stack is at stake
+DEEPEST: Final = 16  #: levels of nesting
 KEYS: Final = ("address", "weight", "zone", "version", "metadata")
 
 _TAGS: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp"))
@@ -38,7 +39,7 @@ def parse_yaml(text: str) -> tuple[list[ListedMember], list[Skipped]]:
         SourceError: it is no list at all.
     """
     try:
-        root = yaml.compose(text, _BoundedComposer)
+        root = compose(text, DEEPEST)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         if mark and error.context_mark and mark.index >= len(text.rstrip()):
@@ -126,21 +127,6 @@ def _mapping(pairs: list[tuple[str, object]]) -> object:
 
 
 # -- YAML --------------------------------------------------------------------------------------------------------------
-
-
-class _BoundedComposer(yaml.CSafeLoader):
-    """libyaml's composer with a bound on depth; it calls these two methods around every node."""
-
-    _depth = 0
-
-    def descend_resolver(self, node: yaml.Node | None, index: object) -> None:
-        self._depth += 1
-        if self._depth > DEEPEST:
-            mark = node.start_mark if node is not None else None
-            raise yaml.MarkedYAMLError(problem=f"more than {DEEPEST} levels of nesting", problem_mark=mark)
-
-    def ascend_resolver(self) -> None:
-        self._depth -= 1
 
 
 def _plain(node: yaml.Node, seen: set[int]) -> object:

@@ -27,12 +27,10 @@ from fastgw.core.settings import Url
 from fastgw.core.sources import ClientTls, EtcdSettings
 from fastgw.core.streamed import streamed
 from fastgw.discovery.client_tls import tls_context
+from fastgw.discovery.lines import LINE_MOST, WholeLines
 from fastgw.discovery.listing import SourceError
 
 ANSWER_MOST: Final = 4 * 1024 * 1024  #: bytes of one answer
-LINE_MOST: Final = (
-    8 * 1024 * 1024
-)  #: bytes of one message of a stream; etcd itself puts 1.5 MiB in one, base64 makes it 2
 ASKING_MOST: Final = 8  #: questions under way at once, of everybody who shares a client
 CONNECTIONS: Final = 2  #: kept to one endpoint
 
@@ -149,7 +147,7 @@ class EtcdClient:
         call = streamed(caller, b"POST", _fields(token), body, path, limit=self._settings.timeout, idle=idle)
         try:
             async with call as answer:
-                lines = _Lines()
+                lines = WholeLines(LINE_MOST, EtcdError("broken", f"etcd sent a message larger than {LINE_MOST} bytes"))
                 while piece := await answer.piece():
                     for line in lines.feed(piece):
                         yield self._result(at, answer.status, line, token)
@@ -253,26 +251,6 @@ class EtcdClient:
                         raise
                     self._token = ""  # nosec B105  # that there is none
             return self._token
-
-
-class _Lines:
-    """Messages of a stream, one a line."""
-
-    def __init__(self) -> None:
-        self._rest = bytearray()
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """The lines that are whole now.  Raises EtcdError."""
-        begin = len(self._rest)
-        self._rest += data
-        end = self._rest.rfind(b"\n", begin)
-        if end < 0:
-            if len(self._rest) > LINE_MOST:
-                raise EtcdError("broken", f"etcd sent a message larger than {LINE_MOST} bytes")
-            return []
-        lines = bytes(self._rest[:end]).split(b"\n")
-        del self._rest[: end + 1]
-        return [line for line in lines if line.strip()]
 
 
 def unanswered(errors: Sequence[EtcdError]) -> EtcdError:

@@ -27,8 +27,9 @@ from fastgw.core.calls import Caller
 from fastgw.core.sources import ClientTls, KubernetesSettings, RegistryUrl
 from fastgw.core.streamed import Streamed, streamed
 from fastgw.discovery.endpoint_slices import EndpointSlice, merge, read
+from fastgw.discovery.lines import LINE_MOST, WholeLines
 from fastgw.discovery.listing import SourceError, Tell
-from fastgw.discovery.registries import JsonLines, Throttle, calling, mapping, read_json, said, text
+from fastgw.discovery.registries import Throttle, calling, mapping, read_json, said, text
 
 ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  #: where a pod finds token, ca.crt and namespace
 TOKEN_MOST: Final = 64 * 1024  #: bytes
@@ -170,9 +171,10 @@ class KubernetesSource:
                 return ""
             if answer.status != 200:
                 raise self._refusal(answer.status, await _body(answer))
-            lines = JsonLines(str(self))
+            too_long = SourceError("too_large", f"{self} sent a message larger than {LINE_MOST >> 20} MiB")
+            lines = WholeLines(LINE_MOST, too_long)
             while piece := await answer.piece():
-                messages = lines.feed(piece)
+                messages = [read_json(line, str(self)) for line in lines.feed(piece)]
                 for message in messages:
                     version = self._apply(mapping(message), version)
                     if not version:

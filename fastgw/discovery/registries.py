@@ -18,7 +18,7 @@ from fastgw.discovery.client_tls import tls_context
 from fastgw.discovery.listing import METADATA_MOST, TEXT_MOST, SourceError
 
 LARGEST: Final = 16 * 1024 * 1024  #: bytes of an answer: 5,000 members with all that a registry says of each
-LINE_MOST: Final = 8 * 1024 * 1024  #: bytes of one message of a stream
+
 SAID_MOST: Final = 200  #: characters of what a registry says of an error
 
 
@@ -83,37 +83,6 @@ def usable_metadata(*given: Mapping[str, Any]) -> dict[str, str]:
             if is_usable and len(name) <= TEXT_MOST and name.isprintable() and len(found) < METADATA_MOST:
                 found.setdefault(name, value)
     return found
-
-
-class JsonLines:
-    """Values of a stream, one a line, as the API of Kubernetes sends them."""
-
-    def __init__(self, whose: str) -> None:
-        """``whose``: for errors."""
-        self._whose = whose
-        self._rest = bytearray()
-
-    def feed(self, data: bytes) -> list[Any]:
-        """The values of the lines that are whole now.
-
-        Raises:
-            SourceError: one is no JSON, or too long.
-        """
-        begin = len(self._rest)
-        self._rest += data
-        end = self._rest.rfind(b"\n", begin)
-        if end < 0:
-            if len(self._rest) > LINE_MOST:
-                raise SourceError("too_large", f"{self._whose} sent a message larger than {LINE_MOST >> 20} MiB")
-            return []
-        lines = bytes(self._rest[:end]).split(b"\n")
-        del self._rest[: end + 1]
-        return [read_json(line, self._whose) for line in lines if line.strip()]
-
-    @property
-    def is_cut(self) -> bool:
-        """Has the last line no end?"""
-        return bool(self._rest.strip())
 
 
 class Throttle:

@@ -31,6 +31,7 @@ from fastgw.discovery.listing import ListedMember, Source
 from fastgw.server.log import Log
 from fastgw.server.members_file import identity, members_path
 from fastgw.server.remembering import Remembering
+from fastgw.server.waits import all_set
 
 GATHER: Final = 0.02  #: seconds
 SHARE: Final = 0.1  #: of the time that telling may take
@@ -96,11 +97,7 @@ class Discovering:
         wanted = _settings_of(services)
         new = [keeper for one in wanted.values() for keeper in self._begin(one)]
         self._use(self._services | wanted)
-        waits = [asyncio.ensure_future(keeper.was_asked.wait()) for keeper in new]
-        if waits:
-            _, late = await asyncio.wait(waits, timeout=limit)
-            for one in late:
-                one.cancel()
+        await all_set([keeper.was_asked for keeper in new], limit)
         self._flush()
 
     def keep(self, spec: GatewaySpec) -> None:

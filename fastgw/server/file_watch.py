@@ -17,10 +17,10 @@ from typing import Any, Final, Protocol
 
 from fastgw.config.loaded_files import LoadedFiles, digest_of
 from fastgw.server.folders import Folders
-from fastgw.server.key_sets import rest
 from fastgw.server.log import Log
 from fastgw.server.settling import Settling
 from fastgw.server.standings import stamp
+from fastgw.server.waits import rest
 from fastgw.telemetry.totals import WatchFacts
 
 FAST: Final = 5.0  #: seconds between two looks at most, where the kernel does not tell of every change

@@ -19,6 +19,7 @@ from fastgw.core.calls import Caller, CallError
 from fastgw.core.live.news import KeySet
 from fastgw.core.settings import KeySetSettings
 from fastgw.server.log import Log
+from fastgw.server.waits import all_set, rest
 
 EARLY: Final = 30.0  #: seconds
 FIRST_RETRY: Final = 1.0  #: seconds
@@ -72,11 +73,7 @@ class Fetching:
     async def prepare(self, sets: Iterable[KeySetSettings], limit: float) -> None:
         """Begin to keep those of ``sets`` that are new; wait until they were asked for, but no longer than ``limit`` seconds."""
         new = [self._begin(one) for one in sets if one not in self.known]
-        if new:
-            waits = [asyncio.ensure_future(one.was_asked.wait()) for one in new]
-            _, late = await asyncio.wait(waits, timeout=limit)
-            for one in late:
-                one.cancel()
+        await all_set([one.was_asked for one in new], limit)
 
     def keep(self, sets: Iterable[KeySetSettings]) -> None:
         """Keep ``sets`` and no others."""
@@ -157,15 +154,6 @@ class Fetching:
         if kept.failed_in_row:
             seconds = min(FIRST_RETRY * 2.0 ** min(kept.failed_in_row - 1, 10), LONGEST_RETRY, seconds)
         return seconds * (1 - JITTER * self._random())
-
-
-async def rest(event: asyncio.Event, seconds: float) -> None:
-    """Wait for ``event``, and no longer."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
 
 
 async def fetched(settings: KeySetSettings) -> tuple[list[JwkSpec], list[str]]:

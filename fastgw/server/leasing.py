@@ -21,9 +21,9 @@ from fastgw.core.live.meters import NoRoomError
 from fastgw.core.live.news import Ask, LinkState
 from fastgw.core.settings import RedisSettings
 from fastgw.policy.gcra import LONGEST
-from fastgw.server.key_sets import rest
 from fastgw.server.lease_script import SCRIPT
 from fastgw.server.log import Log
+from fastgw.server.waits import all_set, rest
 
 if TYPE_CHECKING:
     from fastgw.core.live.board import Board
@@ -83,11 +83,7 @@ class Leasing:
     async def prepare(self, wanted: Iterable[RedisSettings], limit: float) -> None:
         """Begin to keep links that are new; wait until each was tried once, but no longer than ``limit`` seconds."""
         new = [self._begin(one) for one in wanted if one not in self.known]
-        if new:
-            waits = [asyncio.ensure_future(one.was_tried.wait()) for one in new]
-            _, late = await asyncio.wait(waits, timeout=limit)
-            for one in late:
-                one.cancel()
+        await all_set([one.was_tried for one in new], limit)
 
     def keep(self, wanted: Iterable[RedisSettings]) -> None:
         """Keep links with these and no others."""

@@ -23,7 +23,7 @@ import orjson
 from fastgw.core.sources import SourceSettings
 from fastgw.discovery.keeping import Recalled
 from fastgw.discovery.listing import MOST, ListedMember, listed
-from fastgw.server.whole_file import replace_whole
+from fastgw.server.whole_file import read_whole, replace_whole
 
 if TYPE_CHECKING:
     pass
@@ -65,22 +65,14 @@ def identity(kind: str, settings: SourceSettings) -> str:
 
 def read(path: str) -> tuple[dict[str, Recalled], str]:
     """What the file has, and what is wrong with it: then it is empty.  Nothing is wrong where there is none."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(LARGEST + 1)
-    except FileNotFoundError:
-        return {}, ""
-    except OSError as error:
-        return {}, f"cannot be read: {error.strerror}"
-    try:
-        if len(data) > LARGEST:
-            raise ValueError(f"more than {LARGEST} bytes")
-        tree = orjson.loads(data)
-        if not isinstance(tree, dict) or tree.get("format") != FORMAT:
-            raise ValueError("it says another format")
-        return {str(name): _recalled(one) for name, one in dict(tree["lists"]).items()}, ""
-    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
-        return {}, f"is no list of members of version {FORMAT}: {error}"
+    return read_whole(path, LARGEST, _understood, f"list of members of version {FORMAT}")
+
+
+def _understood(data: bytes) -> dict[str, Recalled]:
+    tree = orjson.loads(data)
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+        raise ValueError("it says another format")
+    return {str(name): _recalled(one) for name, one in dict(tree["lists"]).items()}
 
 
 def set_aside(path: str) -> str:

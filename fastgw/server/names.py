@@ -18,6 +18,7 @@ from fastgw.config.spec import GatewaySpec, ResolverSpec
 from fastgw.core.live.news import MOST, Answer
 from fastgw.discovery.look_ups import FAILED, Found, LookUp, LookUpError
 from fastgw.server.log import Log
+from fastgw.server.waits import all_set
 
 AT_ONCE = 256  #: look-ups under way of names that have an answer, or were never asked for
 FAILING_AT_ONCE = 64  #: of names whose last look-up failed
@@ -92,11 +93,7 @@ class Names:
         new = [Name(host, settings) for host in hosts if host not in self.known]
         for name in new:
             self._begin(name)
-        if new:
-            waits = [asyncio.ensure_future(name.was_asked.wait()) for name in new]
-            _, late = await asyncio.wait(waits, timeout=limit)
-            for one in late:
-                one.cancel()
+        await all_set([name.was_asked for name in new], limit)
 
     def keep(self, hosts: Iterable[str], settings: ResolverSpec) -> None:
         """Keep ``hosts`` and no other name; one that was looked up in another way is so again, at once."""

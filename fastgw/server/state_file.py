@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from fastgw.policy.rollout import RolloutTerms
 from fastgw.policy.shares import WHOLE
-from fastgw.server.whole_file import replace_whole
+from fastgw.server.whole_file import read_whole, replace_whole
 
 FORMAT: Final = 1  #: of the file; another one is not read
 LARGEST: Final = 1 << 20  #: bytes
@@ -35,19 +35,7 @@ class Remembered(NamedTuple):
 
 def read(path: str) -> tuple[dict[str, Remembered], str]:
     """What the file says by service, and what is wrong with it; nothing is wrong where there is none."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(LARGEST + 1)
-    except FileNotFoundError:
-        return {}, ""
-    except OSError as error:
-        return {}, f"cannot be read: {error.strerror}"
-    try:
-        if len(data) > LARGEST:
-            raise ValueError(f"more than {LARGEST} bytes")
-        return understood(json.loads(data)), ""
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        return {}, f"is no state of version {FORMAT}: {error}"
+    return read_whole(path, LARGEST, lambda data: understood(json.loads(data)), f"state of version {FORMAT}")
 
 
 def write(path: str, kept: dict[str, Remembered]) -> None:

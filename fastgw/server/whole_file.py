@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def replace_whole(path: str, data: bytes) -> None:
@@ -30,3 +34,26 @@ def replace_whole(path: str, data: bytes) -> None:
         os.fsync(place)
     finally:
         os.close(place)
+
+
+def read_whole(
+    path: str, most: int, understand: Callable[[bytes], dict[str, T]], what: str
+) -> tuple[dict[str, T], str]:
+    """What ``understand`` makes of the file, and what is wrong with it: then it is empty.  Nothing is wrong where there is none.
+
+    ``most``: bytes that it may have; ``understand``: raises any of the errors of who reads data that may be anything; ``what`` the file
+    should be, in words.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(most + 1)
+    except FileNotFoundError:
+        return {}, ""
+    except OSError as error:
+        return {}, f"cannot be read: {error.strerror}"
+    try:
+        if len(data) > most:
+            raise ValueError(f"more than {most} bytes")
+        return understand(data), ""
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        return {}, f"is no {what}: {error}"

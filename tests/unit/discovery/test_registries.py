@@ -12,9 +12,7 @@ import pytest
 from fastgw.core.sources import ClientTls
 from fastgw.discovery.listing import METADATA_MOST, TEXT_MOST, SourceError
 from fastgw.discovery.registries import (
-    LINE_MOST,
     SAID_MOST,
-    JsonLines,
     Throttle,
     calling,
     mapping,
@@ -79,25 +77,6 @@ def test_what_goes_wrong_is_said_as_of_a_source() -> None:
     with pytest.raises(SourceError) as caught:
         asyncio.run(story(ClientTls()))
     assert caught.value.cause == "refused"
-
-
-@pytest.mark.parametrize("size", [1, 3, 1000])
-def test_values_of_a_stream_however_they_arrive(size: int) -> None:
-    data = b'{"a": 1}\n\n[2]\r\n"x"\n{"cut'
-    lines = JsonLines("it")
-    found = [value for begin in range(0, len(data), size) for value in lines.feed(data[begin : begin + size])]
-    assert found == [{"a": 1}, [2], "x"] and lines.is_cut
-    assert not JsonLines("it").is_cut
-
-
-def test_a_message_has_a_bound() -> None:
-    lines = JsonLines("it")
-    assert lines.feed(b" " * LINE_MOST) == []
-    with pytest.raises(SourceError) as caught:
-        lines.feed(b" ")
-    assert caught.value.cause == "too_large"
-    with pytest.raises(SourceError, match="no JSON"):
-        JsonLines("it").feed(b"{}\n{\n")
 
 
 def test_a_registry_is_asked_with_tls(tmp_path: Path) -> None:

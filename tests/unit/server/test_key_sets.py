@@ -203,16 +203,6 @@ def test_keys_that_are_left_out_are_told_once(play: Play) -> None:
     play(story)
 
 
-def test_a_pause_ends_by_itself_or_by_an_event() -> None:
-    async def story() -> None:
-        event = asyncio.Event()
-        await module.rest(event, 0.001)
-        event.set()
-        await module.rest(event, 60.0)
-
-    asyncio.run(story())
-
-
 # --- what is fetched
 
 

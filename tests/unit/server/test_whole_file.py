@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from fastgw.server.whole_file import replace_whole
+from fastgw.server.whole_file import read_whole, replace_whole
 
 
 def test_it_is_for_its_owner_and_there_is_nothing_beside_it(tmp_path: Path) -> None:
@@ -33,3 +34,23 @@ def test_what_cannot_be_written_stays_as_it_was(tmp_path: Path, monkeypatch: pyt
     assert path.read_bytes() == b"one" and os.listdir(tmp_path) == ["a.json"]
     with pytest.raises(FileNotFoundError):
         replace_whole(str(tmp_path / "none" / "a"), b"")
+
+
+def test_what_is_wrong_with_a_file_is_said_and_then_it_is_empty(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+
+    def read() -> tuple[dict[str, str], str]:
+        return read_whole(str(path), 20, lambda data: dict(json.loads(data)["kept"]), "file of this kind")
+
+    assert read() == ({}, "")
+    path.write_text('{"kept": {"a": "b"}}')
+    assert read() == ({"a": "b"}, "")
+    path.write_text('{"kept": {"a": "bc"}}')
+    assert read() == ({}, "is no file of this kind: more than 20 bytes")
+    for text in ("", "[1]", '{"gone": 1}', '{"kept": 7}', "\xff"):
+        path.write_text(text, encoding="latin-1")
+        found, wrong = read()
+        assert found == {} and wrong.startswith("is no file of this kind: ")
+    path.unlink()
+    path.mkdir()
+    assert read() == ({}, "cannot be read: Is a directory")
