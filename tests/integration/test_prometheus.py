@@ -45,7 +45,11 @@ routes:
   - {name: busy, path: /busy, service: busy}
   - {name: lost, path: /lost, service: lost}
 services:
-  main: {endpoints: ["MAIN"], health: {path: /main/200, interval: 200ms}, panic_below: 10%}
+  main:
+    endpoints: ["MAIN"]
+    discovery: {file: {path: LISTED}}
+    health: {path: /main/200, interval: 200ms}
+    panic_below: 10%
   dead: {endpoints: ["127.0.0.1:NOBODY"], ejection: {after: 1}}
   broken: {endpoints: ["MAIN"], breaker: {minimum: 2, scope: service, base: 60s, max: 60s}}
   narrow: {endpoints: ["HELD"], pool: {max_connections: 1, max_pending: 1}}
@@ -64,6 +68,9 @@ class Observed:
         cert, key = Authority(folder).pair("edge", "edge.test", days=10)
         values = {"MAIN": main.address, "HELD": held.address, "NAMES": names.address, "CERT": cert, "KEY": key}
         text = CONFIG
+        listed = folder / "members.yaml"
+        listed.write_text(f"- {main.address}\n- nobody\n")
+        values["LISTED"] = str(listed)
         self.tls_port = free_port()
         self.waiting: list[socket.socket] = []  #: clients of ``hold``
         for name, value in {**values, "TLS": self.tls_port, "NOBODY": free_port()}.items():
@@ -210,7 +217,6 @@ class TestAlerts:
 ABSENT = frozenset(
     (
         "fastgw_redis_up",
-        "fastgw_discovery_up",
         "fastgw_registration_up",
         "fastgw_fleet_state",
         "fastgw_fleet_coordinates",
