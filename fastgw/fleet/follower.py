@@ -31,6 +31,7 @@ from fastgw.fleet.records import (
     GUARDING,
     NODES_MOST,
     OVER,
+    PROMOTING,
     REFUSED,
     SERVING,
     STALE,
@@ -299,15 +300,17 @@ class FleetFollower:
         if wanted and not (self.uses == wanted and self._is_sure):
             if self._failed[0] != wanted or self._clock() >= self._failed[1]:
                 await self._take(await self._store.generation(wanted))
+        if not wanted and rollout.phase in OVER and self.uses == rollout.number:
+            await self._leave_first()
         held = self._held
         is_good = held is not None and held.number == rollout.promoted and self._state == SERVING and self._is_sure
+        is_good = is_good and rollout.phase != PROMOTING  # the others may still go back from it
         if held is not None and is_good and self._kept != held.sha256:
             await self._in_thread(self._copies.keep, held)
             self._kept = held.sha256
         return None
 
     async def _check(self, generation: Generation) -> None:
-        was, reason = self._state, self._reason
         if self._state not in (WAITING, GUARDING):
             self._turn(CHECKING)
             self._say()
@@ -320,9 +323,7 @@ class FleetFollower:
                 generation=generation.number,
                 problems=list(problems),
             )
-        if was in (WAITING, GUARDING):
-            self._turn(was, reason)
-        else:
+        if self._state not in (WAITING, GUARDING):  # as it is now: its guard may have ended meanwhile
             self._turn(*((REFUSED, problems[0]) if problems else (SERVING, "")))
 
     async def _take(self, generation: Generation) -> None:
@@ -353,11 +354,18 @@ class FleetFollower:
             if reason:
                 self._failed = (generation.number, math.inf)
                 await self._back_to(text, held)
-                self._turn(WENT_BACK, reason)
+                is_last = self._checked <= generation.number  # else it would be said of one that was checked behind it
+                self._turn(*((WENT_BACK, reason) if is_last else (SERVING, "")))
             elif self._state == GUARDING:
                 self._turn(SERVING)
             self._say()
             self._woken.set()
+
+    async def _leave_first(self) -> None:
+        """The fleet goes back from its first generation (of a new etcd): to what this node had before, if it had anything good."""
+        good = self._copies.good()
+        if good is not None:
+            await self._take(good)
 
     async def _back_to(self, text: str, held: Generation | None) -> None:
         """That is what the gateway serves."""

@@ -35,12 +35,14 @@ class Played:
         self.finds: dict[str, str] = {}  #: why a check of a text is
         self.guards: list[asyncio.Future[str]] = []
         self.is_guarded = False
+        self.check_takes = 0.0
         self.model.put(KEYS.coordinator.encode(), Coordinator("another").write())
 
     def facts(self) -> NodeFacts:
         return NodeFacts("1.0", "127.0.0.1:9901", 2)
 
     async def check(self, generation: Generation) -> tuple[str, ...]:
+        await passes(self.check_takes)
         return (self.finds[generation.text],) if generation.text in self.finds else ()
 
     async def use(self) -> Used:
@@ -196,6 +198,53 @@ def test_one_that_its_guard_goes_back_from_is_not_tried_again(tmp_path: Path) ->
         assert fleet.copies.text() == "zero"
         await passes(10 * AGAIN)
         assert fleet.loads == 1
+
+    played(tmp_path, work, text="zero")
+
+
+def test_a_guard_that_ends_while_the_next_one_is_checked(tmp_path: Path) -> None:
+    async def work(fleet: Played, follower: FleetFollower) -> None:
+        fleet.is_guarded = True
+        await fleet.push("one")
+        assert (await fleet.rollout(1, records.CANARY, 0, canaries=(NAME,))).state == records.GUARDING
+        fleet.check_takes = 1.0
+        await fleet.push("two")
+        fleet.model.put(KEYS.rollout.encode(), FleetRollout(2, records.CHECKING, 0).write())
+        await passes(0.5)
+        fleet.guards[0].set_result("9 % of 100 requests failed")
+        await passes(2.5)
+        said = fleet.said
+        assert (said.checked, said.state, said.uses, fleet.copies.text()) == (2, records.SERVING, 0, "zero")
+
+    played(tmp_path, work, text="zero")
+
+
+def test_going_back_from_one_is_not_said_of_the_next_that_was_checked(tmp_path: Path) -> None:
+    async def work(fleet: Played, follower: FleetFollower) -> None:
+        fleet.is_guarded = True
+        await fleet.push("one")
+        await fleet.rollout(1, records.PROMOTED, 1)
+        await fleet.push("two")
+        assert (await fleet.rollout(2, records.CHECKING, 1)).accepts(2)
+        fleet.guards[0].set_result("9 % of 100 requests failed")
+        await passes(2.5)
+        assert (fleet.said.checked, fleet.said.state, fleet.said.uses) == (2, records.SERVING, 0)
+
+    played(tmp_path, work, text="zero")
+
+
+def test_the_first_generation_of_a_new_etcd_is_left_for_the_last_good_copy(tmp_path: Path) -> None:
+    async def work(fleet: Played, follower: FleetFollower) -> None:
+        await fleet.push("one")
+        await fleet.rollout(1, records.PROMOTED, 1)
+        fleet.model.wipe(is_seen=True)
+        await passes(90)
+        await fleet.push("two")
+        assert (await fleet.rollout(2, records.PROMOTING, 2)).uses == 2 and fleet.serves == "two"
+        good = fleet.copies.good()
+        assert good is not None and good.text == "one"  # others may still go back from it
+        said = await fleet.rollout(2, records.WENT_BACK, 0)
+        assert (fleet.serves, said.digest) == ("one", digest_of("one"))
 
     played(tmp_path, work, text="zero")
 
