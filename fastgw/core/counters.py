@@ -13,7 +13,6 @@ compiler (``_counters.pxd``) and the table of ``docs/operations.md``, and a test
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from fastgw.core import blocks, labels
@@ -430,12 +429,6 @@ ANSWER_UNASKED: Final = -3  #: nothing: the request has not been sent
 bucket_of = blocks.bucket_of
 code_of = labels.code_of
 method_of = labels.method_of
-
-
-def answers(block: Sequence[int] | memoryview) -> list[int]:
-    """Of a service, by class in the order of CLASSES, and last those of none."""
-    places = range(SERVICE_ANSWERS_US, SERVICE_UNANSWERED, HISTOGRAM_SIZE)
-    return [sum(block[place + 1 : place + HISTOGRAM_SIZE]) for place in places]
 
 
 class Counters:

@@ -8,6 +8,7 @@ from typing import Any
 from fastgw.core import counters as layout
 from fastgw.core import labels
 from fastgw.server.cache_status import cache_document
+from fastgw.telemetry.answers import answers_of
 
 ENDPOINT = {
     "active": layout.ENDPOINT_ACTIVE,
@@ -78,7 +79,7 @@ def of_service(block: list[int] | None) -> dict[str, Any]:
     """Of a service; ``block``: None where it has no counters of its own, but shares those of all further names."""
     if block is None:
         return {}
-    answers = layout.answers(block)
+    answers = answers_of(block)
     waited = sum(block[layout.SERVICE_ANSWERS_US : layout.SERVICE_UNANSWERED : layout.HISTOGRAM_SIZE])
     return {
         **pick(block, _SERVICE),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from fastgw.server.told_apart import told_apart
 from fastgw.telemetry.totals import KeySetFacts
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ def key_set_facts(fetching: Fetching | None) -> list[KeySetFacts]:
     """Of each set that is fetched; None: there is none."""
     now, wall = time.monotonic(), time.time()
     kept = [*fetching.known.values()] if fetching is not None else []
-    urls = [str(one.settings.url) for one in kept]  # the same where only the queries differ, which are not shown
+    urls = told_apart([str(one.settings.url) for one in kept])  # whose queries are not shown
     return [
         KeySetFacts(
-            url=url if urls.count(url) == 1 else f"{url} #{urls[:place].count(url) + 1}",
+            url=url,
             keys=len(one.news.keys) if now < one.news.until else 0,
             age=max(0.0, wall - one.fetched_at) if one.fetched_at else None,
             fetches=one.fetches,
@@ -26,7 +27,7 @@ def key_set_facts(fetching: Fetching | None) -> list[KeySetFacts]:
             cause=one.news.cause,
             detail=one.news.detail,
         )
-        for place, (url, one) in enumerate(zip(urls, kept, strict=True))
+        for url, one in zip(urls, kept, strict=True)
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastgw.server.standings import stamp
+from fastgw.server.told_apart import told_apart
 from fastgw.telemetry.totals import LinkFacts
 
 if TYPE_CHECKING:
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 def links_of(leasing: Leasing | None) -> list[LinkFacts]:
     """Those of the configuration in use; two that differ in their options only have a number."""
     links = [*leasing.known.values()] if leasing is not None else []
-    names = [str(one.settings) for one in links]
+    names = told_apart([str(one.settings) for one in links])
     return [
         LinkFacts(
-            redis=name if names.count(name) == 1 else f"{name} #{names[:place].count(name) + 1}",
+            redis=name,
             is_up=one.state.is_up,
             since=one.since,
             questions=dict(one.questions),
@@ -26,7 +27,7 @@ def links_of(leasing: Leasing | None) -> list[LinkFacts]:
             cause=one.state.cause,
             detail=one.state.detail,
         )
-        for place, (name, one) in enumerate(zip(names, links, strict=True))
+        for name, one in zip(names, links, strict=True)
     ]
 
 

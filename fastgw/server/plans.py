@@ -15,6 +15,7 @@ from fastgw.policy.rollout import ADVANCE, DONE, STOP, WAIT, StepCounts, decide,
 from fastgw.server.log import Log
 from fastgw.server.rollouts import RolloutError, Rollouts, Weights
 from fastgw.server.state_file import Underway
+from fastgw.telemetry.answers import answers_of
 from fastgw.telemetry.totals import total
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def counts_of(gateway: Gateway, service: str) -> Counts:
     endpoints = {name: slot for name, slot in slots.endpoints.items() if name[0] == service}
     totals = total(gateway.slabs, {}, {service: slots.services[service]}, endpoints, {})
     block = totals.services.get(service, [0] * layout.SERVICE.size)
-    answers = layout.answers(block)
+    answers = answers_of(block)
     failed = sum(found[layout.ENDPOINT_FAILURES] for found in totals.endpoints.values())
     places = range(layout.SERVICE_ANSWERS_US, layout.SERVICE_UNANSWERED, layout.HISTOGRAM_SIZE)
     columns = zip(*(block[place + 1 : place + layout.HISTOGRAM_SIZE] for place in places), strict=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgw.core import counters as layout
+from fastgw.telemetry.answers import answers_of
 
 if TYPE_CHECKING:
     from fastgw.config.loaded_files import LoadedFiles
@@ -192,7 +193,7 @@ def _route(values: memoryview, base: int) -> Count:
 
 
 def _service(values: memoryview, base: int) -> Count:
-    answers = layout.answers(values[base : base + layout.SERVICE.size])
+    answers = answers_of(values[base : base + layout.SERVICE.size])
     unanswered = values[base + layout.SERVICE_UNANSWERED]
     return Count(sum(answers) + unanswered, answers[4] + unanswered)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from fastgw.core import counters as layout
 from fastgw.core.blocks import Block
+from fastgw.telemetry.answers import answers_of
 
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
@@ -74,7 +75,7 @@ class Slab:
             return values[base + layout.ROUTE_STARTED] - values[base + layout.ROUTE_FINISHED]
         if block is layout.SERVICE:
             counts = values[base : block.base(slot + 1)]
-            return counts[layout.SERVICE_REQUESTS] - counts[layout.SERVICE_UNANSWERED] - sum(layout.answers(counts))
+            return counts[layout.SERVICE_REQUESTS] - counts[layout.SERVICE_UNANSWERED] - sum(answers_of(counts))
         return sum(values[base + index] for index in block.gauges)  # a filter has none: it is never under way
 
     def _still(self, block: Block, slot: int) -> None:

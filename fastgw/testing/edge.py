@@ -39,6 +39,7 @@ from fastgw.core.snapshot.chain import CLOSED, Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
 from fastgw.policy.balancers import LeastRequest
 from fastgw.routing import Router, Rule
+from fastgw.telemetry.answers import answers_of
 from fastgw.testing.mock import Attempt, MockLoop, MockTransport
 
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
@@ -278,7 +279,7 @@ class Edge:
 
     def answers(self, slot: int = 0) -> list[int]:
         """Answers of a service, by class."""
-        return counters.answers(self.values[counters.SERVICE.base(slot) : counters.SERVICE.base(slot + 1)])
+        return answers_of(self.values[counters.SERVICE.base(slot) : counters.SERVICE.base(slot + 1)])
 
     def failures_of(self, name: str) -> list[int]:
         """How often a filter has failed, by cause."""
