@@ -23,7 +23,9 @@ from bench.scenarios import (
     large_reloads,
     lifecycle,
     members,
+    members_flood,
     mutated,
+    names_change,
     peers,
     registry_faults,
     shared_limits,
@@ -44,7 +46,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
     for module in (
         wire, split, idle_connections, slowloris, slow_requests, slow_readers, stuck_readers, stuck_uploads,
         descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, shared_limits, tracing,
-        members, registry_faults, fleet,
+        members, registry_faults, members_flood, names_change, fleet,
     )
 ) + lifecycle.SCENARIOS + large_reloads.SCENARIOS  # fmt: skip
 NEEDED = 12000

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
-from bench.scenarios import members, registry_faults
+from bench.scenarios import members, members_flood, names_change, registry_faults
 from bench.scenarios.faults.ground import Gateway
 from bench.scenarios.registry import cluster as etcd
+from bench.scenarios.registry.changing import BATCH, Changes
 from bench.scenarios.registry.watching import Watching
 
 GOOD = {"failed": 0, "first_median": 0.05, "last_most": 0.1, "out_most": 0.3, "gone_most": 10.9}
@@ -50,3 +56,62 @@ def test_operations_go_in_transactions_that_etcd_takes() -> None:
     some = [etcd.put_operation(f"/k{n}", "v") for n in range(250)]
     assert [len(one["success"]) for one in etcd.in_hundreds(some)] == [100, 100, 50]
     assert json.loads(json.dumps(some[0])) == {"requestPut": {"key": "L2sw", "value": "dg=="}}
+
+
+def test_changes_leave_return_and_weigh_and_end_with_everybody_there() -> None:
+    keys = {f"/services/s0/127.0.0.1:{port}" for port in range(1, 201)}
+    there = set(keys)
+
+    def happens(operation: Mapping[str, Any]) -> None:
+        [(kind, said)] = operation.items()
+        key = base64.b64decode(said["key"]).decode()
+        assert key in keys
+        if kind == "requestPut":
+            there.add(key)
+        else:
+            there.remove(key)
+
+    changes = Changes(sorted(keys), Random(1))
+    kinds = set()
+    for operation in islice(changes, 40 * BATCH):
+        happens(operation)
+        kinds |= set(operation)
+        assert len(there) >= 100
+    assert kinds == {"requestPut", "requestDeleteRange"} and there != keys
+    for operation in changes.ends():
+        happens(operation)
+    assert there == keys and changes.ends() == []
+
+
+@pytest.mark.parametrize(("what", "bad"), [("plain_share", 1.3), ("converged", 1.1), ("failed", 1), ("grown", 3 << 20)])
+def test_a_flood_is_judged_by_each_figure(what: str, bad: float) -> None:
+    good = {"plain_share": 1.2, "converged": 0.9, "failed": 0, "grown": -4096}
+    assert members_flood.judge(good)
+    assert not members_flood.judge({**good, what: bad})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '812 connect(20, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("10.0.0.2")}, 16) = 0',
+        '[pid   812] sendto(20, "x", 1, MSG_NOSIGNAL, {sa_family=AF_INET6, sin6_port=htons(5399), ...}, 28) = 1',
+        '812   openat(AT_FDCWD, "/etc/resolv.conf", O_RDONLY|O_CLOEXEC) = 20',
+    ],
+)
+def test_a_look_up_is_seen_in_what_strace_writes(line: str) -> None:
+    others = [
+        '812 connect(20, {sa_family=AF_INET, sin_port=htons(9000), sin_addr=inet_addr("127.0.0.1")}, 16) = 0',
+        '812 openat(AT_FDCWD, "/proc/self/stat", O_RDONLY) = 3',
+        "812 +++ exited with 0 +++",
+    ]
+    assert names_change.resolver_calls([*others, line], 5399) == [line]
+
+
+@pytest.mark.parametrize(
+    ("what", "bad"), [("failed", 1), ("resolver_calls", 1), ("traced", 0), ("followed_most", 3.0), ("p99_silent", 0.02)]
+)
+def test_names_that_change_are_judged_by_each_figure(what: str, bad: float) -> None:
+    good = {"failed": 0, "resolver_calls": 0, "traced": 9, "followed_most": 2.0}
+    good |= {"p99_before": 0.01, "p99_during": 0.012, "p99_silent": 0.011}
+    assert names_change.judge(good)
+    assert not names_change.judge({**good, what: bad})
