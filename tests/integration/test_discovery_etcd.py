@@ -100,10 +100,3 @@ def test_members_come_and_go_whatever_befalls_etcd(
     wait_until(lambda: members(running) == {two.address}, what="etcd is back, and believed")
     found = running.admin("/status")
     assert found["services"]["vision"]["discovery"][0]["recalled"] is False
-    wait_until(lambda: running.admin("/status")["members_file"]["saved_at"], what="it is on the disk")
-    assert running.stop() == 0
-
-    kept.write_text("garbage")
-    running = gateway(text)
-    assert answer(running) == b"two" and len(events(running, "the file of members is not used")) == 1
-    assert (tmp_path / "state.members.json.bad").read_text() == "garbage"
