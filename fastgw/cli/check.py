@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fastgw.config.load import Inspection
     from fastgw.config.source import Problem
     from fastgw.config.spec import GatewaySpec, UserSpec
+    from fastgw.config.trust import TrustRules
 
 
 def check(
@@ -26,17 +27,20 @@ def check(
     is_offline: bool = False,
     is_online: bool = False,
     is_importing: bool = True,
+    trust: str | None = None,
 ) -> int:
     """Print what is wrong with ``file`` (stderr, or stdout as JSON); return 0 when it is fine, else 1.
 
     ``file``: ``-`` is standard input.  ``is_strict``: warnings count as mistakes.  ``is_offline``: names are not resolved.
     ``is_online``: registries and all else that it refers to are tried too.  ``is_importing``: the code that it names is imported.
+    ``trust``: a file that says how far a configuration from elsewhere is trusted; ``file`` is looked at as such a one.
     """
     from fastgw.config.load import inspect
 
     resolve = None if is_offline else _resolve
     try:
-        found = inspect(file, os.environ, time.time(), resolve, is_importing=is_importing, become=_become)
+        rules = _rules(trust) if trust is not None else None
+        found = inspect(file, os.environ, time.time(), resolve, is_importing=is_importing, become=_become, trust=rules)
     except ConfigError as error:
         found = _unusable(file, error)
     if found.spec is not None and not is_offline:
@@ -81,6 +85,12 @@ def _on_this_machine(file: str, found: Inspection, spec: GatewaySpec) -> Inspect
         return found._replace(spec=None, problems=[Problem(0, 0, "", problem, file)])
     warning = machine.open_files(spec).warning
     return found._replace(warnings=[*found.warnings, Problem(0, 0, "listeners", warning, file)]) if warning else found
+
+
+def _rules(trust: str) -> TrustRules:
+    from fastgw.config.trust import read_trust
+
+    return read_trust(trust, os.environ)
 
 
 def _become(user: UserSpec) -> None:

@@ -69,11 +69,16 @@ def add_node(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="where the configuration stands here; without it NAME.etcd.yaml, of the key, in $STATE_DIRECTORY or here",
     )
+    parser.add_argument(
+        "--trust",
+        metavar="FILE",
+        help="what a configuration from etcd may name of this machine, and whom it may speak to",
+    )
 
 
 def is_of_fleet(options: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> bool:
     """Does a gateway get its configuration from etcd?  Raises ValueError: nobody can say."""
-    of_file = {"--node": options.node, "--copy": options.copy, "--key": options.key}
+    of_file = {"--node": options.node, "--copy": options.copy, "--key": options.key, "--trust": options.trust}
     if options.config:
         wrong = "--etcd" if options.etcd else next((name for name, given in of_file.items() if given), "")
         if wrong:
@@ -87,9 +92,10 @@ def is_of_fleet(options: argparse.Namespace, environ: Mapping[str, str] = os.env
 
 
 def node_of(options: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> FleetOptions:
-    """What a gateway of a fleet is told.  Raises ValueError."""
+    """What a gateway of a fleet is told.  Raises ValueError; ConfigError: what says how far a configuration is trusted is wrong."""
     from socket import gethostname
 
+    from fastgw.config.trust import TrustRules, read_trust
     from fastgw.fleet.records import node_name
     from fastgw.fleet.start import FleetOptions
 
@@ -97,4 +103,6 @@ def node_of(options: argparse.Namespace, environ: Mapping[str, str] = os.environ
     name = keys.root.rpartition("/")[2]
     folder = environ.get("STATE_DIRECTORY", "").partition(":")[0]
     copy = options.copy or os.path.join(folder, f"{name}.etcd.yaml")
-    return FleetOptions(settings, keys, node_name(options.node or gethostname()), os.path.abspath(copy))
+    node = node_name(options.node or gethostname())
+    trust = read_trust(options.trust, environ) if options.trust else TrustRules()
+    return FleetOptions(settings, keys, node, os.path.abspath(copy), trust)

@@ -17,6 +17,7 @@ from typing import Any
 from fastgw._descriptors import open_standard
 from fastgw.cli.etcd import add_node, is_of_fleet, node_of
 from fastgw.cli.parts import Help, add_file, add_gateway
+from fastgw.errors import ConfigError
 
 _ABOUT = """\
 fastgw stands in front of inference services and passes requests to them: routing, canary releases, load balancing,
@@ -182,6 +183,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     where.add_argument("--offline", action="store_true", help="resolve no names")
     where.add_argument("--online", action="store_true", help="try registries, Redis, key sets and the collector")
     check.add_argument("--no-import", action="store_true", help="import no code that the file names")
+    check.add_argument("--trust", metavar="FILE", help="as a configuration from etcd, trusted as this file says")
     check.add_argument("--format", choices=("text", "json"), default="text", help="json: for tools, on stdout")
 
     route = commands.add_parser(
@@ -329,6 +331,9 @@ def _run(options: argparse.Namespace) -> int:
         fleet = node_of(options) if is_of_fleet(options) else None
     except ValueError as error:
         options.complain(str(error))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
     if options.check:
         from fastgw.cli.check import check
 
@@ -352,6 +357,7 @@ def _check(options: argparse.Namespace) -> int:
         is_offline=options.offline,
         is_online=options.online,
         is_importing=not options.no_import,
+        trust=options.trust,
     )
 
 

@@ -57,15 +57,18 @@ def _registry(value: object, port: int) -> RegistryUrl:
     return RegistryUrl(match[1].lower() == "https", host_of(match[2]), number)
 
 
-def _etcd_url(value: object) -> RegistryUrl:
+def etcd_url(value: object) -> RegistryUrl:
+    """An endpoint of etcd.  Raises ValueError."""
     return _registry(value, 2379)
 
 
-def _consul_url(value: object) -> RegistryUrl:
+def consul_url(value: object) -> RegistryUrl:
+    """An agent of Consul.  Raises ValueError."""
     return _registry(value, 8500)
 
 
-def _kubernetes_url(value: object) -> RegistryUrl:
+def kubernetes_url(value: object) -> RegistryUrl:
+    """The API server of Kubernetes.  Raises ValueError."""
     return _registry(value, 443)
 
 
@@ -96,9 +99,9 @@ def _asked_domain(value: object) -> str:
     return hostname(found.removesuffix("."), found) + "." * found.endswith(".")
 
 
-EtcdUrl = Annotated[RegistryUrl, Parsed(_etcd_url, type="string", examples=["http://127.0.0.1:2379"])]
-ConsulUrl = Annotated[RegistryUrl, Parsed(_consul_url, type="string", examples=["http://127.0.0.1:8500"])]
-KubernetesUrl = Annotated[RegistryUrl, Parsed(_kubernetes_url, type="string", examples=["https://10.0.0.1:443"])]
+EtcdUrl = Annotated[RegistryUrl, Parsed(etcd_url, type="string", examples=["http://127.0.0.1:2379"])]
+ConsulUrl = Annotated[RegistryUrl, Parsed(consul_url, type="string", examples=["http://127.0.0.1:8500"])]
+KubernetesUrl = Annotated[RegistryUrl, Parsed(kubernetes_url, type="string", examples=["https://10.0.0.1:443"])]
 KeyPrefix = Annotated[str, Parsed(_prefix, type="string", examples=["/services/vision"])]
 Word = Annotated[str, Parsed(_word, type="string")]
 Secret = Annotated[str, Parsed(secret_text, type="string")]

@@ -11,7 +11,7 @@ $${                  a literal ``${``
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import accumulate
 from typing import Final
 
@@ -40,8 +40,10 @@ class ExpansionError(Exception):
 class Environment:
     """The variables of one load of a file."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], against: Callable[[str], str] | None = None) -> None:
+        """``against``: says why a variable may not be read, empty if it may; None: all may."""
         self._environ = environ
+        self._against = against
         self._given: dict[str, str] = {}  # what the environment gave -> ${NAME}, for ``redact``
         self._expanded = 0
 
@@ -88,6 +90,9 @@ class Environment:
         return parts
 
     def _value(self, name: str, default: str | None, problems: list[str], depth: int) -> list[str]:
+        if self._against is not None and (reason := self._against(name)):
+            problems.append(reason)
+            return []
         value = self._environ.get(name)
         if default is not None and not value:
             return self._expand(default, problems, depth + 1)

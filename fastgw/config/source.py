@@ -7,7 +7,7 @@ bounded, tags and merge keys are refused, and a key given twice is an error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -52,8 +52,10 @@ class Problem(NamedTuple):
 class Document:
     """One configuration file: its tree, the problems found while reading it, and the lines of everything in it."""
 
-    def __init__(self, file: str, environ: Mapping[str, str]) -> None:
-        """``file``: its name for messages."""
+    when_empty = "is empty; it needs at least listeners and routes"  #: what is said of it then
+
+    def __init__(self, file: str, environ: Mapping[str, str], against: Callable[[str], str] | None = None) -> None:
+        """``file``: its name for messages; ``against``: as of ``Environment``."""
         self.file = file
         self.tree: Tree = None
         self.problems: list[Problem] = []
@@ -61,7 +63,7 @@ class Document:
         self.content = b""  #: what was read; of a file that is too large a part
         self.untold = 0  #: problems found when ``problems`` was full
         self.partial: set[TreePath] = set()  #: mappings of which a part could not be read
-        self._environment = Environment(environ)
+        self._environment = Environment(environ, against)
         self._root: yaml.Node | None = None
         self._seen: set[int] = set()
         self._above: set[int] = set()
@@ -104,14 +106,14 @@ class Document:
             message = f"is not valid YAML: the character U+{error.character:04X} is not allowed"
             return self.fail(message, line, column, excerpt(text, line, column))
         if self._root is None:
-            return self.fail("is empty; it needs at least listeners and routes", 1, 1)
+            return self.fail(self.when_empty, 1, 1)
         try:
             self.tree = self._value(self._root, ())
         except _TooMuchError as error:
             self.tree = None
             self.fail(str(error), error.line, error.column)
         if self.tree is None and not self.problems:
-            self.fail("is empty; it needs at least listeners and routes", 1, 1)
+            self.fail(self.when_empty, 1, 1)
         return None
 
     def _fail_yaml(self, text: str, error: yaml.MarkedYAMLError) -> None:

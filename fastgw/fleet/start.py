@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
+from fastgw.config.trust import TrustRules
 from fastgw.core.sources import EtcdSettings
 from fastgw.discovery.etcd_client import EtcdClient, EtcdError
 from fastgw.fleet.coordinator import Says
@@ -43,6 +44,7 @@ class FleetOptions(NamedTuple):
     keys: FleetKeys
     node: str  #: name of this gateway in the fleet
     copy: str  #: path of the configuration on the disk
+    trust: TrustRules  #: how far what comes from etcd is trusted
 
 
 class Membership(NamedTuple):

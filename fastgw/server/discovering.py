@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from fastgw.config.listed import Lists
 from fastgw.config.spec import EndpointSpec, GatewaySpec, ServiceSpec
+from fastgw.core.settings import Address
 from fastgw.core.sources import (
     BeliefSettings,
     ConsulSettings,
@@ -26,6 +27,7 @@ from fastgw.core.sources import (
     KubernetesSettings,
     SourceSettings,
 )
+from fastgw.discovery.bounded import BoundedSource
 from fastgw.discovery.keeping import LISTED, Recalled, SourceKeeper
 from fastgw.discovery.listing import ListedMember, Source
 from fastgw.server.log import Log
@@ -52,15 +54,17 @@ KINDS: Final[Mapping[type, tuple[str, str, str]]] = {
 class SourceMaker:
     """Makes sources of their settings; those that ask the same etcd as the same user share what asks it."""
 
-    def __init__(self) -> None:
+    def __init__(self, against: Callable[[Address], str] | None = None) -> None:
+        """``against``: why nobody may be a member at an address, empty if somebody may; None: there is nothing against any."""
         self._shared: dict[Any, Any] = {}
+        self._against = against
 
     def __call__(self, settings: SourceSettings) -> Source:
         """The source that these are the settings of."""
         module, name, _ = KINDS[type(settings)]
         more = (self._shared,) if isinstance(settings, EtcdSettings) else ()
         found: Source = getattr(import_module(module), name)(settings, *more)
-        return found
+        return found if self._against is None else BoundedSource(found, self._against)
 
 
 class Discovering:

@@ -26,6 +26,7 @@ from fastgw.server.standings import stamp
 from fastgw.server.workers import READY
 
 if TYPE_CHECKING:
+    from fastgw.config.trust import TrustRules
     from fastgw.server.gateway import Gateway
     from fastgw.server.reload import Outcome
 
@@ -49,7 +50,7 @@ def membership(options: FleetOptions, environ: Mapping[str, str], *, is_heir: bo
     client = EtcdClient(options.settings)
 
     def check(generation: Generation) -> tuple[str, ...]:
-        return problems_of(generation, copies.path, environ)
+        return problems_of(generation, copies.path, environ, options.trust)
 
     try:
         begun = asyncio.run(begin_with(client, options.keys, options.node, copies, check))
@@ -90,12 +91,12 @@ async def _wait(
     return await wait_for_one(client, options.keys, options.node, copies, facts, check, log, is_over)
 
 
-def problems_of(generation: Generation, path: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+def problems_of(generation: Generation, path: str, environ: Mapping[str, str], trust: TrustRules) -> tuple[str, ...]:
     """What is wrong with it as the configuration at ``path`` of this gateway; it is read as for a load, and not used."""
     from fastgw.config.load import inspect
 
     name = f"generation {generation.number}"  # the same for all nodes, so that those who say the same are told together
-    found = inspect(path, environ, time.time(), content=generation.text.encode(), name=name)
+    found = inspect(path, environ, time.time(), content=generation.text.encode(), name=name, trust=trust)
     if found.spec is None:
         return tuple(map(str, found.problems))
     pinning = machine.unpinnable(found.spec.cpu_affinity)
@@ -157,7 +158,8 @@ class InFleet:
 
     async def check(self, generation: Generation) -> tuple[str, ...]:
         """See ``NodeHost``."""
-        return await asyncio.to_thread(problems_of, generation, self._gateway.path, self._gateway.environ)
+        gateway, trust = self._gateway, self._options.trust
+        return await asyncio.to_thread(problems_of, generation, gateway.path, gateway.environ, trust)
 
     async def use(self) -> Used:
         """See ``NodeHost``."""

@@ -139,7 +139,9 @@ class Gateway:
         warnings: list[str] = []
         loaded_files = LoadedFiles(is_wanted=self.is_watching)
         try:
-            spec = load(Path(self.path), self.environ, time.time(), warnings.extend, become, loaded_files, content)
+            trust = self.membership.options.trust if self.membership is not None else None
+            told = warnings.extend
+            spec = load(Path(self.path), self.environ, time.time(), told, become, loaded_files, content, trust)
         finally:
             self.loaded_files = loaded_files
         if problem := machine.unpinnable(spec.cpu_affinity):

@@ -187,9 +187,13 @@ class Sources:
     def _discovering(self, spec: GatewaySpec) -> Discovering:
         lists = self._gateway.lists
         if lists.discovering is None:
-            from fastgw.server.discovering import Discovering  # only where somebody needs it
+            from fastgw.server.discovering import Discovering, SourceMaker  # only where somebody needs it
 
-            lists.discovering = Discovering(self._take_lists, self._log, random.random, state_file=spec.state_file)
+            membership = self._gateway.membership
+            against = membership.options.trust.against if membership is not None else None
+            lists.discovering = Discovering(
+                self._take_lists, self._log, random.random, SourceMaker(against), state_file=spec.state_file
+            )
         return lists.discovering
 
     def _fetching(self) -> Fetching:

@@ -38,6 +38,9 @@ class Node:
         self.log = folder / f"{name}.log"
         self.copy = folder / f"{name}.yaml"
         where = ["--etcd", etcd.url, "--key", "/fastgw/edge", "--node", name, "--copy", str(self.copy)]
+        trust = folder / "trust.yaml"
+        trust.write_text("environment: [ADMIN, PORT]\n")
+        where += ["--trust", str(trust)]
         self.command = [sys.executable, "-m", "fastgw", "run", *where]
         self.environ = {"ADMIN": str(self.admin), "PORT": str(self.port)}
         self.process: subprocess.Popen[bytes] | None = None
@@ -120,11 +123,12 @@ def test_the_life_of_a_fleet(etcd: EtcdServer, tmp_path: Path, capsys: pytest.Ca
 
         # one that none can use is taken by none, and all say why
         capsys.readouterr()
-        assert push(TEXT % "three" + "nonsense: 1\n") == 1
+        assert push(TEXT % "three" + "nonsense: 1\nstate_file: /etc/fastgw-x\n") == 1
         said = capsys.readouterr().out
         assert "edge-1: refuses it" in said and "edge-2: refuses it" in said and "refused: edge-1, edge-2: gen" in said
+        assert "state_file: /etc/fastgw-x is not allowed here" in said
         assert all_serve("two")
-        assert [node.fleet()["problems"] for node in nodes] == [[found] for found in [one.fleet()["problems"][0]] * 2]
+        assert [node.fleet()["problems"] for node in nodes] == [one.fleet()["problems"]] * 2
 
         # without etcd: everything stays, and a node that is started serves its last good copy
         two.stop()

@@ -26,6 +26,9 @@ class FleetGateway:
         self.port, self.admin = free_port(), free_port()
         self.log, self.copy = folder / f"{name}.log", folder / f"{name}.yaml"
         where = ["--etcd", etcd.url, "--key", KEY, "--node", name, "--copy", str(self.copy)]
+        trust = folder / "trust.yaml"
+        trust.write_text("environment: [ADMIN, PORT]\n")
+        where += ["--trust", str(trust)]
         self.command = [sys.executable, "-m", "fastgw", "run", *where]
         self.environ = {"ADMIN": str(self.admin), "PORT": str(self.port)}
         self.process: subprocess.Popen[bytes] | None = None

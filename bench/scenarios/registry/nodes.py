@@ -46,6 +46,9 @@ class Node:
         self._log = folder / f"{name}.log"
         self._command = ["taskset", "-c", ",".join(map(str, cpus)), python, "-m", "fastgw", "run", "--etcd", etcd]
         self._command += ["--key", KEY, "--node", name, "--copy", str(folder / f"{name}.yaml")]
+        trust = folder / "trust.yaml"
+        trust.write_text("environment: [FLEET_*]\n")
+        self._command += ["--trust", str(trust)]
         self.extra: dict[str, str] = {}
         """More of its environment."""
 

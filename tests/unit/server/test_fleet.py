@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from fastgw.config.trust import TrustRules
 from fastgw.core.sources import EtcdSettings
 from fastgw.fleet.copies import NodeCopies
 from fastgw.fleet.records import FleetKeys, Generation, digest_of
@@ -22,6 +24,8 @@ from fastgw.server.reload_guard import HELD, WENT_BACK, Verdict
 from tests.support.ports import free_port
 from tests.unit.config.files import MINIMAL
 
+TRUST = TrustRules(networks=(ipaddress.ip_network("0.0.0.0/0"),), may_show_admin=True)
+
 
 def generation(text: str, number: int = 7) -> Generation:
     return Generation(number, text, digest_of(text), "ann@desk", 0.0)
@@ -29,7 +33,7 @@ def generation(text: str, number: int = 7) -> Generation:
 
 def options(folder: Path) -> FleetOptions:
     settings = EtcdSettings(endpoints(f"http://127.0.0.1:{free_port()}"), "")
-    return FleetOptions(settings, FleetKeys("/fastgw/edge"), "edge-1", str(folder / "edge.yaml"))
+    return FleetOptions(settings, FleetKeys("/fastgw/edge"), "edge-1", str(folder / "edge.yaml"), TrustRules())
 
 
 def gateway(folder: Path, **more: Any) -> Any:
@@ -80,10 +84,10 @@ def test_a_signal_ends_the_wait_for_the_first_one(tmp_path: Path, monkeypatch: p
 
 def test_a_generation_is_read_as_for_a_load(tmp_path: Path) -> None:
     path = str(tmp_path / "edge.yaml")
-    assert problems_of(generation(MINIMAL), path, {}) == ()
-    (problem,) = problems_of(generation(MINIMAL + "nonsense: 1\n"), path, {})
+    assert problems_of(generation(MINIMAL), path, {}, TRUST) == ()
+    (problem,) = problems_of(generation(MINIMAL + "nonsense: 1\n"), path, {}, TRUST)
     assert problem.startswith("generation 7:") and "nonsense" in problem
-    (problem,) = problems_of(generation(MINIMAL + "cpu_affinity: [4000]\n"), path, {})
+    (problem,) = problems_of(generation(MINIMAL + "cpu_affinity: [4000]\n"), path, {}, TRUST)
     assert "4000" in problem
     assert not Path(path).exists()
 
