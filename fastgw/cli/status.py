@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fastgw.cli.asking import asked
 from fastgw.cli.parts import add_gateway
-from fastgw.server.source_words import source_words
+from fastgw.server.source_words import registry_words, source_words
 
 UNUSABLE: Final = 3  #: exit code: it answers, but there is something that it cannot serve
 MOST_PROBLEMS: Final = 12  #: that are shown: the table shall be on the same screen
@@ -84,6 +84,8 @@ def lines(status: Mapping[str, Any], now: float) -> Iterator[str]:
         f"{_count(connections['exchanges'], 'request')} under way, {waiting} waiting"
     )
     yield from _telemetry(status.get("telemetry"), now)
+    for one in status.get("registration", ()):
+        yield f"registered {registry_words(one, now)}"
     yield ""
     yield from _table([_HEAD, *_rows(status, now)])
 

@@ -1,4 +1,5 @@
-"""What is told of a source of members in one line: in the table of ``fastgw status``, and on the dashboard."""
+"""What is told of a registry in one line: of a source of members, in the table of ``fastgw status`` and on the dashboard, and of where the
+gateway is registered."""
 
 from __future__ import annotations
 
@@ -23,6 +24,23 @@ def source_words(source: Mapping[str, Any], now: float) -> str:
         now: seconds since 1970.
     """
     return f"{source['kind']}: " + "; ".join(_clauses(source, now))
+
+
+def registry_words(registry: Mapping[str, Any], now: float) -> str:
+    """Such as "2 of 2 members in etcd http://a:2379 /services, renewed 3 s ago".
+
+    Args:
+        registry: where the gateway registers members, as ``/status`` has it.
+        now: seconds since 1970.
+    """
+    there, state = (
+        f"{len(registry['members'])} of {registry['wanted']} members in {registry['registry']}",
+        registry["state"],
+    )
+    if state == "registered":
+        return there + _ago(", renewed", registry["renewed_at"], now)
+    why = f" for {span(now - _seconds(registry['since']))}: {registry['error']}" if registry["since"] else ""
+    return f"{there}; {state}{why}"
 
 
 def _clauses(source: Mapping[str, Any], now: float) -> Iterator[str]:

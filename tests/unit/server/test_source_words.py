@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.server.source_words import source_words, span
+from fastgw.server.source_words import registry_words, source_words, span
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 
@@ -68,3 +68,21 @@ def test_spans() -> None:
         "25 h",
         "2 d",
     ]
+
+
+def test_where_the_gateway_is_registered() -> None:
+    now = 1_800_000_000.0
+    one = {
+        "registry": "etcd http://a /services",
+        "state": "registered",
+        "members": ["edge/10.0.0.1:80"],
+        "wanted": 1,
+        "renewed_at": "2027-01-15T07:59:57Z",
+        "since": None,
+        "error": None,
+    }
+    assert registry_words(one, now) == "1 of 1 members in etcd http://a /services, renewed 3 s ago"
+    new = one | {"state": "pending", "members": [], "renewed_at": None}
+    assert registry_words(new, now) == "0 of 1 members in etcd http://a /services; pending"
+    failing = new | {"state": "failing", "since": "2027-01-15T07:55:00Z", "error": "nobody is there"}
+    assert registry_words(failing, now).endswith("/services; failing for 5 min: nobody is there")
