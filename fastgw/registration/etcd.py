@@ -2,7 +2,8 @@
 
 What must not be there any more goes without the keys of others: one that was put again with another lease belongs to a successor at the
 same address.  One without a lease has a value that an operator gave it, such as ``draining``: it is left alone while the entry is wanted,
-and goes with it.
+and goes with it.  Several may register the same: the key is of who has put it last, and who renews finds out that its owner does not any
+more, by the time that is left of its lease, and takes it over before it would go.
 """
 
 from __future__ import annotations
@@ -86,8 +87,11 @@ class EtcdRegistry:
         result = answer.get("result")
         if not isinstance(result, dict) or not number(result.get("TTL")):  # it has none: the lease is not known
             raise self._lost(EtcdError("missing", "its lease is lost"))
-        there = await self._there([one.name for one in entries])
-        return [one for one in entries if one.name not in there]
+        leases = await self._leases([one.name for one in entries])
+        ending = [lease for lease in {*leases.values()} - {0, self._lease} if await self._is_ending(lease)]
+        if taken_over := [one for one in entries if leases.get(one.name) in ending]:
+            await self.put(taken_over)
+        return [one for one in entries if one.name not in leases]
 
     async def remove(self, names: Sequence[RegisteredName]) -> None:
         """See ``MemberRegistry``."""
@@ -103,7 +107,7 @@ class EtcdRegistry:
                 if error.cause != "missing":
                     self._lease = lease
                     raise
-        await self._delete(await self._there(names), (0,))
+        await self._delete(await self._leases(names), (0,))
 
     # -- questions
 
@@ -117,17 +121,23 @@ class EtcdRegistry:
         self._lease = 0
         return LostError("missing", "its lease is lost")
 
-    async def _there(self, names: Sequence[RegisteredName]) -> set[RegisteredName]:
-        """Those of ``names`` whose keys there are: questions that change nothing, so the cluster does not write them down."""
-        found = set()
+    async def _is_ending(self, lease: int) -> bool:
+        """Is the lease of somebody else renewed no more?  It would have more than half of its time."""
+        found = await self._client.ask("/v3/lease/timetolive", {"ID": str(lease)})
+        return number(found.get("TTL")) * 2 < max(1, number(found.get("grantedTTL")))
+
+    async def _leases(self, names: Sequence[RegisteredName]) -> dict[RegisteredName, int]:
+        """The lease of each key that there is, 0 if it has none: questions that change nothing, so the cluster does not write them down."""
+        found: dict[RegisteredName, int] = {}
         for begin in range(0, len(names), AT_ONCE):
             asked = names[begin : begin + AT_ONCE]
-            ranges = [{"requestRange": {"key": self._encoded(name), "count_only": True}} for name in asked]
+            ranges = [{"requestRange": {"key": self._encoded(name), "keys_only": True}} for name in asked]
             answer = await self._client.ask("/v3/kv/txn", {"success": ranges})
             answers = answer.get("responses")
             if not isinstance(answers, list) or len(answers) != len(asked):
                 raise EtcdError("broken", f"{self._client} did not say which keys there are")
-            found |= {name for name, one in zip(asked, answers, strict=True) if _count(one)}
+            leases = zip(asked, map(_lease, answers), strict=True)
+            found |= {name: lease for name, lease in leases if lease is not None}
         return found
 
     async def _delete(self, names: Iterable[RegisteredName], leases: Iterable[int]) -> None:
@@ -140,9 +150,11 @@ class EtcdRegistry:
                 await self._client.ask("/v3/kv/txn", message)
 
 
-def _count(answer: Any) -> int:
+def _lease(answer: Any) -> int | None:
+    """The lease of the key that was asked for; None: there is no such key."""
     found = answer.get("response_range", answer.get("responseRange")) if isinstance(answer, dict) else None
-    return number(found.get("count")) if isinstance(found, dict) else 0
+    keys = found.get("kvs") if isinstance(found, dict) else None
+    return number(keys[0].get("lease")) if isinstance(keys, list) and keys and isinstance(keys[0], dict) else None
 
 
 def _value(entry: RegisteredMember) -> str:

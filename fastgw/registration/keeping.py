@@ -135,13 +135,16 @@ class Registrar:
                 async with asyncio.timeout_at(due if self._there else None):
                     await self._changed.wait()
 
-    async def leave(self, but: Collection[RegisteredName] = ()) -> None:
-        """Take everything away, except ``but``; what cannot be within a second ends by itself."""
+    async def leave(self, but: Collection[RegisteredName] = (), *, are_left: bool = False) -> None:
+        """Take everything away, except ``but``; what cannot be within a second ends by itself.
+
+        ``are_left``: those are ours, and end by themselves too, unless somebody else renews them.
+        """
         self._settled.clear()
         names = [name for name in self._there if name not in but]
         with contextlib.suppress(TimeoutError, SourceError):
             async with asyncio.timeout(LEAVING):
-                await self.registry.leave(names)
+                await (self.registry.remove if are_left else self.registry.leave)(names)
         if self._there:
             self._there.clear()
             self._say("not registered any more", logging.INFO)

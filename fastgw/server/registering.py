@@ -116,10 +116,14 @@ class Registering:
                 await asyncio.gather(*(one.registrar.settled() for one in self._kept.values()))
 
     async def leave(self) -> float:
-        """Take everything away; return the seconds for which the listeners must still serve."""
+        """Take our listeners away; return the seconds for which they must still serve.
+
+        Members of services, who serve on, are left to others who register them too, or to their time to live.
+        """
         kept, self._kept = [*self._kept.values()], {}
         was_there = any(one.registrar.there for one in kept)
-        await asyncio.gather(*(self._end(one) for one in kept))
+        others = {one.name for one in self._of_services()} - {one.name for one in self._listeners()} if kept else set()
+        await asyncio.gather(*(self._end(one, others, are_left=bool(others)) for one in kept))
         return self._drain if was_there else 0.0
 
     def close(self) -> None:
@@ -165,11 +169,11 @@ class Registering:
         with registrar.registry.used():
             await registrar.keep()
 
-    async def _end(self, one: _KeptRegistry, but: Iterable[RegisteredName] = ()) -> None:
+    async def _end(self, one: _KeptRegistry, but: Iterable[RegisteredName] = (), *, are_left: bool = False) -> None:
         one.task.cancel()
         await asyncio.gather(one.task, return_exceptions=True)
         with one.registrar.registry.used():
-            await one.registrar.leave(frozenset(but))
+            await one.registrar.leave(frozenset(but), are_left=are_left)
 
     async def _replace(self, key: RegistryKey, old: _KeptRegistry) -> None:
         """End ``old`` when those that take its place have what it has, or have not managed to for as long as it would last."""

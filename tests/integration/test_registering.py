@@ -154,14 +154,14 @@ def test_a_gateway_is_found_whatever_becomes_of_it(
     # a drain: out first, and served until everybody knows
     os.kill(answer["pid"], signal.SIGTERM)
     assert followed.comes_to({}) < 1
-    assert not keys(etcd, "legacy")
+    assert keys(etcd, "legacy") == [f"/services/legacy/{one.address}"]  # it serves on, and goes with the lease
     assert get(inner.port).endswith(b"hi")
     wait_until(lambda: not Path(f"/proc/{answer['pid']}").exists(), limit=20)
     assert "Traceback" not in inner.read_log() and events(inner, "registration")
 
 
 @pytest.mark.long
-def test_it_is_there_again_after_an_outage_and_gone_with_its_lease_when_it_is_killed(
+def test_it_is_there_again_after_an_outage(
     gateway: Gateway, service: Service, etcd: EtcdServer, followed: Followed
 ) -> None:
     text = INNER.format(listeners=f"[{EDGE}]", url=etcd.url, more=free_port(), endpoints=f'"{service().address}"')
@@ -177,5 +177,29 @@ def test_it_is_there_again_after_an_outage_and_gone_with_its_lease_when_it_is_ki
     followed.comes_to({inner.port: 1})
 
     assert events(inner, "members cannot be registered")
-    inner.signal(signal.SIGKILL)
-    assert followed.comes_to({}) < 3 + 2  # etcd looks for leases that ended twice a second
+
+
+@pytest.mark.long
+def test_no_request_fails_when_one_of_several_drains_or_is_killed(
+    gateway: Gateway, service: Service, etcd: EtcdServer, followed: Followed
+) -> None:
+    one = service(say(b"hi"))
+    told = {"listeners": f"[{EDGE}]", "url": etcd.url, "endpoints": f'"{one.address}"'}
+    inner = [gateway(INNER.format(more=free_port(), **told)) for _ in range(3)]
+    followed.comes_to({running.port: 1 for running in inner})
+    outer = gateway(OUTER.format(url=etcd.url))
+    legacy = Followed(EtcdSource(etcd.settings("/services/legacy"), check=0.5))
+    legacy.comes_to({int(one.address.rpartition(":")[2]): 1})
+    asking = Asking(outer.port)
+    try:
+        assert inner[0].stop() == 0
+        assert set(followed.last) == {running.port for running in inner[1:]}
+        inner[1].signal(signal.SIGKILL)
+        assert followed.comes_to({inner[2].port: 1}) < 3 + 2  # etcd looks for leases that ended twice a second
+        before = registration(inner[2])["renewed_at"]
+        wait_until(lambda: registration(inner[2])["renewed_at"] != before, what="who is left has renewed it")
+    finally:
+        asking.end()
+        legacy.close()
+    assert legacy.told and all(found.members for found in legacy.told)  # somebody always had it
+    assert not asking.failed

@@ -79,6 +79,8 @@ class Leases:
         self.asked.append(path)
         lease = int(message.get("ID", "0"))
         if path.startswith("/v3/lease/") and lease and lease not in self._ends:
+            if path.endswith("timetolive"):
+                return {"ID": str(lease), "TTL": "-1"}
             if path.endswith("keepalive"):
                 return {"result": {"ID": str(lease)}}
             raise EtcdError("missing", "requested lease not found", 5)
@@ -96,6 +98,10 @@ class Leases:
         ttl = self._ends[lease][1]
         self._ends[lease] = (asyncio.get_running_loop().time() + ttl, ttl)
         return {"result": {"ID": str(lease), "TTL": str(int(ttl))}}
+
+    def _timetolive(self, _: dict[str, Any], lease: int) -> dict[str, Any]:
+        end, ttl = self._ends[lease]
+        return {"ID": str(lease), "TTL": str(int(end - asyncio.get_running_loop().time())), "grantedTTL": str(int(ttl))}
 
     def _revoke(self, _: dict[str, Any], lease: int) -> dict[str, Any]:
         self._end({lease})
@@ -124,5 +130,13 @@ class Leases:
         if kind == "requestDeleteRange":
             self._keys.pop(key, None)
             return {"response_delete_range": {}}
-        assert kind == "requestRange" and message["count_only"]
-        return {"response_range": {"count": "1"} if key in self._keys else {}}  # zeros are left out
+        assert kind == "requestRange" and message["keys_only"]
+        if key not in self._keys:
+            return {"response_range": {}}  # zeros are left out
+        lease = self._keys[key][1]
+        return {
+            "response_range": {
+                "count": "1",
+                "kvs": [{"key": message["key"]} | ({"lease": str(lease)} if lease else {})],
+            }
+        }

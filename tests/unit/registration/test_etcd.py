@@ -99,6 +99,24 @@ def test_a_successor_takes_over_by_the_mark_or_puts_its_own() -> None:
     play(story)
 
 
+def test_who_renews_takes_over_before_the_lease_of_somebody_else_ends() -> None:
+    async def story(leases: Leases, one: EtcdRegistry) -> None:
+        await one.put(ENTRIES[:2])
+        other = registry(leases)
+        await other.put(ENTRIES[:2])  # its owner now
+        for _ in range(5):
+            await passes(3)
+            assert await one.renew(ENTRIES[:2]) == [] == await other.renew(ENTRIES[:2])
+        assert leases.puts == 4  # who is renewed is left alone
+        for _ in range(5):  # the other one is gone
+            await passes(3)
+            assert len(leases.keys) == 2
+            assert await one.renew(ENTRIES[:2]) == []
+        assert leases.puts == 6 and leases.leases == 1
+
+    play(story)
+
+
 def test_a_lease_that_cannot_be_revoked_is_still_ours() -> None:
     async def story(leases: Leases, one: EtcdRegistry) -> None:
         await one.put(ENTRIES[:1])

@@ -202,6 +202,26 @@ def test_at_the_end_all_goes_and_there_is_time_if_anything_was_there() -> None:
     play(story)
 
 
+def test_members_of_services_are_left_to_others_or_to_their_time_to_live() -> None:
+    async def story(stage: Stage) -> None:
+        stage.service("old", "10.0.1.1:80")
+        stage.probed("old", "10.0.1.1:80", is_up=True)
+        other = stage.registering()
+        for one in (other, stage.one):
+            one.keep()
+            await one.settled(3)
+        assert await stage.one.leave() == 0.5
+        assert [*stage.leases.keys] == ["/s/vision/10.0.1.1:80"]  # the listener is the same here, and goes
+        for _ in range(40):
+            await passes(1)
+            assert "/s/vision/10.0.1.1:80" in stage.leases.keys
+        await other.leave()
+        await passes(TTL)
+        assert not stage.leases.keys
+
+    play(story)
+
+
 def test_a_registry_that_is_gone_holds_no_end_up() -> None:
     async def story(stage: Stage) -> None:
         stage.one.keep()
