@@ -11,6 +11,7 @@ from fastgw.config.spec import AdminSpec
 from fastgw.errors import ConfigError
 from fastgw.server.admin_http import HEAD_LIMIT, HEAD_SIZE, AdminHttp
 from fastgw.server.admin_socket import credentials
+from fastgw.server.connections import Connections
 from fastgw.server.guard import Guard, Peer
 from fastgw.server.listening import BACKLOG, Listening
 from fastgw.server.log import Log
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import ssl
 
 CONNECTIONS = 64  #: at the same time; more are closed at once
-STOP_LIMIT = 1.0  #: seconds for what serves connections to see that they are gone
 
 
 class Admin:
@@ -32,7 +32,7 @@ class Admin:
         self._log = log
         self._context: ssl.SSLContext | None = None
         self._servers: list[asyncio.Server] = []
-        self._writers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._connections = Connections(CONNECTIONS, self._on_bug)
 
     def admit(self, spec: AdminSpec | None, context: ssl.SSLContext | None) -> None:
         """From now on let pass whom ``spec`` does, and speak TLS by ``context``, if there is one."""
@@ -55,36 +55,25 @@ class Admin:
     async def leave(self) -> None:
         """Accept no more, and end every connection; who waits for an answer, that of a reload for instance, gets it first."""
         await self.stop_listening()
-        for writer in list(self._writers.values()):
+        for writer in self._connections:
             self.http.dismiss(writer)
 
     async def stop(self) -> None:
         """Close everything."""
         await self.stop_listening()
-        for writer in list(self._writers.values()):
-            writer.transport.abort()
-        if self._writers:  # else they would be cancelled with the loop, which is told as a bug
-            await asyncio.wait(self._writers, timeout=STOP_LIMIT)
+        await self._connections.abort()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._writers) >= CONNECTIONS:
-            writer.transport.abort()
-            return
-        task = asyncio.current_task()
-        assert task is not None
-        self._writers[task] = writer
-        try:
-            if self._context is not None:
-                reader, writer = await _secured(writer, self._context)
-                self._writers[task] = writer
-            await self.http.serve(reader, writer, peer_of(writer.get_extra_info("socket")))
-        except (OSError, TimeoutError):
-            pass  # a client that went away or to sleep, or that gets no TLS
-        except Exception as error:  # noqa: BLE001  one connection that fails must not end the supervisor
-            self._log.limited("the admin address failed", error=repr(error))
-        finally:
-            del self._writers[task]
-            writer.close()  # what it sent was taken; of a handshake that failed nobody would tell the end
+        await self._connections.serve(writer, lambda: self._serve(reader, writer))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._context is not None:
+            reader, writer = await _secured(writer, self._context)
+            self._connections.replace(writer)
+        await self.http.serve(reader, writer, peer_of(writer.get_extra_info("socket")))
+
+    def _on_bug(self, error: Exception) -> None:
+        self._log.limited("the admin address failed", error=repr(error))
 
 
 async def _secured(

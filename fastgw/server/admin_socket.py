@@ -20,6 +20,7 @@ from fastgw.config.bind_spec import AccessSpec
 from fastgw.core.settings import Address
 from fastgw.errors import ConfigError
 from fastgw.server.admin_http import HEAD_SIZE, AdminHttp
+from fastgw.server.connections import Connections
 from fastgw.server.guard import Peer
 from fastgw.server.listening import Listening, bind
 from fastgw.server.log import Log
@@ -29,7 +30,6 @@ CONNECTIONS: Final = 16  #: at the same time; more are closed at once
 LARGEST: Final = 4096  #: bytes of a request
 READ_LIMIT: Final = 5.0  #: seconds for a request to come
 WRITE_LIMIT: Final = 5.0  #: seconds for the answer to be taken
-STOP_LIMIT: Final = 1.0  #: seconds for what serves connections to see that they are gone
 _PEER: Final = struct.Struct("3i")  #: pid, uid, gid
 
 
@@ -47,7 +47,7 @@ class AdminSocket:
         self._path = ""
         self._listening: Listening | None = None
         self._server: asyncio.Server | None = None
-        self._writers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._connections = Connections(CONNECTIONS, self._on_bug)
 
     async def move(self, path: str, *, takeover: bool = False) -> None:
         """Serve at ``path`` from now on; empty: nowhere.  What is in the way is told in the log, and tried again by the next reload."""
@@ -73,40 +73,29 @@ class AdminSocket:
         server, self._server = self._server, None
         if server is not None:
             server.close()
-        for writer in list(self._writers.values()):
-            writer.transport.abort()
-        if self._writers:  # else they would be cancelled with the loop, which is told as a bug
-            await asyncio.wait(self._writers, timeout=STOP_LIMIT)
+        await self._connections.abort()
         if self._listening is not None:
             self._listening.close()
             self._listening = None
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._writers) >= CONNECTIONS:
-            writer.transport.abort()
-            return
-        task = asyncio.current_task()
-        assert task is not None
-        self._writers[task] = writer
-        try:
-            pid, user = self._peer(writer.get_extra_info("socket"))
-            begun = await asyncio.wait_for(reader.read(LARGEST), READ_LIMIT)
-            if begun and not begun[:1].isalpha():
-                answer = await self._answer(reader, begun, pid, user)
-                writer.write(json.dumps(answer).encode() + b"\n")
-                await asyncio.wait_for(writer.drain(), WRITE_LIMIT)
-            elif begun:
-                peer = Peer(is_unix=True, is_private=True, user=user)
-                await self._http.serve(reader, writer, peer, begun)
-        except (OSError, TimeoutError):
-            pass  # who asked went away, or to sleep
-        except Exception as error:  # noqa: BLE001  one question that fails must not end the supervisor
-            self._log.error("the admin socket failed", error=repr(error))
-        finally:
-            del self._writers[task]
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+        await self._connections.serve(writer, lambda: self._serve(reader, writer))
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        pid, user = self._peer(writer.get_extra_info("socket"))
+        begun = await asyncio.wait_for(reader.read(LARGEST), READ_LIMIT)
+        if begun and not begun[:1].isalpha():
+            answer = await self._answer(reader, begun, pid, user)
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await asyncio.wait_for(writer.drain(), WRITE_LIMIT)
+        elif begun:
+            peer = Peer(is_unix=True, is_private=True, user=user)
+            await self._http.serve(reader, writer, peer, begun)
+
+    def _on_bug(self, error: Exception) -> None:
+        self._log.error("the admin socket failed", error=repr(error))
 
     async def _answer(self, reader: asyncio.StreamReader, begun: bytes, pid: int, user: int) -> dict[str, Any]:
         if user not in (0, os.geteuid()):
