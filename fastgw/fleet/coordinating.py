@@ -34,6 +34,7 @@ from fastgw.fleet.records import (
     CANARY,
     CHECKING,
     GUARDING,
+    NODES_MOST,
     OVER,
     PROMOTED,
     PROMOTING,
@@ -103,9 +104,9 @@ def is_served(node: FleetNode, offer: Offer) -> bool:
 
 
 def canaries_of(nodes: Iterable[str], share: float) -> tuple[str, ...]:
-    """The names of those that take a generation first: always the same, as long as the nodes are."""
+    """The names of those that take a generation first, as many as a rollout can name: always the same, as long as the nodes are."""
     names = sorted(nodes, key=lambda name: sha256(name.encode()).digest())
-    return tuple(names[: max(1, math.ceil(share * len(names) - 1e-9))])
+    return tuple(names[: min(NODES_MOST, max(1, math.ceil(share * len(names) - 1e-9)))])
 
 
 def _checking(known: Situation, rollout: FleetRollout, offer: Offer, seen: Iterable[NodeSeen]) -> FleetRollout | None:

@@ -136,15 +136,27 @@ def test_a_coordinator_is_killed_in_the_middle_and_etcd_goes_and_comes(fleet: Fl
     dead.start()
     wait_until(lambda: set(fleet.serves().values()) == {"held"}, limit=20, what="all serve it")
 
+    # one that stands still, and does not know that its time is over, writes nothing when it goes on
+    leader = fleet.shown()["coordinator"]
+    other = next(name for name in NAMES if name != leader)
+    fleet.nodes[leader].signal(signal.SIGSTOP)
+    wait_until(lambda: fleet.shown()["coordinator"] == other, limit=15, what="another coordinates")
+    assert fleet.push(200, "without it") == 0 and fleet.nodes[other].serves() == "without it"
+    before = fleet.shown()["rollout"]
+    fleet.nodes[leader].signal(signal.SIGCONT)
+    wait_until(lambda: set(fleet.serves().values()) == {"without it"}, what="it takes what was promoted meanwhile")
+    wait_until(lambda: fleet.shown()["code"] == 0, what="all is well")
+    assert (fleet.shown()["rollout"], fleet.shown()["coordinator"]) == (before, other)
+
     fleet.etcd.kill()
     wait_until(
         lambda: {one.fleet()["state"] for one in fleet.nodes.values()} == {"stale"}, limit=20, what="they are stale"
     )
-    assert set(fleet.serves().values()) == {"held"} and fleet.shown()["code"] == 1
+    assert set(fleet.serves().values()) == {"without it"} and fleet.shown()["code"] == 1
     fleet.etcd.wipe()
     fleet.etcd.start()
     wait_until(lambda: len(fleet.shown()["nodes"]) == len(NAMES), limit=20, what="they are there again")
-    assert set(fleet.serves().values()) == {"held"} and fleet.shown()["latest"] == 0
+    assert set(fleet.serves().values()) == {"without it"} and fleet.shown()["latest"] == 0
     fleet.nodes[NAMES[0]].signal(signal.SIGHUP)  # which changes nothing of it
     assert fleet.push(200, "anew") == 0
     assert set(fleet.serves().values()) == {"anew"}

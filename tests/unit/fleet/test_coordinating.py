@@ -23,6 +23,7 @@ from fastgw.fleet.records import (
     CHECKING,
     GUARDING,
     LINE_MOST,
+    NODES_MOST,
     PROMOTED,
     PROMOTING,
     REFUSED,
@@ -200,6 +201,13 @@ def test_canaries_are_always_the_same(names: set[str], share: float) -> None:
 @pytest.mark.parametrize(("share", "count"), [(0.2, 1), (0.21, 2), (0.4, 2), (0.6, 3), (1.0, 5), (0.001, 1)])
 def test_a_share_of_five(share: float, count: int) -> None:
     assert len(canaries_of("abcde", share)) == count
+
+
+def test_a_rollout_names_as_many_canaries_as_its_record_has_room_for() -> None:
+    names = [f"{number:04}" + "n" * 124 for number in range(2 * NODES_MOST)]
+    canaries = canaries_of(names, 1.0)
+    assert len(canaries) == NODES_MOST
+    assert FleetRollout.read("/r", rollout(CANARY, canaries=canaries).write()).canaries == canaries
 
 
 def test_reasons_stay_short() -> None:
