@@ -76,8 +76,11 @@ class Trust(Model):
         "Code that it may have imported: module, package.* or module:name. Entry points of installed packages always.",
     )
     files: list[FilePath] = setting(
-        [], "Files that it may have read or written, and folders with all that is below them."
+        [],
+        "Files that it may have read, such as certificates, keys and lists, and folders with all that is below them.",
     )
+    written: list[FilePath] = setting([], "The same for what it may have written: logs, unix sockets, the state file.")
+    served: list[FilePath] = setting([], "The same for what it may have served to anybody (files.root).")
     environment: list[Annotated[str, Parsed(_variable, type="string")]] = setting(
         [], "Variables that stand in its ${}; EDGE_* is all that begin so."
     )
@@ -93,7 +96,9 @@ class TrustRules(NamedTuple):
 
     file: str = ""  #: that says so; empty: none
     modules: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()  #: real paths
+    files: tuple[str, ...] = ()  #: real paths; so are the next two
+    written: tuple[str, ...] = ()
+    served: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
     networks: tuple[IpNetwork, ...] = tuple(map(ipaddress.ip_network, PRIVATE))
     hosts: tuple[str, ...] = ()
@@ -107,11 +112,6 @@ class TrustRules(NamedTuple):
         return any(
             one in (module, name) or (one[-2:] == ".*" and f"{module}.".startswith(one[:-1])) for one in self.modules
         )
-
-    def allows_file(self, path: str) -> bool:
-        """``path``: absolute; links in it are followed."""
-        real = os.path.realpath(path)
-        return any(real == one or real.startswith(one.rstrip("/") + "/") for one in self.files)
 
     def allows_variable(self, name: str) -> bool:
         """May ``${name}`` stand there?"""
@@ -132,9 +132,11 @@ class TrustRules(NamedTuple):
             return f"{address.host} is an address of the link or of metadata, and never allowed"
         return "" if any(ip in one for one in self.networks) else self._not_in("networks", address.host)
 
-    def against_file(self, path: str) -> str:
-        """Why ``path`` may neither be read nor written; empty: it may."""
-        return "" if self.allows_file(path) else self._not_in("files", path)
+    def against_file(self, path: str, use: str = "files") -> str:
+        """Why ``path`` may not be read, or what ``use`` says (``written``, ``served``); empty: it may.  Links in it are followed."""
+        real, allowed = os.path.realpath(path), getattr(self, use)
+        is_allowed = any(real == one or real.startswith(one.rstrip("/") + "/") for one in allowed)
+        return "" if is_allowed else self._not_in(use, path)
 
     def against_module(self, name: str) -> str:
         """Why code may not be imported; empty: it may."""
@@ -166,12 +168,18 @@ def read_trust(path: str, environ: Mapping[str, str]) -> TrustRules:
     return TrustRules(
         path,
         tuple(found.modules),
-        tuple(os.path.realpath(one) for one in found.files),
+        _real(found.files),
+        _real(found.written),
+        _real(found.served),
         tuple(found.environment),
         tuple(map(ipaddress.ip_network, networks)),
         tuple(one for one in found.networks if one not in networks),
         found.admin,
     )
+
+
+def _real(paths: list[str]) -> tuple[str, ...]:
+    return tuple(map(os.path.realpath, paths))
 
 
 def ip_of(host: str) -> IpAddress | None:

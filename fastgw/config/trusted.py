@@ -74,8 +74,12 @@ def _file(visit: Visit, value: Any, _: str) -> str:
     return visit.rules.against_file(str(value))
 
 
-def _stream(visit: Visit, value: Any, owner: str) -> str:
-    return "" if value in STREAMS else _file(visit, value, owner)
+def _written(visit: Visit, value: Any, _: str) -> str:
+    return "" if value in STREAMS else visit.rules.against_file(str(value), "written")
+
+
+def _served(visit: Visit, value: Any, _: str) -> str:
+    return visit.rules.against_file(str(value), "served")
 
 
 def _speaks(visit: Visit, value: Any, _: str) -> str:
@@ -104,7 +108,7 @@ def _kubernetes(visit: Visit, value: Any, owner: str) -> str:
 
 def _listens(visit: Visit, value: Address, owner: str) -> str:
     if value.path:
-        return visit.rules.against_file(value.path)
+        return visit.rules.against_file(value.path, "written")
     if owner != "AdminAddress" or visit.rules.may_show_admin:
         return ""
     ip = ip_of(value.host)
@@ -128,7 +132,7 @@ def _flag(is_wrong: bool, reason: str, _: Visit, value: Any, __: str) -> str:
 #: What is asked of a value, by its parser.
 RULES: Final[dict[Any, Asks]] = {
     types.absolute: _file,
-    types._stream: _stream,
+    types._stream: _written,
     types._listen: _listens,
     types._connect: _speaks,
     url: _speaks,
@@ -143,6 +147,9 @@ RULES: Final[dict[Any, Asks]] = {
 }
 #: And of some by their name.
 FLAGS: Final[dict[str, Asks]] = {
+    "Configuration.admin_socket": _written,
+    "Configuration.state_file": _written,
+    "Files.root": _served,
     "ServiceTls.verify": partial(_flag, False, "a configuration from elsewhere cannot leave certificates unverified"),
     "Cluster.without_tls": partial(_flag, True, "a configuration from elsewhere cannot do without TLS"),
 }

@@ -88,7 +88,7 @@ def test_a_dry_run_does_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--with", "magic"], "there are: jit notify-reload owner scheduling user"),
+        (["--with", "magic"], "there are: fleet jit notify-reload owner scheduling user"),
         (["--exec", "/no/such/program"], "/no/such/program is no program"),
         (["--exec", "fastgw"], "absolute path"),
         (["--root"], "--root wants a value"),

@@ -24,11 +24,14 @@ def test_all_that_can_be_said(tmp_path: Path) -> None:
         tmp_path,
         "modules: [ours, theirs.*, other:Filter]\n"
         "files: [certs, /srv/a.pem, link]\n"
+        "written: [/var/log/fastgw]\n"
+        "served: [pages]\n"
         "environment: [ZONE, EDGE_*]\n"
         "networks: [10.0.0.0/8, 'fd00::/8', 127.0.0.1, registry.example, '*.edge.example']\n"
         "admin: true\n",
     )
     assert found.files == (str(tmp_path / "certs"), "/srv/a.pem", "/etc/fastgw")
+    assert (found.written, found.served) == (("/var/log/fastgw",), (str(tmp_path / "pages"),))
     assert [str(one) for one in found.networks] == ["10.0.0.0/8", "fd00::/8", "127.0.0.1/32"]
     assert (found.hosts, found.may_show_admin) == (("registry.example", "*.edge.example"), True)
 
@@ -59,7 +62,9 @@ def test_one_that_is_not_there(tmp_path: Path) -> None:
 
 def test_without_a_word_nothing_is_allowed_but_private_networks(tmp_path: Path) -> None:
     for one in (TrustRules(), rules(tmp_path, "{}\n")):
-        assert not (one.allows_file("/etc/hostname") or one.allows_variable("HOME") or one.allows_module("os:system"))
+        assert not (
+            not one.against_file("/etc/hostname") or one.allows_variable("HOME") or one.allows_module("os:system")
+        )
         assert one.allows_module("an-entry-point")
         assert [one.against(Address(host, 80)) == "" for host in ("10.1.2.3", "192.168.0.1", "fd12::1")] == [True] * 3
         for host in ("127.0.0.1", "::1", "8.8.8.8", "2001:db8::1", "localhost", "registry.example"):
@@ -81,8 +86,11 @@ def test_files_whatever_leads_to_them(tmp_path: Path) -> None:
     one = TrustRules(files=(str(folder), "/srv/a.pem"))
     allowed = [str(folder), f"{folder}/a.pem", f"{folder}/b/../a.pem", "/srv/a.pem"]
     refused = [f"{folder}-more/a.pem", f"{folder}/../a.pem", f"{folder}/out/shadow", "/srv/a.pem.old", "/srv", "/"]
-    assert [one.allows_file(path) for path in (*allowed, *refused)] == [True] * 4 + [False] * 6
-    assert TrustRules(files=("/",)).allows_file("/etc/hostname")
+    assert [not one.against_file(path) for path in (*allowed, *refused)] == [True] * 4 + [False] * 6
+    assert not TrustRules(files=("/",)).against_file("/etc/hostname")
+    for use in ("written", "served"):  # what may be read is not for everybody, and not to be overwritten
+        assert f"{use} in" in one.against_file("/srv/a.pem", use)
+        assert not TrustRules(**{use: ("/srv",)}).against_file("/srv/a.pem", use)
 
 
 def test_variables() -> None:
