@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 from typing import Any
 
 from fastgw.adapters.instance import Instance
@@ -47,7 +48,7 @@ class Plane:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.values = memoryview(bytearray(counters.SLAB_VALUES * 8)).cast("Q")
+        self.values = memoryview(mmap.mmap(-1, counters.SLAB_BYTES)).cast("Q")
         self.told: list[tuple[str, dict[str, Any]]] = []
 
     def report(self, level: str, event: str, /, **fields: Any) -> None:

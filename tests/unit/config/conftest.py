@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 @pytest.fixture
 def registry() -> Iterator[Registry]:
-    plane = DataPlane(new_loop(), Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.25, make_pool=make_pool)
+    plane = DataPlane(new_loop(), Counters(memoryview(mmap.mmap(-1, SLAB_BYTES))), lambda: 0.25, make_pool=make_pool)
     yield plane.registry
     plane.close()

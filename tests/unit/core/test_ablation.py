@@ -10,6 +10,7 @@ import pytest
 
 REPORT = """
 import asyncio
+import mmap
 from fastgw.core import ablation
 from fastgw.core.protocols import make_pool
 from fastgw.core.counters import SLAB_BYTES, Counters
@@ -17,7 +18,7 @@ from fastgw.core.dataplane import DataPlane
 from fastgw.core.net.sockets import make_poller
 from fastgw.testing.mock import MockLoop
 
-plane = DataPlane(MockLoop(), Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5, make_pool=make_pool)
+plane = DataPlane(MockLoop(), Counters(memoryview(mmap.mmap(-1, SLAB_BYTES))), lambda: 0.5, make_pool=make_pool)
 first = plane.take()
 plane.give_back(first)
 loop = asyncio.new_event_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from types import SimpleNamespace
 from typing import Any
 
@@ -117,7 +118,7 @@ def test_status_that_is_no_class_is_not_counted() -> None:
 
 def test_nobody_has_to_listen_to_the_log() -> None:
     loop = new_loop()
-    plane = DataPlane(loop, Counters(memoryview(bytearray(counters.SLAB_BYTES))), lambda: 0.0, make_pool=make_pool)
+    plane = DataPlane(loop, Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES))), lambda: 0.0, make_pool=make_pool)
     edge = Edge()
     edge.fallback = usual.route(
         "fallback", 0, chain=Chain([SimpleNamespace(name="bad", request=lambda exchange: 1 / 0)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
+import mmap
 
 from fastgw.core.counters import EXEMPLARS, LOCAL, ROUTE, SLAB_BYTES
 from fastgw.core.exemplars import SIZE, Exemplar, Exemplars, kept
@@ -10,8 +10,8 @@ from fastgw.core.exemplars import SIZE, Exemplar, Exemplars, kept
 TRACE = bytes(range(16))
 
 
-def slab() -> array[int]:
-    return array("Q", bytes(SLAB_BYTES))
+def slab() -> memoryview[int]:
+    return memoryview(mmap.mmap(-1, SLAB_BYTES)).cast("Q")
 
 
 def test_what_is_kept_is_found_by_another_process() -> None:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+import mmap
 import re
 import shutil
 import subprocess
-from array import array
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def facts() -> Facts:
 
 
 def totals() -> Totals:
-    slab = array("Q", bytes(layout.SLAB_BYTES))
+    slab = memoryview(mmap.mmap(-1, layout.SLAB_BYTES)).cast("Q")
     slab[layout.CONNECTIONS] = 7
     base = layout.ROUTE.base(0)
     slab[base + layout.ROUTE_STATUS + 1] = 5  # 2xx

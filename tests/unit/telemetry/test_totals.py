@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from array import array
+import mmap
 
 from fastgw.core import counters as layout
 from fastgw.telemetry.totals import OTHER, total
 
 
-def slab(**values: int) -> array[int]:
-    found = array("Q", bytes(layout.SLAB_BYTES))
+def slab(**values: int) -> memoryview[int]:
+    found = memoryview(mmap.mmap(-1, layout.SLAB_BYTES)).cast("Q")
     for name, value in values.items():
         found[getattr(layout, name)] = value
     return found

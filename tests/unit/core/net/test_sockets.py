@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import mmap
 import resource
 import socket
 import struct
@@ -51,7 +52,7 @@ class Stage:
         assert poller is not None
         self.poller: Poller = poller
         self.plane = DataPlane(
-            self.loop, Counters(memoryview(bytearray(SLAB_BYTES))), lambda: 0.5, poller=poller, make_pool=make_pool
+            self.loop, Counters(memoryview(mmap.mmap(-1, SLAB_BYTES))), lambda: 0.5, poller=poller, make_pool=make_pool
         )
         chain = Chain([Answer(size)])
         rule = Rule("all", "/*", "", frozenset(), (), usual.route("all", 1, chain=chain))
@@ -303,7 +304,7 @@ def test_a_reset_is_told_with_its_error(stage: Stage) -> None:
         host, port = server.getsockname()
         plane = DataPlane(
             stage.loop,
-            Counters(memoryview(bytearray(SLAB_BYTES))),
+            Counters(memoryview(mmap.mmap(-1, SLAB_BYTES))),
             lambda: 0.5,
             log=report,
             poller=stage.poller,
