@@ -13,6 +13,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from hypothesis import is_hypothesis_test
 
 import fastgw
 from fastgw import _pure
@@ -77,6 +78,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="long: run with --long"))
         if config.getoption("--confined") and (marker := item.get_closest_marker("drop_in")):
             item.add_marker(pytest.mark.skip(reason=f"the unit forbids it without {marker.args[0]}.conf"))
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(
+                pytest.mark.no_cover
+            )  # what is covered by chance alone is not covered; and each line takes thrice the time
         for marker in item.iter_markers("needs"):
             missing = [program for program in marker.args if shutil.which(program) is None]
             if missing:

@@ -256,6 +256,7 @@ def test_a_hostile_host_is_not_tried_label_by_label() -> None:
     assert match(router, ".edge.example/") is None
 
 
+@pytest.mark.no_cover
 def test_ten_thousand_routes_ask_for_no_more_look_ups_than_ten() -> None:
     asked: list[bytes] = []
 

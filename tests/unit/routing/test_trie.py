@@ -137,6 +137,7 @@ def test_work_is_bounded_by_the_table_and_not_by_the_path() -> None:
     assert CountingDict.steps <= nodes  # the worst case: every branch is tried, each node once
 
 
+@pytest.mark.no_cover
 @counted
 def test_work_does_not_grow_with_the_number_of_routes() -> None:
     steps = []

@@ -126,6 +126,7 @@ def test_pipelined_answers_leave_in_order() -> None:
     edge.end()
 
 
+@pytest.mark.no_cover
 def test_five_thousand_pipelined_local_answers_do_not_recurse() -> None:
     edge = local()
     client = edge.client(GET * 5000)
@@ -134,6 +135,7 @@ def test_five_thousand_pipelined_local_answers_do_not_recurse() -> None:
     edge.end()
 
 
+@pytest.mark.no_cover
 def test_five_thousand_pipelined_unknown_paths_do_not_recurse() -> None:
     edge = Edge(path="/known")
     client = edge.client(GET * 5000)

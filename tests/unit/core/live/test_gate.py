@@ -305,6 +305,7 @@ def test_a_tunnel_holds_its_place_until_it_ends(stage: Workers) -> None:
     edge.end()
 
 
+@pytest.mark.no_cover
 def test_what_fails_at_once_is_no_recursion(stage: Workers) -> None:
     edge = stage.worker({"pool": usual.pool(max_connections=1, max_pending=1)}, queue_size=2000)
     edge.pair()

@@ -57,6 +57,7 @@ def prepare(stage: Stage, act: str) -> tuple[Process, Process]:
     return one, other
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("pair", list(PAIRS))
 def test_two_at_a_time_one_stands_still_at_every_step(pair: str, new_stage: Callable[[], Stage]) -> None:
     """The first stops at each of its steps, the second at each of its own, then the first ends, then the second."""
@@ -79,6 +80,7 @@ def test_two_at_a_time_one_stands_still_at_every_step(pair: str, new_stage: Call
     assert is_whole and is_over
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("pair", list(PAIRS))
 def test_one_dies_at_every_step_while_the_other_stands_at_every_step(pair: str, new_stage: Callable[[], Stage]) -> None:
     first, second = PAIRS[pair]
