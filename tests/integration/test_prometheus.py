@@ -220,6 +220,9 @@ ABSENT = frozenset(
         "fastgw_registration_up",
         "fastgw_fleet_state",
         "fastgw_fleet_coordinates",
+        "fastgw_fleet_generation",
+        "fastgw_fleet_promoted",
+        "fastgw_fleet_contact_age_seconds",
         "fastgw_key_set_keys",
         "fastgw_filter_failures_total",
     )
@@ -265,7 +268,7 @@ def assert_answered(observed: Observed, queries: list[str]) -> None:
 
 class TestDashboard:
     #: Queries of which there is nothing where all is well with what they are about.
-    EMPTY = frozenset(("ALERTS", "fastgw_cache_requests_total", "fastgw_fallbacks_total"))
+    EMPTY = frozenset(("ALERTS", "fastgw_cache_requests_total", "fastgw_fallbacks_total", "fastgw_fleet_"))
 
     def test_every_panel_asks_for_what_is_on_the_page(self, observed: Observed) -> None:
         queries = [query for panel in panels() for query in queries_of(panel)]
