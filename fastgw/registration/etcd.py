@@ -9,17 +9,18 @@ more, by the time that is left of its lease, and takes it over before it would g
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from fastgw.core.sources import RegistryUrl
 from fastgw.discovery.etcd_client import EtcdClient, EtcdError, encoded, number
+from fastgw.discovery.etcd_lease import EtcdLease
 from fastgw.discovery.listing import ListedMember
-from fastgw.registration.registry import LostError, RegisteredMember, RegisteredName, endpoint_of, time_to_live
+from fastgw.registration.registry import LostError, RegisteredMember, RegisteredName, endpoint_of
 
 PORT: Final = 2379
+LOST: Final = "its lease is lost"
 AT_ONCE: Final = 100  #: keys in one question; etcd itself takes 128 unless it is told otherwise (--max-txn-ops)
 
 
@@ -38,9 +39,9 @@ class EtcdRegistry:
         """
         if not prefix.startswith("/") or not prefix.isprintable():
             raise ValueError(f"the prefix {prefix!r} does not begin with a slash")
-        self.ttl: float = math.ceil(time_to_live(ttl))
         self._client, self._prefix = client, prefix.rstrip("/")
-        self._lease = int(mark) if mark.isdigit() else 0
+        self._lease = EtcdLease(client, ttl, int(mark) if mark.isdigit() else 0)
+        self.ttl: float = self._lease.ttl
 
     def __str__(self) -> str:
         return f"etcd {self._client} {self._prefix or '/'}"
@@ -57,69 +58,53 @@ class EtcdRegistry:
 
     def mark(self) -> str:
         """See ``MemberRegistry``: the lease."""
-        return str(self._lease) if self._lease else ""
+        return str(self._lease.number) if self._lease.number else ""
 
     async def put(self, entries: Sequence[RegisteredMember]) -> None:
         """See ``MemberRegistry``."""
-        if not self._lease:
-            granted = await self._client.ask("/v3/lease/grant", {"TTL": str(int(self.ttl))})
-            self._lease = number(granted.get("ID"))
-            if not self._lease:  # with none, the keys would be there for ever
-                raise EtcdError("broken", f"{self._client} granted no lease")
+        if not self._lease.number:
+            await self._lease.grant()
+        lease = str(self._lease.number)
         puts = [
-            {"requestPut": {"key": self._encoded(one.name), "value": _value(one), "lease": str(self._lease)}}
-            for one in entries
+            {"requestPut": {"key": self._encoded(one.name), "value": _value(one), "lease": lease}} for one in entries
         ]
         for begin in range(0, len(puts), AT_ONCE):
             try:
                 await self._client.ask("/v3/kv/txn", {"success": puts[begin : begin + AT_ONCE]})
             except EtcdError as error:
-                raise self._lost(error) from None
+                if error.cause != "missing":
+                    raise
+                self._lease.number = 0
+                raise LostError("missing", LOST) from None
 
     async def renew(self, entries: Sequence[RegisteredMember]) -> Sequence[RegisteredMember]:
         """See ``MemberRegistry``."""
-        if not self._lease:
-            raise LostError("missing", "there is no lease")
-        try:
-            answer = await self._client.ask("/v3/lease/keepalive", {"ID": str(self._lease)})
-        except EtcdError as error:
-            raise self._lost(error) from None
-        result = answer.get("result")
-        if not isinstance(result, dict) or not number(result.get("TTL")):  # it has none: the lease is not known
-            raise self._lost(EtcdError("missing", "its lease is lost"))
+        if not self._lease.number or not await self._lease.renew():
+            raise LostError("missing", LOST)
         leases = await self._leases([one.name for one in entries])
-        ending = [lease for lease in {*leases.values()} - {0, self._lease} if await self._is_ending(lease)]
+        ending = [lease for lease in {*leases.values()} - {0, self._lease.number} if await self._is_ending(lease)]
         if taken_over := [one for one in entries if leases.get(one.name) in ending]:
             await self.put(taken_over)
         return [one for one in entries if one.name not in leases]
 
     async def remove(self, names: Sequence[RegisteredName]) -> None:
         """See ``MemberRegistry``."""
-        await self._delete(names, (self._lease, 0))
+        await self._delete(names, (self._lease.number, 0))
 
     async def leave(self, names: Sequence[RegisteredName]) -> None:
         """See ``MemberRegistry``."""
-        if self._lease:
-            lease, self._lease = self._lease, 0
-            try:
-                await self._client.ask("/v3/lease/revoke", {"ID": str(lease)})
-            except EtcdError as error:
-                if error.cause != "missing":
-                    self._lease = lease
-                    raise
+        lease = self._lease.number
+        try:
+            await self._lease.revoke()
+        except EtcdError:
+            self._lease.number = lease  # it may be there still
+            raise
         await self._delete(await self._leases(names), (0,))
 
     # -- questions
 
     def _encoded(self, name: RegisteredName) -> str:
         return encoded(self.key(name).encode())
-
-    def _lost(self, error: EtcdError) -> EtcdError | LostError:
-        """``error``, or that the lease is lost, if it says so."""
-        if error.cause != "missing":
-            return error
-        self._lease = 0
-        return LostError("missing", "its lease is lost")
 
     async def _is_ending(self, lease: int) -> bool:
         """Is the lease of somebody else renewed no more?  It would have more than half of its time."""
