@@ -104,6 +104,16 @@ class Registering:
             self._ending.add(ending)
             ending.add_done_callback(self._ended)
 
+    async def part(self, plan: Plan) -> None:
+        """``plan`` comes into use next: take away our listeners that it does not register, before they end; a second at most."""
+        has_any = isinstance(plan.spec.registration, RegistrationSettings)
+        gone = {one.name for one in self._listeners(self._gateway.plan_in_use)} if self._kept else set()
+        gone -= {one.name for one in self._listeners(plan)} if has_any else set()
+        for one in self._kept.values():
+            one.registrar.want([two for name, two in one.registrar.wanted.items() if name not in gone])
+        if gone:
+            await self.settled(1.0)
+
     def look(self) -> None:
         """See whether the health of members has changed; not while a successor begins with what is now."""
         if not self._gateway.is_upgrading:
@@ -122,7 +132,8 @@ class Registering:
         """
         kept, self._kept = [*self._kept.values()], {}
         was_there = any(one.registrar.there for one in kept)
-        others = {one.name for one in self._of_services()} - {one.name for one in self._listeners()} if kept else set()
+        ours = {one.name for one in self._listeners(self._gateway.plan_in_use)} if kept else set()
+        others = {name for one in kept for name in one.registrar.wanted} - ours
         await asyncio.gather(*(self._end(one, others, are_left=bool(others)) for one in kept))
         return self._drain if was_there else 0.0
 
@@ -205,12 +216,11 @@ class Registering:
     # -- what is registered
 
     def _members(self) -> list[RegisteredMember]:
-        found = {one.name: one for one in (*self._listeners(), *self._of_services())}
+        found = {one.name: one for one in (*self._listeners(self._gateway.plan_in_use), *self._of_services())}
         self.left_out = max(0, len(found) - MOST)
         return [found[name] for name in sorted(found)[:MOST]]
 
-    def _listeners(self) -> Iterator[RegisteredMember]:
-        plan = self._gateway.plan_in_use
+    def _listeners(self, plan: Plan) -> Iterator[RegisteredMember]:
         settings = plan.spec.registration
         assert isinstance(settings, RegistrationSettings)
         known = {one.name: one for one in plan.spec.listeners}

@@ -263,6 +263,8 @@ class Reload:
             gateway.discard(plan)
             self._host.keep_sources()
             raise
+        if gateway.registering is not None:
+            await gateway.registering.part(plan)
         if gateway.is_draining:
             if ready.newcomer is not None:
                 self._rolling.dismiss(ready.newcomer)

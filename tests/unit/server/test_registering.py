@@ -146,6 +146,27 @@ def test_a_reload_changes_what_is_there() -> None:
     play(story)
 
 
+def test_a_listener_that_a_reload_ends_goes_before_it_ends() -> None:
+    async def story(stage: Stage) -> None:
+        more = RegisteredListener("more", "edge", "10.9.9.9", 81)
+        stage.spec.registration = settings(EDGE, more)
+        stage.one.keep()
+        assert len(await stage.keys()) == 2
+        spec = SimpleNamespace(**{**vars(stage.spec), "registration": settings(EDGE)})
+        plan: Any = SimpleNamespace(spec=spec, listenings=stage.gateway.plan_in_use.listenings)
+        await stage.one.part(plan)
+        assert await stage.keys() == {"edge/10.0.0.1:8080"}
+        spec.registration = None
+        stage.leases.is_up = False
+        begin = asyncio.get_running_loop().time()
+        await stage.one.part(plan)
+        assert asyncio.get_running_loop().time() - begin <= 1.1  # nobody waits longer for a registry that is gone
+        stage.leases.is_up = True
+        assert await stage.keys() == set()
+
+    play(story)
+
+
 def test_another_registry_has_it_before_the_former_has_not() -> None:
     async def story(stage: Stage) -> None:
         stage.one.keep()
