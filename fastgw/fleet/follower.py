@@ -143,6 +143,7 @@ class FleetFollower:
         self._contact = clock()
         self._error = ""
         self._sight: FleetSight | None = None
+        self._is_shared = False  # the record of this node is that of another gateway
 
     # -- what is known
 
@@ -256,10 +257,20 @@ class FleetFollower:
             self._is_sure, self._checked, self._problems, self._failed = False, 0, (), (0, 0.0)
         for error in sight.wrong if before is None or sight.wrong != before.wrong else ():
             self._log.limited("a record of the fleet cannot be read", "warning", reason=str(error))
+        self._look_at_own(values.get(self._keys.node(self._name)))
         self._sight = sight
         self._on_answer(None)
         self._coordination.hear(FleetHeard(sight, entries.get(self._keys.rollout.encode(), (b"", 0))[1]))
         self._woken.set()
+
+    def _look_at_own(self, record: bytes | None) -> None:
+        """Two gateways of one name would take turns to be this node, and nobody knew how either is."""
+        is_shared = record is not None and self._reporting.is_foreign(record)
+        if is_shared and not self._is_shared:
+            self._log.limited(
+                "another gateway is this node of the fleet too: give each a --node of its own", node=self._name
+            )
+        self._is_shared = is_shared
 
     def _on_answer(self, error: EtcdError | None) -> None:
         if error is None:

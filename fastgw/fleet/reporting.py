@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from fastgw.discovery.etcd_lease import EtcdLease
 TTL: Final = 10.0  #: seconds
 PAUSE: Final = 0.25  #: seconds to the next attempt; they grow to ``PAUSE_MOST``
 PAUSE_MOST: Final = 2.0
+SAID: Final = 32  #: records that are known to be ours
 LEAVING: Final = 1.0  #: seconds for the end of the lease, after which it is left to expire
 
 
@@ -46,12 +48,17 @@ class Reporting:
         self._client, self._key, self._heard, self._chance = client, encoded(key.encode()), heard, chance
         self._lease = EtcdLease(client, ttl, lease)
         self._record = b""
+        self._put_last: deque[bytes] = deque(maxlen=SAID)  # what was put, the last of it
         self._is_news = asyncio.Event()
 
     @property
     def lease(self) -> int:
         """Of the node, as far as is known; 0: it has none."""
         return self._lease.number
+
+    def is_foreign(self, record: bytes) -> bool:
+        """Is it what somebody else has put there, since this node has?"""
+        return bool(self._put_last) and record not in self._put_last
 
     def say(self, record: bytes) -> None:
         """Have this be the record."""
@@ -109,6 +116,7 @@ class Reporting:
     async def _put(self, *, is_absent: bool = False) -> None:
         """Put the record; ``is_absent``: only if it is not there."""
         self._is_news.clear()
+        self._put_last.append(self._record)
         put = {"key": self._key, "value": encoded(self._record), "lease": str(self._lease.number)}
         message: dict[str, Any] = {"success": [{"requestPut": put}]}
         if is_absent:

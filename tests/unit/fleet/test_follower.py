@@ -65,6 +65,11 @@ class Played:
         found = await Store(self.model, KEYS).push(Pushed(text, "ann@desk", 0.0))  # type: ignore[arg-type]
         return found.number
 
+    async def text(self, number: int) -> str:
+        """Of a generation."""
+        key = KEYS.generation(number)
+        return Generation.read(key, self.model.keys()[key.encode()][0]).text
+
     async def rollout(self, number: int, phase: str, promoted: int, **more: Any) -> FleetNode:
         """Write it; return what the node says after a while."""
         self.model.put(KEYS.rollout.encode(), FleetRollout(number, phase, promoted, **more).write())
@@ -335,6 +340,17 @@ def test_records_that_cannot_be_read_change_nothing(tmp_path: Path) -> None:
 
     lines = played(tmp_path, work, text="zero").lines
     assert {"a record of the fleet cannot be read", "a generation cannot be read"} <= set(lines)
+
+
+def test_another_gateway_of_its_name_is_told_once(tmp_path: Path) -> None:
+    async def work(fleet: Played, follower: FleetFollower) -> None:
+        for number in range(3):
+            fleet.model.put(KEYS.node(NAME).encode(), fleet.said._replace(workers=90 + number).write())
+            await passes(1)
+        told = [line for line in fleet.lines if line.startswith("another gateway")]
+        assert len(told) == 1
+
+    played(tmp_path, work, text="zero")
 
 
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:

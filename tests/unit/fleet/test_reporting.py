@@ -56,6 +56,18 @@ def test_it_is_there_as_it_was_said_last_and_then_gone() -> None:
     assert set(reported(work)) == {None}
 
 
+def test_what_others_have_put_is_told_apart() -> None:
+    async def work(model: EtcdModel, one: Reporting) -> None:
+        assert not one.is_foreign(b"of a predecessor")
+        one.say(b"a")
+        await passes(0.1)
+        one.say(b"b")
+        await passes(0.1)
+        assert [one.is_foreign(record) for record in (b"a", b"b", b"c")] == [False, False, True]
+
+    reported(work)
+
+
 def test_a_lost_lease_or_record_is_put_again() -> None:
     async def work(model: EtcdModel, one: Reporting) -> None:
         one.say(b"a")
