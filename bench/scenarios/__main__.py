@@ -27,6 +27,7 @@ from bench.scenarios import (
     mutated,
     names_change,
     peers,
+    picks,
     registry_faults,
     shared_limits,
     slow_bodies,
@@ -46,7 +47,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
     for module in (
         wire, split, idle_connections, slowloris, slow_requests, slow_readers, stuck_readers, stuck_uploads,
         descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, shared_limits, tracing,
-        members, registry_faults, members_flood, names_change, fleet,
+        members, registry_faults, members_flood, names_change, picks, fleet,
     )
 ) + lifecycle.SCENARIOS + large_reloads.SCENARIOS  # fmt: skip
 NEEDED = 12000

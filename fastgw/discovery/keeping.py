@@ -35,7 +35,7 @@ DAMPED: Final = 3.0  #: penalty above which a member is left out
 FREE: Final = 1.0  #: penalty below which it is back
 PENALTIES_MOST: Final = 10_000  #: members whose leaving is remembered
 RECALL_AFTER: Final = 2.0  #: seconds of silence at the beginning after which is recalled what was listed before
-SKIPPED_TOLD: Final = 5  #: entries that are no member which one line of the log names
+SKIPPED_TOLD: Final = 5  #: entries that are no member, or members that are left out, which one line of the log names
 
 PENDING, LISTED, DOUBTED, FAILING = "pending", "listed", "doubted", "failing"  #: states of a source
 
@@ -128,6 +128,7 @@ class SourceKeeper:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._told_skipped: tuple[Any, ...] = ()
+        self._told_damped: set[Address] = set()
         self._recallable = recalled  # until it is used, or has listed something
         self._recall_timer: asyncio.TimerHandle | None = None
         self._revision = ""
@@ -258,8 +259,7 @@ class SourceKeeper:
             damped = []
         left_out = set(damped)
         members = tuple([one for one in listing.members if one.address not in left_out]) if damped else listing.members
-        if left_out - set(self.damped):
-            self._tell("members that come and go are left out for a while", "warning", members=[*map(str, damped)])
+        self._tell_damped(damped, now)
         self.damped = tuple(damped)
         if damped:
             self._call_at(self._penalties.free_at(damped, now))
@@ -270,6 +270,14 @@ class SourceKeeper:
             self._on_change()
         elif was_recalled:
             self._on_change()
+
+    def _tell_damped(self, damped: list[Address], now: float) -> None:
+        """Each that is left out once, until it is not any more, however often it comes and goes meanwhile."""
+        news = [one for one in damped if one not in self._told_damped]
+        self._told_damped = {one for one in self._told_damped if self._penalties.is_damped(one, now)}.union(news)
+        if news:
+            named, more = [*map(str, news[:SKIPPED_TOLD])], max(0, len(news) - SKIPPED_TOLD)
+            self._tell("members that come and go are left out for a while", "warning", members=named, more=more)
 
     def _doubt(self, listing: Listing) -> str:
         """Why ``listing`` is not believed; empty: it is."""

@@ -1,8 +1,8 @@
 """Members of services that are listed elsewhere: their sources, once for all workers, and what they list, told to the workers.
 
-A source is kept once, whichever services ask for it, and through reloads as long as its settings stay the same.  Changes are gathered: the
-first is told after ``GATHER`` seconds with all that came meanwhile, and telling takes a tenth of the time at most, however many come.  It
-is told of a few services at once, for a worker answers nobody while it takes them; whoever has changed first is told first.
+A source is kept once, whichever services ask for it, and through reloads as long as its settings stay the same.  Changes are gathered:
+the first is told after ``GATHER`` seconds with all that came meanwhile, and telling takes a tenth of a processor at most, however many
+come.  It is told of a few services at once, for a worker answers nobody while it takes them; whoever has changed first is told first.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from fastgw.server.remembering import Remembering
 from fastgw.server.waits import all_set
 
 GATHER: Final = 0.02  #: seconds
-SHARE: Final = 0.1  #: of the time that telling may take
+SHARE: Final = 0.1  #: of a processor that telling may take
 AT_ONCE: Final = 8  #: services that are told of at once, each of which takes a worker some 50 us
 
 SourceKey = tuple[SourceSettings, BeliefSettings]
@@ -78,15 +78,17 @@ class Discovering:
         make: Callable[[SourceSettings], Source] | None = None,
         clock: Callable[[], float] = time.monotonic,
         state_file: str = "",
+        spent: Callable[[], float] = time.thread_time,
     ) -> None:
         """``on_lists``: called with the services whose members are others now, and all members of each.  ``random``: numbers of [0, 1).
         ``make``: a source of its settings; None: as it is.  ``clock``: monotonic seconds.  ``state_file``: members are kept beside it;
-        empty: they are not."""
+        empty: they are not.  ``spent``: seconds of a processor that this thread has had."""
         self._on_lists = on_lists
         self._log = log
         self._random = random
         self._make = make if make is not None else SourceMaker()
         self._clock = clock
+        self._spent = spent
         self._services: dict[str, DiscoverySettings] = {}
         self._keepers: dict[SourceKey, SourceKeeper] = {}
         self._told: dict[str, tuple[EndpointSpec, ...]] = {}
@@ -192,7 +194,7 @@ class Discovering:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        began = self._clock()
+        began = self._spent()
         news: dict[str, tuple[EndpointSpec, ...]] = {}
         while self._dirty and (not most or len(news) < most):
             name = next(iter(self._dirty))
@@ -202,8 +204,7 @@ class Discovering:
                 news[name] = self._told[name] = members
         if news:
             self._on_lists(news)
-            now = self._clock()
-            self._rested_until = now + (now - began) / SHARE
+            self._rested_until = self._clock() + (self._spent() - began) / SHARE
         if self._dirty:
             self._tell_soon(0.0)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.scenarios import members, members_flood, names_change, registry_faults
+from bench.scenarios import members, members_flood, names_change, picks, registry_faults
 from bench.scenarios.faults.ground import Gateway
 from bench.scenarios.registry import cluster as etcd
 from bench.scenarios.registry.changing import BATCH, Changes
@@ -115,3 +115,14 @@ def test_names_that_change_are_judged_by_each_figure(what: str, bad: float) -> N
     good |= {"p99_before": 0.01, "p99_during": 0.012, "p99_silent": 0.011}
     assert names_change.judge(good)
     assert not names_change.judge({**good, what: bad})
+
+
+def test_picks_are_read_by_what_is_counted_and_by_the_number_of_members(tmp_path: Path) -> None:
+    for number, (word, total) in enumerate(
+        {"random:5": 5_000_000, "random:5000": 6_000_000, "random.again:5": 800, "random.again:5000": 1600}.items()
+    ):
+        (tmp_path / f"out.{number}").write_text(f"desc: Trigger: Client Request: {word}\ntotals: {total}\n")
+    found = picks._read(tmp_path)
+    assert found == {"random": {5: 1000, 5000: 1200}, "random.again": {5: 100, 5000: 200}}
+    assert not picks.judge(found) and picks.judge({"random": found["random"]})
+    assert picks.judge({"random.weights": found["random.again"], "bounded_hash": found["random.again"]})

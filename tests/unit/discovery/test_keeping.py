@@ -270,6 +270,22 @@ def test_a_member_that_comes_and_goes_is_left_out_for_a_while(stage: Stage) -> N
     assert stage.clock.timers == []
 
 
+def test_who_is_left_out_is_told_once_and_of_many_a_few(stage: Stage) -> None:
+    many = range(2, 1002)
+    for _ in range(8):
+        stage.lists(1, *many)
+        stage.lists(1)
+    stage.lists(1, *many)
+    [(_, level, fields)] = stage.lines
+    assert (level, len(fields["members"]), fields["more"]) == ("warning", 5, 995)
+    stage.clock.sleep(200.0)
+    assert stage.keeper.damped == ()
+    for _ in range(4):
+        stage.lists(1)
+        stage.lists(1, *many)
+    assert len(stage.lines) == 2
+
+
 def test_one_that_restarts_now_and_then_is_not(stage: Stage) -> None:
     for _ in range(20):
         stage.lists(1, 2)
