@@ -84,8 +84,8 @@ class NodeHost(Protocol):
     async def check(self, generation: Generation) -> tuple[str, ...]:
         """What is wrong with it, as a configuration for this gateway; it is not used."""
 
-    async def use(self) -> Used:
-        """Load the file, in which another configuration stands."""
+    async def use(self, generation: Generation) -> Used:
+        """Load the file, in which another configuration stands: the text of ``generation``."""
 
 
 class FleetFollower:
@@ -308,9 +308,9 @@ class FleetFollower:
             await self._check(await self._store.generation(rollout.number))
             return self._woken.set()
         wanted = rollout.wanted_of(self._name)
-        if wanted and not (self.uses == wanted and self._is_sure):
-            if self._failed[0] != wanted or self._clock() >= self._failed[1]:
-                await self._take(await self._store.generation(wanted))
+        is_used = self.uses == wanted and self._is_sure
+        if wanted and not is_used and (self._failed[0] != wanted or self._clock() >= self._failed[1]):
+            await self._want(await self._store.generation(wanted))
         if not wanted and rollout.phase in OVER and self.uses == rollout.number:
             await self._leave_first()
         held = self._held
@@ -320,6 +320,15 @@ class FleetFollower:
             await self._in_thread(self._copies.keep, held)
             self._kept = held.sha256
         return None
+
+    async def _want(self, generation: Generation) -> None:
+        """Use it, if it can be: one that was promoted while this node was away is checked now."""
+        if generation.sha256 != self._digest and (self._checked != generation.number or self._problems):
+            await self._check(generation)
+            if self._problems:
+                self._failed = (generation.number, self._clock() + AGAIN)
+                return
+        await self._take(generation)
 
     async def _check(self, generation: Generation) -> None:
         if self._state not in (WAITING, GUARDING):
@@ -336,6 +345,8 @@ class FleetFollower:
             )
         if self._state not in (WAITING, GUARDING):  # as it is now: its guard may have ended meanwhile
             self._turn(*((REFUSED, problems[0]) if problems else (SERVING, "")))
+        elif self._state == WAITING:
+            self._turn(WAITING, problems[0] if problems else "")
 
     async def _take(self, generation: Generation) -> None:
         """Use it, unless it is in use already."""
@@ -344,7 +355,7 @@ class FleetFollower:
             return
         former = (self._copies.text(), self._held)
         await self._in_thread(self._copies.write, generation.text)
-        used = await self._host.use()
+        used = await self._host.use(generation)
         if used.problems:
             self._failed = (generation.number, self._clock() + AGAIN)
             await self._back_to(*former)

@@ -106,7 +106,7 @@ class _FirstWait:
 
     def __init__(self, facts: NodeFacts, check: Check) -> None:
         self._facts, self._check = facts, check
-        self.has_begun = False
+        self.begun: Generation | None = None
 
     def facts(self) -> NodeFacts:
         return self._facts
@@ -114,9 +114,11 @@ class _FirstWait:
     async def check(self, generation: Generation) -> tuple[str, ...]:
         return self._check(generation)
 
-    async def use(self) -> Used:
-        self.has_begun = True
-        return Used()
+    async def use(self, generation: Generation) -> Used:
+        """It will be used by the gateway that begins now, which then says so; until it does, nobody says that it is served."""
+        self.begun = generation
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("who waits for a first configuration goes on with it")
 
 
 async def wait_for_one(
@@ -138,10 +140,10 @@ async def wait_for_one(
     with client.used():
         follower = FleetFollower(client, keys, name, copies, host, log, in_thread=in_thread)
         follower.begin()
-        while not host.has_begun or follower.held is None:
+        while host.begun is None:
             if is_over():
                 await follower.leave()
                 return None
             await asyncio.sleep(LOOK)
         follower.close()
-        return Begun(follower.held, lease=follower.lease)
+        return Begun(host.begun, lease=follower.lease)

@@ -161,7 +161,7 @@ class InFleet:
         gateway, trust = self._gateway, self._options.trust
         return await asyncio.to_thread(problems_of, generation, gateway.path, gateway.environ, trust)
 
-    async def use(self) -> Used:
+    async def use(self, _: Generation) -> Used:
         """See ``NodeHost``."""
         outcome = await self._reload(BY)
         if not outcome.ok:

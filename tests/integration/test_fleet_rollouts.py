@@ -43,8 +43,7 @@ class Fleet:
         for node in self.nodes.values():
             node.start()
         wait_until(lambda: len(self.shown()["nodes"]) == len(NAMES), limit=20, what="all are there")
-        assert self.push(200, "first") == 0
-        wait_until(lambda: self.serves() == dict.fromkeys(NAMES, "first"), what="all have started")
+        assert self.push(200, "first") == 0 and self.serves() == dict.fromkeys(NAMES, "first")
 
     def push(self, status: int, word: str, *more: str) -> int:
         file = self._folder / "gateway.yaml"

@@ -45,7 +45,7 @@ class Played:
         await passes(self.check_takes)
         return (self.finds[generation.text],) if generation.text in self.finds else ()
 
-    async def use(self) -> Used:
+    async def use(self, generation: Generation) -> Used:
         self.loads += 1
         text = self.copies.text()
         if text in self.refuses:
@@ -268,6 +268,20 @@ def test_one_that_does_not_load_leaves_the_file_as_it_was_and_is_tried_again(tmp
     played(tmp_path, work, text="zero")
 
 
+def test_one_that_was_promoted_while_it_was_away_is_checked_first(tmp_path: Path) -> None:
+    async def work(fleet: Played, follower: FleetFollower) -> None:
+        fleet.finds["one"] = "gateway.yaml:1:1: its file is not here"
+        await fleet.push("one")
+        said = await fleet.rollout(1, records.PROMOTED, 1)
+        assert said.refuses(1) and (said.state, said.uses) == (records.REFUSED, 0)
+        assert (fleet.loads, fleet.copies.text()) == (0, "zero")
+        del fleet.finds["one"]
+        await passes(AGAIN)
+        assert (fleet.said.uses, fleet.said.state, fleet.said.problems) == (1, records.SERVING, ())
+
+    played(tmp_path, work, text="zero")
+
+
 def test_nothing_is_changed_while_the_gateway_cannot(tmp_path: Path) -> None:
     async def work(fleet: Played, follower: FleetFollower) -> None:
         fleet.can_change = False
@@ -391,7 +405,7 @@ def test_a_successor_has_its_record_and_nobody_waits_for_a_coordinator(tmp_path:
 
 def test_a_bug_is_told_and_not_silent(tmp_path: Path) -> None:
     async def work(fleet: Played, follower: FleetFollower) -> None:
-        async def broken() -> Used:
+        async def broken(_: Generation) -> Used:
             raise ZeroDivisionError
 
         fleet.use = broken  # type: ignore[method-assign]

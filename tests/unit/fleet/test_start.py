@@ -11,7 +11,7 @@ import pytest
 from fastgw.fleet import records
 from fastgw.fleet.copies import NodeCopies
 from fastgw.fleet.follower import NodeFacts
-from fastgw.fleet.records import FleetKeys, FleetRollout, Generation, digest_of
+from fastgw.fleet.records import FleetKeys, FleetNode, FleetRollout, Generation, digest_of
 from fastgw.fleet.start import Begun, NothingError, begin_with, wait_for_one
 from fastgw.fleet.store import Pushed, Store
 from tests.support.etcd_model import EtcdModel
@@ -90,7 +90,7 @@ def test_nothing_at_all(copies: NodeCopies) -> None:
         begun(EtcdModel(), copies)
 
 
-def waited(copies: NodeCopies, model: EtcdModel, *, ends_after: float) -> Begun | None:
+def waited(copies: NodeCopies, model: EtcdModel, *, ends_after: float, check: Any = fine) -> Begun | None:
     async def whole() -> Begun | None:
         loop = asyncio.get_running_loop()
 
@@ -104,7 +104,7 @@ def waited(copies: NodeCopies, model: EtcdModel, *, ends_after: float) -> Begun 
             "edge-1",
             copies,
             NodeFacts("1", "", 0),
-            fine,
+            check,
             Silent(),
             lambda: loop.time() > ends_after,
             lambda work, *arguments: _at_once(work, *arguments),
@@ -127,6 +127,23 @@ def test_it_waits_for_the_first_one_and_goes_on_as_the_same_node(copies: NodeCop
     found = waited(copies, model, ends_after=60)
     assert found is not None and found.held is not None and (found.held.text, copies.text()) == ("one", "one")
     assert model.leased[KEYS.node("edge-1").encode()] == found.lease != 0
+
+
+def test_nobody_says_that_it_serves_before_it_does(copies: NodeCopies) -> None:
+    model = promoted("one")
+    model.delete(KEYS.rollout.encode())
+    assert waited(copies, model, ends_after=60) is not None
+    key = KEYS.node("edge-1")
+    said = FleetNode.read(key, model.keys()[key.encode()][0])
+    assert (said.state, said.uses, said.checked) == (records.WAITING, 0, 1)
+    rollout = FleetRollout.read(KEYS.rollout, model.keys()[KEYS.rollout.encode()][0])
+    assert (rollout.phase, rollout.promoted) == (records.PROMOTING, 1)  # it goes on when the gateway has begun
+
+
+def test_it_waits_on_where_it_cannot_use_the_first_one(copies: NodeCopies) -> None:
+    model = promoted("bad", phase=records.PROMOTED)
+    assert waited(copies, model, ends_after=90, check=lambda _: ("its file is not here",)) is None
+    assert copies.text() == ""
 
 
 def test_it_may_be_told_to_end_before(copies: NodeCopies) -> None:

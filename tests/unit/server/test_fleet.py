@@ -112,7 +112,7 @@ def test_a_reload_is_told_with_the_end_of_its_guard(tmp_path: Path, how: str, re
             asked.append(by)
             return Outcome(True, guard=guard)
 
-        used = await InFleet(gateway(tmp_path), reload, Log("supervisor")).use()
+        used = await InFleet(gateway(tmp_path), reload, Log("supervisor")).use(generation("x"))
         assert asked == [BY] and used.problems == () and used.guard is not None
         guard.set_result(Verdict(how, "9 % failed"))
         assert await used.guard == reason
@@ -128,8 +128,8 @@ def test_a_reload_that_is_refused_is_told_with_all_reasons(tmp_path: Path) -> No
         return Outcome(False)
 
     log = Log("supervisor")
-    assert asyncio.run(InFleet(gateway(tmp_path), refused, log).use()).problems == ("a", "b")
-    assert asyncio.run(InFleet(gateway(tmp_path), failed, log).use()).problems == (
+    assert asyncio.run(InFleet(gateway(tmp_path), refused, log).use(generation("x"))).problems == ("a", "b")
+    assert asyncio.run(InFleet(gateway(tmp_path), failed, log).use(generation("x"))).problems == (
         "the reload failed; the log says how",
     )
 
