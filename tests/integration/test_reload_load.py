@@ -21,11 +21,11 @@ LoadOf = Callable[..., Wrk]
 
 @pytest.fixture
 def load() -> Iterator[LoadOf]:
-    """``load(url, seconds=...)``: a run of wrk that ends with the test."""
+    """``load(url)``: a run of wrk that ends with the test."""
     runs: list[Wrk] = []
 
-    def start(url: str, *, seconds: int, connections: int = 16) -> Wrk:
-        runs.append(Wrk(url, seconds=seconds, connections=connections))
+    def start(url: str) -> Wrk:
+        runs.append(Wrk(url))
         return runs[-1]
 
     yield start
@@ -48,7 +48,7 @@ def workers_of(supervisor: int) -> set[int]:
 def test_ten_reloads_lose_no_request(gateway: Gateway, fast: FastService, load: LoadOf) -> None:
     text = simple_config(fast.address, workers=2)
     running = gateway(text)
-    run = load(running.base_url, seconds=6)
+    run = load(running.base_url)
     before = running.generation()
     for number in range(10):
         running.write_config(text.replace("main", f"main-{number}"))  # another service each time: pools change hands
@@ -75,7 +75,7 @@ def test_new_code_of_a_service_loses_no_call(gateway: Gateway, tmp_path: Path, l
     running = gateway(
         simple_config("127.0.0.1:9", workers=2).replace('endpoints: ["127.0.0.1:9"], ', 'python: "told_service:Told"')
     )
-    run = load(running.base_url, seconds=6)
+    run = load(running.base_url)
     before = running.generation()
     for number in range(3):
         old = workers_of(running.pid)
@@ -90,7 +90,7 @@ def test_new_code_of_a_service_loses_no_call(gateway: Gateway, tmp_path: Path, l
 def test_a_bad_file_changes_nothing(gateway: Gateway, fast: FastService, load: LoadOf) -> None:
     text = simple_config(fast.address, workers=2)
     running = gateway(text)
-    run = load(running.base_url, seconds=3)
+    run = load(running.base_url)
     before = running.generation()
     running.write_config(text.replace("routes:", "rooutes:"))
     running.signal(signal.SIGHUP)
@@ -103,10 +103,9 @@ def test_a_second_instance_takes_over(gateway: Gateway, fast: FastService, load:
     """The second shares the port and, once ready, sends SIGTERM to the first, whose clients then find the second."""
     text = simple_config(fast.address, workers=2)
     first = gateway(text)
-    run = load(first.base_url, seconds=6)
+    run = load(first.base_url)
     second = gateway(text, port=first.port, environment={"FASTGW_UPGRADE": str(first.pid)})
     assert first.wait() == 0, first.read_log()
-    assert run.is_running(), "the load ended before the takeover did"
     result = run.result()
     assert result.requests > 1000 and result.failed == 0, result
     assert second.is_running()
@@ -117,7 +116,7 @@ def test_a_killed_worker_comes_back_and_no_connection_is_refused(
 ) -> None:
     running = gateway(simple_config(fast.address, workers=2))
     before = workers_of(running.pid)
-    run = load(running.base_url, seconds=4)
+    run = load(running.base_url)
     victim = min(before)
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: len(workers_of(running.pid) - {victim}) >= len(before), limit=1.0, what="the worker is back")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 
 
@@ -26,10 +28,12 @@ class Load:
 
 
 class Wrk:
-    """A run of wrk with one thread; it goes on while the test does other things, until ``result``."""
+    """A run of wrk with one thread; it goes on while the test does other things, until ``result``.
 
-    def __init__(self, url: str, *, seconds: int, connections: int = 16) -> None:
-        self.seconds = seconds
+    It takes all the processors that there are, so no test has more of it than it needs.  ``seconds``: when it ends by itself.
+    """
+
+    def __init__(self, url: str, *, seconds: int = 120, connections: int = 16) -> None:
         self._process = subprocess.Popen(
             ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", url],
             stdout=subprocess.PIPE,
@@ -37,9 +41,13 @@ class Wrk:
             text=True,
         )
 
-    def result(self) -> Load:
-        """Wait for its end and return the counts."""
-        output, _ = self._process.communicate(timeout=self.seconds + 30)
+    def result(self, more: float = 0.5) -> Load:
+        """Let it go on for ``more`` seconds, end it, and return the counts."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(more)
+        assert self.is_running(), "the load ended before the test did"
+        self._process.send_signal(signal.SIGINT)  # which makes it count up, as the end of its time does
+        output, _ = self._process.communicate(timeout=30)
         assert self._process.returncode == 0, output
         return read(output)
 
