@@ -7,7 +7,6 @@ import os
 import socket
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.cli.etcd import add_etcd, fleet_of
@@ -192,7 +191,9 @@ def _write(path: str | None, found: Generation) -> None:
     if path is None:
         sys.stdout.write(found.text)
         return
-    Path(path).write_text(found.text, encoding="utf-8")
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # a configuration may have secrets
+    with open(fd, "w", encoding="utf-8") as file:
+        file.write(found.text)
     print(f"{path}: generation {found.number}")
 
 

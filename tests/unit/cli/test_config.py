@@ -45,6 +45,7 @@ def test_what_is_pushed_is_pulled_and_listed(
     assert capsys.readouterr().out == OTHER
     assert main(["config", "pull", "1", "-o", str(tmp_path / "old.yaml")]) == 0
     assert (tmp_path / "old.yaml").read_text() == MINIMAL
+    assert (tmp_path / "old.yaml").stat().st_mode & 0o777 == 0o600
     model.put(KEYS.rollout.encode(), FleetRollout(2, "canary", 1, 0, ("edge-1",)).write())
     capsys.readouterr()
     assert main(["config", "history"]) == 0
