@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fastgw.cli.main import main
 from tests.support.etcd import EtcdServer
+from tests.support.fleet_nodes import FleetGateway
 from tests.support.gateway import wait_until
-from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs("etcd", "etcdctl")]
 
@@ -30,40 +26,8 @@ routes: [{path: /*, reply: {text: %s}}]
 """
 
 
-class Node:
-    """One gateway of the fleet."""
-
-    def __init__(self, etcd: EtcdServer, name: str, folder: Path) -> None:
-        self.port, self.admin = free_port(), free_port()
-        self.log = folder / f"{name}.log"
-        self.copy = folder / f"{name}.yaml"
-        where = ["--etcd", etcd.url, "--key", "/fastgw/edge", "--node", name, "--copy", str(self.copy)]
-        trust = folder / "trust.yaml"
-        trust.write_text("environment: [ADMIN, PORT]\n")
-        where += ["--trust", str(trust)]
-        self.command = [sys.executable, "-m", "fastgw", "run", *where]
-        self.environ = {"ADMIN": str(self.admin), "PORT": str(self.port)}
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command, env={**os.environ, **self.environ}, stdout=subprocess.DEVNULL, stderr=log
-            )
-
-    def get(self, port: int, path: str = "/") -> str:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
-                return str(answer.read().decode())
-        except OSError:
-            return ""
-
-    def serves(self) -> str:
-        return self.get(self.port)
-
-    def fleet(self) -> dict[str, Any]:
-        found = json.loads(self.get(self.admin, "/status") or "{}").get("fleet")
-        return found or {}
+class Node(FleetGateway):
+    """One gateway of the fleet, which may be upgraded."""
 
     def successor(self) -> int:
         """The process that has taken over; 0: none."""
@@ -72,19 +36,12 @@ class Node:
                 return int(json.loads(line)["successor"])
         return 0
 
-    def stop(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(20) == 0, self.log.read_text()
-
     def end(self) -> None:
+        """Its successor too."""
         if successor := self.successor():
             os.kill(successor, signal.SIGTERM)
             wait_until(lambda: not self.get(self.admin, "/livez"), what="the successor ends")
-            assert self.process is not None
-            self.process.wait(20)
-        elif self.process is not None and self.process.poll() is None:
-            self.stop()
+        super().end()
 
 
 @pytest.fixture
@@ -140,8 +97,7 @@ def test_the_life_of_a_fleet(etcd: EtcdServer, tmp_path: Path, capsys: pytest.Ca
         # it is back: they are as before, and follow
         etcd.start()
         wait_until(lambda: two.fleet().get("nodes") == 2, what="the fleet is there again")
-        assert one.process is not None
-        one.process.send_signal(signal.SIGUSR2)  # an upgrade on the way
+        one.signal(signal.SIGUSR2)  # an upgrade on the way
         wait_until(lambda: one.successor() > 0, what="an upgrade")
         assert push(TEXT % "four", "--canary", "50%", "--hold", "0") == 0
         assert all_serve("four")
