@@ -95,7 +95,7 @@ class Gateway:
     async def check(self, _: Generation) -> tuple[str, ...]:
         return ()
 
-    async def use(self) -> Used:
+    async def use(self, _: Generation) -> Used:
         return Used()
 
     def limited(self, event: str, level: str = "error", /, **fields: object) -> None:
