@@ -155,8 +155,8 @@ def _promoted(known: Situation, rollout: FleetRollout) -> FleetRollout:
 
 
 def _back(known: Situation, rollout: FleetRollout, reason: str) -> FleetRollout:
-    promoted = rollout.former if rollout.phase == PROMOTING else rollout.promoted
-    return _turned(known, rollout, WENT_BACK, reason)._replace(promoted=promoted)
+    back = _turned(known, rollout, WENT_BACK, reason)
+    return back._replace(promoted=rollout.former, former=0) if rollout.phase == PROMOTING else back
 
 
 def _is_used(node: FleetNode, offer: Offer) -> bool:
