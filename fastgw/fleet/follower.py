@@ -143,6 +143,7 @@ class FleetFollower:
         self._contact = clock()
         self._error = ""
         self._sight: FleetSight | None = None
+        self._former: tuple[str, Generation | None] | None = None  # what the guard that is under way goes back to
         self._is_shared = False  # the record of this node is that of another gateway
 
     # -- what is known
@@ -353,26 +354,31 @@ class FleetFollower:
         if generation.sha256 == self._digest:
             self._held, self._is_sure = generation, True
             return
-        former = (self._copies.text(), self._held)
+        current = (self._copies.text(), self._held)
+        former = self._former if self._state == GUARDING and self._former is not None else current
         await self._in_thread(self._copies.write, generation.text)
         used = await self._host.use(generation)
         if used.problems:
             self._failed = (generation.number, self._clock() + AGAIN)
-            await self._back_to(*former)
+            await self._back_to(*current)
             self._turn(REFUSED, used.problems[0])
             return
         self._held, self._digest, self._is_sure = generation, generation.sha256, True
-        self._failed = (0, 0.0)
+        self._failed, self._former = (0, 0.0), None
         if used.guard is None:
             self._turn(SERVING)
             return
         self._turn(GUARDING)
-        self._tasks.append(asyncio.ensure_future(self._guard(used.guard, generation, *former)))
+        self._former = former
+        guarding = asyncio.ensure_future(self._guard(used.guard, generation, *former))
+        guarding.add_done_callback(self._ended)
+        self._tasks = [*(task for task in self._tasks if not task.done()), guarding]
 
     async def _guard(self, guard: Awaitable[str], generation: Generation, text: str, held: Generation | None) -> None:
         """Wait for the end of its guard; ``text`` and ``held`` are what the gateway goes back to."""
         reason = await guard
         if self._held is generation:
+            self._former = None
             if reason:
                 self._failed = (generation.number, math.inf)
                 await self._back_to(text, held)

@@ -254,6 +254,25 @@ def test_the_first_generation_of_a_new_etcd_is_left_for_the_last_good_copy(tmp_p
     played(tmp_path, work, text="zero")
 
 
+def test_under_guard_the_next_one_goes_back_to_what_was_before_the_first(tmp_path: Path) -> None:
+    """As the guard of a reload does."""
+
+    async def work(fleet: Played, follower: FleetFollower) -> None:
+        fleet.is_guarded = True
+        await fleet.push("one")
+        await fleet.rollout(1, records.PROMOTED, 1)
+        await fleet.push("two")
+        await fleet.rollout(2, records.PROMOTED, 2)
+        assert (fleet.serves, fleet.said.uses) == ("two", 2)
+        fleet.guards[0].set_result("")  # superseded
+        fleet.serves = "zero"
+        fleet.guards[1].set_result("9 % of 100 requests failed")
+        await passes(2)
+        assert (fleet.copies.text(), fleet.said.uses, fleet.said.state) == ("zero", 0, records.WENT_BACK)
+
+    played(tmp_path, work, text="zero")
+
+
 def test_one_that_does_not_load_leaves_the_file_as_it_was_and_is_tried_again(tmp_path: Path) -> None:
     async def work(fleet: Played, follower: FleetFollower) -> None:
         fleet.refuses["one"] = "the address is taken"
