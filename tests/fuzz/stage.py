@@ -7,6 +7,7 @@ forwarded has a reading at all, and which.
 from __future__ import annotations
 
 import itertools
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -188,7 +189,7 @@ class Stage:
     def __init__(self, *filters: Any, path: str = "/*", **route: Any) -> None:
         """`filters`, `path` and `route` (see `Route`) are those of its only route."""
         self.loop = MockLoop(self._on_connect)  # type: ignore[abstract]  # it is as complete as it has to be
-        self.shared = Counters(memoryview(bytearray(counters.SLAB_BYTES)))
+        self.shared = Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES)))
         self.plane = DataPlane(
             self.loop, self.shared, lambda: 0.5, self.loop.time, self._on_log, wall=lambda: 0.0, make_pool=make_pool
         )

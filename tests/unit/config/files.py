@@ -24,6 +24,7 @@ PER = "route, listener, filter, address, api_key, header:<name>, claim:<name> or
 def read(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> GatewaySpec:
     """Load ``text`` as ``gw.yaml`` in ``folder``."""
     path = folder / "gw.yaml"
+    path.unlink(missing_ok=True)  # ext4 has who writes a file again wait for the disk
     path.write_text(text, encoding="utf-8", newline="")
     return load(path, environ or {})
 
