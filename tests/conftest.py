@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,18 +108,15 @@ def stale_extensions() -> list[str]:
     return stale
 
 
-@pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[GatewayFactory]:
-    """``gateway(yaml_text, **options) -> GatewayProcess``: ready to serve, stopped after the test.
-
-    A traceback in its log fails the test, and so does a gateway that does not end on SIGTERM with status 0.
-    """
+@contextmanager
+def gateways(folder: Path) -> Iterator[GatewayFactory]:
+    """What ``gateway`` is, until the end of the block."""
     started: list[GatewayProcess] = []
 
     def start(
         text: str, *, is_ready: bool = True, kind: type[GatewayProcess] = GatewayProcess, **options: Any
     ) -> GatewayProcess:
-        process = kind(text, tmp_path / f"gateway-{len(started)}", **options)
+        process = kind(text, folder / f"gateway-{len(started)}", **options)
         started.append(process)
         if is_ready:
             process.wait_ready()
@@ -134,8 +132,18 @@ def gateway(tmp_path: Path) -> Iterator[GatewayFactory]:
 
 
 @pytest.fixture
-def service() -> Iterator[ServiceFactory]:
-    """``service(script=echo, **options) -> UpstreamServer``: stopped after the test, which fails if a script failed."""
+def gateway(tmp_path: Path) -> Iterator[GatewayFactory]:
+    """``gateway(yaml_text, **options) -> GatewayProcess``: ready to serve, stopped after the test.
+
+    A traceback in its log fails the test, and so does a gateway that does not end on SIGTERM with status 0.
+    """
+    with gateways(tmp_path) as start:
+        yield start
+
+
+@contextmanager
+def services() -> Iterator[ServiceFactory]:
+    """What ``service`` is, until the end of the block."""
     started: list[UpstreamServer] = []
 
     def start(script: Script | None = None, **options: Any) -> UpstreamServer:
@@ -148,6 +156,27 @@ def service() -> Iterator[ServiceFactory]:
         server.stop()
     errors = [error for server in started for error in server.errors]
     assert not errors, errors
+
+
+@pytest.fixture
+def service() -> Iterator[ServiceFactory]:
+    """``service(script=echo, **options) -> UpstreamServer``: stopped after the test, which fails if a script failed."""
+    with services() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayFactory]:
+    """As ``gateway``, for all tests of a module: those that leave a gateway as it was need not start one each."""
+    with gateways(tmp_path_factory.mktemp("shared")) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared_service() -> Iterator[ServiceFactory]:
+    """As ``service``, for all tests of a module."""
+    with services() as start:
+        yield start
 
 
 @pytest.fixture

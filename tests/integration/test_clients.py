@@ -31,12 +31,18 @@ Service = Callable[..., UpstreamServer]
 BIG = bytes(range(256)) * 4096  #: 1 MiB that a client sends
 
 
+@pytest.fixture(scope="module")
+def plain(shared_gateway: Gateway, shared_service: Service) -> GatewayProcess:
+    """A gateway in front of a service that echoes."""
+    return shared_gateway(simple_config(shared_service().address))
+
+
 @pytest.fixture
 def behind(gateway: Gateway, service: Service) -> Callable[..., GatewayProcess]:
     """``behind(script)``: a gateway in front of a service with that script."""
 
-    def start(script: Any = None, **options: Any) -> GatewayProcess:
-        return gateway(simple_config(service(script).address, **options))
+    def start(script: Any) -> GatewayProcess:
+        return gateway(simple_config(service(script).address))
 
     return start
 
@@ -52,21 +58,19 @@ def curl(*arguments: str, data: bytes | None = None) -> str:
     return done.stdout.decode()
 
 
-def test_requests(behind: Gateway) -> None:
-    running = behind()
+def test_requests(plain: GatewayProcess) -> None:
     with requests.Session() as session:
         for number in range(3):  # the connection is kept
-            seen = session.get(f"{running.base_url}/a b?n={number}", headers={"X-Kept": "yes"}).json()
+            seen = session.get(f"{plain.base_url}/a b?n={number}", headers={"X-Kept": "yes"}).json()
             assert seen["target"] == f"/a%20b?n={number}" and ["x-kept", "yes"] in seen["fields"]
-        assert session.post(f"{running.base_url}/up", data=BIG).json()["length"] == len(BIG)
-        assert session.post(f"{running.base_url}/up", data=iter([b"one", b"two"])).json()["body"] == "onetwo"
-        head = session.head(f"{running.base_url}/up")
+        assert session.post(f"{plain.base_url}/up", data=BIG).json()["length"] == len(BIG)
+        assert session.post(f"{plain.base_url}/up", data=iter([b"one", b"two"])).json()["body"] == "onetwo"
+        head = session.head(f"{plain.base_url}/up")
         assert head.status_code == 200 and int(head.headers["content-length"]) > 0 and head.content == b""
 
 
-def test_httpx2(behind: Gateway) -> None:
-    running = behind()
-    with httpx2.Client(base_url=running.base_url) as client:
+def test_httpx2(plain: GatewayProcess) -> None:
+    with httpx2.Client(base_url=plain.base_url) as client:
         assert client.get("/a", params={"q": "ä"}).json()["target"] == "/a?q=%C3%A4"
         assert client.put("/up", content=BIG).json()["length"] == len(BIG)
         assert client.post("/up", files={"file": ("name.bin", b"\x00\x01")}).json()["method"] == "POST"
@@ -87,15 +91,13 @@ def test_httpx2_reads_events_as_they_come(gateway: Gateway, service: Service) ->
     assert seen == ["data: one", "data: two", "data: three"]
 
 
-def test_aiohttp(behind: Gateway) -> None:
-    running = behind()
-
+def test_aiohttp(plain: GatewayProcess) -> None:
     async def parts() -> Any:
         yield b"first,"
         yield b"second"
 
     async def story() -> None:
-        async with aiohttp.ClientSession(running.base_url) as session:
+        async with aiohttp.ClientSession(plain.base_url) as session:
             answers = await asyncio.gather(*(session.get(f"/{number}") for number in range(20)))
             targets = {(await answer.json())["target"] for answer in answers}
             assert targets == {f"/{number}" for number in range(20)}
@@ -106,9 +108,8 @@ def test_aiohttp(behind: Gateway) -> None:
 
 
 @pytest.mark.needs("curl")
-def test_curl_with_http_1_0(behind: Gateway) -> None:
-    running = behind()
-    shown = curl("--http1.0", "--include", f"{running.base_url}/old", "--data", "x=1")
+def test_curl_with_http_1_0(plain: GatewayProcess) -> None:
+    shown = curl("--http1.0", "--include", f"{plain.base_url}/old", "--data", "x=1")
     head, _, body = shown.partition("\r\n\r\n")
     assert " 200 " in head.splitlines()[0] and "transfer-encoding" not in head.lower()
     assert json.loads(body)["body"] == "x=1"
@@ -121,8 +122,7 @@ def test_curl_with_http_1_0_reads_a_chunked_answer(behind: Gateway) -> None:
 
 
 @pytest.mark.needs("curl")
-def test_curl_uploads_after_100_continue(behind: Gateway, tmp_path: Path) -> None:
-    running = behind()
+def test_curl_uploads_after_100_continue(plain: GatewayProcess, tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(BIG)
     shown = curl(
         "--verbose",
@@ -135,16 +135,15 @@ def test_curl_uploads_after_100_continue(behind: Gateway, tmp_path: Path) -> Non
         str(tmp_path / "big"),
         "--stderr",
         "-",
-        f"{running.base_url}/up",
+        f"{plain.base_url}/up",
     )
     assert "< HTTP/1.1 100 Continue" in shown and f'"length": {len(BIG)}' in shown
     assert "Done waiting for 100-continue" not in shown  # curl 7.88 says so when it gave up waiting
 
 
 @pytest.mark.needs("curl")
-def test_curl_reuses_its_connection(behind: Gateway) -> None:
-    running = behind()
-    shown = curl("--verbose", "--stderr", "-", f"{running.base_url}/1", f"{running.base_url}/2")
+def test_curl_reuses_its_connection(plain: GatewayProcess) -> None:
+    shown = curl("--verbose", "--stderr", "-", f"{plain.base_url}/1", f"{plain.base_url}/2")
     assert "Re-using existing connection" in shown and '"target": "/2"' in shown
 
 
@@ -182,9 +181,9 @@ def test_websockets(gateway: Gateway, websocket_echo: int) -> None:
     assert peer.close_code == 4000  # the closing handshake passes too
 
 
-@pytest.fixture
-def sdk(behind: Gateway) -> Iterator[openai.OpenAI]:
-    running = behind(openai_api, route="errors: openai")
+@pytest.fixture(scope="module")
+def sdk(shared_gateway: Gateway, shared_service: Service) -> Iterator[openai.OpenAI]:
+    running = shared_gateway(simple_config(shared_service(openai_api).address, route="errors: openai"))
     with openai.OpenAI(base_url=f"{running.base_url}/v1", api_key="test-key", max_retries=0, timeout=20) as client:
         yield client
 
