@@ -107,7 +107,7 @@ def _chooser(spec: ServiceSpec, members: Members, random: Chance) -> tuple[Any, 
     from fastgw.filters.variables import Template
 
     by_key, key = _by_key(spec, members, random), Template(spec.hash.key).fill
-    return by_key, lambda candidates, exchange: by_key.pick_by(candidates, key(exchange))
+    return by_key, lambda candidates, exchange: by_key.pick_by(candidates, key(exchange), exchange.tried)
 
 
 def _balancer(spec: ServiceSpec, members: Members, random: Chance) -> Any:

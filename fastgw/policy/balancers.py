@@ -164,7 +164,7 @@ class Random:
         self._left -= 1
         if self._is_even:
             return candidates[int(self._random() * len(candidates))]
-        return candidates[bisect_right(self._bounds, self._random() * self._bounds[-1])]
+        return candidates[bisect_right(self._bounds, int(self._random() * self._bounds[-1]))]
 
 
 def _bounds(candidates: Sequence[E]) -> list[int]:
@@ -279,8 +279,8 @@ class LeastRequest:
             second = candidates[other if other < place else other + 1]
         else:
             total = self._bounds[-1]
-            first = candidates[bisect_right(self._bounds, point * total)]
-            second = candidates[bisect_right(self._bounds, self._random() * total)]
+            first = candidates[bisect_right(self._bounds, int(point * total))]
+            second = candidates[bisect_right(self._bounds, int(self._random() * total))]
         # On a tie the first stands: it alone was drawn, so idle endpoints are taken by weight.
         return second if second.in_hand * first.weight < first.in_hand * second.weight else first
 

@@ -12,6 +12,7 @@ With a bound (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bound
 from __future__ import annotations
 
 from _blake2 import blake2b  # of hashlib, which would bring those of OpenSSL: 0.7 MiB of each worker
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from struct import Struct
@@ -21,6 +22,7 @@ POINTS = 160  #: on the circle, of an endpoint with the largest weight: parts di
 _OF_A_DIGEST = 8  #: points that one digest of 64 bytes gives
 _POINTS_OF = Struct(">8Q").unpack
 _NUMBER = 0xFFFF  #: bits of a point that are the number of its endpoint: a service has less than 65,536
+NOBODY = ""  #: the place of points whose endpoint has gone
 _HASH = ((1 << 64) - 1) ^ _NUMBER  #: those that are its place on the circle
 
 
@@ -48,6 +50,7 @@ class ByKey:
         "_has_ready",
         "_left",
         "_members",
+        "_places",
         "_random",
         "_roster",
         "_seen",
@@ -64,7 +67,8 @@ class ByKey:
         self._bound = bound
         self._seen: Any = None  # the tuple that ``_members`` is of
         self._weights: dict[str, int] = {}  # of all members, by place, sorted
-        self._members: list[Any] = []  # in the same order, who of them is a candidate; None: it is none
+        self._places: list[str] = []  # of the members, by number
+        self._members: list[Any] = []  # by the same number, who of them is a candidate; None: it is none
         self._has_ready = False  # is any candidate there?
         self._left = 0  # picks until the load is added up again
         self._total = 0  # in hand of all candidates
@@ -74,24 +78,26 @@ class ByKey:
         """Take one of the candidates by chance: the exchange has no key."""
         return self._at(candidates, int(self._random() * (1 << 64)))
 
-    def pick_by(self, candidates: Sequence[Any], key: bytes) -> Any:
-        """Take the candidate that ``key`` belongs to, or the next one that is there; without a key by chance."""
+    def pick_by(self, candidates: Sequence[Any], key: bytes, but: Sequence[Any] = ()) -> Any:
+        """Take the candidate that ``key`` belongs to, or the next one that is there; without a key by chance.
+
+        ``but``: those that are passed over as if they were not there, unless there is nobody else."""
         if not key:
             return self.pick(candidates)
-        return self._at(candidates, int.from_bytes(blake2b(key, digest_size=8).digest(), "big"))
+        return self._at(candidates, int.from_bytes(blake2b(key, digest_size=8).digest(), "big"), but)
 
-    def _at(self, candidates: Sequence[Any], point: int) -> Any:
+    def _at(self, candidates: Sequence[Any], point: int, but: Sequence[Any] = ()) -> Any:
         if candidates is not self._seen:
             self._learn(candidates)
-        found = self._find(candidates, point) if self._has_ready else None
+        found = self._find(candidates, point, but) if self._has_ready else None
         return found or candidates[point % len(candidates)]
 
-    def _find(self, candidates: Sequence[Any], point: int) -> Any:
-        """The candidate at ``point``, as one is at least; None: it was not found."""
+    def _find(self, candidates: Sequence[Any], point: int, but: Sequence[Any]) -> Any:
+        """The candidate at ``point``, as one is at least, and none of ``but``; None: it was not found."""
         raise NotImplementedError
 
-    def _draw(self, weights: dict[str, int]) -> None:
-        """Other members there are than before, or they weigh something else."""
+    def _draw(self, weights: dict[str, int]) -> list[str]:
+        """Other members there are than before (``_weights``), or they weigh something else; return their places by number."""
         raise NotImplementedError
 
     def _limit(self, candidates: Sequence[Any]) -> float:
@@ -107,10 +113,10 @@ class ByKey:
         """Others are ready than before; perhaps some are new, or weigh something else."""
         weights = {one.place: one.weight for one in sorted(self._roster(), key=_place)}
         if weights != self._weights:
-            self._draw(weights)
+            self._places = self._draw(weights)
             self._weights = weights
         there = {one.place: one for one in candidates}
-        self._members = [there.get(place) for place in weights]
+        self._members = [there.get(place) for place in self._places]
         self._has_ready = any(one is not None for one in self._members)
         self._weight = sum([one.weight for one in candidates])
         self._left = 0
@@ -122,35 +128,71 @@ def _place(one: Any) -> str:
 
 
 class ConsistentHash(ByKey):
-    """The balancer."""
+    """The balancer.
 
-    __slots__ = ("_points",)
+    A circle of thousands of members is long, and drawing it takes a worker a tenth of a second.  So where some come, their points are put
+    between the others, and those of who has gone stay, as nobody's, until they are a quarter of all.
+    """
+
+    __slots__ = ("_largest", "_numbers", "_points")
 
     def __init__(self, random: Callable[[], float], roster: Callable[[], Sequence[Any]], bound: float = 0.0) -> None:
         """See ``ByKey``."""
         super().__init__(random, roster, bound)
-        self._points: list[int] = []  # hash and number of the endpoint, sorted
+        self._points = array("Q")  # hash and number of the endpoint, sorted
+        self._numbers: dict[str, int] = {}  # of each place that has points
+        self._largest = 0  # the weight whose share is ``POINTS``
 
-    def _find(self, candidates: Sequence[Any], point: int) -> Any:
+    def _find(self, candidates: Sequence[Any], point: int, but: Sequence[Any]) -> Any:
         points, members = self._points, self._members
         limit = self._limit(candidates) if self._bound else 0.0
         start = bisect_right(points, point & _HASH)
         first: Any = None
         for index in range(start, start + len(points)):
             one = members[points[index % len(points)] & _NUMBER]
-            if one is None:
+            if one is None or (but and one in but):
                 continue
             if not limit or not one.in_hand or one.in_hand + 1 <= limit * one.weight:
                 return one
             first = first or one
         return first  # they all have more than they should: it is the average that is old
 
-    def _draw(self, weights: dict[str, int]) -> None:
+    def _draw(self, weights: dict[str, int]) -> list[str]:
         largest = max(weights.values(), default=1)
+        before = self._weights
+        come = [place for place, weight in weights.items() if before.get(place) != weight]
+        gone = [place for place, weight in before.items() if weights.get(place) != weight]
+        places = [*self._places]
+        for place in gone:
+            places[self._numbers.pop(place)] = NOBODY
+        spare = len(places) - len(self._numbers)
+        if largest != self._largest or 4 * spare > len(places) or len(places) + len(come) > _NUMBER:
+            self._largest, self._points, self._numbers, places = largest, array("Q"), {}, []
+            come = [*weights]
         found: list[int] = []
-        for number, (place, weight) in enumerate(weights.items()):
-            name, share = place.encode(), max(1, round(POINTS * weight / largest))
-            for turn in range(-(-share // _OF_A_DIGEST)):
-                digest = blake2b(name, digest_size=64, salt=turn.to_bytes(8, "big")).digest()
-                found += [point & _HASH | number for point in _POINTS_OF(digest)[: share - turn * _OF_A_DIGEST]]
-        self._points = sorted(found)
+        for number, place in enumerate(come, len(places)):
+            found += self._points_of(place, weights[place], number)
+            self._numbers[place] = number
+        self._points = _merged(self._points, sorted(found))
+        return places + come
+
+    def _points_of(self, place: str, weight: int, number: int) -> list[int]:
+        name, share = place.encode(), max(1, round(POINTS * weight / self._largest))
+        found: list[int] = []
+        for turn in range(-(-share // _OF_A_DIGEST)):
+            digest = blake2b(name, digest_size=64, salt=turn.to_bytes(8, "big")).digest()
+            found += [point & _HASH | number for point in _POINTS_OF(digest)[: share - turn * _OF_A_DIGEST]]
+        return found
+
+
+def _merged(points: array[int], more: list[int]) -> array[int]:
+    """Both, sorted, as each of them is."""
+    if not points:
+        return array("Q", more)
+    found, at = array("Q"), 0
+    for one in more:
+        until = bisect_right(points, one, at)
+        found += points[at:until]
+        found.append(one)
+        at = until
+    return found + points[at:]

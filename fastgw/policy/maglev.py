@@ -35,22 +35,23 @@ class Maglev(ByKey):
         super().__init__(random, roster, bound)
         self._table: Sequence[int] = ()  # numbers of members
 
-    def _find(self, candidates: Sequence[Any], point: int) -> Any:
+    def _find(self, candidates: Sequence[Any], point: int, but: Sequence[Any]) -> Any:
         table, members = self._table, self._members
         limit = self._limit(candidates) if self._bound else 0.0
         place = point % PLACES
         first: Any = None
         for _ in range(LOOKS):
             one = members[table[place]]
-            if one is not None:
+            if one is not None and not (but and one in but):
                 if not limit or not one.in_hand or one.in_hand + 1 <= limit * one.weight:
                     return one
                 first = first or one
             place = (place + 1 + (point >> _SECOND) % (PLACES - 1)) % PLACES
         return first  # None: hardly anybody is ready; else the average is old
 
-    def _draw(self, weights: dict[str, int]) -> None:
+    def _draw(self, weights: dict[str, int]) -> list[str]:
         self._table = drawn(tuple(weights.items()))
+        return [*weights]
 
 
 @lru_cache(maxsize=8)  # a reload that changes none of this draws nothing

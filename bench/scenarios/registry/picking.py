@@ -3,8 +3,8 @@
     python -m bench.scenarios.registry.picking MARKS COUNT
 
 MARKS is the compiled ``bench/guard/marks.c``.  Balancers are made as a worker makes them, and members are its own, at rest.  As many are
-picked as there are members, so that what a balancer reads again from time to time is in it.  ``again`` is a pick for a request
-that one member has failed already; each is of another one.
+picked as there are members, so that what a balancer reads again from time to time is in it.  ``again`` is a pick, and
+one more because that member has failed the request.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from fastgw.config.load import load
 from fastgw.core.live.endpoint import EndpointKey
 from fastgw.core.live.members import Members
 from fastgw.core.settings import Address
+from fastgw.policy.again import MANY as MANY_READY
+from fastgw.policy.again import another
 from fastgw.testing import usual
 from fastgw.testing.edge import Edge
 
 FEW, MANY = 5, 5000
-AGAIN = 8
-"""Picks of those that follow a failure: each may take as long as thousands of others."""
+AGAIN = 626
+"""Of those two picks: as many as a bound of what is in hand is good for, among the many."""
 SERVICES = {
     "round_robin": "balance: round_robin",
     "least_request": "balance: least_request",
@@ -46,8 +48,8 @@ KEYS = tuple(b"user-%d" % number for number in range(61))
 Pick = Callable[[tuple[Any, ...]], Any]
 
 
-def picks(members: Members) -> Iterator[tuple[str, Pick]]:
-    """Each balancer by its name."""
+def picks(members: Members) -> Iterator[tuple[str, Any, bool]]:
+    """Each balancer: its name, how it picks, and whether that may be told whom to pass over."""
     text = HEAD + "".join(f'  {name}: {{endpoints: ["127.0.0.1:9"], {one}}}\n' for name, one in SERVICES.items())
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fastgw.yaml"
@@ -56,13 +58,28 @@ def picks(members: Members) -> Iterator[tuple[str, Pick]]:
     for service in spec.services:
         random = itertools.cycle((0.1, 0.6, 0.9, 0.4, 0.23, 0.71, 0.05)).__next__  # of C, as that of a worker
         balancer = chosen(service, members, random)["balancer"]
-        yield service.name, _by_key(balancer) if service.hash is not None else balancer.pick
+        if service.hash is not None:
+            yield service.name, _by_key(balancer), True
+        else:
+            yield service.name, balancer.pick, False
 
 
-def _by_key(balancer: Any) -> Pick:
+def _by_key(balancer: Any) -> Callable[..., Any]:
     key = itertools.cycle(KEYS).__next__
     pick_by = balancer.pick_by
-    return lambda candidates: pick_by(candidates, key())
+    return lambda candidates, but=(): pick_by(candidates, key(), but)
+
+
+def _again(members: Members, pick: Any, is_by_key: bool) -> Pick:
+    """As ``core.exchange.tries`` asks another member than the one that was picked, and then one for the next request."""
+
+    def both(ready: tuple[Any, ...]) -> Any:
+        tried = (pick(ready),)
+        if len(ready) < MANY_READY:
+            return pick(members.untried(tried))
+        return another(ready, tried, (lambda some: pick(some, tried)) if is_by_key else pick)
+
+    return both
 
 
 def members_of(edge: Edge, count: int, *, is_even: bool) -> Members:
@@ -86,13 +103,13 @@ def main(library: str, count: int) -> None:
     for size, is_even in itertools.product((FEW, MANY), (True, False)):
         members = members_of(edge, size, is_even=is_even)
         ready = members.ready
-        for name, pick in picks(members):
+        for name, pick, is_by_key in picks(members):
             word = f"{name}{'' if is_even else '.weights'}:{size}"
             _count(marks, word, pick, itertools.repeat(ready, count))
             if is_even:
-                tried = itertools.cycle(members.all).__next__
-                some = (members.untried((tried(),)) for _ in range(1 + AGAIN))
-                _count(marks, f"{name}.again:{size}", pick, some)
+                _count(
+                    marks, f"{name}.again:{size}", _again(members, pick, is_by_key), itertools.repeat(ready, 1 + AGAIN)
+                )
     edge.end()
 
 

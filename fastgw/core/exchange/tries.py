@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 #: Places of the causes of a retry among the counters, and of one of the reasons against one.
 CONNECT, RESET, TIMEOUT, STATUS = range(len(labels.RETRY_CAUSES))
 NO_BODY = labels.RETRY_REFUSALS.index("body")
+MANY = 32  #: as ``policy.again`` has it, which is imported by those who need it
 _NOT_AGAIN = (("x-should-retry", "false"),)
 
 
@@ -154,7 +155,7 @@ def again(exchange: Exchange, error: GatewayError) -> bool:
     is_spared = is_stale and not exchange.is_spared
     if not is_spared and exchange.attempts - exchange.is_spared >= service.settings.retry.attempts:
         return False
-    if not is_stale and not untried(exchange, (*exchange.tried, endpoint)):
+    if not is_stale and not _is_any_left(exchange, (*exchange.tried, endpoint)):
         return False
     wait = 0.0
     if not is_spared and error.retry != RETRY_ALWAYS:
@@ -189,9 +190,28 @@ def repeat(exchange: Exchange, cause: int, wait: float) -> None:
 
 def others(exchange: Exchange) -> tuple[Endpoint, ...]:
     """Whom to ask who was not asked yet; else, where there is nobody, the one that was asked last, or anybody."""
+    if _is_of_many(exchange):
+        from fastgw.policy.again import another  # which a worker without failures does not need
+
+        service = exchange.service
+        drawn = another(service.members.ready, exchange.tried, service.balancer.pick, service.pick_for, exchange)
+        if drawn is not None:
+            return (drawn,)
     found = untried(exchange, exchange.tried)
     last: Endpoint | None = exchange.endpoint
     return found or (exchange.service.members.ready if last is None else (last,))
+
+
+def _is_of_many(exchange: Exchange) -> bool:
+    """Whether any of those that are ready may be asked for ``exchange``, and they are so many that nobody goes over all of them."""
+    service = exchange.service
+    members = service.members
+    is_plain = service.subsets is None and members.breaking is None and members.outlying is None
+    return is_plain and len(members.ready) >= MANY
+
+
+def _is_any_left(exchange: Exchange, tried: tuple[Endpoint, ...]) -> bool:
+    return (_is_of_many(exchange) and len(tried) < MANY) or bool(untried(exchange, tried))
 
 
 def untried(exchange: Exchange, tried: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:

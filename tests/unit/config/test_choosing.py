@@ -55,7 +55,7 @@ def test_a_balancer_that_asks_for_a_key(tmp_path: Path, balance: str, kind: type
     spec = service(tmp_path, f"balance: {balance}, hash: {{key: '${{client.address}}'}}")
     found = chosen(spec, members(one), lambda: 0.5)
     assert isinstance(found["balancer"], kind)
-    exchange = SimpleNamespace(client=SimpleNamespace(address=b"::1"))
+    exchange = SimpleNamespace(client=SimpleNamespace(address=b"::1"), tried=())
     assert found["pick_for"]((one,), exchange) is one
 
 

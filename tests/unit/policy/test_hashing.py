@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fastgw.policy.hashing import ConsistentHash
 
@@ -157,3 +159,51 @@ def test_where_all_have_too_much_one_is_taken() -> None:
     ring._left = 1
     assert ring.pick_by(candidates, b"x") in candidates
     assert wanted in candidates
+
+
+@pytest.mark.parametrize("bound", [0.0, 1.25])
+def test_who_is_passed_over_leaves_a_key_to_the_next_one(bound: float) -> None:
+    members = endpoints(20)
+    ring = ring_of(members, bound)
+    for key in KEYS[:200]:
+        own = ring.pick_by(members, key)
+        left = tuple(one for one in members if one is not own)
+        second = ring.pick_by(members, key, (own,))
+        assert second is ring_of(members, bound).pick_by(left, key) and second is not own
+    assert ring.pick_by(members[:1], b"x", members[:1]) is members[0]  # there is nobody else
+
+
+@given(st.lists(st.dictionaries(st.integers(0, 30), st.integers(1, 4), min_size=1), min_size=2, max_size=12))
+@settings(max_examples=25)
+def test_a_circle_that_has_changed_is_the_one_that_would_be_drawn(stages: list[dict[int, int]]) -> None:
+    members: list[Endpoint] = []
+    ring = ConsistentHash(Random(1).random, lambda: members)
+    for weights in stages:
+        members = [Endpoint(f"10.0.0.{number}:9000", weight) for number, weight in weights.items()]
+        now = tuple(members)
+        fresh = ring_of(now)
+        assert all(ring.pick_by(now, key) is fresh.pick_by(now, key) for key in KEYS[:50])
+        assert len(ring._places) <= 2 * len(weights) + 8
+        assert [*ring._points] == sorted(ring._points)
+
+
+def test_a_member_that_comes_or_goes_costs_its_own_points() -> None:
+    members = endpoints(200)
+    now: tuple[Endpoint, ...] = members
+    ring = ConsistentHash(Random(1).random, lambda: now)
+    ring.pick_by(members, b"x")
+    points, drawn = ring._points, []
+    own = ring._points_of
+
+    def spied(_: ConsistentHash, place: str, weight: int, number: int) -> list[int]:
+        drawn.append(place)
+        return own(place, weight, number)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConsistentHash, "_points_of", spied)
+        now = members[1:]
+        ring.pick_by(now, b"x")
+        assert ring._points == points and not drawn
+        now = members
+        ring.pick_by(now, b"x")
+        assert drawn == [members[0].place] and len(ring._points) == len(points) + 160

@@ -175,3 +175,15 @@ def test_where_all_have_too_much_one_is_taken() -> None:
         one.in_hand = 10**6  # all at once, behind the last look
     found._left = 1
     assert found.pick_by(members, b"x") is wanted
+
+
+@pytest.mark.parametrize("bound", [0.0, 1.25])
+def test_who_is_passed_over_leaves_a_key_to_the_next_one(bound: float) -> None:
+    members = endpoints(20)
+    ring = table(members, bound)
+    for key in KEYS[:200]:
+        own = ring.pick_by(members, key)
+        left = tuple(one for one in members if one is not own)
+        second = ring.pick_by(members, key, (own,))
+        assert second is table(members, bound).pick_by(left, key) and second is not own
+    assert ring.pick_by(members[:1], b"x", members[:1]) is members[0]  # there is nobody else
