@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import random
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -251,19 +252,21 @@ def test_processes_that_are_killed_anywhere_leave_nothing_held(
     fd: int, arrive: Callable[[], Seat], supervisor: Board
 ) -> None:
     context = multiprocessing.get_context("spawn")
-    victims = []
-    for _ in range(PROCESSES):
-        is_ready = context.Event()
-        victims.append(context.Process(target=_victim, args=(path_of(fd), is_ready)))
-        victims[-1].start()
-        assert is_ready.wait(30)
-    ours = arrive()
-    for victim in victims:
-        for _ in range(50):
-            cell = ours.take(NAMED, KEY, LIMIT * PROCESSES * 2)
-            ours.give(cell)
-        victim.kill()
-        victim.join(20)
-        settle(supervisor)
+    with ExitStack() as stack:  # they never end by themselves
+        victims = []
+        for _ in range(PROCESSES):
+            is_ready = context.Event()
+            victims.append(context.Process(target=_victim, args=(path_of(fd), is_ready)))
+            victims[-1].start()
+            stack.callback(victims[-1].kill)
+            assert is_ready.wait(30)
+        ours = arrive()
+        for victim in victims:
+            for _ in range(50):
+                cell = ours.take(NAMED, KEY, LIMIT * PROCESSES * 2)
+                ours.give(cell)
+            victim.kill()
+            victim.join(20)
+            settle(supervisor)
     assert supervisor.used(NAMED) == 0
     assert count(supervisor, cell) == 0
