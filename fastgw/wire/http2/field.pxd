@@ -1,0 +1,22 @@
+cimport cython
+
+# Constants of the module as C.
+cdef int PLAIN
+cdef int METHOD
+cdef int SCHEME
+cdef int AUTHORITY
+cdef int PATH
+cdef int PROTOCOL
+cdef int STATUS
+cdef int COOKIE
+cdef int HOST
+cdef int MALFORMED
+
+
+@cython.final
+cdef class Field:
+    cdef readonly bytes name
+    cdef readonly bytes value
+    cdef readonly bytes line
+    cdef readonly int kind
+    cdef readonly Py_ssize_t size

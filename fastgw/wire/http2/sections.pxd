@@ -1,0 +1,33 @@
+cimport cython
+
+from fastgw.wire.http2.field cimport Field
+
+cdef int PLAIN
+cdef int METHOD
+cdef int SCHEME
+cdef int AUTHORITY
+cdef int PATH
+cdef int PROTOCOL
+cdef int STATUS
+cdef int COOKIE
+cdef int HOST
+cdef int MALFORMED
+
+
+cdef class RequestSection:
+    cdef readonly bytes head
+    cdef readonly bytes method
+    cdef readonly bytes scheme
+    cdef readonly bytes authority
+    cdef readonly bytes path
+    cdef readonly bytes protocol
+    @cython.locals(lines=list, cookies=list, host=Field, seen=int, is_inside=bint, kind=int, field=Field, method=bytes)
+    cpdef read(self, long stream, list fields)
+    cdef _take(self, int kind, bytes value)
+    cdef _check(self, long stream, int seen, Field host)
+
+
+@cython.locals(field=Field)
+cpdef bytes read_trailers(long stream, list fields)
+@cython.locals(field=Field, status=bytes)
+cpdef bytes read_response(long stream, list fields)

@@ -1,0 +1,146 @@
+"""Field sections as heads of HTTP/1.1, and the rules that only HTTP/2 has (RFC 9113 sections 8.1 to 8.3).
+
+What is left to the readers of heads: whether the target, the authority and the length are any, which methods are served, which fields pass.
+"""
+
+from __future__ import annotations
+
+from fastgw.wire.fields import is_token
+from fastgw.wire.http2.errors import PROTOCOL_ERROR, StreamError
+from fastgw.wire.http2.field import Field
+from fastgw.wire.http2.field_kinds import (
+    AUTHORITY,
+    COOKIE,
+    HOST,
+    MALFORMED,
+    METHOD,
+    PATH,
+    PLAIN,
+    PROTOCOL,
+    SCHEME,
+    STATUS,
+)
+
+
+class RequestSection:
+    """The field section of a request.
+
+    Attributes:
+        head: what an HTTP/1.1 client would have sent, with its empty line.
+        protocol: what an extended CONNECT asks for (RFC 8441); empty: the request is no such.
+    """
+
+    __slots__ = ("authority", "head", "method", "path", "protocol", "scheme")
+
+    def __init__(self) -> None:
+        self.head = self.method = self.scheme = self.authority = self.path = self.protocol = b""
+
+    def read(self, stream: int, fields: list[Field]) -> None:
+        """Take it.
+
+        Raises:
+            StreamError: PROTOCOL_ERROR: the request is malformed (section 8.1.1).
+        """
+        self.method = self.scheme = self.authority = self.path = self.protocol = b""
+        lines: list[bytes] = [b""]
+        cookies: list[bytes] = []
+        host: Field | None = None
+        seen, is_inside = 0, False
+        for field in fields:
+            kind = field.kind
+            if kind == PLAIN:
+                is_inside = True
+                lines.append(field.line)
+            elif kind <= PROTOCOL:
+                if is_inside or seen >> kind & 1:
+                    raise malformed(stream, f"{field.name.decode()} stands behind other fields, or twice")
+                seen |= 1 << kind
+                self._take(kind, field.value)
+            elif kind == COOKIE:
+                is_inside = True
+                cookies.append(field.value)
+            elif kind == HOST:
+                if host is not None:
+                    raise malformed(stream, "there is more than one host")
+                is_inside, host = True, field
+            else:
+                problem = field.problem() if kind == MALFORMED else "a request has no :status"
+                raise malformed(stream, problem)
+        self._check(stream, seen, host)
+        if cookies:  # which are sent apart for better compression (section 8.2.3)
+            lines.append(b"cookie: %b\r\n" % b"; ".join(cookies))
+        method = b"GET" if self.protocol else self.method
+        lines[0] = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method, self.path, self.authority)
+        lines.append(b"\r\n")
+        self.head = b"".join(lines)
+
+    def _take(self, kind: int, value: bytes) -> None:
+        if kind == METHOD:
+            self.method = value
+        elif kind == PATH:
+            self.path = value
+        elif kind == SCHEME:
+            self.scheme = value
+        elif kind == AUTHORITY:
+            self.authority = value
+        else:
+            self.protocol = value
+
+    def _check(self, stream: int, seen: int, host: Field | None) -> None:
+        """Whether what must be there is, and can stand in the first line of a head (section 8.3.1)."""
+        if is_token(self.method) is None:
+            raise malformed(stream, "there is no :method, or none that is a token")
+        if self.method == b"CONNECT" and not seen >> PROTOCOL & 1:
+            if self.scheme or self.path or not self.authority:
+                raise malformed(stream, "CONNECT has :authority alone")
+            self.path = self.authority
+        elif not self.scheme or not self.path:
+            raise malformed(stream, "there is no :scheme or no :path")
+        elif seen >> PROTOCOL & 1 and (self.method != b"CONNECT" or not self.authority or not self.protocol):
+            raise malformed(stream, ":protocol stands without CONNECT and :authority, or is empty")
+        elif self.path[0] != 0x2F and not (self.path == b"*" and self.method == b"OPTIONS"):
+            raise malformed(stream, ":path does not begin with '/'")
+        if b" " in self.path or b"\t" in self.path:
+            raise malformed(stream, ":path has white space")
+        if host is not None:
+            if self.authority and host.value.lower() != self.authority.lower():
+                raise malformed(stream, "host and :authority differ")
+            self.authority = host.value
+        if b" " in self.authority or b"@" in self.authority or b"\t" in self.authority:
+            raise malformed(stream, ":authority has white space or user information")
+
+
+def read_trailers(stream: int, fields: list[Field]) -> bytes:
+    """The lines of a section behind a body.
+
+    Raises:
+        StreamError: PROTOCOL_ERROR: it is malformed: a pseudo-field stands in it (section 8.1).
+    """
+    for field in fields:
+        if METHOD <= field.kind <= STATUS or field.kind == MALFORMED:
+            raise malformed(stream, field.problem() if field.kind == MALFORMED else "trailers have no pseudo-fields")
+    return b"".join([field.line for field in fields])
+
+
+def read_response(stream: int, fields: list[Field]) -> bytes:
+    """The head that a service of HTTP/1.1 would have sent, with its empty line.
+
+    Raises:
+        StreamError: PROTOCOL_ERROR: it is malformed.
+    """
+    if not fields or fields[0].kind != STATUS:
+        raise malformed(stream, "the first field is not :status")
+    status = fields[0].value
+    if len(status) != 3 or not status.isdigit() or status[0] == 0x30:
+        raise malformed(stream, ":status is no status")
+    for field in fields:
+        if field.kind == MALFORMED or (METHOD <= field.kind <= STATUS and field is not fields[0]):
+            raise malformed(
+                stream, field.problem() if field.kind == MALFORMED else "a pseudo-field stands where none may"
+            )
+    return b"HTTP/1.1 %b \r\n%b\r\n" % (status, b"".join([field.line for field in fields]))
+
+
+def malformed(stream: int, detail: str) -> StreamError:
+    """A message that is malformed (section 8.1.1)."""
+    return StreamError(stream, PROTOCOL_ERROR, f"the message is malformed: {detail}")
