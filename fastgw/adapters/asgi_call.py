@@ -178,7 +178,7 @@ def scope_of(exchange: Exchange, application: Any) -> AsgiMessage:
     return {
         "type": "http",
         "asgi": VERSIONS,
-        "http_version": f"1.{request.minor}",
+        "http_version": exchange.client.version.decode() if request.minor else "1.0",
         "method": request.method.decode("latin-1"),
         "scheme": (request.forwarded_proto or exchange.listener.scheme).decode("latin-1"),
         "path": unquote(path) if "%" in path else path,

@@ -57,6 +57,7 @@ class Fill(Client):
         """
         Client.__init__(self, original.listener, original.client.address)
         self.forwarded = original.client.forwarded
+        self.version = original.client.version
         self.identity = original.client.identity
         plane: Any = original.plane
         self._plane: DataPlane = plane

@@ -72,6 +72,8 @@ def _listener(document: Document, config: Configuration, where: TreePath, listen
         document.report((*where, "proxy_protocol_from"), "has no effect without proxy_protocol: true")
     if listener.tls is not None and listener.half_close == "answer":
         document.report((*where, "half_close"), "answer has no effect with tls: its end is the end of both sides")
+    if "http/1.1" not in listener.protocols and not is_unsound(listener.protocols):
+        document.report((*where, "protocols"), "http/1.1 must be there: a client that asks for nothing else speaks it")
     if listener.tls is not None:
         _listener_tls(document, (*where, "tls"), listener.tls)
 

@@ -152,6 +152,9 @@ class ListenerLimits(Model):
         256, "TLS handshakes, and waits for a PROXY header, under way; more wait to be accepted."
     )
     body_memory: Size = setting("64MiB", "Bytes of request bodies that wait to be sent; beyond it clients are held.")
+    streams: Annotated[int, count(1, 10_000)] = setting(
+        100, "Requests of one HTTP/2 connection under way; more are refused."
+    )
 
 
 class Listener(Bound):
@@ -173,6 +176,9 @@ class Listener(Bound):
     )
     proxy_protocol_from: list[Network] = setting([], "Peers that may send it; others are closed. Default: any peer.")
     tls: ListenerTls | None = setting(None, "Speak TLS. Default: plain HTTP.")
+    protocols: list[Annotated[str, words("http/1.1", "h2")]] = setting(
+        ["http/1.1"], "What is spoken: h2 is HTTP/2, by ALPN where there is TLS, else with prior knowledge."
+    )
     half_close: Annotated[str, words("abort", "answer")] = setting(
         "abort", "What a client gets that ends its sending side and waits: nothing, it counts as gone, or its answer."
     )

@@ -59,6 +59,11 @@ HALF_CLOSES = GLOBAL.counter(
     "Clients that ended their sending side while a request of theirs was in progress.",
     "Gone or waiting: [`half_close`](configuration.md#clients-that-end-their-sending-side) decides.",
 )
+HTTP2_STREAMS = GLOBAL.counter("fastgw_http2_streams", "Requests that came over HTTP/2.")
+HTTP2_REFUSED = GLOBAL.counter("fastgw_http2_streams_refused", "Requests beyond `limits.streams` of a connection.")
+HTTP2_RESETS = GLOBAL.counter("fastgw_http2_resets", "Requests over HTTP/2 that the client has reset.")
+HTTP2_STREAM_ERRORS = GLOBAL.counter("fastgw_http2_stream_errors", "Streams that broke a rule of HTTP/2: reset.")
+HTTP2_FAILURES = GLOBAL.counter("fastgw_http2_connection_errors", "Connections that broke one: GOAWAY, and closed.")
 LINGERING_CUT = GLOBAL.counter(
     "fastgw_lingering_cut",
     "Clients cut while they were still sending behind the last answer.",

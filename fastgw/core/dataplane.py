@@ -319,6 +319,8 @@ class DataPlane(Plane):
         for connection in list(self.connections):
             if connection.is_idle:
                 connection.close()
+            else:
+                connection.on_drain()
         if not self.connections and self.on_idle is not None:
             self.on_idle()
 

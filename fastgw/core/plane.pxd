@@ -24,6 +24,7 @@ cdef class Plane:
     cdef public object on_finding
     cdef public object offer
     cdef public object seat
+    cdef public object speak_http2
     cdef public object tail
     cdef public int until_timed
     cdef public list free

@@ -48,6 +48,7 @@ class Plane:
         "poller",
         "random",
         "seat",
+        "speak_http2",
         "tail",
         "until_timed",
         "values",
@@ -86,6 +87,8 @@ class Plane:
         self.seat: Any = (
             None  #: at the board, where all workers count together (``live.holds.Seat``); None: there is none, in tests
         )
+        #: Goes on with a connection on which HTTP/2 has begun (``protocols``), and with what has come behind its first line.
+        self.speak_http2: Callable[[Any, bytes], None] | None = None
         #: Told of each exchange that is over, and when by ``clock``, while somebody watches (``server.tailing``); None: nobody does.
         self.tail: Callable[[Any, float], None] | None = None
         self.until_timed = TIMED_EVERY  #: requests until one whose cost to us is measured (``http1.client``)

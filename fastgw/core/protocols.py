@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot.snapshot import Listener
 
 
+def _http2_client(plane: DataPlane, listener: Listener) -> Client:
+    from fastgw.core.http2.client import Http2Client  # which a worker without it does not need
+
+    return Http2Client(plane, listener)
+
+
 #: What clients may speak, by the names that ALPN has for it (RFC 7301 section 6); of what a client offers the first here is chosen.
 CLIENTS: Final[Mapping[str, Callable[[DataPlane, Listener], Client]]] = {
+    "h2": _http2_client,
     "http/1.1": Http1Client,
     "http/1.0": Http1Client,
 }
@@ -33,7 +40,15 @@ def make_client(plane: DataPlane, listener: Listener, protocol: str | None) -> C
 def client_factory(plane: DataPlane, name: str) -> Callable[[], Any]:
     """What makes the protocol of each connection that the plain listener ``name`` accepts: a ``Client``, and for a loop what it asks of
     a protocol (a compiled class cannot derive from asyncio's)."""
+    plane.speak_http2 = speak_http2
     return lambda: Http1Client(plane, plane.listeners[name])
+
+
+def speak_http2(first: Client, data: bytes) -> None:
+    """``first`` has read the first line of HTTP/2's preface, and ``data`` behind it: go on with its connection (RFC 9113 section 3.3)."""
+    plane: Any = first.plane  # type: ignore[attr-defined]
+    made: Any = _http2_client(plane, first.listener)
+    made.take_over(first, data)
 
 
 def make_pool(endpoint: Endpoint, plane: Plane) -> Pool:

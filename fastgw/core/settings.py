@@ -120,6 +120,7 @@ class Limits(NamedTuple):
     connections_per_address: int  #: of one client address and worker, 0 = no limit: closed at once
     handshakes: int  #: connections of a worker in front of their first request: more wait to be accepted
     body_memory: int  #: bytes of request bodies of a worker that wait to be sent: clients are held
+    streams: int  #: requests of one connection of HTTP/2 at a time: more are refused
 
 
 class PoolSettings(NamedTuple):
@@ -379,3 +380,4 @@ class ListenerSettings(NamedTuple):
     trusted_proxies: tuple[str, ...]  #: networks in CIDR form: peers whose x-forwarded-* are believed
     drop_headers: tuple[str, ...]  #: request fields that never pass, lower case
     half_close: str  #: "abort" or "answer": what a client that ends its sending side gets
+    protocols: tuple[str, ...]  #: what is spoken, by the names of ALPN: "http/1.1", "h2"

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
 
 CLIENT_GONE: Final = 499
-_VERSIONS: Final = (b" HTTP/1.0", b" HTTP/1.1")
 #: Where the filters that know who it is say so, the first that has said something.
 _USERS: Final = (["basic"], ["api_key"], ["mtls"], ["jwt", "sub"], ["oauth2", "sub"], ["oauth2", "username"])
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -42,8 +41,14 @@ def _request_line(exchange: Exchange) -> bytes:
     if error is not None and error.received:
         return first_line(error)
     return b"".join(
-        (request.method, b" ", request.original_path or request.path, request.query, _VERSIONS[request.minor])
+        (request.method, b" ", request.original_path or request.path, request.query, b" HTTP/", version_of(exchange))
     )
+
+
+def version_of(exchange: Exchange) -> bytes:
+    """The version of HTTP that the request came in, as logs write it."""
+    spoken = exchange.client.version if exchange.request.minor else b"1.0"
+    return spoken if spoken != b"2" else b"2.0"
 
 
 def _duration(exchange: Exchange) -> bytes:

@@ -179,7 +179,7 @@ def described(exchange: Exchange) -> tuple[str, tuple[tuple[str, str | int | boo
         ("server.address", host),
         ("server.port", port),
         ("client.address", _text(exchange.client.address)),
-        ("network.protocol.version", f"1.{request.minor}"),
+        ("network.protocol.version", _text(exchange.client.version) if request.minor else "1.0"),
         ("user_agent.original", _text(request.header(b"user-agent") or b"")[:256]),
         ("http.route", route),
         ("http.response.status_code", status),

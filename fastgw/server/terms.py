@@ -19,7 +19,8 @@ def terms_of(listener: ListenerSpec) -> Terms | None:
     if listener.tls is not None:
         from fastgw.config.tls import server_context
 
-        context = server_context(listener.tls, CLIENTS)
+        spoken = listener.settings.protocols
+        context = server_context(listener.tls, [one for one in CLIENTS if one in spoken or one == "http/1.0"])
     import ipaddress  # which a worker without such a listener does not need
 
     announcers = tuple(ipaddress.ip_network(one) for one in listener.proxy_protocol_from)

@@ -13,6 +13,7 @@ cdef class Client(Connection):
     cdef public bytes forwarded
     cdef public bytes identity
     cdef public bint is_trusted
+    cdef public bytes version
     cdef public Exchange exchange
     cpdef _open(self)
     cpdef read_body(self)

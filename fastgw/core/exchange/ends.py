@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Client(Connection):
     """Whom an exchange answers."""
 
-    __slots__ = ("address", "exchange", "forwarded", "identity", "is_trusted", "listener")
+    __slots__ = ("address", "exchange", "forwarded", "identity", "is_trusted", "listener", "version")
 
     def __init__(self, listener: Listener, address: bytes) -> None:
         self._open()
@@ -42,6 +42,7 @@ class Client(Connection):
         Connection._open(self)
         self.forwarded = b""  #: field lines about it that every request of it gets, see ``http1.heads``
         self.identity = b""  #: field lines that its certificate proves
+        self.version = b"1.1"  #: of HTTP that it speaks, unless a request says 1.0
         self.is_trusted = False  #: one of the listener's ``trusted_proxies``, when its connection was made
         self.exchange: Exchange | None = None  #: the one in progress
 

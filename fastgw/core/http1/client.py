@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot.snapshot import Listener
 
 _UNKNOWN = b"unknown"
+HTTP2_BEGINS = b"PRI * HTTP/2.0\r\n\r\n"  #: what is made to be no request of HTTP/1 (RFC 9113 section 3.4)
 TLS_BEGINS = b"\x16"  #: the first byte of a TLS handshake (RFC 8446 section 5.1), and of nothing that is text
 
 
@@ -246,12 +247,21 @@ class Http1Client(Http1Bodies):
             listener.reader.read(head, exchange.request, listener.trusted_table if self.is_trusted else listener.table)
         except WireError as error:
             self.plane.give_back(exchange)
+            if head == HTTP2_BEGINS and "h2" in listener.protocols and self._hand_over():
+                return False
             self.refuse(error, head)
             return True
         self.exchange = exchange
         self.was_held = False
         exchange.begin(self, listener)
         return True
+
+    def _hand_over(self) -> bool:
+        """The client speaks HTTP/2 without having asked: another protocol goes on with this connection, if there is one."""
+        go_on = self.plane.speak_http2
+        if go_on is not None:
+            go_on(self, self._take_early())
+        return go_on is not None
 
     def _skip_blank_lines(self, data: bytes) -> bytes:
         while data[:2] == b"\r\n" and self._blank_lines < BLANK_LINES_MAX:

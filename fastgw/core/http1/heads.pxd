@@ -12,7 +12,7 @@ cdef int BODY_UNTIL_CLOSE
 @cython.locals(request=Request, service=Service, authority=bytes, host=bytes, forwarded=bytes, extra=bytes)
 cpdef bytes request_head(Exchange exchange)
 
-cpdef bytes forwarded_fields(bytes address, bytes scheme)
+cpdef bytes forwarded_fields(bytes address, bytes scheme, bytes version=*)
 
 cdef bytes _forwarded(bytes seen_by, bytes scheme, bytes via)
 

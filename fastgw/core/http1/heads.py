@@ -60,7 +60,7 @@ def _rare_forwarded(exchange: Exchange, request: Request) -> bytes:
     seen_by = request.forwarded_for + b", " + client.address if request.forwarded_for else client.address
     via = request.via + b", " if request.via else b""
     proto = request.forwarded_proto or exchange.listener.scheme
-    return client.identity + _forwarded(seen_by, proto, via + (b"1.1" if request.minor else b"1.0"))
+    return client.identity + _forwarded(seen_by, proto, via + (client.version if request.minor else b"1.0"))
 
 
 def _rare_framing(exchange: Exchange, request: Request) -> bytes:
@@ -75,9 +75,10 @@ def _rare_framing(exchange: Exchange, request: Request) -> bytes:
     return fields
 
 
-def forwarded_fields(address: bytes, scheme: bytes) -> bytes:
-    """What every plain request of one connection says about its client; ends where the authority follows."""
-    return _forwarded(address, scheme, b"1.1")
+def forwarded_fields(address: bytes, scheme: bytes, version: bytes = b"1.1") -> bytes:
+    """What every plain request of one connection, which speaks this version of HTTP, says about its client; ends where the authority
+    follows."""
+    return _forwarded(address, scheme, version)
 
 
 def _forwarded(seen_by: bytes, scheme: bytes, via: bytes) -> bytes:

@@ -61,6 +61,7 @@ class MirrorClient(Client):
         """``original``: what is copied; ``route``: what the copy goes by; ``on_end``: called once, when it is over."""
         Client.__init__(self, original.listener, original.client.address)
         self.forwarded = original.client.forwarded
+        self.version = original.client.version
         self.identity = original.client.identity
         plane: Any = original.plane
         self._plane: DataPlane = plane

@@ -10,9 +10,8 @@ calls; and per idle connection more than a kilobyte, for a ``SocketTransport`` i
 
 ``SocketTransport`` keeps the promises of an asyncio transport that ``Connection`` relies on: ``connection_lost`` comes exactly once, later
 than the call that caused it; ``close`` sends what is queued, ``abort`` does not; ``pause_writing`` and ``resume_writing`` at the marks.
-Two promises are stronger.  A reset is noticed while reading is paused.  And a write that fails is not the end: the peer may have sent
-something before it left (an answer to an upload that it did not want to read), Linux keeps that in the receive queue behind a reset, and
-it is read first; the end comes when it is read.
+Two promises are stronger.  A reset is noticed while reading is paused.  And a write that fails is not the end: what the peer sent before
+it left (an answer to an upload that it did not want to read) Linux keeps in the receive queue behind a reset, and it is read first.
 """
 
 import os
@@ -112,8 +111,7 @@ cdef class SocketTransport(Handler):
     def __cinit__(self, Poller poller, int fd):
         self._poller = poller
         self._fd = fd
-        self._high = WRITE_HIGH
-        self._low = WRITE_LOW
+        self._high, self._low = WRITE_HIGH, WRITE_LOW
 
     # --- what Connection asks of a transport
 
@@ -145,8 +143,7 @@ cdef class SocketTransport(Handler):
             view.detach()
 
     def set_write_buffer_limits(self, Py_ssize_t high, Py_ssize_t low):
-        self._high = high
-        self._low = low
+        self._high, self._low = high, low
 
     def get_write_buffer_size(self):
         return self._queued
@@ -202,6 +199,11 @@ cdef class SocketTransport(Handler):
 
     cdef stop(self):
         self.abort()
+
+    def set_protocol(self, Connection connection not None):
+        """Tell ``connection`` from now on.  Who was told is in the middle of that, as a rule, and a call in C keeps nobody alive."""
+        self._poller.loop.call_soon(id, self._connection)
+        self._connection = connection
 
     # --- what happens
 
@@ -425,8 +427,7 @@ cdef class Poller:
     def _lose(self):
         cdef Handler handler
         while self._lost:
-            lost = self._lost
-            self._lost = []
+            lost, self._lost = self._lost, []
             for handler in lost:
                 try:
                     handler.lose()
@@ -436,11 +437,10 @@ cdef class Poller:
     cdef _handle(self):
         cdef epoll_event events[EVENTS]
         cdef int count = epoll_wait(self._epfd, events, EVENTS, 0)
-        cdef int place, fd
+        cdef int place
         cdef Handler handler
         for place in range(count):
-            fd = events[place].data.fd
-            handler = self._handlers[fd]
+            handler = self._handlers[events[place].data.fd]
             if handler is None:
                 continue  # gone in this turn, or about to be closed
             try:

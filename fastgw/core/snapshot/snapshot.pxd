@@ -71,6 +71,7 @@ cdef class Listener:
     cdef public tuple trusted
     cdef public object drop_headers
     cdef public str half_close
+    cdef public tuple protocols
     cdef public Py_ssize_t head_size
     cdef public Py_ssize_t pipeline_bytes
     cdef public long long body_memory

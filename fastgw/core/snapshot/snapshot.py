@@ -357,6 +357,7 @@ class Listener:
         "name",
         "pipeline_bytes",
         "plain",
+        "protocols",
         "reader",
         "router",
         "scheme",
@@ -387,6 +388,7 @@ class Listener:
         self.trusted = _networks(settings.trusted_proxies)
         self.drop_headers = drop_headers = frozenset(one.encode() for one in settings.drop_headers)
         self.half_close = settings.half_close
+        self.protocols = settings.protocols
         self.body_memory = limits.body_memory
         self.head_size = limits.head_size  # what every request asks for stands here once more: one look-up less
         self.pipeline_bytes = PIPELINE_BYTES

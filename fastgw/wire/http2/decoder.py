@@ -10,17 +10,17 @@ from typing import Final
 
 from fastgw.wire.http2 import huffman
 from fastgw.wire.http2.errors import COMPRESSION_ERROR, Http2Error
-from fastgw.wire.http2.field import Field
+from fastgw.wire.http2.field import Http2Field
 from fastgw.wire.http2.static_table import ENTRIES
 
 MOST_INDEX: Final = 1 << 24  #: no number of a block is larger: indices, lengths and sizes are all bounded by less
 _UPDATES: Final = 2  #: of the table's size, at the beginning of one block (RFC 7541 section 4.2)
 _STATIC: Final = len(ENTRIES)
 
-_static: list[Field] = [Field(name, value) for name, value in ENTRIES]
+_static: list[Http2Field] = [Http2Field(name, value) for name, value in ENTRIES]
 
 
-class Decoder:
+class FieldDecoder:
     """What one peer's fields are compressed with."""
 
     __slots__ = ("_at", "_entries", "_held", "_most", "_size", "is_too_large")
@@ -30,7 +30,7 @@ class Decoder:
         self._most = most
         self._size = most  # what the peer wants of that
         self._held = 0  # bytes of the entries
-        self._entries: list[Field] = []  # the newest is the last
+        self._entries: list[Http2Field] = []  # the newest is the last
         self._at = 0  # in the block
         self.is_too_large = False  #: the last section was larger than it may be: not all of it was returned
 
@@ -39,13 +39,13 @@ class Decoder:
         """Bytes of the table, as RFC 7541 section 4.1 counts them."""
         return self._held
 
-    def decode(self, block: bytes, most: int) -> list[Field]:
+    def decode(self, block: bytes, most: int) -> list[Http2Field]:
         """The fields of ``block``, as many as fit into ``most`` bytes (RFC 9113 section 6.5.2, SETTINGS_MAX_HEADER_LIST_SIZE).
 
         Raises:
             Http2Error: COMPRESSION_ERROR.
         """
-        found: list[Field] = []
+        found: list[Http2Field] = []
         end, left, updates = len(block), most, 0
         self._at = 0
         while self._at < end:
@@ -62,7 +62,7 @@ class Decoder:
                 is_kept = byte & 0x40
                 index = self._number(block, 0x3F if is_kept else 0x0F)
                 name = self._entry(index).name if index else self._string(block)
-                field = Field(name, self._string(block))
+                field = Http2Field(name, self._string(block))
                 if is_kept:
                     self._keep(field)
             left -= field.size
@@ -102,7 +102,7 @@ class Decoder:
         self._at = stop
         return huffman.decoded(block, start, stop) if is_coded else block[start:stop]
 
-    def _entry(self, index: int) -> Field:
+    def _entry(self, index: int) -> Http2Field:
         if 0 < index <= _STATIC:
             return _static[index - 1]
         place = len(self._entries) - (index - _STATIC)
@@ -110,7 +110,7 @@ class Decoder:
             raise Http2Error(COMPRESSION_ERROR, f"nothing stands in the table at {index}")
         return self._entries[place]
 
-    def _keep(self, field: Field) -> None:
+    def _keep(self, field: Http2Field) -> None:
         self._evict(self._size - field.size)
         if field.size <= self._size:  # else that has emptied the table, and is no mistake (section 4.4)
             self._entries.append(field)

@@ -15,7 +15,7 @@ cpdef bytes string(bytes text)
 cpdef bytes plain_string(bytes text)
 
 
-cdef class Encoder:
+cdef class FieldEncoder:
     cdef Py_ssize_t _size
     cdef Py_ssize_t _held
     cdef list _entries

@@ -1,4 +1,4 @@
-"""Field lines to a header block (HPACK, RFC 7541): the sending half of the compression of one connection.
+"""Http2Field lines to a header block (HPACK, RFC 7541): the sending half of the compression of one connection.
 
 What goes out are lines as HTTP/1.1 has them, for that is how the exchange keeps fields.  A line that came before is one number, found by
 one look into a dict.  What is worth a place in the table is a matter of its name: what is another in each message (a length, a date, an id)
@@ -68,7 +68,7 @@ _statuses: dict[int, bytes] = {}
 _names: dict[bytes, tuple[bytes, bytes, bool]] = {}
 
 
-class Encoder:
+class FieldEncoder:
     """What the fields to one peer are compressed with."""
 
     __slots__ = ("_count", "_entries", "_held", "_known", "_size", "_updates")

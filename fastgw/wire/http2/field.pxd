@@ -14,7 +14,7 @@ cdef int MALFORMED
 
 
 @cython.final
-cdef class Field:
+cdef class Http2Field:
     cdef readonly bytes name
     cdef readonly bytes value
     cdef readonly bytes line

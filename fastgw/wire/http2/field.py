@@ -47,7 +47,7 @@ NAME_SIZE_MAX: Final = 64  #: bytes of one worth remembering
 _names: dict[bytes, int] = dict(_KINDS)
 
 
-class Field:
+class Http2Field:
     """One field.  ``line`` is what it is in HTTP/1.1, with its CRLF; empty for a pseudo-field and one that is malformed."""
 
     __slots__ = ("kind", "line", "name", "size", "value")
@@ -67,7 +67,7 @@ class Field:
         self.line = name + b": " + value + b"\r\n" if kind in (PLAIN, COOKIE, HOST) else b""
 
     def __repr__(self) -> str:
-        return f"<Field {self.name!r}: {self.value!r}>"
+        return f"<Http2Field {self.name!r}: {self.value!r}>"
 
     def problem(self) -> str:
         """Why it is malformed, as the end of a sentence."""

@@ -31,8 +31,11 @@ cdef class FrameReader:
     cdef public bytes payload
     cdef public Py_ssize_t size
     cpdef feed(self, bytes data)
+    @cython.locals(data=bytes, at=Py_ssize_t, size=Py_ssize_t, number=long)
+    cpdef bint is_next(self, int kind, long stream) except -1
     @cython.locals(data=bytes, at=Py_ssize_t, size=Py_ssize_t, kind=int)
     cpdef int read(self) except -2
+    cdef _check_dependency(self, bytes data)
     cdef _check(self, int kind, Py_ssize_t size)
     @cython.locals(payload=bytes, start=Py_ssize_t)
     cdef _unpad(self, Py_ssize_t behind)

@@ -88,6 +88,15 @@ class FrameReader:
         """Whether the rest of a header block must come next."""
         return bool(self._block)
 
+    def is_next(self, kind: int, stream: int) -> bool:
+        """Whether the next frame is one of this kind and stream, and here as a whole."""
+        data, at = self._data, self._at
+        if len(data) - at < HEAD_SIZE or data[at + 3] != kind or self._block:
+            return False
+        size = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
+        number = (data[at + 5] & 0x7F) << 24 | data[at + 6] << 16 | data[at + 7] << 8 | data[at + 8]
+        return number == stream and len(data) - at >= HEAD_SIZE + size
+
     def read(self) -> int:
         """The kind of the next frame, one that is known; ``NONE``: it is not here yet.
 
@@ -126,6 +135,8 @@ class FrameReader:
                 self._check(kind, size)
                 if kind == CONTINUATION:
                     raise Http2Error(PROTOCOL_ERROR, "CONTINUATION stands where no header block is open")
+                if kind == PRIORITY:
+                    self._check_dependency(self.payload[:4])
                 return kind
             # A kind that is not known is ignored (section 5.5).
 
@@ -144,6 +155,11 @@ class FrameReader:
         if (kind == SETTINGS and (size % 6 or (self.flags & ACK and size))) or (kind == GOAWAY and size < 8):
             raise Http2Error(FRAME_SIZE_ERROR, f"a frame of the kind {kind} has {size} bytes")
 
+    def _check_dependency(self, data: bytes) -> None:
+        """Nobody follows priorities any more, and a stream that depends on itself is a mistake nevertheless (RFC 7540 section 5.3.1)."""
+        if int.from_bytes(data, "big") & 0x7FFFFFFF == self.stream:
+            raise Http2Error(PROTOCOL_ERROR, f"stream {self.stream} depends on itself")
+
     def _unpad(self, behind: int) -> None:
         """Take the padding, and so many bytes behind its length, out of ``payload`` (section 6.1)."""
         payload = self.payload
@@ -159,6 +175,7 @@ class FrameReader:
             at = 1 if self.flags & PADDED else 0
             if len(self.payload) < at + behind:
                 raise Http2Error(FRAME_SIZE_ERROR, "HEADERS is too short for its priority")
+            self._check_dependency(self.payload[at : at + 4])
         if self.flags & PADDED:
             self._unpad(behind)
         elif behind:

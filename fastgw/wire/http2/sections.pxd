@@ -1,6 +1,6 @@
 cimport cython
 
-from fastgw.wire.http2.field cimport Field
+from fastgw.wire.http2.field cimport Http2Field
 
 cdef int PLAIN
 cdef int METHOD
@@ -21,13 +21,13 @@ cdef class RequestSection:
     cdef readonly bytes authority
     cdef readonly bytes path
     cdef readonly bytes protocol
-    @cython.locals(lines=list, cookies=list, host=Field, seen=int, is_inside=bint, kind=int, field=Field, method=bytes)
+    @cython.locals(lines=list, cookies=list, host=Http2Field, seen=int, is_inside=bint, kind=int, field=Http2Field, method=bytes)
     cpdef read(self, long stream, list fields)
     cdef _take(self, int kind, bytes value)
-    cdef _check(self, long stream, int seen, Field host)
+    cdef _check(self, long stream, int seen, Http2Field host)
 
 
-@cython.locals(field=Field)
+@cython.locals(field=Http2Field)
 cpdef bytes read_trailers(long stream, list fields)
-@cython.locals(field=Field, status=bytes)
+@cython.locals(field=Http2Field, status=bytes)
 cpdef bytes read_response(long stream, list fields)

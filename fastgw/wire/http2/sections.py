@@ -1,4 +1,4 @@
-"""Field sections as heads of HTTP/1.1, and the rules that only HTTP/2 has (RFC 9113 sections 8.1 to 8.3).
+"""Http2Field sections as heads of HTTP/1.1, and the rules that only HTTP/2 has (RFC 9113 sections 8.1 to 8.3).
 
 What is left to the readers of heads: whether the target, the authority and the length are any, which methods are served, which fields pass.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fastgw.wire.fields import is_token
 from fastgw.wire.http2.errors import PROTOCOL_ERROR, StreamError
-from fastgw.wire.http2.field import Field
+from fastgw.wire.http2.field import Http2Field
 from fastgw.wire.http2.field_kinds import (
     AUTHORITY,
     COOKIE,
@@ -35,7 +35,7 @@ class RequestSection:
     def __init__(self) -> None:
         self.head = self.method = self.scheme = self.authority = self.path = self.protocol = b""
 
-    def read(self, stream: int, fields: list[Field]) -> None:
+    def read(self, stream: int, fields: list[Http2Field]) -> None:
         """Take it.
 
         Raises:
@@ -44,7 +44,7 @@ class RequestSection:
         self.method = self.scheme = self.authority = self.path = self.protocol = b""
         lines: list[bytes] = [b""]
         cookies: list[bytes] = []
-        host: Field | None = None
+        host: Http2Field | None = None
         seen, is_inside = 0, False
         for field in fields:
             kind = field.kind
@@ -86,7 +86,7 @@ class RequestSection:
         else:
             self.protocol = value
 
-    def _check(self, stream: int, seen: int, host: Field | None) -> None:
+    def _check(self, stream: int, seen: int, host: Http2Field | None) -> None:
         """Whether what must be there is, and can stand in the first line of a head (section 8.3.1)."""
         if is_token(self.method) is None:
             raise malformed(stream, "there is no :method, or none that is a token")
@@ -110,7 +110,7 @@ class RequestSection:
             raise malformed(stream, ":authority has white space or user information")
 
 
-def read_trailers(stream: int, fields: list[Field]) -> bytes:
+def read_trailers(stream: int, fields: list[Http2Field]) -> bytes:
     """The lines of a section behind a body.
 
     Raises:
@@ -122,7 +122,7 @@ def read_trailers(stream: int, fields: list[Field]) -> bytes:
     return b"".join([field.line for field in fields])
 
 
-def read_response(stream: int, fields: list[Field]) -> bytes:
+def read_response(stream: int, fields: list[Http2Field]) -> bytes:
     """The head that a service of HTTP/1.1 would have sent, with its empty line.
 
     Raises:

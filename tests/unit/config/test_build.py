@@ -58,11 +58,12 @@ listeners:
     owner: root:1234
     filters: [log, request_id]
     timeouts: {head: 1s, idle: 2s, body: 3s, write: 0, linger: 5s}
-    limits: {head_size: 16KiB, head_count: 50, uri_length: 4KiB, connections: 7, connections_per_address: 5, body_memory: 1MiB}
+    limits: {head_size: 16KiB, head_count: 50, uri_length: 4KiB, connections: 7, connections_per_address: 5, body_memory: 1MiB, streams: 30}
     trusted_proxies: [10.0.0.0/8, "::1"]
     drop_headers: [X-B, x-a, x-b]
     proxy_protocol: true
     proxy_protocol_from: [10.0.0.0/24]
+    protocols: [http/1.1, h2]
     half_close: answer
   - address: 127.0.0.1:0
     filters: []
@@ -136,12 +137,13 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert edge.bind.places == (edge.bind.address,)
     assert edge.filters == ("log", "request_id")
     assert edge.settings.timeouts == Timeouts(head=1.0, idle=2.0, body=3.0, write=0.0, linger=5.0)
-    assert edge.settings.limits == Limits(16384, 50, 4096, 7, 5, 256, 1 << 20)
+    assert edge.settings.limits == Limits(16384, 50, 4096, 7, 5, 256, 1 << 20, 30)
     assert edge.settings.trusted_proxies == ("10.0.0.0/8", "::1/128")
     assert (edge.settings.drop_headers, edge.proxy_protocol, edge.tls) == (("x-b", "x-a"), True, None)
     assert edge.proxy_protocol_from == ("10.0.0.0/24",)
     assert (second.name, second.filters) == ("listener-2", ())
     assert (edge.settings.half_close, second.settings.half_close) == ("answer", "abort")
+    assert (edge.settings.protocols, second.settings.protocols) == (("http/1.1", "h2"), ("http/1.1",))
 
     canary, plain, named = spec.routes
     assert (named.service, named.by_name) == (None, ByNameSpec("name", ("b", "c")))

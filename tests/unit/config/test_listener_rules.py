@@ -104,3 +104,13 @@ def test_certificates_are_loaded(tmp_path: Path, pair: Pair) -> None:
     assert problems(tmp_path, with_listener(f"tls: {{{long}, client_ca: other.key, client_auth: required}}"))[
         0
     ].endswith(f"listeners[0].tls.client_ca: no PEM certificates in {other[1]}")
+
+
+def test_http_1_is_always_spoken(tmp_path: Path) -> None:
+    assert problems(tmp_path, with_listener("protocols: [http/1.1, h2]")) == []
+    (problem,) = problems(tmp_path, with_listener("protocols: [h2]"))
+    assert (
+        problem == "3:5: listeners[0].protocols: http/1.1 must be there: a client that asks for nothing else speaks it"
+    )
+    (unknown,) = problems(tmp_path, with_listener("protocols: [http/1.1, h3]"))
+    assert "http/1.1 or h2" in unknown or "h2" in unknown

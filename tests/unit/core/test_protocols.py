@@ -6,6 +6,7 @@ import pytest
 
 from fastgw.core.http1.client import Http1Client
 from fastgw.core.http1.pool import Http1Pool
+from fastgw.core.http2.client import Http2Client
 from fastgw.core.protocols import CLIENTS, client_factory, make_client, make_pool
 from fastgw.testing.edge import Edge
 
@@ -26,9 +27,10 @@ def test_what_a_client_chose_is_spoken_with_it() -> None:
         made = make_client(edge.plane, listener, protocol)
         assert isinstance(made, Http1Client)
         assert made.listener is listener
-    assert list(CLIENTS) == ["http/1.1", "http/1.0"]
+    assert isinstance(make_client(edge.plane, listener, "h2"), Http2Client)
+    assert list(CLIENTS) == ["h2", "http/1.1", "http/1.0"]
     with pytest.raises(KeyError):
-        make_client(edge.plane, listener, "h2")
+        make_client(edge.plane, listener, "h3")
     edge.end()
 
 

@@ -25,9 +25,10 @@ from fastgw.testing.edge import NAME, Edge, Gate, Spy, new_loop
 from tests.support.bodies import Later, Taped, Watching, doubled
 from tests.support.casts import Cast, Clients, Http1Clients, Http1Services, StreamClients, StreamServices
 from tests.support.examples import examples
+from tests.support.http2_casts import Http2Clients
 from tests.support.streams.service import StreamPool
 
-CLIENTS: dict[str, Callable[[Edge], Clients]] = {"http1": Http1Clients, "streams": StreamClients}
+CLIENTS: dict[str, Callable[[Edge], Clients]] = {"http1": Http1Clients, "http2": Http2Clients, "streams": StreamClients}
 SERVICES: dict[str, Callable[[Edge], Cast]] = {"http1": Http1Services, "streams": StreamServices}
 POOLS: dict[str, Any] = {"http1": make_pool, "streams": StreamPool}
 NAMED = "http1, by name"

@@ -183,11 +183,11 @@ def test_one_that_speaks_nothing_of_ours_is_told(
     spoken = Spoken()
     one = edge(secure, make=spoken)
     with pytest.raises(ssl.SSLError) as caught:
-        Tls(one, authority, protocols=("h2", "echo")).meet()
+        Tls(one, authority, protocols=("h3", "echo")).meet()
     assert reason(caught.value) == "tlsv1 alert no application protocol"
     assert one.count(ALPN) == one.count(counters.TLS_FAILURES) == 1
     assert [(event, cause, said["detail"]) for event, cause, said in one.troubles] == [
-        ("a TLS handshake failed", "alpn", "offered: h2, echo")
+        ("a TLS handshake failed", "alpn", "offered: h3, echo")
     ]
     assert spoken.chosen == []
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastgw.wire.http2.decoder import Decoder
+from fastgw.wire.http2.decoder import FieldDecoder
 from fastgw.wire.http2.errors import COMPRESSION_ERROR, Http2Error
 from tests.support.examples import examples
 
@@ -23,7 +23,7 @@ names = st.one_of(
 fields = st.lists(st.tuples(names, st.binary(max_size=90), st.sampled_from([0, 1, 2])), max_size=12)
 
 
-def pairs(decoder: Decoder, block: bytes, most: int = MOST) -> list[tuple[bytes, bytes]]:
+def pairs(decoder: FieldDecoder, block: bytes, most: int = MOST) -> list[tuple[bytes, bytes]]:
     return [(one.name, one.value) for one in decoder.decode(block, most)]
 
 
@@ -49,7 +49,7 @@ def pairs(decoder: Decoder, block: bytes, most: int = MOST) -> list[tuple[bytes,
     ],
 )
 def test_the_examples_of_the_rfc(blocks: tuple[str, str, str]) -> None:
-    decoder = Decoder()
+    decoder = FieldDecoder()
     first, second, third = (pairs(decoder, bytes.fromhex(block)) for block in blocks)
     assert first == _FIRST
     assert second == [*_FIRST, (b"cache-control", b"no-cache")]
@@ -59,7 +59,7 @@ def test_the_examples_of_the_rfc(blocks: tuple[str, str, str]) -> None:
 
 def test_the_table_forgets_the_oldest() -> None:
     """RFC 7541 C.5, whose table has 256 bytes."""
-    decoder = Decoder(256)
+    decoder = FieldDecoder(256)
     first = bytes.fromhex(
         "4803333032580770726976617465611d4d6f6e2c203231204f637420323031332032303a31333a323120474d546e"
         "1768747470733a2f2f7777772e6578616d706c652e636f6d"
@@ -76,7 +76,7 @@ def test_the_table_forgets_the_oldest() -> None:
 def test_blocks_of_another_encoder_are_read(
     sections: list[tuple[list[tuple[bytes, bytes, int]], bool, int | None]],
 ) -> None:
-    encoder, decoder = hpack.Encoder(), Decoder()
+    encoder, decoder = hpack.Encoder(), FieldDecoder()
     for section, is_coded, size in sections:
         if size is not None:
             encoder.header_table_size = size
@@ -96,7 +96,7 @@ def test_bytes_are_fields_or_an_error_as_elsewhere(block: bytes) -> None:
     """Whatever is read is read so by the other implementation."""
     witness = hpack.Decoder(max_header_list_size=MOST)
     try:
-        found = pairs(Decoder(), block)
+        found = pairs(FieldDecoder(), block)
     except Http2Error:
         return
     assert found == [(bytes(name), bytes(value)) for name, value in witness.decode(block, raw=True)]
@@ -123,13 +123,13 @@ def test_bytes_are_fields_or_an_error_as_elsewhere(block: bytes) -> None:
 )
 def test_what_cannot_be_decoded_ends_the_connection(block: str) -> None:
     with pytest.raises(Http2Error) as caught:
-        Decoder().decode(bytes.fromhex(block), MOST)
+        FieldDecoder().decode(bytes.fromhex(block), MOST)
     assert caught.value.code == COMPRESSION_ERROR
 
 
 def test_a_section_that_is_too_large_is_decoded_to_its_end() -> None:
     """What it puts into the table is what the next one refers to."""
-    decoder, encoder = Decoder(), hpack.Encoder()
+    decoder, encoder = FieldDecoder(), hpack.Encoder()
     large = encoder.encode([(b"x-large", b"a" * 200), (b"x-next", b"1")])
     assert pairs(decoder, large, 100) == []
     assert decoder.is_too_large
@@ -139,7 +139,7 @@ def test_a_section_that_is_too_large_is_decoded_to_its_end() -> None:
 
 def test_a_bomb_costs_no_more_than_its_bytes() -> None:
     """One entry of 4,000 bytes, ten thousand times."""
-    decoder, encoder = Decoder(), hpack.Encoder()
+    decoder, encoder = FieldDecoder(), hpack.Encoder()
     pairs(decoder, encoder.encode([(b"x-bomb", b"a" * 4000)]))
     found = decoder.decode(b"\xbe" * 10_000, 16 * 1024)
     assert len(found) == 4
@@ -148,7 +148,7 @@ def test_a_bomb_costs_no_more_than_its_bytes() -> None:
 
 
 def test_an_entry_larger_than_the_table_empties_it() -> None:
-    decoder = Decoder(100)
+    decoder = FieldDecoder(100)
     pairs(decoder, b"\x40\x01a\x01b")
     assert decoder.held == 34
     assert pairs(decoder, b"\x40\x01a\x7f\x00" + b"x" * 127) == [(b"a", b"x" * 127)]

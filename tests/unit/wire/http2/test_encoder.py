@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgw.wire.http2 import encoder as module
-from fastgw.wire.http2.decoder import Decoder
-from fastgw.wire.http2.encoder import Encoder
+from fastgw.wire.http2.decoder import FieldDecoder
+from fastgw.wire.http2.encoder import FieldEncoder
 from tests.support.examples import examples
 
 names = st.one_of(
@@ -38,7 +38,7 @@ def read(decoder: hpack.Decoder, block: bytes) -> list[tuple[bytes, bytes]]:
     )
 )
 def test_what_is_sent_is_what_is_read(sections: list[tuple[int, list[tuple[str, str]], int | None]]) -> None:
-    encoder, witness, own = Encoder(), hpack.Decoder(max_header_list_size=10**6), Decoder()
+    encoder, witness, own = FieldEncoder(), hpack.Decoder(max_header_list_size=10**6), FieldDecoder()
     for status, section, size in sections:
         if size is not None:
             encoder.resize(size)
@@ -51,7 +51,7 @@ def test_what_is_sent_is_what_is_read(sections: list[tuple[int, list[tuple[str, 
 
 
 def test_a_request_has_its_pseudo_fields_first() -> None:
-    encoder, witness = Encoder(), hpack.Decoder()
+    encoder, witness = FieldEncoder(), hpack.Decoder()
     for path in (b"/", b"/a?b", b"/a?b"):
         block = encoder.request(b"GET", b"https", b"a.test", path, b"accept: */*\r\n")
         assert read(witness, block) == [
@@ -63,14 +63,14 @@ def test_a_request_has_its_pseudo_fields_first() -> None:
 
 
 def test_a_line_that_came_before_is_one_byte() -> None:
-    encoder = Encoder()
+    encoder = FieldEncoder()
     section = b"content-type: application/json\r\nserver: x\r\nX-Own: abc\r\n"
     assert len(encoder.response(200, section)) > 20
     assert len(encoder.response(200, section)) == 4
 
 
 def test_what_is_unique_or_secret_has_no_place_in_the_table() -> None:
-    encoder = Encoder()
+    encoder = FieldEncoder()
     section = b"content-length: 12\r\ndate: x\r\nset-cookie: a=b\r\nauthorization: Bearer x\r\nx-api-key: k\r\n"
     first = encoder.response(200, section)
     assert encoder.response(200, section) == first
@@ -84,17 +84,17 @@ def test_what_is_unique_or_secret_has_no_place_in_the_table() -> None:
 
 
 def test_trailers_have_no_pseudo_field() -> None:
-    assert read(hpack.Decoder(), Encoder().trailers(b"grpc-status: 0\r\n")) == [(b"grpc-status", b"0")]
+    assert read(hpack.Decoder(), FieldEncoder().trailers(b"grpc-status: 0\r\n")) == [(b"grpc-status", b"0")]
 
 
 def test_a_large_field_is_not_kept() -> None:
-    encoder = Encoder()
+    encoder = FieldEncoder()
     section = b"x-large: %b\r\n" % (b"a" * 600)
     assert len(encoder.response(200, section)) == len(encoder.response(200, section)) > 600
 
 
 def test_a_peer_that_keeps_no_table_is_told_so_and_sent_none() -> None:
-    encoder = Encoder()
+    encoder = FieldEncoder()
     encoder.response(200, b"x-a: b\r\n")
     encoder.resize(0)
     block = encoder.response(200, b"x-a: b\r\n")
@@ -106,12 +106,12 @@ def test_a_peer_that_keeps_no_table_is_told_so_and_sent_none() -> None:
 
 
 def test_many_changes_of_the_table_are_told_shortly() -> None:
-    encoder = Encoder()
+    encoder = FieldEncoder()
     for size in (0, 4096) * 50:
         encoder.resize(size)
     block = encoder.trailers(b"")
     assert len(block) < 10
-    assert Decoder().decode(block[-3:], 100) == []
+    assert FieldDecoder().decode(block[-3:], 100) == []
 
 
 @pytest.mark.parametrize("value", [0, 1, 126, 127, 128, 254, 255, 400, 16_511, 70_000])

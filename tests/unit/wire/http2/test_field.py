@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastgw.wire.http2 import field_kinds as kinds
-from fastgw.wire.http2.field import Field
+from fastgw.wire.http2.field import Http2Field
 from fastgw.wire.http2.field_kinds import MALFORMED, PLAIN
 
 
@@ -25,7 +25,7 @@ from fastgw.wire.http2.field_kinds import MALFORMED, PLAIN
     ],
 )
 def test_a_name_says_what_it_is(name: bytes, kind: int) -> None:
-    one = Field(name, b"value")
+    one = Http2Field(name, b"value")
     assert one.kind == kind
     assert one.size == len(name) + 5 + 32
     assert one.line == (b"" if name[:1] == b":" else name + b": value\r\n")
@@ -57,16 +57,16 @@ def test_a_name_says_what_it_is(name: bytes, kind: int) -> None:
     ],
 )
 def test_what_no_message_may_have_is_malformed(name: bytes, value: bytes, told: str) -> None:
-    one = Field(name, value)
+    one = Http2Field(name, value)
     assert one.kind == MALFORMED
     assert one.line == b""
     assert told in one.problem()
 
 
 def test_te_may_ask_for_trailers() -> None:
-    assert Field(b"te", b"trailers").kind == PLAIN
+    assert Http2Field(b"te", b"trailers").kind == PLAIN
 
 
 def test_a_value_may_be_empty() -> None:
-    assert Field(b"a", b"").line == b"a: \r\n"
-    assert "a" in repr(Field(b"a", b""))
+    assert Http2Field(b"a", b"").line == b"a: \r\n"
+    assert "a" in repr(Http2Field(b"a", b""))

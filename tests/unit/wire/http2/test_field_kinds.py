@@ -10,4 +10,4 @@ def test_each_kind_has_a_number_of_its_own_and_pseudo_fields_stand_together() ->
     assert sorted(numbers) == list(range(10))
     pseudo = (kinds.METHOD, kinds.SCHEME, kinds.AUTHORITY, kinds.PATH, kinds.PROTOCOL, kinds.STATUS)
     assert sorted(pseudo) == list(range(kinds.METHOD, kinds.STATUS + 1))
-    assert kinds.STATUS == max(pseudo)
+    assert max(pseudo) == kinds.STATUS

@@ -1,4 +1,4 @@
-"""Field sections as heads, and the messages that are malformed (RFC 9113 section 8)."""
+"""Http2Field sections as heads, and the messages that are malformed (RFC 9113 section 8)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from fastgw.wire.fields import REQUEST_FIELDS, RESPONSE_FIELDS, FieldTable
 from fastgw.wire.http2.errors import PROTOCOL_ERROR, StreamError
-from fastgw.wire.http2.field import Field
+from fastgw.wire.http2.field import Http2Field
 from fastgw.wire.http2.sections import RequestSection, read_response, read_trailers
 from fastgw.wire.messages import Request, Response
 from fastgw.wire.request import RequestReader
@@ -22,8 +22,8 @@ CONNECT = (
 )
 
 
-def of(*pairs: tuple[str, str]) -> list[Field]:
-    return [Field(name.encode(), value.encode("latin-1")) for name, value in pairs]
+def of(*pairs: tuple[str, str]) -> list[Http2Field]:
+    return [Http2Field(name.encode(), value.encode("latin-1")) for name, value in pairs]
 
 
 def head(*pairs: tuple[str, str]) -> bytes:

@@ -1,0 +1,27 @@
+cimport cython
+
+from fastgw.core.net.connection cimport Connection
+from fastgw.wire.http2 cimport frames
+from fastgw.wire.http2.decoder cimport FieldDecoder
+from fastgw.wire.http2.encoder cimport FieldEncoder
+from fastgw.wire.http2.frames cimport FrameReader
+
+cdef Py_ssize_t _HALF
+
+
+cdef class Http2Link:
+    cdef Connection _connection
+    cdef object _loop
+    cdef list _out
+    cdef bint _is_scheduled
+    cdef Py_ssize_t _received
+    cdef readonly FrameReader reader
+    cdef readonly FieldDecoder decoder
+    cdef readonly FieldEncoder encoder
+    cdef readonly object peer
+    cdef public long long window
+    cpdef put(self, bytes data)
+    @cython.locals(out=list)
+    cpdef flush(self)
+    cpdef widen(self, long long size)
+    cpdef count(self, Py_ssize_t size)

@@ -1,0 +1,94 @@
+"""What either end of a connection of HTTP/2 has: frames and fields both ways, what the peer says of itself, the window of the connection.
+
+Frames are gathered until the loop has turned: the answers of many streams that come in one turn leave in one write.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastgw.wire.http2 import frames
+from fastgw.wire.http2.decoder import FieldDecoder
+from fastgw.wire.http2.encoder import FieldEncoder
+from fastgw.wire.http2.errors import FLOW_CONTROL_ERROR, Http2Error
+from fastgw.wire.http2.frames import FrameReader
+from fastgw.wire.http2.settings import WINDOW, WINDOW_MOST, Settings
+
+if TYPE_CHECKING:
+    from fastgw.core.net.connection import Connection
+
+#: Bytes of DATA that the peer may send on the whole connection before it is told of more.  It is told when half of them have come, whoever
+#: takes them: so a stream that nobody reads holds up itself alone (RFC 9113 section 5.2.2).
+RECEIVE: int = 1024 * 1024
+_HALF: int = RECEIVE // 2
+
+
+class Http2Link:
+    """One connection."""
+
+    __slots__ = (
+        "_connection",
+        "_is_scheduled",
+        "_loop",
+        "_out",
+        "_received",
+        "decoder",
+        "encoder",
+        "peer",
+        "reader",
+        "window",
+    )
+
+    def __init__(self, connection: Connection, loop: Any, block_most: int) -> None:
+        """``block_most``: bytes of a header block."""
+        self._connection = connection
+        self._loop = loop
+        self._out: list[bytes] = []  # frames of this turn
+        self._is_scheduled = False
+        self._received = 0  # bytes of DATA that the peer was not told of
+        self.reader = FrameReader(block_most)
+        self.decoder = FieldDecoder()
+        self.encoder = FieldEncoder()
+        self.peer = Settings()  #: as it says of itself
+        self.window = WINDOW  #: bytes of DATA that it takes on all streams together
+
+    def put(self, data: bytes) -> None:
+        """Send these frames, behind those before them, before the loop waits again."""
+        self._out.append(data)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._is_scheduled = False
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what was gathered, now."""
+        out = self._out
+        if out:
+            self._out = []
+            self._connection.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def widen(self, size: int) -> None:
+        """WINDOW_UPDATE of the connection.
+
+        Raises:
+            Http2Error: FLOW_CONTROL_ERROR: no window is so large (RFC 9113 section 6.9.1).
+        """
+        if self.window + size > WINDOW_MOST:
+            raise Http2Error(FLOW_CONTROL_ERROR, "the window of the connection is larger than any may be")
+        self.window += size
+
+    def count(self, size: int) -> None:
+        """DATA of ``size`` bytes has come, its padding counted.
+
+        Raises:
+            Http2Error: FLOW_CONTROL_ERROR: it was more than the peer may send.
+        """
+        self._received += size
+        if self._received > RECEIVE:
+            raise Http2Error(FLOW_CONTROL_ERROR, "there is more DATA than the window of the connection allows")
+        if self._received >= _HALF:
+            self.put(frames.window_update(0, self._received))
+            self._received = 0

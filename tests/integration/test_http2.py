@@ -1,0 +1,118 @@
+"""HTTP/2 in front of a real gateway, by clients that others have made."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+import pytest
+
+from tests.support.certificates import Authority
+from tests.support.gateway import GatewayProcess, simple_config, wait_until
+from tests.support.tls import secure
+from tests.support.upstream import Connection, Received, UpstreamServer, echo
+
+pytestmark = pytest.mark.integration
+
+Gateway = Callable[..., GatewayProcess]
+Service = Callable[..., UpstreamServer]
+BOTH = "protocols: [http/1.1, h2]"
+BIG = bytes(range(256)) * 4096  #: 1 MiB
+
+
+def curl(*arguments: str, data: bytes = b"") -> bytes:
+    command = ["curl", "--silent", "--show-error", "--max-time", "20", *arguments]
+    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
+
+
+@pytest.fixture
+def plain(gateway: Gateway, service: Service) -> GatewayProcess:
+    """A gateway without TLS, in front of a service that echoes."""
+    return gateway(simple_config(service(echo).address, listener=BOTH))
+
+
+def test_curl_with_prior_knowledge(plain: GatewayProcess) -> None:
+    url = f"{plain.base_url}/x?y=1"
+    asked = json.loads(curl("--http2-prior-knowledge", url))
+    assert (asked["method"], asked["target"]) == ("GET", "/x?y=1")
+    assert ["via", "2 fastgw"] in asked["fields"]
+    for arguments in (["--data-binary", "@-"], ["-T", "-"]):  # of a length that is known, and of one that is not
+        told = curl("--http2-prior-knowledge", *arguments, "-w", "%{http_version} %{http_code}", url, data=BIG)
+        assert told.endswith(b"2 200")
+        assert json.loads(told[:-5])["length"] == len(BIG)
+    assert ["via", "1.1 fastgw"] in json.loads(curl("--http1.1", url))["fields"]
+
+
+def test_one_connection_after_the_other_changes_its_protocol(plain: GatewayProcess) -> None:
+    """The end that reads the preface is replaced while it reads, which must not take it away from under itself."""
+    if shutil.which("h2load") is None:
+        pytest.skip("h2load is not there")
+    for _ in range(10):
+        told = subprocess.run(
+            ["h2load", "-n", "200", "-c", "20", "-m", "4", plain.base_url], capture_output=True, check=True, text=True
+        ).stdout
+        assert "200 succeeded, 0 failed" in told
+    assert "a worker died" not in plain.read_log()
+
+
+@pytest.fixture
+def client(gateway: Gateway, service: Service, authority: Authority, pair: tuple[str, str]) -> Iterator[httpx2.Client]:
+    """A client that speaks HTTP/2 over TLS with a gateway of its own."""
+    running = gateway(simple_config(service(echo).address, listener=f"{BOTH}, {secure(pair)}"))
+    context = authority.client()
+    with httpx2.Client(
+        base_url=f"https://127.0.0.1:{running.port}", http2=True, verify=context, headers={"host": "edge.test"}
+    ) as made:
+        yield made
+
+
+def test_alpn_chooses(client: httpx2.Client) -> None:
+    answer = client.post("/up", content=BIG)
+    assert answer.http_version == "HTTP/2"
+    assert answer.json()["length"] == len(BIG)
+    with ThreadPoolExecutor(20) as threads:
+        assert list(threads.map(lambda _: client.get("/").status_code, range(20))) == [200] * 20
+
+
+def test_a_stop_lets_answers_end(gateway: Gateway, service: Service) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slowly(request: Received, connection: Connection) -> None:
+        asked.set()
+        connection.wait(go_on)
+        connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+    running = gateway(simple_config(service(slowly).address, listener=BOTH))
+
+    async def ask() -> httpx2.Response:
+        async with httpx2.AsyncClient(http1=False, http2=True, base_url=running.base_url) as client:
+            answer = asyncio.ensure_future(client.get("/"))
+            await asyncio.to_thread(asked.wait, 10)
+            running.signal(signal.SIGTERM)
+            await asyncio.to_thread(wait_until, lambda: "drain" in running.read_log())
+            go_on.set()
+            return await answer
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.text, answer.http_version) == (200, "ok", "HTTP/2")
+    assert running.wait() == 0
+
+
+def test_a_client_that_offers_nothing_known_is_refused(
+    gateway: Gateway, service: Service, authority: Authority, pair: tuple[str, str]
+) -> None:
+    running = gateway(simple_config(service().address, listener=secure(pair)))
+    context = authority.client()
+    context.set_alpn_protocols(["h2"])
+    with (
+        pytest.raises(httpx2.ConnectError, match="no application protocol"),
+        httpx2.Client(verify=context, http1=False, http2=True) as client,
+    ):
+        client.get(f"https://127.0.0.1:{running.port}")

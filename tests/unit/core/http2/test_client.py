@@ -1,0 +1,217 @@
+"""Connections of HTTP/2: how they begin, and how they end."""
+
+from __future__ import annotations
+
+import h2.settings
+
+from fastgw.core import counters
+from fastgw.testing import usual
+from fastgw.testing.edge import GET, OK, Edge, statuses
+from fastgw.wire.http2 import errors, frames
+from fastgw.wire.http2.encoder import FieldEncoder
+from fastgw.wire.http2.frame_kinds import (
+    GOAWAY,
+    PING,
+    PREFACE,
+    SETTINGS,
+)
+from fastgw.wire.http2.frames import frame
+from tests.unit.core.http2.peer import BOTH, HEAD, POST, Http2Edge, Peer, Raw
+
+
+def block(path: bytes = b"/", method: bytes = b"GET", lines: bytes = b"") -> bytes:
+    return FieldEncoder().request(method, b"http", b"a.test", path, lines)
+
+
+# --- how it begins
+
+
+def test_a_request_goes_the_way_of_any_other() -> None:
+    edge = Http2Edge()
+    peer = Peer(edge)
+    number = peer.ask(
+        ((":method", "GET"), (":scheme", "http"), (":authority", "a.test"), (":path", "/x?y=1"), ("a", "b"))
+    )
+    service = edge.connect()
+    asked = service.take()
+    assert asked.startswith(b"GET /x?y=1 HTTP/1.1\r\nhost: a.test\r\na: b\r\nx-forwarded-for: 127.0.0.1\r\n")
+    assert b"\r\nvia: 2 fastgw\r\n" in asked
+    service.feed(OK)
+    peer.listen()
+    assert peer.status(number) == "200"
+    assert peer.ended == {number}
+    assert edge.count(counters.HTTP2_STREAMS) == 1
+    edge.end()
+
+
+def test_the_preface_may_come_in_pieces_and_with_a_request_behind() -> None:
+    edge = Http2Edge()
+    data = PREFACE + frame(SETTINGS, 0, 0, b"") + frames.headers(1, block(), True)
+    for cut in range(1, len(data), 7):
+        client = edge.client()
+        client.feed(data[:cut])
+        edge.run()
+        client.feed(data[cut:])
+        edge.run()
+        client.lose()
+        edge.run()
+    assert edge.begun == len(range(1, len(data), 7))
+    edge.end()
+
+
+def test_a_listener_that_does_not_speak_it_refuses_the_preface() -> None:
+    edge = Edge()
+    client = edge.client(PREFACE)
+    assert statuses(client.take()) == [505]
+    edge.end()
+
+
+def test_both_versions_are_spoken_on_one_port() -> None:
+    edge = Http2Edge()
+    client, service = edge.pair(GET)
+    service.feed(OK)
+    assert statuses(client.take()) == [200]
+    peer = Peer(edge)
+    number = peer.ask()
+    service.feed(OK)
+    peer.listen()
+    assert peer.status(number) == "200"
+    edge.end()
+
+
+def test_what_begins_otherwise_behind_the_first_line_ends() -> None:
+    edge = Http2Edge()
+    client = edge.client(PREFACE[:18] + b"XX\r\n\r\n" + b"\0" * 20)
+    edge.run()
+    assert client.is_closing()
+    assert edge.count(counters.HTTP2_FAILURES) == 1
+    edge.end()
+
+
+def test_the_first_frame_is_settings() -> None:
+    edge = Http2Edge()
+    raw = Raw(edge, first=frames.ping(b"12345678", False))
+    assert raw.codes(GOAWAY, 4) == [errors.PROTOCOL_ERROR]
+    assert raw.transport.is_closing()
+    edge.end()
+
+
+# --- how it ends
+
+
+def test_a_client_that_is_gone_takes_its_exchanges_along() -> None:
+    edge = Http2Edge(endpoints=1)
+    peer = Peer(edge)
+    peer.ask()
+    peer.ask()
+    first, second = edge.connect(), edge.connect()
+    peer.transport.lose()
+    edge.run()
+    assert first.is_closing() and second.is_closing()
+    assert edge.of_route(counters.ROUTE_ABORTED) == 2
+    edge.end()
+
+
+def test_a_drain_ends_it_behind_the_last_answer() -> None:
+    edge = Http2Edge()
+    peer = Peer(edge)
+    number = peer.ask()
+    service = edge.connect()
+    edge.plane.drain()
+    service.feed(OK)
+    peer.listen()
+    assert peer.status(number) == "200" and peer.ended == {number}
+    assert peer.goaways == [(0, number)]
+    assert peer.transport.is_closing()
+    edge.end()
+
+
+def test_a_drain_tells_it_to_begin_no_more_while_something_goes_on() -> None:
+    edge = Http2Edge()
+    raw = Raw(edge)
+    raw.send(frames.headers(1, block(), True))
+    service = edge.connect()
+    edge.plane.drain()
+    edge.loop.advance(0.5)
+    raw.send(frames.headers(3, block(), True))
+    assert edge.begun == 2 and not raw.codes(GOAWAY)
+    edge.loop.advance(1.0)
+    raw.send(b"")
+    assert raw.codes(GOAWAY) == [2**31 - 1]
+    ping = next(payload for kind, flags, _, payload in raw.frames if kind == PING and not flags)
+    raw.send(frames.headers(5, block(), True) + frames.ping(ping, True) + frames.headers(7, block(), True))
+    assert raw.codes(GOAWAY) == [2**31 - 1, 5]
+    assert edge.begun == 3
+    service.feed(OK)  # and then it has the third
+    edge.connect().feed(OK)
+    service.feed(OK)
+    raw.send(b"")
+    assert raw.transport.is_closing()
+    assert raw.codes(GOAWAY, 4) == [0, 0]
+    edge.end()
+
+
+def test_an_idle_connection_ends_with_goaway() -> None:
+    edge = Http2Edge(timeouts=usual.timeouts(idle=5.0))
+    peer = Peer(edge)
+    peer.ask()
+    edge.connect().feed(OK)
+    peer.listen()
+    edge.loop.advance(4.0)
+    assert not peer.transport.is_closing()
+    edge.loop.advance(2.0)
+    peer.listen()
+    assert peer.goaways == [(0, 1)]
+    assert peer.transport.is_closing()
+    edge.end()
+
+
+def test_a_connection_with_streams_is_not_idle() -> None:
+    edge = Http2Edge(timeouts=usual.timeouts(idle=5.0))
+    peer = Peer(edge)
+    number = peer.ask()
+    service = edge.connect()
+    edge.loop.advance(30.0)
+    service.feed(OK)
+    peer.listen()
+    assert peer.status(number) == "200"
+    edge.end()
+
+
+def test_another_configuration_is_that_of_the_next_request() -> None:
+    edge = Http2Edge()
+    peer = Peer(edge)
+    peer.ask()
+    service = edge.connect()
+    service.feed(OK)
+    peer.listen()
+    service.take()
+    edge.install(edge.listen(trusted_proxies=("127.0.0.0/8",), protocols=BOTH), generation=2)
+    peer.ask((*HEAD, ("x-forwarded-for", "10.1.2.3")))
+    assert b"x-forwarded-for: 10.1.2.3, 127.0.0.1\r\n" in service.take()
+    peer.transport.lose()
+    edge.end()
+
+
+def test_a_client_that_reads_nothing_is_cut() -> None:
+    edge = Http2Edge(timeouts=usual.timeouts(write=5.0))
+    peer = Peer(edge)
+    peer.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 2**31 - 1})
+    peer.h2.increment_flow_control_window(2**30)
+    peer.flush()
+    peer.ask(POST, b"x")
+    service = edge.connect()
+    peer.transport.capacity = 0
+    service.feed(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n" + b"x" * 200_000)
+    edge.run()
+    edge.loop.advance(30.0)
+    assert peer.transport.is_closing() or peer.transport.is_aborted
+    assert service.is_closing()
+    edge.end()
+
+
+def test_it_tells_what_it_is() -> None:
+    edge = Http2Edge()
+    peer = Peer(edge)
+    assert repr(peer.transport.protocol) == "<Http2Client 127.0.0.1 streams=0>"
+    edge.end()

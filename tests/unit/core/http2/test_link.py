@@ -1,0 +1,62 @@
+"""Frames gathered in one turn, and the windows of a connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fastgw.core.http2.link import RECEIVE, Http2Link
+from fastgw.core.net.connection import Connection
+from fastgw.testing.edge import new_loop
+from fastgw.testing.mock_transport import MockTransport
+from fastgw.wire.http2 import frames
+from fastgw.wire.http2.errors import FLOW_CONTROL_ERROR, Http2Error
+from fastgw.wire.http2.settings import WINDOW, WINDOW_MOST
+
+
+def made() -> tuple[Http2Link, MockTransport, Any]:
+    loop, connection = new_loop(), Connection()
+    transport = MockTransport(loop, connection)  # type: ignore[arg-type]
+    connection.attach(transport)
+    return Http2Link(connection, loop, 1000), transport, loop
+
+
+def test_frames_of_one_turn_are_one_write() -> None:
+    link, transport, loop = made()
+    link.put(b"a")
+    link.put(b"b")
+    assert transport.take() == b""
+    loop.run_ready()
+    assert transport.writes == [b"ab"]
+    link.put(b"c")
+    link.flush()
+    loop.run_ready()
+    assert transport.writes == [b"ab", b"c"]
+
+
+def test_the_window_of_the_connection_has_a_size_that_no_window_exceeds() -> None:
+    link, _, _ = made()
+    assert link.window == WINDOW
+    link.widen(WINDOW_MOST - WINDOW)
+    with pytest.raises(Http2Error) as caught:
+        link.widen(1)
+    assert caught.value.code == FLOW_CONTROL_ERROR
+
+
+def test_data_is_given_back_when_half_of_the_window_has_come() -> None:
+    link, transport, loop = made()
+    for _ in range(RECEIVE // 16_384 // 2 - 1):
+        link.count(16_384)
+    loop.run_ready()
+    assert transport.take() == b""
+    link.count(16_384)
+    loop.run_ready()
+    assert transport.take() == frames.window_update(0, RECEIVE // 2)
+
+
+def test_more_than_the_window_ends_the_connection() -> None:
+    link, _, _ = made()
+    with pytest.raises(Http2Error) as caught:
+        link.count(RECEIVE + 1)
+    assert caught.value.code == FLOW_CONTROL_ERROR
