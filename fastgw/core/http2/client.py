@@ -137,10 +137,12 @@ class Http2Client(Http2Streams):
 
     def _rest(self) -> None:
         """Nothing more is here to be read, or a stream has ended."""
-        if not self._streams:
-            if self._is_going == 2 or self.plane.is_draining:
-                self.close()
-                return
+        if self._streams or not self._is_busy:
+            return  # frames that begin no stream, or a part of one, give it no more time
+        self._is_busy = False
+        if self._is_going == 2 or self.plane.is_draining:
+            self.close()
+        else:
             self.deadline = self.plane.now + self.listener.idle_timeout
 
     def _fail(self, error: Http2Error) -> None:

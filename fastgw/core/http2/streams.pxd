@@ -22,6 +22,7 @@ cdef class Http2Streams(Client):
     cdef object _budget
     cdef long long _generation
     cdef bint _is_begun
+    cdef bint _is_busy
     cdef bint _is_reading
     cdef int _is_going
     cdef long _last

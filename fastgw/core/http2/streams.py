@@ -64,6 +64,7 @@ class Http2Streams(Client):
         "_budget",
         "_generation",
         "_is_begun",
+        "_is_busy",
         "_is_going",
         "_is_reading",
         "_last",
@@ -85,6 +86,7 @@ class Http2Streams(Client):
         self.version = b"2"
         self._generation = 0  #: of the plane when ``listener`` was looked up
         self._is_begun = False  #: the first frame has come, which is SETTINGS
+        self._is_busy = False  #: there have been streams since it was idle
         self._is_reading = False
         self._is_going = 0  #: 1: the peer was told to begin no more; 2: and which stream was the last
         self._last = 0  #: the highest stream that the peer has begun
@@ -226,6 +228,7 @@ class Http2Streams(Client):
             plane.give_back(exchange)
             raise
         self._streams[number] = stream
+        self._is_busy = True
         plane.unconnected.add(stream)
         if not plane.is_draining:
             self.deadline = float("inf")

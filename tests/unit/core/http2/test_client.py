@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import h2.settings
+import pytest
 
 from fastgw.core import counters
 from fastgw.testing import usual
@@ -163,6 +164,28 @@ def test_an_idle_connection_ends_with_goaway() -> None:
     peer.listen()
     assert peer.goaways == [(0, 1)]
     assert peer.transport.is_closing()
+    edge.end()
+
+
+@pytest.mark.parametrize(
+    "trickle",
+    [
+        pytest.param(frames.ping(b"12345678", False), id="PING"),
+        pytest.param(b"", id="bytes of a frame"),
+    ],
+)
+def test_what_begins_no_request_gives_an_idle_connection_no_more_time(trickle: bytes) -> None:
+    edge = Http2Edge(timeouts=usual.timeouts(idle=5.0, head=3.0))
+    fresh, used = Raw(edge), Raw(edge)
+    used.send(frames.headers(1, block(), True))
+    edge.connect().feed(OK)
+    part = frames.headers(3, block(), True)
+    for number in range(12):
+        for raw in (fresh, used):
+            raw.send(trickle or part[number : number + 1])
+        assert fresh.transport.is_closing() == (number >= 6), number
+        edge.loop.advance(0.5)
+    assert used.transport.is_closing()
     edge.end()
 
 
