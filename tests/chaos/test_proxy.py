@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chaos.proxy import ChaosProxy
+from tests.support.gateway import wait_until
 from tests.support.upstream import UpstreamServer, canned
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0123456789"
@@ -104,4 +105,4 @@ def test_it_leaves_no_thread_behind() -> None:
     with UpstreamServer(canned(ANSWER)) as service, ChaosProxy(("127.0.0.1", service.port)) as made:
         with _connected(made) as link:
             assert _asked(link) == ANSWER
-    assert threading.active_count() <= before
+    wait_until(lambda: threading.active_count() <= before, what="the last thread has ended")

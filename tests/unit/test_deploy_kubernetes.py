@@ -30,8 +30,9 @@ def gateway_yaml(tmp_path: Path) -> Path:
 
 def test_the_configuration_is_right(gateway_yaml: Path) -> None:
     """The only warning is of the admin address: the NetworkPolicy says who reaches it."""
-    _, problems, warnings = inspect(gateway_yaml, {}, 0.0)
-    assert problems == [] and all("admin" in str(one) or "0.0.0.0:9901" in str(one) for one in warnings), warnings
+    found = inspect(gateway_yaml, {}, 0.0)
+    assert found.problems == []
+    assert all("admin" in str(one) or "0.0.0.0:9901" in str(one) for one in found.warnings), found.warnings
 
 
 def test_ports_probes_and_times_are_those_of_the_configuration(gateway_yaml: Path) -> None:
