@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import string
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import pytest
 from tests.support.gateway import ROOT
 
 MARK = "pytest.mark.inte" + "gration"
-TOOLS = ("bash", "cat", "dirname", "rm", "sha256sum", "id", "true", "env", "mktemp", "date")
+TOOLS = ("bash", "cat", "dirname", "rm", "sha256sum", "id", "true", "env", "mktemp", "date", "mkdir", "sleep")
 
 
 @pytest.fixture
@@ -153,8 +154,25 @@ def test_packages_that_cannot_be_installed_fail_the_run_and_hide_nothing(machine
     assert {name for name, result in found.items() if result != "passed"} == {"Debian packages", "all of it"}
 
 
-def test_real_processes_are_where_they_are_looked_for() -> None:
-    """A run of all tests that are marked as integration reads only the folders that have some."""
+@pytest.mark.usefixtures("installed")
+def test_a_lane_that_breaks_off_fails_the_run(machine: Path) -> None:
+    put(machine, "cc", "true")
+    put(machine.parent / "scripts", "audit", "kill -9 $PPID")
+    done = subprocess.run(
+        [machine.parent / "scripts" / "test", "--no-apt"],
+        env={"PATH": str(machine), "PYTHON": sys.executable, "FAIL": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 and "scripts/test: timed_lane broke off\n" in done.stderr
+
+
+def test_every_test_of_real_processes_is_in_one_run() -> None:
+    """Those that look at a clock, those of packages, and the parts that lanes take by letters."""
     folders = {path.parent.name for path in ROOT.glob("tests/**/test_*.py") if MARK in path.read_text()}
     assert folders == {"integration", "chaos"}
-    assert "\nreal=(tests/chaos tests/integration)\n" in (ROOT / "scripts" / "test").read_text()
+    letters = {path.name[5] for path in ROOT.glob("tests/integration/test_*.py")}
+    [parts] = re.findall(r"^parts=\((.*)\)$", (ROOT / "scripts" / "test").read_text(), re.MULTILINE)
+    named = [chr(code) for part in parts.split() for code in range(ord(part[0]), ord(part[2]) + 1)]
+    assert sorted(named) == list(string.ascii_lowercase) and letters <= set(named)
