@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import h2.settings
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.protocols import make_client
 from fastgw.testing import usual
-from fastgw.testing.edge import GET, OK, Edge, statuses
+from fastgw.testing.edge import GET, OK, Edge, body_of, statuses
+from fastgw.testing.mock_transport import MockTransport
 from fastgw.wire.http2 import errors, frames
 from fastgw.wire.http2.encoder import FieldEncoder
 from fastgw.wire.http2.frame_kinds import (
@@ -18,6 +22,8 @@ from fastgw.wire.http2.frame_kinds import (
 )
 from fastgw.wire.http2.frames import frame
 from tests.unit.core.http2.peer import BOTH, HEAD, POST, Http2Edge, Peer, Raw
+
+CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 def block(path: bytes = b"/", method: bytes = b"GET", lines: bytes = b"") -> bytes:
@@ -237,4 +243,185 @@ def test_it_tells_what_it_is() -> None:
     edge = Http2Edge()
     peer = Peer(edge)
     assert repr(peer.transport.protocol) == "<Http2Client 127.0.0.1 streams=0>"
+    edge.end()
+
+
+# --- where ALPN has chosen it, and what comes at its end
+
+
+def chosen(edge: Edge, **options: Any) -> MockTransport:
+    """A connection on which HTTP/2 was chosen before its first byte."""
+    made: Any = make_client(edge.plane, edge.plane.listeners["edge"], "h2")
+    return edge.loop.accept(lambda: made, **options)
+
+
+def test_where_it_was_chosen_it_says_what_it_is_like_at_once() -> None:
+    edge = Http2Edge()
+    client = chosen(edge, extra={"peername": ("10.1.2.3", 5)})
+    assert client.take().startswith(b"\0\0\x12\x04\0\0\0\0\0")
+    client.feed(PREFACE + frame(SETTINGS, 0, 0, b"") + frames.headers(1, block(), True))
+    assert b"\r\nx-forwarded-for: 10.1.2.3\r\n" in edge.connect().take()
+    client.lose()
+    edge.end()
+
+
+def test_it_counts_among_the_connections() -> None:
+    edge = Http2Edge(limits=usual.limits(connections=1))
+    first, second = chosen(edge), chosen(edge)
+    edge.run()
+    assert not first.is_closing() and second.is_closing()
+    assert edge.count(counters.CONNECTIONS_REFUSED) == 1
+    first.feed_eof()
+    edge.run()
+    assert first.is_closing()
+    edge.end()
+
+
+def test_bytes_behind_its_end_are_nothing() -> None:
+    edge = Http2Edge()
+    client = chosen(edge)
+    client.feed(b"GET / HTTP/1.1\r\n\r\n")
+    assert client.is_closing() and edge.count(counters.HTTP2_FAILURES) == 1
+    protocol: Any = client.protocol
+    protocol.data_received(PREFACE)
+    protocol.on_drain()
+    protocol.abort()
+    assert edge.count(counters.HTTP2_FAILURES) == 1
+    edge.end()
+
+
+def wide(edge: Edge) -> Peer:
+    """A client whose windows are never in the way."""
+    peer = Peer(edge)
+    peer.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 2**31 - 1})
+    peer.h2.increment_flow_control_window(2**30)
+    peer.flush()
+    return peer
+
+
+@pytest.mark.parametrize("write", [0.0, 5.0])
+def test_a_connection_that_takes_bytes_again_goes_on_with_all_its_streams(write: float) -> None:
+    edge = Http2Edge(timeouts=usual.timeouts(write=write))
+    peer = wide(edge)
+    first, second = peer.ask(), peer.ask()
+    services = [edge.connect(), edge.connect()]
+    peer.transport.capacity = 0
+    for service in services:
+        service.feed(b"HTTP/1.1 200 OK\r\ncontent-length: 200000\r\n\r\n" + b"x" * 100_000)
+        edge.run()
+    assert peer.transport.pauses == 1
+    edge.plane.drain()
+    for service in services:
+        service.feed(b"x" * 100_000)
+        edge.run()
+    for _ in range(10):
+        peer.transport.drain()
+        peer.listen()
+    assert {len(peer.bodies[number]) for number in (first, second)} == {200_000}
+    assert peer.ended == {first, second}
+    assert peer.transport.is_closing()
+    edge.end()
+
+
+def test_a_connection_that_closes_and_is_not_read_is_cut() -> None:
+    edge = Http2Edge(timeouts=usual.timeouts(write=5.0))
+    raw = Raw(edge)
+    raw.transport.capacity = 0
+    raw.transport.feed(frames.window_update(0, 0))
+    edge.run()
+    assert raw.transport.is_closing() and not raw.transport.is_lost
+    edge.loop.advance(6.0)
+    assert raw.transport.is_aborted
+    edge.end()
+
+
+def test_an_answer_that_begins_while_the_connection_takes_nothing_waits() -> None:
+    edge = Http2Edge()
+    peer = wide(edge)
+    first, second = peer.ask(), peer.ask()
+    services = [edge.connect(), edge.connect()]
+    peer.transport.capacity = 0
+    services[0].feed(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n" + b"x" * 100_000)
+    edge.run()
+    assert peer.transport.pauses == 1
+    services[1].feed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    services[1].feed(b"3\r\ndef\r\n")
+    assert services[1].unread  # it is held
+    third = peer.ask()
+    edge.run()
+    peer.transport.drain()
+    services[1].feed(b"0\r\n\r\n")
+    services[0].feed(OK)
+    peer.listen()
+    assert (peer.bodies[second], len(peer.bodies[first])) == (b"abcdef", 100_000)
+    assert peer.ended == {first, second, third}
+    edge.end()
+
+
+@pytest.mark.parametrize(
+    ("parts", "body"),
+    [
+        pytest.param([OK], body_of(OK), id="whole"),
+        pytest.param([CHUNKED_HEAD, b"0\r\n\r\n"], b"", id="an end alone"),
+        pytest.param([CHUNKED_HEAD + b"3\r\nabc\r\n", b"3\r\ndef\r\n0\r\n\r\n"], b"abcdef", id="in parts"),
+    ],
+)
+def test_a_stream_that_begins_while_the_connection_takes_nothing_waits(parts: list[bytes], body: bytes) -> None:
+    edge = Http2Edge()
+    peer = wide(edge)
+    first = peer.ask()
+    service = edge.connect()
+    peer.transport.capacity = 0
+    service.feed(b"HTTP/1.1 200 OK\r\ncontent-length: 200000\r\n\r\n" + b"x" * 100_000)
+    edge.run()
+    assert peer.transport.pauses == 1
+    second = peer.ask()
+    other = edge.connect()
+    for part in parts:
+        other.feed(part)
+        edge.run()
+    assert second not in peer.ended
+    for _ in range(3):
+        peer.transport.drain()
+        peer.listen()
+    service.feed(b"x" * 100_000)
+    peer.listen()
+    assert peer.bodies[second] == body and peer.ended == {first, second}
+    edge.end()
+
+
+def test_what_is_asked_of_it_out_of_turn_does_no_harm() -> None:
+    edge = Http2Edge()
+    fresh = chosen(edge)
+    protocol: Any = fresh.protocol
+    protocol.address = b"10.9.9.9"  # as a PROXY header says it
+    protocol.close()
+    protocol.close()
+    edge.run()
+    assert fresh.is_closing() and b"\x07\0\0\0\0\0" not in fresh.take()  # who has said nothing is told nothing
+    peer = Peer(edge)
+    peer.ask()
+    protocol = peer.transport.protocol
+    protocol.on_deadline(edge.plane.now)
+    protocol.resume_writing()
+    assert not peer.transport.is_closing()
+    stream = protocol._streams[1]
+    stream.pause()
+    stream.pause()
+    stream.go_on()
+    stream.send_body(b"")
+    assert stream.exchange is not None and not protocol.is_idle
+    peer.transport.lose()
+    protocol.resume_writing()
+    edge.end()
+
+
+def test_an_announced_client_is_who_was_announced() -> None:
+    edge = Http2Edge()
+    made: Any = make_client(edge.plane, edge.plane.listeners["edge"], "h2")
+    made.address = b"10.9.9.9"
+    client = edge.loop.accept(lambda: made)
+    client.feed(PREFACE + frame(SETTINGS, 0, 0, b"") + frames.headers(1, block(), True))
+    assert b"\r\nx-forwarded-for: 10.9.9.9\r\n" in edge.connect().take()
+    client.lose()
     edge.end()

@@ -189,3 +189,66 @@ def test_a_flood_ends_the_connection(attack: object) -> None:
     assert raw.codes(GOAWAY, 4) == [errors.ENHANCE_YOUR_CALM]
     assert number <= 1001
     edge.end()
+
+
+# --- what comes late, or where it may not
+
+
+def test_what_a_client_says_of_its_leaving_is_heard() -> None:
+    edge = Http2Edge()
+    raw = Raw(edge)
+    raw.send(frames.goaway(0, 0) + frames.ping(b"of ours?", True))
+    raw.send(frames.headers(1, block(), True))
+    assert edge.begun == 1 and not raw.codes(GOAWAY)
+    raw.transport.lose()
+    edge.end()
+
+
+def test_a_head_behind_the_end_of_its_stream_resets_it() -> None:
+    edge = Http2Edge()
+    raw = Raw(edge)
+    raw.send(frames.headers(1, block(), True) * 2)
+    assert raw.codes(RST_STREAM) == [errors.STREAM_CLOSED]
+    edge.end()
+
+
+def test_trailers_have_the_bound_of_a_head() -> None:
+    edge = Http2Edge(limits=usual.limits(head_size=1024))
+    raw = Raw(edge)
+    raw.send(frames.headers(1, block(method=b"POST"), False))
+    raw.send(frames.headers(1, FieldEncoder().trailers(b"a: %b\r\n" % (b"b" * 1000)), True))
+    assert raw.codes(RST_STREAM) == [errors.PROTOCOL_ERROR]
+    edge.end()
+
+
+def test_trailers_of_a_stream_that_was_reset_are_ignored() -> None:
+    edge = Http2Edge()
+    raw = Raw(edge)
+    raw.send(frames.headers(1, block(lines=b"te: x\r\n"), False))
+    raw.send(frames.headers(1, FieldEncoder().trailers(b"a: b\r\n"), True))
+    assert raw.codes(RST_STREAM) == [errors.PROTOCOL_ERROR] and not raw.codes(GOAWAY)
+    edge.end()
+
+
+def test_a_refused_request_whose_body_comes_is_stopped() -> None:
+    edge = Http2Edge()
+    raw = Raw(edge)
+    raw.send(frames.headers(1, block(method=b"TRACE"), False))
+    assert raw.codes(RST_STREAM) == [errors.NO_ERROR]
+    raw.send(frame(DATA, END_STREAM, 1, b"x"))
+    assert not raw.codes(GOAWAY)
+    edge.end()
+
+
+def test_only_so_many_resets_are_remembered() -> None:
+    edge = Http2Edge(timeouts=usual.timeouts(head=0, idle=0))
+    raw = Raw(edge)
+    for number in range(1, 2 * 300, 2):
+        raw.send(frames.headers(number, block(lines=b"te: x\r\n"), False))
+        edge.loop.advance(1.0)
+    assert len(raw.codes(RST_STREAM)) == 300 and not raw.codes(GOAWAY)
+    raw.send(frame(DATA, 0, 599, b"x"))
+    assert len(raw.codes(RST_STREAM)) == 300
+    raw.send(frame(DATA, 0, 1, b"x"))
+    assert raw.codes(RST_STREAM)[-1] == errors.STREAM_CLOSED
+    edge.end()
