@@ -57,9 +57,9 @@ def test_a_stream_that_is_closed_sends_nothing_more() -> None:
     stream.abort()
     stream.close()
     stream.write(b"late")
-    stream.send_interim(
-        type("Late", (), {"response": type("Head", (), {"status": 103, "fields": b"", "length_count": 0})})()
-    )
+    late = edge.plane.take()
+    late.response.status = 103
+    stream.send_interim(late)
     raw.send(b"")
     assert raw.codes(RST_STREAM) == [errors.CANCEL]
     assert not [one for one in raw.frames if one[0] == DATA]
