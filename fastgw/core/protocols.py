@@ -34,6 +34,7 @@ UNSAID: Final = "http/1.1"  #: what is spoken where a client has not said
 
 def make_client(plane: DataPlane, listener: Listener, protocol: str | None) -> Client:
     """The end of a connection that ``listener`` has accepted, and on which ALPN has chosen ``protocol`` (None: there was no choice)."""
+    plane.speak_http2 = speak_http2  # behind a PROXY header too
     return CLIENTS[protocol or UNSAID](plane, listener)
 
 

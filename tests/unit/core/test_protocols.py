@@ -7,7 +7,7 @@ import pytest
 from fastgw.core.http1.client import Http1Client
 from fastgw.core.http1.pool import Http1Pool
 from fastgw.core.http2.client import Http2Client
-from fastgw.core.protocols import CLIENTS, client_factory, make_client, make_pool
+from fastgw.core.protocols import CLIENTS, client_factory, make_client, make_pool, speak_http2
 from fastgw.testing.edge import Edge
 
 
@@ -22,6 +22,7 @@ def test_clients_speak_http_1() -> None:
 def test_what_a_client_chose_is_spoken_with_it() -> None:
     """Every name that is offered has its end; without one (RFC 7301 section 3.1) it is HTTP/1."""
     edge = Edge()
+    edge.plane.speak_http2 = None
     listener = edge.plane.listeners["edge"]
     for protocol in (None, "http/1.1", "http/1.0"):
         made = make_client(edge.plane, listener, protocol)
@@ -29,6 +30,7 @@ def test_what_a_client_chose_is_spoken_with_it() -> None:
         assert made.listener is listener
     assert isinstance(make_client(edge.plane, listener, "h2"), Http2Client)
     assert list(CLIENTS) == ["h2", "http/1.1", "http/1.0"]
+    assert edge.plane.speak_http2 is speak_http2
     with pytest.raises(KeyError):
         make_client(edge.plane, listener, "h3")
     edge.end()
