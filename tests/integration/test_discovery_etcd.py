@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -27,15 +26,6 @@ services:
   vision:
     discovery: {{etcd: {{endpoints: ["{url}"], prefix: /services/vision}}}}
 """
-
-
-@pytest.fixture
-def etcd() -> Iterator[EtcdServer]:
-    server = EtcdServer()
-    try:
-        yield server.start()
-    finally:
-        server.close()
 
 
 def members(running: GatewayProcess) -> set[str]:

@@ -37,15 +37,6 @@ def follow() -> Iterator[Follow]:
         one.close()
 
 
-@pytest.fixture
-def etcd() -> Iterator[EtcdServer]:
-    server = EtcdServer()
-    try:
-        yield server.start()
-    finally:
-        server.close()
-
-
 def key(number: int) -> str:
     return f"/services/vision/10.0.0.1:{number}"
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,15 +41,6 @@ class Node(FleetGateway):
             os.kill(successor, signal.SIGTERM)
             wait_until(lambda: not self.get(self.admin, "/livez"), what="the successor ends")
         super().end()
-
-
-@pytest.fixture
-def etcd() -> Iterator[EtcdServer]:
-    server = EtcdServer()
-    try:
-        yield server.start()
-    finally:
-        server.close()
 
 
 def test_the_life_of_a_fleet(etcd: EtcdServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,15 +41,6 @@ user add deploy:b
 user grant-role deploy deploy
 auth enable
 """
-
-
-@pytest.fixture
-def etcd() -> Iterator[EtcdServer]:
-    server = EtcdServer()
-    try:
-        yield server.start()
-    finally:
-        server.close()
 
 
 def test_they_are_pushed_listed_and_taken_back(

@@ -57,15 +57,6 @@ services:
 
 
 @pytest.fixture
-def etcd() -> Iterator[EtcdServer]:
-    server = EtcdServer()
-    try:
-        yield server.start()
-    finally:
-        server.close()
-
-
-@pytest.fixture
 def followed(etcd: EtcdServer) -> Iterator[Followed]:
     one = Followed(EtcdSource(etcd.settings("/services/edge"), check=0.5))
     yield one

@@ -36,15 +36,6 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 
 
 @pytest.fixture
-def etcd() -> Iterator[EtcdServer]:
-    server = EtcdServer()
-    try:
-        yield server.start()
-    finally:
-        server.close()
-
-
-@pytest.fixture
 def followed(etcd: EtcdServer) -> Iterator[Followed]:
     one = Followed(EtcdSource(etcd.settings("/services/vision"), check=0.5))
     yield one

@@ -26,6 +26,7 @@ cdef class Http2Stream(Client):
     cdef list _queue
     cdef Py_ssize_t _queued
     cdef bint _is_end_queued
+    cdef int _status
     cdef bytes _trailers
     cdef Py_ssize_t _stalled_at
     cpdef _open(self)
@@ -47,7 +48,8 @@ cdef class Http2Stream(Client):
     @cython.locals(exchange=Exchange)
     cpdef send_last(self, bytes data)
     cpdef Py_ssize_t send_reply(self, Exchange exchange, object reply) except -1
-    @cython.locals(fields=bytes, exchange=Exchange)
+    cpdef refuse(self, int status, bytes lines, bytes body, bint is_last)
+    @cython.locals(fields=bytes)
     cdef _send_fields(self, bint is_last)
     cdef _put_head(self, int status, bytes lines, bint is_last)
     cdef _send_data(self, bytes data, bint is_last)

@@ -75,6 +75,7 @@ class Http2Stream(Client):
         "_queued",
         "_received",
         "_stalled_at",
+        "_status",
         "_trailers",
         "connection",
         "id",
@@ -107,6 +108,7 @@ class Http2Stream(Client):
         self._credit = 0  #: bytes taken that the peer was not told of
         self._early: list[bytes] = []  #: of the request, while nobody takes them
         self._fields: bytes | None = None  #: of the answer's head, to go out with the first body bytes
+        self._status = 0  #: of that head
         self._queue: list[bytes] = []  #: of the answer's body, while no window takes it
         self._queued = 0
         self._is_end_queued = False
@@ -231,11 +233,12 @@ class Http2Stream(Client):
             fields += exchange.plane.date
         if response.request_id:
             fields += b"x-request-id: %b\r\n" % response.request_id
+        self._status = response.status
         self._fields = fields + response.extra if response.extra else fields
 
     def send_body(self, data: bytes) -> None:
         """See ``Client``."""
-        if self._fields is not None:
+        if self._fields is not None and not self.is_paused:
             self._send_fields(False)
         if data:
             self._send_data(data, False)
@@ -245,7 +248,9 @@ class Http2Stream(Client):
         exchange = self.exchange
         if exchange is not None:
             self._trailers = exchange.response.trailers
-        if self._fields is not None:
+        if (
+            self._fields is not None and not self.is_paused
+        ):  # else a client that reads nothing could ask for head after head
             is_all = not data and not self._trailers
             self._send_fields(is_all)
             if is_all:
@@ -259,11 +264,19 @@ class Http2Stream(Client):
         self.send_last(body)
         return len(body)
 
+    def refuse(self, status: int, lines: bytes, body: bytes, is_last: bool) -> None:
+        """Answer what did not become an exchange; ``is_last``: nothing of the request is still to come."""
+        self.is_remote_done = is_last
+        self._put_head(status, lines, not body)
+        if body:
+            self._send_data(body, True)
+        else:
+            self._end_half()
+
     def _send_fields(self, is_last: bool) -> None:
         fields, self._fields = self._fields, None
-        exchange = self.exchange
-        if fields is not None and exchange is not None:
-            self._put_head(exchange.response.status, fields, is_last)
+        if fields is not None:
+            self._put_head(self._status, fields, is_last)
             if is_last:
                 self._end_half()
 
@@ -341,6 +354,12 @@ class Http2Stream(Client):
         """A window has been widened, or the connection takes bytes again."""
         if not self.is_paused or self.connection.is_paused:
             return
+        if self._fields is not None:
+            is_all = self._is_end_queued and not self._queue and not self._trailers
+            self._send_fields(is_all)
+            if is_all:
+                self.is_paused = False
+                return
         while self._queue:
             data = self._queue.pop(0)
             self._queued -= len(data)

@@ -45,6 +45,7 @@ cdef class Http2Streams(Client):
     cdef _on_headers(self, long number, bytes block, bint is_last)
     @cython.locals(listener=Listener, plane=DataPlane, link=Http2Link, stream=Http2Stream, section=RequestSection, exchange=Relay)
     cdef _begin_request(self, long number, list fields, bint is_last)
+    cdef _add(self, Http2Stream stream)
     cdef _answer(self, Http2Stream stream, object error, bytes head, bint is_last)
     @cython.locals(stream=Http2Stream)
     cdef _on_data(self, long number, bytes payload, Py_ssize_t size, bint is_last)

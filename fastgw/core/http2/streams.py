@@ -227,28 +227,27 @@ class Http2Streams(Client):
         except StreamError:
             plane.give_back(exchange)
             raise
-        self._streams[number] = stream
-        self._is_busy = True
-        plane.unconnected.add(stream)
-        if not plane.is_draining:
-            self.deadline = float("inf")
+        self._add(stream)
         plane.values[counters.HTTP2_STREAMS] += 1
         exchange.begin(stream, listener)
+
+    def _add(self, stream: Http2Stream) -> None:
+        self._streams[stream.id] = stream
+        self._is_busy = True
+        self.plane.unconnected.add(stream)
+        if not self.plane.is_draining and not self.is_paused:  # else it has a deadline that stands
+            self.deadline = float("inf")
 
     def _answer(self, stream: Http2Stream, error: WireError, head: bytes, is_last: bool) -> None:
         """Refuse what is no request that can be served."""
         typed = DownstreamError(error.status, error.code, error.detail, headers=error.headers)
         typed.received = head
-        self._spend(budget.RESET, "requests that are refused")
+        self._spend(budget.RESET + budget.PER_ANSWER, "requests that are refused")  # whose answers earn nothing
         self.plane.on_bad_request(self, typed)
         reply = error_reply(typed, self.listener.fallbacks.first.settings.errors, "")
-        is_bare = head[:5] == b"HEAD " or not reply.body
-        block = self._link.encoder.response(reply.status, reply.fields + self.plane.date)
-        self._link.put(frames.headers(stream.id, block, is_bare))
-        if not is_bare:
-            self._link.put(frames.data_head(stream.id, len(reply.body), True) + reply.body)
-        if not is_last:
-            self._reset(stream.id, NO_ERROR)
+        self._add(stream)
+        body = b"" if head[:5] == b"HEAD " else reply.body
+        stream.refuse(reply.status, reply.fields + self.plane.date, body, is_last)
 
     def _on_data(self, number: int, payload: bytes, size: int, is_last: bool) -> None:
         self._link.count(size)

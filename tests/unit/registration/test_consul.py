@@ -168,10 +168,12 @@ def test_what_is_wrong_has_a_cause() -> None:
 
 def test_something_that_is_no_agent(service: Callable[..., UpstreamServer]) -> None:
     async def whole() -> None:
-        host, _, port = service().address.rpartition(":")
+        server = service()
+        host, _, port = server.address.rpartition(":")
         one = ConsulRegistry(AgentSettings(RegistryUrl(False, host, int(port))), 9)
         with one.used():
             await one.remove([ONE.name])  # it says 200 and names no check of ours: so nothing is taken away
+        assert [request.method for request in server.requests] == [b"GET"]
 
     asyncio.run(whole())
 

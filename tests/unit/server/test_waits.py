@@ -11,8 +11,11 @@ def test_a_pause_ends_by_itself_or_by_an_event() -> None:
     async def story() -> None:
         event = asyncio.Event()
         await rest(event, 0.001)
+        waiting = asyncio.ensure_future(rest(event, 60.0))
+        await asyncio.sleep(0)
+        assert not waiting.done()
         event.set()
-        await rest(event, 60.0)
+        await asyncio.wait_for(waiting, 10.0)
 
     asyncio.run(story())
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fastgw.core import counters
 from fastgw.core.exchange.reply import Reply
 from fastgw.testing import usual
 from fastgw.testing.edge import OK, Spy, body_of
@@ -143,4 +144,63 @@ def test_trailers_that_come_while_the_body_waits_end_it_behind_the_body() -> Non
     service.feed(OK)
     raw.send(b"")
     assert not raw.codes(RST_STREAM)
+    edge.end()
+
+
+# --- a client that takes nothing
+
+
+def test_heads_wait_for_a_client_that_reads_nothing() -> None:
+    """No window bounds them: streams that do not end until they are taken do."""
+    edge = Http2Edge(
+        limits=usual.limits(streams=20),
+        timeouts=usual.timeouts(write=5.0),
+        filters=[Spy("a", [], request=lambda _: Reply(204))],
+    )
+    raw = Raw(edge)
+    raw.transport.capacity = 0
+    ask = FieldEncoder().request(b"GET", b"http", b"a.test", b"/", b"")
+    numbers = iter(range(1, 10_001, 2))
+    while not raw.transport.pauses:
+        raw.transport.feed(frames.headers(next(numbers), ask, True))
+        edge.run()
+    held = raw.transport.get_write_buffer_size()
+    for _ in range(60):
+        raw.transport.feed(frames.headers(next(numbers), ask, True))
+        edge.run()
+    assert raw.transport.get_write_buffer_size() < held + 2000
+    assert edge.count(counters.HTTP2_REFUSED) == 40
+    edge.loop.advance(16.0)
+    assert raw.transport.is_aborted
+    edge.end()
+
+
+def test_a_head_that_waited_is_sent_when_there_is_room() -> None:
+    edge = Http2Edge(filters=[Spy("a", [], request=lambda _: Reply(204))])
+    raw = Raw(edge)
+    raw.transport.capacity = 0
+    ask = FieldEncoder().request(b"GET", b"http", b"a.test", b"/", b"")
+    numbers = iter(range(1, 10_001, 2))
+    while not raw.transport.pauses:
+        raw.transport.feed(frames.headers(next(numbers), ask, True))
+        edge.run()
+    last = next(numbers)
+    raw.transport.feed(frames.headers(last, ask, True))
+    edge.run()
+    raw.transport.drain()
+    raw.send(b"")
+    assert [one[:3] for one in raw.frames if one[2] == last] == [(HEADERS, 5, last)]
+    edge.end()
+
+
+def test_a_refusal_keeps_within_the_windows() -> None:
+    edge = Http2Edge()
+    raw = Raw(edge, first=frame(SETTINGS, 0, 0, b"\0\4\0\0\0\0"))
+    raw.send(frames.headers(1, FieldEncoder().request(b"TRACE", b"http", b"a.test", b"/", b""), True))
+    assert [one[0] for one in raw.frames if one[2] == 1] == [HEADERS]
+    protocol: Any = raw.transport.protocol
+    before = protocol._link.window
+    raw.send(frames.window_update(1, 10_000))
+    (body,) = [one[3] for one in raw.frames if one[0] == DATA]
+    assert b"method_not_implemented" in body and before - protocol._link.window == len(body)
     edge.end()
