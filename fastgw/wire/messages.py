@@ -11,6 +11,7 @@ from fastgw.wire.fields import (
     OWN_RESPONSE_FIELDS,
     field_line,
     find_field,
+    is_forbidden_trailer,
     refuse_name,
 )
 from fastgw.wire.serialize import status_line
@@ -341,3 +342,24 @@ class Response(Message):
         if name == b"x-request-id" and self.request_id:
             return self.request_id
         return find_field(b"\r\n" + self.fields + self.extra, name)
+
+    def trailer(self, name: bytes) -> bytes | None:
+        """The same of the fields behind the body; None also as long as its end has not come."""
+        return find_field(b"\r\n" + self.trailers, name)
+
+    def set_trailer(self, name: bytes, value: bytes) -> None:
+        """Send ``name`` (lower-case) with this value behind the body, in the place of any other; for hooks, of an answer that has trailers.
+
+        Raises:
+            ValueError: it may not be there, or as ``edit``.
+        """
+        if is_forbidden_trailer(name):
+            raise ValueError(f"{name!r} may not be a trailer field")
+        line = field_line(name, value, self._own)
+        self.trailers = field_lines.without_fields(self.trailers, (name,)) + line
+        self.rare = True
+
+    def take_trailers(self) -> bytes:
+        """The fields behind the body, lines each with its CRLF; the client gets none of them then, unless they are set again."""
+        taken, self.trailers = self.trailers, b""
+        return taken

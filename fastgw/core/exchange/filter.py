@@ -20,6 +20,9 @@ be called after that, for exchanges that began before.
 What a filter finds out, later ones and the access log may read: ``exchange.note(name, value)`` keeps it in ``exchange.notes``, and a filter
 that has ``logged``, a tuple of such names, has them in every line of an access log of its route.
 
+A filter whose ``transform_response`` or ``read_response`` is to be asked of answers that have no body too, and say all in their head, has
+``sees_empty``, which is true.
+
 A filter that lets requests pass by fields of its own, and notes and changes nothing, names them in ``decides_by``, lower-case bytes: so a
 cache behind it gives nobody what it has let another have.
 
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
 
 class BodyHook:
     """What sees one body pass: all of its data in pieces, without framing, and what it returns goes on in its place.
+
+    Behind the last piece, in ``finish``, the trailers of the service are in ``exchange.response.trailers``: ``Response.trailer`` reads one,
+    ``set_trailer`` and ``take_trailers`` have others behind the body, or none.
 
     One that only reads returns the same bytes, at once or later; one that transforms may return any.  What either raises ends the exchange:
     a ``GatewayError`` as it is, in front of the answer's head, and anything else as a bug of the filter; behind it the answer is cut.

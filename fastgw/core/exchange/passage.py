@@ -295,7 +295,9 @@ def begin_answer(exchange: Exchange) -> bool:
     """Open the passage of the answer's body; False: its head has to wait, or a hook has failed, and the exchange with it."""
     response = exchange.response
     openings = exchange.route.chain.response_body[exchange.entered]
-    if not openings or response.body == BODY_NONE:
+    if response.body == BODY_NONE:
+        openings = _of_empty(exchange, openings)
+    if not openings:
         return True
     opened = _open(exchange, openings, mending.may_change_response(exchange.request, response))
     if not opened:
@@ -304,6 +306,13 @@ def begin_answer(exchange: Exchange) -> bool:
     if response.body == BODY_CHUNKED:
         response.lose_length()  # its chunks are taken off
     return passage.announce() and not passage.is_gathering
+
+
+def _of_empty(exchange: Exchange, openings: tuple[BodyOpening, ...]) -> tuple[BodyOpening, ...]:
+    """Those of ``openings`` that want an answer without a body, where there could be one (RFC 9110 section 6.4.1)."""
+    if exchange.request.method == b"HEAD" or exchange.response.status in (204, 304):
+        return ()
+    return tuple([one for one in openings if one.sees_empty])
 
 
 def _open(exchange: Exchange, openings: tuple[BodyOpening, ...], may_change: bool) -> list[_Stage] | None:

@@ -41,6 +41,7 @@ class BodyOpening(NamedTuple):
 
     hook: Callable[[Any], Any]  #: called with the exchange; returns a ``core.exchange.filter.BodyHook``, or None
     kind: str  #: its name
+    sees_empty: bool = False  #: it is asked of answers that have no body, too
 
     @property
     def changes(self) -> bool:
@@ -133,8 +134,10 @@ class Chain:
 
 
 def _openings(filters: Sequence[Named], kinds: Sequence[str]) -> tuple[BodyOpening, ...]:
-    found = ((getattr(one, kind, None), kind) for one in filters for kind in kinds)
-    return tuple(BodyOpening(hook, kind) for hook, kind in found if hook is not None)
+    found = ((one, getattr(one, kind, None), kind) for one in filters for kind in kinds)
+    return tuple(
+        BodyOpening(hook, kind, getattr(one, "sees_empty", False)) for one, hook, kind in found if hook is not None
+    )
 
 
 def _reversed(filters: Sequence[Named], count: int, hook: str) -> tuple[Any, ...]:
