@@ -16,6 +16,7 @@ from fastgw.config.filters.digest import Digest
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.ext_authz import ExtAuthz
 from fastgw.config.filters.fault import Fault
+from fastgw.config.filters.grpc_web import GrpcWeb
 from fastgw.config.filters.headers import Headers
 from fastgw.config.filters.ip_rules import IpRules
 from fastgw.config.filters.jwt import Jwt
@@ -41,6 +42,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     Digest,
     ExtAuthz,
     Fault,
+    GrpcWeb,
     Headers,
     IpRules,
     Jwt,
