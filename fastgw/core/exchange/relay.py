@@ -25,7 +25,8 @@ from fastgw.core.exchange import arriving, deadlines, hooks, passage, tries, tun
 from fastgw.core.exchange.body import NEVER
 from fastgw.core.exchange.deadlines import ANSWER, BODY, CONNECTION, HOOKS, STREAM, overdue
 from fastgw.core.exchange.ends import Carrier, Client, Exchange
-from fastgw.core.exchange.reply import FAULTS, Reply, error_reply
+from fastgw.core.exchange.reply import FAULTS, Reply
+from fastgw.core.exchange.telling import error_answer
 from fastgw.core.net.connection import HOLD_PEER
 from fastgw.errors import GatewayError
 from fastgw.wire.messages import BODY_NONE, NO_LENGTH
@@ -359,8 +360,7 @@ class Relay(Exchange):
             self.end()
             client.exchange = None  # last: it may be all that keeps this object
         else:
-            identity = self.request.request_id.decode("latin-1")
-            self.reply(error_reply(error, self.route.settings.errors, identity, tries.advice(self, error)))
+            self.reply(error_answer(self, error, tries.advice(self, error)))
 
     def abort(self) -> None:
         """The client is gone: so is the reason to do any more."""

@@ -388,8 +388,18 @@ class Http2Stream(Client):
             self.connection.forget(self, None if self.is_remote_done else NO_ERROR)
 
     def cut(self, exchange: Exchange) -> None:
-        """See ``Client``."""
-        self.connection.forget(self, INTERNAL_ERROR)
+        """See ``Client``: a call of gRPC is told why, in the trailers that it waits for."""
+        from fastgw.core.exchange.grpc import last_trailers  # which nobody needs before something breaks
+
+        trailers = last_trailers(exchange)
+        if not trailers:
+            self.connection.forget(self, INTERNAL_ERROR)
+            return
+        exchange.response.trailers = trailers
+        self.send_last(b"")
+        self.on_finished(False, exchange.body.is_done)
+        if self.is_paused:
+            self._watch_writing()  # nobody else does any more
 
     def on_finished(self, keep_alive: bool, is_request_done: bool) -> None:
         """See ``Client``; a client that still sends is told that nobody listens (RFC 9113 section 8.1)."""

@@ -1,0 +1,69 @@
+"""Errors of the gateway as clients of gRPC read them: a status in a head that is all of the answer, or behind a body that has begun.
+
+Nothing here is asked before there is an error, and a request that says by its ``content-type`` that it is a call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastgw.wire.grpc import TYPE, code_of_error, is_grpc, is_web, write_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.errors import GatewayError
+
+STATUS = b"grpc-status"
+MESSAGE = b"grpc-message"
+#: Milliseconds after which a client may ask again, below 0: it shall not (gRFC A6).
+PUSHBACK = b"grpc-retry-pushback-ms"
+
+_AGAIN = {"retry-after": "", "x-should-retry": ""}  #: fields that say the same to other clients
+
+
+def fields_of(
+    error: GatewayError, content_type: bytes, advice: tuple[tuple[str, str], ...] = ()
+) -> tuple[tuple[str, str], ...] | None:
+    """Of the answer for ``error`` to a request with this ``content-type``, which has 200 and no body; None: the request is no call.
+
+    Args:
+        advice: fields beside those that the error has.
+    """
+    if is_grpc(content_type):
+        kind = TYPE.decode()
+    elif is_web(content_type):
+        kind = content_type.partition(b";")[0].strip().lower().decode("latin-1")
+    else:
+        return None
+    fields = [("content-type", kind)]
+    fields += [(name.decode(), value.decode()) for name, value in _said(error)]
+    headers = {name.lower(): value for name, value in (*error.headers, *advice)}
+    again = "-1" if headers.get("x-should-retry") == "false" else _millis(headers.get("retry-after", ""))
+    if again:
+        fields.append((PUSHBACK.decode(), again))
+    fields += [(name, value) for name, value in headers.items() if name not in _AGAIN]
+    return tuple(fields)
+
+
+def last_trailers(exchange: Exchange) -> bytes:
+    """What is sent behind the answer to a call that cannot go on, lines each with its CRLF; empty: it is no answer of gRPC."""
+    error, response = exchange.error, exchange.response
+    if (
+        error is None
+        or response.status != 200
+        or response.content_length >= 0
+        or not is_grpc(response.header(b"content-type"))
+    ):
+        return b""
+    return b"".join([b"%b: %b\r\n" % one for one in _said(error)])
+
+
+def _said(error: GatewayError) -> Iterator[tuple[bytes, bytes]]:
+    yield STATUS, b"%d" % code_of_error(error.code, error.status)
+    yield MESSAGE, write_message(f"{error.code}: {error.detail}")
+
+
+def _millis(seconds: str) -> str:
+    return f"{int(seconds) * 1000}" if seconds.isdecimal() and len(seconds) < 10 else ""
