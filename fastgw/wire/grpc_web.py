@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 
 import pybase64
 
-#: Bytes in front of a message: a flag, and the length of what follows.
-PREFIX_SIZE: Final = 5
+from fastgw.wire.grpc import MessageCounter
+
 _TRAILERS: Final = b"\x80"  #: the flag of the last frame: trailers, not compressed
 _TYPE: Final = re.compile(rb"application/grpc(-web)?(-text)?(\+[a-z0-9.+_-]{1,64})?")
 _PADDING: Final = re.compile(rb"=+")
@@ -114,18 +114,17 @@ class TextWriter:
 
     So what has come of a message leaves at once, but for two bytes at most in front of its end."""
 
-    __slots__ = ("_inside", "_kept", "_prefix")
+    __slots__ = ("_kept", "_messages")
 
     def __init__(self) -> None:
         self._kept = b""  #: fewer than three bytes
-        self._prefix = b""  #: of the next message, what has come of its first bytes
-        self._inside = 0  #: bytes of the message that are to come
+        self._messages = MessageCounter()
 
     def feed(self, data: bytes) -> bytes:
         """More frames, or parts of such; what may leave now."""
-        is_between = self._ends(data)
+        self._messages.feed(data)
         data = self._kept + data
-        size = len(data) if is_between else len(data) - len(data) % 3
+        size = len(data) if self._messages.is_between else len(data) - len(data) % 3
         self._kept = data[size:]
         return pybase64.b64encode(data[:size])
 
@@ -133,21 +132,3 @@ class TextWriter:
         """The rest, with a last frame."""
         data, self._kept = self._kept + frame, b""
         return pybase64.b64encode(data)
-
-    def _ends(self, data: bytes) -> bool:
-        """Whether ``data`` ends where a message does."""
-        at = 0
-        size = len(data)
-        while at < size:
-            if self._inside:
-                passed = min(self._inside, size - at)
-                self._inside -= passed
-                at += passed
-                continue
-            missing = PREFIX_SIZE - len(self._prefix)
-            self._prefix += data[at : at + missing]
-            at += missing
-            if len(self._prefix) == PREFIX_SIZE:
-                self._inside = int.from_bytes(self._prefix[1:], "big")
-                self._prefix = b""
-        return not self._inside and not self._prefix

@@ -152,14 +152,15 @@ def test_over_http2() -> None:
 def test_what_is_no_base64_is_refused(text: bytes) -> None:
     edge = Edge(filters=[GrpcWeb("web", {})])
     told = edge.client(post(text, b"application/grpc-web-text")).take()
-    assert statuses(told) == [400] and b"grpc_web_malformed" in told and not edge.attempts
+    assert statuses(told) == [200] and b"grpc-status: 13\r\n" in told  # INTERNAL, as 400 is to gRPC
+    assert b"grpc_web_malformed" in told and not edge.attempts
     edge.end()
 
 
 def test_what_must_not_be_changed_is_refused() -> None:
     edge = Edge(filters=[GrpcWeb("web", {})])
     told = edge.client(post(CALL, b"application/grpc-web", b"Cache-Control: no-transform")).take()
-    assert statuses(told) == [415] and b"body_type_refused" in told
+    assert statuses(told) == [200] and b"grpc-message: body_type_refused" in told
     edge.end()
 
 
@@ -181,6 +182,18 @@ def test_an_answer_that_is_none_of_grpc_passes_as_it_is(kind: bytes) -> None:
     service.feed(b"HTTP/1.1 502 Bad\r\nContent-Type: " + kind + b"\r\nContent-Length: 5\r\n\r\n<br/>")
     told = client.take()
     assert statuses(told) == [502] and plain(told) == b"<br/>" and b"content-type: " + kind + b"\r\n" in head_of(told)
+    edge.end()
+
+
+@pytest.mark.parametrize("kind", [b"application/grpc-web+proto", b"application/grpc-web-text"])
+def test_errors_of_the_gateway_are_of_the_same_protocol(kind: bytes) -> None:
+    edge = Edge(filters=[GrpcWeb("web", {})])
+    client = edge.client(post(base64.b64encode(CALL), kind))
+    edge.refuse()
+    told = client.take()
+    assert statuses(told) == [200] and plain(told) == b""
+    assert b"content-type: " + kind + b"\r\n" in head_of(told) and b"\r\ngrpc-status: 14\r\n" in told
+    assert b"grpc-message: connect_refused" in told
     edge.end()
 
 
