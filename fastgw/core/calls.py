@@ -40,7 +40,7 @@ class CallError(Exception):
         self.cause = cause
 
 
-class _LeftError(Exception):
+class LeftError(Exception):
     """A kept connection ended before anything of the answer came."""
 
 
@@ -90,7 +90,7 @@ class Caller:
         self._largest = largest
         self._most = connections * WAITING_MOST
         self._room = asyncio.Semaphore(connections)
-        self._idle: list[_Connection] = []
+        self._idle: list[Any] = []  # as ``_connection`` makes them
         self._under_way = 0
         self._is_closed = False
         self._as_member = as_member
@@ -132,7 +132,7 @@ class Caller:
         """
         try:
             async with asyncio.timeout(self._limit):
-                (await self.connect(_Connection(self.url, self._largest))).close()
+                (await self.connect(self._connection())).close()
         except TimeoutError:
             raise CallError("timeout", f"{self.url} took no connection within {self._limit:g} s") from None
 
@@ -163,16 +163,20 @@ class Caller:
             if connection.is_kept:
                 try:
                     return await self._exchange(connection, data)
-                except _LeftError:  # it was closed while the call was on its way; so may the others have been
+                except LeftError:  # it was closed while the call was on its way; so may the others have been
                     continue
         try:
-            return await self._exchange(await self.connect(_Connection(self.url, self._largest)), data)
-        except _LeftError:
+            return await self._exchange(await self.connect(self._connection()), data)
+        except LeftError:
             raise CallError("broken", f"{self.url} closed the connection without an answer") from None
 
-    async def _exchange(self, connection: _Connection, data: bytes) -> Answered:
+    def _connection(self) -> Any:
+        """A protocol for a new connection, with what ``_Connection`` has for calls."""
+        return _Connection(self.url, self._largest)
+
+    async def _exchange(self, connection: Any, data: bytes) -> Answered:
         try:
-            found = await connection.ask(data)
+            found: Answered = await connection.ask(data)
         except BaseException:
             connection.close()
             raise
@@ -235,9 +239,9 @@ class _Connection(asyncio.Protocol):
         self.is_kept = False  #: another call may be sent
 
     async def ask(self, data: bytes) -> Answered:
-        """Send ``data``, a whole request; return its answer.  Raises CallError, _LeftError."""
+        """Send ``data``, a whole request; return its answer.  Raises CallError, LeftError."""
         if self._transport is None:
-            raise _LeftError
+            raise LeftError
         self._answer = asyncio.get_running_loop().create_future()
         self._parser = HttpResponseParser(self)
         self._has_begun = self._is_over = self._is_body_open = self.is_kept = False
@@ -282,7 +286,7 @@ class _Connection(asyncio.Protocol):
         if self._answer is None or self._answer.done():
             return
         if not self._has_begun:
-            self._answer.set_exception(_LeftError())
+            self._answer.set_exception(LeftError())
         elif self._is_body_open and error is None:
             self._finish()
         else:
