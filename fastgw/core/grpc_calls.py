@@ -121,7 +121,7 @@ class _Http2Connection(asyncio.Protocol):
         self._stream = -1
         self._answer: asyncio.Future[Answered] | None = None
         self._is_leaving = False  # GOAWAY came
-        self._error: CallError | None = None  # why there is no connection any more
+        self._error: CallError | None = None  # why it cannot be used
         self._begin(b"")
         self.is_kept = False  #: another call may be sent
 
@@ -129,8 +129,10 @@ class _Http2Connection(asyncio.Protocol):
         """Send ``data``, a whole request of HTTP/1.1; return its answer, whose fields are those of the head and of the trailers.
 
         Raises CallError, LeftError."""
+        if self._error is not None:
+            raise self._error
         if self._transport is None:
-            raise self._error or LeftError
+            raise LeftError
         self._answer = asyncio.get_running_loop().create_future()
         self.is_kept = False
         head, _, body = data.partition(b"\r\n\r\n")
@@ -163,12 +165,11 @@ class _Http2Connection(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         """See ``asyncio.Protocol``."""
+        self._transport = transport
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() != "h2":
             self._error = CallError("tls", f"{self._url} does not speak HTTP/2, which gRPC needs (ALPN)")
-            transport.abort()
-            return
-        self._transport = transport
+            return  # who asks is told, and closes it
         said = settings_frame({ENABLE_PUSH: 0, INITIAL_WINDOW_SIZE: _GRANTED})
         transport.write(kinds.PREFACE + said + frames.window_update(0, _GRANTED - WINDOW))
 
