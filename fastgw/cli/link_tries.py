@@ -67,22 +67,19 @@ async def _try_keys(keys: KeySetSettings) -> Usable:
 
 
 async def _try_collector(telemetry: TelemetrySpec) -> Usable:
-    """A message with nothing in it, of each kind that would be sent (OTLP/HTTP: an empty request is a valid one)."""
-    from fastgw.server.exporter import AGAIN, collector_of
+    """A message with nothing in it, of each kind that would be sent (an empty request is a valid one)."""
+    from fastgw.server.collectors import NotNowError, RefusedError, collector_of
 
-    fields = ((b"content-type", b"application/x-protobuf"), *telemetry.secret_fields)
     wanted = [one for one in SIGNALS if getattr(telemetry, one) is not None]
     try:
-        caller = collector_of(telemetry)
+        collector = collector_of(telemetry, b"fastgw")
         try:
             for signal in wanted:
-                target = f"{telemetry.url.target}/v1/{signal}"
-                status = (await caller.call(b"POST", fields, b"", target)).status
-                if not 200 <= status < 300:
-                    cause = {401: "denied", 403: "denied"}.get(status, "unavailable" if status in AGAIN else "refused")
-                    raise FailedError(cause, f"{telemetry.url} answered {status} to {signal} ({target})")
+                await collector.send(signal, b"", is_compressed=False)
         finally:
-            caller.close()
-    except CallError as error:
-        raise FailedError(error.cause, str(error)) from None
+            collector.close()
+    except RefusedError as error:
+        raise FailedError("denied" if error.is_denied else "refused", str(error)) from None
+    except NotNowError as error:
+        raise FailedError("unavailable" if error.cause == "status" else error.cause, str(error)) from None
     return Usable(f"it takes {', '.join(wanted) or 'nothing, as nothing is sent'}", (), {"signals": wanted})

@@ -18,6 +18,9 @@ from fastgw.config.urls import ca_problem, host_of, is_here
 from fastgw.config.values import scalar, shown
 from fastgw.core.settings import TraceSettings, Url
 
+HTTP: Final = "http/protobuf"  #: words of OTEL_EXPORTER_OTLP_PROTOCOL
+GRPC: Final = "grpc"
+
 _WHAT: Final = "the URL of a collector, such as http://127.0.0.1:4318"
 _URL: Final = re.compile(
     r"(https?)://(\[[^\]@/]*\]|[^/?#@:\[\]]*)(?::([0-9]{0,9}))?((?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*)", re.IGNORECASE
@@ -98,9 +101,12 @@ class PushedLogs(OrOff):
 
 
 class Telemetry(Model):
-    """What is sent to an OpenTelemetry collector, by OTLP over HTTP."""
+    """What is sent to an OpenTelemetry collector, by OTLP over HTTP or by gRPC."""
 
-    otlp: OtlpUrl = setting(..., "Where it listens; /v1/traces and the like are added.")
+    otlp: OtlpUrl = setting(..., "Where it listens; /v1/traces and the like are added, but with gRPC.")
+    protocol: Annotated[str, words(HTTP, GRPC)] = setting(
+        HTTP, "What it takes there: protobuf by HTTP, most often on port 4318, or calls of gRPC, on 4317."
+    )
     ca: ReadFile = setting("", "PEM file of the authorities that it is trusted by; empty: the system's.")
     headers: dict[FieldName, SecretValue] = setting(
         {}, "Fields of each request, such as an api key. Nobody is shown them."
@@ -140,6 +146,7 @@ class Telemetry(Model):
             traces=None if traces is None else TraceSettings(traces.sample, traces.parents),
             metrics=None if metrics is None else MetricPushSpec(metrics.interval),
             logs=None if logs is None else LogPushSpec(logs.level),
+            is_grpc=self.protocol == GRPC,
         )
 
 
@@ -157,9 +164,23 @@ def check_telemetry(document: Document, telemetry: Telemetry | None) -> None:
             document.report((*where, "headers", name), f"{name!r} is what the gateway itself says", at_key=True)
     _token(document, telemetry, where)
     url = telemetry.otlp
+    if not is_unsound(url, telemetry.protocol) and telemetry.protocol == GRPC:
+        _grpc(document, telemetry, where)
     has_secret = bool(telemetry.headers) or telemetry.token_file is not None
     if not is_unsound(url, telemetry.headers) and has_secret and not url.is_tls and not is_here(url.host):
         document.warn((*where, "otlp"), f"what headers say goes to another host ({url.host}) without TLS: say https://")
+
+
+def _grpc(document: Document, telemetry: Telemetry, where: TreePath) -> None:
+    if telemetry.otlp.target:
+        document.report((*where, "otlp"), f"has a path, {telemetry.otlp.target}: calls of gRPC have theirs")
+    if telemetry.otlp.port == 4318:
+        document.warn(
+            (*where, "otlp"), "4318 is where collectors take HTTP; calls of gRPC they take on 4317 most often"
+        )
+    for name in () if is_unsound(telemetry.headers) else telemetry.headers:
+        if name == "te" or name.startswith("grpc-"):
+            document.report((*where, "headers", name), f"{name!r} is what the gateway itself says", at_key=True)
 
 
 def _token(document: Document, telemetry: Telemetry, where: TreePath) -> None:

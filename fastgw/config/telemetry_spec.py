@@ -23,7 +23,7 @@ class LogPushSpec(NamedTuple):
 class TelemetrySpec(NamedTuple):
     """What is sent to a collector (``server.exporter``)."""
 
-    url: Url  #: its target is what stands in front of ``/v1/traces``
+    url: Url  #: its target is what stands in front of ``/v1/traces``; empty with gRPC
     secret_fields: tuple[tuple[bytes, bytes], ...]  #: of each request; names in lower case
     timeout: float  #: seconds
     queue: int  #: bytes that may wait
@@ -31,6 +31,7 @@ class TelemetrySpec(NamedTuple):
     traces: TraceSettings | None  #: None: nothing is recorded
     metrics: MetricPushSpec | None  #: None: they are not sent
     logs: LogPushSpec | None = None  #: None: they are not sent
+    is_grpc: bool = False  #: it is asked by OTLP/gRPC; else OTLP/HTTP
 
     def __repr__(self) -> str:
         sent = f"traces={self.traces!r}, metrics={self.metrics!r}, logs={self.logs!r}"

@@ -1,8 +1,8 @@
-"""Sends telemetry to a collector by OTLP over HTTP, from the process that serves no traffic: bounded, in batches, again where it may help.
+"""Sends telemetry to a collector by OTLP, from the process that serves no traffic: bounded, in batches, again where it may help.
 
-    workers ── Recorded, Logged ──▶ queues (bytes, as they came) ── a batch ──▶ protobuf, gzip ──▶ POST ──▶ 200: gone
-                              └ full: dropped                             └ 429, 502, 503, 504, no answer: again, later and later
-                                                                          └ any other answer: dropped
+    workers ── Recorded, Logged ──▶ queues (bytes, as they came) ── a batch ──▶ protobuf, gzip ──▶ collector ──▶ it took it: gone
+                              └ full: dropped                                  └ not now, no answer: again, later and later
+                                                                               └ refused: dropped
 
 Traces and lines of the log have a queue each, and one bound together.  A batch that nobody takes for ``GIVE_UP`` seconds is dropped, so
 that what is sent when the collector is back is of now.
@@ -21,8 +21,8 @@ from typing import Any, Final
 
 import fastgw
 from fastgw.config.telemetry_spec import TelemetrySpec
-from fastgw.core.calls import Answered, AsMember, Caller, CallError
 from fastgw.core.live.news import Logged, Recorded
+from fastgw.server.collectors import Collector, NotNowError, RefusedError, collector_of
 from fastgw.server.log import Log
 from fastgw.telemetry import otlp
 from fastgw.telemetry.totals import ExportFacts
@@ -36,25 +36,7 @@ BATCH_BYTES: Final = 256 * 1024  #: of them
 GIVE_UP: Final = 120.0  #: seconds that a batch is tried
 FIRST_PAUSE: Final = 1.0  #: seconds before the second try; twice as long each time
 MOST_PAUSE: Final = 30.0
-MOST_RETRY_AFTER: Final = 300.0  #: seconds that a collector may ask for
-LARGEST_ANSWER: Final = 64 * 1024  #: bytes
 FINISH: Final = 3.0  #: seconds that a stop waits for what is left
-AGAIN: Final = frozenset(
-    (429, 502, 503, 504)
-)  #: statuses that ask for another try (OTLP/HTTP, "Retryable Response Codes")
-
-
-class _RefusedError(Exception):
-    """The collector does not want it, now or ever."""
-
-
-class _NotNowError(Exception):
-    """It may want it later."""
-
-    def __init__(self, cause: str, detail: str, wait: float = 0.0) -> None:
-        super().__init__(detail)
-        self.cause = cause
-        self.wait = wait  #: seconds that it asks for
 
 
 class Exporter:
@@ -76,7 +58,7 @@ class Exporter:
         self._random = random
         self._clock = clock
         self._spec: TelemetrySpec | None = None
-        self._caller: Caller | None = None
+        self._collector: Collector | None = None
         self.resource = b""  #: Resource of everything, as the configuration in use has it
         self._queues: dict[str, deque[bytes]] = {TRACES: deque(), LOGS: deque()}
         self._size = 0  # bytes in all of them
@@ -94,9 +76,9 @@ class Exporter:
     def keep(self, spec: TelemetrySpec | None) -> None:
         """Send to the collector of ``spec``, and nothing more where there is none.  Its files are read anew."""
         old, self._spec = self._spec, spec
-        if self._caller is not None:
-            self._caller.close()
-            self._caller = None
+        if self._collector is not None:
+            self._collector.close()
+            self._collector = None
         if spec is None:
             self._drop_all("stopped")
             return
@@ -147,8 +129,8 @@ class Exporter:
         if self._task is not None:
             self._task.cancel()
             self._task = None
-        if self._caller is not None:
-            self._caller.close()
+        if self._collector is not None:
+            self._collector.close()
         self._drop_all("stopped")
 
     async def finish(self) -> None:
@@ -214,13 +196,13 @@ class Exporter:
         while self._spec is not None:
             try:
                 taken = await self._ask(self._spec, signal, body)
-            except _RefusedError as error:
+            except RefusedError as error:
                 self.dropped[signal, "refused"] += items
                 self._log.error(
                     "a collector refuses telemetry", url=str(self._spec.url), signal=signal, detail=str(error)
                 )
                 return
-            except _NotNowError as error:
+            except NotNowError as error:
                 self._is_down(self._spec, error.cause, str(error))
                 wait = max(error.wait, pause * (0.5 + self._random() / 2))
                 if self._is_finishing or self._clock() + wait - began > give_up:
@@ -229,7 +211,7 @@ class Exporter:
                 pause = min(2 * pause, MOST_PAUSE)
                 await self._pause(wait)
             else:
-                lost, told = otlp.rejected(taken.body)
+                lost, told = otlp.rejected(taken)
                 lost = min(max(lost, 0), items)
                 self._is_up(self._spec)
                 if lost:
@@ -239,31 +221,10 @@ class Exporter:
                 return
         self.dropped[signal, "stopped"] += items
 
-    async def _ask(self, spec: TelemetrySpec, signal: str, body: bytes) -> Answered:
-        fields = (
-            (b"content-type", b"application/x-protobuf"),
-            (b"content-encoding", b"gzip"),
-            (b"user-agent", self._agent),
-            *spec.secret_fields,
-        )
-        try:
-            answer = await self._callers(spec).call(b"POST", fields, body, f"{spec.url.target}/v1/{signal}")
-        except CallError as error:
-            raise _NotNowError(error.cause, str(error)) from None
-        if 200 <= answer.status < 300:
-            return answer
-        told = f"{spec.url} answered {answer.status}"
-        if answer.status in AGAIN:
-            raise _NotNowError("status", told, min(_retry_after(answer), MOST_RETRY_AFTER))
-        raise _RefusedError(told)
-
-    def _callers(self, spec: TelemetrySpec) -> Caller:
-        if self._caller is None:
-            try:
-                self._caller = collector_of(spec)
-            except CallError as error:
-                raise _NotNowError(error.cause, str(error)) from None
-        return self._caller
+    async def _ask(self, spec: TelemetrySpec, signal: str, body: bytes) -> bytes:
+        if self._collector is None:
+            self._collector = collector_of(spec, self._agent)
+        return await self._collector.send(signal, body)
 
     # --- how it goes
 
@@ -289,23 +250,6 @@ class Exporter:
                 self.dropped[signal, cause] += _items(signal, record)
 
 
-def collector_of(spec: TelemetrySpec) -> Caller:
-    """Who asks the collector; its file of authorities is read now.
-
-    Raises:
-        CallError: that cannot be used.
-    """
-    url, context = spec.url, None
-    if url.is_tls:
-        import ssl
-
-        try:
-            context = ssl.create_default_context(cafile=url.ca or None)
-        except OSError as error:
-            raise CallError("tls", f"the file of telemetry.ca cannot be used: {error}") from None
-    return Caller(url, spec.timeout, LARGEST_ANSWER, 2, AsMember(context, url.host))
-
-
 def identity() -> tuple[tuple[str, str], ...]:
     """What the resource of this process is, by the names that OpenTelemetry has: another one after each start."""
     import socket
@@ -328,17 +272,3 @@ def _items(signal: str, record: bytes) -> int:
         return 1
     found: Any = marshal.loads(record)  # nosec B302: of our own workers
     return len(found[-1])
-
-
-def _retry_after(answer: Answered) -> float:
-    """Seconds that the answer asks to wait (RFC 9110 section 10.2.3)."""
-    from fastgw.core.exchange.retries import asked_to_wait
-
-    fields = b"".join(b"%b: %b\r\n" % field for field in answer.fields)
-    return asked_to_wait(b"HTTP/1.1 503 \r\n" + fields + b"\r\n", b"date: " + _now())
-
-
-def _now() -> bytes:
-    from email.utils import formatdate
-
-    return formatdate(usegmt=True).encode()

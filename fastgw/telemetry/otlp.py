@@ -8,6 +8,7 @@ and so many bytes.  A message is its fields, one behind the other.
 
 from __future__ import annotations
 
+import binascii
 import struct
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -160,6 +161,26 @@ def rejected(answer: bytes) -> tuple[int, str]:
     except (IndexError, ValueError):
         pass
     return 0, ""
+
+
+def retry_delay(details: bytes) -> float:
+    """Seconds that a ``google.rpc.RetryInfo`` says in ``grpc-status-details-bin``, which is base64; -1: it has none that can be read."""
+    try:
+        status = binascii.a2b_base64(details + b"=" * (-len(details) % 4))
+        for field, packed in _fields(status):
+            if field != 3 or not isinstance(packed, bytes):
+                continue
+            found = dict(_fields(packed))  # google.protobuf.Any
+            kind, info = found.get(1, b""), found.get(2, b"")
+            if isinstance(kind, bytes) and isinstance(info, bytes) and kind.endswith(b"/google.rpc.RetryInfo"):
+                delay = dict(_fields(info)).get(1, b"")
+                parts = dict(_fields(delay)) if isinstance(delay, bytes) else {}
+                seconds, nanos = parts.get(1, 0), parts.get(2, 0)
+                if isinstance(seconds, int) and isinstance(nanos, int) and seconds < 1 << 32 and nanos < 1_000_000_000:
+                    return seconds + nanos / 1e9
+    except (IndexError, ValueError):
+        pass
+    return -1.0
 
 
 def _fields(data: bytes) -> Iterable[tuple[int, int | bytes]]:

@@ -102,3 +102,15 @@ def test_what_has_changed_is_told_without_secrets(tmp_path: Path) -> None:
     old, new = (read(tmp_path, saying(text % one)) for one in (("1%", "hush1"), ("2%", "hush2")))
     told = "\n".join(changes(old, new))
     assert "telemetry.traces.sample: 0.01 -> 0.02" in told and "hush" not in told and "secret_fields" in told
+
+
+def test_a_collector_that_is_asked_by_grpc(tmp_path: Path) -> None:
+    text = "{otlp: 'http://127.0.0.1:4317', protocol: grpc, traces: {}}"
+    spec = read(tmp_path, saying(text)).telemetry
+    assert spec is not None and spec.is_grpc
+    wrong = "{otlp: 'http://127.0.0.1/otlp', protocol: grpc, traces: {}, headers: {te: x, grpc-timeout: 1S}}"
+    found = problems(tmp_path, saying(wrong))
+    assert [one.split(": ")[-1] for one in found if "telemetry.otlp" in one] == ["calls of gRPC have theirs"]
+    assert sum("is what the gateway itself says" in one for one in found) == 2
+    (tmp_path / "f.yaml").write_text(saying("{otlp: 'http://127.0.0.1', protocol: grpc, traces: {}}"))
+    assert any("4317" in str(one) for one in inspect(tmp_path / "f.yaml", {}).warnings)

@@ -150,7 +150,7 @@ def test_what_is_not_taken_now_is_sent_again(
     assert exporter.exported["traces"] == 2 and not exporter.dropped
     first, last = lines(capfd)
     assert (first["event"], first["cause"]) == ("a collector takes no telemetry", "status")
-    assert first["detail"] == f"http://{address} answered {number}"
+    assert first["detail"] == f"http://{address} answered {number} to traces (/v1/traces)"
     assert last["event"] == "a collector takes telemetry again"
 
 
