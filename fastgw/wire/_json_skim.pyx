@@ -1,0 +1,450 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""The skim of JSON in C: the same automaton as ``_json_skim_py``, state by state, which the tests hold beside this file on every input.
+
+Nearly all bytes of a request are the inside of strings, so those are looked at 32 at a time (``_plain_end``), in a loop without a branch
+that the compiler makes vectors of.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcmp
+
+from fastgw.wire import json_value
+from fastgw.wire.json_value import (
+    AMBIGUOUS, MALFORMED, NOT_AN_OBJECT, TOO_DEEP, VALUE_MAX as _VALUE_MAX, JsonValue, JsonError, alike
+)
+
+cdef enum:  # kinds, by the numbers of ``json_value``
+    STRING = 1, NUMBER, TRUE, FALSE, NULL_, OBJECT, ARRAY
+
+cdef enum:
+    DEPTH_MAX = 256, KEY_MAX = 64
+
+cdef enum:  # states: between values, in a string, in a number, and others
+    START, VALUE, VALUE_OR_END, KEY, KEY_OR_END, COLON, AFTER, END
+    INSIDE, ESCAPE, HEX, PAIR, PAIR_U, TAIL
+    MINUS, ZERO, INTEGER, DOT, FRACTION, E, E_SIGN, EXPONENT
+    LITERAL, OVER
+
+cdef unsigned char MEANT[256]  # by the byte behind a backslash: what both mean; 0: there is no such escape
+for _letter, _meant in zip(b'"\\/bfnrt', b'"\\/\b\f\n\r\t'):
+    MEANT[_letter] = _meant
+
+if (*range(STRING, ARRAY + 1), DEPTH_MAX, KEY_MAX) != (
+    json_value.STRING, json_value.NUMBER, json_value.TRUE, json_value.FALSE, json_value.NULL, json_value.OBJECT, json_value.ARRAY,
+    json_value.DEPTH_MAX, json_value.KEY_MAX,
+):
+    raise ImportError("the numbers of this module are not those of fastgw.wire.json_value")
+
+
+cdef inline Py_ssize_t _character(const unsigned char* text, Py_ssize_t left) noexcept nogil:
+    """Bytes of the character of more than one that begins here (RFC 3629 section 4); 0: it is not whole, or wrong."""
+    cdef unsigned char first = text[0]
+    if left < 2 or text[1] & 0xC0 != 0x80:
+        return 0
+    if 0xC2 <= first <= 0xDF:
+        return 2
+    if left < 3 or text[2] & 0xC0 != 0x80:
+        return 0
+    if first & 0xF0 == 0xE0:
+        if (first == 0xE0 and text[1] < 0xA0) or (first == 0xED and text[1] > 0x9F):
+            return 0
+        return 3
+    if left < 4 or text[3] & 0xC0 != 0x80 or not 0xF0 <= first <= 0xF4:
+        return 0
+    if (first == 0xF0 and text[1] < 0x90) or (first == 0xF4 and text[1] > 0x8F):
+        return 0
+    return 4
+
+
+cdef inline Py_ssize_t _plain_end(const unsigned char* text, Py_ssize_t at, Py_ssize_t size) noexcept nogil:
+    """Where what stands in a string for itself ends."""
+    cdef unsigned char found
+    cdef unsigned char byte
+    cdef Py_ssize_t place
+    while True:
+        while at + 32 <= size:
+            found = 0
+            for place in range(32):
+                byte = text[at + place]
+                found |= (<unsigned char> (byte - 0x20) >= 0x60) | (byte == 0x22) | (byte == 0x5C)
+            if found:
+                break
+            at += 32
+        while at < size:
+            byte = text[at]
+            if byte >= 0x80:
+                place = _character(text + at, size - at)
+                if place == 0:
+                    return at
+                at += place
+            elif byte < 0x20 or byte == 0x22 or byte == 0x5C:
+                return at
+            else:
+                at += 1
+                if not at & 31 and at + 32 <= size:
+                    break
+        else:
+            return size
+
+
+cdef class Skim:
+    """See ``_json_skim_py.Skim``."""
+
+    cdef readonly tuple keys
+    cdef readonly list found
+    cdef int _enough, _state, _depth, _wanted, _kind, _key_size, _code, _digits, _high, _tail
+    cdef Py_ssize_t _value_max, _mark, _size
+    cdef long long _base, _start, _key_start
+    cdef bint _is_key, _is_read
+    cdef bint _is_odd  # of the key: something of it is no lower-case ASCII
+    cdef unsigned char _low, _max
+    cdef unsigned char _stack[DEPTH_MAX]
+    cdef unsigned char _key[KEY_MAX]
+    cdef const char* _literal
+    cdef list _parts
+
+    def __init__(self, tuple keys not None, int enough=0, Py_ssize_t value_max=_VALUE_MAX):
+        """See ``_json_skim_py.Skim``."""
+        cdef object key
+        for key in keys:
+            if type(key) is not bytes:
+                raise TypeError("a key is not bytes")
+        self.keys = keys
+        self.found = [None] * len(keys)
+        self._enough = enough
+        self._value_max = value_max
+        self._state = START
+        self._wanted = -1
+
+    @property
+    def is_over(self):
+        """See ``_json_skim_py.Skim``."""
+        return self._state == OVER
+
+    def feed(self, bytes data not None):
+        """See ``_json_skim_py.Skim``."""
+        cdef:
+            const unsigned char* text = <const unsigned char*> PyBytes_AS_STRING(data)
+            Py_ssize_t size = PyBytes_GET_SIZE(data)
+            Py_ssize_t at = 0
+            int state
+            unsigned char byte
+        self._mark = 0
+        while at < size:
+            state = self._state
+            if state == INSIDE:
+                at = self._inside(text, at, size)
+                continue
+            byte = text[at]
+            if state <= END:
+                if byte == 0x20 or byte == 0x0A or byte == 0x0D or byte == 0x09:
+                    at += 1
+                    continue
+                self._between(text, at, byte)
+            elif state < MINUS:
+                self._in_string(byte, at)
+            elif state == LITERAL:
+                if byte != <unsigned char> self._literal[0]:
+                    raise self._error(at, "there is no value where one has to be")
+                self._literal += 1
+                if self._literal[0] == 0:
+                    self._end_value(text, at + 1)
+            elif state == OVER:
+                return True
+            else:
+                at = self._in_number(text, at, byte)
+                continue
+            at += 1
+        if self._kind:
+            self._keep(text, size)
+        self._base += size
+        return self._state == OVER
+
+    def finish(self):
+        """See ``_json_skim_py.Skim``."""
+        if self._state == START:
+            raise self._error(0, "there is no JSON object", NOT_AN_OBJECT)
+        if self._state != END and self._state != OVER:
+            raise self._error(0, "the JSON ends in the middle")
+
+    # --- between values
+
+    cdef int _between(self, const unsigned char* text, Py_ssize_t at, unsigned char byte) except -1:
+        cdef int state = self._state
+        if state == VALUE or state == VALUE_OR_END:
+            if byte == 0x5D and state == VALUE_OR_END:
+                self._close(text, at, 0)
+            else:
+                self._value(at, byte)
+        elif state == AFTER:
+            if byte == 0x2C:
+                self._state = KEY if self._stack[self._depth - 1] else VALUE
+            else:
+                self._close(text, at, 1 if byte == 0x7D else 0 if byte == 0x5D else 2)
+        elif state == COLON:
+            if byte != 0x3A:
+                raise self._error(at, "there is no colon behind a key")
+            self._state = VALUE
+        elif state == KEY or state == KEY_OR_END:
+            if byte == 0x22:
+                self._state = INSIDE
+                self._is_key = True
+                self._is_read = self._depth == 1
+                self._is_odd = False
+                self._key_size = 0
+                self._key_start = self._base + at
+            elif state == KEY_OR_END:
+                self._close(text, at, 1 if byte == 0x7D else 2)
+            else:
+                raise self._error(at, "a key of an object is no string")
+        elif state == START:
+            if byte != 0x7B:
+                raise self._error(at, "it does not begin as a JSON object does", NOT_AN_OBJECT)
+            self._open(at, 1)
+        else:
+            raise self._error(at, "there is more behind the JSON object")
+        return 0
+
+    cdef int _value(self, Py_ssize_t at, unsigned char byte) except -1:
+        cdef int depth = self._depth
+        cdef int kind
+        if byte == 0x22:
+            kind = STRING
+            self._state = INSIDE
+            self._is_key = self._is_read = False
+        elif byte == 0x7B:
+            kind = OBJECT
+            self._open(at, 1)
+        elif byte == 0x5B:
+            kind = ARRAY
+            self._open(at, 0)
+        elif byte == c"t":
+            kind = TRUE
+            self._literal = "rue"
+            self._state = LITERAL
+        elif byte == c"f":
+            kind = FALSE
+            self._literal = "alse"
+            self._state = LITERAL
+        elif byte == c"n":
+            kind = NULL_
+            self._literal = "ull"
+            self._state = LITERAL
+        elif byte == 0x2D or 0x30 <= byte <= 0x39:
+            kind = NUMBER
+            self._state = MINUS if byte == 0x2D else ZERO if byte == 0x30 else INTEGER
+        else:
+            raise self._error(at, "there is no value where one has to be")
+        if depth == 1 and self._wanted >= 0:
+            self._kind = kind
+            self._start = self._base + at
+            self._mark = at
+        return 0
+
+    cdef int _open(self, Py_ssize_t at, unsigned char what) except -1:
+        if self._depth == DEPTH_MAX:
+            raise self._error(at, f"the JSON is nested more than {json_value.DEPTH_MAX} deep", TOO_DEEP)
+        self._stack[self._depth] = what
+        self._depth += 1
+        self._state = KEY_OR_END if what else VALUE_OR_END
+        return 0
+
+    cdef int _close(self, const unsigned char* text, Py_ssize_t at, int what) except -1:
+        if self._stack[self._depth - 1] != what:
+            raise self._error(at, "a value is not followed by a comma, or by the end of what it is in")
+        self._depth -= 1
+        if self._depth:
+            self._end_value(text, at + 1)
+        else:
+            self._state = END
+        return 0
+
+    cdef int _end_value(self, const unsigned char* text, Py_ssize_t stop) except -1:
+        cdef object raw
+        self._state = AFTER
+        if not self._kind or self._depth != 1:
+            return 0
+        if self._parts is None and stop - self._mark <= self._value_max:
+            raw = PyBytes_FromStringAndSize(<const char*> text + self._mark, stop - self._mark)
+        else:
+            self._keep(text, stop)
+            raw = b"".join(self._parts) if self._size <= self._value_max else None
+        self.found[self._wanted] = tuple.__new__(JsonValue, (self._kind, self._start, self._base + stop, raw))
+        self._parts = None
+        self._size = 0
+        self._kind = 0
+        self._wanted = -1
+        if self._enough and None not in self.found[: self._enough]:
+            self._state = OVER
+        return 0
+
+    cdef int _keep(self, const unsigned char* text, Py_ssize_t stop) except -1:
+        """What lies between ``_mark`` and ``stop`` is of the value that is being read."""
+        self._size += stop - self._mark
+        if self._parts is None:
+            self._parts = []
+        if self._size <= self._value_max:
+            self._parts.append(PyBytes_FromStringAndSize(<const char*> text + self._mark, stop - self._mark))
+        else:
+            self._parts.clear()
+        return 0
+
+    # --- strings
+
+    cdef Py_ssize_t _inside(self, const unsigned char* text, Py_ssize_t at, Py_ssize_t size) except -1:
+        cdef Py_ssize_t end = _plain_end(text, at, size)
+        cdef unsigned char byte
+        if self._is_read:
+            self._read(text + at, end - at)
+        if end == size:
+            return end
+        byte = text[end]
+        if byte == 0x22:
+            if self._is_key:
+                self._end_key()
+            else:
+                self._end_value(text, end + 1)
+        elif byte == 0x5C:
+            self._state = ESCAPE
+        elif byte < 0x20:
+            raise self._error(end, "a control character stands in a string unescaped")
+        else:
+            self._begin_character(end, byte)
+        return end + 1
+
+    cdef int _begin_character(self, Py_ssize_t at, unsigned char byte) except -1:
+        if not 0xC2 <= byte <= 0xF4:
+            raise self._error(at, "a string is no UTF-8")
+        self._tail = 1 if byte < 0xE0 else 2 if byte < 0xF0 else 3
+        self._low = 0xA0 if byte == 0xE0 else 0x90 if byte == 0xF0 else 0x80
+        self._max = 0x9F if byte == 0xED else 0x8F if byte == 0xF4 else 0xBF
+        self._state = TAIL
+        if self._is_read:
+            self._read(&byte, 1)
+        return 0
+
+    cdef int _in_string(self, unsigned char byte, Py_ssize_t at) except -1:
+        cdef int state = self._state
+        cdef int digit
+        cdef unsigned char meant
+        if state == TAIL:
+            if not self._low <= byte <= self._max:
+                raise self._error(at, "a string is no UTF-8")
+            self._low = 0x80
+            self._max = 0xBF
+            self._tail -= 1
+            if not self._tail:
+                self._state = INSIDE
+            if self._is_read:
+                self._read(&byte, 1)
+        elif state == ESCAPE:
+            if byte == c"u":
+                self._state = HEX
+                self._code = self._digits = 0
+                return 0
+            meant = MEANT[byte]
+            if meant == 0:
+                raise self._error(at, "a string has an escape that there is not")
+            self._state = INSIDE
+            if self._is_read:
+                self._read(&meant, 1)
+        elif state == HEX:
+            if 0x30 <= byte <= 0x39:
+                digit = byte - 0x30
+            elif 0x61 <= byte | 0x20 <= 0x66:
+                digit = (byte | 0x20) - 0x61 + 10
+            else:
+                raise self._error(at, "a string has an escape that there is not")
+            self._code = self._code << 4 | digit
+            self._digits += 1
+            if self._digits == 4:
+                self._end_escape(at)
+        elif byte == (c"\\" if state == PAIR else c"u"):
+            self._state = PAIR_U if state == PAIR else HEX
+            self._code = self._digits = 0
+        else:
+            raise self._error(at, "half of a surrogate pair is missing")
+        return 0
+
+    cdef int _end_escape(self, Py_ssize_t at) except -1:
+        cdef int code = self._code
+        cdef bint is_low = 0xDC00 <= code <= 0xDFFF
+        cdef bytes text
+        if is_low != (self._high != 0):
+            raise self._error(at, "half of a surrogate pair is missing")
+        if 0xD800 <= code <= 0xDBFF:
+            self._high = code
+            self._state = PAIR
+            return 0
+        self._state = INSIDE
+        self._high = 0
+        if is_low:
+            self._is_read = False
+        elif self._is_read:
+            text = chr(code).encode()
+            self._read(<const unsigned char*> PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+        return 0
+
+    cdef void _read(self, const unsigned char* part, Py_ssize_t size) noexcept:
+        cdef Py_ssize_t place
+        if self._key_size + size > KEY_MAX:
+            self._is_read = False
+            return
+        for place in range(size):
+            self._key[self._key_size] = part[place]
+            self._key_size += 1
+            if part[place] >= 0x80 or 0x41 <= part[place] <= 0x5A:
+                self._is_odd = True
+
+    cdef int _end_key(self) except -1:
+        cdef Py_ssize_t place
+        cdef bytes key
+        self._state = COLON
+        if self._depth != 1:
+            return 0
+        self._wanted = -1
+        if not self._is_read:
+            return 0
+        for place in range(len(self.keys)):
+            key = <bytes> self.keys[place]
+            if PyBytes_GET_SIZE(key) == self._key_size and not memcmp(PyBytes_AS_STRING(key), self._key, self._key_size):
+                self._wanted = place
+                if self.found[place] is not None:
+                    detail = f"the key {key.decode()!r} stands there twice"
+                    raise JsonError(AMBIGUOUS, detail, self._key_start, key)
+                return 0
+        if self._is_odd:
+            key = PyBytes_FromStringAndSize(<const char*> self._key, self._key_size)
+            other = alike(key, self.keys)
+            if other is not None:
+                detail = f"the key {key.decode()!r} is {other.decode()!r} for those who do not mind case"
+                raise JsonError(AMBIGUOUS, detail, self._key_start, other)
+        return 0
+
+    # --- numbers
+
+    cdef Py_ssize_t _in_number(self, const unsigned char* text, Py_ssize_t at, unsigned char byte) except -1:
+        cdef int state = self._state
+        cdef bint is_digit = 0x30 <= byte <= 0x39
+        if is_digit and state != ZERO:
+            if state == MINUS:
+                self._state = ZERO if byte == 0x30 else INTEGER
+            elif state == DOT:
+                self._state = FRACTION
+            elif state == E or state == E_SIGN:
+                self._state = EXPONENT
+        elif byte == 0x2E and (state == ZERO or state == INTEGER):
+            self._state = DOT
+        elif (byte == 0x65 or byte == 0x45) and (state == ZERO or state == INTEGER or state == FRACTION):
+            self._state = E
+        elif (byte == 0x2B or byte == 0x2D) and state == E:
+            self._state = E_SIGN
+        elif (state == ZERO or state == INTEGER or state == FRACTION or state == EXPONENT) and not is_digit:
+            self._end_value(text, at)
+            return at
+        else:
+            raise self._error(at, "a number is none")
+        return at + 1
+
+    cdef object _error(self, Py_ssize_t at, str detail, str reason=MALFORMED):
+        return JsonError(reason, detail, self._base + at)
