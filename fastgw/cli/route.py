@@ -17,6 +17,7 @@ def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) 
     """Print the route a request takes; return 0, 1 (no route, or the file is wrong) or 2 (not a request)."""
     from fastgw.config.load import load
     from fastgw.wire.errors import WireError
+    from fastgw.wire.messages import KIND, kind_of
     from fastgw.wire.methods import NEVER, method_problem, served
 
     if method not in NEVER and (problem := method_problem(method)):
@@ -36,6 +37,8 @@ def route(file: str, method: str, url: str, headers: Sequence[tuple[str, str]]) 
         return 2
 
     def header(name: bytes) -> bytes | None:
+        if name == KIND:
+            return kind_of(header(b"content-type"))
         value = fields.get(name.decode("latin-1"))
         return None if value is None else _bytes(value)
 

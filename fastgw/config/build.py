@@ -33,6 +33,7 @@ from fastgw.config.entry import Entry
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.grpc import Grpc
 from fastgw.config.health import HealthCheck
 from fastgw.config.hedges import Hedge
 from fastgw.config.listener_rules import listener_name
@@ -71,6 +72,7 @@ from fastgw.core.settings import (
     BudgetSettings,
     CacheSettings,
     FilterSettings,
+    GrpcSettings,
     HedgeSettings,
     Limits,
     ListenerSettings,
@@ -255,6 +257,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Reply: Reply.settings,
     Redirect: Redirect.settings,
     Files: Files.settings,
+    Grpc: partial(fill, GrpcSettings),
     schema.Mirror: _mirror,
     Cache: partial(fill, CacheSettings),
     Shadow: _shadow,

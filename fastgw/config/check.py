@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from fastgw.config.by_name import check_by_name, named_services
 from fastgw.config.chain_rules import check_chain
+from fastgw.config.grpc import shown_call
+from fastgw.config.grpc_rules import check_grpc
 from fastgw.config.known import check_service
 from fastgw.config.listener_rules import check_listeners, listener_name
 from fastgw.config.logs import check_rotations
@@ -72,6 +74,8 @@ def route_name(route: Route) -> str:
     """Its name, or its conditions: ``GET,POST api.example /v1/* x-canary=1``."""
     if route.name:
         return route.name
+    if route.grpc is not None and not is_unsound(route.grpc) and route.grpc.service:
+        return " ".join(part for part in (route.host, shown_call(route.grpc)) if part)
     headers = [f"{name}={value}" for name, value in route.headers.items()]
     return " ".join(part for part in (",".join(route.methods), route.host, route.path, *headers) if part)
 
@@ -103,6 +107,7 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
         check_service(document, config, (*where, "service"), route.service)
     check_by_name(document, config, where, route)
     same_fields(document, (*where, "headers"))
+    check_grpc(document, where, route)
     if route.cache is not None and not is_unsound(route.cache):
         route.cache.check(document, (*where, "cache"), route)
     if route.mirror is not None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from fastgw.config.called import called, destinations
 from fastgw.config.chains import links, named
 from fastgw.config.choosing import affinity_of
 from fastgw.config.compile_service import ServiceMaker, SlotMap
@@ -31,7 +32,7 @@ from fastgw.config.spec import (
 from fastgw.config.telemetry_spec import TelemetrySpec
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.registry import Registry
-from fastgw.core.settings import MirrorSettings
+from fastgw.core.settings import GrpcSettings, MirrorSettings
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.fallbacks import Fallbacks
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
@@ -82,7 +83,8 @@ class _Compiler:
         self._transformers: dict[FilterSpec, Filter] = {}
         self._tracing: Tracing | None = None
         self._caches: dict[str, RouteCache] = {}
-        self._chains: dict[tuple[int, tuple[str, ...], tuple[FilterSpec, ...], tuple[str, ...]], Chain] = {}
+        self._calls: dict[GrpcSettings, Filter] = {}
+        self._chains: dict[tuple[object, ...], Chain] = {}
         self._services: dict[str, Service] = {}
         self._versions: dict[str, Versions] = {}
         self._sticky = {one.name: place for place, one in enumerate(spec.services) if one.affinity is not None}
@@ -92,7 +94,8 @@ class _Compiler:
             yield
             self._filters[name] = _filter(one)
         self._tracing = self._tracer(self._spec.telemetry)
-        maker = ServiceMaker(self._slots, self._registry, self._random, self._spec.zone, self._tracing)
+        calls = called(self._spec)
+        maker = ServiceMaker(self._slots, self._registry, self._random, self._spec.zone, self._tracing, calls)
         yield from self._make_services(maker)
         listeners = {}
         for listener in self._spec.listeners:
@@ -222,13 +225,15 @@ class _Compiler:
         names = tuple(link.name for link in links(self._spec, listener, route))
         transformers = route.transformers if route is not None else ()
         cookies = self._cookies(route) if route is not None else ()
-        key = (len(listener.before_routing), names, transformers, cookies)
+        grpc = route.grpc if route is not None else None
+        key = (len(listener.before_routing), names, transformers, cookies, grpc)
         found = self._chains.get(key)
         if found is None:
             filters = [self._filters[name] for name in names]
             modes = {one.name: self._mode(one) for one in (*(self._specs[name] for name in names), *transformers)}
             filters += [*map(self._transformer, transformers), *self._affinity_filter(cookies)]
-            before = key[0]
+            filters += [] if grpc is None else [self._call_filter(grpc)]
+            before = len(listener.before_routing)
             if self._tracing is not None:  # outermost, and before routing where anything is
                 filters.insert(0, self._tracing)
                 before += before > 0
@@ -246,8 +251,7 @@ class _Compiler:
         """The services of a route that set a cookie, in the order of the file."""
         if not self._sticky:
             return ()
-        by_name = route.by_name.services if route.by_name is not None else ()
-        names = {route.service, *by_name, *(one.service for one in route.split)}
+        names = destinations(route)
         names |= {part.service for one in self._spec.versioned if one.name in names for part in one.versions}
         return tuple(sorted((name for name in names if name in self._sticky), key=self._sticky.__getitem__))
 
@@ -259,6 +263,15 @@ class _Compiler:
         specs = [self._spec.services[self._sticky[name]] for name in services]
         found = {one.name: affinity_of(one) for one in specs}
         return [AffinityFilter({name: one for name, one in found.items() if one is not None})]
+
+    def _call_filter(self, settings: GrpcSettings) -> Filter:
+        """One for all routes that say the same of calls."""
+        found = self._calls.get(settings)
+        if found is None:
+            from fastgw.filters.grpc import Calls  # which a worker without such does not need
+
+            found = self._calls[settings] = Calls(settings)
+        return found
 
     def _mode(self, spec: FilterSpec) -> FailureMode:
         return FailureMode(spec.settings, self._slots.filters[spec.name])

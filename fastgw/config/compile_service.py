@@ -5,7 +5,7 @@ The part of ``compile`` that makes them; each time anew, but for what the regist
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.config.choosing import chosen
@@ -60,13 +60,16 @@ class ServiceMaker:
         random: Callable[[], float],
         zone: str,
         witness: Tracing | None,
+        calls: Set[str] = frozenset(),
     ) -> None:
-        """``zone``: where this gateway is, or empty; ``witness``: looks on at every try."""
+        """``zone``: where this gateway is, or empty; ``witness``: looks on at every try; ``calls``: services that those of gRPC may come
+        to."""
         self._slots = slots
         self._registry = registry
         self._random = random
         self._zone = zone
         self._witness = witness
+        self._calls = calls
         self._contexts: dict[UpstreamTls, ssl.SSLContext] = {}
         self.inside: list[Instance] = []  #: of the services that are code in this process, those made so far
 
@@ -104,18 +107,19 @@ class ServiceMaker:
         )
 
     def _times(self, spec: ServiceSpec) -> Sending | None:
-        if not spec.settings.has_times:
+        has_calls = spec.name in self._calls
+        if not spec.settings.has_times and not has_calls:
             return None
         from fastgw.core.exchange.times import Times
 
-        return Times(spec.settings)
+        return Times(spec.settings, has_calls=has_calls)
 
     def _hedging(self, spec: ServiceSpec) -> Hedging | None:
         if not spec.settings.sends_twice:
             return None
         from fastgw.core.exchange.hedging import Hedging
 
-        return Hedging(spec.settings)
+        return Hedging(spec.settings, has_calls=spec.name in self._calls)
 
     def _minds(self, spec: ServiceSpec) -> Iterator[Mind]:
         """What may be done about answers of a service other than passing them on, the first first."""

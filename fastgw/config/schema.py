@@ -25,6 +25,7 @@ from fastgw.config.ejection import Ejection
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.grpc import Grpc, with_conditions
 from fastgw.config.health import HealthCheck
 from fastgw.config.hedges import Hedge
 from fastgw.config.inside import Inside
@@ -211,6 +212,7 @@ class Route(Model):
 
     name: Label | None = setting(None, "For metrics and logs. Default: methods, host, path and headers.")
     path: RoutePath = setting(..., "/a/b exact, /a/* prefix, /v1/{model}/predict with parameters.")
+    grpc: Grpc | None = setting(None, "Calls of gRPC: of which service, in the place of path, and their bounds.")
     host: RouteHost = setting("", "api.example exact, *.edge.example any name below it. Default: any host.")
     methods: list[Method] = setting([], "Default: any method.")
     headers: dict[FieldName, FieldValue] = setting(
@@ -248,6 +250,11 @@ class Route(Model):
     errors: Annotated[str, words("problem", "openai")] = setting(
         "problem", "Shape of error bodies: RFC 9457 problem details, or what the OpenAI SDKs read."
     )
+
+    @classmethod
+    def long_form(cls, data: Any) -> Any:
+        """With the conditions that ``grpc`` stands for."""
+        return with_conditions(data)
 
     @property
     def parameter(self) -> str:

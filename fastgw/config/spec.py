@@ -18,6 +18,7 @@ from fastgw.core.settings import (
     CacheSettings,
     FilesSettings,
     FilterSettings,
+    GrpcSettings,
     InsideSettings,
     KeySetSettings,
     ListenerSettings,
@@ -119,6 +120,7 @@ class RouteSpec(NamedTuple):
     host: str
     methods: tuple[str, ...]
     headers: tuple[tuple[str, str], ...]
+    grpc: GrpcSettings | None  #: None: nobody looks whether its requests are calls
     service: str | None
     by_name: ByNameSpec | None
     split: tuple[SplitSpec, ...]

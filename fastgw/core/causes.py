@@ -97,9 +97,9 @@ def words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def excerpt(data: bytes) -> str:
-    """The beginning of ``data`` in printable characters, between quotes, and what it may be where that is known."""
-    shown = repr(data[:EXCERPT])[1:] + ("..." if len(data) > EXCERPT else "")
+def excerpt(data: bytes, most: int = EXCERPT) -> str:
+    """The beginning of ``data`` in printable characters, between quotes, and what it may be where that is known; ``most``: bytes of it."""
+    shown = repr(data[:most])[1:] + ("..." if len(data) > most else "")
     if data[:2] in (b"\x15\x03", b"\x16\x03"):
         return f"{shown}, which is TLS"
     if len(data) > 4 and data[3:5] == b"\x04\x00":

@@ -152,6 +152,13 @@ class FilterSettings(NamedTuple):
     timeout: float  #: seconds that a hook of it may wait; more is a failure
 
 
+class GrpcSettings(NamedTuple):
+    """What is done with calls of gRPC on a route; bytes, 0: any."""
+
+    max_request_message: int
+    max_response_message: int
+
+
 class RouteSettings(NamedTuple):
     """How the requests of a route are treated; seconds (0 switches a deadline off) and bytes."""
 

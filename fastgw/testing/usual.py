@@ -70,8 +70,8 @@ def route(name: str, slot: int, **options: Any) -> Route:
 
 def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **options: Any) -> Service:
     """A service whose members these are, from now on and as they are; ``options``: of ``ServiceSettings`` or ``RetrySettings``, and a
-    ``witness`` (``filters.tracing``)."""
-    witness = options.pop("witness", None)
+    ``witness`` (``filters.tracing``); ``has_calls``: of ``Times``."""
+    witness, has_calls = options.pop("witness", None), options.pop("has_calls", False)
     retry = {one: options.pop(one) for one in RetrySettings._fields if one in options}
     settings = _SERVICE._replace(retry=_SERVICE.retry._replace(**retry), **options)
     members = Members(endpoints[0].members.report if endpoints else lambda _: None)
@@ -81,7 +81,7 @@ def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **op
     takes_chunks = all(one.pool.takes_chunks for one in endpoints)
     members.update(tuple((one, one.settings) for one in endpoints), (), settings.ejection, 0.0)
     minds = minds_of(settings) or None
-    times = Times(settings) if settings.has_times else None
+    times = Times(settings, has_calls=has_calls) if settings.has_times or has_calls else None
     judge = None
     if settings.hedge is not None:
         from fastgw.core.exchange.hedging import Hedging

@@ -61,6 +61,7 @@ _OF_CAUSE: Final = {
         UNAVAILABLE,
     ),
     "answer_too_large": RESOURCE_EXHAUSTED,
+    "grpc_answer_too_large": RESOURCE_EXHAUSTED,
 }
 
 #: The status of HTTP for each code, as google.rpc.Code has it.

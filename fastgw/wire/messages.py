@@ -17,6 +17,9 @@ from fastgw.wire.fields import (
 from fastgw.wire.serialize import status_line
 from fastgw.wire.target import normalise_path
 
+#: What routes ask for in the place of a field: how ``content-type`` begins, where that is ``application/grpc``, which has many ends.
+KIND = b"content-type*"
+CALL = b"application/grpc"
 NO_LENGTH = -1  #: ``content_length`` when the message has no such field: not the same as zero
 MAX_LENGTH = 2**63 - 1
 
@@ -34,6 +37,12 @@ _OF_MESSAGE = (
     *("length_count", "content_length", "chunked", "transfer_encoding", "te_trailers", "request_id", "rare", "edited"),
     *("via", "forwarded_for", "forwarded_proto", "forwarded_host", "timeout", "original_path", "routed_path"),
 )
+
+
+def kind_of(content_type: bytes | None) -> bytes | None:
+    """The value of ``KIND`` for a request with this ``content-type``."""
+    is_call = content_type is not None and content_type[: len(CALL)].lower() == CALL
+    return CALL if is_call else content_type
 
 
 class Message:
@@ -222,6 +231,8 @@ class Request(Message):
         """
         if self.edited is not None and name in self.edited:
             return self.forwarded(name)
+        if name == KIND:
+            return kind_of(self.header(b"content-type"))
         if name == b"x-request-id" and self.request_id:
             return self.request_id
         return find_field(self.head, name)

@@ -29,6 +29,8 @@ cpdef ask_for_more(Exchange exchange)
 @cython.locals(passed=bytes)
 cpdef go_on(Exchange exchange, bytes data)
 
+cdef bint _is_call(Exchange exchange) except -1
+
 cpdef bint on_deadline(Exchange exchange, double now) except -1
 
 cpdef stop(Exchange exchange)

@@ -19,6 +19,7 @@ from fastgw.core.exchange.body import NEVER
 from fastgw.core.exchange.deadlines import ANSWER, BODY, HOOKS
 from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.errors import DownstreamError
+from fastgw.wire.messages import CALL, KIND
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -80,7 +81,7 @@ def wait(exchange: Exchange) -> None:
     if exchange.inward is not None and exchange.inward.is_whole:
         body_wait = NEVER  # a connection would only wait, too
         ask_for_more(exchange)
-    elif request.expect or route.body_buffer <= 0 or route.body_wait <= 0 or is_full(exchange):
+    elif request.expect or route.body_buffer <= 0 or route.body_wait <= 0 or is_full(exchange) or _is_call(exchange):
         tries.ask(exchange, exchange.service.members.ready)
         return
     else:
@@ -136,7 +137,12 @@ def is_too_slow(exchange: Exchange, now: float, after: float) -> bool:
         body.mark(now)
     elif body.since == NEVER and body.received:
         body.mark(now)  # it did not wait for the 100 that it asked for
-    return now - body.since > after and body.rate(now) < RATE_MIN
+    return now - body.since > after and body.rate(now) < RATE_MIN and not _is_call(exchange)
+
+
+def _is_call(exchange: Exchange) -> bool:
+    """Whether it is one of gRPC: who waits for the rest of its body may wait for its answer first, or for something to say."""
+    return exchange.request.header(KIND) == CALL
 
 
 def too_slow(why: str) -> DownstreamError:

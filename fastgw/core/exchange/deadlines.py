@@ -43,9 +43,8 @@ def answer_within(exchange: Exchange) -> float:
 def overdue(exchange: Exchange, now: float) -> GatewayError:
     """The error of an exchange whose deadline has passed; ``now`` in coarse loop time."""
     if exchange.last and now >= exchange.last:
-        return UpstreamError(
-            504, "timeout", f"the exchange took longer than {seconds(exchange):g} s{_before(exchange)}"
-        )
+        most = exchange.last - exchange.started
+        return UpstreamError(504, "timeout", f"the exchange took longer than {most:.6g} s{_before(exchange)}")
     if exchange.phase == CONNECTION:
         shortage = exchange.endpoint.pool.shortage
         if shortage is not None:

@@ -19,8 +19,12 @@ STATUS = b"grpc-status"
 MESSAGE = b"grpc-message"
 #: Milliseconds after which a client may ask again, below 0: it shall not (gRFC A6).
 PUSHBACK = b"grpc-retry-pushback-ms"
+TIMEOUT = b"grpc-timeout"
+CALL = "grpc"  #: a note: the exchange is a call, as ``filters.grpc`` has found
 
-_AGAIN = {"retry-after": "", "x-should-retry": ""}  #: fields that say the same to other clients
+_OWN = frozenset(
+    ("retry-after", "x-should-retry", "grpc-status")
+)  #: fields that errors have, which are said in another way here
 
 
 def fields_of(
@@ -43,7 +47,7 @@ def fields_of(
     again = "-1" if headers.get("x-should-retry") == "false" else _millis(headers.get("retry-after", ""))
     if again:
         fields.append((PUSHBACK.decode(), again))
-    fields += [(name, value) for name, value in headers.items() if name not in _AGAIN]
+    fields += [(name, value) for name, value in headers.items() if name not in _OWN]
     return tuple(fields)
 
 
@@ -60,8 +64,14 @@ def last_trailers(exchange: Exchange) -> bytes:
     return b"".join([b"%b: %b\r\n" % one for one in _said(error)])
 
 
+def code_of(error: GatewayError) -> int:
+    """The code that ``error`` is told with: what it says itself in ``grpc-status`` among its fields, or else by what it is."""
+    own = next((value for name, value in error.headers if name == "grpc-status"), None)
+    return code_of_error(error.code, error.status) if own is None else int(own)
+
+
 def _said(error: GatewayError) -> Iterator[tuple[bytes, bytes]]:
-    yield STATUS, b"%d" % code_of_error(error.code, error.status)
+    yield STATUS, b"%d" % code_of(error)
     yield MESSAGE, write_message(f"{error.code}: {error.detail}")
 
 

@@ -42,11 +42,11 @@ class Hedging(Times):
 
     __slots__ = ("_after", "_budget", "_is_armed", "_learned", "_line", "_methods", "_plane", "_renewed", "_settings")
 
-    def __init__(self, settings: ServiceSettings) -> None:
-        """``settings``: with ``hedge``."""
+    def __init__(self, settings: ServiceSettings, *, has_calls: bool = False) -> None:
+        """``settings``: with ``hedge``; ``has_calls``: see ``Times``."""
         hedge = settings.hedge
         assert hedge is not None
-        Times.__init__(self, settings)
+        Times.__init__(self, settings, has_calls=has_calls)
         self._settings = hedge
         self._methods = hedge.sends_twice
         self._plane: Plane | None = None  # of the first exchange that comes

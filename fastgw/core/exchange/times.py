@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastgw.core.exchange import deadlines
+from fastgw.core.exchange.grpc import CALL
+from fastgw.core.exchange.grpc import TIMEOUT as CALL_TIMEOUT
+from fastgw.wire.grpc import write_timeout
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -19,9 +22,11 @@ TIMEOUT = b"x-request-timeout-ms"  #: whole milliseconds until nobody waits for 
 class Times:
     """The times of one service (``snapshot.Sending``)."""
 
-    __slots__ = ("_is_told", "_try_timeout")
+    __slots__ = ("_has_calls", "_is_told", "_try_timeout")
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: ServiceSettings, *, has_calls: bool = False) -> None:
+        """``has_calls``: there are calls of gRPC among its requests."""
+        self._has_calls = has_calls
         self._is_told = settings.tell_timeout
         self._try_timeout = settings.retry.try_timeout
 
@@ -33,10 +38,14 @@ class Times:
 
     def tell(self, exchange: Exchange) -> None:
         """Have the request say how long the service has, if it is to be told."""
+        is_call = self._has_calls and exchange.notes is not None and CALL in exchange.notes
+        left = self._left(exchange) if self._is_told or is_call else None
+        if left is None:
+            return
         if self._is_told:
-            left = self._left(exchange)
-            if left is not None:
-                exchange.request.set_header(TIMEOUT, b"%d" % max(1, int(left * 1000.0)))
+            exchange.request.set_header(TIMEOUT, b"%d" % max(1, int(left * 1000.0)))
+        if is_call:
+            exchange.request.set_header(CALL_TIMEOUT, write_timeout(left))
 
     def on_sent(self, exchange: Exchange) -> None:
         """See ``Sending``."""
@@ -46,8 +55,7 @@ class Times:
     def _left(self, exchange: Exchange) -> float | None:
         """Seconds until the exchange, or this try of it, must be over; None: there is no such time."""
         left = self._try_timeout or None
-        most = deadlines.seconds(exchange)
-        if most:
-            whole = most - (exchange.plane.clock() - exchange.started)
+        if exchange.last:
+            whole = exchange.last - exchange.plane.clock()
             left = whole if left is None else min(left, whole)
         return left

@@ -16,6 +16,7 @@ def exchange(**changes: Any) -> Any:
     body = SimpleNamespace(is_done=True)
     endpoint = SimpleNamespace(addresses=SimpleNamespace(places=("10.0.0.1",)), pool=SimpleNamespace(shortage=None))
     known = {"route": route, "body": body, "last": 0.0, "phase": ANSWER, "waiting": None, "carrier": None}
+    known["started"] = 4.0
     service = SimpleNamespace(settings=SimpleNamespace(retry=SimpleNamespace(try_timeout=0.0)))
     known |= {"tried": (), "first_error": None}
     known |= {"endpoint": endpoint, "service": service, "request": SimpleNamespace(timeout=b"")}

@@ -1,0 +1,26 @@
+"""Which services calls of gRPC may come to: those that a route leads to which says ``grpc``."""
+
+from __future__ import annotations
+
+from fastgw.config.spec import GatewaySpec, RouteSpec
+
+
+def called(spec: GatewaySpec) -> frozenset[str]:
+    """Their names, versions and those in the place of others included."""
+    found = {name for route in spec.routes if route.grpc is not None for name in destinations(route)}
+    found |= {part.service for one in spec.versioned if one.name in found for part in one.versions}
+    steps = {one.name: [step.service for step in one.fallback if step.service is not None] for one in spec.services}
+    waiting = list(found)
+    while waiting:
+        for name in steps.get(waiting.pop(), ()):
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return frozenset(found)
+
+
+def destinations(route: RouteSpec) -> set[str]:
+    """What the file calls the services that requests of ``route`` go to, without copies."""
+    by_name = route.by_name.services if route.by_name is not None else ()
+    own = (route.service,) if route.service is not None else ()
+    return {*own, *by_name, *(one.service for one in route.split)}
