@@ -19,6 +19,7 @@ from bench.scenarios import (
     events,
     fleet,
     forged,
+    http2_floods,
     idle_connections,
     large_reloads,
     lifecycle,
@@ -46,7 +47,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
     module.SCENARIO
     for module in (
         wire, split, idle_connections, slowloris, slow_requests, slow_readers, stuck_readers, stuck_uploads,
-        descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, shared_limits, tracing,
+        descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, http2_floods, shared_limits, tracing,
         members, registry_faults, members_flood, names_change, picks, fleet,
     )
 ) + lifecycle.SCENARIOS + large_reloads.SCENARIOS  # fmt: skip
@@ -65,6 +66,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="write PATH.md and PATH.json")
     parser.add_argument("--python", default=sys.executable, help="interpreter that runs fastgw")
     parser.add_argument("--seed", type=int, default=1, help="seed of the mutated traffic")
+    parser.add_argument("--seconds", type=int, default=0, help="of each attack of http2_floods (default: 60)")
+    parser.add_argument("--part", action="append", help="this attack of http2_floods alone (repeatable)")
     parser.add_argument("--strict", action="store_true", help="exit 1 if fastgw missed a target")
     parsed = parser.parse_args(arguments)
     parsed.peers = tuple(parsed.peers.split(","))
@@ -92,7 +95,9 @@ def main(arguments: list[str] | None = None) -> int:
     for name in set(chosen.peers) - set(names):
         print(f"skipped: {name} is not installed", file=sys.stderr)
     scenarios = [scenario for scenario in SCENARIOS if not chosen.only or scenario.name in chosen.only]
-    options = Options(names, chosen.quick, chosen.wire, chosen.python, chosen.seed)
+    options = Options(
+        names, chosen.quick, chosen.wire, chosen.python, chosen.seed, chosen.seconds, tuple(chosen.part or ())
+    )
 
     def report(scenario: Scenario, name: str, result: Result) -> None:
         mark = {True: "ok", False: "MISSED", None: "-"}[result.is_met]

@@ -42,6 +42,10 @@ class Options:
     wire: Path
     python: str
     seed: int = 1
+    seconds: int = 0
+    """Of each part of a scenario that has several (0: as it says)."""
+    parts: tuple[str, ...] = ()
+    """Those of them that are wanted; empty: all."""
 
 
 @dataclass(frozen=True, slots=True)

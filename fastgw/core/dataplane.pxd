@@ -15,6 +15,7 @@ cdef class DataPlane(Plane):
     cdef public set unconnected
     cdef public Py_ssize_t connections_max
     cdef public object on_idle
+    cdef public object spenders
     cdef dict _addresses
     cdef double _swept_at
     cdef double _late

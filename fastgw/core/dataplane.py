@@ -53,6 +53,7 @@ class DataPlane(Plane):
         "on_idle",
         "registry",
         "snapshot",
+        "spenders",
         "unconnected",
     )
 
@@ -84,6 +85,7 @@ class DataPlane(Plane):
         #: Whatever the configuration allows: the rest of the descriptors serve the services.
         self.connections_max = connections_max
         self.on_idle: Callable[[], None] | None = None  #: called once draining is complete
+        self.spenders: Any = None  #: addresses that misuse HTTP/2 (``http2.budget.Spenders``); None: nobody has
         self._addresses: dict[bytes, int] = {}
         self._late = 0.0  # seconds, of the last sweep
         self._swept_at = self.now

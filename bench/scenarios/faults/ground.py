@@ -28,7 +28,7 @@ workers: {workers}
 shutdown: {{grace: 1s}}
 admin: {{address: "127.0.0.1:{admin}"}}
 listeners:
-  - {{name: edge, address: "127.0.0.1:{port}"}}
+  - {{name: edge, address: "127.0.0.1:{port}"{listener}}}
 """
 
 NGINX = """\
@@ -176,10 +176,11 @@ class Ground:
                     one.kill()
 
     @contextlib.asynccontextmanager
-    async def fastgw(self, rest: str, workers: int = 1) -> AsyncIterator[Gateway]:
-        """The gateway with routes, services and all but the listener from ``rest``."""
+    async def fastgw(self, rest: str, workers: int = 1, listener: str = "") -> AsyncIterator[Gateway]:
+        """The gateway with routes, services and all but the listener from ``rest``; ``listener``: more keys of that."""
         port, admin = peers.free_port(), peers.free_port()
-        start = START.format(port=port, admin=admin, workers=workers)
+        more = f", {listener}" if listener else ""
+        start = START.format(port=port, admin=admin, workers=workers, listener=more)
         async with self._running("fastgw", start + rest, port) as folder:
             yield Gateway(port, admin, folder)
 

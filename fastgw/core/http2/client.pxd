@@ -2,7 +2,7 @@ from fastgw.core cimport _counters as counters
 from fastgw.core.http2.streams cimport Http2Streams
 from fastgw.wire.http2 cimport frames
 
-cdef int NO_ERROR, PROTOCOL_ERROR
+cdef int ENHANCE_YOUR_CALM, NO_ERROR, PROTOCOL_ERROR
 
 
 cdef class Http2Client(Http2Streams):

@@ -7,28 +7,20 @@ preface, SETTINGS ──▶ frames ──▶ drained: closed behind the last ans
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fastgw.core import counters
 from fastgw.core.exchange.ends import Client
+from fastgw.core.http2 import budget
 from fastgw.core.http2.link import RECEIVE
 from fastgw.core.http2.streams import LAST_STREAM, LEAVING_PING, UNKNOWN, Http2Streams
 from fastgw.core.net.peers import accepted_elsewhere
 from fastgw.errors import DownstreamError
 from fastgw.wire.http2 import frames
 from fastgw.wire.http2 import settings as names
-from fastgw.wire.http2.errors import (
-    NO_ERROR,
-    PROTOCOL_ERROR,
-    Http2Error,
-)
-from fastgw.wire.http2.frame_kinds import (
-    PREFACE,
-)
+from fastgw.wire.http2.errors import ENHANCE_YOUR_CALM, NO_ERROR, PROTOCOL_ERROR, Http2Error
+from fastgw.wire.http2.frame_kinds import PREFACE
 from fastgw.wire.subject import subject_fields
-
-if TYPE_CHECKING:
-    pass
 
 PATIENCE: Final = 1.0  #: seconds of a drain until a client with streams under way is told of it
 
@@ -77,10 +69,15 @@ class Http2Client(Http2Streams):
         """Say what we are like; ``read``: of the preface, what somebody has read already."""
         self._adopt(self.listener)
         self._preface = PREFACE[len(read) :]
+        spenders = self.plane.spenders
+        if spenders is not None and spenders.has(self.address, self.plane.now):
+            self._budget = budget.FloodBudget(self.plane.now, budget.SPARSE)
+            self._is_sparse = True
+            self._set_most()
         self.deadline = self.plane.now + (self.listener.head_timeout or self.listener.idle_timeout)
         limits = self.listener.limits
         said = {
-            names.MAX_CONCURRENT_STREAMS: limits.streams,
+            names.MAX_CONCURRENT_STREAMS: self._most,
             names.MAX_HEADER_LIST_SIZE: limits.head_size,
             names.NO_RFC7540_PRIORITIES: 1,
         }
@@ -119,6 +116,7 @@ class Http2Client(Http2Streams):
         for stream in streams.values():
             self.plane.unconnected.discard(stream)
             stream.on_reset()
+        self._link.leave()
 
     def pause_writing(self) -> None:
         """The client reads slower than it is sent."""
@@ -137,7 +135,7 @@ class Http2Client(Http2Streams):
 
     def _rest(self) -> None:
         """Nothing more is here to be read, or a stream has ended."""
-        if self._streams or not self._is_busy:
+        if self._streams or not self._is_busy or self.is_paused:
             return  # frames that begin no stream, or a part of one, give it no more time
         self._is_busy = False
         if self._is_going == 2 or self.plane.is_draining:
@@ -151,6 +149,10 @@ class Http2Client(Http2Streams):
         plane.values[counters.HTTP2_FAILURES] += 1
         typed = DownstreamError(400, "http2", str(error))
         plane.on_bad_request(self, typed)
+        if error.code == ENHANCE_YOUR_CALM:
+            if plane.spenders is None:
+                plane.spenders = budget.Spenders()
+            plane.spenders.add(self.address, plane.now)
         self._link.put(frames.goaway(self._last, error.code, error.detail))
         self._is_going = 2
         self.close()

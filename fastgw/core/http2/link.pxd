@@ -23,5 +23,6 @@ cdef class Http2Link:
     cpdef put(self, bytes data)
     @cython.locals(out=list)
     cpdef flush(self)
+    cpdef leave(self)
     cpdef widen(self, long long size)
     cpdef count(self, Py_ssize_t size)

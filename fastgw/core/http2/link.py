@@ -41,7 +41,7 @@ class Http2Link:
 
     def __init__(self, connection: Connection, loop: Any, block_most: int) -> None:
         """``block_most``: bytes of a header block."""
-        self._connection = connection
+        self._connection: Connection | None = connection
         self._loop = loop
         self._out: list[bytes] = []  # frames of this turn
         self._is_scheduled = False
@@ -55,7 +55,7 @@ class Http2Link:
     def put(self, data: bytes) -> None:
         """Send these frames, behind those before them, before the loop waits again."""
         self._out.append(data)
-        if not self._is_scheduled:
+        if not self._is_scheduled and self._connection is not None:
             self._is_scheduled = True
             self._loop.call_soon(self._turn)
 
@@ -68,7 +68,13 @@ class Http2Link:
         out = self._out
         if out:
             self._out = []
-            self._connection.write(out[0] if len(out) == 1 else b"".join(out))
+            if self._connection is not None:
+                self._connection.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def leave(self) -> None:
+        """The connection is gone: hold it no more, or both would wait for the collector, with all that was read."""
+        self._connection = None
+        self._out = []
 
     def widen(self, size: int) -> None:
         """WINDOW_UPDATE of the connection.

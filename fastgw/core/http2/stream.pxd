@@ -24,14 +24,16 @@ cdef class Http2Stream(Client):
     cdef list _early
     cdef bytes _fields
     cdef list _queue
-    cdef Py_ssize_t _queued
     cdef bint _is_end_queued
     cdef int _status
     cdef bytes _trailers
-    cdef Py_ssize_t _stalled_at
+    cdef public long long sent
+    cdef public long long stalled_at
+    cdef public double stalled_since
     cpdef _open(self)
     @cython.locals(request=Request)
     cpdef begin(self, Exchange exchange, bint is_last)
+    @cython.locals(announced="long long")
     cpdef on_data(self, bytes payload, Py_ssize_t size, bint is_last)
     @cython.locals(exchange=Exchange, body=RequestBody)
     cdef _hand_on(self, bytes payload)
@@ -39,6 +41,7 @@ cdef class Http2Stream(Client):
     cpdef read_body(self)
     cpdef hold(self, int bit)
     cpdef _hand_on_early(self)
+    cpdef begin_late(self)
     cpdef release(self, int bit)
     cpdef bint takes_trailers(self, Exchange exchange) except -1
     cpdef send_interim(self, Exchange exchange)
@@ -68,5 +71,4 @@ cdef class Http2Stream(Client):
     cpdef close(self)
     cpdef abort(self)
     cpdef write(self, bytes data)
-    cdef _watch_writing(self)
     cpdef on_deadline(self, double now)

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.core.exchange.ends import Client
+from fastgw.core.http2 import stalls
 from fastgw.core.net.connection import HOLD_PEER
-from fastgw.errors import DownstreamError
 from fastgw.wire.http2 import frames
 from fastgw.wire.http2.errors import (
     CANCEL,
@@ -60,6 +60,12 @@ class Carrying(Protocol):
     def reset(self, stream: Http2Stream, code: int) -> None:
         """End it at once, with its exchange."""
 
+    def is_crowded(self) -> bool:
+        """Whether more streams wait for room than a client that means well would let wait."""
+
+    def give_up(self, stream: Http2Stream, is_one_too_many: bool) -> None:
+        """Its peer has no room for it: end it; for the reason that there are too many such, or because it took too long."""
+
 
 class Http2Stream(Client):
     """One request of a connection, and its answer."""
@@ -72,15 +78,16 @@ class Http2Stream(Client):
         "_is_end_queued",
         "_link",
         "_queue",
-        "_queued",
         "_received",
-        "_stalled_at",
         "_status",
         "_trailers",
         "connection",
         "id",
         "is_local_done",
         "is_remote_done",
+        "sent",
+        "stalled_at",
+        "stalled_since",
         "window",
     )
 
@@ -108,12 +115,13 @@ class Http2Stream(Client):
         self._credit = 0  #: bytes taken that the peer was not told of
         self._early: list[bytes] = []  #: of the request, while nobody takes them
         self._fields: bytes | None = None  #: of the answer's head, to go out with the first body bytes
-        self._status = 0  #: of that head
+        self._status = 0
         self._queue: list[bytes] = []  #: of the answer's body, while no window takes it
-        self._queued = 0
         self._is_end_queued = False
         self._trailers = b""
-        self._stalled_at = -1
+        self.sent = 0  #: bytes of the answer's body
+        self.stalled_at = 0  #: of those, when somebody looked whether more are taken
+        self.stalled_since = 0.0  #: that too few are, in coarse loop time
 
     # --- the request
 
@@ -133,8 +141,6 @@ class Http2Stream(Client):
         elif request.content_length < 0:
             request.chunked = True
             request.rare = True
-        elif request.content_length == 0:
-            pass  # the DATA that ends it has no bytes: nothing waits for it
         self.exchange = exchange
 
     def on_data(self, payload: bytes, size: int, is_last: bool) -> None:
@@ -152,9 +158,8 @@ class Http2Stream(Client):
         self._received += len(payload)
         if is_last:
             self.is_remote_done = True
-        if self._announced >= 0 and (
-            self._received > self._announced or (is_last and self._received != self._announced)
-        ):
+        announced = self._announced
+        if announced >= 0 and (self._received > announced or (is_last and self._received != announced)):
             raise StreamError(self.id, PROTOCOL_ERROR, "the body is not as long as its content-length")
         if self._holds or self._early:
             self._early.append(payload)
@@ -168,8 +173,19 @@ class Http2Stream(Client):
         self.is_remote_done = True
         if self.exchange is not None:
             self.exchange.body.trailers = lines
-        if not self._early:
+        if self._holds or self._early:
+            self._early.append(b"")
+        else:
             self._hand_on(b"")
+
+    def begin_late(self) -> None:
+        """Begin the exchange, which has waited for a turn of the loop since ``hold``; what came meanwhile follows."""
+        exchange = self.exchange
+        self._holds = 0
+        if exchange is not None:
+            exchange.begin(self, self.listener)
+            if self._early and not self._holds:
+                self.connection.plane.loop.call_soon(self._hand_on_early)
 
     def _hand_on(self, payload: bytes) -> None:
         """To the exchange, which may end with it."""
@@ -248,9 +264,7 @@ class Http2Stream(Client):
         exchange = self.exchange
         if exchange is not None:
             self._trailers = exchange.response.trailers
-        if (
-            self._fields is not None and not self.is_paused
-        ):  # else a client that reads nothing could ask for head after head
+        if self._fields is not None and not self.is_paused:  # else who reads nothing could ask for head after head
             is_all = not data and not self._trailers
             self._send_fields(is_all)
             if is_all:
@@ -290,14 +304,12 @@ class Http2Stream(Client):
         if self._queue or self.is_paused:
             if data:
                 self._queue.append(data)
-                self._queued += len(data)
             self._is_end_queued = is_last
             self._hold_service()
             return
         rest = self._send_now(data, is_last)
         if rest:
             self._queue.append(rest)
-            self._queued += len(rest)
             self._is_end_queued = is_last
             self._pause()
 
@@ -319,6 +331,7 @@ class Http2Stream(Client):
                     link.put(piece)
                 link.window -= most
                 self.window -= most
+                self.sent += most
             at += most
             if is_end:
                 break
@@ -330,10 +343,9 @@ class Http2Stream(Client):
 
     def _pause(self) -> None:
         """A window, or the connection, takes no more now."""
-        self._stalled_at = -1
         self.is_paused = True
         self._hold_service()
-        self._watch_writing()
+        stalls.begin(self)
 
     def _hold_service(self) -> None:
         exchange = self.exchange
@@ -362,11 +374,9 @@ class Http2Stream(Client):
                 return
         while self._queue:
             data = self._queue.pop(0)
-            self._queued -= len(data)
             rest = self._send_now(data, self._is_end_queued and not self._queue)
             if rest:
                 self._queue.insert(0, rest)
-                self._queued += len(rest)
                 return
         self.is_paused = False
         if self._is_end_queued and not self.is_closed and not self.is_local_done:
@@ -399,7 +409,7 @@ class Http2Stream(Client):
         self.send_last(b"")
         self.on_finished(False, exchange.body.is_done)
         if self.is_paused:
-            self._watch_writing()  # nobody else does any more
+            stalls.watch(self)  # nobody else does any more
 
     def on_finished(self, keep_alive: bool, is_request_done: bool) -> None:
         """See ``Client``; a client that still sends is told that nobody listens (RFC 9113 section 8.1)."""
@@ -411,8 +421,10 @@ class Http2Stream(Client):
         """The peer has reset the stream, or its connection is gone."""
         self.is_closed = True
         exchange, self.exchange = self.exchange, None
-        if exchange is not None:
+        if exchange is not None and exchange.client is self:
             exchange.abort()
+        elif exchange is not None:
+            exchange.plane.give_back(exchange)  # it has not begun
 
     def close(self) -> None:
         """See ``Connection``."""
@@ -429,22 +441,10 @@ class Http2Stream(Client):
 
     # --- deadlines
 
-    def _watch_writing(self) -> None:
-        if self.listener.write_timeout:
-            self.deadline = self.connection.plane.now + self.listener.write_timeout
-
     def on_deadline(self, now: float) -> None:
         """See ``Client``."""
         exchange = self.exchange
         if self.is_paused and not (exchange is not None and exchange.last and now >= exchange.last):
-            if self._queued == self._stalled_at:
-                if exchange is not None and exchange.error is None:
-                    exchange.error = DownstreamError(
-                        499, "write_timeout", "the client took nothing of its answer in time"
-                    )
-                self.connection.reset(self, CANCEL)
-            else:
-                self._stalled_at = self._queued
-                self._watch_writing()
+            stalls.look(self, now)
         elif exchange is not None:
             exchange.on_deadline(now)

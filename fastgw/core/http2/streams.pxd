@@ -13,6 +13,7 @@ from fastgw.wire.http2.sections cimport RequestSection
 
 # Constants that the module imports, as C.
 cdef int ACK, DATA, END_STREAM, GOAWAY, HEADERS, NONE, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE
+cdef int HOLD_PENDING
 cdef int NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED
 
 
@@ -24,6 +25,8 @@ cdef class Http2Streams(Client):
     cdef bint _is_begun
     cdef bint _is_busy
     cdef bint _is_reading
+    cdef bint _is_sparse
+    cdef public Py_ssize_t _most
     cdef int _is_going
     cdef long _last
     cdef public dict _streams
@@ -33,6 +36,7 @@ cdef class Http2Streams(Client):
     cpdef _rest(self)
     cpdef _fail(self, object error)
     cpdef _adopt(self, Listener listener)
+    cpdef _set_most(self)
     @cython.locals(reader=FrameReader, kind=int)
     cdef _read(self)
     @cython.locals(reader=FrameReader)

@@ -17,11 +17,13 @@ from fastgw.core.http2 import budget
 from fastgw.core.http2.budget import FloodBudget
 from fastgw.core.http2.link import Http2Link
 from fastgw.core.http2.stream import Http2Stream
+from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.core.net.peers import is_within
 from fastgw.errors import DownstreamError
 from fastgw.wire.errors import WireError
 from fastgw.wire.http2 import frames
 from fastgw.wire.http2.errors import (
+    CANCEL,
     FLOW_CONTROL_ERROR,
     NO_ERROR,
     PROTOCOL_ERROR,
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
 RESETS_REMEMBERED: Final = 256  #: streams that we have reset, whose frames may still be under way
 UNKNOWN: Final = b"unknown"  #: the address of a client that nobody has told yet
 LAST_STREAM: Final = 2**31 - 1
+STALLED_MOST: Final = 8  #: streams that may wait for windows for as long as ``timeouts.write`` says
+ROOM_LEAST: Final = 1024  #: bytes of the window of a new stream, for a client that means to take answers
 SMALL_WINDOW: Final = 256  #: bytes of a WINDOW_UPDATE that is hardly worth its frame
 LEAVING_PING: Final = b"leaving."
 
@@ -67,8 +71,10 @@ class Http2Streams(Client):
         "_is_busy",
         "_is_going",
         "_is_reading",
+        "_is_sparse",
         "_last",
         "_link",
+        "_most",
         "_resets",
         "_section",
         "_streams",
@@ -88,6 +94,8 @@ class Http2Streams(Client):
         self._is_begun = False  #: the first frame has come, which is SETTINGS
         self._is_busy = False  #: there have been streams since it was idle
         self._is_reading = False
+        self._is_sparse = False  #: its address has misused HTTP/2 lately
+        self._most = 0  #: streams that may be under way
         self._is_going = 0  #: 1: the peer was told to begin no more; 2: and which stream was the last
         self._last = 0  #: the highest stream that the peer has begun
         self._streams: dict[int, Http2Stream] = {}
@@ -107,6 +115,13 @@ class Http2Streams(Client):
         self._generation = self.plane.generation
         self.is_trusted = is_within(self.address, listener.trusted) if listener.trusted else False
         self.forwarded = self.identity + heads.forwarded_fields(self.address, listener.scheme, b"2")
+        self._set_most()
+
+    def _set_most(self) -> None:
+        """How many streams may be under way: few of one who is not trusted with more, or has no room for an answer of any."""
+        most = self.listener.limits.streams
+        is_few = self._is_sparse or self._link.peer.window < ROOM_LEAST
+        self._most = min(most, budget.SPARSE_STREAMS) if is_few else most
 
     def _read(self) -> None:
         """Take the frames that are here."""
@@ -195,7 +210,7 @@ class Http2Streams(Client):
         self._last = number
         if self._is_going == 2:
             return  # it was told that nobody will look at this one
-        if len(self._streams) >= self.listener.limits.streams:
+        if len(self._streams) >= self._most:
             self._spend(budget.RESET, "streams beyond those allowed")
             self.plane.values[counters.HTTP2_REFUSED] += 1
             self._reset(number, REFUSED_STREAM)
@@ -229,7 +244,11 @@ class Http2Streams(Client):
             raise
         self._add(stream)
         plane.values[counters.HTTP2_STREAMS] += 1
-        exchange.begin(stream, listener)
+        if self._is_sparse:  # whatever resets it is here already, most likely
+            stream.hold(HOLD_PENDING)
+            plane.loop.call_soon(stream.begin_late)
+        else:
+            exchange.begin(stream, listener)
 
     def _add(self, stream: Http2Stream) -> None:
         self._streams[stream.id] = stream
@@ -301,6 +320,7 @@ class Http2Streams(Client):
         link.put(frames.frame(SETTINGS, ACK, 0, b""))
         more = link.peer.window - window
         if more:
+            self._set_most()
             for stream in list(self._streams.values()):
                 try:
                     stream.widen(more)
@@ -338,6 +358,21 @@ class Http2Streams(Client):
         """End ``stream`` at once, with its exchange."""
         self.forget(stream, code)
         stream.on_reset()
+
+    def is_crowded(self) -> bool:
+        """Whether so many streams wait for windows as no client lets wait that takes what it asks for; while the whole connection takes
+        nothing that is no stream's fault."""
+        return not self.is_paused and sum(one.is_paused for one in self._streams.values()) > STALLED_MOST
+
+    def give_up(self, stream: Http2Stream, is_one_too_many: bool) -> None:
+        """``stream`` has an answer, and a service's connection, that nobody takes."""
+        if is_one_too_many:
+            try:
+                self._spend(budget.STALLED, "streams without room for their answer")
+            except Http2Error as spent:
+                self._fail(spent)
+                return
+        self.reset(stream, CANCEL)
 
     def _reset(self, number: int, code: int) -> None:
         self._link.put(frames.reset(number, code))

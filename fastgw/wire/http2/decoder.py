@@ -1,7 +1,8 @@
 """A header block to fields (HPACK, RFC 7541): the receiving half of the compression of one connection.
 
 A block must be decoded to its end, whatever is thought of its fields: the next one refers to what this one has put into the table.  So a
-section that is too large is told by ``is_too_large`` and costs no more than its bytes; only what cannot be decoded ends the connection.
+section that is too large is told by ``is_too_large`` and costs no more than its bytes.  What cannot be decoded ends the connection, and so
+does what is meant to be too large: a byte may stand for an entry of the whole table.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 from typing import Final
 
 from fastgw.wire.http2 import huffman
-from fastgw.wire.http2.errors import COMPRESSION_ERROR, Http2Error
+from fastgw.wire.http2.errors import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, Http2Error
 from fastgw.wire.http2.field import Http2Field
 from fastgw.wire.http2.static_table import ENTRIES
 
 MOST_INDEX: Final = 1 << 24  #: no number of a block is larger: indices, lengths and sizes are all bounded by less
+FAR: Final = 16  #: times what a section may have, beyond which nobody decodes it to its end
 _UPDATES: Final = 2  #: of the table's size, at the beginning of one block (RFC 7541 section 4.2)
 _STATIC: Final = len(ENTRIES)
 
@@ -43,7 +45,7 @@ class FieldDecoder:
         """The fields of ``block``, as many as fit into ``most`` bytes (RFC 9113 section 6.5.2, SETTINGS_MAX_HEADER_LIST_SIZE).
 
         Raises:
-            Http2Error: COMPRESSION_ERROR.
+            Http2Error: COMPRESSION_ERROR; ENHANCE_YOUR_CALM: it is ``FAR`` times too large.
         """
         found: list[Http2Field] = []
         end, left, updates = len(block), most, 0
@@ -68,6 +70,8 @@ class FieldDecoder:
             left -= field.size
             if left >= 0:
                 found.append(field)
+            elif left < -FAR * most:
+                raise Http2Error(ENHANCE_YOUR_CALM, f"a section has more than {FAR} times the bytes that it may have")
         self.is_too_large = left < 0
         return found
 

@@ -35,7 +35,7 @@ FOUND = Found("none", False, [("a", {"x": 1, "y ms": 2.5}), ("b", {"x": 3, "y ms
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_the_configuration_is_one(name: str, tmp_path: Path) -> None:
     file = tmp_path / "fastgw.yaml"
-    file.write_text(START.format(port=1003, admin=1004, workers=1) + CONFIGURATIONS[name])
+    file.write_text(START.format(port=1003, admin=1004, workers=1, listener="") + CONFIGURATIONS[name])
     assert [service.name for service in load(file, {}).services] == ["main"]
 
 

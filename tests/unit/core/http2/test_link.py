@@ -60,3 +60,13 @@ def test_more_than_the_window_ends_the_connection() -> None:
     with pytest.raises(Http2Error) as caught:
         link.count(RECEIVE + 1)
     assert caught.value.code == FLOW_CONTROL_ERROR
+
+
+def test_a_connection_that_is_gone_is_not_held_and_nothing_is_gathered_for_it() -> None:
+    link, transport, loop = made()
+    link.put(b"a")
+    link.leave()
+    link.put(b"b")
+    loop.run_ready()
+    link.flush()
+    assert transport.writes == []
