@@ -123,6 +123,10 @@ class ServiceMaker:
 
     def _minds(self, spec: ServiceSpec) -> Iterator[Mind]:
         """What may be done about answers of a service other than passing them on, the first first."""
+        if spec.name in self._calls:
+            from fastgw.core.exchange.grpc import judge  # which a worker without such does not need
+
+            yield judge
         if spec.settings.minds_answers:
             from fastgw.core.exchange.minds import minds_of
 

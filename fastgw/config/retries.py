@@ -14,6 +14,7 @@ from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Duration, Method, Parsed, Percentage, count, size
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import one_of, scalar, shown
+from fastgw.wire.grpc import CODES, PASSING
 
 CAUSES: Final = ("connect", "reset", "timeout")
 UNBOUNDED: Final = 3  #: attempts without a budget, at most
@@ -40,8 +41,16 @@ def _cause(value: object) -> str:
     return found
 
 
+def _passing_code(value: object) -> str:
+    """The name of a code that may be another one the next time."""
+    return one_of(*(CODES[one] for one in PASSING))(value)
+
+
 _CAUSE_SCHEMA = [{"enum": [*CAUSES, "5xx"]}, {"type": "integer", "minimum": 408, "maximum": 599}, {"type": "string"}]
 Cause = Annotated[str, Parsed(_cause, anyOf=_CAUSE_SCHEMA)]
+
+
+PassingCode = Annotated[str, Parsed(_passing_code, enum=[CODES[one] for one in PASSING])]
 
 
 class Backoff(Model):
@@ -74,6 +83,9 @@ class Retry(Model):
         ["connect", "reset"],
         "connect: no connection was made. reset: it broke before the answer began. timeout: no answer in time. 503, 5xx: answers.",
     )
+    grpc_statuses: list[PassingCode] = setting(
+        [], "Codes of gRPC, such as UNAVAILABLE, of answers that say nothing else: trailers-only."
+    )
     methods: list[Method] = setting(
         [], "Of requests that may be sent twice. Default: those that change nothing, and PUT and DELETE."
     )
@@ -104,7 +116,14 @@ def check_retry(document: Document, where: TreePath, retry: Retry) -> None:
         document.report((*where, "backoff", "base"), f"is longer than max ({backoff.max:g} s)")
     if retry.try_timeout and is_known and "timeout" not in retry.on:
         document.report((*where, "try_timeout"), "has no effect without timeout in on")
-    if retry.methods and is_known and not set(retry.on) - {"connect"}:
+    codes = retry.grpc_statuses
+    if codes and not is_unsound(retry.methods) and "POST" not in retry.methods:
+        document.report(
+            (*where, "grpc_statuses"), "has no effect: calls are POST, which is not among methods", at_key=True
+        )
+    if codes and retry.attempts == 1:
+        document.report((*where, "grpc_statuses"), "has no effect with attempts: 1", at_key=True)
+    if retry.methods and is_known and not codes and not set(retry.on) - {"connect"}:
         document.report((*where, "methods"), "has no effect: on has nothing that a sent request is sent again for")
     if retry.attempts == 1:
         for place, one in enumerate(retry.on):

@@ -290,6 +290,12 @@ class RetrySettings(NamedTuple):
     backoff: BackoffSettings
     max_retry_after: float  #: the longest that an answer may ask to wait; seconds
     budget: BudgetSettings | None  #: None: there is no bound
+    grpc_statuses: tuple[str, ...] = ()  #: names of the codes of gRPC that are asked again for
+
+    @property
+    def is_of_sent(self) -> bool:
+        """Is there something in it for which a request that was sent is sent again?"""
+        return bool(self.grpc_statuses) or any(one != "connect" for one in self.on)
 
 
 class HedgeSettings(NamedTuple):
@@ -376,7 +382,7 @@ class ServiceSettings(NamedTuple):
     @property
     def minds_answers(self) -> bool:
         """Are there answers of it that are a reason to ask again?"""
-        return any(one[:1].isdigit() for one in self.retry.on)
+        return bool(self.retry.grpc_statuses) or any(one[:1].isdigit() for one in self.retry.on)
 
 
 class ListenerSettings(NamedTuple):

@@ -64,6 +64,13 @@ _OF_CAUSE: Final = {
     "grpc_answer_too_large": RESOURCE_EXHAUSTED,
 }
 
+#: Codes that may be others the next time, or where another is asked; of the rest all will say the same.
+PASSING: Final = (CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNAVAILABLE, DATA_LOSS)
+
+#: Of an answer that says nothing but its code: what it counts as for those who judge services by the status of HTTP; any other is none of
+#: the service's faults.
+FAULTS: Final = {UNKNOWN: 500, DEADLINE_EXCEEDED: 504, INTERNAL: 500, UNAVAILABLE: 503, DATA_LOSS: 500}
+
 #: The status of HTTP for each code, as google.rpc.Code has it.
 HTTP_STATUSES: Final = (200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401)
 

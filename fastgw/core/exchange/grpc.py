@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastgw.wire.grpc import TYPE, code_of_error, is_grpc, is_web, write_message
+from fastgw.wire.grpc import FAULTS, TYPE, code_of_error, is_grpc, is_web, read_code, write_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastgw.core.exchange.ends import Exchange
     from fastgw.errors import GatewayError
+    from fastgw.wire.messages import Response
 
 STATUS = b"grpc-status"
 MESSAGE = b"grpc-message"
@@ -49,6 +50,25 @@ def fields_of(
         fields.append((PUSHBACK.decode(), again))
     fields += [(name, value) for name, value in headers.items() if name not in _OWN]
     return tuple(fields)
+
+
+def judge(exchange: Exchange) -> bool:
+    """A ``Mind`` of services that calls come to: an answer that says nothing but that the service has failed counts as what it is.
+
+    It is passed on."""
+    code = read_code(exchange.response.header(STATUS)) if exchange.uncounted == 200 else -1
+    if code in FAULTS:
+        exchange.uncounted = FAULTS[code]
+    return False
+
+
+def asked_to_wait(response: Response) -> float | None:
+    """Seconds that an answer asks to wait in ``grpc-retry-pushback-ms``, below 0: it shall not be asked again (gRFC A6); None: it is
+    silent."""
+    said = response.header(PUSHBACK)
+    if said is None:
+        return None
+    return int(said) / 1000.0 if said.isdigit() and len(said) < 12 else -1.0
 
 
 def last_trailers(exchange: Exchange) -> bytes:

@@ -126,7 +126,7 @@ class Service:
     def without_retries(self) -> Service:
         """This service, asked once for each request, and only if it has room for it now; its answers are passed on as they are, and nothing
         is in its place."""
-        once = self.settings.retry._replace(attempts=1, on=())
+        once = self.settings.retry._replace(attempts=1, on=(), grpc_statuses=())
         found = self._alike(self.settings._replace(retry=once, hedge=None))
         found.gate = self.gate.for_copies() if self.gate is not None else None
         return found
@@ -225,7 +225,7 @@ def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
 
 def _resends(settings: ServiceSettings) -> frozenset[bytes] | None:
     retry = settings.retry
-    if not set(retry.on) - {"connect"}:
+    if not retry.is_of_sent:
         return None
     return frozenset(one.encode() for one in retry.methods) or IDEMPOTENT
 

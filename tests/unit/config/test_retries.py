@@ -62,3 +62,22 @@ def test_what_cannot_work(tmp_path: Path, keys: str, expected: str) -> None:
     found = problems(tmp_path, with_service(f"retry: {{{keys}}}"))
     assert any(expected in one for one in found), found
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ("grpc_statuses: [UNAVAILABLE]", "grpc_statuses: has no effect: calls are POST, which is not among methods"),
+        ("grpc_statuses: [UNAVAILABLE], methods: [POST], attempts: 1", "grpc_statuses: has no effect with attempts: 1"),
+        ("grpc_statuses: [UNAVAILABEL], methods: [POST]", "did you mean 'UNAVAILABLE'"),
+        ("grpc_statuses: [NOT_FOUND], methods: [POST]", "grpc_statuses[0]: expected"),
+        ("grpc_statuses: [14], methods: [POST]", "grpc_statuses[0]: expected"),
+    ],
+)
+def test_codes_of_grpc_that_have_no_effect(tmp_path: Path, keys: str, problem: str) -> None:
+    assert problem in "\n".join(problems(tmp_path, with_service(f"retry: {{{keys}}}")))
+
+
+def test_codes_of_grpc_are_a_reason_for_methods(tmp_path: Path) -> None:
+    (service,) = read(tmp_path, with_service("retry: {on: [], grpc_statuses: [ABORTED], methods: [POST]}")).services
+    assert service.settings.retry.grpc_statuses == ("ABORTED",) and service.settings.minds_answers

@@ -36,7 +36,7 @@ HARMLESS = {
     "route_host", "route_path", "scopes", "secret", "secret_text", "secrets", "service", "service_host", "service_name",
     "settings", "share", "size.<locals>.parse", "status", "statuses", "sticky", "target", "template.<locals>.parse",
     "templates.<locals>.parse", "text.<locals>.parse", "texts.<locals>.parse", "token", "upgrade", "value", "varying",
-    "whole.<locals>.parse", "word", "workers", "call_method", "call_service",
+    "whole.<locals>.parse", "word", "workers", "call_method", "call_service", "passing_code",
 }  # fmt: skip
 
 
