@@ -16,7 +16,17 @@ from fastgw.routing.pattern import parse_path
 
 #: Types of filters that set no field of a request.
 _SET_NOTHING: Final = (
-    *("access_log", "concurrency", "ip_rules", "log_body", "maintenance", "rate_limit", "request_id", "server_timing"),
+    *(
+        "access_log",
+        "concurrency",
+        "ip_rules",
+        "log_body",
+        "maintenance",
+        "rate_limit",
+        "request_id",
+        "server_timing",
+        "usage",
+    ),
 )
 
 

@@ -29,7 +29,8 @@ def logged_status(exchange: Exchange) -> int:
     return CLIENT_GONE if error is not None and error.status == CLIENT_GONE else exchange.response.status
 
 
-def _user(exchange: Exchange) -> bytes:
+def user_of(exchange: Exchange) -> bytes:
+    """Who has asked, as the filters know that ask; empty: nobody knows."""
     if exchange.notes is None:
         return b""
     return next((note_bytes(found) for path in _USERS if (found := noted(exchange, path))), b"")
@@ -73,7 +74,7 @@ _OF_ENDS: Final[Mapping[str, Read]] = {
     "request.line": _request_line,
     "response.bytes": lambda exchange: b"%d" % exchange.bytes_out,
     "response.status": lambda exchange: b"%d" % logged_status(exchange),
-    "user.name": _user,
+    "user.name": user_of,
 }
 
 

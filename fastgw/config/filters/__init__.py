@@ -29,6 +29,7 @@ from fastgw.config.filters.redirect import SchemeRedirect
 from fastgw.config.filters.request_id import RequestId
 from fastgw.config.filters.rewrite import Rewrite
 from fastgw.config.filters.server_timing import ServerTiming
+from fastgw.config.filters.usage import Usage
 
 _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     RequestId,
@@ -54,6 +55,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     SchemeRedirect,
     Rewrite,
     ServerTiming,
+    Usage,
 )
 
 FILTERS: Final = {one.word(): one for one in _TYPES}  #: the word of a type -> its entry

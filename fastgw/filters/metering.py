@@ -1,0 +1,195 @@
+"""Reads the body of one answer of a model server as it passes: what it tells of its tokens, and when the first of them came.
+
+A piece goes on in the turn in which it came, and unchanged.  Of a stream those events are read that may tell something: the first ones,
+until one has brought what was generated, and those with an object of usage; the others are counted.  What the service does not tell, or
+has not told yet when it all ends, is estimated from that: a server sends an event for every token or few, and a token has some four bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from fastgw.core.exchange.filter import BodyHook
+from fastgw.wire.ndjson import LineReader, lines
+from fastgw.wire.sse import EventReader, count_data, events
+from fastgw.wire.usage import NOT_TOLD, TokenCounts, content_size, may_tell, read_ends
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+
+BYTES_OF_TOKEN: Final = 4  #: on average, of English text
+_WHOLE_MAX: Final = 64 * 1024  #: bytes of an answer that is read whole; of a larger one both ends are
+_HEAD: Final = 4 * 1024
+_TAIL: Final = 16 * 1024
+_EARLY_MAX: Final = 64  #: events that are read until one brings content
+_DONE: Final = b"[DONE]"
+
+
+class UsageMeter(BodyHook):
+    """What is known of an answer.  Of one that is not read, nothing."""
+
+    def __init__(self) -> None:
+        self.told = TokenCounts()
+        self.first = (
+            0.0  #: when the first of what was generated came, by the plane's clock; 0: not yet, or it is no stream
+        )
+        self.last = 0.0  #: when the stream ended
+        self.is_whole = False  #: all of it has come, and it has told of its prompt, and so of all there was
+
+    def generated(self) -> int:
+        """Tokens that were generated, by estimate."""
+        return 0
+
+
+class AnswerMeter(UsageMeter):
+    """An answer that is one object of JSON."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._head: list[bytes] = []
+        self._tail = b""
+        self._size = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """See ``BodyHook``."""
+        self._size += len(data)
+        if self._size <= _WHOLE_MAX:
+            self._head.append(data)
+            return data
+        if not self._tail:
+            kept = b"".join(self._head)
+            self._head = [(kept + data)[:_HEAD]]
+            self._tail = kept[-_TAIL:]
+        self._tail = (self._tail + data[-_TAIL:])[-_TAIL:]
+        return data
+
+    def finish(self) -> bytes:
+        """See ``BodyHook``."""
+        head = b"".join(self._head)
+        self._head.clear()
+        if self._tail:
+            read_ends(self.told, head, self._tail)
+            self._tail = b""
+        else:
+            self.told.learn(_object(head))
+        self.is_whole = self.told.prompt != NOT_TOLD
+        return b""
+
+    def generated(self) -> int:
+        """See ``UsageMeter``."""
+        return self._size // BYTES_OF_TOKEN
+
+
+class StreamMeter(UsageMeter):
+    """An answer that comes as it is made, in events or lines."""
+
+    def __init__(self, reader: EventReader | LineReader, clock: Callable[[], float]) -> None:
+        """``reader``: cuts it; ``clock``: that of the plane."""
+        super().__init__()
+        self._reader = reader
+        self._clock = clock
+        self._early = 0  # events that were read before the first that brings content
+        self._count = 0  # events, from that one on
+        self._size = 0  # bytes of these
+        self._envelope = 0  # bytes of such an event that are not content
+        self._is_done = False  # the last block ended with the end that OpenAI's streams have
+
+    def feed(self, data: bytes) -> bytes:
+        """See ``BodyHook``."""
+        block = self._reader.feed(data)
+        if block:
+            self._look(block, self._reader.begin)
+        return data
+
+    def finish(self) -> bytes:
+        """See ``BodyHook``."""
+        rest = self._reader.finish()
+        if rest:  # some servers forget the end of the last event
+            self._look(rest + b"\n\n", 0)
+        self.last = self._clock()
+        return b""
+
+    def generated(self) -> int:
+        """See ``UsageMeter``."""
+        count = self._count - self._is_done
+        if not self.first or count <= 0:
+            return 0
+        content = self._size - count * self._envelope
+        return max(count, content // BYTES_OF_TOKEN)
+
+    def _look(self, block: bytes, begin: int) -> None:
+        """Count what ``block`` has from ``begin`` on, and read what may tell something."""
+        if not self.first and self._early < _EARLY_MAX:
+            self._read_early(block, begin)
+            return
+        self._count += self.count(block, begin)
+        self._size += len(block)
+        self._is_done = block.find(_DONE, -16) >= 0
+        if may_tell(block, begin):
+            for data, _ in self.parts(block, begin):
+                if may_tell(data):
+                    self.told.learn(_object(data))
+
+    def _read_early(self, block: bytes, begin: int) -> None:
+        for data, size in self.parts(block, begin):
+            said = _object(data)
+            self.told.learn(said)
+            content = content_size(said)
+            if not self.first:
+                self._early += 1
+                if not content:
+                    continue
+                self.first = self._clock()
+                self._envelope = size - content
+            self._count += 1
+            self._size += size
+            self._is_done = data == _DONE
+
+    def count(self, block: bytes, begin: int) -> int:
+        """How many events it has."""
+        return count_data(block, begin)
+
+    def parts(self, block: bytes, begin: int) -> Iterable[tuple[bytes, int]]:
+        """What each of them says, and how many bytes it has in all."""
+        return [(one.data, one.end - one.start) for one in events(block, begin)]
+
+
+class LineMeter(StreamMeter):
+    """Lines of JSON."""
+
+    def count(self, block: bytes, begin: int) -> int:
+        """See ``StreamMeter``."""
+        return block.count(b"\n", begin)
+
+    def parts(self, block: bytes, begin: int) -> Iterable[tuple[bytes, int]]:
+        """See ``StreamMeter``."""
+        return [(one, len(one) + 1) for one in lines(block, begin)]
+
+
+def meter_of(exchange: Exchange) -> UsageMeter | None:
+    """What reads the answer of ``exchange``; None: it tells nothing, by its status, type or coding."""
+    response = exchange.response
+    if not 200 <= response.status < 300:
+        return None
+    coding = response.header(b"content-encoding")
+    if coding is not None and coding.strip(b" \t").lower() != b"identity":
+        return None
+    kind = (response.header(b"content-type") or b"").partition(b";")[0].strip(b" \t").lower()
+    if kind == b"text/event-stream":
+        return StreamMeter(EventReader(), exchange.plane.clock)
+    if kind == b"application/json":
+        return AnswerMeter()
+    if kind in (b"application/x-ndjson", b"application/ndjson", b"application/jsonl"):
+        return LineMeter(LineReader(), exchange.plane.clock)
+    return None
+
+
+def _object(data: bytes) -> Any:
+    """What ``data`` says in JSON; None: it is none."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None

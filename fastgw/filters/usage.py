@@ -1,0 +1,162 @@
+"""``usage``: how many tokens each request to a model server took, what that cost, and how soon they came.
+
+    request    ask for an answer that can be read: one without a content coding
+    response   a ``UsageMeter`` reads it on its way (``filters.metering``)
+    done       settle, once, whatever the end was: the note ``usage``, counters, a line of the usage log
+
+``settle`` is the one place where all of that becomes a number.  Filters in front of this one find it as the note, in their ``done``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from fastgw.core.timestamp import timestamp
+from fastgw.filters.log_lines import LogLines
+from fastgw.filters.log_variables import logged_status, user_of
+from fastgw.filters.metering import BYTES_OF_TOKEN, UsageMeter, meter_of
+from fastgw.filters.prices import Prices
+from fastgw.wire.usage import NOT_TOLD, TokenCounts
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.snapshot.snapshot import Service
+
+NOTE: Final = "usage"
+_CODINGS: Final = b"accept-encoding"
+#: How the paths end behind which a model makes text, and those behind which it only reads some: so a body that tells nothing of its tokens
+#: has some all the same.
+_MAKING: Final = (b"/completions", b"/responses", b"/messages", b"/api/chat", b"/api/generate")
+_READING: Final = (b"/embeddings", b"/rerank", b"/score", b"/pooling", b"/api/embed")
+_VALUE_MAX: Final = 256  #: characters of what a client has said, in a line
+
+
+class Usage:
+    """The filter."""
+
+    __slots__ = ("_lines", "_prices", "_wall", "name")
+
+    def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
+        """``options``: ``path`` of the log, None: there is none; ``rotate`` and ``flush``, as of an access log; ``prices``, as those of
+        ``Prices``.  ``wall``: seconds since 1970.
+        """
+        self.name = name
+        self._wall = wall
+        self._prices = Prices(options.get("prices", ()))
+        path = options.get("path")
+        self._lines = LogLines(path, flush=options["flush"], rotate=options["rotate"]) if path else None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Open the log.
+
+        Raises:
+            OSError: it cannot be opened for appending.
+        """
+        if self._lines is not None:
+            self._lines.start(loop)
+
+    def stop(self) -> None:
+        """Close it, without waiting."""
+        if self._lines is not None:
+            self._lines.stop()
+
+    def request(self, exchange: Exchange) -> None:
+        """Ask for an answer that is not compressed: nobody could read another on its way."""
+        request = exchange.request
+        if request.method == b"POST" and request.header(_CODINGS) is not None:
+            request.set_header(_CODINGS, b"identity")
+
+    def read_response(self, exchange: Exchange) -> UsageMeter | None:
+        """UsageMeter it, unless another filter of this type does."""
+        if exchange.request.method != b"POST" or (exchange.notes is not None and NOTE in exchange.notes):
+            return None
+        meter = meter_of(exchange)
+        if meter is not None:
+            exchange.note(NOTE, meter)
+        return meter
+
+    def done(self, exchange: Exchange) -> None:
+        """Settle, and tell."""
+        if exchange.request.method != b"POST":
+            return
+        known = exchange.notes.get(NOTE) if exchange.notes is not None else None
+        settled = known if isinstance(known, dict) else settle(exchange, known, self._prices)
+        exchange.note(NOTE, settled)
+        if self._lines is not None:
+            self._lines.add(self._line(exchange, settled))
+
+    def _line(self, exchange: Exchange, settled: Mapping[str, Any]) -> dict[str, Any]:
+        request, error = exchange.request, exchange.error
+        service: Service | None = exchange.service
+        line = {
+            "time": timestamp(self._wall()),
+            "id": _text(request.request_id),
+            "client": _text(exchange.client.address),
+            "user": user_of(exchange).decode("utf-8", "replace")[:_VALUE_MAX] or None,
+            "route": exchange.route.name,
+            "service": service.name if service is not None else None,
+            "path": _text(request.original_path or request.path),
+            "status": logged_status(exchange),
+            **settled,
+            "ms": round((exchange.plane.clock() - exchange.started) * 1000, 3),
+        }
+        return line if error is None else line | {"error": error.code}
+
+
+def settle(exchange: Exchange, meter: UsageMeter | None, prices: Prices) -> dict[str, Any]:
+    """What ``exchange``, which is over, has used: tokens as its service has told them, or else by estimate.
+
+    ``meter``: what has read its answer; None: nobody has.  Nothing is used where no service was asked, or its answer was an error, or the
+    gateway has answered for it.
+    """
+    told = meter.told if meter is not None else TokenCounts()
+    prompt, completion = told.prompt, told.completion
+    path = exchange.request.original_path or exchange.request.path
+    makes = path.endswith(_MAKING)
+    is_estimated = False
+    if (makes or path.endswith(_READING)) and _is_used(exchange):
+        if prompt == NOT_TOLD:
+            is_estimated = True
+            prompt = exchange.body.received // BYTES_OF_TOKEN
+        if completion == NOT_TOLD and makes and (meter is None or not meter.is_whole):
+            is_estimated = True
+            completion = meter.generated() if meter is not None else exchange.bytes_out // BYTES_OF_TOKEN
+    prompt, completion = max(prompt, 0), max(completion, 0)
+    cached = min(max(told.cached, 0), prompt)
+    settled: dict[str, Any] = {
+        "model": told.model or None,
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "cached_tokens": cached,
+        "reasoning_tokens": max(told.reasoning, 0),
+        "estimated": is_estimated,
+        "cost": prices.cost(told.model, prompt, cached, completion),
+    }
+    return settled if meter is None else settled | _times(exchange, meter, completion)
+
+
+def _is_used(exchange: Exchange) -> bool:
+    """Whether a service has worked for it: it has answered well, or was at it when the client left."""
+    if exchange.replied is not None:
+        return False
+    status = exchange.response.status
+    return 200 <= status < 300 or (not status and exchange.attempts > 0)
+
+
+def _times(exchange: Exchange, meter: UsageMeter, completion: int) -> dict[str, float]:
+    """Of a stream in milliseconds: from the end of the request's head to the first token, and from one to the next."""
+    if not meter.first:
+        return {}
+    found = {"first_token_ms": round((meter.first - exchange.started) * 1000, 3)}
+    if completion > 1:
+        last = meter.last or exchange.plane.clock()
+        found["per_token_ms"] = round((last - meter.first) * 1000 / (completion - 1), 3)
+    return found
+
+
+def _text(value: bytes) -> str:
+    return value[:_VALUE_MAX].decode("latin-1")

@@ -1,0 +1,63 @@
+"""Lines of JSON: where they end in bytes that come in any pieces (``application/x-ndjson``, as Ollama streams).
+
+As of event streams (``wire.sse``): blocks of whole lines, each the very object that was fed where that holds nothing but such.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LINE_MAX: Final = 1 << 20  #: bytes of a line, by default; a longer one is not read
+
+
+class LineReader:
+    """Cuts the body of one stream into blocks."""
+
+    __slots__ = ("_is_inside", "_line_max", "_rest", "begin")
+
+    def __init__(self, line_max: int = LINE_MAX) -> None:
+        """``line_max``: bytes; a longer line goes on in parts, and ``lines`` finds none of it."""
+        self._line_max = line_max
+        self._rest = bytearray()  # the beginning of a line
+        self._is_inside = False  # a line that is too long is on its way
+        self.begin = 0  #: where the first whole line of the last block begins
+
+    @property
+    def held(self) -> int:
+        """Bytes that are kept."""
+        return len(self._rest)
+
+    def feed(self, data: bytes) -> bytes:
+        """What can go on of the body with ``data``, the next piece of it: whole lines, none perhaps."""
+        self.begin = 0
+        end = data.rfind(b"\n") + 1
+        if self._is_inside:
+            self.begin = data.find(b"\n") + 1 or len(data)
+            if not end:
+                return data
+            self._is_inside = False
+        if self._rest:
+            self._rest += data
+            if not end and len(self._rest) <= self._line_max:
+                return b""
+            end += len(self._rest) - len(data) if end else 0
+            data = bytes(self._rest)
+            self._rest.clear()
+        if len(data) - end > self._line_max:
+            self._is_inside = True
+            end = len(data)
+        self._rest += data[end:]
+        return data if end == len(data) else data[:end]
+
+    def finish(self) -> bytes:
+        """There is no more; what is left, which is the last line, without its end."""
+        rest = bytes(self._rest)
+        self._rest.clear()
+        self.begin = 0
+        return rest
+
+
+def lines(block: bytes, begin: int = 0) -> list[bytes]:
+    """The lines of ``block`` from ``begin`` on that are not empty; what stands behind the last end is none."""
+    found = block[begin : block.rfind(b"\n") + 1].split(b"\n")
+    return [line for one in found if (line := one.strip(b"\r\t "))]

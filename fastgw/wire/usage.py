@@ -1,0 +1,165 @@
+"""What the answers of model servers say of the tokens that they took: in JSON, in the dialects of OpenAI, Anthropic and Ollama.
+
+    OpenAI      usage {prompt_tokens, completion_tokens, *_details} of an answer and of the last chunk of a stream
+    Responses   usage {input_tokens, output_tokens, *_details} of an answer; of a stream that of ``response`` in the last event
+    Anthropic   usage {input_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens} of an answer; of a stream that of
+                ``message`` in ``message_start``, and later ones, which count from the beginning
+    Ollama      prompt_eval_count, eval_count of an answer and of the last line of a stream
+
+Nobody need say which dialect it is: no two of them mean another thing by the same key.  A prompt has all of its tokens, those that a cache
+had included, which Anthropic tells apart.  What is said again is the larger number, as each of them counts what there was until then.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import orjson
+
+NOT_TOLD: Final = -1
+_MOST: Final = 1 << 40  #: tokens of one answer; a larger number says nothing
+_MODEL_MAX: Final = 256  #: characters of a name
+_NESTED: Final = ("message", "response", "x_groq")  #: keys of an event with what an answer has at its top
+_KEY: Final = b'"usage"'
+_COUNT: Final = b"eval_count"
+_MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]{1,256})"')
+_OBJECT_MAX: Final = 4096  #: bytes of an object of usage in an answer that is not read whole
+
+
+class TokenCounts:
+    """What a service has told of one answer; ``NOT_TOLD`` where it has said nothing."""
+
+    __slots__ = ("_apart", "_input", "cached", "completion", "model", "reasoning")
+
+    def __init__(self) -> None:
+        self._input = NOT_TOLD
+        self._apart = 0  # tokens of the prompt that are not among that: Anthropic's, of caches
+        self.cached = NOT_TOLD  #: tokens of the prompt that a cache had
+        self.completion = NOT_TOLD  #: tokens that were generated, those of reasoning included
+        self.reasoning = NOT_TOLD
+        self.model = ""  #: that has answered; empty: not told
+
+    @property
+    def prompt(self) -> int:
+        """All tokens of the prompt."""
+        return NOT_TOLD if self._input == NOT_TOLD else self._input + self._apart
+
+    def learn(self, said: Any) -> None:
+        """``said``: an answer, or one event of it, as it was read from JSON; whatever it is."""
+        if not isinstance(said, dict):
+            return
+        self._take_model(said.get("model"))
+        for key in _NESTED:
+            inner = said.get(key)
+            if isinstance(inner, dict):
+                self._take_model(inner.get("model"))
+                self._take_usage(inner.get("usage"), is_begun=said.get("type") == "message_start")
+        self._take_usage(said.get("usage"))
+        self._input = max(self._input, _number(said, "prompt_eval_count"))
+        self.completion = max(self.completion, _number(said, "eval_count"))
+
+    def _take_model(self, name: Any) -> None:
+        if not self.model and isinstance(name, str) and name.isprintable():
+            self.model = name[:_MODEL_MAX]
+
+    def _take_usage(self, usage: Any, *, is_begun: bool = False) -> None:
+        """``is_begun``: this is said at the beginning, so that what was generated until then says nothing."""
+        if not isinstance(usage, dict):
+            return
+        told = max(_number(usage, "prompt_tokens"), _number(usage, "input_tokens"))
+        made = max(_number(usage, "completion_tokens"), _number(usage, "output_tokens"))
+        total = _number(usage, "total_tokens")
+        if total != NOT_TOLD:
+            if told == NOT_TOLD:
+                told = max(0, total - max(made, 0))
+            made = max(made, 0, total - told if made == NOT_TOLD else 0)
+        if not is_begun:
+            self.completion = max(self.completion, made)
+        read = _number(usage, "cache_read_input_tokens")
+        if "prompt_tokens" not in usage:
+            written = _number(usage, "cache_creation_input_tokens")
+            self._apart = max(self._apart, max(read, 0) + max(written, 0))
+        self._input = max(self._input, told)
+        inside = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+        self.cached = max(
+            self.cached, read, _number(usage, "prompt_cache_hit_tokens"), _number(inside, "cached_tokens")
+        )
+        inside = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
+        self.reasoning = max(self.reasoning, _number(inside, "reasoning_tokens"))
+
+
+def may_tell(data: bytes, start: int = 0) -> bool:
+    """Whether there is an object of usage in ``data`` from ``start`` on, or a count of Ollama; ``null``, which streams have, is none.
+
+    In text that was generated the quotes of such a key are escaped, so it is not found there."""
+    at = data.find(_KEY, start)
+    while at >= 0:
+        at += len(_KEY)
+        if data[at : at + 2] == b":{" or data[at : at + 32].lstrip(b" \t\r\n:")[:1] == b"{":
+            return True
+        at = data.find(_KEY, at)
+    return data.find(_COUNT, start) >= 0
+
+
+def content_size(said: Any) -> int:
+    """Bytes of what was generated that an event brings, text, reasoning and calls of tools; 0: none, as in the first of most streams."""
+    if not isinstance(said, dict):
+        return 0
+    choices = said.get("choices")
+    if isinstance(choices, list):
+        return sum(_size_of_choice(one) for one in choices)
+    kind = said.get("type")
+    if isinstance(kind, str):
+        if kind == "content_block_delta":
+            return _size(said.get("delta"))
+        return _size(said.get("delta")) if kind.endswith(".delta") else 0
+    return _size(said.get("response")) + _size(said.get("message"))
+
+
+def read_ends(told: TokenCounts, head: bytes, tail: bytes) -> None:
+    """Learn from the first and the last bytes of an answer that is too large to be read: of its usage, which stands in one of them, and of
+    its model."""
+    for part in (tail, head):
+        at = part.rfind(_KEY)
+        begin = part.find(b"{", at, at + 32) if at >= 0 else -1
+        usage = _object_at(part, begin) if begin >= 0 else None
+        if usage is not None:
+            told.learn({"usage": usage})
+            break
+    model = _MODEL.search(head) or _MODEL.search(tail)
+    if model is not None:
+        told.learn({"model": model[1].decode("utf-8", "replace")})
+
+
+def _object_at(data: bytes, begin: int) -> Any:
+    """The object of JSON that begins there; None: it is none, or its end is not near."""
+    depth = 0
+    for at in range(begin, min(len(data), begin + _OBJECT_MAX)):
+        depth += (data[at] == 123) - (data[at] == 125)
+        if not depth:
+            try:
+                return orjson.loads(data[begin : at + 1])
+            except orjson.JSONDecodeError:
+                return None
+    return None
+
+
+def _size_of_choice(choice: Any) -> int:
+    if not isinstance(choice, dict):
+        return 0
+    return _size(choice.get("delta")) + _size(choice.get("text"))
+
+
+def _size(part: Any) -> int:
+    """Bytes of the text in ``part``, but for words that say what it is."""
+    if isinstance(part, str):
+        return len(part.encode("utf-8", "replace"))
+    if isinstance(part, dict):
+        return sum(_size(value) for key, value in part.items() if key not in ("role", "type", "id", "index"))
+    return sum(map(_size, part)) if isinstance(part, list) else 0
+
+
+def _number(mapping: Any, key: str) -> int:
+    value = mapping.get(key) if isinstance(mapping, dict) else None
+    return value if type(value) is int and 0 <= value < _MOST else NOT_TOLD
