@@ -6,6 +6,7 @@ Annotations are not postponed here (``from __future__``): pydantic would compile
 import re
 from typing import Annotated, Final
 
+from fastgw.config.grpc import call_service
 from fastgw.config.http_values import FRAMING_FIELDS
 from fastgw.config.model import OrOff, setting
 from fastgw.config.source import Document, TreePath
@@ -18,7 +19,12 @@ _STATUSES: Final = re.compile(r"([1-5][0-9][0-9])(?:-([1-5][0-9][0-9]))?")
 _TARGET: Final = re.compile(r"/[!-~]*").fullmatch
 _HOST: Final = re.compile(r"[!-~]{1,255}").fullmatch
 _SHORTEST: Final = 0.1  #: seconds between two probes of one address
-_OF_HTTP: Final = ("path", "host", "headers", "status", "body")
+#: What has no effect for a type, and why.
+_OTHERS: Final = {
+    "tcp": (("path", "host", "headers", "status", "body", "service"), "which says nothing and reads nothing"),
+    "grpc": (("path", "status", "body"), "which asks grpc.health.v1.Health and knows what it answers"),
+    "http": (("service",), "which asks for a path"),
+}
 
 
 def _statuses(value: object) -> tuple[int, int]:
@@ -48,8 +54,12 @@ def _host(value: object) -> str:
 class HealthCheck(OrOff):
     """How each endpoint is asked, beside the requests, whether it is healthy; what is not is left out while others are."""
 
-    type: Annotated[str, words("http", "tcp")] = setting(
-        "http", "http: a GET is answered as expected; tcp: a connection, with the TLS of the service, is opened."
+    type: Annotated[str, words("http", "tcp", "grpc")] = setting(
+        "http",
+        "http: a GET is answered as expected; tcp: a connection, with the TLS of the service, is opened; grpc: it says SERVING.",
+    )
+    service: Annotated[str, Parsed(call_service, type="string")] = setting(
+        "", "Of grpc: name of the service that must be well. Default: the server as a whole."
     )
     path: Annotated[str, Parsed(_target, type="string")] = setting("/", "Path and query that are asked for.")
     host: Annotated[str, Parsed(_host, type="string")] = setting("", "The Host it is told. Default: the endpoint.")
@@ -83,12 +93,11 @@ def check_health(document: Document, where: TreePath, health: HealthCheck | None
         document.report(
             (*where, "interval"), f"is less than {_SHORTEST * 1000:g} ms: probes would be a load of their own"
         )
+    others, why = _OTHERS.get(health.type, ((), ""))
+    for name in others:
+        if document.at((*where, name)) is not None:
+            document.report((*where, name), f"has no effect with type: {health.type}, {why}", at_key=True)
     if health.type == "tcp":
-        given = [name for name in _OF_HTTP if document.at((*where, name)) is not None]
-        for name in given:
-            document.report(
-                (*where, name), "has no effect with type: tcp, which says nothing and reads nothing", at_key=True
-            )
         return
     if is_missing(health.status):
         document.report((*where, "status"), "is empty: no answer would be good")

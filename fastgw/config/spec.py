@@ -194,7 +194,7 @@ class EngineSpec(NamedTuple):
 class HealthSpec(NamedTuple):
     """How the endpoints of a service are probed (``server.probing``); seconds."""
 
-    type: str  #: "http" or "tcp"
+    type: str  #: "http", "tcp" or "grpc"
     path: str  #: and query
     host: str  #: the Host that is told; empty: the endpoint
     headers: tuple[tuple[str, str], ...]  #: names in lower case
@@ -204,6 +204,7 @@ class HealthSpec(NamedTuple):
     interval: float
     healthy_after: int  #: good probes in a row
     unhealthy_after: int  #: bad ones
+    service: str = ""  #: whose health is asked for by "grpc"; empty: the server as a whole
 
 
 class AdmissionSpec(NamedTuple):

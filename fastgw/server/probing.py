@@ -22,6 +22,8 @@ from fastgw.policy.health import HEALTHY, UNHEALTHY, HealthState
 from fastgw.server.findings import MemberName
 from fastgw.server.log import Log
 from fastgw.server.standings import stamp
+from fastgw.wire import grpc_health
+from fastgw.wire.grpc import NOT_FOUND, UNIMPLEMENTED
 
 AT_ONCE = 128  #: probes under way
 BODY_MOST = 64 * 1024  #: bytes of an answer's body
@@ -64,19 +66,51 @@ async def probe(target: ProbeTarget) -> None:
     is_tls = target.context is not None
     member = AsMember(target.context, target.server_name, address.path, settings.host or target.authority)
     url = Url(is_tls, address.host or "localhost", address.port or (443 if is_tls else 80), settings.path)
+    if settings.type == "grpc":
+        await _probe_call(settings, url, member)
+        return
     caller = Caller(url, settings.timeout, BODY_MOST, as_member=member)
     if settings.type == "tcp":
         await caller.reach()
         return
     try:
-        fields = [(name.encode(), value.encode()) for name, value in settings.headers]
-        answer = await caller.call(b"GET", fields)
+        answer = await caller.call(b"GET", _fields(settings))
     finally:
         caller.close()
     if not any(first <= answer.status <= last for first, last in settings.status):
         raise CallError("status", f"it answered {answer.status}: {excerpt(answer.body)}")
     if settings.body and settings.body.encode() not in answer.body:
         raise CallError("body", f"{settings.body!r} is not in what it answered: {excerpt(answer.body)}")
+
+
+def _fields(settings: HealthSpec) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in settings.headers]
+
+
+async def _probe_call(settings: HealthSpec, url: Url, member: AsMember) -> None:
+    """Ask once by gRPC."""
+    from fastgw.core.grpc_calls import CallStatusError, GrpcCaller  # which nobody needs without such
+
+    caller = GrpcCaller(url, settings.timeout, BODY_MOST, as_member=member)
+    whose = f"the service {settings.service!r}" if settings.service else "the server"
+    try:
+        messages = await caller.ask(
+            grpc_health.METHOD, [grpc_health.health_request(settings.service)], _fields(settings)
+        )
+        status = grpc_health.read_health(b"".join(messages))  # of one there is, and of none it is unknown
+    except CallStatusError as error:
+        if error.code == UNIMPLEMENTED:
+            raise CallError("unimplemented", f"it has no service grpc.health.v1.Health: {error}") from None
+        if error.code == NOT_FOUND:
+            raise CallError("unknown_service", f"it does not know {whose}: {error}") from None
+        raise
+    except ValueError as error:
+        raise CallError("broken", f"what it answered is no health: {error}") from None
+    finally:
+        caller.close()
+    if status != grpc_health.SERVING:
+        said = grpc_health.STATUSES[status] if status < len(grpc_health.STATUSES) else str(status)
+        raise CallError("status", f"it says of {whose}: {said}")
 
 
 class Probing:
@@ -160,12 +194,15 @@ class Probing:
     def _context(self, service: ServiceSpec) -> ssl.SSLContext | None:
         if service.tls is None:
             return None
-        found = self._contexts.get(service.tls)
+        is_call = service.health is not None and service.health.type == "grpc"
+        found = self._contexts.get((service.tls, is_call))
         if found is None:
             from fastgw.config.tls import client_context
 
             try:
-                found = self._contexts[service.tls] = client_context(service.tls)
+                found = self._contexts[service.tls, is_call] = client_context(service.tls)
+                if is_call:
+                    found.set_alpn_protocols(["h2"])
             except (OSError, ValueError) as error:
                 # The workers have refused the configuration for that, or are about to: its file went in between.
                 self._log.error("probes trust nobody", service=service.name, reason=str(error))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from fastgw.config.spec import HealthSpec
@@ -16,6 +19,7 @@ from fastgw.core.settings import Address
 from fastgw.server.log import Log
 from fastgw.server.probing import ProbeTarget, Probing, probe
 from tests.support.certificates import Authority
+from tests.support.interop import TEST, serving
 from tests.support.ports import free_port
 from tests.support.upstream import UpstreamServer, canned, response
 from tests.unit.config.files import read, with_service
@@ -60,6 +64,47 @@ def test_what_is_bad_says_what_came(
 def test_nobody_is_there() -> None:
     for kind in ("http", "tcp"):
         assert asked(free_port(), SETTINGS._replace(type=kind))[0] == "refused"
+
+
+def test_a_server_of_grpc_is_asked_by_its_own_protocol() -> None:
+    by_grpc = SETTINGS._replace(type="grpc", timeout=2.0)
+    with serving() as port:
+        assert asked(port, by_grpc) == ("", "")
+        assert asked(port, by_grpc._replace(service=TEST)) == ("", "")
+        cause, words = asked(port, by_grpc._replace(service="a.Other"))
+        assert cause == "unknown_service" and "does not know the service 'a.Other'" in words
+        cause, words = asked(port)  # it speaks no HTTP/1.1
+        assert cause == "broken"
+
+
+def test_one_without_health_says_so_and_one_that_is_ill_too() -> None:
+    def check(request: bytes, context: Any) -> bytes:
+        return {b"": b"\x08\x02", b"\n\x01a": b"\x08\x09", b"\n\x01b": b"\xff"}[request]
+
+    by_grpc = SETTINGS._replace(type="grpc", timeout=2.0)
+    server = grpc.server(ThreadPoolExecutor(1), options=(("grpc.so_reuseport", 0),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    handlers = {"Check": grpc.unary_unary_rpc_method_handler(check)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", handlers),))
+    server.start()
+    with serving_nothing() as nothing:
+        cause, words = asked(nothing, by_grpc)
+    assert cause == "unimplemented" and words.startswith("it has no service grpc.health.v1.Health")
+    assert asked(port, by_grpc) == ("status", "it says of the server: NOT_SERVING")
+    assert asked(port, by_grpc._replace(service="a")) == ("status", "it says of the service 'a': 9")
+    assert asked(port, by_grpc._replace(service="b"))[0] == "broken"
+    server.stop(None).wait()
+    assert asked(port, by_grpc)[0] == "refused"
+
+
+@contextmanager
+def serving_nothing() -> Iterator[int]:
+    """A server of gRPC without a service."""
+    server = grpc.server(ThreadPoolExecutor(1), options=(("grpc.so_reuseport", 0),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield port
+    server.stop(None).wait()
 
 
 class Stage:
