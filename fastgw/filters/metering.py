@@ -26,6 +26,7 @@ _HEAD: Final = 4 * 1024
 _TAIL: Final = 16 * 1024
 _EARLY_MAX: Final = 64  #: events that are read until one brings content
 _DONE: Final = b"[DONE]"
+_END: Final = b"\n\n"  #: of an event
 
 
 class UsageMeter(BodyHook):
@@ -108,7 +109,7 @@ class StreamMeter(UsageMeter):
         """See ``BodyHook``."""
         rest = self._reader.finish()
         if rest:  # some servers forget the end of the last event
-            self._look(rest + b"\n\n", 0)
+            self._look(rest + _END, 0)
         self.last = self._clock()
         return b""
 
@@ -157,6 +158,30 @@ class StreamMeter(UsageMeter):
         return [(one.data, one.end - one.start) for one in events(block, begin)]
 
 
+class StrippingMeter(StreamMeter):
+    """Events of which the client gets all but the usage that it has not asked for, and we have: the last chunk, which has no choices.
+
+    Nothing is held but an event that is not complete, with which the client could not do anything either.
+    """
+
+    def feed(self, data: bytes) -> bytes:
+        """See ``BodyHook``."""
+        block = self._reader.feed(data)
+        if not block:
+            return b""
+        begin = self._reader.begin
+        self._look(block, begin)
+        return _without_usage(block, begin) if may_tell(block, begin) else block
+
+    def finish(self) -> bytes:
+        """See ``BodyHook``."""
+        rest = self._reader.finish()
+        if rest:
+            self._look(rest + _END, 0)
+        super().finish()
+        return rest if _without_usage(rest + _END, 0).strip(b"\r\n") else b""
+
+
 class LineMeter(StreamMeter):
     """Lines of JSON."""
 
@@ -169,8 +194,10 @@ class LineMeter(StreamMeter):
         return [(one, len(one) + 1) for one in lines(block, begin)]
 
 
-def meter_of(exchange: Exchange) -> UsageMeter | None:
-    """What reads the answer of ``exchange``; None: it tells nothing, by its status, type or coding."""
+def meter_of(exchange: Exchange, *, strips: bool) -> UsageMeter | None:
+    """What reads the answer of ``exchange``; None: it tells nothing, by its status, type or coding.
+
+    ``strips``: the client has not asked for the usage at the end of a stream.  Only of events that makes a ``StrippingMeter``."""
     response = exchange.response
     if not 200 <= response.status < 300:
         return None
@@ -179,12 +206,24 @@ def meter_of(exchange: Exchange) -> UsageMeter | None:
         return None
     kind = (response.header(b"content-type") or b"").partition(b";")[0].strip(b" \t").lower()
     if kind == b"text/event-stream":
-        return StreamMeter(EventReader(), exchange.plane.clock)
+        return (StrippingMeter if strips else StreamMeter)(EventReader(), exchange.plane.clock)
     if kind == b"application/json":
         return AnswerMeter()
     if kind in (b"application/x-ndjson", b"application/ndjson", b"application/jsonl"):
         return LineMeter(LineReader(), exchange.plane.clock)
     return None
+
+
+def _without_usage(block: bytes, begin: int) -> bytes:
+    """``block`` without events that have usage and nothing else."""
+    kept = []
+    at = 0
+    for one in events(block, begin):
+        said = _object(one.data)
+        if isinstance(said, dict) and said.get("choices") == [] and isinstance(said.get("usage"), dict):
+            kept.append(block[at : one.start])
+            at = one.end
+    return b"".join((*kept, block[at:])) if kept else block
 
 
 def _object(data: bytes) -> Any:

@@ -45,9 +45,12 @@ class Prices:
             self._known[model] = found
         return self._known[model]
 
-    def cost(self, model: str, prompt: int, cached: int, completion: int) -> float | None:
-        """Of so many tokens of a prompt, of which a cache had ``cached``, and of what was generated; None: nobody has said a price."""
-        price = self.of(model)
+    def cost(self, model: str, asked: str, prompt: int, cached: int, completion: int) -> float | None:
+        """What so many tokens cost: of a prompt, of which a cache had ``cached``, and of what was generated; None: nobody has said a price.
+
+        ``model``: that has answered, as its service calls it; ``asked``: as the client does, whose price it has where it has none itself.
+        """
+        price = self.of(model) or self.of(asked)
         if price is None:
             return None
         total = (prompt - cached) * price.input + cached * price.cached + completion * price.output

@@ -1,6 +1,6 @@
 """``usage``: how many tokens each request to a model server took, what that cost, and how soon they came.
 
-    request    ask for an answer that can be read: one without a content coding
+    request    ask for an answer that can be read, one without a content coding, and for the usage of a stream (``filters.asking``)
     response   a ``UsageMeter`` reads it on its way (``filters.metering``)
     done       settle, once, whatever the end was: the note ``usage``, counters, a line of the usage log
 
@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from fastgw.core.exchange.mending import may_change_request
 from fastgw.core.timestamp import timestamp
+from fastgw.filters.asking import HOLD_MAX, IncludingUsage, ModelRequest, read, read_model
 from fastgw.filters.log_lines import LogLines
 from fastgw.filters.log_variables import logged_status, user_of
 from fastgw.filters.metering import BYTES_OF_TOKEN, UsageMeter, meter_of
@@ -24,6 +26,7 @@ from fastgw.wire.usage import NOT_TOLD, TokenCounts
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.snapshot.snapshot import Service
+    from fastgw.wire.messages import Request
 
 NOTE: Final = "usage"
 _CODINGS: Final = b"accept-encoding"
@@ -31,19 +34,37 @@ _CODINGS: Final = b"accept-encoding"
 #: has some all the same.
 _MAKING: Final = (b"/completions", b"/responses", b"/messages", b"/api/chat", b"/api/generate")
 _READING: Final = (b"/embeddings", b"/rerank", b"/score", b"/pooling", b"/api/embed")
+_STREAMING: Final = b"/completions"  #: how those end whose streams tell of tokens only if that is asked for
 _VALUE_MAX: Final = 256  #: characters of what a client has said, in a line
+
+
+class Metering:
+    """What is known of an exchange until it is settled."""
+
+    __slots__ = ("asked", "meter", "strips")
+
+    def __init__(self) -> None:
+        self.asked = ""  #: the model that the client asks for
+        self.strips = False  #: the usage of its stream was asked for by us alone
+        self.meter: UsageMeter | None = None  #: what has read the answer; None: nobody
+
+    def learn(self, asked: ModelRequest) -> None:
+        """This is what the request asks for, and what was put into it goes to the service."""
+        self.asked = asked.model
+        self.strips = asked.splice is not None
 
 
 class Usage:
     """The filter."""
 
-    __slots__ = ("_lines", "_prices", "_wall", "name")
+    __slots__ = ("_includes", "_lines", "_prices", "_wall", "name")
 
     def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
         """``options``: ``path`` of the log, None: there is none; ``rotate`` and ``flush``, as of an access log; ``prices``, as those of
-        ``Prices``.  ``wall``: seconds since 1970.
+        ``Prices``; ``include_usage``: ask for that of streams.  ``wall``: seconds since 1970.
         """
         self.name = name
+        self._includes: bool = options["include_usage"]
         self._wall = wall
         self._prices = Prices(options.get("prices", ()))
         path = options.get("path")
@@ -69,22 +90,60 @@ class Usage:
         if request.method == b"POST" and request.header(_CODINGS) is not None:
             request.set_header(_CODINGS, b"identity")
 
-    def read_response(self, exchange: Exchange) -> UsageMeter | None:
-        """UsageMeter it, unless another filter of this type does."""
-        if exchange.request.method != b"POST" or (exchange.notes is not None and NOTE in exchange.notes):
+    def transform_request(self, exchange: Exchange) -> IncludingUsage | None:
+        """Read what it asks for; what has to ask for more is changed."""
+        request = exchange.request
+        if request.method != b"POST" or NOTE in (exchange.notes or ()) or not _is_json(request):
             return None
-        meter = meter_of(exchange)
-        if meter is not None:
-            exchange.note(NOTE, meter)
-        return meter
+        known = Metering()
+        exchange.note(NOTE, known)
+        path = request.original_path or request.path
+        asks = self._includes and path.endswith(_STREAMING) and may_change_request(request)
+        body = exchange.body
+        if not body.is_done:
+            if not asks or body.announced > HOLD_MAX:
+                return None
+            return IncludingUsage(exchange, known.learn)
+        data = b"".join(body.pending)
+        if not asks or len(data) > HOLD_MAX:
+            known.asked = read_model(data)
+            return None
+        asked = read(data)
+        if asked.splice is None:
+            known.learn(asked)
+            return None
+        return IncludingUsage(exchange, known.learn)
+
+    def transform_response(self, exchange: Exchange) -> UsageMeter | None:
+        """Meter an answer of which something is taken out again."""
+        known = _metering(exchange)
+        if known is None or not known.strips or known.meter is not None:
+            return None
+        known.meter = meter_of(exchange, strips=True)
+        return known.meter
+
+    def read_response(self, exchange: Exchange) -> UsageMeter | None:
+        """Meter any other, unless another filter of this type does."""
+        if exchange.request.method != b"POST":
+            return None
+        known = _metering(exchange)
+        if known is None:
+            known = Metering()
+            exchange.note(NOTE, known)
+        if known.meter is not None:
+            return None
+        known.meter = meter_of(exchange, strips=False)
+        return known.meter
 
     def done(self, exchange: Exchange) -> None:
         """Settle, and tell."""
         if exchange.request.method != b"POST":
             return
-        known = exchange.notes.get(NOTE) if exchange.notes is not None else None
-        settled = known if isinstance(known, dict) else settle(exchange, known, self._prices)
-        exchange.note(NOTE, settled)
+        notes = exchange.notes
+        settled = notes.get(NOTE) if notes is not None else None
+        if not isinstance(settled, dict):  # else another filter of this type has
+            settled = settle(exchange, settled or Metering(), self._prices)
+            exchange.note(NOTE, settled)
         if self._lines is not None:
             self._lines.add(self._line(exchange, settled))
 
@@ -106,12 +165,12 @@ class Usage:
         return line if error is None else line | {"error": error.code}
 
 
-def settle(exchange: Exchange, meter: UsageMeter | None, prices: Prices) -> dict[str, Any]:
+def settle(exchange: Exchange, known: Metering, prices: Prices) -> dict[str, Any]:
     """What ``exchange``, which is over, has used: tokens as its service has told them, or else by estimate.
 
-    ``meter``: what has read its answer; None: nobody has.  Nothing is used where no service was asked, or its answer was an error, or the
-    gateway has answered for it.
+    Nothing is used where no service was asked, or its answer was an error, or the gateway has answered for it.
     """
+    meter = known.meter
     told = meter.told if meter is not None else TokenCounts()
     prompt, completion = told.prompt, told.completion
     path = exchange.request.original_path or exchange.request.path
@@ -127,16 +186,29 @@ def settle(exchange: Exchange, meter: UsageMeter | None, prices: Prices) -> dict
     prompt, completion = max(prompt, 0), max(completion, 0)
     cached = min(max(told.cached, 0), prompt)
     settled: dict[str, Any] = {
-        "model": told.model or None,
+        "model": told.model or known.asked or None,
+        "requested_model": known.asked or None,
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "cached_tokens": cached,
         "reasoning_tokens": max(told.reasoning, 0),
         "estimated": is_estimated,
-        "cost": prices.cost(told.model, prompt, cached, completion),
+        "cost": prices.cost(told.model, known.asked, prompt, cached, completion),
     }
     return settled if meter is None else settled | _times(exchange, meter, completion)
+
+
+def _metering(exchange: Exchange) -> Metering | None:
+    known = exchange.notes.get(NOTE) if exchange.notes is not None else None
+    return known if isinstance(known, Metering) else None
+
+
+def _is_json(request: Request) -> bool:
+    """Whether its body is read: one that is not compressed, and not said to be something else."""
+    kind = request.header(b"content-type")
+    is_other = kind is not None and kind.partition(b";")[0].strip(b" \t").lower() != b"application/json"
+    return not is_other and request.header(b"content-encoding") is None
 
 
 def _is_used(exchange: Exchange) -> bool:

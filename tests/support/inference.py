@@ -15,12 +15,18 @@ from fastgw.testing.edge import Edge
 
 CHAT = b"/v1/chat/completions"
 PROMPT = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"Hello there"}]}'
-OPTIONS: dict[str, Any] = {"path": None, "rotate": None, "flush": 1.0, "prices": ()}
+OPTIONS: dict[str, Any] = {"path": None, "rotate": None, "flush": 1.0, "include_usage": False, "prices": ()}
 
 
 def asks(body: bytes = PROMPT, path: bytes = CHAT, *fields: bytes) -> bytes:
     """A request with ``body``."""
-    lines = (b"POST %b HTTP/1.1" % path, b"Host: a.test", *fields, b"Content-Length: %d" % len(body))
+    lines = (
+        b"POST %b HTTP/1.1" % path,
+        b"Host: a.test",
+        b"Content-Type: application/json",
+        *fields,
+        b"Content-Length: %d" % len(body),
+    )
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 

@@ -7,7 +7,7 @@ from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.logs import Rotate, check_log
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Parsed, PositiveDuration, Stream
+from fastgw.config.types import Boolean, Parsed, PositiveDuration, Stream
 from fastgw.config.unsound import is_missing
 from fastgw.config.values import scalar, shown, text
 
@@ -57,6 +57,9 @@ class Usage(FilterOptions):
     )
     rotate: Rotate | None = setting(None, "When another file takes its place. Default: never.")
     flush: PositiveDuration = setting("1s", "Lines are written at the latest after this time.")
+    include_usage: Boolean = setting(
+        True, "Ask for the usage of OpenAI's streams where the client has not, and take it out of the answer again."
+    )
     prices: dict[ModelName, ModelPrice] = setting(
         {}, "What a million tokens cost, by the model that answers, or by how its name begins: gpt-4o-*."
     )

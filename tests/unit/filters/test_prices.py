@@ -24,14 +24,18 @@ def test_its_own_name_then_the_longest_beginning(model: str, per_million: float)
 
 
 def test_what_is_cached_costs_less() -> None:
-    assert PRICES.cost("gpt-4o", 1000, 400, 100) == (600 * 2.5 + 400 * 1.25 + 100 * 10) / 1e6
-    assert PRICES.cost("llama", 1, 0, 0) == 1e-9
-    assert PRICES.cost("gpt-4o", 0, 0, 0) == 0
+    assert PRICES.cost("gpt-4o", "", 1000, 400, 100) == (600 * 2.5 + 400 * 1.25 + 100 * 10) / 1e6
+    assert PRICES.cost("llama", "", 1, 0, 0) == 1e-9
+    assert PRICES.cost("gpt-4o", "", 0, 0, 0) == 0
+
+
+def test_a_model_that_nobody_knows_costs_what_the_one_costs_that_was_asked_for() -> None:
+    assert Prices((("gpt-4o", price(2.5)),)).cost("served-7b", "gpt-4o", 2, 0, 0) == 5e-6
 
 
 def test_a_model_without_a_price_has_no_cost() -> None:
-    assert Prices((("gpt-4o", price(2.5)),)).cost("gpt-4", 1, 0, 1) is None
-    assert Prices(()).cost("gpt-4", 1, 0, 1) is None
+    assert Prices((("gpt-4o", price(2.5)),)).cost("gpt-4", "", 1, 0, 1) is None
+    assert Prices(()).cost("gpt-4", "", 1, 0, 1) is None
 
 
 def test_names_from_services_are_remembered_in_a_bounded_number() -> None:

@@ -10,6 +10,7 @@ import pytest
 from fastgw.core.exchange.reply import Reply
 from fastgw.filters.usage import Usage
 from fastgw.testing.edge import Edge, Spy, body_of, statuses
+from tests.support.bodies import plain
 from tests.support.inference import (
     OPTIONS,
     PROMPT,
@@ -49,6 +50,7 @@ def test_an_answer_has_a_line_with_what_it_cost(tmp_path: Path) -> None:
         "path": "/v1/chat/completions",
         "status": 200,
         "model": "gpt-x",
+        "requested_model": "m",
         "prompt_tokens": 19,
         "completion_tokens": 10,
         "total_tokens": 29,
@@ -255,3 +257,117 @@ def test_without_a_log_there_is_the_note_alone() -> None:
     service.feed(answer(TOLD))
     edge.end()
     made.stop()
+
+
+# --- usage that the client has not asked for
+
+ASKED = b'{"stream_options":{"include_usage":true},' + PROMPT[1:]
+
+
+def test_usage_is_asked_for_and_taken_out_again(tmp_path: Path) -> None:
+    metered = Metered(tmp_path, include_usage=True)
+    client, service = metered.edge.pair(asks())
+    got = service.take()
+    assert body_of(got) == ASKED and b"content-length: %d\r\n" % len(ASKED) in got.lower()
+    assert b"transfer-encoding" not in got.lower()
+    events = [event(one) for one in (delta("Hi"), usage_chunk(9, 1), b"[DONE]")]
+    service.feed(stream_head() + b"".join(map(chunk, events)) + chunk(b""))
+    assert plain(client.take()) == events[0] + events[2]
+    assert numbers(metered.line()) == (9, 1, False)
+
+
+@pytest.mark.parametrize("size", range(1, 60))
+def test_however_an_answer_is_cut_the_client_gets_the_same(tmp_path: Path, size: int) -> None:
+    metered = Metered(tmp_path, include_usage=True)
+    client, service = metered.edge.pair(asks())
+    events = [event(one) for one in (delta("Hi", usage=None), usage_chunk(9, 1), b"[DONE]")]
+    stream = b": hello\n\n" + b"".join(events)
+    service.feed(stream_head())
+    for at in range(0, len(stream), size):
+        service.feed(chunk(stream[at : at + size]))
+    service.feed(chunk(b""))
+    assert plain(client.take()) == b": hello\n\n" + events[0] + events[2]
+    assert numbers(metered.line()) == (9, 1, False)
+
+
+def test_a_body_that_comes_slowly_is_held_until_it_is_known_what_it_asks(tmp_path: Path) -> None:
+    metered = Metered(tmp_path, include_usage=True)
+    request = asks()
+    client = metered.edge.client(request[:-30])
+    for at in range(len(request) - 30, len(request)):
+        client.feed(request[at : at + 1])
+    got = metered.edge.connect().take()
+    assert plain(got) == ASKED
+    client.lose()
+    assert metered.line()["requested_model"] == "m"
+
+
+def test_a_large_body_goes_on_as_it_is(tmp_path: Path) -> None:
+    metered = Metered(tmp_path, include_usage=True)
+    body = PROMPT[:-1] + b" " * (1 << 20) + b"}"
+    _, service = metered.edge.pair(asks(body))
+    assert body_of(service.take()) == body
+    service.feed(answer(TOLD))
+    assert numbers(metered.line()) == (19, 10, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "fields"),
+    [
+        (PROMPT.replace(b"true", b"false"), b"/v1/chat/completions", ()),
+        (PROMPT, b"/v1/responses", ()),
+        (PROMPT, b"/api/chat", ()),
+        (ASKED, b"/v1/chat/completions", ()),
+        (b"no json", b"/v1/chat/completions", ()),
+        (PROMPT, b"/v1/chat/completions", (b"Cache-Control: no-transform",)),
+        (PROMPT, b"/v1/chat/completions", (b"Content-Encoding: gzip",)),
+    ],
+)
+def test_others_are_sent_as_they_came(tmp_path: Path, body: bytes, path: bytes, fields: tuple[bytes, ...]) -> None:
+    metered = Metered(tmp_path, include_usage=True)
+    client, service = metered.edge.pair(asks(body, path, b"Content-Digest: x", *fields))
+    got = service.take()
+    assert body_of(got) == body and b"content-digest: x\r\n" in got.lower()
+    stream = event(delta("Hi")) + event(usage_chunk(9, 1))
+    service.feed(stream_head() + chunk(stream) + chunk(b""))
+    assert plain(client.take()) == stream
+    assert numbers(metered.line()) == (9, 1, False)
+
+
+def test_an_answer_that_may_not_be_changed_is_metered_as_it_is(tmp_path: Path) -> None:
+    metered = Metered(tmp_path, include_usage=True)
+    client, service = metered.edge.pair(asks())
+    head = stream_head().replace(b"\r\n\r\n", b"\r\nCache-Control: no-cache, no-transform\r\n\r\n")
+    service.feed(head + chunk(event(usage_chunk(9, 1))) + chunk(b""))
+    assert plain(client.take()) == event(usage_chunk(9, 1))
+    assert numbers(metered.line()) == (9, 1, False)
+
+
+def test_an_end_without_its_line_is_stripped_too(tmp_path: Path) -> None:
+    metered = Metered(tmp_path, include_usage=True)
+    client, service = metered.edge.pair(asks())
+    service.feed(stream_head() + chunk(event(delta("Hi")) + event(usage_chunk(9, 1))[:-1]) + chunk(b""))
+    assert plain(client.take()) == event(delta("Hi"))
+    assert numbers(metered.line()) == (9, 1, False)
+
+
+def test_two_of_them_ask_and_strip_once(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    outer = Metered(other, include_usage=True)
+    metered = Metered(tmp_path, [outer.filter], include_usage=True)
+    client, service = metered.edge.pair(asks())
+    assert body_of(service.take()) == ASKED
+    service.feed(stream_head() + chunk(event(delta("Hi")) + event(usage_chunk(9, 1))) + chunk(b""))
+    assert plain(client.take()) == event(delta("Hi"))
+    assert numbers(metered.line()) == numbers(outer.line()) == (9, 1, False)
+
+
+def test_a_request_that_is_tried_again_asks_for_it_again(tmp_path: Path) -> None:
+    metered = Metered(tmp_path, include_usage=True, edge={"endpoints": 2})
+    metered.edge.client(asks())
+    metered.edge.refuse()
+    service = metered.edge.connect()
+    assert body_of(service.take()) == ASKED
+    service.feed(stream_head() + chunk(event(usage_chunk(9, 1))) + chunk(b""))
+    assert numbers(metered.line()) == (9, 1, False)

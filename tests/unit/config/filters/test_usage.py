@@ -49,6 +49,7 @@ def test_what_a_worker_is_told(tmp_path: Path) -> None:
         "path": None,
         "rotate": None,
         "flush": 1.0,
+        "include_usage": True,
         "prices": (
             ("gpt-4o", (("input", 2.5), ("output", 10.0), ("cached", 1.25))),
             ("claude-*", (("input", 3.0), ("output", 0.0), ("cached", 3.0))),
