@@ -20,9 +20,9 @@ from fastgw.config.compile import compile_snapshot
 from fastgw.config.load import load
 from fastgw.config.spec import GatewaySpec, fallback_name
 from fastgw.core import counters
-from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.protocols import client_factory, make_pool
+from fastgw.core.slab import Counters
 from fastgw.steps import whole
 from fastgw.testing.mock import MockLoop
 

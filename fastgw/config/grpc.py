@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastgw.config.model import Model, setting
-from fastgw.config.types import Parsed, Size
+from fastgw.config.types import Boolean, Parsed, Size
 from fastgw.config.values import scalar, shown
 
 #: A condition of routes that no field is called by: how the ``content-type`` begins (``wire.messages``).
@@ -58,6 +58,7 @@ class Grpc(Model):
     method: Annotated[str, Parsed(call_method, type="string", examples=["SayHello"])] = setting(
         "", "Name of one method of it. Default: all of them."
     )
+    count_messages: Boolean = setting(False, "Count messages and their bytes, both ways.")
     max_request_message: Size = setting("0", "Bytes of one message of a client (RESOURCE_EXHAUSTED). 0: any.")
     max_response_message: Size = setting("0", "Bytes of one message of the service (the same). 0: any.")
 

@@ -245,6 +245,20 @@ ROUTE_INJECTED = ROUTE.counter(
     label="kind",
     values=labels.INJECTED,
 )
+ROUTE_GRPC_CODES = ROUTE.counter(
+    "fastgw_grpc_calls",
+    "Calls of gRPC that are over, by the name of their code, of those that there were.",
+    "Of routes that say [`grpc`](grpc.md#metrics).",
+    label="code",
+    values=labels.GRPC_CODES,
+    is_sparse=True,
+)
+ROUTE_GRPC_MESSAGES = ROUTE.counter(
+    "fastgw_grpc_messages", "Messages of such calls.", label="side", values=labels.GRPC_SIDES
+)
+ROUTE_GRPC_BYTES = ROUTE.counter(
+    "fastgw_grpc_message_bytes", "Bytes of those, without their prefixes.", label="side", values=labels.GRPC_SIDES
+)
 ROUTE_STATUS = ROUTE.counter(
     "fastgw_responses",
     "Answers sent, by status class.",
@@ -434,15 +448,3 @@ ANSWER_UNASKED: Final = -3  #: nothing: the request has not been sent
 bucket_of = blocks.bucket_of
 code_of = labels.code_of
 method_of = labels.method_of
-
-
-class Counters:
-    """Typed view of one slab; ``values[index] += 1`` is the whole interface of the hot path."""
-
-    __slots__ = ("values",)
-
-    def __init__(self, buffer: memoryview) -> None:
-        """``buffer``: ``SLAB_BYTES`` writable bytes (a mapped memfd, or a bytearray in tests)."""
-        self.values = buffer.cast("Q")
-        if len(self.values) < SLAB_VALUES:
-            raise ValueError(f"counter slab has {len(self.values)} values, needs {SLAB_VALUES}")

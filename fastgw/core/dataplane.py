@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
 from fastgw.core.ablation import OFF
-from fastgw.core.counters import Counters
 from fastgw.core.exchange.relay import Relay
 from fastgw.core.live.registry import Registry
 from fastgw.core.net.lingering import Lingering
 from fastgw.core.plane import Plane
+from fastgw.core.slab import Counters
 from fastgw.core.snapshot.snapshot import Listener, Snapshot
 from fastgw.errors import DownstreamError, InternalError
 from fastgw.steps import Steps, whole

@@ -45,6 +45,13 @@ RATE_OUTCOMES: Final = ("refused", "let_through", "unknown")
 COST_OUTCOMES: Final = ("read", "missing", "invalid")
 #: Why a request was turned away by its service's admission (``core.live.gate``).
 SHED_CAUSES: Final = ("over_limit", "queue_full", "queue_timeout", "worker_busy")
+#: Codes of gRPC (``wire.grpc``), and whose messages they are (``filters.grpc``).
+GRPC_CODES: Final = (
+    *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
+    *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED"),
+    *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+)
+GRPC_SIDES: Final = ("request", "response")
 RANKS: Final = 8  #: classes of priority that an admission may have
 #: Why a filter failed: what it raised, what it needs is not there, or it waited too long (``exchange.hooks``).
 FILTER_CAUSES: Final = ("error", "unavailable", "timeout")

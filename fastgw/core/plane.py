@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
-from fastgw.core.counters import Counters
 from fastgw.core.date import date_line
+from fastgw.core.slab import Counters
 
 if TYPE_CHECKING:
     from fastgw.core.net.connection import Connection

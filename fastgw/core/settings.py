@@ -155,6 +155,7 @@ class FilterSettings(NamedTuple):
 class GrpcSettings(NamedTuple):
     """What is done with calls of gRPC on a route; bytes, 0: any."""
 
+    count_messages: bool
     max_request_message: int
     max_response_message: int
 

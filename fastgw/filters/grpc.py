@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fastgw.core import counters
 from fastgw.core.causes import EXCERPT, excerpt
 from fastgw.core.exchange.deadlines import overdue
 from fastgw.core.exchange.filter import BodyHook
-from fastgw.core.exchange.grpc import CALL, STATUS, TIMEOUT
+from fastgw.core.exchange.grpc import CALL, STATUS, TIMEOUT, code_told, told
+from fastgw.core.labels import GRPC_SIDES
 from fastgw.errors import DownstreamError, GatewayError, UpstreamError
+from fastgw.wire.fields import find_field
 from fastgw.wire.grpc import MessageCounter, code_of_answer, is_grpc, read_timeout
+from fastgw.wire.messages import BODY_CHUNKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from fastgw.core.settings import GrpcSettings
 
 _TYPE: Final = b"content-type"
+_ASKED, _ANSWERED = range(len(GRPC_SIDES))
+CODE: Final = "grpc_status"  #: a note, which every line of an access log has
 _SHOWN: Final = 4 * EXCERPT  #: bytes of what is no answer, which the client and the log are shown
 
 
@@ -31,6 +37,7 @@ class Calls:
     __slots__ = ("_settings",)
 
     name = "grpc"
+    logged = (CODE,)
     sees_empty = True
 
     def __init__(self, settings: GrpcSettings) -> None:
@@ -41,54 +48,116 @@ class Calls:
         request = exchange.request
         if not is_grpc(request.header(_TYPE)):
             return
-        exchange.note(CALL, True)
+        exchange.note(CALL, {})
         said = request.header(TIMEOUT)
-        if said is None:
-            return
-        seconds = read_timeout(said)
-        if seconds < 0.0:
-            detail = "grpc-timeout is not 1 to 8 digits and one of the units H, M, S, m, u, n"
-            raise DownstreamError(400, "grpc_timeout_malformed", detail)
-        last = exchange.started + seconds
-        if not exchange.last or last < exchange.last:
-            exchange.last = last
-        if not seconds:
-            raise overdue(exchange, exchange.last)
+        if said is not None:
+            _bound(exchange, said)
 
     def read_request(self, exchange: Exchange) -> BodyHook | None:
-        """Its messages."""
+        """Its messages, where there is something to be done with them."""
         most = self._settings.max_request_message
-        return _Messages(most, _too_large_asked) if most and _is_call(exchange) else None
+        if not (most or self._settings.count_messages) or not _is_call(exchange):
+            return None
+        return _Messages(exchange, _ASKED, most, _too_large_asked)
 
     def read_response(self, exchange: Exchange) -> BodyHook | None:
-        """The messages of its answer, or what is none."""
+        """The messages of its answer, its end where others may take that away, or what is no answer."""
         if not _is_call(exchange):
             return None
         response = exchange.response
         if response.header(STATUS) is None and not is_grpc(response.header(_TYPE)):
             return _Foreign(exchange)
         most = self._settings.max_response_message
-        return _Messages(most, _too_large_answered) if most else None
+        if most or self._settings.count_messages:
+            return _Answer(exchange, _ANSWERED, most, _too_large_answered)
+        return _End(exchange) if _may_lose_end(exchange) else None
+
+    def done(self, exchange: Exchange) -> None:
+        """How it ended."""
+        if _is_call(exchange):
+            code = code_told(exchange)
+            exchange.note(CODE, code)
+            exchange.plane.values[exchange.route.base + counters.ROUTE_GRPC_CODES + code] += 1
 
 
 def _is_call(exchange: Exchange) -> bool:
     return exchange.notes is not None and CALL in exchange.notes
 
 
-class _Messages(BodyHook):
-    """Lets messages pass that are not too large."""
+def _may_lose_end(exchange: Exchange) -> bool:
+    """Whether nobody knows by ``done`` what stood behind the answer: the client speaks something else than gRPC, so those in front make
+    another end of it, or gets the very chunks of the service."""
+    if not is_grpc(find_field(exchange.request.head, _TYPE)):
+        return True
+    return exchange.response.body == BODY_CHUNKED and not exchange.client.wants_data(exchange)
 
-    def __init__(self, most: int, refused: Callable[[int, int], GatewayError]) -> None:
+
+def _bound(exchange: Exchange, said: bytes) -> None:
+    """Have ``exchange`` end when its client says."""
+    seconds = read_timeout(said)
+    if seconds < 0.0:
+        detail = "grpc-timeout is not 1 to 8 digits and one of the units H, M, S, m, u, n"
+        raise DownstreamError(400, "grpc_timeout_malformed", detail)
+    last = exchange.started + seconds
+    if not exchange.last or last < exchange.last:
+        exchange.last = last
+    if not seconds:
+        raise overdue(exchange, exchange.last)
+
+
+class _Messages(BodyHook):
+    """Counts messages, and lets those pass that are not too large."""
+
+    def __init__(self, exchange: Exchange, side: int, most: int, refused: Callable[[int, int], GatewayError]) -> None:
+        """``side``: of ``labels.GRPC_SIDES``."""
+        self._values = exchange.plane.values
+        self._messages = exchange.route.base + counters.ROUTE_GRPC_MESSAGES + side
+        self._bytes = exchange.route.base + counters.ROUTE_GRPC_BYTES + side
         self._most = most
         self._refused = refused
         self._counter = MessageCounter()
 
     def feed(self, data: bytes) -> bytes:
         counter = self._counter
+        messages, size = counter.messages, counter.size
         counter.feed(data)
-        if counter.largest > self._most:
-            raise self._refused(counter.largest, self._most)
+        if counter.messages != messages:
+            if self._most and counter.largest > self._most:
+                raise self._refused(counter.largest, self._most)
+            self._values[self._messages] += counter.messages - messages
+            self._values[self._bytes] += counter.size - size
         return data
+
+
+class _End(BodyHook):
+    """Reads how the call went."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+    def finish(self) -> bytes:
+        _note_end(self._exchange)
+        return b""
+
+
+class _Answer(_Messages):
+    """Does both."""
+
+    def __init__(self, exchange: Exchange, side: int, most: int, refused: Callable[[int, int], GatewayError]) -> None:
+        _Messages.__init__(self, exchange, side, most, refused)
+        self._exchange = exchange
+
+    def finish(self) -> bytes:
+        _note_end(self._exchange)
+        return b""
+
+
+def _note_end(exchange: Exchange) -> None:
+    assert exchange.notes is not None
+    exchange.notes[CALL].update(told(exchange.response))
 
 
 def _too_large_asked(size: int, most: int) -> GatewayError:

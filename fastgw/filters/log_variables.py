@@ -63,6 +63,18 @@ def _of_error(read: Callable[[Any], str]) -> Read:
     return lambda exchange: b"" if exchange.error is None else read(exchange.error).encode("utf-8", "replace")
 
 
+def _of_call(name: str) -> Read:
+    """What an answer has said of a call of gRPC, read before anything was made of it, or by now."""
+
+    def read(exchange: Exchange) -> bytes:
+        from fastgw.core.exchange.grpc import CALL, told  # which a log without such does not need
+
+        said = (exchange.notes or {}).get(CALL) or told(exchange.response)
+        return note_bytes(said.get(name))
+
+    return read
+
+
 #: What an exchange says of itself when it is over.
 _OF_ENDS: Final[Mapping[str, Read]] = {
     "exchange.attempts": lambda exchange: b"%d" % exchange.attempts,
@@ -70,6 +82,8 @@ _OF_ENDS: Final[Mapping[str, Read]] = {
     "error.code": _of_error(lambda error: error.code),
     "error.detail": _of_error(lambda error: error.reason),
     "error.fault": _of_error(lambda error: error.fault),
+    "grpc.message": _of_call("message"),
+    "grpc.status": _of_call("status"),
     "request.bytes": lambda exchange: b"%d" % exchange.body.received,
     "request.line": _request_line,
     "response.bytes": lambda exchange: b"%d" % exchange.bytes_out,

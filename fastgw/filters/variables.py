@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.exchange.about import trace_ids
 from fastgw.wire.fields import OWN_REQUEST_FIELDS, OWN_RESPONSE_FIELDS, is_own, is_token
+from fastgw.wire.messages import CALL, KIND
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -30,9 +31,20 @@ def _service_name(exchange: Exchange) -> bytes:
     return service.name.encode() if service is not None else b""
 
 
+def _call(request: Request) -> tuple[bytes, bytes]:
+    """Service and method of a call of gRPC; both empty: it is none."""
+    if request.header(KIND) != CALL:
+        return b"", b""
+    from fastgw.wire.grpc import call_of  # which few ask for
+
+    return call_of(request.path)
+
+
 #: What any hook can ask for.
 _PLAIN: Final[Mapping[str, Read]] = {
     "client.address": lambda exchange: exchange.client.address,
+    "grpc.method": lambda exchange: _call(exchange.request)[1],
+    "grpc.service": lambda exchange: _call(exchange.request)[0],
     "listener.name": lambda exchange: exchange.listener.name.encode(),
     "request.authority": lambda exchange: exchange.request.authority,
     "request.host": lambda exchange: exchange.request.host,
@@ -65,7 +77,7 @@ _FIELDS: Final[Mapping[str, Callable[[Request], bytes]]] = {
 #: Variables of lines of access logs: those that are the log's own, in which nobody else has a say, and all (``log_variables`` reads them).
 OWN_OF_LOGS: Final = frozenset(("log.sampled", "time.iso", "time.local", "time.unix"))
 OF_LOGS: Final = OWN_OF_LOGS.union(
-    ("duration.ms", "error.code", "error.detail", "error.fault", "exchange.attempts"),
+    ("duration.ms", "error.code", "error.detail", "error.fault", "exchange.attempts", "grpc.message", "grpc.status"),
     ("request.bytes", "request.line", "response.bytes", "response.status", "user.name"),
 )
 _FAMILIES: Final = ("header.NAME", "cookie.NAME", "query.NAME", "note.NAME", "path.NAME")

@@ -17,6 +17,7 @@ from fastgw.core.live.board import Board
 from fastgw.core.live.holds import sit_down
 from fastgw.core.net.sockets import make_poller
 from fastgw.core.protocols import make_pool
+from fastgw.core.slab import Counters
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.server.messages import Prepare
 from fastgw.server.pieces import joined
@@ -34,7 +35,7 @@ def data_plane(
     os.close(board_fd)
     plane = DataPlane(
         loop,
-        counters.Counters(memoryview(slab)),
+        Counters(memoryview(slab)),
         random.random,
         log=log,
         poller=make_poller(loop),

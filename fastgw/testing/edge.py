@@ -23,7 +23,6 @@ from typing import Any
 import fastgw.testing.usual as usual
 from fastgw.adapters.cache_fill import Fill
 from fastgw.core import counters, labels
-from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.deadlines import BODY
 from fastgw.core.labels import CAUSES
@@ -35,6 +34,7 @@ from fastgw.core.mirror.client import MirrorClient
 from fastgw.core.plane import Plane
 from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.settings import Address, Limits, PoolSettings, Timeouts
+from fastgw.core.slab import Counters
 from fastgw.core.snapshot.chain import CLOSED, Chain, FailureMode
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
 from fastgw.policy.balancers import LeastRequest

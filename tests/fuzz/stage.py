@@ -15,10 +15,10 @@ from typing import Any
 import h11
 
 from fastgw.core import counters
-from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.settings import Address
+from fastgw.core.slab import Counters
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.policy.balancers import RoundRobin

@@ -5,9 +5,19 @@ Nothing here is asked before there is an error, and a request that says by its `
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fastgw.wire.grpc import FAULTS, TYPE, code_of_error, is_grpc, is_web, read_code, write_message
+from fastgw.wire.grpc import (
+    FAULTS,
+    TYPE,
+    UNKNOWN,
+    code_of_error,
+    is_grpc,
+    is_web,
+    read_code,
+    read_message,
+    write_message,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +31,9 @@ MESSAGE = b"grpc-message"
 #: Milliseconds after which a client may ask again, below 0: it shall not (gRFC A6).
 PUSHBACK = b"grpc-retry-pushback-ms"
 TIMEOUT = b"grpc-timeout"
-CALL = "grpc"  #: a note: the exchange is a call, as ``filters.grpc`` has found
+CALL = (
+    "grpc"  #: a note: the exchange is a call, as ``filters.grpc`` has found; and what ``told`` has read of its answer
+)
 
 _OWN = frozenset(
     ("retry-after", "x-should-retry", "grpc-status")
@@ -50,6 +62,26 @@ def fields_of(
         fields.append((PUSHBACK.decode(), again))
     fields += [(name, value) for name, value in headers.items() if name not in _OWN]
     return tuple(fields)
+
+
+def told(response: Response) -> dict[str, Any]:
+    """What an answer says of a call behind its body, or in its head: ``status`` and ``message``, those there are."""
+    code = read_code(response.trailer(STATUS))
+    in_head = code < 0
+    code = read_code(response.header(STATUS)) if in_head else code
+    if code < 0:
+        return {}
+    message = response.header(MESSAGE) if in_head else response.trailer(MESSAGE)
+    return {"status": code, "message": read_message(message)} if message else {"status": code}
+
+
+def code_told(exchange: Exchange) -> int:
+    """The code that a call which is over has ended with, whoever said it."""
+    error, noted = exchange.error, (exchange.notes or {}).get(CALL) or {}
+    if error is not None:
+        return code_of(error)
+    code: int = noted.get("status", -1)
+    return code if code >= 0 else told(exchange.response).get("status", UNKNOWN)
 
 
 def judge(exchange: Exchange) -> bool:

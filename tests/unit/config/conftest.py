@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from fastgw.core.counters import SLAB_BYTES, Counters
+from fastgw.core.counters import SLAB_BYTES
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.live.registry import Registry
 from fastgw.core.protocols import make_pool
+from fastgw.core.slab import Counters
 from fastgw.testing.edge import new_loop
 
 

@@ -38,7 +38,7 @@ def test_a_service_stands_for_path_method_and_type(tmp_path: Path) -> None:
     assert found.path == "/helloworld.Greeter/*"
     assert found.methods == ("POST",)
     assert found.headers == (("content-type*", "application/grpc"),)
-    assert found.grpc == GrpcSettings(0, 0)
+    assert found.grpc == GrpcSettings(False, 0, 0)
 
 
 def test_a_method_is_a_path_of_its_own(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_method_is_a_path_of_its_own(tmp_path: Path) -> None:
         "grpc: {service: a.b.C, method: Do, max_request_message: 4MiB, max_response_message: 1KiB}, host: x.test, service: s",
     )
     assert found.name == "x.test grpc a.b.C/Do" and found.path == "/a.b.C/Do"
-    assert found.grpc == GrpcSettings(4 << 20, 1024)
+    assert found.grpc == GrpcSettings(False, 4 << 20, 1024)
 
 
 def test_other_conditions_stay(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_other_conditions_stay(tmp_path: Path) -> None:
 def test_a_path_says_for_itself_what_is_taken(tmp_path: Path) -> None:
     found = route(tmp_path, "path: /*, grpc: {max_request_message: 1KiB}, service: s")
     assert (found.path, found.methods, found.headers) == ("/*", (), ())
-    assert found.grpc == GrpcSettings(1024, 0)
+    assert found.grpc == GrpcSettings(False, 1024, 0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import asyncio
 import mmap
 from fastgw.core import ablation
 from fastgw.core.protocols import make_pool
-from fastgw.core.counters import SLAB_BYTES, Counters
+from fastgw.core.counters import SLAB_BYTES
+from fastgw.core.slab import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.net.sockets import make_poller
 from fastgw.testing.mock import MockLoop

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fastgw.core import counters
 from fastgw.core.blocks import DURATION_BUCKETS
-from fastgw.core.counters import Counters
+from fastgw.core.slab import Counters
 from fastgw.testing.edge import Edge
 
 MINUTES = 20 * 60 * 1_000_000  #: microseconds, beyond the last bound

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from fastgw.core import counters, dataplane
-from fastgw.core.counters import Counters
 from fastgw.core.dataplane import EXPIRED_AT_ONCE, SWEEP_SECONDS, DataPlane
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.protocols import client_factory, make_pool
+from fastgw.core.slab import Counters
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.errors import GatewayError

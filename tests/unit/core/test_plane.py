@@ -6,11 +6,12 @@ import mmap
 
 from fastgw.core import counters
 from fastgw.core.plane import Plane
+from fastgw.core.slab import Counters
 from fastgw.testing.edge import EPOCH, Edge, new_loop
 
 
 def plane(**options: object) -> Plane:
-    shared = counters.Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES)))
+    shared = Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES)))
     return Plane(new_loop(), shared, lambda: 0.5, **options)  # type: ignore[arg-type]
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fastgw.core import counters
+from fastgw.core.labels import GRPC_CODES
 from fastgw.core.settings import GrpcSettings
+from fastgw.filters.access_log import access_log
 from fastgw.filters.grpc import Calls
-from fastgw.testing.edge import Edge, Spy, head_of, statuses
+from fastgw.filters.grpc_web import GrpcWeb
+from fastgw.filters.log_file import FILES
+from fastgw.testing.edge import Edge, Spy, head_of, new_loop, statuses
+from fastgw.wire.grpc import CODES
 from tests.support.retried import PLENTY
 from tests.unit.core.exchange.test_grpc import BEGUN, CALL, MESSAGE, told
-from tests.unit.core.http2.peer import Http2Edge, Peer
+from tests.unit.core.http2.peer import POST, Http2Edge, Peer
 
 ANSWERED = BEGUN + b"0\r\ngrpc-status: 0\r\n\r\n"
 PAGE = b"HTTP/1.1 503 Busy\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%b"
@@ -21,7 +29,9 @@ def edge_of(request: int = 0, response: int = 0, **options: Any) -> Http2Edge:
     """An edge whose route has the filter."""
     service = {"has_calls": True, **options.pop("service", {})}
     return Http2Edge(
-        filters=[*options.pop("filters", ()), Calls(GrpcSettings(request, response))], service=service, **options
+        filters=[*options.pop("filters", ()), Calls(GrpcSettings(options.pop("counts", False), request, response))],
+        service=service,
+        **options,
     )
 
 
@@ -263,8 +273,105 @@ def test_trailers_only_is_an_answer() -> None:
 
 
 def test_what_is_no_call_may_be_answered_with_a_page() -> None:
-    edge = Edge(filters=[Calls(GrpcSettings(1, 1))])
+    edge = Edge(filters=[Calls(GrpcSettings(False, 1, 1))])
     client = edge.client(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\n\r\n\0\0\0\0\4abcd")
     edge.connect().feed(PAGE % (4, b"busy"))
     assert statuses(client.take()) == [503]
     edge.end()
+
+
+# --- what is counted
+
+
+def calls(edge: Edge) -> dict[str, int]:
+    """Calls by their code, those there were."""
+    base = edge.route.base + counters.ROUTE_GRPC_CODES
+    found = {name: edge.values[base + place] for place, name in enumerate(GRPC_CODES)}
+    return {name: number for name, number in found.items() if number}
+
+
+def messages(edge: Edge) -> list[int]:
+    """Messages and their bytes, of requests and of answers."""
+    base = edge.route.base
+    return [
+        edge.values[base + at + side]
+        for side in (0, 1)
+        for at in (counters.ROUTE_GRPC_MESSAGES, counters.ROUTE_GRPC_BYTES)
+    ]
+
+
+def test_codes_are_those_of_the_protocol() -> None:
+    assert GRPC_CODES == CODES
+
+
+def test_messages_and_ends_of_calls_are_counted() -> None:
+    edge = edge_of(counts=True)
+    peer = Peer(edge)
+    peer.ask(CALL, MESSAGE * 3)
+    service = edge.connect()
+    service.feed(BEGUN)
+    assert messages(edge) == [3, 6, 1, 2]  # as they pass
+    service.feed(b"0\r\ngrpc-status: 9\r\n\r\n")
+    peer.listen()
+    assert calls(edge) == {"FAILED_PRECONDITION": 1}
+    edge.end()
+
+
+def test_messages_are_not_counted_where_nobody_asks_for_that() -> None:
+    edge = edge_of()
+    peer = Peer(edge)
+    peer.ask(CALL, MESSAGE * 3)
+    edge.connect().feed(ANSWERED)
+    peer.listen()
+    assert messages(edge) == [0, 0, 0, 0] and calls(edge) == {"OK": 1}
+    edge.end()
+
+
+def test_an_end_that_another_filter_takes_away_is_known() -> None:
+    edge = edge_of(filters=[GrpcWeb("web", {})])
+    peer = Peer(edge)
+    number = peer.ask((*POST, ("content-type", "application/grpc-web+proto")), MESSAGE)
+    edge.connect().feed(BEGUN + b"0\r\ngrpc-status: 9\r\n\r\n")
+    peer.listen()
+    assert b"grpc-status: 9" in peer.bodies[number].replace(b"status:9", b"status: 9")
+    assert calls(edge) == {"FAILED_PRECONDITION": 1}
+    edge.end()
+
+
+@pytest.mark.parametrize("how", ["refused", "gone", "broken", "silent", "nothing said"])
+def test_every_call_has_an_end(how: str) -> None:
+    edge = edge_of(route={"stream_idle_timeout": 3.0})
+    peer = Peer(edge)
+    peer.ask(CALL, MESSAGE)
+    if how == "refused":
+        edge.refuse()
+    else:
+        service = edge.connect()
+        service.feed(BEGUN)
+        match how:
+            case "gone":
+                peer.transport.lose()
+            case "broken":
+                service.lose(ConnectionResetError())
+            case "silent":
+                edge.loop.advance(4.0)
+            case _:
+                service.feed(b"0\r\n\r\n")
+    edge.run()
+    expected = {"refused": "UNAVAILABLE", "gone": "CANCELLED", "broken": "UNAVAILABLE", "silent": "DEADLINE_EXCEEDED"}
+    assert calls(edge) == {expected.get(how, "UNKNOWN"): 1}
+    edge.end()
+
+
+def test_the_code_is_in_the_notes_of_lines(tmp_path: Path) -> None:
+    log = access_log("log", {"path": str(tmp_path / "log")})
+    log.start(new_loop())
+    edge = edge_of(filters=[log])
+    peer = Peer(edge)
+    peer.ask(CALL, MESSAGE)
+    edge.connect().feed(ANSWERED)
+    peer.listen()
+    edge.end()
+    log.stop()
+    FILES.finish()
+    assert json.loads((tmp_path / "log").read_text())["grpc_status"] == 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from fastgw.core import counters as layout
-from fastgw.core.counters import Counters
+from fastgw.core.slab import Counters
 from fastgw.server.slab import Slab
 
 

@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.counters import SLAB_BYTES, Counters
+from fastgw.core.counters import SLAB_BYTES
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.http1.client import Http1Client
 from fastgw.core.net.sockets import Poller, make_poller
 from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.settings import Address
+from fastgw.core.slab import Counters
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.policy.balancers import RoundRobin

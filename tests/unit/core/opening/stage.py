@@ -13,7 +13,6 @@ from typing import Any
 import uvloop
 
 from fastgw.core import counters
-from fastgw.core.counters import Counters
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.ends import Client
 from fastgw.core.net.handshake import ListenerContext
@@ -22,6 +21,7 @@ from fastgw.core.opening.opening import Terms
 from fastgw.core.opening.openings import Openings
 from fastgw.core.protocols import CLIENTS, make_client, make_pool
 from fastgw.core.settings import Limits
+from fastgw.core.slab import Counters
 from fastgw.core.snapshot.chain import Chain
 from fastgw.core.snapshot.snapshot import Listener, Snapshot
 from fastgw.routing import Router
