@@ -22,7 +22,8 @@ _UNFIT = re.compile(r"[^\t\x20-\x7e\x80-\xff]").search  #: what no line of a hea
 RETRY_NEVER = 0  #: the service may have acted, or has answered
 RETRY_SAFE = 1  #: the request left on a new connection, no byte came back: only safe methods without a body
 RETRY_IDEMPOTENT = 2  #: the same on a reused connection, which its age may have ended: also other idempotent methods
-RETRY_ALWAYS = 3  #: nothing of the request left this process
+RETRY_UNSEEN = 3  #: the service says that it has not acted on the request, and the gateway has all of it still (RFC 9113 section 8.7)
+RETRY_ALWAYS = 4  #: nothing of the request left this process
 
 
 class GatewayError(Exception):

@@ -17,7 +17,7 @@ from fastgw.config.spec import (
 from fastgw.core.live.endpoint import EndpointKey, EndpointSettings
 from fastgw.core.live.news import MemberNews
 from fastgw.core.live.registry import Registry, Roster
-from fastgw.core.settings import LISTED, InsideSettings, UpstreamTls
+from fastgw.core.settings import AUTO, HTTP1, LISTED, OFFERED, InsideSettings, UpstreamTls
 from fastgw.core.snapshot.snapshot import Service
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class ServiceMaker:
         self._zone = zone
         self._witness = witness
         self._calls = calls
-        self._contexts: dict[UpstreamTls, ssl.SSLContext] = {}
+        self._contexts: dict[tuple[UpstreamTls, str], ssl.SSLContext] = {}
         self.inside: list[Instance] = []  #: of the services that are code in this process, those made so far
 
     def made(self, spec: ServiceSpec) -> Service:
@@ -93,7 +93,8 @@ class ServiceMaker:
             roster,
             settings=spec.settings,
             slot=slot,
-            takes_chunks=spec.inside is None,
+            takes_chunks=spec.inside is None
+            and (spec.protocol == HTTP1 or (spec.protocol == AUTO and spec.tls is None)),
             judge=_joined(self._judges(choice["balancer"], breaking, outlying, learner, hedging)),
             breaking=breaking,
             outlying=outlying,
@@ -140,19 +141,20 @@ class ServiceMaker:
 
     def _member(self, service: ServiceSpec, spec: EndpointSpec) -> tuple[EndpointKey, EndpointSettings]:
         slot = self._slots.endpoints[service.name, str(spec.address)]
-        key = EndpointKey(service.name, spec.address, service.tls, slot)
+        key = EndpointKey(service.name, spec.address, service.tls, slot, service.protocol)
         if service.inside is not None:
             return key, self._inside_settings(service.name, service.inside)
         metadata = {name: value.encode() for name, value in spec.metadata}
         return key, EndpointSettings(
-            service.pool, spec.weight, self._context(service.tls), zone=spec.zone, metadata=metadata
+            service.pool, spec.weight, self._context(service), zone=spec.zone, metadata=metadata
         )
 
     def _template(self, spec: ServiceSpec, fixed: Roster) -> MemberTemplate:
         from fastgw.core.live.listed import MemberTemplate  # which a worker without discovery does not need
 
-        settings = EndpointSettings(spec.pool, context=self._context(spec.tls))
-        return MemberTemplate(spec.name, spec.tls, settings, fixed, self._slots.endpoints[spec.name, LISTED])
+        settings = EndpointSettings(spec.pool, context=self._context(spec))
+        slot = self._slots.endpoints[spec.name, LISTED]
+        return MemberTemplate(spec.name, spec.tls, settings, fixed, slot, spec.protocol)
 
     def _listed(self, spec: ServiceSpec) -> list[MemberNews] | None:
         if spec.listed is None:
@@ -168,14 +170,15 @@ class ServiceMaker:
         self.inside.append(instance)
         return EndpointSettings(instance, make_pool=pool_of(spec))
 
-    def _context(self, spec: UpstreamTls | None) -> ssl.SSLContext | None:
-        if spec is None:
+    def _context(self, service: ServiceSpec) -> ssl.SSLContext | None:
+        if service.tls is None:
             return None
-        found = self._contexts.get(spec)
+        key = service.tls, service.protocol
+        found = self._contexts.get(key)
         if found is None:
             from fastgw.config.tls import client_context
 
-            found = self._contexts[spec] = client_context(spec)
+            found = self._contexts[key] = client_context(service.tls, OFFERED[service.protocol])
         return found
 
 

@@ -294,8 +294,15 @@ class Pool(Model):
     pending_timeout: PositiveDuration = setting("5s", "How long an exchange waits for a connection (503).")
     warm: Annotated[int, count(0, 100_000)] = setting(0, "Connections opened before the first request.")
     max_uploads: Annotated[int, count(1, 100_000)] | None = setting(
-        None, "Connections for requests whose body is still arriving. Default: half of max_connections."
+        None, "Requests at once whose body is still arriving. Default: half of what the connections carry."
     )
+    max_streams: Annotated[int, count(1, 10_000)] = setting(
+        100, "Requests at once on one connection of HTTP/2, or fewer where the service says so."
+    )
+    ping_interval: Duration = setting(
+        "10s", "Silence of a connection of HTTP/2 with requests after which it is asked whether it is there. 0: never."
+    )
+    ping_timeout: PositiveDuration = setting("5s", "How long its answer may take; then its requests fail.")
 
 
 class ServiceTls(Model):
@@ -346,6 +353,9 @@ class Service(Balanced):
     )
     pool: Pool = setting({}, "Connections to each endpoint.")
     tls: Annotated[ServiceTls | None, BeforeValidator(false_is_none)] = setting(None, "Speak TLS. Default: plain HTTP.")
+    protocol: Annotated[str, words("http/1.1", "h2", "auto")] = setting(
+        "http/1.1", "What it speaks: h2 is HTTP/2, by ALPN or with prior knowledge; auto: with tls what ALPN chooses."
+    )
     host: ServiceHost = setting(
         "preserve", "The Host it is told: preserve (the client's), endpoint (its address), or a literal."
     )

@@ -26,7 +26,7 @@ from fastgw.config.source import Document, TreePath
 from fastgw.config.subset import check_metadata, check_subset
 from fastgw.config.unsound import is_unsound
 from fastgw.config.version_rules import check_versions, parts
-from fastgw.core.settings import Address
+from fastgw.core.settings import HTTP1, HTTP2, Address
 
 
 def check_whole_service(document: Document, config: Configuration, name: str, service: Service) -> None:
@@ -50,19 +50,34 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
     places = (service.endpoints, service.versions, service.discovery)
     is_inside = not any(places) and not is_unsound(*places)
     check_health(document, (*where, "health"), service.health, is_inside=is_inside)
+    if service.protocol == HTTP2:
+        _only_http2(document, where, service, is_inside=is_inside)
     check_admission(document, (*where, "admission"), service.admission)
     count = 0 if is_unsound(service.endpoints) or service.discovery is not None else len(service.endpoints)
     check_hedge(document, (*where, "hedge"), service.hedge, count)
     check_retry(document, (*where, "retry"), service.retry)
     if service.pool.warm > service.pool.max_connections:
         document.report((*where, "pool", "warm"), f"is more than max_connections ({service.pool.max_connections})")
-    if (service.pool.max_uploads or 0) > service.pool.max_connections:
+    if (service.pool.max_uploads or 0) > service.pool.max_connections and service.protocol == HTTP1:
         document.report(
             (*where, "pool", "max_uploads"), f"is more than max_connections ({service.pool.max_connections})"
         )
     check_ejection(document, (*where, "ejection"), service.ejection)
     if service.tls is not None:
         _service_tls(document, (*where, "tls"), service.tls)
+
+
+def _only_http2(document: Document, where: TreePath, service: Service, *, is_inside: bool) -> None:
+    if is_inside:
+        document.report((*where, "protocol"), "is of endpoints; a service in Python is called")
+    health = service.health
+    if health is not None and not is_unsound(health, health.type) and health.type == "http":
+        reason = "probes of type http speak HTTP/1.1, and the service has protocol: h2; type: tcp opens a connection, grpc calls"
+        document.report((*where, "health"), reason, at_key=True)
+    if service.balance == ENGINE:
+        document.report(
+            (*where, "balance"), f"{ENGINE} asks for metrics over HTTP/1.1, and the service has protocol: h2"
+        )
 
 
 def _subset(document: Document, where: TreePath, service: Service) -> None:

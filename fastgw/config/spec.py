@@ -230,6 +230,7 @@ class ServiceSpec(NamedTuple):
     admission: AdmissionSpec | None
     pool: PoolSettings
     tls: UpstreamTls | None
+    protocol: str  #: "http/1.1", "h2" or "auto"
     fallback: tuple[FallbackSpec, ...]  #: first to last
     inside: InsideSettings | None  #: it is code in this process, with one endpoint that has no address; None: it is not
     health: HealthSpec | None  #: None: nobody is probed

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from fastgw.config.bind_spec import CertificateSpec, TlsSpec
-from fastgw.core.net.handshake import SERVICE_PROTOCOLS, ListenerContext
+from fastgw.core.net.handshake import ListenerContext
 from fastgw.core.net.remainder import knows_its_source
 from fastgw.core.settings import UpstreamTls
 
@@ -69,11 +69,11 @@ def _server_context(spec: TlsSpec, certificate: CertificateSpec, protocols: Coll
     return context
 
 
-def client_context(spec: UpstreamTls) -> ssl.SSLContext:
-    """The context of the connections to a service; raises as ``server_context`` does."""
+def client_context(spec: UpstreamTls, protocols: Collection[str] = ("http/1.1",)) -> ssl.SSLContext:
+    """The context of the connections to a service that is offered ``protocols`` by ALPN; raises as ``server_context`` does."""
     context = knows_its_source(ssl.create_default_context(cafile=spec.ca or None))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(SERVICE_PROTOCOLS)
+    context.set_alpn_protocols(list(protocols))
     if not spec.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

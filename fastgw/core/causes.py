@@ -17,10 +17,11 @@ from fastgw.errors import RETRY_ALWAYS, GatewayError, InternalError, UpstreamErr
 
 #: The code of what a breaker refuses (``live.breaking``): nobody was asked, so no endpoint has failed.
 REFUSED = "breaker_open"
+UNSEEN = "stream_refused"  #: what a service has said that it did not act on: it takes leave, or has enough, and has not failed
 HEDGED = "hedged"  #: code of the error that ends a try which another was faster than
 
 #: Of what an endpoint's failures are counted by, each in a counter of its own (``counters.ENDPOINT_CAUSES``); -1: in none.
-PLACES = {code: place for place, code in enumerate(CAUSES)} | {REFUSED: -1}
+PLACES = {code: place for place, code in enumerate(CAUSES)} | {REFUSED: -1, UNSEEN: -1}
 OTHER = len(CAUSES) - 1
 
 #: Those that a connection which could be opened disproves; the others are disproved by an answer.

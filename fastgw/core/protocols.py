@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.http1.client import Http1Client
 from fastgw.core.http1.pool import Http1Pool
+from fastgw.core.settings import AUTO, HTTP1
 
 if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
@@ -54,4 +55,9 @@ def speak_http2(first: Client, data: bytes) -> None:
 
 def make_pool(endpoint: Endpoint, plane: Plane) -> Pool:
     """The pool of a new endpoint."""
-    return Http1Pool(endpoint, plane)
+    key = endpoint.key
+    if key.protocol == HTTP1 or (key.protocol == AUTO and key.tls is None):
+        return Http1Pool(endpoint, plane)
+    from fastgw.core.http2.pool import Http2Pool  # which a worker without such a service does not need
+
+    return Http2Pool(endpoint, plane)

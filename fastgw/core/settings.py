@@ -16,6 +16,13 @@ ANY_HOST = "*"  #: the host of a socket that takes IPv6 and IPv4: ``[::]`` witho
 
 LISTED = "listed"  #: the inside of an address that stands for whatever members a list has
 
+# What a service speaks.
+HTTP1 = "http/1.1"
+HTTP2 = "h2"
+AUTO = "auto"  #: whatever ALPN chooses; HTTP/1.1 without TLS
+#: What a service that speaks so is offered by ALPN (RFC 7301), the most wanted first.
+OFFERED = {HTTP1: (HTTP1,), HTTP2: (HTTP2,), AUTO: (HTTP2, HTTP1)}
+
 
 class Address(NamedTuple):
     """``host``:``port`` over TCP, or a unix socket when ``path`` is given, or no place at all."""
@@ -30,6 +37,11 @@ class Address(NamedTuple):
         """Is the host a name that must be looked up, and no IP address (or the nothing of a unix socket)?"""
         host = self.host
         return bool(host) and ":" not in host and not host.replace(".", "").isdigit() and host != ANY_HOST
+
+    @property
+    def is_here(self) -> bool:
+        """Does it answer in this process?"""
+        return bool(self.inside) and self.inside != LISTED
 
     def __str__(self) -> str:
         if self.inside:
@@ -132,7 +144,14 @@ class PoolSettings(NamedTuple):
     connect_timeout: float  #: TCP and TLS together
     pending_timeout: float  #: an exchange that got no connection: 503
     warm: int  #: connections opened before the first request
-    max_uploads: int | None  #: of ``max_connections``, for requests whose body is still arriving; None: half
+    max_uploads: (
+        int | None
+    )  #: requests at once whose body is still arriving; None: half of what ``max_connections`` carry
+    max_streams: int  #: exchanges at once on one connection of HTTP/2
+    ping_interval: (
+        float  #: a connection of HTTP/2 says nothing while exchanges wait: it is asked whether it is there; 0: never
+    )
+    ping_timeout: float  #: it does not answer that: it is dead
 
 
 class UpstreamTls(NamedTuple):

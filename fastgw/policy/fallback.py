@@ -19,7 +19,7 @@ CODES: Final = {
         "no_subset",
         "no_member",
     ),
-    "reset": ("upstream_reset", "bad_answer", "service_failed", "service_unhealthy"),
+    "reset": ("upstream_reset", "bad_answer", "stream_refused", "service_failed", "service_unhealthy"),
     "timeout": ("answer_timeout", "timeout"),
     "breaker_open": ("breaker_open",),
     "queue_full": ("pool_full", "pending_timeout", "no_resources", "over_limit", "queue_full", "queue_timeout"),

@@ -17,7 +17,7 @@ from fastgw.config.spec import GatewaySpec, HealthSpec, ServiceSpec
 from fastgw.core.calls import AsMember, Caller, CallError
 from fastgw.core.causes import excerpt
 from fastgw.core.live.news import HEALTH, UNPROBED, Answer, Finding
-from fastgw.core.settings import Address, Url
+from fastgw.core.settings import HTTP1, HTTP2, OFFERED, Address, Url
 from fastgw.policy.health import HEALTHY, UNHEALTHY, HealthState
 from fastgw.server.findings import MemberName
 from fastgw.server.log import Log
@@ -192,17 +192,16 @@ class Probing:
         return found
 
     def _context(self, service: ServiceSpec) -> ssl.SSLContext | None:
-        if service.tls is None:
+        if service.tls is None or service.health is None:
             return None
-        is_call = service.health is not None and service.health.type == "grpc"
-        found = self._contexts.get((service.tls, is_call))
+        # A GET is sent over HTTP/1.1, a call over HTTP/2; who only connects agrees on what requests are sent over.
+        spoken = {"http": HTTP1, "grpc": HTTP2}.get(service.health.type, service.protocol)
+        found = self._contexts.get((service.tls, spoken))
         if found is None:
             from fastgw.config.tls import client_context
 
             try:
-                found = self._contexts[service.tls, is_call] = client_context(service.tls)
-                if is_call:
-                    found.set_alpn_protocols(["h2"])
+                found = self._contexts[service.tls, spoken] = client_context(service.tls, OFFERED[spoken])
             except (OSError, ValueError) as error:
                 # The workers have refused the configuration for that, or are about to: its file went in between.
                 self._log.error("probes trust nobody", service=service.name, reason=str(error))

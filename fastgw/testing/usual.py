@@ -116,5 +116,5 @@ def settings(**changes: Any) -> EndpointSettings:
 
 def endpoint(registry: Registry, service: str, address: Address, **options: Any) -> Endpoint:
     """An endpoint of ``registry``; ``options``: of its key, or of its settings."""
-    key = {one: options.pop(one) for one in ("tls", "slot") if one in options}
+    key = {one: options.pop(one) for one in ("tls", "slot", "protocol") if one in options}
     return registry.endpoint(EndpointKey(service, address, **key), settings(**options), registry.members(service))

@@ -20,6 +20,7 @@ RETRIES = {
     errors.RETRY_NEVER: "never",
     errors.RETRY_SAFE: "safe",
     errors.RETRY_IDEMPOTENT: "idempotent",
+    errors.RETRY_UNSEEN: "unseen",
     errors.RETRY_ALWAYS: "always",
 }
 #: What a reader of a floor below refuses in a request is the client's fault; of an answer it becomes ``bad_answer``.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from fastgw.core import counters
 from fastgw.core.exchange import arriving, passage, tries
 from fastgw.core.labels import FALLBACK_CAUSES
-from fastgw.errors import RETRY_ALWAYS
+from fastgw.errors import RETRY_UNSEEN
 from fastgw.policy.fallback import STATUS, cause_of, is_meant
 from fastgw.wire.methods import IDEMPOTENT
 
@@ -67,7 +67,7 @@ class StandIn:
         """
         if exchange.replied is not None or exchange.is_leaving or exchange.outward is not None:
             return False  # an answer has begun already
-        is_unsent = error.retry == RETRY_ALWAYS or not exchange.attempts
+        is_unsent = error.retry >= RETRY_UNSEEN or not exchange.attempts
         step = self._first(exchange, cause_of(error.code), error.status, is_unsent=is_unsent)
         if step is None:
             return False

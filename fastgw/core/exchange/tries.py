@@ -20,6 +20,7 @@ from fastgw.errors import (
     RETRY_IDEMPOTENT,
     RETRY_NEVER,
     RETRY_SAFE,
+    RETRY_UNSEEN,
     DownstreamError,
     GatewayError,
     UpstreamError,
@@ -142,15 +143,16 @@ def unanswered(exchange: Exchange, error: GatewayError) -> bool:
 def again(exchange: Exchange, error: GatewayError) -> bool:
     """Ask another endpoint after ``error``, if that is safe; False: it is not, or none is left.
 
-    A kept connection that ended before it gave any answer is the ordinary end of a kept connection: the first one does not count as an
-    attempt, and where no other endpoint is left the same one is asked once more, on another connection.
+    A kept connection that ended before it gave any answer is the ordinary end of a kept connection, and a service may take leave of one
+    before it looks at a request: the first one does not count as an attempt, and where no other endpoint is left the same one is asked once
+    more, on another connection.
     """
     service = exchange.service
     if not _is_safe(exchange, error):
         return False
     endpoint = exchange.endpoint
-    is_stale = error.retry == RETRY_IDEMPOTENT
-    if is_stale:
+    is_stale = error.retry in (RETRY_IDEMPOTENT, RETRY_UNSEEN)
+    if error.retry == RETRY_IDEMPOTENT:
         endpoint.pool.drop_idle()  # one was dead, so the service probably closed them all
     is_spared = is_stale and not exchange.is_spared
     if not is_spared and exchange.attempts - exchange.is_spared >= service.settings.retry.attempts:
@@ -274,7 +276,7 @@ def _is_safe(exchange: Exchange, error: GatewayError) -> bool:
     if exchange.is_head_sent or exchange.outward is not None:
         return False
     retry = exchange.service.settings.retry
-    if error.retry == RETRY_ALWAYS:
+    if error.retry >= RETRY_UNSEEN:
         return "connect" in retry.on
     if error.retry == RETRY_NEVER and error.code != "answer_timeout":
         return False

@@ -1,4 +1,4 @@
-"""How a connection to an endpoint is made: the socket, TLS on it where the service has it, the ``Http1Carrier`` on top."""
+"""How a connection to an endpoint is made: the socket, TLS on it where the service has it, the protocol on top."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core.http1.carrier import Http1Carrier
-from fastgw.core.net.handshake import SERVICE_PROTOCOLS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.live.pool import Pool
     from fastgw.core.plane import Plane
@@ -17,47 +18,58 @@ if TYPE_CHECKING:
 
 
 async def open_carrier(pool: Pool, endpoint: Endpoint, plane: Plane) -> Http1Carrier:
-    """A new connection to ``endpoint`` for ``pool``; the caller bounds the time it may take.
+    """A new connection of HTTP/1.1 to ``endpoint`` for ``pool``; the caller bounds the time it may take.
 
     Raises:
         OSError: it was not made (``ssl.SSLError`` is one: the handshake failed).
     """
-    carrier: Http1Carrier
+    carrier: Http1Carrier = await connected(lambda: Http1Carrier(pool), endpoint, plane)
+    chosen = chosen_protocol(carrier.transport) if endpoint.ssl is not None else None
+    if chosen not in (None, "http/1.1"):
+        # It would not understand what we say.  One that chooses none speaks HTTP/1.1, as it did before ALPN.
+        carrier.abort()
+        raise refused(f"the service chose the protocol {chosen}, which was not offered")
+    return carrier
+
+
+async def connected(make: Callable[[], Any], endpoint: Endpoint, plane: Plane) -> Any:
+    """What ``make`` has made, the protocol of a new connection to ``endpoint``.
+
+    Raises:
+        OSError: as ``open_carrier``.
+    """
     loop: Any = plane.loop  # the protocols are plain classes: a compiled one cannot derive from asyncio.Protocol
     key, context = endpoint.key, endpoint.ssl
     address = key.address
     if context is None and plane.poller is not None:
         sock = await _connected(loop, address)
-        carrier = Http1Carrier(pool)
-        plane.poller.adopt(sock, carrier)
+        made = make()
+        plane.poller.adopt(sock, made)
     else:
         name = (key.tls.server_name if key.tls else "") or key.configured.host or "localhost"
         options = {"ssl": context, "server_hostname": name if context is not None else None}
         if address.path:
-            _, carrier = await loop.create_unix_connection(lambda: Http1Carrier(pool), address.path, **options)
+            _, made = await loop.create_unix_connection(make, address.path, **options)
         else:
-            transport, carrier = await loop.create_connection(
-                lambda: Http1Carrier(pool), address.host, address.port, **options
-            )
+            transport, made = await loop.create_connection(make, address.host, address.port, **options)
             sock = transport.get_extra_info("socket")
             if sock is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if context is not None:
-            _check_protocol(carrier)
-    return carrier
+    return made
 
 
-def _check_protocol(carrier: Http1Carrier) -> None:
-    """Raise ssl.SSLError where the service chose a protocol that was not offered: it would not understand what we say (RFC 7301 section
-    3.2).  One that chooses none speaks HTTP/1.1, as it did before ALPN."""
-    tls = carrier.transport.get_extra_info("ssl_object")
-    chosen = tls.selected_alpn_protocol() if tls is not None else None
-    if chosen not in (None, *SERVICE_PROTOCOLS):
-        carrier.abort()
-        words = f"the service chose the protocol {chosen}, which was not offered"
-        error = ssl.SSLError(1, words)
-        error.reason = words
-        raise error
+def chosen_protocol(transport: Any) -> str | None:
+    """What ALPN has chosen (RFC 7301 section 3.2) on this connection; None: there was no choice."""
+    tls = transport.get_extra_info("ssl_object")
+    chosen: str | None = tls.selected_alpn_protocol() if tls is not None else None
+    return chosen
+
+
+def refused(words: str) -> ssl.SSLError:
+    """The error of a handshake that has come to nothing of use, in ``words``."""
+    error = ssl.SSLError(1, words)
+    error.reason = words
+    return error
 
 
 async def _connected(loop: Any, address: Address) -> socket.socket:

@@ -12,6 +12,12 @@ cdef int BODY_UNTIL_CLOSE
 @cython.locals(request=Request, service=Service, authority=bytes, host=bytes, forwarded=bytes, extra=bytes)
 cpdef bytes request_head(Exchange exchange)
 
+@cython.locals(service=Service)
+cpdef bytes authority_of(Exchange exchange)
+
+@cython.locals(request=Request, authority=bytes, forwarded=bytes, extra=bytes)
+cpdef bytes request_fields(Exchange exchange)
+
 cpdef bytes forwarded_fields(bytes address, bytes scheme, bytes version=*)
 
 cdef bytes _forwarded(bytes seen_by, bytes scheme, bytes via)

@@ -54,6 +54,41 @@ def request_head(exchange: Exchange) -> bytes:
     )
 
 
+def authority_of(exchange: Exchange) -> bytes:
+    """The host that the exchange's endpoint is told (RFC 9110 section 7.2)."""
+    service = exchange.service
+    if service.keeps_host:
+        return exchange.request.authority or exchange.endpoint.authority
+    return service.host or exchange.endpoint.authority
+
+
+def request_fields(exchange: Exchange) -> bytes:
+    """The fields of the request as its endpoint gets them over a protocol that frames bodies by itself: each line with its CRLF, without
+    Host and without what is said of a connection, but for ``te: trailers`` (RFC 9113 section 8.2.2)."""
+    request = exchange.request
+    authority = request.authority or exchange.endpoint.authority
+    forwarded = exchange.client.forwarded
+    extra = request.extra
+    if request.rare or not request.minor:
+        forwarded = _rare_forwarded(exchange, request)
+        authority = request.forwarded_host or authority
+        if request.expect and not exchange.body.is_done:
+            extra = b"expect: 100-continue\r\n" + extra
+        if request.te_trailers:
+            extra = b"te: trailers\r\n" + extra
+    return scan.join(
+        (
+            request.fields,
+            forwarded,
+            authority,
+            _REQUEST_ID if request.request_id else b"",
+            request.request_id,
+            b"\r\n",
+            extra,
+        )
+    )
+
+
 def _rare_forwarded(exchange: Exchange, request: Request) -> bytes:
     """What ``forwarded_fields`` says, of a client that speaks for others, or another version."""
     client = exchange.client

@@ -20,10 +20,14 @@ cdef class Http1Pool(Pool):
     cdef public int size
     cdef public bint is_retired
     cdef public bint is_closed
+    cdef public int each
     @cython.locals(asking=Exchange, carrier=Http1Carrier, base=Py_ssize_t)
     cpdef acquire(self, exchange)
     @cython.locals(back=Http1Carrier)
     cpdef put_back(self, carrier)
+    cpdef wait(self, Exchange exchange)
+    cpdef _dismiss(self, carrier)
+    cpdef _open_if_needed(self)
+    cpdef _next_waiter(self)
     @cython.locals(idle=double)
-    cdef _dismiss(self, Http1Carrier carrier)
     cdef bint _is_alive(self, Http1Carrier carrier) except -1

@@ -6,13 +6,16 @@ free first, an old one or a new one, goes to the exchange that has waited longes
 
     acquire -> an idle connection | None: wait (an opening is started if there is room)
     put_back -> to the first waiter, else idle
+
+Nothing of this is HTTP/1's alone but that a connection has one exchange at a time: ``each`` says how many a new one is expected to have,
+for protocols that carry more (``http2.pool``).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastgw.core import causes, counters
 from fastgw.core.http1.connecting import open_carrier
@@ -21,7 +24,7 @@ from fastgw.core.live.pool import Pool
 from fastgw.errors import RETRY_ALWAYS, UpstreamError
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.exchange.ends import Carrier, Exchange
     from fastgw.core.http1.carrier import Http1Carrier
     from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.plane import Plane
@@ -40,6 +43,7 @@ class Http1Pool(Pool):
         "_opening",
         "_plane",
         "_tasks",
+        "each",
         "idle",
         "is_closed",
         "is_retired",
@@ -50,10 +54,11 @@ class Http1Pool(Pool):
 
     def __init__(self, endpoint: Endpoint, plane: Plane) -> None:
         Pool.__init__(self, endpoint.settings.pool, takes_chunks=True)
+        self.each = 1  #: exchanges that a connection to be opened will have at once, as far as is known
         self._endpoint = endpoint
         self._max = self.settings.max_connections  # once more: every request that ends asks for it
         self._plane = plane
-        self.idle: list[Http1Carrier] = []
+        self.idle: list[Any] = []  # of Http1Carrier, and of what else a connection may be
         self.waiters: deque[Exchange] = deque()
         self.uploads = Uploads(self, plane, endpoint.base)
         self.size = 0  #: connections open or being opened
@@ -65,7 +70,7 @@ class Http1Pool(Pool):
     def __repr__(self) -> str:
         return f"<Pool {self._endpoint.name} size={self.size} idle={len(self.idle)} waiting={len(self.waiters)}>"
 
-    def acquire(self, exchange: Exchange) -> Http1Carrier | None:
+    def acquire(self, exchange: Exchange) -> Carrier | None:
         """A connection for ``exchange`` now, or None: it was put in line and will get ``on_carrier`` or ``fail``.
 
         Raises:
@@ -76,19 +81,27 @@ class Http1Pool(Pool):
             return None
         base = self._endpoint.base
         while self.idle:
-            carrier = self.idle.pop()
+            carrier: Http1Carrier = self.idle.pop()
             self._plane.values[base + counters.ENDPOINT_IDLE] -= 1
             if self._is_alive(carrier):
                 self._plane.values[base + counters.ENDPOINT_REUSED] += 1
                 return carrier
             carrier.abort()
-        self.check_line()
-        if not asking.line_since:
-            asking.line_since = self._plane.clock()
-        self.waiters.append(exchange)
-        self._plane.values[base + counters.ENDPOINT_WAITING] += 1
-        self._open_if_needed()
+        self.wait(exchange)
         return None
+
+    def wait(self, exchange: Exchange) -> None:
+        """Put ``exchange`` in line.
+
+        Raises:
+            UpstreamError: as ``acquire``.
+        """
+        self.check_line()
+        if not exchange.line_since:
+            exchange.line_since = self._plane.clock()
+        self.waiters.append(exchange)
+        self._plane.values[self._endpoint.base + counters.ENDPOINT_WAITING] += 1
+        self._open_if_needed()
 
     def count_wait(self, exchange: Exchange) -> None:
         """``exchange``, which has waited for a connection, is about to get one."""
@@ -192,7 +205,7 @@ class Http1Pool(Pool):
         """See ``Pool``.  Who waits to upload may follow into the line of the others when one of those leaves."""
         while self.waiters or self.uploads.line:
             if self.waiters:
-                self._fail_next(error)
+                self._fail(self._next_waiter(), error)
             else:
                 exchange = self.uploads.line[0]
                 self.cancel(exchange)
@@ -228,21 +241,26 @@ class Http1Pool(Pool):
     @property
     def pressing(self) -> int:
         """Exchanges that wait, and for which no connection is being opened, since there are as many as there may be."""
-        return max(0, len(self.waiters) - self._opening) if self.size >= self._max else 0
+        return max(0, len(self.waiters) - self._opening * self.each) if self.size >= self._max else 0
+
+    @property
+    def places(self) -> int:
+        """Exchanges that all connections together can have at once."""
+        most: int = self.settings.max_connections
+        return most * self.each
 
     def _give_up_opening(self) -> None:
         """Nobody asks here any more.  In a turn of its own: a task that is cancelled before it has begun would not say that it is over."""
         for task in self._tasks:
             self._plane.loop.call_soon(task.cancel)
 
-    def _dismiss(self, carrier: Http1Carrier) -> None:
+    def _dismiss(self, carrier: Any) -> None:
         """Close a connection that is one too many.  It does not count any more, or others would be closed for it until it is gone."""
         carrier.is_member = False
         self.size -= 1
         carrier.abort()
 
-    def _fail_next(self, error: GatewayError) -> None:
-        waiter = self._next_waiter()
+    def _fail(self, waiter: Exchange, error: GatewayError) -> None:
         waiter.line_since = 0.0
         waiter.fail(error)
 
@@ -259,7 +277,7 @@ class Http1Pool(Pool):
         return idle < self.settings.idle_timeout and not carrier.has_news()
 
     def _open_if_needed(self) -> None:
-        while self._opening < len(self.waiters) and self.size < self._max and not self.is_closed:
+        while self._opening * self.each < len(self.waiters) and self.size < self._max and not self.is_closed:
             self._open()
 
     def _open(self) -> None:
@@ -269,13 +287,17 @@ class Http1Pool(Pool):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def open_connection(self) -> Any:
+        """A new connection; raises OSError: it was not made."""
+        return await open_carrier(self, self._endpoint, self._plane)
+
     async def _connect(self) -> None:
         base = self._endpoint.base
         began = self._plane.clock()
         self._plane.values[base + counters.ENDPOINT_CONNECTS] += 1
         try:
             async with asyncio.timeout(self.settings.connect_timeout):
-                carrier = await open_carrier(self, self._endpoint, self._plane)
+                carrier = await self.open_connection()
         except BaseException as error:
             self._opening -= 1
             self.size -= 1
@@ -305,8 +327,9 @@ class Http1Pool(Pool):
         if self.shortage is not None and self.size:
             self._endpoint.unconnected(failure)
             return  # whoever waits gets a connection that becomes free, or a timeout that says why
-        if self.waiters:
-            self._fail_next(failure)
-        else:
+        if not self.waiters:
             self._endpoint.unconnected(failure)
+        for _ in range(min(self.each, len(self.waiters))):  # those it was for; who asks here again stands behind them
+            if self.waiters:
+                self._fail(self._next_waiter(), failure)
         self._open_if_needed()

@@ -1,8 +1,8 @@
 """The uploads of a pool: exchanges that have, or wait for, one of its connections while their request body is still arriving.
 
-Only so many of them (``pool.max_uploads``, half of the connections by default) may be there at once, so that clients which send slowly, or
-pretend to, never take a service away from the others.  More wait in a line of their own, in which they go on sending; one that
-becomes complete leaves it and is an ordinary request.  While anybody waits who could have a connection of theirs, the slowest of
+Only so many of them (``pool.max_uploads``, half of what the connections carry by default) may be there at once, so that clients which
+send slowly, or pretend to, never take a service away from the others.  More wait in a line of their own, in which they go on sending; one
+that becomes complete leaves it and is an ordinary request.  While anybody waits who could have a connection of theirs, the slowest of
 those below the minimum rate are cut, not the newcomers.
 """
 
@@ -36,14 +36,14 @@ class Uploads:
         self._pool = pool
         self._plane = plane
         self._base = base
-        self._max = _most(pool.settings)
+        self._max = pool.settings.max_uploads or max(1, pool.places // 2)
         self.under_way: set[Exchange] = set()
         self.line: deque[Exchange] = deque()
         self._is_following = False
 
     def apply(self, settings: PoolSettings) -> None:
         """There may be so many from now on.  Nobody is cut for it: those that are too many come to their end."""
-        self._max = _most(settings)
+        self._max = settings.max_uploads or max(1, self._pool.places // 2)
         self._follow()
 
     def admit(self, exchange: Exchange) -> bool:
@@ -123,7 +123,3 @@ class Uploads:
         if carrier is not None:
             self._pool.count_wait(exchange)
             exchange.on_carrier(carrier)
-
-
-def _most(settings: PoolSettings) -> int:
-    return settings.max_uploads or max(1, settings.max_connections // 2)

@@ -6,7 +6,7 @@ from fastgw.wire.http2.decoder cimport FieldDecoder
 from fastgw.wire.http2.encoder cimport FieldEncoder
 from fastgw.wire.http2.frames cimport FrameReader
 
-cdef Py_ssize_t _HALF
+cdef Py_ssize_t _HALF, FRAME_MOST
 
 
 cdef class Http2Link:
@@ -24,5 +24,7 @@ cdef class Http2Link:
     @cython.locals(out=list)
     cpdef flush(self)
     cpdef leave(self)
+    @cython.locals(size=Py_ssize_t, most="long long", at=Py_ssize_t, stop=Py_ssize_t)
+    cpdef long long put_data(self, long number, bytes data, long long window, bint is_last) except -1
     cpdef widen(self, long long size)
     cpdef count(self, Py_ssize_t size)

@@ -11,6 +11,7 @@ from fastgw.wire.http2 import frames
 from fastgw.wire.http2.decoder import FieldDecoder
 from fastgw.wire.http2.encoder import FieldEncoder
 from fastgw.wire.http2.errors import FLOW_CONTROL_ERROR, Http2Error
+from fastgw.wire.http2.frame_kinds import FRAME_MOST
 from fastgw.wire.http2.frames import FrameReader
 from fastgw.wire.http2.settings import WINDOW, WINDOW_MOST, Settings
 
@@ -75,6 +76,24 @@ class Http2Link:
         """The connection is gone: hold it no more, or both would wait for the collector, with all that was read."""
         self._connection = None
         self._out = []
+
+    def put_data(self, number: int, data: bytes, window: int, is_last: bool) -> int:
+        """Send DATA of stream ``number``, as much of ``data`` as its ``window`` and that of the connection take, and behind the last byte
+        the end of the stream, if that ``is_last``; returns how many bytes that were.  No data and no end are no frame."""
+        size = len(data)
+        most = min(size, window, self.window)
+        if most < 0:
+            most = 0
+        at = 0
+        while at < most:
+            stop = min(most, at + FRAME_MOST)
+            self.put(frames.data_head(number, stop - at, is_last and stop == size))
+            self.put(data if stop - at == size else data[at:stop])
+            at = stop
+        if not size and is_last:
+            self.put(frames.data_head(number, 0, True))
+        self.window -= most
+        return most
 
     def widen(self, size: int) -> None:
         """WINDOW_UPDATE of the connection.

@@ -33,6 +33,7 @@ class EndpointKey:
     address: Address  #: where it is; of what stands for a name the name
     tls: UpstreamTls | None = None
     slot: int = 0  #: counter block, which an endpoint of the configuration keeps as long as that has it
+    protocol: str = "http/1.1"  #: or "h2", or "auto": with TLS what ALPN chooses
     name: Address | None = None  #: of which ``address`` is one, as the configuration has it; None: that has ``address``
 
     @property

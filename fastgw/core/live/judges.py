@@ -13,7 +13,18 @@ T = TypeVar("T")
 
 #: Codes of requests that nobody was asked with, for reasons that asking less does not mend.
 _UNASKED = frozenset(
-    {"pool_full", "pending_timeout", "service_unhealthy", "name_not_found", "name_timeout", "name_failed", "no_member"}
+    {
+        *(
+            "pool_full",
+            "pending_timeout",
+            "service_unhealthy",
+            "name_not_found",
+            "name_timeout",
+            "name_failed",
+            "no_member",
+        ),
+        "stream_refused",
+    }
 )
 
 

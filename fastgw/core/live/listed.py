@@ -24,13 +24,20 @@ if TYPE_CHECKING:
 class MemberTemplate:
     """What the configuration says of every member of a list."""
 
-    __slots__ = ("_entries", "_fixed", "_room", "_service", "_settings", "_tls")
+    __slots__ = ("_entries", "_fixed", "_protocol", "_room", "_service", "_settings", "_tls")
 
     def __init__(
-        self, service: str, tls: UpstreamTls | None, settings: EndpointSettings, fixed: Roster, slot: int
+        self,
+        service: str,
+        tls: UpstreamTls | None,
+        settings: EndpointSettings,
+        fixed: Roster,
+        slot: int,
+        protocol: str = "http/1.1",
     ) -> None:
         """``settings``: of each member, apart from what the list says; ``fixed``: members that are in the configuration; ``slot``: the
-        block of counters of who waits for the list."""
+        block of counters of who waits for the list; ``protocol``: that all of them speak."""
+        self._protocol = protocol
         self._service = service
         self._tls = tls
         self._settings = settings
@@ -54,4 +61,4 @@ class MemberTemplate:
     def _member(self, news: MemberNews) -> tuple[EndpointKey, EndpointSettings]:
         metadata = {name: value.encode() for name, value in news.metadata}
         settings = self._settings._replace(weight=news.weight, zone=news.zone, metadata=metadata)
-        return EndpointKey(self._service, news.address, self._tls, news.slot), settings
+        return EndpointKey(self._service, news.address, self._tls, news.slot, self._protocol), settings

@@ -65,6 +65,11 @@ class Pool:
         """Exchanges that wait although there are as many connections as there may be."""
         raise NotImplementedError
 
+    @property
+    def places(self) -> int:
+        """Exchanges that all connections together can have at once."""
+        raise NotImplementedError
+
     # --- what a carrier tells
 
     def put_back(self, carrier: Any) -> None:

@@ -18,7 +18,6 @@ from typing import Any, Final, NamedTuple
 from fastgw.core import labels
 from fastgw.wire.hello import Hello, read_hello
 
-SERVICE_PROTOCOLS: Final = ("http/1.1",)  #: of ALPN: what is offered to services
 _NO_APPLICATION_PROTOCOL: Final = (
     b"\x15\x03\x03\x00\x02\x02\x78"  # a fatal alert 120 in plain, as there are no keys yet
 )

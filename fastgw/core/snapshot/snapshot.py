@@ -116,7 +116,7 @@ class Service:
         self.outlying = outlying
         #: Methods of requests that may be sent again; None: only those that were not sent are.
         #: What is in this process takes a body once.
-        self.resends = _resends(settings) if takes_chunks else None
+        self.resends = None if any(key.address.is_here for key, _ in roster) else _resends(settings)
         self.keeps = _keeps(self.resends, settings.hedge)  #: methods of requests whose bodies are kept; None: of none
         self.keeps_post = self.keeps is not None and b"POST" in self.keeps
         self.pick_for = pick_for  #: None: ``balancer`` picks

@@ -5,7 +5,7 @@ What is left to the readers of heads: whether the target, the authority and the 
 
 from __future__ import annotations
 
-from fastgw.wire.fields import is_token
+from fastgw.wire.fields import is_forbidden_trailer, is_token
 from fastgw.wire.http2.errors import PROTOCOL_ERROR, StreamError
 from fastgw.wire.http2.field import Http2Field
 from fastgw.wire.http2.field_kinds import (
@@ -20,6 +20,7 @@ from fastgw.wire.http2.field_kinds import (
     SCHEME,
     STATUS,
 )
+from fastgw.wire.serialize import status_line
 
 
 class RequestSection:
@@ -111,7 +112,7 @@ class RequestSection:
 
 
 def read_trailers(stream: int, fields: list[Http2Field]) -> bytes:
-    """The lines of a section behind a body.
+    """The lines of a section behind a body, without those that may not stand there (RFC 9110 section 6.5.1).
 
     Raises:
         StreamError: PROTOCOL_ERROR: it is malformed: a pseudo-field stands in it (section 8.1).
@@ -119,7 +120,7 @@ def read_trailers(stream: int, fields: list[Http2Field]) -> bytes:
     for field in fields:
         if METHOD <= field.kind <= STATUS or field.kind == MALFORMED:
             raise malformed(stream, field.problem() if field.kind == MALFORMED else "trailers have no pseudo-fields")
-    return b"".join([field.line for field in fields])
+    return b"".join([field.line for field in fields if not is_forbidden_trailer(field.name)])
 
 
 def read_response(stream: int, fields: list[Http2Field]) -> bytes:
@@ -138,7 +139,7 @@ def read_response(stream: int, fields: list[Http2Field]) -> bytes:
             raise malformed(
                 stream, field.problem() if field.kind == MALFORMED else "a pseudo-field stands where none may"
             )
-    return b"HTTP/1.1 %b \r\n%b\r\n" % (status, b"".join([field.line for field in fields]))
+    return status_line(int(status)) + b"".join([field.line for field in fields]) + b"\r\n"
 
 
 def malformed(stream: int, detail: str) -> StreamError:

@@ -92,7 +92,9 @@ services:
   a:
     endpoints: ["10.0.0.1:9000", {address: "unix:/run/x.sock", weight: 2}]
     balance: round_robin
-    pool: {max_connections: 1, max_pending: 2, idle_timeout: 3s, connect_timeout: 4s, pending_timeout: 5s, warm: 1, max_uploads: 1}
+    pool: {max_connections: 1, max_pending: 2, idle_timeout: 3s, connect_timeout: 4s, pending_timeout: 5s, warm: 1, max_uploads: 1,
+      max_streams: 6, ping_interval: 7s, ping_timeout: 8s}
+    protocol: h2
     tls: {server_name: Name.example, verify: false}
     host: endpoint
     retry: {attempts: 3, on: [reset, reset]}
@@ -167,7 +169,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     retry = RetrySettings(3, ("reset",), (), 65536, 0.0, BackoffSettings(0.025, 0.25), 1.0, BudgetSettings(0.2, 10))
     ejection = EjectionSettings(5, 2.0, 8.0, failures=0.0, slow=0.0, minimum=0, window=10.0, max_share=0.5)
     assert a.settings == ServiceSettings("endpoint", retry, ejection, None, False, panic_below=0.0, hedge=None)
-    assert a.pool == PoolSettings(1, 2, 3.0, 4.0, 5.0, 1, 1)
+    assert a.pool == PoolSettings(1, 2, 3.0, 4.0, 5.0, 1, 1, 6, 7.0, 8.0)
     assert a.tls == UpstreamTls(verify=False, server_name="name.example", ca="", cert="", key="")
     assert (b.name, b.tls, b.balance, b.settings.ejection) == ("b", None, "consistent_hash", None)
     assert b.hash == HashSpec(("header.x-user",), 2.0)

@@ -97,3 +97,18 @@ def test_they_look_on_beside_what_else_there_is(keys: str, tmp_path: Path, regis
     [service] = compiled(read(tmp_path, TRACED + with_service(keys)), registry).services
     assert service.times is not None and service.minds is not None and service.witness is not None
     assert service.beside().witness is service.witness and service.without_retries().witness is None
+
+
+def test_what_a_service_speaks_is_part_of_its_endpoints_and_offered_by_alpn(tmp_path: Path, registry: Registry) -> None:
+    text = MINIMAL.replace("{endpoints:", "{protocol: PROTOCOL, tls: {verify: false}, endpoints:")
+    found = {}
+    for word in ("http/1.1", "h2", "auto"):
+        (service,) = compiled(read(tmp_path, text.replace("PROTOCOL", word)), registry).services
+        [(key, settings)] = service.roster
+        assert key.protocol == word and service.takes_chunks == (word == "http/1.1")
+        assert service.resends is not None or service.settings.retry.on == ("connect",)
+        found[word] = settings.context
+    assert len({id(one) for one in found.values()}) == 3
+    plain = text.replace("tls: {verify: false}, ", "")
+    (service,) = compiled(read(tmp_path, plain.replace("PROTOCOL", "auto")), registry).services
+    assert service.takes_chunks and service.roster[0][0].protocol == "auto"

@@ -26,11 +26,17 @@ from tests.support.bodies import Later, Taped, Watching, doubled
 from tests.support.casts import Cast, Clients, Http1Clients, Http1Services, StreamClients, StreamServices
 from tests.support.examples import examples
 from tests.support.http2_casts import Http2Clients
+from tests.support.http2_service import Behind
+from tests.support.http2_service_casts import Http2Services
 from tests.support.streams.service import StreamPool
 
 CLIENTS: dict[str, Callable[[Edge], Clients]] = {"http1": Http1Clients, "http2": Http2Clients, "streams": StreamClients}
-SERVICES: dict[str, Callable[[Edge], Cast]] = {"http1": Http1Services, "streams": StreamServices}
-POOLS: dict[str, Any] = {"http1": make_pool, "streams": StreamPool}
+SERVICES: dict[str, Callable[[Edge], Cast]] = {
+    "http1": Http1Services,
+    "http2": Http2Services,
+    "streams": StreamServices,
+}
+POOLS: dict[str, Any] = {"http1": make_pool, "http2": make_pool, "streams": StreamPool}
 NAMED = "http1, by name"
 SERVICES[NAMED], POOLS[NAMED] = Http1Services, make_pool
 ENDS = [(client, service) for client in CLIENTS for service in SERVICES]
@@ -46,11 +52,12 @@ class Story:
         self.leaving = Gate(loop)
         self.chosen = 0
         journal: list[str] = []
-        self.edge = Edge(
+        self.edge = (Behind if services == "http2" else Edge)(
             filters=[
                 Spy("a", journal, request=self._on_request, response=self._on_response, done=self._on_done),
                 Spy("b", journal),
-                Watching("c", ["read_request", "transform_request"], self._on_body),
+                Watching("c", ["read_request"], self._on_reading),
+                Watching("e", ["transform_request"], self._on_body),
                 Watching("d", ["read_response", "transform_response"], self._on_body),
             ],
             endpoints=2,
@@ -108,13 +115,16 @@ class Story:
         assert endpoint.members is self.edge.service.members and seconds >= 0
         self.settled += 1
 
-    def _on_body(self, exchange: Any) -> Any:
+    def _on_reading(self, exchange: Any) -> Any:
+        return self._on_body(exchange, changed=None)
+
+    def _on_body(self, exchange: Any, changed: Any = doubled) -> Any:
         self.chosen = (self.chosen * 5 + 3) % 64
         if self.chosen == 2:
             raise ValueError("bug")
         if self.chosen % 4 == 0:
             return None
-        act = (None, doubled, Later(), self._fail)[self.chosen // 4 % 4 if self.chosen > 8 else 3]
+        act = (None, changed, Later(), self._fail)[self.chosen // 4 % 4 if self.chosen > 8 else 3]
         return Taped(act, gather=100 * (self.chosen % 3), trailer_names=(b"x-t",), trailers=((b"x-t", b"1"),))
 
     def _fail(self, data: bytes | None) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.http1.heads import forwarded_fields, without_length
+from fastgw.core.http1.heads import authority_of, forwarded_fields, request_fields, without_length
 from fastgw.testing.edge import CHUNKED, DATE, GET, OK, POST, Edge, Spy
 
 
@@ -156,3 +156,28 @@ def test_forwarded_fields_end_where_the_authority_follows() -> None:
     fields = forwarded_fields(b"1.1.1.1", b"https")
     assert fields.startswith(b"x-forwarded-for: 1.1.1.1\r\nx-forwarded-proto: https\r\n")
     assert fields.endswith(b"x-forwarded-host: ")
+
+
+def test_fields_for_a_protocol_that_frames_by_itself_are_those_of_the_head_without_its_framing() -> None:
+    told: list[tuple[bytes, bytes]] = []
+    spy = Spy("s", [], request=lambda exchange: told.append(told_of(exchange)))
+    sent(GET.replace(b"\r\n\r\n", b"\r\nX-A: b\r\nConnection: TE\r\nTE: trailers\r\n\r\n"), filters=[spy])
+    assert told == [
+        (
+            b"a.test",
+            (
+                b"X-A: b\r\nx-forwarded-for: 127.0.0.1\r\nx-forwarded-proto: http\r\nvia: 1.1 fastgw\r\n"
+                b"x-forwarded-host: a.test\r\nte: trailers\r\n"
+            ),
+        )
+    ]
+    told.clear()
+    sent(CHUNKED.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"), filters=[spy])
+    assert told[0][1].endswith(b"x-forwarded-host: a.test\r\nexpect: 100-continue\r\n")
+
+
+def told_of(exchange: Any) -> tuple[bytes, bytes]:
+    exchange.service, exchange.endpoint = exchange.route.service, exchange.route.service.members.ready[0]
+    found = authority_of(exchange), request_fields(exchange)
+    exchange.endpoint = None
+    return found

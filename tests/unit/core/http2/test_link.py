@@ -70,3 +70,31 @@ def test_a_connection_that_is_gone_is_not_held_and_nothing_is_gathered_for_it() 
     loop.run_ready()
     link.flush()
     assert transport.writes == []
+
+
+def test_data_is_as_much_as_the_windows_take_in_frames_that_anybody_takes() -> None:
+    link, transport, loop = made()
+    assert link.put_data(1, b"x" * 20_000, 18_000, True) == 18_000
+    assert link.put_data(1, b"x", 0, True) == 0  # no window, no frame
+    assert link.put_data(3, b"y" * 5, 100, False) == 5
+    assert link.put_data(3, b"", 0, True) == 0
+    assert link.window == WINDOW - 18_005
+    loop.run_ready()
+    expected = frames.data_head(1, 16_384, False) + b"x" * 16_384 + frames.data_head(1, 1616, False) + b"x" * 1616
+    assert transport.take() == expected + frames.data_head(3, 5, False) + b"y" * 5 + frames.data_head(3, 0, True)
+
+
+def test_the_end_stands_with_the_last_byte() -> None:
+    link, transport, loop = made()
+    assert link.put_data(1, b"abc", 3, True) == 3
+    loop.run_ready()
+    assert transport.take() == frames.data_head(1, 3, True) + b"abc"
+
+
+def test_a_window_that_is_less_than_nothing_takes_nothing() -> None:
+    link, transport, loop = made()
+    assert link.put_data(1, b"abc", -5, True) == 0 and link.window == WINDOW
+    link.window = -1
+    assert link.put_data(1, b"abc", 5, True) == 0
+    loop.run_ready()
+    assert transport.take() == b""

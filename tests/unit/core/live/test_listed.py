@@ -146,3 +146,9 @@ def test_who_is_listed_as_before_is_the_same_entry_and_the_same_endpoint() -> No
     tell(edge, *many)  # who comes back is another, though its entry was known once
     assert not edge.service.members.ready[50].is_retired and edge.service.members.ready[50] is not first[50]
     edge.end()
+
+
+def test_members_speak_what_their_service_does() -> None:
+    template = MemberTemplate("s", None, usual.settings(), (), 9, "h2")
+    [(key, _), _] = template.roster((news(ONE),))
+    assert key.protocol == "h2"

@@ -152,3 +152,10 @@ def test_an_answer_is_a_head_that_the_reader_takes() -> None:
 def test_a_malformed_answer_is_refused(pairs: tuple[tuple[str, str], ...]) -> None:
     with pytest.raises(StreamError):
         read_response(1, of(*pairs))
+
+
+def test_what_may_not_stand_behind_a_body_is_left_out() -> None:
+    pairs = (("grpc-status", "0"), ("content-length", "1"), ("host", "a"), ("x-forwarded-for", "a"))
+    assert (
+        read_trailers(1, [Http2Field(name.encode(), value.encode()) for name, value in pairs]) == b"grpc-status: 0\r\n"
+    )
