@@ -187,7 +187,7 @@ class Http2Service(Bearing):
         if not self._is_open:
             self._first = self._first or data
             if self._first[0]:  # a frame of HTTP/2 that begins so would be larger than any may be
-                self._fail(Http2Error(codes.PROTOCOL_ERROR, "the service does not speak HTTP/2"))
+                self.lose(f"the service does not speak HTTP/2: it sent {excerpt(data)}")
                 return
         reader = self.link.reader
         reader.feed(data)
