@@ -186,8 +186,10 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 class Stage:
     """One data plane, used again and again; every act ends with a check that nothing of it stayed behind."""
 
-    def __init__(self, *filters: Any, path: str = "/*", **route: Any) -> None:
-        """`filters`, `path` and `route` (see `Route`) are those of its only route."""
+    def __init__(
+        self, *filters: Any, path: str = "/*", protocols: tuple[str, ...] = ("http/1.1",), **route: Any
+    ) -> None:
+        """`filters`, `path` and `route` (see `Route`) are those of its only route; `protocols`: what clients may speak."""
         self.loop = MockLoop(self._on_connect)  # type: ignore[abstract]  # it is as complete as it has to be
         self.shared = Counters(memoryview(mmap.mmap(-1, counters.SLAB_BYTES)))
         self.plane = DataPlane(
@@ -197,7 +199,7 @@ class Stage:
         service = usual.service("s", (self.endpoint,), RoundRobin())
         payload = usual.route("all", 1, service=service, chain=Chain(filters), **route)
         everything = Rule(name="all", path=path, host="", methods=frozenset(), headers=(), payload=payload)
-        listener = usual.listener("edge", Router([everything]), usual.route("none", 0))
+        listener = usual.listener("edge", Router([everything]), usual.route("none", 0), protocols=protocols)
         self.plane.install(Snapshot(1, {"edge": listener}, (service,)))
         self.factory = client_factory(self.plane, "edge")
         self._connected: list[_Connected] = []
@@ -282,6 +284,7 @@ class Stage:
         base = self.endpoint.base
         left = {
             "downstream connections": len(self.plane.connections),
+            "streams": len(self.plane.unconnected),
             "connections counted": values[counters.CONNECTIONS_OPEN],
             "exchanges": values[counters.EXCHANGES_OPEN],
             "tunnels": values[counters.TUNNELS_OPEN],

@@ -11,6 +11,7 @@ from fastgw.wire.special import split_request_line
 if TYPE_CHECKING:
     from fastgw.core.settings import Limits
 
+HTTP2_BEGINS = b"PRI * HTTP/2.0\r\n\r\n"  #: what is made to be no request of HTTP/1 (RFC 9113 section 3.4)
 BLANK_LINES_MAX = 2  #: empty lines skipped before a request line (RFC 9112 section 2.2 asks for at least one)
 
 
@@ -37,5 +38,5 @@ def check_beginning(data: bytes, end: int, searched: int, blank_lines: int, limi
         raise WireError(431, "too_many_fields", f"the request head has more than {limits.head_count} fields")
     if is_hopeless(data, searched + 2 if searched > 1 else 0) or (data[:1] == b"\r" and blank_lines >= BLANK_LINES_MAX):
         raise bad("the request head has a control character or a bare CR or LF")
-    if line_end > searched:
+    if line_end > searched and not HTTP2_BEGINS.startswith(data):  # else it is told when it is whole
         split_request_line(data[:line_end])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core import counters
 from fastgw.core.exchange.reply import refusal
 from fastgw.core.http1 import heads
-from fastgw.core.http1.beginnings import BLANK_LINES_MAX, check_beginning
+from fastgw.core.http1.beginnings import BLANK_LINES_MAX, HTTP2_BEGINS, check_beginning
 from fastgw.core.http1.bodies import Http1Bodies
 from fastgw.core.net.connection import HOLD_PEER, HOLD_PENDING, HOLD_PIPELINE, Connection
 from fastgw.core.net.peers import accepted_elsewhere, is_within
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot.snapshot import Listener
 
 _UNKNOWN = b"unknown"
-HTTP2_BEGINS = b"PRI * HTTP/2.0\r\n\r\n"  #: what is made to be no request of HTTP/1 (RFC 9113 section 3.4)
 TLS_BEGINS = b"\x16"  #: the first byte of a TLS handshake (RFC 8446 section 5.1), and of nothing that is text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.core.http1.beginnings import BLANK_LINES_MAX, check_beginning
+from fastgw.core.http1.beginnings import BLANK_LINES_MAX, HTTP2_BEGINS, check_beginning
 from fastgw.testing import usual
 from fastgw.wire.errors import WireError
 
@@ -49,3 +49,10 @@ def test_never_will(data: bytes, end: int, blank: int, status: int) -> None:
 def test_what_was_checked_before_is_not_checked_again() -> None:
     data = b"no request line\r\nb: c"
     check_beginning(data, -1, len(data) - 3, 0, LIMITS)
+
+
+def test_the_beginning_of_http2_waits_for_its_end_wherever_it_is_cut() -> None:
+    for size in range(1, len(HTTP2_BEGINS)):
+        check_beginning(HTTP2_BEGINS[:size], -1, 0, 0, LIMITS)
+    with pytest.raises(WireError):
+        check_beginning(b"PRI / HTTP/2.0\r\n", -1, 0, 0, LIMITS)
