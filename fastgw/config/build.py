@@ -162,9 +162,10 @@ def _certificate(certificate: Certificate) -> CertificateSpec:
 
 
 def _route(route: schema.Route, config: schema.Configuration) -> RouteSpec:
-    entering = [_transformer(one, "input") for one in route.transformers.input]
+    entering = [_transformer(one, "input") for one in route.transformers.input if not one.is_last]
     leaving = [_transformer(one, "output") for one in route.transformers.output]
-    transformers = (*entering, *reversed(leaving))  # as filters, whose answers go from the last to the first
+    last = [_transformer(one, "input") for one in route.transformers.input if one.is_last]
+    transformers = (*entering, *reversed(leaving), *last)  # as filters, whose answers go from the last to the first
     by_name = ByNameSpec(route.parameter, tuple(named_services(route, config))) if route.parameter else None
     return fill(
         RouteSpec,

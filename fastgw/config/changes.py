@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from fastgw.config.beside import beside
+from fastgw.config.loaded_files import digest
 from fastgw.config.spec import PLUGIN, EndpointSpec, FilterSpec, GatewaySpec, SplitSpec, VersionSpec
 from fastgw.core.settings import Address, RedisSettings, Url
 from fastgw.policy.shares import WHOLE
@@ -188,7 +189,15 @@ def text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
+        value = _of_bytes(value)
     if isinstance(value, tuple | list | frozenset | set) and not isinstance(value, Address | Url | RedisSettings):
         value = ", ".join(map(text, value))
     return "".join(one if one.isprintable() else "?" for one in str(value))
+
+
+def _of_bytes(value: bytes) -> str:
+    """Text as it is; of anything else how much it is, and by what it can be told from other such."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return f"{len(value)} bytes ({digest(value)})"

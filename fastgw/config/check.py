@@ -137,6 +137,8 @@ def _transformers(document: Document, where: TreePath, route: Route) -> None:
                 document.report(place, f"{shown(one.name)} is of {meant}")
                 continue
             reason = misfit(first, one) if first is not None else ""
+            if first is not None and first.is_last and not reason:
+                reason = f"stands behind {first.name!r}, which speaks for the service: that is the last"
             if reason:
                 document.report(place, f"{shown(one.name)} {reason}")
             if route.reply is not None or route.redirect is not None or route.files is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
 
 from fastgw.server.dashboard import dashboard
 from fastgw.server.guard import ANYBODY, INSIDER, OPERATOR, READER
@@ -11,6 +12,7 @@ from fastgw.server.openapi import document
 from fastgw.server.page import Order, Page, PageRequest
 from fastgw.server.problem import AdminProblem
 from fastgw.server.status import Content
+from fastgw.server.transcoded import ROUTES
 
 if TYPE_CHECKING:
     from fastgw.server.log import Log
@@ -24,16 +26,19 @@ def of_gateway(pages: Pages, orders: Mapping[str, Order], log: Log) -> list[Page
     """What every gateway has; ``orders``: how ``reload`` and ``drain`` are carried out."""
     found: list[Page] = [*_probes(pages), *_views(pages)]
 
-    async def openapi(_: PageRequest) -> Content:
+    async def openapi(asked: PageRequest) -> Content:
         import orjson
 
+        if ROUTES in [text for key, text in parse_qsl(asked.query, True) if key == "of"]:
+            return await pages.transcoded()
         return Content(200, orjson.dumps(document(found), option=orjson.OPT_INDENT_2))
 
     found.append(
         Page(
-            *("GET", "/openapi.json", READER, "What can be asked here.", openapi),
-            answers={200: "This document."},
+            *("GET", "/openapi.json", READER, "What can be asked here, or of services of gRPC by JSON.", openapi),
+            answers={200: "This document, or that one.", 503: "The gateway starts."},
             members=("openapi", "info", "paths"),
+            query=(("of", "`routes`: what can be asked of the services of gRPC that routes transcode."),),
         )
     )
     found += [*_orders(orders, log), *dashboard(pages, log)]

@@ -51,6 +51,7 @@ from fastgw.server.registration_status import registration_document, registratio
 from fastgw.server.slots import endpoint_names, route_names
 from fastgw.server.standings import stamp
 from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
+from fastgw.server.transcoded import TranscodedRoutes
 from fastgw.server.workers import READY, STALLED
 from fastgw.telemetry.totals import BoardFacts, Facts, MemberFacts, Totals, total
 
@@ -84,6 +85,7 @@ class Pages:
         self._notices = Notices(gateway)
         self.lost_logs = LostLogs()
         self._is_compiled = fastgw.compiled()
+        self._transcoded = TranscodedRoutes()
         self.guard: ReloadGuard | None = None  #: who watches a new configuration
         self.fleet: Callable[[], dict[str, Any] | None] = lambda: None  #: says how the gateway is as a node of one
 
@@ -96,6 +98,12 @@ class Pages:
     async def livez(self, _: str = "", __: str = "") -> Content:
         """200 as long as this process answers, draining or not: there is no reason to kill it."""
         return Content(200, b'{"status":"alive"}')
+
+    async def transcoded(self) -> Content:
+        """What can be asked of the services of gRPC that routes transcode."""
+        if self._gateway.current is None:
+            return Content(503, b'{"reason":"starting"}')
+        return Content(200, await self._transcoded.document(self._gateway.current.spec))
 
     async def readyz(self, _: str = "", query: str = "") -> Content:
         """200 if new requests are welcome, else 503 and why not; for each ``service=NAME`` of the query if one of its members is up."""

@@ -26,6 +26,9 @@ class TransformerOptions(Entry):
     takes: ClassVar[tuple[str, ...]]  #: media types of what it is given; (): the entry does not know
     makes: ClassVar[tuple[str, ...]]  #: and of what it makes of that
     gathers: ClassVar[bool] = False  #: does it take bodies whole?
+    is_last: ClassVar[bool] = (
+        False  #: does it speak for the service, in both directions: behind it stand neither inputs nor outputs?
+    )
     name: str
 
     @classmethod

@@ -29,6 +29,9 @@ class Played:
 
     livez = readyz = status = metrics = config = page
 
+    async def transcoded(self) -> Content:
+        return Content(200, b"of routes")
+
     async def order(self, body: Mapping[str, Any]) -> dict[str, Any]:
         self.bodies.append(body)
         return self.answer
@@ -42,6 +45,13 @@ class Played:
 
     async def _answer(self, one: Page, body: Mapping[str, Any]) -> Content:
         return await one.answer(PageRequest(body=body))
+
+
+def test_what_is_transcoded_has_a_document_of_its_own() -> None:
+    one = table(Played().pages())["/openapi.json"]["GET"]
+    assert asyncio.run(one.answer(PageRequest(query="of=routes"))).body == b"of routes"
+    for query in ("", "of=x", "of="):
+        assert b"fastgw admin" in asyncio.run(one.answer(PageRequest(query=query))).body
 
 
 def test_probes_are_for_anybody_and_orders_for_operators() -> None:

@@ -16,6 +16,7 @@ from fastgw.config.compile import compile_snapshot
 from fastgw.config.transformers import TRANSFORMERS
 from fastgw.core.exchange.filter import Filter
 from fastgw.testing.edge import Edge
+from tests.support.protos import descriptor_set
 from tests.unit.config.compile_stage import slots
 from tests.unit.config.files import problems, read, with_route
 
@@ -24,8 +25,9 @@ NEEDED = {  #: what those say that have an option without a default
     "image/resize": "{name: image/resize, width: 10}",
     "json/select": "{name: json/select, pick: /a}",
     "json/template": "{name: json/template, template: {}}",
+    "grpc/json-transcoder": "{name: grpc/json-transcoder, descriptors: library.pb}",
 }
-INPUTS = "image/base64-decoder, image/resize, audio/base64-decoder, json/select, json/template"
+INPUTS = "image/base64-decoder, image/resize, audio/base64-decoder, json/select, json/template, grpc/json-transcoder, kserve/rest-grpc"
 OUTPUTS = "json/bbox-formatter, json/select, json/template"
 DECODER = "image/base64-decoder"
 IMAGES = "image/png or image/jpeg or image/gif or image/webp or image/bmp or image/tiff"
@@ -35,6 +37,7 @@ BOTH = "transformers: {input: image/base64-decoder, output: json/bbox-formatter}
 @pytest.mark.parametrize("word", TRANSFORMERS)
 def test_an_entry_makes_a_transformer_with_the_hooks_of_its_side(tmp_path: Path, word: str) -> None:
     entry = TRANSFORMERS[word]
+    (tmp_path / "library.pb").write_bytes(descriptor_set())
     for asked in entry.sides:
         [spec] = (
             read(tmp_path, with_route(f"transformers: {{{asked}: {NEEDED.get(word, word)}}}")).routes[0].transformers
@@ -43,7 +46,9 @@ def test_an_entry_makes_a_transformer_with_the_hooks_of_its_side(tmp_path: Path,
         found: Filter = getattr(import_module(module), factory)(spec.name, dict(spec.options))
         assert found.name == word
         hooks = {"input": "transform_request", "output": "transform_response"}
-        assert {side for side, hook in hooks.items() if getattr(found, hook, None) is not None} == {asked}
+        assert {side for side, hook in hooks.items() if getattr(found, hook, None) is not None} == (
+            set(hooks) if entry.is_last else {asked}
+        )
 
 
 @pytest.mark.parametrize("word", TRANSFORMERS)

@@ -1,0 +1,226 @@
+"""``grpc/json-transcoder``: clients of JSON over HTTP, and a service of gRPC.
+
+    POST /v1/shelves/7/books {"title": ...}  ──▶  /library.Library/CreateBook, a message behind its prefix
+    200 {"name": ...}                        ◀──  a message, grpc-status: 0
+
+What a request asks for, ``transcoding.methods`` knows; its path, method and fields become those of gRPC in the ``request`` hook, its body
+on its way (``grpc_json_requests``), the answer on its way back (``grpc_json_answers``).  What comes as gRPC passes as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final
+
+from fastgw.core.exchange import arriving
+from fastgw.core.exchange.filter import BodyHook
+from fastgw.errors import DownstreamError
+from fastgw.transcoding.bodies import JSON, NDJSON, form_of
+from fastgw.transcoding.catalog import Catalog
+from fastgw.transcoding.methods import MethodMatch, Methods
+from fastgw.transcoding.shapes import JsonOptions
+from fastgw.transcoding.statuses import OWN_FIELDS, read_status
+from fastgw.transformers.grpc_json_answers import NotGrpc, RawAnswer, StreamedAnswer, WholeAnswer
+from fastgw.transformers.grpc_json_call import TranscodedCall, TranscoderSettings
+from fastgw.transformers.grpc_json_requests import StreamedRequest, WholeRequest
+from fastgw.transformers.media import is_json, media_type, refuse_unchangeable, refused_type
+from fastgw.transformers.work_threads import WorkThreads
+from fastgw.wire import grpc
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.wire.messages import Request
+
+NOTE: Final = "grpc_json"  #: the ``TranscodedCall``
+METHOD_NOTE: Final = "grpc_method"  #: ``/pkg.Service/Method``, for logs
+_TYPE: Final = b"application/grpc+proto"
+#: Of a client of HTTP, what says nothing to a service of gRPC, or something else.
+_DROPPED: Final = (b"accept", b"accept-encoding", b"cache-control", b"grpc-encoding", b"grpc-accept-encoding")
+_LINES: Final = (
+    NDJSON,
+    b"application/ndjson",
+    b"application/jsonl",
+    b"application/x-jsonlines",
+    b"application/jsonlines",
+)
+
+
+def settings_of(
+    name: str,
+    options: Mapping[str, Any],
+    methods: Methods,
+    stream_form: bytes,
+    submit: Callable[[Callable[[], Any]], Future[Any]] | None,
+) -> TranscoderSettings:
+    """Those that every transcoder has: ``max_message``, ``inline_bytes`` and ``queue`` of its ``options``."""
+    threads = WorkThreads(name, 1, options["queue"], submit)
+    return TranscoderSettings(methods, options["max_message"], options["inline_bytes"], threads, stream_form)
+
+
+class GrpcJsonTranscoder:
+    """The transformer."""
+
+    sees_empty = True
+
+    def __init__(
+        self,
+        name: str,
+        options: Mapping[str, Any],
+        submit: Callable[[Callable[[], Any]], Future[Any]] | None = None,
+    ) -> None:
+        """``options``: ``descriptors``, a serialised FileDescriptorSet; ``services``; ``unknown_fields``, ``defaults``, ``enums`` and
+        ``names``, see ``JsonOptions``; ``stream``; ``max_message``, ``inline_bytes``, ``queue``.  ``submit``: see ``WorkThreads``."""
+        self.name = name
+        methods = Methods(Catalog(options["descriptors"]), JsonOptions.of(options), options["services"])
+        self.settings = settings_of(name, options, methods, form_of(options["stream"].encode(), NDJSON), submit)
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See ``WorkThreads``."""
+        self.settings.threads.start(loop)
+
+    def stop(self) -> None:
+        """See ``WorkThreads``."""
+        self.settings.threads.stop()
+
+    # --- requests
+
+    def request(self, exchange: Exchange) -> None:
+        """Find the method that is asked for, and ask for it.
+
+        Raises:
+            DownstreamError: 404 ``method_unknown``, 405 ``method_not_allowed``, 415 ``body_type_refused``, 400 ``message_misfit``.
+        """
+        request = exchange.request
+        content_type = request.header(b"content-type")
+        if grpc.is_grpc(content_type) or grpc.is_web(content_type):
+            return
+        asked = self._asked(request)
+        if request.has_body:
+            self.refuse_type(request, asked)
+        kind = JSON
+        if asked.binding.method.is_server_streaming:
+            kind = form_of(request.header(b"accept"), self.settings.stream_form)
+        query, said = request.query[1:], (content_type or b"").decode("latin-1")
+        exchange.note(NOTE, self.call(request, TranscodedCall(self.settings, asked, query, said, kind)))
+        _become_call(exchange, asked.binding.method.path)
+
+    def refuse_type(self, request: Request, asked: MethodMatch) -> None:
+        """Refuse a body that cannot become messages.
+
+        Raises:
+            DownstreamError: 415 ``body_type_refused``.
+        """
+        refuse_unchangeable(request)
+        content_type = request.header(b"content-type")
+        binding = asked.binding
+        if binding.has_raw_body or content_type is None or is_json(content_type):
+            return
+        taken: tuple[str, ...] = ("application/json",)
+        if binding.method.is_client_streaming:
+            if media_type(content_type) in _LINES:
+                return
+            taken = ("application/json", NDJSON.decode())
+        raise refused_type(request, taken)
+
+    def call(self, request: Request, call: TranscodedCall) -> TranscodedCall:
+        """What is kept of the call; a transcoder that needs more has more of it."""
+        return call
+
+    def _asked(self, request: Request) -> MethodMatch:
+        try:
+            asked = self.settings.methods.find(request.method, request.path.decode("ascii"))
+        except UnicodeDecodeError:
+            raise DownstreamError(400, "message_misfit", "the path has what is no UTF-8") from None
+        if isinstance(asked, MethodMatch):
+            return asked
+        if not asked:
+            raise DownstreamError(404, "method_unknown", "no method of a service here is asked for by this path")
+        allowed = ", ".join(sorted(one.decode() for one in asked))
+        detail = f"the method of a service that this path asks for is asked for by {allowed}"
+        raise DownstreamError(405, "method_not_allowed", detail, headers=(("allow", allowed),))
+
+    def transform_request(self, exchange: Exchange) -> BodyHook | None:
+        """Its body becomes messages."""
+        call = _call(exchange)
+        return None if call is None else self.asking(call, exchange)
+
+    def asking(self, call: TranscodedCall, exchange: Exchange) -> BodyHook:
+        """What makes messages of the body of a request."""
+        if call.asked.binding.method.is_client_streaming and _is_lines(call.content_type):
+            arriving.ask_for_more(exchange)  # no service of gRPC says so
+            exchange.request.expect = False
+            return StreamedRequest(call)
+        return WholeRequest(call)
+
+    # --- answers
+
+    def response(self, exchange: Exchange) -> None:
+        """Keep what the service says of its answer, and of gRPC let the client have nothing."""
+        call = _call(exchange)
+        if call is None or exchange.replied is not None:
+            return
+        response = exchange.response
+        call.came_status = response.status
+        call.came_type = response.header(b"content-type") or b""
+        call.head_status = read_status(response.header)
+        if response.status != 200:
+            response.turn_into(200)  # until it is known how the call went; else one without a body would stay without
+        dropped = [*OWN_FIELDS, b"content-type"]
+        if b"no-transform" in (response.header(b"cache-control") or b"").lower():
+            dropped.append(b"cache-control")
+        response.edit(dropped, ((b"content-type", call.kind),))
+
+    def transform_response(self, exchange: Exchange) -> BodyHook | None:
+        """Its body becomes JSON."""
+        call = _call(exchange)
+        if call is None:
+            return None
+        is_call = grpc.is_grpc(call.came_type) or call.head_status is not None
+        if call.came_status != 200 or not is_call:
+            return NotGrpc(call)
+        return self.answering(call, exchange)
+
+    def answering(self, call: TranscodedCall, exchange: Exchange) -> BodyHook:
+        """What makes JSON of the messages of an answer."""
+        binding = call.asked.binding
+        if not binding.method.is_server_streaming:
+            return WholeAnswer(call, exchange)
+        return RawAnswer(call, exchange) if binding.has_raw_answer else StreamedAnswer(call, exchange)
+
+
+def _call(exchange: Exchange) -> TranscodedCall | None:
+    """None: it came as gRPC, or was refused."""
+    notes = exchange.notes
+    return None if notes is None else notes.get(NOTE)
+
+
+def _is_lines(content_type: str) -> bool:
+    return media_type(content_type.encode("latin-1")) in _LINES
+
+
+def _become_call(exchange: Exchange, path: bytes) -> None:
+    """Have the request be the call of the method at ``path``."""
+    exchange.note(METHOD_NOTE, path.decode())
+    request = exchange.request
+    request.query = b""
+    request.rewrite(path)
+    request.method = b"POST"
+    request.te_trailers = request.rare = True
+    added = [(b"content-type", _TYPE)]
+    timeout = _timeout(exchange)
+    if timeout:
+        added.append((b"grpc-timeout", timeout))
+    request.edit((*_DROPPED, b"content-type", b"grpc-timeout"), added)
+    if not request.has_body:
+        request.lose_length()  # the message makes one
+
+
+def _timeout(exchange: Exchange) -> bytes:
+    """What the call has left, for ``grpc-timeout``; empty: there is no bound."""
+    asked = grpc.read_timeout(exchange.request.header(b"grpc-timeout") or b"")
+    left = max(exchange.last - exchange.started, 0.001) if exchange.last else 0.0
+    if asked > 0 and (not left or asked < left):
+        return grpc.write_timeout(asked)
+    return grpc.write_timeout(left) if left else b""
