@@ -123,7 +123,7 @@ def _told(exchange: Exchange) -> MediaType | None:
         return None
     accepted = map(media_type, (find_field(exchange.request.head, b"accept") or b"").split(b","))
     wanted = next((one for one in accepted if one is not None and one.is_web), asked)
-    return MediaType(True, wanted.is_text, answer.suffix)
+    return MediaType(True, wanted.is_text, answer.suffix or asked.suffix)  # the same, where the service does not say
 
 
 def _malformed(error: ValueError) -> DownstreamError:

@@ -69,13 +69,17 @@ def messages() -> Messages:
 
 
 class Server:
-    """What ``TestService`` does, by the published description; ``UnimplementedCall`` is not among it."""
+    """What ``TestService`` does, by the published description; ``UnimplementedCall`` is not among it.
+
+    It says in ``x-server`` who it is."""
+
+    _name = ""
 
     def EmptyCall(self, request: Any, context: grpc.ServicerContext) -> Any:
         return request
 
     def UnaryCall(self, request: Any, context: grpc.ServicerContext) -> Any:
-        _echo_metadata(context)
+        self._echo_metadata(context)
         if request.response_compressed.value:
             context.set_compression(grpc.Compression.Gzip)
         _end_as(request, context)
@@ -95,18 +99,19 @@ class Server:
             yield messages().StreamingOutputCallResponse(payload={"body": bytes(one.size)})
 
     def FullDuplexCall(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
-        _echo_metadata(context)
+        self._echo_metadata(context)
         for request in requests:
             _end_as(request, context)
             yield from self.StreamingOutputCall(request, context)
 
-
-def _echo_metadata(context: grpc.ServicerContext) -> None:
-    got = dict(context.invocation_metadata())
-    if INITIAL in got:
-        context.send_initial_metadata(((INITIAL, got[INITIAL]),))
-    if TRAILING in got:
-        context.set_trailing_metadata(((TRAILING, got[TRAILING]),))
+    def _echo_metadata(self, context: grpc.ServicerContext) -> None:
+        got = dict(context.invocation_metadata())
+        initial = [("x-server", self._name)]
+        if INITIAL in got:
+            initial.append((INITIAL, got[INITIAL]))
+        context.send_initial_metadata(initial)
+        if TRAILING in got:
+            context.set_trailing_metadata(((TRAILING, got[TRAILING]),))
 
 
 def _end_as(request: Any, context: grpc.ServicerContext) -> None:
@@ -120,10 +125,11 @@ def serving(**options: Any) -> Iterator[int]:
     """Run the server, with health and reflection, and return its port; ``options`` of ``grpc.server``."""
     known = messages()
     handlers = {}
+    service = Server()
     for name in (one for one in dir(Server) if not one.startswith("_")):
         asked, told, streams_in, streams_out = known.method(TEST, name)
         made = f"{'stream' if streams_in else 'unary'}_{'stream' if streams_out else 'unary'}_rpc_method_handler"
-        handlers[name] = getattr(grpc, made)(getattr(Server(), name), asked.FromString, told.SerializeToString)
+        handlers[name] = getattr(grpc, made)(getattr(service, name), asked.FromString, told.SerializeToString)
     server = grpc.server(ThreadPoolExecutor(16), options=(("grpc.so_reuseport", 0),), **options)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(TEST, handlers),))
     state = health.HealthServicer()
@@ -131,6 +137,7 @@ def serving(**options: Any) -> Iterator[int]:
     health_pb2_grpc.add_HealthServicer_to_server(state, server)
     reflection.enable_server_reflection((TEST, reflection.SERVICE_NAME), server, pool=known.pool)
     port = server.add_insecure_port("127.0.0.1:0")
+    service._name = str(port)
     server.start()
     try:
         yield port

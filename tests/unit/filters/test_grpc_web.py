@@ -115,6 +115,14 @@ def test_an_answer_that_says_all_in_its_head() -> None:
     edge.end()
 
 
+def test_a_service_that_does_not_say_what_messages_are_speaks_as_it_was_asked() -> None:
+    edge = Edge(filters=[GrpcWeb("web", {})])
+    client, service = edge.pair(post(CALL, b"application/grpc-web+thrift"))
+    service.feed(HEAD.replace(b"+proto", b"") + chunk(MESSAGES) + END)
+    assert b"content-type: application/grpc-web+thrift\r\n" in head_of(client.take())
+    edge.end()
+
+
 @pytest.mark.parametrize(("fields", "status"), [(b"", b"2"), (b"Grpc-Status: 7\r\n", None)])
 def test_whoever_says_no_status_is_told_so(fields: bytes, status: bytes | None) -> None:
     edge = Edge(filters=[GrpcWeb("web", {})])
