@@ -31,6 +31,7 @@ class Service:
     script: str
     port: int
     options: tuple[str, ...] = ()
+    ready: str = "/healthz"  #: the path that answers 200 when it is; empty: it is as soon as it listens
 
 
 SERVICES = (
@@ -39,6 +40,7 @@ SERVICES = (
     Service("nlp", "nlp.py", 9103),
     Service("nlp-canary", "nlp.py", 9104, ("--variant", "canary")),
     Service("files", "files.py", 9105),
+    Service("words", "words.py", 9106, ready=""),
 )
 
 
@@ -59,7 +61,10 @@ def is_free(port: int) -> bool:
 
 
 def is_ready(port: int, path: str) -> bool:
-    """Whether GET path answers 200 there."""
+    """Whether GET path answers 200 there; without a path whether somebody listens."""
+    if not path:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     with contextlib.closing(connection):
         try:
@@ -96,7 +101,7 @@ class Stack:
         for service in SERVICES:
             command = [sys.executable, str(folder / service.script), "--port", str(service.port + self.shift)]
             self._spawn(service.name, [*command, *service.options], None)
-        self._wait({service.name: (service.port, "/healthz") for service in SERVICES})
+        self._wait({service.name: (service.port, service.ready) for service in SERVICES})
         self._spawn("gateway", [*self.gateway, "run", "-c", str(self._config())], self.output)
         self._wait({"gateway": (ADMIN, "/readyz")})
 
@@ -116,7 +121,8 @@ class Stack:
         if not self.shift:
             return CONFIG
         path = self.logs / "edge.yaml"
-        path.write_text(moved(CONFIG.read_text(encoding="utf-8"), self.shift), encoding="utf-8")
+        text = moved(CONFIG.read_text(encoding="utf-8"), self.shift)
+        path.write_text(text.replace(" ./", f" {CONFIG.parent}/"), encoding="utf-8")  # its files stay where they are
         return path
 
     def _spawn(self, name: str, command: list[str], output: IO[bytes] | int | None) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ class Try:
     title: str
     line: str
     is_right: Check
+    statuses: frozenset[str] = frozenset({"200"})  #: that the curl in it gets; empty: there is none
 
 
 def _spans(text: str) -> bool:
@@ -39,6 +42,7 @@ def _labels(text: str) -> list[str]:
     return [box["label"] for box in json.loads(text)["boxes"]]
 
 
+PYTHON = os.path.relpath(sys.executable, ROOT)
 SAMPLES = "examples/samples"
 JSON = "-H 'content-type: application/json'"
 TRIES = (
@@ -89,6 +93,17 @@ TRIES = (
         lambda text: json.loads(text) == {"length": TRANSFER, "sha256": TRANSFER_SHA256},
     ),
     Try(
+        "A call of gRPC, by a client in Python",
+        f'{PYTHON} examples/services/words.py ask 127.0.0.1:{LISTENER} "make it warmer"  # calls /demo.Words/Classify',
+        lambda text: text.startswith("heating "),
+        frozenset(),
+    ),
+    Try(
+        "The same from a page, by gRPC-Web: open it in a browser",
+        f"curl -s {URL}/words.html",
+        lambda text: "application/grpc-web" in text,
+    ),
+    Try(
         "What the gateway knows about itself",
         f"curl -s http://127.0.0.1:{ADMIN}/status",
         lambda text: "generation" in json.loads(text),
@@ -120,7 +135,7 @@ def run_tries(shift: int) -> bool:
         started = time.monotonic()
         output, statuses = run_line(moved(attempt.line, shift))
         try:
-            is_right = set(statuses) == {"200"} and attempt.is_right(output)
+            is_right = set(statuses) == attempt.statuses and attempt.is_right(output)
         except (ValueError, LookupError, TypeError):
             is_right = False
         all_right = all_right and is_right
