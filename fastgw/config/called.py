@@ -8,6 +8,8 @@ from fastgw.config.spec import GatewaySpec, RouteSpec
 def called(spec: GatewaySpec) -> frozenset[str]:
     """Their names, versions and those in the place of others included."""
     found = {name for route in spec.routes if route.grpc is not None for name in destinations(route)}
+    if not found:
+        return frozenset()  # whose services are not looked over, as there may be thousands
     found |= {part.service for one in spec.versioned if one.name in found for part in one.versions}
     steps = {one.name: [step.service for step in one.fallback if step.service is not None] for one in spec.services}
     waiting = list(found)
