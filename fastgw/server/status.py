@@ -333,6 +333,7 @@ class Pages:
         findings, counted = self._gateway.knowledge.findings, totals.services.get(name)
         return {
             "limits": _limits(spec) if spec is not None else None,
+            "protocol": spec.protocol if spec is not None and spec.inside is None else None,
             **of_service(counted),
             **breaker_of_service(findings, spec, counted),
             **panic_of_service(findings, spec),

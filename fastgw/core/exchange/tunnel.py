@@ -103,12 +103,16 @@ def _problem(exchange: Exchange) -> str:
         return "the service switched to a protocol that was not asked for"
     if request.upgrade == b"websocket":
         key = request.header(b"sec-websocket-key") or b""
-        import hashlib  # OpenSSL's digests: 0.7 MiB that a worker without WebSockets is spared
-
-        expected = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
-        if _field(response.fields, b"sec-websocket-accept") != expected:
+        if _field(response.fields, b"sec-websocket-accept") != accept_of(key):
             return "the service's Sec-WebSocket-Accept does not belong to the key"
     return ""
+
+
+def accept_of(key: bytes) -> bytes:
+    """What proves to the client of a WebSocket that its ``key`` was read (RFC 6455 section 4.2.2)."""
+    import hashlib  # OpenSSL's digests: 0.7 MiB that a worker without WebSockets is spared
+
+    return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
 
 
 def _field(fields: bytes, name: bytes) -> bytes:

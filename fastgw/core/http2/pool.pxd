@@ -15,7 +15,7 @@ cdef class Http2Pool(Http1Pool):
     @cython.locals(asking=Exchange)
     cpdef acquire(self, exchange)
     @cython.locals(link=Http2Service)
-    cdef _found(self)
+    cdef _found(self, Exchange exchange)
     cpdef put_back(self, carrier)
     cpdef on_room(self, Http2Service link)
     @cython.locals(place=int)

@@ -57,23 +57,23 @@ class Http2Pool(Http1Pool):
         if not asking.body.is_done and not self.uploads.admit(exchange):
             return None
         if self.shared or self.idle:
-            carrier = self._found()
+            carrier = self._found(asking)
             if carrier is not None:
                 self._plane.values[self._endpoint.base + counters.ENDPOINT_REUSED] += 1
                 return carrier
         self.wait(exchange)
         return None
 
-    def _found(self) -> Carrier | None:
+    def _found(self, exchange: Exchange) -> Carrier | None:
         """A carrier on a connection that is there; None: there is none."""
         if self.shared:
             link: Http2Service = self.shared[len(self.shared) - 1]
-            return link.carrier()
+            return link.carrier(exchange)
         while self.idle:
             one: Any = self.idle[len(self.idle) - 1]
             if isinstance(one, Http2Service):
                 if self._is_there(one):
-                    return one.carrier()  # it stays until its stream begins
+                    return one.carrier(exchange)  # it stays until its stream begins
                 one.abort()
             else:
                 self.idle.pop()
@@ -107,7 +107,7 @@ class Http2Pool(Http1Pool):
         while self.waiters and link.has_room():
             waiter = self._next_waiter()
             self.count_wait(waiter)
-            waiter.on_carrier(link.carrier())
+            waiter.on_carrier(link.carrier(waiter))
         self.arrange(link)
 
     def arrange(self, link: Http2Service) -> None:

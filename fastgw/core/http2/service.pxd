@@ -1,6 +1,7 @@
 cimport cython
 
 from fastgw.core.http2.carrier cimport Bearing, Http2Carrier
+from fastgw.core.exchange.ends cimport Exchange
 from fastgw.core.http2.link cimport Http2Link
 from fastgw.core.net.connection cimport Connection
 from fastgw.core.plane cimport Plane
@@ -34,7 +35,7 @@ cdef class Http2Service(Bearing):
     cdef double _said_at
     cdef object _pinging
     cpdef bint has_room(self) except -1
-    cpdef Http2Carrier carrier(self)
+    cpdef Http2Carrier carrier(self, Exchange exchange)
     cpdef long begin(self, Http2Carrier stream) except -1
     cpdef forget(self, Http2Carrier stream, int code)
     cdef _on_stream_over(self)

@@ -47,6 +47,7 @@ from fastgw.wire.http2.frame_kinds import (
 )
 
 if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
     from fastgw.core.plane import Plane
 
 BLOCK_MOST: Final = (
@@ -113,8 +114,12 @@ class Http2Service(Bearing):
         """Whether one more stream may begin."""
         return not self.is_going and not self.is_closed and len(self.streams) < self.most
 
-    def carrier(self) -> Http2Carrier:
+    def carrier(self, exchange: Exchange) -> Http2Carrier:
         """What carries one more exchange."""
+        if exchange.request.rare and exchange.request.upgrade:
+            from fastgw.core.http2.upgrade import UpgradeCarrier  # which few need
+
+            return UpgradeCarrier(self, self.link)
         return Http2Carrier(self, self.link)
 
     def apply(self) -> None:

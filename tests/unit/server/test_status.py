@@ -177,6 +177,7 @@ def test_status_shows_the_limits_that_are_configured(serving: Gateway) -> None:
     assert listener["timeouts"]["head"] == 10.0
     assert found["services"]["main"]["limits"] == serving.plan_in_use.spec.services[0].pool._asdict()
     assert found["services"]["main"]["limits"]["max_pending"] == 1024
+    assert found["services"]["main"]["protocol"] == "http/1.1"
 
 
 def test_status_names_the_addresses_as_they_are_bound(serving: Gateway) -> None:
