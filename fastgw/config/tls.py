@@ -41,22 +41,19 @@ def server_context(spec: TlsSpec, protocols: Collection[str]) -> ssl.SSLContext:
     for certificate, context in zip(spec.certificates, contexts, strict=True):
         for name in certificate.names:
             by_name.setdefault(name, context)
+    for context in contexts:
+        context.by_name = by_name
     if len(contexts) > 1:
 
         def choose(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
             if name is not None:
-                connection.context = _choose(by_name, name.lower(), first)
+                connection.context = first.shown_for(name.lower()) or first
 
         first.sni_callback = choose
     return first
 
 
-def _choose(by_name: dict[str, ssl.SSLContext], name: str, default: ssl.SSLContext) -> ssl.SSLContext:
-    found = by_name.get(name)
-    return found if found is not None else by_name.get("*." + name.partition(".")[2], default)
-
-
-def _server_context(spec: TlsSpec, certificate: CertificateSpec, protocols: Collection[str]) -> ssl.SSLContext:
+def _server_context(spec: TlsSpec, certificate: CertificateSpec, protocols: Collection[str]) -> ListenerContext:
     context = ListenerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[spec.min_version]
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE

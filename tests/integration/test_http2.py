@@ -81,6 +81,13 @@ def test_alpn_chooses(client: httpx2.Client) -> None:
         assert list(threads.map(lambda _: client.get("/").status_code, range(20))) == [200] * 20
 
 
+def test_a_connection_is_for_what_its_certificate_is_good_for(client: httpx2.Client) -> None:
+    asked = {"sni_hostname": "edge.test"}
+    assert client.get("/", extensions=asked).status_code == 200
+    answer = client.get("/", headers={"host": "other.test"}, extensions=asked)
+    assert (answer.status_code, answer.http_version, answer.json()["status"]) == (421, "HTTP/2", 421)
+
+
 def test_a_stop_lets_answers_end(gateway: Gateway, service: Service) -> None:
     asked, go_on = threading.Event(), threading.Event()
 

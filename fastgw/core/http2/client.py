@@ -41,6 +41,7 @@ class Http2Client(Http2Streams):
         """A client connected, and ALPN has chosen HTTP/2."""
         self.attach(transport)
         self.identity = subject_fields(transport.get_extra_info("peercert"))
+        self._tls = transport.get_extra_info("ssl_object")
         self._begin(accepted_elsewhere(transport))
 
     def _begin(self, address: bytes | None) -> None:

@@ -26,6 +26,8 @@ cdef class Http2Streams(Client):
     cdef bint _is_busy
     cdef bint _is_reading
     cdef bint _is_sparse
+    cdef object _tls
+    cdef bytes _right
     cdef public Py_ssize_t _most
     cdef int _is_going
     cdef long _last
@@ -49,6 +51,7 @@ cdef class Http2Streams(Client):
     cdef _on_headers(self, long number, bytes block, bint is_last)
     @cython.locals(listener=Listener, plane=DataPlane, link=Http2Link, stream=Http2Stream, section=RequestSection, exchange=Relay)
     cdef _begin_request(self, long number, list fields, bint is_last)
+    cdef _check_host(self, bytes host)
     cdef _add(self, Http2Stream stream)
     cdef _answer(self, Http2Stream stream, object error, bytes head, bint is_last)
     @cython.locals(stream=Http2Stream)

@@ -76,8 +76,10 @@ class Http2Streams(Client):
         "_link",
         "_most",
         "_resets",
+        "_right",
         "_section",
         "_streams",
+        "_tls",
         "plane",
     )
 
@@ -96,6 +98,8 @@ class Http2Streams(Client):
         self._is_reading = False
         self._is_sparse = False  #: its address has misused HTTP/2 lately
         self._most = 0  #: streams that may be under way
+        self._tls: Any = None  #: of the connection (``net.handshake.Handshake``); None: it has none
+        self._right = b""  #: host of a request that belonged here
         self._is_going = 0  #: 1: the peer was told to begin no more; 2: and which stream was the last
         self._last = 0  #: the highest stream that the peer has begun
         self._streams: dict[int, Http2Stream] = {}
@@ -232,6 +236,8 @@ class Http2Streams(Client):
             listener.reader.read(
                 section.head, exchange.request, listener.trusted_table if self.is_trusted else listener.table
             )
+            if self._tls is not None and exchange.request.host != self._right:
+                self._check_host(exchange.request.host)
             if section.protocol:
                 raise WireError(501, "protocol_not_implemented", "extended CONNECT is not served")
             stream.begin(exchange, is_last)
@@ -249,6 +255,12 @@ class Http2Streams(Client):
             plane.loop.call_soon(stream.begin_late)
         else:
             exchange.begin(stream, listener)
+
+    def _check_host(self, host: bytes) -> None:
+        """A client may use a connection for whatever the certificate is good for, and asks anew elsewhere for what it is not."""
+        if not self.is_trusted and self._tls.context.is_foreign(host.decode("latin-1"), self._tls.name):
+            raise WireError(421, "misdirected", "the certificate of this connection is not that of the authority")
+        self._right = host
 
     def _add(self, stream: Http2Stream) -> None:
         self._streams[stream.id] = stream

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
@@ -55,7 +55,12 @@ WATCHER: ContextVar[Callable[[Failure], None]] = ContextVar("WATCHER")
 
 
 class Handshake(ssl.SSLObject):
-    """One connection's TLS; costs nothing once the handshake is over."""
+    """One connection's TLS; costs nothing once the handshake is over.
+
+    ``name``: what the client has asked for (RFC 6066 section 3), when the handshake is done; empty: for none.
+    """
+
+    name = ""
 
     def begin(
         self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, watcher: Callable[[Failure], None] | None
@@ -83,6 +88,8 @@ class Handshake(ssl.SSLObject):
             except ssl.SSLError as error:
                 self._refuse(*classify(error))
             else:
+                if self._hello is not None and self._hello.name:
+                    self.name = self._hello.name.lower()
                 self._watcher = self._hello = None
                 return
         raise ssl.SSLWantReadError
@@ -113,12 +120,33 @@ class ListenerContext(ssl.SSLContext):
 
     sslobject_class = Handshake
     protocols: frozenset[bytes] = frozenset()  #: of ALPN: what clients may choose from; empty: it is not our matter
+    by_name: Mapping[
+        str, ssl.SSLContext
+    ] = {}  #: by the DNS names of all certificates of the listener, which one is shown
 
     def set_alpn_protocols(self, protocols: Iterable[str]) -> None:
         """See ``ssl.SSLContext``; a client that offers only others is refused."""
         names = tuple(protocols)
         super().set_alpn_protocols(names)
         self.protocols = frozenset(name.encode() for name in names)
+
+    def shown_for(self, host: str) -> ssl.SSLContext | None:
+        """That with a certificate for ``host``, lower case; None: there is none."""
+        found = self.by_name.get(host)
+        return found if found is not None else self.by_name.get("*." + host.partition(".")[2])
+
+    def is_foreign(self, host: str, name: str) -> bool:
+        """Whether a request for ``host``, lower case, does not belong on a connection in this context, whose client has asked for ``name``
+        (RFC 9110 section 7.4, RFC 9113 section 9.1.1).
+
+        What it asked for does, and what the certificate that it was shown is good for.  A client that asked for none, as it knows an
+        address alone, is sent away only where another certificate is the right one.
+        """
+        host = host.removesuffix(".")
+        if host == name:
+            return False
+        right = self.shown_for(host)
+        return right is not self and (right is not None or name != "")
 
     def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *rest: Any, **options: Any) -> ssl.SSLObject:
         """See ``ssl.SSLContext``."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.protocols import make_client
 from fastgw.testing import usual
 from fastgw.testing.edge import OK
 from fastgw.wire.http2 import errors, frames
@@ -17,6 +20,7 @@ from fastgw.wire.http2.frame_kinds import (
     GOAWAY,
     HEADERS,
     PING,
+    PREFACE,
     PRIORITY,
     PUSH_PROMISE,
     RST_STREAM,
@@ -251,4 +255,40 @@ def test_only_so_many_resets_are_remembered() -> None:
     assert len(raw.codes(RST_STREAM)) == 300
     raw.send(frame(DATA, 0, 1, b"x"))
     assert raw.codes(RST_STREAM)[-1] == errors.STREAM_CLOSED
+    edge.end()
+
+
+# --- requests for others
+
+
+class Tls:
+    """What is known of the TLS of a connection: it is good for one host."""
+
+    name = "a.test"
+
+    def __init__(self) -> None:
+        self.context = self
+        self.asked: list[str] = []
+
+    def is_foreign(self, host: str, name: str) -> bool:
+        self.asked.append(host)
+        return host != name
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_a_foreign_authority_is_sent_elsewhere_unless_a_proxy_speaks_for_many(is_trusted: bool) -> None:
+    trusted = {"trusted_proxies": ("127.0.0.0/8",)} if is_trusted else {}
+    edge = Http2Edge(listener=trusted)
+    tls = Tls()
+    made: Any = make_client(edge.plane, edge.plane.listeners["edge"], "h2")
+    transport = edge.loop.accept(lambda: made, extra={"ssl_object": tls, "peername": ("127.0.0.1", 5)})
+    transport.feed(PREFACE + frame(SETTINGS, 0, 0, b""))
+    encoder = FieldEncoder()
+    for number, host in ((1, b"A.test:8443"), (3, b"a.test"), (5, b"b.test")):
+        transport.feed(frames.headers(number, encoder.request(b"GET", b"https", host, b"/", b""), True))
+    edge.run()
+    assert edge.begun == (3 if is_trusted else 2)
+    assert tls.asked == ([] if is_trusted else ["a.test", "b.test"])
+    assert (b"misdirected" in transport.take()) is not is_trusted
+    transport.lose()
     edge.end()

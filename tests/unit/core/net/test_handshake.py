@@ -217,3 +217,44 @@ def test_causes(known: str | None, message: str, expected: tuple[str, str]) -> N
     error.reason = known  # type: ignore[assignment]
     assert classify(error) == expected
     assert expected[0] in (*labels.TLS_CAUSES, labels.OTHER_CAUSE)
+
+
+def named(**names: str) -> dict[str, ListenerContext]:
+    """Contexts by their own names, each with one name of a certificate, or more with blanks between."""
+    contexts = {one: ListenerContext(ssl.PROTOCOL_TLS_SERVER) for one in names}
+    by_name = {name: contexts[one] for one, some in names.items() for name in some.split()}
+    for context in contexts.values():
+        context.by_name = by_name
+    return contexts
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "is_foreign"),
+    [
+        ("a.test", "a.test", False),
+        ("b.test", "a.test", False),  # the same certificate: a client may use its connection for both
+        ("x.wild.test", "a.test", False),
+        ("x.y.wild.test", "a.test", True),
+        ("b.test.", "a.test", False),
+        ("c.test", "a.test", True),
+        ("nowhere.test", "a.test", True),
+        ("nowhere.test", "nowhere.test", False),  # it was asked for, whatever certificate was shown
+        ("127.0.0.1", "a.test", True),
+        ("127.0.0.1", "", False),
+        ("nowhere.test", "", False),
+        ("a.test", "", False),
+        ("c.test", "", True),
+    ],
+)
+def test_what_belongs_on_a_connection(host: str, asked: str, is_foreign: bool) -> None:
+    context = named(one="a.test b.test *.wild.test", two="c.test")["one"]
+    assert context.is_foreign(host, asked) is is_foreign
+
+
+def test_what_the_client_has_asked_for_is_known_when_the_handshake_is_done(
+    authority: Authority, pair: tuple[str, str]
+) -> None:
+    meeting = Meeting(pair, authority.client())
+    assert meeting.server.name == ""  # type: ignore[attr-defined]
+    assert meeting.run() == ""
+    assert meeting.server.name == "edge.test"  # type: ignore[attr-defined]
