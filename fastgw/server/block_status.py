@@ -67,6 +67,7 @@ def of_route(block: list[int]) -> dict[str, Any]:
             "upstream": block[layout.ROUTE_FAULT_UPSTREAM],
             "internal": block[layout.ROUTE_FAULT_INTERNAL],
         },
+        "grpc": _by_cause(block, layout.ROUTE_GRPC_CODES, labels.GRPC_CODES),
         "cache": cache_document(block),
         "mean_seconds": _mean(
             block[layout.ROUTE_DURATION_US],

@@ -103,17 +103,16 @@ def asked_to_wait(response: Response) -> float | None:
     return int(said) / 1000.0 if said.isdigit() and len(said) < 12 else -1.0
 
 
-def last_trailers(exchange: Exchange) -> bytes:
-    """What is sent behind the answer to a call that cannot go on, lines each with its CRLF; empty: it is no answer of gRPC."""
+def explain_end(exchange: Exchange) -> bool:
+    """Have an answer to a call that cannot go on end with the reason, in its trailers; False: it is none of gRPC."""
     error, response = exchange.error, exchange.response
-    if (
-        error is None
-        or response.status != 200
-        or response.content_length >= 0
-        or not is_grpc(response.header(b"content-type"))
-    ):
-        return b""
-    return b"".join([b"%b: %b\r\n" % one for one in _said(error)])
+    if error is None or response.status != 200 or response.content_length >= 0:
+        return False
+    if not is_grpc(response.header(b"content-type")):
+        return False
+    response.trailers = b"".join([b"%b: %b\r\n" % one for one in _said(error)])
+    response.rare = True  # so they are forgotten
+    return True
 
 
 def code_of(error: GatewayError) -> int:

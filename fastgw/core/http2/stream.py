@@ -399,13 +399,11 @@ class Http2Stream(Client):
 
     def cut(self, exchange: Exchange) -> None:
         """See ``Client``: a call of gRPC is told why, in the trailers that it waits for."""
-        from fastgw.core.exchange.grpc import last_trailers  # which nobody needs before something breaks
+        from fastgw.core.exchange.grpc import explain_end  # which nobody needs before something breaks
 
-        trailers = last_trailers(exchange)
-        if not trailers:
+        if not explain_end(exchange):
             self.connection.forget(self, INTERNAL_ERROR)
             return
-        exchange.response.trailers = trailers
         self.send_last(b"")
         self.on_finished(False, exchange.body.is_done)
         if self.is_paused:

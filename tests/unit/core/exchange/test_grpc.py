@@ -137,6 +137,24 @@ def test_an_answer_that_breaks_off_ends_with_the_reason(how: str, code: str) -> 
     edge.end()
 
 
+def test_the_reason_is_of_one_call_alone() -> None:
+    edge = Http2Edge()
+    peer = Peer(edge)
+    number = peer.ask(CALL, MESSAGE)
+    service = edge.connect()
+    service.feed(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\n\r\n" + MESSAGE
+    )  # a head with nothing rare in it
+    service.lose(ConnectionResetError())
+    peer.listen()
+    assert dict(peer.trailers[number])["grpc-status"] == "14"
+    again = peer.ask(CALL, MESSAGE)
+    edge.connect().feed(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\ngrpc-status: 5\r\n\r\n")
+    peer.listen()
+    assert dict(peer.heads[again])["grpc-status"] == "5" and again not in peer.trailers
+    edge.end()
+
+
 def test_a_call_that_still_sends_is_told_that_nobody_listens() -> None:
     edge = Http2Edge()
     peer = Peer(edge)
