@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess  # nosec B404: protoc, without a shell
 import sys
-import sysconfig
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -34,6 +31,10 @@ def read_descriptors(path: str) -> bytes:
 
 def _compiled(path: str) -> bytes:
     """What protoc makes of it, in a process of its own: it tells what is wrong on its standard error, and nowhere else."""
+    import subprocess  # nosec B404: protoc, without a shell; here, as few files are compiled
+    import sysconfig
+    import tempfile
+
     found = find_spec("grpc_tools")
     if found is None or not found.submodule_search_locations:
         raise ValueError(
