@@ -48,7 +48,7 @@ def test_a_compiler_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     path = tmp_path / "a.proto"
     path.write_text(PROTO)
-    monkeypatch.setattr(descriptors.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(ValueError, match="is not compiled within 30 s"):
         read_descriptors(str(path))
 
