@@ -40,8 +40,8 @@ def _write(spec: GatewaySpec) -> bytes:
     routes = []
     for route in spec.routes:
         for one in route.transformers:
-            if one.made_by == _MADE_BY:
-                given: dict[str, Any] = dict(one.options)
+            given: dict[str, Any] = dict(one.options)
+            if one.made_by == _MADE_BY and given["reflection"] is None:  # else the workers alone know
                 options = JsonOptions.of(given)
                 methods = Methods(Catalog(given["descriptors"]), options, given["services"])
                 routes.append(TranscodedRoute(route.name, route.path, methods, options))

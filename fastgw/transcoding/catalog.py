@@ -22,8 +22,8 @@ from google.protobuf import (
 )
 from google.protobuf.message import DecodeError
 
-#: What everybody may import without having it in the set.
-_KNOWN: Final = {
+#: Files that everybody may import without having them in the set.
+KNOWN: Final = {
     one.DESCRIPTOR.name: one.DESCRIPTOR
     for one in (
         *(any_pb2, descriptor_pb2, duration_pb2, empty_pb2, field_mask_pb2),
@@ -64,7 +64,7 @@ class Catalog:
             raise CatalogError(f"has files that import each other: {name}")
         file = self._files.get(name)
         if file is None:
-            known = _KNOWN.get(name)
+            known = KNOWN.get(name)
             if known is None:
                 raise CatalogError(
                     f"lacks {name}, which {wanted_by} imports; protoc --include_imports writes all of them"

@@ -216,6 +216,14 @@ class HttpBinding:
             return self.method.output.dump(message)
         return self.method.output.dump_field(message, self._answer)
 
+    def dump_any(self, one: Any) -> Any:
+        """What JSON has for a ``google.protobuf.Any``.
+
+        Raises:
+            MisfitError: its type is not known here.
+        """
+        return self._shapes.own_out(one)
+
     def raw(self, message: Any) -> tuple[str, bytes]:
         """The type and the data of an answer that ``has_raw_answer``."""
         body = message if self._answer is None else getattr(message, self._answer.name)
@@ -315,14 +323,6 @@ class Methods:
                 taken = other.method.path.decode()
                 raise CatalogError(f"{path}: {rule.method.decode()} {rule.path} is {taken} already")
             self.bindings.append(binding)
-
-    def dump_any(self, one: Any) -> Any:
-        """What JSON has for a ``google.protobuf.Any``.
-
-        Raises:
-            MisfitError: its type is not known here.
-        """
-        return self._shapes.own_out(one)
 
     def find(self, method: bytes, path: str) -> MethodMatch | set[bytes]:
         """What a request asks for; or the methods with which it would ask for something, none perhaps.

@@ -9,6 +9,7 @@ import pybase64
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from fastgw.transcoding.details import DETAILS
 from fastgw.transcoding.scalars import MisfitError
 from fastgw.wire.grpc import CODES, HTTP_STATUSES, OK, UNKNOWN, read_code, read_message
 from fastgw.wire.serialize import REASONS
@@ -95,10 +96,12 @@ def _details(data: bytes, dump: Callable[[Any], Any]) -> list[Any]:
 
 
 def _detail(one: Any, dump: Callable[[Any], Any]) -> Any:
-    try:
-        return dump(one)
-    except MisfitError:  # of a type that is not in the descriptors
-        return {"@type": one.type_url, "value": pybase64.b64encode(one.value).decode()}
+    for known in (dump, DETAILS.own_out):
+        try:
+            return known(one)
+        except MisfitError:  # of a type that is not there
+            continue
+    return {"@type": one.type_url, "value": pybase64.b64encode(one.value).decode()}
 
 
 def _status_class() -> Any:

@@ -196,7 +196,7 @@ def instance(exchange: Exchange) -> str:
 
 def dump_any(call: TranscodedCall, one: Any) -> Any:
     """What JSON has for an Any; raises MisfitError where its type is not known."""
-    return call.settings.methods.dump_any(one)
+    return call.asked.binding.dump_any(one)
 
 
 def decoded(call: TranscodedCall, data: bytes) -> Any:

@@ -9,7 +9,7 @@ from fastgw.errors import DownstreamError, UpstreamError
 from fastgw.transcoding.statuses import CallStatus
 
 if TYPE_CHECKING:
-    from fastgw.transcoding.methods import MethodMatch, Methods
+    from fastgw.transcoding.methods import MethodMatch
     from fastgw.transcoding.scalars import MisfitError
     from fastgw.transformers.work_threads import WorkThreads
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 class TranscoderSettings:
     """Of one transcoder."""
 
-    methods: Methods
     max_message: int  #: bytes of a message, and of what JSON has for it
     inline_bytes: int  #: bodies with no more are transcoded on the loop
     threads: WorkThreads

@@ -10,7 +10,7 @@ on its way (``grpc_json_requests``), the answer on its way back (``grpc_json_ans
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,7 @@ from fastgw.transcoding.shapes import JsonOptions
 from fastgw.transcoding.statuses import OWN_FIELDS, read_status
 from fastgw.transformers.grpc_json_answers import NotGrpc, RawAnswer, StreamedAnswer, WholeAnswer
 from fastgw.transformers.grpc_json_call import TranscodedCall, TranscoderSettings
+from fastgw.transformers.grpc_json_reflected import Reflected, ReflectingServer
 from fastgw.transformers.grpc_json_requests import StreamedRequest, WholeRequest
 from fastgw.transformers.media import is_json, media_type, refuse_unchangeable, refused_type
 from fastgw.transformers.work_threads import WorkThreads
@@ -50,13 +51,12 @@ _LINES: Final = (
 def settings_of(
     name: str,
     options: Mapping[str, Any],
-    methods: Methods,
     stream_form: bytes,
     submit: Callable[[Callable[[], Any]], Future[Any]] | None,
 ) -> TranscoderSettings:
     """Those that every transcoder has: ``max_message``, ``inline_bytes`` and ``queue`` of its ``options``."""
     threads = WorkThreads(name, 1, options["queue"], submit)
-    return TranscoderSettings(methods, options["max_message"], options["inline_bytes"], threads, stream_form)
+    return TranscoderSettings(options["max_message"], options["inline_bytes"], threads, stream_form)
 
 
 class GrpcJsonTranscoder:
@@ -70,23 +70,35 @@ class GrpcJsonTranscoder:
         options: Mapping[str, Any],
         submit: Callable[[Callable[[], Any]], Future[Any]] | None = None,
     ) -> None:
-        """``options``: ``descriptors``, a serialised FileDescriptorSet; ``services``; ``unknown_fields``, ``defaults``, ``enums`` and
-        ``names``, see ``JsonOptions``; ``stream``; ``max_message``, ``inline_bytes``, ``queue``.  ``submit``: see ``WorkThreads``."""
+        """``options``: ``descriptors``, a serialised FileDescriptorSet, or ``reflection``, the Url of who has them, and ``refresh``, in
+        seconds; ``services``; ``unknown_fields``, ``defaults``, ``enums`` and ``names``, see ``JsonOptions``; ``stream``; ``max_message``,
+        ``inline_bytes``, ``queue``.  ``submit``: see ``WorkThreads``."""
         self.name = name
-        methods = Methods(Catalog(options["descriptors"]), JsonOptions.of(options), options["services"])
-        self.settings = settings_of(name, options, methods, form_of(options["stream"].encode(), NDJSON), submit)
+        json_options = JsonOptions.of(options)
+        self.settings = settings_of(name, options, form_of(options["stream"].encode(), NDJSON), submit)
+        self.reflected: Reflected | None = None  #: None: they are in ``methods``
+        self.methods: Methods | None = None
+        if options["reflection"] is None:
+            self.methods = Methods(Catalog(options["descriptors"]), json_options, options["services"])
+        else:
+            place = ReflectingServer(options["reflection"], options["services"])
+            self.reflected = Reflected(place, options["refresh"], json_options)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """See ``WorkThreads``."""
         self.settings.threads.start(loop)
+        if self.reflected is not None:
+            self.reflected.start(loop)
 
     def stop(self) -> None:
         """See ``WorkThreads``."""
         self.settings.threads.stop()
+        if self.reflected is not None:
+            self.reflected.stop()
 
     # --- requests
 
-    def request(self, exchange: Exchange) -> None:
+    def request(self, exchange: Exchange) -> Awaitable[None] | None:
         """Find the method that is asked for, and ask for it.
 
         Raises:
@@ -95,14 +107,26 @@ class GrpcJsonTranscoder:
         request = exchange.request
         content_type = request.header(b"content-type")
         if grpc.is_grpc(content_type) or grpc.is_web(content_type):
-            return
-        asked = self._asked(request)
+            return None
+        methods = self.methods if self.reflected is None else self.reflected.methods
+        if methods is None:
+            return self._wait(exchange)
+        self._begin(exchange, methods)
+        return None
+
+    async def _wait(self, exchange: Exchange) -> None:
+        assert self.reflected is not None
+        self._begin(exchange, await self.reflected.known())
+
+    def _begin(self, exchange: Exchange, methods: Methods) -> None:
+        request = exchange.request
+        asked = _asked(methods, request)
         if request.has_body:
             self.refuse_type(request, asked)
         kind = JSON
         if asked.binding.method.is_server_streaming:
             kind = form_of(request.header(b"accept"), self.settings.stream_form)
-        query, said = request.query[1:], (content_type or b"").decode("latin-1")
+        query, said = request.query[1:], (request.header(b"content-type") or b"").decode("latin-1")
         exchange.note(NOTE, self.call(request, TranscodedCall(self.settings, asked, query, said, kind)))
         _become_call(exchange, asked.binding.method.path)
 
@@ -127,19 +151,6 @@ class GrpcJsonTranscoder:
     def call(self, request: Request, call: TranscodedCall) -> TranscodedCall:
         """What is kept of the call; a transcoder that needs more has more of it."""
         return call
-
-    def _asked(self, request: Request) -> MethodMatch:
-        try:
-            asked = self.settings.methods.find(request.method, request.path.decode("ascii"))
-        except UnicodeDecodeError:
-            raise DownstreamError(400, "message_misfit", "the path has what is no UTF-8") from None
-        if isinstance(asked, MethodMatch):
-            return asked
-        if not asked:
-            raise DownstreamError(404, "method_unknown", "no method of a service here is asked for by this path")
-        allowed = ", ".join(sorted(one.decode() for one in asked))
-        detail = f"the method of a service that this path asks for is asked for by {allowed}"
-        raise DownstreamError(405, "method_not_allowed", detail, headers=(("allow", allowed),))
 
     def transform_request(self, exchange: Exchange) -> BodyHook | None:
         """Its body becomes messages."""
@@ -198,6 +209,20 @@ def _call(exchange: Exchange) -> TranscodedCall | None:
 
 def _is_lines(content_type: str) -> bool:
     return media_type(content_type.encode("latin-1")) in _LINES
+
+
+def _asked(methods: Methods, request: Request) -> MethodMatch:
+    try:
+        asked = methods.find(request.method, request.path.decode("ascii"))
+    except UnicodeDecodeError:
+        raise DownstreamError(400, "message_misfit", "the path has what is no UTF-8") from None
+    if isinstance(asked, MethodMatch):
+        return asked
+    if not asked:
+        raise DownstreamError(404, "method_unknown", "no method of a service here is asked for by this path")
+    allowed = ", ".join(sorted(one.decode() for one in asked))
+    detail = f"the method of a service that this path asks for is asked for by {allowed}"
+    raise DownstreamError(405, "method_not_allowed", detail, headers=(("allow", allowed),))
 
 
 def _become_call(exchange: Exchange, path: bytes) -> None:

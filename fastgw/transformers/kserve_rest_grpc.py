@@ -62,8 +62,9 @@ class KserveRestGrpc(GrpcJsonTranscoder):
         """``options``: ``max_message``, ``inline_bytes``, ``queue``.  ``submit``: see ``WorkThreads``."""
         self.name = name
         catalog = Catalog(kserve.descriptor_set())
-        methods = Methods(catalog, _OPTIONS, (kserve.SERVICE,))
-        self.settings = settings_of(name, options, methods, JSON, submit)
+        self.methods = Methods(catalog, _OPTIONS, (kserve.SERVICE,))
+        self.reflected = None
+        self.settings = settings_of(name, options, JSON, submit)
         self.inference = Inference(catalog)
 
     def refuse_type(self, request: Request, asked: MethodMatch) -> None:

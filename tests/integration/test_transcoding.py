@@ -12,6 +12,7 @@ import grpc
 import httpx2
 import pytest
 from google.rpc import status_pb2
+from grpc_reflection.v1alpha import reflection
 
 from fastgw.transcoding.catalog import Catalog
 from tests.support.gateway import GatewayProcess, simple_config, wait_until
@@ -81,6 +82,7 @@ def library() -> Iterator[tuple[Library, int]]:
     }
     server = grpc.server(ThreadPoolExecutor(4))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+    reflection.enable_server_reflection((SERVICE, reflection.SERVICE_NAME), server, CATALOG.pool)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield service, port
@@ -96,8 +98,11 @@ def test_json_in_front_of_grpc(
     file.write_bytes(descriptor_set())
     transcoder = f"transformers: {{input: {{name: grpc/json-transcoder, descriptors: {file}}}}}, timeout: 5s"
     config = simple_config(f"127.0.0.1:{port}", route=transcoder, service="protocol: h2")
+    asking = f"transformers: {{input: {{name: grpc/json-transcoder, reflection: 'http://127.0.0.1:{port}'}}}}"
+    config = config.replace("services:", f"  - {{host: reflected.test, path: /*, service: main, {asking}}}\nservices:")
     edge = gateway(config + "reload: {watch: true}\n")
     with httpx2.Client(base_url=edge.base_url, timeout=20) as client:
+        assert client.get("/v1/books/y", headers={"Host": "reflected.test"}).json()["name"] == "y"
         _unary(client)
         _streams(client, service)
         assert client.get("/v1/volumes/x").status_code == 404

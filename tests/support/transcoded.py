@@ -15,6 +15,8 @@ from tests.support.protos import descriptor_set
 
 OPTIONS: dict[str, Any] = {
     "descriptors": descriptor_set(),
+    "reflection": None,
+    "refresh": 60.0,
     "services": (),
     "unknown_fields": "refuse",
     "defaults": "omit",

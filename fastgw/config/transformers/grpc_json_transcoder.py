@@ -9,8 +9,9 @@ from fastgw.config.descriptors import read_descriptors
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.transformers.entry import TransformerOptions
-from fastgw.config.types import Parsed, ReadFile, count, size, words
+from fastgw.config.types import Parsed, PositiveDuration, ReadFile, count, size, words
 from fastgw.config.unsound import is_missing, is_unsound
+from fastgw.config.urls import CalledUrl, ca_problem
 from fastgw.config.values import text
 
 _ServiceName = Annotated[str, Parsed(text("the full name of a service", longest=400), type="string")]
@@ -27,8 +28,13 @@ class GrpcJsonTranscoder(TransformerOptions):
     is_last: ClassVar[bool] = True
     name: Literal["grpc/json-transcoder"] = setting(..., "grpc/json-transcoder")
     descriptors: ReadFile = setting(
-        ..., "A file with what protoc --include_imports --descriptor_set_out makes, or a .proto; read at each load."
+        "", "A file with what protoc --include_imports --descriptor_set_out makes, or a .proto; read at each load."
     )
+    reflection: CalledUrl | None = setting(
+        None, "In its place: a server that says what it has (grpc.reflection): https, or http on this host."
+    )
+    ca: ReadFile = setting("", "PEM file of the authorities that it is trusted by. Default: the system's.")
+    refresh: PositiveDuration = setting("60s", "Time between two times that it is asked.")
     services: list[_ServiceName] = setting(
         [], "Full names of the services that are asked for. Default: all in the file."
     )
@@ -55,15 +61,30 @@ class GrpcJsonTranscoder(TransformerOptions):
     def given(self) -> dict[str, Any]:
         """With what is in the file, and the media type of ``stream``."""
         stream = {"ndjson": "application/x-ndjson", "sse": "text/event-stream", "json": "application/json"}[self.stream]
-        return super().given() | {"descriptors": self._found or read_descriptors(self.descriptors), "stream": stream}
+        given = super().given() | {"stream": stream}
+        authorities = given.pop("ca")
+        if self.reflection is not None:
+            return given | {"reflection": self.reflection._replace(ca=authorities), "descriptors": b""}
+        return given | {"descriptors": self._found or read_descriptors(self.descriptors)}
 
     def check(self, document: Document, where: TreePath) -> None:
         """The messages can be read, and the services are there."""
         if find_spec("google") is None or find_spec("google.protobuf") is None:
             document.report((*where, "name"), "needs the package protobuf: pip install 'fastgw[grpc]'")
             return
-        if is_unsound(self.descriptors, self.services) or is_missing(self.descriptors) or is_unsound(*self.services):
+        if is_unsound(self.descriptors, self.reflection, self.services, self.ca) or is_unsound(*self.services):
             return
+        if is_missing(self.descriptors) == (self.reflection is None):
+            what = ("descriptors", "is needed, or reflection"), ("reflection", "stands beside descriptors")
+            key, said = what[self.reflection is not None]
+            document.report((*where, key), f"{said}; give one of them")
+        elif self.reflection is not None:
+            if reason := ca_problem(self.ca):
+                document.report((*where, "ca"), reason)
+        else:
+            self._check_file(document, where)
+
+    def _check_file(self, document: Document, where: TreePath) -> None:
         from fastgw.transcoding.catalog import Catalog, CatalogError  # which a file without such does not need
         from fastgw.transcoding.methods import Methods
 

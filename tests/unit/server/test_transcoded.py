@@ -18,5 +18,7 @@ def test_it_is_written_once_for_each_configuration(tmp_path: Path) -> None:
     routes = TranscodedRoutes()
     first = asyncio.run(routes.document(spec))
     assert asyncio.run(routes.document(spec)) is first
+    asking = "transformers: {input: {name: grpc/json-transcoder, reflection: 'http://127.0.0.1:9'}}"
+    assert orjson.loads(asyncio.run(TranscodedRoutes().document(read(tmp_path, with_route(asking)))))["paths"] == {}
     assert "/v1/books" in orjson.loads(first)["paths"]
     assert orjson.loads(asyncio.run(routes.document(read(tmp_path, MINIMAL))))["paths"] == {}

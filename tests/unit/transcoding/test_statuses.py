@@ -44,6 +44,7 @@ def test_details_are_told_as_json_or_as_what_they_are() -> None:
     packed = any_pb2.Any()
     packed.Pack(error_details_pb2.ErrorInfo(reason="R"))
     details.details.append(packed)
+    details.details.add(type_url="x/no.Such", value=b"\7")
     encoded = base64.b64encode(details.SerializeToString()).rstrip(b"=")
     found = status(grpc_status=b"5", grpc_status_details_bin=encoded)
     assert found is not None
@@ -55,7 +56,8 @@ def test_details_are_told_as_json_or_as_what_they_are() -> None:
     assert told["instance"] == "urn:request:7"
     assert told["details"] == [
         {"@type": "x/known.Type", "it": "v"},
-        {"@type": packed.type_url, "value": base64.b64encode(packed.value).decode()},
+        {"@type": packed.type_url, "reason": "R"},
+        {"@type": "x/no.Such", "value": "Bw=="},
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fastgw.config.transformers import grpc_json_transcoder
+from fastgw.core.settings import Url
 from tests.support.protos import descriptor_set
 from tests.unit.config.files import problems, read, with_route
 
@@ -28,6 +29,8 @@ def test_what_nobody_says(tmp_path: Path) -> None:
     [spec] = read(tmp_path, route("")).routes[0].transformers
     assert dict(spec.options) == {
         "descriptors": descriptor_set(),
+        "reflection": None,
+        "refresh": 60.0,
         "services": (),
         "unknown_fields": "refuse",
         "defaults": "omit",
@@ -62,7 +65,24 @@ def test_the_file_is_needed_and_is_one(tmp_path: Path) -> None:
     [problem] = problems(tmp_path, route("", "nothing.pb"))
     assert problem.endswith("nothing.pb cannot be read: No such file or directory")
     [problem] = problems(tmp_path, with_route("transformers: {input: grpc/json-transcoder}"))
-    assert problem == "4:43: routes[0].transformers.input: is required"
+    assert problem == "4:43: routes[0].transformers.input: is needed, or reflection; give one of them"
+
+
+def test_a_server_may_say_what_it_has(tmp_path: Path) -> None:
+    said = "reflection: http://127.0.0.1:50051, refresh: 5s"
+    used = with_route(f"transformers: {{input: {{name: grpc/json-transcoder, {said}}}}}")
+    options = dict(read(tmp_path, used).routes[0].transformers[0].options)
+    assert (options["descriptors"], options["reflection"], options["refresh"]) == (
+        b"",
+        Url(False, "127.0.0.1", 50051, "/"),
+        5.0,
+    )
+    [problem] = problems(tmp_path, route(said))
+    assert "stands beside descriptors; give one of them" in problem
+    [problem] = problems(tmp_path, used.replace("127.0.0.1:50051", "elsewhere.test"))
+    assert "http leads to this host only" in problem
+    [problem] = problems(tmp_path, used.replace("refresh", "ca: nothing.pem, refresh"))
+    assert "nothing.pem" in problem
 
 
 def test_it_is_the_last_and_closest_to_the_service(tmp_path: Path) -> None:
