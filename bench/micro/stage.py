@@ -18,6 +18,7 @@ from bench.macro.scenario import route_table
 from fastgw.config.chains import filter_names
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.load import load
+from fastgw.config.metered import metered
 from fastgw.config.spec import GatewaySpec, fallback_name
 from fastgw.core import counters
 from fastgw.core.dataplane import DataPlane
@@ -112,6 +113,7 @@ class Slots:
         pairs = [(service.name, str(one.address)) for service in spec.services for one in service.endpoints]
         self.endpoints: Mapping[tuple[str, str], int] = {pair: number for number, pair in enumerate(pairs)}
         self.filters: Mapping[str, int] = {name: number for number, name in enumerate(filter_names(spec))}
+        self.models: Mapping[tuple[str, str], int] = {name: number for number, name in enumerate(metered(spec))}
 
 
 def configuration(

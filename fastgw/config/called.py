@@ -7,9 +7,14 @@ from fastgw.config.spec import GatewaySpec, RouteSpec
 
 def called(spec: GatewaySpec) -> frozenset[str]:
     """Their names, versions and those in the place of others included."""
-    found = {name for route in spec.routes if route.grpc is not None for name in destinations(route)}
-    if not found:
-        return frozenset()  # whose services are not looked over, as there may be thousands
+    return behind(spec, {name for route in spec.routes if route.grpc is not None for name in destinations(route)})
+
+
+def behind(spec: GatewaySpec, names: set[str]) -> frozenset[str]:
+    """Services that what the file calls ``names`` can come to: versions and those in the place of others included."""
+    if not names:
+        return frozenset()  # services are not looked over for nothing, as there may be thousands
+    found = set(names)
     found |= {part.service for one in spec.versioned if one.name in found for part in one.versions}
     steps = {one.name: [step.service for step in one.fallback if step.service is not None] for one in spec.services}
     waiting = list(found)

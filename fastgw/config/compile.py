@@ -16,6 +16,7 @@ from fastgw.config.called import called, destinations
 from fastgw.config.chains import links, named
 from fastgw.config.choosing import affinity_of
 from fastgw.config.compile_service import ServiceMaker, SlotMap
+from fastgw.config.metered import METER
 from fastgw.config.rules import rule
 from fastgw.config.shadows import shadows
 from fastgw.config.spec import (
@@ -92,7 +93,9 @@ class _Compiler:
     def snapshot(self, generation: int) -> Steps[Snapshot]:
         for name, one in self._specs.items():
             yield
-            self._filters[name] = _filter(one)
+            made = self._filters[name] = _filter(one)
+            if one.made_by == METER:
+                made.count_in(self._slots.models)  # type: ignore[attr-defined]
         self._tracing = self._tracer(self._spec.telemetry)
         calls = called(self._spec)
         maker = ServiceMaker(self._slots, self._registry, self._random, self._spec.zone, self._tracing, calls)

@@ -49,6 +49,10 @@ class SlotMap(Protocol):
     def filters(self) -> Mapping[str, int]:
         """By the name of a filter or transformer."""
 
+    @property
+    def models(self) -> Mapping[tuple[str, str], int]:
+        """By service name and model (``config.metered``)."""
+
 
 class ServiceMaker:
     """Makes the services of one snapshot: what several of them share is made once."""

@@ -49,8 +49,8 @@ cdef inline int code_of(int status) noexcept nogil:
 
 cdef enum:
     HISTOGRAM_SIZE = 23
-    SLAB_VALUES = 8097136
-    SLAB_BYTES = 64777088
+    SLAB_VALUES = 8293744
+    SLAB_BYTES = 66349952
     CONNECTIONS = 0
     CONNECTIONS_OPEN = 1
     CONNECTIONS_REFUSED = 2

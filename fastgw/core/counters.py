@@ -4,7 +4,7 @@ One slab per worker, in an anonymous file (memfd) that both sides map.  A worker
 needs no lock and no system call; the supervisor reads (and writes only where no worker is alive to), so ``/metrics`` tells the same
 story whichever worker answered, and a worker that died leaves its counts behind.  The file is sparse: an unused slot costs no memory.
 
-    GLOBAL block | routes | services | endpoints | filters | LOCAL block | exemplars    every value one uint64, native order
+    GLOBAL block | routes | services | endpoints | filters | LOCAL block | exemplars | models    every value one uint64, native order
 
 Which route, service, endpoint or filter owns which block (its *slot*) is decided by the supervisor and is stable across reloads.
 A new metric is a row here and the increment.  The metrics page reads the rows; ``scripts/counters`` writes the constants for the C
@@ -25,11 +25,11 @@ ROUTE: Final = Block(GLOBAL.end, 192, 32768, "route")
 SERVICE: Final = Block(ROUTE.end, 240, 4096, "service")
 ENDPOINT: Final = Block(SERVICE.end, 96, 8192, "service", "endpoint")
 FILTER: Final = Block(ENDPOINT.end, 8, 4096, "filter")
-#: Of services and endpoints that are this process itself: what is counted of their answers beside the route is on no page.
-LOCAL: Final = Block(FILTER.end, SERVICE.size, 1)
+LOCAL: Final = Block(FILTER.end, SERVICE.size, 1)  #: of services in this process: their answers are on no page
 EXEMPLARS: Final = Block(LOCAL.end, 6, 512)  #: a ring of what ``core.exemplars`` has kept
-BLOCKS: Final = (GLOBAL, ROUTE, SERVICE, ENDPOINT, FILTER, LOCAL, EXEMPLARS)
-SLAB_VALUES: Final = EXEMPLARS.end
+MODEL: Final = Block(EXEMPLARS.end, 96, 2048, "service", "gen_ai_response_model")  #: rows: ``core.model_counters``
+BLOCKS: Final = (GLOBAL, ROUTE, SERVICE, ENDPOINT, FILTER, LOCAL, EXEMPLARS, MODEL)
+SLAB_VALUES: Final = MODEL.end
 SLAB_BYTES: Final = SLAB_VALUES * 8
 
 # --- the worker

@@ -59,6 +59,8 @@ FILTER_CAUSES: Final = ("error", "unavailable", "timeout")
 RETRY_CAUSES: Final = ("connect", "reset", "timeout", "status")
 #: Why one was not, although the same failure is a reason for it.
 RETRY_REFUSALS: Final = ("budget", "body", "time", "retry_after")
+#: Which tokens of a model (``core.model_counters``), as OpenTelemetry calls them.
+TOKEN_TYPES: Final = ("input", "output")
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 OTHER_VALUE: Final = "_OTHER"  #: what the OpenTelemetry conventions call all that is not known
 #: Methods of requests, the most frequent first.

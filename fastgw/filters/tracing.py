@@ -9,8 +9,8 @@ Any other request begins a new one, by chance recorded or not; a context of some
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
 from fastgw.core.exchange.about import TRACE
@@ -33,6 +33,16 @@ NO_SPAN: Final = b""
 _FIELDS: Final = (PARENT, STATE)
 #: Methods that OpenTelemetry knows.
 _KNOWN: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"QUERY"))
+
+#: Attributes of the conventions for generative AI, and the keys of the note that have them.
+_GEN_AI: Final = (
+    ("gen_ai.request.model", "requested_model"),
+    ("gen_ai.response.model", "model"),
+    ("gen_ai.usage.input_tokens", "prompt_tokens"),
+    ("gen_ai.usage.output_tokens", "completion_tokens"),
+    ("gen_ai.usage.cache_read.input_tokens", "cached_tokens"),
+    ("gen_ai.usage.reasoning.output_tokens", "reasoning_tokens"),
+)
 
 
 class Tracing:
@@ -192,8 +202,17 @@ def described(exchange: Exchange) -> tuple[str, tuple[tuple[str, str | int | boo
         ("fastgw.error", error.code if error is not None else ""),
     )
     known = [one for one in found if one[1]]
+    known += _usage(exchange.notes)
     known += [("http.request.body.size", exchange.body.received), ("http.response.body.size", exchange.bytes_out)]
     return f"{'HTTP' if method == '_OTHER' else method} {route}".strip(), tuple(known), kind
+
+
+def _usage(notes: Mapping[str, Any] | None) -> list[tuple[str, str | int]]:
+    """What a filter ``usage`` has found that a model was asked and has used, where one has."""
+    used = notes.get("usage") if notes is not None else None
+    if not isinstance(used, dict):
+        return []
+    return [(name, used[key]) for name, key in _GEN_AI if used[key]]
 
 
 def _host_of(authority: str) -> tuple[str, int]:

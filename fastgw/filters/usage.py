@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from fastgw.core import counters
+from fastgw.core import model_counters as rows
 from fastgw.core.exchange.mending import may_change_request
 from fastgw.core.timestamp import timestamp
 from fastgw.filters.asking import HOLD_MAX, IncludingUsage, ModelRequest, read, read_model
@@ -41,12 +43,15 @@ _VALUE_MAX: Final = 256  #: characters of what a client has said, in a line
 class Metering:
     """What is known of an exchange until it is settled."""
 
-    __slots__ = ("asked", "meter", "strips")
+    __slots__ = ("asked", "estimated_completion", "estimated_prompt", "is_estimated", "meter", "strips")
 
     def __init__(self) -> None:
         self.asked = ""  #: the model that the client asks for
         self.strips = False  #: the usage of its stream was asked for by us alone
         self.meter: UsageMeter | None = None  #: what has read the answer; None: nobody
+        self.is_estimated = False  #: the service has not told all of it
+        self.estimated_prompt = 0  #: tokens
+        self.estimated_completion = 0
 
     def learn(self, asked: ModelRequest) -> None:
         """This is what the request asks for, and what was put into it goes to the service."""
@@ -57,7 +62,7 @@ class Metering:
 class Usage:
     """The filter."""
 
-    __slots__ = ("_includes", "_lines", "_prices", "_wall", "name")
+    __slots__ = ("_bases", "_includes", "_lines", "_prices", "_wall", "name")
 
     def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
         """``options``: ``path`` of the log, None: there is none; ``rotate`` and ``flush``, as of an access log; ``prices``, as those of
@@ -65,10 +70,15 @@ class Usage:
         """
         self.name = name
         self._includes: bool = options["include_usage"]
+        self._bases: dict[tuple[str, str], int] = {}
         self._wall = wall
         self._prices = Prices(options.get("prices", ()))
         path = options.get("path")
         self._lines = LogLines(path, flush=options["flush"], rotate=options["rotate"]) if path else None
+
+    def count_in(self, slots: Mapping[tuple[str, str], int]) -> None:
+        """Count what the models of services use, by the names of both, in these slots (``config.metered``)."""
+        self._bases = {name: counters.MODEL.base(slot) for name, slot in slots.items()}
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Open the log.
@@ -142,10 +152,34 @@ class Usage:
         notes = exchange.notes
         settled = notes.get(NOTE) if notes is not None else None
         if not isinstance(settled, dict):  # else another filter of this type has
-            settled = settle(exchange, settled or Metering(), self._prices)
+            known = _metering(exchange) or Metering()
+            settled = settle(exchange, known, self._prices)
             exchange.note(NOTE, settled)
+            self._count(exchange, settled, known)
         if self._lines is not None:
             self._lines.add(self._line(exchange, settled))
+
+    def _count(self, exchange: Exchange, settled: Mapping[str, Any], known: Metering) -> None:
+        service: Service | None = exchange.service
+        if service is None or not _is_used(exchange):
+            return
+        name = service.name
+        base = self._bases.get((name, settled["model"] or ""), self._bases.get((name, rows.OTHER), 0))
+        if not base:
+            return
+        values = exchange.plane.values
+        values[base + rows.INPUT_TOKENS] += settled["prompt_tokens"]
+        values[base + rows.OUTPUT_TOKENS] += settled["completion_tokens"]
+        values[base + rows.CACHE_READ_TOKENS] += settled["cached_tokens"]
+        values[base + rows.REASONING_TOKENS] += settled["reasoning_tokens"]
+        values[base + rows.ESTIMATED_TOKENS] += known.estimated_prompt
+        values[base + rows.ESTIMATED_TOKENS + 1] += known.estimated_completion
+        if exchange.response.status:
+            _time(values, base + rows.DURATION_US, (exchange.plane.clock() - exchange.started) * 1e6)
+        if "first_token_ms" in settled:
+            _time(values, base + rows.FIRST_TOKEN_US, settled["first_token_ms"] * 1e3)
+        if "per_token_ms" in settled:
+            _time(values, base + rows.PER_TOKEN_US, settled["per_token_ms"] * 1e3)
 
     def _line(self, exchange: Exchange, settled: Mapping[str, Any]) -> dict[str, Any]:
         request, error = exchange.request, exchange.error
@@ -175,14 +209,14 @@ def settle(exchange: Exchange, known: Metering, prices: Prices) -> dict[str, Any
     prompt, completion = told.prompt, told.completion
     path = exchange.request.original_path or exchange.request.path
     makes = path.endswith(_MAKING)
-    is_estimated = False
     if (makes or path.endswith(_READING)) and _is_used(exchange):
         if prompt == NOT_TOLD:
-            is_estimated = True
-            prompt = exchange.body.received // BYTES_OF_TOKEN
+            prompt = known.estimated_prompt = exchange.body.received // BYTES_OF_TOKEN
+            known.is_estimated = True
         if completion == NOT_TOLD and makes and (meter is None or not meter.is_whole):
-            is_estimated = True
             completion = meter.generated() if meter is not None else exchange.bytes_out // BYTES_OF_TOKEN
+            known.estimated_completion = completion
+            known.is_estimated = True
     prompt, completion = max(prompt, 0), max(completion, 0)
     cached = min(max(told.cached, 0), prompt)
     settled: dict[str, Any] = {
@@ -193,7 +227,7 @@ def settle(exchange: Exchange, known: Metering, prices: Prices) -> dict[str, Any
         "total_tokens": prompt + completion,
         "cached_tokens": cached,
         "reasoning_tokens": max(told.reasoning, 0),
-        "estimated": is_estimated,
+        "estimated": known.is_estimated,
         "cost": prices.cost(told.model, known.asked, prompt, cached, completion),
     }
     return settled if meter is None else settled | _times(exchange, meter, completion)
@@ -228,6 +262,12 @@ def _times(exchange: Exchange, meter: UsageMeter, completion: int) -> dict[str, 
         last = meter.last or exchange.plane.clock()
         found["per_token_ms"] = round((last - meter.first) * 1000 / (completion - 1), 3)
     return found
+
+
+def _time(values: Any, place: int, micros: float) -> None:
+    """Count a duration in the histogram there."""
+    values[place] += int(micros)
+    values[place + 1 + counters.bucket_of(int(micros))] += 1
 
 
 def _text(value: bytes) -> str:

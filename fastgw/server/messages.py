@@ -29,6 +29,7 @@ class Slots(NamedTuple):
     services: dict[str, int]
     endpoints: dict[tuple[str, str], int]  #: (service, address) -> slot
     filters: dict[str, int]
+    models: dict[tuple[str, str], int] = {}  #: (service, model) -> slot
 
 
 class Endpoints(NamedTuple):

@@ -13,10 +13,11 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastgw.config.chains import filter_names
+from fastgw.config.metered import metered
 from fastgw.config.shadows import shadows
 from fastgw.config.spec import GatewaySpec, fallback_name, mirror_name
 from fastgw.core.blocks import Block
-from fastgw.core.counters import ENDPOINT, FILTER, ROUTE, SERVICE
+from fastgw.core.counters import ENDPOINT, FILTER, MODEL, ROUTE, SERVICE
 from fastgw.core.settings import LISTED
 from fastgw.server.messages import Slots
 
@@ -112,11 +113,13 @@ class Tables:
         self._services: SlotTable[str] = self._table(SERVICE)
         self._endpoints: SlotTable[tuple[str, str]] = self._table(ENDPOINT)
         self._filters: SlotTable[str] = self._table(FILTER)
+        self._models: SlotTable[tuple[str, str]] = self._table(MODEL)
         self._all: dict[Block, SlotTable[Any]] = {
             ROUTE: self._routes,
             SERVICE: self._services,
             ENDPOINT: self._endpoints,
             FILTER: self._filters,
+            MODEL: self._models,
         }
 
     def plan(self, spec: GatewaySpec) -> Slots:
@@ -126,6 +129,7 @@ class Tables:
             self._services.plan(one.name for one in spec.services),
             self.plan_endpoints(spec),
             self._filters.plan(filter_names(spec)),
+            self._models.plan(metered(spec)),
         )
 
     def plan_endpoints(self, spec: GatewaySpec) -> dict[tuple[str, str], int]:
@@ -152,6 +156,7 @@ class Tables:
         self._services.adopt(slots.services)
         self._endpoints.adopt(slots.endpoints)
         self._filters.adopt(slots.filters)
+        self._models.adopt(slots.models)
 
     @property
     def slots(self) -> dict[Block, list[int]]:

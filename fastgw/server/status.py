@@ -188,6 +188,7 @@ class Pages:
             {one.name: slots.services[one.name] for one in spec.services},
             {name: slots.endpoints[name] for name in endpoint_names(spec)},
             {name: slots.filters[name] for name in filter_names(spec)},
+            slots.models,
         )
 
     def facts(self) -> Facts:

@@ -22,6 +22,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.samples import Exemplar as Told
 
 from fastgw.core import counters as layout
+from fastgw.core import model_counters  # noqa: F401 - its rows are of the table
 from fastgw.core.blocks import COUNTER, DURATION_BUCKETS, HISTOGRAM, Metric, bucket_of
 from fastgw.core.exemplars import Exemplar
 from fastgw.telemetry.facts import FACTS, INFO, Labels, Samples
@@ -65,6 +66,10 @@ def families(facts: Facts, totals: Totals) -> Iterator[Family]:
         yield from _counted(row, dict(totals.endpoints.items()))
     for row in layout.FILTER:
         yield from _counted(row, {(name,): block for name, block in totals.filters.items()})
+    # Each service might have each model: told are those where there was something.
+    used: dict[Labels, Sequence[int]] = {name: block for name, block in totals.models.items() if any(block)}
+    for row in layout.MODEL:
+        yield from _counted(row, used)
 
 
 def _counted(

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fastgw.core.blocks import Block
-from fastgw.core.counters import ENDPOINT, FILTER, GLOBAL, ROUTE, SERVICE
+from fastgw.core.counters import ENDPOINT, FILTER, GLOBAL, MODEL, ROUTE, SERVICE
 from fastgw.core.exemplars import Exemplar
 
 Values = Sequence[int] | memoryview
 EndpointName = tuple[str, str]  #: service, address
+MeteredName = tuple[str, str]  #: service, model
 K = TypeVar("K")
 
 OTHER = "other"  #: stands for all names that found no slot of their own
@@ -248,6 +249,7 @@ class Totals:
     services: dict[str, list[int]] = field(default_factory=dict)
     endpoints: dict[EndpointName, list[int]] = field(default_factory=dict)
     filters: dict[str, list[int]] = field(default_factory=dict)
+    models: dict[MeteredName, list[int]] = field(default_factory=dict)
 
 
 def total(
@@ -256,8 +258,9 @@ def total(
     services: Mapping[str, int],
     endpoints: Mapping[EndpointName, int],
     filters: Mapping[str, int],
+    models: Mapping[MeteredName, int] | None = None,
 ) -> Totals:
-    """Add up ``slabs``.  ``routes``, ``services``, ``endpoints``, ``filters``: names of the configuration and their slots;
+    """Add up ``slabs``.  ``routes``, ``services``, ``endpoints``, ``filters``, ``models``: names of the configuration and their slots;
     nothing else is read.
 
     Names that share the last slot, because all others are taken, are told as one, ``other``.
@@ -268,6 +271,7 @@ def total(
         _sums(slabs, SERVICE, services, OTHER),
         _sums(slabs, ENDPOINT, endpoints, (OTHER, OTHER)),
         _sums(slabs, FILTER, filters, OTHER),
+        _sums(slabs, MODEL, models or {}, (OTHER, OTHER)),
     )
 
 

@@ -15,7 +15,14 @@ from fastgw.testing.edge import Edge
 
 CHAT = b"/v1/chat/completions"
 PROMPT = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"Hello there"}]}'
-OPTIONS: dict[str, Any] = {"path": None, "rotate": None, "flush": 1.0, "include_usage": False, "prices": ()}
+OPTIONS: dict[str, Any] = {
+    "path": None,
+    "rotate": None,
+    "flush": 1.0,
+    "include_usage": False,
+    "models": (),
+    "prices": (),
+}
 
 
 def asks(body: bytes = PROMPT, path: bytes = CHAT, *fields: bytes) -> bytes:

@@ -13,6 +13,7 @@ from fastgw.config.values import scalar, shown, text
 
 _PRICE: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?").fullmatch
 PRICES_MAX: Final = 1000
+MODELS_MAX: Final = 200
 
 
 def _price(value: object) -> float:
@@ -60,6 +61,9 @@ class Usage(FilterOptions):
     include_usage: Boolean = setting(
         True, "Ask for the usage of OpenAI's streams where the client has not, and take it out of the answer again."
     )
+    models: list[Annotated[str, Parsed(text("the name of a model", longest=256), type="string")]] = setting(
+        [], "Models that metrics name, beside those of prices with a name of their own; all others are one."
+    )
     prices: dict[ModelName, ModelPrice] = setting(
         {}, "What a million tokens cost, by the model that answers, or by how its name begins: gpt-4o-*."
     )
@@ -84,5 +88,7 @@ class Usage(FilterOptions):
                 document.report((*where, "rotate"), "has no effect: without path there is no log", at_key=True)
         elif self.path is not None:
             check_log(document, where, self.path, self.rotate)
+        if len(self.models) > MODELS_MAX:
+            document.report((*where, "models"), f"has more than {MODELS_MAX} models")
         if len(self.prices) > PRICES_MAX:
             document.report((*where, "prices"), f"has more than {PRICES_MAX} models")

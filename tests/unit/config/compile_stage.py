@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from fastgw.config.chains import filter_names
 from fastgw.config.compile import compile_snapshot
+from fastgw.config.metered import metered
 from fastgw.config.spec import GatewaySpec
 from fastgw.core.live.registry import Registry
 from fastgw.core.snapshot.snapshot import Route, Snapshot
@@ -20,6 +21,7 @@ class Slots:
     services: dict[str, int] = field(default_factory=dict)
     endpoints: dict[tuple[str, str], int] = field(default_factory=dict)
     filters: dict[str, int] = field(default_factory=dict)
+    models: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def slots(spec: GatewaySpec) -> Slots:
@@ -30,6 +32,7 @@ def slots(spec: GatewaySpec) -> Slots:
         {one.name: n for n, one in enumerate(spec.services)},
         {pair: n for n, pair in enumerate(pairs)},
         {name: n for n, name in enumerate(filter_names(spec))},
+        {name: n for n, name in enumerate(metered(spec))},
     )
 
 

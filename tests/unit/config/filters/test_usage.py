@@ -44,12 +44,15 @@ def test_there_is_a_bound_for_prices(tmp_path: Path) -> None:
 
 
 def test_what_a_worker_is_told(tmp_path: Path) -> None:
-    options = dict(read(tmp_path, MINIMAL + f"filters: {{u: {{type: usage, {PRICES}}}}}").filters[0].options)
+    options = dict(
+        read(tmp_path, MINIMAL + f"filters: {{u: {{type: usage, models: [gpt-5], {PRICES}}}}}").filters[0].options
+    )
     assert options == {
         "path": None,
         "rotate": None,
         "flush": 1.0,
         "include_usage": True,
+        "models": ("gpt-5",),
         "prices": (
             ("gpt-4o", (("input", 2.5), ("output", 10.0), ("cached", 1.25))),
             ("claude-*", (("input", 3.0), ("output", 0.0), ("cached", 3.0))),
