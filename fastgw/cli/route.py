@@ -157,6 +157,8 @@ def _own_answer(found: RouteSpec) -> list[str]:
 
 
 def _services(spec: GatewaySpec, found: RouteSpec, asked: _Asked) -> list[str]:
+    if found.models:
+        return [*_models(spec, found), *(_service(spec, found.service, "", asked) if found.service else [])]
     if found.by_name is not None:
         name = _text(parse_path(found.path).params(asked.path)[found.by_name.parameter])
         if name not in found.by_name.services:
@@ -172,6 +174,26 @@ def _services(spec: GatewaySpec, found: RouteSpec, asked: _Asked) -> list[str]:
     if found.split:
         lines.append(f"takes    {_taken(found, asked.header)}")
     return lines
+
+
+def _models(spec: GatewaySpec, found: RouteSpec) -> list[str]:
+    """Where each model that the body may name leads, and what answers in its place."""
+    models = [one for one in spec.models if one.name in found.models]
+    width = max(len(one.name) for one in models)
+    lines = []
+    for one in models:
+        total = sum(part.weight for part in one.parts)
+        ways = []
+        for part in one.parts:
+            share = f"{100 * part.weight / total:.4g} % " if len(one.parts) > 1 else ""
+            ways.append(f"{share}{part.service}{_renamed(part.sent_as)}")
+        ways += [f"else {step.service}{_renamed(step.sent_as)}" for step in one.fallback]
+        lines.append(f"model    {one.name:<{width}}  {', '.join(ways)}")
+    return lines
+
+
+def _renamed(name: str) -> str:
+    return f" as {name}" if name else ""
 
 
 def _service(spec: GatewaySpec, name: str, share: str, asked: _Asked) -> list[str]:

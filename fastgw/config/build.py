@@ -38,6 +38,7 @@ from fastgw.config.health import HealthCheck
 from fastgw.config.hedges import Hedge
 from fastgw.config.listener_rules import listener_name
 from fastgw.config.model import Model
+from fastgw.config.models import in_dialect, model_spec
 from fastgw.config.places import known_places
 from fastgw.config.reloads import Reloading
 from fastgw.config.retries import Backoff, Retry, RetryBudget
@@ -109,6 +110,7 @@ def build(config: schema.Configuration, source: str, environ: Mapping[str, str])
         filters=tuple(_filters(config)),
         key_sets=tuple(dict.fromkeys(one for used in _used(config) for one in used.key_sets())),
         redis=tuple(dict.fromkeys(one for used in _used(config) for one in used.redis_links())),
+        models=tuple(model_spec(config.models, name) for name in config.models),
         unmatched=fill(RouteSettings, schema.Route.model_validate({"path": "/"})),
     )
 
@@ -167,14 +169,18 @@ def _route(route: schema.Route, config: schema.Configuration) -> RouteSpec:
     last = [_transformer(one, "input") for one in route.transformers.input if one.is_last]
     transformers = (*entering, *reversed(leaving), *last)  # as filters, whose answers go from the last to the first
     by_name = ByNameSpec(route.parameter, tuple(named_services(route, config))) if route.parameter else None
+    settings = fill(RouteSettings, route)
+    if route.models is not None:
+        settings = in_dialect(settings, is_told="errors" in route.model_fields_set)
     return fill(
         RouteSpec,
         route,
         name=route_name(route),
         service=None if by_name is not None else route.service,
         by_name=by_name,
+        models=tuple(route.models.only or config.models) if route.models is not None else (),
         transformers=transformers,
-        settings=fill(RouteSettings, route),
+        settings=settings,
     )
 
 

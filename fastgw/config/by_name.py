@@ -25,6 +25,16 @@ def named_services(route: Route, config: Configuration) -> Sequence[str]:
     ]
 
 
+def found_services(route: Route, config: Configuration) -> Sequence[str]:
+    """The services that requests of ``route`` come to by what they name: a parameter of the path, or a model."""
+    if route.models is None or is_unsound(route.models, route.models.only, config.models):
+        return named_services(route, config)
+    entries = [one for name, one in config.models.items() if not route.models.only or name in route.models.only]
+    sound = [one for one in entries if not is_unsound(one)]
+    found = [*(one.service for one in sound), *(part.service for one in sound for part in one.split)]
+    return [name for name in found if name and not is_unsound(name)]
+
+
 def check_by_name(document: Document, config: Configuration, where: TreePath, route: Route) -> None:
     """Report a parameter that the path does not have, or that can name nothing, and names that no service has."""
     if is_unsound(route.service):

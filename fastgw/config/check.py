@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fastgw.config.by_name import check_by_name, named_services
+from fastgw.config.by_name import check_by_name, found_services
 from fastgw.config.chain_rules import check_chain
 from fastgw.config.grpc import shown_call
 from fastgw.config.grpc_rules import check_grpc
 from fastgw.config.known import check_service
 from fastgw.config.listener_rules import check_listeners, listener_name
 from fastgw.config.logs import check_rotations
+from fastgw.config.model_rules import check_models, check_route_models
 from fastgw.config.reach import check_reach
 from fastgw.config.redirects import circle
 from fastgw.config.registration_rules import check_registration
@@ -37,7 +38,7 @@ from fastgw.core.settings import KeySetSettings, Url
 from fastgw.routing import Router, RoutingError, Rule
 
 #: What a route has one of.
-ANSWERS = ("service", "split", "reply", "redirect", "files")
+ANSWERS = ("service", "split", "reply", "redirect", "files", "models")
 
 
 def check(document: Document, config: Configuration) -> None:
@@ -49,6 +50,7 @@ def check(document: Document, config: Configuration) -> None:
     for place, route in enumerate(config.routes):
         _route(document, config, ("routes", place), route)
     _routing(document, config)
+    check_models(document, config)
     for name, service in config.services.items():
         check_whole_service(document, config, name, service)
     for name, one in config.filters.items():
@@ -97,8 +99,9 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
     given = [key for key in ANSWERS if getattr(route, key)]
     if all(is_missing(getattr(route, key)) for key in ANSWERS):
         document.report(where, f"answers nothing: give it one of {', '.join(ANSWERS)}")
-    for key in given[1:]:
+    for key in given[1:] if not route.models else ():
         document.report((*where, key), f"stands beside {given[0]}; give one of them")
+    check_route_models(document, config, where, route)
     _own_answer(document, where, route)
     is_copied = route.mirror is not None or has_shadow(config, route)
     if route.sticky and is_missing(route.split) and not is_copied:
@@ -164,7 +167,7 @@ def _mirror(document: Document, config: Configuration, where: TreePath, route: R
     check_service(document, config, (*where, "service"), mirror.service)
     if has_shadow(config, route):
         document.report(where, "a service of this route has a shadow already; a request is copied once", at_key=True)
-    if mirror.service in (route.service, *named_services(route, config), *(share.service for share in route.split)):
+    if mirror.service in (route.service, *found_services(route, config), *(share.service for share in route.split)):
         reason = f"the route leads to {mirror.service!r} itself; its mirror must be another service"
         document.report((*where, "service"), reason)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastgw.config.called import called, destinations
 from fastgw.config.chains import links, named
@@ -154,7 +154,7 @@ class _Compiler:
             name=spec.name,
             slot=self._slots.routes[spec.name],
             settings=spec.settings,
-            service=self._named(spec.service) if spec.service is not None else _own_answer(spec),
+            service=self._destination(spec),
             by_name=self._by_name(spec),
             split=Split([(self._named(one.service), one.weight) for one in spec.split]) if spec.split else None,
             chain=self._chain(listener, spec),
@@ -162,6 +162,15 @@ class _Compiler:
             cache=self._cache(spec),
             pattern=parse_path(spec.path),
         )
+
+    def _destination(self, spec: RouteSpec) -> Any:
+        """Where requests go with nothing to be asked before, or what asks them for it; None: it is a split, or named by the path."""
+        named = self._named(spec.service) if spec.service is not None else None
+        if spec.models:
+            from fastgw.config.compile_models import choice  # which a worker without models does not need
+
+            return choice(self._spec, spec, self._named, named)
+        return named or _own_answer(spec)
 
     def _named(self, name: str) -> Destination:
         """What the file calls a service."""
@@ -254,7 +263,7 @@ class _Compiler:
         """The services of a route that set a cookie, in the order of the file."""
         if not self._sticky:
             return ()
-        names = destinations(route)
+        names = destinations(route) | {*self._spec.services_of_models(route)}
         names |= {part.service for one in self._spec.versioned if one.name in names for part in one.versions}
         return tuple(sorted((name for name in names if name in self._sticky), key=self._sticky.__getitem__))
 

@@ -22,7 +22,7 @@ _WANTED: Final = f"{', '.join(CAUSES)}, 4xx, 5xx, or a status from 400 to 599"
 ANSWERS: Final = ("service", "reply", "cached")  #: what a step has one of
 
 
-def _reason(value: object) -> str:
+def fallback_reason(value: object) -> str:
     """Parser of a cause, or of a status or a class of them."""
     found = scalar(value, _WANTED)
     if found not in CAUSES and _STATUS(found) is None:
@@ -39,9 +39,9 @@ class LastGood(Model):
 class Fallback(Model):
     """Who answers instead, and when: a service, a reply, or the cache."""
 
-    on: list[Annotated[str, Parsed(_reason, anyOf=[{"enum": list(CAUSES)}, {"pattern": "^[45](xx|[0-9]{2})$"}])]] = (
-        setting([*CAUSES], "When it does: causes, statuses such as 503, and classes of them, 4xx and 5xx.")
-    )
+    on: list[
+        Annotated[str, Parsed(fallback_reason, anyOf=[{"enum": list(CAUSES)}, {"pattern": "^[45](xx|[0-9]{2})$"}])]
+    ] = setting([*CAUSES], "When it does: causes, statuses such as 503, and classes of them, 4xx and 5xx.")
     service: Name | None = setting(None, "Name of another service that is asked.")
     reply: Reply | None = setting(None, "An answer that is written here, as that of a route.")
     cached: LastGood | None = setting(None, "What the route's cache has kept, however stale.")
@@ -49,7 +49,7 @@ class Fallback(Model):
     def spec(self) -> FallbackSpec:
         """As plain data."""
         causes = tuple(dict.fromkeys(one for one in self.on if one in CAUSES))
-        statuses = sorted({status for one in self.on if one not in CAUSES for status in _statuses(one)})
+        statuses = sorted({status for one in self.on if one not in CAUSES for status in statuses_of(one)})
         return FallbackSpec(causes, tuple(statuses), self.service, self._reply(), self._most())
 
     def _most(self) -> float | None:
@@ -59,7 +59,8 @@ class Fallback(Model):
         return self.reply.settings() if self.reply is not None else None
 
 
-def _statuses(text: str) -> Sequence[int]:
+def statuses_of(text: str) -> Sequence[int]:
+    """The statuses that a status, or a class of them such as ``5xx``, is."""
     first = int(text[0]) * 100
     return range(first, first + 100) if text.endswith("xx") else (int(text),)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from fastgw.config.by_name import named_services
+from fastgw.config.by_name import found_services
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.schema import Configuration, Route, Service
@@ -69,7 +69,7 @@ def _services(config: Configuration, route: Route) -> Iterator[str]:
     """Where its requests may go, and copies of them."""
     if route.service:
         yield route.service
-    yield from named_services(route, config)
+    yield from found_services(route, config)
     yield from (one.service for one in route.split)
     if route.mirror is not None:
         yield route.mirror.service

@@ -38,6 +38,7 @@ from fastgw.config.model import (
     setting,
     sound_or_unsound,
 )
+from fastgw.config.models import ModelKey, NamedModel, RouteModels
 from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
 from fastgw.config.registration import GatewayRegistration, RegisteredService
 from fastgw.config.reloads import Reloading
@@ -229,6 +230,10 @@ class Route(Model):
     reply: Reply | None = setting(None, "An answer that is written here.")
     redirect: Redirect | None = setting(None, "Where clients are sent.")
     files: Files | None = setting(None, "A directory of small files that are sent.")
+    models: Annotated[RouteModels | None, BeforeValidator(false_is_none)] = setting(
+        None,
+        "true: the model that a request names in its body says which service answers. Beside it service has the rest.",
+    )
     sticky: Sticky = setting("", "header:name or cookie:name: equal values stay with one part of the split.")
     mirror: Mirror | None = setting(None, "A service that gets copies of requests. Default: none.")
     cache: Cache | None = setting(None, "What of the answers is kept. Default: nothing.")
@@ -247,8 +252,10 @@ class Route(Model):
     )
     filters: list[Name] = setting([], "Chain of this route, behind that of the listener.")
     transformers: Transformers = setting({}, "What makes another format of bodies, closest to the service.")
-    errors: Annotated[str, words("problem", "openai")] = setting(
-        "problem", "Shape of error bodies: RFC 9457 problem details, or what the OpenAI SDKs read."
+    errors: Annotated[str, words("problem", "openai", "anthropic", "ollama", "dialect")] = setting(
+        "problem",
+        "Shape of error bodies: RFC 9457 problem details, or what the SDKs read; dialect: of the API that the path is of, the default "
+        "with models.",
     )
 
     @classmethod
@@ -422,6 +429,9 @@ class Configuration(Model):
     listeners: list[Listener] = Field(..., min_length=1, description="Addresses that accept requests.")
     routes: list[Route] = Field(..., min_length=1, description="Which requests go to which service.")
     services: dict[NameKey, Service] = setting({}, "Named sets of endpoints.")
+    models: dict[ModelKey, NamedModel] = setting(
+        {}, "Models by the names that clients ask for; in one * stands for any text, and default is for who names none."
+    )
     filters: dict[NameKey, AnyFilter] = setting({}, "Named filters, for the chains.")
 
 

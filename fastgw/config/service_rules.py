@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fastgw.config.admission import check_admission
 from fastgw.config.balance import ENGINE
 from fastgw.config.breaker import check_breaker
-from fastgw.config.by_name import named_services
+from fastgw.config.by_name import found_services
 from fastgw.config.discovery import check_discovery
 from fastgw.config.ejection import check_ejection
 from fastgw.config.fallback import check_fallback
@@ -105,7 +105,7 @@ def _endpoints(document: Document, where: TreePath, endpoints: Sequence[Endpoint
 def _is_cached(config: Configuration, name: str) -> bool:
     """Whether a route that leads to the service ``name`` has a cache, or one is not known to have none."""
     return any(
-        name == route.service or name in named_services(route, config) or name in [one.service for one in route.split]
+        name == route.service or name in found_services(route, config) or name in [one.service for one in route.split]
         for route in config.routes  # each for each service: what most routes have none of is looked at first
         if route.cache is not None and not is_unsound(route, route.service, route.split, route.among)
     )

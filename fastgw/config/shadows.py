@@ -9,7 +9,7 @@ def shadows(spec: GatewaySpec, route: RouteSpec) -> list[VersionsSpec]:
     """The services with a shadow that ``route`` leads to."""
     if not spec.versioned:
         return []
-    names = {route.service, *(one.service for one in route.split)}
+    names = {route.service, *spec.services_of_models(route), *(one.service for one in route.split)}
     if route.by_name is not None:
         names.update(route.by_name.services)
     return [one for one in spec.versioned if one.shadow is not None and one.name in names]

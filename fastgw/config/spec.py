@@ -113,7 +113,7 @@ class MirrorSpec(NamedTuple):
 
 class RouteSpec(NamedTuple):
     """Which requests it matches and what happens to them.  Exactly one of ``service``, ``by_name``, ``split``, ``reply``, ``redirect`` and
-    ``files`` is given."""
+    ``files`` is given, or ``models``, with ``service`` for what asks for none."""
 
     name: str
     path: str
@@ -132,6 +132,38 @@ class RouteSpec(NamedTuple):
     filters: tuple[str, ...]
     transformers: tuple["FilterSpec", ...]  #: which are filters without a name of their own, closest to the service
     settings: RouteSettings
+    models: tuple[str, ...] = ()  #: names of ``GatewaySpec.models``, of which the body of a request names one
+
+
+class ModelPartSpec(NamedTuple):
+    """One service that has a model."""
+
+    service: str
+    weight: int
+    sent_as: str  #: the name that it has there, in which ``*`` is what the ``*`` of its own stands for; empty: as it is asked for
+
+
+class ModelStepSpec(NamedTuple):
+    """A model that answers in the place of another."""
+
+    model: str
+    service: str
+    sent_as: str
+
+
+class ModelSpec(NamedTuple):
+    """What one name of a model, or a pattern for such, leads to."""
+
+    name: str
+    parts: tuple[ModelPartSpec, ...]  #: at least one
+    fallback: tuple[ModelStepSpec, ...]  #: first to last
+    causes: tuple[str, ...]  #: of ``policy.fallback.CAUSES``
+    statuses: tuple[int, ...]
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Those that requests may come to."""
+        return (*(one.service for one in self.parts), *(one.service for one in self.fallback))
 
 
 class EndpointSpec(NamedTuple):
@@ -348,3 +380,12 @@ class GatewaySpec(NamedTuple):
     key_sets: tuple[KeySetSettings, ...]  #: that those filters have, each once
     redis: tuple[RedisSettings, ...]  #: by which those filters share limits, each once
     unmatched: RouteSettings  #: of requests that no route matches: what a route has that says nothing
+    models: tuple[ModelSpec, ...] = ()
+
+    def services_of_models(self, route: RouteSpec) -> tuple[str, ...]:
+        """The services that ``route`` leads to by the names of models."""
+        return (
+            tuple(name for one in self.models if one.name in route.models for name in one.services)
+            if route.models
+            else ()
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from fastgw.config.by_name import found_services
 from fastgw.config.known import said
 from fastgw.config.schema import Configuration, Route, Service, Version
 from fastgw.config.source import Document, TreePath
@@ -24,7 +25,7 @@ def parts(name: str, service: Service) -> Iterator[tuple[TreePath, Service | Ver
 
 def has_shadow(config: Configuration, route: Route) -> bool:
     """Does a service that ``route`` leads to have one?"""
-    names = [route.service, *route.among, *(share.service for share in route.split)]
+    names = [route.service, *found_services(route, config), *(share.service for share in route.split)]
     found = [config.services.get(name) for name in names if isinstance(name, str)]
     return any(one is not None and bool(one.shadow) for one in found)
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from fastgw.config.admin import AdminAddress
 from fastgw.config.bound import ListenerTls
-from fastgw.config.by_name import named_services
+from fastgw.config.by_name import found_services
 from fastgw.config.chains import named
 from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, TreePath
@@ -162,9 +162,10 @@ def _unused(document: Document, config: Configuration) -> None:
     served = {route.service for route in config.routes} | {
         one.service for route in config.routes for one in route.split
     }
-    served |= {name for route in config.routes for name in named_services(route, config)}
+    served |= {name for route in config.routes for name in found_services(route, config)}
     served |= {route.mirror.service for route in config.routes if route.mirror is not None}
     served |= {step.service for one in config.services.values() for step in one.fallback}
+    served |= _served_by_models(config)
     for name, service in config.services.items():
         if name not in served and not service.register_as:
             document.warn(("services", name), "no route leads to this service")
@@ -174,6 +175,12 @@ def _unused(document: Document, config: Configuration) -> None:
     for name in config.filters:
         if name not in chained:
             document.warn(("filters", name), "this filter is in no chain")
+
+
+def _served_by_models(config: Configuration) -> set[str | None]:
+    """The services of models that stand in for others of a route."""
+    entries = config.models.values()
+    return {config.models[name].service for one in entries for name in one.fallback if name in config.models}
 
 
 def _names(document: Document, config: Configuration, resolve: Resolve) -> None:

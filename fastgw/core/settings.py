@@ -7,7 +7,7 @@ Tuples with names, because every process makes these classes when it starts: a f
 does a postponed annotation (a reason not to import ``annotations`` here).
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fastgw.wire.methods import IDEMPOTENT
 
@@ -179,6 +179,10 @@ class GrpcSettings(NamedTuple):
     max_response_message: int
 
 
+#: How errors are told: in the shape of the API that a path is of (``wire.inference``).
+DIALECT: Final = "dialect"
+
+
 class RouteSettings(NamedTuple):
     """How the requests of a route are treated; seconds (0 switches a deadline off) and bytes."""
 
@@ -194,7 +198,7 @@ class RouteSettings(NamedTuple):
     half_close: (
         str | None
     )  #: what a client that ends its sending side gets, as ``ListenerSettings`` has it; None: what that says
-    errors: str  #: how they are told: "problem" (RFC 9457) or "openai"
+    errors: str  #: how they are told: "problem" (RFC 9457), "openai", "anthropic", "ollama" or ``DIALECT``
 
 
 class ReplySettings(NamedTuple):

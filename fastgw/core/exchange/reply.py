@@ -48,6 +48,8 @@ FAULTS = {
     "internal": counters.ROUTE_FAULT_INTERNAL,
 }
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_ANTHROPIC_TYPES = {**_OPENAI_TYPES, 413: "request_too_large", 529: "overloaded_error"}
+_INVALID = "invalid_request_error"
 
 
 #: Of 429 and 503 answers: what is asked too often, or waits in a full line, is a matter of moments (RFC 9110 section 10.2.3, in seconds).
@@ -57,17 +59,16 @@ _RETRY_AFTER = (("retry-after", "1"),)
 def error_reply(
     error: GatewayError, error_format: str, request_id: str, headers: tuple[tuple[str, str], ...] = ()
 ) -> Reply:
-    """The answer for ``error``: ``application/problem+json`` (RFC 9457), or the shape the OpenAI SDKs read (``error_format`` "openai").
-    ``headers``: fields beside those that the error has."""
+    """The answer for ``error``: ``application/problem+json`` (RFC 9457), or, by ``error_format``, the shape that the SDKs of "openai" (that
+    of "dialect" too, where no path is known) or "anthropic" read, or "ollama".  ``headers``: fields beside those that the error has."""
     status = error.status
     headers = error.headers + headers
     if status in (429, 503) and not any(name.lower() == "retry-after" for name, _ in headers):
         headers += _RETRY_AFTER
-    if error_format == "openai":
-        kind = _OPENAI_TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
-        inner = {"message": error.detail, "type": kind, "param": None, "code": error.code}
-        body = json.dumps({"error": inner}).encode()
-        return Reply(status, body, "application/json", headers)
+    if error_format != "problem":
+        return Reply(
+            status, json.dumps(_in_dialect(error, error_format, request_id)).encode(), "application/json", headers
+        )
     problem = {
         "type": f"urn:fastgw:error:{error.code}",
         "title": REASONS.get(status, b"Error").decode(),
@@ -77,6 +78,19 @@ def error_reply(
     if request_id:
         problem["instance"] = f"urn:request:{request_id}"
     return Reply(status, json.dumps(problem).encode(), "application/problem+json", headers)
+
+
+def _in_dialect(error: GatewayError, dialect: str, request_id: str) -> dict[str, object]:
+    if dialect == "ollama":
+        return {"error": error.detail}
+    if dialect == "anthropic":
+        kind = _ANTHROPIC_TYPES.get(error.status, _INVALID if error.status < 500 else "api_error")
+        told: dict[str, object] = {"type": "error", "error": {"type": kind, "message": error.detail}}
+        return told | ({"request_id": request_id} if request_id else {})
+    kind = _OPENAI_TYPES.get(error.status, _INVALID if error.status < 500 else "server_error")
+    if error.code == "model_not_found":
+        kind = _INVALID  # as OpenAI has it
+    return {"error": {"message": error.detail, "type": kind, "param": None, "code": error.code}}
 
 
 def refusal(error: GatewayError, error_format: str, date: bytes, *, is_head: bool) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastgw.core.exchange.reply import Reply, error_reply
+from fastgw.core.settings import DIALECT
 from fastgw.wire.fields import find_field
 
 if TYPE_CHECKING:
@@ -28,4 +29,9 @@ def error_answer(exchange: Exchange, error: GatewayError, advice: tuple[tuple[st
         fields = fields_of(error, content_type, advice)
         if fields is not None:
             return Reply(200, headers=fields)
-    return error_reply(error, exchange.route.settings.errors, request.request_id.decode("latin-1"), advice)
+    shape = exchange.route.settings.errors
+    if shape == DIALECT:
+        from fastgw.wire.inference import dialect_of  # as above
+
+        shape = dialect_of(request.matched_path, find_field(request.head, b"anthropic-version"))
+    return error_reply(error, shape, request.request_id.decode("latin-1"), advice)

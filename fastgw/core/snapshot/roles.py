@@ -94,7 +94,8 @@ class Admitting(Protocol):
 
 
 class Destination(Protocol):
-    """What a route, a split or a mirror leads to: a service, or several versions of it (``snapshot.versions``)."""
+    """What a route, a split or a mirror leads to: a service, or several versions of it (``snapshot.versions``), or, of a route alone, the
+    models that requests name (``exchange.model_choice``), whose ``choose`` may return None: it waits for the body, or has answered."""
 
     @property
     def name(self) -> str:
@@ -109,3 +110,6 @@ class Destination(Protocol):
 
     def without_retries(self) -> Destination:
         """The same, asked once for each request."""
+
+    def falling_back(self, fallback: Any) -> Destination:
+        """The same, with ``fallback`` answering where it cannot."""

@@ -138,15 +138,34 @@ class Service:
         return found
 
     def standing_in(self, mark: Mind, fallback: Any) -> Service:
-        """This service as it answers in the place of another, with ``fallback`` in its own; ``mark``: what says so in its answers.
-
-        To be called before ``fall_back``."""
+        """This service as it answers in the place of another, with ``fallback`` in its own; ``mark``: what says so in its answers."""
         found = self._alike(self.settings)
         found.gate = self.gate
         found.times, found.witness = self.times, self.witness
-        found.minds = (mark, *(self.minds or ()))
+        found.minds = (mark, *self._own_minds)
         found.fall_back(fallback)
         return found
+
+    def falling_back(self, fallback: Any) -> Service:
+        """This service with ``fallback`` in the place of its own, for which bodies of POST are kept."""
+        found = self._alike(self.settings)
+        found.gate = self.gate
+        found.times, found.witness = self.times, self.witness
+        found.minds = self._own_minds or None
+        found.fall_back(fallback)
+        found.keep_posts()
+        return found
+
+    def keep_posts(self) -> None:
+        """Have bodies of POST kept until there is an answer, up to ``retry.max_body``."""
+        self.keeps = (self.keeps or frozenset()) | {b"POST"}
+        self.keeps_post = True
+
+    @property
+    def _own_minds(self) -> tuple[Mind, ...]:
+        """Its ``minds`` without that of its fallback."""
+        minds = self.minds or ()
+        return minds if self.fallback is None else tuple(one for one in minds if one != self.fallback.takes_answer)
 
     def fall_back(self, fallback: Any) -> None:
         """Have ``fallback`` (None: nothing) answer where this service cannot; the last that is said of it."""
@@ -306,7 +325,9 @@ class Route:
         self.chain = chain if chain is not None else Chain()
         self.mirror = mirror
         #: Some service of it takes no chunks, or a filter may want to see it, so the body of a request is handed over as data alone.
-        self.wants_data = bool(self.chain.request_body) or not self._takes_chunks
+        self.wants_data = (
+            bool(self.chain.request_body) or not self._takes_chunks or getattr(service, "reads_bodies", False)
+        )
         self.max_body = settings.max_body
         self.body_buffer = settings.body_buffer
         self.body_held_max = settings.body_buffer or HELD_MAX

@@ -65,3 +65,8 @@ class Versions:
         """These versions, each asked once for each request, with the same shares at any time."""
         services = {version: one.without_retries() for version, one in self._services.items()}
         return Versions(self.name, services, self.shares, self._by)
+
+    def falling_back(self, fallback: Any) -> Versions:
+        """These versions, each with ``fallback`` in the place of its own, with the same shares at any time."""
+        services = {version: one.falling_back(fallback) for version, one in self._services.items()}
+        return Versions(self.name, services, self.shares, self._by)

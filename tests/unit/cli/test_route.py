@@ -259,3 +259,24 @@ def test_versions_are_told_with_their_shares(tmp_path: Path, capsys: Capture) ->
     ]
     assert main(["check", str(file)]) == 0
     assert "1 service)" in "".join(capsys.readouterr())
+
+
+def test_models_and_where_each_leads(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "gw.yaml"
+    path.write_text(
+        "listeners: [{address: 127.0.0.1:18080, filters: []}]\n"
+        "routes: [{path: /v1/*, models: true, service: b}]\n"
+        "services: {a: {endpoints: [10.0.0.1:1]}, b: {endpoints: [10.0.0.2:1]}}\n"
+        "models:\n"
+        "  big: {service: a, as: org/big, fallback: [tiny]}\n"
+        "  small: {split: [{service: b, weight: 3}, {service: a, weight: 1, as: s}]}\n"
+        "  tiny: {service: b}\n"
+    )
+    assert main(["route", "-c", str(path), "POST", "/v1/chat/completions"]) == 0
+    assert capsys.readouterr().out.startswith(
+        "route    /v1/*\n"
+        "model    big    a as org/big, else b as tiny\n"
+        "model    small  75 % b, 25 % a as s\n"
+        "model    tiny   b\n"
+        "service  b (10.0.0.2:1)\n"
+    )

@@ -1,0 +1,75 @@
+"""What a request asks of a model, as far as it is known here: kept as a note of its exchange, for filters and for who counts tokens.
+
+exchange.notes["asked_model"]   an ``AskedModel``
+exchange.notes["model"]         the name of the model that the client asked for, for logs: ``${note.model}``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from fastgw.wire.inference import KEYS
+from fastgw.wire.json_value import FALSE, NUMBER, STRING, TRUE
+
+if TYPE_CHECKING:
+    from fastgw.wire.inference import Operation
+    from fastgw.wire.json_value import JsonValue
+
+NOTE: Final = "asked_model"
+NOTE_MODEL: Final = "model"
+_DIGITS: Final = 18  #: of a number that is taken for one
+_PLACES: Final = {key: place for place, key in enumerate(KEYS)}
+
+
+class AskedModel:
+    """What one request asks for.  Of a form (``multipart/form-data``) only the model is known."""
+
+    __slots__ = ("_found", "entry", "model", "operation", "sent_as")
+
+    def __init__(
+        self, operation: Operation, model: str, entry: str, sent_as: str, found: Sequence[JsonValue | None] = ()
+    ) -> None:
+        """
+        Args:
+            operation: what is asked of the model.
+            model: its name, as the client has it; empty: it named none.
+            entry: the name or pattern of the entry of the configuration that this led to.
+            sent_as: the name that the service is told; empty: none.
+            found: what a skim for ``wire.inference.KEYS`` has found.
+        """
+        self.operation = operation
+        self.model = model
+        self.entry = entry
+        self.sent_as = sent_as
+        self._found = found
+
+    def value(self, key: bytes) -> JsonValue | None:
+        """The value of ``key``, one of ``KEYS``; None: the body does not have it, or is a form."""
+        return self._found[_PLACES[key]] if self._found else None
+
+    def flag(self, key: bytes) -> bool | None:
+        """The same of one that is true or false; None: it is neither."""
+        found = self.value(key)
+        return found.kind == TRUE if found is not None and found.kind in (TRUE, FALSE) else None
+
+    def number(self, key: bytes) -> int | None:
+        """The same of a whole number of up to 18 digits, not below 0; None: it is none."""
+        found = self.value(key)
+        if found is None or found.kind != NUMBER or found.raw is None or len(found.raw) > _DIGITS:
+            return None
+        return int(found.raw) if found.raw.isdigit() else None
+
+    def text(self, key: bytes) -> str | None:
+        """The same of a string; None: it is none, or one that is too long to be kept."""
+        found = self.value(key)
+        if found is None or found.kind != STRING or found.raw is None:
+            return None
+        return text_of(found.raw)
+
+
+def text_of(raw: bytes) -> str:
+    """The text of a string of JSON, which a skim has passed."""
+    return orjson.loads(raw) if b"\\" in raw else raw[1:-1].decode()

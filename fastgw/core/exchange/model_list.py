@@ -1,0 +1,68 @@
+"""The list of models, in the shape of each dialect: ``GET /v1/models``, ``GET /v1/models/{id}`` and Ollama's ``GET /api/tags``.
+
+It has the names of the configuration, those that are patterns left out, as what they stand for is known to services alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from fastgw.core.exchange.reply import Reply
+from fastgw.errors import DownstreamError
+from fastgw.wire.inference import ANTHROPIC, OLLAMA, dialect_of, model_in
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.routing.by_model import ByModel
+
+_OWNER: Final = "fastgw"
+_EPOCH: Final = "1970-01-01T00:00:00Z"  #: of models nobody here knows when they were made
+
+
+class ModelList:
+    """Answers for the models of one route; each shape is made when it is first asked for."""
+
+    __slots__ = ("_bodies",)
+
+    def __init__(self) -> None:
+        self._bodies: dict[str, bytes] = {}
+
+    def answer(self, exchange: Exchange, models: ByModel[Any]) -> None:
+        """Answer a request for the list, or for one model of it."""
+        request = exchange.request
+        path = request.matched_path
+        dialect = dialect_of(path, request.header(b"anthropic-version"))
+        name = model_in(path)
+        if not name:
+            body = self._bodies.get(dialect)
+            if body is None:
+                body = self._bodies[dialect] = orjson.dumps(_list(dialect, models.names))
+            exchange.reply(Reply(200, body))
+        elif models.find(name) is None:
+            exchange.fail(not_found(name, models.nearest(name)))
+        else:
+            exchange.reply(Reply(200, orjson.dumps(_one(dialect, name))))
+
+
+def not_found(name: str, nearest: str) -> DownstreamError:
+    """What is told of a model that there is not; ``nearest``: the one most like it, or nothing."""
+    meant = f"; did you mean {nearest!r}?" if nearest else ""
+    return DownstreamError(404, "model_not_found", f"the model {name!r} does not exist here{meant}")
+
+
+def _list(dialect: str, names: tuple[str, ...]) -> dict[str, Any]:
+    found = [_one(dialect, name) for name in names]
+    if dialect == ANTHROPIC:
+        ends = {"first_id": names[0], "last_id": names[-1]} if names else {"first_id": None, "last_id": None}
+        return {"data": found, "has_more": False, **ends}
+    return {"models": found} if dialect == OLLAMA else {"object": "list", "data": found}
+
+
+def _one(dialect: str, name: str) -> dict[str, Any]:
+    if dialect == ANTHROPIC:
+        return {"type": "model", "id": name, "display_name": name, "created_at": _EPOCH}
+    if dialect == OLLAMA:
+        return {"name": name, "model": name, "modified_at": _EPOCH, "size": 0, "digest": "", "details": {}}
+    return {"id": name, "object": "model", "created": 0, "owned_by": _OWNER}

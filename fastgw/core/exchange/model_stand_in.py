@@ -1,0 +1,48 @@
+"""A model that answers in the place of another, whose service cannot: the same request, with the name that this one has there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from fastgw.core.exchange.fallback import SERVICE, StandIn
+from fastgw.core.exchange.model_body import rename
+from fastgw.errors import GatewayError
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.snapshot.snapshot import Service
+
+
+class ModelStandIn(StandIn):
+    """One model of a fallback, and those behind it."""
+
+    __slots__ = ("_sent_as",)
+
+    def __init__(
+        self,
+        service: Service,
+        sent_as: str,
+        on: Collection[str],
+        statuses: Collection[int],
+        then: StandIn | None = None,
+    ) -> None:
+        """``service``: the model's, standing in with ``then``; ``sent_as``: the name that it has there; else as ``StandIn``."""
+        StandIn.__init__(self, SERVICE, service, on, statuses, then)
+        self._sent_as = sent_as
+
+    def _can(self, exchange: Exchange, *, is_unsent: bool) -> bool:
+        """Whether there is time for it, and the body is still here.
+
+        A request that was sent is asked again here: who lists models that answer for another says that this may be."""
+        if exchange.last and exchange.plane.now >= exchange.last:
+            return False
+        return is_unsent or not exchange.request.has_body or (exchange.body.is_done and exchange.body.is_kept)
+
+    def _ask(self, exchange: Exchange, cause: str, code: str) -> None:
+        try:
+            rename(exchange, self._sent_as)
+        except GatewayError as error:
+            exchange.fail(error)
+            return
+        StandIn._ask(self, exchange, cause, code)

@@ -1,0 +1,48 @@
+"""Models as a worker has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fastgw.core.exchange.model_choice import ModelChoice
+from fastgw.core.exchange.model_stand_in import ModelStandIn
+from fastgw.core.live.registry import Registry
+from fastgw.core.snapshot.versions import Versions
+from tests.unit.config.compile_stage import compiled
+from tests.unit.config.files import read
+from tests.unit.config.test_models import file
+
+
+def choice_of(tmp_path: Path, registry: Registry, text: str) -> Any:
+    (rule,) = compiled(read(tmp_path, text), registry).listeners["listener-1"].router.rules
+    assert rule.payload.wants_data and rule.payload.service is None
+    assert isinstance(rule.payload.versions, ModelChoice)
+    return rule.payload.versions
+
+
+def test_targets(tmp_path: Path, registry: Registry) -> None:
+    found = choice_of(tmp_path, registry, file("models: true, service: b"))
+    target, rest = found._targets.find("open/x")
+    assert (target.name, target.parts[0].destination.name, target.parts[0].sent_as, rest) == ("open/*", "a", "*", "x")
+    assert {one.name for one in found.services} == {"a", "b"} and found._rest.name == "b"
+
+
+def test_a_fallback_is_a_chain_of_copies(tmp_path: Path, registry: Registry) -> None:
+    target, _ = choice_of(tmp_path, registry, file())._targets.find("big")
+    service = target.parts[0].destination
+    first = service.fallback
+    assert isinstance(first, ModelStandIn) and first.service.name == "b" and first.service.fallback.service.name == "a"
+    assert service.keeps_post and first.service.keeps_post and first.takes_answer in service.minds
+    plain = choice_of(tmp_path, registry, file())._targets.find("small")[0].parts[0].destination
+    assert plain.fallback is None and not plain.keeps_post
+
+
+def test_versions_of_a_service_fall_back_each(tmp_path: Path, registry: Registry) -> None:
+    versions = (
+        'a: {versions: {v1: {endpoints: ["127.0.0.1:1"], weight: 1}, v2: {endpoints: ["127.0.0.1:2"], weight: 1}}}'
+    )
+    text = file().replace('a: {endpoints: ["127.0.0.1:19000"]}', versions).replace("[small, alias]", "[small]")
+    destination = choice_of(tmp_path, registry, text)._targets.find("big")[0].parts[0].destination
+    assert isinstance(destination, Versions)
+    assert [one.fallback.service.name for one in destination.services] == ["b", "b"]
