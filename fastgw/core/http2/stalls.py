@@ -1,7 +1,7 @@
 """Streams whose answer nobody takes: each holds up a service, and a connection to it, meanwhile.
 
-One that is given no room for ``timeouts.write`` of its listener is reset.  Where many of one connection wait at a time, that is not slow
-but an attack, or of no use to anybody: those beyond a few are reset at the next look, and cost of the connection's budget.
+One that is given no room for ``timeouts.write`` of its listener is reset.  Until then it harms nobody, unless others wait for a connection
+to its service and there are no more: then those beyond a few of one client are reset at the next look, and cost of its budget.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from fastgw.errors import DownstreamError
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.live.endpoint import Endpoint
     from fastgw.core.snapshot.snapshot import Listener
 
 LOOK: Final = 5.0  #: seconds between two looks at whether the peer takes anything
@@ -51,7 +52,7 @@ def look(stream: Stalled, now: float) -> None:
     if is_taken:
         stream.stalled_since = now
     is_late = now - stream.stalled_since >= stream.listener.write_timeout
-    is_one_too_many = not (is_taken or is_late) and stream.connection.is_crowded()
+    is_one_too_many = not (is_taken or is_late) and _keeps_others_waiting(stream)
     if not (is_late or is_one_too_many):
         watch(stream)
         return
@@ -59,3 +60,10 @@ def look(stream: Stalled, now: float) -> None:
     if exchange is not None and exchange.error is None:
         exchange.error = DownstreamError(499, "write_timeout", "the client took nothing of its answer in time")
     stream.connection.give_up(stream, is_one_too_many)
+
+
+def _keeps_others_waiting(stream: Stalled) -> bool:
+    """Whether its client lets many answers wait, and somebody waits for what carries this one."""
+    exchange = stream.exchange
+    endpoint: Endpoint | None = exchange.endpoint if exchange is not None else None  # None too: it was answered here
+    return endpoint is not None and endpoint.pool.pressing > 0 and stream.connection.is_crowded()

@@ -112,9 +112,36 @@ def stalled(edge: Http2Edge, count: int) -> tuple[Raw, list[Any]]:
     return raw, services
 
 
-def test_many_answers_that_nobody_takes_are_given_up_soon_and_few_in_time() -> None:
+def crowded(connections: int) -> Http2Edge:
+    """An edge whose service takes so many connections, and where others may wait for long."""
+    return Http2Edge(
+        timeouts=usual.timeouts(write=60.0), pool=usual.pool(max_connections=connections, pending_timeout=1000.0)
+    )
+
+
+def wait(edge: Http2Edge, count: int) -> None:
+    """So many others ask, and there is no connection left for them."""
+    other = Raw(edge)
+    other.send(b"".join(get(number) for number in range(1, 2 * count, 2)))
+
+
+def test_many_answers_that_nobody_takes_wait_as_long_as_nobody_waits_for_them() -> None:
     edge = Http2Edge(timeouts=usual.timeouts(write=60.0))
+    raw, _ = stalled(edge, STALLED_MOST + 2)
+    edge.loop.advance(58.0)
+    raw.send(b"")
+    assert not raw.codes(RST_STREAM)
+    edge.loop.advance(6.0)
+    raw.send(b"")
+    assert len(raw.codes(RST_STREAM)) == STALLED_MOST + 2
+    raw.transport.lose()
+    edge.end()
+
+
+def test_those_beyond_a_few_are_given_up_soon_where_others_wait() -> None:
+    edge = crowded(STALLED_MOST + 2)
     raw, services = stalled(edge, STALLED_MOST + 2)
+    wait(edge, 5)
     edge.loop.advance(6.0)
     raw.send(b"")
     assert raw.codes(RST_STREAM) == [errors.CANCEL] * 2
@@ -130,9 +157,10 @@ def test_many_answers_that_nobody_takes_are_given_up_soon_and_few_in_time() -> N
 
 
 def test_many_answers_that_are_taken_are_not_given_up_however_slowly() -> None:
-    edge = Http2Edge(timeouts=usual.timeouts(write=60.0))
     count = STALLED_MOST + 2
+    edge = crowded(count)
     raw, _ = stalled(edge, count)
+    wait(edge, count)
     for _ in range(6):
         raw.send(b"".join(frames.window_update(number, 1024) for number in range(1, 2 * count, 2)))
         edge.loop.advance(5.0)
@@ -154,8 +182,9 @@ def test_windows_of_hardly_any_bytes_are_none() -> None:
 
 
 def test_many_that_have_no_room_spend_the_budget() -> None:
-    edge = Http2Edge(timeouts=usual.timeouts(write=60.0))
+    edge = crowded(70)
     raw, services = stalled(edge, 70)
+    wait(edge, 70)
     edge.loop.advance(6.0)
     edge.loop.advance(1.0)
     raw.send(b"")

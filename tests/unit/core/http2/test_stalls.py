@@ -10,14 +10,15 @@ import pytest
 from fastgw.core.http2 import stalls
 
 
-def stream(write: float = 60.0, *, is_crowded: bool = False) -> Any:
+def stream(write: float = 60.0, *, is_crowded: bool = False, pressing: int = 1) -> Any:
     given: list[bool] = []
     connection = SimpleNamespace(
         plane=SimpleNamespace(now=100.0), is_crowded=lambda: is_crowded, give_up=lambda _, one: given.append(one)
     )
     return SimpleNamespace(
         connection=connection, listener=SimpleNamespace(write_timeout=write), sent=5000, stalled_at=0, stalled_since=0.0,
-        deadline=float("inf"), exchange=SimpleNamespace(error=None), given=given,
+        deadline=float("inf"), given=given,
+        exchange=SimpleNamespace(error=None, endpoint=SimpleNamespace(pool=SimpleNamespace(pressing=pressing))),
     )  # fmt: skip
 
 
@@ -51,6 +52,24 @@ def test_one_too_many_is_given_up_at_the_next_look_unless_something_is_taken() -
     one.sent += stalls.TAKEN_LEAST - 1
     stalls.look(one, 110.0)
     assert one.given == [True]
+
+
+def test_many_may_wait_as_long_as_nobody_else_does() -> None:
+    one = stream(is_crowded=True, pressing=0)
+    stalls.begin(one)
+    stalls.look(one, 105.0)
+    assert not one.given
+    one.exchange.endpoint.pool.pressing = 1
+    stalls.look(one, 110.0)
+    assert one.given == [True]
+
+
+def test_nobody_waits_for_what_was_answered_here() -> None:
+    one = stream(is_crowded=True)
+    one.exchange.endpoint = None
+    stalls.begin(one)
+    stalls.look(one, 105.0)
+    assert not one.given
 
 
 def test_one_without_an_exchange_is_given_up_too() -> None:
