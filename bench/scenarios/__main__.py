@@ -19,6 +19,7 @@ from bench.scenarios import (
     events,
     fleet,
     forged,
+    grpc_calls,
     http2_floods,
     idle_connections,
     large_reloads,
@@ -47,7 +48,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
     module.SCENARIO
     for module in (
         wire, split, idle_connections, slowloris, slow_requests, slow_readers, stuck_readers, stuck_uploads,
-        descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, http2_floods, shared_limits, tracing,
+        descriptors, aborts, black_hole, slow_bodies, events, mutated, forged, http2_floods, shared_limits, tracing, grpc_calls,
         members, registry_faults, members_flood, names_change, picks, fleet,
     )
 ) + lifecycle.SCENARIOS + large_reloads.SCENARIOS  # fmt: skip

@@ -27,6 +27,7 @@ from bench.scenarios.peers import Ports
 from bench.scenarios.tracing import spent
 
 CALL = ("content-type: application/grpc", "te: trailers")
+JSON = b'{"text": "' + b"x" * 1000 + b'"}'
 MOST = {"nginx": 1.2, "envoy": 0.5}
 """What fastgw may cost of each, but where it transcodes: no more than Envoy there."""
 ADDED_MOST = 60e-6
@@ -45,12 +46,15 @@ class Case:
     body: bytes = b""
     items: int = 1
     """What a request is divided into: the messages of its answer."""
+    is_json: bool = False
+    """It becomes a call, which not every peer can do."""
 
 
 CASES = (
     Case("http1", "/v1/models", 6000),
     Case("unary", "/bench.Bench/Say", 6000, CALL, MESSAGE),
     Case("stream", "/bench.Bench/Tell", 120, CALL, MESSAGE, MESSAGES),
+    Case("json", "/bench.Bench/Say", 3000, ("content-type: application/json",), JSON, is_json=True),
 )
 
 
@@ -59,7 +63,8 @@ class Running:
     """A peer that is up."""
 
     name: str
-    port: int
+    ports: tuple[int, int]
+    """Of requests and calls; of JSON."""
     process: subprocess.Popen[bytes]
     costs: dict[str, list[float]] = field(default_factory=dict)
     """Seconds of a processor for an item, of each turn, by case."""
@@ -96,12 +101,13 @@ def running(bench: Bench, folder: Path, ports: Ports) -> Iterator[dict[str, Runn
                 continue
             own = folder / name
             own.mkdir()
-            port = usual.free_port()
-            command = ["taskset", "-c", str(bench.cpus[0]), *peers.launch(name, own, port, ports.main, calls, "")]
+            first = usual.free_port()
+            both = (first, usual.free_port() if name == "envoy" else first)
+            command = ["taskset", "-c", str(bench.cpus[0]), *peers.launch(name, own, both, ports.main, calls)]
             with (own / "log").open("wb") as log:
-                found[name] = Running(name, port, subprocess.Popen(command, stdout=log, stderr=log))
+                found[name] = Running(name, both, subprocess.Popen(command, stdout=log, stderr=log))
         for one in found.values():
-            if not usual.wait_until(lambda port=one.port: _listens(port), 30.0):  # type: ignore[misc]
+            if not usual.wait_until(lambda port=one.ports[0]: _listens(port), 30.0):  # type: ignore[misc]
                 raise RuntimeError(f"{one.name} does not start: {(folder / one.name / 'log').read_text()[-400:]}")
         yield found
     finally:
@@ -142,7 +148,10 @@ def figures_of(found: dict[str, Running]) -> dict[str, float]:
 
 def judge(figures: dict[str, float]) -> bool:
     """Whether fastgw costs no more than it may."""
-    return all(figures[key] <= MOST[key.rpartition("_")[2]] for key in figures if "_of_" in key)
+    shares = {key: value for key, value in figures.items() if "_of_" in key}
+    most = {key: 1.0 if key.startswith("json") else MOST[key.rpartition("_")[2]] for key in shares}
+    added = figures.get("json_fastgw_us", 0.0) - figures.get("unary_fastgw_us", 0.0)
+    return added <= ADDED_MOST * 1e6 and all(shares[key] <= most[key] for key in shares)
 
 
 def told(figures: dict[str, float]) -> str:
@@ -167,8 +176,10 @@ def ask(bench: Bench, found: dict[str, Running], folder: Path, turns: int) -> No
         order = list(found.values())
         for case in CASES:
             for one in order[turn % len(order) :] + order[: turn % len(order)]:
+                if case.is_json and one.name not in peers.TRANSCODERS:
+                    continue
                 before = spent(one.process.pid)
-                load(one.port, case, folder, bench.cpus[-1])
+                load(one.ports[case.is_json], case, folder, bench.cpus[-1])
                 cost = (spent(one.process.pid) - before) / case.slice / case.items
                 if turn:
                     one.costs.setdefault(case.name, []).append(cost)

@@ -23,6 +23,7 @@ ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 TRANSCODER = "type.googleapis.com/envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder"
 OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 NAMES = ("fastgw", "nginx", "envoy")
+TRANSCODERS = ("fastgw", "envoy")
 SERVICE = "bench.Bench"
 
 NGINX = """\
@@ -51,12 +52,13 @@ listeners:
 routes:
   - {{path: "/*", service: plain}}
   - {{path: /bench.Bench/*, service: calls}}
-{transcoded}services:
+  - path: /bench.Bench/*
+    headers: {{content-type: application/json}}
+    service: calls
+    transformers: {{input: {{name: grpc/json-transcoder, descriptors: "{descriptors}"}}}}
+services:
   plain: {{endpoints: ["127.0.0.1:{plain}"]}}
   calls: {{endpoints: ["127.0.0.1:{calls}"], protocol: h2}}
-"""
-TRANSCODED = """\
-  - {path: /v1/say, service: calls, transformers: {input: {name: grpc/json-transcoder, descriptors: DESCRIPTORS}}}
 """
 
 
@@ -80,36 +82,54 @@ def version(name: str) -> str:
     return "" if found is None else found[0] if name == "nginx" else f"envoy/{found[0]}"
 
 
-def launch(name: str, folder: Path, port: int, plain: int, calls: int, descriptors: str) -> list[str]:
+def launch(name: str, folder: Path, ports: tuple[int, int], plain: int, calls: int) -> list[str]:
     """Write the configuration of a peer into `folder`, and return the command that runs it in the foreground.
 
-    `plain`, `calls`: ports of the services; `descriptors`: a file with a set of them, empty: nothing is transcoded.
+    `ports`: of requests and calls, and of JSON that becomes calls, which may be the same; `plain`, `calls`: of the services.
     """
-    values: dict[str, Any] = {"dir": folder, "port": port, "plain": plain, "calls": calls}
+    descriptors = folder / "bench.pb"
+    descriptors.write_bytes(described())
+    values: dict[str, Any] = {
+        "dir": folder,
+        "port": ports[0],
+        "plain": plain,
+        "calls": calls,
+        "descriptors": descriptors,
+    }
     path = folder / f"{name}.conf"
     if name == "fastgw":
-        values["transcoded"] = TRANSCODED.replace("DESCRIPTORS", descriptors) if descriptors else ""
         path.write_text(FASTGW.format(**values))
         return [program(name), "-m", "fastgw", "run", "-c", str(path)]
     if name == "nginx":
         is_old = tuple(map(int, version(name).rpartition("/")[2].split("."))) < (1, 25, 1)
-        listen = f"listen 127.0.0.1:{port} http2;" if is_old else f"listen 127.0.0.1:{port}; http2 on;"
+        listen = f"listen 127.0.0.1:{ports[0]} http2;" if is_old else f"listen 127.0.0.1:{ports[0]}; http2 on;"
         path.write_text(NGINX.format(**values, listen=listen, user="user root;" if os.geteuid() == 0 else ""))
         return [program(name), "-c", str(path), "-p", str(folder)]
     path = path.with_suffix(".json")
-    path.write_text(json.dumps(envoy(port, plain, calls, descriptors)))
+    options = {"@type": TRANSCODER, "proto_descriptor": str(descriptors), "services": [SERVICE], "auto_mapping": True}
+    transcoder = {"name": "envoy.filters.http.grpc_json_transcoder", "typed_config": options}
+    spoken: dict[str, Any] = {"calls": {"http2_protocol_options": {}}, "plain": {"http_protocol_options": {}}}
+    clusters = [_cluster(one, number, spoken[one]) for one, number in (("plain", plain), ("calls", calls))]
+    listeners = [_listener(ports[0], []), _listener(ports[1], [transcoder])]
+    path.write_text(json.dumps({"static_resources": {"listeners": listeners, "clusters": clusters}}))
     return [program(name), "-c", str(path), "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
 
 
-def envoy(port: int, plain: int, calls: int, descriptors: str) -> dict[str, Any]:
-    """One listener, two clusters, static."""
-    filters: list[dict[str, Any]] = []
-    if descriptors:
-        options = {"@type": TRANSCODER, "proto_descriptor": descriptors, "services": [SERVICE]}
-        filters.append({"name": "envoy.filters.http.grpc_json_transcoder", "typed_config": options})
-    filters.append({"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER}})
+def described() -> bytes:
+    """The descriptors of the service: a method `Say`, whose messages have a text in their first field."""
+    from google.protobuf import descriptor_pb2
+
+    file = descriptor_pb2.FileDescriptorProto(name="bench.proto", package="bench", syntax="proto3")
+    text = file.message_type.add(name="Text").field.add(name="text", number=1)
+    text.type, text.label = text.TYPE_STRING, text.LABEL_OPTIONAL
+    file.service.add(name="Bench").method.add(name="Say", input_type=".bench.Text", output_type=".bench.Text")
+    return descriptor_pb2.FileDescriptorSet(file=[file]).SerializeToString()
+
+
+def _listener(port: int, filters: list[dict[str, Any]]) -> dict[str, Any]:
+    """One of Envoy, with these filters in front of its router."""
     routes = [
-        {"match": {"prefix": "/bench.Bench/"}, "route": {"cluster": "calls", "timeout": "0s"}},
+        {"match": {"prefix": f"/{SERVICE}/"}, "route": {"cluster": "calls", "timeout": "0s"}},
         {"match": {"prefix": "/"}, "route": {"cluster": "plain", "timeout": "0s"}},
     ]
     manager = {
@@ -118,16 +138,10 @@ def envoy(port: int, plain: int, calls: int, descriptors: str) -> dict[str, Any]
         "codec_type": "AUTO",
         "use_remote_address": True,
         "http2_protocol_options": {"max_concurrent_streams": 1000},
-        "http_filters": filters,
+        "http_filters": [*filters, {"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER}}],
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
     }
-    listener = {
-        "address": _address(port),
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
-    }
-    spoken = {"calls": {"http2_protocol_options": {}}, "plain": {"http_protocol_options": {}}}
-    clusters = [_cluster(name, number, spoken[name]) for name, number in (("plain", plain), ("calls", calls))]
-    return {"static_resources": {"listeners": [listener], "clusters": clusters}}
+    return {"address": _address(port), "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}]}
 
 
 def _cluster(name: str, port: int, spoken: dict[str, Any]) -> dict[str, Any]:

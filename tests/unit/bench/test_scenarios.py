@@ -172,7 +172,7 @@ def test_the_command_line_knows_the_scenarios_and_refuses_others(capsys: pytest.
             command.parse(arguments)
     assert "apache" in capsys.readouterr().err
     names = [scenario.name for scenario in command.SCENARIOS]
-    assert len(set(names)) == len(names) == 29
+    assert len(set(names)) == len(names) == 30
 
 
 def test_traces_are_judged_by_what_was_promised() -> None:
