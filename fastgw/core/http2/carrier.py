@@ -131,7 +131,8 @@ class Http2Carrier(Carrier):
         held = body.take() if body.held else b""
         if body.is_framed:
             self._chunks = ChunkReader(exchange.listener.head_size, exchange.listener.reader.head_count, decode=True)
-        is_all = body.is_done and not held and not body.trailers
+        # A body that is empty ends with DATA of its own: some servers of gRPC wait for it (PROTOCOL-HTTP2.md of grpc, "EOS").
+        is_all = body.is_done and not held and not body.trailers and not request.chunked
         link.put(frames.headers(self.id, block, is_all))
         if is_all:
             self.is_local_done = True

@@ -11,9 +11,11 @@ from fastgw.testing import usual
 from fastgw.testing.edge import CHUNKED, GET, HEAD, POST, Edge, body_of, head_of, statuses
 from fastgw.wire.http2 import frames
 from fastgw.wire.http2.encoder import FieldEncoder
-from fastgw.wire.http2.frame_kinds import DATA, END_STREAM, RST_STREAM
+from fastgw.wire.http2.frame_kinds import DATA, END_STREAM, HEADERS, RST_STREAM
 from tests.support.http2_casts import Http2Clients
 from tests.support.http2_service import OK, Behind, RawServer
+from tests.unit.core.http2.peer import BOTH, Peer
+from tests.unit.core.http2.peer import POST as H2_POST
 
 PLAIN = ((":status", "200"),)
 
@@ -80,6 +82,20 @@ def test_a_body_of_a_known_length_is_data() -> None:
     assert (server.bodies[1], server.head(1)["content-length"], server.ended) == (b"hello", "5", {1})
     server.answer(1)
     assert statuses(client.take()) == [200]
+    edge.end()
+
+
+def test_a_body_that_is_empty_ends_with_data_as_it_came() -> None:
+    """Servers of gRPC may take a head that ends its stream for a call that goes on for ever."""
+    edge = Behind(listener={"protocols": BOTH})
+    peer = Peer(edge)
+    peer.ask(H2_POST, b"")
+    server = RawServer(edge)
+    sent = [(kind, flags & END_STREAM, payload) for kind, flags, stream, payload in server.frames if stream == 1]
+    assert [one[:2] for one in sent] == [(HEADERS, 0), (DATA, END_STREAM)] and sent[1][2] == b""
+    server.send(frames.headers(1, block(), True))
+    peer.listen()
+    assert peer.status(1) == "200"
     edge.end()
 
 
