@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from fastgw.config.chains import links
 from fastgw.config.spec import FilterSpec, GatewaySpec, ListenerSpec, RouteSpec
+from fastgw.core.settings import GrpcSettings
 from fastgw.errors import ConfigError
 from fastgw.routing.pattern import parse_path
 
@@ -127,13 +128,24 @@ def _filters(spec: GatewaySpec, listeners: Sequence[ListenerSpec], found: RouteS
     """The chain that a request meets at each listener, from the outermost on, whose it is, and what each filter of it would do."""
     known = {one.name: one for one in spec.filters}
     transformers = [("transformer", one) for one in found.transformers] if found is not None else []
+    calls = [("route", "grpc", _calls(found.grpc))] if found is not None and found.grpc is not None else []
     lines: list[str] = []
     for listener in listeners:
-        chain = [*((link.level, known[link.name]) for link in links(spec, listener, found)), *transformers]
+        entered = [*((link.level, known[link.name]) for link in links(spec, listener, found)), *transformers]
+        chain = [*((level, one.name, _does(one)) for level, one in entered), *calls]
         lines.append(f"filters  {'' if chain else 'none '}(listener {listener.name})")
-        width = max((len(one.name) for _, one in chain), default=0)
-        lines += [f"  {level:<12} {one.name:<{width}}  {_does(one)}" for level, one in chain]
+        width = max((len(name) for _, name, _ in chain), default=0)
+        lines += [f"  {level:<12} {name:<{width}}  {does}" for level, name, does in chain]
     return lines
+
+
+def _calls(settings: GrpcSettings) -> str:
+    """What is done with calls of gRPC on the route."""
+    bounds = (("a client", settings.max_request_message), ("the service", settings.max_response_message))
+    told = [f"messages of {whose} up to {size} bytes" for whose, size in bounds if size]
+    return ", ".join(
+        ["grpc-timeout is a deadline", *told, *(["messages are counted"] if settings.count_messages else [])]
+    )
 
 
 def _does(spec: FilterSpec) -> str:

@@ -14,6 +14,8 @@ from fastgw.config.values import scalar, shown
 #: A condition of routes that no field is called by: how the ``content-type`` begins (``wire.messages``).
 KIND: Final = ("content-type*", "application/grpc")
 
+ANY_BODY: Final = "1024TiB"  #: what no stream has
+
 _METHOD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SERVICE: Final = re.compile(rf"{_METHOD.pattern}(?:\.{_METHOD.pattern})*")
 
@@ -76,8 +78,13 @@ def with_conditions(data: Any) -> Any:
     headers = data.get("headers")
     conditions = dict(headers) if isinstance(headers, dict) else {}
     conditions[KIND[0]] = KIND[1]
-    path = f"/{quote(service, safe='')}/{last}"
-    return {**data, "path": path, "methods": data.get("methods") or ["POST"], "headers": conditions}
+    found = {
+        "path": f"/{quote(service, safe='')}/{last}",
+        "methods": data.get("methods") or ["POST"],
+        "headers": conditions,
+    }
+    # Of a stream all messages together have no bound that is one of anything: none of them is kept.
+    return {"max_body": ANY_BODY, **data, **found}
 
 
 def shown_call(grpc: Grpc) -> str:

@@ -52,6 +52,7 @@ GRPC_CODES: Final = (
     *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
 )
 GRPC_SIDES: Final = ("request", "response")
+GRPC_STATUS: Final = "grpc_status"  #: a note: the number of the code that a call has ended with
 RANKS: Final = 8  #: classes of priority that an admission may have
 #: Why a filter failed: what it raised, what it needs is not there, or it waited too long (``exchange.hooks``).
 FILTER_CAUSES: Final = ("error", "unavailable", "timeout")

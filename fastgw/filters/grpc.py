@@ -13,7 +13,7 @@ from fastgw.core.causes import EXCERPT, excerpt
 from fastgw.core.exchange.deadlines import overdue
 from fastgw.core.exchange.filter import BodyHook
 from fastgw.core.exchange.grpc import CALL, STATUS, TIMEOUT, code_told, told
-from fastgw.core.labels import GRPC_SIDES
+from fastgw.core.labels import GRPC_SIDES, GRPC_STATUS
 from fastgw.errors import DownstreamError, GatewayError, UpstreamError
 from fastgw.wire.fields import find_field
 from fastgw.wire.grpc import MessageCounter, code_of_answer, is_grpc, read_timeout
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _TYPE: Final = b"content-type"
 _ASKED, _ANSWERED = range(len(GRPC_SIDES))
-CODE: Final = "grpc_status"  #: a note, which every line of an access log has
 _SHOWN: Final = 4 * EXCERPT  #: bytes of what is no answer, which the client and the log are shown
 
 
@@ -37,7 +36,7 @@ class Calls:
     __slots__ = ("_settings",)
 
     name = "grpc"
-    logged = (CODE,)
+    logged = (GRPC_STATUS,)
     sees_empty = True
 
     def __init__(self, settings: GrpcSettings) -> None:
@@ -76,7 +75,7 @@ class Calls:
         """How it ended."""
         if _is_call(exchange):
             code = code_told(exchange)
-            exchange.note(CODE, code)
+            exchange.note(GRPC_STATUS, code)
             exchange.plane.values[exchange.route.base + counters.ROUTE_GRPC_CODES + code] += 1
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fastgw.core import counters
 from fastgw.core.exchange.about import TRACE
 from fastgw.core.exemplars import Exemplars
+from fastgw.core.labels import GRPC_STATUS as CODE
 from fastgw.filters.span_buffer import SpanBuffer
 from fastgw.filters.trace import EDITED, Trace, tell
 from fastgw.filters.trace_ids import TraceIds
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from fastgw.core.settings import TraceSettings
     from fastgw.core.snapshot.snapshot import Service
     from fastgw.errors import GatewayError
+    from fastgw.wire.messages import Request
 
 NO_SPAN: Final = b""
 _FIELDS: Final = (PARENT, STATE)
@@ -179,6 +181,9 @@ def described(exchange: Exchange) -> tuple[str, tuple[tuple[str, str | int | boo
     status = 499 if error is not None and error.status == 499 else exchange.response.status
     is_failed = status >= 500 or (error is not None and error.fault != "downstream")
     kind = (error.code if error is not None else str(status)) if is_failed else ""
+    code = -1 if exchange.notes is None else exchange.notes.get(CODE, -1)
+    if code >= 0 and not kind:
+        kind = _call_failure(code)
     host, port = _host_of(_text(request.authority))
     route = "" if pattern is None else str(pattern)
     found: tuple[tuple[str, str | int], ...] = (
@@ -202,9 +207,27 @@ def described(exchange: Exchange) -> tuple[str, tuple[tuple[str, str | int | boo
         ("fastgw.error", error.code if error is not None else ""),
     )
     known = [one for one in found if one[1]]
+    if code >= 0:
+        known += _of_call(request, code)
     known += _usage(exchange.notes)
     known += [("http.request.body.size", exchange.body.received), ("http.response.body.size", exchange.bytes_out)]
     return f"{'HTTP' if method == '_OTHER' else method} {route}".strip(), tuple(known), kind
+
+
+def _of_call(request: Request, code: int) -> list[tuple[str, str | int]]:
+    """Of a call of gRPC that has ended with ``code``: attributes of the conventions for RPC."""
+    from fastgw.wire.grpc import call_of  # which a worker without such does not need
+
+    service, method = call_of(request.path)
+    found = (("rpc.service", _text(service)), ("rpc.method", _text(method)))
+    return [("rpc.system", "grpc"), *(one for one in found if one[1]), ("rpc.grpc.status_code", code)]
+
+
+def _call_failure(code: int) -> str:
+    """``error.type`` of such a call, as a server tells it; empty: it is no failure of the service."""
+    from fastgw.wire.grpc import CODES, FAULTS, UNIMPLEMENTED  # as above
+
+    return CODES[code] if code in FAULTS or code == UNIMPLEMENTED else ""
 
 
 def _usage(notes: Mapping[str, Any] | None) -> list[tuple[str, str | int]]:

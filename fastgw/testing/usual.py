@@ -86,7 +86,7 @@ def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **op
     if settings.hedge is not None:
         from fastgw.core.exchange.hedging import Hedging
 
-        times = judge = Hedging(settings)
+        times = judge = Hedging(settings, has_calls=has_calls)
         minds = minds or ()
         members.judge = judge
     return Service(

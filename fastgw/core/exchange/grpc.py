@@ -88,10 +88,15 @@ def judge(exchange: Exchange) -> bool:
     """A ``Mind`` of services that calls come to: an answer that says nothing but that the service has failed counts as what it is.
 
     It is passed on."""
-    code = read_code(exchange.response.header(STATUS)) if exchange.uncounted == 200 else -1
-    if code in FAULTS:
-        exchange.uncounted = FAULTS[code]
+    if exchange.uncounted == 200:
+        exchange.uncounted = outcome(exchange.response)
     return False
+
+
+def outcome(response: Response) -> int:
+    """The status of HTTP that an answer to a call counts as, whose head has come."""
+    status = response.status
+    return status if status != 200 else FAULTS.get(read_code(response.header(STATUS)), status)
 
 
 def asked_to_wait(response: Response) -> float | None:

@@ -22,6 +22,7 @@ from fastgw.core.causes import HEDGED
 from fastgw.core.exchange import retries, tries
 from fastgw.core.exchange.deadlines import ANSWER, CONNECTION, HOOKS
 from fastgw.core.exchange.ends import Carrier, Exchange
+from fastgw.core.exchange.grpc import outcome
 from fastgw.core.exchange.times import Times
 from fastgw.core.net.connection import HOLD_PEER
 from fastgw.errors import DownstreamError, GatewayError
@@ -225,8 +226,9 @@ class SecondTry(Exchange):
 
     def on_head(self) -> None:
         """See ``Exchange``: it wins, unless it is an error, which the first may yet do better than."""
-        if self.response.status >= 500:
-            self._settle(self.response.status)
+        status = outcome(self.response) if self._hedging.has_calls else self.response.status
+        if status >= 500:
+            self._settle(status)
             self._leave()
             return
         first = self._first

@@ -22,11 +22,11 @@ TIMEOUT = b"x-request-timeout-ms"  #: whole milliseconds until nobody waits for 
 class Times:
     """The times of one service (``snapshot.Sending``)."""
 
-    __slots__ = ("_has_calls", "_is_told", "_try_timeout")
+    __slots__ = ("_is_told", "_try_timeout", "has_calls")
 
     def __init__(self, settings: ServiceSettings, *, has_calls: bool = False) -> None:
         """``has_calls``: there are calls of gRPC among its requests."""
-        self._has_calls = has_calls
+        self.has_calls = has_calls
         self._is_told = settings.tell_timeout
         self._try_timeout = settings.retry.try_timeout
 
@@ -38,7 +38,7 @@ class Times:
 
     def tell(self, exchange: Exchange) -> None:
         """Have the request say how long the service has, if it is to be told."""
-        is_call = self._has_calls and exchange.notes is not None and CALL in exchange.notes
+        is_call = self.has_calls and exchange.notes is not None and CALL in exchange.notes
         left = self._left(exchange) if self._is_told or is_call else None
         if left is None:
             return

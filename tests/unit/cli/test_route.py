@@ -280,3 +280,23 @@ def test_models_and_where_each_leads(tmp_path: Path, capsys: Capture) -> None:
         "model    tiny   b\n"
         "service  b (10.0.0.2:1)\n"
     )
+
+
+def test_what_is_done_with_calls_of_grpc_and_who_nearly_takes_one(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "gw.yaml"
+    path.write_text(
+        "listeners: [{address: 127.0.0.1:18080, filters: []}]\n"
+        "routes:\n"
+        "  - {grpc: {service: a.B, count_messages: true, max_request_message: 4KiB}, service: s}\n"
+        "services: {s: {endpoints: [10.0.0.1:9000]}}\n"
+    )
+    asked = ["route", "-c", str(path), "POST", "/a.B/Do"]
+    assert main([*asked, "-H", "content-type: application/grpc+proto"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("route    grpc a.B/*\n")
+    assert (
+        "  route        grpc  grpc-timeout is a deadline, messages of a client up to 4096 bytes, messages are counted\n"
+        in out
+    )
+    assert main([*asked, "-H", "content-type: application/json"]) == 1
+    assert "'content-type*' is 'application/json', not 'application/grpc'" in capsys.readouterr().out

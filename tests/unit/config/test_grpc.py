@@ -37,6 +37,7 @@ def test_a_service_stands_for_path_method_and_type(tmp_path: Path) -> None:
     assert found.name == "grpc helloworld.Greeter/*"
     assert found.path == "/helloworld.Greeter/*"
     assert found.methods == ("POST",)
+    assert found.settings.max_body == 1 << 50
     assert found.headers == (("content-type*", "application/grpc"),)
     assert found.grpc == GrpcSettings(False, 0, 0)
 
@@ -48,6 +49,11 @@ def test_a_method_is_a_path_of_its_own(tmp_path: Path) -> None:
     )
     assert found.name == "x.test grpc a.b.C/Do" and found.path == "/a.b.C/Do"
     assert found.grpc == GrpcSettings(False, 4 << 20, 1024)
+
+
+def test_who_says_a_bound_of_a_body_has_it(tmp_path: Path) -> None:
+    assert route(tmp_path, "grpc: {service: C}, max_body: 1MiB, service: s").settings.max_body == 1 << 20
+    assert route(tmp_path, "path: /*, grpc: {}, service: s").settings.max_body == 32 << 20
 
 
 def test_other_conditions_stay(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.counters import ROUTE
 from fastgw.core.exemplars import kept
+from fastgw.core.settings import GrpcSettings
+from fastgw.filters.grpc import Calls
 from fastgw.testing.edge import GET, OK, Edge, Spy, head_of, statuses
 from tests.support.traced import PARENT, SPAN, TRACE, TracedEdge
 
@@ -268,4 +270,26 @@ def test_a_method_that_few_know_is_not_part_of_the_name() -> None:
         "_OTHER",
         "PROPFIND",
     )
+    edge.end()
+
+
+@pytest.mark.parametrize(("code", "failure"), [(0, ""), (5, ""), (12, "UNIMPLEMENTED"), (14, "UNAVAILABLE")])
+def test_a_call_of_grpc_says_what_it_was_and_how_it_ended(code: int, failure: str) -> None:
+    edge = TracedEdge(filters=[Calls(GrpcSettings(False, 0, 0))])
+    client, service = edge.pair(
+        b"POST /a.B/Do HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\n\r\n"
+    )
+    service.feed(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\ngrpc-status: %d\r\n\r\n" % code
+    )
+    assert statuses(client.take()) == [200]
+    [found] = edge.recorded()
+    said = found.whole.said
+    assert {key: said[key] for key in said if key.startswith("rpc.")} == {
+        "rpc.system": "grpc",
+        "rpc.service": "a.B",
+        "rpc.method": "Do",
+        "rpc.grpc.status_code": code,
+    }
+    assert found.whole.is_failed is bool(failure) and said.get("error.type", "") == failure
     edge.end()

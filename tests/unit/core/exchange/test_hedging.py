@@ -131,6 +131,20 @@ def test_an_error_of_the_second_is_not_the_answer() -> None:
     edge.end()
 
 
+def test_nor_is_a_call_that_has_failed_which_says_so_in_another_way() -> None:
+    failed = b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\ngrpc-status: 14\r\n\r\n"
+    for has_calls in (True, False):
+        edge = made(has_calls=has_calls)
+        client, first, second = raced(edge)
+        second.feed(failed)
+        edge.run()
+        assert bool(client.take()) is not has_calls
+        if has_calls:
+            first.feed(OK)
+            assert statuses(client.take()) == [200]
+        edge.end()
+
+
 @pytest.mark.parametrize("is_connected", [True, False])
 def test_a_client_that_leaves_closes_both(is_connected: bool) -> None:
     edge = made()
