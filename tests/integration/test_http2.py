@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import h2.connection
+import h2.events
 import httpx2
 import pytest
 
@@ -48,6 +53,36 @@ def test_curl_with_prior_knowledge(plain: GatewayProcess) -> None:
         assert told.endswith(b"2 200")
         assert json.loads(told[:-5])["length"] == len(BIG)
     assert ["via", "1.1 fastgw"] in json.loads(curl("--http1.1", url))["fields"]
+
+
+def test_a_websocket_over_one_stream(gateway: Gateway, service: Service) -> None:
+    def switch(request: Received, connection: Connection) -> None:
+        key = dict(request.fields)[b"sec-websocket-key"]
+        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        connection.send(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Accept: %b\r\n\r\nhello" % accept
+        )
+
+    running = gateway(simple_config(service(switch).address, listener=BOTH))
+    client = h2.connection.H2Connection()
+    client.initiate_connection()
+    client.send_headers(
+        1,
+        [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":authority", "a.test"), (":path", "/"),
+         ("sec-websocket-version", "13")],
+    )  # fmt: skip
+    told = b""
+    with socket.create_connection(("127.0.0.1", running.port), 10) as sock:
+        sock.settimeout(10)
+        sock.sendall(client.data_to_send())
+        while not told.endswith(b"hello"):
+            for event in client.receive_data(sock.recv(65536)):
+                if isinstance(event, h2.events.ResponseReceived):
+                    assert dict(event.headers or ())[b":status"] == b"200"
+                elif isinstance(event, h2.events.DataReceived):
+                    told += event.data or b""
+        sock.sendall(client.data_to_send())
 
 
 def test_one_connection_after_the_other_changes_its_protocol(plain: GatewayProcess) -> None:

@@ -80,6 +80,7 @@ class Http2Client(Http2Streams):
         said = {
             names.MAX_CONCURRENT_STREAMS: self._most,
             names.MAX_HEADER_LIST_SIZE: limits.head_size,
+            names.ENABLE_CONNECT_PROTOCOL: 1,
             names.NO_RFC7540_PRIORITIES: 1,
         }
         self._link.put(names.settings_frame(said) + frames.window_update(0, RECEIVE - names.WINDOW))

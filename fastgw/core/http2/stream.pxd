@@ -7,7 +7,7 @@ from fastgw.wire.http2 cimport frames
 from fastgw.wire.messages cimport Request, Response
 
 # Constants, as C.
-cdef int HOLD_PEER
+cdef int HOLD_PEER, HOLD_PENDING
 cdef Py_ssize_t FRAME_MOST, _HALF
 
 
@@ -41,7 +41,8 @@ cdef class Http2Stream(Client):
     cpdef read_body(self)
     cpdef hold(self, int bit)
     cpdef _hand_on_early(self)
-    cpdef begin_late(self)
+    cpdef begin_soon(self)
+    cpdef _begin_late(self)
     cpdef release(self, int bit)
     cpdef bint takes_trailers(self, Exchange exchange) except -1
     cpdef send_interim(self, Exchange exchange)

@@ -12,17 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.core.exchange.ends import Client
 from fastgw.core.http2 import stalls
-from fastgw.core.net.connection import HOLD_PEER
-from fastgw.wire.http2 import frames
-from fastgw.wire.http2.errors import (
-    CANCEL,
-    FLOW_CONTROL_ERROR,
-    INTERNAL_ERROR,
-    NO_ERROR,
-    PROTOCOL_ERROR,
-    STREAM_CLOSED,
-    StreamError,
-)
+from fastgw.core.net.connection import HOLD_PEER, HOLD_PENDING
+from fastgw.wire.http2 import errors, frames
+from fastgw.wire.http2.errors import NO_ERROR, PROTOCOL_ERROR, StreamError
 from fastgw.wire.http2.frame_kinds import FRAME_MOST
 from fastgw.wire.http2.settings import WINDOW, WINDOW_MOST
 from fastgw.wire.lines import without_fields
@@ -150,10 +142,12 @@ class Http2Stream(Client):
             StreamError: it may not, or is not what the head has told of.
         """
         if self.is_remote_done:
-            raise StreamError(self.id, STREAM_CLOSED, "DATA stands behind the end of the stream")
+            raise StreamError(self.id, errors.STREAM_CLOSED, "DATA stands behind the end of the stream")
         held = sum(map(len, self._early)) if self._early else 0
         if self._credit + held + size > RECEIVE:
-            raise StreamError(self.id, FLOW_CONTROL_ERROR, "there is more DATA than the window of the stream allows")
+            raise StreamError(
+                self.id, errors.FLOW_CONTROL_ERROR, "there is more DATA than the window of the stream allows"
+            )
         self._credit += size - len(payload)
         self._received += len(payload)
         if is_last:
@@ -178,8 +172,12 @@ class Http2Stream(Client):
         else:
             self._hand_on(b"")
 
-    def begin_late(self) -> None:
-        """Begin the exchange, which has waited for a turn of the loop since ``hold``; what came meanwhile follows."""
+    def begin_soon(self) -> None:
+        """Let the exchange begin in the next turn of the loop; what comes meanwhile follows it."""
+        self.hold(HOLD_PENDING)
+        self.connection.plane.loop.call_soon(self._begin_late)
+
+    def _begin_late(self) -> None:
         exchange = self.exchange
         self._holds = 0
         if exchange is not None:
@@ -356,10 +354,10 @@ class Http2Stream(Client):
         """WINDOW_UPDATE of the stream, or another first size of its window.
 
         Raises:
-            StreamError: FLOW_CONTROL_ERROR: no window is so large.
+            StreamError: errors.FLOW_CONTROL_ERROR: no window is so large.
         """
         if self.window + size > WINDOW_MOST:
-            raise StreamError(self.id, FLOW_CONTROL_ERROR, "the window of the stream is larger than any may be")
+            raise StreamError(self.id, errors.FLOW_CONTROL_ERROR, "the window of the stream is larger than any may be")
         self.window += size
 
     def go_on(self) -> None:
@@ -402,7 +400,7 @@ class Http2Stream(Client):
         from fastgw.core.exchange.grpc import explain_end  # which nobody needs before something breaks
 
         if not explain_end(exchange):
-            self.connection.forget(self, INTERNAL_ERROR)
+            self.connection.forget(self, errors.INTERNAL_ERROR)
             return
         self.send_last(b"")
         self.on_finished(False, exchange.body.is_done)
@@ -427,7 +425,7 @@ class Http2Stream(Client):
     def close(self) -> None:
         """See ``Connection``."""
         if not self.is_closed:
-            self.connection.reset(self, CANCEL)
+            self.connection.reset(self, errors.CANCEL)
 
     def abort(self) -> None:
         """See ``Connection``."""

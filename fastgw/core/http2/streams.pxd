@@ -13,7 +13,6 @@ from fastgw.wire.http2.sections cimport RequestSection
 
 # Constants that the module imports, as C.
 cdef int ACK, DATA, END_STREAM, GOAWAY, HEADERS, NONE, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE
-cdef int HOLD_PENDING
 cdef int NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED
 
 
@@ -49,7 +48,7 @@ cdef class Http2Streams(Client):
     cdef _spend(self, double cost, str what)
     @cython.locals(link=Http2Link, stream=Http2Stream, fields=list)
     cdef _on_headers(self, long number, bytes block, bint is_last)
-    @cython.locals(listener=Listener, plane=DataPlane, link=Http2Link, stream=Http2Stream, section=RequestSection, exchange=Relay)
+    @cython.locals(listener=Listener, plane=DataPlane, link=Http2Link, stream=Http2Stream, section=RequestSection, exchange=Relay, head=bytes)
     cdef _begin_request(self, long number, list fields, bint is_last)
     cdef _check_host(self, bytes host)
     cdef _add(self, Http2Stream stream)

@@ -17,7 +17,6 @@ from fastgw.core.http2 import budget
 from fastgw.core.http2.budget import FloodBudget
 from fastgw.core.http2.link import Http2Link
 from fastgw.core.http2.stream import Http2Stream
-from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.core.net.peers import is_within
 from fastgw.errors import DownstreamError
 from fastgw.wire.errors import WireError
@@ -231,19 +230,21 @@ class Http2Streams(Client):
             return
         section = self._section
         section.read(number, fields)
+        head = section.head
         exchange = plane.take()
         try:
-            listener.reader.read(
-                section.head, exchange.request, listener.trusted_table if self.is_trusted else listener.table
-            )
+            if section.protocol:
+                from fastgw.core.http2 import tunnel  # which a worker without WebSockets does not need
+
+                head = tunnel.upgrade_head(section, plane.random)
+                stream = tunnel.TunnelStream(self, link, number)
+            listener.reader.read(head, exchange.request, listener.trusted_table if self.is_trusted else listener.table)
             if self._tls is not None and exchange.request.host != self._right:
                 self._check_host(exchange.request.host)
-            if section.protocol:
-                raise WireError(501, "protocol_not_implemented", "extended CONNECT is not served")
             stream.begin(exchange, is_last)
         except WireError as error:
             plane.give_back(exchange)
-            self._answer(stream, error, section.head, is_last)
+            self._answer(stream, error, head, is_last)
             return
         except StreamError:
             plane.give_back(exchange)
@@ -251,8 +252,7 @@ class Http2Streams(Client):
         self._add(stream)
         plane.values[counters.HTTP2_STREAMS] += 1
         if self._is_sparse:  # whatever resets it is here already, most likely
-            stream.hold(HOLD_PENDING)
-            plane.loop.call_soon(stream.begin_late)
+            stream.begin_soon()
         else:
             exchange.begin(stream, listener)
 

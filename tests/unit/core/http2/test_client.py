@@ -258,7 +258,7 @@ def chosen(edge: Edge, **options: Any) -> MockTransport:
 def test_where_it_was_chosen_it_says_what_it_is_like_at_once() -> None:
     edge = Http2Edge()
     client = chosen(edge, extra={"peername": ("10.1.2.3", 5)})
-    assert client.take().startswith(b"\0\0\x12\x04\0\0\0\0\0")
+    assert client.take().startswith(b"\0\0\x18\x04\0\0\0\0\0")
     client.feed(PREFACE + frame(SETTINGS, 0, 0, b"") + frames.headers(1, block(), True))
     assert b"\r\nx-forwarded-for: 10.1.2.3\r\n" in edge.connect().take()
     client.lose()
