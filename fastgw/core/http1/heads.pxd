@@ -15,8 +15,11 @@ cpdef bytes request_head(Exchange exchange)
 @cython.locals(service=Service)
 cpdef bytes authority_of(Exchange exchange)
 
-@cython.locals(request=Request, authority=bytes, forwarded=bytes, extra=bytes)
+@cython.locals(request=Request, authority=bytes, forwarded=bytes, end=bytes)
 cpdef bytes request_fields(Exchange exchange)
+
+@cython.locals(request=Request)
+cpdef bytes own_fields(Exchange exchange)
 
 cpdef bytes forwarded_fields(bytes address, bytes scheme, bytes version=*)
 

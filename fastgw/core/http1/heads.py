@@ -64,29 +64,27 @@ def authority_of(exchange: Exchange) -> bytes:
 
 def request_fields(exchange: Exchange) -> bytes:
     """The fields of the request as its endpoint gets them over a protocol that frames bodies by itself: each line with its CRLF, without
-    Host and without what is said of a connection, but for ``te: trailers`` (RFC 9113 section 8.2.2)."""
+    Host and without what is said of a connection, but for ``te: trailers`` (RFC 9113 section 8.2.2), and without ``own_fields``."""
     request = exchange.request
     authority = request.authority or exchange.endpoint.authority
     forwarded = exchange.client.forwarded
-    extra = request.extra
+    end = b"\r\n"
     if request.rare or not request.minor:
         forwarded = _rare_forwarded(exchange, request)
         authority = request.forwarded_host or authority
-        if request.expect and not exchange.body.is_done:
-            extra = b"expect: 100-continue\r\n" + extra
         if request.te_trailers:
-            extra = b"te: trailers\r\n" + extra
-    return scan.join(
-        (
-            request.fields,
-            forwarded,
-            authority,
-            _REQUEST_ID if request.request_id else b"",
-            request.request_id,
-            b"\r\n",
-            extra,
-        )
-    )
+            end = b"\r\nte: trailers\r\n"
+        if request.expect and not exchange.body.is_done:
+            end += b"expect: 100-continue\r\n"
+    return scan.join((request.fields, forwarded, authority, end))
+
+
+def own_fields(exchange: Exchange) -> bytes:
+    """Those behind them that are likely of this request alone: its id, and what hooks have added."""
+    request = exchange.request
+    if not request.request_id:
+        return request.extra
+    return scan.join((_REQUEST_ID[2:], request.request_id, b"\r\n", request.extra))
 
 
 def _rare_forwarded(exchange: Exchange, request: Request) -> bytes:

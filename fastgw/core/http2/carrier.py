@@ -127,7 +127,14 @@ class Http2Carrier(Carrier):
         self.id = self.connection.begin(self)
         scheme = b"http" if exchange.endpoint.ssl is None else b"https"
         authority = heads.authority_of(exchange)
-        block = link.encoder.request(request.method, scheme, authority, request.target, heads.request_fields(exchange))
+        block = link.encoder.request(
+            request.method,
+            scheme,
+            authority,
+            request.target,
+            heads.request_fields(exchange),
+            heads.own_fields(exchange),
+        )
         held = body.take() if body.held else b""
         if body.is_framed:
             self._chunks = ChunkReader(exchange.listener.head_size, exchange.listener.reader.head_count, decode=True)

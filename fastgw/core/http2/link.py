@@ -40,8 +40,8 @@ class Http2Link:
         "window",
     )
 
-    def __init__(self, connection: Connection, loop: Any, block_most: int) -> None:
-        """``block_most``: bytes of a header block."""
+    def __init__(self, connection: Connection, loop: Any, block_most: int, remembered: int = 0) -> None:
+        """``block_most``: bytes of a header block; ``remembered``: see ``FieldEncoder``."""
         self._connection: Connection | None = connection
         self._loop = loop
         self._out: list[bytes] = []  # frames of this turn
@@ -49,7 +49,7 @@ class Http2Link:
         self._received = 0  # bytes of DATA that the peer was not told of
         self.reader = FrameReader(block_most)
         self.decoder = FieldDecoder()
-        self.encoder = FieldEncoder()
+        self.encoder = FieldEncoder(remembered)
         self.peer = Settings()  #: as it says of itself
         self.window = WINDOW  #: bytes of DATA that it takes on all streams together
 

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.causes import excerpt, words
 from fastgw.core.http2 import budget
-from fastgw.core.http2.budget import FloodBudget
 from fastgw.core.http2.carrier import RECEIVE, Bearing, Http2Carrier
 from fastgw.core.http2.link import RECEIVE as RECEIVE_ALL
 from fastgw.core.http2.link import Http2Link
@@ -54,6 +53,7 @@ BLOCK_MOST: Final = (
     256 * 1024
 )  #: bytes of a header block; far above what a listener allows of an answer's head, as each is read to its end
 UNASKED_HEAD: Final = 64 * 1024  #: bytes of the fields of a stream that nobody waits for
+REMEMBERED: Final = 64  #: sets of field lines of requests that may come again
 REST: Final = 1.0  #: seconds of silence, behind which the first stream may have to ask whether anybody is there
 RESETS_REMEMBERED: Final = 256  #: streams that we have reset, whose frames may still be under way
 LAST_STREAM: Final = 2**31 - 1
@@ -84,7 +84,7 @@ class Http2Service(Bearing):
         Connection.__init__(self)
         self.pool = pool
         self.plane = plane
-        self.link = Http2Link(self, plane.loop, BLOCK_MOST)
+        self.link = Http2Link(self, plane.loop, BLOCK_MOST, REMEMBERED)
         self.opened: asyncio.Future[None] = (
             plane.loop.create_future()
         )  #: done when the service has said SETTINGS, or will not
@@ -97,7 +97,7 @@ class Http2Service(Bearing):
         self.most = 0  #: streams at once
         self.streams: dict[int, Http2Carrier] = {}
         self.why = ""  #: the service takes leave, as it says; empty: it did not
-        self._budget = FloodBudget(plane.now)
+        self._budget = budget.FloodBudget(plane.now)
         self._is_open = False  # SETTINGS have come
         self._first = b""  # what came first, as long as they have not
         self._parting = b""  # what is said when we close

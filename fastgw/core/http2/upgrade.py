@@ -52,7 +52,9 @@ class UpgradeCarrier(Http2Carrier):
         self.id = self.connection.begin(self)
         scheme = b"http" if exchange.endpoint.ssl is None else b"https"
         lines = b":protocol: websocket\r\n" + without_fields(heads.request_fields(exchange), _OF_HTTP1)
-        block = link.encoder.request(b"CONNECT", scheme, heads.authority_of(exchange), request.target, lines)
+        block = link.encoder.request(
+            b"CONNECT", scheme, heads.authority_of(exchange), request.target, lines, heads.own_fields(exchange)
+        )
         link.put(frames.headers(self.id, block, False))
 
     def on_fields(self, fields: list[Any], is_last: bool) -> None:

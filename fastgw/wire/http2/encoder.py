@@ -3,6 +3,9 @@
 What goes out are lines as HTTP/1.1 has them, for that is how the exchange keeps fields.  A line that came before is one number, found by
 one look into a dict.  What is worth a place in the table is a matter of its name: what is another in each message (a length, a date, an id)
 has none, and secrets are never indexed, by nobody behind us either (section 7.1.3).
+
+A set of lines that came before is one look, as long as nothing was put into the table since: what stands there has the same numbers then.
+Who sends for many asks for that (``remembered``).
 """
 
 from __future__ import annotations
@@ -17,9 +20,11 @@ from fastgw.wire.http2.static_table import SIZE as _STATIC
 TABLE_MOST: Final = 4096  #: bytes of the table, however many the peer would keep
 ENTRY_MOST: Final = 512  #: bytes of a field that is worth a place
 NAMES_MAX: Final = 1024  #: spellings of names remembered
+REMEMBERED_MOST: Final = 1024  #: bytes of lines that are worth remembering
 
 _UNIQUE: Final = frozenset(
     (
+        b"x-forwarded-for",  # of many clients on one connection to a service
         *(b":path", b"content-length", b"content-range", b"x-request-id", b"traceparent", b"tracestate", b"etag"),
         *(b"last-modified", b"date", b"expires", b"age", b"location", b"grpc-message", b"grpc-timeout", b"range"),
         *(b"x-ratelimit-remaining", b"x-ratelimit-reset", b"ratelimit", b"retry-after", b"if-none-match"),
@@ -71,9 +76,12 @@ _names: dict[bytes, tuple[bytes, bytes, bool]] = {}
 class FieldEncoder:
     """What the fields to one peer are compressed with."""
 
-    __slots__ = ("_count", "_entries", "_held", "_known", "_size", "_updates")
+    __slots__ = ("_blocks", "_count", "_entries", "_held", "_known", "_remembered", "_size", "_updates")
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: int = 0) -> None:
+        """``remembered``: sets of lines whose block is kept, as they will come again."""
+        self._remembered = remembered
+        self._blocks: dict[object, tuple[int, bytes]] = {}  # how many were in the table before, and the block
         self._size = TABLE_MOST
         self._held = 0  # bytes of the entries
         self._entries: list[tuple[bytes, int]] = []  # lines and sizes, the newest is the last
@@ -86,6 +94,7 @@ class FieldEncoder:
         size = min(most, TABLE_MOST)
         if size != self._size:
             self._size = size
+            self._blocks.clear()
             self._evict(size)
             # Of several changes between two blocks the least and the last are told (section 4.2); to tell each is right as well.
             self._updates = (self._updates if len(self._updates) < 4 else b"\x20") + number(_RESIZED, 0x1F, size)
@@ -97,26 +106,54 @@ class FieldEncoder:
             first = _statuses[status] = _status(status)
         return self._block(first, lines)
 
-    def request(self, method: bytes, scheme: bytes, authority: bytes, path: bytes, lines: bytes) -> bytes:
-        """The block of a request; an empty ``authority`` is left out (RFC 9113 section 8.3.1)."""
-        first = self._updates
-        self._updates = b""
-        first += self._field(b":method: %b" % method) + self._field(b":scheme: %b" % scheme)
-        if authority:
-            first += self._field(b":authority: %b" % authority)
-        index = INDEX.get((b":path", path), 0)
-        first += _indexed[index] if index else b"\x04" + plain_string(path)
-        return self._block(first, lines)
+    def request(
+        self, method: bytes, scheme: bytes, authority: bytes, path: bytes, lines: bytes, own: bytes = b""
+    ) -> bytes:
+        """The block of a request; an empty ``authority`` is left out (RFC 9113 section 8.3.1); ``own``: lines that no other has, behind
+        ``lines``."""
+        key = (method, scheme, authority)
+        known = self._blocks.get(key)
+        if known is not None and known[0] == self._count and not self._updates:
+            first = known[1]
+        else:
+            updates, self._updates = self._updates, b""
+            before = self._count
+            first = self._field(b":method: %b" % method) + self._field(b":scheme: %b" % scheme)
+            if authority:
+                first += self._field(b":authority: %b" % authority)
+            if self._count == before:
+                self._remember(key, first, len(authority))
+            first = updates + first
+        first += b"\x84" if path == b"/" else b"\x04" + plain_string(path)
+        block = self._block(first, lines)
+        return block + self._encoded(own) if own else block
 
     def trailers(self, lines: bytes) -> bytes:
         """The block of the fields behind a body."""
         return self._block(b"", lines)
 
     def _block(self, first: bytes, lines: bytes) -> bytes:
-        pieces = [first]
         if self._updates:
-            pieces.insert(0, self._updates)
+            first = self._updates + first
             self._updates = b""
+        known = self._blocks.get(lines)
+        if known is not None and known[0] == self._count:
+            return first + known[1]
+        before = self._count
+        block = self._encoded(lines)
+        if self._count == before:
+            self._remember(lines, block, len(lines))
+        return first + block
+
+    def _remember(self, key: object, block: bytes, size: int) -> None:
+        """Keep what ``key``, of ``size`` bytes, is encoded as."""
+        if self._remembered and size <= REMEMBERED_MOST:
+            if len(self._blocks) >= self._remembered:
+                del self._blocks[next(iter(self._blocks))]
+            self._blocks[key] = (self._count, block)
+
+    def _encoded(self, lines: bytes) -> bytes:
+        pieces = []
         start, end = 0, len(lines)
         while start < end:
             stop = lines.find(b"\r\n", start)

@@ -14,6 +14,9 @@ cdef int HOST
 cdef int MALFORMED
 
 
+cdef set _passing
+
+
 cdef class RequestSection:
     cdef readonly bytes head
     cdef readonly bytes method

@@ -5,9 +5,11 @@ What is left to the readers of heads: whether the target, the authority and the 
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastgw.wire.fields import is_forbidden_trailer, is_token
 from fastgw.wire.http2.errors import PROTOCOL_ERROR, StreamError
-from fastgw.wire.http2.field import Http2Field
+from fastgw.wire.http2.field import NAME_SIZE_MAX, Http2Field
 from fastgw.wire.http2.field_kinds import (
     AUTHORITY,
     COOKIE,
@@ -21,6 +23,9 @@ from fastgw.wire.http2.field_kinds import (
     STATUS,
 )
 from fastgw.wire.serialize import status_line
+
+PASSING_MAX: Final = 1024  #: names of trailers remembered
+_passing: set[bytes] = set()  # of those that may stand behind a body
 
 
 class RequestSection:
@@ -120,7 +125,15 @@ def read_trailers(stream: int, fields: list[Http2Field]) -> bytes:
     for field in fields:
         if METHOD <= field.kind <= STATUS or field.kind == MALFORMED:
             raise malformed(stream, field.problem() if field.kind == MALFORMED else "trailers have no pseudo-fields")
-    return b"".join([field.line for field in fields if not is_forbidden_trailer(field.name)])
+    return b"".join([field.line for field in fields if field.name in _passing or _passes(field.name)])
+
+
+def _passes(name: bytes) -> bool:
+    if is_forbidden_trailer(name):
+        return False
+    if len(_passing) < PASSING_MAX and len(name) <= NAME_SIZE_MAX:
+        _passing.add(name)
+    return True
 
 
 def read_response(stream: int, fields: list[Http2Field]) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.http1.heads import authority_of, forwarded_fields, request_fields, without_length
+from fastgw.core.http1.heads import authority_of, forwarded_fields, own_fields, request_fields, without_length
 from fastgw.testing.edge import CHUNKED, DATE, GET, OK, POST, Edge, Spy
 
 
@@ -178,6 +178,6 @@ def test_fields_for_a_protocol_that_frames_by_itself_are_those_of_the_head_witho
 
 def told_of(exchange: Any) -> tuple[bytes, bytes]:
     exchange.service, exchange.endpoint = exchange.route.service, exchange.route.service.members.ready[0]
-    found = authority_of(exchange), request_fields(exchange)
+    found = authority_of(exchange), request_fields(exchange) + own_fields(exchange)
     exchange.endpoint = None
     return found

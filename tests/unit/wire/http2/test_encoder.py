@@ -125,3 +125,38 @@ def test_numbers_are_those_of_the_rfc(value: int) -> None:
 def test_a_string_is_coded_where_that_is_shorter() -> None:
     assert module.string(b"www.example.com")[0] == 0x8C
     assert module.string(b"\x01\x02") == b"\x02\x01\x02"
+
+
+def test_lines_that_come_again_are_the_same_block_as_long_as_the_table_is_the_same() -> None:
+    remembering, plain, witness = FieldEncoder(2), FieldEncoder(), hpack.Decoder()
+    sets = (b"a: b\r\ndate: 1\r\n", b"", b"c: d\r\n", b"a: b\r\ndate: 1\r\n", b"e: f\r\ne: f\r\n", b"c: d\r\n")
+    for _ in range(4):
+        for number, lines in enumerate(sets):
+            own = b"x-request-id: %d\r\n" % number if number % 2 else b""
+            block = remembering.request(b"GET", b"http", b"a.test", b"/", lines, own)
+            assert block == plain.request(b"GET", b"http", b"a.test", b"/", lines + own)
+            assert len(read(witness, block)) == 4 + (lines + own).count(b"\n")
+        block = remembering.trailers(b"grpc-status: 0\r\n") + remembering.response(200, sets[0])
+        assert block == plain.trailers(b"grpc-status: 0\r\n") + plain.response(200, sets[0])
+        read(witness, block)
+    remembering.resize(0)
+    plain.resize(0)
+    for _ in range(2):
+        assert remembering.request(b"GET", b"http", b"a.test", b"/", sets[0]) == plain.request(
+            b"GET", b"http", b"a.test", b"/", sets[0]
+        )
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"a: 1\r\n", b"b: 2\r\n", b"a: 1\r\nb: 2\r\n", b"cookie: x\r\n", b"d: %b\r\n" % (b"x" * 400)]),
+        max_size=40,
+    )
+)
+def test_what_is_remembered_says_the_same_as_what_is_not(sets: list[bytes]) -> None:
+    remembering, plain = FieldEncoder(3), FieldEncoder()
+    for number, lines in enumerate(sets):
+        if number % 7 == 5:
+            remembering.resize(100 * number)
+            plain.resize(100 * number)
+        assert remembering.trailers(lines) == plain.trailers(lines)
