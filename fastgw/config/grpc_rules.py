@@ -1,8 +1,9 @@
-"""What is wrong between ``grpc`` of a route and its other keys."""
+"""What is wrong between ``grpc`` of a route and its other keys, and what is hardly meant between that and others."""
 
 from __future__ import annotations
 
-from fastgw.config.schema import Route
+from fastgw.config.by_name import named_services
+from fastgw.config.schema import Configuration, Route
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import is_unsound
 
@@ -23,3 +24,33 @@ def check_grpc(document: Document, where: TreePath, route: Route) -> None:
     for key in ("reply", "redirect", "files"):
         if getattr(route, key) and not is_unsound(getattr(route, key)):
             document.report((*where, key), "is no answer to a call of gRPC", at_key=True)
+
+
+def warn_grpc(document: Document, config: Configuration) -> None:
+    """Note where no call can get through, as somebody on the way speaks HTTP/1.1."""
+    for place, route in enumerate(config.routes):
+        if route.grpc is None or is_unsound(route.grpc, route.service, route.split, route.among):
+            continue
+        names = {route.service, *named_services(route, config), *(share.service for share in route.split)}
+        for name in sorted(one for one in names if isinstance(one, str)):
+            service = config.services.get(name)
+            if service is None or is_unsound(service, service.protocol) or service.protocol != "http/1.1":
+                continue
+            if service.endpoints or service.discovery is not None or service.versions:
+                said = (
+                    f"calls of gRPC need HTTP/2, and the service {name!r} is asked over HTTP/1.1; give it protocol: h2"
+                )
+                document.warn(("routes", place, "grpc"), said)
+        if not _is_reached(config):
+            said = "calls of gRPC need HTTP/2, which no listener speaks; give one protocols: [http/1.1, h2]"
+            document.warn(("routes", place, "grpc"), said)
+
+
+def _is_reached(config: Configuration) -> bool:
+    """Whether some listener speaks HTTP/2, or is not known not to, or a filter makes calls of what comes over HTTP/1.1."""
+    makes_calls = any(not is_unsound(one) and one.type == "grpc_web" for one in config.filters.values())
+    chains = [*(one.filters for one in config.listeners), *(one.filters for one in config.routes), config.chain]
+    is_named = any(is_unsound(one) or "grpc_web" in one for one in chains)
+    return (
+        makes_calls or is_named or any(is_unsound(one.protocols) or "h2" in one.protocols for one in config.listeners)
+    )

@@ -12,6 +12,7 @@ from fastgw.config.admin import AdminAddress
 from fastgw.config.bound import ListenerTls
 from fastgw.config.by_name import found_services
 from fastgw.config.chains import named
+from fastgw.config.grpc_rules import warn_grpc
 from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import is_unsound
@@ -42,6 +43,7 @@ def warn(document: Document, config: Configuration, now: float, resolve: Resolve
     _preflights(document, config)
     _certificates_asked(document, config)
     _faults(document, config)
+    warn_grpc(document, config)
     for path, value in durations(document.tree):
         if re.fullmatch(r"[0-9.]+", value) and float(value) > LONGEST_BARE:
             if isinstance(value, Expanded):

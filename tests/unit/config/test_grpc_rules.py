@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.config.test_grpc import problems
+from tests.unit.config.test_warn import warnings
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,34 @@ from tests.unit.config.test_grpc import problems
 )
 def test_what_is_wrong_is_told(tmp_path: Path, text: str, problem: str) -> None:
     assert problem in problems(tmp_path, text)
+
+
+GRPC = "{grpc: {service: a.B}, service: s}"
+PLAIN = "{endpoints: ['127.0.0.1:9000']}"
+H2 = "{endpoints: ['127.0.0.1:9000'], protocol: h2}"
+BOTH = "listeners: [{address: '127.0.0.1:8080', protocols: [http/1.1, h2]}]"
+ONE = "listeners: [{address: '127.0.0.1:8080'}]"
+
+
+@pytest.mark.parametrize(
+    ("listeners", "service", "more", "words"),
+    [
+        (BOTH, H2, "", []),
+        (BOTH, PLAIN, "", ["the service 's' is asked over HTTP/1.1; give it protocol: h2"]),
+        (BOTH, PLAIN.replace("}", ", protocol: auto, tls: true}"), "", []),
+        (ONE, H2, "", ["which no listener speaks; give one protocols: [http/1.1, h2]"]),
+        (ONE, H2, "filters: {pages: {type: grpc_web}}\n", []),
+    ],
+)
+def test_where_no_call_can_get_through_a_warning_says_so(
+    tmp_path: Path, listeners: str, service: str, more: str, words: list[str]
+) -> None:
+    used = ", filters: [pages]" if more else ""
+    text = f"{listeners}\nroutes: [{GRPC[:-1]}{used}}}]\nservices: {{s: {service}}}\n{more}"
+    found = warnings(tmp_path, text)
+    assert len(found) == len(words)
+    assert all(word in one and "routes[0].grpc" in one for word, one in zip(words, found, strict=True))
+
+
+def test_who_is_no_call_is_not_warned_about(tmp_path: Path) -> None:
+    assert warnings(tmp_path, f"{ONE}\nroutes: [{{path: /*, service: s}}]\nservices: {{s: {PLAIN}}}\n") == []
