@@ -70,14 +70,12 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
 def _only_http2(document: Document, where: TreePath, service: Service, *, is_inside: bool) -> None:
     if is_inside:
         document.report((*where, "protocol"), "is of endpoints; a service in Python is called")
-    health = service.health
-    if health is not None and not is_unsound(health, health.type) and health.type == "http":
-        reason = "probes of type http speak HTTP/1.1, and the service has protocol: h2; type: tcp opens a connection, grpc calls"
-        document.report((*where, "health"), reason, at_key=True)
-    if service.balance == ENGINE:
-        document.report(
-            (*where, "balance"), f"{ENGINE} asks for metrics over HTTP/1.1, and the service has protocol: h2"
+    engine = service.engine
+    if service.balance == ENGINE and (engine is None or (not is_unsound(engine, engine.port) and engine.port is None)):
+        reason = (
+            f"{ENGINE} asks for metrics over HTTP/1.1, and the service has protocol: h2; give engine a port of its own"
         )
+        document.report((*where, "balance"), reason)
 
 
 def _subset(document: Document, where: TreePath, service: Service) -> None:

@@ -40,6 +40,7 @@ class ProbeTarget(NamedTuple):
     server_name: str
     authority: str  #: the Host of the endpoint
     context: ssl.SSLContext | None
+    is_http2: bool = False  #: what it answers a GET over
 
 
 class Probed:
@@ -69,7 +70,10 @@ async def probe(target: ProbeTarget) -> None:
     if settings.type == "grpc":
         await _probe_call(settings, url, member)
         return
-    caller = Caller(url, settings.timeout, BODY_MOST, as_member=member)
+    kind = Caller
+    if target.is_http2:
+        from fastgw.core.grpc_calls import GrpcCaller as kind  # whose connections are of HTTP/2, whatever is called
+    caller = kind(url, settings.timeout, BODY_MOST, as_member=member)
     if settings.type == "tcp":
         await caller.reach()
         return
@@ -111,6 +115,11 @@ async def _probe_call(settings: HealthSpec, url: Url, member: AsMember) -> None:
     if status != grpc_health.SERVING:
         said = grpc_health.STATUSES[status] if status < len(grpc_health.STATUSES) else str(status)
         raise CallError("status", f"it says of {whose}: {said}")
+
+
+def _is_http2(service: ServiceSpec, health: HealthSpec) -> bool:
+    """Whether probes that say something say it over HTTP/2; where requests may be sent over either they do not."""
+    return health.type == "grpc" or (health.type == "http" and service.protocol == HTTP2)
 
 
 class Probing:
@@ -187,15 +196,17 @@ class Probing:
             authority = "localhost" if address.path else str(address)
             for host in hosts:
                 place = address._replace(host=host)
-                target = ProbeTarget(service.health, place, name, authority, self._context(service))
+                is_http2 = _is_http2(service, service.health)
+                target = ProbeTarget(service.health, place, name, authority, self._context(service), is_http2)
                 found.append(((service.name, str(address), str(place)), target))
         return found
 
     def _context(self, service: ServiceSpec) -> ssl.SSLContext | None:
         if service.tls is None or service.health is None:
             return None
-        # A GET is sent over HTTP/1.1, a call over HTTP/2; who only connects agrees on what requests are sent over.
-        spoken = {"http": HTTP1, "grpc": HTTP2}.get(service.health.type, service.protocol)
+        spoken = HTTP2 if _is_http2(service, service.health) else HTTP1
+        if service.health.type == "tcp":
+            spoken = service.protocol  # who only connects agrees on what requests are sent over
         found = self._contexts.get((service.tls, spoken))
         if found is None:
             from fastgw.config.tls import client_context

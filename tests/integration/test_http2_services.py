@@ -28,7 +28,7 @@ routes:
   - {{path: /chosen/*, service: chosen}}
   - {{path: /other/*, service: other}}
 services:
-  plain: {{endpoints: ["127.0.0.1:{plain}"], protocol: h2}}
+  plain: {{endpoints: ["127.0.0.1:{plain}"], protocol: h2, health: {{path: /plain/health, body: well}}}}
   secure: {{endpoints: ["127.0.0.1:{secure}"], protocol: h2, tls: {{ca: {ca}, server_name: edge.test}}}}
   chosen: {{endpoints: ["127.0.0.1:{secure}"], protocol: auto, tls: {{ca: {ca}, server_name: edge.test}}}}
   other: {{endpoints: ["127.0.0.1:$admin"], protocol: h2}}
@@ -44,6 +44,7 @@ def ports(tmp_path: Path, pair: tuple[str, str]) -> Iterator[tuple[int, int]]:
     for name in ("plain", "secure", "chosen"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "big").write_bytes(BIG)
+        (tmp_path / name / "health").write_text("well")
     plain, secure = free_port(), free_port()
     common = ["-d", str(tmp_path), "-a", "127.0.0.1", "--echo-upload"]
     commands = (
@@ -83,6 +84,7 @@ def test_any_to_any(
     assert (refused.status_code, refused.json()["type"]) == (502, "urn:fastgw:error:connect_failed")
     found = running.admin("/status")["services"]["plain"]["endpoints"][f"127.0.0.1:{plain}"]
     assert found["connects"] <= 2 and found["requests"] > 40
+    assert found["health"]["state"] == "healthy" and found["health"]["failures"] == 0
     wait_until(
         lambda: "does not speak HTTP/2: it sent 'HTTP/1.1 505" in running.read_log(), what="the cause in the log"
     )

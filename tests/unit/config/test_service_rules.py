@@ -24,15 +24,11 @@ CASES = [
         "6:79: services.a.pool.max_uploads: is more than max_connections (2)",
     ),
     (
-        with_service("protocol: h2, health: {path: /healthz}"),
-        (
-            "6:53: services.a.health: probes of type http speak HTTP/1.1, and the service has protocol: h2; type: tcp opens a"
-            " connection, grpc calls"
-        ),
-    ),
-    (
         with_service("protocol: h2, balance: engine"),
-        "6:62: services.a.balance: engine asks for metrics over HTTP/1.1, and the service has protocol: h2",
+        (
+            "6:62: services.a.balance: engine asks for metrics over HTTP/1.1, and the service has protocol: h2; give engine"
+            " a port of its own"
+        ),
     ),
     (
         MINIMAL.replace("endpoints: [", "protocol: h2, python: 'm:C', x: [").replace(', x: ["127.0.0.1:19000"]', ""),
