@@ -47,6 +47,7 @@ ANSWERS = [
     b"0\r\n\r\n",
     b"NOT HTTP\r\n\r\n",
     SWITCHING,
+    b"HTTP/1.1 200 OK\r\nX-For: %b\r\nContent-Type: application/grpc\r\n\r\n\0\0\0\0\2ab",
 ]
 
 

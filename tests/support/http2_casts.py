@@ -27,6 +27,8 @@ ASKS: list[tuple[str, list[tuple[str, str]], bytes, bool]] = [
     ("GET", [("te", "trailers")], b"", False),
     ("POST", [("content-length", "7")], b"hello", False),
     ("GET", [("connection", "close")], b"", False),
+    ("POST", [("content-type", "application/grpc"), ("te", "trailers")], b"\0\0\0\0\2ab", False),
+    ("POST", [("content-type", "application/grpc"), ("grpc-timeout", "3S")], b"\0\0\0\0\2ab", True),
 ]
 
 

@@ -32,6 +32,9 @@ ANSWERS: list[tuple[str, Head, bytes, Head, bool]] = [
     ("101", [], b"", [], True),
     ("200", [("connection", "close")], b"ok", [], False),
     ("503", [("retry-after", "1")], b"", [], False),
+    ("200", [("content-type", "application/grpc")], b"\0\0\0\0\2ab", [("grpc-status", "0")], False),
+    ("200", [("content-type", "application/grpc")], b"\0\0\0\0\2ab", [], True),
+    ("200", [("content-type", "application/grpc"), ("grpc-status", "14")], b"", [], False),
 ]
 
 

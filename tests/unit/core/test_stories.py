@@ -19,7 +19,9 @@ from fastgw.core.exchange.reply import Reply
 from fastgw.core.live.endpoint import EndpointKey
 from fastgw.core.live.news import NOT_FOUND, Answer
 from fastgw.core.protocols import make_pool
+from fastgw.core.settings import GrpcSettings
 from fastgw.errors import DownstreamError
+from fastgw.filters.grpc import Calls
 from fastgw.testing import usual
 from fastgw.testing.edge import NAME, Edge, Gate, Spy, new_loop
 from tests.support.bodies import Later, Taped, Watching, doubled
@@ -59,6 +61,7 @@ class Story:
                 Watching("c", ["read_request"], self._on_reading),
                 Watching("e", ["transform_request"], self._on_body),
                 Watching("d", ["read_response", "transform_response"], self._on_body),
+                Calls(GrpcSettings(True, 10, 10)),
             ],
             endpoints=2,
             pool=usual.pool(max_connections=2, max_pending=3, pending_timeout=2, connect_timeout=3, idle_timeout=4),
