@@ -99,6 +99,12 @@ TRIES = (
         frozenset(),
     ),
     Try(
+        "The same as JSON; an answer of many messages, as server-sent events",
+        f"""curl -s {JSON} -d '{{"text": "make it warmer"}}' {URL}/words/classify; """
+        f"curl -s -H 'accept: text/event-stream' '{URL}/words/tell/3?seed=1'",
+        lambda text: text.startswith('{"model":"ngram-stable","label":"heating"') and text.count("data: ") == 3,
+    ),
+    Try(
         "The same from a page, by gRPC-Web: open it in a browser",
         f"curl -s {URL}/words.html",
         lambda text: "application/grpc-web" in text,
