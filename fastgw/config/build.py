@@ -36,7 +36,7 @@ from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.grpc import Grpc
 from fastgw.config.health import HealthCheck
 from fastgw.config.hedges import Hedge
-from fastgw.config.listener_rules import listener_name
+from fastgw.config.listener_rules import listener_name, spoken
 from fastgw.config.model import Model
 from fastgw.config.models import in_dialect, model_spec
 from fastgw.config.places import known_places
@@ -148,7 +148,7 @@ def _listener(place: int, listener: schema.Listener) -> ListenerSpec:
         listener,
         name=listener_name(place, listener),
         bind=_bind(listener),
-        settings=fill(ListenerSettings, listener),
+        settings=fill(ListenerSettings, listener, **spoken(listener)),
     )
 
 

@@ -19,6 +19,12 @@ def listener_name(place: int, listener: Listener) -> str:
     return listener.name or f"listener-{place + 1}"
 
 
+def spoken(listener: Listener) -> dict[str, tuple[str, ...]]:
+    """What clients may speak, by the key that says so; HTTP/2 by default where they can choose it (RFC 7301)."""
+    chosen = listener.protocols or (["h2", "http/1.1"] if listener.tls is not None else ["http/1.1"])
+    return {"protocols": tuple(dict.fromkeys(chosen))}
+
+
 def check_listeners(document: Document, config: Configuration) -> None:
     """Report what is wrong with any of them, and with the admin address."""
     names: dict[str, int] = {}
@@ -72,7 +78,8 @@ def _listener(document: Document, config: Configuration, where: TreePath, listen
         document.report((*where, "proxy_protocol_from"), "has no effect without proxy_protocol: true")
     if listener.tls is not None and listener.half_close == "answer":
         document.report((*where, "half_close"), "answer has no effect with tls: its end is the end of both sides")
-    if "http/1.1" not in listener.protocols and not is_unsound(listener.protocols):
+    asked = listener.protocols
+    if asked is not None and "http/1.1" not in asked and not is_unsound(asked):
         document.report((*where, "protocols"), "http/1.1 must be there: a client that asks for nothing else speaks it")
     if listener.tls is not None:
         _listener_tls(document, (*where, "tls"), listener.tls)

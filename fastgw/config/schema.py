@@ -178,8 +178,9 @@ class Listener(Bound):
     )
     proxy_protocol_from: list[Network] = setting([], "Peers that may send it; others are closed. Default: any peer.")
     tls: ListenerTls | None = setting(None, "Speak TLS. Default: plain HTTP.")
-    protocols: list[Annotated[str, words("http/1.1", "h2")]] = setting(
-        ["http/1.1"], "What is spoken: h2 is HTTP/2, by ALPN where there is TLS, else with prior knowledge."
+    protocols: list[Annotated[str, words("http/1.1", "h2")]] | None = setting(
+        None,
+        "What is spoken: h2 is HTTP/2, by ALPN where there is TLS, else with prior knowledge. Default: both with TLS, else http/1.1.",
     )
     half_close: Annotated[str, words("abort", "answer")] = setting(
         "abort", "What a client gets that ends its sending side and waits: nothing, it counts as gone, or its answer."

@@ -100,7 +100,7 @@ def test_one_connection_after_the_other_changes_its_protocol(plain: GatewayProce
 @pytest.fixture
 def client(gateway: Gateway, service: Service, authority: Authority, pair: tuple[str, str]) -> Iterator[httpx2.Client]:
     """A client that speaks HTTP/2 over TLS with a gateway of its own."""
-    running = gateway(simple_config(service(echo).address, listener=f"{BOTH}, {secure(pair)}"))
+    running = gateway(simple_config(service(echo).address, listener=secure(pair)))
     context = authority.client()
     with httpx2.Client(
         base_url=f"https://127.0.0.1:{running.port}", http2=True, verify=context, headers={"host": "edge.test"}
@@ -150,7 +150,7 @@ def test_a_stop_lets_answers_end(gateway: Gateway, service: Service) -> None:
 def test_a_client_that_offers_nothing_known_is_refused(
     gateway: Gateway, service: Service, authority: Authority, pair: tuple[str, str]
 ) -> None:
-    running = gateway(simple_config(service().address, listener=secure(pair)))
+    running = gateway(simple_config(service().address, listener=f"protocols: [http/1.1], {secure(pair)}"))
     context = authority.client()
     context.set_alpn_protocols(["h2"])
     with (

@@ -27,7 +27,7 @@ REFUSED = [
     ("-tls1_1 -cipher ALL:@SECLEVEL=0", 70, "version"),
     ("-tls1_2 -cipher ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0", 40, "cipher"),
     ("-tls1_3 -ciphersuites TLS_AES_128_CCM_SHA256", 40, "cipher"),
-    ("-alpn h2", 120, "alpn"),
+    ("-alpn h3", 120, "alpn"),
     ("-tls1_2", 40, "no_certificate"),
     ("-tls1_3", 116, "no_certificate"),
     ("-tls1_2 -cert {cert} -key {key}", 48, "bad_certificate"),
@@ -83,7 +83,7 @@ def test_alerts_arrive(demanding: GatewayProcess, tmp_path: Path) -> None:
     lines = told(demanding)
     assert [line["cause"] for line in lines] == ["version", "cipher", "alpn", "no_certificate", "bad_certificate"]
     assert {line["client"] for line in lines} == {"127.0.0.1"} and all(line["count"] == 1 for line in lines)
-    assert lines[2]["detail"] == "offered: h2" and "issuer" in lines[-1]["detail"]
+    assert lines[2]["detail"] == "offered: h3" and "issuer" in lines[-1]["detail"]
     demanding.stop()
     rest = told(demanding)[len(lines) :]  # those that a line had been written of shortly before
     assert {line["cause"]: line["count"] for line in rest} == {"cipher": 1, "no_certificate": 1, "bad_certificate": 1}

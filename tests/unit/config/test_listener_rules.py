@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from fastgw.config.listener_rules import spoken
+from fastgw.config.schema import Listener
 from tests.unit.config.conftest import write_pair
 from tests.unit.config.files import MINIMAL, problems, with_listener
 
@@ -114,3 +116,11 @@ def test_http_1_is_always_spoken(tmp_path: Path) -> None:
     )
     (unknown,) = problems(tmp_path, with_listener("protocols: [http/1.1, h3]"))
     assert "http/1.1 or h2" in unknown or "h2" in unknown
+
+
+def test_http2_is_spoken_by_default_where_clients_can_choose_it() -> None:
+    assert spoken(Listener.model_validate({"address": "127.0.0.1:0"})) == {"protocols": ("http/1.1",)}
+    secure = {"address": "127.0.0.1:0", "tls": {"certificates": [{"cert": "a.pem", "key": "a.key"}]}}
+    assert spoken(Listener.model_validate(secure)) == {"protocols": ("h2", "http/1.1")}
+    listed = {**secure, "protocols": ["http/1.1", "http/1.1"]}
+    assert spoken(Listener.model_validate(listed)) == {"protocols": ("http/1.1",)}
