@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fastgw.config.by_name import named_services
-from fastgw.config.schema import Configuration, Route
+from fastgw.config.listener_rules import spoken
+from fastgw.config.schema import Configuration, Listener, Route
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import is_unsound
 
@@ -51,6 +52,8 @@ def _is_reached(config: Configuration) -> bool:
     makes_calls = any(not is_unsound(one) and one.type == "grpc_web" for one in config.filters.values())
     chains = [*(one.filters for one in config.listeners), *(one.filters for one in config.routes), config.chain]
     is_named = any(is_unsound(one) or "grpc_web" in one for one in chains)
-    return (
-        makes_calls or is_named or any(is_unsound(one.protocols) or "h2" in one.protocols for one in config.listeners)
-    )
+    return makes_calls or is_named or any(_speaks_http2(one) for one in config.listeners)
+
+
+def _speaks_http2(listener: Listener) -> bool:
+    return is_unsound(listener, listener.protocols, listener.tls) or "h2" in spoken(listener)["protocols"]
