@@ -30,7 +30,10 @@ def check_grpc(document: Document, where: TreePath, route: Route) -> None:
 def warn_grpc(document: Document, config: Configuration) -> None:
     """Note where no call can get through, as somebody on the way speaks HTTP/1.1."""
     for place, route in enumerate(config.routes):
-        if route.grpc is None or is_unsound(route.grpc, route.service, route.split, route.among):
+        if is_unsound(route.grpc, route.service, route.split, route.among):
+            continue
+        key = "grpc" if route.grpc is not None else "transformers" if _makes_calls(route) else ""
+        if not key:
             continue
         names = {route.service, *named_services(route, config), *(share.service for share in route.split)}
         for name in sorted(one for one in names if isinstance(one, str)):
@@ -41,10 +44,18 @@ def warn_grpc(document: Document, config: Configuration) -> None:
                 said = (
                     f"calls of gRPC need HTTP/2, and the service {name!r} is asked over HTTP/1.1; give it protocol: h2"
                 )
-                document.warn(("routes", place, "grpc"), said)
-        if not _is_reached(config):
+                document.warn(("routes", place, key), said)
+        if route.grpc is not None and not _makes_calls(route) and not _is_reached(config):
             said = "calls of gRPC need HTTP/2, which no listener speaks; give one protocols: [http/1.1, h2]"
             document.warn(("routes", place, "grpc"), said)
+
+
+def _makes_calls(route: Route) -> bool:
+    """Whether a transformer makes calls of gRPC of what comes."""
+    found = getattr(route.transformers, "input", ())
+    return not is_unsound(found) and any(
+        not is_unsound(one) and "application/grpc" in getattr(one, "makes", ()) for one in found
+    )
 
 
 def _is_reached(config: Configuration) -> bool:

@@ -15,6 +15,7 @@ from google.protobuf import json_format
 from google.protobuf.message import EncodeError
 
 from fastgw.transcoding.catalog import Catalog
+from fastgw.transcoding.moments import timestamp, timestamp_out
 from fastgw.transcoding.scalars import (
     SCALARS,
     Convert,
@@ -34,7 +35,8 @@ _WRAPPERS: Final = frozenset(
     f"google.protobuf.{name}Value"
     for name in ("Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")
 )
-_AS_TEXT: Final = frozenset(f"google.protobuf.{name}" for name in ("Timestamp", "Duration", "FieldMask"))
+_TIMESTAMP: Final = "google.protobuf.Timestamp"
+_AS_TEXT: Final = frozenset(f"google.protobuf.{name}" for name in ("Duration", "FieldMask"))
 _OF_THEIR_OWN: Final = frozenset(f"google.protobuf.{name}" for name in ("Any", "Struct", "Value", "ListValue"))
 _VALUE: Final = "google.protobuf.Value"
 _NULL_VALUE: Final = "google.protobuf.NullValue"
@@ -308,8 +310,10 @@ class MessageShapes:
         name = descriptor.full_name
         if name in _WRAPPERS:
             return self._wrapper(descriptor, cls)
+        if name == _TIMESTAMP:
+            return Known(descriptor, cls, self.options, timestamp, timestamp_out)
         if name in _AS_TEXT:
-            return Known(descriptor, cls, self.options, _text_of(cls), lambda message: message.ToJsonString())
+            return Known(descriptor, cls, self.options, _text_of(cls), _text_out)
         if name in _OF_THEIR_OWN:
             return Known(descriptor, cls, self.options, self._own(cls), self.own_out)
         return None
@@ -413,6 +417,14 @@ def _text_of(cls: Any) -> Convert:
         return made
 
     return convert
+
+
+def _text_out(message: Any) -> str:
+    """What JSON has for a message that is text there; raises MisfitError where it has nothing."""
+    try:
+        return str(message.ToJsonString())
+    except ValueError as error:
+        raise MisfitError(_first_line(error)) from None
 
 
 def _first_line(error: Exception) -> str:

@@ -40,11 +40,16 @@ class CallStatus(NamedTuple):
         return HTTP_STATUSES[self.code]
 
 
+_SUCCESS: Final = CallStatus(OK, "", b"")
+
+
 def read_status(field: Callable[[bytes], bytes | None]) -> CallStatus | None:
     """How the call went, by the fields that tell, of trailers or of a head; None: they do not."""
     value = field(b"grpc-status")
     if value is None:
         return None
+    if value == b"0":
+        return _SUCCESS
     code = read_code(value)
     return CallStatus(
         UNKNOWN if code < 0 else code,

@@ -57,10 +57,9 @@ class PathTemplate(NamedTuple):
         """
         found = []
         for field, start, end, is_one in self.variables:
-            if is_one:
-                value = unquote_to_bytes(segments[start]).decode()
-            else:
-                value = "/".join(_decoded(one) for one in segments[start : None if end < 0 else end])
+            value = segments[start] if is_one else "/".join(segments[start : None if end < 0 else end])
+            if "%" in value:
+                value = unquote_to_bytes(value).decode() if is_one else _decoded(value)
             found.append((field, value))
         return found
 
@@ -130,9 +129,9 @@ def _segment(text: str) -> str:
     return text
 
 
-def _decoded(segment: str) -> str:
-    """Without its escapes, but for those of slashes."""
-    return "%2F".join(unquote_to_bytes(one).decode() for one in _SLASH.split(segment.encode()))
+def _decoded(segments: str) -> str:
+    """Without their escapes, but for those of slashes."""
+    return "%2F".join(unquote_to_bytes(one).decode() for one in _SLASH.split(segments.encode()))
 
 
 class _Node(Generic[Whose]):
@@ -192,11 +191,28 @@ class PathTemplates(Generic[Whose]):
                 owner = _owner(node, verb, method, allowed)
                 if owner is not None:
                     return TemplateMatch(owner, without)
+        first = _first(self._root, segments)  # most often it is that one, at once
+        if first is not None:
+            owner = first.owners.get(("", method))
+            if owner is not None:
+                return TemplateMatch(owner, segments)
         for node in _matches(self._root, segments, 0):
             owner = _owner(node, "", method, allowed)
             if owner is not None:
                 return TemplateMatch(owner, segments)
         return allowed
+
+
+def _first(node: _Node[Whose], segments: list[str]) -> _Node[Whose] | None:
+    """The end of the closest template, if there it is found without a step back; None: it is not, or there is none."""
+    for segment in segments:
+        following = node.literals.get(segment)
+        if following is None:
+            following = node.one if segment else None
+            if following is None:
+                return None
+        node = following
+    return node
 
 
 def _owner(node: _Node[Whose], verb: str, method: bytes, allowed: set[bytes]) -> Whose | None:

@@ -36,9 +36,13 @@ if TYPE_CHECKING:
 
 NOTE: Final = "grpc_json"  #: the ``TranscodedCall``
 METHOD_NOTE: Final = "grpc_method"  #: ``/pkg.Service/Method``, for logs
-_TYPE: Final = b"application/grpc+proto"
+_TYPE_LINE: Final = b"content-type: application/grpc+proto\r\n"
 #: Of a client of HTTP, what says nothing to a service of gRPC, or something else.
-_DROPPED: Final = (b"accept", b"accept-encoding", b"cache-control", b"grpc-encoding", b"grpc-accept-encoding")
+_DROPPED: Final = (
+    *(b"accept", b"accept-encoding", b"cache-control", b"grpc-encoding", b"grpc-accept-encoding"),
+    *(b"content-type", b"grpc-timeout"),
+)
+_CHANGED: Final = frozenset(_DROPPED)
 _LINES: Final = (
     NDJSON,
     b"application/ndjson",
@@ -230,14 +234,13 @@ def _become_call(exchange: Exchange, path: bytes) -> None:
     exchange.note(METHOD_NOTE, path.decode())
     request = exchange.request
     request.query = b""
-    request.rewrite(path)
+    request.original_path = request.original_path or request.path
+    request.path = request.target = path  # which is in its normal form
     request.method = b"POST"
     request.te_trailers = request.rare = True
-    added = [(b"content-type", _TYPE)]
     timeout = _timeout(exchange)
-    if timeout:
-        added.append((b"grpc-timeout", timeout))
-    request.edit((*_DROPPED, b"content-type", b"grpc-timeout"), added)
+    lines = _TYPE_LINE + b"grpc-timeout: %b\r\n" % timeout if timeout else _TYPE_LINE
+    request.change(_DROPPED, lines, _CHANGED if request.edited is None else request.edited | _CHANGED)
     if not request.has_body:
         request.lose_length()  # the message makes one
 

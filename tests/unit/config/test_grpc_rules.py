@@ -57,5 +57,15 @@ def test_where_no_call_can_get_through_a_warning_says_so(
     assert all(word in one and "routes[0].grpc" in one for word, one in zip(words, found, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("service", "words"), [(H2, []), (PLAIN, ["the service 's' is asked over HTTP/1.1; give it protocol: h2"])]
+)
+def test_who_makes_calls_of_json_is_warned_too(tmp_path: Path, service: str, words: list[str]) -> None:
+    route = "{path: /*, service: s, transformers: {input: kserve/rest-grpc}}"
+    found = warnings(tmp_path, f"{ONE}\nroutes: [{route}]\nservices: {{s: {service}}}\n")
+    assert len(found) == len(words)
+    assert all(word in one and "routes[0].transformers" in one for word, one in zip(words, found, strict=True))
+
+
 def test_who_is_no_call_is_not_warned_about(tmp_path: Path) -> None:
     assert warnings(tmp_path, f"{ONE}\nroutes: [{{path: /*, service: s}}]\nservices: {{s: {PLAIN}}}\n") == []

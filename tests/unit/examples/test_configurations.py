@@ -20,7 +20,10 @@ def folder(tmp_path: Path) -> Path:
     """The examples, with the files they speak of."""
     for path in EXAMPLES.glob("*.yaml"):
         shutil.copy(path, tmp_path)
-    shutil.copytree(EXAMPLES / "public", tmp_path / "public")
+    for name in ("public", "pages"):
+        shutil.copytree(EXAMPLES / name, tmp_path / name)
+    (tmp_path / "services").mkdir()
+    shutil.copy(EXAMPLES / "services" / "words.binpb", tmp_path / "services")
     (tmp_path / "tls").mkdir()
     for stem in re.findall(r"tls/([\w-]+)\.pem", (EXAMPLES / "tls.yaml").read_text()):
         write_pair(tmp_path / "tls", stem, f"{stem}.example", f"*.{stem}.example")

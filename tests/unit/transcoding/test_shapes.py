@@ -215,6 +215,12 @@ def test_any_has_its_type_and_what_it_is() -> None:
         SHAPE.dump(made)
 
 
+@pytest.mark.parametrize("fields", [{"published_at": {"nanos": -1}}, {"read_time": {"seconds": 1, "nanos": -1}}])
+def test_what_json_has_nothing_for_is_told(fields: dict[str, Any]) -> None:
+    with pytest.raises(MisfitError):
+        SHAPE.dump(SHAPE.make(fields))
+
+
 def test_one_field_alone() -> None:
     made = SHAPE.make({"authors": [{"name": "a"}], "id": 7})
     assert SHAPE.dump_field(made, SHAPE.fields["authors"]) == [{"name": "a"}]
