@@ -5,6 +5,7 @@ Nothing here is asked before there is an error, and a request that says by its `
 
 from __future__ import annotations
 
+from binascii import b2a_base64
 from typing import TYPE_CHECKING, Any
 
 from fastgw.wire.grpc import (
@@ -108,16 +109,25 @@ def asked_to_wait(response: Response) -> float | None:
     return int(said) / 1000.0 if said.isdigit() and len(said) < 12 else -1.0
 
 
-def explain_end(exchange: Exchange) -> bool:
-    """Have an answer to a call that cannot go on end with the reason, in its trailers; False: it is none of gRPC."""
+def explain_end(exchange: Exchange) -> bytes | None:
+    """Have an answer to a call that cannot go on end with the reason: the last bytes of its body, none where its trailers say it; None: it
+    is no answer of gRPC.  Behind a message that is not complete they cannot be read, but nor is the message taken for one."""
     error, response = exchange.error, exchange.response
     if error is None or response.status != 200 or response.content_length >= 0:
-        return False
-    if not is_grpc(response.header(b"content-type")):
-        return False
-    response.trailers = b"".join([b"%b: %b\r\n" % one for one in _said(error)])
-    response.rare = True  # so they are forgotten
-    return True
+        return None
+    kind = response.header(b"content-type")
+    lines = b"".join([b"%b: %b\r\n" % one for one in _said(error)])
+    if is_grpc(kind):
+        response.trailers = lines
+        response.rare = True  # so they are forgotten
+        return b""
+    if not is_web(kind):
+        return None
+    from fastgw.wire.grpc_web import media_type, trailer_frame  # which few speak
+
+    told = media_type(kind)
+    frame = trailer_frame(lines)
+    return b2a_base64(frame, newline=False) if told is not None and told.is_text else frame
 
 
 def code_of(error: GatewayError) -> int:

@@ -23,3 +23,4 @@ cdef class Http1Answers(Client):
     @cython.locals(response=Response, head=bytes, body=bytes)
     cpdef Py_ssize_t send_reply(self, Exchange exchange, object reply) except -1
     cpdef cut(self, Exchange exchange)
+    cdef bint _ends_call(self, Exchange exchange) except -1

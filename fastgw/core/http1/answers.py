@@ -88,6 +88,8 @@ class Http1Answers(Client):
 
     def cut(self, exchange: Exchange) -> None:
         """See ``Client``: where the framing does not show that the answer is not complete, a reset has to."""
+        if self._is_encoding and self._ends_call(exchange):
+            return
         if self._head:
             self.write(self._head)
             self._head = b""
@@ -98,3 +100,14 @@ class Http1Answers(Client):
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.abort()
+
+    def _ends_call(self, exchange: Exchange) -> bool:
+        """Whether the answer could be ended as one to a call of gRPC that went wrong."""
+        from fastgw.core.exchange.grpc import explain_end  # which nobody needs before something breaks
+
+        last = explain_end(exchange)
+        if last is None:
+            return False
+        self.send_last(last)
+        self.close()
+        return True

@@ -396,13 +396,14 @@ class Http2Stream(Client):
             self.connection.forget(self, None if self.is_remote_done else NO_ERROR)
 
     def cut(self, exchange: Exchange) -> None:
-        """See ``Client``: a call of gRPC is told why, in the trailers that it waits for."""
+        """See ``Client``: a call of gRPC is told why, where it waits for how it went."""
         from fastgw.core.exchange.grpc import explain_end  # which nobody needs before something breaks
 
-        if not explain_end(exchange):
+        last = explain_end(exchange)
+        if last is None:
             self.connection.forget(self, errors.INTERNAL_ERROR)
             return
-        self.send_last(b"")
+        self.send_last(last)
         self.on_finished(False, exchange.body.is_done)
         if self.is_paused:
             stalls.watch(self)  # nobody else does any more

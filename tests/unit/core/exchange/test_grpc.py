@@ -8,8 +8,11 @@ import pytest
 
 from fastgw.core.exchange.grpc import fields_of
 from fastgw.errors import DownstreamError, GatewayError, UpstreamError
+from fastgw.filters.grpc_web import GrpcWeb
 from fastgw.testing import usual
 from fastgw.testing.edge import Edge, Spy, head_of, statuses
+from fastgw.wire.grpc_web import TextReader
+from tests.support.bodies import plain
 from tests.unit.core.http2.peer import POST, Http2Edge, Peer
 
 CALL = (*POST, ("content-type", "application/grpc+proto"), ("te", "trailers"))
@@ -195,6 +198,50 @@ def test_a_client_that_never_takes_it_is_cut() -> None:
     edge.loop.advance(10.0)
     peer.listen()
     assert number in peer.resets
+    edge.end()
+
+
+@pytest.mark.parametrize("kind", ["application/grpc-web+proto", "application/grpc-web-text"])
+@pytest.mark.parametrize("is_http2", [True, False])
+def test_a_page_is_told_in_the_last_frame_of_its_body(kind: str, *, is_http2: bool) -> None:
+    edge = Http2Edge(filters=[GrpcWeb("web", {})])
+    if is_http2:
+        peer = Peer(edge)
+        number = peer.ask((*POST, ("content-type", kind)), b"")
+    else:
+        client = edge.client(
+            b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Type: %b\r\nContent-Length: 0\r\n\r\n" % kind.encode()
+        )
+    service = edge.connect()
+    service.feed(b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\n\r\n" + MESSAGE)
+    service.lose(ConnectionResetError())
+    edge.run()
+    if is_http2:
+        peer.listen()
+        assert peer.ended == {number} and number not in peer.trailers
+        body = peer.bodies[number]
+    else:
+        answer = client.take()
+        assert client.is_closing() and answer.endswith(b"\r\n0\r\n\r\n")
+        body = plain(answer)
+    if "text" in kind:
+        body = TextReader().feed(body)
+    assert body.startswith(MESSAGE + b"\x80\0\0\0")
+    assert body[12:].startswith(b"grpc-status:14\r\ngrpc-message:upstream_reset: ")
+    edge.end()
+
+
+def test_a_call_over_http_1_ends_with_trailers_where_its_chunks_are_ours() -> None:
+    edge = Edge()
+    client = edge.client(
+        b"POST / HTTP/1.1\r\nHost: a.test\r\ncontent-type: application/grpc\r\nContent-Length: 0\r\n\r\n"
+    )
+    service = edge.connect()
+    service.feed(b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\n\r\n" + MESSAGE)
+    service.lose(ConnectionResetError())
+    edge.run()
+    answer = client.take()
+    assert b"\r\n0\r\ngrpc-status: 14\r\n" in answer and answer.endswith(b"\r\n\r\n") and client.is_closing()
     edge.end()
 
 
