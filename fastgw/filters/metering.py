@@ -7,15 +7,15 @@ has not told yet when it all ends, is estimated from that: a server sends an eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from fastgw.core.exchange.filter import BodyHook
+from fastgw.wire import glance, sse, usage
 from fastgw.wire.ndjson import LineReader, lines
-from fastgw.wire.sse import EventReader, count_data, events
-from fastgw.wire.usage import NOT_TOLD, TokenCounts, content_size, may_tell, read_ends
+from fastgw.wire.sse import EventReader
+from fastgw.wire.usage import NOT_TOLD, TokenCounts
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -29,16 +29,28 @@ _DONE: Final = b"[DONE]"
 _END: Final = b"\n\n"  #: of an event
 
 
-class UsageMeter(BodyHook):
-    """What is known of an answer.  Of one that is not read, nothing."""
+class UsageMeter:
+    """What is known of an answer.  It is a ``BodyHook``, as which C has no base for it."""
+
+    __slots__ = ("first", "is_whole", "last", "told")
+
+    gather = 0
+    is_of_bytes = False
+    trailer_names = trailers = vary = ()
 
     def __init__(self) -> None:
         self.told = TokenCounts()
-        self.first = (
-            0.0  #: when the first of what was generated came, by the plane's clock; 0: not yet, or it is no stream
-        )
+        self.first = 0.0  #: when the first of a stream came that was generated, by the plane's clock; 0: not yet
         self.last = 0.0  #: when the stream ended
         self.is_whole = False  #: all of it has come, and it has told of its prompt, and so of all there was
+
+    def feed(self, data: bytes) -> bytes:
+        """See ``BodyHook``."""
+        return data
+
+    def finish(self) -> bytes:
+        """See ``BodyHook``."""
+        return b""
 
     def generated(self) -> int:
         """Tokens that were generated, by estimate."""
@@ -48,11 +60,18 @@ class UsageMeter(BodyHook):
 class AnswerMeter(UsageMeter):
     """An answer that is one object of JSON."""
 
+    __slots__ = ("_head", "_size", "_tail")
+
     def __init__(self) -> None:
-        super().__init__()
+        UsageMeter.__init__(self)
         self._head: list[bytes] = []
         self._tail = b""
         self._size = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes that are kept."""
+        return sum(map(len, self._head)) + len(self._tail)
 
     def feed(self, data: bytes) -> bytes:
         """See ``BodyHook``."""
@@ -72,7 +91,7 @@ class AnswerMeter(UsageMeter):
         head = b"".join(self._head)
         self._head.clear()
         if self._tail:
-            read_ends(self.told, head, self._tail)
+            usage.read_ends(self.told, head, self._tail)
             self._tail = b""
         else:
             self.told.learn(_object(head))
@@ -87,9 +106,11 @@ class AnswerMeter(UsageMeter):
 class StreamMeter(UsageMeter):
     """An answer that comes as it is made, in events or lines."""
 
+    __slots__ = ("_clock", "_count", "_early", "_envelope", "_is_done", "_reader", "_size")
+
     def __init__(self, reader: EventReader | LineReader, clock: Callable[[], float]) -> None:
         """``reader``: cuts it; ``clock``: that of the plane."""
-        super().__init__()
+        UsageMeter.__init__(self)
         self._reader = reader
         self._clock = clock
         self._early = 0  # events that were read before the first that brings content
@@ -126,19 +147,20 @@ class StreamMeter(UsageMeter):
         if not self.first and self._early < _EARLY_MAX:
             self._read_early(block, begin)
             return
-        self._count += self.count(block, begin)
+        seen = self.seen(block, begin)
+        self._count += seen >> 2
         self._size += len(block)
-        self._is_done = block.find(_DONE, -16) >= 0
-        if may_tell(block, begin):
+        self._is_done = seen & 2 != 0
+        if seen & 1:
             for data, _ in self.parts(block, begin):
-                if may_tell(data):
+                if glance.may_tell(data, 0):
                     self.told.learn(_object(data))
 
     def _read_early(self, block: bytes, begin: int) -> None:
         for data, size in self.parts(block, begin):
             said = _object(data)
             self.told.learn(said)
-            content = content_size(said)
+            content = usage.content_size(said)
             if not self.first:
                 self._early += 1
                 if not content:
@@ -149,13 +171,13 @@ class StreamMeter(UsageMeter):
             self._size += size
             self._is_done = data == _DONE
 
-    def count(self, block: bytes, begin: int) -> int:
-        """How many events it has."""
-        return count_data(block, begin)
+    def seen(self, block: bytes, begin: int) -> int:
+        """As ``glance``."""
+        return glance.glance(block, begin)
 
-    def parts(self, block: bytes, begin: int) -> Iterable[tuple[bytes, int]]:
+    def parts(self, block: bytes, begin: int) -> list[tuple[bytes, int]]:
         """What each of them says, and how many bytes it has in all."""
-        return [(one.data, one.end - one.start) for one in events(block, begin)]
+        return [(one.data, one.end - one.start) for one in sse.events(block, begin)]
 
 
 class StrippingMeter(StreamMeter):
@@ -164,6 +186,8 @@ class StrippingMeter(StreamMeter):
     Nothing is held but an event that is not complete, with which the client could not do anything either.
     """
 
+    __slots__ = ()
+
     def feed(self, data: bytes) -> bytes:
         """See ``BodyHook``."""
         block = self._reader.feed(data)
@@ -171,25 +195,27 @@ class StrippingMeter(StreamMeter):
             return b""
         begin = self._reader.begin
         self._look(block, begin)
-        return _without_usage(block, begin) if may_tell(block, begin) else block
+        return _without_usage(block, begin) if glance.may_tell(block, begin) else block
 
     def finish(self) -> bytes:
         """See ``BodyHook``."""
         rest = self._reader.finish()
         if rest:
             self._look(rest + _END, 0)
-        super().finish()
+        StreamMeter.finish(self)
         return rest if _without_usage(rest + _END, 0).strip(b"\r\n") else b""
 
 
 class LineMeter(StreamMeter):
     """Lines of JSON."""
 
-    def count(self, block: bytes, begin: int) -> int:
-        """See ``StreamMeter``."""
-        return block.count(b"\n", begin)
+    __slots__ = ()
 
-    def parts(self, block: bytes, begin: int) -> Iterable[tuple[bytes, int]]:
+    def seen(self, block: bytes, begin: int) -> int:
+        """See ``StreamMeter``."""
+        return block.count(b"\n", begin) << 2 | glance.may_tell(block, begin)
+
+    def parts(self, block: bytes, begin: int) -> list[tuple[bytes, int]]:
         """See ``StreamMeter``."""
         return [(one, len(one) + 1) for one in lines(block, begin)]
 
@@ -218,7 +244,7 @@ def _without_usage(block: bytes, begin: int) -> bytes:
     """``block`` without events that have usage and nothing else."""
     kept = []
     at = 0
-    for one in events(block, begin):
+    for one in sse.events(block, begin):
         said = _object(one.data)
         if isinstance(said, dict) and said.get("choices") == [] and isinstance(said.get("usage"), dict):
             kept.append(block[at : one.start])

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from fastgw.core import counters
 from fastgw.core import model_counters as rows
 from fastgw.core.exchange.mending import may_change_request
@@ -27,8 +29,9 @@ from fastgw.wire.usage import NOT_TOLD, TokenCounts
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.plane import Plane
     from fastgw.core.snapshot.snapshot import Service
-    from fastgw.wire.messages import Request
+    from fastgw.filters.writer import Writer
 
 NOTE: Final = "usage"
 _CODINGS: Final = b"accept-encoding"
@@ -36,6 +39,12 @@ _CODINGS: Final = b"accept-encoding"
 #: has some all the same.
 _MAKING: Final = (b"/completions", b"/responses", b"/messages", b"/api/chat", b"/api/generate")
 _READING: Final = (b"/embeddings", b"/rerank", b"/score", b"/pooling", b"/api/embed")
+#: Numbers of a line, and how they begin there.
+_NUMBERS: Final = tuple(
+    (name, b',"%b":' % name.encode())
+    for name in ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
+)
+_OBJECT: Final = (b"{", b" ", b"\n", b"\r", b"\t")  #: how one may begin; nothing that is compressed, and no form, does
 _STREAMING: Final = b"/completions"  #: how those end whose streams tell of tokens only if that is asked for
 _VALUE_MAX: Final = 256  #: characters of what a client has said, in a line
 
@@ -103,7 +112,7 @@ class Usage:
     def transform_request(self, exchange: Exchange) -> IncludingUsage | None:
         """Read what it asks for; what has to ask for more is changed."""
         request = exchange.request
-        if request.method != b"POST" or NOTE in (exchange.notes or ()) or not _is_json(request):
+        if request.method != b"POST" or (exchange.notes is not None and NOTE in exchange.notes):
             return None
         known = Metering()
         exchange.note(NOTE, known)
@@ -111,10 +120,10 @@ class Usage:
         asks = self._includes and path.endswith(_STREAMING) and may_change_request(request)
         body = exchange.body
         if not body.is_done:
-            if not asks or body.announced > HOLD_MAX:
-                return None
-            return IncludingUsage(exchange, known.learn)
-        data = b"".join(body.pending)
+            return IncludingUsage(exchange, known.learn) if asks and body.announced <= HOLD_MAX else None
+        data = body.pending[0] if len(body.pending) == 1 else b"".join(body.pending)
+        if not data.startswith(_OBJECT):
+            return None
         if not asks or len(data) > HOLD_MAX:
             known.asked = read_model(data)
             return None
@@ -157,7 +166,7 @@ class Usage:
             exchange.note(NOTE, settled)
             self._count(exchange, settled, known)
         if self._lines is not None:
-            self._lines.add(self._line(exchange, settled))
+            self._write(exchange, settled)
 
     def _count(self, exchange: Exchange, settled: Mapping[str, Any], known: Metering) -> None:
         service: Service | None = exchange.service
@@ -167,36 +176,64 @@ class Usage:
         base = self._bases.get((name, settled["model"] or ""), self._bases.get((name, rows.OTHER), 0))
         if not base:
             return
-        values = exchange.plane.values
-        values[base + rows.INPUT_TOKENS] += settled["prompt_tokens"]
-        values[base + rows.OUTPUT_TOKENS] += settled["completion_tokens"]
-        values[base + rows.CACHE_READ_TOKENS] += settled["cached_tokens"]
-        values[base + rows.REASONING_TOKENS] += settled["reasoning_tokens"]
-        values[base + rows.ESTIMATED_TOKENS] += known.estimated_prompt
-        values[base + rows.ESTIMATED_TOKENS + 1] += known.estimated_completion
+        plane = exchange.plane
+        plane.values[base + rows.INPUT_TOKENS] += settled["prompt_tokens"]
+        plane.values[base + rows.OUTPUT_TOKENS] += settled["completion_tokens"]
+        plane.values[base + rows.CACHE_READ_TOKENS] += settled["cached_tokens"]
+        plane.values[base + rows.REASONING_TOKENS] += settled["reasoning_tokens"]
+        plane.values[base + rows.ESTIMATED_TOKENS] += known.estimated_prompt
+        plane.values[base + rows.ESTIMATED_TOKENS + 1] += known.estimated_completion
         if exchange.response.status:
-            _time(values, base + rows.DURATION_US, (exchange.plane.clock() - exchange.started) * 1e6)
+            _time(plane, base + rows.DURATION_US, (plane.clock() - exchange.started) * 1e6)
         if "first_token_ms" in settled:
-            _time(values, base + rows.FIRST_TOKEN_US, settled["first_token_ms"] * 1e3)
+            _time(plane, base + rows.FIRST_TOKEN_US, settled["first_token_ms"] * 1e3)
         if "per_token_ms" in settled:
-            _time(values, base + rows.PER_TOKEN_US, settled["per_token_ms"] * 1e3)
+            _time(plane, base + rows.PER_TOKEN_US, settled["per_token_ms"] * 1e3)
 
-    def _line(self, exchange: Exchange, settled: Mapping[str, Any]) -> dict[str, Any]:
+    def _write(self, exchange: Exchange, settled: Mapping[str, Any]) -> None:
+        """Add the line of ``exchange``."""
         request, error = exchange.request, exchange.error
         service: Service | None = exchange.service
-        line = {
-            "time": timestamp(self._wall()),
-            "id": _text(request.request_id),
-            "client": _text(exchange.client.address),
-            "user": user_of(exchange).decode("utf-8", "replace")[:_VALUE_MAX] or None,
-            "route": exchange.route.name,
-            "service": service.name if service is not None else None,
-            "path": _text(request.original_path or request.path),
-            "status": logged_status(exchange),
-            **settled,
-            "ms": round((exchange.plane.clock() - exchange.started) * 1000, 3),
-        }
-        return line if error is None else line | {"error": error.code}
+        lines = self._lines
+        assert lines is not None
+        writer = lines.writer
+        micros = int((exchange.plane.clock() - exchange.started) * 1e6 + 0.5)
+        lines.begin()
+        writer.put(b'{"time":"')
+        writer.put(timestamp(self._wall()).encode())
+        writer.put(b'","id":')
+        writer.text(request.request_id)
+        writer.put(b',"client":')
+        writer.text(exchange.client.address)
+        writer.put(b',"user":')
+        user = user_of(exchange) if exchange.notes is not None and len(exchange.notes) > 1 else b""
+        writer.put(orjson.dumps(user.decode("utf-8", "replace")[:_VALUE_MAX]) if user else b"null")
+        writer.put(b',"route":')
+        writer.string(exchange.route.name)
+        _write_name(writer, b',"service":', service.name if service is not None else None)
+        writer.put(b',"path":')
+        writer.text(request.original_path or request.path)
+        writer.put(b',"status":')
+        writer.number(logged_status(exchange))
+        _write_name(writer, b',"model":', settled["model"])
+        _write_name(writer, b',"requested_model":', settled["requested_model"])
+        for name, key in _NUMBERS:
+            writer.put(key)
+            writer.number(settled[name])
+        writer.put(b',"estimated":true,"cost":' if settled["estimated"] else b',"estimated":false,"cost":')
+        cost = settled["cost"]
+        writer.put(b"null" if cost is None else repr(cost).encode())
+        if "first_token_ms" in settled:
+            writer.put(b',"first_token_ms":%b' % repr(settled["first_token_ms"]).encode())
+        if "per_token_ms" in settled:
+            writer.put(b',"per_token_ms":%b' % repr(settled["per_token_ms"]).encode())
+        writer.put(b',"ms":')
+        writer.number(micros // 1000)
+        writer.put(b".")
+        writer.three(micros)
+        if error is not None:
+            _write_name(writer, b',"error":', error.code)
+        lines.end()
 
 
 def settle(exchange: Exchange, known: Metering, prices: Prices) -> dict[str, Any]:
@@ -238,13 +275,6 @@ def _metering(exchange: Exchange) -> Metering | None:
     return known if isinstance(known, Metering) else None
 
 
-def _is_json(request: Request) -> bool:
-    """Whether its body is read: one that is not compressed, and not said to be something else."""
-    kind = request.header(b"content-type")
-    is_other = kind is not None and kind.partition(b";")[0].strip(b" \t").lower() != b"application/json"
-    return not is_other and request.header(b"content-encoding") is None
-
-
 def _is_used(exchange: Exchange) -> bool:
     """Whether a service has worked for it: it has answered well, or was at it when the client left."""
     if exchange.replied is not None:
@@ -264,11 +294,15 @@ def _times(exchange: Exchange, meter: UsageMeter, completion: int) -> dict[str, 
     return found
 
 
-def _time(values: Any, place: int, micros: float) -> None:
+def _time(plane: Plane, place: int, micros: float) -> None:
     """Count a duration in the histogram there."""
-    values[place] += int(micros)
-    values[place + 1 + counters.bucket_of(int(micros))] += 1
+    plane.values[place] += int(micros)
+    plane.values[place + 1 + counters.bucket_of(int(micros))] += 1
 
 
-def _text(value: bytes) -> str:
-    return value[:_VALUE_MAX].decode("latin-1")
+def _write_name(writer: Writer, key: bytes, name: str | None) -> None:
+    writer.put(key)
+    if name is None:
+        writer.put(b"null")
+    else:
+        writer.put(orjson.dumps(name))

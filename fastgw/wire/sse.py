@@ -143,13 +143,6 @@ def events(block: bytes, begin: int = 0) -> Iterator[StreamEvent]:
             kind = block[value:end]
 
 
-def count_data(block: bytes, begin: int = 0) -> int:
-    """How many lines of data ``block`` has from ``begin`` on, without a look at any: so many events, where each has one line."""
-    if block.find(b"\n", begin) < 0:
-        return sum(len(one.ranges) for one in events(block, begin))
-    return block.count(b"\ndata:", begin) + block.startswith(b"data:", begin)
-
-
 def _last_end(data: bytes | bytearray, start: int) -> int:
     """Where the last event of ``data`` ends that does so behind ``start``; 0: none does."""
     end = data.rfind(b"\n\n", start) + 2

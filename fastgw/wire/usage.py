@@ -22,7 +22,6 @@ _MOST: Final = 1 << 40  #: tokens of one answer; a larger number says nothing
 _MODEL_MAX: Final = 256  #: characters of a name
 _NESTED: Final = ("message", "response", "x_groq")  #: keys of an event with what an answer has at its top
 _KEY: Final = b'"usage"'
-_COUNT: Final = b"eval_count"
 _MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]{1,256})"')
 _OBJECT_MAX: Final = 4096  #: bytes of an object of usage in an answer that is not read whole
 
@@ -89,26 +88,13 @@ class TokenCounts:
         self.reasoning = max(self.reasoning, _number(inside, "reasoning_tokens"))
 
 
-def may_tell(data: bytes, start: int = 0) -> bool:
-    """Whether there is an object of usage in ``data`` from ``start`` on, or a count of Ollama; ``null``, which streams have, is none.
-
-    In text that was generated the quotes of such a key are escaped, so it is not found there."""
-    at = data.find(_KEY, start)
-    while at >= 0:
-        at += len(_KEY)
-        if data[at : at + 2] == b":{" or data[at : at + 32].lstrip(b" \t\r\n:")[:1] == b"{":
-            return True
-        at = data.find(_KEY, at)
-    return data.find(_COUNT, start) >= 0
-
-
 def content_size(said: Any) -> int:
     """Bytes of what was generated that an event brings, text, reasoning and calls of tools; 0: none, as in the first of most streams."""
     if not isinstance(said, dict):
         return 0
     choices = said.get("choices")
     if isinstance(choices, list):
-        return sum(_size_of_choice(one) for one in choices)
+        return sum([_size_of_choice(one) for one in choices])
     kind = said.get("type")
     if isinstance(kind, str):
         if kind == "content_block_delta":

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fastgw.wire.sse import EventReader, StreamEvent, count_data, events
+from fastgw.wire.sse import EventReader, StreamEvent, events
 from tests.support.events import dispatched, read
 
 STREAMS = {
@@ -105,12 +105,3 @@ def test_an_event_says_where_it_is() -> None:
     assert block[start:end] == first.data == b"x"
     assert (second.start, second.end, second.kind, second.data) == (22, len(block), b"", b"y\nz")
     assert [block[start:end] for start, end in second.ranges] == [b"y", b"z"]
-
-
-@pytest.mark.parametrize(
-    ("block", "lines"),
-    [(b"data: x\n\ndata: y\n\n", 2), (b": c\n\nevent: a\ndata: x\n\n", 1), (b"data: x\r\rdata: y\r\r", 2), (b"", 0)],
-)
-def test_lines_of_data_are_counted(block: bytes, lines: int) -> None:
-    assert count_data(block) == lines
-    assert count_data(b"data: no\n\n" + block, len(b"data: no\n\n")) == lines

@@ -1,0 +1,49 @@
+cimport cython
+
+from fastgw.core.exchange.ends cimport Exchange
+from fastgw.wire.messages cimport Request, Response
+
+# Constants of the module, and those it imports, as C: compared without making an int of what is compared.
+cdef int HOLD_PENDING, BODY_CHUNKED, BODY_NONE, BODY, HOOKS, STREAM
+
+
+cdef class _Stage:
+    cdef public object opening
+    cdef public object hook
+    cdef public Py_ssize_t owed
+    cdef public bytearray gathered
+
+
+cdef class Passage:
+    cdef Exchange _exchange
+    cdef Py_ssize_t _first
+    cdef Py_ssize_t _gather
+    cdef list _kept
+    cdef Py_ssize_t _size
+    cdef list _stages
+    cdef public Py_ssize_t held
+    cdef public bint is_whole
+    @cython.locals(first=Py_ssize_t, place=Py_ssize_t, stage=_Stage, out=bytes)
+    cpdef feed(self, bytes data, bint is_last)
+    @cython.locals(exchange=Exchange, response=Response, out=bytes)
+    cpdef feed_answer(self, bytes data, bint is_last)
+    cpdef leave(self)
+    @cython.locals(out=bytes)
+    cdef bytes _stream(self, _Stage stage, bytes data, bint is_last)
+    cdef bytes _gathered(self, Py_ssize_t place, bytearray gathered, bytes data, bint is_last)
+    cdef _problem(self, _Stage stage, Py_ssize_t size)
+    cdef bytes _whole(self, Py_ssize_t place, bytes body)
+    cdef _wait(self, Py_ssize_t place, bytes body, object out)
+    cdef _end_whole(self, Py_ssize_t size)
+    cdef _keep(self, Py_ssize_t size)
+    cdef bint _is_full(self) except -1
+    cdef bint _add_trailers(self) except -1
+
+
+@cython.locals(passage=Passage)
+cpdef bint begin_request(Exchange exchange) except -1
+
+@cython.locals(response=Response, passage=Passage)
+cpdef bint begin_answer(Exchange exchange) except -1
+
+cdef bytes _checked(object out)

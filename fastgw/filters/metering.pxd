@@ -1,0 +1,46 @@
+cimport cython
+
+from fastgw.wire cimport _glance as glance
+from fastgw.wire cimport sse, usage
+
+
+cdef class UsageMeter:
+    cdef public usage.TokenCounts told
+    cdef public double first
+    cdef public double last
+    cdef public bint is_whole
+    cpdef feed(self, bytes data)
+    cpdef finish(self)
+    cpdef Py_ssize_t generated(self) except -1
+
+
+cdef class AnswerMeter(UsageMeter):
+    cdef list _head
+    cdef bytes _tail
+    cdef Py_ssize_t _size
+
+
+cdef class StreamMeter(UsageMeter):
+    cdef object _reader
+    cdef object _clock
+    cdef int _early
+    cdef Py_ssize_t _count
+    cdef Py_ssize_t _size
+    cdef Py_ssize_t _envelope
+    cdef bint _is_done
+    @cython.locals(count=Py_ssize_t, content=Py_ssize_t)
+    cpdef Py_ssize_t generated(self) except -1
+    @cython.locals(seen="long long")
+    cdef _look(self, bytes block, Py_ssize_t begin)
+    @cython.locals(size=Py_ssize_t, content=Py_ssize_t)
+    cdef _read_early(self, bytes block, Py_ssize_t begin)
+    cpdef long long seen(self, bytes block, Py_ssize_t begin) except -1
+    cpdef list parts(self, bytes block, Py_ssize_t begin)
+
+
+cdef class StrippingMeter(StreamMeter):
+    pass
+
+
+cdef class LineMeter(StreamMeter):
+    pass

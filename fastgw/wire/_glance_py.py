@@ -1,0 +1,31 @@
+"""What can be seen in a block of events (``wire.sse``) without reading one: in Python."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_KEY: Final = b'"usage"'
+_COUNT: Final = b"eval_count"
+_SPACE: Final = b" \t\r\n:"
+
+
+def glance(block: bytes, begin: int) -> int:
+    """Of ``block`` from ``begin`` on: how many lines of data it has, four times; 2 more if it ends with ``[DONE]``, the end of streams of
+    OpenAI; 1 more if it ``may_tell``.  Lines end with LF here, or CR LF: of one that ends them with CR alone there are none.
+    """
+    count = block.count(b"\ndata:", begin) + block.startswith(b"data:", begin)
+    is_done = block.find(b"[DONE]", max(begin, len(block) - 16)) >= 0
+    return count << 2 | is_done << 1 | may_tell(block, begin)
+
+
+def may_tell(block: bytes, begin: int) -> bool:
+    """Whether there is an object of usage in ``block`` from ``begin`` on, or a count of Ollama; ``null``, which streams have, is none.
+
+    In text that was generated the quotes of such a key are escaped, so it is not found there."""
+    at = block.find(_KEY, begin)
+    while at >= 0:
+        at += len(_KEY)
+        if block[at:].lstrip(_SPACE)[:1] == b"{":
+            return True
+        at = block.find(_KEY, at)
+    return block.find(_COUNT, begin) >= 0

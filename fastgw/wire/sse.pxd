@@ -1,0 +1,28 @@
+cimport cython
+
+
+cdef class StreamEvent:
+    cdef readonly bytes block
+    cdef readonly Py_ssize_t end
+    cdef readonly bytes kind
+    cdef readonly list ranges
+    cdef readonly Py_ssize_t start
+
+
+cdef class EventReader:
+    cdef Py_ssize_t _event_max
+    cdef bint _is_inside
+    cdef bint _is_new
+    cdef bytes _last
+    cdef bytearray _rest
+    cdef public Py_ssize_t begin
+    cpdef bytes feed(self, bytes data)
+    cpdef bytes finish(self)
+    @cython.locals(end=Py_ssize_t, known=Py_ssize_t)
+    cdef bytes _cut(self, bytes data, Py_ssize_t start)
+    @cython.locals(begin=Py_ssize_t)
+    cdef bytes _leave(self, bytes data)
+
+
+@cython.locals(end=Py_ssize_t)
+cdef Py_ssize_t _last_end(object data, Py_ssize_t start) except -1
