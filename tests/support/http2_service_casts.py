@@ -59,9 +59,9 @@ class Http2Server:
         )
         self.h2 = h2.connection.H2Connection(config)
         most = (1, 2, 100)[what % 3]
-        self.h2.local_settings = h2.settings.Settings(
-            client=False, initial_values={h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: most}
-        )
+        codes = h2.settings.SettingCodes
+        said = {codes.MAX_CONCURRENT_STREAMS: most, codes.ENABLE_CONNECT_PROTOCOL: what % 2}
+        self.h2.local_settings = h2.settings.Settings(client=False, initial_values=said)
         self.transport = transport
         self.asked: dict[int, Asked] = {}
         self.is_taking = False  #: whatever comes is given room for

@@ -15,6 +15,7 @@ from fastgw.wire.http2.encoder import FieldEncoder
 from fastgw.wire.http2.errors import CANCEL
 from fastgw.wire.http2.frame_kinds import DATA, END_STREAM, HEADERS, RST_STREAM, WINDOW_UPDATE
 from tests.support.http2_service import Behind, RawServer
+from tests.unit.core.http2.peer import Raw
 
 ACCEPT = b"sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 TAKES = names.settings_frame({names.ENABLE_CONNECT_PROTOCOL: 1})
@@ -150,4 +151,29 @@ def test_other_upgrades_than_websocket_are_none() -> None:
     again = edge.client(GET.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n"))
     assert statuses(again.take()) == [501]
     client.lose()
+    edge.end()
+
+
+def test_from_a_client_of_http2_too() -> None:
+    edge = Behind(listener={"protocols": ("http/1.1", "h2")})
+    client = Raw(edge)
+    lines = b":protocol: websocket\r\nsec-websocket-version: 13\r\norigin: http://a.test\r\n"
+    client.send(frames.headers(1, FieldEncoder().request(b"CONNECT", b"http", b"a.test", b"/chat", lines), False))
+    server = RawServer(edge, TAKES)
+    [block] = [one[3] for one in server.frames if one[0] == HEADERS]
+    head = {one.name: one.value for one in FieldDecoder().decode(block, 10_000)}
+    assert (head[b":method"], head[b":path"], head[b"origin"]) == (b"CONNECT", b"/chat", b"http://a.test")
+    server.send(YES)
+    client.send(frames.data_head(1, 4, False) + b"ping")
+    server.listen()
+    server.send(frames.data_head(1, 4, False) + b"pong")
+    client.send(frames.data_head(1, 3, True) + b"bye")
+    server.listen()
+    server.send(frames.data_head(1, 0, True))
+    client.send(b"")
+    [answer] = [one[3] for one in client.frames if one[0] == HEADERS]
+    fields = {one.name: one.value for one in FieldDecoder().decode(answer, 10_000)}
+    assert fields[b":status"] == b"200" and fields[b"sec-websocket-protocol"] == b"chat"
+    assert sent(server) == b"pingbye" and b"".join(one[3] for one in client.frames if one[0] == DATA) == b"pong"
+    assert edge.count(counters.TUNNELS_OPEN) == 0 and not client.codes(RST_STREAM) and not server.codes(RST_STREAM)
     edge.end()
