@@ -10,10 +10,17 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+import h2.stream
 
 from fastgw.core.http2.client import Http2Client
 from fastgw.testing.edge import Edge
 from fastgw.testing.mock import MockTransport
+
+# The other implementation ignores what is still under way on a stream that it has reset, but for interim answers.
+_CLOSED, _INPUTS = h2.stream.StreamState.CLOSED, h2.stream.StreamInputs
+h2.stream._transitions.setdefault(
+    (_CLOSED, _INPUTS.RECV_INFORMATIONAL_HEADERS), h2.stream._transitions[_CLOSED, _INPUTS.RECV_HEADERS]
+)
 
 #: Method, more fields, the body, and whether more may come.
 ASKS: list[tuple[str, list[tuple[str, str]], bytes, bool]] = [
@@ -164,8 +171,6 @@ class Http2Clients:
             peer.send(stream, b"hello" if what % 3 else b"x" * 70_000, is_last=who % 2 == 0)
             peer.flush()
         elif stream:
-            self.edge.run()
-            peer.collect()  # the other implementation takes no interim answer for one that it has reset
             with contextlib.suppress(h2.exceptions.ProtocolError, KeyError):
                 peer.h2.reset_stream(stream)
                 peer.asked[stream].is_over = True
