@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from fastgw.wire.http2 import frames
 from fastgw.wire.http2.decoder import FieldDecoder
 from fastgw.wire.http2.encoder import FieldEncoder
-from fastgw.wire.http2.errors import FLOW_CONTROL_ERROR, Http2Error
-from fastgw.wire.http2.frame_kinds import FRAME_MOST
+from fastgw.wire.http2.errors import FLOW_CONTROL_ERROR, Http2Error, StreamError
+from fastgw.wire.http2.frame_kinds import ACK, FRAME_MOST, SETTINGS
 from fastgw.wire.http2.frames import FrameReader
 from fastgw.wire.http2.settings import WINDOW, WINDOW_MOST, Settings
 
@@ -94,6 +94,25 @@ class Http2Link:
             self.put(frames.data_head(number, 0, True))
         self.window -= most
         return most
+
+    def take_settings(self, payload: bytes, is_from_client: bool, streams: list[Any]) -> int:
+        """The peer has said SETTINGS: take and acknowledge them; by how many bytes the windows of ``streams``, all there are, have grown.
+
+        Raises:
+            Http2Error: a value is none; or with it a window is larger than any may be, which is of the connection (RFC 9113 section 6.9.2).
+        """
+        before = self.peer.window
+        self.peer.read(payload, is_from_client)
+        self.encoder.resize(self.peer.table)
+        self.put(frames.frame(SETTINGS, ACK, 0, b""))
+        more: int = self.peer.window - before
+        if more:
+            for stream in streams:
+                try:
+                    stream.widen(more)
+                except StreamError as error:
+                    raise Http2Error(FLOW_CONTROL_ERROR, error.detail) from None
+        return more
 
     def widen(self, size: int) -> None:
         """WINDOW_UPDATE of the connection.

@@ -343,11 +343,7 @@ class Http2Service(Bearing):
         if is_answer:
             return
         self._spend(budget.CONTROL, "SETTINGS")
-        link = self.link
-        window = link.peer.window
-        link.peer.read(payload, False)
-        link.encoder.resize(link.peer.table)
-        link.put(frames.frame(SETTINGS, ACK, 0, b""))
+        more = self.link.take_settings(payload, False, list(self.streams.values()))
         if not self._is_open:
             self._is_open = True
             self._first = b""
@@ -355,15 +351,8 @@ class Http2Service(Bearing):
             if not self.opened.done():
                 self.opened.set_result(None)
         self.apply()
-        more = link.peer.window - window
-        if more:
-            for stream in list(self.streams.values()):
-                try:
-                    stream.widen(more)
-                except StreamError as error:  # section 6.9.2: this one is of the connection
-                    raise Http2Error(codes.FLOW_CONTROL_ERROR, error.detail) from None
-            if more > 0:
-                self._go_on()
+        if more > 0:
+            self._go_on()
         if self.is_member and not self.is_going:
             self.pool.on_room(self)
 

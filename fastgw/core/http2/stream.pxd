@@ -8,7 +8,7 @@ from fastgw.wire.messages cimport Request, Response
 
 # Constants, as C.
 cdef int HOLD_PEER, HOLD_PENDING
-cdef Py_ssize_t FRAME_MOST, _HALF
+cdef Py_ssize_t _HALF
 
 
 cdef class Http2Stream(Client):
@@ -57,7 +57,7 @@ cdef class Http2Stream(Client):
     cdef _send_fields(self, bint is_last)
     cdef _put_head(self, int status, bytes lines, bint is_last)
     cdef _send_data(self, bytes data, bint is_last)
-    @cython.locals(link=Http2Link, size=Py_ssize_t, at=Py_ssize_t, most="long long", is_end=bint, ends=bint, piece=bytes)
+    @cython.locals(link=Http2Link, sent="long long")
     cdef bytes _send_now(self, bytes data, bint is_last)
     cdef _pause(self)
     @cython.locals(exchange=Exchange)

@@ -15,7 +15,6 @@ from fastgw.core.http2 import stalls
 from fastgw.core.net.connection import HOLD_PEER, HOLD_PENDING
 from fastgw.wire.http2 import errors, frames
 from fastgw.wire.http2.errors import NO_ERROR, PROTOCOL_ERROR, StreamError
-from fastgw.wire.http2.frame_kinds import FRAME_MOST
 from fastgw.wire.http2.settings import WINDOW, WINDOW_MOST
 from fastgw.wire.lines import without_fields
 
@@ -314,25 +313,11 @@ class Http2Stream(Client):
     def _send_now(self, data: bytes, is_last: bool) -> bytes:
         """Send what the windows take of ``data``, and the end behind its last byte; the rest."""
         link = self._link
-        size = len(data)
-        at = 0
-        while True:
-            most = min(size - at, link.window, self.window, FRAME_MOST)
-            if most <= 0 and at < size:
-                return data[at:]
-            is_end = at + most == size
-            ends = is_last and is_end and not self._trailers
-            piece = data if most == size else data[at : at + most]
-            if piece or ends:
-                link.put(frames.data_head(self.id, most, ends))
-                if piece:
-                    link.put(piece)
-                link.window -= most
-                self.window -= most
-                self.sent += most
-            at += most
-            if is_end:
-                break
+        sent = link.put_data(self.id, data, self.window, is_last and not self._trailers)
+        self.window -= sent
+        self.sent += sent
+        if sent < len(data):
+            return data[sent:]
         if is_last:
             if self._trailers:
                 link.put(frames.headers(self.id, link.encoder.trailers(self._trailers), True))

@@ -23,7 +23,6 @@ from fastgw.wire.errors import WireError
 from fastgw.wire.http2 import frames
 from fastgw.wire.http2.errors import (
     CANCEL,
-    FLOW_CONTROL_ERROR,
     NO_ERROR,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
@@ -325,21 +324,11 @@ class Http2Streams(Client):
         if is_answer:
             return
         self._spend(budget.CONTROL, "SETTINGS")
-        link = self._link
-        window = link.peer.window
-        link.peer.read(payload, True)
-        link.encoder.resize(link.peer.table)
-        link.put(frames.frame(SETTINGS, ACK, 0, b""))
-        more = link.peer.window - window
+        more = self._link.take_settings(payload, True, list(self._streams.values()))
         if more:
             self._set_most()
-            for stream in list(self._streams.values()):
-                try:
-                    stream.widen(more)
-                except StreamError as error:  # section 6.9.2: this one is of the connection
-                    raise Http2Error(FLOW_CONTROL_ERROR, error.detail) from None
-            if more > 0:
-                self._go_on()
+        if more > 0:
+            self._go_on()
 
     def _on_ping(self, payload: bytes, is_answer: bool) -> None:
         if not is_answer:

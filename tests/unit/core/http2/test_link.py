@@ -11,7 +11,7 @@ from fastgw.core.net.connection import Connection
 from fastgw.testing.edge import new_loop
 from fastgw.testing.mock_transport import MockTransport
 from fastgw.wire.http2 import frames
-from fastgw.wire.http2.errors import FLOW_CONTROL_ERROR, Http2Error
+from fastgw.wire.http2.errors import FLOW_CONTROL_ERROR, Http2Error, StreamError
 from fastgw.wire.http2.settings import WINDOW, WINDOW_MOST
 
 
@@ -98,3 +98,34 @@ def test_a_window_that_is_less_than_nothing_takes_nothing() -> None:
     assert link.put_data(1, b"abc", 5, True) == 0
     loop.run_ready()
     assert transport.take() == b""
+
+
+class Widened:
+    """A stream, as far as settings are concerned."""
+
+    def __init__(self, most: int = WINDOW_MOST) -> None:
+        self.window = WINDOW
+        self._most = most
+
+    def widen(self, size: int) -> None:
+        if self.window + size > self._most:
+            raise StreamError(1, FLOW_CONTROL_ERROR, "no")
+        self.window += size
+
+
+def test_settings_are_acknowledged_and_widen_every_stream() -> None:
+    link, transport, loop = made()
+    streams = [Widened(), Widened()]
+    assert link.take_settings(b"\0\4\0\1\0\0\0\1\0\0\0\0", True, streams) == 65_536 - WINDOW
+    assert [one.window for one in streams] == [65_536, 65_536] and link.peer.table == 0
+    loop.run_ready()
+    assert transport.take() == frames.frame(4, 1, 0, b"")
+    assert link.take_settings(b"\0\4\0\0\0\5", True, streams) == 5 - 65_536
+    assert streams[0].window == 5
+
+
+def test_a_window_of_a_stream_that_settings_make_too_large_is_of_the_connection() -> None:
+    link, _, _ = made()
+    with pytest.raises(Http2Error) as caught:
+        link.take_settings(b"\0\4\0\1\0\0", False, [Widened(WINDOW)])
+    assert caught.value.code == FLOW_CONTROL_ERROR
