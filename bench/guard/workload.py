@@ -8,8 +8,9 @@ they are where chance is (directory names, the first request id).
 ``get``, ``post`` and ``event`` have no filters.  ``fields`` is ``get`` with the credentials that the filters look for, and none of these;
 then comes each filter alone, the access log also as ``combined`` and ``sampled``, and ``filters``, which has a token, a key with a limit
 and the access log at once.  ``gate`` is ``get`` at a service with ``admission``, ``members`` at one of three endpoints, and ``policies`` at
-one of three that has all there is for services that fail.  ``traces`` is ``get`` where no request is recorded but any could be, ``traced``
-where each is.
+one of three that has all there is for services that fail.  ``chat`` is a chat completion of 1 KB
+on a route to a service, and ``models`` one on a route that finds its model, which has another name at the service.  ``traces`` is ``get``
+where no request is recorded but any could be, ``traced`` where each is.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import ctypes
 import gc
 import hashlib
 import hmac
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -45,6 +47,8 @@ POLICIES: Final = {
     "health": {"path": "/health"},
     "retry": {"attempts": 2, "on": ["connect", "reset", "timeout", "5xx"]},
 }
+MODELS: Final = {"gpt-oss": {"service": "app", "as": "openai/gpt-oss-120b"}, "embed-*": {"service": "app"}}
+PLAIN: Final = "/api/teams/t00001/chat"  #: a path of the usual routes
 KEY: Final = b"fgw_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
 
@@ -64,6 +68,31 @@ def workloads(stage: Stage) -> dict[str, Work]:
         receive(STREAM_END)
 
     return {"get": stage.run, "post": post, "event": event}
+
+
+def completion(path: str, size: int) -> bytes:
+    """A chat completion of ``size`` bytes of body, nearly, as the SDK of OpenAI sends it."""
+    prompt = "Which of these lines is the longest?\n" * (size // 38 - 5)
+    messages = [{"role": "system", "content": "You are a helpful assistant."}, {"role": "user", "content": prompt}]
+    body = json.dumps({"messages": messages, "model": "gpt-oss", "max_tokens": 256, "stream": False}).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
+    return f"{head}User-Agent: OpenAI/Python 3.54.0\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def chats(stage: Stage, plain: str, size: int = 1024) -> dict[str, Work]:
+    """Chat completions on a route to a service, whose path is ``plain``, and on one that finds their model."""
+
+    def asking(request: bytes) -> Work:
+        def work(count: int) -> None:
+            for _ in range(count):
+                stage.ask(request, ANSWER)
+
+        return work
+
+    return {
+        "chat": asking(completion(plain, size)),
+        "models": asking(completion("/v1/chat/completions", size)),
+    }
 
 
 def _signed(claims: bytes) -> bytes:
@@ -128,7 +157,7 @@ def main(argv: Sequence[str]) -> None:
     marks.end.argtypes = [ctypes.c_char_p]
     gc.disable()
     with filtered() as works:
-        run(workloads(Stage()) | works, int(argv[1]), marks.begin, marks.end)
+        run(workloads(Stage()) | works | chats(Stage(models=MODELS), PLAIN), int(argv[1]), marks.begin, marks.end)
 
 
 if __name__ == "__main__":

@@ -121,9 +121,10 @@ def configuration(
     filters: Mapping[str, Any] | None = None,
     service: Mapping[str, Any] | None = None,
     telemetry: Mapping[str, Any] | None = None,
+    models: Mapping[str, Any] | None = None,
 ) -> GatewaySpec:
     """The macro benchmark's setting: routes, one service, request ids; ``filters``: those of all routes, by name; ``service``: what is
-    said of it in addition; ``telemetry``: what is sent to a collector."""
+    said of it in addition; ``telemetry``: what is sent to a collector; ``models``: what one more route leads to."""
     document: dict[str, Any] = {
         "listeners": [{"name": "edge", "address": "127.0.0.1:8080"}],
         "routes": [
@@ -133,6 +134,9 @@ def configuration(
     }
     if telemetry:
         document["telemetry"] = {"otlp": "http://127.0.0.1:4318", **telemetry}
+    if models:
+        document["models"] = dict(models)
+        document["routes"].append({"path": "/v1/*", "models": "true"})
     if filters:
         document["filters"] = dict(filters)
         for route in document["routes"]:
@@ -154,11 +158,13 @@ class Stage:
         seat: Any = None,
         service: Mapping[str, Any] | None = None,
         telemetry: Mapping[str, Any] | None = None,
+        models: Mapping[str, Any] | None = None,
     ) -> None:
         """``filters``: those of all routes, by name; ``fields``: lines that all requests have; ``seat``: at a board; ``service``: what is
-        said of it, beside one endpoint that it has; ``telemetry``: what is sent to a collector, which takes it at once."""
+        said of it, beside one endpoint that it has; ``telemetry``: what is sent to a collector, which takes it at once; ``models``: see
+        ``configuration``."""
         self.loop = StageLoop()  # type: ignore[abstract]  # it is as complete as it has to be
-        spec = configuration(routes, filters, service, telemetry)
+        spec = configuration(routes, filters, service, telemetry, models)
         shared = Counters(memoryview(bytearray(counters.SLAB_BYTES)))
         random = itertools.cycle((0.1, 0.6, 0.9, 0.4)).__next__  # of C, as that of a worker
         self.plane = DataPlane(self.loop, shared, random, self.loop.time, self._on_log, make_pool=make_pool)

@@ -1,23 +1,30 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """The skim of JSON in C: the same automaton as ``_json_skim_py``, state by state, which the tests hold beside this file on every input.
 
-Nearly all bytes of a request are the inside of strings, so those are looked at 32 at a time (``_plain_end``), in a loop without a branch
-that the compiler makes vectors of.
+What was found is told of when it is asked for: of many keys most are only there to be looked at if something else says so.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.tuple cimport PyTuple_SET_ITEM
 from libc.string cimport memcmp
+
+from fastgw.wire._json_plain cimport plain_end
 
 from fastgw.wire import json_value
 from fastgw.wire.json_value import (
     AMBIGUOUS, MALFORMED, NOT_AN_OBJECT, TOO_DEEP, VALUE_MAX as _VALUE_MAX, JsonValue, JsonError, alike
 )
 
+cdef extern from "Python.h":
+    PyObject* PyType_GenericAlloc(PyTypeObject* kind, Py_ssize_t count)
+
 cdef enum:  # kinds, by the numbers of ``json_value``
     STRING = 1, NUMBER, TRUE, FALSE, NULL_, OBJECT, ARRAY
 
 cdef enum:
-    DEPTH_MAX = 256, KEY_MAX = 64
+    DEPTH_MAX = 256, KEY_MAX = 64, KEYS_MAX = 16
 
 cdef enum:  # states: between values, in a string, in a number, and others
     START, VALUE, VALUE_OR_END, KEY, KEY_OR_END, COLON, AFTER, END
@@ -36,62 +43,31 @@ if (*range(STRING, ARRAY + 1), DEPTH_MAX, KEY_MAX) != (
     raise ImportError("the numbers of this module are not those of fastgw.wire.json_value")
 
 
-cdef inline Py_ssize_t _character(const unsigned char* text, Py_ssize_t left) noexcept nogil:
-    """Bytes of the character of more than one that begins here (RFC 3629 section 4); 0: it is not whole, or wrong."""
-    cdef unsigned char first = text[0]
-    if left < 2 or text[1] & 0xC0 != 0x80:
-        return 0
-    if 0xC2 <= first <= 0xDF:
-        return 2
-    if left < 3 or text[2] & 0xC0 != 0x80:
-        return 0
-    if first & 0xF0 == 0xE0:
-        if (first == 0xE0 and text[1] < 0xA0) or (first == 0xED and text[1] > 0x9F):
-            return 0
-        return 3
-    if left < 4 or text[3] & 0xC0 != 0x80 or not 0xF0 <= first <= 0xF4:
-        return 0
-    if (first == 0xF0 and text[1] < 0x90) or (first == 0xF4 and text[1] > 0x8F):
-        return 0
-    return 4
-
-
-cdef inline Py_ssize_t _plain_end(const unsigned char* text, Py_ssize_t at, Py_ssize_t size) noexcept nogil:
-    """Where what stands in a string for itself ends."""
-    cdef unsigned char found
-    cdef unsigned char byte
-    cdef Py_ssize_t place
-    while True:
-        while at + 32 <= size:
-            found = 0
-            for place in range(32):
-                byte = text[at + place]
-                found |= (<unsigned char> (byte - 0x20) >= 0x60) | (byte == 0x22) | (byte == 0x5C)
-            if found:
-                break
-            at += 32
-        while at < size:
-            byte = text[at]
-            if byte >= 0x80:
-                place = _character(text + at, size - at)
-                if place == 0:
-                    return at
-                at += place
-            elif byte < 0x20 or byte == 0x22 or byte == 0x5C:
-                return at
-            else:
-                at += 1
-                if not at & 31 and at + 32 <= size:
-                    break
-        else:
-            return size
+cdef _json_value(object kind, object start, object stop, object raw):
+    """A ``JsonValue``, made as ``tuple.__new__`` makes one, without what is in front of that."""
+    cdef PyObject* made = PyType_GenericAlloc(<PyTypeObject*> JsonValue, 4)
+    cdef object value, one
+    cdef Py_ssize_t place = 0
+    if made == NULL:
+        raise MemoryError
+    value = <object> made
+    Py_DECREF(value)  # one reference is its own already
+    for one in (kind, start, stop, raw):
+        Py_INCREF(one)
+        PyTuple_SET_ITEM(value, place, one)
+        place += 1
+    return value
 
 
 cdef class Skim:
     """See ``_json_skim_py.Skim``."""
 
     cdef readonly tuple keys
-    cdef readonly list found
+    cdef int _count, _missing
+    cdef int _kinds[KEYS_MAX]
+    cdef long long _starts[KEYS_MAX]
+    cdef long long _stops[KEYS_MAX]
+    cdef list _raws
     cdef int _enough, _state, _depth, _wanted, _kind, _key_size, _code, _digits, _high, _tail
     cdef Py_ssize_t _value_max, _mark, _size
     cdef long long _base, _start, _key_start
@@ -109,12 +85,28 @@ cdef class Skim:
         for key in keys:
             if type(key) is not bytes:
                 raise TypeError("a key is not bytes")
+        if len(keys) > KEYS_MAX:
+            raise ValueError("there are more keys than are looked for at a time")
         self.keys = keys
-        self.found = [None] * len(keys)
-        self._enough = enough
+        self._count = len(keys)
+        self._raws = [None] * self._count
+        self._enough = self._missing = enough
         self._value_max = value_max
         self._state = START
         self._wanted = -1
+
+    def value(self, int place):
+        """See ``_json_skim_py.Skim``."""
+        if not 0 <= place < self._count:
+            raise IndexError("there is no such key")
+        if not self._kinds[place]:
+            return None
+        return _json_value(self._kinds[place], self._starts[place], self._stops[place], self._raws[place])
+
+    @property
+    def found(self):
+        """See ``_json_skim_py.Skim``."""
+        return [self.value(place) for place in range(self._count)]
 
     @property
     def is_over(self):
@@ -269,13 +261,18 @@ cdef class Skim:
         else:
             self._keep(text, stop)
             raw = b"".join(self._parts) if self._size <= self._value_max else None
-        self.found[self._wanted] = tuple.__new__(JsonValue, (self._kind, self._start, self._base + stop, raw))
+        self._kinds[self._wanted] = self._kind
+        self._starts[self._wanted] = self._start
+        self._stops[self._wanted] = self._base + stop
+        self._raws[self._wanted] = raw
+        if self._wanted < self._enough:
+            self._missing -= 1
+            if self._missing == 0:
+                self._state = OVER
         self._parts = None
         self._size = 0
         self._kind = 0
         self._wanted = -1
-        if self._enough and None not in self.found[: self._enough]:
-            self._state = OVER
         return 0
 
     cdef int _keep(self, const unsigned char* text, Py_ssize_t stop) except -1:
@@ -292,8 +289,11 @@ cdef class Skim:
     # --- strings
 
     cdef Py_ssize_t _inside(self, const unsigned char* text, Py_ssize_t at, Py_ssize_t size) except -1:
-        cdef Py_ssize_t end = _plain_end(text, at, size)
+        cdef Py_ssize_t end = plain_end(text, at, size)
         cdef unsigned char byte
+        while not self._is_read and end + 1 < size and text[end] == 0x5C and MEANT[text[end + 1]]:
+            at = end + 2  # an escape of which nothing else depends
+            end = plain_end(text, at, size)
         if self._is_read:
             self._read(text + at, end - at)
         if end == size:
@@ -405,11 +405,11 @@ cdef class Skim:
         self._wanted = -1
         if not self._is_read:
             return 0
-        for place in range(len(self.keys)):
+        for place in range(self._count):
             key = <bytes> self.keys[place]
             if PyBytes_GET_SIZE(key) == self._key_size and not memcmp(PyBytes_AS_STRING(key), self._key, self._key_size):
                 self._wanted = place
-                if self.found[place] is not None:
+                if self._kinds[place]:
                     detail = f"the key {key.decode()!r} stands there twice"
                     raise JsonError(AMBIGUOUS, detail, self._key_start, key)
                 return 0

@@ -91,7 +91,7 @@ class Skim:
     def __init__(self, keys: tuple[bytes, ...], enough: int = 0, value_max: int = VALUE_MAX) -> None:
         """
         Args:
-            keys: looked for in the outermost object; ASCII, in lower case, of up to ``KEY_MAX`` bytes each.
+            keys: looked for in the outermost object, up to 16; ASCII, in lower case, of up to 21 bytes each.
             enough: the skim is over when the first ``enough`` of ``keys`` were found, and what is behind them is not looked at; 0: all is.
             value_max: bytes of a value that are kept.
         """
@@ -120,6 +120,16 @@ class Skim:
             0  #: bytes of a character that have to follow, and between which bounds the next lies
         )
         self._literal = b""  #: what is left of it
+
+    def value(self, place: int) -> JsonValue | None:
+        """What was found for the key at this place of ``keys``; None: it is not there, or not yet.
+
+        Raises:
+            IndexError: there is no such key.
+        """
+        if place < 0:
+            raise IndexError("there is no such key")
+        return self.found[place]
 
     @property
     def is_over(self) -> bool:

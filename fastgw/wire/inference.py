@@ -37,7 +37,8 @@ class Operation(NamedTuple):
 
 _CHAT: Final = Operation(OPENAI, "chat")
 _LIST: Final = Operation(OPENAI, "list_models", lists=True)
-_OPERATIONS: Final = {
+#: By the path, where nothing stands in front of it.
+OPERATIONS: Final = {
     b"/v1/chat/completions": _CHAT,
     b"/v1/completions": Operation(OPENAI, "text_completion"),
     b"/v1/embeddings": Operation(OPENAI, "embeddings"),
@@ -74,13 +75,13 @@ _ONE: Final = b"/v1/models/"
 
 def operation_of(path: bytes) -> Operation | None:
     """What ``path``, in normal form and without its query, asks for; None: no model, as far as is known here."""
-    found = _OPERATIONS.get(path)
+    found = OPERATIONS.get(path)
     if found is not None:
         return found
     tail = _tail(path)
     if tail.startswith(_ONE) and len(tail) > len(_ONE):
         return _LIST
-    return _OPERATIONS.get(tail)
+    return OPERATIONS.get(tail)
 
 
 def model_in(path: bytes) -> str:

@@ -6,7 +6,6 @@ exchange.notes["model"]         the name of the model that the client asked for,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -16,10 +15,12 @@ from fastgw.wire.json_value import FALSE, NUMBER, STRING, TRUE
 
 if TYPE_CHECKING:
     from fastgw.wire.inference import Operation
+    from fastgw.wire.json_skim import Skim
     from fastgw.wire.json_value import JsonValue
 
 NOTE: Final = "asked_model"
 NOTE_MODEL: Final = "model"
+_BACKSLASH: Final = 0x5C
 _DIGITS: Final = 18  #: of a number that is taken for one
 _PLACES: Final = {key: place for place, key in enumerate(KEYS)}
 
@@ -27,28 +28,27 @@ _PLACES: Final = {key: place for place, key in enumerate(KEYS)}
 class AskedModel:
     """What one request asks for.  Of a form (``multipart/form-data``) only the model is known."""
 
-    __slots__ = ("_found", "entry", "model", "operation", "sent_as")
+    __slots__ = ("_skim", "entry", "model", "operation", "sent_as")
 
-    def __init__(
-        self, operation: Operation, model: str, entry: str, sent_as: str, found: Sequence[JsonValue | None] = ()
-    ) -> None:
+    def __init__(self, operation: Operation, model: str, entry: str, sent_as: str, skim: Skim | None = None) -> None:
         """
         Args:
             operation: what is asked of the model.
             model: its name, as the client has it; empty: it named none.
             entry: the name or pattern of the entry of the configuration that this led to.
             sent_as: the name that the service is told; empty: none.
-            found: what a skim for ``wire.inference.KEYS`` has found.
+            skim: for ``wire.inference.KEYS``, which has seen the body as the client sent it; None: that was a form.
         """
         self.operation = operation
         self.model = model
         self.entry = entry
         self.sent_as = sent_as
-        self._found = found
+        self._skim = skim
 
     def value(self, key: bytes) -> JsonValue | None:
-        """The value of ``key``, one of ``KEYS``; None: the body does not have it, or is a form."""
-        return self._found[_PLACES[key]] if self._found else None
+        """The value of ``key``, one of ``KEYS``, and where it stood in the body that the client sent; None: that does not have it, or is a
+        form."""
+        return self._skim.value(_PLACES[key]) if self._skim is not None else None
 
     def flag(self, key: bytes) -> bool | None:
         """The same of one that is true or false; None: it is neither."""
@@ -72,4 +72,7 @@ class AskedModel:
 
 def text_of(raw: bytes) -> str:
     """The text of a string of JSON, which a skim has passed."""
-    return orjson.loads(raw) if b"\\" in raw else raw[1:-1].decode()
+    if _BACKSLASH in raw:
+        found: str = orjson.loads(raw)
+        return found
+    return raw[1:-1].decode("utf-8")

@@ -18,28 +18,28 @@ from fastgw.wire.json_skim import Skim
 from fastgw.wire.json_value import AMBIGUOUS, KIND_NAMES, NULL, STRING, JsonError
 from fastgw.wire.lines import has_any
 from fastgw.wire.multipart_skim import FormError, find_value, is_form
+from fastgw.wire.scan import cut, join
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fastgw.core.exchange.ends import Exchange
-    from fastgw.wire.json_value import JsonValue
     from fastgw.wire.messages import Request
 
 VALUE_MAX: Final = 4096  #: bytes of a value of the body that are kept
+_SMALL = 16 * 1024  #: bytes of a body that are copied once more without harm
 _NAME: Final = b"model"
+_HYPHEN: Final = 0x2D
 
 
 class ModelBody:
     """One body on its way in."""
 
-    __slots__ = ("_form", "_skim", "found", "name", "start", "stop")
+    __slots__ = ("_form", "_has_begun", "_request", "name", "skim", "start", "stop")
 
     def __init__(self, request: Request) -> None:
-        kind = request.header(b"content-type") or b""
-        self._form = kind if is_form(kind) else b""  #: the type of a form; empty: it is JSON
-        self._skim = None if self._form else Skim(KEYS, 0, VALUE_MAX)
-        self.found: Sequence[JsonValue | None] = ()  #: what the skim has found
+        self._request = request
+        self._has_begun = False
+        self._form = b""  #: the type of a form; empty: it is JSON
+        self.skim: Skim | None = None  #: which sees it; None: it is a form
         self.name: str | None = None  #: of the model; None: the body has none
         self.start = self.stop = 0  #: where its value stands; 0: where one could be put in
 
@@ -49,11 +49,24 @@ class ModelBody:
         Raises:
             DownstreamError: 400, it is no JSON, or has two readings.
         """
-        if self._skim is not None:
+        if not self._has_begun and data:
+            self._begin(data[0])
+        if self.skim is not None:
             try:
-                self._skim.feed(data)
+                self.skim.feed(data)
             except JsonError as error:
                 raise _refused(error) from None
+
+    def _begin(self, first: int) -> None:
+        """``first``: its first byte.  Only a form begins with a hyphen; and what is JSON as a whole no reader takes for a form, whatever
+        its type says: in JSON no line begins with two hyphens."""
+        self._has_begun = True
+        if first == _HYPHEN:
+            kind = self._request.header(b"content-type") or b""
+            if is_form(kind):
+                self._form = kind
+                return
+        self.skim = Skim(KEYS, 0, VALUE_MAX)
 
     def finish(self, data: bytes) -> None:
         """There is no more; ``data`` is all of it.
@@ -61,25 +74,26 @@ class ModelBody:
         Raises:
             DownstreamError: 400, as above, or the name of the model is none.
         """
-        if self._skim is None:
+        if self._form:
             self._finish_form(data)
             return
+        if self.skim is None:
+            raise DownstreamError(400, "json_malformed", "the request body is empty")
         try:
-            self._skim.finish()
+            self.skim.finish()
         except JsonError as error:
             raise _refused(error) from None
-        self.found = self._skim.found
-        value = self.found[0]
-        if value is None or value.kind == NULL:
-            if value is not None:
-                self.start, self.stop = value.start, value.stop
+        value = self.skim.value(0)
+        if value is None:
             return
-        if value.kind != STRING:
-            raise _invalid(f"model must be a string, and is {KIND_NAMES[value.kind]}")
-        if value.raw is None or len(value.raw) > MODEL_MAX:
+        kind, self.start, self.stop, raw = value
+        if kind == NULL:
+            return
+        if kind != STRING:
+            raise _invalid(f"model must be a string, and is {KIND_NAMES[kind]}")
+        if raw is None or len(raw) > MODEL_MAX:
             raise _invalid(f"the name of the model has more than {MODEL_MAX} bytes")
-        self.start, self.stop = value.start, value.stop
-        self.name = text_of(value.raw)
+        self.name = text_of(raw)
 
     def _finish_form(self, data: bytes) -> None:
         try:
@@ -96,15 +110,18 @@ class ModelBody:
         except UnicodeDecodeError:
             raise _invalid("the name of the model is no UTF-8") from None
 
-    def renamed(self, data: bytes, name: str) -> bytes:
-        """``data``, the body that was read, with ``name`` as its model.  A form without a model stays as it is."""
+    def renamed(self, data: bytes, name: str, written: bytes = b"") -> bytes:
+        """``data``, the body that was read, with ``name`` as its model, which is ``written`` so in JSON if that is known.
+
+        A form without a model stays as it is."""
         if self._form:
             return _spliced(data, self.start, self.stop, name.encode()) if self.start else data
+        value = written or orjson.dumps(name)
         if self.start:
-            return _spliced(data, self.start, self.stop, orjson.dumps(name))
+            return _spliced(data, self.start, self.stop, value)
         place = data.index(b"{") + 1
         comma = b"" if data[place:].lstrip(b" \t\r\n")[:1] == b"}" else b","
-        return _spliced(data, place, place, b'"model":' + orjson.dumps(name) + comma)
+        return _spliced(data, place, place, b'"model":' + value + comma)
 
 
 def rename(exchange: Exchange, name: str) -> None:
@@ -121,8 +138,10 @@ def rename(exchange: Exchange, name: str) -> None:
         hold(exchange, read.renamed(data, name))
 
 
-def hold(exchange: Exchange, data: bytes) -> None:
-    """Have ``data`` be all of the body of ``exchange``, in the place of what is held of it, and its head say so."""
+def hold(exchange: Exchange, data: bytes, has_digests: bool = True) -> None:
+    """Have ``data`` be all of the body of ``exchange``, in the place of what is held of it, and its head say so.
+
+    ``has_digests``: the head may have fields of ``DIGESTS``."""
     body, request = exchange.body, exchange.request
     exchange.plane.body_bytes += len(data) - body.held
     body.pending = [data] if data else []
@@ -132,13 +151,15 @@ def hold(exchange: Exchange, data: bytes) -> None:
             request.gain_length(len(data))
     elif request.content_length != len(data):
         request.gain_length(len(data))
-    if len(data) != body.received and has_any(request.head, DIGESTS):
+    if has_digests and len(data) != body.received and has_any(request.head, DIGESTS):
         request.edit(DIGESTS, ())
 
 
 def _spliced(data: bytes, start: int, stop: int, value: bytes) -> bytes:
-    whole = memoryview(data)
-    return b"".join((whole[:start], value, whole[stop:]))
+    if len(data) > _SMALL:
+        whole = memoryview(data)
+        return b"".join((whole[:start], value, whole[stop:]))
+    return join((cut(data, 0, start), value, cut(data, stop, len(data))))
 
 
 def _refused(error: JsonError) -> DownstreamError:

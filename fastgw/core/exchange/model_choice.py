@@ -12,17 +12,21 @@ service.  What is held counts for ``limits.body_memory`` and is at most the rout
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+import orjson
 
 from fastgw.core.exchange import arriving, tries
 from fastgw.core.exchange.asked_model import NOTE, NOTE_MODEL, AskedModel
+from fastgw.core.exchange.mending import DIGESTS
 from fastgw.core.exchange.model_body import ModelBody, hold
 from fastgw.core.exchange.model_list import ModelList, not_found
 from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, InternalError
 from fastgw.routing.by_model import STAR, ByModel
 from fastgw.routing.split import Split
-from fastgw.wire.inference import operation_of
+from fastgw.wire.inference import OPERATIONS, operation_of
+from fastgw.wire.lines import has_any
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -30,15 +34,27 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot.snapshot import Service
     from fastgw.wire.inference import Operation
 
+_RARE: Final = (b"content-encoding", *DIGESTS)  #: fields that few requests have, and that matter here
 
-class ModelPart(NamedTuple):
+
+class ModelPart:
     """One place that a model is at."""
 
-    destination: Destination
-    weight: int
-    sent_as: (
-        str  #: the name it has there, in which ``*`` is what that of the entry stands for; empty: as the client has it
-    )
+    __slots__ = ("destination", "is_pattern", "sent_as", "weight", "written")
+
+    def __init__(self, destination: Destination, weight: int, sent_as: str) -> None:
+        """``sent_as``: the name it has there, in which ``*`` is what that of the entry stands for; empty: as the client has it."""
+        self.destination = destination
+        self.weight = weight
+        self.sent_as = sent_as
+        self.is_pattern = STAR in sent_as
+        self.written = orjson.dumps(sent_as)  #: as JSON
+
+    def name_for(self, name: str, rest: str) -> str:
+        """The name that is sent where the client has ``name``, and the ``*`` of the entry stands for ``rest``."""
+        if not self.sent_as:
+            return name
+        return self.sent_as.replace(STAR, rest) if self.is_pattern else self.sent_as
 
 
 class ModelTarget:
@@ -60,7 +76,7 @@ class ModelTarget:
 class ModelChoice:
     """What stands where a route that leads to models would name a service."""
 
-    __slots__ = ("_list", "_rest", "_targets", "name", "services")
+    __slots__ = ("_exact", "_list", "_rest", "_targets", "name", "services")
 
     #: It looks at bodies, so they are handed over as data alone.
     reads_bodies = True
@@ -74,6 +90,9 @@ class ModelChoice:
         """
         self.name = name
         self._targets = ByModel(targets)
+        self._exact = {
+            name: one for name, one in targets.items() if STAR not in name
+        }  #: those of it that are no patterns
         self._list = ModelList()
         self._rest = rest
         found = [*(part.destination for one in targets.values() for part in one.parts), *([rest] if rest else [])]
@@ -82,13 +101,15 @@ class ModelChoice:
     def choose(self, exchange: Exchange) -> Service | None:
         """See ``Destination``; None: the body is not here yet, or the exchange has its answer."""
         request, body = exchange.request, exchange.body
-        operation = operation_of(request.matched_path)
+        path = request.matched_path
+        operation = OPERATIONS.get(path) or operation_of(path)
         if operation is not None and operation.lists and request.method in (b"GET", b"HEAD"):
             self._list.answer(exchange, self._targets)
             return None
         if operation is None or operation.lists or request.method != b"POST":
             return self._other(exchange)
-        coding = request.header(b"content-encoding")
+        is_rare = has_any(request.head, _RARE)
+        coding = request.header(b"content-encoding") if is_rare else None
         if coding is not None and coding.lower() != b"identity":
             detail = f"a body that names a model cannot be read with the content-encoding {coding.decode('latin-1')!r}"
             exchange.fail(DownstreamError(415, "body_type_refused", detail))
@@ -97,10 +118,10 @@ class ModelChoice:
         if not body.is_done:
             _Coming(self, exchange, operation, read).begin()
             return None
-        data = b"".join(body.pending)
+        data = body.pending[0] if len(body.pending) == 1 else b"".join(body.pending)
         try:
             read.feed(data)
-            return self._chosen(exchange, operation, read, data)
+            return self._chosen(exchange, operation, read, data, is_rare)
         except GatewayError as error:
             exchange.fail(error)
             return None
@@ -110,7 +131,7 @@ class ModelChoice:
         arriving.stop(exchange)
         exchange.inward = None
         try:
-            service = self._chosen(exchange, operation, read, data)
+            service = self._chosen(exchange, operation, read, data, True)
         except GatewayError as error:
             exchange.fail(error)
             return
@@ -128,8 +149,10 @@ class ModelChoice:
             return None
         return self._rest.choose(exchange)  # type: ignore[no-any-return]
 
-    def _chosen(self, exchange: Exchange, operation: Operation, read: ModelBody, data: bytes) -> Service:
-        """The service for the body ``data``, which is held from now on as it goes there.
+    def _chosen(
+        self, exchange: Exchange, operation: Operation, read: ModelBody, data: bytes, has_digests: bool
+    ) -> Service:
+        """The service for the body ``data``, which is held from now on as it goes there; ``has_digests``: see ``hold``.
 
         Raises:
             DownstreamError: there is none.
@@ -137,12 +160,12 @@ class ModelChoice:
         read.finish(data)
         target, rest = self._target(read.name)
         part = target.part(exchange)
-        sent_as = part.sent_as.replace(STAR, rest) if STAR in part.sent_as else part.sent_as
         name = read.name or ""
-        if sent_as and sent_as != name:
-            data = read.renamed(data, sent_as)
-        hold(exchange, data)
-        exchange.note(NOTE, AskedModel(operation, name, target.name, sent_as or name, read.found))
+        sent_as = part.name_for(name, rest)
+        if sent_as != name:
+            data = read.renamed(data, sent_as, b"" if part.is_pattern else part.written)
+        hold(exchange, data, has_digests)
+        exchange.note(NOTE, AskedModel(operation, name, target.name, sent_as, read.skim))
         exchange.note(NOTE_MODEL, name)
         return part.destination.choose(exchange)  # type: ignore[no-any-return]
 
@@ -152,6 +175,9 @@ class ModelChoice:
             if default is None:
                 raise DownstreamError(400, "model_missing", "the request names no model, and there is none for such")
             return default, ""
+        target = self._exact.get(name)
+        if target is not None:
+            return target, ""
         found = self._targets.find(name)
         if found is None:
             raise not_found(name, self._targets.nearest(name))

@@ -112,6 +112,15 @@ def test_every_workload_runs_between_its_marks() -> None:
     assert stage.client.protocol.exchange is None
 
 
+def test_what_is_counted_of_models_is_sent_with_another_name() -> None:
+    stage = Stage(models=workload.MODELS)
+    for name, work in workload.chats(stage, workload.PLAIN).items():
+        work(2)
+        assert stage.client.written.startswith(b"HTTP/1.1 200 "), name
+        assert (b'"model": "openai/gpt-oss-120b"' in stage.service.written) is (name == "models")
+        assert b'"messages": [{"role": "system"' in stage.service.written
+
+
 def test_what_is_counted_of_filters_is_let_through_by_all_of_them() -> None:
     seen: list[bytes] = []
     with workload.filtered() as works:

@@ -239,7 +239,19 @@ def test_keys_are_bytes(form: ModuleType) -> None:
     if form is FORMS[-1] and len(FORMS) > 1:
         with pytest.raises(TypeError):
             form.Skim(("model",))
+        with pytest.raises(ValueError, match="more keys"):
+            form.Skim(tuple(b"k%d" % number for number in range(17)))
     assert form.Skim(KEYS).keys == KEYS
+
+
+@both
+def test_values_by_their_place(form: ModuleType) -> None:
+    skim = form.Skim((b"a", b"b"))
+    skim.feed(b'{"b":1}')
+    assert (skim.value(0), skim.value(1)) == (None, JsonValue(NUMBER, 5, 6, b"1")) == tuple(skim.found)
+    for place in (-1, 2):
+        with pytest.raises(IndexError):
+            skim.value(place)
 
 
 @pytest.mark.no_cover

@@ -15,7 +15,7 @@ def of(data: bytes, value_max: int = 100) -> AskedModel:
     skim = Skim(KEYS, 0, value_max)
     skim.feed(data)
     skim.finish()
-    return AskedModel(CHAT, "m", "m*", "other", skim.found)
+    return AskedModel(CHAT, "m", "m*", "other", skim)
 
 
 def test_values() -> None:

@@ -153,7 +153,7 @@ def test_a_default_may_leave_it_to_the_service() -> None:
         (b'{"model":"small"}{}', 400, "json_malformed", "(byte 17)"),
         (b'{"a":' + b"[" * 1000, 400, "json_malformed", "nested more than 256 deep"),
         (b"[]", 400, "json_malformed", "does not begin as a JSON object"),
-        (b"", 400, "json_malformed", "there is no JSON object"),
+        (b"", 400, "json_malformed", "the request body is empty"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_goes_nowhere(body: bytes, status: int, code: str, words: str) -> None:

@@ -1,0 +1,33 @@
+cimport cython
+
+from fastgw.core.exchange.asked_model cimport text_of
+from fastgw.core.exchange.body cimport RequestBody
+from fastgw.core.exchange.ends cimport Exchange
+from fastgw.wire._lines cimport has_any
+from fastgw.wire._scan cimport cut, join
+from fastgw.wire.messages cimport Request
+
+cdef int STRING, NULL
+cdef unsigned char _HYPHEN
+cdef Py_ssize_t _SMALL, MODEL_MAX
+
+
+cdef class ModelBody:
+    cdef Request _request
+    cdef bint _has_begun
+    cdef bytes _form
+    cdef public object skim
+    cdef public object name
+    cdef public Py_ssize_t start
+    cdef public Py_ssize_t stop
+    cpdef feed(self, bytes data)
+    cdef _begin(self, unsigned char first)
+    @cython.locals(kind=int, raw=bytes)
+    cpdef finish(self, bytes data)
+    @cython.locals(place=Py_ssize_t)
+    cpdef bytes renamed(self, bytes data, str name, bytes written=*)
+
+@cython.locals(body=RequestBody, request=Request)
+cpdef hold(Exchange exchange, bytes data, bint has_digests=*)
+
+cdef bytes _spliced(bytes data, Py_ssize_t start, Py_ssize_t stop, bytes value)

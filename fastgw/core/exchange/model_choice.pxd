@@ -1,0 +1,42 @@
+cimport cython
+
+from fastgw.core.exchange cimport arriving, tries
+from fastgw.core.exchange.asked_model cimport AskedModel
+from fastgw.core.exchange.body cimport RequestBody
+from fastgw.core.exchange.ends cimport Exchange
+from fastgw.core.exchange.model_body cimport ModelBody, hold
+from fastgw.core.snapshot.snapshot cimport Service
+from fastgw.wire._lines cimport has_any
+from fastgw.wire.messages cimport Request
+
+
+cdef class ModelPart:
+    cdef public object destination
+    cdef public long long weight
+    cdef public str sent_as
+    cdef public bint is_pattern
+    cdef public bytes written
+    cpdef str name_for(self, str name, str rest)
+
+
+cdef class ModelTarget:
+    cdef public str name
+    cdef public tuple parts
+    cdef public object split
+    cpdef ModelPart part(self, Exchange exchange)
+
+
+cdef class ModelChoice:
+    cdef public str name
+    cdef public tuple services
+    cdef public object _targets
+    cdef dict _exact
+    cdef object _list
+    cdef public object _rest
+    @cython.locals(request=Request, body=RequestBody, read=ModelBody, data=bytes, is_rare=bint, coding=bytes)
+    cpdef choose(self, Exchange exchange)
+    @cython.locals(service=Service)
+    cpdef go_on(self, Exchange exchange, operation, ModelBody read, bytes data)
+    @cython.locals(target=ModelTarget, part=ModelPart, name=str, sent_as=str, rest=str)
+    cdef _chosen(self, Exchange exchange, operation, ModelBody read, bytes data, bint has_digests)
+    cdef tuple _target(self, str name)
