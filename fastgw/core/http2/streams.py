@@ -213,7 +213,8 @@ class Http2Streams(Client):
         if self._is_going == 2:
             return  # it was told that nobody will look at this one
         if len(self._streams) >= self._most:
-            self._spend(budget.RESET, "streams beyond those allowed")
+            has_room = self._link.peer.window >= ROOM_LEAST
+            self._spend(budget.RESET if has_room else budget.STALLED, "streams beyond those allowed")
             self.plane.values[counters.HTTP2_REFUSED] += 1
             self._reset(number, REFUSED_STREAM)
             return

@@ -101,6 +101,14 @@ def test_who_has_no_room_for_answers_may_ask_for_few() -> None:
     edge.end()
 
 
+def test_who_has_no_room_and_asks_for_many_is_thrown_out() -> None:
+    edge = Http2Edge()
+    raw = Raw(edge, frame(SETTINGS, 0, 0, b"\0\4\0\0\0\0"))
+    raw.send(b"".join(get(number) for number in range(1, 200, 2)))
+    assert raw.codes(GOAWAY, 4) == [CALM]
+    edge.end()
+
+
 def stalled(edge: Http2Edge, count: int) -> tuple[Raw, list[Any]]:
     """So many answers for which the windows have no room any more, and their services."""
     raw = Raw(edge)
