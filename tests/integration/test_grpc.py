@@ -170,6 +170,7 @@ def test_pages_call_by_grpc_web(running: GatewayProcess, is_text: bool) -> None:
     assert (told["grpc-status"], told["grpc-message"]) == ("5", "no%0A such")
 
 
+@pytest.mark.long  # to start a browser is what costs; the client above speaks as it does
 @pytest.mark.needs("chromium")
 def test_a_page_of_another_origin_in_a_browser(running: GatewayProcess, pages: int) -> None:
     with sync_playwright() as playwright:
