@@ -19,7 +19,7 @@ from fastgw.config.unsound import is_unsound
 from fastgw.config.values import Expanded, shown
 from fastgw.config.version_rules import parts
 from fastgw.config.vocabulary import durations
-from fastgw.core.settings import Address
+from fastgw.core.settings import AUTO, Address
 
 SOON: Final = 30 * 86400  #: seconds before a certificate expires
 LONGEST_BARE: Final = 3600  #: seconds that a duration without a unit may have and be believed
@@ -44,6 +44,7 @@ def warn(document: Document, config: Configuration, now: float, resolve: Resolve
     _certificates_asked(document, config)
     _faults(document, config)
     warn_grpc(document, config)
+    _protocols(document, config)
     for path, value in durations(document.tree):
         if re.fullmatch(r"[0-9.]+", value) and float(value) > LONGEST_BARE:
             if isinstance(value, Expanded):
@@ -111,6 +112,16 @@ def _certificates_asked(document: Document, config: Configuration) -> None:
             if not is_unsound(name) and name in config.filters and config.filters[name].type == "mtls":
                 said = "this listener asks for no client certificates (tls.client_auth), so nobody may pass"
                 document.warn(("listeners", place, "filters", number), said)
+
+
+def _protocols(document: Document, config: Configuration) -> None:
+    """A service whose protocol is to be agreed on, where nobody can be asked."""
+    for name, service in config.services.items():
+        if is_unsound(service, service.protocol, service.tls) or service.protocol != AUTO or service.tls is not None:
+            continue
+        document.warn(
+            ("services", name, "protocol"), "auto is what ALPN chooses, and without tls HTTP/1.1; h2 is HTTP/2"
+        )
 
 
 def is_local(address: Address) -> bool:

@@ -50,6 +50,13 @@ def test_a_listener_that_asks_for_no_certificates(tmp_path: Path) -> None:
     ]
 
 
+def test_a_protocol_that_nobody_can_agree_on(tmp_path: Path) -> None:
+    [told] = warnings(tmp_path, with_service("protocol: auto"))
+    assert told.endswith("services.a.protocol: auto is what ALPN chooses, and without tls HTTP/1.1; h2 is HTTP/2")
+    assert not warnings(tmp_path, with_service("protocol: auto, tls: {verify: false}"))
+    assert not warnings(tmp_path, with_service("protocol: h2"))
+
+
 def test_a_sound_file_has_none(tmp_path: Path) -> None:
     assert warnings(tmp_path, MINIMAL) == []
 
