@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from fastgw.config.by_name import check_by_name, found_services
 from fastgw.config.chain_rules import check_chain
 from fastgw.config.grpc import shown_call
-from fastgw.config.grpc_rules import check_grpc
+from fastgw.config.grpc_rules import check_calls_made, check_grpc
 from fastgw.config.known import check_service
 from fastgw.config.listener_rules import check_listeners, listener_name
 from fastgw.config.logs import check_rotations
@@ -104,6 +104,7 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
     check_route_models(document, config, where, route)
     _own_answer(document, where, route)
     is_copied = route.mirror is not None or has_shadow(config, route)
+    check_calls_made(document, where, route, is_copied=is_copied)
     if route.sticky and is_missing(route.split) and not is_copied:
         document.report((*where, "sticky"), "has no effect without split, mirror or a service with a shadow")
     if route.service is not None and not route.parameter:

@@ -27,6 +27,20 @@ def check_grpc(document: Document, where: TreePath, route: Route) -> None:
             document.report((*where, key), "is no answer to a call of gRPC", at_key=True)
 
 
+def check_calls_made(document: Document, where: TreePath, route: Route, *, is_copied: bool) -> None:
+    """Report what cannot work with a transformer that makes calls of gRPC of other requests.
+
+    ``is_copied``: there is a mirror or a shadow."""
+    if not _makes_calls(route):
+        return
+    if is_copied:
+        said = "makes calls of what clients send, and a mirror or a shadow has that as it came: it would get no calls"
+        document.report((*where, "transformers"), said, at_key=True)
+    if route.cache is not None:
+        said = "has no effect: requests become calls of gRPC here, which are POST"
+        document.report((*where, "cache"), said, at_key=True)
+
+
 def warn_grpc(document: Document, config: Configuration) -> None:
     """Note where no call can get through, as somebody on the way speaks HTTP/1.1."""
     for place, route in enumerate(config.routes):

@@ -57,15 +57,14 @@ class WholeAnswer(GatheredHook):
 
     def _made(self, data: bytes) -> tuple[bytes, bytes]:
         """Its type, and the body; in whatever thread."""
-        call = self._call
-        reader = MessageReader(call.settings.max_message)
+        if data[:1] == b"\0" and int.from_bytes(data[1:PREFIX], "big") == len(data) - PREFIX:
+            return self._written(decoded(self._call, data[PREFIX:]))
+        reader = MessageReader(self._call.settings.max_message)
         try:
             messages = reader.feed(data)
         except BodyError as error:
             raise unreadable(f"it {error}") from None
-        if len(messages) != 1 or not reader.is_between:
-            raise unreadable(f"it has {len(messages)} messages where one was expected")
-        return self._written(decoded(call, messages[0]))
+        raise unreadable(f"it has {len(messages)} messages where one was expected")
 
     def _written(self, message: Any) -> tuple[bytes, bytes]:
         """Type and body of the answer that ``message`` is."""

@@ -67,5 +67,19 @@ def test_who_makes_calls_of_json_is_warned_too(tmp_path: Path, service: str, wor
     assert all(word in one and "routes[0].transformers" in one for word, one in zip(words, found, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (
+            "mirror: {service: t}",
+            "transformers: makes calls of what clients send, and a mirror or a shadow has that as it came",
+        ),
+        ("cache: {}", "cache: has no effect: requests become calls of gRPC here"),
+    ],
+)
+def test_what_cannot_stand_beside_calls_that_are_made(tmp_path: Path, more: str, problem: str) -> None:
+    assert problem in problems(tmp_path, f"path: /*, service: s, transformers: {{input: kserve/rest-grpc}}, {more}")
+
+
 def test_who_is_no_call_is_not_warned_about(tmp_path: Path) -> None:
     assert warnings(tmp_path, f"{ONE}\nroutes: [{{path: /*, service: s}}]\nservices: {{s: {PLAIN}}}\n") == []
