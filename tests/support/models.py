@@ -83,7 +83,7 @@ class ModelEdge(Edge):
             1,
             **{"service": self.choice, "chain": self.route.chain, "errors": DIALECT, "body_wait": 1.0, **(route or {})},
         )
-        self.listener = self.listen()
+        self.listener = self.listen(**options.get("listener", {}))
         self.install(self.listener, *self.by_name.values())
 
     def _target(self, name: str, others: Sequence[str], statuses: Sequence[int]) -> ModelTarget:
