@@ -34,6 +34,7 @@ from fastgw.server.key_set_status import key_set_document, key_set_facts
 from fastgw.server.link_status import link_document, links_of
 from fastgw.server.lost_logs import LostLogs
 from fastgw.server.machine import open_files
+from fastgw.server.model_status import models_document
 from fastgw.server.name_status import name_document, name_facts
 from fastgw.server.notices import Notices
 from fastgw.server.paces import Paces
@@ -257,6 +258,7 @@ class Pages:
             "connections": pick(totals.globals, _CONNECTIONS),
             "routes": {name: of_route(block) for name, block in totals.routes.items()},
             "services": self._services(facts, totals),
+            "models": models_document(gateway.current.spec) if gateway.current is not None else {},
             "versions": gateway.rollouts.document() if gateway.rollouts is not None else {},
             "filters": self._filters(totals),
             "board": {name: {"used": one.used, "capacity": one.capacity} for name, one in facts.board.items()}
