@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
+from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from google.rpc import status_pb2
 from grpc_reflection.v1alpha import reflection
 
+from fastgw.transcoding import kserve
 from fastgw.transcoding.catalog import Catalog
 from tests.support.gateway import GatewayProcess, simple_config, wait_until
 from tests.support.protos import compiled, descriptor_set
@@ -65,6 +68,24 @@ class Library:
         yield from books
 
 
+def model() -> grpc.GenericRpcHandler:
+    """A model server of the Open Inference Protocol, whose model doubles."""
+    catalog = Catalog(kserve.descriptor_set())
+
+    def infer(request: Any, _: grpc.ServicerContext) -> Any:
+        raw = request.raw_input_contents
+        values = array("f", raw[0] if raw else request.inputs[0].contents.fp32_contents)
+        doubled = array("f", [2 * one for one in values]).tobytes()
+        answer = catalog.message_class("inference.ModelInferResponse")(model_name=request.model_name)
+        answer.outputs.add(name="y", datatype="FP32", shape=[len(values)])
+        answer.raw_output_contents.append(doubled)
+        return answer
+
+    taken = catalog.message_class("inference.ModelInferRequest")
+    handler = grpc.unary_unary_rpc_method_handler(infer, taken.FromString, lambda made: made.SerializeToString())
+    return grpc.method_handlers_generic_handler(kserve.SERVICE, {kserve.INFER: handler})
+
+
 @pytest.fixture(scope="module")
 def library() -> Iterator[tuple[Library, int]]:
     service = Library()
@@ -81,7 +102,7 @@ def library() -> Iterator[tuple[Library, int]]:
         for name, (kind, method, taken) in kinds.items()
     }
     server = grpc.server(ThreadPoolExecutor(4))
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers), model()))
     reflection.enable_server_reflection((SERVICE, reflection.SERVICE_NAME), server, CATALOG.pool)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -97,13 +118,18 @@ def test_json_in_front_of_grpc(
     file = tmp_path / "library.pb"
     file.write_bytes(descriptor_set())
     transcoder = f"transformers: {{input: {{name: grpc/json-transcoder, descriptors: {file}}}}}, timeout: 5s"
-    config = simple_config(f"127.0.0.1:{port}", route=transcoder, service="protocol: h2")
+    both = "protocols: [http/1.1, h2]"
+    config = simple_config(f"127.0.0.1:{port}", listener=both, route=transcoder, service="protocol: h2")
     asking = f"transformers: {{input: {{name: grpc/json-transcoder, reflection: 'http://127.0.0.1:{port}'}}}}"
+    config = config.replace(
+        "services:", "  - {path: /v2/*, service: main, transformers: {input: kserve/rest-grpc}}\nservices:"
+    )
     config = config.replace("services:", f"  - {{host: reflected.test, path: /*, service: main, {asking}}}\nservices:")
     edge = gateway(config + "reload: {watch: true}\n")
     with httpx2.Client(base_url=edge.base_url, timeout=20) as client:
         assert client.get("/v1/books/y", headers={"Host": "reflected.test"}).json()["name"] == "y"
         _unary(client)
+        _tensors(client)
         _streams(client, service)
         assert client.get("/v1/volumes/x").status_code == 404
         _change(file)  # without a restart
@@ -125,11 +151,37 @@ def _unary(client: httpx2.Client) -> None:
     assert problem["details"] == [{"@type": "type.googleapis.com/library.v1.Author", "name": "a"}]
     assert client.get("/v1/books").status_code == 501  # the service has no ListBooks
     assert client.put("/v1/books/x").status_code == 405
+    command = [
+        "curl",
+        "--silent",
+        "--http2-prior-knowledge",
+        "--max-time",
+        "20",
+        f"{str(client.base_url).rstrip('/')}/v1/books/z",
+    ]
+    assert json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["name"] == "z"
     assert client.post(f"/{SERVICE}/GetBook", json={"name": "x"}).json()["name"] == "x"
     misfit = client.post(f"/{SERVICE}/GetBook", json={"name": 3})
     assert (misfit.status_code, misfit.json()["detail"]) == (400, "name: expected a string, got a number")
     slow = client.get("/v1/books/slow", headers={"grpc-timeout": "100m"})
     assert (slow.status_code, slow.json()["grpc_status"]) == (504, "DEADLINE_EXCEEDED")
+
+
+def _tensors(client: httpx2.Client) -> None:
+    path, raw = "/v2/models/double/infer", array("f", [1.5, 2.0]).tobytes()
+    tensor: dict[str, Any] = {"name": "x", "shape": [2], "datatype": "FP32"}
+    told = client.post(path, json={"inputs": [{**tensor, "data": [1.5, 2]}]}).json()
+    assert told == {
+        "model_name": "double",
+        "outputs": [{"name": "y", "shape": [2], "datatype": "FP32", "data": [3.0, 4.0]}],
+    }
+    tensor["parameters"] = {"binary_data_size": len(raw)}
+    text = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
+    found = client.post(path, content=text + raw, headers={"Inference-Header-Content-Length": str(len(text))})
+    length = int(found.headers["inference-header-content-length"])
+    assert json.loads(found.content[:length])["outputs"][0]["parameters"] == {"binary_data_size": len(raw)}
+    assert array("f", found.content[length:]).tolist() == [3.0, 4.0]
+    assert client.get("/v2/models/double/ready").status_code == 501  # it has no ModelReady
 
 
 def _streams(client: httpx2.Client, service: Library) -> None:
