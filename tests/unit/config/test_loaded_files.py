@@ -27,6 +27,7 @@ NOT_READ = {
     "Files.root",
     "AccessLog.path",
     "LogBody.path",
+    "Usage.path",
     "ApiKeys.file",
     "Basic.file",
     "Maintenance.file",
