@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fastgw.config.called import behind, destinations
 from fastgw.config.chains import links
-from fastgw.config.spec import GatewaySpec
+from fastgw.config.spec import GatewaySpec, RouteSpec
 from fastgw.core.model_counters import OTHER
 
 METER: Final = "fastgw.filters.usage:Usage"
@@ -28,7 +28,8 @@ def metered(spec: GatewaySpec) -> list[tuple[str, str]]:
             names = [model for link in links(spec, listener, route) for model in models.get(link.name, ())]
             if not names:
                 continue
-            asked = frozenset(destinations(route))
+            names += _routed(spec, route)
+            asked = frozenset((*destinations(route), *spec.services_of_models(route)))
             services = reached.get(asked)
             if services is None:
                 services = reached[asked] = behind(spec, set(asked))
@@ -39,3 +40,10 @@ def metered(spec: GatewaySpec) -> list[tuple[str, str]]:
 def _models(options: dict[str, Any]) -> list[str]:
     prices = [name for name, _ in options["prices"] if not name.endswith("*")]
     return [*dict.fromkeys((*options["models"], *prices, OTHER))]
+
+
+def _routed(spec: GatewaySpec, route: RouteSpec) -> list[str]:
+    """Models that ``route`` leads to by their names, and what their services call them; patterns name none."""
+    led = [one for one in spec.models if one.name in route.models]
+    names = [name for one in led for name in (one.name, *(part.sent_as for part in one.parts))]
+    return [name for name in dict.fromkeys(names) if name and "*" not in name]

@@ -148,8 +148,9 @@ class StreamMeter(UsageMeter):
             self._read_early(block, begin)
             return
         seen = self.seen(block, begin)
-        self._count += seen >> 2
-        self._size += len(block)
+        if seen >> 2:  # else it is a comment, which keeps the connection alive or says why it ends
+            self._count += seen >> 2
+            self._size += len(block)
         self._is_done = seen & 2 != 0
         if seen & 1:
             for data, _ in self.parts(block, begin):

@@ -30,7 +30,7 @@ cdef class Usage:
     cdef object _wall
     @cython.locals(request=Request)
     cpdef request(self, Exchange exchange)
-    @cython.locals(request=Request, known=Metering, path=bytes, asks=bint, body=RequestBody, data=bytes)
+    @cython.locals(request=Request, known=Metering, notes=dict, path=bytes, asks=bint, body=RequestBody, data=bytes)
     cpdef transform_request(self, Exchange exchange)
     @cython.locals(known=Metering)
     cpdef transform_response(self, Exchange exchange)
@@ -38,7 +38,7 @@ cdef class Usage:
     cpdef read_response(self, Exchange exchange)
     @cython.locals(notes=dict, known=Metering)
     cpdef done(self, Exchange exchange)
-    @cython.locals(service=Service, plane=Plane, name=str, base=Py_ssize_t)
+    @cython.locals(service=Service, plane=Plane, name=str, bases=dict, base=Py_ssize_t)
     cdef _count(self, Exchange exchange, dict settled, Metering known)
     @cython.locals(request=Request, service=Service, lines=LogLines, writer=Written, micros="long long", key=bytes)
     cdef _write(self, Exchange exchange, dict settled)

@@ -18,6 +18,7 @@ import orjson
 
 from fastgw.core import counters
 from fastgw.core import model_counters as rows
+from fastgw.core.exchange.asked_model import NOTE_MODEL
 from fastgw.core.exchange.mending import may_change_request
 from fastgw.core.timestamp import timestamp
 from fastgw.filters.asking import HOLD_MAX, IncludingUsage, ModelRequest, read, read_model
@@ -64,7 +65,7 @@ class Metering:
 
     def learn(self, asked: ModelRequest) -> None:
         """This is what the request asks for, and what was put into it goes to the service."""
-        self.asked = asked.model
+        self.asked = self.asked or asked.model
         self.strips = asked.splice is not None
 
 
@@ -116,6 +117,11 @@ class Usage:
             return None
         known = Metering()
         exchange.note(NOTE, known)
+        notes = exchange.notes
+        assert notes is not None
+        known.asked = notes.get(
+            NOTE_MODEL, ""
+        )  # the body may have another name by now: that which its service has for it
         path = request.original_path or request.path
         asks = self._includes and path.endswith(_STREAMING) and may_change_request(request)
         body = exchange.body
@@ -125,7 +131,7 @@ class Usage:
         if not data.startswith(_OBJECT):
             return None
         if not asks or len(data) > HOLD_MAX:
-            known.asked = read_model(data)
+            known.asked = known.asked or read_model(data)
             return None
         asked = read(data)
         if asked.splice is None:
@@ -173,7 +179,12 @@ class Usage:
         if service is None or not _is_used(exchange):
             return
         name = service.name
-        base = self._bases.get((name, settled["model"] or ""), self._bases.get((name, rows.OTHER), 0))
+        bases = self._bases
+        base = (
+            bases.get((name, settled["model"]), 0)
+            or bases.get((name, known.asked), 0)
+            or bases.get((name, rows.OTHER), 0)
+        )
         if not base:
             return
         plane = exchange.plane

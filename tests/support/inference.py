@@ -15,6 +15,7 @@ from fastgw.testing.edge import Edge
 
 CHAT = b"/v1/chat/completions"
 PROMPT = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"Hello there"}]}'
+TOLD = {"model": "gpt-x", "usage": {"prompt_tokens": 19, "completion_tokens": 10, "total_tokens": 29}}
 OPTIONS: dict[str, Any] = {
     "path": None,
     "rotate": None,

@@ -34,6 +34,21 @@ services:
     assert metered(spec) == [*expected, ("versioned", "other"), ("versioned@v1", "other")]
 
 
+def test_models_that_a_route_leads_to_are_named(tmp_path: Path) -> None:
+    spec = loaded(
+        tmp_path,
+        f"""
+chain: [usage]
+models:
+  big: {{service: a, as: vendor/big}}
+  "small-*": {{service: b}}
+routes: [{{path: /v1/*, models: true}}]
+services: {{a: {ENDPOINTS}, b: {ENDPOINTS}, c: {ENDPOINTS}}}
+""",
+    )
+    assert metered(spec) == [(one, name) for one in "ab" for name in ("other", "big", "vendor/big")]
+
+
 def test_a_filter_of_all_routes_counts_all_services(tmp_path: Path) -> None:
     text = f"chain: [usage]\nroutes: [{{path: /*, service: a}}]\nservices: {{a: {ENDPOINTS}, b: {ENDPOINTS}}}\n"
     assert metered(loaded(tmp_path, text)) == [("a", "other")]

@@ -94,6 +94,12 @@ def test_tokens_are_told_at_the_end_although_the_last_event_has_none() -> None:
     assert fed(events_meter(), [stream[:-2]]).told.completion == 5
 
 
+def test_a_comment_is_no_token() -> None:
+    comment = b": " + b"still here " * 20 + b"\n\n"
+    pieces = [event(ROLE), comment, event(delta("a")), comment, event(delta("b")), comment]
+    assert fed(events_meter(), pieces, is_ended=False).generated() == 2
+
+
 def test_many_tokens_of_one_event_are_estimated_from_its_bytes() -> None:
     meter = fed(events_meter(), [event(ROLE), *[event(delta("word " * 40)) for _ in range(3)], event(b"[DONE]")])
     assert meter.told.completion < 0
