@@ -123,7 +123,9 @@ async def run(bench: Bench) -> Result:
     figures: dict[str, Any] = {}
     try:
         ground = Ground(bench.options.python, bench.options.quick, bench.cpus)
-        async with ground.fastgw(CONFIG.format(main=ports.main), listener="protocols: [http/1.1, h2]") as gateway:
+        async with ground.fastgw(
+            CONFIG.format(main=ports.main), listener="protocols: [http/1.1, h2], timeouts: {write: 10s}"
+        ) as gateway:
             pid = supervisor(await asyncio.to_thread(status, gateway))
             await others(gateway.port, 2)
             resting = usage(pid).pss

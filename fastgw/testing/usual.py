@@ -12,6 +12,7 @@ from typing import Any
 
 from fastgw.config import schema
 from fastgw.config.build import fill
+from fastgw.config.listener_rules import spoken
 from fastgw.core.exchange.minds import minds_of
 from fastgw.core.exchange.times import Times
 from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
@@ -35,7 +36,8 @@ from fastgw.routing import Router
 
 _ROUTE = fill(RouteSettings, schema.Route.model_validate({"path": "/"}))
 _SERVICE = fill(ServiceSettings, schema.Service.model_validate({"endpoints": ["a:1"]}))
-_LISTENER = fill(ListenerSettings, schema.Listener.model_validate({"address": "a:1"}))
+_PLAIN = schema.Listener.model_validate({"address": "a:1"})
+_LISTENER = fill(ListenerSettings, _PLAIN, **spoken(_PLAIN))
 _POOL = fill(PoolSettings, schema.Pool.model_validate({}))
 _TLS = fill(UpstreamTls, schema.ServiceTls.model_validate({}))
 

@@ -21,7 +21,7 @@ PER_SECOND: Final = 10.0
 PER_ANSWER: Final = 5.0
 
 RESET: Final = 10.0  #: a stream that the peer begins and resets, or has us reset
-STALLED: Final = 20.0  #: a stream that has no room for its answer, when many have none
+STALLED: Final = 20.0  #: a stream that had no room for its answer in time, or is one too many of those
 CONTROL: Final = 2.0  #: PING, SETTINGS, PRIORITY, a frame that is not known
 EMPTY: Final = 1.0  #: DATA of no byte that ends nothing, a WINDOW_UPDATE of few bytes
 SPARSE: Final = 20.0  #: what a connection begins with whose address has spent one lately

@@ -59,7 +59,7 @@ def look(stream: Stalled, now: float) -> None:
     exchange = stream.exchange
     if exchange is not None and exchange.error is None:
         exchange.error = DownstreamError(499, "write_timeout", "the client took nothing of its answer in time")
-    stream.connection.give_up(stream, is_one_too_many)
+    stream.connection.give_up(stream)
 
 
 def _keeps_others_waiting(stream: Stalled) -> bool:

@@ -54,8 +54,8 @@ class Carrying(Protocol):
     def is_crowded(self) -> bool:
         """Whether more streams wait for room than a client that means well would let wait."""
 
-    def give_up(self, stream: Http2Stream, is_one_too_many: bool) -> None:
-        """Its peer has no room for it: end it; for the reason that there are too many such, or because it took too long."""
+    def give_up(self, stream: Http2Stream) -> None:
+        """Its peer has no room for it, or takes too long: end it."""
 
 
 class Http2Stream(Client):

@@ -366,14 +366,13 @@ class Http2Streams(Client):
         nothing that is no stream's fault."""
         return not self.is_paused and sum(one.is_paused for one in self._streams.values()) > STALLED_MOST
 
-    def give_up(self, stream: Http2Stream, is_one_too_many: bool) -> None:
+    def give_up(self, stream: Http2Stream) -> None:
         """``stream`` has an answer, and a service's connection, that nobody takes."""
-        if is_one_too_many:
-            try:
-                self._spend(budget.STALLED, "streams without room for their answer")
-            except Http2Error as spent:
-                self._fail(spent)
-                return
+        try:
+            self._spend(budget.STALLED, "streams without room for their answer")
+        except Http2Error as spent:
+            self._fail(spent)
+            return
         self.reset(stream, CANCEL)
 
     def _reset(self, number: int, code: int) -> None:

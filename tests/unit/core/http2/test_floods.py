@@ -164,6 +164,17 @@ def test_those_beyond_a_few_are_given_up_soon_where_others_wait() -> None:
     edge.end()
 
 
+def test_many_that_take_too_long_are_thrown_out() -> None:
+    edge = Http2Edge(timeouts=usual.timeouts(write=10.0))
+    raw, services = stalled(edge, 60)
+    edge.loop.advance(11.0)
+    edge.loop.advance(1.0)
+    raw.send(b"")
+    assert raw.codes(GOAWAY, 4) == [CALM]
+    assert all(service.is_closing() for service in services)
+    edge.end()
+
+
 def test_many_answers_that_are_taken_are_not_given_up_however_slowly() -> None:
     count = STALLED_MOST + 2
     edge = crowded(count)

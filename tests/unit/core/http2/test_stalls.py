@@ -13,7 +13,7 @@ from fastgw.core.http2 import stalls
 def stream(write: float = 60.0, *, is_crowded: bool = False, pressing: int = 1) -> Any:
     given: list[bool] = []
     connection = SimpleNamespace(
-        plane=SimpleNamespace(now=100.0), is_crowded=lambda: is_crowded, give_up=lambda _, one: given.append(one)
+        plane=SimpleNamespace(now=100.0), is_crowded=lambda: is_crowded, give_up=lambda _: given.append(True)
     )
     return SimpleNamespace(
         connection=connection, listener=SimpleNamespace(write_timeout=write), sent=5000, stalled_at=0, stalled_since=0.0,
@@ -40,7 +40,7 @@ def test_it_may_wait_while_something_is_taken_and_until_its_time_is_over() -> No
     stalls.look(one, 219.0)
     assert not one.given
     stalls.look(one, 220.0)
-    assert one.given == [False] and one.exchange.error.code == "write_timeout"
+    assert one.given == [True] and one.exchange.error.code == "write_timeout"
 
 
 def test_one_too_many_is_given_up_at_the_next_look_unless_something_is_taken() -> None:
@@ -77,4 +77,4 @@ def test_one_without_an_exchange_is_given_up_too() -> None:
     one.exchange = None
     stalls.begin(one)
     stalls.look(one, 101.0)
-    assert one.given == [False]
+    assert one.given == [True]
