@@ -13,6 +13,7 @@ from fastgw.transcoding.catalog import Catalog
 from fastgw.transformers.grpc_json_transcoder import GrpcJsonTranscoder
 from tests.support.protos import descriptor_set
 
+NAME = "grpc/json-transcoder"
 OPTIONS: dict[str, Any] = {
     "descriptors": descriptor_set(),
     "reflection": None,
@@ -40,11 +41,18 @@ def encoded(kind: str, /, **fields: Any) -> bytes:
     return framed(message(kind)(**fields).SerializeToString())
 
 
+@cache
+def made(options: tuple[tuple[str, Any], ...]) -> GrpcJsonTranscoder:
+    """The transformer, which keeps nothing of what has passed it: the tables of all that there is in the descriptors take a while."""
+    return GrpcJsonTranscoder(NAME, dict(options))
+
+
 def stage(*before: Any, submit: Any = None, **options: Any) -> tuple[Edge, list[Any]]:
     """The gateway, and the notes of its exchanges."""
     loop = new_loop()
     notes: list[Any] = []
-    transcoder = GrpcJsonTranscoder("grpc/json-transcoder", {**OPTIONS, **options}, submit)
+    given = tuple({**OPTIONS, **options}.items())
+    transcoder = made(given) if submit is None else GrpcJsonTranscoder(NAME, dict(given), submit)
     transcoder.start(loop)
     spy = Spy("spy", [], done=lambda exchange: notes.append(exchange.notes))
     return Edge(filters=[spy, *before, transcoder], loop=loop), notes

@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fastgw.testing.edge import body_of, statuses
 from tests.support.bodies import Elsewhere, plain
@@ -121,3 +123,36 @@ def test_what_is_large_is_made_elsewhere() -> None:
     elsewhere.do()
     edge.run()
     assert plain(edge.connect().take()) == encoded("RenameBookRequest", name="a", title="long enough")
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "book", "authors", "extra", "blob", "@type", "cover", "id"]), inner, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    st.sampled_from(["POST /v1/shelves/1/books", "POST /library.v1.Library/UpdateBook", UPLOAD]),
+    _VALUES,
+    st.text("a=&%.1", max_size=6),
+)
+def test_whatever_a_client_says_it_is_a_call_or_is_refused(line: str, document: Any, query: str) -> None:
+    edge, _ = stage()
+    client = edge.client(ask(f"{line}?{query}", document))
+    told = client.take()
+    if edge.attempts:
+        assert not told
+        return
+    assert statuses(told) == [400]
+    assert not edge.events("a filter failed")
+    edge.end()
