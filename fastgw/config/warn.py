@@ -170,15 +170,19 @@ def _certificate_files(document: Document, config: Configuration) -> Iterator[tu
 def _unused(document: Document, config: Configuration) -> None:
     """Services and filters that nothing names; not told while one of those who could name them has a mistake."""
     wrong = {problem.path.partition("[")[0] for problem in document.problems}
-    if "routes" in wrong:
+    if "routes" in wrong or any(one.startswith("models") for one in wrong):
         return
+    models = _led_to(config)
+    for name in config.models:
+        if name not in models:
+            document.warn(("models", name), "no route leads to this model")
     served = {route.service for route in config.routes} | {
         one.service for route in config.routes for one in route.split
     }
     served |= {name for route in config.routes for name in found_services(route, config)}
     served |= {route.mirror.service for route in config.routes if route.mirror is not None}
     served |= {step.service for one in config.services.values() for step in one.fallback}
-    served |= _served_by_models(config)
+    served |= {config.models[name].service for name in models}
     for name, service in config.services.items():
         if name not in served and not service.register_as:
             document.warn(("services", name), "no route leads to this service")
@@ -190,10 +194,18 @@ def _unused(document: Document, config: Configuration) -> None:
             document.warn(("filters", name), "this filter is in no chain")
 
 
-def _served_by_models(config: Configuration) -> set[str | None]:
-    """The services of models that stand in for others of a route."""
-    entries = config.models.values()
-    return {config.models[name].service for one in entries for name in one.fallback if name in config.models}
+def _led_to(config: Configuration) -> set[str]:
+    """The models that requests may come to: those of routes, what these are other names of, and what stands in for them."""
+    routes = [route.models for route in config.routes if route.models is not None]
+    waiting = [name for one in routes for name in one.only or config.models]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            entry = config.models[name]
+            waiting += [*entry.fallback, *([entry.alias_of] if entry.alias_of is not None else [])]
+    return found
 
 
 def _names(document: Document, config: Configuration, resolve: Resolve) -> None:

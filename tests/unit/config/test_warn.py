@@ -13,6 +13,7 @@ from fastgw.config.warn import is_local
 from fastgw.core.settings import Address
 from tests.unit.config.conftest import write_pair
 from tests.unit.config.files import MINIMAL, with_listener, with_route, with_service
+from tests.unit.config.test_models import file
 
 END = datetime.datetime(2119, 12, 8, tzinfo=datetime.UTC).timestamp()  #: of the certificates that ``write_pair`` makes
 DAY = 86400
@@ -195,3 +196,12 @@ def test_loading_tells_them_and_asks_no_name_server(tmp_path: Path) -> None:
     path.write_text(MINIMAL)
     load(path, {}, 0.0, told.append)
     assert len(told) == 1
+
+
+def test_models_that_nobody_can_ask_for(tmp_path: Path) -> None:
+    text = file("models: [other]").replace("fallback: [small, alias]", "fallback: [small]")
+    found = [one for one in warnings(tmp_path, text) if "leads to" in one]
+    names = ("canary", "canary-2", "open/*", "default")
+    assert [one.partition(" ")[2] for one in found] == [
+        f"models.{name}: no route leads to this model" for name in names
+    ]
