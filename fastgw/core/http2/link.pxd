@@ -20,6 +20,7 @@ cdef class Http2Link:
     cdef readonly FieldEncoder encoder
     cdef readonly object peer
     cdef public long long window
+    cdef public bint has_sent
     cpdef put(self, bytes data)
     @cython.locals(out=list)
     cpdef flush(self)

@@ -35,6 +35,7 @@ class Http2Link:
         "_received",
         "decoder",
         "encoder",
+        "has_sent",
         "peer",
         "reader",
         "window",
@@ -52,6 +53,8 @@ class Http2Link:
         self.encoder = FieldEncoder(remembered)
         self.peer = Settings()  #: as it says of itself
         self.window = WINDOW  #: bytes of DATA that it takes on all streams together
+        #: DATA was sent since its last PING: those of gRPC measure how long a way DATA has, once for each that it has made.
+        self.has_sent = False
 
     def put(self, data: bytes) -> None:
         """Send these frames, behind those before them, before the loop waits again."""
@@ -93,6 +96,7 @@ class Http2Link:
         if not size and is_last:
             self.put(frames.data_head(number, 0, True))
         self.window -= most
+        self.has_sent = self.has_sent or most > 0
         return most
 
     def take_settings(self, payload: bytes, is_from_client: bool, streams: list[Any]) -> int:

@@ -267,7 +267,9 @@ class Http2Service(Bearing):
             if reader.flags & ACK:
                 self._pinging.on_answer()
             else:
-                self._spend(budget.CONTROL, "PING")
+                if not link.has_sent:
+                    self._spend(budget.CONTROL, "PING")
+                link.has_sent = False
                 link.put(frames.ping(reader.payload, True))
         elif kind == GOAWAY:
             self._on_goaway(reader.payload)

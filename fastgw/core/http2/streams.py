@@ -333,7 +333,9 @@ class Http2Streams(Client):
 
     def _on_ping(self, payload: bytes, is_answer: bool) -> None:
         if not is_answer:
-            self._spend(budget.CONTROL, "PING")
+            if not self._link.has_sent:
+                self._spend(budget.CONTROL, "PING")
+            self._link.has_sent = False
             self._link.put(frames.ping(payload, True))
         elif payload == LEAVING_PING and self._is_going == 1:
             self._is_going = 2

@@ -8,7 +8,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.testing import usual
-from fastgw.testing.edge import GET, POST, statuses
+from fastgw.testing.edge import CHUNKED, GET, POST, statuses
 from fastgw.wire.http2 import frames
 from fastgw.wire.http2 import settings as names
 from fastgw.wire.http2.encoder import FieldEncoder
@@ -168,6 +168,19 @@ def test_a_flood_ends_the_connection(flood: bytes) -> None:
     assert not server.transport.is_closing()
     server.send(flood * 800)
     assert server.codes(GOAWAY, 4) == [ENHANCE_YOUR_CALM] and client.is_closing()
+    edge.end()
+
+
+def test_a_ping_behind_data_that_was_sent_is_no_flood() -> None:
+    """Servers of gRPC measure the way that DATA has by a PING each time."""
+    edge, client, server = raw(CHUNKED)
+    for _ in range(1200):
+        client.feed(b"1\r\nx\r\n")
+        server.send(frames.ping(b"12345678", False) + frames.window_update(1, 1000) + frames.window_update(0, 1000))
+    assert not server.codes(GOAWAY) and sum(one[0] == PING for one in server.frames) == 1200
+    for _ in range(600):
+        server.send(frames.ping(b"12345678", False))
+    assert server.codes(GOAWAY, 4) == [ENHANCE_YOUR_CALM]
     edge.end()
 
 
