@@ -55,6 +55,8 @@ cdef Metering _metering(Exchange exchange)
 @cython.locals(status=int)
 cdef bint _is_used(Exchange exchange) except -1
 
+cdef bint _is_cached(Exchange exchange) except -1
+
 @cython.locals(last=double)
 cdef dict _times(Exchange exchange, UsageMeter meter, long long completion)
 

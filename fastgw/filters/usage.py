@@ -46,6 +46,7 @@ _NUMBERS: Final = tuple(
     for name in ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
 )
 _OBJECT: Final = (b"{", b" ", b"\n", b"\r", b"\t")  #: how one may begin; nothing that is compressed, and no form, does
+_UNCACHED: Final = ("miss", "bypass")  #: what a cache says of a request that its service has answered (``core.labels``)
 _STREAMING: Final = b"/completions"  #: how those end whose streams tell of tokens only if that is asked for
 _VALUE_MAX: Final = 256  #: characters of what a client has said, in a line
 
@@ -252,7 +253,7 @@ def settle(exchange: Exchange, known: Metering, prices: Prices) -> dict[str, Any
 
     Nothing is used where no service was asked, or its answer was an error, or the gateway has answered for it.
     """
-    meter = known.meter
+    meter = None if _is_cached(exchange) else known.meter
     told = meter.told if meter is not None else TokenCounts()
     prompt, completion = told.prompt, told.completion
     path = exchange.request.original_path or exchange.request.path
@@ -288,10 +289,16 @@ def _metering(exchange: Exchange) -> Metering | None:
 
 def _is_used(exchange: Exchange) -> bool:
     """Whether a service has worked for it: it has answered well, or was at it when the client left."""
-    if exchange.replied is not None:
+    if exchange.replied is not None or _is_cached(exchange):
         return False
     status = exchange.response.status
     return 200 <= status < 300 or (not status and exchange.attempts > 0)
+
+
+def _is_cached(exchange: Exchange) -> bool:
+    """Whether a cache has answered it, from what a service has made for another."""
+    lookup = exchange.notes.get("cache") if exchange.notes is not None else None
+    return lookup is not None and str(lookup) not in _UNCACHED
 
 
 def _times(exchange: Exchange, meter: UsageMeter, completion: int) -> dict[str, float]:

@@ -217,6 +217,24 @@ def test_a_filter_that_answers_is_no_use(tmp_path: Path) -> None:
     assert numbers(metered.line()) == (0, 0, False)
 
 
+@pytest.mark.parametrize(("outcome", "used"), [("hit", 0), ("stale", 0), ("waited", 0), ("miss", 19), ("bypass", 19)])
+def test_what_a_cache_answers_is_no_use(tmp_path: Path, outcome: str, used: int) -> None:
+    cached = Spy("cached", [], response=lambda exchange: exchange.note("cache", outcome))
+    metered = Metered(tmp_path, [cached])
+    _, service = metered.edge.pair(asks())
+    service.feed(answer(TOLD))
+    assert metered.line()["prompt_tokens"] == used
+
+
+def test_what_a_cache_answers_is_stripped_all_the_same(tmp_path: Path) -> None:
+    cached = Spy("cached", [], response=lambda exchange: exchange.note("cache", "hit"))
+    metered = Metered(tmp_path, [cached], include_usage=True)
+    client, service = metered.edge.pair(asks())
+    service.feed(stream_head() + chunk(event(delta("Hi")) + event(usage_chunk(9, 1))) + chunk(b""))
+    assert plain(client.take()) == event(delta("Hi"))
+    assert numbers(metered.line()) == (0, 0, False)
+
+
 def test_a_request_that_was_tried_again_is_settled_once(tmp_path: Path) -> None:
     metered = Metered(tmp_path, edge={"endpoints": 2})
     metered.edge.client(asks())
