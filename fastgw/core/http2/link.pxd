@@ -21,6 +21,8 @@ cdef class Http2Link:
     cdef readonly object peer
     cdef public long long window
     cdef public bint has_sent
+    cdef long _credit
+    cpdef bint is_worth(self, long size, long long window) except -1
     cpdef put(self, bytes data)
     @cython.locals(out=list)
     cpdef flush(self)

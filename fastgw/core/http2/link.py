@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 #: takes them: so a stream that nobody reads holds up itself alone (RFC 9113 section 5.2.2).
 RECEIVE: int = 1024 * 1024
 _HALF: int = RECEIVE // 2
+SMALL_WINDOW: int = 256  #: bytes of a WINDOW_UPDATE that is hardly worth its frame
+WIDE: int = 4096  #: bytes of a window that holds up nobody
+UPDATES: int = 4  #: small WINDOW_UPDATEs for each DATA
+CREDIT_MOST: int = 4096
 
 
 class Http2Link:
@@ -29,6 +33,7 @@ class Http2Link:
 
     __slots__ = (
         "_connection",
+        "_credit",
         "_is_scheduled",
         "_loop",
         "_out",
@@ -55,6 +60,7 @@ class Http2Link:
         self.window = WINDOW  #: bytes of DATA that it takes on all streams together
         #: DATA was sent since its last PING: those of gRPC measure how long a way DATA has, once for each that it has made.
         self.has_sent = False
+        self._credit = 0  # small WINDOW_UPDATEs that DATA which was sent explains
 
     def put(self, data: bytes) -> None:
         """Send these frames, behind those before them, before the loop waits again."""
@@ -96,8 +102,22 @@ class Http2Link:
         if not size and is_last:
             self.put(frames.data_head(number, 0, True))
         self.window -= most
-        self.has_sent = self.has_sent or most > 0
+        if most:
+            self.has_sent = True
+            self._credit = min(self._credit + UPDATES, CREDIT_MOST)
         return most
+
+    def is_worth(self, size: int, window: int) -> bool:
+        """Whether a WINDOW_UPDATE of ``size`` bytes, of a window that has ``window`` before it, is worth its frame.
+
+        A few small ones behind DATA are how the C core of gRPC reads, of a window that is wide; of one that is not they are an attack
+        (CVE-2019-9511)."""
+        if size >= SMALL_WINDOW:
+            return True
+        if window < WIDE or self._credit <= 0:
+            return False
+        self._credit -= 1
+        return True
 
     def take_settings(self, payload: bytes, is_from_client: bool, streams: list[Any]) -> int:
         """The peer has said SETTINGS: take and acknowledge them; by how many bytes the windows of ``streams``, all there are, have grown.

@@ -312,6 +312,9 @@ class Http2Service(Bearing):
             self._check_begun(number, "DATA")
 
     def _on_window(self, number: int, size: int) -> None:
+        stream = self.streams.get(number)
+        if not self.link.is_worth(size, self.link.window if stream is None else stream.window):
+            self._spend(budget.EMPTY, "small windows")
         if number == 0:
             if size == 0:
                 raise Http2Error(codes.PROTOCOL_ERROR, "WINDOW_UPDATE of no byte")
@@ -320,7 +323,6 @@ class Http2Service(Bearing):
             if was <= 0:
                 self._go_on()
             return
-        stream = self.streams.get(number)
         if stream is not None:
             if size == 0:
                 raise StreamError(number, codes.PROTOCOL_ERROR, "WINDOW_UPDATE of no byte")

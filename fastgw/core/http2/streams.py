@@ -55,7 +55,6 @@ UNKNOWN: Final = b"unknown"  #: the address of a client that nobody has told yet
 LAST_STREAM: Final = 2**31 - 1
 STALLED_MOST: Final = 8  #: streams that may wait for windows for as long as ``timeouts.write`` says
 ROOM_LEAST: Final = 1024  #: bytes of the window of a new stream, for a client that means to take answers
-SMALL_WINDOW: Final = 256  #: bytes of a WINDOW_UPDATE that is hardly worth its frame
 LEAVING_PING: Final = b"leaving."
 
 
@@ -294,7 +293,7 @@ class Http2Streams(Client):
 
     def _on_window(self, number: int, size: int) -> None:
         stream = self._streams.get(number)
-        if size < SMALL_WINDOW:
+        if not self._link.is_worth(size, self._link.window if number == 0 or stream is None else stream.window):
             self._spend(budget.EMPTY, "small windows")
         if number == 0:
             if size == 0:

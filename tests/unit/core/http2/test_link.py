@@ -129,3 +129,11 @@ def test_a_window_of_a_stream_that_settings_make_too_large_is_of_the_connection(
     with pytest.raises(Http2Error) as caught:
         link.take_settings(b"\0\4\0\1\0\0", False, [Widened(WINDOW)])
     assert caught.value.code == FLOW_CONTROL_ERROR
+
+
+def test_small_windows_behind_data_are_worth_their_frames_if_the_window_is_wide() -> None:
+    link, _, _ = made()
+    assert link.is_worth(256, 0) and not link.is_worth(255, WINDOW)  # nothing was sent yet
+    link.put_data(1, b"x", 10, False)
+    assert not link.is_worth(5, 100)  # one by which DATA comes in drops
+    assert [link.is_worth(5, WINDOW) for _ in range(5)] == [True] * 4 + [False]
