@@ -1,7 +1,7 @@
 """Clients of HTTP/2 on raw sockets, with frames of their own: attackers by kind, and users at a fixed rate.
 
 Each runs in a process of its own: `python -m bench.scenarios.http2_peers users|KIND PORT SECONDS RATE|CONNECTIONS`, which writes what it
-saw as JSON.  Attackers come from 127.0.0.2, send as fast as they are read, and connect again as soon as they are thrown out.
+saw as JSON.  Attackers come from addresses of their own, send as fast as they are read, and connect again as soon as they are thrown out.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
 CANCEL: Final = 8
-ATTACKER: Final = "127.0.0.2"
 USERS: Final = 4
 """Connections of users."""
 PART: Final = 40
@@ -138,6 +137,11 @@ ATTACKS: Final[dict[str, Callable[[int], Script]]] = {
 }
 
 
+def source(kind: str) -> str:
+    """The address that attackers of a kind come from: nobody is taken for those before."""
+    return f"127.0.0.{2 + list(ATTACKS).index(kind)}"
+
+
 @dataclass(slots=True)
 class Siege:
     """What became of the connections of an attack."""
@@ -160,7 +164,10 @@ class Siege:
         while time.monotonic() < self.until:
             try:
                 _, one = await loop.create_connection(
-                    lambda: Attacker(self, ATTACKS[self.kind](lane)), "127.0.0.1", self.port, local_addr=(ATTACKER, 0)
+                    lambda: Attacker(self, ATTACKS[self.kind](lane)),
+                    "127.0.0.1",
+                    self.port,
+                    local_addr=(source(self.kind), 0),
                 )
             except OSError:
                 self.refused += 1

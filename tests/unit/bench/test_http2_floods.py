@@ -19,6 +19,7 @@ from bench.scenarios.http2_peers import (
     PREFACE,
     cut,
     frame,
+    source,
 )
 from fastgw.wire.http2.errors import ENHANCE_YOUR_CALM, PROTOCOL_ERROR
 from fastgw.wire.http2.frame_kinds import GOAWAY
@@ -38,6 +39,11 @@ def test_frames_are_cut_as_they_were_made() -> None:
     data = frame(HEADERS, 5, 7, b"abc") + frame(CONTINUATION, 0, 2**31 - 1)
     assert cut(data + b"\0\0\1") == ([(HEADERS, 5, 7, b"abc"), (CONTINUATION, 0, 2**31 - 1, b"")], b"\0\0\1")
     assert OPENING.startswith(PREFACE)
+
+
+def test_no_two_kinds_come_from_one_address() -> None:
+    assert len({source(kind) for kind in ATTACKS}) == len(ATTACKS)
+    assert source("rapid_reset") == "127.0.0.2"
 
 
 def test_requests_are_some() -> None:
