@@ -85,8 +85,8 @@ def begin(exchange: Exchange) -> None:
     exchange.plane.values[counters.TUNNELS_OPEN] += 1
     if exchange.carrier is not None:
         exchange.carrier.tunnel = tunnel
-    exchange.client.start_tunnel(exchange, tunnel)
     exchange.set_deadline(exchange.route.settings.tunnel_idle_timeout)
+    exchange.client.start_tunnel(exchange, tunnel)  # last: the tunnel may end with it, and the exchange
 
 
 def problem(exchange: Exchange) -> UpstreamError | None:

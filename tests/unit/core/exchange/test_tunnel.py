@@ -131,6 +131,20 @@ def test_where_one_side_cannot_be_half_closed_the_first_end_is_that_of_both(side
     edge.end()
 
 
+def test_a_tunnel_may_end_with_its_beginning() -> None:
+    edge = Edge(listener={"half_close": "answer"}, route={"half_close": "answer"})
+    client, service = edge.pair(WEBSOCKET)
+    client.feed_eof()
+    service.extra["can_write_eof"] = False
+    service.feed(SWITCHING + b"early")
+    assert statuses(client.take()) == [101]
+    assert edge.count(counters.TUNNELS_OPEN) == 0
+    edge.run()
+    assert client.is_lost and service.is_lost
+    assert not edge.log
+    edge.end()
+
+
 def test_half_closed_side_that_takes_nothing_ends_it() -> None:
     edge = Edge()
     client, service = tunnel(edge)
