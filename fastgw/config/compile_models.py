@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fastgw.core.exchange.fallback import mark
-from fastgw.core.exchange.model_choice import ModelChoice, ModelPart, ModelTarget
-from fastgw.core.exchange.model_stand_in import ModelStandIn
+from fastgw.core.models.choice import ModelChoice, ModelPart, ModelTarget
+from fastgw.core.models.stand_in import ModelStandIn
 
 if TYPE_CHECKING:
     from fastgw.config.spec import GatewaySpec, ModelSpec, RouteSpec

@@ -18,8 +18,8 @@ import orjson
 
 from fastgw.core import counters
 from fastgw.core import model_counters as rows
-from fastgw.core.exchange.asked_model import NOTE_MODEL
 from fastgw.core.exchange.mending import may_change_request
+from fastgw.core.models.asked import NOTE_MODEL
 from fastgw.core.timestamp import timestamp
 from fastgw.filters.asking import HOLD_MAX, IncludingUsage, ModelRequest, read, read_model
 from fastgw.filters.log_lines import LogLines

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastgw.core.exchange.fallback import mark
-from fastgw.core.exchange.model_choice import ModelChoice, ModelPart, ModelTarget
-from fastgw.core.exchange.model_stand_in import ModelStandIn
+from fastgw.core.models.choice import ModelChoice, ModelPart, ModelTarget
+from fastgw.core.models.stand_in import ModelStandIn
 from fastgw.core.settings import DIALECT
 from fastgw.policy.fallback import CAUSES
 from fastgw.testing import usual

@@ -95,7 +95,7 @@ class Admitting(Protocol):
 
 class Destination(Protocol):
     """What a route, a split or a mirror leads to: a service, or several versions of it (``snapshot.versions``), or, of a route alone, the
-    models that requests name (``exchange.model_choice``), whose ``choose`` may return None: it waits for the body, or has answered."""
+    models that requests name (``models.choice``), whose ``choose`` may return None: it waits for the body, or has answered."""
 
     @property
     def name(self) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fastgw.core.exchange.model_choice import ModelChoice
-from fastgw.core.exchange.model_stand_in import ModelStandIn
 from fastgw.core.live.registry import Registry
+from fastgw.core.models.choice import ModelChoice
+from fastgw.core.models.stand_in import ModelStandIn
 from fastgw.core.snapshot.versions import Versions
 from tests.unit.config.compile_stage import compiled
 from tests.unit.config.files import read

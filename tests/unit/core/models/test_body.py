@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastgw.core.exchange.model_body import ModelBody
+from fastgw.core.models.body import ModelBody
 from fastgw.errors import DownstreamError
 from fastgw.wire.messages import Request
 from tests.support.examples import examples

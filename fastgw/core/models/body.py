@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from fastgw.core.exchange.asked_model import text_of
 from fastgw.core.exchange.mending import DIGESTS
+from fastgw.core.models.asked import text_of
 from fastgw.errors import DownstreamError
 from fastgw.wire.inference import KEYS, MODEL_MAX
 from fastgw.wire.json_skim import Skim

@@ -1,6 +1,6 @@
 cimport cython
 
-from fastgw.core.exchange.asked_model cimport text_of
+from fastgw.core.models.asked cimport text_of
 from fastgw.core.exchange.body cimport RequestBody
 from fastgw.core.exchange.ends cimport Exchange
 from fastgw.wire._lines cimport has_any

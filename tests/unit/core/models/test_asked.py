@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.core.exchange.asked_model import AskedModel, text_of
+from fastgw.core.models.asked import AskedModel, text_of
 from fastgw.wire.inference import KEYS, Operation
 from fastgw.wire.json_skim import Skim
 

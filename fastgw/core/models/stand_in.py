@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from fastgw.core.exchange.fallback import SERVICE, StandIn
-from fastgw.core.exchange.model_body import rename
+from fastgw.core.models.body import rename
 from fastgw.errors import GatewayError
 
 if TYPE_CHECKING:

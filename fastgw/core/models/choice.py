@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from fastgw.core.exchange import arriving, tries
-from fastgw.core.exchange.asked_model import NOTE, NOTE_MODEL, AskedModel
 from fastgw.core.exchange.mending import DIGESTS
-from fastgw.core.exchange.model_body import ModelBody, hold
-from fastgw.core.exchange.model_list import ModelList, not_found
+from fastgw.core.models.asked import NOTE, NOTE_MODEL, AskedModel
+from fastgw.core.models.body import ModelBody, hold
+from fastgw.core.models.listing import ModelList, not_found
 from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, InternalError
 from fastgw.routing.by_model import STAR, ByModel

@@ -1,10 +1,10 @@
 cimport cython
 
 from fastgw.core.exchange cimport arriving, tries
-from fastgw.core.exchange.asked_model cimport AskedModel
+from fastgw.core.models.asked cimport AskedModel
 from fastgw.core.exchange.body cimport RequestBody
 from fastgw.core.exchange.ends cimport Exchange
-from fastgw.core.exchange.model_body cimport ModelBody, hold
+from fastgw.core.models.body cimport ModelBody, hold
 from fastgw.core.snapshot.snapshot cimport Service
 from fastgw.wire._lines cimport has_any
 from fastgw.wire.messages cimport Request
