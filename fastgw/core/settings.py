@@ -314,7 +314,7 @@ class RetrySettings(NamedTuple):
     backoff: BackoffSettings
     max_retry_after: float  #: the longest that an answer may ask to wait; seconds
     budget: BudgetSettings | None  #: None: there is no bound
-    grpc_statuses: tuple[str, ...] = ()  #: names of the codes of gRPC that are asked again for
+    grpc_statuses: tuple[str, ...]  #: names of the codes of gRPC that are asked again for
 
     @property
     def is_of_sent(self) -> bool:

@@ -29,7 +29,10 @@ def of_gateway(pages: Pages, orders: Mapping[str, Order], log: Log) -> list[Page
     async def openapi(asked: PageRequest) -> Content:
         import orjson
 
-        if ROUTES in [text for key, text in parse_qsl(asked.query, True) if key == "of"]:
+        wanted = {text for key, text in parse_qsl(asked.query, True) if key == "of"}
+        if wanted - {ROUTES}:
+            raise AdminProblem(400, "bad_query", f"of is {ROUTES!r}, or is left out")
+        if wanted:
             return await pages.transcoded()
         return Content(200, orjson.dumps(document(found), option=orjson.OPT_INDENT_2))
 
@@ -39,6 +42,7 @@ def of_gateway(pages: Pages, orders: Mapping[str, Order], log: Log) -> list[Page
             answers={200: "This document, or that one.", 503: "The gateway starts."},
             members=("openapi", "info", "paths"),
             query=(("of", "`routes`: what can be asked of the services of gRPC that routes transcode."),),
+            choices=(ROUTES,),
         )
     )
     found += [*_orders(orders, log), *dashboard(pages, log)]

@@ -69,7 +69,7 @@ def _operation(one: Page, *, is_head: bool = False) -> dict[str, Any]:
     if one.right == INSIDER:
         found["description"] = "Without a token only from the machine of the gateway."
     if one.query:
-        found["parameters"] = [_parameter(name, words) for name, words in one.query]
+        found["parameters"] = [_parameter(name, words, one.choices) for name, words in one.query]
     if one.method == "POST":
         found["requestBody"] = {"required": False, "content": {JSON: {"schema": _body(one)}}}
     return found
@@ -90,8 +90,9 @@ def _refusal(when: str, is_head: bool) -> dict[str, Any]:
     return {"description": when} if is_head else {"description": when, "content": {PROBLEM: {"schema": schema}}}
 
 
-def _parameter(name: str, words: str) -> dict[str, Any]:
-    schema = {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_.@-]{1,100}$"}, "maxItems": 16}
+def _parameter(name: str, words: str, choices: tuple[str, ...]) -> dict[str, Any]:
+    one = {"enum": list(choices)} if choices else {"pattern": "^[A-Za-z0-9_.@-]{1,100}$"}
+    schema = {"type": "array", "items": {"type": "string", **one}, "maxItems": 16}
     return {"name": name, "in": "query", "description": words, "schema": schema, "style": "form", "explode": True}
 
 

@@ -32,6 +32,7 @@ class Page(NamedTuple):
     query: tuple[tuple[str, str], ...] = ()  #: its parameters, each of which may be repeated, and what they mean
     keys: tuple[str, ...] = ()  #: of the body
     members: tuple[str, ...] = ()  #: of the object that a good answer is
+    choices: tuple[str, ...] = ()  #: all that a parameter may be; empty: whatever looks like a name
 
 
 PageTable = Mapping[str, Mapping[str, Page]]  #: path -> method -> page

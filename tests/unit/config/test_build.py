@@ -166,7 +166,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         EndpointSpec(Address(path="/run/x.sock"), 2),
     )
     assert a.balance == "round_robin"
-    retry = RetrySettings(3, ("reset",), (), 65536, 0.0, BackoffSettings(0.025, 0.25), 1.0, BudgetSettings(0.2, 10))
+    retry = RetrySettings(3, ("reset",), (), 65536, 0.0, BackoffSettings(0.025, 0.25), 1.0, BudgetSettings(0.2, 10), ())
     ejection = EjectionSettings(5, 2.0, 8.0, failures=0.0, slow=0.0, minimum=0, window=10.0, max_share=0.5)
     assert a.settings == ServiceSettings("endpoint", retry, ejection, None, False, panic_below=0.0, hedge=None)
     assert a.pool == PoolSettings(1, 2, 3.0, 4.0, 5.0, 1, 1, 6, 7.0, 8.0)

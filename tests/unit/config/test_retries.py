@@ -25,6 +25,7 @@ def test_all_of_it(tmp_path: Path) -> None:
         backoff=BackoffSettings(1.0, 2.0),
         max_retry_after=5.0,
         budget=BudgetSettings(0.05, 1),
+        grpc_statuses=(),
     )
 
 

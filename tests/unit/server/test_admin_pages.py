@@ -50,8 +50,11 @@ class Played:
 def test_what_is_transcoded_has_a_document_of_its_own() -> None:
     one = table(Played().pages())["/openapi.json"]["GET"]
     assert asyncio.run(one.answer(PageRequest(query="of=routes"))).body == b"of routes"
-    for query in ("", "of=x", "of="):
-        assert b"fastgw admin" in asyncio.run(one.answer(PageRequest(query=query))).body
+    assert b"fastgw admin" in asyncio.run(one.answer(PageRequest())).body
+    for query in ("of=x", "of=", "of=routes&of=x"):
+        with pytest.raises(AdminProblem) as told:
+            asyncio.run(one.answer(PageRequest(query=query)))
+        assert (told.value.status, told.value.code) == (400, "bad_query")
 
 
 def test_probes_are_for_anybody_and_orders_for_operators() -> None:
