@@ -103,10 +103,8 @@ class Hedging(Times):
         return self._after
 
     def _arm(self, plane: Plane) -> None:
-        """Look again when the first in line is due that is not over."""
+        """Look again when the first in line is due, which is not over."""
         line = self._line
-        while line and not self._is_awaited(line[0][2], line[0][1]):
-            line.popleft()
         self._is_armed = bool(line)
         if line:
             now = plane.clock()

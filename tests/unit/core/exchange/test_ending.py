@@ -7,6 +7,7 @@ import pytest
 from fastgw.core import counters
 from fastgw.core.exchange.ending import COMMENT, QUIET_SECONDS, end_streams, is_stream, unended
 from fastgw.testing.edge import GET, Edge
+from tests.support.bodies import reading
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 PLAIN = b"HTTP/1.0 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\n\r\n"
@@ -133,4 +134,18 @@ def test_streams_are_spared_by_the_cut_of_the_others() -> None:
     edge.plane.cut_off()
     edge.run()
     assert client.is_lost
+    edge.end()
+
+
+def test_a_client_that_leaves_meanwhile_is_let_go_by_all_that_its_answer_passes() -> None:
+    watching = reading("read_response")
+    edge = Edge(filters=[watching])
+    client, service = edge.pair()
+    service.feed(CHUNKED + chunk(b"data: 1"))
+    end_streams(edge.plane.connections, edge.loop)
+    client.lose()
+    edge.run()
+    assert service.is_lost and [tape.data for tape in watching.seen] == [b"data: 1"]
+    edge.loop.advance(2 * QUIET_SECONDS)
+    assert edge.of_route(counters.ROUTE_ABORTED) == 1
     edge.end()

@@ -12,7 +12,7 @@ from fastgw.core import counters
 from fastgw.core.exchange.fallback import REPLY, SERVICE, StandIn, mark
 from fastgw.core.labels import FALLBACK_CAUSES
 from fastgw.core.settings import ReplySettings
-from fastgw.errors import InternalError
+from fastgw.errors import DownstreamError, InternalError
 from fastgw.policy.fallback import CAUSES
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, Edge, body_of, head_of, statuses
@@ -266,4 +266,55 @@ def test_the_client_s_own_fault_is_told() -> None:
     edge = _Edge(REPLY, statuses=(413,), route={"max_body": 3})
     client = edge.client(_POST)
     assert statuses(client.take()) == [413]
+    edge.end()
+
+
+def test_a_body_that_a_hook_refuses_goes_to_nobody_in_the_place_of_the_one_that_is_full() -> None:
+    class Refusing:
+        name = "refusing"
+
+        def read_request(self, exchange: Any) -> None:
+            raise DownstreamError(403, "not_this", "not this body")
+
+    edge = _Edge(SERVICE, more=[Refusing()])
+    gate: Any = _Full()
+    edge.service.gate = gate
+    client = edge.client(_POST)
+    assert statuses(client.take()) == [403] and not edge.attempts
+    edge.end()
+
+
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_a_step_that_has_nothing_for_a_request_is_passed_over(is_ready: bool) -> None:
+    edge = _Edge(SERVICE)
+    asked: list[Any] = []
+
+    def ready(exchange: Any) -> bool:
+        asked.append(exchange)
+        return is_ready
+
+    edge.service.fall_back(StandIn(REPLY, stand_in(_REPLY), CAUSES, (), edge.service.fallback, ready))
+    edge.install(edge.listener, edge.service, generation=2)
+    client = edge.client(GET)
+    edge.refuse()
+    assert len(asked) == 1
+    if not is_ready:
+        edge.connect(port=9500).feed(_OK)
+    assert body_of(client.take()) == (b"sorry" if is_ready else b"ok")
+    edge.end()
+
+
+def test_a_client_that_was_held_for_a_slow_service_is_told_by_the_reply_in_its_place() -> None:
+    """The service answers in front of the end of what it does not take."""
+    edge = _Edge(REPLY, statuses=(503,))
+    client = edge.client(_POST.replace(b": 4", b": 1000000"))
+    service = edge.connect()
+    service.capacity = 0
+    client.feed(b"x" * 200_000)
+    assert not client.is_reading()
+    service.feed(_BUSY)
+    answer = client.take()
+    assert (statuses(answer), body_of(answer)) == ([200], b"sorry")
+    assert client.is_reading()  # so that its end is seen
+    edge.run()
     edge.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -25,10 +26,17 @@ PORTS = (9000, 9001, 9002)
 HEDGE = HedgeSettings(quantile=0.99, after=0.1, max_share=1.0, min_delay=0.001, methods=())
 
 
-def made(endpoints: int = 2, share: float = 1.0, warm: int = 2, methods: tuple[str, ...] = (), **options: Any) -> Edge:
+def made(
+    endpoints: int = 2,
+    share: float = 1.0,
+    warm: int = 2,
+    methods: tuple[str, ...] = (),
+    filters: Sequence[Any] = (),
+    **options: Any,
+) -> Edge:
     """A service hedged after 0.1 s, that had ``warm`` requests before: a share of nothing is nothing."""
     hedge = HEDGE._replace(max_share=share, methods=methods)
-    edge = Edge(endpoints=endpoints, service={"hedge": hedge, **options})
+    edge = Edge(endpoints=endpoints, filters=filters, service={"hedge": hedge, **options})
     for _ in range(warm):
         client, service = edge.client(GET), None
         service = edge.connect()

@@ -388,3 +388,19 @@ def test_end_of_the_worker_does_not_wait_for_a_service_that_takes_nothing() -> N
     edge.run()
     assert service.is_aborted
     edge.end()
+
+
+def test_what_is_said_behind_the_end_is_nobodys() -> None:
+    """Bytes and ends may be on their way from a loop that was told to close."""
+    edge = Edge()
+    client, service = tunnel(edge)
+    over = client.protocol.exchange.tunnel  # type: ignore[attr-defined]
+    over.end()
+    over.from_service(b"late")
+    over.from_client(b"late")
+    assert not over.end_half(client.protocol) and not over.end_half(service.protocol)
+    over.end()
+    edge.run()
+    assert not client.take() and not service.take()
+    assert edge.count(counters.TUNNELS_OPEN) == 0
+    edge.end()

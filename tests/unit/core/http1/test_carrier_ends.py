@@ -114,3 +114,16 @@ def test_service_that_takes_nothing_more_is_read_when_the_client_goes_on() -> No
     service.feed(b"x")
     assert len(body_of(client.take())) == 100_001
     edge.end()
+
+
+def test_an_idle_connection_whose_transport_is_slow_holds_nobody() -> None:
+    edge = Edge()
+    client, service = edge.pair()
+    service.feed(OK)
+    service.protocol.pause_writing()
+    service.protocol.resume_writing()
+    assert client.is_reading()
+    client.feed(GET)
+    service.feed(OK)
+    assert statuses(client.take()) == [200, 200]
+    edge.end()

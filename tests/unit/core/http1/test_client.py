@@ -318,3 +318,13 @@ def test_small_writes_are_not_delayed() -> None:
     edge.client(extra={"socket": Socket()})
     assert options == [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
     edge.end()
+
+
+def test_http2_without_a_question_is_refused_where_nobody_here_speaks_it() -> None:
+    edge = Edge(listener={"protocols": ("http/1.1", "h2")})
+    client = edge.client()
+    edge.plane.speak_http2 = None
+    client.feed(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    assert statuses(client.take()) == [505]
+    assert edge.count(counters.BAD_REQUESTS) == 1
+    edge.end()

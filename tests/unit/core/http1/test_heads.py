@@ -181,3 +181,14 @@ def told_of(exchange: Any) -> tuple[bytes, bytes]:
     found = authority_of(exchange), request_fields(exchange) + own_fields(exchange)
     exchange.endpoint = None
     return found
+
+
+def test_fields_of_one_request_alone_are_its_id_and_what_hooks_added() -> None:
+    told: list[bytes] = []
+
+    def look(exchange: Any) -> None:
+        exchange.request.request_id, exchange.request.extra = b"7", b"x-a: b\r\n"
+        told.append(own_fields(exchange))
+
+    sent(GET, filters=[Spy("s", [], request=look)])
+    assert told == [b"x-request-id: 7\r\nx-a: b\r\n"]

@@ -9,6 +9,7 @@ from fastgw.core import counters
 from fastgw.core.blocks import HISTOGRAM_SIZE
 from fastgw.core.plane import TIMED_EVERY
 from fastgw.testing.edge import GET, OK, Edge, statuses
+from tests.support.retried import BUSY, PLENTY
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok"
 
@@ -90,4 +91,25 @@ def test_one_that_is_asked_elsewhere_or_left_is_not_measured() -> None:
     client.lose()
     edge.run()
     assert edge.measured == 0
+    edge.end()
+
+
+def test_one_that_another_member_is_asked_for_behind_an_answer_is_not_measured() -> None:
+    edge = Timed(endpoints=2, service={"on": ("503",), "budget": PLENTY})
+    client, first = edge.pair()
+    first.feed(OK)
+    edge.plane.until_timed = 1
+    client.feed(GET)
+    second = edge.connect() if edge.attempts else first
+    if second is not first:  # it was the turn of the other, which is not connected yet
+        second.feed(OK)
+        edge.plane.until_timed = 1
+        client.feed(GET)
+        second = first
+    second.feed(BUSY)
+    edge.run()
+    others = [one.transport for one in edge.loop.attempts if one.transport is not None and one.transport is not first]
+    (others[0] if others and others[0] is not None else edge.connect()).feed(OK)
+    assert statuses(client.take())[-1] == 200
+    assert edge.count(counters.RETRIES) == 1 and edge.measured == 0
     edge.end()

@@ -8,6 +8,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.http1.uploads import CUT_AT_ONCE, PRESSED_AFTER
+from fastgw.errors import InternalError
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, POST, Edge, statuses
 from fastgw.testing.mock import MockTransport
@@ -288,4 +289,15 @@ def test_one_that_is_held_is_not_cut() -> None:
     uploads(edge, 1)
     edge.loop.advance(PRESSED_AFTER + 5)
     assert not first.take()
+    edge.end()
+
+
+def test_where_nobody_may_be_asked_any_more_who_waits_to_upload_is_told() -> None:
+    edge = edge_of(2)
+    first, second = uploads(edge, 2)
+    edge.endpoints[0].pool.turn_away(InternalError(503, "breaker_open", "not now"))
+    assert waiting(edge) == 0
+    assert statuses(second.take()) == [503]
+    finish(first, edge)
+    assert statuses(first.take()) == [200]
     edge.end()

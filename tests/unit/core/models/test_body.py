@@ -85,3 +85,18 @@ def test_null_and_nothing_are_no_name() -> None:
     assert read(b'{"model":null}').name is None and read(b"{}").name is None
     assert read(b'{"model":""}').name == ""
     assert read(b'{"\\u006dodel":"\\u0061"}').name == "a"
+
+
+def test_what_begins_as_a_form_is_one_only_where_its_type_says_so() -> None:
+    with pytest.raises(DownstreamError) as caught:
+        read(MODEL + LAST, b"application/json")
+    assert (caught.value.status, caught.value.code) == (400, "json_malformed")
+
+
+def test_a_body_that_has_the_name_already_stays_as_it_is() -> None:
+    """In the very bytes, though the name would be written in another way."""
+    data = b'{"model": "sm\\u0061ll"}'
+    edge = ModelEdge({"gpt-oss": "a", "small": [("b", 1, "small")]})
+    edge.client(post(data))
+    assert body_sent(edge.connect(port=9001).take()) == data
+    edge.end()

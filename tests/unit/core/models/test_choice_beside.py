@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fastgw.filters.usage import Usage
@@ -9,6 +11,7 @@ from fastgw.testing.edge import statuses
 from tests.support.bodies import plain, reading
 from tests.support.inference import OPTIONS
 from tests.support.models import OK, ModelEdge, body_sent, post
+from tests.unit.core.exchange.test_relay_gate import Door
 from tests.unit.core.http2.peer import BOTH, POST, Peer
 
 CHAT = b'{"model":"%b","stream":true,"messages":[]}'
@@ -92,4 +95,43 @@ def test_what_is_pipelined_behind_waits_for_its_turn() -> None:
     assert body_sent(other.take()) == CHAT % b"small"
     other.feed(OK)
     assert statuses(client.take()) == [200, 404, 200]
+    edge.end()
+
+
+@pytest.mark.parametrize("is_split", [True, False])
+def test_a_service_that_is_full_is_waited_for_behind_the_choice(is_split: bool) -> None:
+    edge = ModelEdge()
+    door = Door(enters="waits")
+    edge.by_name["a"].gate = door
+    edge.install(edge.listener, *edge.by_name.values(), generation=2)
+    client = edge.client(post(NAMED)[:-5] if is_split else post(NAMED))
+    if is_split:
+        assert not door.journal
+        client.feed(post(NAMED)[-5:])
+    assert door.journal == ["enter"] and not edge.attempts
+    door.waits.pop().on_admitted()
+    service = edge.connect(port=9000)
+    assert body_sent(service.take()) == SENT
+    service.feed(OK)
+    assert statuses(client.take()) == [200]
+    edge.end()
+
+
+@pytest.mark.parametrize("is_split", [True, False])
+def test_a_cache_is_asked_behind_the_choice(is_split: bool) -> None:
+    class Cache:
+        takes_bodies = False
+
+        def choose(self, exchange: Any, service: Any) -> Any:
+            asked.append((service.name, b"".join(exchange.body.pending)))
+            return edge.by_name["rest"]
+
+    asked: list[tuple[str, bytes]] = []
+    edge = ModelEdge(route={"cache": Cache()})
+    client = edge.client(post(NAMED)[:-5] if is_split else post(NAMED))
+    client.feed(post(NAMED)[-5:] if is_split else b"")
+    service = edge.connect(port=9002)
+    assert asked == [("a", SENT)]
+    service.feed(OK)
+    assert statuses(client.take()) == [200]
     edge.end()

@@ -81,3 +81,24 @@ def test_filters_that_read_bodies_do_not_keep_it_from_happening() -> None:
     service.feed(OK)
     assert statuses(client.take()) == [200]
     edge.end()
+
+
+def test_where_the_time_is_over_nobody_else_is_asked() -> None:
+    edge = edge_of(route={"timeout": 1.0})
+    client = edge.client(post(CHAT % b"gpt-oss"))
+    edge.connect(port=9000)
+    edge.loop.advance(2.0)
+    assert statuses(client.take()) == [504] and not edge.attempts
+    edge.end()
+
+
+def test_a_name_that_the_other_has_too_is_not_written_again() -> None:
+    data = b'{"model":"sm\\u0061ll"}'
+    edge = ModelEdge({"small": "a", "other": [("b", 1, "small")]}, fallback={"small": ["other"]})
+    client = edge.client(post(data))
+    edge.refuse()
+    service = edge.connect(port=9001)
+    assert body_sent(service.take()) == data
+    service.feed(OK)
+    assert statuses(client.take()) == [200]
+    edge.end()
