@@ -18,6 +18,7 @@ from fastgw.errors import DownstreamError
 from fastgw.wire import response as answers
 from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable
 from fastgw.wire.http2 import frames
+from fastgw.wire.http2.errors import PROTOCOL_ERROR, StreamError
 from fastgw.wire.http2.sections import read_response
 from fastgw.wire.lines import without_fields
 
@@ -60,10 +61,8 @@ class UpgradeCarrier(Http2Carrier):
     def on_fields(self, fields: list[Any], is_last: bool) -> None:
         """See ``Http2Carrier``: 2xx is the beginning of a tunnel."""
         exchange = self.exchange
-        if self.tunnel is not None:
-            self.is_remote_done = self.is_remote_done or is_last
-            self._hand_on(b"")
-            return
+        if self.tunnel is not None:  # behind a CONNECT there is DATA alone (RFC 9113 section 8.5)
+            raise StreamError(self.id, PROTOCOL_ERROR, "a tunnel has no trailers")
         if exchange is None or not fields or fields[0].name != b":status" or fields[0].value[:1] != b"2":
             Http2Carrier.on_fields(self, fields, is_last)
             return
@@ -131,6 +130,11 @@ class UpgradeCarrier(Http2Carrier):
         """See ``Http2Carrier``."""
         if not self._ends_tunnel():
             Http2Carrier.on_reset(self, reason, is_kept=is_kept)
+
+    def on_unseen(self, reason: str) -> None:
+        """See ``Http2Carrier``: a tunnel has been acted on, whatever the service says."""
+        if not self._ends_tunnel():
+            Http2Carrier.on_unseen(self, reason)
 
     def _ends_tunnel(self) -> bool:
         """The stream is gone; whether a tunnel with it."""
