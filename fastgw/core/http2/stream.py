@@ -286,10 +286,10 @@ class Http2Stream(Client):
 
     def _send_fields(self, is_last: bool) -> None:
         fields, self._fields = self._fields, None
-        if fields is not None:
-            self._put_head(self._status, fields, is_last)
-            if is_last:
-                self._end_half()
+        assert fields is not None
+        self._put_head(self._status, fields, is_last)
+        if is_last:
+            self._end_half()
 
     def _put_head(self, status: int, lines: bytes, is_last: bool) -> None:
         if not self.is_closed:

@@ -12,7 +12,7 @@ from fastgw.wire.http2.frames cimport FrameReader
 from fastgw.wire.http2.sections cimport RequestSection
 
 # Constants that the module imports, as C.
-cdef int ACK, DATA, END_STREAM, GOAWAY, HEADERS, NONE, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE
+cdef int ACK, DATA, END_STREAM, HEADERS, NONE, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE
 cdef int NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED
 
 

@@ -34,7 +34,6 @@ from fastgw.wire.http2.frame_kinds import (
     ACK,
     DATA,
     END_STREAM,
-    GOAWAY,
     HEADERS,
     NONE,
     PING,
@@ -182,7 +181,7 @@ class Http2Streams(Client):
             self._spend(budget.CONTROL, "PRIORITY")
         elif kind == PUSH_PROMISE:
             raise Http2Error(PROTOCOL_ERROR, "a client cannot push")
-        elif kind == GOAWAY:
+        else:  # the last of the kinds that are known
             self._spend(budget.CONTROL, "GOAWAY")
 
     def _spend(self, cost: float, what: str) -> None:
