@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from typing import Any
 
 import pytest
 
 from fastgw.core import counters
-from fastgw.core.http1.pool import Http1Pool
+from fastgw.core.http1.pool import PEEK_AFTER, Http1Pool
 from fastgw.core.http2.pool import Http2Pool
 from fastgw.core.protocols import make_pool
 from fastgw.core.settings import Address
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, Edge, statuses
+from fastgw.testing.mock import QuietSocket
 from fastgw.wire.http2.errors import NO_ERROR
 from tests.support.http2_service import Behind, Server
 
@@ -276,6 +278,25 @@ def test_auto_speaks_http1_where_alpn_chooses_that_or_nothing(chosen: str | None
     asking[0].feed(GET)
     assert edge.of_endpoint(counters.ENDPOINT_REUSED) == 1
     edge.end()
+
+
+def test_auto_does_not_use_a_connection_of_http1_that_ended_while_it_rested() -> None:
+    """Nobody was told: the end is seen when it is taken out, and the request goes over another."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        edge = Auto()
+        (client,) = clients(edge, 1)
+        options = tls("http/1.1")
+        options["extra"]["socket"] = QuietSocket(ours)
+        service = edge.connect(**options)
+        service.feed(OK)
+        edge.loop.advance(PEEK_AFTER + 0.5)
+        theirs.close()
+        client.feed(GET)
+        assert service.is_aborted and len(edge.attempts) == 1 and not edge.pool().idle
+        edge.serve(**tls("h2")).answer(1)
+        assert statuses(client.take()) == [200, 200] and not edge.failures()
+        edge.end()
 
 
 def test_auto_takes_on_what_the_service_has_become() -> None:
