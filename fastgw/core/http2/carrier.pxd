@@ -4,7 +4,7 @@ from fastgw.core cimport _counters as counters
 from fastgw.core.exchange.body cimport RequestBody
 from fastgw.core.exchange.ends cimport Carrier, Exchange
 from fastgw.core.http1 cimport heads
-from fastgw.core.http2.link cimport Http2Link
+from fastgw.core.http2.link cimport Http2Link, put_early
 from fastgw.core.net.connection cimport Connection
 from fastgw.core.plane cimport Plane
 from fastgw.wire cimport response as answers

@@ -21,6 +21,7 @@ from fastgw.core import counters
 from fastgw.core.causes import excerpt
 from fastgw.core.exchange.ends import Carrier
 from fastgw.core.http1 import heads
+from fastgw.core.http2.link import put_early
 from fastgw.core.net.connection import HOLD_PEER, Connection
 from fastgw.errors import RETRY_IDEMPOTENT, RETRY_NEVER, RETRY_SAFE, RETRY_UNSEEN, UpstreamError
 from fastgw.wire import response as answers
@@ -315,7 +316,7 @@ class Http2Carrier(Carrier):
             if self._left < 0 or (is_last and self._left):
                 raise StreamError(self.id, PROTOCOL_ERROR, "the body is not as long as its content-length")
         if self._holds or self._early:
-            self._early.append(payload)
+            put_early(self._early, payload)
         elif payload or is_last:
             self._hand_on(payload)
 

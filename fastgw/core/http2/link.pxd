@@ -6,7 +6,9 @@ from fastgw.wire.http2.decoder cimport FieldDecoder
 from fastgw.wire.http2.encoder cimport FieldEncoder
 from fastgw.wire.http2.frames cimport FrameReader
 
-cdef Py_ssize_t _HALF, FRAME_MOST
+cdef Py_ssize_t _HALF, FRAME_MOST, PIECE_LEAST
+
+cpdef put_early(list early, bytes payload)
 
 
 cdef class Http2Link:

@@ -26,6 +26,15 @@ SMALL_WINDOW: int = 256  #: bytes of a WINDOW_UPDATE that is hardly worth its fr
 WIDE: int = 4096  #: bytes of a window that holds up nobody
 UPDATES: int = 4  #: small WINDOW_UPDATEs for each DATA
 CREDIT_MOST: int = 4096
+PIECE_LEAST: int = 1024  #: bytes of what waits in one piece, however small the frames were
+
+
+def put_early(early: list[bytes], payload: bytes) -> None:
+    """Have the ``payload`` of DATA wait behind what waits in ``early``: a peer that sends it byte by byte makes few pieces of it."""
+    if payload and early and len(early[-1]) < PIECE_LEAST:
+        early[-1] += payload
+    else:
+        early.append(payload)
 
 
 class Http2Link:

@@ -2,7 +2,7 @@ cimport cython
 
 from fastgw.core.exchange.body cimport RequestBody
 from fastgw.core.exchange.ends cimport Client, Exchange
-from fastgw.core.http2.link cimport Http2Link
+from fastgw.core.http2.link cimport Http2Link, put_early
 from fastgw.wire.http2 cimport frames
 from fastgw.wire.messages cimport Request, Response
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.core.exchange.ends import Client
 from fastgw.core.http2 import stalls
+from fastgw.core.http2.link import put_early
 from fastgw.core.net.connection import HOLD_PEER, HOLD_PENDING
 from fastgw.wire.http2 import errors, frames
 from fastgw.wire.http2.errors import NO_ERROR, PROTOCOL_ERROR, StreamError
@@ -155,7 +156,7 @@ class Http2Stream(Client):
         if announced >= 0 and (self._received > announced or (is_last and self._received != announced)):
             raise StreamError(self.id, PROTOCOL_ERROR, "the body is not as long as its content-length")
         if self._holds or self._early:
-            self._early.append(payload)
+            put_early(self._early, payload)
         else:
             self._hand_on(payload)
 

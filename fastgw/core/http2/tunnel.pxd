@@ -1,4 +1,5 @@
 from fastgw.core.exchange.ends cimport Exchange
+from fastgw.core.http2.link cimport put_early
 from fastgw.core.http2.stream cimport Http2Stream
 from fastgw.wire.messages cimport Response
 

@@ -13,6 +13,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core.exchange.tunnel import Tunnel
+from fastgw.core.http2.link import put_early
 from fastgw.core.http2.stream import RECEIVE, Http2Stream
 from fastgw.errors import DownstreamError, UpstreamError
 from fastgw.wire.errors import WireError
@@ -77,7 +78,7 @@ class TunnelStream(Http2Stream):
         if is_last:
             self.is_remote_done = True
         if self._tunnel is None or self._holds or self._early:
-            self._early.append(payload)
+            put_early(self._early, payload)
         else:
             self._pass_on(payload)
 

@@ -187,14 +187,14 @@ class ModelChoice:
 class _Coming:
     """A body that is still coming: a ``Passing`` of which nothing goes on before all of it is here."""
 
-    __slots__ = ("_choice", "_exchange", "_operation", "_pieces", "_read", "held", "is_whole")
+    __slots__ = ("_choice", "_data", "_exchange", "_operation", "_read", "held", "is_whole")
 
     def __init__(self, choice: ModelChoice, exchange: Exchange, operation: Operation, read: ModelBody) -> None:
         self._choice = choice
         self._exchange = exchange
         self._operation = operation
         self._read = read
-        self._pieces: list[bytes] = []
+        self._data = bytearray()  # not a list: a client may send it byte by byte
         self.held = 0
         self.is_whole = True
 
@@ -217,13 +217,13 @@ class _Coming:
         except GatewayError as error:
             exchange.fail(error)
             return None
-        self._pieces.append(data)
+        self._data += data
         self.held += len(data)
         exchange.plane.body_bytes += len(data)
         if is_last:
             exchange.plane.body_bytes -= self.held
             self.held = 0
-            self._choice.go_on(exchange, self._operation, self._read, b"".join(self._pieces))
+            self._choice.go_on(exchange, self._operation, self._read, bytes(self._data))
         elif exchange.plane.body_bytes >= exchange.listener.body_memory:
             detail = "the gateway has no room for more bodies"
             exchange.fail(InternalError(503, "no_resources", detail, retry=RETRY_ALWAYS))

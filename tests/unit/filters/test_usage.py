@@ -268,13 +268,16 @@ def test_a_log_that_cannot_be_opened_refuses_the_configuration(tmp_path: Path) -
 
 
 def test_without_a_log_there_is_the_note_alone() -> None:
-    made = Usage("usage", OPTIONS)
-    edge = Edge(filters=[made])
+    made, seen = Usage("usage", OPTIONS), []
+    edge = Edge(
+        filters=[Spy("spy", [], done=lambda exchange: seen.append(exchange.notes["usage"]["total_tokens"])), made]
+    )
     made.start(edge.loop)
     _, service = edge.pair(asks())
     service.feed(answer(TOLD))
     edge.end()
     made.stop()
+    assert len(seen) == 1 and seen[0] > 0
 
 
 # --- usage that the client has not asked for

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.http2.link import RECEIVE, Http2Link
+from fastgw.core.http2.link import RECEIVE, Http2Link, put_early
 from fastgw.core.net.connection import Connection
 from fastgw.testing.edge import new_loop
 from fastgw.testing.mock_transport import MockTransport
@@ -137,3 +137,15 @@ def test_small_windows_behind_data_are_worth_their_frames_if_the_window_is_wide(
     link.put_data(1, b"x", 10, False)
     assert not link.is_worth(5, 100)  # one by which DATA comes in drops
     assert [link.is_worth(5, WINDOW) for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_what_waits_is_in_few_pieces_however_it_comes() -> None:
+    early: list[bytes] = []
+    for number in range(10_000):
+        put_early(early, b"%d" % (number % 10))
+    assert b"".join(early) == b"0123456789" * 1000
+    assert len(early) == 10
+    put_early(early, b"x" * 1024)
+    put_early(early, b"y")
+    put_early(early, b"")  # an end, which is a piece of its own
+    assert early[-2:] == [b"y", b""]
