@@ -88,18 +88,6 @@ examples:
   fastgw route -c gateway.yaml POST http://api.example/v1/chat/completions -H 'x-canary: 1'"""
 
 
-_KEYS = """\
-Make, show and revoke the keys that a filter of type api_key knows.  Their file is replaced as a whole; running
-gateways read it again within a second.  It has the hash of each key: the key itself is printed once, by "new"."""
-
-_KEYS_EXAMPLES = """\
-examples:
-  fastgw keys new keys.json ann
-  fastgw keys new keys.json batch --limit 100/s:200 --limit 1000000/d --route chat --expires 2027-01-01
-  fastgw keys list keys.json
-  fastgw keys revoke keys.json ann"""
-
-
 _PLUGINS = """\
 List the filters, transformers and services that installed packages have (entry points of the groups fastgw.filters,
 fastgw.transformers and fastgw.services) and where they come from.  None of it is imported."""
@@ -196,7 +184,6 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         "-H", "--header", action="append", default=[], type=_header, metavar="'NAME: VALUE'", help="may be repeated"
     )
 
-    _add_keys(commands)
     plugins = commands.add_parser(
         "plugins", help="list code of other packages", description=_PLUGINS, formatter_class=Help
     )
@@ -232,35 +219,6 @@ def _add_run(commands: Any) -> None:
         default="auto",
         help="auto: text if stderr is a terminal, else json",
     )
-
-
-def _add_keys(commands: Any) -> None:
-    keys = commands.add_parser(
-        "keys",
-        help="make and revoke the keys of clients",
-        description=_KEYS,
-        epilog=_KEYS_EXAMPLES,
-        formatter_class=Help,
-    )
-    actions = keys.add_subparsers(dest="action", required=True, metavar="ACTION", title="actions")
-    new = actions.add_parser("new", help="make a key and print it", formatter_class=Help)
-    new.add_argument("file", metavar="FILE", help="the keys; made if it is not there, for its owner alone (0600)")
-    new.add_argument("name", metavar="NAME", help="whose key it is, for logs and limits")
-    new.add_argument(
-        "--limit",
-        action="append",
-        default=[],
-        type=_limit,
-        metavar="RATE[:BURST]",
-        help="such as 100/s; may be repeated",
-    )
-    new.add_argument("--route", action="append", default=[], metavar="NAME", help="it is for; by default all")
-    new.add_argument("--expires", type=_moment, metavar="TIME", help="2027-01-31, or 2027-01-31T12:00:00Z")
-    shown = actions.add_parser("list", help="show what is known of each key", formatter_class=Help)
-    shown.add_argument("file", metavar="FILE", help="the keys")
-    revoke = actions.add_parser("revoke", help="take a key out", formatter_class=Help)
-    revoke.add_argument("file", metavar="FILE", help="the keys")
-    revoke.add_argument("name", metavar="NAME", help="whose key it is")
 
 
 def _add_versions(commands: Any) -> None:
@@ -307,25 +265,6 @@ def _header(text: str) -> tuple[str, str]:
     return name.strip().lower(), value.strip()
 
 
-def _limit(text: str) -> Any:
-    from fastgw.filters.key_file import limit_of
-
-    return _fit(limit_of, text)
-
-
-def _moment(text: str) -> Any:
-    from fastgw.filters.key_file import moment
-
-    return _fit(moment, text)
-
-
-def _fit(read: Callable[[str], Any], text: str) -> Any:
-    try:
-        return read(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _run(options: argparse.Namespace) -> int:
     try:
         fleet = node_of(options) if is_of_fleet(options) else None
@@ -367,14 +306,6 @@ def _route(options: argparse.Namespace) -> int:
     return route(options.config, options.method, options.url, options.header)
 
 
-def _keys(options: argparse.Namespace) -> int:
-    from fastgw.cli import keys
-
-    if options.action == "new":
-        return keys.new(options.file, options.name, expires=options.expires, limits=options.limit, routes=options.route)
-    return keys.show(options.file) if options.action == "list" else keys.revoke(options.file, options.name)
-
-
 def _plugins(options: argparse.Namespace) -> int:
     from fastgw.cli.plugins import plugins
 
@@ -411,7 +342,6 @@ _COMMANDS = {
     "run": _run,
     "check": _check,
     "route": _route,
-    "keys": _keys,
     "plugins": _plugins,
     "promote": _versions,
     "rollback": _versions,
@@ -423,6 +353,7 @@ _COMMANDS = {
 
 #: Commands whose parser and work are in a module of their own, which is imported for them alone: its name, and what they do.
 _MODULES: dict[str, tuple[str, str]] = {
+    "keys": ("keys", "make and revoke the keys of clients"),
     "status": ("status", "show how a running gateway is"),
     "top": ("top", "show how a running gateway is, live"),
     "reload": ("reload", "have a running gateway load its file again"),

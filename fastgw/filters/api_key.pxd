@@ -10,7 +10,9 @@ cdef double _NEVER
 
 cdef class _Known:
     cdef public object key
+    cdef public bytes digest
     cdef public str note
+    cdef public dict labels
     cdef public bytes line
     cdef public double expires
     cdef public frozenset routes

@@ -21,7 +21,7 @@ from fastgw.core.live.meters import Clock, Meter, NoRoomError, admit
 from fastgw.errors import DownstreamError, InternalError
 from fastgw.filters import rate_fields
 from fastgw.filters.credentials import Editor, Finder, finder
-from fastgw.filters.key_file import ApiKey, digest_of, parse_keys
+from fastgw.filters.key_file import ApiKey, FormerKey, digest_of, parse_keys
 from fastgw.filters.reread import RereadFile
 from fastgw.policy.gcra import Rate
 from fastgw.wire.fields import OWN_REQUEST_FIELDS, field_line
@@ -30,23 +30,30 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
 
 NOTE: Final = "api_key"  #: the note that has the name of the key
+NOTE_LABELS: Final = "labels"  #: the one that has its labels, a mapping, where it has some
 
 _DENIED = counters.ROUTE_DENIED + DENIERS.index("api_key")
 _LONGEST: Final = 512  #: bytes of a key
 _NEVER = float("inf")
+_UNKNOWN: Final = (
+    "this is no key that is known here"  #: what clients are told, whatever is wrong with the one that they have
+)
 
 
 class _Known:
     """A key, ready to be used."""
 
-    __slots__ = ("expires", "key", "line", "meters", "note", "rates", "routes", "seat")
+    __slots__ = ("digest", "expires", "key", "labels", "line", "meters", "note", "rates", "routes", "seat")
 
-    def __init__(self, key: ApiKey, header: bytes) -> None:
-        """``header``: what tells the service; empty: it is not told."""
+    def __init__(self, key: ApiKey, header: bytes, former: FormerKey | None = None) -> None:
+        """``header``: what tells the service; empty: it is not told.  ``former``: what the key was before, which this is about."""
         self.key = key
+        self.digest = key.digest if former is None else former.digest
         self.note = key.name
+        self.labels = dict(key.labels) or None
         self.line = field_line(header, key.name.encode(), OWN_REQUEST_FIELDS) if header else b""
-        self.expires = float("inf") if key.expires is None else key.expires
+        ends = [one for one in (key.expires, former and former.until) if one is not None]
+        self.expires = 0.0 if key.is_disabled else min(ends, default=_NEVER)
         self.routes = frozenset(key.routes)  #: none: all of them
         #: Of each limit what its bucket is called by, what the log calls it, and how fast it is.
         self.rates: tuple[tuple[bytes, str, Rate], ...] = tuple(
@@ -57,6 +64,15 @@ class _Known:
         )
         self.seat: Any = None  # at whose board the meters are
         self.meters: list[Meter] = []
+
+    @property
+    def problem(self) -> str:
+        """Why it is not good any more, for the log."""
+        if self.key.is_disabled:
+            return "this key is disabled"
+        if self.expires == self.key.expires:
+            return "this key has expired"
+        return "this key was changed for another one, and the time is over in which both are good"
 
 
 class ApiKeys:
@@ -125,10 +141,12 @@ class ApiKeys:
             known = self._find(exchange, secret)
         exchange.note(NOTE, known.note)
         if known.expires != _NEVER and self._wall() >= known.expires:
-            raise self._invalid(exchange, "this key has expired")
+            raise self._invalid(exchange, known.problem)
         if known.routes and exchange.route.name not in known.routes:
             self._count_refused(exchange)
             raise DownstreamError(403, "key_not_allowed", "this key is not for what is asked")
+        if known.labels is not None:
+            exchange.note(NOTE_LABELS, known.labels)
         if known.rates:
             self._charge(exchange, known)
         editor = self._editors[place]
@@ -145,9 +163,9 @@ class ApiKeys:
         """Look for a key that was not sent since the file was read; raises DownstreamError."""
         digest = digest_of(secret) if len(secret) <= _LONGEST else b""
         known = self._known.get(digest)
-        if known is None or not hmac.compare_digest(known.key.digest, digest):
-            raise self._invalid(exchange, "this is no key that is known here")
-        self._seen[secret] = known  # which are as many at most as there are keys
+        if known is None or not hmac.compare_digest(known.digest, digest):
+            raise self._invalid(exchange, _UNKNOWN)
+        self._seen[secret] = known  # which are as many at most as there are keys, and former ones
         return known
 
     def _charge(self, exchange: Exchange, known: _Known) -> None:
@@ -197,15 +215,17 @@ class ApiKeys:
 
     def _take(self, keys: tuple[ApiKey, ...]) -> None:
         self._known = {one.digest: _Known(one, self._header) for one in keys}
+        self._known |= {one.former.digest: _Known(one, self._header, one.former) for one in keys if one.former}
         self._seen = {}
 
     def _count_refused(self, exchange: Exchange) -> None:
         exchange.plane.values[exchange.route.base + _DENIED] += 1
 
-    def _invalid(self, exchange: Exchange, detail: str) -> DownstreamError:
+    def _invalid(self, exchange: Exchange, problem: str) -> DownstreamError:
+        """``problem``: for the log; clients are told nothing of a key that is no good."""
         self._count_refused(exchange)
         return DownstreamError(
-            401, "invalid_key", detail, reason=f"{detail}, says the filter {self.name!r}", headers=self._realm
+            401, "invalid_key", _UNKNOWN, reason=f"{problem}, says the filter {self.name!r}", headers=self._realm
         )
 
 

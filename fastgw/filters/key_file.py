@@ -2,19 +2,25 @@
 
     {"keys": [
       {"name": "ann", "sha256": "9f86d0...", "created": "2026-11-27T19:00:00Z", "expires": "2027-11-27T00:00:00Z",
-       "limits": [{"rate": "100/s", "burst": 200}, {"rate": "10000/d"}], "routes": ["chat"]}
+       "limits": [{"rate": "100/s", "burst": 200}, {"rate": "10000/d"}], "routes": ["chat"], "labels": {"team": "search"}}
     ]}
 
-A key is 32 random bytes, so nobody finds it by trying, and SHA-256 of it is as good as a slow hash would be: those are for passwords, which
+A key is 256 random bits, so nobody finds it by trying, and SHA-256 of it is as good as a slow hash would be: those are for passwords, which
 people choose.  It is also what finds the key in a table, in a microsecond.
+
+    fgw_  3f9K...43 digits of base 62...  0aX7Qp
+    who made it       32 random bytes     CRC-32 of all in front of it, six digits of base 62
+
+So a scanner that meets such text in a repository can tell a key from what only looks like one, without asking anybody.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import secrets
+import string
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -25,11 +31,18 @@ from fastgw.policy.gcra import LONGEST, Rate
 PREFIX: Final = "fgw_"  #: of keys that are made here, so that scanners of secrets find them where they should not be
 MOST_KEYS: Final = 10_000  #: of one file
 MOST_LIMITS: Final = 8  #: of one key
+MOST_LABELS: Final = 16  #: the same
 _MOST: Final = 1_000_000
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
+_BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_RANDOM: Final = 43  #: digits of base 62 that 256 bits take
+_SUM: Final = 6  #: those that 32 bits take
+
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}").fullmatch
 _HASH = re.compile(r"[0-9a-f]{64}").fullmatch
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}").fullmatch
+_LABEL_MAX: Final = 100  #: characters of the value of a label
 _RATE = re.compile(r"([0-9]{1,9}) ?/ ?([smhd])").fullmatch
 
 
@@ -53,6 +66,13 @@ class KeyLimit(NamedTuple):
         return Rate(int(match[1]), seconds * 10**9, self.burst)
 
 
+class FormerKey(NamedTuple):
+    """What a key was before it was changed for a new one."""
+
+    digest: bytes  #: SHA-256 of it
+    until: float  #: seconds since 1970: so long it is as good as the new one
+
+
 class ApiKey(NamedTuple):
     """What is known of one key."""
 
@@ -62,11 +82,34 @@ class ApiKey(NamedTuple):
     expires: float | None = None  #: the same; None: never
     limits: tuple[KeyLimit, ...] = ()  #: none: it has no limit of its own
     routes: tuple[str, ...] = ()  #: names of those it is for; none: all
+    labels: Mapping[str, str] = {}  #: what else is said of whoever has it: a team, a project
+    is_disabled: bool = False  #: it is refused, until somebody enables it again
+    former: FormerKey | None = None
 
 
 def new_secret() -> str:
-    """A key that nobody has yet: 32 random bytes behind the prefix."""
-    return PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+    """A key that nobody has yet, in the form that stands above."""
+    begin = PREFIX + _base62(secrets.randbits(256), _RANDOM)
+    return begin + _sum_of(begin)
+
+
+def is_secret(text: str) -> bool:
+    """Whether ``text`` has the form of a key that is made here, its sum included."""
+    begin, found = text[:-_SUM], text[-_SUM:]
+    is_like_one = text.startswith(PREFIX) and len(text) == len(PREFIX) + _RANDOM + _SUM and text.isascii()
+    return is_like_one and found == _sum_of(begin)
+
+
+def _sum_of(begin: str) -> str:
+    return _base62(zlib.crc32(begin.encode()), _SUM)
+
+
+def _base62(number: int, digits: int) -> str:
+    found = ""
+    for _ in range(digits):
+        number, digit = divmod(number, 62)
+        found = _BASE62[digit] + found
+    return found
 
 
 def digest_of(secret: bytes) -> bytes:
@@ -88,13 +131,14 @@ def parse_keys(data: bytes) -> tuple[ApiKey, ...]:
         raise ValueError(f"has {len(found['keys'])} keys, and {MOST_KEYS} are the most")
     keys = tuple(_key(one, place) for place, one in enumerate(found["keys"]))
     _refuse_repeated([one.name for one in keys], "names")
-    _refuse_repeated([one.digest.hex() for one in keys], "hashes", is_secret=True)
+    former = [one.former.digest for one in keys if one.former is not None]
+    _refuse_repeated([one.hex() for one in (*[key.digest for key in keys], *former)], "hashes", is_secret=True)
     return keys
 
 
 def dump_keys(keys: Sequence[ApiKey]) -> bytes:
     """The file with ``keys``."""
-    lines = ",\n".join("  " + json.dumps(_plain(one)) for one in keys)
+    lines = ",\n".join("  " + json.dumps(told_key(one)) for one in keys)
     return f'{{"keys": [\n{lines}\n]}}\n'.encode() if keys else b'{"keys": []}\n'
 
 
@@ -132,6 +176,23 @@ def refuse_name(name: str) -> None:
         raise ValueError(f"{name!r} is no name of letters, digits, '_', '.', '@' and '-'")
 
 
+def label_of(text: str) -> tuple[str, str]:
+    """A label as it stands on a command line, ``team=search``; raises ValueError."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is no label such as team=search")
+    refuse_label(name, value)
+    return name, value
+
+
+def refuse_label(name: str, value: str) -> None:
+    """Raise ValueError if they are none: a name stands in variables, ``${note.labels.team}``."""
+    if not _LABEL(name):
+        raise ValueError(f"{name[:100]!r} is no name of a label of up to 63 letters, digits, '_' and '-'")
+    if not value or len(value) > _LABEL_MAX or not value.isprintable():
+        raise ValueError(f"{name} is not 1 to {_LABEL_MAX} characters that can be printed")
+
+
 def _count(rate: str) -> int:
     match = _RATE(rate)
     return int(match[1]) if match else 0
@@ -155,6 +216,7 @@ def _key(found: Any, place: int) -> ApiKey:
             told = str(error) if isinstance(error, ValueError) else "is of another kind"
             raise ValueError(f"{where}.{key}: {told}") from None
     read["digest"] = read.pop("sha256")
+    read["is_disabled"] = read.pop("disabled", False)
     return ApiKey(**read)
 
 
@@ -202,6 +264,28 @@ def _routes(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
+def _labels(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or len(value) > MOST_LABELS:
+        raise ValueError(f"is no object of {MOST_LABELS} labels at most")
+    for name, said in value.items():
+        if not isinstance(said, str):
+            raise ValueError(f"{name[:100]!r} is no text")
+        refuse_label(name, said)
+    return value
+
+
+def _former(value: Any) -> FormerKey:
+    if not isinstance(value, dict) or value.keys() != {"sha256", "until"}:
+        raise ValueError('is no object of "sha256" and "until"')
+    return FormerKey(_digest(value["sha256"]), _moment(value["until"]))
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("is neither true nor false")
+    return value
+
+
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "name": _name,
     "sha256": _digest,
@@ -209,10 +293,14 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "expires": _moment,
     "limits": _limits,
     "routes": _routes,
+    "labels": _labels,
+    "disabled": _flag,
+    "former": _former,
 }
 
 
-def _plain(key: ApiKey) -> dict[str, Any]:
+def told_key(key: ApiKey) -> dict[str, Any]:
+    """``key`` as the file has it."""
     found: dict[str, Any] = {"name": key.name, "sha256": key.digest.hex()}
     for name, value in (("created", key.created), ("expires", key.expires)):
         if value is not None:
@@ -223,6 +311,12 @@ def _plain(key: ApiKey) -> dict[str, Any]:
         ]
     if key.routes:
         found["routes"] = list(key.routes)
+    if key.labels:
+        found["labels"] = dict(key.labels)
+    if key.is_disabled:
+        found["disabled"] = True
+    if key.former is not None:
+        found["former"] = {"sha256": key.former.digest.hex(), "until": told_moment(key.former.until)}
     return found
 
 

@@ -50,6 +50,7 @@ FAULTS = {
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 _ANTHROPIC_TYPES = {**_OPENAI_TYPES, 413: "request_too_large", 529: "overloaded_error"}
 _INVALID = "invalid_request_error"
+_OPENAI_CODES = {"invalid_key": "invalid_api_key"}  #: what OpenAI has another word for
 
 
 #: Of 429 and 503 answers: what is asked too often, or waits in a full line, is a matter of moments (RFC 9110 section 10.2.3, in seconds).
@@ -90,7 +91,14 @@ def _in_dialect(error: GatewayError, dialect: str, request_id: str) -> dict[str,
     kind = _OPENAI_TYPES.get(error.status, _INVALID if error.status < 500 else "server_error")
     if error.code == "model_not_found":
         kind = _INVALID  # as OpenAI has it
-    return {"error": {"message": error.detail, "type": kind, "param": None, "code": error.code}}
+    return {
+        "error": {
+            "message": error.detail,
+            "type": kind,
+            "param": None,
+            "code": _OPENAI_CODES.get(error.code, error.code),
+        }
+    }
 
 
 def refusal(error: GatewayError, error_format: str, date: bytes, *, is_head: bool) -> bytes:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from fastgw.cli import keys
 from fastgw.cli.main import main
-from fastgw.filters.key_file import digest_of, parse_keys
+from fastgw.filters.key_file import ApiKey, digest_of, is_secret, parse_keys
 
 NOW = 1_800_000_000.0
 
@@ -28,10 +30,10 @@ def read(path: str) -> dict[str, bytes]:
 
 def test_a_new_key_is_shown_once(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["keys", "new", path, "ann", "--limit", "100/s:200", "--route", "chat", "--expires", "2099-01-01"]
-    assert main(arguments) == 0
+    assert main([*arguments, "--label", "team=search", "--label", "project=a"]) == 0
     shown = capsys.readouterr()
     secret = shown.out.strip()
-    assert secret.startswith("fgw_") and secret not in shown.err
+    assert is_secret(secret) and secret not in shown.err
     assert read(path) == {"ann": digest_of(secret.encode())}
     assert secret not in Path(path).read_text()
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
@@ -39,8 +41,9 @@ def test_a_new_key_is_shown_once(path: str, capsys: pytest.CaptureFixture[str]) 
     listed = capsys.readouterr().out.splitlines()
     assert [one.split()[0] for one in listed] == ["NAME", "ann"]
     digest = digest_of(secret.encode()).hex()
-    assert listed[1].split()[1] == digest[:8] and digest not in listed[1]
-    assert listed[1].split()[3:] == ["2099-01-01T00:00:00Z", "100/s:200", "chat"]
+    assert digest not in listed[1]
+    assert listed[1].split()[1:3] == ["active", digest[:8]]
+    assert listed[1].split()[4:] == ["2099-01-01T00:00:00Z", "100/s:200", "chat", "team=search", "project=a"]
 
 
 def test_a_key_is_taken_out(path: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,14 +60,57 @@ def test_what_cannot_be_done_changes_nothing(path: str, capsys: pytest.CaptureFi
     before = Path(path).read_bytes()
     capsys.readouterr()
     for arguments, said in (
-        ({"name": "ann"}, "there is a key 'ann' already; revoke it, or choose another name"),
+        ({"name": "ann"}, "there is a key 'ann' already; revoke or rotate it, or choose another name"),
         ({"name": "a b"}, "'a b' is no name of letters, digits, '_', '.', '@' and '-'"),
         ({"name": "bob", "expires": NOW}, "it would have expired already"),
+        ({"name": "bob", "labels": [("a", "b"), ("a", "c")]}, "two of the labels have the same name"),
     ):
         assert keys.new(path, now=NOW, **arguments) == 1  # type: ignore[arg-type]
         assert capsys.readouterr() == ("", f"fastgw keys: {path}: {said}\n")
     assert Path(path).read_bytes() == before
     assert os.listdir(os.path.dirname(path)) == ["keys.json"]
+
+
+def one(path: str) -> ApiKey:
+    (found,) = parse_keys(Path(path).read_bytes())
+    return found
+
+
+def test_a_key_is_changed_for_another(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "new", path, "ann", "--label", "team=search"]) == 0
+    first, before = capsys.readouterr().out.strip(), one(path)
+    assert keys.rotate(path, "ann", 3600, now=NOW) == 0
+    second, after = capsys.readouterr().out.strip(), one(path)
+    assert is_secret(second) and after.digest == digest_of(second.encode())
+    assert after.former == (digest_of(first.encode()), NOW + 3600)
+    assert after._replace(digest=before.digest, former=None, created=before.created) == before
+    assert keys.show(path, now=NOW + 1) == 0
+    assert "active, rotating" in capsys.readouterr().out
+    assert keys.show(path, now=NOW + 3601) == 0
+    assert "rotating" not in capsys.readouterr().out
+    assert main(["keys", "rotate", path, "ann", "--grace", "0s", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["name"] == "ann" and is_secret(told["key"]) and one(path).former is None
+    assert main(["keys", "rotate", path, "bob"]) == 1
+    assert "there is no key 'bob'" in capsys.readouterr().err
+
+
+def test_a_key_is_disabled_and_enabled(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "new", path, "ann", "--expires", "30d"]) == 0
+    ends = one(path).expires
+    assert ends is not None and 29 * 86400 < ends - time.time() <= 30 * 86400
+    for word, state in (("disable", "disabled"), ("enable", "active")):
+        assert main(["keys", word, path, "ann"]) == 0
+        capsys.readouterr()
+        assert main(["keys", "show", path, "ann", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["name"], told["state"], len(told["sha256"])) == ("ann", state, 8)
+    assert keys.show(path, now=ends + 1) == 0 and "expired" in capsys.readouterr().out
+    assert main(["keys", "list", path, "--json"]) == 0
+    assert [found["name"] for found in json.loads(capsys.readouterr().out)] == ["ann"]
+    assert main(["keys", "show", path, "ann"]) == 0
+    assert "state    active" in capsys.readouterr().out
+    assert main(["keys", "show", path, "bob"]) == 1
 
 
 def test_a_file_that_is_broken_stays_as_it_is(path: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,7 +160,15 @@ def test_many_at_one_time_lose_nothing(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["new", "f", "ann", "--limit", "x"], ["new", "f", "ann", "--expires", "soon"], ["show"], []]
+    "arguments",
+    [
+        ["new", "f", "ann", "--limit", "x"],
+        ["new", "f", "ann", "--expires", "soon"],
+        ["new", "f", "ann", "--label", "x"],
+        ["rotate", "f", "ann", "--grace", "soon"],
+        ["show", "f"],
+        [],
+    ],
 )
 def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -53,7 +53,7 @@ def test_a_wrong_command_line_is_2(arguments: list[str], capsys: pytest.CaptureF
     [
         ("chekc", "there is no command 'chekc'; did you mean 'check'?"),
         ("rout", "did you mean 'route'?"),
-        ("zzz", "there is no command 'zzz'; there are run, check, route, keys, plugins, promote, "),
+        ("zzz", "there is no command 'zzz'; there are run, check, route, plugins, promote, "),
     ],
 )
 def test_a_misspelled_command_is_told_the_nearest(word: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,9 +50,9 @@ def environment(folder: Path) -> dict[str, str]:
 #: The words of a line, divided as bash does it, and what is offered for the last.
 LINES = [
     (["fastgw", "pro"], ["promote"]),
-    (["fastgw", "keys", ""], ["list", "new", "revoke"]),
+    (["fastgw", "keys", ""], ["disable", "enable", "list", "new", "revoke", "rotate", "show"]),
     (["fastgw", "run", "--w"], ["--watch", "--workers"]),
-    (["fastgw", "keys", "new", "k.json", "ann", "--l"], ["--limit"]),
+    (["fastgw", "keys", "new", "k.json", "ann", "--li"], ["--limit"]),
     (["fastgw", "check", "--format", ""], ["json", "text"]),
     (["fastgw", "check", "--format", "=", "j"], ["json"]),
     (["fastgw", "promote", "-c", "gw.yaml", ""], ["app", "llm"]),

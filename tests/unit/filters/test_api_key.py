@@ -17,11 +17,11 @@ from fastgw.core.live.holds import Seat, sit_down
 from fastgw.core.live.words import BOARD_BYTES
 from fastgw.filters import api_key
 from fastgw.filters.api_key import ApiKeys
-from fastgw.filters.key_file import ApiKey, digest_of, dump_keys, limit_of
+from fastgw.filters.key_file import ApiKey, FormerKey, digest_of, dump_keys, limit_of
 from fastgw.testing.edge import EPOCH, OK, Edge, Spy, body_of, head_of, statuses
 
 DENIED = counters.ROUTE_DENIED + DENIERS.index("api_key")
-ANN, BOB, OLD = "fgw_ann-secret", "bobs own key", "fgw_old"
+ANN, BOB, OLD, OFF = "fgw_ann-secret", "bobs own key", "fgw_old", "fgw_off"
 SECOND = 10**9
 
 
@@ -33,6 +33,7 @@ KEYS = (
     key("ann", ANN, expires=EPOCH + 60),
     key("bob", BOB, routes=("elsewhere",)),
     key("old", OLD, expires=EPOCH),
+    key("off", OFF, is_disabled=True),
 )
 
 
@@ -106,6 +107,7 @@ def test_who_has_a_key_passes_and_the_key_stays_here(stage: Stage, field: str) -
         ((f"X-API-Key: {digest_of(ANN.encode()).hex()}",), 401, "invalid_key", None),  # what is in the file is no key
         (("X-API-Key: " + "x" * 2000,), 401, "invalid_key", None),
         ((f"X-API-Key: {OLD}",), 401, "invalid_key", {"api_key": "old"}),
+        ((f"X-API-Key: {OFF}",), 401, "invalid_key", {"api_key": "off"}),
         ((f"X-API-Key: {BOB}",), 403, "key_not_allowed", {"api_key": "bob"}),
         ((f"X-API-Key: {ANN}", f"X-API-Key: {ANN}"), 400, "repeated_key", None),
         ((f"X-API-Key: {ANN}", f"Authorization: Bearer {ANN}"), 400, "repeated_key", None),
@@ -121,7 +123,7 @@ def test_who_has_none_is_refused_and_nothing_of_it_is_told(
     ((notes, error),) = stage.told
     assert notes == note
     said = " ".join((data.decode("latin-1"), error.reason, repr(stage.edge.log)))
-    assert not any(part in said for part in (ANN, BOB, OLD, "fgw_", digest_of(ANN.encode()).hex()[:8], "xxx"))
+    assert not any(part in said for part in (ANN, BOB, OLD, OFF, "fgw_", digest_of(ANN.encode()).hex()[:8], "xxx"))
     assert stage.edge.of_route(DENIED) == 1
 
 
@@ -130,6 +132,46 @@ def test_a_key_ends_at_its_time(stage: Stage) -> None:
     assert stage.status(f"X-API-Key: {ANN}") == []
     stage.wall = EPOCH + 60
     assert stage.status(f"X-API-Key: {ANN}") == [401]
+
+
+def test_the_log_tells_what_is_wrong_with_a_key_and_the_client_is_not_told(tmp_path: Path, seat: Seat) -> None:
+    former = FormerKey(digest_of(b"fgw_before"), EPOCH)
+    stage = Stage(tmp_path, seat, *KEYS[2:], key("ann", ANN, former=former, expires=EPOCH + 60))
+    answers = [stage.ask(f"X-API-Key: {one}") for one in (OLD, OFF, "fgw_before", "fgw_nobody")]
+    assert len({json.loads(body_of(one))["detail"] for one in answers}) == 1
+    assert [error.reason.removesuffix(", says the filter 'auth'") for _, error in stage.told] == [
+        "this key has expired",
+        "this key is disabled",
+        "this key was changed for another one, and the time is over in which both are good",
+        "this is no key that is known here",
+    ]
+    stage.end()
+
+
+def test_a_key_that_is_changed_for_another_is_good_for_a_while(tmp_path: Path, seat: Seat) -> None:
+    former = FormerKey(digest_of(b"fgw_before"), EPOCH + 30)
+    limits = (limit_of("2/m"),)
+    stage = Stage(tmp_path, seat, key("ann", ANN, former=former, expires=EPOCH + 60, limits=limits))
+    assert stage.status("X-API-Key: fgw_before") == stage.status(f"X-API-Key: {ANN}") == []
+    assert stage.status("X-API-Key: fgw_before") == [429]  # both are one key
+    stage.wall = EPOCH + 30
+    assert stage.status("X-API-Key: fgw_before") == [401] and stage.status(f"X-API-Key: {ANN}") == [429]
+    stage.end()
+    short = former._replace(until=EPOCH + 90)
+    stage = Stage(tmp_path, seat, key("ann", ANN, former=short, expires=EPOCH + 60))
+    stage.wall = EPOCH + 60
+    assert stage.status("X-API-Key: fgw_before") == [401]
+    assert stage.told[-1][1].reason.startswith("this key has expired")
+    stage.end()
+
+
+def test_labels_are_a_note(tmp_path: Path, seat: Seat) -> None:
+    stage = Stage(tmp_path, seat, key("ann", ANN, labels={"team": "search"}, limits=(limit_of("1/m"),)))
+    assert stage.status(f"X-API-Key: {ANN}") == []
+    assert stage.status(f"X-API-Key: {ANN}") == [429]
+    labels = {"team": "search"}
+    assert stage.told[-1][0] == {"api_key": "ann", "labels": labels, "rate_limit": "1/m per api_key"}
+    stage.end()
 
 
 def test_a_key_is_for_its_routes(tmp_path: Path, seat: Seat) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import zlib
 from typing import Any
 
 import pytest
@@ -13,9 +15,12 @@ from hypothesis import strategies as st
 from fastgw.filters.key_file import (
     MOST_KEYS,
     ApiKey,
+    FormerKey,
     KeyLimit,
     digest_of,
     dump_keys,
+    is_secret,
+    label_of,
     limit_of,
     moment,
     new_secret,
@@ -42,6 +47,9 @@ def test_what_a_key_says() -> None:
             expires="2027-11-27T20:00:00+01:00",
             limits=[{"rate": "100/s", "burst": 200}, {"rate": "10000/d"}],
             routes=["chat", "chat", "api"],
+            labels={"team": "search"},
+            disabled=True,
+            former={"sha256": "ef" * 32, "until": "2026-11-28"},
         ),
         key(name="bob@b.example", sha256="cd" * 32),
     )
@@ -53,6 +61,9 @@ def test_what_a_key_says() -> None:
             moment("2027-11-27T19:00:00Z"),
             (KeyLimit("100/s", 200), KeyLimit("10000/d", 10000)),
             ("chat", "api"),
+            {"team": "search"},
+            True,
+            FormerKey(b"\xef" * 32, moment("2026-11-28")),
         ),
         ApiKey("bob@b.example", b"\xcd" * 32),
     )
@@ -74,8 +85,8 @@ def test_what_a_key_says() -> None:
         (file({"name": "ann"}), "keys[0] has no 'sha256'"),
         (file({"sha256": HASH}), "keys[0] has no 'name'"),
         (
-            file(key(models=["a"])),
-            "keys[0] has 'models', and knows name, sha256, created, expires, limits, routes",
+            file(key(colour="red")),
+            "keys[0] has 'colour', and knows name, sha256, created, expires, limits, routes, labels, disabled, former",
         ),
         (file(key(name="a b")), "keys[0].name: 'a b' is no name of letters, digits, '_', '.', '@' and '-'"),
         (file(key(name=7)), "keys[0].name: is no text"),
@@ -111,6 +122,16 @@ def test_what_a_key_says() -> None:
             "keys[0].limits: a burst of 400 takes more than a year to come back at 1/d",
         ),
         (file(key(routes=[])), "keys[0].routes: is no list of names of routes; leave it out for all of them"),
+        (file(key(labels=[])), "keys[0].labels: is no object of 16 labels at most"),
+        (file(key(labels={str(n): "x" for n in range(17)})), "keys[0].labels: is no object of 16 labels at most"),
+        (file(key(labels={"a.b": "x"})), "keys[0].labels: 'a.b' is no name of a label"),
+        (file(key(labels={"team": 7})), "keys[0].labels: 'team' is no text"),
+        (file(key(labels={"team": ""})), "keys[0].labels: team is not 1 to 100 characters that can be printed"),
+        (file(key(labels={"team": "a\nb"})), "keys[0].labels: team is not 1 to 100 characters that can be printed"),
+        (file(key(disabled="yes")), "keys[0].disabled: is neither true nor false"),
+        (file(key(former="x")), 'keys[0].former: is no object of "sha256" and "until"'),
+        (file(key(former={"sha256": "x", "until": "2027-01-01"})), "keys[0].former: is no SHA-256"),
+        (file(key(former={"sha256": HASH, "until": "2027-01-01"})), "two of the hashes are the same"),
         (file(key(), key(sha256="cd" * 32)), "two of the names are the same: 'ann'"),
         (file(key(), key(name="bob")), "two of the hashes are the same"),
         (
@@ -131,7 +152,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=6,
 )
-members = st.sampled_from(["name", "sha256", "created", "expires", "limits", "routes"])
+members = st.sampled_from(["name", "sha256", "created", "expires", "limits", "routes", "labels", "disabled", "former"])
 
 
 @given(st.dictionaries(members, json_values))
@@ -141,16 +162,40 @@ def test_whatever_it_says_it_is_read_or_refused_in_words(more: dict[str, Any]) -
         assert parse_keys(dump_keys([found])) == (found._replace(**whole_seconds(found)),)
 
 
-def whole_seconds(key: ApiKey) -> dict[str, float | None]:
+def whole_seconds(key: ApiKey) -> dict[str, Any]:
     """Its times as they are written."""
-    return {name: value and float(value // 1) for name, value in (("created", key.created), ("expires", key.expires))}
+    times = (("created", key.created), ("expires", key.expires))
+    former = key.former and key.former._replace(until=float(key.former.until // 1))
+    return {name: value and float(value // 1) for name, value in times} | {"former": former}
 
 
 def test_a_new_key_is_nobody_elses() -> None:
     made = {new_secret() for _ in range(100)}
     assert len(made) == 100
-    assert all(one.startswith("fgw_") and len(one) == 4 + 43 for one in made)
+    assert all(re.fullmatch(r"fgw_[0-9A-Za-z]{49}", one) for one in made)
     assert len(digest_of(made.pop().encode())) == 32
+
+
+def test_a_scanner_can_tell_a_key_from_what_looks_like_one() -> None:
+    secret = new_secret()
+    assert is_secret(secret)
+    # As others compute it: CRC-32 of all but the last six digits, in base 62 with digits, capitals and small letters.
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    number = 0
+    for digit in secret[-6:]:
+        number = number * 62 + digits.index(digit)
+    assert number == zlib.crc32(secret[:-6].encode())
+    for place in range(4, len(secret)):
+        other = "a" if secret[place] != "a" else "b"
+        assert not is_secret(secret[:place] + other + secret[place + 1 :])
+    assert not any(map(is_secret, ("", "fgw_", secret[1:], secret + "0", "x" + secret, secret[:-1] + "ä")))
+
+
+def test_a_label_of_a_command_line() -> None:
+    assert label_of("team=a=b") == ("team", "a=b")
+    for text in ("", "team", "team=", "=x", "a.b=x", "team=" + "x" * 101):
+        with pytest.raises(ValueError, match=r"is no label|is no name of a label|is not 1 to 100"):
+            label_of(text)
 
 
 @pytest.mark.parametrize(

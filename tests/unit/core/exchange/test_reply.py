@@ -78,6 +78,14 @@ def test_shape_of_openai(status: int, kind: str) -> None:
     assert json.loads(reply.body) == {"error": {"message": "why", "type": kind, "param": None, "code": "code"}}
 
 
+def test_a_key_that_is_no_good_is_told_in_the_word_of_openai() -> None:
+    error = DownstreamError(401, "invalid_key", "no")
+    told = json.loads(error_reply(error, "openai", "").body)["error"]
+    assert (told["code"], told["type"]) == ("invalid_api_key", "authentication_error")
+    assert json.loads(error_reply(error, "problem", "").body)["type"] == "urn:fastgw:error:invalid_key"
+    assert json.loads(error_reply(error, "anthropic", "").body)["error"]["type"] == "authentication_error"
+
+
 @pytest.mark.parametrize("value", ["a\r\nb: c", "a\n", "a\0", "\x7f", "\u20ac"])
 def test_no_field_may_end_its_line(value: str) -> None:
     for fields in ((("x-a", value),), (("x-a" + value, "1"),)):
