@@ -86,6 +86,15 @@ class Block:
         """Places of all gauges, which say nothing once their worker is dead."""
         return tuple(dict.fromkeys(row.index for row in self.rows if row.kind == GAUGE))
 
+    def room(self, size: int) -> Block:
+        """Keep ``size`` places for rows that another module adds: they are the same whenever, and if ever, that is imported."""
+        room = Block(self.at, self._used + size, self.count, *self.labels)
+        if room.size > self.size:
+            raise ValueError(f"a block of {self.size} counters has no room for {size} more")
+        room.rows = self.rows
+        self._used, room._used = room.size, self._used
+        return room
+
     def counter(
         self,
         name: str,

@@ -132,6 +132,7 @@ GC_COLLECTIONS = GLOBAL.counter(
     labels=(*EACH, "generation"),
     values=("0", "1", "2"),
 )
+HTTP2: Final = GLOBAL.room(8)  #: rows: ``core.http2_counters``
 
 # --- a route
 
@@ -163,9 +164,7 @@ ROUTE_COSTS = ROUTE.counter(
     values=labels.COST_OUTCOMES,
 )
 ROUTE_PLACES = ROUTE.gauge(
-    "fastgw_limit_places",
-    "Places that requests of the route hold in limits of concurrency.",
-    "In this instance.",
+    "fastgw_limit_places", "Places that requests of the route hold in limits of concurrency.", "In this instance."
 )
 ROUTE_MIRRORED = ROUTE.counter(
     "fastgw_mirror_requests",

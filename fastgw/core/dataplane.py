@@ -85,7 +85,7 @@ class DataPlane(Plane):
         #: Whatever the configuration allows: the rest of the descriptors serve the services.
         self.connections_max = connections_max
         self.on_idle: Callable[[], None] | None = None  #: called once draining is complete
-        self.spenders: Any = None  #: addresses that misuse HTTP/2 (``http2.budget.Spenders``); None: nobody has
+        self.spenders: Any = None  #: who misuses HTTP/2 (``http2.budget.Spenders``); None: nobody has
         self._addresses: dict[bytes, int] = {}
         self._late = 0.0  # seconds, of the last sweep
         self._swept_at = self.now
@@ -203,7 +203,9 @@ class DataPlane(Plane):
         values = self.values
         values[counters.CONNECTIONS] += 1
         limits = connection.listener.limits
-        if len(self.connections) >= limits.connections or len(self.connections) >= self.connections_max:
+        if (
+            len(self.connections) >= limits.connections or len(self.connections) >= self.connections_max
+        ) and not self._make_room():
             limit = "connections" if limits.connections <= self.connections_max else "descriptors"
             self.turn_away(connection.address, connection.listener, limit)
             return False
@@ -216,6 +218,13 @@ class DataPlane(Plane):
         self.connections.add(connection)
         values[counters.CONNECTIONS_OPEN] += 1
         return True
+
+    def _make_room(self) -> bool:
+        """Close a connection that only waits for its end (``http2.tarpit``); False: there is none."""
+        closed = None if self.spenders is None else self.spenders.tarpit.make_room()
+        if closed is not None:
+            self.discharge(closed)
+        return closed is not None
 
     def turn_away(self, address: bytes, listener: Listener, limit: str) -> None:
         """Count and tell a connection that is closed at once; ``limit``: the setting that says so, or "descriptors"."""

@@ -157,7 +157,9 @@ def layout() -> str:
     """What tells two layouts of the counters apart: which counter stands where."""
     from hashlib import blake2b
 
-    import fastgw.core.model_counters  # noqa: F401  its rows are in their block once it is imported, and not all need it
+    # Their rows are in their blocks once they are imported, and not all need them.
+    import fastgw.core.http2_counters
+    import fastgw.core.model_counters  # noqa: F401
 
     rows = [
         (block.at, block.size, block.count, [(row.name or row.text, row.kind, row.index, row.values) for row in block])

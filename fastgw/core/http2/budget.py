@@ -5,15 +5,16 @@ MadeYouReset, CVE-2025-8671; floods of CVE-2019-9511 to 9518).  All draw on one 
 does time: a connection that does work lives for years.  One that is spent ends the connection with ENHANCE_YOUR_CALM (RFC 9113 section
 10.5).
 
-Who is thrown out may come again at once, with a new budget; so the address is remembered for a while, and connections from there begin with
-hardly any and may have few streams.  That is enough for whoever shares it and works: it is a matter of fact that a load balancer without a
-PROXY header is one address for all.
+Who is thrown out waits a moment for it (``tarpit``), and may then come again with a new budget; so the address is remembered for a while,
+and connections from there begin with hardly any and may have few streams.  That is enough for whoever shares it and works: it is a
+matter of fact that a load balancer without a PROXY header is one address for all.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from fastgw.core.http2.tarpit import Tarpit
 from fastgw.wire.http2.errors import ENHANCE_YOUR_CALM, Http2Error
 
 MOST: Final = 1000.0
@@ -59,11 +60,13 @@ class FloodBudget:
 
 
 class Spenders:
-    """The addresses that have spent a budget lately; of one worker."""
+    """The addresses that have spent a budget lately, and those of their connections that wait for their end; of one worker."""
 
-    __slots__ = ("_until",)
+    __slots__ = ("_until", "tarpit")
 
-    def __init__(self) -> None:
+    def __init__(self, values: memoryview) -> None:
+        """``values``: the counters of the worker."""
+        self.tarpit = Tarpit(values)
         self._until: dict[bytes, float] = {}  # the soonest first
 
     def add(self, address: bytes, now: float) -> None:

@@ -1,7 +1,7 @@
 """One connection of a client that speaks HTTP/2: how it begins, waits and ends (RFC 9113); ``streams`` has what happens in between.
 
 preface, SETTINGS ──▶ frames ──▶ drained: closed behind the last answer, or GOAWAY, and closed then
-                         ├──▶ a fault: GOAWAY, closed
+                         ├──▶ a fault: GOAWAY, closed; a flood: closed a moment later (``tarpit``)
                          └──▶ idle for too long: GOAWAY, closed
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fastgw.core import counters
+from fastgw.core import http2_counters as rows
 from fastgw.core.exchange.ends import Client
 from fastgw.core.http2 import budget
 from fastgw.core.http2.link import RECEIVE
@@ -114,6 +115,8 @@ class Http2Client(Http2Streams):
         self.is_closed = True
         self._fd = -1
         self.plane.discharge(self)
+        if self._holds:
+            self.plane.spenders.tarpit.forget(self)
         streams, self._streams = self._streams, {}
         for stream in streams.values():
             self.plane.unconnected.discard(stream)
@@ -151,17 +154,32 @@ class Http2Client(Http2Streams):
         plane.values[counters.HTTP2_FAILURES] += 1
         typed = DownstreamError(400, "http2", str(error))
         plane.on_bad_request(self, typed)
-        if error.code == ENHANCE_YOUR_CALM:
-            if plane.spenders is None:
-                plane.spenders = budget.Spenders()
-            plane.spenders.add(self.address, plane.now)
         self._link.put(frames.goaway(self._last, error.code, error.detail))
         self._is_going = 2
-        self.close()
+        if error.code == ENHANCE_YOUR_CALM:
+            plane.values[rows.FLOODS] += 1
+            if plane.spenders is None:
+                plane.spenders = budget.Spenders(plane.values)
+            plane.spenders.add(self.address, plane.now)
+            self._wait_for_end()
+        elif self._is_sparse:  # another way to come again at once
+            self._wait_for_end()
+        else:
+            self.close()
         streams, self._streams = self._streams, {}
         for stream in streams.values():
             plane.unconnected.discard(stream)
             stream.on_reset()
+        if self._holds:
+            self._link.leave()  # with what it has sent and nobody will read
+
+    def _wait_for_end(self) -> None:
+        """Nothing more is read or written, and the connection closes a moment later."""
+        self._link.flush()
+        if not self.is_closed:
+            self.plane.spenders.tarpit.take(self, self.plane.now)
+            self.is_closed = True
+            self._fd = -1
 
     # --- the end
 

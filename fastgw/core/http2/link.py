@@ -94,6 +94,7 @@ class Http2Link:
         """The connection is gone: hold it no more, or both would wait for the collector, with all that was read."""
         self._connection = None
         self._out = []
+        self.reader.clear()
 
     def put_data(self, number: int, data: bytes, window: int, is_last: bool) -> int:
         """Send DATA of stream ``number``, as much of ``data`` as its ``window`` and that of the connection take, and behind the last byte

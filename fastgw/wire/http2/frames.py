@@ -78,6 +78,12 @@ class FrameReader:
         self._data = self._data[self._at :] + data if self._at < len(self._data) else data
         self._at = 0
 
+    def clear(self) -> None:
+        """Nobody reads on."""
+        self._data = b""
+        self._at = 0
+        self._block = []
+
     @property
     def held(self) -> int:
         """Bytes that are here and not read: never more than a frame and what was fed last."""

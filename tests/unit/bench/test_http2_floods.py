@@ -67,7 +67,7 @@ def test_an_attacker_is_thrown_out(kind: str, lane: int) -> None:
     edge = Http2Edge()
     raw = Raw(edge, OPENING[len(PREFACE) :])
     for part in parts(kind, lane, 200):
-        if raw.transport.is_closing():
+        if raw.is_over:
             break
         raw.send(part)
     assert raw.codes(GOAWAY, 4) in ([ENHANCE_YOUR_CALM], [PROTOCOL_ERROR])

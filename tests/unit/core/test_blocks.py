@@ -47,3 +47,16 @@ def test_a_row_too_many_is_an_error() -> None:
         block.counter("b", "Two.", label="kind", values=("x", "y"))
     with pytest.raises(ValueError, match=r"no room for 'Nameless\.'"):
         Block(0, 0, 1).gauge("", "Nameless.")
+
+
+def test_a_room_has_its_places_whenever_its_rows_are_added() -> None:
+    block = Block(8, 5, 1)
+    block.counter("a", "One.")
+    room = block.room(2)
+    assert block.counter("b", "Behind the room.") == 3
+    assert room.gauge("c", "In it.") == 1 and room.counter("d", "In it.") == 2
+    assert [row.name for row in block] == ["a", "b", "c", "d"] and block.gauges == (1,)
+    with pytest.raises(ValueError, match=r"no room for 'e'"):
+        room.counter("e", "One too many.")
+    with pytest.raises(ValueError, match=r"a block of 5 counters has no room for 2 more"):
+        block.room(2)

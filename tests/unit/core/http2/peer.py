@@ -13,7 +13,7 @@ import h2.settings
 
 from fastgw.testing.edge import Edge
 from fastgw.testing.mock import MockTransport
-from fastgw.wire.http2.frame_kinds import NONE, PREFACE
+from fastgw.wire.http2.frame_kinds import GOAWAY, NONE, PREFACE
 from fastgw.wire.http2.frames import FrameReader
 
 BOTH = ("http/1.1", "h2")
@@ -113,6 +113,11 @@ class Raw:
         self._reader.feed(self.transport.take())
         while (kind := self._reader.read()) != NONE:
             self.frames.append((kind, self._reader.flags, self._reader.stream, self._reader.payload))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing it sends counts any more."""
+        return self.transport.is_closing() or bool(self.codes(GOAWAY))
 
     def codes(self, kind: int, at: int = 0) -> list[int]:
         """The error codes of all frames of this kind."""

@@ -8,6 +8,8 @@ from fastgw.core.http2 import budget
 from fastgw.core.http2.budget import ADDRESSES_MOST, REMEMBERED, FloodBudget, Spenders, network
 from fastgw.wire.http2.errors import ENHANCE_YOUR_CALM, Http2Error
 
+NOTHING = memoryview(b"")
+
 
 def spend(one: FloodBudget, times: int, cost: float = 1.0, now: float = 0.0) -> None:
     for _ in range(times):
@@ -57,7 +59,7 @@ def test_one_may_begin_with_less() -> None:
 
 
 def test_an_address_is_remembered_for_a_while_from_the_last_time_on() -> None:
-    some = Spenders()
+    some = Spenders(NOTHING)
     assert not some.has(b"10.0.0.1", 0.0)
     some.add(b"10.0.0.1", 0.0)
     some.add(b"10.0.0.2", 0.0)
@@ -68,7 +70,7 @@ def test_an_address_is_remembered_for_a_while_from_the_last_time_on() -> None:
 
 
 def test_no_more_addresses_are_remembered_than_there_may_be() -> None:
-    some = Spenders()
+    some = Spenders(NOTHING)
     for number in range(ADDRESSES_MOST + 1):
         some.add(b"10.0.%d.%d" % divmod(number, 256), 0.0)
     assert not some.has(b"10.0.0.0", 0.0)

@@ -188,7 +188,7 @@ def test_a_flood_ends_the_connection(attack: object) -> None:
     raw = Raw(edge)
     for number in range(2000):
         raw.send(attack(number))  # type: ignore[operator]
-        if raw.transport.is_closing():
+        if raw.is_over:
             break
     assert raw.codes(GOAWAY, 4) == [errors.ENHANCE_YOUR_CALM]
     assert number <= 1001
