@@ -32,10 +32,10 @@ class AsgiPool(CallPool):
     def acquire(self, exchange: Exchange) -> LocalCarrier:
         """See ``CallPool``."""
         self._check_line()
-        sockets = self.settings.object.sockets
-        if exchange.request.upgrade == b"websocket" and sockets is not None:
-            found: LocalCarrier = sockets(self, self._plane)
-            return found
+        if exchange.request.upgrade == b"websocket":
+            from fastgw.adapters.asgi_socket import SocketCarrier  # which one of HTTP alone does not need
+
+            return SocketCarrier(self, self._plane)
         return AsgiCarrier(self, self._plane)
 
 
@@ -79,13 +79,11 @@ class AsgiCarrier(ApplicationCarrier):
         """See ``LocalCarrier``.
 
         Raises:
-            DownstreamError: 501, the client asks for another protocol, or a WebSocket where there is no library for it.
+            DownstreamError: 501, the client asks for another protocol.
             UpstreamError: 503, there is no place.
         """
         if exchange.request.upgrade:
-            raise DownstreamError(
-                501, "upgrade_not_served", "this service speaks HTTP alone; WebSockets need fastgw[websocket]"
-            )
+            raise DownstreamError(501, "upgrade_not_served", "this service speaks HTTP and WebSocket alone")
         self._pool.submit(self)
 
     def leave(self) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable
+from typing import Any, Final
 
 from fastgw.adapters.asgi_call import VERSIONS, AsgiMessage, Receive, Send
 from fastgw.plugins import PluginError, said
-
-if TYPE_CHECKING:
-    from fastgw.adapters.calls import CallCarrier, CallPool
 
 START_SECONDS: Final = 60.0  #: for ``lifespan.startup``
 STOP_SECONDS: Final = 4.0  #: for ``lifespan.shutdown``
@@ -20,7 +17,7 @@ STOP_SECONDS: Final = 4.0  #: for ``lifespan.shutdown``
 class Application:
     """One application, from its start to its end."""
 
-    __slots__ = ("_call", "_events", "_task", "_told", "root_path", "sockets", "state")
+    __slots__ = ("_call", "_events", "_task", "_told", "root_path", "state")
 
     def __init__(self, call: Any, root_path: str) -> None:
         self._call = call
@@ -28,7 +25,6 @@ class Application:
         self._task: asyncio.Task[None] | None = None  # of the lifespan
         self._told: asyncio.Queue[AsgiMessage] = asyncio.Queue()
         self.root_path = root_path
-        self.sockets = _sockets()  #: makes what carries a WebSocket; None: nothing here frames its messages
         self.state: dict[str, Any] = {}  #: what the lifespan has put there; each request gets a copy
 
     def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> Awaitable[None]:
@@ -79,16 +75,6 @@ class Application:
         if task is not None:
             task.cancel()
             await asyncio.wait({task}, timeout=STOP_SECONDS)
-
-
-def _sockets() -> Callable[[CallPool, Any], CallCarrier] | None:
-    try:
-        from fastgw.adapters.asgi_socket import SocketCarrier
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "websockets":
-            raise
-        return None
-    return SocketCarrier
 
 
 def application_of(found: Any, reference: str, root_path: str) -> Application:

@@ -1,11 +1,11 @@
 """WebSockets of ASGI applications: the gateway's own end of RFC 6455, behind a tunnel of the exchange.
 
-    Tunnel ── write ──▶ SocketCarrier ── websockets.protocol ──▶ receive: a Task with the application
-           ◀── from_service ──       ◀── websockets.protocol ── send
+    Tunnel ── write ──▶ SocketCarrier ── WebSocket ──▶ receive: a Task with the application
+           ◀── from_service ──       ◀── WebSocket ── send
 
-Framing, masks, the closing handshake and the order of fragments are those of the library ``websockets``, which does no input or output in
-that module.  Each direction is bounded: a message by ``max_input``, what the application has not received by ``HELD_MAX`` (then the client
-is not read), and what the client has not taken by the marks of its connection (then ``send`` waits).
+Framing, masks, the closing handshake and the order of fragments are those of ``wire.websocket_messages``.  Each direction is bounded: a
+message by ``max_input``, what the application has not received by ``HELD_MAX`` (then the client is not read), and what the client has not
+taken by the marks of its connection (then ``send`` waits).
 """
 
 from __future__ import annotations
@@ -14,25 +14,21 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from websockets.frames import Opcode
-from websockets.protocol import OPEN, SERVER, Protocol
-from websockets.utils import accept_key
-
 from fastgw.adapters.asgi_call import ApplicationCarrier, AsgiMessage, fields_of, scope_of
 from fastgw.adapters.calls import CallPool
 from fastgw.core.exchange.about import report
+from fastgw.core.exchange.tunnel import accept_of
 from fastgw.core.net.connection import HOLD_PEER
 from fastgw.core.snapshot.snapshot import HELD_MAX
 from fastgw.wire.messages import BODY_NONE, NO_LENGTH
+from fastgw.wire.websocket_frames import FAILED, GOING_AWAY, LOST, NORMAL, may_be_sent
+from fastgw.wire.websocket_messages import WebSocket
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
 
 CLOSE_SECONDS: Final = 5.0  #: for the client's part of the closing handshake
 MESSAGE_COST: Final = 64  #: bytes that a message counts for beside its own: empty ones are bounded too
-
-NORMAL, GOING_AWAY, LOST, FAILED = 1000, 1001, 1006, 1011  #: of RFC 6455 section 7.4.1
-INVALID: Final = 1007
 
 
 class SocketGone(ConnectionError):
@@ -45,25 +41,21 @@ class SocketCarrier(ApplicationCarrier):
     __slots__ = (
         "_code",
         "_held",
-        "_is_text",
         "_is_told",
         "_messages",
-        "_parts",
         "_pong",
-        "_protocol",
         "_reason",
+        "_socket",
         "_timer",
         "_vacancy",
     )
 
     def __init__(self, pool: CallPool, plane: Any) -> None:
         ApplicationCarrier.__init__(self, pool, plane)
-        self._protocol: Protocol | None = None  # from the acceptance on
+        self._socket: WebSocket | None = None  # from the acceptance on
         self._is_told = False  # the application has got ``websocket.connect``
         self._messages: deque[bytes | str] = deque()  # not received by the application yet
         self._held = 0  # what they count for
-        self._parts = bytearray()  # of a message that is not complete
-        self._is_text = False  # that message
         self._pong = b""  # for a client that does not read
         self._code = 0  # with which it was closed; 0: not yet
         self._reason = ""
@@ -102,8 +94,7 @@ class SocketCarrier(ApplicationCarrier):
             if chosen.encode() not in [one.strip() for one in offered.split(b",")]:
                 raise ValueError(f"the client has not offered the subprotocol {chosen!r}")
             fields += b"sec-websocket-protocol: %b\r\n" % chosen.encode()
-        key = (request.header(b"sec-websocket-key") or b"").decode("latin-1")
-        fields += b"sec-websocket-accept: %b\r\n" % accept_key(key).encode()
+        fields += b"sec-websocket-accept: %b\r\n" % accept_of(request.header(b"sec-websocket-key") or b"")
         response.reset_rare()
         response.turn_into(101)
         response.upgrade = b"websocket"
@@ -115,7 +106,7 @@ class SocketCarrier(ApplicationCarrier):
         response.content_length = NO_LENGTH
         response.body = BODY_NONE
         response.request_id = response.extra = b""
-        self._protocol = Protocol(SERVER, state=OPEN, max_size=self._pool.settings.inside.max_input)
+        self._socket = WebSocket(self._pool.settings.inside.max_input)
         exchange.on_upgrade()
         if self.tunnel is None:
             raise SocketGone("a filter has answered instead")
@@ -124,53 +115,32 @@ class SocketCarrier(ApplicationCarrier):
 
     def write(self, data: bytes) -> None:
         """See ``Connection``: bytes that the tunnel has of the client."""
-        protocol = self._protocol
-        if protocol is None or self.tunnel is None:
+        socket = self._socket
+        if socket is None or self.tunnel is None:
             return
-        protocol.receive_data(data)
-        for frame in protocol.events_received():
-            if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):  # type: ignore[union-attr]
-                self._on_part(protocol, frame)
-        self._reply(protocol)
-
-    def _on_part(self, protocol: Protocol, frame: Any) -> None:
-        if self._code:
-            return  # nobody receives it any more
-        if frame.opcode is not Opcode.CONT:
-            self._is_text = frame.opcode is Opcode.TEXT
-        self._parts += frame.data
-        if not frame.fin:
-            return
-        data, self._parts = self._parts, bytearray()
-        try:
-            message = data.decode() if self._is_text else bytes(data)
-        except UnicodeDecodeError:
-            protocol.fail(INVALID, "text that is no UTF-8")
-            self._closed(INVALID, "text that is no UTF-8")  # nothing behind it counts
-            return
-        self._messages.append(message)
-        self._held += len(data) + MESSAGE_COST
-        if self._held >= HELD_MAX and self.exchange is not None:
+        for message in socket.receive(data):
+            self._messages.append(message)
+            self._held += _cost(message)
+        if self._held >= HELD_MAX and not self._code and self.exchange is not None:
             self.exchange.client.hold(HOLD_PEER)
         self._wake()
+        self._reply(socket)
 
-    def _reply(self, protocol: Protocol) -> None:
+    def _reply(self, socket: WebSocket) -> None:
         """Send what the protocol answers by itself, and see whether it is over."""
-        out = protocol.data_to_send()
-        if protocol.state is OPEN:
+        out, socket.out = socket.out, []
+        if socket.is_open:
             if out and self._holds:
                 self._pong = out[-1]  # the newest is enough (RFC 6455 section 5.5.3)
             else:
                 self._to_client(out)
             return
         self._to_client(out)
-        if protocol.close_rcvd is not None:
-            self._closed(protocol.close_rcvd.code, protocol.close_rcvd.reason)
+        if socket.is_close_received:
+            self._closed(socket.code, socket.reason)
             self.tunnel.end()
-        elif self._timer is None:
-            sent = protocol.close_sent
-            assert sent is not None  # it has failed, and said so
-            self._closed(sent.code, sent.reason)
+        elif self._timer is None:  # it has failed, and said so
+            self._closed(socket.code, socket.reason)
             self._await_end()
             assert self.exchange is not None
             if self.exchange.client.can_write_eof():
@@ -206,7 +176,7 @@ class SocketCarrier(ApplicationCarrier):
         message = self._messages.popleft()
         if self._held:
             was_full = self._held >= HELD_MAX
-            self._held -= (len(message) if isinstance(message, bytes) else len(message.encode())) + MESSAGE_COST
+            self._held -= _cost(message)
             if was_full and self._held < HELD_MAX and self.exchange is not None:
                 self.exchange.client.release(HOLD_PEER)
         word = "bytes" if isinstance(message, bytes) else "text"
@@ -234,7 +204,7 @@ class SocketCarrier(ApplicationCarrier):
                 raise SocketGone("the client is gone")
         elif kind == "websocket.close":
             self._refuse_or_close(exchange, message)
-        elif self._protocol is not None:
+        elif self._socket is not None:
             raise RuntimeError(f"{kind!r} comes behind the acceptance of a WebSocket")
         elif kind == "websocket.accept" and not self._status:
             self._accept(exchange, message)
@@ -251,28 +221,28 @@ class SocketCarrier(ApplicationCarrier):
             await self._vacancy.wait()
         if self.exchange is None or self._code:
             raise SocketGone("the WebSocket is closed")
-        protocol = self._protocol
-        if protocol is None:
+        socket = self._socket
+        if socket is None:
             raise RuntimeError("a WebSocket is accepted before anything is sent on it")
         text = message.get("text")
-        if text is not None:
-            protocol.send_text(text.encode())
-        else:
-            protocol.send_binary(bytes(message["bytes"]))
-        self._to_client(protocol.data_to_send())
+        self._to_client([socket.binary(bytes(message["bytes"])) if text is None else socket.text(text.encode())])
 
     def _refuse_or_close(self, exchange: Exchange, message: AsgiMessage) -> None:
-        if self._protocol is None:
+        if self._socket is None:
             self.send_head(exchange, 403, b"", 0)
         else:
             self._close(int(message.get("code") or NORMAL), str(message.get("reason") or ""))
 
     def _close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake (RFC 6455 section 7.1.2)."""
-        protocol = self._protocol
-        assert protocol is not None
-        protocol.send_close(code, reason)
-        self._to_client(protocol.data_to_send())
+        """Begin the closing handshake (RFC 6455 section 7.1.2).
+
+        Raises:
+            ValueError: no CLOSE may have this code.
+        """
+        assert self._socket is not None
+        if not may_be_sent(code):
+            raise ValueError(f"{code} is no code that may be sent (RFC 6455 section 7.4)")
+        self._to_client([self._socket.close(code, reason)])
         self._closed(code, reason)
         self._await_end()
 
@@ -311,12 +281,16 @@ class SocketCarrier(ApplicationCarrier):
 
     def leave(self) -> None:
         """See ``Carrier``: the client is gone, or has been silent for too long."""
-        exchange, protocol = self.exchange, self._protocol
+        exchange, socket = self.exchange, self._socket
         if self._timer is not None:
             self._timer.cancel()
-        if exchange is not None and protocol is not None and protocol.state is OPEN:
-            protocol.send_close(GOING_AWAY)
-            exchange.client.write(b"".join(protocol.data_to_send()))
+        if exchange is not None and socket is not None and socket.is_open:
+            exchange.client.write(socket.close(GOING_AWAY))
         self._pong = b""
         self._closed(LOST, "")
         ApplicationCarrier.leave(self)
+
+
+def _cost(message: bytes | str) -> int:
+    """What it counts for while it waits."""
+    return MESSAGE_COST + len(message if isinstance(message, bytes) else message.encode())

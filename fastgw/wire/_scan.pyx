@@ -348,3 +348,25 @@ cpdef long long scan_chunk_line(bytes data, Py_ssize_t at) noexcept:
     if digits == 0 or digits > 14 or digits + 2 > left or text[digits] != c"\r" or text[digits + 1] != c"\n":
         return -1
     return size * 32 + digits + 2
+
+
+def masked(bytes data, bytes mask):
+    """See ``_scan_py``."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    cdef Py_ssize_t at
+    cdef unsigned long long key, word
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, size)
+    cdef const char* source = PyBytes_AS_STRING(data)
+    cdef char* target = PyBytes_AS_STRING(out)
+    cdef const char* four = PyBytes_AS_STRING(mask)
+    if PyBytes_GET_SIZE(mask) != 4:
+        raise ValueError("a mask has four bytes")
+    memcpy(&key, four, 4)
+    memcpy(<char*>&key + 4, four, 4)
+    for at in range(size >> 3):
+        memcpy(&word, source + (at << 3), 8)
+        word ^= key
+        memcpy(target + (at << 3), &word, 8)
+    for at in range(size & ~7, size):
+        target[at] = source[at] ^ four[at & 3]
+    return out

@@ -229,3 +229,16 @@ def cut(data: bytes, start: int, stop: int) -> bytes:
 
 #: The bytes of a tuple, one behind the other: compiled, a quarter of what ``bytes.join`` costs.
 join = b"".join
+
+
+def masked(data: bytes, mask: bytes) -> bytes:
+    """``data`` under the ``mask`` of a WebSocket, four bytes, which is also how it is taken off (RFC 6455 section 5.3).
+
+    Raises:
+        ValueError: the mask has another length.
+    """
+    if len(mask) != 4:
+        raise ValueError("a mask has four bytes")
+    size = len(data)
+    key = mask * (size >> 2) + mask[: size & 3]
+    return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")

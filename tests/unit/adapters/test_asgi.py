@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.testing.edge import WEBSOCKET, body_of, head_of, statuses
+from fastgw.testing.edge import body_of, head_of, statuses
 from fastgw.testing.service import ServiceEdge, request
 
 SCOPES: list[Any] = []
@@ -188,14 +188,6 @@ def test_what_breaks_behind_its_head_is_cut(what: str) -> None:
     client = called.client()
     answer = called.ask(f"/{what}", client=client)
     assert statuses(answer) == [200] and client.is_closing() and not answer.endswith(b"0\r\n\r\n")
-    called.end()
-
-
-def test_a_websocket_is_refused_where_nothing_frames_its_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastgw.adapters.asgi_application._sockets", lambda: None)
-    called = asgi(hello)
-    client = called.client(WEBSOCKET)
-    assert statuses(called.taken(client)) == [501] and not SCOPES
     called.end()
 
 

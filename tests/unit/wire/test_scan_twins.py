@@ -99,3 +99,13 @@ def test_compiled_form_is_chosen_where_it_is_and_the_twin_elsewhere(monkeypatch:
     monkeypatch.setitem(sys.modules, "fastgw.wire._scan", None)  # it is not to be found
     chosen = runpy.run_path(source)
     assert all(chosen[name] is getattr(IMPLEMENTATIONS[0], name) for name in chooser.__all__)
+
+
+@given(st.binary(max_size=40), st.binary(min_size=4, max_size=4))
+@settings(max_examples=examples(50))
+def test_a_mask_is_taken_off_as_it_is_put_on(data: bytes, mask: bytes) -> None:
+    expected = bytes([one ^ mask[at % 4] for at, one in enumerate(data)])
+    for one in IMPLEMENTATIONS:
+        assert one.masked(data, mask) == expected and one.masked(expected, mask) == data
+        with pytest.raises(ValueError, match="four bytes"):
+            one.masked(data, mask[:3])
