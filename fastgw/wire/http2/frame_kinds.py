@@ -27,5 +27,6 @@ PRIORITIZED: Final = 0x20
 FRAME_MOST: Final = (
     16_384  #: bytes of the largest frame that we take, which is the least that a peer may rely on (section 4.2)
 )
+SMALL: Final = 4096  #: bytes of DATA that are handed on together with those behind them
 CONTINUATIONS_MOST: Final = 16  #: frames of one header block behind the first
 HEAD_SIZE: Final = 9

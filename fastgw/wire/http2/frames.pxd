@@ -13,7 +13,7 @@ cdef int END_STREAM
 cdef int END_HEADERS
 cdef int PADDED
 cdef int PRIORITIZED
-cdef Py_ssize_t FRAME_MOST
+cdef Py_ssize_t FRAME_MOST, SMALL
 cdef int CONTINUATIONS_MOST
 cdef int HEAD_SIZE
 
@@ -36,6 +36,8 @@ cdef class FrameReader:
     @cython.locals(data=bytes, at=Py_ssize_t, size=Py_ssize_t, kind=int)
     cpdef int read(self) except -2
     cdef _check_dependency(self, bytes data)
+    @cython.locals(data=bytes, at=Py_ssize_t, total=Py_ssize_t, size=Py_ssize_t, stop=Py_ssize_t, flags=int, number=long, pieces=list)
+    cdef _gather(self)
     cdef _check(self, int kind, Py_ssize_t size)
     @cython.locals(payload=bytes, start=Py_ssize_t)
     cdef _unpad(self, Py_ssize_t behind)

@@ -29,6 +29,7 @@ from fastgw.wire.http2.frame_kinds import (
     PUSH_PROMISE,
     RST_STREAM,
     SETTINGS,
+    SMALL,
     WINDOW_UPDATE,
 )
 
@@ -43,7 +44,7 @@ class FrameReader:
     """Takes frames out of the bytes of one connection.
 
     ``feed`` it, then call ``read`` until it returns ``NONE``; in between ``flags``, ``stream``, ``payload`` and ``size`` are of the frame
-    that was read last.
+    that was read last.  Small frames of DATA that stand one behind the other are read as one.
     """
 
     __slots__ = (
@@ -71,7 +72,7 @@ class FrameReader:
         self.flags = 0
         self.stream = 0
         self.payload = b""  #: of DATA without its padding, of HEADERS the whole block
-        self.size = 0  #: bytes of the frame on the wire, which is what flow control counts of DATA
+        self.size = 0  #: bytes of the frame on the wire behind its head, which is what flow control counts of DATA
 
     def feed(self, data: bytes) -> None:
         """Bytes that have come."""
@@ -132,6 +133,8 @@ class FrameReader:
                 self._check(kind, size)
                 if self.flags & PADDED:
                     self._unpad(0)
+                elif 0 < size <= SMALL and not self.flags & END_STREAM:
+                    self._gather()
                 return DATA
             elif kind == HEADERS:
                 self._check(kind, size)
@@ -145,6 +148,32 @@ class FrameReader:
                     self._check_dependency(self.payload[:4])
                 return kind
             # A kind that is not known is ignored (section 5.5).
+
+    def _gather(self) -> None:
+        """Make one of this DATA and of what stands behind it of the same stream and is here as a whole: nobody wants to be called, or to
+        call the system, for each byte of a peer that sends them one by one."""
+        data, at, total = self._data, self._at, self.size
+        pieces: list[bytes] = []
+        while len(data) - at > HEAD_SIZE and data[at + 3] == DATA:
+            size = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
+            flags = data[at + 4]
+            number = (data[at + 5] & 0x7F) << 24 | data[at + 6] << 16 | data[at + 7] << 8 | data[at + 8]
+            if not 0 < size <= SMALL or total + size > FRAME_MOST or flags & PADDED or number != self.stream:
+                break
+            stop = at + HEAD_SIZE + size
+            if stop > len(data):
+                break
+            if not pieces:
+                pieces.append(self.payload)
+            pieces.append(data[at + HEAD_SIZE : stop])
+            total += size
+            at = stop
+            self.flags = flags
+            if flags & END_STREAM:
+                break
+        if pieces:
+            self._at, self.size = at, total
+            self.payload = b"".join(pieces)
 
     def _check(self, kind: int, size: int) -> None:
         """Raise what is wrong with a frame of this kind and size."""

@@ -14,7 +14,7 @@ from fastgw.wire.http2.encoder import FieldEncoder
 from fastgw.wire.http2.frame_kinds import DATA, END_STREAM, HEADERS, RST_STREAM
 from tests.support.http2_casts import Http2Clients
 from tests.support.http2_service import OK, Behind, RawServer
-from tests.unit.core.http2.peer import BOTH, Peer
+from tests.unit.core.http2.peer import BOTH, Peer, Raw
 from tests.unit.core.http2.peer import POST as H2_POST
 
 PLAIN = ((":status", "200"),)
@@ -96,6 +96,34 @@ def test_a_body_that_is_empty_ends_with_data_as_it_came() -> None:
     server.send(frames.headers(1, block(), True))
     peer.listen()
     assert peer.status(1) == "200"
+    edge.end()
+
+
+def test_a_body_that_comes_byte_by_byte_is_passed_on_in_few_frames_both_ways() -> None:
+    edge = Behind(listener={"protocols": BOTH})
+    client = Raw(edge)
+    client.send(frames.headers(1, FieldEncoder().request(b"POST", b"http", b"a.test", b"/", b""), False))
+    server = RawServer(edge)
+    edge.run()
+    server.transport.writes.clear()
+    client.send((frames.data_head(1, 1, False) + b"x") * 1000 + frames.data_head(1, 0, True))
+    assert server.transport.writes == [frames.data_head(1, 1000, False) + b"x" * 1000 + frames.data_head(1, 0, True)]
+    client.transport.writes.clear()
+    server.send(frames.headers(1, block(), False) + (frames.data_head(1, 1, False) + b"y") * 1000)
+    assert len(client.transport.writes) == 1
+    assert client.transport.writes[0].endswith(frames.data_head(1, 1000, False) + b"y" * 1000)
+    server.send(frames.data_head(1, 0, True))
+    client.transport.lose()
+    edge.end()
+
+
+def test_an_answer_that_comes_byte_by_byte_is_written_in_few_pieces() -> None:
+    edge, client, server = raw()
+    client.writes.clear()
+    server.send(frames.headers(1, block(), False) + (frames.data_head(1, 1, False) + b"y") * 1000)
+    assert len(client.writes) == 1
+    server.send((frames.data_head(1, 1, False) + b"y") * 999 + frames.data_head(1, 1, True) + b"y")
+    assert len(client.writes) <= 3 and body_of(client.take()).count(b"y") == 2000
     edge.end()
 
 

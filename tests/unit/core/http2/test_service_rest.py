@@ -10,7 +10,8 @@ from fastgw.wire.http2 import frames
 from fastgw.wire.http2 import settings as names
 from fastgw.wire.http2.encoder import FieldEncoder
 from fastgw.wire.http2.errors import CANCEL, ENHANCE_YOUR_CALM, FRAME_SIZE_ERROR, NO_ERROR
-from fastgw.wire.http2.frame_kinds import DATA, GOAWAY, HEADERS, PING, PRIORITY, RST_STREAM
+from fastgw.wire.http2.frame_kinds import DATA, GOAWAY, HEADERS, PADDED, PING, PRIORITY, RST_STREAM
+from fastgw.wire.http2.frames import frame
 from tests.support.http2_service import Behind, RawServer
 
 
@@ -70,9 +71,9 @@ def test_only_so_many_streams_that_were_reset_are_remembered() -> None:
         server.listen()
     asked = [one[2] for one in server.frames if one[0] == HEADERS]
     assert server.codes(RST_STREAM) == [CANCEL] * len(asked) and len(asked) == 257
-    server.send((frames.data_head(asked[-1], 1, False) + b"x") * 2000)
+    server.send(frame(DATA, PADDED, asked[-1], b"\0x") * 2000)
     assert not server.codes(GOAWAY)
-    server.send((frames.data_head(asked[0], 1, False) + b"x") * 2000)
+    server.send(frame(DATA, PADDED, asked[0], b"\0x") * 2000)
     assert server.codes(GOAWAY, 4) == [ENHANCE_YOUR_CALM]
     edge.end()
 

@@ -1,4 +1,4 @@
-"""Streams of HTTP/2 whose answer waits, and what may come, or end, meanwhile."""
+"""Streams of HTTP/2 whose answer waits, and what may come, or end, meanwhile; and what does not wait, and comes in small pieces."""
 
 from __future__ import annotations
 
@@ -203,4 +203,23 @@ def test_a_refusal_keeps_within_the_windows() -> None:
     raw.send(frames.window_update(1, 10_000))
     (body,) = [one[3] for one in raw.frames if one[0] == DATA]
     assert b"method_not_implemented" in body and before - protocol._link.window == len(body)
+    edge.end()
+
+
+# --- what does not wait
+
+
+@pytest.mark.parametrize("length", [1000, None])
+def test_a_body_that_comes_byte_by_byte_is_written_in_few_pieces(length: int | None) -> None:
+    edge = Http2Edge()
+    raw = Raw(edge)
+    raw.send(post(length) + frame(DATA, 0, 1, b"x"))
+    service = edge.connect()
+    edge.run()
+    service.writes.clear()
+    for _ in range(3):
+        raw.send(frame(DATA, 0, 1, b"x") * 333)
+    assert len(service.writes) == 3
+    service.feed(OK)
+    raw.transport.lose()
     edge.end()

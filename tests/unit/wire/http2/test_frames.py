@@ -17,6 +17,7 @@ from fastgw.wire.http2.frame_kinds import (
     DATA,
     END_HEADERS,
     END_STREAM,
+    FRAME_MOST,
     GOAWAY,
     HEADERS,
     NONE,
@@ -27,6 +28,7 @@ from fastgw.wire.http2.frame_kinds import (
     PUSH_PROMISE,
     RST_STREAM,
     SETTINGS,
+    SMALL,
     WINDOW_UPDATE,
 )
 from fastgw.wire.http2.frames import FrameReader, frame
@@ -51,10 +53,21 @@ def read(*data: bytes) -> list[Read]:
     return found
 
 
+def joined(found: list[Read]) -> list[Read]:
+    """The same with DATA of one stream in one piece, which may be read so or so."""
+    made: list[Read] = []
+    for kind, flags, stream, payload in found:
+        if made and payload and kind == DATA and made[-1][:3] == (DATA, 0, stream) and made[-1][3]:
+            payload = made.pop()[3] + payload
+        made.append((kind, flags, stream, payload))
+    return made
+
+
 payloads = st.binary(max_size=60)
 streams = st.integers(1, 2**31 - 1)
 whole = st.one_of(
     st.builds(frame, st.just(DATA), st.sampled_from([0, END_STREAM]), streams, payloads),
+    st.builds(frame, st.just(DATA), st.sampled_from([0, 0, 0, END_STREAM]), st.sampled_from([1, 3]), payloads),
     st.builds(frames.headers, streams, payloads, st.booleans(), st.integers(7, 70)),
     st.builds(frames.ping, st.binary(min_size=8, max_size=8), st.booleans()),
     st.builds(frames.reset, streams, st.integers(0, 13)),
@@ -70,7 +83,39 @@ def test_frames_are_the_same_however_they_come(parts: list[bytes], cuts: list[in
     data = b"".join(parts)
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     pieces = [data[start:stop] for start, stop in pairwise(places)]
-    assert read(*pieces) == read(data)
+    assert joined(read(*pieces)) == joined(read(data))
+
+
+def test_small_frames_of_data_are_read_as_one() -> None:
+    small = b"".join(frame(DATA, 0, 1, b"%d" % (number % 10)) for number in range(1000))
+    reader = FrameReader(MOST)
+    reader.feed(small + frame(DATA, END_STREAM, 1, b"end") + frame(DATA, 0, 3, b"other"))
+    assert (reader.read(), reader.flags, reader.size, reader.payload[-5:]) == (DATA, END_STREAM, 1003, b"89end")
+    assert all_of(reader) == [(DATA, 0, 3, b"other")]
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        pytest.param(frame(DATA, 0, 1, b""), id="none of its bytes"),
+        pytest.param(frame(DATA, PADDED, 1, b"\0b"), id="padding"),
+        pytest.param(frame(DATA, 0, 3, b"b"), id="another stream"),
+        pytest.param(frame(DATA, 0, 1, b"b" * (SMALL + 1)), id="a large one"),
+        pytest.param(frames.reset(1, 8), id="another kind"),
+        pytest.param(frame(DATA, 0, 1, b"bc")[:-1], id="a part"),
+        pytest.param(frame(DATA, 0, 1, b"b")[:5], id="a part of its head"),
+    ],
+)
+def test_what_else_stands_behind_data_is_read_by_itself(behind: bytes) -> None:
+    found = read(frame(DATA, 0, 1, b"a") + behind)
+    assert found[0] == (DATA, 0, 1, b"a")
+    assert found[1:] == read(behind)
+
+
+def test_nothing_is_joined_behind_the_end_or_beyond_the_size_of_a_frame() -> None:
+    assert len(read(frame(DATA, END_STREAM, 1, b"a") + frame(DATA, 0, 1, b"b"))) == 2
+    sizes = [len(one[3]) for one in read(frame(DATA, 0, 1, b"x" * SMALL) * 9)]
+    assert sizes == [4 * SMALL, 4 * SMALL, SMALL] and 4 * SMALL == FRAME_MOST
 
 
 def test_a_header_block_is_put_together() -> None:
