@@ -26,6 +26,7 @@ from fastgw.filters.key_file import (
     dump_keys,
     label_of,
     limit_of,
+    model_of,
     moment,
     new_secret,
     parse_keys,
@@ -44,7 +45,7 @@ Exit code: 0 done; 1 not done, and why; 2 wrong arguments."""
 _EXAMPLES = """\
 examples:
   fastgw keys new keys.json ann
-  fastgw keys new keys.json batch --limit 100/s:200 --limit 1000000/d --route chat --label team=search --expires 90d
+  fastgw keys new keys.json batch --limit 100/s:200 --limit 1000000/d --model 'gpt-*' --label team=search --expires 90d
   fastgw keys list keys.json
   fastgw keys rotate keys.json batch --grace 2d          a new key; the old one is good for two more days
   fastgw keys disable keys.json ann                      until: fastgw keys enable keys.json ann
@@ -70,6 +71,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="such as 100/s; may be repeated",
     )
     made.add_argument("--route", action="append", default=[], metavar="NAME", help="it is for; by default all")
+    made.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        type=_fit(model_of),
+        metavar="PATTERN",
+        help="it may ask for, such as gpt-oss or 'embed-*'; by default all",
+    )
     made.add_argument(
         "--label",
         action="append",
@@ -124,6 +133,7 @@ def run(options: argparse.Namespace) -> int:
             expires=options.expires,
             limits=options.limit,
             routes=options.route,
+            models=options.model,
             labels=options.label,
             as_json=options.json,
         )
@@ -164,6 +174,7 @@ def new(
     expires: float | None = None,
     limits: Sequence[KeyLimit] = (),
     routes: Sequence[str] = (),
+    models: Sequence[str] = (),
     labels: Sequence[tuple[str, str]] = (),
     as_json: bool = False,
     now: float | None = None,
@@ -182,7 +193,9 @@ def new(
         return (*keys, made)
 
     secret = new_secret()
-    made = ApiKey(name, digest_of(secret.encode()), created, expires, tuple(limits), tuple(routes), labels=dict(labels))
+    made = ApiKey(
+        name, digest_of(secret.encode()), created, expires, tuple(limits), tuple(routes), tuple(models), dict(labels)
+    )
     if not _changed(path, more, may_begin=True):
         return 1
     _tell_secret(path, name, secret, as_json)
@@ -230,7 +243,7 @@ def show(path: str, name: str | None = None, *, as_json: bool = False, now: floa
     elif name is not None:
         _print_columns([(key, _as_text(value)) for key, value in _told(keys[0], moment_now).items()])
     else:
-        head = ("NAME", "STATE", "SHA-256", "CREATED", "EXPIRES", "LIMITS", "ROUTES", "LABELS")
+        head = ("NAME", "STATE", "SHA-256", "CREATED", "EXPIRES", "LIMITS", "ROUTES", "MODELS", "LABELS")
         _print_columns([head, *(_row(one, moment_now) for one in keys)])
     return 0
 
@@ -265,6 +278,7 @@ def _row(key: ApiKey, now: float) -> tuple[str, ...]:
         "never" if key.expires is None else told_moment(key.expires),
         " ".join(f"{one.rate}:{one.burst}" for one in key.limits) or "-",
         " ".join(key.routes) or "all",
+        " ".join(key.models) or "all",
         " ".join(f"{label}={value}" for label, value in key.labels.items()) or "-",
     )
 

@@ -35,7 +35,7 @@ def _target(spec: ModelSpec, named: Callable[[str], Destination]) -> ModelTarget
         if fallback is not None:
             destination = destination.falling_back(fallback)
         parts.append(ModelPart(destination, one.weight, one.sent_as))
-    return ModelTarget(spec.name, parts)
+    return ModelTarget(spec.name, parts, spec.means)
 
 
 def _fallback(spec: ModelSpec, named: Callable[[str], Destination]) -> ModelStandIn | None:
@@ -44,5 +44,5 @@ def _fallback(spec: ModelSpec, named: Callable[[str], Destination]) -> ModelStan
         (service,) = named(step.service).services
         standing_in = service.standing_in(mark, then)
         standing_in.keep_posts()
-        then = ModelStandIn(standing_in, step.sent_as, spec.causes, spec.statuses, then)
+        then = ModelStandIn(standing_in, step.model, step.means, step.sent_as, spec.causes, spec.statuses, then)
     return then

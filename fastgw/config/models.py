@@ -122,11 +122,12 @@ def model_spec(models: Mapping[str, ModelEntry], name: str) -> ModelSpec:
     steps = []
     for other in entry.fallback:
         (part,) = _parts(models, other)
-        steps.append(ModelStepSpec(other, part.service, part.sent_as or resolved(models, other)[0]))
+        meant = resolved(models, other)[0]
+        steps.append(ModelStepSpec(other, part.service, part.sent_as or meant, meant if meant != other else ""))
     causes = tuple(dict.fromkeys(one for one in entry.fallback_on if one in CAUSES))
     statuses = sorted({status for one in entry.fallback_on if one not in CAUSES for status in statuses_of(one)})
     parts = _parts(models, own, is_alias=own != name)
-    return ModelSpec(name, parts, tuple(steps), causes, tuple(statuses))
+    return ModelSpec(name, parts, tuple(steps), causes, tuple(statuses), own if own != name else "")
 
 
 def _parts(models: Mapping[str, ModelEntry], name: str, *, is_alias: bool = False) -> tuple[ModelPartSpec, ...]:

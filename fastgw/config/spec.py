@@ -149,6 +149,7 @@ class ModelStepSpec(NamedTuple):
     model: str
     service: str
     sent_as: str
+    means: str = ""  #: the model that it is another name of; empty: of none
 
 
 class ModelSpec(NamedTuple):
@@ -159,6 +160,7 @@ class ModelSpec(NamedTuple):
     fallback: tuple[ModelStepSpec, ...]  #: first to last
     causes: tuple[str, ...]  #: of ``policy.fallback.CAUSES``
     statuses: tuple[int, ...]
+    means: str = ""  #: the model that it is another name of; empty: of none
 
     @property
     def services(self) -> tuple[str, ...]:

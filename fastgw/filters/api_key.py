@@ -18,6 +18,7 @@ from fastgw.core.exchange.about import report
 from fastgw.core.labels import DENIERS
 from fastgw.core.live.board import KEYED_TIMES
 from fastgw.core.live.meters import Clock, Meter, NoRoomError, admit
+from fastgw.core.models.rights import NOTE_RIGHTS, ModelRights
 from fastgw.errors import DownstreamError, InternalError
 from fastgw.filters import rate_fields
 from fastgw.filters.credentials import Editor, Finder, finder
@@ -43,7 +44,7 @@ _UNKNOWN: Final = (
 class _Known:
     """A key, ready to be used."""
 
-    __slots__ = ("digest", "expires", "key", "labels", "line", "meters", "note", "rates", "routes", "seat")
+    __slots__ = ("digest", "expires", "key", "labels", "line", "meters", "note", "rates", "rights", "routes", "seat")
 
     def __init__(self, key: ApiKey, header: bytes, former: FormerKey | None = None) -> None:
         """``header``: what tells the service; empty: it is not told.  ``former``: what the key was before, which this is about."""
@@ -51,6 +52,7 @@ class _Known:
         self.digest = key.digest if former is None else former.digest
         self.note = key.name
         self.labels = dict(key.labels) or None
+        self.rights = ModelRights(key.models) if key.models else None
         self.line = field_line(header, key.name.encode(), OWN_REQUEST_FIELDS) if header else b""
         ends = [one for one in (key.expires, former and former.until) if one is not None]
         self.expires = 0.0 if key.is_disabled else min(ends, default=_NEVER)
@@ -147,6 +149,8 @@ class ApiKeys:
             raise DownstreamError(403, "key_not_allowed", "this key is not for what is asked")
         if known.labels is not None:
             exchange.note(NOTE_LABELS, known.labels)
+        if known.rights is not None:
+            self._limit_models(exchange, known.rights)
         if known.rates:
             self._charge(exchange, known)
         editor = self._editors[place]
@@ -167,6 +171,14 @@ class ApiKeys:
             raise self._invalid(exchange, _UNKNOWN)
         self._seen[secret] = known  # which are as many at most as there are keys, and former ones
         return known
+
+    def _limit_models(self, exchange: Exchange, rights: ModelRights) -> None:
+        """Have it ask for no other models, which the route has to know; raises DownstreamError where it does not."""
+        exchange.note(NOTE_RIGHTS, rights)
+        route = exchange.route
+        if not getattr(route.versions, "heeds_rights", False) and route.services:  # else it is 404
+            self._count_refused(exchange)
+            raise DownstreamError(403, "key_not_allowed", "this key is for models alone, and not for what is asked")
 
     def _charge(self, exchange: Exchange, known: _Known) -> None:
         """Take a token of each of its buckets, on the board of all workers."""

@@ -2,7 +2,8 @@
 
     {"keys": [
       {"name": "ann", "sha256": "9f86d0...", "created": "2026-11-27T19:00:00Z", "expires": "2027-11-27T00:00:00Z",
-       "limits": [{"rate": "100/s", "burst": 200}, {"rate": "10000/d"}], "routes": ["chat"], "labels": {"team": "search"}}
+       "limits": [{"rate": "100/s", "burst": 200}, {"rate": "10000/d"}], "routes": ["chat"], "models": ["gpt-*"],
+       "labels": {"team": "search"}}
     ]}
 
 A key is 256 random bits, so nobody finds it by trying, and SHA-256 of it is as good as a slow hash would be: those are for passwords, which
@@ -27,10 +28,13 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from fastgw.policy.gcra import LONGEST, Rate
+from fastgw.routing.by_model import STAR
+from fastgw.wire.inference import MODEL_MAX
 
 PREFIX: Final = "fgw_"  #: of keys that are made here, so that scanners of secrets find them where they should not be
 MOST_KEYS: Final = 10_000  #: of one file
 MOST_LIMITS: Final = 8  #: of one key
+MOST_MODELS: Final = 64  #: the same
 MOST_LABELS: Final = 16  #: the same
 _MOST: Final = 1_000_000
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -82,6 +86,9 @@ class ApiKey(NamedTuple):
     expires: float | None = None  #: the same; None: never
     limits: tuple[KeyLimit, ...] = ()  #: none: it has no limit of its own
     routes: tuple[str, ...] = ()  #: names of those it is for; none: all
+    models: tuple[
+        str, ...
+    ] = ()  #: names of those it may ask for, or patterns; none: it is not about models, and may ask for all
     labels: Mapping[str, str] = {}  #: what else is said of whoever has it: a team, a project
     is_disabled: bool = False  #: it is refused, until somebody enables it again
     former: FormerKey | None = None
@@ -176,6 +183,20 @@ def refuse_name(name: str) -> None:
         raise ValueError(f"{name!r} is no name of letters, digits, '_', '.', '@' and '-'")
 
 
+def refuse_model(name: str) -> None:
+    """Raise ValueError if ``name`` is neither that of a model nor a pattern for such, as ``models`` of the configuration has them."""
+    if not name or not name.isprintable() or name != name.strip() or len(name.encode()) > MODEL_MAX:
+        raise ValueError(f"{name[:100]!r} is no name of a model of 1 to {MODEL_MAX} bytes")
+    if name.count(STAR) > 1:
+        raise ValueError(f"{name[:100]!r} has more than one {STAR!r}")
+
+
+def model_of(text: str) -> str:
+    """A name of a model, or a pattern, as it stands on a command line; raises ValueError."""
+    refuse_model(text)
+    return text
+
+
 def label_of(text: str) -> tuple[str, str]:
     """A label as it stands on a command line, ``team=search``; raises ValueError."""
     name, equals, value = text.partition("=")
@@ -264,6 +285,16 @@ def _routes(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
+def _models(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_MODELS:
+        raise ValueError(f"is no list of 1 to {MOST_MODELS} names of models; leave it out for all of them")
+    for one in value:
+        if not isinstance(one, str):
+            raise ValueError("has something else than names of models")
+        refuse_model(one)
+    return tuple(dict.fromkeys(value))
+
+
 def _labels(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or len(value) > MOST_LABELS:
         raise ValueError(f"is no object of {MOST_LABELS} labels at most")
@@ -293,6 +324,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "expires": _moment,
     "limits": _limits,
     "routes": _routes,
+    "models": _models,
     "labels": _labels,
     "disabled": _flag,
     "former": _former,
@@ -311,6 +343,8 @@ def told_key(key: ApiKey) -> dict[str, Any]:
         ]
     if key.routes:
         found["routes"] = list(key.routes)
+    if key.models:
+        found["models"] = list(key.models)
     if key.labels:
         found["labels"] = dict(key.labels)
     if key.is_disabled:

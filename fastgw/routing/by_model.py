@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -38,11 +38,15 @@ class ByModel(Generic[T]):
         """The choice for requests that name no model; None: there is none."""
         return self._exact.get(DEFAULT)
 
-    def nearest(self, name: str) -> str:
-        """The name most like ``name``, which is none; empty: none is like it."""
+    def choice(self, name: str) -> T:
+        """The choice for one of ``names``."""
+        return self._exact[name]
+
+    def nearest(self, name: str, among: Sequence[str] | None = None) -> str:
+        """The name most like ``name``, which is none, of ``among``, or (None) of all; empty: none is like it."""
         from difflib import get_close_matches  # which only a mistake needs
 
-        found = get_close_matches(name, self.names, 1, _LIKE)
+        found = get_close_matches(name, self.names if among is None else among, 1, _LIKE)
         return found[0] if found else ""
 
 

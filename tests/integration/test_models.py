@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from fastgw.cli import keys
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import UpstreamServer, echo
 
@@ -17,7 +19,8 @@ CONFIG = """\
 listeners: [{address: "127.0.0.1:$port"}]
 admin: {address: "127.0.0.1:$admin"}
 workers: 1
-routes: [{path: /v1/*, models: true}]
+routes: [{path: /v1/*, models: true}, {path: /keyed/v1/*, models: true, service: a, filters: [keys]}]
+filters: {keys: {type: api_key, file: $keys}}
 services:
   a: {endpoints: ["127.0.0.1:$one"], retry: {attempts: 1}}
   b: {endpoints: ["127.0.0.1:$two"]}
@@ -29,10 +32,16 @@ models:
 
 
 def test_models_are_found_renamed_listed_and_stood_in_for(
-    gateway: Callable[..., GatewayProcess], service: Callable[..., UpstreamServer]
+    gateway: Callable[..., GatewayProcess],
+    service: Callable[..., UpstreamServer],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     a, b = service(echo), service(echo)
-    running = gateway(CONFIG.replace("$one", str(a.port)).replace("$two", str(b.port)))
+    file = str(tmp_path / "keys.json")
+    assert keys.new(file, "ann", models=("small", "open/*")) == 0
+    secret = capsys.readouterr().out.strip()
+    running = gateway(CONFIG.replace("$one", str(a.port)).replace("$two", str(b.port)).replace("$keys", file))
     url = f"{running.base_url}/v1"
 
     def ask(model: str, **more: Any) -> requests.Response:
@@ -46,7 +55,17 @@ def test_models_are_found_renamed_listed_and_stood_in_for(
     assert form.status_code == 200
     assert b'"model": "org/big"' in a.requests[0].body and b'"model": "x"' in b.requests[0].body
     assert b'name="model"\r\n\r\norg/big\r\n' in a.requests[1].body and b"\x00\xff" in a.requests[1].body
+    keyed, seen = requests.Session(), len(a.requests)
+    keyed.headers["authorization"] = f"Bearer {secret}"
+    base = f"{running.base_url}/keyed/v1"
+
+    def status(model: str, path: str = "/chat/completions") -> int:
+        return keyed.post(base + path, json={"model": model}, timeout=5).status_code
+
+    assert [one["id"] for one in keyed.get(f"{base}/models", timeout=5).json()["data"]] == ["small"]
+    assert (status("small"), status("open/x"), status("big")) == (200, 200, 404)
+    assert status("big", "/chat/completions/") == status("small", "/files") == 404 and len(a.requests) == seen
     a.stop()
     answer = ask("big")
     assert (answer.status_code, answer.headers["x-fastgw-fallback"]) == (200, "service")
-    assert b'"model": "small"' in b.requests[1].body
+    assert b'"model": "small"' in b.requests[-1].body

@@ -53,13 +53,14 @@ class Noted:
 
 class ModelEdge(Edge):
     """Services ``a`` (port 9000), ``b`` (9001) and ``rest`` (9002), and models by name: the service, or pairs of one and a weight, and the
-    name that is sent; a fallback names other models."""
+    name that is sent; a fallback names other models; ``means``: what one is another name of."""
 
     def __init__(
         self,
         models: Mapping[str, str | Sequence[tuple[str, int, str]]] | None = None,
         *,
         fallback: Mapping[str, Sequence[str]] | None = None,
+        means: Mapping[str, str] | None = None,
         statuses: Sequence[int] = (503,),
         has_rest: bool = False,
         route: dict[str, Any] | None = None,
@@ -76,6 +77,7 @@ class ModelEdge(Edge):
         }
         given = models or {"gpt-oss": [("a", 1, "openai/gpt-oss-120b")], "small": "b", "embed-*": [("b", 1, "org/*")]}
         self.targets = {name: [(one, 1, "")] if isinstance(one, str) else one for name, one in given.items()}
+        self.means = means or {}
         targets = {name: self._target(name, (fallback or {}).get(name, ()), statuses) for name in self.targets}
         self.choice = ModelChoice("all", targets, self.by_name["rest"] if has_rest else None)
         self.route = usual.route(
@@ -92,9 +94,9 @@ class ModelEdge(Edge):
             ((service, _, sent_as),) = self.targets[other]
             standing_in = self.by_name[service].standing_in(mark, then)
             standing_in.keep_posts()
-            then = ModelStandIn(standing_in, sent_as or other, CAUSES, statuses, then)
+            then = ModelStandIn(standing_in, other, self.means.get(other, ""), sent_as or other, CAUSES, statuses, then)
         parts = []
         for service, weight, sent_as in self.targets[name]:
             found = self.by_name[service]
             parts.append(ModelPart(found if then is None else found.falling_back(then), weight, sent_as))
-        return ModelTarget(name, parts)
+        return ModelTarget(name, parts, self.means.get(name, ""))

@@ -16,7 +16,7 @@ class ApiKeys(FilterOptions):
     """Lets requests through that have a key, as fast and to where that key says."""
 
     made_by: ClassVar[str] = "fastgw.filters.api_key:ApiKeys"
-    notes: ClassVar[tuple[str, ...] | None] = ("api_key", "labels", "rate_limit")
+    notes: ClassVar[tuple[str, ...] | None] = ("api_key", "labels", "model_rights", "rate_limit")
     type: Literal["api_key"] = setting(..., "api_key")
     file: FilePath = setting(..., "The keys, as 'fastgw keys' writes them; read again when it changes.")
     key_from: KeyPlaces = setting(

@@ -21,6 +21,7 @@ cdef class ModelPart:
 
 cdef class ModelTarget:
     cdef public str name
+    cdef public str means
     cdef public tuple parts
     cdef public object split
     cpdef ModelPart part(self, Exchange exchange)
@@ -37,6 +38,7 @@ cdef class ModelChoice:
     cpdef choose(self, Exchange exchange)
     @cython.locals(service=Service)
     cpdef go_on(self, Exchange exchange, operation, ModelBody read, bytes data)
-    @cython.locals(target=ModelTarget, part=ModelPart, name=str, sent_as=str, rest=str)
+    @cython.locals(target=ModelTarget, part=ModelPart, name=str, sent_as=str, rest=str, notes=dict)
     cdef _chosen(self, Exchange exchange, operation, ModelBody read, bytes data, bint has_digests)
-    cdef tuple _target(self, str name)
+    @cython.locals(default=ModelTarget)
+    cdef tuple _target(self, str name, object rights)

@@ -20,10 +20,11 @@ from fastgw.core.exchange import arriving, tries
 from fastgw.core.exchange.mending import DIGESTS
 from fastgw.core.models.asked import NOTE, NOTE_MODEL, AskedModel
 from fastgw.core.models.body import ModelBody, hold
-from fastgw.core.models.listing import ModelList, not_found
+from fastgw.core.models.listing import ModelList
+from fastgw.core.models.rights import NOTE_RIGHTS, ModelRights, not_found, rights_of
 from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, InternalError
-from fastgw.routing.by_model import STAR, ByModel
+from fastgw.routing.by_model import DEFAULT, STAR, ByModel
 from fastgw.routing.split import Split
 from fastgw.wire.inference import OPERATIONS, operation_of
 from fastgw.wire.lines import has_any
@@ -60,11 +61,13 @@ class ModelPart:
 class ModelTarget:
     """What one entry of ``models`` leads to."""
 
-    __slots__ = ("name", "parts", "split")
+    __slots__ = ("means", "name", "parts", "split")
 
-    def __init__(self, name: str, parts: Sequence[ModelPart]) -> None:
-        """``name``: the name of the model, or a pattern; ``parts``: at least one, of which one has a weight above 0."""
+    def __init__(self, name: str, parts: Sequence[ModelPart], means: str = "") -> None:
+        """``name``: the name of the model, or a pattern; ``parts``: at least one, of which one has a weight above 0; ``means``: the model
+        that it is another name of; empty: of none."""
         self.name = name
+        self.means = means
         self.parts = tuple(parts)
         self.split = Split([(one, one.weight) for one in parts]) if len(parts) > 1 else None
 
@@ -80,6 +83,8 @@ class ModelChoice:
 
     #: It looks at bodies, so they are handed over as data alone.
     reads_bodies = True
+    #: Nothing comes past it that a ``ModelRights`` among the notes does not allow.
+    heeds_rights = True
 
     def __init__(self, name: str, targets: Mapping[str, ModelTarget], rest: Destination | None = None) -> None:
         """
@@ -142,7 +147,8 @@ class ModelChoice:
             exchange.on_admitted()
 
     def _other(self, exchange: Exchange) -> Service | None:
-        if self._rest is None:
+        if self._rest is None or rights_of(exchange) is not None:
+            # Who may use some models only gets nothing else: whatever this path is to the service, nobody here knows which model it runs.
             path = exchange.request.matched_path.decode("utf-8", "replace")
             detail = f"{path} asks for no model by {exchange.request.method.decode('latin-1')}, and leads nowhere here"
             exchange.fail(DownstreamError(404, "no_route", detail))
@@ -158,7 +164,8 @@ class ModelChoice:
             DownstreamError: there is none.
         """
         read.finish(data)
-        target, rest = self._target(read.name)
+        notes = exchange.notes
+        target, rest = self._target(read.name, None if notes is None else notes.get(NOTE_RIGHTS))
         part = target.part(exchange)
         name = read.name or ""
         sent_as = part.name_for(name, rest)
@@ -169,18 +176,16 @@ class ModelChoice:
         exchange.note(NOTE_MODEL, name)
         return part.destination.choose(exchange)  # type: ignore[no-any-return]
 
-    def _target(self, name: str | None) -> tuple[ModelTarget, str]:
+    def _target(self, name: str | None, rights: ModelRights | None) -> tuple[ModelTarget, str]:
         if not name:
             default = self._targets.default
-            if default is None:
+            if default is None or (rights is not None and not rights.may(DEFAULT, default.means)):
                 raise DownstreamError(400, "model_missing", "the request names no model, and there is none for such")
             return default, ""
         target = self._exact.get(name)
-        if target is not None:
-            return target, ""
-        found = self._targets.find(name)
-        if found is None:
-            raise not_found(name, self._targets.nearest(name))
+        found = (target, "") if target is not None else self._targets.find(name)
+        if found is None or (rights is not None and not rights.may(name, found[0].means)):
+            raise not_found(name, self._targets, rights)
         return found
 
 

@@ -1,6 +1,7 @@
 """The list of models, in the shape of each dialect: ``GET /v1/models``, ``GET /v1/models/{id}`` and Ollama's ``GET /api/tags``.
 
-It has the names of the configuration, those that are patterns left out, as what they stand for is known to services alone.
+It has the names of the configuration, those that are patterns left out, as what they stand for is known to services alone; and for who
+may not ask for all models those that he may.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from fastgw.core.exchange.reply import Reply
-from fastgw.errors import DownstreamError
+from fastgw.core.models.rights import not_found, rights_of
 from fastgw.wire.inference import ANTHROPIC, OLLAMA, dialect_of, model_in
 
 if TYPE_CHECKING:
@@ -34,22 +35,21 @@ class ModelList:
         request = exchange.request
         path = request.matched_path
         dialect = dialect_of(path, request.header(b"anthropic-version"))
-        name = model_in(path)
-        if not name:
-            body = self._bodies.get(dialect)
-            if body is None:
-                body = self._bodies[dialect] = orjson.dumps(_list(dialect, models.names))
-            exchange.reply(Reply(200, body))
-        elif models.find(name) is None:
-            exchange.fail(not_found(name, models.nearest(name)))
-        else:
-            exchange.reply(Reply(200, orjson.dumps(_one(dialect, name))))
-
-
-def not_found(name: str, nearest: str) -> DownstreamError:
-    """What is told of a model that there is not; ``nearest``: the one most like it, or nothing."""
-    meant = f"; did you mean {nearest!r}?" if nearest else ""
-    return DownstreamError(404, "model_not_found", f"the model {name!r} does not exist here{meant}")
+        name, rights = model_in(path), rights_of(exchange)
+        if name:
+            found = models.find(name)
+            if found is None or (rights is not None and not rights.may(name, found[0].means)):
+                exchange.fail(not_found(name, models, rights))
+            else:
+                exchange.reply(Reply(200, orjson.dumps(_one(dialect, name))))
+            return
+        if rights is not None:
+            exchange.reply(Reply(200, orjson.dumps(_list(dialect, rights.seen(models)))))
+            return
+        body = self._bodies.get(dialect)
+        if body is None:
+            body = self._bodies[dialect] = orjson.dumps(_list(dialect, models.names))
+        exchange.reply(Reply(200, body))
 
 
 def _list(dialect: str, names: tuple[str, ...]) -> dict[str, Any]:

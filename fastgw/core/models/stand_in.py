@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastgw.core.exchange.fallback import SERVICE, StandIn
 from fastgw.core.models.body import rename
+from fastgw.core.models.rights import rights_of
 from fastgw.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -17,25 +18,33 @@ if TYPE_CHECKING:
 class ModelStandIn(StandIn):
     """One model of a fallback, and those behind it."""
 
-    __slots__ = ("_sent_as",)
+    __slots__ = ("_means", "_model", "_sent_as")
 
     def __init__(
         self,
         service: Service,
+        model: str,
+        means: str,
         sent_as: str,
         on: Collection[str],
         statuses: Collection[int],
         then: StandIn | None = None,
     ) -> None:
-        """``service``: the model's, standing in with ``then``; ``sent_as``: the name that it has there; else as ``StandIn``."""
+        """``service``: the model's, standing in with ``then``; ``model``: its name here, and the one that this ``means``, or nothing;
+        ``sent_as``: the name that it has there; else as ``StandIn``."""
         StandIn.__init__(self, SERVICE, service, on, statuses, then)
+        self._model = model
+        self._means = means
         self._sent_as = sent_as
 
     def _can(self, exchange: Exchange, *, is_unsent: bool) -> bool:
-        """Whether there is time for it, and the body is still here.
+        """Whether there is time for it, the body is still here, and whoever asks may use this model, too.
 
         A request that was sent is asked again here: who lists models that answer for another says that this may be."""
         if exchange.last and exchange.plane.now >= exchange.last:
+            return False
+        rights = rights_of(exchange)
+        if rights is not None and not rights.may(self._model, self._means):
             return False
         return is_unsent or not exchange.request.has_body or (exchange.body.is_done and exchange.body.is_kept)
 

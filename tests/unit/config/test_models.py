@@ -55,7 +55,7 @@ def test_where_each_name_leads(tmp_path: Path) -> None:
 
 def test_an_alias_falls_back_as_what_it_means_does(tmp_path: Path) -> None:
     found = models(tmp_path)
-    steps = (ModelStepSpec("small", "b", "small"), ModelStepSpec("alias", "a", "org/big"))
+    steps = (ModelStepSpec("small", "b", "small"), ModelStepSpec("alias", "a", "org/big", "big"))
     assert found["big"].fallback == steps == found["other"].fallback
     assert (found["big"].causes, found["big"].statuses) == (CAUSES, (429, *range(500, 600)))
     assert found["small"].fallback == ()

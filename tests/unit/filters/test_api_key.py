@@ -6,15 +6,18 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.exchange.reply import Reply
 from fastgw.core.labels import DENIERS
 from fastgw.core.live.board import KEYED_TIMES, Board, Table, blank
 from fastgw.core.live.holds import Seat, sit_down
 from fastgw.core.live.words import BOARD_BYTES
+from fastgw.core.models.rights import NOTE_RIGHTS
 from fastgw.filters import api_key
 from fastgw.filters.api_key import ApiKeys
 from fastgw.filters.key_file import ApiKey, FormerKey, digest_of, dump_keys, limit_of
@@ -172,6 +175,22 @@ def test_labels_are_a_note(tmp_path: Path, seat: Seat) -> None:
     labels = {"team": "search"}
     assert stage.told[-1][0] == {"api_key": "ann", "labels": labels, "rate_limit": "1/m per api_key"}
     stage.end()
+
+
+def test_a_key_for_models_is_for_routes_that_lead_to_models(tmp_path: Path, seat: Seat) -> None:
+    stage = Stage(tmp_path, seat, key("ann", ANN, models=("small", "gpt-*")))
+    data = stage.ask(f"X-API-Key: {ANN}")
+    assert statuses(data) == [403] and json.loads(body_of(data))["type"] == "urn:fastgw:error:key_not_allowed"
+    rights = stage.told[0][0][NOTE_RIGHTS]
+    assert rights.may("gpt-oss") and rights.may("small") and not rights.may("big")
+    assert stage.edge.of_route(DENIED) == 1
+    stage.edge.route.service, stage.edge.route.versions = None, SimpleNamespace(heeds_rights=True, choose=unreached)
+    assert stage.status(f"X-API-Key: {ANN}") == [418]
+    stage.end()
+
+
+def unreached(exchange: Any) -> None:
+    exchange.reply(Reply(418))
 
 
 def test_a_key_is_for_its_routes(tmp_path: Path, seat: Seat) -> None:

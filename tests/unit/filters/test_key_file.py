@@ -47,6 +47,7 @@ def test_what_a_key_says() -> None:
             expires="2027-11-27T20:00:00+01:00",
             limits=[{"rate": "100/s", "burst": 200}, {"rate": "10000/d"}],
             routes=["chat", "chat", "api"],
+            models=["gpt-*", "gpt-*", "org/small:1b"],
             labels={"team": "search"},
             disabled=True,
             former={"sha256": "ef" * 32, "until": "2026-11-28"},
@@ -61,6 +62,7 @@ def test_what_a_key_says() -> None:
             moment("2027-11-27T19:00:00Z"),
             (KeyLimit("100/s", 200), KeyLimit("10000/d", 10000)),
             ("chat", "api"),
+            ("gpt-*", "org/small:1b"),
             {"team": "search"},
             True,
             FormerKey(b"\xef" * 32, moment("2026-11-28")),
@@ -86,7 +88,7 @@ def test_what_a_key_says() -> None:
         (file({"sha256": HASH}), "keys[0] has no 'name'"),
         (
             file(key(colour="red")),
-            "keys[0] has 'colour', and knows name, sha256, created, expires, limits, routes, labels, disabled, former",
+            "keys[0] has 'colour', and knows name, sha256, created, expires, limits, routes, models, labels, disabled, former",
         ),
         (file(key(name="a b")), "keys[0].name: 'a b' is no name of letters, digits, '_', '.', '@' and '-'"),
         (file(key(name=7)), "keys[0].name: is no text"),
@@ -122,6 +124,13 @@ def test_what_a_key_says() -> None:
             "keys[0].limits: a burst of 400 takes more than a year to come back at 1/d",
         ),
         (file(key(routes=[])), "keys[0].routes: is no list of names of routes; leave it out for all of them"),
+        (file(key(models=[])), "keys[0].models: is no list of 1 to 64 names of models; leave it out for all of them"),
+        (file(key(models=["a"] * 65)), "keys[0].models: is no list of 1 to 64 names of models"),
+        (file(key(models=[7])), "keys[0].models: has something else than names of models"),
+        (file(key(models=[""])), "keys[0].models: '' is no name of a model of 1 to 256 bytes"),
+        (file(key(models=["a" * 257])), "keys[0].models: 'aaa"),
+        (file(key(models=["\ud800"])), "keys[0].models: '\\ud800' is no name of a model"),
+        (file(key(models=["*a*"])), "keys[0].models: '*a*' has more than one '*'"),
         (file(key(labels=[])), "keys[0].labels: is no object of 16 labels at most"),
         (file(key(labels={str(n): "x" for n in range(17)})), "keys[0].labels: is no object of 16 labels at most"),
         (file(key(labels={"a.b": "x"})), "keys[0].labels: 'a.b' is no name of a label"),
@@ -152,7 +161,9 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=6,
 )
-members = st.sampled_from(["name", "sha256", "created", "expires", "limits", "routes", "labels", "disabled", "former"])
+members = st.sampled_from(
+    ["name", "sha256", "created", "expires", "limits", "routes", "models", "labels", "disabled", "former"]
+)
 
 
 @given(st.dictionaries(members, json_values))

@@ -34,4 +34,6 @@ def test_what_there_is_not() -> None:
     models = ByModel({"ab*ba": 1, "gpt-oss-120b": 2})
     assert models.find("aba") is None and models.find("abba") == (1, "") and models.default is None
     assert models.nearest("gpt-oss-12b") == "gpt-oss-120b" and models.nearest("zzz") == ""
+    assert models.nearest("gpt-oss-12b", ["gpt-oss-1"]) == "gpt-oss-1" and models.nearest("gpt-oss-12b", ()) == ""
+    assert models.choice(models.names[0]) == models.find(models.names[0])[0]  # type: ignore[index]
     assert models.names == ("gpt-oss-120b",) and MODELS.names == ("gpt-oss", "embed-x") and MODELS.default == 6
