@@ -1,7 +1,7 @@
 """Counts instructions under valgrind and compares them with the committed figures.
 
-Counting is on only between the marks of ``workload``, so start-up does not matter.  What could vary is fixed: hash seed, input,
-clock; valgrind itself places memory always alike.
+Counting is on only between the marks of ``workload``, so start-up does not matter.  What could vary is fixed (hash seed, input,
+clock; valgrind itself places memory always alike), or varied on purpose (``workload.run``).
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from tempfile import TemporaryDirectory
 
 import orjson
 
+from bench.guard.workload import SLICES
+
 BASELINE = Path(__file__).parent / "baseline.json"
 MARKS = Path(__file__).parent / "marks.c"
 TOLERANCE = 0.03  #: share of the committed figure
 TOLD = frozenset({"combined", "gate", "members", "policies", "sampled", "traced", "traces"})
 """Told, and not held: a collection of garbage falls into one of them or another, which is a twentieth of it; and chance picks what is
 ``sampled``."""
-COUNT = 400  #: repetitions between two marks
+COUNT = 50  #: repetitions in a slice of a workload
 
 _NAME = re.compile(r"^desc: Trigger: Client Request: (\S+)$", re.MULTILINE)
 _TOTALS = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
@@ -129,13 +131,19 @@ def measure(annotate: str = "") -> tuple[Figures, str]:
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     with TemporaryDirectory(prefix="guard-") as name:
         directory = Path(name)
-        tool = [valgrind, "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={directory}/out"]
+        tool = [
+            valgrind,
+            "--tool=callgrind",
+            "--instr-atstart=no",
+            "--collect-atstart=no",
+            f"--callgrind-out-file={directory}/out",
+        ]
         work = [sys.executable, "-m", "bench.guard.workload", str(build_marks(directory)), str(COUNT)]
         done = subprocess.run([*tool, *work], capture_output=True, text=True, env=environment, check=False)
         if done.returncode != 0:
             raise GuardError(f"the workload failed under valgrind: {done.stderr.strip()[-800:]}")
         dumps = {path: parse_dump(path.read_text(errors="replace")) for path in sorted(directory.glob("out.*"))}
-        figures = {workload: round(instructions / COUNT) for workload, instructions in dumps.values()}
+        figures = {workload: round(instructions / COUNT / SLICES) for workload, instructions in dumps.values()}
         chosen = [path for path, (workload, _) in dumps.items() if workload == annotate]
         return figures, _annotated(chosen[0]) if chosen else ""
 

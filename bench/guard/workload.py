@@ -5,12 +5,12 @@
 MARKS is the compiled ``marks.c``.  Imports, configuration and warm-up happen before the first mark: they are not counted, and
 they are where chance is (directory names, the first request id).
 
-``get``, ``post`` and ``event`` have no filters.  ``fields`` is ``get`` with the credentials that the filters look for, and none of these;
-then comes each filter alone, the access log also as ``combined`` and ``sampled``, and ``filters``, which has a token, a key with a limit
-and the access log at once.  ``gate`` is ``get`` at a service with ``admission``, ``members`` at one of three endpoints, and ``policies`` at
-one of three that has all there is for services that fail.  ``chat`` is a chat completion of 1 KB
-on a route to a service, and ``models`` one on a route that finds its model, which has another name at the service.  ``traces`` is ``get``
-where no request is recorded but any could be, ``traced`` where each is.
+``get``, ``post`` and ``events`` (ten of one stream) have no filters.  ``fields`` is ``get`` with the credentials that the filters look for,
+and none of these; then comes each filter alone, the access log also as ``combined`` and ``sampled``, and ``filters``, which has a token, a
+key with a limit and the access log at once.  ``gate`` is ``get`` at a service with ``admission``, ``members`` at one of three endpoints,
+and ``policies`` at one of three that has all there is for services that fail. ``chat`` is a chat completion of 1 KB on
+a route to a service, and ``models`` one on a route that finds its model, which has another name at the service.
+``traces`` is ``get`` where no request is recorded but any could be, ``traced`` where each is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from bench.macro.corpus import build_requests
 from bench.macro.scenario import route_table
@@ -35,6 +35,8 @@ from bench.micro.stage import ANSWER, EVENT, STREAM_END, STREAM_HEAD, MembersSta
 from fastgw.filters.key_file import ApiKey, KeyLimit, digest_of, dump_keys
 
 Work = Callable[[int], None]
+
+SLICES: Final = 8  #: how often each workload is counted in one run, with memory in other places
 
 SECRET: Final = b"0123456789abcdef0123456789abcdef"
 GATE: Final = {"limit": 1000, "queue": {"size": 100, "timeout": "1s"}}
@@ -60,14 +62,14 @@ def workloads(stage: Stage) -> dict[str, Work]:
         for turn in range(count):
             stage.ask(posts[turn % len(posts)], ANSWER)
 
-    def event(count: int) -> None:
+    def events(count: int) -> None:
         stage.ask(stage.requests[0], STREAM_HEAD)
         receive = stage.service.protocol.data_received
-        for _ in range(count):
+        for _ in range(10 * count):
             receive(EVENT)
         receive(STREAM_END)
 
-    return {"get": stage.run, "post": post, "event": event}
+    return {"get": stage.run, "post": post, "events": events}
 
 
 def completion(path: str, size: int) -> bytes:
@@ -141,14 +143,37 @@ def filtered() -> Iterator[dict[str, Work]]:
         yield {chain: stage.run for chain, stage in stages.items()}
 
 
-def run(works: Mapping[str, Work], count: int, begin: Callable[[], object], end: Callable[[bytes], object]) -> None:
-    """Each workload between its marks, once without them before."""
+class Marks(Protocol):
+    """What ``marks.c`` has."""
+
+    def begin(self) -> object:
+        """A workload begins; nothing is counted yet."""
+
+    def toggle(self) -> object:
+        """Count from now on, or no longer."""
+
+    def end(self, name: bytes) -> object:
+        """The workload ends: what was counted is that of ``name``."""
+
+
+def run(works: Mapping[str, Work], count: int, marks: Marks) -> None:
+    """Each workload ``SLICES`` times, which are counted as one, and once without counting before.
+
+    Objects that come and go at the edge of a pool of CPython's allocator have it take up and give back that pool each time, which is a
+    twentieth of a small workload; where the edges are depends on all that was made before, the length of a path included.  So between
+    slices they are moved: chance has a small part in the sum then, and not all or nothing.
+    """
     for name, work in works.items():
         work(count)
-        gc.collect()
-        begin()
-        work(count)
-        end(name.encode())
+        moved: list[bytes] = []
+        marks.begin()
+        for turn in range(SLICES):
+            moved += [bytes(size) for size in range(1, 480, 16) for _ in range(turn)]
+            gc.collect()
+            marks.toggle()
+            work(count)
+            marks.toggle()
+        marks.end(name.encode())
 
 
 def main(argv: Sequence[str]) -> None:
@@ -157,7 +182,7 @@ def main(argv: Sequence[str]) -> None:
     marks.end.argtypes = [ctypes.c_char_p]
     gc.disable()
     with filtered() as works:
-        run(workloads(Stage()) | works | chats(Stage(models=MODELS), PLAIN), int(argv[1]), marks.begin, marks.end)
+        run(workloads(Stage()) | works | chats(Stage(models=MODELS), PLAIN), int(argv[1]), marks)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,20 @@ totals: 28650400
 """
 
 
+class Seen:
+    """What was called of the marks, in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[bytes] = []
+        self.end = self.calls.append
+
+    def begin(self) -> None:
+        self.calls.append(b"begin")
+
+    def toggle(self) -> None:
+        self.calls.append(b"toggle")
+
+
 def test_name_and_sum_are_found() -> None:
     assert parse_dump(DUMP) == ("get", 28_650_400)
     for broken in (DUMP.replace("Client Request: get", "Program termination"), DUMP.replace("totals", "none")):
@@ -106,9 +120,10 @@ def test_a_core_that_is_not_compiled_is_not_counted_unasked(
 
 def test_every_workload_runs_between_its_marks() -> None:
     stage = Stage()
-    seen: list[bytes] = []
-    workload.run(workload.workloads(stage), 3, lambda: seen.append(b"begin"), seen.append)
-    assert seen == [b"begin", b"get", b"begin", b"post", b"begin", b"event"]
+    marks = Seen()
+    workload.run(workload.workloads(stage), 3, marks)
+    slices = [b"toggle"] * 2 * workload.SLICES
+    assert marks.calls == [b"begin", *slices, b"get", b"begin", *slices, b"post", b"begin", *slices, b"events"]
     assert stage.client.protocol.exchange is None
 
 
@@ -122,11 +137,11 @@ def test_what_is_counted_of_models_is_sent_with_another_name() -> None:
 
 
 def test_what_is_counted_of_filters_is_let_through_by_all_of_them() -> None:
-    seen: list[bytes] = []
+    marks = Seen()
     with workload.filtered() as works:
         stages: dict[str, Stage] = {name: getattr(work, "__self__") for name, work in works.items()}  # noqa: B009
-        workload.run(works, 3, lambda: None, seen.append)
-    assert seen == [
+        workload.run(works, 3, marks)
+    assert [name for name in marks.calls if name not in {b"begin", b"toggle"}] == [
         b"fields",
         b"access_log",
         b"combined",
