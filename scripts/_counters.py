@@ -13,7 +13,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fastgw.core import counters, http2_counters, model_counters  # noqa: E402, F401 - of this checkout; all their rows are of the table
+from fastgw.core import (  # noqa: E402 - of this checkout
+    counters,
+    http2_counters,  # noqa: F401 - its rows are of the table, as those of the next
+    model_counters,  # noqa: F401
+    placement_counters,  # noqa: F401
+)
 from fastgw.core.blocks import COUNTER, DURATION_BUCKETS, Metric  # noqa: E402
 from fastgw.core.labels import METHODS, STATUSES  # noqa: E402
 from fastgw.telemetry.facts import FACTS, INFO  # noqa: E402

@@ -17,8 +17,12 @@ from fastgw.config.types import Duration, Parsed, Percentage, words
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import scalar, shown, text
 
-BALANCERS: Final = ("round_robin", "least_request", "random", "peak_ewma", "consistent_hash", "maglev", "engine")
+BALANCERS: Final = (
+    *("round_robin", "least_request", "random", "peak_ewma"),
+    *("consistent_hash", "maglev", "prefix_hash", "engine"),
+)
 HASHING: Final = ("consistent_hash", "maglev")  #: those that need a key
+PREFIX: Final = "prefix_hash"  #: the one that looks at prompts
 ENGINE: Final = "engine"  #: the one that asks the members
 Zone = Annotated[str, Parsed(text("the name of a zone"), type="string")]
 _FACTOR: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?").fullmatch
@@ -52,11 +56,20 @@ class Hash(Model):
     )
 
 
+class PromptPrefix(Model):
+    """How much may come together where prompts begin alike."""
+
+    max_load: Annotated[float, Parsed(_factor, anyOf=_FACTORS)] = setting(
+        1.5, "Exchanges in hand of an endpoint, in times the average; one with more is passed over. off: any number."
+    )
+
+
 class Balanced(Inside):
     """How a service chooses one of its endpoints."""
 
     balance: Annotated[str, words(*BALANCERS)] = setting("least_request", "How an endpoint is chosen.")
     hash: Hash | None = setting(None, "Of balance: consistent_hash and maglev, what of a request decides.")
+    prefix: PromptPrefix | None = setting(None, "Of balance: prefix_hash, how much an endpoint may get of it.")
     affinity: Affinity | None = setting(
         None, "A cookie that brings a client back to the endpoint that it was at. Default: none."
     )
@@ -76,7 +89,9 @@ class Balanced(Inside):
             if self.balance != ENGINE and not is_unsound(self.balance, self.engine):
                 document.report((*where, "engine"), f"has no effect without balance: {ENGINE}", at_key=True)
             self.engine.check(document, (*where, "engine"))
-        if self.slow_start and self.balance in HASHING:
+        if self.prefix is not None and self.balance != PREFIX and not is_unsound(self.balance, self.prefix):
+            document.report((*where, "prefix"), f"has no effect without balance: {PREFIX}", at_key=True)
+        if self.slow_start and self.balance in (*HASHING, PREFIX):
             document.report((*where, "slow_start"), f"has no effect with {self.balance}: a key has its one member")
         if self.affinity is not None:
             self.affinity.check(document, (*where, "affinity"))

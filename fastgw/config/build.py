@@ -17,7 +17,7 @@ from fastgw.config.admin import AdminAddress
 from fastgw.config.admission import Admission
 from fastgw.config.affinity import Affinity
 from fastgw.config.answers import Files, Redirect, Reply
-from fastgw.config.balance import ENGINE, Hash
+from fastgw.config.balance import ENGINE, PREFIX, Hash, PromptPrefix
 from fastgw.config.beside import default_socket, default_state_file
 from fastgw.config.bind_spec import AccessSpec, BindSpec, CertificateSpec, TlsSpec
 from fastgw.config.bound import Bound, Certificate, ListenerTls
@@ -52,6 +52,7 @@ from fastgw.config.spec import (
     HashSpec,
     ListenerSpec,
     MirrorSpec,
+    PrefixSpec,
     ReloadSpec,
     ResolverSpec,
     RouteSpec,
@@ -205,6 +206,8 @@ def _service(name: str, service: schema.Service, part: schema.Service | schema.V
     made |= {"discovery": None if part.discovery is None else part.discovery.settings(), "listed": None}
     if service.balance == ENGINE and service.engine is None:
         made["engine"] = fill(EngineSpec, Engine())
+    if service.balance == PREFIX and service.prefix is None:
+        made["prefix"] = fill(PrefixSpec, PromptPrefix())
     return fill(ServiceSpec, service, endpoints=endpoints, **made)
 
 
@@ -273,6 +276,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     schema.Share: partial(fill, SplitSpec),
     schema.Endpoint: partial(fill, EndpointSpec),
     Hash: partial(fill, HashSpec),
+    PromptPrefix: partial(fill, PrefixSpec),
     Affinity: Affinity.spec,
     SubsetChoice: SubsetChoice.spec,
     Fallback: Fallback.spec,

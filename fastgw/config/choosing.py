@@ -102,6 +102,14 @@ def affinity_of(spec: ServiceSpec) -> AffinityCookie | None:
 
 def _chooser(spec: ServiceSpec, members: Members, random: Chance) -> tuple[Any, PickFor | None]:
     """A balancer, and how it picks for an exchange; None: for all of them alike."""
+    if spec.prefix is not None:
+        from fastgw.core.models.placing import by_prefix
+        from fastgw.policy.prefix_hash import PrefixHash, popularity_of
+
+        # Of a subset nobody knows how many prompts come to it: it counts for itself.
+        popularity = popularity_of(spec.name) if spec.subset is None else None
+        balancer = PrefixHash(_least_request(members, random), spec.prefix.max_load, popularity)
+        return balancer, by_prefix(balancer)
     if spec.hash is None:
         return _balancer(spec, members, random), None
     from fastgw.filters.variables import Template

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from fastgw.core.exchange.fallback import mark
@@ -11,6 +11,7 @@ from fastgw.core.models.stand_in import ModelStandIn
 
 if TYPE_CHECKING:
     from fastgw.config.spec import GatewaySpec, ModelSpec, RouteSpec
+    from fastgw.core.models.placing import Prompts
     from fastgw.core.snapshot.roles import Destination
 
 
@@ -23,8 +24,19 @@ def choice(
         named: what the file calls a service.
         rest: for requests that ask for no model; None: they are 404.
     """
-    targets = {one.name: _target(one, named) for one in spec.models if one.name in route.models}
-    return ModelChoice(route.name, targets, rest)
+    models = [one for one in spec.models if one.name in route.models]
+    return ModelChoice(route.name, {one.name: _target(one, named) for one in models}, rest, _prompts(spec, models))
+
+
+def _prompts(spec: GatewaySpec, models: Sequence[ModelSpec]) -> Prompts | None:
+    """What reads prompts, if a service that has one of ``models`` chooses by that."""
+    asked = {one.service for model in models for one in model.parts}
+    asked |= {one.service for model in models for one in model.fallback}
+    if not any(one.prefix is not None and one.name.partition("@")[0] in asked for one in spec.services):
+        return None
+    from fastgw.core.models.placing import Prompts  # which other workers do not need
+
+    return Prompts()
 
 
 def _target(spec: ModelSpec, named: Callable[[str], Destination]) -> ModelTarget:

@@ -27,6 +27,7 @@ _NOT_OF: Final = {
 _ELSEWHERE: Final = (
     "balance",
     "hash",
+    "prefix",
     "affinity",
     "engine",
     "subset",

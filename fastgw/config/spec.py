@@ -184,6 +184,12 @@ class HashSpec(NamedTuple):
     max_load: float  #: in times the average; 0: any
 
 
+class PrefixSpec(NamedTuple):
+    """How much may come together where prompts begin alike."""
+
+    max_load: float  #: exchanges in hand of an endpoint, in times the average; 0: any number
+
+
 class SubsetSpec(NamedTuple):
     """What requests ask for of the metadata of endpoints."""
 
@@ -256,6 +262,7 @@ class ServiceSpec(NamedTuple):
     endpoints: tuple[EndpointSpec, ...]
     balance: str  #: one of ``config.balance.BALANCERS``
     hash: HashSpec | None  #: of "consistent_hash" and "maglev"
+    prefix: PrefixSpec | None  #: of "prefix_hash"
     affinity: AffinitySpec | None
     engine: EngineSpec | None  #: of "engine"
     subset: SubsetSpec | None

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from fastgw.config.admin import AdminAddress
+from fastgw.config.balance import PREFIX
 from fastgw.config.bound import ListenerTls
 from fastgw.config.by_name import found_services
 from fastgw.config.chains import named
 from fastgw.config.grpc_rules import warn_grpc
+from fastgw.config.models import ModelEntry
 from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import is_unsound
@@ -182,16 +184,25 @@ def _unused(document: Document, config: Configuration) -> None:
     served |= {name for route in config.routes for name in found_services(route, config)}
     served |= {route.mirror.service for route in config.routes if route.mirror is not None}
     served |= {step.service for one in config.services.values() for step in one.fallback}
-    served |= {config.models[name].service for name in models}
+    led = {config.models[name].service for name in models}
+    served |= led | {one.service for name in models for one in config.models[name].split}
     for name, service in config.services.items():
         if name not in served and not service.register_as:
             document.warn(("services", name), "no route leads to this service")
+        elif service.balance == PREFIX and not any(_has(config.models[one], name) for one in models):
+            document.warn(
+                ("services", name, "balance"), f"{PREFIX} is as least_request: no model leads to this service"
+            )
     if wrong & {"listeners", "chain"}:
         return
     chained = frozenset(named(config))
     for name in config.filters:
         if name not in chained:
             document.warn(("filters", name), "this filter is in no chain")
+
+
+def _has(model: ModelEntry, service: str) -> bool:
+    return service == model.service or any(one.service == service for one in model.split)
 
 
 def _led_to(config: Configuration) -> set[str]:

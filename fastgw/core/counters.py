@@ -355,9 +355,7 @@ SERVICE_BREAKER_TRANSITIONS = SERVICE.counter(
     values=("open", "half_open", "closed"),
 )
 SERVICE_BREAKER_OPEN = SERVICE.gauge(
-    "fastgw_breaker_open",
-    "Workers in which the breaker of the whole service is open or half open.",
-    "Alert on 1 or more.",
+    "fastgw_breaker_open", "Workers in which the breaker of the whole service is open or half open.", "Alert on any."
 )
 SERVICE_BREAKER_MEMBERS_OPEN = SERVICE.gauge(
     "fastgw_breaker_members_open", "Breakers of its members that are open or half open, summed over the workers."
@@ -384,6 +382,7 @@ SERVICE_SHED_CLASSES = SERVICE.counter(
     values=tuple(str(one + 1) for one in range(labels.RANKS)),
 )
 SERVICE_LIMIT = SERVICE.gauge("", "How many places there are, as the worker knows it.")
+PLACEMENT: Final = SERVICE.room(16)  #: rows: ``core.placement_counters``
 
 # --- an endpoint
 

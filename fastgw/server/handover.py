@@ -159,7 +159,8 @@ def layout() -> str:
 
     # Their rows are in their blocks once they are imported, and not all need them.
     import fastgw.core.http2_counters
-    import fastgw.core.model_counters  # noqa: F401
+    import fastgw.core.model_counters
+    import fastgw.core.placement_counters  # noqa: F401
 
     rows = [
         (block.at, block.size, block.count, [(row.name or row.text, row.kind, row.index, row.values) for row in block])

@@ -22,7 +22,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.samples import Exemplar as Told
 
 from fastgw.core import counters as layout
-from fastgw.core import http2_counters, model_counters  # noqa: F401 - their rows are of the table
+from fastgw.core import http2_counters, model_counters, placement_counters  # noqa: F401 - their rows are of the table
 from fastgw.core.blocks import COUNTER, DURATION_BUCKETS, HISTOGRAM, Metric, bucket_of
 from fastgw.core.exemplars import Exemplar
 from fastgw.telemetry.facts import FACTS, INFO, Labels, Samples

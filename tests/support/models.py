@@ -8,6 +8,7 @@ from typing import Any
 
 from fastgw.core.exchange.fallback import mark
 from fastgw.core.models.choice import ModelChoice, ModelPart, ModelTarget
+from fastgw.core.models.placing import Prompts
 from fastgw.core.models.stand_in import ModelStandIn
 from fastgw.core.settings import DIALECT
 from fastgw.policy.fallback import CAUSES
@@ -63,6 +64,7 @@ class ModelEdge(Edge):
         means: Mapping[str, str] | None = None,
         statuses: Sequence[int] = (503,),
         has_rest: bool = False,
+        prompts: Prompts | None = None,
         route: dict[str, Any] | None = None,
         filters: Sequence[Any] = (),
         **options: Any,
@@ -79,7 +81,7 @@ class ModelEdge(Edge):
         self.targets = {name: [(one, 1, "")] if isinstance(one, str) else one for name, one in given.items()}
         self.means = means or {}
         targets = {name: self._target(name, (fallback or {}).get(name, ()), statuses) for name in self.targets}
-        self.choice = ModelChoice("all", targets, self.by_name["rest"] if has_rest else None)
+        self.choice = ModelChoice("all", targets, self.by_name["rest"] if has_rest else None, prompts)
         self.route = usual.route(
             "all",
             1,

@@ -14,6 +14,7 @@ cdef Py_ssize_t _SMALL, MODEL_MAX
 
 cdef class ModelBody:
     cdef Request _request
+    cdef tuple _keys
     cdef bint _has_begun
     cdef bytes _form
     cdef public object skim

@@ -33,10 +33,12 @@ _HYPHEN: Final = 0x2D
 class ModelBody:
     """One body on its way in."""
 
-    __slots__ = ("_form", "_has_begun", "_request", "name", "skim", "start", "stop")
+    __slots__ = ("_form", "_has_begun", "_keys", "_request", "name", "skim", "start", "stop")
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, keys: tuple[bytes, ...] = KEYS) -> None:
+        """``keys``: those that are looked for, ``KEYS`` in front."""
         self._request = request
+        self._keys = keys
         self._has_begun = False
         self._form = b""  #: the type of a form; empty: it is JSON
         self.skim: Skim | None = None  #: which sees it; None: it is a form
@@ -66,7 +68,7 @@ class ModelBody:
             if is_form(kind):
                 self._form = kind
                 return
-        self.skim = Skim(KEYS, 0, VALUE_MAX)
+        self.skim = Skim(self._keys, 0, VALUE_MAX)
 
     def finish(self, data: bytes) -> None:
         """There is no more; ``data`` is all of it.

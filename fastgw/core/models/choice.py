@@ -26,11 +26,12 @@ from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.errors import RETRY_ALWAYS, DownstreamError, GatewayError, InternalError
 from fastgw.routing.by_model import DEFAULT, STAR, ByModel
 from fastgw.routing.split import Split
-from fastgw.wire.inference import OPERATIONS, operation_of
+from fastgw.wire.inference import KEYS, OPERATIONS, operation_of
 from fastgw.wire.lines import has_any
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.models.placing import Prompts
     from fastgw.core.snapshot.roles import Destination
     from fastgw.core.snapshot.snapshot import Service
     from fastgw.wire.inference import Operation
@@ -79,19 +80,26 @@ class ModelTarget:
 class ModelChoice:
     """What stands where a route that leads to models would name a service."""
 
-    __slots__ = ("_exact", "_list", "_rest", "_targets", "name", "services")
+    __slots__ = ("_exact", "_keys", "_list", "_prompts", "_rest", "_targets", "name", "services")
 
     #: It looks at bodies, so they are handed over as data alone.
     reads_bodies = True
     #: Nothing comes past it that a ``ModelRights`` among the notes does not allow.
     heeds_rights = True
 
-    def __init__(self, name: str, targets: Mapping[str, ModelTarget], rest: Destination | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        targets: Mapping[str, ModelTarget],
+        rest: Destination | None = None,
+        prompts: Prompts | None = None,
+    ) -> None:
         """
         Args:
             name: of the route.
             targets: by the name of the model, or a pattern for it.
             rest: for requests that ask for no model; None: they are 404.
+            prompts: what reads them, as some of the services choose an endpoint by that; None: nobody has to.
         """
         self.name = name
         self._targets = ByModel(targets)
@@ -100,6 +108,8 @@ class ModelChoice:
         }  #: those of it that are no patterns
         self._list = ModelList()
         self._rest = rest
+        self._prompts = prompts
+        self._keys = KEYS if prompts is None else prompts.keys
         found = [*(part.destination for one in targets.values() for part in one.parts), *([rest] if rest else [])]
         self.services: tuple[Service, ...] = tuple(dict.fromkeys(two for one in found for two in one.services))
 
@@ -119,7 +129,7 @@ class ModelChoice:
             detail = f"a body that names a model cannot be read with the content-encoding {coding.decode('latin-1')!r}"
             exchange.fail(DownstreamError(415, "body_type_refused", detail))
             return None
-        read = ModelBody(request)
+        read = ModelBody(request, self._keys)
         if not body.is_done:
             _Coming(self, exchange, operation, read).begin()
             return None
@@ -169,6 +179,8 @@ class ModelChoice:
         part = target.part(exchange)
         name = read.name or ""
         sent_as = part.name_for(name, rest)
+        if self._prompts is not None and read.skim is not None:
+            self._prompts.note(exchange, operation, read.skim, data, name or target.name)
         if sent_as != name:
             data = read.renamed(data, sent_as, b"" if part.is_pattern else part.written)
         hold(exchange, data, has_digests)

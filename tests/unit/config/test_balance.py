@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.config.spec import HashSpec
+from fastgw.config.spec import HashSpec, PrefixSpec
 from tests.unit.config.files import problems, read, with_service
 
 
@@ -23,6 +23,14 @@ def test_the_key_of_a_request_and_a_bound(tmp_path: Path) -> None:
         assert service.hash == HashSpec(("cookie.sid",), 0.0)
 
 
+def test_prompts_have_a_bound(tmp_path: Path) -> None:
+    for keys, bound in (("", 1.5), (", prefix: {max_load: 3}", 3.0), (", prefix: {max_load: off}", 0.0)):
+        (service,) = read(tmp_path, with_service(f"balance: prefix_hash{keys}")).services
+        assert service.prefix == PrefixSpec(bound)
+    (service,) = read(tmp_path, with_service("balance: random")).services
+    assert service.prefix is None
+
+
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
@@ -36,6 +44,9 @@ def test_the_key_of_a_request_and_a_bound(tmp_path: Path) -> None:
             "a.slow_start: has no effect with maglev",
         ),
         ("spill_below: 0.5", "services.a.spill_below: expected a percentage"),
+        ("prefix: {max_load: 2}", "services.a.prefix: has no effect without balance: prefix_hash"),
+        ("balance: prefix_hash, prefix: {max_load: 1}", "from 1.05 to 100"),
+        ("balance: prefix_hash, slow_start: 1s", "a.slow_start: has no effect with prefix_hash"),
         ("balance: maglev", "services.a.balance: maglev needs hash: {key: ...}"),
         ("balance: consistent_hash, hash: {key: same}", "'same' is the same for every request; name a variable"),
         ("balance: consistent_hash, hash: {key: '${header.}'}", "services.a.hash.key"),
@@ -45,7 +56,10 @@ def test_the_key_of_a_request_and_a_bound(tmp_path: Path) -> None:
             (f"balance: consistent_hash, hash: {{key: '${{client.address}}', max_load: {load}}}", "from 1.05 to 100")
             for load in ("1", "1.04", "101", "x", "-2", "[2]")
         ),
-        ("balance: hash", "expected round_robin, least_request, random, peak_ewma, consistent_hash, maglev or engine"),
+        (
+            "balance: hash",
+            "expected round_robin, least_request, random, peak_ewma, consistent_hash, maglev, prefix_hash or engine",
+        ),
     ],
 )
 def test_what_cannot_choose(tmp_path: Path, keys: str, expected: str) -> None:

@@ -17,6 +17,7 @@ from fastgw.policy.engine_aware import READINGS, EngineAware
 from fastgw.policy.ewma import PeakEwma
 from fastgw.policy.hashing import ConsistentHash
 from fastgw.policy.maglev import Maglev
+from fastgw.policy.prefix_hash import PrefixHash
 from tests.unit.config.files import read, with_service
 
 
@@ -57,6 +58,13 @@ def test_a_balancer_that_asks_for_a_key(tmp_path: Path, balance: str, kind: type
     assert isinstance(found["balancer"], kind)
     exchange = SimpleNamespace(client=SimpleNamespace(address=b"::1"), tried=())
     assert found["pick_for"]((one,), exchange) is one
+
+
+def test_a_balancer_that_looks_at_prompts(tmp_path: Path) -> None:
+    spec = service(tmp_path, "balance: prefix_hash, prefix: {max_load: 3}")
+    found, again = (chosen(spec, members(), lambda: 0.5) for _ in range(2))
+    assert isinstance(found["balancer"], PrefixHash) and found["pick_for"] is not None
+    assert found["balancer"]._popularity is again["balancer"]._popularity  # which a reload makes
 
 
 def test_a_cookie_comes_before_the_balancer(tmp_path: Path) -> None:

@@ -46,3 +46,14 @@ def test_versions_of_a_service_fall_back_each(tmp_path: Path, registry: Registry
     destination = choice_of(tmp_path, registry, text)._targets.find("big")[0].parts[0].destination
     assert isinstance(destination, Versions)
     assert [one.fallback.service.name for one in destination.services] == ["b", "b"]
+
+
+def test_prompts_are_read_where_a_service_chooses_by_them(tmp_path: Path, registry: Registry) -> None:
+    assert choice_of(tmp_path, registry, file())._prompts is None
+    text = file().replace(
+        'a: {endpoints: ["127.0.0.1:19000"]', 'a: {balance: prefix_hash, endpoints: ["127.0.0.1:19000"]'
+    )
+    found = choice_of(tmp_path, registry, text)
+    assert found._prompts is not None and len(found._prompts.keys) <= 16  # as many as a skim takes
+    other = text.replace("models: true", "models: [small]")
+    assert choice_of(tmp_path, registry, other)._prompts is None

@@ -78,7 +78,7 @@ SAID = """\
 24:5: routes[6]: expected a mapping, got a list
 27:17: services.llm.endpoints[0]: expected an address such as 127.0.0.1:8080, [::1]:8080 or unix:/run/gateway.sock, \
 got a URL 'http://127.0.0.1:9000': leave out the scheme (tls: is a key)
-28:14: services.llm.balance: expected round_robin, least_request, random, peak_ewma, consistent_hash, maglev or engine, \
+28:14: services.llm.balance: expected round_robin, least_request, random, peak_ewma, consistent_hash, maglev, prefix_hash or engine, \
 got 'least_requests'; did you mean 'least_request'?
 29:27: services.llm.retry.on[1]: expected connect, reset, timeout, 5xx or a status such as 503, got 'resets'; did you mean 'reset'?
 30:3: services.none.endpoints: is required
