@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from fastgw.adapters.asgi_call import ApplicationCarrier, AsgiMessage, fields_of, scope_of
 from fastgw.adapters.calls import CallPool
 from fastgw.core.exchange.about import report
-from fastgw.core.exchange.tunnel import accept_of
+from fastgw.core.exchange.tunnel import accept, accept_of
 from fastgw.core.net.connection import HOLD_PEER
 from fastgw.core.snapshot.snapshot import HELD_MAX
-from fastgw.wire.messages import BODY_NONE, NO_LENGTH
 from fastgw.wire.websocket_frames import FAILED, GOING_AWAY, LOST, NORMAL, may_be_sent
 from fastgw.wire.websocket_messages import WebSocket
 
@@ -84,7 +83,7 @@ class SocketCarrier(ApplicationCarrier):
         }
 
     def _accept(self, exchange: Exchange, message: AsgiMessage) -> None:
-        request, response = exchange.request, exchange.response
+        request = exchange.request
         fields, _ = fields_of(message.get("headers", ()))
         if b"\r\nsec-websocket-protocol:" in b"\r\n" + fields:
             raise ValueError("the subprotocol has a place of its own, and is none of the headers")
@@ -95,17 +94,7 @@ class SocketCarrier(ApplicationCarrier):
                 raise ValueError(f"the client has not offered the subprotocol {chosen!r}")
             fields += b"sec-websocket-protocol: %b\r\n" % chosen.encode()
         fields += b"sec-websocket-accept: %b\r\n" % accept_of(request.header(b"sec-websocket-key") or b"")
-        response.reset_rare()
-        response.turn_into(101)
-        response.upgrade = b"websocket"
-        response.connection = b"upgrade"
-        response.fields = fields
-        response.head = response.line + fields + b"\r\n"
-        response.minor = 1
-        response.length_count = 0
-        response.content_length = NO_LENGTH
-        response.body = BODY_NONE
-        response.request_id = response.extra = b""
+        accept(exchange, fields)
         self._socket = WebSocket(self._pool.settings.inside.max_input)
         exchange.on_upgrade()
         if self.tunnel is None:

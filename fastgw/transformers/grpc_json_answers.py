@@ -20,7 +20,7 @@ from fastgw.transcoding.bodies import BodyError, MessageReader, StreamWriter
 from fastgw.transcoding.scalars import MisfitError
 from fastgw.transcoding.statuses import CallStatus, problem, read_status
 from fastgw.transformers.grpc_json_call import TranscodedCall, unreadable
-from fastgw.wire.grpc import PREFIX
+from fastgw.wire.grpc import INTERNAL, PREFIX
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -107,17 +107,22 @@ class StreamedAnswer(BodyHook):
     def _written(self, messages: list[bytes]) -> bytes:
         return self._writer.feed(messages)
 
-    def finish(self) -> bytes:
+    def _ended(self) -> CallStatus:
+        """How the call went, with what was wrong with its messages."""
         status = ended(self._call, self._exchange)
         if status.is_ok and not self._reader.is_between:
-            status = status._replace(code=13, message="the last message is not whole")
+            return status._replace(code=INTERNAL, message="the last message is not whole")
+        return status
+
+    def finish(self) -> bytes:
+        status = self._ended()
         if status.is_ok:
             if not self._has_begun:
                 self._begin(b"")
             return self._end(None) or b""
         if not self._has_begun:
             return tell(self._call, self._exchange, status)
-        out = self._end(problem(status, partial(dump_any, self._call), instance(self._exchange)))
+        out = self._end(told_of(self._call, self._exchange, status))
         if out is None:
             raise unreadable(f"the call failed behind {status.code}: {status.message}")
         return out
@@ -185,7 +190,12 @@ def tell(call: TranscodedCall, exchange: Exchange, status: CallStatus) -> bytes:
     response = exchange.response
     response.set_status(status.http_status)
     response.set_header(b"content-type", _PROBLEM)
-    return orjson.dumps(problem(status, partial(dump_any, call), instance(exchange)))
+    return orjson.dumps(told_of(call, exchange, status))
+
+
+def told_of(call: TranscodedCall, exchange: Exchange, status: CallStatus) -> dict[str, Any]:
+    """The problem that a call ended with."""
+    return problem(status, partial(dump_any, call), instance(exchange))
 
 
 def instance(exchange: Exchange) -> str:

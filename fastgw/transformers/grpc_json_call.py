@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from fastgw.errors import DownstreamError, UpstreamError
 from fastgw.transcoding.statuses import CallStatus
@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from fastgw.transcoding.methods import MethodMatch
     from fastgw.transcoding.scalars import MisfitError
     from fastgw.transformers.work_threads import WorkThreads
+
+
+class CallTold(Protocol):
+    """A client that is told of how a call went beside its messages (``grpc_json_socket``)."""
+
+    def ends_with(self, status: CallStatus) -> None:
+        """The call went so."""
 
 
 @dataclass(slots=True)
@@ -36,6 +43,7 @@ class TranscodedCall:
     came_status: int = 0  #: of HTTP, of what the service answered
     came_type: bytes = b""  #: its Content-Type
     head_status: CallStatus | None = None  #: how the call went, if the head said so
+    socket: CallTold | None = None  #: the WebSocket that asks; None: it came by HTTP
 
 
 def misfit(error: MisfitError) -> DownstreamError:

@@ -56,6 +56,7 @@ class StreamedRequest(BodyHook):
 
     def __init__(self, call: TranscodedCall) -> None:
         self._call = call
+        self._word = "line" if call.socket is None else "message"
         self._lines = JsonLines(call.settings.max_message)
 
     def feed(self, data: bytes) -> bytes:
@@ -76,7 +77,7 @@ class StreamedRequest(BodyHook):
             try:
                 out.append(message(self._call, parsed(line)))
             except DownstreamError as error:
-                detail = f"line {lines.count}: {error.detail}"
+                detail = f"{self._word} {lines.count}: {error.detail}"
                 raise DownstreamError(error.status, error.code, detail) from None
         return b"".join(out)
 

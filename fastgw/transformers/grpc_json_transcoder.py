@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fastgw.wire.messages import Request
 
 NOTE: Final = "grpc_json"  #: the ``TranscodedCall``
+_NO_METHOD: Final = b""  #: with which nothing is asked for, so that what there is is told
 METHOD_NOTE: Final = "grpc_method"  #: ``/pkg.Service/Method``, for logs
 _TYPE_LINE: Final = b"content-type: application/grpc+proto\r\n"
 #: Of a client of HTTP, what says nothing to a service of gRPC, or something else.
@@ -43,6 +44,11 @@ _DROPPED: Final = (
     *(b"content-type", b"grpc-timeout"),
 )
 _CHANGED: Final = frozenset(_DROPPED)
+#: And of a handshake, which is over where the call begins.
+_DROPPED_OF_HANDSHAKE: Final = (
+    *_DROPPED,
+    *(b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions", b"sec-websocket-protocol"),
+)
 _LINES: Final = (
     NDJSON,
     b"application/ndjson",
@@ -67,6 +73,7 @@ class GrpcJsonTranscoder:
     """The transformer."""
 
     sees_empty = True
+    takes_sockets = True  #: calls come over a WebSocket too
 
     def __init__(
         self,
@@ -124,6 +131,9 @@ class GrpcJsonTranscoder:
 
     def _begin(self, exchange: Exchange, methods: Methods) -> None:
         request = exchange.request
+        if request.upgrade:
+            self._begin_socket(exchange, methods)
+            return
         asked = _asked(methods, request)
         if request.has_body:
             self.refuse_type(request, asked)
@@ -133,6 +143,21 @@ class GrpcJsonTranscoder:
         query, said = request.query[1:], (request.header(b"content-type") or b"").decode("latin-1")
         exchange.note(NOTE, self.call(request, TranscodedCall(self.settings, asked, query, said, kind)))
         _become_call(exchange, asked.binding.method.path)
+
+    def _begin_socket(self, exchange: Exchange, methods: Methods) -> None:
+        """The same of a handshake: the messages of the WebSocket are those of the call."""
+        from fastgw.transformers.grpc_json_socket import SocketClient  # which a worker without such calls does not need
+
+        request = exchange.request
+        if request.upgrade != b"websocket" or not self.takes_sockets:
+            raise DownstreamError(501, "upgrade_not_served", "what is asked for here takes no upgrade to this protocol")
+        asked = _asked_by_socket(methods, request)
+        binding = asked.binding
+        if binding.has_raw_body or binding.has_raw_answer:
+            raise DownstreamError(501, "upgrade_not_served", "bodies that are no JSON are not carried by a WebSocket")
+        client = SocketClient(exchange, binding, self.settings.max_message)
+        exchange.note(NOTE, TranscodedCall(self.settings, asked, request.query[1:], "", NDJSON, socket=client))
+        _become_call(exchange, binding.method.path, _DROPPED_OF_HANDSHAKE)
 
     def refuse_type(self, request: Request, asked: MethodMatch) -> None:
         """Refuse a body that cannot become messages.
@@ -159,7 +184,11 @@ class GrpcJsonTranscoder:
     def transform_request(self, exchange: Exchange) -> BodyHook | None:
         """Its body becomes messages."""
         call = _call(exchange)
-        return None if call is None else self.asking(call, exchange)
+        if call is None:
+            return None
+        if call.socket is not None:
+            return StreamedRequest(call) if call.asked.binding.method.is_client_streaming else WholeRequest(call)
+        return self.asking(call, exchange)
 
     def asking(self, call: TranscodedCall, exchange: Exchange) -> BodyHook:
         """What makes messages of the body of a request."""
@@ -195,6 +224,10 @@ class GrpcJsonTranscoder:
         is_call = grpc.is_grpc(call.came_type) or call.head_status is not None
         if call.came_status != 200 or not is_call:
             return NotGrpc(call)
+        if call.socket is not None:
+            from fastgw.transformers.grpc_json_socket import SocketAnswer  # as above
+
+            return SocketAnswer(call, exchange, call.socket)
         return self.answering(call, exchange)
 
     def answering(self, call: TranscodedCall, exchange: Exchange) -> BodyHook:
@@ -216,21 +249,38 @@ def _is_lines(content_type: str) -> bool:
 
 
 def _asked(methods: Methods, request: Request) -> MethodMatch:
-    try:
-        asked = methods.find(request.method, request.path.decode("ascii"))
-    except UnicodeDecodeError:
-        raise DownstreamError(400, "message_misfit", "the path has what is no UTF-8") from None
+    asked = _found(methods, request.method, request)
     if isinstance(asked, MethodMatch):
         return asked
-    if not asked:
-        raise DownstreamError(404, "method_unknown", "no method of a service here is asked for by this path")
     allowed = ", ".join(sorted(one.decode() for one in asked))
     detail = f"the method of a service that this path asks for is asked for by {allowed}"
     raise DownstreamError(405, "method_not_allowed", detail, headers=(("allow", allowed),))
 
 
-def _become_call(exchange: Exchange, path: bytes) -> None:
-    """Have the request be the call of the method at ``path``."""
+def _found(methods: Methods, method: bytes, request: Request) -> MethodMatch | set[bytes]:
+    try:
+        found = methods.find(method, request.path.decode("ascii"))
+    except UnicodeDecodeError:
+        raise DownstreamError(400, "message_misfit", "the path has what is no UTF-8") from None
+    if not found:
+        raise DownstreamError(404, "method_unknown", "no method of a service here is asked for by this path")
+    return found
+
+
+def _asked_by_socket(methods: Methods, request: Request) -> MethodMatch:
+    """By the path alone, as every handshake is a GET: the method that takes a stream, or else that of a GET, a POST, or any other."""
+    found = _found(methods, _NO_METHOD, request)
+    if isinstance(found, MethodMatch):
+        return found
+    asked = [
+        _found(methods, one, request) for one in sorted(found, key=lambda one: (one != b"GET", one != b"POST", one))
+    ]
+    matches = [one for one in asked if isinstance(one, MethodMatch)]
+    return next((one for one in matches if one.binding.method.is_client_streaming), matches[0])
+
+
+def _become_call(exchange: Exchange, path: bytes, dropped: tuple[bytes, ...] = _DROPPED) -> None:
+    """Have the request be the call of the method at ``path``, without fields that are ``dropped``."""
     exchange.note(METHOD_NOTE, path.decode())
     request = exchange.request
     request.query = b""
@@ -240,7 +290,7 @@ def _become_call(exchange: Exchange, path: bytes) -> None:
     request.te_trailers = request.rare = True
     timeout = _timeout(exchange)
     lines = _TYPE_LINE + b"grpc-timeout: %b\r\n" % timeout if timeout else _TYPE_LINE
-    request.change(_DROPPED, lines, _CHANGED if request.edited is None else request.edited | _CHANGED)
+    request.change(dropped, lines, _CHANGED if request.edited is None else request.edited | _CHANGED)
     if not request.has_body:
         request.lose_length()  # the message makes one
 

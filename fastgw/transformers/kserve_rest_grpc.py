@@ -53,6 +53,8 @@ class InferenceCall(TranscodedCall):
 class KserveRestGrpc(GrpcJsonTranscoder):
     """The transformer."""
 
+    takes_sockets = False
+
     def __init__(
         self,
         name: str,

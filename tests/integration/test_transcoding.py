@@ -15,6 +15,8 @@ import httpx2
 import pytest
 from google.rpc import status_pb2
 from grpc_reflection.v1alpha import reflection
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
+from websockets.sync.client import connect
 
 from fastgw.transcoding import kserve
 from fastgw.transcoding.catalog import Catalog
@@ -64,8 +66,12 @@ class Library:
     def upload(self, books: Iterator[Any], _: grpc.ServicerContext) -> Any:
         return message("ListBooksResponse")(books=list(books))
 
-    def talk(self, books: Iterator[Any], _: grpc.ServicerContext) -> Iterator[Any]:
-        yield from books
+    def talk(self, books: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        context.add_callback(self.is_left.set)
+        for book in books:
+            if book.name == "missing":
+                context.abort(grpc.StatusCode.NOT_FOUND, "no such book")
+            yield book
 
 
 def model() -> grpc.GenericRpcHandler:
@@ -131,6 +137,7 @@ def test_json_in_front_of_grpc(
         _unary(client)
         _tensors(client)
         _streams(client, service)
+        _sockets(edge, service)
         assert client.get("/v1/volumes/x").status_code == 404
         _change(file)  # without a restart
         wait_until(lambda: client.get("/v1/volumes/x").status_code == 200, what="another path")
@@ -207,6 +214,39 @@ def _streams(client: httpx2.Client, service: Library) -> None:
     sent = (json.dumps(one).encode() + b"\n" for one in books)
     talk = client.post(f"/{SERVICE}/Talk", content=sent, headers=kind)
     assert list(map(json.loads, talk.text.splitlines())) == books
+
+
+def _sockets(edge: GatewayProcess, service: Library) -> None:
+    """Turn by turn, which HTTP/1.1 has no way for; the WebSocket is that of another implementation."""
+    base = edge.base_url.replace("http", "ws", 1)
+    with connect(f"{base}/{SERVICE}/Talk", compression=None) as socket:
+        for number in range(3):
+            socket.send(json.dumps({"name": str(number)}))
+            assert json.loads(socket.recv(timeout=10)) == {"name": str(number)}
+        socket.send(["{", '"name": ', '"parts"}'])
+        assert json.loads(socket.recv(timeout=10)) == {"name": "parts"}
+        socket.ping().wait(10)
+        socket.send("")
+        with pytest.raises(ConnectionClosedOK):
+            socket.recv(timeout=10)
+    with connect(f"{base}/{SERVICE}/Talk") as socket:
+        socket.send('{"name": "missing"}')
+        problem = json.loads(socket.recv(timeout=10))["error"]
+        with pytest.raises(ConnectionClosedError) as closed:
+            socket.recv(timeout=10)
+        assert (problem["code"], problem["detail"]) == (5, "no such book")
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 4005
+    service.is_left.clear()
+    with connect(f"{base}/{SERVICE}/Talk") as socket:
+        socket.send('{"name": "x"}')
+        socket.recv(timeout=10)
+    assert service.is_left.wait(10)  # the client has closed, and so the call is over
+    with connect(f"{base}/v1/books:watch") as socket:
+        assert [json.loads(one)["name"] for one in socket] == ["0", "1", "2"]
+    with connect(f"{base}/v1/books:upload") as socket:
+        socket.send('{"name": "one"}')
+        socket.send("")
+        assert json.loads(socket.recv(timeout=10)) == {"books": [{"name": "one"}]}
 
 
 def _change(file: Any) -> None:

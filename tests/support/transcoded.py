@@ -47,15 +47,21 @@ def made(options: tuple[tuple[str, Any], ...]) -> GrpcJsonTranscoder:
     return GrpcJsonTranscoder(NAME, dict(options))
 
 
-def stage(*before: Any, submit: Any = None, **options: Any) -> tuple[Edge, list[Any]]:
-    """The gateway, and the notes of its exchanges."""
+def stage(
+    *before: Any,
+    submit: Any = None,
+    behind: tuple[Any, ...] = (),
+    protocols: tuple[str, ...] = ("http/1.1",),
+    **options: Any,
+) -> tuple[Edge, list[Any]]:
+    """The gateway, with filters ``before`` the transformer and ``behind`` it, and the notes of its exchanges."""
     loop = new_loop()
     notes: list[Any] = []
     given = tuple({**OPTIONS, **options}.items())
     transcoder = made(given) if submit is None else GrpcJsonTranscoder(NAME, dict(given), submit)
     transcoder.start(loop)
     spy = Spy("spy", [], done=lambda exchange: notes.append(exchange.notes))
-    return Edge(filters=[spy, *before, transcoder], loop=loop), notes
+    return Edge(filters=[spy, *before, transcoder, *behind], loop=loop, listener={"protocols": protocols}), notes
 
 
 def ask(line: str, document: Any = None, *fields: str, kind: str = "application/json") -> bytes:

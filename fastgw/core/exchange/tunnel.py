@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastgw.core import counters
 from fastgw.errors import UpstreamError
+from fastgw.wire.messages import BODY_NONE, NO_LENGTH
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -93,6 +94,22 @@ def problem(exchange: Exchange) -> UpstreamError | None:
     """What is wrong with the 101 of ``exchange``; None: it is the one that was asked for."""
     detail = _problem(exchange)
     return UpstreamError(502, "bad_upgrade", detail) if detail else None
+
+
+def accept(exchange: Exchange, fields: bytes) -> None:
+    """Make the answer of ``exchange`` the 101 of a WebSocket that is served here; ``fields``: its lines, with ``accept_of`` the key."""
+    response = exchange.response
+    response.reset_rare()
+    response.turn_into(101)
+    response.upgrade = b"websocket"
+    response.connection = b"upgrade"
+    response.fields = fields
+    response.head = response.line + fields + b"\r\n"
+    response.minor = 1
+    response.length_count = 0
+    response.content_length = NO_LENGTH
+    response.body = BODY_NONE
+    response.request_id = response.extra = b""
 
 
 def _problem(exchange: Exchange) -> str:

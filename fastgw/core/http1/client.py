@@ -111,6 +111,8 @@ class Http1Client(Http1Bodies):
                 self._read_body(exchange, self._take_early() + data if self._buffer else data)
         elif self._is_lingering or self.is_closed:
             self._lingered += len(data)
+        elif self._tunnel is not None:  # of an exchange that is over: a closing handshake
+            self._tunnel.from_client(data)
         elif self.is_paused:
             self._keep(data)
         else:
@@ -383,7 +385,8 @@ class Http1Client(Http1Bodies):
                 self._stalled_at = queued
                 self._watch_writing()
         elif exchange is not None:
-            exchange.on_deadline(now)
+            if exchange.client is self:  # else who stands in its place has the deadline
+                exchange.on_deadline(now)
         elif self._buffer or self._blank_lines:
             self.plane.values[counters.HEAD_TIMEOUTS] += 1
             self.refuse(WireError(408, "head_timeout", "the request head did not arrive in time"), self._buffer)

@@ -429,5 +429,5 @@ class Http2Stream(Client):
         exchange = self.exchange
         if self.is_paused and not (exchange is not None and exchange.last and now >= exchange.last):
             stalls.look(self, now)
-        elif exchange is not None:
+        elif exchange is not None and exchange.client is self:  # else who stands in its place has the deadline
             exchange.on_deadline(now)
