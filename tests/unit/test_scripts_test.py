@@ -26,7 +26,8 @@ def machine(tmp_path: Path) -> Path:
     for tool in TOOLS:
         (folder / tool).symlink_to(shutil.which(tool) or tool)
     (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "test", tmp_path / "scripts" / "test")
+    for script in ("test", "_venv"):
+        shutil.copy(ROOT / "scripts" / script, tmp_path / "scripts" / script)
     return folder
 
 
@@ -87,9 +88,17 @@ def installed(machine: Path) -> Path:
     venv = machine.parent / ".venv-test" / "bin"
     venv.mkdir(parents=True)
     put(machine, "sha256sum", "cat >/dev/null; echo same")
-    (venv.parent / "stamp").write_text("same\n")
+    (machine.parent / ".venv-installer").mkdir()
+    for made in (venv.parent, machine.parent / ".venv-installer"):
+        (made / "stamp").write_text("same\n")
     (machine.parent / "constraints").mkdir()
-    for name in ("pyproject.toml", "setup.py", "constraints/test.txt", "constraints/fuzz.txt"):
+    for name in (
+        "pyproject.toml",
+        "setup.py",
+        "constraints/test.txt",
+        "constraints/fuzz.txt",
+        "constraints/installer.txt",
+    ):
         (machine.parent / name).touch()
     note = 'echo "${0##*/} $*" >>"${0%/*}/../ran"; [[ "$FAIL" != *"${0##*/}"* ]]'
     for name in ("ruff", "mypy", "lint-imports"):
@@ -133,7 +142,7 @@ def test_a_failing_stage_hides_no_later_one(machine: Path, compiler: str) -> Non
     status, failed, ran = stages(machine, "ruff mypy lint-imports audit manifests docs pytest")
     assert status == 1 and failed.keys() == found.keys() and ran == all_of_it
     passed = {name for name, result in failed.items() if result == "passed"}
-    assert passed == {"environment", "coverage"} | ({"build"} if compiler else set())
+    assert passed == {"installer", "environment", "coverage"} | ({"build"} if compiler else set())
 
 
 @pytest.mark.usefixtures("installed")
