@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fastgw.wire import scan
 from fastgw.wire.http2 import huffman
 from fastgw.wire.http2.errors import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, Http2Error
 from fastgw.wire.http2.field import Http2Field
@@ -104,7 +105,7 @@ class FieldDecoder:
         if stop > len(block):
             raise Http2Error(COMPRESSION_ERROR, "a header block ends in the middle of a string")
         self._at = stop
-        return huffman.decoded(block, start, stop) if is_coded else block[start:stop]
+        return huffman.decoded(block, start, stop) if is_coded else scan.cut(block, start, stop)
 
     def _entry(self, index: int) -> Http2Field:
         if 0 < index <= _STATIC:

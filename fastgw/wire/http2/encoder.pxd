@@ -1,5 +1,8 @@
 cimport cython
 
+from fastgw.wire cimport _scan as scan
+from fastgw.wire.http2 cimport _octets as octets
+
 cdef int _STATIC
 cdef int OVERHEAD
 cdef int ENTRY_MOST
@@ -28,7 +31,7 @@ cdef class FieldEncoder:
     cpdef int resize(self, Py_ssize_t most) except -1
     @cython.locals(first=bytes)
     cpdef bytes response(self, int status, bytes lines)
-    @cython.locals(first=bytes, key=tuple, known=tuple, updates=bytes, before=Py_ssize_t, block=bytes)
+    @cython.locals(first=bytes, key=tuple, known=tuple, updates=bytes, before=Py_ssize_t, block=bytes, where=bytes)
     cpdef bytes request(self, bytes method, bytes scheme, bytes authority, bytes path, bytes lines, bytes own=*)
     cpdef bytes trailers(self, bytes lines)
     @cython.locals(known=tuple, before=Py_ssize_t, block=bytes)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastgw.wire.http2 import huffman
+from fastgw.wire import scan
+from fastgw.wire.http2 import huffman, octets
 from fastgw.wire.http2.field_kinds import OVERHEAD
 from fastgw.wire.http2.static_table import INDEX, NAME_INDEX
 from fastgw.wire.http2.static_table import SIZE as _STATIC
@@ -124,9 +125,9 @@ class FieldEncoder:
             if self._count == before:
                 self._remember(key, first, len(authority))
             first = updates + first
-        first += b"\x84" if path == b"/" else b"\x04" + plain_string(path)
-        block = self._block(first, lines)
-        return block + self._encoded(own) if own else block
+        where = b"\x84" if path == b"/" else octets.literal(b"\x04", path, 0)
+        block = self._block(b"", lines)
+        return scan.join((first, where, block, self._encoded(own) if own else b""))
 
     def trailers(self, lines: bytes) -> bytes:
         """The block of the fields behind a body."""
@@ -156,12 +157,10 @@ class FieldEncoder:
         pieces = []
         start, end = 0, len(lines)
         while start < end:
-            stop = lines.find(b"\r\n", start)
-            if stop < 0:
-                stop = end
-            pieces.append(self._field(lines[start:stop]))
+            stop = octets.line_end(lines, start)
+            pieces.append(self._field(scan.cut(lines, start, stop)))
             start = stop + 2
-        return b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _field(self, line: bytes) -> bytes:
         """A field whose line, without its CRLF, is ``line``."""
@@ -169,13 +168,15 @@ class FieldEncoder:
         if before >= 0:
             index = _STATIC + self._count - before
             return _indexed[index] if index < 256 else number(_INDEXED, 0x7F, index)
-        colon = line.find(b":", 1)  # that of a pseudo-field is not the one
-        name = line[:colon]
-        value = line[colon + 1 :].strip(b" \t")
+        colon = octets.find_colon(line)
+        name = scan.cut(line, 0, colon) if colon >= 0 else line[:-1]
         known = _names.get(name)
         if known is None:
             known = _learn(name)
         passing, kept, has_static_value = known
+        if not kept and not has_static_value:
+            return octets.literal(passing, line, colon + 1)
+        value = line[colon + 1 :].strip(b" \t")
         if has_static_value:
             index = INDEX.get((name.lower(), value), 0)
             if index:

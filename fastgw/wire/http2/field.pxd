@@ -1,5 +1,8 @@
 cimport cython
 
+from fastgw.wire cimport _scan as scan
+from fastgw.wire.http2 cimport _octets as octets
+
 # Constants of the module as C.
 cdef int PLAIN
 cdef int METHOD
@@ -11,6 +14,7 @@ cdef int STATUS
 cdef int COOKIE
 cdef int HOST
 cdef int MALFORMED
+cdef dict _names
 
 
 @cython.final

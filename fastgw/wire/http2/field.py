@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from fastgw.wire import scan
 from fastgw.wire.fields import LINE_BYTES
+from fastgw.wire.http2 import octets
 from fastgw.wire.http2.field_kinds import (
     AUTHORITY,
     COOKIE,
@@ -59,12 +61,12 @@ class Http2Field:
         kind = _names.get(name, -1)
         if kind < 0:
             kind = _learn(name)
-        if value and (value.translate(None, LINE_BYTES) or value[0] in b" \t" or value[-1] in b" \t"):
+        if not octets.is_value(value):
             kind = MALFORMED
         if name == b"te" and value != b"trailers":
             kind = MALFORMED
         self.kind = kind
-        self.line = name + b": " + value + b"\r\n" if kind in (PLAIN, COOKIE, HOST) else b""
+        self.line = scan.join((name, b": ", value, b"\r\n")) if kind in (PLAIN, COOKIE, HOST) else b""
 
     def __repr__(self) -> str:
         return f"<Http2Field {self.name!r}: {self.value!r}>"

@@ -1,9 +1,15 @@
 cimport cython
 
+from fastgw.wire cimport _scan as scan
+from fastgw.wire.http2 cimport _octets as octets
+
 # Constants of the module as C.
 cdef int DATA
 cdef int HEADERS
 cdef int PRIORITY
+cdef int WINDOW_UPDATE
+cdef int PING
+cdef int RST_STREAM
 cdef int SETTINGS
 cdef int GOAWAY
 cdef int CONTINUATION
@@ -38,6 +44,7 @@ cdef class FrameReader:
     cdef _check_dependency(self, bytes data)
     @cython.locals(data=bytes, at=Py_ssize_t, total=Py_ssize_t, size=Py_ssize_t, stop=Py_ssize_t, flags=int, number=long, pieces=list)
     cdef _gather(self)
+    @cython.locals(of_connection=bint, right=Py_ssize_t)
     cdef _check(self, int kind, Py_ssize_t size)
     @cython.locals(payload=bytes, start=Py_ssize_t)
     cdef _unpad(self, Py_ssize_t behind)
@@ -46,7 +53,6 @@ cdef class FrameReader:
     cdef bint _continue(self, int kind) except -1
 
 
-@cython.locals(size=Py_ssize_t)
 cpdef bytes frame(int kind, int flags, long stream, bytes payload)
 @cython.locals(flags=int, at=Py_ssize_t, found=bytes)
 cpdef bytes headers(long stream, bytes block, bint is_last, Py_ssize_t most=*)

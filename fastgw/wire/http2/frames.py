@@ -7,8 +7,9 @@ The reader checks what can be said of a frame alone: its size, whether it is of 
 from __future__ import annotations
 
 import struct
-from typing import Final
 
+from fastgw.wire import scan
+from fastgw.wire.http2 import octets
 from fastgw.wire.http2.errors import ENHANCE_YOUR_CALM, FRAME_SIZE_ERROR, PROTOCOL_ERROR, Http2Error, StreamError
 from fastgw.wire.http2.frame_kinds import (
     ACK,
@@ -26,18 +27,11 @@ from fastgw.wire.http2.frame_kinds import (
     PING,
     PRIORITIZED,
     PRIORITY,
-    PUSH_PROMISE,
     RST_STREAM,
     SETTINGS,
     SMALL,
     WINDOW_UPDATE,
 )
-
-_HEAD: Final = struct.Struct(">HBBBI")
-#: The only size that a frame of a kind may have.
-_SIZES: dict[int, int] = {PRIORITY: 5, RST_STREAM: 4, PING: 8, WINDOW_UPDATE: 4}
-_OF_STREAM: Final = frozenset((DATA, HEADERS, PRIORITY, RST_STREAM, PUSH_PROMISE, CONTINUATION))
-_OF_CONNECTION: Final = frozenset((SETTINGS, PING, GOAWAY))
 
 
 class FrameReader:
@@ -125,7 +119,7 @@ class FrameReader:
             self.stream = (data[at + 5] & 0x7F) << 24 | data[at + 6] << 16 | data[at + 7] << 8 | data[at + 8]
             self._at = at + HEAD_SIZE + size
             self.size = size
-            self.payload = data[at + HEAD_SIZE : at + HEAD_SIZE + size]
+            self.payload = scan.cut(data, at + HEAD_SIZE, at + HEAD_SIZE + size)
             if self._block:
                 if self._continue(kind):
                     return HEADERS
@@ -165,7 +159,7 @@ class FrameReader:
                 break
             if not pieces:
                 pieces.append(self.payload)
-            pieces.append(data[at + HEAD_SIZE : stop])
+            pieces.append(scan.cut(data, at + HEAD_SIZE, stop))
             total += size
             at = stop
             self.flags = flags
@@ -177,12 +171,19 @@ class FrameReader:
 
     def _check(self, kind: int, size: int) -> None:
         """Raise what is wrong with a frame of this kind and size."""
+        of_connection = kind in (SETTINGS, PING, GOAWAY)
         if self.stream == 0:
-            if kind in _OF_STREAM:
+            if not of_connection and kind != WINDOW_UPDATE:  # which may be of either
                 raise Http2Error(PROTOCOL_ERROR, f"a frame of the kind {kind} is of no stream")
-        elif kind in _OF_CONNECTION:
+        elif of_connection:
             raise Http2Error(PROTOCOL_ERROR, f"a frame of the kind {kind} is of a stream")
-        right = _SIZES.get(kind, size)
+        right = size
+        if kind in (RST_STREAM, WINDOW_UPDATE):
+            right = 4
+        elif kind == PING:
+            right = 8
+        elif kind == PRIORITY:
+            right = 5
         if size != right:
             if kind == PRIORITY:
                 raise StreamError(self.stream, FRAME_SIZE_ERROR, "PRIORITY has not 5 bytes")
@@ -240,8 +241,7 @@ class FrameReader:
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     """One frame."""
-    size = len(payload)
-    return _HEAD.pack(size >> 8, size & 255, kind, flags, stream) + payload
+    return octets.frame(kind, flags, stream, payload)
 
 
 def headers(stream: int, block: bytes, is_last: bool, most: int = FRAME_MOST) -> bytes:
@@ -257,7 +257,7 @@ def headers(stream: int, block: bytes, is_last: bool, most: int = FRAME_MOST) ->
 
 def data_head(stream: int, size: int, is_last: bool) -> bytes:
     """What stands before ``size`` bytes of DATA."""
-    return _HEAD.pack(size >> 8, size & 255, DATA, END_STREAM if is_last else 0, stream)
+    return octets.frame_head(DATA, END_STREAM if is_last else 0, stream, size)
 
 
 def reset(stream: int, code: int) -> bytes:

@@ -1,5 +1,7 @@
 cimport cython
 
+from fastgw.wire cimport _scan as scan
+
 from fastgw.wire.http2.field cimport Http2Field
 
 cdef int PLAIN

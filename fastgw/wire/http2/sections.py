@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fastgw.wire import scan
 from fastgw.wire.fields import is_forbidden_trailer, is_token
 from fastgw.wire.http2.errors import PROTOCOL_ERROR, StreamError
 from fastgw.wire.http2.field import NAME_SIZE_MAX, Http2Field
@@ -76,7 +77,7 @@ class RequestSection:
         if cookies:  # which are sent apart for better compression (section 8.2.3)
             lines.append(b"cookie: %b\r\n" % b"; ".join(cookies))
         method = b"GET" if self.protocol else self.method
-        lines[0] = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method, self.path, self.authority)
+        lines[0] = scan.join((method, b" ", self.path, b" HTTP/1.1\r\nhost: ", self.authority, b"\r\n"))
         lines.append(b"\r\n")
         self.head = b"".join(lines)
 
