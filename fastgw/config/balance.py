@@ -13,7 +13,7 @@ from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.subset import SubsetChoice
 from fastgw.config.template import varying
-from fastgw.config.types import Duration, Parsed, Percentage, words
+from fastgw.config.types import Boolean, Duration, Parsed, Percentage, words
 from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.config.values import scalar, shown, text
 
@@ -74,6 +74,9 @@ class Balanced(Inside):
         None, "A cookie that brings a client back to the endpoint that it was at. Default: none."
     )
     engine: Engine | None = setting(None, "Of balance: engine, where and how members tell how busy they are.")
+    endpoint_picker: Boolean = setting(
+        False, "Take the endpoint that x-gateway-destination-endpoint of a trusted peer, or of a filter, names."
+    )
     subset: SubsetChoice | None = setting(
         None, "Which endpoints a request may go to, by their metadata. Default: all of them."
     )

@@ -62,6 +62,10 @@ def _around(
     affinity = affinity_of(spec)
     if affinity is not None:
         pick_for = affinity.around(pick_for or _by(balancer))
+    if spec.endpoint_picker:
+        from fastgw.core.live.picking import by_field  # which few services have
+
+        pick_for = by_field(pick_for or _by(balancer))
     return pick_for
 
 

@@ -30,6 +30,7 @@ _ELSEWHERE: Final = (
     "prefix",
     "affinity",
     "engine",
+    "endpoint_picker",
     "subset",
     "spill_below",
     "slow_start",

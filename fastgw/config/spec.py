@@ -265,6 +265,7 @@ class ServiceSpec(NamedTuple):
     prefix: PrefixSpec | None  #: of "prefix_hash"
     affinity: AffinitySpec | None
     engine: EngineSpec | None  #: of "engine"
+    endpoint_picker: bool  #: somebody else may pick the endpoint, and says so in a field
     subset: SubsetSpec | None
     spill_below: float  #: share of the members in the gateway's zone of which fewer are not enough, 0 to 1
     slow_start: float  #: seconds that a new member takes to its whole share; 0: none

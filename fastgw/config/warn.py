@@ -47,6 +47,7 @@ def warn(document: Document, config: Configuration, now: float, resolve: Resolve
     _faults(document, config)
     warn_grpc(document, config)
     _protocols(document, config)
+    _pickers(document, config)
     for path, value in durations(document.tree):
         if re.fullmatch(r"[0-9.]+", value) and float(value) > LONGEST_BARE:
             if isinstance(value, Expanded):
@@ -199,6 +200,18 @@ def _unused(document: Document, config: Configuration) -> None:
     for name in config.filters:
         if name not in chained:
             document.warn(("filters", name), "this filter is in no chain")
+
+
+def _pickers(document: Document, config: Configuration) -> None:
+    """Endpoint pickers that nobody can be: no peer is trusted, and no filter could say it."""
+    if any(is_unsound(one) or is_unsound(one.trusted_proxies) or one.trusted_proxies for one in config.listeners):
+        return
+    if any(name in config.filters for name in named(config)):
+        return
+    for name, service in config.services.items():
+        if not is_unsound(service) and service.endpoint_picker is True:
+            reason = "has no effect: no listener has trusted_proxies, and there is no filter that could pick"
+            document.warn(("services", name, "endpoint_picker"), reason)
 
 
 def _has(model: ModelEntry, service: str) -> bool:

@@ -9,6 +9,17 @@ from fastgw.core.counters import PLACEMENT
 #: How a balancer found an endpoint by a prompt, in the order of ``policy.prefix_hash``.
 PICKS: Final = ("owner", "spilled", "no_prefix")
 
+#: What became of the choice of an endpoint picker.
+PICKER_OUTCOMES: Final = ("first", "another", "unknown")
+
+PICKER_PICKS = PLACEMENT.counter(
+    "fastgw_endpoint_picker_picks",
+    "Requests for which an endpoint picker had chosen the endpoint, by what became of that.",
+    "`another`: one behind the first that it named; `unknown`: it named none that may be asked, so `balance` has chosen. See "
+    "[`endpoint_picker`](configuration.md#endpoint-pickers).",
+    label="outcome",
+    values=PICKER_OUTCOMES,
+)
 PREFIX_PICKS = PLACEMENT.counter(
     "fastgw_prefix_picks",
     "Endpoints that were chosen by what a prompt begins with, by how.",

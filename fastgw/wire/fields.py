@@ -34,6 +34,8 @@ VIA = 13
 DATE = 14  #: of an answer: relayed like any other, but one without it gets ours
 REQUEST_TIMEOUT = 15  #: x-request-timeout-ms of a trusted peer: how long it waits for its answer
 
+DESTINATION = b"x-gateway-destination-endpoint"  #: which endpoint a trusted peer, or a filter, has picked
+
 _HOP_BY_HOP = {
     b"keep-alive": DROP,
     b"proxy-connection": DROP,
@@ -65,6 +67,7 @@ REQUEST_FIELDS = {
     b"x-forwarded-proto": DROP,
     b"x-forwarded-host": DROP,
     b"x-request-timeout-ms": DROP,
+    DESTINATION: DROP,
 }
 
 #: Of a peer in ``trusted_proxies``: what it says about the client is believed and passed on.
@@ -76,6 +79,7 @@ TRUSTED_REQUEST_FIELDS = {
     b"x-forwarded-proto": FORWARDED_PROTO,
     b"x-forwarded-host": FORWARDED_HOST,
     b"x-request-timeout-ms": REQUEST_TIMEOUT,
+    DESTINATION: KEEP,
 }
 
 RESPONSE_FIELDS = {**_HOP_BY_HOP, b"te": DROP, b"x-request-id": REQUEST_ID, b"date": DATE}

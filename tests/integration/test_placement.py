@@ -13,12 +13,12 @@ from tests.support.upstream import UpstreamServer, echo
 pytestmark = pytest.mark.integration
 
 CONFIG = """\
-listeners: [{address: "127.0.0.1:$port"}]
+listeners: [{address: "127.0.0.1:$port", trusted_proxies: [127.0.0.1]}]
 admin: {address: "127.0.0.1:$admin"}
 workers: 2
-routes: [{path: /v1/*, models: true}]
+routes: [{path: /v1/*, models: true, service: llm}]
 services:
-  llm: {endpoints: [$members], balance: prefix_hash}
+  llm: {endpoints: [$members], balance: prefix_hash, endpoint_picker: true}
 models:
   big: {service: llm, as: org/big}
 """
@@ -41,4 +41,10 @@ def test_conversations_stay_where_they_began(
         for request in one.requests:
             where.setdefault(request.body.split(b'"content": "')[2].split(b":")[0], set()).add(place)
     assert len(where) == 12 and all(len(places) == 1 for places in where.values())
-    assert 'fastgw_prefix_picks_total{placement="owner",service="llm"} 36' in running.admin("/metrics")
+    fields = {"x-gateway-destination-endpoint": f"169.254.169.254:80,127.0.0.1:{members[1].port}"}
+    answers = [requests.get(f"{running.base_url}/v1/other", headers=fields, timeout=5) for _ in range(4)]
+    assert [one.status_code for one in answers] == [200] * 4
+    assert sum(one.target == b"/v1/other" for one in members[1].requests) == 4
+    metrics = running.admin("/metrics")
+    assert 'fastgw_prefix_picks_total{placement="owner",service="llm"} 36' in metrics
+    assert 'fastgw_endpoint_picker_picks_total{outcome="another",service="llm"} 4' in metrics

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from fastgw.core.live.picking import NOTE_PLACEMENT
 from fastgw.core.placement_counters import PICKS, PREFIX_PICKS
 from fastgw.wire.inference import KEYS
 from fastgw.wire.prompt import PROMPT_KEYS, blocks
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from fastgw.wire.json_skim import Skim
 
 NOTE_PROMPT: Final = "prompt"
-NOTE_PLACEMENT: Final = "placement"
 _GENERATES: Final = ("chat", "text_completion")  #: operations of which an engine keeps what it has computed
 
 

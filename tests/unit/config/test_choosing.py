@@ -67,6 +67,11 @@ def test_a_balancer_that_looks_at_prompts(tmp_path: Path) -> None:
     assert found["balancer"]._popularity is again["balancer"]._popularity  # which a reload makes
 
 
+def test_who_may_pick_comes_before_all(tmp_path: Path) -> None:
+    spec = service(tmp_path, "endpoint_picker: true, affinity: {cookie: stay, secret: 0123456789abcdef}")
+    assert chosen(spec, members(), lambda: 0.5)["pick_for"].__module__ == "fastgw.core.live.picking"
+
+
 def test_a_cookie_comes_before_the_balancer(tmp_path: Path) -> None:
     spec = service(tmp_path, "affinity: {cookie: stay, secret: 0123456789abcdef}, balance: round_robin")
     a, b = Endpoint("a"), Endpoint("b")

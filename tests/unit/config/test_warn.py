@@ -205,3 +205,17 @@ def test_models_that_nobody_can_ask_for(tmp_path: Path) -> None:
     assert [one.partition(" ")[2] for one in found] == [
         f"models.{name}: no route leads to this model" for name in names
     ]
+
+
+def test_placement_that_has_no_effect(tmp_path: Path) -> None:
+    assert [one.partition(" ")[2] for one in warnings(tmp_path, with_service("balance: prefix_hash"))] == [
+        "services.a.balance: prefix_hash is as least_request: no model leads to this service"
+    ]
+    text = file("models: true").replace("v1, ", "v1, weight: 1, ").replace("a: {", "a: {balance: prefix_hash, ")
+    assert not [one for one in warnings(tmp_path, text) if "prefix_hash" in one]
+    text = with_service("endpoint_picker: true")
+    assert "has no effect: no listener has trusted_proxies" in warnings(tmp_path, text)[0]
+    assert not warnings(tmp_path, text.replace("18080\n", "18080\n    trusted_proxies: [10.0.0.1]\n"))
+    assert not warnings(
+        tmp_path, text.replace("service: a}", "service: a, filters: [x]}") + "filters: {x: {type: headers}}\n"
+    )

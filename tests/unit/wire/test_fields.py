@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from fastgw.wire import fields
 from fastgw.wire.fields import (
     CONTENT_LENGTH,
+    DESTINATION,
     DROP,
     FORWARDED_FOR,
     FORWARDED_HOST,
@@ -179,6 +180,6 @@ def test_what_is_own_is_so_however_it_is_written() -> None:
 
 def test_whatever_frames_or_belongs_to_one_hop_is_own() -> None:
     """RFC 9110 section 7.6.1; only what says who the client is depends on whom the gateway trusts."""
-    said = {b"forwarded", b"x-real-ip", b"x-original-url", b"x-rewrite-url", b"x-request-timeout-ms"}
+    said = {b"forwarded", b"x-real-ip", b"x-original-url", b"x-rewrite-url", b"x-request-timeout-ms", DESTINATION}
     assert set(REQUEST_FIELDS) - said <= OWN_REQUEST_FIELDS
     assert set(RESPONSE_FIELDS) <= OWN_RESPONSE_FIELDS
