@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 from fastgw.core import (  # noqa: E402 - of this checkout
     counters,
     http2_counters,  # noqa: F401 - its rows are of the table, as those of the next
+    limit_counters,  # noqa: F401
     model_counters,  # noqa: F401
     placement_counters,  # noqa: F401
 )

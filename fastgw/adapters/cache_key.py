@@ -61,7 +61,9 @@ _NOT_OURS: Final = (
     b"if-range",
 )
 #: Notes that tell what happened to a request, and not who sent it.
-_PASSING: Final = frozenset({"rate_limit", "ext_authz", "compress", "cache", "fallback", "fallback_from", "usage"})
+_PASSING: Final = frozenset(
+    {"rate_limit", "token_limit", "ext_authz", "compress", "cache", "fallback", "fallback_from", "usage"}
+)
 
 
 def is_ours(request: Request) -> bool:

@@ -16,6 +16,7 @@ from fastgw.config.called import called, destinations
 from fastgw.config.chains import links, named
 from fastgw.config.choosing import affinity_of
 from fastgw.config.compile_service import ServiceMaker, SlotMap
+from fastgw.config.limited import LIMITER
 from fastgw.config.metered import METER
 from fastgw.config.rules import rule
 from fastgw.config.shadows import shadows
@@ -96,6 +97,8 @@ class _Compiler:
             made = self._filters[name] = _filter(one)
             if one.made_by == METER:
                 made.count_in(self._slots.models)  # type: ignore[attr-defined]
+            elif one.made_by == LIMITER:
+                made.count_in(self._slots.limits)  # type: ignore[attr-defined]
         self._tracing = self._tracer(self._spec.telemetry)
         calls = called(self._spec)
         maker = ServiceMaker(self._slots, self._registry, self._random, self._spec.zone, self._tracing, calls)

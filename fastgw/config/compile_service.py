@@ -53,6 +53,10 @@ class SlotMap(Protocol):
     def models(self) -> Mapping[tuple[str, str], int]:
         """By service name and model (``config.metered``)."""
 
+    @property
+    def limits(self) -> Mapping[tuple[str, str], int]:
+        """By the name of a filter and its limit (``config.limited``)."""
+
 
 class ServiceMaker:
     """Makes the services of one snapshot: what several of them share is made once."""

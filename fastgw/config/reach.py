@@ -25,6 +25,7 @@ _SET_NOTHING: Final = (
         "rate_limit",
         "request_id",
         "server_timing",
+        "token_limit",
         "usage",
     ),
 )

@@ -10,6 +10,9 @@ import socket
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from fastgw.core.models.asked import NOTE as ASKED
+from fastgw.core.models.asked import NOTE_MODEL
+from fastgw.filters.log_variables import user_of
 from fastgw.filters.variables import Read, note_bytes, noted
 
 if TYPE_CHECKING:
@@ -32,7 +35,8 @@ class Keys:
     __slots__ = ("_context", "_known", "_reads", "are_of_clients", "text")
 
     def __init__(self, per: str | Sequence[str], *limit: bytes) -> None:
-        """``per``: route, listener, filter, address, ``header:NAME``, ``claim:NAME``, ``note:NAME`` or api_key, or several of them.
+        """``per``: route, listener, filter, address, ``header:NAME``, ``claim:NAME``, ``note:NAME`` or api_key, of requests to models also
+        key, user, model or ``label:NAME``; or several of them.
         ``limit``: what tells this limit from all others."""
         sources = (per,) if isinstance(per, str) else tuple(per)
         parts = [one.partition(":") for one in sources]
@@ -73,8 +77,24 @@ def _reader(kind: str, name: str) -> Read:
     if kind == "header":
         field = name.encode()
         return lambda exchange: exchange.request.header(field) or b""
+    if kind == "user":
+        return user_of
+    if kind == "model":
+        return _model
+    if kind == "key":
+        return lambda exchange: note_bytes(noted(exchange, ["key"]) or noted(exchange, ["api_key"]))
+    if kind == "label":
+        return lambda exchange: note_bytes(noted(exchange, ["labels", name]))
     path = ["jwt", name] if kind == "claim" else (name or kind).split(".")
     return lambda exchange: note_bytes(noted(exchange, path))
+
+
+def _model(exchange: Exchange) -> bytes:
+    """The entry of ``models`` that the request has led to; where it has led to none, the name that its body has."""
+    asked = noted(exchange, [ASKED])
+    if asked is not None:
+        return str(asked.entry).encode()
+    return note_bytes(noted(exchange, [NOTE_MODEL]))
 
 
 def _network(address: bytes) -> bytes:

@@ -42,6 +42,7 @@ class SharedLimit:
         self.settles = kind.settles
         self.text = kind.text
         self.unit = kind.unit
+        self.block: int = options["block"]  #: as much as there is at once
         self._kind = kind
         self._leases = leases
         self._redis: RedisSettings = cluster["redis"]
@@ -61,11 +62,13 @@ class SharedLimit:
 
     def bucket(self, exchange: Exchange, clock: Clock) -> Lease:
         """What there is for this request."""
-        kind = self._kind
-        needs, takes = kind.wants(exchange)
+        return self.tab(exchange, clock, *self._kind.wants(exchange))
+
+    def tab(self, exchange: Exchange, clock: Clock, needs: int, takes: int) -> Lease:
+        """The same for one that needs and takes so much."""
         is_there = self._leases.is_there(self._redis)
         board, places = exchange.plane.seat.board, self._places(exchange)
-        return Lease(board, kind.table, places, self._shared, clock, needs, takes, is_there=is_there)
+        return Lease(board, self._kind.table, places, self._shared, clock, needs, takes, is_there=is_there)
 
     def wait(self, bucket: Lease) -> int:
         """Nanoseconds until ``bucket`` would admit it."""

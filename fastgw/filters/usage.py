@@ -38,7 +38,7 @@ NOTE: Final = "usage"
 _CODINGS: Final = b"accept-encoding"
 #: How the paths end behind which a model makes text, and those behind which it only reads some: so a body that tells nothing of its tokens
 #: has some all the same.
-_MAKING: Final = (b"/completions", b"/responses", b"/messages", b"/api/chat", b"/api/generate")
+MAKING: Final = (b"/completions", b"/responses", b"/messages", b"/api/chat", b"/api/generate")
 _READING: Final = (b"/embeddings", b"/rerank", b"/score", b"/pooling", b"/api/embed")
 #: Numbers of a line, and how they begin there.
 _NUMBERS: Final = tuple(
@@ -86,6 +86,11 @@ class Usage:
         self._prices = Prices(options.get("prices", ()))
         path = options.get("path")
         self._lines = LogLines(path, flush=options["flush"], rotate=options["rotate"]) if path else None
+
+    @property
+    def prices(self) -> Prices:
+        """What tokens cost."""
+        return self._prices
 
     def count_in(self, slots: Mapping[tuple[str, str], int]) -> None:
         """Count what the models of services use, by the names of both, in these slots (``config.metered``)."""
@@ -257,7 +262,7 @@ def settle(exchange: Exchange, known: Metering, prices: Prices) -> dict[str, Any
     told = meter.told if meter is not None else TokenCounts()
     prompt, completion = told.prompt, told.completion
     path = exchange.request.original_path or exchange.request.path
-    makes = path.endswith(_MAKING)
+    makes = path.endswith(MAKING)
     if (makes or path.endswith(_READING)) and _is_used(exchange):
         if prompt == NOT_TOLD:
             prompt = known.estimated_prompt = exchange.body.received // BYTES_OF_TOKEN

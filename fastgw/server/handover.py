@@ -159,6 +159,7 @@ def layout() -> str:
 
     # Their rows are in their blocks once they are imported, and not all need them.
     import fastgw.core.http2_counters
+    import fastgw.core.limit_counters
     import fastgw.core.model_counters
     import fastgw.core.placement_counters  # noqa: F401
 

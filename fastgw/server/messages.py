@@ -30,6 +30,7 @@ class Slots(NamedTuple):
     endpoints: dict[tuple[str, str], int]  #: (service, address) -> slot
     filters: dict[str, int]
     models: dict[tuple[str, str], int] = {}  #: (service, model) -> slot
+    limits: dict[tuple[str, str], int] = {}  #: (filter, limit) -> slot
 
 
 class Endpoints(NamedTuple):

@@ -32,7 +32,7 @@ def bare(spec: GatewaySpec) -> GatewaySpec:
 
 def joined(spec: GatewaySpec, pieces: tuple[bytes, ...]) -> Steps[tuple[GatewaySpec, Slots]]:
     """The whole again, of a bare ``spec`` and its pieces."""
-    found: tuple[list[Any], ...] = ([], [], [], [], [], [], [])
+    found: list[list[Any]] = [[] for _ in range(2 + len(Slots._fields))]
     for piece in pieces:
         yield
         place, part = pickle.loads(piece)  # nosec B301 - of a message of our own supervisor, as the message itself

@@ -13,11 +13,12 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastgw.config.chains import filter_names
+from fastgw.config.limited import limited
 from fastgw.config.metered import metered
 from fastgw.config.shadows import shadows
 from fastgw.config.spec import GatewaySpec, fallback_name, mirror_name
 from fastgw.core.blocks import Block
-from fastgw.core.counters import ENDPOINT, FILTER, MODEL, ROUTE, SERVICE
+from fastgw.core.counters import ENDPOINT, FILTER, LIMIT, MODEL, ROUTE, SERVICE
 from fastgw.core.settings import LISTED
 from fastgw.server.messages import Slots
 
@@ -114,12 +115,14 @@ class Tables:
         self._endpoints: SlotTable[tuple[str, str]] = self._table(ENDPOINT)
         self._filters: SlotTable[str] = self._table(FILTER)
         self._models: SlotTable[tuple[str, str]] = self._table(MODEL)
+        self._limits: SlotTable[tuple[str, str]] = self._table(LIMIT)
         self._all: dict[Block, SlotTable[Any]] = {
             ROUTE: self._routes,
             SERVICE: self._services,
             ENDPOINT: self._endpoints,
             FILTER: self._filters,
             MODEL: self._models,
+            LIMIT: self._limits,
         }
 
     def plan(self, spec: GatewaySpec) -> Slots:
@@ -130,6 +133,7 @@ class Tables:
             self.plan_endpoints(spec),
             self._filters.plan(filter_names(spec)),
             self._models.plan(metered(spec)),
+            self._limits.plan(limited(spec)),
         )
 
     def plan_endpoints(self, spec: GatewaySpec) -> dict[tuple[str, str], int]:
@@ -157,6 +161,7 @@ class Tables:
         self._endpoints.adopt(slots.endpoints)
         self._filters.adopt(slots.filters)
         self._models.adopt(slots.models)
+        self._limits.adopt(slots.limits)
 
     @property
     def slots(self) -> dict[Block, list[int]]:

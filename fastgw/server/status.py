@@ -31,6 +31,7 @@ from fastgw.server.fleet_status import fleet_facts
 from fastgw.server.gateway import Gateway
 from fastgw.server.health_status import health_facts, health_of_endpoint
 from fastgw.server.key_set_status import key_set_document, key_set_facts
+from fastgw.server.limit_status import limits_document
 from fastgw.server.link_status import link_document, links_of
 from fastgw.server.lost_logs import LostLogs
 from fastgw.server.machine import open_files
@@ -190,6 +191,7 @@ class Pages:
             {name: slots.endpoints[name] for name in endpoint_names(spec)},
             {name: slots.filters[name] for name in filter_names(spec)},
             slots.models,
+            slots.limits,
         )
 
     def facts(self) -> Facts:
@@ -298,7 +300,10 @@ class Pages:
         """How those of any chain have failed, and what followed."""
         plan = self._gateway.current
         settings = {one.name: one.settings._asdict() for one in plan.spec.filters} if plan is not None else {}
-        return {name: {**settings.get(name, {}), "failures": failures(block)} for name, block in totals.filters.items()}
+        return {
+            name: {**settings.get(name, {}), "failures": failures(block), **limits_document(name, totals.limits)}
+            for name, block in totals.filters.items()
+        }
 
     def _services(self, facts: Facts, totals: Totals) -> dict[str, Any]:
         plan = self._gateway.current

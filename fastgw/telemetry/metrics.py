@@ -22,7 +22,12 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.samples import Exemplar as Told
 
 from fastgw.core import counters as layout
-from fastgw.core import http2_counters, model_counters, placement_counters  # noqa: F401 - their rows are of the table
+from fastgw.core import (  # their rows are of the table
+    http2_counters,  # noqa: F401
+    limit_counters,  # noqa: F401
+    model_counters,  # noqa: F401
+    placement_counters,  # noqa: F401
+)
 from fastgw.core.blocks import COUNTER, DURATION_BUCKETS, HISTOGRAM, Metric, bucket_of
 from fastgw.core.exemplars import Exemplar
 from fastgw.telemetry.facts import FACTS, INFO, Labels, Samples
@@ -70,6 +75,8 @@ def families(facts: Facts, totals: Totals) -> Iterator[Family]:
     used: dict[Labels, Sequence[int]] = {name: block for name, block in totals.models.items() if any(block)}
     for row in layout.MODEL:
         yield from _counted(row, used)
+    for row in layout.LIMIT:
+        yield from _counted(row, dict(totals.limits.items()))
 
 
 def _counted(

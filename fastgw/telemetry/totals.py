@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fastgw.core.blocks import Block
-from fastgw.core.counters import ENDPOINT, FILTER, GLOBAL, MODEL, ROUTE, SERVICE
+from fastgw.core.counters import ENDPOINT, FILTER, GLOBAL, LIMIT, MODEL, ROUTE, SERVICE
 from fastgw.core.exemplars import Exemplar
 
 Values = Sequence[int] | memoryview
@@ -250,6 +250,7 @@ class Totals:
     endpoints: dict[EndpointName, list[int]] = field(default_factory=dict)
     filters: dict[str, list[int]] = field(default_factory=dict)
     models: dict[MeteredName, list[int]] = field(default_factory=dict)
+    limits: dict[tuple[str, str], list[int]] = field(default_factory=dict)  #: by filter and limit
 
 
 def total(
@@ -259,9 +260,10 @@ def total(
     endpoints: Mapping[EndpointName, int],
     filters: Mapping[str, int],
     models: Mapping[MeteredName, int] | None = None,
+    limits: Mapping[tuple[str, str], int] | None = None,
 ) -> Totals:
-    """Add up ``slabs``.  ``routes``, ``services``, ``endpoints``, ``filters``, ``models``: names of the configuration and their slots;
-    nothing else is read.
+    """Add up ``slabs``.  ``routes``, ``services``, ``endpoints``, ``filters``, ``models``, ``limits``: names of the configuration and
+    their slots; nothing else is read.
 
     Names that share the last slot, because all others are taken, are told as one, ``other``.
     """
@@ -272,6 +274,7 @@ def total(
         _sums(slabs, ENDPOINT, endpoints, (OTHER, OTHER)),
         _sums(slabs, FILTER, filters, OTHER),
         _sums(slabs, MODEL, models or {}, (OTHER, OTHER)),
+        _sums(slabs, LIMIT, limits or {}, (OTHER, OTHER)),
     )
 
 

@@ -29,6 +29,7 @@ from fastgw.config.filters.redirect import SchemeRedirect
 from fastgw.config.filters.request_id import RequestId
 from fastgw.config.filters.rewrite import Rewrite
 from fastgw.config.filters.server_timing import ServerTiming
+from fastgw.config.filters.token_limit import TokenLimit
 from fastgw.config.filters.usage import Usage
 
 _TYPES: Final[tuple[type[FilterOptions], ...]] = (
@@ -55,6 +56,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     SchemeRedirect,
     Rewrite,
     ServerTiming,
+    TokenLimit,
     Usage,
 )
 

@@ -91,6 +91,8 @@ def _in_dialect(error: GatewayError, dialect: str, request_id: str) -> dict[str,
     kind = _OPENAI_TYPES.get(error.status, _INVALID if error.status < 500 else "server_error")
     if error.code == "model_not_found":
         kind = _INVALID  # as OpenAI has it
+    elif error.code == "insufficient_quota":
+        kind = error.code  # so, too
     return {
         "error": {
             "message": error.detail,

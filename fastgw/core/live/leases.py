@@ -50,11 +50,11 @@ class Lease:
         "_clock",
         "_how",
         "_is_there",
-        "_needs",
         "_seen",
         "_shared",
         "_table",
         "is_low",
+        "needs",
         "now",
         "places",
         "rate",
@@ -80,7 +80,7 @@ class Lease:
         self._table = table
         self._shared = shared
         self._clock = clock
-        self._needs = needs
+        self.needs = needs
         self._seen = Reading(-1, 0, 0)
         self._how = _REFUSED
         self._is_there = is_there
@@ -95,12 +95,12 @@ class Lease:
     @property
     def wait(self) -> int:
         """Nanoseconds from ``now`` until it would be admitted."""
-        return max(SOON, self.rate.wait(self.time, self.now, self._needs))
+        return max(SOON, self.rate.wait(self.time, self.now, self.needs))
 
     @property
     def is_gone(self) -> bool:
         """Is it refused only because nobody can be asked?"""
-        return self._how == _REFUSED and not self._is_there and not self.rate.wait(self.time, self.now, self._needs)
+        return self._how == _REFUSED and not self._is_there and not self.rate.wait(self.time, self.now, self.needs)
 
     def look(self) -> bool:
         """See ``tabs.Bucket``."""
@@ -111,13 +111,13 @@ class Lease:
         rate = self.rate
         self.time = max(known, now) - rate.span(has) if has >= 0 else rate.taken(known, now, -has)
         self.is_low = self._is_there and self._shared.terms.is_low(seen.value, now)
-        if has >= self._needs:
+        if has >= self.needs:
             self._how = _HELD
         elif self._is_there:
-            is_owed = has - self._needs >= -self._shared.terms.block and not rate.wait(self.time, now, self._needs)
+            is_owed = has - self.needs >= -self._shared.terms.block and not rate.wait(self.time, now, self.needs)
             self._how = _OWED if is_owed else _REFUSED
         else:
-            is_free = self._shared.is_alone and not rate.wait(self.time, now, self._needs)
+            is_free = self._shared.is_alone and not rate.wait(self.time, now, self.needs)
             self._how = _ALONE if is_free else _REFUSED
         return self._how != _REFUSED
 
@@ -169,7 +169,7 @@ class Lease:
         return until if is_ours else 0
 
     def _charge_alone(self) -> bool:
-        rate, needs, takes = self.rate, self._needs, self.taken
+        rate, needs, takes = self.rate, self.needs, self.taken
         for _ in range(TRIES):
             seen = read(self._board, self._table, self.places.bucket, self._clock)
             time = rate.sound(seen.value, seen.now)

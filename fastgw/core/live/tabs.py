@@ -81,7 +81,7 @@ def change(board: Board, table: Table, key: int, clock: Clock, after: Callable[[
 class Tab:
     """The bucket of one key, for one exchange."""
 
-    __slots__ = ("_before", "_board", "_cell", "_clock", "_key", "_needs", "_table", "now", "rate", "taken", "time")
+    __slots__ = ("_before", "_board", "_cell", "_clock", "_key", "_table", "needs", "now", "rate", "taken", "time")
 
     def __init__(
         self, board: Board, table: Table, key: int, rate: Amounts, clock: Clock, needs: int, takes: int
@@ -92,7 +92,7 @@ class Tab:
         self._table = table
         self._key = key
         self._clock = clock
-        self._needs = needs
+        self.needs = needs
         self._cell = -1
         self._before = 0
         self.rate = rate
@@ -102,7 +102,7 @@ class Tab:
     @property
     def wait(self) -> int:
         """Nanoseconds from ``now`` until it would be admitted."""
-        return self.rate.wait(self.time, self.now, self._needs)
+        return self.rate.wait(self.time, self.now, self.needs)
 
     def look(self) -> bool:
         """See ``Bucket``."""

@@ -184,7 +184,7 @@ class ModelChoice:
         if sent_as != name:
             data = read.renamed(data, sent_as, b"" if part.is_pattern else part.written)
         hold(exchange, data, has_digests)
-        exchange.note(NOTE, AskedModel(operation, name, target.name, sent_as, read.skim))
+        exchange.note(NOTE, AskedModel(operation, name, target.means or target.name, sent_as, read.skim))
         exchange.note(NOTE_MODEL, name)
         return part.destination.choose(exchange)  # type: ignore[no-any-return]
 

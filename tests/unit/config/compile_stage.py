@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from fastgw.config.chains import filter_names
 from fastgw.config.compile import compile_snapshot
+from fastgw.config.limited import limited
 from fastgw.config.metered import metered
 from fastgw.config.spec import GatewaySpec
 from fastgw.core.live.registry import Registry
@@ -22,6 +23,7 @@ class Slots:
     endpoints: dict[tuple[str, str], int] = field(default_factory=dict)
     filters: dict[str, int] = field(default_factory=dict)
     models: dict[tuple[str, str], int] = field(default_factory=dict)
+    limits: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def slots(spec: GatewaySpec) -> Slots:
@@ -33,6 +35,7 @@ def slots(spec: GatewaySpec) -> Slots:
         {pair: n for n, pair in enumerate(pairs)},
         {name: n for n, name in enumerate(filter_names(spec))},
         {name: n for n, name in enumerate(metered(spec))},
+        {name: n for n, name in enumerate(limited(spec))},
     )
 
 

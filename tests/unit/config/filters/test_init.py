@@ -31,6 +31,7 @@ NEEDED: Mapping[str, str] = {
     "jwt": "algorithms: HS256, keys: [{secret: 0123456789abcdef0123456789abcdef}]",
     "log_body": "path: stdout",
     "mtls": "rules: [{cn: ann}]",
+    "token_limit": "limits: [{rate: 5/m, unit: requests}]",
     "oauth2_introspection": "url: 'https://auth.test/'",
     "rate_limit": "limits: [{rate: 5/s}]",
     "rewrite": "path: /x",

@@ -1,0 +1,62 @@
+"""What is wrong between filters of type ``token_limit`` and those that meter: who limits what is used has it metered behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fastgw.config.chains import links
+from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
+from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.filters.token_limit import TokenLimit
+from fastgw.config.filters.usage import Usage
+from fastgw.config.schema import Configuration, Route
+from fastgw.config.source import Document
+from fastgw.config.unsound import is_unsound
+from fastgw.filters.token_rates import COST, REQUESTS
+
+
+def check_limits(document: Document, config: Configuration, name_of: Callable[[Route], str]) -> None:
+    """Report filters that limit what nobody behind them meters; each once, by the first route where that is so.  ``name_of``: a route."""
+    if is_unsound(config.filters, config.chain, config.routes, config.listeners):
+        return
+    limiting = {
+        name: one for name, one in config.filters.items() if isinstance(one, TokenLimit) and not is_unsound(one)
+    }
+    for name, one in limiting.items():
+        units = {limit.unit for limit in one.limits if not is_unsound(limit)} if not is_unsound(one.limits) else set()
+        if units <= {REQUESTS}:
+            continue
+        problem = _problem(config, name, units, name_of)
+        if problem:
+            document.report(("filters", name), problem, at_key=True)
+
+
+def _problem(config: Configuration, name: str, units: set[Any], name_of: Callable[[Route], str]) -> str:
+    for listener in config.listeners:
+        for route in config.routes:
+            if is_unsound(listener, route) or is_unsound(listener.filters, listener.before_routing, route.filters):
+                continue
+            chain = [link.name for link in _links(config, listener, route)]
+            if name not in chain:
+                continue
+            behind = [_entry(config, one) for one in chain[chain.index(name) + 1 :]]
+            meters = [one for one in behind if isinstance(one, Usage)]
+            if not meters:
+                return (
+                    f"nobody behind it in the chain of the route {name_of(route)!r} meters what is used: name a filter of type "
+                    "usage there"
+                )
+            if COST in units and not is_unsound(meters[0].prices) and not meters[0].prices:
+                return f"limits the cost, and the filter usage behind it (route {name_of(route)!r}) has no prices"
+    return ""
+
+
+_links: Final[Any] = links  #: it takes a configuration as the file has it, too
+
+
+def _entry(config: Configuration, name: str) -> FilterOptions | None:
+    found: Any = config.filters.get(name)
+    if found is None and name in BUILT_IN_FILTERS:
+        found = FILTERS[name].model_validate({"type": name})
+    return found  # type: ignore[no-any-return]

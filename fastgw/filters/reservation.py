@@ -1,0 +1,144 @@
+"""How many tokens a request may take, as far as that is known before a model has seen it: what is reserved of its limits.
+
+Of the prompt by its bytes.  Of what is generated as much as the request allows (``max_tokens`` and its like, for each of ``n`` choices); if
+it says nothing, what answers of its model had of late.  ``reserve: learned`` takes the smaller of both, so a client that always allows much
+keeps nobody out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fastgw.core.models.asked import AskedModel, text_of
+from fastgw.errors import DownstreamError
+from fastgw.filters.token_rates import COMPLETION, COST, LEARNED, MICRO, PROMPT, TOKENS
+from fastgw.filters.usage import MAKING
+from fastgw.policy.amounts import MOST
+from fastgw.policy.learned import Learned
+from fastgw.wire.inference import KEYS, MODEL_MAX, OPENAI, OPERATIONS, operation_of
+from fastgw.wire.json_skim import Skim
+from fastgw.wire.json_value import AMBIGUOUS, STRING, JsonError
+from fastgw.wire.prompt_size import text_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastgw.filters.prices import Prices
+
+IMAGE: Final = 1000  #: tokens that one is taken for
+FIRST_GUESS: Final = 1000  #: tokens of an answer, before there was any
+_MODELS_MAX: Final = 1024  #: of which is known what their answers have
+_LIMITS: Final = (b"max_tokens", b"max_completion_tokens", b"max_output_tokens")
+_VALUE_MAX: Final = 4096
+_BEGINNINGS: Final = (b"{", b" ", b"\n", b"\r", b"\t")  #: of an object of JSON
+_UNKNOWN: Final = OPERATIONS[b"/v1/chat/completions"]._replace(name="")
+
+
+class Reservation:
+    """Of one request."""
+
+    __slots__ = ("choices", "completion", "cost", "is_stated", "model", "prompt")
+
+    def __init__(self, model: str, prompt: int, completion: int, choices: int, is_stated: bool) -> None:
+        self.model = model  #: what is learned from its answer is of this one
+        self.prompt = prompt  #: tokens
+        self.completion = completion
+        self.choices = choices  #: answers that are asked for at once
+        self.is_stated = is_stated  #: is what is generated as much as the request allows?
+        self.cost = 0  #: millionths
+
+    def of(self, unit: str) -> int:
+        """How much of ``unit``; of requests one."""
+        if unit == TOKENS:
+            return self.prompt + self.completion
+        if unit == COST:
+            return self.cost
+        return self.prompt if unit == PROMPT else self.completion if unit == COMPLETION else 1
+
+
+class Reserving:
+    """What is assumed of requests, and what was learned of answers."""
+
+    __slots__ = ("_assumed", "_bytes_per_token", "_is_learned", "_known")
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """``options``: ``reserve``: maximum or learned; ``default_max_tokens``: of answers to requests that say nothing, or None;
+        ``bytes_per_token``: of prompts."""
+        self._is_learned: bool = options["reserve"] == LEARNED
+        self._assumed: int = options["default_max_tokens"] or 0
+        self._bytes_per_token: int = options["bytes_per_token"]
+        self._known: dict[str, Learned] = {}
+
+    def of(self, asked: AskedModel, path: bytes, body: bytes, prices: Prices | None) -> Reservation:
+        """For a request to ``path``, whose ``body`` says what is ``asked``; ``prices``: None: nothing costs anything."""
+        size, images = text_size(body)
+        prompt = size // self._bytes_per_token + 1 + images * IMAGE
+        model = asked.entry or asked.model
+        if path.endswith(MAKING):
+            found = self._generated(asked, model, prompt)
+        else:
+            found = Reservation(model, prompt, 0, 1, False)
+        if prices is not None:
+            cost = prices.cost(asked.sent_as or asked.model, asked.model, found.prompt, 0, found.completion)
+            found.cost = millionths(cost)
+        return found
+
+    def learn(self, reserved: Reservation, completion: int) -> None:
+        """The answer had so many tokens, all choices together."""
+        amount = completion / reserved.choices
+        known = self._known.get(reserved.model)
+        if known is not None:
+            known.learn(amount)
+            return
+        if len(self._known) >= _MODELS_MAX:
+            self._known.clear()  # names that clients invent: those that are used come back
+        self._known[reserved.model] = Learned(amount)
+
+    def _generated(self, asked: AskedModel, model: str, prompt: int) -> Reservation:
+        stated = -1
+        for key in _LIMITS:
+            said = asked.number(key)
+            if said is not None and said > stated:
+                stated = said
+        choices = asked.number(b"n") or 1 if asked.operation.dialect == OPENAI else 1
+        if stated >= 0 and not self._is_learned:
+            return Reservation(model, prompt, min(stated * choices, MOST), choices, True)
+        if self._assumed and not self._is_learned:
+            guess = self._assumed
+        else:
+            known = self._known.get(model)
+            guess = known.guess if known is not None else self._assumed or FIRST_GUESS
+        if 0 <= stated < guess:
+            guess = stated
+        return Reservation(model, prompt, min(guess * choices, MOST), choices, False)
+
+
+def read(path: bytes, body: bytes) -> AskedModel:
+    """What ``body`` asks for, on a route that nobody has read it for.
+
+    Raises:
+        DownstreamError: 400, it is no JSON, or has two readings: one would be counted, and perhaps the other executed.
+    """
+    operation = operation_of(path) or _UNKNOWN
+    if not body.startswith(_BEGINNINGS):
+        return AskedModel(operation, "", "", "")  # a form, or compressed: nothing is known of it but its size
+    skim = Skim(KEYS, 0, _VALUE_MAX)
+    try:
+        skim.feed(body)
+        skim.finish()
+    except JsonError as error:
+        detail = f"the request body cannot be read: {error}"
+        if error.reason == AMBIGUOUS:
+            raise DownstreamError(400, "json_ambiguous", detail) from None
+        raise DownstreamError(400, "json_malformed", detail) from None
+    value = skim.value(0)
+    is_name = value is not None and value.kind == STRING and value.raw is not None and len(value.raw) <= MODEL_MAX
+    name = text_of(value.raw) if is_name else ""  # type: ignore[union-attr, arg-type]
+    return AskedModel(operation, name if name.isprintable() else "", "", "", skim)
+
+
+def millionths(cost: float | None) -> int:
+    """A cost as it is counted, rounded up; of what has no price 0."""
+    if not cost:
+        return 0
+    return min(-int(-cost * MICRO // 1), MOST)

@@ -1,0 +1,149 @@
+"""One limit of a filter ``token_limit``: what it counts, of whom, and how much in what time.
+
+Each is a bucket of amounts for each of its keys (``policy.amounts``), of which a request takes what it reserves when it is admitted, and
+settles the rest when it is over (``core.live.tabs``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from fastgw.core.live.board import KEYED_TIMES, NAMED_TIMES
+from fastgw.core.live.tabs import Tab
+from fastgw.filters.keys import Keys
+from fastgw.filters.limits import Requests
+from fastgw.filters.rate_fields import SECOND
+from fastgw.filters.reservation import millionths
+from fastgw.filters.shared_limits import SharedLimit
+from fastgw.filters.token_rates import (
+    COMPLETION,
+    COST,
+    PROMPT,
+    REQUESTS,
+    TOKENS,
+    counted,
+    limit_text,
+    read_rate,
+)
+from fastgw.policy.amounts import Amounts
+from fastgw.policy.gcra import Rate
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.live.meters import Clock
+
+NOTE: Final = "limits"  #: see ``Noted``
+_SETTLED: Final = {TOKENS: "total_tokens", PROMPT: "prompt_tokens", COMPLETION: "completion_tokens"}
+
+
+class TokenBucket(Requests):
+    """What it is on one gateway."""
+
+    def __init__(self, name: str, place: int, options: Mapping[str, Any]) -> None:
+        """``name``: of the filter; ``place``: in its list, from 1; ``options``: ``rate`` (count and seconds; of cost in millionths),
+        ``burst`` (or None), ``per`` and ``unit``."""
+        count, period = options["rate"]
+        self.unit = options["unit"]
+        self.settles = self.unit != REQUESTS
+        self._place = place
+        burst = options["burst"] or count
+        self.rate = Amounts(count, period * SECOND, burst) if self.settles else Rate(count, period * SECOND, burst)
+        parts = (b"%d/%d/%d" % (count, period, self.rate.burst), self.unit.encode())
+        self.keys = Keys(options["per"], b"token_limit", name.encode(), *parts)
+        self.text = limit_text(options)
+        self.table = KEYED_TIMES if self.keys.are_of_clients else NAMED_TIMES
+
+    def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Any:
+        """What it has for a request that takes so much: a ``Tab``, or of requests a ``Meter``."""
+        if not self.settles:
+            return self.bucket(exchange, clock)
+        board, key = exchange.plane.seat.board, self.keys.of(exchange)
+        return Tab(board, self.table, key, self.rate, clock, min(amount, self.rate.burst), amount)
+
+    def wait(self, bucket: Any) -> int:
+        """See ``Requests``."""
+        return bucket.wait if self.settles else Requests.wait(self, bucket)
+
+
+class Counted:
+    """A limit of the filter, alone or shared with other gateways, and where it is counted."""
+
+    __slots__ = ("base", "burst", "kind", "level", "limit", "shared", "unit")
+
+    def __init__(self, name: str, place: int, options: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> None:
+        """``place``: from 1; ``cluster``: as of ``SharedLimit``, or None."""
+        self.base = 0  #: where it is counted in the slab; 0: nowhere
+        self.kind = TokenBucket(name, place, options)
+        self.unit = self.kind.unit
+        self.level = self.kind.keys.text  #: whom it counts, in words
+        self.burst = self.kind.rate.burst
+        self.shared = SharedLimit(name, self.kind, options, cluster) if cluster is not None else None
+        self.limit = self.shared or self.kind
+
+    def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Any:
+        """What it has for a request that takes so much: a ``Tab``, a ``Meter``, or a ``Lease``."""
+        if self.shared is None:
+            return self.kind.tab(exchange, clock, amount)
+        # More than a block is never there at once, and is taken all the same.
+        return self.shared.tab(exchange, clock, min(amount, self.shared.block), amount)
+
+    def used(self, settled: Mapping[str, Any]) -> int:
+        """How much it was, of what the note ``usage`` says."""
+        if self.unit == COST:
+            return millionths(settled["cost"])
+        return settled[_SETTLED[self.unit]]  # type: ignore[no-any-return]
+
+
+class Noted:
+    """Limits of one exchange in the place of those of the configuration.
+
+    exchange.notes["limits"]   by whom they count, as ``per`` has it, pairs of a unit and a rate: {"key": (("tokens", "100000/m"), ...)}
+
+    Whoever knows the client may say so in its ``request`` hook, such as the filter that has checked a key.  All limits of that ``per`` are
+    those then.  The pairs are a tuple that is made once, as limits are made of it once.
+    """
+
+    __slots__ = ("_cluster", "_known", "_name", "base")
+
+    KNOWN_MAX = 4096  #: tuples that are remembered
+
+    def __init__(self, name: str, cluster: Mapping[str, Any] | None) -> None:
+        self._name = name
+        self._cluster = cluster
+        self.base = 0  #: where those are counted that the configuration has none of
+        self._known: dict[tuple[str, int], tuple[object, list[Counted]]] = {}
+
+    def over(self, own: list[Counted], said: Mapping[str, tuple[tuple[str, str], ...]]) -> list[Counted]:
+        """``own``, with what is ``said`` in the place of those that count the same.
+
+        Raises:
+            ValueError: it is no rate.
+        """
+        found = [one for one in own if one.level not in said]
+        for level, pairs in said.items():
+            known = self._known.get((level, id(pairs)))
+            if known is None or known[0] is not pairs:
+                if len(self._known) >= self.KNOWN_MAX:
+                    self._known.clear()
+                bases = {one.unit: one.base for one in own if one.level == level}
+                known = self._known[level, id(pairs)] = (pairs, self._made(level, bases, pairs))
+            found += known[1]
+        return found
+
+    def _made(self, level: str, bases: Mapping[str, int], pairs: Iterable[tuple[str, str]]) -> list[Counted]:
+        made: list[Counted] = []
+        for unit, text in pairs:
+            micro, seconds = read_rate(text)
+            count = counted(micro, unit)
+            options = {
+                "rate": (count, seconds),
+                "burst": None,
+                "per": level.split(" and "),
+                "unit": unit,
+                "block": max(1, count // 10),
+            }
+            one = Counted(self._name, len(made) + 1, options, self._cluster)
+            one.base = bases.get(unit, self.base)
+            made.append(one)
+        return made

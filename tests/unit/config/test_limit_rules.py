@@ -1,0 +1,41 @@
+"""Who limits what is used has it metered behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.config.files import MINIMAL, problems
+
+LIMIT = "  limit: {type: token_limit, limits: [{rate: 5/m}]}\n"
+COST = LIMIT.replace("5/m", "5/d, unit: cost")
+REQUESTS = LIMIT.replace("5/m", "5/m, unit: requests")
+METER = "  meter: {type: usage}\n"
+PRICED = "  meter: {type: usage, prices: {m: {input: 1}}}\n"
+NOBODY = "filters.limit: nobody behind it in the chain of the route '/*' meters what is used: name a filter of type usage there"
+
+
+def text(chain: str, *filters: str, top: str = "") -> str:
+    return MINIMAL.replace("service: a}", f"service: a, filters: [{chain}]}}") + top + "filters:\n" + "".join(filters)
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        (text("limit, meter", LIMIT, METER), []),
+        (text("limit, usage", LIMIT), []),
+        (text("meter", LIMIT, METER, top="chain: [limit]\n"), []),
+        (text("limit", REQUESTS), []),
+        (text("meter", LIMIT, METER), []),
+        (text("limit", LIMIT), [NOBODY]),
+        (text("meter, limit", LIMIT, METER), [NOBODY]),
+        (text("limit, meter", COST, PRICED), []),
+        (
+            text("limit, meter", COST, METER),
+            ["filters.limit: limits the cost, and the filter usage behind it (route '/*') has no prices"],
+        ),
+    ],
+)
+def test_who_meters(tmp_path: Path, file: str, expected: list[str]) -> None:
+    assert [line.partition(": ")[2] for line in problems(tmp_path, file)] == expected

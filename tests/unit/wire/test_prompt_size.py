@@ -1,0 +1,60 @@
+"""How much of a body is text: images are found by their marks, and nothing takes long."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fastgw.wire.prompt_size import IMAGES_MAX, SMALL, text_size
+
+IMAGE = "A" * 40_000
+TEXT = "word " * 4000
+
+
+def body(*parts: object, separators: tuple[str, str] = (", ", ": ")) -> bytes:
+    said = {"messages": [{"role": "user", "content": [{"type": "text", "text": TEXT}, *parts]}]}
+    return json.dumps(said, separators=separators).encode()
+
+
+def openai(data: str = IMAGE) -> object:
+    return {"type": "image_url", "image_url": {"url": "data:image/png;base64," + data}}
+
+
+def anthropic(data: str = IMAGE) -> object:
+    return {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+
+
+@pytest.mark.parametrize("separators", [(", ", ": "), (",", ":")])
+@pytest.mark.parametrize("made", [openai, anthropic])
+def test_an_image_is_no_text(made: object, separators: tuple[str, str]) -> None:
+    assert callable(made)
+    whole = body(made(), made(), separators=separators)
+    assert text_size(whole) == (len(whole) - 2 * len(IMAGE), 2)
+
+
+def test_what_is_small_is_not_looked_at() -> None:
+    data = b'{"url":"data:;base64,' + b"A" * 100 + b'"}'
+    assert text_size(data) == (len(data), 0)
+    assert len(data) <= SMALL
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["what is base64", "base64 and more", "base64", '\\"base64\\"', "base64" * 10_000],
+)
+def test_the_word_alone_is_no_image(said: str) -> None:
+    whole = body({"type": "text", "text": said})
+    assert text_size(whole) == (len(whole), 0)
+
+
+def test_one_that_has_no_end_is_text() -> None:
+    whole = b'{"a":"' + b"x" * SMALL + b";base64,AAAA"
+    assert text_size(whole) == (len(whole), 0)
+    assert text_size(whole[: -len(b",AAAA")])[1] == 0
+
+
+def test_so_many_are_looked_for_and_no_more() -> None:
+    whole = body(*[openai("A" * 1000)] * (IMAGES_MAX + 3))
+    size, images = text_size(whole)
+    assert images == IMAGES_MAX and size == len(whole) - IMAGES_MAX * 1000
