@@ -6,8 +6,6 @@ from typing import Any, Final
 
 from fastgw.config.chains import named
 from fastgw.config.spec import GatewaySpec
-from fastgw.core.limit_counters import NOTED
-from fastgw.filters.token_rates import limit_text
 
 LIMITER: Final = "fastgw.filters.token_limit:TokenLimit"
 
@@ -15,7 +13,12 @@ LIMITER: Final = "fastgw.filters.token_limit:TokenLimit"
 def limited(spec: GatewaySpec) -> list[tuple[str, str]]:
     """(filter, limit) of all of them, and of each filter one for what others say."""
     limiting = [one for one in spec.filters if one.made_by == LIMITER]
-    chained = frozenset(named(spec)) if limiting else frozenset()
+    if not limiting:
+        return []
+    from fastgw.core.limit_counters import NOTED  # which a worker without such does not need
+    from fastgw.filters.token_rates import limit_text
+
+    chained = frozenset(named(spec))
     found = []
     for one in limiting:
         if one.name in chained:
