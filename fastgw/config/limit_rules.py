@@ -24,7 +24,8 @@ def check_limits(document: Document, config: Configuration, name_of: Callable[[R
         name: one for name, one in config.filters.items() if isinstance(one, TokenLimit) and not is_unsound(one)
     }
     for name, one in limiting.items():
-        units = {limit.unit for limit in one.limits if not is_unsound(limit)} if not is_unsound(one.limits) else set()
+        limits = [] if is_unsound(one.limits) else [limit for limit in one.limits if not is_unsound(limit)]
+        units = {limit.unit for limit in limits if limit.rate is not None}
         if units <= {REQUESTS}:
             continue
         problem = _problem(config, name, units, name_of)

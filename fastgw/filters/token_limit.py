@@ -24,8 +24,8 @@ from fastgw.core.models.asked import NOTE_MODEL
 from fastgw.errors import DownstreamError, InternalError
 from fastgw.filters import rate_fields, token_fields
 from fastgw.filters.reservation import Reservation, Reserving, read
-from fastgw.filters.token_limits import NOTE, Counted, Noted
-from fastgw.filters.token_rates import COST, REQUESTS, shown
+from fastgw.filters.token_limits import NOTE, Counted, Noted, counted_limit
+from fastgw.filters.token_rates import AT_ONE_TIME, COST, REQUESTS, shown
 from fastgw.filters.usage import NOTE as USED
 from fastgw.filters.usage import Usage
 from fastgw.wire.inference import dialect_of
@@ -99,7 +99,9 @@ class TokenLimit:
         self._clock = clock
         self._wall = wall
         cluster = dict(options["cluster"]) if options["cluster"] is not None else None
-        self._limits = [Counted(name, place, dict(one), cluster) for place, one in enumerate(options["limits"], 1)]
+        limits = [counted_limit(name, place, dict(one), cluster) for place, one in enumerate(options["limits"], 1)]
+        # Those that nobody knows of before they are taken come first: who is refused by them has been charged by no other.
+        self._limits = sorted(limits, key=lambda one: one.unit != AT_ONE_TIME)
         self._noted = Noted(name, cluster)
         self._reserving = Reserving(options)
         self._tells_all = options["tell"] == "all"
@@ -195,14 +197,13 @@ class TokenLimit:
             self._reserving.learn(under_way.reserved, settled["completion_tokens"])
         values = exchange.plane.values
         for one, tab in zip(under_way.limits, under_way.tabs, strict=True):
-            if one.kind.settles and settled is not None:
-                try:
-                    tab.settle(one.used(settled))
-                    one.limit.refill(exchange, tab)
-                except NoRoomError:
-                    values[counters.BOARD_FULL] += 1
-                    event = "the board has no room for a key, so what it has used is not counted"
-                    report(exchange, "warning", event, filter=self.name)
+            try:
+                one.settle(tab, settled)
+                one.limit.refill(exchange, tab)
+            except NoRoomError:
+                values[counters.BOARD_FULL] += 1
+                event = "the board has no room for a key, so what it has used is not counted"
+                report(exchange, "warning", event, filter=self.name)
             if one.base:
                 values[one.base + rows.CHARGED] += tab.taken if one.kind.settles else 1
 
@@ -222,6 +223,9 @@ class TokenLimit:
         headers = token_fields.refused(_dialect(exchange), _told(limits, tabs), wait, self._wall())
         seconds = rate_fields.seconds(wait)
         reason = f"more than {one.kind.text}, says the filter {self.name!r}"
+        if one.unit == AT_ONE_TIME:
+            detail = f"as many requests are under way as may be, {one.kind.text}"
+            raise DownstreamError(429, "too_many_requests", detail, reason=f"{detail}: {reason}", headers=headers)
         if one.unit == COST:
             detail = f"the budget of {shown(one.burst, COST)} is spent; some of it is back in {seconds} s"
             raise DownstreamError(429, "insufficient_quota", detail, reason=f"{detail}: {reason}", headers=headers)
@@ -263,7 +267,7 @@ class TokenLimit:
 
 
 def _told(limits: list[Counted], tabs: list[Any]) -> list[Told]:
-    return [one.limit.told(tab) for one, tab in zip(limits, tabs, strict=True)]
+    return [one.limit.told(tab) for one, tab in zip(limits, tabs, strict=True) if one.unit != AT_ONE_TIME]
 
 
 def _dialect(exchange: Exchange) -> str:

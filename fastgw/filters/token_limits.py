@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from fastgw.core.live.board import KEYED_TIMES, NAMED_TIMES
+from fastgw.core.live.board import KEYED, KEYED_TIMES, NAMED, NAMED_TIMES
+from fastgw.core.live.meters import NoRoomError
 from fastgw.core.live.tabs import Tab
+from fastgw.core.live.words import REFUSED
 from fastgw.filters.keys import Keys
 from fastgw.filters.limits import Requests
 from fastgw.filters.rate_fields import SECOND
 from fastgw.filters.reservation import millionths
-from fastgw.filters.shared_limits import SharedLimit
+from fastgw.filters.shared_limits import AnyLimit, SharedLimit
 from fastgw.filters.token_rates import (
+    AT_ONE_TIME,
     COMPLETION,
     COST,
     PROMPT,
@@ -24,6 +27,7 @@ from fastgw.filters.token_rates import (
     TOKENS,
     counted,
     limit_text,
+    read_amount,
     read_rate,
 )
 from fastgw.policy.amounts import Amounts
@@ -31,6 +35,8 @@ from fastgw.policy.gcra import Rate
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.live.board import Table
+    from fastgw.core.live.holds import Seat
     from fastgw.core.live.meters import Clock
 
 NOTE: Final = "limits"  #: see ``Noted``
@@ -74,19 +80,29 @@ class Counted:
     def __init__(self, name: str, place: int, options: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> None:
         """``place``: from 1; ``cluster``: as of ``SharedLimit``, or None."""
         self.base = 0  #: where it is counted in the slab; 0: nowhere
-        self.kind = TokenBucket(name, place, options)
+        self.kind: TokenBucket | Places = TokenBucket(name, place, options)
         self.unit = self.kind.unit
         self.level = self.kind.keys.text  #: whom it counts, in words
         self.burst = self.kind.rate.burst
         self.shared = SharedLimit(name, self.kind, options, cluster) if cluster is not None else None
-        self.limit = self.shared or self.kind
+        self.limit: AnyLimit = self.shared or self.kind
 
     def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Any:
         """What it has for a request that takes so much: a ``Tab``, a ``Meter``, or a ``Lease``."""
         if self.shared is None:
+            assert isinstance(self.kind, TokenBucket)
             return self.kind.tab(exchange, clock, amount)
         # More than a block is never there at once, and is taken all the same.
         return self.shared.tab(exchange, clock, min(amount, self.shared.block), amount)
+
+    def settle(self, tab: Any, settled: Mapping[str, Any] | None) -> None:
+        """The request is over; ``settled``: the note ``usage``, None: nobody has metered it, and what was reserved stays taken.
+
+        Raises:
+            NoRoomError: it cannot be written down.
+        """
+        if self.kind.settles and settled is not None:
+            tab.settle(self.used(settled))
 
     def used(self, settled: Mapping[str, Any]) -> int:
         """How much it was, of what the note ``usage`` says."""
@@ -95,10 +111,90 @@ class Counted:
         return settled[_SETTLED[self.unit]]  # type: ignore[no-any-return]
 
 
+class Place:
+    """What a request holds of those that may be under way at one time: a ``tabs.Bucket``."""
+
+    __slots__ = ("_cell", "_key", "_seat", "_table", "most", "taken")
+
+    def __init__(self, seat: Seat, table: Table, key: int, most: int) -> None:
+        self._seat = seat
+        self._table = table
+        self._key = key
+        self._cell = -1
+        self.most = most
+        self.taken = 1
+
+    def look(self) -> bool:
+        """Nobody knows before it is taken."""
+        return True
+
+    def charge(self) -> bool:
+        """See ``tabs.Bucket``."""
+        self._cell = self._seat.take(self._table, self._key, self.most)
+        if self._cell < 0 and self._cell != REFUSED:
+            raise NoRoomError
+        return self._cell >= 0
+
+    def undo(self) -> None:
+        """See ``tabs.Bucket``."""
+        if self._cell >= 0:
+            self._seat.give(self._cell)
+            self._cell = -1
+
+
+class Places(Requests):
+    """So many at one time, on one gateway."""
+
+    settles = True
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        """As ``TokenBucket``; ``rate``: how many, and 0."""
+        self.unit = AT_ONE_TIME
+        self.most, _ = options["rate"]
+        self.keys = Keys(options["per"], b"token_limit", name.encode(), AT_ONE_TIME.encode())
+        self.text = limit_text(options)
+        self.table = KEYED if self.keys.are_of_clients else NAMED
+
+    def wait(self, bucket: Any) -> int:
+        """When one of them is over, nobody knows."""
+        return SECOND
+
+
+class CountedPlaces(Counted):
+    """See ``Counted``; a place is held by each gateway for itself, and given back whatever became of the request."""
+
+    __slots__ = ("_places",)
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        self.base = 0
+        self._places = self.limit = self.kind = Places(name, options)
+        self.unit = AT_ONE_TIME
+        self.level = self.kind.keys.text
+        self.burst = self._places.most
+        self.shared = None
+
+    def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Place:
+        """See ``Counted``."""
+        places = self._places
+        return Place(exchange.plane.seat, places.table, places.keys.of(exchange), places.most)
+
+    def settle(self, tab: Any, settled: Mapping[str, Any] | None) -> None:
+        """See ``Counted``."""
+        tab.undo()
+
+
+def counted_limit(name: str, place: int, options: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> Counted:
+    """The limit that ``options`` say; see ``Counted``."""
+    if options["unit"] == AT_ONE_TIME:
+        return CountedPlaces(name, options)
+    return Counted(name, place, options, cluster)
+
+
 class Noted:
     """Limits of one exchange in the place of those of the configuration.
 
-    exchange.notes["limits"]   by whom they count, as ``per`` has it, pairs of a unit and a rate: {"key": (("tokens", "100000/m"), ...)}
+    exchange.notes["limits"]   by whom they count, as ``per`` has it, pairs of a unit and a rate, or of max:
+                               {"key": (("tokens", "100000/m"), ("max", "20"))}
 
     Whoever knows the client may say so in its ``request`` hook, such as the filter that has checked a key.  All limits of that ``per`` are
     those then.  The pairs are a tuple that is made once, as limits are made of it once.
@@ -134,8 +230,11 @@ class Noted:
     def _made(self, level: str, bases: Mapping[str, int], pairs: Iterable[tuple[str, str]]) -> list[Counted]:
         made: list[Counted] = []
         for unit, text in pairs:
-            micro, seconds = read_rate(text)
-            count = counted(micro, unit)
+            if unit == "max":
+                unit, count, seconds = AT_ONE_TIME, counted(read_amount(text), REQUESTS), 0
+            else:
+                micro, seconds = read_rate(text)
+                count = counted(micro, unit)
             options = {
                 "rate": (count, seconds),
                 "burst": None,
@@ -143,7 +242,7 @@ class Noted:
                 "unit": unit,
                 "block": max(1, count // 10),
             }
-            one = Counted(self._name, len(made) + 1, options, self._cluster)
+            one = counted_limit(self._name, len(made) + 1, options, self._cluster)
             one.base = bases.get(unit, self.base)
             made.append(one)
         return made

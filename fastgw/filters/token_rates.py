@@ -16,6 +16,7 @@ PROMPT: Final = "prompt_tokens"
 COMPLETION: Final = "completion_tokens"
 REQUESTS: Final = "requests"
 COST: Final = "cost"
+AT_ONE_TIME: Final = "at one time"  #: requests under way, which is said by ``max``
 UNITS: Final = (TOKENS, PROMPT, COMPLETION, REQUESTS, COST)
 
 LIMITS_MAX: Final = 8  #: of one filter
@@ -91,6 +92,8 @@ def rate_text(count: int, seconds: int, unit: str) -> str:
 def limit_text(options: Mapping[str, Any]) -> str:
     """A limit of ``options``, for people and metrics: ``100000 tokens/m per key``; its burst where that is another."""
     (count, seconds), unit = options["rate"], options["unit"]
+    if unit == AT_ONE_TIME:
+        return f"{count} requests {unit} per {' and '.join(options['per'])}"
     burst = options["burst"] or count
     at_once = f" (burst {shown(burst, unit)})" if burst != count else ""
     return f"{rate_text(count, seconds, unit)}{at_once} per {' and '.join(options['per'])}"

@@ -13,6 +13,7 @@ from fastgw.config.unsound import is_unsound
 from fastgw.config.values import scalar
 from fastgw.core.settings import RedisSettings
 from fastgw.filters.token_rates import (
+    AT_ONE_TIME,
     COST,
     LEARNED,
     LIMITS_MAX,
@@ -57,10 +58,13 @@ Quantity = Annotated[int, Parsed(_amount, type=["number", "string"], examples=[2
 class TokenLimitEntry(Model):
     """So much in a time."""
 
-    rate: TokenPace = setting(
-        ...,
+    rate: TokenPace | None = setting(
+        None,
         "How much in a second, minute, hour or day, or in so many of them: 100000/m, 5000000/d; of cost, in the currency of "
         "the prices, also with a fraction: 12.50/d, 300/30d.",
+    )
+    max: Annotated[int, count(1, 1_000_000)] | None = setting(
+        None, "In the place of rate: requests under way at one time, on each gateway."
     )
     burst: Quantity | None = setting(
         None, "How much at once, after there was nothing for a while; by default as much as rate says."
@@ -83,7 +87,7 @@ class TokenLimitEntry(Model):
     @property
     def size(self) -> int:
         """How much at once, as it is counted."""
-        return counted(self.burst or self.rate.micro, self.unit)
+        return counted(self.burst or (self.rate.micro if self.rate is not None else 0), self.unit)
 
 
 class TokenLimit(FilterOptions):
@@ -139,19 +143,39 @@ class TokenLimit(FilterOptions):
         seen: dict[tuple[object, ...], int] = {}
         for place, one in enumerate(self.limits):
             at = (*where, "limits", place)
-            if is_unsound(one) or is_unsound(one.rate, one.burst, one.unit, one.block, one.per):
+            if is_unsound(one) or is_unsound(one.rate, one.max, one.burst, one.unit, one.block, one.per):
                 continue
-            if _counts(document, at, one) and _fits(document, at, one) and not is_unsound(self.cluster):
+            if one.rate is None or one.max is not None:
+                _is_of_places(document, at, one)
+            elif (
+                _counts(document, at, one, one.rate)
+                and _fits(document, at, one, one.rate)
+                and not is_unsound(self.cluster)
+            ):
                 _lends(document, at, one, self.cluster)
             first = seen.setdefault((one.rate, one.per, one.unit), place)
             if first != place:
-                said = f"is the rate of limits[{first}] already, per {' and '.join(one.per)} too; give one of them"
-                document.report((*at, "rate"), said)
+                key = "max" if one.rate is None else "rate"
+                said = f"is the {key} of limits[{first}] already, per {' and '.join(one.per)} too; give one of them"
+                document.report((*at, key), said)
         if not is_unsound(self.cluster) and self.cluster is not None:
             self.cluster.check(document, (*where, "cluster"))
 
 
+def _is_of_places(document: Document, where: TreePath, one: TokenLimitEntry) -> None:
+    """It says max, and nothing that a rate has."""
+    if one.max is None:
+        document.report(where, "has neither rate nor max: one of them is the limit")
+    elif one.rate is not None:
+        document.report((*where, "max"), "stands beside rate: the limit is one of them", at_key=True)
+    for key, is_said in (("burst", one.burst), ("block", one.block), ("unit", one.unit != TOKENS)):
+        if one.rate is None and is_said:
+            document.report((*where, key), "has no effect on max, which counts requests under way", at_key=True)
+
+
 def _given(one: TokenLimitEntry) -> tuple[tuple[str, object], ...]:
+    if one.rate is None:
+        return tuple({"rate": (one.max, 0), "burst": None, "per": one.per, "unit": AT_ONE_TIME, "block": 1}.items())
     options = {
         "rate": (counted(one.rate.micro, one.unit), one.rate.seconds),
         "burst": one.size,
@@ -162,9 +186,9 @@ def _given(one: TokenLimitEntry) -> tuple[tuple[str, object], ...]:
     return tuple(options.items())
 
 
-def _counts(document: Document, where: TreePath, one: TokenLimitEntry) -> bool:
+def _counts(document: Document, where: TreePath, one: TokenLimitEntry, rate: MicroRate) -> bool:
     """Each number is one that its unit is counted by."""
-    for key, value in (("rate", one.rate.micro), ("burst", one.burst), ("block", one.block)):
+    for key, value in (("rate", rate.micro), ("burst", one.burst), ("block", one.block)):
         if value is None:
             continue
         try:
@@ -175,9 +199,9 @@ def _counts(document: Document, where: TreePath, one: TokenLimitEntry) -> bool:
     return True
 
 
-def _fits(document: Document, where: TreePath, one: TokenLimitEntry) -> bool:
+def _fits(document: Document, where: TreePath, one: TokenLimitEntry, rate: MicroRate) -> bool:
     """It comes back in a time that can be written down."""
-    most = LONGEST // Amounts(counted(one.rate.micro, one.unit), one.rate.seconds * _SECOND, 1).span(1)
+    most = LONGEST // Amounts(counted(rate.micro, one.unit), rate.seconds * _SECOND, 1).span(1)
     if one.size > most:
         document.report((*where, "burst"), "so much comes back in more than a year at this rate")
     return one.size <= most

@@ -28,6 +28,7 @@ def text(chain: str, *filters: str, top: str = "") -> str:
         (text("meter", LIMIT, METER, top="chain: [limit]\n"), []),
         (text("limit", REQUESTS), []),
         (text("meter", LIMIT, METER), []),
+        (text("limit", LIMIT.replace("rate: 5/m", "max: 5")), []),
         (text("limit", LIMIT), [NOBODY]),
         (text("meter, limit", LIMIT, METER), [NOBODY]),
         (text("limit, meter", COST, PRICED), []),

@@ -11,7 +11,9 @@ import pytest
 from fastgw.core import counters
 from fastgw.core import limit_counters as rows
 from fastgw.core.counters import LIMIT
+from fastgw.core.live.board import NAMED
 from fastgw.core.live.holds import Seat
+from fastgw.core.live.words import CHANGE
 from fastgw.filters import token_limit as module
 from fastgw.filters.token_limit import TokenLimit
 from fastgw.filters.token_rates import limit_text
@@ -221,6 +223,35 @@ def test_a_limit_that_is_none_fails_the_filter(seat: Seat, clock: Clock) -> None
     saying = Spy("who", [], request=lambda exchange: exchange.note("limits", {"key": (("tokens", "many"),)}))
     it = Limited(seat, clock, said(50), front=[saying])
     assert statuses(it.ask(1)) == [500]
+    it.edge.end()
+
+
+def test_so_many_may_be_under_way_at_one_time(limited: Made) -> None:
+    it = limited(said(1000), said(2, 0, "at one time"))
+    [(client, service), (leaving, _)] = [it.ask(10), it.ask(10)]
+    found = it.ask(10)
+    assert statuses(found) == [429] and fields(found)["retry-after"] == "1"
+    assert json.loads(body_of(found))["detail"].endswith("2 requests at one time per filter")
+    assert (it.count(rows.REFUSED, 2), it.count(rows.RESERVED, 1), it.count(rows.RESERVED, 2)) == (1, 72, 2)
+    service.feed(told(1, 1))
+    assert statuses(client.take()) == [200]
+    it.ask(10)
+    assert isinstance(it.ask(10), bytes)
+    leaving.close()
+    it.edge.run()
+    assert statuses(it.ask(2000)) == [400]  # which takes no place
+    it.ask(10)
+    it.edge.end()
+    assert it.edge.plane.seat.board.used(NAMED, CHANGE) == 0
+
+
+def test_a_place_is_given_back_where_another_limit_refuses(limited: Made) -> None:
+    it = limited(said(50), said(1, 0, "at one time"), said(9, unit="requests"))
+    client, service = it.ask(24)
+    service.feed(told(40, 10))
+    assert statuses(client.take()) == [200]
+    assert statuses(it.ask(20)) == [429]
+    assert it.edge.plane.seat.board.used(NAMED, CHANGE) == 0
     it.edge.end()
 
 

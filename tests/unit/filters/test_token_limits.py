@@ -44,6 +44,11 @@ def test_what_is_said_of_a_level_is_in_the_place_of_it() -> None:
     assert [one.level for one in noted.over(own, {"key and model": said})][-1] == "key and model"
 
 
+def test_so_many_at_one_time_may_be_said_too() -> None:
+    [one] = Noted("limit", None).over([], {"key": (("max", "7"),)})
+    assert (one.kind.text, one.burst) == ("7 requests at one time per key", 7)
+
+
 def test_they_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Noted, "KNOWN_MAX", 2)
     noted = Noted("limit", None)

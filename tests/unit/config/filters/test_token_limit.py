@@ -10,6 +10,7 @@ import pytest
 from tests.unit.config.files import MINIMAL, PER, problems, read
 
 CHAINED = MINIMAL.replace("service: a}", "service: a, filters: [limit, usage]}")
+NO_EFFECT = "12:9: filters.limit.limits[0].burst: has no effect on max, which counts requests under way"
 METER = "  usage: {type: usage, prices: {m: {input: 1}}}\n"
 PER_OF_MODELS = PER.replace("api_key, ", "api_key, key, user, model, ").replace(
     " or note:<name>", ", note:<name> or label:<name>"
@@ -26,7 +27,19 @@ def with_limits(*limits: str, more: str = "") -> str:
     [
         (["rate: 100000/m"], []),
         (["rate: 0.5/30d, unit: cost, burst: 0.25", "rate: 5/d, unit: requests, per: [key, 'label:team']"], []),
-        (["burst: 5"], ["12:9: filters.limit.limits[0].rate: is required"]),
+        (["max: 5, per: user", "max: 7, per: model"], []),
+        (
+            ["burst: 5"],
+            [
+                "12:9: filters.limit.limits[0]: has neither rate nor max: one of them is the limit",
+                "12:9: filters.limit.limits[0].burst: has no effect on max, which counts requests under way",
+            ],
+        ),
+        (["rate: 5/m, max: 5"], ["12:19: filters.limit.limits[0].max: stands beside rate: the limit is one of them"]),
+        (
+            ["max: 5", "max: 6"],
+            ["13:15: filters.limit.limits[1].max: is the max of limits[0] already, per key too; give one of them"],
+        ),
         (
             ["rate: 5/w"],
             ["12:16: filters.limit.limits[0].rate: expected a rate such as 100000/m, 5000000/d or, of cost, 12.50/30d"],
