@@ -80,7 +80,7 @@ class Counted:
     def __init__(self, name: str, place: int, options: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> None:
         """``place``: from 1; ``cluster``: as of ``SharedLimit``, or None."""
         self.base = 0  #: where it is counted in the slab; 0: nowhere
-        self.kind: TokenBucket | Places = TokenBucket(name, place, options)
+        self.kind: TokenBucket | ModelPlaces = TokenBucket(name, place, options)
         self.unit = self.kind.unit
         self.level = self.kind.keys.text  #: whom it counts, in words
         self.burst = self.kind.rate.burst
@@ -111,7 +111,7 @@ class Counted:
         return settled[_SETTLED[self.unit]]  # type: ignore[no-any-return]
 
 
-class Place:
+class ModelPlace:
     """What a request holds of those that may be under way at one time: a ``tabs.Bucket``."""
 
     __slots__ = ("_cell", "_key", "_seat", "_table", "most", "taken")
@@ -142,7 +142,7 @@ class Place:
             self._cell = -1
 
 
-class Places(Requests):
+class ModelPlaces(Requests):
     """So many at one time, on one gateway."""
 
     settles = True
@@ -167,16 +167,16 @@ class CountedPlaces(Counted):
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self.base = 0
-        self._places = self.limit = self.kind = Places(name, options)
+        self._places = self.limit = self.kind = ModelPlaces(name, options)
         self.unit = AT_ONE_TIME
         self.level = self.kind.keys.text
         self.burst = self._places.most
         self.shared = None
 
-    def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Place:
+    def tab(self, exchange: Exchange, clock: Clock, amount: int) -> ModelPlace:
         """See ``Counted``."""
         places = self._places
-        return Place(exchange.plane.seat, places.table, places.keys.of(exchange), places.most)
+        return ModelPlace(exchange.plane.seat, places.table, places.keys.of(exchange), places.most)
 
     def settle(self, tab: Any, settled: Mapping[str, Any] | None) -> None:
         """See ``Counted``."""
