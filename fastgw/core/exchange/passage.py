@@ -78,7 +78,7 @@ class Passage:
             if out is None:
                 return None
             data = out
-        if is_last and self.is_whole:
+        if is_last and (self.is_whole or len(self._stages) > 1):
             self._end_whole(len(data))
         return data
 
@@ -220,10 +220,15 @@ class Passage:
             exchange.on_last_body(out, len(out))
 
     def _end_whole(self, size: int) -> None:
-        """All of the body goes on at once: a request can say how long it is."""
-        exchange = self._exchange
-        if self._stages[0].opening.is_of_request and exchange.request.chunked and not exchange.body.trailers:
-            exchange.request.gain_length(size)
+        """All of the body goes on at once: a request can say how long it is.  So may a hook have done that was not the last to change it."""
+        request = self._exchange.request
+        if not self._stages[0].opening.is_of_request or self._exchange.body.trailers:
+            return
+        if request.chunked:
+            if self.is_whole:
+                request.gain_length(size)
+        elif request.content_length != size and any([stage.opening.changes for stage in self._stages]):
+            request.gain_length(size)
 
     def _keep(self, size: int) -> None:
         """``size`` more bytes are here, or fewer."""

@@ -14,7 +14,7 @@ from fastgw.core.snapshot.chain import FailureMode
 from fastgw.errors import DownstreamError, FilterUnavailableError
 from fastgw.testing import usual
 from fastgw.testing.edge import CHUNKED, GET, OK, POST, Edge, Gate, Spy, body_of, head_of, new_loop, pool_of, statuses
-from tests.support.bodies import Watching, gathering, plain, reading, upper
+from tests.support.bodies import Taped, Watching, doubled, gathering, plain, reading, upper
 
 OPEN = {"bad": FailureMode(FilterSettings("open", 3.0), 1)}
 CLOSED = {"bad": FailureMode(FilterSettings("closed", 3.0), 1)}
@@ -314,6 +314,25 @@ def test_hooks_before_and_behind_stream_what_they_get() -> None:
     gates[1].open()
     assert behind.seen[0].tape == [b"two", None]
     assert plain(edge.connect().take()) == b"TWO"
+    edge.end()
+
+
+@pytest.mark.parametrize("behind", [gathering("transform_request", bang), reading("transform_request", doubled)])
+def test_a_length_that_a_hook_has_told_is_that_of_what_the_last_one_has_made(behind: Watching) -> None:
+    def telling(exchange: Any) -> Taped:
+        def act(data: bytes | None) -> bytes:
+            if data is not None:
+                return b""
+            exchange.request.gain_length(4)  # as who has held all of it until now
+            return b"four"
+
+        return Taped(act)
+
+    edge = Edge(filters=[Watching("telling", ["transform_request"], telling), behind])
+    edge.client(POST + b"hello")
+    got = edge.connect().take()
+    head, body = head_of(got), got.partition(b"\r\n\r\n")[2]
+    assert body in (b"FOUR!", b"fourfour!") and b"content-length: %d\r\n" % len(body) in head
     edge.end()
 
 
