@@ -27,6 +27,8 @@ from fastgw.config.cache import Cache
 from fastgw.config.chains import named
 from fastgw.config.check import route_name
 from fastgw.config.copies import Shadow
+from fastgw.config.dialect import Dialect
+from fastgw.config.dialect_rules import speaks
 from fastgw.config.ejection import Ejection
 from fastgw.config.engine import Engine
 from fastgw.config.entry import Entry
@@ -73,6 +75,7 @@ from fastgw.core.settings import (
     BackoffSettings,
     BudgetSettings,
     CacheSettings,
+    DialectSettings,
     FilterSettings,
     GrpcSettings,
     HedgeSettings,
@@ -171,7 +174,7 @@ def _route(route: schema.Route, config: schema.Configuration) -> RouteSpec:
     transformers = (*entering, *reversed(leaving), *last)  # as filters, whose answers go from the last to the first
     by_name = ByNameSpec(route.parameter, tuple(named_services(route, config))) if route.parameter else None
     settings = fill(RouteSettings, route)
-    if route.models is not None:
+    if route.models is not None or speaks(config, route):
         settings = in_dialect(settings, is_told="errors" in route.model_fields_set)
     return fill(
         RouteSpec,
@@ -281,6 +284,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     SubsetChoice: SubsetChoice.spec,
     Fallback: Fallback.spec,
     Engine: partial(fill, EngineSpec),
+    Dialect: partial(fill, DialectSettings),
     Admission: Admission.spec,
     schema.Pool: partial(fill, PoolSettings),
     schema.ServiceTls: partial(fill, UpstreamTls),

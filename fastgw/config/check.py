@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from fastgw.config.by_name import check_by_name, found_services
 from fastgw.config.chain_rules import check_chain
+from fastgw.config.dialect_rules import check_route_dialects
 from fastgw.config.grpc import shown_call
 from fastgw.config.grpc_rules import check_calls_made, check_grpc
 from fastgw.config.known import check_service
@@ -105,6 +106,7 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
         document.report((*where, key), f"stands beside {given[0]}; give one of them")
     check_route_models(document, config, where, route)
     _own_answer(document, where, route)
+    check_route_dialects(document, config, where, route)
     is_copied = route.mirror is not None or has_shadow(config, route)
     check_calls_made(document, where, route, is_copied=is_copied)
     if route.sticky and is_missing(route.split) and not is_copied:

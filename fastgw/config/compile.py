@@ -32,6 +32,7 @@ from fastgw.config.spec import (
     version_name,
 )
 from fastgw.config.telemetry_spec import TelemetrySpec
+from fastgw.config.translated import spoken, translated
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.registry import Registry
 from fastgw.core.settings import GrpcSettings, MirrorSettings
@@ -89,6 +90,8 @@ class _Compiler:
         self._chains: dict[tuple[object, ...], Chain] = {}
         self._services: dict[str, Service] = {}
         self._versions: dict[str, Versions] = {}
+        self._spoken = spoken(spec)
+        self._dialects: Filter | None = None
         self._sticky = {one.name: place for place, one in enumerate(spec.services) if one.affinity is not None}
 
     def snapshot(self, generation: int) -> Steps[Snapshot]:
@@ -106,8 +109,8 @@ class _Compiler:
         listeners = {}
         for listener in self._spec.listeners:
             listeners[listener.name] = yield from self._listener(listener)
-        tracing = () if self._tracing is None else (self._tracing,)
-        filters = (*self._filters.values(), *self._transformers.values(), *tracing)
+        others = [one for one in (self._tracing, self._dialects) if one is not None]
+        filters = (*self._filters.values(), *self._transformers.values(), *others)
         services, versions = tuple(self._services.values()), tuple(self._versions.values())
         return Snapshot(generation, listeners, services, filters, tuple(maker.inside), versions)
 
@@ -241,13 +244,15 @@ class _Compiler:
         transformers = route.transformers if route is not None else ()
         cookies = self._cookies(route) if route is not None else ()
         grpc = route.grpc if route is not None else None
-        key = (len(listener.before_routing), names, transformers, cookies, grpc)
+        is_translated = bool(self._spoken) and route is not None and bool(translated(self._spec, route))
+        key = (len(listener.before_routing), names, transformers, cookies, grpc, is_translated)
         found = self._chains.get(key)
         if found is None:
             filters = [self._filters[name] for name in names]
             modes = {one.name: self._mode(one) for one in (*(self._specs[name] for name in names), *transformers)}
             filters += [*map(self._transformer, transformers), *self._affinity_filter(cookies)]
             filters += [] if grpc is None else [self._call_filter(grpc)]
+            filters += [self._translator()] if is_translated else []
             before = len(listener.before_routing)
             if self._tracing is not None:  # outermost, and before routing where anything is
                 filters.insert(0, self._tracing)
@@ -278,6 +283,14 @@ class _Compiler:
         specs = [self._spec.services[self._sticky[name]] for name in services]
         found = {one.name: affinity_of(one) for one in specs}
         return [AffinityFilter({name: one for name, one in found.items() if one is not None})]
+
+    def _translator(self) -> Filter:
+        """One for all routes: what to do it knows by the service that was chosen."""
+        if self._dialects is None:
+            from fastgw.transformers.dialects import Dialects  # which a worker without such does not need
+
+            self._dialects = Dialects(self._spoken)
+        return self._dialects
 
     def _call_filter(self, settings: GrpcSettings) -> Filter:
         """One for all routes that say the same of calls."""

@@ -105,7 +105,8 @@ class RouteModels(Model):
 
 
 def in_dialect(settings: RouteSettings, *, is_told: bool) -> RouteSettings:
-    """``settings`` of a route that leads to models: errors have the shape of the API that is asked, unless something ``is_told``."""
+    """``settings`` of a route that leads to models, or to a service with a dialect: errors have the shape of the API that is asked, unless
+    something ``is_told``."""
     return settings if is_told else settings._replace(errors=DIALECT)
 
 

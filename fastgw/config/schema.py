@@ -20,6 +20,7 @@ from fastgw.config.bound import Bound, ListenerTls
 from fastgw.config.breaker import Breaker
 from fastgw.config.cache import Cache
 from fastgw.config.copies import Copies, Shadow
+from fastgw.config.dialect import Dialect
 from fastgw.config.discovery import Discovery
 from fastgw.config.ejection import Ejection
 from fastgw.config.fallback import Fallback
@@ -368,6 +369,7 @@ class Service(Balanced):
         "preserve", "The Host it is told: preserve (the client's), endpoint (its address), or a literal."
     )
     retry: Retry = setting({}, "When another endpoint is tried.")
+    dialect: Dialect | None = setting(None, "The API of models that it speaks: other requests are translated.")
     tell_timeout: Boolean = setting(False, "Tell it how many milliseconds it has, in x-request-timeout-ms.")
     hedge: Annotated[Hedge | None, BeforeValidator(off_is_none)] = setting(
         None, "When a second endpoint is asked because the first takes long. Default: never."

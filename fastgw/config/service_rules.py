@@ -8,6 +8,7 @@ from fastgw.config.admission import check_admission
 from fastgw.config.balance import ENGINE
 from fastgw.config.breaker import check_breaker
 from fastgw.config.by_name import found_services
+from fastgw.config.dialect_rules import check_dialect
 from fastgw.config.discovery import check_discovery
 from fastgw.config.ejection import check_ejection
 from fastgw.config.fallback import check_fallback
@@ -36,6 +37,7 @@ def check_whole_service(document: Document, config: Configuration, name: str, se
         _endpoints(document, (*where, "endpoints"), part.endpoints)
         check_discovery(document, (*where, "discovery"), part.discovery)
     _fallback(document, config, name, service)
+    check_dialect(document, config, name, service)
 
 
 def _service(document: Document, where: TreePath, service: Service) -> None:

@@ -16,6 +16,7 @@ from fastgw.core.settings import (
     Address,
     AdmissionSettings,
     CacheSettings,
+    DialectSettings,
     FilesSettings,
     FilterSettings,
     GrpcSettings,
@@ -277,6 +278,7 @@ class ServiceSpec(NamedTuple):
     inside: InsideSettings | None  #: it is code in this process, with one endpoint that has no address; None: it is not
     health: HealthSpec | None  #: None: nobody is probed
     settings: ServiceSettings
+    dialect: DialectSettings | None = None  #: None: nothing is translated for it
     discovery: object = None  #: ``core.sources.DiscoverySettings``; None: all its members are in ``endpoints``
     #: What the sources of ``discovery`` list now: of no file.  None: nothing was listed yet, or there are no sources.
     listed: tuple[EndpointSpec, ...] | None = None

@@ -179,6 +179,14 @@ class GrpcSettings(NamedTuple):
     max_response_message: int
 
 
+class DialectSettings(NamedTuple):
+    """What a service speaks, where requests of other dialects are translated for it."""
+
+    name: str  #: of ``wire.inference``
+    max_tokens: int  #: of Anthropic's, that are asked for where a client says no bound
+    max_tokens_as: str  #: of OpenAI's, the key by which it is told the bound of a client that speaks another
+
+
 #: How errors are told: in the shape of the API that a path is of (``wire.inference``).
 DIALECT: Final = "dialect"
 

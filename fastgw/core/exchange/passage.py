@@ -220,14 +220,14 @@ class Passage:
             exchange.on_last_body(out, len(out))
 
     def _end_whole(self, size: int) -> None:
-        """All of the body goes on at once: a request can say how long it is.  So may a hook have done that was not the last to change it."""
+        """All of the body goes on at once: a request can say how long it is.  One that was not the last to change it may have done so."""
         request = self._exchange.request
         if not self._stages[0].opening.is_of_request or self._exchange.body.trailers:
             return
         if request.chunked:
             if self.is_whole:
                 request.gain_length(size)
-        elif request.content_length != size and any([stage.opening.changes for stage in self._stages]):
+        elif request.content_length != size and [one for one in self._stages if one.opening.changes]:
             request.gain_length(size)
 
     def _keep(self, size: int) -> None:

@@ -66,6 +66,8 @@ def error_reply(
     headers = error.headers + headers
     if status in (429, 503) and not any(name.lower() == "retry-after" for name, _ in headers):
         headers += _RETRY_AFTER
+    if error_format == "anthropic" and request_id:
+        headers += (("request-id", request_id),)  # where its SDKs look for it
     if error_format != "problem":
         return Reply(
             status, json.dumps(_in_dialect(error, error_format, request_id)).encode(), "application/json", headers

@@ -1,0 +1,60 @@
+"""Events of a stream as they are written, and what makes those of one dialect of those of another."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import orjson
+
+from fastgw.dialects.told import FailureTold
+
+DONE = b"[DONE]"  #: what the last event of OpenAI's streams says
+
+
+class EventTranslator(Protocol):
+    """One stream on its way to a client of another dialect.  What it returns are whole events, or lines."""
+
+    @property
+    def is_over(self) -> bool:
+        """Has it had its end, a good one?  What comes behind that is nothing."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What the client gets of one event of the service that says ``data``.
+
+        Raises:
+            BrokenAnswerError: it is none of the dialect of the service.
+            ToldError: the service says that it has failed.
+        """
+
+    def quiet(self) -> bytes:
+        """The service has only said that it is still there: what the client gets of that."""
+
+    def finish(self) -> bytes:
+        """There is no more: what the client gets as the last of it.
+
+        Raises:
+            BrokenAnswerError: the end is missing.
+        """
+
+
+class ToldError(Exception):
+    """A service says in its stream that it has failed."""
+
+    def __init__(self, told: FailureTold) -> None:
+        super().__init__(told.message)
+        self.told = told
+
+
+def named(kind: str, document: dict[str, Any]) -> bytes:
+    """An event of Anthropic."""
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps(document))
+
+
+def unnamed(document: Any) -> bytes:
+    """An event of OpenAI."""
+    return b"data: %b\n\n" % orjson.dumps(document)
+
+
+def line(document: Any) -> bytes:
+    """A line of Ollama."""
+    return orjson.dumps(document) + b"\n"

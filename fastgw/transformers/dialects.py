@@ -1,0 +1,206 @@
+"""Services that speak another dialect than their clients: what is asked of them is translated, and so are their answers.
+
+    POST /v1/messages {"messages": ...}   ──▶  /v1/chat/completions, authorization in the place of x-api-key
+    event: content_block_delta ...        ◀──  data: {"choices": ...}
+
+A route that leads to a service with ``dialect`` has this behind all its other filters.  Which service it is may be known only when the
+body is here, as the model is in it; so all is decided when the body goes on: path, fields and body become those of the service, its answer
+(``dialect_answers``) that of the client.  Who speaks the dialect of the service, or asks for no model, passes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from fastgw.core.exchange.filter import BodyHook, GatheredHook
+from fastgw.core.settings import DialectSettings
+from fastgw.dialects.fields import RequestMisfitError, UntranslatableError
+from fastgw.dialects.pairs import AskedInDialect, Translation, translation
+from fastgw.errors import DownstreamError
+from fastgw.transformers.dialect_answers import DialectCall, answer_hook
+from fastgw.transformers.media import refuse_unchangeable
+from fastgw.transformers.work_threads import WorkThreads
+from fastgw.wire.inference import ANTHROPIC, operation_of
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.wire.messages import Request
+
+NOTE: Final = "dialect_call"
+BODY_MAX: Final = 32 << 20  #: bytes of a body
+INLINE: Final = 64 << 10  #: bytes of one that is translated on the loop; a larger one is in a thread
+QUEUE: Final = 32  #: bodies that wait for that
+_VERSION: Final = b"2023-06-01"  #: of Anthropic's API
+_BEARER: Final = b"bearer "
+#: What says something of the client's own dialect alone.
+_OF_ANTHROPIC: Final = (b"anthropic-version", b"anthropic-beta", b"anthropic-dangerous-direct-browser-access")
+_OF_OPENAI: Final = (b"openai-organization", b"openai-project", b"openai-beta")
+_NO_TRANSFORM: Final = b"no-transform"
+
+
+class Dialects:
+    """The filter, of all routes of a worker."""
+
+    name = "dialects"
+    sees_empty = True
+
+    def __init__(
+        self,
+        services: Mapping[str, DialectSettings],
+        wall: Callable[[], float] = time.time,
+        submit: Callable[[Callable[[], Any]], Future[Any]] | None = None,
+    ) -> None:
+        """``services``: what they speak, by their names; ``wall``: seconds since 1970; ``submit``: see ``WorkThreads``."""
+        self._services = dict(services)
+        self._wall = wall
+        self.threads = WorkThreads(self.name, 1, QUEUE, submit)
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See ``WorkThreads``."""
+        self.threads.start(loop)
+
+    def stop(self) -> None:
+        """See ``WorkThreads``."""
+        self.threads.stop()
+
+    # --- requests
+
+    def request(self, exchange: Exchange) -> None:
+        """Let nobody keep a body from being translated by saying so, where that may be needed.
+
+        Raises:
+            DownstreamError: 415 ``body_type_refused``.
+        """
+        request = exchange.request
+        operation = operation_of(request.matched_path)
+        if operation is None or operation.lists or request.method != b"POST":
+            return
+        if any(one.name != operation.dialect for one in self._services.values()):
+            if _NO_TRANSFORM in (request.header(b"cache-control") or b"").lower():
+                request.remove_header(b"cache-control")
+            refuse_unchangeable(request)
+
+    def transform_request(self, exchange: Exchange) -> BodyHook | None:
+        """Its body becomes one of the service's dialect.
+
+        Raises:
+            DownstreamError: 404 ``operation_untranslatable``: the service has nothing like what is asked for.
+        """
+        settings = self._services.get(exchange.service.name)
+        if settings is None:
+            return None
+        request = exchange.request
+        asked_path = request.matched_path
+        operation = operation_of(asked_path)
+        if operation is None or operation.lists or operation.dialect == settings.name or request.method != b"POST":
+            return None
+        found = translation(settings.name, asked_path)
+        if found is None:
+            path = asked_path.decode("utf-8", "replace")
+            detail = f"the service speaks the API of {settings.name}, which has nothing like {path}"
+            raise DownstreamError(404, "operation_untranslatable", detail)
+        end, meant = found
+        call = DialectCall(operation.dialect, settings.name, self.threads)
+        exchange.note(NOTE, call)
+        _redirect(request, end, meant.path)
+        _edit_fields(request, settings.name)
+        return _TranslatedRequest(call, partial(_asked, meant, settings, self._wall()))
+
+    # --- answers
+
+    def response(self, exchange: Exchange) -> None:
+        """Give the answer the id that clients of its dialect look for, and let nothing keep it from being translated."""
+        call = _call(exchange)
+        if call is None:
+            return
+        response, request_id = exchange.response, exchange.request.request_id
+        if call.client == ANTHROPIC and request_id and response.header(b"request-id") is None:
+            response.set_header(b"request-id", request_id)
+        if exchange.replied is None and _NO_TRANSFORM in (response.header(b"cache-control") or b"").lower():
+            response.set_header(b"cache-control", b"no-cache")
+
+    def transform_response(self, exchange: Exchange) -> BodyHook | None:
+        """Its body becomes one of the client's dialect."""
+        call = _call(exchange)
+        return None if call is None else answer_hook(call, exchange)
+
+
+class _TranslatedRequest(GatheredHook):
+    """The body of a request."""
+
+    max_bytes = BODY_MAX
+
+    def __init__(self, call: DialectCall, ask: Callable[[bytes], tuple[AskedInDialect, bytes]]) -> None:
+        self._call = call
+        self._ask = ask
+
+    def whole(self, data: bytes) -> bytes | Awaitable[bytes]:
+        return self._tell(self._ask(data)) if len(data) <= INLINE else self._later(data)
+
+    async def _later(self, data: bytes) -> bytes:
+        return self._tell(await self._call.threads.run(partial(self._ask, data)))
+
+    def _tell(self, made: tuple[AskedInDialect, bytes]) -> bytes:
+        self._call.asked, out = made
+        return out
+
+
+def _asked(meant: Translation, settings: DialectSettings, now: float, data: bytes) -> tuple[AskedInDialect, bytes]:
+    """The body ``data`` in the dialect of the service; in whatever thread.
+
+    Raises:
+        DownstreamError: 400 ``json_malformed``, ``request_misfit`` or ``untranslatable``.
+    """
+    try:
+        asked = meant.ask(orjson.loads(data), settings, now)
+        return asked, orjson.dumps(asked.document)
+    except orjson.JSONDecodeError as error:
+        why = f"{error.msg.partition(':')[0]}, at character {error.pos + 1}"
+        raise DownstreamError(400, "json_malformed", f"the body is no JSON: {why}") from None
+    except orjson.JSONEncodeError:
+        detail = "the body has too many objects and lists inside each other"
+        raise DownstreamError(400, "json_malformed", detail) from None
+    except RequestMisfitError as error:
+        raise DownstreamError(400, "request_misfit", str(error)) from None
+    except UntranslatableError as error:
+        raise DownstreamError(400, "untranslatable", str(error)) from None
+
+
+def _call(exchange: Exchange) -> DialectCall | None:
+    """None: nothing is translated here."""
+    notes = exchange.notes
+    return None if notes is None else notes.get(NOTE)
+
+
+def _redirect(request: Request, end: bytes, path: bytes) -> None:
+    """Ask for ``path`` in the place of the ``end`` of what was asked for; what a filter has made of that is where the service has it."""
+    request.query = b""  # which is of the client's dialect
+    found = request.path[: -len(end)] + path if request.path.endswith(end) else request.path
+    request.rewrite(found)
+
+
+def _edit_fields(request: Request, dialect: str) -> None:
+    """Have the fields be those of a client of ``dialect``: a key in its place, and nothing of another."""
+    removed = [b"content-type", b"accept-encoding", b"authorization", b"x-api-key", *_OF_ANTHROPIC, *_OF_OPENAI]
+    added = [(b"content-type", b"application/json"), (b"accept-encoding", b"identity")]
+    bearer, key = request.header(b"authorization"), request.header(b"x-api-key")
+    if dialect == ANTHROPIC:
+        added.append((b"anthropic-version", _VERSION))
+        if key is None and bearer is not None and bearer[: len(_BEARER)].lower() == _BEARER:
+            key, bearer = bearer[len(_BEARER) :].strip(), None
+        if key is not None:
+            added.append((b"x-api-key", key))
+        elif bearer is not None:
+            added.append((b"authorization", bearer))
+    else:
+        bearer = b"Bearer " + key if bearer is None and key is not None else bearer
+        if bearer is not None:
+            added.append((b"authorization", bearer))
+    request.edit(removed, added)
