@@ -10,9 +10,10 @@ import tempfile
 from pathlib import Path
 
 from installing import install
+from llm import LLM, LLM_TRIES, install_model
 from processes import Failure, Stop, Stopped
-from stack import ADMIN, INSTALLED, Stack
-from tries import print_tries, run_tries
+from stack import ADMIN, EDGE, INSTALLED, Stack
+from tries import TRIES, print_tries, run_tries
 
 
 def read_arguments() -> argparse.Namespace:
@@ -21,6 +22,9 @@ def read_arguments() -> argparse.Namespace:
         prog="scripts/demo", description="Starts the gateway on 127.0.0.1:8080 with small real services behind it."
     )
     parser.add_argument("--check", action="store_true", help="run every printed line, say if it was right, and end")
+    parser.add_argument(
+        "--llm", action="store_true", help="with two copies of a language model (280 MB the first time)"
+    )
     parser.add_argument("--shift", type=int, default=0, metavar="N", help="add N to every port")
     parser.add_argument(
         "--no-install", action="store_true", help="take what is in .venv and the fastgw of this checkout"
@@ -36,12 +40,15 @@ def demo(options: argparse.Namespace, logs: Path) -> int:
     gateway = (sys.executable, "-m", "fastgw") if options.no_install else INSTALLED
     if not options.no_install:
         install()
-    stack = Stack(logs, options.shift, gateway, None if options.check else sys.stdout.fileno())
+    if options.llm:
+        install_model()
+    scene, tries = (LLM, LLM_TRIES) if options.llm else (EDGE, TRIES)
+    stack = Stack(logs, options.shift, gateway, None if options.check else sys.stdout.fileno(), scene)
     try:
         stack.start()
         if options.check:
-            return 0 if run_tries(options.shift) else 1
-        print_tries(options.shift)
+            return 0 if run_tries(tries, options.shift) else 1
+        print_tries(tries, options.shift)
         stack.watch()
     finally:
         stack.stop()

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -58,16 +59,21 @@ def install() -> None:
     print("demo: installing into .venv (a few minutes the first time, most of it compiling)", flush=True)
     if not has_compiler():
         print("demo: without a C compiler the gateway runs as pure Python, slower: sudo apt-get install gcc libc6-dev")
-    pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--retries", "2", "--timeout", "15"]
     checkout = ["--no-deps", "--no-build-isolation", *(["--editable"] if is_editable() else []), "."]
-    log = VENV / "demo-install.log"
+    pip_install(Path(sys.executable), ["--require-hashes", "-r", PINNED], checkout)
+    STAMP.write_text(wanted)
+
+
+def pip_install(python: Path, *targets: Sequence[str]) -> None:
+    """Have pip install each of the targets into the environment of ``python``, which keeps what it said.  Raises ``Failure``."""
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--retries", "2", "--timeout", "15"]
+    log = python.parents[1] / "demo-install.log"
     log.unlink(missing_ok=True)
-    for target in (["--require-hashes", "-r", PINNED], checkout):
+    for target in targets:
         with running([*pip, *target], 1200.0) as (output, errors, status), log.open("a", encoding="utf-8") as said:
             said.write(f"{output}\n{errors}\n")
         if status:
             raise Failure(why_not_installed(output + errors, log))
-    STAMP.write_text(wanted)
 
 
 def why_not_installed(said: str, log: Path) -> str:

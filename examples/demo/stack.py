@@ -1,4 +1,4 @@
-"""The services of ``examples/services`` and the gateway in front of them: started, watched and ended."""
+"""Services of ``examples/services`` and the gateway in front of them: started, watched and ended."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Service:
     port: int
     options: tuple[str, ...] = ()
     ready: str = "/healthz"  #: the path that answers 200 when it is; empty: it is as soon as it listens
+    python: str = sys.executable  #: of the environment that has what it imports
 
 
 SERVICES = (
@@ -42,6 +43,17 @@ SERVICES = (
     Service("files", "files.py", 9105),
     Service("words", "words.py", 9106, ready=""),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is shown: a gateway, always on the same ports, and what is behind it."""
+
+    config: Path
+    services: tuple[Service, ...]
+
+
+EDGE = Scene(CONFIG, SERVICES)
 
 
 def moved(text: str, shift: int) -> str:
@@ -86,11 +98,12 @@ class Stack:
     shift: int = 0
     gateway: Sequence[str] = INSTALLED
     output: IO[bytes] | int | None = None
+    scene: Scene = EDGE
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start everything; returns when everything answers."""
-        ports = [LISTENER, ADMIN, *(service.port for service in SERVICES)]
+        ports = [LISTENER, ADMIN, *(service.port for service in self.scene.services)]
         for port in (port + self.shift for port in ports):
             if not is_free(port):
                 raise Failure(
@@ -98,10 +111,10 @@ class Stack:
                     "or move all ports of the demo, for example with scripts/demo --shift 1000."
                 )
         folder = ROOT / "examples" / "services"
-        for service in SERVICES:
-            command = [sys.executable, str(folder / service.script), "--port", str(service.port + self.shift)]
+        for service in self.scene.services:
+            command = [service.python, str(folder / service.script), "--port", str(service.port + self.shift)]
             self._spawn(service.name, [*command, *service.options], None)
-        self._wait({service.name: (service.port, service.ready) for service in SERVICES})
+        self._wait({service.name: (service.port, service.ready) for service in self.scene.services})
         self._spawn("gateway", [*self.gateway, "run", "-c", str(self._config())], self.output)
         self._wait({"gateway": (ADMIN, "/readyz")})
 
@@ -118,11 +131,12 @@ class Stack:
         self.processes.clear()
 
     def _config(self) -> Path:
+        config = self.scene.config
         if not self.shift:
-            return CONFIG
-        path = self.logs / "edge.yaml"
-        text = moved(CONFIG.read_text(encoding="utf-8"), self.shift)
-        path.write_text(text.replace(" ./", f" {CONFIG.parent}/"), encoding="utf-8")  # its files stay where they are
+            return config
+        path = self.logs / config.name
+        text = moved(config.read_text(encoding="utf-8"), self.shift)
+        path.write_text(text.replace(" ./", f" {config.parent}/"), encoding="utf-8")  # its files stay where they are
         return path
 
     def _spawn(self, name: str, command: list[str], output: IO[bytes] | int | None) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from processes import ROOT, Failure, running
@@ -117,10 +117,10 @@ TRIES = (
 )
 
 
-def print_tries(shift: int) -> None:
+def print_tries(tries: Sequence[Try], shift: int) -> None:
     """What to paste into another terminal."""
     print(f"\nThe gateway is up. From {ROOT}, in another terminal:\n")
-    for attempt in TRIES:
+    for attempt in tries:
         print(f"  # {attempt.title}\n  {moved(attempt.line, shift)}\n")
     print("Ctrl-C ends the gateway and the services.\n", flush=True)
 
@@ -132,12 +132,12 @@ def run_line(line: str) -> tuple[str, list[str]]:
         return output, errors.split("\n")[:-1]
 
 
-def run_tries(shift: int) -> bool:
+def run_tries(tries: Sequence[Try], shift: int) -> bool:
     """Run every line and say how it went; whether all were right."""
     if shutil.which("curl") is None:
         raise Failure("curl is missing: run 'sudo apt-get install curl', then scripts/demo --check again.")
     all_right = True
-    for attempt in TRIES:
+    for attempt in tries:
         started = time.monotonic()
         output, statuses = run_line(moved(attempt.line, shift))
         try:

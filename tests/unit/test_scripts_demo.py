@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,6 +23,7 @@ _installing = load("examples/demo/installing.py")
 _processes = load("examples/demo/processes.py")
 _stack = load("examples/demo/stack.py")
 _tries = load("examples/demo/tries.py")
+_llm = load("examples/demo/llm.py")
 files = load("examples/services/files.py")
 
 
@@ -115,27 +118,53 @@ def test_one_sentence_for_each_failure_of_pip(said: str, advice: str, tmp_path: 
     assert "\n" not in sentence
 
 
-def test_the_ports_of_the_configuration_are_those_that_are_started() -> None:
-    config = yaml.safe_load(_stack.CONFIG.read_text())
+@pytest.mark.parametrize("scene", [_stack.EDGE, _llm.LLM], ids=["edge", "llm"])
+def test_the_ports_of_the_configuration_are_those_that_are_started(scene: Any) -> None:
+    config = yaml.safe_load(scene.config.read_text())
     assert config["listeners"][0]["address"] == f"127.0.0.1:{_stack.LISTENER}"
     assert config["admin"]["address"] == f"127.0.0.1:{_stack.ADMIN}"
-    started = {service.name: [f"127.0.0.1:{service.port}"] for service in _stack.SERVICES}
-    assert {name: service["endpoints"] for name, service in config["services"].items()} == started
+    named = [endpoint for service in config["services"].values() for endpoint in service["endpoints"]]
+    assert named == [f"127.0.0.1:{service.port}" for service in scene.services]
 
 
-def test_there_is_a_line_for_each_route() -> None:
-    config = yaml.safe_load(_stack.CONFIG.read_text())
-    lines = [attempt.line for attempt in _tries.TRIES]
-    for route in config["routes"]:
+SHOWN = [(_stack.EDGE, _tries.TRIES), (_llm.LLM, _llm.LLM_TRIES)]
+
+
+@pytest.mark.parametrize(("scene", "tries"), SHOWN, ids=["edge", "llm"])
+def test_there_is_a_line_for_each_route(scene: Any, tries: Any) -> None:
+    lines = [attempt.line for attempt in tries]
+    for route in yaml.safe_load(scene.config.read_text())["routes"]:
         path = re.sub(r"\*|\{.*", "", route["path"]) if "path" in route else f"/{route['grpc']['service']}/"
         fields = [f"'{name}: {value}'" for name, value in route.get("headers", {}).items()]
         assert any(path in line and all(field in line for field in fields) for line in lines), route
 
 
 def test_the_lines_name_files_that_exist() -> None:
-    for attempt in _tries.TRIES:
-        for path in re.findall(r"examples/samples/[\w.]+", attempt.line):
+    for attempt in (*_tries.TRIES, *_llm.LLM_TRIES):
+        for path in re.findall(r"examples/(?:samples|services)/[\w.]+", attempt.line):
             assert (ROOT / path).is_file()
+
+
+@pytest.mark.parametrize("said", ["the weights are put together", ""])
+def test_a_model_that_is_installed_is_not_installed_again(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor one that pip could not bring taken for one that is."""
+    installed: list[Path] = []
+
+    def install(python: Path, *targets: list[str]) -> None:
+        installed.append(python)
+        assert targets == (["--require-hashes", "-r", "constraints/llm.txt"],)
+        if not said:
+            raise _processes.Failure("pip cannot reach the package index")
+
+    for name, value in {"VENV": tmp_path, "PYTHON": tmp_path / "bin/python", "pip_install": install}.items():
+        monkeypatch.setattr(_llm, name, value)
+    monkeypatch.setattr(_llm, "running", lambda *_: contextlib.nullcontext(("", "", 0)))
+    for _ in range(2):
+        with contextlib.nullcontext() if said else pytest.raises(_processes.Failure, match="index"):
+            _llm.install_model()
+    assert installed == [tmp_path / "bin/python"] * (1 if said else 2)
 
 
 def test_moving_the_ports_moves_all_of_them_and_nothing_else() -> None:
