@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 UNKNOWN = -1  #: the size of a body that nobody knows yet
 _ONCE = RetrySettings(1, (), (), 0, 0.0, BackoffSettings(0.0, 0.0), 0.0, None, ())
-_SETTINGS = ServiceSettings("preserve", _ONCE, None, None, tell_timeout=False, panic_below=0.0, hedge=None)
+_SETTINGS = ServiceSettings(
+    "preserve", _ONCE, None, None, tell_timeout=False, panic_below=0.0, hedge=None, streams=None
+)
 
 
 class LocalCarrier(Carrier):

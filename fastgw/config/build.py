@@ -66,6 +66,7 @@ from fastgw.config.spec import (
     VersionsSpec,
     version_name,
 )
+from fastgw.config.streams import Streams
 from fastgw.config.subset import SubsetChoice
 from fastgw.config.telemetry import Telemetry
 from fastgw.config.transformers.entry import TransformerOptions
@@ -86,6 +87,7 @@ from fastgw.core.settings import (
     RetrySettings,
     RouteSettings,
     ServiceSettings,
+    StreamSettings,
     Timeouts,
     UpstreamTls,
     VersionBySettings,
@@ -291,6 +293,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Retry: partial(fill, RetrySettings),
     Backoff: partial(fill, BackoffSettings),
     Hedge: partial(fill, HedgeSettings),
+    Streams: partial(fill, StreamSettings),
     RetryBudget: partial(fill, BudgetSettings),
     Ejection: Ejection.settings,
     Breaker: Breaker.settings,

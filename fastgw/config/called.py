@@ -1,4 +1,4 @@
-"""Which services calls of gRPC may come to: those that a route leads to which says ``grpc``."""
+"""Which services calls of gRPC may come to, and others that something is said of: those that a route leads to."""
 
 from __future__ import annotations
 
@@ -31,3 +31,13 @@ def destinations(route: RouteSpec) -> set[str]:
     by_name = route.by_name.services if route.by_name is not None else ()
     own = (route.service,) if route.service is not None else ()
     return {*own, *by_name, *(one.service for one in route.split)}
+
+
+def streaming(spec: GatewaySpec) -> frozenset[str]:
+    """Services of which something is said about the streams that they answer with (``core.exchange.streams``)."""
+    return frozenset(one.name for one in spec.services if one.settings.streams is not None)
+
+
+def has_streams(spec: GatewaySpec, route: RouteSpec, known: frozenset[str]) -> bool:
+    """Whether requests of ``route`` may come to such, or to models; ``known``: what ``streaming`` has found."""
+    return bool(route.models) or (bool(known) and not known.isdisjoint(behind(spec, destinations(route))))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fastgw.config.called import called, destinations
+from fastgw.config.called import called, destinations, has_streams, streaming
 from fastgw.config.chains import links, named
 from fastgw.config.choosing import affinity_of
 from fastgw.config.compile_service import ServiceMaker, SlotMap
@@ -45,6 +45,7 @@ from fastgw.steps import Steps, whole
 
 if TYPE_CHECKING:
     from fastgw.adapters.cache import RouteCache
+    from fastgw.core.exchange.streams import StreamFilter
     from fastgw.core.mirror.mirror import Mirror
     from fastgw.core.snapshot.roles import Copier, Destination
     from fastgw.core.snapshot.versions import Versions
@@ -92,6 +93,12 @@ class _Compiler:
         self._versions: dict[str, Versions] = {}
         self._spoken = spoken(spec)
         self._dialects: Filter | None = None
+        self._streaming = streaming(spec)
+        self._watch: StreamFilter | None = None
+        if spec.models or self._streaming:
+            from fastgw.core.exchange.streams import StreamFilter  # which a worker without such does not need
+
+            self._watch = StreamFilter()
         self._sticky = {one.name: place for place, one in enumerate(spec.services) if one.affinity is not None}
 
     def snapshot(self, generation: int) -> Steps[Snapshot]:
@@ -245,7 +252,8 @@ class _Compiler:
         cookies = self._cookies(route) if route is not None else ()
         grpc = route.grpc if route is not None else None
         is_translated = bool(self._spoken) and route is not None and bool(translated(self._spec, route))
-        key = (len(listener.before_routing), names, transformers, cookies, grpc, is_translated)
+        watch = self._watch if route is not None and has_streams(self._spec, route, self._streaming) else None
+        key = (len(listener.before_routing), names, transformers, cookies, grpc, is_translated, watch)
         found = self._chains.get(key)
         if found is None:
             filters = [self._filters[name] for name in names]
@@ -253,6 +261,7 @@ class _Compiler:
             filters += [*map(self._transformer, transformers), *self._affinity_filter(cookies)]
             filters += [] if grpc is None else [self._call_filter(grpc)]
             filters += [self._translator()] if is_translated else []
+            filters += [] if watch is None else [watch]
             before = len(listener.before_routing)
             if self._tracing is not None:  # outermost, and before routing where anything is
                 filters.insert(0, self._tracing)

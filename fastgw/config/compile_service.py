@@ -132,6 +132,10 @@ class ServiceMaker:
 
     def _minds(self, spec: ServiceSpec) -> Iterator[Mind]:
         """What may be done about answers of a service other than passing them on, the first first."""
+        if spec.settings.is_held:
+            from fastgw.core.exchange.beginnings import hold  # which a worker without such does not need
+
+            yield hold
         if spec.name in self._calls:
             from fastgw.core.exchange.grpc import judge  # which a worker without such does not need
 

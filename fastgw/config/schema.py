@@ -44,6 +44,7 @@ from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
 from fastgw.config.registration import GatewayRegistration, RegisteredService
 from fastgw.config.reloads import Reloading
 from fastgw.config.retries import Retry
+from fastgw.config.streams import Streams
 from fastgw.config.subset import Metadata
 from fastgw.config.telemetry import Telemetry
 from fastgw.config.transformers import TRANSFORMERS
@@ -373,6 +374,9 @@ class Service(Balanced):
     tell_timeout: Boolean = setting(False, "Tell it how many milliseconds it has, in x-request-timeout-ms.")
     hedge: Annotated[Hedge | None, BeforeValidator(off_is_none)] = setting(
         None, "When a second endpoint is asked because the first takes long. Default: never."
+    )
+    streams: Streams | None = setting(
+        None, "What is done about streams that it answers with. Default: those of models are told of what breaks."
     )
     ejection: Annotated[Ejection | None, BeforeValidator(off_is_none)] = setting(
         {}, "When an endpoint that cannot be connected to, or does worse than the others, is left out."

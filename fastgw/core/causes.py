@@ -22,6 +22,7 @@ HEDGED = "hedged"  #: code of the error that ends a try which another was faster
 
 #: Of what an endpoint's failures are counted by, each in a counter of its own (``counters.ENDPOINT_CAUSES``); -1: in none.
 PLACES = {code: place for place, code in enumerate(CAUSES)} | {REFUSED: -1, UNSEEN: -1}
+PLACES |= {"first_token_timeout": PLACES["answer_timeout"], "event_timeout": PLACES["stream_idle_timeout"]}
 OTHER = len(CAUSES) - 1
 
 #: Those that a connection which could be opened disproves; the others are disproved by an answer.

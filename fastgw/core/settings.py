@@ -390,6 +390,15 @@ class AdmissionSettings(NamedTuple):
     shed_lag: float  #: of the worker's loop, beyond which it turns requests away; 0: never
 
 
+class StreamSettings(NamedTuple):
+    """What is done about streams of events, or lines, that a service answers with; seconds, 0: off."""
+
+    first_token_timeout: float  #: from the end of the request to the first content
+    event_timeout: float  #: between two events that say something
+    keep_alive: float  #: silence behind which the client is sent a comment
+    error_event: bool  #: one that breaks off ends with an event that says so
+
+
 class ServiceSettings(NamedTuple):
     """What a service is told, and which of its endpoints is asked when."""
 
@@ -400,6 +409,7 @@ class ServiceSettings(NamedTuple):
     tell_timeout: bool  #: in ``x-request-timeout-ms``, how long it has
     panic_below: float  #: while less than this part of the members may be asked all are, 0 to 1
     hedge: HedgeSettings | None  #: None: no request is sent to two members at one time
+    streams: StreamSettings | None  #: None: nothing is done about them
 
     @property
     def sends_twice(self) -> bool:
@@ -409,7 +419,17 @@ class ServiceSettings(NamedTuple):
     @property
     def has_times(self) -> bool:
         """Is there something to be done for every request that is sent to it?"""
-        return self.tell_timeout or self.retry.try_timeout > 0
+        return self.tell_timeout or self.is_timed
+
+    @property
+    def is_timed(self) -> bool:
+        """Has each try at it a time of its own?"""
+        return self.retry.try_timeout > 0 or self.is_held
+
+    @property
+    def is_held(self) -> bool:
+        """Do streams of it begin with their first content?"""
+        return self.streams is not None and self.streams.first_token_timeout > 0
 
     @property
     def minds_answers(self) -> bool:

@@ -20,13 +20,14 @@ CODES: Final = {
         "no_member",
     ),
     "reset": ("upstream_reset", "bad_answer", "stream_refused", "service_failed", "service_unhealthy"),
-    "timeout": ("answer_timeout", "timeout"),
+    "timeout": ("answer_timeout", "first_token_timeout", "timeout"),
     "breaker_open": ("breaker_open",),
     "queue_full": ("pool_full", "pending_timeout", "no_resources", "over_limit", "queue_full", "queue_timeout"),
 }
 CAUSES: Final = tuple(CODES)
 STATUS: Final = "status"  #: beside those: the service has answered, with a status that counts as none
-_CAUSE_OF: Final = {code: cause for cause, codes in CODES.items() for code in codes}
+#: An error that was told in the first event of a stream has a status too, but no cause: nothing was wrong on the way.
+_CAUSE_OF: Final = {code: cause for cause, codes in CODES.items() for code in codes} | {"error_event": STATUS}
 
 
 def cause_of(code: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from fastgw.config import schema
 from fastgw.config.build import fill
 from fastgw.config.listener_rules import spoken
+from fastgw.core.exchange.beginnings import hold
 from fastgw.core.exchange.minds import minds_of
 from fastgw.core.exchange.times import Times
 from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
@@ -82,7 +83,7 @@ def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **op
     roster = tuple((one.key, one.settings) for one in endpoints)
     takes_chunks = all(one.pool.takes_chunks for one in endpoints)
     members.update(tuple((one, one.settings) for one in endpoints), (), settings.ejection, 0.0)
-    minds = minds_of(settings) or None
+    minds = ((hold,) if settings.is_held else ()) + minds_of(settings) or None
     times = Times(settings, has_calls=has_calls) if settings.has_times or has_calls else None
     judge = None
     if settings.hedge is not None:

@@ -27,6 +27,11 @@ class LineReader:
         """Bytes that are kept."""
         return len(self._rest)
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether a line that is too long is on its way, of which parts have gone on."""
+        return self._is_inside
+
     def feed(self, data: bytes) -> bytes:
         """What can go on of the body with ``data``, the next piece of it: whole lines, none perhaps."""
         self.begin = 0

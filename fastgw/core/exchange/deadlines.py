@@ -36,8 +36,23 @@ def last(exchange: Exchange) -> float:
 
 def answer_within(exchange: Exchange) -> float:
     """Seconds in which a try must be answered that was sent; 0: any time."""
-    most, tries = exchange.route.answer_timeout, exchange.service.settings.retry.try_timeout
-    return min(most, tries) if most and tries else most or tries
+    first = first_token_within(exchange)
+    if exchange.outward is not None:  # its head has come
+        return first or exchange.route.stream_idle_timeout
+    found = [one for one in (exchange.route.answer_timeout, exchange.service.settings.retry.try_timeout, first) if one]
+    return min(found, default=0.0)
+
+
+def first_token_within(exchange: Exchange) -> float:
+    """Seconds in which the content of a stream must have begun, of a request that asks for one, or whose answer is one; 0: any time."""
+    streams = exchange.service.settings.streams
+    if streams is None or not streams.first_token_timeout:
+        return 0.0
+    asked = (
+        None if exchange.notes is None else exchange.notes.get("asked_model")
+    )  # ``core.models.asked``, which is above
+    is_stream = exchange.outward is not None or (asked is not None and asked.is_stream)
+    return streams.first_token_timeout if is_stream else 0.0
 
 
 def overdue(exchange: Exchange, now: float) -> GatewayError:
@@ -56,7 +71,10 @@ def overdue(exchange: Exchange, now: float) -> GatewayError:
     if exchange.waiting is not None:
         return InternalError(504, "filter_timeout", "a filter of this route did not decide in time")
     if exchange.body.is_done:
-        within = answer_within(exchange)
+        within, first = answer_within(exchange), first_token_within(exchange)
+        if exchange.outward is not None or (first and first <= within):
+            detail = f"the service had nothing to say within {within:g} s"
+            return UpstreamError(504, "first_token_timeout", detail)
         return UpstreamError(504, "answer_timeout", f"the service did not answer within {within:g} s")
     if exchange.carrier is not None and exchange.carrier.is_paused:
         return UpstreamError(504, "answer_timeout", "the service does not take the request")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from fastgw.core.exchange.ends import Client, Exchange, Passing
+    from fastgw.errors import GatewayError
 
 COMMENT: Final = b": the gateway is shutting down\n\n"
 QUIET_SECONDS: Final = 1.0  #: without a byte: then no event is under way
@@ -90,6 +91,10 @@ class _Ending:
             if self._is_between(exchange):
                 self._loop.call_soon(self._end)  # when these have gone out
         return self._inner.feed_answer(data, is_last) if self._inner is not None else data
+
+    def break_off(self, error: GatewayError) -> bytes | None:
+        """See ``Passing``."""
+        return self._inner.break_off(error) if self._inner is not None else None
 
     def leave(self) -> None:
         """See ``Passing``."""

@@ -175,6 +175,10 @@ class Passing(Protocol):
     def feed_answer(self, data: bytes, is_last: bool) -> bytes | None:
         """The same of the answer."""
 
+    def break_off(self, error: GatewayError) -> bytes | None:
+        """``error`` ends the answer, whose head has gone out: what is sent as the last of it, so that it says so itself; None: nothing can
+        be."""
+
     def leave(self) -> None:
         """The exchange is over: keep nothing any more."""
 

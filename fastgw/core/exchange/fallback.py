@@ -94,6 +94,10 @@ class StandIn:
         """Whether this step, or one behind it, is also for answers of the service."""
         return bool(self._statuses) or (self._then is not None and self._then.minds_answers)
 
+    def awaits_content(self, exchange: Exchange) -> bool:
+        """Whether a stream of the service counts as no answer until it has content, because this step, or one behind it, could take it."""
+        return False
+
     def _first(self, exchange: Exchange, cause: str, status: int, *, is_unsent: bool) -> StandIn | None:
         step: StandIn | None = self
         while step is not None and not (

@@ -69,6 +69,10 @@ class BodyHook:
         """There is no more; what is to go on as the last of it."""
         return b""
 
+    def broken(self, error: GatewayError) -> bytes | None:
+        """``error`` ends an answer that has begun.  What goes on as the last of it, which is whole then; None: nothing, it is cut."""
+        return None
+
 
 class GatheredHook(BodyHook):
     """What gets one body whole: nothing of it goes on before ``whole`` has said what it is now.

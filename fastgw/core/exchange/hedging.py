@@ -6,7 +6,8 @@
 
 A hedge is an exchange, so that pool and carrier need not know of it, but has no route to go: no hooks, no place of its own in the gate,
 no answer.  What stands in is its try: carrier, endpoint and what was read of the answer become those of the first exchange, whose own try
-is settled with, and from then on everything is as if it had asked there.
+is settled with, and from then on everything is as if it had asked there.  A stream that is held until its content comes
+(``exchange.beginnings``) is no answer before: then the first content wins, and not the first head.
 
 One line and one timer a service, soonest first: how long a request may take is asked when the timer looks, so the line stays in order
 whatever is learned in between.
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
 from fastgw.core.causes import HEDGED
-from fastgw.core.exchange import retries, tries
+from fastgw.core.exchange import beginnings, retries, tries
 from fastgw.core.exchange.deadlines import ANSWER, CONNECTION, HOOKS
 from fastgw.core.exchange.ends import Carrier, Exchange
 from fastgw.core.exchange.grpc import outcome
@@ -82,7 +83,7 @@ class Hedging(Times):
         plane = self._plane
         if plane is None or self._learned is None or seconds <= 0.0:
             return
-        if isinstance(outcome, int) or outcome.code in (HEDGED, "answer_timeout"):
+        if isinstance(outcome, int) or outcome.code in (HEDGED, *tries.LATE):
             self._learned.add(seconds, plane.clock())
 
     def _begin(self, exchange: Exchange) -> None:
@@ -229,13 +230,28 @@ class SecondTry(Exchange):
             self._settle(status)
             self._leave()
             return
+        if beginnings.may_be_held(self, self._first.service):
+            beginnings.begin(self)
+            return
         first = self._first
         plane = self.plane
         plane.values[self.service.base + counters.SERVICE_HEDGES_WON] += 1
         _lose(first)
         first.response, self.response = self.response, first.response
+        if self.notes is not None and beginnings.NOTE in self.notes:
+            first.note(beginnings.NOTE, self.notes[beginnings.NOTE])
         self._stand_in()
         first.on_head()
+
+    def on_body(self, data: bytes, payload: int) -> None:
+        """See ``Exchange``: it is held, or nothing of it is here."""
+        if self.outward is not None:
+            self.outward.feed_answer(data, False)
+
+    def on_last_body(self, data: bytes, payload: int) -> None:
+        """See ``Exchange``."""
+        if self.outward is not None:
+            self.outward.feed_answer(data, True)
 
     def fail(self, error: GatewayError) -> None:
         """See ``Exchange``: the first try goes on."""
@@ -288,6 +304,11 @@ class SecondTry(Exchange):
         first.uncounted = self.uncounted
         first.phase = ANSWER
         first.hedge = None
+        held, self.outward = self.outward, None
+        if isinstance(held, beginnings.Beginning):  # its head has come, and is that of the first exchange now
+            first.response, self.response = self.response, first.response
+            first.outward = held
+            held.belong_to(first)
         if first.client.is_paused:
             carrier.hold(HOLD_PEER)  # as the other was
 
@@ -305,6 +326,9 @@ class SecondTry(Exchange):
         """Have nothing more to do with a carrier or a line."""
         self._first.hedge = None
         carrier, self.carrier = self.carrier, None
+        if self.outward is not None:
+            self.outward.leave()
+            self.outward = None
         if carrier is not None:
             carrier.let_go(False)
         elif self.phase == CONNECTION and self.endpoint is not None:
@@ -318,6 +342,9 @@ def _lose(first: Exchange) -> None:
     first.plane.values[first.service.base + counters.SERVICE_UNANSWERED] += 1
     tries.unanswered(first, lost())
     carrier, first.carrier = first.carrier, None
+    if first.outward is not None:  # what was held of it
+        first.outward.leave()
+        first.outward = None
     if carrier is not None:
         carrier.let_go(False)
     tries.leave(first)

@@ -47,6 +47,8 @@ class Statuses:
         if budget is not None and service.members.budget is None:
             # Before it is needed, so that it knows what came.
             retries.open_budget(service, exchange.plane, budget.share)
+        if exchange.attempts == 1:
+            retries.count_asking(exchange)
         if not self._is_meant(exchange) or exchange.request.upgrade or not tries.may_repeat(exchange):
             if service.fallback is None:  # which may send the body yet
                 arriving.forget(exchange)

@@ -4,7 +4,7 @@ from fastgw.core.exchange.ends cimport Exchange
 from fastgw.wire.messages cimport Request, Response
 
 # Constants of the module, and those it imports, as C: compared without making an int of what is compared.
-cdef int HOLD_PENDING, BODY_CHUNKED, BODY_NONE, BODY, HOOKS, STREAM
+cdef int IS_OF_STREAMS, HOLD_PENDING, BODY_CHUNKED, BODY_NONE, BODY, HOOKS, STREAM
 
 
 cdef class _Stage:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot.chain import BodyOpening
 
 
+IS_OF_STREAMS = 3  #: place of that in a ``BodyOpening``, which is asked of every answer
+
+
 class _Stage:
     """One hook of a passage, and what of the body is with it."""
 
@@ -103,6 +106,20 @@ class Passage:
         if is_last and not response.trailers:
             response.gain_length(len(out))
         return out
+
+    def break_off(self, error: GatewayError) -> bytes | None:
+        """See ``Passing``: the first of the hooks that has something to say, as those behind it make it."""
+        for place, stage in enumerate(self._stages):
+            broken = getattr(stage.hook, "broken", None)  # which what is compiled need not have
+            try:
+                said = None if broken is None else broken(error)
+            except Exception as problem:  # noqa: BLE001 - as above
+                hooks.report_broken(self._exchange, stage.opening.hook, stage.opening.kind, problem)
+                said = None
+            if said is not None:
+                self._first = place + 1
+                return self.feed(said, True)
+        return None
 
     def leave(self) -> None:
         """See ``Passing``."""
@@ -279,7 +296,7 @@ def begin_request(exchange: Exchange) -> bool:
     body = exchange.body
     if not exchange.request.has_body:
         return True
-    opened = _open(exchange, exchange.route.chain.request_body, mending.may_change_request(exchange.request))
+    opened = _open(exchange, exchange.route.chain.request_body)
     if not opened:
         return opened is not None
     passage = exchange.inward = Passage(exchange, opened)
@@ -302,9 +319,13 @@ def begin_answer(exchange: Exchange) -> bool:
     openings = exchange.route.chain.response_body[exchange.entered]
     if response.body == BODY_NONE:
         openings = _of_empty(exchange, openings)
+    elif openings and response.content_length >= 0 and openings[0][IS_OF_STREAMS]:  # which is closest to the service
+        if len(openings) == 1:
+            return True
+        openings = openings[1:]
     if not openings:
         return True
-    opened = _open(exchange, openings, mending.may_change_response(exchange.request, response))
+    opened = _open(exchange, openings)
     if not opened:
         return opened is not None
     passage = exchange.outward = Passage(exchange, opened)
@@ -320,12 +341,16 @@ def _of_empty(exchange: Exchange, openings: tuple[BodyOpening, ...]) -> tuple[Bo
     return tuple([one for one in openings if one.sees_empty])
 
 
-def _open(exchange: Exchange, openings: tuple[BodyOpening, ...], may_change: bool) -> list[_Stage] | None:
+def _open(exchange: Exchange, openings: tuple[BodyOpening, ...]) -> list[_Stage] | None:
     """What ``openings`` want of this body; None: one has failed."""
     opened: list[_Stage] = []
+    may_change: bool | None = None  # which is asked where somebody would
     for opening in openings:
-        if opening.changes and not may_change:
-            continue
+        if opening.changes:
+            if may_change is None:
+                may_change = _may_change(exchange, opening.is_of_request)
+            if not may_change:
+                continue
         try:
             hook = opening.hook(exchange)
         except Exception as error:  # noqa: BLE001 - as above
@@ -344,6 +369,12 @@ def _open(exchange: Exchange, openings: tuple[BodyOpening, ...], may_change: boo
             else:
                 mending.mend_response(exchange.response, hook.vary)
     return opened
+
+
+def _may_change(exchange: Exchange, is_of_request: bool) -> bool:
+    if is_of_request:
+        return mending.may_change_request(exchange.request)
+    return mending.may_change_response(exchange.request, exchange.response)
 
 
 def _add_trailer(exchange: Exchange, name: bytes, value: bytes) -> None:

@@ -355,12 +355,12 @@ class Relay(Exchange):
         self.error = error
         base = self.route.base
         self.plane.values[base + FAULTS[error.fault]] += 1
-        if self.is_head_sent:
+        if not self.is_head_sent:
+            self.reply(error_answer(self, error, tries.advice(self, error)))
+        elif self.outward is None or not tries.ends_in_words(self, error):
             client.cut(self)
             self.end()
             client.exchange = None  # last: it may be all that keeps this object
-        else:
-            self.reply(error_answer(self, error, tries.advice(self, error)))
 
     def abort(self) -> None:
         """The client is gone: so is the reason to do any more."""

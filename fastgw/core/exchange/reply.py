@@ -53,8 +53,10 @@ _INVALID = "invalid_request_error"
 _OPENAI_CODES = {"invalid_key": "invalid_api_key"}  #: what OpenAI has another word for
 
 
-#: Of 429 and 503 answers: what is asked too often, or waits in a full line, is a matter of moments (RFC 9110 section 10.2.3, in seconds).
+#: Answers of what is asked too often, or waits in a full line: a matter of moments (RFC 9110 section 10.2.3, in seconds).
+_PASSING = (429, 503, 529)
 _RETRY_AFTER = (("retry-after", "1"),)
+_PATIENCE = 60  #: seconds: SDKs that are told of more ask again sooner, whatever they are told
 
 
 def error_reply(
@@ -64,10 +66,12 @@ def error_reply(
     of "dialect" too, where no path is known) or "anthropic" read, or "ollama".  ``headers``: fields beside those that the error has."""
     status = error.status
     headers = error.headers + headers
-    if status in (429, 503) and not any(name.lower() == "retry-after" for name, _ in headers):
-        headers += _RETRY_AFTER
     if error_format == "anthropic" and request_id:
         headers += (("request-id", request_id),)  # where its SDKs look for it
+    if status in _PASSING:
+        names = {name.lower() for name, _ in headers}
+        headers += () if "retry-after" in names else _RETRY_AFTER
+        headers += () if error_format in ("problem", "ollama") else _told_sdks(headers, names)
     if error_format != "problem":
         return Reply(
             status, json.dumps(_in_dialect(error, error_format, request_id)).encode(), "application/json", headers
@@ -81,6 +85,15 @@ def error_reply(
     if request_id:
         problem["instance"] = f"urn:request:{request_id}"
     return Reply(status, json.dumps(problem).encode(), "application/problem+json", headers)
+
+
+def _told_sdks(headers: tuple[tuple[str, str], ...], names: set[str]) -> tuple[tuple[str, str], ...]:
+    """What the SDKs of OpenAI and Anthropic read beside ``retry-after`` of ``headers``: milliseconds, and whether to ask again at all."""
+    after = next(value for name, value in headers if name.lower() == "retry-after")
+    if not after.isdecimal():
+        return ()
+    told = (("retry-after-ms", f"{after}000"), ("x-should-retry", "true" if int(after) <= _PATIENCE else "false"))
+    return tuple(one for one in told if one[0] not in names)
 
 
 def _in_dialect(error: GatewayError, dialect: str, request_id: str) -> dict[str, object]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _, RESET, TIMEOUT, STATUS = range(len(labels.RETRY_CAUSES))
 NO_BUDGET, _, NO_TIME, ASKED_TO_WAIT = range(len(labels.RETRY_REFUSALS))
 
+ASKED_AGAIN = b"x-stainless-retry-count"  #: how often the SDK of a client has sent this request before
 SECOND = 10**9  #: in nanoseconds
 
 
@@ -83,6 +84,16 @@ def open_budget(service: Service, plane: Plane, share: float) -> Budget:
         budget = service.members.budget = Budget(share, first_sent(service, plane), plane.now)
     budget.share = share
     return budget
+
+
+def count_asking(exchange: Exchange) -> None:
+    """Spend of the budget, if there is something left, what a client takes of it that asks again, as its SDK tells.  The request is sent in
+    any case, and counts once."""
+    settings = exchange.service.settings.retry.budget
+    told = find_field(exchange.request.head, ASKED_AGAIN)
+    if settings is not None and told is not None and told != b"0" and told.isdigit() and exchange.attempts == 1:
+        plane, service = exchange.plane, exchange.service
+        open_budget(service, plane, settings.share).admit(first_sent(service, plane), plane.now)
 
 
 def _is_affordable(service: Service, plane: Plane) -> bool:

@@ -22,13 +22,14 @@ TIMEOUT = b"x-request-timeout-ms"  #: whole milliseconds until nobody waits for 
 class Times:
     """The times of one service (``snapshot.Sending``)."""
 
-    __slots__ = ("_is_told", "_try_timeout", "has_calls")
+    __slots__ = ("_is_timed", "_is_told", "_try_timeout", "has_calls")
 
     def __init__(self, settings: ServiceSettings, *, has_calls: bool = False) -> None:
         """``has_calls``: there are calls of gRPC among its requests."""
         self.has_calls = has_calls
         self._is_told = settings.tell_timeout
         self._try_timeout = settings.retry.try_timeout
+        self._is_timed = settings.is_timed  #: a try has a time of its own
 
     def on_carrier(self, exchange: Exchange) -> None:
         """See ``Sending``."""
@@ -49,7 +50,7 @@ class Times:
 
     def on_sent(self, exchange: Exchange) -> None:
         """See ``Sending``."""
-        if self._try_timeout:
+        if self._is_timed:
             exchange.set_deadline(deadlines.answer_within(exchange))
 
     def _left(self, exchange: Exchange) -> float | None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 CONNECT, RESET, TIMEOUT, STATUS = range(len(labels.RETRY_CAUSES))
 NO_BODY = labels.RETRY_REFUSALS.index("body")
 MANY = 32  #: as ``policy.again`` has it, which is imported by those who need it
+LATE = ("answer_timeout", "first_token_timeout")  #: codes of tries that were given up before there was an answer
 _NOT_AGAIN = (("x-should-retry", "false"),)
 
 
@@ -118,6 +119,10 @@ def ask(exchange: Exchange, candidates: tuple[Endpoint, ...]) -> None:
 def failed(exchange: Exchange, error: GatewayError) -> None:
     """``error`` ends this try: settle, and count it at the endpoint that was asked, by its cause, if it is one of an endpoint's."""
     endpoint = exchange.endpoint
+    if exchange.outward is not None and exchange.uncounted < counters.ANSWER_COUNTED:
+        from fastgw.core.exchange.beginnings import give_up  # which a worker without such does not need
+
+        give_up(exchange, error)
     place = PLACES.get(error.code, OTHER if error.fault == "upstream" else -1)
     if place >= 0:
         values = exchange.plane.values
@@ -168,6 +173,8 @@ def again(exchange: Exchange, error: GatewayError) -> bool:
     exchange.first_asked = exchange.asked
     exchange.is_spared = exchange.is_spared or is_spared
     cause = CONNECT if error.retry == RETRY_ALWAYS else RESET if error.retry else TIMEOUT
+    if error.code == "error_event":
+        cause = STATUS
     repeat(exchange, cause, wait)
     return True
 
@@ -233,6 +240,7 @@ def _no_subset(service: Service) -> UpstreamError:
 def _wait(exchange: Exchange) -> float:
     from fastgw.core.exchange import retries  # which a worker without failures does not need
 
+    retries.count_asking(exchange)
     return retries.wait(exchange)
 
 
@@ -254,6 +262,26 @@ def left(exchange: Exchange, error: GatewayError) -> GatewayError | None:
     if service is not None and service.fallback is not None and service.fallback.takes(exchange, error):
         return None
     return error
+
+
+def ends_in_words(exchange: Exchange, error: GatewayError) -> bool:
+    """Whether the answer, which has begun and is broken off by ``error``, could be ended so that it says so itself.  No carrier is held any
+    more; the client's connection may have another exchange."""
+    outward, serial, client = exchange.outward, exchange.serial, exchange.client
+    assert outward is not None
+    exchange.outward = None  # what goes wrong now cuts it
+    last = outward.break_off(error)
+    if exchange.serial != serial:
+        return True
+    outward.leave()
+    if last is None:
+        return False
+    exchange.bytes_out += len(last)
+    client.send_last(last)
+    keep_alive, is_request_done = exchange.keep_alive, exchange.body.is_done
+    exchange.end()
+    client.on_finished(keep_alive, is_request_done)
+    return True
 
 
 def begin_anew(exchange: Exchange) -> None:
@@ -278,10 +306,14 @@ def _is_safe(exchange: Exchange, error: GatewayError) -> bool:
     retry = exchange.service.settings.retry
     if error.retry >= RETRY_UNSEEN:
         return "connect" in retry.on
-    if error.retry == RETRY_NEVER and error.code != "answer_timeout":
-        return False
-    if ("reset" if error.retry else "timeout") not in retry.on:
-        return False
+    if error.code == "error_event":
+        if str(error.status) not in retry.on and not ("5xx" in retry.on and error.status >= 500):
+            return False
+    else:
+        if error.retry == RETRY_NEVER and error.code not in LATE:
+            return False
+        if ("reset" if error.retry else "timeout") not in retry.on:
+            return False
     if error.retry == RETRY_SAFE and not retry.methods and exchange.request.method not in SAFE:
         return False
     return may_repeat(exchange)
@@ -305,14 +337,20 @@ def advice(exchange: Exchange, error: GatewayError) -> tuple[tuple[str, str], ..
 
 def is_minded(exchange: Exchange) -> bool:
     """Whether somebody has something against the answer whose head has come, and has set it aside: nothing of it is passed on."""
-    if exchange.hedge is not None:
-        exchange.hedge.drop()  # the first head has come, so nobody waits for another
+    if exchange.hedge is not None and not _may_be_held(exchange):
+        exchange.hedge.drop()  # the first answer has begun, so nobody waits for another
     minds = exchange.service.minds
     assert minds is not None
     for mind in minds:  # noqa: SIM110 - no closure in a function of C
         if mind(exchange):
             return True
     return False
+
+
+def _may_be_held(exchange: Exchange) -> bool:
+    from fastgw.core.exchange.beginnings import may_be_held  # which a worker without hedges does not need
+
+    return may_be_held(exchange, exchange.service)
 
 
 def told(exchange: Exchange, error: GatewayError) -> GatewayError:

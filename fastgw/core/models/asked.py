@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from fastgw.wire.inference import KEYS
+from fastgw.wire.inference import KEYS, OLLAMA
 from fastgw.wire.json_value import FALSE, NUMBER, STRING, TRUE
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ NOTE: Final = "asked_model"
 NOTE_MODEL: Final = "model"
 _BACKSLASH: Final = 0x5C
 _DIGITS: Final = 18  #: of a number that is taken for one
+_STREAMED: Final = ("chat", "text_completion")  #: operations that Ollama streams where nothing is said
 _PLACES: Final = {key: place for place, key in enumerate(KEYS)}
 
 
@@ -54,6 +55,12 @@ class AskedModel:
         """The same of one that is true or false; None: it is neither."""
         found = self.value(key)
         return found.kind == TRUE if found is not None and found.kind in (TRUE, FALSE) else None
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer is to come as it is made: Ollama does so unless it is told not to."""
+        said = self.flag(b"stream")
+        return said if said is not None else self.operation.dialect == OLLAMA and self.operation.name in _STREAMED
 
     def number(self, key: bytes) -> int | None:
         """The same of a whole number of up to 18 digits, not below 0; None: it is none."""

@@ -250,6 +250,10 @@ class _Coming:
         """See ``Passing``: of a request there is none."""
         raise NotImplementedError
 
+    def break_off(self, error: GatewayError) -> bytes | None:
+        """See ``Passing``: the same."""
+        raise NotImplementedError
+
     def leave(self) -> None:
         """See ``Passing``."""
         self._exchange.plane.body_bytes -= self.held

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from fastgw.core.exchange.beginnings import hold
 from fastgw.core.exchange.fallback import SERVICE, StandIn
 from fastgw.core.models.body import rename
 from fastgw.core.models.rights import rights_of
@@ -36,6 +37,25 @@ class ModelStandIn(StandIn):
         self._model = model
         self._means = means
         self._sent_as = sent_as
+
+    @property
+    def minds_answers(self) -> bool:
+        """See ``StandIn``: streams are, until they have content."""
+        return True
+
+    def takes_answer(self, exchange: Exchange) -> bool:
+        """See ``StandIn``."""
+        return StandIn.takes_answer(self, exchange) or hold(exchange)
+
+    def awaits_content(self, exchange: Exchange) -> bool:
+        """See ``StandIn``."""
+        step: StandIn | None = self
+        while step is not None:
+            is_meant = bool(step._statuses) or not step._on.isdisjoint(("reset", "timeout"))
+            if is_meant and step._can(exchange, is_unsent=False):
+                return True
+            step = step._then
+        return False
 
     def _can(self, exchange: Exchange, *, is_unsent: bool) -> bool:
         """Whether there is time for it, the body is still here, and whoever asks may use this model, too.

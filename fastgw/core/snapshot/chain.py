@@ -42,6 +42,7 @@ class BodyOpening(NamedTuple):
     hook: Callable[[Any], Any]  #: called with the exchange; returns a ``core.exchange.filter.BodyHook``, or None
     kind: str  #: its name
     sees_empty: bool = False  #: it is asked of answers that have no body, too
+    is_of_streams: bool = False  #: it is not asked of those that have a length
 
     @property
     def changes(self) -> bool:
@@ -136,7 +137,9 @@ class Chain:
 def _openings(filters: Sequence[Named], kinds: Sequence[str]) -> tuple[BodyOpening, ...]:
     found = ((one, getattr(one, kind, None), kind) for one in filters for kind in kinds)
     return tuple(
-        BodyOpening(hook, kind, getattr(one, "sees_empty", False)) for one, hook, kind in found if hook is not None
+        BodyOpening(hook, kind, getattr(one, "sees_empty", False), getattr(one, "is_of_streams", False))
+        for one, hook, kind in found
+        if hook is not None
     )
 
 

@@ -17,8 +17,8 @@ def exchange(**changes: Any) -> Any:
     endpoint = SimpleNamespace(addresses=SimpleNamespace(places=("10.0.0.1",)), pool=SimpleNamespace(shortage=None))
     known = {"route": route, "body": body, "last": 0.0, "phase": ANSWER, "waiting": None, "carrier": None}
     known["started"] = 4.0
-    service = SimpleNamespace(settings=SimpleNamespace(retry=SimpleNamespace(try_timeout=0.0)))
-    known |= {"tried": (), "first_error": None}
+    service = SimpleNamespace(settings=SimpleNamespace(retry=SimpleNamespace(try_timeout=0.0), streams=None))
+    known |= {"tried": (), "first_error": None, "outward": None, "notes": None}
     known |= {"endpoint": endpoint, "service": service, "request": SimpleNamespace(timeout=b"")}
     return SimpleNamespace(**(known | changes))
 
@@ -71,7 +71,7 @@ def test_the_time_of_an_exchange_is_the_least_that_anybody_says(route: float, pe
     ("route", "tried", "expected"), [(5.0, 0.0, 5.0), (5.0, 2.0, 2.0), (1.0, 2.0, 1.0), (0.0, 2.0, 2.0)]
 )
 def test_the_time_of_a_try(route: float, tried: float, expected: float) -> None:
-    service = SimpleNamespace(settings=SimpleNamespace(retry=SimpleNamespace(try_timeout=tried)))
+    service = SimpleNamespace(settings=SimpleNamespace(retry=SimpleNamespace(try_timeout=tried), streams=None))
     asked = exchange(route=SimpleNamespace(answer_timeout=route, timeout=0.0), service=service)
     assert answer_within(asked) == expected
     assert overdue(asked, 1.0).detail == f"the service did not answer within {expected:g} s"

@@ -46,6 +46,28 @@ def test_an_error_may_know_better_when_to_ask_again() -> None:
     assert error_reply(error, "problem", "").headers == (("Retry-After", "30"),)
 
 
+@pytest.mark.parametrize("status", [429, 503, 529])
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        ((), {"retry-after": "1", "retry-after-ms": "1000", "x-should-retry": "true"}),
+        ((("Retry-After", "60"),), {"Retry-After": "60", "retry-after-ms": "60000", "x-should-retry": "true"}),
+        ((("retry-after", "61"),), {"retry-after": "61", "retry-after-ms": "61000", "x-should-retry": "false"}),
+        ((("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"),), {"retry-after": "Sun, 06 Nov 1994 08:49:37 GMT"}),
+    ],
+)
+def test_what_sdks_read_is_told_in_their_dialects(
+    status: int, after: tuple[tuple[str, str], ...], told: dict[str, str]
+) -> None:
+    error = GatewayError(status, "code", "why", headers=after)
+    for dialect in ("openai", "anthropic", "dialect"):
+        assert dict(error_reply(error, dialect, "").headers) == told
+    for other in ("problem", "ollama"):
+        assert {name.lower() for name, _ in error_reply(error, other, "").headers} == {"retry-after"}
+    advised = error_reply(error, "openai", "", (("x-should-retry", "false"),)).headers
+    assert [value for name, value in advised if name == "x-should-retry"] == ["false"]
+
+
 def test_a_refusal_is_the_last_answer_and_to_head_has_no_body() -> None:
     error = DownstreamError(400, "malformed", "no")
     whole = refusal(error, "problem", b"date: now\r\n", is_head=False)

@@ -159,6 +159,50 @@ def test_a_budget_bounds_them_and_the_rest_passes_untouched() -> None:
     edge.end()
 
 
+def asking_again(count: bytes) -> bytes:
+    return GET[:-2] + b"X-Stainless-Retry-Count: " + count + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize(("count", "seen"), [(b"0", 200), (b"x", 200), (b"1", 503), (b"2", 503)])
+def test_what_clients_send_again_is_taken_from_it(count: bytes, seen: int) -> None:
+    edge = made(endpoints=1, budget=BudgetSettings(0.25, 0))
+    client, service = edge.pair()
+    service.feed(OK)
+    for _ in range(8):  # room for two
+        client.feed(GET)
+        service.feed(OK)
+    for _ in range(5):  # answered well, and more than there is room for: that is not owed afterwards
+        client.feed(asking_again(count))
+        service.feed(OK)
+    client.take()
+    service.take()
+    client.feed(GET)
+    service.feed(BUSY)
+    if seen == 200:
+        service.feed(OK)
+    assert statuses(client.take()) == [seen]
+    edge.end()
+
+
+def test_also_where_no_answer_has_come() -> None:
+    left = []
+    for count in (b"0", b"1"):
+        edge = made(on=("connect", "reset"), budget=BudgetSettings(0.5, 0))
+        for _ in range(12):
+            client, service = edge.client(asking_again(count)), edge.connect()
+            service.feed_eof()
+            edge.run()
+            if edge.attempts:
+                other = edge.connect()
+                other.feed(OK)
+                other.feed_eof()
+                edge.run()
+            assert len(statuses(client.take())) == 1
+        left.append(refused(edge)["budget"])
+        edge.end()
+    assert left[1] > left[0]
+
+
 def test_a_floor_is_left_where_few_requests_come() -> None:
     edge = made(endpoints=1, budget=BudgetSettings(0.0, 2))
     client, service = edge.pair()
