@@ -44,6 +44,12 @@ routes:
   - {name: narrow, path: /narrow, service: narrow}
   - {name: busy, path: /busy, service: busy}
   - {name: lost, path: /lost, service: lost}
+  - {name: models, path: "/v1/*", models: true, filters: [limit, usage]}
+  - {name: calls, grpc: {service: demo.Words}, service: dead}
+models: {small: {service: main}, silent: {service: main}}
+filters:
+  usage: {type: usage}
+  limit: {type: token_limit, limits: [{rate: 10/m, unit: requests, per: filter}, {rate: 100000/m, per: model}]}
 services:
   main:
     endpoints: ["MAIN"]
@@ -88,8 +94,22 @@ class Observed:
         connection.send(response())
 
 
+STREAM = b"""data: {"choices": [{"delta": {"content": "a"}}], "model": "small"}
+
+data: {"choices": [{"delta": {"content": "b"}}], "model": "small"}
+
+"""
+USAGE = b"""data: {"choices": [], "model": "small", "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}}
+
+"""
+
+
 def by_path(request: Received, connection: Connection) -> None:
-    """Answer with the status that the path ends in."""
+    """Answer with the status that the path ends in; for a model with a stream."""
+    if request.target.startswith(b"/v1/"):
+        said = STREAM + (b"" if b"silent" in request.body else USAGE) + b"data: [DONE]\n\n"
+        connection.send(response(said, fields=[("content-type", "text/event-stream")]))
+        return
     status = request.target.rpartition(b"/")[2].decode()
     connection.send(
         response(b"" if request.method == b"HEAD" else b"hi", status=f"{status if status.isdigit() else 500} Said")
@@ -195,6 +215,7 @@ class TestAlerts:
                 "FastgwKeysMissing",
                 "FastgwServiceSlow",
                 "FastgwServicePanic",
+                "FastgwUsageEstimated",
             ),
             "FastgwEndpointSlow",
         )
@@ -243,6 +264,15 @@ def make_trouble(observed: Observed) -> None:
         client.request("GET", f"/{path}")
         assert client.getresponse().status >= 500
         client.close()
+    for model in ["small", "silent"] * 6:  # the last two are refused by a limit
+        post(
+            running.port,
+            "/v1/chat/completions",
+            "application/json",
+            b'{"model": "%s", "stream": true}' % model.encode(),
+        )
+    post(running.port, "/v1/completions", "application/json", b'{"model": "small", "max_tokens": 1000000}')
+    post(running.port, "/demo.Words/Classify", "application/grpc", b"")
     for path in [b"/narrow", b"/busy"] * 5:  # of five one worker has three
         sock = connect(running.port)
         sock.sendall(REQUEST.replace(b"/", path, 1))
@@ -254,6 +284,12 @@ def make_trouble(observed: Observed) -> None:
     reload(running, "wrong: [\n")
 
 
+def post(port: int, path: str, kind: str, body: bytes) -> None:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as client:
+        client.request("POST", path, body, {"content-type": kind})
+        client.getresponse().read()
+
+
 def assert_answered(observed: Observed, queries: list[str]) -> None:
     """Each of ``queries`` can be asked, and each metric in it is there."""
     prometheus = observed.prometheus
@@ -262,7 +298,12 @@ def assert_answered(observed: Observed, queries: list[str]) -> None:
     for query in queries:
         prometheus.ask(query)
         bare = re.sub(r'\{[^}]*\}|"[^"]*"|by \([^)]*\)', "", query)
-        used = set(re.findall(r"\b(?:(?:route:|service:|endpoint:)?(?:fastgw|http|process)_[a-zA-Z0-9_:]+|up\b)", bare))
+        used = set(
+            re.findall(
+                r"\b(?:(?:route:|service:|endpoint:)?(?:fastgw|http|process|gen_ai_(?:server|client))_[a-zA-Z0-9_:]+|up\b)",
+                bare,
+            )
+        )
         assert used and used - names <= ABSENT, (query, used - names)
 
 
