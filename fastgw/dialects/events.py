@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import orjson
 
 from fastgw.dialects.told import FailureTold
+from fastgw.wire.sse import events
 
 DONE = b"[DONE]"  #: what the last event of OpenAI's streams says
 
@@ -43,6 +44,35 @@ class ToldError(Exception):
     def __init__(self, told: FailureTold) -> None:
         super().__init__(told.message)
         self.told = told
+
+
+class ChainedEvents:
+    """Events of one dialect that become those of a third by way of OpenAI's: see ``EventTranslator``."""
+
+    __slots__ = ("_first", "_second")
+
+    def __init__(self, first: EventTranslator, second: EventTranslator) -> None:
+        """``first`` makes events of OpenAI's of those of the service, ``second`` those of the client of them."""
+        self._first = first
+        self._second = second
+
+    @property
+    def is_over(self) -> bool:
+        """See ``EventTranslator``."""
+        return self._second.is_over
+
+    def feed(self, data: bytes) -> bytes:
+        """See ``EventTranslator``."""
+        return b"".join([self._second.feed(one.data) for one in events(self._first.feed(data))])
+
+    def quiet(self) -> bytes:
+        """See ``EventTranslator``."""
+        return self._second.quiet()
+
+    def finish(self) -> bytes:
+        """See ``EventTranslator``."""
+        between = self._first.finish()
+        return b"".join([self._second.feed(one.data) for one in events(between)]) + self._second.finish()
 
 
 def named(kind: str, document: dict[str, Any]) -> bytes:

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from fastgw.core.settings import DialectSettings
-from fastgw.dialects import from_anthropic, from_openai, to_anthropic, to_openai
-from fastgw.dialects.events import EventTranslator
+from fastgw.dialects import from_anthropic, from_ollama, from_openai, to_anthropic, to_ollama, to_openai
+from fastgw.dialects.events import ChainedEvents, EventTranslator
 from fastgw.wire.inference import ANTHROPIC, OPENAI
 
 EVENTS: Final = b"text/event-stream"
+LINES: Final = b"application/x-ndjson"
 
 
 class AskedInDialect(NamedTuple):
@@ -28,12 +29,15 @@ class AskedInDialect(NamedTuple):
     kind: bytes = EVENTS  #: the type of the client's stream
 
 
+#: Makes a request, of the body, what is said of the service, and seconds since 1970; raises RequestMisfitError, UntranslatableError.
+Asking = Callable[[Any, DialectSettings, float], AskedInDialect]
+
+
 class Translation(NamedTuple):
     """One row of the table."""
 
     path: bytes  #: that the service is asked for
-    #: Called with the body, what is said of the service, and seconds since 1970; raises RequestMisfitError, UntranslatableError.
-    ask: Callable[[Any, DialectSettings, float], AskedInDialect]
+    ask: Asking
 
 
 def _from_anthropic(document: Any, settings: DialectSettings, now: float) -> AskedInDialect:
@@ -58,12 +62,67 @@ def _from_openai(document: Any, settings: DialectSettings, now: float) -> AskedI
     )
 
 
+def _from_ollama(made: Callable[[Any, str], dict[str, Any]], shape: to_ollama.Shape) -> Asking:
+    def ask(document: Any, settings: DialectSettings, now: float) -> AskedInDialect:
+        asked = made(document, settings.max_tokens_as)
+        return AskedInDialect(
+            asked,
+            "stream" in asked,
+            lambda answer: to_ollama.answer(answer, shape, now),
+            lambda: to_ollama.LineEvents(shape, now),
+            LINES,
+        )
+
+    return ask
+
+
+def _embedding(made: Callable[[Any], dict[str, Any]], key: str) -> Asking:
+    def ask(document: Any, settings: DialectSettings, now: float) -> AskedInDialect:
+        shape = to_ollama.as_chat  # of a stream, which embeddings are not
+        return AskedInDialect(
+            made(document),
+            False,
+            lambda answer: to_ollama.embedded(answer, key),
+            lambda: to_ollama.LineEvents(shape, now),
+        )
+
+    return ask
+
+
+def _by_way_of_openai(first: Asking) -> Asking:
+    """What ``first`` makes of a request for a service of OpenAI's, for one of Anthropic's."""
+
+    def ask(document: Any, settings: DialectSettings, now: float) -> AskedInDialect:
+        between = first(document, settings, now)
+        asked = _from_openai(between.document, settings, now)
+        return between._replace(
+            document=asked.document,
+            whole=lambda answer: between.whole(asked.whole(answer)),
+            events=lambda: ChainedEvents(asked.events(), between.events()),
+        )
+
+    return ask
+
+
 _CHAT: Final = b"/v1/chat/completions"
 _MESSAGES: Final = b"/v1/messages"
+_VECTORS: Final = b"/v1/embeddings"
+_OLLAMA_CHAT: Final = _from_ollama(from_ollama.chat, to_ollama.as_chat)
+_OLLAMA_GENERATE: Final = _from_ollama(from_ollama.generate, to_ollama.as_generated)
 #: By the dialect of the service, and the end of the path that a client has asked for.
 TRANSLATIONS: Final = {
-    OPENAI: {_MESSAGES: Translation(_CHAT, _from_anthropic)},
-    ANTHROPIC: {_CHAT: Translation(_MESSAGES, _from_openai)},
+    OPENAI: {
+        _MESSAGES: Translation(_CHAT, _from_anthropic),
+        b"/api/chat": Translation(_CHAT, _OLLAMA_CHAT),
+        b"/api/generate": Translation(_CHAT, _OLLAMA_GENERATE),
+        b"/api/embed": Translation(_VECTORS, _embedding(from_ollama.embed, "embeddings")),
+        b"/api/embeddings": Translation(_VECTORS, _embedding(from_ollama.embeddings, "embedding")),
+    },
+    ANTHROPIC: {
+        _CHAT: Translation(_MESSAGES, _from_openai),
+        b"/api/chat": Translation(_MESSAGES, _by_way_of_openai(_OLLAMA_CHAT)),
+        b"/api/generate": Translation(_MESSAGES, _by_way_of_openai(_OLLAMA_GENERATE)),
+    },
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+import requests
 
 from tests.support.dialect_services import WEATHER, anthropic_messages, openai_chat
 from tests.support.gateway import GatewayProcess
@@ -24,7 +25,7 @@ CONFIG = """\
 listeners: [{address: "127.0.0.1:$port"}]
 admin: {address: "127.0.0.1:$admin"}
 workers: 1
-routes: [{path: /v1/*, models: true, filters: [used]}]
+routes: [{path: /v1/*, models: true, filters: [used]}, {path: /api/*, models: true}]
 services:
   llm: {endpoints: ["127.0.0.1:$one"], dialect: openai, retry: {attempts: 1}}
   claude: {endpoints: ["127.0.0.1:$two"], dialect: anthropic, retry: {attempts: 1}}
@@ -186,6 +187,23 @@ def test_openai_errors_and_retries(behind: Behind) -> None:
         assert refused.value.code == "untranslatable"
         with pytest.raises(openai.NotFoundError, match="nothing like /v1/embeddings"):
             client.embeddings.create(model="claude", input="x")
+
+
+@pytest.mark.parametrize("model", ["gpt", "claude"])
+def test_ollama(behind: Behind, model: str) -> None:
+    def ask(text: str, **more: Any) -> requests.Response:
+        asked = {"model": model, "messages": [{"role": "user", "content": text}], **more}
+        headers = {"authorization": "Bearer good"}
+        return requests.post(f"{behind.url}/api/chat", json=asked, headers=headers, timeout=20)
+
+    lines = [json.loads(line) for line in ask("one two").iter_lines()]
+    assert [line["message"]["content"] for line in lines] == ["one", " two", ""]
+    assert (lines[-1]["done"], lines[-1]["prompt_eval_count"], lines[-1]["eval_count"]) == (True, 12, 3)
+    tool = {"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}
+    called = ask("tool", stream=False, tools=[tool]).json()
+    assert called["message"]["tool_calls"] == [{"function": {"name": "weather", "arguments": WEATHER}}]
+    bad = ask("bad")
+    assert (bad.status_code, list(bad.json())) == (400, ["error"])
 
 
 def test_asynchronous_clients_and_what_was_metered(behind: Behind) -> None:

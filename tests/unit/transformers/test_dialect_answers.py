@@ -198,6 +198,19 @@ def test_a_service_that_dies_in_a_stream_cuts_it() -> None:
     edge.end()
 
 
+def test_a_stream_of_lines_that_breaks_has_an_error_as_its_last() -> None:
+    edge = DialectEdge()
+    client, service, _ = edge.ask(chat_of("gpt"), "/api/chat")
+    service.feed(STREAM + b"\r\n" + piece(on_the_wire(openai_text("a")[:2])))
+    client.take()
+    service.feed(b"0\r\n\r\n")
+    assert (
+        b'{"error":"the service\'s answer is not what its API says: it ended without a finish_reason"}\n'
+        in client.take()
+    )
+    edge.end()
+
+
 # --- streams, however their bytes come
 
 

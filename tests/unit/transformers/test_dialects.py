@@ -9,7 +9,7 @@ import pytest
 
 from fastgw.filters.usage import Usage
 from fastgw.testing.edge import body_of, head_of, statuses
-from tests.support.bodies import Elsewhere
+from tests.support.bodies import Elsewhere, plain
 from tests.support.dialects import (
     STREAM,
     DialectEdge,
@@ -19,6 +19,7 @@ from tests.support.dialects import (
     chat_of,
     message_of,
     on_the_wire,
+    openai_text,
 )
 from tests.support.inference import OPTIONS
 from tests.support.models import body_sent, post
@@ -56,6 +57,23 @@ def test_a_client_of_openai_in_front_of_a_service_of_anthropic() -> None:
     assert b"authorization" not in head and b"organization" not in head and b"gzip" not in head
     assert orjson.loads(body_sent(sent))["model"] == "claude-9"
     edge.end()
+
+
+def test_a_client_of_ollama_in_front_of_a_service_of_openai() -> None:
+    edge = DialectEdge()
+    document = {"model": "gpt", "messages": [{"role": "user", "content": "x"}]}
+    client, service, sent = edge.ask(document, "/api/chat", "Content-Type: application/x-www-form-urlencoded")
+    assert sent.startswith(b"POST /v1/chat/completions HTTP/1.1") and head_of(sent).count(b"content-type") == 1
+    assert orjson.loads(body_sent(sent))["stream"] is True
+    data = on_the_wire(openai_text("a"))
+    service.feed(STREAM + b"\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
+    out = client.take()
+    assert b"content-type: application/x-ndjson\r\n" in head_of(out)
+    first, last = [orjson.loads(one) for one in plain(out).splitlines()]
+    assert first["message"]["content"] == "a" and last["done"] and last["eval_count"] == 4
+    edge.end()
+    status, said = refused(b'{"model":"gpt"}', "/api/show")
+    assert (status, list(said)) == (404, ["error"])
 
 
 @pytest.mark.parametrize(
