@@ -30,14 +30,14 @@ class AskedInDialect(NamedTuple):
 
 
 #: Makes a request, of the body, what is said of the service, and seconds since 1970; raises RequestMisfitError, UntranslatableError.
-Asking = Callable[[Any, DialectSettings, float], AskedInDialect]
+AskInDialect = Callable[[Any, DialectSettings, float], AskedInDialect]
 
 
 class Translation(NamedTuple):
     """One row of the table."""
 
     path: bytes  #: that the service is asked for
-    ask: Asking
+    ask: AskInDialect
 
 
 def _from_anthropic(document: Any, settings: DialectSettings, now: float) -> AskedInDialect:
@@ -62,7 +62,7 @@ def _from_openai(document: Any, settings: DialectSettings, now: float) -> AskedI
     )
 
 
-def _from_ollama(made: Callable[[Any, str], dict[str, Any]], shape: to_ollama.Shape) -> Asking:
+def _from_ollama(made: Callable[[Any, str], dict[str, Any]], shape: to_ollama.OllamaShape) -> AskInDialect:
     def ask(document: Any, settings: DialectSettings, now: float) -> AskedInDialect:
         asked = made(document, settings.max_tokens_as)
         return AskedInDialect(
@@ -76,7 +76,7 @@ def _from_ollama(made: Callable[[Any, str], dict[str, Any]], shape: to_ollama.Sh
     return ask
 
 
-def _embedding(made: Callable[[Any], dict[str, Any]], key: str) -> Asking:
+def _embedding(made: Callable[[Any], dict[str, Any]], key: str) -> AskInDialect:
     def ask(document: Any, settings: DialectSettings, now: float) -> AskedInDialect:
         shape = to_ollama.as_chat  # of a stream, which embeddings are not
         return AskedInDialect(
@@ -89,7 +89,7 @@ def _embedding(made: Callable[[Any], dict[str, Any]], key: str) -> Asking:
     return ask
 
 
-def _by_way_of_openai(first: Asking) -> Asking:
+def _by_way_of_openai(first: AskInDialect) -> AskInDialect:
     """What ``first`` makes of a request for a service of OpenAI's, for one of Anthropic's."""
 
     def ask(document: Any, settings: DialectSettings, now: float) -> AskedInDialect:

@@ -25,7 +25,7 @@ _ARGUMENTS_MAX: Final = 1 << 20  #: bytes of what calls of tools are given, whic
 _REASONING: Final = ("reasoning_content", "reasoning")
 
 #: What one message is in an answer: text, thinking, calls.
-Shape = Callable[[str, str, list[dict[str, Any]]], dict[str, Any]]
+OllamaShape = Callable[[str, str, list[dict[str, Any]]], dict[str, Any]]
 
 
 def as_chat(text: str, thinking: str, calls: list[dict[str, Any]]) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def as_generated(text: str, thinking: str, calls: list[dict[str, Any]]) -> dict[
     return {"response": text, **({"thinking": thinking} if thinking else {})}
 
 
-def answer(document: Any, shape: Shape, now: float) -> dict[str, Any]:
+def answer(document: Any, shape: OllamaShape, now: float) -> dict[str, Any]:
     """A whole answer to a chat.
 
     Args:
@@ -131,7 +131,7 @@ class LineEvents:
 
     __slots__ = ("_calls", "_choice", "_head", "_kept", "_now", "_shape", "_usage", "is_over")
 
-    def __init__(self, shape: Shape, now: float) -> None:
+    def __init__(self, shape: OllamaShape, now: float) -> None:
         """``shape``: of the API that was asked; ``now``: seconds since 1970."""
         self._shape = shape
         self._now = now
