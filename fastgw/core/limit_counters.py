@@ -22,3 +22,8 @@ RESERVED = LIMIT.counter(
     "What requests have reserved when they were admitted, in the unit of the limit; of cost in millionths.",
 )
 CHARGED = LIMIT.counter("fastgw_token_limit_charged", "What they were charged in the end.")
+CUT = LIMIT.counter(
+    "fastgw_token_limit_cut",
+    "Streams that ended because the limit had no more for them.",
+    "See [streams](limits.md#streams).",
+)

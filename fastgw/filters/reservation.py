@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from fastgw.core.models.asked import AskedModel, text_of
 from fastgw.errors import DownstreamError
 from fastgw.filters.token_rates import COMPLETION, COST, LEARNED, MICRO, PROMPT, TOKENS
@@ -17,7 +19,7 @@ from fastgw.policy.amounts import MOST
 from fastgw.policy.learned import Learned
 from fastgw.wire.inference import KEYS, MODEL_MAX, OPENAI, OPERATIONS, operation_of
 from fastgw.wire.json_skim import Skim
-from fastgw.wire.json_value import AMBIGUOUS, STRING, JsonError
+from fastgw.wire.json_value import AMBIGUOUS, OBJECT, STRING, JsonError
 from fastgw.wire.prompt_size import text_size
 
 if TYPE_CHECKING:
@@ -37,15 +39,31 @@ _UNKNOWN: Final = OPERATIONS[b"/v1/chat/completions"]._replace(name="")
 class Reservation:
     """Of one request."""
 
-    __slots__ = ("choices", "completion", "cost", "is_stated", "model", "prompt")
+    __slots__ = ("asked", "choices", "completion", "cost", "is_stated", "model", "prompt")
 
-    def __init__(self, model: str, prompt: int, completion: int, choices: int, is_stated: bool) -> None:
+    def __init__(
+        self, asked: AskedModel, model: str, prompt: int, completion: int, choices: int, is_stated: bool
+    ) -> None:
+        self.asked = asked  #: what the request asks for
         self.model = model  #: what is learned from its answer is of this one
         self.prompt = prompt  #: tokens
         self.completion = completion
         self.choices = choices  #: answers that are asked for at once
         self.is_stated = is_stated  #: is what is generated as much as the request allows?
         self.cost = 0  #: millionths
+
+    def cost_of(self, prices: Prices, prompt: int, completion: int) -> int:
+        """What so many tokens of its model cost, millionths; 0: nobody has said a price."""
+        asked = self.asked
+        return millionths(prices.cost(asked.sent_as or asked.model, asked.model, prompt, 0, completion))
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether the client asks for the usage of its stream."""
+        value = self.asked.value(b"stream_options")
+        if value is None or value.kind != OBJECT or value.raw is None:
+            return False
+        return orjson.loads(value.raw).get("include_usage") is True
 
     def of(self, unit: str) -> int:
         """How much of ``unit``; of requests one."""
@@ -77,10 +95,9 @@ class Reserving:
         if path.endswith(MAKING):
             found = self._generated(asked, model, prompt)
         else:
-            found = Reservation(model, prompt, 0, 1, False)
+            found = Reservation(asked, model, prompt, 0, 1, False)
         if prices is not None:
-            cost = prices.cost(asked.sent_as or asked.model, asked.model, found.prompt, 0, found.completion)
-            found.cost = millionths(cost)
+            found.cost = found.cost_of(prices, found.prompt, found.completion)
         return found
 
     def learn(self, reserved: Reservation, completion: int) -> None:
@@ -102,7 +119,7 @@ class Reserving:
                 stated = said
         choices = asked.number(b"n") or 1 if asked.operation.dialect == OPENAI else 1
         if stated >= 0 and not self._is_learned:
-            return Reservation(model, prompt, min(stated * choices, MOST), choices, True)
+            return Reservation(asked, model, prompt, min(stated * choices, MOST), choices, True)
         if self._assumed and not self._is_learned:
             guess = self._assumed
         else:
@@ -110,7 +127,7 @@ class Reserving:
             guess = known.guess if known is not None else self._assumed or FIRST_GUESS
         if 0 <= stated < guess:
             guess = stated
-        return Reservation(model, prompt, min(guess * choices, MOST), choices, False)
+        return Reservation(asked, model, prompt, min(guess * choices, MOST), choices, False)
 
 
 def read(path: bytes, body: bytes) -> AskedModel:

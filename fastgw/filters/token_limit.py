@@ -2,6 +2,7 @@
 
     read_request   reserve: as much of each limit as the request may take (``filters.reservation``), from all of them or from none
     response       tell how much is left, where that is asked for
+    transform_response   end a stream for which there is no more (``filters.ceiling``), where that is asked for
     done           settle, whatever the end was: by what the filter ``usage`` behind this one has found it to be
 
 Who reserves as much as a request allows never takes more than there is; who reserves by estimate owes what it was wrong by.  The buckets
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
@@ -23,9 +25,12 @@ from fastgw.core.models.asked import NOTE as ASKED
 from fastgw.core.models.asked import NOTE_MODEL
 from fastgw.errors import DownstreamError, InternalError
 from fastgw.filters import rate_fields, token_fields
+from fastgw.filters.ceiling import SLICE, Ceiling
+from fastgw.filters.last_events import Ending
+from fastgw.filters.metering import LineMeter, StreamMeter
 from fastgw.filters.reservation import Reservation, Reserving, read
 from fastgw.filters.token_limits import NOTE, Counted, Noted, counted_limit
-from fastgw.filters.token_rates import AT_ONE_TIME, COST, REQUESTS, shown
+from fastgw.filters.token_rates import AT_ONE_TIME, COMPLETION, COST, REQUESTS, TOKENS, shown
 from fastgw.filters.usage import NOTE as USED
 from fastgw.filters.usage import Usage
 from fastgw.wire.inference import dialect_of
@@ -71,6 +76,7 @@ class TokenLimit:
 
     __slots__ = (
         "_clock",
+        "_cuts",
         "_is_dry",
         "_is_open",
         "_limits",
@@ -92,7 +98,8 @@ class TokenLimit:
         clock: Clock = time.monotonic_ns,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """``options``: ``limits``, each the pairs that ``TokenBucket`` takes; those of ``Reserving``; ``tell``: refused or all;
+        """``options``: ``limits``, each the pairs that ``TokenBucket`` takes; those of ``Reserving``; ``ceiling``; ``tell``: refused or
+        all;
         ``when_full``: refuse or let_through; ``dry_run``; ``cluster``, as ``SharedLimit`` takes it, or None.  ``wall``: seconds since 1970.
         """
         self.name = name
@@ -107,6 +114,7 @@ class TokenLimit:
         self._tells_all = options["tell"] == "all"
         self._is_open = options["when_full"] == "let_through"
         self._is_dry: bool = options["dry_run"]
+        self._cuts: bool = options["ceiling"] and not self._is_dry
         self._prices: dict[Chain, Prices | None] = {}  #: of the filter that meters, by the chain that both are in
         self._under_way: dict[Exchange, _Reserved] = {}
 
@@ -182,6 +190,54 @@ class TokenLimit:
         if under_way is not None:
             for name, value in under_way.told:
                 exchange.response.set_header(name.encode(), value.encode())
+
+    def transform_response(self, exchange: Exchange) -> Ceiling | None:
+        """See that a stream ends where there is no more for it."""
+        under_way = self._under_way.get(exchange) if self._cuts else None
+        notes = exchange.notes
+        meter = getattr(notes.get(USED), "meter", None) if under_way is not None and notes is not None else None
+        if under_way is None or not isinstance(meter, StreamMeter):
+            return None
+        reserved = under_way.reserved
+        allowed = reserved.completion
+        for one, tab in zip(under_way.limits, under_way.tabs, strict=True):
+            if one.unit == TOKENS:
+                allowed = min(allowed, tab.taken - reserved.prompt)
+            elif one.unit == COMPLETION:
+                allowed = min(allowed, tab.taken)
+        ending = Ending(
+            *(reserved.prompt, 0, reserved.choices),
+            wants_usage=not notes[USED].strips and reserved.wants_usage,  # type: ignore[index]
+            wall=self._wall(),
+        )
+        more = partial(self._extend, exchange, under_way)
+        return Ceiling(exchange, meter, max(0, allowed), more, ending, is_of_lines=isinstance(meter, LineMeter))
+
+    def _extend(self, exchange: Exchange, under_way: _Reserved) -> bool:
+        """Reserve a slice more for an answer; False: there is none."""
+        found, tabs = [], []
+        prices = self._prices_of(exchange.route.chain)
+        for one, tab in zip(under_way.limits, under_way.tabs, strict=True):
+            amount = SLICE if one.unit in (TOKENS, COMPLETION) else 0
+            if one.unit == COST and prices is not None:
+                amount = under_way.reserved.cost_of(prices, 0, SLICE)
+            if amount:
+                found.append((one, tab))
+                tabs.append(one.tab(exchange, self._clock, min(amount, one.burst)))
+        try:
+            refusing = admit(tabs)
+        except NoRoomError:
+            return False
+        values = exchange.plane.values
+        for (one, tab), new in zip(found, tabs, strict=True):
+            one.limit.refill(exchange, new)
+            if not refusing:
+                tab.taken += new.taken
+                if one.base:
+                    values[one.base + rows.RESERVED] += new.taken
+        if refusing:
+            self._count(exchange, rows.CUT, found[tabs.index(refusing[0])][0])
+        return not refusing
 
     # --- settle
 

@@ -20,6 +20,7 @@ def limits_document(filter_name: str, blocks: Mapping[tuple[str, str], Sequence[
             "too_large": block[rows.TOO_LARGE],
             "reserved": block[rows.RESERVED],
             "charged": block[rows.CHARGED],
+            "cut": block[rows.CUT],
         }
         for (name, limit), block in blocks.items()
         if name == filter_name and (limit != rows.NOTED or any(block))

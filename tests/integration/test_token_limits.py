@@ -82,6 +82,7 @@ def test_workers_charge_what_the_service_has_counted(gateway: Gateway, service: 
         "too_large": 0,
         "reserved": RESERVED * (len(answers) - 1),
         "charged": counting.told,
+        "cut": 0,
     }
     large = ask(running, PROMPT.replace(b"20", b"990"))
     assert large.startswith(b"HTTP/1.1 400") and b'"request_over_limit"' in large

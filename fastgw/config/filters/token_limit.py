@@ -111,6 +111,10 @@ class TokenLimit(FilterOptions):
     bytes_per_token: Annotated[int, count(1, 16)] = setting(
         4, "Bytes of a body that are taken for one token of the prompt; with 1 no prompt is ever taken for too little."
     )
+    ceiling: Boolean = setting(
+        False,
+        "End a stream, as if its model had come to its limit, where what was reserved is used up and no more is there.",
+    )
     tell: Annotated[str, words("refused", "all")] = setting(
         "refused", "The answers that say how much is left (x-ratelimit-remaining-tokens and the like)."
     )

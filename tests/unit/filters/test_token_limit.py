@@ -27,6 +27,7 @@ OPTIONS: dict[str, Any] = {
     "reserve": "maximum",
     "default_max_tokens": None,
     "bytes_per_token": 4,
+    "ceiling": False,
     "tell": "refused",
     "when_full": "refuse",
     "dry_run": False,

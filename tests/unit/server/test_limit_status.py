@@ -12,7 +12,7 @@ def test_each_limit_in_words_with_what_was_counted() -> None:
     block[rows.RESERVED], block[rows.CHARGED] = 50, 40
     blocks = {("a", "100 tokens/m per key"): block, ("a", rows.NOTED): none, ("b", rows.NOTED): block}
     assert limits_document("a", blocks) == {
-        "limits": {"100 tokens/m per key": {"refused": 0, "too_large": 0, "reserved": 50, "charged": 40}}
+        "limits": {"100 tokens/m per key": {"refused": 0, "too_large": 0, "reserved": 50, "charged": 40, "cut": 0}}
     }
     assert list(limits_document("b", blocks)["limits"]) == ["noted"]
     assert limits_document("c", blocks) == {}

@@ -108,6 +108,7 @@ def test_what_the_filter_gets(tmp_path: Path) -> None:
         "reserve": "maximum",
         "default_max_tokens": None,
         "bytes_per_token": 4,
+        "ceiling": False,
         "tell": "refused",
         "when_full": "refuse",
         "dry_run": False,
