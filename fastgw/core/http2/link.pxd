@@ -1,6 +1,7 @@
 cimport cython
 
 from fastgw.core.net.connection cimport Connection
+from fastgw.core.net.turns cimport Later, Turn
 from fastgw.wire.http2 cimport frames
 from fastgw.wire.http2.decoder cimport FieldDecoder
 from fastgw.wire.http2.encoder cimport FieldEncoder
@@ -11,9 +12,10 @@ cdef Py_ssize_t _HALF, FRAME_MOST, PIECE_LEAST
 cpdef put_early(list early, bytes payload)
 
 
-cdef class Http2Link:
+cdef class Http2Link(Later):
     cdef Connection _connection
     cdef object _loop
+    cdef Turn _turn
     cdef list _out
     cdef bint _is_scheduled
     cdef Py_ssize_t _received
@@ -25,7 +27,9 @@ cdef class Http2Link:
     cdef public bint has_sent
     cdef long _credit
     cpdef bint is_worth(self, long size, long long window) except -1
+    @cython.locals(turn=Turn)
     cpdef put(self, bytes data)
+    cpdef on_turn_over(self)
     @cython.locals(out=list)
     cpdef flush(self)
     cpdef leave(self)

@@ -1,12 +1,13 @@
 """What either end of a connection of HTTP/2 has: frames and fields both ways, what the peer says of itself, the window of the connection.
 
-Frames are gathered until the loop has turned: the answers of many streams that come in one turn leave in one write.
+Frames are gathered until everything that is ready has been read: the answers of many streams that come in one turn leave in one write.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fastgw.core.net.turns import Later
 from fastgw.wire.http2 import frames
 from fastgw.wire.http2.decoder import FieldDecoder
 from fastgw.wire.http2.encoder import FieldEncoder
@@ -17,6 +18,8 @@ from fastgw.wire.http2.settings import WINDOW, WINDOW_MOST, Settings
 
 if TYPE_CHECKING:
     from fastgw.core.net.connection import Connection
+    from fastgw.core.net.turns import Turn
+    from fastgw.core.plane import Plane
 
 #: Bytes of DATA that the peer may send on the whole connection before it is told of more.  It is told when half of them have come, whoever
 #: takes them: so a stream that nobody reads holds up itself alone (RFC 9113 section 5.2.2).
@@ -37,7 +40,13 @@ def put_early(early: list[bytes], payload: bytes) -> None:
         early.append(payload)
 
 
-class Http2Link:
+def turn_of(plane: Plane) -> Turn | None:
+    """The turns of the worker's poller, if it has one."""
+    poller = plane.poller
+    return None if poller is None else poller.turn
+
+
+class Http2Link(Later):
     """One connection."""
 
     __slots__ = (
@@ -47,6 +56,7 @@ class Http2Link:
         "_loop",
         "_out",
         "_received",
+        "_turn",
         "decoder",
         "encoder",
         "has_sent",
@@ -55,10 +65,14 @@ class Http2Link:
         "window",
     )
 
-    def __init__(self, connection: Connection, loop: Any, block_most: int, remembered: int = 0) -> None:
-        """``block_most``: bytes of a header block; ``remembered``: see ``FieldEncoder``."""
+    def __init__(
+        self, connection: Connection, loop: Any, turn: Turn | None, block_most: int, remembered: int = 0
+    ) -> None:
+        """``turn``: of the poller that tells ``connection`` what has come; None: the loop does.  ``block_most``: bytes of a header block;
+        ``remembered``: see ``FieldEncoder``."""
         self._connection: Connection | None = connection
         self._loop = loop
+        self._turn = turn
         self._out: list[bytes] = []  # frames of this turn
         self._is_scheduled = False
         self._received = 0  # bytes of DATA that the peer was not told of
@@ -76,9 +90,14 @@ class Http2Link:
         self._out.append(data)
         if not self._is_scheduled and self._connection is not None:
             self._is_scheduled = True
-            self._loop.call_soon(self._turn)
+            turn = self._turn
+            if turn is not None and turn.is_open:
+                turn.ask(self)
+            else:
+                self._loop.call_soon(self.on_turn_over)
 
-    def _turn(self) -> None:
+    def on_turn_over(self) -> None:
+        """See ``Later``."""
         self._is_scheduled = False
         self.flush()
 

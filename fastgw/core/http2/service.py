@@ -23,7 +23,7 @@ from fastgw.core.causes import excerpt, words
 from fastgw.core.http2 import budget
 from fastgw.core.http2.carrier import RECEIVE, Bearing, Http2Carrier
 from fastgw.core.http2.link import RECEIVE as RECEIVE_ALL
-from fastgw.core.http2.link import Http2Link
+from fastgw.core.http2.link import Http2Link, turn_of
 from fastgw.core.http2.pinging import ASK, DEAD, PAYLOAD, Pinging
 from fastgw.core.net.connection import Connection
 from fastgw.wire.http2 import errors as codes
@@ -84,7 +84,7 @@ class Http2Service(Bearing):
         Connection.__init__(self)
         self.pool = pool
         self.plane = plane
-        self.link = Http2Link(self, plane.loop, BLOCK_MOST, REMEMBERED)
+        self.link = Http2Link(self, plane.loop, turn_of(plane), BLOCK_MOST, REMEMBERED)
         self.opened: asyncio.Future[None] = (
             plane.loop.create_future()
         )  #: done when the service has said SETTINGS, or will not

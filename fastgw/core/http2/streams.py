@@ -15,7 +15,7 @@ from fastgw.core.exchange.reply import error_reply
 from fastgw.core.http1 import heads
 from fastgw.core.http2 import budget
 from fastgw.core.http2.budget import FloodBudget
-from fastgw.core.http2.link import Http2Link
+from fastgw.core.http2.link import Http2Link, turn_of
 from fastgw.core.http2.stream import Http2Stream
 from fastgw.core.net.peers import is_within
 from fastgw.errors import DownstreamError
@@ -82,7 +82,7 @@ class Http2Streams(Client):
     def __init__(self, plane: DataPlane, listener: Listener) -> None:
         Client.__init__(self, listener, UNKNOWN)  # a PROXY header may announce another address
         self.plane = plane
-        self._link = Http2Link(self, plane.loop, listener.limits.head_size)
+        self._link = Http2Link(self, plane.loop, turn_of(plane), listener.limits.head_size)
         self._budget = FloodBudget(plane.now)
 
     def _open(self) -> None:

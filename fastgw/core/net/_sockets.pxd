@@ -1,6 +1,7 @@
 from libc.stdint cimport uint32_t
 
 from fastgw.core.net.connection cimport Connection
+from fastgw.core.net.turns cimport Turn
 
 
 cdef class Handler:
@@ -11,12 +12,12 @@ cdef class Handler:
 
 cdef class Poller:
     cdef readonly object loop
+    cdef readonly Turn turn  # what is done when everything that is ready was handled
     cdef int stuck  # connections whose peer has yet to take a large read
     cdef public object on_starved  # called with an OSError when a client cannot be accepted
     cdef int _epfd
     cdef list _handlers  # by descriptor
     cdef list _lost  # handlers to be told that they are
-    cdef bint _is_polling
     cdef char* _buffer
     cdef Handler connect(self, int fd, Connection connection)
     cdef lost(self, Handler handler)

@@ -26,6 +26,7 @@ from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, malloc
 
 from fastgw.core.net.connection cimport Connection
+from fastgw.core.net.turns cimport Turn
 
 cdef Py_ssize_t WRITE_HIGH, WRITE_LOW  # as C
 from fastgw.core.net.connection import WRITE_HIGH, WRITE_LOW
@@ -100,8 +101,7 @@ cdef class SocketTransport(Handler):
     cdef int _fd
     cdef uint32_t _watched  # events asked of epoll
     cdef bint _is_paused, _is_closing, _is_over, _is_write_paused, _wants_eof
-    cdef bint _is_ended  # the peer will send no more
-    cdef bint _is_broken  # nor take any more
+    cdef bint _is_ended, _is_broken  # the peer will send no more; will take no more
     cdef bint _is_reset  # told while reading was paused, and what came before it is still wanted
     cdef bint _is_bulk, _is_stuck  # in the middle of something large; a large read made reading pause
     cdef int _problem  # errno that ended it, 0: none did
@@ -342,10 +342,9 @@ cdef class Poller:
 
     def __cinit__(self, loop):
         self.loop = loop
-        self._handlers = []
+        self._handlers, self._lost, self.turn = [], [], Turn(loop)
         keep_memory()
         self._buffer = <char*> malloc(READ_SIZE)
-        self._lost = []
         self._epfd = epoll_create1(EPOLL_CLOEXEC)
         if self._buffer == NULL or self._epfd < 0:
             raise MemoryError
@@ -411,18 +410,18 @@ cdef class Poller:
 
     cdef lost(self, Handler handler):
         """Call ``lose`` of ``handler`` later, past the loop, whose callbacks are a tenth of what a short connection costs."""
-        if not self._is_polling and not self._lost:
+        if not self.turn.is_open and not self._lost:
             self.loop.call_soon(self._lose)
         self._lost.append(handler)
 
     def poll(self):
         """Handle every socket that is ready."""
-        self._is_polling = True
+        self.turn.is_open = True
         try:
             self._handle()
-            self._lose()
         finally:
-            self._is_polling = False
+            self.turn.end()  # and behind it, as writing may find that a connection is lost
+            self._lose()
 
     def _lose(self):
         cdef Handler handler

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import asyncio
     import socket
 
+    from fastgw.core.net.turns import Turn
+
 
 class Closable(Protocol):
     """Something that accepts connections until it is closed."""
@@ -30,6 +32,8 @@ class Poller(Protocol):
     on_starved: (
         Callable[[OSError], None] | None
     )  #: called when a client cannot be accepted for want of descriptors or memory
+
+    turn: Turn  #: what is done when everything that is ready was handled
 
     def listen(self, sock: socket.socket, factory: Callable[[], Any]) -> Closable:
         """Accept on ``sock``, which is taken over."""

@@ -8,6 +8,7 @@ import pytest
 
 from fastgw.core.http2.link import RECEIVE, Http2Link, put_early
 from fastgw.core.net.connection import Connection
+from fastgw.core.net.turns import Turn
 from fastgw.testing.edge import new_loop
 from fastgw.testing.mock_transport import MockTransport
 from fastgw.wire.http2 import frames
@@ -15,11 +16,11 @@ from fastgw.wire.http2.errors import FLOW_CONTROL_ERROR, Http2Error, StreamError
 from fastgw.wire.http2.settings import WINDOW, WINDOW_MOST
 
 
-def made() -> tuple[Http2Link, MockTransport, Any]:
+def made(turn: Turn | None = None) -> tuple[Http2Link, MockTransport, Any]:
     loop, connection = new_loop(), Connection()
     transport = MockTransport(loop, connection)  # type: ignore[arg-type]
     connection.attach(transport)
-    return Http2Link(connection, loop, 1000), transport, loop
+    return Http2Link(connection, loop, turn, 1000), transport, loop
 
 
 def test_frames_of_one_turn_are_one_write() -> None:
@@ -31,6 +32,21 @@ def test_frames_of_one_turn_are_one_write() -> None:
     assert transport.writes == [b"ab"]
     link.put(b"c")
     link.flush()
+    loop.run_ready()
+    assert transport.writes == [b"ab", b"c"]
+
+
+def test_frames_of_a_turn_of_the_poller_leave_at_its_end() -> None:
+    turn = Turn(new_loop())
+    link, transport, loop = made(turn)
+    turn.is_open = True
+    link.put(b"a")
+    link.put(b"b")
+    assert not transport.writes
+    turn.end()
+    assert transport.writes == [b"ab"] and not turn.is_open
+    link.put(b"c")
+    assert transport.writes == [b"ab"]
     loop.run_ready()
     assert transport.writes == [b"ab", b"c"]
 

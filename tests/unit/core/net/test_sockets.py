@@ -19,6 +19,7 @@ from fastgw.core.counters import SLAB_BYTES
 from fastgw.core.dataplane import DataPlane
 from fastgw.core.exchange.reply import Reply
 from fastgw.core.http1.client import Http1Client
+from fastgw.core.http2.client import Http2Client
 from fastgw.core.net.sockets import Poller, make_poller
 from fastgw.core.protocols import client_factory, make_pool
 from fastgw.core.settings import Address
@@ -28,6 +29,8 @@ from fastgw.core.snapshot.snapshot import Snapshot
 from fastgw.policy.balancers import RoundRobin
 from fastgw.routing import Router, Rule
 from fastgw.testing import usual
+from fastgw.wire.http2 import frames
+from fastgw.wire.http2.frame_kinds import ACK, PREFACE, SETTINGS
 
 compiled_only = pytest.mark.skipif(find_spec("fastgw.core.net._sockets") is None, reason="the extension is not built")
 
@@ -63,12 +66,12 @@ class Stage:
         self.plane.install(Snapshot(1, {"edge": listener}))
         self.clients: list[socket.socket] = []
 
-    def client(self) -> tuple[socket.socket, Http1Client]:
+    def client(self, kind: type[Any] = Http1Client) -> tuple[socket.socket, Any]:
         theirs, ours = socket.socketpair()
         ours.setblocking(False)
         theirs.settimeout(5)
         self.clients.append(theirs)
-        connection = Http1Client(self.plane, self.plane.listeners["edge"])
+        connection = kind(self.plane, self.plane.listeners["edge"])
         self.poller.adopt(ours, connection)
         return theirs, connection
 
@@ -131,6 +134,17 @@ def test_requests_are_answered_and_the_connection_kept(stage: Stage) -> None:
         assert stage.talk(client, GET, ANSWER_SIZE).endswith(b"xx")
     client.close()
     stage.until(lambda: not stage.plane.connections)
+
+
+@compiled_only
+def test_frames_of_http2_leave_in_the_turn_in_which_they_were_asked_for(stage: Stage) -> None:
+    theirs, _ = stage.client(Http2Client)
+    assert theirs.recv(1 << 16).startswith(b"\0\0\x18\4")
+    stage.loop.run_until_complete(asyncio.sleep(0))
+    theirs.setblocking(False)
+    theirs.sendall(PREFACE + frames.frame(SETTINGS, 0, 0, b"") + frames.ping(b"12345678", False))
+    stage.poller.poll()  # type: ignore[attr-defined]  # and no turn of the loop
+    assert theirs.recv(1 << 16) == (frames.frame(SETTINGS, ACK, 0, b"") + frames.ping(b"12345678", True))
 
 
 @compiled_only
