@@ -12,6 +12,7 @@ from typing import Any
 
 import anthropic
 import openai
+import pydantic
 import pytest
 import requests
 
@@ -35,12 +36,19 @@ filters: {used: {type: usage, path: $log, flush: 10ms}}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}}
 
 
-class Behind:
-    """A gateway, and clients of it."""
+class Weather(pydantic.BaseModel):
+    city: str
+    days: int
 
-    def __init__(self, running: GatewayProcess, log: Any) -> None:
+
+class Behind:
+    """A gateway, clients of it, and the services behind it."""
+
+    def __init__(self, running: GatewayProcess, log: Any, llm: UpstreamServer, claude: UpstreamServer) -> None:
         self.url = running.base_url
         self.log = log
+        self.llm = llm
+        self.claude = claude
 
     def anthropic(self, **options: Any) -> anthropic.Anthropic:
         return anthropic.Anthropic(**{"base_url": self.url, "api_key": "good", "max_retries": 0, **options})
@@ -58,7 +66,7 @@ def behind(
     log = tmp_path_factory.mktemp("dialects") / "usage.jsonl"
     one, two = shared_service(openai_chat), shared_service(anthropic_messages)
     text = CONFIG.replace("$one", str(one.port)).replace("$two", str(two.port)).replace("$log", str(log))
-    yield Behind(shared_gateway(text), log)
+    yield Behind(shared_gateway(text), log, one, two)
     assert not one.errors and not two.errors
 
 
@@ -91,6 +99,7 @@ def test_anthropic_messages(behind: Behind) -> None:
         shape = {"format": {"type": "json_schema", "schema": SCHEMA}}
         made = client.messages.create(**says("as JSON", output_config=shape))
         assert json.loads(made.content[0].text) == WEATHER
+        assert client.messages.parse(**says("as JSON"), output_format=Weather).parsed_output == Weather(**WEATHER)
 
 
 def test_anthropic_streams(behind: Behind) -> None:
@@ -121,6 +130,10 @@ def test_anthropic_errors_and_retries(behind: Behind) -> None:
         with pytest.raises(anthropic.RateLimitError):
             client.messages.create(**says("limit"))
         assert client.with_options(max_retries=1).messages.create(**says("limit")).content[0].text == "limit"
+        before = len(behind.llm.requests)
+        with pytest.raises(anthropic.RateLimitError):
+            client.with_options(max_retries=2).messages.create(**says("spent"))
+        assert len(behind.llm.requests) == before + 1  # x-should-retry: false, which is obeyed
         with pytest.raises(anthropic.AuthenticationError):
             client.with_options(api_key="wrong").messages.create(**says("x"))
         with pytest.raises(anthropic.NotFoundError) as unknown:
@@ -148,6 +161,8 @@ def test_openai_chat(behind: Behind) -> None:
         shape = {"type": "json_schema", "json_schema": {"name": "weather", "schema": SCHEMA, "strict": True}}
         made = client.chat.completions.create(**asks("as JSON", response_format=shape))
         assert json.loads(made.choices[0].message.content) == WEATHER
+        parsed = client.chat.completions.parse(**asks("as JSON", response_format=Weather))
+        assert parsed.choices[0].message.parsed == Weather(**WEATHER)
 
 
 def test_openai_streams(behind: Behind) -> None:
@@ -180,6 +195,10 @@ def test_openai_errors_and_retries(behind: Behind) -> None:
         assert (overloaded.value.status_code, overloaded.value.code) == (503, "overloaded_error")
         again = client.with_options(max_retries=1).chat.completions.create(**asks("limit"))
         assert again.choices[0].message.content == "limit"
+        before = len(behind.claude.requests)
+        with pytest.raises(openai.RateLimitError):
+            client.with_options(max_retries=2).chat.completions.create(**asks("spent"))
+        assert len(behind.claude.requests) == before + 1  # x-should-retry: false, which is obeyed
         with pytest.raises(openai.AuthenticationError):
             client.with_options(api_key="wrong").chat.completions.create(**asks("x"))
         with pytest.raises(openai.BadRequestError, match="n: has nothing like it") as refused:

@@ -1,8 +1,8 @@
 """Two small model servers, one that speaks the published API of OpenAI and one that of Anthropic: ``UpstreamServer`` scripts.
 
-What they do the last text of the conversation says: ``tool`` calls one, ``limit`` is refused once, ``bad`` always, ``fail`` fails in the
-middle of a stream and ``break`` ends there; whatever else is said again, word by word.  A request with keys that the API does not have is
-refused, so nothing of another dialect gets past.
+What they do the last text of the conversation says: ``tool`` calls one, ``limit`` is refused once, ``bad`` always, ``spent`` too and
+without another try, ``fail`` fails in the middle of a stream and ``break`` ends there; whatever else is said again, word by word.  A
+request with keys that the API does not have is refused, so nothing of another dialect gets past.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ def openai_chat(request: Received, connection: Connection) -> None:
         _error(connection, "400 Bad Request", _of_openai("context_length_exceeded", "too long", param="messages"))
     elif text == "limit" and request.header(b"x-stainless-retry-count") == b"0":
         _error(connection, "429 Too Many Requests", _of_openai("rate_limit_exceeded", "slow down"), retry="1")
+    elif text == "spent":
+        _error(connection, "429 Too Many Requests", _of_openai("insufficient_quota", "nothing left"), again="false")
     elif asked.get("stream"):
         assert asked["stream_options"] == {"include_usage": True}
         _stream(connection, _openai_events(text), is_whole=text != "break")
@@ -111,6 +113,8 @@ def anthropic_messages(request: Received, connection: Connection) -> None:
         _error(connection, "400 Bad Request", _of_anthropic("invalid_request_error", "prompt is too long"))
     elif text == "limit" and request.header(b"x-stainless-retry-count") == b"0":
         _error(connection, "529 Overloaded", _of_anthropic("overloaded_error", "Overloaded"), retry="1")
+    elif text == "spent":
+        _error(connection, "429 Too Many Requests", _of_anthropic("rate_limit_error", "nothing left"), again="false")
     elif asked.get("stream"):
         _stream(connection, _anthropic_events(text), is_whole=text != "break")
     else:
@@ -167,8 +171,9 @@ def _send(connection: Connection, document: Any) -> None:
     connection.send(response(json.dumps(document).encode(), fields=[("content-type", "application/json")]))
 
 
-def _error(connection: Connection, status: str, document: Any, retry: str = "") -> None:
-    fields = [("content-type", "application/json"), *([("retry-after-ms", retry)] if retry else [])]
+def _error(connection: Connection, status: str, document: Any, retry: str = "", again: str = "") -> None:
+    hints = [("retry-after-ms", retry), ("x-should-retry", again)]
+    fields = [("content-type", "application/json"), *(one for one in hints if one[1])]
     connection.send(response(json.dumps(document).encode(), status=status, fields=fields))
 
 
