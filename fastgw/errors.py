@@ -33,6 +33,7 @@ class GatewayError(Exception):
     """
 
     fault = "internal"
+    param = ""  #: the parameter of the request that is wrong, for clients whose errors name one
     received = b""  #: of what was refused before it was a request: how it begins
 
     def __init__(

@@ -15,7 +15,8 @@ sys.path.insert(0, str(ROOT))
 
 from fastgw.core import (  # noqa: E402 - of this checkout
     counters,
-    http2_counters,  # noqa: F401 - its rows are of the table, as those of the next
+    guardrail_counters,  # noqa: F401 - its rows are of the table, as those of the next
+    http2_counters,  # noqa: F401
     limit_counters,  # noqa: F401
     model_counters,  # noqa: F401
     placement_counters,  # noqa: F401

@@ -92,8 +92,8 @@ def test_json_template(benchmark: Benchmark) -> None:
 def test_image_resize(benchmark: Benchmark) -> None:
     """A JPEG of 128 x 96 pixels, the largest that is made on the loop."""
     pytest.importorskip("PIL")
-    from fastgw.transformers.images import KINDS
     from fastgw.transformers.pixels import Target, resized
+    from fastgw.wire.images import KINDS
     from tests.support.photos import photo
 
     target = Target(64, 64, "fit", False, "auto", 85, 1_000_000, False)

@@ -19,6 +19,7 @@ _SET_NOTHING: Final = (
     *(
         "access_log",
         "concurrency",
+        "guardrails",
         "ip_rules",
         "log_body",
         "maintenance",

@@ -298,6 +298,7 @@ ROUTE_DURATION_US = ROUTE.histogram(
     labels=("http_route",),
 )
 ROUTE_BUCKETS = ROUTE_DURATION_US + 1
+GUARDRAILS: Final = ROUTE.room(8)  #: rows: ``core.guardrail_counters``
 
 # --- a service
 

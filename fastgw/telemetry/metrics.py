@@ -23,6 +23,7 @@ from prometheus_client.samples import Exemplar as Told
 
 from fastgw.core import counters as layout
 from fastgw.core import (  # their rows are of the table
+    guardrail_counters,  # noqa: F401
     http2_counters,  # noqa: F401
     limit_counters,  # noqa: F401
     model_counters,  # noqa: F401

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from fastgw.errors import DownstreamError, GatewayError
 from fastgw.transformers.base64_body import Base64Decoder, Decoding, Format
-from fastgw.transformers.images import SNIFFED, SizeReader, sniff
+from fastgw.wire.images import SNIFFED, SizeReader, sniff
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange

@@ -21,7 +21,7 @@ from PIL import (
 )
 
 from fastgw.errors import DownstreamError
-from fastgw.transformers.images import Kind, SizeReader
+from fastgw.wire.images import Kind, SizeReader
 
 _PLUGINS: Final = {"png": "PNG", "jpeg": "JPEG", "gif": "GIF", "webp": "WEBP", "bmp": "BMP", "tiff": "TIFF"}
 _SCANS_MAX: Final = 100  #: of a progressive JPEG, each of which takes as long as the whole image

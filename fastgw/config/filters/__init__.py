@@ -17,6 +17,7 @@ from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.ext_authz import ExtAuthz
 from fastgw.config.filters.fault import Fault
 from fastgw.config.filters.grpc_web import GrpcWeb
+from fastgw.config.filters.guardrails import Guardrails
 from fastgw.config.filters.headers import Headers
 from fastgw.config.filters.ip_rules import IpRules
 from fastgw.config.filters.jwt import Jwt
@@ -45,6 +46,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     ExtAuthz,
     Fault,
     GrpcWeb,
+    Guardrails,
     Headers,
     IpRules,
     Jwt,

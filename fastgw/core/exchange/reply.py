@@ -112,7 +112,7 @@ def _in_dialect(error: GatewayError, dialect: str, request_id: str) -> dict[str,
         "error": {
             "message": error.detail,
             "type": kind,
-            "param": None,
+            "param": error.param or None,
             "code": _OPENAI_CODES.get(error.code, error.code),
         }
     }

@@ -190,7 +190,7 @@ def test_threads_of_its_own() -> None:
     async def main() -> None:
         resize = ImageResize("image/resize", OPTIONS)
         resize.start(asyncio.get_running_loop())
-        from fastgw.transformers.images import KINDS
+        from fastgw.wire.images import KINDS
 
         made = await resize.threads.run(resize.work_of(JPEG, KINDS["jpeg"]))
         assert (made.width, made.height) == (32, 24)

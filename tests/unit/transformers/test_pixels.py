@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from fastgw.errors import DownstreamError
-from fastgw.transformers.images import KINDS
 from fastgw.transformers.pixels import Made, Target, effort, resized
+from fastgw.wire.images import KINDS
 from tests.support import photos, pictures
 from tests.support.examples import examples
 

@@ -26,6 +26,7 @@ NEEDED: Mapping[str, str] = {
     "cors": "origins: https://app.example",
     "ext_authz": "url: 'https://authz.test/'",
     "fault": "abort: 503",
+    "guardrails": "max_tokens: 100",
     "headers": "request: {remove: [x-a]}",
     "ip_rules": "rules: [{allow: 10.0.0.0/8}]",
     "jwt": "algorithms: HS256, keys: [{secret: 0123456789abcdef0123456789abcdef}]",

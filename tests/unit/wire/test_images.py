@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.transformers.images import KINDS, SNIFFED, SizeReader, sniff
+from fastgw.wire.images import KINDS, SNIFFED, SizeReader, sniff
 from tests.support import pictures
 
 SAMPLES = Path(__file__).resolve().parents[3] / "examples" / "samples"
