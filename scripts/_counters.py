@@ -20,6 +20,7 @@ from fastgw.core import (  # noqa: E402 - of this checkout
     limit_counters,  # noqa: F401
     model_counters,  # noqa: F401
     placement_counters,  # noqa: F401
+    websocket_counters,  # noqa: F401
 )
 from fastgw.core.blocks import COUNTER, DURATION_BUCKETS, Metric  # noqa: E402
 from fastgw.core.labels import METHODS, STATUSES  # noqa: E402

@@ -71,6 +71,7 @@ from fastgw.config.subset import SubsetChoice
 from fastgw.config.telemetry import Telemetry
 from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.versions import Rollout, VersionBy
+from fastgw.config.websocket import FramedWebSocket
 from fastgw.core.settings import (
     Address,
     BackoffSettings,
@@ -273,6 +274,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Redirect: Redirect.settings,
     Files: Files.settings,
     Grpc: partial(fill, GrpcSettings),
+    FramedWebSocket: FramedWebSocket.settings,
     schema.Mirror: _mirror,
     Cache: partial(fill, CacheSettings),
     Shadow: _shadow,

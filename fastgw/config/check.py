@@ -116,6 +116,8 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
     check_by_name(document, config, where, route)
     same_fields(document, (*where, "headers"))
     check_grpc(document, where, route)
+    if route.websocket is not None and not is_unsound(route.websocket):
+        route.websocket.check(document, (*where, "websocket"))
     if route.cache is not None and not is_unsound(route.cache):
         route.cache.check(document, (*where, "cache"), route)
     if route.mirror is not None:

@@ -39,6 +39,7 @@ from fastgw.core.settings import GrpcSettings, MirrorSettings
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.fallbacks import Fallbacks
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
+from fastgw.core.websocket_settings import WebSocketSettings
 from fastgw.routing import ByName, Router, Split
 from fastgw.routing.pattern import parse_path
 from fastgw.steps import Steps, whole
@@ -88,6 +89,7 @@ class _Compiler:
         self._tracing: Tracing | None = None
         self._caches: dict[str, RouteCache] = {}
         self._calls: dict[GrpcSettings, Filter] = {}
+        self._sockets: dict[WebSocketSettings, Filter] = {}
         self._chains: dict[tuple[object, ...], Chain] = {}
         self._services: dict[str, Service] = {}
         self._versions: dict[str, Versions] = {}
@@ -253,7 +255,8 @@ class _Compiler:
         grpc = route.grpc if route is not None else None
         is_translated = bool(self._spoken) and route is not None and bool(translated(self._spec, route))
         watch = self._watch if route is not None and has_streams(self._spec, route, self._streaming) else None
-        key = (len(listener.before_routing), names, transformers, cookies, grpc, is_translated, watch)
+        socket = route.websocket if route is not None else None
+        key = (len(listener.before_routing), names, transformers, cookies, grpc, is_translated, watch, socket)
         found = self._chains.get(key)
         if found is None:
             filters = [self._filters[name] for name in names]
@@ -262,6 +265,7 @@ class _Compiler:
             filters += [] if grpc is None else [self._call_filter(grpc)]
             filters += [self._translator()] if is_translated else []
             filters += [] if watch is None else [watch]
+            filters += [] if socket is None else [self._socket_filter(socket)]
             before = len(listener.before_routing)
             if self._tracing is not None:  # outermost, and before routing where anything is
                 filters.insert(0, self._tracing)
@@ -308,6 +312,15 @@ class _Compiler:
             from fastgw.filters.grpc import Calls  # which a worker without such does not need
 
             found = self._calls[settings] = Calls(settings)
+        return found
+
+    def _socket_filter(self, settings: WebSocketSettings) -> Filter:
+        """One for all routes that say the same of WebSockets."""
+        found = self._sockets.get(settings)
+        if found is None:
+            from fastgw.filters.websocket import WebSockets  # which a worker without such does not need
+
+            found = self._sockets[settings] = WebSockets(settings)
         return found
 
     def _mode(self, spec: FilterSpec) -> FailureMode:

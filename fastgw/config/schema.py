@@ -82,6 +82,7 @@ from fastgw.config.types import (
     words,
 )
 from fastgw.config.versions import Rollout, VersionBy
+from fastgw.config.websocket import FramedWebSocket
 
 if TYPE_CHECKING:
     AnyFilter = FilterOptions
@@ -245,10 +246,9 @@ class Route(Model):
     stream_idle_timeout: Duration = setting("120s", "Between two reads of the answer's body (visible cut). 0: off.")
     tunnel_idle_timeout: Duration = setting("1h", "Silence of both sides of an upgraded connection. 0: off.")
     upgrades: list[Upgrade] = setting(["websocket"], "Protocols a client may upgrade to.")
+    websocket: FramedWebSocket | None = setting(None, "WebSockets by frames, within bounds. Default: by bytes.")
     max_body: Size = setting("32MiB", "Bytes of a request body (413).")
-    body_buffer: Size = setting(
-        "64KiB", "Bytes of an incomplete request body that are held before it gets a connection. 0: none."
-    )
+    body_buffer: Size = setting("64KiB", "Bytes of an incomplete body held before it gets a connection. 0: none.")
     body_wait: Duration = setting("1s", "How long an incomplete request body is held at most.")
     half_close: Annotated[str, words("abort", "answer")] | None = setting(
         None, "What a client gets that ends its sending side. Default: as the listener says."

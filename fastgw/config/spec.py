@@ -33,6 +33,7 @@ from fastgw.core.settings import (
     UpstreamTls,
     VersionBySettings,
 )
+from fastgw.core.websocket_settings import WebSocketSettings
 
 if TYPE_CHECKING:
     from fastgw.policy.rollout import RolloutTerms  # which a worker without versions does not need
@@ -122,6 +123,7 @@ class RouteSpec(NamedTuple):
     methods: tuple[str, ...]
     headers: tuple[tuple[str, str], ...]
     grpc: GrpcSettings | None  #: None: nobody looks whether its requests are calls
+    websocket: WebSocketSettings | None  #: None: nobody reads frames
     service: str | None
     by_name: ByNameSpec | None
     split: tuple[SplitSpec, ...]

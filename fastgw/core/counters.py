@@ -66,9 +66,7 @@ HTTP2_RESETS = GLOBAL.counter("fastgw_http2_resets", "Requests over HTTP/2 that 
 HTTP2_STREAM_ERRORS = GLOBAL.counter("fastgw_http2_stream_errors", "Streams that broke a rule of HTTP/2: reset.")
 HTTP2_FAILURES = GLOBAL.counter("fastgw_http2_connection_errors", "Connections that broke one: GOAWAY, and closed.")
 LINGERING_CUT = GLOBAL.counter(
-    "fastgw_lingering_cut",
-    "Clients cut while they were still sending behind the last answer.",
-    "They may have missed it (`timeouts.linger`).",
+    "fastgw_lingering_cut", "Clients cut that still sent behind the last answer.", "It may be lost to them (`linger`)."
 )
 BODIES_CUT = GLOBAL.counter(
     "fastgw_request_bodies_cut",
@@ -134,6 +132,7 @@ GC_COLLECTIONS = GLOBAL.counter(
     values=("0", "1", "2"),
 )
 HTTP2: Final = GLOBAL.room(8)  #: rows: ``core.http2_counters``
+WEBSOCKET_ENDS: Final = GLOBAL.room(8)  #: rows: ``core.websocket_counters``
 
 # --- a route
 
@@ -299,6 +298,7 @@ ROUTE_DURATION_US = ROUTE.histogram(
 )
 ROUTE_BUCKETS = ROUTE_DURATION_US + 1
 GUARDRAILS: Final = ROUTE.room(8)  #: rows: ``core.guardrail_counters``
+WEBSOCKET: Final = ROUTE.room(2)  #: rows: ``core.websocket_counters``
 
 # --- a service
 

@@ -162,7 +162,8 @@ def layout() -> str:
     import fastgw.core.http2_counters
     import fastgw.core.limit_counters
     import fastgw.core.model_counters
-    import fastgw.core.placement_counters  # noqa: F401
+    import fastgw.core.placement_counters
+    import fastgw.core.websocket_counters  # noqa: F401
 
     rows = [
         (block.at, block.size, block.count, [(row.name or row.text, row.kind, row.index, row.values) for row in block])

@@ -28,6 +28,7 @@ from fastgw.core import (  # their rows are of the table
     limit_counters,  # noqa: F401
     model_counters,  # noqa: F401
     placement_counters,  # noqa: F401
+    websocket_counters,  # noqa: F401
 )
 from fastgw.core.blocks import COUNTER, DURATION_BUCKETS, HISTOGRAM, Metric, bucket_of
 from fastgw.core.exemplars import Exemplar

@@ -74,7 +74,6 @@ class WebSocketFrames:
         "_allows_compressed",
         "_end",
         "_is_masked",
-        "_is_over",
         "_max_frame",
         "_max_message",
         "_message",
@@ -82,6 +81,7 @@ class WebSocketFrames:
         "_opcode",
         "_payload_at",
         "_rest",
+        "is_over",
         "problem",
     )
 
@@ -99,7 +99,7 @@ class WebSocketFrames:
         self._end = 0  # of that frame
         self._opcode = 0  # of the message under way; CONTINUATION: there is none
         self._message = 0  # bytes of that
-        self._is_over = False  # a CLOSE has come, behind which nothing counts (section 5.5.1)
+        self.is_over = False  #: a CLOSE has come, behind which nothing counts (section 5.5.1)
         self.problem: FrameError | None = (
             None  #: behind the frames that were returned stands what breaks a rule; nothing more is read
         )
@@ -111,7 +111,7 @@ class WebSocketFrames:
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that are complete now; see ``problem`` then."""
-        if self._is_over or self.problem is not None:
+        if self.is_over or self.problem is not None:
             return []
         rest = self._rest
         if rest:
@@ -129,7 +129,7 @@ class WebSocketFrames:
                 at += self._end
                 self._payload_at, self._needed = 0, 2
                 if frame.opcode == CLOSE:
-                    self._is_over = True
+                    self.is_over = True
                     return frames
         except FrameError as error:
             self.problem = error

@@ -22,6 +22,7 @@ from websockets.sync.server import ServerConnection, serve
 from tests.support.gateway import GatewayProcess, simple_config
 from tests.support.openai_service import letters, openai_api
 from tests.support.upstream import UpstreamServer, sse
+from tests.support.websocket_cases import cases, hear
 
 pytestmark = pytest.mark.integration
 
@@ -167,8 +168,32 @@ def websocket_echo() -> Iterator[int]:
 
 
 def test_websockets(gateway: Gateway, websocket_echo: int) -> None:
-    running = gateway(simple_config(f"127.0.0.1:{websocket_echo}"))
-    address = running.base_url.replace("http", "ws") + "/chat?room=1"
+    running = gateway(_framed(websocket_echo))
+    for path in ("/chat?room=1", "/framed/chat"):
+        _talk(running.base_url.replace("http", "ws") + path)
+    _compare(running, websocket_echo, 15)
+
+
+@pytest.mark.long
+def test_websockets_are_heard_as_directly(gateway: Gateway, websocket_echo: int) -> None:
+    _compare(gateway(_framed(websocket_echo)), websocket_echo, 1)
+
+
+def _framed(port: int) -> str:
+    route = "  - {path: /framed/*, service: main, websocket: {compression: pass, message_rate: 1000/s}}\n"
+    return simple_config(f"127.0.0.1:{port}").replace("services:", f"{route}services:", 1)
+
+
+def _compare(running: GatewayProcess, service: int, every: int) -> None:
+    """Every such case, directly, through a tunnel of bytes and one of frames."""
+    port = int(running.base_url.rpartition(":")[2])
+    for name, turns in list(cases())[::every]:
+        expected = hear(service, "/", turns)
+        assert hear(port, "/", turns) == expected, name
+        assert hear(port, "/framed/x", turns) == expected, f"{name}, by frames"
+
+
+def _talk(address: str) -> None:
     with connect(address, max_size=None, subprotocols=["chat"]) as peer:  # type: ignore[list-item]
         assert peer.subprotocol == "chat"
         for message in ("hello", "", "ä" * 70_000, b"\x00\xff", BIG):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from fastgw.core import counters
 from fastgw.errors import UpstreamError
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.net.connection import Connection
 
+KIND = "tunnel_kind"  #: a note: the ``TunnelKind`` that its tunnel is to be of
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -80,14 +81,30 @@ class Tunnel:
         client.close()
 
 
+class TunnelKind(Protocol):
+    """What makes another tunnel of an upgraded exchange than one of bytes."""
+
+    def problem(self, exchange: Exchange) -> str:
+        """What is wrong with the 101 of a WebSocket; empty: nothing."""
+
+    def tunnel(self, exchange: Exchange) -> Tunnel:
+        """The tunnel."""
+
+
 def begin(exchange: Exchange) -> None:
     """Turn ``exchange``, whose 101 is the one that was asked for, into a tunnel."""
-    tunnel = exchange.tunnel = Tunnel(exchange)
+    kind = _kind(exchange)
+    tunnel = exchange.tunnel = Tunnel(exchange) if kind is None else kind.tunnel(exchange)
     exchange.plane.values[counters.TUNNELS_OPEN] += 1
     if exchange.carrier is not None:
         exchange.carrier.tunnel = tunnel
     exchange.set_deadline(exchange.route.settings.tunnel_idle_timeout)
     exchange.client.start_tunnel(exchange, tunnel)  # last: the tunnel may end with it, and the exchange
+
+
+def _kind(exchange: Exchange) -> TunnelKind | None:
+    """Of its tunnel, as a filter has noted; None: bytes, unread."""
+    return None if exchange.notes is None else exchange.notes.get(KIND)
 
 
 def problem(exchange: Exchange) -> UpstreamError | None:
@@ -122,6 +139,8 @@ def _problem(exchange: Exchange) -> str:
         key = request.header(b"sec-websocket-key") or b""
         if _field(response.fields, b"sec-websocket-accept") != accept_of(key):
             return "the service's Sec-WebSocket-Accept does not belong to the key"
+        kind = _kind(exchange)
+        return "" if kind is None else kind.problem(exchange)
     return ""
 
 

@@ -1,0 +1,37 @@
+"""``websocket`` of a route, as the file says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fastgw.core.websocket_settings import WebSocketSettings
+from tests.unit.config.test_grpc import problems, route
+
+
+def test_it_is_off_unless_a_route_says_so_and_has_bounds_then(tmp_path: Path) -> None:
+    assert route(tmp_path, "path: /*, service: s").websocket is None
+    found = route(tmp_path, "path: /*, service: s, websocket: {}").websocket
+    assert found == WebSocketSettings(1 << 20, 4 << 20, (), 0, 0.0, 30.0, 20.0, 10.0, (), "refuse")
+
+
+def test_its_keys(tmp_path: Path) -> None:
+    keys = "message_rate: 20/s, message_burst: 5, idle_timeout: 5m, subprotocols: [chat, v2.chat], compression: pass"
+    found = route(tmp_path, f"path: /*, service: s, websocket: {{{keys}, ping_interval: 0, max_frame: 4MiB}}").websocket
+    assert found == WebSocketSettings(4 << 20, 4 << 20, (20, 1), 5, 300.0, 0.0, 20.0, 10.0, ("chat", "v2.chat"), "pass")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("max_frame: 8MiB", "websocket.max_frame: is more than max_message"),
+        ("message_burst: 3", "websocket.message_burst: has no effect without message_rate"),
+        ("message_rate: 1MiB/s", "websocket.message_rate: counts messages"),
+        ("subprotocols: ['a b']", "expected the name of a subprotocol such as chat"),
+        ("subprotocols: ['\u00e4']", "expected the name of a subprotocol such as chat"),
+        ("compression: maybe", "websocket.compression"),
+    ],
+)
+def test_what_is_wrong_is_told(tmp_path: Path, text: str, problem: str) -> None:
+    assert problem in problems(tmp_path, f"path: /*, service: s, websocket: {{{text}}}")
