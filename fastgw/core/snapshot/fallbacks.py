@@ -40,7 +40,8 @@ class Fallbacks(Generic[R]):
             lines = ((rule.host, rule.path, rule.payload.settings.errors) for rule in router.rules)
             self._nearest = yield from Nearest.made(lines)
         #: Of what has no path either: the format of all routes, or a problem document.
-        self.first = next(iter(self._by_format.values())) if len(formats) == 1 else self._by_format["problem"]
+        word = next(iter(formats)) if len(formats) == 1 else "problem"
+        self.first = self._by_format.get(word) or make(word)
 
     def find(self, host: bytes, path: bytes) -> R:
         """The route of a request that no rule matches."""

@@ -18,6 +18,18 @@ def test_a_fallback_that_is_the_only_one_is_found_without_a_look() -> None:
 
 
 @pytest.mark.parametrize(
+    ("formats", "first"),
+    [(("openai", "dialect"), "problem"), (("openai", "problem"), "problem"), (("openai", "openai"), "openai")],
+)
+def test_what_has_no_path_gets_the_format_of_all_or_a_problem(formats: tuple[str, ...], first: str) -> None:
+    edge = Edge()
+    found = listener(edge, *((f"/{number}", "GET", one) for number, one in enumerate(formats))).fallbacks
+    assert found.first.settings.errors == first
+    assert found.find(b"a", b"/0/x").settings.errors == formats[0]
+    edge.end()
+
+
+@pytest.mark.parametrize(
     ("methods", "names"),
     [
         (["GET"], "GET, HEAD, OPTIONS"),
