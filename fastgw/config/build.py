@@ -44,6 +44,7 @@ from fastgw.config.models import in_dialect, model_spec
 from fastgw.config.places import known_places
 from fastgw.config.reloads import Reloading
 from fastgw.config.retries import Backoff, Retry, RetryBudget
+from fastgw.config.service_credentials import ServiceCredentials
 from fastgw.config.spec import (
     AdminSpec,
     ByNameSpec,
@@ -285,6 +286,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Hash: partial(fill, HashSpec),
     PromptPrefix: partial(fill, PrefixSpec),
     Affinity: Affinity.spec,
+    ServiceCredentials: ServiceCredentials.settings,
     SubsetChoice: SubsetChoice.spec,
     Fallback: Fallback.spec,
     Engine: partial(fill, EngineSpec),

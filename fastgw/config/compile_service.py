@@ -132,6 +132,10 @@ class ServiceMaker:
 
     def _minds(self, spec: ServiceSpec) -> Iterator[Mind]:
         """What may be done about answers of a service other than passing them on, the first first."""
+        if spec.settings.credentials is not None:
+            from fastgw.core.exchange.refused import refuses_gateway
+
+            yield refuses_gateway
         if spec.settings.is_held:
             from fastgw.core.exchange.beginnings import hold  # which a worker without such does not need
 

@@ -37,6 +37,7 @@ _ELSEWHERE: Final = (
     "pool",
     "tls",
     "host",
+    "credentials",
     "retry",
     "hedge",
     "ejection",

@@ -44,6 +44,7 @@ from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
 from fastgw.config.registration import GatewayRegistration, RegisteredService
 from fastgw.config.reloads import Reloading
 from fastgw.config.retries import Retry
+from fastgw.config.service_credentials import ServiceCredentials
 from fastgw.config.streams import Streams
 from fastgw.config.subset import Metadata
 from fastgw.config.telemetry import Telemetry
@@ -358,8 +359,7 @@ class Service(Balanced):
         None, "Where members are listed that come and go by themselves. Default: nowhere."
     )
     register_as: RegisteredService | None = setting(
-        None,
-        "The name by which its healthy endpoints are registered for others, as registration says. Default: they are not.",
+        None, "The name by which its healthy endpoints are registered for others, as registration says. Default: none."
     )
     pool: Pool = setting({}, "Connections to each endpoint.")
     tls: Annotated[ServiceTls | None, BeforeValidator(false_is_none)] = setting(None, "Speak TLS. Default: plain HTTP.")
@@ -369,6 +369,7 @@ class Service(Balanced):
     host: ServiceHost = setting(
         "preserve", "The Host it is told: preserve (the client's), endpoint (its address), or a literal."
     )
+    credentials: ServiceCredentials | None = setting(None, "What the gateway sends it for the credentials of clients.")
     retry: Retry = setting({}, "When another endpoint is tried.")
     dialect: Dialect | None = setting(None, "The API of models that it speaks: other requests are translated.")
     tell_timeout: Boolean = setting(False, "Tell it how many milliseconds it has, in x-request-timeout-ms.")

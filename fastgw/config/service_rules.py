@@ -65,6 +65,8 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
             (*where, "pool", "max_uploads"), f"is more than max_connections ({service.pool.max_connections})"
         )
     check_ejection(document, (*where, "ejection"), service.ejection)
+    if service.credentials is not None and not is_unsound(service.credentials):
+        service.credentials.check(document, (*where, "credentials"))
     if service.tls is not None:
         _service_tls(document, (*where, "tls"), service.tls)
 

@@ -48,6 +48,7 @@ def warn(document: Document, config: Configuration, now: float, resolve: Resolve
     warn_grpc(document, config)
     _protocols(document, config)
     _pickers(document, config)
+    _credentials(document, config)
     for path, value in durations(document.tree):
         if re.fullmatch(r"[0-9.]+", value) and float(value) > LONGEST_BARE:
             if isinstance(value, Expanded):
@@ -125,6 +126,23 @@ def _protocols(document: Document, config: Configuration) -> None:
         document.warn(
             ("services", name, "protocol"), "auto is what ALPN chooses, and without tls HTTP/1.1; h2 is HTTP/2"
         )
+
+
+def _credentials(document: Document, config: Configuration) -> None:
+    """Credentials that pass in clear to a service which is elsewhere."""
+    for name, service in config.services.items():
+        if (
+            is_unsound(service, service.credentials, service.tls)
+            or service.credentials is None
+            or service.tls is not None
+        ):
+            continue
+        for _, part in parts(name, service):
+            far = [one for one in part.endpoints if not is_unsound(one, one.address) and not is_local(one.address)]
+            if far:
+                said = f"pass in clear to {far[0].address}: give the service tls"
+                document.warn(("services", name, "credentials"), said)
+                break
 
 
 def is_local(address: Address) -> bool:

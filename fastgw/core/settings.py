@@ -9,6 +9,7 @@ does a postponed annotation (a reason not to import ``annotations`` here).
 
 from typing import Final, NamedTuple
 
+from fastgw.core.credential_settings import CredentialSettings
 from fastgw.wire.methods import IDEMPOTENT
 
 ANY_HOST = "*"  #: the host of a socket that takes IPv6 and IPv4: ``[::]`` without ``ipv6_only``
@@ -410,6 +411,7 @@ class ServiceSettings(NamedTuple):
     panic_below: float  #: while less than this part of the members may be asked all are, 0 to 1
     hedge: HedgeSettings | None  #: None: no request is sent to two members at one time
     streams: StreamSettings | None  #: None: nothing is done about them
+    credentials: CredentialSettings | None = None  #: None: those of clients go to it
 
     @property
     def sends_twice(self) -> bool:

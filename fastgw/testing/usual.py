@@ -15,6 +15,7 @@ from fastgw.config.build import fill
 from fastgw.config.listener_rules import spoken
 from fastgw.core.exchange.beginnings import hold
 from fastgw.core.exchange.minds import minds_of
+from fastgw.core.exchange.refused import refuses_gateway
 from fastgw.core.exchange.times import Times
 from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
 from fastgw.core.live.members import Members
@@ -83,7 +84,8 @@ def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **op
     roster = tuple((one.key, one.settings) for one in endpoints)
     takes_chunks = all(one.pool.takes_chunks for one in endpoints)
     members.update(tuple((one, one.settings) for one in endpoints), (), settings.ejection, 0.0)
-    minds = ((hold,) if settings.is_held else ()) + minds_of(settings) or None
+    known = ((refuses_gateway,) if settings.credentials is not None else ()) + ((hold,) if settings.is_held else ())
+    minds = known + minds_of(settings) or None
     times = Times(settings, has_calls=has_calls) if settings.has_times or has_calls else None
     judge = None
     if settings.hedge is not None:

@@ -106,6 +106,22 @@ PROTECTED = frozenset(
     }
 )
 
+#: Fields that prove who a client is, lower case; one written with ``_`` is the same to many services.
+CREDENTIALS = frozenset(
+    {
+        b"authorization",
+        b"proxy-authorization",
+        b"cookie",
+        b"api-key",
+        b"x-api-key",
+        b"x-goog-api-key",
+        b"x-amz-security-token",
+        b"x-auth-token",
+        b"x-access-token",
+        b"x-csrf-token",
+    }
+)
+
 #: Names a trailer section may not carry (RFC 9110 section 6.5.1): framing, routing, authentication, cookies, response control.
 FORBIDDEN_TRAILERS = PROTECTED | {
     b"connection",

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from fastgw.cli import keys
-from tests.support.gateway import GatewayProcess
-from tests.support.upstream import UpstreamServer, echo
+from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.upstream import UpstreamServer, canned, echo
 
 pytestmark = pytest.mark.integration
 
@@ -19,16 +19,30 @@ CONFIG = """\
 listeners: [{address: "127.0.0.1:$port"}]
 admin: {address: "127.0.0.1:$admin"}
 workers: 1
-routes: [{path: /v1/*, models: true}, {path: /keyed/v1/*, models: true, service: a, filters: [keys]}]
-filters: {keys: {type: api_key, file: $keys}}
+routes:
+  - {path: /v1/*, models: true}
+  - {path: /keyed/v1/*, models: true, service: a, filters: [keys]}
+  - {path: /refused/*, service: refusing, errors: openai}
+chain: [log]
+filters:
+  keys: {type: api_key, file: $keys}
+  log:
+    type: access_log
+    path: stderr
+    flush: 10ms
+    fields: {key: "${header.x-api-key}"}
 services:
   a: {endpoints: ["127.0.0.1:$one"], retry: {attempts: 1}}
-  b: {endpoints: ["127.0.0.1:$two"]}
+  b: {endpoints: ["127.0.0.1:$two"], credentials: {secret: $of_b, header: x-api-key}}
+  refusing: {endpoints: ["127.0.0.1:$three"], credentials: {secret_file: $planted}}
 models:
   big: {service: a, as: org/big, fallback: [small]}
   small: {service: b}
   "open/*": {service: b, as: "*"}
 """
+
+OF_B, OF_REFUSING = "sk-planted-0123456789", "sk-planted-9876543210"
+REFUSAL = b"HTTP/1.1 401 Unauthorized\r\nx-key: sk-planted\r\ncontent-length: 10\r\n\r\nsk-planted"
 
 
 def test_models_are_found_renamed_listed_and_stood_in_for(
@@ -37,11 +51,17 @@ def test_models_are_found_renamed_listed_and_stood_in_for(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    a, b = service(echo), service(echo)
+    a, b, refusing = service(echo), service(echo), service(canned(REFUSAL))
+    planted = tmp_path / "planted"
+    planted.write_text(f"{OF_REFUSING}\n")
     file = str(tmp_path / "keys.json")
     assert keys.new(file, "ann", models=("small", "open/*")) == 0
     secret = capsys.readouterr().out.strip()
-    running = gateway(CONFIG.replace("$one", str(a.port)).replace("$two", str(b.port)).replace("$keys", file))
+    given = {"one": a.port, "two": b.port, "three": refusing.port, "keys": file, "of_b": OF_B, "planted": planted}
+    text = CONFIG
+    for name, value in given.items():
+        text = text.replace(f"${name}", str(value))
+    running = gateway(text)
     url = f"{running.base_url}/v1"
 
     def ask(model: str, **more: Any) -> requests.Response:
@@ -65,6 +85,16 @@ def test_models_are_found_renamed_listed_and_stood_in_for(
     assert [one["id"] for one in keyed.get(f"{base}/models", timeout=5).json()["data"]] == ["small"]
     assert (status("small"), status("open/x"), status("big")) == (200, 200, 404)
     assert status("big", "/chat/completions/") == status("small", "/files") == 404 and len(a.requests) == seen
+    # The gateway's own keys go to the services, and nowhere else.
+    sent = b.requests[-1]
+    assert (sent.header(b"x-api-key"), sent.header(b"authorization")) == (OF_B.encode(), None)
+    refused = requests.post(f"{running.base_url}/refused/x", headers={"authorization": "Bearer mine"}, timeout=5)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (502, "service_credentials")
+    assert refusing.requests[0].headers(b"authorization") == [f"Bearer {OF_REFUSING}".encode()]
+    wait_until(lambda: "/refused/x" in running.read_log(), what="the log has the refusal")
+    pages = [running.admin(page) for page in ("/status", "/config", "/metrics", "/openapi.json?of=routes")]
+    shown = " ".join((refused.text, str(refused.headers), running.read_log(), *map(str, pages)))
+    assert "gateway's own credentials" in shown and "planted" not in shown.replace(str(planted), "")
     a.stop()
     answer = ask("big")
     assert (answer.status_code, answer.headers["x-fastgw-fallback"]) == (200, "service")

@@ -9,17 +9,19 @@ from fastgw.wire.messages cimport Request, Response
 cdef int BODY_UNTIL_CLOSE
 
 
-@cython.locals(request=Request, service=Service, authority=bytes, host=bytes, forwarded=bytes, extra=bytes)
+@cython.locals(request=Request, service=Service, authority=bytes, host=bytes, forwarded=bytes, fields=bytes, extra=bytes)
 cpdef bytes request_head(Exchange exchange)
 
 @cython.locals(service=Service)
 cpdef bytes authority_of(Exchange exchange)
 
-@cython.locals(request=Request, authority=bytes, forwarded=bytes, end=bytes)
+@cython.locals(request=Request, service=Service, authority=bytes, forwarded=bytes, fields=bytes, end=bytes)
 cpdef bytes request_fields(Exchange exchange)
 
-@cython.locals(request=Request)
+@cython.locals(request=Request, service=Service, extra=bytes)
 cpdef bytes own_fields(Exchange exchange)
+
+cdef tuple _with_credentials(tuple credentials, bytes fields, bytes extra)
 
 cpdef bytes forwarded_fields(bytes address, bytes scheme, bytes version=*)
 

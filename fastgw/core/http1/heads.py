@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastgw.wire import scan
+from fastgw.wire.lines import names_like, without_fields
 from fastgw.wire.messages import BODY_UNTIL_CLOSE
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def request_head(exchange: Exchange) -> bytes:
     if not service.keeps_host:
         host = service.host or exchange.endpoint.authority
     forwarded = exchange.client.forwarded
-    extra = request.extra
+    fields, extra = request.fields, request.extra
+    if service.credentials is not None:
+        fields, extra = _with_credentials(service.credentials, fields, extra)
     if request.rare or not request.minor:  # the prepared fields say Via 1.1
         forwarded = _rare_forwarded(exchange, request)
         authority = request.forwarded_host or authority
@@ -42,7 +45,7 @@ def request_head(exchange: Exchange) -> bytes:
             _VERSION_AND_HOST,
             host,
             b"\r\n",
-            request.fields,
+            fields,
             forwarded,
             authority,
             _REQUEST_ID if request.request_id else b"",
@@ -76,15 +79,29 @@ def request_fields(exchange: Exchange) -> bytes:
             end = b"\r\nte: trailers\r\n"
         if request.expect and not exchange.body.is_done:
             end += b"expect: 100-continue\r\n"
-    return scan.join((request.fields, forwarded, authority, end))
+    fields, service = request.fields, exchange.service
+    if service.credentials is not None:
+        fields, _ = _with_credentials(service.credentials, fields, b"")
+    return scan.join((fields, forwarded, authority, end))
 
 
 def own_fields(exchange: Exchange) -> bytes:
     """Those behind them that are likely of this request alone: its id, and what hooks have added."""
-    request = exchange.request
+    request, service = exchange.request, exchange.service
+    extra = request.extra
+    if service.credentials is not None:
+        _, extra = _with_credentials(service.credentials, b"", extra)
     if not request.request_id:
-        return request.extra
-    return scan.join((_REQUEST_ID[2:], request.request_id, b"\r\n", request.extra))
+        return extra
+    return scan.join((_REQUEST_ID[2:], request.request_id, b"\r\n", extra))
+
+
+def _with_credentials(credentials: tuple[frozenset[bytes], bytes], fields: bytes, extra: bytes) -> tuple[bytes, bytes]:
+    """``fields`` and ``extra`` of a request, with the gateway's own proof of who asks in the place of the client's, in whatever spelling
+    services take for the same."""
+    names, line = credentials
+    for_all = names.union(names_like(fields, names), names_like(extra, names))
+    return without_fields(fields, for_all), without_fields(extra, for_all) + line
 
 
 def _rare_forwarded(exchange: Exchange, request: Request) -> bytes:

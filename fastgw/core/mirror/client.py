@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fastgw.core import counters
 from fastgw.core.exchange.ends import Client
 from fastgw.core.labels import MIRROR_CAUSES
+from fastgw.wire.fields import CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,22 +26,6 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot.snapshot import Route
 
 MARK: Final = b"x-fastgw-mirror"  #: a field of every copy: whoever gets it may keep its results apart
-
-#: Fields that prove who a client is, lower case; one written with ``_`` is the same to many services.
-CREDENTIALS: Final = frozenset(
-    {
-        b"authorization",
-        b"proxy-authorization",
-        b"cookie",
-        b"api-key",
-        b"x-api-key",
-        b"x-goog-api-key",
-        b"x-amz-security-token",
-        b"x-auth-token",
-        b"x-access-token",
-        b"x-csrf-token",
-    }
-)
 
 #: Places of the causes among the counters.
 IN_FLIGHT, TOO_LARGE, MEMORY, INCOMPLETE, POOL_FULL, FAILED, DRAINING = range(len(MIRROR_CAUSES))

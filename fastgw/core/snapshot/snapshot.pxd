@@ -28,6 +28,7 @@ cdef class Service:
     cdef public object times
     cdef public object witness
     cdef public bytes host
+    cdef public tuple credentials
     cdef public bint keeps_host
     cdef public Py_ssize_t slot
     cdef public bint takes_chunks

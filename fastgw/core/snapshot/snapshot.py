@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core.counters import ROUTE, SERVICE
 from fastgw.core.snapshot.chain import Chain, Named
+from fastgw.core.snapshot.credentials import credentials_of
 from fastgw.core.snapshot.fallbacks import Fallbacks, allowed
 from fastgw.routing import ByName, Router, Split
 from fastgw.wire.fields import REQUEST_FIELDS, TRUSTED_REQUEST_FIELDS, FieldTable
@@ -43,6 +44,7 @@ class Service:
         "balancer",
         "base",
         "breaking",
+        "credentials",
         "fallback",
         "gate",
         "host",
@@ -121,6 +123,7 @@ class Service:
         self.keeps_post = self.keeps is not None and b"POST" in self.keeps
         self.pick_for = pick_for  #: None: ``balancer`` picks
         self.subsets = subsets  #: ``policy.subsets``, which pick in the place of both; None: all members are alike
+        self.credentials = credentials_of(settings)
         self.host = b"" if settings.host in ("preserve", "endpoint") else settings.host.encode("latin-1")
 
     def without_retries(self) -> Service:

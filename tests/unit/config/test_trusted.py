@@ -34,7 +34,7 @@ HARMLESS = {
     "model", "model_name", "price",
     "metric", "mode", "name", "network", "networks", "one_of.<locals>.parse", "owner", "path", "pattern", "per", "percentage",
     "place", "places", "pointer", "prefix", "processors", "rate", "ratio", "realm", "fallback_reason", "replacement", "root_path",
-    "route_host", "route_path", "scopes", "secret", "secret_text", "secrets", "service", "service_host", "service_name",
+    "route_host", "route_path", "scheme", "scopes", "secret", "secret_text", "secrets", "service", "service_host", "service_name",
     "settings", "share", "size.<locals>.parse", "status", "statuses", "sticky", "target", "template.<locals>.parse",
     "templates.<locals>.parse", "text.<locals>.parse", "texts.<locals>.parse", "token", "upgrade", "value", "varying",
     "whole.<locals>.parse", "word", "workers", "call_method", "call_service", "passing_code",

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from fastgw.core.credential_settings import CredentialSettings
 from fastgw.core.http1.heads import authority_of, forwarded_fields, own_fields, request_fields, without_length
 from fastgw.testing.edge import CHUNKED, DATE, GET, OK, POST, Edge, Spy
+from fastgw.wire.fields import CREDENTIALS
 
 
 def sent(ask: bytes, **options: Any) -> bytes:
@@ -176,6 +178,37 @@ def test_fields_for_a_protocol_that_frames_by_itself_are_those_of_the_head_witho
     assert told[0][1].endswith(b"x-forwarded-host: a.test\r\nexpect: 100-continue\r\n")
 
 
+KEY = CredentialSettings("x-api-key", "sk-of-the-gateway")
+
+
+@pytest.mark.parametrize("extra", ["", "Via: 1.0 x\r\n"])
+def test_the_service_gets_the_credentials_of_the_gateway_and_no_others(extra: str) -> None:
+    theirs = "".join(f"{name.decode()}: theirs\r\n" for name in sorted(CREDENTIALS)).title()
+    ask = f"GET / HTTP/1.1\r\nHost: a\r\n{theirs}X_Api_Key: theirs\r\nX-Api-Key: theirs\r\nAccept: */*\r\n{extra}\r\n"
+    seen: list[bytes | None] = []
+
+    def hook(exchange: Any) -> None:
+        exchange.request.set_header(b"x-auth-token", b"theirs, as well")
+        exchange.service, exchange.endpoint = exchange.route.service, exchange.route.service.members.ready[0]
+        framed.append(request_fields(exchange) + own_fields(exchange))
+        exchange.endpoint = None
+
+    def look(exchange: Any) -> None:
+        seen.append(exchange.request.header(b"x-api-key"))
+
+    framed: list[bytes] = []
+    spy = Spy("spy", [], request=hook, response=look)
+    edge = Edge(filters=[spy], service={"credentials": KEY})
+    client, service = edge.pair(ask.encode())
+    data = service.take()
+    for found in (data, framed[0]):
+        assert b"heirs" not in found and found.count(b"sk-of-the-gateway") == 1
+        assert b"\r\nx-api-key: sk-of-the-gateway\r\n" in found and b"Accept: */*\r\n" in found
+    service.feed(OK)
+    assert seen == [b"Theirs, theirs"] and b"sk-" not in client.take()  # what filters see is the client's own
+    edge.end()
+
+
 def told_of(exchange: Any) -> tuple[bytes, bytes]:
     exchange.service, exchange.endpoint = exchange.route.service, exchange.route.service.members.ready[0]
     found = authority_of(exchange), request_fields(exchange) + own_fields(exchange)
@@ -188,6 +221,7 @@ def test_fields_of_one_request_alone_are_its_id_and_what_hooks_added() -> None:
 
     def look(exchange: Any) -> None:
         exchange.request.request_id, exchange.request.extra = b"7", b"x-a: b\r\n"
+        exchange.service = exchange.route.service
         told.append(own_fields(exchange))
 
     sent(GET, filters=[Spy("s", [], request=look)])

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastgw.core import counters
-from fastgw.core.mirror.client import CREDENTIALS
 from fastgw.testing import usual
 from fastgw.testing.edge import CHUNKED, GET, HEAD, OK, POST, WEBSOCKET, Edge, Spy, body_of, head_of, statuses
+from fastgw.wire.fields import CREDENTIALS
 from tests.support.examples import examples
 from tests.support.mirrored import SLOT, MirroredEdge
 

@@ -1,0 +1,16 @@
+"""What proves to a service who asks it: the gateway, and no client."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CredentialSettings(NamedTuple):
+    """A field of every request to the service."""
+
+    field: str  #: lower-case
+    value: str
+
+    def __repr__(self) -> str:
+        """Without what nobody is shown."""
+        return f"CredentialSettings({self.field!r})"
