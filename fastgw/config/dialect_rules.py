@@ -31,12 +31,12 @@ def check_dialect(document: Document, config: Configuration, name: str, service:
         return
     for place, step in enumerate(service.fallback):
         if not is_unsound(step, step.service) and step.service is not None:
-            reason = stand_in_problem(config, name, step.service)
+            reason = _stand_in_problem(config, name, step.service)
             if reason:
                 document.report(("services", name, "fallback", place, "service"), reason)
 
 
-def stand_in_problem(config: Configuration, name: str, other: str) -> str:
+def _stand_in_problem(config: Configuration, name: str, other: str) -> str:
     """Why the service ``other`` cannot be asked what was translated for ``name``; empty: it can, or one of them is unsound."""
     first, second = _spoken(config, name), _spoken(config, other)
     if first is None or second is None or first == second:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastgw.config.dialect_rules import stand_in_problem
 from fastgw.config.known import check_service, said
 from fastgw.config.models import ModelEntry
 from fastgw.config.schema import Configuration, Route
@@ -154,17 +153,4 @@ def _misfit(document: Document, config: Configuration, at: TreePath, name: str, 
     service = config.services.get(entry.service or "") if not is_unsound(config.services) else None
     if service is not None and not is_unsound(service, service.versions) and service.versions:
         return f"the service of {other!r} has versions; only one without any can stand in for another"
-    for own in _services(config, name):
-        problem = stand_in_problem(config, own, entry.service or "")
-        if problem:
-            return problem
     return ""
-
-
-def _services(config: Configuration, name: str) -> list[str]:
-    """Those that the model ``name`` is at."""
-    entry = config.models[name]
-    if is_unsound(entry.service, entry.split, *entry.split):
-        return []
-    found = [entry.service, *(one.service for one in entry.split)]
-    return [one for one in found if one is not None and not is_unsound(one)]

@@ -126,10 +126,6 @@ TRANSLATIONS: Final = {
 }
 
 
-def translation(dialect: str, path: bytes) -> tuple[bytes, Translation] | None:
-    """What a service of ``dialect`` is asked for in the place of ``path``, with the end of that which it stands for; None: there is nothing
-    like it."""
-    for end, found in TRANSLATIONS[dialect].items():
-        if path.endswith(end):
-            return end, found
-    return None
+def translation(dialect: str, path: bytes) -> Translation | None:
+    """What a service of ``dialect`` is asked for in the place of ``path``; None: it has nothing like it."""
+    return next((found for end, found in TRANSLATIONS[dialect].items() if path.endswith(end)), None)

@@ -38,16 +38,21 @@ _DETAIL: Final = "the service's answer is not what its API says"
 
 
 class DialectCall:
-    """What is known of one request that was translated."""
+    """What is known of one request that may be translated: what the client has sent is kept where another service may stand in."""
 
-    __slots__ = ("asked", "client", "service", "threads")
+    __slots__ = ("asked", "client", "kept", "path", "query", "service", "threads")
 
     def __init__(self, client: str, service: str, threads: WorkThreads) -> None:
-        """``client``, ``service``: the dialects that they speak."""
+        """``client``, ``service``: the dialects that they speak; the same: nothing is translated."""
         self.client = client
         self.service = service
         self.threads = threads
-        self.asked: AskedInDialect | None = None  #: None: its body has not been translated yet
+        self.asked: AskedInDialect | None = None  #: None: its body has not been translated
+        self.kept: bytes | None = (
+            None  #: the body that the client has sent, which the worker counts; None: it is not kept
+        )
+        self.query = b""  #: that the client has sent
+        self.path = b""  #: the end of the path that was put in the place of the client's; empty: none was
 
 
 def answer_hook(call: DialectCall, exchange: Exchange) -> BodyHook | None:

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from fastgw.core.exchange.filter import BodyHook, GatheredHook
+from fastgw.core.models.body import hold, rename
+from fastgw.core.models.stand_in import AGAIN
 from fastgw.core.settings import DialectSettings
 from fastgw.dialects.fields import RequestMisfitError, UntranslatableError
 from fastgw.dialects.pairs import AskedInDialect, Translation, translation
@@ -27,17 +29,19 @@ from fastgw.errors import DownstreamError
 from fastgw.transformers.dialect_answers import DialectCall, answer_hook
 from fastgw.transformers.media import refuse_unchangeable
 from fastgw.transformers.work_threads import WorkThreads
-from fastgw.wire.inference import ANTHROPIC, operation_of
+from fastgw.wire.fields import find_field
+from fastgw.wire.inference import ANTHROPIC, operation_of, operation_path
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.snapshot.snapshot import Service
     from fastgw.wire.messages import Request
 
 NOTE: Final = "dialect_call"
 BODY_MAX: Final = 32 << 20  #: bytes of a body
 INLINE: Final = 64 << 10  #: bytes of one that is translated on the loop; a larger one is in a thread
 QUEUE: Final = 32  #: bodies that wait for that
-_VERSION: Final = b"2023-06-01"  #: of Anthropic's API
+_VERSION: Final = b"2023-06-01"  #: of Anthropic's API: the later one knows no temperature, top_p and top_k
 _BEARER: Final = b"bearer "
 #: What says something of the client's own dialect alone.
 _OF_ANTHROPIC: Final = (b"anthropic-version", b"anthropic-beta", b"anthropic-dangerous-direct-browser-access")
@@ -93,25 +97,70 @@ class Dialects:
         Raises:
             DownstreamError: 404 ``operation_untranslatable``: the service has nothing like what is asked for.
         """
-        settings = self._services.get(exchange.service.name)
-        if settings is None:
+        request, service = exchange.request, exchange.service
+        operation = operation_of(request.matched_path)
+        if operation is None or operation.lists or request.method != b"POST":
             return None
-        request = exchange.request
-        asked_path = request.matched_path
-        operation = operation_of(asked_path)
-        if operation is None or operation.lists or operation.dialect == settings.name or request.method != b"POST":
+        settings = self._services.get(service.name)
+        keeps = service.fallback is not None and self._may_change(service)
+        if settings is None or settings.name == operation.dialect:
+            if keeps:
+                exchange.note(AGAIN, self)
             return None
-        found = translation(settings.name, asked_path)
-        if found is None:
-            path = asked_path.decode("utf-8", "replace")
-            detail = f"the service speaks the API of {settings.name}, which has nothing like {path}"
-            raise DownstreamError(404, "operation_untranslatable", detail)
-        end, meant = found
+        meant = _meant(request, settings)
         call = DialectCall(operation.dialect, settings.name, self.threads)
         exchange.note(NOTE, call)
-        _redirect(request, end, meant.path)
+        if keeps:
+            exchange.note(AGAIN, self)
+        _redirect(request, call, meant.path)
         _edit_fields(request, settings.name)
-        return _TranslatedRequest(call, partial(_asked, meant, settings, self._wall()))
+        ask = partial(_asked, meant, settings, self._wall())
+        return _TranslatedRequest(exchange, call, ask, keeps=keeps)
+
+    def _may_change(self, service: Service) -> bool:
+        """Whether one that speaks otherwise may stand in for ``service``."""
+        spoken = self._spoken(service)
+        return any(self._spoken(one) != spoken for one in service.fallback.services)
+
+    def _spoken(self, service: Service) -> str:
+        settings = self._services.get(service.name)
+        return "" if settings is None else settings.name
+
+    def translate_again(self, exchange: Exchange, service: Service, sent_as: str) -> None:
+        """Have the request of ``exchange``, all of which is held, be one for ``service``, which stands in, and calls the model ``sent_as``.
+
+        Raises:
+            DownstreamError: as ``transform_request``, or it cannot be translated.
+        """
+        request, call = exchange.request, _call(exchange)
+        if call is None:
+            call = self._call_of(request)
+        settings = self._services.get(service.name)
+        spoken = call.client if settings is None else settings.name
+        if spoken == call.service:
+            rename(exchange, sent_as)
+            return
+        exchange.note(NOTE, call)
+        if call.service == call.client:
+            _keep(exchange, call, b"".join(exchange.body.pending))
+        assert call.kept is not None  # as somebody may stand in who speaks otherwise
+        hold(exchange, call.kept)
+        rename(exchange, sent_as)
+        call.service, call.asked = spoken, None
+        if spoken == call.client or settings is None:
+            _restore(request, call)
+        else:
+            meant = _meant(request, settings)
+            call.asked, out = _asked(meant, settings, self._wall(), b"".join(exchange.body.pending))
+            hold(exchange, out)
+            _redirect(request, call, meant.path)
+        _edit_fields(request, spoken, is_own=spoken == call.client)
+
+    def _call_of(self, request: Request) -> DialectCall:
+        """That of a request which goes to its service as it is."""
+        operation = operation_of(request.matched_path)
+        assert operation is not None  # or nobody would stand in for a model
+        return DialectCall(operation.dialect, operation.dialect, self.threads)
 
     # --- answers
 
@@ -129,7 +178,14 @@ class Dialects:
     def transform_response(self, exchange: Exchange) -> BodyHook | None:
         """Its body becomes one of the client's dialect."""
         call = _call(exchange)
-        return None if call is None else answer_hook(call, exchange)
+        return None if call is None or call.service == call.client else answer_hook(call, exchange)
+
+    def done(self, exchange: Exchange) -> None:
+        """Let go of what is kept."""
+        call = _call(exchange)
+        if call is not None and call.kept is not None:
+            exchange.plane.body_bytes -= len(call.kept)
+            call.kept = None
 
 
 class _TranslatedRequest(GatheredHook):
@@ -137,11 +193,23 @@ class _TranslatedRequest(GatheredHook):
 
     max_bytes = BODY_MAX
 
-    def __init__(self, call: DialectCall, ask: Callable[[bytes], tuple[AskedInDialect, bytes]]) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        call: DialectCall,
+        ask: Callable[[bytes], tuple[AskedInDialect, bytes]],
+        *,
+        keeps: bool,
+    ) -> None:
+        """``keeps``: it is kept as it came, too."""
+        self._exchange = exchange
         self._call = call
         self._ask = ask
+        self._keeps = keeps
 
     def whole(self, data: bytes) -> bytes | Awaitable[bytes]:
+        if self._keeps:
+            _keep(self._exchange, self._call, data)
         return self._tell(self._ask(data)) if len(data) <= INLINE else self._later(data)
 
     async def _later(self, data: bytes) -> bytes:
@@ -150,6 +218,13 @@ class _TranslatedRequest(GatheredHook):
     def _tell(self, made: tuple[AskedInDialect, bytes]) -> bytes:
         self._call.asked, out = made
         return out
+
+
+def _keep(exchange: Exchange, call: DialectCall, data: bytes) -> None:
+    """Keep what the client has sent, until ``done``."""
+    if call.kept is None:
+        call.kept = data
+        exchange.plane.body_bytes += len(data)
 
 
 def _asked(meant: Translation, settings: DialectSettings, now: float, data: bytes) -> tuple[AskedInDialect, bytes]:
@@ -179,20 +254,52 @@ def _call(exchange: Exchange) -> DialectCall | None:
     return None if notes is None else notes.get(NOTE)
 
 
-def _redirect(request: Request, end: bytes, path: bytes) -> None:
-    """Ask for ``path`` in the place of the ``end`` of what was asked for; what a filter has made of that is where the service has it."""
-    request.query = b""  # which is of the client's dialect
-    found = request.path[: -len(end)] + path if request.path.endswith(end) else request.path
-    request.rewrite(found)
+def _meant(request: Request, settings: DialectSettings) -> Translation:
+    """What a service is asked for in the place of what ``request`` has asked for.
+
+    Raises:
+        DownstreamError: 404 ``operation_untranslatable``.
+    """
+    found = translation(settings.name, request.matched_path)
+    if found is None:
+        path = request.matched_path.decode("utf-8", "replace")
+        detail = f"the service speaks the API of {settings.name}, which has nothing like {path}"
+        raise DownstreamError(404, "operation_untranslatable", detail)
+    return found
 
 
-def _edit_fields(request: Request, dialect: str) -> None:
-    """Have the fields be those of a client of ``dialect``: a key in its place, and nothing of another."""
+def _redirect(request: Request, call: DialectCall, path: bytes) -> None:
+    """Ask for ``path`` in the place of the end of what is asked for; what a filter has made of that is where the service has it."""
+    call.query, request.query = request.query, b""  # which is of the client's dialect
+    end = call.path or operation_path(request.matched_path)
+    if request.path.endswith(end):
+        request.rewrite(request.path[: -len(end)] + path)
+        call.path = path
+    else:
+        request.rewrite(request.path)
+
+
+def _restore(request: Request, call: DialectCall) -> None:
+    """Ask for what the client has asked for."""
+    request.query = call.query
+    kept = request.path[: len(request.path) - len(call.path)] if call.path else request.path
+    request.rewrite(kept + operation_path(request.matched_path) if call.path else kept)
+    call.path = b""
+
+
+def _edit_fields(request: Request, dialect: str, *, is_own: bool = False) -> None:
+    """Have the fields be those of a client of ``dialect``: a key in its place, and nothing of another.
+
+    ``is_own``: that is what the client speaks, so it has what the client has sent of those that others do not know."""
     removed = [b"content-type", b"accept-encoding", b"authorization", b"x-api-key", *_OF_ANTHROPIC, *_OF_OPENAI]
     added = [(b"content-type", b"application/json"), (b"accept-encoding", b"identity")]
     bearer, key = request.header(b"authorization"), request.header(b"x-api-key")
-    if dialect == ANTHROPIC:
+    if is_own:
+        sent = [(name, find_field(request.head, name)) for name in (*_OF_ANTHROPIC, *_OF_OPENAI)]
+        added += [(name, value) for name, value in sent if value is not None]
+    elif dialect == ANTHROPIC:
         added.append((b"anthropic-version", _VERSION))
+    if dialect == ANTHROPIC:
         if key is None and bearer is not None and bearer[: len(_BEARER)].lower() == _BEARER:
             key, bearer = bearer[len(_BEARER) :].strip(), None
         if key is not None:

@@ -84,6 +84,11 @@ def operation_of(path: bytes) -> Operation | None:
     return OPERATIONS.get(tail)
 
 
+def operation_path(path: bytes) -> bytes:
+    """The end of ``path``, which asks for an operation, that says which: without what stands in front of it."""
+    return path if path in OPERATIONS else _tail(path)
+
+
 def model_in(path: bytes) -> str:
     """The name at the end of a path that asks for one model of the list; empty: it asks for the list."""
     tail = _tail(path)

@@ -1,8 +1,9 @@
 """Two small model servers, one that speaks the published API of OpenAI and one that of Anthropic: ``UpstreamServer`` scripts.
 
 What they do the last text of the conversation says: ``tool`` calls one, ``limit`` is refused once, ``bad`` always, ``spent`` too and
-without another try, ``fail`` fails in the middle of a stream and ``break`` ends there; whatever else is said again, word by word.  A
-request with keys that the API does not have is refused, so nothing of another dialect gets past.
+without another try, ``down`` always by Anthropic, ``fail`` fails in the middle of a stream, ``break`` ends there and ``gone`` breaks off;
+whatever else is said again, word by word.  A request with keys that the API does not have is refused, so nothing of another dialect gets
+past.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def openai_chat(request: Received, connection: Connection) -> None:
         _error(connection, "429 Too Many Requests", _of_openai("insufficient_quota", "nothing left"), again="false")
     elif asked.get("stream"):
         assert asked["stream_options"] == {"include_usage": True}
-        _stream(connection, _openai_events(text), is_whole=text != "break")
+        _stream(connection, _openai_events(text), text)
     else:
         usage = {"prompt_tokens": 12, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 8}}
         message: dict[str, Any] = {"role": "assistant", "content": text}
@@ -102,12 +103,14 @@ def _openai_events(text: str) -> Iterable[bytes]:
 def anthropic_messages(request: Received, connection: Connection) -> None:
     """Answer as ``/v1/messages``."""
     asked = json.loads(request.body)
-    block = asked["messages"][-1]["content"][-1]
-    text = block.get("text", "")
+    content = asked["messages"][-1]["content"]
+    text = content if isinstance(content, str) else content[-1].get("text", "")
     unknown = asked.keys() - _ANTHROPIC_KEYS
-    if request.target != b"/v1/messages" or unknown or request.header(b"anthropic-version") != b"2023-06-01":
+    version = request.header(b"anthropic-version") or b""
+    keys = (request.header(b"x-api-key"), request.header(b"authorization"))
+    if request.target != b"/v1/messages" or unknown or version not in (b"2023-06-01", b"2026-10-21"):
         _error(connection, "400 Bad Request", _of_anthropic("invalid_request_error", f"unknown: {sorted(unknown)}"))
-    elif request.header(b"x-api-key") != b"good" or request.header(b"authorization") is not None:
+    elif keys not in ((b"good", None), (None, b"Bearer good")):
         _error(connection, "401 Unauthorized", _of_anthropic("authentication_error", "invalid x-api-key"))
     elif text == "bad" or "max_tokens" not in asked:
         _error(connection, "400 Bad Request", _of_anthropic("invalid_request_error", "prompt is too long"))
@@ -115,17 +118,19 @@ def anthropic_messages(request: Received, connection: Connection) -> None:
         _error(connection, "529 Overloaded", _of_anthropic("overloaded_error", "Overloaded"), retry="1")
     elif text == "spent":
         _error(connection, "429 Too Many Requests", _of_anthropic("rate_limit_error", "nothing left"), again="false")
+    elif text == "down":
+        _error(connection, "529 Overloaded", _of_anthropic("overloaded_error", "Overloaded"))
     elif asked.get("stream"):
-        _stream(connection, _anthropic_events(text), is_whole=text != "break")
+        _stream(connection, _anthropic_events(text), text)
     else:
-        content: list[dict[str, Any]] = [{"type": "text", "text": text}]
+        blocks: list[dict[str, Any]] = [{"type": "text", "text": text}]
         if "output_config" in asked:
-            content = [{"type": "text", "text": json.dumps(WEATHER)}]
+            blocks = [{"type": "text", "text": json.dumps(WEATHER)}]
         if text == "tool":
-            content = [{"type": "tool_use", "id": "toolu_1", "name": "weather", "input": WEATHER}]
+            blocks = [{"type": "tool_use", "id": "toolu_1", "name": "weather", "input": WEATHER}]
         reason = "tool_use" if text == "tool" else "end_turn"
         usage = {"input_tokens": 4, "cache_read_input_tokens": 8, "cache_creation_input_tokens": 0, "output_tokens": 3}
-        _send(connection, {**_message(content), "stop_reason": reason, "usage": usage})
+        _send(connection, {**_message(blocks), "stop_reason": reason, "usage": usage})
 
 
 def _of_anthropic(kind: str, message: str) -> dict[str, Any]:
@@ -177,11 +182,14 @@ def _error(connection: Connection, status: str, document: Any, retry: str = "", 
     connection.send(response(json.dumps(document).encode(), status=status, fields=fields))
 
 
-def _stream(connection: Connection, events: Iterable[bytes], *, is_whole: bool) -> None:
-    """Send ``events``, or only the first of them, and then a good end of the body."""
+def _stream(connection: Connection, events: Iterable[bytes], text: str) -> None:
+    """Send ``events``; or only the first of them, and then a good end of the body, or none."""
     connection.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
     for place, one in enumerate(events):
-        if not is_whole and place == 2:
+        if text in ("break", "gone") and place == 2:
             break
         connection.send(chunk(one))
-    connection.send(chunk(b""))
+    if text == "gone":
+        connection.close()
+    else:
+        connection.send(chunk(b""))

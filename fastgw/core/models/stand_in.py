@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fastgw.core.exchange.beginnings import hold
 from fastgw.core.exchange.fallback import SERVICE, StandIn
@@ -14,6 +14,9 @@ from fastgw.errors import GatewayError
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.snapshot.snapshot import Service
+
+
+AGAIN: Final = "translate_again"  #: the note of who translates (``transformers.dialects``), if what stands in may speak another dialect
 
 
 class ModelStandIn(StandIn):
@@ -69,8 +72,12 @@ class ModelStandIn(StandIn):
         return is_unsent or not exchange.request.has_body or (exchange.body.is_done and exchange.body.is_kept)
 
     def _ask(self, exchange: Exchange, cause: str, code: str) -> None:
+        translator = None if exchange.notes is None else exchange.notes.get(AGAIN)
         try:
-            rename(exchange, self._sent_as)
+            if translator is None:
+                rename(exchange, self._sent_as)
+            else:
+                translator.translate_again(exchange, self.service, self._sent_as)
         except GatewayError as error:
             exchange.fail(error)
             return

@@ -209,3 +209,88 @@ def test_tokens_are_metered_in_front_of_it(stream: bool) -> None:
     assert (used["prompt_tokens"], used["cached_tokens"], used["estimated"]) == (9, 5, False)
     assert used["completion_tokens"] == (4 if stream else 1)
     edge.end()
+
+
+# --- models that stand in for others
+
+BUSY = answer_of(b"busy", "text/plain", "503 Busy")
+
+
+def fallen(first: str, *then: str, document: Any, path: str, fields: Any = (), refuses: bool = False) -> Any:
+    """What the service of each model gets where those in front of it are busy, or cannot be reached; and the client and last service."""
+    edge = DialectEdge(fallback={first: list(then)})
+    client = edge.client(post(orjson.dumps(document), path, "application/json", *fields))
+    got = []
+    for place in range(len(then) + 1):
+        if refuses and place < len(then):
+            edge.refuse()
+            continue
+        service = edge.connect()
+        got.append(service.take())
+        if place < len(then):
+            service.feed(BUSY)
+    return edge, client, service, got
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_model_of_another_dialect_stands_in_for_one_that_was_translated(refuses: bool) -> None:
+    document, fields = (
+        message_of("gpt", top_k=3),
+        ("x-api-key: secret", "anthropic-version: 2026-10-21", "openai-beta: b"),
+    )
+    edge, client, service, got = fallen(
+        "gpt", "claude", document=document, path=f"/t{MESSAGES}?beta=true", fields=fields, refuses=refuses
+    )
+    assert all(one.startswith(b"POST /t/v1/chat/completions HTTP") for one in got[:-1]) and len(got) == 2 - refuses
+    sent = got[-1]
+    assert sent.startswith(b"POST /t/v1/messages?beta=true HTTP/1.1") and b"x-api-key: secret\r\n" in head_of(sent)
+    assert orjson.loads(body_sent(sent)) == document | {"model": "claude-9"} and b"authorization" not in head_of(sent)
+    assert b"anthropic-version: 2026-10-21\r\n" in head_of(sent)
+    service.feed(answer_of(orjson.dumps(anthropic_message([{"type": "text", "text": "hi"}]))))
+    out = client.take()
+    assert orjson.loads(body_of(out)) == anthropic_message([{"type": "text", "text": "hi"}])
+    assert b"x-fastgw-fallback: service\r\n" in head_of(out) and edge.plane.body_bytes == 0
+    edge.end()
+
+
+def test_one_that_is_translated_stands_in_for_one_that_was_not_and_another_for_that() -> None:
+    document = chat_of("gpt", n=1, stop="x")
+    edge, client, service, got = fallen("gpt", "claude", "any", document=document, path=CHAT)
+    bodies = [orjson.loads(body_sent(one)) for one in got]
+    assert [one.split(b" ")[1] for one in got] == [b"/v1/chat/completions", b"/v1/messages", b"/v1/chat/completions"]
+    assert bodies[0] == document and bodies[2] == document | {"model": "any"}
+    assert bodies[1]["stop_sequences"] == ["x"] and bodies[1]["model"] == "claude-9"
+    assert b"anthropic" not in head_of(got[2])
+    service.feed(answer_of(b"{}"))
+    assert body_of(client.take()) == b"{}" and edge.plane.body_bytes == 0
+    edge.end()
+
+
+def test_a_client_of_a_third_dialect_is_translated_for_each() -> None:
+    document: dict[str, Any] = chat_of("claude", stream=False)
+    edge, client, service, got = fallen("claude", "gpt", document=document, path="/api/chat")
+    assert [one.split(b" ")[1] for one in got] == [b"/v1/messages", b"/v1/chat/completions"]
+    assert orjson.loads(body_sent(got[1])) == {"model": "gpt", "messages": document["messages"]}
+    service.feed(answer_of(b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}'))
+    assert orjson.loads(body_of(client.take()))["message"]["content"] == "hi"
+    edge.end()
+
+
+def test_what_cannot_be_translated_for_who_stands_in_is_refused() -> None:
+    edge = DialectEdge(fallback={"gpt": ["claude"]})
+    client = edge.client(post(orjson.dumps(chat_of("gpt", n=2)), CHAT))
+    service = edge.connect()
+    service.feed(BUSY)
+    out = client.take()
+    assert statuses(out) == [400] and orjson.loads(body_of(out))["error"]["code"] == "untranslatable"
+    edge.end()
+
+
+def test_a_client_that_leaves_leaves_nothing_that_is_kept() -> None:
+    edge = DialectEdge(fallback={"gpt": ["claude"]})
+    client, _, _ = edge.ask(message_of("gpt"), MESSAGES)
+    assert edge.plane.body_bytes > 0
+    client.lose()
+    edge.run()
+    assert edge.plane.body_bytes == 0
+    edge.end()
