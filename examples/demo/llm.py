@@ -58,6 +58,16 @@ LLM_TRIES = (
         frozenset(),
     ),
     Try(
+        "Asked by Anthropic's API, which the service does not speak",
+        f"""curl -s {JSON} -d '{{"model": "gemma", "max_tokens": 60, {ASKED}}}' {URL}/v1/messages""",
+        lambda text: "Paris" in json.loads(text)["content"][0]["text"],
+    ),
+    Try(
+        "By Ollama's; one line of JSON for each token",
+        f"""curl -sN {JSON} -d '{{"model": "gemma", "prompt": "{QUESTION}"}}' {URL}/api/generate""",
+        lambda text: json.loads(text.splitlines()[-1])["done"] is True,
+    ),
+    Try(
         "A model that is not there: an error as OpenAI has it, with the nearest name",
         f"""curl -s {JSON} -d '{{"model": "gema", {ASKED}}}' {URL}/v1/chat/completions""",
         lambda text: "gemma" in json.loads(text)["error"]["message"],
