@@ -118,6 +118,8 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
     check_grpc(document, where, route)
     if route.websocket is not None and not is_unsound(route.websocket):
         route.websocket.check(document, (*where, "websocket"))
+        if not is_unsound(route.upgrades) and "websocket" not in route.upgrades:
+            document.report((*where, "websocket"), "has no effect: websocket is not among upgrades", at_key=True)
     if route.cache is not None and not is_unsound(route.cache):
         route.cache.check(document, (*where, "cache"), route)
     if route.mirror is not None:

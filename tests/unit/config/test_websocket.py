@@ -22,6 +22,11 @@ def test_its_keys(tmp_path: Path) -> None:
     assert found == WebSocketSettings(4 << 20, 4 << 20, (20, 1), 5, 300.0, 0.0, 20.0, 10.0, ("chat", "v2.chat"), "pass")
 
 
+def test_a_route_without_websockets_has_none_by_frames(tmp_path: Path) -> None:
+    found = problems(tmp_path, "path: /*, service: s, websocket: {}, upgrades: [other]")
+    assert "websocket: has no effect: websocket is not among upgrades" in found
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

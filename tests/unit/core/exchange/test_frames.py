@@ -13,6 +13,8 @@ from fastgw.core.websocket_settings import WebSocketSettings
 from fastgw.filters.websocket import WebSockets
 from fastgw.testing.edge import SWITCHING, WEBSOCKET, Edge, Spy, statuses
 from fastgw.testing.mock import MockTransport
+from fastgw.wire.http2.frame_kinds import DATA
+from fastgw.wire.http2.frames import frame as http2_frame
 from fastgw.wire.websocket_frames import (
     BINARY,
     CLOSE,
@@ -26,6 +28,8 @@ from fastgw.wire.websocket_frames import (
     read_close,
 )
 from tests.support.websockets import MASK
+from tests.unit.core.http2.peer import Http2Edge, Raw
+from tests.unit.core.http2.test_tunnel import connect, sent, switching
 
 USUAL = WebSocketSettings(
     max_frame=1000,
@@ -283,6 +287,29 @@ def test_a_worker_without_time_says_so_all_the_same() -> None:
     found.edge.plane.cut_off()
     assert found.told(found.client)[0] == 1001 == found.told(found.service)[0]
     found.end()
+
+
+# --- over HTTP/2
+
+
+def test_a_stream_of_http2_is_the_same_client() -> None:
+    edge = Http2Edge(filters=[WebSockets(USUAL._replace(idle_timeout=60.0))])
+    raw = Raw(edge)
+    raw.send(connect(sec_websocket_protocol=b"chat"))
+    service = edge.connect()
+    service.feed(switching(service))
+    sent_up = say(TEXT, b"one")
+    raw.send(http2_frame(DATA, 0, 1, sent_up[:3]))
+    assert service.take() == b""
+    raw.send(http2_frame(DATA, 0, 1, sent_up[3:]))
+    assert service.take() == sent_up
+    edge.loop.advance(61)
+    raw.send(http2_frame(DATA, 0, 1, say(CLOSE, close_payload(1001))))
+    goodbye = frame_of(CLOSE, close_payload(1001, "no message for too long"))
+    assert [payload for _, payload in sent(raw)][:1] == [goodbye] and service.is_closing()
+    assert edge.count(counters.TUNNELS_OPEN) == 0 and edge.count(CLOSES + ENDS.index("idle")) == 1
+    raw.transport.lose()
+    edge.end()
 
 
 # --- the handshake
