@@ -11,13 +11,19 @@ Tokens are counted as ``usage`` estimates them while they come, so a stream may 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from fastgw.core.exchange.filter import BodyHook
+from fastgw.core.limit_counters import CUT, RESERVED
+from fastgw.core.live.meters import NoRoomError, admit
 from fastgw.filters.last_events import Ending, last_events
+from fastgw.filters.metering import LineMeter, StreamMeter
+from fastgw.filters.token_rates import COMPLETION, COST, TOKENS
+from fastgw.filters.token_refusals import count
+from fastgw.filters.usage import NOTE
 from fastgw.wire import sse
 from fastgw.wire.ndjson import LineReader, lines
 from fastgw.wire.sse import EventReader
@@ -25,7 +31,11 @@ from fastgw.wire.usage import NOT_TOLD
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.live.meters import Clock
     from fastgw.filters.metering import UsageMeter
+    from fastgw.filters.prices import Prices
+    from fastgw.filters.reservation import Reservation
+    from fastgw.filters.token_limits import Counted
 
 SLICE: Final = 64  #: tokens that are asked for at once
 _DELTA_MARK: Final = b"message_delta"
@@ -157,3 +167,75 @@ def _said(data: bytes) -> Any:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         return None
+
+
+class Extension:
+    """Reserves a slice more of what counts an answer."""
+
+    __slots__ = ("_clock", "_exchange", "_limits", "_prices", "_tabs", "reserved")
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        reserved: Reservation,
+        limits: Sequence[Counted],
+        tabs: Sequence[Any],
+        clock: Clock,
+        prices: Prices | None,
+    ) -> None:
+        """``reserved``: for the request, of which there are ``tabs`` at the ``limits``."""
+        self._exchange = exchange
+        self._limits = limits
+        self._tabs = tabs
+        self._clock = clock
+        self._prices = prices
+        self.reserved = reserved
+
+    @property
+    def allowed(self) -> int:
+        """Tokens of the answer for which there is enough by now."""
+        found = self.reserved.completion
+        for one, tab in zip(self._limits, self._tabs, strict=True):
+            if one.unit == TOKENS:
+                found = min(found, tab.taken - self.reserved.prompt)
+            elif one.unit == COMPLETION:
+                found = min(found, tab.taken)
+        return max(0, found)
+
+    def __call__(self) -> bool:
+        """False: there is none, and the limit that has none has counted it."""
+        exchange = self._exchange
+        found, slices = [], []
+        for one, tab in zip(self._limits, self._tabs, strict=True):
+            amount = SLICE if one.unit in (TOKENS, COMPLETION) else 0
+            if one.unit == COST and self._prices is not None:
+                amount = self.reserved.cost_of(self._prices, 0, SLICE)
+            if amount:
+                found.append((one, tab))
+                slices.append(one.tab(exchange, self._clock, min(amount, one.burst)))
+        try:
+            refusing = admit(slices)
+        except NoRoomError:
+            return False
+        for (one, tab), new in zip(found, slices, strict=True):
+            one.limit.refill(exchange, new)
+            if not refusing:
+                tab.taken += new.taken
+                if one.base:
+                    exchange.plane.values[one.base + RESERVED] += new.taken
+        if refusing:
+            count(exchange, CUT, found[slices.index(refusing[0])][0])
+        return not refusing
+
+
+def ceiling_of(exchange: Exchange, more: Extension, wall: float) -> Ceiling | None:
+    """That of the answer of ``exchange``; None: it is no stream, or nobody meters it.  ``wall``: seconds since 1970."""
+    notes = exchange.notes
+    used = notes.get(NOTE) if notes is not None else None
+    meter = getattr(used, "meter", None)
+    if used is None or not isinstance(meter, StreamMeter):
+        return None
+    reserved = more.reserved
+    wants_usage = not used.strips and reserved.wants_usage
+    ending = Ending(reserved.prompt, 0, reserved.choices, wants_usage=wants_usage, wall=wall)
+    return Ceiling(exchange, meter, more.allowed, more, ending, is_of_lines=isinstance(meter, LineMeter))

@@ -13,7 +13,7 @@ import orjson
 
 from fastgw.core.models.asked import AskedModel, text_of
 from fastgw.errors import DownstreamError
-from fastgw.filters.token_rates import COMPLETION, COST, LEARNED, MICRO, PROMPT, TOKENS
+from fastgw.filters.token_rates import BOTH, COMPLETION_PART, COST_PART, LEARNED, MICRO, PROMPT_PART
 from fastgw.filters.usage import MAKING
 from fastgw.policy.amounts import MOST
 from fastgw.policy.learned import Learned
@@ -65,13 +65,13 @@ class Reservation:
             return False
         return orjson.loads(value.raw).get("include_usage") is True
 
-    def of(self, unit: str) -> int:
-        """How much of ``unit``; of requests one."""
-        if unit == TOKENS:
+    def of(self, part: int) -> int:
+        """How much of it, by one of the numbers above."""
+        if part == BOTH:
             return self.prompt + self.completion
-        if unit == COST:
+        if part == COST_PART:
             return self.cost
-        return self.prompt if unit == PROMPT else self.completion if unit == COMPLETION else 1
+        return self.prompt if part == PROMPT_PART else self.completion if part == COMPLETION_PART else 1
 
 
 class Reserving:

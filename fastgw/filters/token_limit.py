@@ -13,36 +13,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
-from fastgw.core import limit_counters as rows
 from fastgw.core.exchange.about import report
 from fastgw.core.exchange.filter import GatheredHook
+from fastgw.core.limit_counters import CHARGED, NOTED, RESERVED
 from fastgw.core.live.meters import Clock, NoRoomError, admit
 from fastgw.core.models.asked import NOTE as ASKED
 from fastgw.core.models.asked import NOTE_MODEL
-from fastgw.errors import DownstreamError, InternalError
-from fastgw.filters import rate_fields, token_fields
-from fastgw.filters.ceiling import SLICE, Ceiling
-from fastgw.filters.last_events import Ending
-from fastgw.filters.metering import LineMeter, StreamMeter
+from fastgw.filters import token_fields
+from fastgw.filters.ceiling import Ceiling, Extension, ceiling_of
 from fastgw.filters.reservation import Reservation, Reserving, read
 from fastgw.filters.token_limits import NOTE, Counted, Noted, counted_limit
-from fastgw.filters.token_rates import AT_ONE_TIME, COMPLETION, COST, REQUESTS, TOKENS, shown
+from fastgw.filters.token_rates import AT_ONE_TIME
+from fastgw.filters.token_refusals import asked_dialect, refuse, refuse_too_large, refuse_uncounted, told
 from fastgw.filters.usage import NOTE as USED
 from fastgw.filters.usage import Usage
-from fastgw.wire.inference import dialect_of
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.models.asked import AskedModel
     from fastgw.core.snapshot.chain import Chain
     from fastgw.filters.prices import Prices
-    from fastgw.filters.rate_fields import Fields, Told
-
-_RETRY: Final = (("retry-after", "1"),)
+    from fastgw.filters.rate_fields import Fields
 
 
 class _Reserved:
@@ -83,6 +77,7 @@ class TokenLimit:
         "_noted",
         "_prices",
         "_reserving",
+        "_shares",
         "_tells_all",
         "_under_way",
         "_wall",
@@ -109,6 +104,7 @@ class TokenLimit:
         limits = [counted_limit(name, place, dict(one), cluster) for place, one in enumerate(options["limits"], 1)]
         # Those that nobody knows of before they are taken come first: who is refused by them has been charged by no other.
         self._limits = sorted(limits, key=lambda one: one.unit != AT_ONE_TIME)
+        self._shares = cluster is not None
         self._noted = Noted(name, cluster)
         self._reserving = Reserving(options)
         self._tells_all = options["tell"] == "all"
@@ -122,7 +118,7 @@ class TokenLimit:
         """Count what each limit does, by the names of the filter and the limit, in these slots (``config.limited``)."""
         for one in self._limits:
             one.base = counters.LIMIT.base(slots[self.name, one.kind.text])
-        self._noted.base = counters.LIMIT.base(slots[self.name, rows.NOTED])
+        self._noted.base = counters.LIMIT.base(slots[self.name, NOTED])
 
     # --- reserve
 
@@ -157,30 +153,37 @@ class TokenLimit:
         limits = self._limits if said is None else self._noted.over(self._limits, said)
         tabs = []
         for one in limits:
-            amount = reserved.of(one.unit) or 1
+            amount = reserved.of(one.part) or 1
             if amount > one.burst:
                 if reserved.is_stated:
-                    self._refuse_too_large(exchange, one, amount)
+                    refuse_too_large(exchange, self.name, one, amount, is_dry=self._is_dry)
                     return
                 amount = one.burst
             tabs.append(one.tab(exchange, clock, amount))
         try:
-            refusing = admit(tabs)
+            if len(tabs) == 1:
+                tab = tabs[0]
+                refusing = [] if tab.look() and tab.charge() else tabs
+            else:
+                refusing = admit(tabs)
         except NoRoomError:
-            self._on_full(exchange)
+            refuse_uncounted(exchange, self.name, is_let_through=self._is_open or self._is_dry)
             return
-        for one, tab in zip(limits, tabs, strict=True):
-            one.limit.refill(exchange, tab)
+        if self._shares:
+            for one, tab in zip(limits, tabs, strict=True):
+                one.limit.refill(exchange, tab)
         if refusing:
-            self._refuse(exchange, limits, tabs, refusing)
+            refuse(exchange, self.name, limits, tabs, refusing, self._wall(), is_dry=self._is_dry)
             return
-        values = exchange.plane.values
-        for one, tab in zip(limits, tabs, strict=True):
-            if one.base:
-                values[one.base + rows.RESERVED] += tab.taken if one.kind.settles else 1
-        under_way = self._under_way[exchange] = _Reserved(reserved, limits, tabs)
+        plane = exchange.plane
+        for place, one in enumerate(limits):
+            base = one.base
+            if base:
+                plane.values[base + RESERVED] += tabs[place].taken if one.settles else 1
+        under_way = _Reserved(reserved, limits, tabs)
+        self._under_way[exchange] = under_way
         if self._tells_all:
-            under_way.told = token_fields.fields(_dialect(exchange), _told(limits, tabs), self._wall())
+            under_way.told = token_fields.fields(asked_dialect(exchange), told(limits, tabs), self._wall())
 
     # --- tell
 
@@ -194,50 +197,11 @@ class TokenLimit:
     def transform_response(self, exchange: Exchange) -> Ceiling | None:
         """See that a stream ends where there is no more for it."""
         under_way = self._under_way.get(exchange) if self._cuts else None
-        notes = exchange.notes
-        meter = getattr(notes.get(USED), "meter", None) if under_way is not None and notes is not None else None
-        if under_way is None or not isinstance(meter, StreamMeter):
+        if under_way is None:
             return None
-        reserved = under_way.reserved
-        allowed = reserved.completion
-        for one, tab in zip(under_way.limits, under_way.tabs, strict=True):
-            if one.unit == TOKENS:
-                allowed = min(allowed, tab.taken - reserved.prompt)
-            elif one.unit == COMPLETION:
-                allowed = min(allowed, tab.taken)
-        ending = Ending(
-            *(reserved.prompt, 0, reserved.choices),
-            wants_usage=not notes[USED].strips and reserved.wants_usage,  # type: ignore[index]
-            wall=self._wall(),
-        )
-        more = partial(self._extend, exchange, under_way)
-        return Ceiling(exchange, meter, max(0, allowed), more, ending, is_of_lines=isinstance(meter, LineMeter))
-
-    def _extend(self, exchange: Exchange, under_way: _Reserved) -> bool:
-        """Reserve a slice more for an answer; False: there is none."""
-        found, tabs = [], []
         prices = self._prices_of(exchange.route.chain)
-        for one, tab in zip(under_way.limits, under_way.tabs, strict=True):
-            amount = SLICE if one.unit in (TOKENS, COMPLETION) else 0
-            if one.unit == COST and prices is not None:
-                amount = under_way.reserved.cost_of(prices, 0, SLICE)
-            if amount:
-                found.append((one, tab))
-                tabs.append(one.tab(exchange, self._clock, min(amount, one.burst)))
-        try:
-            refusing = admit(tabs)
-        except NoRoomError:
-            return False
-        values = exchange.plane.values
-        for (one, tab), new in zip(found, tabs, strict=True):
-            one.limit.refill(exchange, new)
-            if not refusing:
-                tab.taken += new.taken
-                if one.base:
-                    values[one.base + rows.RESERVED] += new.taken
-        if refusing:
-            self._count(exchange, rows.CUT, found[tabs.index(refusing[0])][0])
-        return not refusing
+        more = Extension(exchange, under_way.reserved, under_way.limits, under_way.tabs, self._clock, prices)
+        return ceiling_of(exchange, more, self._wall())
 
     # --- settle
 
@@ -246,73 +210,23 @@ class TokenLimit:
         under_way = self._under_way.pop(exchange, None)
         if under_way is None:
             return
-        settled = exchange.notes.get(USED) if exchange.notes is not None else None
-        if not isinstance(settled, dict):
-            settled = None  # nobody has metered it: what was reserved stays taken
-        elif settled["completion_tokens"] and not settled["estimated"]:
+        used = exchange.notes.get(USED) if exchange.notes is not None else None
+        settled = used if isinstance(used, dict) else None  # else nobody has metered it: what was reserved stays taken
+        if settled is not None and settled["completion_tokens"] and not settled["estimated"]:
             self._reserving.learn(under_way.reserved, settled["completion_tokens"])
-        values = exchange.plane.values
-        for one, tab in zip(under_way.limits, under_way.tabs, strict=True):
+        plane, tabs = exchange.plane, under_way.tabs
+        for place, one in enumerate(under_way.limits):
+            tab, base = tabs[place], one.base
             try:
                 one.settle(tab, settled)
-                one.limit.refill(exchange, tab)
+                if self._shares:
+                    one.limit.refill(exchange, tab)
             except NoRoomError:
-                values[counters.BOARD_FULL] += 1
+                plane.values[counters.BOARD_FULL] += 1
                 event = "the board has no room for a key, so what it has used is not counted"
                 report(exchange, "warning", event, filter=self.name)
-            if one.base:
-                values[one.base + rows.CHARGED] += tab.taken if one.kind.settles else 1
-
-    # --- refuse
-
-    def _refuse(self, exchange: Exchange, limits: list[Counted], tabs: list[Any], refusing: list[Any]) -> None:
-        waits = {place: limits[place].limit.wait(tabs[place]) for place in map(tabs.index, refusing)}
-        slowest = max(waits, key=lambda place: waits[place])
-        one, wait = limits[slowest], waits[slowest]
-        self._count(exchange, rows.REFUSED, one)
-        if self._is_dry:
-            return
-        if one.shared is not None and all(tab.is_gone for tab in refusing):
-            detail = "nobody knows at the moment how much is left of a limit"
-            reason = f"{detail}: the Redis of the filter {self.name!r} cannot be asked, and what was leased of {one.kind.text} is spent"
-            raise InternalError(503, "limit_unknown", detail, reason=reason, headers=_RETRY)
-        headers = token_fields.refused(_dialect(exchange), _told(limits, tabs), wait, self._wall())
-        seconds = rate_fields.seconds(wait)
-        reason = f"more than {one.kind.text}, says the filter {self.name!r}"
-        if one.unit == AT_ONE_TIME:
-            detail = f"as many requests are under way as may be, {one.kind.text}"
-            raise DownstreamError(429, "too_many_requests", detail, reason=f"{detail}: {reason}", headers=headers)
-        if one.unit == COST:
-            detail = f"the budget of {shown(one.burst, COST)} is spent; some of it is back in {seconds} s"
-            raise DownstreamError(429, "insufficient_quota", detail, reason=f"{detail}: {reason}", headers=headers)
-        amount = "" if one.unit == REQUESTS else f", and this request is counted as {tabs[slowest].needs}"
-        detail = f"the limit of {one.kind.text} is reached{amount}; try again in {seconds} s"
-        raise DownstreamError(429, "rate_limit_exceeded", detail, reason=f"{detail}: {reason}", headers=headers)
-
-    def _refuse_too_large(self, exchange: Exchange, one: Counted, amount: int) -> None:
-        self._count(exchange, rows.TOO_LARGE, one)
-        if self._is_dry:
-            return
-        asked, most = shown(amount, one.unit), shown(one.burst, one.unit)
-        detail = (
-            f"the request asks for up to {asked} {one.unit}, its prompt included, and the limit is {most}: it can never be "
-            "admitted; ask for less by max_tokens, or send less"
-        )
-        reason = f"{detail}: {one.kind.text}, says the filter {self.name!r}"
-        raise DownstreamError(400, "request_over_limit", detail, reason=reason)
-
-    def _count(self, exchange: Exchange, row: int, one: Counted) -> None:
-        exchange.note("token_limit", one.kind.text)
-        if one.base:
-            exchange.plane.values[one.base + row] += 1
-
-    def _on_full(self, exchange: Exchange) -> None:
-        exchange.plane.values[counters.BOARD_FULL] += 1
-        is_let_through = self._is_open or self._is_dry
-        what = "is let through" if is_let_through else "is refused"
-        report(exchange, "warning", f"the board has no room for a key, so its request {what}", filter=self.name)
-        if not is_let_through:
-            raise InternalError(503, "board_full", "too many clients are being counted", headers=_RETRY)
+            if base:
+                plane.values[base + CHARGED] += tab.taken if one.settles else 1
 
     # --- what is around
 
@@ -320,12 +234,3 @@ class TokenLimit:
         if chain not in self._prices:
             self._prices[chain] = next((one.prices for one in chain.filters if isinstance(one, Usage)), None)
         return self._prices[chain]
-
-
-def _told(limits: list[Counted], tabs: list[Any]) -> list[Told]:
-    return [one.limit.told(tab) for one, tab in zip(limits, tabs, strict=True) if one.unit != AT_ONE_TIME]
-
-
-def _dialect(exchange: Exchange) -> str:
-    request = exchange.request
-    return dialect_of(request.matched_path, request.header(b"anthropic-version"))

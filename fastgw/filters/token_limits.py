@@ -20,9 +20,14 @@ from fastgw.filters.reservation import millionths
 from fastgw.filters.shared_limits import AnyLimit, SharedLimit
 from fastgw.filters.token_rates import (
     AT_ONE_TIME,
+    BOTH,
     COMPLETION,
+    COMPLETION_PART,
     COST,
+    COST_PART,
+    ONE,
     PROMPT,
+    PROMPT_PART,
     REQUESTS,
     TOKENS,
     counted,
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
     from fastgw.core.live.meters import Clock
 
 NOTE: Final = "limits"  #: see ``Noted``
+_PARTS: Final = {TOKENS: BOTH, PROMPT: PROMPT_PART, COMPLETION: COMPLETION_PART, COST: COST_PART, REQUESTS: ONE}
 _SETTLED: Final = {TOKENS: "total_tokens", PROMPT: "prompt_tokens", COMPLETION: "completion_tokens"}
 
 
@@ -75,7 +81,7 @@ class TokenBucket(Requests):
 class Counted:
     """A limit of the filter, alone or shared with other gateways, and where it is counted."""
 
-    __slots__ = ("base", "burst", "kind", "level", "limit", "shared", "unit")
+    __slots__ = ("base", "burst", "kind", "level", "limit", "part", "settles", "shared", "unit")
 
     def __init__(self, name: str, place: int, options: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> None:
         """``place``: from 1; ``cluster``: as of ``SharedLimit``, or None."""
@@ -84,13 +90,14 @@ class Counted:
         self.unit = self.kind.unit
         self.level = self.kind.keys.text  #: whom it counts, in words
         self.burst = self.kind.rate.burst
+        self.part = _PARTS[self.unit]
+        self.settles = self.kind.settles
         self.shared = SharedLimit(name, self.kind, options, cluster) if cluster is not None else None
         self.limit: AnyLimit = self.shared or self.kind
 
     def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Any:
         """What it has for a request that takes so much: a ``Tab``, a ``Meter``, or a ``Lease``."""
         if self.shared is None:
-            assert isinstance(self.kind, TokenBucket)
             return self.kind.tab(exchange, clock, amount)
         # More than a block is never there at once, and is taken all the same.
         return self.shared.tab(exchange, clock, min(amount, self.shared.block), amount)
@@ -101,7 +108,7 @@ class Counted:
         Raises:
             NoRoomError: it cannot be written down.
         """
-        if self.kind.settles and settled is not None:
+        if self.settles and settled is not None:
             tab.settle(self.used(settled))
 
     def used(self, settled: Mapping[str, Any]) -> int:
@@ -155,6 +162,10 @@ class ModelPlaces(Requests):
         self.text = limit_text(options)
         self.table = KEYED if self.keys.are_of_clients else NAMED
 
+    def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Any:
+        """What it has for a request: a ``ModelPlace``."""
+        return ModelPlace(exchange.plane.seat, self.table, self.keys.of(exchange), self.most)
+
     def wait(self, bucket: Any) -> int:
         """When one of them is over, nobody knows."""
         return SECOND
@@ -163,20 +174,17 @@ class ModelPlaces(Requests):
 class CountedPlaces(Counted):
     """See ``Counted``; a place is held by each gateway for itself, and given back whatever became of the request."""
 
-    __slots__ = ("_places",)
+    __slots__ = ()
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self.base = 0
-        self._places = self.limit = self.kind = ModelPlaces(name, options)
+        self.limit = self.kind = places = ModelPlaces(name, options)
         self.unit = AT_ONE_TIME
+        self.part = ONE
+        self.settles = True
         self.level = self.kind.keys.text
-        self.burst = self._places.most
+        self.burst = places.most
         self.shared = None
-
-    def tab(self, exchange: Exchange, clock: Clock, amount: int) -> ModelPlace:
-        """See ``Counted``."""
-        places = self._places
-        return ModelPlace(exchange.plane.seat, places.table, places.keys.of(exchange), places.most)
 
     def settle(self, tab: Any, settled: Mapping[str, Any] | None) -> None:
         """See ``Counted``."""

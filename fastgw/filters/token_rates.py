@@ -16,6 +16,8 @@ PROMPT: Final = "prompt_tokens"
 COMPLETION: Final = "completion_tokens"
 REQUESTS: Final = "requests"
 COST: Final = "cost"
+#: What each of them counts of a reservation.
+ONE, BOTH, PROMPT_PART, COMPLETION_PART, COST_PART = range(5)
 AT_ONE_TIME: Final = "at one time"  #: requests under way, which is said by ``max``
 UNITS: Final = (TOKENS, PROMPT, COMPLETION, REQUESTS, COST)
 

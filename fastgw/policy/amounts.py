@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fastgw.policy import spans
 from fastgw.policy.gcra import LONGEST
 
 REQUESTS: Final = "requests"  #: what can be counted: each is one
@@ -42,32 +43,43 @@ class Amounts:
             raise ValueError("an empty bucket takes more than a year to fill")
         #: How much may be taken in advance of what is there: so little that all of it is written down, and what others use meanwhile too.
         #: Otherwise more would be given back than was taken.
-        self.ahead = (LONGEST - self.depth) // 2 * count // period
+        self.ahead = spans.down((LONGEST - self.depth) // 2, count, period)
+
+    # Written so that nothing is ever below 0, as in ``gcra``.
 
     def span(self, amount: int) -> int:
         """Nanoseconds in which so much comes back."""
-        return -(-amount * self._period // self._count)
+        return spans.up(amount, self._period, self._count)
 
     def taken(self, time: int, now: int, amount: int) -> int:
         """The time when ``amount`` is taken at ``now``, whether it is there or not; nobody owes more than a year."""
-        return min((time if time > now else now) + self.span(amount), now + LONGEST)
+        after, latest = (time if time > now else now) + self.span(amount), now + LONGEST
+        return after if after < latest else latest
 
     def given(self, time: int, now: int, amount: int) -> int:
         """The time when ``amount`` is given back at ``now``; what a full bucket gets is lost."""
-        return max(time - amount * self._period // self._count, min(time, now))
+        least = time if time < now else now
+        back = spans.down(amount, self._period, self._count)
+        return time - back if time > least + back else least
 
     def sound(self, time: int, now: int) -> int:
         """``time``, or that of a bucket that owes a year if it is later than any that this clock can have led to."""
-        return min(time, now + LONGEST)
+        latest = now + LONGEST
+        return time if time < latest else latest
 
     def wait(self, time: int, now: int, amount: int) -> int:
         """Nanoseconds from ``now`` until there is so much (at most ``burst``); 0: there is."""
-        return max(0, time - now - self.depth + self.span(amount))
+        needed, there = time + self.span(amount), now + self.depth
+        return needed - there if needed > there else 0
 
     def left(self, time: int, now: int) -> int:
         """How much there is; 0 too if it owes."""
-        return min(self.burst, max(0, (self.depth - max(0, time - now)) * self._count // self._period))
+        lacking = self.whole(time, now)
+        if lacking >= self.depth:
+            return 0
+        found = spans.down(self.depth - lacking, self._count, self._period)
+        return found if found < self.burst else self.burst
 
     def whole(self, time: int, now: int) -> int:
         """Nanoseconds from ``now`` until it is full."""
-        return max(0, time - now)
+        return time - now if time > now else 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fastgw.core.live.board import KEYED_TIMES, NAMED_TIMES
 from fastgw.core.live.meters import Clock, NoRoomError
-from fastgw.core.live.tabs import change, read
+from fastgw.core.live.readings import change, read
 from fastgw.policy.amounts import Amounts
 from fastgw.policy.leases import LeaseTerms
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fastgw.core.live.holds import find
 from fastgw.core.live.meters import TRIES, Clock, NoRoomError
-from fastgw.core.live.tabs import Reading, change, read
+from fastgw.core.live.readings import Reading, change, read
 from fastgw.policy.gcra import LONGEST
 from fastgw.policy.leases import MOST, LeaseTerms, balance
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.live.board import NAMED_TIMES
 from fastgw.core.live.meters import NoRoomError
-from fastgw.core.live.tabs import change, read
+from fastgw.core.live.readings import change, read
 from fastgw.policy.gradient import WINDOW, Gradient
 
 if TYPE_CHECKING:

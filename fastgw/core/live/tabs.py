@@ -10,11 +10,10 @@ taken.  So the bound in any time ``t`` is ``burst`` and ``rate`` times ``t`` and
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from fastgw.core.live.holds import find
+from fastgw.core.live import holds
 from fastgw.core.live.meters import TRIES, Clock, NoRoomError
 
 if TYPE_CHECKING:
@@ -36,46 +35,6 @@ class Bucket(Protocol):
 
     def undo(self) -> None:
         """Take the charge back."""
-
-
-class Reading(NamedTuple):
-    """A cell of times, and what was in it when."""
-
-    cell: int
-    value: int
-    now: int  #: nanoseconds, read behind the value
-
-
-def read(board: Board, table: Table, key: int, clock: Clock) -> Reading:
-    """The cell of ``key``, which gets one if it has none.
-
-    Raises:
-        NoRoomError: there is no room for it.
-    """
-    for _ in range(TRIES):
-        cell = find(board.cells, table, key)
-        if cell < 0:
-            cell = board.claim(table, key, lambda spent: _retire(board, spent, clock), clock())
-            if cell < 0:
-                break
-        value = board.read(cell)
-        if board.has_key(cell, key):  # after the value: the head of ``board`` says why
-            return Reading(cell, value, clock())
-    raise NoRoomError
-
-
-def change(board: Board, table: Table, key: int, clock: Clock, after: Callable[[int, int], int]) -> int:
-    """Make ``after(value, now)`` of the cell of ``key``, whoever else changes it; what it is then.
-
-    Raises:
-        NoRoomError: there is no room for it.
-    """
-    for _ in range(TRIES):
-        seen = read(board, table, key, clock)
-        wanted = after(seen.value, seen.now)
-        if wanted == seen.value or board.compare_and_swap(seen.cell, seen.value, wanted):
-            return wanted
-    raise NoRoomError
 
 
 class Tab:
@@ -106,10 +65,8 @@ class Tab:
 
     def look(self) -> bool:
         """See ``Bucket``."""
-        seen = read(self._board, self._table, self._key, self._clock)
-        self._cell, self._before, self.now = seen.cell, seen.value, seen.now
-        self.time = self.rate.sound(seen.value, seen.now)
-        return not self.wait
+        self._see()
+        return self.rate.wait(self.time, self.now, self.needs) == 0
 
     def charge(self) -> bool:
         """See ``Bucket``."""
@@ -133,26 +90,39 @@ class Tab:
         Raises:
             NoRoomError: it owes something that cannot be written down, since its bucket was full and has lost its place.
         """
-        more, self.taken = used - self.taken, used
-        rate = self.rate
-        if more > 0:
-            change(
-                self._board,
-                self._table,
-                self._key,
-                self._clock,
-                lambda time, now: rate.taken(rate.sound(time, now), now, more),
-            )
-        elif more < 0 and find(self._board.cells, self._table, self._key) >= 0:  # else it is full, whatever we give
-            change(
-                self._board,
-                self._table,
-                self._key,
-                self._clock,
-                lambda time, now: rate.given(rate.sound(time, now), now, -more),
-            )
+        taken, self.taken = self.taken, used
+        if used == taken:
+            return
+        board = self._board
+        if used < taken and holds.find(board.cells, self._table, self._key) < 0:
+            return  # it is full, whatever we give
+        for _ in range(TRIES):
+            self._see()
+            if used > taken:
+                self.time = self.rate.taken(self.time, self.now, used - taken)
+            else:
+                self.time = self.rate.given(self.time, self.now, taken - used)
+            if self.time == self._before or board.compare_and_swap(self._cell, self._before, self.time):
+                return
+        raise NoRoomError
 
+    def _see(self) -> None:
+        """Read the cell, which is made if there is none; raises NoRoomError."""
+        board = self._board
+        for _ in range(TRIES):
+            cell = holds.find(board.cells, self._table, self._key)
+            if cell < 0:
+                cell = board.claim(self._table, self._key, self._retire, self._clock())
+                if cell < 0:
+                    break
+            value = board.read(cell)
+            if board.has_key(cell, self._key):  # after the value: the head of ``board`` says why
+                now = self._clock()
+                self._cell, self._before, self.now = cell, value, now
+                self.time = self.rate.sound(value, now)
+                return
+        raise NoRoomError
 
-def _retire(board: Board, cell: int, clock: Clock) -> bool:
-    time, now = board.read(cell), clock()
-    return time < now and board.compare_and_swap(cell, time, now)
+    def _retire(self, cell: int) -> bool:
+        time, now = self._board.read(cell), self._clock()
+        return time < now and self._board.compare_and_swap(cell, time, now)

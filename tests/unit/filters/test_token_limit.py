@@ -361,7 +361,7 @@ def test_a_board_without_room(
         raise module.NoRoomError
 
     monkeypatch.setattr(module, "admit", full)
-    it = limited(said(200), when_full=when_full)
+    it = limited(said(200), said(300), when_full=when_full)
     found = it.ask(1)
     assert statuses(found) == expected if expected else not isinstance(found, bytes)
     assert it.edge.count(counters.BOARD_FULL) == 1

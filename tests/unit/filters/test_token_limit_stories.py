@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from fastgw.core.live.board import NAMED_TIMES, Board, blank
+from fastgw.core.live.board import Board, blank
 from fastgw.core.live.holds import Seat, sit_down
 from fastgw.core.live.meters import admit
-from fastgw.core.live.tabs import read
+from fastgw.core.live.readings import read
 from fastgw.core.live.words import BOARD_BYTES
 from fastgw.filters.token_limits import Counted
 
@@ -104,8 +104,8 @@ class Story:
             self.step(self.chance.choice(left))
             self.check()
         for one, group in self.groups():
-            tab = one.tab(group[0].exchange, lambda: NOW, 1)
-            seen = read(tab._board, NAMED_TIMES if one.level == "filter" else one.kind.table, tab._key, lambda: NOW)
+            exchange = group[0].exchange
+            seen = read(exchange.plane.seat.board, one.kind.table, one.kind.keys.of(exchange), lambda: NOW)
             charged = max(0, seen.value - NOW) // 10**9
             assert charged == sum(each.used for each in group if each.is_admitted), one.level
         for seat in self.seats:

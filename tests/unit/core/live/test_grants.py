@@ -142,7 +142,7 @@ def test_without_room_an_answer_is_lost(node: Node, monkeypatch: pytest.MonkeyPa
     asking = node.asking()
     question = asking.question()
     node.board.is_full = True
-    monkeypatch.setattr("fastgw.core.live.tabs.find", lambda *arguments: -1)
+    monkeypatch.setattr("fastgw.core.live.readings.find", lambda *arguments: -1)
     with pytest.raises(NoRoomError):
         asking.question()
     asking.answered(question, Grant(10, 5), 0.0)

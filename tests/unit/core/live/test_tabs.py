@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fastgw.core.live import meters, tabs, words
+from fastgw.core.live import meters, readings, tabs, words
 from fastgw.core.live.board import KEYED_TIMES, Board, Table, blank
 from fastgw.core.live.meters import NoRoomError, admit
 from fastgw.core.live.tabs import Tab
@@ -141,7 +141,7 @@ def test_nobody_tries_for_ever(board: Racing, clock: Clock, monkeypatch: pytest.
     monkeypatch.setattr(tabs, "TRIES", 3)
 
     def other() -> None:
-        cell = tabs.read(board, KEYED_TIMES, 7, clock)
+        cell = readings.read(board, KEYED_TIMES, 7, clock)
         Board.compare_and_swap(board, cell.cell, cell.value, max(cell.value, clock.now) + 1)
 
     one = tab(board, clock, 5)

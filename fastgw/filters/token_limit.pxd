@@ -1,0 +1,42 @@
+cimport cython
+
+from fastgw.core.exchange.body cimport RequestBody
+from fastgw.core.exchange.ends cimport Exchange
+from fastgw.core.models.asked cimport AskedModel
+from fastgw.core.plane cimport Plane
+from fastgw.wire.messages cimport Request
+
+cdef Py_ssize_t CHARGED, RESERVED
+
+
+cdef class _Reserved:
+    cdef public object reserved
+    cdef public list limits
+    cdef public list tabs
+    cdef public tuple told
+
+
+cdef class TokenLimit:
+    cdef public str name
+    cdef object _clock
+    cdef bint _cuts
+    cdef bint _is_dry
+    cdef bint _is_open
+    cdef list _limits
+    cdef object _noted
+    cdef dict _prices
+    cdef object _reserving
+    cdef bint _shares
+    cdef bint _tells_all
+    cdef dict _under_way
+    cdef object _wall
+    @cython.locals(body=RequestBody)
+    cpdef read_request(self, Exchange exchange)
+    @cython.locals(request=Request, notes=dict, path=bytes, asked=AskedModel)
+    cpdef read(self, Exchange exchange, bytes data)
+    @cython.locals(notes=dict, limits=list, tabs=list, amount="long long", plane=Plane, base=Py_ssize_t, under_way=_Reserved)
+    cdef _admit(self, Exchange exchange, object reserved)
+    @cython.locals(under_way=_Reserved)
+    cpdef response(self, Exchange exchange)
+    @cython.locals(under_way=_Reserved, plane=Plane, base=Py_ssize_t, settled=dict)
+    cpdef done(self, Exchange exchange)
