@@ -2,8 +2,8 @@
 
     OpenAI      usage {prompt_tokens, completion_tokens, *_details} of an answer and of the last chunk of a stream
     Responses   usage {input_tokens, output_tokens, *_details} of an answer; of a stream that of ``response`` in the last event
-    Anthropic   usage {input_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens} of an answer; of a stream that of
-                ``message`` in ``message_start``, and later ones, which count from the beginning
+    Anthropic   usage {input_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens, output_tokens_details} of an
+                answer; of a stream that of ``message`` in ``message_start``, and later ones, which count from the beginning
     Ollama      prompt_eval_count, eval_count of an answer and of the last line of a stream
 
 Nobody need say which dialect it is: no two of them mean another thing by the same key.  A prompt has all of its tokens, those that a cache
@@ -85,7 +85,7 @@ class TokenCounts:
             self.cached, read, _number(usage, "prompt_cache_hit_tokens"), _number(inside, "cached_tokens")
         )
         inside = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
-        self.reasoning = max(self.reasoning, _number(inside, "reasoning_tokens"))
+        self.reasoning = max(self.reasoning, _number(inside, "reasoning_tokens"), _number(inside, "thinking_tokens"))
 
 
 def content_size(said: Any) -> int:

@@ -7,12 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgw.dialects.fields import RequestMisfitError, UntranslatableError
 from fastgw.dialects.from_anthropic import chat
 from tests.support.dialects import jumbled
+from tests.support.examples import examples
 
 SCHEMA = {"type": "object", "properties": {"x": {"type": "integer"}}}
 PNG = {"type": "base64", "media_type": "image/png", "data": "iVBO"}
@@ -205,6 +206,7 @@ def test_what_anthropic_does_not_take_is_told_with_its_place(document: Any, told
     assert str(caught.value).startswith(told)
 
 
+@settings(max_examples=examples(40))
 @given(st.data())
 def test_whatever_is_asked_is_asked_or_refused(data: st.DataObject) -> None:
     document = data.draw(jumbled(EVERYTHING))

@@ -7,12 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgw.dialects.fields import RequestMisfitError, UntranslatableError
 from fastgw.dialects.from_ollama import chat, embed, embeddings, generate
 from tests.support.dialects import jumbled
+from tests.support.examples import examples
 
 SCHEMA = {"type": "object", "properties": {"x": {"type": "integer"}}}
 TOOL = {"type": "function", "function": {"name": "f", "description": "d", "parameters": SCHEMA}}
@@ -194,6 +195,7 @@ def test_what_ollama_does_not_take_is_told_with_its_place(more: Any, told: str) 
     assert str(caught.value).startswith(told)
 
 
+@settings(max_examples=examples(40))
 @given(st.data())
 def test_whatever_is_asked_is_asked_or_refused(data: st.DataObject) -> None:
     with contextlib.suppress(RequestMisfitError, UntranslatableError):

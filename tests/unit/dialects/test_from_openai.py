@@ -7,13 +7,14 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgw.dialects import from_anthropic
 from fastgw.dialects.fields import RequestMisfitError, UntranslatableError
 from fastgw.dialects.from_openai import includes_usage, messages
 from tests.support.dialects import jumbled
+from tests.support.examples import examples
 
 SCHEMA = {"type": "object", "properties": {"x": {"type": "integer"}}}
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iV,BO", "detail": "low"}}
@@ -227,6 +228,7 @@ def test_what_openai_does_not_take_is_told_with_its_place(more: Any, told: str) 
     assert str(caught.value).startswith(told)
 
 
+@settings(max_examples=examples(40))
 @given(st.data())
 def test_whatever_is_asked_is_asked_or_refused(data: st.DataObject) -> None:
     document = data.draw(jumbled(EVERYTHING))

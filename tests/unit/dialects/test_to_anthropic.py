@@ -7,13 +7,14 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgw.dialects.events import ToldError
 from fastgw.dialects.fields import BrokenAnswerError
 from fastgw.dialects.to_anthropic import MessageEvents, message
 from tests.support.dialects import JSON, fed, jumbled, kinds, openai_chunk, openai_text, told
+from tests.support.examples import examples
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}
 ANSWER: dict[str, Any] = {
@@ -101,6 +102,7 @@ def test_what_is_no_answer(document: Any) -> None:
         message(document, ())
 
 
+@settings(max_examples=examples(40))
 @given(st.data())
 def test_whatever_comes_is_an_answer_or_a_broken_one(data: st.DataObject) -> None:
     with contextlib.suppress(BrokenAnswerError):
@@ -219,6 +221,7 @@ def test_a_service_says_that_it_has_failed() -> None:
         fed(MessageEvents(()), [*openai_text("x")[:2], {"error": {"message": "out of memory"}}])
 
 
+@settings(max_examples=examples(40))
 @given(st.data())
 def test_whatever_comes_is_a_stream_or_a_broken_one(data: st.DataObject) -> None:
     events = [*openai_text("x")[:-1], call_chunk(index=0, id="c1", function={"name": "f", "arguments": "{}"})]

@@ -7,13 +7,14 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgw.dialects.events import ToldError
 from fastgw.dialects.fields import BrokenAnswerError
 from fastgw.dialects.to_ollama import LineEvents, answer, as_chat, as_generated, embedded
 from tests.support.dialects import JSON, fed, jumbled, openai_chunk, openai_text
+from tests.support.examples import examples
 
 NOW = 1789000000.25
 HEAD = {"model": "m", "created_at": "2026-09-10T00:26:40Z"}
@@ -59,6 +60,7 @@ def test_embeddings_are_in_their_order() -> None:
             embedded(broken, "embeddings")
 
 
+@settings(max_examples=examples(40))
 @given(st.data())
 def test_whatever_comes_is_an_answer_or_a_broken_one(data: st.DataObject) -> None:
     with contextlib.suppress(BrokenAnswerError):
@@ -118,6 +120,7 @@ def test_what_is_no_stream(events: list[Any], why: str) -> None:
         fed(LineEvents(as_chat, NOW), events)
 
 
+@settings(max_examples=examples(40))
 @given(st.data())
 def test_whatever_comes_is_a_stream_or_a_broken_one(data: st.DataObject) -> None:
     events = [*openai_text("x")[:-1], call_chunk(index=0, id="c1", function={"name": "f", "arguments": "{}"})]

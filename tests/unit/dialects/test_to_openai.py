@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgw.dialects.events import ToldError
@@ -16,6 +16,7 @@ from fastgw.dialects.to_anthropic import MessageEvents, message
 from fastgw.dialects.to_openai import ChunkEvents, completion
 from fastgw.wire.sse import events as events_of
 from tests.support.dialects import JSON, anthropic_block, anthropic_message, anthropic_text, fed, jumbled, told
+from tests.support.examples import examples
 
 TOOL = {"type": "tool_use", "id": "t1", "name": "f", "input": {}}
 START = {"type": "message_start", "message": anthropic_message()}
@@ -99,6 +100,7 @@ def test_what_is_no_answer(document: Any) -> None:
         completion(document, 0)
 
 
+@settings(max_examples=examples(40))
 @given(st.data())
 def test_whatever_comes_is_an_answer_or_a_broken_one(data: st.DataObject) -> None:
     with contextlib.suppress(BrokenAnswerError):
@@ -202,6 +204,7 @@ def test_a_service_says_that_it_has_failed() -> None:
     assert caught.value.told.status == 529
 
 
+@settings(max_examples=examples(40))
 @given(st.data())
 def test_whatever_comes_is_a_stream_or_a_broken_one(data: st.DataObject) -> None:
     events = [START, *anthropic_block(0, TOOL, json_part("{}")), *END]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.wire.inference import ANTHROPIC, KEYS, OLLAMA, OPENAI, dialect_of, model_in, operation_of
+from fastgw.wire.inference import ANTHROPIC, KEYS, OLLAMA, OPENAI, dialect_of, model_in, operation_of, operation_path
 from fastgw.wire.json_value import KEY_MAX
 
 
@@ -77,6 +77,19 @@ def test_a_path_with_no_name_behind_it_lists_nothing() -> None:
 )
 def test_in_which_dialect_an_error_is_told(path: bytes, version: bytes | None, dialect: str) -> None:
     assert dialect_of(path, version) == dialect
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (b"/v1/messages", b"/v1/messages"),
+        (b"/team/v1/messages/count_tokens", b"/v1/messages/count_tokens"),
+        (b"/a/api/chat", b"/api/chat"),
+        (b"/x/rerank", b"/rerank"),
+    ],
+)
+def test_the_end_of_a_path_says_what_is_asked_for(path: bytes, expected: bytes) -> None:
+    assert operation_path(path) == expected
 
 
 def test_keys_can_be_looked_for() -> None:

@@ -61,6 +61,7 @@ ANSWERS: dict[str, tuple[list[Any], Numbers]] = {
     "both dialects": ([{"usage": ANTHROPIC | {"prompt_tokens": 125, "completion_tokens": 1}}], (125, 1, 20, -1)),
     "groq": ([{"x_groq": {"id": "1", "usage": {"prompt_tokens": 2, "completion_tokens": 3}}}], (2, 3, -1, -1)),
     "responses": ([{"usage": RESPONSES}], (36, 87, 12, 3)),
+    "thinking": ([{"usage": ANTHROPIC | {"output_tokens_details": {"thinking_tokens": 1}}}], (125, 1, 20, 1)),
     "response events": (
         [
             {"type": "response.created", "response": {"usage": None}},
