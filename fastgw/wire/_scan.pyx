@@ -33,6 +33,7 @@ cdef enum:  # kinds, by the numbers of ``fields``: constants, so that the compil
     CONTENT_LENGTH = 3
     CONNECTION = 5
     DATE = 14
+    TE = 8
 
 ctypedef fused Head:
     Request
@@ -55,8 +56,8 @@ cdef void _fill_tables() noexcept:
 
 
 _fill_tables()
-if (KEEP, DROP, HOST, CONTENT_LENGTH, CONNECTION, DATE) != (
-    fields.KEEP, fields.DROP, fields.HOST, fields.CONTENT_LENGTH, fields.CONNECTION, fields.DATE
+if (KEEP, DROP, HOST, CONTENT_LENGTH, CONNECTION, DATE, TE) != (
+    fields.KEEP, fields.DROP, fields.HOST, fields.CONTENT_LENGTH, fields.CONNECTION, fields.DATE, fields.TE
 ):
     raise ImportError("the kinds of this module are not those of fastgw.wire.fields")
 
@@ -122,6 +123,8 @@ cdef inline int _take(Head message, int kind, const char* start, const char* end
             message.authority = _stripped(start, end)
         elif kind == CONNECTION and message.minor and _says(start, end, b"close"):
             message.closes = True
+        elif kind == TE and _says(start, end, b"trailers"):
+            message.te_trailers = message.rare = True
         else:
             request_field(message, kind, _stripped(start, end))
     else:

@@ -61,7 +61,7 @@ class RequestReader:
             raise bad("the request has more than one Content-Length")
         self._route(request)
         request.keep_alive = request.minor == 1 and not request.closes
-        if request.rare:
+        if request.rare and (request.connection or request.upgrade or request.transfer_encoding or not request.minor):
             _connection(request)
             return
         self._is_inside_message = request.content_length > 0 or not request.keep_alive

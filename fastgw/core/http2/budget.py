@@ -56,7 +56,8 @@ class FloodBudget:
 
     def earn(self) -> None:
         """An answer has reached its end."""
-        self._left = min(MOST, self._left + PER_ANSWER)
+        left = self._left + PER_ANSWER
+        self._left = left if left < MOST else MOST
 
 
 class Spenders:

@@ -92,7 +92,9 @@ class Http2Carrier(Carrier):
     )
 
     def __init__(self, connection: Bearing, link: Http2Link) -> None:
-        Carrier.__init__(self)
+        self._open()  # and what ``Carrier`` does: to call it would be a tenth of what a small call costs here
+        self.exchange = None
+        self.tunnel = None
         self.connection = connection
         self.link = link
         self.transport = connection.transport  # for who asks about it; nothing is written to it from here

@@ -2,6 +2,7 @@ cimport cython
 
 from fastgw.core.net.connection cimport Connection
 from fastgw.core.net.turns cimport Later, Turn
+from fastgw.wire cimport _scan as scan
 from fastgw.wire.http2 cimport frames
 from fastgw.wire.http2.decoder cimport FieldDecoder
 from fastgw.wire.http2.encoder cimport FieldEncoder

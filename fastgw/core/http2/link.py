@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core.net.turns import Later
+from fastgw.wire import scan
 from fastgw.wire.http2 import frames
 from fastgw.wire.http2.decoder import FieldDecoder
 from fastgw.wire.http2.encoder import FieldEncoder
@@ -107,7 +108,7 @@ class Http2Link(Later):
         if out:
             self._out = []
             if self._connection is not None:
-                self._connection.write(out[0] if len(out) == 1 else b"".join(out))
+                self._connection.write(out[0] if len(out) == 1 else scan.join(tuple(out)))
 
     def leave(self) -> None:
         """The connection is gone: hold it no more, or both would wait for the collector, with all that was read."""

@@ -2,6 +2,7 @@ cimport cython
 
 from fastgw.core.http2.carrier cimport Bearing, Http2Carrier
 from fastgw.core.exchange.ends cimport Exchange
+from fastgw.core.http2.budget cimport FloodBudget
 from fastgw.core.http2.link cimport Http2Link
 from fastgw.core.net.connection cimport Connection
 from fastgw.core.plane cimport Plane
@@ -26,7 +27,7 @@ cdef class Http2Service(Bearing):
     cdef public long most
     cdef public dict streams
     cdef public object why
-    cdef object _budget
+    cdef FloodBudget _budget
     cdef bint _is_open
     cdef bytes _first
     cdef bytes _parting

@@ -4,6 +4,7 @@ from fastgw.core cimport _counters as counters
 from fastgw.core.dataplane cimport DataPlane
 from fastgw.core.exchange.ends cimport Client, Exchange
 from fastgw.core.exchange.relay cimport Relay
+from fastgw.core.http2.budget cimport FloodBudget
 from fastgw.core.http2.link cimport Http2Link
 from fastgw.core.http2.stream cimport Http2Stream
 from fastgw.core.snapshot.snapshot cimport Listener
@@ -19,7 +20,7 @@ cdef int NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED
 cdef class Http2Streams(Client):
     cdef public DataPlane plane
     cdef public Http2Link _link
-    cdef object _budget
+    cdef FloodBudget _budget
     cdef long long _generation
     cdef bint _is_begun
     cdef bint _is_busy

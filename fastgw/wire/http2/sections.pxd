@@ -17,6 +17,8 @@ cdef int MALFORMED
 
 
 cdef set _passing
+cdef frozenset _METHODS
+cdef dict _firsts
 
 
 cdef class RequestSection:
@@ -34,5 +36,5 @@ cdef class RequestSection:
 
 @cython.locals(field=Http2Field)
 cpdef bytes read_trailers(long stream, list fields)
-@cython.locals(field=Http2Field, status=bytes)
+@cython.locals(field=Http2Field, status=bytes, first=bytes, lines=list)
 cpdef bytes read_response(long stream, list fields)

@@ -26,7 +26,9 @@ from fastgw.wire.http2.field_kinds import (
 from fastgw.wire.serialize import status_line
 
 PASSING_MAX: Final = 1024  #: names of trailers remembered
+_METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))  # tokens, as is known
 _passing: set[bytes] = set()  # of those that may stand behind a body
+_firsts: dict[bytes, bytes] = {}  # lines of statuses, which have three digits
 
 
 class RequestSection:
@@ -95,7 +97,7 @@ class RequestSection:
 
     def _check(self, stream: int, seen: int, host: Http2Field | None) -> None:
         """Whether what must be there is, and can stand in the first line of a head (section 8.3.1)."""
-        if is_token(self.method) is None:
+        if self.method not in _METHODS and is_token(self.method) is None:
             raise malformed(stream, "there is no :method, or none that is a token")
         if self.method == b"CONNECT" and not seen >> PROTOCOL & 1:
             if self.scheme or self.path or not self.authority:
@@ -146,14 +148,20 @@ def read_response(stream: int, fields: list[Http2Field]) -> bytes:
     if not fields or fields[0].kind != STATUS:
         raise malformed(stream, "the first field is not :status")
     status = fields[0].value
-    if len(status) != 3 or not status.isdigit() or status[0] == 0x30:
-        raise malformed(stream, ":status is no status")
+    first = _firsts.get(status)
+    if first is None:
+        if len(status) != 3 or not status.isdigit() or status[0] == 0x30:
+            raise malformed(stream, ":status is no status")
+        first = _firsts[status] = status_line(int(status))
+    lines = [first]
     for field in fields:
         if field.kind == MALFORMED or (METHOD <= field.kind <= STATUS and field is not fields[0]):
             raise malformed(
                 stream, field.problem() if field.kind == MALFORMED else "a pseudo-field stands where none may"
             )
-    return status_line(int(status)) + b"".join([field.line for field in fields]) + b"\r\n"
+        lines.append(field.line)  # of :status it is empty
+    lines.append(b"\r\n")
+    return b"".join(lines)
 
 
 def malformed(stream: int, detail: str) -> StreamError:

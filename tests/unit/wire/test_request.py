@@ -271,3 +271,23 @@ def test_a_reused_reader_and_request_read_as_new_ones(heads: list[bytes], truste
             else:
                 outcomes.append(attributes(target))
         assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize(
+    "rare",
+    [
+        get(b"TE: trailers"),
+        get(b"te:  Trailers "),
+        get(b"Via: 1.1 a", b"Content-Length: 5", line=b"POST / HTTP/1.1"),
+        get(b"Expect: 100-continue", b"Content-Length: 5", line=b"POST / HTTP/1.1"),
+        get(b"TE: trailers", b"Transfer-Encoding: chunked", line=b"POST / HTTP/1.1"),
+        get(b"TE: trailers", b"Connection: close"),
+        get(b"TE: trailers", line=b"GET / HTTP/1.0"),
+    ],
+)
+def test_what_is_rare_in_one_head_is_nothing_to_the_next(rare: bytes) -> None:
+    reader, alone = RequestReader(), attributes(read(rare))
+    assert alone["te_trailers"] is (b"te:" in rare.lower())
+    for _ in range(2):
+        assert attributes(read(rare, reader=reader)) == alone
+        assert attributes(read(get(), reader=reader)) == attributes(read(get()))
