@@ -14,7 +14,8 @@ from fastgw.filters.secret_file import read_file
 from fastgw.wire.fields import OWN_REQUEST_FIELDS, is_own
 
 _LARGEST_SECRET: Final = 4096  #: bytes of a file
-_PLACES: Final = "authorization, header:NAME, cookie:NAME or query:NAME"
+_PLACES: Final = "authorization, header:NAME, cookie:NAME, query:NAME or subprotocol:NAME"
+_KINDS: Final = {"header": "field", "cookie": "cookie", "query": "parameter", "subprotocol": "subprotocol"}
 
 
 def _place(value: object) -> str:
@@ -22,13 +23,13 @@ def _place(value: object) -> str:
     kind, colon, name = found.partition(":")
     if found == "authorization":
         return found
-    if kind not in ("header", "cookie", "query") or not colon:
+    if kind not in _KINDS or not colon:
         raise ValueError(f"expected {_PLACES}, got {shown(value)}")
     name = field_name(name) if kind == "header" else name
     if kind == "header" and is_own(name.encode(), OWN_REQUEST_FIELDS):
         raise ValueError(f"{name!r} belongs to one connection, or is the gateway's own")
     if kind != "header" and (not name.isascii() or not name.isprintable() or not name or set(name) & set(' &=;,"')):
-        raise ValueError(f"expected the name of a {'cookie' if kind == 'cookie' else 'parameter'}, got {shown(name)}")
+        raise ValueError(f"expected the name of a {_KINDS[kind]}, got {shown(name)}")
     return f"{kind}:{name}"
 
 

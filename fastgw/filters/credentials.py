@@ -1,4 +1,4 @@
-"""Where a credential is in a request: in a field, a cookie or a parameter; and what takes it out of what the service gets."""
+"""Where a credential is in a request: in a field, a cookie, a parameter or an offer; and what takes it out of what the service gets."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Lines = tuple[tuple[bytes, bytes], ...]
 Edit = tuple[tuple[bytes, ...], Lines]  #: the fields that are removed, and those that are added
+_PROTOCOL: Final = b"sec-websocket-protocol"
 NOTHING: Final[Edit] = ((), ())
 
 
@@ -106,14 +107,51 @@ class _Parameter(Finder):
         return NOTHING
 
 
+class _Subprotocol(Finder):
+    """What is offered as a subprotocol of a WebSocket (RFC 6455 section 4.1) behind a name: pages can set no other field of one."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: bytes) -> None:
+        Finder.__init__(self)
+        self._name = name
+
+    def _parts(self, request: Request) -> tuple[list[bytes], list[bytes]]:
+        """The tokens, and the other offers."""
+        offers = [one.strip(b" \t") for line in _lines_of(request, _PROTOCOL) for one in line.split(b",")]
+        found: list[bytes] = []
+        rest: list[bytes] = []
+        is_token = False
+        for one in offers:
+            if is_token:
+                found.append(one)
+                is_token = False
+            elif one == self._name:
+                is_token = True
+            else:
+                rest.append(one)
+        return ([*found, b""] if is_token else found), rest
+
+    def tokens(self, request: Request) -> list[bytes]:
+        """See ``Finder``."""
+        return self._parts(request)[0]
+
+    def removal(self, request: Request) -> Edit:
+        """See ``Finder``; other offers stay."""
+        rest = b", ".join(self._parts(request)[1])
+        return (_PROTOCOL,), ((_PROTOCOL, rest),) if rest else ()
+
+
 def finder(place: str, scheme: bytes = b"bearer") -> Finder:
-    """What finds credentials at ``place``: authorization (behind ``scheme``, in lower case), ``header:NAME``, ``cookie:NAME`` or
-    ``query:NAME``."""
+    """What finds credentials at ``place``: authorization (behind ``scheme``, in lower case), ``header:NAME``, ``cookie:NAME``,
+    ``query:NAME`` or ``subprotocol:NAME``."""
     kind, _, name = place.partition(":")
     if kind == "cookie":
         return _Cookie(name.encode())
     if kind == "query":
         return _Parameter(name.encode())
+    if kind == "subprotocol":
+        return _Subprotocol(name.encode())
     return _Field(name.encode()) if kind == "header" else _Field(b"authorization", scheme)
 
 

@@ -25,6 +25,7 @@ from fastgw.core.net.connection import HOLD_PEER, HOLD_PENDING, Connection
 from fastgw.errors import DownstreamError
 from fastgw.transformers.grpc_json_answers import StreamedAnswer, told_of
 from fastgw.transformers.grpc_json_call import unreadable
+from fastgw.wire.fields import find_field
 from fastgw.wire.grpc import CODES, code_of_error
 from fastgw.wire.websocket_frames import GOING_AWAY, INVALID, NORMAL, TOO_BIG
 from fastgw.wire.websocket_messages import WebSocket
@@ -318,6 +319,7 @@ class SocketAnswer(StreamedAnswer):
 
 def _handshake_fields(exchange: Exchange) -> bytes:
     """Of the 101: of the subprotocols that the client offers the first, as pages end a WebSocket that chooses none of theirs."""
-    offered = (exchange.request.header(b"sec-websocket-protocol") or b"").split(b",")[0].strip()
+    said = find_field(exchange.request.head, b"sec-websocket-protocol")  # as it came, whatever filters have taken out
+    offered = (said or b"").split(b",")[0].strip()
     fields = b"sec-websocket-accept: %b\r\n" % tunnel.accept_of(exchange.request.header(b"sec-websocket-key") or b"")
     return fields + b"sec-websocket-protocol: %b\r\n" % offered if offered else fields

@@ -21,7 +21,7 @@ class ApiKeys(FilterOptions):
     file: FilePath = setting(..., "The keys, as 'fastgw keys' writes them; read again when it changes.")
     key_from: KeyPlaces = setting(
         ["authorization", "header:x-api-key"],
-        "Where the key may be, one or a list: authorization (Bearer), header:NAME, cookie:NAME or query:NAME.",
+        "Where the key may be, one or a list: authorization (Bearer), header:NAME, cookie:NAME, query:NAME or subprotocol:NAME.",
     )
     realm: Realm = setting("", "What WWW-Authenticate calls this; empty: the name of the filter.")
     forward: Boolean = setting(False, "Pass the key on to the service.")

@@ -58,7 +58,8 @@ class BearerOptions(FilterOptions):
     )
     leeway: Duration = setting("60s", "So much may the clocks of issuers differ, in exp, nbf and iat.")
     token_from: Place = setting(
-        "authorization", "Where the token is: authorization (Bearer), header:NAME, cookie:NAME or query:NAME."
+        "authorization",
+        "Where the token is: authorization (Bearer), header:NAME, cookie:NAME, query:NAME or subprotocol:NAME.",
     )
     forward: Boolean = setting(False, "Pass the token on to the service.")
     optional: Boolean = setting(False, "Let requests without a token through; a bad one is refused all the same.")

@@ -16,6 +16,9 @@ CASES = [
     ("header:x-key", b"X-Key: a\r\nx-key:\tb\r\n", b"/", [b"a", b"b"]),
     ("cookie:s", b"Cookie: t=1; s=abc; ss=2\r\n", b"/", [b"abc"]),
     ("query:k", b"", b"/?a=1&%6b=a%20b&kk=2", [b"a b"]),
+    ("subprotocol:bearer", b"Sec-WebSocket-Protocol: x, bearer ,abc\r\nsec-websocket-protocol: y\r\n", b"/", [b"abc"]),
+    ("subprotocol:bearer", b"Sec-WebSocket-Protocol: bearer, bearer, bearer\r\n", b"/", [b"bearer", b""]),
+    ("subprotocol:bearer", b"Sec-WebSocket-Protocol: bearer.abc\r\n", b"/", []),
 ]
 
 

@@ -27,7 +27,9 @@ def with_keys(keys: str) -> str:
         ("file: keys.json, key_from: []", ["filters.auth.key_from: is empty; it needs at least one place"]),
         (
             "file: keys.json, key_from: body",
-            ["filters.auth.key_from: expected authorization, header:NAME, cookie:NAME or query:NAME, got 'body'"],
+            [
+                "filters.auth.key_from: expected authorization, header:NAME, cookie:NAME, query:NAME or subprotocol:NAME, got 'body'"
+            ],
         ),
         ("file: keys.json, header: x-api-key", ["filters.auth.header: 'x-api-key' is where the key is"]),
         ("file: keys.json, when_full: open", ["filters.auth.when_full: expected refuse or let_through, got 'open'"]),

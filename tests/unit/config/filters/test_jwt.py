@@ -150,7 +150,7 @@ def test_one_url_is_fetched_in_one_way(tmp_path: Path) -> None:
         ),
         (
             GOOD + ", token_from: body",
-            "token_from: expected authorization, header:NAME, cookie:NAME or query:NAME, got",
+            "token_from: expected authorization, header:NAME, cookie:NAME, query:NAME or subprotocol:NAME, got",
         ),
         (GOOD + ", token_from: 'header:content-length'", "token_from: 'content-length' belongs to one connection"),
         (GOOD + ", token_from: 'cookie:a b'", "token_from: expected the name of a cookie, got 'a b'"),
