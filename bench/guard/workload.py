@@ -10,6 +10,8 @@ and none of these; then comes each filter alone, the access log also as ``combin
 key with a limit and the access log at once.  ``gate`` is ``get`` at a service with ``admission``, ``members`` at one of three endpoints,
 and ``policies`` at one of three that has all there is for services that fail. ``chat`` is a chat completion of 1 KB on
 a route to a service, and ``models`` one on a route that finds its model, which has another name at the service.
+``metered`` is ``chat`` and ``metered_events`` are ``events`` with the filter ``usage``, and ``inference`` is ``models`` with a key that has
+a limit, and that filter.
 ``traces`` is ``get`` where no request is recorded but any could be, ``traced`` where each is.
 """
 
@@ -31,7 +33,7 @@ from typing import Any, Final, Protocol
 from bench.macro.corpus import build_requests
 from bench.macro.scenario import route_table
 from bench.micro.boards import empty_seat
-from bench.micro.stage import ANSWER, EVENT, STREAM_END, STREAM_HEAD, MembersStage, Stage
+from bench.micro.stage import ANSWER, COMPLETION, EVENT, STREAM_END, STREAM_HEAD, MembersStage, Stage
 from fastgw.filters.key_file import ApiKey, KeyLimit, digest_of, dump_keys
 
 Work = Callable[[int], None]
@@ -51,6 +53,8 @@ POLICIES: Final = {
 }
 MODELS: Final = {"gpt-oss": {"service": "app", "as": "openai/gpt-oss-120b"}, "embed-*": {"service": "app"}}
 PLAIN: Final = "/api/teams/t00001/chat"  #: a path of the usual routes
+CHAT: Final = "/v1/chat/completions"
+USAGE: Final = {"type": "usage", "models": ["m00002"]}
 KEY: Final = b"fgw_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
 
@@ -62,38 +66,68 @@ def workloads(stage: Stage) -> dict[str, Work]:
         for turn in range(count):
             stage.ask(posts[turn % len(posts)], ANSWER)
 
+    return {"get": stage.run, "post": post, "events": streaming(stage, stage.requests[0])}
+
+
+def streaming(stage: Stage, request: bytes) -> Work:
+    """Tens of events of one answer to ``request``."""
+
     def events(count: int) -> None:
-        stage.ask(stage.requests[0], STREAM_HEAD)
+        stage.ask(request, STREAM_HEAD)
         receive = stage.service.protocol.data_received
         for _ in range(10 * count):
             receive(EVENT)
         receive(STREAM_END)
 
-    return {"get": stage.run, "post": post, "events": events}
+    return events
 
 
-def completion(path: str, size: int) -> bytes:
-    """A chat completion of ``size`` bytes of body, nearly, as the SDK of OpenAI sends it."""
+def completion(path: str, size: int, fields: str = "") -> bytes:
+    """A chat completion of ``size`` bytes of body, nearly, as the SDK of OpenAI sends it; ``fields``: lines of its head in addition."""
     prompt = "Which of these lines is the longest?\n" * (size // 38 - 5)
     messages = [{"role": "system", "content": "You are a helpful assistant."}, {"role": "user", "content": prompt}]
     body = json.dumps({"messages": messages, "model": "gpt-oss", "max_tokens": 256, "stream": False}).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
-    return f"{head}User-Agent: OpenAI/Python 3.54.0\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    fields += "Accept-Encoding: gzip, deflate\r\n"
+    return f"{head}{fields}User-Agent: OpenAI/Python 3.54.0\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def asking(stage: Stage, request: bytes) -> Work:
+    """``request`` again and again, and a completion as its answer."""
+
+    def work(count: int) -> None:
+        for _ in range(count):
+            stage.ask(request, COMPLETION)
+
+    return work
 
 
 def chats(stage: Stage, plain: str, size: int = 1024) -> dict[str, Work]:
     """Chat completions on a route to a service, whose path is ``plain``, and on one that finds their model."""
-
-    def asking(request: bytes) -> Work:
-        def work(count: int) -> None:
-            for _ in range(count):
-                stage.ask(request, ANSWER)
-
-        return work
-
     return {
-        "chat": asking(completion(plain, size)),
-        "models": asking(completion("/v1/chat/completions", size)),
+        "chat": asking(stage, completion(plain, size)),
+        "models": asking(stage, completion(CHAT, size)),
+    }
+
+
+@contextlib.contextmanager
+def metered(size: int = 1024) -> Iterator[dict[str, Work]]:
+    """The same past ``usage``: on a route to a service, of a stream, and, with a key, all that a model server wants of a gateway."""
+    with TemporaryDirectory() as name, empty_seat() as seat, contextlib.ExitStack() as stack:
+        key = {"api_key": {"type": "api_key", "file": _filters(Path(name))["api_key"]["file"]}}
+        credentials = b"Authorization: Bearer %b\r\n" % KEY
+        stage = Stage(filters={"usage": USAGE})
+        keyed = Stage(models=MODELS, filters={**key, "usage": USAGE}, fields=credentials, seat=seat)
+        stack.callback(stage.leave)
+        stack.callback(keyed.leave)
+        yield _metered(stage, keyed, size)
+
+
+def _metered(stage: Stage, keyed: Stage, size: int) -> dict[str, Work]:
+    return {
+        "metered": asking(stage, completion(PLAIN, size)),
+        "metered_events": streaming(stage, completion(PLAIN, size)),
+        "inference": asking(keyed, completion(CHAT, size, f"Authorization: Bearer {KEY.decode()}\r\n")),
     }
 
 
@@ -181,7 +215,8 @@ def main(argv: Sequence[str]) -> None:
     marks = ctypes.CDLL(argv[0])
     marks.end.argtypes = [ctypes.c_char_p]
     gc.disable()
-    with filtered() as works:
+    with filtered() as filters, metered() as usage:
+        works = {**filters, **usage}
         run(workloads(Stage()) | works | chats(Stage(models=MODELS), PLAIN), int(argv[1]), marks)
 
 

@@ -41,6 +41,16 @@ _EVENT_DATA = (
     b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1795262400,"model":"m00002",'
     b'"choices":[{"index":0,"delta":{"content":" word"}}]}\n\n'
 )
+_COMPLETION_DATA = (
+    b'{"id":"chatcmpl-1","object":"chat.completion","created":1795262400,"model":"openai/gpt-oss-120b","choices":[{"index":0,'
+    b'"message":{"role":"assistant","content":"' + b"All of these lines have the same length.\\n" * 10 + b'"},'
+    b'"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":224,"completion_tokens":96,"total_tokens":320,'
+    b'"prompt_tokens_details":{"cached_tokens":128}},"system_fingerprint":"fp_1"}'
+)
+COMPLETION = (
+    b"HTTP/1.1 200 OK\r\nServer: uvicorn\r\nDate: Sat, 21 Nov 2026 12:00:00 GMT\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%b" % (len(_COMPLETION_DATA), _COMPLETION_DATA)
+)
 EVENT = b"%x\r\n%b\r\n" % (len(_EVENT_DATA), _EVENT_DATA)
 STREAM_END = b"0\r\n\r\n"
 

@@ -33,6 +33,12 @@ class Splice(NamedTuple):
     stop: int
     value: bytes
 
+    @classmethod
+    def into(cls, data: bytes) -> Splice:
+        """What asks for usage in ``data``, an object that has no ``stream_options``."""
+        place = data.index(b"{") + 1
+        return cls(place, place, _OPTION)
+
     def put_into(self, data: bytes) -> bytes:
         """``data`` with them."""
         return b"".join((data[: self.start], self.value, data[self.stop :]))
@@ -71,10 +77,13 @@ def read_model(data: bytes) -> str:
 class IncludingUsage(BodyHook):
     """A body that is held until all of it is here, and goes on with what it has to ask for."""
 
-    def __init__(self, exchange: Exchange, tell: Callable[[ModelRequest], None]) -> None:
-        """``tell``: is told what it asks, with a splice if that is put in."""
+    def __init__(
+        self, exchange: Exchange, tell: Callable[[ModelRequest], None], known: ModelRequest | None = None
+    ) -> None:
+        """``tell``: is told what it asks, with a splice if that is put in; ``known``: that, of a body that is here; None: not yet."""
         self._exchange = exchange
         self._tell = tell
+        self._known = known
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -91,7 +100,7 @@ class IncludingUsage(BodyHook):
         if self._size > HOLD_MAX:
             return b""
         data = self._all()
-        asked = read(data)
+        asked = self._known or read(data)
         if asked.splice is not None:
             data = asked.splice.put_into(data)
         self._tell(asked)
@@ -116,8 +125,7 @@ def _name(value: JsonValue | None) -> str:
 def _splice(data: bytes, options: JsonValue | None) -> Splice | None:
     """What asks for usage in ``data``, an object, which has these ``options``."""
     if options is None:
-        place = data.index(b"{") + 1
-        return Splice(place, place, _OPTION)
+        return Splice.into(data)
     if options.kind == NULL:
         return Splice(options.start, options.stop, b'{"include_usage":true}')
     if options.kind != OBJECT or options.raw is None:

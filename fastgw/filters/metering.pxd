@@ -1,7 +1,9 @@
 cimport cython
 
 from fastgw.wire cimport _glance as glance
+from fastgw.core.exchange.ends cimport Exchange
 from fastgw.wire cimport sse, usage
+from fastgw.wire.messages cimport Response
 
 
 cdef class UsageMeter:
@@ -18,6 +20,8 @@ cdef class AnswerMeter(UsageMeter):
     cdef list _head
     cdef bytes _tail
     cdef Py_ssize_t _size
+    @cython.locals(head=bytes)
+    cpdef finish(self)
 
 
 cdef class StreamMeter(UsageMeter):
@@ -44,3 +48,7 @@ cdef class StrippingMeter(StreamMeter):
 
 cdef class LineMeter(StreamMeter):
     pass
+
+
+@cython.locals(response=Response, coding=bytes, kind=bytes)
+cpdef UsageMeter meter_of(Exchange exchange, bint strips)

@@ -26,6 +26,7 @@ _HEAD: Final = 4 * 1024
 _TAIL: Final = 16 * 1024
 _EARLY_MAX: Final = 64  #: events that are read until one brings content
 _DONE: Final = b"[DONE]"
+_JSON: Final = b"application/json"
 _END: Final = b"\n\n"  #: of an event
 
 
@@ -88,13 +89,17 @@ class AnswerMeter(UsageMeter):
 
     def finish(self) -> bytes:
         """See ``BodyHook``."""
-        head = b"".join(self._head)
+        head = self._head[0] if len(self._head) == 1 else b"".join(self._head)
         self._head.clear()
         if self._tail:
             usage.read_ends(self.told, head, self._tail)
             self._tail = b""
         else:
-            self.told.learn(_object(head))
+            seen = glance.used(head)
+            if seen is None:
+                self.told.learn(_object(head))
+            else:
+                self.told.take(seen)
         self.is_whole = self.told.prompt != NOT_TOLD
         return b""
 
@@ -221,7 +226,7 @@ class LineMeter(StreamMeter):
         return [(one, len(one) + 1) for one in lines(block, begin)]
 
 
-def meter_of(exchange: Exchange, *, strips: bool) -> UsageMeter | None:
+def meter_of(exchange: Exchange, strips: bool) -> UsageMeter | None:
     """What reads the answer of ``exchange``; None: it tells nothing, by its status, type or coding.
 
     ``strips``: the client has not asked for the usage at the end of a stream.  Only of events that makes a ``StrippingMeter``."""
@@ -231,10 +236,13 @@ def meter_of(exchange: Exchange, *, strips: bool) -> UsageMeter | None:
     coding = response.header(b"content-encoding")
     if coding is not None and coding.strip(b" \t").lower() != b"identity":
         return None
-    kind = (response.header(b"content-type") or b"").partition(b";")[0].strip(b" \t").lower()
+    kind = response.header(b"content-type") or b""
+    if kind == _JSON:
+        return AnswerMeter()
+    kind = kind.partition(b";")[0].strip(b" \t").lower()
     if kind == b"text/event-stream":
         return (StrippingMeter if strips else StreamMeter)(EventReader(), exchange.plane.clock)
-    if kind == b"application/json":
+    if kind == _JSON:
         return AnswerMeter()
     if kind in (b"application/x-ndjson", b"application/ndjson", b"application/jsonl"):
         return LineMeter(LineReader(), exchange.plane.clock)

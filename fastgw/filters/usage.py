@@ -16,12 +16,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from fastgw.core import counters
-from fastgw.core import model_counters as rows
+from fastgw.core.counters import MODEL
 from fastgw.core.exchange.mending import may_change_request
+from fastgw.core.model_counters import (
+    CACHE_READ_TOKENS,
+    DURATION_US,
+    ESTIMATED_TOKENS,
+    FIRST_TOKEN_US,
+    INPUT_TOKENS,
+    OTHER,
+    OUTPUT_TOKENS,
+    PER_TOKEN_US,
+    REASONING_TOKENS,
+)
+from fastgw.core.models.asked import NOTE as NOTE_ASKED
 from fastgw.core.models.asked import NOTE_MODEL
 from fastgw.core.timestamp import timestamp
-from fastgw.filters.asking import HOLD_MAX, IncludingUsage, ModelRequest, read, read_model
+from fastgw.filters.asking import HOLD_MAX, IncludingUsage, ModelRequest, Splice, read, read_model
 from fastgw.filters.log_lines import LogLines
 from fastgw.filters.log_variables import logged_status, user_of
 from fastgw.filters.metering import BYTES_OF_TOKEN, UsageMeter, meter_of
@@ -30,12 +41,17 @@ from fastgw.wire.usage import NOT_TOLD, TokenCounts
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
-    from fastgw.core.plane import Plane
+    from fastgw.core.models.asked import AskedModel
     from fastgw.core.snapshot.snapshot import Service
     from fastgw.filters.writer import Writer
 
 NOTE: Final = "usage"
 _CODINGS: Final = b"accept-encoding"
+_CODED: Final = (_CODINGS,)
+_UNCODED: Final = b"accept-encoding: identity\r\n"
+_EDITED: Final = frozenset(_CODED)
+_STREAM: Final = b"stream"
+_OPTIONS: Final = b"stream_options"
 #: How the paths end behind which a model makes text, and those behind which it only reads some: so a body that tells nothing of its tokens
 #: has some all the same.
 MAKING: Final = (b"/completions", b"/responses", b"/messages", b"/api/chat", b"/api/generate")
@@ -54,7 +70,18 @@ _VALUE_MAX: Final = 256  #: characters of what a client has said, in a line
 class Metering:
     """What is known of an exchange until it is settled."""
 
-    __slots__ = ("asked", "estimated_completion", "estimated_prompt", "is_estimated", "meter", "strips")
+    __slots__ = (
+        "asked",
+        "cached",
+        "completion",
+        "estimated_completion",
+        "estimated_prompt",
+        "is_estimated",
+        "meter",
+        "prompt",
+        "reasoning",
+        "strips",
+    )
 
     def __init__(self) -> None:
         self.asked = ""  #: the model that the client asks for
@@ -63,6 +90,10 @@ class Metering:
         self.is_estimated = False  #: the service has not told all of it
         self.estimated_prompt = 0  #: tokens
         self.estimated_completion = 0
+        self.prompt = 0  #: tokens, when it is settled; so are the others
+        self.completion = 0
+        self.cached = 0
+        self.reasoning = 0
 
     def learn(self, asked: ModelRequest) -> None:
         """This is what the request asks for, and what was put into it goes to the service."""
@@ -73,7 +104,7 @@ class Metering:
 class Usage:
     """The filter."""
 
-    __slots__ = ("_bases", "_includes", "_lines", "_prices", "_wall", "name")
+    __slots__ = ("_bases", "_has_prices", "_includes", "_lines", "_prices", "_wall", "name")
 
     def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
         """``options``: ``path`` of the log, None: there is none; ``rotate`` and ``flush``, as of an access log; ``prices``, as those of
@@ -81,9 +112,11 @@ class Usage:
         """
         self.name = name
         self._includes: bool = options["include_usage"]
-        self._bases: dict[tuple[str, str], int] = {}
+        self._bases: dict[str, dict[str, int]] = {}  #: where counters begin, by the service, then by the model
         self._wall = wall
-        self._prices = Prices(options.get("prices", ()))
+        prices = options.get("prices", ())
+        self._prices = Prices(prices)
+        self._has_prices = bool(prices)
         path = options.get("path")
         self._lines = LogLines(path, flush=options["flush"], rotate=options["rotate"]) if path else None
 
@@ -94,7 +127,9 @@ class Usage:
 
     def count_in(self, slots: Mapping[tuple[str, str], int]) -> None:
         """Count what the models of services use, by the names of both, in these slots (``config.metered``)."""
-        self._bases = {name: counters.MODEL.base(slot) for name, slot in slots.items()}
+        self._bases = {service: {} for service, _ in slots}
+        for (service, model), slot in slots.items():
+            self._bases[service][model] = MODEL.base(slot)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Open the log.
@@ -114,7 +149,7 @@ class Usage:
         """Ask for an answer that is not compressed: nobody could read another on its way."""
         request = exchange.request
         if request.method == b"POST" and request.header(_CODINGS) is not None:
-            request.set_header(_CODINGS, b"identity")
+            request.change(_CODED, _UNCODED, _EDITED if request.edited is None else request.edited | _EDITED)
 
     def transform_request(self, exchange: Exchange) -> IncludingUsage | None:
         """Read what it asks for; what has to ask for more is changed."""
@@ -125,9 +160,13 @@ class Usage:
         exchange.note(NOTE, known)
         notes = exchange.notes
         assert notes is not None
-        known.asked = notes.get(
-            NOTE_MODEL, ""
-        )  # the body may have another name by now: that which its service has for it
+        # The body may have another name by now: that which its service has for it.
+        known.asked = notes.get(NOTE_MODEL, "")
+        asked_model: AskedModel | None = notes.get(NOTE_ASKED)
+        if asked_model is not None:  # who has chosen the service has found all that matters here
+            known.asked = known.asked or asked_model.sent_as
+            if asked_model.flag(_STREAM) is not True:
+                return None
         path = request.original_path or request.path
         asks = self._includes and path.endswith(_STREAMING) and may_change_request(request)
         body = exchange.body
@@ -139,18 +178,19 @@ class Usage:
         if not asks or len(data) > HOLD_MAX:
             known.asked = known.asked or read_model(data)
             return None
-        asked = read(data)
+        has_none = asked_model is not None and asked_model.value(_OPTIONS) is None
+        asked = ModelRequest(known.asked, Splice.into(data)) if has_none else read(data)
         if asked.splice is None:
             known.learn(asked)
             return None
-        return IncludingUsage(exchange, known.learn)
+        return IncludingUsage(exchange, known.learn, asked)
 
     def transform_response(self, exchange: Exchange) -> UsageMeter | None:
         """Meter an answer of which something is taken out again."""
         known = _metering(exchange)
         if known is None or not known.strips or known.meter is not None:
             return None
-        known.meter = meter_of(exchange, strips=True)
+        known.meter = meter_of(exchange, True)
         return known.meter
 
     def read_response(self, exchange: Exchange) -> UsageMeter | None:
@@ -163,7 +203,7 @@ class Usage:
             exchange.note(NOTE, known)
         if known.meter is not None:
             return None
-        known.meter = meter_of(exchange, strips=False)
+        known.meter = meter_of(exchange, False)
         return known.meter
 
     def done(self, exchange: Exchange) -> None:
@@ -174,9 +214,10 @@ class Usage:
         settled = notes.get(NOTE) if notes is not None else None
         if not isinstance(settled, dict):  # else another filter of this type has
             known = _metering(exchange) or Metering()
-            settled = settle(exchange, known, self._prices)
+            settled = settle(exchange, known, self._prices if self._has_prices else None)
             exchange.note(NOTE, settled)
-            self._count(exchange, settled, known)
+            if self._bases:
+                self._count(exchange, settled, known)
         if self._lines is not None:
             self._write(exchange, settled)
 
@@ -184,28 +225,26 @@ class Usage:
         service: Service | None = exchange.service
         if service is None or not _is_used(exchange):
             return
-        name = service.name
-        bases = self._bases
-        base = (
-            bases.get((name, settled["model"]), 0)
-            or bases.get((name, known.asked), 0)
-            or bases.get((name, rows.OTHER), 0)
-        )
+        bases = self._bases.get(service.name)
+        if bases is None:
+            return
+        base = bases.get(settled["model"], 0) or bases.get(known.asked, 0) or bases.get(OTHER, 0)
         if not base:
             return
         plane = exchange.plane
-        plane.values[base + rows.INPUT_TOKENS] += settled["prompt_tokens"]
-        plane.values[base + rows.OUTPUT_TOKENS] += settled["completion_tokens"]
-        plane.values[base + rows.CACHE_READ_TOKENS] += settled["cached_tokens"]
-        plane.values[base + rows.REASONING_TOKENS] += settled["reasoning_tokens"]
-        plane.values[base + rows.ESTIMATED_TOKENS] += known.estimated_prompt
-        plane.values[base + rows.ESTIMATED_TOKENS + 1] += known.estimated_completion
+        plane.values[base + INPUT_TOKENS] += known.prompt
+        plane.values[base + OUTPUT_TOKENS] += known.completion
+        plane.values[base + CACHE_READ_TOKENS] += known.cached
+        plane.values[base + REASONING_TOKENS] += known.reasoning
+        plane.values[base + ESTIMATED_TOKENS] += known.estimated_prompt
+        plane.values[base + ESTIMATED_TOKENS + 1] += known.estimated_completion
         if exchange.response.status:
-            _time(plane, base + rows.DURATION_US, (plane.clock() - exchange.started) * 1e6)
-        if "first_token_ms" in settled:
-            _time(plane, base + rows.FIRST_TOKEN_US, settled["first_token_ms"] * 1e3)
-        if "per_token_ms" in settled:
-            _time(plane, base + rows.PER_TOKEN_US, settled["per_token_ms"] * 1e3)
+            plane.count_time(base + DURATION_US, plane.clock() - exchange.started)
+        if known.meter is not None and known.meter.first:
+            if "first_token_ms" in settled:
+                plane.count_time(base + FIRST_TOKEN_US, settled["first_token_ms"] / 1e3)
+            if "per_token_ms" in settled:
+                plane.count_time(base + PER_TOKEN_US, settled["per_token_ms"] / 1e3)
 
     def _write(self, exchange: Exchange, settled: Mapping[str, Any]) -> None:
         """Add the line of ``exchange``."""
@@ -253,7 +292,7 @@ class Usage:
         lines.end()
 
 
-def settle(exchange: Exchange, known: Metering, prices: Prices) -> dict[str, Any]:
+def settle(exchange: Exchange, known: Metering, prices: Prices | None) -> dict[str, Any]:
     """What ``exchange``, which is over, has used: tokens as its service has told them, or else by estimate.
 
     Nothing is used where no service was asked, or its answer was an error, or the gateway has answered for it.
@@ -261,30 +300,42 @@ def settle(exchange: Exchange, known: Metering, prices: Prices) -> dict[str, Any
     meter = None if _is_cached(exchange) else known.meter
     told = meter.told if meter is not None else TokenCounts()
     prompt, completion = told.prompt, told.completion
-    path = exchange.request.original_path or exchange.request.path
-    makes = path.endswith(MAKING)
-    if (makes or path.endswith(_READING)) and _is_used(exchange):
-        if prompt == NOT_TOLD:
-            prompt = known.estimated_prompt = exchange.body.received // BYTES_OF_TOKEN
-            known.is_estimated = True
-        if completion == NOT_TOLD and makes and (meter is None or not meter.is_whole):
-            completion = meter.generated() if meter is not None else exchange.bytes_out // BYTES_OF_TOKEN
-            known.estimated_completion = completion
-            known.is_estimated = True
-    prompt, completion = max(prompt, 0), max(completion, 0)
-    cached = min(max(told.cached, 0), prompt)
+    if prompt == NOT_TOLD or completion == NOT_TOLD:
+        _estimate(exchange, known, meter, prompt, completion)
+    known.prompt = max(prompt, 0) + known.estimated_prompt
+    known.completion = max(completion, 0) + known.estimated_completion
+    known.cached = min(max(told.cached, 0), known.prompt)
+    known.reasoning = max(told.reasoning, 0)
     settled: dict[str, Any] = {
         "model": told.model or known.asked or None,
         "requested_model": known.asked or None,
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-        "cached_tokens": cached,
-        "reasoning_tokens": max(told.reasoning, 0),
+        "prompt_tokens": known.prompt,
+        "completion_tokens": known.completion,
+        "total_tokens": known.prompt + known.completion,
+        "cached_tokens": known.cached,
+        "reasoning_tokens": known.reasoning,
         "estimated": known.is_estimated,
-        "cost": prices.cost(told.model, known.asked, prompt, cached, completion),
+        "cost": None,
     }
-    return settled if meter is None else settled | _times(exchange, meter, completion)
+    if prices is not None:
+        settled["cost"] = prices.cost(told.model, known.asked, known.prompt, known.cached, known.completion)
+    if meter is not None and meter.first:
+        _add_times(settled, exchange, meter, known.completion)
+    return settled
+
+
+def _estimate(exchange: Exchange, known: Metering, meter: UsageMeter | None, prompt: int, completion: int) -> None:
+    """Estimate what is ``NOT_TOLD`` of these, if a model has worked."""
+    path = exchange.request.original_path or exchange.request.path
+    makes = path.endswith(MAKING)
+    if not (makes or path.endswith(_READING)) or not _is_used(exchange):
+        return
+    if prompt == NOT_TOLD:
+        known.estimated_prompt = exchange.body.received // BYTES_OF_TOKEN
+        known.is_estimated = True
+    if completion == NOT_TOLD and makes and (meter is None or not meter.is_whole):
+        known.estimated_completion = meter.generated() if meter is not None else exchange.bytes_out // BYTES_OF_TOKEN
+        known.is_estimated = True
 
 
 def _metering(exchange: Exchange) -> Metering | None:
@@ -306,21 +357,12 @@ def _is_cached(exchange: Exchange) -> bool:
     return lookup is not None and str(lookup) not in _UNCACHED
 
 
-def _times(exchange: Exchange, meter: UsageMeter, completion: int) -> dict[str, float]:
+def _add_times(settled: dict[str, Any], exchange: Exchange, meter: UsageMeter, completion: int) -> None:
     """Of a stream in milliseconds: from the end of the request's head to the first token, and from one to the next."""
-    if not meter.first:
-        return {}
-    found = {"first_token_ms": round((meter.first - exchange.started) * 1000, 3)}
+    settled["first_token_ms"] = round((meter.first - exchange.started) * 1000, 3)
     if completion > 1:
         last = meter.last or exchange.plane.clock()
-        found["per_token_ms"] = round((last - meter.first) * 1000 / (completion - 1), 3)
-    return found
-
-
-def _time(plane: Plane, place: int, micros: float) -> None:
-    """Count a duration in the histogram there."""
-    plane.values[place] += int(micros)
-    plane.values[place + 1 + counters.bucket_of(int(micros))] += 1
+        settled["per_token_ms"] = round((last - meter.first) * 1000 / (completion - 1), 3)
 
 
 def _write_name(writer: Writer, key: bytes, name: str | None) -> None:

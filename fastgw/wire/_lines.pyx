@@ -60,6 +60,30 @@ cpdef list values_of(bytes lines, bytes name, Py_ssize_t start=0):
     return found
 
 
+cpdef bytes value_of(bytes lines, bytes name, Py_ssize_t start=0):
+    """See ``_lines_py``."""
+    cdef const char* end = PyBytes_AS_STRING(lines) + PyBytes_GET_SIZE(lines)
+    cdef const char* line = PyBytes_AS_STRING(lines) + start
+    cdef const char* stop
+    cdef const char* first = NULL
+    cdef const char* last = NULL
+    while line < end:
+        stop = _line_end(line, end)
+        if _begins(line, stop, name, False):
+            if first != NULL:
+                return b", ".join(values_of(lines, name, start))
+            first = line + PyBytes_GET_SIZE(name) + 1
+            last = stop
+        line = stop + 2
+    if first == NULL:
+        return None
+    while first < last and (first[0] == 32 or first[0] == 9):
+        first += 1
+    while last > first and (last[-1] == 32 or last[-1] == 9):
+        last -= 1
+    return PyBytes_FromStringAndSize(first, last - first)
+
+
 cpdef bint has_any(bytes lines, tuple names) except -1:
     """See ``_lines_py``."""
     cdef const char* line = PyBytes_AS_STRING(lines)

@@ -13,6 +13,12 @@ def values_of(lines: bytes, name: bytes, start: int = 0) -> list[bytes]:
     return [line[size:].strip(b" \t") for line in found if line[:size].lower() == needle]
 
 
+def value_of(lines: bytes, name: bytes, start: int = 0) -> bytes | None:
+    """These values, joined with ``", "``; None: there is no such line."""
+    values = values_of(lines, name, start)
+    return b", ".join(values) if values else None
+
+
 def has_any(lines: bytes, names: tuple[bytes, ...]) -> bool:
     """Whether there is a line of one of the fields ``names``; a request line in front is none of any."""
     lowered = b"\r\n" + lines.lower()

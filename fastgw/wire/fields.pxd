@@ -1,3 +1,8 @@
+cimport cython
+
+from fastgw.wire cimport _lines as field_lines
+
+
 cdef class FieldTable:
     cdef public dict fields
     cdef public dict seen
@@ -9,3 +14,7 @@ cdef class FieldTable:
     cdef public int date
     cpdef int learn(self, bytes name)
     cpdef int _classify(self, bytes name)
+
+
+@cython.locals(first=Py_ssize_t)
+cpdef bytes find_field(bytes head, bytes name)

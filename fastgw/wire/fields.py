@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from fastgw.wire.lines import values_of
+from fastgw.wire import lines as field_lines
 
 KEEP = 0  #: end to end: relayed byte for byte
 DROP = 1  #: hop-by-hop, or a name that only the gateway may send
@@ -285,10 +285,7 @@ def find_field(head: bytes, name: bytes) -> bytes | None:
     Linear in the head and meant for filters and conditions that look at few fields; the framing fields have attributes.
     """
     first = head.find(b"\r\n")
-    values = values_of(head, name, first + 2) if first >= 0 else []
-    if not values:
-        return None
-    return values[0] if len(values) == 1 else b", ".join(values)
+    return field_lines.value_of(head, name, first + 2) if first >= 0 else None
 
 
 def is_hopeless(data: bytes, checked: int = 0) -> bool:

@@ -1,4 +1,5 @@
-"""What can be seen in a block of events (``wire.sse``) without reading one.  Compiled (``_glance.pyx``) where it is built.
+"""What can be seen of tokens in a block of events (``wire.sse``), and in an answer, without making objects of it.
+Compiled (``_glance.pyx``) where it is built.
 
 ``_glance_py`` is the plain twin: the fallback, and in the tests the oracle of the compiled one.
 """
@@ -9,8 +10,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or find_spec("fastgw.wire._glance") is None:
-    from fastgw.wire._glance_py import glance, may_tell
+    from fastgw.wire._glance_py import glance, may_tell, used
 else:  # found, so it must import: an error in it is not a reason to be slow in silence
-    from fastgw.wire._glance import glance, may_tell
+    from fastgw.wire._glance import glance, may_tell, used
 
-__all__ = ["glance", "may_tell"]
+__all__ = ["glance", "may_tell", "used"]

@@ -1,4 +1,7 @@
+cimport cython
+
 from fastgw.wire cimport _lines as field_lines
+from fastgw.wire.fields cimport find_field
 
 
 cdef class Message:
@@ -15,6 +18,8 @@ cdef class Message:
     cdef public bytes connection
     cdef public bytes upgrade
     cpdef reset_rare(self)
+    @cython.locals(value=bytes, more=bytes)
+    cpdef bytes sent(self, bytes name)
 
 
 cdef class Request(Message):
@@ -38,6 +43,8 @@ cdef class Request(Message):
     cdef public bytes forwarded_host
     cdef public bytes timeout
     cpdef reset_rare(self)
+    cpdef bytes header(self, bytes name)
+    cpdef bytes forwarded(self, bytes name)
     cpdef change(self, tuple removed, bytes lines, frozenset edited)
 
 
@@ -47,4 +54,5 @@ cdef class Response(Message):
     cdef public int body
     cdef public bint has_date
     cdef public bytes trailers
+    cpdef bytes header(self, bytes name)
     cpdef reset_rare(self)

@@ -124,6 +124,15 @@ class Message:
             self.extra = field_lines.without_fields(self.extra, removed)
         self.extra += lines
 
+    def sent(self, name: bytes) -> bytes | None:
+        """The value of the field ``name`` (lower-case) as it is passed on, repeated lines joined with ``", "``; None when absent."""
+        value = field_lines.value_of(self.fields, name)
+        if self.extra:
+            more = field_lines.value_of(self.extra, name)
+            if more is not None:
+                value = more if value is None else value + b", " + more
+        return value
+
     def lose_length(self) -> None:
         """Announce no length of the body."""
         self.fields = field_lines.without_fields(self.fields, (b"content-length",))
@@ -239,7 +248,7 @@ class Request(Message):
 
     def forwarded(self, name: bytes) -> bytes | None:
         """The same of the fields that go to the service as they are: without those the gateway drops, or writes itself."""
-        return find_field(b"\r\n" + self.fields + self.extra, name)
+        return Message.sent(self, name)
 
     def edit(self, removed: Sequence[bytes], added: Sequence[tuple[bytes, bytes]]) -> None:
         """See ``Message``; the own fields are ``OWN_REQUEST_FIELDS``."""
@@ -352,7 +361,7 @@ class Response(Message):
         """The value of the field ``name`` (lower-case) that the client gets, repeated lines joined with ``", "``; None when absent."""
         if name == b"x-request-id" and self.request_id:
             return self.request_id
-        return find_field(b"\r\n" + self.fields + self.extra, name)
+        return Message.sent(self, name)
 
     def trailer(self, name: bytes) -> bytes | None:
         """The same of the fields behind the body; None also as long as its end has not come."""

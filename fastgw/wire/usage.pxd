@@ -10,8 +10,13 @@ cdef class TokenCounts:
     cdef readonly long long reasoning
     cpdef learn(self, object said)
     cdef _take_model(self, object name)
-    @cython.locals(told="long long", made="long long", total="long long", read="long long", written="long long")
+    cpdef take(self, tuple seen)
     cdef _take_usage(self, object usage, bint is_begun=*)
+    @cython.locals(told="long long", made="long long")
+    cdef _take_numbers(
+        self, long long prompt, long long read_in, long long completion, long long output, long long total, long long cache_read,
+        long long cache_written, long long cache_hit, long long cached, long long reasoning, bint is_begun
+    )
 
 
 cpdef Py_ssize_t content_size(object said) except -1

@@ -17,7 +17,9 @@ from typing import Any, Final
 
 import orjson
 
+SeenTokens = tuple[str, int, int, int, int, int, int, int, int, int, int, int, int]  #: see ``glance.used``
 NOT_TOLD: Final = -1
+ABSENT: Final = -2  #: where it matters that the key is not there at all
 _MOST: Final = 1 << 40  #: tokens of one answer; a larger number says nothing
 _MODEL_MAX: Final = 256  #: characters of a name
 _NESTED: Final = ("message", "response", "x_groq")  #: keys of an event with what an answer has at its top
@@ -62,30 +64,62 @@ class TokenCounts:
         if not self.model and isinstance(name, str) and name.isprintable():
             self.model = name[:_MODEL_MAX]
 
+    def take(self, seen: SeenTokens) -> None:
+        """The same of what was ``seen`` of an answer by ``glance.used``."""
+        self._take_model(seen[0])
+        self._take_numbers(
+            seen[1], seen[2], seen[3], seen[4], seen[5], seen[6], seen[7], seen[8], seen[9], seen[10], False
+        )
+        self._input = max(self._input, seen[11])
+        self.completion = max(self.completion, seen[12])
+
     def _take_usage(self, usage: Any, *, is_begun: bool = False) -> None:
         """``is_begun``: this is said at the beginning, so that what was generated until then says nothing."""
         if not isinstance(usage, dict):
             return
-        told = max(_number(usage, "prompt_tokens"), _number(usage, "input_tokens"))
-        made = max(_number(usage, "completion_tokens"), _number(usage, "output_tokens"))
-        total = _number(usage, "total_tokens")
+        of_prompt = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+        made = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
+        self._take_numbers(
+            _number(usage, "prompt_tokens") if "prompt_tokens" in usage else ABSENT,
+            _number(usage, "input_tokens"),
+            _number(usage, "completion_tokens"),
+            _number(usage, "output_tokens"),
+            _number(usage, "total_tokens"),
+            _number(usage, "cache_read_input_tokens"),
+            _number(usage, "cache_creation_input_tokens"),
+            _number(usage, "prompt_cache_hit_tokens"),
+            _number(of_prompt, "cached_tokens"),
+            max(_number(made, "reasoning_tokens"), _number(made, "thinking_tokens")),
+            is_begun,
+        )
+
+    def _take_numbers(
+        self,
+        prompt: int,
+        read_in: int,
+        completion: int,
+        output: int,
+        total: int,
+        cache_read: int,
+        cache_written: int,
+        cache_hit: int,
+        cached: int,
+        reasoning: int,
+        is_begun: bool,
+    ) -> None:
+        told = max(prompt, read_in, NOT_TOLD)
+        made = max(completion, output)
         if total != NOT_TOLD:
             if told == NOT_TOLD:
                 told = max(0, total - max(made, 0))
             made = max(made, 0, total - told if made == NOT_TOLD else 0)
         if not is_begun:
             self.completion = max(self.completion, made)
-        read = _number(usage, "cache_read_input_tokens")
-        if "prompt_tokens" not in usage:
-            written = _number(usage, "cache_creation_input_tokens")
-            self._apart = max(self._apart, max(read, 0) + max(written, 0))
+        if prompt == ABSENT:
+            self._apart = max(self._apart, max(cache_read, 0) + max(cache_written, 0))
         self._input = max(self._input, told)
-        inside = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
-        self.cached = max(
-            self.cached, read, _number(usage, "prompt_cache_hit_tokens"), _number(inside, "cached_tokens")
-        )
-        inside = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
-        self.reasoning = max(self.reasoning, _number(inside, "reasoning_tokens"), _number(inside, "thinking_tokens"))
+        self.cached = max(self.cached, cache_read, cache_hit, cached)
+        self.reasoning = max(self.reasoning, reasoning)
 
 
 def content_size(said: Any) -> int:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from fastgw.wire.messages import Request, Response
 
 #: Fields by which a request may say that it is not to be changed.
-_RESTRAINTS: Final = (b"content-range", b"cache-control")
+RESTRAINTS: Final = (b"content-range", b"cache-control")
 #: Fields that tell of the very bytes that were sent (RFC 9530, RFC 3230, RFC 1864).
 DIGESTS: Final = (b"content-digest", b"repr-digest", b"digest", b"content-md5")
 
 
 def may_change_request(request: Request) -> bool:
     """Whether the body of ``request`` may be changed: it is no part of something (RFC 9110 section 14.5)."""
-    if request.edited is None and not has_any(request.head, _RESTRAINTS):
+    if request.edited is None and not has_any(request.head, RESTRAINTS):
         return True
     return request.header(b"content-range") is None and not _says_no(request.header(b"cache-control"))
 

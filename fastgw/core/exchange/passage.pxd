@@ -1,14 +1,16 @@
 cimport cython
 
 from fastgw.core.exchange.ends cimport Exchange
+from fastgw.core.snapshot.chain cimport BodyOpening
+from fastgw.wire._lines cimport has_any
 from fastgw.wire.messages cimport Request, Response
 
 # Constants of the module, and those it imports, as C: compared without making an int of what is compared.
-cdef int IS_OF_STREAMS, HOLD_PENDING, BODY_CHUNKED, BODY_NONE, BODY, HOOKS, STREAM
+cdef int HOLD_PENDING, BODY_CHUNKED, BODY_NONE, BODY, HOOKS, STREAM
 
 
 cdef class _Stage:
-    cdef public object opening
+    cdef public BodyOpening opening
     cdef public object hook
     cdef public Py_ssize_t owed
     cdef public bytearray gathered
@@ -37,6 +39,9 @@ cdef class Passage:
     cdef _end_whole(self, Py_ssize_t size)
     cdef _keep(self, Py_ssize_t size)
     cdef bint _is_full(self) except -1
+    @cython.locals(announced=list, stage=_Stage)
+    cpdef bint announce(self) except -1
+    @cython.locals(stage=_Stage)
     cdef bint _add_trailers(self) except -1
 
 
@@ -45,5 +50,14 @@ cpdef bint begin_request(Exchange exchange) except -1
 
 @cython.locals(response=Response, passage=Passage)
 cpdef bint begin_answer(Exchange exchange) except -1
+
+cdef bint _may_change_request(Request request) except -1
+
+cdef bint _may_change_response(Request request, Response response) except -1
+
+@cython.locals(opening=BodyOpening)
+cdef list _open(Exchange exchange, tuple openings)
+
+cdef bint _may_change(Exchange exchange, bint is_of_request) except -1
 
 cdef bytes _checked(object out)

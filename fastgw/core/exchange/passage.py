@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core.exchange import arriving, hooks, mending
 from fastgw.core.exchange.deadlines import BODY, HOOKS, STREAM
 from fastgw.core.exchange.filter import BodyHook, GatheredHook
+from fastgw.core.exchange.mending import RESTRAINTS
 from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.errors import (
     RETRY_ALWAYS,
@@ -30,14 +31,13 @@ from fastgw.errors import (
     UpstreamError,
 )
 from fastgw.wire.fields import OWN_RESPONSE_FIELDS, field_line, is_forbidden_trailer, is_token
+from fastgw.wire.lines import has_any
 from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.snapshot.chain import BodyOpening
-
-
-IS_OF_STREAMS = 3  #: place of that in a ``BodyOpening``, which is asked of every answer
+    from fastgw.wire.messages import Request, Response
 
 
 class _Stage:
@@ -61,11 +61,15 @@ class Passage:
         self._exchange = exchange
         self._stages = opened
         self._first = 0  #: the stage that is fed next: behind one that has waited, 0 otherwise
-        self._gather = max(stage.hook.gather for stage in opened)
+        self._gather = 0
         self._kept: list[bytes] = []  #: of an answer whose head waits
         self._size = 0  #: bytes of that
         self.held = 0  #: bytes that are here, which the worker counts
-        self.is_whole = any(stage.gathered is not None for stage in opened)
+        self.is_whole = False
+        for stage in opened:
+            self._gather = max(self._gather, stage.hook.gather)
+            if stage.gathered is not None:
+                self.is_whole = True
 
     def feed(self, data: bytes, is_last: bool) -> bytes | None:
         """Let the hooks have ``data``, none perhaps; what is to go on.
@@ -263,15 +267,16 @@ class Passage:
         False: one of their names is none, and the exchange has failed.
         """
         exchange = self._exchange
+        announced: list[bytes] = []
         for stage in self._stages:
             names = stage.hook.trailer_names
-            if any(is_token(name) is None for name in names):
+            if names and None in [is_token(name) for name in names]:
                 error = ValueError(f"one of {list(names)!r} is not the name of a header field")
                 _failed(exchange, stage.opening, error, may_refuse=False)
                 return False
-        names = [name for stage in self._stages for name in stage.hook.trailer_names]
-        if names and exchange.client.takes_trailers(exchange):
-            exchange.response.extra += b"trailer: " + b", ".join(names) + b"\r\n"
+            announced += names
+        if announced and exchange.client.takes_trailers(exchange):
+            exchange.response.extra += b"trailer: " + b", ".join(announced) + b"\r\n"
             exchange.response.lose_length()
         return True
 
@@ -319,7 +324,7 @@ def begin_answer(exchange: Exchange) -> bool:
     openings = exchange.route.chain.response_body[exchange.entered]
     if response.body == BODY_NONE:
         openings = _of_empty(exchange, openings)
-    elif openings and response.content_length >= 0 and openings[0][IS_OF_STREAMS]:  # which is closest to the service
+    elif openings and response.content_length >= 0 and openings[0].is_of_streams:  # which is closest to the service
         if len(openings) == 1:
             return True
         openings = openings[1:]
@@ -332,6 +337,22 @@ def begin_answer(exchange: Exchange) -> bool:
     if response.body == BODY_CHUNKED:
         response.lose_length()  # its chunks are taken off
     return passage.announce() and not passage.is_gathering
+
+
+def _may_change_request(request: Request) -> bool:
+    """As ``mending`` has it; few requests have a field of which that depends."""
+    if has_any(request.head, RESTRAINTS) or (request.edited is not None and not request.edited.isdisjoint(RESTRAINTS)):
+        return mending.may_change_request(request)
+    return True
+
+
+def _may_change_response(request: Request, response: Response) -> bool:
+    """The same of an answer."""
+    if response.status == 206 or request.method == b"HEAD" or not _may_change_request(request):
+        return mending.may_change_response(request, response)
+    if has_any(response.fields, RESTRAINTS) or (response.extra and has_any(response.extra, RESTRAINTS)):
+        return mending.may_change_response(request, response)
+    return True
 
 
 def _of_empty(exchange: Exchange, openings: tuple[BodyOpening, ...]) -> tuple[BodyOpening, ...]:
@@ -373,8 +394,8 @@ def _open(exchange: Exchange, openings: tuple[BodyOpening, ...]) -> list[_Stage]
 
 def _may_change(exchange: Exchange, is_of_request: bool) -> bool:
     if is_of_request:
-        return mending.may_change_request(exchange.request)
-    return mending.may_change_response(exchange.request, exchange.response)
+        return _may_change_request(exchange.request)
+    return _may_change_response(exchange.request, exchange.response)
 
 
 def _add_trailer(exchange: Exchange, name: bytes, value: bytes) -> None:

@@ -1,3 +1,12 @@
+cdef class BodyOpening:
+    cdef public object hook
+    cdef public str kind
+    cdef public bint sees_empty
+    cdef public bint is_of_streams
+    cdef public bint changes
+    cdef public bint is_of_request
+
+
 cdef class Chain:
     cdef public tuple filters
     cdef public tuple request

@@ -36,23 +36,20 @@ _OF_RESPONSE = ("transform_response", "read_response")
 HOOKS = ("request", "response", *_OF_REQUEST, *_OF_RESPONSE, "done", "refused")
 
 
-class BodyOpening(NamedTuple):
+class BodyOpening:
     """A hook that may want to see a body."""
 
-    hook: Callable[[Any], Any]  #: called with the exchange; returns a ``core.exchange.filter.BodyHook``, or None
-    kind: str  #: its name
-    sees_empty: bool = False  #: it is asked of answers that have no body, too
-    is_of_streams: bool = False  #: it is not asked of those that have a length
+    __slots__ = ("changes", "hook", "is_of_request", "is_of_streams", "kind", "sees_empty")
 
-    @property
-    def changes(self) -> bool:
-        """Whether what it returns may change the body."""
-        return self.kind.startswith("transform")
-
-    @property
-    def is_of_request(self) -> bool:
-        """Whether it is the body of a request."""
-        return self.kind in _OF_REQUEST
+    def __init__(
+        self, hook: Callable[[Any], Any], kind: str, sees_empty: bool = False, is_of_streams: bool = False
+    ) -> None:
+        self.hook = hook  #: called with the exchange; returns a ``core.exchange.filter.BodyHook``, or None
+        self.kind = kind  #: its name
+        self.sees_empty = sees_empty  #: it is asked of answers that have no body, too
+        self.is_of_streams = is_of_streams  #: it is not asked of those that have a length
+        self.changes = kind.startswith("transform")  #: what it returns may change the body
+        self.is_of_request = kind in _OF_REQUEST  #: that is the body of a request
 
 
 class FailureMode(NamedTuple):

@@ -165,5 +165,17 @@ def test_what_is_counted_of_filters_is_let_through_by_all_of_them() -> None:
         assert (b"fgw_" in sent) is (name not in ("api_key", "filters"))
 
 
+def test_what_is_counted_of_metering_passes_it() -> None:
+    with workload.metered() as works:
+        for name, work in works.items():
+            cells = [one.cell_contents for one in getattr(work, "__closure__")]  # noqa: B009
+            [stage] = [one for one in cells if isinstance(one, Stage)]
+            work(2)
+            assert stage.client.written.startswith(b"0\r\n" if name == "metered_events" else b"HTTP/1.1 200 "), name
+            sent = stage.service.written
+            assert (b"accept-encoding: identity\r\n" in sent) and b"fgw_" not in sent
+            assert (b'"model": "openai/gpt-oss-120b"' in sent) is (name == "inference")
+
+
 def test_of_several_counts_the_median_is_held() -> None:
     assert medians({"get": 10, "event": 5}, {"get": 30, "event": 5}, {"get": 11, "event": 9}) == {"get": 11, "event": 5}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgw.wire import _glance_py as plain
-from fastgw.wire.glance import glance, may_tell
+from fastgw.wire.glance import glance, may_tell, used
+from fastgw.wire.usage import TokenCounts
 
 WORDS = (b"data:", b"data", b"\n", b"\r\n", b"[DONE]", b'"usage"', b":", b" ", b"{", b"null", b"eval_count", b"x" * 9)
 
@@ -16,3 +21,93 @@ def test_the_compiled_form_sees_what_its_twin_sees(block: bytes, begin: int) -> 
     begin = min(begin, len(block))
     assert glance(block, begin) == plain.glance(block, begin)
     assert bool(may_tell(block, begin)) is plain.may_tell(block, begin)
+
+
+NAMES = (
+    "model", "usage", "message", "response", "x_groq", "choices", "eval_count", "prompt_eval_count", "prompt_tokens", "input_tokens",
+    "completion_tokens", "output_tokens", "total_tokens", "cache_read_input_tokens", "cache_creation_input_tokens",
+    "prompt_cache_hit_tokens", "prompt_tokens_details", "input_tokens_details", "completion_tokens_details", "output_tokens_details",
+    "cached_tokens", "reasoning_tokens", "thinking_tokens", "a", "mod\\u0065l", "usage\\n",
+)  # fmt: skip
+LEAVES = (
+    "0", "7", "1099511627775", "1099511627776", "99999999999999999999", "-1", "1.0", "1e3", "null", "true", "false", '""', '"m"', '"usage"',
+    '"\\"usage\\":{"', '"\\\\"', '"\u00e9"', '"}]{["', '"' + "x" * 40 + '\\n"', "[]", "{}",
+)  # fmt: skip
+BLANKS = ("", "", "", " ", "\n\t\r ")
+
+
+def _object_of(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Objects of JSON in which keys may stand twice, with all the white space that there may be."""
+    member = st.tuples(
+        st.sampled_from(BLANKS), st.sampled_from(NAMES), st.sampled_from(BLANKS), values, st.sampled_from(BLANKS)
+    )
+    return st.lists(member.map(lambda one: f'{one[0]}"{one[1]}"{one[2]}:{one[2]}{one[3]}{one[4]}'), max_size=5).map(
+        lambda members: "{" + ",".join(members) + "}"
+    )
+
+
+VALUES = st.recursive(
+    st.sampled_from(LEAVES),
+    lambda inner: _object_of(inner) | st.lists(inner, max_size=3).map(lambda found: f"[{','.join(found)}]"),
+)
+
+
+def _counted(told: TokenCounts) -> tuple[object, ...]:
+    return told.model, told.prompt, told.completion, told.cached, told.reasoning
+
+
+@given(_object_of(VALUES), st.sampled_from(BLANKS))
+def test_what_is_seen_of_an_answer_is_what_is_read_of_it(text: str, blank: str) -> None:
+    answer = (blank + text + blank).encode()
+    seen = used(answer)
+    if seen is not None:
+        taken, learned = TokenCounts(), TokenCounts()
+        taken.take(seen)
+        learned.learn(orjson.loads(answer))
+        assert _counted(taken) == _counted(learned)
+
+
+@given(_object_of(VALUES), st.integers(0, 400), st.binary(max_size=3))
+def test_a_broken_answer_is_borne(text: str, place: int, put_in: bytes) -> None:
+    answer = text.encode()
+    used(answer[:place])
+    used(answer[:place] + put_in + answer[place:])
+
+
+@pytest.mark.skipif(
+    find_spec("fastgw.wire._glance") is None or used is plain.used, reason="in Python all answers are read"
+)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (
+            b'{"id":"1","model":"m","choices":[{"message":{"content":"a \\"usage\\": {\\n"}}],"usage":{"prompt_tokens":3,'
+            b'"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":null}}'
+        ),
+        (
+            b'{"type":"message","model":"m","content":[{"type":"text","text":"x"}],"usage":{"input_tokens":1,"cache_read_input_tokens":2,'
+            b'"output_tokens":4}} '
+        ),
+        b'{"model":"m","message":{"role":"assistant","content":"x"},"done":true,"prompt_eval_count":3,"eval_count":4}',
+        b'{"object":"list","data":[{"embedding":[0.5,-1e-3]}],"model":"m","usage":{"prompt_tokens":3,"total_tokens":3}}',
+        (
+            b'{"model":"m","output":[{"content":[{"text":"x"}]}],"usage":{"input_tokens":3,"input_tokens_details":{"cached_tokens":2},'
+            b'"output_tokens":4,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":7}}'
+        ),
+    ],
+    ids=["chat", "messages", "ollama", "embeddings", "responses"],
+)
+def test_usual_answers_need_not_be_read(answer: bytes) -> None:
+    seen = used(answer)
+    assert seen is not None
+    taken, learned = TokenCounts(), TokenCounts()
+    taken.take(seen)
+    learned.learn(orjson.loads(answer))
+    assert _counted(taken) == _counted(learned) and taken.model == "m" and taken.prompt == 3
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b" ", b"[]", b"{", b'{"model":"\\u006d"}', b'{"message":{"usage":{}}}', b"{} {}", b'{"a":}']
+)
+def test_what_has_to_be_read(answer: bytes) -> None:
+    assert used(answer) is None
