@@ -21,7 +21,11 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 ADVISORIES = ROOT / "constraints" / "advisories.json"
 POLICY = ROOT / "constraints" / "audit.toml"
-BESIDE = {"litellm", "peers"}  #: servers to compare with: they are measured beside the gateway, and are no part of it
+BESIDE = {
+    "litellm",
+    "peers",
+    "routers",
+}  #: servers to compare with: they are measured beside the gateway, and are no part of it
 TOOLS = Path(sys.executable).parent
 PATIENCE = 300  #: seconds for the registry to answer
 

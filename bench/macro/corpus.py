@@ -6,14 +6,18 @@ build while it runs and every gateway gets the same bytes.  No two heads are ali
 
 from __future__ import annotations
 
+import base64
 import json
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.macro.scenario import CHAT_KEY, CHAT_MODEL, CHAT_PATH, CHAT_SERVICE_PORT, HOST, RoutePath
 
 SEED = 20261121
+IMAGE_FROM = 1 << 18  #: bytes of a chat that has an image
 USER_AGENTS = (
     "OpenAI/Python 3.54.0",
     "OpenAI/JS 5.12.2",
@@ -68,17 +72,24 @@ def build_requests(
     return requests
 
 
-def build_chats(count: int, body_size: int) -> list[bytes]:
+def build_chats(count: int, body_size: int, *, lines: bool = False, stream: bool = False) -> list[bytes]:
     """``count`` requests to OpenAI's chat endpoint, with what Portkey and LiteLLM want to be told."""
     rng = random.Random(SEED)
-    return [chat_request(rng, body_size) for _ in range(count)]
+    return [chat_request(rng, body_size, lines=lines, stream=stream) for _ in range(count)]
 
 
-def chat_request(rng: random.Random, body_size: int) -> bytes:
-    """One chat request; the conversation fills the body."""
-    prompt = json.loads(json_body(rng, body_size - 40))["input"]
+def chat_request(rng: random.Random, body_size: int, *, lines: bool = False, stream: bool = False) -> bytes:
+    """One chat request; the conversation fills the body.  ``lines``: it has line breaks, and an image if it is large."""
+    is_image = lines and body_size >= IMAGE_FROM
+    text = json.loads(json_body(rng, 8192 if is_image else body_size - 40))["input"]
+    prompt: Any = re.sub("((?:[^ ]+ ){7}[^ ]+) ", r"\1\n", text) if lines else text
+    if is_image:
+        image = base64.b64encode(rng.randbytes((body_size - 8500) * 3 // 4)).decode()
+        part = {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{image}"}}
+        prompt = [{"type": "text", "text": prompt}, part]
     message = {"role": "user", "content": prompt}
-    body = json.dumps({"model": CHAT_MODEL, "messages": [message], "user": f"{rng.getrandbits(48):012x}"}).encode()
+    document = {"model": CHAT_MODEL, "messages": [message], "user": f"{rng.getrandbits(48):012x}"}
+    body = json.dumps(document | ({"stream": True} if stream else {})).encode()
     lines = (
         f"Host: {HOST}",
         f"User-Agent: {rng.choice(USER_AGENTS[:3])}",

@@ -76,6 +76,14 @@ def parse_native(text: str) -> LoadResult:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class StreamsResult:
+    """What a load of streams saw; its latencies are those to the first event."""
+
+    load: LoadResult
+    events: int
+
+
 _H2LOAD_FINISHED = re.compile(r"finished in ([0-9.]+)(ms|s|us), ([0-9.]+) req/s")
 _H2LOAD_REQUESTS = re.compile(r"(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout")
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
@@ -128,3 +136,10 @@ def run_events(port: int, path: str, *, streams: int, events: int, interval_us: 
     """Many event streams at a fixed pace; latency is the age of an event when it arrives."""
     numbers = [str(port), str(streams), str(events), str(interval_us), f"{seconds:.2f}"]
     return parse_native(run_tool([str(native_program("events")), *numbers, path], timeout=seconds + 60))
+
+
+def run_streams(port: int, corpus: Path, *, connections: int, rate: float, seconds: float) -> StreamsResult:
+    """Streams that are asked for at a fixed mean rate."""
+    argv = [str(native_program("streams")), str(port), str(connections), f"{rate:.0f}", f"{seconds:.2f}", str(corpus)]
+    text = run_tool(argv, timeout=seconds + 60)
+    return StreamsResult(parse_native(text), orjson.loads(text.strip().splitlines()[-1])["events"])

@@ -7,6 +7,7 @@ from bench.macro.cases.base import Case
 from bench.macro.cases.chat import CHAT
 from bench.macro.cases.events import EVENTS_CASE
 from bench.macro.cases.half_load import HALF_LOAD, HALF_LOAD_BURSTS
+from bench.macro.cases.inference import INFERENCE, INFERENCE_STREAMS
 from bench.macro.cases.lifetime import GROWTH, IDLE_CASE, START
 from bench.macro.cases.requests import (
     BODY_DOWN,
@@ -36,6 +37,8 @@ _ALL = (
     TLS,
     CLOSE,
     CHAT,
+    INFERENCE,
+    INFERENCE_STREAMS,
     IDLE_CASE,
     START,
     GROWTH,

@@ -29,6 +29,8 @@ class Load:
     close: bool = False  #: a new connection for each request
     count: int = 2000  #: different requests in the corpus
     chat: bool = False  #: OpenAI's chat requests
+    lines: bool = False  #: of these: prompts have line breaks, and from a quarter of a megabyte on an image
+    stream: bool = False  #: of these: a stream is asked for
 
 
 CHATS = Load(method="POST", body=1024, chat=True)
@@ -81,7 +83,8 @@ class Case:
 def corpus_file(scenario: Scenario, load: Load) -> Path:
     """The requests of a load, written once."""
     if load.chat:
-        return _written(f"chat-{load.body}-{load.count}", lambda: build_chats(load.count, load.body))
+        name = f"chat-{load.body}-{load.count}{'-lines' * load.lines}{'-stream' * load.stream}"
+        return _written(name, lambda: build_chats(load.count, load.body, lines=load.lines, stream=load.stream))
     name = f"{scenario.routes}-{load.method}-{load.body}-{load.query or 'none'}-{int(load.close)}-{load.count}"
     return _written(
         name.replace("=", "").replace("&", "-"),

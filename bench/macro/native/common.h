@@ -1,4 +1,4 @@
-/* What the two load generators share: a clock, connections, percentiles. */
+/* What the load generators share: a clock, connections, percentiles. */
 #ifndef BENCH_COMMON_H
 #define BENCH_COMMON_H
 #define _GNU_SOURCE

@@ -9,6 +9,7 @@
  *   echo=1                  200 with the request head as the body: what the gateway added can be read there
  *   events=N&interval=US    200 with N Server-Sent Events, one each US microseconds, each naming the nanosecond
  *                           (CLOCK_MONOTONIC) it was written in
+ * A chat whose body has "stream": true is answered with CHAT_EVENTS such events, one each CHAT_INTERVAL.
  * With "close" every answer carries Connection: close: upstream keep-alive is off for any gateway, whatever it supports.
  * Not a web server: requests are trusted to be well formed, pipelining works only for requests without a body.
  */
@@ -31,6 +32,7 @@
 #include <unistd.h>
 
 enum { HEAD_MAX = 32768, BODY_MAX = 8 << 20, EVENTS = 1024 };
+enum { CHAT_EVENTS = 50, CHAT_INTERVAL = 40000000 /* nanoseconds */, CHAT_READ = 1 << 16 /* body bytes that are looked at */ };
 
 enum chunk_state { SIZE_LINE, CHUNK_DATA, CHUNK_END, TRAILER };
 
@@ -39,7 +41,7 @@ struct connection {
     int listening;
     size_t have;            /* bytes of an unfinished head in `head` */
     char *head;             /* allocated when a head arrives in pieces */
-    int in_body, chunked, close_after, is_chat;
+    int in_body, chunked, close_after, is_chat, is_stream;
     uint64_t body_left;     /* of a sized body */
     enum chunk_state chunk; /* of a chunked body */
     uint64_t chunk_left;
@@ -63,8 +65,9 @@ static const char chat_json[] =
     "{\"id\":\"chatcmpl-123\",\"object\":\"chat.completion\",\"created\":1795262400,\"model\":\"m00002\",\"choices\":[{\"index\":0,"
     "\"message\":{\"role\":\"assistant\",\"content\":\"The shelf is empty.\"},\"finish_reason\":\"stop\"}],"
     "\"usage\":{\"prompt_tokens\":180,\"completion_tokens\":5,\"total_tokens\":185}}";
-static char small_answer[512], chat_answer[1024];
-static size_t small_size, chat_size;
+static const char models_json[] = "{\"object\":\"list\",\"data\":[{\"id\":\"m00002\",\"object\":\"model\",\"created\":0,\"owned_by\":\"bench\"}]}";
+static char small_answer[512], chat_answer[1024], models_answer[512];
+static size_t small_size, chat_size, models_size;
 static char *big_body;
 static int always_close;
 static int poller;
@@ -136,11 +139,11 @@ static void queue_due(struct connection *c, uint64_t due) {
     if (!c->next_due) due_last = c;
 }
 
-static int begin_events(struct connection *c, uint64_t count) {
+static int begin_events(struct connection *c, uint64_t count, uint64_t interval) {
     static const char head[] = "HTTP/1.1 200 OK\r\nServer: service\r\nContent-Type: text/event-stream\r\n"
                                "Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n";
     c->events_left = (int)count;
-    c->interval = query_number(c->target, "interval=") * 1000;
+    c->interval = interval;
     if (send(c->fd, head, sizeof head - 1, MSG_NOSIGNAL) < 0) { close_connection(c); return -1; }
     queue_due(c, now_ns() + c->interval);
     return 0;
@@ -148,6 +151,7 @@ static int begin_events(struct connection *c, uint64_t count) {
 
 static int answer(struct connection *c) {
     uint64_t size, events;
+    if (c->is_chat && c->is_stream) return begin_events(c, CHAT_EVENTS, CHAT_INTERVAL);
     if (!strchr(c->target, '?')) goto small;
     if (c->echo) {
         char *out = malloc(c->echo_size + 256);
@@ -159,7 +163,7 @@ static int answer(struct connection *c) {
         c->echo = NULL;
         return send_owned(c, out, size);
     }
-    if ((events = query_number(c->target, "events="))) return begin_events(c, events);
+    if ((events = query_number(c->target, "events="))) return begin_events(c, events, query_number(c->target, "interval=") * 1000);
     if ((size = query_number(c->target, "size="))) {
         char head[256];
         if (size > BODY_MAX) size = BODY_MAX;
@@ -172,6 +176,11 @@ static int answer(struct connection *c) {
         return flush(c);
     }
 small:
+    if (!strcmp(c->target, "/v1/models")) { /* routers ask for them before they serve */
+        c->out = models_answer;
+        c->out_left = models_size;
+        return flush(c);
+    }
     c->out = c->is_chat ? chat_answer : small_answer;
     c->out_left = c->is_chat ? chat_size : small_size;
     return flush(c);
@@ -219,7 +228,7 @@ static void read_head(struct connection *c, const char *p, const char *end) {
     c->is_chat = strstr(c->target, "/chat/completions") != NULL;
     c->close_after = always_close || stop[8] == '0'; /* " HTTP/1.0" */
     c->body_left = 0;
-    c->chunked = 0;
+    c->chunked = c->is_stream = 0;
     for (const char *line = stop; (line = memchr(line, '\n', (size_t)(end - line))) && ++line < end - 2;) {
         char b = *line | 32;
         if (b == 'c' && !strncasecmp(line, "content-length:", 15)) c->body_left = strtoull(line + 15, NULL, 10);
@@ -241,6 +250,7 @@ static void feed(struct connection *c, const char *p, size_t n) {
         if (c->in_body) {
             size_t used = c->chunked ? eat_chunks(c, p, n) : (c->body_left < n ? c->body_left : n);
             if (!c->chunked && (c->body_left -= used) == 0) c->in_body = 0;
+            if (c->is_chat && used <= CHAT_READ && (memmem(p, used, "\"stream\": true", 14) || memmem(p, used, "\"stream\":true", 13))) c->is_stream = 1;
             p += used;
             n -= used;
             if (!c->in_body && answer(c) < 0) return;
@@ -262,7 +272,7 @@ static void feed(struct connection *c, const char *p, size_t n) {
 
 static void readable(struct connection *c) {
     static char buffer[1 << 18];
-    if (c->in_body && !c->chunked && c->body_left > 1) { /* drop all but the last byte without copying it */
+    if (c->in_body && !c->chunked && c->body_left > (c->is_chat ? CHAT_READ : 1)) { /* drop all but the last byte without copying it */
         ssize_t n = recv(c->fd, NULL, c->body_left - 1, MSG_TRUNC);
         if (n > 0) { c->body_left -= (uint64_t)n; return; }
         if (n < 0 && errno == EAGAIN) return;
@@ -346,6 +356,7 @@ int main(int argc, char **argv) {
     big_body = malloc(BODY_MAX);
     for (int i = 0; i < BODY_MAX; i++) big_body[i] = (char)('a' + i % 26);
     small_size = build_answer(small_answer, json, sizeof json - 1);
+    models_size = build_answer(models_answer, models_json, sizeof models_json - 1);
     chat_size = build_answer(chat_answer, chat_json, sizeof chat_json - 1);
     poller = epoll_create1(EPOLL_CLOEXEC);
     listen_on(0x7f000001, port);

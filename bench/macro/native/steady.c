@@ -9,35 +9,19 @@
  * (h2load --rps fires each client's requests of 10 ms in one go, so it measures bursts; see docs/benchmarks.md.)
  */
 #include "common.h"
+#include "requests.h"
 #include <math.h>
 
 enum { READY = 512, HEAD_ROOM = 8192 };
 
 struct connection { int fd; uint64_t due; size_t have, body_left; int in_body; char head[HEAD_ROOM]; };
-struct request { const char *bytes; size_t size; };
 
-static struct request *requests;
-static size_t request_count, next_request;
 static struct connection **idle;
 static int idle_count;
 static uint64_t *waiting; /* due instants without a connection, a ring */
 static size_t waiting_first, waiting_last, waiting_room;
 static struct durations latency;
 static size_t errors;
-
-static void load_requests(const char *path) {
-    FILE *f = fopen(path, "rb");
-    size_t size, room = 0;
-    if (!f) { perror(path); exit(1); }
-    while (fscanf(f, "%zu", &size) == 1 && fgetc(f) == '\n') {
-        char *bytes = malloc(size);
-        if (fread(bytes, 1, size, f) != size) break;
-        if (request_count == room) requests = realloc(requests, (room = room ? room * 2 : 1024) * sizeof *requests);
-        requests[request_count++] = (struct request){bytes, size};
-    }
-    fclose(f);
-    if (!request_count) { fprintf(stderr, "steady: no requests in %s\n", path); exit(1); }
-}
 
 static void send_request(struct connection *c, uint64_t due) {
     struct request *r = &requests[next_request++ % request_count];

@@ -6,11 +6,12 @@ from bench.macro.peers.ai import LiteLlm, Portkey
 from bench.macro.peers.base import Peer
 from bench.macro.peers.caddy import Caddy
 from bench.macro.peers.envoy import Envoy
-from bench.macro.peers.fastgw import Fastgw, FastgwPure
+from bench.macro.peers.fastgw import Fastgw, FastgwInference, FastgwPure
 from bench.macro.peers.golang import GoFasthttp, GoNetHttp
 from bench.macro.peers.haproxy import Haproxy
 from bench.macro.peers.nginx import Nginx, NginxLean
 from bench.macro.peers.python import Aiohttp, Asgi, Streams, Threaded
+from bench.macro.peers.routers import Smg, VllmRouter
 
 _ALL: tuple[Peer, ...] = (
     Nginx(),
@@ -26,6 +27,9 @@ _ALL: tuple[Peer, ...] = (
     Streams(),
     Threaded(),
     Asgi(),
+    FastgwInference(),
+    VllmRouter(),
+    Smg(),
     Portkey(),
     LiteLlm(),
 )

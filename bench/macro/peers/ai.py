@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from bench.macro.paths import BENCH
 from bench.macro.peers.base import Launch, Peer, first_line, not_installed
 from bench.macro.scenario import CHAT_KEY, CHAT_MODEL, Scenario, Wiring
 
-LITELLM = BENCH / ".venv-litellm"
+LITELLM = Path(os.environ.get("BENCH_LITELLM") or BENCH / ".venv-litellm")
 PORTKEY = BENCH / ".venv-portkey" / "node_modules" / "@portkey-ai" / "gateway"
 
 

@@ -12,7 +12,8 @@ import yaml
 from bench.macro.paths import ROOT
 from bench.macro.peers.base import Launch, Peer, first_line
 from bench.macro.process import free_port
-from bench.macro.scenario import Scenario, Wiring
+from bench.macro.scenario import CHAT_KEY, CHAT_MODEL, CHAT_PATH, Scenario, Wiring
+from fastgw.filters.key_file import ApiKey, KeyLimit, digest_of, dump_keys
 
 
 class Fastgw(Peer):
@@ -42,13 +43,17 @@ class Fastgw(Peer):
     def prepare(self, wiring: Wiring) -> Launch:
         """Write ``fastgw.yaml``."""
         path = wiring.directory / "fastgw.yaml"
-        path.write_text(yaml.safe_dump(configuration(wiring), sort_keys=False))
+        path.write_text(yaml.safe_dump(self.configuration(wiring), sort_keys=False))
         environment = {"PYTHONPATH": str(ROOT)}
         if self.pure:
             environment["FASTGW_PURE"] = "1"
         if wiring.scenario.ablate:
             environment["FASTGW_ABLATE"] = wiring.scenario.ablate
         return Launch((sys.executable, "-m", "fastgw", "run", "-c", str(path), "--workers", "1"), environment)
+
+    def configuration(self, wiring: Wiring) -> dict[str, Any]:
+        """What stands in it."""
+        return configuration(wiring)
 
 
 class FastgwPure(Fastgw):
@@ -57,6 +62,33 @@ class FastgwPure(Fastgw):
     name = "fastgw-pure"
     title = "fastgw, pure Python"
     pure = True
+
+
+class FastgwInference(Fastgw):
+    """The same with all that a model server wants of a gateway: its model found and renamed, a key with limits, tokens counted."""
+
+    name = "fastgw-inference"
+    title = "fastgw: models, keys, usage"
+    is_plain_proxy = False
+
+    def refuses(self, scenario: Scenario) -> str:
+        """Everything but chats."""
+        return super().refuses(scenario) or ("" if scenario.chat else "is asked of chats only")
+
+    def configuration(self, wiring: Wiring) -> dict[str, Any]:
+        """The chat route leads to a model then."""
+        keys = wiring.directory / "keys.json"
+        limits = (KeyLimit("1000000/s", 1_000_000),)
+        keys.write_bytes(dump_keys([ApiKey("bench", digest_of(CHAT_KEY.encode()), limits=limits)]))
+        keys.chmod(0o600)
+        made = configuration(wiring)
+        routes = [one for one in made["routes"] if one["path"] != CHAT_PATH]
+        return {
+            **made,
+            "routes": [*routes, {"path": "/v1/*", "models": True, "filters": ["keys", "usage"]}],
+            "models": {CHAT_MODEL: {"service": "app", "as": f"bench/{CHAT_MODEL}"}},
+            "filters": {"keys": {"type": "api_key", "file": str(keys)}, "usage": {"type": "usage"}},
+        }
 
 
 def configuration(wiring: Wiring) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.macro.client import parse_echo
-from bench.macro.corpus import build_chats, build_requests, json_body, read_corpus, write_corpus
+from bench.macro.corpus import IMAGE_FROM, build_chats, build_requests, json_body, read_corpus, write_corpus
 from bench.macro.scenario import HOST, route_table
 
 
@@ -71,6 +71,16 @@ def test_chats_are_valid_and_carry_what_the_special_gateways_read() -> None:
         assert parse_echo(head)["content-length"] == str(len(body)) and 900 < len(body) < 1100
         assert json.loads(body)["messages"][0]["role"] == "user"
         assert parse_echo(head)["authorization"].startswith("Bearer sk-")
+
+
+def test_chats_of_model_servers_have_lines_images_and_streams() -> None:
+    for size, kind in ((1024, str), (IMAGE_FROM, list)):
+        [request] = build_chats(1, size, lines=True, stream=True)
+        _, body = request.split(b"\r\n\r\n", 1)
+        said = json.loads(body)
+        content = said["messages"][0]["content"]
+        assert isinstance(content, kind) and said["stream"] is True
+        assert abs(len(body) - size) < 300 and b"\\n" in body and (b"image_url" in body) is (kind is list)
 
 
 def test_a_file_holds_what_was_written(tmp_path: Path) -> None:

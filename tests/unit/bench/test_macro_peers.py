@@ -12,9 +12,10 @@ import yaml
 from bench.macro.peers import ALL, CORE, PEERS, REFERENCE
 from bench.macro.peers import envoy as envoy_module
 from bench.macro.peers.base import FEW, first_line, not_installed
-from bench.macro.scenario import Scenario, Wiring, endpoint_addresses, route_table, routes_of
+from bench.macro.scenario import CHAT_KEY, Scenario, Wiring, endpoint_addresses, route_table, routes_of
+from fastgw.filters.key_file import digest_of, parse_keys
 
-SPECIAL = ("portkey", "litellm")  # for chats only
+SPECIAL = ("portkey", "litellm", "vllm-router", "smg", "fastgw-inference")  # for chats only
 WRITES = [name for name in ALL if not name.startswith("go-")]  # the Go ones are compiled first
 
 
@@ -77,6 +78,24 @@ def test_litellm_is_told_model_key_and_service(tmp_path: Path) -> None:
     config = yaml.safe_load((tmp_path / "litellm.yaml").read_text())
     assert config["model_list"][0]["litellm_params"]["api_base"] == "http://127.0.0.1:23000/v1"
     assert "--port=21999" in PEERS["portkey"].prepare(wire(tmp_path, chat=True)).argv
+
+
+def test_fastgw_for_models_knows_the_key_and_renames_the_model(tmp_path: Path) -> None:
+    PEERS["fastgw-inference"].prepare(wire(tmp_path, chat=True))
+    config = yaml.safe_load((tmp_path / "fastgw.yaml").read_text())
+    assert config["models"] == {"m00002": {"service": "app", "as": "bench/m00002"}}
+    assert config["routes"][-1] == {"path": "/v1/*", "models": True, "filters": ["keys", "usage"]}
+    assert all(route["path"] != "/v1/chat/completions" for route in config["routes"])
+    [key] = parse_keys((tmp_path / "keys.json").read_bytes())
+    assert key.limits and key.digest == digest_of(CHAT_KEY.encode())
+
+
+@pytest.mark.parametrize("name", ["vllm-router", "smg"])
+def test_routers_are_told_everything_by_arguments(name: str, tmp_path: Path) -> None:
+    argv = PEERS[name].prepare(wire(tmp_path, chat=True)).argv
+    assert argv[argv.index("--worker-urls") + 1] == "http://127.0.0.1:23000"
+    assert argv[argv.index("--port") + 1] == "21999"
+    assert PEERS[name].version().startswith(name)
 
 
 def test_the_chat_endpoint_is_one_more_route() -> None:
