@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Final
 
 from fastgw.config.affinity import Affinity
-from fastgw.config.engine import Engine
+from fastgw.config.engine import Engine, ModelLists
 from fastgw.config.inside import Inside
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
@@ -74,6 +74,9 @@ class Balanced(Inside):
         None, "A cookie that brings a client back to the endpoint that it was at. Default: none."
     )
     engine: Engine | None = setting(None, "Of balance: engine, where and how members tell how busy they are.")
+    model_lists: ModelLists | None = setting(
+        None, "Ask members which models they have, and send requests to those that have theirs. Default: nobody asks."
+    )
     endpoint_picker: Boolean = setting(
         False, "Take the endpoint that x-gateway-destination-endpoint of a trusted peer, or of a filter, names."
     )
@@ -92,6 +95,10 @@ class Balanced(Inside):
             if self.balance != ENGINE and not is_unsound(self.balance, self.engine):
                 document.report((*where, "engine"), f"has no effect without balance: {ENGINE}", at_key=True)
             self.engine.check(document, (*where, "engine"))
+        if self.model_lists is not None and not is_unsound(self.model_lists):
+            self.model_lists.check(document, (*where, "model_lists"))
+            if self.subset is not None and not is_unsound(self.subset):
+                document.report((*where, "model_lists"), "stands beside subset; give one of them", at_key=True)
         if self.prefix is not None and self.balance != PREFIX and not is_unsound(self.balance, self.prefix):
             document.report((*where, "prefix"), f"has no effect without balance: {PREFIX}", at_key=True)
         if self.slow_start and self.balance in (*HASHING, PREFIX):

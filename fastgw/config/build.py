@@ -30,7 +30,7 @@ from fastgw.config.copies import Shadow
 from fastgw.config.dialect import Dialect
 from fastgw.config.dialect_rules import speaks
 from fastgw.config.ejection import Ejection
-from fastgw.config.engine import Engine
+from fastgw.config.engine import Engine, ModelLists
 from fastgw.config.entry import Entry
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
@@ -55,6 +55,7 @@ from fastgw.config.spec import (
     HashSpec,
     ListenerSpec,
     MirrorSpec,
+    ModelListsSpec,
     PrefixSpec,
     ReloadSpec,
     ResolverSpec,
@@ -290,6 +291,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     SubsetChoice: SubsetChoice.spec,
     Fallback: Fallback.spec,
     Engine: partial(fill, EngineSpec),
+    ModelLists: partial(fill, ModelListsSpec),
     Dialect: partial(fill, DialectSettings),
     Admission: Admission.spec,
     schema.Pool: partial(fill, PoolSettings),

@@ -26,9 +26,15 @@ def chosen(spec: ServiceSpec, members: Members, random: Chance, zone: str = "") 
     """How an endpoint is chosen, as ``core.snapshot.Service`` takes it; ``zone``: of this gateway."""
     balancer, pick_for = _chooser(spec, members, random)
     subsets = None if spec.subset is None else _subsets(spec, spec.subset, members, random, zone, balancer)
+    pick_for = _around(spec, members, random, zone, balancer, pick_for)
+    if spec.model_lists is not None:
+        from fastgw.core.models.having import by_model
+
+        make = _maker(spec, random, zone, balancer)
+        pick_for = by_model(spec.name, members, make, pick_for or _by(balancer))
     return {
         "balancer": balancer,
-        "pick_for": _around(spec, members, random, zone, balancer, pick_for),
+        "pick_for": pick_for,
         "subsets": subsets,
     }
 
@@ -40,15 +46,20 @@ def _subsets(
     from fastgw.policy.subsets import Subsets
 
     fills = tuple([Template(parts).fill for _, parts in subset.match])
-
-    def make(some: Any) -> PickFor:
-        """Each chooses for itself, but what learns must learn of all."""
-        own, pick_for = (balancer, None) if hasattr(balancer, "settle") else _chooser(spec, some, random)
-        return _around(spec, some, random, zone, own, pick_for) or _by(own)
-
+    make = _maker(spec, random, zone, balancer)
     keys = tuple([key for key, _ in subset.match])
     is_any = subset.otherwise == "any"
     return Subsets(keys, lambda exchange: tuple([fill(exchange) for fill in fills]), members, make, is_any=is_any)
+
+
+def _maker(spec: ServiceSpec, random: Chance, zone: str, balancer: Any) -> Callable[[Any], PickFor]:
+    """What makes what picks among some of the members: each chooses for itself, but what learns must learn of all."""
+
+    def make(some: Any) -> PickFor:
+        own, pick_for = (balancer, None) if hasattr(balancer, "settle") else _chooser(spec, some, random)
+        return _around(spec, some, random, zone, own, pick_for) or _by(own)
+
+    return make
 
 
 def _around(
@@ -110,8 +121,8 @@ def _chooser(spec: ServiceSpec, members: Members, random: Chance) -> tuple[Any, 
         from fastgw.core.models.placing import by_prefix
         from fastgw.policy.prefix_hash import PrefixHash, popularity_of
 
-        # Of a subset nobody knows how many prompts come to it: it counts for itself.
-        popularity = popularity_of(spec.name) if spec.subset is None else None
+        # Of some of the members nobody knows how many prompts come to them: they count for themselves.
+        popularity = popularity_of(spec.name) if spec.subset is None and spec.model_lists is None else None
         balancer = PrefixHash(_least_request(members, random), spec.prefix.max_load, popularity)
         return balancer, by_prefix(balancer)
     if spec.hash is None:

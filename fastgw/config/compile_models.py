@@ -25,7 +25,24 @@ def choice(
         rest: for requests that ask for no model; None: they are 404.
     """
     models = [one for one in spec.models if one.name in route.models]
-    return ModelChoice(route.name, {one.name: _target(one, named) for one in models}, rest, _prompts(spec, models))
+    targets = {one.name: _target(one, named) for one in models}
+    return ModelChoice(route.name, targets, rest, _prompts(spec, models), _told(spec, models))
+
+
+def _told(spec: GatewaySpec, models: Sequence[ModelSpec]) -> Callable[[], tuple[str, ...]] | None:
+    """What tells the names that stand for the patterns among ``models``, if members are asked for such."""
+    patterns = [
+        (service.name, one.name, part.sent_as)
+        for one in models
+        for part in one.parts
+        for service in spec.services
+        if "*" in one.name and service.model_lists is not None and service.name.partition("@")[0] == part.service
+    ]
+    if not patterns:
+        return None
+    from fastgw.core.models.having import ToldNames  # which other workers do not need
+
+    return ToldNames(patterns).names
 
 
 def _prompts(spec: GatewaySpec, models: Sequence[ModelSpec]) -> Prompts | None:

@@ -1,12 +1,15 @@
-"""What the file says of inference engines, which tell how busy they are.
+"""What the file says of inference engines, which tell how busy they are, and which models they have.
 
 Annotations are not postponed here (``from __future__``): pydantic would compile and evaluate each of them at the start.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
+
+from pydantic import GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from fastgw.config.likeness import nearest
-from fastgw.config.model import Model, setting
+from fastgw.config.model import Model, alternative, setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Parsed, PositiveDuration, count, words
 from fastgw.config.unsound import is_unsound
@@ -25,6 +28,31 @@ def _target(value: object) -> str:
 
 def _metric(value: object) -> str:
     return str(scalar(value, "the name of a metric"))
+
+
+class ModelLists(Model):
+    """Where members say which models they have; ``true`` is short for the defaults."""
+
+    path: Annotated[str, Parsed(_target, type="string")] = setting("/v1/models", "Path of the list.")
+    port: Annotated[int, count(1, 65_535)] | None = setting(None, "Where it is, if not at the port of the endpoint.")
+    interval: PositiveDuration = setting("10s", "Between two looks; what was read is good for three of them.")
+    timeout: PositiveDuration = setting("2s", "How long a look may take.")
+
+    @classmethod
+    def long_form(cls, data: Any) -> Any:
+        """``true``."""
+        return {} if data == "true" else data
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return alternative({"type": "boolean"}, schema, handler)
+
+    def check(self, document: Document, where: TreePath) -> None:
+        """Report times that do not fit."""
+        if not is_unsound(self.interval) and self.interval < _SHORTEST:
+            document.report((*where, "interval"), f"is less than {_SHORTEST * 1000:g} ms")
+        if self.timeout > self.interval:
+            document.report((*where, "timeout"), f"is longer than interval ({self.interval:g} s)")
 
 
 class Engine(Model):

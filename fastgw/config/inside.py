@@ -30,6 +30,7 @@ _ELSEWHERE: Final = (
     "prefix",
     "affinity",
     "engine",
+    "model_lists",
     "endpoint_picker",
     "subset",
     "spill_below",

@@ -44,10 +44,12 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
     check_versions(document, where, service)
     service.check_balance(document, where)
     _subset(document, where, service)
-    if service.balance == ENGINE:
-        _no_sockets(document, where, service.endpoints)
+    asking = f"balance: {ENGINE} asks for metrics" if service.balance == ENGINE else ""
+    asking = asking or ("model_lists asks for a list" if service.model_lists is not None else "")
+    if asking:
+        _no_sockets(document, where, service.endpoints, asking)
         for name, version in service.versions.items():
-            _no_sockets(document, (*where, "versions", name), version.endpoints)
+            _no_sockets(document, (*where, "versions", name), version.endpoints, asking)
     check_breaker(document, (*where, "breaker"), service.breaker)
     places = (service.endpoints, service.versions, service.discovery)
     is_inside = not any(places) and not is_unsound(*places)
@@ -80,6 +82,10 @@ def _only_http2(document: Document, where: TreePath, service: Service, *, is_ins
             f"{ENGINE} asks for metrics over HTTP/1.1, and the service has protocol: h2; give engine a port of its own"
         )
         document.report((*where, "balance"), reason)
+    lists = service.model_lists
+    if lists is not None and not is_unsound(lists, lists.port) and lists.port is None:
+        reason = "asks over HTTP/1.1, and the service has protocol: h2; give it a port of its own"
+        document.report((*where, "model_lists"), reason)
 
 
 def _subset(document: Document, where: TreePath, service: Service) -> None:
@@ -127,11 +133,10 @@ def _fallback(document: Document, config: Configuration, name: str, service: Ser
                 document.report((*where, place, "service"), reason)
 
 
-def _no_sockets(document: Document, where: TreePath, endpoints: Sequence[Endpoint]) -> None:
+def _no_sockets(document: Document, where: TreePath, endpoints: Sequence[Endpoint], asking: str) -> None:
     for place, endpoint in enumerate(endpoints):
         if endpoint.address.path:
-            reason = f"balance: {ENGINE} asks for metrics, and a unix socket has none"
-            document.report((*where, "endpoints", place), reason)
+            document.report((*where, "endpoints", place), f"{asking}, and a unix socket has none")
 
 
 def _service_tls(document: Document, where: TreePath, tls: ServiceTls) -> None:

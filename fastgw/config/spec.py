@@ -223,6 +223,15 @@ class FallbackSpec(NamedTuple):
     cached: float | None  #: seconds that what a cache has kept may be old
 
 
+class ModelListsSpec(NamedTuple):
+    """Where members say which models they have."""
+
+    path: str
+    port: int | None  #: None: that of the endpoint
+    interval: float  #: seconds
+    timeout: float
+
+
 class EngineSpec(NamedTuple):
     """Where inference engines tell how busy they are."""
 
@@ -268,6 +277,7 @@ class ServiceSpec(NamedTuple):
     prefix: PrefixSpec | None  #: of "prefix_hash"
     affinity: AffinitySpec | None
     engine: EngineSpec | None  #: of "engine"
+    model_lists: ModelListsSpec | None  #: None: nobody asks members which models they have
     endpoint_picker: bool  #: somebody else may pick the endpoint, and says so in a field
     subset: SubsetSpec | None
     spill_below: float  #: share of the members in the gateway's zone of which fewer are not enough, 0 to 1

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
     from fastgw.server.messages import Weigh
+    from fastgw.server.model_lists import MemberModels
     from fastgw.server.names import Names
     from fastgw.server.probing import Probing
     from fastgw.server.registering import Registering
@@ -82,6 +83,9 @@ class Gateway:
         self.fetching: Fetching | None = None  #: who fetches them; there once a filter needs some
         self.leasing: Leasing | None = None  #: who asks; there once a filter shares limits
         self.engines: Engines | None = None  #: who asks how busy engines are; there once a service is balanced by that
+        self.model_lists: MemberModels | None = (
+            None  #: who asks which models members have; there once a service wants it
+        )
         self.exporter: Exporter | None = None  #: there once a configuration has a collector
         self.rollouts: Rollouts | None = None  #: who knows the shares of versions; there once a service has some
         self.registering: Registering | None = None  #: who registers us; there once a configuration says where

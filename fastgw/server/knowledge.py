@@ -6,7 +6,7 @@ is news to them, and one that comes later is told all of it at once, behind its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING
 
 from fastgw.config.listed import Lists
@@ -14,7 +14,7 @@ from fastgw.core.live.news import Answer
 from fastgw.core.settings import KeySetSettings, RedisSettings
 from fastgw.server.findings import Findings, places_of
 from fastgw.server.lists import Listable, MemberLists
-from fastgw.server.messages import Busy, Endpoints, Fetched, Linked
+from fastgw.server.messages import Busy, Endpoints, Fetched, Linked, ModelsListed
 from fastgw.server.standings import Standings
 from fastgw.server.tail import TailRing
 
@@ -37,6 +37,7 @@ class Knowledge:
         self.answers: dict[str, Answer] = {}  #: what is known of the names of endpoints
         self.keys: dict[KeySetSettings, KeySet] = {}  #: what is known of keys that are fetched
         self.links: dict[RedisSettings, LinkState] = {}  #: which Redis can be asked
+        self.models: dict[str, dict[str, tuple[str, ...]]] = {}  #: by service and address, which models members have
         self.places: dict[
             tuple[str, str], tuple[str, ...]
         ] = {}  #: of the configuration in use: the addresses of each endpoint, itself or those that its name has
@@ -55,6 +56,8 @@ class Knowledge:
         for news in (Endpoints(self.answers), Fetched(self.keys), Linked(self.links), self.tail.order):
             if news[0]:  # else there is nothing to be told
                 worker.channel.send(news)
+        for service, lists in self.models.items():
+            worker.channel.send(ModelsListed(service, lists))
 
     def tell_findings(self, worker: WorkerProcess) -> None:
         """Tell a worker that serves now what the others have found."""
@@ -81,6 +84,13 @@ class Knowledge:
     def learn_loads(self, service: str, loads: Loads) -> None:
         """Let every worker know how busy the engines of a service are."""
         self._tell(Busy(service, {place: (tuple(load), until) for place, (load, until) in loads.items()}), None)
+
+    def learn_models(self, service: str, lists: Mapping[str, tuple[tuple[str, ...], float]]) -> None:
+        """Let every worker know which models the members of a service have."""
+        known = {place: names for place, (names, _) in lists.items()}
+        if known != self.models.get(service):
+            self.models[service] = known
+            self._tell(ModelsListed(service, known), None)
 
     def learn_link(self, redis: RedisSettings, state: LinkState) -> None:
         """Let every worker know whether a Redis can be asked."""

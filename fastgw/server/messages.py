@@ -66,6 +66,13 @@ class Busy(NamedTuple):
     loads: dict[str, tuple[tuple[Any, ...], float]]  #: a load is the fields of ``policy.engines.Load``
 
 
+class ModelsListed(NamedTuple):
+    """Which models the members of a service have, by address, as they say themselves."""
+
+    service: str
+    lists: dict[str, tuple[str, ...]]
+
+
 class Asked(NamedTuple):
     """More of these should be leased."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fastgw.server.file_watch import FileWatch
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
+    from fastgw.server.model_lists import MemberModels
     from fastgw.server.probing import Probing
     from fastgw.server.pushing import Pushing
     from fastgw.server.reload import Outcome
@@ -70,6 +71,10 @@ class Sources:
             self._leasing().keep(spec.redis)
         if gateway.engines is not None or any(one.engine is not None for one in spec.services):
             self._engines().keep(spec)
+        if gateway.model_lists is not None or any(one.model_lists is not None for one in spec.services):
+            self._model_lists().keep(spec)
+        names = {one.name for one in spec.services if one.model_lists is not None}
+        knowledge.models = {one: found for one, found in knowledge.models.items() if one in names}
         knowledge.links = {one: found for one, found in knowledge.links.items() if one in spec.redis}
         if gateway.lists.discovering is not None or _is_listed(spec):
             self._discovering(spec).keep(spec)
@@ -167,6 +172,7 @@ class Sources:
             gateway.fetching,
             gateway.leasing,
             gateway.engines,
+            gateway.model_lists,
             self._pushing,
             gateway.exporter,
             self._probing,
@@ -212,6 +218,17 @@ class Sources:
             knowledge = gateway.knowledge
             gateway.engines = Engines(knowledge.learn_loads, lambda: knowledge.places, self._log, random.random)
         return gateway.engines
+
+    def _model_lists(self) -> MemberModels:
+        gateway = self._gateway
+        if gateway.model_lists is None:
+            from fastgw.server.model_lists import MemberModels  # likewise
+
+            knowledge = gateway.knowledge
+            gateway.model_lists = MemberModels(
+                knowledge.learn_models, lambda: knowledge.places, self._log, random.random
+            )
+        return gateway.model_lists
 
     def _file_watch(self) -> FileWatch:
         gateway = self._gateway

@@ -321,6 +321,8 @@ class Pages:
             found = services[service]
             if gateway.engines is not None and (engines := gateway.engines.document(service)):
                 found["engines"] = engines
+            if gateway.model_lists is not None and (lists := gateway.model_lists.document(service)):
+                found["model_lists"] = lists
             addresses = knowledge.places.get((service, endpoint), ())
             members = facts.members.get((service, endpoint))
             found["endpoints"][endpoint] = {

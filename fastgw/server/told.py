@@ -1,5 +1,5 @@
 """What a worker is told of things that the supervisor keeps for it, and what its filters want: keys of tokens, links with a Redis, how busy
-engines are; and whether somebody watches.
+engines are, which models members have; and whether somebody watches.
 
 What keeps any of it here is imported where it is needed: other workers are smaller without.
 """
@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from fastgw.config.spec import GatewaySpec
-from fastgw.server.messages import Asked, Busy, Fetched, Linked, Tail, Wanted
+from fastgw.server.messages import Asked, Busy, Fetched, Linked, ModelsListed, Tail, Wanted
 
 if TYPE_CHECKING:
     from fastgw.core.plane import Plane
 
-KINDS: Final = (Fetched, Linked, Busy, Tail)
+KINDS: Final = (Fetched, Linked, Busy, ModelsListed, Tail)
 
 
 class SourceNews:
@@ -26,7 +26,7 @@ class SourceNews:
         """``send``: lets the supervisor know what filters want."""
         self._send = send
 
-    def learn(self, message: Fetched | Linked | Busy | Tail, plane: Plane | None = None) -> None:
+    def learn(self, message: Fetched | Linked | Busy | ModelsListed | Tail, plane: Plane | None = None) -> None:
         """Take what the supervisor tells; ``plane``: of the worker, if it has one."""
         if isinstance(message, Tail):
             if plane is not None:
@@ -46,6 +46,10 @@ class SourceNews:
             from fastgw.policy.engines import Load
 
             READINGS.learn(message.service, {at: (Load(*one), until) for at, (one, until) in message.loads.items()})
+        elif isinstance(message, ModelsListed):
+            from fastgw.policy.having import TABLES
+
+            TABLES.of(message.service).learn(message.lists)
         else:
             from fastgw.filters.leases import LEASES
 
@@ -67,3 +71,7 @@ class SourceNews:
             from fastgw.policy.engine_aware import READINGS
 
             READINGS.retain({one.name for one in spec.services if one.engine is not None})
+        if "fastgw.policy.having" in sys.modules:
+            from fastgw.policy.having import TABLES
+
+            TABLES.retain({one.name for one in spec.services if one.model_lists is not None})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastgw.core.exchange.fallback import mark
@@ -65,6 +65,7 @@ class ModelEdge(Edge):
         statuses: Sequence[int] = (503,),
         has_rest: bool = False,
         prompts: Prompts | None = None,
+        told: Callable[[], tuple[str, ...]] | None = None,
         route: dict[str, Any] | None = None,
         filters: Sequence[Any] = (),
         **options: Any,
@@ -81,7 +82,7 @@ class ModelEdge(Edge):
         self.targets = {name: [(one, 1, "")] if isinstance(one, str) else one for name, one in given.items()}
         self.means = means or {}
         targets = {name: self._target(name, (fallback or {}).get(name, ()), statuses) for name in self.targets}
-        self.choice = ModelChoice("all", targets, self.by_name["rest"] if has_rest else None, prompts)
+        self.choice = ModelChoice("all", targets, self.by_name["rest"] if has_rest else None, prompts, told)
         self.route = usual.route(
             "all",
             1,

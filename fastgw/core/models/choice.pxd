@@ -32,9 +32,9 @@ cdef class ModelChoice:
     cdef public tuple services
     cdef public object _targets
     cdef dict _exact
-    cdef object _list
+    cdef public object _list
     cdef tuple _keys
-    cdef object _prompts
+    cdef public object _prompts
     cdef public object _rest
     @cython.locals(request=Request, body=RequestBody, read=ModelBody, data=bytes, is_rare=bint, coding=bytes)
     cpdef choose(self, Exchange exchange)

@@ -11,7 +11,7 @@ service.  What is held counts for ``limits.body_memory`` and is at most the rout
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -93,6 +93,7 @@ class ModelChoice:
         targets: Mapping[str, ModelTarget],
         rest: Destination | None = None,
         prompts: Prompts | None = None,
+        told: Callable[[], tuple[str, ...]] | None = None,
     ) -> None:
         """
         Args:
@@ -100,13 +101,14 @@ class ModelChoice:
             targets: by the name of the model, or a pattern for it.
             rest: for requests that ask for no model; None: they are 404.
             prompts: what reads them, as some of the services choose an endpoint by that; None: nobody has to.
+            told: see ``ModelList``.
         """
         self.name = name
         self._targets = ByModel(targets)
         self._exact = {
             name: one for name, one in targets.items() if STAR not in name
         }  #: those of it that are no patterns
-        self._list = ModelList()
+        self._list = ModelList(told)
         self._rest = rest
         self._prompts = prompts
         self._keys = KEYS if prompts is None else prompts.keys

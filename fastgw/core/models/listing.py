@@ -1,11 +1,12 @@
 """The list of models, in the shape of each dialect: ``GET /v1/models``, ``GET /v1/models/{id}`` and Ollama's ``GET /api/tags``.
 
-It has the names of the configuration, those that are patterns left out, as what they stand for is known to services alone; and for who
-may not ask for all models those that he may.
+It has the names of the configuration, those that are patterns left out, and what members have said that these stand for; and for who may
+not ask for all models those that he may.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -25,9 +26,12 @@ _EPOCH: Final = "1970-01-01T00:00:00Z"  #: of models nobody here knows when they
 class ModelList:
     """Answers for the models of one route; each shape is made when it is first asked for."""
 
-    __slots__ = ("_bodies",)
+    __slots__ = ("_bodies", "_found", "_told")
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[], tuple[str, ...]] | None = None) -> None:
+        """``told``: returns names beside those of the configuration; the same tuple until there are others.  None: there are never any."""
+        self._told = told
+        self._found: tuple[str, ...] = ()
         self._bodies: dict[str, bytes] = {}
 
     def answer(self, exchange: Exchange, models: ByModel[Any]) -> None:
@@ -43,13 +47,25 @@ class ModelList:
             else:
                 exchange.reply(Reply(200, orjson.dumps(_one(dialect, name))))
             return
+        more = self._more(models)
         if rights is not None:
-            exchange.reply(Reply(200, orjson.dumps(_list(dialect, rights.seen(models)))))
+            seen = rights.seen(models)
+            seen += tuple([one for one in more if one not in seen and rights.may(one)])
+            exchange.reply(Reply(200, orjson.dumps(_list(dialect, seen))))
             return
         body = self._bodies.get(dialect)
         if body is None:
-            body = self._bodies[dialect] = orjson.dumps(_list(dialect, models.names))
+            body = self._bodies[dialect] = orjson.dumps(_list(dialect, models.names + more))
         exchange.reply(Reply(200, body))
+
+    def _more(self, models: ByModel[Any]) -> tuple[str, ...]:
+        """The names that members have told of, and that requests may have."""
+        if self._told is None:
+            return ()
+        found = self._told()
+        if found is not self._found:
+            self._found, self._bodies = found, {}
+        return tuple([one for one in found if one not in models.names])
 
 
 def _list(dialect: str, names: tuple[str, ...]) -> dict[str, Any]:

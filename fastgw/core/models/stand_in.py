@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastgw.core.exchange.beginnings import hold
 from fastgw.core.exchange.fallback import SERVICE, StandIn
+from fastgw.core.models.asked import NOTE
 from fastgw.core.models.body import rename
 from fastgw.core.models.rights import rights_of
 from fastgw.errors import GatewayError
@@ -78,7 +79,15 @@ class ModelStandIn(StandIn):
                 rename(exchange, self._sent_as)
             else:
                 translator.translate_again(exchange, self.service, self._sent_as)
+            _tell(exchange, self._sent_as)
         except GatewayError as error:
             exchange.fail(error)
             return
         StandIn._ask(self, exchange, cause, code)
+
+
+def _tell(exchange: Exchange, sent_as: str) -> None:
+    """Let who chooses an endpoint know the name that its service is told now."""
+    asked = exchange.notes.get(NOTE) if exchange.notes is not None else None
+    if asked is not None:
+        asked.sent_as = sent_as

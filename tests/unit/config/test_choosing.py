@@ -16,6 +16,7 @@ from fastgw.policy.balancers import LeastRequest, Random, RoundRobin
 from fastgw.policy.engine_aware import READINGS, EngineAware
 from fastgw.policy.ewma import PeakEwma
 from fastgw.policy.hashing import ConsistentHash
+from fastgw.policy.having import TABLES
 from fastgw.policy.maglev import Maglev
 from fastgw.policy.prefix_hash import PrefixHash
 from tests.unit.config.files import read, with_service
@@ -70,6 +71,17 @@ def test_a_balancer_that_looks_at_prompts(tmp_path: Path) -> None:
 def test_who_may_pick_comes_before_all(tmp_path: Path) -> None:
     spec = service(tmp_path, "endpoint_picker: true, affinity: {cookie: stay, secret: 0123456789abcdef}")
     assert chosen(spec, members(), lambda: 0.5)["pick_for"].__module__ == "fastgw.core.live.picking"
+
+
+def test_members_that_have_the_model_come_before_all(tmp_path: Path) -> None:
+    a, b = Endpoint("a"), Endpoint("b")
+    found = chosen(service(tmp_path, "model_lists: true, balance: prefix_hash"), members(a, b), lambda: 0.5)
+    TABLES.of("a").learn({"b": ("m",)})
+    exchange = SimpleNamespace(notes={"asked_model": SimpleNamespace(sent_as="m")}, tried=())
+    assert found["pick_for"]((a, b), exchange) in (a, b)
+    ready = members(a, b)
+    assert chosen(service(tmp_path, "model_lists: true"), ready, lambda: 0.5)["pick_for"](ready.ready, exchange) is b
+    TABLES.retain(())
 
 
 def test_a_cookie_comes_before_the_balancer(tmp_path: Path) -> None:

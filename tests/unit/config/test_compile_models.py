@@ -9,6 +9,7 @@ from fastgw.core.live.registry import Registry
 from fastgw.core.models.choice import ModelChoice
 from fastgw.core.models.stand_in import ModelStandIn
 from fastgw.core.snapshot.versions import Versions
+from fastgw.policy.having import TABLES
 from tests.unit.config.compile_stage import compiled
 from tests.unit.config.files import read
 from tests.unit.config.test_models import file
@@ -57,3 +58,12 @@ def test_prompts_are_read_where_a_service_chooses_by_them(tmp_path: Path, regist
     assert found._prompts is not None and len(found._prompts.keys) <= 16  # as many as a skim takes
     other = text.replace("models: true", "models: [small]")
     assert choice_of(tmp_path, registry, other)._prompts is None
+
+
+def test_members_tell_the_names_of_patterns(tmp_path: Path, registry: Registry) -> None:
+    assert choice_of(tmp_path, registry, file())._list._told is None
+    text = file().replace('a: {endpoints: ["127.0.0.1:19000"]', 'a: {model_lists: true, endpoints: ["127.0.0.1:19000"]')
+    told = choice_of(tmp_path, registry, text)._list._told
+    TABLES.of("a").learn({"127.0.0.1:19000": ("gpt",)})
+    assert told() == ("open/gpt",)
+    TABLES.retain(())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.config.spec import EngineSpec
+from fastgw.config.spec import EngineSpec, ModelListsSpec
 from tests.unit.config.files import problems, read, with_service
 
 USUAL = EngineSpec("auto", "/metrics", None, 1.0, 0.5, ())
@@ -46,6 +46,28 @@ def test_an_engine(tmp_path: Path) -> None:
 def test_what_cannot_be_asked(tmp_path: Path, keys: str, expected: str) -> None:
     found = problems(tmp_path, with_service(keys))
     assert any(expected in one for one in found), found
+
+
+def test_lists_of_models(tmp_path: Path) -> None:
+    for keys, expected in (
+        ("true", ModelListsSpec("/v1/models", None, 10.0, 2.0)),
+        ("{path: /api/tags, port: 81, interval: 1m, timeout: 1s}", ModelListsSpec("/api/tags", 81, 60.0, 1.0)),
+    ):
+        (service,) = read(tmp_path, with_service(f"model_lists: {keys}")).services
+        assert service.model_lists == expected
+    (service,) = read(tmp_path, with_service("balance: random")).services
+    assert service.model_lists is None
+    for keys, told in (
+        ("model_lists: {interval: 1s}", "model_lists.timeout: is longer than interval (1 s)"),
+        ("model_lists: {interval: 1ms, timeout: 1ms}", "model_lists.interval: is less than 100 ms"),
+        ("model_lists: {path: x}", "model_lists.path: expected a path"),
+        ("model_lists: true, protocol: h2", "services.a.model_lists: asks over HTTP/1.1"),
+        ("model_lists: true, subset: {match: {x: '${header.x}'}}", "model_lists: stands beside subset"),
+    ):
+        found = problems(tmp_path, with_service(keys))
+        assert any(told in one for one in found), found
+    text = with_service("model_lists: true").replace("127.0.0.1:19000", "unix:/tmp/x")
+    assert any("model_lists asks for a list, and a unix socket has none" in one for one in problems(tmp_path, text))
 
 
 def test_a_unix_socket_has_no_metrics(tmp_path: Path) -> None:

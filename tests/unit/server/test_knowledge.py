@@ -39,6 +39,13 @@ def test_every_worker_learns_the_keys_also_one_that_comes_later(gateway: Gateway
     assert places[0].told() == places[1].told()[1:] == [Fetched({where: news})]
 
 
+def test_every_worker_learns_which_models_members_have(gateway: Gateway, places: list[Place]) -> None:
+    lists = {"a:1": ("m",)}
+    gateway.knowledge.learn_models("a", {"a:1": (("m",), 1.0)})
+    gateway.knowledge.learn_models("a", {"a:1": (("m",), 2.0)})  # as before: nobody need be told
+    assert gateway.knowledge.models == {"a": lists}
+
+
 def test_a_worker_that_comes_while_somebody_watches_tells_too(gateway: Gateway, places: list[Place]) -> None:
     plan = gateway.plan(gateway.load())
     gateway.adopt(plan)

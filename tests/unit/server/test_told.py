@@ -15,7 +15,8 @@ from fastgw.core.settings import KeySetSettings, Url
 from fastgw.filters.key_sets import KEY_SETS, NOTHING
 from fastgw.filters.leases import LEASES
 from fastgw.policy.engine_aware import READINGS
-from fastgw.server.messages import Asked, Busy, Fetched, Linked, Tail, Wanted
+from fastgw.policy.having import TABLES
+from fastgw.server.messages import Asked, Busy, Fetched, Linked, ModelsListed, Tail, Wanted
 from fastgw.server.told import KINDS, SourceNews
 from fastgw.testing.edge import Edge
 from fastgw.testing.mock import MockLoop
@@ -46,6 +47,16 @@ def test_how_busy_engines_are_is_known_while_a_service_asks() -> None:
     assert READINGS.of("told") == {}
 
 
+def test_which_models_members_have_is_known_while_a_service_asks() -> None:
+    told = SourceNews(lambda _: None)
+    message = ModelsListed("told", {"a:1": ("m",)})
+    assert isinstance(message, KINDS)
+    told.learn(message)
+    assert TABLES.of("told").places == {"m": {"a:1"}}
+    told.retain(NOTHING_OF_THEM)
+    assert TABLES.of("told").places == {}
+
+
 def test_what_filters_want_is_said() -> None:
     said: list[Wanted | Asked] = []
     loop = MockLoop()
@@ -69,7 +80,7 @@ from types import SimpleNamespace
 from fastgw.server.told import SourceNews
 from fastgw.testing.edge import Edge
 SourceNews(print).retain(SimpleNamespace(key_sets=(), redis=(), services=()))
-assert not {"fastgw.filters.key_sets", "fastgw.filters.leases", "fastgw.policy.engine_aware"} & sys.modules.keys()
+assert not {"fastgw.filters.key_sets", "fastgw.filters.leases", "fastgw.policy.engine_aware", "fastgw.policy.having"} & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
 
