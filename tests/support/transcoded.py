@@ -52,6 +52,7 @@ def stage(
     submit: Any = None,
     behind: tuple[Any, ...] = (),
     protocols: tuple[str, ...] = ("http/1.1",),
+    route: Any = None,
     **options: Any,
 ) -> tuple[Edge, list[Any]]:
     """The gateway, with filters ``before`` the transformer and ``behind`` it, and the notes of its exchanges."""
@@ -61,7 +62,9 @@ def stage(
     transcoder = made(given) if submit is None else GrpcJsonTranscoder(NAME, dict(given), submit)
     transcoder.start(loop)
     spy = Spy("spy", [], done=lambda exchange: notes.append(exchange.notes))
-    return Edge(filters=[spy, *before, transcoder, *behind], loop=loop, listener={"protocols": protocols}), notes
+    return Edge(
+        filters=[spy, *before, transcoder, *behind], loop=loop, listener={"protocols": protocols}, route=route or {}
+    ), notes
 
 
 def ask(line: str, document: Any = None, *fields: str, kind: str = "application/json") -> bytes:

@@ -25,10 +25,8 @@ from tests.unit.transformers.talks import ONE, TALK, TWO, Talk, failed, handshak
 
 @pytest.mark.parametrize("has_begun", [False, True])
 def test_silence_of_both_is_that_of_an_upgraded_connection(has_begun: bool) -> None:
-    talk = Talk()
-    (socket,) = talk.edge.plane.unconnected
-    assert socket.exchange is not None
-    idle = socket.exchange.route.settings.tunnel_idle_timeout
+    idle = 200.0  # longer than a body, or an answer, may rest
+    talk = Talk(route={"tunnel_idle_timeout": idle})
     service = talk.edge.connect()
     if has_begun:
         service.feed(start() + chunk(ONE))

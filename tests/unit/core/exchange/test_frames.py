@@ -49,10 +49,12 @@ DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
 class Open:
     """One that is open, in the hands of a test."""
 
-    def __init__(self, handshake: bytes = WEBSOCKET, answer: bytes = SWITCHING, **settings: Any) -> None:
+    def __init__(
+        self, handshake: bytes = WEBSOCKET, answer: bytes = SWITCHING, *, route: Any = None, **settings: Any
+    ) -> None:
         self.notes: list[Any] = []
         spy = Spy("spy", [], done=lambda exchange: self.notes.append(exchange.notes))
-        self.edge = Edge(filters=[spy, WebSockets(USUAL._replace(**settings))])
+        self.edge = Edge(filters=[spy, WebSockets(USUAL._replace(**settings))], route=route or {})
         self.client: MockTransport = self.edge.client(handshake)
         self.service = self.edge.connect()
         self.asked = self.service.take()
@@ -243,8 +245,8 @@ def test_without_messages_it_is_idle_whatever_else_is_said() -> None:
 
 
 def test_silence_of_both_is_that_of_any_tunnel() -> None:
-    found = Open()
-    found.edge.loop.advance(3601)
+    found = Open(route={"tunnel_idle_timeout": 200.0})
+    found.edge.loop.advance(201)
     assert found.told(found.client)[0] == 1001 == found.told(found.service)[0] and found.client.is_closing()
     found.end()
 
