@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from fastgw.config.chains import links
 from fastgw.config.spec import FilterSpec, GatewaySpec, ListenerSpec, RouteSpec
-from fastgw.config.translated import translated
+from fastgw.config.translated import spoken, translated
 from fastgw.core.settings import GrpcSettings
 from fastgw.errors import ConfigError
 from fastgw.routing.pattern import parse_path
@@ -130,9 +130,9 @@ def _filters(spec: GatewaySpec, listeners: Sequence[ListenerSpec], found: RouteS
     known = {one.name: one for one in spec.filters}
     transformers = [("transformer", one) for one in found.transformers] if found is not None else []
     calls = [("route", "grpc", _calls(found.grpc))] if found is not None and found.grpc is not None else []
-    spoken = translated(spec, found) if found is not None else {}
-    if spoken:
-        told = ", ".join(f"{name} speaks {one.name}" for name, one in spoken.items())
+    dialects = translated(spec, found, spoken(spec)) if found is not None else {}
+    if dialects:
+        told = ", ".join(f"{name} speaks {one.name}" for name, one in dialects.items())
         calls.append(("service", "dialects", f"translates what other clients ask for: {told}"))
     lines: list[str] = []
     for listener in listeners:

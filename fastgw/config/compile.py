@@ -35,7 +35,7 @@ from fastgw.config.telemetry_spec import TelemetrySpec
 from fastgw.config.translated import spoken, translated
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.registry import Registry
-from fastgw.core.settings import GrpcSettings, MirrorSettings
+from fastgw.core.settings import DialectSettings, GrpcSettings, MirrorSettings
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.fallbacks import Fallbacks
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
@@ -94,7 +94,7 @@ class _Compiler:
         self._services: dict[str, Service] = {}
         self._versions: dict[str, Versions] = {}
         self._spoken = spoken(spec)
-        self._dialects: Filter | None = None
+        self._dialects: dict[tuple[tuple[str, DialectSettings], ...], Filter] = {}
         self._streaming = streaming(spec)
         self._watch: StreamFilter | None = None
         if spec.models or self._streaming:
@@ -118,7 +118,7 @@ class _Compiler:
         listeners = {}
         for listener in self._spec.listeners:
             listeners[listener.name] = yield from self._listener(listener)
-        others = [one for one in (self._tracing, self._dialects) if one is not None]
+        others = [*([] if self._tracing is None else [self._tracing]), *self._dialects.values()]
         filters = (*self._filters.values(), *self._transformers.values(), *others)
         services, versions = tuple(self._services.values()), tuple(self._versions.values())
         return Snapshot(generation, listeners, services, filters, tuple(maker.inside), versions)
@@ -253,17 +253,17 @@ class _Compiler:
         transformers = route.transformers if route is not None else ()
         cookies = self._cookies(route) if route is not None else ()
         grpc = route.grpc if route is not None else None
-        is_translated = bool(self._spoken) and route is not None and bool(translated(self._spec, route))
+        dialects = tuple(translated(self._spec, route, self._spoken).items()) if route is not None else ()
         watch = self._watch if route is not None and has_streams(self._spec, route, self._streaming) else None
         socket = route.websocket if route is not None else None
-        key = (len(listener.before_routing), names, transformers, cookies, grpc, is_translated, watch, socket)
+        key = (len(listener.before_routing), names, transformers, cookies, grpc, dialects, watch, socket)
         found = self._chains.get(key)
         if found is None:
             filters = [self._filters[name] for name in names]
             modes = {one.name: self._mode(one) for one in (*(self._specs[name] for name in names), *transformers)}
             filters += [*map(self._transformer, transformers), *self._affinity_filter(cookies)]
             filters += [] if grpc is None else [self._call_filter(grpc)]
-            filters += [self._translator()] if is_translated else []
+            filters += [self._translator(dialects)] if dialects else []
             filters += [] if watch is None else [watch]
             filters += [] if socket is None else [self._socket_filter(socket)]
             before = len(listener.before_routing)
@@ -297,13 +297,14 @@ class _Compiler:
         found = {one.name: affinity_of(one) for one in specs}
         return [AffinityFilter({name: one for name, one in found.items() if one is not None})]
 
-    def _translator(self) -> Filter:
-        """One for all routes: what to do it knows by the service that was chosen."""
-        if self._dialects is None:
+    def _translator(self, dialects: tuple[tuple[str, DialectSettings], ...]) -> Filter:
+        """One for all routes that lead to the same of the services that have a dialect."""
+        found = self._dialects.get(dialects)
+        if found is None:
             from fastgw.transformers.dialects import Dialects  # which a worker without such does not need
 
-            self._dialects = Dialects(self._spoken)
-        return self._dialects
+            found = self._dialects[dialects] = Dialects(dict(dialects))
+        return found
 
     def _call_filter(self, settings: GrpcSettings) -> Filter:
         """One for all routes that say the same of calls."""

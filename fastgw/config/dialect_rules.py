@@ -68,8 +68,12 @@ def speaks(config: Configuration, route: Route) -> bool:
 
 def check_route_dialects(document: Document, config: Configuration, where: TreePath, route: Route) -> None:
     """Report what cannot work where requests of ``route`` are translated."""
-    if is_unsound(route.body_buffer) or route.body_buffer != 0 or route.models is not None:  # of which that is told
+    if route.models is not None or not speaks(config, route):  # of models it is told elsewhere
         return
-    if speaks(config, route):
+    if not is_unsound(route.body_buffer) and route.body_buffer == 0:
         reason = "says that the service reads bodies as they come, and its dialect takes them whole"
         document.report((*where, "body_buffer"), reason)
+    cache = route.cache
+    if cache is not None and not is_unsound(cache, cache.methods, *cache.methods) and "POST" in cache.methods:
+        reason = "has POST: answers are kept as the service gives them, and its dialect is not that of every client"
+        document.report((*where, "cache", "methods"), reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastgw.config.called import behind, destinations
 from fastgw.config.spec import GatewaySpec, RouteSpec
 from fastgw.core.settings import DialectSettings
@@ -12,10 +14,11 @@ def spoken(spec: GatewaySpec) -> dict[str, DialectSettings]:
     return {one.name: one.dialect for one in spec.services if one.dialect is not None}
 
 
-def translated(spec: GatewaySpec, route: RouteSpec) -> dict[str, DialectSettings]:
-    """The same of the services that requests of ``route`` can come to."""
-    found = spoken(spec)
+def translated(
+    spec: GatewaySpec, route: RouteSpec, found: Mapping[str, DialectSettings]
+) -> Mapping[str, DialectSettings]:
+    """Of what services speak, which ``spoken`` has ``found``, that of those that requests of ``route`` can come to."""
     if not found:
-        return {}
+        return found
     names = behind(spec, destinations(route) | {*spec.services_of_models(route)})
     return {name: one for name, one in found.items() if name in names}

@@ -50,7 +50,7 @@ _NO_TRANSFORM: Final = b"no-transform"
 
 
 class Dialects:
-    """The filter, of all routes of a worker."""
+    """The filter, of all routes that lead to the same services."""
 
     name = "dialects"
     sees_empty = True
@@ -80,7 +80,7 @@ class Dialects:
         """Let nobody keep a body from being translated by saying so, where that may be needed.
 
         Raises:
-            DownstreamError: 415 ``body_type_refused``.
+            DownstreamError: 415 ``body_type_refused``: it is a part of one.
         """
         request = exchange.request
         operation = operation_of(request.matched_path)
@@ -89,13 +89,14 @@ class Dialects:
         if any(one.name != operation.dialect for one in self._services.values()):
             if _NO_TRANSFORM in (request.header(b"cache-control") or b"").lower():
                 request.remove_header(b"cache-control")
-            refuse_unchangeable(request)
+            if request.header(b"content-range") is not None:
+                refuse_unchangeable(request)
 
     def transform_request(self, exchange: Exchange) -> BodyHook | None:
         """Its body becomes one of the service's dialect.
 
         Raises:
-            DownstreamError: 404 ``operation_untranslatable``: the service has nothing like what is asked for.
+            DownstreamError: 404 ``operation_untranslatable``: the service has nothing like what is asked for; 415 ``body_type_refused``.
         """
         request, service = exchange.request, exchange.service
         operation = operation_of(request.matched_path)
@@ -107,6 +108,7 @@ class Dialects:
             if keeps:
                 exchange.note(AGAIN, self)
             return None
+        refuse_unchangeable(request)
         meant = _meant(request, settings)
         call = DialectCall(operation.dialect, settings.name, self.threads)
         exchange.note(NOTE, call)

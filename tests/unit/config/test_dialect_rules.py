@@ -45,6 +45,11 @@ def test_what_can_be(tmp_path: Path) -> None:
         ("[{service: b}]", "[{service: c}]", "services.a.fallback[0].service: 'c' speaks anthropic and 'a' openai"),
         ("[{service: b}]", "[{service: d}]", "services.a.fallback[0].service: 'd' speaks what nobody says and 'a'"),
         ("service: a}", "service: a, body_buffer: 0}", "routes[0].body_buffer: says that the service reads bodies"),
+        (
+            "service: a}",
+            "service: a, cache: {methods: [GET, POST], ttl: 5s}}",
+            "routes[0].cache.methods: has POST: answers are kept as the service gives them",
+        ),
         ("errors: openai", "body_buffer: 0", "routes[1].body_buffer: says that the service reads bodies"),
     ],
 )

@@ -7,8 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
+from fastgw.core.settings import DialectSettings
 from fastgw.filters.usage import Usage
-from fastgw.testing.edge import body_of, head_of, statuses
+from fastgw.testing.edge import Edge, body_of, head_of, statuses
+from fastgw.transformers.dialects import Dialects
 from tests.support.bodies import Elsewhere, plain
 from tests.support.dialects import (
     STREAM,
@@ -148,6 +150,17 @@ def test_nobody_keeps_a_body_from_being_translated_by_saying_so() -> None:
     edge.end()
     status, said = refused(orjson.dumps(message_of("gpt")), MESSAGES, "Content-Range: bytes 0-9/99")
     assert (status, said["type"]) == (415, "error")
+    plain_edge = Edge(
+        filters=[Dialects({"s": DialectSettings("openai", 1, "max_tokens")})], route={"body_buffer": 65536}
+    )
+    for path, coded in ((CHAT, True), (MESSAGES, False)):  # which only has to be read where it is translated
+        client = plain_edge.client(post(b"\x1f\x8b", path, "application/json", "Content-Encoding: gzip"))
+        assert bool(plain_edge.attempts) is coded and statuses(client.take()) == ([] if coded else [415])
+        for one in plain_edge.attempts:
+            one.succeed(extra={"socket": None})
+        client.lose()
+        plain_edge.run()
+    plain_edge.end()
 
 
 def test_what_a_filter_has_made_of_the_path_is_where_the_service_has_it() -> None:
