@@ -130,14 +130,16 @@ class Reserving:
         return Reservation(asked, model, prompt, min(guess * choices, MOST), choices, False)
 
 
-def read(path: bytes, body: bytes) -> AskedModel:
-    """What ``body`` asks for, on a route that nobody has read it for.
+def read(path: bytes, body: bytes, known: AskedModel | None = None) -> AskedModel:
+    """What ``body`` asks for, on a route that nobody has read it for; ``known``: what it asked for before filters have changed it.
 
     Raises:
         DownstreamError: 400, it is no JSON, or has two readings: one would be counted, and perhaps the other executed.
     """
     operation = operation_of(path) or _UNKNOWN
     if not body.startswith(_BEGINNINGS):
+        if known is not None:
+            return known
         return AskedModel(operation, "", "", "")  # a form, or compressed: nothing is known of it but its size
     skim = Skim(KEYS, 0, _VALUE_MAX)
     try:
@@ -148,6 +150,8 @@ def read(path: bytes, body: bytes) -> AskedModel:
         if error.reason == AMBIGUOUS:
             raise DownstreamError(400, "json_ambiguous", detail) from None
         raise DownstreamError(400, "json_malformed", detail) from None
+    if known is not None:
+        return AskedModel(known.operation, known.model, known.entry, known.sent_as, skim)
     value = skim.value(0)
     is_name = value is not None and value.kind == STRING and value.raw is not None and len(value.raw) <= MODEL_MAX
     name = text_of(value.raw) if is_name else ""  # type: ignore[union-attr, arg-type]

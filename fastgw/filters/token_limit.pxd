@@ -16,15 +16,20 @@ cdef class _Reserved:
     cdef public tuple told
 
 
+cdef class _Around:
+    cdef public object prices
+    cdef public bint is_changed
+
+
 cdef class TokenLimit:
     cdef public str name
+    cdef dict _chains
     cdef object _clock
     cdef bint _cuts
     cdef bint _is_dry
     cdef bint _is_open
     cdef list _limits
     cdef object _noted
-    cdef dict _prices
     cdef object _reserving
     cdef bint _shares
     cdef bint _tells_all
@@ -34,6 +39,8 @@ cdef class TokenLimit:
     cpdef read_request(self, Exchange exchange)
     @cython.locals(request=Request, notes=dict, path=bytes, asked=AskedModel)
     cpdef read(self, Exchange exchange, bytes data)
+    @cython.locals(around=_Around)
+    cdef _Around _knows(self, object chain)
     @cython.locals(notes=dict, limits=list, tabs=list, amount="long long", plane=Plane, base=Py_ssize_t, under_way=_Reserved)
     cdef _admit(self, Exchange exchange, object reserved)
     @cython.locals(under_way=_Reserved)

@@ -51,6 +51,18 @@ class _Reserved:
         self.told: Fields = ()  #: what its answer is to say
 
 
+class _Around:
+    """What is known of a chain that the filter is in."""
+
+    __slots__ = ("is_changed", "prices")
+
+    def __init__(self, name: str, chain: Chain) -> None:
+        #: Of the filter that meters; None: there is none, and nothing costs anything.
+        self.prices: Prices | None = next((one.prices for one in chain.filters if isinstance(one, Usage)), None)
+        own = [chain.name_of(one.hook) for one in chain.request_body].index(name)
+        self.is_changed = any(one.changes for one in chain.request_body[:own])  #: may a filter in front change bodies?
+
+
 class _Unread(GatheredHook):
     """A body that is read by nobody else, and admitted when all of it is here."""
 
@@ -61,7 +73,7 @@ class _Unread(GatheredHook):
 
     def whole(self, data: bytes) -> bytes:
         """See ``GatheredHook``."""
-        self._limit.read(self._exchange, data)
+        self._limit.read_changed(self._exchange, data)
         return data
 
 
@@ -69,13 +81,13 @@ class TokenLimit:
     """The filter."""
 
     __slots__ = (
+        "_chains",
         "_clock",
         "_cuts",
         "_is_dry",
         "_is_open",
         "_limits",
         "_noted",
-        "_prices",
         "_reserving",
         "_shares",
         "_tells_all",
@@ -111,7 +123,7 @@ class TokenLimit:
         self._is_open = options["when_full"] == "let_through"
         self._is_dry: bool = options["dry_run"]
         self._cuts: bool = options["ceiling"] and not self._is_dry
-        self._prices: dict[Chain, Prices | None] = {}  #: of the filter that meters, by the chain that both are in
+        self._chains: dict[Chain, _Around] = {}
         self._under_way: dict[Exchange, _Reserved] = {}
 
     def count_in(self, slots: Mapping[tuple[str, str], int]) -> None:
@@ -127,7 +139,7 @@ class TokenLimit:
         if exchange.request.method != b"POST" or exchange in self._under_way:
             return None
         body = exchange.body
-        if not body.is_done:
+        if not body.is_done or self._knows(exchange.route.chain).is_changed:
             return _Unread(self, exchange)
         self.read(exchange, body.pending[0] if len(body.pending) == 1 else b"".join(body.pending))
         return None
@@ -145,7 +157,17 @@ class TokenLimit:
             asked = read(request.matched_path, data)
             if asked.model:
                 exchange.note(NOTE_MODEL, asked.model)
-        self._admit(exchange, self._reserving.of(asked, path, data, self._prices_of(exchange.route.chain)))
+        self._admit(exchange, self._reserving.of(asked, path, data, self._knows(exchange.route.chain).prices))
+
+    def read_changed(self, exchange: Exchange, data: bytes) -> None:
+        """The same of a body that came later, or that other filters may have changed meanwhile: it counts as it goes on."""
+        request, notes = exchange.request, exchange.notes
+        asked: AskedModel | None = notes.get(ASKED) if notes is not None else None
+        asked = read(request.matched_path, data, asked)
+        if asked.model and not asked.entry:
+            exchange.note(NOTE_MODEL, asked.model)
+        prices = self._knows(exchange.route.chain).prices
+        self._admit(exchange, self._reserving.of(asked, request.original_path or request.path, data, prices))
 
     def _admit(self, exchange: Exchange, reserved: Reservation) -> None:
         notes, clock = exchange.notes, self._clock
@@ -199,7 +221,7 @@ class TokenLimit:
         under_way = self._under_way.get(exchange) if self._cuts else None
         if under_way is None:
             return None
-        prices = self._prices_of(exchange.route.chain)
+        prices = self._knows(exchange.route.chain).prices
         more = Extension(exchange, under_way.reserved, under_way.limits, under_way.tabs, self._clock, prices)
         return ceiling_of(exchange, more, self._wall())
 
@@ -230,7 +252,8 @@ class TokenLimit:
 
     # --- what is around
 
-    def _prices_of(self, chain: Chain) -> Prices | None:
-        if chain not in self._prices:
-            self._prices[chain] = next((one.prices for one in chain.filters if isinstance(one, Usage)), None)
-        return self._prices[chain]
+    def _knows(self, chain: Chain) -> _Around:
+        around = self._chains.get(chain)
+        if around is None:
+            around = self._chains[chain] = _Around(self.name, chain)
+        return around

@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 
 from fastgw.core import limit_counters as rows
-from fastgw.testing.edge import body_of, statuses
+from fastgw.core.exchange.filter import GatheredHook
+from fastgw.core.live.holds import Seat
+from fastgw.core.models.asked import AskedModel
+from fastgw.testing.edge import Spy, body_of, statuses
+from fastgw.wire.inference import OPERATIONS
 from tests.support.inference import asks
 from tests.unit.filters.test_token_limit import (  # noqa: F401 - fixtures
+    Clock,
+    Limited,
     Made,
     arrive,
     clock,
@@ -97,6 +103,32 @@ def test_a_body_that_comes_later_is_waited_for(limited: Made) -> None:  # noqa: 
     late = it.edge.client(data[:-50])
     late.feed(data[-50:])
     assert statuses(late.take()) == [429]
+    it.edge.end()
+
+
+class Halving:
+    """Has bodies allow half of what they did, as guardrails may."""
+
+    name = "halving"
+
+    class Hook(GatheredHook):
+        def whole(self, data: bytes) -> bytes:
+            return data.replace(b'"max_tokens": 100', b'"max_tokens": 50')
+
+    def transform_request(self, exchange: Any) -> GatheredHook:
+        return self.Hook()
+
+
+@pytest.mark.parametrize("asked", [None, "big"])
+def test_a_body_counts_as_filters_in_front_have_made_it(seat: Seat, clock: Clock, asked: str | None) -> None:  # noqa: F811
+    def note(exchange: Any) -> None:
+        if asked:
+            exchange.note("asked_model", AskedModel(OPERATIONS[b"/v1/chat/completions"], "m", asked, "m", None))
+
+    it = Limited(seat, clock, said(90, per=("model",)), front=[Spy("spy", [], request=note), Halving()])
+    _, service = it.ask(100)
+    assert b'"max_tokens": 50' in service.take()
+    assert it.count(rows.RESERVED) == 25 + 50  # a byte less
     it.edge.end()
 
 
