@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from fastgw.filters.token_limits import Counted
 
 SLICE: Final = 64  #: tokens that are asked for at once
+CHOICES_MAX: Final = (
+    128  #: that have an end of their own: a client may ask for any number of what its service does not know
+)
 _DELTA_MARK: Final = b"message_delta"
 _BLOCK_MARK: Final = b"content_block_st"  #: of its start and of its stop
 
@@ -237,5 +240,5 @@ def ceiling_of(exchange: Exchange, more: Extension, wall: float) -> Ceiling | No
         return None
     reserved = more.reserved
     wants_usage = not used.strips and reserved.wants_usage
-    ending = Ending(reserved.prompt, 0, reserved.choices, wants_usage=wants_usage, wall=wall)
+    ending = Ending(reserved.prompt, 0, min(reserved.choices, CHOICES_MAX), wants_usage=wants_usage, wall=wall)
     return Ceiling(exchange, meter, more.allowed, more, ending, is_of_lines=isinstance(meter, LineMeter))

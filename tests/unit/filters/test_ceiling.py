@@ -118,6 +118,15 @@ def test_usage_is_told_where_the_client_asks_for_it(limited: Made) -> None:  # n
     it.edge.end()
 
 
+def test_choices_that_nobody_can_have_do_not_end_each(limited: Made) -> None:  # noqa: F811
+    it = limited(said(31), **LEARNED)
+    client, service = stream(it, prompt(stream=True, n=10**15))
+    service.feed(words(40))
+    it.edge.run()
+    assert len(events(it, client)) == 5 + 128 + 1
+    it.edge.end()
+
+
 def test_a_message_of_anthropic(limited: Made) -> None:  # noqa: F811
     it = limited(said(31), **LEARNED)
     client, service = stream(it, prompt(stream=True), b"/v1/messages")
