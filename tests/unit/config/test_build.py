@@ -305,11 +305,15 @@ def test_a_key_goes_to_one_place() -> None:
         assert not set(one._fields) & set(other._fields)
 
 
+#: What is called so elsewhere too: by a listener's certificate, whatever has a name, and slots.
+_COMMON = {"cert", "key", "name", "limits"}
+
+
 @pytest.mark.parametrize("between", ["build", "compile"])
 def test_nothing_in_between_names_a_setting(between: str) -> None:
     """What the data plane is told is filled by name, and handed on whole."""
     kinds = [one for one in vars(settings).values() if hasattr(one, "_fields") and one is not settings.Address]
-    keys = {name for kind in kinds for name in kind._fields} - {"cert", "key"}  # those of a listener's certificate, too
+    keys = {name for kind in kinds for name in kind._fields} - _COMMON
     assert "tunnel_idle_timeout" in keys
     tree = ast.parse(Path(spec.__file__).with_name(f"{between}.py").read_text())
     named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
