@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
+from fastgw.core import http2_counters as rows
 from fastgw.core.causes import excerpt
 from fastgw.core.exchange.ends import Carrier
 from fastgw.core.http1 import heads
@@ -413,6 +414,7 @@ class Http2Carrier(Carrier):
         exchange = self._ended()
         if exchange is None:
             return
+        exchange.plane.values[rows.UPSTREAM_REFUSED] += 1
         kept, body, retry = self._kept, exchange.body, RETRY_NEVER
         if kept is not None or body.is_kept:
             retry = RETRY_UNSEEN

@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from fastgw.core import http2_counters as rows
 from fastgw.core.causes import excerpt, words
 from fastgw.core.http2 import budget
 from fastgw.core.http2.carrier import RECEIVE, Bearing, Http2Carrier
@@ -134,6 +135,7 @@ class Http2Service(Bearing):
             if what == ASK:
                 self.link.put(frames.ping(PAYLOAD, False))
             elif what == DEAD:
+                self.plane.values[rows.UPSTREAM_DEAD] += 1
                 self.lose(f"the service did not answer PING in {self.pool.settings.ping_timeout:g} s")
 
     # --- what its streams do
@@ -365,6 +367,7 @@ class Http2Service(Bearing):
         last = int.from_bytes(payload[:4], "big") & 0x7FFFFFFF
         code = int.from_bytes(payload[4:8], "big")
         self._spend(budget.CONTROL, "GOAWAY")
+        self.plane.values[rows.UPSTREAM_GOAWAYS] += not self.why  # some say it twice
         detail = f", {excerpt(payload[8:])}" if len(payload) > 8 else ""
         self.leave(f"the service took leave of the connection (GOAWAY, {name_of(code)}{detail})")
         for number in [one for one in self.streams if one > last]:

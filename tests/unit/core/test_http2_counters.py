@@ -21,5 +21,5 @@ def test_they_are_on_the_page() -> None:
 
 def test_no_other_row_has_their_places() -> None:
     others = [(row, row.index, row.index + row.size * (len(row.values) or 1)) for row in layout.GLOBAL]
-    for place in (rows.FLOODS, rows.TARPIT_CUT):
+    for place in (rows.FLOODS, rows.TARPIT_CUT, rows.UPSTREAM_GOAWAYS, rows.UPSTREAM_REFUSED, rows.UPSTREAM_DEAD):
         assert [row.index for row, start, stop in others if start <= place < stop] == [place]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.core import counters
+from fastgw.core import counters, http2_counters
 from fastgw.testing import usual
 from fastgw.testing.edge import CHUNKED, GET, POST, statuses
 from fastgw.wire.http2 import frames
@@ -269,6 +269,7 @@ def test_goaway_lets_finish_what_the_service_has_seen_and_the_rest_is_sent_again
     server.send(EMPTY)
     assert statuses(client.take()) == [204] and server.transport.is_closing()
     assert not edge.failures() and edge.of_endpoint(counters.ENDPOINT_FAILURES) == 0
+    assert edge.count(http2_counters.UPSTREAM_GOAWAYS) == 1 and edge.count(http2_counters.UPSTREAM_REFUSED) == 1
     edge.end()
 
 
@@ -280,6 +281,7 @@ def test_goaway_in_two_steps_loses_nothing() -> None:
     server.send(frames.goaway(1, NO_ERROR) + EMPTY)
     second.send(answer(1))
     assert statuses(client.take()) == statuses(other.take()) == [204]
+    assert edge.count(http2_counters.UPSTREAM_GOAWAYS) == 1 and edge.count(http2_counters.UPSTREAM_REFUSED) == 0
     edge.end()
 
 
@@ -338,6 +340,7 @@ def test_a_silent_service_is_asked_and_is_dead_when_it_does_not_answer() -> None
     edge.loop.advance(6.0)
     assert statuses(client.take()) == [502] and server.transport.is_closing()
     assert "did not answer PING in 5 s" in edge.failures()[0]["detail"]
+    assert edge.count(http2_counters.UPSTREAM_DEAD) == 1 and edge.count(http2_counters.UPSTREAM_GOAWAYS) == 0
     edge.end()
 
 
