@@ -24,6 +24,7 @@ from fastgw.config.schema import (
     Version,
 )
 from fastgw.config.source import Document, TreePath
+from fastgw.config.streams import check_streams
 from fastgw.config.subset import check_metadata, check_subset
 from fastgw.config.unsound import is_unsound
 from fastgw.config.version_rules import check_versions, parts
@@ -60,6 +61,7 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
     count = 0 if is_unsound(service.endpoints) or service.discovery is not None else len(service.endpoints)
     check_hedge(document, (*where, "hedge"), service.hedge, count)
     check_retry(document, (*where, "retry"), service.retry)
+    check_streams(document, (*where, "streams"), service.streams)
     if service.pool.warm > service.pool.max_connections:
         document.report((*where, "pool", "warm"), f"is more than max_connections ({service.pool.max_connections})")
     if (service.pool.max_uploads or 0) > service.pool.max_connections and service.protocol == HTTP1:

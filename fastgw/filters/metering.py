@@ -36,6 +36,7 @@ class UsageMeter:
     __slots__ = ("first", "is_whole", "last", "told")
 
     gather = 0
+    is_counting = True  #: what is not the service's own is not offered to it
     is_of_bytes = False
     trailer_names = trailers = vary = ()
 

@@ -110,7 +110,10 @@ class DialectEdge(ModelEdge):
     """Models ``gpt`` at the service ``a``, which speaks OpenAI's dialect, ``claude`` at ``b``, Anthropic's, and ``any`` at ``rest``, of
     which nothing is said."""
 
-    def __init__(self, *, filters: Sequence[Any] = (), submit: Any = None, **options: Any) -> None:
+    def __init__(
+        self, *, filters: Sequence[Any] = (), behind: Sequence[Any] = (), submit: Any = None, **options: Any
+    ) -> None:
+        """``behind``: filters closer to the services."""
         spoken = {"a": DialectSettings(OPENAI, 100, "max_tokens"), "b": DialectSettings(ANTHROPIC, 100, "max_tokens")}
         dialects = Dialects(spoken, lambda: 7.0, submit)
         models: dict[str, str | Sequence[tuple[str, int, str]]] = {
@@ -118,7 +121,7 @@ class DialectEdge(ModelEdge):
             "claude": [("b", 1, "claude-9")],
             "any": "rest",
         }
-        super().__init__(models, filters=[*filters, dialects], **options)
+        super().__init__(models, filters=[*filters, dialects, *behind], **options)
         dialects.start(self.loop)
 
     def ask(self, document: Any, path: str, *fields: str) -> tuple[MockTransport, MockTransport, bytes]:

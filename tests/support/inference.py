@@ -76,11 +76,18 @@ class Metered:
     """An ``Edge`` with the filter, and the lines of its log."""
 
     def __init__(
-        self, folder: Path, filters: Sequence[Any] = (), *, edge: dict[str, Any] | None = None, **options: Any
+        self,
+        folder: Path,
+        filters: Sequence[Any] = (),
+        behind: Sequence[Any] = (),
+        *,
+        edge: dict[str, Any] | None = None,
+        **options: Any,
     ):
+        """``filters``: in front of it; ``behind``: closer to the service."""
         self.path = folder / "usage.jsonl"
         self.filter = Usage("usage", {**OPTIONS, "path": str(self.path), **options}, lambda: 1e9)
-        self.edge = Edge(filters=[*filters, self.filter], **(edge or {}))
+        self.edge = Edge(filters=[*filters, self.filter, *behind], **(edge or {}))
         self.filter.start(self.edge.loop)
 
     def lines(self) -> list[dict[str, Any]]:

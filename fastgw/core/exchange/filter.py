@@ -58,6 +58,8 @@ class BodyHook:
     trailers: Sequence[tuple[bytes, bytes]] = ()
     #: What it says of the body holds of these very bytes: it is not asked where another filter changes them behind it.
     is_of_bytes: bool = False
+    #: Counts what the service says, so the last words of a hook (``broken``) are not fed to it.
+    is_counting: bool = False
     #: Of one that transforms an answer: lower-case names of the request's fields on which its bytes depend, for ``Vary``.
     vary: Sequence[bytes] = ()
 

@@ -121,9 +121,20 @@ class Passage:
                 hooks.report_broken(self._exchange, stage.opening.hook, stage.opening.kind, problem)
                 said = None
             if said is not None:
-                self._first = place + 1
-                return self.feed(said, True)
+                return self._say(place + 1, said)
         return None
+
+    def _say(self, place: int, said: bytes) -> bytes | None:
+        """What the hooks from ``place`` on make of words that are no service's: those that count what it has said only hear of the end."""
+        for stage in self._stages[place:]:
+            if stage.gathered is not None:
+                return None
+            is_counting = getattr(stage.hook, "is_counting", False)
+            out = self._stream(stage, b"" if is_counting else said, True)
+            if out is None:
+                return None
+            said = out + said if is_counting else out
+        return said
 
     def leave(self) -> None:
         """See ``Passing``."""

@@ -12,7 +12,7 @@ from fastgw.core.exchange.times import Times
 from fastgw.core.live.registry import Registry
 from fastgw.core.settings import StreamSettings
 from tests.unit.config.compile_stage import compiled
-from tests.unit.config.files import read
+from tests.unit.config.files import problems, read
 
 FILE = """\
 listeners: [{{address: "127.0.0.1:18080"}}]
@@ -56,3 +56,11 @@ def test_what_needs_nothing_of_it_has_nothing(tmp_path: Path, registry: Registry
     snapshot = compiled(read(tmp_path, text), registry)
     for rule in snapshot.listeners["listener-1"].router.rules:
         assert not any(isinstance(one, StreamFilter) for one in rule.payload.chain.filters)
+
+
+def test_comments_are_not_sent_all_the_time(tmp_path: Path) -> None:
+    text = FILE.replace("m: b", "m: {{service: b}}")
+    (told,) = problems(tmp_path, text.format(streams="{keep_alive: 99ms}"))
+    assert "services.a.streams.keep_alive: is less than 100ms" in told
+    assert not problems(tmp_path, text.format(streams="{keep_alive: 100ms}"))
+    assert problems(tmp_path, text.format(streams="{keep_alive: often}"))
