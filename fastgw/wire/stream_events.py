@@ -179,6 +179,8 @@ def is_life_alone(form: str, block: bytes, begin: int) -> bool:
     """Whether ``block`` has no event but signs of life: comments, and what Anthropic calls ``ping``."""
     if form == LINES or len(block) > _LIFE_MAX:
         return False
+    if block.find(b"data:", begin) >= 0 and block.find(b"ping", begin) < 0:
+        return False
     found = sse.events(block, begin)
     return all(b"ping" in one.data and one.kind in (b"", b"ping") and _is_ping(one.data) for one in found)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import h2.errors
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fastgw.core.exchange.ending import end_streams
 from fastgw.core.exchange.streams import StreamFilter
@@ -14,7 +16,7 @@ from fastgw.testing.edge import Edge, statuses
 from tests.support.dialects import DialectEdge, anthropic_text, chat_of, kinds, message_of, on_the_wire, openai_text
 from tests.support.http2_service import Behind
 from tests.support.inference import Metered, asks
-from tests.support.model_streams import BUSY, HEAD, HI, LAST, ROLE, body_of_chunks, chunk
+from tests.support.model_streams import BLOCK, BUSY, HEAD, HI, LAST, ROLE, START, TEXT, body_of_chunks, chunk
 from tests.support.models import post
 from tests.unit.core.http2.peer import POST, Http2Edge, Peer
 
@@ -23,6 +25,51 @@ ASK = post(b"{}")
 HELD: dict[str, Any] = {"streams": STREAMS}
 RETRIED: dict[str, Any] = {**HELD, "on": ("5xx",), "methods": ("POST",), "attempts": 2}
 EVENTS = (("content-type", "text/event-stream"),)
+
+
+# --- whatever comes in whatever pieces
+
+PARTS = {
+    "comment": b": c\n\n",
+    "role": ROLE,
+    "start": START,
+    "block": BLOCK,
+    "content": HI,
+    "text": TEXT,
+    "error": BUSY,
+}
+BEGINNINGS = {"comment", "role", "start", "block"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(sorted(PARTS)), max_size=8), st.lists(st.integers(1, 200)), st.booleans())
+def test_a_client_gets_an_answer_or_a_status_and_nothing_of_both(
+    names: list[str], sizes: list[int], is_ended: bool
+) -> None:
+    stream = b"".join(PARTS[one] for one in names)
+    edge = Edge(filters=[StreamFilter()], service=HELD)
+    client, service = edge.pair(ASK)
+    data = HEAD + (chunk(stream) if stream else b"") + (LAST if is_ended else b"")
+    for size in [*sizes, len(data)]:
+        if data and not service.is_lost and not service.is_closing():
+            service.feed(data[:size])
+        data = data[size:]
+    if not is_ended and not service.is_closing():
+        service.feed_eof()
+    edge.run()
+    answer = client.take()
+    first = next((one for one in names if one not in BEGINNINGS), None)
+    if first is None:
+        assert statuses(answer) == [502]
+    elif first == "error":
+        assert statuses(answer) == [529]
+    else:
+        body, is_whole = body_of_chunks(answer)
+        assert statuses(answer) == [200] and is_whole
+        broken = (stream + b"event: error\n", stream + b'data: {"error": ')
+        assert body == stream if is_ended else body.startswith(broken)
+    assert edge.plane.body_bytes == 0
+    edge.end()
 
 
 # --- HTTP/2 to the service
