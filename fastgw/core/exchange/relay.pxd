@@ -4,6 +4,7 @@ from fastgw.core cimport _counters as counters
 from fastgw.core.exchange cimport arriving, hooks, tries
 from fastgw.core.exchange.ends cimport Carrier, Client, Exchange
 from fastgw.core.plane cimport Plane
+from fastgw.core.snapshot.chain cimport Chain
 from fastgw.core.snapshot.snapshot cimport Listener, Route, Service
 from fastgw.wire.messages cimport Request, Response
 
@@ -39,6 +40,7 @@ cdef class Relay(Exchange):
     cpdef set_aside(self)
     @cython.locals(service=Service, seconds=double)
     cdef _count_answer(self, double now)
+    @cython.locals(chain=Chain, size="long long")
     cpdef answer_is_ready(self)
     cdef _send_head(self)
     cdef bytes _pass(self, bytes data, bint is_last)

@@ -5,15 +5,14 @@
               └ reply ──────────────────────────────────┴── fail     └─ tunnel
 
 Four ways out, and every exchange takes exactly one of them, once:
-
     finish   the answer was sent, whoever made it
     fail     something broke: before the answer's head another endpoint is asked, if that is safe, or an error is answered;
-             after it both ends close, so that the client sees the cut
+             after it the answer says so in its last words, or both ends close, so that the client sees the cut
     abort    the client went away: the carrier closes in the same tick
     tunnel   ends when either side does
 
-No byte is written here and no protocol known: that is the business of the two ends (``exchange.ends``).
-Exchanges are pooled and reset: nothing outside keeps one after its ``done`` hooks, unless with its ``serial``, which is another then.
+No byte is written here and no protocol known: that is for the two ends (``exchange.ends``).  Exchanges are pooled and reset: nothing
+outside keeps one after its ``done`` hooks, unless with its ``serial``, which is another then.
 """
 
 from __future__ import annotations
@@ -243,7 +242,8 @@ class Relay(Exchange):
             tunnel.begin(self)
             return
         self.phase = STREAM
-        if not self.route.chain.response_body or passage.begin_answer(self):
+        chain, size = self.route.chain, self.response.content_length
+        if not chain.response_body or (chain.is_of_streams and size >= 0) or passage.begin_answer(self):
             self._send_head()
 
     def _send_head(self) -> None:

@@ -18,4 +18,5 @@ cdef class Chain:
     cdef public tuple refused
     cdef public tuple logged
     cdef public dict modes
+    cdef public bint is_of_streams
     cdef public bint is_traced

@@ -11,6 +11,7 @@ All of this is decided when the configuration is compiled.  What is left for a r
     response  n + 2 tuples                    [k]: response hooks to run, already reversed, when hook k (1-based) ended the walk
     request_body   (o1, o2, ...)              those that may want to see the body of a request, in order
     response_body  n + 2 tuples               as ``response``, of those for the body of an answer; () where there is none in the chain
+    is_of_streams  whether                    all of those are for answers that have no length
     done      n + 2 tuples                    [0]: nothing entered;  [n + 1]: the request passed every filter
     refused   (h1, h2, ..., hn)               those of a listener, for what never became an exchange
     logged    names of notes                  that some filter of the chain wants in the access log
@@ -89,6 +90,7 @@ class Chain:
         "begin",
         "done",
         "filters",
+        "is_of_streams",
         "is_traced",
         "logged",
         "modes",
@@ -115,6 +117,7 @@ class Chain:
         self.request_body = _openings(filters, _OF_REQUEST)
         leaving = [_openings(list(reversed(filters[:n])), _OF_RESPONSE) for n in entered]
         self.response_body: tuple[tuple[BodyOpening, ...], ...] = tuple(leaving) if leaving[-1] else ()
+        self.is_of_streams = bool(leaving[-1]) and all(one.is_of_streams for one in leaving[-1])
         self.refused: tuple[RefusedHook, ...] = _reversed(filters, len(filters), "refused")
         self.logged: tuple[str, ...] = tuple(
             dict.fromkeys(name for one in filters for name in getattr(one, "logged", ()))

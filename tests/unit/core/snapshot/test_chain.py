@@ -76,3 +76,23 @@ def test_names_of_notes_for_the_log_stand_once() -> None:
 
     assert Chain([Noting(), made("c", "request"), Other()]).logged == ("tenant", "plan", "cost")
     assert Chain().logged == ()
+
+
+def test_a_chain_whose_only_reader_is_of_streams_is_not_asked_of_answers_with_a_length() -> None:
+    class OfStreams:
+        name = "streams"
+        is_of_streams = True
+
+        def read_response(self, exchange: Any) -> None:
+            """Of streams alone."""
+
+    class OfAll:
+        name = "all"
+
+        def read_response(self, exchange: Any) -> None:
+            """Of any answer."""
+
+    assert Chain([OfStreams()]).is_of_streams
+    assert not Chain([OfAll(), OfStreams()]).is_of_streams and not Chain([]).is_of_streams
+    (first, second) = Chain([OfAll(), OfStreams()]).response_body[-1]
+    assert first.is_of_streams and not second.is_of_streams
