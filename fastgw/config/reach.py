@@ -86,6 +86,8 @@ def _reason(config: Configuration, routes: Sequence[Route], variable: str) -> st
         return f"no route that leads to this service has {{{name}}} in its path"
     if family == "note":
         note = name.partition(".")[0]
+        if note in ("asked_model", "model") and any(one.models is not None for one in routes):
+            return ""
         if any(one is None or one.notes is None or note in one.notes for one in _filters(config, routes)):
             return ""
         return f"no filter in front of this service notes {note!r}"

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.exchange.about import trace_ids
 from fastgw.wire.fields import OWN_REQUEST_FIELDS, OWN_RESPONSE_FIELDS, is_own, is_token
+from fastgw.wire.inference import KEYS
 from fastgw.wire.messages import CALL, KIND
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.snapshot.snapshot import Service
     from fastgw.wire.messages import Request
+
+_ASKED: Final = "asked_model"  #: the note of ``core.models.asked``
 
 Read = Callable[[Any], bytes]  #: of an exchange
 Part = bytes | str  #: literal text, or the name of a variable
@@ -119,6 +122,13 @@ def problem(name: str, *, is_answer: bool, more: Collection[str] = ()) -> str:
     if family == "header":
         return _field_problem(key, OWN_REQUEST_FIELDS - {one.encode() for one in _FIELDS})
     if family == "note":
+        if key.startswith(f"{_ASKED}."):
+            is_known = key[len(_ASKED) + 1 :].encode() in KEYS
+            return (
+                ""
+                if is_known
+                else f"is not known of a request to a model: {', '.join(one.decode() for one in KEYS)} are"
+            )
         return "" if all(map(_NAME, key.split("."))) else "is not the name of a note"
     if family == "path":
         return "" if _PARAMETER(key) else "is not the name of a parameter"
@@ -146,6 +156,8 @@ def reader(name: str) -> Read:
         return _header(key.lower())
     if family == "note":
         path = key.split(".")
+        if path[0] == _ASKED and len(path) == 2:
+            return _asked(path[1].encode())
         return lambda exchange: note_bytes(noted(exchange, path))
     if family == "cookie":
         cookie = key.encode() + b"="
@@ -179,6 +191,19 @@ def _path_parameter(exchange: Exchange, name: str) -> bytes:
     """The value, as it is written, of a parameter in the path of the route; empty where there is none, and before there is a route."""
     pattern = exchange.route.pattern
     return b"" if pattern is None else pattern.params(exchange.request.matched_path).get(name, b"")
+
+
+def _asked(key: bytes) -> Read:
+    """What the body of a request to a model says, a text or a whole number; empty where it says neither, or nothing is known of it."""
+
+    def read(exchange: Exchange) -> bytes:
+        asked = exchange.notes.get(_ASKED) if exchange.notes is not None else None
+        if asked is None:
+            return b""
+        found = asked.text(key)
+        return note_bytes(asked.number(key) if found is None else found)
+
+    return read
 
 
 def noted(exchange: Exchange, path: list[str]) -> Any:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.config.files import problems
+from tests.unit.config.files import MINIMAL, problems
+from tests.unit.config.test_models import file
 
 TEXT = """\
 listeners:
@@ -63,3 +64,10 @@ def test_a_key_that_no_request_can_have(tmp_path: Path, key: str, given: dict[st
 )
 def test_a_key_that_some_request_may_have(tmp_path: Path, key: str, given: dict[str, str]) -> None:
     assert found(tmp_path, key, **given) == []
+
+
+def test_what_a_body_says_may_be_a_key_of_services_of_models(tmp_path: Path) -> None:
+    keys = "b: {balance: consistent_hash, hash: {key: '${note.asked_model.user}'}, "
+    assert problems(tmp_path, file("models: true, service: b").replace("b: {", keys)) == []
+    (told,) = problems(tmp_path, MINIMAL.replace("a: {", keys.replace("b: {", "a: {")))
+    assert "no filter in front of this service notes 'asked_model'" in told

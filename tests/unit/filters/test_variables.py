@@ -10,6 +10,7 @@ from fastgw.filters.request_id import RequestId
 from fastgw.filters.variables import MOST_VARIABLES, Template, names, note_bytes, problem
 from fastgw.routing.pattern import parse_path
 from fastgw.testing.edge import GET, OK, Edge, Spy
+from tests.support.models import ModelEdge, post
 from tests.support.traced import PARENT, TRACE, TracedEdge
 
 HEAD = (
@@ -179,3 +180,20 @@ def test_without_traces_it_is_what_the_client_says(lines: bytes, value: bytes) -
     edge.client(GET[:-2] + lines + b"\r\n")
     assert seen == [value]
     edge.end()
+
+
+def test_what_the_body_of_a_request_to_a_model_says() -> None:
+    found: list[bytes] = []
+    names = ("user", "n", "max_tokens", "stream", "model")
+
+    def look(exchange: Any) -> None:
+        found.extend(Template((f"note.asked_model.{name}",)).fill(exchange) for name in names)
+
+    edge = ModelEdge(filters=[Spy("a", [], done=look)])
+    edge.client(post(b'{"model":"small","user":"\\u0061nn","n":3,"max_tokens":1.5,"stream":true}'))
+    edge.connect(port=9001).feed(OK)
+    edge.client(GET)
+    edge.end()
+    assert found == [b"ann", b"3", b"", b"", b"small", *[b""] * 5]
+    assert problem("note.asked_model.user", is_answer=False) == ""
+    assert "is not known of a request to a model: model, stream" in problem("note.asked_model.usr", is_answer=False)
