@@ -45,7 +45,7 @@ Exit code: 0 done; 1 not done, and why; 2 wrong arguments."""
 _EXAMPLES = """\
 examples:
   fastgw keys new keys.json ann
-  fastgw keys new keys.json batch --limit 100/s:200 --limit 1000000/d --model 'gpt-*' --label team=search --expires 90d
+  fastgw keys new keys.json batch --limit 100/s:200 --limit tokens=1000000/d --model 'gpt-*' --label team=search --expires 90d
   fastgw keys list keys.json
   fastgw keys rotate keys.json batch --grace 2d          a new key; the old one is good for two more days
   fastgw keys disable keys.json ann                      until: fastgw keys enable keys.json ann
@@ -67,8 +67,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=_fit(limit_of),
-        metavar="RATE[:BURST]",
-        help="such as 100/s; may be repeated",
+        metavar="[UNIT=]RATE",
+        help="such as 100/s, or with a burst 100/s:200; of models tokens=100000/m, cost=5/d or max=20; may be repeated",
     )
     made.add_argument("--route", action="append", default=[], metavar="NAME", help="it is for; by default all")
     made.add_argument(
@@ -172,7 +172,7 @@ def new(
     name: str,
     *,
     expires: float | None = None,
-    limits: Sequence[KeyLimit] = (),
+    limits: Sequence[KeyLimit | tuple[str, str]] = (),
     routes: Sequence[str] = (),
     models: Sequence[str] = (),
     labels: Sequence[tuple[str, str]] = (),
@@ -194,7 +194,15 @@ def new(
 
     secret = new_secret()
     made = ApiKey(
-        name, digest_of(secret.encode()), created, expires, tuple(limits), tuple(routes), tuple(models), dict(labels)
+        name,
+        digest_of(secret.encode()),
+        created,
+        expires,
+        tuple(one for one in limits if isinstance(one, KeyLimit)),
+        tuple(routes),
+        tuple(models),
+        dict(labels),
+        of_models=tuple(one for one in limits if not isinstance(one, KeyLimit)),
     )
     if not _changed(path, more, may_begin=True):
         return 1
@@ -276,7 +284,7 @@ def _row(key: ApiKey, now: float) -> tuple[str, ...]:
         key.digest.hex()[:_DIGEST],
         "-" if key.created is None else told_moment(key.created),
         "never" if key.expires is None else told_moment(key.expires),
-        " ".join(f"{one.rate}:{one.burst}" for one in key.limits) or "-",
+        " ".join([*(f"{one.rate}:{one.burst}" for one in key.limits), *map("=".join, key.of_models)]) or "-",
         " ".join(key.routes) or "all",
         " ".join(key.models) or "all",
         " ".join(f"{label}={value}" for label, value in key.labels.items()) or "-",

@@ -1,12 +1,15 @@
-"""What is wrong between filters of type ``token_limit`` and those that meter: who limits what is used has it metered behind it."""
+"""What is wrong between filters of type ``token_limit`` and those that meter: who limits what is used has it metered behind it; and between
+keys with limits of models and filters that hold them to those.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from fastgw.config.chains import links
 from fastgw.config.filters import BUILT_IN_FILTERS, FILTERS
+from fastgw.config.filters.api_key import ApiKeys
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.token_limit import TokenLimit
 from fastgw.config.filters.usage import Usage
@@ -20,6 +23,9 @@ def check_limits(document: Document, config: Configuration, name_of: Callable[[R
     """Report filters that limit what nobody behind them meters; each once, by the first route where that is so.  ``name_of``: a route."""
     if is_unsound(config.filters, config.chain, config.routes, config.listeners):
         return
+    for name, entry in config.filters.items():
+        if isinstance(entry, ApiKeys) and not is_unsound(entry) and not is_unsound(entry.file):
+            _keys(document, config, name, entry, name_of)
     limiting = {
         name: one for name, one in config.filters.items() if isinstance(one, TokenLimit) and not is_unsound(one)
     }
@@ -33,23 +39,50 @@ def check_limits(document: Document, config: Configuration, name_of: Callable[[R
             document.report(("filters", name), problem, at_key=True)
 
 
-def _problem(config: Configuration, name: str, units: set[Any], name_of: Callable[[Route], str]) -> str:
+def _keys(
+    document: Document, config: Configuration, name: str, entry: ApiKeys, name_of: Callable[[Route], str]
+) -> None:
+    """Warn where a key of ``entry``, the filter ``name``, has limits of models, and nobody behind it holds it to them."""
+    limited = next((one for one in entry.known() if one.of_models), None)
+    if limited is None:
+        return
+    for listener, route in _sound(config):
+        chain = [link.name for link in _links(config, listener, route)]
+        if name in chain and not any(
+            isinstance(_entry(config, one), TokenLimit) for one in chain[chain.index(name) + 1 :]
+        ):
+            said = (
+                f"the key {limited.name!r} has a limit of {limited.of_models[0][0]!r}, and no filter of type token_limit behind "
+                f"it in the chain of the route {name_of(route)!r} holds it to that"
+            )
+            document.warn(("filters", name, "file"), said)
+            return
+
+
+def _sound(config: Configuration) -> Iterator[tuple[Any, Route]]:
+    """Each listener with each route, those left out that are wrong by themselves."""
     for listener in config.listeners:
         for route in config.routes:
-            if is_unsound(listener, route) or is_unsound(listener.filters, listener.before_routing, route.filters):
-                continue
-            chain = [link.name for link in _links(config, listener, route)]
-            if name not in chain:
-                continue
-            behind = [_entry(config, one) for one in chain[chain.index(name) + 1 :]]
-            meters = [one for one in behind if isinstance(one, Usage)]
-            if not meters:
-                return (
-                    f"nobody behind it in the chain of the route {name_of(route)!r} meters what is used: name a filter of type "
-                    "usage there"
-                )
-            if COST in units and not is_unsound(meters[0].prices) and not meters[0].prices:
-                return f"limits the cost, and the filter usage behind it (route {name_of(route)!r}) has no prices"
+            if not (
+                is_unsound(listener, route) or is_unsound(listener.filters, listener.before_routing, route.filters)
+            ):
+                yield listener, route
+
+
+def _problem(config: Configuration, name: str, units: set[Any], name_of: Callable[[Route], str]) -> str:
+    for listener, route in _sound(config):
+        chain = [link.name for link in _links(config, listener, route)]
+        if name not in chain:
+            continue
+        behind = [_entry(config, one) for one in chain[chain.index(name) + 1 :]]
+        meters = [one for one in behind if isinstance(one, Usage)]
+        if not meters:
+            return (
+                f"nobody behind it in the chain of the route {name_of(route)!r} meters what is used: name a filter of type "
+                "usage there"
+            )
+        if COST in units and not is_unsound(meters[0].prices) and not meters[0].prices:
+            return f"limits the cost, and the filter usage behind it (route {name_of(route)!r}) has no prices"
     return ""
 
 

@@ -13,6 +13,7 @@ cdef class _Known:
     cdef public bytes digest
     cdef public str note
     cdef public dict labels
+    cdef public dict limits
     cdef public object rights
     cdef public bytes line
     cdef public double expires

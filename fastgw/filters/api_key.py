@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
 
 NOTE: Final = "api_key"  #: the note that has the name of the key
+NOTE_LIMITS: Final = (
+    "limits"  #: the one that has its limits of models, for a filter ``token_limit`` behind (``token_limits.Noted``)
+)
 NOTE_LABELS: Final = "labels"  #: the one that has its labels, a mapping, where it has some
 
 _DENIED = counters.ROUTE_DENIED + DENIERS.index("api_key")
@@ -44,7 +47,20 @@ _UNKNOWN: Final = (
 class _Known:
     """A key, ready to be used."""
 
-    __slots__ = ("digest", "expires", "key", "labels", "line", "meters", "note", "rates", "rights", "routes", "seat")
+    __slots__ = (
+        "digest",
+        "expires",
+        "key",
+        "labels",
+        "limits",
+        "line",
+        "meters",
+        "note",
+        "rates",
+        "rights",
+        "routes",
+        "seat",
+    )
 
     def __init__(self, key: ApiKey, header: bytes, former: FormerKey | None = None) -> None:
         """``header``: what tells the service; empty: it is not told.  ``former``: what the key was before, which this is about."""
@@ -52,6 +68,7 @@ class _Known:
         self.digest = key.digest if former is None else former.digest
         self.note = key.name
         self.labels = dict(key.labels) or None
+        self.limits = {"key": key.of_models} if key.of_models else None
         self.rights = ModelRights(key.models) if key.models else None
         self.line = field_line(header, key.name.encode(), OWN_REQUEST_FIELDS) if header else b""
         ends = [one for one in (key.expires, former and former.until) if one is not None]
@@ -149,6 +166,8 @@ class ApiKeys:
             raise DownstreamError(403, "key_not_allowed", "this key is not for what is asked")
         if known.labels is not None:
             exchange.note(NOTE_LABELS, known.labels)
+        if known.limits is not None:
+            exchange.note(NOTE_LIMITS, known.limits)
         if known.rights is not None:
             self._limit_models(exchange, known.rights)
         if known.rates:

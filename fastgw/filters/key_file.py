@@ -84,7 +84,7 @@ class ApiKey(NamedTuple):
     digest: bytes  #: SHA-256 of it
     created: float | None = None  #: seconds since 1970
     expires: float | None = None  #: the same; None: never
-    limits: tuple[KeyLimit, ...] = ()  #: none: it has no limit of its own
+    limits: tuple[KeyLimit, ...] = ()  #: on requests of any kind; none: it has no such limit of its own
     routes: tuple[str, ...] = ()  #: names of those it is for; none: all
     models: tuple[
         str, ...
@@ -92,6 +92,9 @@ class ApiKey(NamedTuple):
     labels: Mapping[str, str] = {}  #: what else is said of whoever has it: a team, a project
     is_disabled: bool = False  #: it is refused, until somebody enables it again
     former: FormerKey | None = None
+    of_models: tuple[
+        tuple[str, str], ...
+    ] = ()  #: limits of models, as a filter ``token_limit`` takes them: units and rates
 
 
 def new_secret() -> str:
@@ -167,14 +170,33 @@ def told_moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def limit_of(text: str) -> KeyLimit:
-    """A limit as it stands on a command line, ``100/s`` or ``100/s:200`` with its burst; raises ValueError."""
+def limit_of(text: str) -> KeyLimit | tuple[str, str]:
+    """A limit as it stands on a command line, ``100/s`` or ``100/s:200`` with its burst; or one of models, ``tokens=100000/m``,
+    ``cost=5/d`` or ``max=20``; raises ValueError."""
+    unit, equals, said = text.partition("=")
+    if equals:
+        refuse_limit(unit, said)
+        return unit, said
     rate, _, burst = text.partition(":")
     if burst and not (burst.isascii() and burst.isdigit() and len(burst) < 10):
         raise ValueError(f"{burst!r} is no burst")
     found = KeyLimit(rate, int(burst) if burst else _count(rate))
     found.made()
     return found
+
+
+def refuse_limit(unit: str, said: str) -> None:
+    """Raise ValueError if they are no limit of models, such as ``tokens`` and ``100000/m``, or ``max`` and ``20``."""
+    from fastgw.filters.token_rates import REQUESTS, UNITS, counted, read_amount, read_rate  # which few keys need
+
+    if unit == "max":
+        counted(read_amount(said), REQUESTS)
+    elif unit in UNITS and unit != REQUESTS:
+        micro, _ = read_rate(said)
+        counted(micro, unit)
+    else:
+        known = ", ".join(one for one in UNITS if one != REQUESTS)
+        raise ValueError(f"{unit[:100]!r} is no unit of {known}; for {REQUESTS} leave it out")
 
 
 def refuse_name(name: str) -> None:
@@ -238,6 +260,7 @@ def _key(found: Any, place: int) -> ApiKey:
             raise ValueError(f"{where}.{key}: {told}") from None
     read["digest"] = read.pop("sha256")
     read["is_disabled"] = read.pop("disabled", False)
+    read["limits"], read["of_models"] = read.get("limits", ((), ()))
     return ApiKey(**read)
 
 
@@ -260,12 +283,30 @@ def _moment(value: Any) -> float:
     return moment(value)
 
 
-def _limits(value: Any) -> tuple[KeyLimit, ...]:
+def _limits(value: Any) -> tuple[tuple[KeyLimit, ...], tuple[tuple[str, str], ...]]:
+    """Those on requests, and those of models."""
     if not isinstance(value, list) or len(value) > MOST_LIMITS:
         raise ValueError(f"is no list of {MOST_LIMITS} limits at most")
-    limits = tuple(_limit(one) for one in value)
+    limits, of_models = [], []
+    for one in value:
+        if isinstance(one, dict) and one.keys() & {"unit", "max"}:
+            of_models.append(_of_models(one))
+        else:
+            limits.append(_limit(one))
     _refuse_repeated([one.rate for one in limits], "rates")
-    return limits
+    _refuse_repeated([" ".join(one) for one in of_models], "limits of models")
+    return tuple(limits), tuple(of_models)
+
+
+def _of_models(value: dict[str, Any]) -> tuple[str, str]:
+    if value.keys() == {"max"} and type(value["max"]) is int:
+        found = ("max", str(value["max"]))
+    elif value.keys() == {"rate", "unit"} and isinstance(value["rate"], str) and isinstance(value["unit"], str):
+        found = (value["unit"], value["rate"])
+    else:
+        raise ValueError('has something else than objects of "rate" and "unit", or of "max"')
+    refuse_limit(*found)
+    return found
 
 
 def _limit(value: Any) -> KeyLimit:
@@ -337,10 +378,12 @@ def told_key(key: ApiKey) -> dict[str, Any]:
     for name, value in (("created", key.created), ("expires", key.expires)):
         if value is not None:
             found[name] = told_moment(value)
-    if key.limits:
-        found["limits"] = [
-            {"rate": one.rate} | ({"burst": one.burst} if one.burst != _count(one.rate) else {}) for one in key.limits
-        ]
+    limits: list[dict[str, Any]] = [
+        {"rate": one.rate} | ({"burst": one.burst} if one.burst != _count(one.rate) else {}) for one in key.limits
+    ]
+    limits += [{"max": int(said)} if unit == "max" else {"rate": said, "unit": unit} for unit, said in key.of_models]
+    if limits:
+        found["limits"] = limits
     if key.routes:
         found["routes"] = list(key.routes)
     if key.models:

@@ -72,4 +72,6 @@ cdef bint _is_cached(Exchange exchange) except -1
 @cython.locals(last=double)
 cdef _add_times(dict settled, Exchange exchange, UsageMeter meter, long long completion)
 
+cdef _write_key(Written writer, dict notes)
+
 cdef _write_name(Written writer, bytes key, str name)

@@ -64,6 +64,7 @@ _NUMBERS: Final = tuple(
 _OBJECT: Final = (b"{", b" ", b"\n", b"\r", b"\t")  #: how one may begin; nothing that is compressed, and no form, does
 _UNCACHED: Final = ("miss", "bypass")  #: what a cache says of a request that its service has answered (``core.labels``)
 _STREAMING: Final = b"/completions"  #: how those end whose streams tell of tokens only if that is asked for
+_KEY, _LABELS = "api_key", "labels"  #: notes of a filter that knows the key of the client
 _VALUE_MAX: Final = 256  #: characters of what a client has said, in a line
 
 
@@ -264,6 +265,8 @@ class Usage:
         writer.put(b',"user":')
         user = user_of(exchange) if exchange.notes is not None and len(exchange.notes) > 1 else b""
         writer.put(orjson.dumps(user.decode("utf-8", "replace")[:_VALUE_MAX]) if user else b"null")
+        if exchange.notes is not None:
+            _write_key(writer, exchange.notes)
         writer.put(b',"route":')
         writer.string(exchange.route.name)
         _write_name(writer, b',"service":', service.name if service is not None else None)
@@ -363,6 +366,15 @@ def _add_times(settled: dict[str, Any], exchange: Exchange, meter: UsageMeter, c
     if completion > 1:
         last = meter.last or exchange.plane.clock()
         settled["per_token_ms"] = round((last - meter.first) * 1000 / (completion - 1), 3)
+
+
+def _write_key(writer: Writer, notes: Mapping[str, Any]) -> None:
+    """Whose key it was, and what labels it has."""
+    if _KEY in notes:
+        _write_name(writer, b',"key":', str(notes[_KEY]))
+    if isinstance(notes.get(_LABELS), dict):
+        writer.put(b',"labels":')
+        writer.put(orjson.dumps(notes[_LABELS], default=str))
 
 
 def _write_name(writer: Writer, key: bytes, name: str | None) -> None:

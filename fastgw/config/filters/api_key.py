@@ -9,14 +9,15 @@ from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.types import Boolean, FilePath, words
 from fastgw.config.unsound import is_unsound
-from fastgw.filters.key_file import parse_keys
+from fastgw.filters.key_file import ApiKey, parse_keys
+from fastgw.filters.secret_file import read_file
 
 
 class ApiKeys(FilterOptions):
     """Lets requests through that have a key, as fast and to where that key says."""
 
     made_by: ClassVar[str] = "fastgw.filters.api_key:ApiKeys"
-    notes: ClassVar[tuple[str, ...] | None] = ("api_key", "labels", "model_rights", "rate_limit")
+    notes: ClassVar[tuple[str, ...] | None] = ("api_key", "labels", "limits", "model_rights", "rate_limit")
     type: Literal["api_key"] = setting(..., "api_key")
     file: FilePath = setting(..., "The keys, as 'fastgw keys' writes them; read again when it changes.")
     key_from: KeyPlaces = setting(
@@ -35,6 +36,13 @@ class ApiKeys(FilterOptions):
     def given(self) -> dict[str, Any]:
         """The field as text."""
         return super().given() | {"header": self.header or ""}
+
+    def known(self) -> tuple[ApiKey, ...]:
+        """The keys; none where the file cannot be read, which ``check`` tells."""
+        try:
+            return parse_keys(read_file(self.file))
+        except (OSError, ValueError):
+            return ()
 
     def check(self, document: Document, where: TreePath) -> None:
         """The file has keys, and who is told stands elsewhere than the key."""

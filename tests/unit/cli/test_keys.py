@@ -29,7 +29,20 @@ def read(path: str) -> dict[str, bytes]:
 
 
 def test_a_new_key_is_shown_once(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["keys", "new", path, "ann", "--limit", "100/s:200", "--route", "chat", "--expires", "2099-01-01"]
+    arguments = [
+        "keys",
+        "new",
+        path,
+        "ann",
+        "--limit",
+        "100/s:200",
+        "--limit",
+        "max=7",
+        "--route",
+        "chat",
+        "--expires",
+        "2099-01-01",
+    ]
     assert main([*arguments, "--label", "team=search", "--label", "project=a", "--model", "gpt-*"]) == 0
     shown = capsys.readouterr()
     secret = shown.out.strip()
@@ -43,7 +56,15 @@ def test_a_new_key_is_shown_once(path: str, capsys: pytest.CaptureFixture[str]) 
     digest = digest_of(secret.encode()).hex()
     assert digest not in listed[1]
     assert listed[1].split()[1:3] == ["active", digest[:8]]
-    assert listed[1].split()[4:] == ["2099-01-01T00:00:00Z", "100/s:200", "chat", "gpt-*", "team=search", "project=a"]
+    assert listed[1].split()[4:] == [
+        "2099-01-01T00:00:00Z",
+        "100/s:200",
+        "max=7",
+        "chat",
+        "gpt-*",
+        "team=search",
+        "project=a",
+    ]
 
 
 def test_a_key_is_taken_out(path: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from fastgw.cli.check import check
+from fastgw.filters.key_file import ApiKey, dump_keys
 from tests.unit.config.files import MINIMAL, problems
 
 LIMIT = "  limit: {type: token_limit, limits: [{rate: 5/m}]}\n"
@@ -40,3 +42,23 @@ def text(chain: str, *filters: str, top: str = "") -> str:
 )
 def test_who_meters(tmp_path: Path, file: str, expected: list[str]) -> None:
     assert [line.partition(": ")[2] for line in problems(tmp_path, file)] == expected
+
+
+def test_a_key_with_limits_of_models_has_somebody_behind_it_who_holds_it_to_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = ApiKey("ann", bytes(32), of_models=(("tokens", "5/m"),))
+    file, config = tmp_path / "keys.json", tmp_path / "gw.yaml"
+    keys = f"  keys: {{type: api_key, file: {file}}}\n"
+    for known, chain, is_told in (
+        (key, "keys", True),
+        (key, "limit, keys, meter", True),
+        (key, "keys, limit, meter", False),
+        (key._replace(of_models=()), "keys", False),
+    ):
+        file.write_bytes(dump_keys([known]))
+        config.write_text(text(chain, keys, LIMIT, METER))
+        check(str(config), as_json=False)
+        said = "the key 'ann' has a limit of 'tokens', and no filter of type token_limit behind it in the chain of the route '/*'"
+        told = capsys.readouterr()
+        assert (said in told.out + told.err) == is_told, told

@@ -168,6 +168,15 @@ def test_a_key_that_is_changed_for_another_is_good_for_a_while(tmp_path: Path, s
     stage.end()
 
 
+def test_limits_of_models_are_a_note_for_who_holds_to_them(tmp_path: Path, seat: Seat) -> None:
+    of_models = (("tokens", "100000/m"), ("max", "20"))
+    stage = Stage(tmp_path, seat, key("ann", ANN, of_models=of_models, limits=(limit_of("2/m"),)))  # type: ignore[arg-type]
+    for status in ([], [], [429]):
+        assert stage.status(f"X-API-Key: {ANN}") == status
+    assert stage.told[-1][0]["limits"] == {"key": of_models}
+    stage.end()
+
+
 def test_labels_are_a_note(tmp_path: Path, seat: Seat) -> None:
     stage = Stage(tmp_path, seat, key("ann", ANN, labels={"team": "search"}, limits=(limit_of("1/m"),)))
     assert stage.status(f"X-API-Key: {ANN}") == []

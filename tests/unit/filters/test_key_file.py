@@ -45,7 +45,12 @@ def test_what_a_key_says() -> None:
         key(
             created="2026-11-27T19:00:00Z",
             expires="2027-11-27T20:00:00+01:00",
-            limits=[{"rate": "100/s", "burst": 200}, {"rate": "10000/d"}],
+            limits=[
+                {"rate": "100/s", "burst": 200},
+                {"rate": "12.50/30d", "unit": "cost"},
+                {"rate": "10000/d"},
+                {"max": 20},
+            ],
             routes=["chat", "chat", "api"],
             models=["gpt-*", "gpt-*", "org/small:1b"],
             labels={"team": "search"},
@@ -66,6 +71,7 @@ def test_what_a_key_says() -> None:
             {"team": "search"},
             True,
             FormerKey(b"\xef" * 32, moment("2026-11-28")),
+            (("cost", "12.50/30d"), ("max", "20")),
         ),
         ApiKey("bob@b.example", b"\xcd" * 32),
     )
@@ -123,6 +129,19 @@ def test_what_a_key_says() -> None:
             file(key(limits=[{"rate": "1/d", "burst": 400}])),
             "keys[0].limits: a burst of 400 takes more than a year to come back at 1/d",
         ),
+        (
+            file(key(limits=[{"rate": "1/s", "unit": "requests"}])),
+            "keys[0].limits: 'requests' is no unit of tokens, prompt_tokens, completion_tokens, cost; for requests leave",
+        ),
+        (
+            file(key(limits=[{"rate": "1/s", "unit": "cost", "burst": 1}])),
+            "keys[0].limits: has something else than obj",
+        ),
+        (file(key(limits=[{"max": "7"}])), "keys[0].limits: has something else than objects of"),
+        (file(key(limits=[{"max": 0}])), "keys[0].limits: expected more than 0"),
+        (file(key(limits=[{"rate": "1.5/m", "unit": "tokens"}])), "keys[0].limits: tokens are whole numbers"),
+        (file(key(limits=[{"rate": "x", "unit": "tokens"}])), "keys[0].limits: expected a rate such as"),
+        (file(key(limits=[{"max": 7}] * 2)), "keys[0].limits: two of the limits of models are the same: 'max 7'"),
         (file(key(routes=[])), "keys[0].routes: is no list of names of routes; leave it out for all of them"),
         (file(key(models=[])), "keys[0].models: is no list of 1 to 64 names of models; leave it out for all of them"),
         (file(key(models=["a"] * 65)), "keys[0].models: is no list of 1 to 64 names of models"),
@@ -211,13 +230,21 @@ def test_a_label_of_a_command_line() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("100/s", KeyLimit("100/s", 100)), ("60/m:5", KeyLimit("60/m", 5)), ("1/d:7", KeyLimit("1/d", 7))],
+    [
+        ("100/s", KeyLimit("100/s", 100)),
+        ("60/m:5", KeyLimit("60/m", 5)),
+        ("1/d:7", KeyLimit("1/d", 7)),
+        ("tokens=100000/m", ("tokens", "100000/m")),
+        ("max=20", ("max", "20")),
+    ],
 )
-def test_a_limit_of_a_command_line(text: str, expected: KeyLimit) -> None:
+def test_a_limit_of_a_command_line(text: str, expected: Any) -> None:
     assert limit_of(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "100", "0/s", "100/s:x", "100/s:0", "x:5", "1/d:400", "100/s:٣"])
+@pytest.mark.parametrize(
+    "text", ["", "100", "0/s", "100/s:x", "100/s:0", "x:5", "1/d:400", "100/s:٣", "x=1/d", "tokens=1", "max=x"]
+)
 def test_what_is_no_limit(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         limit_of(text)

@@ -261,6 +261,18 @@ def test_who_is_known_by_another_filter_is_the_user(tmp_path: Path) -> None:
     assert metered.line()["user"] == "team-a"
 
 
+def test_a_line_has_the_key_and_its_labels(tmp_path: Path) -> None:
+    def known(exchange: Any) -> None:
+        exchange.note("api_key", "ann")
+        exchange.note("labels", {"team": "search", "project": "a\n"})
+
+    metered = Metered(tmp_path, [Spy("key", [], request=known)])
+    _, service = metered.edge.pair(asks())
+    service.feed(answer(TOLD))
+    line = metered.line()
+    assert (line["key"], line["labels"]) == ("ann", {"team": "search", "project": "a\n"})
+
+
 def test_a_log_that_cannot_be_opened_refuses_the_configuration(tmp_path: Path) -> None:
     made = Usage("usage", OPTIONS | {"path": str(tmp_path / "no" / "log")})
     with pytest.raises(OSError, match="cannot be opened"):
