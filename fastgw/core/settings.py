@@ -411,7 +411,7 @@ class ServiceSettings(NamedTuple):
     panic_below: float  #: while less than this part of the members may be asked all are, 0 to 1
     hedge: HedgeSettings | None  #: None: no request is sent to two members at one time
     streams: StreamSettings | None  #: None: nothing is done about them
-    credentials: CredentialSettings | None = None  #: None: those of clients go to it
+    credentials: CredentialSettings | None  #: None: those of clients go to it
 
     @property
     def sends_twice(self) -> bool:

@@ -32,4 +32,9 @@ def test_the_rows_of_the_table_have_these_values() -> None:
         "fastgw_request_faults",
         "fastgw_breaker_transitions",
         "fastgw_worker_gc_collections",
+        "fastgw_websocket_messages",
+        "fastgw_websocket_closes",
+        "fastgw_endpoint_picker_picks",
+        "fastgw_guardrails",
+        "fastgw_prefix_picks",
     }

@@ -333,7 +333,7 @@ def test_without_room_nobody_is_asked(play: Play, monkeypatch: pytest.MonkeyPatc
         stage.leasing.keep([REDIS])
         connection = await stage.up()
         assert stage.node.request() is not None
-        monkeypatch.setattr("fastgw.core.live.tabs.find", lambda *arguments: -1)
+        monkeypatch.setattr("fastgw.core.live.readings.find", lambda *arguments: -1)
         stage.node.board.is_full = True
         stage.leasing.ask(stage.node.wanted)
         assert connection.asked == []
