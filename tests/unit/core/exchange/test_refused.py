@@ -13,6 +13,7 @@ from fastgw.core.exchange.refused import refuses_gateway
 from fastgw.policy.fallback import CAUSES
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, Edge, Spy, body_of, statuses
+from tests.unit.core.exchange.test_hedging import made, raced
 
 SECRET = "sk-proj-0123456789abcdefWXYZ"
 KEY = CredentialSettings("authorization", f"Bearer {SECRET}")
@@ -79,3 +80,15 @@ def test_the_mind_is_about_401_alone() -> None:
         response = type("R", (), {"status": 407})
 
     assert not refuses_gateway(Seen())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("who", ["first", "second"])
+def test_nor_does_a_hedge_bring_it_to_the_client(who: str) -> None:
+    edge = made(credentials=KEY)
+    client, first, second = raced(edge)
+    assert SECRET.encode() in first.take() and SECRET.encode() in second.take()
+    (first if who == "first" else second).feed(answer(401))
+    edge.run()
+    data = client.take()
+    assert statuses(data) == [502] and b"WXYZ" not in data and b"uthenticate" not in data
+    edge.end()
