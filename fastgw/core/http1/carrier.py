@@ -38,6 +38,8 @@ BEGINNING = b"HTTP/1."  #: of every answer
 INTERIM_MAX = 16  #: 1xx answers to one request; more is a flood
 _TABLE = FieldTable(RESPONSE_FIELDS)
 
+_LARGE = 64 * 1024  #: bytes of a body at hand with which its head does not share a write
+
 
 class Http1Carrier(Carrier):
     """Protocol of one upstream connection; made by its pool, which it never leaves."""
@@ -99,6 +101,10 @@ class Http1Carrier(Carrier):
         self._is_encoding = exchange.request.chunked and not body.is_framed
         if self._is_encoding:
             self.write(head + encode_chunk(body.take(), body.is_done, body.trailers))
+        elif body.held > _LARGE:
+            held = body.take()  # as large as that it is not copied to stand behind the head
+            self.write(head)
+            self.write(held)
         elif body.held:
             self.write(scan.join((head, body.take())))
         else:

@@ -27,8 +27,12 @@ cdef class ModelBody:
     cpdef finish(self, bytes data)
     @cython.locals(place=Py_ssize_t)
     cpdef bytes renamed(self, bytes data, str name, bytes written=*)
+    @cython.locals(value=bytes, made=list, at=Py_ssize_t, first=Py_ssize_t, last=Py_ssize_t, part=bytes)
+    cpdef list renamed_parts(self, list parts, str name, bytes written=*)
 
-@cython.locals(body=RequestBody, request=Request)
 cpdef hold(Exchange exchange, bytes data, bint has_digests=*)
+
+@cython.locals(body=RequestBody, request=Request, size=Py_ssize_t, part=bytes)
+cpdef hold_parts(Exchange exchange, list parts, bint has_digests=*)
 
 cdef bytes _spliced(bytes data, Py_ssize_t start, Py_ssize_t stop, bytes value)

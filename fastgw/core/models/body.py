@@ -97,6 +97,11 @@ class ModelBody:
             raise _invalid(f"the name of the model has more than {MODEL_MAX} bytes")
         self.name = text_of(raw)
 
+    @property
+    def is_form(self) -> bool:
+        """Whether it is a form, which is read when it is whole."""
+        return self._form != b""
+
     def _finish_form(self, data: bytes) -> None:
         try:
             value = find_value(data, self._form, _NAME)
@@ -125,6 +130,21 @@ class ModelBody:
         comma = b"" if data[place:].lstrip(b" \t\r\n")[:1] == b"}" else b","
         return _spliced(data, place, place, b'"model":' + value + comma)
 
+    def renamed_parts(self, parts: list[bytes], name: str, written: bytes = b"") -> list[bytes]:
+        """The same of a body in parts, of which those that have nothing of its model stay the objects that they are."""
+        if len(parts) == 1 or self._form or not self.start:
+            return [self.renamed(parts[0] if len(parts) == 1 else b"".join(parts), name, written)]
+        value = written or orjson.dumps(name)
+        made: list[bytes] = []
+        at = 0
+        for part in parts:
+            first, last = max(self.start - at, 0), min(self.stop - at, len(part))
+            if first < last:  # else the value stands before or behind it
+                part = _spliced(part, first, last, value if self.start >= at else b"")
+            made.append(part)
+            at += len(parts[len(made) - 1])
+        return [part for part in made if part]
+
 
 def rename(exchange: Exchange, name: str) -> None:
     """Have the body of ``exchange``, all of which is held, name this model from now on.
@@ -144,16 +164,24 @@ def hold(exchange: Exchange, data: bytes, has_digests: bool = True) -> None:
     """Have ``data`` be all of the body of ``exchange``, in the place of what is held of it, and its head say so.
 
     ``has_digests``: the head may have fields of ``DIGESTS``."""
+    hold_parts(exchange, [data] if data else [], has_digests)
+
+
+def hold_parts(exchange: Exchange, parts: list[bytes], has_digests: bool = True) -> None:
+    """The same of data in parts, none of which is empty."""
     body, request = exchange.body, exchange.request
-    exchange.plane.body_bytes += len(data) - body.held
-    body.pending = [data] if data else []
-    body.held = len(data)
+    size = 0
+    for part in parts:
+        size += len(part)
+    exchange.plane.body_bytes += size - body.held
+    body.pending = parts
+    body.held = size
     if request.chunked:
         if not body.trailers:
-            request.gain_length(len(data))
-    elif request.content_length != len(data):
-        request.gain_length(len(data))
-    if has_digests and len(data) != body.received and has_any(request.head, DIGESTS):
+            request.gain_length(size)
+    elif request.content_length != size:
+        request.gain_length(size)
+    if has_digests and size != body.received and has_any(request.head, DIGESTS):
         request.edit(DIGESTS, ())
 
 

@@ -4,7 +4,7 @@ from fastgw.core.exchange cimport arriving, tries
 from fastgw.core.models.asked cimport AskedModel
 from fastgw.core.exchange.body cimport RequestBody
 from fastgw.core.exchange.ends cimport Exchange
-from fastgw.core.models.body cimport ModelBody, hold
+from fastgw.core.models.body cimport ModelBody, hold_parts
 from fastgw.core.snapshot.snapshot cimport Service
 from fastgw.wire._lines cimport has_any
 from fastgw.wire.messages cimport Request
@@ -36,11 +36,11 @@ cdef class ModelChoice:
     cdef tuple _keys
     cdef public object _prompts
     cdef public object _rest
-    @cython.locals(request=Request, body=RequestBody, read=ModelBody, data=bytes, is_rare=bint, coding=bytes)
+    @cython.locals(request=Request, body=RequestBody, read=ModelBody, part=bytes, is_rare=bint, coding=bytes)
     cpdef choose(self, Exchange exchange)
     @cython.locals(service=Service)
-    cpdef go_on(self, Exchange exchange, operation, ModelBody read, bytes data)
+    cpdef go_on(self, Exchange exchange, operation, ModelBody read, list parts)
     @cython.locals(target=ModelTarget, part=ModelPart, name=str, sent_as=str, rest=str, notes=dict)
-    cdef _chosen(self, Exchange exchange, operation, ModelBody read, bytes data, bint has_digests)
+    cdef _chosen(self, Exchange exchange, operation, ModelBody read, list parts, bint has_digests)
     @cython.locals(default=ModelTarget)
     cdef tuple _target(self, str name, object rights)

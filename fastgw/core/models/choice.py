@@ -19,7 +19,7 @@ import orjson
 from fastgw.core.exchange import arriving, tries
 from fastgw.core.exchange.mending import DIGESTS
 from fastgw.core.models.asked import NOTE, NOTE_MODEL, AskedModel
-from fastgw.core.models.body import ModelBody, hold
+from fastgw.core.models.body import ModelBody, hold_parts
 from fastgw.core.models.listing import ModelList
 from fastgw.core.models.rights import NOTE_RIGHTS, ModelRights, not_found, rights_of
 from fastgw.core.net.connection import HOLD_PENDING
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot.snapshot import Service
     from fastgw.wire.inference import Operation
 
+_PART: Final = 16 * 1024  #: bytes of a piece of a body that is kept by itself
 _RARE: Final = (b"content-encoding", *DIGESTS)  #: fields that few requests have, and that matter here
 
 
@@ -135,20 +136,20 @@ class ModelChoice:
         if not body.is_done:
             _Coming(self, exchange, operation, read).begin()
             return None
-        data = body.pending[0] if len(body.pending) == 1 else b"".join(body.pending)
         try:
-            read.feed(data)
-            return self._chosen(exchange, operation, read, data, is_rare)
+            for part in body.pending:
+                read.feed(part)
+            return self._chosen(exchange, operation, read, body.pending, is_rare)
         except GatewayError as error:
             exchange.fail(error)
             return None
 
-    def go_on(self, exchange: Exchange, operation: Operation, read: ModelBody, data: bytes) -> None:
-        """The body of ``exchange``, which had to be waited for, is ``data``."""
+    def go_on(self, exchange: Exchange, operation: Operation, read: ModelBody, parts: list[bytes]) -> None:
+        """The body of ``exchange``, which had to be waited for, is these ``parts``."""
         arriving.stop(exchange)
         exchange.inward = None
         try:
-            service = self._chosen(exchange, operation, read, data, True)
+            service = self._chosen(exchange, operation, read, parts, True)
         except GatewayError as error:
             exchange.fail(error)
             return
@@ -168,24 +169,26 @@ class ModelChoice:
         return self._rest.choose(exchange)  # type: ignore[no-any-return]
 
     def _chosen(
-        self, exchange: Exchange, operation: Operation, read: ModelBody, data: bytes, has_digests: bool
+        self, exchange: Exchange, operation: Operation, read: ModelBody, parts: list[bytes], has_digests: bool
     ) -> Service:
-        """The service for the body ``data``, which is held from now on as it goes there; ``has_digests``: see ``hold``.
+        """The service for the body in ``parts``, which are held from now on as they go there; ``has_digests``: see ``hold_parts``.
 
         Raises:
             DownstreamError: there is none.
         """
-        read.finish(data)
+        if len(parts) != 1 and (read.is_form or self._prompts is not None or not parts):
+            parts = [b"".join(parts)]  # who looks for something in it wants it whole
+        read.finish(parts[0])
         notes = exchange.notes
         target, rest = self._target(read.name, None if notes is None else notes.get(NOTE_RIGHTS))
         part = target.part(exchange)
         name = read.name or ""
         sent_as = part.name_for(name, rest)
         if self._prompts is not None and read.skim is not None:
-            self._prompts.note(exchange, operation, read.skim, data, name or target.name)
+            self._prompts.note(exchange, operation, read.skim, parts[0], name or target.name)
         if sent_as != name:
-            data = read.renamed(data, sent_as, b"" if part.is_pattern else part.written)
-        hold(exchange, data, has_digests)
+            parts = read.renamed_parts(parts, sent_as, b"" if part.is_pattern else part.written)
+        hold_parts(exchange, parts, has_digests)
         exchange.note(NOTE, AskedModel(operation, name, target.means or target.name, sent_as, read.skim))
         exchange.note(NOTE_MODEL, name)
         return part.destination.choose(exchange)  # type: ignore[no-any-return]
@@ -206,14 +209,15 @@ class ModelChoice:
 class _Coming:
     """A body that is still coming: a ``Passing`` of which nothing goes on before all of it is here."""
 
-    __slots__ = ("_choice", "_data", "_exchange", "_operation", "_read", "held", "is_whole")
+    __slots__ = ("_choice", "_exchange", "_operation", "_parts", "_read", "_small", "held", "is_whole")
 
     def __init__(self, choice: ModelChoice, exchange: Exchange, operation: Operation, read: ModelBody) -> None:
         self._choice = choice
         self._exchange = exchange
         self._operation = operation
         self._read = read
-        self._data = bytearray()  # not a list: a client may send it byte by byte
+        self._parts: list[bytes] = []
+        self._small = bytearray()  # what came in pieces too small to be parts: a client may send it byte by byte
         self.held = 0
         self.is_whole = True
 
@@ -236,17 +240,33 @@ class _Coming:
         except GatewayError as error:
             exchange.fail(error)
             return None
-        self._data += data
+        self._add(data)
         self.held += len(data)
         exchange.plane.body_bytes += len(data)
         if is_last:
             exchange.plane.body_bytes -= self.held
             self.held = 0
-            self._choice.go_on(exchange, self._operation, self._read, bytes(self._data))
+            self._end_part()
+            self._choice.go_on(exchange, self._operation, self._read, self._parts)
         elif exchange.plane.body_bytes >= exchange.listener.body_memory:
             detail = "the gateway has no room for more bodies"
             exchange.fail(InternalError(503, "no_resources", detail, retry=RETRY_ALWAYS))
         return None
+
+    def _add(self, data: bytes) -> None:
+        """Keep ``data`` as it is, if it is large: nothing of it is copied then until it is sent."""
+        if len(data) >= _PART:
+            self._end_part()
+            self._parts.append(data)
+            return
+        self._small += data
+        if len(self._small) >= _PART:
+            self._end_part()
+
+    def _end_part(self) -> None:
+        if self._small:
+            self._parts.append(bytes(self._small))
+            self._small.clear()
 
     def feed_answer(self, data: bytes, is_last: bool) -> bytes | None:
         """See ``Passing``: of a request there is none."""

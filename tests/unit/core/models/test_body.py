@@ -49,6 +49,28 @@ def test_only_the_name_changes(name: str, other: str, is_ascii: bool, random: Ra
     assert renamed.startswith(data[: body.start]) and renamed.endswith(data[body.stop :])
 
 
+@settings(max_examples=examples(200), deadline=None)
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=30),
+    st.text("ab", max_size=12),
+    st.sampled_from([b"model", b"node"]),
+)
+def test_parts_are_renamed_as_all_of_it_is(sizes: list[int], name: str, key: bytes) -> None:
+    data = b' {"x": "y", "%b":"%b", "n": [1, 2, {"model": 3}]}' % (key, name.encode())
+    parts = []
+    at = 0
+    for size in sizes:
+        parts.append(data[at : at + size])
+        at += size
+    parts = [part for part in (*parts, data[at:]) if part]
+    body = read(data)
+    made = body.renamed_parts(parts, "another")
+    assert b"".join(made) == body.renamed(data, "another") and all(made)
+    if key == b"model" and len(parts) > 1:
+        untouched = [part for place, part in enumerate(parts) if sum(map(len, parts[: place + 1])) <= body.start]
+        assert all(one is two for one, two in zip(made, untouched, strict=False))
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_form_is_renamed_wherever_the_name_stands(place: int) -> None:
     other = b'--XX\r\nContent-Disposition: form-data; name="language"\r\n\r\nen\r\n'
