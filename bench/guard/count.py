@@ -28,7 +28,7 @@ TOLERANCE = 0.03  #: share of the committed figure
 TOLD = frozenset({"combined", "gate", "members", "policies", "sampled", "traced", "traces"})
 """Told, and not held: a collection of garbage falls into one of them or another, which is a twentieth of it; and chance picks what is
 ``sampled``."""
-COUNT = 50  #: repetitions in a slice of a workload
+COUNT = 40  #: repetitions in a slice of a workload
 
 _NAME = re.compile(r"^desc: Trigger: Client Request: (\S+)$", re.MULTILINE)
 _TOTALS = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)

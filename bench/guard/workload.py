@@ -38,7 +38,7 @@ from fastgw.filters.key_file import ApiKey, KeyLimit, digest_of, dump_keys
 
 Work = Callable[[int], None]
 
-SLICES: Final = 8  #: how often each workload is counted in one run, with memory in other places
+SLICES: Final = 5  #: how often each workload is counted in one run, with memory in other places
 
 SECRET: Final = b"0123456789abcdef0123456789abcdef"
 GATE: Final = {"limit": 1000, "queue": {"size": 100, "timeout": "1s"}}
@@ -200,6 +200,8 @@ def run(works: Mapping[str, Work], count: int, marks: Marks) -> None:
     for name, work in works.items():
         work(count)
         moved: list[bytes] = []
+        gc.collect()
+        gc.freeze()  # or each collection would look at all there is again, fifty times as slowly as without valgrind
         marks.begin()
         for turn in range(SLICES):
             moved += [bytes(size) for size in range(1, 480, 16) for _ in range(turn)]
@@ -208,6 +210,7 @@ def run(works: Mapping[str, Work], count: int, marks: Marks) -> None:
             work(count)
             marks.toggle()
         marks.end(name.encode())
+        gc.unfreeze()
 
 
 def main(argv: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ anywhere: its place for whoever counts, its name and labels for the metrics page
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -120,7 +120,7 @@ class Block:
 
     def again(self, place: int, name: str, text: str, *labels: str, kind: str = COUNTER) -> None:
         """Tell what stands at ``place`` under another ``name`` too: of each process, say, and not of all together."""
-        self.rows.append(Metric(name, kind, text, labels, index=place))
+        self._place(Metric(name, kind, text, labels, index=place))
 
     def histogram(
         self,
@@ -148,5 +148,9 @@ class Block:
         self._used += row.size * (len(row.values) or 1)
         if self._used > self.size:
             raise ValueError(f"a block of {self.size} counters has no room for {row.name or row.text!r}")
-        self.rows.append(row)
+        self._place(row)
         return row.index
+
+    def _place(self, row: Metric) -> None:
+        """By place, so that rows come in one order whichever module is imported first: layouts are compared by it."""
+        insort(self.rows, row, key=lambda one: one.index)

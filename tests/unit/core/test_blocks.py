@@ -55,7 +55,7 @@ def test_a_room_has_its_places_whenever_its_rows_are_added() -> None:
     room = block.room(2)
     assert block.counter("b", "Behind the room.") == 3
     assert room.gauge("c", "In it.") == 1 and room.counter("d", "In it.") == 2
-    assert [row.name for row in block] == ["a", "b", "c", "d"] and block.gauges == (1,)
+    assert [row.name for row in block] == ["a", "c", "d", "b"] and block.gauges == (1,)
     with pytest.raises(ValueError, match=r"no room for 'e'"):
         room.counter("e", "One too many.")
     with pytest.raises(ValueError, match=r"a block of 5 counters has no room for 2 more"):
