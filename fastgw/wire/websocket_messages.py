@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable
+from io import StringIO
 from typing import Final
 
 from fastgw.wire.websocket_frames import (
@@ -54,7 +55,7 @@ class WebSocket:
         self._frames = WebSocketFrames(max_message, max_message, is_masked=mask is None)
         self._mask = mask
         self._decoder: codecs.IncrementalDecoder | None = None  # of a text in fragments
-        self._text: list[str] = []  # of that
+        self._text = StringIO()  # of that, in one piece: fragments of a byte, or of none, are many
         self._parts = bytearray()  # of a binary message in fragments
         self.out: list[bytes] = []  #: frames to send that nobody has asked for; whoever sends them empties it
         self.is_close_sent = False  #: nothing may be sent any more
@@ -101,12 +102,12 @@ class WebSocket:
                 self._parts.clear()
             return
         try:
-            self._text.append(self._decoder.decode(payload, frame.is_last))
+            self._text.write(self._decoder.decode(payload, frame.is_last))
         except UnicodeDecodeError:
             raise FrameError(INVALID, _NO_TEXT) from None
         if frame.is_last:
-            messages.append("".join(self._text))
-            self._text.clear()
+            messages.append(self._text.getvalue())
+            self._text = StringIO()
             self._decoder = None
 
     def _control(self, frame: Frame) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,3 +101,18 @@ FRAMES = st.lists(
 def test_another_implementation_reads_the_same_however_it_is_cut(data: bytes, first: int, second: int) -> None:
     assert not told_apart(pieces_of(data, first, second))
     assert not told_apart(by_byte(data))
+
+
+def test_fragments_with_nothing_in_them_hold_nothing() -> None:
+    """They count for no limit, so whoever sends them for ever must not fill the memory."""
+    socket = WebSocket(MOST)
+    assert socket.receive(frame(TEXT, b"a\r\n", fin=False)) == []
+    empty = frame(CONT, b"", fin=False) * 1000
+    socket.receive(empty)
+    tracemalloc.start()
+    for _ in range(20):
+        assert socket.receive(empty) == []
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 20_000
+    assert socket.receive(frame(CONT, b"b")) == ["a\r\nb"]
