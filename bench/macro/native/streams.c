@@ -42,7 +42,8 @@ static void read_answer(struct connection *c) {
     }
     c->kept = n < TAIL ? n : TAIL;
     memcpy(c->last, data + n - c->kept, c->kept);
-    if (n < 5 || memcmp(data + n - 5, "0\r\n\r\n", 5)) return;
+    /* Not the end of a head, whose last field may end with a 0. */
+    if (n < TAIL || memcmp(data + n - TAIL, "\n0\r\n\r\n", TAIL)) return;
     finished++;
     if (!c->has_event) errors++;
     if (waiting_first != waiting_last) send_request(c, waiting[waiting_first++ % waiting_room]);
