@@ -142,6 +142,8 @@ def test_json_in_front_of_grpc(
         _change(file)  # without a restart
         wait_until(lambda: client.get("/v1/volumes/x").status_code == 200, what="another path")
         assert client.get("/v1/books/x").status_code == 404
+        told = edge.admin("/openapi.json?of=routes")  # of the file, and of the server, which has the old ones
+        assert {path.split("/")[2].partition("{")[0] for path in told["paths"]} >= {"books", "volumes"}
     assert edge.stop() == 0
 
 
