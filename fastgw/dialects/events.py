@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from fastgw.dialects.told import FailureTold
+from fastgw.dialects import told
+from fastgw.dialects.fields import BrokenAnswerError
 from fastgw.wire.sse import events
 
 DONE = b"[DONE]"  #: what the last event of OpenAI's streams says
@@ -41,9 +42,28 @@ class EventTranslator(Protocol):
 class ToldError(Exception):
     """A service says in its stream that it has failed."""
 
-    def __init__(self, told: FailureTold) -> None:
-        super().__init__(told.message)
-        self.told = told
+    def __init__(self, failed: told.FailureTold) -> None:
+        super().__init__(failed.message)
+        self.told = failed
+
+
+def chunk_of(data: bytes) -> dict[str, Any]:
+    """The chunk of a chat completion of OpenAI's that an event says, which has a list of ``choices``.
+
+    Raises:
+        BrokenAnswerError: it is none.
+        ToldError: it says that the service has failed.
+    """
+    try:
+        chunk = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise BrokenAnswerError("an event is no JSON") from None
+    failed = told.read(chunk)
+    if failed is not None:
+        raise ToldError(failed)
+    if not isinstance(chunk, dict) or not isinstance(chunk.get("choices"), list):
+        raise BrokenAnswerError("an event is no chunk of a chat completion")
+    return chunk
 
 
 class ChainedEvents:

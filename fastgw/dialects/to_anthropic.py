@@ -18,8 +18,7 @@ from typing import Any, Final
 
 import orjson
 
-from fastgw.dialects import told
-from fastgw.dialects.events import DONE, ToldError, named
+from fastgw.dialects.events import DONE, chunk_of, named
 from fastgw.dialects.fields import BrokenAnswerError
 from fastgw.dialects.usage import as_anthropic
 
@@ -144,15 +143,7 @@ class MessageEvents:
         """See ``EventTranslator``."""
         if data == DONE:
             return self._end()
-        try:
-            chunk = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            raise BrokenAnswerError("an event is no JSON") from None
-        failed = told.read(chunk)
-        if failed is not None:
-            raise ToldError(failed)
-        if not isinstance(chunk, dict) or not isinstance(chunk.get("choices"), list):
-            raise BrokenAnswerError("an event is no chunk of a chat completion")
+        chunk = chunk_of(data)
         if isinstance(chunk.get("usage"), dict):
             self._usage = chunk["usage"]
         choice = _choice(chunk)

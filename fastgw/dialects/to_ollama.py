@@ -16,8 +16,7 @@ from typing import Any, Final
 
 import orjson
 
-from fastgw.dialects import told
-from fastgw.dialects.events import DONE, ToldError, line
+from fastgw.dialects.events import DONE, chunk_of, line
 from fastgw.dialects.fields import BrokenAnswerError
 from fastgw.dialects.usage import number
 
@@ -146,15 +145,7 @@ class LineEvents:
         """See ``EventTranslator``."""
         if data == DONE:
             return self._ended()
-        try:
-            chunk = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            raise BrokenAnswerError("an event is no JSON") from None
-        failed = told.read(chunk)
-        if failed is not None:
-            raise ToldError(failed)
-        if not isinstance(chunk, dict) or not isinstance(chunk.get("choices"), list):
-            raise BrokenAnswerError("an event is no chunk of a chat completion")
+        chunk = chunk_of(data)
         if isinstance(chunk.get("usage"), dict):
             self._usage = chunk["usage"]
         choice = _choice(chunk)

@@ -84,7 +84,7 @@ class Beginning:
         self._exchange = exchange
         self._form = form
         self._reader = reader_of(form)
-        self._kept: list[bytes] = []
+        self._kept = bytearray()  # and not its pieces: a service may send it byte by byte
         self.held = 0  #: bytes, which the worker counts
         self.is_whole = False
 
@@ -99,7 +99,7 @@ class Beginning:
     def feed_answer(self, data: bytes, is_last: bool) -> bytes | None:
         """See ``Passing``."""
         if data:
-            self._kept.append(data)
+            self._kept += data
             self.held += len(data)
             self._exchange.plane.body_bytes += len(data)
         block = self._reader.feed(data)
@@ -149,7 +149,7 @@ class Beginning:
         owner: Any = carrier.exchange if carrier is not None else None
         if owner is None or owner.carrier is not carrier:
             return
-        data = b"".join(self._kept)
+        data = bytes(self._kept)
         if is_last:
             owner.on_last_body(data, len(data))
         else:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fastgw.dialects.events import ToldError, line, named, unnamed
+import pytest
+
+from fastgw.dialects.events import ToldError, chunk_of, line, named, unnamed
+from fastgw.dialects.fields import BrokenAnswerError
 from fastgw.dialects.told import FailureTold
 from fastgw.wire.sse import events
 
@@ -17,3 +20,15 @@ def test_events_are_read_as_they_were_written() -> None:
 
 def test_an_error_says_what_the_service_has_said() -> None:
     assert str(ToldError(FailureTold("out of memory"))) == "out of memory"
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", b"1", b"{}", b'{"choices": {}}'])
+def test_what_is_no_chunk_is_broken(data: bytes) -> None:
+    with pytest.raises(BrokenAnswerError):
+        chunk_of(data)
+
+
+def test_a_chunk_is_one_or_says_an_error() -> None:
+    assert chunk_of(b'{"choices": [], "id": "a"}') == {"choices": [], "id": "a"}
+    with pytest.raises(ToldError, match="out of memory"):
+        chunk_of(b'{"error": {"message": "out of memory"}}')

@@ -69,9 +69,11 @@ def test_what_is_seen_of_an_answer_is_what_is_read_of_it(text: str, blank: str) 
 
 @given(_object_of(VALUES), st.integers(0, 400), st.binary(max_size=3))
 def test_a_broken_answer_is_borne(text: str, place: int, put_in: bytes) -> None:
+    """Of one that was cut nothing is known; of one with a byte too many what stands there, or nothing."""
     answer = text.encode()
-    used(answer[:place])
-    used(answer[:place] + put_in + answer[place:])
+    assert used(answer[: min(place, len(answer) - 1)]) is None
+    seen = used(answer[:place] + put_in + answer[place:])
+    assert seen is None or (isinstance(seen[0], str) and all(type(one) is int for one in seen[1:]))
 
 
 @pytest.mark.skipif(
