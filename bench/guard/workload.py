@@ -10,8 +10,8 @@ and none of these; then comes each filter alone, the access log also as ``combin
 key with a limit and the access log at once.  ``gate`` is ``get`` at a service with ``admission``, ``members`` at one of three endpoints,
 and ``policies`` at one of three that has all there is for services that fail. ``chat`` is a chat completion of 1 KB on
 a route to a service, and ``models`` one on a route that finds its model, which has another name at the service.
-``metered`` is ``chat`` and ``metered_events`` are ``events`` with the filter ``usage``, and ``inference`` is ``models`` with a key that has
-a limit, and that filter.
+``metered`` is ``chat`` and ``metered_events`` are ``events`` with the filter ``usage``, and ``inference`` is ``models`` with a key, a limit
+of its tokens, and that filter.
 ``traces`` is ``get`` where no request is recorded but any could be, ``traced`` where each is.
 """
 
@@ -55,6 +55,7 @@ MODELS: Final = {"gpt-oss": {"service": "app", "as": "openai/gpt-oss-120b"}, "em
 PLAIN: Final = "/api/teams/t00001/chat"  #: a path of the usual routes
 CHAT: Final = "/v1/chat/completions"
 USAGE: Final = {"type": "usage", "models": ["m00002"]}
+TOKENS: Final = {"type": "token_limit", "limits": [{"rate": "1000000000/m", "per": "key"}]}
 KEY: Final = b"fgw_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
 
@@ -114,10 +115,11 @@ def chats(stage: Stage, plain: str, size: int = 1024) -> dict[str, Work]:
 def metered(size: int = 1024) -> Iterator[dict[str, Work]]:
     """The same past ``usage``: on a route to a service, of a stream, and, with a key, all that a model server wants of a gateway."""
     with TemporaryDirectory() as name, empty_seat() as seat, contextlib.ExitStack() as stack:
-        key = {"api_key": {"type": "api_key", "file": _filters(Path(name))["api_key"]["file"]}}
+        keys = _key_file(Path(name))
+        filters = {"keys": {"type": "api_key", "file": keys}, "limits": TOKENS, "usage": USAGE}
         credentials = b"Authorization: Bearer %b\r\n" % KEY
         stage = Stage(filters={"usage": USAGE})
-        keyed = Stage(models=MODELS, filters={**key, "usage": USAGE}, fields=credentials, seat=seat)
+        keyed = Stage(models=MODELS, filters=filters, fields=credentials, seat=seat)
         stack.callback(stage.leave)
         stack.callback(keyed.leave)
         yield _metered(stage, keyed, size)
@@ -138,17 +140,23 @@ def _signed(claims: bytes) -> bytes:
     return b".".join((*parts, base64.urlsafe_b64encode(signature).rstrip(b"=")))
 
 
+def _key_file(directory: Path, *limits: KeyLimit) -> str:
+    """The path of a file with one key, which has these limits of requests."""
+    keys = directory / "keys.json"
+    keys.write_bytes(dump_keys([ApiKey("ann", digest_of(KEY), limits=limits)]))
+    keys.chmod(0o600)
+    return str(keys)
+
+
 def _filters(directory: Path) -> dict[str, Mapping[str, Any]]:
     """Each filter that is counted, by its name and type."""
-    keys = directory / "keys.json"
-    keys.write_bytes(dump_keys([ApiKey("ann", digest_of(KEY), limits=(KeyLimit("1000000/s", 1_000_000),))]))
-    keys.chmod(0o600)
+    keys = _key_file(directory, KeyLimit("1000000/s", 1_000_000))
     return {
         "access_log": {"path": str(directory / "access.log")},
         "combined": {"path": str(directory / "combined.log"), "format": "combined"},
         "sampled": {"path": str(directory / "sampled.log"), "sample": "1%"},
         "jwt": {"keys": [{"secret": SECRET.decode()}], "algorithms": "HS256", "issuer": "i", "audience": "a"},
-        "api_key": {"file": str(keys), "key_from": ["header:x-api-key"]},
+        "api_key": {"file": keys, "key_from": ["header:x-api-key"]},
         "rate_limit": {"limits": [{"rate": "1000000/s", "per": "address"}]},
     }
 

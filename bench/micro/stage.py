@@ -17,6 +17,7 @@ from bench.macro.corpus import build_requests
 from bench.macro.scenario import route_table
 from fastgw.config.chains import filter_names
 from fastgw.config.compile import compile_snapshot
+from fastgw.config.limited import limited
 from fastgw.config.load import load
 from fastgw.config.metered import metered
 from fastgw.config.spec import GatewaySpec, fallback_name
@@ -124,6 +125,7 @@ class Slots:
         self.endpoints: Mapping[tuple[str, str], int] = {pair: number for number, pair in enumerate(pairs)}
         self.filters: Mapping[str, int] = {name: number for number, name in enumerate(filter_names(spec))}
         self.models: Mapping[tuple[str, str], int] = {name: number for number, name in enumerate(metered(spec))}
+        self.limits: Mapping[tuple[str, str], int] = {name: number for number, name in enumerate(limited(spec))}
 
 
 def configuration(

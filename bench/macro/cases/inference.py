@@ -29,8 +29,8 @@ INFERENCE = Case(
     peers=PEERS,
     in_quick=False,
     notes=(
-        "nginx and fastgw pass the body unread; fastgw-inference finds its model and renames it, knows the key and its limit, and counts "
-        "tokens; vllm-router and SMG read the request and choose a service; LiteLLM translates and counts besides."
+        "nginx and fastgw pass the body unread; fastgw-inference finds its model and renames it, knows the key, holds it to a limit of "
+        "tokens, and counts these; vllm-router and SMG read the request and choose a service; LiteLLM translates and counts besides."
     ),
 )
 

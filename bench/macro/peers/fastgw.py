@@ -13,7 +13,7 @@ from bench.macro.paths import ROOT
 from bench.macro.peers.base import Launch, Peer, first_line
 from bench.macro.process import free_port
 from bench.macro.scenario import CHAT_KEY, CHAT_MODEL, CHAT_PATH, Scenario, Wiring
-from fastgw.filters.key_file import ApiKey, KeyLimit, digest_of, dump_keys
+from fastgw.filters.key_file import ApiKey, digest_of, dump_keys
 
 
 class Fastgw(Peer):
@@ -65,10 +65,11 @@ class FastgwPure(Fastgw):
 
 
 class FastgwInference(Fastgw):
-    """The same with all that a model server wants of a gateway: its model found and renamed, a key with limits, tokens counted."""
+    """The same with all that a model server wants of a gateway: its model found and renamed, a key, a limit of its tokens, which are
+    counted."""
 
     name = "fastgw-inference"
-    title = "fastgw: models, keys, usage"
+    title = "fastgw: models, keys, token limit, usage"
     is_plain_proxy = False
 
     def refuses(self, scenario: Scenario) -> str:
@@ -78,16 +79,19 @@ class FastgwInference(Fastgw):
     def configuration(self, wiring: Wiring) -> dict[str, Any]:
         """The chat route leads to a model then."""
         keys = wiring.directory / "keys.json"
-        limits = (KeyLimit("1000000/s", 1_000_000),)
-        keys.write_bytes(dump_keys([ApiKey("bench", digest_of(CHAT_KEY.encode()), limits=limits)]))
+        keys.write_bytes(dump_keys([ApiKey("bench", digest_of(CHAT_KEY.encode()))]))
         keys.chmod(0o600)
         made = configuration(wiring)
         routes = [one for one in made["routes"] if one["path"] != CHAT_PATH]
         return {
             **made,
-            "routes": [*routes, {"path": "/v1/*", "models": True, "filters": ["keys", "usage"]}],
+            "routes": [*routes, {"path": "/v1/*", "models": True, "filters": ["keys", "limits", "usage"]}],
             "models": {CHAT_MODEL: {"service": "app", "as": f"bench/{CHAT_MODEL}"}},
-            "filters": {"keys": {"type": "api_key", "file": str(keys)}, "usage": {"type": "usage"}},
+            "filters": {
+                "keys": {"type": "api_key", "file": str(keys)},
+                "limits": {"type": "token_limit", "limits": [{"rate": "1000000000/m", "per": "key"}]},
+                "usage": {"type": "usage"},
+            },
         }
 
 

@@ -80,14 +80,15 @@ def test_litellm_is_told_model_key_and_service(tmp_path: Path) -> None:
     assert "--port=21999" in PEERS["portkey"].prepare(wire(tmp_path, chat=True)).argv
 
 
-def test_fastgw_for_models_knows_the_key_and_renames_the_model(tmp_path: Path) -> None:
+def test_fastgw_for_models_knows_the_key_and_its_limit_and_renames_the_model(tmp_path: Path) -> None:
     PEERS["fastgw-inference"].prepare(wire(tmp_path, chat=True))
     config = yaml.safe_load((tmp_path / "fastgw.yaml").read_text())
     assert config["models"] == {"m00002": {"service": "app", "as": "bench/m00002"}}
-    assert config["routes"][-1] == {"path": "/v1/*", "models": True, "filters": ["keys", "usage"]}
+    assert config["routes"][-1] == {"path": "/v1/*", "models": True, "filters": ["keys", "limits", "usage"]}
+    assert [one["type"] for one in config["filters"].values()] == ["api_key", "token_limit", "usage"]
     assert all(route["path"] != "/v1/chat/completions" for route in config["routes"])
     [key] = parse_keys((tmp_path / "keys.json").read_bytes())
-    assert key.limits and key.digest == digest_of(CHAT_KEY.encode())
+    assert key.digest == digest_of(CHAT_KEY.encode())
 
 
 @pytest.mark.parametrize("name", ["vllm-router", "smg"])
