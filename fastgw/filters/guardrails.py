@@ -65,6 +65,8 @@ class Guardrails:
         "name",
     )
 
+    is_binding = True  #: no client gets past it by a field that says how its body is to be treated
+
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         """``options``: ``max_tokens``, ``default_tokens`` and ``max_choices``, 0: none; ``over_tokens``: ``clamp`` or ``refuse``;
         ``parameters`` and ``refuse_parameters``, names; ``images``, of which ``guarded_parts`` knows, or None; ``phrases``; ``max_body``,

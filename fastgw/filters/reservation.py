@@ -19,7 +19,7 @@ from fastgw.policy.amounts import MOST
 from fastgw.policy.learned import Learned
 from fastgw.wire.inference import KEYS, MODEL_MAX, OPENAI, OPERATIONS, operation_of
 from fastgw.wire.json_skim import Skim
-from fastgw.wire.json_value import AMBIGUOUS, OBJECT, STRING, JsonError
+from fastgw.wire.json_value import AMBIGUOUS, NULL, NUMBER, OBJECT, STRING, JsonError
 from fastgw.wire.prompt_size import text_size
 
 if TYPE_CHECKING:
@@ -88,7 +88,11 @@ class Reserving:
         self._known: dict[str, Learned] = {}
 
     def of(self, asked: AskedModel, path: bytes, body: bytes, prices: Prices | None) -> Reservation:
-        """For a request to ``path``, whose ``body`` says what is ``asked``; ``prices``: None: nothing costs anything."""
+        """For a request to ``path``, whose ``body`` says what is ``asked``; ``prices``: None: nothing costs anything.
+
+        Raises:
+            DownstreamError: 400, what it allows is no number.
+        """
         size, images = text_size(body)
         prompt = size // self._bytes_per_token + 1 + images * IMAGE
         model = asked.entry or asked.model
@@ -114,10 +118,10 @@ class Reserving:
     def _generated(self, asked: AskedModel, model: str, prompt: int) -> Reservation:
         stated = -1
         for key in _LIMITS:
-            said = asked.number(key)
+            said = _whole(asked, key)
             if said is not None and said > stated:
                 stated = said
-        choices = asked.number(b"n") or 1 if asked.operation.dialect == OPENAI else 1
+        choices = _whole(asked, b"n") or 1 if asked.operation.dialect == OPENAI else 1
         if stated >= 0 and not self._is_learned:
             return Reservation(asked, model, prompt, min(stated * choices, MOST), choices, True)
         if self._assumed and not self._is_learned:
@@ -130,6 +134,29 @@ class Reserving:
         return Reservation(asked, model, prompt, min(guess * choices, MOST), choices, False)
 
 
+def _whole(asked: AskedModel, key: bytes) -> int | None:
+    """What a request says by ``key``; None: nothing, or that it wants no bound, as a number below 0 does with some servers.
+
+    Raises:
+        DownstreamError: 400, it is no whole number.  Some servers take ``"50"`` for one: less would be reserved than is executed.
+    """
+    found = asked.value(key)
+    if found is None or found.kind == NULL:
+        return None
+    raw = found.raw
+    if found.kind == NUMBER and raw is not None:
+        if raw.isdigit():
+            return min(int(raw), MOST)
+        number = float(raw)  # 5e1 and 50.0 are whole numbers, too
+        if number < 0:
+            return None
+        if number >= MOST:
+            return MOST
+        if number.is_integer():
+            return int(number)
+    raise DownstreamError(400, "request_misfit", f"{key.decode()} must be a whole number")
+
+
 def read(path: bytes, body: bytes, known: AskedModel | None = None) -> AskedModel:
     """What ``body`` asks for, on a route that nobody has read it for; ``known``: what it asked for before filters have changed it.
 
@@ -140,7 +167,9 @@ def read(path: bytes, body: bytes, known: AskedModel | None = None) -> AskedMode
     if not body.startswith(_BEGINNINGS):
         if known is not None:
             return known
-        return AskedModel(operation, "", "", "")  # a form, or compressed: nothing is known of it but its size
+        if not path.endswith(MAKING):
+            return AskedModel(operation, "", "", "")  # a form, or compressed: nothing is known of it but its size
+        # Else some servers would read what we do not, UTF-16 or behind a byte order mark.
     skim = Skim(KEYS, 0, _VALUE_MAX)
     try:
         skim.feed(body)

@@ -97,6 +97,7 @@ class TokenLimit:
     )
 
     logged = ("token_limit",)  #: the limit that a request was too much for
+    is_binding = True  #: nor does an answer get past its ceiling
 
     def __init__(
         self,

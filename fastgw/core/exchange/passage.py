@@ -381,7 +381,7 @@ def _open(exchange: Exchange, openings: tuple[BodyOpening, ...]) -> list[_Stage]
         if opening.changes:
             if may_change is None:
                 may_change = _may_change(exchange, opening.is_of_request)
-            if not may_change:
+            if not may_change and not _is_binding(opening):
                 continue
         try:
             hook = opening.hook(exchange)
@@ -407,6 +407,11 @@ def _may_change(exchange: Exchange, is_of_request: bool) -> bool:
     if is_of_request:
         return _may_change_request(exchange.request)
     return _may_change_response(exchange.request, exchange.response)
+
+
+def _is_binding(opening: BodyOpening) -> bool:
+    """Whether it is a rule of whoever runs the gateway, from which no field of a message exempts."""
+    return getattr(getattr(opening.hook, "__self__", None), "is_binding", False) is True
 
 
 def _add_trailer(exchange: Exchange, name: bytes, value: bytes) -> None:

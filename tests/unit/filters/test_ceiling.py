@@ -61,6 +61,21 @@ def test_a_stream_ends_where_there_is_no_more(limited: Made) -> None:  # noqa: F
     it.edge.end()
 
 
+@pytest.mark.parametrize("is_of_client", [True, False])
+def test_no_field_of_a_message_exempts_from_it(limited: Made, is_of_client: bool) -> None:  # noqa: F811
+    it = limited(said(26 + 5), **LEARNED)
+    field = b"Cache-Control: no-transform"
+    client = it.edge.client(asks(prompt(stream=True), b"/v1/chat/completions", *[field] * is_of_client))
+    service = it.edge.connect()
+    service.feed(
+        stream_head().replace(b"\r\n\r\n", b"\r\n" + field + b"\r\n\r\n") if not is_of_client else stream_head()
+    )
+    service.feed(words(9))
+    it.edge.run()
+    assert len(events(it, client)) == 5 + 2 and service.is_closing()
+    it.edge.end()
+
+
 def test_the_connection_of_its_client_goes_on(limited: Made) -> None:  # noqa: F811
     it = limited(said(1000), said(5, unit="completion_tokens", seconds=1), **LEARNED)
     client, service = stream(it, prompt(stream=True))

@@ -134,6 +134,19 @@ def test_what_could_be_read_otherwise_is_refused(body: bytes, code: str, words: 
     assert (status, error["code"]) == (400, code) and words in error["message"]
 
 
+@pytest.mark.parametrize("field", ["Cache-Control: no-cache, no-transform", "Content-Range: bytes 0-9/10"])
+def test_no_field_of_a_request_exempts_from_it(field: str) -> None:
+    status, _, rules = refused(b'{"input":"THE WORD"}', CHAT, field, phrases=("the word",))
+    assert (status, rules) == (400, ["phrases"])
+    edge = edge_of(max_tokens=100)
+    client = edge.client(post(b'{"max_tokens":500}', CHAT, "application/json", field))
+    service = edge.connect()
+    assert body_sent(service.take()) == b'{"max_tokens":100}'
+    service.feed(OK)
+    assert statuses(client.take()) == [200]
+    edge.end()
+
+
 def test_choices() -> None:
     for key in ("n", "best_of"):
         status, error, rules = refused(b'{"%b":3}' % key.encode(), max_choices=2)

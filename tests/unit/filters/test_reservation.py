@@ -70,10 +70,12 @@ def test_a_name_that_is_none_is_not_taken() -> None:
         "",
     ]
     assert read(b"/somewhere", b'{"model":"m"}').operation.name == ""
-    assert isinstance(read(CHAT, b"\x1f\x8b"), AskedModel)
+    assert isinstance(read(b"/somewhere", b"\x1f\x8b"), AskedModel)
 
 
-@pytest.mark.parametrize(("body", "code"), [(b"{", "json_malformed"), (b'{"n":1,"n":2}', "json_ambiguous")])
+@pytest.mark.parametrize(
+    ("body", "code"), [(b"{", "json_malformed"), (b'{"n":1,"n":2}', "json_ambiguous"), (b"\x1f\x8b", "json_malformed")]
+)
 def test_no_body_is_read_in_two_ways(body: bytes, code: str) -> None:
     with pytest.raises(DownstreamError) as found:
         read(CHAT, body)

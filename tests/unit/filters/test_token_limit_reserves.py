@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -79,8 +80,13 @@ def test_learned_is_the_smaller_of_both(limited: Made) -> None:  # noqa: F811
     [
         ({"max_completion_tokens": 50, "max_tokens": 20}, 76),
         ({"max_output_tokens": 10, "n": 3}, 56),
-        ({"max_tokens": "9"}, 1026),
+        ({"max_tokens": 20.0, "n": 3e0}, 86),
+        ({"max_tokens": 20, "n": None}, 46),
+        ({"max_tokens": -1}, 1026),
         ({"max_tokens": 10**17}, 0),
+        ({"max_tokens": 10**40}, 0),
+        ({"max_tokens": 1e300}, 0),
+        ({"max_tokens": 10, "n": 10**30}, 0),
     ],
 )
 def test_all_that_limits_an_answer_is_read(limited: Made, body: dict[str, Any], reserved: int) -> None:  # noqa: F811
@@ -88,6 +94,16 @@ def test_all_that_limits_an_answer_is_read(limited: Made, body: dict[str, Any], 
     found = it.ask(**body)
     assert isinstance(found, bytes) is (not reserved)
     assert it.count(rows.RESERVED) == reserved
+    it.edge.end()
+
+
+@pytest.mark.parametrize("key", ["max_tokens", "max_completion_tokens", "n"])
+@pytest.mark.parametrize("value", ["50", True, 0.5, [50], {}])
+def test_what_some_servers_may_take_for_a_number_is_refused(limited: Made, key: str, value: Any) -> None:  # noqa: F811
+    it = limited(said(100_000))
+    found = it.ask(**{"max_tokens": 10, key: value})
+    assert statuses(found) == [400] and f"{key} must be a whole number" in json.loads(body_of(found))["detail"]
+    assert it.count(rows.RESERVED) == 0
     it.edge.end()
 
 
@@ -134,7 +150,13 @@ def test_a_body_counts_as_filters_in_front_have_made_it(seat: Seat, clock: Clock
 
 @pytest.mark.parametrize(
     ("body", "code"),
-    [(b'{"max_tokens":1,"max_tokens":100}', "json_ambiguous"), (b'{"model":', "json_malformed")],
+    [
+        (b'{"max_tokens":1,"max_tokens":100}', "json_ambiguous"),
+        (b'{"model":', "json_malformed"),
+        (b'\xef\xbb\xbf{"max_tokens":100}', "json_malformed"),
+        ('{"max_tokens":100}'.encode("utf-16"), "json_malformed"),
+        (gzip.compress(b'{"max_tokens":100}'), "json_malformed"),
+    ],
 )
 def test_what_has_two_readings_is_refused(limited: Made, body: bytes, code: str) -> None:  # noqa: F811
     it = limited(said(150))

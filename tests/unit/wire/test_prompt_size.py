@@ -33,6 +33,14 @@ def test_an_image_is_no_text(made: object, separators: tuple[str, str]) -> None:
     assert text_size(whole) == (len(whole) - 2 * len(IMAGE), 2)
 
 
+def test_a_text_that_is_called_an_image_is_text() -> None:
+    whole = body(openai(TEXT), anthropic(TEXT))
+    assert text_size(whole) == (len(whole), 0)
+    escaped = IMAGE[:20_000] + "\\/" + IMAGE[20_000:]  # as some write a slash
+    whole = body(openai()).replace(IMAGE.encode(), escaped.encode())
+    assert text_size(whole) == (len(whole) - len(escaped), 1)
+
+
 def test_what_is_small_is_not_looked_at() -> None:
     data = b'{"url":"data:;base64,' + b"A" * 100 + b'"}'
     assert text_size(data) == (len(data), 0)
@@ -41,7 +49,11 @@ def test_what_is_small_is_not_looked_at() -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["what is base64", "base64 and more", "base64", '\\"base64\\"', "base64" * 10_000],
+    [
+        *("what is base64", "base64 and more", "base64", '\\"base64\\"', "base64" * 10_000),
+        *("base64," + TEXT, "base64,AAAA" + "\n" + "x" * 9000, "data: in ;base64," + TEXT),
+        *("data:;base64," + TEXT, "data:;base64," + "\u4f60" * 9000, "x;base64," + IMAGE),
+    ],
 )
 def test_the_word_alone_is_no_image(said: str) -> None:
     whole = body({"type": "text", "text": said})
