@@ -9,13 +9,14 @@ from __future__ import annotations
 import gc
 import sys
 
-from fastgw._descriptors import open_standard
+from fastgw._descriptors import have_room, open_standard
 from fastgw.server.stacks import tell_by
 
 
 def main(arguments: list[str]) -> int:
     """Serve until told to stop; return the exit status."""
     open_standard()
+    have_room()
     fd, index, stacks = (int(one) for one in arguments)
     tell_by(stacks)  # before anything is imported that may hang
     gc.disable()  # nothing that the imports make is garbage: looking for it would cost a tenth of the start

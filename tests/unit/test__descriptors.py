@@ -1,4 +1,4 @@
-"""Descriptors 0, 1 and 2 belong to stdin, stdout and stderr, whatever was closed when the process was started."""
+"""Descriptors 0, 1 and 2 belong to stdin, stdout and stderr, whatever was closed when the process was started; and room for more."""
 
 from __future__ import annotations
 
@@ -41,3 +41,22 @@ def test_what_was_closed_is_the_null_device(closed: str, tmp_path: object) -> No
         "" if is_closed[1] else "to stdout\n",
         "" if is_closed[2] else "to stderr\n",
     )
+
+
+GROW = """
+import os, re, resource, sys
+from fastgw._descriptors import have_room
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
+before = os.listdir("/proc/self/fd")
+have_room(4096)
+assert os.listdir("/proc/self/fd") == before
+with open("/proc/self/status") as file:
+    print(re.search(r"FDSize:\\s+(\\d+)", file.read())[1])
+"""
+
+
+@pytest.mark.parametrize(("limit", "size"), [(8192, 4096), (1000, 1024)])
+def test_the_table_has_grown_before_there_are_threads_as_far_as_the_limit_allows(limit: int, size: int) -> None:
+    ended = subprocess.run([sys.executable, "-c", GROW, str(limit)], capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stdout.strip()) == (0, str(size)), ended.stderr

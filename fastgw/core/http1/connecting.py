@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core.http1.carrier import Http1Carrier
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from fastgw.core.live.endpoint import Endpoint
@@ -90,8 +93,32 @@ async def _connected(loop: Any, address: Address) -> socket.socket:
         sock.setblocking(False)
         if family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await loop.sock_connect(sock, target)
+        await _connect(loop, sock, target)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+async def _connect(loop: Any, sock: socket.socket, target: Any) -> None:
+    """Connect ``sock``; ``sock_connect`` of uvloop has a thread look even an address of numbers up, which costs more than the connection.
+
+    Raises:
+        OSError: as ``_connected``.
+    """
+    problem = sock.connect_ex(target)
+    if problem == errno.EINPROGRESS:
+        decided = loop.create_future()
+        loop.add_writer(sock, _decide, decided)
+        try:
+            await decided
+        finally:
+            loop.remove_writer(sock)
+        problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if problem:
+        raise OSError(problem, os.strerror(problem))
+
+
+def _decide(decided: asyncio.Future[None]) -> None:
+    if not decided.done():  # the time for it may be over
+        decided.set_result(None)

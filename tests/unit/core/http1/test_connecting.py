@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from typing import Any
 
 import pytest
 
+from fastgw.core.http1 import connecting
 from fastgw.core.http1.connecting import _connected
 from fastgw.core.live.addresses import members_of
 from fastgw.core.live.endpoint import Endpoint, EndpointKey
@@ -106,13 +108,38 @@ def test_a_service_that_chooses_what_was_not_offered_is_not_spoken_to(chosen: st
         (Address(path="/run/x.sock"), socket.AF_UNIX, "/run/x.sock"),
     ],
 )
-def test_a_plain_connection_goes_where_the_address_says(address: Address, family: int, target: object) -> None:
+def test_a_plain_connection_goes_where_the_address_says(
+    address: Address, family: int, target: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loop = new_loop()
     seen: list[tuple[int, object]] = []
 
-    async def sock_connect(sock: socket.socket, where: object) -> None:
+    async def connect(_: object, sock: socket.socket, where: object) -> None:
         seen.append((sock.family, where))
 
-    loop.sock_connect = sock_connect  # type: ignore[assignment]
+    monkeypatch.setattr(connecting, "_connect", connect)
     loop.run(_connected(loop, address)).close()
     assert seen == [(family, target)]
+
+
+def test_a_plain_connection_is_made_without_a_look_up() -> None:
+    async def connect(address: Address) -> object:
+        loop = asyncio.get_running_loop()
+        loop.getaddrinfo = None  # type: ignore[assignment,method-assign]  # nobody may ask for it
+        with await _connected(loop, address) as sock:
+            return sock.getpeername()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+        assert asyncio.run(connect(Address(host, port))) == (host, port)
+    with pytest.raises(ConnectionRefusedError):
+        asyncio.run(connect(Address(host, port)))
+
+
+def test_who_waits_no_longer_for_a_connection_is_told_nothing() -> None:
+    async def wait() -> None:
+        decided = asyncio.get_running_loop().create_future()
+        decided.cancel()
+        connecting._decide(decided)
+
+    asyncio.run(wait())
