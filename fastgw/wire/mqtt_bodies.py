@@ -80,7 +80,7 @@ def read_publish(data: bytes, packet: Packet, version: int, *, is_client: bool =
     return Publish(topic, qos, packet_id, number_of(properties, ALIAS, 0), text_in(properties, RESPONSE_TOPIC))
 
 
-class Wanted(NamedTuple):
+class WantedFilter(NamedTuple):
     """One filter of a SUBSCRIBE."""
 
     filter: TopicFilter
@@ -92,9 +92,9 @@ class Subscribe(NamedTuple):
 
     packet_id: int
     head: bytes  #: of its body, up to the filters
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[WantedFilter, ...]
 
-    def with_only(self, kept: list[Wanted]) -> bytes:
+    def with_only(self, kept: list[WantedFilter]) -> bytes:
         """The packet with fewer filters."""
         return packet_of(SUBSCRIBE << 4 | 2, self.head + b"".join([one.raw for one in kept]))
 
@@ -107,7 +107,7 @@ def read_subscribe(data: bytes, packet: Packet, version: int) -> Subscribe:
     """
     packet_id, at = _read_head(data, packet, version, SUBSCRIBE)
     head = data[packet.body : at]
-    wanted: list[Wanted] = []
+    wanted: list[WantedFilter] = []
     while at < packet.end:
         begin = at
         found, at = _read_filter(data, at, packet.end)
@@ -115,7 +115,7 @@ def read_subscribe(data: bytes, packet: Packet, version: int) -> Subscribe:
             raise malformed("a filter without its options")
         _check_options(data[at], version, found)
         at += 1
-        wanted.append(Wanted(found, data[begin:at]))
+        wanted.append(WantedFilter(found, data[begin:at]))
         _check_count(len(wanted))
     if not wanted:
         raise PacketError(PROTOCOL_ERROR, "a SUBSCRIBE without a filter")

@@ -46,7 +46,7 @@ class Will(NamedTuple):
     response_topic: str  #: empty: there is none
 
 
-class Connect(NamedTuple):
+class MqttConnect(NamedTuple):
     """What a CONNECT says."""
 
     version: int  #: 4: MQTT 3.1.1, 5: MQTT 5.0
@@ -60,7 +60,7 @@ class Connect(NamedTuple):
     login_at: int  #: in the packet's body, where user and password begin
 
 
-def read_connect(data: bytes, packet: Packet) -> Connect:
+def read_connect(data: bytes, packet: Packet) -> MqttConnect:
     """Read a CONNECT.
 
     Raises:
@@ -102,7 +102,7 @@ def read_connect(data: bytes, packet: Packet) -> Connect:
     if at != end:
         raise malformed("a CONNECT with something behind its last field")
     most = number_of(properties, PACKET_MAXIMUM, 0)
-    return Connect(version, flags, keep_alive, client_id, will, user, password, most, login_at)
+    return MqttConnect(version, flags, keep_alive, client_id, will, user, password, most, login_at)
 
 
 def _check_flags(version: int, flags: int) -> None:
@@ -127,7 +127,7 @@ def _read_will(data: bytes, at: int, end: int, version: int, flags: int) -> tupl
     return Will(topic, (flags & _WILL_QOS) >> 3, response if isinstance(response, str) else ""), at
 
 
-def with_login(body: bytes, connect: Connect, user: str | None, password: bytes | None) -> bytes:
+def with_login(body: bytes, connect: MqttConnect, user: str | None, password: bytes | None) -> bytes:
     """The CONNECT whose body that is, with another user and password, or none; MQTT 3.1.1 has no password without a user."""
     flags = connect.flags & ~(_USER | _PASSWORD)
     login = b""

@@ -70,8 +70,8 @@ _PROPERTIES: Final[dict[int, tuple[int, tuple[int, ...], int]]] = {
     0x2A: (_FLAG, (CONNACK,), 0),
 }
 
-Value = int | str | bytes | tuple[str, str]
-Properties = dict[int, Value]  #: of what may stand in a packet several times the last
+PropertyValue = int | str | bytes | tuple[str, str]
+Properties = dict[int, PropertyValue]  #: of what may stand in a packet several times the last
 
 NONE: Final[Properties] = {}
 
@@ -182,7 +182,7 @@ def read_properties(data: bytes, at: int, end: int, packet: int) -> tuple[Proper
     return found, stop
 
 
-def _read_value(data: bytes, at: int, stop: int, kind: int, name: int, least: int) -> tuple[Value, int]:
+def _read_value(data: bytes, at: int, stop: int, kind: int, name: int, least: int) -> tuple[PropertyValue, int]:
     if kind == _PAIR:
         key, at = read_text(data, at, stop)
         value, at = read_text(data, at, stop)

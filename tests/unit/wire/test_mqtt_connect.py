@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgw.wire import mqtt_fields as fields
-from fastgw.wire.mqtt_connect import Connack, Connect, Will, read_connack, read_connect, with_login
+from fastgw.wire.mqtt_connect import Connack, MqttConnect, Will, read_connack, read_connect, with_login
 from fastgw.wire.mqtt_fields import PacketError
 from fastgw.wire.mqtt_packets import PacketScanner
 from tests.support import mqtt
 
 
-def read(data: bytes) -> Connect:
+def read(data: bytes) -> MqttConnect:
     data, (packet,) = PacketScanner(1 << 20, is_client=True).feed(data)
     return read_connect(data, packet)
 
