@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from fastgw.core import (  # noqa: E402 - of this checkout
+    answer_counters,  # noqa: F401 - its rows are of the table, as those of the next
     counters,
-    guardrail_counters,  # noqa: F401 - its rows are of the table, as those of the next
+    guardrail_counters,  # noqa: F401
     http2_counters,  # noqa: F401
     limit_counters,  # noqa: F401
     model_counters,  # noqa: F401

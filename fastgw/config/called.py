@@ -33,6 +33,11 @@ def destinations(route: RouteSpec) -> set[str]:
     return {*own, *by_name, *(one.service for one in route.split)}
 
 
+def modelled(spec: GatewaySpec) -> frozenset[str]:
+    """Services that requests for models can come to."""
+    return behind(spec, {service for one in spec.models for service in one.services})
+
+
 def streaming(spec: GatewaySpec) -> frozenset[str]:
     """Services of which something is said about the streams that they answer with (``core.exchange.streams``)."""
     return frozenset(one.name for one in spec.services if one.settings.streams is not None)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fastgw.config.called import called, destinations, has_streams, streaming
+from fastgw.config.called import called, destinations, has_streams, modelled, streaming
 from fastgw.config.chains import links, named
 from fastgw.config.choosing import affinity_of
 from fastgw.config.compile_service import ServiceMaker, SlotMap
@@ -113,7 +113,9 @@ class _Compiler:
                 made.count_in(self._slots.limits)  # type: ignore[attr-defined]
         self._tracing = self._tracer(self._spec.telemetry)
         calls = called(self._spec)
-        maker = ServiceMaker(self._slots, self._registry, self._random, self._spec.zone, self._tracing, calls)
+        maker = ServiceMaker(
+            self._slots, self._registry, self._random, self._spec.zone, self._tracing, calls, modelled(self._spec)
+        )
         yield from self._make_services(maker)
         listeners = {}
         for listener in self._spec.listeners:

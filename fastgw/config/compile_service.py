@@ -69,15 +69,17 @@ class ServiceMaker:
         zone: str,
         witness: Tracing | None,
         calls: Set[str] = frozenset(),
+        modelled: Set[str] = frozenset(),
     ) -> None:
         """``zone``: where this gateway is, or empty; ``witness``: looks on at every try; ``calls``: services that those of gRPC may come
-        to."""
+        to; ``modelled``: those that models lead to."""
         self._slots = slots
         self._registry = registry
         self._random = random
         self._zone = zone
         self._witness = witness
         self._calls = calls
+        self._modelled = modelled
         self._contexts: dict[tuple[UpstreamTls, str], ssl.SSLContext] = {}
         self.inside: list[Instance] = []  #: of the services that are code in this process, those made so far
 
@@ -136,6 +138,10 @@ class ServiceMaker:
             from fastgw.core.exchange.refused import refuses_gateway
 
             yield refuses_gateway
+        if spec.check_answers and spec.name in self._modelled:
+            from fastgw.core.exchange.minds import refuses_misfit  # which a worker without such does not need
+
+            yield refuses_misfit
         if spec.settings.is_held:
             from fastgw.core.exchange.beginnings import hold  # which a worker without such does not need
 

@@ -341,9 +341,7 @@ class Version(Inside):
     endpoints: list[Endpoint] = Field(
         [], description="Where this version is reached; at least one, or discovery.", json_schema_extra={"minItems": 1}
     )
-    discovery: Discovery | None = setting(
-        None, "Where members are listed that come and go by themselves. Default: nowhere."
-    )
+    discovery: Discovery | None = setting(None, "Where members are listed that come and go. Default: nowhere.")
     weight: Annotated[int, count(0, 1_000_000)] = setting(
         ..., "Its share of the requests, relative to the other weights; 0: none."
     )
@@ -372,6 +370,7 @@ class Service(Balanced):
     credentials: ServiceCredentials | None = setting(None, "What the gateway sends it for the credentials of clients.")
     retry: Retry = setting({}, "When another endpoint is tried.")
     dialect: Dialect | None = setting(None, "The API of models that it speaks: other requests are translated.")
+    check_answers: Boolean = setting(True, "Whether what is no answer to a request for a model, HTML say, is 502.")
     tell_timeout: Boolean = setting(False, "Tell it how many milliseconds it has, in x-request-timeout-ms.")
     hedge: Annotated[Hedge | None, BeforeValidator(off_is_none)] = setting(
         None, "When a second endpoint is asked because the first takes long. Default: never."

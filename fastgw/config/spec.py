@@ -278,6 +278,7 @@ class ServiceSpec(NamedTuple):
     affinity: AffinitySpec | None
     engine: EngineSpec | None  #: of "engine"
     model_lists: ModelListsSpec | None  #: None: nobody asks members which models they have
+    check_answers: bool  #: what is no answer to a request for a model is 502
     endpoint_picker: bool  #: somebody else may pick the endpoint, and says so in a field
     subset: SubsetSpec | None
     spill_below: float  #: share of the members in the gateway's zone of which fewer are not enough, 0 to 1

@@ -384,6 +384,7 @@ SERVICE_SHED_CLASSES = SERVICE.counter(
 )
 SERVICE_LIMIT = SERVICE.gauge("", "How many places there are, as the worker knows it.")
 PLACEMENT: Final = SERVICE.room(16)  #: rows: ``core.placement_counters``
+BAD_ANSWERS: Final = SERVICE.room(12)  #: rows: ``core.answer_counters``
 
 # --- an endpoint
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from fastgw.core.exchange.broken_streams import CEILING, count_broken
 from fastgw.core.exchange.filter import BodyHook
 from fastgw.core.limit_counters import CUT, RESERVED
 from fastgw.core.live.meters import NoRoomError, admit
@@ -131,6 +132,7 @@ class Ceiling(BodyHook):
             ),
         )
         self._is_over = True
+        count_broken(self._exchange, CEILING)
         self._exchange.plane.loop.call_soon(self._end)  # when this has gone out
         return goes_on + end
 

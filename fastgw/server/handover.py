@@ -158,6 +158,7 @@ def layout() -> str:
     from hashlib import blake2b
 
     # Their rows are in their blocks once they are imported, and not all need them.
+    import fastgw.core.answer_counters
     import fastgw.core.guardrail_counters
     import fastgw.core.http2_counters
     import fastgw.core.limit_counters

@@ -21,8 +21,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.samples import Exemplar as Told
 
-from fastgw.core import counters as layout
 from fastgw.core import (  # their rows are of the table
+    answer_counters,  # noqa: F401
     guardrail_counters,  # noqa: F401
     http2_counters,  # noqa: F401
     limit_counters,  # noqa: F401
@@ -30,6 +30,7 @@ from fastgw.core import (  # their rows are of the table
     placement_counters,  # noqa: F401
     websocket_counters,  # noqa: F401
 )
+from fastgw.core import counters as layout
 from fastgw.core.blocks import COUNTER, DURATION_BUCKETS, HISTOGRAM, Metric, bucket_of
 from fastgw.core.exemplars import Exemplar
 from fastgw.telemetry.facts import FACTS, INFO, Labels, Samples

@@ -14,7 +14,7 @@ from fastgw.config import schema
 from fastgw.config.build import fill
 from fastgw.config.listener_rules import spoken
 from fastgw.core.exchange.beginnings import hold
-from fastgw.core.exchange.minds import minds_of
+from fastgw.core.exchange.minds import minds_of, refuses_misfit
 from fastgw.core.exchange.refused import refuses_gateway
 from fastgw.core.exchange.times import Times
 from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
@@ -74,8 +74,9 @@ def route(name: str, slot: int, **options: Any) -> Route:
 
 def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **options: Any) -> Service:
     """A service whose members these are, from now on and as they are; ``options``: of ``ServiceSettings`` or ``RetrySettings``, and a
-    ``witness`` (``filters.tracing``); ``has_calls``: of ``Times``."""
+    ``witness`` (``filters.tracing``); ``has_calls``: of ``Times``; ``has_models``: models lead to it."""
     witness, has_calls = options.pop("witness", None), options.pop("has_calls", False)
+    asked = (refuses_misfit,) if options.pop("has_models", False) else ()
     retry = {one: options.pop(one) for one in RetrySettings._fields if one in options}
     settings = _SERVICE._replace(retry=_SERVICE.retry._replace(**retry), **options)
     members = Members(endpoints[0].members.report if endpoints else lambda _: None)
@@ -84,7 +85,8 @@ def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **op
     roster = tuple((one.key, one.settings) for one in endpoints)
     takes_chunks = all(one.pool.takes_chunks for one in endpoints)
     members.update(tuple((one, one.settings) for one in endpoints), (), settings.ejection, 0.0)
-    known = ((refuses_gateway,) if settings.credentials is not None else ()) + ((hold,) if settings.is_held else ())
+    known = ((refuses_gateway,) if settings.credentials is not None else ()) + asked
+    known += (hold,) if settings.is_held else ()
     minds = known + minds_of(settings) or None
     times = Times(settings, has_calls=has_calls) if settings.has_times or has_calls else None
     judge = None

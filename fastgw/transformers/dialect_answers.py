@@ -20,10 +20,10 @@ from fastgw.dialects.events import EventTranslator, ToldError, line, named, unna
 from fastgw.dialects.fields import BrokenAnswerError
 from fastgw.dialects.pairs import EVENTS, AskedInDialect
 from fastgw.errors import UpstreamError
-from fastgw.transformers.media import is_json, media_type
 from fastgw.transformers.work_threads import WorkThreads
 from fastgw.wire import sse
 from fastgw.wire.inference import ANTHROPIC, OLLAMA
+from fastgw.wire.media_types import is_json, media_type
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange

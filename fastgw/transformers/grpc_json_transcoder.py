@@ -26,9 +26,10 @@ from fastgw.transformers.grpc_json_answers import NotGrpc, RawAnswer, StreamedAn
 from fastgw.transformers.grpc_json_call import TranscodedCall, TranscoderSettings
 from fastgw.transformers.grpc_json_reflected import Reflected, ReflectingServer
 from fastgw.transformers.grpc_json_requests import StreamedRequest, WholeRequest
-from fastgw.transformers.media import is_json, media_type, refuse_unchangeable, refused_type
+from fastgw.transformers.media import refuse_unchangeable, refused_type
 from fastgw.transformers.work_threads import WorkThreads
 from fastgw.wire import grpc
+from fastgw.wire.media_types import is_json, media_type
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange

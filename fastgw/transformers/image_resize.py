@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from fastgw.core.exchange.filter import GatheredHook
 from fastgw.errors import DownstreamError, GatewayError
 from fastgw.transformers.image_base64_decoder import FORMAT, HEIGHT, WIDTH
-from fastgw.transformers.media import OCTETS, media_type, refuse_unchangeable, refused_type
+from fastgw.transformers.media import OCTETS, refuse_unchangeable, refused_type
 from fastgw.transformers.work_threads import WorkThreads
 from fastgw.wire.images import KINDS, Kind, SizeReader, sniff
+from fastgw.wire.media_types import media_type
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange

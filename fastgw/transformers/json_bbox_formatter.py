@@ -15,8 +15,8 @@ from fastgw.core.exchange.filter import GatheredHook
 from fastgw.errors import GatewayError, UpstreamError
 from fastgw.transformers.detections import Detection, Detections, UnreadableError, read
 from fastgw.transformers.image_base64_decoder import HEIGHT, WIDTH
-from fastgw.transformers.media import is_json
 from fastgw.transformers.work_threads import WorkThreads
+from fastgw.wire.media_types import is_json
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange

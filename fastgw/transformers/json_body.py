@@ -15,8 +15,9 @@ import orjson
 
 from fastgw.core.exchange.filter import GatheredHook
 from fastgw.errors import DownstreamError, GatewayError, UpstreamError
-from fastgw.transformers.media import is_json, refuse_other_than_json
+from fastgw.transformers.media import refuse_other_than_json
 from fastgw.transformers.work_threads import WorkThreads
+from fastgw.wire.media_types import is_json
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange

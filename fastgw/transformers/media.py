@@ -1,4 +1,4 @@
-"""Media types, as header fields have them (RFC 9110 section 8.3.1), and bodies that are refused for theirs."""
+"""Bodies that are refused for their media type."""
 
 from __future__ import annotations
 
@@ -6,25 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from fastgw.core.exchange import mending
 from fastgw.errors import DownstreamError
+from fastgw.wire.media_types import is_json, media_type
 
 if TYPE_CHECKING:
     from fastgw.wire.messages import Request
 
 JSON: Final = "application/json"
 OCTETS: Final = b"application/octet-stream"  #: of what nobody knows yet
-
-
-def media_type(value: bytes | None) -> bytes:
-    """The type in lower case, without parameters; empty: none is said."""
-    return value.partition(b";")[0].strip(b" \t").lower() if value is not None else b""
-
-
-def is_json(value: bytes | None) -> bool:
-    """Is it JSON, or a format made of it (RFC 6839)?"""
-    found = media_type(value)
-    return found in (b"application/json", b"text/json") or (
-        found.startswith(b"application/") and found.endswith(b"+json")
-    )
 
 
 def refuse_other_than_json(request: Request) -> None:

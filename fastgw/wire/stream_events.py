@@ -15,18 +15,14 @@ import orjson
 
 from fastgw.wire import sse
 from fastgw.wire.inference import ANTHROPIC, OLLAMA, OPENAI
+from fastgw.wire.media_types import EVENT_STREAM, JSON_LINES, media_type
 from fastgw.wire.ndjson import LineReader, lines
 from fastgw.wire.sse import EventReader
 from fastgw.wire.usage import content_size
 
 EVENTS, LINES = "events", "lines"
 COMMENT: Final = b": keep-alive\n\n"  #: an event that says nothing (HTML, section 9.2.6)
-_FORMS: Final = {
-    b"text/event-stream": EVENTS,
-    b"application/x-ndjson": LINES,
-    b"application/ndjson": LINES,
-    b"application/jsonl": LINES,
-}
+_FORMS: Final = {EVENT_STREAM: EVENTS, **dict.fromkeys(JSON_LINES, LINES)}
 _DONE: Final = b"[DONE]"
 #: Types of events that come in front of the content, and have none: of Anthropic, and of OpenAI's Responses.
 _BEGINNINGS: Final = frozenset({"message_start", "ping", "content_block_start", "content_block_delta"}) | {
@@ -88,9 +84,7 @@ class EventError(NamedTuple):
 
 def form_of(content_type: bytes | None) -> str:
     """``EVENTS`` or ``LINES``; empty: an answer of this type is no stream."""
-    if content_type is None:
-        return ""
-    return _FORMS.get(content_type.partition(b";")[0].strip(b" \t").lower(), "")
+    return "" if content_type is None else _FORMS.get(media_type(content_type), "")
 
 
 def reader_of(form: str) -> EventReader | LineReader:

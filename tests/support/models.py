@@ -75,7 +75,7 @@ class ModelEdge(Edge):
         self.endpoints += [self.endpoint(9001, 1), self.endpoint(9002, 2)]
         names = ("a", "b", "rest")
         self.by_name = {
-            name: usual.service(name, (one,), self.service.balancer, attempts=1)
+            name: usual.service(name, (one,), self.service.balancer, attempts=1, has_models=True)
             for name, one in zip(names, self.endpoints, strict=True)
         }
         given = models or {"gpt-oss": [("a", 1, "openai/gpt-oss-120b")], "small": "b", "embed-*": [("b", 1, "org/*")]}

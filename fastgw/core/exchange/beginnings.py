@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters
 from fastgw.core.exchange import deadlines
+from fastgw.core.exchange.broken_streams import count_broken
 from fastgw.errors import RETRY_SAFE, UpstreamError
 from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE
 from fastgw.wire.stream_events import EventError, form_of, parts, read, reader_of
@@ -170,5 +171,6 @@ def give_up(exchange: Exchange, error: GatewayError) -> None:
     assert exchange.outward is not None
     exchange.outward.leave()
     exchange.outward = None
+    count_broken(exchange, error.code)
     if error.code == "upstream_reset" and not error.retry:
         error.retry = RETRY_SAFE

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from fastgw.core.exchange.broken_streams import DRAINED, count_broken
 from fastgw.core.exchange.deadlines import STREAM
 from fastgw.errors import InternalError
 from fastgw.wire.chunked import encode_chunk
@@ -129,6 +130,7 @@ class _Ending:
         self._timer.cancel()
         exchange.error = InternalError(503, "drained", "the gateway stopped before the stream had an end of its own")
         exchange.keep_alive = False
+        count_broken(exchange, DRAINED)
         data: bytes = encode_chunk(COMMENT, True) if self._is_raw else COMMENT
         exchange.on_last_body(data, len(COMMENT))
 

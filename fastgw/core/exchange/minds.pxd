@@ -6,6 +6,10 @@ from fastgw.core.snapshot.snapshot cimport Service
 from fastgw.wire.messages cimport Response
 
 
+@cython.locals(response=Response)
+cpdef bint refuses_misfit(Exchange exchange) except -1
+
+
 cdef class Statuses:
     cdef frozenset _statuses
     cdef frozenset _codes

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from fastgw.core.exchange import arriving, grpc, retries, tries
 from fastgw.wire.fields import find_field
 from fastgw.wire.grpc import CODES, read_code
+from fastgw.wire.messages import BODY_UNTIL_CLOSE
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.settings import RetrySettings, ServiceSettings
     from fastgw.core.snapshot.roles import Mind
 
+_USUAL = b"application/json"
 NOT_AGAIN = b"x-should-retry"  #: a field that says "false" where asking again is of no use, which some clients obey
 
 
@@ -24,6 +26,19 @@ def minds_of(settings: ServiceSettings) -> tuple[Mind, ...]:
         found.update(range(500, 600))
     codes = frozenset(map(CODES.index, retry.grpc_statuses))
     return (Statuses(frozenset(found), retry, codes),) if (found or codes) and retry.attempts > 1 else ()
+
+
+def refuses_misfit(exchange: Exchange) -> bool:
+    """A ``Mind`` of a service that models lead to: its answers are what was asked for, or are failed (``exchange.answer_types``)."""
+    response = exchange.response
+    if exchange.notes is None or response.status >= 300:
+        return False
+    found = find_field(response.head, b"content-type")
+    if found is None or (found == _USUAL and response.body != BODY_UNTIL_CLOSE):
+        return False
+    from fastgw.core.exchange.answer_types import is_misfit  # which a worker without such does not need
+
+    return is_misfit(exchange, found)
 
 
 class Statuses:

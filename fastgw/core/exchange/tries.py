@@ -135,6 +135,10 @@ def failed(exchange: Exchange, error: GatewayError) -> None:
 
 def unanswered(exchange: Exchange, error: GatewayError) -> bool:
     """``error`` ends this try.  If no answer had begun the members are told; True: the endpoint is ejected, so nothing else need be."""
+    if exchange.is_head_sent or exchange.outward is not None:
+        from fastgw.core.exchange.broken_streams import count_broken  # which a worker without failures does not need
+
+        count_broken(exchange, error.code)
     if exchange.notes is not None and exchange.service.witness is not None:
         exchange.service.witness.on_failure(exchange, error)
     if exchange.uncounted >= counters.ANSWER_COUNTED:

@@ -37,4 +37,6 @@ def test_the_rows_of_the_table_have_these_values() -> None:
         "fastgw_endpoint_picker_picks",
         "fastgw_guardrails",
         "fastgw_prefix_picks",
+        "fastgw_streams_broken",
+        "fastgw_answers_misfit",
     }

@@ -111,8 +111,8 @@ def test_who_speaks_what_the_service_does_passes_as_it_is(model: str, path: str)
     client, service, sent = edge.ask(body, path, "anthropic-version: 2023-06-01")
     assert sent.startswith(b"POST %b HTTP/1.1" % path.encode())
     assert body_sent(sent) == body.replace(b"claude", b"claude-9") and b"anthropic-version" in head_of(sent)
-    service.feed(answer_of(b"<html>", "text/html"))
-    assert body_of(client.take()) == b"<html>"
+    service.feed(answer_of(b"[not what it has]", "application/json"))
+    assert body_of(client.take()) == b"[not what it has]"
     edge.end()
 
 
