@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from fastgw.errors import GatewayError
 
 #: Called with the exchange, what is held and whether that is all of it; it calls ``let_go``, or ``Exchange.fail``.
-Verdict = Callable[["Exchange", bytes, bool], None]
+OnceWhole = Callable[["Exchange", bytes, bool], None]
 
 
-def hold_answer(exchange: Exchange, most: int, judge: Verdict) -> None:
+def hold_answer(exchange: Exchange, most: int, judge: OnceWhole) -> None:
     """Hold the answer of ``exchange``, whose head has come; the caller is a ``Mind``, and keeps it from everybody else.
 
     ``most``: bytes of it; with more ``judge`` is called although its end has not come.
@@ -41,7 +41,7 @@ class HeldAnswer:
 
     __slots__ = ("_exchange", "_judge", "_kept", "_most", "held", "is_whole")
 
-    def __init__(self, exchange: Exchange, most: int, judge: Verdict) -> None:
+    def __init__(self, exchange: Exchange, most: int, judge: OnceWhole) -> None:
         self._exchange = exchange
         self._judge = judge
         self._kept = bytearray()  # and not its pieces: a service may send it byte by byte
