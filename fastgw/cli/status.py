@@ -6,7 +6,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -83,11 +84,25 @@ def lines(status: Mapping[str, Any], now: float) -> Iterator[str]:
         f"now        {_count(connections['open'], 'connection')} of clients, "
         f"{_count(connections['exchanges'], 'request')} under way, {waiting} waiting"
     )
+    yield from _websockets(status.get("routes", {}).values())
     yield from _telemetry(status.get("telemetry"), now)
     for one in status.get("registration", ()):
         yield f"registered {registry_words(one, now)}"
     yield ""
     yield from _table([_HEAD, *_rows(status, now)])
+
+
+def _websockets(routes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Those by frames, of all routes together, where there are or were any."""
+    told = [route["websocket"] for route in routes]
+    is_open = sum(one["open"] for one in told)
+    closes = Counter[str]()
+    for one in told:
+        closes.update(one["closes"])
+    if is_open or closes:
+        sides = [f"{sum(one['messages'][side] for one in told)} messages of {side}s" for side in ("client", "service")]
+        ended = ", ".join(f"{count} {by}" for by, count in closes.most_common())
+        yield f"websockets {is_open} open, {' and '.join(sides)}; closed: {ended or 'none'}"
 
 
 def _problems(problems: Sequence[Mapping[str, Any]], now: float) -> Iterator[str]:

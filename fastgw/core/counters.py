@@ -21,7 +21,7 @@ from fastgw.core.blocks import GAUGE, Block
 HISTOGRAM_SIZE: Final = blocks.HISTOGRAM_SIZE
 
 GLOBAL: Final = Block(0, 128, 1)
-ROUTE: Final = Block(GLOBAL.end, 192, 32768, "route")
+ROUTE: Final = Block(GLOBAL.end, 256, 24576, "route")
 SERVICE: Final = Block(ROUTE.end, 240, 4096, "service")
 ENDPOINT: Final = Block(SERVICE.end, 96, 8192, "service", "endpoint")
 FILTER: Final = Block(ENDPOINT.end, 8, 4096, "filter")
@@ -132,7 +132,6 @@ GC_COLLECTIONS = GLOBAL.counter(
     values=("0", "1", "2"),
 )
 HTTP2: Final = GLOBAL.room(8)  #: rows: ``core.http2_counters``
-WEBSOCKET_ENDS: Final = GLOBAL.room(8)  #: rows: ``core.websocket_counters``
 
 # --- a route
 
@@ -298,7 +297,7 @@ ROUTE_DURATION_US = ROUTE.histogram(
 )
 ROUTE_BUCKETS = ROUTE_DURATION_US + 1
 GUARDRAILS: Final = ROUTE.room(8)  #: rows: ``core.guardrail_counters``
-WEBSOCKET: Final = ROUTE.room(2)  #: rows: ``core.websocket_counters``
+WEBSOCKET: Final = ROUTE.room(27)  #: rows: ``core.websocket_counters``
 
 # --- a service
 

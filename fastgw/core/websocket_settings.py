@@ -12,6 +12,8 @@ class WebSocketSettings(NamedTuple):
     max_message: int
     message_rate: tuple[int, ...]  #: so many messages of a client, in so many seconds; (): any
     message_burst: int  #: at once; 0: as many
+    frame_rate: tuple[int, ...]  #: the same of frames of any kind, fragments and those of control included
+    frame_burst: int
     idle_timeout: float  #: without a message of either side
     ping_interval: float  #: without anything of the client
     ping_timeout: float  #: and behind the PING that it is sent then

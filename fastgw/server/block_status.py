@@ -7,6 +7,7 @@ from typing import Any
 
 from fastgw.core import counters as layout
 from fastgw.core import labels
+from fastgw.core import websocket_counters as sockets
 from fastgw.server.cache_status import cache_document
 from fastgw.telemetry.answers import answers_of
 
@@ -68,6 +69,12 @@ def of_route(block: list[int]) -> dict[str, Any]:
             "internal": block[layout.ROUTE_FAULT_INTERNAL],
         },
         "grpc": _by_cause(block, layout.ROUTE_GRPC_CODES, labels.GRPC_CODES),
+        "websocket": {
+            "open": block[sockets.OPEN],
+            "messages": dict(zip(sockets.SIDES, block[sockets.MESSAGES :], strict=False)),
+            "closes": _by_cause(block, sockets.CLOSES, sockets.ENDS),
+            "codes": _by_cause(block, sockets.CODES, sockets.CLOSE_CODES),
+        },
         "cache": cache_document(block),
         "mean_seconds": _mean(
             block[layout.ROUTE_DURATION_US],

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.exchange.ends import Client
 from fastgw.core.exchange.tunnel import Tunnel
-from fastgw.core.websocket_counters import CLOSES, ENDS, MESSAGES, SIDES
+from fastgw.core.websocket_counters import CLOSES, CODES, ENDS, MESSAGES, OPEN, SIDES, place_of
 from fastgw.wire.websocket_frames import (
     CLOSE,
     FAILED,
@@ -63,11 +63,10 @@ class FrameTunnel(Tunnel):
         "_last_message",
         "_leave_at",
         "_noted",
+        "_paces",
         "_pinged",
-        "_rate",
         "_readers",
         "_settings",
-        "_time",
     )
 
     def __init__(self, exchange: Exchange, settings: WebSocketSettings) -> None:
@@ -86,14 +85,14 @@ class FrameTunnel(Tunnel):
         self._is_closing = False  # that was the gateway's, to both: nothing goes on any more
         self._end = -1  # of ENDS
         self._fault: tuple[int, str, int] | None = None  # code, reason and one of ENDS: behind frames that go on yet
-        self._rate: Rate | None = _rate_of(settings) if settings.message_rate else None
-        self._time = 0  # of the next message of the client, see ``policy.gcra``
+        self._paces = _paces_of(settings)  # that the client keeps to, of each the time of the next one
         now = exchange.plane.now
         self._heard = now  # coarse loop time at which the client has said anything
         self._last_message = now  # or either has said a message
         self._pinged = 0.0  # the client was asked whether it is there, and has said nothing since; 0: it was not
         self._leave_at = FOREVER  # the worker drains: when this one is closed
         self._clock = FrameClock(exchange, self)
+        exchange.plane.values[exchange.route.base + OPEN] += 1
         self._plan()
 
     # --- frames
@@ -122,6 +121,8 @@ class FrameTunnel(Tunnel):
         frames = self._readers[side].feed(data)
         if self._is_closing:
             return b""
+        if side == _CLIENT and self._paces:
+            frames = self._in_time(exchange, frames)
         out: list[bytes] = []
         for frame in frames:
             if frame.opcode < CLOSE:
@@ -129,8 +130,6 @@ class FrameTunnel(Tunnel):
                     self._last_message = exchange.plane.now
                     exchange.plane.values[exchange.route.base + MESSAGES + side] += 1
                     self._noted[SIDES[side]] += 1
-                    if side == _CLIENT and self._rate is not None and self._is_too_fast(exchange, self._rate):
-                        break
             elif frame.opcode == CLOSE:
                 if not self._on_close(side, frame):
                     break
@@ -139,13 +138,16 @@ class FrameTunnel(Tunnel):
             out.append(frame.raw)
         return b"".join(out)
 
-    def _is_too_fast(self, exchange: Exchange, rate: Rate) -> bool:
-        charged = rate.charged(self._time, int(exchange.plane.clock() * 1e9))
-        if charged:
-            self._time = charged
-            return False
-        self._fault = POLICY, "more messages than are allowed here", _TOO_FAST
-        return True
+    def _in_time(self, exchange: Exchange, frames: list[Frame]) -> list[Frame]:
+        """Those of the client that do not come too fast, up to the first that does."""
+        now = int(exchange.plane.clock() * 1e9)
+        for place, frame in enumerate(frames):
+            is_message = frame.opcode < CLOSE and frame.is_last
+            for pace in self._paces:
+                if (is_message or pace.is_of_all) and not pace.takes(now):
+                    self._fault = POLICY, f"more {pace.what} than are allowed here", _TOO_FAST
+                    return frames[:place]
+        return frames
 
     def _on_close(self, side: int, frame: Frame) -> bool:
         """A CLOSE of ``side`` has come; whether it goes on."""
@@ -181,7 +183,10 @@ class FrameTunnel(Tunnel):
         if self._end < 0 and exchange is not None:
             self._end = end
             self._noted["close"] = code
-            exchange.plane.values[CLOSES + end] += 1
+            base = exchange.route.base
+            exchange.plane.values[base + CLOSES + end] += 1
+            exchange.plane.values[base + CODES + place_of(code)] += 1
+            exchange.plane.values[base + OPEN] -= 1
 
     def _fail(self, side: int, code: int, reason: str, end: int) -> None:
         """``side`` has broken a rule: it is told which, the other that it is gone, or has failed."""
@@ -354,8 +359,35 @@ def offers_of(extensions: bytes) -> bytes:
     return b", ".join([one.strip() for one in extensions.split(b",") if _name_of(one) == DEFLATE])
 
 
-def _rate_of(settings: WebSocketSettings) -> Rate:
+class FramePace:
+    """How fast the messages of a client may come, or all of its frames: those of control, and each fragment, are work too."""
+
+    __slots__ = ("_rate", "_time", "is_of_all", "what")
+
+    def __init__(self, rate: Rate, *, is_of_all: bool) -> None:
+        self._rate = rate
+        self._time = 0  # see ``policy.gcra``
+        self.is_of_all = is_of_all
+        self.what = "frames" if is_of_all else "messages"
+
+    def takes(self, now: int) -> bool:
+        """Whether one more may come at ``now``, in nanoseconds."""
+        charged = self._rate.charged(self._time, now)
+        if charged:
+            self._time = charged
+        return charged != 0
+
+
+def _paces_of(settings: WebSocketSettings) -> tuple[FramePace, ...]:
+    """Those of one client."""
+    if not settings.frame_rate and not settings.message_rate:
+        return ()
     from fastgw.policy.gcra import Rate  # which nobody needs without one
 
-    count, seconds = settings.message_rate
-    return Rate(count, seconds * 10**9, settings.message_burst or count)
+    found = []
+    for pace, burst in ((settings.message_rate, settings.message_burst), (settings.frame_rate, settings.frame_burst)):
+        if pace:
+            count, seconds = pace
+            rate = Rate(count, seconds * 10**9, burst or count)
+            found.append(FramePace(rate, is_of_all=pace is settings.frame_rate))
+    return tuple(found)

@@ -100,6 +100,17 @@ def test_a_fleet_has_a_line() -> None:
     assert found[place + 1 : place + 3] == ["           why", "           generation 8 went back: edge-2: 9 % failed"]
 
 
+def test_websockets_by_frames_have_a_line_where_there_are_or_were_some() -> None:
+    none: dict[str, Any] = {"open": 0, "messages": {"client": 0, "service": 0}, "closes": {}, "codes": {}}
+    assert not [line for line in said(routes={"a": {"websocket": none}}) if line.startswith("websockets")]
+    one = {"open": 2, "messages": {"client": 5, "service": 7}, "closes": {"idle": 1}, "codes": {"1001": 1}}
+    other = {"open": 1, "messages": {"client": 1, "service": 0}, "closes": {"client": 2, "idle": 1}, "codes": {}}
+    found = said(routes={"a": {"websocket": one}, "b": {"websocket": other}, "c": {"websocket": none}})
+    assert "websockets 3 open, 6 messages of clients and 7 messages of services; closed: 2 idle, 2 client" in found
+    found = said(routes={"a": {"websocket": none | {"open": 1}}})
+    assert "websockets 1 open, 0 messages of clients and 0 messages of services; closed: none" in found
+
+
 def test_what_is_watched_has_a_line() -> None:
     watch = {
         "files": 3,

@@ -34,6 +34,7 @@ def test_the_rows_of_the_table_have_these_values() -> None:
         "fastgw_worker_gc_collections",
         "fastgw_websocket_messages",
         "fastgw_websocket_closes",
+        "fastgw_websocket_close_codes",
         "fastgw_endpoint_picker_picks",
         "fastgw_guardrails",
         "fastgw_prefix_picks",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastgw.core import counters, labels
+from fastgw.core import counters, labels, websocket_counters
 from fastgw.server.block_status import causes, of_route, of_service, pick
 
 
@@ -20,6 +20,16 @@ def test_a_route_without_requests_has_no_mean() -> None:
     found = of_route([0] * counters.ROUTE.size)
     assert found["mean_seconds"] is None
     assert found["cache"]["entries"] == 0
+
+
+def test_a_route_tells_of_its_websockets() -> None:
+    block = [0] * counters.ROUTE.size
+    block[websocket_counters.OPEN] = 2
+    block[websocket_counters.MESSAGES + 1] = 9
+    block[websocket_counters.CLOSES + websocket_counters.ENDS.index("idle")] = 1
+    block[websocket_counters.CODES + websocket_counters.place_of(1001)] = 1
+    told = {"open": 2, "messages": {"client": 0, "service": 9}, "closes": {"idle": 1}, "codes": {"1001": 1}}
+    assert of_route(block)["websocket"] == told
 
 
 def test_a_service_tells_its_answers_and_retries() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from fastgw.core import counters
 from fastgw.core.exchange.frames import CLOSE_SECONDS, PAYLOAD, offers_of
-from fastgw.core.websocket_counters import CLOSES, ENDS, MESSAGES
+from fastgw.core.websocket_counters import CLOSE_CODES, CLOSES, CODES, ENDS, MESSAGES, OPEN
 from fastgw.core.websocket_settings import WebSocketSettings
 from fastgw.filters.websocket import WebSockets
 from fastgw.testing.edge import SWITCHING, WEBSOCKET, Edge, Spy, statuses
@@ -36,6 +36,8 @@ USUAL = WebSocketSettings(
     max_message=1500,
     message_rate=(),
     message_burst=0,
+    frame_rate=(),
+    frame_burst=0,
     idle_timeout=0.0,
     ping_interval=0.0,
     ping_timeout=10.0,
@@ -74,13 +76,14 @@ class Open:
 
     def ended(self) -> list[str]:
         """By whom, or why."""
-        return [name for place, name in enumerate(ENDS) for _ in range(self.edge.count(CLOSES + place))]
+        return [name for place, name in enumerate(ENDS) for _ in range(self.count(CLOSES + place))]
 
     def end(self) -> None:
         """Nothing may be left."""
         self.client.lose()
         self.edge.run()
-        assert self.edge.count(counters.TUNNELS_OPEN) == 0 and not self.edge.plane.unconnected
+        assert self.edge.count(counters.TUNNELS_OPEN) == 0 == self.count(OPEN) and not self.edge.plane.unconnected
+        assert sum(self.count(CODES + place) for place in range(len(CLOSE_CODES))) == len(self.ended()) == 1
         self.edge.end()
 
 
@@ -192,6 +195,33 @@ def test_messages_that_come_too_fast_are_a_matter_of_policy() -> None:
     assert found.count(counters.ROUTE_BYTES_IN) == 0 and found.service.take()
     found.client.feed(say(TEXT, b"x"))
     assert found.told(found.client)[0] == 1008 and found.ended() == ["too_fast"]
+    found.end()
+
+
+@pytest.mark.parametrize(
+    "cheap",
+    [say(PING), say(PONG, b"x"), say(TEXT, is_last=False) + say(CONTINUATION, is_last=False) * 39],
+    ids=["ping", "pong", "empty fragments"],
+)
+def test_what_is_no_message_has_a_rate_too(cheap: bytes) -> None:
+    found = Open(frame_rate=(20, 1), frame_burst=5)
+    found.client.feed(cheap * 5)
+    passed = found.service.take()
+    found.client.feed(cheap)
+    reader = WebSocketFrames(1 << 20, 1 << 20, is_masked=True)
+    *_, last = reader.feed(passed + found.service.take())
+    assert found.told(found.client) == (1008, "more frames than are allowed here") and last.opcode == CLOSE
+    assert found.ended() == ["too_fast"] and found.count(CODES + CLOSE_CODES.index("1008")) == 1
+    found.end()
+
+
+def test_of_two_rates_the_first_that_is_passed_counts() -> None:
+    found = Open(message_rate=(2, 1), frame_rate=(20, 1))
+    found.client.feed(say(PING) * 18 + say(TEXT, b"x") * 2)
+    assert found.service.take() and not found.ended()
+    found.edge.loop.advance(0.5)
+    found.client.feed(say(TEXT, b"x") * 2)
+    assert found.told(found.client) == (1008, "more messages than are allowed here")
     found.end()
 
 
@@ -309,7 +339,7 @@ def test_a_stream_of_http2_is_the_same_client() -> None:
     raw.send(http2_frame(DATA, 0, 1, say(CLOSE, close_payload(1001))))
     goodbye = frame_of(CLOSE, close_payload(1001, "no message for too long"))
     assert [payload for _, payload in sent(raw)][:1] == [goodbye] and service.is_closing()
-    assert edge.count(counters.TUNNELS_OPEN) == 0 and edge.count(CLOSES + ENDS.index("idle")) == 1
+    assert edge.count(counters.TUNNELS_OPEN) == 0 and edge.of_route(CLOSES + ENDS.index("idle")) == 1
     raw.transport.lose()
     edge.end()
 
