@@ -28,7 +28,7 @@ def asked(
     if not found:
         return None
     try:
-        return _answer(found, request, limit)
+        return question(found, request, limit)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or "it did not answer in time"
         print(f"fastgw: no gateway can be asked at {found}: {reason}", file=sys.stderr)
@@ -75,7 +75,8 @@ def _is_socket(path: str) -> bool:
         return False
 
 
-def _answer(path: str, request: Mapping[str, Any], limit: float | None) -> dict[str, Any]:
+def question(path: str, request: Mapping[str, Any], limit: float | None) -> dict[str, Any]:
+    """Ask at the admin socket ``path``.  Raises OSError, ValueError."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(limit)
         sock.connect(path)

@@ -1,16 +1,17 @@
-"""A Redis, a set of keys and the collector, tried once."""
+"""A Redis, a set of keys, who judges tokens and requests, and the collector, tried once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from fastgw.cli.tries import FailedError, Referred, Usable
 from fastgw.config.source import TreePath
 from fastgw.config.spec import GatewaySpec
 from fastgw.config.telemetry_spec import TelemetrySpec
-from fastgw.core.calls import CallError
+from fastgw.core.calls import Caller, CallError
 from fastgw.core.settings import KeySetSettings, RedisSettings
 from fastgw.discovery.nearby import counted
 
@@ -23,6 +24,13 @@ def link_references(spec: GatewaySpec) -> Iterator[Referred]:
         yield Referred("redis", str(redis), _filters_with(spec, redis), partial(_try_redis, redis))
     for keys in spec.key_sets:
         yield Referred("keys", str(keys.url), _filters_with(spec, keys), partial(_try_keys, keys))
+    for one in spec.filters:
+        if one.made_by in _ASKED:
+            options = dict(one.options)
+            kind, attempt = _ASKED[one.made_by]
+            yield Referred(
+                kind, str(options["url"]), (("filters", one.name, "url"),), partial(attempt, one.name, options)
+            )
     if spec.telemetry is not None:
         place = str(spec.telemetry.url)
         yield Referred("telemetry", place, (("telemetry", "otlp"),), partial(_try_collector, spec.telemetry))
@@ -64,6 +72,39 @@ async def _try_keys(keys: KeySetSettings) -> Usable:
     warnings = [f"a key of it is not used: {one}" for one in left_out]
     facts = {"keys": len(found), "left_out": len(left_out)}
     return Usable(counted(len(found), "key"), tuple(warnings), facts)
+
+
+async def _try_introspection(name: str, options: Mapping[str, Any]) -> Usable:
+    """Ask about a token that nobody has."""
+    from fastgw.filters.oauth2_introspection import OAuth2Introspection
+
+    judge = OAuth2Introspection(name, options)
+    try:
+        judge.start(asyncio.get_running_loop())
+        claims = await judge.ask(b"fastgw-check")
+    except CallError as error:
+        raise FailedError(error.cause, str(error)) from None
+    finally:
+        judge.stop()
+    if "active" not in claims:
+        raise FailedError("content", f"{options['url']} does not say whether a token is active (RFC 7662 section 2.2)")
+    return Usable("it judges tokens")
+
+
+async def _try_ext_authz(_: str, options: Mapping[str, Any]) -> Usable:
+    """See whether a connection can be opened: what is said of a request is not for us to provoke."""
+    try:
+        await Caller(options["url"], options["timeout"], 0).reach()
+    except CallError as error:
+        raise FailedError(error.cause, str(error)) from None
+    return Usable("it takes connections; no request was shown to it")
+
+
+#: By what makes a filter that asks somebody: the kind, and the try.
+_ASKED: Final[Mapping[str, tuple[str, Callable[[str, Mapping[str, Any]], Awaitable[Usable]]]]] = {
+    "fastgw.filters.oauth2_introspection:OAuth2Introspection": ("introspection", _try_introspection),
+    "fastgw.filters.ext_authz:ExtAuthz": ("ext_authz", _try_ext_authz),
+}
 
 
 async def _try_collector(telemetry: TelemetrySpec) -> Usable:

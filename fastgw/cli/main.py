@@ -66,8 +66,8 @@ durations over an hour without a unit.
 
 With --online everything that the file refers to is asked once, at the same time, for 30 s at most: each source of members
 (how many there are, which entries are none, what there is beside a place where nobody is listed), each endpoint of an
-etcd, each registry that the gateway registers in, each Redis, each set of keys that is fetched, and the collector.  What
-cannot be used counts as a mistake.
+etcd, each registry that the gateway registers in, each Redis, each set of keys that is fetched, whoever judges tokens or
+requests, and the collector.  What cannot be used counts as a mistake.  "fastgw doctor" tries members too.
 
 Exit code: 0 fine, with or without warnings; 1 there are mistakes, or warnings under --strict; 2 wrong arguments."""
 
@@ -354,6 +354,7 @@ _COMMANDS = {
 #: Commands whose parser and work are in a module of their own, which is imported for them alone: its name, and what they do.
 _MODULES: dict[str, tuple[str, str]] = {
     "keys": ("keys", "make and revoke the keys of clients"),
+    "doctor": ("doctor", "try everything that a configuration refers to"),
     "status": ("status", "show how a running gateway is"),
     "top": ("top", "show how a running gateway is, live"),
     "reload": ("reload", "have a running gateway load its file again"),

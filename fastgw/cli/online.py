@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from fastgw.cli.references import references
-from fastgw.cli.tries import FAILED, FINE, Referred, Tried, try_all
+from fastgw.cli.tries import FAILED, FINE, LONGEST, Referred, Tried, try_all
 from fastgw.config.source import Document, Problem, TreePath, render
 from fastgw.config.spec import GatewaySpec
 
@@ -19,14 +19,18 @@ class Online(NamedTuple):
     warnings: list[Problem]
     fine: list[str]  #: a line for each reference that can be used
     records: list[dict[str, object]]  #: of all of them, for tools
+    tried: list[Tried]
 
 
 def look(
-    spec: GatewaySpec, document: Document, find: Callable[[GatewaySpec], Sequence[Referred]] = references
+    spec: GatewaySpec,
+    document: Document,
+    find: Callable[[GatewaySpec], Sequence[Referred]] = references,
+    longest: float = LONGEST,
 ) -> Online:
-    """Try everything that ``spec`` refers to; ``document``: what it was read from."""
-    tried = asyncio.run(try_all(find(spec)))
-    found = Online([], [], [], [])
+    """Try everything that ``spec`` refers to; ``document``: what it was read from; ``longest``: seconds of all of it."""
+    tried = asyncio.run(try_all(find(spec), longest=longest))
+    found = Online([], [], [], [], tried)
     for one in tried:
         found.problems.extend(_failure(document, one))
         found.warnings.extend(_place(document, one, warning) for warning in one.warnings)

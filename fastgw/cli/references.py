@@ -1,5 +1,5 @@
 """What a configuration refers to that is elsewhere: sources of members, registries that it registers in, clusters of etcd, each Redis,
-sets of keys, the collector.
+sets of keys, who judges tokens and requests, the collector.
 
 ``fastgw check --online`` tries all of it (``cli.tries``), and whoever looks for what is wrong with a gateway can.
 """
@@ -26,7 +26,7 @@ def _all(spec: GatewaySpec) -> Iterator[Referred]:
         from fastgw.cli.registration_tries import registration_references
 
         yield from registration_references(spec)
-    if spec.redis or spec.key_sets or spec.telemetry is not None:
+    if spec.filters or spec.telemetry is not None:
         from fastgw.cli.link_tries import link_references
 
         yield from link_references(spec)

@@ -32,7 +32,7 @@ class Use(NamedTuple):
 def source_references(spec: GatewaySpec) -> Iterator[Referred]:
     """Each source once, whichever services ask for it; and each cluster of etcd that has several endpoints."""
     uses: dict[SourceSettings, list[Use]] = {}
-    for path, discovery in _discoveries(spec):
+    for path, discovery in discoveries(spec):
         for one in discovery.sources:
             uses.setdefault(one, []).append(Use((*path, KINDS[type(one)][2]), discovery.where))
     make = SourceMaker()
@@ -48,11 +48,18 @@ def source_references(spec: GatewaySpec) -> Iterator[Referred]:
         yield Referred("etcd", place, tuple(at), partial(_try_cluster, cluster))
 
 
-def _discoveries(spec: GatewaySpec) -> Iterator[tuple[TreePath, DiscoverySettings]]:
-    versions = {one.service: (of.name, "versions", one.name) for of in spec.versioned for one in of.versions}
+def discoveries(spec: GatewaySpec) -> Iterator[tuple[TreePath, DiscoverySettings]]:
+    """What each service that has sources says of them, and where the file says so."""
+    paths = service_paths(spec)
     for service in spec.services:
         if isinstance(service.discovery, DiscoverySettings):
-            yield ("services", *versions.get(service.name, (service.name,)), "discovery"), service.discovery
+            yield (*paths[service.name], "discovery"), service.discovery
+
+
+def service_paths(spec: GatewaySpec) -> dict[str, TreePath]:
+    """Where in the file each service stands, by its name; versions are services."""
+    versions = {one.service: (of.name, "versions", one.name) for of in spec.versioned for one in of.versions}
+    return {one.name: ("services", *versions.get(one.name, (one.name,))) for one in spec.services}
 
 
 # -- one source --------------------------------------------------------------------------------------------------------

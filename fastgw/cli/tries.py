@@ -19,12 +19,20 @@ AT_ONCE: Final = 32  #: under way
 FINE, WARNING, FAILED = "fine", "warning", "failed"
 
 
+class Expiry(NamedTuple):
+    """Something that is good until a moment."""
+
+    what: str  #: such as "certificate of 10.0.0.1:443"
+    at: float  #: seconds since 1970
+
+
 class Usable(NamedTuple):
     """What is elsewhere, and can be used."""
 
     said: str  #: a clause for people, such as "3 members"
     warnings: tuple[str, ...] = ()  #: what is hardly meant
     facts: Mapping[str, object] = {}  #: for tools
+    expiries: tuple[Expiry, ...] = ()  #: when what of it is good no more
 
 
 class FailedError(Exception):
@@ -38,7 +46,7 @@ class FailedError(Exception):
 class Referred(NamedTuple):
     """Something elsewhere that the configuration names."""
 
-    kind: str  #: "etcd", "consul", "dns", "file", "kubernetes", "redis", "keys" or "telemetry"
+    kind: str  #: "etcd", "consul", "dns", "file", "kubernetes", "redis", "keys", "introspection", "ext_authz", "telemetry" ...
     place: str  #: where it is, for people, without secrets
     paths: tuple[TreePath, ...]  #: where the file says so, at least one
     attempt: Callable[[], Awaitable[Usable]]  #: raises FailedError
@@ -54,6 +62,7 @@ class Tried(NamedTuple):
     cause: str = ""  #: of ``FAILED``, in a word
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, object] = {}
+    expiries: tuple[Expiry, ...] = ()
 
 
 async def try_all(wanted: Sequence[Referred], limit: float = LIMIT, longest: float = LONGEST) -> list[Tried]:
@@ -86,4 +95,4 @@ async def _tried(reference: Referred, limit: float) -> Tried:
     except TimeoutError:
         return Tried(reference, FAILED, f"{reference.place} has not answered within {limit:g} s", limit, "timeout")
     state = WARNING if answer.warnings else FINE
-    return Tried(reference, state, answer.said, time.monotonic() - began, "", answer.warnings, answer.facts)
+    return Tried(reference, state, answer.said, time.monotonic() - began, "", *answer[1:])

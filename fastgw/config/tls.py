@@ -211,8 +211,16 @@ def _length(der: bytes) -> tuple[int, int]:
 def expiry(path: str) -> float | None:
     """When the first certificate of a PEM file ends to be valid, in seconds since 1970; None when the file has none."""
     try:
-        return _not_after(_first_certificate(path))
-    except (OSError, ValueError, IndexError):
+        return ends(_first_certificate(path))
+    except OSError:
+        return None
+
+
+def ends(der: bytes) -> float | None:
+    """When a certificate in DER ends to be valid, in seconds since 1970; None when it is none."""
+    try:
+        return _not_after(der)
+    except (ValueError, IndexError):
         return None
 
 

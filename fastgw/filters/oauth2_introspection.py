@@ -134,8 +134,12 @@ class OAuth2Introspection(Bearer):
             self._refused.pop(digest, None)
             remember(self._cache, digest, found, self._most)
 
-    async def _judged(self, token: bytes) -> Accepted | _Refused:
-        """What ``token`` is worth; raises CallError."""
+    async def ask(self, token: bytes) -> dict[str, Any]:
+        """What the authority says of ``token`` now (RFC 7662 section 2.2).
+
+        Raises:
+            CallError: it says nothing that can be used.
+        """
         body = b"token=" + quote_plus(token).encode() + b"&token_type_hint=access_token"
         assert self._call is not None
         answer = await self._call(
@@ -147,7 +151,11 @@ class OAuth2Introspection(Bearer):
             ),
             body,
         )
-        claims = self._said(answer)
+        return self._said(answer)
+
+    async def _judged(self, token: bytes) -> Accepted | _Refused:
+        """What ``token`` is worth; raises CallError."""
+        claims = await self.ask(token)
         now = self._wall()
         try:
             if claims.get("active") is not True:

@@ -117,7 +117,7 @@ async def _probe_call(settings: HealthSpec, url: Url, member: AsMember) -> None:
         raise CallError("status", f"it says of {whose}: {said}")
 
 
-def _is_http2(service: ServiceSpec, health: HealthSpec) -> bool:
+def is_http2(service: ServiceSpec, health: HealthSpec) -> bool:
     """Whether probes that say something say it over HTTP/2; where requests may be sent over either they do not."""
     return health.type == "grpc" or (health.type == "http" and service.protocol == HTTP2)
 
@@ -196,15 +196,15 @@ class Probing:
             authority = "localhost" if address.path else str(address)
             for host in hosts:
                 place = address._replace(host=host)
-                is_http2 = _is_http2(service, service.health)
-                target = ProbeTarget(service.health, place, name, authority, self._context(service), is_http2)
+                spoken = is_http2(service, service.health)
+                target = ProbeTarget(service.health, place, name, authority, self._context(service), spoken)
                 found.append(((service.name, str(address), str(place)), target))
         return found
 
     def _context(self, service: ServiceSpec) -> ssl.SSLContext | None:
         if service.tls is None or service.health is None:
             return None
-        spoken = HTTP2 if _is_http2(service, service.health) else HTTP1
+        spoken = HTTP2 if is_http2(service, service.health) else HTTP1
         if service.health.type == "tcp":
             spoken = service.protocol  # who only connects agrees on what requests are sent over
         found = self._contexts.get((service.tls, spoken))

@@ -94,3 +94,30 @@ def test_a_redis(tmp_path: Path) -> None:
         assert tried(tmp_path, text.replace("MORE", ", password: secret")).said == "it answers"
     finally:
         server.close()
+
+
+JUDGE = (
+    CONFIG + "filters: {one: {type: oauth2_introspection, url: 'http://ADDRESS/x', client_id: a, client_secret: b}}\n"
+)
+AUTHORITY = CONFIG + "filters: {one: {type: ext_authz, url: 'http://ADDRESS/x'}}\n"
+
+
+def test_who_judges_tokens_is_asked_about_one_that_nobody_has(tmp_path: Path, serve: Serve) -> None:
+    asked: list[bytes] = []
+
+    def judge(request: object, connection: object) -> None:
+        asked.append(request.body)  # type: ignore[attr-defined]
+        connection.send(response(b'{"active": false}'))  # type: ignore[attr-defined]
+
+    assert tried(tmp_path, JUDGE.replace("ADDRESS", serve(judge))).said == "it judges tokens"
+    assert asked == [b"token=fastgw-check&token_type_hint=access_token"]
+    assert failed(tmp_path, JUDGE.replace("ADDRESS", serve(canned(response(b'{"x": 1}')))))[0] == "content"
+    cause, detail = failed(tmp_path, JUDGE.replace("ADDRESS", serve(canned(response(status="401 No")))))
+    assert cause == "status" and "client_id or client_secret" in detail
+
+
+def test_who_judges_requests_is_reached_and_shown_none(tmp_path: Path, serve: Serve) -> None:
+    shown: list[object] = []
+    found = tried(tmp_path, AUTHORITY.replace("ADDRESS", serve(lambda request, _: shown.append(request))))
+    assert found.said.startswith("it takes connections") and shown == []
+    assert failed(tmp_path, AUTHORITY.replace("ADDRESS", f"127.0.0.1:{free_port()}"))[0] == "refused"
