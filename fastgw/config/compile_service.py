@@ -154,6 +154,11 @@ class ServiceMaker:
             from fastgw.core.exchange.minds import minds_of
 
             yield from minds_of(spec.settings)
+        if spec.settings.credentials is not None and spec.settings.credentials.redact:
+            from fastgw.core.exchange.redacting import Redactor  # which a worker without such does not need
+
+            hosts = [one.address.host for one in spec.members if one.address.host]
+            yield Redactor(spec.settings.credentials.value, hosts)
 
     def _judges(self, balancer: Any, *others: Judge | None) -> Iterator[Judge]:
         """Who asks how tries at the members of a service end."""

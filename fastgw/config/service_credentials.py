@@ -9,7 +9,7 @@ from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.filters.headers import ToldField
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Parsed, ReadFile
+from fastgw.config.types import Boolean, Parsed, ReadFile
 from fastgw.config.unsound import is_unsound
 from fastgw.config.values import scalar, shown
 from fastgw.core.credential_settings import CredentialSettings
@@ -49,11 +49,15 @@ class ServiceCredentials(Model):
         None, "What stands in front of it there. Default: Bearer in authorization, nothing in any other."
     )
 
+    redact: Boolean = setting(
+        True, "Tell clients of its errors without keys, accounts and names of machines; false: as they come."
+    )
+
     def settings(self) -> CredentialSettings:
         """With the secret as it is sent."""
         secret = _fit(read_secret(self.secret_file)) if self.secret_file is not None else self.secret or ""
         scheme = self.scheme if self.scheme is not None else _SCHEME if self.header == _FIELD else ""
-        return CredentialSettings(self.header, f"{scheme} {secret}" if scheme else secret)
+        return CredentialSettings(self.header, f"{scheme} {secret}" if scheme else secret, self.redact)
 
     def check(self, document: Document, where: TreePath) -> None:
         """The secret has one place, and can be read."""

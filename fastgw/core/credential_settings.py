@@ -10,6 +10,7 @@ class CredentialSettings(NamedTuple):
 
     field: str  #: lower-case
     value: str
+    redact: bool  #: whether clients are told of its errors without keys, accounts and names of machines
 
     def __repr__(self) -> str:
         """Without what nobody is shown."""

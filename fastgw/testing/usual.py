@@ -15,6 +15,7 @@ from fastgw.config.build import fill
 from fastgw.config.listener_rules import spoken
 from fastgw.core.exchange.beginnings import hold
 from fastgw.core.exchange.minds import minds_of, refuses_misfit
+from fastgw.core.exchange.redacting import Redactor
 from fastgw.core.exchange.refused import refuses_gateway
 from fastgw.core.exchange.times import Times
 from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
@@ -87,7 +88,10 @@ def service(name: str, endpoints: tuple[Endpoint, ...], balancer: Balancer, **op
     members.update(tuple((one, one.settings) for one in endpoints), (), settings.ejection, 0.0)
     known = ((refuses_gateway,) if settings.credentials is not None else ()) + asked
     known += (hold,) if settings.is_held else ()
-    minds = known + minds_of(settings) or None
+    known += minds_of(settings)
+    if settings.credentials is not None and settings.credentials.redact:
+        known += (Redactor(settings.credentials.value, [one.key.address.host for one in endpoints]),)
+    minds = known or None
     times = Times(settings, has_calls=has_calls) if settings.has_times or has_calls else None
     judge = None
     if settings.hedge is not None:

@@ -11,6 +11,9 @@ from fastgw.cli.check import check
 from fastgw.config.changes import changes
 from fastgw.config.in_use import described
 from fastgw.core.credential_settings import CredentialSettings
+from fastgw.core.exchange.redacting import Redactor
+from fastgw.core.live.registry import Registry
+from tests.unit.config.compile_stage import compiled
 from tests.unit.config.files import problems, read, with_service
 
 SECRET = "sk-0123456789abcdef"
@@ -76,3 +79,10 @@ def test_in_clear_to_another_host_is_warned_of(tmp_path: Path, capsys: pytest.Ca
         told = capsys.readouterr()
         assert said in told.err + told.out and ("pass in clear" in told.err + told.out) == bool(said)
         assert SECRET not in told.err + told.out
+
+
+@pytest.mark.parametrize("redacts", [True, False])
+def test_errors_are_redacted_unless_the_file_says_otherwise(tmp_path: Path, registry: Registry, redacts: bool) -> None:
+    keys = f"credentials: {{secret: {SECRET}{'' if redacts else ', redact: false'}}}"
+    (service,) = compiled(read(tmp_path, with_service(keys)), registry).services
+    assert [isinstance(one, Redactor) for one in service.minds or ()] == [False, True][: 1 + redacts]

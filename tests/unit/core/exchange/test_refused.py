@@ -16,7 +16,7 @@ from fastgw.testing.edge import GET, OK, Edge, Spy, body_of, statuses
 from tests.unit.core.exchange.test_hedging import made, raced
 
 SECRET = "sk-proj-0123456789abcdefWXYZ"
-KEY = CredentialSettings("authorization", f"Bearer {SECRET}")
+KEY = CredentialSettings("authorization", f"Bearer {SECRET}", redact=True)
 WRONG = b'{"error": {"message": "Incorrect API key provided: sk-proj-****WXYZ."}}'
 
 

@@ -178,7 +178,7 @@ def test_fields_for_a_protocol_that_frames_by_itself_are_those_of_the_head_witho
     assert told[0][1].endswith(b"x-forwarded-host: a.test\r\nexpect: 100-continue\r\n")
 
 
-KEY = CredentialSettings("x-api-key", "sk-of-the-gateway")
+KEY = CredentialSettings("x-api-key", "sk-of-the-gateway", redact=True)
 
 
 @pytest.mark.parametrize("extra", ["", "Via: 1.0 x\r\n"])

@@ -8,7 +8,7 @@ from fastgw.core.snapshot.credentials import credentials_of
 from fastgw.testing.edge import Edge
 
 SECRET = "sk-proj-0123456789abcdefWXYZ"
-KEY = CredentialSettings("authorization", f"Bearer {SECRET}")
+KEY = CredentialSettings("authorization", f"Bearer {SECRET}", redact=True)
 
 
 def test_a_service_without_them_gets_what_clients_send() -> None:
