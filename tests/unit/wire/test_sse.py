@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fastgw.wire.sse import EventReader, StreamEvent, events
+from fastgw.wire.sse import EVENT_MAX, EventReader, StreamEvent, events
 from tests.support.events import dispatched, read
 
 STREAMS = {
@@ -86,6 +86,14 @@ def test_a_long_event_is_no_more_than_its_bound_anywhere() -> None:
     assert block == b"data: no\n\ndata: y\n\n" and reader.held == 7
     assert [one.data for one in events(block, reader.begin)] == [b"y"]
     assert reader.finish() == b"data: z"
+
+
+@pytest.mark.timeout(20)
+def test_what_has_no_end_of_a_line_takes_no_longer_than_its_bytes() -> None:
+    reader = EventReader()
+    block = reader.feed(b"data: " + b"x" * EVENT_MAX)
+    assert list(events(block, reader.begin)) == []
+    assert [one.data for one in events(b"data: y\n\n" + block)] == [b"y"]
 
 
 def test_whole_events_are_the_object_that_came() -> None:
