@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from fastgw.adapters.cache_carrier import CacheCarrier
 from fastgw.adapters.cache_fill import Fill
-from fastgw.adapters.cache_key import digest_of, is_ours, key_of, place_of
+from fastgw.adapters.cache_key import digest_of, is_ours, key_of, place_of, selected_of
 from fastgw.adapters.cache_parts import BYPASS, HIT, MISS, NOTE, STALE, WAITED, Lookup
 from fastgw.adapters.local import local_service
 from fastgw.adapters.pieces import Held
@@ -24,18 +24,23 @@ from fastgw.core import counters
 from fastgw.core.counters import LOCAL, ROUTE
 from fastgw.core.snapshot.snapshot import Route
 from fastgw.errors import DownstreamError
-from fastgw.policy.freshness import Wish, wish
+from fastgw.policy.freshness import Life, Wish, directives, life, refusal, wish
 from fastgw.policy.shelf import Marks, Shelf
+from fastgw.wire.fields import find_field
+from fastgw.wire.lines import without_fields
 from fastgw.wire.methods import SAFE
+from fastgw.wire.preconditions import read_date
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from fastgw.adapters.cache_parts import Followed, Follower
     from fastgw.adapters.stored import StoredAnswer
+    from fastgw.core.cache_settings import CacheSettings
     from fastgw.core.exchange.ends import Exchange
-    from fastgw.core.settings import CacheSettings, RouteSettings
+    from fastgw.core.settings import RouteSettings
     from fastgw.core.snapshot.snapshot import Service
+    from fastgw.policy.shelf import Selected
     from fastgw.routing.pattern import Pattern
 
 PASSED_SECONDS: Final = 10.0  #: for which nobody waits for an answer that was not to be kept
@@ -178,6 +183,53 @@ class RouteCache:
         exchange.note(NOTE, lookup)
         return lookup
 
+    def prepare(self, copy: Exchange, original: Exchange) -> None:
+        """``copy`` is to fetch what ``original`` asks for."""
+
+    def told(self, fields: bytes) -> bytes:
+        """Of the ``fields`` of an answer those that whoever waits for it is told."""
+        return fields
+
+    def kept(self, fields: bytes) -> bytes:
+        """And those that are kept."""
+        return without_fields(fields, (b"age",))
+
+    def selected(self, exchange: Exchange, fields: bytes) -> Selected:
+        """What an answer with these fields depends on, and what the request of ``exchange`` has there."""
+        return selected_of(exchange, fields)
+
+    def judge(
+        self, asked: Exchange, lookup: Lookup, status: int, fields: bytes, delay: float
+    ) -> tuple[str, Life | None]:
+        """Why an answer to ``asked`` may not be given to others, or is empty; and how long it lives, None: it is not kept.
+
+        ``delay``: seconds since it was asked for.
+        """
+
+        def field(name: bytes) -> bytes | None:
+            return find_field(b"\r\n" + fields, name)
+
+        said = directives(field(b"cache-control"))
+        why = refusal(status, field, said, is_authorized=lookup.is_authorized)
+        if why:
+            return why, None
+        plane = asked.plane
+        lives = life(
+            status,
+            field,
+            said,
+            read_date,
+            wall=plane.wall(),
+            now=plane.clock(),
+            delay=delay,
+            usual=self.settings.ttl,
+        )
+        return "", lives
+
+    def is_whole(self, item: StoredAnswer, body: bytes) -> bool:
+        """Whether ``item`` with ``body``, all that came, is what should be kept."""
+        return True
+
     def keep(self, item: StoredAnswer, exchange: Exchange) -> None:
         """Keep what ``exchange`` has fetched."""
         values = exchange.plane.values
@@ -234,6 +286,7 @@ class RouteCache:
     def serve_alone(self, carrier: Follower, exchange: Exchange) -> None:
         """Fetch for ``exchange`` what it has waited for in vain."""
         lookup: Lookup = (exchange.notes or {})[NOTE]
+        self.count(exchange, MISS)
         fill = self._fill(carrier, exchange, lookup, None, is_private=True)
         fill.join(carrier)
         fill.begin()

@@ -35,7 +35,8 @@ class CacheCarrier(LocalCarrier):
     def carry(self, exchange: Exchange) -> None:
         """See ``Carrier``."""
         self.exchange = exchange
-        exchange.plane.body_bytes += exchange.body.held
+        if not exchange.body.is_kept:  # else it is counted already
+            exchange.plane.body_bytes += exchange.body.held
         if exchange.body.is_done:
             self.answer_soon(exchange)
         else:
@@ -46,8 +47,9 @@ class CacheCarrier(LocalCarrier):
         exchange = self.exchange
         if exchange is None:
             return
-        exchange.body.keep(data)
-        exchange.plane.body_bytes += len(data)
+        if not exchange.body.is_kept:
+            exchange.body.keep(data)
+            exchange.plane.body_bytes += len(data)
         if is_last:
             exchange.plane.loop.call_soon(self._answer)
 

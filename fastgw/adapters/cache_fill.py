@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from fastgw.adapters.cache_key import selected_of, suits
+from fastgw.adapters.cache_key import suits
 from fastgw.adapters.cache_parts import REVALIDATED, STALE, Head
 from fastgw.adapters.local import UNKNOWN
 from fastgw.adapters.pieces import Pieces
@@ -22,11 +22,9 @@ from fastgw.adapters.stored import StoredAnswer, renewed
 from fastgw.core.exchange.ends import Client
 from fastgw.core.exchange.fallback import NOTE, REPLY
 from fastgw.core.net.connection import HOLD_PEER
-from fastgw.policy.freshness import Life, directives, life, refusal
 from fastgw.wire.fields import find_field
 from fastgw.wire.lines import without_fields
 from fastgw.wire.messages import BODY_LENGTH, BODY_NONE
-from fastgw.wire.preconditions import read_date
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.exchange.reply import Reply
     from fastgw.core.snapshot.snapshot import Route
+    from fastgw.policy.freshness import Life
 
 _CONDITIONS: Final = (b"if-none-match", b"if-modified-since")
 
@@ -82,6 +81,7 @@ class Fill(Client):
         if conditions or any(original.request.forwarded(name) is not None for name in _CONDITIONS):
             copy.request.edit(_CONDITIONS, conditions)
         copy.note("cache", lookup)
+        cache.prepare(copy, original)
         if body:
             copy.body.keep(body)
             plane.body_bytes += len(body)
@@ -196,37 +196,19 @@ class Fill(Client):
         fields = response.fields + response.extra
         made = find_field(b"\r\n" + fields, b"date")
         date = b"date: %b\r\n" % made if made is not None else self._plane.date
-        fields = date + without_fields(fields, (b"date",))
+        fields = date + self._cache.told(without_fields(fields, (b"date",)))
         if self._stale is not None and response.status == 304:
             self._confirm(exchange, self._stale, fields, now)
             return
         if self._stale is not None and response.status >= 500 and self._has_spared(now):
             self._plane.loop.call_soon(self._on_deserted)
             return
-        why, lives = self._judge(response.status, fields, now)
+        why, lives = self._judge(exchange, response.status, fields, now)
         self._begin(exchange, why, lives, fields)
 
-    def _judge(self, status: int, fields: bytes, now: float) -> tuple[str, Life | None]:
-        """Why it may not be kept, and how long it lives."""
-
-        def field(name: bytes) -> bytes | None:
-            return find_field(b"\r\n" + fields, name)
-
-        said = directives(field(b"cache-control"))
-        why = refusal(status, field, said, is_authorized=self.lookup.is_authorized)
-        if why:
-            return why, None
-        lives = life(
-            status,
-            field,
-            said,
-            read_date,
-            wall=self._plane.wall(),
-            now=now,
-            delay=now - self._begun,
-            usual=self._cache.settings.ttl,
-        )
-        return "", lives
+    def _judge(self, exchange: Exchange, status: int, fields: bytes, now: float) -> tuple[str, Life | None]:
+        """See ``Keeper.judge``."""
+        return self._cache.judge(exchange, self.lookup, status, fields, now - self._begun)
 
     def _begin(self, exchange: Exchange, why: str, lives: Life | None, fields: bytes) -> None:
         response = exchange.response
@@ -236,7 +218,7 @@ class Fill(Client):
         own = without_fields(fields, (b"content-length",))
         has_body = exchange.request.method != b"HEAD"
         if lives is not None and fits and has_body and not is_fallback and not self._is_outdated:
-            self._item = self._made(response.status, without_fields(own, (b"age",)), lives, exchange)
+            self._item = self._made(response.status, self._cache.kept(own), lives, exchange)
         told = b"cache-status: fastgw; fwd=%b; fwd-status=%d%b\r\n" % (
             b"stale" if self._stale is not None else b"request" if not self.lookup.wish.is_fine else b"miss",
             response.status,
@@ -250,7 +232,7 @@ class Fill(Client):
                 self._cache.pass_by(self.lookup, self._plane.clock())
         is_reply = (exchange.notes or {}).get(NOTE) == REPLY
         is_everybodys = not why and (self._item is not None or is_reply or response.status >= 500)
-        selected = selected_of(exchange, own) if self._item is None and not is_reply else ()
+        selected = self._cache.selected(exchange, own) if self._item is None and not is_reply else ()
         others = [
             one
             for one in self._followers
@@ -263,13 +245,13 @@ class Fill(Client):
         self.on_held()
 
     def _made(self, status: int, fields: bytes, lives: Life, exchange: Exchange) -> StoredAnswer:
-        selected = selected_of(exchange, fields)
+        selected = self._cache.selected(exchange, fields)
         return StoredAnswer(self.lookup.place, self.lookup.key, selected, status, fields, b"", lives)
 
     def _confirm(self, exchange: Exchange, stale: StoredAnswer, news: bytes, now: float) -> None:
         """The service says that what is kept is still so."""
         fields = renewed(stale.fields, without_fields(news, (b"age",)))
-        why, lives = self._judge(stale.status, renewed(stale.fields, news), now)
+        why, lives = self._judge(exchange, stale.status, renewed(stale.fields, news), now)
         item = stale
         if why or lives is None or self._is_outdated:
             self._cache.drop(stale, exchange)
@@ -330,9 +312,8 @@ class Fill(Client):
         item = self._item
         if item is not None and not self._is_too_large:
             whole = self._pieces.whole()
-            self._cache.keep(
-                StoredAnswer(item.place, item.key, item.selected, item.status, item.fields, whole, item.life), exchange
-            )
+            if self._cache.is_whole(item, whole):
+                self._cache.keep(replace(item, body=whole), exchange)
         self._deliver()
 
     @property

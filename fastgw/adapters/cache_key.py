@@ -60,10 +60,13 @@ _NOT_OURS: Final = (
     b"if-unmodified-since",
     b"if-range",
 )
-#: Notes that tell what happened to a request, and not who sent it.
+#: Notes that tell what happened to a request, or what stands in its body, and not who sent it.
 _PASSING: Final = frozenset(
-    {"rate_limit", "token_limit", "ext_authz", "compress", "cache", "fallback", "fallback_from", "usage"}
+    {"rate_limit", "token_limit", "ext_authz", "compress", "cache", "fallback", "fallback_from", "usage", "trace"}
+    | {"asked_model", "model", "prompt", "placement", "first_token", "dialect_call", "translate_again"}
 )
+#: Fields that are new in each request, wherever it is traced.
+_TRACED: Final = frozenset({b"traceparent", b"tracestate"})
 
 
 def is_ours(request: Request) -> bool:
@@ -118,10 +121,8 @@ def _identity(exchange: Exchange, decided_by: Sequence[bytes]) -> bytes:
     head = exchange.request.head
     known = [(name, value) for name in (*_CREDENTIALS, *decided_by) if (value := find_field(head, name)) is not None]
     notes = [(name, repr(value)) for name, value in sorted((exchange.notes or {}).items()) if name not in _PASSING]
-    edited = exchange.request.edited or ()
-    said = [
-        (name, exchange.request.forwarded(name)) for name in sorted(edited)
-    ]  # by filters, of whom they know it to be
+    edited = sorted((exchange.request.edited or frozenset()) - _TRACED)
+    said = [(name, exchange.request.forwarded(name)) for name in edited]  # by filters, of whom they know it to be
     proven = exchange.client.identity
     if not (known or notes or said or proven):
         return b""

@@ -10,10 +10,11 @@ from fastgw.core.labels import CACHE_OUTCOMES
 if TYPE_CHECKING:
     from fastgw.adapters.pieces import Held
     from fastgw.adapters.stored import StoredAnswer
+    from fastgw.core.cache_settings import CacheSettings
     from fastgw.core.exchange.ends import Exchange
-    from fastgw.core.settings import CacheSettings
     from fastgw.core.snapshot.snapshot import Service
-    from fastgw.policy.freshness import Wish
+    from fastgw.policy.freshness import Life, Wish
+    from fastgw.policy.shelf import Selected
     from fastgw.wire.preconditions import ReadField
 
 NOTE: Final = "cache"  #: of an exchange: its ``Lookup``
@@ -73,6 +74,26 @@ class Keeper(Protocol):
 
     def serve_alone(self, carrier: Follower, exchange: Exchange) -> None:
         """Fetch for ``exchange`` what it has waited for in vain."""
+
+    def prepare(self, copy: Exchange, original: Exchange) -> None:
+        """``copy`` is to fetch what ``original`` asks for."""
+
+    def told(self, fields: bytes) -> bytes:
+        """Of the ``fields`` of an answer those that whoever waits for it is told."""
+
+    def kept(self, fields: bytes) -> bytes:
+        """And those that are kept."""
+
+    def selected(self, exchange: Exchange, fields: bytes) -> Selected:
+        """What an answer with these fields depends on, and what the request of ``exchange`` has there."""
+
+    def judge(
+        self, asked: Exchange, lookup: Lookup, status: int, fields: bytes, delay: float
+    ) -> tuple[str, Life | None]:
+        """Why an answer to ``asked`` may not be given to others, or is empty; and how long it lives, None: it is not kept."""
+
+    def is_whole(self, item: StoredAnswer, body: bytes) -> bool:
+        """Whether ``item`` with ``body``, all that came, is what should be kept."""
 
     def keep(self, item: StoredAnswer, exchange: Exchange) -> None:
         """Keep what ``exchange`` has fetched."""

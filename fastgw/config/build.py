@@ -74,11 +74,11 @@ from fastgw.config.telemetry import Telemetry
 from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.versions import Rollout, VersionBy
 from fastgw.config.websocket import FramedWebSocket
+from fastgw.core.cache_settings import CacheSettings
 from fastgw.core.settings import (
     Address,
     BackoffSettings,
     BudgetSettings,
-    CacheSettings,
     DialectSettings,
     FilterSettings,
     GrpcSettings,
@@ -181,7 +181,7 @@ def _route(route: schema.Route, config: schema.Configuration) -> RouteSpec:
     settings = fill(RouteSettings, route)
     if route.models is not None or speaks(config, route):
         settings = in_dialect(settings, is_told="errors" in route.model_fields_set)
-    return fill(
+    made = fill(
         RouteSpec,
         route,
         name=route_name(route),
@@ -191,6 +191,9 @@ def _route(route: schema.Route, config: schema.Configuration) -> RouteSpec:
         transformers=transformers,
         settings=settings,
     )
+    if route.models is None or route.cache is None or made.cache is None:
+        return made
+    return made._replace(cache=route.cache.beside_models(made.cache))
 
 
 def _mirror(mirror: schema.Mirror) -> MirrorSpec:

@@ -234,12 +234,16 @@ class _Compiler:
             return None
         found = self._caches.get(spec.name)  # one for all listeners
         if found is None:
-            from fastgw.adapters.cache import RouteCache, memory_of  # which a worker without one does not need
+            from fastgw.adapters.cache import RouteCache as Made  # which a worker without one does not need
+            from fastgw.adapters.cache import memory_of
+
+            if spec.models:
+                from fastgw.adapters.model_cache import ModelCache as Made
 
             slot = self._slots.routes[spec.name]
             decided_by = self._decided_by(spec)
             memory = memory_of(spec.name, spec.cache, decided_by)
-            found = RouteCache(spec.name, slot, spec.settings, spec.cache, memory, decided_by)
+            found = Made(spec.name, slot, spec.settings, spec.cache, memory, decided_by)
             self._caches[spec.name] = found
         return found
 

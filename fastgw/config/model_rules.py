@@ -18,7 +18,6 @@ _NOT_BESIDE: Final = (
     "reply",
     "redirect",
     "files",
-    "cache",
     "among",
 )  #: keys of a route that models cannot stand beside
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastgw.config.bind_spec import AccessSpec, BindSpec, TlsSpec
 from fastgw.config.telemetry_spec import TelemetrySpec
+from fastgw.core.cache_settings import CacheSettings
 from fastgw.core.settings import (
     Address,
     AdmissionSettings,
-    CacheSettings,
     DialectSettings,
     FilesSettings,
     FilterSettings,

@@ -180,7 +180,7 @@ ROUTE_MIRROR_DROPPED = ROUTE.counter(
 ROUTE_CACHE_REQUESTS = ROUTE.counter(
     "fastgw_cache_requests",
     "Requests of the route that its cache has looked at, by what became of them.",
-    "One that is `revalidated` was a `miss` or has `waited` before. See [caches](configuration.md#caches).",
+    "One that has `waited` may be `revalidated`, or a `miss`, then. See [caches](configuration.md#caches).",
     label="outcome",
     values=labels.CACHE_OUTCOMES,
 )

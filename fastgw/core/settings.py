@@ -236,23 +236,6 @@ class FilesSettings(NamedTuple):
     cache_control: str  #: what its answers say; empty: nothing
 
 
-class CacheSettings(NamedTuple):
-    """What of a route's answers is kept, in each worker; seconds and bytes."""
-
-    methods: tuple[str, ...]  #: of "GET" and "POST"
-    ttl: float  #: of a 200 that says nothing of its lifetime; 0: it is not kept
-    shared: bool  #: whoever asks is given the same
-    vary: tuple[str, ...]  #: more fields that are in the key, lower case
-    max_bytes: int
-    max_entries: int
-    max_entry: int  #: of one answer's body
-    max_variants: int  #: answers to one request
-    max_body: int  #: of a request with a body
-    wait: float  #: for the head of an answer that another has asked for
-    max_waiting: int  #: who do so
-    epoch: int  #: with another number nothing is kept any more
-
-
 class MirrorSettings(NamedTuple):
     """Which requests of a route are copied, and how much of the worker that may take."""
 

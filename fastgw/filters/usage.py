@@ -282,6 +282,8 @@ class Usage:
         writer.put(b',"estimated":true,"cost":' if settled["estimated"] else b',"estimated":false,"cost":')
         cost = settled["cost"]
         writer.put(b"null" if cost is None else repr(cost).encode())
+        if "cached" in settled:
+            writer.put(b',"cached":true')
         if "first_token_ms" in settled:
             writer.put(b',"first_token_ms":%b' % repr(settled["first_token_ms"]).encode())
         if "per_token_ms" in settled:
@@ -320,6 +322,8 @@ def settle(exchange: Exchange, known: Metering, prices: Prices | None) -> dict[s
         "estimated": known.is_estimated,
         "cost": None,
     }
+    if _is_cached(exchange):
+        settled["cached"] = True
     if prices is not None:
         settled["cost"] = prices.cost(told.model, known.asked, known.prompt, known.cached, known.completion)
     if meter is not None and meter.first:

@@ -22,6 +22,7 @@ workers: 1
 routes:
   - {path: /v1/*, models: true}
   - {path: /keyed/v1/*, models: true, service: a, filters: [keys]}
+  - {path: /once/v1/*, models: [kept], cache: {}}
   - {path: /refused/*, service: refusing, errors: openai}
 chain: [log]
 filters:
@@ -34,14 +35,17 @@ filters:
 services:
   a: {endpoints: ["127.0.0.1:$one"], retry: {attempts: 1}}
   b: {endpoints: ["127.0.0.1:$two"], credentials: {secret: $of_b, header: x-api-key}}
+  c: {endpoints: ["127.0.0.1:$four"]}
   refusing: {endpoints: ["127.0.0.1:$three"], credentials: {secret_file: $planted}}
 models:
   big: {service: a, as: org/big, fallback: [small]}
   small: {service: b}
+  kept: {service: c, as: org/kept}
   "open/*": {service: b, as: "*"}
 """
 
 OF_B, OF_REFUSING = "sk-planted-0123456789", "sk-planted-9876543210"
+KEPT = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"data":[]}'
 REFUSAL = b"HTTP/1.1 401 Unauthorized\r\nx-key: sk-planted\r\ncontent-length: 10\r\n\r\nsk-planted"
 
 
@@ -51,13 +55,21 @@ def test_models_are_found_renamed_listed_and_stood_in_for(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    a, b, refusing = service(echo), service(echo), service(canned(REFUSAL))
+    a, b, refusing, c = service(echo), service(echo), service(canned(REFUSAL)), service(canned(KEPT))
     planted = tmp_path / "planted"
     planted.write_text(f"{OF_REFUSING}\n")
     file = str(tmp_path / "keys.json")
     assert keys.new(file, "ann", models=("small", "open/*")) == 0
     secret = capsys.readouterr().out.strip()
-    given = {"one": a.port, "two": b.port, "three": refusing.port, "keys": file, "of_b": OF_B, "planted": planted}
+    given = {
+        "one": a.port,
+        "two": b.port,
+        "three": refusing.port,
+        "four": c.port,
+        "keys": file,
+        "of_b": OF_B,
+        "planted": planted,
+    }
     text = CONFIG
     for name, value in given.items():
         text = text.replace(f"${name}", str(value))
@@ -95,6 +107,14 @@ def test_models_are_found_renamed_listed_and_stood_in_for(
     pages = [running.admin(page) for page in ("/status", "/config", "/metrics", "/openapi.json?of=routes")]
     shown = " ".join((refused.text, str(refused.headers), running.read_log(), *map(str, pages)))
     assert "gateway's own credentials" in shown and "planted" not in shown.replace(str(planted), "")
+    once = [
+        requests.post(f"{running.base_url}/once/v1/embeddings", json={"model": "kept", "input": one}, timeout=5)
+        for one in "aab"
+    ]
+    said = [one.headers["cache-status"].partition(";")[2].strip() for one in once]
+    assert said[1].startswith("hit; ttl=") and said[0] == said[2] == "fwd=miss; fwd-status=200; stored"
+    assert [one.json() for one in once] == [{"data": []}] * 3
+    assert [one.body for one in c.requests] == [b'{"model": "org/kept", "input": "%b"}' % one for one in (b"a", b"b")]
     a.stop()
     answer = ask("big")
     assert (answer.status_code, answer.headers["x-fastgw-fallback"]) == (200, "service")

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastgw.adapters.cache import Memory, RouteCache
 from fastgw.core import counters
+from fastgw.core.cache_settings import CacheSettings
 from fastgw.core.labels import CACHE_OUTCOMES
-from fastgw.core.settings import CacheSettings
 from fastgw.testing import usual
 from fastgw.testing.edge import Edge
 
@@ -24,6 +24,7 @@ _USUAL = CacheSettings(
     wait=5.0,
     max_waiting=3,
     epoch=0,
+    temperature="zero",
 )
 
 

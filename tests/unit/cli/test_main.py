@@ -186,6 +186,14 @@ def test_commands_import_what_they_need(config: str, arguments: list[str], unwan
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     imported = set(found.stderr.split())
     assert not unwanted & imported
-    rooms = ("settings", "credential_settings", "websocket_settings", "sources", "exchange", "exchange.about")
+    rooms = (
+        "settings",
+        "cache_settings",
+        "credential_settings",
+        "websocket_settings",
+        "sources",
+        "exchange",
+        "exchange.about",
+    )
     light = {f"fastgw.core.{room}" for room in rooms}
     assert {name for name in imported if name.startswith("fastgw.core.")} <= light

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgw.core.settings import CacheSettings
+from fastgw.core.cache_settings import CacheSettings
 from tests.unit.config.files import problems, read, with_route
 
 
@@ -27,6 +27,7 @@ def test_a_cache_is_opt_in_and_has_bounds(tmp_path: Path) -> None:
         wait=5.0,
         max_waiting=100,
         epoch=0,
+        temperature="zero",
     )
     (route,) = read(tmp_path, with_route("cache: {methods: [POST], ttl: 1h, vary: [X-Tenant]}")).routes
     assert route.cache is not None
@@ -42,6 +43,7 @@ def test_a_cache_is_opt_in_and_has_bounds(tmp_path: Path) -> None:
         ("cache: {max_body: 1KiB}", "routes[0].cache.max_body: has no effect without POST in methods"),
         ("cache: {vary: [accept, cookie]}", "routes[0].cache.vary[1]: 'cookie' is in the key already"),
         ("cache: {wait: 0}", "routes[0].cache.wait: "),
+        ("cache: {temperature: any}", "routes[0].cache.temperature: has no effect without models"),
     ],
 )
 def test_what_cannot_be_kept(tmp_path: Path, keys: str, expected: str) -> None:
@@ -52,3 +54,16 @@ def test_what_cannot_be_kept(tmp_path: Path, keys: str, expected: str) -> None:
 def test_what_is_answered_here_is_not_kept(tmp_path: Path) -> None:
     text = with_route("cache: {}").replace("service: a", "reply: {}")
     assert any("routes[0].cache: has no effect with reply" in line for line in problems(tmp_path, text))
+
+
+def test_beside_models_other_things_are_usual(tmp_path: Path) -> None:
+    def found(cache: str) -> CacheSettings:
+        text = with_route(f"models: true, cache: {cache}") + "models: {m: {service: a}}\n"
+        (route,) = read(tmp_path, text).routes
+        assert route.cache is not None
+        return route.cache
+
+    plain = found("{}")
+    assert (plain.methods, plain.ttl, plain.wait, plain.temperature) == (("POST",), 600.0, 60.0, "zero")
+    said = found("{ttl: 1m, wait: 3s, temperature: any, max_body: 1KiB}")
+    assert (said.methods, said.ttl, said.wait, said.temperature) == (("POST",), 60.0, 3.0, "any")

@@ -100,6 +100,21 @@ services: {s: {endpoints: ["127.0.0.1:2"]}}
     assert route.cache._decided_by == (b"cookie", b"x-far", b"x-near")
 
 
+def test_a_cache_beside_models_is_one_of_models(tmp_path: Path, registry: Registry) -> None:
+    text = """
+listeners: [{address: "127.0.0.1:1"}]
+routes:
+  - {path: /v1/*, models: true, cache: {}}
+  - {path: /b, service: s, cache: {}}
+models: {m: {service: s}}
+services: {s: {endpoints: ["127.0.0.1:2"]}}
+"""
+    spec = read(tmp_path, text)
+    snapshot, name = compiled(spec, registry), spec.listeners[0].name
+    found = [match(snapshot, name, b"a", path) for path in (b"/v1/embeddings", b"/b")]
+    assert [type(one.cache).__name__ for one in found if one is not None] == ["ModelCache", "RouteCache"]
+
+
 def test_the_global_chain_is_in_front_of_every_other(tmp_path: Path, registry: Registry) -> None:
     # edge names log itself: it runs once, where the outermost level has it
     snapshot = compiled(read(tmp_path, FULL.replace("listeners:\n", "chain: [digest, log]\nlisteners:\n", 1)), registry)
