@@ -145,6 +145,5 @@ def _found(keys: tuple[bytes, ...], data: bytes) -> list[JsonValue | None]:
         JsonError: it is none, or has two readings.
     """
     skim = Skim(keys, 0, _VALUE_MAX)
-    skim.feed(data)
-    skim.finish()
+    skim.read(data)
     return skim.found

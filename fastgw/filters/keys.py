@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.models.asked import NOTE as ASKED
 from fastgw.core.models.asked import NOTE_MODEL
@@ -17,6 +17,7 @@ from fastgw.filters.variables import Read, note_bytes, noted
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.models.asked import AskedModel
 
 REMEMBERED: Final = 1024  #: keys of one limit
 LONGEST: Final = 256  #: bytes of values that are worth it
@@ -32,7 +33,7 @@ _CONFIGURED: Final[Mapping[str, Read]] = {
 class Keys:
     """The keys of one limit."""
 
-    __slots__ = ("_context", "_known", "_reads", "are_of_clients", "text")
+    __slots__ = ("_context", "_known", "_read", "_reads", "are_of_clients", "text")
 
     def __init__(self, per: str | Sequence[str], *limit: bytes) -> None:
         """``per``: route, listener, filter, address, ``header:NAME``, ``claim:NAME``, ``note:NAME`` or api_key, of requests to models also
@@ -41,20 +42,24 @@ class Keys:
         sources = (per,) if isinstance(per, str) else tuple(per)
         parts = [one.partition(":") for one in sources]
         self._reads = tuple(_reader(kind, name) for kind, _, name in parts)
+        self._read = self._reads[0] if len(parts) == 1 else None
         self._context = (*limit, *[part.encode() for kind, _, name in parts for part in (kind, name)])
         self.are_of_clients = not all(one in _CONFIGURED for one in sources)  #: or else what the configuration names
         self.text = " and ".join(sources)
-        self._known: dict[tuple[bytes, ...], int] = {}  #: those of late: to hash one takes microseconds
+        self._known: dict[
+            Any, int
+        ] = {}  #: those of late, by the values, or the only one: to hash one takes microseconds
 
     def of(self, exchange: Exchange) -> int:
         """The key that counts this request."""
-        values = tuple([read(exchange) for read in self._reads])
+        values: Any = self._read(exchange) if self._read is not None else self.values(exchange)
         key = self._known.get(values)
         if key is None:
-            key = self.key_of(exchange, values)
+            parts: tuple[bytes, ...] = values if self._read is None else (values,)
+            key = self.key_of(exchange, parts)
             if len(self._known) >= REMEMBERED:
                 self._known.clear()  # the next requests fill it with those that come now
-            if sum(map(len, values)) <= LONGEST:
+            if sum(map(len, parts)) <= LONGEST:
                 self._known[values] = key
         return key
 
@@ -82,19 +87,30 @@ def _reader(kind: str, name: str) -> Read:
     if kind == "model":
         return _model
     if kind == "key":
-        return lambda exchange: note_bytes(noted(exchange, ["key"]) or noted(exchange, ["api_key"]))
+        return _name_of_key
     if kind == "label":
         return lambda exchange: note_bytes(noted(exchange, ["labels", name]))
     path = ["jwt", name] if kind == "claim" else (name or kind).split(".")
     return lambda exchange: note_bytes(noted(exchange, path))
 
 
+def _name_of_key(exchange: Exchange) -> bytes:
+    """Of whatever filter knows it."""
+    notes = exchange.notes
+    found = (notes.get("key") or notes.get("api_key")) if notes is not None else None
+    if type(found) is str:
+        name: str = found
+        return name.encode("utf-8", "replace")
+    return note_bytes(found)
+
+
 def _model(exchange: Exchange) -> bytes:
     """The entry of ``models`` that the request has led to; where it has led to none, the name that its body has."""
-    asked = noted(exchange, [ASKED])
-    if asked is not None:
-        return str(asked.entry).encode()
-    return note_bytes(noted(exchange, [NOTE_MODEL]))
+    notes = exchange.notes
+    if notes is None:
+        return b""
+    asked: AskedModel | None = notes.get(ASKED)
+    return asked.entry.encode() if asked is not None else note_bytes(notes.get(NOTE_MODEL))
 
 
 def _network(address: bytes) -> bytes:

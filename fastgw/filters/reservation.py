@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from fastgw.core.models.asked import AskedModel, text_of
+from fastgw.core.models.asked import ODD, AskedModel, text_of
 from fastgw.errors import DownstreamError
 from fastgw.filters.token_rates import BOTH, COMPLETION_PART, COST_PART, LEARNED, MICRO, PROMPT_PART
-from fastgw.filters.usage import MAKING
+from fastgw.filters.usage import is_making
 from fastgw.policy.amounts import MOST
 from fastgw.policy.learned import Learned
 from fastgw.wire.inference import KEYS, MODEL_MAX, OPENAI, OPERATIONS, operation_of
 from fastgw.wire.json_skim import Skim
-from fastgw.wire.json_value import AMBIGUOUS, NULL, NUMBER, OBJECT, STRING, JsonError
-from fastgw.wire.prompt_size import text_size
+from fastgw.wire.json_value import AMBIGUOUS, NUMBER, OBJECT, STRING, JsonError
+from fastgw.wire.prompt_size import SMALL, text_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,10 +93,12 @@ class Reserving:
         Raises:
             DownstreamError: 400, what it allows is no number.
         """
-        size, images = text_size(body)
+        size, images = len(body), 0
+        if size > SMALL:
+            size, images = text_size(body)
         prompt = size // self._bytes_per_token + 1 + images * IMAGE
         model = asked.entry or asked.model
-        if path.endswith(MAKING):
+        if is_making(path):
             found = self._generated(asked, model, prompt)
         else:
             found = Reservation(asked, model, prompt, 0, 1, False)
@@ -119,11 +121,11 @@ class Reserving:
         stated = -1
         for key in _LIMITS:
             said = _whole(asked, key)
-            if said is not None and said > stated:
+            if said > stated:
                 stated = said
-        choices = _whole(asked, b"n") or 1 if asked.operation.dialect == OPENAI else 1
+        choices = max(_whole(asked, b"n"), 1) if asked.operation.dialect == OPENAI else 1
         if stated >= 0 and not self._is_learned:
-            return Reservation(asked, model, prompt, min(stated * choices, MOST), choices, True)
+            return Reservation(asked, model, prompt, _of_all(stated, choices), choices, True)
         if self._assumed and not self._is_learned:
             guess = self._assumed
         else:
@@ -131,25 +133,28 @@ class Reserving:
             guess = known.guess if known is not None else self._assumed or FIRST_GUESS
         if 0 <= stated < guess:
             guess = stated
-        return Reservation(asked, model, prompt, min(guess * choices, MOST), choices, False)
+        return Reservation(asked, model, prompt, _of_all(guess, choices), choices, False)
 
 
-def _whole(asked: AskedModel, key: bytes) -> int | None:
-    """What a request says by ``key``; None: nothing, or that it wants no bound, as a number below 0 does with some servers.
+def _whole(asked: AskedModel, key: bytes) -> int:
+    """What a request says by ``key``; -1: nothing, or that it wants no bound, as a number below 0 does with some servers.
 
     Raises:
         DownstreamError: 400, it is no whole number.  Some servers take ``"50"`` for one: less would be reserved than is executed.
     """
+    said = asked.digits(key)
+    return min(said, MOST) if said != ODD else _odd(asked, key)
+
+
+def _odd(asked: AskedModel, key: bytes) -> int:
+    """The same of what is no digits."""
     found = asked.value(key)
-    if found is None or found.kind == NULL:
-        return None
-    raw = found.raw
-    if found.kind == NUMBER and raw is not None:
-        if raw.isdigit():
-            return min(int(raw), MOST)
-        number = float(raw)  # 5e1 and 50.0 are whole numbers, too
+    if found is not None and found.kind == NUMBER and found.raw is not None:
+        if found.raw.isdigit():
+            return min(int(found.raw), MOST)
+        number = float(found.raw)  # 5e1 and 50.0 are whole numbers, too
         if number < 0:
-            return None
+            return -1
         if number >= MOST:
             return MOST
         if number.is_integer():
@@ -167,13 +172,12 @@ def read(path: bytes, body: bytes, known: AskedModel | None = None) -> AskedMode
     if not body.startswith(_BEGINNINGS):
         if known is not None:
             return known
-        if not path.endswith(MAKING):
+        if not is_making(path):
             return AskedModel(operation, "", "", "")  # a form, or compressed: nothing is known of it but its size
         # Else some servers would read what we do not, UTF-16 or behind a byte order mark.
     skim = Skim(KEYS, 0, _VALUE_MAX)
     try:
-        skim.feed(body)
-        skim.finish()
+        skim.read(body)
     except JsonError as error:
         detail = f"the request body cannot be read: {error}"
         if error.reason == AMBIGUOUS:
@@ -185,6 +189,11 @@ def read(path: bytes, body: bytes, known: AskedModel | None = None) -> AskedMode
     is_name = value is not None and value.kind == STRING and value.raw is not None and len(value.raw) <= MODEL_MAX
     name = text_of(value.raw) if is_name else ""  # type: ignore[union-attr, arg-type]
     return AskedModel(operation, name if name.isprintable() else "", "", "", skim)
+
+
+def _of_all(amount: int, choices: int) -> int:
+    """``amount`` for each of ``choices``, of which there is at least one; ``MOST`` at most."""
+    return MOST if amount > MOST // choices else amount * choices
 
 
 def millionths(cost: float | None) -> int:

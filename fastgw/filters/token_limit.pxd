@@ -3,14 +3,17 @@ cimport cython
 from fastgw.core.exchange.body cimport RequestBody
 from fastgw.core.exchange.ends cimport Exchange
 from fastgw.core.models.asked cimport AskedModel
+from fastgw.core.live.tabs cimport Tab
 from fastgw.core.plane cimport Plane
+from fastgw.filters.reservation cimport Reservation, Reserving
+from fastgw.filters.token_limits cimport Counted
 from fastgw.wire.messages cimport Request
 
 cdef Py_ssize_t CHARGED, RESERVED
 
 
 cdef class _Reserved:
-    cdef public object reserved
+    cdef public Reservation reserved
     cdef public list limits
     cdef public list tabs
     cdef public tuple told
@@ -30,7 +33,7 @@ cdef class TokenLimit:
     cdef bint _is_open
     cdef list _limits
     cdef object _noted
-    cdef object _reserving
+    cdef Reserving _reserving
     cdef bint _shares
     cdef bint _tells_all
     cdef dict _under_way
@@ -41,9 +44,15 @@ cdef class TokenLimit:
     cpdef read(self, Exchange exchange, bytes data)
     @cython.locals(around=_Around)
     cdef _Around _knows(self, object chain)
-    @cython.locals(notes=dict, limits=list, tabs=list, amount="long long", plane=Plane, base=Py_ssize_t, under_way=_Reserved)
-    cdef _admit(self, Exchange exchange, object reserved)
+    @cython.locals(
+        notes=dict, limits=list, tabs=list, amount="long long", plane=Plane, place=Py_ssize_t, base=Py_ssize_t, under_way=_Reserved, one=Counted
+    )
+    cdef _admit(self, Exchange exchange, Reservation reserved)
     @cython.locals(under_way=_Reserved)
     cpdef response(self, Exchange exchange)
-    @cython.locals(under_way=_Reserved, plane=Plane, base=Py_ssize_t, settled=dict)
+    @cython.locals(under_way=_Reserved, plane=Plane, place=Py_ssize_t, base=Py_ssize_t, settled=dict, one=Counted)
     cpdef done(self, Exchange exchange)
+
+
+@cython.locals(tab=Tab)
+cdef bint _is_admitted(bucket) except -1

@@ -20,6 +20,7 @@ from fastgw.core.exchange.about import report
 from fastgw.core.exchange.filter import GatheredHook
 from fastgw.core.limit_counters import CHARGED, NOTED, RESERVED
 from fastgw.core.live.meters import Clock, NoRoomError, admit
+from fastgw.core.live.tabs import Tab
 from fastgw.core.models.asked import NOTE as ASKED
 from fastgw.core.models.asked import NOTE_MODEL
 from fastgw.filters import token_fields
@@ -174,7 +175,7 @@ class TokenLimit:
         notes, clock = exchange.notes, self._clock
         said = notes.get(NOTE) if notes is not None else None
         limits = self._limits if said is None else self._noted.over(self._limits, said)
-        tabs = []
+        tabs: list[Any] = []
         for one in limits:
             amount = reserved.of(one.part) or 1
             if amount > one.burst:
@@ -185,8 +186,7 @@ class TokenLimit:
             tabs.append(one.tab(exchange, clock, amount))
         try:
             if len(tabs) == 1:
-                tab = tabs[0]
-                refusing = [] if tab.look() and tab.charge() else tabs
+                refusing = [] if _is_admitted(tabs[0]) else tabs
             else:
                 refusing = admit(tabs)
         except NoRoomError:
@@ -235,8 +235,10 @@ class TokenLimit:
             return
         used = exchange.notes.get(USED) if exchange.notes is not None else None
         settled = used if isinstance(used, dict) else None  # else nobody has metered it: what was reserved stays taken
-        if settled is not None and settled["completion_tokens"] and not settled["estimated"]:
-            self._reserving.learn(under_way.reserved, settled["completion_tokens"])
+        if settled is not None and not settled["estimated"]:
+            completion = settled["completion_tokens"]
+            if completion:
+                self._reserving.learn(under_way.reserved, completion)
         plane, tabs = exchange.plane, under_way.tabs
         for place, one in enumerate(under_way.limits):
             tab, base = tabs[place], one.base
@@ -258,3 +260,15 @@ class TokenLimit:
         if around is None:
             around = self._chains[chain] = _Around(self.name, chain)
         return around
+
+
+def _is_admitted(bucket: Any) -> bool:
+    """Whether a limit that is alone has admitted it.
+
+    Raises:
+        NoRoomError: it cannot be known.
+    """
+    if isinstance(bucket, Tab):  # which most are: it is asked without a detour then
+        tab: Tab = bucket
+        return tab.look() and tab.charge()
+    return bucket.look() and bucket.charge()  # type: ignore[no-any-return]

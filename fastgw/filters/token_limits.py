@@ -66,13 +66,6 @@ class TokenBucket(Requests):
         self.text = limit_text(options)
         self.table = KEYED_TIMES if self.keys.are_of_clients else NAMED_TIMES
 
-    def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Any:
-        """What it has for a request that takes so much: a ``Tab``, or of requests a ``Meter``."""
-        if not self.settles:
-            return self.bucket(exchange, clock)
-        board, key = exchange.plane.seat.board, self.keys.of(exchange)
-        return Tab(board, self.table, key, self.rate, clock, min(amount, self.rate.burst), amount)
-
     def wait(self, bucket: Any) -> int:
         """See ``Requests``."""
         return bucket.wait if self.settles else Requests.wait(self, bucket)
@@ -81,14 +74,16 @@ class TokenBucket(Requests):
 class Counted:
     """A limit of the filter, alone or shared with other gateways, and where it is counted."""
 
-    __slots__ = ("base", "burst", "kind", "level", "limit", "part", "settles", "shared", "unit")
+    __slots__ = ("_keys", "_settled", "base", "burst", "kind", "level", "limit", "part", "settles", "shared", "unit")
 
     def __init__(self, name: str, place: int, options: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> None:
         """``place``: from 1; ``cluster``: as of ``SharedLimit``, or None."""
         self.base = 0  #: where it is counted in the slab; 0: nowhere
         self.kind: TokenBucket | ModelPlaces = TokenBucket(name, place, options)
         self.unit = self.kind.unit
-        self.level = self.kind.keys.text  #: whom it counts, in words
+        self._keys = self.kind.keys
+        self.level = self._keys.text  #: whom it counts, in words
+        self._settled = _SETTLED.get(self.unit, "")  #: what it is in the note; empty: it is cost
         self.burst = self.kind.rate.burst
         self.part = _PARTS[self.unit]
         self.settles = self.kind.settles
@@ -97,10 +92,14 @@ class Counted:
 
     def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Any:
         """What it has for a request that takes so much: a ``Tab``, a ``Meter``, or a ``Lease``."""
-        if self.shared is None:
-            return self.kind.tab(exchange, clock, amount)
-        # More than a block is never there at once, and is taken all the same.
-        return self.shared.tab(exchange, clock, min(amount, self.shared.block), amount)
+        if self.shared is not None:
+            # More than a block is never there at once, and is taken all the same.
+            return self.shared.tab(exchange, clock, min(amount, self.shared.block), amount)
+        kind = self.kind
+        if not self.settles:
+            return kind.bucket(exchange, clock)
+        key = self._keys.of(exchange)
+        return Tab(exchange.plane.seat.board, kind.table, key, kind.rate, clock, min(amount, self.burst), amount)
 
     def settle(self, tab: Any, settled: Mapping[str, Any] | None) -> None:
         """The request is over; ``settled``: the note ``usage``, None: nobody has metered it, and what was reserved stays taken.
@@ -108,14 +107,20 @@ class Counted:
         Raises:
             NoRoomError: it cannot be written down.
         """
-        if self.settles and settled is not None:
-            tab.settle(self.used(settled))
+        if not self.settles or settled is None:
+            return
+        used = self.used(settled)
+        if isinstance(tab, Tab):  # which is asked without a detour
+            own: Tab = tab
+            own.settle(used)
+        else:
+            tab.settle(used)
 
     def used(self, settled: Mapping[str, Any]) -> int:
         """How much it was, of what the note ``usage`` says."""
-        if self.unit == COST:
+        if not self._settled:
             return millionths(settled["cost"])
-        return settled[_SETTLED[self.unit]]  # type: ignore[no-any-return]
+        return settled[self._settled]  # type: ignore[no-any-return]
 
 
 class ModelPlace:
@@ -162,10 +167,6 @@ class ModelPlaces(Requests):
         self.text = limit_text(options)
         self.table = KEYED if self.keys.are_of_clients else NAMED
 
-    def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Any:
-        """What it has for a request: a ``ModelPlace``."""
-        return ModelPlace(exchange.plane.seat, self.table, self.keys.of(exchange), self.most)
-
     def wait(self, bucket: Any) -> int:
         """When one of them is over, nobody knows."""
         return SECOND
@@ -182,9 +183,14 @@ class CountedPlaces(Counted):
         self.unit = AT_ONE_TIME
         self.part = ONE
         self.settles = True
-        self.level = self.kind.keys.text
+        self._keys = places.keys
+        self.level = self._keys.text
         self.burst = places.most
         self.shared = None
+
+    def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Any:
+        """What it has for a request: a ``ModelPlace``."""
+        return ModelPlace(exchange.plane.seat, self.kind.table, self._keys.of(exchange), self.burst)
 
     def settle(self, tab: Any, settled: Mapping[str, Any] | None) -> None:
         """See ``Counted``."""

@@ -62,6 +62,10 @@ cpdef dict settle(Exchange exchange, Metering known, object prices)
 @cython.locals(path=bytes, makes=bint)
 cdef _estimate(Exchange exchange, Metering known, UsageMeter meter, long long prompt, long long completion)
 
+cdef dict _paths
+
+cpdef bint is_making(bytes path) except -1
+
 cdef Metering _metering(Exchange exchange)
 
 @cython.locals(status=int)

@@ -50,12 +50,13 @@ _CODINGS: Final = b"accept-encoding"
 _CODED: Final = (_CODINGS,)
 _UNCODED: Final = b"accept-encoding: identity\r\n"
 _EDITED: Final = frozenset(_CODED)
-_STREAM: Final = b"stream"
 _OPTIONS: Final = b"stream_options"
 #: How the paths end behind which a model makes text, and those behind which it only reads some: so a body that tells nothing of its tokens
 #: has some all the same.
-MAKING: Final = (b"/completions", b"/responses", b"/messages", b"/api/chat", b"/api/generate")
+_MAKING: Final = (b"/completions", b"/responses", b"/messages", b"/api/chat", b"/api/generate")
 _READING: Final = (b"/embeddings", b"/rerank", b"/score", b"/pooling", b"/api/embed")
+_PATHS_MAX: Final = 256  #: of which is remembered whether a model makes text behind them
+_PATH_MAX: Final = 128  #: bytes of one
 #: Numbers of a line, and how they begin there.
 _NUMBERS: Final = tuple(
     (name, b',"%b":' % name.encode())
@@ -66,6 +67,8 @@ _UNCACHED: Final = ("miss", "bypass")  #: what a cache says of a request that it
 _STREAMING: Final = b"/completions"  #: how those end whose streams tell of tokens only if that is asked for
 _KEY, _LABELS = "api_key", "labels"  #: notes of a filter that knows the key of the client
 _VALUE_MAX: Final = 256  #: characters of what a client has said, in a line
+
+_paths: dict[bytes, bool] = {}  #: what ``is_making`` says: nearly all requests have one of few paths
 
 
 class Metering:
@@ -166,7 +169,7 @@ class Usage:
         asked_model: AskedModel | None = notes.get(NOTE_ASKED)
         if asked_model is not None:  # who has chosen the service has found all that matters here
             known.asked = known.asked or asked_model.sent_as
-            if asked_model.flag(_STREAM) is not True:
+            if not asked_model.says_stream:
                 return None
         path = request.original_path or request.path
         asks = self._includes and path.endswith(_STREAMING) and may_change_request(request)
@@ -179,7 +182,7 @@ class Usage:
         if not asks or len(data) > HOLD_MAX:
             known.asked = known.asked or read_model(data)
             return None
-        has_none = asked_model is not None and asked_model.value(_OPTIONS) is None
+        has_none = asked_model is not None and not asked_model.has(_OPTIONS)
         asked = ModelRequest(known.asked, Splice.into(data)) if has_none else read(data)
         if asked.splice is None:
             known.learn(asked)
@@ -334,7 +337,7 @@ def settle(exchange: Exchange, known: Metering, prices: Prices | None) -> dict[s
 def _estimate(exchange: Exchange, known: Metering, meter: UsageMeter | None, prompt: int, completion: int) -> None:
     """Estimate what is ``NOT_TOLD`` of these, if a model has worked."""
     path = exchange.request.original_path or exchange.request.path
-    makes = path.endswith(MAKING)
+    makes = is_making(path)
     if not (makes or path.endswith(_READING)) or not _is_used(exchange):
         return
     if prompt == NOT_TOLD:
@@ -343,6 +346,16 @@ def _estimate(exchange: Exchange, known: Metering, meter: UsageMeter | None, pro
     if completion == NOT_TOLD and makes and (meter is None or not meter.is_whole):
         known.estimated_completion = meter.generated() if meter is not None else exchange.bytes_out // BYTES_OF_TOKEN
         known.is_estimated = True
+
+
+def is_making(path: bytes) -> bool:
+    """Whether a model makes text behind ``path``."""
+    known = _paths.get(path)
+    if known is None:
+        known = path.endswith(_MAKING)
+        if len(_paths) < _PATHS_MAX and len(path) <= _PATH_MAX:
+            _paths[path] = known
+    return known
 
 
 def _metering(exchange: Exchange) -> Metering | None:

@@ -218,6 +218,8 @@ def noted(exchange: Exchange, path: list[str]) -> Any:
 
 def note_bytes(value: Any) -> bytes:
     """A note as text."""
+    if type(value) is str:
+        return value.encode("utf-8", "replace")
     if value is None:
         return b""
     if isinstance(value, bytes):

@@ -5,26 +5,17 @@ What was found is told of when it is asked for: of many keys most are only there
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.object cimport PyObject, PyTypeObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
-from cpython.tuple cimport PyTuple_SET_ITEM
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memset
 
-from fastgw.wire._json_plain cimport plain_end
+from fastgw.wire._json_plain cimport fastgw_skim_whole, json_value_of, plain_end, whole_number
 
 from fastgw.wire import json_value
 from fastgw.wire.json_value import (
     AMBIGUOUS, MALFORMED, NOT_AN_OBJECT, TOO_DEEP, VALUE_MAX as _VALUE_MAX, JsonValue, JsonError, alike
 )
 
-cdef extern from "Python.h":
-    PyObject* PyType_GenericAlloc(PyTypeObject* kind, Py_ssize_t count)
-
 cdef enum:  # kinds, by the numbers of ``json_value``
     STRING = 1, NUMBER, TRUE, FALSE, NULL_, OBJECT, ARRAY
-
-cdef enum:
-    DEPTH_MAX = 256, KEY_MAX = 64, KEYS_MAX = 16
 
 cdef enum:  # states: between values, in a string, in a number, and others
     START, VALUE, VALUE_OR_END, KEY, KEY_OR_END, COLON, AFTER, END
@@ -43,41 +34,8 @@ if (*range(STRING, ARRAY + 1), DEPTH_MAX, KEY_MAX) != (
     raise ImportError("the numbers of this module are not those of fastgw.wire.json_value")
 
 
-cdef _json_value(object kind, object start, object stop, object raw):
-    """A ``JsonValue``, made as ``tuple.__new__`` makes one, without what is in front of that."""
-    cdef PyObject* made = PyType_GenericAlloc(<PyTypeObject*> JsonValue, 4)
-    cdef object value, one
-    cdef Py_ssize_t place = 0
-    if made == NULL:
-        raise MemoryError
-    value = <object> made
-    Py_DECREF(value)  # one reference is its own already
-    for one in (kind, start, stop, raw):
-        Py_INCREF(one)
-        PyTuple_SET_ITEM(value, place, one)
-        place += 1
-    return value
-
-
 cdef class Skim:
     """See ``_json_skim_py.Skim``."""
-
-    cdef readonly tuple keys
-    cdef int _count, _missing
-    cdef int _kinds[KEYS_MAX]
-    cdef long long _starts[KEYS_MAX]
-    cdef long long _stops[KEYS_MAX]
-    cdef list _raws
-    cdef int _enough, _state, _depth, _wanted, _kind, _key_size, _code, _digits, _high, _tail
-    cdef Py_ssize_t _value_max, _mark, _size
-    cdef long long _base, _start, _key_start
-    cdef bint _is_key, _is_read
-    cdef bint _is_odd  # of the key: something of it is no lower-case ASCII
-    cdef unsigned char _low, _max
-    cdef unsigned char _stack[DEPTH_MAX]
-    cdef unsigned char _key[KEY_MAX]
-    cdef const char* _literal
-    cdef list _parts
 
     def __init__(self, tuple keys not None, int enough=0, Py_ssize_t value_max=_VALUE_MAX):
         """See ``_json_skim_py.Skim``."""
@@ -95,13 +53,36 @@ cdef class Skim:
         self._state = START
         self._wanted = -1
 
-    def value(self, int place):
+    cpdef value(self, int place):
+        """See ``_json_skim_py.Skim``."""
+        if not self.kind(place):
+            return None
+        return json_value_of(JsonValue, self._kinds[place], self._starts[place], self._stops[place], self._raws[place])
+
+    cpdef int kind(self, int place) except -1:
         """See ``_json_skim_py.Skim``."""
         if not 0 <= place < self._count:
             raise IndexError("there is no such key")
-        if not self._kinds[place]:
-            return None
-        return _json_value(self._kinds[place], self._starts[place], self._stops[place], self._raws[place])
+        return self._kinds[place]
+
+    cpdef long long start(self, int place) except -1:
+        """See ``_json_skim_py.Skim``."""
+        return self._starts[place] if self.kind(place) else 0
+
+    cpdef long long stop(self, int place) except -1:
+        """See ``_json_skim_py.Skim``."""
+        return self._stops[place] if self.kind(place) else 0
+
+    cpdef bytes raw(self, int place):
+        """See ``_json_skim_py.Skim``."""
+        self.kind(place)
+        return <bytes> self._raws[place]
+
+    cpdef long long number(self, int place) except -2:
+        """See ``_json_skim_py.Skim``."""
+        if self.kind(place) != NUMBER or self._raws[place] is None:
+            return -1
+        return whole_number(<bytes> self._raws[place])
 
     @property
     def found(self):
@@ -113,7 +94,7 @@ cdef class Skim:
         """See ``_json_skim_py.Skim``."""
         return self._state == OVER
 
-    def feed(self, bytes data not None):
+    cpdef bint feed(self, bytes data) except -1:
         """See ``_json_skim_py.Skim``."""
         cdef:
             const unsigned char* text = <const unsigned char*> PyBytes_AS_STRING(data)
@@ -152,7 +133,25 @@ cdef class Skim:
         self._base += size
         return self._state == OVER
 
-    def finish(self):
+    cpdef read(self, bytes data):
+        """See ``_json_skim_py.Skim``: nearly all are good, and then one pass is enough."""
+        cdef const unsigned char* text = <const unsigned char*> PyBytes_AS_STRING(data)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        cdef int place
+        cdef bint is_fresh = not self._enough and self._state == START and not self._base
+        if not is_fresh or not fastgw_skim_whole(text, size, self.keys, self._kinds, self._starts, self._stops, self._stack):
+            if is_fresh:
+                memset(self._kinds, 0, sizeof(self._kinds))
+            self.feed(data)
+            self.finish()
+            return
+        self._state = END
+        self._base = size
+        for place in range(self._count):
+            if self._kinds[place] and self._stops[place] - self._starts[place] <= self._value_max:
+                self._raws[place] = data[self._starts[place]:self._stops[place]]
+
+    cpdef finish(self):
         """See ``_json_skim_py.Skim``."""
         if self._state == START:
             raise self._error(0, "there is no JSON object", NOT_AN_OBJECT)

@@ -34,12 +34,9 @@ from fastgw.wire.json_value import (
 )
 
 (_START, _VALUE, _VALUE_OR_END, _KEY, _KEY_OR_END, _COLON, _AFTER, _END) = range(8)
-(_INSIDE, _ESCAPE, _HEX, _PAIR, _PAIR_U, _TAIL) = range(
-    8, 14
-)  #: of a string: _PAIR: a low surrogate has to follow; _TAIL: of UTF-8
-(_MINUS, _ZERO, _INTEGER, _DOT, _FRACTION, _E, _E_SIGN, _EXPONENT) = range(
-    14, 22
-)  #: of a number, behind what they are called
+#: Of a string: _PAIR: a low surrogate has to follow; _TAIL: of UTF-8.  Then of a number, behind what they are called.
+(_INSIDE, _ESCAPE, _HEX, _PAIR, _PAIR_U, _TAIL) = range(8, 14)
+(_MINUS, _ZERO, _INTEGER, _DOT, _FRACTION, _E, _E_SIGN, _EXPONENT) = range(14, 22)
 _LITERAL: Final = 22
 _OVER: Final = 23  #: enough was found
 
@@ -56,6 +53,7 @@ _ESCAPES: Final = {
 _LITERALS: Final = {ord("t"): (b"true", TRUE), ord("f"): (b"false", FALSE), ord("n"): (b"null", NULL)}
 _NUMBER_MAY_END: Final = (_ZERO, _INTEGER, _FRACTION, _EXPONENT)
 _NO_KEY: Final = -1
+_DIGITS_MAX: Final = 18  #: of a number that is taken for one
 
 
 class Skim:
@@ -130,6 +128,36 @@ class Skim:
         if place < 0:
             raise IndexError("there is no such key")
         return self.found[place]
+
+    def kind(self, place: int) -> int:
+        """What kind of value that is; 0: as above.  Raises IndexError."""
+        return value.kind if (value := self.value(place)) is not None else 0
+
+    def start(self, place: int) -> int:
+        """Where it begins; 0: as above.  Raises IndexError."""
+        return value.start if (value := self.value(place)) is not None else 0
+
+    def stop(self, place: int) -> int:
+        """Behind its last byte; 0: as above.  Raises IndexError."""
+        return value.stop if (value := self.value(place)) is not None else 0
+
+    def raw(self, place: int) -> bytes | None:
+        """The bytes of it; None: as above, or they are more than are kept.  Raises IndexError."""
+        return value.raw if (value := self.value(place)) is not None else None
+
+    def number(self, place: int) -> int:
+        """The whole number that it is, not below 0 and of up to 18 digits; -1: it is none.  Raises IndexError."""
+        raw = self.raw(place) if self.kind(place) == NUMBER else None
+        return int(raw) if raw is not None and len(raw) <= _DIGITS_MAX and raw.isdigit() else -1
+
+    def read(self, data: bytes) -> None:
+        """All of a document at once: as ``feed`` and ``finish``.
+
+        Raises:
+            JsonError: as those.
+        """
+        self.feed(data)
+        self.finish()
 
     @property
     def is_over(self) -> bool:

@@ -1,10 +1,22 @@
+cimport cython
+
+from fastgw.wire._json_skim cimport Skim as Skimmed
+
+# Constants of the module, and those it imports, as C.
+cdef unsigned char _BACKSLASH
+cdef int _STREAM, TRUE, FALSE, NULL, STRING
+cdef dict _PLACES
+
+
 cdef class AskedModel:
     cdef public object operation
     cdef public str model
     cdef public str entry
     cdef public str sent_as
-    cdef object _skim
+    cdef Skimmed _skim
+    cpdef bint has(self, bytes key) except -1
+    @cython.locals(place=int, found="long long")
+    cpdef long long digits(self, bytes key) except -3
 
-cdef unsigned char _BACKSLASH
 
 cpdef str text_of(bytes raw)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from fastgw.wire.inference import KEYS, OLLAMA
-from fastgw.wire.json_value import FALSE, NUMBER, STRING, TRUE
+from fastgw.wire.json_value import FALSE, NULL, STRING, TRUE
 
 if TYPE_CHECKING:
     from fastgw.wire.inference import Operation
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 NOTE: Final = "asked_model"
 NOTE_MODEL: Final = "model"
+ODD: Final = -2  #: see ``AskedModel.digits``
 _BACKSLASH: Final = 0x5C
-_DIGITS: Final = 18  #: of a number that is taken for one
 _STREAMED: Final = ("chat", "text_completion")  #: operations that Ollama streams where nothing is said
 _PLACES: Final = {key: place for place, key in enumerate(KEYS)}
+_STREAM: Final = _PLACES[b"stream"]
 
 
 class AskedModel:
@@ -51,10 +52,19 @@ class AskedModel:
         form."""
         return self._skim.value(_PLACES[key]) if self._skim is not None else None
 
+    def has(self, key: bytes) -> bool:
+        """Whether there is any."""
+        return self._skim is not None and self._skim.kind(_PLACES[key]) != 0
+
     def flag(self, key: bytes) -> bool | None:
         """The same of one that is true or false; None: it is neither."""
-        found = self.value(key)
-        return found.kind == TRUE if found is not None and found.kind in (TRUE, FALSE) else None
+        kind = self._skim.kind(_PLACES[key]) if self._skim is not None else 0
+        return kind == TRUE if kind in (TRUE, FALSE) else None
+
+    @property
+    def says_stream(self) -> bool:
+        """Whether it says itself that the answer is to come as it is made."""
+        return self._skim is not None and self._skim.kind(_STREAM) == TRUE
 
     @property
     def is_stream(self) -> bool:
@@ -64,17 +74,23 @@ class AskedModel:
 
     def number(self, key: bytes) -> int | None:
         """The same of a whole number of up to 18 digits, not below 0; None: it is none."""
-        found = self.value(key)
-        if found is None or found.kind != NUMBER or found.raw is None or len(found.raw) > _DIGITS:
-            return None
-        return int(found.raw) if found.raw.isdigit() else None
+        found = self._skim.number(_PLACES[key]) if self._skim is not None else -1
+        return found if found >= 0 else None
+
+    def digits(self, key: bytes) -> int:
+        """The same of what is written in digits alone, up to 18; -1: it says nothing, or null; ``ODD``: it is something else."""
+        if self._skim is None:
+            return -1
+        place = _PLACES[key]
+        found = self._skim.number(place)
+        return found if found >= 0 or self._skim.kind(place) in (0, NULL) else ODD
 
     def text(self, key: bytes) -> str | None:
         """The same of a string; None: it is none, or one that is too long to be kept."""
-        found = self.value(key)
-        if found is None or found.kind != STRING or found.raw is None:
+        if self._skim is None or self._skim.kind(_PLACES[key]) != STRING:
             return None
-        return text_of(found.raw)
+        raw = self._skim.raw(_PLACES[key])
+        return text_of(raw) if raw is not None else None
 
 
 def text_of(raw: bytes) -> str:

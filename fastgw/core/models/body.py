@@ -59,6 +59,23 @@ class ModelBody:
             except JsonError as error:
                 raise _refused(error) from None
 
+    def read(self, data: bytes) -> None:
+        """All of it at once.
+
+        Raises:
+            DownstreamError: as ``feed`` and ``finish``.
+        """
+        if not data or data[0] == _HYPHEN:  # it may be a form
+            self.feed(data)
+            self.finish(data)
+            return
+        self.skim = Skim(self._keys, 0, VALUE_MAX)
+        try:
+            self.skim.read(data)
+        except JsonError as error:
+            raise _refused(error) from None
+        self._take_name(self.skim)
+
     def _begin(self, first: int) -> None:
         """``first``: its first byte.  Only a form begins with a hyphen; and what is JSON as a whole no reader takes for a form, whatever
         its type says: in JSON no line begins with two hyphens."""
@@ -85,14 +102,16 @@ class ModelBody:
             self.skim.finish()
         except JsonError as error:
             raise _refused(error) from None
-        value = self.skim.value(0)
-        if value is None:
-            return
-        kind, self.start, self.stop, raw = value
-        if kind == NULL:
+        self._take_name(self.skim)
+
+    def _take_name(self, skim: Skim) -> None:
+        kind = skim.kind(0)
+        self.start, self.stop = skim.start(0), skim.stop(0)
+        if kind in (0, NULL):
             return
         if kind != STRING:
             raise _invalid(f"model must be a string, and is {KIND_NAMES[kind]}")
+        raw = skim.raw(0)
         if raw is None or len(raw) > MODEL_MAX:
             raise _invalid(f"the name of the model has more than {MODEL_MAX} bytes")
         self.name = text_of(raw)
@@ -154,8 +173,7 @@ def rename(exchange: Exchange, name: str) -> None:
     """
     data = b"".join(exchange.body.pending)
     read = ModelBody(exchange.request)
-    read.feed(data)
-    read.finish(data)
+    read.read(data)
     if read.name != name:
         hold(exchange, read.renamed(data, name))
 

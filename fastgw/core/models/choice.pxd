@@ -36,7 +36,7 @@ cdef class ModelChoice:
     cdef tuple _keys
     cdef public object _prompts
     cdef public object _rest
-    @cython.locals(request=Request, body=RequestBody, read=ModelBody, part=bytes, is_rare=bint, coding=bytes)
+    @cython.locals(request=Request, body=RequestBody, read=ModelBody, parts=list, is_rare=bint, coding=bytes)
     cpdef choose(self, Exchange exchange)
     @cython.locals(service=Service)
     cpdef go_on(self, Exchange exchange, operation, ModelBody read, list parts)

@@ -137,9 +137,11 @@ class ModelChoice:
             _Coming(self, exchange, operation, read).begin()
             return None
         try:
-            for part in body.pending:
-                read.feed(part)
-            return self._chosen(exchange, operation, read, body.pending, is_rare)
+            parts = body.pending
+            if len(parts) != 1:
+                parts = [b"".join(parts)]
+            read.read(parts[0])
+            return self._chosen(exchange, operation, read, parts, is_rare)
         except GatewayError as error:
             exchange.fail(error)
             return None
@@ -148,7 +150,10 @@ class ModelChoice:
         """The body of ``exchange``, which had to be waited for, is these ``parts``."""
         arriving.stop(exchange)
         exchange.inward = None
+        if len(parts) != 1 and (read.is_form or self._prompts is not None or not parts):
+            parts = [b"".join(parts)]  # who looks for something in it wants it whole
         try:
+            read.finish(parts[0])
             service = self._chosen(exchange, operation, read, parts, True)
         except GatewayError as error:
             exchange.fail(error)
@@ -176,9 +181,6 @@ class ModelChoice:
         Raises:
             DownstreamError: there is none.
         """
-        if len(parts) != 1 and (read.is_form or self._prompts is not None or not parts):
-            parts = [b"".join(parts)]  # who looks for something in it wants it whole
-        read.finish(parts[0])
         notes = exchange.notes
         target, rest = self._target(read.name, None if notes is None else notes.get(NOTE_RIGHTS))
         part = target.part(exchange)

@@ -80,3 +80,9 @@ def test_no_body_is_read_in_two_ways(body: bytes, code: str) -> None:
     with pytest.raises(DownstreamError) as found:
         read(CHAT, body)
     assert (found.value.status, found.value.code) == (400, code)
+
+
+@pytest.mark.parametrize("written", [b'"max_tokens":999999999999999999', b'"n":999999999999999999', b'"n":2'])
+def test_no_numbers_that_clients_say_are_too_large_to_be_multiplied(written: bytes) -> None:
+    body = b'{"model":"m","max_completion_tokens":%d,%b}' % (10**12, written)
+    assert reserving().of(read(CHAT, body), CHAT, body, None).completion == 10**12

@@ -107,6 +107,18 @@ def outcome(form: ModuleType, pieces: list[bytes], keys: tuple[bytes, ...] = KEY
     return skim.found
 
 
+def whole(form: ModuleType, data: bytes, keys: tuple[bytes, ...] = KEYS) -> Any:
+    """The same of a document that is read at once; what is found is asked for in the other way, too."""
+    skim = form.Skim(keys)
+    try:
+        skim.read(data)
+    except JsonError as error:
+        return (error.reason, error.offset, error.key, str(error))
+    for place, value in enumerate(skim.found):
+        assert (skim.kind(place), skim.raw(place)) == ((value.kind, value.raw) if value is not None else (0, None))
+    return skim.found
+
+
 def judge(data: bytes, told: Any, keys: tuple[bytes, ...] = KEYS) -> None:
     """Whether `orjson` reads ``data`` as ``told``, an ``outcome``, says."""
     try:

@@ -30,7 +30,7 @@ from fastgw.wire.json_value import (
     JsonValue,
 )
 from tests.support.examples import examples
-from tests.unit.wire.documents import FORMS, KEYS, document, judge, outcome
+from tests.unit.wire.documents import FORMS, KEYS, document, judge, outcome, whole
 
 MANY = 100_000
 both = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__.rpartition(".")[2])
@@ -47,6 +47,7 @@ def found(form: ModuleType, data: bytes, *keys: bytes, **options: Any) -> list[J
 def refused(form: ModuleType, data: bytes, *keys: bytes) -> tuple[str, int]:
     with pytest.raises(JsonError) as caught:
         found(form, data, *keys or (b"model",))
+    assert whole(form, data, keys or (b"model",))[:2] == (caught.value.reason, caught.value.offset)
     assert f"(byte {caught.value.offset})" in str(caught.value)
     return caught.value.reason, caught.value.offset
 
@@ -249,9 +250,45 @@ def test_values_by_their_place(form: ModuleType) -> None:
     skim = form.Skim((b"a", b"b"))
     skim.feed(b'{"b":1}')
     assert (skim.value(0), skim.value(1)) == (None, JsonValue(NUMBER, 5, 6, b"1")) == tuple(skim.found)
-    for place in (-1, 2):
-        with pytest.raises(IndexError):
-            skim.value(place)
+    for ask in (skim.value, skim.kind, skim.raw, skim.number):
+        for place in (-1, 2):
+            with pytest.raises(IndexError):
+                ask(place)
+
+
+@both
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("0", 0),
+        ("256", 256),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 19, -1),
+        ("-1", -1),
+        ("1.0", -1),
+        ("1e3", -1),
+        ('"1"', -1),
+        ("true", -1),
+    ],
+)
+def test_whole_numbers(form: ModuleType, written: str, number: int) -> None:
+    skim = form.Skim((b"a", b"b"), 0, 20)
+    skim.read(b'{"b":%b}' % written.encode())
+    assert (skim.number(0), skim.number(1)) == (-1, number)
+
+
+@both
+def test_what_is_read_at_once_is_what_was_not_fed(form: ModuleType) -> None:
+    skim = form.Skim((b"a", b"b"))
+    skim.feed(b'{"b":2,"a":')
+    skim.read(b"1}")
+    assert skim.found == [JsonValue(NUMBER, 11, 12, b"1"), JsonValue(NUMBER, 5, 6, b"2")]
+    skim = form.Skim((b"a", b"b"), 1)
+    skim.read(b'{"a":1, this is not read')
+    assert skim.is_over and skim.found == [JsonValue(NUMBER, 5, 6, b"1"), None]
+    skim = form.Skim((b"a",), 0, 3)
+    skim.read(b'{"a":"four"}')
+    assert skim.found == [JsonValue(STRING, 5, 11, None)]
 
 
 @pytest.mark.no_cover
@@ -262,7 +299,7 @@ def test_orjson_reads_the_same_at_every_split(random: Random) -> None:
     told = outcome(FORMS[0], [data])
     judge(data, told)
     for form in FORMS:
-        assert outcome(form, [data]) == told, data
+        assert outcome(form, [data]) == told == whole(form, data), data
         assert outcome(form, [data[at : at + 1] for at in range(len(data))]) == told, data
         for cut in range(len(data)):
             assert outcome(form, [data[:cut], data[cut:]]) == told, (data, cut)
@@ -277,6 +314,7 @@ def test_orjson_reads_the_same_of_very_many(request: pytest.FixtureRequest) -> N
         data = document(random)
         told = outcome(FORMS[0], [data])
         judge(data, told)
+        assert whole(FORMS[-1], data) == told, data
         for cut in range(len(data) if FORMS[1:] else 0):
             assert outcome(FORMS[-1], [data[:cut], data[cut:]]) == told, (data, cut)
 
@@ -289,7 +327,7 @@ def test_bytes_that_are_no_json_have_one_reading_too(data: bytes, cut: int) -> N
     told = outcome(FORMS[0], [data])
     judge(data, told)
     for form in FORMS:
-        assert outcome(form, [data[:cut], data[cut:]]) == told
+        assert outcome(form, [data[:cut], data[cut:]]) == told == whole(form, data)
 
 
 def test_without_the_extension_the_twin_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.core.models.asked import AskedModel, text_of
+from fastgw.core.models.asked import ODD, AskedModel, text_of
 from fastgw.wire.inference import KEYS, Operation
 from fastgw.wire.json_skim import Skim
 
@@ -47,3 +47,12 @@ def test_of_a_form_nothing_is_known() -> None:
 
 def test_text() -> None:
     assert text_of(b'"\xc3\xa9"') == "é" == text_of(b'"\\u00e9"')
+
+
+def test_what_limits_ask_of_it() -> None:
+    found = of(b'{"stream":true,"max_tokens":5,"max_completion_tokens":null,"n":2.0}')
+    assert (found.says_stream, found.has(b"n"), found.has(b"user")) == (True, True, False)
+    assert [found.digits(key) for key in (b"max_tokens", b"max_completion_tokens", b"n", b"user")] == [5, -1, ODD, -1]
+    form = AskedModel(CHAT, "m", "m", "m")
+    assert (form.says_stream, form.digits(b"n"), form.has(b"n")) == (False, -1, False)
+    assert not of(b'{"stream":"true"}').says_stream
