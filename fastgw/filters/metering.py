@@ -170,8 +170,8 @@ class StreamMeter(UsageMeter):
             content = usage.content_size(said)
             if not self.first:
                 self._early += 1
-                if not content:
-                    continue
+                if not content and self._early < _EARLY_MAX:
+                    continue  # else whatever comes now is counted: who asks for as many choices gets as many events in front of theirs
                 self.first = self._clock()
                 self._envelope = size - content
             self._count += 1

@@ -108,7 +108,15 @@ def test_many_tokens_of_one_event_are_estimated_from_its_bytes() -> None:
 
 def test_events_without_content_are_read_for_a_while_only() -> None:
     meter = fed(events_meter(), [event(ROLE)] * 200 + [event(delta("a")), event(usage_chunk(1, 2))])
-    assert not meter.first and meter.told.completion == 2
+    assert meter.told.completion == 2
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_what_comes_behind_many_events_without_content_is_counted(size: int) -> None:
+    roles, words = event(ROLE) * 128, [event(delta("word " * 8)) for _ in range(300)]
+    pieces = [roles, *(b"".join(words[at : at + size]) for at in range(0, len(words), size))]
+    meter = fed(events_meter(), pieces, is_ended=False)
+    assert 2000 <= meter.generated() <= 300 * 10 + 128
 
 
 @pytest.mark.parametrize("junk", [b"data: {\n\n", b"data: [1]\n\n", b"data: \xff\n\n", b": \n\n", b"\n\n", b"{}\n"])
