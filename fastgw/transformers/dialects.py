@@ -169,11 +169,13 @@ class Dialects:
     def response(self, exchange: Exchange) -> None:
         """Give the answer the id that clients of its dialect look for, and let nothing keep it from being translated."""
         call = _call(exchange)
+        response, request_id = exchange.response, exchange.request.request_id
+        operation = operation_of(exchange.request.matched_path)  # translated or not
+        is_of_anthropic = operation is not None and operation.dialect == ANTHROPIC
+        if is_of_anthropic and request_id and response.header(b"request-id") is None:
+            response.set_header(b"request-id", request_id)
         if call is None:
             return
-        response, request_id = exchange.response, exchange.request.request_id
-        if call.client == ANTHROPIC and request_id and response.header(b"request-id") is None:
-            response.set_header(b"request-id", request_id)
         if exchange.replied is None and _NO_TRANSFORM in (response.header(b"cache-control") or b"").lower():
             response.set_header(b"cache-control", b"no-cache")
 

@@ -210,6 +210,50 @@ def test_openai_errors_and_retries(behind: Behind) -> None:
             client.embeddings.create(model="claude", input="x")
 
 
+STATUSES = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    409: "ConflictError",
+    422: "UnprocessableEntityError",
+    429: "RateLimitError",
+    500: "InternalServerError",
+    503: "InternalServerError",
+}
+
+
+@pytest.mark.parametrize("model", ["gpt", "claude"])
+@pytest.mark.parametrize("sdk", [anthropic, openai], ids=["anthropic", "openai"])
+def test_errors_have_their_types_whether_they_are_translated_or_not(behind: Behind, sdk: Any, model: str) -> None:
+    def ask(client: Any, text: str, **more: Any) -> Any:
+        asked = says(text, model=model, **more)
+        return (client.messages if sdk is anthropic else client.chat.completions).create(**asked)
+
+    with behind.anthropic() if sdk is anthropic else behind.openai() as client:
+        for status, name in STATUSES.items():
+            with pytest.raises(getattr(sdk, name)) as caught:
+                ask(client, f"status {status}")
+            assert caught.value.status_code == status and caught.value.request_id
+            assert "as you like it" in str(caught.value)
+            with pytest.raises(getattr(sdk, name)) as streamed:
+                ask(client, f"status {status}", stream=True)
+            assert streamed.value.request_id
+        with pytest.raises(sdk.NotFoundError, match="does not exist here") as unknown:
+            ask(client, "x", extra_body={"model": "gpd"})
+        assert unknown.value.request_id
+        with pytest.raises(sdk.APITimeoutError):
+            ask(client.with_options(timeout=0.1), "slow")
+        with pytest.raises(
+            (sdk.InternalServerError, sdk.APIConnectionError)
+        ):  # it breaks off where it passes as it came
+            ask(client, "half")
+        for broken in ("fail", "gone"):
+            with pytest.raises(sdk.APIError), ask(client, broken, stream=True) as stream:
+                list(stream)
+        assert ask(client.with_options(max_retries=1), "limit")  # which was refused once, and said when to ask again
+
+
 @pytest.mark.parametrize("model", ["gpt", "claude"])
 def test_ollama(behind: Behind, model: str) -> None:
     def ask(text: str, **more: Any) -> requests.Response:
@@ -246,6 +290,15 @@ def test_asynchronous_clients_and_what_was_metered(behind: Behind) -> None:
             )
             async with one.messages.stream(**says("last one")) as stream:
                 text = await stream.get_final_text()
+            for status, name in STATUSES.items():
+                with pytest.raises(getattr(anthropic, name)):
+                    await one.messages.create(**says(f"status {status}"))
+                with pytest.raises(getattr(openai, name)):
+                    await two.chat.completions.create(**asks(f"status {status}"))
+            with pytest.raises(openai.APITimeoutError):
+                await two.with_options(timeout=0.1).chat.completions.create(**asks("slow"))
+            with pytest.raises(anthropic.APITimeoutError):
+                await one.with_options(timeout=0.1).messages.create(**says("slow"))
         return [first.content[0].text, second.choices[0].message.content or "", text]
 
     assert asyncio.run(story()) == ["a b", "a b", "last one"]

@@ -1,9 +1,9 @@
 """Two small model servers, one that speaks the published API of OpenAI and one that of Anthropic: ``UpstreamServer`` scripts.
 
 What they do the last text of the conversation says: ``tool`` calls one, ``limit`` is refused once, ``bad`` always, ``spent`` too and
-without another try, ``down`` always by Anthropic, ``fail`` fails in the middle of a stream, ``break`` ends there and ``gone`` breaks off;
-whatever else is said again, word by word.  A request with keys that the API does not have is refused, so nothing of another dialect gets
-past.
+without another try, ``down`` always by Anthropic, ``status 403`` has that status, ``slow`` has no answer and ``half`` half of one, ``fail``
+fails in the middle of a stream, ``break`` ends there and ``gone`` breaks off; whatever else is said again, word by word.  A request with
+keys that the API does not have is refused, so nothing of another dialect gets past.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ def openai_chat(request: Received, connection: Connection) -> None:
         _error(connection, "400 Bad Request", _of_openai("unknown_parameter", f"unknown: {sorted(unknown)}"))
     elif request.header(b"authorization") != b"Bearer good":
         _error(connection, "401 Unauthorized", _of_openai("invalid_api_key", "Incorrect API key provided"))
+    elif _goes_wrong(connection, text, _of_openai("some_code", "as you like it")):
+        pass
     elif text == "bad":
         _error(connection, "400 Bad Request", _of_openai("context_length_exceeded", "too long", param="messages"))
     elif text == "limit" and request.header(b"x-stainless-retry-count") == b"0":
@@ -112,6 +114,8 @@ def anthropic_messages(request: Received, connection: Connection) -> None:
         _error(connection, "400 Bad Request", _of_anthropic("invalid_request_error", f"unknown: {sorted(unknown)}"))
     elif keys not in ((b"good", None), (None, b"Bearer good")):
         _error(connection, "401 Unauthorized", _of_anthropic("authentication_error", "invalid x-api-key"))
+    elif _goes_wrong(connection, text, _of_anthropic("some_error", "as you like it")):
+        pass
     elif text == "bad" or "max_tokens" not in asked:
         _error(connection, "400 Bad Request", _of_anthropic("invalid_request_error", "prompt is too long"))
     elif text == "limit" and request.header(b"x-stainless-retry-count") == b"0":
@@ -166,6 +170,20 @@ def _anthropic_events(text: str) -> Iterable[bytes]:
     reason = "tool_use" if text == "tool" else "end_turn"
     yield event("message_delta", delta={"stop_reason": reason, "stop_sequence": None}, usage={"output_tokens": 3})
     yield event("message_stop")
+
+
+def _goes_wrong(connection: Connection, text: str, error: Any) -> bool:
+    """Whether it has, as ``text`` wants it."""
+    if text.startswith("status "):
+        _error(connection, f"{text.removeprefix('status ')} Whatever", error)
+    elif text == "slow":
+        connection.wait_closed()
+    elif text == "half":
+        connection.send(response(b'{"id": "x", "choices": [', fields=[("content-type", "application/json")])[:-5])
+        connection.close()
+    else:
+        return False
+    return True
 
 
 def _data(document: Any) -> bytes:
