@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from fastgw.core import (  # noqa: E402 - of this checkout
     answer_counters,  # noqa: F401 - its rows are of the table, as those of the next
+    bridge_counters,  # noqa: F401
     counters,
     guardrail_counters,  # noqa: F401
     http2_counters,  # noqa: F401

@@ -243,7 +243,12 @@ def _find_nothing(_: Finding) -> None:
 
 def local_service(name: str, make: Callable[[], LocalCarrier]) -> Service:
     """A service whose answers ``make``, called for every exchange, makes; ``name``: what the access log calls it."""
-    endpoint = LocalEndpoint(LocalPool(make))
+    return pooled_service(name, LocalPool(make))
+
+
+def pooled_service(name: str, pool: LocalPool) -> Service:
+    """The same where ``pool`` chooses by the exchange."""
+    endpoint = LocalEndpoint(pool)
     members = Members(_find_nothing, (endpoint,))
     service = Service(name, members, (), RoundRobin(), _SETTINGS, takes_chunks=False)
     service.base = LOCAL.at

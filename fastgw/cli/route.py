@@ -170,6 +170,8 @@ def _own_answer(found: RouteSpec) -> list[str]:
     if found.files is not None:
         index = f", {found.files.index_name} for a directory" if found.files.index_name else ""
         return [f"files    {found.files.root} (up to {found.files.max_size} bytes each{index})"]
+    if found.adapter is not None:
+        return [f"adapter  mqtt: {', '.join(map(str, found.adapter.brokers))}"]
     return []
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fastgw.config import schema
+from fastgw.config.adapter import Adapter
 from fastgw.config.admin import AdminAddress
 from fastgw.config.admission import Admission
 from fastgw.config.affinity import Affinity
@@ -278,6 +279,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Reply: Reply.settings,
     Redirect: Redirect.settings,
     Files: Files.settings,
+    Adapter: Adapter.settings,
     Grpc: partial(fill, GrpcSettings),
     FramedWebSocket: FramedWebSocket.settings,
     schema.Mirror: _mirror,

@@ -52,7 +52,7 @@ class Cache(Model):
 
     def check(self, document: Document, where: TreePath, route: Any) -> None:
         """Report what no key shows by itself; ``route``: the one whose answers are kept."""
-        answers = ("reply", "redirect", "files")
+        answers = ("reply", "redirect", "files", "adapter")
         given = next((key for key in answers if not is_unsound(getattr(route, key)) and getattr(route, key)), "")
         if given:
             document.report(where, f"has no effect with {given}: that is answered here already", at_key=True)

@@ -40,7 +40,7 @@ from fastgw.core.settings import KeySetSettings, Url
 from fastgw.routing import Router, RoutingError, Rule
 
 #: What a route has one of.
-ANSWERS = ("service", "split", "reply", "redirect", "files", "models")
+ANSWERS = ("service", "split", "reply", "redirect", "files", "adapter", "models")
 
 
 def check(document: Document, config: Configuration) -> None:
@@ -153,7 +153,7 @@ def _transformers(document: Document, where: TreePath, route: Route) -> None:
                 reason = f"stands behind {first.name!r}, which speaks for the service: that is the last"
             if reason:
                 document.report(place, f"{shown(one.name)} {reason}")
-            if route.reply is not None or route.redirect is not None or route.files is not None:
+            if any(getattr(route, key) is not None for key in ("reply", "redirect", "files", "adapter")):
                 document.report(place, "has no effect without a service: the gateway itself answers here")
             if side == "input" and one.gathers and route.body_buffer == 0:
                 reads_along = "body_buffer: 0 says that the service reads bodies as they come"
@@ -168,6 +168,8 @@ def _own_answer(document: Document, where: TreePath, route: Route) -> None:
         route.redirect.check(document, (*where, "redirect"), route.path)
     if route.files is not None:
         route.files.check(document, (*where, "files"), route.path)
+    if route.adapter is not None and not is_unsound(route.adapter):
+        route.adapter.check(document, (*where, "adapter"), route)
 
 
 def _mirror(document: Document, config: Configuration, where: TreePath, route: Route, mirror: Mirror) -> None:

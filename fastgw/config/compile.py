@@ -35,7 +35,7 @@ from fastgw.config.telemetry_spec import TelemetrySpec
 from fastgw.config.translated import spoken, translated
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.live.registry import Registry
-from fastgw.core.settings import DialectSettings, GrpcSettings, MirrorSettings
+from fastgw.core.settings import DialectSettings, GrpcSettings, MirrorSettings, UpstreamTls
 from fastgw.core.snapshot.chain import Chain, FailureMode
 from fastgw.core.snapshot.fallbacks import Fallbacks
 from fastgw.core.snapshot.snapshot import Listener, Route, Service, Snapshot
@@ -45,6 +45,8 @@ from fastgw.routing.pattern import parse_path
 from fastgw.steps import Steps, whole
 
 if TYPE_CHECKING:
+    import ssl
+
     from fastgw.adapters.cache import RouteCache
     from fastgw.core.exchange.streams import StreamFilter
     from fastgw.core.mirror.mirror import Mirror
@@ -356,7 +358,19 @@ def _own_answer(spec: RouteSpec) -> Service | None:
         from fastgw.adapters.files import files_service
 
         return files_service(spec.files, parse_path(spec.path))
+    if spec.adapter is not None:
+        from fastgw.adapters.mqtt_bridge import mqtt_service
+        from fastgw.filters.variables import reader
+
+        tls = spec.adapter.tls
+        return mqtt_service(spec.adapter, reader, None if tls is None else _client_context(tls))
     return None
+
+
+def _client_context(tls: UpstreamTls) -> ssl.SSLContext:
+    from fastgw.config.tls import client_context  # which a worker without TLS does not need
+
+    return client_context(tls, ())
 
 
 def _filter(spec: FilterSpec) -> Filter:

@@ -22,7 +22,7 @@ def check_grpc(document: Document, where: TreePath, route: Route) -> None:
         document.report((*where, "grpc", "method"), "has no effect without service", at_key=True)
     if grpc.service and not is_unsound(route.methods) and "POST" not in route.methods:
         document.report((*where, "methods"), "calls of gRPC are POST, which is not among them")
-    for key in ("reply", "redirect", "files"):
+    for key in ("reply", "redirect", "files", "adapter"):
         if getattr(route, key) and not is_unsound(getattr(route, key)):
             document.report((*where, key), "is no answer to a call of gRPC", at_key=True)
 

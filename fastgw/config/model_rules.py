@@ -18,6 +18,7 @@ _NOT_BESIDE: Final = (
     "reply",
     "redirect",
     "files",
+    "adapter",
     "among",
 )  #: keys of a route that models cannot stand beside
 

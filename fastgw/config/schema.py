@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WrapValidator
 from pydantic_core import CoreSchema
 
+from fastgw.config.adapter import Adapter
 from fastgw.config.admin import AdminAddress
 from fastgw.config.admission import Admission
 from fastgw.config.answers import Files, Redirect, Reply
@@ -226,7 +227,7 @@ class Route(Model):
     )
     service: ServiceName | None = setting(
         None,
-        "Name of the service that answers, or {parameter} of the path that names it. Either this, or one of the next four.",
+        "Name of the service that answers, or {parameter} of the path that names it. Either this, or one of the next five.",
     )
     among: list[Name] = setting(
         [], "Names of services that {parameter} can have. Default: those that are code in this process."
@@ -235,6 +236,7 @@ class Route(Model):
     reply: Reply | None = setting(None, "An answer that is written here.")
     redirect: Redirect | None = setting(None, "Where clients are sent.")
     files: Files | None = setting(None, "A directory of small files that are sent.")
+    adapter: Adapter | None = setting(None, "What does not speak HTTP: a broker of MQTT.")
     models: Annotated[RouteModels | None, BeforeValidator(false_is_none)] = setting(
         None,
         "true: the model that a request names in its body says which service answers. Beside it service has the rest.",
@@ -353,9 +355,7 @@ class Service(Balanced):
     endpoints: list[Endpoint] = Field(
         [], description="Where the service is reached; at least one, or discovery.", json_schema_extra={"minItems": 1}
     )
-    discovery: Discovery | None = setting(
-        None, "Where members are listed that come and go by themselves. Default: nowhere."
-    )
+    discovery: Discovery | None = setting(None, "Where members are listed that come and go. Default: nowhere.")
     register_as: RegisteredService | None = setting(
         None, "The name by which its healthy endpoints are registered for others, as registration says. Default: none."
     )

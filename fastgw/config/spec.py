@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastgw.config.bind_spec import AccessSpec, BindSpec, TlsSpec
 from fastgw.config.telemetry_spec import TelemetrySpec
+from fastgw.core.bridge_settings import MqttBridgeSettings
 from fastgw.core.cache_settings import CacheSettings
 from fastgw.core.settings import (
     Address,
@@ -114,8 +115,8 @@ class MirrorSpec(NamedTuple):
 
 
 class RouteSpec(NamedTuple):
-    """Which requests it matches and what happens to them.  Exactly one of ``service``, ``by_name``, ``split``, ``reply``, ``redirect`` and
-    ``files`` is given, or ``models``, with ``service`` for what asks for none."""
+    """Which requests it matches and what happens to them.  Exactly one of ``service``, ``by_name``, ``split``, ``reply``, ``redirect``,
+    ``files`` and ``adapter`` is given, or ``models``, with ``service`` for what asks for none."""
 
     name: str
     path: str
@@ -130,6 +131,7 @@ class RouteSpec(NamedTuple):
     reply: ReplySettings | None
     redirect: RedirectSettings | None
     files: FilesSettings | None
+    adapter: MqttBridgeSettings | None
     mirror: MirrorSpec | None
     cache: CacheSettings | None
     filters: tuple[str, ...]

@@ -159,6 +159,7 @@ def layout() -> str:
 
     # Their rows are in their blocks once they are imported, and not all need them.
     import fastgw.core.answer_counters
+    import fastgw.core.bridge_counters
     import fastgw.core.guardrail_counters
     import fastgw.core.http2_counters
     import fastgw.core.limit_counters

@@ -35,6 +35,7 @@ class Slab:
         """
         values = self.values
         self._still(layout.GLOBAL, 0)
+        self._still(layout.BRIDGE, 0)
         for slot in routes:
             base = layout.ROUTE.base(slot)
             lost = self._under_way(layout.ROUTE, slot)
@@ -52,7 +53,7 @@ class Slab:
 
     def absorb(self, other: Slab, slots: Mapping[Block, Iterable[int]]) -> None:
         """Add what ``other`` has counted, whose worker is dead and settled, in the ``slots`` in use."""
-        for block, numbers in (*slots.items(), (layout.GLOBAL, (0,))):
+        for block, numbers in (*slots.items(), (layout.GLOBAL, (0,)), (layout.BRIDGE, (0,))):
             for slot in numbers:
                 span = slice(block.base(slot), block.base(slot + 1))
                 counts = other.values[span].tolist()

@@ -18,6 +18,7 @@ from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
 from fastgw.server.admission_status import admission_limits, with_admission
 from fastgw.server.block_status import ENDPOINT, causes, failures, of_route, of_service, pick
 from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
+from fastgw.server.bridge_status import bridge_document
 from fastgw.server.discovery_status import (
     discovery_of_service,
     members_file_document,
@@ -267,6 +268,7 @@ class Pages:
             | {"full": totals.globals[layout.BOARD_FULL], "inherited_from": gateway.board.inherited_from or None},
             "names": {one.name: name_document(one) for one in facts.names},
             "key_sets": {one.url: key_set_document(one) for one in facts.key_sets},
+            "mqtt": bridge_document(totals.bridge),
             "redis": {one.redis: link_document(one) for one in facts.links},
             "registration": registration_document(facts.registrations, time.time()),
             "telemetry": export_document(facts.export),

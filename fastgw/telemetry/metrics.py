@@ -23,6 +23,7 @@ from prometheus_client.samples import Exemplar as Told
 
 from fastgw.core import (  # their rows are of the table
     answer_counters,  # noqa: F401
+    bridge_counters,  # noqa: F401
     guardrail_counters,  # noqa: F401
     http2_counters,  # noqa: F401
     limit_counters,  # noqa: F401
@@ -78,6 +79,8 @@ def families(facts: Facts, totals: Totals) -> Iterator[Family]:
     used: dict[Labels, Sequence[int]] = {name: block for name, block in totals.models.items() if any(block)}
     for row in layout.MODEL:
         yield from _counted(row, used)
+    for row in layout.BRIDGE:
+        yield from _counted(row, {(): totals.bridge})
     for row in layout.LIMIT:
         yield from _counted(row, dict(totals.limits.items()))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fastgw.core.blocks import Block
-from fastgw.core.counters import ENDPOINT, FILTER, GLOBAL, LIMIT, MODEL, ROUTE, SERVICE
+from fastgw.core.counters import BRIDGE, ENDPOINT, FILTER, GLOBAL, LIMIT, MODEL, ROUTE, SERVICE
 from fastgw.core.exemplars import Exemplar
 
 Values = Sequence[int] | memoryview
@@ -251,6 +251,7 @@ class Totals:
     filters: dict[str, list[int]] = field(default_factory=dict)
     models: dict[MeteredName, list[int]] = field(default_factory=dict)
     limits: dict[tuple[str, str], list[int]] = field(default_factory=dict)  #: by filter and limit
+    bridge: list[int] = field(default_factory=list)  #: of connections to brokers of MQTT
 
 
 def total(
@@ -275,6 +276,7 @@ def total(
         _sums(slabs, FILTER, filters, OTHER),
         _sums(slabs, MODEL, models or {}, (OTHER, OTHER)),
         _sums(slabs, LIMIT, limits or {}, (OTHER, OTHER)),
+        _sum(slabs, BRIDGE, 0),
     )
 
 

@@ -191,6 +191,7 @@ def test_commands_import_what_they_need(config: str, arguments: list[str], unwan
         "cache_settings",
         "credential_settings",
         "websocket_settings",
+        "bridge_settings",
         "sources",
         "exchange",
         "exchange.about",

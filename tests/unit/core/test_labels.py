@@ -40,4 +40,7 @@ def test_the_rows_of_the_table_have_these_values() -> None:
         "fastgw_prefix_picks",
         "fastgw_streams_broken",
         "fastgw_answers_misfit",
+        "fastgw_mqtt_bridge_failures",
+        "fastgw_mqtt_bridge_refused",
+        "fastgw_mqtt_bridge_dropped",
     }
