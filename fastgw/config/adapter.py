@@ -25,7 +25,7 @@ _VERSIONS: Final = {"5": 5, "3.1.1": 4}
 _PATH: Final = "path."
 
 
-class Will(Model):
+class LastWill(Model):
     """What the broker publishes for a client that is gone without a CLOSE."""
 
     topic: FixedTopic = setting(..., "Where; with variables of the request.")
@@ -62,7 +62,9 @@ class MqttBridge(Model):
     subscribe: list[TopicPattern] = setting([], "Filters of what clients are sent, with variables.")
     qos: Annotated[int, _QOS] = setting(1, "0 or 1, of what is published and subscribed to.")
     retain: Boolean = setting(False, "Whether the broker keeps what is published, unless the message says otherwise.")
-    will: Will | None = setting(None, "What it publishes for a client that is gone without a CLOSE. Default: nothing.")
+    will: LastWill | None = setting(
+        None, "What it publishes for a client that is gone without a CLOSE. Default: nothing."
+    )
     messages: Annotated[str, words("envelope", "raw")] = setting(
         "envelope", "envelope: JSON with topic, payload and acknowledgements; raw: a message is a payload."
     )

@@ -7,7 +7,7 @@ from typing import Any
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from prometheus_client.core import HistogramMetricFamily
 
-from fastgw.core.counters import GLOBAL, ROUTE, ROUTE_BUCKETS, ROUTE_DURATION_US, ROUTE_STARTED
+from fastgw.core.counters import BRIDGE, GLOBAL, ROUTE, ROUTE_BUCKETS, ROUTE_DURATION_US, ROUTE_STARTED
 from fastgw.telemetry import otlp
 from fastgw.telemetry.metrics import families
 from fastgw.telemetry.otlp_metrics import CUMULATIVE, metrics
@@ -34,7 +34,7 @@ def totals() -> Totals:
     block[ROUTE_STARTED] = 7
     block[ROUTE_DURATION_US] = 1_500_000
     block[ROUTE_BUCKETS], block[ROUTE_BUCKETS + 2] = 3, 4
-    return Totals([0] * GLOBAL.size, routes={"all": block})
+    return Totals([0] * GLOBAL.size, routes={"all": block}, bridge=[0] * BRIDGE.size)
 
 
 def test_every_sample_of_the_page_is_a_data_point() -> None:
