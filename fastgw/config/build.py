@@ -39,9 +39,10 @@ from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.grpc import Grpc
 from fastgw.config.health import HealthCheck
 from fastgw.config.hedges import Hedge
+from fastgw.config.limited import LIMITER
 from fastgw.config.listener_rules import listener_name, spoken
 from fastgw.config.model import Model
-from fastgw.config.models import in_dialect, model_spec
+from fastgw.config.models import in_dialect, limits_of, model_spec
 from fastgw.config.places import known_places
 from fastgw.config.reloads import Reloading
 from fastgw.config.retries import Backoff, Retry, RetryBudget
@@ -244,7 +245,12 @@ def _shadow(shadow: Shadow) -> ShadowSpec:
 def _filters(config: schema.Configuration) -> Iterator[FilterSpec]:
     """The defined filters, then the built-in ones that a chain names without a definition."""
     for name, options in config.filters.items():
-        yield _filter(name, options)
+        made = _filter(name, options)
+        if made.made_by == LIMITER:
+            of_models: dict[str, Any] = dict(made.options)
+            of_models["limits"] += limits_of(config.models)
+            made = made._replace(options=tuple(of_models.items()))
+        yield made
     for name in dict.fromkeys(named(config)):
         if name not in config.filters:
             yield _filter(name, FILTERS[name].model_validate({"type": name}))

@@ -4,7 +4,7 @@ keys with limits of models and filters that hold them to those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from fastgw.config.chains import links
@@ -13,6 +13,7 @@ from fastgw.config.filters.api_key import ApiKeys
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.filters.token_limit import TokenLimit
 from fastgw.config.filters.usage import Usage
+from fastgw.config.limit_entries import ModelLimit
 from fastgw.config.schema import Configuration, Route
 from fastgw.config.source import Document
 from fastgw.config.unsound import is_unsound
@@ -29,9 +30,12 @@ def check_limits(document: Document, config: Configuration, name_of: Callable[[R
     limiting = {
         name: one for name, one in config.filters.items() if isinstance(one, TokenLimit) and not is_unsound(one)
     }
+    of_models = _of_models(document, config, limiting, name_of)
     for name, one in limiting.items():
+        if not is_unsound(one.limits) and not one.limits and not of_models:
+            document.report(("filters", name, "limits"), "there are none, and no model has some: it limits nothing")
         limits = [] if is_unsound(one.limits) else [limit for limit in one.limits if not is_unsound(limit)]
-        units = {limit.unit for limit in limits if limit.rate is not None}
+        units = {limit.unit for limit in (*limits, *of_models) if limit.rate is not None}
         if units <= {REQUESTS}:
             continue
         problem = _problem(config, name, units, name_of)
@@ -57,6 +61,46 @@ def _keys(
             )
             document.warn(("filters", name, "file"), said)
             return
+
+
+def _of_models(
+    document: Document, config: Configuration, limiting: Mapping[str, TokenLimit], name_of: Callable[[Route], str]
+) -> list[ModelLimit]:
+    """The limits of models; report those that nobody keeps on a route to their model."""
+    if is_unsound(config.models):
+        return []
+    found = []
+    for name, entry in config.models.items():
+        if is_unsound(entry) or is_unsound(entry.limits) or not entry.limits:
+            continue
+        found += [one for one in entry.limits if not is_unsound(one)]
+        for listener, route in _sound(config):
+            chain = [link.name for link in _links(config, listener, route)]
+            if _leads_to(config, route, name) and not any(one in limiting for one in chain):
+                said = (
+                    f"nobody keeps them on the route {name_of(route)!r}: name a filter of type token_limit in its chain"
+                )
+                document.report(("models", name, "limits"), said, at_key=True)
+                break
+    return found
+
+
+def _leads_to(config: Configuration, route: Route, model: str) -> bool:
+    """Whether requests of ``route`` may ask for ``model``, by whatever name."""
+    if route.models is None or is_unsound(route.models):
+        return False
+    names = route.models.only or list(config.models)
+    return any(not is_unsound(one) and one in config.models and _meant(config, one) == model for one in names)
+
+
+def _meant(config: Configuration, name: str) -> str:
+    """The model that ``name`` is another name of; of what goes in circles any."""
+    for _ in range(len(config.models)):
+        entry = config.models.get(name)
+        if entry is None or is_unsound(entry) or is_unsound(entry.alias_of) or entry.alias_of is None:
+            break
+        name = entry.alias_of
+    return name
 
 
 def _sound(config: Configuration) -> Iterator[tuple[Any, Route]]:

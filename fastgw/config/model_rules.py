@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fastgw.config.known import check_service, said
+from fastgw.config.limit_entries import check_entries
 from fastgw.config.models import ModelEntry
 from fastgw.config.schema import Configuration, Route
 from fastgw.config.source import Document, TreePath
@@ -12,7 +13,7 @@ from fastgw.config.unsound import is_missing, is_unsound
 from fastgw.routing.by_model import STAR
 
 _PLACES: Final = ("service", "split", "alias_of")  #: what a model has one of
-_NOT_OF_ALIASES: Final = ("as", "fallback", "fallback_on")
+_NOT_OF_ALIASES: Final = ("as", "fallback", "fallback_on", "limits")
 _NOT_BESIDE: Final = (
     "split",
     "reply",
@@ -67,6 +68,8 @@ def _entry(document: Document, config: Configuration, where: TreePath, name: str
         check_service(document, config, (*where, "service"), entry.service)
     _as(document, (*where, "as"), name, getattr(entry, "as"))
     _split(document, config, (*where, "split"), name, entry)
+    if not is_unsound(entry.limits):
+        check_entries(document, (*where, "limits"), [*entry.limits], None, is_shared=False)
     if entry.alias_of is not None and not is_unsound(entry.alias_of):
         _alias(document, config, where, name, entry)
     elif not is_unsound(entry.fallback):

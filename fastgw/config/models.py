@@ -10,6 +10,7 @@ from pydantic import GetJsonSchemaHandler, create_model
 from pydantic_core import CoreSchema
 
 from fastgw.config.fallback import fallback_reason, statuses_of
+from fastgw.config.limit_entries import ModelLimit, given_limit
 from fastgw.config.model import Model, alternative, setting
 from fastgw.config.spec import ModelPartSpec, ModelSpec, ModelStepSpec
 from fastgw.config.types import Name, Parsed, count
@@ -75,6 +76,11 @@ class ModelEntry(Model):
         _ON, "When they do: causes, statuses such as 503, and classes of them, 4xx and 5xx."
     )
 
+    limits: list[ModelLimit] = setting(
+        [],
+        "How much of it may be used in a time, as the filters of type token_limit on the way to it keep it. Default: any.",
+    )
+
     @classmethod
     def long_form(cls, data: Any) -> Any:
         """The name of another model."""
@@ -115,6 +121,11 @@ def resolved(models: Mapping[str, ModelEntry], name: str) -> tuple[str, ModelEnt
     while models[name].alias_of is not None:
         name = models[name].alias_of or name
     return name, models[name]
+
+
+def limits_of(models: Mapping[str, ModelEntry]) -> tuple[tuple[tuple[str, object], ...], ...]:
+    """The limits of all of them, each as a filter ``token_limit`` takes it."""
+    return tuple(given_limit(one, name) for name, entry in models.items() for one in entry.limits)
 
 
 def model_spec(models: Mapping[str, ModelEntry], name: str) -> ModelSpec:

@@ -26,6 +26,8 @@ cdef class _Around:
 
 cdef class TokenLimit:
     cdef public str name
+    cdef list _all
+    cdef dict _by_model
     cdef dict _chains
     cdef object _clock
     cdef bint _cuts

@@ -26,8 +26,7 @@ from fastgw.core.models.asked import NOTE_MODEL
 from fastgw.filters import token_fields
 from fastgw.filters.ceiling import Ceiling, Extension, ceiling_of
 from fastgw.filters.reservation import Reservation, Reserving, read
-from fastgw.filters.token_limits import NOTE, Counted, Noted, counted_limit
-from fastgw.filters.token_rates import AT_ONE_TIME
+from fastgw.filters.token_limits import NOTE, Counted, Noted, by_model, counted_limit, in_order
 from fastgw.filters.token_refusals import asked_dialect, refuse, refuse_too_large, refuse_uncounted, told
 from fastgw.filters.usage import NOTE as USED
 from fastgw.filters.usage import Usage
@@ -82,6 +81,8 @@ class TokenLimit:
     """The filter."""
 
     __slots__ = (
+        "_all",
+        "_by_model",
         "_chains",
         "_clock",
         "_cuts",
@@ -116,8 +117,9 @@ class TokenLimit:
         self._wall = wall
         cluster = dict(options["cluster"]) if options["cluster"] is not None else None
         limits = [counted_limit(name, place, dict(one), cluster) for place, one in enumerate(options["limits"], 1)]
-        # Those that nobody knows of before they are taken come first: who is refused by them has been charged by no other.
-        self._limits = sorted(limits, key=lambda one: one.unit != AT_ONE_TIME)
+        self._all = limits
+        self._limits = in_order(one for one in limits if not one.only)
+        self._by_model = by_model(limits)
         self._shares = cluster is not None
         self._noted = Noted(name, cluster)
         self._reserving = Reserving(options)
@@ -130,7 +132,7 @@ class TokenLimit:
 
     def count_in(self, slots: Mapping[tuple[str, str], int]) -> None:
         """Count what each limit does, by the names of the filter and the limit, in these slots (``config.limited``)."""
-        for one in self._limits:
+        for one in self._all:
             one.base = counters.LIMIT.base(slots[self.name, one.kind.text])
         self._noted.base = counters.LIMIT.base(slots[self.name, NOTED])
 
@@ -174,7 +176,11 @@ class TokenLimit:
     def _admit(self, exchange: Exchange, reserved: Reservation) -> None:
         notes, clock = exchange.notes, self._clock
         said = notes.get(NOTE) if notes is not None else None
-        limits = self._limits if said is None else self._noted.over(self._limits, said)
+        limits = self._limits
+        if self._by_model is not None:
+            limits = self._by_model.get(reserved.asked.entry, limits)
+        if said is not None:
+            limits = self._noted.over(limits, said)
         tabs: list[Any] = []
         for one in limits:
             amount = reserved.of(one.part) or 1

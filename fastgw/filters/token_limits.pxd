@@ -12,6 +12,7 @@ cdef class Counted:
     cdef public object kind
     cdef public str level
     cdef public object limit
+    cdef public str only
     cdef public int part
     cdef public bint settles
     cdef public object shared

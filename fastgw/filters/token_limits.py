@@ -6,7 +6,7 @@ settles the rest when it is over (``core.live.tabs``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.live.board import KEYED, KEYED_TIMES, NAMED, NAMED_TIMES
@@ -74,11 +74,25 @@ class TokenBucket(Requests):
 class Counted:
     """A limit of the filter, alone or shared with other gateways, and where it is counted."""
 
-    __slots__ = ("_keys", "_settled", "base", "burst", "kind", "level", "limit", "part", "settles", "shared", "unit")
+    __slots__ = (
+        "_keys",
+        "_settled",
+        "base",
+        "burst",
+        "kind",
+        "level",
+        "limit",
+        "only",
+        "part",
+        "settles",
+        "shared",
+        "unit",
+    )
 
     def __init__(self, name: str, place: int, options: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> None:
         """``place``: from 1; ``cluster``: as of ``SharedLimit``, or None."""
         self.base = 0  #: where it is counted in the slab; 0: nowhere
+        self.only: str = options.get("only", "")  #: the entry of ``models`` whose requests it counts; empty: of all
         self.kind: TokenBucket | ModelPlaces = TokenBucket(name, place, options)
         self.unit = self.kind.unit
         self._keys = self.kind.keys
@@ -179,6 +193,7 @@ class CountedPlaces(Counted):
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self.base = 0
+        self.only = options.get("only", "")
         self.limit = self.kind = places = ModelPlaces(name, options)
         self.unit = AT_ONE_TIME
         self.part = ONE
@@ -202,6 +217,20 @@ def counted_limit(name: str, place: int, options: Mapping[str, Any], cluster: Ma
     if options["unit"] == AT_ONE_TIME:
         return CountedPlaces(name, options)
     return Counted(name, place, options, cluster)
+
+
+def by_model(limits: Sequence[Counted]) -> dict[str, list[Counted]] | None:
+    """The limits of a request to each model that has some of its own, by the name of its entry; None: none has.
+
+    Those that nobody knows of before they are taken come first: who is refused by them has been charged by no other.
+    """
+    names = dict.fromkeys(one.only for one in limits if one.only)
+    return {name: in_order(one for one in limits if one.only in ("", name)) for name in names} or None
+
+
+def in_order(limits: Iterable[Counted]) -> list[Counted]:
+    """As requests meet them; see ``by_model``."""
+    return sorted(limits, key=lambda one: one.unit != AT_ONE_TIME)
 
 
 class Noted:

@@ -95,10 +95,16 @@ def limit_text(options: Mapping[str, Any]) -> str:
     """A limit of ``options``, for people and metrics: ``100000 tokens/m per key``; its burst where that is another."""
     (count, seconds), unit = options["rate"], options["unit"]
     if unit == AT_ONE_TIME:
-        return f"{count} requests {unit} per {' and '.join(options['per'])}"
+        return f"{count} requests {unit} per {_of_whom(options)}"
     burst = options["burst"] or count
     at_once = f" (burst {shown(burst, unit)})" if burst != count else ""
-    return f"{rate_text(count, seconds, unit)}{at_once} per {' and '.join(options['per'])}"
+    return f"{rate_text(count, seconds, unit)}{at_once} per {_of_whom(options)}"
+
+
+def _of_whom(options: Mapping[str, Any]) -> str:
+    """A limit of one model has its name there: others say the same of theirs."""
+    only = options.get("only", "")
+    return " and ".join(f"model {only}" if only and one == "model" else one for one in options["per"])
 
 
 def _micro(whole: str, fraction: str | None) -> int:

@@ -14,11 +14,13 @@ from fastgw.core.counters import LIMIT
 from fastgw.core.live.board import NAMED
 from fastgw.core.live.holds import Seat
 from fastgw.core.live.words import CHANGE
+from fastgw.core.models.asked import AskedModel
 from fastgw.filters import token_limit as module
 from fastgw.filters.token_limit import TokenLimit
 from fastgw.filters.token_rates import limit_text
 from fastgw.filters.usage import Usage
 from fastgw.testing.edge import EPOCH, Edge, Spy, body_of, statuses
+from fastgw.wire.inference import OPERATIONS
 from tests.support.inference import OPTIONS as METERING
 from tests.support.inference import answer, asks, chunk, delta, event, stream_head, usage_chunk
 from tests.unit.filters.test_rate_limit import Clock, arrive, clock, fd, fields, seat  # noqa: F401 - fixtures
@@ -365,4 +367,43 @@ def test_a_board_without_room(
     found = it.ask(1)
     assert statuses(found) == expected if expected else not isinstance(found, bytes)
     assert it.edge.count(counters.BOARD_FULL) == 1
+    it.edge.end()
+
+
+# --- limits of single models
+
+
+def of_model(entry: str) -> Spy:
+    """What a route that leads to models notes of each request."""
+
+    def note(exchange: Any) -> None:
+        operation = OPERATIONS[b"/v1/chat/completions"]
+        exchange.note("asked_model", AskedModel(operation, entry, entry, entry))
+
+    return Spy("models", [], request=note)
+
+
+@pytest.mark.parametrize(("entry", "is_refused"), [("big", True), ("small", False)])
+def test_a_limit_of_one_model_counts_requests_for_that_alone(limited: Made, entry: str, is_refused: bool) -> None:
+    it = limited(
+        said(3, unit="requests"), said(1, unit="requests", per=("model",), only="big"), front=[of_model(entry)]
+    )
+    it.ask(1)
+    again = it.ask(1)
+    assert (not isinstance(again, tuple)) == is_refused
+    if is_refused:
+        assert b"1 requests/m per model big" in again and fields(again)["x-ratelimit-limit-requests"] == "1"
+        assert (it.count(rows.REFUSED, 1), it.count(rows.REFUSED, 2)) == (0, 1)
+    it.edge.end()
+
+
+def test_places_of_a_model_are_asked_for_before_its_rates(limited: Made) -> None:
+    it = limited(
+        said(100, unit="requests"),
+        said(1, 0, unit="at one time", per=("model",), only="big"),
+        front=[of_model("big")],
+    )
+    it.ask(1)
+    assert b"too_many_requests" in it.ask(1)
+    assert it.count(rows.RESERVED, 1) == 1  # the one that was refused took nothing
     it.edge.end()

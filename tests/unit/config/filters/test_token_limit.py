@@ -64,7 +64,7 @@ def with_limits(*limits: str, more: str = "") -> str:
         (["rate: 5/m, block: 2"], ["12:28: filters.limit.limits[0].block: nothing is leased without cluster"]),
         (
             [f"rate: {number}/m" for number in range(1, 10)],
-            ["11:7: filters.limit.limits: expected 1 to 8 limits, got 9"],
+            ["11:7: filters.limit.limits: expected at most 8 limits, got 9"],
         ),
     ],
 )
