@@ -36,7 +36,16 @@ if TYPE_CHECKING:
 UNKNOWN = -1  #: the size of a body that nobody knows yet
 _ONCE = RetrySettings(1, (), (), 0, 0.0, BackoffSettings(0.0, 0.0), 0.0, None, ())
 _SETTINGS = ServiceSettings(
-    "preserve", _ONCE, None, None, tell_timeout=False, panic_below=0.0, hedge=None, streams=None, credentials=None
+    "preserve",
+    _ONCE,
+    None,
+    None,
+    tell_timeout=False,
+    panic_below=0.0,
+    hedge=None,
+    streams=None,
+    credentials=None,
+    websocket=None,
 )
 
 

@@ -76,8 +76,10 @@ from fastgw.config.telemetry import Telemetry
 from fastgw.config.transformers.entry import TransformerOptions
 from fastgw.config.versions import Rollout, VersionBy
 from fastgw.config.websocket import FramedWebSocket
+from fastgw.config.websocket_service import WebSocketService
 from fastgw.core.cache_settings import CacheSettings
 from fastgw.core.settings import (
+    WEBSOCKET,
     Address,
     BackoffSettings,
     BudgetSettings,
@@ -216,6 +218,8 @@ def _service(name: str, service: schema.Service, part: schema.Service | schema.V
     inside = part.inside(folder)
     endpoints = _settled(part.endpoints) if inside is None else (EndpointSpec(Address(inside=inside.label), 1),)
     made: dict[str, object] = {"name": name, "inside": inside, "settings": fill(ServiceSettings, service)}
+    if inside is None and service.websocket is not None:
+        made["protocol"] = WEBSOCKET
     made |= {"discovery": None if part.discovery is None else part.discovery.settings(), "listed": None}
     if service.balance == ENGINE and service.engine is None:
         made["engine"] = fill(EngineSpec, Engine())
@@ -288,6 +292,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Adapter: Adapter.settings,
     Grpc: partial(fill, GrpcSettings),
     FramedWebSocket: FramedWebSocket.settings,
+    WebSocketService: WebSocketService.settings,
     schema.Mirror: _mirror,
     Cache: partial(fill, CacheSettings),
     Shadow: _shadow,

@@ -35,5 +35,6 @@ def _pointer(value: object) -> str:
 
 
 Field = Annotated[str, Parsed(_field, type="string", examples=["image", "data.image"])]
+FieldKey = Annotated[str, Parsed(_field, is_key=True, type="string")]
 Pointer = Annotated[str, Parsed(_pointer, type="string", pattern=r"^/|\$\{", examples=[_EXAMPLE])]
 PointerKey = Annotated[str, Parsed(_pointer, is_key=True, type="string", pattern=r"^/|\$\{")]

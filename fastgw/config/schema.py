@@ -1,8 +1,7 @@
 """The vocabulary of the configuration file as pydantic models: names, types, defaults, and the words an editor shows.
 
-Defaults are written as an operator would write them and parsed like anything else, so that this file, the JSON Schema
-and ``docs/configuration.md`` show the same text.  A key without a value (``filters:``) has its default; unknown keys
-are errors.
+Defaults are written as an operator would write them and parsed like anything else, so that this file, the JSON Schema and
+``docs/configuration.md`` show the same text.  A key without a value (``filters:``) has its default; unknown keys are errors.
 
 Annotations are not postponed here (``from __future__``): pydantic would compile and evaluate each of them at the start.
 """
@@ -85,6 +84,7 @@ from fastgw.config.types import (
 )
 from fastgw.config.versions import Rollout, VersionBy
 from fastgw.config.websocket import FramedWebSocket
+from fastgw.config.websocket_service import WebSocketService
 
 if TYPE_CHECKING:
     AnyFilter = FilterOptions
@@ -364,6 +364,7 @@ class Service(Balanced):
     protocol: Annotated[str, words("http/1.1", "h2", "auto")] = setting(
         "http/1.1", "What it speaks: h2 is HTTP/2, by ALPN or with prior knowledge; auto: with tls what ALPN chooses."
     )
+    websocket: WebSocketService | None = setting(None, "It speaks WebSocket only: each request is one. Default: HTTP.")
     host: ServiceHost = setting(
         "preserve", "The Host it is told: preserve (the client's), endpoint (its address), or a literal."
     )

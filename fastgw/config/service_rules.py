@@ -57,6 +57,8 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
     check_health(document, (*where, "health"), service.health, is_inside=is_inside)
     if service.protocol == HTTP2:
         _only_http2(document, where, service, is_inside=is_inside)
+    if service.websocket is not None and not is_unsound(service.websocket):
+        service.websocket.check(document, (*where, "websocket"), service.protocol, is_inside=is_inside)
     check_admission(document, (*where, "admission"), service.admission)
     count = 0 if is_unsound(service.endpoints) or service.discovery is not None else len(service.endpoints)
     check_hedge(document, (*where, "hedge"), service.hedge, count)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.http1.client import Http1Client
 from fastgw.core.http1.pool import Http1Pool
-from fastgw.core.settings import AUTO, HTTP1
+from fastgw.core.settings import AUTO, HTTP1, WEBSOCKET
 
 if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
@@ -58,6 +58,10 @@ def make_pool(endpoint: Endpoint, plane: Plane) -> Pool:
     key = endpoint.key
     if key.protocol == HTTP1 or (key.protocol == AUTO and key.tls is None):
         return Http1Pool(endpoint, plane)
+    if key.protocol == WEBSOCKET:
+        from fastgw.core.websocket.pool import WebSocketPool  # as the next
+
+        return WebSocketPool(endpoint, plane)
     from fastgw.core.http2.pool import Http2Pool  # which a worker without such a service does not need
 
     return Http2Pool(endpoint, plane)

@@ -10,19 +10,18 @@ does a postponed annotation (a reason not to import ``annotations`` here).
 from typing import Final, NamedTuple
 
 from fastgw.core.credential_settings import CredentialSettings
+from fastgw.core.websocket_settings import WebSocketCalls
 from fastgw.wire.methods import IDEMPOTENT
 
 ANY_HOST = "*"  #: the host of a socket that takes IPv6 and IPv4: ``[::]`` without ``ipv6_only``
-
-
 LISTED = "listed"  #: the inside of an address that stands for whatever members a list has
-
 # What a service speaks.
 HTTP1 = "http/1.1"
 HTTP2 = "h2"
+WEBSOCKET = "websocket"  #: and nothing else: each request is one, see ``core.websocket``
 AUTO = "auto"  #: whatever ALPN chooses; HTTP/1.1 without TLS
 #: What a service that speaks so is offered by ALPN (RFC 7301), the most wanted first.
-OFFERED = {HTTP1: (HTTP1,), HTTP2: (HTTP2,), AUTO: (HTTP2, HTTP1)}
+OFFERED = {HTTP1: (HTTP1,), WEBSOCKET: (HTTP1,), HTTP2: (HTTP2,), AUTO: (HTTP2, HTTP1)}
 
 
 class Address(NamedTuple):
@@ -395,6 +394,7 @@ class ServiceSettings(NamedTuple):
     hedge: HedgeSettings | None  #: None: no request is sent to two members at one time
     streams: StreamSettings | None  #: None: nothing is done about them
     credentials: CredentialSettings | None  #: None: those of clients go to it
+    websocket: WebSocketCalls | None  #: it speaks nothing else; None: it does not
 
     @property
     def sends_twice(self) -> bool:

@@ -16,16 +16,17 @@ CLOSE_CODES: Final = (*map(str, _ONE_BY_ONE), "3xxx", "4xxx")
 MESSAGES = WEBSOCKET.counter(
     "fastgw_websocket_messages",
     "Messages of WebSockets, by who sent them.",
-    "Of routes that say [`websocket`](websocket.md#metrics).",
+    "Of routes and services that say [`websocket`](websocket.md#metrics).",
     label="side",
     values=SIDES,
 )
 CLOSES = WEBSOCKET.counter(
     "fastgw_websocket_closes",
-    "Such WebSockets that are over, by who has closed them, or why the gateway did.",
+    "Such WebSockets that are over, by who has closed them, or why the gateway did, of those ends that there were.",
     "Each [reason](websocket.md#how-it-ends) is explained there.",
     label="by",
     values=ENDS,
+    is_sparse=True,
 )
 CODES = WEBSOCKET.counter(
     "fastgw_websocket_close_codes",

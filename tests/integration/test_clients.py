@@ -172,6 +172,7 @@ def test_websockets(gateway: Gateway, websocket_echo: int) -> None:
     for path in ("/chat?room=1", "/framed/chat"):
         _talk(running.base_url.replace("http", "ws") + path)
     _compare(running, websocket_echo, 15)
+    _ask(running.base_url)
 
 
 @pytest.mark.long
@@ -181,7 +182,32 @@ def test_websockets_are_heard_as_directly(gateway: Gateway, websocket_echo: int)
 
 def _framed(port: int) -> str:
     route = "  - {path: /framed/*, service: main, websocket: {compression: pass, message_rate: 1000/s}}\n"
-    return simple_config(f"127.0.0.1:{port}").replace("services:", f"{route}services:", 1)
+    route += "  - {path: /asked/*, service: asked}\n  - {path: /asked-all/*, service: all}\n"
+    asked = f'  asked: {{endpoints: ["127.0.0.1:{port}"], websocket: {{subprotocol: chat, max_message: 2MiB}}}}\n'
+    asked += f'  all: {{endpoints: ["127.0.0.1:{port}"], websocket: {{subprotocol: chat, until: {{last: true}}}}}}\n'
+    return simple_config(f"127.0.0.1:{port}").replace("services:\n", f"{route}services:\n{asked}", 1)
+
+
+def _ask(address: str) -> None:
+    """The same service by requests of HTTP."""
+    types = {"text": "text/plain", "lines": "application/x-ndjson", "bytes": "audio/wav"}
+    with requests.Session() as session:
+        session.headers["Accept"] = "*/*"
+        found = session.post(f"{address}/asked/x", data=BIG, headers={"Content-Type": types["bytes"]}, timeout=20)
+        assert (found.content, found.headers["content-type"]) == (BIG, "application/octet-stream")
+        found = session.post(
+            f"{address}/asked/x", data=iter([b"in ", b"parts"]), headers={"Content-Type": types["text"]}, timeout=20
+        )
+        assert (found.text, found.headers["content-type"]) == ("in parts", "text/plain; charset=utf-8")
+        lines = {
+            "data": '{"n": 1}\n{"n": 2, "last": true}\n{"n": 3}\n',
+            "headers": {"Content-Type": types["lines"]},
+            "timeout": 20,
+        }
+        assert session.post(f"{address}/asked-all/x", **lines).json() == [{"n": 1}, {"n": 2, "last": True}]  # type: ignore[arg-type]
+        lines["headers"] = {"Content-Type": types["lines"], "Accept": "text/event-stream"}
+        streamed = session.post(f"{address}/asked-all/x", **lines)  # type: ignore[arg-type]
+        assert streamed.text == 'data: {"n": 1}\n\ndata: {"n": 2, "last": true}\n\n'
 
 
 def _compare(running: GatewayProcess, service: int, every: int) -> None:

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from fastgw.core.settings import Address
 
 
-async def open_carrier(pool: Pool, endpoint: Endpoint, plane: Plane) -> Http1Carrier:
-    """A new connection of HTTP/1.1 to ``endpoint`` for ``pool``; the caller bounds the time it may take.
+async def open_carrier(
+    pool: Pool, endpoint: Endpoint, plane: Plane, kind: Callable[[Pool], Http1Carrier] = Http1Carrier
+) -> Http1Carrier:
+    """A new connection of HTTP/1.1 to ``endpoint`` for ``pool``, of this ``kind``; the caller bounds the time it may take.
 
     Raises:
         OSError: it was not made (``ssl.SSLError`` is one: the handshake failed).
     """
-    carrier: Http1Carrier = await connected(lambda: Http1Carrier(pool), endpoint, plane)
+    carrier: Http1Carrier = await connected(lambda: kind(pool), endpoint, plane)
     chosen = chosen_protocol(carrier.transport) if endpoint.ssl is not None else None
     if chosen not in (None, "http/1.1"):
         # It would not understand what we say.  One that chooses none speaks HTTP/1.1, as it did before ALPN.

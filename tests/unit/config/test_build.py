@@ -169,7 +169,16 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     retry = RetrySettings(3, ("reset",), (), 65536, 0.0, BackoffSettings(0.025, 0.25), 1.0, BudgetSettings(0.2, 10), ())
     ejection = EjectionSettings(5, 2.0, 8.0, failures=0.0, slow=0.0, minimum=0, window=10.0, max_share=0.5)
     assert a.settings == ServiceSettings(
-        "endpoint", retry, ejection, None, False, panic_below=0.0, hedge=None, streams=None, credentials=None
+        "endpoint",
+        retry,
+        ejection,
+        None,
+        False,
+        panic_below=0.0,
+        hedge=None,
+        streams=None,
+        credentials=None,
+        websocket=None,
     )
     assert a.pool == PoolSettings(1, 2, 3.0, 4.0, 5.0, 1, 1, 6, 7.0, 8.0)
     assert a.tls == UpstreamTls(verify=False, server_name="name.example", ca="", cert="", key="")
@@ -305,8 +314,8 @@ def test_a_key_goes_to_one_place() -> None:
         assert not set(one._fields) & set(other._fields)
 
 
-#: What is called so elsewhere too: by a listener's certificate, whatever has a name, and slots.
-_COMMON = {"cert", "key", "name", "limits"}
+#: What is called so elsewhere too: by a listener's certificate, whatever has a name, slots, and a route whose frames are read.
+_COMMON = {"cert", "key", "name", "limits", "websocket"}
 
 
 @pytest.mark.parametrize("between", ["build", "compile"])
