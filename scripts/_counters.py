@@ -19,6 +19,7 @@ from fastgw.core import (  # noqa: E402 - of this checkout
     counters,
     guardrail_counters,  # noqa: F401
     http2_counters,  # noqa: F401
+    key_counters,  # noqa: F401
     limit_counters,  # noqa: F401
     model_counters,  # noqa: F401
     placement_counters,  # noqa: F401

@@ -19,7 +19,7 @@ from fastgw.config.chains import filter_names
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.limited import limited
 from fastgw.config.load import load
-from fastgw.config.metered import metered
+from fastgw.config.metered import keyed, metered
 from fastgw.config.spec import GatewaySpec, fallback_name
 from fastgw.core import counters
 from fastgw.core.dataplane import DataPlane
@@ -126,6 +126,7 @@ class Slots:
         self.filters: Mapping[str, int] = {name: number for number, name in enumerate(filter_names(spec))}
         self.models: Mapping[tuple[str, str], int] = {name: number for number, name in enumerate(metered(spec))}
         self.limits: Mapping[tuple[str, str], int] = {name: number for number, name in enumerate(limited(spec))}
+        self.keys: Mapping[str, int] = {name: number for number, name in enumerate(keyed(spec))}
 
 
 def configuration(

@@ -36,9 +36,11 @@ from fastgw.config.entry import Entry
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.filters.usage import Usage
 from fastgw.config.grpc import Grpc
 from fastgw.config.health import HealthCheck
 from fastgw.config.hedges import Hedge
+from fastgw.config.keyed import key_names
 from fastgw.config.limited import LIMITER
 from fastgw.config.listener_rules import listener_name, spoken
 from fastgw.config.model import Model
@@ -254,6 +256,9 @@ def _filters(config: schema.Configuration) -> Iterator[FilterSpec]:
             of_models: dict[str, Any] = dict(made.options)
             of_models["limits"] += limits_of(config.models)
             made = made._replace(options=tuple(of_models.items()))
+        if isinstance(options, Usage):
+            names = key_names(config, options.keys) if options.keys else ()
+            made = made._replace(options=tuple({**dict(made.options), "keys": names}.items()))
         yield made
     for name in dict.fromkeys(named(config)):
         if name not in config.filters:

@@ -111,6 +111,7 @@ class _Compiler:
             made = self._filters[name] = _filter(one)
             if one.made_by == METER:
                 made.count_in(self._slots.models)  # type: ignore[attr-defined]
+                made.count_keys(self._slots.keys)  # type: ignore[attr-defined]
             elif one.made_by == LIMITER:
                 made.count_in(self._slots.limits)  # type: ignore[attr-defined]
         self._tracing = self._tracer(self._spec.telemetry)

@@ -57,6 +57,10 @@ class SlotMap(Protocol):
     def limits(self) -> Mapping[tuple[str, str], int]:
         """By the name of a filter and its limit (``config.limited``)."""
 
+    @property
+    def keys(self) -> Mapping[str, int]:
+        """By the name of a key (``config.metered``)."""
+
 
 class ServiceMaker:
     """Makes the services of one snapshot: what several of them share is made once."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fastgw.config.called import behind, destinations
-from fastgw.config.chains import links
+from fastgw.config.chains import links, named
 from fastgw.config.spec import GatewaySpec, RouteSpec
 from fastgw.core.model_counters import OTHER
 
@@ -35,6 +35,16 @@ def metered(spec: GatewaySpec) -> list[tuple[str, str]]:
                 services = reached[asked] = behind(spec, set(asked))
             found |= {(service, name): None for service in sorted(services) for name in names}
     return list(found)
+
+
+def keyed(spec: GatewaySpec) -> list[str]:
+    """Names of keys that are counted by name, and what stands for all others; [] where no filter counts by key."""
+    chained = frozenset(named(spec))
+    found: list[dict[str, Any]] = [
+        dict(one.options) for one in spec.filters if one.made_by == METER and one.name in chained
+    ]
+    names: list[tuple[str, ...]] = [one["keys"] for one in found if one["keys"]]
+    return list(dict.fromkeys(name for some in names for name in (*some, OTHER)))
 
 
 def _models(options: dict[str, Any]) -> list[str]:

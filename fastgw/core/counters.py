@@ -4,7 +4,7 @@ One slab per worker, in an anonymous file (memfd) that both sides map.  A worker
 needs no lock and no system call; the supervisor reads (and writes only where no worker is alive to), so ``/metrics`` tells the same
 story whichever worker answered, and a worker that died leaves its counts behind.  The file is sparse: an unused slot costs no memory.
 
-    GLOBAL block | routes | services | endpoints | filters | LOCAL block | exemplars | models | bridge | limits, each uint64 in native order
+    GLOBAL block | routes | services | endpoints | filters | LOCAL block | exemplars | models | bridge | limits | keys, each uint64
 
 Which route, service, endpoint or filter owns which block (its *slot*) is decided by the supervisor and is stable across reloads.
 A new metric is a row here and the increment.  The metrics page reads the rows; ``scripts/counters`` writes the constants for the C
@@ -19,7 +19,6 @@ from fastgw.core import blocks, labels
 from fastgw.core.blocks import GAUGE, Block
 
 HISTOGRAM_SIZE: Final = blocks.HISTOGRAM_SIZE
-
 GLOBAL: Final = Block(0, 128, 1)
 ROUTE: Final = Block(GLOBAL.end, 256, 24576, "route")
 SERVICE: Final = Block(ROUTE.end, 240, 4096, "service")
@@ -27,11 +26,12 @@ ENDPOINT: Final = Block(SERVICE.end, 96, 8192, "service", "endpoint")
 FILTER: Final = Block(ENDPOINT.end, 8, 4096, "filter")
 LOCAL: Final = Block(FILTER.end, SERVICE.size, 1)  #: of services in this process: their answers are on no page
 EXEMPLARS: Final = Block(LOCAL.end, 6, 512)  #: a ring of what ``core.exemplars`` has kept
-MODEL: Final = Block(EXEMPLARS.end, 96, 1919, "service", "gen_ai_response_model")  #: rows: ``core.model_counters``
+MODEL: Final = Block(EXEMPLARS.end, 96, 1855, "service", "gen_ai_response_model")  #: rows: ``core.model_counters``
 BRIDGE: Final = Block(MODEL.end, 96, 1)  #: rows: ``core.bridge_counters``
 LIMIT: Final = Block(BRIDGE.end, 6, 2048, "filter", "limit")  #: rows: ``core.limit_counters``
-BLOCKS: Final = (GLOBAL, ROUTE, SERVICE, ENDPOINT, FILTER, LOCAL, EXEMPLARS, MODEL, BRIDGE, LIMIT)
-SLAB_VALUES: Final = LIMIT.end
+KEY: Final = Block(LIMIT.end, 6, 1024, "key")  #: rows: ``core.key_counters``
+BLOCKS: Final = (GLOBAL, ROUTE, SERVICE, ENDPOINT, FILTER, LOCAL, EXEMPLARS, MODEL, BRIDGE, LIMIT, KEY)
+SLAB_VALUES: Final = KEY.end
 SLAB_BYTES: Final = SLAB_VALUES * 8
 
 # --- the worker

@@ -33,9 +33,11 @@ cdef class Metering:
 cdef class Usage:
     cdef public str name
     cdef dict _bases
+    cdef object _by_key
     cdef bint _has_prices
     cdef bint _includes
     cdef LogLines _lines
+    cdef bint _names_keys
     cdef object _prices
     cdef object _wall
     @cython.locals(request=Request)

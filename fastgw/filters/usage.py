@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.models.asked import AskedModel
     from fastgw.core.snapshot.snapshot import Service
+    from fastgw.filters.key_usage import KeyUsage
     from fastgw.filters.writer import Writer
 
 NOTE: Final = "usage"
@@ -108,15 +109,17 @@ class Metering:
 class Usage:
     """The filter."""
 
-    __slots__ = ("_bases", "_has_prices", "_includes", "_lines", "_prices", "_wall", "name")
+    __slots__ = ("_bases", "_by_key", "_has_prices", "_includes", "_lines", "_names_keys", "_prices", "_wall", "name")
 
     def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
-        """``options``: ``path`` of the log, None: there is none; ``rotate`` and ``flush``, as of an access log; ``prices``, as those of
-        ``Prices``; ``include_usage``: ask for that of streams.  ``wall``: seconds since 1970.
+        """``options``: ``path`` of the log, None: there is none; ``rotate`` and ``flush``, as of an access log; ``keys``: names of those
+        that are counted; ``prices``, as those of ``Prices``; ``include_usage``: ask for that of streams.  ``wall``: seconds since 1970.
         """
         self.name = name
         self._includes: bool = options["include_usage"]
         self._bases: dict[str, dict[str, int]] = {}  #: where counters begin, by the service, then by the model
+        self._names_keys = bool(options.get("keys"))
+        self._by_key: KeyUsage | None = None
         self._wall = wall
         prices = options.get("prices", ())
         self._prices = Prices(prices)
@@ -134,6 +137,13 @@ class Usage:
         self._bases = {service: {} for service, _ in slots}
         for (service, model), slot in slots.items():
             self._bases[service][model] = MODEL.base(slot)
+
+    def count_keys(self, slots: Mapping[str, int]) -> None:
+        """Count what keys use, by their names, in these slots, if any are named."""
+        if self._names_keys:
+            from fastgw.filters.key_usage import KeyUsage as Made  # which a worker without such does not need
+
+            self._by_key = Made(slots)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Open the log.
@@ -222,6 +232,8 @@ class Usage:
             exchange.note(NOTE, settled)
             if self._bases:
                 self._count(exchange, settled, known)
+            if self._by_key is not None:
+                self._by_key.count(exchange, settled)
         if self._lines is not None:
             self._write(exchange, settled)
 

@@ -162,6 +162,7 @@ def layout() -> str:
     import fastgw.core.bridge_counters
     import fastgw.core.guardrail_counters
     import fastgw.core.http2_counters
+    import fastgw.core.key_counters
     import fastgw.core.limit_counters
     import fastgw.core.model_counters
     import fastgw.core.placement_counters

@@ -31,6 +31,7 @@ class Slots(NamedTuple):
     filters: dict[str, int]
     models: dict[tuple[str, str], int] = {}  #: (service, model) -> slot
     limits: dict[tuple[str, str], int] = {}  #: (filter, limit) -> slot
+    keys: dict[str, int] = {}  #: of the names of keys
 
 
 class Endpoints(NamedTuple):

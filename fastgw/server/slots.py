@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastgw.config.chains import filter_names
 from fastgw.config.limited import limited
-from fastgw.config.metered import metered
+from fastgw.config.metered import keyed, metered
 from fastgw.config.shadows import shadows
 from fastgw.config.spec import GatewaySpec, fallback_name, mirror_name
 from fastgw.core.blocks import Block
-from fastgw.core.counters import ENDPOINT, FILTER, LIMIT, MODEL, ROUTE, SERVICE
+from fastgw.core.counters import ENDPOINT, FILTER, KEY, LIMIT, MODEL, ROUTE, SERVICE
 from fastgw.core.settings import LISTED
 from fastgw.server.messages import Slots
 
@@ -116,6 +116,7 @@ class Tables:
         self._filters: SlotTable[str] = self._table(FILTER)
         self._models: SlotTable[tuple[str, str]] = self._table(MODEL)
         self._limits: SlotTable[tuple[str, str]] = self._table(LIMIT)
+        self._keys: SlotTable[str] = self._table(KEY)
         self._all: dict[Block, SlotTable[Any]] = {
             ROUTE: self._routes,
             SERVICE: self._services,
@@ -123,6 +124,7 @@ class Tables:
             FILTER: self._filters,
             MODEL: self._models,
             LIMIT: self._limits,
+            KEY: self._keys,
         }
 
     def plan(self, spec: GatewaySpec) -> Slots:
@@ -134,6 +136,7 @@ class Tables:
             self._filters.plan(filter_names(spec)),
             self._models.plan(metered(spec)),
             self._limits.plan(limited(spec)),
+            self._keys.plan(keyed(spec)),
         )
 
     def plan_endpoints(self, spec: GatewaySpec) -> dict[tuple[str, str], int]:
@@ -162,6 +165,7 @@ class Tables:
         self._filters.adopt(slots.filters)
         self._models.adopt(slots.models)
         self._limits.adopt(slots.limits)
+        self._keys.adopt(slots.keys)
 
     @property
     def slots(self) -> dict[Block, list[int]]:

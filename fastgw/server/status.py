@@ -193,6 +193,7 @@ class Pages:
             {name: slots.filters[name] for name in filter_names(spec)},
             slots.models,
             slots.limits,
+            slots.keys,
         )
 
     def facts(self) -> Facts:

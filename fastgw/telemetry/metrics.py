@@ -26,6 +26,7 @@ from fastgw.core import (  # their rows are of the table
     bridge_counters,  # noqa: F401
     guardrail_counters,  # noqa: F401
     http2_counters,  # noqa: F401
+    key_counters,  # noqa: F401
     limit_counters,  # noqa: F401
     model_counters,  # noqa: F401
     placement_counters,  # noqa: F401
@@ -83,6 +84,9 @@ def families(facts: Facts, totals: Totals) -> Iterator[Family]:
         yield from _counted(row, {(): totals.bridge})
     for row in layout.LIMIT:
         yield from _counted(row, dict(totals.limits.items()))
+    by_key: dict[Labels, Sequence[int]] = {(name,): block for name, block in totals.keys.items() if any(block)}
+    for row in layout.KEY:
+        yield from _counted(row, by_key)
 
 
 def _counted(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fastgw.core.blocks import Block
-from fastgw.core.counters import BRIDGE, ENDPOINT, FILTER, GLOBAL, LIMIT, MODEL, ROUTE, SERVICE
+from fastgw.core.counters import BRIDGE, ENDPOINT, FILTER, GLOBAL, KEY, LIMIT, MODEL, ROUTE, SERVICE
 from fastgw.core.exemplars import Exemplar
 
 Values = Sequence[int] | memoryview
@@ -252,6 +252,7 @@ class Totals:
     models: dict[MeteredName, list[int]] = field(default_factory=dict)
     limits: dict[tuple[str, str], list[int]] = field(default_factory=dict)  #: by filter and limit
     bridge: list[int] = field(default_factory=list)  #: of connections to brokers of MQTT
+    keys: dict[str, list[int]] = field(default_factory=dict)
 
 
 def total(
@@ -262,9 +263,10 @@ def total(
     filters: Mapping[str, int],
     models: Mapping[MeteredName, int] | None = None,
     limits: Mapping[tuple[str, str], int] | None = None,
+    keys: Mapping[str, int] | None = None,
 ) -> Totals:
-    """Add up ``slabs``.  ``routes``, ``services``, ``endpoints``, ``filters``, ``models``, ``limits``: names of the configuration and
-    their slots; nothing else is read.
+    """Add up ``slabs``.  ``routes``, ``services``, ``endpoints``, ``filters``, ``models``, ``limits``, ``keys``: names of the
+    configuration and their slots; nothing else is read.
 
     Names that share the last slot, because all others are taken, are told as one, ``other``.
     """
@@ -277,6 +279,7 @@ def total(
         _sums(slabs, MODEL, models or {}, (OTHER, OTHER)),
         _sums(slabs, LIMIT, limits or {}, (OTHER, OTHER)),
         _sum(slabs, BRIDGE, 0),
+        _sums(slabs, KEY, keys or {}, OTHER),
     )
 
 

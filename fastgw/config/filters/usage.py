@@ -7,13 +7,14 @@ from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.logs import Rotate, check_log
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Boolean, Parsed, PositiveDuration, Stream
+from fastgw.config.types import Boolean, Parsed, PositiveDuration, Stream, count
 from fastgw.config.unsound import is_missing
 from fastgw.config.values import scalar, shown, text
 
 _PRICE: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?").fullmatch
 PRICES_MAX: Final = 1000
 MODELS_MAX: Final = 200
+KEYS_MAX: Final = 1000
 
 
 def _price(value: object) -> float:
@@ -63,6 +64,9 @@ class Usage(FilterOptions):
     )
     models: list[Annotated[str, Parsed(text("the name of a model", longest=256), type="string")]] = setting(
         [], "Models that metrics name, beside those of prices with a name of their own; all others are one."
+    )
+    keys: Annotated[int, count(0, KEYS_MAX)] = setting(
+        0, "Keys of api_key that metrics name, the first of their files; all others are one. 0: no metrics by key."
     )
     prices: dict[ModelName, ModelPrice] = setting(
         {}, "What a million tokens cost, by the model that answers, or by how its name begins: gpt-4o-*."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fastgw.config.chains import filter_names
 from fastgw.config.compile import compile_snapshot
 from fastgw.config.limited import limited
-from fastgw.config.metered import metered
+from fastgw.config.metered import keyed, metered
 from fastgw.config.spec import GatewaySpec
 from fastgw.core.live.registry import Registry
 from fastgw.core.snapshot.snapshot import Route, Snapshot
@@ -24,6 +24,7 @@ class Slots:
     filters: dict[str, int] = field(default_factory=dict)
     models: dict[tuple[str, str], int] = field(default_factory=dict)
     limits: dict[tuple[str, str], int] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
 
 
 def slots(spec: GatewaySpec) -> Slots:
@@ -36,6 +37,7 @@ def slots(spec: GatewaySpec) -> Slots:
         {name: n for n, name in enumerate(filter_names(spec))},
         {name: n for n, name in enumerate(metered(spec))},
         {name: n for n, name in enumerate(limited(spec))},
+        {name: n for n, name in enumerate(keyed(spec))},
     )
 
 
