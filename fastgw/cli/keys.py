@@ -87,6 +87,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="such as team=search, for logs and limits; may be repeated",
     )
+    made.add_argument("--guardrails", type=_fit(_set_name), metavar="NAME", help="set of rules of a filter guardrails")
     made.add_argument(
         "--expires", type=_fit(_end), metavar="TIME", help="30d from now, 2027-01-31, or 2027-01-31T12:00:00Z"
     )
@@ -135,6 +136,7 @@ def run(options: argparse.Namespace) -> int:
             routes=options.route,
             models=options.model,
             labels=options.label,
+            guardrails=options.guardrails or "",
             as_json=options.json,
         )
     if action == "rotate":
@@ -154,6 +156,11 @@ def _fit(read: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return fit
+
+
+def _set_name(text: str) -> str:
+    refuse_name(text)
+    return text
 
 
 def _end(text: str) -> float:
@@ -176,6 +183,7 @@ def new(
     routes: Sequence[str] = (),
     models: Sequence[str] = (),
     labels: Sequence[tuple[str, str]] = (),
+    guardrails: str = "",
     as_json: bool = False,
     now: float | None = None,
 ) -> int:
@@ -203,6 +211,7 @@ def new(
         tuple(models),
         dict(labels),
         of_models=tuple(one for one in limits if not isinstance(one, KeyLimit)),
+        guardrails=guardrails,
     )
     if not _changed(path, more, may_begin=True):
         return 1
@@ -251,7 +260,7 @@ def show(path: str, name: str | None = None, *, as_json: bool = False, now: floa
     elif name is not None:
         _print_columns([(key, _as_text(value)) for key, value in _told(keys[0], moment_now).items()])
     else:
-        head = ("NAME", "STATE", "SHA-256", "CREATED", "EXPIRES", "LIMITS", "ROUTES", "MODELS", "LABELS")
+        head = ("NAME", "STATE", "SHA-256", "CREATED", "EXPIRES", "LIMITS", "ROUTES", "MODELS", "LABELS", "GUARDRAILS")
         _print_columns([head, *(_row(one, moment_now) for one in keys)])
     return 0
 
@@ -288,6 +297,7 @@ def _row(key: ApiKey, now: float) -> tuple[str, ...]:
         " ".join(key.routes) or "all",
         " ".join(key.models) or "all",
         " ".join(f"{label}={value}" for label, value in key.labels.items()) or "-",
+        key.guardrails or "-",
     )
 
 

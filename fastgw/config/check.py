@@ -12,6 +12,7 @@ from fastgw.config.chain_rules import check_chain
 from fastgw.config.dialect_rules import check_route_dialects
 from fastgw.config.grpc import shown_call
 from fastgw.config.grpc_rules import check_calls_made, check_grpc
+from fastgw.config.guard_rules import check_guard_sets
 from fastgw.config.known import check_service
 from fastgw.config.limit_rules import check_limits
 from fastgw.config.listener_rules import check_listeners, listener_name
@@ -54,6 +55,7 @@ def check(document: Document, config: Configuration) -> None:
     _routing(document, config)
     check_models(document, config)
     check_limits(document, config, route_name)
+    check_guard_sets(document, config, route_name)
     for name, service in config.services.items():
         check_whole_service(document, config, name, service)
     for name, one in config.filters.items():

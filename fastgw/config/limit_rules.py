@@ -50,7 +50,7 @@ def _keys(
     limited = next((one for one in entry.known() if one.of_models), None)
     if limited is None:
         return
-    for listener, route in _sound(config):
+    for listener, route in sound_routes(config):
         chain = [link.name for link in _links(config, listener, route)]
         if name in chain and not any(
             isinstance(_entry(config, one), TokenLimit) for one in chain[chain.index(name) + 1 :]
@@ -74,7 +74,7 @@ def _of_models(
         if is_unsound(entry) or is_unsound(entry.limits) or not entry.limits:
             continue
         found += [one for one in entry.limits if not is_unsound(one)]
-        for listener, route in _sound(config):
+        for listener, route in sound_routes(config):
             chain = [link.name for link in _links(config, listener, route)]
             if _leads_to(config, route, name) and not any(one in limiting for one in chain):
                 said = (
@@ -103,7 +103,7 @@ def _meant(config: Configuration, name: str) -> str:
     return name
 
 
-def _sound(config: Configuration) -> Iterator[tuple[Any, Route]]:
+def sound_routes(config: Configuration) -> Iterator[tuple[Any, Route]]:
     """Each listener with each route, those left out that are wrong by themselves."""
     for listener in config.listeners:
         for route in config.routes:
@@ -114,7 +114,7 @@ def _sound(config: Configuration) -> Iterator[tuple[Any, Route]]:
 
 
 def _problem(config: Configuration, name: str, units: set[Any], name_of: Callable[[Route], str]) -> str:
-    for listener, route in _sound(config):
+    for listener, route in sound_routes(config):
         chain = [link.name for link in _links(config, listener, route)]
         if name not in chain:
             continue

@@ -14,6 +14,7 @@ cdef class _Known:
     cdef public str note
     cdef public dict labels
     cdef public dict limits
+    cdef public str rails
     cdef public object rights
     cdef public bytes line
     cdef public double expires

@@ -34,6 +34,7 @@ NOTE: Final = "api_key"  #: the note that has the name of the key
 NOTE_LIMITS: Final = (
     "limits"  #: the one that has its limits of models, for a filter ``token_limit`` behind (``token_limits.Noted``)
 )
+NOTE_RAILS: Final = "guardrails"  #: the one that names the rules it is for, for a filter ``guardrails`` behind
 NOTE_LABELS: Final = "labels"  #: the one that has its labels, a mapping, where it has some
 
 _DENIED = counters.ROUTE_DENIED + DENIERS.index("api_key")
@@ -56,6 +57,7 @@ class _Known:
         "line",
         "meters",
         "note",
+        "rails",
         "rates",
         "rights",
         "routes",
@@ -69,6 +71,7 @@ class _Known:
         self.note = key.name
         self.labels = dict(key.labels) or None
         self.limits = {"key": key.of_models} if key.of_models else None
+        self.rails = key.guardrails or None
         self.rights = ModelRights(key.models) if key.models else None
         self.line = field_line(header, key.name.encode(), OWN_REQUEST_FIELDS) if header else b""
         ends = [one for one in (key.expires, former and former.until) if one is not None]
@@ -168,6 +171,8 @@ class ApiKeys:
             exchange.note(NOTE_LABELS, known.labels)
         if known.limits is not None:
             exchange.note(NOTE_LIMITS, known.limits)
+        if known.rails is not None:
+            exchange.note(NOTE_RAILS, known.rails)
         if known.rights is not None:
             self._limit_models(exchange, known.rights)
         if known.rates:

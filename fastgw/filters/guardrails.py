@@ -32,6 +32,7 @@ from fastgw.wire.multipart_skim import is_form
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
 
+NOTE: Final = "guardrails"  #: the note that has the name of the set that a key is for
 _TOKENS: Final = (
     *(b"max_tokens", b"max_completion_tokens", b"max_output_tokens"),
     *(b"max_tokens_to_sample", b"n_predict"),
@@ -52,26 +53,55 @@ Spliced = tuple[int, int, bytes]  #: from where, to where, and what comes there
 class Guardrails:
     """The filter."""
 
-    __slots__ = (
-        "_allow",
-        "_choices",
-        "_default",
-        "_images",
-        "_max",
-        "_max_bytes",
-        "_phrases",
-        "_refuse",
-        "_refuses_tokens",
-        "name",
-    )
+    __slots__ = ("_by_label", "_max_bytes", "_own", "_sets", "name")
 
     is_binding = True  #: no client gets past it by a field that says how its body is to be treated
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
-        """``options``: ``max_tokens``, ``default_tokens`` and ``max_choices``, 0: none; ``over_tokens``: ``clamp`` or ``refuse``;
-        ``parameters`` and ``refuse_parameters``, names; ``images``, of which ``guarded_parts`` knows, or None; ``phrases``; ``max_body``,
-        bytes that are held."""
+        """``options``: those of ``GuardRules``; ``sets``: such by names, pairs; ``by_label``, a label whose value is such a name, or empty;
+        ``max_body``, bytes that are held."""
         self.name = name
+        self._own = GuardRules(options)
+        self._sets = {one: GuardRules(dict(rules)) for one, rules in options["sets"]}
+        self._by_label: str = options["by_label"]
+        self._max_bytes: int = options["max_body"]
+
+    def transform_request(self, exchange: Exchange) -> GatheredHook | None:
+        """Look at what has a body, but for forms.
+
+        Raises:
+            DownstreamError: 415, it cannot be read; 403, its key has rules that are not known here.
+        """
+        rules = self._own if exchange.notes is None else self._rules(exchange)
+        coding = exchange.request.header(b"content-encoding")
+        if coding is not None and coding.lower() != b"identity":
+            detail = f"a body with the content-encoding {coding.decode('latin-1')!r} cannot be read here"
+            raise DownstreamError(415, "body_type_refused", detail)
+        return _Guarding(rules, exchange, self._max_bytes)
+
+    def _rules(self, exchange: Exchange) -> GuardRules:
+        """Those for whoever asks: of the set that its key names, or else its label, or the filter's own."""
+        notes: Mapping[str, Any] = exchange.notes or {}
+        name = notes.get(NOTE)
+        if name is None:
+            found = self._sets.get(notes.get("labels", {}).get(self._by_label)) if self._by_label else None
+            return found or self._own
+        found = self._sets.get(name)
+        if found is None:
+            detail = "this key is for other rules than there are here"
+            reason = f"{detail}: the filter {self.name!r} has no set {name!r}"
+            raise DownstreamError(403, "key_not_allowed", detail, reason=reason)
+        return found
+
+
+class GuardRules:
+    """What requests may ask for."""
+
+    __slots__ = ("_allow", "_choices", "_default", "_images", "_max", "_phrases", "_refuse", "_refuses_tokens")
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """``options``: ``max_tokens``, ``default_tokens`` and ``max_choices``, 0: none; ``over_tokens``: ``clamp`` or ``refuse``;
+        ``parameters`` and ``refuse_parameters``, names; ``images``, of which ``guarded_parts`` knows, or None; ``phrases``."""
         self._max: int = options["max_tokens"]
         self._default: int = options["default_tokens"]
         self._refuses_tokens: bool = options["over_tokens"] == "refuse"
@@ -80,19 +110,6 @@ class Guardrails:
         self._refuse = frozenset(one.casefold() for one in options["refuse_parameters"])
         self._images = None if options["images"] is None else ImageRules(dict(options["images"]))
         self._phrases: tuple[str, ...] = tuple(one.casefold() for one in options["phrases"])
-        self._max_bytes: int = options["max_body"]
-
-    def transform_request(self, exchange: Exchange) -> GatheredHook | None:
-        """Look at what has a body, but for forms.
-
-        Raises:
-            DownstreamError: 415, it cannot be read.
-        """
-        coding = exchange.request.header(b"content-encoding")
-        if coding is not None and coding.lower() != b"identity":
-            detail = f"a body with the content-encoding {coding.decode('latin-1')!r} cannot be read here"
-            raise DownstreamError(415, "body_type_refused", detail)
-        return _Guarding(self, exchange, self._max_bytes)
 
     def guarded(self, exchange: Exchange, data: bytes) -> bytes:
         """``data``, the whole body of a request, as it may go on.
@@ -206,13 +223,13 @@ class Guardrails:
 class _Guarding(GatheredHook):
     """One body."""
 
-    def __init__(self, owner: Guardrails, exchange: Exchange, max_bytes: int) -> None:
-        self._owner = owner
+    def __init__(self, rules: GuardRules, exchange: Exchange, max_bytes: int) -> None:
+        self._rules = rules
         self._exchange = exchange
         self.max_bytes = max_bytes
 
     def whole(self, data: bytes) -> bytes:
-        return self._owner.guarded(self._exchange, data)
+        return self._rules.guarded(self._exchange, data)
 
 
 def _inner(options: JsonValue) -> JsonValue | None:

@@ -3,7 +3,7 @@
     {"keys": [
       {"name": "ann", "sha256": "9f86d0...", "created": "2026-11-27T19:00:00Z", "expires": "2027-11-27T00:00:00Z",
        "limits": [{"rate": "100/s", "burst": 200}, {"rate": "10000/d"}], "routes": ["chat"], "models": ["gpt-*"],
-       "labels": {"team": "search"}}
+       "labels": {"team": "search"}, "guardrails": "strict"}
     ]}
 
 A key is 256 random bits, so nobody finds it by trying, and SHA-256 of it is as good as a slow hash would be: those are for passwords, which
@@ -95,6 +95,7 @@ class ApiKey(NamedTuple):
     of_models: tuple[
         tuple[str, str], ...
     ] = ()  #: limits of models, as a filter ``token_limit`` takes them: units and rates
+    guardrails: str = ""  #: the set of a filter ``guardrails`` that it is for; empty: the filter's own
 
 
 def new_secret() -> str:
@@ -367,6 +368,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "routes": _routes,
     "models": _models,
     "labels": _labels,
+    "guardrails": _name,
     "disabled": _flag,
     "former": _former,
 }
@@ -390,6 +392,8 @@ def told_key(key: ApiKey) -> dict[str, Any]:
         found["models"] = list(key.models)
     if key.labels:
         found["labels"] = dict(key.labels)
+    if key.guardrails:
+        found["guardrails"] = key.guardrails
     if key.is_disabled:
         found["disabled"] = True
     if key.former is not None:

@@ -5,12 +5,13 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Boolean, Parsed, count, size, words
+from fastgw.config.types import Boolean, NameKey, Parsed, count, size, words
 from fastgw.config.unsound import is_unsound
 from fastgw.config.values import text
 
 TYPES: Final = ("png", "jpeg", "gif", "webp", "bmp", "tiff")
 NAMES_MAX: Final = 200
+SETS_MAX: Final = 100
 _ParameterName = Annotated[str, Parsed(text("the name of a parameter", longest=64), type="string")]
 _Phrase = Annotated[str, Parsed(text("a phrase", longest=200), type="string")]
 
@@ -28,11 +29,9 @@ class ImageBounds(Model):
     remote: Boolean = setting(True, "They may be the address of an image, of which nothing is known here.")
 
 
-class Guardrails(FilterOptions):
-    """Bounds what a request to a model server may ask for."""
+class GuardRules(Model):
+    """What requests may ask for."""
 
-    made_by: ClassVar[str] = "fastgw.filters.guardrails:Guardrails"
-    type: Literal["guardrails"] = setting(..., "guardrails")
     max_tokens: Annotated[int, count(1, 1 << 40)] | None = setting(
         None, "Tokens that a request may have generated. Default: any number."
     )
@@ -49,10 +48,9 @@ class Guardrails(FilterOptions):
     refuse_parameters: list[_ParameterName] = setting([], "Keys that it may not have, in any case.")
     images: ImageBounds | None = setting(None, "What the images in it may be. Default: anything.")
     phrases: list[_Phrase] = setting([], "Text that may not be in it, in any case.")
-    max_body: Annotated[int, size(1, 1 << 30)] = setting("32MiB", "Bytes of a body; of a larger one 413.")
 
-    def given(self) -> dict[str, Any]:
-        """With numbers for what is not said."""
+    def rules(self) -> dict[str, Any]:
+        """As ``filters.guardrails`` takes them: with numbers for what is not said."""
         bounds = self.images
         images = None
         if bounds is not None:
@@ -62,9 +60,10 @@ class Guardrails(FilterOptions):
                 *(("types", types), ("remote", bounds.remote)),
             )
         numbers = {one: getattr(self, one) or 0 for one in ("max_tokens", "default_tokens", "max_choices")}
-        return super().given() | numbers | {"images": images}
+        texts = {one: tuple(getattr(self, one)) for one in ("parameters", "refuse_parameters", "phrases")}
+        return numbers | texts | {"over_tokens": self.over_tokens, "images": images}
 
-    def check(self, document: Document, where: TreePath) -> None:
+    def check_rules(self, document: Document, where: TreePath) -> None:
         """Report what has no effect, or contradicts itself."""
         if is_unsound(self.max_tokens, self.default_tokens, self.over_tokens):
             return
@@ -76,10 +75,48 @@ class Guardrails(FilterOptions):
         for key in ("parameters", "refuse_parameters", "phrases"):
             if not is_unsound(getattr(self, key)) and len(getattr(self, key)) > NAMES_MAX:
                 document.report((*where, key), f"has more than {NAMES_MAX} of them")
-        if not any(getattr(self, key) for key in _RULES) and not is_unsound(*(getattr(self, key) for key in _RULES)):
-            document.report(where, f"refuses nothing: give it one of {', '.join(_RULES)}")
         if self.images is not None and not is_unsound(self.images, self.images.types) and not self.images.types:
             document.report((*where, "images", "types"), "is empty; max: 0 refuses all images", at_key=True)
+
+    @property
+    def is_empty(self) -> bool:
+        """Is nothing said?"""
+        return not any(getattr(self, key) for key in _RULES)
+
+
+class Guardrails(GuardRules, FilterOptions):
+    """Bounds what a request to a model server may ask for."""
+
+    made_by: ClassVar[str] = "fastgw.filters.guardrails:Guardrails"
+    type: Literal["guardrails"] = setting(..., "guardrails")
+    sets: dict[NameKey, GuardRules] = setting(
+        {},
+        "Rules by name, in the place of the filter's own for keys that are made for them (fastgw keys new --guardrails).",
+    )
+    by_label: Annotated[str, Parsed(text("the name of a label", longest=63), type="string")] | None = setting(
+        None, "Label of a key whose value names the set, where the key itself names none. Default: no label does."
+    )
+    max_body: Annotated[int, size(1, 1 << 30)] = setting("32MiB", "Bytes of a body; of a larger one 413.")
+
+    def given(self) -> dict[str, Any]:
+        """The rules, and sets of such."""
+        sets = tuple((name, tuple(one.rules().items())) for name, one in self.sets.items())
+        return self.rules() | {"sets": sets, "by_label": self.by_label or "", "max_body": self.max_body}
+
+    def check(self, document: Document, where: TreePath) -> None:
+        """Report what has no effect, or contradicts itself."""
+        self.check_rules(document, where)
+        if is_unsound(self.sets, *(getattr(self, key) for key in _RULES)):
+            return
+        if self.is_empty and not self.sets:
+            document.report(where, f"refuses nothing: give it one of {', '.join((*_RULES, 'sets'))}")
+        if len(self.sets) > SETS_MAX:
+            document.report((*where, "sets"), f"has more than {SETS_MAX} of them")
+        for name, one in self.sets.items():
+            if not is_unsound(one):
+                one.check_rules(document, (*where, "sets", name))
+        if self.by_label is not None and not self.sets:
+            document.report((*where, "by_label"), "has no effect without sets", at_key=True)
 
 
 _RULES: Final = (

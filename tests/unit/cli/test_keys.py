@@ -43,7 +43,8 @@ def test_a_new_key_is_shown_once(path: str, capsys: pytest.CaptureFixture[str]) 
         "--expires",
         "2099-01-01",
     ]
-    assert main([*arguments, "--label", "team=search", "--label", "project=a", "--model", "gpt-*"]) == 0
+    labels = ["--label", "team=search", "--label", "project=a"]
+    assert main([*arguments, *labels, "--model", "gpt-*", "--guardrails", "strict"]) == 0
     shown = capsys.readouterr()
     secret = shown.out.strip()
     assert is_secret(secret) and secret not in shown.err
@@ -64,6 +65,7 @@ def test_a_new_key_is_shown_once(path: str, capsys: pytest.CaptureFixture[str]) 
         "gpt-*",
         "team=search",
         "project=a",
+        "strict",
     ]
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fastgw.core.guardrail_counters import GUARDED, RULES
 from fastgw.core.settings import DIALECT
-from fastgw.filters.guardrails import Guardrails
-from fastgw.testing.edge import OK, Edge, body_of, statuses
+from fastgw.filters.guardrails import NOTE, Guardrails, GuardRules
+from fastgw.testing.edge import OK, Edge, Spy, body_of, statuses
 from tests.support.models import body_sent, post
 from tests.unit.filters.test_guarded_parts import b64, png
 
@@ -25,6 +25,8 @@ OPTIONS: dict[str, Any] = {
     "refuse_parameters": (),
     "images": None,
     "phrases": (),
+    "sets": (),
+    "by_label": "",
     "max_body": 1 << 20,
 }
 CHAT = "/v1/chat/completions"
@@ -218,7 +220,7 @@ def test_a_body_that_comes_in_pieces_is_held() -> None:
     edge.end()
 
 
-GUARD = Guardrails("guard", {**OPTIONS, "max_tokens": 100, "default_tokens": 7, "images": None, "phrases": ("zz",)})
+GUARD = GuardRules({**OPTIONS, "max_tokens": 100, "default_tokens": 7, "images": None, "phrases": ("zz",)})
 
 
 class Exchange:
@@ -262,3 +264,51 @@ def test_all_that_goes_on_is_within_bounds(document: dict[str, Any], is_spaced: 
     assert {key: one for key, one in found.items() if key not in ignored} == {
         key: one for key, one in document.items() if key not in ignored
     }
+
+
+# --- rules for some keys
+
+RULES_OF = (
+    ("strict", tuple({**OPTIONS, "max_tokens": 5}.items())),
+    ("free", tuple(OPTIONS.items())),
+)
+
+
+def key(name: str | None = None, **labels: str) -> Spy:
+    """What knows the key of a request, and says what it is for."""
+
+    def note(exchange: Any) -> None:
+        if name is not None:
+            exchange.note(NOTE, name)
+        exchange.note("labels", labels)
+
+    return Spy("key", [], request=note)
+
+
+@pytest.mark.parametrize(
+    ("who", "tokens"),
+    [
+        (None, 50),
+        (key(), 50),
+        (key("strict"), 5),
+        (key("free"), 90),
+        (key(plan="strict"), 5),
+        (key(plan="unknown"), 50),
+        (key("free", plan="strict"), 90),
+    ],
+    ids=["nobody", "no set", "strict", "free", "label", "another label", "both"],
+)
+def test_a_key_may_have_other_rules(who: Spy | None, tokens: int) -> None:
+    guard = Guardrails("guard", {**OPTIONS, "max_tokens": 50, "sets": RULES_OF, "by_label": "plan"})
+    edge = Edge(filters=[*([who] if who is not None else []), guard], route={"errors": DIALECT})
+    edge.client(post(b'{"max_tokens": 90}'))
+    assert json.loads(body_sent(edge.connect().take())) == {"max_tokens": tokens}
+    edge.end()
+
+
+def test_one_for_rules_that_there_are_not_is_refused() -> None:
+    edge = Edge(filters=[key("lost"), Guardrails("guard", {**OPTIONS, "sets": RULES_OF})], route={"errors": DIALECT})
+    data = edge.client(post(b"{}")).take()
+    assert statuses(data) == [403] and json.loads(body_of(data))["error"]["code"] == "key_not_allowed"
+    assert b"lost" not in data and not edge.attempts
+    edge.end()

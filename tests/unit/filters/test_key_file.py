@@ -94,7 +94,7 @@ def test_what_a_key_says() -> None:
         (file({"sha256": HASH}), "keys[0] has no 'name'"),
         (
             file(key(colour="red")),
-            "keys[0] has 'colour', and knows name, sha256, created, expires, limits, routes, models, labels, disabled, former",
+            "keys[0] has 'colour', and knows name, sha256, created, expires, limits, routes, models, labels, guardrails, disabled, former",
         ),
         (file(key(name="a b")), "keys[0].name: 'a b' is no name of letters, digits, '_', '.', '@' and '-'"),
         (file(key(name=7)), "keys[0].name: is no text"),

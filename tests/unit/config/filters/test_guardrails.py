@@ -38,3 +38,25 @@ def test_what_a_worker_is_told(tmp_path: Path) -> None:
 def test_what_is_wrong(tmp_path: Path, keys: str, expected: str) -> None:
     found = problems(tmp_path, text(keys))
     assert len(found) == 1 and expected in found[0], found
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("sets: {a: {max_tokens: 5}, b: {}}", []),
+        ("sets: {a: {max_tokens: 5}}, by_label: plan", []),
+        ("max_tokens: 5, by_label: plan", ["filters.g.by_label: has no effect without sets"]),
+        ("sets: {a: {over_tokens: refuse}}", ["filters.g.sets.a.over_tokens: has no effect without max_tokens"]),
+        (
+            "sets: {a: {max_tokens: 5, default_tokens: 6}}",
+            ["filters.g.sets.a.default_tokens: is more than max_tokens (5)"],
+        ),
+        ("sets: {a: {images: {types: []}}}", ["filters.g.sets.a.images.types: is empty; max: 0 refuses all images"]),
+        (
+            f"sets: {{{', '.join(f's{number}: {{}}' for number in range(101))}}}",
+            ["filters.g.sets: has more than 100 of them"],
+        ),
+    ],
+)
+def test_sets(tmp_path: Path, keys: str, expected: list[str]) -> None:
+    assert [line.partition(": ")[2] for line in problems(tmp_path, text(keys))] == expected
