@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastgw.adapters.local import LocalCarrier, LocalPool, pooled_service
+from fastgw.adapters.mqtt_http import EVENTS, PostCarrier, StreamCarrier
 from fastgw.adapters.mqtt_session import Bridge
+from fastgw.adapters.mqtt_shared import Publisher
 from fastgw.adapters.mqtt_socket import BridgeSocket
 from fastgw.errors import DownstreamError
 
@@ -16,40 +18,59 @@ if TYPE_CHECKING:
     import ssl
 
     from fastgw.adapters.mqtt_session import VariableReader
+    from fastgw.adapters.mqtt_shared import TopicFeed
     from fastgw.core.bridge_settings import MqttBridgeSettings
     from fastgw.core.exchange.ends import Exchange
     from fastgw.core.snapshot.snapshot import Service
 
 
 class BridgePool(LocalPool):
-    """The endpoint that a broker is."""
+    """The endpoint that a broker is, with what requests of a worker share there."""
 
-    __slots__ = ("_bridge",)
+    __slots__ = ("_bridge", "_feeds", "_publisher")
 
     def __init__(self, bridge: Bridge) -> None:
-        LocalPool.__init__(self, _Refusal)
+        LocalPool.__init__(self, lambda: _Refusal(bridge))
         self._bridge = bridge
+        self._publisher: Publisher | None = None  # from the first POST on
+        self._feeds: dict[tuple[str, ...], TopicFeed] = {}  # by their filters, while anybody listens
 
     def acquire(self, exchange: Exchange) -> LocalCarrier:
         """See ``Pool``."""
-        if exchange.request.upgrade == b"websocket":
-            return BridgeSocket(self._bridge)
-        return _Refusal()
+        bridge, request = self._bridge, exchange.request
+        if request.upgrade == b"websocket":
+            return BridgeSocket(bridge)
+        if request.method == b"POST" and bridge.takes_messages:
+            if self._publisher is None:
+                self._publisher = Publisher(bridge, exchange.plane)
+            return PostCarrier(bridge, self._publisher)
+        if request.method == b"GET" and EVENTS in (request.header(b"accept") or b"") and bridge.settings.subscribe:
+            return StreamCarrier(bridge, self._feeds)
+        return LocalPool.acquire(self, exchange)
 
 
 class _Refusal(LocalCarrier):
     """Carries an exchange that asks for nothing that is here."""
 
-    __slots__ = ()
+    __slots__ = ("_bridge",)
+
+    def __init__(self, bridge: Bridge) -> None:
+        LocalCarrier.__init__(self)
+        self._bridge = bridge
 
     def answer(self, exchange: Exchange) -> None:
         """See ``LocalCarrier``.
 
         Raises:
-            DownstreamError: 426, it asks for no WebSocket.
+            DownstreamError: 405 or 426.
         """
-        headers = (("upgrade", "websocket"),)
-        raise DownstreamError(426, "upgrade_required", "this route speaks WebSocket alone", headers=headers)
+        methods = ["GET"] + ["POST"] * self._bridge.takes_messages
+        if exchange.request.method.decode("latin-1") not in methods:
+            headers = (("allow", ", ".join(methods)),)
+            raise DownstreamError(405, "method_not_allowed", "this is no way to a broker", headers=headers)
+        spoken = "WebSocket" + ", or text/event-stream if it is accepted" * bool(self._bridge.settings.subscribe)
+        detail = f"this route speaks {spoken}"
+        raise DownstreamError(426, "upgrade_required", detail, headers=(("upgrade", "websocket"),))
 
 
 def mqtt_service(settings: MqttBridgeSettings, reader: VariableReader, tls: ssl.SSLContext | None) -> Service:

@@ -151,6 +151,11 @@ class MqttLink:
         self._waiting.append(message)
         self._flush()
 
+    def withdraw(self, message: Outgoing) -> None:
+        """Forget it, if it was not sent yet."""
+        if message in self._waiting:
+            self._waiting.remove(message)
+
     def acknowledge(self, mid: int, serial: int) -> None:
         """The message is where it was to go.  On another connection than its own the broker would take that for another's."""
         if mid and serial == self.serial and self.is_up:

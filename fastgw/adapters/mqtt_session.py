@@ -114,6 +114,11 @@ class Bridge:
         names = {part for parts in templates for part in parts if isinstance(part, str)}
         self._readers = {name: reader(name) for name in names if not name.startswith(MESSAGE)}
 
+    @property
+    def takes_messages(self) -> bool:
+        """Whether anything of clients is published."""
+        return bool(self.settings.publish or self.settings.allow)
+
     def session(self, exchange: Exchange) -> Session:
         """Of the client that asks.
 
@@ -129,10 +134,27 @@ class Bridge:
                 raise TopicError(f"the client id has more than {CLIENT_ID_MOST} bytes")
             topic = self._partly(settings.publish, exchange)
             heard = (*map(TopicFilter, filters), *allowed)
-            terms = self._terms(exchange, client_id or f"fastgw-{secrets.token_hex(_CHANCE)}")
+            terms = self._terms(exchange, client_id)
         except TopicError as error:
             raise DownstreamError(400, "topic_refused", f"no topic can be made of this request: {error}") from None
         return Session(terms, filters, topic, allowed, heard, _about(exchange))
+
+    def shared_terms(self) -> BrokerTerms:
+        """Of a connection that many requests share: nobody's session, and nobody's will."""
+        settings = self.settings
+        return BrokerTerms(
+            version=settings.version,
+            client_id=f"fastgw-{secrets.token_hex(_CHANCE)}",
+            username=settings.username,
+            password=settings.password,
+            keep_alive=settings.keep_alive,
+            # for as long as a broker that is gone is looked for; 3.1.1 has no such time
+            session_expiry=int(settings.reconnect_for) + 1 if settings.version == 5 else 0,
+            receive_most=settings.queue,
+            packet_most=settings.max_message + PACKET_MORE,
+            will=None,
+            user_properties=(),
+        )
 
     def _terms(self, exchange: Exchange, client_id: str) -> BrokerTerms:
         settings, will = self.settings, None
@@ -140,18 +162,11 @@ class Bridge:
             topic = self._filled(settings.will.topic, exchange)
             check_topic(topic)
             will = BrokerWill(topic, settings.will.payload, settings.will.qos, settings.will.retain)
+        shared = self.shared_terms()
         expiry = settings.session_expiry if settings.client_id else 0
-        if settings.version == 5:  # a session for as long as a broker that is gone is looked for, at least
-            expiry = max(expiry, int(settings.reconnect_for) + 1)
-        return BrokerTerms(
-            version=settings.version,
-            client_id=client_id,
-            username=settings.username,
-            password=settings.password,
-            keep_alive=settings.keep_alive,
-            session_expiry=expiry,
-            receive_most=settings.queue,
-            packet_most=settings.max_message + PACKET_MORE,
+        return shared._replace(
+            client_id=client_id or shared.client_id,
+            session_expiry=max(expiry, shared.session_expiry),
             will=will,
             user_properties=_about(exchange) if settings.version == 5 else (),
         )

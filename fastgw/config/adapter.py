@@ -39,7 +39,7 @@ class LastWill(Model):
 
 
 class MqttBridge(Model):
-    """A broker of MQTT, to which clients of this route are connected: by WebSocket."""
+    """A broker of MQTT, to which clients of this route are connected: by WebSocket, by POST, and by server-sent events."""
 
     broker: Annotated[list[BrokerUrl], OneOrMore(words=True)] = setting(
         ..., "mqtt://host:1883 or mqtts://host:8883; of several one is asked after the other."
@@ -74,6 +74,9 @@ class MqttBridge(Model):
     )
     queue: Annotated[int, count(1, 10_000)] = setting(64, "Messages that wait for a client to take them.")
     queue_bytes: Annotated[int, size(1, 64 << 20)] = setting("1MiB", "And bytes of those.")
+    history: Annotated[int, count(1, 10_000)] = setting(
+        256, "Messages, of queue_bytes at most, that are kept for streams of events: for slow ones, and that come back."
+    )
     overflow: Annotated[str, words("drop_oldest", "disconnect")] = setting(
         "drop_oldest", "What happens beyond that: the oldest is dropped, or the client is disconnected (1013)."
     )
@@ -107,6 +110,7 @@ class MqttBridge(Model):
             window=self.window,
             queue=self.queue,
             queue_bytes=self.queue_bytes,
+            history=self.history,
             overflow=self.overflow,
             keep_alive=max(1, int(self.keep_alive)),
             connect_timeout=self.connect_timeout,

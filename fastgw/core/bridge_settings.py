@@ -51,6 +51,7 @@ class MqttBridgeSettings(NamedTuple):
     window: int  #: messages of a client that the broker has not acknowledged
     queue: int  #: messages for a client that it has not taken
     queue_bytes: int  #: and bytes of those
+    history: int  #: messages that are kept for streams of events which come back
     overflow: str  #: "drop_oldest" or "disconnect"
     keep_alive: int  #: seconds without a packet, behind which the broker is asked whether it is there
     connect_timeout: float

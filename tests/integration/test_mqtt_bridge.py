@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +62,29 @@ def test_devices_pages_and_a_broker_that_is_killed(gateway: Gateway, broker: Mos
         assert {json.dumps(heard(watch)) for _ in range(2)} >= {'{"ack": "a"}'}
         assert heard(device) == {"topic": "devices/7/down", "payload": "on", "qos": 1}
 
+        listening = HTTPConnection("127.0.0.1", running.port, timeout=10)
+        listening.request("GET", "/devices/7", headers={"accept": "text/event-stream"})
+        events = listening.getresponse()
+        assert (events.status, events.readline(), events.readline()) == (200, b":\n", b"\n")
+        posting = HTTPConnection("127.0.0.1", running.port, timeout=10)
+        posting.request("POST", "/devices/7", b"posted")
+        assert posting.getresponse().status == 202
+        assert heard(watch)["payload"] == "posted"
+        watch.send(json.dumps({"topic": "devices/7/down", "payload": "off"}))
+        assert heard(device)["payload"] == "off"
+        assert events.readline().startswith(b"id: ") and b'"payload":"off"' in events.readline()
+        assert heard(watch)["payload"] == "off"
+        listening.close()
+        posting.close()
+
         broker.stop(is_killed=True)
-        wait_until(lambda: running.admin("/status")["mqtt"]["failures"]["lost"] == 2)
+        wait_until(lambda: running.admin("/status")["mqtt"]["failures"]["lost"] == 4)
         device.send(json.dumps({"id": 2, "payload": "while nobody was there"}))
         broker.start()
         assert heard(device) == {"ack": 2}
         mqtt = running.admin("/status")["mqtt"]
-        assert mqtt["messages"]["published"] == mqtt["messages"]["acknowledged"] == 3
-        wait_until(lambda: running.admin("/status")["mqtt"]["connections_open"] == 2)
+        assert mqtt["messages"]["published"] == mqtt["messages"]["acknowledged"] == 5
+        wait_until(lambda: running.admin("/status")["mqtt"]["connections_open"] >= 2)
 
         with connect(f"{base}/devices/9") as other:
             other.send(json.dumps({"id": 1}))

@@ -30,6 +30,7 @@ SETTINGS = MqttBridgeSettings(
     window=3,
     queue=4,
     queue_bytes=1000,
+    history=3,
     overflow="drop_oldest",
     keep_alive=60,
     connect_timeout=5.0,
