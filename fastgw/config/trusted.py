@@ -12,6 +12,7 @@ from typing import Any, Final, get_args
 
 from fastgw.config import types
 from fastgw.config.address_values import name_server
+from fastgw.config.broker_url import broker_url
 from fastgw.config.discovery import consul_url, etcd_url, kubernetes_url
 from fastgw.config.inside import code_name
 from fastgw.config.model import Model
@@ -24,6 +25,7 @@ from fastgw.config.types import Located, Parsed
 from fastgw.config.unsound import is_unsound
 from fastgw.config.urls import url
 from fastgw.config.user import user
+from fastgw.core.bridge_settings import BrokerAddress
 from fastgw.core.settings import ANY_HOST, Address, RedisSettings, Url
 from fastgw.core.sources import RegistryUrl
 
@@ -96,7 +98,7 @@ def _address_of(value: Any) -> Address:
     if isinstance(value, str):  # a name server
         host, _, port = value.rpartition(":") if value.count(":") == 1 or "]:" in value else (value, "", "53")
         return Address(host.strip("[]"), int(port))
-    assert isinstance(value, Address | Url | RegistryUrl | RedisSettings)
+    assert isinstance(value, Address | Url | RegistryUrl | RedisSettings | BrokerAddress)
     if isinstance(value, Address):
         return value
     return Address(value.host, value.port)
@@ -137,6 +139,7 @@ RULES: Final[dict[Any, Asks]] = {
     types._connect: _speaks,
     url: _speaks,
     otlp_url: _speaks,
+    broker_url: _speaks,
     redis_url: _speaks,
     name_server: _speaks,
     etcd_url: _speaks,

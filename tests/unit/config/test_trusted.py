@@ -37,7 +37,8 @@ HARMLESS = {
     "place", "places", "pointer", "prefix", "processors", "rate", "ratio", "realm", "fallback_reason", "replacement", "root_path",
     "route_host", "route_path", "scheme", "scopes", "secret", "secret_text", "secrets", "service", "service_host", "service_name",
     "settings", "share", "size.<locals>.parse", "status", "statuses", "sticky", "target", "template.<locals>.parse",
-    "templates.<locals>.parse", "text.<locals>.parse", "texts.<locals>.parse", "token", "upgrade", "value", "varying",
+    "templates.<locals>.parse", "topic_parts.<locals>.parse", "text.<locals>.parse", "texts.<locals>.parse", "token", "upgrade", "value",
+    "varying",
     "whole.<locals>.parse", "word", "workers", "call_method", "call_service", "passing_code",
 }  # fmt: skip
 
@@ -147,6 +148,13 @@ def test_nothing_that_is_not_allowed_is_opened_and_nobody_becomes_another(tmp_pa
 def test_all_of_it_is_told_with_other_mistakes() -> None:
     found = problems(BASE + "zone: ${SECRET}\nworkers: many\nstate_file: /etc/x\n")
     assert [one.partition(":")[0] for one in found] == ["zone", "workers", "state_file"]
+
+
+def test_a_broker_is_somebody_who_is_spoken_to() -> None:
+    bridge = "adapter: {mqtt: {broker: ['mqtt://127.0.0.1:1883'], publish: up}}"
+    assert any(
+        one.startswith("routes[0].adapter.mqtt.broker") for one in problems(BASE.replace("service: a}", bridge + "}"))
+    )
 
 
 def test_no_kind_of_value_is_forgotten() -> None:
