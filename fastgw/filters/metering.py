@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from fastgw.core.exchange.streaming import StreamingHook
 from fastgw.wire import glance, sse, usage
 from fastgw.wire.ndjson import LineReader, lines
 from fastgw.wire.sse import EventReader
@@ -30,29 +31,18 @@ _JSON: Final = b"application/json"
 _END: Final = b"\n\n"  #: of an event
 
 
-class UsageMeter:
-    """What is known of an answer.  It is a ``BodyHook``, as which C has no base for it."""
+class UsageMeter(StreamingHook):
+    """What is known of an answer."""
 
     __slots__ = ("first", "is_whole", "last", "told")
 
-    gather = 0
     is_counting = True  #: what is not the service's own is not offered to it
-    is_of_bytes = False
-    trailer_names = trailers = vary = ()
 
     def __init__(self) -> None:
         self.told = TokenCounts()
         self.first = 0.0  #: when the first of a stream came that was generated, by the plane's clock; 0: not yet
         self.last = 0.0  #: when the stream ended
         self.is_whole = False  #: all of it has come, and it has told of its prompt, and so of all there was
-
-    def feed(self, data: bytes) -> bytes:
-        """See ``BodyHook``."""
-        return data
-
-    def finish(self) -> bytes:
-        """See ``BodyHook``."""
-        return b""
 
     def generated(self) -> int:
         """Tokens that were generated, by estimate."""
@@ -148,11 +138,11 @@ class StreamMeter(UsageMeter):
         content = self._size - count * self._envelope
         return max(count, content // BYTES_OF_TOKEN)
 
-    def _look(self, block: bytes, begin: int) -> None:
-        """Count what ``block`` has from ``begin`` on, and read what may tell something."""
+    def _look(self, block: bytes, begin: int) -> bool:
+        """Count what ``block`` has from ``begin`` on, and read what may tell something; whether there is any such."""
         if not self.first and self._early < _EARLY_MAX:
             self._read_early(block, begin)
-            return
+            return glance.may_tell(block, begin)
         seen = self.seen(block, begin)
         if seen >> 2:  # else it is a comment, which keeps the connection alive or says why it ends
             self._count += seen >> 2
@@ -162,6 +152,7 @@ class StreamMeter(UsageMeter):
             for data, _ in self.parts(block, begin):
                 if glance.may_tell(data, 0):
                     self.told.learn(_object(data))
+        return seen & 1 != 0
 
     def _read_early(self, block: bytes, begin: int) -> None:
         for data, size in self.parts(block, begin):
@@ -201,8 +192,7 @@ class StrippingMeter(StreamMeter):
         if not block:
             return b""
         begin = self._reader.begin
-        self._look(block, begin)
-        return _without_usage(block, begin) if glance.may_tell(block, begin) else block
+        return _without_usage(block, begin) if self._look(block, begin) else block
 
     def finish(self) -> bytes:
         """See ``BodyHook``."""

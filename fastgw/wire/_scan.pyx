@@ -26,6 +26,8 @@ cdef extern from "Python.h":
 
 DEF STACK = 8192
 
+cdef const char* HEX = "0123456789abcdef"
+
 cdef enum:  # kinds, by the numbers of ``fields``: constants, so that the compiler knows what is left once one was told
     KEEP = 0
     DROP = 1
@@ -305,6 +307,28 @@ cpdef bytes join(tuple pieces):
         size = PyBytes_GET_SIZE(<object> piece)
         memcpy(at, PyBytes_AS_STRING(<object> piece), size)
         at += size
+    return whole
+
+
+cpdef bytes framed(bytes data):
+    """See ``_scan_py``."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    cdef Py_ssize_t left = size
+    cdef int digits = 1
+    cdef bytes whole
+    cdef char* at
+    while left >> (digits << 2):
+        digits += 1
+    whole = PyBytes_FromStringAndSize(NULL, digits + size + 4)
+    at = PyBytes_AS_STRING(whole) + digits
+    memcpy(at, b"\r\n", 2)
+    memcpy(at + 2, PyBytes_AS_STRING(data), size)
+    memcpy(at + 2 + size, b"\r\n", 2)
+    while digits:
+        digits -= 1
+        at -= 1
+        at[0] = HEX[left & 15]
+        left >>= 4
     return whole
 
 

@@ -231,6 +231,11 @@ def cut(data: bytes, start: int, stop: int) -> bytes:
 join = b"".join
 
 
+def framed(data: bytes) -> bytes:
+    """``data``, which is not empty, as a chunk (RFC 9112 section 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
 def masked(data: bytes, mask: bytes) -> bytes:
     """``data`` under the ``mask`` of a WebSocket, four bytes, which is also how it is taken off (RFC 6455 section 5.3).
 

@@ -3,7 +3,7 @@ cimport cython
 from fastgw.wire cimport _scan as scan
 
 # Constants of the module, and those it imports, as C: compared without making an int of what is compared.
-cdef int _SIZE, _DATA, _DATA_END, _TRAILER, _DONE
+cdef int _SIZE, _DATA, _DATA_END, _TRAILER, _DONE, _CR, _LF
 
 
 cdef class ChunkReader:
@@ -19,9 +19,11 @@ cdef class ChunkReader:
     cdef Py_ssize_t _count
     cdef bint _decode
     cdef object _dropped
-    @cython.locals(at=Py_ssize_t, size=Py_ssize_t, mark=Py_ssize_t, began=Py_ssize_t, take="long long", plain="long long", out=list)
+    @cython.locals(at=Py_ssize_t, size=Py_ssize_t, mark=Py_ssize_t, began=Py_ssize_t, take="long long", plain="long long", out=list, whole=bytes)
     cpdef bytes feed(self, bytes data, Py_ssize_t start)
     cpdef bint is_between(self)
+    @cython.locals(plain="long long", at=Py_ssize_t, stop=Py_ssize_t)
+    cdef bytes _one(self, bytes data, Py_ssize_t start)
     @cython.locals(take=Py_ssize_t)
     cdef Py_ssize_t _data_end(self, bytes data, Py_ssize_t at) except -1
     cdef _line_at(self, bytes data, Py_ssize_t at)

@@ -21,6 +21,7 @@ EXCESS_MAX = 16 * 1024
 SIZE_MAX = 2**62
 
 _SIZE, _DATA, _DATA_END, _TRAILER, _DONE = range(5)
+_CR, _LF = 13, 10
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED = rb"\"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*\""
@@ -76,6 +77,10 @@ class ChunkReader:
         Raises:
             WireError: 400 malformed, 413 a size no body can have, 431 too many trailers.
         """
+        if self._state == _SIZE and not self._line:
+            whole = self._one(data, start)
+            if whole is not None:
+                return whole
         out: list[bytes] = []
         at = start
         size = len(data)
@@ -117,6 +122,21 @@ class ChunkReader:
             return data if mark == 0 and at == size else data[mark:at]
         out.append(data[mark:at])
         return b"".join(out)
+
+    def _one(self, data: bytes, start: int) -> bytes | None:
+        """The same of one chunk and nothing else, as servers send events; None: it is not that."""
+        plain = scan.scan_chunk_line(data, start)
+        at = start + (plain & 31)
+        stop = at + (plain >> 5)
+        if plain < 32 or stop + 2 != len(data) or data[stop] != _CR or data[stop + 1] != _LF:
+            return None
+        self._begin_chunk(stop - at, at - start)
+        self._state = _SIZE
+        self.payload += stop - at
+        self.end = stop + 2
+        if self._decode:
+            return scan.cut(data, at, stop)
+        return data[start:] if start else data
 
     def _data_end(self, data: bytes, at: int) -> int:
         if self._left == 2 and data.startswith(b"\r\n", at):
@@ -189,7 +209,7 @@ class ChunkReader:
 def encode_chunk(data: bytes, is_last: bool, trailers: bytes = b"") -> bytes:
     """``data``, none perhaps, as a chunk, and behind the last one the end of the body, with ``trailers``, lines each with its CRLF."""
     end = b"0\r\n%b\r\n" % trailers if is_last else b""
-    return scan.join((b"%x\r\n" % len(data), data, b"\r\n", end)) if data else end
+    return scan.framed(data) + end if data else end
 
 
 def _trailers_too_large() -> WireError:

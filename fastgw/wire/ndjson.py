@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from typing import Final
 
+from fastgw.wire.sse import BlockReader
+
 LINE_MAX: Final = 1 << 20  #: bytes of a line, by default; a longer one is not read
 
 
-class LineReader:
-    """Cuts the body of one stream into blocks."""
+class LineReader(BlockReader):
+    """Of lines."""
 
-    __slots__ = ("_is_inside", "_line_max", "_rest", "begin")
+    __slots__ = ("_is_inside", "_line_max", "_rest")
 
     def __init__(self, line_max: int = LINE_MAX) -> None:
         """``line_max``: bytes; a longer line goes on in parts, and ``lines`` finds none of it."""
+        BlockReader.__init__(self)
         self._line_max = line_max
         self._rest = bytearray()  # the beginning of a line
         self._is_inside = False  # a line that is too long is on its way
-        self.begin = 0  #: where the first whole line of the last block begins
 
     @property
     def held(self) -> int:
@@ -33,7 +35,7 @@ class LineReader:
         return self._is_inside
 
     def feed(self, data: bytes) -> bytes:
-        """What can go on of the body with ``data``, the next piece of it: whole lines, none perhaps."""
+        """See ``BlockReader``: whole lines."""
         self.begin = 0
         end = data.rfind(b"\n") + 1
         if self._is_inside:
@@ -55,7 +57,7 @@ class LineReader:
         return data if end == len(data) else data[:end]
 
     def finish(self) -> bytes:
-        """There is no more; what is left, which is the last line, without its end."""
+        """See ``BlockReader``: what is left is the last line, without its end."""
         rest = bytes(self._rest)
         self._rest.clear()
         self.begin = 0

@@ -13,6 +13,7 @@ if TYPE_CHECKING or find_spec("fastgw.wire._scan") is None:
     from fastgw.wire._scan_py import (
         cut,
         find_head_end,
+        framed,
         join,
         masked,
         scan_chunk_line,
@@ -24,6 +25,7 @@ else:  # found, so it must import: an error in it is not a reason to be slow in 
     from fastgw.wire._scan import (
         cut,
         find_head_end,
+        framed,
         join,
         masked,
         scan_chunk_line,
@@ -32,4 +34,14 @@ else:  # found, so it must import: an error in it is not a reason to be slow in 
         scan_target,
     )
 
-__all__ = ["cut", "find_head_end", "join", "masked", "scan_chunk_line", "scan_request", "scan_response", "scan_target"]
+__all__ = [
+    "cut",
+    "find_head_end",
+    "framed",
+    "join",
+    "masked",
+    "scan_chunk_line",
+    "scan_request",
+    "scan_response",
+    "scan_target",
+]

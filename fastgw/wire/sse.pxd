@@ -9,13 +9,20 @@ cdef class StreamEvent:
     cdef readonly Py_ssize_t start
 
 
-cdef class EventReader:
+cdef class BlockReader:
+    cdef public Py_ssize_t begin
+    cpdef bytes feed(self, bytes data)
+    cpdef bytes finish(self)
+
+
+cdef class EventReader(BlockReader):
     cdef Py_ssize_t _event_max
+    cdef bint _is_between
     cdef bint _is_inside
     cdef bint _is_new
     cdef bytes _last
     cdef bytearray _rest
-    cdef public Py_ssize_t begin
+    @cython.locals(block=bytes)
     cpdef bytes feed(self, bytes data)
     cpdef bytes finish(self)
     @cython.locals(end=Py_ssize_t, known=Py_ssize_t)

@@ -43,19 +43,37 @@ class StreamEvent:
         return b"\n".join([self.block[start:end] for start, end in self.ranges])
 
 
-class EventReader:
-    """Cuts the body of one stream into blocks."""
+class BlockReader:
+    """Cuts the body of one stream into blocks: what is the same of events and of lines (``wire.ndjson``)."""
 
-    __slots__ = ("_event_max", "_is_inside", "_is_new", "_last", "_rest", "begin")
+    __slots__ = ("begin",)
+
+    def __init__(self) -> None:
+        self.begin = 0  #: where the first event of the last block begins; in front of it is what is no event
+
+    def feed(self, data: bytes) -> bytes:
+        """What can go on of the body with ``data``, the next piece of it: whole events, none perhaps."""
+        raise NotImplementedError
+
+    def finish(self) -> bytes:
+        """There is no more; what is left, which is no event, as its end never came."""
+        raise NotImplementedError
+
+
+class EventReader(BlockReader):
+    """Of events."""
+
+    __slots__ = ("_event_max", "_is_between", "_is_inside", "_is_new", "_last", "_rest")
 
     def __init__(self, event_max: int = EVENT_MAX) -> None:
         """``event_max``: bytes; a longer event goes on in parts, and ``events`` finds none of it."""
+        BlockReader.__init__(self)
         self._event_max = event_max
         self._rest = bytearray()  # the beginning of an event
         self._is_new = True  # no byte has come
         self._is_inside = False  # an event that is too long is on its way
         self._last = b""  # of that, the last byte that has gone on
-        self.begin = 0  #: where ``events`` begins in the last block; in front of it is what is no event
+        self._is_between = False  # none of that: a piece that ends an event is a block
 
     @property
     def held(self) -> int:
@@ -68,16 +86,16 @@ class EventReader:
         return self._is_inside
 
     def feed(self, data: bytes) -> bytes:
-        """What can go on of the body with ``data``, the next piece of it: whole events, none perhaps."""
+        """See ``BlockReader``."""
         self.begin = 0
-        if not self._rest and not self._is_inside and not self._is_new and data.endswith(b"\n\n"):
+        if self._is_between and data.endswith(b"\n\n"):
             return data
-        if self._is_inside:
-            return self._leave(data)
-        return self._cut(data, 0)
+        block = self._leave(data) if self._is_inside else self._cut(data, 0)
+        self._is_between = not (self._rest or self._is_inside or self._is_new)
+        return block
 
     def finish(self) -> bytes:
-        """There is no more; what is left, which is no event, as its end never came."""
+        """See ``BlockReader``."""
         rest = bytes(self._rest)
         self._rest.clear()
         self.begin = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fastgw.wire.fields import OWN_RESPONSE_FIELDS, field_line, is_forbidden_trailer
 from fastgw.wire.lines import has_any
 
 if TYPE_CHECKING:
@@ -75,3 +76,15 @@ def _says_no(cache_control: bytes | None) -> bool:
     if cache_control is None:
         return False
     return any(one.strip(b" \t").lower() == b"no-transform" for one in cache_control.split(b","))
+
+
+def add_trailer(response: Response, name: bytes, value: bytes) -> None:
+    """Put a field behind the body of ``response``.
+
+    Raises:
+        ValueError: it may not be there (RFC 9110 section 6.5.1), or is none.
+    """
+    if is_forbidden_trailer(name):
+        raise ValueError(f"{name!r} may not be a trailer field")
+    response.trailers += field_line(name, value, OWN_RESPONSE_FIELDS)
+    response.rare = True

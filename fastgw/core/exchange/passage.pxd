@@ -1,6 +1,7 @@
 cimport cython
 
 from fastgw.core.exchange.ends cimport Exchange
+from fastgw.core.exchange.streaming cimport StreamingHook
 from fastgw.core.snapshot.chain cimport BodyOpening
 from fastgw.wire._lines cimport has_any
 from fastgw.wire.messages cimport Request, Response
@@ -14,6 +15,7 @@ cdef class _Stage:
     cdef public object hook
     cdef public Py_ssize_t owed
     cdef public bytearray gathered
+    cdef public StreamingHook streaming
 
 
 cdef class Passage:
@@ -26,11 +28,11 @@ cdef class Passage:
     cdef public Py_ssize_t held
     cdef public bint is_whole
     @cython.locals(first=Py_ssize_t, place=Py_ssize_t, stage=_Stage, out=bytes)
-    cpdef feed(self, bytes data, bint is_last)
+    cpdef bytes feed(self, bytes data, bint is_last)
     @cython.locals(exchange=Exchange, response=Response, out=bytes)
-    cpdef feed_answer(self, bytes data, bint is_last)
+    cpdef bytes feed_answer(self, bytes data, bint is_last)
     cpdef leave(self)
-    @cython.locals(out=bytes)
+    @cython.locals(out=bytes, streaming=StreamingHook)
     cdef bytes _stream(self, _Stage stage, bytes data, bint is_last)
     cdef bytes _gathered(self, Py_ssize_t place, bytearray gathered, bytes data, bint is_last)
     cdef _problem(self, _Stage stage, Py_ssize_t size)
@@ -44,6 +46,9 @@ cdef class Passage:
     @cython.locals(stage=_Stage)
     cdef bint _add_trailers(self) except -1
 
+
+@cython.locals(known=Passage)
+cdef bytes fed(object outward, bytes data, bint is_last)
 
 @cython.locals(passage=Passage)
 cpdef bint begin_request(Exchange exchange) except -1

@@ -20,6 +20,7 @@ from fastgw.core.exchange import arriving, hooks, mending
 from fastgw.core.exchange.deadlines import BODY, HOOKS, STREAM
 from fastgw.core.exchange.filter import BodyHook, GatheredHook
 from fastgw.core.exchange.mending import RESTRAINTS
+from fastgw.core.exchange.streaming import StreamingHook
 from fastgw.core.net.connection import HOLD_PENDING
 from fastgw.errors import (
     RETRY_ALWAYS,
@@ -30,12 +31,12 @@ from fastgw.errors import (
     InternalError,
     UpstreamError,
 )
-from fastgw.wire.fields import OWN_RESPONSE_FIELDS, field_line, is_forbidden_trailer, is_token
+from fastgw.wire.fields import is_token
 from fastgw.wire.lines import has_any
 from fastgw.wire.messages import BODY_CHUNKED, BODY_NONE
 
 if TYPE_CHECKING:
-    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.exchange.ends import Exchange, Passing
     from fastgw.core.snapshot.chain import BodyOpening
     from fastgw.wire.messages import Request, Response
 
@@ -43,11 +44,13 @@ if TYPE_CHECKING:
 class _Stage:
     """One hook of a passage, and what of the body is with it."""
 
-    __slots__ = ("gathered", "hook", "opening", "owed")
+    __slots__ = ("gathered", "hook", "opening", "owed", "streaming")
 
-    def __init__(self, opening: BodyOpening, hook: BodyHook) -> None:
+    def __init__(self, opening: BodyOpening, hook: BodyHook | StreamingHook) -> None:
         self.opening = opening
         self.hook = hook
+        #: The same, of a kind that C knows.
+        self.streaming: StreamingHook | None = hook if isinstance(hook, StreamingHook) else None
         self.owed = 0  #: of one that streams: bytes it had, without those it has returned
         self.gathered: bytearray | None = bytearray() if isinstance(hook, GatheredHook) else None  #: None: it streams
 
@@ -159,14 +162,15 @@ class Passage:
         """What the hook makes of ``data``; one that only reads, and owes nothing of that, may fail where its filter is open."""
         try:
             if data:
-                out = _checked(stage.hook.feed(data))
+                streaming = stage.streaming
+                out = _checked(stage.hook.feed(data)) if streaming is None else streaming.feed(data)
                 stage.owed += len(data) - len(out)
                 data = out
             if is_last:
                 data += _checked(stage.hook.finish())
         except Exception as error:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
             if not stage.opening.changes and not stage.owed and _is_passed_over(self._exchange, stage.opening, error):
-                stage.hook = BodyHook()
+                stage.hook, stage.streaming = BodyHook(), None
                 return data
             _failed(self._exchange, stage.opening, error, may_refuse=True)
             return None
@@ -299,11 +303,17 @@ class Passage:
         for stage in self._stages:
             try:
                 for name, value in stage.hook.trailers:
-                    _add_trailer(exchange, name, value)
+                    mending.add_trailer(exchange.response, name, value)
             except ValueError as error:
                 _failed(exchange, stage.opening, error, may_refuse=False)
                 return False
         return True
+
+
+def fed(outward: Passing, data: bytes, is_last: bool) -> bytes | None:
+    """See ``Passing.feed_answer``: in C that of a ``Passage`` is called past Python."""
+    known = outward if isinstance(outward, Passage) else None
+    return outward.feed_answer(data, is_last) if known is None else known.feed_answer(data, is_last)
 
 
 def begin_request(exchange: Exchange) -> bool:
@@ -412,13 +422,6 @@ def _may_change(exchange: Exchange, is_of_request: bool) -> bool:
 def _is_binding(opening: BodyOpening) -> bool:
     """Whether it is a rule of whoever runs the gateway, from which no field of a message exempts."""
     return getattr(getattr(opening.hook, "__self__", None), "is_binding", False) is True
-
-
-def _add_trailer(exchange: Exchange, name: bytes, value: bytes) -> None:
-    if is_forbidden_trailer(name):
-        raise ValueError(f"{name!r} may not be a trailer field")
-    exchange.response.trailers += field_line(name, value, OWN_RESPONSE_FIELDS)
-    exchange.response.rare = True
 
 
 def _checked(out: Any) -> bytes:

@@ -1,7 +1,7 @@
 cimport cython
 
 from fastgw.core cimport _counters as counters
-from fastgw.core.exchange cimport arriving, hooks, tries
+from fastgw.core.exchange cimport arriving, hooks, passage, tries
 from fastgw.core.exchange.ends cimport Carrier, Client, Exchange
 from fastgw.core.plane cimport Plane
 from fastgw.core.snapshot.chain cimport Chain
@@ -43,6 +43,7 @@ cdef class Relay(Exchange):
     @cython.locals(chain=Chain, size="long long")
     cpdef answer_is_ready(self)
     cdef _send_head(self)
+    @cython.locals(passed=bytes)
     cdef bytes _pass(self, bytes data, bint is_last)
     @cython.locals(client=Client, passed=bytes)
     cpdef on_body(self, bytes data, long long payload)

@@ -273,7 +273,7 @@ class Relay(Exchange):
     def _pass(self, data: bytes, is_last: bool) -> bytes | None:
         """What the hooks make of bytes of the answer, whose head may have waited for them; None: one has failed, and the exchange too."""
         assert self.outward is not None
-        passed = self.outward.feed_answer(data, is_last)
+        passed = passage.fed(self.outward, data, is_last)
         if not self.is_head_sent and (passed or (is_last and passed is not None)):
             self._send_head()
         return passed

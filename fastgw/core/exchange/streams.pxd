@@ -1,11 +1,15 @@
+cimport cython
+
 from fastgw.core.exchange.ends cimport Exchange
+from fastgw.core.exchange.streaming cimport StreamingHook
+from fastgw.wire.sse cimport BlockReader
 
 
-cdef class StreamHook:
+cdef class StreamHook(StreamingHook):
     cdef Exchange _exchange
     cdef long long _serial
     cdef str _form
-    cdef object _reader
+    cdef BlockReader _reader
     cdef str _dialect
     cdef bint _is_own
     cdef bint _tells
@@ -14,6 +18,7 @@ cdef class StreamHook:
     cdef double _event_at
     cdef double _sent_at
     cdef object _timer
-    cpdef feed(self, bytes data)
-    cpdef finish(self)
+    @cython.locals(block=bytes)
+    cpdef bytes feed(self, bytes data)
+    cpdef bytes finish(self)
     cdef _mark(self, bytes block)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastgw.core.exchange.beginnings import is_plain_stream
 from fastgw.core.exchange.reply import error_reply
+from fastgw.core.exchange.streaming import StreamingHook
 from fastgw.errors import UpstreamError
 from fastgw.wire.fields import find_field
 from fastgw.wire.inference import dialect_of
@@ -48,12 +49,8 @@ class StreamFilter:
         return StreamHook(exchange, form, settings) if form else None
 
 
-class StreamHook:
-    """One stream.  It is a ``BodyHook``."""
-
-    gather = 0
-    is_of_bytes = False
-    trailer_names = trailers = vary = ()
+class StreamHook(StreamingHook):
+    """One stream."""
 
     __slots__ = (
         "_dialect",

@@ -56,8 +56,8 @@ class Http1Answers(Client):
 
     def send_body(self, data: bytes) -> None:
         """See ``Client``."""
-        if self._is_encoding:
-            data = encode_chunk(data, False)
+        if self._is_encoding and data:
+            data = scan.framed(data)
         if self._head:
             data = scan.join((self._head, data))
             self._head = b""

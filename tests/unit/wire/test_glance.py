@@ -13,14 +13,27 @@ from fastgw.wire import _glance_py as plain
 from fastgw.wire.glance import glance, may_tell, used
 from fastgw.wire.usage import TokenCounts
 
-WORDS = (b"data:", b"data", b"\n", b"\r\n", b"[DONE]", b'"usage"', b":", b" ", b"{", b"null", b"eval_count", b"x" * 9)
+WORDS = (
+    b"data:", b"data", b"dat", b"\n", b"\n\n", b"\r\n", b"[DONE]", b"[DON", b'"usage"', b'"usag', b'"', b"u", b":", b" ", b"{", b"null",
+    b"eval_count", b"eval", b"_count", b"x" * 9, b"x" * 16,
+)  # fmt: skip
 
 
-@given(st.lists(st.sampled_from(WORDS), max_size=30).map(b"".join), st.integers(0, 20))
+@given(st.lists(st.sampled_from(WORDS), max_size=30).map(b"".join), st.integers(0, 40))
 def test_the_compiled_form_sees_what_its_twin_sees(block: bytes, begin: int) -> None:
     begin = min(begin, len(block))
     assert glance(block, begin) == plain.glance(block, begin)
     assert bool(may_tell(block, begin)) is plain.may_tell(block, begin)
+
+
+@pytest.mark.parametrize("word", [b"\ndata:", b"data:", b'"usage":{', b'"usage" : \r\n\t{', b"eval_count", b"[DONE]"])
+def test_a_word_is_seen_wherever_it_stands(word: bytes) -> None:
+    for before in range(40):
+        for behind in range(40):
+            block = b"x" * before + word + b"x" * behind
+            assert glance(block, 0) == plain.glance(block, 0)
+            assert glance(block[:-1], 0) == plain.glance(block[:-1], 0)
+            assert glance(block, 1) == plain.glance(block, 1)
 
 
 NAMES = (

@@ -1,0 +1,3 @@
+cdef class StreamingHook:
+    cpdef bytes feed(self, bytes data)
+    cpdef bytes finish(self)
