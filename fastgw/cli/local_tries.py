@@ -127,6 +127,8 @@ def _keys(file: str) -> Sequence[ApiKey]:
 def _written(spec: GatewaySpec) -> dict[str, list[TreePath]]:
     """Folders by what of the file leads there."""
     found: dict[str, list[TreePath]] = {os.path.dirname(spec.state_file): [("state_file",)]} if spec.state_file else {}
+    if spec.forecast is not None:
+        found.setdefault(os.path.dirname(spec.forecast.store), []).append(("forecast",))
     for one in spec.filters:
         path = dict(one.options).get("path")
         if one.made_by in _LOGS and isinstance(path, str) and path.startswith("/"):

@@ -20,6 +20,11 @@ def default_state_file(source: str, environ: Mapping[str, str]) -> str:
     return beside(os.path.join(folder, os.path.basename(source)) if folder else source, "state.json")
 
 
+def default_store(state_file: str) -> str:
+    """The store of forecasts of a gateway with this state file: beside it."""
+    return beside(state_file.removesuffix(".json").removesuffix(".state"), "forecast.db") if state_file else ""
+
+
 def default_socket(source: str, environ: Mapping[str, str]) -> str:
     """The admin socket of the configuration at the absolute path ``source``.
 

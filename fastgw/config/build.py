@@ -19,7 +19,7 @@ from fastgw.config.admission import Admission
 from fastgw.config.affinity import Affinity
 from fastgw.config.answers import Files, Redirect, Reply
 from fastgw.config.balance import ENGINE, PREFIX, Hash, PromptPrefix
-from fastgw.config.beside import default_socket, default_state_file
+from fastgw.config.beside import default_socket, default_state_file, default_store
 from fastgw.config.bind_spec import AccessSpec, BindSpec, CertificateSpec, TlsSpec
 from fastgw.config.bound import Bound, Certificate, ListenerTls
 from fastgw.config.breaker import Breaker
@@ -49,12 +49,14 @@ from fastgw.config.places import known_places
 from fastgw.config.reloads import Reloading
 from fastgw.config.retries import Backoff, Retry, RetryBudget
 from fastgw.config.service_credentials import ServiceCredentials
+from fastgw.config.service_tls import ServiceTls
 from fastgw.config.spec import (
     AdminSpec,
     ByNameSpec,
     EndpointSpec,
     EngineSpec,
     FilterSpec,
+    ForecastSpec,
     GatewaySpec,
     HashSpec,
     ListenerSpec,
@@ -109,6 +111,7 @@ T = TypeVar("T")
 
 def build(config: schema.Configuration, source: str, environ: Mapping[str, str]) -> GatewaySpec:
     """The specification of a configuration that has no problems; ``source``: the absolute path of its file."""
+    state_file = config.state_file or default_state_file(source, environ)
     return fill(
         GatewaySpec,
         config,
@@ -117,7 +120,9 @@ def build(config: schema.Configuration, source: str, environ: Mapping[str, str])
         source=source,
         admin_socket="" if config.admin_socket is None else config.admin_socket or default_socket(source, environ),
         registration=None if config.registration is None else config.registration.settings(config.zone),
-        state_file=config.state_file or default_state_file(source, environ),
+        state_file=state_file,
+        forecast=config.forecast
+        and ForecastSpec(config.forecast.store or default_store(state_file), config.forecast.max_services),
         listeners=tuple(_listener(place, one) for place, one in enumerate(config.listeners)),
         routes=tuple(_route(one, config) for one in config.routes),
         services=tuple(_services(config, os.path.dirname(source))),
@@ -316,7 +321,7 @@ _MADE: Mapping[type[Model], Callable[[Any], object]] = {
     Dialect: partial(fill, DialectSettings),
     Admission: Admission.spec,
     schema.Pool: partial(fill, PoolSettings),
-    schema.ServiceTls: partial(fill, UpstreamTls),
+    ServiceTls: partial(fill, UpstreamTls),
     Retry: partial(fill, RetrySettings),
     Backoff: partial(fill, BackoffSettings),
     Hedge: partial(fill, HedgeSettings),

@@ -26,6 +26,7 @@ from fastgw.config.ejection import Ejection
 from fastgw.config.fallback import Fallback
 from fastgw.config.filters import FILTERS
 from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.forecast import Forecasts
 from fastgw.config.grpc import Grpc, with_conditions
 from fastgw.config.health import HealthCheck
 from fastgw.config.hedges import Hedge
@@ -45,6 +46,7 @@ from fastgw.config.registration import GatewayRegistration, RegisteredService
 from fastgw.config.reloads import Reloading
 from fastgw.config.retries import Retry
 from fastgw.config.service_credentials import ServiceCredentials
+from fastgw.config.service_tls import ServiceTls
 from fastgw.config.streams import Streams
 from fastgw.config.subset import Metadata
 from fastgw.config.telemetry import Telemetry
@@ -67,7 +69,6 @@ from fastgw.config.types import (
     Network,
     Percentage,
     PositiveDuration,
-    ReadFile,
     RouteHost,
     RoutePath,
     ServiceHost,
@@ -318,25 +319,6 @@ class Pool(Model):
     ping_timeout: PositiveDuration = setting("5s", "How long its answer may take; then its requests fail.")
 
 
-class ServiceTls(Model):
-    """TLS towards a service; ``true`` is short for the defaults."""
-
-    ca: ReadFile = setting("", "PEM file of the authorities to trust. Default: the system's.")
-    server_name: RouteHost = setting("", "Name asked for and verified. Default: the host of the endpoint.")
-    verify: Boolean = setting(True, "Check the certificate; false only for tests.")
-    cert: ReadFile = setting("", "PEM file of the certificate shown to the service.")
-    key: ReadFile = setting("", "PEM file of its private key.")
-
-    @classmethod
-    def long_form(cls, data: Any) -> Any:
-        """``true``: with all defaults."""
-        return {} if data == "true" else data
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return alternative({"type": "boolean"}, schema, handler)
-
-
 class Version(Inside):
     """One version of a service: where it is reached, or code in this process; all else is as the service says."""
 
@@ -430,6 +412,7 @@ class Configuration(Model):
     telemetry: Annotated[Telemetry | None, BeforeValidator(false_is_none)] = setting(
         None, "Traces and metrics that are sent to an OpenTelemetry collector. Default: none."
     )
+    forecast: Forecasts | None = setting(None, "What services will be asked for, learned. Default: nothing is.")
     registration: GatewayRegistration | None = setting(
         None, "Where this gateway is registered, for others to find it. Default: nowhere."
     )

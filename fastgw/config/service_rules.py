@@ -20,9 +20,9 @@ from fastgw.config.schema import (
     Configuration,
     Endpoint,
     Service,
-    ServiceTls,
     Version,
 )
+from fastgw.config.service_tls import ServiceTls
 from fastgw.config.source import Document, TreePath
 from fastgw.config.streams import check_streams
 from fastgw.config.subset import check_metadata, check_subset

@@ -366,6 +366,13 @@ class ReloadSpec(NamedTuple):
     min_requests: int
 
 
+class ForecastSpec(NamedTuple):
+    """What services will be asked for."""
+
+    store: str  #: absolute path of the file
+    max_services: int
+
+
 PLUGIN = "fastgw.filters.plugin:plugin"  #: what makes filters and transformers of other packages
 
 
@@ -397,6 +404,7 @@ class GatewaySpec(NamedTuple):
     shutdown: ShutdownSpec
     reload: ReloadSpec
     telemetry: TelemetrySpec | None  #: None: nothing is sent
+    forecast: ForecastSpec | None  #: None: nothing is forecast
     registration: object  #: ``core.sources.RegistrationSettings``; None: nothing is registered.  No worker gets it
     chain: tuple[str, ...]  #: names of the filters in front of every listener's, outermost first
     listeners: tuple[ListenerSpec, ...]

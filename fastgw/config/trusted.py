@@ -152,6 +152,7 @@ RULES: Final[dict[Any, Asks]] = {
 FLAGS: Final[dict[str, Asks]] = {
     "Configuration.admin_socket": _written,
     "Configuration.state_file": _written,
+    "Forecasts.store": _written,
     "Files.root": _served,
     "ServiceTls.verify": partial(_flag, False, "a configuration from elsewhere cannot leave certificates unverified"),
     "Cluster.without_tls": partial(_flag, True, "a configuration from elsewhere cannot do without TLS"),

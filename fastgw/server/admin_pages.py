@@ -81,6 +81,16 @@ def _views(pages: Pages) -> list[Page]:
             kinds=(TEXT, OPENMETRICS),
         ),
         Page(
+            *("GET", "/forecast", READER, "What services are expected to be asked for in the next 24 hours."),
+            *(lambda asked: pages.forecast(asked.query),),
+            answers={
+                200: "Of all services that are forecast, or of the one that is asked for; empty lists while there is too little to say.",
+                404: "Nothing is forecast, or not that service; `reason` says which.",
+            },
+            members=("store", "services"),
+            query=(("service", "This one alone."),),
+        ),
+        Page(
             *("GET", "/config", INSIDER, "The configuration in use, secrets not shown.", lambda _: pages.config()),
             answers={200: "Every key of each thing, defaults filled in."},
             members=("generation", "file", "gateway", "listeners", "routes", "services", "filters"),

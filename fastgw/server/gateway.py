@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fastgw.server.engines import Engines
     from fastgw.server.exporter import Exporter
     from fastgw.server.file_watch import FileWatch
+    from fastgw.server.forecasting import Forecasting
     from fastgw.server.handover import Handed
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
@@ -83,9 +84,8 @@ class Gateway:
         self.fetching: Fetching | None = None  #: who fetches them; there once a filter needs some
         self.leasing: Leasing | None = None  #: who asks; there once a filter shares limits
         self.engines: Engines | None = None  #: who asks how busy engines are; there once a service is balanced by that
-        self.model_lists: MemberModels | None = (
-            None  #: who asks which models members have; there once a service wants it
-        )
+        self.model_lists: MemberModels | None = None  #: who asks which models members have, likewise
+        self.forecasting: Forecasting | None = None  #: there once a configuration wants forecasts
         self.exporter: Exporter | None = None  #: there once a configuration has a collector
         self.rollouts: Rollouts | None = None  #: who knows the shares of versions; there once a service has some
         self.registering: Registering | None = None  #: who registers us; there once a configuration says where

@@ -244,6 +244,9 @@ def _sources(document: StatusTree, now: float) -> Iterator[Concern]:
     if kept is not None and kept["error"] and kept["has_place"]:
         cause = f"{kept['error']}: after a restart nobody is known until the registries answer"
         yield Concern(WARNING, "members_file", "members on the disk", cause, kept["saved_at"])
+    forecast = document["forecast"]
+    if forecast is not None and forecast["error"]:
+        yield Concern(WARNING, "forecast", "forecasts", f"what is counted is not kept: {forecast['error']}", None)
     for url, keys in document["key_sets"].items():
         if keys["cause"]:
             cause = f"its keys cannot be fetched: {keys['error'] or keys['cause']}; {keys['keys']} in use"

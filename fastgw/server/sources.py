@@ -19,13 +19,14 @@ from fastgw.server.gateway import Gateway
 from fastgw.server.log import Log
 from fastgw.server.messages import Asked, Tailed, Wanted
 from fastgw.server.names import Names, hosts_of
-from fastgw.telemetry.totals import Facts, Totals
+from fastgw.telemetry.totals import Facts, Totals, total
 
 if TYPE_CHECKING:
     from fastgw.server.discovering import Discovering
     from fastgw.server.engines import Engines
     from fastgw.server.exporter import Exporter
     from fastgw.server.file_watch import FileWatch
+    from fastgw.server.forecasting import Forecasting
     from fastgw.server.key_sets import Fetching
     from fastgw.server.leasing import Leasing
     from fastgw.server.model_lists import MemberModels
@@ -85,6 +86,8 @@ class Sources:
         metrics = None if spec.telemetry is None else spec.telemetry.metrics
         if self._pushing is not None or metrics is not None:
             self._pusher().keep(metrics)
+        if gateway.forecasting is not None or spec.forecast is not None:
+            self._forecasting().keep(spec.forecast, [one.name for one in spec.services])
         self._keep_probes()
         self.register()
         if gateway.watching is not None or gateway.is_watching:
@@ -103,7 +106,11 @@ class Sources:
             gateway.registering.keep()
 
     def look(self) -> None:
-        """Follow what has no event of its own: the health of members that are registered."""
+        """Follow what has no event of its own: the health of members that are registered, and what is asked for."""
+        if (
+            self._gateway.forecasting is not None and not self._gateway.is_draining
+        ):  # a successor counts the same workers
+            self._gateway.forecasting.look()
         registering = self._gateway.registering
         if registering is not None and self._gateway.is_started and not self._gateway.is_draining:
             registering.look()
@@ -177,6 +184,7 @@ class Sources:
             gateway.exporter,
             self._probing,
             gateway.watching,
+            gateway.forecasting,
             gateway.registering,
         ):
             if source is not None:
@@ -237,6 +245,20 @@ class Sources:
 
             gateway.watching = FileWatch(gateway, self._reload, self._log)
         return gateway.watching
+
+    def _forecasting(self) -> Forecasting:
+        gateway = self._gateway
+        if gateway.forecasting is None:
+            from fastgw.server.forecasting import Forecasting  # likewise
+
+            gateway.forecasting = Forecasting(self._asked_for, self._log)
+        return gateway.forecasting
+
+    def _asked_for(self) -> Totals:
+        """What services and endpoints have counted."""
+        gateway = self._gateway
+        slots = gateway.plan_in_use.slots
+        return total(gateway.slabs, {}, slots.services, slots.endpoints, {})
 
     def _exporter(self) -> Exporter:
         gateway = self._gateway

@@ -151,6 +151,19 @@ class Pages:
 
         return Content(200, orjson.dumps(self.document(), option=orjson.OPT_INDENT_2))
 
+    async def forecast(self, query: str = "") -> Content:
+        """What services are expected to be asked for, or the one that ``query`` names."""
+        import orjson
+
+        forecasting = self._gateway.forecasting
+        service = dict(parse_qsl(query, True)).get("service")
+        found = None
+        if forecasting is not None:
+            found = forecasting.document() if service is None else forecasting.of(service)
+        if found is None:
+            return Content(404, b'{"reason":"%b"}' % (b"no_forecast" if forecasting is None else b"no_service"))
+        return Content(200, orjson.dumps(found, option=orjson.OPT_INDENT_2))
+
     async def metrics(self, accept: str = "", _: str = "") -> Content:
         """The Prometheus page; rendered in a thread, because with thousands of routes it takes seconds."""
         facts, totals = self.counted()
@@ -226,6 +239,7 @@ class Pages:
             health=health_facts(gateway.probing),
             limits=admission_limits(gateway),
             panics=panics(gateway),
+            forecasts=gateway.forecasting.facts() if gateway.forecasting is not None else (),
         )
 
     def document(self) -> dict[str, Any]:
@@ -273,6 +287,7 @@ class Pages:
             "redis": {one.redis: link_document(one) for one in facts.links},
             "registration": registration_document(facts.registrations, time.time()),
             "telemetry": export_document(facts.export),
+            "forecast": gateway.forecasting.document() if gateway.forecasting is not None else None,
             "members_file": members_file_document(gateway.lists.discovering),
         }
 

@@ -8,6 +8,7 @@ from typing import Final
 from fastgw.core.blocks import COUNTER, GAUGE, Metric
 from fastgw.telemetry.export_facts import EXPORT_FACTS
 from fastgw.telemetry.fleet_facts import FLEET_FACTS
+from fastgw.telemetry.forecast_facts import FORECAST_FACTS
 from fastgw.telemetry.source_facts import REGISTRY_FACTS
 from fastgw.telemetry.totals import (
     BoardFacts,
@@ -320,6 +321,7 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
     ),
     *EXPORT_FACTS,
     *FLEET_FACTS,
+    *FORECAST_FACTS,
     (
         Metric(
             "fastgw_endpoint_up",

@@ -209,6 +209,17 @@ class FleetFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ForecastFacts:
+    """What one service is expected to be asked for."""
+
+    service: str
+    signal: str  #: "requests" a second, or "active" exchanges
+    hours: int  #: that are looked ahead
+    expected: float  #: the most of them
+    high: float  #: the highest end of an interval of them
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known beside the counters."""
 
@@ -238,6 +249,7 @@ class Facts:
     health: Mapping[EndpointName, HealthFacts] = field(default_factory=dict)  #: of those that are probed
     limits: Mapping[str, int] = field(default_factory=dict)  #: places of services that have so many, by name
     panics: Mapping[str, bool] = field(default_factory=dict)  #: are all members asked? of services that may, by name
+    forecasts: Sequence[ForecastFacts] = ()
 
 
 @dataclass(frozen=True, slots=True)

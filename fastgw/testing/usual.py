@@ -13,6 +13,7 @@ from typing import Any
 from fastgw.config import schema
 from fastgw.config.build import fill
 from fastgw.config.listener_rules import spoken
+from fastgw.config.service_tls import ServiceTls
 from fastgw.core.exchange.beginnings import hold
 from fastgw.core.exchange.minds import minds_of, refuses_misfit
 from fastgw.core.exchange.redacting import Redactor
@@ -42,7 +43,7 @@ _SERVICE = fill(ServiceSettings, schema.Service.model_validate({"endpoints": ["a
 _PLAIN = schema.Listener.model_validate({"address": "a:1"})
 _LISTENER = fill(ListenerSettings, _PLAIN, **spoken(_PLAIN))
 _POOL = fill(PoolSettings, schema.Pool.model_validate({}))
-_TLS = fill(UpstreamTls, schema.ServiceTls.model_validate({}))
+_TLS = fill(UpstreamTls, ServiceTls.model_validate({}))
 
 
 def timeouts(**changes: float) -> Timeouts:

@@ -97,6 +97,7 @@ def test_one_that_names_nothing_is_fine() -> None:
         (BASE + "telemetry: {otlp: 'http://8.8.8.8:4318', logs: {}}\n", "telemetry.otlp", "networks"),
         (BASE + "filters: {x: {type: ext_authz, url: 'https://evil.example/'}}\n", "filters.x.url", "the host evil.example"),
         (BASE + "filters: {x: {type: jwt, keys: [{url: 'https://evil.example/'}]}}\n", "filters.x.keys[0].url", "networks"),
+        (BASE + "forecast: {store: /etc/cron.d/x}\n", "forecast.store", "written"),
         # the process, and TLS
         (BASE + "user: nobody\n", "user", "does not say"),
         (BASE + "admin: {address: '0.0.0.0:9901'}\n", "admin.address", "admin in"),

@@ -19,6 +19,7 @@ GOOD: dict[str, Any] = WELL | {
     "key_sets": {},
     "lost_logs": {},
     "members_file": None,
+    "forecast": None,
     "certificates": [],
     "open_files": {"needed": 1000, "limit": 1000},
 }

@@ -23,7 +23,7 @@ NOWHERE = redis_at("", 0, "/nowhere/redis.sock", 0, False)
 
 def test_a_link_is_kept_while_a_configuration_has_it(capfd: Any) -> None:
     spec: Any = SimpleNamespace(
-        key_sets=(), redis=(NOWHERE,), services=(), resolver=None, telemetry=None, registration=None
+        key_sets=(), redis=(NOWHERE,), services=(), resolver=None, telemetry=None, forecast=None, registration=None
     )
     gateway: Any = SimpleNamespace(
         names=None,
@@ -32,6 +32,7 @@ def test_a_link_is_kept_while_a_configuration_has_it(capfd: Any) -> None:
         engines=None,
         model_lists=None,
         exporter=None,
+        forecasting=None,
         watching=None,
         registering=None,
         is_watching=False,

@@ -8,6 +8,7 @@ from fastgw.telemetry.totals import (
     CertificateFacts,
     ExportFacts,
     Facts,
+    ForecastFacts,
     HealthFacts,
     KeySetFacts,
     LinkFacts,
@@ -46,6 +47,7 @@ def facts() -> Facts:
             ProcessFacts("supervisor", 1.5, 40, 80, 9.0, 7, 1024),
             ProcessFacts("0", 2.5, 41, 81, 10.0, None, None),
         ],
+        forecasts=[ForecastFacts("llm", "requests", 1, 2.5, 4.0)],
         certificates=[CertificateFacts("edge", "edge.pem", 1_800_000_000.0)],
         export=ExportFacts("http://a", False, 9.0, {"traces": 5}, {("traces", "expired"): 2}, 10, 100, "refused", "no"),
         watch=WatchFacts(12, "inotify", 3),
@@ -113,6 +115,11 @@ def test_each_says_what_is_known() -> None:
         "fastgw_service_panic": [(("llm",), 1.0)],
         "fastgw_board_cells": [(("clients",), 5)],
         "fastgw_board_capacity": [(("clients",), 100)],
+        "fastgw_forecast_requests_per_second": [
+            (("llm", "1", "expected"), 2.5),
+            (("llm", "1", "high"), 4.0),
+        ],
+        "fastgw_forecast_active": [],
     }
 
 
