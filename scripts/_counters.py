@@ -22,6 +22,7 @@ from fastgw.core import (  # noqa: E402 - of this checkout
     key_counters,  # noqa: F401
     limit_counters,  # noqa: F401
     model_counters,  # noqa: F401
+    mqtt_counters,  # noqa: F401
     placement_counters,  # noqa: F401
     websocket_counters,  # noqa: F401
 )

@@ -18,6 +18,7 @@ from fastgw.config.limit_rules import check_limits
 from fastgw.config.listener_rules import check_listeners, listener_name
 from fastgw.config.logs import check_rotations
 from fastgw.config.model_rules import check_models, check_route_models
+from fastgw.config.mqtt_rules import check_mqtt_route
 from fastgw.config.reach import check_reach
 from fastgw.config.redirects import circle
 from fastgw.config.registration_rules import check_registration
@@ -118,6 +119,7 @@ def _route(document: Document, config: Configuration, where: TreePath, route: Ro
     check_by_name(document, config, where, route)
     same_fields(document, (*where, "headers"))
     check_grpc(document, where, route)
+    check_mqtt_route(document, config, where, route)
     if route.websocket is not None and not is_unsound(route.websocket):
         route.websocket.check(document, (*where, "websocket"))
         if not is_unsound(route.upgrades) and "websocket" not in route.upgrades:

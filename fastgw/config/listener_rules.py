@@ -79,7 +79,9 @@ def _listener(document: Document, config: Configuration, where: TreePath, listen
     if listener.tls is not None and listener.half_close == "answer":
         document.report((*where, "half_close"), "answer has no effect with tls: its end is the end of both sides")
     asked = listener.protocols
-    if asked is not None and "http/1.1" not in asked and not is_unsound(asked):
+    if asked is not None and "mqtt" in asked and len({*asked}) > 1 and not is_unsound(*asked):
+        document.report((*where, "protocols"), "mqtt is spoken alone: its clients do not say that they speak it")
+    elif asked is not None and not {"http/1.1", "mqtt"}.intersection(asked) and not is_unsound(asked):
         document.report((*where, "protocols"), "http/1.1 must be there: a client that asks for nothing else speaks it")
     if listener.tls is not None:
         _listener_tls(document, (*where, "tls"), listener.tls)

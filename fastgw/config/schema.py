@@ -184,9 +184,9 @@ class Listener(Bound):
     )
     proxy_protocol_from: list[Network] = setting([], "Peers that may send it; others are closed. Default: any peer.")
     tls: ListenerTls | None = setting(None, "Speak TLS. Default: plain HTTP.")
-    protocols: list[Annotated[str, words("http/1.1", "h2")]] | None = setting(
+    protocols: list[Annotated[str, words("http/1.1", "h2", "mqtt")]] | None = setting(
         None,
-        "What is spoken: h2 is HTTP/2, by ALPN where there is TLS, else with prior knowledge. Default: both with TLS, else http/1.1.",
+        "h2 is HTTP/2, by ALPN with TLS, else with prior knowledge; mqtt stands alone. Default: http/1.1, with TLS h2 too.",
     )
     half_close: Annotated[str, words("abort", "answer")] = setting(
         "abort", "What a client gets that ends its sending side and waits: nothing, it counts as gone, or its answer."
@@ -343,8 +343,8 @@ class Service(Balanced):
     )
     pool: Pool = setting({}, "Connections to each endpoint.")
     tls: Annotated[ServiceTls | None, BeforeValidator(false_is_none)] = setting(None, "Speak TLS. Default: plain HTTP.")
-    protocol: Annotated[str, words("http/1.1", "h2", "auto")] = setting(
-        "http/1.1", "What it speaks: h2 is HTTP/2, by ALPN or with prior knowledge; auto: with tls what ALPN chooses."
+    protocol: Annotated[str, words("http/1.1", "h2", "auto", "mqtt")] = setting(
+        "http/1.1", "h2 is HTTP/2, by ALPN or with prior knowledge; auto: with tls what ALPN chooses; mqtt: a broker."
     )
     websocket: WebSocketService | None = setting(None, "It speaks WebSocket only: each request is one. Default: HTTP.")
     host: ServiceHost = setting(

@@ -15,6 +15,7 @@ from fastgw.config.fallback import check_fallback
 from fastgw.config.health import check_health
 from fastgw.config.hedges import check_hedge
 from fastgw.config.known import check_service
+from fastgw.config.mqtt_rules import check_broker
 from fastgw.config.retries import check_retry
 from fastgw.config.schema import (
     Configuration,
@@ -59,6 +60,7 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
         _only_http2(document, where, service, is_inside=is_inside)
     if service.websocket is not None and not is_unsound(service.websocket):
         service.websocket.check(document, (*where, "websocket"), service.protocol, is_inside=is_inside)
+    check_broker(document, where, service)
     check_admission(document, (*where, "admission"), service.admission)
     count = 0 if is_unsound(service.endpoints) or service.discovery is not None else len(service.endpoints)
     check_hedge(document, (*where, "hedge"), service.hedge, count)

@@ -15,6 +15,7 @@ from fastgw.config.by_name import found_services
 from fastgw.config.chains import named
 from fastgw.config.grpc_rules import warn_grpc
 from fastgw.config.models import ModelEntry
+from fastgw.config.mqtt_rules import warn_brokers
 from fastgw.config.schema import Configuration
 from fastgw.config.source import Document, TreePath
 from fastgw.config.unsound import is_unsound
@@ -47,6 +48,7 @@ def warn(document: Document, config: Configuration, now: float, resolve: Resolve
     _faults(document, config)
     warn_grpc(document, config)
     _protocols(document, config)
+    warn_brokers(document, config)
     _pickers(document, config)
     _credentials(document, config)
     for path, value in durations(document.tree):

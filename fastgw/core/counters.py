@@ -133,6 +133,7 @@ GC_COLLECTIONS = GLOBAL.counter(
     values=("0", "1", "2"),
 )
 HTTP2: Final = GLOBAL.room(8)  #: rows: ``core.http2_counters``
+MQTT: Final = BRIDGE.room(48)  #: rows: ``core.mqtt_counters``
 
 # --- a route
 
@@ -400,9 +401,7 @@ ENDPOINT_CAUSES = ENDPOINT.counter(
     values=labels.CAUSES,
 )
 ENDPOINT_CONNECTS = ENDPOINT.counter("fastgw_endpoint_connects", "Connections opened to the endpoint.")
-ENDPOINT_CONNECT_FAILURES = ENDPOINT.counter(
-    "fastgw_endpoint_connect_failures", "Connections that could not be opened."
-)
+ENDPOINT_CONNECT_FAILURES = ENDPOINT.counter("fastgw_endpoint_connect_failures", "Those that could not be opened.")
 ENDPOINT_REUSED = ENDPOINT.counter("fastgw_endpoint_reused", "Requests sent over a kept connection.")
 ENDPOINT_ACTIVE = ENDPOINT.gauge("fastgw_endpoint_active", "Requests that have a connection to the endpoint now.")
 ENDPOINT_IDLE = ENDPOINT.gauge("fastgw_endpoint_idle", "Idle connections kept to the endpoint.")

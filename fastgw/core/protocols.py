@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.http1.client import Http1Client
 from fastgw.core.http1.pool import Http1Pool
-from fastgw.core.settings import AUTO, HTTP1, WEBSOCKET
+from fastgw.core.settings import AUTO, HTTP1, MQTT, WEBSOCKET
 
 if TYPE_CHECKING:
     from fastgw.core.dataplane import DataPlane
@@ -24,11 +24,18 @@ def _http2_client(plane: DataPlane, listener: Listener) -> Client:
     return Http2Client(plane, listener)
 
 
+def _mqtt_client(plane: DataPlane, listener: Listener) -> Client:
+    from fastgw.core.mqtt.client import MqttClient  # which a worker without it does not need
+
+    return MqttClient(plane, listener)
+
+
 #: What clients may speak, by the names that ALPN has for it (RFC 7301 section 6); of what a client offers the first here is chosen.
 CLIENTS: Final[Mapping[str, Callable[[DataPlane, Listener], Client]]] = {
     "h2": _http2_client,
     "http/1.1": Http1Client,
     "http/1.0": Http1Client,
+    MQTT: _mqtt_client,
 }
 UNSAID: Final = "http/1.1"  #: what is spoken where a client has not said
 
@@ -36,13 +43,15 @@ UNSAID: Final = "http/1.1"  #: what is spoken where a client has not said
 def make_client(plane: DataPlane, listener: Listener, protocol: str | None) -> Client:
     """The end of a connection that ``listener`` has accepted, and on which ALPN has chosen ``protocol`` (None: there was no choice)."""
     plane.speak_http2 = speak_http2  # behind a PROXY header too
-    return CLIENTS[protocol or UNSAID](plane, listener)
+    return CLIENTS[protocol or (UNSAID if MQTT not in listener.protocols else MQTT)](plane, listener)
 
 
-def client_factory(plane: DataPlane, name: str) -> Callable[[], Any]:
-    """What makes the protocol of each connection that the plain listener ``name`` accepts: a ``Client``, and for a loop what it asks of
-    a protocol (a compiled class cannot derive from asyncio's)."""
+def client_factory(plane: DataPlane, name: str, protocols: Collection[str] = ()) -> Callable[[], Any]:
+    """What makes the protocol of each connection that the plain listener ``name``, which speaks ``protocols``, accepts: a ``Client``, and
+    for a loop what it asks of a protocol (a compiled class cannot derive from asyncio's)."""
     plane.speak_http2 = speak_http2
+    if MQTT in protocols:
+        return lambda: _mqtt_client(plane, plane.listeners[name])
     return lambda: Http1Client(plane, plane.listeners[name])
 
 
@@ -62,6 +71,10 @@ def make_pool(endpoint: Endpoint, plane: Plane) -> Pool:
         from fastgw.core.websocket.pool import WebSocketPool  # as the next
 
         return WebSocketPool(endpoint, plane)
+    if key.protocol == MQTT:
+        from fastgw.core.mqtt.carrier import MqttPool  # as the next
+
+        return MqttPool(endpoint, plane)
     from fastgw.core.http2.pool import Http2Pool  # which a worker without such a service does not need
 
     return Http2Pool(endpoint, plane)

@@ -20,8 +20,9 @@ HTTP1 = "http/1.1"
 HTTP2 = "h2"
 WEBSOCKET = "websocket"  #: and nothing else: each request is one, see ``core.websocket``
 AUTO = "auto"  #: whatever ALPN chooses; HTTP/1.1 without TLS
+MQTT = "mqtt"  #: 3.1.1 and 5.0, to a broker; of a listener: by clients over TCP
 #: What a service that speaks so is offered by ALPN (RFC 7301), the most wanted first.
-OFFERED = {HTTP1: (HTTP1,), WEBSOCKET: (HTTP1,), HTTP2: (HTTP2,), AUTO: (HTTP2, HTTP1)}
+OFFERED = {HTTP1: (HTTP1,), WEBSOCKET: (HTTP1,), HTTP2: (HTTP2,), AUTO: (HTTP2, HTTP1), MQTT: (MQTT,)}
 
 
 class Address(NamedTuple):

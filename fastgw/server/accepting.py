@@ -17,6 +17,7 @@ from fastgw.core.opening.entrance import Entrance
 from fastgw.core.opening.opening import Terms
 from fastgw.core.opening.openings import Openings
 from fastgw.core.protocols import client_factory, make_client
+from fastgw.core.settings import MQTT
 from fastgw.server.listening import BACKLOG, take_waiting
 from fastgw.server.log import Log
 
@@ -85,7 +86,8 @@ class Acceptance:
         """Serve ``listener``; a server that is there already stays if a new one would do the same."""
         old = self.at_work.get(address)
         if old is not None:
-            if old.spec.name == listener.name and (old.terms is None) == (terms is None):
+            is_alike = (MQTT in old.spec.settings.protocols) == (MQTT in listener.settings.protocols)
+            if old.spec.name == listener.name and (old.terms is None) == (terms is None) and is_alike:
                 old.spec, old.terms = listener, terms
                 if terms is not None and isinstance(old.server, Entrance):
                     old.server.terms = terms
@@ -93,7 +95,7 @@ class Acceptance:
             old.server.close()  # what connects meanwhile waits in the queue
         sock = self.sockets[address]
         sock.listen(BACKLOG)
-        factory = client_factory(self._plane, listener.name)
+        factory = client_factory(self._plane, listener.name, listener.settings.protocols)
         server: Closable
         if terms is not None:
             server = Entrance(self._openings, listener.name, sock.dup(), terms)
@@ -143,7 +145,9 @@ class Acceptance:
             accepting.server.take(client, peer)
             return
         client.setblocking(False)
-        protocol = client_factory(self._plane, accepting.spec.name)()  # now: its listener may be gone a moment later
+        spec = accepting.spec
+        # Now: its listener may be gone a moment later.
+        protocol = client_factory(self._plane, spec.name, spec.settings.protocols)()
         if self._plane.poller is not None:
             self._plane.poller.adopt(client, protocol)
             return

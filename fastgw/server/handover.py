@@ -165,6 +165,7 @@ def layout() -> str:
     import fastgw.core.key_counters
     import fastgw.core.limit_counters
     import fastgw.core.model_counters
+    import fastgw.core.mqtt_counters
     import fastgw.core.placement_counters
     import fastgw.core.websocket_counters  # noqa: F401
 

@@ -20,7 +20,9 @@ def terms_of(listener: ListenerSpec) -> Terms | None:
         from fastgw.config.tls import server_context
 
         spoken = listener.settings.protocols
-        context = server_context(listener.tls, [one for one in CLIENTS if one in spoken or one == "http/1.0"])
+        context = server_context(
+            listener.tls, [one for one in CLIENTS if one in spoken or (one == "http/1.0" and "http/1.1" in spoken)]
+        )
     import ipaddress  # which a worker without such a listener does not need
 
     announcers = tuple(ipaddress.ip_network(one) for one in listener.proxy_protocol_from)

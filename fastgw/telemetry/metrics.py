@@ -29,6 +29,7 @@ from fastgw.core import (  # their rows are of the table
     key_counters,  # noqa: F401
     limit_counters,  # noqa: F401
     model_counters,  # noqa: F401
+    mqtt_counters,  # noqa: F401
     placement_counters,  # noqa: F401
     websocket_counters,  # noqa: F401
 )

@@ -229,7 +229,7 @@ class Edge:
 
     def client(self, data: bytes = b"", **options: Any) -> MockTransport:
         """A client connects, and may say something at once."""
-        transport = self.loop.accept(client_factory(self.plane, "edge"), **options)
+        transport = self.loop.accept(client_factory(self.plane, "edge", self.listener.protocols), **options)
         if data:
             transport.feed(data)
             self.loop.run_ready()

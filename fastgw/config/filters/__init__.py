@@ -23,6 +23,7 @@ from fastgw.config.filters.ip_rules import IpRules
 from fastgw.config.filters.jwt import Jwt
 from fastgw.config.filters.log_body import LogBody
 from fastgw.config.filters.maintenance import Maintenance
+from fastgw.config.filters.mqtt import MqttClients
 from fastgw.config.filters.mtls import Mtls
 from fastgw.config.filters.oauth2_introspection import OAuth2Introspection
 from fastgw.config.filters.rate_limit import RateLimit
@@ -53,6 +54,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     LogBody,
     OAuth2Introspection,
     Maintenance,
+    MqttClients,
     Mtls,
     RateLimit,
     SchemeRedirect,

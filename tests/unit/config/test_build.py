@@ -334,5 +334,10 @@ def test_a_key_stands_in_the_schema_in_the_settings_and_where_it_is_used() -> No
     root = Path(spec.__file__).parents[1]
     files = {str(path.relative_to(root)) for path in root.rglob("*.p*") if path.suffix in (".py", ".pxd", ".pyx")}
     found = {file for file in files if "tunnel_idle_timeout" in (root / file).read_text()}
-    used = {"core/exchange/relay.py", "core/exchange/tunnel.py", "transformers/grpc_json_socket.py"}
+    used = {
+        "core/exchange/relay.py",
+        "core/exchange/tunnel.py",
+        "core/mqtt/tunnel.py",
+        "transformers/grpc_json_socket.py",
+    }
     assert found == {"config/schema.py", "core/settings.py"} | used

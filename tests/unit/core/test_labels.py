@@ -43,4 +43,8 @@ def test_the_rows_of_the_table_have_these_values() -> None:
         "fastgw_mqtt_bridge_failures",
         "fastgw_mqtt_bridge_refused",
         "fastgw_mqtt_bridge_dropped",
+        "fastgw_mqtt_received_packets",
+        "fastgw_mqtt_sent_packets",
+        "fastgw_mqtt_refused",
+        "fastgw_mqtt_ends",
     }

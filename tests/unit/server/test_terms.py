@@ -41,11 +41,14 @@ def test_tls_has_a_context_or_an_error(tmp_path: Path) -> None:
     found = terms_of(listener)
     assert found is not None
     assert isinstance(found.context, ListenerContext)
-    assert found.context.protocols == {name.encode() for name in CLIENTS}
+    assert found.context.protocols == {name.encode() for name in CLIENTS} - {b"mqtt"}
     assert listener.settings.protocols == ("h2", "http/1.1")
     one = terms_of(spec(tmp_path, f"tls: {{cert: {cert}, key: {key}}}, protocols: [http/1.1]"))
     assert one is not None and isinstance(one.context, ListenerContext)
     assert one.context.protocols == {b"http/1.1", b"http/1.0"}
+    devices = terms_of(spec(tmp_path, f"tls: {{cert: {cert}, key: {key}}}, protocols: [mqtt]"))
+    assert devices is not None and isinstance(devices.context, ListenerContext)
+    assert devices.context.protocols == {b"mqtt"}
     assert not found.has_header
     Path(key).unlink()
     with pytest.raises(OSError, match="No such file"):

@@ -1,0 +1,54 @@
+"""The filter of clients of MQTT: what filters behind it see, and what the broker gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fastgw.testing.edge import Spy
+from tests.support import mqtt
+from tests.support.mqtt_edge import MqttStage
+
+
+def seen(stage_options: dict[str, Any], connect: bytes, *, is_web: bool = False) -> tuple[list[Any], MqttStage]:
+    found: list[Any] = []
+
+    def look(exchange: Any) -> None:
+        found.append(exchange.request.header(b"authorization"))
+        found.append(dict(exchange.notes["mqtt"]))
+
+    return found, MqttStage(connect, is_web=is_web, behind=(Spy("look", [], request=look),), **stage_options)
+
+
+@pytest.mark.parametrize("is_web", [False, True])
+def test_user_and_password_are_where_filters_look_for_them(is_web: bool) -> None:
+    login = {"user": "dev", "password": b"secret"}
+    found, stage = seen({}, mqtt.connect(**login), is_web=is_web)  # type: ignore[arg-type]
+    assert found == [b"Basic ZGV2OnNlY3JldA==", {"client_id": "device-7", "version": "3.1.1", "user": "dev"}]
+    stage.open().end()
+    found, stage = seen({"login": "bearer"}, mqtt.connect(**login), is_web=is_web)  # type: ignore[arg-type]
+    assert found[0] == b"Bearer secret"
+    stage.open().end()
+    found, stage = seen({}, mqtt.connect(user="dev"), is_web=is_web)
+    assert found[0] is None
+    stage.open().end()
+
+
+def test_a_password_that_no_token_is() -> None:
+    found, stage = seen({"login": "bearer"}, mqtt.connect(user="u", password=b"a\r\nx-admin: 1"))
+    assert found == [] and stage.heard() == mqtt.connack(4)
+    stage.end()
+
+
+def test_a_broker_need_not_learn_the_password() -> None:
+    _, stage = seen({"pass_login": False}, mqtt.connect(user="u", password=b"p", will=("w", b"x", 1)))
+    stage.connect = mqtt.connect(will=("w", b"x", 1))
+    stage.open().end()
+
+
+def test_the_rate_is_one_of_each_client() -> None:
+    stage = MqttStage(message_rate=(1, 60)).open()
+    stage.say(mqtt.publish("a"), mqtt.publish("a"))
+    assert stage.sent() == mqtt.publish("a") and stage.ended() == ["too_fast"]
+    stage.end()
