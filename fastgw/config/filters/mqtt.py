@@ -9,7 +9,7 @@ from fastgw.config.source import Document, TreePath
 from fastgw.config.template import template
 from fastgw.config.types import Boolean, Duration, Parsed, Size, words
 from fastgw.config.unsound import is_unsound
-from fastgw.core.mqtt.access import TopicParts
+from fastgw.core.bridge_settings import TopicParts
 from fastgw.wire.mqtt_topics import TopicError, TopicFilter, fill_topic
 
 _STAND_IN: Final = b"x"

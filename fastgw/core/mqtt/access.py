@@ -10,12 +10,12 @@ from fastgw.wire.mqtt_fields import read_topic
 from fastgw.wire.mqtt_topics import TopicError, TopicFilter, fill_topic
 
 if TYPE_CHECKING:
+    from fastgw.core.bridge_settings import TopicParts
     from fastgw.core.exchange.ends import Exchange
     from fastgw.wire.mqtt_connect import MqttConnect
 
 TOPICS_KNOWN: Final = 32  #: of one client, of which it is known whether it may publish to them
 
-TopicParts = tuple[bytes | str, ...]  #: literal text, and names of variables
 ValueOf = Callable[[str], bytes]
 
 
