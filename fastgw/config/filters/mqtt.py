@@ -17,7 +17,7 @@ _STAND_IN: Final = b"x"
 _parse: Final = template(is_answer=False)
 
 
-def _filter(value: object) -> TopicParts:
+def _topic_filter(value: object) -> TopicParts:
     """A filter of topics with variables in it, each of which is a part of one level."""
     parts = _parse(value)
     try:
@@ -30,7 +30,8 @@ def _filter(value: object) -> TopicParts:
 
 
 TopicTemplate = Annotated[
-    TopicParts, Parsed(_filter, takes_variables=True, type="string", examples=["devices/${note.mqtt.client_id}/#"])
+    TopicParts,
+    Parsed(_topic_filter, takes_variables=True, type="string", examples=["devices/${note.mqtt.client_id}/#"]),
 ]
 IdTemplate = Annotated[TopicParts, Parsed(_parse, takes_variables=True, type="string", examples=["${note.jwt.sub}-*"])]
 
