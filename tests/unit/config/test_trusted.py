@@ -32,14 +32,14 @@ HARMLESS = {
     "domain", "droppable_field", "duration.<locals>.parse", "factor", "failed", "field", "field.<locals>.parse", "field_name",
     "field_value", "file_name", "host", "json_text", "key", "line", "list_of.<locals>.parse", "log_field", "media_type", "method",
     "model", "model_name", "price",
-    "metric", "mode", "name", "network", "topic_filter", "networks", "one_of.<locals>.parse", "owner", "path", "pattern", "per", "per_of_models",
+    "metric", "mode", "name", "network", "networks", "one_of.<locals>.parse", "owner", "path", "pattern", "per", "per_of_models",
     "subprotocol", "percentage",
     "place", "places", "pointer", "prefix", "processors", "rate", "ratio", "realm", "fallback_reason", "replacement", "root_path",
     "route_host", "route_path", "scheme", "scopes", "secret", "secret_text", "secrets", "service", "service_host", "service_name",
     "settings", "share", "size.<locals>.parse", "status", "statuses", "sticky", "target", "template.<locals>.parse",
     "templates.<locals>.parse", "topic_parts.<locals>.parse", "text.<locals>.parse", "texts.<locals>.parse", "token", "upgrade", "value",
     "varying",
-    "whole.<locals>.parse", "word", "workers", "call_method", "call_service", "passing_code",
+    "whole.<locals>.parse", "word", "workers", "call_method", "call_service", "passing_code", "topic_filter",
 }  # fmt: skip
 
 
