@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Set
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.config.choosing import chosen
@@ -23,6 +24,7 @@ from fastgw.core.snapshot.snapshot import Service
 if TYPE_CHECKING:
     from fastgw.adapters.instance import Instance
     from fastgw.core.exchange.hedging import Hedging
+    from fastgw.core.exchange.load_reports import LoadReports
     from fastgw.core.live.gate import GateTerms
     from fastgw.core.live.listed import MemberTemplate
     from fastgw.core.live.roles import Judge
@@ -100,7 +102,8 @@ class ServiceMaker:
         terms = _terms(spec.admission)
         gate = None if terms is None else self._registry.gate(spec.name, slot, terms)
         learner = None if gate is None or terms is None else gate.learner(terms)
-        hedging = self._hedging(spec)
+        reports = self._reports(spec)
+        hedging = self._hedging(spec, reports)
         return Service(
             spec.name,
             members,
@@ -115,29 +118,42 @@ class ServiceMaker:
             gate=gate,
             terms=terms,
             template=template,
-            minds=tuple(self._minds(spec)) or (None if hedging is None else ()),
-            times=hedging or self._times(spec),
+            minds=tuple(self._minds(spec, reports)) or (None if hedging is None else ()),
+            times=hedging or self._times(spec, reports),
             witness=self._witness,
             **choice,
         )
 
-    def _times(self, spec: ServiceSpec) -> Sending | None:
+    def _reports(self, spec: ServiceSpec) -> LoadReports | None:
+        engine = spec.engine
+        if engine is None or not engine.reports:
+            return None
+        from fastgw.core.exchange.load_reports import LoadReports  # which a worker without such does not need
+        from fastgw.policy.engine_aware import READINGS
+        from fastgw.policy.engines import GOOD_FOR
+
+        readings, good_for = READINGS.of(spec.name), GOOD_FOR * engine.interval
+        return LoadReports(readings, good_for, monotonic, passes=engine.pass_reports)
+
+    def _times(self, spec: ServiceSpec, reports: LoadReports | None) -> Sending | None:
         has_calls = spec.name in self._calls
-        if not spec.settings.has_times and not has_calls:
+        if not spec.settings.has_times and not has_calls and reports is None:
             return None
         from fastgw.core.exchange.times import Times
 
-        return Times(spec.settings, has_calls=has_calls)
+        return Times(spec.settings, has_calls=has_calls, reports=reports)
 
-    def _hedging(self, spec: ServiceSpec) -> Hedging | None:
+    def _hedging(self, spec: ServiceSpec, reports: LoadReports | None) -> Hedging | None:
         if not spec.settings.sends_twice:
             return None
         from fastgw.core.exchange.hedging import Hedging
 
-        return Hedging(spec.settings, has_calls=spec.name in self._calls)
+        return Hedging(spec.settings, has_calls=spec.name in self._calls, reports=reports)
 
-    def _minds(self, spec: ServiceSpec) -> Iterator[Mind]:
+    def _minds(self, spec: ServiceSpec, reports: LoadReports | None) -> Iterator[Mind]:
         """What may be done about answers of a service other than passing them on, the first first."""
+        if reports is not None:
+            yield reports
         if spec.settings.credentials is not None:
             from fastgw.core.exchange.refused import refuses_gateway
 

@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 from fastgw.config.likeness import nearest
 from fastgw.config.model import Model, alternative, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Parsed, PositiveDuration, count, words
+from fastgw.config.types import Boolean, Parsed, PositiveDuration, count, words
 from fastgw.config.unsound import is_unsound
 from fastgw.config.values import scalar, shown
 from fastgw.policy.engines import AUTO, KINDS, known
@@ -68,9 +68,16 @@ class Engine(Model):
     metrics: list[Annotated[str, Parsed(_metric, type="string")]] = setting(
         [], "Names of those that count. Default: all that the kind has."
     )
+    poll: Boolean = setting(True, "Read that page again and again.")
+    reports: Boolean = setting(False, "Ask for a load report (ORCA) in each answer, and read it.")
+    pass_reports: Boolean = setting(False, "Clients get these reports too.")
 
     def check(self, document: Document, where: TreePath) -> None:
         """Report names that no engine has, and times that do not fit."""
+        if not self.poll and not self.reports:
+            document.report((*where, "poll"), "is off, and so are reports: nobody would know how busy members are")
+        if self.pass_reports and not self.reports:
+            document.report((*where, "pass_reports"), "has no effect without reports")
         if not is_unsound(self.interval) and self.interval < _SHORTEST:
             document.report((*where, "interval"), f"is less than {_SHORTEST * 1000:g} ms")
         if self.timeout > self.interval:

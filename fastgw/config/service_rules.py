@@ -83,7 +83,8 @@ def _only_http2(document: Document, where: TreePath, service: Service, *, is_ins
     if is_inside:
         document.report((*where, "protocol"), "is of endpoints; a service in Python is called")
     engine = service.engine
-    if service.balance == ENGINE and (engine is None or (not is_unsound(engine, engine.port) and engine.port is None)):
+    is_there = engine is None or (not is_unsound(engine, engine.port) and engine.port is None and engine.poll)
+    if service.balance == ENGINE and is_there:
         reason = (
             f"{ENGINE} asks for metrics over HTTP/1.1, and the service has protocol: h2; give engine a port of its own"
         )

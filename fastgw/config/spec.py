@@ -243,6 +243,9 @@ class EngineSpec(NamedTuple):
     interval: float  #: seconds
     timeout: float
     metrics: tuple[str, ...]  #: names; empty: all of the kind
+    poll: bool  #: their pages are read
+    reports: bool  #: their answers say it, too
+    pass_reports: bool  #: which clients get
 
 
 class HealthSpec(NamedTuple):

@@ -12,6 +12,9 @@ PICKS: Final = ("owner", "spilled", "no_prefix")
 #: What became of the choice of an endpoint picker.
 PICKER_OUTCOMES: Final = ("first", "another", "unknown")
 
+#: What became of load reports in answers.
+REPORT_OUTCOMES: Final = ("read", "ignored")
+
 PICKER_PICKS = PLACEMENT.counter(
     "fastgw_endpoint_picker_picks",
     "Requests for which an endpoint picker had chosen the endpoint, by what became of that.",
@@ -27,4 +30,11 @@ PREFIX_PICKS = PLACEMENT.counter(
     "[`prefix`](configuration.md#servicesnameprefix).",
     label="placement",
     values=PICKS,
+)
+REPORTS = PLACEMENT.counter(
+    "fastgw_load_reports",
+    "Load reports (ORCA) in answers of the service, by what became of them.",
+    "`ignored`: it could not be read, or says nothing that counts here. See [`engine`](configuration.md#load-reports).",
+    label="outcome",
+    values=REPORT_OUTCOMES,
 )

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from fastgw.policy.engines import Load
+from fastgw.policy.engines import REPORTED, Load, reported
 from fastgw.policy.ewma import PeakEwma
 
 WAITING: Final = (
@@ -26,13 +26,41 @@ LEAST_FREE: Final = 0.05
 class EngineReading:
     """What one engine has said last."""
 
-    __slots__ = ("base", "queue", "room", "until")
+    __slots__ = ("base", "load", "queue", "room", "until")
 
     def __init__(self, load: Load, until: float) -> None:
+        self.load = load
         self.queue = load.running + WAITING * load.waiting
         self.room = max(LEAST_FREE, 1.0 - load.usage)
         self.until = until  #: monotonic seconds
         self.base = -1  #: what this worker had in hand there when it was first used; -1: it was not yet
+
+
+def reading_of(
+    report: Mapping[str, float], before: EngineReading | None, in_hand: int, now: float, until: float
+) -> EngineReading:
+    """What an engine says in a load report (``wire.load_report``) with an answer to this worker.
+
+    What the report does not tell is as it was known ``before``, if that is good still, with what this worker has sent and got back since;
+    else nothing but what it has ``in_hand`` there is known to run.
+
+    Raises:
+        ValueError: it says nothing that counts, or a usage of more than 1.
+    """
+    said = reported(report)
+    known = before.load if before is not None and now <= before.until else Load(REPORTED, in_hand)
+    since = in_hand - before.base if before is not None and known is before.load and before.base >= 0 else 0
+    reading = EngineReading(
+        Load(
+            REPORTED,
+            max(0.0, known.running + since) if said.running is None else said.running,
+            known.waiting if said.waiting is None else said.waiting,
+            known.usage if said.usage is None else said.usage,
+        ),
+        until,
+    )
+    reading.base = in_hand
+    return reading
 
 
 class Readings:
@@ -46,9 +74,10 @@ class Readings:
         return self._known.setdefault(service, {})
 
     def learn(self, service: str, news: Mapping[str, tuple[Load, float]]) -> None:
-        """Take all that was read, and until when each is good; what is not there any more is forgotten."""
+        """Take all that was read of pages, and until when each is good; what is not there any more is forgotten, but not what was said
+        with answers."""
         known = self.of(service)
-        for place in [place for place in known if place not in news]:
+        for place in [place for place, one in known.items() if place not in news and one.load.kind != REPORTED]:
             del known[place]
         for place, (load, until) in news.items():
             before = known.get(place)

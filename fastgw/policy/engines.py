@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
+GOOD_FOR: Final = 3  #: intervals between two looks, for which what was read is believed
+
 
 class MetricNames(NamedTuple):
     """The metrics of one kind of engine; of several names the first that is on the page counts."""
@@ -62,3 +64,44 @@ def load_of(found: Mapping[str, Collection[float]], kind: str) -> Load:
             raise ValueError(f"{names.usage[0]} is {used:g}, which is more than all of it")
         return Load(word, sum(running or ()), sum(waiting or ()), used)
     raise ValueError(f"it has none of the metrics of {'any engine' if kind == AUTO else kind}")
+
+
+REPORTED: Final = "report"  #: kind of what was said with an answer
+#: How load reports call it (``wire.load_report``): vLLM, Triton and SGLang by names of their own, others as ORCA has it, where what is
+#: used may be more than all of it.
+_IN_REPORTS: Final = MetricNames(
+    ("named_metrics.num_requests_running", "named_metrics.num_running_reqs"),
+    ("named_metrics.num_requests_waiting", "named_metrics.num_queue_reqs"),
+    (
+        "named_metrics.kv_cache_usage_perc",
+        "named_metrics.gpu_cache_usage_perc",
+        "named_metrics.kv_cache_utilization",
+        "named_metrics.token_usage",
+    ),
+)
+_OVERALL: Final = ("application_utilization", "cpu_utilization")
+
+
+class Reported(NamedTuple):
+    """What a report says; None: nothing of that."""
+
+    running: float | None
+    waiting: float | None
+    usage: float | None
+
+
+def reported(found: Mapping[str, float]) -> Reported:
+    """What a load report says; ``found``: its numbers, by their names.
+
+    Raises:
+        ValueError: nothing that counts, or a usage of memory that is more than 1.
+    """
+    running, waiting, usage = (next((found[one] for one in side if one in found), None) for side in _IN_REPORTS)
+    if usage is not None and usage > 1.0:
+        raise ValueError(f"{usage:g} is more than all of the memory")
+    if usage is None:
+        overall = next((found[one] for one in _OVERALL if found.get(one)), None)
+        usage = None if overall is None else min(1.0, overall)
+    if running is None and waiting is None and usage is None:
+        raise ValueError("it says nothing of requests or memory")
+    return Reported(running, waiting, usage)

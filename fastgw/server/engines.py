@@ -24,7 +24,8 @@ class Engines(MemberPages[Load]):
 
     def terms(self, service: ServiceSpec) -> EngineSpec | None:
         """See ``MemberPages``."""
-        return service.engine
+        engine = service.engine
+        return engine if engine is not None and engine.poll else None
 
     def read(self, service: ServiceSpec, body: bytes) -> Load:
         """See ``MemberPages``."""

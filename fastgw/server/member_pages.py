@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 from fastgw.config.spec import GatewaySpec, ServiceSpec
 from fastgw.core.calls import AsMember, Caller, CallError
 from fastgw.core.settings import Address, Url
+from fastgw.policy.engines import GOOD_FOR
 from fastgw.server.log import Log
 
-GOOD_FOR: Final = 3  #: intervals
 LARGEST: Final = 4 * 1024 * 1024  #: bytes of a page
 AT_ONCE: Final = 64  #: looks under way
 JITTER: Final = 0.1  #: part of an interval by which chance shortens it, so that gateways do not stay in step

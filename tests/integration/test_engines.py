@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+import requests
 
 from tests.integration.processes import Gateway, Service, events, get
 from tests.support.gateway import wait_until
@@ -18,12 +19,17 @@ admin: {{address: "127.0.0.1:$admin"}}
 listeners:
   - {{name: edge, address: "127.0.0.1:$port"}}
 routes:
+  - {{path: "/told", service: told}}
   - {{path: "/*", service: main}}
 services:
   main:
     balance: engine
     endpoints: [{members}]
     engine: {{interval: 200ms, timeout: 200ms}}
+  told:
+    balance: engine
+    endpoints: [{members}]
+    engine: {{interval: 1m, reports: true, poll: false}}
 """
 
 
@@ -33,9 +39,11 @@ class Engine:
     def __init__(self, name: bytes) -> None:
         self.name = name
         self.page = b"# nothing yet\n"
+        self.report = ""
 
     def __call__(self, request: Received, connection: Connection) -> None:
-        connection.send(response(self.page if request.target == b"/metrics" else self.name))
+        fields = [("endpoint-load-metrics", self.report)] if request.header(b"endpoint-load-metrics-format") else []
+        connection.send(response(self.page if request.target == b"/metrics" else self.name, fields=fields))
 
 
 def busy(running: int) -> bytes:
@@ -70,3 +78,9 @@ def test_requests_go_where_others_do_not(gateway: Gateway, service: Service) -> 
     engines[1].page = b"vllm:num_requests_running NaN\n"
     wait_until(lambda: known()[second] == ("stale", None))
     assert "is no number" in str(status()[second]["detail"])
+    engines[0].report = "TEXT named_metrics.num_requests_waiting=500000"
+    engines[1].report = 'JSON {"named_metrics": {"num_requests_waiting": 0}}'
+    url = f"{running.base_url}/told"
+    answers = [requests.get(url, timeout=5) for _ in range(60)]  # of which each worker has had some
+    assert {one.text for one in answers[-20:]} == {"b"} and {one.text for one in answers} == {"a", "b"}
+    assert not any("load-metrics" in name for one in answers for name in one.headers)

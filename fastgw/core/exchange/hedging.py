@@ -31,6 +31,7 @@ from fastgw.policy.budget import Budget
 from fastgw.policy.quantile import Quantile
 
 if TYPE_CHECKING:
+    from fastgw.core.exchange.load_reports import LoadReports
     from fastgw.core.plane import Plane
     from fastgw.core.settings import ServiceSettings
 
@@ -44,11 +45,13 @@ class Hedging(Times):
 
     __slots__ = ("_after", "_budget", "_is_armed", "_learned", "_line", "_methods", "_plane", "_renewed", "_settings")
 
-    def __init__(self, settings: ServiceSettings, *, has_calls: bool = False) -> None:
-        """``settings``: with ``hedge``; ``has_calls``: see ``Times``."""
+    def __init__(
+        self, settings: ServiceSettings, *, has_calls: bool = False, reports: LoadReports | None = None
+    ) -> None:
+        """``settings``: with ``hedge``; the others: see ``Times``."""
         hedge = settings.hedge
         assert hedge is not None
-        Times.__init__(self, settings, has_calls=has_calls)
+        Times.__init__(self, settings, has_calls=has_calls, reports=reports)
         self._settings = hedge
         self._methods = hedge.sends_twice
         self._plane: Plane | None = None  # of the first exchange that comes
@@ -233,6 +236,8 @@ class SecondTry(Exchange):
         if beginnings.may_be_held(self, self._first.service):
             beginnings.begin(self)
             return
+        if self._hedging.reports is not None:  # nobody has asked the minds of the service
+            self._hedging.reports(self)
         first = self._first
         plane = self.plane
         plane.values[self.service.base + counters.SERVICE_HEDGES_WON] += 1

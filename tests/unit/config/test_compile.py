@@ -8,9 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from fastgw.config.chains import filter_names
 from fastgw.config.compile import compiling
 from fastgw.config.spec import GatewaySpec
+from fastgw.core.exchange.load_reports import LoadReports
+from fastgw.core.exchange.times import Times
 from fastgw.core.live.registry import Registry
 from fastgw.core.settings import FilterSettings
 from fastgw.core.snapshot.chain import Chain, FailureMode
@@ -113,6 +117,22 @@ services: {s: {endpoints: ["127.0.0.1:2"]}}
     snapshot, name = compiled(spec, registry), spec.listeners[0].name
     found = [match(snapshot, name, b"a", path) for path in (b"/v1/embeddings", b"/b")]
     assert [type(one.cache).__name__ for one in found if one is not None] == ["ModelCache", "RouteCache"]
+
+
+@pytest.mark.parametrize("hedge", ["", ", hedge: {}"])
+def test_load_reports_are_read_of_services_that_say_so(tmp_path: Path, registry: Registry, hedge: str) -> None:
+    text = f"""
+listeners: [{{address: "127.0.0.1:1"}}]
+routes: [{{path: /*, service: s}}]
+services:
+  s: {{endpoints: ["127.0.0.1:2"], balance: engine, engine: {{reports: true}}{hedge}}}
+  t: {{endpoints: ["127.0.0.1:2"], balance: engine}}
+"""
+    snapshot = compiled(read(tmp_path, text), registry)
+    first, second = snapshot.services
+    assert isinstance(first.times, Times) and isinstance(first.times.reports, LoadReports)
+    assert first.minds is not None and first.minds[0] is first.times.reports
+    assert second.times is None and not second.minds
 
 
 def test_the_global_chain_is_in_front_of_every_other(tmp_path: Path, registry: Registry) -> None:

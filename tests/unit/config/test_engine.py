@@ -9,7 +9,7 @@ import pytest
 from fastgw.config.spec import EngineSpec, ModelListsSpec
 from tests.unit.config.files import problems, read, with_service
 
-USUAL = EngineSpec("auto", "/metrics", None, 1.0, 0.5, ())
+USUAL = EngineSpec("auto", "/metrics", None, 1.0, 0.5, (), True, False, False)
 
 
 def test_an_engine(tmp_path: Path) -> None:
@@ -17,7 +17,9 @@ def test_an_engine(tmp_path: Path) -> None:
     assert service.engine == USUAL
     keys = "kind: triton, port: 8002, path: /m?x=1, interval: 2s, metrics: [nv_inference_pending_request_count]"
     (service,) = read(tmp_path, with_service(f"balance: engine, engine: {{{keys}}}")).services
-    assert service.engine == EngineSpec("triton", "/m?x=1", 8002, 2.0, 0.5, ("nv_inference_pending_request_count",))
+    assert service.engine == EngineSpec(
+        "triton", "/m?x=1", 8002, 2.0, 0.5, ("nv_inference_pending_request_count",), True, False, False
+    )
     assert read(tmp_path, with_service("balance: random")).services[0].engine is None
 
 
@@ -68,6 +70,21 @@ def test_lists_of_models(tmp_path: Path) -> None:
         assert any(told in one for one in found), found
     text = with_service("model_lists: true").replace("127.0.0.1:19000", "unix:/tmp/x")
     assert any("model_lists asks for a list, and a unix socket has none" in one for one in problems(tmp_path, text))
+
+
+def test_load_reports_beside_the_page_or_in_its_place(tmp_path: Path) -> None:
+    (service,) = read(
+        tmp_path, with_service("balance: engine, engine: {reports: true, poll: false}, protocol: h2")
+    ).services
+    assert service.engine == USUAL._replace(poll=False, reports=True)
+    (service,) = read(tmp_path, with_service("balance: engine, engine: {reports: true, pass_reports: true}")).services
+    assert service.engine == USUAL._replace(reports=True, pass_reports=True)
+    for keys, told in (
+        ("poll: false", "engine.poll: is off, and so are reports"),
+        ("pass_reports: true", "engine.pass_reports: has no effect without reports"),
+    ):
+        found = problems(tmp_path, with_service(f"balance: engine, engine: {{{keys}}}"))
+        assert any(told in one for one in found), found
 
 
 def test_a_unix_socket_has_no_metrics(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def test_the_rows_of_the_table_have_these_values() -> None:
         "fastgw_endpoint_picker_picks",
         "fastgw_guardrails",
         "fastgw_prefix_picks",
+        "fastgw_load_reports",
         "fastgw_streams_broken",
         "fastgw_answers_misfit",
         "fastgw_mqtt_bridge_failures",

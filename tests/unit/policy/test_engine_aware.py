@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastgw.policy.engine_aware import LEAST_FREE, EngineAware, EngineReading, Readings
+from fastgw.policy.engine_aware import LEAST_FREE, EngineAware, EngineReading, Readings, reading_of
 from fastgw.policy.engines import Load
 
 
@@ -134,3 +134,33 @@ def test_of_three_members_the_slow_one_gets_next_to_nothing(is_told: bool) -> No
             taken[member.place] += 1
     assert taken["c"] / taken.total() < 0.003  # below what a p99 sees
     assert abs(taken["a"] - taken["b"]) / taken.total() < 0.1
+
+
+KV, WAITING, RUNNING = (
+    f"named_metrics.{one}" for one in ("kv_cache_usage_perc", "num_requests_waiting", "num_requests_running")
+)
+
+
+def test_a_report_says_what_it_says_and_the_rest_is_as_it_was_known() -> None:
+    first = reading_of({KV: 0.5, WAITING: 2.0}, None, 3, 100.0, 103.0)
+    assert (first.load.running, first.load.waiting, first.load.usage, first.base) == (3.0, 2.0, 0.5, 3)
+    page = EngineReading(Load("vllm", 7, 1, 0.2), 101.0)
+    page.base = 4
+    second = reading_of({WAITING: 0.0}, page, 6, 100.0, 103.0)  # two more were sent since
+    assert (second.load.running, second.load.waiting, second.load.usage) == (9.0, 0.0, 0.2)
+    late = reading_of({WAITING: 0.0}, page, 6, 102.0, 105.0)
+    assert (late.load.running, late.load.usage) == (6.0, 0.0)
+    assert reading_of({RUNNING: 1.0}, page, 6, 100.0, 103.0).load.running == 1.0
+    fewer = reading_of({WAITING: 0.0}, EngineReading(Load("vllm", 1), 101.0), 0, 100.0, 103.0)
+    assert fewer.load.running == 1.0  # which this worker has not used yet
+
+
+def test_who_reports_to_be_busy_is_left_and_pages_do_not_forget_it() -> None:
+    clock, readings, members = Clock(), Readings(), pair()
+    balancer = known(members, readings, clock)
+    readings.of("s")["a:1"] = reading_of({WAITING: 5.0}, None, 0, clock.now, clock.now + 3)
+    assert {balancer.pick(members).place for _ in range(50)} == {"b:1"}
+    readings.learn("s", {"b:1": (Load("vllm", 1), 103.0)})
+    assert set(readings.of("s")) == {"a:1", "b:1"}
+    readings.learn("s", {})
+    assert set(readings.of("s")) == {"a:1"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.policy.engines import AUTO, KINDS, Load, known, load_of
+from fastgw.policy.engines import AUTO, KINDS, Load, known, load_of, reported
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,22 @@ def test_what_is_no_engine_and_what_cannot_be() -> None:
 def test_the_names_of_a_kind_and_of_all() -> None:
     assert known("tgi") == ("tgi_batch_current_size", "tgi_queue_size")
     assert set(known(AUTO)) == {name for kind in KINDS for name in known(kind)}
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        ({"named_metrics.kv_cache_usage_perc": 0.4, "cpu_utilization": 1.0}, (None, None, 0.4)),
+        ({"named_metrics.num_running_reqs": 2.0, "named_metrics.num_queue_reqs": 3.0}, (2.0, 3.0, None)),
+        ({"application_utilization": 1.5, "cpu_utilization": 0.1}, (None, None, 1.0)),
+        ({"application_utilization": 0.0, "cpu_utilization": 0.1}, (None, None, 0.1)),
+    ],
+)
+def test_what_a_load_report_says(report: dict[str, float], expected: tuple[float | None, ...]) -> None:
+    assert reported(report) == expected
+
+
+@pytest.mark.parametrize("report", [{}, {"eps": 1.0}, {"named_metrics.kv_cache_usage_perc": 40.0}])
+def test_a_load_report_that_says_nothing_here(report: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"says nothing|more than all"):
+        reported(report)

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from fastgw.config.spec import ServiceSpec
-from fastgw.policy.engines import Load
+from fastgw.policy.engines import GOOD_FOR, Load
 from fastgw.server.engines import Engines
 from fastgw.server.log import Log
-from fastgw.server.member_pages import GOOD_FOR
 from tests.support.certificates import Authority
 from tests.support.upstream import UpstreamServer, canned, response
 from tests.unit.config.files import read, with_service
