@@ -12,6 +12,7 @@ cdef class UsageMeter(StreamingHook):
     cdef public double first
     cdef public double last
     cdef public bint is_whole
+    cdef _begin(self)
     cpdef Py_ssize_t generated(self) except -1
 
 

@@ -39,6 +39,10 @@ class UsageMeter(StreamingHook):
     is_counting = True  #: what is not the service's own is not offered to it
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is known yet."""
         self.told = TokenCounts()
         self.first = 0.0  #: when the first of a stream came that was generated, by the plane's clock; 0: not yet
         self.last = 0.0  #: when the stream ended
@@ -55,7 +59,7 @@ class AnswerMeter(UsageMeter):
     __slots__ = ("_head", "_size", "_tail")
 
     def __init__(self) -> None:
-        UsageMeter.__init__(self)
+        self._begin()
         self._head: list[bytes] = []
         self._tail = b""
         self._size = 0
@@ -85,12 +89,8 @@ class AnswerMeter(UsageMeter):
         if self._tail:
             usage.read_ends(self.told, head, self._tail)
             self._tail = b""
-        else:
-            seen = glance.used(head)
-            if seen is None:
-                self.told.learn(_object(head))
-            else:
-                self.told.take(seen)
+        elif not glance.tell_used(self.told, head):
+            self.told.learn(_object(head))
         self.is_whole = self.told.prompt != NOT_TOLD
         return b""
 

@@ -34,13 +34,15 @@ cdef class Usage:
     cdef public str name
     cdef dict _bases
     cdef object _by_key
+    cdef frozenset _before
+    cdef frozenset _after
     cdef bint _has_prices
     cdef bint _includes
     cdef LogLines _lines
     cdef bint _names_keys
     cdef object _prices
     cdef object _wall
-    @cython.locals(request=Request)
+    @cython.locals(request=Request, edited=frozenset)
     cpdef request(self, Exchange exchange)
     @cython.locals(
         request=Request, known=Metering, notes=dict, asked_model=AskedModel, path=bytes, asks=bint, body=RequestBody, data=bytes
@@ -58,13 +60,15 @@ cdef class Usage:
     cdef _write(self, Exchange exchange, dict settled)
 
 
-@cython.locals(meter=UsageMeter, told=TokenCounts, prompt="long long", completion="long long", settled=dict)
+@cython.locals(meter=UsageMeter, told=TokenCounts, prompt="long long", completion="long long", settled=dict, is_cached=bint)
 cpdef dict settle(Exchange exchange, Metering known, object prices)
 
 @cython.locals(path=bytes, makes=bint)
 cdef _estimate(Exchange exchange, Metering known, UsageMeter meter, long long prompt, long long completion)
 
-cdef dict _paths
+cdef dict _SETTLED, _paths
+cdef tuple _CODED
+cdef bytes _CODINGS, _UNCODED
 
 cpdef bint is_making(bytes path) except -1
 

@@ -69,6 +69,18 @@ _STREAMING: Final = b"/completions"  #: how those end whose streams tell of toke
 _KEY, _LABELS = "api_key", "labels"  #: notes of a filter that knows the key of the client
 _VALUE_MAX: Final = 256  #: characters of what a client has said, in a line
 
+#: The note of an exchange that has used nothing.
+_SETTLED: Final[dict[str, Any]] = {
+    "model": None,
+    "requested_model": None,
+    "prompt_tokens": 0,
+    "completion_tokens": 0,
+    "total_tokens": 0,
+    "cached_tokens": 0,
+    "reasoning_tokens": 0,
+    "estimated": False,
+    "cost": None,
+}
 _paths: dict[bytes, bool] = {}  #: what ``is_making`` says: nearly all requests have one of few paths
 
 
@@ -109,7 +121,19 @@ class Metering:
 class Usage:
     """The filter."""
 
-    __slots__ = ("_bases", "_by_key", "_has_prices", "_includes", "_lines", "_names_keys", "_prices", "_wall", "name")
+    __slots__ = (
+        "_after",
+        "_bases",
+        "_before",
+        "_by_key",
+        "_has_prices",
+        "_includes",
+        "_lines",
+        "_names_keys",
+        "_prices",
+        "_wall",
+        "name",
+    )
 
     def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
         """``options``: ``path`` of the log, None: there is none; ``rotate`` and ``flush``, as of an access log; ``keys``: names of those
@@ -117,6 +141,8 @@ class Usage:
         """
         self.name = name
         self._includes: bool = options["include_usage"]
+        self._before: frozenset[bytes] | None = None
+        self._after = _EDITED
         self._bases: dict[str, dict[str, int]] = {}  #: where counters begin, by the service, then by the model
         self._names_keys = bool(options.get("keys"))
         self._by_key: KeyUsage | None = None
@@ -128,9 +154,9 @@ class Usage:
         self._lines = LogLines(path, flush=options["flush"], rotate=options["rotate"]) if path else None
 
     @property
-    def prices(self) -> Prices:
-        """What tokens cost."""
-        return self._prices
+    def prices(self) -> Prices | None:
+        """What tokens cost; None: nothing."""
+        return self._prices if self._has_prices else None
 
     def count_in(self, slots: Mapping[tuple[str, str], int]) -> None:
         """Count what the models of services use, by the names of both, in these slots (``config.metered``)."""
@@ -163,7 +189,14 @@ class Usage:
         """Ask for an answer that is not compressed: nobody could read another on its way."""
         request = exchange.request
         if request.method == b"POST" and request.header(_CODINGS) is not None:
-            request.change(_CODED, _UNCODED, _EDITED if request.edited is None else request.edited | _EDITED)
+            edited = request.edited
+            if edited is None:
+                edited = _EDITED
+            else:  # sets of names are the same objects for all requests that meet the same filters, so to unite them once is enough
+                if edited is not self._before:
+                    self._before, self._after = edited, edited | _EDITED
+                edited = self._after
+            request.change(_CODED, _UNCODED, edited)
 
     def transform_request(self, exchange: Exchange) -> IncludingUsage | None:
         """Read what it asks for; what has to ask for more is changed."""
@@ -317,7 +350,8 @@ def settle(exchange: Exchange, known: Metering, prices: Prices | None) -> dict[s
 
     Nothing is used where no service was asked, or its answer was an error, or the gateway has answered for it.
     """
-    meter = None if _is_cached(exchange) else known.meter
+    is_cached = _is_cached(exchange)
+    meter = None if is_cached else known.meter
     told = meter.told if meter is not None else TokenCounts()
     prompt, completion = told.prompt, told.completion
     if prompt == NOT_TOLD or completion == NOT_TOLD:
@@ -326,18 +360,19 @@ def settle(exchange: Exchange, known: Metering, prices: Prices | None) -> dict[s
     known.completion = max(completion, 0) + known.estimated_completion
     known.cached = min(max(told.cached, 0), known.prompt)
     known.reasoning = max(told.reasoning, 0)
-    settled: dict[str, Any] = {
-        "model": told.model or known.asked or None,
-        "requested_model": known.asked or None,
-        "prompt_tokens": known.prompt,
-        "completion_tokens": known.completion,
-        "total_tokens": known.prompt + known.completion,
-        "cached_tokens": known.cached,
-        "reasoning_tokens": known.reasoning,
-        "estimated": known.is_estimated,
-        "cost": None,
-    }
-    if _is_cached(exchange):
+    settled = _SETTLED.copy()
+    settled["model"] = told.model or known.asked or None
+    settled["requested_model"] = known.asked or None
+    settled["prompt_tokens"] = known.prompt
+    settled["completion_tokens"] = known.completion
+    settled["total_tokens"] = known.prompt + known.completion
+    if known.cached:
+        settled["cached_tokens"] = known.cached
+    if known.reasoning:
+        settled["reasoning_tokens"] = known.reasoning
+    if known.is_estimated:
+        settled["estimated"] = True
+    if is_cached:
         settled["cached"] = True
     if prices is not None:
         settled["cost"] = prices.cost(told.model, known.asked, known.prompt, known.cached, known.completion)

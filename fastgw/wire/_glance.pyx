@@ -2,6 +2,8 @@
 
 from libc.string cimport memcmp, strlen
 
+from fastgw.wire.usage cimport TokenCounts
+
 cdef enum:  # by the rules of ``wire.usage``
     NOT_TOLD = -1, ABSENT = -2, DIGITS = 13
 
@@ -133,29 +135,42 @@ cdef struct Seen:
     int place  # of the details whose members are looked at
 
 
-cpdef tuple used(bytes answer):
-    """See ``_glance_py``."""
+cdef bint _look(bytes answer, Seen* seen) except -1:
+    """Whether there is something to be told of it without reading it."""
     cdef const char* at = answer
     cdef const char* end = at + len(answer)
-    cdef Seen seen
-    cdef int cached, reasoning
     seen.model = NULL
     seen.model_size = 0
     seen.prompt_evaluated = seen.evaluated = NOT_TOLD
-    _forget(&seen)
+    _forget(seen)
     at = _blank(at, end)
     if at == end or at[0] != c"{":
-        return None
-    at = _members(at + 1, end, &seen, ANSWER)
+        return False
+    at = _members(at + 1, end, seen, ANSWER)
     if at == NULL or _blank(at, end) != end:
-        return None
-    cached = CACHED if seen.has_details[CACHED] else CACHED + 1
-    reasoning = REASONING if seen.has_details[REASONING] else REASONING + 1
-    return (
-        seen.model[:seen.model_size].decode("ascii") if seen.model != NULL else "",
+        return False
+    if not seen.has_details[CACHED]:
+        seen.numbers[CACHED] = seen.numbers[CACHED + 1]
+    if not seen.has_details[REASONING]:
+        seen.numbers[REASONING] = seen.numbers[REASONING + 1]
+    return True
+
+
+cdef inline str _model_of(Seen* seen):
+    return seen.model[:seen.model_size].decode("ascii") if seen.model != NULL else ""
+
+
+cpdef bint tell_used(TokenCounts told, bytes answer) except -1:
+    """See ``_glance_py``."""
+    cdef Seen seen
+    if not _look(answer, &seen):
+        return False
+    told.take(
+        _model_of(&seen),
         seen.numbers[0], seen.numbers[1], seen.numbers[2], seen.numbers[3], seen.numbers[4], seen.numbers[5], seen.numbers[6],
-        seen.numbers[7], seen.numbers[cached], seen.numbers[reasoning], seen.prompt_evaluated, seen.evaluated,
+        seen.numbers[7], seen.numbers[CACHED], seen.numbers[REASONING], seen.prompt_evaluated, seen.evaluated,
     )
+    return True
 
 
 cdef void _forget(Seen* seen) noexcept:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from fastgw.wire.usage import TokenCounts
 
 _KEY: Final = b'"usage"'
 _COUNT: Final = b"eval_count"
@@ -31,14 +34,12 @@ def may_tell(block: bytes, begin: int) -> bool:
     return block.find(_COUNT, begin) >= 0
 
 
-def used(answer: bytes) -> tuple[str, int, int, int, int, int, int, int, int, int, int, int, int] | None:
-    """What ``answer``, which is JSON, tells of its tokens, for ``TokenCounts.take``; None: it has to be read (``TokenCounts.learn``).
+def tell_used(told: TokenCounts, answer: bytes) -> bool:
+    """Have ``told`` take what ``answer``, which is JSON, tells of its tokens; False: it has to be read (``TokenCounts.learn``).
 
-    That is the model, and the numbers of ``usage``: prompt_tokens (``ABSENT``, if there is no such key), input_tokens, completion_tokens,
-    output_tokens, total_tokens, cache_read_input_tokens, cache_creation_input_tokens, prompt_cache_hit_tokens, and of the details
-    cached_tokens and reasoning_tokens; then prompt_eval_count and eval_count.  To be read has what has escapes in a key or in the name of
-    the model, thinking_tokens, or usage in another object.  Whether what is passed over is JSON is not looked at, but for where it ends.
+    To be read has what has escapes in a key or in the name of the model, thinking_tokens, or usage in another object.  Whether what is
+    passed over is JSON is not looked at, but for where it ends.
 
     In Python nothing is faster than to read it.
     """
-    return None
+    return False

@@ -149,7 +149,7 @@ cdef class Skim:
         self._base = size
         for place in range(self._count):
             if self._kinds[place] and self._stops[place] - self._starts[place] <= self._value_max:
-                self._raws[place] = data[self._starts[place]:self._stops[place]]
+                self._raws[place] = PyBytes_FromStringAndSize(<const char*> text + self._starts[place], self._stops[place] - self._starts[place])
 
     cpdef finish(self):
         """See ``_json_skim_py.Skim``."""

@@ -1,8 +1,11 @@
-# cython: boundscheck=False, wraparound=False, initializedcheck=False
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Field lines in C: the same functions as ``_lines_py``.  A line is looked at by the length of a name, then letter by letter."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memchr, memcpy
+
+
+cdef tuple LENGTH_NAMES = (b"content-length",)
 
 
 cdef inline const char* _line_end(const char* at, const char* end) noexcept:
@@ -126,6 +129,33 @@ cpdef bytes without_fields(bytes lines, names):
         return lines
     memcpy(out + size, kept, end - kept)
     return PyBytes_FromStringAndSize(out, size + (end - kept))
+
+
+cpdef bytes with_length(bytes lines, long long length):
+    """See ``_lines_py``."""
+    cdef bytes rest = without_fields(lines, LENGTH_NAMES)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(rest)
+    cdef char digits[24]
+    cdef int count = 0
+    cdef bytes made
+    cdef char* out
+    while length or not count:
+        digits[count] = 48 + length % 10
+        length //= 10
+        count += 1
+    made = PyBytes_FromStringAndSize(NULL, size + 16 + count + 2)
+    out = PyBytes_AS_STRING(made)
+    memcpy(out, PyBytes_AS_STRING(rest), size)
+    out += size
+    memcpy(out, b"content-length: ", 16)
+    out += 16
+    while count:
+        count -= 1
+        out[0] = digits[count]
+        out += 1
+    out[0] = 13
+    out[1] = 10
+    return made
 
 
 cpdef set names_like(bytes lines, names):

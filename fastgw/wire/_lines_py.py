@@ -33,6 +33,11 @@ def without_fields(lines: bytes, names: Collection[bytes]) -> bytes:
     return b"\r\n".join(kept)
 
 
+def with_length(lines: bytes, length: int) -> bytes:
+    """``lines`` with one of Content-Length, which says so, at their end, and no other."""
+    return without_fields(lines, (b"content-length",)) + b"content-length: %d\r\n" % length
+
+
 def names_like(lines: bytes, names: Collection[bytes]) -> set[bytes]:
     """The names, in lower case, of lines that are not of ``names``, and are with ``-`` in the place of each ``_``: services that have
     fields as variables (CGI) take one for the other."""

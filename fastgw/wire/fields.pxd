@@ -16,5 +16,4 @@ cdef class FieldTable:
     cpdef int _classify(self, bytes name)
 
 
-@cython.locals(first=Py_ssize_t)
 cpdef bytes find_field(bytes head, bytes name)

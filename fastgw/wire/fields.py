@@ -282,10 +282,10 @@ def is_forbidden_trailer(name: bytes) -> bool:
 def find_field(head: bytes, name: bytes) -> bytes | None:
     """Value of the field ``name`` (lower-case) in a complete head: repeated lines joined with ``", "``, None when absent.
 
-    Linear in the head and meant for filters and conditions that look at few fields; the framing fields have attributes.
+    Linear in the head and meant for filters and conditions that look at few fields; the framing fields have attributes.  The first line
+    is none of a field, so nothing is to be found there.
     """
-    first = head.find(b"\r\n")
-    return field_lines.value_of(head, name, first + 2) if first >= 0 else None
+    return field_lines.value_of(head, name)
 
 
 def is_hopeless(data: bytes, checked: int = 0) -> bool:

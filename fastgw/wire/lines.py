@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or find_spec("fastgw.wire._lines") is None:
-    from fastgw.wire._lines_py import behind, has_any, names_like, value_of, values_of, without_fields
+    from fastgw.wire._lines_py import behind, has_any, names_like, value_of, values_of, with_length, without_fields
 else:  # found, so it must import: an error in it is not a reason to be slow in silence
-    from fastgw.wire._lines import behind, has_any, names_like, value_of, values_of, without_fields
+    from fastgw.wire._lines import behind, has_any, names_like, value_of, values_of, with_length, without_fields
 
-__all__ = ["behind", "has_any", "names_like", "value_of", "values_of", "without_fields"]
+__all__ = ["behind", "has_any", "names_like", "value_of", "values_of", "with_length", "without_fields"]

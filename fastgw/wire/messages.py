@@ -141,7 +141,7 @@ class Message:
 
     def gain_length(self, length: int) -> None:
         """Announce a body of ``length`` bytes, handed on as data alone."""
-        self.fields = field_lines.without_fields(self.fields, (b"content-length",)) + b"content-length: %d\r\n" % length
+        self.fields = field_lines.with_length(self.fields, length)
         self.content_length = length
         self.length_count = 1
 

@@ -10,7 +10,10 @@ cdef class TokenCounts:
     cdef readonly long long reasoning
     cpdef learn(self, object said)
     cdef _take_model(self, object name)
-    cpdef take(self, tuple seen)
+    cpdef take(
+        self, str model, long long prompt, long long read_in, long long completion, long long output, long long total, long long cache_read,
+        long long cache_written, long long cache_hit, long long cached, long long reasoning, long long prompt_evaluated, long long evaluated
+    )
     cdef _take_usage(self, object usage, bint is_begun=*)
     @cython.locals(told="long long", made="long long")
     cdef _take_numbers(

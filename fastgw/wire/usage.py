@@ -17,7 +17,6 @@ from typing import Any, Final
 
 import orjson
 
-SeenTokens = tuple[str, int, int, int, int, int, int, int, int, int, int, int, int]  #: see ``glance.used``
 NOT_TOLD: Final = -1
 ABSENT: Final = -2  #: where it matters that the key is not there at all
 _MOST: Final = 1 << 40  #: tokens of one answer; a larger number says nothing
@@ -64,14 +63,41 @@ class TokenCounts:
         if not self.model and isinstance(name, str) and name.isprintable():
             self.model = name[:_MODEL_MAX]
 
-    def take(self, seen: SeenTokens) -> None:
-        """The same of what was ``seen`` of an answer by ``glance.used``."""
-        self._take_model(seen[0])
+    def take(
+        self,
+        model: str,
+        prompt: int,
+        read_in: int,
+        completion: int,
+        output: int,
+        total: int,
+        cache_read: int,
+        cache_written: int,
+        cache_hit: int,
+        cached: int,
+        reasoning: int,
+        prompt_evaluated: int,
+        evaluated: int,
+    ) -> None:
+        """The same of what ``glance.tell_used`` has seen of an answer: its model, which can be printed, the numbers of ``usage``, of which
+        ``prompt`` is ``ABSENT`` if there is no such key, and those of Ollama."""
+        if not self.model:
+            self.model = model[:_MODEL_MAX]
         self._take_numbers(
-            seen[1], seen[2], seen[3], seen[4], seen[5], seen[6], seen[7], seen[8], seen[9], seen[10], False
+            prompt,
+            read_in,
+            completion,
+            output,
+            total,
+            cache_read,
+            cache_written,
+            cache_hit,
+            cached,
+            reasoning,
+            False,
         )
-        self._input = max(self._input, seen[11])
-        self.completion = max(self.completion, seen[12])
+        self._input = max(self._input, prompt_evaluated)
+        self.completion = max(self.completion, evaluated)
 
     def _take_usage(self, usage: Any, *, is_begun: bool = False) -> None:
         """``is_begun``: this is said at the beginning, so that what was generated until then says nothing."""

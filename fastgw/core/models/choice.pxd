@@ -9,6 +9,8 @@ from fastgw.core.snapshot.snapshot cimport Service
 from fastgw.wire._lines cimport has_any
 from fastgw.wire.messages cimport Request
 
+cdef dict _OPERATIONS
+
 
 cdef class ModelPart:
     cdef public object destination

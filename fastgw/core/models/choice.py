@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot.snapshot import Service
     from fastgw.wire.inference import Operation
 
+_OPERATIONS: Final = OPERATIONS
 _PART: Final = 16 * 1024  #: bytes of a piece of a body that is kept by itself
 _RARE: Final = (b"content-encoding", *DIGESTS)  #: fields that few requests have, and that matter here
 
@@ -119,12 +120,12 @@ class ModelChoice:
     def choose(self, exchange: Exchange) -> Service | None:
         """See ``Destination``; None: the body is not here yet, or the exchange has its answer."""
         request, body = exchange.request, exchange.body
-        path = request.matched_path
-        operation = OPERATIONS.get(path) or operation_of(path)
+        path = request.routed_path or request.original_path or request.path  # its ``matched_path``, without a detour
+        operation = _OPERATIONS.get(path) or operation_of(path)
         if operation is not None and operation.lists and request.method in (b"GET", b"HEAD"):
             self._list.answer(exchange, self._targets)
             return None
-        if operation is None or operation.lists or request.method != b"POST":
+        if request.method != b"POST" or operation is None or operation.lists:
             return self._other(exchange)
         is_rare = has_any(request.head, _RARE)
         coding = request.header(b"content-encoding") if is_rare else None

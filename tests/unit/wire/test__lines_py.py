@@ -85,3 +85,9 @@ def test_names_that_a_service_may_take_for_others(form: ModuleType) -> None:
 )
 def test_what_is_behind_a_scheme(form: ModuleType, value: bytes, found: bytes | None) -> None:
     assert form.behind(value, b"bearer") == found
+
+
+@both
+def test_a_length_is_the_only_one(form: ModuleType) -> None:
+    assert form.with_length(FIELDS, 12) == FIELDS + b"content-length: 12\r\n"
+    assert form.with_length(b"Content-Length: 3\r\nA: 1\r\ncontent-length:3\r\n", 0) == b"A: 1\r\ncontent-length: 0\r\n"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgw.wire import _glance_py as plain
-from fastgw.wire.glance import glance, may_tell, used
+from fastgw.wire.glance import glance, may_tell, tell_used
 from fastgw.wire.usage import TokenCounts
 
 WORDS = (
@@ -72,10 +72,8 @@ def _counted(told: TokenCounts) -> tuple[object, ...]:
 @given(_object_of(VALUES), st.sampled_from(BLANKS))
 def test_what_is_seen_of_an_answer_is_what_is_read_of_it(text: str, blank: str) -> None:
     answer = (blank + text + blank).encode()
-    seen = used(answer)
-    if seen is not None:
-        taken, learned = TokenCounts(), TokenCounts()
-        taken.take(seen)
+    taken, learned = TokenCounts(), TokenCounts()
+    if tell_used(taken, answer):
         learned.learn(orjson.loads(answer))
         assert _counted(taken) == _counted(learned)
 
@@ -84,13 +82,15 @@ def test_what_is_seen_of_an_answer_is_what_is_read_of_it(text: str, blank: str) 
 def test_a_broken_answer_is_borne(text: str, place: int, put_in: bytes) -> None:
     """Of one that was cut nothing is known; of one with a byte too many what stands there, or nothing."""
     answer = text.encode()
-    assert used(answer[: min(place, len(answer) - 1)]) is None
-    seen = used(answer[:place] + put_in + answer[place:])
-    assert seen is None or (isinstance(seen[0], str) and all(type(one) is int for one in seen[1:]))
+    told = TokenCounts()
+    assert not tell_used(told, answer[: min(place, len(answer) - 1)])
+    assert _counted(told) == _counted(TokenCounts())
+    tell_used(told, answer[:place] + put_in + answer[place:])
+    assert told.model.isprintable() and all(type(one) is int and one >= -1 for one in _counted(told)[1:])
 
 
 @pytest.mark.skipif(
-    find_spec("fastgw.wire._glance") is None or used is plain.used, reason="in Python all answers are read"
+    find_spec("fastgw.wire._glance") is None or tell_used is plain.tell_used, reason="in Python all answers are read"
 )
 @pytest.mark.parametrize(
     "answer",
@@ -113,10 +113,8 @@ def test_a_broken_answer_is_borne(text: str, place: int, put_in: bytes) -> None:
     ids=["chat", "messages", "ollama", "embeddings", "responses"],
 )
 def test_usual_answers_need_not_be_read(answer: bytes) -> None:
-    seen = used(answer)
-    assert seen is not None
     taken, learned = TokenCounts(), TokenCounts()
-    taken.take(seen)
+    assert tell_used(taken, answer)
     learned.learn(orjson.loads(answer))
     assert _counted(taken) == _counted(learned) and taken.model == "m" and taken.prompt == 3
 
@@ -125,4 +123,4 @@ def test_usual_answers_need_not_be_read(answer: bytes) -> None:
     "answer", [b"", b" ", b"[]", b"{", b'{"model":"\\u006d"}', b'{"message":{"usage":{}}}', b"{} {}", b'{"a":}']
 )
 def test_what_has_to_be_read(answer: bytes) -> None:
-    assert used(answer) is None
+    assert not tell_used(TokenCounts(), answer)

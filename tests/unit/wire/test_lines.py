@@ -30,10 +30,11 @@ wanted = st.lists(st.sampled_from([b"a", b"x-a", b"x_a", b"x-ab", b"abc"]), max_
 
 
 @pytest.mark.skipif(len(FORMS) < 2, reason="the compiled form is not there")
-@given(complete, wanted)
-def test_both_forms_say_the_same(data: bytes, fields: tuple[bytes, ...]) -> None:
+@given(complete, wanted, st.sampled_from([0, 7, 10, 1234567890, 2**63 - 1]))
+def test_both_forms_say_the_same(data: bytes, fields: tuple[bytes, ...], length: int) -> None:
     def all_of(form: Any) -> Any:
         values = [form.values_of(data, name) for name in fields]
-        return values, form.has_any(data, fields), form.without_fields(data, fields), form.names_like(data, fields)
+        rest = form.without_fields(data, fields), form.names_like(data, fields), form.with_length(data, length)
+        return values, form.has_any(data, fields), rest
 
     assert all_of(FORMS[1]) == all_of(FORMS[0])
