@@ -19,7 +19,8 @@ from fastgw.core import counters
 from fastgw.core.causes import excerpt, words
 from fastgw.core.exchange import arriving
 from fastgw.core.http1.carrier import Http1Carrier
-from fastgw.core.net.connection import HOLD_PEER
+from fastgw.core.net.connection import HOLD_PEER, HOLD_PENDING
+from fastgw.core.plane import LEAVING_SECONDS
 from fastgw.core.websocket.answers import MessageAnswers
 from fastgw.core.websocket.closing import error_of
 from fastgw.core.websocket.handshake import problem_of, request_head
@@ -35,6 +36,7 @@ from fastgw.wire.websocket_sending import MessageSender, SizeError, TextError, f
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.plane import Plane
     from fastgw.core.websocket_settings import WebSocketCalls
 
 _TABLE: Final = FieldTable(RESPONSE_FIELDS)
@@ -136,12 +138,23 @@ class WebSocketCarrier(Http1Carrier):
         self._note_end(exchange, talk, _BY["client"], GOING_AWAY)
         exchange.client.release(HOLD_PEER)
         self.leave()
-        if self.is_closed:
-            return
-        if talk.head or talk.socket.code:
-            plane.see_off(self)
+        if not talk.socket.code or self.is_closed:
+            self.abort()  # nothing was said to it yet
         else:
-            self.abort()
+            self._see_off(plane)
+
+    def _see_off(self, plane: Plane) -> None:
+        """The CLOSE is the last of our side, and the service ends the connection (RFC 6455 section 7.1.1).  If we did while it speaks, its
+        kernel would lose the CLOSE with the rest."""
+        self.pool.on_leaving(self)  # type: ignore[attr-defined]
+        self.release(HOLD_PEER)
+        self.release(HOLD_PENDING)
+        if self.can_write_eof() and not plane.is_over:
+            self.deadline = plane.now + LEAVING_SECONDS
+            plane.leaving.append(self)
+            self.write_eof()
+        else:
+            plane.see_off(self)
 
     # --- what the event loop calls
 
@@ -151,7 +164,7 @@ class WebSocketCarrier(Http1Carrier):
         if talk is None:
             Http1Carrier.data_received(self, data)
         elif exchange is None or self.is_closed:
-            self.abort()
+            return  # it is behind our CLOSE
         elif talk.is_open:
             self._hear(exchange, talk, data)
         else:
@@ -163,6 +176,8 @@ class WebSocketCarrier(Http1Carrier):
             stays: bool = Http1Carrier.eof_received(self)
             return stays
         self._lost(None)
+        if self.exchange is None and not self.is_closed:
+            self.close()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:

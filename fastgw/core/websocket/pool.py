@@ -23,6 +23,13 @@ class WebSocketPool(Http1Pool):
         self.takes_chunks = False
         self._for = endpoint, plane  # once more: those of the base are for C alone
 
+    def on_leaving(self, carrier: WebSocketCarrier) -> None:
+        """``carrier`` has had its exchange, and waits for the service to end the connection: another may be opened in its place."""
+        if carrier.is_member:
+            carrier.is_member = False
+            self.size -= 1
+            self._open_if_needed()
+
     async def open_connection(self) -> Any:
         """See ``Http1Pool``."""
         return await open_carrier(self, *self._for, WebSocketCarrier)

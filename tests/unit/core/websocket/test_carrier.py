@@ -7,13 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fastgw.core import counters
 from fastgw.core.exchange.tunnel import accept_of
+from fastgw.core.websocket.answers import value_of
 from fastgw.core.websocket.pool import WebSocketPool
-from fastgw.core.websocket_counters import CLOSE_CODES, CLOSES, CODES, ENDS, MESSAGES, OPEN
+from fastgw.core.websocket_counters import CLOSES, CODES, ENDS, MESSAGES, OPEN
 from fastgw.testing.edge import Edge, Spy, body_of, head_of, statuses
 from fastgw.testing.mock import MockTransport
+from fastgw.wire.chunked import ChunkReader
 from fastgw.wire.fields import find_field
 from fastgw.wire.websocket_frames import (
     BINARY,
@@ -24,9 +28,9 @@ from fastgw.wire.websocket_frames import (
     WebSocketFrames,
     close_payload,
     frame_of,
-    read_close,
 )
 from fastgw.wire.websocket_messages import WebSocket
+from tests.support.examples import examples
 from tests.unit.core.http2.peer import POST, Http2Edge, Peer
 from tests.unit.core.websocket.test_answers import USUAL
 
@@ -113,7 +117,12 @@ def test_a_request_is_a_handshake_a_message_and_an_answer() -> None:
     assert asked.open(b"Sec-WebSocket-Protocol: chat\r\n") == ['{"a":1}']
     asked.say('{"b": 2}')
     assert asked.answered() == (200, b'{"b": 2}') and asked.heard() == [] and asked.socket.code == 1000
-    assert asked.service.is_closing() and not asked.client.is_closing()
+    assert asked.service.is_eof_written and not asked.client.is_closing()
+    asked.service.feed(frame_of(TEXT, b"behind our CLOSE") + frame_of(CLOSE, close_payload(1000)))
+    assert asked.service.take() == b"" and not asked.service.is_closing()
+    asked.service.feed_eof()
+    asked.edge.run()
+    assert asked.service.is_closing()
     count = asked.edge.of_route
     assert (count(MESSAGES), count(MESSAGES + 1), count(CLOSES), count(CODES)) == (1, 1, 1, 1)
     assert asked.notes[0]["websocket"] == {"client": 1, "service": 1, "close": 1000}
@@ -307,115 +316,6 @@ def test_a_request_for_a_websocket_is_a_tunnel() -> None:
     asked.end()
 
 
-# --- ends
-
-
-@pytest.mark.parametrize("name", ["lose", "deadline"])
-def test_a_service_is_told_at_once_that_nobody_waits(name: str) -> None:
-    asked = Asked(post(b"x"), route={"answer_timeout": 10.0})
-    asked.open()
-    if name == "lose":
-        asked.client.lose()
-    else:
-        asked.edge.loop.advance(11)
-    asked.heard()
-    assert (asked.socket.code, asked.socket.reason) == (
-        1001,
-        "nobody waits for the answer",
-    ) and asked.service.is_closing()
-    if name == "deadline":
-        assert asked.answered()[0] == 504
-    asked.end()
-
-
-def test_a_client_that_leaves_in_the_handshake_ends_the_connection() -> None:
-    asked = Asked(post(b"x"))
-    asked.client.lose()
-    asked.edge.run()
-    assert asked.service.is_closing() and asked.service.take() == b""
-    asked.end()
-
-
-@pytest.mark.parametrize(("code", "status"), [(1008, 403), (1009, 413), (1011, 502), (1013, 503), (1000, 502)])
-def test_a_close_before_the_answer_is_a_status(code: int, status: int) -> None:
-    asked = Asked(post(b"x"))
-    asked.open()
-    asked.service.feed(frame_of(CLOSE, close_payload(code, "why")))
-    assert asked.answered()[0] == status
-    assert asked.edge.of_route(CODES + CLOSE_CODES.index(str(code))) == 1
-    asked.end()
-
-
-def test_a_close_in_the_middle_of_a_stream_is_a_cut() -> None:
-    asked = Asked(post(b"x", b"Accept: application/x-ndjson\r\n"))
-    asked.open()
-    asked.say("1")
-    asked.service.feed(frame_of(CLOSE, close_payload(1011)))
-    assert not asked.client.take().endswith(b"0\r\n\r\n") and asked.client.is_closing()
-    asked.end()
-
-
-@pytest.mark.parametrize(
-    ("frame", "code", "told"),
-    [
-        (frame_of(TEXT, b"x", b"mask"), 1002, "websocket_failed"),
-        (frame_of(TEXT, b"\xff"), 1007, "websocket_failed"),
-        (frame_of(TEXT, b"x" * 1001), 1009, "answer_too_large"),
-        (frame_of(CLOSE, b"\x03"), 1002, "websocket_failed"),
-    ],
-    ids=["mask", "text", "size", "close"],
-)
-def test_a_service_that_breaks_a_rule_is_told_and_so_is_the_client(frame: bytes, code: int, told: str) -> None:
-    asked = Asked(post(b"x"))
-    asked.open()
-    asked.service.feed(frame)
-    (last,) = WebSocketFrames(200, 200, is_masked=True).feed(asked.service.take())
-    assert read_close(last.payload)[0] == code
-    status, body = asked.answered()
-    assert status == 502 and told.encode() in body and asked.edge.of_route(CLOSES + ENDS.index("broken")) == 1
-    asked.end()
-
-
-def test_too_many_messages_are_502() -> None:
-    asked = Asked(post(b"x"), messages=0)
-    asked.open()
-    asked.say(*["1"] * 6)
-    status, body = asked.answered()
-    assert status == 502 and b"answer_too_large" in body
-    asked.end()
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "code"),
-    [(b"\xff", 400, b"body_not_text"), (b"x" * 1001, 413, b"websocket_message_too_large")],
-)
-def test_a_body_that_is_no_message_is_the_fault_of_the_client(body: bytes, status: int, code: bytes) -> None:
-    asked = Asked(post(body, b"Content-Type: text/plain\r\n"))
-    asked.open()
-    asked.edge.run()
-    asked.heard()
-    told = asked.answered()
-    assert told[0] == status and code in told[1] and asked.socket.code == 1001
-    asked.end()
-
-
-# --- flow
-
-
-def test_a_client_that_does_not_read_holds_the_service() -> None:
-    asked = Asked(post(b"x", b"Accept: application/x-ndjson\r\n"), messages=0)
-    asked.edge.service.settings.websocket  # noqa: B018 - it has bounds of its own
-    asked.open()
-    asked.client.capacity = 0
-    count = 0
-    while asked.service.is_reading() and count < 5:
-        asked.say(b"x" * 1000)
-        count += 1
-        asked.client.protocol.pause_writing() if count == 3 else None
-    assert count == 3 and not asked.service.is_reading()
-    asked.end()
-
-
 def test_a_stream_of_http2_is_the_same_client() -> None:
     edge = Http2Edge(make_pool=WebSocketPool, service={"websocket": USUAL})
     peer = Peer(edge)
@@ -434,3 +334,32 @@ def test_a_stream_of_http2_is_the_same_client() -> None:
     service.lose()
     edge.run()
     edge.end()
+
+
+# --- splits
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(
+    messages=st.lists(st.one_of(st.text(max_size=30), st.binary(max_size=30)), min_size=1, max_size=5),
+    cuts=st.lists(st.integers(1, 40), max_size=12),
+    is_stream=st.booleans(),
+)
+def test_an_answer_is_the_same_at_every_split(messages: list[str | bytes], cuts: list[int], is_stream: bool) -> None:
+    asked = Asked(post(b"x", *([b"Accept: application/x-ndjson\r\n"] if is_stream else [])), messages=0, max_messages=9)
+    asked.open()
+    frames = [frame_of(TEXT, one.encode()) if isinstance(one, str) else frame_of(BINARY, one) for one in messages]
+    data = b"".join(frames) + frame_of(CLOSE, close_payload(1000))
+    for size in cuts:
+        asked.service.feed(data[:size])
+        data = data[size:]
+    asked.service.feed(data) if data else None
+    values = [value_of(one) for one in messages]
+    told = asked.client.take()
+    if is_stream:
+        _, _, body = told.partition(b"\r\n\r\n")
+        reader = ChunkReader(1000, 10, decode=True)
+        assert reader.feed(body, 0) == b"".join(one + b"\n" for one in values) and reader.done
+    else:
+        assert (statuses(told), body_of(told)) == ([200], b"[" + b",".join(values) + b"]")
+    asked.end()
