@@ -42,7 +42,6 @@ class SharedLimit:
         self.settles = kind.settles
         self.text = kind.text
         self.unit = kind.unit
-        self.block: int = options["block"]  #: as much as there is at once
         self._kind = kind
         self._leases = leases
         self._redis: RedisSettings = cluster["redis"]

@@ -107,8 +107,7 @@ class Counted:
     def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Any:
         """What it has for a request that takes so much: a ``Tab``, a ``Meter``, or a ``Lease``."""
         if self.shared is not None:
-            # More than a block is never there at once, and is taken all the same.
-            return self.shared.tab(exchange, clock, min(amount, self.shared.block), amount)
+            return self.shared.tab(exchange, clock, amount, amount)
         kind = self.kind
         if not self.settles:
             return kind.bucket(exchange, clock)

@@ -60,7 +60,7 @@ class Elsewhere:
     def answer(self, question: Question) -> Grant:
         now, rate = self._clock.now, self._rate
         full = rate.taken(max(self.full_at, now + question.known), now, question.owed)
-        granted = min(question.missing, rate.left(full, now))
+        granted = max(0, min(question.missing, rate.left(full, now)))
         self.full_at = rate.taken(full, now, granted)
         return Grant(granted, self.full_at - now)
 

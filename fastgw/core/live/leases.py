@@ -7,10 +7,10 @@ Three cells of times for each key, all changed by compare-and-swap, by whatever 
     asked    until then nobody asks for more: somebody has, or there is nothing to be had
 
 No request waits for what is asked.  One that finds enough in the lease takes it.  One that does not is admitted all the same if there
-should be enough in the bucket, but the node owes no more than a block: that is how a key begins.  What is owed is taken from the bucket
-with the next question, whether it is there or not.  So everything that a node admits is taken from the bucket, before or after; what is
-lost with an answer that never came admits fewer.  Only where nobody can be asked, and the limit says so (``is_alone``), a node goes on by
-itself.
+should be enough in the bucket, but the node owes no more than a block: that is how a key begins.  (What is more than a block is never there
+at once, so a node that owes nothing may owe all of it.)  What is owed is taken from the bucket with the next question, whether it is there
+or not.  So everything that a node admits is taken from the bucket, before or after; what is lost with an answer that never came admits
+fewer.  Only where nobody can be asked, and the limit says so (``is_alone``), a node goes on by itself.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ class Lease:
         if has >= self.needs:
             self._how = _HELD
         elif self._is_there:
-            is_owed = has - self.needs >= -self._shared.terms.block and not rate.wait(self.time, now, self.needs)
+            most = self._shared.terms.block if has < 0 else max(self._shared.terms.block, self.needs)
+            is_owed = has - self.needs >= -most and not rate.wait(self.time, now, self.needs)
             self._how = _OWED if is_owed else _REFUSED
         else:
             is_free = self._shared.is_alone and not rate.wait(self.time, now, self.needs)

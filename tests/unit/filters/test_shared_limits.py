@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from fastgw.core.live.news import Ask, LinkState
 from fastgw.filters import shared_limits as module
 from fastgw.filters.leases import LEASES
 from fastgw.filters.rate_limit import RateLimit
+from fastgw.filters.token_limits import counted_limit
 from fastgw.policy.amounts import Amounts
 from fastgw.testing.edge import GET, Edge, body_of, statuses
 from tests.support.shared_rate import REDIS, Elsewhere
@@ -160,3 +162,17 @@ def test_values_that_are_long_are_not_remembered(
     assert len({one.places.name for one in asked}) == 2
     assert [*filter_._limits[0]._known] == [(b"1" * 256,)]  # type: ignore[union-attr]
     edge.end()
+
+
+def test_a_reservation_of_more_than_a_block_needs_all_of_it(seat: Seat, clock: Clock, asked: list[Ask]) -> None:  # noqa: F811
+    """Else it would be admitted for want of a block, however little of the bucket there is behind that."""
+    limit = counted_limit(
+        "limit", 1, {"rate": (1, 1), "burst": 50, "per": ("filter",), "unit": "tokens", "block": 10}, dict(CLUSTER)
+    )
+    exchange: Any = SimpleNamespace(plane=SimpleNamespace(seat=seat), notes=None)
+    first, second = limit.tab(exchange, clock, 40), limit.tab(exchange, clock, 40)
+    assert first.look() and first.charge()
+    limit.settle(first, {"total_tokens": 25})
+    assert not second.look() and second.needs == 40  # there are 25
+    third = limit.tab(exchange, clock, 10)
+    assert not third.look()  # 25 are owed
