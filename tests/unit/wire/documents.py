@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from fastgw.wire.json_value import AMBIGUOUS, KIND_NAMES, JsonError, JsonValue
+from fastgw.wire.json_value import AMBIGUOUS, DEPTH_MAX, KIND_NAMES, TOO_DEEP, JsonError, JsonValue
 
 FORMS: list[ModuleType] = [importlib.import_module("fastgw.wire._json_skim_py")]
 if find_spec("fastgw.wire._json_skim") is not None:
@@ -40,13 +40,37 @@ _WRONG = [
     '"\\ud800\\u0041"', '"\\ud800x"', '"\t"', '"\x00"', "'a'", "[1,]", "[,1]", '{"a":1,}', '{"a"}', "{a:1}", "[1 2]", "[1}", '{"a":1]',
     "", "1e400", "[[]", "]", "/**/1", "--1", "1.e1", "1ee1", "\ufeff1",
 ]  # fmt: skip
+_WITHIN = [
+    *(
+        "\\n",
+        '\\"',
+        "\\\\",
+        "\\/",
+        "\\u00e9",
+        "\\uD83D\\uDE00",
+        "é",
+        "\u20ac",
+        "\U0001f600",
+        "\x7f",
+        "\\u0000",
+        "{",
+        ",",
+    ),
+    *('\\"model\\":', "", "\\\\" * 17, "\\n" * 16, "\\u0041" * 3),
+]
+_WRONG_WITHIN = ["\x00", "\x1f", "\n", "\\x", "\\ud800", "\\udc00x", "\\ud800\\n", '"', "\\u12", "\\"]
 _SPACES = ["", "", "", " ", "\n\t", "\r "]
 
 
-def document(random: Random) -> bytes:
-    """An object with some of the keys that are looked for, in any form and order, and sometimes with something wrong."""
+def document(random: Random, *, is_large: bool = False) -> bytes:
+    """An object with some of the keys that are looked for, in any form and order, and sometimes with something wrong.
+
+    ``is_large``: with longer strings, in which what is special stands at any place of a vector of 16 or 32 bytes, and deep nesting."""
     wrong = random.random() < 0.3
     text = _object(random, 3, top=True, wrong=wrong)
+    if is_large:
+        inner = _nested(random) if random.random() < 0.1 else _long(random)
+        text = text[:-1] + ("," if text[1:-1].strip() else "") + f'"long":{inner}}}'
     if random.random() < 0.05:
         text = random.choice(
             [f"[{text}]", text + "{}", text + "x", "\ufeff" + text, "", " ", text[:-1], "1", '"model"']
@@ -70,6 +94,22 @@ def _object(random: Random, depth: int, *, top: bool = False, wrong: bool = Fals
         names = [name for name in dict.fromkeys(names) if name.lower() == name and not {"\u212a", "\u017f"} & set(name)]
     pairs = [f"{_key(random, name)}{_space(random)}:{_value(random, depth - 1, wrong)}" for name in names]
     return "{" + f"{_space(random)},".join(_space(random) + pair for pair in pairs) + _space(random) + "}"
+
+
+def _long(random: Random) -> str:
+    """A string of which most is plain."""
+    parts = []
+    for _ in range(random.randrange(1, 5)):
+        parts.append("x" * random.randrange(50))
+        parts.append(random.choice(_WITHIN if random.random() < 0.97 else _WRONG_WITHIN))
+    return '"' + "".join(parts) + '"'
+
+
+def _nested(random: Random) -> str:
+    """Arrays and objects in each other, about as many as there may be."""
+    kinds = [random.choice(("[]", "{}")) for _ in range(random.choice((10, 253, 254, 255, 256, 300)))]
+    openings = "".join("[" if kind == "[]" else '{"a":' for kind in kinds)
+    return openings + "1" + "".join(kind[1] for kind in reversed(kinds))
 
 
 def _space(random: Random) -> str:
@@ -139,6 +179,8 @@ def judge(data: bytes, told: Any, keys: tuple[bytes, ...] = KEYS) -> None:
     assert 0 <= offset <= len(data), (data, told)
     if reason == AMBIGUOUS and not why:
         assert _is_ambiguous(data, keys), (data, told)
+    elif reason == TOO_DEEP:
+        assert data[: offset + 1].count(b"[") + data[: offset + 1].count(b"{") > DEPTH_MAX, (data, told)
     else:
         assert not isinstance(read, dict), (data, told)
 

@@ -306,17 +306,30 @@ def test_orjson_reads_the_same_at_every_split(random: Random) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_orjson_reads_the_same_of_very_many(request: pytest.FixtureRequest) -> None:
-    """The compiled form at every split, the plain one whole."""
+    """The compiled form at every split, the plain one whole and at some; every second document is a large one."""
     random = Random(request.config.option.hypothesis_seed)
-    for _ in range(MANY):
-        data = document(random)
+    for number in range(MANY):
+        data = document(random, is_large=number % 2 == 1)
         told = outcome(FORMS[0], [data])
         judge(data, told)
-        assert whole(FORMS[-1], data) == told, data
+        for cut in random.choices(range(len(data) + 1), k=2):
+            assert outcome(FORMS[0], [data[:cut], data[cut:]]) == told, (data, cut)
         for cut in range(len(data) if FORMS[1:] else 0):
             assert outcome(FORMS[-1], [data[:cut], data[cut:]]) == told, (data, cut)
+
+
+@pytest.mark.no_cover
+@settings(max_examples=examples(60), deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_orjson_reads_the_same_of_large_documents(random: Random) -> None:
+    data = document(random, is_large=True)
+    told = outcome(FORMS[0], [data])
+    judge(data, told)
+    for cut in random.choices(range(len(data) + 1), k=3):
+        for form in FORMS:
+            assert outcome(form, [data[:cut], data[cut:]]) == told, (data, cut)
 
 
 @pytest.mark.no_cover
