@@ -19,6 +19,7 @@ from fastgw.filters.token_rates import (
     PATTERN,
     TOKENS,
     UNITS,
+    WINDOWS,
     counted,
     read_amount,
     read_rate,
@@ -47,7 +48,12 @@ def _amount(value: object) -> int:
 
 TokenPace = Annotated[
     MicroRate,
-    Parsed(_rate, type="string", pattern=rf"^{PATTERN}$|\$\{{", examples=["100000/m", "5000000/d", "12.50/30d"]),
+    Parsed(
+        _rate,
+        type="string",
+        pattern=rf"^{PATTERN}$|\$\{{",
+        examples=["100000/m", "5000000/d", "12.50/30d", "300/month"],
+    ),
 ]
 Quantity = Annotated[int, Parsed(_amount, type=["number", "string"], examples=[20000, 2.5])]
 
@@ -57,7 +63,8 @@ class TokenLimitEntry(Model):
 
     rate: TokenPace | None = setting(
         None,
-        "How much in a second, minute, hour or day, or in so many of them: 100000/m, 5000000/d; of cost, in the currency of "
+        "How much in a second, minute, hour or day, or in so many of them: 100000/m, 5000000/d; or in an hour, day, week or month of the "
+        "calendar: 300/month; of cost, in the currency of "
         "the prices, also with a fraction: 12.50/d, 300/30d.",
     )
     max: Annotated[int, count(1, 1_000_000)] | None = setting(
@@ -153,6 +160,11 @@ def given_limit(one: TokenLimitEntry, only: str = "") -> tuple[tuple[str, object
 
 def _counts(document: Document, where: TreePath, one: TokenLimitEntry, rate: MicroRate) -> bool:
     """Each number is one that its unit is counted by."""
+    if rate.seconds < 0 and one.burst is not None:
+        document.report(
+            (*where, "burst"), f"has no effect: all of it is there when a {WINDOWS[rate.seconds]} begins", at_key=True
+        )
+        return False
     for key, value in (("rate", rate.micro), ("burst", one.burst), ("block", one.block)):
         if value is None:
             continue
@@ -166,6 +178,8 @@ def _counts(document: Document, where: TreePath, one: TokenLimitEntry, rate: Mic
 
 def _fits(document: Document, where: TreePath, one: TokenLimitEntry, rate: MicroRate) -> bool:
     """It comes back in a time that can be written down."""
+    if rate.seconds < 0:
+        return True
     most = LONGEST // Amounts(counted(rate.micro, one.unit), rate.seconds * _SECOND, 1).span(1)
     if one.size > most:
         document.report((*where, "burst"), "so much comes back in more than a year at this rate")
@@ -175,6 +189,13 @@ def _fits(document: Document, where: TreePath, one: TokenLimitEntry, rate: Micro
 def _lends(document: Document, where: TreePath, one: TokenLimitEntry, cluster: Cluster | None) -> None:
     """A block is there where something is shared, and is not too large for it."""
     at = (*where, "block")
+    if one.rate is not None and one.rate.seconds < 0:
+        if cluster is not None:
+            said = (
+                "is a window of the calendar, which each gateway counts by itself: with cluster say a time, such as 30d"
+            )
+            document.report((*where, "rate"), said)
+        return
     if cluster is None:
         if one.block is not None:
             document.report(at, "nothing is leased without cluster")

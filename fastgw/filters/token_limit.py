@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
     from fastgw.core.snapshot.chain import Chain
     from fastgw.filters.prices import Prices
     from fastgw.filters.rate_fields import Fields
+
+
+def in_windows(zone: str, wall: Callable[[], float], name: str, place: int, options: Mapping[str, Any]) -> Counted:
+    """A limit that counts in windows of the calendar of ``zone``."""
+    from fastgw.filters.calendar import Calendar  # which few need, as the next
+    from fastgw.filters.token_windows import CountedWindow
+
+    return CountedWindow(name, place, options, Calendar(zone, wall))
 
 
 class _Reserved:
@@ -108,20 +117,23 @@ class TokenLimit:
         clock: Clock = time.monotonic_ns,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """``options``: ``limits``, each the pairs that ``TokenBucket`` takes; those of ``Reserving``; ``ceiling``; ``tell``: refused or
-        all;
-        ``when_full``: refuse or let_through; ``dry_run``; ``cluster``, as ``SharedLimit`` takes it, or None.  ``wall``: seconds since 1970.
+        """``options``: ``limits``, each the pairs that ``TokenBucket`` takes; those of ``Reserving``; ``timezone``, of windows of the
+        calendar; ``ceiling``; ``tell``: refused or all; ``when_full``: refuse or let_through; ``dry_run``; ``cluster``, as ``SharedLimit``
+        takes it, or None.  ``wall``: seconds since 1970.
         """
         self.name = name
         self._clock = clock
         self._wall = wall
         cluster = dict(options["cluster"]) if options["cluster"] is not None else None
-        limits = [counted_limit(name, place, dict(one), cluster) for place, one in enumerate(options["limits"], 1)]
+        windowed = partial(in_windows, options["timezone"], wall)
+        limits = [
+            counted_limit(name, place, dict(one), cluster, windowed) for place, one in enumerate(options["limits"], 1)
+        ]
         self._all = limits
         self._limits = in_order(one for one in limits if not one.only)
         self._by_model = by_model(limits)
         self._shares = cluster is not None
-        self._noted = Noted(name, cluster)
+        self._noted = Noted(name, cluster, windowed)
         self._reserving = Reserving(options)
         self._tells_all = options["tell"] == "all"
         self._is_open = options["when_full"] == "let_through"

@@ -6,7 +6,7 @@ settles the rest when it is over (``core.live.tabs``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core.live.board import KEYED, KEYED_TIMES, NAMED, NAMED_TIMES
@@ -45,12 +45,15 @@ if TYPE_CHECKING:
     from fastgw.core.live.meters import Clock
 
 NOTE: Final = "limits"  #: see ``Noted``
+Windowed = Callable[[str, int, Mapping[str, Any]], "Counted"]  #: arguments as those of ``Counted``
 _PARTS: Final = {TOKENS: BOTH, PROMPT: PROMPT_PART, COMPLETION: COMPLETION_PART, COST: COST_PART, REQUESTS: ONE}
 _SETTLED: Final = {TOKENS: "total_tokens", PROMPT: "prompt_tokens", COMPLETION: "completion_tokens"}
 
 
 class TokenBucket(Requests):
     """What it is on one gateway."""
+
+    word = ""  #: the window of the calendar that it is about; empty: none
 
     def __init__(self, name: str, place: int, options: Mapping[str, Any]) -> None:
         """``name``: of the filter; ``place``: in its list, from 1; ``options``: ``rate`` (count and seconds; of cost in millionths),
@@ -60,11 +63,14 @@ class TokenBucket(Requests):
         self.settles = self.unit != REQUESTS
         self._place = place
         burst = options["burst"] or count
-        self.rate = Amounts(count, period * SECOND, burst) if self.settles else Rate(count, period * SECOND, burst)
+        self.rate = self._made(count, period * SECOND, burst)
         parts = (b"%d/%d/%d" % (count, period, self.rate.burst), self.unit.encode())
         self.keys = Keys(options["per"], b"token_limit", name.encode(), *parts)
         self.text = limit_text(options)
         self.table = KEYED_TIMES if self.keys.are_of_clients else NAMED_TIMES
+
+    def _made(self, count: int, period: int, burst: int) -> Any:
+        return Amounts(count, period, burst) if self.settles else Rate(count, period, burst)
 
     def wait(self, bucket: Any) -> int:
         """See ``Requests``."""
@@ -89,11 +95,18 @@ class Counted:
         "unit",
     )
 
-    def __init__(self, name: str, place: int, options: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> None:
-        """``place``: from 1; ``cluster``: as of ``SharedLimit``, or None."""
+    def __init__(
+        self,
+        name: str,
+        place: int,
+        options: Mapping[str, Any],
+        cluster: Mapping[str, Any] | None,
+        kind: TokenBucket | None = None,
+    ) -> None:
+        """``place``: from 1; ``cluster``: as of ``SharedLimit``, or None; ``kind``: what it is here, None: as ``options`` say."""
         self.base = 0  #: where it is counted in the slab; 0: nowhere
         self.only: str = options.get("only", "")  #: the entry of ``models`` whose requests it counts; empty: of all
-        self.kind: TokenBucket | ModelPlaces = TokenBucket(name, place, options)
+        self.kind: Any = kind or TokenBucket(name, place, options)
         self.unit = self.kind.unit
         self._keys = self.kind.keys
         self.level = self._keys.text  #: whom it counts, in words
@@ -211,10 +224,14 @@ class CountedPlaces(Counted):
         tab.undo()
 
 
-def counted_limit(name: str, place: int, options: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> Counted:
-    """The limit that ``options`` say; see ``Counted``."""
+def counted_limit(
+    name: str, place: int, options: Mapping[str, Any], cluster: Mapping[str, Any] | None, windowed: Windowed
+) -> Counted:
+    """The limit that ``options`` say; see ``Counted``.  ``windowed``: makes those that count in windows of the calendar."""
     if options["unit"] == AT_ONE_TIME:
         return CountedPlaces(name, options)
+    if options["rate"][1] < 0:
+        return windowed(name, place, options)
     return Counted(name, place, options, cluster)
 
 
@@ -242,12 +259,13 @@ class Noted:
     those then.  The pairs are a tuple that is made once, as limits are made of it once.
     """
 
-    __slots__ = ("_cluster", "_known", "_name", "base")
+    __slots__ = ("_cluster", "_known", "_name", "_windowed", "base")
 
     KNOWN_MAX = 4096  #: tuples that are remembered
 
-    def __init__(self, name: str, cluster: Mapping[str, Any] | None) -> None:
+    def __init__(self, name: str, cluster: Mapping[str, Any] | None, windowed: Windowed) -> None:
         self._name = name
+        self._windowed = windowed
         self._cluster = cluster
         self.base = 0  #: where those are counted that the configuration has none of
         self._known: dict[tuple[str, int], tuple[object, list[Counted]]] = {}
@@ -284,7 +302,7 @@ class Noted:
                 "unit": unit,
                 "block": max(1, count // 10),
             }
-            one = counted_limit(self._name, len(made) + 1, options, self._cluster)
+            one = counted_limit(self._name, len(made) + 1, options, self._cluster, self._windowed)
             one.base = bases.get(unit, self.base)
             made.append(one)
         return made

@@ -27,14 +27,20 @@ LEARNED: Final = "learned"  #: or what answers had of late
 MICRO: Final = 1_000_000
 LONGEST: Final = 366 * 86400  #: seconds of a time
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-PATTERN: Final = r"[0-9]{1,12}(\.[0-9]{1,6})? ?/ ?[0-9]{0,3}[smhd]"
-_RATE: Final = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))? ?/ ?([0-9]{0,3})([smhd])").fullmatch
+#: Windows of the calendar, which stand in the place of so many seconds: all of it is there again when the next one begins.
+HOUR, DAY, WEEK, MONTH = -1, -2, -3, -4
+WINDOWS: Final = {HOUR: "hour", DAY: "day", WEEK: "week", MONTH: "month"}
+LENGTHS: Final = {HOUR: 3600, DAY: 86400, WEEK: 7 * 86400, MONTH: 31 * 86400}  #: seconds, at most
+_WORDS: Final = {word: window for window, word in WINDOWS.items()}
+_TIMES: Final = f"(?:[0-9]{{0,3}}[smhd]|{'|'.join(_WORDS)})"
+PATTERN: Final = rf"[0-9]{{1,12}}(\.[0-9]{{1,6}})? ?/ ?{_TIMES}"
+_RATE: Final = re.compile(rf"([0-9]{{1,12}})(?:\.([0-9]{{1,6}}))? ?/ ?({_TIMES})").fullmatch
 _NUMBER: Final = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?").fullmatch
-_WANTED: Final = "100000/m, 5000000/d or, of cost, 12.50/30d"
+_WANTED: Final = "100000/m, 5000000/d, 300/month or, of cost, 12.50/30d"
 
 
 def read_rate(text: str) -> tuple[int, int]:
-    """Millionths, and in how many seconds.
+    """Millionths, and in how many seconds, or in which of the ``WINDOWS``.
 
     Raises:
         ValueError: it is no rate.
@@ -42,7 +48,9 @@ def read_rate(text: str) -> tuple[int, int]:
     match = _RATE(text)
     if match is None:
         raise ValueError(f"expected a rate such as {_WANTED}")
-    seconds = int(match[3] or 1) * _SECONDS[match[4]]
+    if match[3] in _WORDS:
+        return _micro(match[1], match[2]), _WORDS[match[3]]
+    seconds = int(match[3][:-1] or 1) * _SECONDS[match[3][-1]]
     if not 1 <= seconds <= LONGEST:
         raise ValueError("expected a time from a second to 366 days")
     return _micro(match[1], match[2]), seconds
@@ -86,6 +94,8 @@ def shown(amount: int, unit: str) -> str:
 
 def rate_text(count: int, seconds: int, unit: str) -> str:
     """A rate, for people: ``100000 tokens/m``."""
+    if seconds in WINDOWS:
+        return f"{shown(count, unit)} {unit}/{WINDOWS[seconds]}"
     letter = next(one for one, size in reversed(_SECONDS.items()) if seconds % size == 0)
     many = seconds // _SECONDS[letter]
     return f"{shown(count, unit)} {unit}/{many if many > 1 else ''}{letter}"

@@ -53,7 +53,9 @@ def refuse(
         detail = f"as many requests are under way as may be, {one.kind.text}"
         raise DownstreamError(429, "too_many_requests", detail, reason=f"{detail}: {reason}", headers=headers)
     if one.unit == COST:
-        detail = f"the budget of {shown(one.burst, COST)} is spent; some of it is back in {seconds} s"
+        word = one.kind.word
+        back = f"; the next {word} begins in {seconds} s" if word else f"; some of it is back in {seconds} s"
+        detail = f"the budget of {shown(one.burst, COST)} is spent{back}"
         raise DownstreamError(429, "insufficient_quota", detail, reason=f"{detail}: {reason}", headers=headers)
     amount = "" if one.unit == REQUESTS else f", and this request is counted as {tabs[slowest].needs}"
     detail = f"the limit of {one.kind.text} is reached{amount}; try again in {seconds} s"

@@ -8,10 +8,18 @@ from fastgw.config.limit_entries import TokenLimitEntry, check_entries, given_li
 from fastgw.config.limited import LIMITER
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Boolean, count, words
+from fastgw.config.types import Boolean, Parsed, count, words
 from fastgw.config.unsound import is_unsound
+from fastgw.config.values import scalar
 from fastgw.core.settings import RedisSettings
+from fastgw.filters.calendar import zone_named
 from fastgw.filters.token_rates import LEARNED, MAXIMUM, limit_text
+
+
+def _time_zone(value: object) -> str:
+    found = scalar(value, "the name of a time zone")
+    zone_named(found)
+    return found
 
 
 class TokenLimit(FilterOptions):
@@ -35,6 +43,9 @@ class TokenLimit(FilterOptions):
     )
     bytes_per_token: Annotated[int, count(1, 16)] = setting(
         4, "Bytes of a body that are taken for one token of the prompt; with 1 no prompt is ever taken for too little."
+    )
+    timezone: Annotated[str, Parsed(_time_zone, type="string")] = setting(
+        "UTC", "In which hours, days, weeks and months of limits begin that are said so, such as Europe/Berlin."
     )
     ceiling: Boolean = setting(
         False,

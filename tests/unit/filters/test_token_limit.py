@@ -29,6 +29,7 @@ OPTIONS: dict[str, Any] = {
     "reserve": "maximum",
     "default_max_tokens": None,
     "bytes_per_token": 4,
+    "timezone": "UTC",
     "ceiling": False,
     "tell": "refused",
     "when_full": "refuse",

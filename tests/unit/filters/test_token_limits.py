@@ -8,6 +8,11 @@ import pytest
 
 from fastgw.filters.token_limits import Counted, Noted
 
+
+def no_window(*arguments: Any) -> Any:
+    raise AssertionError(arguments)
+
+
 SETTLED = {"total_tokens": 30, "prompt_tokens": 20, "completion_tokens": 10, "cost": 0.0000015}
 
 
@@ -30,7 +35,7 @@ def test_what_has_no_price_costs_nothing() -> None:
 def test_what_is_said_of_a_level_is_in_the_place_of_it() -> None:
     own = [counted(), counted("requests"), counted(per=("label:team",), place=3)]
     own[0].base, own[2].base = 70, 90
-    noted = Noted("limit", None)
+    noted = Noted("limit", None, no_window)
     noted.base = 80
     said = (("tokens", "5000/m"), ("cost", "2/d"))
     found = noted.over(own, {"key": said})
@@ -45,13 +50,13 @@ def test_what_is_said_of_a_level_is_in_the_place_of_it() -> None:
 
 
 def test_so_many_at_one_time_may_be_said_too() -> None:
-    [one] = Noted("limit", None).over([], {"key": (("max", "7"),)})
+    [one] = Noted("limit", None, no_window).over([], {"key": (("max", "7"),)})
     assert (one.kind.text, one.burst) == ("7 requests at one time per key", 7)
 
 
 def test_they_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Noted, "KNOWN_MAX", 2)
-    noted = Noted("limit", None)
+    noted = Noted("limit", None, no_window)
     said = [((("tokens", f"{number}/m")),) for number in range(1, 5)]
     assert [noted.over([], {"key": one})[0].burst for one in said] == [1, 2, 3, 4]
 
@@ -59,4 +64,4 @@ def test_they_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("pair", [("tokens", "1.5/m"), ("tokens", "x")])
 def test_what_is_no_rate_is_refused(pair: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match=r"expected|whole"):
-        Noted("limit", None).over([], {"key": (pair,)})
+        Noted("limit", None, no_window).over([], {"key": (pair,)})

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.filters.token_rates import COST, MICRO, TOKENS, counted, rate_text, read_amount, read_rate, shown
+from fastgw.filters.token_rates import (
+    COST,
+    DAY,
+    HOUR,
+    MICRO,
+    MONTH,
+    TOKENS,
+    WEEK,
+    counted,
+    rate_text,
+    read_amount,
+    read_rate,
+    shown,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,6 +29,10 @@ from fastgw.filters.token_rates import COST, MICRO, TOKENS, counted, rate_text, 
         ("0.000001/30d", 1, 30 * 86400),
         ("3/366d", 3 * MICRO, 366 * 86400),
         ("7/90s", 7 * MICRO, 90),
+        ("300/month", 300 * MICRO, MONTH),
+        ("2.5 / day", 2_500_000, DAY),
+        ("1/week", MICRO, WEEK),
+        ("1/hour", MICRO, HOUR),
     ],
 )
 def test_rates(text: str, micro: int, seconds: int) -> None:
@@ -23,7 +40,8 @@ def test_rates(text: str, micro: int, seconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "5/w", "5/367d", "-1/s", "0/s", "0.0/s", "1e9/s", "1/0s", "1.1234567/d", "/m"]
+    "text",
+    ["", "5", "5/w", "5/367d", "-1/s", "0/s", "0.0/s", "1e9/s", "1/0s", "1/2month", "1/months", "1.1234567/d", "/m"],
 )
 def test_what_is_none(text: str) -> None:
     with pytest.raises(ValueError, match="expected"):
@@ -65,3 +83,8 @@ def test_how_they_are_shown(count: int, seconds: int, unit: str, text: str) -> N
 
 def test_how_amounts_are_shown() -> None:
     assert (shown(1, COST), shown(1_000_000, COST), shown(100, TOKENS)) == ("0.000001", "1", "100")
+
+
+def test_windows_are_told_by_their_word() -> None:
+    assert rate_text(2_500_000, MONTH, COST) == "2.5 cost/month"
+    assert rate_text(100, DAY, TOKENS) == "100 tokens/day"

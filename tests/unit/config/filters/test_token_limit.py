@@ -42,7 +42,9 @@ def with_limits(*limits: str, more: str = "") -> str:
         ),
         (
             ["rate: 5/w"],
-            ["12:16: filters.limit.limits[0].rate: expected a rate such as 100000/m, 5000000/d or, of cost, 12.50/30d"],
+            [
+                "12:16: filters.limit.limits[0].rate: expected a rate such as 100000/m, 5000000/d, 300/month or, of cost, 12.50/30d"
+            ],
         ),
         (["rate: 1.5/m"], ["12:16: filters.limit.limits[0].rate: cannot be counted: tokens are whole numbers"]),
         (
@@ -60,6 +62,10 @@ def with_limits(*limits: str, more: str = "") -> str:
         (
             ["rate: 5/m", "rate: 5/m, per: user", "rate: 5/m, burst: 9"],
             ["14:16: filters.limit.limits[2].rate: is the rate of limits[0] already, per key too; give one of them"],
+        ),
+        (
+            ["rate: 5/day, burst: 9"],
+            ["12:28: filters.limit.limits[0].burst: has no effect: all of it is there when a day begins"],
         ),
         (["rate: 5/m, block: 2"], ["12:28: filters.limit.limits[0].block: nothing is leased without cluster"]),
         (
@@ -79,6 +85,10 @@ def test_limits(tmp_path: Path, limits: list[str], expected: list[str]) -> None:
         ("rate: 5000/m, block: 600", ""),
         ("rate: 5000/m, block: 6000", "block: is more than there ever is at once (burst)"),
         ("rate: 9000000000/d", "burst: of a limit with cluster is at most 2147483647"),
+        (
+            "rate: 5/month",
+            "rate: is a window of the calendar, which each gateway counts by itself: with cluster say a time, such as 30d",
+        ),
         ("rate: 2148/d, unit: cost", "burst: of a limit with cluster is at most 2147, as it is counted in millionths"),
     ],
 )
@@ -108,6 +118,7 @@ def test_what_the_filter_gets(tmp_path: Path) -> None:
         "reserve": "maximum",
         "default_max_tokens": None,
         "bytes_per_token": 4,
+        "timezone": "UTC",
         "ceiling": False,
         "tell": "refused",
         "when_full": "refuse",
