@@ -135,7 +135,7 @@ cdef struct Seen:
     int place  # of the details whose members are looked at
 
 
-cdef bint _look(bytes answer, Seen* seen) except -1:
+cdef bint _read_members(bytes answer, Seen* seen) except -1:
     """Whether there is something to be told of it without reading it."""
     cdef const char* at = answer
     cdef const char* end = at + len(answer)
@@ -163,7 +163,7 @@ cdef inline str _model_of(Seen* seen):
 cpdef bint tell_used(TokenCounts told, bytes answer) except -1:
     """See ``_glance_py``."""
     cdef Seen seen
-    if not _look(answer, &seen):
+    if not _read_members(answer, &seen):
         return False
     told.take(
         _model_of(&seen),
