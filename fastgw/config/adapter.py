@@ -23,6 +23,35 @@ _TEXT: Final = Parsed(text("a text"), type="string")
 _QOS: Final = count(0, 1)
 _VERSIONS: Final = {"5": 5, "3.1.1": 4}
 _PATH: Final = "path."
+#: What a link has of which nothing is said.
+_NOTHING: Final = MqttBridgeSettings(
+    *(
+        (),
+        None,
+        5,
+        "",
+        "",
+        (),
+        0,
+        (),
+        (),
+        (),
+        1,
+        False,
+        None,
+        "raw",
+        0,
+        60,
+        64,
+        1 << 20,
+        1,
+        "drop_oldest",
+        60,
+        5.0,
+        10.0,
+        30.0,
+    )
+)
 
 
 class LastWill(Model):
@@ -38,8 +67,8 @@ class LastWill(Model):
         return WillSettings(self.topic, self.payload.encode(), self.qos, self.retain)
 
 
-class MqttBridge(Model):
-    """A broker of MQTT, to which clients of this route are connected: by WebSocket, by POST, and by server-sent events."""
+class BrokerKeys(Model):
+    """Where a broker of MQTT is, and how it is spoken to."""
 
     broker: Annotated[list[BrokerUrl], OneOrMore(words=True)] = setting(
         ..., "mqtt://host:1883 or mqtts://host:8883; of several one is asked after the other."
@@ -51,35 +80,7 @@ class MqttBridge(Model):
     ca: ReadFile = setting("", "PEM file of the authorities to trust, with mqtts. Default: the system's.")
     cert: ReadFile = setting("", "PEM file of the certificate shown to the broker.")
     key: ReadFile = setting("", "PEM file of its private key.")
-    client_id: FixedTopic | None = setting(
-        None, "Of each client, with a variable such as {claims.sub} in it. Default: one by chance for each connection."
-    )
-    session_expiry: Duration = setting(
-        "0", "How long the broker keeps the session of a client that is gone, with client_id. 0: not at all."
-    )
-    publish: PublishTopic | None = setting(None, "Topic of what clients say, with variables. Default: nothing of them.")
-    allow: list[TopicPattern] = setting([], "Filters of more topics that a message may name.")
-    subscribe: list[TopicPattern] = setting([], "Filters of what clients are sent, with variables.")
-    qos: Annotated[int, _QOS] = setting(1, "0 or 1, of what is published and subscribed to.")
-    retain: Boolean = setting(False, "Whether the broker keeps what is published, unless the message says otherwise.")
-    will: LastWill | None = setting(
-        None, "What it publishes for a client that is gone without a CLOSE. Default: nothing."
-    )
-    messages: Annotated[str, words("envelope", "raw")] = setting(
-        "envelope", "envelope: JSON with topic, payload and acknowledgements; raw: a message is a payload."
-    )
     max_message: Annotated[int, size(1, 16 << 20)] = setting("256KiB", "Bytes of a payload, of either side.")
-    window: Annotated[int, count(1, 60)] = setting(
-        32, "Messages of a client without the broker's acknowledgement; behind that it is not read."
-    )
-    queue: Annotated[int, count(1, 10_000)] = setting(64, "Messages that wait for a client to take them.")
-    queue_bytes: Annotated[int, size(1, 64 << 20)] = setting("1MiB", "And bytes of those.")
-    history: Annotated[int, count(1, 10_000)] = setting(
-        256, "Messages, of queue_bytes at most, that are kept for streams of events: for slow ones, and that come back."
-    )
-    overflow: Annotated[str, words("drop_oldest", "disconnect")] = setting(
-        "drop_oldest", "What happens beyond that: the oldest is dropped, or the client is disconnected (1013)."
-    )
     keep_alive: PositiveDuration = setting("60s", "Silence behind which the broker is asked whether it is there.")
     connect_timeout: PositiveDuration = setting("5s", "To its answer to CONNECT, TLS included.")
     ack_timeout: PositiveDuration = setting("10s", "For its acknowledgements; a broker that owes one is left.")
@@ -87,49 +88,29 @@ class MqttBridge(Model):
         "30s", "How long a broker that is gone is looked for before clients are closed (1013)."
     )
 
-    def settings(self) -> MqttBridgeSettings:
-        """As the data plane gets it."""
+    def link(self, **more: Any) -> MqttBridgeSettings:
+        """As the data plane gets it; ``more``: what else is said."""
         is_tls = any(one.is_tls for one in self.broker)
         password = read_secret(self.password_file) if self.password_file is not None else self.password or ""
-        return MqttBridgeSettings(
+        return _NOTHING._replace(
             brokers=tuple(dict.fromkeys(self.broker)),
             tls=UpstreamTls(self.ca, "", True, self.cert, self.key) if is_tls else None,
             version=_VERSIONS[self.version],
             username=self.username,
             password=password,
-            client_id=self.client_id or (),
-            session_expiry=int(self.session_expiry),
-            publish=self.publish or (),
-            allow=tuple(self.allow),
-            subscribe=tuple(self.subscribe),
-            qos=self.qos,
-            retain=self.retain,
-            will=self.will.settings() if self.will is not None else None,
-            messages=self.messages,
             max_message=self.max_message,
-            window=self.window,
-            queue=self.queue,
-            queue_bytes=self.queue_bytes,
-            history=self.history,
-            overflow=self.overflow,
             keep_alive=max(1, int(self.keep_alive)),
             connect_timeout=self.connect_timeout,
             ack_timeout=self.ack_timeout,
             reconnect_for=self.reconnect_for,
+            **more,
         )
 
-    def check(self, document: Document, where: TreePath, path: str) -> None:
-        """Report what no key shows by itself, and parameters that the ``path`` of the route has not."""
+    def check_broker(self, document: Document, where: TreePath) -> None:
+        """Report what no key shows by itself."""
         if find_spec("gmqtt") is None:
             document.report(where, "needs the package gmqtt: pip install 'fastgw[mqtt]'")
         self._check_broker(document, where)
-        self._check_topics(document, where, path)
-        if not is_unsound(self.client_id):
-            if self.client_id is not None and not any(isinstance(one, str) for one in self.client_id):
-                reason = "is the same for every client, and a broker has one connection of it; name a variable"
-                document.report((*where, "client_id"), reason)
-            if self.session_expiry and self.client_id is None:
-                document.report((*where, "session_expiry"), "has no effect without client_id", at_key=True)
 
     def _check_broker(self, document: Document, where: TreePath) -> None:
         if is_unsound(self.broker, *self.broker):
@@ -163,6 +144,69 @@ class MqttBridge(Model):
                 read_secret(self.password_file)
             except ValueError as error:
                 document.report((*where, "password_file"), str(error))
+
+
+class MqttBridge(BrokerKeys):
+    """A broker of MQTT, to which clients of this route are connected: by WebSocket, by POST, and by server-sent events."""
+
+    client_id: FixedTopic | None = setting(
+        None, "Of each client, with a variable such as {claims.sub} in it. Default: one by chance for each connection."
+    )
+    session_expiry: Duration = setting(
+        "0", "How long the broker keeps the session of a client that is gone, with client_id. 0: not at all."
+    )
+    publish: PublishTopic | None = setting(None, "Topic of what clients say, with variables. Default: nothing of them.")
+    allow: list[TopicPattern] = setting([], "Filters of more topics that a message may name.")
+    subscribe: list[TopicPattern] = setting([], "Filters of what clients are sent, with variables.")
+    qos: Annotated[int, _QOS] = setting(1, "0 or 1, of what is published and subscribed to.")
+    retain: Boolean = setting(False, "Whether the broker keeps what is published, unless the message says otherwise.")
+    will: LastWill | None = setting(
+        None, "What it publishes for a client that is gone without a CLOSE. Default: nothing."
+    )
+    messages: Annotated[str, words("envelope", "raw")] = setting(
+        "envelope", "envelope: JSON with topic, payload and acknowledgements; raw: a message is a payload."
+    )
+    window: Annotated[int, count(1, 60)] = setting(
+        32, "Messages of a client without the broker's acknowledgement; behind that it is not read."
+    )
+    queue: Annotated[int, count(1, 10_000)] = setting(64, "Messages that wait for a client to take them.")
+    queue_bytes: Annotated[int, size(1, 64 << 20)] = setting("1MiB", "And bytes of those.")
+    history: Annotated[int, count(1, 10_000)] = setting(
+        256, "Messages, of queue_bytes at most, that are kept for streams of events: for slow ones, and that come back."
+    )
+    overflow: Annotated[str, words("drop_oldest", "disconnect")] = setting(
+        "drop_oldest", "What happens beyond that: the oldest is dropped, or the client is disconnected (1013)."
+    )
+
+    def settings(self) -> MqttBridgeSettings:
+        """As the data plane gets it."""
+        return self.link(
+            client_id=self.client_id or (),
+            session_expiry=int(self.session_expiry),
+            publish=self.publish or (),
+            allow=tuple(self.allow),
+            subscribe=tuple(self.subscribe),
+            qos=self.qos,
+            retain=self.retain,
+            will=self.will.settings() if self.will is not None else None,
+            messages=self.messages,
+            window=self.window,
+            queue=self.queue,
+            queue_bytes=self.queue_bytes,
+            history=self.history,
+            overflow=self.overflow,
+        )
+
+    def check(self, document: Document, where: TreePath, path: str) -> None:
+        """Report what no key shows by itself, and parameters that the ``path`` of the route has not."""
+        self.check_broker(document, where)
+        self._check_topics(document, where, path)
+        if not is_unsound(self.client_id):
+            if self.client_id is not None and not any(isinstance(one, str) for one in self.client_id):
+                reason = "is the same for every client, and a broker has one connection of it; name a variable"
+                document.report((*where, "client_id"), reason)
+            if self.session_expiry and self.client_id is None:
+                document.report((*where, "session_expiry"), "has no effect without client_id", at_key=True)
 
     def _check_topics(self, document: Document, where: TreePath, path: str) -> None:
         if is_unsound(self.publish, self.allow, self.subscribe, *self.allow, *self.subscribe, path):

@@ -130,6 +130,7 @@ def build(config: schema.Configuration, source: str, environ: Mapping[str, str])
         filters=tuple(_filters(config)),
         key_sets=tuple(dict.fromkeys(one for used in _used(config) for one in used.key_sets())),
         redis=tuple(dict.fromkeys(one for used in _used(config) for one in used.redis_links())),
+        mqtt=tuple(one.settings(name, listener_name(0, config.listeners[0])) for name, one in config.mqtt.items()),
         models=tuple(model_spec(config.models, name) for name in config.models),
         unmatched=fill(RouteSettings, schema.Route.model_validate({"path": "/"})),
     )

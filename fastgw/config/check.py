@@ -64,6 +64,10 @@ def check(document: Document, config: Configuration) -> None:
     check_rotations(document, config.filters)
     _key_sets(document, config)
     check_registration(document, config)
+    names = [listener_name(place, one) for place, one in enumerate(config.listeners)]
+    for name, requests in config.mqtt.items():
+        if not is_unsound(requests):
+            requests.check(document, ("mqtt", name), names)
     check_reach(document, config)
 
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     import ssl
 
     from fastgw.adapters.cache import RouteCache
+    from fastgw.core.bridge_settings import MqttCallSettings
     from fastgw.core.exchange.streams import StreamFilter
     from fastgw.core.mirror.mirror import Mirror
     from fastgw.core.snapshot.roles import Copier, Destination
@@ -124,6 +125,7 @@ class _Compiler:
         for listener in self._spec.listeners:
             listeners[listener.name] = yield from self._listener(listener)
         others = [*([] if self._tracing is None else [self._tracing]), *self._dialects.values()]
+        others += map(self._mqtt_calls, self._spec.mqtt)
         filters = (*self._filters.values(), *self._transformers.values(), *others)
         services, versions = tuple(self._services.values()), tuple(self._versions.values())
         return Snapshot(generation, listeners, services, filters, tuple(maker.inside), versions)
@@ -288,6 +290,15 @@ class _Compiler:
         from fastgw.filters.tracing import Tracing  # which a worker that records nothing does not need
 
         return Tracing(self._registry.plane, spec.traces)
+
+    def _mqtt_calls(self, settings: MqttCallSettings) -> Any:
+        from fastgw.adapters.mqtt_calls import MqttCalls  # which a worker without such does not need
+        from fastgw.core.protocols import client_factory
+
+        plane: Any = self._registry.plane
+        tls = settings.link.tls
+        context = None if tls is None else _client_context(tls)
+        return MqttCalls(settings, plane, client_factory(plane, settings.listener), context)
 
     def _cookies(self, route: RouteSpec) -> tuple[str, ...]:
         """The services of a route that set a cookie, in the order of the file."""

@@ -41,6 +41,7 @@ from fastgw.config.model import (
     sound_or_unsound,
 )
 from fastgw.config.models import ModelKey, NamedModel, RouteModels
+from fastgw.config.mqtt_calls import MqttRequests
 from fastgw.config.plugin import FilterPlugin, OrPlugin, TransformerPlugin
 from fastgw.config.registration import GatewayRegistration, RegisteredService
 from fastgw.config.reloads import Reloading
@@ -413,9 +414,7 @@ class Configuration(Model):
         None, "Traces and metrics that are sent to an OpenTelemetry collector. Default: none."
     )
     forecast: Forecasts | None = setting(None, "What services will be asked for, learned. Default: nothing is.")
-    registration: GatewayRegistration | None = setting(
-        None, "Where this gateway is registered, for others to find it. Default: nowhere."
-    )
+    registration: GatewayRegistration | None = setting(None, "Where it is registered, to be found. Default: nowhere.")
     chain: list[Name] = setting([], "Global chain: filters in front of those of every listener, first to last.")
     listeners: list[Listener] = Field(..., min_length=1, description="Addresses that accept requests.")
     routes: list[Route] = Field(..., min_length=1, description="Which requests go to which service.")
@@ -424,6 +423,7 @@ class Configuration(Model):
         {}, "Models by the names that clients ask for; in one * stands for any text, and default is for who names none."
     )
     filters: dict[NameKey, AnyFilter] = setting({}, "Named filters, for the chains.")
+    mqtt: dict[NameKey, MqttRequests] = setting({}, "Messages of brokers that are requests.")
 
 
 def json_schema() -> dict[str, Any]:

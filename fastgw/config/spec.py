@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastgw.config.bind_spec import AccessSpec, BindSpec, TlsSpec
 from fastgw.config.telemetry_spec import TelemetrySpec
-from fastgw.core.bridge_settings import MqttBridgeSettings
+from fastgw.core.bridge_settings import MqttBridgeSettings, MqttCallSettings
 from fastgw.core.cache_settings import CacheSettings
 from fastgw.core.settings import (
     Address,
@@ -419,6 +419,7 @@ class GatewaySpec(NamedTuple):
     redis: tuple[RedisSettings, ...]  #: by which those filters share limits, each once
     unmatched: RouteSettings  #: of requests that no route matches: what a route has that says nothing
     models: tuple[ModelSpec, ...] = ()
+    mqtt: tuple[MqttCallSettings, ...] = ()  #: messages of brokers that are requests
 
     def services_of_models(self, route: RouteSpec) -> tuple[str, ...]:
         """The services that ``route`` leads to by the names of models."""

@@ -57,3 +57,22 @@ class MqttBridgeSettings(NamedTuple):
     connect_timeout: float
     ack_timeout: float
     reconnect_for: float  #: a broker is looked for again, before clients are told that there is none
+
+
+class MqttCallSettings(NamedTuple):
+    """Requests that come by MQTT (``adapters.mqtt_calls``)."""
+
+    name: str
+    link: MqttBridgeSettings  #: of which only what is of the broker, and of messages, counts
+    listener: str  #: whose requests they are
+    share: str  #: name of the shared subscription; empty: each worker gets every message
+    topic: TopicParts  #: levels: literal, or the name of what stands there
+    method: str
+    host: str
+    path: TopicParts
+    content_type: str  #: of messages that say none
+    headers: tuple[str, ...]  #: user properties that become fields, lower case
+    reply: TopicParts  #: where answers go whose request does not say it; (): nowhere
+    reply_to: tuple[TopicParts, ...]  #: filters of what a request may say
+    concurrency: int  #: of each worker
+    max_answer: int  #: bytes
