@@ -38,7 +38,7 @@ HARMLESS = {
     "route_host", "route_path", "scheme", "scopes", "secret", "secret_text", "secrets", "service", "service_host", "service_name",
     "settings", "share", "size.<locals>.parse", "status", "statuses", "sticky", "target", "template.<locals>.parse",
     "templates.<locals>.parse", "topic_parts.<locals>.parse", "text.<locals>.parse", "texts.<locals>.parse", "token", "upgrade", "value",
-    "time_zone", "varying",
+    "time_zone", "levels", "varying",
     "whole.<locals>.parse", "word", "workers", "call_method", "call_service", "passing_code", "topic_filter",
 }  # fmt: skip
 
