@@ -70,6 +70,10 @@ class Device(asyncio.Protocol):
         """A frame that is made already."""
         self._transport.write(data)
 
+    def pause(self) -> None:
+        """Read nothing any more."""
+        self._transport.pause_reading()
+
     def close(self) -> None:
         """Leave."""
         self._transport.abort()
@@ -148,6 +152,25 @@ async def to_all(pid: int, port: int, path: str, count: int, times: int = 20) ->
     return statistics.median(took), max(took), spent / times / count * 1e6
 
 
+async def unread(pid: int, port: int, path: str, count: int = 100) -> tuple[float, float]:
+    """Bytes of the gateway for each device that reads nothing of a stream without an end, and seconds of an echo of another meanwhile."""
+    before = usage(pid)
+    found = await devices(port, path, count)
+    for one in found:
+        one.pause()
+    await asyncio.sleep(3)
+    grown = usage(pid).grown_per(before, count)
+    others, took = await devices(port, path.rpartition("/")[0] + "/x", 1), []
+    for number in range(50):
+        began = time.perf_counter()
+        others[0].say(frame_of(BINARY, b"x" * SIZE, MASK))
+        await heard(others, number + 1, 0.0002)
+        took.append(time.perf_counter() - began)
+    for one in (*found, *others):
+        one.close()
+    return grown, statistics.median(took)
+
+
 async def measure(pid: int, port: int, count: int, messages: int) -> None:
     """Print the table."""
     print("| | bytes | frames |\n|---|---|---|")
@@ -164,6 +187,11 @@ async def measure(pid: int, port: int, count: int, messages: int) -> None:
         middle, most, spent = await to_all(pid, port, path, 512)
         cells.append(f"{middle * 1e3:.1f} ms, at most {most * 1e3:.1f}; {spent:.1f} us each")
     print("| one message to 512 | " + " | ".join(cells) + " |")
+    cells = []
+    for path in ("/bytes/flood", "/frames/flood"):
+        grown, middle = await unread(pid, port, path)
+        cells.append(f"{grown / 1024:.0f} KiB; {middle * 1e3:.1f} ms")
+    print("| of 100 that do not read, memory of one; an echo of another meanwhile | " + " | ".join(cells) + " |")
 
 
 def main() -> None:

@@ -1,4 +1,5 @@
-"""A service of WebSockets that costs little: it says back what it hears, or, below /all, tells everybody who is there.
+"""A service of WebSockets that costs little: it says back what it hears, below /all tells everybody who is there, and below /flood never
+stops to speak, as long as it is read.
 
 ``python -m bench.websocket.service PORT``
 """
@@ -22,12 +23,13 @@ _EVERYBODY: set[Echo] = set()
 class Echo(asyncio.Protocol):
     """One connection."""
 
-    __slots__ = ("_is_of_all", "_socket", "_transport")
+    __slots__ = ("_floods", "_is_of_all", "_socket", "_transport")
 
     def __init__(self) -> None:
         self._socket: WebSocket | None = None
         self._transport: Any = None
         self._is_of_all = False
+        self._floods = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is here."""
@@ -50,6 +52,9 @@ class Echo(asyncio.Protocol):
                 _EVERYBODY.add(self)
             head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
             self._transport.write(head % accept_of(key[1]))
+            if data.split(b" ", 2)[1].endswith(b"/flood"):
+                self._floods = True
+                self._flood()
             return
         for message in self._socket.receive(data):
             self._tell(message)
@@ -57,6 +62,15 @@ class Echo(asyncio.Protocol):
         self._transport.write(b"".join(out))
         if self._socket.is_close_received:
             self._transport.close()
+
+    def _flood(self) -> None:
+        if self._floods and not self._transport.is_closing():
+            self._transport.write(self._socket.binary(bytes(8192)))  # type: ignore[union-attr]
+            asyncio.get_running_loop().call_soon(self._flood)
+
+    def pause_writing(self) -> None:
+        """Nobody reads."""
+        self._floods = False
 
     def _tell(self, message: str | bytes) -> None:
         assert self._socket is not None

@@ -111,6 +111,7 @@ class WebSocketCarrier(Http1Carrier):
         exchange.note("websocket", talk.noted)
         talk.unsent.append(exchange.body.take())
         if not exchange.body.is_done:
+            self.is_paused = True  # it takes no body yet, which is not the fault of the client
             exchange.client.hold(HOLD_PEER)
         self.write(request_head(exchange, talk.key, settings.subprotocol))
 
@@ -231,6 +232,7 @@ class WebSocketCarrier(Http1Carrier):
 
     def _open_talk(self, exchange: Exchange, talk: Talk) -> None:
         talk.is_open = True
+        self.is_paused = False
         exchange.plane.values[exchange.route.base + OPEN] += 1
         body, serial = exchange.body, exchange.serial
         unsent, talk.unsent = b"".join(talk.unsent), []

@@ -144,3 +144,36 @@ def test_a_client_that_does_not_read_holds_the_service() -> None:
         asked.client.protocol.pause_writing() if count == 3 else None
     assert count == 3 and not asked.service.is_reading()
     asked.end()
+
+
+@pytest.mark.parametrize(("is_open", "status"), [(False, 504), (True, 408)])
+def test_a_body_that_does_not_come_is_the_fault_of_who_holds_it(is_open: bool, status: int) -> None:
+    asked = Asked(post(b"x" * 10)[:-4])
+    if is_open:
+        asked.open()
+    asked.edge.loop.advance(31)
+    assert asked.answered()[0] == status
+    asked.end()
+
+
+def test_an_answer_in_the_middle_of_the_body_is_one() -> None:
+    asked = Asked(post(b"x" * 10)[:-4])
+    asked.open()
+    asked.say("too much")
+    assert asked.answered() == (200, b"too much") and asked.socket.receive(asked.service.take()) == []
+    assert asked.socket.code == 1000
+    asked.end()
+
+
+def test_a_client_that_takes_its_own_time_with_a_stream_is_no_silence() -> None:
+    asked = Asked(post(b"x", b"Accept: application/x-ndjson\r\n"), idle_timeout=1.0)
+    asked.open()
+    asked.say("1")
+    protocol: Any = asked.client.protocol
+    protocol.pause_writing()  # so nothing more of the service is read
+    asked.edge.loop.advance(5)
+    assert not asked.client.take().endswith(b"0\r\n\r\n")
+    protocol.resume_writing()
+    asked.edge.loop.advance(1.2)
+    assert asked.client.take().endswith(b"0\r\n\r\n")
+    asked.end()
