@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastgw.core import bridge_counters as rows
-from fastgw.core.counters import BRIDGE
+from fastgw.core.counters import BRIDGE, MQTT
 
 _MESSAGES = {
     "published": rows.PUBLISHED,
@@ -20,7 +20,7 @@ _MESSAGES = {
 
 def bridge_document(block: Sequence[int]) -> dict[str, Any]:
     """Of ``block``, the counters of all workers; nothing where there never was a broker."""
-    if not any(block):
+    if not any(block[MQTT.size :]):  # in front of them are those of tunnels
         return {}
     return {
         "connections": block[rows.CONNECTIONS - BRIDGE.at],

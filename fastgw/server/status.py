@@ -55,6 +55,7 @@ from fastgw.server.slots import endpoint_names, route_names
 from fastgw.server.standings import stamp
 from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
 from fastgw.server.transcoded import TranscodedRoutes
+from fastgw.server.tunnel_status import tunnel_document
 from fastgw.server.workers import READY, STALLED
 from fastgw.telemetry.totals import BoardFacts, Facts, MemberFacts, Totals, total
 
@@ -283,7 +284,7 @@ class Pages:
             | {"full": totals.globals[layout.BOARD_FULL], "inherited_from": gateway.board.inherited_from or None},
             "names": {one.name: name_document(one) for one in facts.names},
             "key_sets": {one.url: key_set_document(one) for one in facts.key_sets},
-            "mqtt": bridge_document(totals.bridge),
+            "mqtt": {**bridge_document(totals.bridge), **tunnel_document(totals.bridge)},
             "redis": {one.redis: link_document(one) for one in facts.links},
             "registration": registration_document(facts.registrations, time.time()),
             "telemetry": export_document(facts.export),

@@ -19,7 +19,7 @@ MISSING = "atheris is not installed: pip install -e '.[fuzz]' (it has wheels for
 @pytest.mark.long
 @pytest.mark.timeout(SECONDS + 120)
 @pytest.mark.parametrize(
-    "kind", ["request", "response", "config", "json", "sse", "http2", "hpack", "websocket", "grpc"]
+    "kind", ["request", "response", "config", "json", "sse", "http2", "hpack", "websocket", "grpc", "mqtt"]
 )
 def test_nothing_but_the_documented_exceptions_comes_out(kind: str, tmp_path: Path) -> None:
     if importlib.util.find_spec("atheris") is None:

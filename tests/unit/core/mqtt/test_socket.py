@@ -5,13 +5,19 @@ from __future__ import annotations
 import pytest
 
 from fastgw.core import counters
+from fastgw.core.mqtt.carrier import MqttPool
 from fastgw.core.mqtt.socket import CLOSE_SECONDS
 from fastgw.errors import DownstreamError
+from fastgw.filters.mqtt import Mqtt
 from fastgw.testing.edge import GET, WEBSOCKET, Edge, Spy, head_of, statuses
+from fastgw.wire.http2.frame_kinds import DATA
+from fastgw.wire.http2.frames import frame as http2_frame
 from fastgw.wire.websocket_frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_payload, frame_of
 from tests.support import mqtt
 from tests.support.mqtt_edge import HANDSHAKE, USUAL, MqttStage
 from tests.support.websockets import MASK
+from tests.unit.core.http2.peer import Http2Edge, Raw
+from tests.unit.core.http2.test_tunnel import connect, sent
 
 
 def frame(opcode: int, data: bytes = b"", *, is_last: bool = True) -> bytes:
@@ -69,8 +75,6 @@ def test_what_comes_with_the_handshake() -> None:
     ],
 )
 def test_who_does_not_ask_for_mqtt(request_: bytes, status: int) -> None:
-    from fastgw.filters.mqtt import Mqtt
-
     edge = Edge(filters=[Mqtt("mqtt", USUAL)])
     client = edge.client(request_)
     assert statuses(client.take()) == [status]
@@ -179,9 +183,9 @@ def test_draining_and_time() -> None:
 
 
 def test_there_is_no_more_time_to_drain() -> None:
-    for connect in (b"", mqtt.connect()):
-        stage = MqttStage(connect, is_web=True)
-        if connect:
+    for first in (b"", mqtt.connect()):
+        stage = MqttStage(first, is_web=True)
+        if first:
             stage.open()
         stage.edge.plane.cut_off()
         stage.edge.run()
@@ -202,3 +206,22 @@ def test_who_does_not_read_holds_the_other() -> None:
     stage.edge.loop.advance(91)
     assert stage.close is None and stage.heard()[:1] == b"\x30" and stage.close is not None and stage.close[0] == 1008
     stage.end()
+
+
+def test_a_stream_of_http_2_is_as_any() -> None:
+    edge = Http2Edge(filters=[Mqtt("mqtt", USUAL)], make_pool=lambda endpoint, plane: MqttPool(endpoint, plane))
+    raw = Raw(edge)
+    raw.send(connect(sec_websocket_protocol=b"mqtt"))
+    raw.send(http2_frame(DATA, 0, 1, frame(BINARY, mqtt.connect())))
+    edge.run()
+    broker = edge.connect()
+    assert broker.take() == mqtt.connect()
+    broker.feed(mqtt.connack())
+    raw.send(http2_frame(DATA, 0, 1, frame(BINARY, mqtt.PINGREQ)))
+    assert b"".join(data for _, data in sent(raw)) == frame_of(BINARY, mqtt.connack())
+    assert broker.take() == mqtt.PINGREQ
+    raw.send(http2_frame(DATA, 0, 1, frame(CLOSE, close_payload(1000))))
+    assert sent(raw)[-2:] == [(0, frame_of(CLOSE, close_payload(1000))), (1, b"")]
+    assert broker.is_closing() and not edge.plane.unconnected
+    raw.transport.lose()
+    edge.end()
