@@ -358,6 +358,7 @@ _MODULES: dict[str, tuple[str, str]] = {
     "forecast": ("forecast", "show what services are expected to be asked for"),
     "status": ("status", "show how a running gateway is"),
     "top": ("top", "show how a running gateway is, live"),
+    "replay": ("replay", "hold a configuration against recorded requests"),
     "reload": ("reload", "have a running gateway load its file again"),
     "upgrade": ("upgrade", "have a running gateway start the code on the disk and hand over to it"),
     "drain": ("drain", "have a running gateway finish and end"),

@@ -78,15 +78,15 @@ def _ways(spec: GatewaySpec, path: bytes) -> dict[bytes, list[ListenerSpec]]:
     ways: dict[bytes, list[ListenerSpec]] = {}
     for listener in spec.listeners:
         try:
-            routed = _rewritten(spec, listener, path)
+            routed = rewritten(spec, listener, path)
         except WireError:
             routed = b""
         ways.setdefault(routed, []).append(listener)
     return ways
 
 
-def _rewritten(spec: GatewaySpec, listener: ListenerSpec, path: bytes) -> bytes:
-    """What the filters of a listener that run before routing make of a path."""
+def rewritten(spec: GatewaySpec, listener: ListenerSpec, path: bytes) -> bytes:
+    """What the filters of a listener that run before routing make of a path; raises WireError."""
     from fastgw.config.filters import FILTERS
     from fastgw.filters.rewrite import Rewrite
 

@@ -38,7 +38,7 @@ class _Secret(tuple[Any, ...]):
 
 def changes(old: GatewaySpec, new: GatewaySpec) -> list[str]:
     """A line for each thing that is added, removed or changed; empty: they are the same."""
-    found = [*_differences("gateway", top(old), top(new))]
+    found = [*differences("gateway", top(old), top(new))]
     for kind, field in THINGS:
         found += _things(kind, named(old, field), named(new, field))
     return [*found, *_things("versions of", named(old, "versioned"), named(new, "versioned"))]
@@ -53,10 +53,15 @@ def top(spec: GatewaySpec) -> Mapping[str, Any]:
     return dict(_flat(found, "", os.path.dirname(spec.source) + "/"))
 
 
-def named(spec: GatewaySpec, field: str) -> dict[str, dict[str, Any]]:
+def flat(thing: Any, folder: str) -> Mapping[str, Any]:
+    """The values of one thing of a specification, by the paths of their keys; files are told by what is behind ``folder``."""
+    return dict(_flat(_fields(thing), "", folder))
+
+
+def named(spec: GatewaySpec, field: str) -> dict[str, Mapping[str, Any]]:
     """The things of one kind by their names, each as its values by their keys."""
     folder = os.path.dirname(spec.source) + "/"
-    return {one.name: dict(_flat(_fields(one), "", folder)) for one in getattr(spec, field)}
+    return {one.name: flat(one, folder) for one in getattr(spec, field)}
 
 
 def _things(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -67,7 +72,7 @@ def _things(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterat
         if name not in old:
             yield f"{kind} {name}: added{_summary(values)}"
         else:
-            yield from _differences(f"{kind} {name}", old[name], values)
+            yield from differences(f"{kind} {name}", old[name], values)
 
 
 def _summary(values: Mapping[str, Any]) -> str:
@@ -77,7 +82,8 @@ def _summary(values: Mapping[str, Any]) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
-def _differences(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+def differences(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each value of the thing that is called ``where`` that is another in ``new``."""
     gone = [key for key in old if key not in new]
     come = [key for key in new if key not in old]
     for key in _outermost(gone):

@@ -24,6 +24,7 @@ _SET_NOTHING: Final = (
         "log_body",
         "maintenance",
         "rate_limit",
+        "record",
         "request_id",
         "server_timing",
         "token_limit",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fastgw.filters.rotation import Rotation
 
 PENDING_MAX = 8 * 1024 * 1024  #: bytes waiting to be written; beyond it lines are lost
+MODE = 0o640  #: permissions of a new file
 CLOSE_SECONDS = 5.0  #: in which a file that is closed must take what is still waiting
 PIPE_BUF = select.PIPE_BUF
 TURN_SECONDS = 10.0  #: between two tries to rotate a file that cannot be
@@ -81,15 +82,17 @@ class Losses:
 class LogFile:
     """One path, its descriptor and its thread; shared by everybody in this process who writes there."""
 
-    def __init__(self, path: str, files: LogFiles) -> None:
-        """Open ``path``: a file, or ``stdout`` or ``stderr``.  Raise OSError with a sentence if that is not possible."""
+    def __init__(self, path: str, files: LogFiles, mode: int = MODE) -> None:
+        """Open ``path``: a file, or ``stdout`` or ``stderr``; ``mode``: permissions of a new one.  Raise OSError with a sentence if that
+        is not possible."""
         self.path = path
         self.users = 0
         self.pending = 0  #: bytes handed over and not yet written
         self.rotation: Rotation | None = None
         self._files = files
         self._is_owned = path not in _STANDARD
-        self._fd = _open(path) if self._is_owned else _STANDARD[path]
+        self._mode = mode
+        self._fd = _open(path, mode) if self._is_owned else _STANDARD[path]
         self._is_pipe = _is_pipe(self._fd)
         self._batches: list[bytes] = []
         self._closing_until: float | None = None
@@ -121,7 +124,7 @@ class LogFile:
     def reopen(self) -> None:
         """Write to whatever has this path now; raise OSError, and keep the old file, if it cannot be opened."""
         if self._is_owned:
-            fd = _open(self.path)
+            fd = _open(self.path, self._mode)
             os.dup2(fd, self._fd, inheritable=False)
             os.close(fd)
             self._is_pipe = _is_pipe(self._fd)
@@ -244,7 +247,7 @@ class LogFiles:
         """
         file = self._open.get(path)
         if file is None:
-            file = self._open[path] = LogFile(path, self)
+            file = self._open[path] = LogFile(path, self, rotation.mode if rotation is not None else MODE)
         else:
             file.reopen()
         file.rotation = rotation
@@ -293,10 +296,10 @@ class LogFiles:
 FILES = LogFiles()  #: those of this process
 
 
-def _open(path: str) -> int:
+def _open(path: str, mode: int) -> int:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     try:
-        return os.open(path, flags, 0o640)
+        return os.open(path, flags, mode)
     except OSError as error:
         cause = "it is a pipe or device that nobody reads" if error.errno == errno.ENXIO else error.strerror
         raise OSError(f"{path} cannot be opened for appending: {cause}") from error

@@ -20,6 +20,7 @@ class Rotation(NamedTuple):
 
     size: int  #: bytes that it may have
     keep: int  #: files beside it, 1 at least
+    mode: int = 0o640  #: permissions of a new one
 
     def turn(self, path: str, fd: int, reopen: Callable[[], None]) -> bool:
         """Put an empty file in the place of ``path``, which is open as ``fd``, if nobody else has; ``reopen`` opens what is there then.

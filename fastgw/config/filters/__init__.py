@@ -27,6 +27,7 @@ from fastgw.config.filters.mqtt import MqttClients
 from fastgw.config.filters.mtls import Mtls
 from fastgw.config.filters.oauth2_introspection import OAuth2Introspection
 from fastgw.config.filters.rate_limit import RateLimit
+from fastgw.config.filters.record import Record
 from fastgw.config.filters.redirect import SchemeRedirect
 from fastgw.config.filters.request_id import RequestId
 from fastgw.config.filters.rewrite import Rewrite
@@ -57,6 +58,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     MqttClients,
     Mtls,
     RateLimit,
+    Record,
     SchemeRedirect,
     Rewrite,
     ServerTiming,

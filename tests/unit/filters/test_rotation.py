@@ -144,7 +144,9 @@ def test_a_file_that_was_moved_and_could_not_be_made_again_is_made_later(
     write(file, LINE * 2)
     monkeypatch.setattr(log_file, "TURN_SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(log_file, "_open", lambda path: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
+        patch.setattr(
+            log_file, "_open", lambda path, mode: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left"))
+        )
         write(file, LINE)
         write(file, LINE)
     assert sizes(path) == {".1": 400}

@@ -31,6 +31,7 @@ NEEDED: Mapping[str, str] = {
     "ip_rules": "rules: [{allow: 10.0.0.0/8}]",
     "jwt": "algorithms: HS256, keys: [{secret: 0123456789abcdef0123456789abcdef}]",
     "log_body": "path: stdout",
+    "record": "path: stdout",
     "mtls": "rules: [{cn: ann}]",
     "token_limit": "limits: [{rate: 5/m, unit: requests}]",
     "oauth2_introspection": "url: 'https://auth.test/'",

@@ -1,0 +1,120 @@
+"""What a filter ``record`` has written, read again: each line is checked as something that anybody may have made."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from fastgw.filters.record import FORMAT, HASHED
+
+LINE_MAX: Final = 4 << 20  #: bytes
+TEXT_MAX: Final = 16_384  #: characters of one value
+FIELDS_MAX: Final = 1000
+
+
+class RecordedRequest(NamedTuple):
+    """One line."""
+
+    at: str
+    listener: str
+    method: str
+    path: str
+    query: str  #: without its ``?``
+    host: str
+    fields: Mapping[str, str]  #: those whose value is known; repeated ones joined (RFC 9110 section 5.3)
+    hashed: frozenset[str]  #: names of those whose value is not
+    body: Mapping[str, Any] | None
+    route: str
+    service: str
+    model: str
+    status: int
+    milliseconds: float
+
+
+@dataclass(slots=True)
+class Capture:
+    """Files of such lines."""
+
+    paths: list[str]
+    lines: int = 0
+    unread: Counter[str] = field(default_factory=Counter)  #: lines that were left out, by the reason
+    first_unread: dict[str, str] = field(default_factory=dict)  #: where the first of each was
+
+    def __iter__(self) -> Iterator[RecordedRequest]:
+        """Each request in its order; raises OSError where a file cannot be read."""
+        for path in self.paths:
+            with open(path, "rb") as file:
+                for number, line in enumerate(iter(lambda: file.readline(LINE_MAX + 1), b""), 1):
+                    self.lines += 1
+                    try:
+                        yield read_line(line)
+                    except ValueError as error:
+                        self.unread[str(error)] += 1
+                        self.first_unread.setdefault(str(error), f"{path}:{number}")
+
+
+def read_line(line: bytes) -> RecordedRequest:
+    """The request of one line; raises ValueError, whose text has nothing of the line."""
+    if len(line) > LINE_MAX:
+        raise ValueError("is longer than a line may be")
+    if not line.endswith(b"\n"):
+        raise ValueError("is cut off")
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("is no JSON") from None
+    if not isinstance(found, dict) or "v" not in found:
+        raise ValueError("is no recorded request")
+    if found["v"] != FORMAT:
+        raise ValueError(f"is of another version than {FORMAT}")
+    target = _text(found, "target")
+    path, _, query = target.partition("?")
+    if not path.startswith("/") and path != "*":
+        raise ValueError("has no target")
+    fields, hashed = _fields(found.get("fields", []))
+    status, milliseconds = found.get("status", 0), found.get("ms", 0.0)
+    if not isinstance(status, int) or not isinstance(milliseconds, int | float):
+        raise ValueError("has a status or a time that is no number")
+    body = found.get("body")
+    return RecordedRequest(
+        _text(found, "at"),
+        _text(found, "listener"),
+        _text(found, "method") or "GET",
+        path,
+        query,
+        _text(found, "host"),
+        fields,
+        hashed,
+        body if isinstance(body, dict) else None,
+        _text(found, "route"),
+        _text(found, "service"),
+        _text(found, "model"),
+        status,
+        float(milliseconds),
+    )
+
+
+def _text(found: Mapping[str, Any], name: str) -> str:
+    value = found.get(name, "")
+    if not isinstance(value, str) or len(value) > TEXT_MAX:
+        raise ValueError(f"has {name} that is no text")
+    return value
+
+
+def _fields(found: Any) -> tuple[Mapping[str, str], frozenset[str]]:
+    if not isinstance(found, list) or len(found) > FIELDS_MAX:
+        raise ValueError("has fields that are none")
+    fields: dict[str, str] = {}
+    hashed = set[str]()
+    for one in found:
+        if not isinstance(one, list) or len(one) != 2 or not all(isinstance(each, str) for each in one):
+            raise ValueError("has fields that are none")
+        name, value = one[0].lower(), one[1]
+        if value.startswith(HASHED):
+            hashed.add(name)
+        else:
+            fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields, frozenset(hashed)

@@ -1,0 +1,214 @@
+"""``record``: what some requests were and what became of them, a JSON line each, for ``fastgw replay`` to hold a configuration against.
+
+Nothing that may be a secret is written: of fields the values that ``fields`` names, and never those of credentials; of the query, and of
+bodies, what is asked for.  In the place of a value stands ``#`` and a keyed hash: two that were equal can be told, what they were cannot,
+for the key is never written (where no ``secret`` is given it is another in each worker, and after each start).  Paths are written as they
+are: a configuration cannot be held against less.
+
+A line is (``FORMAT`` 1; what is empty is left out):
+
+    v, at, id, listener, scheme, method, target, host, fields [[name, value]], body {size, hash or data (base64), cut},
+    route, service, model, status, code, ms, sent
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from fastgw.core.exchange.filter import BodyHook
+from fastgw.core.models.asked import NOTE_MODEL
+from fastgw.core.timestamp import timestamp
+from fastgw.filters.log_lines import LogLines
+from fastgw.filters.log_variables import logged_status
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.snapshot.snapshot import Service
+    from fastgw.wire.messages import Request
+
+FORMAT: Final = 1
+HASHED: Final = "#"  #: how a value begins that is a hash
+FIELDS_MAX: Final = 100  #: of a request
+VALUE_MAX: Final = 1024  #: bytes of a field, of which more is hashed
+TARGET_MAX: Final = 8192  #: bytes
+
+NONE, HASH, WHOLE = "none", "hash", "whole"  #: what is written of bodies
+
+
+class OpenRecord:
+    """A request that is written when it is over: what it was before any filter behind has changed it."""
+
+    __slots__ = ("body", "line")
+
+    def __init__(self, line: dict[str, Any]) -> None:
+        self.line = line
+        self.body: RecordedBody | None = None
+
+
+class RecordedBody(BodyHook):
+    """Its body, which goes on as it is."""
+
+    def __init__(self, key: bytes, most: int) -> None:
+        """``key``: of the hash; ``most``: bytes that are kept, 0: it is hashed alone."""
+        self._hash = hashlib.blake2b(digest_size=8, key=key)
+        self._most = most
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._is_whole = False
+
+    def feed(self, data: bytes) -> bytes:
+        self._hash.update(data)
+        if self._size + len(data) <= self._most:
+            self._parts.append(data)
+        self._size += len(data)
+        return data
+
+    def finish(self) -> bytes:
+        self._is_whole = True
+        return b""
+
+    def told(self) -> dict[str, Any]:
+        """As it stands in the line."""
+        found: dict[str, Any] = {"size": self._size}
+        if not self._is_whole:
+            found["cut"] = True  # the client went away, or nobody has read all of it
+        elif 0 < self._size <= self._most:
+            found["data"] = base64.b64encode(b"".join(self._parts)).decode()
+        else:
+            found["hash"] = HASHED + self._hash.hexdigest()
+        return found
+
+
+class Record:
+    """The filter, where bodies are left alone."""
+
+    __slots__ = ("_fields", "_key", "_lines", "_most", "_open", "_open_max", "_query", "_sample", "_wall", "name")
+
+    def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
+        """``options``: as ``config.filters.record`` gives them; ``wall``: seconds since 1970."""
+        self.name = name
+        self._lines = LogLines(
+            options["path"], rotate=(*options["rotate"], ("mode", 0o600)) if options["rotate"] else None
+        )
+        self._sample: float = options["sample"]
+        self._fields = frozenset(one.encode() for one in options["fields"])
+        self._query = frozenset(one.encode() for one in options["query"])
+        self._most: int = options["max_body"] if options["body"] == WHOLE else 0
+        self._key = (
+            hashlib.sha256(options["secret"].encode()).digest() if options["secret"] else secrets.token_bytes(32)
+        )
+        self._open_max: int = options["max_open"]
+        self._open: dict[Exchange, OpenRecord] = {}
+        self._wall = wall
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Open the file.
+
+        Raises:
+            OSError: it cannot be opened for appending.
+        """
+        self._lines.start(loop)
+
+    def stop(self) -> None:
+        """Close it, without waiting."""
+        self._lines.stop()
+
+    def request(self, exchange: Exchange) -> None:
+        """Decide whether this one is recorded, and if so as what it came."""
+        if exchange.plane.random() < self._sample and len(self._open) < self._open_max:
+            self._open[exchange] = OpenRecord(self._begun(exchange))
+
+    def done(self, exchange: Exchange) -> None:
+        """Write it."""
+        found = self._open.pop(exchange, None) if self._open else None
+        if found is None:
+            return
+        line, error = found.line, exchange.error
+        service: Service | None = exchange.service
+        model = (exchange.notes or {}).get(NOTE_MODEL)
+        if found.body is not None:
+            line["body"] = found.body.told()
+        elif exchange.request.has_body:
+            line["body"] = {"size": exchange.body.received}
+        line["route"] = exchange.route.name
+        if service is not None:
+            line["service"] = service.name
+        if model:
+            line["model"] = _text(model if isinstance(model, bytes) else str(model).encode())[:256]
+        line["status"] = logged_status(exchange)
+        if error is not None:
+            line["code"] = error.code
+        line["ms"] = round((exchange.plane.clock() - exchange.started) * 1e3, 3)
+        line["sent"] = exchange.bytes_out
+        self._lines.add(line)
+
+    def _begun(self, exchange: Exchange) -> dict[str, Any]:
+        request, listener = exchange.request, exchange.listener
+        return {
+            "v": FORMAT,
+            "at": timestamp(self._wall()),
+            "id": _text(request.request_id),
+            "listener": listener.name,
+            "scheme": _text(request.forwarded_proto or listener.scheme),
+            "method": _text(request.method),
+            "target": self._target(request),
+            "host": _text(request.authority),
+            "fields": self._shown(request.fields),
+        }
+
+    def _target(self, request: Request) -> str:
+        """The path as it is, and the query with the values that may be shown."""
+        path = request.routed_path or request.original_path or request.path
+        if not request.query:
+            return _text(path)[:TARGET_MAX]
+        shown = []
+        for one in request.query[1:].split(b"&"):
+            name, equals, value = one.partition(b"=")
+            if not equals and name:
+                name, value = b"", name  # a value without a name, which may be a secret by itself
+            is_shown = not value or name in self._query
+            shown.append(_text(name) + (equals.decode() or "=") + (_text(value) if is_shown else self._hashed(value)))
+        return f"{_text(path)}?{'&'.join(shown)}"[:TARGET_MAX]
+
+    def _shown(self, lines: bytes) -> list[list[str]]:
+        """The fields: the names of all, and of some the values."""
+        found = []
+        for line in lines.split(b"\r\n")[:FIELDS_MAX]:
+            name, colon, value = line.partition(b":")
+            if colon:
+                name, value = name.lower(), value.strip(b" \t")
+                is_shown = name in self._fields and len(value) <= VALUE_MAX
+                found.append([_text(name), _text(value) if is_shown else self._hashed(value)])
+        return found
+
+    def _hashed(self, value: bytes) -> str:
+        return HASHED + hashlib.blake2b(value, digest_size=8, key=self._key).hexdigest()
+
+
+class RecordBodies(Record):
+    """The filter, where bodies are hashed or kept."""
+
+    __slots__ = ()
+
+    def read_request(self, exchange: Exchange) -> RecordedBody | None:
+        """See the body of one that is recorded."""
+        found = self._open.get(exchange)
+        if found is None:
+            return None
+        found.body = RecordedBody(self._key, self._most)
+        return found.body
+
+
+def record(name: str, options: Mapping[str, Any]) -> Record:
+    """The filter that ``options`` ask for."""
+    return Record(name, options) if options["body"] == NONE else RecordBodies(name, options)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")
