@@ -31,8 +31,10 @@ cdef class Reserving:
     cpdef Reservation of(self, AskedModel asked, bytes path, bytes body, object prices)
     @cython.locals(known=Learned, amount=double)
     cpdef learn(self, Reservation reserved, long long completion)
-    @cython.locals(stated="long long", said="long long", choices="long long", guess="long long", known=Learned)
-    cdef Reservation _generated(self, AskedModel asked, str model, long long prompt)
+    @cython.locals(said="long long", choices="long long", guess="long long", known=Learned)
+    cdef Reservation _generated(
+        self, AskedModel asked, str model, long long prompt, long long stated, long long best_of, long long prompts
+    )
 
 
 @cython.locals(said="long long")

@@ -1,8 +1,8 @@
 """How many tokens a request may take, as far as that is known before a model has seen it: what is reserved of its limits.
 
-Of the prompt by its bytes.  Of what is generated as much as the request allows (``max_tokens`` and its like, for each of ``n`` choices); if
-it says nothing, what answers of its model had of late.  ``reserve: learned`` takes the smaller of both, so a client that always allows much
-keeps nobody out.
+Of the prompt by its bytes.  Of what is generated as much as the request allows (``max_tokens`` and its like, for each of ``n`` choices; of
+what else there is ``filters.rare_bounds`` knows).  If it says nothing, it is what answers of its model had of late.  ``reserve: learned``
+takes the smaller of both, so a client that always allows much keeps nobody out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fastgw.filters.token_rates import BOTH, COMPLETION_PART, COST_PART, LEARNED
 from fastgw.filters.usage import is_making
 from fastgw.policy.amounts import MOST
 from fastgw.policy.learned import Learned
-from fastgw.wire.inference import KEYS, MODEL_MAX, OPENAI, OPERATIONS, operation_of
+from fastgw.wire.inference import KEYS, MODEL_MAX, OLLAMA, OPENAI, OPERATIONS, operation_of
 from fastgw.wire.json_skim import Skim
 from fastgw.wire.json_value import AMBIGUOUS, NUMBER, OBJECT, STRING, JsonError
 from fastgw.wire.prompt_size import SMALL, text_size
@@ -31,6 +31,7 @@ IMAGE: Final = 1000  #: tokens that one is taken for
 FIRST_GUESS: Final = 1000  #: tokens of an answer, before there was any
 _MODELS_MAX: Final = 1024  #: of which is known what their answers have
 _LIMITS: Final = (b"max_tokens", b"max_completion_tokens", b"max_output_tokens")
+_COMPLETION: Final = "text_completion"
 _VALUE_MAX: Final = 4096
 _BEGINNINGS: Final = (b"{", b" ", b"\n", b"\r", b"\t")  #: of an object of JSON
 _UNKNOWN: Final = OPERATIONS[b"/v1/chat/completions"]._replace(name="")
@@ -99,7 +100,14 @@ class Reserving:
         prompt = size // self._bytes_per_token + 1 + images * IMAGE
         model = asked.entry or asked.model
         if is_making(path):
-            found = self._generated(asked, model, prompt)
+            operation = asked.operation
+            if operation.dialect == OLLAMA or operation.name == _COMPLETION:
+                from fastgw.filters.rare_bounds import rare_bounds  # which few need
+
+                tokens, best_of, prompts = rare_bounds(body, is_of_ollama=operation.dialect == OLLAMA)
+                found = self._generated(asked, model, prompt, tokens, best_of, prompts)
+            else:
+                found = self._generated(asked, model, prompt, -1, 1, 1)
         else:
             found = Reservation(asked, model, prompt, 0, 1, False)
         if prices is not None:
@@ -117,13 +125,15 @@ class Reserving:
             self._known.clear()  # names that clients invent: those that are used come back
         self._known[reserved.model] = Learned(amount)
 
-    def _generated(self, asked: AskedModel, model: str, prompt: int) -> Reservation:
-        stated = -1
+    def _generated(
+        self, asked: AskedModel, model: str, prompt: int, stated: int, best_of: int, prompts: int
+    ) -> Reservation:
         for key in _LIMITS:
             said = _whole(asked, key)
             if said > stated:
                 stated = said
-        choices = max(_whole(asked, b"n"), 1) if asked.operation.dialect == OPENAI else 1
+        choices = max(_whole(asked, b"n"), best_of) if asked.operation.dialect == OPENAI else 1
+        choices = _of_all(choices, prompts)
         if stated >= 0 and not self._is_learned:
             return Reservation(asked, model, prompt, _of_all(stated, choices), choices, True)
         if self._assumed and not self._is_learned:

@@ -42,6 +42,23 @@ def test_choices_count_of_those_that_know_them() -> None:
     assert reserving().of(read(path, body), path, body, None).completion == 5
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "completion"),
+    [
+        (b"/v1/completions", b'{"max_tokens":5,"n":2,"best_of":3}', 15),
+        (b"/v1/completions", b'{"max_tokens":5,"n":4,"best_of":3}', 20),
+        (b"/v1/completions", b'{"max_tokens":5,"n":2,"prompt":["a","b","c"]}', 30),
+        (b"/v1/completions", b'{"n_predict":7,"prompt":"a"}', 7),
+        (b"/v1/completions", b'{"n_predict":7,"max_tokens":9}', 9),
+        (b"/api/generate", b'{"options":{"num_predict":11}}', 11),
+        (b"/api/chat", b'{"options":{"num_predict":-1}}', 1000),
+        (CHAT, b'{"max_tokens":5,"best_of":3}', 5),
+    ],
+)
+def test_what_one_api_alone_has(path: bytes, body: bytes, completion: int) -> None:
+    assert reserving().of(read(path, body), path, body, None).completion == completion
+
+
 def test_it_costs_what_its_model_does() -> None:
     prices = Prices((("m", (("input", 1.0), ("output", 10.0), ("cached", 0.1))),))
     body = b'{"model":"m","max_tokens":100}'

@@ -49,6 +49,10 @@ def asked() -> Iterator[list[Ask]]:
     LEASES.retain(())
 
 
+def no_window(*arguments: Any) -> Any:
+    raise AssertionError(arguments)
+
+
 def shared(clock: Clock, *limits: Any, cluster: Any = CLUSTER, **options: Any) -> RateLimit:  # noqa: F811
     blocks = [(*one, ("block", 10)) for one in limits]
     return RateLimit("limit", OPTIONS | {"limits": blocks, "cluster": cluster} | options, clock)
@@ -167,7 +171,11 @@ def test_values_that_are_long_are_not_remembered(
 def test_a_reservation_of_more_than_a_block_needs_all_of_it(seat: Seat, clock: Clock, asked: list[Ask]) -> None:  # noqa: F811
     """Else it would be admitted for want of a block, however little of the bucket there is behind that."""
     limit = counted_limit(
-        "limit", 1, {"rate": (1, 1), "burst": 50, "per": ("filter",), "unit": "tokens", "block": 10}, dict(CLUSTER)
+        "limit",
+        1,
+        {"rate": (1, 1), "burst": 50, "per": ("filter",), "unit": "tokens", "block": 10},
+        dict(CLUSTER),
+        no_window,
     )
     exchange: Any = SimpleNamespace(plane=SimpleNamespace(seat=seat), notes=None)
     first, second = limit.tab(exchange, clock, 40), limit.tab(exchange, clock, 40)

@@ -30,6 +30,7 @@ from fastgw.filters.token_limits import counted_limit
 from fastgw.filters.token_rates import limit_text
 from fastgw.testing.mock import MockTransport
 from tests.support.inference import Metered, asks
+from tests.unit.filters.test_shared_limits import no_window
 from tests.unit.filters.test_token_limit import OPTIONS, PRICES, said
 from tests.unit.filters.test_usage_stories import Counted, Service
 
@@ -55,7 +56,7 @@ class Worker:
     def __init__(self, name: str, folder: Path, seat: Seat, tokens: int, options: dict[str, Any]) -> None:
         folder.mkdir()
         limits = [said(tokens, tokens), said(COST, COST, unit="cost"), said(PLACES, 0, unit="at one time")]
-        self.limits = [counted_limit(name, place, dict(one), None) for place, one in enumerate(limits, 1)]
+        self.limits = [counted_limit(name, place, dict(one), None, no_window) for place, one in enumerate(limits, 1)]
         self.limit = TokenLimit(name, OPTIONS | {"limits": limits} | options, lambda: NOW)
         texts = [*(limit_text(dict(one)) for one in limits), rows.NOTED]
         self.limit.count_in({(name, text): number for number, text in enumerate(texts)})
