@@ -14,6 +14,7 @@ import orjson
 
 from fastgw.core.exchange.streaming import StreamingHook
 from fastgw.wire import glance, sse, usage
+from fastgw.wire.media_types import EVENT_STREAM, JSON_LINES, USUAL_STREAMS, media_type
 from fastgw.wire.ndjson import LineReader, lines
 from fastgw.wire.sse import EventReader
 from fastgw.wire.usage import NOT_TOLD, TokenCounts
@@ -230,12 +231,12 @@ def meter_of(exchange: Exchange, strips: bool) -> UsageMeter | None:
     kind = response.header(b"content-type") or b""
     if kind == _JSON:
         return AnswerMeter()
-    kind = kind.partition(b";")[0].strip(b" \t").lower()
-    if kind == b"text/event-stream":
+    kind = EVENT_STREAM if kind in USUAL_STREAMS else media_type(kind)
+    if kind == EVENT_STREAM:
         return (StrippingMeter if strips else StreamMeter)(EventReader(), exchange.plane.clock)
     if kind == _JSON:
         return AnswerMeter()
-    if kind in (b"application/x-ndjson", b"application/ndjson", b"application/jsonl"):
+    if kind in JSON_LINES:
         return LineMeter(LineReader(), exchange.plane.clock)
     return None
 

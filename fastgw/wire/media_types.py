@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 EVENT_STREAM: Final = b"text/event-stream"  #: HTML, section 9.2
+USUAL_STREAMS: Final = (EVENT_STREAM, EVENT_STREAM + b"; charset=utf-8")  #: as servers write it: compared as they are
 #: Lines of JSON, as servers of models call them that stream them.
 JSON_LINES: Final = (b"application/x-ndjson", b"application/ndjson", b"application/jsonl")
 STREAMED_TYPES: Final = frozenset({EVENT_STREAM, *JSON_LINES})  #: of answers that come as they are made

@@ -21,10 +21,12 @@ RESTRAINTS: Final = (b"content-range", b"cache-control")
 #: Fields that tell of the very bytes that were sent (RFC 9530, RFC 3230, RFC 1864).
 DIGESTS: Final = (b"content-digest", b"repr-digest", b"digest", b"content-md5")
 
+_OF_BYTES: Final = (*DIGESTS, b"etag", b"accept-ranges")
+
 
 def may_change_request(request: Request) -> bool:
     """Whether the body of ``request`` may be changed: it is no part of something (RFC 9110 section 14.5)."""
-    if request.edited is None and not has_any(request.head, RESTRAINTS):
+    if (request.edited is None or request.edited.isdisjoint(RESTRAINTS)) and not has_any(request.head, RESTRAINTS):
         return True
     return request.header(b"content-range") is None and not _says_no(request.header(b"cache-control"))
 
@@ -60,8 +62,9 @@ def mend_response(response: Response, vary: Sequence[bytes]) -> None:
         added.append((b"etag", b"W/" + tag))
     elif tag is not None and tag[:2] == b"W/":
         added.append((b"etag", tag))
-    response.edit((*DIGESTS, b"etag", b"accept-ranges"), added)
-    vary_by(response, vary)
+    response.edit(_OF_BYTES, added)
+    if vary:
+        vary_by(response, vary)
 
 
 def vary_by(response: Response, names: Sequence[bytes]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fastgw.core.exchange import arriving, grpc, retries, tries
 from fastgw.wire.fields import find_field
 from fastgw.wire.grpc import CODES, read_code
+from fastgw.wire.media_types import USUAL_STREAMS
 from fastgw.wire.messages import BODY_UNTIL_CLOSE
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def refuses_misfit(exchange: Exchange) -> bool:
     if exchange.notes is None or response.status >= 300:
         return False
     found = find_field(response.head, b"content-type")
-    if found is None or (found == _USUAL and response.body != BODY_UNTIL_CLOSE):
+    if found is None or (found == _USUAL and response.body != BODY_UNTIL_CLOSE) or found in USUAL_STREAMS:
         return False
     from fastgw.core.exchange.answer_types import is_misfit  # which a worker without such does not need
 

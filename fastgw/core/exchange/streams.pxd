@@ -10,7 +10,7 @@ cdef class StreamHook(StreamingHook):
     cdef long long _serial
     cdef str _form
     cdef BlockReader _reader
-    cdef str _dialect
+    cdef bytes _began
     cdef bint _is_own
     cdef bint _tells
     cdef double _event_timeout
@@ -21,4 +21,5 @@ cdef class StreamHook(StreamingHook):
     @cython.locals(block=bytes)
     cpdef bytes feed(self, bytes data)
     cpdef bytes finish(self)
+    @cython.locals(begin=Py_ssize_t, now=double, is_told=bint)
     cdef _mark(self, bytes block)

@@ -21,7 +21,11 @@ from fastgw.core.exchange.streaming import StreamingHook
 from fastgw.errors import UpstreamError
 from fastgw.wire.fields import find_field
 from fastgw.wire.inference import dialect_of
-from fastgw.wire.stream_events import COMMENT, EVENTS, dialect_in, error_event, is_life_alone, reader_of
+from fastgw.wire.media_types import USUAL_STREAMS
+from fastgw.wire.messages import BODY_NONE
+from fastgw.wire.ndjson import LineReader
+from fastgw.wire.sse import EventReader
+from fastgw.wire.stream_events import COMMENT, EVENTS, dialect_in, error_event, is_life_alone
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
 NAMED_MODEL = "asked_model"  #: the note of a request that has named a model (``core.models.asked``)
 TRANSLATED = "dialect_call"  #: that of one that was translated (``transformers.dialects``)
+_BEGINNING = 1024  #: bytes
 _LEAST = 0.01  #: seconds between two looks
 
 
@@ -45,7 +50,12 @@ class StreamFilter:
         settings = exchange.service.settings.streams
         if settings is None and (exchange.notes is None or NAMED_MODEL not in exchange.notes):
             return None
-        form = is_plain_stream(exchange)
+        response = exchange.response
+        is_usual = response.status == 200 and response.header(b"content-type") in USUAL_STREAMS
+        if is_usual and response.body != BODY_NONE and response.header(b"content-encoding") is None:
+            form = EVENTS
+        else:
+            form = is_plain_stream(exchange)
         return StreamHook(exchange, form, settings) if form else None
 
 
@@ -53,7 +63,7 @@ class StreamHook(StreamingHook):
     """One stream."""
 
     __slots__ = (
-        "_dialect",
+        "_began",
         "_event_at",
         "_event_timeout",
         "_exchange",
@@ -72,8 +82,8 @@ class StreamHook(StreamingHook):
         self._exchange = exchange
         self._serial = exchange.serial
         self._form = form
-        self._reader = reader_of(form)
-        self._dialect = ""  #: empty: no event has come
+        self._reader = EventReader() if form == EVENTS else LineReader()
+        self._began = b""  #: what tells its dialect, if it breaks off: how its first events begin; empty: none has come
         self._is_own = False  #: what is fed now are words of ours
         self._tells = settings is None or settings.error_event
         self._event_timeout = 0.0 if settings is None else settings.event_timeout
@@ -90,8 +100,8 @@ class StreamHook(StreamingHook):
             return data
         block = self._reader.feed(data)
         if block:
-            if not self._dialect:
-                self._dialect = dialect_in(self._form, block, self._asked())
+            if not self._began:
+                self._began = block if len(block) <= _BEGINNING else block[:_BEGINNING]
             if self._timer is not None:
                 self._mark(block)
         return block
@@ -107,7 +117,7 @@ class StreamHook(StreamingHook):
         if not self._tells or self._reader.is_inside:
             return None
         self._reader.finish()
-        dialect = self._dialect or dialect_in(self._form, b"", self._asked())
+        dialect = dialect_in(self._form, self._began, self._asked())
         request_id = self._exchange.request.request_id.decode("latin-1")
         return error_event(self._form, dialect, error_reply(error, dialect, request_id).body)
 
@@ -124,7 +134,9 @@ class StreamHook(StreamingHook):
 
     def _mark(self, block: bytes) -> None:
         now = self._sent_at = self._exchange.plane.clock()
-        if not self._event_timeout or not is_life_alone(self._form, block, self._reader.begin):
+        begin = self._reader.begin
+        is_told = block.find(b"data:", begin) >= 0 and block.find(b"ping", begin) < 0  # as in almost all
+        if is_told or not self._event_timeout or not is_life_alone(self._form, block, begin):
             self._event_at = now
 
     def _wait(self, now: float) -> None:

@@ -54,6 +54,32 @@ def test_and_of_anthropic() -> None:
     assert broken(b": nothing yet\n\n", streaming(), path).startswith(b": nothing yet\n\nevent: error\n")
 
 
+def test_a_dialect_is_told_by_how_a_stream_begins() -> None:
+    body = broken(START + TEXT * 100, streaming())
+    assert body.startswith(START + TEXT * 100 + b"event: error\ndata: ")
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/event-stream; charset=utf-8", "Text/Event-Stream;charset=UTF-8", "text/event-stream ; a=b"]
+)
+def test_however_the_type_of_a_stream_is_written(kind: str) -> None:
+    edge = streaming()
+    head = HEAD.replace(b"text/event-stream", kind.encode())
+    assert broken(HI, edge, head=head).startswith(HI + b'data: {"error": ')
+    edge.end()
+
+
+@pytest.mark.parametrize("kind", ["text/event-streams", "text/event-stream-x; charset=utf-8"])
+def test_what_is_no_stream_is_cut(kind: str) -> None:
+    edge = streaming()
+    client, service = edge.pair(ASK)
+    service.feed(HEAD.replace(b"text/event-stream", kind.encode()) + chunk(HI))
+    service.feed_eof()
+    edge.run()
+    assert client.is_closing() and b'"error"' not in client.take()
+    edge.end()
+
+
 def test_and_of_ollama() -> None:
     line = b'{"message":{"content":"hi"},"done":false}\n'
     body = broken(line, streaming(), head=LINES)
