@@ -42,7 +42,7 @@ def test_types(content_type: bytes, is_one: bool) -> None:
 @settings(max_examples=examples(200), deadline=None)
 @given(st.binary(max_size=60), st.binary(max_size=60), st.integers(0, 2))
 def test_files_may_have_anything_in_them(one: bytes, other: bytes, place: int) -> None:
-    if b"\r\n--XX" in b"\r\n" + one + b"\r\n" + other + b"\r\n":
+    if any(end + b"--XX" in b"\n" + one + b"\n" + other for end in (b"\r", b"\n")):
         return
     head = b'--XX\r\nContent-Disposition: form-data; name="file"; filename="model"\r\nContent-Type: audio/wav\r\n\r\n'
     parts = [head + one + b"\r\n", head + other + b"\r\n"]
@@ -98,6 +98,17 @@ def test_an_empty_value_and_none() -> None:
             part(b'Content-Disposition: form-data; name="model"\r\nContent-Disposition: form-data; name="x"'),
             "more than",
         ),
+        (
+            part(b'Content-Disposition: form-data; name="x"\r\nContent-Disposition: attachment; name="model"'),
+            "more than",
+        ),
+        (part(b'Content-Disposition: attachment; name="model"'), "no name"),
+        (part(b'X: y\r\n Content-Disposition: form-data; name="model"'), "a field that is none"),
+        (part(b'Content-Disposition : form-data; name="model"'), "a field that is none"),
+        (part(b'X: y\nContent-Disposition: form-data; name="model"'), "a field that is none"),
+        (part(b'Content-Disposition: form-data; name="x"', b"y\n" + MODEL), "LF alone"),
+        (part(b'Content-Disposition: form-data; name="x"', b"y\r" + MODEL), "CR alone"),
+        (part(b'Content-Disposition: form-data; name="x"', b"y\n--XX--"), "LF alone"),
         (part(b'Content-Disposition: form-data; name="model"\r\nContent-Transfer-Encoding: base64'), "encoded"),
         (b"".join([MODEL.replace(b"model", b"x")] * (PARTS_MAX + 1)) + LAST, "parts"),
     ],
