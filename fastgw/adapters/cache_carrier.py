@@ -28,6 +28,7 @@ class CacheCarrier(LocalCarrier):
         self.service = service
         self.fill: Followed | None = None  #: what it follows
         self.has_begun = False  #: its answer has
+        self.is_finished = False  #: it needs no more of that
         self._at = 0  #: pieces of that which it has sent
 
     # --- the request, whose body stays with its exchange: it may have to be sent again
@@ -98,6 +99,7 @@ class CacheCarrier(LocalCarrier):
             and head.is_known_to(exchange.request.header)
         ):
             fill.go_on_alone()
+            self.is_finished = True
             self._leave_fill()
             fields = without_fields(head.fields, (b"content-type", b"content-encoding"))
             self.send_head(exchange, 304, fields, 0)
@@ -131,6 +133,8 @@ class CacheCarrier(LocalCarrier):
             if data is not None:
                 self._at += 1
             if fill.is_complete and fill.piece(self._at) is None:
+                self.is_finished = True
+                fill.finish(self)
                 if fill.trailers:
                     exchange.response.trailers = fill.trailers
                     exchange.response.rare = True

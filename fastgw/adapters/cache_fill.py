@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.adapters.cache_key import suits
-from fastgw.adapters.cache_parts import REVALIDATED, STALE, Head
+from fastgw.adapters.cache_parts import MISS, REVALIDATED, STALE, WAITED, Head
 from fastgw.adapters.local import UNKNOWN
 from fastgw.adapters.pieces import Pieces
 from fastgw.adapters.stored import StoredAnswer, renewed
@@ -72,6 +72,7 @@ class Fill(Client):
         self.is_complete = False
         self.trailers = b""
         self._is_alone = False  #: nobody need follow
+        self._is_paid = False  #: somebody has had all of it
         self._is_outdated = False  #: what it asks for was changed meanwhile
         self._timer: asyncio.TimerHandle | None = None
         self._begun = 0.0
@@ -113,6 +114,8 @@ class Fill(Client):
             self._followers.remove(carrier)
         if carrier is self._first:
             self._first = None
+        if carrier.has_begun and not carrier.is_finished:
+            self._settle(carrier, MISS)
         if not self._followers:
             if self.is_closed:
                 self._pieces.drop_all()
@@ -120,6 +123,16 @@ class Fill(Client):
                 self._plane.loop.call_soon(self._on_deserted)
         elif self.is_paused:
             self.on_released()
+
+    def finish(self, carrier: Follower) -> None:
+        """``carrier`` has all of it: the first of those pays, and whoever leaves with a part of it does for that (``leave``)."""
+        self._settle(carrier, WAITED if self._is_paid else MISS)
+        self._is_paid = True
+
+    def _settle(self, carrier: Follower, outcome: int) -> None:
+        lookup = (carrier.exchange.notes or {}).get("cache") if carrier.exchange is not None else None
+        if lookup is not None:
+            lookup.outcome = outcome
 
     def _on_deserted(self) -> None:
         if not self._followers and not self.is_closed:

@@ -127,6 +127,9 @@ class Followed(Protocol):
     def on_released(self) -> None:
         """A client takes more again."""
 
+    def finish(self, carrier: Follower) -> None:
+        """``carrier`` has all of it."""
+
     def leave(self, carrier: Follower) -> None:
         """``carrier`` follows no longer."""
 
@@ -140,6 +143,8 @@ class Follower(Protocol):
     exchange: Exchange | None
     service: Service
     fill: Followed | None  #: what it follows
+    has_begun: bool  #: its answer has
+    is_finished: bool  #: it needs no more of that
 
     @property
     def body(self) -> bytes:

@@ -131,3 +131,56 @@ def test_another_model_of_another_dialect() -> None:
         service.feed(says(said))
         assert json.loads(body_of(one.take()))["choices"][0]["message"]["content"] == "hi"
     edge.end()
+
+
+def settled(edge: CachedModels) -> list[tuple[int, bool]]:
+    return [(one["usage"]["total_tokens"], one["usage"].get("cached", False)) for one in edge.noted.notes]
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_whoever_leaves_somebody_pays_for_what_the_service_has_made(is_read: bool) -> None:
+    usage = Usage("usage", {**OPTIONS, "include_usage": False})
+    edge = CachedModels(filters=[usage])
+    first, second, third = (edge.client(chat(stream=True)) for _ in range(3))
+    service = edge.connect(port=9001)
+    said = streams()
+    cut = said.index(b"\n\n", said.index(b"hi")) + 2
+    if not is_read:
+        first.lose()
+        edge.run()
+    service.feed(said[:cut])
+    first.lose()
+    edge.run()
+    service.feed(said[cut:])
+    assert second.take().count(b"[DONE]") == third.take().count(b"[DONE]") == 1
+    left, *others = settled(edge)
+    assert left[0] > 0 and not left[1]  # by estimate, of the prompt and of what had come
+    assert sorted(others) == [(0, True), (5, False)]
+    edge.end()
+
+
+def test_who_takes_most_of_it_and_leaves_pays_for_that() -> None:
+    usage = Usage("usage", {**OPTIONS, "include_usage": False})
+    edge = CachedModels(filters=[usage])
+    first, second = (edge.client(chat(stream=True)) for _ in range(2))
+    service = edge.connect(port=9001)
+    service.feed(streams()[:-60])
+    for one in (second, first):
+        one.lose()
+        edge.run()
+    assert service.is_closing()
+    assert all(tokens > 1 and not cached for tokens, cached in settled(edge))
+    edge.end()
+
+
+def test_a_client_that_takes_nothing_does_not_have_the_others_for_free() -> None:
+    usage = Usage("usage", {**OPTIONS, "include_usage": False})
+    edge = CachedModels(filters=[usage])
+    first, second = (edge.client(chat(stream=True)) for _ in range(2))
+    first.protocol.pause_writing()
+    edge.connect(port=9001).feed(streams())
+    assert second.take().count(b"[DONE]") == 1
+    assert settled(edge) == [(5, False)]
+    first.lose()
+    edge.run()
+    edge.end()
