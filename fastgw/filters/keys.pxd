@@ -5,6 +5,7 @@ cdef class Keys:
     cdef public str text
     cdef public bint are_of_clients
     cdef tuple _context
+    cdef bint _is_of_key
     cdef dict _known
     cdef object _read
     cdef tuple _reads

@@ -33,7 +33,7 @@ _CONFIGURED: Final[Mapping[str, Read]] = {
 class Keys:
     """The keys of one limit."""
 
-    __slots__ = ("_context", "_known", "_read", "_reads", "are_of_clients", "text")
+    __slots__ = ("_context", "_is_of_key", "_known", "_read", "_reads", "are_of_clients", "text")
 
     def __init__(self, per: str | Sequence[str], *limit: bytes) -> None:
         """``per``: route, listener, filter, address, ``header:NAME``, ``claim:NAME``, ``note:NAME`` or api_key, of requests to models also
@@ -43,6 +43,7 @@ class Keys:
         parts = [one.partition(":") for one in sources]
         self._reads = tuple(_reader(kind, name) for kind, _, name in parts)
         self._read = self._reads[0] if len(parts) == 1 else None
+        self._is_of_key = sources == ("key",)
         self._context = (*limit, *[part.encode() for kind, _, name in parts for part in (kind, name)])
         self.are_of_clients = not all(one in _CONFIGURED for one in sources)  #: or else what the configuration names
         self.text = " and ".join(sources)
@@ -52,7 +53,11 @@ class Keys:
 
     def of(self, exchange: Exchange) -> int:
         """The key that counts this request."""
-        values: Any = self._read(exchange) if self._read is not None else self.values(exchange)
+        values: Any
+        if self._is_of_key:  # which most limits of models are: it is asked without a detour
+            values = _name_of_key(exchange)
+        else:
+            values = self._read(exchange) if self._read is not None else self.values(exchange)
         key = self._known.get(values)
         if key is None:
             parts: tuple[bytes, ...] = values if self._read is None else (values,)

@@ -6,7 +6,9 @@ from fastgw.filters.keys cimport Keys
 
 cdef class Counted:
     cdef Keys _keys
+    cdef object _rate
     cdef str _settled
+    cdef object _table
     cdef public Py_ssize_t base
     cdef public unsigned long long burst
     cdef public object kind

@@ -82,7 +82,9 @@ class Counted:
 
     __slots__ = (
         "_keys",
+        "_rate",
         "_settled",
+        "_table",
         "base",
         "burst",
         "kind",
@@ -110,6 +112,7 @@ class Counted:
         self.unit = self.kind.unit
         self._keys = self.kind.keys
         self.level = self._keys.text  #: whom it counts, in words
+        self._table, self._rate = self.kind.table, self.kind.rate
         self._settled = _SETTLED.get(self.unit, "")  #: what it is in the note; empty: it is cost
         self.burst = self.kind.rate.burst
         self.part = _PARTS[self.unit]
@@ -121,11 +124,10 @@ class Counted:
         """What it has for a request that takes so much: a ``Tab``, a ``Meter``, or a ``Lease``."""
         if self.shared is not None:
             return self.shared.tab(exchange, clock, amount, amount)
-        kind = self.kind
         if not self.settles:
-            return kind.bucket(exchange, clock)
+            return self.kind.bucket(exchange, clock)
         key = self._keys.of(exchange)
-        return Tab(exchange.plane.seat.board, kind.table, key, kind.rate, clock, min(amount, self.burst), amount)
+        return Tab(exchange.plane.seat.board, self._table, key, self._rate, clock, min(amount, self.burst), amount)
 
     def settle(self, tab: Any, settled: Mapping[str, Any] | None) -> None:
         """The request is over; ``settled``: the note ``usage``, None: nobody has metered it, and what was reserved stays taken.

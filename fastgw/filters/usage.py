@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from fastgw.core.counters import MODEL
-from fastgw.core.exchange.mending import may_change_request
+from fastgw.core.exchange.mending import may_change_request, may_change_response
 from fastgw.core.model_counters import (
     CACHE_READ_TOKENS,
     DURATION_US,
@@ -71,13 +71,8 @@ _VALUE_MAX: Final = 256  #: characters of what a client has said, in a line
 
 #: The note of an exchange that has used nothing.
 _SETTLED: Final[dict[str, Any]] = {
-    "model": None,
-    "requested_model": None,
-    "prompt_tokens": 0,
-    "completion_tokens": 0,
-    "total_tokens": 0,
-    "cached_tokens": 0,
-    "reasoning_tokens": 0,
+    **dict.fromkeys(("model", "requested_model")),
+    **{one: 0 for one, _ in _NUMBERS},
     "estimated": False,
     "cost": None,
 }
@@ -134,6 +129,8 @@ class Usage:
         "_wall",
         "name",
     )
+
+    is_careful = True
 
     def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
         """``options``: ``path`` of the log, None: there is none; ``rotate`` and ``flush``, as of an access log; ``keys``: names of those
@@ -236,6 +233,8 @@ class Usage:
         """Meter an answer of which something is taken out again."""
         known = _metering(exchange)
         if known is None or not known.strips or known.meter is not None:
+            return None
+        if not may_change_response(exchange.request, exchange.response):
             return None
         known.meter = meter_of(exchange, True)
         return known.meter

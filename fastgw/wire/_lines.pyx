@@ -42,6 +42,15 @@ cdef inline bint _begins(const char* line, const char* stop, bytes name, bint an
     return stop - line > size and line[size] == 58 and _is(line, PyBytes_AS_STRING(name), size, any_dash)
 
 
+cdef inline unsigned int _letters(tuple names):
+    """A bit for the letter that each begins with, whether small or large: most lines begin with another."""
+    cdef unsigned int found = 0
+    cdef bytes name
+    for name in names:
+        found |= <unsigned int> 1 << (PyBytes_AS_STRING(name)[0] & 31)
+    return found
+
+
 cpdef list values_of(bytes lines, bytes name, Py_ssize_t start=0):
     """See ``_lines_py``."""
     cdef const char* end = PyBytes_AS_STRING(lines) + PyBytes_GET_SIZE(lines)
@@ -93,11 +102,13 @@ cpdef bint has_any(bytes lines, tuple names) except -1:
     cdef const char* end = line + PyBytes_GET_SIZE(lines)
     cdef const char* stop
     cdef bytes name
+    cdef unsigned int letters = _letters(names)
     while line < end:
         stop = _line_end(line, end)
-        for name in names:
-            if _begins(line, stop, name, False):
-                return True
+        if letters >> (line[0] & 31) & 1:
+            for name in names:
+                if _begins(line, stop, name, False):
+                    return True
         line = stop + 2
     return False
 
@@ -113,9 +124,10 @@ cpdef bytes without_fields(bytes lines, names):
     cdef Py_ssize_t size = 0
     cdef bytes made = None
     cdef bytes name
+    cdef unsigned int letters = _letters(wanted)
     while line < end:
         stop = _line_end(line, end)
-        for name in wanted:
+        for name in (wanted if letters >> (line[0] & 31) & 1 else ()):
             if _begins(line, stop, name, False):
                 if made is None:
                     made = PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(lines))

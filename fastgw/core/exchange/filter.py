@@ -24,7 +24,8 @@ A filter whose ``transform_response`` or ``read_response`` is to be asked of ans
 ``sees_empty``, which is true.
 
 A filter whose ``transform_`` hooks are rules that hold for every body, and not a service to who sends it, has ``is_binding``, which is
-true: it is asked of bodies too that say that they may not be changed (``Cache-Control: no-transform``, ``Content-Range``).
+true: it is asked of bodies too that say that they may not be changed (``Cache-Control: no-transform``, ``Content-Range``).  One that
+looks for that itself, where it would change a body, has ``is_careful``, which is true: so nobody looks where it changes none.
 
 A filter that lets requests pass by fields of its own, and notes and changes nothing, names them in ``decides_by``, lower-case bytes: so a
 cache behind it gives nobody what it has let another have.

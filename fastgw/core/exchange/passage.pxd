@@ -41,9 +41,9 @@ cdef class Passage:
     cdef _end_whole(self, Py_ssize_t size)
     cdef _keep(self, Py_ssize_t size)
     cdef bint _is_full(self) except -1
-    @cython.locals(announced=list, stage=_Stage)
+    @cython.locals(announced=list, stage=_Stage, one=_Stage)
     cpdef bint announce(self) except -1
-    @cython.locals(stage=_Stage)
+    @cython.locals(stage=_Stage, one=_Stage)
     cdef bint _add_trailers(self) except -1
 
 
@@ -56,13 +56,12 @@ cpdef bint begin_request(Exchange exchange) except -1
 @cython.locals(response=Response, passage=Passage)
 cpdef bint begin_answer(Exchange exchange) except -1
 
+@cython.locals(edited=frozenset)
 cdef bint _may_change_request(Request request) except -1
 
 cdef bint _may_change_response(Request request, Response response) except -1
 
-@cython.locals(opening=BodyOpening)
+@cython.locals(opening=BodyOpening, is_of_request=bint)
 cdef list _open(Exchange exchange, tuple openings)
-
-cdef bint _may_change(Exchange exchange, bint is_of_request) except -1
 
 cdef bytes _checked(object out)

@@ -22,6 +22,7 @@ from fastgw.core.exchange.filter import BodyHook, GatheredHook
 from fastgw.core.exchange.mending import RESTRAINTS
 from fastgw.core.exchange.streaming import StreamingHook
 from fastgw.core.net.connection import HOLD_PENDING
+from fastgw.core.snapshot.chain import FreeOpening
 from fastgw.errors import (
     RETRY_ALWAYS,
     RETRY_NEVER,
@@ -49,10 +50,10 @@ class _Stage:
     def __init__(self, opening: BodyOpening, hook: BodyHook | StreamingHook) -> None:
         self.opening = opening
         self.hook = hook
-        #: The same, of a kind that C knows.
-        self.streaming: StreamingHook | None = hook if isinstance(hook, StreamingHook) else None
+        self.streaming: StreamingHook | None = hook if isinstance(hook, StreamingHook) else None  #: of a kind C knows
         self.owed = 0  #: of one that streams: bytes it had, without those it has returned
-        self.gathered: bytearray | None = bytearray() if isinstance(hook, GatheredHook) else None  #: None: it streams
+        is_gathered = self.streaming is None and isinstance(hook, GatheredHook)
+        self.gathered: bytearray | None = bytearray() if is_gathered else None  #: None: it streams
 
 
 class Passage:
@@ -70,6 +71,8 @@ class Passage:
         self.held = 0  #: bytes that are here, which the worker counts
         self.is_whole = False
         for stage in opened:
+            if stage.streaming is not None:
+                continue
             self._gather = max(self._gather, stage.hook.gather)
             if stage.gathered is not None:
                 self.is_whole = True
@@ -167,7 +170,10 @@ class Passage:
                 stage.owed += len(data) - len(out)
                 data = out
             if is_last:
-                data += _checked(stage.hook.finish())
+                streaming = stage.streaming
+                out = _checked(stage.hook.finish()) if streaming is None else streaming.finish()
+                if out:
+                    data += out
         except Exception as error:  # noqa: BLE001 - whatever a filter raises ends this exchange, not the worker
             if not stage.opening.changes and not stage.owed and _is_passed_over(self._exchange, stage.opening, error):
                 stage.hook, stage.streaming = BodyHook(), None
@@ -283,7 +289,7 @@ class Passage:
         """
         exchange = self._exchange
         announced: list[bytes] = []
-        for stage in self._stages:
+        for stage in [one for one in self._stages if one.streaming is None]:
             names = stage.hook.trailer_names
             if names and None in [is_token(name) for name in names]:
                 error = ValueError(f"one of {list(names)!r} is not the name of a header field")
@@ -300,7 +306,7 @@ class Passage:
         exchange = self._exchange
         if not exchange.client.takes_trailers(exchange):
             return True
-        for stage in self._stages:
+        for stage in [one for one in self._stages if one.streaming is None]:
             try:
                 for name, value in stage.hook.trailers:
                     mending.add_trailer(exchange.response, name, value)
@@ -362,7 +368,10 @@ def begin_answer(exchange: Exchange) -> bool:
 
 def _may_change_request(request: Request) -> bool:
     """As ``mending`` has it; few requests have a field of which that depends."""
-    if has_any(request.head, RESTRAINTS) or (request.edited is not None and not request.edited.isdisjoint(RESTRAINTS)):
+    edited = request.edited
+    if has_any(request.head, RESTRAINTS) or (
+        edited is not None and (RESTRAINTS[0] in edited or RESTRAINTS[1] in edited)
+    ):
         return mending.may_change_request(request)
     return True
 
@@ -388,10 +397,12 @@ def _open(exchange: Exchange, openings: tuple[BodyOpening, ...]) -> list[_Stage]
     opened: list[_Stage] = []
     may_change: bool | None = None  # which is asked where somebody would
     for opening in openings:
-        if opening.changes:
+        if opening.changes and type(opening) is not FreeOpening:
             if may_change is None:
-                may_change = _may_change(exchange, opening.is_of_request)
-            if not may_change and not _is_binding(opening):
+                request, response = exchange.request, exchange.response
+                is_of_request = opening.is_of_request
+                may_change = _may_change_request(request) if is_of_request else _may_change_response(request, response)
+            if not may_change:
                 continue
         try:
             hook = opening.hook(exchange)
@@ -411,17 +422,6 @@ def _open(exchange: Exchange, openings: tuple[BodyOpening, ...]) -> list[_Stage]
             else:
                 mending.mend_response(exchange.response, hook.vary)
     return opened
-
-
-def _may_change(exchange: Exchange, is_of_request: bool) -> bool:
-    if is_of_request:
-        return _may_change_request(exchange.request)
-    return _may_change_response(exchange.request, exchange.response)
-
-
-def _is_binding(opening: BodyOpening) -> bool:
-    """Whether it is a rule of whoever runs the gateway, from which no field of a message exempts."""
-    return getattr(getattr(opening.hook, "__self__", None), "is_binding", False) is True
 
 
 def _checked(out: Any) -> bytes:

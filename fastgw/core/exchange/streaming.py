@@ -1,7 +1,8 @@
 """Body hooks of streams, whose pieces are many and small: C calls them past Python.
 
 ``BodyHook`` is what filters derive from, those of others too, and a call of it is one of Python; of an event of 200 bytes a third would
-be that.  What is compiled and made for streams derives from this instead, and keeps the same promises.
+be that.  What is compiled and made for streams derives from this instead, and keeps the same promises; it lets no head wait, and has no
+trailers of its own.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from fastgw.wire._json_skim cimport Skim as Skimmed
 
 # Constants of the module, and those it imports, as C.
 cdef unsigned char _BACKSLASH
-cdef int _STREAM, TRUE, FALSE, NULL, STRING
+cdef int _STREAM, TRUE, FALSE, NULL, NUMBER, STRING
 cdef dict _PLACES
 
 
@@ -15,7 +15,7 @@ cdef class AskedModel:
     cdef public str sent_as
     cdef Skimmed _skim
     cpdef bint has(self, bytes key) except -1
-    @cython.locals(place=int, found="long long")
+    @cython.locals(place=int, kind=int, found="long long")
     cpdef long long digits(self, bytes key) except -3
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from fastgw.wire.inference import KEYS, OLLAMA
-from fastgw.wire.json_value import FALSE, NULL, STRING, TRUE
+from fastgw.wire.json_value import FALSE, NULL, NUMBER, STRING, TRUE
 
 if TYPE_CHECKING:
     from fastgw.wire.inference import Operation
@@ -82,8 +82,11 @@ class AskedModel:
         if self._skim is None:
             return -1
         place = _PLACES[key]
-        found = self._skim.number(place)
-        return found if found >= 0 or self._skim.kind(place) in (0, NULL) else ODD
+        kind = self._skim.kind(place)
+        if kind in (0, NULL):
+            return -1
+        found = self._skim.number(place) if kind == NUMBER else -1
+        return found if found >= 0 else ODD
 
     def text(self, key: bytes) -> str | None:
         """The same of a string; None: it is none, or one that is too long to be kept."""

@@ -122,10 +122,10 @@ class ModelChoice:
         request, body = exchange.request, exchange.body
         path = request.routed_path or request.original_path or request.path  # its ``matched_path``, without a detour
         operation = _OPERATIONS.get(path) or operation_of(path)
-        if operation is not None and operation.lists and request.method in (b"GET", b"HEAD"):
-            self._list.answer(exchange, self._targets)
-            return None
         if request.method != b"POST" or operation is None or operation.lists:
+            if operation is not None and operation.lists and request.method in (b"GET", b"HEAD"):
+                self._list.answer(exchange, self._targets)
+                return None
             return self._other(exchange)
         is_rare = has_any(request.head, _RARE)
         coding = request.header(b"content-encoding") if is_rare else None

@@ -53,6 +53,13 @@ class BodyOpening:
         self.is_of_request = kind in _OF_REQUEST  #: that is the body of a request
 
 
+class FreeOpening(BodyOpening):
+    """One that is asked of all bodies, also of those that say that they may not be changed: it is a rule of whoever runs the gateway, from
+    which no field of a message exempts, or looks for that itself, where it would change one."""
+
+    __slots__ = ()
+
+
 class FailureMode(NamedTuple):
     """What happens when a filter fails."""
 
@@ -137,10 +144,15 @@ class Chain:
 def _openings(filters: Sequence[Named], kinds: Sequence[str]) -> tuple[BodyOpening, ...]:
     found = ((one, getattr(one, kind, None), kind) for one in filters for kind in kinds)
     return tuple(
-        BodyOpening(hook, kind, getattr(one, "sees_empty", False), getattr(one, "is_of_streams", False))
+        _kind_of(one)(hook, kind, getattr(one, "sees_empty", False), getattr(one, "is_of_streams", False))
         for one, hook, kind in found
         if hook is not None
     )
+
+
+def _kind_of(one: Named) -> type[BodyOpening]:
+    is_free = getattr(one, "is_binding", False) is True or getattr(one, "is_careful", False) is True
+    return FreeOpening if is_free else BodyOpening
 
 
 def _reversed(filters: Sequence[Named], count: int, hook: str) -> tuple[Any, ...]:
