@@ -217,6 +217,8 @@ class AccessLog:
             self._write(writer, {"cache": _shown(notes["cache"])})
         if "fallback" in notes:
             self._write(writer, {name: _shown(notes[name]) for name in ("fallback", "fallback_from")})
+        if "websocket" in notes and "websocket" not in self._taken:
+            self._write(writer, {"websocket": notes["websocket"]})
         for name in exchange.route.chain.logged:
             if name not in notes or name in self._taken:
                 continue

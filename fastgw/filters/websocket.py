@@ -27,7 +27,6 @@ class WebSockets:
     __slots__ = ("_kind", "_protocols", "_settings")
 
     name = NOTE
-    logged = (NOTE,)
 
     def __init__(self, settings: WebSocketSettings) -> None:
         self._settings = settings

@@ -142,6 +142,8 @@ class FrameTunnel(Tunnel):
         """Those of the client that do not come too fast, up to the first that does."""
         now = int(exchange.plane.clock() * 1e9)
         for place, frame in enumerate(frames):
+            if frame.opcode == CLOSE:
+                continue  # nothing comes behind it
             is_message = frame.opcode < CLOSE and frame.is_last
             for pace in self._paces:
                 if (is_message or pace.is_of_all) and not pace.takes(now):

@@ -121,6 +121,17 @@ def test_line_has_the_notes_that_filters_want_in_it(path: Path) -> None:
     assert not {"never", "unlisted", "error"} & line.keys()
 
 
+def test_line_of_a_websocket_says_how_it_went_whoever_has_noted_it(path: Path) -> None:
+    noted = {"client": 3, "service": 4, "close": 1000}
+    log, edge = logging(path, Spy("a", [], request=lambda exchange: exchange.note("websocket", noted)))
+    _, service = edge.pair()
+    service.feed(OK)
+    log.stop()
+    edge.end()
+    (line,) = lines(path)
+    assert line["websocket"] == noted
+
+
 def test_line_of_a_reply(path: Path) -> None:
     log, edge = logging(path, Spy("a", [], request=lambda exchange: Reply(204)))
     edge.client(GET)

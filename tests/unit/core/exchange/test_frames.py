@@ -215,6 +215,14 @@ def test_what_is_no_message_has_a_rate_too(cheap: bytes) -> None:
     found.end()
 
 
+def test_a_close_is_never_too_fast() -> None:
+    found = Open(frame_rate=(20, 1), frame_burst=2)
+    bye = say(CLOSE, close_payload(1000))
+    found.client.feed(say(PING) * 2 + bye)
+    assert found.service.take() == say(PING) * 2 + bye and found.ended() == ["client"]
+    found.end()
+
+
 def test_of_two_rates_the_first_that_is_passed_counts() -> None:
     found = Open(message_rate=(2, 1), frame_rate=(20, 1))
     found.client.feed(say(PING) * 18 + say(TEXT, b"x") * 2)
