@@ -1,5 +1,5 @@
 """What a configuration refers to that is elsewhere: sources of members, registries that it registers in, clusters of etcd, each Redis,
-sets of keys, who judges tokens and requests, the collector.
+sets of keys, who judges tokens and requests, the collector, brokers of MQTT.
 
 ``fastgw check --online`` tries all of it (``cli.tries``), and whoever looks for what is wrong with a gateway can.
 """
@@ -30,3 +30,7 @@ def _all(spec: GatewaySpec) -> Iterator[Referred]:
         from fastgw.cli.link_tries import link_references
 
         yield from link_references(spec)
+    if spec.mqtt or any(one.adapter is not None for one in spec.routes):
+        from fastgw.cli.broker_tries import broker_references
+
+        yield from broker_references(spec)
