@@ -124,13 +124,14 @@ class ModelCache(RouteCache):
         if asked is None:  # the path asks for no model
             return service
         request = exchange.request
+        # Most that pass by do so for what they ask, so that is looked at first.
         if (
-            wish(request.header).may_be_kept
-            and is_ours(request)
-            and self._has_room(exchange)
+            self._has_room(exchange)
             and is_repeatable(
                 asked.operation.name, request.matched_path, b"".join(exchange.body.pending), is_any=self._is_any
             )
+            and is_ours(request)
+            and wish(request.header).may_be_kept
         ):
             return self._front(service)
         self.count(exchange, BYPASS)

@@ -70,6 +70,7 @@ def test_the_temperature_is_said_and_is_0(written: str, expected: bool) -> None:
         '{"temperature":0',
         "[]",
         "",
+        '{"temper\\u0061ture":0}',
     ],
 )
 def test_what_is_left_to_chance_or_could_be_read_in_two_ways(text: str) -> None:
