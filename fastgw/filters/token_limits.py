@@ -72,6 +72,10 @@ class TokenBucket(Requests):
     def _made(self, count: int, period: int, burst: int) -> Any:
         return Amounts(count, period, burst) if self.settles else Rate(count, period, burst)
 
+    def seen(self, exchange: Any, clock: Clock) -> tuple[int, Any]:
+        """The key that counts ``exchange`` now, and the rate by which its cell is read."""
+        return self.keys.of(exchange), self.rate
+
     def wait(self, bucket: Any) -> int:
         """See ``Requests``."""
         return bucket.wait if self.settles else Requests.wait(self, bucket)

@@ -40,11 +40,15 @@ class WindowBucket(TokenBucket):
 
     def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Tab:
         """What it has for a request that takes so much."""
+        key, rate = self.seen(exchange, clock)
+        return Tab(exchange.plane.seat.board, self.table, key, rate, clock, min(amount, rate.burst), amount)
+
+    def seen(self, exchange: Any, clock: Clock) -> tuple[int, Any]:
+        """See ``TokenBucket``."""
         wall = self._calendar.wall()
         if not self._begin <= wall < self._end:
             self._turn(wall, clock())
-        key, rate = self._key(exchange), self.rate
-        return Tab(exchange.plane.seat.board, self.table, key, rate, clock, min(amount, rate.burst), amount)
+        return self._key(exchange), self.rate
 
     def wait(self, bucket: Any) -> int:
         """See ``Requests``."""

@@ -91,6 +91,22 @@ def _views(pages: Pages) -> list[Page]:
             query=(("service", "This one alone."),),
         ),
         Page(
+            *("GET", "/limits", READER, "What is left of limits of models, for whom is asked about."),
+            *(lambda asked: pages.limits(asked.query),),
+            answers={
+                200: "Each limit that counts for them: how much there is (`amount`), what is left, and in how many seconds all of it is.",
+                400: "The query says something else, or a label that is none.",
+                503: "The gateway starts.",
+            },
+            members=("limits",),
+            query=(
+                ("key", "Name of a key."),
+                ("user", "Name of a user."),
+                ("model", "Name of a model, as `models` has it."),
+                ("label", "`team=search`: a label of the key; may be repeated."),
+            ),
+        ),
+        Page(
             *("GET", "/config", INSIDER, "The configuration in use, secrets not shown.", lambda _: pages.config()),
             answers={200: "Every key of each thing, defaults filled in."},
             members=("generation", "file", "gateway", "listeners", "routes", "services", "filters"),

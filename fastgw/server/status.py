@@ -165,6 +165,24 @@ class Pages:
             return Content(404, b'{"reason":"%b"}' % (b"no_forecast" if forecasting is None else b"no_service"))
         return Content(200, orjson.dumps(found, option=orjson.OPT_INDENT_2))
 
+    async def limits(self, query: str = "") -> Content:
+        """What is left of limits of models for whom ``query`` says."""
+        import orjson
+
+        from fastgw.server.limits_left import LimitsAsked, limits_left
+
+        if self._gateway.current is None:
+            return Content(503, b'{"reason":"starting"}')
+        pairs = parse_qsl(query, True)
+        one = {name: value for name, value in pairs if name in ("key", "user", "model")}
+        labels = [value.partition("=") for name, value in pairs if name == "label"]
+        if len(one) + len(labels) < len(pairs) or not all(name and value for name, _, value in labels):
+            return Content(400, b'{"reason":"bad_query"}')
+        asked = LimitsAsked(**one, labels={name: value for name, _, value in labels})
+        spec, board = self._gateway.current.spec, self._gateway.board.view
+        found = await asyncio.to_thread(limits_left, spec, board, asked)
+        return Content(200, orjson.dumps({"limits": found}, option=orjson.OPT_INDENT_2))
+
     async def metrics(self, accept: str = "", _: str = "") -> Content:
         """The Prometheus page; rendered in a thread, because with thousands of routes it takes seconds."""
         facts, totals = self.counted()

@@ -53,6 +53,15 @@ def find(cells: Cells, table: Table, key: int) -> int:
     return -1
 
 
+def key_in(seed: bytes, parts: tuple[bytes, ...]) -> int:
+    """The key of what ``parts`` name on the board with this ``seed``: 63 bits, never 0."""
+    hashed = blake2b(digest_size=8, key=seed)
+    for part in parts:
+        hashed.update(len(part).to_bytes(4, "little"))
+        hashed.update(part)
+    return int.from_bytes(hashed.digest(), "little") & ~CLOSING or 1
+
+
 class Seat:
     """One process's seat, or that of a dead one in the hands of who settles it."""
 
@@ -73,11 +82,7 @@ class Seat:
 
     def key_of(self, *parts: bytes) -> int:
         """The key of what ``parts`` name, the same in every process: 63 bits, never 0."""
-        hashed = blake2b(digest_size=8, key=self.board.seed)
-        for part in parts:
-            hashed.update(len(part).to_bytes(4, "little"))
-            hashed.update(part)
-        return int.from_bytes(hashed.digest(), "little") & ~CLOSING or 1
+        return key_in(self.board.seed, parts)
 
     def take(self, table: Table, key: int, limit: int) -> int:
         """Hold ``key`` once more, if fewer than ``limit`` do: its cell, to be given back, or ``REFUSED`` or ``NO_ROOM``."""

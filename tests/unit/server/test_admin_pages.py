@@ -27,7 +27,7 @@ class Played:
     async def page(self, *_: Any, **__: Any) -> Content:
         return Content(200, b"{}")
 
-    livez = readyz = status = forecast = metrics = config = page
+    livez = readyz = status = forecast = limits = metrics = config = page
 
     async def transcoded(self) -> Content:
         return Content(200, b"of routes")

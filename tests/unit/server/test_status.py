@@ -232,6 +232,15 @@ def test_metrics_are_those_numbers(serving: Gateway) -> None:
     assert page(serving, "/metrics", "application/openmetrics-text").content_type.startswith("application/openmetrics")
 
 
+def test_what_is_left_of_limits_is_told_of_whom_the_query_says(serving: Gateway) -> None:
+    def limits(query: str) -> Content:
+        return asyncio.run(Pages(serving).limits(query))
+
+    assert json.loads(limits("key=ann&label=team%3Dsearch").body) == {"limits": []}  # the configuration has none
+    for query in ("key=ann&colour=red", "label=team", "label=%3Dx", "key=a&key=b"):
+        assert limits(query) == Content(400, b'{"reason":"bad_query"}'), query
+
+
 def test_an_endpoint_without_a_name_is_its_own_address(serving: Gateway) -> None:
     serving.knowledge.standings.learn(0, [Standing("main", "127.0.0.1:9", "127.0.0.1:9", USED)])
     addresses = Pages(serving).document()["services"]["main"]["endpoints"]["127.0.0.1:9"]["addresses"]

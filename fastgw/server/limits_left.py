@@ -1,0 +1,120 @@
+"""How much is left of limits of models for one key, user or model, as the board of all workers has it now: for the admin address.
+
+Nothing is taken and no cell is made.  The limits are those of the filters ``token_limit`` of the configuration in use, and of the key that
+is asked about those that its file says.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+from fastgw.config.limited import LIMITER
+from fastgw.core.live.holds import find, key_in
+
+if TYPE_CHECKING:
+    from fastgw.config.spec import FilterSpec, GatewaySpec
+    from fastgw.core.live.board import Board
+    from fastgw.filters.token_limits import Counted
+
+_KEYS: Final = "fastgw.filters.api_key:ApiKeys"
+
+
+class LimitsAsked:
+    """Whom somebody asks about: ``key``, ``user`` and ``model`` (an entry of ``models``), empty where it is not said, and ``labels``."""
+
+    __slots__ = ("key", "labels", "model", "user")
+
+    def __init__(self, key: str = "", user: str = "", model: str = "", labels: Mapping[str, str] | None = None) -> None:
+        self.key = key
+        self.user = user
+        self.model = model
+        self.labels = dict(labels or ())
+
+    def knows(self, sources: str) -> bool:
+        """Whether a limit per these ``sources`` is about whom was said."""
+        said = {"filter": "all", "key": self.key, "user": self.user, "model": self.model}
+        said |= {f"label:{name}": value for name, value in self.labels.items()}
+        return all(said.get(one) for one in sources.split(" and "))
+
+    def exchange(self, board: Board) -> Any:
+        """What a request of theirs looks like to who counts it."""
+        notes: dict[str, Any] = {"labels": self.labels, "asked_model": SimpleNamespace(entry=self.model)}
+        if self.key:
+            notes["key"] = self.key
+        if self.user:
+            notes["basic"] = self.user  # one of those that users are known by
+        seat = SimpleNamespace(board=board, key_of=lambda *parts: key_in(board.seed, parts))
+        return SimpleNamespace(notes=notes, plane=SimpleNamespace(seat=seat))
+
+
+def limits_left(
+    spec: GatewaySpec,
+    board: Board,
+    asked: LimitsAsked,
+    clock: Callable[[], int] = time.monotonic_ns,
+    wall: Callable[[], float] = time.time,
+) -> list[dict[str, Any]]:
+    """Each limit that counts for whom is ``asked`` about; ``clock``, ``wall``: as the workers have them."""
+    said = _of_key(spec, asked.key) if asked.key else ()
+    found = []
+    for one in spec.filters:
+        if one.made_by == LIMITER:
+            found += [_told(one, limit, board, asked, clock) for limit in _limits(one, asked, said, wall)]
+    return found
+
+
+def _limits(
+    spec: FilterSpec, asked: LimitsAsked, said: tuple[tuple[str, str], ...], wall: Callable[[], float]
+) -> Iterator[Counted]:
+    from fastgw.filters.token_limit import in_windows
+    from fastgw.filters.token_limits import Noted, counted_limit
+    from fastgw.filters.token_rates import AT_ONE_TIME
+
+    options: dict[str, Any] = dict(spec.options)
+    if options["cluster"] is not None:
+        return  # they stand in a Redis
+    windowed = partial(in_windows, options["timezone"], wall)
+    limits = [counted_limit(spec.name, at, dict(one), None, windowed) for at, one in enumerate(options["limits"], 1)]
+    limits = [one for one in limits if one.only in ("", asked.model)]
+    if said:
+        limits = Noted(spec.name, None, windowed).over(limits, {"key": said})
+    yield from (one for one in limits if one.unit != AT_ONE_TIME and asked.knows(one.level))
+
+
+def _of_key(spec: GatewaySpec, name: str) -> tuple[tuple[str, str], ...]:
+    """The limits of models that a file of keys says of this one."""
+    from fastgw.filters.key_file import parse_keys
+    from fastgw.filters.secret_file import read_file
+
+    for one in spec.filters:
+        if one.made_by == _KEYS:
+            with suppress(OSError, ValueError):  # its filter complains
+                for key in parse_keys(read_file(str(dict(one.options)["file"]))):
+                    if key.name == name:
+                        return key.of_models
+    return ()
+
+
+def _told(
+    spec: FilterSpec, limit: Counted, board: Board, asked: LimitsAsked, clock: Callable[[], int]
+) -> dict[str, Any]:
+    from fastgw.filters.token_rates import COST, MICRO
+
+    key, rate = limit.kind.seen(asked.exchange(board), clock)
+    cell = find(board.cells, limit.kind.table, key)
+    value = board.read(cell) if cell >= 0 else 0
+    now = clock()
+    left, whole = rate.left(value, now), rate.whole(value, now)
+    return {
+        "filter": spec.name,
+        "limit": limit.kind.text,
+        "unit": limit.unit,
+        "amount": limit.burst / MICRO if limit.unit == COST else limit.burst,
+        "left": left / MICRO if limit.unit == COST else left,
+        "whole_in": round(whole / 1e9, 3),
+    }
