@@ -9,6 +9,8 @@ from fastgw.wire._json_skim cimport Skim as Skimmed
 cdef int BOTH, COMPLETION_PART, COST_PART, PROMPT_PART
 cdef long long MOST, ODD
 cdef Py_ssize_t SMALL
+cdef tuple _LIMITS
+cdef bytes _N
 
 
 cdef class Reservation:

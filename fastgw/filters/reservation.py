@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 IMAGE: Final = 1000  #: tokens that one is taken for
 FIRST_GUESS: Final = 1000  #: tokens of an answer, before there was any
 _MODELS_MAX: Final = 1024  #: of which is known what their answers have
-_LIMITS: Final = (b"max_tokens", b"max_completion_tokens", b"max_output_tokens")
+#: The very objects of ``KEYS``, which are found sooner than others that are equal.
+_LIMITS: Final = tuple(one for one in KEYS if one in (b"max_tokens", b"max_completion_tokens", b"max_output_tokens"))
+_N: Final = KEYS[KEYS.index(b"n")]
 _COMPLETION: Final = "text_completion"
 _VALUE_MAX: Final = 4096
 _BEGINNINGS: Final = (b"{", b" ", b"\n", b"\r", b"\t")  #: of an object of JSON
@@ -132,7 +134,7 @@ class Reserving:
             said = _whole(asked, key)
             if said > stated:
                 stated = said
-        choices = max(_whole(asked, b"n"), best_of) if asked.operation.dialect == OPENAI else 1
+        choices = max(_whole(asked, _N), best_of) if asked.operation.dialect == OPENAI else 1
         choices = _of_all(choices, prompts)
         if stated >= 0 and not self._is_learned:
             return Reservation(asked, model, prompt, _of_all(stated, choices), choices, True)

@@ -53,7 +53,7 @@ cdef bytes fed(object outward, bytes data, bint is_last)
 @cython.locals(passage=Passage)
 cpdef bint begin_request(Exchange exchange) except -1
 
-@cython.locals(response=Response, passage=Passage)
+@cython.locals(response=Response, passage=Passage, openings=tuple, closest=BodyOpening, first=Py_ssize_t)
 cpdef bint begin_answer(Exchange exchange) except -1
 
 @cython.locals(edited=frozenset)
@@ -61,7 +61,7 @@ cdef bint _may_change_request(Request request) except -1
 
 cdef bint _may_change_response(Request request, Response response) except -1
 
-@cython.locals(opening=BodyOpening, is_of_request=bint)
-cdef list _open(Exchange exchange, tuple openings)
+@cython.locals(opening=BodyOpening, place=Py_ssize_t, is_of_request=bint)
+cdef list _open(Exchange exchange, tuple openings, Py_ssize_t first)
 
 cdef bytes _checked(object out)

@@ -328,7 +328,7 @@ def begin_request(exchange: Exchange) -> bool:
     body = exchange.body
     if not exchange.request.has_body:
         return True
-    opened = _open(exchange, exchange.route.chain.request_body)
+    opened = _open(exchange, exchange.route.chain.request_body, 0)
     if not opened:
         return opened is not None
     passage = exchange.inward = Passage(exchange, opened)
@@ -348,16 +348,15 @@ def begin_request(exchange: Exchange) -> bool:
 def begin_answer(exchange: Exchange) -> bool:
     """Open the passage of the answer's body; False: its head has to wait, or a hook has failed, and the exchange with it."""
     response = exchange.response
-    openings = exchange.route.chain.response_body[exchange.entered]
+    openings, first = exchange.route.chain.response_body[exchange.entered], 0
     if response.body == BODY_NONE:
         openings = _of_empty(exchange, openings)
-    elif openings and response.content_length >= 0 and openings[0].is_of_streams:  # which is closest to the service
-        if len(openings) == 1:
-            return True
-        openings = openings[1:]
-    if not openings:
+    elif openings and response.content_length >= 0:
+        closest = openings[0]  # to the service
+        first = int(closest.is_of_streams)
+    if len(openings) == first:
         return True
-    opened = _open(exchange, openings)
+    opened = _open(exchange, openings, first)
     if not opened:
         return opened is not None
     passage = exchange.outward = Passage(exchange, opened)
@@ -392,11 +391,12 @@ def _of_empty(exchange: Exchange, openings: tuple[BodyOpening, ...]) -> tuple[Bo
     return tuple([one for one in openings if one.sees_empty])
 
 
-def _open(exchange: Exchange, openings: tuple[BodyOpening, ...]) -> list[_Stage] | None:
-    """What ``openings`` want of this body; None: one has failed."""
+def _open(exchange: Exchange, openings: tuple[BodyOpening, ...], first: int) -> list[_Stage] | None:
+    """What ``openings`` from ``first`` on want of this body; None: one has failed."""
     opened: list[_Stage] = []
     may_change: bool | None = None  # which is asked where somebody would
-    for opening in openings:
+    for place in range(first, len(openings)):
+        opening = openings[place]
         if opening.changes and type(opening) is not FreeOpening:
             if may_change is None:
                 request, response = exchange.request, exchange.response
