@@ -182,6 +182,7 @@ class BrokerConnection:
             if coming.done():
                 coming.result()
             elif self._wait.done():
+                self._client._package_handler.propagate_error()  # of a CONNACK that came with the end
                 raise BrokerError("refused", f"{address} ended the connection without an answer to CONNECT")
             else:
                 raise BrokerError("timeout", f"{address} did not answer CONNECT within {seconds:g} s")

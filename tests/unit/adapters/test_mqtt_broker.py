@@ -55,8 +55,8 @@ class Stage:
     async def _on_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.arrived.put_nowait((reader, writer))
 
-    async def connect(self, answer: bytes | None, seconds: float = 5.0) -> bool:
-        """``answer``: to CONNECT; None: the connection ends."""
+    async def connect(self, answer: bytes | None, seconds: float = 5.0, *, is_last: bool = False) -> bool:
+        """``answer``: to CONNECT; None, or behind one that ``is_last``: the connection ends."""
         asking = asyncio.ensure_future(self.connection.connect(self.address, None, seconds))
         self._reader, self.writer = await self.arrived.get()
         self.connect_packet = await self.packet()
@@ -64,6 +64,8 @@ class Stage:
             self.writer.close()
         elif answer:
             self.writer.write(answer)
+            if is_last:
+                self.writer.close()
         return await asking
 
     async def packet(self) -> bytes:
@@ -205,7 +207,7 @@ def test_the_end_of_the_connection_is_told_once_with_its_reason() -> None:
         (b"\x20\x02\x00\x03", 4, "refused", False),
         (None, 5, "refused", False),
         (b"", 5, "timeout", False),
-        (b"\x20\x05\x00\x00\x02\xff\x00", 5, "refused", False),  # a property that there is not
+        (b"\x20\x05\x00\x00\x02\xff\x00", 5, "refused", True),  # a property that there is not
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", 5, "timeout", False),
         (b"\x20\xff\xff\xff\xff\xff", 5, "timeout", False),
     ],
@@ -218,6 +220,15 @@ def test_a_broker_that_refuses_stalls_or_lies(answer: bytes | None, version: int
         assert stage.heard.lost.empty() and await stage.packet() in (b"", b"\xe0\x02\x00\x00")
 
     play(story, TERMS._replace(version=version))
+
+
+def test_a_refusal_that_comes_with_the_end_is_one() -> None:
+    async def story(stage: Stage) -> None:
+        with pytest.raises(BrokerError) as caught:
+            await stage.connect(b"\x20\x03\x00\x87\x00", is_last=True)
+        assert caught.value.is_final and "Not authorized" in str(caught.value)
+
+    play(story)
 
 
 def test_nobody_there() -> None:
