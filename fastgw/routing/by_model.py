@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
@@ -10,6 +11,7 @@ T = TypeVar("T")
 DEFAULT: Final = "default"  #: the name for requests that have none
 STAR: Final = "*"
 _LIKE: Final = 0.6  #: how like a name has to be to be offered for another (``difflib``)
+_COMPARED_MAX: Final = 32  #: names that one is compared with
 
 
 class ByModel(Generic[T]):
@@ -46,8 +48,19 @@ class ByModel(Generic[T]):
         """The name most like ``name``, which is none, of ``among``, or (None) of all; empty: none is like it."""
         from difflib import get_close_matches  # which only a mistake needs
 
-        found = get_close_matches(name, self.names if among is None else among, 1, _LIKE)
+        names = self.names if among is None else among
+        found = get_close_matches(name, names if len(names) <= _COMPARED_MAX else _beside(name, names), 1, _LIKE)
         return found[0] if found else ""
+
+
+def _beside(name: str, names: Sequence[str]) -> list[str]:
+    """Of many ``names`` those that begin or end most like ``name``: each comparison takes long, and clients can cause any number."""
+    found: dict[str, None] = {}
+    for step in (1, -1):
+        ordered = sorted(names, key=lambda one: one[::step])
+        place = bisect_left(ordered, name[::step], key=lambda one: one[::step])
+        found |= dict.fromkeys(ordered[max(0, place - _COMPARED_MAX // 4) : place + _COMPARED_MAX // 4])
+    return list(found)
 
 
 def _ordered(patterns: Iterable[tuple[str, T]]) -> tuple[tuple[str, str, T], ...]:
