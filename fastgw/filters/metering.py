@@ -176,6 +176,10 @@ class StreamMeter(UsageMeter):
 
     def parts(self, block: bytes, begin: int) -> list[tuple[bytes, int]]:
         """What each of them says, and how many bytes it has in all."""
+        size = len(block)
+        is_plain = not begin and block.startswith(b"data: ") and block.endswith(_END)
+        if is_plain and block.find(b"\n") == size - 2 and block.find(b"\r") < 0:  # one event of one line, as usual
+            return [(block[6 : size - 2], size)]
         return [(one.data, one.end - one.start) for one in sse.events(block, begin)]
 
 
@@ -201,7 +205,7 @@ class StrippingMeter(StreamMeter):
         if rest:
             self._look(rest + _END, 0)
         StreamMeter.finish(self)
-        return rest if _without_usage(rest + _END, 0).strip(b"\r\n") else b""
+        return rest if rest and _without_usage(rest + _END, 0).strip(b"\r\n") else b""
 
 
 class LineMeter(StreamMeter):

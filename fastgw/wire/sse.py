@@ -19,10 +19,10 @@ from typing import Final
 
 EVENT_MAX: Final = 1 << 20  #: bytes of an event, by default; a longer one is not read
 _BOM: Final = b"\xef\xbb\xbf"
-_LINES: Final = re.compile(rb"([^\r\n]*)(?:\r\n|\n|\r)").finditer
 _END: Final = re.compile(rb"\n\n|\n\r\n?|\r\r\n?").search
 _LF: Final = 10
 _CR: Final = 13
+_SPACE: Final = 32
 
 
 class StreamEvent:
@@ -40,6 +40,9 @@ class StreamEvent:
     @property
     def data(self) -> bytes:
         """What it says; of several lines a new object."""
+        if len(self.ranges) == 1:
+            start, end = self.ranges[0]
+            return self.block[start:end]
         return b"\n".join([self.block[start:end] for start, end in self.ranges])
 
 
@@ -73,7 +76,7 @@ class EventReader(BlockReader):
         self._is_new = True  # no byte has come
         self._is_inside = False  # an event that is too long is on its way
         self._last = b""  # of that, the last byte that has gone on
-        self._is_between = False  # none of that: a piece that ends an event is a block
+        self._is_between = True  # neither of both: a piece that ends an event is a block
 
     @property
     def held(self) -> int:
@@ -89,9 +92,13 @@ class EventReader(BlockReader):
         """See ``BlockReader``."""
         self.begin = 0
         if self._is_between and data.endswith(b"\n\n"):
+            if self._is_new:
+                self._is_new = False
+                if data.startswith(_BOM):
+                    self.begin = len(_BOM)
             return data
         block = self._leave(data) if self._is_inside else self._cut(data, 0)
-        self._is_between = not (self._rest or self._is_inside or self._is_new)
+        self._is_between = not (self._rest or self._is_inside)
         return block
 
     def finish(self) -> bytes:
@@ -141,31 +148,42 @@ class EventReader(BlockReader):
 
 def events(block: bytes, begin: int = 0) -> Iterator[StreamEvent]:
     """The events of ``block`` from ``begin`` on, in their order."""
-    start = begin
+    start = at = begin
     kind = b""
     ranges: list[tuple[int, int]] = []
-    # Behind the last end of a line there is none, and whoever looks for one from each byte on takes the square of their number.
-    last = max(block.rfind(b"\n", begin), block.rfind(b"\r", begin)) + 1
-    for line in _LINES(block, begin, last):
-        at, end = line.span(1)
+    lf, cr = block.find(b"\n", at), block.find(b"\r", at)  # the next of each: it is looked for again when it is passed
+    while lf >= 0 or cr >= 0:
+        is_lf = cr < 0 or 0 <= lf < cr
+        end = lf if is_lf else cr
+        behind = lf + 1 if is_lf or lf == cr + 1 else cr + 1
         if at == end:
             if ranges:
-                yield StreamEvent(block, start, line.end(), kind, ranges)
+                yield StreamEvent(block, start, behind, kind, ranges)
                 ranges = []
-            start = line.end()
+            start = behind
             kind = b""
-            continue
-        colon = block.find(b":", at, end)
-        name = block[at : end if colon < 0 else colon]
-        if name not in (b"data", b"event"):
-            continue
-        value = end if colon < 0 else colon + 1
-        if block[value : value + 1] == b" " and value < end:
-            value += 1
-        if name == b"data":
-            ranges.append((value, end))
         else:
-            kind = block[value:end]
+            value, name = _field(block, at, end)
+            if name == b"data":
+                ranges.append((value, end))
+            elif name == b"event":
+                kind = block[value:end]
+        at = behind
+        if 0 <= lf < at:
+            lf = block.find(b"\n", at)
+        if 0 <= cr < at:
+            cr = block.find(b"\r", at)
+
+
+def _field(block: bytes, at: int, end: int) -> tuple[int, bytes]:
+    """Where the value of a line begins, and its name."""
+    colon = block.find(b":", at, end)
+    if colon < 0:
+        return end, block[at:end]
+    value = colon + 1
+    if value < end and block[value] == _SPACE:
+        value += 1
+    return value, block[at:colon]
 
 
 def _last_end(data: bytes | bytearray, start: int) -> int:

@@ -62,7 +62,8 @@ def mend_response(response: Response, vary: Sequence[bytes]) -> None:
         added.append((b"etag", b"W/" + tag))
     elif tag is not None and tag[:2] == b"W/":
         added.append((b"etag", tag))
-    response.edit(_OF_BYTES, added)
+    if added or has_any(response.fields, _OF_BYTES) or (response.extra and has_any(response.extra, _OF_BYTES)):
+        response.edit(_OF_BYTES, added)
     if vary:
         vary_by(response, vary)
 

@@ -7,8 +7,11 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fastgw.filters.metering import AnswerMeter, LineMeter, StreamMeter, UsageMeter
+from fastgw.wire import sse
 from fastgw.wire.ndjson import LineReader
 from fastgw.wire.sse import EventReader
 from tests.support.inference import delta, event, usage_chunk
@@ -92,6 +95,17 @@ def test_who_leaves_in_the_middle_has_what_came(dialect: str, count: int) -> Non
 def test_tokens_are_told_at_the_end_although_the_last_event_has_none() -> None:
     stream = b"".join(OPENAI[:-1])
     assert fed(events_meter(), [stream[:-2]]).told.completion == 5
+
+
+@given(
+    st.lists(st.sampled_from((b"data: ", b"data:", b"x", b" ", b"\n", b"\r", b"\n\n", b": c")), max_size=9).map(
+        b"".join
+    )
+)
+def test_one_event_is_read_as_several_are(block: bytes) -> None:
+    for whole in (block, block + b"\n\n", b"data: " + block + b"\n\n"):
+        found = [(one.data, one.end - one.start) for one in sse.events(whole)]
+        assert events_meter().parts(whole, 0) == found
 
 
 def test_a_comment_is_no_token() -> None:
