@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastgw.config.json_places import FieldKey
 from fastgw.config.model import Model, setting
 from fastgw.config.source import Document, TreePath
-from fastgw.config.types import Duration, Parsed, Size, count, words
+from fastgw.config.types import Duration, Parsed, Size, count, size, words
 from fastgw.config.unsound import UNSOUND, is_unsound
 from fastgw.config.values import Expanded, Plain, shown, text
 from fastgw.config.websocket import Subprotocol
@@ -35,10 +35,11 @@ def _value(value: object) -> object:
 class WebSocketService(Model):
     """How requests are put to a service that speaks WebSocket: the body as messages, and its messages as the answer."""
 
-    send: Annotated[str, words("auto", "text", "binary", "lines")] = setting(
+    send: Annotated[str, words("auto", "text", "binary", "lines", "pieces")] = setting(
         "auto",
-        "The body as one message of text or bytes, or each of its lines as one. auto: text for text and JSON, lines for NDJSON.",
+        "The body as one message of text or bytes, each of its lines as one, or each piece that comes. auto: by content-type.",
     )
+    max_piece: Annotated[int, size(1)] = setting("8KiB", "Bytes of a message of pieces.")
     end_message: Annotated[str, Parsed(text("a message", longest=4096), type="string")] = setting(
         "", "A message of text behind the body, where the service waits for one. Default: none."
     )
@@ -63,6 +64,7 @@ class WebSocketService(Model):
         """For the data plane."""
         return WebSocketCalls(
             send=self.send,
+            max_piece=self.max_piece,
             end_message=self.end_message,
             subprotocol=self.subprotocol or "",
             answer=self.answer,
@@ -80,8 +82,10 @@ class WebSocketService(Model):
             document.report(where, "is of endpoints; a service in Python is called", at_key=True)
         elif not is_unsound(protocol) and protocol != "http/1.1":
             document.report(where, f"begins with a handshake of HTTP/1.1, and the service has protocol: {protocol}")
-        if is_unsound(self.messages, self.max_messages, self.max_message, self.max_answer):
+        if is_unsound(self.messages, self.max_messages, self.max_message, self.max_answer, self.max_piece):
             return
+        if self.send == "pieces" and self.max_piece > self.max_message:
+            document.report((*where, "max_piece"), "is more than max_message, so no message can have it")
         if (self.messages or 0) > self.max_messages:
             document.report((*where, "messages"), f"is more than max_messages ({self.max_messages})")
         if self.max_message > self.max_answer:

@@ -25,7 +25,8 @@ class WebSocketSettings(NamedTuple):
 class WebSocketCalls(NamedTuple):
     """How requests of HTTP are put to a service that speaks WebSocket; bytes, and seconds."""
 
-    send: str  #: what messages the body becomes: "auto", "text", "binary" or "lines"
+    send: str  #: what messages the body becomes: "auto", "text", "binary", "lines" or "pieces"
+    max_piece: int  #: of "pieces"
     end_message: str  #: sent as text behind it; "": nothing is
     subprotocol: str  #: that is offered; "": none
     answer: str  #: what becomes of messages: "auto", "single", "array", "ndjson" or "sse"

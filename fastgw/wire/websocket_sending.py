@@ -2,6 +2,7 @@
 
     text, binary   all of it is one message, each piece a fragment of that: nothing is gathered
     lines          each line that is not empty is a message of text
+    pieces         each piece is a message of bytes, or several, where it is large: as recorders send what they hear
 
 An empty body is no message.  Nothing is sent that a peer would have to refuse: text is looked at as it passes (section 8.1).
 """
@@ -17,6 +18,7 @@ from fastgw.wire.websocket_frames import BINARY, CONTINUATION, TEXT, frame_of
 SEND_TEXT: Final = "text"
 SEND_BINARY: Final = "binary"
 SEND_LINES: Final = "lines"
+SEND_PIECES: Final = "pieces"
 _LINES: Final = (b"application/x-ndjson", b"application/ndjson", b"application/jsonl", b"application/x-jsonlines")
 
 
@@ -43,7 +45,8 @@ class MessageSender:
     __slots__ = ("_decoder", "_form", "_is_begun", "_mask", "_max", "_rest", "_size", "count")
 
     def __init__(self, form: str, max_message: int, mask: Callable[[], bytes]) -> None:
-        """``form``: one of ``SEND_*``; ``max_message``: bytes of one; ``mask``: makes four bytes that nobody can foresee."""
+        """``form``: one of ``SEND_*``; ``max_message``: bytes of one, or of ``SEND_PIECES`` those at which one is cut; ``mask``: makes
+        four bytes that nobody can foresee."""
         self._form = form
         self._max = max_message
         self._mask = mask
@@ -62,6 +65,10 @@ class MessageSender:
         """
         if self._form == SEND_LINES:
             return self._lines(data, is_last)
+        if self._form == SEND_PIECES:
+            places = range(0, len(data), self._max)
+            self.count += len(places)
+            return b"".join([frame_of(BINARY, data[at : at + self._max], self._mask()) for at in places])
         if not self._is_begun and not data:
             return b""
         self._size += len(data)

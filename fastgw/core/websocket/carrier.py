@@ -32,7 +32,7 @@ from fastgw.wire.fields import RESPONSE_FIELDS, FieldTable
 from fastgw.wire.messages import BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE, NO_LENGTH, Response
 from fastgw.wire.websocket_frames import GOING_AWAY, LOST, NO_CODE, NORMAL, TEXT, frame_of
 from fastgw.wire.websocket_messages import WebSocket
-from fastgw.wire.websocket_sending import MessageSender, SizeError, TextError, form_of
+from fastgw.wire.websocket_sending import SEND_PIECES, MessageSender, SizeError, TextError, form_of
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -74,7 +74,7 @@ class Talk:
         self.key = base64.b64encode(os.urandom(16))
         self.answers = MessageAnswers(settings, request.header(b"accept") or b"")
         form = form_of(request.header(b"content-type") or b"") if form == "auto" else form
-        self.sender = MessageSender(form, settings.max_message, _mask)
+        self.sender = MessageSender(form, settings.max_piece if form == SEND_PIECES else settings.max_message, _mask)
         self.socket = WebSocket(settings.max_message, _mask)
         self.head = b""  #: of the answer to the handshake, not all of it here
         self.unsent: list[bytes] = []  #: of the body, until it is open

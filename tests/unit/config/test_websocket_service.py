@@ -30,16 +30,16 @@ def test_a_service_speaks_http_unless_it_says_so(tmp_path: Path) -> None:
     found = service(tmp_path, "host: preserve")
     assert (found.protocol, found.settings.websocket) == ("http/1.1", None)
     found = service(tmp_path, "websocket: {}")
-    usual = WebSocketCalls("auto", "", "", "auto", None, (), 0.0, 1 << 20, 10_000, 16 << 20)
+    usual = WebSocketCalls("auto", 8192, "", "", "auto", None, (), 0.0, 1 << 20, 10_000, 16 << 20)
     assert (found.protocol, found.settings.websocket) == ("websocket", usual)
 
 
 def test_its_keys(tmp_path: Path) -> None:
-    keys = "send: lines, end_message: EOS, subprotocol: chat, answer: sse, messages: 3, idle_timeout: 2s, max_message: 1KiB"
+    keys = "send: lines, max_piece: 512, end_message: EOS, subprotocol: chat, answer: sse, messages: 3, idle_timeout: 2s, max_message: 1KiB"
     until = 'until: {type: [done, "3", 3], meta.last: true, x: null}, max_messages: 9, max_answer: 2KiB'
     found = service(tmp_path, f"websocket: {{{keys}, {until}}}").settings.websocket
     fields = (("type", ("done", "3", 3)), ("meta.last", True), ("x", None))
-    assert found == WebSocketCalls("lines", "EOS", "chat", "sse", 3, fields, 2.0, 1024, 9, 2048)
+    assert found == WebSocketCalls("lines", 512, "EOS", "chat", "sse", 3, fields, 2.0, 1024, 9, 2048)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,7 @@ def test_its_keys(tmp_path: Path) -> None:
         ("websocket: {}, protocol: h2", "begins with a handshake of HTTP/1.1, and the service has protocol: h2"),
         ("websocket: {messages: 9, max_messages: 8}", "websocket.messages: is more than max_messages (8)"),
         ("websocket: {max_message: 2MiB, max_answer: 1MiB}", "websocket.max_message: is more than max_answer"),
+        ("websocket: {send: pieces, max_piece: 2MiB}", "websocket.max_piece: is more than max_message"),
         ("websocket: {until: {type: {}}}", "expected a value such as done, 3 or true"),
         ("websocket: {until: {type: []}}", "expected a value such as done, 3 or true"),
         ("websocket: {until: {'a..b': 1}}", "expected a key such as image"),

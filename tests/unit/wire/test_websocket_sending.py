@@ -13,6 +13,7 @@ from fastgw.wire.websocket_messages import WebSocket
 from fastgw.wire.websocket_sending import (
     SEND_BINARY,
     SEND_LINES,
+    SEND_PIECES,
     SEND_TEXT,
     MessageSender,
     SizeError,
@@ -51,6 +52,11 @@ def test_a_body_is_one_message_at_every_split(text: str, cuts: set[int]) -> None
 def test_each_line_that_says_something_is_a_message_at_every_split(lines: list[str], cuts: set[int]) -> None:
     said = [line.encode().strip(b" \t\r").decode() for line in lines]
     assert heard(SEND_LINES, split("\n".join(lines).encode(), cuts)) == [line for line in said if line]
+
+
+def test_each_piece_is_a_message_or_several() -> None:
+    assert heard(SEND_PIECES, [b"abc", b"", b"defghij", b"k"], 3) == [b"abc", b"def", b"ghi", b"j", b"k"]
+    assert heard(SEND_PIECES, [b"\xff" * 4], 3) == [b"\xff" * 3, b"\xff"] and heard(SEND_PIECES, [b""], 3) == []
 
 
 def test_an_end_without_bytes_ends_a_message_that_has_begun() -> None:

@@ -13,6 +13,7 @@ from fastgw.errors import UpstreamError
 
 USUAL = WebSocketCalls(
     send="auto",
+    max_piece=4,
     end_message="",
     subprotocol="",
     answer="auto",

@@ -159,6 +159,16 @@ def test_lines_are_messages_and_all_answers_an_array() -> None:
     asked.end()
 
 
+def test_pieces_are_messages_as_they_come() -> None:
+    asked = Asked(post(b"abcdefgh")[:-2], send="pieces", end_message="EOS")
+    assert asked.open() == [b"abcd", b"ef"]
+    asked.client.feed(b"gh")
+    assert asked.heard() == [b"gh", "EOS"]
+    asked.say("heard")
+    assert asked.answered() == (200, b"heard")
+    asked.end()
+
+
 def test_a_stream_goes_out_message_by_message() -> None:
     asked = Asked(post(b"x", b"Accept: text/event-stream\r\n"))
     asked.open()
