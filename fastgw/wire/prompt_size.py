@@ -11,6 +11,7 @@ from typing import Final
 
 SMALL: Final = 16 * 1024  #: bytes of a body in which nobody looks for images
 IMAGES_MAX: Final = 64  #: that are looked for in one body
+_MARKS_MAX: Final = 1024  #: marks that are looked at: a text may have any number of them
 _MARK: Final = b"base64"
 _QUOTE: Final = 0x22
 _COMMA: Final = 0x2C
@@ -30,7 +31,9 @@ def text_size(body: bytes) -> tuple[int, int]:
         return size, 0
     images = 0
     at = body.find(_MARK)
-    while at >= 0 and images < IMAGES_MAX:
+    for _ in range(_MARKS_MAX):
+        if at < 0 or images == IMAGES_MAX:
+            break
         behind = at + len(_MARK)
         start = _begin(body, behind)
         if start:

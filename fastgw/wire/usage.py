@@ -24,6 +24,9 @@ _MODEL_MAX: Final = 256  #: characters of a name
 _NESTED: Final = ("message", "response", "x_groq")  #: keys of an event with what an answer has at its top
 _KEY: Final = b'"usage"'
 _MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]{1,256})"')
+_DEPTH_MAX: Final = (
+    16  #: of what an event brings; text stands four deep in calls of tools, and nobody reads what is deeper
+)
 _OBJECT_MAX: Final = 4096  #: bytes of an object of usage in an answer that is not read whole
 
 
@@ -197,13 +200,16 @@ def _size_of_choice(choice: Any) -> int:
     return _size(choice.get("delta")) + _size(choice.get("text"))
 
 
-def _size(part: Any) -> int:
+def _size(part: Any, depth: int = _DEPTH_MAX) -> int:
     """Bytes of the text in ``part``, but for words that say what it is."""
     if isinstance(part, str):
         return len(part.encode("utf-8", "replace"))
+    if not depth:
+        return 0
     if isinstance(part, dict):
-        return sum(_size(value) for key, value in part.items() if key not in ("role", "type", "id", "index"))
-    return sum(map(_size, part)) if isinstance(part, list) else 0
+        names = ("role", "type", "id", "index")
+        return sum([_size(value, depth - 1) for key, value in part.items() if key not in names])
+    return sum([_size(value, depth - 1) for value in part]) if isinstance(part, list) else 0
 
 
 def _number(mapping: Any, key: str) -> int:

@@ -70,3 +70,13 @@ def test_so_many_are_looked_for_and_no_more() -> None:
     whole = body(*[openai("A" * 1000)] * (IMAGES_MAX + 3))
     size, images = text_size(whole)
     assert images == IMAGES_MAX and size == len(whole) - IMAGES_MAX * 1000
+
+
+def test_a_text_of_marks_takes_no_longer_than_another() -> None:
+    marks = "base64, " * 2000  # behind which nobody looks any more
+    assert text_size(body({"type": "text", "text": marks}, openai())) == (
+        len(body({"type": "text", "text": marks}, openai())),
+        0,
+    )
+    few = body({"type": "text", "text": marks[:800]}, openai())
+    assert text_size(few) == (len(few) - len(IMAGE), 1)

@@ -143,6 +143,12 @@ def test_whatever_a_service_says_is_borne(said: Any) -> None:
     assert content_size(said) >= 0
 
 
+def test_what_is_as_deep_as_json_may_be_is_borne() -> None:
+    for opening, closing in (("[", "]"), ('{"a":', "}")):
+        inner = opening * 1000 + '"x"' + closing * 1000
+        assert content_size(orjson.loads('{"choices":[{"delta":{"content":' + inner + "}}]}")) == 0
+
+
 @pytest.mark.parametrize(
     ("said", "size"),
     [
