@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fastgw.testing.edge import body_of, statuses
+from fastgw.core.models.rights import NOTE_RIGHTS, ModelRights
+from fastgw.testing.edge import Spy, body_of, statuses
 from tests.support.models import ModelEdge, get
 
 MODELS: dict[str, Any] = {"gpt-oss": "a", "org/small:1b": "b", "embed-*": "b", "default": "a"}
@@ -61,4 +62,27 @@ def test_the_list_is_made_once() -> None:
     first, second = client.take().split(b"HTTP/1.1 200 OK\r\n")[1:]
     assert body_of(first) == body_of(second)
     assert statuses(edge.client(get("/v1/models").replace(b"GET", b"HEAD")).take()) == [200]
+    edge.end()
+
+
+@pytest.mark.parametrize(
+    ("rights", "members", "listed"),
+    [
+        (None, (), ["gpt-oss", "org/small:1b"]),
+        (None, ("embed-a", "embed-b"), ["gpt-oss", "org/small:1b", "embed-a", "embed-b"]),
+        (("embed-x", "gpt-*"), (), ["gpt-oss", "embed-x"]),
+        (("embed-x", "none"), ("embed-a", "embed-x"), ["embed-x"]),
+        (("embed-*",), ("embed-a", "gpt-oss"), ["embed-a"]),
+    ],
+)
+def test_what_a_pattern_lists(rights: tuple[str, ...] | None, members: tuple[str, ...], listed: list[str]) -> None:
+    """What members say that they have, and what the key names, of that alone what it may use."""
+
+    def note(exchange: Any) -> None:
+        if rights is not None:
+            exchange.note(NOTE_RIGHTS, ModelRights(rights))
+
+    edge = ModelEdge(MODELS, told=lambda: members, filters=[Spy("key", [], request=note)])
+    found = json.loads(body_of(edge.client(get("/v1/models")).take()))
+    assert [one["id"] for one in found["data"]] == listed
     edge.end()
