@@ -21,7 +21,10 @@ SHOWN: Final = 3  #: examples of each change
 
 _ABOUT = """\
 Hold a configuration against requests that a filter "record" has written: which of them would be treated in another way, and what
-is different: the route, the service, versions and weights, filters, limits, transformers.  No request is sent.
+is different: the route, the service, versions and weights, filters, limits, transformers.  Nothing is sent.
+
+With --live they are sent to a gateway instead, at the pace at which they came, and what is answered in another way is told:
+GET and OPTIONS, unless --all-methods says more; not those whose query or body was recorded as hashes.
 
 With --from the configuration that they were recorded under is compared with the new one, thing by thing; without it only routes and
 services are, as the capture has them.  What filters would decide of a request is not told, for credentials are not recorded.
@@ -32,16 +35,66 @@ _EXAMPLES = """\
 examples:
   fastgw replay --against new.yaml --from gateway.yaml capture.log
   fastgw replay --against new.yaml capture.log capture.log.1
+  fastgw replay --live http://127.0.0.1:8080 --speed 10 -H 'authorization: Bearer ...' capture.log
   fastgw replay --against new.yaml --from gateway.yaml --json capture.log | jq '.changes[].lines'"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     parser.description, parser.epilog = _ABOUT, _EXAMPLES
-    parser.add_argument("--against", required=True, metavar="NEW", help="the configuration that would be used")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--against", metavar="NEW", help="the configuration that would be used")
+    what.add_argument("--live", type=_url, metavar="URL", help="a gateway that they are sent to: http://127.0.0.1:8080")
     parser.add_argument("--from", dest="old", metavar="OLD", help="the configuration under which they were recorded")
+    parser.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="N", help="live: times as fast as they came; 0: as fast as it goes"
+    )
+    parser.add_argument(
+        "--all-methods", action="store_true", help="live: send what changes something too, not GET and OPTIONS alone"
+    )
+    parser.add_argument("--ca", default="", metavar="FILE", help="live: authorities that https is trusted by")
+    parser.add_argument(
+        "-H",
+        "--header",
+        action="append",
+        default=[],
+        type=_field,
+        metavar="'NAME: VALUE'",
+        help="live: sent with each, such as credentials",
+    )
     parser.add_argument("--json", action="store_true", help="for tools")
     parser.add_argument("captures", nargs="+", metavar="CAPTURE", help="files that a filter record has written")
+
+
+def _url(text: str) -> Any:
+    from fastgw.core.settings import Url
+
+    scheme, _, rest = text.partition("://")
+    host, _, port = (
+        rest.rstrip("/").rpartition(":")
+        if rest.rstrip("/").rpartition(":")[2].isdigit()
+        else (rest.rstrip("/"), "", "")
+    )
+    if scheme not in ("http", "https") or not host or "/" in host:
+        raise argparse.ArgumentTypeError(f"expected http://host:port or https://host:port, got {text!r}")
+    return Url(scheme == "https", host.strip("[]"), int(port) if port else 443 if scheme == "https" else 80, "/")
+
+
+def _speed(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < 1e6:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 on, got {text!r}")
+    return found
+
+
+def _field(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise argparse.ArgumentTypeError(f"expected 'name: value', got {text!r}")
+    return name.strip(), value.strip()
 
 
 @dataclass(slots=True)
@@ -71,7 +124,34 @@ class Rehearsal:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare; return the exit code."""
+    """Compare, or send; return the exit code."""
+    return _live(options) if options.live is not None else _offline(options)
+
+
+def _live(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from fastgw.cli.captures import Capture
+    from fastgw.cli.live_replay import LiveReplay, live_document, live_lines
+    from fastgw.config.tls import client_context
+    from fastgw.core.settings import UpstreamTls
+
+    url = options.live
+    try:
+        context = client_context(UpstreamTls(options.ca, url.host, True, "", "")) if url.is_tls else None
+        sending = LiveReplay(url, context, options.header, speed=options.speed, are_all=options.all_methods)
+        report = asyncio.run(sending.send(Capture(options.captures)))
+    except OSError as error:
+        print(f"fastgw: {error.filename or options.ca}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(live_document(report), indent=2))
+    else:
+        print(*live_lines(report, str(url)), sep="\n")
+    return 1 if report.changes or not report.sent else 0
+
+
+def _offline(options: argparse.Namespace) -> int:
     from fastgw.cli.captures import Capture
     from fastgw.cli.route import rewritten
     from fastgw.cli.treatment import Treatments

@@ -6,7 +6,7 @@ import pickle
 
 from fastgw.core.websocket_settings import WebSocketSettings
 
-USUAL = WebSocketSettings(1, 2, (3, 1), 4, 5.0, 6.0, 7.0, 8.0, ("chat",), "pass")
+USUAL = WebSocketSettings(1, 2, (3, 1), 4, (5, 1), 6, 7.0, 8.0, 9.0, 10.0, ("chat",), "pass")
 
 
 def test_routes_that_say_the_same_are_one() -> None:
