@@ -246,6 +246,12 @@ ABSENT = frozenset(
         "fastgw_fleet_contact_age_seconds",
         "fastgw_key_set_keys",
         "fastgw_filter_failures_total",
+        "fastgw_websocket_closes_total",
+        "fastgw_websocket_close_codes_total",
+        "fastgw_key_tokens_total",
+        "fastgw_key_cost_nanos_total",
+        "fastgw_forecast_active",
+        "fastgw_forecast_requests_per_second",
     )
 )
 
@@ -309,7 +315,17 @@ def assert_answered(observed: Observed, queries: list[str]) -> None:
 
 class TestDashboard:
     #: Queries of which there is nothing where all is well with what they are about.
-    EMPTY = frozenset(("ALERTS", "fastgw_cache_requests_total", "fastgw_fallbacks_total", "fastgw_fleet_"))
+    EMPTY = frozenset(
+        (
+            "ALERTS",
+            "fastgw_cache_requests_total",
+            "fastgw_fallbacks_total",
+            "fastgw_fleet_",
+            "fastgw_websocket_close",
+            "fastgw_key_",
+            "fastgw_forecast_",
+        )
+    )
 
     def test_every_panel_asks_for_what_is_on_the_page(self, observed: Observed) -> None:
         queries = [query for panel in panels() for query in queries_of(panel)]
