@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastgw.adapters.local import LocalCarrier, LocalPool, pooled_service
 from fastgw.adapters.mqtt_http import EVENTS, PostCarrier, StreamCarrier
+from fastgw.adapters.mqtt_hub import Hub
 from fastgw.adapters.mqtt_session import Bridge
 from fastgw.adapters.mqtt_shared import Publisher
 from fastgw.adapters.mqtt_socket import BridgeSocket
@@ -27,19 +28,22 @@ if TYPE_CHECKING:
 class BridgePool(LocalPool):
     """The endpoint that a broker is, with what requests of a worker share there."""
 
-    __slots__ = ("_bridge", "_feeds", "_publisher")
+    __slots__ = ("_bridge", "_feeds", "_hub", "_publisher")
 
     def __init__(self, bridge: Bridge) -> None:
         LocalPool.__init__(self, lambda: _Refusal(bridge))
         self._bridge = bridge
         self._publisher: Publisher | None = None  # from the first POST on
+        self._hub: Hub | None = None  # from the first WebSocket on, where they share a connection
         self._feeds: dict[tuple[str, ...], TopicFeed] = {}  # by their filters, while anybody listens
 
     def acquire(self, exchange: Exchange) -> LocalCarrier:
         """See ``Pool``."""
         bridge, request = self._bridge, exchange.request
         if request.upgrade == b"websocket":
-            return BridgeSocket(bridge)
+            if bridge.settings.connections == "shared" and self._hub is None:
+                self._hub = Hub(bridge, exchange.plane)
+            return BridgeSocket(bridge, self._hub)
         if request.method == b"POST" and bridge.takes_messages:
             if self._publisher is None:
                 self._publisher = Publisher(bridge, exchange.plane)

@@ -38,6 +38,7 @@ class Session(NamedTuple):
 
     terms: BrokerTerms
     filters: tuple[str, ...]
+    subscribed: tuple[TopicFilter, ...]  #: the same, read
     topic: TopicParts  #: that is published to: only variables of messages are left in it; (): none
     allowed: tuple[TopicFilter, ...]  #: more topics that a message may name
     heard: tuple[TopicFilter, ...]  #: where an answer may be asked to: what is subscribed to, and ``allowed``
@@ -133,11 +134,12 @@ class Bridge:
             if len(client_id.encode()) > CLIENT_ID_MOST:
                 raise TopicError(f"the client id has more than {CLIENT_ID_MOST} bytes")
             topic = self._partly(settings.publish, exchange)
-            heard = (*map(TopicFilter, filters), *allowed)
+            subscribed = tuple(map(TopicFilter, filters))
+            heard = (*subscribed, *allowed)
             terms = self._terms(exchange, client_id)
         except TopicError as error:
             raise DownstreamError(400, "topic_refused", f"no topic can be made of this request: {error}") from None
-        return Session(terms, filters, topic, allowed, heard, _about(exchange))
+        return Session(terms, filters, subscribed, topic, allowed, heard, _about(exchange))
 
     def shared_terms(self) -> BrokerTerms:
         """Of a connection that many requests share: nobody's session, and nobody's will."""

@@ -20,6 +20,7 @@ from fastgw.adapters import mqtt_envelope as envelopes
 from fastgw.adapters.local import LocalCarrier
 from fastgw.adapters.mqtt_broker import REFUSED, SAID
 from fastgw.adapters.mqtt_envelope import NO_ID, EnvelopeError
+from fastgw.adapters.mqtt_hub import HubClient
 from fastgw.adapters.mqtt_link import MqttLink, Outgoing
 from fastgw.core import bridge_counters as rows
 from fastgw.core.exchange.about import report
@@ -32,6 +33,7 @@ from fastgw.wire.websocket_messages import WebSocket
 
 if TYPE_CHECKING:
     from fastgw.adapters.mqtt_broker import BrokerError, Delivery
+    from fastgw.adapters.mqtt_hub import Hub
     from fastgw.adapters.mqtt_session import Bridge, Session
     from fastgw.core.exchange.ends import Exchange
 
@@ -48,6 +50,7 @@ class BridgeSocket(LocalCarrier):
 
     __slots__ = (
         "_bridge",
+        "_hub",
         "_is_clean",
         "_is_due",
         "_is_holding",
@@ -66,12 +69,14 @@ class BridgeSocket(LocalCarrier):
 
     _session: Session
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Bridge, hub: Hub | None = None) -> None:
+        """``hub``: the connection that it shares with others; None: it has one of its own."""
         LocalCarrier.__init__(self)
         self._bridge = bridge
+        self._hub = hub
         self._is_raw = bridge.settings.messages == "raw"
         self._socket: WebSocket | None = None  # from the acceptance on
-        self._link: MqttLink | None = None
+        self._link: MqttLink | HubClient | None = None
         self._pending: deque[str | bytes] = deque()  # of the client, not published yet
         self._queue: deque[tuple[Delivery, int]] = deque()  # of the broker, and of which connection: not sent yet
         self._queued = 0  # bytes of their payloads
@@ -112,12 +117,15 @@ class BridgeSocket(LocalCarrier):
         exchange.on_upgrade()
         if self.tunnel is None or self.exchange is not exchange:
             return  # a filter has answered instead, or it is over already
-        session = self._session
-        link = self._link = MqttLink(
-            exchange.plane, settings, session.terms, session.filters, self._bridge.tls, self, self._bridge.make
-        )
+        link = self._link = self._make_link(exchange)
         self._settle()
         link.open()
+
+    def _make_link(self, exchange: Exchange) -> MqttLink | HubClient:
+        session, bridge = self._session, self._bridge
+        if self._hub is not None:
+            return HubClient(self._hub, bridge.settings.window, session.subscribed, self)
+        return MqttLink(exchange.plane, bridge.settings, session.terms, session.filters, bridge.tls, self, bridge.make)
 
     # --- from the client
 
@@ -185,7 +193,7 @@ class BridgeSocket(LocalCarrier):
             else:
                 exchange.client.release(HOLD_PEER)
 
-    def _publish(self, link: MqttLink, message: str | bytes) -> None:
+    def _publish(self, link: MqttLink | HubClient, message: str | bytes) -> None:
         values = link.plane.values
         id: object = NO_ID  # noqa: A001 - the key of the envelope
         try:
@@ -283,7 +291,7 @@ class BridgeSocket(LocalCarrier):
 
     # --- to the client
 
-    def _enqueue(self, link: MqttLink, delivery: Delivery, serial: int) -> None:
+    def _enqueue(self, link: MqttLink | HubClient, delivery: Delivery, serial: int) -> None:
         settings, size = self._bridge.settings, len(delivery.payload)
         while self._queue and (
             len(self._queue) >= settings.queue or self._queued + size > max(settings.queue_bytes, size)
@@ -305,7 +313,7 @@ class BridgeSocket(LocalCarrier):
         if count and self.exchange is not None:
             self.exchange.plane.values[rows.QUEUED] -= count
 
-    def _deliver(self, link: MqttLink, delivery: Delivery, serial: int) -> None:
+    def _deliver(self, link: MqttLink | HubClient, delivery: Delivery, serial: int) -> None:
         socket = self._socket
         assert socket is not None
         link.plane.values[rows.DELIVERED] += 1
@@ -331,7 +339,7 @@ class BridgeSocket(LocalCarrier):
         transport = exchange.client.transport
         return transport is None or not transport.get_write_buffer_size()
 
-    def _look_later(self, link: MqttLink) -> None:
+    def _look_later(self, link: MqttLink | HubClient) -> None:
         if self._left_timer is None:
             self._left_timer = link.plane.loop.call_later(LEFT_SECONDS, self._look_left)
 

@@ -25,32 +25,31 @@ _VERSIONS: Final = {"5": 5, "3.1.1": 4}
 _PATH: Final = "path."
 #: What a link has of which nothing is said.
 _NOTHING: Final = MqttBridgeSettings(
-    *(
-        (),
-        None,
-        5,
-        "",
-        "",
-        (),
-        0,
-        (),
-        (),
-        (),
-        1,
-        False,
-        None,
-        "raw",
-        0,
-        60,
-        64,
-        1 << 20,
-        1,
-        "drop_oldest",
-        60,
-        5.0,
-        10.0,
-        30.0,
-    )
+    brokers=(),
+    tls=None,
+    version=5,
+    username="",
+    password="",
+    client_id=(),
+    session_expiry=0,
+    publish=(),
+    allow=(),
+    subscribe=(),
+    qos=1,
+    retain=False,
+    will=None,
+    connections="client",
+    messages="raw",
+    max_message=0,
+    window=60,
+    queue=64,
+    queue_bytes=1 << 20,
+    history=1,
+    overflow="drop_oldest",
+    keep_alive=60,
+    connect_timeout=5.0,
+    ack_timeout=10.0,
+    reconnect_for=30.0,
 )
 
 
@@ -163,6 +162,9 @@ class MqttBridge(BrokerKeys):
     will: LastWill | None = setting(
         None, "What it publishes for a client that is gone without a CLOSE. Default: nothing."
     )
+    connections: Annotated[str, words("client", "shared")] = setting(
+        "client", "client: one to the broker for each WebSocket; shared: one of each worker for all of them."
+    )
     messages: Annotated[str, words("envelope", "raw")] = setting(
         "envelope", "envelope: JSON with topic, payload and acknowledgements; raw: a message is a payload."
     )
@@ -189,6 +191,7 @@ class MqttBridge(BrokerKeys):
             qos=self.qos,
             retain=self.retain,
             will=self.will.settings() if self.will is not None else None,
+            connections=self.connections,
             messages=self.messages,
             window=self.window,
             queue=self.queue,
@@ -205,6 +208,9 @@ class MqttBridge(BrokerKeys):
             if self.client_id is not None and not any(isinstance(one, str) for one in self.client_id):
                 reason = "is the same for every client, and a broker has one connection of it; name a variable"
                 document.report((*where, "client_id"), reason)
+            for key in ("client_id", "will") if self.connections == "shared" else ():
+                if getattr(self, key) is not None:
+                    document.report((*where, key), "has no effect with connections: shared", at_key=True)
             if self.session_expiry and self.client_id is None:
                 document.report((*where, "session_expiry"), "has no effect without client_id", at_key=True)
 

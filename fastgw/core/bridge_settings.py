@@ -46,6 +46,7 @@ class MqttBridgeSettings(NamedTuple):
     qos: int  #: 0 or 1, of both
     retain: bool  #: of what is published; in envelopes: clients may say so
     will: WillSettings | None
+    connections: str  #: "client", one for each WebSocket, or "shared", one for all of a worker
     messages: str  #: "envelope" or "raw"
     max_message: int  #: bytes of one's payload
     window: int  #: messages of a client that the broker has not acknowledged

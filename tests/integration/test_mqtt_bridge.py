@@ -34,7 +34,7 @@ routes:
         subscribe: ["devices/{id}/down"]
         will: {topic: "devices/{id}/state", payload: gone}
   - path: /watch
-    adapter: {mqtt: {broker: BROKER, version: 3.1.1, subscribe: ["devices/+/#"], allow: ["devices/#"]}}
+    adapter: {mqtt: {broker: BROKER, version: 3.1.1, connections: shared, subscribe: ["devices/+/#"], allow: ["devices/#"]}}
   - path: /ask/{id}
     adapter: {mqtt: {broker: BROKER, publish: "ask/{id}", subscribe: ["ask/{id}/answer"]}}
   - path: /model

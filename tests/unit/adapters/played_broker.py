@@ -25,6 +25,7 @@ SETTINGS = MqttBridgeSettings(
     qos=1,
     retain=False,
     will=None,
+    connections="client",
     messages="envelope",
     max_message=1000,
     window=3,

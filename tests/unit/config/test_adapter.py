@@ -46,6 +46,14 @@ def test_its_other_keys(tmp_path: Path) -> None:
         ("broker: [], publish: a", "mqtt.broker: is empty"),
         ("broker: mqtt://a, publish: 'a/{other}'", "mqtt.publish: the path of the route has no parameter 'other'"),
         ("broker: mqtt://a, publish: a, client_id: it", "mqtt.client_id: is the same for every client"),
+        (
+            "broker: mqtt://a, publish: a, connections: shared, client_id: '{id}'",
+            "mqtt.client_id: has no effect with connections",
+        ),
+        (
+            "broker: mqtt://a, publish: a, connections: shared, will: {topic: a}",
+            "mqtt.will: has no effect with connections",
+        ),
         ("broker: mqtt://a, publish: a, session_expiry: 1h", "mqtt.session_expiry: has no effect without client_id"),
         ("broker: mqtt://a, publish: a, ca: /dev/null", "mqtt.ca: has no effect without mqtts in broker"),
         ("broker: mqtts://a, publish: a, ca: /dev/null", "mqtt.ca: no PEM certificate"),
