@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from fastgw.wire.scan import find_base64
+
 SMALL: Final = 16 * 1024  #: bytes of a body in which nobody looks for images
 IMAGES_MAX: Final = 64  #: that are looked for in one body
 _MARKS_MAX: Final = 1024  #: marks that are looked at: a text may have any number of them
@@ -30,7 +32,7 @@ def text_size(body: bytes) -> tuple[int, int]:
     if size <= SMALL:
         return size, 0
     images = 0
-    at = body.find(_MARK)
+    at = find_base64(body, 0)
     for _ in range(_MARKS_MAX):
         if at < 0 or images == IMAGES_MAX:
             break
@@ -44,7 +46,7 @@ def text_size(body: bytes) -> tuple[int, int]:
                 size -= stop - start
                 images += 1
             behind = stop
-        at = body.find(_MARK, behind)
+        at = find_base64(body, behind)
     return size, images
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING or find_spec("fastgw.wire._scan") is None:
     from fastgw.wire._scan_py import (
         cut,
+        find_base64,
         find_head_end,
         framed,
         join,
@@ -24,6 +25,7 @@ if TYPE_CHECKING or find_spec("fastgw.wire._scan") is None:
 else:  # found, so it must import: an error in it is not a reason to be slow in silence
     from fastgw.wire._scan import (
         cut,
+        find_base64,
         find_head_end,
         framed,
         join,
@@ -36,6 +38,7 @@ else:  # found, so it must import: an error in it is not a reason to be slow in 
 
 __all__ = [
     "cut",
+    "find_base64",
     "find_head_end",
     "framed",
     "join",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from fastgw.wire import _scan_py, scan
 from fastgw.wire.prompt_size import IMAGES_MAX, SMALL, text_size
 
 IMAGE = "A" * 40_000
@@ -80,3 +83,14 @@ def test_a_text_of_marks_takes_no_longer_than_another() -> None:
     )
     few = body({"type": "text", "text": marks[:800]}, openai())
     assert text_size(few) == (len(few) - len(IMAGE), 1)
+
+
+MARKS = st.lists(
+    st.sampled_from([b"base64", b"base6", b"64", b"6", b"b", b"base64base64", b"x" * 17]), max_size=12
+).map(b"".join)
+
+
+@given(MARKS, st.integers(0, 40))
+def test_the_mark_of_images_is_found_wherever_it_stands(data: bytes, start: int) -> None:
+    for form in (scan, _scan_py):
+        assert form.find_base64(data, start) == data.find(b"base64", start)
