@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fastgw.testing.edge import Spy
+from fastgw.filters.api_key import ApiKeys
+from fastgw.filters.key_file import ApiKey, digest_of, dump_keys
+from fastgw.testing.edge import EPOCH, Spy, new_loop
 from tests.support import mqtt
 from tests.support.mqtt_edge import MqttStage
 
@@ -52,3 +55,31 @@ def test_the_rate_is_one_of_each_client() -> None:
     stage.say(mqtt.publish("a"), mqtt.publish("a"))
     assert stage.sent() == mqtt.publish("a") and stage.ended() == ["too_fast"]
     stage.end()
+
+
+@pytest.mark.parametrize("is_web", [False, True])
+def test_a_key_in_the_password_says_which_topics_are_whose(tmp_path: Path, is_web: bool) -> None:
+    path = tmp_path / "keys.json"
+    path.write_bytes(dump_keys([ApiKey("ann", digest_of(b"fgw_ann"))]))
+    said = {"file": str(path), "key_from": ("authorization",), "realm": "", "header": "", "forward": False}
+    keys = ApiKeys("keys", said | {"when_full": "refuse"}, lambda: EPOCH, lambda: 10**9)
+    keys.start(new_loop())
+    rules: dict[str, Any] = {
+        "login": "bearer",
+        "client_id": (("note.api_key", b"-*"),),
+        "publish": ((b"of/", "note.api_key", b"/#"),),
+    }
+
+    def stage(client_id: str, password: bytes) -> MqttStage:
+        connect = mqtt.connect(client_id, version=5, user="x", password=password)
+        return MqttStage(connect, version=5, is_web=is_web, behind=(keys,), **rules)
+
+    for client_id, password, code in (("ann-1", b"wrong", 0x86), ("bob-1", b"fgw_ann", 0x85)):
+        found = stage(client_id, password)
+        assert found.heard()[3] == code
+        found.end()
+    found = stage("ann-1", b"fgw_ann").open()
+    right, wrong = (mqtt.publish(f"of/{name}/t", version=5) for name in ("ann", "bob"))
+    found.say(right, wrong)
+    assert found.sent() == right
+    found.end()
