@@ -33,7 +33,7 @@ _WANTED: Final = (("upgrade", "websocket"), ("connection", "upgrade"))
 class Mqtt:
     """Lets clients of MQTT through to a broker, within rules."""
 
-    __slots__ = ("_kind", "_login", "_passes_login", "_rules", "name")
+    __slots__ = ("_kind", "_login", "_passes_login", "_password", "_rules", "_user", "name")
 
     logged = (NOTE,)
 
@@ -43,6 +43,9 @@ class Mqtt:
         self._kind = MqttTunnels()
         self._login: str = options["login"]
         self._passes_login: bool = options["pass_login"]
+        self._user: str | None = options["username"] or None  # of the gateway at the broker
+        password: str | None = options["password"]
+        self._password = None if password is None else password.encode()
         names = {part for key in ("client_id", "publish", "subscribe") for one in options[key] for part in one}
         readers: dict[str, Callable[[Any], bytes]] = {part: reader(part) for part in names if isinstance(part, str)}
         self._rules = AccessRules(options, readers, _rate(options))
@@ -88,7 +91,9 @@ class Mqtt:
             except ValueError:
                 detail = "the password has characters that no token has"
                 raise DownstreamError(401, "invalid_credentials", detail) from None
-        if not self._passes_login and (connect.user is not None or connect.password is not None):
+        if self._user is not None:
+            session.packet = with_login(session.body, connect, self._user, self._password)
+        elif not self._passes_login and (connect.user is not None or connect.password is not None):
             session.packet = with_login(session.body, connect, None, None)
 
 

@@ -29,6 +29,8 @@ USUAL: dict[str, Any] = {
     "subscribe": ((b"#",),),
     "login": "basic",
     "pass_login": True,
+    "username": "",
+    "password": None,
     "max_packet": 1000,
     "message_rate": (),
     "message_burst": None,

@@ -2,13 +2,15 @@
 
 from typing import Annotated, Any, ClassVar, Final, Literal
 
+from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import setting
 from fastgw.config.rates import Amount, PacePerTime
 from fastgw.config.source import Document, TreePath
 from fastgw.config.template import template
-from fastgw.config.types import Boolean, Duration, Parsed, Size, words
+from fastgw.config.types import Boolean, Duration, Parsed, ReadFile, Size, words
 from fastgw.config.unsound import is_unsound
+from fastgw.config.values import text
 from fastgw.core.bridge_settings import TopicParts
 from fastgw.wire.mqtt_topics import TopicError, TopicFilter, fill_topic
 
@@ -59,7 +61,12 @@ class MqttClients(FilterOptions):
         "basic",
         "How filters behind this one see user and password of a CONNECT in authorization: both, or the password as a token.",
     )
-    pass_login: Boolean = setting(True, "The broker gets user and password, too.")
+    pass_login: Boolean = setting(True, "The broker gets user and password, too; not where username is given.")
+    username: Annotated[str, Parsed(text("a text"), type="string")] = setting(
+        "", "Of the gateway at the broker, in the place of what the client says. Default: the client's."
+    )
+    password: Annotated[str, Parsed(secret_text, type="string")] | None = setting(None, "Its password.")
+    password_file: ReadFile | None = setting(None, "A file with it, one line; read at start and at each reload.")
     max_packet: Size = setting("1MiB", "Bytes of one packet, of either side, which is held until all of it is here.")
     message_rate: PacePerTime | None = setting(
         None, "How many messages a client may publish in a second, minute, hour or day. Default: any."
@@ -70,15 +77,31 @@ class MqttClients(FilterOptions):
     )
 
     def given(self) -> dict[str, Any]:
-        """With the rate as the filter takes it."""
+        """With the rate and the password as the filter takes them."""
         pace = self.message_rate
-        return super().given() | {"message_rate": (pace.number, pace.seconds) if pace is not None else ()}
+        found = super().given() | {"message_rate": (pace.number, pace.seconds) if pace is not None else ()}
+        password_file = found.pop("password_file")
+        return found | ({"password": read_secret(password_file)} if password_file is not None else {})
 
     def check(self, document: Document, where: TreePath) -> None:
         """Report what is wrong between its keys."""
+        if not is_unsound(self.username, self.password, self.password_file):
+            self._check_password(document, where)
         if is_unsound(self.message_rate, self.message_burst):
             return
         if self.message_burst is not None and self.message_rate is None:
             document.report((*where, "message_burst"), "has no effect without message_rate", at_key=True)
         if self.message_rate is not None and self.message_rate.is_of_bytes:
             document.report((*where, "message_rate"), "counts messages, and has no unit of bytes")
+
+    def _check_password(self, document: Document, where: TreePath) -> None:
+        if self.password is not None and self.password_file is not None:
+            document.report((*where, "password_file"), "stands beside password; give one of them", at_key=True)
+        given = next((key for key in ("password", "password_file") if getattr(self, key) is not None), "")
+        if given and not self.username:
+            document.report((*where, given), "has no effect without username", at_key=True)
+        if self.password_file is not None:
+            try:
+                read_secret(self.password_file)
+            except ValueError as error:
+                document.report((*where, "password_file"), str(error))

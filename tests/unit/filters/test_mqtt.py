@@ -50,6 +50,13 @@ def test_a_broker_need_not_learn_the_password() -> None:
     stage.open().end()
 
 
+def test_the_gateway_may_have_a_login_of_its_own() -> None:
+    for said in ({}, {"user": "u", "password": b"p"}):
+        _, stage = seen({"username": "gw", "password": "secret"}, mqtt.connect(**said))  # type: ignore[arg-type]
+        stage.connect = mqtt.connect(user="gw", password=b"secret")
+        stage.open().end()
+
+
 def test_the_rate_is_one_of_each_client() -> None:
     stage = MqttStage(message_rate=(1, 60)).open()
     stage.say(mqtt.publish("a"), mqtt.publish("a"))
