@@ -56,7 +56,7 @@ def is_misfit(exchange: Exchange, found: bytes) -> bool:
     if call is not None and call.asked is not None:
         return False  # who translates reads all of it
     if is_json(found):
-        if response.body == BODY_UNTIL_CLOSE and _is_plain(response.header(b"content-encoding")):
+        if _ends_with_connection(exchange) and _is_plain(response.header(b"content-encoding")):
             # Until it is judged, there is no answer: for whoever learns from how tries end.
             exchange.uncounted = counters.ANSWER_AWAITED
             hold_answer(exchange, WHOLE_MAX, _judge)
@@ -68,6 +68,11 @@ def is_misfit(exchange: Exchange, found: bytes) -> bool:
     said = kind.decode("latin-1")[:_TOLD] or "nothing"
     _fail(exchange, CONTENT_TYPE, f"the service answered with {said}, which is no answer to what it was asked for")
     return True
+
+
+def _ends_with_connection(exchange: Exchange) -> bool:
+    """Of HTTP/1 alone: everybody else says when an answer is over."""
+    return exchange.response.body == BODY_UNTIL_CLOSE and exchange.endpoint.pool.takes_chunks
 
 
 def _is_plain(coding: bytes | None) -> bool:

@@ -126,7 +126,7 @@ class Beginning:
             found = read(kind, data)
             if isinstance(found, EventError):
                 if found.is_of_service:
-                    self._exchange.fail(_told(found))
+                    self._exchange.fail(_told(self._exchange, found))
                     return
                 found = True
             if found:
@@ -157,10 +157,14 @@ class Beginning:
             owner.on_body(data, len(data))
 
 
-def _told(found: EventError) -> UpstreamError:
-    said = f": {found.message}" if found.message else ""
+def _told(exchange: Exchange, found: EventError) -> UpstreamError:
+    message = found.message
+    for mind in exchange.service.minds or ():
+        redact = getattr(mind, "redact_text", None)  # as ``exchange.redacting`` has it, of services with credentials
+        message = message if redact is None else redact(message)
+    said = f": {message}" if message else ""
     reason = f"the first event of its answer was an error, as of status {found.status}{said}"
-    detail = found.message or "the service could not answer"
+    detail = message or "the service could not answer"
     error = UpstreamError(502, "error_event", detail, reason=reason)
     error.status = found.status
     return error

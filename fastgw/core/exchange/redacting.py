@@ -62,6 +62,10 @@ class Redactor:
         hold_answer(exchange, ERROR_MAX, self._judge)
         return True
 
+    def redact_text(self, text: str) -> str:
+        """What clients and logs are told of an error in the place of ``text``."""
+        return self._redaction.text(text)
+
     def _judge(self, exchange: Exchange, data: bytes, is_last: bool) -> None:
         response = exchange.response
         told = self._told(exchange, data) if is_last else None

@@ -175,3 +175,15 @@ def test_where_it_breaks_off_another_model_answers() -> None:
     edge.connect(port=9001).feed(answer("application/json", JSON))
     assert body_of(client.take()) == JSON
     edge.end()
+
+
+def test_over_http2_the_end_is_said_so_nothing_is_held() -> None:
+    """Its pools pass on no chunks of HTTP/1."""
+    edge = ModelEdge()
+    edge.endpoints[1].pool.takes_chunks = False
+    client = edge.client(post(b'{"model": "small"}'))
+    service = edge.connect(port=9001)
+    service.feed(answer("application/json", JSON[:4], length=False))
+    assert JSON[:4] in client.take()
+    service.feed_eof()
+    edge.end()

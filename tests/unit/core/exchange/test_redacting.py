@@ -13,9 +13,16 @@ from fastgw.core.answer_counters import ERRORS_REDACTED
 from fastgw.core.credential_settings import CredentialSettings
 from fastgw.core.exchange.fallback import SERVICE, StandIn, mark
 from fastgw.core.exchange.redacting import ERROR_MAX
+from fastgw.core.exchange.streams import StreamFilter
+from fastgw.core.settings import StreamSettings
 from fastgw.policy.fallback import CAUSES
 from fastgw.testing import usual
 from fastgw.testing.edge import GET, OK, Edge, body_of, head_of, statuses
+from fastgw.wire.http2 import frames
+from fastgw.wire.http2.encoder import FieldEncoder
+from fastgw.wire.http2.frame_kinds import DATA, END_STREAM
+from tests.support.http2_service import Behind, RawServer
+from tests.support.model_streams import HEAD, chunk
 
 SECRET = "sk-proj-0123456789abcdefWXYZ"
 KEY = CredentialSettings("authorization", f"Bearer {SECRET}", redact=True)
@@ -151,10 +158,45 @@ def test_it_is_asked_again_before_anything_is_told() -> None:
     edge.end()
 
 
+def test_an_error_in_the_first_event_of_a_stream_is_told_in_the_same_way() -> None:
+    streams = StreamSettings(first_token_timeout=5.0, event_timeout=0.0, keep_alive=0.0, error_event=True)
+    edge = edge_of(service={"streams": streams}, filters=[StreamFilter()])
+    client, service = edge.pair(GET)
+    service.feed(
+        HEAD
+        + chunk(b'event: error\ndata: {"error": {"type": "server_error", "message": "no %b"}}\n\n' % SECRET.encode())
+    )
+    edge.run()
+    data = client.take()
+    assert statuses(data) == [500] and b"no [redacted]" in data and SECRET.encode() not in data
+    edge.end()
+
+
 def test_it_can_be_switched_off() -> None:
     edge = edge_of(service={"credentials": KEY._replace(redact=False)})
     client, service = edge.pair(GET)
     body = json.dumps(TOLD).encode()
     service.feed(answer(400, body))
     assert body_of(client.take()) == body
+    edge.end()
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_over_http2_too(is_large: bool) -> None:
+    edge = Behind(service={"credentials": KEY, "attempts": 1}, route={"errors": "openai"})
+    client = edge.client(GET)
+    server = RawServer(edge)
+    body = json.dumps(TOLD).encode()
+    server.send(frames.headers(1, FieldEncoder().response(429, b"content-type: application/json\r\n"), False))
+    for at in range(0, len(body), 40):
+        server.send(frames.frame(DATA, 0, 1, body[at : at + 40]))
+    assert client.take() == b""
+    if is_large:
+        for _ in range(5):
+            server.send(frames.frame(DATA, 0, 1, b" " * 16_000))
+    else:
+        server.send(frames.frame(DATA, END_STREAM, 1, b""))
+    data = client.take()
+    assert statuses(data) == [429] and SECRET.encode() not in data
+    assert (b"service_error" in data) == is_large and (b"[redacted]" in data) != is_large
     edge.end()
