@@ -85,7 +85,9 @@ async def _connected(loop: Any, address: Address) -> socket.socket:
     """
     family: int = socket.AF_UNIX
     target: Any = address.path
-    if not address.path:
+    if not address.path and ":" not in address.host:
+        family, target = socket.AF_INET, (address.host, address.port)
+    elif not address.path:  # it may have a zone
         numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         family, _, _, _, target = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=numeric
