@@ -25,7 +25,7 @@ def check_mqtt_route(document: Document, config: Configuration, where: TreePath,
         said = f"{brokers[0]!r} is a broker of MQTT, which needs a filter of type mqtt in the chain"
         document.report((*where, "filters"), said)
     others = [name for name in names if name in config.services and name not in brokers]
-    read = [place for place, name in enumerate(route.filters) if _is_reader(config, name)]
+    read = [place for place, name in enumerate(route.filters) if _is_reader(config, name, otherwise=False)]
     if read and (others or not names):
         whither = f"{others[0]!r} is none" if others else "this route leads to none"
         document.report(
@@ -45,12 +45,12 @@ def _is_broker(service: Service | None) -> bool:
     return service is not None and not is_unsound(service, service.protocol) and service.protocol == MQTT
 
 
-def _is_reader(config: Configuration, name: str) -> bool:
-    """Whether the filter of this name reads MQTT, or is not known not to."""
+def _is_reader(config: Configuration, name: str, *, otherwise: bool = True) -> bool:
+    """Whether the filter of this name reads MQTT; ``otherwise``: of one that nobody knows."""
     one = config.filters.get(name)
     if one is None:
         return name == _TYPE and name in BUILT_IN_FILTERS
-    return is_unsound(one) or one.type == _TYPE
+    return otherwise if is_unsound(one) else one.type == _TYPE
 
 
 def check_broker(document: Document, where: TreePath, service: Service) -> None:

@@ -105,7 +105,7 @@ GOLDEN = [
         MINIMAL + "zzzz: 1",
         (
             "7:1: zzzz: unknown key; known are zone, user, workers, cpu_affinity, worker_timeout, admin, admin_socket, state_file, "
-            "resolver, shutdown, reload, telemetry, registration, chain"
+            "resolver, shutdown, reload, telemetry, forecast, registration, chain"
         ),
     ),
     (

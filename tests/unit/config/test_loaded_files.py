@@ -28,6 +28,8 @@ NOT_READ = {
     "AccessLog.path",
     "LogBody.path",
     "Usage.path",
+    "Forecasts.store",
+    "Record.path",
     "ApiKeys.file",
     "Basic.file",
     "Maintenance.file",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fastgw.core.exchange.beginnings import hold
+from fastgw.core.exchange.minds import refuses_misfit
 from fastgw.core.exchange.streams import StreamFilter
 from fastgw.core.exchange.times import Times
 from fastgw.core.live.registry import Registry
@@ -46,7 +47,7 @@ def test_who_looks_at_streams_stands_in_the_chains_of_routes_that_lead_to_them(
     found = {name: isinstance(route.chain.filters[-1], StreamFilter) for name, route in routes.items()}
     assert found == {"a": True, "b": False, "c": True, "m": True}
     services = {one.name: one for one in snapshot.services}
-    assert services["a"].minds == ((hold,) if is_held else None) and services["b"].minds is None
+    assert services["a"].minds == ((hold,) if is_held else None) and services["b"].minds == (refuses_misfit,)
     assert isinstance(services["a"].times, Times) is is_held and services["b"].times is None
 
 

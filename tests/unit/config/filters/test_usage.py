@@ -53,6 +53,7 @@ def test_what_a_worker_is_told(tmp_path: Path) -> None:
         "flush": 1.0,
         "include_usage": True,
         "models": ("gpt-5",),
+        "keys": (),
         "prices": (
             ("gpt-4o", (("input", 2.5), ("output", 10.0), ("cached", 1.25))),
             ("claude-*", (("input", 3.0), ("output", 0.0), ("cached", 3.0))),
