@@ -15,6 +15,8 @@ from fastgw.wire.images import SizeReader, sniff
 
 Within = tuple[Any, ...]  #: the place of what a value is in, and its key or number there; empty: the whole document
 _PIECE: Final = 4 * 16_384  #: characters of base64 that are decoded at one time
+PARTS_MAX: Final = 65_536  #: of a body, that are looked at
+_TELLING: Final = frozenset((str, list, dict))  #: types of what says something, or has something in it that does
 _REMOTE: Final = ("http://", "https://")
 _DATA: Final = "data:"
 
@@ -37,16 +39,26 @@ def called(place: Within) -> str:
 
 
 def parts(document: Any) -> Iterator[tuple[Within, Any, bool]]:
-    """All texts and images of ``document``, first to last: the place, the value, and whether it is an image (then the value may be any)."""
+    """All texts and images of ``document``, first to last: the place, the value, and whether it is an image (then the value may be any).
+
+    Raises:
+        Refused: there are more than ``PARTS_MAX`` things in it in which something could be.
+    """
     waiting: list[tuple[Within, Any, bool]] = [((), document, False)]
+    left = PARTS_MAX
     while waiting:
+        left -= 1
+        if left < len(waiting):
+            raise Refused("body", f"has more than the {PARTS_MAX} texts, lists and objects that are looked at")
         place, value, is_image = waiting.pop()
         if is_image:
             yield place, value, True
         elif isinstance(value, str):
             yield place, value, value[:11].lower() == "data:image/"
         elif isinstance(value, list):
-            waiting += [((place, number), one, False) for number, one in enumerate(value)][::-1]
+            if not _TELLING.isdisjoint(map(type, value)):  # else it has numbers, of which there may be very many
+                some = [(number, one) for number, one in enumerate(value) if type(one) in _TELLING][: left + 1]
+                waiting += [((place, number), one, False) for number, one in some][::-1]
         elif isinstance(value, dict):
             waiting += [*_members(place, value)][::-1]
 
@@ -63,7 +75,7 @@ def _members(place: Within, value: Mapping[str, Any]) -> Iterator[tuple[Within, 
         elif key == "images" and isinstance(one, list):
             for number, image in enumerate(one):
                 yield (at, number), image, True
-        else:
+        elif type(one) in _TELLING:
             yield at, one, False
 
 

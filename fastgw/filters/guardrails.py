@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from fastgw.core.exchange.filter import GatheredHook
 from fastgw.core.guardrail_counters import (
     CHOICES,
@@ -24,6 +22,7 @@ from fastgw.core.guardrail_counters import (
 )
 from fastgw.errors import DownstreamError
 from fastgw.filters.guarded_parts import ImageRules, Refused, parts
+from fastgw.filters.skimmed import document_of
 from fastgw.wire.inference import OLLAMA, operation_of
 from fastgw.wire.json_skim import Skim
 from fastgw.wire.json_value import AMBIGUOUS, NULL, NUMBER, OBJECT, JsonError, JsonValue
@@ -133,7 +132,7 @@ class GuardRules:
             raise _refusal(exchange, TOKENS, refused) from None
         self._number_of_choices(exchange, skim.found)
         if self._allow or self._refuse or self._images is not None or self._phrases:
-            self._look(exchange, orjson.loads(data))
+            self._look(exchange, document_of(data))
         for start, stop, value in sorted(splices, reverse=True):
             data = b"".join((data[:start], value, data[stop:]))
         return data
@@ -202,15 +201,16 @@ class GuardRules:
         if self._images is None and not self._phrases:
             return
         images = 0
-        for place, value, is_image in parts(document):
-            try:
+        is_image = False
+        try:
+            for place, value, is_image in parts(document):
                 if not is_image:
                     self._read(place, value)
                 elif self._images is not None:
                     images += 1
                     self._images.check(place, value, images)
-            except Refused as refused:
-                raise _refusal(exchange, IMAGES if is_image else PHRASES, refused) from None
+        except Refused as refused:
+            raise _refusal(exchange, IMAGES if is_image else PHRASES, refused) from None
 
     def _read(self, place: Any, text: str) -> None:
         if self._phrases:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from fastgw.errors import DownstreamError
+from fastgw.filters.skimmed import document_of
 from fastgw.policy.amounts import MOST
 from fastgw.wire.json_skim import Skim
 from fastgw.wire.json_value import ARRAY, JsonError
@@ -37,7 +36,7 @@ def rare_bounds(body: bytes, *, is_of_ollama: bool) -> RareBounds:
     """Those of ``body``, an object of JSON; of anything else none.
 
     Raises:
-        DownstreamError: 400, one of them is no whole number.
+        DownstreamError: 400, one of them is no whole number, or a number too large for any.
     """
     keys = (_OPTIONS,) if is_of_ollama else (_BEST_OF, _PREDICT, _PROMPT)
     skim = Skim(keys, 0, _VALUE_MAX)
@@ -46,14 +45,14 @@ def rare_bounds(body: bytes, *, is_of_ollama: bool) -> RareBounds:
         skim.finish()
     except JsonError:
         return RareBounds()  # who has read it before has said so, or it is no JSON at all
-    found = [None if one is None or one.raw is None else orjson.loads(one.raw) for one in skim.found]
+    found = [None if one is None or one.raw is None else document_of(one.raw) for one in skim.found]
     if is_of_ollama:
         options = found[0]
         return RareBounds(_number(_NUM_PREDICT, options.get(_NUM_PREDICT) if isinstance(options, dict) else None))
     prompt = skim.found[2]
     prompts = 1
     if prompt is not None and prompt.kind == ARRAY:
-        listed = orjson.loads(body[prompt.start : prompt.stop])
+        listed = document_of(body[prompt.start : prompt.stop])
         if listed and not isinstance(listed[0], int):  # else these are the tokens of one
             prompts = len(listed)
     return RareBounds(_number("n_predict", found[1]), max(1, _number("best_of", found[0])), prompts)

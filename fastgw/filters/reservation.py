@@ -66,7 +66,10 @@ class Reservation:
         value = self.asked.value(b"stream_options")
         if value is None or value.kind != OBJECT or value.raw is None:
             return False
-        return orjson.loads(value.raw).get("include_usage") is True
+        try:
+            return orjson.loads(value.raw).get("include_usage") is True
+        except orjson.JSONDecodeError:  # a number that is too large for one, at which no service will look
+            return False
 
     def of(self, part: int) -> int:
         """How much of it, by one of the numbers above."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fastgw.core.guardrail_counters import GUARDED, RULES
 from fastgw.core.settings import DIALECT
+from fastgw.filters.guarded_parts import PARTS_MAX
 from fastgw.filters.guardrails import NOTE, Guardrails, GuardRules
 from fastgw.testing.edge import OK, Edge, Spy, body_of, statuses
 from tests.support.models import body_sent, post
@@ -154,6 +155,22 @@ def test_choices() -> None:
         status, error, rules = refused(b'{"%b":3}' % key.encode(), max_choices=2)
         assert (status, error["param"], rules) == (400, key, ["choices"])
     assert sent(b'{"n":2}', max_choices=2) == (b'{"n":2}', [])
+
+
+@pytest.mark.parametrize("number", [b"1e400", b"9" * 400])
+def test_a_number_that_nobody_can_hold_passes_no_rule(number: bytes) -> None:
+    status, error, _ = refused(b'{"a":%b,"input":"the word"}' % number, phrases=("the word",))
+    assert (status, error["code"]) == (400, "json_malformed")
+
+
+def test_so_much_is_looked_at_and_no_more() -> None:
+    body = b'{"input":[' + b'"a",' * PARTS_MAX + b'"a"]}'
+    status, error, _ = refused(body, phrases=("the word",))
+    assert (status, error["code"]) == (400, "guardrail_refused") and "65536 texts" in error["message"]
+    numbers = b'{"input":[' + b"1," * (2 * PARTS_MAX) + b"1]}"  # tokens of an embedding
+    assert sent(numbers, "/v1/embeddings", phrases=("the word",)) == (numbers, [])
+    mixed = b'{"input":[' + b"0," * PARTS_MAX + b'"the word"]}'
+    assert refused(mixed, phrases=("the word",), max_body=1 << 30)[2] == ["phrases"]
 
 
 # --- parameters, images, phrases
