@@ -178,8 +178,9 @@ def test_limits_of_models_are_a_note_for_who_holds_to_them(tmp_path: Path, seat:
 
 
 def test_the_set_of_rules_that_it_is_for_is_a_note(tmp_path: Path, seat: Seat) -> None:
-    stage = Stage(tmp_path, seat, key("ann", ANN, guardrails="strict"))
+    stage = Stage(tmp_path, seat, key("ann", ANN, guardrails="strict", limits=(limit_of("1/m"),)))
     assert stage.status(f"X-API-Key: {ANN}") == []
+    assert stage.status(f"X-API-Key: {ANN}") == [429]
     assert stage.told[-1][0]["guardrails"] == "strict"
     stage.end()
 
