@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from fastgw.wire.images import SizeReader, sniff
@@ -57,8 +58,8 @@ def parts(document: Any) -> Iterator[tuple[Within, Any, bool]]:
             yield place, value, value[:11].lower() == "data:image/"
         elif isinstance(value, list):
             if not _TELLING.isdisjoint(map(type, value)):  # else it has numbers, of which there may be very many
-                some = [(number, one) for number, one in enumerate(value) if type(one) in _TELLING][: left + 1]
-                waiting += [((place, number), one, False) for number, one in some][::-1]
+                some = ((number, one) for number, one in enumerate(value) if type(one) in _TELLING)
+                waiting += [((place, number), one, False) for number, one in islice(some, left + 1)][::-1]
         elif isinstance(value, dict):
             waiting += [*_members(place, value)][::-1]
 
