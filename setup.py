@@ -34,6 +34,8 @@ DIRECTIVES = {
 }
 # Holds what Cython would else give to each module that uses it: memory views alone were a third of all C.  Cython writes its source.
 SHARED = "fastgw._shared"
+# -g0: what Python itself was built with often asks for debug information, a third of the compiler's time
+FLAGS = ["-O3", "-g0", "-fno-semantic-interposition", "-fno-plt"]
 
 
 def is_set(name: str) -> bool:
@@ -72,8 +74,8 @@ def extensions() -> list[Extension]:
         Extension(
             name,
             files,
-            # -g0: what Python itself was built with often asks for debug information, a third of the compiler's time
-            extra_compile_args=["-O3", "-g0", "-fno-semantic-interposition", "-fno-plt"],
+            # -Werror: what newer compilers refuse (GCC 14) is an error here too
+            extra_compile_args=[*FLAGS, "-Werror=incompatible-pointer-types"],
             optional=True,
         )
         for name, files in {SHARED: [], **modules}.items()

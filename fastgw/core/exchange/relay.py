@@ -17,7 +17,7 @@ outside keeps one after its ``done`` hooks, unless with its ``serial``, which is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastgw.core import counters
 from fastgw.core.exchange import arriving, deadlines, hooks, passage, tries, tunnel
@@ -43,7 +43,7 @@ class Relay(Exchange):
 
     def __init__(self, plane: Plane) -> None:
         Exchange.__init__(self, plane)
-        self._header = self.request.header  # bound once: the router asks it for the fields its conditions name
+        self._header: Any = getattr(self.request, "header", None)  # bound once; by name: C has another type of it
 
     # --- 1. the request
 
