@@ -3,7 +3,7 @@
 ``python -m bench.mqtt.conformance --suite DIRECTORY [--cases PATTERN]``
 
 ``DIRECTORY`` is ``interoperability`` of https://github.com/eclipse/paho.mqtt.testing, which is not part of this project.  mosquitto must be
-installed.  A case that the broker itself fails, or hangs in, is no difference; ``test_dollar_topics`` may publish to ``$TopicA`` here.
+installed.  A case that the broker itself fails, or hangs in, is no difference; ``test_dollar_topics`` may publish to ``$TopicA/#`` here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ admin: false
 admin_socket: false
 listeners: [{{address: "127.0.0.1:{edge}", protocols: [mqtt]}}]
 routes: [{{path: /mqtt, service: s, filters: [devices]}}]
-filters: {{devices: {{type: mqtt, publish: ["#", $$TopicA]}}}}
+filters: {{devices: {{type: mqtt, publish: ["#", "$$TopicA/#"]}}}}
 services:
   s: {{protocol: mqtt, endpoints: ["127.0.0.1:{broker}"], pool: {{max_connections: 1000}}}}
 """
