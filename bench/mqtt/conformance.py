@@ -26,7 +26,7 @@ admin: false
 admin_socket: false
 listeners: [{{address: "127.0.0.1:{edge}", protocols: [mqtt]}}]
 routes: [{{path: /mqtt, service: s, filters: [devices]}}]
-filters: {{devices: {{type: mqtt, publish: ["#", "$$TopicA/#"]}}}}
+filters: {{devices: {{type: mqtt, publish: ["#", "$TopicA/#"]}}}}
 services:
   s: {{protocol: mqtt, endpoints: ["127.0.0.1:{broker}"], pool: {{max_connections: 1000}}}}
 """

@@ -15,7 +15,7 @@ DEFINED = "filters: {devices: {type: mqtt, %s}}"
     ("keys", "words"),
     [
         ("publish: ['devices/${note.mqtt.client_id}/#']", ""),
-        ("publish: ['#', '$$SYS/#']", ""),
+        ("publish: ['#', '$SYS/#']", ""),
         ("publish: []", ""),
         ("client_id: ['${note.jwt.sub}-*']", ""),
         ("publish: ['a/#/b']", 'a filter with a "#" that is not its last level'),
