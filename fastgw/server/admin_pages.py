@@ -95,7 +95,7 @@ def _views(pages: Pages) -> list[Page]:
             *(lambda asked: pages.limits(asked.query),),
             answers={
                 200: "Each limit that counts for them: how much there is (`amount`), what is left, and in how many seconds all of it is.",
-                400: "The query says something else, or a label that is none.",
+                404: "There is no such model, no limit counts by such a label, or it is no name.",
                 503: "The gateway starts.",
             },
             members=("limits",),
@@ -103,7 +103,7 @@ def _views(pages: Pages) -> list[Page]:
                 ("key", "Name of a key."),
                 ("user", "Name of a user."),
                 ("model", "Name of a model, as `models` has it."),
-                ("label", "`team=search`: a label of the key; may be repeated."),
+                ("label", "`team=search`: a label of the key."),
             ),
         ),
         Page(

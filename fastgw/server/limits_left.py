@@ -6,8 +6,9 @@ is asked about those that its file says.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fastgw.core.live.board import Board
     from fastgw.filters.token_limits import Counted
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_.@-]{1,100}").fullmatch
 _KEYS: Final = "fastgw.filters.api_key:ApiKeys"
 
 
@@ -34,6 +36,21 @@ class LimitsAsked:
         self.user = user
         self.model = model
         self.labels = dict(labels or ())
+
+    @classmethod
+    def of(cls, spec: GatewaySpec, pairs: Sequence[tuple[str, str]]) -> LimitsAsked | None:
+        """Whom a query is about; None: about somebody whom ``spec``, and no filter, can know."""
+        said = [(name, value) for name, value in pairs if name in ("key", "user", "model")]
+        labels = [value.partition("=") for name, value in pairs if name == "label"]
+        one = dict(said)
+        known = {source for each in spec.filters if each.made_by == LIMITER for source in _sources(each)}
+        if len(one) < len(said) or any(f"label:{name}" not in known or not value for name, _, value in labels):
+            return None
+        if any(not _NAME(one[name]) for name in ("key", "user") if name in one):
+            return None
+        if "model" in one and one["model"] not in {each.name for each in spec.models}:
+            return None
+        return cls(**one, labels={name: value for name, _, value in labels})
 
     def knows(self, sources: str) -> bool:
         """Whether a limit per these ``sources`` is about whom was said."""
@@ -50,6 +67,13 @@ class LimitsAsked:
             notes["basic"] = self.user  # one of those that users are known by
         seat = SimpleNamespace(board=board, key_of=lambda *parts: key_in(board.seed, parts))
         return SimpleNamespace(notes=notes, plane=SimpleNamespace(seat=seat))
+
+
+def _sources(spec: FilterSpec) -> Iterator[str]:
+    """What the limits of a filter count by."""
+    options: dict[str, Any] = dict(spec.options)
+    for one in options["limits"]:
+        yield from dict(one)["per"]
 
 
 def limits_left(

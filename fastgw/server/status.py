@@ -173,13 +173,10 @@ class Pages:
 
         if self._gateway.current is None:
             return Content(503, b'{"reason":"starting"}')
-        pairs = parse_qsl(query, True)
-        one = {name: value for name, value in pairs if name in ("key", "user", "model")}
-        labels = [value.partition("=") for name, value in pairs if name == "label"]
-        if len(one) + len(labels) < len(pairs) or not all(name and value for name, _, value in labels):
-            return Content(400, b'{"reason":"bad_query"}')
-        asked = LimitsAsked(**one, labels={name: value for name, _, value in labels})
         spec, board = self._gateway.current.spec, self._gateway.board.view
+        asked = LimitsAsked.of(spec, parse_qsl(query, True))
+        if asked is None:
+            return Content(404, b'{"reason":"unknown"}')
         found = await asyncio.to_thread(limits_left, spec, board, asked)
         return Content(200, orjson.dumps({"limits": found}, option=orjson.OPT_INDENT_2))
 

@@ -236,9 +236,9 @@ def test_what_is_left_of_limits_is_told_of_whom_the_query_says(serving: Gateway)
     def limits(query: str) -> Content:
         return asyncio.run(Pages(serving).limits(query))
 
-    assert json.loads(limits("key=ann&label=team%3Dsearch").body) == {"limits": []}  # the configuration has none
-    for query in ("key=ann&colour=red", "label=team", "label=%3Dx", "key=a&key=b"):
-        assert limits(query) == Content(400, b'{"reason":"bad_query"}'), query
+    assert json.loads(limits("key=ann&user=bob&colour=red").body) == {"limits": []}  # the configuration has none
+    for query in ("label=team%3Dsearch", "label=team", "key=a&key=b", "key=a/b", "user=", "model=none"):
+        assert limits(query) == Content(404, b'{"reason":"unknown"}'), query
 
 
 def test_an_endpoint_without_a_name_is_its_own_address(serving: Gateway) -> None:
