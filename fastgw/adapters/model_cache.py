@@ -127,9 +127,7 @@ class ModelCache(RouteCache):
         # Most that pass by do so for what they ask, so that is looked at first.
         if (
             self._has_room(exchange)
-            and is_repeatable(
-                asked.operation.name, request.matched_path, b"".join(exchange.body.pending), is_any=self._is_any
-            )
+            and is_repeatable(asked.operation.name, request.matched_path, exchange.body.whole(), is_any=self._is_any)
             and is_ours(request)
             and wish(request.header).may_be_kept
         ):

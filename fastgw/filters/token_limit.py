@@ -157,7 +157,7 @@ class TokenLimit:
         body = exchange.body
         if not body.is_done or self._knows(exchange.route.chain).is_changed:
             return _Unread(self, exchange)
-        self.read(exchange, body.pending[0] if len(body.pending) == 1 else b"".join(body.pending))
+        self.read(exchange, body.whole())
         return None
 
     def read(self, exchange: Exchange, data: bytes) -> None:

@@ -216,7 +216,7 @@ class Usage:
         body = exchange.body
         if not body.is_done:
             return IncludingUsage(exchange, known.learn) if asks and body.announced <= HOLD_MAX else None
-        data = body.pending[0] if len(body.pending) == 1 else b"".join(body.pending)
+        data = body.whole()
         if not data.startswith(_OBJECT):
             return None
         if not asks or len(data) > HOLD_MAX:

@@ -144,7 +144,7 @@ class Dialects:
             return
         exchange.note(NOTE, call)
         if call.service == call.client:
-            _keep(exchange, call, b"".join(exchange.body.pending))
+            _keep(exchange, call, exchange.body.whole())
         assert call.kept is not None  # as somebody may stand in who speaks otherwise
         hold(exchange, call.kept)
         rename(exchange, sent_as)
@@ -153,7 +153,7 @@ class Dialects:
             _restore(request, call)
         else:
             meant = _meant(request, settings)
-            call.asked, out = _asked(meant, settings, self._wall(), b"".join(exchange.body.pending))
+            call.asked, out = _asked(meant, settings, self._wall(), exchange.body.whole())
             hold(exchange, out)
             _redirect(request, call, meant.path)
         _edit_fields(request, spoken, is_own=spoken == call.client)

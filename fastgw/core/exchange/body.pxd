@@ -16,4 +16,5 @@ cdef class RequestBody:
     cpdef mark(self, double now)
     cpdef double rate(self, double now) except? -1
     cpdef keep(self, bytes out)
+    cpdef bytes whole(self)
     cpdef bytes take(self)

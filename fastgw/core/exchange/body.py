@@ -67,6 +67,12 @@ class RequestBody:
         self.pending.append(out)
         self.held += len(out)
 
+    def whole(self) -> bytes:
+        """What is held, in one piece, which it is from now on: several filters look at it, and it is sent in one."""
+        if len(self.pending) != 1:
+            self.pending = [b"".join(self.pending)] if self.pending else []
+        return self.pending[0] if self.pending else b""
+
     def take(self) -> bytes:
         """What was held, to be sent now."""
         out = b"".join(self.pending)

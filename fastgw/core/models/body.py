@@ -171,7 +171,7 @@ def rename(exchange: Exchange, name: str) -> None:
     Raises:
         DownstreamError: it cannot be read: a filter has made something else of it.
     """
-    data = b"".join(exchange.body.pending)
+    data = exchange.body.whole()
     read = ModelBody(exchange.request)
     read.read(data)
     if read.name != name:

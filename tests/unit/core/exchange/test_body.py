@@ -26,6 +26,18 @@ def test_what_waits_is_taken_once_and_in_order() -> None:
     assert (made.take(), made.held) == (b"", 0)
 
 
+def test_what_waits_can_be_looked_at_whole_and_is_one_piece_then() -> None:
+    made = body(10)
+    assert made.whole() == b"" and made.pending == []
+    made.keep(b"ab")
+    first = made.pending[0]
+    assert made.whole() is first
+    made.keep(b"cd")
+    whole = made.whole()
+    assert whole == b"abcd" and made.pending == [whole] and made.held == 4
+    assert made.take() is whole
+
+
 def test_many_small_pieces_become_one() -> None:
     made = body(1000)
     for number in range(1000):
