@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -38,6 +39,12 @@ class Seen:
 
     def toggle(self) -> None:
         self.calls.append(b"toggle")
+
+
+@pytest.fixture(autouse=True)
+def _collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The heap of all tests is not collected for each workload, nor given back to the collector."""
+    monkeypatch.setattr(workload, "gc", SimpleNamespace(collect=int, freeze=int, unfreeze=int))
 
 
 def test_name_and_sum_are_found() -> None:

@@ -18,7 +18,7 @@ from fastgw.testing.edge import Edge
 def _collector() -> Iterator[None]:
     threshold, was_enabled = gc.get_threshold(), gc.isenabled()
     yield
-    gc.unfreeze()
+    gc.freeze()  # as ``tests.conftest`` has it: what it unfroze is all that there is
     gc.set_threshold(*threshold)
     (gc.enable if was_enabled else gc.disable)()
 
