@@ -162,7 +162,7 @@ class TestSums:
         assert running.generation() == 2
         load.run(100)
         counted = 'http_server_request_duration_seconds_count{http_route="main"}'
-        wait_until(lambda: prometheus.number(counted) >= load.count, 5, "everything is scraped")
+        wait_until(lambda: prometheus.number(counted) >= load.count, 15, "everything is scraped")
         assert prometheus.number(counted) == load.count == 300
         found = {
             one["status_class"]: value for one, value in prometheus.ask('fastgw_responses_total{route="main"}') if value
@@ -252,6 +252,10 @@ ABSENT = frozenset(
         "fastgw_key_cost_nanos_total",
         "fastgw_forecast_active",
         "fastgw_forecast_requests_per_second",
+        "fastgw_mqtt_received_packets_total",
+        "fastgw_mqtt_refused_total",
+        "fastgw_mqtt_bridge_failures_total",
+        "fastgw_mqtt_bridge_dropped_total",
     )
 )
 
@@ -324,6 +328,10 @@ class TestDashboard:
             "fastgw_websocket_close",
             "fastgw_key_",
             "fastgw_forecast_",
+            "fastgw_mqtt_received",
+            "fastgw_mqtt_refused",
+            "fastgw_mqtt_bridge_failures",
+            "fastgw_mqtt_bridge_dropped",
         )
     )
 
