@@ -61,6 +61,14 @@ def ports(tmp_path: Path, pair: tuple[str, str]) -> Iterator[tuple[int, int]]:
             one.wait(10)
 
 
+def again(ask: Callable[[], httpx2.Response]) -> httpx2.Response:
+    """Once more where two threads of the client have taken one number for their streams, which its HTTP/2 does at times."""
+    try:
+        return ask()
+    except httpx2.LocalProtocolError:
+        return ask()
+
+
 def test_any_to_any(
     gateway: Callable[..., GatewayProcess],
     ports: tuple[int, int],
@@ -78,7 +86,7 @@ def test_any_to_any(
                 assert client.head(f"/{name}/big").headers["content-length"] == str(len(BIG))
                 assert client.get(f"/{name}/nothing").status_code == 404
             with ThreadPoolExecutor(16) as threads:
-                answers = list(threads.map(lambda _: client.get("/plain/big"), range(16)))
+                answers = list(threads.map(lambda _: again(lambda: client.get("/plain/big")), range(16)))
             assert all(one.content == BIG for one in answers)
     refused = httpx2.get(f"{running.base_url}/other/x")
     assert (refused.status_code, refused.json()["type"]) == (502, "urn:fastgw:error:connect_failed")
