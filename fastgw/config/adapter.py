@@ -6,7 +6,7 @@ Annotations are not postponed here (``from __future__``): pydantic would compile
 from importlib.util import find_spec
 from typing import Annotated, Any, Final
 
-from fastgw.config.broker_url import BrokerUrl, FixedTopic, PublishTopic, TopicPattern
+from fastgw.config.broker_url import BrokerUrl, FixedTopic, PublishTopic, TopicPattern, check_login
 from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.model import Model, OneOrMore, setting
 from fastgw.config.source import Document, TreePath
@@ -130,19 +130,7 @@ class BrokerKeys(Model):
 
             for name, problem in pair_problems(self.cert or None, self.key or None):
                 document.report((*where, name), problem)
-        self._check_password(document, where)
-
-    def _check_password(self, document: Document, where: TreePath) -> None:
-        if self.password is not None and self.password_file is not None:
-            document.report((*where, "password_file"), "stands beside password; give one of them", at_key=True)
-        given = next((key for key in ("password", "password_file") if getattr(self, key) is not None), "")
-        if given and not self.username:
-            document.report((*where, given), "has no effect without username", at_key=True)
-        if self.password_file is not None:
-            try:
-                read_secret(self.password_file)
-            except ValueError as error:
-                document.report((*where, "password_file"), str(error))
+        check_login(document, where, self)
 
 
 class MqttBridge(BrokerKeys):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
+from fastgw.config.credentials import read_secret
+from fastgw.config.source import Document, TreePath
 from fastgw.config.template import template
 from fastgw.config.types import Parsed
 from fastgw.config.urls import host_of
@@ -98,3 +100,33 @@ BrokerUrl = Annotated[BrokerAddress, Parsed(broker_url, type="string", examples=
 PublishTopic = Annotated[TopicParts, topic_parts(has_message=True)]
 FixedTopic = Annotated[TopicParts, topic_parts()]
 TopicPattern = Annotated[TopicParts, topic_parts(is_filter=True)]
+
+
+class Login(Protocol):
+    """Who the gateway is to a broker."""
+
+    @property
+    def username(self) -> str:
+        """Empty: nobody."""
+
+    @property
+    def password(self) -> str | None:
+        """Itself; None: it is not given so."""
+
+    @property
+    def password_file(self) -> str | None:
+        """Where it is; None: it is not given so."""
+
+
+def check_login(document: Document, where: TreePath, login: Login) -> None:
+    """Report a password that is given twice or for nobody, or cannot be read."""
+    if login.password is not None and login.password_file is not None:
+        document.report((*where, "password_file"), "stands beside password; give one of them", at_key=True)
+    given = next((key for key in ("password", "password_file") if getattr(login, key) is not None), "")
+    if given and not login.username:
+        document.report((*where, given), "has no effect without username", at_key=True)
+    if login.password_file is not None:
+        try:
+            read_secret(login.password_file)
+        except ValueError as error:
+            document.report((*where, "password_file"), str(error))

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Final, Literal
 
+from fastgw.config.broker_url import check_login
 from fastgw.config.credentials import read_secret, secret_text
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import setting
@@ -86,22 +87,10 @@ class MqttClients(FilterOptions):
     def check(self, document: Document, where: TreePath) -> None:
         """Report what is wrong between its keys."""
         if not is_unsound(self.username, self.password, self.password_file):
-            self._check_password(document, where)
+            check_login(document, where, self)
         if is_unsound(self.message_rate, self.message_burst):
             return
         if self.message_burst is not None and self.message_rate is None:
             document.report((*where, "message_burst"), "has no effect without message_rate", at_key=True)
         if self.message_rate is not None and self.message_rate.is_of_bytes:
             document.report((*where, "message_rate"), "counts messages, and has no unit of bytes")
-
-    def _check_password(self, document: Document, where: TreePath) -> None:
-        if self.password is not None and self.password_file is not None:
-            document.report((*where, "password_file"), "stands beside password; give one of them", at_key=True)
-        given = next((key for key in ("password", "password_file") if getattr(self, key) is not None), "")
-        if given and not self.username:
-            document.report((*where, given), "has no effect without username", at_key=True)
-        if self.password_file is not None:
-            try:
-                read_secret(self.password_file)
-            except ValueError as error:
-                document.report((*where, "password_file"), str(error))
