@@ -49,7 +49,8 @@ examples:
   fastgw keys list keys.json
   fastgw keys rotate keys.json batch --grace 2d          a new key; the old one is good for two more days
   fastgw keys disable keys.json ann                      until: fastgw keys enable keys.json ann
-  fastgw keys revoke keys.json ann"""
+  fastgw keys revoke keys.json ann
+what is left of the limits of models of a key, a running gateway tells: fastgw limits -c gateway.yaml --key ann"""
 
 _TIME = re.compile(r"([0-9]{1,6})([smhdw])").fullmatch
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

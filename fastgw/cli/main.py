@@ -355,6 +355,7 @@ _COMMANDS = {
 _MODULES: dict[str, tuple[str, str]] = {
     "keys": ("keys", "make and revoke the keys of clients"),
     "doctor": ("doctor", "try everything that a configuration refers to"),
+    "limits": ("limits", "show what is left of limits of models, for a key say"),
     "forecast": ("forecast", "show what services are expected to be asked for"),
     "status": ("status", "show how a running gateway is"),
     "top": ("top", "show how a running gateway is, live"),

@@ -1,4 +1,5 @@
-"""How much is left of limits of models for one key, user or model, as the board of all workers has it now: for the admin address.
+"""How much is left of limits of models for one key, user or model, as the board of all workers has it now: for the admin
+address and ``fastgw limits``.
 
 Nothing is taken and no cell is made.  The limits are those of the filters ``token_limit`` of the configuration in use, and of the key that
 is asked about those that its file says.
@@ -6,6 +7,7 @@ is asked about those that its file says.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from fastgw.config.spec import FilterSpec, GatewaySpec
     from fastgw.core.live.board import Board
     from fastgw.filters.token_limits import Counted
+    from fastgw.server.gateway import Gateway
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.@-]{1,100}").fullmatch
 _KEYS: Final = "fastgw.filters.api_key:ApiKeys"
@@ -74,6 +77,16 @@ def _sources(spec: FilterSpec) -> Iterator[str]:
     options: dict[str, Any] = dict(spec.options)
     for one in options["limits"]:
         yield from dict(one)["per"]
+
+
+async def limits_of(gateway: Gateway, pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any]] | None:
+    """Each limit that counts for whom ``pairs`` say, of the configuration that is in use; None: somebody whom it cannot know.
+
+    Looked up in a thread: a file of keys is read.
+    """
+    spec, board = gateway.plan_in_use.spec, gateway.board.view
+    asked = LimitsAsked.of(spec, pairs)
+    return None if asked is None else await asyncio.to_thread(limits_left, spec, board, asked)
 
 
 def limits_left(

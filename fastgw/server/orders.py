@@ -1,17 +1,19 @@
-"""What an operator may order at the admin socket of any gateway: ``status``, ``reload``, ``upgrade`` and ``drain``."""
+"""What an operator may order at the admin socket of any gateway: ``status``, ``limits``, ``reload``, ``upgrade`` and ``drain``."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.server.reload import Outcome
 from fastgw.server.reload_guard import WENT_BACK
 
 if TYPE_CHECKING:
     from fastgw.server.gateway import Gateway
+
+_STARTING: Final = {"ok": False, "error": "starting", "detail": "the gateway is still starting"}
 
 
 class Orders:
@@ -32,17 +34,40 @@ class Orders:
         self._reload = reload
         self._stop = stop
         self._upgrade = upgrade
-        self.answers = {"status": self.status, "reload": self.reload, "drain": self.drain, "upgrade": self.upgrade}
+        self.answers = {
+            "status": self.status,
+            "limits": self.limits,
+            "reload": self.reload,
+            "drain": self.drain,
+            "upgrade": self.upgrade,
+        }
 
     async def status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """What ``/status`` has."""
         return {"ok": True, "status": self._document()}
 
+    async def limits(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What is left of limits of models for whom ``of`` says: a list of pairs, such as ``["key", "ann"]``."""
+        from fastgw.server.limits_left import limits_of
+
+        if not self._gateway.is_started:
+            return _STARTING
+        of = request.get("of", [])
+        if not isinstance(of, list) or not all(
+            isinstance(one, list) and list(map(type, one)) == [str, str] for one in of
+        ):
+            return {"ok": False, "error": "misfit", "detail": "'of' is a list of pairs of strings"}
+        found = await limits_of(self._gateway, [(word, name) for word, name in of])
+        if found is None:
+            detail = "no model of this name is configured, no limit counts by this label, or this is no name"
+            return {"ok": False, "error": "unknown", "detail": detail}
+        return {"ok": True, "limits": found}
+
     async def reload(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Load the file again; answered when the workers serve it, or when it is refused; with ``wait_guard`` when its guard is over."""
         gateway = self._gateway
         if not gateway.is_started:
-            return {"ok": False, "error": "starting", "detail": "the gateway is still starting"}
+            return _STARTING
         if gateway.is_draining:
             return {"ok": False, "error": "draining", "detail": "the gateway drains"}
         if gateway.is_upgrading:

@@ -169,15 +169,13 @@ class Pages:
         """What is left of limits of models for whom ``query`` says."""
         import orjson
 
-        from fastgw.server.limits_left import LimitsAsked, limits_left
+        from fastgw.server.limits_left import limits_of
 
         if self._gateway.current is None:
             return Content(503, b'{"reason":"starting"}')
-        spec, board = self._gateway.current.spec, self._gateway.board.view
-        asked = LimitsAsked.of(spec, parse_qsl(query, True))
-        if asked is None:
+        found = await limits_of(self._gateway, parse_qsl(query, True))
+        if found is None:
             return Content(404, b'{"reason":"unknown"}')
-        found = await asyncio.to_thread(limits_left, spec, board, asked)
         return Content(200, orjson.dumps({"limits": found}, option=orjson.OPT_INDENT_2))
 
     async def metrics(self, accept: str = "", _: str = "") -> Content:

@@ -106,3 +106,21 @@ def test_a_drain_is_begun_once(tmp_path: Path) -> None:
     assert ask(held, "drain")["ok"] is True
     assert ask(held, "drain")["grace"] == 30
     assert held.stops == 1  # a second one would cut off what is under way
+
+
+def asked_limits(held: Any, **more: Any) -> dict[str, Any]:
+    orders = Orders(held.gateway, held.pages.document, held.reload_now, held.stop, held.upgrade)
+    return asyncio.run(orders.limits({"do": "limits", **more}))
+
+
+def test_what_is_left_of_limits_is_told_of_whom_the_request_says(tmp_path: Path) -> None:
+    held = Held(tmp_path)
+    held.gateway.board = SimpleNamespace(view=None)
+    assert asked_limits(held, of=[["key", "ann"]]) == {"ok": True, "limits": []}  # the configuration has none
+    assert asked_limits(held) == {"ok": True, "limits": []}
+    assert asked_limits(held, of=[["model", "none"]])["error"] == "unknown"
+    assert asked_limits(held, of=[["label", "team=a"]])["error"] == "unknown"
+    for of in ("key", [["key"]], [["key", 1]], [["key", "ann", "x"]], ["ab"], {"key": "ann"}):
+        assert asked_limits(held, of=of)["error"] == "misfit", of
+    held.gateway.is_started = False
+    assert asked_limits(held)["error"] == "starting"
