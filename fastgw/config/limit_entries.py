@@ -20,6 +20,7 @@ from fastgw.filters.token_rates import (
     TOKENS,
     UNITS,
     WINDOWS,
+    block_of,
     counted,
     read_amount,
     read_rate,
@@ -79,7 +80,8 @@ class TokenLimitEntry(Model):
         "the filter usage.",
     )
     block: Quantity | None = setting(
-        None, "With cluster: so much of it is leased at once by each gateway; by default a tenth of burst."
+        None,
+        "With cluster: so much of it is leased at once by each gateway; by default a tenth of burst, of a window a hundredth.",
     )
     per: PerOfModels = setting(
         "key",
@@ -152,7 +154,7 @@ def given_limit(one: TokenLimitEntry, only: str = "") -> tuple[tuple[str, object
         "burst": one.size,
         "per": per,
         "unit": one.unit,
-        "block": counted(one.block, one.unit) if one.block is not None else max(one.size // 10, 1),
+        "block": counted(one.block, one.unit) if one.block is not None else block_of(one.size, one.rate.seconds),
         **own,
     }
     return tuple(options.items())
@@ -189,18 +191,14 @@ def _fits(document: Document, where: TreePath, one: TokenLimitEntry, rate: Micro
 def _lends(document: Document, where: TreePath, one: TokenLimitEntry, cluster: Cluster | None) -> None:
     """A block is there where something is shared, and is not too large for it."""
     at = (*where, "block")
-    if one.rate is not None and one.rate.seconds < 0:
-        if cluster is not None:
-            said = (
-                "is a window of the calendar, which each gateway counts by itself: with cluster say a time, such as 30d"
-            )
-            document.report((*where, "rate"), said)
-        return
+    is_window = one.rate is not None and one.rate.seconds < 0
     if cluster is None:
         if one.block is not None:
             document.report(at, "nothing is leased without cluster")
-    elif one.size > MOST_LEASED:
+    elif not is_window and one.size > MOST_LEASED:
         most = f"{MOST_LEASED // 10**6}, as it is counted in millionths" if one.unit == COST else str(MOST_LEASED)
         document.report((*where, "burst"), f"of a limit with cluster is at most {most}")
-    elif one.block is not None and counted(one.block, one.unit) > one.size:
-        document.report(at, "is more than there ever is at once (burst)")
+    elif one.block is not None and counted(one.block, one.unit) > min(one.size, MOST_LEASED):
+        document.report(
+            at, "is more than there ever is at once (burst)" if not is_window else "is more than can be leased"
+        )

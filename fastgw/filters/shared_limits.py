@@ -45,18 +45,25 @@ class SharedLimit:
         self._kind = kind
         self._leases = leases
         self._redis: RedisSettings = cluster["redis"]
-        count, seconds = options["rate"]
-        burst = options["burst"] or count
-        self._ask = Ask(
-            *(self._redis, LeasePlaces(0, 0, 0, b""), kind.keys.are_of_clients),
-            *(count, seconds * SECOND, burst, options["block"], cluster["age"], 0),
-        )
-        kind.rate = Amounts(count, seconds * SECOND, burst)  # of requests too: a lease has many
-        self._shared = Shared(
-            kind.rate, LeaseTerms(options["block"], cluster["age"], kind.rate.depth), cluster["is_alone"]
-        )
+        self._is_alone: bool = cluster["is_alone"]
+        self._block: int = options["block"]
+        self._count, seconds = options["rate"]
+        burst = options["burst"] or self._count
         self._limit = round(self._redis.timeout * SECOND) + _GRACE
-        self._prefix = f"{cluster['prefix']}:{name}:{kind.unit}:{count}/{seconds}/{burst}:".encode()
+        self._prefix = f"{cluster['prefix']}:{name}:{kind.unit}:{self._count}/{seconds}/{burst}:".encode()
+        if seconds > 0:
+            self._begin(Amounts(self._count, seconds * SECOND, burst), seconds * SECOND, cluster["age"])
+
+    def _begin(self, rate: Amounts, period: int, age: int, end: int = 0, window: bytes = b"") -> None:
+        """Count by this ``rate`` from now on, of requests too: a lease has many.  ``end`` and ``window``: of one of the calendar, when
+        it is over, and what tells it from others."""
+        self._kind.rate = rate
+        self._shared = Shared(rate, LeaseTerms(self._block, age, rate.depth), self._is_alone)
+        self._ask = Ask(
+            *(self._redis, LeasePlaces(0, 0, 0, b""), self._kind.keys.are_of_clients),
+            *(self._count, period, rate.burst, self._block, age, 0, end),
+        )
+        self._window = window
         self._known: dict[tuple[bytes, ...], LeasePlaces] = {}  #: those of late
 
     def bucket(self, exchange: Exchange, clock: Clock) -> Lease:
@@ -95,8 +102,10 @@ class SharedLimit:
         values = keys.values(exchange)
         found = self._known.get(values)
         if found is None:
-            lease, bucket, asked = (keys.key_of(exchange, values, what) for what in (b"lease", b"bucket", b"asked"))
-            hashed = blake2b(digest_size=16)
+            lease, bucket, asked = (
+                keys.key_of(exchange, values, what + self._window) for what in (b"lease", b"bucket", b"asked")
+            )
+            hashed = blake2b(self._window, digest_size=16)
             for part in (keys.text.encode(), *values):
                 hashed.update(len(part).to_bytes(4, "little"))
                 hashed.update(part)

@@ -40,12 +40,19 @@ if TYPE_CHECKING:
     from fastgw.filters.rate_fields import Fields
 
 
-def in_windows(zone: str, wall: Callable[[], float], name: str, place: int, options: Mapping[str, Any]) -> Counted:
+def in_windows(
+    zone: str,
+    wall: Callable[[], float],
+    name: str,
+    place: int,
+    options: Mapping[str, Any],
+    cluster: Mapping[str, Any] | None,
+) -> Counted:
     """A limit that counts in windows of the calendar of ``zone``."""
     from fastgw.filters.calendar import Calendar  # which few need, as the next
     from fastgw.filters.token_windows import CountedWindow
 
-    return CountedWindow(name, place, options, Calendar(zone, wall))
+    return CountedWindow(name, place, options, cluster, Calendar(zone, wall))
 
 
 class _Reserved:

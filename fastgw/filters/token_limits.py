@@ -30,6 +30,7 @@ from fastgw.filters.token_rates import (
     PROMPT_PART,
     REQUESTS,
     TOKENS,
+    block_of,
     counted,
     limit_text,
     read_amount,
@@ -45,7 +46,9 @@ if TYPE_CHECKING:
     from fastgw.core.live.meters import Clock
 
 NOTE: Final = "limits"  #: see ``Noted``
-Windowed = Callable[[str, int, Mapping[str, Any]], "Counted"]  #: arguments as those of ``Counted``
+Windowed = Callable[
+    [str, int, Mapping[str, Any], Mapping[str, Any] | None], "Counted"
+]  #: arguments as those of ``Counted``
 _PARTS: Final = {TOKENS: BOTH, PROMPT: PROMPT_PART, COMPLETION: COMPLETION_PART, COST: COST_PART, REQUESTS: ONE}
 _SETTLED: Final = {TOKENS: "total_tokens", PROMPT: "prompt_tokens", COMPLETION: "completion_tokens"}
 
@@ -237,7 +240,7 @@ def counted_limit(
     if options["unit"] == AT_ONE_TIME:
         return CountedPlaces(name, options)
     if options["rate"][1] < 0:
-        return windowed(name, place, options)
+        return windowed(name, place, options, cluster)
     return Counted(name, place, options, cluster)
 
 
@@ -306,7 +309,7 @@ class Noted:
                 "burst": None,
                 "per": level.split(" and "),
                 "unit": unit,
-                "block": max(1, count // 10),
+                "block": block_of(count, seconds),
             }
             one = counted_limit(self._name, len(made) + 1, options, self._cluster, self._windowed)
             one.base = bases.get(unit, self.base)

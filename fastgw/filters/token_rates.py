@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fastgw.policy.amounts import MOST
+from fastgw.policy.leases import MOST as LEASED_MOST
 
 TOKENS: Final = "tokens"  #: of the prompt, and those that are generated
 PROMPT: Final = "prompt_tokens"
@@ -37,6 +38,12 @@ PATTERN: Final = rf"[0-9]{{1,12}}(\.[0-9]{{1,6}})? ?/ ?{_TIMES}"
 _RATE: Final = re.compile(rf"([0-9]{{1,12}})(?:\.([0-9]{{1,6}}))? ?/ ?({_TIMES})").fullmatch
 _NUMBER: Final = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?").fullmatch
 _WANTED: Final = "100000/m, 5000000/d, 300/month or, of cost, 12.50/30d"
+
+
+def block_of(size: int, seconds: int) -> int:
+    """How much of a limit is leased at once, unless it is said: a tenth.  Of a window a hundredth, as what a gateway has leased of it and
+    does not need is there for no other before it is over."""
+    return min(max(1, size // (100 if seconds in WINDOWS else 10)), LEASED_MOST)
 
 
 def read_rate(text: str) -> tuple[int, int]:

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 from fastgw.core.live.tabs import Tab
 from fastgw.filters.keys import LONGEST, REMEMBERED
 from fastgw.filters.rate_fields import SECOND
+from fastgw.filters.shared_limits import SharedLimit
 from fastgw.filters.token_limits import Counted, TokenBucket
 from fastgw.filters.token_rates import LENGTHS, WINDOWS
+from fastgw.policy.leases import MOST as MOST_LEASED
 from fastgw.policy.window_amounts import WindowAmounts
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
+    from fastgw.core.live.leases import Lease
     from fastgw.core.live.meters import Clock
     from fastgw.filters.calendar import Calendar
 
@@ -45,21 +48,28 @@ class WindowBucket(TokenBucket):
 
     def seen(self, exchange: Any, clock: Clock) -> tuple[int, Any]:
         """See ``TokenBucket``."""
-        wall = self._calendar.wall()
-        if not self._begin <= wall < self._end:
-            self._turn(wall, clock())
+        self.turn(clock)
         return self._key(exchange), self.rate
+
+    def turn(self, clock: Clock) -> bool:
+        """Is there another window than there was?"""
+        wall = self._calendar.wall()
+        if self._begin <= wall < self._end:
+            return False
+        self._begin, self._end = self._calendar.window(self._kind, wall)
+        length = round(self._end - self._begin) * SECOND
+        self.rate = WindowAmounts(self._count, length, clock() + round((self._end - wall) * SECOND))
+        self._known = {}
+        return True
+
+    @property
+    def window(self) -> bytes:
+        """What tells it from others."""
+        return b"%s/%d" % (self.word.encode(), self._begin)
 
     def wait(self, bucket: Any) -> int:
         """See ``Requests``."""
         return bucket.wait  # type: ignore[no-any-return]
-
-    def _turn(self, wall: float, now: int) -> None:
-        """There is another window."""
-        self._begin, self._end = self._calendar.window(self._kind, wall)
-        end = now + round((self._end - wall) * SECOND)
-        self.rate = WindowAmounts(self._count, round(self._end - self._begin) * SECOND, end)
-        self._known = {}
 
     def _key(self, exchange: Exchange) -> int:
         values = self.keys.values(exchange)
@@ -73,14 +83,50 @@ class WindowBucket(TokenBucket):
         return key
 
 
+class SharedWindow(SharedLimit):
+    """One that several gateways keep together.  What is leased of a window ends with it, and not before: what nobody has spent by then
+    would come back to nobody."""
+
+    def __init__(self, name: str, kind: WindowBucket, options: Mapping[str, Any], cluster: Mapping[str, Any]) -> None:
+        """See ``SharedLimit``."""
+        super().__init__(name, kind, options, cluster)
+        self._bucket = kind
+
+    def tab(self, exchange: Exchange, clock: Clock, needs: int, takes: int) -> Lease:
+        """See ``SharedLimit``."""
+        bucket = self._bucket
+        if bucket.turn(clock):
+            rate = bucket.rate
+            self._begin(rate, rate.depth, rate.depth, rate.end, bucket.window)
+        return super().tab(exchange, clock, needs, takes)
+
+    def refill(self, exchange: Exchange, bucket: Lease) -> None:
+        """See ``SharedLimit``; of a window that is over nothing is needed any more."""
+        if bucket.rate is self._bucket.rate:
+            super().refill(exchange, bucket)
+
+
 class CountedWindow(Counted):
     """See ``Counted``."""
 
     __slots__ = ()
 
-    def __init__(self, name: str, place: int, options: Mapping[str, Any], calendar: Calendar) -> None:
-        Counted.__init__(self, name, place, options, None, WindowBucket(name, place, options, calendar))
+    def __init__(
+        self,
+        name: str,
+        place: int,
+        options: Mapping[str, Any],
+        cluster: Mapping[str, Any] | None,
+        calendar: Calendar,
+    ) -> None:
+        kind = WindowBucket(name, place, options, calendar)
+        Counted.__init__(self, name, place, options, None, kind)
+        if cluster is not None:
+            self.limit = self.shared = SharedWindow(name, kind, options, cluster)
+            self.burst = min(self.burst, MOST_LEASED)  # more than that no request can owe
 
     def tab(self, exchange: Exchange, clock: Clock, amount: int) -> Any:
         """See ``Counted``."""
+        if self.shared is not None:
+            return self.shared.tab(exchange, clock, amount, amount)
         return self.kind.tab(exchange, clock, amount)

@@ -83,3 +83,11 @@ class Amounts:
     def whole(self, time: int, now: int) -> int:
         """Nanoseconds from ``now`` until it is full."""
         return time - now if time > now else 0
+
+    def lacks(self, time: int, now: int) -> int:
+        """How far it is from full, as those are told who share it: nanoseconds."""
+        return self.whole(self.sound(time, now), now)
+
+    def lacking(self, lack: int, at: int) -> int:
+        """The time of one that lacked so much at ``at``."""
+        return at + lack

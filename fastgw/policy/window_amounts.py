@@ -15,13 +15,13 @@ from typing import Final
 from fastgw.policy.amounts import MOST, Amounts
 
 TICK_BITS: Final = 40
-_USED: Final = (1 << TICK_BITS) - 1  #: of what is used as much as is written down, which is more than ``MOST``
+MOST_USED: Final = (1 << TICK_BITS) - 1  #: of what is used as much as is written down, which is more than ``MOST``
 
 
 class WindowAmounts(Amounts):
     """How much there is in one window."""
 
-    __slots__ = ("_empty", "_end")
+    __slots__ = ("_empty", "end")
 
     def __init__(self, count: int, length: int, end: int) -> None:
         """``count`` in a window of ``length`` nanoseconds, which ends at ``end`` by the clock of the board.
@@ -32,7 +32,7 @@ class WindowAmounts(Amounts):
         Amounts.__init__(self, count, length, count)
         self.depth = length
         self.ahead = MOST  # whatever is taken in advance is written down
-        self._end = end
+        self.end = end  #: by the clock of the board
         self._empty = ((end >> TICK_BITS) + 2) << TICK_BITS
 
     def span(self, amount: int) -> int:
@@ -42,15 +42,15 @@ class WindowAmounts(Amounts):
     def taken(self, time: int, now: int, amount: int) -> int:
         """See ``Amounts``."""
         before = time if self._is_live(time, now) else self._empty
-        return before - (before & _USED) + min(_USED, (before & _USED) + amount)
+        return before - (before & MOST_USED) + min(MOST_USED, (before & MOST_USED) + amount)
 
     def given(self, time: int, now: int, amount: int) -> int:
         """See ``Amounts``."""
-        return time - min(amount, time & _USED) if self._is_live(time, now) else time
+        return time - min(amount, time & MOST_USED) if self._is_live(time, now) else time
 
     def wait(self, time: int, now: int, amount: int) -> int:
         """See ``Amounts``: until the window is over, or not at all."""
-        return 0 if self._used(time, now) + amount <= self.burst else max(1, self._end - now)
+        return 0 if self._used(time, now) + amount <= self.burst else max(1, self.end - now)
 
     def left(self, time: int, now: int) -> int:
         """See ``Amounts``."""
@@ -58,10 +58,18 @@ class WindowAmounts(Amounts):
 
     def whole(self, time: int, now: int) -> int:
         """See ``Amounts``."""
-        return max(0, self._end - now) if self._used(time, now) else 0
+        return max(0, self.end - now) if self._used(time, now) else 0
+
+    def lacks(self, time: int, now: int) -> int:
+        """See ``Amounts``: what is used."""
+        return self._used(time, now)
+
+    def lacking(self, lack: int, at: int) -> int:
+        """See ``Amounts``."""
+        return self._empty + min(MOST_USED, lack)
 
     def _used(self, time: int, now: int) -> int:
-        return time & _USED if self._is_live(time, now) else 0
+        return time & MOST_USED if self._is_live(time, now) else 0
 
     def _is_live(self, time: int, now: int) -> bool:
         """Is it a number of a window?  Else it is an old time, of a cell that had another key before."""

@@ -9,6 +9,12 @@ clock has gone back since, by which the first is moved too.  It expires when the
              known: microseconds until the bucket is full, at least: what the asker was told before, if the server has lost its memory
     returns  granted, and microseconds until the bucket is full
 
+Of a window of the calendar (``policy.window_amounts``), which the key has in its name, the string is one number, what is used of it:
+
+    ARGV     0, milliseconds for which it is kept, burst: all that there is in the window
+             owed, missing: as above;  known: what is used, at least
+    returns  granted, and what is used
+
 What is granted is rounded against who asks, by at most a microsecond each time.  Everything is a number below 2**53.
 """
 
@@ -17,6 +23,16 @@ from typing import Final
 SCRIPT: Final = b"""
 local count, period, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local owed, missing, known = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+if count == 0 then
+  local said = redis.call('GET', KEYS[1])
+  local used = math.max(known, said and tonumber(string.match(said, '^%d+$')) or 0) + owed
+  local granted = math.max(0, math.min(missing, burst - used))
+  used = math.min(used + granted, 1099511627775)
+  if used > 0 then
+    redis.call('SET', KEYS[1], string.format('%.0f', used), 'PX', period)
+  end
+  return {granted, used}
+end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local full = now + known

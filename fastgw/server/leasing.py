@@ -21,6 +21,7 @@ from fastgw.core.live.meters import NoRoomError
 from fastgw.core.live.news import Ask, LinkState
 from fastgw.core.settings import RedisSettings
 from fastgw.policy.gcra import LONGEST
+from fastgw.policy.window_amounts import MOST_USED
 from fastgw.server.lease_script import SCRIPT
 from fastgw.server.log import Log
 from fastgw.server.waits import all_set, rest
@@ -33,6 +34,8 @@ FIRST_RETRY: Final = 0.1  #: seconds
 LONGEST_RETRY: Final = 2.0  #: seconds
 SHORTEST_LIFE: Final = 1.0  #: seconds after which a connection that ends has worked, and is replaced without a word
 JITTER: Final = 0.3  #: part of a pause by which chance shortens it
+_MILLISECOND: Final = 1_000_000  #: nanoseconds
+_KEPT: Final = 60_000  #: milliseconds for which what is used of a window is kept behind its end: clocks differ
 OUTCOMES: Final = ("granted", "partly", "nothing", "failed")  #: of a question
 
 Connect = Callable[[RedisSettings], Awaitable["RedisConnection"]]
@@ -117,7 +120,7 @@ class Leasing:
     def _send(self, link: RedisLink, ask: Ask, asking: Inquiry, question: Question, *, whole: bool = False) -> None:
         """``whole``: send the script itself, since the server has forgotten it."""
         assert link.connection is not None
-        numbers = (ask.amount, ask.period // 1000, ask.burst, question.owed, question.missing, question.known // 1000)
+        numbers = numbers_of(ask, question, self._clock())
         command = ("EVAL", SCRIPT) if whole else ("EVALSHA", link.script)
         answer = link.connection.ask(*command, 1, ask.places.name, *numbers)
         link.under_way += 1
@@ -128,7 +131,7 @@ class Leasing:
             if error is not None and str(error).startswith("NOSCRIPT") and not whole and link.connection is not None:
                 self._send(link, ask, asking, question, whole=True)
                 return
-            found = grant_of(done.result(), question) if error is None else None
+            found = grant_of(done.result(), ask, question) if error is None else None
             if found is not None:
                 link.questions[_outcome(question, found)] += 1
                 link.tokens += found.granted
@@ -223,11 +226,20 @@ async def connected(settings: RedisSettings) -> RedisConnection:
     return await connect(settings)
 
 
-def grant_of(answer: object, question: Question) -> Grant | None:
+def numbers_of(ask: Ask, question: Question, now: int) -> tuple[int, ...]:
+    """What the script is asked; ``now``: nanoseconds, by the clock of the board."""
+    if ask.end:
+        left = max(0, ask.end - now) // _MILLISECOND + _KEPT
+        return 0, left, ask.burst, question.owed, question.missing, question.lack
+    return ask.amount, ask.period // 1000, ask.burst, question.owed, question.missing, question.lack // 1000
+
+
+def grant_of(answer: object, ask: Ask, question: Question) -> Grant | None:
     """What the script answered; None: it is no answer of it."""
+    most, size = (MOST_USED, 1) if ask.end else (LONGEST // 1000, 1000)
     match answer:
-        case [int(granted), int(full_in)] if 0 <= granted <= question.missing and 0 <= full_in <= LONGEST // 1000:
-            return Grant(granted, full_in * 1000)
+        case [int(granted), int(lack)] if 0 <= granted <= question.missing and 0 <= lack <= most:
+            return Grant(granted, lack * size)
     return None
 
 

@@ -98,11 +98,14 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.mark.needs("redis-server")
 @pytest.mark.long
-def test_gateways_share_a_budget_within_the_bound(gateway: Gateway, service: Service, redis: RedisServer) -> None:
+@pytest.mark.parametrize("time_of", ["d", "month"])
+def test_gateways_share_a_budget_within_the_bound(
+    gateway: Gateway, service: Service, redis: RedisServer, time_of: str
+) -> None:
     budget, block = 6000, 200
     counting = Counting()
     cluster = f'    cluster: {{redis: "{redis.url}"}}\n'
-    text = config(service(counting).address, f"{budget}/d, block: {block}", cluster, workers=1)
+    text = config(service(counting).address, f"{budget}/{time_of}, block: {block}", cluster, workers=1)
     both = (gateway(text), gateway(text))
     for one in both:
         wait_until(lambda one=one: next(iter(one.admin("/status")["redis"].values()))["up"], what="Redis is there")

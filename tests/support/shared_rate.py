@@ -16,6 +16,7 @@ from fastgw.core.live.news import Ask, LeasePlaces
 from fastgw.core.settings import RedisSettings
 from fastgw.policy.amounts import Amounts
 from fastgw.policy.leases import LeaseTerms
+from fastgw.policy.window_amounts import WindowAmounts
 
 SECOND = 10**9
 
@@ -59,10 +60,10 @@ class Elsewhere:
 
     def answer(self, question: Question) -> Grant:
         now, rate = self._clock.now, self._rate
-        full = rate.taken(max(self.full_at, now + question.known), now, question.owed)
+        full = rate.taken(max(self.full_at, rate.lacking(question.lack, now)), now, question.owed)
         granted = max(0, min(question.missing, rate.left(full, now)))
         self.full_at = rate.taken(full, now, granted)
-        return Grant(granted, self.full_at - now)
+        return Grant(granted, rate.lacks(self.full_at, now))
 
 
 class ToldBoard(Board):
@@ -114,13 +115,24 @@ class Node:
 
 @contextmanager
 def nodes(
-    count: int, clock: Clock, rate: int = 100, burst: int = 50, block: int = 10, *, is_alone: bool = False
+    count: int,
+    clock: Clock,
+    rate: int = 100,
+    burst: int = 50,
+    block: int = 10,
+    *,
+    is_alone: bool = False,
+    window: int = 0,
 ) -> Iterator[list[Node]]:
-    """So many, each with a board of its own, and a limit of ``rate`` a second."""
-    made = Amounts(rate, SECOND, burst)
-    age = 30 * SECOND
+    """So many, each with a board of its own, and a limit of ``rate`` a second; or of ``burst`` in a ``window`` of so many seconds."""
+    if window:
+        age, end = window * SECOND, clock.now + window * SECOND
+        made: Amounts = WindowAmounts(burst, age, end)
+        ask = Ask(REDIS, PLACES, False, burst, age, burst, block, age, 0, end)
+    else:
+        age, made = 30 * SECOND, Amounts(rate, SECOND, burst)
+        ask = Ask(REDIS, PLACES, False, rate, SECOND, burst, block, age, 0)
     shared = Shared(made, LeaseTerms(block, age, made.depth), is_alone)
-    ask = Ask(REDIS, PLACES, False, rate, SECOND, burst, block, age, 0)
     boards = []
     for _ in range(count):
         fd = os.memfd_create("board")

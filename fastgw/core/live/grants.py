@@ -13,6 +13,7 @@ from fastgw.core.live.meters import Clock, NoRoomError
 from fastgw.core.live.readings import change, read
 from fastgw.policy.amounts import Amounts
 from fastgw.policy.leases import LeaseTerms
+from fastgw.policy.window_amounts import WindowAmounts
 
 if TYPE_CHECKING:
     from fastgw.core.live.board import Board
@@ -26,7 +27,7 @@ class Question(NamedTuple):
 
     owed: int  #: to be taken, whether it is there or not
     missing: int  #: to be had, if it is there
-    known: int  #: nanoseconds until the bucket is full, at least, as far as we know
+    lack: int  #: how far the bucket is from full, at least, as far as we know: nanoseconds, or of a window what is used
     at: int  #: when this was so
 
 
@@ -34,7 +35,7 @@ class Grant(NamedTuple):
     """The answer."""
 
     granted: int
-    full_in: int  #: nanoseconds until the bucket is full, as of then
+    lack: int  #: how far the bucket is from full, as of then
 
 
 class Inquiry:
@@ -46,7 +47,9 @@ class Inquiry:
         self._board = board
         self._ask = ask
         self._clock = clock
-        self._rate = Amounts(ask.amount, ask.period, ask.burst)
+        self._rate = (
+            WindowAmounts(ask.amount, ask.period, ask.end) if ask.end else Amounts(ask.amount, ask.period, ask.burst)
+        )
         self._terms = LeaseTerms(ask.block, ask.age, self._rate.depth)
         self._table = KEYED_TIMES if ask.is_of_clients else NAMED_TIMES
 
@@ -55,7 +58,7 @@ class Inquiry:
         lease = read(self._board, self._table, self._ask.places.lease, self._clock)
         bucket = read(self._board, self._table, self._ask.places.bucket, self._clock)
         owed, missing = self._terms.asks(lease.value, lease.now)
-        return Question(owed, missing, max(0, self._rate.sound(bucket.value, bucket.now) - bucket.now), bucket.now)
+        return Question(owed, missing, self._rate.lacks(bucket.value, bucket.now), bucket.now)
 
     def answered(self, question: Question, grant: Grant, chance: float) -> None:
         """Take what was granted, and remember what was told; if there is no room for it, it is lost.
@@ -65,16 +68,16 @@ class Inquiry:
         places, terms = self._ask.places, self._terms
         gained = question.owed + grant.granted
         # As of when it was asked: what we know is never later than the truth, so it can be told to one that has lost its memory.
-        full_at = question.at + grant.full_in
+        known = self._rate.lacking(grant.lack, question.at)
         pause = 0
         try:
             if gained:
                 self._change(places.lease, lambda number, now: terms.renewed(number, now, gained))
-            self._change(places.bucket, lambda time, now: full_at if full_at > now else min(time, now))
+            self._change(places.bucket, lambda time, now: known if known > now else min(time, now))
             if grant.granted < question.missing:
                 now = self._clock()
                 pause = int(min(self._rate.span(terms.block) // 2, PAUSE) * (0.5 + chance))
-                pause = max(pause, self._rate.wait(full_at, now, 1))
+                pause = max(pause, self._rate.wait(known, now, 1))
         except NoRoomError:
             pause = PAUSE
         self._rest(pause)

@@ -109,7 +109,7 @@ class Lease:
         has = balance(seen.value, now)
         known = self._bucket(now)
         rate = self.rate
-        self.time = max(known, now) - rate.span(has) if has >= 0 else rate.taken(known, now, -has)
+        self.time = rate.given(known, now, has) if has >= 0 else rate.taken(known, now, -has)
         self.is_low = self._is_there and self._shared.terms.is_low(seen.value, now)
         if has >= self.needs:
             self._how = _HELD

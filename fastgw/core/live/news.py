@@ -106,6 +106,9 @@ class Ask(NamedTuple):
     block: int
     age: int  #: nanoseconds until a lease ends
     until: int  #: the time up to which we may ask, by the clock of the board
+    end: int = (
+        0  #: of a window of the calendar, by the same clock: when that is over; 0: what is taken comes back bit by bit
+    )
 
 
 class Finding(NamedTuple):

@@ -9,17 +9,24 @@ from typing import Any
 
 import pytest
 
+from fastgw.core.live.grants import Inquiry
 from fastgw.core.live.holds import Seat
+from fastgw.core.live.news import Ask
 from fastgw.filters.token_limit import TokenLimit, in_windows
 from fastgw.filters.token_limits import counted_limit
 from fastgw.filters.token_rates import DAY, MONTH
 from fastgw.filters.usage import Usage
+from fastgw.policy.leases import MOST as MOST_LEASED
+from fastgw.policy.window_amounts import WindowAmounts
 from fastgw.testing.edge import Edge, Spy, body_of, statuses
 from tests.support.inference import OPTIONS as METERING
 from tests.support.inference import asks
+from tests.support.shared_rate import REDIS, SECOND, Elsewhere
 from tests.unit.filters.test_rate_limit import Clock, arrive, clock, fd, fields, seat  # noqa: F401 - fixtures
+from tests.unit.filters.test_shared_limits import asked  # noqa: F401 - a fixture
 from tests.unit.filters.test_token_limit import OPTIONS, PRICES, prompt, said, told
 
+CLUSTER = (("redis", REDIS), ("prefix", "fastgw"), ("is_alone", False), ("age", 30 * SECOND))
 EVENING = datetime(2026, 11, 30, 23, 59, 0, tzinfo=UTC).timestamp()
 
 
@@ -35,8 +42,8 @@ class Days:
     def wall(self) -> float:
         return EVENING + (self.clock.now - self.born) / 10**9
 
-    def worker(self, seat: Seat) -> Edge:  # noqa: F811
-        options = OPTIONS | {"limits": self.limits, "timezone": self.zone}
+    def worker(self, seat: Seat, cluster: Any = None) -> Edge:  # noqa: F811
+        options = OPTIONS | {"limits": self.limits, "timezone": self.zone, "cluster": cluster}
         limit = TokenLimit("limit", options, self.clock, self.wall)
         edge = Edge(filters=[*self.front, limit, Usage("usage", METERING | {"prices": PRICES})], seat=seat)
         self.edges.append(edge)
@@ -142,3 +149,67 @@ def test_words(unit: str) -> None:
     options = dict(said(100, DAY, unit=unit, per=("key",)))
     found = counted_limit("limit", 1, options, None, partial(in_windows, "UTC", lambda: 0.0))
     assert found.kind.word == "day" and found.kind.text.endswith(f"{unit}/day per key") and found.burst == 100
+
+
+class Lending:
+    """What several gateways share, and a gateway that asks for it whenever a test says so."""
+
+    def __init__(self, seat: Seat, edge: Edge, clock: Clock, asked: list[Ask]) -> None:  # noqa: F811
+        self.seat, self.edge, self.clock, self.asked = seat, edge, clock, asked
+        self.shared: dict[bytes, Elsewhere] = {}
+
+    def lend(self) -> list[tuple[int, int]]:
+        """Answer what was asked: what was owed, and what is granted."""
+        self.edge.run()
+        found = []
+        while self.asked:
+            one = self.asked.pop(0)
+            asking = Inquiry(self.seat.board, one, self.clock)
+            question = asking.question()
+            rate = WindowAmounts(one.amount, one.period, one.end)
+            grant = self.shared.setdefault(one.places.name, Elsewhere(rate, self.clock)).answer(question)  # type: ignore[arg-type]
+            asking.answered(question, grant, 0.5)
+            found.append((question.owed, grant.granted))
+        return found
+
+
+def test_gateways_share_what_there_is_in_a_day(seat: Seat, clock: Clock, asked: list[Ask]) -> None:  # noqa: F811
+    days = Days(clock, (*said(100, DAY), ("block", 10)))
+    edge = days.worker(seat, CLUSTER)
+    lending = Lending(seat, edge, clock, asked)
+    assert statuses(ask(edge, 4, (20, 10))) == [200]  # so much may be owed
+    assert lending.lend() == [(30, 10)]
+    [name] = lending.shared
+    assert name.startswith(b"fastgw:limit:tokens:100/-2/100:")
+    lending.shared[name].full_at += 55  # others
+    assert statuses(ask(edge, 4, (20, 10))) == [200]
+    assert lending.lend() == [(20, 0)]
+    refused = ask(edge, 4)
+    assert statuses(refused) == [429] and fields(refused)["retry-after"] == "60"
+    clock.advance(60)
+    assert statuses(ask(edge, 4, (26, 4))) == [200]
+    assert lending.lend() == [(30, 10)]
+    assert len(lending.shared) == 2 and all(name.startswith(b"fastgw:limit:") for name in lending.shared)
+    days.end()
+
+
+def test_who_ends_in_the_next_day_asks_for_nothing_of_the_last(seat: Seat, clock: Clock, asked: list[Ask]) -> None:  # noqa: F811
+    days = Days(clock, (*said(100, DAY), ("block", 10)))
+    edge = days.worker(seat, CLUSTER)
+    lending = Lending(seat, edge, clock, asked)
+    client = edge.client(asks(prompt(max_tokens=4)))
+    service = edge.services = edge.connect()  # type: ignore[attr-defined]
+    assert lending.lend() == [(30, 10)]
+    clock.advance(61)
+    assert statuses(ask(edge, 4, (20, 10))) == [200]
+    assert lending.lend() == [(30, 10)]
+    service.feed(told(50, 40))
+    assert statuses(client.take()) == [200]
+    assert lending.lend() == []
+    days.end()
+
+
+def test_no_request_owes_more_than_can_be_written_down() -> None:
+    options = dict(said(10**12, MONTH)) | {"block": 100}
+    found = counted_limit("limit", 1, options, dict(CLUSTER), partial(in_windows, "UTC", lambda: 0.0))
+    assert found.burst == MOST_LEASED and found.kind.rate.burst == 10**12

@@ -102,3 +102,19 @@ def test_tokens_come_back(lend: Any) -> None:
     second = lend(1000, rate=rate)
     assert second[0] <= 1000
     assert abs((second[1] - first[1]) - 1000 * second[0]) <= 1_000_000
+
+
+def test_of_a_window_nothing_comes_back(lend: Any, server: RedisServer) -> None:
+    window = (0, HOUR // 1000, 50)
+    assert lend(20, rate=window) == [20, 20]
+    assert lend(20, owed=5, rate=window) == [20, 45]
+    assert lend(20, rate=window) == [5, 50]
+    assert lend(20, owed=7, rate=window) == [0, 57]  # it was admitted, so it counts
+    assert 3_590_000 < server.ask("PTTL", "k") <= 3_600_000
+    server.ask("FLUSHALL")
+    assert lend(20, known=45, rate=window) == [5, 50]  # one that has forgotten is told
+    server.ask("SET", "k", "something")
+    assert lend(0, known=30, rate=window) == [0, 30]
+    assert lend(0, rate=window, key="none") == [0, 0] and server.ask("EXISTS", "none") == 0
+    assert lend(1, owed=2**41, rate=window) == [0, 2**40 - 1]
+    assert lend(10**12, rate=(0, 1000, 10**12), key="large") == [10**12, 10**12]

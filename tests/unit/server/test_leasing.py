@@ -343,10 +343,15 @@ def test_without_room_nobody_is_asked(play: Play, monkeypatch: pytest.MonkeyPatc
 
 def test_what_is_an_answer() -> None:
     from fastgw.core.live.grants import Grant, Question
+    from fastgw.core.live.news import Ask, LeasePlaces
 
-    assert grant_of([3, 5], Question(0, 3, 0, 0)) == Grant(3, 5000)
-    assert grant_of([4, 5], Question(0, 3, 0, 0)) is None
-    assert grant_of([3, 2**62], Question(0, 3, 0, 0)) is None  # no time of the board
+    ask = Ask(REDIS, LeasePlaces(0, 0, 0, b""), False, 100, SECOND, 50, 10, SECOND, 0)
+    assert grant_of([3, 5], ask, Question(0, 3, 0, 0)) == Grant(3, 5000)
+    assert grant_of([4, 5], ask, Question(0, 3, 0, 0)) is None
+    assert grant_of([3, 2**62], ask, Question(0, 3, 0, 0)) is None  # no time of the board
+    window = ask._replace(end=SECOND)
+    assert grant_of([3, 5], window, Question(0, 3, 0, 0)) == Grant(3, 5)
+    assert grant_of([3, 2**40], window, Question(0, 3, 0, 0)) is None
 
 
 @pytest.mark.needs("redis-server")

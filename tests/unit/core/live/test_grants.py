@@ -37,13 +37,14 @@ STEPS = st.lists(
 )
 
 
-@given(steps=STEPS)
+@given(steps=STEPS, window=st.sampled_from([0, 600]))
 def test_no_more_are_admitted_than_the_bucket_and_two_blocks_of_each_node(
-    steps: list[tuple[str, int, int, int]],
+    steps: list[tuple[str, int, int, int]], window: int
 ) -> None:
-    """Also if the bucket is forgotten and everybody knows what was told last."""
+    """Also if the bucket is forgotten and everybody knows what was told last; of a ``window`` nothing comes back."""
     clock = Clock()
-    with nodes(2, clock, RATE, BURST, BLOCK) as both:
+    rate = 0 if window else RATE
+    with nodes(2, clock, RATE, BURST, BLOCK, window=window) as both:
         elsewhere = Elsewhere(both[0].shared.rate, clock)
         admitted: list[int] = []
         under_way = {}
@@ -72,7 +73,7 @@ def test_no_more_are_admitted_than_the_bucket_and_two_blocks_of_each_node(
             clock.now += pause
         for place, begin in enumerate(admitted):
             for number, end in enumerate(admitted[place:], 1):
-                bound = BURST * (1 + forgotten) + RATE * (end - begin) / SECOND + 2 * BLOCK * len(both)
+                bound = BURST * (1 + forgotten) + rate * (end - begin) / SECOND + 2 * BLOCK * len(both)
                 assert number <= bound
 
 
@@ -147,3 +148,26 @@ def test_without_room_an_answer_is_lost(node: Node, monkeypatch: pytest.MonkeyPa
         asking.question()
     asking.answered(question, Grant(10, 5), 0.0)
     asking.failed()
+
+
+def test_what_is_leased_of_a_window_stays_there_until_it_is_over(clock: Clock) -> None:
+    with nodes(1, clock, burst=50, block=10, window=86400) as (node,):
+        elsewhere = Elsewhere(node.shared.rate, clock)
+        assert node.request() is not None
+        assert node.exchange(elsewhere) == Grant(10, 11)  # one that was owed, and a block
+        clock.now += 86_000 * SECOND
+        assert [node.request() is not None for _ in range(10)] == [True] * 10
+        assert node.exchange(elsewhere).lack == 21
+
+
+def test_who_finds_nothing_left_of_a_window_asks_no_more_before_its_end(clock: Clock) -> None:
+    with nodes(2, clock, burst=50, block=10, window=86400) as (node, other):
+        elsewhere = Elsewhere(node.shared.rate, clock)
+        other.request()
+        asking = other.asking()
+        asking.answered(asking.question(), Grant(0, 50), 0.0)
+        assert other.request() is None and other.lease().look() is False
+        clock.now += 86_399 * SECOND
+        assert other.request() is None and other.wanted == []
+        assert node.request() is not None  # what another has found is not known here
+        assert node.exchange(elsewhere).granted == 10

@@ -112,7 +112,7 @@ def test_alone_a_node_goes_on_with_the_bucket_as_it_knows_it(alone: Node, clock:
     assert admitted(alone) == 10  # owed
     question = alone.asking().question()
     assert (question.owed, question.missing) == (10, 10)
-    assert question.known == 400_000_000  # of what it did alone
+    assert question.lack == 400_000_000  # of what it did alone
 
 
 def test_what_was_taken_alone_is_settled_alone(alone: Node) -> None:

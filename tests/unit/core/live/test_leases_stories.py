@@ -78,10 +78,23 @@ def run(seeds: range) -> None:
     assert refused > len(seeds)
 
 
+def run_in_windows(seeds: range) -> None:
+    clock, refused = Clock(), 0
+    for seed in seeds:
+        with nodes(2, clock, burst=BURST, block=BLOCK, window=3600) as both:
+            refused += Story(seed, both, clock).run()
+    assert refused > len(seeds)
+
+
 def test_nobody_has_more_than_the_bound() -> None:
     run(range(300))
+
+
+def test_nor_in_a_window_of_the_calendar() -> None:
+    run_in_windows(range(100))
 
 
 @pytest.mark.long
 def test_nor_in_ten_thousand_stories() -> None:
     run(range(300, 10_300))
+    run_in_windows(range(300, 2_300))
