@@ -405,7 +405,8 @@ class Configuration(Model):
         "", "Unix socket for fastgw status, reload, promote and the like. false: none."
     )
     state_file: FilePath = setting(
-        "", "What those commands have said, over restarts; members that are listed elsewhere are kept beside it."
+        "",
+        "What those commands have said, over restarts; beside it is kept what others have told: members, addresses of names, keys.",
     )
     resolver: Resolver = setting({}, "How the names of endpoints are looked up.")
     shutdown: Shutdown = setting({}, "What happens on SIGTERM.")

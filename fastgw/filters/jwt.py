@@ -131,7 +131,10 @@ class Jwt(Bearer):
         good = [one for one in news if one.keys and now < one.until]
         self._good_until = min([one.until for one in good], default=float("inf"))
         lacking = [(place, one) for place, one in zip(self._sets, news, strict=True) if one not in good]
-        self._lacking = "; ".join(f"the keys of {place.url} are not known: {one.detail}" for place, one in lacking)
+        self._lacking = "; ".join(
+            f"the keys of {place.url} are {'older than may be used' if one.keys else 'not known'}: {one.detail}"
+            for place, one in lacking
+        )
         used = tuple(key for one in good for key in one.keys)
         if used == self._used:
             return

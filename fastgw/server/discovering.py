@@ -31,7 +31,7 @@ from fastgw.discovery.bounded import BoundedSource
 from fastgw.discovery.keeping import LISTED, Recalled, SourceKeeper
 from fastgw.discovery.listing import ListedMember, Source
 from fastgw.server.log import Log
-from fastgw.server.members_file import identity, members_path
+from fastgw.server.members_file import MEMBERS_FILE, identity
 from fastgw.server.remembering import Remembering
 from fastgw.server.waits import all_set
 
@@ -96,7 +96,7 @@ class Discovering:
         self._dirty: dict[str, None] = {}  # services that may have other members, in the order in which that came
         self._timer: asyncio.TimerHandle | None = None
         self._rested_until = 0.0
-        self.memory = Remembering(members_path(state_file), log, self._lists_now) if state_file else None
+        self.memory = Remembering(MEMBERS_FILE, state_file, log, self._lists_now) if state_file else None
 
     async def prepare(self, services: Iterable[ServiceSpec], limit: float) -> None:
         """Begin with the sources that are new; wait for their first listing, but no longer than ``limit`` seconds."""
@@ -115,7 +115,7 @@ class Discovering:
             self._keepers.pop(key).close()
         self._told = {name: members for name, members in self._told.items() if name in self._services}
         if self.memory is not None:
-            self.memory.move(members_path(spec.state_file))
+            self.memory.move(spec.state_file)
         self._flush()
 
     def close(self) -> None:
@@ -143,6 +143,8 @@ class Discovering:
         for key in _keys(settings):
             if key not in self._keepers:
                 recalled = self.memory.recall(_identity(key)) if self.memory is not None else None
+                if recalled is not None and not recalled.members:
+                    recalled = None  # nobody is no good to anybody
                 keeper = SourceKeeper(
                     self._make(key[0]),
                     key[1],

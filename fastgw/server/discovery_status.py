@@ -84,21 +84,6 @@ def origin_of_endpoint(known: Mapping[tuple[str, str], list[str]], service: str,
     return {} if listed_by is None else {"listed_by": listed_by}
 
 
-def members_file_document(discovering: Discovering | None) -> dict[str, Any] | None:
-    """The file by which members outlive this process; None: no service has any that are listed elsewhere."""
-    from fastgw.server.standings import stamp
-
-    memory = discovering.memory if discovering is not None else None
-    if memory is None:
-        return None
-    return {
-        "path": memory.path,
-        "saved_at": stamp(memory.saved_at) if memory.saved_at else None,
-        "has_place": memory.has_place,
-        "error": memory.problem or None,
-    }
-
-
 def _facts(service: str, kind: str, keeper: SourceKeeper, now: float) -> SourceFacts:
     return SourceFacts(
         service=service,

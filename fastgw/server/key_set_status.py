@@ -26,6 +26,7 @@ def key_set_facts(fetching: Fetching | None) -> list[KeySetFacts]:
             failures=one.failures,
             cause=one.news.cause,
             detail=one.news.detail,
+            is_recalled=one.is_recalled,
         )
         for url, one in zip(urls, kept, strict=True)
     ]
@@ -36,6 +37,7 @@ def key_set_document(key_set: KeySetFacts) -> dict[str, Any]:
     return {
         "keys": key_set.keys,
         "age": None if key_set.age is None else round(key_set.age, 3),
+        "recalled": key_set.is_recalled,
         "fetches": key_set.fetches,
         "failures": key_set.failures,
         "cause": key_set.cause or None,

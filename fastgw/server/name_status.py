@@ -24,6 +24,7 @@ def name_facts(names: Names | None) -> list[NameFacts]:
             failures=one.failures,
             cause=one.cause,
             detail=one.detail,
+            is_recalled=one.is_recalled,
         )
         for one in (names.known.values() if names is not None else ())
     ]
@@ -34,6 +35,7 @@ def name_document(name: NameFacts) -> dict[str, Any]:
     return {
         "addresses": list(name.addresses),
         "age": None if name.age is None else round(name.age, 3),
+        "recalled": name.is_recalled,
         "look_ups": name.look_ups,
         "failures": name.failures,
         "cause": name.cause or None,

@@ -6,6 +6,9 @@ addresses stay when a later look-up fails, for as long as it takes.
 
     look up -> good: again when its time to live is over, within ``min_interval`` and ``max_interval``
             -> not:  again after 1 s, 2 s, 4 s ... at most ``min_interval``
+
+What was found before this process began is *recalled* (``server.names_file``), if the first look-up fails or takes longer than a moment;
+not if a name server says that there is no such name.
 """
 
 from __future__ import annotations
@@ -15,14 +18,17 @@ import time
 from collections.abc import Callable, Iterable
 
 from fastgw.config.spec import GatewaySpec, ResolverSpec
-from fastgw.core.live.news import MOST, Answer
+from fastgw.core.live.news import MOST, NOT_FOUND, Answer
 from fastgw.discovery.look_ups import FAILED, Found, LookUp, LookUpError
 from fastgw.server.log import Log
+from fastgw.server.names_file import NAMES_FILE, FoundBefore, name_identity
+from fastgw.server.remembering import Remembering
 from fastgw.server.waits import all_set
 
 AT_ONCE = 256  #: look-ups under way of names that have an answer, or were never asked for
 FAILING_AT_ONCE = 64  #: of names whose last look-up failed
 FIRST_RETRY = 1.0  #: seconds
+RECALL_AFTER = 1.5  #: seconds of the first look-up after which is recalled what was found before
 JITTER = 0.1  #: part of an interval by which chance shortens it, so that names do not stay in step
 
 
@@ -38,7 +44,10 @@ class Name:
         "found_at",
         "host",
         "is_crowded",
+        "is_recalled",
         "look_ups",
+        "recall_timer",
+        "recallable",
         "settings",
         "task",
         "ttl",
@@ -50,6 +59,9 @@ class Name:
         self.settings = settings
         self.addresses: tuple[str, ...] = ()  #: the last good ones
         self.found_at = 0.0  #: seconds since 1970 at which they were found, the last time; 0: never
+        self.recallable: FoundBefore | None = None  #: until it is used, or something was found
+        self.recall_timer: asyncio.TimerHandle | None = None
+        self.is_recalled = False  #: the addresses were found before this process began
         self.is_crowded = False  #: it has more addresses than are used
         self.ttl = 0.0  #: seconds; what was said with them
         self.cause = ""  #: why the last look-up failed, in a word; empty: it did not
@@ -76,9 +88,10 @@ class Names:
         random: Callable[[], float],
         look_up: LookUp,
         clock: Callable[[], float] = time.time,
+        state_file: str = "",
     ) -> None:
         """``on_answer``: called with a name and what is known of it, when that has changed.  ``random``: numbers of [0, 1).
-        ``clock``: seconds since 1970."""
+        ``clock``: seconds since 1970.  ``state_file``: addresses are kept beside it; empty: they are not."""
         self._on_answer = on_answer
         self._log = log
         self._random = random
@@ -87,6 +100,7 @@ class Names:
         self._lane = asyncio.Semaphore(AT_ONCE)
         self._lane_of_failing = asyncio.Semaphore(FAILING_AT_ONCE)
         self.known: dict[str, Name] = {}
+        self.memory = Remembering(NAMES_FILE, state_file, log, self._found_now, clock) if state_file else None
 
     async def prepare(self, hosts: Iterable[str], settings: ResolverSpec, limit: float) -> None:
         """Begin to keep those of ``hosts`` that are new; wait for their first answer, but no longer than ``limit`` seconds."""
@@ -95,8 +109,9 @@ class Names:
             self._begin(name)
         await all_set([name.was_asked for name in new], limit)
 
-    def keep(self, hosts: Iterable[str], settings: ResolverSpec) -> None:
-        """Keep ``hosts`` and no other name; one that was looked up in another way is so again, at once."""
+    def keep(self, hosts: Iterable[str], settings: ResolverSpec, state_file: str = "") -> None:
+        """Keep ``hosts`` and no other name; one that was looked up in another way is so again, at once.
+        ``state_file``: the one that is used from now on."""
         wanted = set(hosts)
         for host in [one for one in self.known if one not in wanted]:
             self._end(self.known.pop(host))
@@ -106,20 +121,57 @@ class Names:
                 self._end(name)
                 name.settings = settings
                 self._begin(name)
+        if self.memory is not None and state_file:
+            self.memory.move(state_file)
 
     def close(self) -> None:
         """Look up nothing any more."""
         for name in self.known.values():
             self._end(name)
+        if self.memory is not None:
+            self.memory.close()
 
     def _begin(self, name: Name) -> None:
+        loop = asyncio.get_running_loop()
+        if self.memory is not None and not name.addresses:
+            name.recallable = self.memory.recall(name_identity(name.host, name.settings.servers))
+        if name.recallable is not None:
+            name.recall_timer = loop.call_later(RECALL_AFTER, self._recall_late, name)
         self.known[name.host] = name
-        name.task = asyncio.get_running_loop().create_task(self._keep(name))
+        name.task = loop.create_task(self._keep(name))
 
     def _end(self, name: Name) -> None:
         if name.task is not None:
             name.task.cancel()
             name.task = None
+        _forget_recallable(name)
+
+    def _found_now(self) -> dict[str, FoundBefore]:
+        """All names that have addresses, each with when they were found."""
+        return {
+            name_identity(one.host, one.settings.servers): FoundBefore(one.addresses, one.found_at)
+            for one in self.known.values()
+            if one.addresses
+        }
+
+    def _recall_late(self, name: Name) -> None:
+        """No name server has said anything for a while."""
+        self._recall(name)
+        name.was_asked.set()
+        if name.addresses:
+            self._on_answer(name.host, name.answer)
+
+    def _recall(self, name: Name) -> None:
+        """Use the addresses that were found before, if none were found so far."""
+        recallable = name.recallable
+        _forget_recallable(name)
+        if recallable is None:
+            return
+        name.addresses, name.found_at, name.is_recalled = recallable.addresses, recallable.seen_at, True
+        age = round(max(0.0, self._clock() - recallable.seen_at), 1)
+        self._log.limited(
+            "addresses of before the start are used", "warning", name=name.host, addresses=name.addresses, age=age
+        )
 
     async def _keep(self, name: Name) -> None:
         while True:
@@ -156,7 +208,10 @@ class Names:
                     before=name.addresses,
                 )
             name.addresses = addresses
-        name.found_at, name.ttl = self._clock(), found.ttl
+            if self.memory is not None:
+                self.memory.changed()
+        name.found_at, name.ttl, name.is_recalled = self._clock(), found.ttl, False
+        _forget_recallable(name)
         name.cause = name.detail = ""
         name.failed_in_row = 0
 
@@ -178,6 +233,9 @@ class Names:
     def _failed(self, name: Name, cause: str, detail: str) -> None:
         name.failures += 1
         name.failed_in_row += 1
+        if cause == NOT_FOUND:
+            _forget_recallable(name)  # somebody has answered
+        self._recall(name)
         if cause != name.cause:
             kept = {"kept": name.addresses} if name.addresses else {}
             self._log.limited("a name has no answer", "warning", name=name.host, cause=cause, detail=detail, **kept)
@@ -191,6 +249,13 @@ class Names:
         else:
             seconds = min(max(name.ttl, settings.min_interval), settings.max_interval)
         return seconds * (1 - JITTER * self._random())
+
+
+def _forget_recallable(name: Name) -> None:
+    name.recallable = None
+    if name.recall_timer is not None:
+        name.recall_timer.cancel()
+        name.recall_timer = None
 
 
 def hosts_of(spec: GatewaySpec) -> set[str]:

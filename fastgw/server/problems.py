@@ -231,25 +231,41 @@ def _standing(member: StatusTree) -> tuple[str, str, str | None] | None:
     return None
 
 
+#: What is kept over restarts, and what follows where it is not.
+_ON_DISK: Final = {
+    "members": "nobody is known until the registries answer",
+    "names": "no address is known until name servers answer",
+    "keys": "no token can be verified until its issuer answers",
+}
+
+
 def _sources(document: StatusTree, now: float) -> Iterator[Concern]:
     for host, name in document["names"].items():
         if name["cause"]:
             kept = f"; {_count(len(name['addresses']), 'address')} of before in use" if name["addresses"] else ""
+            if name["recalled"]:
+                kept += f", found {span(name['age'])} ago, before this gateway began"
             since = stamp(now - name["age"]) if name["age"] is not None else None
             severity = ERROR if name["addresses"] else CRITICAL
             yield Concern(
                 severity, "dns", f"name {host}", f"it does not resolve: {name['error'] or name['cause']}{kept}", since
             )
-    kept = document["members_file"]
-    if kept is not None and kept["error"] and kept["has_place"]:
-        cause = f"{kept['error']}: after a restart nobody is known until the registries answer"
-        yield Concern(WARNING, "members_file", "members on the disk", cause, kept["saved_at"])
+    for what, then in _ON_DISK.items():
+        kept = document[f"{what}_file"]
+        if kept is not None and kept["error"] and kept["has_place"]:
+            cause = f"{kept['error']}: after a restart {then}"
+            yield Concern(WARNING, f"{what}_file", f"{what} on the disk", cause, kept["saved_at"])
     forecast = document["forecast"]
     if forecast is not None and forecast["error"]:
         yield Concern(WARNING, "forecast", "forecasts", f"what is counted is not kept: {forecast['error']}", None)
     for url, keys in document["key_sets"].items():
         if keys["cause"]:
             cause = f"its keys cannot be fetched: {keys['error'] or keys['cause']}; {keys['keys']} in use"
+            if keys["age"] is not None:
+                cause += f", fetched {span(keys['age'])} ago" + (
+                    ", before this gateway began" if keys["recalled"] else ""
+                )
+                cause += "" if keys["keys"] else ", which is too long (stale)"
             since = stamp(now - keys["age"]) if keys["age"] is not None else None
             yield Concern(ERROR if keys["keys"] else CRITICAL, "key_set", f"key set {url}", cause, since)
     for one in document["registration"]:

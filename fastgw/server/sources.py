@@ -63,10 +63,10 @@ class Sources:
         spec = gateway.plan_in_use.spec
         hosts = hosts_of(spec)
         if hosts or gateway.names is not None:
-            self._names().keep(hosts, spec.resolver)
+            self._names(spec).keep(hosts, spec.resolver, spec.state_file)
         knowledge.answers = {host: answer for host, answer in knowledge.answers.items() if host in hosts}
         if spec.key_sets or gateway.fetching is not None:
-            self._fetching().keep(spec.key_sets)
+            self._fetching(spec).keep(spec.key_sets, spec.state_file)
         knowledge.keys = {one: found for one, found in knowledge.keys.items() if one in spec.key_sets}
         if spec.redis or gateway.leasing is not None:
             self._leasing().keep(spec.redis)
@@ -119,9 +119,9 @@ class Sources:
         """Begin with what is new in ``spec``: what does not answer now is a warning in the log, and goes on being asked."""
         waits: list[Coroutine[Any, Any, None]] = []
         if hosts := hosts_of(spec):
-            waits.append(self._names().prepare(hosts, spec.resolver, SOURCES_LIMIT))
+            waits.append(self._names(spec).prepare(hosts, spec.resolver, SOURCES_LIMIT))
         if spec.key_sets:
-            waits.append(self._fetching().prepare(spec.key_sets, SOURCES_LIMIT))
+            waits.append(self._fetching(spec).prepare(spec.key_sets, SOURCES_LIMIT))
         if spec.redis:
             waits.append(self._leasing().prepare(spec.redis, SOURCES_LIMIT))
         if _is_listed(spec):
@@ -190,12 +190,12 @@ class Sources:
             if source is not None:
                 source.close()
 
-    def _names(self) -> Names:
+    def _names(self, spec: GatewaySpec) -> Names:
         gateway = self._gateway
         if gateway.names is None:
             from fastgw.discovery.resolver import look_up  # 30 ms and 4 MB that literal addresses do not pay
 
-            gateway.names = Names(self._learn, self._log, random.random, look_up)
+            gateway.names = Names(self._learn, self._log, random.random, look_up, state_file=spec.state_file)
         return gateway.names
 
     def _discovering(self, spec: GatewaySpec) -> Discovering:
@@ -210,12 +210,14 @@ class Sources:
             )
         return lists.discovering
 
-    def _fetching(self) -> Fetching:
+    def _fetching(self, spec: GatewaySpec) -> Fetching:
         gateway = self._gateway
         if gateway.fetching is None:
             from fastgw.server.key_sets import Fetching  # only where somebody needs it
 
-            gateway.fetching = Fetching(gateway.knowledge.learn_keys, self._log, random.random)
+            gateway.fetching = Fetching(
+                gateway.knowledge.learn_keys, self._log, random.random, state_file=spec.state_file
+            )
         return gateway.fetching
 
     def _engines(self) -> Engines:

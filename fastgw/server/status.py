@@ -21,7 +21,6 @@ from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
 from fastgw.server.bridge_status import bridge_document
 from fastgw.server.discovery_status import (
     discovery_of_service,
-    members_file_document,
     origin_of_endpoint,
     origins,
     source_facts,
@@ -302,7 +301,14 @@ class Pages:
             "registration": registration_document(facts.registrations, time.time()),
             "telemetry": export_document(facts.export),
             "forecast": gateway.forecasting.document() if gateway.forecasting is not None else None,
-            "members_file": members_file_document(gateway.lists.discovering),
+            **{
+                f"{what}_file": None if one is None or one.memory is None else one.memory.document()
+                for what, one in (
+                    ("members", gateway.lists.discovering),
+                    ("names", gateway.names),
+                    ("keys", gateway.fetching),
+                )
+            },
         }
 
     def _listeners(self) -> list[dict[str, Any]]:

@@ -48,6 +48,7 @@ class NameFacts:
     failures: int
     cause: str = ""  #: why the last look-up failed; empty: it did not
     detail: str = ""
+    is_recalled: bool = False  #: they were found before this process began
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class KeySetFacts:
     failures: int
     cause: str = ""  #: why they were not fetched the last time; empty: they were
     detail: str = ""
+    is_recalled: bool = False  #: they were fetched before this process began
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -81,12 +82,15 @@ def test_who_has_a_token_gets_through(gateway: Gateway, service: Service, tmp_pa
     wait_until(lambda: ask(running.port, token)[0] == 401, what="the new key is in force")
 
 
-def test_keys_are_fetched_and_an_issuer_that_is_down_stops_nothing(gateway: Gateway, service: Service) -> None:
+def test_keys_are_fetched_and_an_issuer_that_is_down_stops_nothing(
+    gateway: Gateway, service: Service, tmp_path: Path
+) -> None:
     """No keys at the start, then some, then others; told to both workers."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/keys"
     text = simple_config(service(say(b"hello")).address, route="filters: [auth]").replace("workers: 1", "workers: 2")
     text += f"filters: {{auth: {{type: jwt, algorithms: ES256, keys: {{url: '{url}', refresh: 1s}}}}}}\n"
+    text += f"state_file: {tmp_path}/state.json\n"
     running = gateway(text)
     claims = {"sub": "ann", "exp": time.time() + 600}
     first, other = signed(claims, "ES256", kid="first"), signed(claims, "ES256", kid="other")
@@ -109,3 +113,11 @@ def test_keys_are_fetched_and_an_issuer_that_is_down_stops_nothing(gateway: Gate
         wait_until(lambda: statuses(other) == {200}, what="the other key was fetched")
         wait_until(lambda: statuses(first) == {401}, what="the first one is gone, at both workers")
         assert facts()["keys"] == 1
+        kept = tmp_path / "state.keys.json"
+        wait_until(kept.exists, what="the keys are kept on the disk")
+    # one that starts while the issuer is away, and says nothing at all, has the keys of before
+    with socket.create_server(("127.0.0.1", port)):
+        assert running.stop() == 0
+        running = gateway(text)
+        wait_until(lambda: statuses(other) == {200}, what="the keys of before")
+        assert statuses(first) == {401} and facts()["recalled"] is True

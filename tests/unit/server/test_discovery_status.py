@@ -10,7 +10,6 @@ from fastgw.discovery.listing import ListedMember, Skipped
 from fastgw.server.discovery_status import (
     NAMED,
     discovery_of_service,
-    members_file_document,
     origin_of_endpoint,
     origins,
     source_facts,
@@ -86,17 +85,5 @@ def test_a_member_has_all_the_places_that_it_is_listed_at() -> None:
     assert origins(None, services) == {}
 
 
-def test_the_file_of_members() -> None:
-    memory = SimpleNamespace(path="/m", saved_at=0.0, problem="", has_place=True)
-    discovering: Any = SimpleNamespace(memory=memory)
-    assert members_file_document(discovering) == {"path": "/m", "saved_at": None, "has_place": True, "error": None}
-    memory.saved_at, memory.problem = 1.0, "full"
-    found = members_file_document(discovering)
-    assert found is not None and (found["saved_at"], found["error"]) == ("1970-01-01T00:00:01.000Z", "full")
-    discovering.memory = None
-    assert members_file_document(discovering) is None
-
-
 def test_nothing_is_said_where_there_is_none() -> None:
     assert source_facts(None, []) == []
-    assert members_file_document(None) is None

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from fastgw.config.jwk import JwkSpec
+from fastgw.config.jwk import JwkSpec, of_fetched
 from fastgw.core.calls import CallError
 from fastgw.core.live.news import KeySet
 from fastgw.core.settings import KeySetSettings, Url
 from fastgw.server import key_sets as module
 from fastgw.server.key_sets import EARLY, LARGEST, LONGEST_RETRY, Fetching, fetched
+from fastgw.server.keys_file import KEYS_FILE, FetchedBefore, key_set_identity
 from fastgw.server.log import Log
 from tests.support.certificates import Authority
 from tests.support.tokens import jwks
@@ -37,15 +38,21 @@ class Stage:
         self.chance = 0.0
         self._ends: list[asyncio.Event] = []
         self._capfd = capfd
-        self.fetching = Fetching(
+        self.wall = 0.0  # seconds by which that clock is ahead of the other
+        self.fetching = self.another()
+        monkeypatch.setattr(module, "rest", self._rest)
+
+    def another(self, state_file: str = "") -> Fetching:
+        """As after a restart."""
+        return Fetching(
             lambda settings, news: self.told.append((settings, news)),
             Log("supervisor"),
             lambda: self.chance,
             self._fetch,
             lambda: self.now,
-            lambda: self.now,
+            lambda: self.now + self.wall,
+            state_file,
         )
-        monkeypatch.setattr(module, "rest", self._rest)
 
     async def _fetch(self, settings: KeySetSettings) -> tuple[list[JwkSpec], list[str]]:
         future: asyncio.Future[tuple[list[JwkSpec], list[str]]] = asyncio.get_running_loop().create_future()
@@ -241,3 +248,103 @@ def test_what_is_no_set(service: Callable[..., UpstreamServer], answer: bytes, c
 def test_authorities_that_are_gone(tmp_path: Path) -> None:
     with pytest.raises(CallError, match=r"none\.pem"):
         ask(Url(True, "a.test", 443, "/", str(tmp_path / "none.pem")))
+
+
+REAL = of_fetched(jwks(RS256="a").decode())[0]
+
+
+def remembered(stage: Stage, state_file: Path, *, age: float) -> Fetching:
+    """One that begins so long after another has fetched ``REAL``."""
+    sets = {key_set_identity(ONE): FetchedBefore(tuple(one.text for one in REAL), stage.now + stage.wall - age)}
+    KEYS_FILE.write(KEYS_FILE.path(str(state_file)), sets)
+    return stage.another(str(state_file))
+
+
+def test_keys_outlive_a_restart_while_their_issuer_is_away(play: Play, tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.another(str(tmp_path / "s.json"))
+        first.keep([ONE])
+        await stage.answer(REAL)
+        first.close()
+        stage.now += 100.0
+        stage.told.clear()
+        stage.fetching = stage.another(str(tmp_path / "s.json"))
+        stage.fetching.keep([ONE])
+        await stage.answer(error=CallError("refused", "said no"))
+        kept = stage.fetching.known[ONE]
+        assert stage.told == [(ONE, KeySet(tuple(REAL), 1600.0, "refused", "said no"))]  # they end when they would have
+        assert (kept.is_recalled, kept.fetched_at) == (True, 1000.0)
+        stage.go_on()
+        await stage.answer(REAL)
+        assert not kept.is_recalled and stage.told[-1] == (ONE, KeySet(tuple(REAL), 1700.0))
+        events = [event for event, _ in stage.events()]
+        assert events[1:] == [
+            "keys of before the start are used",
+            "keys cannot be fetched",
+            "keys can be fetched again",
+        ]
+
+    play(story)
+
+
+def test_an_issuer_that_answers_is_believed_before_the_disk(play: Play, tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fetching = remembered(stage, tmp_path / "s.json", age=10.0)
+        stage.fetching.keep([ONE])
+        await stage.answer(KEYS)
+        stage.go_on()
+        await stage.answer(error=CallError("refused", "said no"))
+        assert [news.keys for _, news in stage.told] == [tuple(KEYS)] * 2
+        assert not stage.fetching.known[ONE].is_recalled
+
+    play(story)
+
+
+def test_silence_recalls_keys_too_and_a_start_waits_no_longer(play: Play, tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fetching = remembered(stage, tmp_path / "s.json", age=10.0)
+        stage.fetching.keep([ONE])
+        kept = stage.fetching.known[ONE]
+        assert kept.recall_timer is not None and not kept.was_asked.is_set()
+        kept.recall_timer._run()  # its time has come
+        assert kept.was_asked.is_set() and [news.keys for _, news in stage.told] == [tuple(REAL)]
+        await stage.answer(error=CallError("timeout", "no answer within 10 s"))
+        assert [news.cause for _, news in stage.told] == ["pending", "timeout"]
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("age", "why"),
+    [
+        (601.0, "those on the disk were fetched 601 s ago, and are used for 600 s"),
+        (-3600.0, "those on the disk were fetched 3600 s after now: the clock is wrong, or was"),
+    ],
+)
+def test_keys_without_a_good_age_are_refused_and_why_is_told(play: Play, tmp_path: Path, age: float, why: str) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fetching = remembered(stage, tmp_path / "s.json", age=age)
+        stage.fetching.keep([ONE])
+        await stage.answer(error=CallError("refused", "said no"))
+        stage.go_on()
+        await stage.answer(error=CallError("refused", "said no"))
+        assert stage.told == [(ONE, KeySet((), 0.0, "refused", f"said no; {why}"))]
+        assert [event for event, _ in stage.events()] == [
+            "keys of before the start are not used",
+            "keys cannot be fetched",
+        ]
+
+    play(story)
+
+
+def test_a_clock_that_jumps_while_it_runs_ages_no_keys(play: Play, tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fetching = stage.another(str(tmp_path / "s.json"))
+        stage.fetching.keep([ONE])
+        await stage.answer(REAL)
+        stage.wall = 1e6
+        stage.go_on()
+        await stage.answer(error=CallError("refused", "said no"))
+        assert stage.told[-1][1].until == 1600.0
+
+    play(story)

@@ -14,8 +14,7 @@ from fastgw.core.settings import Address
 from fastgw.core.sources import ClientTls, ConsulSettings, DnsSettings, EtcdSettings, FileSettings, RegistryUrl
 from fastgw.discovery.keeping import Recalled
 from fastgw.discovery.listing import ListedMember
-from fastgw.server import members_file
-from fastgw.server.members_file import identity, members_path, read, set_aside, write
+from fastgw.server.members_file import MEMBERS_FILE, identity
 
 MEMBERS = (
     ListedMember(Address("10.0.0.1", 80)),
@@ -24,17 +23,12 @@ MEMBERS = (
 HERE = RegistryUrl(False, "127.0.0.1", 2379)
 
 
-def test_the_file_is_beside_the_state_file() -> None:
-    assert members_path("/var/lib/fastgw/state.json") == "/var/lib/fastgw/state.members.json"
-    assert members_path("/etc/gw.state.json") == "/etc/gw.state.members.json"
-
-
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = str(tmp_path / "m.json")
-    assert read(path) == ({}, "")
+    assert MEMBERS_FILE.read(path) == ({}, "")
     lists = {"etcd a": Recalled(MEMBERS, 5.0, "77"), "dns b": Recalled((), 6.0)}
-    assert write(path, lists) == 2
-    assert read(path) == (lists, "")
+    assert MEMBERS_FILE.write(path, lists) == 2
+    assert MEMBERS_FILE.read(path) == (lists, "")
     json.loads((tmp_path / "m.json").read_text())  # by others too
 
 
@@ -51,7 +45,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_whatever_is_there_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, found: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_bytes(found if isinstance(found, bytes) else json.dumps(found).encode())
-    lists, wrong = read(str(path))
+    lists, wrong = MEMBERS_FILE.read(str(path))
     assert wrong and lists == {}
 
 
@@ -70,35 +64,8 @@ def test_whatever_is_there_is_read_or_refused(tmp_path_factory: pytest.TempPathF
 def test_one_list_that_is_none_spoils_the_file(tmp_path: Path, change: dict[str, Any]) -> None:
     path = tmp_path / "m.json"
     path.write_text(json.dumps({"format": 1, "lists": {"a": {"seen_at": 1.0, "revision": "", "members": []} | change}}))
-    lists, wrong = read(str(path))
+    lists, wrong = MEMBERS_FILE.read(str(path))
     assert lists == {} and wrong.startswith("is no list of members of version 1: ")
-
-
-def test_another_format_and_one_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "m.json"
-    path.write_text('{"format": 2, "lists": {}}')
-    assert read(str(path))[1].endswith("it says another format")
-    monkeypatch.setattr(members_file, "LARGEST", 10)
-    assert read(str(path))[1].endswith("more than 10 bytes")
-    assert read(str(tmp_path))[1] == "cannot be read: Is a directory"
-
-
-def test_the_latest_stay_where_all_would_be_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = str(tmp_path / "m.json")
-    lists = {str(number): Recalled(MEMBERS, float(number)) for number in range(10)}
-    monkeypatch.setattr(members_file, "LARGEST", 600)
-    count = write(path, lists)
-    assert 0 < count < 10 and set(read(path)[0]) == {str(number) for number in range(10 - count, 10)}
-    monkeypatch.setattr(members_file, "LISTS_MOST", 1)
-    assert write(path, lists) == 1 and set(read(path)[0]) == {"9"}
-
-
-def test_one_that_is_bad_is_moved(tmp_path: Path) -> None:
-    path = tmp_path / "m.json"
-    assert set_aside(str(path)) == ""
-    path.write_text("no")
-    assert set_aside(str(path)) == f"{path}.bad" and not path.exists()
-    assert (tmp_path / "m.json.bad").read_text() == "no"
 
 
 def test_a_source_is_what_it_asks_and_not_how() -> None:

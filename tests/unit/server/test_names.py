@@ -16,6 +16,7 @@ from fastgw.discovery.look_ups import FAILED, Found, LookUpError
 from fastgw.server import names as module
 from fastgw.server.log import Log
 from fastgw.server.names import Names, hosts_of
+from fastgw.server.names_file import NAMES_FILE, FoundBefore
 
 SETTINGS = ResolverSpec((), timeout=5.0, min_interval=4.0, max_interval=40.0)
 
@@ -30,14 +31,19 @@ class Stage:
         self.now = 1000.0
         self.chance = 0.0
         self._capfd = capfd
-        self.names = Names(
+        self.names = self.another()
+        monkeypatch.setattr(module.asyncio, "sleep", self._sleep)
+
+    def another(self, state_file: str = "") -> Names:
+        """As after a restart."""
+        return Names(
             lambda host, answer: self.told.append((host, answer)),
             Log("supervisor"),
             lambda: self.chance,
             self._look_up,
             lambda: self.now,
+            state_file,
         )
-        monkeypatch.setattr(module.asyncio, "sleep", self._sleep)
 
     async def _look_up(self, host: str, servers: Sequence[str], limit: float) -> Found:
         future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
@@ -250,5 +256,70 @@ def test_of_too_many_addresses_those_in_use_stay(play: Callable[..., None]) -> N
         await stage.answer(*many[10:])
         assert set(stage.told[-1][1].addresses) == {*many[10 : MOST + 10]}
         assert stage.events().count("a name has more addresses than are used") == 1
+
+    play(story)
+
+
+def remembered(stage: Stage, state_file: Path) -> Names:
+    """One that begins ten seconds after another has found 10.0.0.1 for a.test."""
+    NAMES_FILE.write(NAMES_FILE.path(str(state_file)), {"a.test": FoundBefore(("10.0.0.1",), stage.now - 10.0)})
+    return stage.another(str(state_file))
+
+
+def test_addresses_outlive_a_restart_while_no_name_server_answers(play: Callable[..., None], tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.another(str(tmp_path / "s.json"))
+        first.keep({"a.test"}, SETTINGS)
+        await stage.answer("10.0.0.1")
+        first.close()
+        stage.pauses.clear()
+        stage.told.clear()
+        stage.now += 100.0
+        stage.names = stage.another(str(tmp_path / "s.json"))
+        stage.names.keep({"a.test"}, SETTINGS)
+        await stage.answer(error=LookUpError(SILENT, "no answer"))
+        name = stage.names.known["a.test"]
+        assert stage.told == [("a.test", Answer(("10.0.0.1",)))]
+        assert (name.is_recalled, name.found_at, name.cause) == (True, 1000.0, SILENT)
+        await stage.wake()
+        await stage.answer("10.0.0.2")
+        assert stage.told[1:] == [("a.test", Answer(("10.0.0.2",)))] and not name.is_recalled
+        assert stage.events()[:2] == ["addresses of before the start are used", "a name has no answer"]
+
+    play(story)
+
+
+def test_silence_recalls_addresses_too_and_a_start_waits_no_longer(play: Callable[..., None], tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.names = remembered(stage, tmp_path / "s.json")
+        stage.names.keep({"a.test"}, SETTINGS)
+        name = stage.names.known["a.test"]
+        assert name.recall_timer is not None and not name.was_asked.is_set()
+        name.recall_timer._run()  # its time has come
+        assert name.was_asked.is_set() and stage.told == [("a.test", Answer(("10.0.0.1",)))]
+        await stage.answer("10.0.0.1")
+        assert len(stage.told) == 1 and not name.is_recalled
+
+    play(story)
+
+
+def test_a_name_server_that_answers_is_believed_before_the_disk(play: Callable[..., None], tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.names = remembered(stage, tmp_path / "s.json")
+        stage.names.keep({"a.test"}, SETTINGS)
+        await stage.answer(error=LookUpError(NOT_FOUND, "there is no such name"))
+        assert stage.told == [("a.test", Answer((), NOT_FOUND, "there is no such name"))]
+
+    play(story)
+
+
+def test_names_that_are_looked_up_elsewhere_take_nobody_elses_addresses(
+    play: Callable[..., None], tmp_path: Path
+) -> None:
+    async def story(stage: Stage) -> None:
+        stage.names = remembered(stage, tmp_path / "s.json")
+        stage.names.keep({"a.test"}, SETTINGS._replace(servers=("10.0.0.53:53",)))
+        await stage.answer(error=LookUpError(SILENT, "no answer"))
+        assert stage.told == [("a.test", Answer((), SILENT, "no answer"))]
 
     play(story)

@@ -19,6 +19,8 @@ GOOD: dict[str, Any] = WELL | {
     "key_sets": {},
     "lost_logs": {},
     "members_file": None,
+    "names_file": None,
+    "keys_file": None,
     "forecast": None,
     "certificates": [],
     "open_files": {"needed": 1000, "limit": 1000},
@@ -55,6 +57,7 @@ def told(lately: Lately | None = None, **other: Any) -> list[tuple[str, str, str
     return [(one["severity"], one["kind"], one["about"], one["cause"], one["since"]) for one in found]
 
 
+NAME: dict[str, Any] = {"error": None, "addresses": [], "age": None, "recalled": False}
 SINCE = "2027-01-15T07:59:50.000Z"
 DOWN = member(is_up=False, state="ejected", cause="connect_refused", error="Connection refused", since="then")
 CERTIFICATE = {"listener": "edge", "certificate": "a", "ends": "2027-01-16T07:00:00Z"}
@@ -117,16 +120,29 @@ def test_nothing_is_wrong() -> None:
             ("error", "panic", "service llm", "all members are asked, too few are well: 1 of 4 is well", "then"),
         ),
         (
-            {"names": {"a.test": {"cause": "not_found", "error": "a.test does not exist", "addresses": [], "age": None}}},
+            {"names": {"a.test": NAME | {"cause": "not_found", "error": "a.test does not exist"}}},
             ("critical", "dns", "name a.test", "it does not resolve: a.test does not exist", None),
         ),
         (
-            {"names": {"a.test": {"cause": "timeout", "error": None, "addresses": ["::1"], "age": 10.0}}},
-            ("error", "dns", "name a.test", "it does not resolve: timeout; 1 address of before in use", SINCE),
+            {"names": {"a.test": NAME | {"cause": "timeout", "addresses": ["::1"], "age": 10.0, "recalled": True}}},
+            (
+                "error", "dns", "name a.test",
+                "it does not resolve: timeout; 1 address of before in use, found 10 s ago, before this gateway began", SINCE,
+            ),
         ),
         (
-            {"key_sets": {"http://k": {"cause": "refused", "error": "no", "keys": 2, "age": 10.0}}},
-            ("error", "key_set", "key set http://k", "its keys cannot be fetched: no; 2 in use", SINCE),
+            {"key_sets": {"http://k": {"cause": "refused", "error": "no", "keys": 2, "age": 10.0, "recalled": True}}},
+            (
+                "error", "key_set", "key set http://k",
+                "its keys cannot be fetched: no; 2 in use, fetched 10 s ago, before this gateway began", SINCE,
+            ),
+        ),
+        (
+            {"key_sets": {"http://k": {"cause": "refused", "error": "no", "keys": 0, "age": 10.0, "recalled": False}}},
+            (
+                "critical", "key_set", "key set http://k",
+                "its keys cannot be fetched: no; 0 in use, fetched 10 s ago, which is too long (stale)", SINCE,
+            ),
         ),
         (
             {"services": {"llm": service(member(), discovery=[listed(state="failing", cause="refused", members=2)])}},

@@ -13,8 +13,9 @@ import pytest
 from fastgw.core.settings import Address
 from fastgw.discovery.keeping import Recalled
 from fastgw.discovery.listing import ListedMember
-from fastgw.server import members_file, remembering
-from fastgw.server.members_file import OLDEST, read
+from fastgw.server import remembering
+from fastgw.server.members_file import MEMBERS_FILE, OLDEST
+from fastgw.server.memory_file import MemoryFile
 from fastgw.server.remembering import Remembering
 
 NOW = 1e9
@@ -41,25 +42,26 @@ class Stage:
     """Memory whose time and writing the test sees."""
 
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.path = path
+        self.state_file = str(path)
+        self.path = path.with_name("m.members.json")
         self.now: dict[str, Recalled] = {}
         self.log = Lines()
         self.pauses: list[float] = []
         self.error: OSError | None = None
         self._due: Callable[[], None] | None = None
-        write = members_file.write
+        write = MemoryFile.write
 
-        def failing(where: str, lists: Any) -> int:
+        def failing(kind: Any, where: str, lists: Any) -> int:
             if self.error is not None:
                 raise self.error
-            return write(where, lists)
+            return write(kind, where, lists)
 
-        monkeypatch.setattr(members_file, "write", failing)
+        monkeypatch.setattr(MemoryFile, "write", failing)
         monkeypatch.setattr(Remembering, "_arm", lambda _, seconds: self._armed(seconds))
         self.memory = self.another()
 
     def another(self) -> Remembering:
-        return Remembering(str(self.path), self.log, lambda: self.now, lambda: NOW)  # type: ignore[arg-type]
+        return Remembering(MEMBERS_FILE, self.state_file, self.log, lambda: self.now, lambda: NOW)  # type: ignore[arg-type]
 
     def _armed(self, seconds: float) -> None:
         self.pauses.append(round(seconds, 1))
@@ -72,7 +74,7 @@ class Stage:
 
     @property
     def disk(self) -> dict[str, Recalled]:
-        return read(str(self.path))[0]
+        return MEMBERS_FILE.read(str(self.path))[0]
 
 
 @pytest.fixture
@@ -122,18 +124,18 @@ def test_the_end_writes_what_was_not_written(stage: Stage) -> None:
     play(story)
 
 
-def test_what_was_listed_before_is_recalled_if_it_is_somebody_and_not_too_old(stage: Stage) -> None:
-    lists = {"a": recalled(1), "old": recalled(1, age=OLDEST + 1), "empty": recalled()}
-    members_file.write(str(stage.path), lists)
+def test_what_was_listed_before_is_recalled_if_it_is_not_too_old(stage: Stage) -> None:
+    lists = {"a": recalled(1), "old": recalled(1, age=OLDEST + 1)}
+    MEMBERS_FILE.write(str(stage.path), lists)
     memory = stage.another()
     assert memory.recall("a") == lists["a"]
-    assert [memory.recall(name) for name in ("old", "empty", "other")] == [None] * 3
+    assert [memory.recall(name) for name in ("old", "other")] == [None] * 2
     stage.now["a"] = recalled(2)  # as another keeper of the same source says
     assert memory.recall("a") == recalled(2)
 
 
 def test_lists_that_nobody_has_any_more_stay_for_a_while(stage: Stage) -> None:
-    members_file.write(str(stage.path), {"gone": recalled(1), "old": recalled(1, age=OLDEST + 1)})
+    MEMBERS_FILE.write(str(stage.path), {"gone": recalled(1), "old": recalled(1, age=OLDEST + 1)})
     stage.memory = stage.another()
 
     async def story() -> None:
@@ -150,16 +152,16 @@ def test_a_file_that_is_none_is_set_aside(stage: Stage) -> None:
     memory = stage.another()
     assert memory.recall("a") is None
     assert stage.log.events == [("warning", "the file of members is not used")]
-    assert os.listdir(stage.path.parent) == ["m.json.bad"]
+    assert os.listdir(stage.path.parent) == ["m.members.json.bad"]
 
 
 def test_another_file_is_written_when_the_configuration_names_one(stage: Stage) -> None:
     async def story() -> None:
-        stage.memory.move(str(stage.path))
+        stage.memory.move(stage.state_file)
         assert stage.pauses == []
-        stage.path = stage.path.with_name("other.json")
+        stage.path = stage.path.with_name("other.members.json")
         stage.now["a"] = recalled(1)
-        stage.memory.move(str(stage.path))
+        stage.memory.move(str(stage.path.with_name("other.json")))
         await stage.pass_time()
         assert stage.disk == stage.now
 
@@ -178,6 +180,8 @@ def test_what_cannot_be_written_is_told_once_and_no_place_is_no_problem(stage: S
         memory.changed()
         await stage.pass_time()
         assert (memory.problem, memory.has_place, memory.saved_at) == ("", True, NOW)
+        told = {"path": str(stage.path), "saved_at": "2001-09-09T01:46:40.000Z", "has_place": True, "error": None}
+        assert memory.document() == told
         assert stage.log.events == [
             ("info", "members are not kept on the disk"),
             ("warning", "members are not kept on the disk"),

@@ -52,5 +52,18 @@ def test_what_is_wrong_with_a_file_is_said_and_then_it_is_empty(tmp_path: Path) 
         found, wrong = read()
         assert found == {} and wrong.startswith("is no file of this kind: ")
     path.unlink()
+    os.mkfifo(path)  # in which nobody writes
+    assert read() == ({}, "is not trusted: it is no regular file")
+    path.unlink()
     path.mkdir()
     assert read() == ({}, "cannot be read: Is a directory")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody else can give a file away")
+def test_a_file_of_somebody_else_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("{}")
+    os.chown(path, 12345, 12345)
+    assert read_whole(str(path), 20, json.loads, "file")[1] == (
+        "is not trusted: it belongs to user 12345, and this is user 0"
+    )
