@@ -1,6 +1,9 @@
 cimport cython
 
 from fastgw.core.exchange.ends cimport Exchange
+from fastgw.wire cimport _scan as scan
+
+cdef tuple _LOW
 
 
 cdef class RequestId:

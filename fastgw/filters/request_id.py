@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fastgw.wire import scan
+
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
 
@@ -41,7 +43,7 @@ class RequestId:
         """Make an id if the client sent none."""
         if not exchange.request.request_id:
             low = self._count & 255
-            exchange.request.request_id = self._stem + _LOW[low]
+            exchange.request.request_id = scan.pair(self._stem, _LOW[low])
             if low == 255:
                 self._next_stem()
             else:

@@ -310,6 +310,20 @@ cpdef bytes join(tuple pieces):
     return whole
 
 
+cpdef bytes pair(bytes first, bytes second):
+    """See ``_scan_py``."""
+    cdef Py_ssize_t size, more
+    cdef bytes whole
+    if first is None or second is None:
+        raise TypeError("pair: a piece is not bytes")
+    size = PyBytes_GET_SIZE(first)
+    more = PyBytes_GET_SIZE(second)
+    whole = PyBytes_FromStringAndSize(NULL, size + more)
+    memcpy(PyBytes_AS_STRING(whole), PyBytes_AS_STRING(first), size)
+    memcpy(PyBytes_AS_STRING(whole) + size, PyBytes_AS_STRING(second), more)
+    return whole
+
+
 cpdef bytes framed(bytes data):
     """See ``_scan_py``."""
     cdef Py_ssize_t size = PyBytes_GET_SIZE(data)

@@ -10,7 +10,7 @@ or routes the message goes into attributes.  Last, ``RequestReader`` applies the
 
 from __future__ import annotations
 
-import httptools
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from fastgw.wire import scan
 from fastgw.wire.errors import WireError, bad
@@ -36,7 +36,7 @@ class RequestReader:
         self.uri_length = uri_length
         self.methods = served() if methods is None else methods
         self._hosts: dict[bytes, bytes] = {}
-        self._parser = httptools.HttpRequestParser(None)
+        self._parser = HttpRequestParser(None)
         self._is_inside_message = False
 
     def read(self, head: bytes, request: Request, table: FieldTable) -> None:
@@ -72,14 +72,14 @@ class RequestReader:
         if head[0] <= 13:  # httptools skips them, the service would get them as part of the method
             raise bad("a bare CR or LF stands before the request line")
         if self._is_inside_message:
-            self._parser = httptools.HttpRequestParser(None)
+            self._parser = HttpRequestParser(None)
         self._is_inside_message = True
         try:
             self._parser.feed_data(head)
-        except httptools.HttpParserUpgrade:
+        except HttpParserUpgrade:
             return
-        except httptools.HttpParserError:
-            self._parser = httptools.HttpRequestParser(None)
+        except HttpParserError:
+            self._parser = HttpRequestParser(None)
             _check_with_stand_in(head)
 
     def _route(self, request: Request) -> None:
@@ -127,10 +127,10 @@ def _check_with_stand_in(head: bytes) -> None:
     line, _, fields = head.partition(b"\r\n")
     _, target, minor = split_request_line(line)
     try:
-        httptools.HttpRequestParser(None).feed_data(b"GET %b HTTP/1.%d\r\n%b" % (target, minor, fields))
-    except httptools.HttpParserUpgrade:
+        HttpRequestParser(None).feed_data(b"GET %b HTTP/1.%d\r\n%b" % (target, minor, fields))
+    except HttpParserUpgrade:
         return
-    except httptools.HttpParserError as error:
+    except HttpParserError as error:
         raise bad(f"the request head is malformed: {error}") from None
 
 

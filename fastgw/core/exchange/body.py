@@ -24,6 +24,7 @@ class RequestBody:
     )
 
     def __init__(self) -> None:
+        self.pending: list[bytes] = []  #: bytes as they will be sent
         self.reset()
 
     def reset(self) -> None:
@@ -32,7 +33,8 @@ class RequestBody:
         self.is_framed = False  #: its bytes are handed over in the chunks of HTTP/1 they came in, else as data alone
         self.received = 0  #: bytes of data, without framing
         self.announced = 0  #: bytes of data that its head told of, 0: it told none
-        self.pending: list[bytes] = []  #: bytes as they will be sent
+        if self.pending:
+            self.pending = []
         self.held = 0  #: bytes of ``pending``
         self.is_kept = False  #: what was sent of it stays held, so that it can be sent again
         self.trailers = b""  #: field lines behind data that came in chunks, each with its CRLF

@@ -59,7 +59,7 @@ class Http1Answers(Client):
         if self._is_encoding and data:
             data = scan.framed(data)
         if self._head:
-            data = scan.join((self._head, data))
+            data = scan.pair(self._head, data)
             self._head = b""
         if data:
             self.write(data)
@@ -70,7 +70,7 @@ class Http1Answers(Client):
             exchange = self.exchange
             data = encode_chunk(data, True, exchange.response.trailers if exchange is not None else b"")
         if self._head:
-            data = scan.join((self._head, data))
+            data = scan.pair(self._head, data)
             self._head = b""
         self.write(data)
 

@@ -13,6 +13,7 @@ from fastgw.wire.messages cimport Response
 
 # Constants of the module, and those it imports, as C: compared without making an int of what is compared.
 cdef int IDLE, HEAD, BODY, TUNNEL, ASIDE, HOLD_PEER, INTERIM_MAX, BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE
+cdef Py_ssize_t _LARGE
 
 
 cdef class Http1Carrier(Carrier):

@@ -106,7 +106,7 @@ class Http1Carrier(Carrier):
             self.write(head)
             self.write(held)
         elif body.held:
-            self.write(scan.join((head, body.take())))
+            self.write(scan.pair(head, body.take()))
         else:
             self.write(head)
 

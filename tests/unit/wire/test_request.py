@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httptools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,7 +79,7 @@ def test_framing_is_judged_even_where_the_grammar_parser_is_content(
 
         def feed_data(self, data: bytes) -> None: ...
 
-    monkeypatch.setattr(httptools, "HttpRequestParser", Content)
+    monkeypatch.setattr(module, "HttpRequestParser", Content)
     assert status_of(get(*fields, line=b"POST / HTTP/1.1")) == status
 
 

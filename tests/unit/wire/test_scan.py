@@ -431,6 +431,11 @@ def test_join_is_that_of_bytes(scan: ModuleType, pieces: tuple[bytes, ...]) -> N
     assert scan.join(pieces) == b"".join(pieces)
 
 
+@pytest.mark.parametrize("pieces", [(b"", b""), (b"a", b""), (b"", b"b"), (b"ab", b"c" * 70_000)])
+def test_a_pair_is_their_sum(scan: ModuleType, pieces: tuple[bytes, bytes]) -> None:
+    assert scan.pair(*pieces) == pieces[0] + pieces[1]
+
+
 @pytest.mark.parametrize("size", [1, 9, 10, 15, 16, 255, 256, 4095, 4096, 70_000])
 def test_a_chunk_says_how_long_it_is(scan: ModuleType, size: int) -> None:
     assert scan.framed(b"x" * size) == f"{size:x}\r\n{'x' * size}\r\n".encode()
@@ -440,3 +445,5 @@ def test_a_chunk_says_how_long_it_is(scan: ModuleType, size: int) -> None:
 def test_join_takes_bytes_only(scan: ModuleType, wrong: object) -> None:
     with pytest.raises(TypeError):
         scan.join((b"a", wrong))
+    with pytest.raises(TypeError):
+        scan.pair(b"a", wrong)
