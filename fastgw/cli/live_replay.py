@@ -24,7 +24,7 @@ from fastgw.filters.record import HASHED
 if TYPE_CHECKING:
     import ssl
 
-    from fastgw.cli.captures import Capture, RecordedRequest
+    from fastgw.rehearsal.captures import Capture, RecordedRequest
 
 SAFE: Final = frozenset({"GET", "OPTIONS"})
 NEVER_SENT: Final = frozenset({"HEAD", "CONNECT"})  #: whose answers are not read here

@@ -6,18 +6,14 @@ import argparse
 import json
 import os
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from fastgw.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fastgw.cli.captures import Capture, RecordedRequest
-    from fastgw.cli.treatment import Treatments, Way
-
-SHOWN: Final = 3  #: examples of each change
+    from fastgw.rehearsal.captures import Capture
+    from fastgw.rehearsal.comparing import Rehearsal
 
 _ABOUT = """\
 Hold a configuration against requests that a filter "record" has written: which of them would be treated in another way, and what
@@ -97,32 +93,6 @@ def _field(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-@dataclass(slots=True)
-class _Change:
-    """What is different for some requests."""
-
-    count: int = 0
-    examples: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(slots=True)
-class Rehearsal:
-    """What became of all requests."""
-
-    requests: int = 0
-    first: str = ""
-    last: str = ""
-    changes: dict[tuple[str, ...], _Change] = field(default_factory=dict)
-    doubtful: Counter[str] = field(
-        default_factory=Counter
-    )  #: requests by a field that decides and is known as a hash alone
-
-    @property
-    def changed(self) -> int:
-        """Requests that something changes for."""
-        return sum(one.count for one in self.changes.values())
-
-
 def run(options: argparse.Namespace) -> int:
     """Compare, or send; return the exit code."""
     return _live(options) if options.live is not None else _offline(options)
@@ -131,10 +101,10 @@ def run(options: argparse.Namespace) -> int:
 def _live(options: argparse.Namespace) -> int:
     import asyncio
 
-    from fastgw.cli.captures import Capture
     from fastgw.cli.live_replay import LiveReplay, live_document, live_lines
     from fastgw.config.tls import client_context
     from fastgw.core.settings import UpstreamTls
+    from fastgw.rehearsal.captures import Capture
 
     url = options.live
     try:
@@ -152,16 +122,16 @@ def _live(options: argparse.Namespace) -> int:
 
 
 def _offline(options: argparse.Namespace) -> int:
-    from fastgw.cli.captures import Capture
-    from fastgw.cli.route import rewritten
-    from fastgw.cli.treatment import Treatments
     from fastgw.config.load import load
+    from fastgw.rehearsal.captures import Capture
+    from fastgw.rehearsal.comparing import document, replayed
+    from fastgw.rehearsal.treatment import Treatments
 
     try:
-        new = Treatments(load(options.against, os.environ), rewritten)
-        old = Treatments(load(options.old, os.environ), rewritten) if options.old is not None else None
+        spec = load(options.against, os.environ)
+        former = load(options.old, os.environ) if options.old is not None else None
         capture = Capture(options.captures)
-        report = replayed(capture, old, new)
+        report = replayed(capture, None if former is None else Treatments(former), Treatments(spec, former))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
@@ -169,101 +139,26 @@ def _offline(options: argparse.Namespace) -> int:
         print(f"fastgw: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     if options.json:
-        print(json.dumps(_plain(report, capture), indent=2))
+        found = document(report, capture.unread, capture.first_unread)
+        print(json.dumps({"files": capture.paths} | found, indent=2))
     else:
         print(*_lines(report, capture), sep="\n")
     return 1 if report.changes or not report.requests else 0
 
 
-def replayed(capture: Capture, old: Treatments | None, new: Treatments) -> Rehearsal:
-    """What ``new`` does in another way than ``old``, or than was recorded, with each request of ``capture``."""
-    report = Rehearsal()
-    known: dict[tuple[Any, ...], tuple[str, ...]] = {}  # what two treatments differ in
-    for request in capture:
-        report.requests += 1
-        report.first = report.first or request.at
-        report.last = request.at
-        found = new.find(request)
-        report.doubtful.update(found.doubtful)
-        if old is None:
-            lines = _against_record(request, found)
-        else:
-            before = old.find(request)
-            key = (before.key, found.key)
-            if key not in known:
-                known[key] = _against_old(old, before, new, found)
-            lines = known[key]
-        if lines:
-            change = report.changes.setdefault(lines, _Change())
-            change.count += 1
-            if len(change.examples) < 1000:
-                change.examples[_shown(request)] += 1
-    return report
-
-
-def _against_record(request: RecordedRequest, found: Way) -> tuple[str, ...]:
-    """By what the capture says alone: the route, and its service where it has one."""
-    name = found.route.name if found.route is not None else ""
-    lines = [f"route: {request.route or 'none'} -> {name or 'none'}"] if name != request.route else []
-    if found.route is not None and found.route.service is not None and request.service:
-        service = request.service.partition("@")[0]
-        if found.route.service != service and not found.route.models:
-            lines.append(f"service: {service} -> {found.route.service}")
-    return tuple(lines)
-
-
-def _against_old(old: Treatments, before: Way, new: Treatments, found: Way) -> tuple[str, ...]:
-    from fastgw.cli.treatment import compared
-
-    names = [one.route.name if one.route is not None else "none" for one in (before, found)]
-    lines = [f"route: {names[0]} -> {names[1]}"] if names[0] != names[1] else []
-    if (before.listener is None) != (found.listener is None):
-        lines.append("listener: is there no more" if found.listener is None else "listener: is new")
-    one, other = old.things(before), new.things(found)
-    if names[0] == names[1] or before.route is None or found.route is None:
-        return (*lines, *compared(one, other))
-    renamed = {key if key != f"route {names[0]}" else f"route {names[1]}": value for key, value in one.items()}
-    return (*lines, *compared(renamed, other))
-
-
-def _shown(request: RecordedRequest) -> str:
-    """A request in a line, without its query, and without what a terminal would take for an order."""
-    text = f"{request.method} {request.host}{request.path}"
-    return "".join(one if one.isprintable() else "?" for one in text)[:200]
-
-
 def _lines(report: Rehearsal, capture: Capture) -> Iterator[str]:
+    from fastgw.rehearsal.comparing import SHOWN, by_count, shown
+
     files = f"{len(capture.paths)} file{'' if len(capture.paths) == 1 else 's'}"
-    yield f"{report.requests} requests of {files}, {report.first} to {report.last}"
+    yield f"{report.requests} requests of {files}, {shown(report.first)} to {shown(report.last)}"
     for reason, count in capture.unread.most_common():
         yield f"! {count} lines left out: {capture.first_unread[reason]} {reason}"
     for name, count in report.doubtful.most_common():
         yield f"! {count} requests: {name} decides on their route, and was recorded as a hash: name it in fields of the filter record"
+    for reason, one in by_count(report.lost):
+        yield f"! {one.count} of {report.served} that were served would be no more: {reason}"
     yield f"{report.requests - report.changed:8} as before"
-    for lines, change in sorted(report.changes.items(), key=lambda one: -one[1].count):
-        yield f"{change.count:8} {lines[0]}"
+    for lines, one in by_count(report.changes):
+        yield f"{one.count:8} {lines[0]}"
         yield from (f"{'':8} {line}" for line in lines[1:])
-        yield from (f"{'':10} {count} of {text}" for text, count in change.examples.most_common(SHOWN))
-
-
-def _plain(report: Rehearsal, capture: Capture) -> dict[str, Any]:
-    return {
-        "files": capture.paths,
-        "requests": report.requests,
-        "changed": report.changed,
-        "first": report.first,
-        "last": report.last,
-        "left_out": [
-            {"reason": reason, "count": count, "first": capture.first_unread[reason]}
-            for reason, count in capture.unread.most_common()
-        ],
-        "doubtful": dict(report.doubtful),
-        "changes": [
-            {"count": change.count, "lines": list(lines), "examples": _examples(change.examples.most_common(SHOWN))}
-            for lines, change in sorted(report.changes.items(), key=lambda one: -one[1].count)
-        ],
-    }
-
-
-def _examples(found: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
-    return [{"request": text, "count": count} for text, count in found]
+        yield from (f"{'':10} {count} of {text}" for text, count in one.examples.most_common(SHOWN))

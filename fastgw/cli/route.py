@@ -73,6 +73,7 @@ class _Asked:
 
 def _ways(spec: GatewaySpec, path: bytes) -> dict[bytes, list[ListenerSpec]]:
     """The path that routes are looked for by, and the listeners where it is that; empty: those where it is none."""
+    from fastgw.rehearsal.paths import rewritten
     from fastgw.wire.errors import WireError
 
     ways: dict[bytes, list[ListenerSpec]] = {}
@@ -83,18 +84,6 @@ def _ways(spec: GatewaySpec, path: bytes) -> dict[bytes, list[ListenerSpec]]:
             routed = b""
         ways.setdefault(routed, []).append(listener)
     return ways
-
-
-def rewritten(spec: GatewaySpec, listener: ListenerSpec, path: bytes) -> bytes:
-    """What the filters of a listener that run before routing make of a path; raises WireError."""
-    from fastgw.config.filters import FILTERS
-    from fastgw.filters.rewrite import Rewrite
-
-    known = {one.name: one for one in spec.filters}
-    for name in listener.before_routing if path != b"*" else ():
-        if known[name].made_by == FILTERS["rewrite"].made_by:
-            path = Rewrite(name, dict(known[name].options)).changed(path)
-    return path
 
 
 def _explain(spec: GatewaySpec, listeners: Sequence[ListenerSpec], asked: _Asked) -> bool:

@@ -129,6 +129,8 @@ def _reload(status: Mapping[str, Any], now: float) -> Iterator[str]:
     yield f"last load  {word}{_ago(last['when'], now)}{by} (reloads: {counts['ok']} ok, {counts['refused']} refused{back})"
     for line in (last["error"] or "").splitlines():
         yield f"           {line}"
+    if rehearsal := last.get("rehearsal"):
+        yield f"rehearsal  {rehearsal['state']}: {rehearsal['reason']}"
     guard = status.get("guard") or {}
     if guard.get("state") == "watching":
         told = " -> ".join(f"{one['errors']} of {one['requests']} failed" for one in (guard["before"], guard["after"]))

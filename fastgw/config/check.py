@@ -22,6 +22,7 @@ from fastgw.config.mqtt_rules import check_mqtt_route
 from fastgw.config.reach import check_reach
 from fastgw.config.redirects import circle
 from fastgw.config.registration_rules import check_registration
+from fastgw.config.reload_rules import check_rehearsal
 from fastgw.config.rules import rule
 from fastgw.config.schema import (
     Configuration,
@@ -69,6 +70,7 @@ def check(document: Document, config: Configuration) -> None:
         if not is_unsound(requests):
             requests.check(document, ("mqtt", name), names)
     check_reach(document, config)
+    check_rehearsal(document, config)
 
 
 def _key_sets(document: Document, config: Configuration) -> None:

@@ -14,7 +14,7 @@ from fastgw.config.types import count, size
 from fastgw.config.unsound import is_missing, is_unsound
 
 _SMALLEST: Final = 64 * 1024  #: bytes of a file that is rotated: what one batch may be
-_STANDARD: Final = ("stdout", "stderr")
+STANDARD: Final = ("stdout", "stderr")
 FileSize = Annotated[int, size(_SMALLEST, 1 << 44)]
 
 
@@ -31,7 +31,7 @@ def check_log(document: Document, where: TreePath, path: str, rotate: Rotate | N
     """Report where ``path``, of the filter at ``where``, is neither a standard stream nor a file that can be made, or cannot be rotated."""
     if is_unsound(path):
         return
-    if path in _STANDARD:
+    if path in STANDARD:
         if not is_missing(rotate):
             document.report((*where, "rotate"), f"{path} is no file", at_key=True)
     elif not os.path.isdir(os.path.dirname(path)):

@@ -29,3 +29,11 @@ class Reloading(Model):
     min_requests: Annotated[int, count(1, 1_000_000)] = setting(
         50, "Requests of the new configuration before their errors say anything."
     )
+    rehearse: Duration = setting(
+        "0",
+        "A new configuration is tried first on the requests that were recorded in so much time until now. 0: it is not.",
+    )
+    max_lost: Percentage = setting(
+        "0%",
+        "So many of those that were answered may get no answer from the new configuration; with more it is refused.",
+    )

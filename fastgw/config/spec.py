@@ -367,6 +367,8 @@ class ReloadSpec(NamedTuple):
     guard: float  #: seconds for which it is watched; 0: it is not
     max_error_increase: float  #: share of the requests, 0 to 1
     min_requests: int
+    rehearse: float = 0.0  #: seconds back from now, of which recorded requests are led through it first; 0: none are
+    max_lost: float = 0.0  #: share of those that were answered which may be no more, 0 to 1
 
 
 class ForecastSpec(NamedTuple):
@@ -376,6 +378,7 @@ class ForecastSpec(NamedTuple):
     max_services: int
 
 
+RECORD = "fastgw.filters.record:record"  #: what makes filters that record requests
 PLUGIN = "fastgw.filters.plugin:plugin"  #: what makes filters and transformers of other packages
 
 

@@ -124,6 +124,7 @@ def _orders(orders: Mapping[str, Order], log: Log) -> list[Page]:
                 422: "The file is refused; `problems` has every reason.",
                 503: "The gateway starts, drains, or is upgraded.",
             },
+            keys=("force",),
             members=("ok", "generation", "changes"),
         ),
         Page(

@@ -358,9 +358,9 @@ class Control:
         elif not (self.stopping.is_stopping or self.gateway.is_draining):
             self._reload.request("signal")
 
-    async def reload_now(self) -> Outcome:
+    async def reload_now(self, *, is_forced: bool = False) -> Outcome:
         """Load the file again, and return how that went when it is done; not before the start is, or in a drain."""
-        return await self._reload.wait("command")
+        return await self._reload.wait("command", is_forced=is_forced)
 
     async def move_admin(self, listenings: list[Listening]) -> None:
         """Serve the admin pages at other addresses, or nowhere."""

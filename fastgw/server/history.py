@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ class LoadReport:
     when: float = 0.0  #: seconds since 1970
     problems: tuple[str, ...] = ()
     went_back: bool = False  #: it was used, and made too many errors
+    rehearsal: Mapping[str, Any] | None = None  #: as ``server.rehearsing.Rehearsed`` has it; None: there was none
     by: str = "start"  #: who wanted it: ``start``, ``signal``, ``command`` (or the admin address), ``watch``, ``guard``; or some of them
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fastgw.server.reload import Outcome
 from fastgw.server.reload_guard import WENT_BACK
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 _STARTING: Final = {"ok": False, "error": "starting", "detail": "the gateway is still starting"}
 
 
+class Reloads(Protocol):
+    """Loads the file again."""
+
+    async def __call__(self, *, is_forced: bool = False) -> Outcome:
+        """``is_forced``: whatever a rehearsal says."""
+
+
 class Orders:
     """Carries them out."""
 
@@ -23,7 +30,7 @@ class Orders:
         self,
         gateway: Gateway,
         document: Callable[[], dict[str, Any]],
-        reload: Callable[[], Awaitable[Outcome]],
+        reload: Reloads,
         stop: Callable[[], None],
         upgrade: Callable[[], Awaitable[dict[str, Any]]],
     ) -> None:
@@ -64,7 +71,10 @@ class Orders:
         return {"ok": True, "limits": found}
 
     async def reload(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Load the file again; answered when the workers serve it, or when it is refused; with ``wait_guard`` when its guard is over."""
+        """Load the file again; answered when the workers serve it, or when it is refused; with ``wait_guard`` when its guard is over.
+
+        ``force``: it is not refused for what a rehearsal finds.
+        """
         gateway = self._gateway
         if not gateway.is_started:
             return _STARTING
@@ -73,8 +83,10 @@ class Orders:
         if gateway.is_upgrading:
             return {"ok": False, "error": "upgrading", "detail": "an upgrade is under way, and reads the file itself"}
         before = gateway.plan_in_use.spec
-        outcome = await self._reload()
+        outcome = await self._reload(is_forced=request.get("force") is True)
         found: dict[str, Any] = {"ok": outcome.ok, "generation": gateway.generation}
+        if outcome.rehearsal is not None:
+            found["rehearsal"] = outcome.rehearsal
         if not outcome.ok:
             return found | {"error": "refused", "detail": _refused(outcome), "problems": list(outcome.problems)}
         from fastgw.config.changes import changes  # only who asks is told

@@ -50,6 +50,7 @@ def last_reload(gateway: Gateway) -> dict[str, object]:
         "by": report.by,
         "when": stamp(report.when),
         "error": "\n".join(report.problems) or None,
+        "rehearsal": report.rehearsal,
     }
 
 

@@ -1,6 +1,7 @@
 """Changing the configuration under way, in two phases.
 
     load        in a thread, so that the admin address goes on answering
+    rehearse    where that is asked for: requests that were recorded are led through it, in a process (``server.rehearsing``)
     plan        addresses that are new are bound, names get their counters
     prepare     every worker compiles the new configuration and says whether it can serve it; where code that it has imported has changed,
                 a new process does so instead (``server.rolling``)
@@ -15,8 +16,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgw.config.listed import without_sources
 from fastgw.errors import ConfigError
@@ -29,6 +31,7 @@ from fastgw.server.listening import Listening, bind_admin, silence
 from fastgw.server.messages import Committed, Prepared
 from fastgw.server.notify import notify, reloading
 from fastgw.server.pieces import cut
+from fastgw.server.rehearsing import PASSED, RehearsalRefused, Rehearsing
 from fastgw.server.reload_guard import HELD, WENT_BACK, Former, Guarded, ReloadGuard, Verdict, counts_of
 from fastgw.server.rolling import Rolling
 from fastgw.server.workers import DEAD, WorkerProcess
@@ -61,6 +64,7 @@ class Outcome(NamedTuple):
     ok: bool
     problems: tuple[str, ...] = ()  #: why it is refused, each with its line
     guard: asyncio.Future[Verdict] | None = None  #: how its guard ends, if it has one
+    rehearsal: Mapping[str, Any] | None = None  #: how it did with recorded requests, if it was tried on any
 
 
 class Reload:
@@ -73,6 +77,8 @@ class Reload:
         self.leaving: list[WorkerProcess] = []  #: workers that the new configuration has no place for
         self._is_running = False
         self._wanted_by: dict[str, None] = {}  # each once; empty: no other one is wanted
+        self._is_forced = False  # the next one: whatever its rehearsal says
+        self._rehearsing = Rehearsing()
         self._harmful: Guarded | None = None  # what is to be gone back from
         self._files: LoadedFiles | None = None  # of what is in use; None: nothing was loaded since the start
         self._left: dict[
@@ -103,8 +109,12 @@ class Reload:
                 self._is_running = True
                 self._host.spawn_task(self._run())
 
-    async def wait(self, by: str) -> Outcome:
-        """Request a reload, and return how it went: one that begins after this, so that it reads the file as it is now."""
+    async def wait(self, by: str, *, is_forced: bool = False) -> Outcome:
+        """Request a reload, and return how it went: one that begins after this, so that it reads the file as it is now.
+
+        ``is_forced``: it is not refused for what a rehearsal finds.
+        """
+        self._is_forced = self._is_forced or is_forced
         told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append(told)
         self.request(by)
@@ -140,9 +150,10 @@ class Reload:
                 else:
                     by, self._wanted_by = ", ".join(self._wanted_by), {}
                     waiting, self._waiting = self._waiting, []
+                    is_forced, self._is_forced = self._is_forced, False
                     outcome = _FAILED
                     try:
-                        outcome = await self._once(by)
+                        outcome = await self._once(by, is_forced=is_forced)
                     finally:
                         _tell(waiting, outcome)
                 notify("READY=1", f"STATUS={self._outcome()}", environ=self._gateway.environ)
@@ -158,21 +169,23 @@ class Reload:
             return in_use
         return f"{in_use}, since {'' if report.went_back else 'the last reload was refused: '}{report.problems[0]}"
 
-    async def _once(self, by: str) -> Outcome:
+    async def _once(self, by: str, *, is_forced: bool) -> Outcome:
         gateway, began = self._gateway, time.monotonic()
         if by == "watch" and await asyncio.to_thread(are_there, self._left):
             return await self._renew(by)
         former = Former(gateway.plan_in_use.spec, gateway.warnings, self._files_in_use())
+        rehearsal: Mapping[str, Any] | None = None
         try:
             spec = await asyncio.to_thread(gateway.load)
+            rehearsal = await self._rehearse(former.spec, spec, is_forced=is_forced)
             before = self.guard.baseline(spec.reload, time.monotonic())
             plan = await self._use(spec)
         except ConfigError as error:
-            return self._refuse(error, by)
+            return self._refuse(error, by, error.found.document() if isinstance(error, RehearsalRefused) else rehearsal)
         if plan is None:
             return _DRAINING
         gateway.reloads["ok"] += 1
-        gateway.report = LoadReport(True, time.time(), by=by)
+        gateway.report = LoadReport(True, time.time(), rehearsal=rehearsal, by=by)
         self._host.spawn_task(gateway.history.done(plan.generation, former.spec, spec, by))
         self._files, self._left = _files_of(gateway), {}
         took = round(time.monotonic() - began, 3)
@@ -180,16 +193,27 @@ class Reload:
         fields = {} if guard is None else {"guard": spec.reload.guard}
         self._log.info("a new configuration is in use", by=by, generation=plan.generation, seconds=took, **fields)
         self._host.tell_warnings()
-        return Outcome(True, guard=guard)
+        return Outcome(True, guard=guard, rehearsal=rehearsal)
 
-    def _refuse(self, error: ConfigError, by: str) -> Outcome:
+    async def _rehearse(self, old: GatewaySpec, new: GatewaySpec, *, is_forced: bool) -> Mapping[str, Any] | None:
+        """How ``new`` does with recorded requests, if that is asked for; raises RehearsalRefused if it does badly."""
+        found = await self._rehearsing.rehearse(old, new, is_forced=is_forced)
+        if found is None:
+            return None
+        if found.problems:
+            raise RehearsalRefused(found)
+        tell = self._log.info if found.state == PASSED else self._log.warning
+        tell("a new configuration was rehearsed", state=found.state, reason=found.reason, **found.told())
+        return found.document()
+
+    def _refuse(self, error: ConfigError, by: str, rehearsal: Mapping[str, Any] | None = None) -> Outcome:
         gateway = self._gateway
         gateway.reloads["refused"] += 1
-        gateway.report = LoadReport(False, time.time(), tuple(error.problems), by=by)
+        gateway.report = LoadReport(False, time.time(), tuple(error.problems), rehearsal=rehearsal, by=by)
         gateway.history.refused(gateway.generation, error.problems, by)
         event = "the new configuration is refused, the old one stays"
         self._log.error(event, by=by, generation=gateway.generation, problems=error.problems)
-        return Outcome(False, tuple(error.problems))
+        return Outcome(False, tuple(error.problems), rehearsal=rehearsal)
 
     def _files_in_use(self) -> LoadedFiles:
         if self._files is None:

@@ -147,7 +147,7 @@ class WorkerProcess:
             arguments = [str(one) for one in (theirs.fileno(), self.index, stacks.theirs)]
             command = [sys.executable, "-P", "-m", "fastgw.server.worker", *arguments]
             try:
-                self.pid = os.posix_spawn(command[0], command, _environ(), setsigmask=BLOCKED)
+                self.pid = os.posix_spawn(command[0], command, child_environ(), setsigmask=BLOCKED)
             except OSError:
                 stacks.close()
                 raise
@@ -218,7 +218,7 @@ class WorkerProcess:
             return 0
 
 
-def _environ() -> dict[str, str]:
+def child_environ() -> dict[str, str]:
     """Our environment, with a checkout that is not installed put on the path: ``-P`` leaves the current folder out.
 
     What the service manager says to us is left out: code of others in a worker must not answer in our name.

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fastgw.cli.main import main
+from fastgw.cli.reload import rehearsal_lines
 from tests.unit.cli.test_rollout import Played, played
 
 __all__ = ["played"]
@@ -47,6 +48,26 @@ def test_who_waits_for_the_guard_is_told(played: Played, tmp_path: Path, capsys:
     played.answer |= {"ok": False, "error": "went_back", "detail": "generation 3 was left again: ..."}
     assert main(asked) == 1
     assert capsys.readouterr() == ("", "fastgw: generation 3 was left again: ...\n")
+
+
+def test_a_rehearsal_is_told_and_somebody_may_insist(
+    played: Played, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rehearsal = {
+        "state": "forced",
+        "reason": "3 of 9 requests",
+        "losses": [{"count": 3, "reason": "no route"}],
+        "changes": [{"count": 4, "lines": ["route: a -> none", "filter q: is met no more"]}],
+    }
+    played.answer = {"ok": True, "generation": 2, "changes": ["x"], "warnings": [], "rehearsal": rehearsal}
+    assert main(["reload", "--socket", str(tmp_path / "admin.sock"), "--force"]) == 0
+    assert played.requests == [{"do": "reload", "force": True}]
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "rehearsal: forced: 3 of 9 requests",
+        "  3 lost: no route",
+        "  4 route: a -> none; filter q: is met no more",
+    ]
+    assert rehearsal_lines({"state": "not done", "reason": "why"}) == ["rehearsal: not done: why"]
 
 
 def test_nobody_to_ask_is_1(tmp_path: Path) -> None:

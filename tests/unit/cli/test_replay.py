@@ -148,6 +148,7 @@ def test_without_the_old_file_the_record_is_what_is_compared(replays: Replays) -
     new = OLD.replace("name: chat, path: /v1/chat/*, service: llm", "name: chat, path: /v1/chat/*, service: embed")
     assert replays.lines(new, record(0), old=False) == [["service: llm -> embed"]]
     assert replays.lines(OLD.replace("name: chat", "name: talk"), record(0), old=False) == [["route: chat -> talk"]]
+    assert replays.lines(OLD, record(3), old=False) == []  # what no route took is taken by none
 
 
 def test_it_is_told_for_people_without_orders_to_the_terminal(replays: Replays, capsys: Capture) -> None:

@@ -70,6 +70,12 @@ def said(**other: Any) -> list[str]:
     return [*status.lines(WELL | other, NOW)]
 
 
+def test_a_rehearsal_is_told() -> None:
+    last = {"ok": False, "went_back": False, "by": "watch", "when": None, "error": "rehearsal: 3 of 9 requests"}
+    found = said(last_reload=last | {"rehearsal": {"state": "refused", "reason": "3 of 9 requests"}})
+    assert "rehearsal  refused: 3 of 9 requests" in found
+
+
 def test_a_guard_is_told_and_what_came_of_it() -> None:
     guard = {"state": "watching", "seconds_left": 12.3, "before": {"requests": 90, "errors": 1}}
     found = said(guard=guard | {"after": {"requests": 40, "errors": 2}})

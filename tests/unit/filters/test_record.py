@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from fastgw.cli.captures import read_line
 from fastgw.filters.log_file import FILES
 from fastgw.filters.record import HASHED, record
+from fastgw.rehearsal.captures import read_line
 from fastgw.testing.edge import Edge, Spy
 
 OPTIONS: dict[str, Any] = {

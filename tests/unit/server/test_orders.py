@@ -29,9 +29,11 @@ class Held:
         self.pages = SimpleNamespace(document=lambda: {"generation": 1})
         self.outcome = Outcome(True)
         self.stops = 0
+        self.forced: list[bool] = []
 
-    async def reload_now(self) -> Outcome:
+    async def reload_now(self, *, is_forced: bool = False) -> Outcome:
         """Load the other file, or not."""
+        self.forced.append(is_forced)
         if self.outcome.ok:
             self.gateway.plan_in_use = SimpleNamespace(spec=load(self.new, {}))
         return self.outcome
@@ -59,6 +61,18 @@ def test_the_status_is_that_of_the_admin_address(tmp_path: Path) -> None:
 def test_a_reload_answers_what_has_changed(tmp_path: Path) -> None:
     answer = ask(Held(tmp_path), "reload")
     assert answer == {"ok": True, "generation": 1, "changes": ["gateway: workers: 0 -> 3"], "warnings": ["soon"]}
+
+
+def test_how_a_rehearsal_went_is_answered_either_way_and_somebody_may_insist(tmp_path: Path) -> None:
+    held = Held(tmp_path)
+    held.outcome = Outcome(True, rehearsal={"state": "passed"})
+    assert ask(held, "reload")["rehearsal"] == {"state": "passed"}
+    held.outcome = Outcome(False, ("rehearsal: 3 lost",), rehearsal={"state": "refused"})
+    answer = ask(held, "reload")
+    assert (answer["error"], answer["rehearsal"]) == ("refused", {"state": "refused"})
+    orders = Orders(held.gateway, held.pages.document, held.reload_now, held.stop, held.upgrade)
+    asyncio.run(orders.reload({"do": "reload", "force": True}))
+    assert held.forced == [False, False, True]
 
 
 def test_who_waits_for_the_guard_is_told_how_it_ended(tmp_path: Path) -> None:

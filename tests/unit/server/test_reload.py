@@ -15,6 +15,7 @@ from fastgw.discovery.look_ups import Found
 from fastgw.server import reload as module
 from fastgw.server import sources as sources_module
 from fastgw.server.messages import Abort, Drain, Endpoints, Fetched, Prepare, Prepared, Wanted
+from fastgw.server.rehearsing import FORCED, REFUSED, Rehearsed
 from tests.unit.server.stage import TEXT, Stage, play
 
 
@@ -382,5 +383,39 @@ def test_a_file_that_asks_for_it_is_watched(file: Path, capsys: pytest.CaptureFi
         gateway.is_watch_asked = True
         assert gateway.is_watching
         gateway.current = plan
+
+    play(story, file, capsys)
+
+
+def test_what_does_badly_with_recorded_requests_is_refused_before_anybody_prepares_it(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def story(stage: Stage) -> None:
+        asked: list[bool] = []
+        state = [REFUSED]
+
+        async def rehearse(*_: object, is_forced: bool) -> Rehearsed:
+            asked.append(is_forced)
+            loss = {"count": 3, "reason": "no route", "examples": []}
+            report = {"requests": 9, "changes": [], "losses": [loss]}
+            return Rehearsed(FORCED if is_forced else state[0], "3 of 9 requests", report)
+
+        stage.control._reload._rehearsing.rehearse = rehearse  # type: ignore[assignment, method-assign]
+        stage.reload()
+        assert "3 no route" in await stage.refused()
+        assert all(one.said.empty() for one in stage.workers)
+        report = stage.gateway.report
+        assert report.rehearsal is not None and report.rehearsal["state"] == REFUSED
+        forced = asyncio.ensure_future(stage.control.reload_now(is_forced=True))
+        for worker in stage.workers:
+            await worker.agree(2)
+        for worker in stage.workers:
+            await worker.follow(2)
+        outcome = await forced
+        assert outcome.ok and outcome.rehearsal is not None and outcome.rehearsal["state"] == FORCED
+        assert stage.gateway.report.rehearsal == outcome.rehearsal
+        stage.reload()  # nobody insists any more
+        await stage.until(lambda: stage.gateway.reloads["refused"] == 2)
+        assert asked == [False, True, False]
 
     play(story, file, capsys)

@@ -82,7 +82,8 @@ def test_a_stalled_worker_is_told_everywhere(serving: Gateway) -> None:
 def test_status_before_the_first_configuration(gateway: Gateway) -> None:
     found = json.loads(page(gateway, "/status").body)
     assert (found["generation"], found["listeners"], found["routes"], found["services"]) == (0, [], {}, {})
-    assert found["last_reload"] == {"ok": True, "went_back": False, "by": "start", "when": None, "error": None}
+    started = {"ok": True, "went_back": False, "by": "start", "when": None, "error": None, "rehearsal": None}
+    assert found["last_reload"] == started
     assert found["warnings"] == []
     assert [worker["state"] for worker in found["workers"]] == [READY, DEAD]
 
@@ -188,7 +189,8 @@ def test_status_names_the_addresses_as_they_are_bound(serving: Gateway) -> None:
 
 
 def test_status_tells_how_the_last_reload_went(serving: Gateway) -> None:
-    serving.report = LoadReport(False, 1_700_000_000.0, ("a.yaml:1: one", "a.yaml:2: two"))
+    rehearsal = {"state": "refused", "reason": "3 of 9 requests"}
+    serving.report = LoadReport(False, 1_700_000_000.0, ("a.yaml:1: one", "a.yaml:2: two"), rehearsal=rehearsal)
     serving.reloads["refused"] = 3
     found = json.loads(page(serving, "/status").body)
     assert found["last_reload"] == {
@@ -197,6 +199,7 @@ def test_status_tells_how_the_last_reload_went(serving: Gateway) -> None:
         "by": "start",
         "when": "2023-11-14T22:13:20.000Z",
         "error": "a.yaml:1: one\na.yaml:2: two",
+        "rehearsal": rehearsal,
     }
     assert found["reloads"] == {"ok": 0, "refused": 3, "went_back": 0}
 

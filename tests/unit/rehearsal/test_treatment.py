@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastgw.cli.treatment import compared
+from fastgw.rehearsal.treatment import compared
 
 
 def test_values_that_differ_are_lines() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastgw.cli.captures import LINE_MAX, Capture, read_line
+from fastgw.rehearsal.captures import LINE_MAX, Capture, read_line
 
 GOOD: dict[str, Any] = {
     "v": 1, "at": "2026-11-28T00:00:00.000Z", "listener": "edge", "method": "POST", "target": "/a?b=#1", "host": "a.test",

@@ -7,14 +7,15 @@ weight, is.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from fastgw.cli.captures import RecordedRequest
 from fastgw.config.chains import links
 from fastgw.config.changes import differences, flat
 from fastgw.config.rules import routing_table
 from fastgw.config.spec import GatewaySpec, ListenerSpec, ModelSpec, RouteSpec
+from fastgw.rehearsal.captures import RecordedRequest
+from fastgw.rehearsal.paths import rewritten
 from fastgw.routing.by_model import ByModel
 from fastgw.wire.errors import WireError
 from fastgw.wire.messages import KIND, kind_of
@@ -42,12 +43,15 @@ class Way(NamedTuple):
 class Treatments:
     """Those of one configuration."""
 
-    def __init__(self, spec: GatewaySpec, rewritten: Callable[[GatewaySpec, ListenerSpec, bytes], bytes]) -> None:
-        """``rewritten``: what the filters before routing make of a path; raises WireError."""
+    def __init__(self, spec: GatewaySpec, former: GatewaySpec | None = None) -> None:
+        """``former``: the configuration that requests were recorded under, if that is another one."""
         self.spec = spec
-        self._rewritten = rewritten
         self._table = routing_table(spec)
         self._listeners = {one.name: one for one in spec.listeners}
+        if former is not None:  # one that is named in another way, and is where it was
+            places = {one.bind.places: one for one in spec.listeners}
+            moved = {one.name: places[one.bind.places] for one in former.listeners if one.bind.places in places}
+            self._listeners = {**moved, **self._listeners}
         self._models: dict[str, ByModel[ModelSpec]] = {}
         self._folder = os.path.dirname(spec.source) + "/"
         self._made: dict[tuple[str, str, str], dict[str, Flat]] = {}
@@ -55,8 +59,8 @@ class Treatments:
     def find(self, request: RecordedRequest) -> Way:
         """Which route takes ``request``."""
         listener = self._listeners.get(request.listener)
-        if listener is None and len(self._listeners) == 1:
-            [listener] = self._listeners.values()  # a file that names its only listener in another way
+        if listener is None and len(self.spec.listeners) == 1:
+            [listener] = self.spec.listeners  # a file that names its only listener in another way
         if listener is None:
             return Way(None, None, "", frozenset())
         doubtful = set[str]()
@@ -72,11 +76,24 @@ class Treatments:
 
         try:
             host = parse_authority(request.host.encode("utf-8", "replace")) if request.host else b""
-            path = self._rewritten(self.spec, listener, request.path.encode("utf-8", "replace"))
+            path = rewritten(self.spec, listener, request.path.encode("utf-8", "replace"))
         except WireError:
             return Way(listener, None, "", frozenset())
         route = self._table.match(host, request.method.encode("latin-1", "replace"), path, header)
         return Way(listener, route, self._model_of(route, request.model), frozenset(doubtful))
+
+    def refusal(self, found: Way, request: RecordedRequest) -> str:
+        """Why ``request`` does not get what it asks for, in words; empty: by all that is known without the filters it does."""
+        route = found.route
+        if found.listener is None:
+            return "no listener"
+        if route is None:
+            return NO_ROUTE
+        if route.models and request.model and not found.model and route.service is None:
+            return "no such model"
+        if route.reply is not None and route.reply.status >= 400:
+            return f"answered {route.reply.status} by the route"
+        return ""
 
     def things(self, found: Way) -> dict[str, Flat]:
         """Everything that a request meets which is ``found`` so, by what it is: values by the paths of their keys."""

@@ -13,6 +13,7 @@ from fastgw.filters.record import FORMAT, HASHED
 LINE_MAX: Final = 4 << 20  #: bytes
 TEXT_MAX: Final = 16_384  #: characters of one value
 FIELDS_MAX: Final = 1000
+NUMBER_MAX: Final = 1e15
 
 
 class RecordedRequest(NamedTuple):
@@ -31,7 +32,13 @@ class RecordedRequest(NamedTuple):
     service: str
     model: str
     status: int
+    code: str  #: of the gateway's own refusal or failure; empty: there was none
     milliseconds: float
+
+    @property
+    def was_served(self) -> bool:
+        """Had the client what it asked for?  A redirect, and a change of protocol, are that too."""
+        return 100 <= self.status < 400 and not self.code
 
 
 @dataclass(slots=True)
@@ -76,7 +83,7 @@ def read_line(line: bytes) -> RecordedRequest:
         raise ValueError("has no target")
     fields, hashed = _fields(found.get("fields", []))
     status, milliseconds = found.get("status", 0), found.get("ms", 0.0)
-    if not isinstance(status, int) or not isinstance(milliseconds, int | float):
+    if not _is_number(status, int) or not _is_number(milliseconds, int | float):
         raise ValueError("has a status or a time that is no number")
     body = found.get("body")
     return RecordedRequest(
@@ -93,8 +100,14 @@ def read_line(line: bytes) -> RecordedRequest:
         _text(found, "service"),
         _text(found, "model"),
         status,
+        _text(found, "code"),
         float(milliseconds),
     )
+
+
+def _is_number(value: Any, kind: Any) -> bool:
+    """JSON of others has integers of any length, NaN, and booleans, which Python counts among the integers."""
+    return isinstance(value, kind) and not isinstance(value, bool) and abs(value) <= NUMBER_MAX
 
 
 def _text(found: Mapping[str, Any], name: str) -> str:

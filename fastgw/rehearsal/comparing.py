@@ -1,0 +1,166 @@
+"""What is different, of all recorded requests, between two configurations: how many, which, and what it is.
+
+Two numbers decide something.  Who *changed* is treated in another way, which may be what the change is for.  Who is *lost* had an answer,
+would have one by the configuration before, and would have none by the new one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fastgw.config.spec import fallback_name
+from fastgw.rehearsal.captures import RecordedRequest
+from fastgw.rehearsal.treatment import Treatments, Way, compared
+
+EXAMPLES_MOST: Final = 1000  #: different ones that are told apart, of one change
+SHOWN: Final = 3  #: examples of each change
+LONGEST: Final = 200  #: characters of one
+
+
+@dataclass(slots=True)
+class Affected:
+    """What is so for some requests."""
+
+    count: int = 0
+    examples: Counter[str] = field(default_factory=Counter)
+
+    def add(self, request: RecordedRequest) -> None:
+        """One more."""
+        self.count += 1
+        text = shown_request(request)
+        if text in self.examples or len(self.examples) < EXAMPLES_MOST:
+            self.examples[text] += 1
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """What became of all requests."""
+
+    requests: int = 0
+    first: str = ""
+    last: str = ""
+    served: int = 0  #: that had an answer, and would have one by the configuration before
+    changes: dict[tuple[str, ...], Affected] = field(default_factory=dict)
+    lost: dict[str, Affected] = field(default_factory=dict)  #: of those that were served, by the reason
+    doubtful: Counter[str] = field(
+        default_factory=Counter
+    )  #: requests by a field that decides and is known as a hash alone
+    is_cut: bool = False  #: there was no time for all of them
+
+    @property
+    def changed(self) -> int:
+        """Requests that something changes for."""
+        return sum(one.count for one in self.changes.values())
+
+    @property
+    def losses(self) -> int:
+        """Requests that would be served no more."""
+        return sum(one.count for one in self.lost.values())
+
+
+def replayed(
+    requests: Iterable[RecordedRequest],
+    old: Treatments | None,
+    new: Treatments,
+    is_late: Callable[[], bool] = lambda: False,
+) -> Rehearsal:
+    """What ``new`` does in another way than ``old``, or than was recorded; ends when ``is_late``."""
+    report = Rehearsal()
+    known: dict[tuple[Any, ...], tuple[str, ...]] = {}  # what two treatments differ in
+    for request in requests:
+        if not report.requests % 64 and is_late():
+            report.is_cut = True
+            break
+        report.requests += 1
+        report.first = report.first or request.at
+        report.last = request.at
+        found = new.find(request)
+        report.doubtful.update(found.doubtful)
+        before = old.find(request) if old is not None else None
+        if old is None or before is None:
+            lines = _against_record(request, found)
+        else:
+            key = (before.key, found.key)
+            if key not in known:
+                known[key] = _against_old(old, before, new, found)
+            lines = known[key]
+        if lines:
+            report.changes.setdefault(lines, Affected()).add(request)
+        if request.was_served and (old is None or before is None or not old.refusal(before, request)):
+            report.served += 1
+            if reason := new.refusal(found, request):
+                report.lost.setdefault(reason, Affected()).add(request)
+    return report
+
+
+def _against_record(request: RecordedRequest, found: Way) -> tuple[str, ...]:
+    """By what the capture says alone: the route, and its service where it has one."""
+    name = found.route.name if found.route is not None else ""
+    recorded = request.route if request.route != fallback_name(request.listener) else ""
+    lines = [f"route: {recorded or 'none'} -> {name or 'none'}"] if name != recorded else []
+    if found.route is not None and found.route.service is not None and request.service:
+        service = request.service.partition("@")[0]
+        if found.route.service != service and not found.route.models:
+            lines.append(f"service: {service} -> {found.route.service}")
+    return tuple(lines)
+
+
+def _against_old(old: Treatments, before: Way, new: Treatments, found: Way) -> tuple[str, ...]:
+    names = [one.route.name if one.route is not None else "none" for one in (before, found)]
+    lines = [f"route: {names[0]} -> {names[1]}"] if names[0] != names[1] else []
+    if (before.listener is None) != (found.listener is None):
+        lines.append("listener: is there no more" if found.listener is None else "listener: is new")
+    one, other = old.things(before), new.things(found)
+    if names[0] == names[1] or before.route is None or found.route is None:
+        return (*lines, *compared(one, other))
+    renamed = {key if key != f"route {names[0]}" else f"route {names[1]}": value for key, value in one.items()}
+    return (*lines, *compared(renamed, other))
+
+
+def shown(text: str) -> str:
+    """Of a capture, without what a terminal would take for an order."""
+    return "".join(one if one.isprintable() else "?" for one in text[:LONGEST])
+
+
+def shown_request(request: RecordedRequest) -> str:
+    """A request in a line, without its query."""
+    return shown(f"{request.method} {request.host}{request.path}")
+
+
+def document(
+    report: Rehearsal, unread: Counter[str], first_unread: Mapping[str, str], most: int | None = None
+) -> dict[str, Any]:
+    """The report as plain data; ``unread``: lines that were left out, by the reason; ``most``: changes that are told, None: all."""
+    return {
+        "requests": report.requests,
+        "changed": report.changed,
+        "served": report.served,
+        "lost": report.losses,
+        "first": shown(report.first),
+        "last": shown(report.last),
+        "cut": report.is_cut,
+        "left_out": [
+            {"reason": reason, "count": count, "first": first_unread[reason]} for reason, count in unread.most_common()
+        ],
+        "doubtful": dict(report.doubtful),
+        "changes": [
+            {"count": one.count, "lines": list(lines), "examples": _examples(one)}
+            for lines, one in by_count(report.changes)[:most]
+        ],
+        "losses": [
+            {"count": one.count, "reason": reason, "examples": _examples(one)}
+            for reason, one in by_count(report.lost)[:most]
+        ],
+    }
+
+
+def by_count(found: Mapping[Any, Affected]) -> Sequence[tuple[Any, Affected]]:
+    """The most frequent first."""
+    return sorted(found.items(), key=lambda one: -one[1].count)
+
+
+def _examples(found: Affected) -> list[dict[str, Any]]:
+    return [{"request": text, "count": count} for text, count in found.examples.most_common(SHOWN)]
