@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     elif answer["limits"]:
         print(*_table(answer["limits"]), sep="\n")
     else:
-        print("no limit counts for whom was said; limits with cluster are not shown")
+        print("no limit counts for whom was said")
     return 0
 
 

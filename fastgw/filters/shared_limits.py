@@ -9,15 +9,16 @@ from _blake2 import blake2b  # as in ``core.live.holds``
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from fastgw.core.live.leases import Lease, Shared
+from fastgw.core.live.leases import Lease, Shared, known_here
 from fastgw.core.live.meters import Clock
 from fastgw.core.live.news import Ask, LeasePlaces
+from fastgw.core.live.readings import peek
 from fastgw.filters.keys import LONGEST, REMEMBERED
 from fastgw.filters.leases import LEASES, Leases
 from fastgw.filters.limits import Requests
 from fastgw.filters.rate_fields import SECOND, Told
 from fastgw.policy.amounts import Amounts
-from fastgw.policy.leases import LeaseTerms
+from fastgw.policy.leases import LeaseTerms, balance
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -75,6 +76,13 @@ class SharedLimit:
         is_there = self._leases.is_there(self._redis)
         board, places = exchange.plane.seat.board, self._places(exchange)
         return Lease(board, self._kind.table, places, self._shared, clock, needs, takes, is_there=is_there)
+
+    def seen(self, exchange: Any, clock: Clock) -> tuple[int, Amounts]:
+        """The bucket of ``exchange``, as this gateway knows it, and the rate by which it is read.  Nothing is taken, and no cell made."""
+        board, places, rate = exchange.plane.seat.board, self._places(exchange), self._shared.rate
+        held, bucket = (peek(board, self._kind.table, key) for key in (places.lease, places.bucket))
+        now = clock()
+        return known_here(rate, bucket, balance(held, now), now), rate
 
     def wait(self, bucket: Lease) -> int:
         """Nanoseconds until ``bucket`` would admit it."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fastgw.core.live.leases import Lease
     from fastgw.core.live.meters import Clock
     from fastgw.filters.calendar import Calendar
+    from fastgw.policy.amounts import Amounts
 
 _NO_TIME: Final = float("inf")
 
@@ -94,16 +95,24 @@ class SharedWindow(SharedLimit):
 
     def tab(self, exchange: Exchange, clock: Clock, needs: int, takes: int) -> Lease:
         """See ``SharedLimit``."""
-        bucket = self._bucket
-        if bucket.turn(clock):
-            rate = bucket.rate
-            self._begin(rate, rate.depth, rate.depth, rate.end, bucket.window)
+        self._turn(clock)
         return super().tab(exchange, clock, needs, takes)
+
+    def seen(self, exchange: Any, clock: Clock) -> tuple[int, Amounts]:
+        """See ``SharedLimit``."""
+        self._turn(clock)
+        return super().seen(exchange, clock)
 
     def refill(self, exchange: Exchange, bucket: Lease) -> None:
         """See ``SharedLimit``; of a window that is over nothing is needed any more."""
         if bucket.rate is self._bucket.rate:
             super().refill(exchange, bucket)
+
+    def _turn(self, clock: Clock) -> None:
+        bucket = self._bucket
+        if bucket.turn(clock):
+            rate = bucket.rate
+            self._begin(rate, rate.depth, rate.depth, rate.end, bucket.window)
 
 
 class CountedWindow(Counted):

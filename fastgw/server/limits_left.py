@@ -17,7 +17,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.config.limited import LIMITER
-from fastgw.core.live.holds import find, key_in
+from fastgw.core.live.holds import key_in
+from fastgw.core.live.readings import peek
 
 if TYPE_CHECKING:
     from fastgw.config.spec import FilterSpec, GatewaySpec
@@ -113,13 +114,12 @@ def _limits(
     from fastgw.filters.token_rates import AT_ONE_TIME
 
     options: dict[str, Any] = dict(spec.options)
-    if options["cluster"] is not None:
-        return  # they stand in a Redis
+    cluster = dict(options["cluster"]) if options["cluster"] is not None else None
     windowed = partial(in_windows, options["timezone"], wall)
-    limits = [counted_limit(spec.name, at, dict(one), None, windowed) for at, one in enumerate(options["limits"], 1)]
+    limits = [counted_limit(spec.name, at, dict(one), cluster, windowed) for at, one in enumerate(options["limits"], 1)]
     limits = [one for one in limits if one.only in ("", asked.model)]
     if said:
-        limits = Noted(spec.name, None, windowed).over(limits, {"key": said})
+        limits = Noted(spec.name, cluster, windowed).over(limits, {"key": said})
     yield from (one for one in limits if one.unit != AT_ONE_TIME and asked.knows(one.level))
 
 
@@ -142,9 +142,12 @@ def _told(
 ) -> dict[str, Any]:
     from fastgw.filters.token_rates import COST, MICRO
 
-    key, rate = limit.kind.seen(asked.exchange(board), clock)
-    cell = find(board.cells, limit.kind.table, key)
-    value = board.read(cell) if cell >= 0 else 0
+    exchange = asked.exchange(board)
+    if limit.shared is not None:
+        value, rate = limit.shared.seen(exchange, clock)
+    else:
+        key, rate = limit.kind.seen(exchange, clock)
+        value = peek(board, limit.kind.table, key)
     now = clock()
     left, whole = rate.left(value, now), rate.whole(value, now)
     return {
@@ -154,4 +157,5 @@ def _told(
         "amount": limit.burst / MICRO if limit.unit == COST else limit.burst,
         "left": left / MICRO if limit.unit == COST else left,
         "whole_in": round(whole / 1e9, 3),
+        "is_shared": limit.shared is not None,
     }

@@ -18,9 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fastgw.core.live.holds import find
 from fastgw.core.live.meters import TRIES, Clock, NoRoomError
-from fastgw.core.live.readings import Reading, change, read
+from fastgw.core.live.readings import Reading, change, peek, read
 from fastgw.policy.gcra import LONGEST
 from fastgw.policy.leases import MOST, LeaseTerms, balance
 
@@ -40,6 +39,12 @@ class Shared(NamedTuple):
     rate: Amounts
     terms: LeaseTerms
     is_alone: bool  #: where nobody can be asked this node goes on with the bucket as it knows it
+
+
+def known_here(rate: Amounts, bucket: int, has: int, now: int) -> int:
+    """The ``bucket`` as a node knows it that ``has`` so much of it, or owes it: what it holds is in it, and what it owes is not."""
+    known = rate.sound(bucket, now)
+    return rate.given(known, now, has) if has >= 0 else rate.taken(known, now, -has)
 
 
 class Lease:
@@ -107,9 +112,8 @@ class Lease:
         seen = self._seen = read(self._board, self._table, self.places.lease, self._clock)
         now = self.now = seen.now
         has = balance(seen.value, now)
-        known = self._bucket(now)
         rate = self.rate
-        self.time = rate.given(known, now, has) if has >= 0 else rate.taken(known, now, -has)
+        self.time = known_here(rate, peek(self._board, self._table, self.places.bucket), has, now)
         self.is_low = self._is_there and self._shared.terms.is_low(seen.value, now)
         if has >= self.needs:
             self._how = _HELD
@@ -179,17 +183,6 @@ class Lease:
             if self._board.compare_and_swap(seen.cell, seen.value, rate.taken(time, seen.now, takes)):
                 self.time = rate.taken(self.time, seen.now, takes)
                 return True
-        raise NoRoomError
-
-    def _bucket(self, now: int) -> int:
-        board, key = self._board, self.places.bucket
-        for _ in range(TRIES):
-            cell = find(board.cells, self._table, key)
-            if cell < 0:
-                return 0
-            time = board.read(cell)
-            if board.has_key(cell, key):
-                return self.rate.sound(time, now)
         raise NoRoomError
 
     def _after(self, number: int, now: int, more: int) -> int:

@@ -7,8 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
 from fastgw.config.limited import LIMITER
 from fastgw.core.live.holds import Seat
 from fastgw.filters.key_file import ApiKey, dump_keys
@@ -21,7 +19,7 @@ from tests.support.inference import OPTIONS as METERING
 from tests.support.inference import asks
 from tests.unit.filters.test_rate_limit import Clock, arrive, clock, fd  # noqa: F401 - fixtures
 from tests.unit.filters.test_token_limit import OPTIONS, PRICES, of_model, prompt, said, told
-from tests.unit.filters.test_token_windows import EVENING
+from tests.unit.filters.test_token_windows import CLUSTER, EVENING
 
 LIMITS = (
     said(1000, per=("key",)),
@@ -113,8 +111,11 @@ def test_limits_that_the_key_has_are_in_the_place_of_the_filters(
     assert story.left(key="ann")[0] == ("1000 tokens/m per key", 1000, 0)
 
 
-@pytest.mark.parametrize("cluster", [(("redis", None),)])
-def test_what_stands_in_a_redis_is_not_told(arrive: Callable[[], Seat], clock: Clock, cluster: Any) -> None:  # noqa: F811
-    story = Story(arrive, clock)
-    story.specs[0].options = tuple((story.options | {"cluster": cluster}).items())
-    assert story.left(key="ann") == []
+def test_what_gateways_share_is_told_as_this_one_knows_it(arrive: Callable[[], Seat], clock: Clock) -> None:  # noqa: F811
+    limits = [(*one, ("block", 10)) for one in (said(1000, per=("key",)), said(100, DAY, per=("key",)))]
+    story = Story(arrive, clock, limits=limits, cluster=CLUSTER)
+    assert story.left(key="ann") == [("1000 tokens/m per key", 1000, 0), ("100 tokens/day per key", 100, 0)]
+    story.ask()  # it owes what it has used
+    assert story.left(key="ann") == [("1000 tokens/m per key", 960, 2.4), ("100 tokens/day per key", 60, 60.0)]
+    assert story.left(key="ann") == story.left(key="ann")
+    assert story.left(key="bob")[1] == ("100 tokens/day per key", 100, 0)

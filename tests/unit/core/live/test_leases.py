@@ -210,7 +210,6 @@ def test_without_room_nothing_is_known_and_nobody_asks(node: Node, monkeypatch: 
     lease = node.request()
     assert lease is not None
     node.board.is_full = True
-    monkeypatch.setattr(leases, "find", lambda *arguments: -1)
     monkeypatch.setattr("fastgw.core.live.readings.find", lambda *arguments: -1)
     with pytest.raises(NoRoomError):
         node.lease().look()

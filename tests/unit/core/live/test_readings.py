@@ -9,8 +9,9 @@ import pytest
 
 from fastgw.core.live import words
 from fastgw.core.live.board import KEYED_TIMES, Board, blank
+from fastgw.core.live.holds import find
 from fastgw.core.live.meters import NoRoomError
-from fastgw.core.live.readings import change, read
+from fastgw.core.live.readings import change, peek, read
 
 NOW = 5 * 10**9
 
@@ -58,3 +59,12 @@ def test_without_room_nothing_is_known(board: Board, monkeypatch: pytest.MonkeyP
         read(board, KEYED_TIMES, 7, lambda: NOW)
     with pytest.raises(NoRoomError):
         change(board, KEYED_TIMES, 7, lambda: NOW, lambda value, now: now)
+    with pytest.raises(NoRoomError):
+        peek(board, KEYED_TIMES, 7)
+
+
+def test_who_only_looks_makes_no_cell(board: Board) -> None:
+    assert peek(board, KEYED_TIMES, 77) == 0
+    assert find(board.cells, KEYED_TIMES, 77) < 0
+    change(board, KEYED_TIMES, 77, lambda: 5, lambda value, now: now + 4)
+    assert peek(board, KEYED_TIMES, 77) == 9
