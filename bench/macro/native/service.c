@@ -1,6 +1,6 @@
 /* The service behind every gateway of the benchmark: one thread, one epoll, as little work per request as C allows.
  *
- *   service PORT [ENDPOINTS] [close]
+ *   service PORT [ENDPOINTS] [close|keep] [ANSWERS]
  *
  * Listens on 127.0.0.1:PORT and, for cases with many endpoints, on the same port of 127.1.a.b for each of ENDPOINTS.
  * The query of the target chooses the answer, so that every gateway can leave it alone:
@@ -10,6 +10,7 @@
  *   events=N&interval=US    200 with N Server-Sent Events, one each US microseconds, each naming the nanosecond
  *                           (CLOCK_MONOTONIC) it was written in
  * A chat whose body has "stream": true is answered with CHAT_EVENTS such events, one each CHAT_INTERVAL.
+ * A file ANSWERS has answers and streams of its own, found by a part of the target, in front of all of these (`load_answers`).
  * With "close" every answer carries Connection: close: upstream keep-alive is off for any gateway, whatever it supports.
  * Not a web server: requests are trusted to be well formed, pipelining works only for requests without a body.
  */
@@ -36,12 +37,17 @@ enum { CHAT_EVENTS = 50, CHAT_INTERVAL = 40000000 /* nanoseconds */, CHAT_READ =
 
 enum chunk_state { SIZE_LINE, CHUNK_DATA, CHUNK_END, TRAILER };
 
+struct frame { char *bytes; size_t size; uint64_t wait; /* nanoseconds before it */ };
+
+struct given { char marker[64]; char *answer; size_t size; struct frame *frames; int count; }; /* of the file ANSWERS */
+
 struct connection {
     int fd;
     int listening;
     size_t have;            /* bytes of an unfinished head in `head` */
     char *head;             /* allocated when a head arrives in pieces */
     int in_body, chunked, close_after, is_chat, is_stream;
+    struct given *given;    /* what the file ANSWERS has for the target, or NULL */
     uint64_t body_left;     /* of a sized body */
     enum chunk_state chunk; /* of a chunked body */
     uint64_t chunk_left;
@@ -69,6 +75,8 @@ static const char models_json[] = "{\"object\":\"list\",\"data\":[{\"id\":\"m000
 static char small_answer[512], chat_answer[1024], models_answer[512];
 static size_t small_size, chat_size, models_size;
 static char *big_body;
+static struct given *givens;
+static size_t given_count;
 static int always_close;
 static int poller;
 static struct connection *due_first, *due_last; /* streams by due time; a stream is put back at its next event */
@@ -151,6 +159,12 @@ static int begin_events(struct connection *c, uint64_t count, uint64_t interval)
 
 static int answer(struct connection *c) {
     uint64_t size, events;
+    if (c->given) {
+        if (c->is_stream) return begin_events(c, (uint64_t)c->given->count, c->given->frames[0].wait);
+        c->out = c->given->answer;
+        c->out_left = c->given->size;
+        return flush(c);
+    }
     if (c->is_chat && c->is_stream) return begin_events(c, CHAT_EVENTS, CHAT_INTERVAL);
     if (!strchr(c->target, '?')) goto small;
     if (c->echo) {
@@ -225,7 +239,9 @@ static void read_head(struct connection *c, const char *p, const char *end) {
     size_t n = (size_t)(stop - target) < sizeof c->target - 1 ? (size_t)(stop - target) : sizeof c->target - 1;
     memcpy(c->target, target, n);
     c->target[n] = 0;
-    c->is_chat = strstr(c->target, "/chat/completions") != NULL;
+    c->given = NULL;
+    for (size_t i = 0; i < given_count && !c->given; i++) if (strstr(c->target, givens[i].marker)) c->given = &givens[i];
+    c->is_chat = c->given ? c->given->count > 0 : strstr(c->target, "/chat/completions") != NULL;
     c->close_after = always_close || stop[8] == '0'; /* " HTTP/1.0" */
     c->body_left = 0;
     c->chunked = c->is_stream = 0;
@@ -299,6 +315,16 @@ static void accept_all(int listener) {
     }
 }
 
+/* The next of the frames given for the target; like `send_event`, but each has its own wait. */
+static void send_frame(struct connection *c) {
+    char out[1200];
+    struct frame *frame = &c->given->frames[c->given->count - c->events_left--];
+    int n = sprintf(out, "%zx\r\n%.*s\r\n%s", frame->size, (int)frame->size, frame->bytes, c->events_left ? "" : "0\r\n\r\n");
+    if (send(c->fd, out, (size_t)n, MSG_NOSIGNAL) != n) { close_connection(c); return; }
+    if (c->events_left) queue_due(c, c->due + frame[1].wait);
+    else if (c->close_after) close_connection(c);
+}
+
 static void send_event(struct connection *c) {
     char event[256], out[300];
     int n = sprintf(event, "data: {\"t\":%llu,\"id\":\"chatcmpl-%06d\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,"
@@ -319,6 +345,7 @@ static int64_t run_due(void) {
         if (!(due_first = c->next_due)) due_last = NULL;
         c->queued = 0;
         if (c->dead) free(c);
+        else if (c->given) send_frame(c);
         else send_event(c);
     }
     return -1;
@@ -336,6 +363,34 @@ static void listen_on(uint32_t address, int port) {
     epoll_ctl(poller, EPOLL_CTL_ADD, fd, &e);
 }
 
+/* Records of "MARKER answer 0 SIZE" and "MARKER frame MICROSECONDS SIZE", each a line with SIZE bytes behind it and a line feed: the body
+ * of an answer, and what a stream that the request asks for ("stream": true) has next.  The first marker that is in a target counts. */
+static void load_answers(const char *path) {
+    FILE *file = fopen(path, "rb");
+    char marker[64], kind[16];
+    unsigned long long wait;
+    size_t size;
+    if (!file) { perror(path); exit(1); }
+    while (fscanf(file, "%63s %15s %llu %zu", marker, kind, &wait, &size) == 4 && fgetc(file) == '\n') {
+        char *bytes = malloc(size + 1);
+        struct given *given = given_count ? &givens[given_count - 1] : NULL;
+        if (fread(bytes, 1, size, file) != size || size > 1024) { fprintf(stderr, "service: %s: a record of %zu bytes\n", path, size); exit(1); }
+        bytes[size] = 0;
+        if (!strcmp(kind, "answer")) {
+            givens = realloc(givens, (given_count + 1) * sizeof *givens);
+            given = &givens[given_count++];
+            *given = (struct given){.answer = malloc(size + 128)};
+            strcpy(given->marker, marker);
+            given->size = (size_t)sprintf(given->answer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", size, bytes);
+            free(bytes);
+        } else if (given && !strcmp(given->marker, marker)) {
+            given->frames = realloc(given->frames, (size_t)(given->count + 1) * sizeof *given->frames);
+            given->frames[given->count++] = (struct frame){bytes, size, wait * 1000};
+        }
+    }
+    fclose(file);
+}
+
 static size_t build_answer(char *out, const char *body, size_t size) {
     return (size_t)sprintf(out,
         "HTTP/1.1 200 OK\r\nServer: service\r\nDate: Sat, 21 Nov 2026 12:00:00 GMT\r\nContent-Type: application/json\r\n"
@@ -344,9 +399,10 @@ static size_t build_answer(char *out, const char *body, size_t size) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 2) { fprintf(stderr, "usage: service PORT [ENDPOINTS] [close]\n"); return 2; }
+    if (argc < 2) { fprintf(stderr, "usage: service PORT [ENDPOINTS] [close|keep] [ANSWERS]\n"); return 2; }
     int port = atoi(argv[1]), endpoints = argc > 2 ? atoi(argv[2]) : 0;
     always_close = argc > 3 && !strcmp(argv[3], "close");
+    if (argc > 4) load_answers(argv[4]);
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
