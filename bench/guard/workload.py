@@ -5,14 +5,14 @@
 MARKS is the compiled ``marks.c``.  Imports, configuration and warm-up happen before the first mark: they are not counted, and
 they are where chance is (directory names, the first request id).
 
-``get``, ``post`` and ``events`` (ten of one stream) have no filters.  ``fields`` is ``get`` with the credentials that the filters look for,
-and none of these; then comes each filter alone, the access log also as ``combined`` and ``sampled``, and ``filters``, which has a token, a
-key with a limit and the access log at once.  ``gate`` is ``get`` at a service with ``admission``, ``members`` at one of three endpoints,
-and ``policies`` at one of three that has all there is for services that fail. ``chat`` is a chat completion of 1 KB on
-a route to a service, and ``models`` one on a route that finds its model, which has another name at the service.
-``metered`` is ``chat`` and ``metered_events`` are ``events`` with the filter ``usage``, and ``inference`` is ``models`` with a key, a limit
-of its tokens, and that filter.
-``traces`` is ``get`` where no request is recorded but any could be, ``traced`` where each is.
+``get``, ``post`` and ``events`` (ten of one stream) have no filters. ``fields`` is ``get`` with the credentials that the filters look
+for, and none of these; then comes each filter alone, the access log also as ``combined`` and ``sampled``, and ``filters``, which has a
+token, a key with a limit and the access log at once; of ``record`` each is one that is not taken. ``gate`` is ``get`` at a service with
+``admission``, ``members`` at one of three endpoints, and ``policies`` at one of three that has all there is for services that fail.
+``chat`` is a chat completion of 1 KB on a route to a service, and ``models`` one on a route that finds its model, which has another name
+at the service. ``metered`` is ``chat`` and ``metered_events`` are ``events`` with the filter ``usage``, and ``inference`` is ``models``
+with a key, a limit of its tokens, and that filter. ``traces`` is ``get`` where no request is recorded but any could be, ``traced`` where
+each is.
 """
 
 from __future__ import annotations
@@ -157,6 +157,7 @@ def _filters(directory: Path) -> dict[str, Mapping[str, Any]]:
         "sampled": {"path": str(directory / "sampled.log"), "sample": "1%"},
         "jwt": {"keys": [{"secret": SECRET.decode()}], "algorithms": "HS256", "issuer": "i", "audience": "a"},
         "api_key": {"file": keys, "key_from": ["header:x-api-key"]},
+        "record": {"path": str(directory / "record.log"), "sample": "0.0001%"},
         "rate_limit": {"limits": [{"rate": "1000000/s", "per": "address"}]},
     }
 

@@ -16,6 +16,7 @@ import orjson
 from fastgw.core.exchange.filter import BodyHook
 from fastgw.core.timestamp import timestamp
 from fastgw.filters.log_lines import LogLines
+from fastgw.filters.sampled import Sampled
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -37,17 +38,14 @@ class _Watch:
         self.response: _Kept | None = None
 
 
-class LogBody:
+class LogBody(Sampled):
     """The filter."""
 
     __slots__ = (
         "_errors_only",
         "_lines",
-        "_max_open",
         "_max_size",
-        "_open",
         "_redact",
-        "_sample",
         "_sides",
         "_wall",
         "name",
@@ -57,16 +55,14 @@ class LogBody:
         """``options``: ``path``; ``rotate``, as of an access log; ``sample``, a fraction; ``only``: ``all`` or ``errors``; ``bodies``:
         ``both``, ``requests`` or ``responses``; ``max_size``, bytes of one body; ``max_open``, exchanges at one time; ``redact``, names.
         """
+        Sampled.__init__(self, options["sample"], options["max_open"])
         self.name = name
         self._lines = LogLines(options["path"], rotate=options.get("rotate"))
-        self._sample: float = options["sample"]
         self._errors_only: bool = options["only"] == "errors"
         self._sides: str = options["bodies"]
         self._max_size: int = options["max_size"]
-        self._max_open: int = options["max_open"]
         self._redact = frozenset(one.lower() for one in options["redact"])
         self._wall = wall
-        self._open: dict[Exchange, _Watch] = {}
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Open the file.
@@ -80,14 +76,9 @@ class LogBody:
         """Close it, without waiting."""
         self._lines.stop()
 
-    def request(self, exchange: Exchange) -> None:
-        """Decide whether this one is watched."""
-        if len(self._open) < self._max_open and exchange.plane.random() < self._sample:
-            self._open[exchange] = _Watch()
-
     def read_request(self, exchange: Exchange) -> _Kept | None:
         """Keep the body, if it is one that can be written."""
-        watch = self._open.get(exchange)
+        watch: _Watch | None = self._open.get(exchange)
         if watch is None or self._sides == "responses":
             return None
         watch.request = _Kept(exchange.request, self._max_size)
@@ -95,17 +86,17 @@ class LogBody:
 
     def read_response(self, exchange: Exchange) -> _Kept | None:
         """The same of the answer."""
-        watch = self._open.get(exchange)
+        watch: _Watch | None = self._open.get(exchange)
         if watch is None or self._sides == "requests":
             return None
         watch.response = _Kept(exchange.response, self._max_size)
         return watch.response if watch.response.is_wanted else None
 
-    def done(self, exchange: Exchange) -> None:
+    def _begun(self, exchange: Exchange) -> _Watch:
+        return _Watch()
+
+    def _ended(self, exchange: Exchange, kept: _Watch) -> None:
         """Write it."""
-        watch = self._open.pop(exchange, None)
-        if watch is None:
-            return
         request, response = exchange.request, exchange.response
         error = exchange.error
         status = error.status if error is not None and error.status == 499 else response.status
@@ -120,9 +111,9 @@ class LogBody:
             "status": status,
             "route": exchange.route.name,
         }
-        for key, kept in (("request", watch.request), ("response", watch.response)):
-            if kept is not None:
-                line[key] = kept.told(self._redact)
+        for key, body in (("request", kept.request), ("response", kept.response)):
+            if body is not None:
+                line[key] = body.told(self._redact)
         reply = exchange.replied
         if reply is not None and self._sides != "requests":
             line["response"] = _of_reply(reply.content_type, reply.body, self._max_size, self._redact)

@@ -26,6 +26,7 @@ from fastgw.core.models.asked import NOTE_MODEL
 from fastgw.core.timestamp import timestamp
 from fastgw.filters.log_lines import LogLines
 from fastgw.filters.log_variables import logged_status
+from fastgw.filters.sampled import Sampled
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 HASHED: Final = "#"  #: how a value begins that is a hash
 FIELDS_MAX: Final = 100  #: of a request
-VALUE_MAX: Final = 1024  #: bytes of a field, of which more is hashed
+VALUE_MAX: Final = 1024  #: characters of a field, of which more is hashed
 TARGET_MAX: Final = 8192  #: bytes
 
 NONE, HASH, WHOLE = "none", "hash", "whole"  #: what is written of bodies
@@ -54,9 +55,9 @@ class OpenRecord:
 class RecordedBody(BodyHook):
     """Its body, which goes on as it is."""
 
-    def __init__(self, key: bytes, most: int) -> None:
-        """``key``: of the hash; ``most``: bytes that are kept, 0: it is hashed alone."""
-        self._hash = hashlib.blake2b(digest_size=8, key=key)
+    def __init__(self, keyed: hashlib.blake2b, most: int) -> None:
+        """``keyed``: the hash, which has read nothing else; ``most``: bytes that are kept, 0: it is hashed alone."""
+        self._hash = keyed.copy()
         self._most = most
         self._parts: list[bytes] = []
         self._size = 0
@@ -85,26 +86,24 @@ class RecordedBody(BodyHook):
         return found
 
 
-class Record:
+class Record(Sampled):
     """The filter, where bodies are left alone."""
 
-    __slots__ = ("_fields", "_key", "_lines", "_most", "_open", "_open_max", "_query", "_sample", "_wall", "name")
+    __slots__ = ("_fields", "_keyed", "_lines", "_most", "_query", "_wall", "name")
 
     def __init__(self, name: str, options: Mapping[str, Any], wall: Callable[[], float] = time.time) -> None:
         """``options``: as ``config.filters.record`` gives them; ``wall``: seconds since 1970."""
+        Sampled.__init__(self, options["sample"], options["max_open"])
         self.name = name
         self._lines = LogLines(
             options["path"], rotate=(*options["rotate"], ("mode", 0o600)) if options["rotate"] else None
         )
-        self._sample: float = options["sample"]
-        self._fields = frozenset(one.encode() for one in options["fields"])
+        self._fields = frozenset(options["fields"])
         self._query = frozenset(one.encode() for one in options["query"])
         self._most: int = options["max_body"] if options["body"] == WHOLE else 0
-        self._key = (
-            hashlib.sha256(options["secret"].encode()).digest() if options["secret"] else secrets.token_bytes(32)
-        )
-        self._open_max: int = options["max_open"]
-        self._open: dict[Exchange, OpenRecord] = {}
+        secret: str = options["secret"]
+        key = hashlib.sha256(secret.encode()).digest() if secret else secrets.token_bytes(32)
+        self._keyed = hashlib.blake2b(digest_size=8, key=key)  # of which each hash is a copy
         self._wall = wall
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -119,21 +118,17 @@ class Record:
         """Close it, without waiting."""
         self._lines.stop()
 
-    def request(self, exchange: Exchange) -> None:
-        """Decide whether this one is recorded, and if so as what it came."""
-        if exchange.plane.random() < self._sample and len(self._open) < self._open_max:
-            self._open[exchange] = OpenRecord(self._begun(exchange))
+    def _begun(self, exchange: Exchange) -> OpenRecord:
+        """As what it came."""
+        return OpenRecord(self._line(exchange))
 
-    def done(self, exchange: Exchange) -> None:
+    def _ended(self, exchange: Exchange, kept: OpenRecord) -> None:
         """Write it."""
-        found = self._open.pop(exchange, None) if self._open else None
-        if found is None:
-            return
-        line, error = found.line, exchange.error
+        line, error = kept.line, exchange.error
         service: Service | None = exchange.service
         model = (exchange.notes or {}).get(NOTE_MODEL)
-        if found.body is not None:
-            line["body"] = found.body.told()
+        if kept.body is not None:
+            line["body"] = kept.body.told()
         elif exchange.request.has_body:
             line["body"] = {"size": exchange.body.received}
         line["route"] = exchange.route.name
@@ -148,7 +143,7 @@ class Record:
         line["sent"] = exchange.bytes_out
         self._lines.add(line)
 
-    def _begun(self, exchange: Exchange) -> dict[str, Any]:
+    def _line(self, exchange: Exchange) -> dict[str, Any]:
         request, listener = exchange.request, exchange.listener
         return {
             "v": FORMAT,
@@ -173,22 +168,24 @@ class Record:
             if not equals and name:
                 name, value = b"", name  # a value without a name, which may be a secret by itself
             is_shown = not value or name in self._query
-            shown.append(_text(name) + (equals.decode() or "=") + (_text(value) if is_shown else self._hashed(value)))
+            shown.append(f"{_text(name)}={_text(value) if is_shown else self._hashed(value)}")
         return f"{_text(path)}?{'&'.join(shown)}"[:TARGET_MAX]
 
-    def _shown(self, lines: bytes) -> list[list[str]]:
+    def _shown(self, lines: bytes) -> list[tuple[str, str]]:
         """The fields: the names of all, and of some the values."""
         found = []
-        for line in lines.split(b"\r\n")[:FIELDS_MAX]:
-            name, colon, value = line.partition(b":")
+        for line in _text(lines).split("\r\n", FIELDS_MAX)[:FIELDS_MAX]:
+            name, colon, value = line.partition(":")
             if colon:
-                name, value = name.lower(), value.strip(b" \t")
+                name, value = name.lower(), value.strip(" \t")
                 is_shown = name in self._fields and len(value) <= VALUE_MAX
-                found.append([_text(name), _text(value) if is_shown else self._hashed(value)])
+                found.append((name, value if is_shown else self._hashed(value.encode())))
         return found
 
     def _hashed(self, value: bytes) -> str:
-        return HASHED + hashlib.blake2b(value, digest_size=8, key=self._key).hexdigest()
+        found = self._keyed.copy()
+        found.update(value)
+        return HASHED + found.hexdigest()
 
 
 class RecordBodies(Record):
@@ -198,15 +195,26 @@ class RecordBodies(Record):
 
     def read_request(self, exchange: Exchange) -> RecordedBody | None:
         """See the body of one that is recorded."""
-        found = self._open.get(exchange)
-        if found is None:
+        kept: OpenRecord | None = self._open.get(exchange)
+        if kept is None:
             return None
-        found.body = RecordedBody(self._key, self._most)
-        return found.body
+        kept.body = RecordedBody(self._keyed, self._most)
+        return kept.body
 
 
-def record(name: str, options: Mapping[str, Any]) -> Record:
+class RecordNothing:
+    """The filter where nothing is recorded: it has no hook, and no file."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def record(name: str, options: Mapping[str, Any]) -> Record | RecordNothing:
     """The filter that ``options`` ask for."""
+    if not options["sample"]:
+        return RecordNothing(name)
     return Record(name, options) if options["body"] == NONE else RecordBodies(name, options)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.filters import log_variables
+from fastgw.policy.sampler import Sampler
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Client, Exchange
@@ -38,7 +39,7 @@ class LineLog(Protocol):
 class SampledLog:
     """The filter."""
 
-    __slots__ = ("_always", "_chance", "_failed", "_picked", "_share", "_slow", "name")
+    __slots__ = ("_always", "_failed", "_picked", "_sampler", "_slow", "name")
 
     def __init__(
         self, always: LineLog, picked: LineLog, share: float, which: Mapping[str, Any], chance: Callable[[], float]
@@ -56,8 +57,7 @@ class SampledLog:
         self.name = always.name
         self._always = always
         self._picked = picked
-        self._share = share
-        self._chance = chance
+        self._sampler = Sampler(share, chance)
         self._slow: float = which["slow"] or float("inf")
         self._failed = frozenset(status for one in which["failed"] for status in _statuses(one))
 
@@ -82,14 +82,14 @@ class SampledLog:
             or (self._failed and _is_cut(exchange))
         ):
             self._always.done(exchange)
-        elif self._chance() < self._share:
+        elif self._sampler.takes():
             self._picked.done(exchange)
 
     def refused(self, connection: Client, error: GatewayError) -> None:
         """Add the line of bytes that never became an exchange, by the same rule."""
         if error.status in self._failed:
             self._always.refused(connection, error)
-        elif self._chance() < self._share:
+        elif self._sampler.takes():
             self._picked.refused(connection, error)
 
 

@@ -155,6 +155,7 @@ def test_what_is_counted_of_filters_is_let_through_by_all_of_them() -> None:
         b"sampled",
         b"jwt",
         b"api_key",
+        b"record",
         b"rate_limit",
         b"filters",
         b"gate",

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fastgw.core.snapshot.chain import Chain
 from fastgw.filters.log_file import FILES
 from fastgw.filters.record import HASHED, record
 from fastgw.rehearsal.captures import read_line
@@ -114,10 +115,18 @@ def test_bodies_are_hashed_or_kept_up_to_a_bound(story: Story) -> None:
     assert long["body"]["size"] == 100 and long["body"]["hash"].startswith(HASHED)
 
 
-def test_a_share_is_recorded_and_a_bound_of_open_ones_kept(story: Story) -> None:
-    edge = story.edge(sample=0.0)
+def test_where_nothing_is_recorded_there_is_no_hook() -> None:
+    chain = Chain([record("capture", {**OPTIONS, "path": "/nowhere/x", "sample": 0.0, "body": "whole"})])
+    assert not chain.request and not chain.request_body and not any(chain.done)
+
+
+def test_one_that_is_not_taken_leaves_nothing(story: Story) -> None:
+    edge = story.edge(sample=1e-9, body="whole")
     exchanged(edge)
     assert story.lines(edge) == []
+
+
+def test_a_bound_of_open_ones_is_kept(story: Story) -> None:
     edge = story.edge(max_open=1)
     pairs = [edge.pair(REQUEST) for _ in range(2)]
     for _, service in pairs:
