@@ -1,0 +1,40 @@
+"""Where the runtime is: the shared library in the wheel of ``wasmtime``, whose Python is not imported (it would cost a worker 6 MiB)."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+MISSING: Final = "needs the package wasmtime: pip install 'fastgw[wasm]'"
+VERSION: Final = 50  #: the major version whose C interface is spoken here
+_NAMES: Final = {"linux": "_libwasmtime.so", "darwin": "_libwasmtime.dylib"}
+_MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+def library_path() -> str:
+    """The path of the library.
+
+    Raises:
+        ImportError: it is not installed, or not made for this machine.
+    """
+    spec = find_spec("wasmtime")
+    if spec is None or spec.origin is None:
+        raise ImportError(MISSING)
+    machine = platform.machine().lower()
+    place = f"{sys.platform}-{_MACHINES.get(machine, machine)}"
+    path = Path(spec.origin).parent / place / _NAMES.get(sys.platform, "")
+    if not path.is_file():
+        raise ImportError(f"the package wasmtime has no library for {place}")
+    return str(path)
+
+
+def library_problem() -> str:
+    """Why it cannot be used, empty: it can."""
+    try:
+        library_path()
+    except ImportError as error:
+        return str(error)
+    return ""
