@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 #: What counters tell apart; the first is whatever is none of the others.
-TRAP_CAUSES: Final = ("trap", "fuel", "time", "memory", "stack", "exit", "refused", "instances")
+TRAP_CAUSES: Final = ("trap", "fuel", "time", "memory", "stack", "exit", "refused", "instances", "copied", "paused")
 
 #: How ``wasmtime_trap_code`` numbers what it knows (wasmtime's ``trap.h``), as far as it has a cause of its own here.
 _CAUSE_OF_CODE: Final = {0: "stack", 1: "memory", 10: "time", 11: "fuel"}
