@@ -127,6 +127,11 @@ class WasmGuest:
             self.stream = stream
             self._call(ON_CONTEXT_CREATE, STREAM, ROOT)
 
+    @property
+    def is_open(self) -> bool:
+        """Has none of its calls trapped, and is its exchange not over?"""
+        return self._instance is not None
+
     def close(self) -> None:
         """It is over."""
         instance, self._instance = self._instance, None
@@ -238,13 +243,13 @@ class WasmGuest:
 
     def answer(self, status: int, body: bytes, fields: Sequence[Pair]) -> int:
         """Remember the first answer it gives; a status."""
-        if self.stream is None or len(body) > self.program.bounds.max_body:
+        if self.stream is None or not self.stream.can_reply or len(body) > self.program.bounds.max_body:
             return BAD_ARGUMENT
         if self.reply is None:
             self.reply = LocalReply(status, body, fields)
         return OK
 
-    def property(self, path: bytes) -> bytes | None:
+    def known(self, path: bytes) -> bytes | None:
         """What is known by this path, its parts with zeros between them."""
         if self._kept is not None and path in self._kept:
             return self._kept[path]
@@ -252,11 +257,11 @@ class WasmGuest:
             return self.program.name.encode()
         if path == b"plugin_vm_id":
             return self.program.vm_id.encode()
-        found: bytes | None = None if self.stream is None else self.stream.property(path.split(b"\0"))
+        found: bytes | None = None if self.stream is None else self.stream.known(path.split(b"\0"))
         return found
 
     def keep(self, path: bytes, value: bytes) -> bool:
-        """Have ``property`` say this; False: there is no room."""
+        """Have ``known`` say this; False: there is no room."""
         if self._kept is None:
             self._kept = {}
         size = self._kept_size + len(path) + len(value) - len(self._kept.get(path, b""))

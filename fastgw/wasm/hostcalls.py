@@ -220,7 +220,7 @@ def get_property(guest: WasmGuest, path: int, path_size: int, data_at: int, size
     given = guest.read(path, path_size)
     if given is None:
         return INVALID_MEMORY_ACCESS
-    value = guest.property(given.rstrip(b"\0"))
+    value = guest.known(given.rstrip(b"\0"))
     return NOT_FOUND if value is None else guest.hand(value, data_at, size_at)
 
 

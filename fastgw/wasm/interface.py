@@ -90,8 +90,12 @@ class HttpStream(Protocol):
     def put(self, map_id: int, pairs: Sequence[Pair]) -> int:
         """Have these fields, and no others."""
 
-    def property(self, path: Sequence[bytes]) -> bytes | None:
+    def known(self, path: Sequence[bytes]) -> bytes | None:
         """A property, as the ABI has its value; None: there is none."""
+
+    @property
+    def can_reply(self) -> bool:
+        """Can the exchange still be answered by the guest?"""
 
     def log(self, level: str, text: str) -> None:
         """A line for the log."""

@@ -34,6 +34,7 @@ from fastgw.config.filters.rewrite import Rewrite
 from fastgw.config.filters.server_timing import ServerTiming
 from fastgw.config.filters.token_limit import TokenLimit
 from fastgw.config.filters.usage import Usage
+from fastgw.config.filters.wasm import Wasm
 
 _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     RequestId,
@@ -64,6 +65,7 @@ _TYPES: Final[tuple[type[FilterOptions], ...]] = (
     ServerTiming,
     TokenLimit,
     Usage,
+    Wasm,
 )
 
 FILTERS: Final = {one.word(): one for one in _TYPES}  #: the word of a type -> its entry

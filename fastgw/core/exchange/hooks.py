@@ -221,10 +221,12 @@ def goes_on(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Ex
 def problem(exchange: Exchange, hook: Callable[[Any], Any], kind: str, error: Exception) -> GatewayError | None:
     """What the client of ``exchange`` is told where ``hook``, of this ``kind``, raised ``error``; None: nothing, it goes on without it.
 
-    A request, and a body that nothing has passed of, may be refused by a ``GatewayError``; anything else is a failure of the filter.
+    A request, and a body that nothing has passed of, may be refused by a ``GatewayError``, and an answer by one that has another with it;
+    anything else is a failure of the filter.
     """
-    if kind != "response" and isinstance(error, GatewayError) and not isinstance(error, FilterUnavailableError):
-        return error
+    if isinstance(error, GatewayError) and not isinstance(error, FilterUnavailableError):
+        if kind != "response" or error.answer is not None:
+            return error
     if exchange.route.chain.mode_of(hook).is_open:
         report_broken(exchange, hook, kind, error)
         return None

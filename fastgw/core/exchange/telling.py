@@ -21,6 +21,8 @@ def error_answer(exchange: Exchange, error: GatewayError, advice: tuple[tuple[st
     Args:
         advice: fields beside those that the error has.
     """
+    if isinstance(error.answer, Reply):
+        return error.answer
     request = exchange.request
     content_type = find_field(request.head, b"content-type")  # as it came, whatever was made of it for the service
     if content_type is not None and content_type[: len(_CALL)].lower() == _CALL:

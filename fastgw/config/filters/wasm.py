@@ -1,0 +1,135 @@
+"""What the file says of a filter of type ``wasm``."""
+
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import PrivateAttr
+
+from fastgw.config.filters.entry import FilterOptions
+from fastgw.config.model import setting
+from fastgw.config.source import Document, TreePath
+from fastgw.config.types import Parsed, PositiveDuration, ReadFile, count, size, words
+from fastgw.config.unsound import is_unsound
+from fastgw.config.values import text
+from fastgw.wasm.interface import LEVELS
+from fastgw.wasm.library import library_problem
+from fastgw.wasm.traps import WasmError
+
+MODULE_MAX: Final = 16 << 20  #: bytes of a module
+ELEMENTS: Final = 65536  #: places in its tables
+_CONFIGURATION_MAX: Final = 64 << 10
+
+
+def _given_to_guest(value: object) -> object:
+    """Parser of what a module is configured with: text as it is, anything else as JSON."""
+    from fastgw.config.answers import json_text  # which imports the registry of filters
+
+    found: Any = (str(value).encode() if value else b"") if isinstance(value, str) else json_text(value)
+    if isinstance(found, bytes) and len(found) > _CONFIGURATION_MAX:
+        raise ValueError(f"has more than {_CONFIGURATION_MAX >> 10} KiB")
+    return found
+
+
+_Configuration = Annotated[bytes, Parsed(_given_to_guest, type=["string", "object", "array"])]
+
+
+class Wasm(FilterOptions):
+    """Shows requests and answers to a module of WebAssembly, by proxy-wasm."""
+
+    made_by: ClassVar[str] = "fastgw.filters.wasm:WasmFilter"
+    type: Literal["wasm"] = setting(..., "wasm")
+    module: ReadFile = setting(..., "The module, a .wasm file; read at each load.")
+    configuration: _Configuration = setting("", "What it is configured with: text as it is, anything else as JSON.")
+    vm_configuration: _Configuration = setting("", "What it is started with, likewise.")
+    vm_id: Annotated[str, Parsed(text("a name", longest=100), type="string")] = setting(
+        "", "Filters of the same share data. Default: the name of the filter."
+    )
+    fuel: Annotated[int, count(1000, 10_000_000_000)] = setting(
+        10_000_000, "Instructions, about, that one call of it may take."
+    )
+    time: PositiveDuration = setting("100ms", "Time that one call of it may take.")
+    memory: Annotated[int, size(65536, 64 << 20)] = setting("16MiB", "Memory that one instance may have.")
+    max_body: Annotated[int, size(0, 1 << 30)] = setting("1MiB", "Bytes of a body that may be held for it; more are 413.")
+    max_instances: Annotated[int, count(1, 1000)] = setting(
+        256, "Exchanges that one worker has with it at one time; for others it fails."
+    )
+    max_copied: Annotated[int, size(1024, 1 << 30)] = setting(
+        "16MiB", "Bytes that one call of it may have the gateway copy; each function that it calls counts as 256."
+    )
+    shared_data: Annotated[int, size(0, 64 << 20)] = setting("1MiB", "Bytes that its exchanges may share in one worker.")
+    log_level: Annotated[str, words(*LEVELS)] = setting("info", "The least of its lines that are written.")
+    max_lines: Annotated[int, count(0, 1000)] = setting(16, "Lines that it may write for one exchange.")
+    _found: Any = PrivateAttr(None)  # of a file that may be another when it is read again
+
+    def given(self) -> dict[str, Any]:
+        """With machine code in the place of the file.
+
+        Raises:
+            ValueError: there is none, in words for the operator.
+        """
+        found = self._found or self._compiled()
+        sections = found.sections
+        told = (
+            tuple((one.module, one.name, one.kind, tuple(one.signature or ("", ""))) for one in sections.imports),
+            tuple((name, tuple(of)) for name, of in sections.exports.items()),
+            *sections[2:],
+        )
+        options = {"code": found.code, "sections": told, "vm_id": self.vm_id}
+        return options | self._bounds()._asdict() | {
+            "configuration": self.configuration,
+            "vm_configuration": self.vm_configuration,
+            "shared_data": self.shared_data,
+        }
+
+    def does(self) -> str:
+        """Which module."""
+        return f"shows requests and answers to {self.module.rpartition('/')[2]}"
+
+    def check(self, document: Document, where: TreePath) -> None:
+        """The module can be compiled, and begins with its configuration."""
+        problem = library_problem()
+        if problem:
+            document.report((*where, "type"), problem)
+            return
+        numbers = (self.fuel, self.time, self.memory, self.max_body, self.max_instances, self.max_copied)
+        if is_unsound(self.module, self.configuration, self.vm_configuration, self.vm_id, self.shared_data, *numbers):
+            return
+        if is_unsound(self.log_level, self.max_lines):
+            return
+        try:
+            self._found = self._compiled()
+        except ValueError as error:
+            document.report((*where, "module"), str(error))
+
+    def _bounds(self) -> Any:
+        from fastgw.wasm.program import WasmBounds  # with the runtime, which few configurations need
+
+        return WasmBounds(
+            fuel=self.fuel,
+            time=self.time,
+            memory=self.memory,
+            elements=ELEMENTS,
+            copied=self.max_copied,
+            max_body=self.max_body,
+            instances=self.max_instances,
+            logs=self.max_lines,
+            log_level=LEVELS.index(self.log_level),
+        )
+
+    def _compiled(self) -> Any:
+        from fastgw.wasm.compiler import Asked, compiled  # as above
+
+        try:
+            with open(self.module, "rb") as file:
+                data = file.read(MODULE_MAX + 1)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.module} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        if len(data) > MODULE_MAX:
+            raise ValueError(f"{self.module} has more than {MODULE_MAX >> 20} MiB")
+        try:
+            return compiled(
+                Asked(
+                    "", data, self._bounds(), self.configuration, self.vm_configuration, self.vm_id, self.shared_data
+                )
+            )
+        except WasmError as error:
+            raise ValueError(f"{self.module} {error}") from None

@@ -1,0 +1,56 @@
+"""The answer of a guest, as the gateway has such."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fastgw.core.exchange.reply import Reply
+from fastgw.errors import DownstreamError, GatewayError
+from fastgw.filters.wasm_stream import FIELDS_MAX, FRAMING
+from fastgw.wasm.guest import LocalReply
+from fastgw.wasm.interface import Pair
+from fastgw.wasm.traps import WasmTrap
+from fastgw.wire.fields import OWN_RESPONSE_FIELDS, is_own, is_token
+
+_TYPE: Final = "text/plain; charset=utf-8"  #: where it says none
+
+
+def made(reply: LocalReply) -> Reply:
+    """The answer, without fields that are the gateway's.
+
+    Raises:
+        WasmTrap: it cannot be sent.
+    """
+    try:
+        kind, fields = _fields(reply.fields)
+        return Reply(reply.status, reply.body, kind, fields)
+    except ValueError as error:
+        raise WasmTrap(f"its answer cannot be sent: {error}") from None
+
+
+def answered(reply: LocalReply) -> GatewayError:
+    """What ends an exchange with the answer, where none can be returned.
+
+    Raises:
+        WasmTrap: as ``made``.
+    """
+    error = DownstreamError(reply.status, "wasm_reply", "a filter of the gateway answered in the service's place")
+    error.answer = made(reply)
+    return error
+
+
+def _fields(given: Sequence[Pair]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The type, and the others."""
+    kind = _TYPE
+    others: list[tuple[str, str]] = []
+    for name, value in given:
+        if name == b"content-type":
+            kind = value.decode("latin-1")
+        elif name[:1] != b":" and name not in FRAMING and not is_own(name, OWN_RESPONSE_FIELDS):
+            if is_token(name) is None:
+                raise ValueError(f"{name!r} is not the name of a header field")
+            others.append((name.decode("latin-1"), value.decode("latin-1")))
+    if sum(len(name) + len(value) + 4 for name, value in others) > FIELDS_MAX:
+        raise ValueError(f"its fields have more than {FIELDS_MAX} bytes")
+    return kind, tuple(others)

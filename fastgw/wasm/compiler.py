@@ -1,0 +1,145 @@
+"""A process in which a module is compiled, and tried: ``python -m fastgw.wasm.compiler``.
+
+Compiling takes time and memory in proportion to what somebody else has written, and cannot be stopped within a process; so it has one of
+its own, which is ended when it takes too long, and whose memory is bounded.  There the module also becomes one instance, with its
+configuration, under the bounds that it will have: what cannot begin is refused by ``fastgw check``, and no worker sees it.
+
+What comes back is machine code, which workers load as it is: they compile nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle  # nosec B403: between this process and its child, which runs what is in this file
+import sys
+from typing import Final, NamedTuple
+
+from fastgw.wasm.guest import WasmGuest
+from fastgw.wasm.program import WasmBounds, WasmProgram, WasmRuntime, refusal
+from fastgw.wasm.sections import Sections, read_sections
+from fastgw.wasm.shared import SharedData
+from fastgw.wasm.traps import WasmError, WasmTrap
+
+WITHIN: Final = 30.0  #: seconds to compile a module and try it
+_MEMORY_MAX: Final = 2 << 30  #: bytes that may be written meanwhile
+_KEPT_MAX: Final = 8  #: what was compiled last, so that the next load need not
+
+_kept: dict[bytes, Compiled] = {}
+
+
+class Asked(NamedTuple):
+    """What is to be compiled."""
+
+    name: str  #: of the filter
+    module: bytes
+    bounds: WasmBounds
+    configuration: bytes
+    vm_configuration: bytes
+    vm_id: str
+    shared_data: int
+
+
+class Compiled(NamedTuple):
+    """What came of it."""
+
+    code: bytes
+    sections: Sections
+    warnings: tuple[str, ...]
+
+
+def compiled(asked: Asked) -> Compiled:
+    """The module as machine code, tried with its configuration.
+
+    Raises:
+        WasmError: why it cannot be a filter, in words for the operator.
+    """
+    key = hashlib.sha256(pickle.dumps(asked)).digest()
+    found = _kept.pop(key, None)
+    if found is None:
+        found = _compiled_apart(asked)
+    _kept[key] = found  # the last that was used is the last that goes
+    while len(_kept) > _KEPT_MAX:
+        del _kept[next(iter(_kept))]
+    return found
+
+
+def _compiled_apart(asked: Asked) -> Compiled:
+    import subprocess  # nosec B404: this file, without a shell; here, as few configurations have modules
+
+    command = [sys.executable, "-m", "fastgw.wasm.compiler"]
+    try:
+        done = subprocess.run(  # nosec B603: our own words
+            command, input=pickle.dumps(asked), capture_output=True, timeout=WITHIN, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise WasmError(f"is not compiled within {WITHIN:.0f} s") from None
+    if done.returncode or not done.stdout:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise WasmError(f"cannot be compiled: {said[-1] if said else f'the compiler ended with {done.returncode}'}")
+    found = pickle.loads(done.stdout)  # nosec B301: as above  # noqa: S301
+    if isinstance(found, str):
+        raise WasmError(found)
+    compiled: Compiled = found
+    return compiled
+
+
+def compile_here(asked: Asked, runtime: WasmRuntime) -> Compiled:
+    """The same in this process.
+
+    Raises:
+        WasmError: as ``compiled``.
+    """
+    try:
+        code = runtime.engine.compile(asked.module)
+    except WasmError as error:
+        raise WasmError(f"does not validate: {first_line(str(error))}") from None
+    sections = read_sections(asked.module)
+    problem = refusal(sections, asked.bounds.memory, asked.bounds.elements)
+    if problem:
+        raise WasmError(problem)
+    return Compiled(code, sections, _tried(asked, runtime, code, sections))
+
+
+def _tried(asked: Asked, runtime: WasmRuntime, code: bytes, sections: Sections) -> tuple[str, ...]:
+    """Make it one guest; what an operator should know of it."""
+    try:
+        program = WasmProgram(
+            *(runtime, asked.name, code, sections, asked.bounds),
+            configuration=asked.configuration,
+            vm_configuration=asked.vm_configuration,
+            vm_id=asked.vm_id,
+            shared=SharedData(asked.shared_data),
+        )
+        guest = WasmGuest(program, None)
+    except WasmTrap as trap:
+        raise WasmError(f"does not begin: {trap}") from None
+    guest.close()
+    return ("it asks for ticks, which no filter is told here",) if guest.asks_for_ticks else ()
+
+
+def first_line(text: str) -> str:
+    """The words of the runtime that say what is wrong: its last line, without what it was about."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    causes = [line.partition(": ")[2] or line for line in lines if line[:1].isdigit()]
+    return causes[-1] if causes else " ".join(lines)
+
+
+def main() -> None:
+    """Read what is asked from standard input, write what came of it to standard output."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_MAX, _MEMORY_MAX))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    asked: Asked = pickle.load(sys.stdin.buffer)  # nosec B301: from the process that began this one  # noqa: S301
+    found: Compiled | str
+    try:
+        found = compile_here(asked, WasmRuntime(0))
+    except (ImportError, WasmError) as error:
+        found = str(error)
+    sys.stdout.buffer.write(pickle.dumps(found))
+
+
+if __name__ == "__main__":
+    from fastgw.wasm import compiler  # by its name: what is pickled names its classes so
+
+    compiler.main()
