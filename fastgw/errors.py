@@ -33,7 +33,9 @@ class GatewayError(Exception):
     """
 
     fault = "internal"
-    answer: object = None  #: what the client gets, a ``Reply``, where a filter has made it; None: one is made of this error
+    answer: object = (
+        None  #: what the client gets, a ``Reply``, where a filter has made it; None: one is made of this error
+    )
     param = ""  #: the parameter of the request that is wrong, for clients whose errors name one
     received = b""  #: of what was refused before it was a request: how it begins
 

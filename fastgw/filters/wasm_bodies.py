@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from fastgw.core.exchange import hooks
 from fastgw.core.exchange.filter import BodyHook, GatheredHook
-from fastgw.errors import RETRY_ALWAYS, DownstreamError, FilterUnavailableError, GatewayError, InternalError, UpstreamError
+from fastgw.errors import (
+    RETRY_ALWAYS,
+    DownstreamError,
+    FilterUnavailableError,
+    GatewayError,
+    InternalError,
+    UpstreamError,
+)
 from fastgw.filters.wasm_reply import answered
 from fastgw.wasm.guest import WasmGuest
 from fastgw.wasm.interface import ON_REQUEST_TRAILERS, ON_RESPONSE_TRAILERS
@@ -127,7 +134,9 @@ class _Shown:
             return DownstreamError(
                 413, "content_too_large", f"a filter holds back more than the {most} bytes of the body allowed here"
             )
-        return UpstreamError(502, "answer_too_large", f"a filter holds back more than the {most} bytes it may of an answer")
+        return UpstreamError(
+            502, "answer_too_large", f"a filter holds back more than the {most} bytes it may of an answer"
+        )
 
 
 class ShownBody(BodyHook):

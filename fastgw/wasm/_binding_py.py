@@ -8,12 +8,25 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from ctypes import POINTER, Structure, Union, byref, c_bool, c_char_p, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    Structure,
+    Union,
+    byref,
+    c_bool,
+    c_char_p,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from typing import Any, Final, NamedTuple
 
 from fastgw.wasm.library import library_path
 from fastgw.wasm.sections import Signature
-from fastgw.wasm.traps import WasmError, WasmTrap, cause_of
+from fastgw.wasm.traps import WasmError, WasmTrap, cause_of, words_of
 
 FRAMES_MAX: Final = 5  #: of a trap that are told
 _STACK: Final = 512 << 10  #: bytes of a module's own stack
@@ -242,7 +255,7 @@ class WasmEngine:
             vector = _Vector()
             self.c.wasmtime_error_message(error, byref(vector))
             self.c.wasmtime_error_delete(error)
-            raise WasmError(self.taken(vector).decode("utf-8", "replace"))
+            raise WasmError(words_of(self.taken(vector).decode("utf-8", "replace")))
 
     def taken(self, vector: _Vector) -> bytes:
         """The bytes of ``vector``, which is deleted."""
@@ -282,7 +295,8 @@ class WasmModule:
             c.wasmtime_module_delete(module)
 
     def __del__(self) -> None:
-        pre, self._pre = getattr(self, "_pre", None), None
+        pre: Any = getattr(self, "_pre", None)
+        self._pre = c_void_p()
         if pre:
             self.engine.c.wasmtime_instance_pre_delete(pre)
 
@@ -335,14 +349,18 @@ class WasmInstance:
         self._store = c.wasmtime_store_new(module.engine.pointer, None, _FINALIZER(0))
         c.wasmtime_store_limiter(self._store, memory, elements, 1, 1, 1)
         self._context = c.wasmtime_store_context(self._store)
-        self._slots: list[_Func | None | bool] = [None] * len(module.names)
-        self._values = (_Raw * _ARGS_MAX)()
+        self._slots: list[_Func | None] = [None] * len(module.names)
         self._trap = c_void_p()
         self._made = _InstanceOf()
         try:
-            self._run(lambda: c.wasmtime_instance_pre_instantiate(
-                module._pre, self._context, byref(self._made), byref(self._trap)  # noqa: SLF001 - its own
-            ))
+            self._run(
+                lambda: c.wasmtime_instance_pre_instantiate(
+                    module._pre,
+                    self._context,
+                    byref(self._made),
+                    byref(self._trap),
+                )
+            )
             self._memory = self._export(module.memory, _EXTERN_MEMORY).memory
         except BaseException:
             self.close()
@@ -360,29 +378,32 @@ class WasmInstance:
         Raises:
             WasmTrap: it did not return.
         """
-        func = self._slots[slot]
-        if func is None:
-            func = self._slots[slot] = self._export(self.module.names[slot], _EXTERN_FUNC).func
-        values = (_Raw * _ARGS_MAX)()
-        for index, value in enumerate(args):
-            values[index].i64 = value
-        self._run(lambda: self._c.wasmtime_func_call_unchecked(
-            self._context, byref(func), values, _ARGS_MAX, byref(self._trap)
-        ))
+        func, values = self._prepared(slot, args)
+        self._run(
+            lambda: self._c.wasmtime_func_call_unchecked(
+                self._context, byref(func), values, _ARGS_MAX, byref(self._trap)
+            )
+        )
         return int(values[0].i32)
 
     def nested(self, slot: int, *args: int) -> int:
         """The same while a call is under way, of which it takes the fuel and the time."""
-        func = self._slots[slot]
-        if func is None:
-            func = self._slots[slot] = self._export(self.module.names[slot], _EXTERN_FUNC).func
-        values = (_Raw * _ARGS_MAX)()
-        for index, value in enumerate(args):
-            values[index].i64 = value
+        func, values = self._prepared(slot, args)
         trap = c_void_p()
         error = self._c.wasmtime_func_call_unchecked(self._context, byref(func), values, _ARGS_MAX, byref(trap))
         self._end(error, trap)
         return int(values[0].i32)
+
+    def _prepared(self, slot: int, args: tuple[int, ...]) -> tuple[_Func, Any]:
+        """The export, and room for its arguments, with these in it, and its result."""
+        func = self._slots[slot]
+        if func is None:
+            found: _Func = self._export(self.module.names[slot], _EXTERN_FUNC).func
+            func = self._slots[slot] = found
+        values = (_Raw * _ARGS_MAX)()
+        for index, value in enumerate(args):
+            values[index].i64 = value
+        return func, values
 
     def read(self, place: int, size: int) -> bytes | None:
         """``size`` bytes of its memory; None: they are not all in it."""
@@ -451,8 +472,7 @@ class WasmInstance:
         c.wasm_frame_vec_delete(byref(frames))
         c.wasm_trap_delete(trap)
         trap.value = None
-        first = text.partition("\n")[0]
-        return WasmTrap(first, cause_of(code.value if has_code else None), tuple(names))
+        return WasmTrap(words_of(text), cause_of(code.value if has_code else None), tuple(names))
 
     def _export(self, name: bytes, kind: int) -> Any:
         found = _Extern()

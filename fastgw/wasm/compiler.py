@@ -76,7 +76,7 @@ def _compiled_apart(asked: Asked) -> Compiled:
     if done.returncode or not done.stdout:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise WasmError(f"cannot be compiled: {said[-1] if said else f'the compiler ended with {done.returncode}'}")
-    found = pickle.loads(done.stdout)  # nosec B301: as above  # noqa: S301
+    found = pickle.loads(done.stdout)  # nosec B301: as above
     if isinstance(found, str):
         raise WasmError(found)
     compiled: Compiled = found
@@ -92,7 +92,7 @@ def compile_here(asked: Asked, runtime: WasmRuntime) -> Compiled:
     try:
         code = runtime.engine.compile(asked.module)
     except WasmError as error:
-        raise WasmError(f"does not validate: {first_line(str(error))}") from None
+        raise WasmError(f"does not validate: {error}") from None
     sections = read_sections(asked.module)
     problem = refusal(sections, asked.bounds.memory, asked.bounds.elements)
     if problem:
@@ -117,20 +117,13 @@ def _tried(asked: Asked, runtime: WasmRuntime, code: bytes, sections: Sections) 
     return ("it asks for ticks, which no filter is told here",) if guest.asks_for_ticks else ()
 
 
-def first_line(text: str) -> str:
-    """The words of the runtime that say what is wrong: its last line, without what it was about."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    causes = [line.partition(": ")[2] or line for line in lines if line[:1].isdigit()]
-    return causes[-1] if causes else " ".join(lines)
-
-
 def main() -> None:
     """Read what is asked from standard input, write what came of it to standard output."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_MAX, _MEMORY_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    asked: Asked = pickle.load(sys.stdin.buffer)  # nosec B301: from the process that began this one  # noqa: S301
+    asked: Asked = pickle.load(sys.stdin.buffer)  # nosec B301: from the process that began this one
     found: Compiled | str
     try:
         found = compile_here(asked, WasmRuntime(0))

@@ -213,9 +213,10 @@ class WasmGuest:
 
     def read(self, place: int, size: int) -> bytes | None:
         """Bytes of its memory; None: they are not all in it."""
-        self._spend(size)
         assert self._instance is not None
-        return self._instance.read(place, size)
+        found = self._instance.read(place, size)
+        self._spend(0 if found is None else size)
+        return found
 
     def write(self, place: int, data: bytes) -> int:
         """Write into its memory; a status."""

@@ -73,7 +73,8 @@ def set_header_map_pairs(guest: WasmGuest, map_id: int, data: int, size: int) ->
     pairs = deserialized(given)
     if pairs is None or not _map(guest, map_id):
         return BAD_ARGUMENT
-    return guest.stream.put(map_id, [(name.lower(), value) for name, value in pairs])
+    status: int = guest.stream.put(map_id, [(name.lower(), value) for name, value in pairs])
+    return status
 
 
 def get_header_map_value(guest: WasmGuest, map_id: int, key: int, key_size: int, data_at: int, size_at: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from fastgw.wasm.binding import HostFunction, WasmEngine, WasmModule
@@ -121,7 +121,7 @@ class WasmProgram:
         self.module = WasmModule(runtime.engine, code, functions, EXPORTS, sections.memories[0])
 
 
-def _linked(one: Imported) -> tuple[Signature, object]:
+def _linked(one: Imported) -> tuple[Signature, Callable[..., int | None]]:
     signature = one.signature or Signature("", "")
     call = found_function(one.module, one.name, signature)
     if isinstance(call, str):

@@ -118,8 +118,7 @@ def read_sections(data: bytes) -> Sections:
         if kind == _TYPES:
             types = _read_types(section)
         elif kind == _IMPORTS:
-            for _ in range(section.number()):
-                imports.append(_read_import(section, types, functions))
+            imports += [_read_import(section, types, functions) for _ in range(section.number())]
         elif kind == _FUNCTIONS:
             functions += [section.number() for _ in range(section.number())]
         elif kind == _TABLES:

@@ -33,3 +33,9 @@ class WasmTrap(Exception):
 def cause_of(code: int | None) -> str:
     """The cause of a trap with this number; None: it has none."""
     return _CAUSE_OF_CODE.get(-1 if code is None else code, TRAP_CAUSES[0])
+
+
+def words_of(message: str) -> str:
+    """The words of the runtime that say what is wrong: what it says last, in one line."""
+    said = " ".join(message.rpartition("Caused by:")[2].replace("\0", "").split())
+    return said.removeprefix("wasm trap: ") or "it does not say why"

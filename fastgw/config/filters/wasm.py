@@ -2,8 +2,6 @@
 
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import PrivateAttr
-
 from fastgw.config.filters.entry import FilterOptions
 from fastgw.config.model import setting
 from fastgw.config.source import Document, TreePath
@@ -48,17 +46,20 @@ class Wasm(FilterOptions):
     )
     time: PositiveDuration = setting("100ms", "Time that one call of it may take.")
     memory: Annotated[int, size(65536, 64 << 20)] = setting("16MiB", "Memory that one instance may have.")
-    max_body: Annotated[int, size(0, 1 << 30)] = setting("1MiB", "Bytes of a body that may be held for it; more are 413.")
+    max_body: Annotated[int, size(0, 1 << 30)] = setting(
+        "1MiB", "Bytes of a body that may be held for it; more are 413."
+    )
     max_instances: Annotated[int, count(1, 1000)] = setting(
         256, "Exchanges that one worker has with it at one time; for others it fails."
     )
     max_copied: Annotated[int, size(1024, 1 << 30)] = setting(
         "16MiB", "Bytes that one call of it may have the gateway copy; each function that it calls counts as 256."
     )
-    shared_data: Annotated[int, size(0, 64 << 20)] = setting("1MiB", "Bytes that its exchanges may share in one worker.")
+    shared_data: Annotated[int, size(0, 64 << 20)] = setting(
+        "1MiB", "Bytes that its exchanges may share in one worker."
+    )
     log_level: Annotated[str, words(*LEVELS)] = setting("info", "The least of its lines that are written.")
     max_lines: Annotated[int, count(0, 1000)] = setting(16, "Lines that it may write for one exchange.")
-    _found: Any = PrivateAttr(None)  # of a file that may be another when it is read again
 
     def given(self) -> dict[str, Any]:
         """With machine code in the place of the file.
@@ -66,19 +67,23 @@ class Wasm(FilterOptions):
         Raises:
             ValueError: there is none, in words for the operator.
         """
-        found = self._found or self._compiled()
+        found = self._compiled()  # which is kept from the check
         sections = found.sections
         told = (
             tuple((one.module, one.name, one.kind, tuple(one.signature or ("", ""))) for one in sections.imports),
             tuple((name, tuple(of)) for name, of in sections.exports.items()),
             *sections[2:],
         )
-        options = {"code": found.code, "sections": told, "vm_id": self.vm_id}
-        return options | self._bounds()._asdict() | {
-            "configuration": self.configuration,
-            "vm_configuration": self.vm_configuration,
-            "shared_data": self.shared_data,
-        }
+        options: dict[str, Any] = {"code": found.code, "sections": told, "vm_id": self.vm_id}
+        return (
+            options
+            | self._bounds()._asdict()
+            | {
+                "configuration": self.configuration,
+                "vm_configuration": self.vm_configuration,
+                "shared_data": self.shared_data,
+            }
+        )
 
     def does(self) -> str:
         """Which module."""
@@ -96,7 +101,7 @@ class Wasm(FilterOptions):
         if is_unsound(self.log_level, self.max_lines):
             return
         try:
-            self._found = self._compiled()
+            self._compiled()
         except ValueError as error:
             document.report((*where, "module"), str(error))
 
@@ -127,9 +132,7 @@ class Wasm(FilterOptions):
             raise ValueError(f"{self.module} has more than {MODULE_MAX >> 20} MiB")
         try:
             return compiled(
-                Asked(
-                    "", data, self._bounds(), self.configuration, self.vm_configuration, self.vm_id, self.shared_data
-                )
+                Asked("", data, self._bounds(), self.configuration, self.vm_configuration, self.vm_id, self.shared_data)
             )
         except WasmError as error:
             raise ValueError(f"{self.module} {error}") from None

@@ -1,0 +1,75 @@
+"""A module is compiled and tried in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from fastgw.wasm import compiler as module
+from fastgw.wasm.compiler import Asked, Compiled, compile_here, compiled
+from fastgw.wasm.traps import WasmError
+from tests.support.wasm import BOUNDS, binary, runtime, text
+
+
+def asked(data: bytes, **bounds: int) -> Asked:
+    return Asked("guard", data, BOUNDS._replace(**bounds), b"{}", b"", "", 1000)
+
+
+def tried(body: str, **bounds: int) -> Compiled:
+    return compile_here(asked(binary(text(body)), **bounds), runtime())
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('(func (export "_initialize") (loop $l (br $l)))', "does not begin: .*fuel"),
+        ("(func $s (loop $l (br $l))) (start $s)", "does not begin: .*fuel"),
+        (
+            '(func (export "proxy_on_vm_start") (param i32 i32) (result i32) (unreachable))',
+            "does not begin: .*unreachable",
+        ),
+        (
+            '(func (export "proxy_on_configure") (param i32 i32) (result i32) (i32.const 0))',
+            "refused the configuration",
+        ),
+        ('(func (export "proxy_on_done") (param i32))', "exports proxy_on_done as"),
+    ],
+)
+def test_what_cannot_begin_is_said(body: str, words: str) -> None:
+    with pytest.raises(WasmError, match=words):
+        tried(body)
+
+
+def test_what_an_operator_should_know() -> None:
+    ticks = '(func (export "_initialize") (drop (call $set_tick_period_milliseconds (i32.const 1000))))'
+    assert tried(ticks).warnings == ("it asks for ticks, which no filter is told here",) and tried("").warnings == ()
+
+
+def test_a_process_of_its_own_does_the_same_and_its_work_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = asked(binary(text(""))), asked(b"\0asm\1\0\0\0\xff")
+    found = compiled(good)
+    assert found.sections.exports["proxy_abi_version_0_2_1"].params == "" and runtime().engine.load(found.code)
+    with pytest.raises(WasmError, match="does not validate"):
+        compiled(bad)
+    monkeypatch.setattr(module, "_compiled_apart", lambda one: pytest.fail("compiled again"))
+    assert compiled(good) is found
+    for number in range(module._KEPT_MAX):
+        monkeypatch.setattr(module, "_compiled_apart", lambda one: found)
+        compiled(asked(b"%d" % number))
+    assert len(module._kept) == module._KEPT_MAX
+
+
+def test_a_process_that_takes_too_long_or_dies_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    import subprocess
+
+    def late(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("x", 1)
+
+    monkeypatch.setattr(subprocess, "run", late)
+    with pytest.raises(WasmError, match="is not compiled within 30 s"):
+        compiled(asked(b"late"))
+    died = subprocess.CompletedProcess([sys.executable], -9, b"", b"")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: died)
+    with pytest.raises(WasmError, match="the compiler ended with -9"):
+        compiled(asked(b"died"))
