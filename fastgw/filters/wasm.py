@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core.exchange.about import report
 from fastgw.core.exchange.filter import BodyHook
 from fastgw.core.exchange.reply import Reply
-from fastgw.errors import FilterUnavailableError
-from fastgw.filters.wasm_bodies import ShownBody, ShownWhole, Visit
-from fastgw.filters.wasm_reply import answered, made
+from fastgw.filters.wasm_bodies import GuestVisit, ShownBody, ShownWhole
+from fastgw.filters.wasm_reply import answered, failed, made
 from fastgw.filters.wasm_stream import ExchangeStream
 from fastgw.wasm.guest import WasmGuest
 from fastgw.wasm.interface import (
@@ -91,7 +90,7 @@ class WasmFilter:
         self.name = name
         self._options = options
         self._program: WasmProgram | None = None
-        self._visits: dict[Exchange, Visit] = {}
+        self._visits: dict[Exchange, GuestVisit] = {}
         exports = {one for one, _ in options["sections"][1]}
         # A hook that has nothing to do is none.
         self.request = self._see_request
@@ -134,7 +133,7 @@ class WasmFilter:
         assert self._program is not None
         try:
             guest = WasmGuest(self._program, ExchangeStream(exchange, self.name))
-            visit = self._visits[exchange] = Visit(exchange, guest)
+            visit = self._visits[exchange] = GuestVisit(exchange, guest)
             has_body = exchange.request.has_body
             goes_on = guest.on_request_headers(guest.stream.count(REQUEST_HEADERS), not has_body)
             if guest.reply is not None:
@@ -142,7 +141,7 @@ class WasmFilter:
             if not goes_on:
                 visit.is_request_paused = self._pause(guest, ON_REQUEST_BODY, has_body=has_body)
         except WasmTrap as trap:
-            raise self._failed(trap) from None
+            raise failed(self.name, trap) from None
         return None
 
     def _see_answer(self, exchange: Exchange) -> None:
@@ -159,7 +158,7 @@ class WasmFilter:
             if not goes_on:
                 visit.is_answer_paused = self._pause(guest, ON_RESPONSE_BODY, has_body=has_body)
         except WasmTrap as trap:
-            raise self._failed(trap) from None
+            raise failed(self.name, trap) from None
 
     def _open_request(self, exchange: Exchange) -> BodyHook | None:
         """Show it the body of the request."""
@@ -198,12 +197,6 @@ class WasmFilter:
             guest.close()
             raise WasmTrap("it paused a message that has no body, which nothing can resume", "paused")
         return True
-
-    def _failed(self, trap: WasmTrap) -> FilterUnavailableError:
-        """What the client is told."""
-        return FilterUnavailableError(
-            *(503, "wasm_failed", f"the filter {self.name!r} of the gateway failed"), reason=f"{trap.cause}: {trap}"
-        )
 
 
 def _has_any(exports: set[str], slots: tuple[int, ...]) -> bool:

@@ -18,12 +18,11 @@ from fastgw.core.exchange.filter import BodyHook, GatheredHook
 from fastgw.errors import (
     RETRY_ALWAYS,
     DownstreamError,
-    FilterUnavailableError,
     GatewayError,
     InternalError,
     UpstreamError,
 )
-from fastgw.filters.wasm_reply import answered
+from fastgw.filters.wasm_reply import answered, failed
 from fastgw.wasm.guest import WasmGuest
 from fastgw.wasm.interface import ON_REQUEST_TRAILERS, ON_RESPONSE_TRAILERS
 from fastgw.wasm.traps import WasmTrap
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 _KINDS: Final = ("transform_response", "transform_request")
 
 
-class Visit:
+class GuestVisit:
     """What a filter has of one exchange."""
 
     __slots__ = ("exchange", "guest", "held", "is_answer_paused", "is_request_paused")
@@ -62,7 +61,7 @@ class Visit:
 class _Shown:
     """One body of one exchange, and its guest."""
 
-    def __init__(self, visit: Visit, hook: Callable[..., object], *, is_request: bool) -> None:
+    def __init__(self, visit: GuestVisit, hook: Callable[..., object], *, is_request: bool) -> None:
         """``hook``: of the filter, by which its failure mode is known."""
         self._visit = visit
         self._hook = hook
@@ -101,9 +100,7 @@ class _Shown:
         except WasmTrap as trap:
             guest.close()
             self._hold(0)
-            error = FilterUnavailableError(
-                *(503, "wasm_failed", "a filter of the gateway failed"), reason=f"{trap.cause}: {trap}"
-            )
+            error = failed(visit.exchange.route.chain.name_of(self._hook), trap)
             if not is_kept:
                 raise error from None
             hooks.report_broken(visit.exchange, self._hook, _KINDS[self.is_request], error)
@@ -142,7 +139,7 @@ class _Shown:
 class ShownBody(BodyHook):
     """A body that goes on as the guest lets it."""
 
-    def __init__(self, visit: Visit, hook: Callable[..., object], *, is_request: bool) -> None:
+    def __init__(self, visit: GuestVisit, hook: Callable[..., object], *, is_request: bool) -> None:
         self._shown = _Shown(visit, hook, is_request=is_request)
 
     def feed(self, data: bytes) -> bytes:
@@ -155,7 +152,7 @@ class ShownBody(BodyHook):
 class ShownWhole(GatheredHook):
     """The body of a message whose head waits for it."""
 
-    def __init__(self, visit: Visit, hook: Callable[..., object], *, is_request: bool) -> None:
+    def __init__(self, visit: GuestVisit, hook: Callable[..., object], *, is_request: bool) -> None:
         self._shown = _Shown(visit, hook, is_request=is_request)
         self.max_bytes = visit.guest.program.bounds.max_body
 

@@ -1,4 +1,4 @@
-"""The answer of a guest, as the gateway has such."""
+"""The answer of a guest, as the gateway has such, and the error where it fails."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from fastgw.core.exchange.reply import Reply
-from fastgw.errors import DownstreamError, GatewayError
+from fastgw.errors import DownstreamError, FilterUnavailableError, GatewayError
 from fastgw.filters.wasm_stream import FIELDS_MAX, FRAMING
 from fastgw.wasm.guest import LocalReply
-from fastgw.wasm.interface import Pair
+from fastgw.wasm.interface import MapPair
 from fastgw.wasm.traps import WasmTrap
 from fastgw.wire.fields import OWN_RESPONSE_FIELDS, is_own, is_token
 
@@ -35,12 +35,19 @@ def answered(reply: LocalReply) -> GatewayError:
     Raises:
         WasmTrap: as ``made``.
     """
-    error = DownstreamError(reply.status, "wasm_reply", "a filter of the gateway answered in the service's place")
+    error = DownstreamError(403, "wasm_reply", "a filter of the gateway answered in the service's place")
+    error.status = reply.status
     error.answer = made(reply)
     return error
 
 
-def _fields(given: Sequence[Pair]) -> tuple[str, tuple[tuple[str, str], ...]]:
+def failed(name: str, trap: WasmTrap) -> FilterUnavailableError:
+    """What the client is told where the module of the filter ``name`` has failed, and what the log is."""
+    detail = f"the filter {name!r} of the gateway failed"
+    return FilterUnavailableError(503, "wasm_failed", detail, reason=f"{trap.cause}: {trap}")
+
+
+def _fields(given: Sequence[MapPair]) -> tuple[str, tuple[tuple[str, str], ...]]:
     """The type, and the others."""
     kind = _TYPE
     others: list[tuple[str, str]] = []

@@ -1,8 +1,8 @@
 """An exchange as a guest sees it: fields by name, properties by path (``wasm.interface.HttpStream``).
 
-Names of pseudo fields are those of HTTP/2, whatever is spoken: ``:method``, ``:path``, ``:authority``, ``:scheme``, ``:status``.  What frames
-a message is the gateway's: a guest that changes it is told that all is well, as nearly all do who change a body, and nothing is changed.
-Any other field that is the gateway's own it cannot change, and is told so.
+Names of pseudo fields are those of HTTP/2, whatever is spoken: ``:method``, ``:path``, ``:authority``, ``:scheme``, ``:status``.  What
+frames a message is the gateway's: a guest that changes it is told that all is well, as nearly all do who change a body, and nothing is
+changed.  Any other field that is the gateway's own it cannot change, and is told so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fastgw.wasm.interface import (
     REQUEST_TRAILERS,
     RESPONSE_HEADERS,
     RESPONSE_TRAILERS,
-    Pair,
+    MapPair,
 )
 from fastgw.wire.errors import WireError
 from fastgw.wire.fields import OWN_REQUEST_FIELDS, OWN_RESPONSE_FIELDS, is_forbidden_trailer, is_own
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"te", b"trailer"))
 FIELDS_MAX: Final = 64 << 10  #: bytes of fields that one exchange may be given
 
-Read = Callable[[Any], bytes | None]  #: of an exchange
+ReadProperty = Callable[[Any], bytes | None]  #: of an exchange
 
 
 def _number(value: int) -> bytes:
@@ -42,7 +42,7 @@ def _number(value: int) -> bytes:
 
 
 #: Properties, by their path.
-PROPERTIES: Final[Mapping[str, Read]] = {
+PROPERTIES: Final[Mapping[str, ReadProperty]] = {
     "source.address": lambda exchange: exchange.client.address,
     "request.path": lambda exchange: exchange.request.target,
     "request.url_path": lambda exchange: exchange.request.path,
@@ -77,7 +77,7 @@ class ExchangeStream:
 
     # --- fields
 
-    def pairs(self, map_id: int) -> Sequence[Pair] | None:
+    def pairs(self, map_id: int) -> Sequence[MapPair] | None:
         """See ``HttpStream``."""
         exchange = self._exchange
         if map_id == REQUEST_HEADERS:
@@ -110,7 +110,7 @@ class ExchangeStream:
             return value_of(exchange.body.trailers, name)
         return value_of(exchange.response.trailers, name) if map_id == RESPONSE_TRAILERS else None
 
-    def edit(self, map_id: int, removed: Sequence[bytes], added: Sequence[Pair]) -> int:
+    def edit(self, map_id: int, removed: Sequence[bytes], added: Sequence[MapPair]) -> int:
         """See ``HttpStream``."""
         message = self._message(map_id)
         if message is None:
@@ -122,7 +122,7 @@ class ExchangeStream:
             return OK
         return self._change(message, removed, added)
 
-    def put(self, map_id: int, pairs: Sequence[Pair]) -> int:
+    def put(self, map_id: int, pairs: Sequence[MapPair]) -> int:
         """See ``HttpStream``."""
         message = self._message(map_id)
         if message is None:
@@ -143,7 +143,7 @@ class ExchangeStream:
             return None if exchange.response.status else exchange.request
         return exchange.response if map_id == RESPONSE_HEADERS and exchange.response.status else None
 
-    def _change(self, message: Message, removed: Sequence[bytes], added: Sequence[Pair]) -> int:
+    def _change(self, message: Message, removed: Sequence[bytes], added: Sequence[MapPair]) -> int:
         self._added += sum([len(name) + len(value) + 4 for name, value in added])
         if self._added > FIELDS_MAX or self._exchange.is_head_sent:
             return BAD_ARGUMENT
@@ -153,7 +153,7 @@ class ExchangeStream:
             return BAD_ARGUMENT
         return OK
 
-    def _edit_trailers(self, removed: Sequence[bytes], added: Sequence[Pair]) -> int:
+    def _edit_trailers(self, removed: Sequence[bytes], added: Sequence[MapPair]) -> int:
         response = self._exchange.response
         for name, value in added:
             self._added += len(name) + len(value)
@@ -169,7 +169,7 @@ class ExchangeStream:
 
     # --- pseudo fields
 
-    def _pseudo(self) -> tuple[Pair, ...]:
+    def _pseudo(self) -> tuple[MapPair, ...]:
         request = self._exchange.request
         scheme = request.forwarded_proto or self._exchange.listener.scheme
         return (
@@ -179,7 +179,7 @@ class ExchangeStream:
             (b":scheme", scheme),
         )
 
-    def _edit_pseudo(self, map_id: int, added: Sequence[Pair]) -> int:
+    def _edit_pseudo(self, map_id: int, added: Sequence[MapPair]) -> int:
         """The path of a request and the status of an answer can be another."""
         if len(added) != 1:
             return BAD_ARGUMENT
@@ -236,8 +236,8 @@ class ExchangeStream:
         report(self._exchange, level, "a filter says", filter=self._name, text=text)
 
 
-def _pairs(lines: bytes) -> list[Pair]:
-    found: list[Pair] = []
+def _pairs(lines: bytes) -> list[MapPair]:
+    found: list[MapPair] = []
     for line in lines.split(b"\r\n"):
         name, colon, value = line.partition(b":")
         if colon:

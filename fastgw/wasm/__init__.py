@@ -5,6 +5,7 @@
 ``binding``    the runtime (libwasmtime): compile, link, make an instance, call it, read and write its memory
 ``ticker``     the clock by which a call that takes too long ends
 ``interface``  names, numbers and forms of the ABI
+    ``caller``     who calls the host, as that sees it
 ``hostcalls``  what a module may ask for
 ``guest``      one instance, for one exchange
 ``program``    a module that is ready to be instances, and the bounds of these

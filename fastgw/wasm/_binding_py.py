@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from ctypes import (
-    POINTER,
-    Structure,
-    Union,
-    byref,
-    c_bool,
-    c_char_p,
-    c_int64,
-    c_size_t,
-    c_uint8,
-    c_uint32,
-    c_uint64,
-    c_void_p,
-)
+from ctypes import byref, c_uint8, c_uint64, c_void_p
 from typing import Any, Final, NamedTuple
 
-from fastgw.wasm.library import library_path
+from fastgw.wasm._library_py import (
+    CALLBACK,
+    EXTERN_FUNC,
+    EXTERN_MEMORY,
+    FINALIZER,
+    KINDS,
+    ByteVector,
+    ExternRef,
+    FuncRef,
+    InstanceRef,
+    RawValue,
+    declared,
+)
+from fastgw.wasm.library import has_room
 from fastgw.wasm.sections import Signature
 from fastgw.wasm.traps import WasmError, WasmTrap, cause_of, words_of
 
@@ -43,135 +43,6 @@ class HostFunction(NamedTuple):
     call: Callable[..., int | None]
 
 
-class _Raw(Union):
-    """A ``wasmtime_val_raw_t``."""
-
-    _fields_ = (("i32", c_uint32), ("i64", c_uint64), ("v128", c_uint64 * 2))
-
-
-class _Vector(Structure):
-    """A ``wasm_byte_vec_t``, and what else is one."""
-
-    _fields_ = (("size", c_size_t), ("data", c_void_p))
-
-
-class _Func(Structure):
-    _fields_ = (("store", c_uint64), ("private", c_void_p))
-
-
-class _Memory(Structure):
-    _fields_ = (("store", c_uint64), ("private1", c_uint32), ("private2", c_uint32))
-
-
-class _Of(Union):
-    _fields_ = (("func", _Func), ("memory", _Memory), ("room", c_uint64 * 3))
-
-
-class _Extern(Structure):
-    _fields_ = (("kind", c_uint8), ("of", _Of))
-
-
-class _InstanceOf(Structure):
-    _fields_ = (("store", c_uint64), ("private", c_size_t))
-
-
-_EXTERN_FUNC, _EXTERN_MEMORY = 0, 3
-_KINDS: Final = {"i": 0, "I": 1, "f": 2, "F": 3}
-_CALLBACK: Final = ctypes.CFUNCTYPE(c_void_p, c_void_p, c_void_p, POINTER(_Raw), c_size_t)
-_FINALIZER: Final = ctypes.CFUNCTYPE(None, c_void_p)
-_P: Final = c_void_p
-_DECLARED: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
-    "wasm_config_new": (_P, ()),
-    "wasm_engine_new_with_config": (_P, (_P,)),
-    "wasm_engine_delete": (None, (_P,)),
-    "wasm_functype_new": (_P, (_P, _P)),
-    "wasm_functype_delete": (None, (_P,)),
-    "wasm_valtype_new": (_P, (c_uint8,)),
-    "wasm_valtype_vec_new": (None, (_P, c_size_t, _P)),
-    "wasm_byte_vec_delete": (None, (_P,)),
-    "wasm_frame_vec_delete": (None, (_P,)),
-    "wasm_frame_func_index": (c_uint32, (_P,)),
-    "wasm_trap_message": (None, (_P, _P)),
-    "wasm_trap_trace": (None, (_P, _P)),
-    "wasm_trap_delete": (None, (_P,)),
-    "wasmtime_config_consume_fuel_set": (None, (_P, c_bool)),
-    "wasmtime_config_epoch_interruption_set": (None, (_P, c_bool)),
-    "wasmtime_config_max_wasm_stack_set": (None, (_P, c_size_t)),
-    "wasmtime_config_wasm_threads_set": (None, (_P, c_bool)),
-    "wasmtime_config_wasm_relaxed_simd_set": (None, (_P, c_bool)),
-    "wasmtime_config_wasm_memory64_set": (None, (_P, c_bool)),
-    "wasmtime_config_wasm_multi_memory_set": (None, (_P, c_bool)),
-    "wasmtime_config_gc_support_set": (None, (_P, c_bool)),
-    "wasmtime_config_wasm_gc_set": (None, (_P, c_bool)),
-    "wasmtime_config_wasm_function_references_set": (None, (_P, c_bool)),
-    "wasmtime_config_wasm_exceptions_set": (None, (_P, c_bool)),
-    "wasmtime_config_wasm_stack_switching_set": (None, (_P, c_bool)),
-    "wasmtime_config_parallel_compilation_set": (None, (_P, c_bool)),
-    "wasmtime_config_native_unwind_info_set": (None, (_P, c_bool)),
-    "wasmtime_pooling_allocation_config_new": (_P, ()),
-    "wasmtime_pooling_allocation_config_delete": (None, (_P,)),
-    "wasmtime_pooling_allocation_config_total_core_instances_set": (None, (_P, c_uint32)),
-    "wasmtime_pooling_allocation_config_total_memories_set": (None, (_P, c_uint32)),
-    "wasmtime_pooling_allocation_config_total_tables_set": (None, (_P, c_uint32)),
-    "wasmtime_pooling_allocation_config_total_stacks_set": (None, (_P, c_uint32)),
-    "wasmtime_pooling_allocation_config_total_gc_heaps_set": (None, (_P, c_uint32)),
-    "wasmtime_pooling_allocation_config_max_tables_per_module_set": (None, (_P, c_uint32)),
-    "wasmtime_pooling_allocation_config_max_memories_per_module_set": (None, (_P, c_uint32)),
-    "wasmtime_pooling_allocation_config_max_memory_size_set": (None, (_P, c_size_t)),
-    "wasmtime_pooling_allocation_config_table_elements_set": (None, (_P, c_size_t)),
-    "wasmtime_pooling_allocation_config_max_core_instance_size_set": (None, (_P, c_size_t)),
-    "wasmtime_pooling_allocation_config_linear_memory_keep_resident_set": (None, (_P, c_size_t)),
-    "wasmtime_pooling_allocation_config_table_keep_resident_set": (None, (_P, c_size_t)),
-    "wasmtime_pooling_allocation_strategy_set": (None, (_P, _P)),
-    "wasmtime_engine_increment_epoch": (None, (_P,)),
-    "wasmtime_module_new": (_P, (_P, c_char_p, c_size_t, _P)),
-    "wasmtime_module_delete": (None, (_P,)),
-    "wasmtime_module_serialize": (_P, (_P, _P)),
-    "wasmtime_module_deserialize": (_P, (_P, c_char_p, c_size_t, _P)),
-    "wasmtime_linker_new": (_P, (_P,)),
-    "wasmtime_linker_delete": (None, (_P,)),
-    "wasmtime_linker_define_func_unchecked": (
-        _P,
-        (_P, c_char_p, c_size_t, c_char_p, c_size_t, _P, _CALLBACK, _P, _FINALIZER),
-    ),
-    "wasmtime_linker_instantiate_pre": (_P, (_P, _P, _P)),
-    "wasmtime_instance_pre_instantiate": (_P, (_P, _P, _P, _P)),
-    "wasmtime_instance_pre_delete": (None, (_P,)),
-    "wasmtime_instance_export_get": (c_bool, (_P, _P, c_char_p, c_size_t, _P)),
-    "wasmtime_store_new": (_P, (_P, _P, _FINALIZER)),
-    "wasmtime_store_context": (_P, (_P,)),
-    "wasmtime_store_limiter": (None, (_P, c_int64, c_int64, c_int64, c_int64, c_int64)),
-    "wasmtime_store_delete": (None, (_P,)),
-    "wasmtime_context_set_fuel": (_P, (_P, c_uint64)),
-    "wasmtime_context_get_fuel": (_P, (_P, _P)),
-    "wasmtime_context_set_epoch_deadline": (None, (_P, c_uint64)),
-    "wasmtime_func_call_unchecked": (_P, (_P, _P, _P, c_size_t, _P)),
-    "wasmtime_memory_data": (_P, (_P, _P)),
-    "wasmtime_memory_data_size": (c_size_t, (_P, _P)),
-    "wasmtime_trap_new": (_P, (c_char_p, c_size_t)),
-    "wasmtime_trap_code": (c_bool, (_P, _P)),
-    "wasmtime_frame_func_name": (_P, (_P,)),
-    "wasmtime_error_message": (None, (_P, _P)),
-    "wasmtime_error_delete": (None, (_P,)),
-}
-
-
-def _declared() -> Any:
-    """The library, with the types of what is called of it.
-
-    Raises:
-        ImportError: it is not there, or another version: something that is needed is not in it.
-    """
-    try:
-        library = ctypes.CDLL(library_path())
-        for name, (result, params) in _DECLARED.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, params
-    except (OSError, AttributeError) as error:
-        raise ImportError(f"the library of the package wasmtime cannot be used: {error}") from None
-    return library
-
-
 class WasmEngine:
     """The compiler, and the memory that instances are made in."""
 
@@ -183,7 +54,9 @@ class WasmEngine:
             ImportError: the runtime is not installed, or another one.
             WasmError: it does not start, as there is no address space for so much.
         """
-        c = self.c = _declared()
+        c = self.c = declared()
+        if not has_room(instances):
+            raise WasmError(f"there is no address space for {instances} instances (ulimit -v, LimitAS=)")
         config = c.wasm_config_new()
         c.wasmtime_config_consume_fuel_set(config, True)
         c.wasmtime_config_epoch_interruption_set(config, True)
@@ -197,8 +70,6 @@ class WasmEngine:
         if instances:
             self._pool(config, instances, memory, elements)
         self.pointer = c.wasm_engine_new_with_config(config)
-        if not self.pointer:
-            raise WasmError(f"the runtime does not start with room for {instances} instances of {memory} bytes")
 
     def _pool(self, config: Any, instances: int, memory: int, elements: int) -> None:
         pool = self.c.wasmtime_pooling_allocation_config_new()
@@ -227,7 +98,7 @@ class WasmEngine:
         Raises:
             WasmError: it does not validate.
         """
-        module, vector = c_void_p(), _Vector()
+        module, vector = c_void_p(), ByteVector()
         self.check(self.c.wasmtime_module_new(self.pointer, data, len(data), byref(module)))
         try:
             self.check(self.c.wasmtime_module_serialize(module, byref(vector)))
@@ -252,12 +123,12 @@ class WasmEngine:
     def check(self, error: int | None) -> None:
         """Raise WasmError of an ``error`` of the runtime."""
         if error:
-            vector = _Vector()
+            vector = ByteVector()
             self.c.wasmtime_error_message(error, byref(vector))
             self.c.wasmtime_error_delete(error)
             raise WasmError(words_of(self.taken(vector).decode("utf-8", "replace")))
 
-    def taken(self, vector: _Vector) -> bytes:
+    def taken(self, vector: ByteVector) -> bytes:
         """The bytes of ``vector``, which is deleted."""
         data = ctypes.string_at(vector.data, vector.size) if vector.size else b""
         self.c.wasm_byte_vec_delete(byref(vector))
@@ -282,7 +153,7 @@ class WasmModule:
         self._functions = tuple(functions)
         self.owner: Any = None  #: of the instance that is running
         self.raised: BaseException | None = None  #: by a host function, which ended the call
-        self._callback = _CALLBACK(self._called)  # kept as long as the linked module may call it
+        self._callback = CALLBACK(self._called)  # kept as long as the linked module may call it
         c = engine.c
         module, self._pre = engine.load(code), c_void_p()
         linker = c.wasmtime_linker_new(engine.pointer)
@@ -304,14 +175,14 @@ class WasmModule:
         c = self.engine.c
         kinds = []
         for letters in one.signature:
-            vector = _Vector()
-            types = (c_void_p * max(len(letters), 1))(*[c.wasm_valtype_new(_KINDS[letter]) for letter in letters])
+            vector = ByteVector()
+            types = (c_void_p * max(len(letters), 1))(*[c.wasm_valtype_new(KINDS[letter]) for letter in letters])
             c.wasm_valtype_vec_new(byref(vector), len(letters), types)
             kinds.append(vector)
         functype = c.wasm_functype_new(byref(kinds[0]), byref(kinds[1]))
         module, name = one.module.encode(), one.name.encode()
         error = c.wasmtime_linker_define_func_unchecked(
-            *(linker, module, len(module), name, len(name), functype, self._callback, index, _FINALIZER(0))
+            *(linker, module, len(module), name, len(name), functype, self._callback, index, FINALIZER(0))
         )
         c.wasm_functype_delete(functype)
         self.engine.check(error)
@@ -346,12 +217,12 @@ class WasmInstance:
         self._fuel = fuel
         self._ticks = ticks
         c = self._c = module.engine.c
-        self._store = c.wasmtime_store_new(module.engine.pointer, None, _FINALIZER(0))
+        self._store = c.wasmtime_store_new(module.engine.pointer, None, FINALIZER(0))
         c.wasmtime_store_limiter(self._store, memory, elements, 1, 1, 1)
         self._context = c.wasmtime_store_context(self._store)
-        self._slots: list[_Func | None] = [None] * len(module.names)
+        self._slots: list[FuncRef | None] = [None] * len(module.names)
         self._trap = c_void_p()
-        self._made = _InstanceOf()
+        self._made = InstanceRef()
         try:
             self._run(
                 lambda: c.wasmtime_instance_pre_instantiate(
@@ -361,7 +232,7 @@ class WasmInstance:
                     byref(self._trap),
                 )
             )
-            self._memory = self._export(module.memory, _EXTERN_MEMORY).memory
+            self._memory = self._export(module.memory, EXTERN_MEMORY).memory
         except BaseException:
             self.close()
             raise
@@ -394,13 +265,13 @@ class WasmInstance:
         self._end(error, trap)
         return int(values[0].i32)
 
-    def _prepared(self, slot: int, args: tuple[int, ...]) -> tuple[_Func, Any]:
+    def _prepared(self, slot: int, args: tuple[int, ...]) -> tuple[FuncRef, Any]:
         """The export, and room for its arguments, with these in it, and its result."""
         func = self._slots[slot]
         if func is None:
-            found: _Func = self._export(self.module.names[slot], _EXTERN_FUNC).func
+            found: FuncRef = self._export(self.module.names[slot], EXTERN_FUNC).func
             func = self._slots[slot] = found
-        values = (_Raw * _ARGS_MAX)()
+        values = (RawValue * _ARGS_MAX)()
         for index, value in enumerate(args):
             values[index].i64 = value
         return func, values
@@ -458,7 +329,7 @@ class WasmInstance:
     def _told(self, trap: c_void_p) -> WasmTrap:
         """What ``trap`` says, which is deleted."""
         c = self._c
-        message, code, frames = _Vector(), c_uint8(), _Vector()
+        message, code, frames = ByteVector(), c_uint8(), ByteVector()
         c.wasm_trap_message(trap, byref(message))
         text = self.module.engine.taken(message).decode("utf-8", "replace")
         has_code = c.wasmtime_trap_code(trap, byref(code))
@@ -466,7 +337,7 @@ class WasmInstance:
         names = []
         for frame in (c_void_p * frames.size).from_address(frames.data)[:FRAMES_MAX] if frames.size else ():
             name = c.wasmtime_frame_func_name(frame)
-            vector = _Vector.from_address(name) if name else None
+            vector = ByteVector.from_address(name) if name else None
             text_of = ctypes.string_at(vector.data, vector.size).decode("utf-8", "replace") if vector else ""
             names.append(text_of or f"function {c.wasm_frame_func_index(frame)}")
         c.wasm_frame_vec_delete(byref(frames))
@@ -475,7 +346,7 @@ class WasmInstance:
         return WasmTrap(words_of(text), cause_of(code.value if has_code else None), tuple(names))
 
     def _export(self, name: bytes, kind: int) -> Any:
-        found = _Extern()
+        found = ExternRef()
         if not self._c.wasmtime_instance_export_get(self._context, byref(self._made), name, len(name), byref(found)):
             raise WasmError(f"does not export {name.decode()}")
         if found.kind != kind:

@@ -27,7 +27,7 @@ _KEPT_MAX: Final = 8  #: what was compiled last, so that the next load need not
 _kept: dict[bytes, Compiled] = {}
 
 
-class Asked(NamedTuple):
+class ToCompile(NamedTuple):
     """What is to be compiled."""
 
     name: str  #: of the filter
@@ -47,7 +47,7 @@ class Compiled(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def compiled(asked: Asked) -> Compiled:
+def compiled(asked: ToCompile) -> Compiled:
     """The module as machine code, tried with its configuration.
 
     Raises:
@@ -63,7 +63,7 @@ def compiled(asked: Asked) -> Compiled:
     return found
 
 
-def _compiled_apart(asked: Asked) -> Compiled:
+def _compiled_apart(asked: ToCompile) -> Compiled:
     import subprocess  # nosec B404: this file, without a shell; here, as few configurations have modules
 
     command = [sys.executable, "-m", "fastgw.wasm.compiler"]
@@ -83,7 +83,7 @@ def _compiled_apart(asked: Asked) -> Compiled:
     return compiled
 
 
-def compile_here(asked: Asked, runtime: WasmRuntime) -> Compiled:
+def compile_here(asked: ToCompile, runtime: WasmRuntime) -> Compiled:
     """The same in this process.
 
     Raises:
@@ -100,7 +100,7 @@ def compile_here(asked: Asked, runtime: WasmRuntime) -> Compiled:
     return Compiled(code, sections, _tried(asked, runtime, code, sections))
 
 
-def _tried(asked: Asked, runtime: WasmRuntime, code: bytes, sections: Sections) -> tuple[str, ...]:
+def _tried(asked: ToCompile, runtime: WasmRuntime, code: bytes, sections: Sections) -> tuple[str, ...]:
     """Make it one guest; what an operator should know of it."""
     try:
         program = WasmProgram(
@@ -123,7 +123,7 @@ def main() -> None:
 
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_MAX, _MEMORY_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    asked: Asked = pickle.load(sys.stdin.buffer)  # nosec B301: from the process that began this one
+    asked: ToCompile = pickle.load(sys.stdin.buffer)  # nosec B301: from the process that began this one
     found: Compiled | str
     try:
         found = compile_here(asked, WasmRuntime(0))

@@ -39,7 +39,7 @@ from fastgw.wasm.interface import (
     START,
     STREAM,
     HttpStream,
-    Pair,
+    MapPair,
 )
 from fastgw.wasm.program import WasmProgram
 from fastgw.wasm.traps import WasmTrap
@@ -54,7 +54,7 @@ class LocalReply:
 
     __slots__ = ("body", "fields", "status")
 
-    def __init__(self, status: int, body: bytes, fields: Sequence[Pair]) -> None:
+    def __init__(self, status: int, body: bytes, fields: Sequence[MapPair]) -> None:
         self.status = status
         self.body = body
         self.fields = fields
@@ -242,7 +242,7 @@ class WasmGuest:
                 return INVALID_MEMORY_ACCESS
         return self.write_number(data_at, place) or self.write_number(size_at, len(data))
 
-    def answer(self, status: int, body: bytes, fields: Sequence[Pair]) -> int:
+    def answer(self, status: int, body: bytes, fields: Sequence[MapPair]) -> int:
         """Remember the first answer it gives; a status."""
         if self.stream is None or not self.stream.can_reply or len(body) > self.program.bounds.max_body:
             return BAD_ARGUMENT

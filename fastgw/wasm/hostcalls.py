@@ -40,7 +40,7 @@ from fastgw.wasm.interface import (
 from fastgw.wasm.sections import Signature
 
 if TYPE_CHECKING:
-    from fastgw.wasm.guest import WasmGuest
+    from fastgw.wasm.caller import HostCaller
 
 _SIZE_MAX: Final = 0xFFFFFFFF
 _NAME_MAX: Final = 256  #: bytes of names and paths
@@ -49,23 +49,23 @@ _LOG_MAX: Final = 1024  #: bytes of a line
 # --- fields
 
 
-def _map(guest: WasmGuest, map_id: int) -> bool:
+def _map(guest: HostCaller, map_id: int) -> bool:
     return map_id in MAPS and guest.stream is not None
 
 
-def get_header_map_pairs(guest: WasmGuest, map_id: int, data_at: int, size_at: int) -> int:
+def get_header_map_pairs(guest: HostCaller, map_id: int, data_at: int, size_at: int) -> int:
     """All fields, serialized."""
     found = guest.stream.pairs(map_id) if _map(guest, map_id) else None
     return BAD_ARGUMENT if found is None else guest.hand(serialized(found), data_at, size_at)
 
 
-def get_header_map_size(guest: WasmGuest, map_id: int, size_at: int) -> int:
+def get_header_map_size(guest: HostCaller, map_id: int, size_at: int) -> int:
     """How many bytes that would be."""
     found = guest.stream.pairs(map_id) if _map(guest, map_id) else None
     return BAD_ARGUMENT if found is None else guest.write_number(size_at, len(serialized(found)))
 
 
-def set_header_map_pairs(guest: WasmGuest, map_id: int, data: int, size: int) -> int:
+def set_header_map_pairs(guest: HostCaller, map_id: int, data: int, size: int) -> int:
     """Have these and no others."""
     given = guest.read(data, size)
     if given is None:
@@ -77,7 +77,7 @@ def set_header_map_pairs(guest: WasmGuest, map_id: int, data: int, size: int) ->
     return status
 
 
-def get_header_map_value(guest: WasmGuest, map_id: int, key: int, key_size: int, data_at: int, size_at: int) -> int:
+def get_header_map_value(guest: HostCaller, map_id: int, key: int, key_size: int, data_at: int, size_at: int) -> int:
     """The value of one."""
     name = guest.read(key, key_size)
     if name is None:
@@ -88,7 +88,7 @@ def get_header_map_value(guest: WasmGuest, map_id: int, key: int, key_size: int,
     return NOT_FOUND if value is None else guest.hand(value, data_at, size_at)
 
 
-def add_header_map_value(guest: WasmGuest, map_id: int, key: int, key_size: int, data: int, size: int) -> int:
+def add_header_map_value(guest: HostCaller, map_id: int, key: int, key_size: int, data: int, size: int) -> int:
     """One more line."""
     name, value = guest.read(key, key_size), guest.read(data, size)
     if name is None or value is None:
@@ -96,7 +96,7 @@ def add_header_map_value(guest: WasmGuest, map_id: int, key: int, key_size: int,
     return guest.stream.edit(map_id, (), ((name.lower(), value),)) if _map(guest, map_id) else BAD_ARGUMENT
 
 
-def replace_header_map_value(guest: WasmGuest, map_id: int, key: int, key_size: int, data: int, size: int) -> int:
+def replace_header_map_value(guest: HostCaller, map_id: int, key: int, key_size: int, data: int, size: int) -> int:
     """This in the place of any other."""
     name, value = guest.read(key, key_size), guest.read(data, size)
     if name is None or value is None:
@@ -105,7 +105,7 @@ def replace_header_map_value(guest: WasmGuest, map_id: int, key: int, key_size: 
     return guest.stream.edit(map_id, (name,), ((name, value),)) if _map(guest, map_id) else BAD_ARGUMENT
 
 
-def remove_header_map_value(guest: WasmGuest, map_id: int, key: int, key_size: int) -> int:
+def remove_header_map_value(guest: HostCaller, map_id: int, key: int, key_size: int) -> int:
     """None of this name."""
     name = guest.read(key, key_size)
     if name is None:
@@ -116,17 +116,19 @@ def remove_header_map_value(guest: WasmGuest, map_id: int, key: int, key_size: i
 # --- buffers
 
 
-def _buffer(guest: WasmGuest, buffer_id: int) -> bytes | bytearray | None:
+def _buffer(guest: HostCaller, buffer_id: int) -> bytes | bytearray | None:
     if buffer_id == REQUEST_BODY:
         return guest.request_body
     if buffer_id == RESPONSE_BODY:
         return guest.response_body
-    if buffer_id == VM_CONFIGURATION:
-        return guest.program.vm_configuration
-    return guest.program.configuration if buffer_id == PLUGIN_CONFIGURATION else None
+    given: dict[int, bytes] = {
+        VM_CONFIGURATION: guest.program.vm_configuration,
+        PLUGIN_CONFIGURATION: guest.program.configuration,
+    }
+    return given.get(buffer_id)
 
 
-def get_buffer_bytes(guest: WasmGuest, buffer_id: int, start: int, most: int, data_at: int, size_at: int) -> int:
+def get_buffer_bytes(guest: HostCaller, buffer_id: int, start: int, most: int, data_at: int, size_at: int) -> int:
     """A part of a body, or of the configuration."""
     if buffer_id not in BUFFERS:
         return BAD_ARGUMENT
@@ -138,7 +140,7 @@ def get_buffer_bytes(guest: WasmGuest, buffer_id: int, start: int, most: int, da
     return guest.hand(bytes(found[start : start + most]), data_at, size_at)
 
 
-def get_buffer_status(guest: WasmGuest, buffer_id: int, size_at: int, flags_at: int) -> int:
+def get_buffer_status(guest: HostCaller, buffer_id: int, size_at: int, flags_at: int) -> int:
     """How large it is."""
     if buffer_id not in BUFFERS:
         return BAD_ARGUMENT
@@ -148,7 +150,7 @@ def get_buffer_status(guest: WasmGuest, buffer_id: int, size_at: int, flags_at: 
     return guest.write_number(size_at, len(found)) or guest.write_number(flags_at, 0)
 
 
-def set_buffer_bytes(guest: WasmGuest, buffer_id: int, start: int, size: int, data: int, data_size: int) -> int:
+def set_buffer_bytes(guest: HostCaller, buffer_id: int, start: int, size: int, data: int, data_size: int) -> int:
     """Put bytes of the guest in the place of ``size`` bytes of a body."""
     if buffer_id not in BUFFERS:
         return BAD_ARGUMENT
@@ -164,7 +166,7 @@ def set_buffer_bytes(guest: WasmGuest, buffer_id: int, start: int, size: int, da
     return OK
 
 
-def get_configuration(guest: WasmGuest, data_at: int, size_at: int) -> int:
+def get_configuration(guest: HostCaller, data_at: int, size_at: int) -> int:
     """Of the plugin, as ABI 0.1.0 asks for it."""
     return guest.hand(guest.program.configuration, data_at, size_at)
 
@@ -173,7 +175,7 @@ def get_configuration(guest: WasmGuest, data_at: int, size_at: int) -> int:
 
 
 def send_local_response(
-    guest: WasmGuest,
+    guest: HostCaller,
     status: int,
     details: int,
     details_size: int,
@@ -193,7 +195,7 @@ def send_local_response(
     return guest.answer(status, given[1] or b"", [(name.lower(), value) for name, value in pairs])
 
 
-def continue_stream(guest: WasmGuest, kind: int) -> int:
+def continue_stream(guest: HostCaller, kind: int) -> int:
     """What was paused goes on: when the callback that says so is over."""
     if kind > 3:
         return BAD_ARGUMENT
@@ -201,22 +203,22 @@ def continue_stream(guest: WasmGuest, kind: int) -> int:
     return OK
 
 
-def continue_request(guest: WasmGuest) -> int:
+def continue_request(guest: HostCaller) -> int:
     """The same of ABI 0.1.0."""
     return continue_stream(guest, 0)
 
 
-def continue_response(guest: WasmGuest) -> int:
+def continue_response(guest: HostCaller) -> int:
     """The same of ABI 0.1.0."""
     return continue_stream(guest, 1)
 
 
-def set_effective_context(guest: WasmGuest, context: int) -> int:
+def set_effective_context(guest: HostCaller, context: int) -> int:
     """There is one exchange, and the plugin."""
     return OK if context in (ROOT, STREAM) else BAD_ARGUMENT
 
 
-def get_property(guest: WasmGuest, path: int, path_size: int, data_at: int, size_at: int) -> int:
+def get_property(guest: HostCaller, path: int, path_size: int, data_at: int, size_at: int) -> int:
     """What is known of the exchange, or was set."""
     given = guest.read(path, path_size)
     if given is None:
@@ -225,7 +227,7 @@ def get_property(guest: WasmGuest, path: int, path_size: int, data_at: int, size
     return NOT_FOUND if value is None else guest.hand(value, data_at, size_at)
 
 
-def set_property(guest: WasmGuest, path: int, path_size: int, data: int, size: int) -> int:
+def set_property(guest: HostCaller, path: int, path_size: int, data: int, size: int) -> int:
     """Of this exchange, for this filter."""
     given, value = guest.read(path, path_size), guest.read(data, size)
     if given is None or value is None:
@@ -236,7 +238,7 @@ def set_property(guest: WasmGuest, path: int, path_size: int, data: int, size: i
 # --- logs, clocks
 
 
-def log(guest: WasmGuest, level: int, data: int, size: int) -> int:
+def log(guest: HostCaller, level: int, data: int, size: int) -> int:
     """A line for the log of the gateway."""
     if level >= len(LEVELS):
         return BAD_ARGUMENT
@@ -247,17 +249,17 @@ def log(guest: WasmGuest, level: int, data: int, size: int) -> int:
     return OK
 
 
-def get_log_level(guest: WasmGuest, level_at: int) -> int:
+def get_log_level(guest: HostCaller, level_at: int) -> int:
     """From which on lines are written."""
     return guest.write_number(level_at, guest.program.bounds.log_level)
 
 
-def get_current_time_nanoseconds(guest: WasmGuest, time_at: int) -> int:
+def get_current_time_nanoseconds(guest: HostCaller, time_at: int) -> int:
     """Since 1970."""
     return guest.write(time_at, time.time_ns().to_bytes(8, "little"))
 
 
-def set_tick_period_milliseconds(guest: WasmGuest, period: int) -> int:
+def set_tick_period_milliseconds(guest: HostCaller, period: int) -> int:
     """An instance lives as long as its exchange: nobody is there to be told.  The load says that it was asked for."""
     guest.asks_for_ticks = guest.asks_for_ticks or period > 0
     return OK
@@ -266,7 +268,7 @@ def set_tick_period_milliseconds(guest: WasmGuest, period: int) -> int:
 # --- what exchanges share in one worker
 
 
-def get_shared_data(guest: WasmGuest, key: int, key_size: int, data_at: int, size_at: int, cas_at: int) -> int:
+def get_shared_data(guest: HostCaller, key: int, key_size: int, data_at: int, size_at: int, cas_at: int) -> int:
     """The value of a key, and its number for ``cas``."""
     name = guest.read(key, key_size)
     if name is None:
@@ -277,7 +279,7 @@ def get_shared_data(guest: WasmGuest, key: int, key_size: int, data_at: int, siz
     return guest.hand(found[0], data_at, size_at) or guest.write_number(cas_at, found[1])
 
 
-def set_shared_data(guest: WasmGuest, key: int, key_size: int, data: int, size: int, cas: int) -> int:
+def set_shared_data(guest: HostCaller, key: int, key_size: int, data: int, size: int, cas: int) -> int:
     """Set it; with ``cas``, if it is still the one of that number."""
     name, value = guest.read(key, key_size), guest.read(data, size)
     if name is None or value is None:
@@ -286,7 +288,7 @@ def set_shared_data(guest: WasmGuest, key: int, key_size: int, data: int, size: 
     return INTERNAL_FAILURE if is_set is None else OK if is_set else CAS_MISMATCH
 
 
-def define_metric(guest: WasmGuest, kind: int, data: int, size: int, id_at: int) -> int:
+def define_metric(guest: HostCaller, kind: int, data: int, size: int, id_at: int) -> int:
     """A number by name."""
     name = guest.read(data, size)
     if name is None:
@@ -295,19 +297,19 @@ def define_metric(guest: WasmGuest, kind: int, data: int, size: int, id_at: int)
     return guest.write_number(id_at, number) if number else BAD_ARGUMENT
 
 
-def record_metric(guest: WasmGuest, metric: int, value: int) -> int:
+def record_metric(guest: HostCaller, metric: int, value: int) -> int:
     """It is this now."""
     return OK if guest.program.shared.record(metric, value) else NOT_FOUND
 
 
-def increment_metric(guest: WasmGuest, metric: int, delta: int) -> int:
+def increment_metric(guest: HostCaller, metric: int, delta: int) -> int:
     """It is more by ``delta``, or less."""
     signed = delta - (1 << 64) if delta >> 63 else delta
     found = guest.program.shared.increment(metric, signed)
     return NOT_FOUND if found is None else OK if found else BAD_ARGUMENT
 
 
-def get_metric(guest: WasmGuest, metric: int, value_at: int) -> int:
+def get_metric(guest: HostCaller, metric: int, value_at: int) -> int:
     """What it is."""
     value = guest.program.shared.metric(metric)
     return NOT_FOUND if value is None else guest.write(value_at, (value % (1 << 64)).to_bytes(8, "little"))
@@ -317,7 +319,7 @@ def get_metric(guest: WasmGuest, metric: int, value_at: int) -> int:
 
 
 def _answer(status: int) -> Callable[..., int]:
-    def answer(guest: WasmGuest, *_: int) -> int:
+    def answer(guest: HostCaller, *_: int) -> int:
         return status
 
     return answer

@@ -69,7 +69,7 @@ EXPORTS: Final = (
     ON_DELETE,
 ) = range(len(EXPORTS))
 
-Pair = tuple[bytes, bytes]
+MapPair = tuple[bytes, bytes]
 
 
 class HttpStream(Protocol):
@@ -78,16 +78,16 @@ class HttpStream(Protocol):
     What changes something returns a status of the ABI.
     """
 
-    def pairs(self, map_id: int) -> Sequence[Pair] | None:
+    def pairs(self, map_id: int) -> Sequence[MapPair] | None:
         """All fields; None: there is no such message now."""
 
     def value(self, map_id: int, name: bytes) -> bytes | None:
         """The value of one, repeated ones joined; None: there is none."""
 
-    def edit(self, map_id: int, removed: Sequence[bytes], added: Sequence[Pair]) -> int:
+    def edit(self, map_id: int, removed: Sequence[bytes], added: Sequence[MapPair]) -> int:
         """Take fields away, then add some."""
 
-    def put(self, map_id: int, pairs: Sequence[Pair]) -> int:
+    def put(self, map_id: int, pairs: Sequence[MapPair]) -> int:
         """Have these fields, and no others."""
 
     def known(self, path: Sequence[bytes]) -> bytes | None:
@@ -101,7 +101,7 @@ class HttpStream(Protocol):
         """A line for the log."""
 
 
-def serialized(pairs: Sequence[Pair]) -> bytes:
+def serialized(pairs: Sequence[MapPair]) -> bytes:
     """``pairs`` as the ABI has maps: their number, the sizes of each, and each with a zero behind it."""
     parts = [len(pairs).to_bytes(4, "little")]
     parts += [len(name).to_bytes(4, "little") + len(value).to_bytes(4, "little") for name, value in pairs]
@@ -110,7 +110,7 @@ def serialized(pairs: Sequence[Pair]) -> bytes:
     return b"".join(parts)
 
 
-def deserialized(data: bytes) -> list[Pair] | None:
+def deserialized(data: bytes) -> list[MapPair] | None:
     """The pairs of such bytes; None: they are none."""
     if len(data) < 4:
         return [] if data in (b"", b"\0") else None
@@ -118,7 +118,7 @@ def deserialized(data: bytes) -> list[Pair] | None:
     place = 4 + 8 * count
     if place > len(data):
         return None
-    pairs: list[Pair] = []
+    pairs: list[MapPair] = []
     for at in range(4, 4 + 8 * count, 8):
         name_end = place + int.from_bytes(data[at : at + 4], "little")
         value_end = name_end + 1 + int.from_bytes(data[at + 4 : at + 8], "little")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import platform
 import sys
 from importlib.util import find_spec
@@ -10,6 +11,9 @@ from typing import Final
 
 MISSING: Final = "needs the package wasmtime: pip install 'fastgw[wasm]'"
 VERSION: Final = 50  #: the major version whose C interface is spoken here
+SLOT: Final = (4 << 30) + (
+    64 << 20
+)  #: bytes of address space that the runtime sets aside for a memory, with its guards
 _NAMES: Final = {"linux": "_libwasmtime.so", "darwin": "_libwasmtime.dylib"}
 _MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
 
@@ -38,3 +42,15 @@ def library_problem() -> str:
     except ImportError as error:
         return str(error)
     return ""
+
+
+def has_room(instances: int) -> bool:
+    """Is there address space for so many memories?  The runtime, which is told to set it aside, ends the process where there is none."""
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+    if not instances:
+        return True
+    try:
+        mmap.mmap(-1, instances * SLOT, flags=flags, prot=0).close()
+    except (OSError, OverflowError):
+        return False
+    return True

@@ -47,7 +47,7 @@ class Sections(NamedTuple):
     has_start: bool  #: something runs while it is made an instance
 
 
-class _Reader:
+class _SectionReader:
     """Bytes, and how many are read."""
 
     def __init__(self, data: bytes, place: int, end: int) -> None:
@@ -110,10 +110,10 @@ def read_sections(data: bytes) -> Sections:
     memories: list[str] = []
     pages = elements = 0
     has_start = False
-    reader = _Reader(data, len(_MAGIC), len(data))
+    reader = _SectionReader(data, len(_MAGIC), len(data))
     while reader.place < reader.end:
         kind, size = reader.byte(), reader.number()
-        section = _Reader(data, reader.place, reader.place + size)
+        section = _SectionReader(data, reader.place, reader.place + size)
         reader.take(size)
         if kind == _TYPES:
             types = _read_types(section)
@@ -143,7 +143,7 @@ def _at(items: list[_T], index: int) -> _T:
     return items[index]
 
 
-def _read_types(section: _Reader) -> list[Signature]:
+def _read_types(section: _SectionReader) -> list[Signature]:
     """All of them; what is no plain function type is none that a call here could have, and ends the reading."""
     types: list[Signature] = []
     for _ in range(section.number()):
@@ -153,17 +153,17 @@ def _read_types(section: _Reader) -> list[Signature]:
     return types
 
 
-def _read_values(section: _Reader) -> str:
+def _read_values(section: _SectionReader) -> str:
     return "".join([_LETTERS.get(section.byte(), "?") for _ in range(section.number())])
 
 
-def _read_table(section: _Reader) -> int:
+def _read_table(section: _SectionReader) -> int:
     if section.byte() == 0x40:  # one with an expression behind it, of a proposal that is switched off
         raise WasmError("has a table of a proposal that is switched off here")
     return section.limits()
 
 
-def _read_import(section: _Reader, types: list[Signature], functions: list[int]) -> Imported:
+def _read_import(section: _SectionReader, types: list[Signature], functions: list[int]) -> Imported:
     module, name, kind = section.name(), section.name(), section.byte()
     signature = None
     if kind == FUNCTION:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from fastgw.wasm.traps import WasmTrap
 
 if TYPE_CHECKING:
-    from fastgw.wasm.guest import WasmGuest
+    from fastgw.wasm.caller import HostCaller
 
 SUCCESS, BADF, FAULT, INVAL, NOTSUP = 0, 8, 21, 28, 58
 _LEVELS: Final = {1: "info", 2: "error"}  #: standard output, standard error
@@ -20,7 +20,7 @@ _RANDOM_MAX: Final = 4096
 _LOG_MAX: Final = 1024
 
 
-def fd_write(guest: WasmGuest, fd: int, pieces: int, count: int, size_at: int) -> int:
+def fd_write(guest: HostCaller, fd: int, pieces: int, count: int, size_at: int) -> int:
     """A line for the log."""
     if fd not in _LEVELS:
         return BADF
@@ -42,7 +42,7 @@ def fd_write(guest: WasmGuest, fd: int, pieces: int, count: int, size_at: int) -
     return guest.write_number(size_at, size) and FAULT
 
 
-def clock_time_get(guest: WasmGuest, clock: int, _: int, time_at: int) -> int:
+def clock_time_get(guest: HostCaller, clock: int, _: int, time_at: int) -> int:
     """Nanoseconds since 1970, or since some time."""
     if clock > 1:
         return NOTSUP
@@ -50,26 +50,26 @@ def clock_time_get(guest: WasmGuest, clock: int, _: int, time_at: int) -> int:
     return guest.write(time_at, now.to_bytes(8, "little")) and FAULT
 
 
-def random_get(guest: WasmGuest, data: int, size: int) -> int:
+def random_get(guest: HostCaller, data: int, size: int) -> int:
     """Random bytes, of the system."""
     if size > _RANDOM_MAX:
         return INVAL
     return guest.write(data, os.urandom(size)) and FAULT
 
 
-def _nothing(guest: WasmGuest, count_at: int, size_at: int) -> int:
+def _nothing(guest: HostCaller, count_at: int, size_at: int) -> int:
     return (guest.write_number(count_at, 0) or guest.write_number(size_at, 0)) and FAULT
 
 
-def _success(guest: WasmGuest, *_: int) -> int:
+def _success(guest: HostCaller, *_: int) -> int:
     return SUCCESS
 
 
-def _no_file(guest: WasmGuest, *_: int) -> int:
+def _no_file(guest: HostCaller, *_: int) -> int:
     return BADF
 
 
-def proc_exit(guest: WasmGuest, code: int) -> None:
+def proc_exit(guest: HostCaller, code: int) -> None:
     """Ends the call, and with it the instance."""
     raise WasmTrap(f"the module left with {code}", "exit")
 

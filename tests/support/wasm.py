@@ -12,8 +12,8 @@ import wasmtime
 from fastgw.filters import wasm as filters_wasm
 from fastgw.filters.wasm import WasmFilter
 from fastgw.wasm import hostcalls, wasi
-from fastgw.wasm.compiler import Asked, Compiled, compile_here
-from fastgw.wasm.interface import OK, Pair
+from fastgw.wasm.compiler import Compiled, ToCompile, compile_here
+from fastgw.wasm.interface import OK, MapPair
 from fastgw.wasm.program import WasmBounds, WasmProgram, WasmRuntime
 from fastgw.wasm.shared import SharedData
 
@@ -75,7 +75,7 @@ def runtime() -> WasmRuntime:
 @cache
 def compiled(module: bytes, bounds: WasmBounds = BOUNDS, configuration: bytes = b"") -> Compiled:
     """As the supervisor has it done."""
-    return compile_here(Asked("guard", module, bounds, configuration, b"", "", 1 << 16), runtime())
+    return compile_here(ToCompile("guard", module, bounds, configuration, b"", "", 1 << 16), runtime())
 
 
 def program(wat: str, *, configuration: bytes = b"", shared: SharedData | None = None, **bounds: Any) -> WasmProgram:
@@ -127,19 +127,19 @@ class Stream:
         self.lines: list[tuple[str, str]] = []
         self.can_reply = True
 
-    def pairs(self, map_id: int) -> Sequence[Pair] | None:
+    def pairs(self, map_id: int) -> Sequence[MapPair] | None:
         return list(self.fields.items()) if map_id == 0 else None
 
     def value(self, map_id: int, name: bytes) -> bytes | None:
         return self.fields.get(name)
 
-    def edit(self, map_id: int, removed: Sequence[bytes], added: Sequence[Pair]) -> int:
+    def edit(self, map_id: int, removed: Sequence[bytes], added: Sequence[MapPair]) -> int:
         for name in removed:
             self.fields.pop(name, None)
         self.fields.update(added)
         return OK
 
-    def put(self, map_id: int, pairs: Sequence[Pair]) -> int:
+    def put(self, map_id: int, pairs: Sequence[MapPair]) -> int:
         self.fields = dict(pairs)
         return OK
 

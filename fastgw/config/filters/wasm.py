@@ -75,15 +75,9 @@ class Wasm(FilterOptions):
             *sections[2:],
         )
         options: dict[str, Any] = {"code": found.code, "sections": told, "vm_id": self.vm_id}
-        return (
-            options
-            | self._bounds()._asdict()
-            | {
-                "configuration": self.configuration,
-                "vm_configuration": self.vm_configuration,
-                "shared_data": self.shared_data,
-            }
-        )
+        options |= {key: getattr(self, key) for key in ("configuration", "vm_configuration", "shared_data")}
+        options.update(self._bounds()._asdict())
+        return options
 
     def does(self) -> str:
         """Which module."""
@@ -121,7 +115,7 @@ class Wasm(FilterOptions):
         )
 
     def _compiled(self) -> Any:
-        from fastgw.wasm.compiler import Asked, compiled  # as above
+        from fastgw.wasm.compiler import ToCompile, compiled  # as above
 
         try:
             with open(self.module, "rb") as file:
@@ -132,7 +126,9 @@ class Wasm(FilterOptions):
             raise ValueError(f"{self.module} has more than {MODULE_MAX >> 20} MiB")
         try:
             return compiled(
-                Asked("", data, self._bounds(), self.configuration, self.vm_configuration, self.vm_id, self.shared_data)
+                ToCompile(
+                    "", data, self._bounds(), self.configuration, self.vm_configuration, self.vm_id, self.shared_data
+                )
             )
         except WasmError as error:
             raise ValueError(f"{self.module} {error}") from None

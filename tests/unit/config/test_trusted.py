@@ -33,7 +33,7 @@ HARMLESS = {
     "field_value", "file_name", "host", "json_text", "key", "line", "list_of.<locals>.parse", "log_field", "media_type", "method",
     "model", "model_name", "price",
     "metric", "mode", "name", "network", "networks", "one_of.<locals>.parse", "owner", "path", "pattern", "per", "per_of_models",
-    "subprotocol", "percentage",
+    "subprotocol", "percentage", "given_to_guest",
     "place", "places", "pointer", "prefix", "processors", "rate", "ratio", "realm", "fallback_reason", "replacement", "root_path",
     "route_host", "route_path", "scheme", "scopes", "secret", "secret_text", "secrets", "service", "service_host", "service_name",
     "settings", "share", "size.<locals>.parse", "status", "statuses", "sticky", "target", "template.<locals>.parse",

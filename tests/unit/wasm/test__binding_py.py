@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fastgw.wasm import _binding_py as module
+from fastgw.wasm._binding_py import WasmEngine
+from fastgw.wasm.traps import WasmError
 
 
-def test_another_library_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "library_path", lambda: "libc.so.6")
-    with pytest.raises(ImportError, match="cannot be used"):
-        module.WasmEngine(1, 1 << 16, 1)
+def test_more_than_there_is_room_for_is_said() -> None:
+    with pytest.raises(WasmError, match="no address space for 1000000 instances"):
+        WasmEngine(1_000_000, 1 << 26, 1)

@@ -7,13 +7,13 @@ import sys
 import pytest
 
 from fastgw.wasm import compiler as module
-from fastgw.wasm.compiler import Asked, Compiled, compile_here, compiled
+from fastgw.wasm.compiler import Compiled, ToCompile, compile_here, compiled
 from fastgw.wasm.traps import WasmError
 from tests.support.wasm import BOUNDS, binary, runtime, text
 
 
-def asked(data: bytes, **bounds: int) -> Asked:
-    return Asked("guard", data, BOUNDS._replace(**bounds), b"{}", b"", "", 1000)
+def asked(data: bytes, **bounds: int) -> ToCompile:
+    return ToCompile("guard", data, BOUNDS._replace(**bounds), b"{}", b"", "", 1000)
 
 
 def tried(body: str, **bounds: int) -> Compiled:

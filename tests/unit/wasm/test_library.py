@@ -21,3 +21,7 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch)
 def test_a_machine_it_is_not_made_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library.platform, "machine", lambda: "riscv64")
     assert library.library_problem() == f"the package wasmtime has no library for {sys.platform}-riscv64"
+
+
+def test_room_is_asked_for_before_the_runtime_does() -> None:
+    assert library.has_room(1) and not library.has_room(1_000_000) and not library.has_room(1 << 62)

@@ -16,6 +16,8 @@ from fastgw.config.spec import FilterSpec
 from fastgw.core.exchange.filter import Filter
 from fastgw.core.settings import Url
 from fastgw.core.snapshot.chain import HOOKS
+from fastgw.wasm import compiler
+from tests.support.wasm import binary, runtime, text
 from tests.unit.config.files import MINIMAL, problems, read
 
 #: What the types without defaults need.
@@ -37,7 +39,15 @@ NEEDED: Mapping[str, str] = {
     "oauth2_introspection": "url: 'https://auth.test/'",
     "rate_limit": "limits: [{rate: 5/s}]",
     "rewrite": "path: /x",
+    "wasm": "module: guard.wasm",
 }
+
+
+@pytest.fixture(autouse=True)
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file that ``wasm`` needs; what a process would do with it is done here."""
+    monkeypatch.setattr(compiler, "_compiled_apart", lambda asked: compiler.compile_here(asked, runtime()))
+    (tmp_path / "guard.wasm").write_bytes(binary(text("")))
 
 
 def made(spec: FilterSpec) -> Filter:
