@@ -23,7 +23,9 @@ With --live they are sent to a gateway instead, at the pace at which they came, 
 GET and OPTIONS, unless --all-methods says more; not those whose query or body was recorded as hashes.
 
 With --from the configuration that they were recorded under is compared with the new one, thing by thing; without it only routes and
-services are, as the capture has them.  What filters would decide of a request is not told, for credentials are not recorded.
+services are, as the capture has them.  Requests that meet other things are tried on both, by the filters themselves: cors, guardrails,
+headers, redirect, rewrite, transformers, sizes and methods.  What depends on credentials, addresses of clients or other requests
+is not tried.
 
 Exit code: 0 nothing changes for any of them; 1 something does, or a file cannot be used; 2 wrong arguments."""
 
@@ -126,17 +128,20 @@ def _offline(options: argparse.Namespace) -> int:
     from fastgw.rehearsal.captures import Capture
     from fastgw.rehearsal.comparing import document, replayed
     from fastgw.rehearsal.treatment import Treatments
+    from fastgw.rehearsal.verdicts import Trial
 
     try:
         spec = load(options.against, os.environ)
         former = load(options.old, os.environ) if options.old is not None else None
         capture = Capture(options.captures)
-        report = replayed(capture, None if former is None else Treatments(former), Treatments(spec, former))
+        old = None if former is None else Treatments(former)
+        trial = None if former is None else Trial(former, spec)
+        report = replayed(capture, old, Treatments(spec, former), trial=trial)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"fastgw: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"fastgw: {error.filename}: {error.strerror}" if error.filename else f"fastgw: {error}", file=sys.stderr)
         return 1
     if options.json:
         found = document(report, capture.unread, capture.first_unread)
@@ -155,6 +160,8 @@ def _lines(report: Rehearsal, capture: Capture) -> Iterator[str]:
         yield f"! {count} lines left out: {capture.first_unread[reason]} {reason}"
     for name, count in report.doubtful.most_common():
         yield f"! {count} requests: {name} decides on their route, and was recorded as a hash: name it in fields of the filter record"
+    for reason, count in report.unknown.most_common():
+        yield f"! {count} requests whose filters are others were not tried on them: {reason}"
     for reason, one in by_count(report.lost):
         yield f"! {one.count} of {report.served} that were served would be no more: {reason}"
     yield f"{report.requests - report.changed:8} as before"

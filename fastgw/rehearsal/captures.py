@@ -21,6 +21,7 @@ class RecordedRequest(NamedTuple):
 
     at: str
     listener: str
+    scheme: str
     method: str
     path: str
     query: str  #: without its ``?``
@@ -89,6 +90,7 @@ def read_line(line: bytes) -> RecordedRequest:
     return RecordedRequest(
         _text(found, "at"),
         _text(found, "listener"),
+        _text(found, "scheme"),
         _text(found, "method") or "GET",
         path,
         query,

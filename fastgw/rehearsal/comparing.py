@@ -13,7 +13,9 @@ from typing import Any, Final
 
 from fastgw.config.spec import fallback_name
 from fastgw.rehearsal.captures import RecordedRequest
+from fastgw.rehearsal.stage import Decided
 from fastgw.rehearsal.treatment import Treatments, Way, compared
+from fastgw.rehearsal.verdicts import Trial, verdict_lines
 
 EXAMPLES_MOST: Final = 1000  #: different ones that are told apart, of one change
 SHOWN: Final = 3  #: examples of each change
@@ -48,6 +50,9 @@ class Rehearsal:
     doubtful: Counter[str] = field(
         default_factory=Counter
     )  #: requests by a field that decides and is known as a hash alone
+    unknown: Counter[str] = field(
+        default_factory=Counter
+    )  #: requests that meet something else, and could not be tried on it, by the reason
     is_cut: bool = False  #: there was no time for all of them
 
     @property
@@ -66,8 +71,12 @@ def replayed(
     old: Treatments | None,
     new: Treatments,
     is_late: Callable[[], bool] = lambda: False,
+    trial: Trial | None = None,
 ) -> Rehearsal:
-    """What ``new`` does in another way than ``old``, or than was recorded; ends when ``is_late``."""
+    """What ``new`` does in another way than ``old``, or than was recorded; ends when ``is_late``.
+
+    ``trial``: of the same two, on which requests are tried that meet something else.
+    """
     report = Rehearsal()
     known: dict[tuple[Any, ...], tuple[str, ...]] = {}  # what two treatments differ in
     for request in requests:
@@ -79,21 +88,38 @@ def replayed(
         report.last = request.at
         found = new.find(request)
         report.doubtful.update(found.doubtful)
-        before = old.find(request) if old is not None else None
-        if old is None or before is None:
+        if old is None:
             lines = _against_record(request, found)
+            _account(report, request, "", new.refusal(found, request))
         else:
+            before = old.find(request)
             key = (before.key, found.key)
             if key not in known:
                 known[key] = _against_old(old, before, new, found)
             lines = known[key]
+            verdicts = trial.of(request, before, found) if trial is not None and lines else None
+            lines += verdict_lines(*verdicts) if verdicts is not None else ()
+            was, now = old.refusal(before, request), new.refusal(found, request)
+            if verdicts is not None:
+                was, now = was or _refused(verdicts[0]), now or _refused(verdicts[1])
+            _account(report, request, was, now)
         if lines:
             report.changes.setdefault(lines, Affected()).add(request)
-        if request.was_served and (old is None or before is None or not old.refusal(before, request)):
-            report.served += 1
-            if reason := new.refusal(found, request):
-                report.lost.setdefault(reason, Affected()).add(request)
+    if trial is not None:
+        report.unknown = trial.unknown
     return report
+
+
+def _account(report: Rehearsal, request: RecordedRequest, was: str, now: str) -> None:
+    """Was it served, by the record and as it ``was`` refused, and is it no more?"""
+    if request.was_served and not was:
+        report.served += 1
+        if now:
+            report.lost.setdefault(now, Affected()).add(request)
+
+
+def _refused(verdict: Decided) -> str:
+    return f"answered {verdict.status} {verdict.code}".rstrip() if verdict.is_refusal else ""
 
 
 def _against_record(request: RecordedRequest, found: Way) -> tuple[str, ...]:
@@ -146,6 +172,7 @@ def document(
             {"reason": reason, "count": count, "first": first_unread[reason]} for reason, count in unread.most_common()
         ],
         "doubtful": dict(report.doubtful),
+        "unknown": dict(report.unknown),
         "changes": [
             {"count": one.count, "lines": list(lines), "examples": _examples(one)}
             for lines, one in by_count(report.changes)[:most]

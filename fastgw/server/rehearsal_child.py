@@ -19,6 +19,7 @@ from fastgw.config.spec import GatewaySpec
 from fastgw.rehearsal.comparing import document, replayed
 from fastgw.rehearsal.recent import RecentCapture
 from fastgw.rehearsal.treatment import Treatments
+from fastgw.rehearsal.verdicts import Trial
 from fastgw.server.pieces import joined
 from fastgw.steps import whole
 
@@ -47,9 +48,22 @@ def rehearsed(order: RehearsalOrder, began: float) -> dict[str, Any]:
     new = whole(joined(order.new, order.new_pieces))[0]
     capture = RecentCapture(order.paths, order.since, order.until, order.most)
     requests = capture.read()
-    report = replayed(requests, Treatments(old), Treatments(new, old), lambda: time.monotonic() - began > order.seconds)
+    trial, gone = _trial(old, new) if requests else (None, "")
+    report = replayed(
+        requests, Treatments(old), Treatments(new, old), lambda: time.monotonic() - began > order.seconds, trial
+    )
+    if gone:
+        report.unknown[gone] = report.changed
     report.is_cut = report.is_cut or capture.is_cut
     return document(report, capture.unread, capture.first_unread, CHANGES_MOST)
+
+
+def _trial(old: GatewaySpec, new: GatewaySpec) -> tuple[Trial | None, str]:
+    """One of both; or why there can be none."""
+    try:
+        return Trial(old, new), ""
+    except (OSError, ImportError) as error:
+        return None, f"the filters cannot be made: {type(error).__name__}"
 
 
 def _become_small() -> None:

@@ -13,23 +13,29 @@ What is named here keeps its meaning; the rest of these modules follows the gate
 imports this package.
 """
 
-from fastgw.testing.edge import (
-    CHUNKED,
-    GET,
-    HEAD,
-    OK,
-    POST,
-    SWITCHING,
-    WEBSOCKET,
-    Edge,
-    Gate,
-    Spy,
-    body_of,
-    head_of,
-    statuses,
-)
-from fastgw.testing.mock import MockLoop, MockTransport
-from fastgw.testing.service import ServiceEdge, request
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastgw.testing.edge import (
+        CHUNKED,
+        GET,
+        HEAD,
+        OK,
+        POST,
+        SWITCHING,
+        WEBSOCKET,
+        Edge,
+        Gate,
+        Spy,
+        body_of,
+        head_of,
+        statuses,
+    )
+    from fastgw.testing.mock import MockLoop, MockTransport
+    from fastgw.testing.service import ServiceEdge, request
 
 __all__ = [
     "CHUNKED",
@@ -50,3 +56,12 @@ __all__ = [
     "request",
     "statuses",
 ]
+
+_PLACES = {"MockLoop": "mock", "MockTransport": "mock", "ServiceEdge": "service", "request": "service"}
+
+
+def __getattr__(name: str) -> object:
+    """What is named here is imported when it is asked for: who wants the loop alone (``rehearsal``) does without the schema of files."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES.get(name, 'edge')}"), name)
