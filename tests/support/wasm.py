@@ -98,8 +98,13 @@ def _code(module: bytes) -> bytes:
 
 
 def wasm_filter(wat: str, *, configuration: bytes = b"", shared_data: int = 1 << 16, **bounds: Any) -> WasmFilter:
-    """The filter ``guard``, which has started."""
-    found = compiled(binary(wat), BOUNDS._replace(**bounds), configuration)
+    """The filter ``guard`` of this text, which has started."""
+    return filter_of(binary(wat), configuration=configuration, shared_data=shared_data, **bounds)
+
+
+def filter_of(module: bytes, *, configuration: bytes = b"", shared_data: int = 1 << 16, **bounds: Any) -> WasmFilter:
+    """The same of a module."""
+    found = compiled(module, BOUNDS._replace(**bounds), configuration)
     sections = found.sections
     told = (
         tuple((one.module, one.name, one.kind, tuple(one.signature or ("", ""))) for one in sections.imports),
