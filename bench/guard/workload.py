@@ -10,9 +10,9 @@ for, and none of these; then comes each filter alone, the access log also as ``c
 token, a key with a limit and the access log at once; of ``record`` each is one that is not taken. ``gate`` is ``get`` at a service with
 ``admission``, ``members`` at one of three endpoints, and ``policies`` at one of three that has all there is for services that fail.
 ``chat`` is a chat completion of 1 KB on a route to a service, and ``models`` one on a route that finds its model, which has another name
-at the service. ``metered`` is ``chat`` and ``metered_events`` are ``events`` with the filter ``usage``, and ``inference`` is ``models``
-with a key, a limit of its tokens, and that filter. ``traces`` is ``get`` where no request is recorded but any could be, ``traced`` where
-each is.
+at the service; ``dialect`` is the same where the service says that it speaks what its clients speak. ``metered`` is ``chat`` and
+``metered_events`` are ``events`` with the filter ``usage``, and ``inference`` is ``models`` with a key, a limit of its tokens, and that
+filter. ``traces`` is ``get`` where no request is recorded but any could be, ``traced`` where each is.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ POLICIES: Final = {
     "retry": {"attempts": 2, "on": ["connect", "reset", "timeout", "5xx"]},
 }
 MODELS: Final = {"gpt-oss": {"service": "app", "as": "openai/gpt-oss-120b"}, "embed-*": {"service": "app"}}
+SPOKEN: Final = {"dialect": "openai"}
 PLAIN: Final = "/api/teams/t00001/chat"  #: a path of the usual routes
 CHAT: Final = "/v1/chat/completions"
 USAGE: Final = {"type": "usage", "models": ["m00002"]}
@@ -229,7 +230,9 @@ def main(argv: Sequence[str]) -> None:
     gc.disable()
     with filtered() as filters, metered() as usage:
         works = {**filters, **usage}
-        run(workloads(Stage()) | works | chats(Stage(models=MODELS), PLAIN), int(argv[1]), marks)
+        works |= chats(Stage(models=MODELS), PLAIN)
+        works["dialect"] = chats(Stage(models=MODELS, service=SPOKEN), PLAIN)["models"]
+        run(workloads(Stage()) | works, int(argv[1]), marks)
 
 
 if __name__ == "__main__":

@@ -280,7 +280,7 @@ def main(arguments: Sequence[str]) -> int:
     except BenchError as error:
         print(f"bench.outside: {error}", file=sys.stderr)
         return 2
-    directory = (RESULTS if options.publish else BUILD / "reports") / f"{found.started[:10]}-outside"
+    directory = (RESULTS if options.publish else BUILD / "results") / f"{found.started[:10]}-outside"
     page = report.write(found, directory)
     print(f"\n{report.render(found)}\n{page}")
     here = [name for name in options.gateways if not missing(GATEWAYS[name])]

@@ -30,7 +30,7 @@ from fastgw.transformers.dialect_answers import DialectCall, answer_hook
 from fastgw.transformers.media import refuse_unchangeable
 from fastgw.transformers.work_threads import WorkThreads
 from fastgw.wire.fields import find_field
-from fastgw.wire.inference import ANTHROPIC, operation_of, operation_path
+from fastgw.wire.inference import ANTHROPIC, OPERATIONS, operation_of, operation_path
 
 if TYPE_CHECKING:
     from fastgw.core.exchange.ends import Exchange
@@ -47,6 +47,8 @@ _BEARER: Final = b"bearer "
 _OF_ANTHROPIC: Final = (b"anthropic-version", b"anthropic-beta", b"anthropic-dangerous-direct-browser-access")
 _OF_OPENAI: Final = (b"openai-organization", b"openai-project", b"openai-beta")
 _NO_TRANSFORM: Final = b"no-transform"
+#: Paths, with nothing in front of them, whose answers need no field of Anthropic's.
+_NO_ID: Final = frozenset(path for path, one in OPERATIONS.items() if one.dialect != ANTHROPIC)
 
 
 class Dialects:
@@ -63,6 +65,10 @@ class Dialects:
     ) -> None:
         """``services``: what they speak, by their names; ``wall``: seconds since 1970; ``submit``: see ``WorkThreads``."""
         self._services = dict(services)
+        spoken = {one.name for one in services.values()}
+        #: What is asked for in the usual case, in which nothing is translated: the dialect of the client is that of all services.
+        #: Its exchanges, which are most, find that out by one look-up in each hook.
+        self._alike = frozenset(path for path, one in OPERATIONS.items() if spoken == {one.dialect})
         self._wall = wall
         self.threads = WorkThreads(self.name, 1, QUEUE, submit)
 
@@ -83,6 +89,8 @@ class Dialects:
             DownstreamError: 415 ``body_type_refused``: it is a part of one.
         """
         request = exchange.request
+        if request.matched_path in self._alike:
+            return
         operation = operation_of(request.matched_path)
         if operation is None or operation.lists or request.method != b"POST":
             return
@@ -99,6 +107,8 @@ class Dialects:
             DownstreamError: 404 ``operation_untranslatable``: the service has nothing like what is asked for; 415 ``body_type_refused``.
         """
         request, service = exchange.request, exchange.service
+        if request.matched_path in self._alike and service.fallback is None:
+            return None
         operation = operation_of(request.matched_path)
         if operation is None or operation.lists or request.method != b"POST":
             return None
@@ -168,6 +178,9 @@ class Dialects:
 
     def response(self, exchange: Exchange) -> None:
         """Give the answer the id that clients of its dialect look for, and let nothing keep it from being translated."""
+        notes = exchange.notes
+        if exchange.request.matched_path in _NO_ID and (notes is None or NOTE not in notes):
+            return
         call = _call(exchange)
         response, request_id = exchange.response, exchange.request.request_id
         operation = operation_of(exchange.request.matched_path)  # translated or not
@@ -181,13 +194,19 @@ class Dialects:
 
     def transform_response(self, exchange: Exchange) -> BodyHook | None:
         """Its body becomes one of the client's dialect."""
-        call = _call(exchange)
-        return None if call is None or call.service == call.client else answer_hook(call, exchange)
+        notes = exchange.notes
+        if notes is None or NOTE not in notes:
+            return None
+        call: DialectCall = notes[NOTE]
+        return None if call.service == call.client else answer_hook(call, exchange)
 
     def done(self, exchange: Exchange) -> None:
         """Let go of what is kept."""
-        call = _call(exchange)
-        if call is not None and call.kept is not None:
+        notes = exchange.notes
+        if notes is None or NOTE not in notes:
+            return
+        call: DialectCall = notes[NOTE]
+        if call.kept is not None:
             exchange.plane.body_bytes -= len(call.kept)
             call.kept = None
 

@@ -135,7 +135,7 @@ def test_every_workload_runs_between_its_marks() -> None:
 
 
 def test_what_is_counted_of_models_is_sent_with_another_name() -> None:
-    stage = Stage(models=workload.MODELS)
+    stage = Stage(models=workload.MODELS, service=workload.SPOKEN)
     for name, work in workload.chats(stage, workload.PLAIN).items():
         work(2)
         assert stage.client.written.startswith(b"HTTP/1.1 200 "), name

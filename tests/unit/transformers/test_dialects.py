@@ -163,6 +163,23 @@ def test_nobody_keeps_a_body_from_being_translated_by_saying_so() -> None:
     plain_edge.end()
 
 
+@pytest.mark.parametrize("path", [CHAT, f"/team{CHAT}", MESSAGES, f"/team{MESSAGES}"])
+def test_what_all_services_speak_passes_as_it_is_wherever_it_is_asked_for(path: str) -> None:
+    """With something in front of the path or not, of which only the second is found by one look-up."""
+    is_of_anthropic = path.endswith(MESSAGES)
+    spoken = DialectSettings("anthropic" if is_of_anthropic else "openai", 1, "max_tokens")
+    edge = Edge(filters=[Dialects({"s": spoken})], route={"body_buffer": 65536})
+    client = edge.client(post(b"{}", path, "application/json", NO_TRANSFORM, "x-request-id: r1"))
+    service = edge.connect()
+    sent = service.take()
+    assert sent.startswith(f"POST {path} ".encode()) and body_sent(sent) == b"{}" and b"no-transform" in head_of(sent)
+    service.feed(answer_of(b'{"a": 1}', "application/json", "200 OK", NO_TRANSFORM))
+    out = client.take()
+    assert body_of(out) == b'{"a": 1}' and b"no-transform" in head_of(out)
+    assert (b"\r\nrequest-id: r1" in head_of(out)) is is_of_anthropic
+    edge.end()
+
+
 def test_what_a_filter_has_made_of_the_path_is_where_the_service_has_it() -> None:
     class Rewriting:
         name = "rewriting"
