@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from fastgw.cli.asking import asked
 from fastgw.cli.parts import add_gateway
-from fastgw.server.source_words import registry_words, source_words
+from fastgw.server.source_words import dependency_words, registry_words, source_words
 
 UNUSABLE: Final = 3  #: exit code: it answers, but there is something that it cannot serve
+MOST_DEPENDENCIES: Final = 12  #: that are shown, those first that cannot be asked
 MOST_PROBLEMS: Final = 12  #: that are shown: the table shall be on the same screen
 _UNUSABLE: Final = ("draining", "no_worker", "no_member")  #: kinds of problems
 _LATE: Final = 0.05  #: seconds an event loop may be late before it is worth a line
@@ -88,6 +89,7 @@ def lines(status: Mapping[str, Any], now: float) -> Iterator[str]:
     yield from _telemetry(status.get("telemetry"), now)
     for one in status.get("registration", ()):
         yield f"registered {registry_words(one, now)}"
+    yield from _dependencies(status.get("dependencies", ()))
     yield ""
     yield from _table([_HEAD, *_rows(status, now)])
 
@@ -195,6 +197,15 @@ def _telemetry(telemetry: Mapping[str, Any] | None, now: float) -> Iterator[str]
         else f"DOWN, {telemetry['cause']}: {telemetry['error']}{_since(telemetry['since'], now)}"
     )
     yield f"telemetry  {telemetry['url']} {state}; {sum(telemetry['exported'].values()):,} sent, {dropped:,} dropped"
+
+
+def _dependencies(dependencies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What it lives from, and by what it goes on where that cannot be asked."""
+    for place, one in enumerate(dependencies[:MOST_DEPENDENCIES]):
+        name = one["name"] if one["name"].startswith(f"{one['kind']} ") else f"{one['kind']} {one['name']}"
+        yield f"{'' if place else 'depends on':<10} {name}: {dependency_words(one)}"
+    if len(dependencies) > MOST_DEPENDENCIES:
+        yield f"{'':<10} and {len(dependencies) - MOST_DEPENDENCIES} more, which --json tells"
 
 
 def _rows(status: Mapping[str, Any], now: float) -> Iterator[Row]:

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from fastgw.core import bridge_counters, labels
 from fastgw.core import counters as layout
-from fastgw.core import labels
 
 if TYPE_CHECKING:
     from fastgw.server.gateway import Gateway
 
 EVERY: Final = 5.0  #: seconds between two looks
 QUIET: Final = 60.0  #: seconds without another one after which it is over
+
+#: Filters that ask somebody else for each request, by what makes them; the kind of whom they ask.
+JUDGES: Final[Mapping[str, str]] = {
+    "fastgw.filters.oauth2_introspection:OAuth2Introspection": "introspection",
+    "fastgw.filters.ext_authz:ExtAuthz": "ext_authz",
+}
 
 EpisodeName = tuple[str, ...]  #: what it is, and of what: ("shed", service, cause)
 CauseCounts = tuple[int, ...]
@@ -93,6 +99,13 @@ class Episodes:
                 base = layout.SERVICE.base(plan.slots.services[one.name]) + layout.SERVICE_SHED
                 for place, cause in enumerate(labels.SHED_CAUSES, base):
                     yield ("shed", one.name, cause), sum(slab[place] for slab in slabs), ()
+        for filtering in plan.spec.filters:
+            if filtering.made_by in JUDGES:
+                base = layout.FILTER.base(plan.slots.filters[filtering.name]) + layout.FILTER_FAILURES
+                for place, cause in enumerate(labels.FILTER_CAUSES, base):
+                    yield ("filter", filtering.name, cause), sum(slab[place] for slab in slabs), ()
+        for place, cause in enumerate(bridge_counters.CAUSES, bridge_counters.FAILURES):
+            yield ("broker", cause), sum(slab[place] for slab in slabs), ()
         for service, endpoint in gateway.knowledge.places:
             slot = plan.slots.endpoints.get((service, endpoint))
             if slot is not None:

@@ -70,6 +70,7 @@ class Exporter:
         self.cause = ""  #: why nothing is taken now, in a word; empty: it is, or nothing was sent yet
         self.detail = ""
         self.since = 0.0  #: seconds since 1970 for which that has been so
+        self.taken_at = 0.0  #: the same, when something was taken last; 0: never
 
     # --- what there is to do
 
@@ -122,6 +123,7 @@ class Exporter:
             queue=self._spec.queue,
             cause=self.cause,
             detail=self.detail,
+            age=max(0.0, time.time() - self.taken_at) if self.taken_at else None,
         )
 
     def close(self) -> None:
@@ -216,7 +218,9 @@ class Exporter:
                 self._is_up(self._spec)
                 if lost:
                     self.dropped[signal, "rejected"] += lost
-                    self._log.warning("a collector takes only a part", signal=signal, rejected=lost, detail=told[:500])
+                    self._log.limited(
+                        "a collector takes only a part", "warning", signal=signal, rejected=lost, detail=told[:500]
+                    )
                 self.exported[signal] += items - lost
                 return
         self.dropped[signal, "stopped"] += items
@@ -231,13 +235,16 @@ class Exporter:
     def _is_down(self, spec: TelemetrySpec, cause: str, detail: str) -> None:
         if not self.cause:
             self.since = time.time()
-            self._log.warning("a collector takes no telemetry", url=str(spec.url), cause=cause, detail=detail)
+            self._log.limited(
+                "a collector takes no telemetry", "warning", url=str(spec.url), cause=cause, detail=detail
+            )
         self.cause, self.detail = cause, detail
 
     def _is_up(self, spec: TelemetrySpec) -> None:
+        self.taken_at = time.time()
         if self.cause:
             dropped = sum(self.dropped.values())
-            self._log.info("a collector takes telemetry again", url=str(spec.url), dropped=dropped)
+            self._log.limited("a collector takes telemetry again", "info", url=str(spec.url), dropped=dropped)
         if self.cause or not self.since:
             self.since = time.time()
         self.cause = self.detail = ""

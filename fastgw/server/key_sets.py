@@ -188,11 +188,11 @@ class Fetching:
         url = str(kept.settings.url)
         is_news = keys != kept.news.keys or not kept.fetched_at
         if kept.failed_in_row:
-            self._log.info("keys can be fetched again", url=url, failures=kept.failed_in_row)
+            self._log.limited("keys can be fetched again", "info", url=url, failures=kept.failed_in_row)
         if keys != kept.news.keys:
-            self._log.info("keys were fetched", url=url, keys=len(keys), names=[kid for kid, _, _ in keys])
+            self._log.limited("keys were fetched", "info", url=url, keys=len(keys), names=[kid for kid, _, _ in keys])
         if left_out and left_out != kept.left_out:
-            self._log.warning("keys that were fetched are not used", url=url, reasons=left_out)
+            self._log.limited("keys that were fetched are not used", "warning", url=url, reasons=left_out)
         kept.left_out = left_out
         kept.news = KeySet(keys, self._clock() + kept.settings.stale)
         kept.fetched_at = self._wall()
@@ -208,7 +208,7 @@ class Fetching:
         self._recall(kept)
         if cause != kept.news.cause:
             fields = {"url": str(kept.settings.url), "cause": cause, "detail": detail, "kept": len(kept.news.keys)}
-            self._log.warning("keys cannot be fetched", **fields)
+            self._log.limited("keys cannot be fetched", "warning", **fields)
         if kept.not_recalled:
             detail = f"{detail}; {kept.not_recalled}"
         kept.news = kept.news._replace(cause=cause, detail=detail)

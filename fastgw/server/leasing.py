@@ -48,6 +48,7 @@ class RedisLink:
         self.settings = settings
         self.state = LinkState(False, "pending", "it has not been asked yet")
         self.since = 0.0  #: seconds since 1970 at which that began; 0: never
+        self.asked_at = 0.0  #: the same, when it could be asked last; 0: it never could
         self.connection: RedisConnection | None = None  #: while it is up
         self.script = b""  #: what the server calls it
         self.was_tried = asyncio.Event()  #: the first time is over
@@ -183,7 +184,7 @@ class Leasing:
         self._up(link)
         link.was_tried.set()
         lost = await connection.lost
-        link.connection = None
+        link.connection, link.asked_at = None, self._wall()
         if lost.cause == "lost" and loop.time() >= began + SHORTEST_LIFE:
             return True
         self._failed(link, lost.cause, str(lost))
@@ -191,15 +192,19 @@ class Leasing:
 
     def _up(self, link: RedisLink) -> None:
         if link.failed_in_row:
-            self._log.info("limits can be shared again", redis=str(link.settings), failures=link.failed_in_row)
-        link.failed_in_row = 0
+            self._log.limited(
+                "limits can be shared again", "info", redis=str(link.settings), failures=link.failed_in_row
+            )
+        link.failed_in_row, link.asked_at = 0, self._wall()
         self._tell(link, LinkState(True))
 
     def _failed(self, link: RedisLink, cause: str, detail: str) -> None:
         link.failures[cause] += 1
         link.failed_in_row += 1
         if link.failed_in_row == 1:
-            self._log.warning("limits cannot be shared", redis=str(link.settings), cause=cause, detail=detail)
+            self._log.limited(
+                "limits cannot be shared", "warning", redis=str(link.settings), cause=cause, detail=detail
+            )
         self._tell(link, LinkState(False, cause, detail))
 
     def _tell(self, link: RedisLink, state: LinkState) -> None:

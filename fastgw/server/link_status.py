@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from fastgw.server.standings import stamp
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 def links_of(leasing: Leasing | None) -> list[LinkFacts]:
     """Those of the configuration in use; two that differ in their options only have a number."""
     links = [*leasing.known.values()] if leasing is not None else []
+    now = time.time()
     names = told_apart([str(one.settings) for one in links])
     return [
         LinkFacts(
@@ -26,6 +28,7 @@ def links_of(leasing: Leasing | None) -> list[LinkFacts]:
             failures=dict(one.failures),
             cause=one.state.cause,
             detail=one.state.detail,
+            age=0.0 if one.state.is_up else max(0.0, now - one.asked_at) if one.asked_at else None,
         )
         for name, one in zip(names, links, strict=True)
     ]

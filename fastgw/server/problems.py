@@ -6,7 +6,7 @@ screen leads from "something is wrong" to why.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -231,6 +231,16 @@ def _standing(member: StatusTree) -> tuple[str, str, str | None] | None:
     return None
 
 
+#: Kinds of dependencies that nothing else tells of, and how bad it is that one fails.
+_OTHERS: Final = {"redis": ERROR, "telemetry": WARNING, "introspection": ERROR, "ext_authz": ERROR, "mqtt": ERROR}
+_ABOUT: Final = {
+    "redis": "Redis",
+    "telemetry": "collector",
+    "introspection": "judge of tokens",
+    "ext_authz": "judge of requests",
+    "mqtt": "broker",
+}
+
 #: What is kept over restarts, and what follows where it is not.
 _ON_DISK: Final = {
     "members": "nobody is known until the registries answer",
@@ -268,6 +278,7 @@ def _sources(document: StatusTree, now: float) -> Iterator[Concern]:
                 cause += "" if keys["keys"] else ", which is too long (stale)"
             since = stamp(now - keys["age"]) if keys["age"] is not None else None
             yield Concern(ERROR if keys["keys"] else CRITICAL, "key_set", f"key set {url}", cause, since)
+    yield from _others(document["dependencies"], now)
     for one in document["registration"]:
         about = f"registry {one['registry']}"
         if one["cause"]:
@@ -277,6 +288,17 @@ def _sources(document: StatusTree, now: float) -> Iterator[Concern]:
         if one["left_out"]:
             cause = f"{_count(one['left_out'], 'member')} more than can be registered are left out"
             yield Concern(WARNING, "registration", about, cause, None)
+
+
+def _others(dependencies: Sequence[Mapping[str, Any]], now: float) -> Iterator[Concern]:
+    """Those of which nothing is told above, or with a service."""
+    for one in dependencies:
+        severity = _OTHERS.get(one["kind"])
+        if severity is not None and one["state"] == "failing":
+            kept = f"; {one['goes_on']}" if one["goes_on"] else ""
+            cause = f"it cannot be asked: {one['error'] or one['cause']}{kept}"
+            since = stamp(now - one["age"]) if one["age"] is not None else None
+            yield Concern(severity, one["kind"], f"{_ABOUT[one['kind']]} {one['name']}", cause, since)
 
 
 def _logs(document: StatusTree, when: When) -> Iterator[Concern]:

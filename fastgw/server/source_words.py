@@ -1,5 +1,5 @@
 """What is told of a registry in one line: of a source of members, in the table of ``fastgw status`` and on the dashboard, and of where the
-gateway is registered."""
+gateway is registered; and of whatever else the gateway depends on."""
 
 from __future__ import annotations
 
@@ -41,6 +41,19 @@ def registry_words(registry: Mapping[str, Any], now: float) -> str:
         return there + _ago(", renewed", registry["renewed_at"], now)
     why = f" for {span(now - _seconds(registry['since']))}: {registry['error']}" if registry["since"] else ""
     return f"{there}; {state}{why}"
+
+
+def dependency_words(one: Mapping[str, Any]) -> str:
+    """Such as "failing (refused): 2 keys, 3 h old".
+
+    ``one``: what the gateway depends on, as ``/status`` has it.
+    """
+    is_wrong = one["state"] not in ("connected", "quiet")
+    cause = f" ({one['cause']})" if one["cause"] and is_wrong and one["cause"] != one["state"] else ""
+    kept = [one["goes_on"]] if one["goes_on"] else []
+    if one["age"] is not None and is_wrong:
+        kept.append(f"of {span(one['age'])} ago")
+    return f"{one['state']}{cause}" + (f": {', '.join(kept)}" if kept else "")
 
 
 def _clauses(source: Mapping[str, Any], now: float) -> Iterator[str]:

@@ -19,6 +19,7 @@ from fastgw.server.admission_status import admission_limits, with_admission
 from fastgw.server.block_status import ENDPOINT, causes, failures, of_route, of_service, pick
 from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
 from fastgw.server.bridge_status import bridge_document
+from fastgw.server.dependencies import dependencies, dependency_document
 from fastgw.server.discovery_status import (
     discovery_of_service,
     origin_of_endpoint,
@@ -224,6 +225,11 @@ class Pages:
 
     def facts(self) -> Facts:
         """What is known beside the counters."""
+        gateway = self._gateway
+        facts, spec = self._facts(), gateway.current.spec if gateway.current is not None else None
+        return replace(facts, dependencies=dependencies(facts, self.fleet(), spec, self.episodes, gateway.slabs))
+
+    def _facts(self) -> Facts:
         gateway, now = self._gateway, self._clock()
         return Facts(
             version=fastgw.__version__,
@@ -300,6 +306,7 @@ class Pages:
             "redis": {one.redis: link_document(one) for one in facts.links},
             "registration": registration_document(facts.registrations, time.time()),
             "telemetry": export_document(facts.export),
+            "dependencies": [dependency_document(one) for one in facts.dependencies],
             "forecast": gateway.forecasting.document() if gateway.forecasting is not None else None,
             **{
                 f"{what}_file": None if one is None or one.memory is None else one.memory.document()

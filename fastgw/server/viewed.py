@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from fastgw.server.source_words import source_words
+from fastgw.server.source_words import dependency_words, source_words
 from fastgw.telemetry.totals import CertificateFacts
 
 MOST_ROUTES: Final = 200  #: those with the most requests
 MOST_SERVICES: Final = 200
 MOST_MEMBERS: Final = 100  #: of one service; those that are not up come first
 MOST_PROBLEMS: Final = 20
+MOST_DEPENDENCIES: Final = 50  #: those first that cannot be asked
 
 
 def viewed(
@@ -44,7 +45,18 @@ def viewed(
             "routes": max(0, len(routes) - MOST_ROUTES),
             "services": max(0, len(services) - MOST_SERVICES),
             "problems": max(0, len(status["problems"]) - MOST_PROBLEMS),
+            "dependencies": max(0, len(status["dependencies"]) - MOST_DEPENDENCIES),
         },
+        "dependencies": [
+            {
+                "kind": one["kind"],
+                "name": one["name"],
+                "state": one["state"],
+                "told": dependency_words(one),
+                "why": one["error"] or "",
+            }
+            for one in status["dependencies"][:MOST_DEPENDENCIES]
+        ],
         "workers": status["workers"],
         "loads": list(loads),
         "certificates": [

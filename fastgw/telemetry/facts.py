@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from fastgw.core.blocks import COUNTER, GAUGE, Metric
+from fastgw.telemetry.dependency_facts import DEPENDENCY_FACTS
 from fastgw.telemetry.export_facts import EXPORT_FACTS
 from fastgw.telemetry.fleet_facts import FLEET_FACTS
 from fastgw.telemetry.forecast_facts import FORECAST_FACTS
@@ -320,6 +321,7 @@ FACTS: Final[tuple[tuple[Metric, Callable[[Facts], Samples]], ...]] = (
         _link(lambda one: one.tokens),
     ),
     *EXPORT_FACTS,
+    *DEPENDENCY_FACTS,
     *FLEET_FACTS,
     *FORECAST_FACTS,
     (

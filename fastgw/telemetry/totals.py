@@ -15,6 +15,8 @@ EndpointName = tuple[str, str]  #: service, address
 MeteredName = tuple[str, str]  #: service, model
 K = TypeVar("K")
 
+#: States of a dependency; one is quiet that nobody has asked, or that only requests ask of which none has failed for a minute.
+CONNECTED, QUIET, DOUBTED, FAILING, PENDING = "connected", "quiet", "doubted", "failing", "pending"
 OTHER = "other"  #: stands for all names that found no slot of their own
 
 
@@ -149,6 +151,7 @@ class LinkFacts:
     failures: Mapping[str, int]  #: of the link, by their cause
     cause: str = ""  #: why it is not up
     detail: str = ""
+    age: float | None = None  #: seconds since it could be asked; None: it never could
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,20 @@ class ExportFacts:
     queued: int  #: bytes that wait
     queue: int  #: that may wait
     cause: str = ""  #: why it is not up
+    detail: str = ""
+    age: float | None = None  #: seconds since it took anything; None: it never has
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyFacts:
+    """Something that the gateway depends on beside its services."""
+
+    kind: str  #: as ``fastgw doctor`` calls it: "etcd", "keys", "redis" ...
+    name: str  #: for people
+    state: str  #: ``CONNECTED``, ``QUIET``, ``DOUBTED``, ``FAILING`` or ``PENDING``
+    age: float | None  #: seconds since what is used was true for sure; None: it has told nothing, or nobody knows
+    goes_on: str  #: what the gateway has of it, for people
+    cause: str = ""  #: why it is not connected, in a word
     detail: str = ""
 
 
@@ -252,6 +269,7 @@ class Facts:
     limits: Mapping[str, int] = field(default_factory=dict)  #: places of services that have so many, by name
     panics: Mapping[str, bool] = field(default_factory=dict)  #: are all members asked? of services that may, by name
     forecasts: Sequence[ForecastFacts] = ()
+    dependencies: Sequence[DependencyFacts] = ()
 
 
 @dataclass(frozen=True, slots=True)

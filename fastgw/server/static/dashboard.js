@@ -186,6 +186,15 @@ function showTail() {
   put(byId("tail-note"), more ? `${count(more)} more came too fast to be shown` : "", "");
 }
 
+function showDependencies(view) {
+  const rows = view.dependencies.map((one) => [
+    "", [one.kind], [one.name], [one.told, { connected: "good", quiet: "", failing: "bad" }[one.state] ?? "warn"], [one.why],
+  ]);
+  const more = view.left_out.dependencies;
+  if (more) rows.push(["", [""], [`and ${count(more)} more`], [""], [""]]);
+  table("dependencies", [["Kind"], ["Name"], ["State, and what is used"], ["Why"]], rows.length ? rows : [["", ["nothing"], [""], [""], [""]]]);
+}
+
 function showWorkers(view) {
   const rows = view.workers.map((one) => [
     "", [`worker ${one.worker}`], [one.state, one.state === "ready" ? "good" : "bad"], [seconds(one.loop_lag), one.loop_lag > 0.05 ? `${N} warn` : N],
@@ -271,7 +280,7 @@ function show(view) {
   const gateway = view.gateway;
   const state = gateway.draining ? "draining" : `up ${span(gateway.uptime)}`;
   byId("about").textContent = `${gateway.version} (${gateway.build}), ${state}, generation ${gateway.generation}, ${gateway.config}`;
-  for (const part of [showProblems, showNow, showRoutes, showServices, showTail, showWorkers, showLoads, showCertificates]) part(view);
+  for (const part of [showProblems, showNow, showRoutes, showServices, showTail, showDependencies, showWorkers, showLoads, showCertificates]) part(view);
   if (!charts.length) makeCharts();
   charts.forEach((one) => one.draw());
 }

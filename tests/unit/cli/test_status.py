@@ -289,3 +289,20 @@ def test_who_cannot_be_asked_is_1(played: Played, tmp_path: Path, capsys: pytest
 def test_processors_of_workers_that_are_pinned_are_told() -> None:
     told = said(workers=[worker(0, processor=4), worker(1, processor=5)])
     assert "workers    2 of 2 ready, 0 restarts, 64 MiB, pinned to processors 4, 5" in told
+
+
+def test_what_it_depends_on_has_lines_that_are_bounded() -> None:
+    told = {
+        "kind": "etcd",
+        "name": "etcd http://e",
+        "state": "failing",
+        "age": 7.0,
+        "goes_on": "3 members",
+        "cause": "refused",
+    }
+    well = {"kind": "keys", "name": "http://k", "state": "connected", "age": 1.0, "goes_on": "1 key", "cause": None}
+    shown = [*status.lines(WELL | {"dependencies": [told] + [well] * status.MOST_DEPENDENCIES}, NOW)]
+    place = shown.index("depends on etcd http://e: failing (refused): 3 members, of 7 s ago")
+    assert shown[place + 1] == "           keys http://k: connected: 1 key"
+    assert shown[place + status.MOST_DEPENDENCIES] == "           and 1 more, which --json tells"
+    assert not any("depends on" in line for line in status.lines(WELL, NOW))

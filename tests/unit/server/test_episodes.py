@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from fastgw.core import bridge_counters, labels
 from fastgw.core import counters as layout
-from fastgw.core import labels
 from fastgw.server.episodes import EVERY, QUIET, Episodes
 from fastgw.server.gateway import Gateway
 from tests.unit.server.status_stage import _closed, gateway, serving
@@ -83,3 +85,20 @@ def test_workers_that_die_are_an_episode(serving: Gateway, clock: Clock) -> None
     episodes.look()
     assert {key: one.count for key, one in episodes.of("death").items()} == {("1",): 2}
     assert [*episodes.of("stall")] == [("0",)]
+
+
+def test_who_is_asked_for_requests_is_told_of_by_filter_and_brokers_together(
+    serving: Gateway, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = serving.workers[0].slab.values
+    plan = serving.plan_in_use
+    judge = SimpleNamespace(name="judge", made_by="fastgw.filters.ext_authz:ExtAuthz")
+    monkeypatch.setitem(plan.slots.filters, "judge", 3)
+    monkeypatch.setattr(plan, "spec", plan.spec._replace(filters=(judge, SimpleNamespace(name="x", made_by="y"))))
+    episodes = Episodes(serving, clock)
+    episodes.look()
+    values[layout.FILTER.base(3) + layout.FILTER_FAILURES + labels.FILTER_CAUSES.index("timeout")] += 2
+    values[bridge_counters.FAILURES + bridge_counters.CAUSES.index("lost")] += 1
+    episodes.look()
+    assert {key: one.count for key, one in episodes.of("filter").items()} == {("judge", "timeout"): 2}
+    assert {key: one.count for key, one in episodes.of("broker").items()} == {("lost",): 1}

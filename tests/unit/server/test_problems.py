@@ -22,6 +22,7 @@ GOOD: dict[str, Any] = WELL | {
     "names_file": None,
     "keys_file": None,
     "forecast": None,
+    "dependencies": [],
     "certificates": [],
     "open_files": {"needed": 1000, "limit": 1000},
 }
@@ -319,3 +320,22 @@ def test_what_keeps_a_gateway_from_following_its_fleet() -> None:
     cause = "the gateway has gone back from what its fleet gave it (/fastgw/edge, generation 7 is in use): 9 % failed"
     assert told(fleet=fleet) == [("error", "fleet", "", cause, "then")]
     assert told(fleet=fleet | {"state": "serving"}) == told(fleet=None) == []
+
+
+def test_what_nothing_else_tells_of_is_told_when_it_cannot_be_asked() -> None:
+    redis = {
+        "kind": "redis",
+        "name": "redis://r",
+        "state": "failing",
+        "age": 10.0,
+        "goes_on": "leases",
+        "error": "no",
+        "cause": "x",
+    }
+    quiet = redis | {"kind": "mqtt", "state": "quiet"}
+    etcd = redis | {"kind": "etcd"}  # of which its service tells
+    judge = redis | {"kind": "introspection", "name": "http://j", "age": None, "goes_on": None, "error": None}
+    assert told(dependencies=[redis, quiet, etcd, judge]) == [
+        ("error", "redis", "Redis redis://r", "it cannot be asked: no; leases", SINCE),
+        ("error", "introspection", "judge of tokens http://j", "it cannot be asked: x", None),
+    ]

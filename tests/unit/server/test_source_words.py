@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fastgw.server.source_words import registry_words, source_words, span
+from fastgw.server.source_words import dependency_words, registry_words, source_words, span
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 
@@ -86,3 +86,11 @@ def test_where_the_gateway_is_registered() -> None:
     assert registry_words(new, now) == "0 of 1 members in etcd http://a /services; pending"
     failing = new | {"state": "failing", "since": "2027-01-15T07:55:00Z", "error": "nobody is there"}
     assert registry_words(failing, now).endswith("/services; failing for 5 min: nobody is there")
+
+
+def test_what_a_gateway_goes_on_by_is_told_with_its_age_where_it_is_not_of_now() -> None:
+    told = {"state": "failing", "cause": "refused", "goes_on": "2 keys", "age": 7200.0}
+    assert dependency_words(told) == "failing (refused): 2 keys, of 2 h ago"
+    assert dependency_words(told | {"state": "connected", "cause": None}) == "connected: 2 keys"
+    assert dependency_words({"state": "quiet", "cause": None, "goes_on": None, "age": 5.0}) == "quiet"
+    assert dependency_words({"state": "pending", "cause": "pending", "goes_on": None, "age": None}) == "pending"

@@ -12,6 +12,16 @@ from fastgw.telemetry.totals import CertificateFacts
 from tests.unit.server.test_rates import block
 from tests.unit.server.test_source_words import source
 
+DEPENDENCY = {
+    "kind": "keys",
+    "name": "u",
+    "state": "failing",
+    "age": 7.0,
+    "goes_on": "2 keys",
+    "cause": "refused",
+    "error": "no",
+}
+
 
 def member(**more: Any) -> dict[str, Any]:
     found = {"is_up": True, "state": "up", "cause": None, "error": None, "until": None, "addresses": {}}
@@ -33,6 +43,7 @@ def seen(services: dict[str, Any] | None = None, routes: int = 1, ends: tuple[fl
         "connections": {"open": 1, "exchanges": 2, "tunnels": 3},
         "services": services or {},
         "workers": [{"worker": 0}],
+        "dependencies": [DEPENDENCY] * 60,
     }
     return viewed(status, rates, [CertificateFacts("edge", "c.pem", end) for end in ends], [{"ok": True}], 0.0)
 
@@ -97,6 +108,15 @@ def test_everything_is_bounded_and_says_what_it_leaves_out() -> None:
     assert len(found["routes"]) == MOST_ROUTES and found["left_out"]["routes"] == 2
     assert len(found["services"][0]["members"]) == MOST_MEMBERS and found["services"][0]["left_out"] == 3
     assert len(found["problems"]) == 20 and found["left_out"]["problems"] == 30
+    assert len(found["dependencies"]) == 50 and found["left_out"]["dependencies"] == 10
+    told = {
+        "kind": "keys",
+        "name": "u",
+        "state": "failing",
+        "told": "failing (refused): 2 keys, of 7 s ago",
+        "why": "no",
+    }
+    assert found["dependencies"][0] == told
 
 
 def test_certificates_that_end_first_come_first() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fastgw.telemetry.dependency_facts import DEPENDENCY_FACTS
 from fastgw.telemetry.facts import FACTS, WORKER_STATES
 from fastgw.telemetry.fleet_facts import FLEET_FACTS
 from fastgw.telemetry.source_facts import REGISTRY_FACTS
@@ -61,7 +62,7 @@ def facts() -> Facts:
 
 
 def test_each_says_what_is_known() -> None:
-    apart = REGISTRY_FACTS + FLEET_FACTS  # have tests of their own
+    apart = REGISTRY_FACTS + FLEET_FACTS + DEPENDENCY_FACTS  # have tests of their own
     found = {metric.name: list(read(facts())) for metric, read in FACTS if (metric, read) not in apart}
     assert found == {
         "fastgw_build": [(("1.2.3", "compiled"), 1)],
