@@ -20,7 +20,8 @@ Hold a configuration against requests that a filter "record" has written: which 
 is different: the route, the service, versions and weights, filters, limits, transformers.  Nothing is sent.
 
 With --live they are sent to a gateway instead, at the pace at which they came, and what is answered in another way is told:
-GET and OPTIONS, unless --all-methods says more; not those whose query or body was recorded as hashes.
+GET and OPTIONS, unless --all-methods says more; not those whose query or body was recorded as hashes.  With --beside another gateway is
+asked the same at the same time, and answers that differ from its are told, with their bodies: JSON and streams of events by structure.
 
 With --from the configuration that they were recorded under is compared with the new one, thing by thing; without it only routes and
 services are, as the capture has them.  Requests that meet other things are tried on both, by the filters themselves: cors, guardrails,
@@ -34,6 +35,7 @@ examples:
   fastgw replay --against new.yaml --from gateway.yaml capture.log
   fastgw replay --against new.yaml capture.log capture.log.1
   fastgw replay --live http://127.0.0.1:8080 --speed 10 -H 'authorization: Bearer ...' capture.log
+  fastgw replay --live http://new:8080 --beside http://old:8080 --ignore id --ignore created capture.log
   fastgw replay --against new.yaml --from gateway.yaml --json capture.log | jq '.changes[].lines'"""
 
 
@@ -43,6 +45,19 @@ def add(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--against", metavar="NEW", help="the configuration that would be used")
     what.add_argument("--live", type=_url, metavar="URL", help="a gateway that they are sent to: http://127.0.0.1:8080")
+    parser.add_argument(
+        "--beside",
+        type=_url,
+        metavar="URL",
+        help="live: another gateway, asked the same at the same time: answers are compared with its, bodies too",
+    )
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="beside: a key of JSON, wherever it stands, in which answers may differ, such as id",
+    )
     parser.add_argument("--from", dest="old", metavar="OLD", help="the configuration under which they were recorded")
     parser.add_argument(
         "--speed", type=_speed, default=1.0, metavar="N", help="live: times as fast as they came; 0: as fast as it goes"
@@ -97,29 +112,44 @@ def _field(text: str) -> tuple[str, str]:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, or send; return the exit code."""
+    if options.live is None and (options.beside is not None or options.ignore):
+        print("fastgw replay: --beside and --ignore go with --live", file=sys.stderr)
+        return 2
     return _live(options) if options.live is not None else _offline(options)
 
 
 def _live(options: argparse.Namespace) -> int:
     import asyncio
 
-    from fastgw.cli.live_replay import LiveReplay, live_document, live_lines
+    from fastgw.cli.live_replay import LIMIT, LiveGateway, LiveReplay, live_document, live_lines
     from fastgw.config.tls import client_context
     from fastgw.core.settings import UpstreamTls
     from fastgw.rehearsal.captures import Capture
 
-    url = options.live
-    try:
+    def gateway(url: Any) -> LiveGateway:
         context = client_context(UpstreamTls(options.ca, url.host, True, "", "")) if url.is_tls else None
-        sending = LiveReplay(url, context, options.header, speed=options.speed, are_all=options.all_methods)
-        report = asyncio.run(sending.send(Capture(options.captures)))
+        return LiveGateway(url, context, LIMIT)
+
+    try:
+        beside = gateway(options.beside) if options.beside is not None else None
+        ignored = frozenset(options.ignore)
+        sending = LiveReplay(
+            *(gateway(options.live), beside, options.header),
+            speed=options.speed,
+            are_all=options.all_methods,
+            ignored=ignored,
+        )
+        capture = Capture(options.captures)
+        report = asyncio.run(sending.send(capture))
     except OSError as error:
         print(f"fastgw: {error.filename or options.ca}: {error.strerror or error}", file=sys.stderr)
         return 1
     if options.json:
-        print(json.dumps(live_document(report), indent=2))
+        print(json.dumps(live_document(report) | {"unread": dict(capture.unread)}, indent=2))
     else:
-        print(*live_lines(report, str(url)), sep="\n")
+        print(*live_lines(report, str(options.live)), sep="\n")
+        for reason, count in capture.unread.most_common():
+            print(f"! {count} lines left out: {capture.first_unread[reason]} {reason}")
     return 1 if report.changes or not report.sent else 0
 
 
@@ -152,7 +182,8 @@ def _offline(options: argparse.Namespace) -> int:
 
 
 def _lines(report: Rehearsal, capture: Capture) -> Iterator[str]:
-    from fastgw.rehearsal.comparing import SHOWN, by_count, shown
+    from fastgw.rehearsal.captures import shown
+    from fastgw.rehearsal.comparing import SHOWN, by_count
 
     files = f"{len(capture.paths)} file{'' if len(capture.paths) == 1 else 's'}"
     yield f"{report.requests} requests of {files}, {shown(report.first)} to {shown(report.last)}"

@@ -14,6 +14,7 @@ LINE_MAX: Final = 4 << 20  #: bytes
 TEXT_MAX: Final = 16_384  #: characters of one value
 FIELDS_MAX: Final = 1000
 NUMBER_MAX: Final = 1e15
+LONGEST: Final = 200  #: characters of what is shown of one
 
 
 class RecordedRequest(NamedTuple):
@@ -133,3 +134,13 @@ def _fields(found: Any) -> tuple[Mapping[str, str], frozenset[str]]:
         else:
             fields[name] = f"{fields[name]}, {value}" if name in fields else value
     return fields, frozenset(hashed)
+
+
+def shown(text: str) -> str:
+    """Of a capture, without what a terminal would take for an order."""
+    return "".join(one if one.isprintable() else "?" for one in text[:LONGEST])
+
+
+def shown_request(request: RecordedRequest) -> str:
+    """A request in a line, without its query."""
+    return shown(f"{request.method} {request.host}{request.path}")

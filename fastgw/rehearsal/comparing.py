@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fastgw.config.spec import fallback_name
-from fastgw.rehearsal.captures import RecordedRequest
+from fastgw.rehearsal.captures import RecordedRequest, shown, shown_request
 from fastgw.rehearsal.stage import Decided
 from fastgw.rehearsal.treatment import Treatments, Way, compared
 from fastgw.rehearsal.verdicts import Trial, verdict_lines
 
 EXAMPLES_MOST: Final = 1000  #: different ones that are told apart, of one change
 SHOWN: Final = 3  #: examples of each change
-LONGEST: Final = 200  #: characters of one
 
 
 @dataclass(slots=True)
@@ -144,16 +143,6 @@ def _against_old(old: Treatments, before: Way, new: Treatments, found: Way) -> t
         return (*lines, *compared(one, other))
     renamed = {key if key != f"route {names[0]}" else f"route {names[1]}": value for key, value in one.items()}
     return (*lines, *compared(renamed, other))
-
-
-def shown(text: str) -> str:
-    """Of a capture, without what a terminal would take for an order."""
-    return "".join(one if one.isprintable() else "?" for one in text[:LONGEST])
-
-
-def shown_request(request: RecordedRequest) -> str:
-    """A request in a line, without its query."""
-    return shown(f"{request.method} {request.host}{request.path}")
 
 
 def document(

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from fastgw.cli.live_replay import PAUSE_MAX, ReplayPace
 from fastgw.cli.main import main
 from tests.support.ports import free_port
 from tests.support.upstream import Connection, Received, UpstreamServer, response
 
 Capture = pytest.CaptureFixture[str]
+JSON = [("content-type", "application/json")]
 
 
 def answer(request: Received, connection: Connection) -> None:
@@ -102,6 +104,45 @@ def test_the_pace_is_that_of_the_capture(tmp_path: Path, service: UpstreamServer
     assert sent(tmp_path, service, "--speed", "0", records=[record("/a"), later]) == 0
 
 
+def test_a_gateway_beside_gets_the_same_and_answers_are_compared_whole(
+    tmp_path: Path, service: UpstreamServer, capsys: Capture
+) -> None:
+    def other(request: Received, connection: Connection) -> None:
+        body = {b"/gone": b"{}", b"/json": b'{"id": 2, "n": 1}'}.get(request.target, b"y")
+        connection.send(response(body, fields=JSON if request.target == b"/json" else ()))
+
+    def mine(request: Received, connection: Connection) -> None:
+        if request.target == b"/json":
+            connection.send(response(b'{"n": 1, "id": 1}', fields=JSON))
+        else:
+            answer(request, connection)
+
+    records = [record("/gone"), record("/json"), record("/json"), record("/a", status=500)]
+    with UpstreamServer(mine) as new, UpstreamServer(other) as old:
+        asked = ("--beside", f"http://{old.address}", "--json", "--all-methods")
+        assert sent(tmp_path, new, *asked, records=records) == 1
+        found = json.loads(capsys.readouterr().out)
+        assert found["changes"] == {
+            "200 -> 404": {"GET a.test/gone": 1},
+            "another body": {"GET a.test/a": 1},
+            "another body: id": {"GET a.test/json": 2},
+        }
+        assert found["beside"].startswith("http://") and set(found["milliseconds"]) == {"now", "beside"}
+        assert len(old.requests) == len(new.requests) == 4
+        assert sent(tmp_path, new, *asked[:2], "--ignore", "id", records=records[1:3]) == 0
+        assert "       2 answered as by http://127.0.0.1:" in capsys.readouterr().out
+
+
+def test_when_each_is_due() -> None:
+    def due(speed: float, *times: str) -> list[float]:
+        pace = ReplayPace(speed)
+        return [pace.due(one) for one in times]
+
+    assert due(1, "2026-11-28T00:00:00Z", "2026-11-28T00:00:20Z", "2026-11-28T00:00:10Z") == [0, 20, 10]
+    assert due(10, "2026-11-28T00:00:00Z", "never", "9999-11-28T00:00:00Z") == [0, 0, PAUSE_MAX / 10]
+    assert due(0, "2026-11-28T00:00:00Z", "2026-11-28T00:00:20Z") == [0, 0]
+
+
 @pytest.mark.parametrize(
     "arguments", [["--live", "ftp://x"], ["--live", "http://"], ["--live", "http://a", "--speed", "-1"], []]
 )
@@ -109,3 +150,8 @@ def test_wrong_arguments(arguments: list[str], capsys: Capture) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["replay", *arguments, "x"])
     assert ended.value.code == 2
+
+
+def test_what_goes_with_live_alone(capsys: Capture) -> None:
+    assert main(["replay", "--against", "a.yaml", "--beside", "http://a", "x"]) == 2
+    assert "go with --live" in capsys.readouterr().err

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fastgw.config.spec import GatewaySpec
-from fastgw.rehearsal.captures import RecordedRequest, read_line
-from fastgw.rehearsal.comparing import EXAMPLES_MOST, LONGEST, Affected, Rehearsal, document, replayed
+from fastgw.rehearsal.captures import LONGEST, RecordedRequest, read_line
+from fastgw.rehearsal.comparing import EXAMPLES_MOST, Affected, Rehearsal, document, replayed
 from fastgw.rehearsal.treatment import Treatments
 from tests.unit.config.files import read
 
