@@ -213,6 +213,8 @@ class TestAlerts:
                 "FastgwFleetBehind",
                 "FastgwFleetUncoordinated",
                 "FastgwKeysMissing",
+                "FastgwDependencyFails",
+                "FastgwCutOff",
                 "FastgwServiceSlow",
                 "FastgwServicePanic",
                 "FastgwUsageEstimated",
