@@ -25,22 +25,13 @@ from fastgw.wasm._library_py import (
     declared,
 )
 from fastgw.wasm.library import has_room
-from fastgw.wasm.sections import Signature
+from fastgw.wasm.sections import HostFunction
 from fastgw.wasm.traps import WasmError, WasmTrap, cause_of, words_of
 
 FRAMES_MAX: Final = 5  #: of a trap that are told
 _STACK: Final = 512 << 10  #: bytes of a module's own stack
 _ARGS_MAX: Final = 16
 _MASK: Final = 0xFFFFFFFF
-
-
-class HostFunction(NamedTuple):
-    """What a module can import: called with the owner of the instance and the arguments, as unsigned numbers."""
-
-    module: str
-    name: str
-    signature: Signature
-    call: Callable[..., int | None]
 
 
 class WasmEngine:
@@ -267,6 +258,7 @@ class WasmInstance:
 
     def _prepared(self, slot: int, args: tuple[int, ...]) -> tuple[FuncRef, Any]:
         """The export, and room for its arguments, with these in it, and its result."""
+        self._refuse_closed()
         func = self._slots[slot]
         if func is None:
             found: FuncRef = self._export(self.module.names[slot], EXTERN_FUNC).func
@@ -278,27 +270,29 @@ class WasmInstance:
 
     def read(self, place: int, size: int) -> bytes | None:
         """``size`` bytes of its memory; None: they are not all in it."""
+        self._refuse_closed()
         if place + size > self._c.wasmtime_memory_data_size(self._context, byref(self._memory)):
             return None
         return ctypes.string_at(self._c.wasmtime_memory_data(self._context, byref(self._memory)) + place, size)
 
     def write(self, place: int, data: bytes) -> bool:
         """Write ``data`` into its memory; False: there is no room."""
+        self._refuse_closed()
         if place + len(data) > self._c.wasmtime_memory_data_size(self._context, byref(self._memory)):
             return False
         ctypes.memmove(self._c.wasmtime_memory_data(self._context, byref(self._memory)) + place, data, len(data))
         return True
 
+    def _refuse_closed(self) -> None:
+        if not self._store:
+            raise ValueError("the instance is closed")
+
     def fuel_left(self) -> int:
         """Of the last call."""
+        self._refuse_closed()
         left = c_uint64()
         self.module.engine.check(self._c.wasmtime_context_get_fuel(self._context, byref(left)))
         return left.value
-
-    def burn(self, fuel: int) -> None:
-        """Take ``fuel`` of the call under way, for what was done on its behalf; if it has no more, what it does next is a trap."""
-        left = self.fuel_left()
-        self.module.engine.check(self._c.wasmtime_context_set_fuel(self._context, max(left - fuel, 0)))
 
     # --- what ends a call
 

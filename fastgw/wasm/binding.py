@@ -1,5 +1,13 @@
-"""The runtime: in C where it is compiled, by ``ctypes`` where not."""
+"""The runtime: in C (``_binding.pyx``) where it is compiled, by ``ctypes`` (``_binding_py``) where not."""
 
-from fastgw.wasm._binding_py import HostFunction, WasmEngine, WasmInstance, WasmModule
+from __future__ import annotations
 
-__all__ = ["HostFunction", "WasmEngine", "WasmInstance", "WasmModule"]
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING or find_spec("fastgw.wasm._binding") is None:
+    from fastgw.wasm._binding_py import WasmEngine, WasmInstance, WasmModule
+else:  # found, so it must import: an error in it is not a reason to be slow in silence
+    from fastgw.wasm._binding import WasmEngine, WasmInstance, WasmModule
+
+__all__ = ["WasmEngine", "WasmInstance", "WasmModule"]

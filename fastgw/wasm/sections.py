@@ -6,6 +6,7 @@ cannot be read is an error all the same, and no bytes make it read beyond them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple, TypeVar
 
 from fastgw.wasm.traps import WasmError
@@ -34,6 +35,15 @@ class Imported(NamedTuple):
     name: str
     kind: int
     signature: Signature | None
+
+
+class HostFunction(NamedTuple):
+    """What a module can import: called with the owner of the instance and the arguments, as unsigned numbers."""
+
+    module: str
+    name: str
+    signature: Signature
+    call: Callable[..., int | None]
 
 
 class Sections(NamedTuple):

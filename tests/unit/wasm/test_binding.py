@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from fastgw.wasm import _binding_py
-from fastgw.wasm.binding import HostFunction
-from fastgw.wasm.sections import Signature
+from fastgw.wasm.sections import HostFunction, Signature
 from fastgw.wasm.traps import WasmError, WasmTrap
 from tests.support.wasm import binary
 
@@ -77,6 +76,16 @@ def test_a_call_has_arguments_and_a_result(bench: Bench) -> None:
     assert instance.call(ADD, 3, 4) == 7 and instance.call(ADD, 0xFFFFFFFF, 2) == 1
     instance.close()
     instance.close()
+    for late in (lambda: instance.call(ADD, 1, 2), lambda: instance.read(0, 1), lambda: instance.write(0, b"a"), instance.fuel_left):
+        with pytest.raises(ValueError, match="is closed"):
+            late()
+
+
+def test_fuel_is_that_of_the_last_call(bench: Bench) -> None:
+    instance = bench.instance(fuel=1000)
+    for _ in range(2):
+        instance.call(ADD, 1, 2)
+        assert 900 < instance.fuel_left() < 1000
 
 
 def test_a_function_of_the_host_gets_unsigned_numbers_and_whose_instance_it_is(bench: Bench) -> None:
