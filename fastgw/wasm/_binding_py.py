@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from ctypes import byref, c_uint8, c_uint64, c_void_p
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from fastgw.wasm._library_py import (
     CALLBACK,

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from fastgw.wasm.binding import WasmEngine, WasmModule
 from fastgw.wasm.hostcalls import found_function
 from fastgw.wasm.interface import ALLOCATE, EXPORTS, MALLOC, MARKERS
-from fastgw.wasm.sections import HostFunction, FUNCTION, Imported, Sections, Signature
+from fastgw.wasm.sections import FUNCTION, HostFunction, Imported, Sections, Signature
 from fastgw.wasm.shared import SharedData
 from fastgw.wasm.ticker import Ticker, ticks_of
 from fastgw.wasm.traps import WasmError

@@ -76,7 +76,12 @@ def test_a_call_has_arguments_and_a_result(bench: Bench) -> None:
     assert instance.call(ADD, 3, 4) == 7 and instance.call(ADD, 0xFFFFFFFF, 2) == 1
     instance.close()
     instance.close()
-    for late in (lambda: instance.call(ADD, 1, 2), lambda: instance.read(0, 1), lambda: instance.write(0, b"a"), instance.fuel_left):
+    for late in (
+        lambda: instance.call(ADD, 1, 2),
+        lambda: instance.read(0, 1),
+        lambda: instance.write(0, b"a"),
+        instance.fuel_left,
+    ):
         with pytest.raises(ValueError, match="is closed"):
             late()
 
