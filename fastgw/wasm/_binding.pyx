@@ -36,18 +36,12 @@ ctypedef struct Func:
     uint64_t store
     void *private
 
-ctypedef struct OfMemory:
-    uint64_t store
-    uint32_t private1
-
 ctypedef struct Memory:
-    OfMemory of
-    uint32_t private2
+    uint64_t of[3]
 
 ctypedef union ExternOf:
     Func func
     Memory memory
-    uint64_t room[3]
 
 ctypedef struct Extern:
     uint8_t kind
@@ -96,7 +90,6 @@ ctypedef struct Library:
     void (*store_limiter)(void *, int64_t, int64_t, int64_t, int64_t, int64_t) noexcept nogil
     void (*store_delete)(void *) noexcept nogil
     void *(*set_fuel)(void *, uint64_t) noexcept nogil
-    void *(*get_fuel)(void *, uint64_t *) noexcept nogil
     void (*set_epoch_deadline)(void *, uint64_t) noexcept nogil
     void *(*func_call)(void *, Func *, Raw *, size_t, void **) noexcept nogil
     uint8_t *(*memory_data)(void *, Memory *) noexcept nogil
@@ -132,7 +125,7 @@ cdef int opened() except -1:
         *(b"wasmtime_linker_new", b"wasmtime_linker_delete", b"wasmtime_linker_define_func_unchecked"),
         *(b"wasmtime_linker_instantiate_pre", b"wasmtime_instance_pre_instantiate", b"wasmtime_instance_pre_delete"),
         *(b"wasmtime_instance_export_get", b"wasmtime_store_new", b"wasmtime_store_context", b"wasmtime_store_limiter"),
-        *(b"wasmtime_store_delete", b"wasmtime_context_set_fuel", b"wasmtime_context_get_fuel"),
+        *(b"wasmtime_store_delete", b"wasmtime_context_set_fuel"),
         *(b"wasmtime_context_set_epoch_deadline", b"wasmtime_func_call_unchecked", b"wasmtime_memory_data"),
         b"wasmtime_memory_data_size",
     ):
@@ -184,21 +177,14 @@ cdef class WasmEngine:
     cdef int pool(self, void *config, uint32_t instances, size_t memory, size_t elements) except -1:
         cdef void *pool = (<New>found(b"wasmtime_pooling_allocation_config_new"))()
         for name, number in (
-            (b"total_core_instances", instances),
-            (b"total_memories", instances),
-            (b"total_tables", instances),
-            (b"total_stacks", 0),
-            (b"total_gc_heaps", 0),
-            (b"max_tables_per_module", 1),
-            (b"max_memories_per_module", 1),
+            *((b"total_core_instances", instances), (b"total_memories", instances), (b"total_tables", instances)),
+            *((b"total_stacks", 0), (b"total_gc_heaps", 0)),
+            *((b"max_tables_per_module", 1), (b"max_memories_per_module", 1)),
         ):
             (<SetNumber>found(b"wasmtime_pooling_allocation_config_" + name + b"_set"))(pool, number)
         for name, number in (
-            (b"max_memory_size", memory),
-            (b"table_elements", elements),
-            (b"max_core_instance_size", 1 << 20),
-            (b"linear_memory_keep_resident", 64 << 10),
-            (b"table_keep_resident", 16 << 10),
+            *((b"max_memory_size", memory), (b"table_elements", elements), (b"max_core_instance_size", 1 << 20)),
+            *((b"linear_memory_keep_resident", 64 << 10), (b"table_keep_resident", 16 << 10)),
         ):
             (<SetSize>found(b"wasmtime_pooling_allocation_config_" + name + b"_set"))(pool, number)
         (<void (*)(void *, void *) noexcept>found(b"wasmtime_pooling_allocation_strategy_set"))(config, pool)
@@ -316,8 +302,7 @@ cdef class WasmInstance:
 
     cdef readonly WasmModule module
     cdef readonly object owner
-    cdef uint64_t fuel
-    cdef uint64_t ticks
+    cdef uint64_t fuel, ticks
     cdef void *store
     cdef void *context
     cdef Instance made
@@ -404,15 +389,6 @@ cdef class WasmInstance:
         memcpy(lib.memory_data(self.context, &self.memory) + place, <char *>data, size)
         return True
 
-    def fuel_left(self):
-        """See ``_binding_py``."""
-        cdef uint64_t left = 0
-        self.refuse_closed()
-        check(lib.get_fuel(self.context, &left))
-        return left
-
-    # --- what ends a call
-
     cdef int refuse_closed(self) except -1:
         if self.context == NULL:
             raise ValueError("the instance is closed")
@@ -455,11 +431,9 @@ cdef class WasmInstance:
 
     cdef told(self, void *trap):
         """What ``trap`` says, which is deleted."""
-        cdef Vector message
-        cdef Vector frames
+        cdef Vector message, frames
         cdef Vector *name
         cdef uint8_t code = 0
-        cdef bint has_code
         cdef size_t at
         lib.trap_message(trap, &message)
         text = taken(&message).decode("utf-8", "replace")

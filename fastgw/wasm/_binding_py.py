@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from ctypes import byref, c_uint8, c_uint64, c_void_p
+from ctypes import byref, c_uint8, c_void_p
 from typing import Any, Final
 
 from fastgw.wasm._library_py import (
@@ -286,13 +286,6 @@ class WasmInstance:
     def _refuse_closed(self) -> None:
         if not self._store:
             raise ValueError("the instance is closed")
-
-    def fuel_left(self) -> int:
-        """Of the last call."""
-        self._refuse_closed()
-        left = c_uint64()
-        self.module.engine.check(self._c.wasmtime_context_get_fuel(self._context, byref(left)))
-        return left.value
 
     # --- what ends a call
 

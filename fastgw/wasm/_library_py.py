@@ -133,7 +133,6 @@ _DECLARED: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "wasmtime_store_limiter": (None, (_P, c_int64, c_int64, c_int64, c_int64, c_int64)),
     "wasmtime_store_delete": (None, (_P,)),
     "wasmtime_context_set_fuel": (_P, (_P, c_uint64)),
-    "wasmtime_context_get_fuel": (_P, (_P, _P)),
     "wasmtime_context_set_epoch_deadline": (None, (_P, c_uint64)),
     "wasmtime_func_call_unchecked": (_P, (_P, _P, _P, c_size_t, _P)),
     "wasmtime_memory_data": (_P, (_P, _P)),

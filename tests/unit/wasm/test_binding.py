@@ -80,17 +80,9 @@ def test_a_call_has_arguments_and_a_result(bench: Bench) -> None:
         lambda: instance.call(ADD, 1, 2),
         lambda: instance.read(0, 1),
         lambda: instance.write(0, b"a"),
-        instance.fuel_left,
     ):
         with pytest.raises(ValueError, match="is closed"):
             late()
-
-
-def test_fuel_is_that_of_the_last_call(bench: Bench) -> None:
-    instance = bench.instance(fuel=1000)
-    for _ in range(2):
-        instance.call(ADD, 1, 2)
-        assert 900 < instance.fuel_left() < 1000
 
 
 def test_a_function_of_the_host_gets_unsigned_numbers_and_whose_instance_it_is(bench: Bench) -> None:
