@@ -18,6 +18,8 @@ from fastgw.rehearsal.treatment import Treatments, Way, compared
 from fastgw.rehearsal.verdicts import Trial, verdict_lines
 
 EXAMPLES_MOST: Final = 1000  #: different ones that are told apart, of one change
+CHANGES_MAX: Final = 1000  #: different ones; those of a forged capture have no end
+OTHERS: Final = ("others, too many to be told apart",)
 SHOWN: Final = 3  #: examples of each change
 
 
@@ -103,7 +105,8 @@ def replayed(
                 was, now = was or _refused(verdicts[0]), now or _refused(verdicts[1])
             _account(report, request, was, now)
         if lines:
-            report.changes.setdefault(lines, Affected()).add(request)
+            kept = lines if lines in report.changes or len(report.changes) < CHANGES_MAX else OTHERS
+            report.changes.setdefault(kept, Affected()).add(request)
     if trial is not None:
         report.unknown = trial.unknown
     return report
@@ -125,11 +128,11 @@ def _against_record(request: RecordedRequest, found: Way) -> tuple[str, ...]:
     """By what the capture says alone: the route, and its service where it has one."""
     name = found.route.name if found.route is not None else ""
     recorded = request.route if request.route != fallback_name(request.listener) else ""
-    lines = [f"route: {recorded or 'none'} -> {name or 'none'}"] if name != recorded else []
+    lines = [f"route: {shown(recorded) or 'none'} -> {name or 'none'}"] if name != recorded else []
     if found.route is not None and found.route.service is not None and request.service:
         service = request.service.partition("@")[0]
         if found.route.service != service and not found.route.models:
-            lines.append(f"service: {service} -> {found.route.service}")
+            lines.append(f"service: {shown(service)} -> {found.route.service}")
     return tuple(lines)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Final
@@ -18,6 +18,7 @@ from fastgw.rehearsal.captures import LINE_MAX, RecordedRequest, read_line
 
 BLOCK: Final = 1 << 20  #: bytes that are read at once
 OLDER_MOST: Final = 2000  #: lines in a row that are too old before no others are looked for
+LOOK_EVERY: Final = 1000  #: lines between two looks at the clock
 BYTES_MAX: Final = 64 << 20  #: that are read of one file
 AHEAD_MAX: Final = 5.0  #: seconds that a clock may have been ahead
 
@@ -30,6 +31,7 @@ class RecentCapture:
     since: float  #: seconds since 1970
     until: float
     most: int  #: requests, of which the last are taken
+    is_late: Callable[[], bool] = lambda: False  #: is there no more time for reading?
     unread: Counter[str] = field(default_factory=Counter)  #: lines, or files, that were left out, by the reason
     first_unread: dict[str, str] = field(default_factory=dict)  #: a file of each
     is_cut: bool = False  #: there were more
@@ -62,7 +64,10 @@ class RecentCapture:
 
     def _lines(self, path: str, file: BinaryIO, found: list[tuple[float, RecordedRequest]]) -> bool:
         older, begun, size = 0, len(found), os.fstat(file.fileno()).st_size
-        for line in backward(file, size, min(size, BYTES_MAX)):
+        for number, line in enumerate(backward(file, size, min(size, BYTES_MAX))):
+            if not number % LOOK_EVERY and self.is_late():
+                self.is_cut = True
+                return False
             try:
                 request = read_line(line)
                 at = seconds_of(request.at)

@@ -7,6 +7,7 @@ JSON: the report, or ``failed`` and why.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -24,6 +25,7 @@ from fastgw.server.pieces import joined
 from fastgw.steps import whole
 
 MEMORY_MAX: Final = 1 << 30  #: bytes of addresses
+OOM_SCORE: Final = "/proc/self/oom_score_adj"
 PROCESSOR_MAX: Final = 30  #: seconds
 CHANGES_MOST: Final = 20  #: that are told
 
@@ -46,12 +48,14 @@ def rehearsed(order: RehearsalOrder, began: float) -> dict[str, Any]:
     """The report on ``order``; ``began``: ``time.monotonic`` when it was given."""
     old = whole(joined(order.old, order.old_pieces))[0]
     new = whole(joined(order.new, order.new_pieces))[0]
-    capture = RecentCapture(order.paths, order.since, order.until, order.most)
+
+    def is_late() -> bool:
+        return time.monotonic() - began > order.seconds
+
+    capture = RecentCapture(order.paths, order.since, order.until, order.most, is_late)
     requests = capture.read()
     trial, gone = _trial(old, new) if requests else (None, "")
-    report = replayed(
-        requests, Treatments(old), Treatments(new, old), lambda: time.monotonic() - began > order.seconds, trial
-    )
+    report = replayed(requests, Treatments(old), Treatments(new, old), is_late, trial)
     if gone:
         report.unknown[gone] = report.changed
     report.is_cut = report.is_cut or capture.is_cut
@@ -67,7 +71,10 @@ def _trial(old: GatewaySpec, new: GatewaySpec) -> tuple[Trial | None, str]:
 
 
 def _become_small() -> None:
-    os.nice(19)
+    with contextlib.suppress(PermissionError):  # the unit of systemd forbids it, as all that has to do with ranks
+        os.nice(19)
+    with contextlib.suppress(OSError), open(OOM_SCORE, "w") as file:
+        file.write("1000")  # where memory runs out it is this process that goes, and not the gateway
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_MAX, PROCESSOR_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the configuration has secrets
@@ -76,8 +83,8 @@ def _become_small() -> None:
 def main() -> None:
     """Answer one order."""
     began = time.monotonic()
-    _become_small()
     try:
+        _become_small()
         order = RehearsalOrder(*pickle.load(sys.stdin.buffer))  # nosec B301 - of our own supervisor, by a pipe
         found = rehearsed(order, began)
     except Exception as error:  # noqa: BLE001  a capture that breaks this must not be in the way of a reload

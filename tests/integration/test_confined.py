@@ -38,13 +38,14 @@ workers: 2
 admin: {address: "127.0.0.1:$admin"}
 admin_socket: a.sock
 state_file: state.json
-reload: {watch: true}
+reload: {watch: true, rehearse: 5m}
 listeners:
   - {name: low, address: "127.0.0.1:$port"}
   - {name: tls, address: "unix:l.sock", tls: {cert: cert.pem, key: key.pem}}
 filters:
   log: {type: access_log, path: access.log}
-chain: [log]
+  capture: {type: record, path: capture.log, sample: 100%}
+chain: [log, capture]
 services:
   own: {python: "double:Double", run: process}
   threaded: {python: "double:Double", run: thread}
@@ -139,7 +140,9 @@ def test_what_a_gateway_does_is_allowed(folder: Path, drop_ins: tuple[str, ...])
         answer = asked(str(running.config), None, {"do": "promote", "service": "two", "version": "b"}, 10)
         assert answer is not None and answer["ok"] and (folder / "state.json").exists()
 
+        wait_until(lambda: (folder / "capture.log").stat().st_size, what="requests are recorded")
         reload(running, text.replace("text: here", "text: there"))
+        assert running.admin("/status")["last_reload"]["rehearsal"]["state"] == "passed"
         assert running.admin("/status")["last_reload"]["ok"] and get(running.port).endswith(b"there")
         killed = workers(running)[0]["pid"]
         os.kill(killed, signal.SIGKILL)

@@ -46,6 +46,7 @@ def test_it_answers_by_json_whatever_happens(
 ) -> None:
     small: list[Any] = []
     monkeypatch.setattr(module.os, "nice", small.append)
+    monkeypatch.setattr(module, "OOM_SCORE", str(tmp_path / "oom"))
     monkeypatch.setattr(module.resource, "setrlimit", lambda *limit: small.append(limit))
 
     def ask(data: bytes) -> Any:
@@ -54,5 +55,11 @@ def test_it_answers_by_json_whatever_happens(
         return json.loads(capsys.readouterr().out)
 
     assert ask(pickle.dumps(tuple(order(tmp_path, "/gone"))))["lost"] == 1
-    assert len(small) == 4
+    assert len(small) == 4 and (tmp_path / "oom").read_text() == "1000"
     assert ask(b"nonsense") == {"failed": "UnpicklingError"}
+
+    def refuse(_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(module.os, "nice", refuse)
+    assert ask(pickle.dumps(tuple(order(tmp_path, "/gone"))))["lost"] == 1  # as under the unit of systemd
