@@ -26,6 +26,7 @@ class Order:
     path: str
     body: str
     fields: tuple[tuple[str, str], ...]
+    auth: str = ""  #: the key, which is in the fields too, for a generator that has a bearer of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,23 @@ class Ugen(Loader):
         self.program = str(program)
 
     def argv(self, order: Order, clients: int, seconds: int) -> list[str]:
-        """Its command line; the bearer it sends anyway is replaced by the dialect's own fields."""
+        """Its command line; the bearer that it sends besides the fields of any dialect has the same key."""
         fields = [word for name, value in order.fields for word in ("-H", f"{name}: {value}")]
         url = f"http://127.0.0.1:{order.port}{order.path}"
-        return [self.program, "-url", url, "-c", str(clients), "-d", str(seconds), "-body", order.body, *fields]
+        return [
+            self.program,
+            "-url",
+            url,
+            "-c",
+            str(clients),
+            "-d",
+            str(seconds),
+            "-body",
+            order.body,
+            "-auth",
+            order.auth,
+            *fields,
+        ]
 
     def window(self, order: Order, clients: int, seconds: int) -> Window:
         """By ``-c`` and ``-d``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -87,12 +87,12 @@ class Cell:
 
 def order_of(port: int, dialect: Dialect, model: str, auth: str) -> Order:
     """What a client of the dialect asks."""
-    return Order(port, dialect.target(model), dialect.request(model), dialect.head(auth))
+    return Order(port, dialect.target(model), dialect.request(model), dialect.head(auth), auth)
 
 
 def streamed(order: Order) -> Order:
     """The same, asking for a stream: the body with one key more, in front."""
-    return Order(order.port, order.path, '{"stream":true,' + order.body.removeprefix("{"), order.fields)
+    return replace(order, body='{"stream":true,' + order.body.removeprefix("{"))
 
 
 # what a whole answer of each dialect has, by the keys that lead to it

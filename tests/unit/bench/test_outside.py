@@ -54,14 +54,27 @@ def test_streams_are_read() -> None:
 
 
 def test_generators_are_told_apart_and_asked(tmp_path: Path) -> None:
-    order = Order(81, "/p", '{"a":1}', (("x-key", "k: v"),))
+    order = Order(81, "/p", '{"a":1}', (("x-key", "k: v"),), "key")
     for name in ("otb", "ugen", "other"):
         (tmp_path / name).touch()
     assert isinstance(loader_of("wrk"), Wrk)
     ugen = loader_of(str(tmp_path / "ugen"))
     assert ugen.has_streams
     argv = ugen.argv(order, 4, 2)  # type: ignore[attr-defined]
-    assert argv[1:] == ["-url", "http://127.0.0.1:81/p", "-c", "4", "-d", "2", "-body", '{"a":1}', "-H", "x-key: k: v"]
+    assert argv[1:] == [
+        "-url",
+        "http://127.0.0.1:81/p",
+        "-c",
+        "4",
+        "-d",
+        "2",
+        "-body",
+        '{"a":1}',
+        "-auth",
+        "key",
+        "-H",
+        "x-key: k: v",
+    ]
     otb = loader_of(str(tmp_path / "otb"))
     argv = otb.argv(order, 4, 2)  # type: ignore[attr-defined]
     assert argv[1] == 'OTB_LOADGEN_HEADERS=[["x-key", "k: v"]]'
