@@ -6,8 +6,9 @@ later, for as long as ``stale`` says; that the place is silent stops nothing but
     fetch -> good: again after ``refresh``; sooner, but not before ``EARLY`` is over, if a token names a key that is not there
           -> not:  again after 1 s, 2 s, 4 s ... at most ``LONGEST_RETRY`` or ``refresh``
 
-What was fetched before this process began is *recalled* (``server.keys_file``), if the first time fails or says nothing for a moment: an
-issuer that answers is believed first, for it may have withdrawn a key.  It is as old as it is, so ``stale`` ends it as if it were ours.
+What was fetched before this process began is *recalled* (``server.keys_file``): at once where that is not yet ``refresh`` ago, for the
+process before would not have asked again either; else if the first time fails or says nothing for a moment, for an issuer that answers
+may have withdrawn a key.  It is as old as it is, so ``stale`` ends it as if it were ours.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ FIRST_RETRY: Final = 1.0  #: seconds
 LONGEST_RETRY: Final = 60.0  #: seconds
 JITTER: Final = 0.1  #: part of an interval by which chance shortens it, so that gateways do not stay in step
 LARGEST: Final = 256 * 1024  #: bytes of a set
-RECALL_AFTER: Final = 1.5  #: seconds of silence at the beginning after which is recalled what was fetched before
+RECALL_AFTER: Final = 0.5  #: seconds of silence at the beginning after which is recalled what was fetched long before
 
 Fetch = Callable[[KeySetSettings], Awaitable[tuple[list[JwkSpec], list[str]]]]
 
@@ -117,7 +118,8 @@ class Fetching:
         if self.memory is not None:
             kept.recallable = self.memory.recall(key_set_identity(settings))
         if kept.recallable is not None:
-            kept.recall_timer = loop.call_later(RECALL_AFTER, self._recall_late, kept)
+            is_fresh = 0.0 <= self._wall() - kept.recallable.seen_at < settings.refresh
+            kept.recall_timer = loop.call_later(0.0 if is_fresh else RECALL_AFTER, self._recall_early, kept)
         self.known[settings] = kept
         kept.task = loop.create_task(self._keep(kept))
         return kept
@@ -135,8 +137,8 @@ class Fetching:
             if one.fetched_at
         }
 
-    def _recall_late(self, kept: Kept) -> None:
-        """Nobody has said anything for a while."""
+    def _recall_early(self, kept: Kept) -> None:
+        """Before anybody has said anything."""
         before = kept.news
         self._recall(kept)
         kept.was_asked.set()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FIRST_RETRY: Final = 0.1  #: seconds
 LONGEST_RETRY: Final = 2.0  #: seconds
 SHORTEST_LIFE: Final = 1.0  #: seconds after which a connection that ends has worked, and is replaced without a word
+PING_EVERY: Final = 5.0  #: seconds
 JITTER: Final = 0.3  #: part of a pause by which chance shortens it
 _MILLISECOND: Final = 1_000_000  #: nanoseconds
 _KEPT: Final = 60_000  #: milliseconds for which what is used of a window is kept behind its end: clocks differ
@@ -183,7 +184,7 @@ class Leasing:
         link.connection, began = connection, loop.time()
         self._up(link)
         link.was_tried.set()
-        lost = await connection.lost
+        lost = await _lost(connection)
         link.connection, link.asked_at = None, self._wall()
         if lost.cause == "lost" and loop.time() >= began + SHORTEST_LIFE:
             return True
@@ -218,6 +219,21 @@ class Leasing:
         """Seconds until it is tried again."""
         seconds = min(FIRST_RETRY * 2.0 ** min(link.failed_in_row - 1, 10), LONGEST_RETRY)
         return seconds * (1 - JITTER * self._random())
+
+
+async def _lost(connection: RedisConnection) -> RedisError:
+    """How it ends.  It is asked now and then whether it is there: for hours nobody may need to ask it anything else."""
+    while not connection.lost.done():
+        await asyncio.wait([connection.lost], timeout=PING_EVERY)
+        if not connection.lost.done():
+            connection.ask("PING").add_done_callback(_forget)
+    return connection.lost.result()
+
+
+def _forget(answer: asyncio.Future[Any]) -> None:
+    """Nobody cares what it is: where there is none the connection ends."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 async def connected(settings: RedisSettings) -> RedisConnection:

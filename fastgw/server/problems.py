@@ -269,7 +269,7 @@ def _sources(document: StatusTree, now: float) -> Iterator[Concern]:
     if forecast is not None and forecast["error"]:
         yield Concern(WARNING, "forecast", "forecasts", f"what is counted is not kept: {forecast['error']}", None)
     for url, keys in document["key_sets"].items():
-        if keys["cause"]:
+        if keys["cause"] and not (keys["cause"] == "pending" and keys["keys"]):
             cause = f"its keys cannot be fetched: {keys['error'] or keys['cause']}; {keys['keys']} in use"
             if keys["age"] is not None:
                 cause += f", fetched {span(keys['age'])} ago" + (

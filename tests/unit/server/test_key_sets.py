@@ -266,7 +266,7 @@ def test_keys_outlive_a_restart_while_their_issuer_is_away(play: Play, tmp_path:
         first.keep([ONE])
         await stage.answer(REAL)
         first.close()
-        stage.now += 100.0
+        stage.now += 400.0
         stage.told.clear()
         stage.fetching = stage.another(str(tmp_path / "s.json"))
         stage.fetching.keep([ONE])
@@ -276,7 +276,7 @@ def test_keys_outlive_a_restart_while_their_issuer_is_away(play: Play, tmp_path:
         assert (kept.is_recalled, kept.fetched_at) == (True, 1000.0)
         stage.go_on()
         await stage.answer(REAL)
-        assert not kept.is_recalled and stage.told[-1] == (ONE, KeySet(tuple(REAL), 1700.0))
+        assert not kept.is_recalled and stage.told[-1] == (ONE, KeySet(tuple(REAL), 2000.0))
         events = [event for event, _ in stage.events()]
         assert events[1:] == [
             "keys of before the start are used",
@@ -289,7 +289,7 @@ def test_keys_outlive_a_restart_while_their_issuer_is_away(play: Play, tmp_path:
 
 def test_an_issuer_that_answers_is_believed_before_the_disk(play: Play, tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
-        stage.fetching = remembered(stage, tmp_path / "s.json", age=10.0)
+        stage.fetching = remembered(stage, tmp_path / "s.json", age=310.0)
         stage.fetching.keep([ONE])
         await stage.answer(KEYS)
         stage.go_on()
@@ -300,9 +300,21 @@ def test_an_issuer_that_answers_is_believed_before_the_disk(play: Play, tmp_path
     play(story)
 
 
+def test_keys_that_are_fresh_are_used_before_anybody_is_asked(play: Play, tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fetching = remembered(stage, tmp_path / "s.json", age=299.0)
+        stage.fetching.keep([ONE])
+        await stage.until(lambda: stage.told)
+        assert stage.told == [(ONE, KeySet(tuple(REAL), 1301.0, "pending", "they have not been fetched yet"))]
+        await stage.answer(KEYS)
+        assert stage.told[1:] == [(ONE, KeySet(tuple(KEYS), 1600.0))]
+
+    play(story)
+
+
 def test_silence_recalls_keys_too_and_a_start_waits_no_longer(play: Play, tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
-        stage.fetching = remembered(stage, tmp_path / "s.json", age=10.0)
+        stage.fetching = remembered(stage, tmp_path / "s.json", age=310.0)
         stage.fetching.keep([ONE])
         kept = stage.fetching.known[ONE]
         assert kept.recall_timer is not None and not kept.was_asked.is_set()

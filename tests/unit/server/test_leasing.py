@@ -301,6 +301,24 @@ def test_a_connection_that_ends_is_replaced_without_a_word(play: Play, monkeypat
     play(story)
 
 
+def test_a_redis_that_nobody_asks_is_asked_whether_it_is_there(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        monkeypatch.setattr(module, "PING_EVERY", 0.0)
+        stage.leasing.keep([REDIS])
+        connection = await stage.up()
+        await stage.until(lambda: len(connection.asked) >= 2)
+        assert {command for command, _ in connection.asked} == {("PING",)}
+        connection.asked[0][1].set_result(b"PONG")
+        late = RedisError("timeout", "it did not answer")
+        connection.asked[1][1].set_exception(late)
+        connection.close(late)
+        await stage.until(lambda: stage.pauses)
+        assert stage.told[-1][1] == LinkState(False, "timeout", "it did not answer")
+        assert stage.link.asked_at > 0.0
+
+    play(story)
+
+
 def test_only_what_a_configuration_has_is_kept(play: Play) -> None:
     async def story(stage: Stage) -> None:
         preparing = asyncio.ensure_future(stage.leasing.prepare([REDIS, OTHER], 60.0))
