@@ -22,9 +22,11 @@ def check_rehearsal(document: Document, config: Configuration) -> None:
         return
     met = {name for names in _chains(config) for name in names}
     found = {name: one for name, one in config.filters.items() if isinstance(one, Record)}
-    if any(name in met and (is_unsound(one.path) or one.path not in STANDARD) for name, one in found.items()):
+    if any(name in met and _is_kept(one) for name, one in found.items()):
         return
-    if not found:
+    if found and all(one.sample == 0 for one in found.values()):
+        wanted = f"{', '.join(found)} records nothing: sample is 0%"
+    elif not found:
         wanted = f"no filter records requests: add {ADD}, and chain: [capture]"
     elif not met & found.keys():
         wanted = f"no request meets {', '.join(found)}: name it in chain, or in filters of routes"
@@ -33,6 +35,10 @@ def check_rehearsal(document: Document, config: Configuration) -> None:
             "what is recorded goes to stdout or stderr, where it cannot be read again: give the filter a file as path"
         )
     document.report(("reload", "rehearse"), wanted)
+
+
+def _is_kept(one: Record) -> bool:
+    return (is_unsound(one.path) or one.path not in STANDARD) and (is_unsound(one.sample) or one.sample > 0)
 
 
 def _chains(config: Configuration) -> Iterable[Iterable[str]]:

@@ -158,8 +158,8 @@ class Record(Sampled):
         }
 
     def _target(self, request: Request) -> str:
-        """The path as it is, and the query with the values that may be shown."""
-        path = request.routed_path or request.original_path or request.path
+        """The path as the client has it, whatever filters have made of it, and the query with the values that may be shown."""
+        path = request.original_path or request.path
         if not request.query:
             return _text(path)[:TARGET_MAX]
         shown = []

@@ -25,9 +25,9 @@ class Trial:
     """Both configurations, each on a stage."""
 
     def __init__(self, old: GatewaySpec, new: GatewaySpec) -> None:
-        """Raises OSError: a file that one of them names is gone."""
-        self._stages = Stage(old), Stage(new)
         self._specs = old, new
+        self._stages: tuple[Stage, ...] = ()  # made for the first request that is tried: most changes concern few
+        self._gone = ""  # why they cannot be made
         self._needs: dict[tuple[int, str, str], tuple[Need, ...]] = {}
         self.unknown: Counter[str] = Counter()  #: requests that could not be tried, by the reason
 
@@ -39,12 +39,23 @@ class Trial:
             if reason := self._unknown(place, way, request):
                 self.unknown[reason] += 1
                 return None
+        if not self._is_set():
+            self.unknown[self._gone] += 1
+            return None
         pairs = zip(self._stages, (before, found), strict=True)
         verdicts = [stage.tried(request, way.listener.name, _name(way)) for stage, way in pairs if way.listener]
         if len(verdicts) < 2 or verdicts[0] is None or verdicts[1] is None:
             self.unknown["it cannot be asked again"] += 1
             return None
         return verdicts[0], verdicts[1]
+
+    def _is_set(self) -> bool:
+        if not self._stages and not self._gone:
+            try:
+                self._stages = tuple(Stage(one) for one in self._specs)
+            except (OSError, ImportError) as error:  # a file that one of them names, or a package, is gone
+                self._gone = f"the filters cannot be made ({type(error).__name__})"
+        return bool(self._stages)
 
     def _unknown(self, place: int, way: Way, request: RecordedRequest) -> str:
         listener = way.listener

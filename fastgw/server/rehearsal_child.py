@@ -54,20 +54,9 @@ def rehearsed(order: RehearsalOrder, began: float) -> dict[str, Any]:
 
     capture = RecentCapture(order.paths, order.since, order.until, order.most, is_late)
     requests = capture.read()
-    trial, gone = _trial(old, new) if requests else (None, "")
-    report = replayed(requests, Treatments(old), Treatments(new, old), is_late, trial)
-    if gone:
-        report.unknown[gone] = report.changed
+    report = replayed(requests, Treatments(old), Treatments(new, old), is_late, Trial(old, new))
     report.is_cut = report.is_cut or capture.is_cut
     return document(report, capture.unread, capture.first_unread, CHANGES_MOST)
-
-
-def _trial(old: GatewaySpec, new: GatewaySpec) -> tuple[Trial | None, str]:
-    """One of both; or why there can be none."""
-    try:
-        return Trial(old, new), ""
-    except (OSError, ImportError) as error:
-        return None, f"the filters cannot be made: {type(error).__name__}"
 
 
 def _become_small() -> None:

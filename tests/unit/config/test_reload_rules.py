@@ -27,6 +27,7 @@ def test_with_a_filter_that_requests_meet(tmp_path: Path) -> None:
     [
         ((), "", "no filter records requests: add filters: {capture: {type: record, path: "),
         ((CAPTURE,), "c.log", "no request meets capture: name it in chain"),
+        ((CAPTURE.replace("PATH", "PATH, sample: 0%"), "chain: [capture]\n"), "c.log", "capture records nothing"),
         ((CAPTURE, "chain: [capture]\n"), "stderr", "cannot be read again: give the filter a file"),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 from fastgw.core.snapshot.chain import Chain
 from fastgw.filters.log_file import FILES
 from fastgw.filters.record import HASHED, record
+from fastgw.filters.rewrite import Rewrite
 from fastgw.rehearsal.captures import read_line
 from fastgw.testing.edge import Edge, Spy
 
@@ -81,6 +82,17 @@ def test_a_request_is_written_with_what_became_of_it(story: Story) -> None:
     }  # fmt: skip
     assert line["target"].startswith(f"/a/b?page=2&key={HASHED}") and line["route"] and line["service"]
     assert dict(line["fields"])["content-type"] == "text/plain"
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_the_path_is_that_of_the_client_for_whoever_asks_it_again(story: Story, before: int) -> None:
+    kept = record("capture", {**OPTIONS, "path": str(story.path)})
+    story._filter = kept
+    edge = Edge(filters=[Rewrite("moved", {"add_prefix": "/v2"}), kept], before=before)
+    kept.start(edge.loop)
+    exchanged(edge)
+    [line] = story.lines(edge)
+    assert line["target"].startswith("/a/b?")
 
 
 @pytest.mark.parametrize("body", ["none", "hash"])

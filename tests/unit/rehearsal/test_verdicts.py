@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from fastgw.rehearsal import verdicts as module
 from fastgw.rehearsal.captures import RecordedRequest, read_line
 from fastgw.rehearsal.comparing import Rehearsal, replayed
-from fastgw.rehearsal.stage import Decided
+from fastgw.rehearsal.stage import Decided, Stage
 from fastgw.rehearsal.treatment import Treatments
 from fastgw.rehearsal.verdicts import NAMES_MOST, Trial, verdict_lines
 from tests.unit.config.files import read
@@ -98,6 +99,15 @@ def test_what_a_service_gets(tried: Any) -> None:
 def test_only_who_meets_something_else_is_tried(tried: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trial, "of", lambda *_: pytest.fail("was tried"))
     assert tried(TEXT, request("/a/x")).changed == 0
+
+
+def test_filters_that_cannot_be_made_are_said_and_nobody_is_tried(tried: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> Stage:
+        raise FileNotFoundError("gone")
+
+    monkeypatch.setattr(module, "Stage", refuse)
+    report = tried(TEXT.replace("blue", "red"), request("/b/x"), request("/b/x"))
+    assert report.changed == 2 and report.unknown == {"the filters cannot be made (FileNotFoundError)": 2}
 
 
 def test_what_cannot_be_asked_again_is_said(tried: Any) -> None:
