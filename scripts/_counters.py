@@ -24,6 +24,7 @@ from fastgw.core import (  # noqa: E402 - of this checkout
     model_counters,  # noqa: F401
     mqtt_counters,  # noqa: F401
     placement_counters,  # noqa: F401
+    wasm_counters,  # noqa: F401
     websocket_counters,  # noqa: F401
 )
 from fastgw.core.blocks import COUNTER, DURATION_BUCKETS, Metric  # noqa: E402

@@ -86,6 +86,7 @@ def lines(status: Mapping[str, Any], now: float) -> Iterator[str]:
         f"{_count(connections['exchanges'], 'request')} under way, {waiting} waiting"
     )
     yield from _websockets(status.get("routes", {}).values())
+    yield from _wasm(status.get("wasm"))
     yield from _telemetry(status.get("telemetry"), now)
     for one in status.get("registration", ()):
         yield f"registered {registry_words(one, now)}"
@@ -105,6 +106,13 @@ def _websockets(routes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         sides = [f"{sum(one['messages'][side] for one in told)} messages of {side}s" for side in ("client", "service")]
         ended = ", ".join(f"{count} {by}" for by, count in closes.most_common())
         yield f"websockets {is_open} open, {' and '.join(sides)}; closed: {ended or 'none'}"
+
+
+def _wasm(wasm: Mapping[str, Any] | None) -> Iterator[str]:
+    """Of modules of WebAssembly, where there are any."""
+    if wasm is not None:
+        traps = ", ".join(f"{cause} {count}" for cause, count in wasm["traps"].items())
+        yield f"wasm       {wasm['open']} of {_count(wasm['exchanges'], 'exchange')} open; traps: {traps or 'none'}"
 
 
 def _problems(problems: Sequence[Mapping[str, Any]], now: float) -> Iterator[str]:

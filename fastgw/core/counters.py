@@ -134,6 +134,7 @@ GC_COLLECTIONS = GLOBAL.counter(
 )
 HTTP2: Final = GLOBAL.room(8)  #: rows: ``core.http2_counters``
 MQTT: Final = BRIDGE.room(48)  #: rows: ``core.mqtt_counters``
+WASM: Final = BRIDGE.room(16)  #: rows: ``core.wasm_counters``
 
 # --- a route
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core.exchange.about import report
 from fastgw.core.exchange.filter import BodyHook
 from fastgw.core.exchange.reply import Reply
+from fastgw.core.wasm_counters import EXCHANGES, EXCHANGES_OPEN
 from fastgw.filters.wasm_bodies import GuestVisit, ShownBody, ShownWhole
-from fastgw.filters.wasm_reply import answered, failed, made
+from fastgw.filters.wasm_reply import answered, count_trap, failed, made
 from fastgw.filters.wasm_stream import ExchangeStream
 from fastgw.wasm.guest import WasmGuest
 from fastgw.wasm.interface import (
@@ -134,6 +135,8 @@ class WasmFilter:
         try:
             guest = WasmGuest(self._program, ExchangeStream(exchange, self.name))
             visit = self._visits[exchange] = GuestVisit(exchange, guest)
+            exchange.plane.values[EXCHANGES] += 1
+            exchange.plane.values[EXCHANGES_OPEN] += 1
             has_body = exchange.request.has_body
             goes_on = guest.on_request_headers(guest.stream.count(REQUEST_HEADERS), not has_body)
             if guest.reply is not None:
@@ -141,7 +144,7 @@ class WasmFilter:
             if not goes_on:
                 visit.is_request_paused = self._pause(guest, ON_REQUEST_BODY, has_body=has_body)
         except WasmTrap as trap:
-            raise failed(self.name, trap) from None
+            raise failed(exchange, self.name, trap) from None
         return None
 
     def _see_answer(self, exchange: Exchange) -> None:
@@ -158,7 +161,7 @@ class WasmFilter:
             if not goes_on:
                 visit.is_answer_paused = self._pause(guest, ON_RESPONSE_BODY, has_body=has_body)
         except WasmTrap as trap:
-            raise failed(self.name, trap) from None
+            raise failed(exchange, self.name, trap) from None
 
     def _open_request(self, exchange: Exchange) -> BodyHook | None:
         """Show it the body of the request."""
@@ -182,9 +185,11 @@ class WasmFilter:
         if visit is None:
             return
         visit.hold(-visit.held)
+        exchange.plane.values[EXCHANGES_OPEN] -= 1
         try:
             visit.guest.end()
         except WasmTrap as trap:
+            count_trap(exchange, trap)
             report(exchange, "warning", "a filter failed at the end", filter=self.name, cause=trap.cause, error=trap)
 
     def _pause(self, guest: WasmGuest, slot: int, *, has_body: bool) -> bool:

@@ -100,7 +100,7 @@ class _Shown:
         except WasmTrap as trap:
             guest.close()
             self._hold(0)
-            error = failed(visit.exchange.route.chain.name_of(self._hook), trap)
+            error = failed(visit.exchange, visit.exchange.route.chain.name_of(self._hook), trap)
             if not is_kept:
                 raise error from None
             hooks.report_broken(visit.exchange, self._hook, _KINDS[self.is_request], error)

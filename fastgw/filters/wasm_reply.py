@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastgw.core.exchange.reply import Reply
+from fastgw.core.wasm_counters import TRAPS
 from fastgw.errors import DownstreamError, FilterUnavailableError, GatewayError
 from fastgw.filters.wasm_stream import FIELDS_MAX, FRAMING
 from fastgw.wasm.guest import LocalReply
 from fastgw.wasm.interface import MapPair
-from fastgw.wasm.traps import WasmTrap
+from fastgw.wasm.traps import TRAP_CAUSES, WasmTrap
 from fastgw.wire.fields import OWN_RESPONSE_FIELDS, is_own, is_token
+
+if TYPE_CHECKING:
+    from fastgw.core.exchange.ends import Exchange
 
 _TYPE: Final = "text/plain; charset=utf-8"  #: where it says none
 
@@ -41,10 +45,16 @@ def answered(reply: LocalReply) -> GatewayError:
     return error
 
 
-def failed(name: str, trap: WasmTrap) -> FilterUnavailableError:
-    """What the client is told where the module of the filter ``name`` has failed, and what the log is."""
+def failed(exchange: Exchange, name: str, trap: WasmTrap) -> FilterUnavailableError:
+    """Count that the module of the filter ``name`` has failed; what the client of ``exchange`` is told, and what the log is."""
+    count_trap(exchange, trap)
     detail = f"the filter {name!r} of the gateway failed"
     return FilterUnavailableError(503, "wasm_failed", detail, reason=f"{trap.cause}: {trap}")
+
+
+def count_trap(exchange: Exchange, trap: WasmTrap) -> None:
+    """One more call has not returned."""
+    exchange.plane.values[TRAPS + TRAP_CAUSES.index(trap.cause)] += 1
 
 
 def _fields(given: Sequence[MapPair]) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -167,6 +167,7 @@ def layout() -> str:
     import fastgw.core.model_counters
     import fastgw.core.mqtt_counters
     import fastgw.core.placement_counters
+    import fastgw.core.wasm_counters
     import fastgw.core.websocket_counters  # noqa: F401
 
     rows = [

@@ -56,6 +56,7 @@ from fastgw.server.standings import stamp
 from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
 from fastgw.server.transcoded import TranscodedRoutes
 from fastgw.server.tunnel_status import tunnel_document
+from fastgw.server.wasm_status import wasm_document
 from fastgw.server.workers import READY, STALLED
 from fastgw.telemetry.totals import BoardFacts, Facts, MemberFacts, Totals, total
 
@@ -303,6 +304,7 @@ class Pages:
             "names": {one.name: name_document(one) for one in facts.names},
             "key_sets": {one.url: key_set_document(one) for one in facts.key_sets},
             "mqtt": {**bridge_document(totals.bridge), **tunnel_document(totals.bridge)},
+            "wasm": wasm_document(totals.bridge),
             "redis": {one.redis: link_document(one) for one in facts.links},
             "registration": registration_document(facts.registrations, time.time()),
             "telemetry": export_document(facts.export),

@@ -31,6 +31,7 @@ from fastgw.core import (  # their rows are of the table
     model_counters,  # noqa: F401
     mqtt_counters,  # noqa: F401
     placement_counters,  # noqa: F401
+    wasm_counters,  # noqa: F401
     websocket_counters,  # noqa: F401
 )
 from fastgw.core import counters as layout

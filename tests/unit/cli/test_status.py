@@ -106,6 +106,13 @@ def test_a_fleet_has_a_line() -> None:
     assert found[place + 1 : place + 3] == ["           why", "           generation 8 went back: edge-2: 9 % failed"]
 
 
+def test_modules_of_webassembly_have_a_line() -> None:
+    assert not [line for line in said(wasm=None) if line.startswith("wasm")]
+    wasm = {"exchanges": 900, "open": 2, "traps": {"fuel": 3, "trap": 1}}
+    assert "wasm       2 of 900 exchanges open; traps: fuel 3, trap 1" in said(wasm=wasm)
+    assert "wasm       0 of 1 exchange open; traps: none" in said(wasm={"exchanges": 1, "open": 0, "traps": {}})
+
+
 def test_websockets_by_frames_have_a_line_where_there_are_or_were_some() -> None:
     none: dict[str, Any] = {"open": 0, "messages": {"client": 0, "service": 0}, "closes": {}, "codes": {}}
     assert not [line for line in said(routes={"a": {"websocket": none}}) if line.startswith("websockets")]

@@ -8,9 +8,11 @@ import pytest
 
 from fastgw.core.settings import FilterSettings
 from fastgw.core.snapshot.chain import FailureMode
+from fastgw.core.wasm_counters import EXCHANGES, EXCHANGES_OPEN, TRAPS
 from fastgw.filters import wasm as module
 from fastgw.filters.headers import Headers
 from fastgw.testing.edge import Edge, head_of, statuses
+from fastgw.wasm.traps import TRAP_CAUSES
 from tests.support.wasm import text, wasm_filter
 from tests.unit.wasm.test_hostcalls import numbers
 
@@ -118,6 +120,7 @@ def test_a_guest_that_fails_ends_its_own_exchange(calls: str, cause: str, bounds
     if cause:
         assert statuses(got) == [503] and b"urn:fastgw:error:wasm_failed" in got and b"fuel" not in got
         assert failed(edge)[0].startswith(cause)
+        assert edge.values[TRAPS + TRAP_CAUSES.index(cause.partition(":")[0])] == 1
     else:
         assert statuses(got) == [200]
     edge.end()
@@ -170,6 +173,7 @@ def test_a_trap_at_the_end_is_told_and_harms_nobody() -> None:
     service.feed(OK)
     assert statuses(client.take()) == [200]
     assert [event for _, event, _ in edge.log] == ["a filter failed at the end"]
+    assert (edge.values[EXCHANGES], edge.values[EXCHANGES_OPEN], edge.values[TRAPS]) == (1, 0, 1)
     edge.end()
 
 
