@@ -18,7 +18,6 @@ from fastgw.core.live.board import COUNT_TABLES, TIME_TABLES, Board
 from fastgw.server.admission_status import admission_limits, with_admission
 from fastgw.server.block_status import ENDPOINT, causes, failures, of_route, of_service, pick
 from fastgw.server.breaker_status import breaker_of_endpoint, breaker_of_service
-from fastgw.server.bridge_status import bridge_document
 from fastgw.server.dependencies import dependencies, dependency_document
 from fastgw.server.discovery_status import (
     discovery_of_service,
@@ -55,8 +54,7 @@ from fastgw.server.slots import endpoint_names, route_names
 from fastgw.server.standings import stamp
 from fastgw.server.subset_status import metadata_of_endpoint, subset_of_service
 from fastgw.server.transcoded import TranscodedRoutes
-from fastgw.server.tunnel_status import tunnel_document
-from fastgw.server.wasm_status import wasm_document
+from fastgw.server.wasm_status import bridge_block_document
 from fastgw.server.workers import READY, STALLED
 from fastgw.telemetry.totals import BoardFacts, Facts, MemberFacts, Totals, total
 
@@ -303,8 +301,7 @@ class Pages:
             | {"full": totals.globals[layout.BOARD_FULL], "inherited_from": gateway.board.inherited_from or None},
             "names": {one.name: name_document(one) for one in facts.names},
             "key_sets": {one.url: key_set_document(one) for one in facts.key_sets},
-            "mqtt": {**bridge_document(totals.bridge), **tunnel_document(totals.bridge)},
-            "wasm": wasm_document(totals.bridge),
+            **bridge_block_document(totals.bridge),
             "redis": {one.redis: link_document(one) for one in facts.links},
             "registration": registration_document(facts.registrations, time.time()),
             "telemetry": export_document(facts.export),

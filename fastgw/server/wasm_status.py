@@ -1,4 +1,4 @@
-"""What ``/status`` tells of modules of WebAssembly."""
+"""What ``/status`` tells of modules of WebAssembly, and of all that is counted in the same block: bridges and tunnels of MQTT."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from typing import Any
 
 from fastgw.core import wasm_counters as rows
 from fastgw.core.counters import WASM
+from fastgw.server.bridge_status import bridge_document
+from fastgw.server.tunnel_status import tunnel_document
 from fastgw.wasm.traps import TRAP_CAUSES
+
+
+def bridge_block_document(block: Sequence[int]) -> dict[str, Any]:
+    """All of ``block``, the counters of all workers."""
+    return {"mqtt": {**bridge_document(block), **tunnel_document(block)}, "wasm": wasm_document(block)}
 
 
 def wasm_document(block: Sequence[int]) -> dict[str, Any] | None:
