@@ -48,4 +48,5 @@ def test_the_rows_of_the_table_have_these_values() -> None:
         "fastgw_mqtt_sent_packets",
         "fastgw_mqtt_refused",
         "fastgw_mqtt_ends",
+        "fastgw_wasm_traps",
     }
