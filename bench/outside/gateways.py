@@ -30,7 +30,7 @@ workers: {NCORE}
 admin: false
 admin_socket: false
 listeners:
-  - {{address: "127.0.0.1:{GW_PORT}", limits: {{connections: 4096}}}}
+  - {{address: "127.0.0.1:{GW_PORT}", {HTTP2}limits: {{connections: 4096}}}}
 routes:
   - {{path: /v1/*, models: true}}
   - {{path: /*, service: any}}                # APIs that name no model in the body pass as they are
@@ -53,11 +53,13 @@ http {{
   keepalive_requests 1000000000;
   upstream mock {{ server 127.0.0.1:{MOCK_PORT}; keepalive 2048; keepalive_requests 1000000000; }}
   server {{
-    listen 127.0.0.1:{GW_PORT} backlog=4096;
+    listen 127.0.0.1:{GW_PORT}{HTTP2} backlog=4096;
     location / {{ proxy_pass http://mock; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; }}
   }}
 }}
 """
+#: What makes the listener of each speak HTTP/2 with prior knowledge; nginx and HAProxy speak nothing else there then.
+HTTP2 = {"fastgw": "protocols: [http/1.1, h2], ", "nginx": " http2", "haproxy": " proto h2"}
 HAPROXY = """\
 global
   nbthread {NCORE}
@@ -71,7 +73,7 @@ defaults
   http-reuse always
   option http-no-delay
 frontend edge
-  bind 127.0.0.1:{GW_PORT} backlog 4096
+  bind 127.0.0.1:{GW_PORT}{HTTP2} backlog 4096
   default_backend mock
 backend mock
   server mock 127.0.0.1:{MOCK_PORT}
@@ -92,6 +94,7 @@ def _document(name: str, display: str, lang: str, repo: str, **launch: Any) -> d
         "model": MODEL,
         "auth": KEY,
         "config": [],
+        "constants": {"HTTP2": ""},
         "egress": ["openai"],
         "runtime": {"kind": "native", "proc_match": match},
         "launch": {"kind": "native", **launch},

@@ -200,7 +200,7 @@ def test_dialects_have_no_figures_of_their_own() -> None:
 
 
 def test_yaml_of_fastgw_is_the_least_there_is() -> None:
-    text = fill(gateways.FASTGW, {"NCORE": "1", "GW_PORT": "1", "MOCK_PORT": "2", "GW_MODEL": "m"})
+    text = fill(gateways.FASTGW, {"NCORE": "1", "GW_PORT": "1", "MOCK_PORT": "2", "GW_MODEL": "m", "HTTP2": ""})
     assert yaml.safe_load(text).keys() == {
         "workers",
         "admin",
