@@ -8,6 +8,8 @@ from fastgw.core import counters
 from fastgw.errors import GatewayError, refuse_unfit
 from fastgw.wire.serialize import REASONS, reply_fields, reply_head
 
+_BODILESS = (204, 304)  #: statuses of answers that have no body
+
 
 class Reply:
     """Status, body and fields of an answer that no service gave."""
@@ -23,14 +25,17 @@ class Reply:
         *,
         close: bool = False,
     ) -> None:
-        """``close``: end the connection after it, because what the client still sends cannot be trusted or is not wanted.
+        """``body``: left out where the status has none (RFC 9110 section 6.4.1).  ``close``: end the connection after it, because what the
+        client still sends cannot be trusted or is not wanted.
 
         Raises:
             ValueError: a field has a character that no header field has.
         """
         refuse_unfit((("content-type", content_type), *headers))
         self.status = status
-        self.body = body
+        self.body = (
+            body if status not in _BODILESS and status >= 200 else b""
+        )  # a client would take it for the next answer
         self.content_type = content_type
         self.headers = headers
         self.close = close

@@ -21,6 +21,13 @@ def test_reply_has_defaults() -> None:
     )
 
 
+@pytest.mark.parametrize("status", [204, 304, 101])
+def test_a_status_that_has_no_body_gets_none(status: int) -> None:
+    """A client would take it for the beginning of the next answer (RFC 9110 section 6.4.1)."""
+    reply = Reply(status, b"hey", "text/plain", (("x-a", "1"),))
+    assert reply.body == b"" and b"content-" not in reply.fields and b"x-a: 1" in reply.fields
+
+
 def test_problem() -> None:
     reply = error_reply(DownstreamError(404, "no_route", "none", headers=(("allow", "GET"),)), "problem", "id-1")
     assert (reply.status, reply.content_type, reply.headers) == (404, "application/problem+json", (("allow", "GET"),))
