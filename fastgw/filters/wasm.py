@@ -87,7 +87,7 @@ class WasmFilter:
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         """``options``: ``code``, of ``wasm.compiler``, and ``sections``, plain; ``configuration`` and ``vm_configuration``, bytes;
-        ``vm_id``; ``shared_data``, bytes; and what ``WasmBounds`` has."""
+        ``root_id`` and ``vm_id``; ``shared_data``, bytes; and what ``WasmBounds`` has."""
         self.name = name
         self._options = options
         self._program: WasmProgram | None = None
@@ -120,6 +120,7 @@ class WasmFilter:
                 WasmBounds(*[options[one] for one in WasmBounds._fields]),
                 configuration=options["configuration"],
                 vm_configuration=options["vm_configuration"],
+                root_id=options["root_id"],
                 vm_id=vm_id,
                 shared=shared,
             )

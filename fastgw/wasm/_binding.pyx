@@ -13,7 +13,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 from posix.dlfcn cimport RTLD_LOCAL, RTLD_NOW, dlerror, dlopen, dlsym
 
-from fastgw.wasm.library import has_room, library_path
+from fastgw.wasm.library import has_room, library_path, may_execute
 from fastgw.wasm.traps import WasmError, WasmTrap, cause_of, words_of
 
 cdef enum:
@@ -155,6 +155,7 @@ cdef class WasmEngine:
     """See ``_binding_py``."""
 
     cdef void *pointer
+    cdef readonly bint is_interpreter
 
     def __init__(self, instances, memory, elements):
         opened()
@@ -170,6 +171,9 @@ cdef class WasmEngine:
             *(b"parallel_compilation", b"native_unwind_info"),
         ):
             (<SetFlag>found(b"wasmtime_config_" + off + b"_set"))(config, False)
+        self.is_interpreter = not may_execute()
+        if self.is_interpreter:
+            check((<void *(*)(void *, const char *) noexcept>found(b"wasmtime_config_target_set"))(config, b"pulley64"))
         if instances:
             self.pool(config, instances, memory, elements)
         self.pointer = (<Of>found(b"wasm_engine_new_with_config"))(config)
@@ -178,8 +182,7 @@ cdef class WasmEngine:
         cdef void *pool = (<New>found(b"wasmtime_pooling_allocation_config_new"))()
         for name, number in (
             *((b"total_core_instances", instances), (b"total_memories", instances), (b"total_tables", instances)),
-            *((b"total_stacks", 0), (b"total_gc_heaps", 0)),
-            *((b"max_tables_per_module", 1), (b"max_memories_per_module", 1)),
+            *((b"total_stacks", 0), (b"total_gc_heaps", 0), (b"max_tables_per_module", 1), (b"max_memories_per_module", 1)),
         ):
             (<SetNumber>found(b"wasmtime_pooling_allocation_config_" + name + b"_set"))(pool, number)
         for name, number in (
@@ -310,8 +313,7 @@ cdef class WasmInstance:
     cdef Func *slots
 
     def __init__(self, WasmModule module, owner, int64_t memory, int64_t elements, uint64_t fuel, uint64_t ticks):
-        cdef void *error
-        cdef void *trap = NULL
+        cdef void *error, *trap = NULL
         cdef Extern at
         self.module, self.owner, self.fuel, self.ticks = module, owner, fuel, ticks
         self.slots = <Func *>calloc(len(module.names) + 1, sizeof(Func))
@@ -349,8 +351,7 @@ cdef class WasmInstance:
     def call(self, size_t slot, *args):
         """See ``_binding_py``."""
         cdef Raw values[ARGS_MAX]
-        cdef void *error
-        cdef void *trap = NULL
+        cdef void *error, *trap = NULL
         cdef Func *func = self.prepared(slot, args, values)
         cdef WasmModule module = self.module
         lib.set_fuel(self.context, self.fuel)
@@ -365,8 +366,7 @@ cdef class WasmInstance:
     def nested(self, size_t slot, *args):
         """See ``_binding_py``."""
         cdef Raw values[ARGS_MAX]
-        cdef void *error
-        cdef void *trap = NULL
+        cdef void *error, *trap = NULL
         cdef Func *func = self.prepared(slot, args, values)
         with nogil:
             error = lib.func_call(self.context, func, values, ARGS_MAX, &trap)

@@ -24,7 +24,7 @@ from fastgw.wasm._library_py import (
     RawValue,
     declared,
 )
-from fastgw.wasm.library import has_room
+from fastgw.wasm.library import has_room, may_execute
 from fastgw.wasm.sections import HostFunction
 from fastgw.wasm.traps import WasmError, WasmTrap, cause_of, words_of
 
@@ -58,6 +58,9 @@ class WasmEngine:
             *("parallel_compilation", "native_unwind_info"),
         ):
             getattr(c, f"wasmtime_config_{off}_set")(config, False)
+        self.is_interpreter = not may_execute()  #: modules are interpreted
+        if self.is_interpreter:
+            self.check(c.wasmtime_config_target_set(config, b"pulley64"))  # the runtime's own code, for any processor
         if instances:
             self._pool(config, instances, memory, elements)
         self.pointer = c.wasm_engine_new_with_config(config)
@@ -84,7 +87,7 @@ class WasmEngine:
         self.c.wasmtime_pooling_allocation_config_delete(pool)
 
     def compile(self, data: bytes) -> bytes:
-        """The machine code of the module ``data``, in the form that ``load`` takes.
+        """The code of the module ``data``, the machine's or the interpreter's, in the form that ``load`` takes.
 
         Raises:
             WasmError: it does not validate.
@@ -101,7 +104,7 @@ class WasmEngine:
         """A module of what ``compile`` has made; nothing else may ever come here, as it is run as it is.
 
         Raises:
-            WasmError: another version has made it, or no memory may be made executable here.
+            WasmError: another version has made it, or for another kind of engine.
         """
         module = c_void_p()
         self.check(self.c.wasmtime_module_deserialize(self.pointer, code, len(code), byref(module)))
@@ -126,6 +129,30 @@ class WasmEngine:
         return data
 
 
+class _Calls:
+    """What a module imports, called by it.  It does not know the module: one that is left is gone at once, without a collector."""
+
+    def __init__(self, functions: Sequence[HostFunction], c: Any) -> None:
+        self.functions = tuple(functions)
+        self.owner: Any = None  #: of the instance that is running
+        self.raised: BaseException | None = None  #: by a host function, which ended the call
+        self._c = c
+
+    def called(self, index: int | None, caller: int, values: Any, size: int) -> int | None:
+        """A host function is called; None, or a trap that ends the call."""
+        one = self.functions[index or 0]
+        try:
+            params = one.signature.params
+            args = [values[i].i32 if params[i] == "i" else values[i].i64 for i in range(len(params))]
+            result = one.call(self.owner, *args)
+        except BaseException as error:  # noqa: BLE001 - nothing may be raised through the runtime; ``run`` raises it
+            self.raised = error
+            return int(self._c.wasmtime_trap_new(b"host", 4))
+        if result is not None:
+            values[0].i32 = result & _MASK
+        return None
+
+
 class WasmModule:
     """A module with what it imports: ready to be instances."""
 
@@ -141,15 +168,13 @@ class WasmModule:
         self.engine = engine
         self.names = tuple(name.encode() for name in exports)
         self.memory = memory.encode()
-        self._functions = tuple(functions)
-        self.owner: Any = None  #: of the instance that is running
-        self.raised: BaseException | None = None  #: by a host function, which ended the call
-        self._callback = CALLBACK(self._called)  # kept as long as the linked module may call it
         c = engine.c
+        self.calls = _Calls(functions, c)
+        self._callback = CALLBACK(self.calls.called)  # kept as long as the linked module may call it
         module, self._pre = engine.load(code), c_void_p()
         linker = c.wasmtime_linker_new(engine.pointer)
         try:
-            for index, one in enumerate(self._functions):
+            for index, one in enumerate(self.calls.functions):
                 self._define(linker, index, one)
             engine.check(c.wasmtime_linker_instantiate_pre(linker, module, byref(self._pre)))
         finally:
@@ -177,20 +202,6 @@ class WasmModule:
         )
         c.wasm_functype_delete(functype)
         self.engine.check(error)
-
-    def _called(self, index: int | None, caller: int, values: Any, size: int) -> int | None:
-        """A host function is called; None, or a trap that ends the call."""
-        one = self._functions[index or 0]
-        try:
-            params = one.signature.params
-            args = [values[i].i32 if params[i] == "i" else values[i].i64 for i in range(len(params))]
-            result = one.call(self.owner, *args)
-        except BaseException as error:  # noqa: BLE001 - nothing may be raised through the runtime; ``run`` raises it
-            self.raised = error
-            return int(self.engine.c.wasmtime_trap_new(b"host", 4))
-        if result is not None:
-            values[0].i32 = result & _MASK
-        return None
 
 
 class WasmInstance:
@@ -293,17 +304,19 @@ class WasmInstance:
         module, c = self.module, self._c
         c.wasmtime_context_set_fuel(self._context, self._fuel)
         c.wasmtime_context_set_epoch_deadline(self._context, self._ticks)
-        before, module.owner = module.owner, self.owner
+        calls = module.calls
+        before, calls.owner = calls.owner, self.owner
         try:
             error = call()
         finally:
-            module.owner = before
+            calls.owner = before
         self._end(error, self._trap)
 
     def _end(self, error: int | None, trap: c_void_p) -> None:
         if not error and not trap.value:
             return
-        raised, self.module.raised = self.module.raised, None
+        calls = self.module.calls
+        raised, calls.raised = calls.raised, None
         try:
             if error:
                 self.module.engine.check(error)

@@ -84,6 +84,7 @@ _DECLARED: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "wasm_trap_message": (None, (_P, _P)),
     "wasm_trap_trace": (None, (_P, _P)),
     "wasm_trap_delete": (None, (_P,)),
+    "wasmtime_config_target_set": (_P, (_P, c_char_p)),
     "wasmtime_config_consume_fuel_set": (None, (_P, c_bool)),
     "wasmtime_config_epoch_interruption_set": (None, (_P, c_bool)),
     "wasmtime_config_max_wasm_stack_set": (None, (_P, c_size_t)),

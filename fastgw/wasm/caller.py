@@ -39,5 +39,8 @@ class HostCaller(Protocol):
     def keep(self, path: bytes, value: bytes) -> bool:
         """Have a property; False: there is no room."""
 
+    def put_out(self, level: str, data: bytes) -> None:
+        """Output, in lines or pieces of them."""
+
     def log(self, level: str, text: bytes) -> None:
         """A line of the log."""

@@ -24,6 +24,14 @@ WITHIN: Final = 30.0  #: seconds to compile a module and try it
 _MEMORY_MAX: Final = 2 << 30  #: bytes that may be written meanwhile
 _KEPT_MAX: Final = 8  #: what was compiled last, so that the next load need not
 
+_ASKS_FOR_TICKS: Final = "asks for ticks, which no filter is told here"
+_IS_INTERPRETED: Final = " ".join(
+    [
+        "is interpreted, which takes several times as long: no memory may be made executable here;",
+        "under systemd the drop-in jit.conf allows it",
+    ]
+)
+
 _kept: dict[bytes, Compiled] = {}
 
 
@@ -35,6 +43,7 @@ class ToCompile(NamedTuple):
     bounds: WasmBounds
     configuration: bytes
     vm_configuration: bytes
+    root_id: str
     vm_id: str
     shared_data: int
 
@@ -44,7 +53,7 @@ class Compiled(NamedTuple):
 
     code: bytes
     sections: Sections
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...]  #: what an operator should know, behind the name of the file
 
 
 def compiled(asked: ToCompile) -> Compiled:
@@ -107,6 +116,7 @@ def _tried(asked: ToCompile, runtime: WasmRuntime, code: bytes, sections: Sectio
             *(runtime, asked.name, code, sections, asked.bounds),
             configuration=asked.configuration,
             vm_configuration=asked.vm_configuration,
+            root_id=asked.root_id,
             vm_id=asked.vm_id,
             shared=SharedData(asked.shared_data),
         )
@@ -114,7 +124,8 @@ def _tried(asked: ToCompile, runtime: WasmRuntime, code: bytes, sections: Sectio
     except WasmTrap as trap:
         raise WasmError(f"does not begin: {trap}") from None
     guest.close()
-    return ("it asks for ticks, which no filter is told here",) if guest.asks_for_ticks else ()
+    told = ((guest.asks_for_ticks, _ASKS_FOR_TICKS), (runtime.engine.is_interpreter, _IS_INTERPRETED))
+    return tuple(words for is_so, words in told if is_so)
 
 
 def main() -> None:

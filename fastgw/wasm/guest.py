@@ -45,6 +45,7 @@ from fastgw.wasm.program import WasmProgram
 from fastgw.wasm.traps import WasmTrap
 
 CALL_COST: Final = 256  #: bytes that a function of the host counts for, beside what it copies
+LINE_MAX: Final = 1024  #: bytes of a line of the log
 _KEPT_MAX: Final = 16 << 10  #: bytes of properties that a guest sets
 _REQUEST, _RESPONSE = 0, 1  #: proxy_stream_type_t
 
@@ -69,6 +70,7 @@ class WasmGuest:
         "_kept_size",
         "_left",
         "_lines",
+        "_output",
         "asks_for_ticks",
         "lost_lines",
         "program",
@@ -76,6 +78,7 @@ class WasmGuest:
         "request_body",
         "response_body",
         "resumed",
+        "said",
         "stream",
     )
 
@@ -98,15 +101,21 @@ class WasmGuest:
         self.lost_lines = 0
         self._kept: dict[bytes, bytes] | None = None
         self._kept_size = 0
+        self._output: dict[str, bytes] = {}
+        self.said = ""
         self._lines = bounds.logs
         self._left = bounds.copied
         program.ticker.arm()
-        self._instance: WasmInstance | None = WasmInstance(
-            program.module, self, bounds.memory, bounds.elements, bounds.fuel, program.ticks
-        )
+        self._instance: WasmInstance | None = None
+        self._instance = WasmInstance(program.module, self, bounds.memory, bounds.elements, bounds.fuel, program.ticks)
         program.live += 1
         try:
             self._begin(stream)
+        except WasmTrap as trap:
+            self.close()
+            if self.said:
+                raise WasmTrap(f"{trap}: {self.said}", trap.cause) from None
+            raise
         except BaseException:
             self.close()
             raise
@@ -135,6 +144,9 @@ class WasmGuest:
     def close(self) -> None:
         """It is over."""
         instance, self._instance = self._instance, None
+        for level, rest in self._output.items():
+            self.log(level, rest)
+        self._output.clear()
         if instance is not None:
             self.program.live -= 1
             instance.close()
@@ -211,18 +223,21 @@ class WasmGuest:
         if self._left < 0:
             raise WasmTrap("it has the gateway copy more than one call may", "copied")
 
+    def _made(self) -> WasmInstance:
+        if self._instance is None:
+            raise WasmTrap("its start function calls the gateway, which only _initialize and what comes later can")
+        return self._instance
+
     def read(self, place: int, size: int) -> bytes | None:
         """Bytes of its memory; None: they are not all in it."""
-        assert self._instance is not None
-        found = self._instance.read(place, size)
+        found = self._made().read(place, size)
         self._spend(0 if found is None else size)
         return found
 
     def write(self, place: int, data: bytes) -> int:
         """Write into its memory; a status."""
         self._spend(len(data))
-        assert self._instance is not None
-        return OK if self._instance.write(place, data) else INVALID_MEMORY_ACCESS
+        return OK if self._made().write(place, data) else INVALID_MEMORY_ACCESS
 
     def write_number(self, place: int, number: int) -> int:
         """An u32."""
@@ -230,15 +245,15 @@ class WasmGuest:
 
     def hand(self, data: bytes, data_at: int, size_at: int) -> int:
         """Give it ``data`` in memory that it allocates, and write where and how much that is; a status."""
-        assert self._instance is not None
+        instance = self._made()
         self._spend(len(data))
         place = 0
         if data:
             slot = ALLOCATE if self.program.has[ALLOCATE] else MALLOC
-            place = self._instance.nested(slot, len(data))
+            place = instance.nested(slot, len(data))
             if not place:
                 return INTERNAL_FAILURE
-            if not self._instance.write(place, data):
+            if not instance.write(place, data):
                 return INVALID_MEMORY_ACCESS
         return self.write_number(data_at, place) or self.write_number(size_at, len(data))
 
@@ -254,8 +269,10 @@ class WasmGuest:
         """What is known by this path, its parts with zeros between them."""
         if self._kept is not None and path in self._kept:
             return self._kept[path]
-        if path in (b"plugin_name", b"plugin_root_id"):
+        if path == b"plugin_name":
             return self.program.name.encode()
+        if path == b"plugin_root_id":
+            return self.program.root_id.encode()
         if path == b"plugin_vm_id":
             return self.program.vm_id.encode()
         found: bytes | None = None if self.stream is None else self.stream.known(path.split(b"\0"))
@@ -272,8 +289,17 @@ class WasmGuest:
         self._kept_size = size
         return True
 
+    def put_out(self, level: str, data: bytes) -> None:
+        """Output, which is a line where one ends: Go writes each word of it by itself."""
+        *lines, rest = (self._output.pop(level, b"") + data).split(b"\n")
+        for one in lines:
+            if one.strip():
+                self.log(level, one[:LINE_MAX].rstrip())
+        if rest.strip():
+            self._output[level] = rest[:LINE_MAX]
+
     def log(self, level: str, text: bytes) -> None:
-        """A line, if it may have more; control characters are spaces."""
+        """A line, if it may have more; control characters are spaces.  Before there is an exchange, ``said`` has the last one."""
         if LEVELS.index(level) < self.program.bounds.log_level:
             return
         if self._lines <= 0:
@@ -281,5 +307,7 @@ class WasmGuest:
             return
         self._lines -= 1
         line = "".join([one if one.isprintable() else " " for one in text.decode("utf-8", "replace")])
-        if self.stream is not None:
+        if self.stream is None:
+            self.said = line
+        else:
             self.stream.log(level, line)

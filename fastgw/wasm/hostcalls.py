@@ -135,7 +135,7 @@ def get_buffer_bytes(guest: HostCaller, buffer_id: int, start: int, most: int, d
     found = _buffer(guest, buffer_id)
     if found is None:
         return NOT_FOUND
-    if start > len(found) or start + most > _SIZE_MAX:
+    if start + most > _SIZE_MAX:
         return BAD_ARGUMENT
     return guest.hand(bytes(found[start : start + most]), data_at, size_at)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import platform
 import sys
@@ -54,3 +55,16 @@ def has_room(instances: int) -> bool:
     except (OSError, OverflowError):
         return False
     return True
+
+
+def may_execute() -> bool:
+    """May memory that was written be executed, as machine code that is made here has to be?  ``MemoryDenyWriteExecute=`` of systemd, and
+    ``PR_SET_MDWE`` of prctl(2), refuse it."""
+    size = mmap.PAGESIZE
+    page = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+    first = ctypes.c_char.from_buffer(page)
+    place = ctypes.c_void_p(ctypes.addressof(first))
+    is_refused = ctypes.CDLL(None).mprotect(place, ctypes.c_size_t(size), mmap.PROT_READ | mmap.PROT_EXEC)
+    del first
+    page.close()
+    return not is_refused

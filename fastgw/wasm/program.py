@@ -81,6 +81,7 @@ class WasmProgram:
         "module",
         "name",
         "params",
+        "root_id",
         "shared",
         "ticker",
         "ticks",
@@ -98,6 +99,7 @@ class WasmProgram:
         *,
         configuration: bytes,
         vm_configuration: bytes,
+        root_id: str,
         vm_id: str,
         shared: SharedData,
     ) -> None:
@@ -110,6 +112,7 @@ class WasmProgram:
         self.bounds = bounds
         self.configuration = configuration
         self.vm_configuration = vm_configuration
+        self.root_id = root_id
         self.vm_id = vm_id
         self.shared = shared
         self.ticker = runtime.ticker

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import wasmtime
 
 from fastgw.cli.asking import asked
 from tests.integration.processes import get, reload, workers
@@ -45,6 +46,7 @@ listeners:
 filters:
   log: {type: access_log, path: access.log}
   capture: {type: record, path: capture.log, sample: 100%}
+  guest: {type: wasm, module: tenant.wasm, configuration: acme}
 chain: [log, capture]
 services:
   own: {python: "double:Double", run: process}
@@ -60,6 +62,7 @@ routes:
   - {path: "/livez", service: named}
   - {path: "/readyz", service: two}
   - {path: "/file", files: {root: files}}
+  - {path: "/guest", reply: {status: 200, text: here}, filters: [guest]}
   - {path: "/*", reply: {status: 200, text: here}}
 """
 SMALL = """
@@ -68,6 +71,7 @@ workers: 1
 listeners: [{address: "unix:l.sock", owner: ":nogroup"}]
 routes: [{path: "/*", reply: {status: 200, text: here}}]
 """
+TENANT = Path(__file__).resolve().parents[2] / "examples" / "wasm" / "tenant.wat"
 #: As systemd starts the service itself.
 AS_SERVICE = ["setpriv", "--reuid", USER, "--regid", "nogroup", "--clear-groups"]
 
@@ -78,6 +82,7 @@ def folder(authority: Authority) -> Iterator[Path]:
         for name, file in zip(("cert.pem", "key.pem"), authority.pair("edge", "edge.test", folder=made), strict=True):
             (made / name).write_bytes(Path(file).read_bytes())
         (made / "double.py").write_text(CODE)
+        (made / "tenant.wasm").write_bytes(wasmtime.wat2wasm(TENANT.read_text()))
         (made / "files").mkdir()
         yield made
 
@@ -128,6 +133,8 @@ def test_what_a_gateway_does_is_allowed(folder: Path, drop_ins: tuple[str, ...])
             assert not drop_ins or is_nobody(pid)
         assert get(running.port).endswith(b"here")
         assert ask(running.port, "/own", {"one": 1}) == ask(running.port, "/threaded", {"one": 1}) == b'{"sum":2}'
+        assert ask(running.port, "/guest") == b'{"error": "this host belongs to nobody here"}'
+        assert "is interpreted" in running.read_log()
         assert b"alive" in ask(running.port, "/livez") and b"ready" in ask(running.port, "/readyz")
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -159,7 +166,7 @@ def test_what_a_gateway_does_is_allowed(folder: Path, drop_ins: tuple[str, ...])
         running.write_config(text.replace("text: here", "text: seen"))
         wait_until(lambda: get(running.port).endswith(b"seen"), what="the change is seen")
         watch = running.admin("/status")["watch"]
-        assert (watch["by"], watch["files"]) == ("inotify", 3)
+        assert (watch["by"], watch["files"]) == ("inotify", 4)
         assert not any("Permission" in line or "not permitted" in line for line in running.read_log().splitlines())
     finally:
         if running.is_running():

@@ -75,7 +75,7 @@ def runtime() -> WasmRuntime:
 @cache
 def compiled(module: bytes, bounds: WasmBounds = BOUNDS, configuration: bytes = b"") -> Compiled:
     """As the supervisor has it done."""
-    return compile_here(ToCompile("guard", module, bounds, configuration, b"", "", 1 << 16), runtime())
+    return compile_here(ToCompile("guard", module, bounds, configuration, b"", "", "", 1 << 16), runtime())
 
 
 def program(wat: str, *, configuration: bytes = b"", shared: SharedData | None = None, **bounds: Any) -> WasmProgram:
@@ -87,6 +87,7 @@ def program(wat: str, *, configuration: bytes = b"", shared: SharedData | None =
         *(runtime(), "guard", _code(module), read_sections(module), BOUNDS._replace(**bounds)),
         configuration=configuration,
         vm_configuration=b"vm",
+        root_id="r",
         vm_id="v",
         shared=shared or SharedData(1 << 16),
     )
@@ -116,6 +117,7 @@ def filter_of(module: bytes, *, configuration: bytes = b"", shared_data: int = 1
         "sections": told,
         "configuration": configuration,
         "vm_configuration": b"",
+        "root_id": "",
         "vm_id": "",
         "shared_data": shared_data,
     }

@@ -1,5 +1,7 @@
 """What the file says of a filter of type ``wasm``."""
 
+import os
+import stat
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from fastgw.config.filters.entry import FilterOptions
@@ -30,6 +32,18 @@ def _given_to_guest(value: object) -> object:
 _Configuration = Annotated[bytes, Parsed(_given_to_guest, type=["string", "object", "array"])]
 
 
+def _content(path: str) -> bytes:
+    """At most a byte more than a module may have.  It waits for no writer of a pipe, and reads of nothing but regular files."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ValueError("it is no regular file")
+        with open(fd, "rb", closefd=False) as file:
+            return file.read(MODULE_MAX + 1)
+    finally:
+        os.close(fd)
+
+
 class Wasm(FilterOptions):
     """Shows requests and answers to a module of WebAssembly, by proxy-wasm."""
 
@@ -38,6 +52,9 @@ class Wasm(FilterOptions):
     module: ReadFile = setting(..., "The module, a .wasm file; read at each load.")
     configuration: _Configuration = setting("", "What it is configured with: text as it is, anything else as JSON.")
     vm_configuration: _Configuration = setting("", "What it is started with, likewise.")
+    root_id: Annotated[str, Parsed(text("a name", longest=100), type="string")] = setting(
+        "", "Which of the filters in the module it is, where there are several (plugin_root_id)."
+    )
     vm_id: Annotated[str, Parsed(text("a name", longest=100), type="string")] = setting(
         "", "Filters of the same share data. Default: the name of the filter."
     )
@@ -74,8 +91,10 @@ class Wasm(FilterOptions):
             tuple((name, tuple(of)) for name, of in sections.exports.items()),
             *sections[2:],
         )
-        options: dict[str, Any] = {"code": found.code, "sections": told, "vm_id": self.vm_id}
-        options |= {key: getattr(self, key) for key in ("configuration", "vm_configuration", "shared_data")}
+        options: dict[str, Any] = {"code": found.code, "sections": told}
+        options |= {
+            key: getattr(self, key) for key in ("configuration", "vm_configuration", "root_id", "vm_id", "shared_data")
+        }
         options.update(self._bounds()._asdict())
         return options
 
@@ -92,10 +111,11 @@ class Wasm(FilterOptions):
         numbers = (self.fuel, self.time, self.memory, self.max_body, self.max_instances, self.max_copied)
         if is_unsound(self.module, self.configuration, self.vm_configuration, self.vm_id, self.shared_data, *numbers):
             return
-        if is_unsound(self.log_level, self.max_lines):
+        if is_unsound(self.root_id, self.log_level, self.max_lines):
             return
         try:
-            self._compiled()
+            for warning in self._compiled().warnings:
+                document.warn((*where, "module"), f"{self.module} {warning}")
         except ValueError as error:
             document.report((*where, "module"), str(error))
 
@@ -118,8 +138,7 @@ class Wasm(FilterOptions):
         from fastgw.wasm.compiler import ToCompile, compiled  # as above
 
         try:
-            with open(self.module, "rb") as file:
-                data = file.read(MODULE_MAX + 1)
+            data = _content(self.module)
         except (OSError, ValueError) as error:
             raise ValueError(f"{self.module} cannot be read: {getattr(error, 'strerror', None) or error}") from None
         if len(data) > MODULE_MAX:
@@ -127,7 +146,8 @@ class Wasm(FilterOptions):
         try:
             return compiled(
                 ToCompile(
-                    "", data, self._bounds(), self.configuration, self.vm_configuration, self.vm_id, self.shared_data
+                    *("", data, self._bounds(), self.configuration, self.vm_configuration),
+                    *(self.root_id, self.vm_id, self.shared_data),
                 )
             )
         except WasmError as error:

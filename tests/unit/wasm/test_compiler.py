@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +14,11 @@ from fastgw.wasm.compiler import Compiled, ToCompile, compile_here, compiled
 from fastgw.wasm.traps import WasmError
 from tests.support.wasm import BOUNDS, binary, runtime, text
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 def asked(data: bytes, **bounds: int) -> ToCompile:
-    return ToCompile("guard", data, BOUNDS._replace(**bounds), b"{}", b"", "", 1000)
+    return ToCompile("guard", data, BOUNDS._replace(**bounds), b"{}", b"", "", "", 1000)
 
 
 def tried(body: str, **bounds: int) -> Compiled:
@@ -41,9 +46,35 @@ def test_what_cannot_begin_is_said(body: str, words: str) -> None:
         tried(body)
 
 
+def test_what_a_module_says_before_it_refuses_is_told() -> None:
+    body = '(func (export "proxy_on_configure") (param i32 i32) (result i32) {} (i32.const 0))'
+    line = "(drop (call $log (i32.const 4) (i32.const 16) (i32.const 10)))"
+    with pytest.raises(WasmError, match="proxy_on_configure refused the configuration: no tenants"):
+        compile_here(asked(binary(text(body.format(line), {16: b"no tenants"}))), runtime())
+
+
+def test_where_no_memory_may_be_made_executable_it_is_interpreted() -> None:
+    """As under MemoryDenyWriteExecute of the unit: PR_SET_MDWE of prctl(2), which kernels have from 6.3 on."""
+    code = """
+import ctypes, pickle, sys
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
+    sys.exit(7)
+from fastgw.wasm import compiler
+told = [compiler.compile_here(one, compiler.WasmRuntime(0)).warnings for one in pickle.load(sys.stdin.buffer)]
+assert len(told) == 1 and "is interpreted" in told[0][0] and "drop-in jit.conf" in told[0][0], told
+"""
+    begins = "(call $log (i32.const 2) (i32.const 16) (i32.const 4))"
+    body = f'(func (export "proxy_on_configure") (param i32 i32) (result i32) (i32.eqz {begins}))'
+    given = pickle.dumps([asked(binary(text(body)))])
+    status = subprocess.run([sys.executable, "-c", code], input=given, cwd=ROOT, check=False).returncode
+    if status == 7:
+        pytest.skip("needs a kernel of 6.3 or newer, which can forbid it")
+    assert status == 0
+
+
 def test_what_an_operator_should_know() -> None:
     ticks = '(func (export "_initialize") (drop (call $set_tick_period_milliseconds (i32.const 1000))))'
-    assert tried(ticks).warnings == ("it asks for ticks, which no filter is told here",) and tried("").warnings == ()
+    assert tried(ticks).warnings == ("asks for ticks, which no filter is told here",) and tried("").warnings == ()
 
 
 def test_a_process_of_its_own_does_the_same_and_its_work_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,8 +92,6 @@ def test_a_process_of_its_own_does_the_same_and_its_work_is_kept(monkeypatch: py
 
 
 def test_a_process_that_takes_too_long_or_dies_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    import subprocess
-
     def late(*_: object, **__: object) -> None:
         raise subprocess.TimeoutExpired("x", 1)
 

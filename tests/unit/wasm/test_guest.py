@@ -132,6 +132,7 @@ def test_a_guest_that_gives_no_memory_gets_nothing() -> None:
 def test_what_is_set_is_known_and_bounded() -> None:
     found = guest("")
     assert found.known(b"request\0path") == b"/x" and found.known(b"plugin_name") == b"guard"
+    assert found.known(b"plugin_root_id") == b"r"
     assert found.known(b"plugin_vm_id") == b"v" and found.known(b"no\0such") is None
     assert found.keep(b"mine", b"1") and found.known(b"mine") == b"1" and found.keep(b"mine", b"2" * 16000)
     assert not found.keep(b"more", b"2" * 1000) and found.known(b"more") is None

@@ -23,5 +23,9 @@ def test_a_machine_it_is_not_made_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert library.library_problem() == f"the package wasmtime has no library for {sys.platform}-riscv64"
 
 
+def test_memory_may_be_executed_here() -> None:
+    assert library.may_execute()
+
+
 def test_room_is_asked_for_before_the_runtime_does() -> None:
     assert library.has_room(1) and not library.has_room(1_000_000) and not library.has_room(1 << 62)

@@ -22,6 +22,23 @@ def test_output_is_a_line_of_the_log() -> None:
     assert call("fd_write", 1, 200, 0, 8).stream.lines == []
 
 
+def test_a_line_that_is_written_in_pieces_is_one() -> None:
+    guest = call("sched_yield").guest
+    for piece in (b"panic", b": ", b"boom\n\n", b"gorou", b"x" * 2000, b"tail\nlast"):
+        guest.put_out("error", piece)
+    guest.put_out("info", b"other\n")
+    assert guest.stream.lines == [("error", "panic: boom"), ("error", ("gorou" + "x" * 2000)[:1024]), ("info", "other")]
+    guest._lines = 1
+    guest.close()
+    assert guest.stream.lines[-1] == ("error", "last")
+
+
+def test_nobody_sleeps() -> None:
+    found = call("poll_oneoff", 0, 0, 1, 8, data={8: b"\1"})
+    assert found.status == 0 and found.number(8) == 0
+    assert call("poll_oneoff", 0, 0, 1, FAR).status == 21
+
+
 @pytest.mark.parametrize(
     ("name", "values", "errno"),
     [

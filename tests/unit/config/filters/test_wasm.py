@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from fastgw.config.filters import wasm as module
+from fastgw.config.load import inspect
 from tests.support.wasm import binary, text
 from tests.unit.config.files import MINIMAL, problems, read
 
@@ -72,6 +74,35 @@ def test_a_file_that_is_none(folder: Path) -> None:
     (folder / "text.wasm").write_text("(module)")
     assert "no.wasm cannot be read: No such file" in "\n".join(problems(folder, line.replace("NAME", "no.wasm")))
     assert "text.wasm does not validate: " in "\n".join(problems(folder, line.replace("NAME", "text.wasm")))
+
+
+def test_a_pipe_or_a_folder_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.wasm")
+    (folder / "folder.wasm").mkdir()
+    line = MINIMAL + "filters: {guard: {type: wasm, module: NAME}}"
+    assert "pipe.wasm cannot be read: it is no regular file" in "\n".join(
+        problems(folder, line.replace("NAME", "pipe.wasm"))
+    )
+    assert "folder.wasm cannot be read" in "\n".join(problems(folder, line.replace("NAME", "folder.wasm")))
+
+
+def test_what_the_compiler_has_to_say_is_a_warning(folder: Path) -> None:
+    ticks = '(func (export "_initialize") (drop (call $set_tick_period_milliseconds (i32.const 1000))))'
+    (folder / "guard.wasm").write_bytes(binary(text(ticks)))
+    path = folder / "gateway.yaml"
+    path.write_text(MINIMAL + "filters: {guard: {type: wasm, module: guard.wasm}}")
+    [warning] = [one for one in map(str, inspect(path, {}).warnings) if "filters.guard.module: " in one]
+    assert "guard.wasm asks for ticks, which no filter is told" in warning
+
+
+def test_a_module_is_told_which_of_its_filters_it_is(folder: Path) -> None:
+    root = """(func (export "proxy_on_configure") (param i32 i32) (result i32)
+ (drop (call $get_property (i32.const 16) (i32.const 14) (i32.const 8) (i32.const 12)))
+ (i32.eq (i32.load (i32.const 12)) (i32.const {})))"""
+    for keys, length in ((", root_id: edge", 4), ("", 0)):
+        (folder / "guard.wasm").write_bytes(binary(text(root.format(length), {16: b"plugin_root_id"})))
+        spec = read(folder, MINIMAL + f"filters: {{guard: {{type: wasm, module: guard.wasm{keys}}}}}").filters[0]
+        assert len(dict(spec.options)["root_id"]) == length
 
 
 def test_a_file_that_is_too_large(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
