@@ -22,7 +22,7 @@ from fastgw.config.jwk import JwkSpec, of_fetched
 from fastgw.core.calls import Caller, CallError
 from fastgw.core.live.news import KeySet
 from fastgw.core.settings import KeySetSettings
-from fastgw.server.keys_file import KEYS_FILE, FetchedBefore, key_set_identity, usable_keys
+from fastgw.server.keys_file import KEYS_FILE, AheadError, FetchedBefore, key_set_identity, usable_keys
 from fastgw.server.log import Log
 from fastgw.server.remembering import Remembering
 from fastgw.server.waits import all_set, rest
@@ -155,12 +155,15 @@ class Fetching:
         try:
             keys, age = usable_keys(recallable, kept.settings.stale, self._wall())
         except ValueError as error:
-            kept.not_recalled = f"those on the disk {error}"
-            self._log.warning("keys of before the start are not used", url=url, reason=kept.not_recalled)
+            is_news, kept.not_recalled = not kept.not_recalled, f"those on the disk {error}"
+            if isinstance(error, AheadError):
+                kept.recallable = recallable  # until the clock is right
+            if is_news:
+                self._log.warning("keys of before the start are not used", url=url, reason=kept.not_recalled)
             return
         kept.news = kept.news._replace(keys=tuple(keys), until=self._clock() + kept.settings.stale - age)
         kept.fetched_at = recallable.seen_at
-        kept.is_recalled = True
+        kept.is_recalled, kept.not_recalled = True, ""
         self._log.warning("keys of before the start are used", url=url, keys=len(keys), age=round(age, 1))
 
     async def _keep(self, kept: Kept) -> None:

@@ -22,6 +22,10 @@ OLDEST: Final = 90 * 86_400.0  #: seconds after which a set is forgotten; ``stal
 AHEAD: Final = 300.0  #: seconds by which clocks may differ; what was fetched later than that from now has no age
 
 
+class AheadError(ValueError):
+    """Keys were fetched later than now, so the clock is wrong, or was; once it is right they may be of use."""
+
+
 class FetchedBefore(NamedTuple):
     """A set that somebody has fetched."""
 
@@ -44,11 +48,12 @@ def usable_keys(before: FetchedBefore, stale: float, now: float) -> tuple[list[J
         now: seconds since 1970.
 
     Raises:
+        AheadError: nobody knows how old they are now.
         ValueError: they are not used, and why.
     """
     age = now - before.seen_at
     if age < -AHEAD:
-        raise ValueError(f"were fetched {-age:.0f} s after now: the clock is wrong, or was")
+        raise AheadError(f"were fetched {-age:.0f} s after now: the clock is wrong, or was")
     if age >= stale:
         raise ValueError(f"were fetched {age:.0f} s ago, and are used for {stale:.0f} s")
     keys, _ = of_fetched(f'{{"keys":[{",".join(before.texts)}]}}')

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from fastgw.cli.asking import asked
 from tests.integration.processes import Gateway, Service, reload, say, workers
 from tests.support.etcd import EtcdServer
 from tests.support.gateway import ROOT, GatewayProcess, wait_until
@@ -231,8 +232,13 @@ def test_a_node_that_is_alone_goes_on(world: World, gateway: Gateway, service: S
     wait_until(lambda: {one["state"] for one in workers(running)} == {"ready"}, what="which serves")
     serves()
 
-    # it is started anew while it is alone
-    assert running.stop() == 0
+    # it is upgraded, and started anew, while it is alone
+    answer = asked(str(running.config), None, {"do": "upgrade"}, 60)
+    assert answer is not None and answer["ok"], answer
+    wait_until(lambda: not running.is_running(), limit=20, what="its successor has all of it")
+    serves()
+    os.kill(answer["pid"], signal.SIGTERM)
+    wait_until(lambda: not Path(f"/proc/{answer['pid']}").exists(), limit=20, what="and ends")
     running = gateway(text)
     wait_until(is_well, what="it knows what the one before it knew")
     serves()

@@ -349,6 +349,21 @@ def test_keys_without_a_good_age_are_refused_and_why_is_told(play: Play, tmp_pat
     play(story)
 
 
+def test_keys_are_recalled_once_a_clock_that_was_behind_is_right(play: Play, tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fetching = remembered(stage, tmp_path / "s.json", age=10.0)
+        stage.wall = -900.0  # a machine without a clock of its own has been started
+        stage.fetching.keep([ONE])
+        await stage.answer(error=CallError("refused", "said no"))
+        assert stage.told[-1][1].keys == () and not stage.fetching.known[ONE].is_recalled
+        stage.wall = 0.0
+        stage.go_on()
+        await stage.answer(error=CallError("refused", "said no"))
+        assert stage.told[-1] == (ONE, KeySet(tuple(REAL), 1590.0, "refused", "said no"))
+
+    play(story)
+
+
 def test_a_clock_that_jumps_while_it_runs_ages_no_keys(play: Play, tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         stage.fetching = stage.another(str(tmp_path / "s.json"))
