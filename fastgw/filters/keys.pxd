@@ -13,7 +13,9 @@ cdef class Keys:
     cpdef tuple values(self, exchange)
 
 
-@cython.locals(notes=dict, name=str)
+@cython.locals(notes=dict)
+cdef object _noted_key(exchange)
+
 cpdef bytes _name_of_key(exchange)
 
 @cython.locals(notes=dict)

@@ -55,12 +55,12 @@ class Keys:
         """The key that counts this request."""
         values: Any
         if self._is_of_key:  # which most limits of models are: it is asked without a detour
-            values = _name_of_key(exchange)
+            values = _noted_key(exchange)
         else:
             values = self._read(exchange) if self._read is not None else self.values(exchange)
         key = self._known.get(values)
         if key is None:
-            parts: tuple[bytes, ...] = values if self._read is None else (values,)
+            parts: tuple[bytes, ...] = values if self._read is None else (_in_bytes(values),)
             key = self.key_of(exchange, parts)
             if len(self._known) >= REMEMBERED:
                 self._known.clear()  # the next requests fill it with those that come now
@@ -99,14 +99,20 @@ def _reader(kind: str, name: str) -> Read:
     return lambda exchange: note_bytes(noted(exchange, path))
 
 
-def _name_of_key(exchange: Exchange) -> bytes:
-    """Of whatever filter knows it."""
+def _noted_key(exchange: Exchange) -> str | bytes:
+    """The name of whatever filter knows it: the object that it is there, which has its hash already, or bytes."""
     notes = exchange.notes
     found = (notes.get("key") or notes.get("api_key")) if notes is not None else None
-    if type(found) is str:
-        name: str = found
-        return name.encode("utf-8", "replace")
-    return note_bytes(found)
+    return found if type(found) is str else note_bytes(found)
+
+
+def _in_bytes(value: str | bytes) -> bytes:
+    return value.encode("utf-8", "replace") if isinstance(value, str) else value
+
+
+def _name_of_key(exchange: Exchange) -> bytes:
+    """The same in bytes."""
+    return _in_bytes(_noted_key(exchange))
 
 
 def _model(exchange: Exchange) -> bytes:

@@ -6,6 +6,10 @@ from fastgw.wire cimport _glance as glance
 from fastgw.wire cimport sse, usage
 from fastgw.wire.messages cimport Response
 
+# Constants of the module, and those it imports, as C.
+cdef Py_ssize_t _WHOLE_MAX, _HEAD, _TAIL
+cdef long long NOT_TOLD
+
 
 cdef class UsageMeter(StreamingHook):
     cdef public usage.TokenCounts told

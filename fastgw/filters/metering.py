@@ -86,7 +86,7 @@ class AnswerMeter(UsageMeter):
     def finish(self) -> bytes:
         """See ``BodyHook``."""
         head = self._head[0] if len(self._head) == 1 else b"".join(self._head)
-        self._head.clear()
+        self._head = []
         if self._tail:
             usage.read_ends(self.told, head, self._tail)
             self._tail = b""
@@ -151,15 +151,17 @@ class StreamMeter(UsageMeter):
         self._is_done = seen & 2 != 0
         if seen & 1:
             for data, _ in self.parts(block, begin):
-                if glance.may_tell(data, 0):
+                if glance.may_tell(data, 0) and not glance.tell_used(self.told, data):
                     self.told.learn(_object(data))
         return seen & 1 != 0
 
     def _read_early(self, block: bytes, begin: int) -> None:
         for data, size in self.parts(block, begin):
-            said = _object(data)
-            self.told.learn(said)
-            content = usage.content_size(said)
+            content = glance.tell_begun(self.told, data)
+            if content < 0:
+                said = _object(data)
+                self.told.learn(said)
+                content = usage.content_size(said)
             if not self.first:
                 self._early += 1
                 if not content and self._early < _EARLY_MAX:

@@ -10,7 +10,7 @@ cdef int BOTH, COMPLETION_PART, COST_PART, PROMPT_PART
 cdef long long MOST, ODD
 cdef Py_ssize_t SMALL
 cdef tuple _LIMITS
-cdef bytes _N
+cdef int _N
 
 
 cdef class Reservation:
@@ -29,22 +29,22 @@ cdef class Reserving:
     cdef long long _bytes_per_token
     cdef bint _is_learned
     cdef dict _known
-    @cython.locals(size=Py_ssize_t, images="long long", prompt="long long", model=str, found=Reservation)
-    cpdef Reservation of(self, AskedModel asked, bytes path, bytes body, object prices)
+    @cython.locals(size=Py_ssize_t, images="long long", prompt="long long", model=str, found=Reservation, part=bytes)
+    cpdef Reservation of(self, AskedModel asked, bytes path, list parts, object prices)
     @cython.locals(known=Learned, amount=double)
     cpdef learn(self, Reservation reserved, long long completion)
-    @cython.locals(said="long long", choices="long long", guess="long long", known=Learned)
+    @cython.locals(place=int, said="long long", choices="long long", guess="long long", known=Learned)
     cdef Reservation _generated(
         self, AskedModel asked, str model, long long prompt, long long stated, long long best_of, long long prompts
     )
 
 
 @cython.locals(said="long long")
-cdef long long _whole(AskedModel asked, bytes key) except -2
+cdef long long _whole(AskedModel asked, int place) except -2
 
 cdef long long _odd(AskedModel asked, bytes key) except -2
 
 cdef long long _of_all(long long amount, long long choices) except -1
 
-@cython.locals(skim=Skimmed)
-cpdef AskedModel read(bytes path, bytes body, AskedModel known=*)
+@cython.locals(skim=Skimmed, first=bytes, part=bytes)
+cpdef AskedModel read(bytes path, list parts, AskedModel known=*)

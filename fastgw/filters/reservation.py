@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 IMAGE: Final = 1000  #: tokens that one is taken for
 FIRST_GUESS: Final = 1000  #: tokens of an answer, before there was any
 _MODELS_MAX: Final = 1024  #: of which is known what their answers have
-#: The very objects of ``KEYS``, which are found sooner than others that are equal.
-_LIMITS: Final = tuple(one for one in KEYS if one in (b"max_tokens", b"max_completion_tokens", b"max_output_tokens"))
-_N: Final = KEYS[KEYS.index(b"n")]
+#: Places among ``KEYS``.
+_LIMITS: Final = tuple(KEYS.index(one) for one in (b"max_tokens", b"max_completion_tokens", b"max_output_tokens"))
+_N: Final = KEYS.index(b"n")
 _COMPLETION: Final = "text_completion"
 _VALUE_MAX: Final = 4096
 _BEGINNINGS: Final = (b"{", b" ", b"\n", b"\r", b"\t")  #: of an object of JSON
@@ -93,15 +93,17 @@ class Reserving:
         self._bytes_per_token: int = options["bytes_per_token"]
         self._known: dict[str, Learned] = {}
 
-    def of(self, asked: AskedModel, path: bytes, body: bytes, prices: Prices | None) -> Reservation:
-        """For a request to ``path``, whose ``body`` says what is ``asked``; ``prices``: None: nothing costs anything.
+    def of(self, asked: AskedModel, path: bytes, parts: list[bytes], prices: Prices | None) -> Reservation:
+        """For a request to ``path``, whose body, in ``parts``, says what is ``asked``; ``prices``: None: nothing costs anything.
 
         Raises:
             DownstreamError: 400, what it allows is no number.
         """
-        size, images = len(body), 0
+        size, images = 0, 0
+        for part in parts:
+            size += len(part)
         if size > SMALL:
-            size, images = text_size(body)
+            size, images = text_size(parts)
         prompt = size // self._bytes_per_token + 1 + images * IMAGE
         model = asked.entry or asked.model
         if is_making(path):
@@ -109,7 +111,7 @@ class Reserving:
             if operation.dialect == OLLAMA or operation.name == _COMPLETION:
                 from fastgw.filters.rare_bounds import rare_bounds  # which few need
 
-                tokens, best_of, prompts = rare_bounds(body, is_of_ollama=operation.dialect == OLLAMA)
+                tokens, best_of, prompts = rare_bounds(b"".join(parts), is_of_ollama=operation.dialect == OLLAMA)
                 found = self._generated(asked, model, prompt, tokens, best_of, prompts)
             else:
                 found = self._generated(asked, model, prompt, -1, 1, 1)
@@ -133,8 +135,8 @@ class Reserving:
     def _generated(
         self, asked: AskedModel, model: str, prompt: int, stated: int, best_of: int, prompts: int
     ) -> Reservation:
-        for key in _LIMITS:
-            said = _whole(asked, key)
+        for place in _LIMITS:
+            said = _whole(asked, place)
             if said > stated:
                 stated = said
         choices = max(_whole(asked, _N), best_of) if asked.operation.dialect == OPENAI else 1
@@ -151,14 +153,15 @@ class Reserving:
         return Reservation(asked, model, prompt, _of_all(guess, choices), choices, False)
 
 
-def _whole(asked: AskedModel, key: bytes) -> int:
-    """What a request says by ``key``; -1: nothing, or that it wants no bound, as a number below 0 does with some servers.
+def _whole(asked: AskedModel, place: int) -> int:
+    """What a request says by the key at ``place`` of ``KEYS``; -1: nothing, or that it wants no bound, as a number below 0 does with some
+    servers.
 
     Raises:
         DownstreamError: 400, it is no whole number.  Some servers take ``"50"`` for one: less would be reserved than is executed.
     """
-    said = asked.digits(key)
-    return min(said, MOST) if said != ODD else _odd(asked, key)
+    said = asked.digits(place)
+    return min(said, MOST) if said != ODD else _odd(asked, KEYS[place])
 
 
 def _odd(asked: AskedModel, key: bytes) -> int:
@@ -177,14 +180,15 @@ def _odd(asked: AskedModel, key: bytes) -> int:
     raise DownstreamError(400, "request_misfit", f"{key.decode()} must be a whole number")
 
 
-def read(path: bytes, body: bytes, known: AskedModel | None = None) -> AskedModel:
-    """What ``body`` asks for, on a route that nobody has read it for; ``known``: what it asked for before filters have changed it.
+def read(path: bytes, parts: list[bytes], known: AskedModel | None = None) -> AskedModel:
+    """What a body in ``parts`` asks for, on a route that nobody has read it for; ``known``: what it asked for before filters changed it.
 
     Raises:
         DownstreamError: 400, it is no JSON, or has two readings: one would be counted, and perhaps the other executed.
     """
     operation = operation_of(path) or _UNKNOWN
-    if not body.startswith(_BEGINNINGS):
+    first = next(filter(None, parts), b"")
+    if not first.startswith(_BEGINNINGS):
         if known is not None:
             return known
         if not is_making(path):
@@ -192,7 +196,12 @@ def read(path: bytes, body: bytes, known: AskedModel | None = None) -> AskedMode
         # Else some servers would read what we do not, UTF-16 or behind a byte order mark.
     skim = Skim(KEYS, 0, _VALUE_MAX)
     try:
-        skim.read(body)
+        if len(parts) == 1:
+            skim.read(first)
+        else:
+            for part in parts:
+                skim.feed(part)
+            skim.finish()
     except JsonError as error:
         detail = f"the request body cannot be read: {error}"
         if error.reason == AMBIGUOUS:

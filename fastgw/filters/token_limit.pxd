@@ -43,7 +43,7 @@ cdef class TokenLimit:
     @cython.locals(body=RequestBody)
     cpdef read_request(self, Exchange exchange)
     @cython.locals(request=Request, notes=dict, path=bytes, asked=AskedModel)
-    cpdef read(self, Exchange exchange, bytes data)
+    cpdef read(self, Exchange exchange, list parts)
     @cython.locals(around=_Around)
     cdef _Around _knows(self, object chain)
     @cython.locals(
@@ -55,6 +55,9 @@ cdef class TokenLimit:
     @cython.locals(under_way=_Reserved, plane=Plane, place=Py_ssize_t, base=Py_ssize_t, settled=dict, one=Counted)
     cpdef done(self, Exchange exchange)
 
+
+@cython.locals(tab=Tab)
+cdef unsigned long long _taken(bucket) except? 0xFFFFFFFFFFFFFFFF
 
 @cython.locals(tab=Tab)
 cdef bint _is_admitted(bucket) except -1

@@ -164,11 +164,11 @@ class TokenLimit:
         body = exchange.body
         if not body.is_done or self._knows(exchange.route.chain).is_changed:
             return _Unread(self, exchange)
-        self.read(exchange, body.whole())
+        self.read(exchange, body.pending)
         return None
 
-    def read(self, exchange: Exchange, data: bytes) -> None:
-        """All of the body of ``exchange`` is ``data``.
+    def read(self, exchange: Exchange, parts: list[bytes]) -> None:
+        """All of the body of ``exchange`` is in these ``parts``, which stay what they are: to join them costs as much as to pass them on.
 
         Raises:
             GatewayError: it is refused.
@@ -177,20 +177,20 @@ class TokenLimit:
         path = request.original_path or request.path
         asked: AskedModel | None = notes.get(ASKED) if notes is not None else None
         if asked is None:
-            asked = read(request.matched_path, data)
+            asked = read(request.matched_path, parts)
             if asked.model:
                 exchange.note(NOTE_MODEL, asked.model)
-        self._admit(exchange, self._reserving.of(asked, path, data, self._knows(exchange.route.chain).prices))
+        self._admit(exchange, self._reserving.of(asked, path, parts, self._knows(exchange.route.chain).prices))
 
     def read_changed(self, exchange: Exchange, data: bytes) -> None:
         """The same of a body that came later, or that other filters may have changed meanwhile: it counts as it goes on."""
         request, notes = exchange.request, exchange.notes
         asked: AskedModel | None = notes.get(ASKED) if notes is not None else None
-        asked = read(request.matched_path, data, asked)
+        asked = read(request.matched_path, [data], asked)
         if asked.model and not asked.entry:
             exchange.note(NOTE_MODEL, asked.model)
         prices = self._knows(exchange.route.chain).prices
-        self._admit(exchange, self._reserving.of(asked, request.original_path or request.path, data, prices))
+        self._admit(exchange, self._reserving.of(asked, request.original_path or request.path, [data], prices))
 
     def _admit(self, exchange: Exchange, reserved: Reservation) -> None:
         notes, clock = exchange.notes, self._clock
@@ -227,7 +227,7 @@ class TokenLimit:
         for place, one in enumerate(limits):
             base = one.base
             if base:
-                plane.values[base + RESERVED] += tabs[place].taken if one.settles else 1
+                plane.values[base + RESERVED] += _taken(tabs[place]) if one.settles else 1
         under_way = _Reserved(reserved, limits, tabs)
         self._under_way[exchange] = under_way
         if self._tells_all:
@@ -276,7 +276,7 @@ class TokenLimit:
                 event = "the board has no room for a key, so what it has used is not counted"
                 report(exchange, "warning", event, filter=self.name)
             if base:
-                plane.values[base + CHARGED] += tab.taken if one.settles else 1
+                plane.values[base + CHARGED] += _taken(tab) if one.settles else 1
 
     # --- what is around
 
@@ -285,6 +285,14 @@ class TokenLimit:
         if around is None:
             around = self._chains[chain] = _Around(self.name, chain)
         return around
+
+
+def _taken(bucket: Any) -> int:
+    """How much of a limit is taken; without a detour as below."""
+    if isinstance(bucket, Tab):
+        tab: Tab = bucket
+        return tab.taken
+    return bucket.taken  # type: ignore[no-any-return]
 
 
 def _is_admitted(bucket: Any) -> bool:

@@ -1,5 +1,6 @@
 cimport cython
 
+from fastgw.core.live.holds cimport Seat
 from fastgw.core.live.tabs cimport Tab
 from fastgw.filters.keys cimport Keys
 
@@ -19,6 +20,7 @@ cdef class Counted:
     cdef public bint settles
     cdef public object shared
     cdef public str unit
+    @cython.locals(seat=Seat)
     cpdef tab(self, exchange, clock, unsigned long long amount)
     @cython.locals(used="long long", own=Tab)
     cpdef settle(self, tab, dict settled)

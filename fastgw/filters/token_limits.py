@@ -134,7 +134,8 @@ class Counted:
         if not self.settles:
             return self.kind.bucket(exchange, clock)
         key = self._keys.of(exchange)
-        return Tab(exchange.plane.seat.board, self._table, key, self._rate, clock, min(amount, self.burst), amount)
+        seat: Seat = exchange.plane.seat
+        return Tab(seat.board, self._table, key, self._rate, clock, min(amount, self.burst), amount)
 
     def settle(self, tab: Any, settled: Mapping[str, Any] | None) -> None:
         """The request is over; ``settled``: the note ``usage``, None: nobody has metered it, and what was reserved stays taken.

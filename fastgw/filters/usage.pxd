@@ -68,7 +68,7 @@ cdef _estimate(Exchange exchange, Metering known, UsageMeter meter, long long pr
 
 cdef dict _SETTLED, _paths
 cdef tuple _CODED
-cdef bytes _CODINGS, _UNCODED
+cdef bytes _UNCODED
 
 cpdef bint is_making(bytes path) except -1
 

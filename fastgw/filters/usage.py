@@ -47,8 +47,7 @@ if TYPE_CHECKING:
     from fastgw.filters.writer import Writer
 
 NOTE: Final = "usage"
-_CODINGS: Final = b"accept-encoding"
-_CODED: Final = (_CODINGS,)
+_CODED: Final = (b"accept-encoding",)
 _UNCODED: Final = b"accept-encoding: identity\r\n"
 _EDITED: Final = frozenset(_CODED)
 _OPTIONS: Final = b"stream_options"
@@ -185,7 +184,7 @@ class Usage:
     def request(self, exchange: Exchange) -> None:
         """Ask for an answer that is not compressed: nobody could read another on its way."""
         request = exchange.request
-        if request.method == b"POST" and request.header(_CODINGS) is not None:
+        if request.method == b"POST" and request.drop(_CODED):
             edited = request.edited
             if edited is None:
                 edited = _EDITED
@@ -193,7 +192,7 @@ class Usage:
                 if edited is not self._before:
                     self._before, self._after = edited, edited | _EDITED
                 edited = self._after
-            request.change(_CODED, _UNCODED, edited)
+            request.change((), _UNCODED, edited)
 
     def transform_request(self, exchange: Exchange) -> IncludingUsage | None:
         """Read what it asks for; what has to ask for more is changed."""
@@ -209,18 +208,21 @@ class Usage:
         asked_model: AskedModel | None = notes.get(NOTE_ASKED)
         if asked_model is not None:  # who has chosen the service has found all that matters here
             known.asked = known.asked or asked_model.sent_as
-            if not asked_model.says_stream:
+            if not asked_model.says_stream():
                 return None
         path = request.original_path or request.path
         asks = self._includes and path.endswith(_STREAMING) and may_change_request(request)
         body = exchange.body
         if not body.is_done:
             return IncludingUsage(exchange, known.learn) if asks and body.announced <= HOLD_MAX else None
+        is_read = asks and body.held <= HOLD_MAX
+        if known.asked and not is_read:
+            return None
         data = body.whole()
         if not data.startswith(_OBJECT):
             return None
-        if not asks or len(data) > HOLD_MAX:
-            known.asked = known.asked or read_model(data)
+        if not is_read:
+            known.asked = read_model(data)
             return None
         has_none = asked_model is not None and not asked_model.has(_OPTIONS)
         asked = ModelRequest(known.asked, Splice.into(data)) if has_none else read(data)

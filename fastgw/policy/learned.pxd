@@ -1,3 +1,6 @@
+cdef double _MEAN_GAIN, _DEVIATION_GAIN, _DEVIATIONS
+
+
 cdef class Learned:
     cdef public double deviation
     cdef public double mean

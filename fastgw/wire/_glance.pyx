@@ -113,7 +113,7 @@ cdef extern from *:
     const char* _quote "fastgw_quote"(const char* at, const char* end) noexcept nogil
 
 cdef enum:  # what an object is, whose members are looked at
-    ANSWER, NESTED, USAGE, DETAILS
+    ANSWER, NESTED, USAGE, DETAILS, EVENT, CHOICE, DELTA
 
 cdef enum:
     MODEL_MAX = 256
@@ -126,6 +126,8 @@ cdef const char** NAMES = [
     "prompt_tokens_details", "input_tokens_details", "completion_tokens_details", "output_tokens_details",
 ]
 
+cdef const char** TEXTS = ["content", "reasoning_content", "reasoning", "refusal"]  # what a delta brings
+
 cdef struct Seen:
     const char* model
     Py_ssize_t model_size
@@ -133,6 +135,9 @@ cdef struct Seen:
     bint has_details[PLACES]
     long long prompt_evaluated, evaluated
     int place  # of the details whose members are looked at
+    long long content  # bytes that an event brings; -1: there are no choices
+    long long before  # those of choices in front
+    int texts  # of a delta, a bit for each of ``TEXTS`` that it has had
 
 
 cdef bint _read_members(bytes answer, Seen* seen) except -1:
@@ -171,6 +176,25 @@ cpdef bint tell_used(TokenCounts told, bytes answer) except -1:
         seen.numbers[7], seen.numbers[CACHED], seen.numbers[REASONING], seen.prompt_evaluated, seen.evaluated,
     )
     return True
+
+
+cpdef long long tell_begun(TokenCounts told, bytes event) except -2:
+    """See ``_glance_py``."""
+    cdef Seen seen
+    cdef const char* at = event
+    cdef const char* end = at + len(event)
+    seen.model = NULL
+    seen.content = -1
+    if at == end or at[0] != c"{":
+        return -1
+    at = _members(at + 1, end, &seen, EVENT)
+    if at == NULL or _blank(at, end) != end or seen.content < 0:
+        return -1
+    if seen.model != NULL and not told.model:
+        told.take(
+            _model_of(&seen), ABSENT, NOT_TOLD, NOT_TOLD, NOT_TOLD, NOT_TOLD, NOT_TOLD, NOT_TOLD, NOT_TOLD, NOT_TOLD, NOT_TOLD, NOT_TOLD, NOT_TOLD
+        )
+    return seen.content
 
 
 cdef void _forget(Seen* seen) noexcept:
@@ -246,6 +270,8 @@ cdef const char* _members(const char* at, const char* end, Seen* seen, int what)
             at = _of_answer(key, size, at, end, seen)
         elif what == USAGE:
             at = _of_usage(key, size, at, end, seen)
+        elif what >= EVENT:
+            at = _of_event(key, size, at, end, seen) if what == EVENT else _of_choice(key, size, at, end, seen, what)
         elif what == NESTED:
             at = NULL if _is(key, size, "usage") or _is(key, size, "model") else _skipped(at, end)
         else:
@@ -339,3 +365,69 @@ cdef const char* _number(const char* at, const char* end, long long* number) noe
     if number[0] >= MOST:
         number[0] = NOT_TOLD
     return stop
+
+
+cdef const char* _of_event(const char* key, Py_ssize_t size, const char* at, const char* end, Seen* seen) noexcept:
+    if _is(key, size, "choices"):
+        return _choices(at, end, seen)
+    if _is(key, size, "model"):
+        return _model(at, end, seen)
+    if _is(key, size, "usage") and at[0] != c"n":
+        return NULL
+    if _is(key, size, "message") or _is(key, size, "response") or _is(key, size, "x_groq"):
+        return NULL
+    if _is(key, size, "eval_count") or _is(key, size, "prompt_eval_count"):
+        return NULL
+    return _skipped(at, end)
+
+
+cdef const char* _choices(const char* at, const char* end, Seen* seen) noexcept:
+    """Behind the array that begins there."""
+    if at[0] != c"[":
+        return NULL
+    seen.content = 0
+    at = _blank(at + 1, end)
+    if at < end and at[0] == c"]":
+        return at + 1
+    while at < end and at[0] == c"{":
+        seen.before = seen.content
+        at = _members(at + 1, end, seen, CHOICE)
+        if at == NULL:
+            return NULL
+        at = _blank(at, end)
+        if at == end:
+            return NULL
+        if at[0] == c"]":
+            return at + 1
+        if at[0] != c",":
+            return NULL
+        at = _blank(at + 1, end)
+    return NULL
+
+
+cdef const char* _of_choice(const char* key, Py_ssize_t size, const char* at, const char* end, Seen* seen, int what) noexcept:
+    """The same of a member of a choice, or of its ``delta``."""
+    cdef const char* stop
+    cdef bint has_escapes
+    cdef int place
+    if what == CHOICE:
+        if _is(key, size, "delta"):
+            seen.content = seen.before  # of several keys the last counts
+            seen.texts = 0
+            return _members(at + 1, end, seen, DELTA) if at[0] == c"{" else NULL
+        return NULL if _is(key, size, "text") else _skipped(at, end)
+    if _is(key, size, "role") or at[0] == c"n":
+        return _skipped(at, end)
+    for place in range(4):
+        if _is(key, size, TEXTS[place]):
+            break
+    else:
+        return NULL
+    if at[0] != c'"' or seen.texts >> place & 1:
+        return NULL
+    seen.texts |= 1 << place
+    stop = _string_end(at + 1, end, &has_escapes)
+    if stop == NULL or has_escapes:
+        return NULL
+    seen.content += stop - at - 1
+    return stop + 1

@@ -43,3 +43,12 @@ def tell_used(told: TokenCounts, answer: bytes) -> bool:
     In Python nothing is faster than to read it.
     """
     return False
+
+
+def tell_begun(told: TokenCounts, event: bytes) -> int:
+    """Have ``told`` take the model that ``event``, JSON of one of a stream, names; bytes of what was generated that it brings, as
+    ``usage.content_size`` counts them; -1: it has to be read.
+
+    To be read has what is no event of the chat of OpenAI, tells of tokens, or brings more than strings without escapes.
+    """
+    return -1

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or find_spec("fastgw.wire._glance") is None:
-    from fastgw.wire._glance_py import glance, may_tell, tell_used
+    from fastgw.wire._glance_py import glance, may_tell, tell_begun, tell_used
 else:  # found, so it must import: an error in it is not a reason to be slow in silence
-    from fastgw.wire._glance import glance, may_tell, tell_used
+    from fastgw.wire._glance import glance, may_tell, tell_begun, tell_used
 
-__all__ = ["glance", "may_tell", "tell_used"]
+__all__ = ["glance", "may_tell", "tell_begun", "tell_used"]

@@ -20,6 +20,7 @@ cdef class Message:
     cpdef reset_rare(self)
     @cython.locals(value=bytes, more=bytes)
     cpdef bytes sent(self, bytes name)
+    cpdef gain_length(self, long long length)
 
 
 cdef class Request(Message):
@@ -43,8 +44,11 @@ cdef class Request(Message):
     cdef public bytes forwarded_host
     cdef public bytes timeout
     cpdef reset_rare(self)
+    cpdef gain_length(self, long long length)
     cpdef bytes header(self, bytes name)
     cpdef bytes forwarded(self, bytes name)
+    @cython.locals(fields=bytes, extra=bytes)
+    cpdef bint drop(self, tuple names) except -1
     cpdef change(self, tuple removed, bytes lines, frozenset edited)
 
 

@@ -268,8 +268,16 @@ class Request(Message):
             if self.extra:
                 self.extra = field_lines.without_fields(self.extra, removed)
         if lines:
-            self.extra += lines
+            self.extra = self.extra + lines if self.extra else lines
         self.edited = edited
+
+    def drop(self, names: tuple[bytes, ...]) -> bool:
+        """Pass on the fields without ``names``, which ``refuse_name`` lets pass; whether there was one of them.  ``edited`` stays."""
+        fields, extra = self.fields, self.extra
+        self.fields = field_lines.without_fields(fields, names)
+        if extra:
+            self.extra = field_lines.without_fields(extra, names)
+        return len(self.fields) != len(fields) or len(self.extra) != len(extra)
 
     def lose_length(self) -> None:
         """Announce a body of a length that is not known."""

@@ -7,6 +7,7 @@ cdef class TokenCounts:
     cdef readonly long long cached
     cdef readonly long long completion
     cdef readonly str model
+    cdef readonly long long prompt
     cdef readonly long long reasoning
     cpdef learn(self, object said)
     cdef _take_model(self, object name)
@@ -14,6 +15,7 @@ cdef class TokenCounts:
         self, str model, long long prompt, long long read_in, long long completion, long long output, long long total, long long cache_read,
         long long cache_written, long long cache_hit, long long cached, long long reasoning, long long prompt_evaluated, long long evaluated
     )
+    cdef _take_evaluated(self, long long prompt, long long completion)
     cdef _take_usage(self, object usage, bint is_begun=*)
     @cython.locals(told="long long", made="long long")
     cdef _take_numbers(

@@ -33,20 +33,16 @@ _OBJECT_MAX: Final = 4096  #: bytes of an object of usage in an answer that is n
 class TokenCounts:
     """What a service has told of one answer; ``NOT_TOLD`` where it has said nothing."""
 
-    __slots__ = ("_apart", "_input", "cached", "completion", "model", "reasoning")
+    __slots__ = ("_apart", "_input", "cached", "completion", "model", "prompt", "reasoning")
 
     def __init__(self) -> None:
         self._input = NOT_TOLD
         self._apart = 0  # tokens of the prompt that are not among that: Anthropic's, of caches
-        self.cached = NOT_TOLD  #: tokens of the prompt that a cache had
+        self.prompt = NOT_TOLD  #: all tokens of the prompt
+        self.cached = NOT_TOLD  #: those of them that a cache had
         self.completion = NOT_TOLD  #: tokens that were generated, those of reasoning included
         self.reasoning = NOT_TOLD
         self.model = ""  #: that has answered; empty: not told
-
-    @property
-    def prompt(self) -> int:
-        """All tokens of the prompt."""
-        return NOT_TOLD if self._input == NOT_TOLD else self._input + self._apart
 
     def learn(self, said: Any) -> None:
         """``said``: an answer, or one event of it, as it was read from JSON; whatever it is."""
@@ -59,8 +55,7 @@ class TokenCounts:
                 self._take_model(inner.get("model"))
                 self._take_usage(inner.get("usage"), is_begun=said.get("type") == "message_start")
         self._take_usage(said.get("usage"))
-        self._input = max(self._input, _number(said, "prompt_eval_count"))
-        self.completion = max(self.completion, _number(said, "eval_count"))
+        self._take_evaluated(_number(said, "prompt_eval_count"), _number(said, "eval_count"))
 
     def _take_model(self, name: Any) -> None:
         if not self.model and isinstance(name, str) and name.isprintable():
@@ -99,8 +94,13 @@ class TokenCounts:
             reasoning,
             False,
         )
-        self._input = max(self._input, prompt_evaluated)
-        self.completion = max(self.completion, evaluated)
+        self._take_evaluated(prompt_evaluated, evaluated)
+
+    def _take_evaluated(self, prompt: int, completion: int) -> None:
+        """What Ollama tells; and the sum of all that was told of the prompt."""
+        self._input = max(self._input, prompt)
+        self.completion = max(self.completion, completion)
+        self.prompt = NOT_TOLD if self._input == NOT_TOLD else self._input + self._apart
 
     def _take_usage(self, usage: Any, *, is_begun: bool = False) -> None:
         """``is_begun``: this is said at the beginning, so that what was generated until then says nothing."""

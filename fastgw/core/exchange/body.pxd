@@ -18,3 +18,4 @@ cdef class RequestBody:
     cpdef keep(self, bytes out)
     cpdef bytes whole(self)
     cpdef bytes take(self)
+    cpdef list take_parts(self)

@@ -75,6 +75,14 @@ class RequestBody:
             self.pending = [b"".join(self.pending)] if self.pending else []
         return self.pending[0] if self.pending else b""
 
+    def take_parts(self) -> list[bytes]:
+        """The same as ``take``, in the parts that it came in."""
+        parts = self.pending
+        if not self.is_kept:
+            self.pending = []
+            self.held = 0
+        return parts
+
     def take(self) -> bytes:
         """What was held, to be sent now."""
         out = b"".join(self.pending)

@@ -32,6 +32,7 @@ cdef class Passage:
     @cython.locals(exchange=Exchange, response=Response, out=bytes)
     cpdef bytes feed_answer(self, bytes data, bint is_last)
     cpdef leave(self)
+    cpdef bint is_gathering(self) except -1
     @cython.locals(out=bytes, streaming=StreamingHook)
     cdef bytes _stream(self, _Stage stage, bytes data, bint is_last)
     cdef bytes _gathered(self, Py_ssize_t place, bytearray gathered, bytes data, bint is_last)
@@ -41,7 +42,7 @@ cdef class Passage:
     cdef _end_whole(self, Py_ssize_t size)
     cdef _keep(self, Py_ssize_t size)
     cdef bint _is_full(self) except -1
-    @cython.locals(announced=list, stage=_Stage, one=_Stage)
+    @cython.locals(announced=list, stage=_Stage)
     cpdef bint announce(self) except -1
     @cython.locals(stage=_Stage, one=_Stage)
     cdef bint _add_trailers(self) except -1

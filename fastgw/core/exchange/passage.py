@@ -146,7 +146,6 @@ class Passage:
         """See ``Passing``."""
         self._keep(-self.held)
 
-    @property
     def is_gathering(self) -> bool:
         """Whether the head of the answer waits for bytes of its body."""
         return self._gather > 0 or self.is_whole
@@ -289,8 +288,8 @@ class Passage:
         """
         exchange = self._exchange
         announced: list[bytes] = []
-        for stage in [one for one in self._stages if one.streaming is None]:
-            names = stage.hook.trailer_names
+        for stage in self._stages:
+            names = stage.hook.trailer_names if stage.streaming is None else ()
             if names and None in [is_token(name) for name in names]:
                 error = ValueError(f"one of {list(names)!r} is not the name of a header field")
                 _failed(exchange, stage.opening, error, may_refuse=False)
@@ -326,7 +325,7 @@ def begin_request(exchange: Exchange) -> bool:
     """Open the passage of the request's body, and pass what has come of it; False: the request does not go on now, as a hook waits, or has
     failed and the exchange with it."""
     body = exchange.body
-    if not exchange.request.has_body:
+    if not exchange.request.chunked and exchange.request.content_length <= 0:
         return True
     opened = _open(exchange, exchange.route.chain.request_body, 0)
     if not opened:
@@ -362,7 +361,7 @@ def begin_answer(exchange: Exchange) -> bool:
     passage = exchange.outward = Passage(exchange, opened)
     if response.body == BODY_CHUNKED:
         response.lose_length()  # its chunks are taken off
-    return passage.announce() and not passage.is_gathering
+    return passage.announce() and not passage.is_gathering()
 
 
 def _may_change_request(request: Request) -> bool:

@@ -13,7 +13,7 @@ from fastgw.wire.messages cimport Response
 
 # Constants of the module, and those it imports, as C: compared without making an int of what is compared.
 cdef int IDLE, HEAD, BODY, TUNNEL, ASIDE, HOLD_PEER, INTERIM_MAX, BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE
-cdef Py_ssize_t _LARGE
+cdef Py_ssize_t _LARGE, _PART
 
 
 cdef class Http1Carrier(Carrier):
@@ -31,7 +31,7 @@ cdef class Http1Carrier(Carrier):
     cdef int _kind
     cdef long long _left
     cdef ChunkReader _chunks
-    @cython.locals(base=Py_ssize_t, plane=Plane, head=bytes, body=RequestBody)
+    @cython.locals(base=Py_ssize_t, plane=Plane, head=bytes, body=RequestBody, part=bytes)
     cpdef carry(self, Exchange exchange)
     cpdef send_body(self, bytes data, bint is_last)
     @cython.locals(exchange=Exchange)

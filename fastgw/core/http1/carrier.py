@@ -39,6 +39,7 @@ INTERIM_MAX = 16  #: 1xx answers to one request; more is a flood
 _TABLE = FieldTable(RESPONSE_FIELDS)
 
 _LARGE = 64 * 1024  #: bytes of a body at hand with which its head does not share a write
+_PART = 16 * 1024  #: bytes of a part of it, on average, that is worth a write of its own
 
 
 class Http1Carrier(Carrier):
@@ -101,10 +102,13 @@ class Http1Carrier(Carrier):
         self._is_encoding = exchange.request.chunked and not body.is_framed
         if self._is_encoding:
             self.write(head + encode_chunk(body.take(), body.is_done, body.trailers))
-        elif body.held > _LARGE:
-            held = body.take()  # as large as that it is not copied to stand behind the head
+        elif body.held > _LARGE:  # as large as that it is not copied to stand behind the head
             self.write(head)
-            self.write(held)
+            if body.held >= _PART * len(body.pending):  # nor to be one piece
+                for part in body.take_parts():
+                    self.write(part)
+            else:
+                self.write(body.take())
         elif body.held:
             self.write(scan.pair(head, body.take()))
         else:

@@ -55,7 +55,7 @@ class Tab:
         self._cell = -1
         self._before = 0
         self.rate = rate
-        self.taken = min(takes, max(needs, rate.ahead))  #: so far
+        self.taken = min(takes, max(needs, self.rate.ahead))  #: so far
         self.time = self.now = 0  #: what was seen last, and when
 
     @property

@@ -15,8 +15,9 @@ cdef class AskedModel:
     cdef public str sent_as
     cdef Skimmed _skim
     cpdef bint has(self, bytes key) except -1
-    @cython.locals(place=int, kind=int, found="long long")
-    cpdef long long digits(self, bytes key) except -3
+    cpdef bint says_stream(self) except -1
+    @cython.locals(kind=int, found="long long")
+    cpdef long long digits(self, int place) except -3
 
 
 cpdef str text_of(bytes raw)

@@ -61,7 +61,6 @@ class AskedModel:
         kind = self._skim.kind(_PLACES[key]) if self._skim is not None else 0
         return kind == TRUE if kind in (TRUE, FALSE) else None
 
-    @property
     def says_stream(self) -> bool:
         """Whether it says itself that the answer is to come as it is made."""
         return self._skim is not None and self._skim.kind(_STREAM) == TRUE
@@ -77,11 +76,11 @@ class AskedModel:
         found = self._skim.number(_PLACES[key]) if self._skim is not None else -1
         return found if found >= 0 else None
 
-    def digits(self, key: bytes) -> int:
-        """The same of what is written in digits alone, up to 18; -1: it says nothing, or null; ``ODD``: it is something else."""
+    def digits(self, place: int) -> int:
+        """The same of what is written in digits alone, up to 18, by the place of its key among ``KEYS``; -1: it says nothing, or null;
+        ``ODD``: it is something else."""
         if self._skim is None:
             return -1
-        place = _PLACES[key]
         kind = self._skim.kind(place)
         if kind in (0, NULL):
             return -1

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgw.wire import _glance_py as plain
-from fastgw.wire.glance import glance, may_tell, tell_used
-from fastgw.wire.usage import TokenCounts
+from fastgw.wire.glance import glance, may_tell, tell_begun, tell_used
+from fastgw.wire.usage import TokenCounts, content_size
 
 WORDS = (
     b"data:", b"data", b"dat", b"\n", b"\n\n", b"\r\n", b"[DONE]", b"[DON", b'"usage"', b'"usag', b'"', b"u", b":", b" ", b"{", b"null",
@@ -49,10 +49,10 @@ LEAVES = (
 BLANKS = ("", "", "", " ", "\n\t\r ")
 
 
-def _object_of(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+def _object_of(values: st.SearchStrategy[str], names: tuple[str, ...] = NAMES) -> st.SearchStrategy[str]:
     """Objects of JSON in which keys may stand twice, with all the white space that there may be."""
     member = st.tuples(
-        st.sampled_from(BLANKS), st.sampled_from(NAMES), st.sampled_from(BLANKS), values, st.sampled_from(BLANKS)
+        st.sampled_from(BLANKS), st.sampled_from(names), st.sampled_from(BLANKS), values, st.sampled_from(BLANKS)
     )
     return st.lists(member.map(lambda one: f'{one[0]}"{one[1]}"{one[2]}:{one[2]}{one[3]}{one[4]}'), max_size=5).map(
         lambda members: "{" + ",".join(members) + "}"
@@ -124,3 +124,50 @@ def test_usual_answers_need_not_be_read(answer: bytes) -> None:
 )
 def test_what_has_to_be_read(answer: bytes) -> None:
     assert not tell_used(TokenCounts(), answer)
+
+
+TEXTS = st.sampled_from(
+    ('""', '"a"', '" word"', '"\u4f60\u597d"', '"\\n"', "null", "0", "[]", "{}", '"' + "x" * 40 + '"')
+)
+DELTAS = _object_of(TEXTS, ("content", "role", "reasoning_content", "reasoning", "refusal", "tool_calls"))
+CHOICES = _object_of(DELTAS | TEXTS, ("delta", "delta", "index", "finish_reason", "logprobs", "text"))
+LISTS = st.lists(CHOICES | CHOICES | TEXTS, max_size=3).map(lambda found: f"[{','.join(found)}]")
+EVENTS = _object_of(LISTS | LISTS | VALUES, ("choices", "choices", "model", "id", "usage", "message", "delta", "type"))
+
+
+@given(EVENTS, st.integers(0, 400))
+def test_what_is_seen_of_an_event_is_what_is_read_of_it(text: str, place: int) -> None:
+    event = text.encode()
+    taken, learned = TokenCounts(), TokenCounts()
+    size = tell_begun(taken, event)
+    if size >= 0:
+        said = orjson.loads(event)
+        learned.learn(said)
+        assert (size, _counted(taken)) == (content_size(said), _counted(learned))
+    else:
+        assert _counted(taken) == _counted(learned)
+    assert tell_begun(taken, event[: min(place, len(event) - 1)]) == -1
+
+
+@pytest.mark.skipif(
+    find_spec("fastgw.wire._glance") is None or tell_used is plain.tell_used, reason="in Python all events are read"
+)
+@pytest.mark.parametrize(
+    ("choices", "size"),
+    [
+        (b'[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]', 0),
+        (b'[{"index":0,"delta":{"role":"assistant","content":"","refusal":null}}]', 0),
+        (b'[{"index":0,"delta":{"content":" word"}}]', 5),
+        (b'[{"index":0,"delta":{"reasoning_content":"Hm","content":null}}, {"delta":{"content":"b"}}]', 3),
+        (b'[{"index":0,"delta":{},"finish_reason":"stop"}]', 0),
+        (b"[]", 0),
+        (b'[{"delta":{"content":"\\n"}}]', -1),
+        (b'[{"delta":{"tool_calls":[{"index":0}]}}]', -1),
+        (b"null", -1),
+    ],
+)
+def test_usual_events_need_not_be_read(choices: bytes, size: int) -> None:
+    told = TokenCounts()
+    event = b'{"id":"1","object":"chat.completion.chunk","model":"m","usage":null,"choices":' + choices + b"}"
+    assert tell_begun(told, event) == size
+    assert told.model == ("m" if size >= 0 else "")

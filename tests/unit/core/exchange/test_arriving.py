@@ -59,6 +59,27 @@ def test_connection_is_asked_for_when_the_body_is_complete(head: bytes, parts: t
     edge.end()
 
 
+@pytest.mark.parametrize(("size", "is_whole"), [(100_000, True), (25_000, False), (1000, True)])
+def test_a_large_body_goes_on_in_the_parts_it_came_in_unless_they_are_small(
+    size: int, is_whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge = Edge(route={"body_buffer": 1 << 20, "body_wait": 9.0})
+    client = edge.client(LARGE)
+    parts = [bytes([65 + at // size]) * min(size, 100_000 - at) for at in range(0, 100_000, size)]
+    for part in parts:
+        client.feed(part)
+    written: list[bytes] = []
+    write = MockTransport.write
+    monkeypatch.setattr(MockTransport, "write", lambda self, data: (written.append(data), write(self, data)))
+    service = edge.connect()
+    assert service.take().endswith(b"\r\n\r\n" + b"".join(parts))
+    assert written[1:] == ([b"".join(parts)] if is_whole else parts)
+    assert (edge.plane.body_bytes, len(written[0]) < 1000) == (0, True)
+    service.feed(OK)
+    assert statuses(client.take()) == [200]
+    edge.end()
+
+
 def test_connection_is_asked_for_when_the_buffer_is_full() -> None:
     edge = edge_that_holds()
     client = edge.client(LARGE)

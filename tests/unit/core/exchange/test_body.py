@@ -38,6 +38,18 @@ def test_what_waits_can_be_looked_at_whole_and_is_one_piece_then() -> None:
     assert made.take() is whole
 
 
+def test_what_waits_can_be_taken_in_its_parts() -> None:
+    made = body(10)
+    made.keep(b"ab")
+    made.keep(b"cd")
+    parts = list(made.pending)
+    made.is_kept = True
+    assert made.take_parts() == parts and made.held == 4 and made.pending == parts
+    made.is_kept = False
+    assert all(one is two for one, two in zip(made.take_parts(), parts, strict=True))
+    assert (made.take_parts(), made.held) == ([], 0)
+
+
 def test_many_small_pieces_become_one() -> None:
     made = body(1000)
     for number in range(1000):

@@ -51,8 +51,13 @@ def test_text() -> None:
 
 def test_what_limits_ask_of_it() -> None:
     found = of(b'{"stream":true,"max_tokens":5,"max_completion_tokens":null,"n":2.0}')
-    assert (found.says_stream, found.has(b"n"), found.has(b"user")) == (True, True, False)
-    assert [found.digits(key) for key in (b"max_tokens", b"max_completion_tokens", b"n", b"user")] == [5, -1, ODD, -1]
+    assert (found.says_stream(), found.has(b"n"), found.has(b"user")) == (True, True, False)
+    assert [found.digits(KEYS.index(key)) for key in (b"max_tokens", b"max_completion_tokens", b"n", b"user")] == [
+        5,
+        -1,
+        ODD,
+        -1,
+    ]
     form = AskedModel(CHAT, "m", "m", "m")
-    assert (form.says_stream, form.digits(b"n"), form.has(b"n")) == (False, -1, False)
-    assert not of(b'{"stream":"true"}').says_stream
+    assert (form.says_stream(), form.digits(KEYS.index(b"n")), form.has(b"n")) == (False, -1, False)
+    assert not of(b'{"stream":"true"}').says_stream()
