@@ -157,6 +157,7 @@ def _offline(options: argparse.Namespace) -> int:
     from fastgw.config.load import load
     from fastgw.rehearsal.captures import Capture
     from fastgw.rehearsal.comparing import document, replayed
+    from fastgw.rehearsal.limits import LimitTrial
     from fastgw.rehearsal.treatment import Treatments
     from fastgw.rehearsal.verdicts import Trial
 
@@ -166,7 +167,8 @@ def _offline(options: argparse.Namespace) -> int:
         capture = Capture(options.captures)
         old = None if former is None else Treatments(former)
         trial = None if former is None else Trial(former, spec)
-        report = replayed(capture, old, Treatments(spec, former), trial=trial)
+        limits = None if former is None else LimitTrial(former, spec)
+        report = replayed(capture, old, Treatments(spec, former), trial=trial, limits=limits)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
@@ -193,6 +195,11 @@ def _lines(report: Rehearsal, capture: Capture) -> Iterator[str]:
         yield f"! {count} requests: {name} decides on their route, and was recorded as a hash: name it in fields of the filter record"
     for reason, count in report.unknown.most_common():
         yield f"! {count} requests whose filters are others were not tried on them: {reason}"
+    if report.limits_unknown:
+        yield f"! limits that are others were not tried: {report.limits_unknown}"
+    for change in report.limits:
+        told = f"refuses {change.after} of {change.met} at the times at which they came, {change.before} before"
+        yield f"! filter {change.filter}: {told}"
     for reason, one in by_count(report.lost):
         yield f"! {one.count} of {report.served} that were served would be no more: {reason}"
     yield f"{report.requests - report.changed:8} as before"

@@ -28,7 +28,7 @@ class RecordedRequest(NamedTuple):
     query: str  #: without its ``?``
     host: str
     fields: Mapping[str, str]  #: those whose value is known; repeated ones joined (RFC 9110 section 5.3)
-    hashed: frozenset[str]  #: names of those whose value is not
+    hashes: Mapping[str, str]  #: of the others, what stands in the place of their values
     body: Mapping[str, Any] | None
     route: str
     service: str
@@ -36,6 +36,16 @@ class RecordedRequest(NamedTuple):
     status: int
     code: str  #: of the gateway's own refusal or failure; empty: there was none
     milliseconds: float
+
+    @property
+    def hashed(self) -> frozenset[str]:
+        """Names of the fields whose values are not known."""
+        return frozenset(self.hashes)
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """Of each field its value or what stands in its place: equal ones were equal."""
+        return {**self.hashes, **self.fields}
 
     @property
     def was_served(self) -> bool:
@@ -83,7 +93,7 @@ def read_line(line: bytes) -> RecordedRequest:
     path, _, query = target.partition("?")
     if not path.startswith("/") and path != "*":
         raise ValueError("has no target")
-    fields, hashed = _fields(found.get("fields", []))
+    fields, hashes = _fields(found.get("fields", []))
     status, milliseconds = found.get("status", 0), found.get("ms", 0.0)
     if not _is_number(status, int) or not _is_number(milliseconds, int | float):
         raise ValueError("has a status or a time that is no number")
@@ -97,7 +107,7 @@ def read_line(line: bytes) -> RecordedRequest:
         query,
         _text(found, "host"),
         fields,
-        hashed,
+        hashes,
         body if isinstance(body, dict) else None,
         _text(found, "route"),
         _text(found, "service"),
@@ -120,20 +130,20 @@ def _text(found: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _fields(found: Any) -> tuple[Mapping[str, str], frozenset[str]]:
+def _fields(found: Any) -> tuple[Mapping[str, str], Mapping[str, str]]:
     if not isinstance(found, list) or len(found) > FIELDS_MAX:
         raise ValueError("has fields that are none")
     fields: dict[str, str] = {}
-    hashed = set[str]()
+    hashes: dict[str, str] = {}
     for one in found:
         if not isinstance(one, list) or len(one) != 2 or not all(isinstance(each, str) for each in one):
             raise ValueError("has fields that are none")
         name, value = one[0].lower(), one[1]
         if value.startswith(HASHED):
-            hashed.add(name)
+            hashes[name] = value[:TEXT_MAX]
         else:
             fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return fields, frozenset(hashed)
+    return fields, hashes
 
 
 def shown(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from fastgw.config.spec import fallback_name
 from fastgw.rehearsal.captures import RecordedRequest, shown, shown_request
+from fastgw.rehearsal.limits import LimitChange, LimitTrial
 from fastgw.rehearsal.stage import Decided
 from fastgw.rehearsal.treatment import Treatments, Way, compared
 from fastgw.rehearsal.verdicts import Trial, verdict_lines
@@ -54,6 +55,8 @@ class Rehearsal:
     unknown: Counter[str] = field(
         default_factory=Counter
     )  #: requests that meet something else, and could not be tried on it, by the reason
+    limits: list[LimitChange] = field(default_factory=list)  #: that refuse more, or fewer
+    limits_unknown: str = ""  #: why that is not known of limits that are others
     is_cut: bool = False  #: there was no time for all of them
 
     @property
@@ -73,10 +76,11 @@ def replayed(
     new: Treatments,
     is_late: Callable[[], bool] = lambda: False,
     trial: Trial | None = None,
+    limits: LimitTrial | None = None,
 ) -> Rehearsal:
     """What ``new`` does in another way than ``old``, or than was recorded; ends when ``is_late``.
 
-    ``trial``: of the same two, on which requests are tried that meet something else.
+    ``trial``: of the same two, on which requests are tried that meet something else; ``limits``: through which all are led.
     """
     report = Rehearsal()
     known: dict[tuple[Any, ...], tuple[str, ...]] = {}  # what two treatments differ in
@@ -98,6 +102,8 @@ def replayed(
             if key not in known:
                 known[key] = _against_old(old, before, new, found)
             lines = known[key]
+            if limits is not None:
+                limits.see(request, before, found, lines)
             verdicts = trial.of(request, before, found) if trial is not None and lines else None
             lines += verdict_lines(*verdicts) if verdicts is not None else ()
             was, now = old.refusal(before, request), new.refusal(found, request)
@@ -109,6 +115,8 @@ def replayed(
             report.changes.setdefault(kept, Affected()).add(request)
     if trial is not None:
         report.unknown = trial.unknown
+    if limits is not None:
+        report.limits, report.limits_unknown = limits.changes(), limits.unknown
     return report
 
 
@@ -165,6 +173,8 @@ def document(
         ],
         "doubtful": dict(report.doubtful),
         "unknown": dict(report.unknown),
+        "limits": [one._asdict() for one in report.limits],
+        "limits_unknown": report.limits_unknown,
         "changes": [
             {"count": one.count, "lines": list(lines), "examples": _examples(one)}
             for lines, one in by_count(report.changes)[:most]

@@ -69,7 +69,7 @@ class Treatments:
             if name == KIND:
                 return kind_of(header(b"content-type"))
             word = name.decode("latin-1")
-            if word in request.hashed:
+            if word in request.hashes:
                 doubtful.add(word)
             value = request.fields.get(word)
             return None if value is None else value.encode("utf-8", "replace")

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from fastgw.config.spec import GatewaySpec
 from fastgw.rehearsal.comparing import document, replayed
+from fastgw.rehearsal.limits import LimitTrial
 from fastgw.rehearsal.recent import RecentCapture
 from fastgw.rehearsal.treatment import Treatments
 from fastgw.rehearsal.verdicts import Trial
@@ -54,7 +55,8 @@ def rehearsed(order: RehearsalOrder, began: float) -> dict[str, Any]:
 
     capture = RecentCapture(order.paths, order.since, order.until, order.most, is_late)
     requests = capture.read()
-    report = replayed(requests, Treatments(old), Treatments(new, old), is_late, Trial(old, new))
+    trials = Trial(old, new), LimitTrial(old, new)
+    report = replayed(requests, Treatments(old), Treatments(new, old), is_late, *trials)
     report.is_cut = report.is_cut or capture.is_cut
     return document(report, capture.unread, capture.first_unread, CHANGES_MOST)
 

@@ -159,11 +159,12 @@ def test_it_is_told_for_people_without_orders_to_the_terminal(replays: Replays, 
     out = capsys.readouterr().out
     assert "\x1b" not in out and "hunter2" not in out
     lines = out.splitlines()
-    assert lines.pop(4).startswith("       1 filter quota: limits: ")
+    assert lines.pop(5).startswith("       1 filter quota: limits: ")
     assert lines == [
         "2 requests of 1 file, 2026-11-28T00:00:00.000Z to 2026-11-28T00:00:01.000Z",
         f"! 1 lines left out: {capture}:3 is of another version than 1",
         "! 1 requests whose filters are others were not tried on them: it cannot be asked again",
+        "! limits that are others were not tried: the configuration before records none, so nobody knows whether these are all",
         "       1 as before",
         "           1 of POST a.test/v1/chat/?[2J",
     ]
