@@ -62,12 +62,25 @@ def _overview(services: Mapping[str, Any]) -> Iterator[str]:
         cells = [_range(rate[0]), _range(_top(rate)), _range(_top(active))] if rate else ["-", "-", "-"]
         learned = f"{one['hours']} h" + (f", {one['needed_hours']} h more are needed" if one["needed_hours"] else "")
         yield f"{name:24} " + " ".join(f"{cell:>22}" for cell in cells) + f"  {learned}"
+    for name, one in services.items():
+        yield from _followed(name, one)
+
+
+def _followed(name: str, one: Mapping[str, Any]) -> Iterator[str]:
+    """What follows the forecast, in words."""
+    if one["follow"]:
+        what = " and ".join(
+            {"warm": "warm connections", "start": "where its limit begins"}[each] for each in one["follow"]
+        )
+        now = "nothing yet" if one["followed"] is None else f"{_short(one['followed'])} exchanges under way"
+        yield f"{name} expects {now}, for {what}"
 
 
 def _hourly(one: Mapping[str, Any]) -> Iterator[str]:
     if not one["requests_per_second"]:
         yield f"learned from {one['hours']} h; {one['needed_hours']} h more are needed"
         return
+    yield from _followed("it", one)
     most = max(each["high"] for each in one["requests_per_second"]) or 1.0
     yield f"{'HOUR (UTC)':16} {'REQUESTS/S':>10} {'LOW':>10} {'HIGH':>10} {'CONCURRENCY':>12}"
     for rate, active in zip(one["requests_per_second"], one["concurrency"], strict=True):

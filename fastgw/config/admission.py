@@ -12,9 +12,9 @@ from fastgw.config.model import Model, alternative, setting
 from fastgw.config.source import Document, TreePath
 from fastgw.config.spec import AdmissionSpec
 from fastgw.config.template import varying
-from fastgw.config.types import Duration, Name, Parsed, Percentage, PositiveDuration, count, words
+from fastgw.config.types import Duration, Name, Parsed, Percentage, PositiveDuration, count, count_or, words
 from fastgw.config.unsound import is_missing, is_unsound
-from fastgw.core.settings import AdmissionSettings
+from fastgw.core.settings import AS_FORECAST, AdmissionSettings
 
 MOST_PLACES: Final = 65535
 MOST_CLASSES: Final = 8  #: as many as are counted (``core.labels.RANKS``)
@@ -33,8 +33,9 @@ class Adaptive(Model):
 
     min: Annotated[int, count(1, MOST_PLACES)] = setting(_LEAST_LEARNED, "The limit is never less.")
     max: Annotated[int, count(1, MOST_PLACES)] = setting(_MOST_LEARNED, "Never more.")
-    start: Annotated[int, count(1, MOST_PLACES)] | None = setting(
-        None, "Where it begins, when nothing is known; 20, or what of min and max is nearer."
+    start: Annotated[int, count_or("forecast", AS_FORECAST, 1, MOST_PLACES)] | None = setting(
+        None,
+        "Where it begins, when nothing is known; 20, or what of min and max is nearer; forecast: at what is expected of this hour.",
     )
 
 
@@ -118,13 +119,15 @@ class Admission(Model):
             status=self.status,
             retry_after=self.retry_after,
             shed_lag=self.shed_lag,
+            is_forecast=learned is not None and learned.start == AS_FORECAST,
         )
         class_key = priority.key if priority is not None else ()
         return AdmissionSpec(settings, class_key, (queue.key if queue is not None else None) or ())
 
 
 def _start(learned: Adaptive) -> int:
-    return min(learned.max, max(learned.min, learned.start or _START))
+    start = _START if learned.start in (None, AS_FORECAST) else learned.start
+    return min(learned.max, max(learned.min, start))
 
 
 def check_admission(document: Document, where: TreePath, admission: Admission | None) -> None:
@@ -154,7 +157,7 @@ def _check_limit(document: Document, where: TreePath, limit: PlacesLimit) -> Non
         return
     if learned.min > learned.max:
         document.report((*where, "adaptive", "min"), f"is more than max ({learned.max})")
-    elif learned.start is not None and (learned.start < learned.min or learned.start > learned.max):
+    elif learned.start not in (None, AS_FORECAST) and not learned.min <= learned.start <= learned.max:
         document.report((*where, "adaptive", "start"), f"is not between min ({learned.min}) and max ({learned.max})")
 
 

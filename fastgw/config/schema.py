@@ -81,12 +81,14 @@ from fastgw.config.types import (
     WorkerCount,
     WorkerTimeout,
     count,
+    count_or,
     size,
     words,
 )
 from fastgw.config.versions import Rollout, VersionBy
 from fastgw.config.websocket import FramedWebSocket
 from fastgw.config.websocket_service import WebSocketService
+from fastgw.core.settings import AS_FORECAST
 
 if TYPE_CHECKING:
     AnyFilter = FilterOptions
@@ -307,7 +309,9 @@ class Pool(Model):
     )
     connect_timeout: PositiveDuration = setting("1s", "To connect, TLS included (504).")
     pending_timeout: PositiveDuration = setting("5s", "How long an exchange waits for a connection (503).")
-    warm: Annotated[int, count(0, 100_000)] = setting(0, "Connections opened before the first request.")
+    warm: Annotated[int, count_or("forecast", AS_FORECAST, 0, 100_000)] = setting(
+        0, "Connections opened before the first request; forecast: as many as are expected to be needed in this hour."
+    )
     max_uploads: Annotated[int, count(1, 100_000)] | None = setting(
         None, "Requests at once whose body is still arriving. Default: half of what the connections carry."
     )

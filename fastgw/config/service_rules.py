@@ -29,12 +29,12 @@ from fastgw.config.streams import check_streams
 from fastgw.config.subset import check_metadata, check_subset
 from fastgw.config.unsound import is_unsound
 from fastgw.config.version_rules import check_versions, parts
-from fastgw.core.settings import HTTP1, HTTP2, Address
+from fastgw.core.settings import AS_FORECAST, HTTP1, HTTP2, Address
 
 
 def check_whole_service(document: Document, config: Configuration, name: str, service: Service) -> None:
     """Report what is wrong with the service ``name``."""
-    _service(document, ("services", name), service)
+    _service(document, config, ("services", name), service)
     for where, part in parts(name, service):
         _endpoints(document, (*where, "endpoints"), part.endpoints)
         check_discovery(document, (*where, "discovery"), part.discovery)
@@ -42,7 +42,7 @@ def check_whole_service(document: Document, config: Configuration, name: str, se
     check_dialect(document, config, name, service)
 
 
-def _service(document: Document, where: TreePath, service: Service) -> None:
+def _service(document: Document, config: Configuration, where: TreePath, service: Service) -> None:
     check_versions(document, where, service)
     service.check_balance(document, where)
     _subset(document, where, service)
@@ -66,6 +66,7 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
     check_hedge(document, (*where, "hedge"), service.hedge, count)
     check_retry(document, (*where, "retry"), service.retry)
     check_streams(document, (*where, "streams"), service.streams)
+    _follow(document, config, where, service)
     if service.pool.warm > service.pool.max_connections:
         document.report((*where, "pool", "warm"), f"is more than max_connections ({service.pool.max_connections})")
     if (service.pool.max_uploads or 0) > service.pool.max_connections and service.protocol == HTTP1:
@@ -77,6 +78,20 @@ def _service(document: Document, where: TreePath, service: Service) -> None:
         service.credentials.check(document, (*where, "credentials"))
     if service.tls is not None:
         _service_tls(document, (*where, "tls"), service.tls)
+
+
+def _follow(document: Document, config: Configuration, where: TreePath, service: Service) -> None:
+    """What follows a forecast needs one."""
+    if config.forecast is not None:
+        return
+    places = [(*where, "pool", "warm")] if service.pool.warm == AS_FORECAST else []
+    admission = service.admission
+    if admission is not None and not is_unsound(admission, admission.limit, admission.limit.adaptive):
+        learned = admission.limit.adaptive
+        if learned is not None and learned.start == AS_FORECAST:
+            places.append((*where, "admission", "limit", "adaptive", "start"))
+    for place in places:
+        document.report(place, "there is no forecast to follow: the file needs forecast: {}")
 
 
 def _only_http2(document: Document, where: TreePath, service: Service, *, is_inside: bool) -> None:

@@ -107,6 +107,23 @@ def count(minimum: int, maximum: int) -> Parsed:
     return Parsed(values.whole(minimum, maximum), **_either(type="integer", minimum=minimum, maximum=maximum))
 
 
+def count_or(word: str, stands_for: int, minimum: int, maximum: int) -> Parsed:
+    """A whole number within bounds, or ``word``, which the number ``stands_for`` is then."""
+    number = values.whole(minimum, maximum)
+
+    def parse(value: object) -> int:
+        if value == word:
+            return stands_for
+        try:
+            return number(value)
+        except ValueError as error:
+            raise ValueError(f"{error}; {word} is possible too") from None
+
+    return Parsed(
+        parse, anyOf=[{"type": "integer", "minimum": minimum, "maximum": maximum}, {"enum": [word]}, _FROM_ENVIRONMENT]
+    )
+
+
 def size(minimum: int = 0, maximum: int = 1 << 50) -> Parsed:
     """A number of bytes within bounds."""
     schema = [

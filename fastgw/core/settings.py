@@ -136,6 +136,9 @@ class Limits(NamedTuple):
     streams: int  #: requests of one connection of HTTP/2 at a time: more are refused
 
 
+AS_FORECAST: Final = -1  #: as many as ``core.live.expected`` says
+
+
 class PoolSettings(NamedTuple):
     """Bounds and deadlines of one endpoint's connections; seconds and counts, per worker."""
 
@@ -144,7 +147,7 @@ class PoolSettings(NamedTuple):
     idle_timeout: float  #: should be below what the service has: uvicorn, and many like it, close after 5 s
     connect_timeout: float  #: TCP and TLS together
     pending_timeout: float  #: an exchange that got no connection: 503
-    warm: int  #: connections opened before the first request
+    warm: int  #: connections opened before the first request, or ``AS_FORECAST``
     max_uploads: (
         int | None
     )  #: requests at once whose body is still arriving; None: half of what ``max_connections`` carry
@@ -372,6 +375,9 @@ class AdmissionSettings(NamedTuple):
     status: str  #: "503" or "429"
     retry_after: float
     shed_lag: float  #: of the worker's loop, beyond which it turns requests away; 0: never
+    is_forecast: (
+        bool  #: one that is learned begins where ``core.live.expected`` says, or at ``limit`` if that says nothing
+    )
 
 
 class StreamSettings(NamedTuple):

@@ -19,13 +19,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fastgw.core import counters as layout
+from fastgw.core.settings import AS_FORECAST
 from fastgw.policy.forecast import LEAST, Forecast, Forecaster
 from fastgw.server.forecast_store import ForecastStore, ForecastStoreError, Hour, Minute
 from fastgw.server.standings import stamp
 from fastgw.telemetry.totals import ForecastFacts, Totals
 
 if TYPE_CHECKING:
-    from fastgw.config.spec import ForecastSpec
+    from fastgw.config.spec import ForecastSpec, ServiceSpec
     from fastgw.server.log import Log
 
 SAMPLE: Final = 10.0  #: seconds between two looks at the counters
@@ -70,13 +71,19 @@ class Forecasting:
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
         store: Callable[[str], ForecastStore] = ForecastStore,
+        tell: Callable[[Mapping[str, float], frozenset[str]], None] = lambda exchanges, new: None,
     ) -> None:
-        """``totals``: the counters now, of services and endpoints; ``wall``: seconds since 1970; ``steady``: monotonic seconds."""
+        """``totals``: the counters now, of services and endpoints; ``wall``: seconds since 1970; ``steady``: monotonic seconds;
+        ``tell``: is told what services that something follows are expected to have under way, and of which of them nothing was said yet."""
         self._totals = totals
         self._log = log
         self._wall = wall
         self._steady = steady
         self._open = store
+        self._tell = tell
+        self._following: Mapping[str, Sequence[str]] = {}
+        self._followed: set[str] = set()  #: of which something was said
+        self.expected: Mapping[str, float] = {}  #: exchanges under way that are followed now, by service
         self._store: ForecastStore | None = None
         self._spec: ForecastSpec | None = None
         self._names: tuple[str, ...] = ()
@@ -90,22 +97,30 @@ class Forecasting:
         self.problem = ""  #: why nothing is kept now; empty: it is
         self.losses = 0  #: minutes that could not be kept
 
-    def keep(self, spec: ForecastSpec | None, services: Sequence[str]) -> None:
-        """Forecast for ``services``, the first ones of them; None: for nobody."""
+    def keep(
+        self, spec: ForecastSpec | None, services: Sequence[str], follow: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        """Forecast for ``services``, the first ones of them; None: for nobody.  ``follow``: what follows the forecast (``following``);
+        services that have such come first."""
         is_moved = spec is None or self._spec is None or spec.store != self._spec.store
         self._spec = spec
-        names = tuple(services) if spec is not None else ()
+        self._following = (follow or {}) if spec is not None else {}
+        names = tuple(sorted(services, key=lambda name: name not in self._following)) if spec is not None else ()
         self._names = names[: spec.max_services] if spec is not None else ()
         self.left_out = len(names) - len(self._names)
         self._series = {} if is_moved else {name: one for name, one in self._series.items() if name in self._names}
         self._counted = {name: one for name, one in self._counted.items() if name in self._names}
         new = [name for name in self._names if name not in self._series]
+        if self.expected or self._following:
+            self._follow(is_moved=True)
         if is_moved or new:
             self._do(self._begin, spec.store if spec is not None else "", is_moved, new)
 
     def look(self) -> None:
         """Count, if it is time, and have kept what a minute had when it is over."""
         wall, steady = self._wall(), self._steady()
+        if self._following:
+            self._follow()
         if not self._names or (self._looked is not None and 0 <= steady - self._looked[1] < SAMPLE):
             return
         if self._looked is not None and abs((wall - self._looked[0]) - (steady - self._looked[1])) > JUMP:
@@ -115,6 +130,22 @@ class Forecasting:
         if minute != self._minute:
             self._end_minute(minute, steady)
         self._count()
+
+    def _follow(self, *, is_moved: bool = False) -> None:
+        """Tell what is expected of this hour and of the next, which begins soon, if that is news; ``is_moved``: in any case."""
+        hour = int(self._wall() // 3600)
+        found = {}
+        for name in self._following:
+            series = self._series.get(name)
+            highs = (
+                [one.high for one in series.ahead_active if hour <= one.hour <= hour + 1] if series is not None else []
+            )
+            if highs:
+                found[name] = max(highs)
+        if is_moved or found != self.expected:
+            self.expected = found
+            self._tell(found, frozenset(found.keys() - self._followed))
+            self._followed |= found.keys()
 
     def close(self) -> None:
         """Go on no more; the minute under way is lost."""
@@ -161,6 +192,8 @@ class Forecasting:
             if before is not None:
                 await asyncio.gather(before, return_exceptions=True)
             await asyncio.to_thread(what, *arguments)
+            if self._following:
+                self._follow()
 
         self._working = asyncio.get_running_loop().create_task(work())
 
@@ -248,10 +281,23 @@ class Forecasting:
             return None
         return {
             "hours": one.rate.hours,
+            "follow": list(self._following.get(service, ())),
+            "followed": round(self.expected[service], 4) if service in self.expected else None,
             "needed_hours": max(0, LEAST - one.rate.hours),
             "requests_per_second": _plain(one.ahead_rate),
             "concurrency": _plain(one.ahead_active),
         }
+
+
+def following(services: Sequence[ServiceSpec]) -> dict[str, list[str]]:
+    """What follows the forecast, by service: ``warm`` connections, and the ``start`` of a limit."""
+    found: dict[str, list[str]] = {}
+    for one in services:
+        if one.pool.warm == AS_FORECAST:
+            found.setdefault(one.name, []).append("warm")
+        if one.admission is not None and one.admission.settings.is_forecast:
+            found.setdefault(one.name, []).append("start")
+    return found
 
 
 def _largest(ahead: Sequence[Forecast]) -> tuple[float, float]:

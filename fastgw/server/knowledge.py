@@ -14,7 +14,7 @@ from fastgw.core.live.news import Answer
 from fastgw.core.settings import KeySetSettings, RedisSettings
 from fastgw.server.findings import Findings, places_of
 from fastgw.server.lists import Listable, MemberLists
-from fastgw.server.messages import Busy, Endpoints, Fetched, Linked, ModelsListed
+from fastgw.server.messages import Busy, Endpoints, Expecting, Fetched, Linked, ModelsListed
 from fastgw.server.standings import Standings
 from fastgw.server.tail import TailRing
 
@@ -38,6 +38,9 @@ class Knowledge:
         self.keys: dict[KeySetSettings, KeySet] = {}  #: what is known of keys that are fetched
         self.links: dict[RedisSettings, LinkState] = {}  #: which Redis can be asked
         self.models: dict[str, dict[str, tuple[str, ...]]] = {}  #: by service and address, which models members have
+        self.expecting: Expecting | None = (
+            None  #: what services are expected to have under way; None: nothing follows forecasts
+        )
         self.places: dict[
             tuple[str, str], tuple[str, ...]
         ] = {}  #: of the configuration in use: the addresses of each endpoint, itself or those that its name has
@@ -58,6 +61,8 @@ class Knowledge:
                 worker.channel.send(news)
         for service, lists in self.models.items():
             worker.channel.send(ModelsListed(service, lists))
+        if self.expecting is not None:
+            worker.channel.send(self.expecting)
 
     def tell_findings(self, worker: WorkerProcess) -> None:
         """Tell a worker that serves now what the others have found."""
@@ -91,6 +96,11 @@ class Knowledge:
         if known != self.models.get(service):
             self.models[service] = known
             self._tell(ModelsListed(service, known), None)
+
+    def learn_expected(self, exchanges: Mapping[str, float], workers: int, new: frozenset[str]) -> None:
+        """Let every worker know what services are expected to have under way; ``new``: of which nothing was said yet."""
+        self.expecting = Expecting(dict(exchanges), workers)  # to one that comes later nothing of that is news
+        self._tell(self.expecting._replace(new=new), None)
 
     def learn_link(self, redis: RedisSettings, state: LinkState) -> None:
         """Let every worker know whether a Redis can be asked."""

@@ -74,6 +74,14 @@ class ModelsListed(NamedTuple):
     lists: dict[str, tuple[str, ...]]
 
 
+class Expecting(NamedTuple):
+    """What services are expected to have under way (``core.live.expected``)."""
+
+    exchanges: dict[str, float]  #: by service, in all workers
+    workers: int
+    new: frozenset[str] = frozenset()  #: of which nothing was said since the gateway has started
+
+
 class Asked(NamedTuple):
     """More of these should be leased."""
 

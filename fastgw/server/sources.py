@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 import fastgw
@@ -87,7 +87,10 @@ class Sources:
         if self._pushing is not None or metrics is not None:
             self._pusher().keep(metrics)
         if gateway.forecasting is not None or spec.forecast is not None:
-            self._forecasting().keep(spec.forecast, [one.name for one in spec.services])
+            from fastgw.server.forecasting import following  # only where somebody needs it
+
+            services = spec.services
+            self._forecasting().keep(spec.forecast, [one.name for one in services], following(services))
         self._keep_probes()
         self.register()
         if gateway.watching is not None or gateway.is_watching:
@@ -253,8 +256,12 @@ class Sources:
         if gateway.forecasting is None:
             from fastgw.server.forecasting import Forecasting  # likewise
 
-            gateway.forecasting = Forecasting(self._asked_for, self._log)
+            gateway.forecasting = Forecasting(self._asked_for, self._log, tell=self._tell_expected)
         return gateway.forecasting
+
+    def _tell_expected(self, exchanges: Mapping[str, float], new: frozenset[str]) -> None:
+        gateway = self._gateway
+        gateway.knowledge.learn_expected(exchanges, gateway.plan_in_use.count, new)
 
     def _asked_for(self) -> Totals:
         """What services and endpoints have counted."""

@@ -258,6 +258,7 @@ class Pages:
             limits=admission_limits(gateway),
             panics=panics(gateway),
             forecasts=gateway.forecasting.facts() if gateway.forecasting is not None else (),
+            expected=gateway.forecasting.expected if gateway.forecasting is not None else {},
         )
 
     def document(self) -> dict[str, Any]:

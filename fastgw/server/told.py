@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from fastgw.config.spec import GatewaySpec
-from fastgw.server.messages import Asked, Busy, Fetched, Linked, ModelsListed, Tail, Wanted
+from fastgw.server.messages import Asked, Busy, Expecting, Fetched, Linked, ModelsListed, Tail, Wanted
 
 if TYPE_CHECKING:
     from fastgw.core.plane import Plane
 
-KINDS: Final = (Fetched, Linked, Busy, ModelsListed, Tail)
+KINDS: Final = (Fetched, Linked, Busy, ModelsListed, Tail, Expecting)
 
 
 class SourceNews:
@@ -26,7 +26,9 @@ class SourceNews:
         """``send``: lets the supervisor know what filters want."""
         self._send = send
 
-    def learn(self, message: Fetched | Linked | Busy | ModelsListed | Tail, plane: Plane | None = None) -> None:
+    def learn(
+        self, message: Fetched | Linked | Busy | ModelsListed | Tail | Expecting, plane: Plane | None = None
+    ) -> None:
         """Take what the supervisor tells; ``plane``: of the worker, if it has one."""
         if isinstance(message, Tail):
             if plane is not None:
@@ -50,6 +52,10 @@ class SourceNews:
             from fastgw.policy.having import TABLES
 
             TABLES.of(message.service).learn(message.lists)
+        elif isinstance(message, Expecting):
+            from fastgw.core.live.expected import EXPECTED
+
+            EXPECTED.learn(*message)
         else:
             from fastgw.filters.leases import LEASES
 

@@ -45,4 +45,14 @@ FORECAST_FACTS: Final = (
         ),
         _signal("active"),
     ),
+    (
+        Metric(
+            "fastgw_forecast_followed",
+            GAUGE,
+            "Exchanges under way that warm connections and the beginning of a limit follow now.",
+            ("service",),
+            "Only of services whose [configuration](forecast.md#what-follows-it) says so, and only while there is a forecast.",
+        ),
+        lambda facts: (((name,), count) for name, count in sorted(facts.expected.items())),
+    ),
 )

@@ -270,6 +270,7 @@ class Facts:
     panics: Mapping[str, bool] = field(default_factory=dict)  #: are all members asked? of services that may, by name
     forecasts: Sequence[ForecastFacts] = ()
     dependencies: Sequence[DependencyFacts] = ()
+    expected: Mapping[str, float] = field(default_factory=dict)  #: exchanges under way that are followed, by service
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,12 @@ class ServiceGate:
             self._turn_away(spot, QUEUE_FULL)
         self._admit()
 
+    def expect(self, exchanges: int, *, is_news: bool) -> None:
+        """So many are expected to be under way: where its terms say so a limit that is learned begins there; ``is_news``: and is no less
+        now, if it was learned since the gateway has started and not known what to begin with."""
+        if self._terms.settings.is_forecast:
+            self._places.learner().begin_at(exchanges, is_news=is_news)
+
     def retire(self) -> None:
         """Nothing limits the service any more, or it is gone: whoever waits goes on."""
         self._is_retired = True

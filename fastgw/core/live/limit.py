@@ -70,6 +70,19 @@ class AdaptiveLimit:
         self._value = min(most, max(least, self._value or start))
         self._read_at = float("-inf")
 
+    def begin_at(self, start: int, *, is_news: bool) -> None:
+        """It begins there from now on; ``is_news``: and one that is less has only begun, and is raised."""
+        self._start = start = min(self._most, max(self._least, start))
+        if not is_news or self._board is None or start <= self._shared():
+            return
+
+        def raised(value: int, when: int) -> int:
+            return _cell(max(start, self._limit(value, when)), when)
+
+        with suppress(NoRoomError):
+            change(self._board, NAMED_TIMES, self._key, self._nanoseconds, raised)
+        self._read_at = float("-inf")
+
     def value(self) -> int:
         """The limit now, 0.1 s ago at most."""
         now = self._clock()

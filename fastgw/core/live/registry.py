@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastgw.core.counters import SERVICE
 from fastgw.core.live.addresses import members_of
 from fastgw.core.live.endpoint import Endpoint, EndpointKey, EndpointSettings
+from fastgw.core.live.expected import EXPECTED
 from fastgw.core.live.members import Members
 from fastgw.core.live.news import Finding
 from fastgw.core.live.waiting import WaitingRoom
@@ -122,6 +123,8 @@ class Registry:
 
     def sweep(self, now: float) -> None:
         """Some time has passed; ``now``: loop time."""
+        if EXPECTED.exchanges is not None and not self._plane.is_draining:
+            EXPECTED.sweep(self, self._gates)
         for endpoint in self:
             endpoint.sweep(now)
         for members in self._members.values():

@@ -24,10 +24,19 @@ SERVICES = {
     "llm": {
         "hours": 90,
         "needed_hours": 0,
+        "follow": ["warm", "start"],
+        "followed": 2.5,
         "requests_per_second": ahead(120.4, 12.34, 0.5),
         "concurrency": ahead(3, 2, 1),
     },
-    "new": {"hours": 7, "needed_hours": 41, "requests_per_second": [], "concurrency": []},
+    "new": {
+        "hours": 7,
+        "needed_hours": 41,
+        "follow": [],
+        "followed": None,
+        "requests_per_second": [],
+        "concurrency": [],
+    },
 }
 FOUND = {"store": "/f.db", "error": None, "lost_minutes": 0, "left_out": 0, "services": SERVICES}
 
@@ -39,15 +48,18 @@ def shown(monkeypatch: pytest.MonkeyPatch, found: Any, *arguments: str) -> int:
 
 def test_all_services_are_a_table(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     assert shown(monkeypatch, FOUND) == 0
-    head, llm, new = capsys.readouterr().out.splitlines()
+    head, llm, new, followed = capsys.readouterr().out.splitlines()
     assert head.split()[:1] == ["SERVICE"]
     assert llm.split()[:4] == ["llm", "120", "(60.2-241)", "120"] and llm.endswith("90 h")
     assert new.endswith("7 h, 41 h more are needed")
+    assert followed == "llm expects 2.50 exchanges under way, for warm connections and where its limit begins"
 
 
 def test_one_service_is_shown_by_the_hour(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     assert shown(monkeypatch, FOUND, "llm") == 0
     lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("it expects 2.50 exchanges")
+    del lines[0]
     assert len(lines) == 4 and lines[1].startswith("2026-11-28 00:00") and "#" * 20 + "-" * 20 in lines[1]
     assert shown(monkeypatch, FOUND, "new") == 0
     assert "41 h more are needed" in capsys.readouterr().out

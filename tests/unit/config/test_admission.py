@@ -24,6 +24,7 @@ PLAIN = AdmissionSettings(
     status="503",
     retry_after=1.0,
     shed_lag=0.0,
+    is_forecast=False,
 )
 CLASSES = "classes: [{name: high, reserved: 25%}, normal, low]"
 

@@ -39,7 +39,7 @@ HARMLESS = {
     "settings", "share", "size.<locals>.parse", "status", "statuses", "sticky", "target", "template.<locals>.parse",
     "templates.<locals>.parse", "topic_parts.<locals>.parse", "text.<locals>.parse", "texts.<locals>.parse", "token", "upgrade", "value",
     "time_zone", "levels", "varying",
-    "whole.<locals>.parse", "word", "workers", "call_method", "call_service", "passing_code", "topic_filter",
+    "whole.<locals>.parse", "count_or.<locals>.parse", "word", "workers", "call_method", "call_service", "passing_code", "topic_filter",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from types import SimpleNamespace as NS
 from typing import Any
 
 import orjson
@@ -13,9 +14,10 @@ import pytest
 
 from fastgw.config.spec import ForecastSpec
 from fastgw.core import counters as layout
+from fastgw.core.settings import AS_FORECAST
 from fastgw.policy.forecast import LEAST
 from fastgw.server.forecast_store import ForecastStore, ForecastStoreError, Minute
-from fastgw.server.forecasting import HORIZONS, STEADY, Forecasting
+from fastgw.server.forecasting import HORIZONS, STEADY, Forecasting, following
 from fastgw.server.log import Log
 from fastgw.telemetry.totals import Totals
 
@@ -41,9 +43,11 @@ class Rig:
         endpoint[layout.ENDPOINT_ACTIVE], endpoint[layout.ENDPOINT_WAITING] = self.active, 1
         return Totals([], services={"a": service, "b": service}, endpoints={("a", "x"): endpoint, ("b", "x"): endpoint})
 
-    def make(self) -> Forecasting:
+    def make(self, tell: Any = lambda exchanges, new: None) -> Forecasting:
         log = Log("supervisor", fd=os.open(self.log, os.O_WRONLY | os.O_CREAT, 0o600))
-        return Forecasting(self.totals, log, lambda: self.wall, lambda: self.steady, lambda path: self.opened(path))
+        return Forecasting(
+            self.totals, log, lambda: self.wall, lambda: self.steady, lambda path: self.opened(path), tell
+        )
 
     def spec(self, most: int = 64) -> ForecastSpec:
         return ForecastSpec(self.store, most)
@@ -233,3 +237,46 @@ def test_rows_have_all_services_of_a_minute(tmp_path: Path, monkeypatch: pytest.
 
     run(story())
     assert [one.service for one in rows] == ["a", "b"]
+
+
+def test_what_follows_is_told_when_it_is_news(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    filled(rig.store, 60)
+    told: list[tuple[dict[str, float], set[str]]] = []
+
+    async def story() -> None:
+        forecasting = rig.make(lambda exchanges, new: told.append((dict(exchanges), set(new))))
+        forecasting.keep(rig.spec(1), ["b", "a"], {"a": ["warm"]})
+        assert told.pop() == ({}, set())  # a reload may have other workers
+        await settled(forecasting)
+        assert list(forecasting.document()["services"]) == [
+            "a"
+        ]  # it comes before the others, of which there is room for one
+        [(first, new)] = told
+        assert first["a"] >= 2.0 and new == {"a"}
+        found = forecasting.of("a")
+        assert found is not None and (found["follow"], found["followed"]) == (["warm"], round(first["a"], 4))
+        assert forecasting.expected == first
+        rig.pass_by(forecasting, 300)
+        assert len(told) == 1
+        rig.wall += 365 * 86_400  # a clock that jumps: of then nothing is known
+        forecasting.look()
+        assert told[1:] == [({}, set())] and forecasting.expected == {}
+        rig.wall -= 365 * 86_400
+        forecasting.look()
+        assert told[2:] == [(first, set())]
+        forecasting.keep(rig.spec(1), ["b", "a"])
+        assert told[3:] == [({}, set())]
+        forecasting.close()
+
+    run(story())
+
+
+def test_what_follows_is_found_in_the_services() -> None:
+    learned = NS(settings=NS(is_forecast=True))
+    services: list[Any] = [
+        NS(name="plain", pool=NS(warm=3), admission=NS(settings=NS(is_forecast=False))),
+        NS(name="w", pool=NS(warm=AS_FORECAST), admission=None),
+        NS(name="both", pool=NS(warm=AS_FORECAST), admission=learned),
+    ]
+    assert following(services) == {"w": ["warm"], "both": ["warm", "start"]}

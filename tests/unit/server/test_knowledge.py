@@ -9,7 +9,7 @@ from fastgw.core.live.news import HEALTH, USED, Answer, Finding, KeySet, Standin
 from fastgw.core.settings import Address, KeySetSettings, Url
 from fastgw.server.findings import places_of
 from fastgw.server.gateway import Gateway
-from fastgw.server.messages import Endpoints, Fetched, Prepare, Tail
+from fastgw.server.messages import Endpoints, Expecting, Fetched, Prepare, Tail
 from tests.unit.server.conftest import TEXT, Place, planned
 
 
@@ -37,6 +37,19 @@ def test_every_worker_learns_the_keys_also_one_that_comes_later(gateway: Gateway
     gateway.knowledge.learn_keys(where, news)
     gateway.prepare(places[1], plan)
     assert places[0].told() == places[1].told()[1:] == [Fetched({where: news})]
+
+
+def test_every_worker_learns_what_is_expected_and_to_one_that_comes_later_it_is_no_news(
+    gateway: Gateway, places: list[Place]
+) -> None:
+    plan = gateway.plan(gateway.load())
+    gateway.adopt(plan)
+    gateway.prepare(places[0], plan)
+    places[0].told()
+    gateway.knowledge.learn_expected({"a": 3.5}, 2, frozenset({"a"}))
+    gateway.prepare(places[1], plan)
+    assert places[0].told() == [Expecting({"a": 3.5}, 2, frozenset({"a"}))]
+    assert places[1].told()[1:] == [Expecting({"a": 3.5}, 2)]
 
 
 def test_every_worker_learns_which_models_members_have(gateway: Gateway, places: list[Place]) -> None:

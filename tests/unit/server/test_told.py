@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from fastgw.core.live.expected import EXPECTED
 from fastgw.core.live.news import KeySet, LinkState
 from fastgw.core.settings import KeySetSettings, Url
 from fastgw.filters.key_sets import KEY_SETS, NOTHING
 from fastgw.filters.leases import LEASES
 from fastgw.policy.engine_aware import READINGS
 from fastgw.policy.having import TABLES
-from fastgw.server.messages import Asked, Busy, Fetched, Linked, ModelsListed, Tail, Wanted
+from fastgw.server.messages import Asked, Busy, Expecting, Fetched, Linked, ModelsListed, Tail, Wanted
 from fastgw.server.told import KINDS, SourceNews
 from fastgw.testing.edge import Edge
 from fastgw.testing.mock import MockLoop
@@ -55,6 +56,15 @@ def test_which_models_members_have_is_known_while_a_service_asks() -> None:
     assert TABLES.of("told").places == {"m": {"a:1"}}
     told.retain(NOTHING_OF_THEM)
     assert TABLES.of("told").places == {}
+
+
+def test_what_services_are_expected_to_have_is_known() -> None:
+    told = SourceNews(lambda _: None)
+    message = Expecting({"a": 3.5}, 2, frozenset({"a"}))
+    assert isinstance(message, KINDS)
+    told.learn(message)
+    assert EXPECTED.exchanges == {"a": 3.5}
+    EXPECTED.__init__()  # type: ignore[misc]
 
 
 def test_what_filters_want_is_said() -> None:

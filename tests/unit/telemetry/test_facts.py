@@ -49,6 +49,7 @@ def facts() -> Facts:
             ProcessFacts("0", 2.5, 41, 81, 10.0, None, None),
         ],
         forecasts=[ForecastFacts("llm", "requests", 1, 2.5, 4.0)],
+        expected={"llm": 7.5},
         certificates=[CertificateFacts("edge", "edge.pem", 1_800_000_000.0)],
         export=ExportFacts("http://a", False, 9.0, {"traces": 5}, {("traces", "expired"): 2}, 10, 100, "refused", "no"),
         watch=WatchFacts(12, "inotify", 3),
@@ -121,6 +122,7 @@ def test_each_says_what_is_known() -> None:
             (("llm", "1", "high"), 4.0),
         ],
         "fastgw_forecast_active": [],
+        "fastgw_forecast_followed": [(("llm",), 7.5)],
     }
 
 

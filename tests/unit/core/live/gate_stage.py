@@ -27,6 +27,7 @@ SETTINGS = AdmissionSettings(
     status="503",
     retry_after=1.0,
     shed_lag=0.0,
+    is_forecast=False,
 )
 RANKED = {"classes": ("high", "low"), "reserved": (0.0, 0.0), "default_rank": 1}
 

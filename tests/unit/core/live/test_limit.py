@@ -100,6 +100,28 @@ def test_other_bounds_hold_at_once(board: Board) -> None:
     assert one.value() == 20
 
 
+def test_a_forecast_says_where_it_begins_and_raises_what_has_only_begun(board: Board) -> None:
+    time = Time()
+    one, other = learner(board, time), learner(board, time)
+    one.begin_at(40, is_news=False)
+    assert (one.value(), other.value()) == (40, 10)
+    window(other, time, 200)
+    begun = other.value()
+    one.begin_at(60, is_news=False)  # what is learned counts for more
+    time.now += 0.1
+    assert one.value() == begun < 20
+    one.begin_at(60, is_news=True)
+    time.now += 0.1
+    assert (one.value(), other.value()) == (60, 60)
+    one.begin_at(30, is_news=True)  # and is never taken back by one
+    one.begin_at(1000, is_news=False)
+    time.now += 0.1
+    assert (one.value(), other.value()) == (60, 60)
+    one.begin_at(1000, is_news=True)
+    time.now += 0.1
+    assert other.value() == 100
+
+
 def test_what_is_not_used_for_long_is_forgotten(board: Board) -> None:
     time = Time()
     one = learner(board, time)
