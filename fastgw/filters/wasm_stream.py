@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 #: Fields that frame a message or belong to one connection: changing them does nothing.
 FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"te", b"trailer"))
+_VISIBLE: Final = bytes(
+    one for one in range(0x21, 0x7F) if one != 0x23
+)  #: what a target may have, which has no fragment
 FIELDS_MAX: Final = 64 << 10  #: bytes of fields that one exchange may be given
 
 ReadProperty = Callable[[Any], bytes | None]  #: of an exchange
@@ -140,7 +143,8 @@ class ExchangeStream:
         """What can be changed now."""
         exchange = self._exchange
         if map_id == REQUEST_HEADERS:
-            return None if exchange.response.status else exchange.request
+            has_left = exchange.carrier is not None or exchange.attempts or exchange.response.status
+            return None if has_left else exchange.request
         return exchange.response if map_id == RESPONSE_HEADERS and exchange.response.status else None
 
     def _change(self, message: Message, removed: Sequence[bytes], added: Sequence[MapPair]) -> int:
@@ -189,7 +193,7 @@ class ExchangeStream:
             if map_id == RESPONSE_HEADERS and name == b":status" and value.isdigit() and not exchange.is_head_sent:
                 exchange.response.set_status(int(value[:4]))
                 return OK
-            if map_id == REQUEST_HEADERS and name == b":path":
+            if map_id == REQUEST_HEADERS and name == b":path" and value != exchange.request.target:
                 return self._rewrite(value)
         except (ValueError, GatewayError):
             return BAD_ARGUMENT
@@ -198,13 +202,7 @@ class ExchangeStream:
     def _rewrite(self, target: bytes) -> int:
         request = self._exchange.request
         path, mark, query = target.partition(b"?")
-        if mark + query == request.query:
-            try:
-                request.rewrite(path)
-            except WireError:
-                return BAD_ARGUMENT
-            return OK
-        if not target.isascii() or b"#" in target or any(byte <= 0x20 or byte == 0x7F for byte in target):
+        if target.translate(None, _VISIBLE) or len(target) > self._exchange.listener.limits.uri_length:
             return BAD_ARGUMENT
         before, request.query = request.query, mark + query
         try:

@@ -374,20 +374,29 @@ _PROXY: Final[dict[str, tuple[str, Callable[..., int]]]] = {
     "get_status": ("iii", _IS_NONE),
     "call_foreign_function": ("iiiiii", _IS_NOT_FOUND),
 }
+#: What a C library of Emscripten asks for beside them.
+_EMSCRIPTEN: Final[dict[str, tuple[str, str, Callable[..., int | None]]]] = {
+    "emscripten_notify_memory_growth": ("i", "", lambda guest, memory: None),
+    "pthread_equal": ("ii", "i", lambda guest, one, other: int(one == other)),
+}
 #: Of 0.1.0, with fewer arguments.
 _EARLIER: Final = {"send_local_response": "iiiiiii"}
 
 
 def found_function(module: str, name: str, signature: Signature) -> Callable[..., int | None] | str:
     """What does ``name`` of ``module``; text: why there is none."""
-    if module == MODULE:
+    call: Callable[..., int | None]
+    if module == MODULE and name in _EMSCRIPTEN:
+        params, results, call = _EMSCRIPTEN[name]
+        known = [Signature(params, results)]
+    elif module == MODULE:
         given, prefix = _PROXY.get(name.removeprefix("proxy_")), name.startswith("proxy_")
         if given is None or not prefix:
             return f"imports {module}.{name}, which no filter has here"
         known = [Signature(given[0], "i")]
         if name.removeprefix("proxy_") in _EARLIER:
             known.append(Signature(_EARLIER[name.removeprefix("proxy_")], "i"))
-        call: Callable[..., int | None] = given[1]
+        call = given[1]
     elif module in WASI_MODULES and name in wasi.FUNCTIONS:
         params, results, call = wasi.FUNCTIONS[name]
         known = [Signature(params, results)]

@@ -66,6 +66,16 @@ def test_a_paused_head_waits_for_the_body_and_may_still_be_changed() -> None:
     edge.end()
 
 
+def test_a_head_that_has_left_cannot_be_changed() -> None:
+    late = "(call $add_header_map_value (i32.const 0) (i32.const 32) (i32.const 6) (i32.const 48) (i32.const 3))"
+    edge = edge_of(on_body("request", f"(if (i32.ne {late} (i32.const 2)) (then (unreachable)))"))
+    client = edge.client(CHUNKED)
+    service = edge.connect()
+    client.feed(chunk(b"one") + b"0\r\n\r\n")
+    assert plain(service.take()) == b"one" and failed(edge) == []
+    edge.end()
+
+
 def test_a_body_is_refused_when_it_is_seen() -> None:
     for body in (
         on_body("request", reply(403, 48, 3)),

@@ -96,6 +96,9 @@ def test_pseudo_fields_stand_in_front() -> None:
         ((b":path",), ((b":path", b"/c?a b"),), BAD),
         ((b":path",), ((b":path", b"c?x"),), BAD),
         ((b":path",), ((b":path", b"/c\r\nevil: 1"),), BAD),
+        ((b":path",), ((b":path", b"/c#d"),), BAD),
+        ((b":path",), ((b":path", b"/a/b?q=1"),), OK),
+        ((b":path",), ((b":path", b"/" + b"c" * 9000),), BAD),
     ],
 )
 def test_what_may_be_changed_of_a_request(

@@ -235,6 +235,10 @@ def test_a_size_beyond_all_memory_costs_nothing() -> None:
 def test_functions_are_found_by_name_and_type() -> None:
     assert callable(found_function("env", "proxy_log", Signature("iii", "i")))
     assert callable(found_function("env", "proxy_send_local_response", Signature("iiiiiii", "i")))
+    equal = found_function("env", "pthread_equal", Signature("ii", "i"))
+    assert callable(equal) and (equal(None, 1, 1), equal(None, 1, 2)) == (1, 0)
+    grown = found_function("env", "emscripten_notify_memory_growth", Signature("i", ""))
+    assert callable(grown) and grown(None, 0) is None
     assert "which no filter has" in str(found_function("env", "proxy_nothing", Signature("", "")))
     assert "which no filter has" in str(found_function("wasi_snapshot_preview1", "path_rename", Signature("", "")))
     assert "which is (iii) -> (i)" in str(found_function("env", "proxy_log", Signature("ii", "i")))
