@@ -14,6 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from tests.support.forks import fork
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +49,8 @@ class GatewayProcess:
         self.log = folder / "gateway.log"
         self.write_config(text)
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
+            is_usual = not (environment or pass_fds or self.before) and type(self).command is GatewayProcess.command
+            self._process = (is_usual and fork(self.config, log.fileno())) or subprocess.Popen(
                 self.command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
