@@ -20,6 +20,7 @@ import fastgw
 from fastgw import _pure
 from tests.support.confined import confinement
 from tests.support.examples import THOROUGH, USUAL
+from tests.support.forms import depends_on_form, has_two_forms
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Script, UpstreamServer
 
@@ -36,6 +37,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="gateways run under what deploy/systemd/fastgw.service forbids (needs root)",
     )
     parser.addoption("--long", action="store_true", help="run the tests marked 'long' too")
+    parser.addoption("--two-forms", action="store_true", help="leave out tests of modules that are never compiled")
+    parser.addoption(
+        "--had",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="leave out tests there of what is the same in both forms: it neither is compiled nor imports what is",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,6 +79,18 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"fastgw {fastgw.__version__}, {form}: {Path(fastgw.__path__[0])}",
         f"generated inputs: {'the same as ever' if seed is None else f'new, --hypothesis-seed={seed}'}",
     ]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what another run of ``scripts/test`` has shown, or will."""
+    if collection_path.suffix != ".py":
+        return None
+    had = (config.rootpath / one for one in config.getoption("--had"))
+    return (
+        (config.getoption("--two-forms") and not has_two_forms(collection_path))
+        or (any(map(collection_path.is_relative_to, had)) and not depends_on_form(collection_path))
+        or None
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
