@@ -152,6 +152,8 @@ def main(arguments: Sequence[str]) -> int:
     print(table(samples))
     for name, reason in reasons.items():
         print(f"\nwithout {name}: {reason}")
+    if not samples:
+        return 2
     return 1 if any(load.errors for found in samples.values() for load, _ in found) else 0
 
 

@@ -65,5 +65,7 @@ def test_lost_requests_are_told_by_the_exit_status(
         monkeypatch.setattr(http2, "not_installed", lambda _: "")
         assert http2.main(["--only", "nginx"]) == status
     assert "without haproxy: no" in capsys.readouterr().out
+    monkeypatch.setattr(http2, "measure", lambda *_: ({}, {"nginx": "no"}))
+    assert http2.main([]) == 2
     monkeypatch.setattr(http2, "not_installed", lambda _: "h2load is not installed")
     assert http2.main([]) == 2
