@@ -3,6 +3,9 @@
 What the authority says is remembered, for ``max_age`` and never beyond the end of the token, by a digest of the token that nobody outside
 this process can compute; that a token is refused for a short time only, in a room of its own.  One token is asked for once at a time,
 however many requests have it.
+
+While the authority does not answer a token that it called active may be believed for ``stale`` longer, never beyond its end.  Who has one
+waits for no answer that others have just waited for in vain.
 """
 
 from __future__ import annotations
@@ -16,7 +19,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote_plus
 
+from fastgw.core import counters
 from fastgw.core.calls import Answered, Asking, Caller, CallError
+from fastgw.core.labels import FILTER_CAUSES
+from fastgw.core.snapshot.chain import CLOSED
 from fastgw.filters.bearer import ASKED, FROM_CACHE, REFUSED_MOST, Accepted, Bearer, demands_of, remember
 from fastgw.filters.tokens import TokenError, json_object, judge
 
@@ -25,6 +31,15 @@ if TYPE_CHECKING:
 
 NOTE: Final = "oauth2"  #: the note that has what the authority says
 LARGEST: Final = 64 * 1024  #: bytes of an answer of the authority
+AGAIN: Final = 2.0  #: seconds after a question in vain in which nobody asks who is believed all the same
+_UNAVAILABLE: Final = FILTER_CAUSES.index("unavailable")
+
+
+class _Believed(NamedTuple):
+    """A token that was active."""
+
+    accepted: Accepted  #: until it is asked for again
+    stale_until: float  #: seconds since 1970 up to which it is believed if nobody answers then
 
 
 class _Refused(NamedTuple):
@@ -52,6 +67,8 @@ class OAuth2Introspection(Bearer):
         "_refused",
         "_refused_age",
         "_secret",
+        "_silent_until",
+        "_stale",
         "_url",
         "_wall",
     )
@@ -71,11 +88,13 @@ class OAuth2Introspection(Bearer):
         self._connections: int = options["connections"]
         self._credentials = _basic(options["client_id"], options["client_secret"])
         self._max_age: float = options["max_age"]
+        self._stale: float = options["stale"]
+        self._silent_until = 0.0  # seconds of the plane's clock
         self._refused_age: float = options["refused_age"]
         self._most: int = options["cache"]
-        self._cache: dict[bytes, Accepted] = {}
+        self._cache: dict[bytes, _Believed] = {}
         self._refused: dict[bytes, _Refused] = {}
-        self._asking: dict[bytes, asyncio.Task[Accepted | _Refused]] = {}  # bounded by the calls that may be under way
+        self._asking: dict[bytes, asyncio.Task[_Believed | _Refused]] = {}  # bounded by the calls that may be under way
         self._secret = secrets.token_bytes(32)
         self._wall = wall
         self._call = call
@@ -98,14 +117,18 @@ class OAuth2Introspection(Bearer):
             return None
         digest = hashlib.blake2b(token, digest_size=32, key=self._secret).digest()
         now = self._wall()
-        accepted = self._cache.get(digest)
-        if accepted is not None and now < accepted.until:
-            self.let_through(exchange, accepted, FROM_CACHE)
+        known = self._cache.get(digest)
+        if known is not None and (now < known.accepted.until or self._is_spared(exchange, known, now)):
+            self.let_through(exchange, known.accepted, FROM_CACHE)
             return None
         refused = self._refused.get(digest)
         if refused is not None and now < refused.until:
             raise self.refusal(exchange, TokenError(refused.cause, refused.detail))
         return self._decide(exchange, token, digest)
+
+    def _is_spared(self, exchange: Exchange, known: _Believed, now: float) -> bool:
+        """Has the authority just not answered, and is the token believed without?"""
+        return now < known.stale_until and exchange.plane.now < self._silent_until
 
     async def _decide(self, exchange: Exchange, token: bytes, digest: bytes) -> None:
         task = self._asking.get(digest)
@@ -115,13 +138,20 @@ class OAuth2Introspection(Bearer):
         try:
             found = await asyncio.shield(task)  # the others that wait for it must not fail when this client goes away
         except CallError as error:
+            known = self._cache.get(digest)
+            if known is not None and self._wall() < known.stale_until:
+                self._silent_until = exchange.plane.now + AGAIN
+                mode = exchange.route.chain.modes.get(self.name, CLOSED)  # it has failed, although nobody notices
+                exchange.plane.values[mode.base + counters.FILTER_FAILURES + _UNAVAILABLE] += 1
+                self.let_through(exchange, known.accepted, FROM_CACHE)
+                return
             unavailable = TokenError("unavailable", "the authority that knows the token does not answer")
             raise self.refusal(exchange, unavailable, f"{error.cause}: {error}") from None
         if isinstance(found, _Refused):
             raise self.refusal(exchange, TokenError(found.cause, found.detail))
-        self.let_through(exchange, found, ASKED)
+        self.let_through(exchange, found.accepted, ASKED)
 
-    def _keep(self, digest: bytes, task: asyncio.Task[Accepted | _Refused]) -> None:
+    def _keep(self, digest: bytes, task: asyncio.Task[_Believed | _Refused]) -> None:
         """Remember what came of asking."""
         del self._asking[digest]
         if task.cancelled() or task.exception() is not None or not self._most:
@@ -153,7 +183,7 @@ class OAuth2Introspection(Bearer):
         )
         return self._said(answer)
 
-    async def _judged(self, token: bytes) -> Accepted | _Refused:
+    async def _judged(self, token: bytes) -> _Believed | _Refused:
         """What ``token`` is worth; raises CallError."""
         claims = await self.ask(token)
         now = self._wall()
@@ -161,7 +191,8 @@ class OAuth2Introspection(Bearer):
             if claims.get("active") is not True:
                 raise TokenError("inactive", "the token is not active")
             ends = judge(claims, self._demands, now)
-            return self.accepted(claims, min(ends, now + self._max_age))
+            accepted = self.accepted(claims, min(ends, now + self._max_age))
+            return _Believed(accepted, min(ends, now + self._max_age + self._stale) if self._stale else 0.0)
         except TokenError as error:
             return _Refused(now + self._refused_age, error.cause, str(error))
 

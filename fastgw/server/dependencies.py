@@ -113,16 +113,21 @@ def _name(one: NameFacts) -> DependencyFacts:
 
 
 def _judges(spec: GatewaySpec, episodes: Episodes) -> Iterator[DependencyFacts]:
-    failed = episodes.of("filter")
-    for one in spec.filters:
-        kind = JUDGES.get(one.made_by)
+    failed, judged = episodes.of("filter"), episodes.of("judged").get(())
+    kinds = [JUDGES.get(one.made_by) for one in spec.filters]
+    is_sole = kinds.count("introspection") == 1  # else nobody knows whose tokens were judged
+    for one, kind in zip(spec.filters, kinds, strict=True):
         if kind is None:
             continue
-        counts = {cause: found.count for (name, cause), found in failed.items() if name == one.name}
+        mine = {cause: found for (name, cause), found in failed.items() if name == one.name}
+        has_answered = judged is not None and kind == "introspection" and is_sole
+        if has_answered and judged is not None and all(found.last < judged.last for found in mine.values()):
+            mine = {}  # since then it has
+        counts = {cause: found.count for cause, found in mine.items()}
         most = max(counts, key=lambda cause: counts[cause], default="")
         told = f"{_count(sum(counts.values()), 'request')} failed: the log says why" if counts else ""
-        goes_on = "what was judged before, as long as it holds" if kind == "introspection" else ""
-        state = FAILING if counts else QUIET
+        goes_on = "who was judged before (max_age, stale)" if kind == "introspection" else ""
+        state = FAILING if counts else CONNECTED if has_answered else QUIET
         yield DependencyFacts(kind, str(dict(one.options)["url"]), state, None, goes_on, most, told)
 
 

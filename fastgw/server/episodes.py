@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fastgw.core import bridge_counters, labels
 from fastgw.core import counters as layout
 
 if TYPE_CHECKING:
+    from fastgw.server.binding import Plan
     from fastgw.server.gateway import Gateway
+    from fastgw.telemetry.totals import Values
 
 EVERY: Final = 5.0  #: seconds between two looks
 QUIET: Final = 60.0  #: seconds without another one after which it is over
@@ -25,6 +27,8 @@ JUDGES: Final[Mapping[str, str]] = {
     "fastgw.filters.oauth2_introspection:OAuth2Introspection": "introspection",
     "fastgw.filters.ext_authz:ExtAuthz": "ext_authz",
 }
+
+JUDGED: Final = 2  #: the place of ``ROUTE_TOKENS_ACCEPTED`` that counts those (``filters.bearer.ASKED``)
 
 EpisodeName = tuple[str, ...]  #: what it is, and of what: ("shed", service, cause)
 CauseCounts = tuple[int, ...]
@@ -99,13 +103,7 @@ class Episodes:
                 base = layout.SERVICE.base(plan.slots.services[one.name]) + layout.SERVICE_SHED
                 for place, cause in enumerate(labels.SHED_CAUSES, base):
                     yield ("shed", one.name, cause), sum(slab[place] for slab in slabs), ()
-        for filtering in plan.spec.filters:
-            if filtering.made_by in JUDGES:
-                base = layout.FILTER.base(plan.slots.filters[filtering.name]) + layout.FILTER_FAILURES
-                for place, cause in enumerate(labels.FILTER_CAUSES, base):
-                    yield ("filter", filtering.name, cause), sum(slab[place] for slab in slabs), ()
-        for place, cause in enumerate(bridge_counters.CAUSES, bridge_counters.FAILURES):
-            yield ("broker", cause), sum(slab[place] for slab in slabs), ()
+        yield from self._of_others(plan, slabs)
         for service, endpoint in gateway.knowledge.places:
             slot = plan.slots.endpoints.get((service, endpoint))
             if slot is not None:
@@ -113,3 +111,18 @@ class Episodes:
                 counts = [slab[base : base + len(labels.CAUSES)] for slab in slabs]
                 found = tuple(map(sum, zip(*counts, strict=True))) if any(map(any, counts)) else ()
                 yield ("failed", service, endpoint), sum(found), found
+
+    def _of_others(self, plan: Plan, slabs: Sequence[Values]) -> Iterator[tuple[EpisodeName, int, CauseCounts]]:
+        """What requests have asked of others: by filter, and of brokers; ``judged`` is no trouble, but its end."""
+        judging = [one for one in plan.spec.filters if one.made_by in JUDGES]
+        if any(JUDGES[one.made_by] == "introspection" for one in judging):
+            places = [
+                layout.ROUTE.base(slot) + layout.ROUTE_TOKENS_ACCEPTED + JUDGED for slot in plan.slots.routes.values()
+            ]
+            yield ("judged",), sum(slab[place] for slab in slabs for place in places), ()
+        for one in judging:
+            base = layout.FILTER.base(plan.slots.filters[one.name]) + layout.FILTER_FAILURES
+            for place, cause in enumerate(labels.FILTER_CAUSES, base):
+                yield ("filter", one.name, cause), sum(slab[place] for slab in slabs), ()
+        for place, cause in enumerate(bridge_counters.CAUSES, bridge_counters.FAILURES):
+            yield ("broker", cause), sum(slab[place] for slab in slabs), ()

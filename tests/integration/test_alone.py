@@ -64,7 +64,14 @@ filters:
     type: rate_limit
     limits: [{{rate: 1000/s, block: 100}}]
     cluster: {{redis: "{redis}", timeout: 200ms, when_gone: open}}
-  judge: {{type: oauth2_introspection, url: "http://127.0.0.1:{judge}/", client_id: a, client_secret: b, timeout: 500ms, max_age: 10m}}
+  judge:
+    type: oauth2_introspection
+    url: "http://127.0.0.1:{judge}/"
+    client_id: a
+    client_secret: b
+    timeout: 500ms
+    max_age: 1s
+    stale: 10m
 """
 ALL = ("etcd", "introspection", "keys", "mqtt", "name", "redis", "registration", "telemetry")
 
@@ -225,6 +232,7 @@ def test_a_node_that_is_alone_goes_on(world: World, gateway: Gateway, service: S
     assert page.count("fastgw_dependency_up{") == page.count("fastgw_dependency_up{kind=") == len(ALL)
     assert all(line.endswith(" 0.0") for line in page.splitlines() if line.startswith("fastgw_dependency_up{"))
     serves()
+    assert ask(running, "/judged", b"good") == 200
     reload(running, text + "\n")
     [victim, _] = workers(running)
     os.kill(victim["pid"], signal.SIGKILL)
@@ -241,6 +249,7 @@ def test_a_node_that_is_alone_goes_on(world: World, gateway: Gateway, service: S
     wait_until(lambda: not Path(f"/proc/{answer['pid']}").exists(), limit=20, what="and ends")
     running = gateway(text)
     wait_until(is_well, what="it knows what the one before it knew")
+    assert ask(running, "/judged", b"good") == 503  # but for who was judged, which may have been withdrawn
     serves()
     wait_until(lambda: states(running)["registration"] == "failing", what="that is known too")
     after = ages(running)
@@ -269,7 +278,11 @@ def test_a_node_that_is_alone_goes_on(world: World, gateway: Gateway, service: S
     # and the links are back: another member, another key, and no lease of before
     world.link()
     world.etcd.ctl("put", f"/services/listed/{other.address}", "active")
-    wait_until(lambda: set(states(running).values()) <= {"connected", "quiet"}, limit=30, what="all is there again")
+
+    def is_back() -> bool:
+        return ask(running, "/judged", b"good") == 200 and set(states(running).values()) <= {"connected", "quiet"}
+
+    wait_until(is_back, limit=30, what="all is there again")
     wait_until(lambda: ask(running, "/listed", second) == 200, what="the new key")
     assert ask(running, "/listed", first) == 401
     here = f"/services/edge/127.0.0.1:{running.port}"  # the one before, at another port, ends with its lease

@@ -31,6 +31,10 @@ class OAuth2Introspection(BearerOptions):
     max_age: Duration = setting(
         "60s", "So long is an active token believed without asking again; never beyond its exp."
     )
+    stale: Duration = setting(
+        "0s",
+        "So long beyond max_age is an active token believed while the authority does not answer; never beyond its exp.",
+    )
     refused_age: Duration = setting("10s", "So long is a token refused that was not active, or said too little.")
 
     def settled(self, settings: FilterSettings) -> FilterSettings:
@@ -48,6 +52,8 @@ class OAuth2Introspection(BearerOptions):
     def check(self, document: Document, where: TreePath) -> None:
         """The secret has one place, and can be read."""
         super().check(document, where)
+        if not is_unsound(self.stale, self.cache) and self.stale and not self.cache:
+            document.report((*where, "stale"), "needs a cache: with cache: 0 no token is known")
         if not is_unsound(self.ca) and (reason := ca_problem(self.ca)):
             document.report((*where, "ca"), reason)
         if is_unsound(self.client_id, self.client_secret, self.client_secret_file):

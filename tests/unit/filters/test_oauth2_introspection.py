@@ -14,7 +14,7 @@ from fastgw.core.labels import TOKEN_CAUSES
 from fastgw.core.settings import FilterSettings, Url
 from fastgw.core.snapshot.chain import FailureMode
 from fastgw.filters import oauth2_introspection as module
-from fastgw.filters.oauth2_introspection import OAuth2Introspection
+from fastgw.filters.oauth2_introspection import AGAIN, OAuth2Introspection
 from fastgw.testing.edge import GET, OK, Edge, Spy, body_of, statuses
 from tests.support.tokens import NOW
 from tests.support.tokens import OPTIONS as OF_TOKENS
@@ -27,6 +27,7 @@ OPTIONS = {
     "timeout": 2.0,
     "connections": 4,
     "max_age": 60.0,
+    "stale": 0.0,
     "refused_age": 10.0,
 }
 ACTIVE = {"active": True, "sub": "ann", "scope": "read write", "exp": NOW + 600}
@@ -284,6 +285,45 @@ def test_who_is_known_passes_while_nobody_answers() -> None:
     story = Story()
     assert story.ask()[0] == 200
     assert story.ask(None)[0] == 200 and not story.asked
+
+
+def test_who_was_judged_may_pass_for_longer_while_nobody_answers() -> None:
+    story = Story(stale=300.0)
+    assert story.ask()[0] == 200
+    story.now += 61
+    gone = CallError("timeout", "no answer")
+    assert story.ask(gone)[0] == 200  # it waited, once
+    assert story.ask(None)[0] == 200 and not story.asked  # who comes now does not
+    assert story.accepted() == [2, 0, 1] and story.causes() == {}
+    assert story.edge.failures_of("auth")[1] == 1  # which somebody shall notice
+    story.edge.plane.now += AGAIN
+    assert story.ask({"active": False})[0] == 401  # it is back, and believed at once
+    assert story.ask(None)[0] == 401
+    story.edge.end()
+
+
+@pytest.mark.parametrize(
+    ("options", "exp", "later"), [({"stale": 300.0}, 600, 360), ({"stale": 9e9, "leeway": 0.0}, 90, 90)]
+)
+def test_but_not_beyond_that_nor_beyond_the_end_of_the_token(options: Any, exp: float, later: float) -> None:
+    story = Story(**options)
+    gone = CallError("timeout", "no answer")
+    assert story.ask({**ACTIVE, "exp": NOW + exp})[0] == 200
+    story.now += later - 1
+    assert story.ask(gone)[0] == 200
+    story.edge.plane.now += AGAIN
+    story.now += 1
+    assert story.ask(gone)[:2] == (503, "token_unverifiable")
+    story.edge.end()
+
+
+def test_who_was_not_judged_does_not_pass_while_nobody_answers() -> None:
+    story = Story(stale=300.0)
+    assert story.ask(CallError("timeout", "no answer"))[0] == 503
+    assert story.ask({"active": False})[0] == 401
+    story.now += 11
+    assert story.ask(CallError("timeout", "no answer"))[0] == 503
+    story.edge.end()
 
 
 def test_an_open_filter_lets_pass_without_a_name() -> None:

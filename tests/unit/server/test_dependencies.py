@@ -22,6 +22,7 @@ from fastgw.telemetry.totals import (
 )
 
 LEASED = "what is leased, then as when_gone says"
+LATELY = {"filter": 5.0, "broker": 5.0, "judged": 5.0}  #: the last time of each kind
 NOTHING: dict[tuple[str, ...], Any] = {}
 SOURCE = SourceFacts("a", "etcd", "etcd http://e /a", "listed", 3, 50.0, 1, 1, 0, (), (), 40.0, None)
 REGISTRY = RegistrationFacts("etcd", "etcd http://e /", "registered", 2, 2, (), 0.5, 0, 0)
@@ -41,7 +42,10 @@ def facts(**told: Any) -> Facts:
 
 def episodes(**kinds: dict[tuple[str, ...], int]) -> Any:
     """Failures of the last minute, by kind and what stands behind it."""
-    found = {kind: {key: SimpleNamespace(count=count) for key, count in told.items()} for kind, told in kinds.items()}
+    found = {
+        kind: {key: SimpleNamespace(count=count, last=LATELY[kind]) for key, count in told.items()}
+        for kind, told in kinds.items()
+    }
     return SimpleNamespace(of=lambda kind: found.get(kind, NOTHING))
 
 
@@ -136,6 +140,18 @@ def test_a_judge_is_known_by_the_requests_that_failed(made_by: str, kind: str) -
         "timeout",
         "6 requests failed: the log says why",
     )
+
+
+def test_an_authority_that_has_judged_since_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    made_by = "fastgw.filters.oauth2_introspection:OAuth2Introspection"
+    judges = [SimpleNamespace(name=name, made_by=made_by, options=(("url", f"http://{name}/"),)) for name in "ab"]
+    lately = episodes(filter={("a", "timeout"): 5}, judged={(): 3})
+    assert one(spec(filters=judges[:1]), lately=lately).state == "failing"  # nobody knows which was first
+    monkeypatch.setitem(LATELY, "judged", 6.0)
+    lately = episodes(filter={("a", "timeout"): 5}, judged={(): 3})
+    assert one(spec(filters=judges[:1]), lately=lately).state == "connected"
+    both = dependencies(facts(), None, spec(filters=judges), lately, [])
+    assert [each.state for each in both] == ["failing", "quiet"]  # nor which of two has judged
 
 
 def test_a_broker_is_known_by_its_connections() -> None:

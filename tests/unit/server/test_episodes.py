@@ -8,7 +8,8 @@ import pytest
 
 from fastgw.core import bridge_counters, labels
 from fastgw.core import counters as layout
-from fastgw.server.episodes import EVERY, QUIET, Episodes
+from fastgw.filters.bearer import ASKED
+from fastgw.server.episodes import EVERY, JUDGED, QUIET, Episodes
 from fastgw.server.gateway import Gateway
 from tests.unit.server.status_stage import _closed, gateway, serving
 
@@ -102,3 +103,8 @@ def test_who_is_asked_for_requests_is_told_of_by_filter_and_brokers_together(
     episodes.look()
     assert {key: one.count for key, one in episodes.of("filter").items()} == {("judge", "timeout"): 2}
     assert {key: one.count for key, one in episodes.of("broker").items()} == {("lost",): 1}
+    judge.made_by = "fastgw.filters.oauth2_introspection:OAuth2Introspection"
+    episodes.look()
+    values[layout.ROUTE.base(next(iter(plan.slots.routes.values()))) + layout.ROUTE_TOKENS_ACCEPTED + ASKED] += 4
+    episodes.look()
+    assert episodes.of("judged")[()].count == 4 and JUDGED == ASKED

@@ -27,6 +27,7 @@ def test_what_nobody_says(tmp_path: Path) -> None:
         "timeout": 2.0,
         "connections": 16,
         "max_age": 60.0,
+        "stale": 0.0,
         "refused_age": 10.0,
         "issuer": (),
         "audience": (),
@@ -88,3 +89,9 @@ def test_what_is_wrong_is_told_with_its_line(options: str, expected: str, tmp_pa
 def test_the_end_of_a_call_comes_before_that_of_the_wait(tmp_path: Path) -> None:
     (found,) = [one for one in read(tmp_path, text(f"{GOOD}, timeout: 5s, on_failure: open")).filters if one.options]
     assert dict(found.options)["timeout"] == 5.0 and found.settings == FilterSettings("open", 6.0)
+
+
+def test_who_remembers_nobody_believes_nobody_for_longer(tmp_path: Path) -> None:
+    assert problems(tmp_path, text(f"{GOOD}, stale: 1h, cache: 0")) == [
+        "7:90: filters.auth.stale: needs a cache: with cache: 0 no token is known"
+    ]
