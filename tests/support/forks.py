@@ -61,7 +61,9 @@ class Fork:
             poller.register(self._told, select.POLLIN)
             if poller.poll(limit * 1000.0):
                 self.returncode = self._next()
-                self._told.close()
+                with self._told:  # until here it was there, if only as one that has ended: its number was nobody else's
+                    self._told.shutdown(socket.SHUT_WR)
+                    self._told.recv(1)
         return self.returncode
 
 
@@ -106,11 +108,22 @@ def _serve(asked: socket.socket) -> str:
     poller = select.poll()
     poller.register(asked, select.POLLIN)
     running: dict[int, tuple[int, socket.socket]] = {}  #: by the descriptor of its process: pid, and whom to tell
+    ended: dict[int, tuple[int, socket.socket]] = {}  #: by the descriptor of whom was told: the same
     while True:
         for ready, _ in poller.poll():
-            if ready != asked.fileno():
+            if ready in running:
                 poller.unregister(ready)
-                _tell_end(ready, *running.pop(ready))
+                pid, told = running.pop(ready)
+                os.close(ready)
+                _tell_status(pid, told)
+                ended[told.fileno()] = pid, told
+                poller.register(told, select.POLLIN)
+                continue
+            if ready in ended:  # it was asked for
+                poller.unregister(ready)
+                pid, told = ended.pop(ready)
+                os.waitpid(pid, 0)
+                told.close()
                 continue
             if not asked.recv(1, socket.MSG_PEEK):
                 sys.exit(0)  # the tests have ended
@@ -118,8 +131,9 @@ def _serve(asked: socket.socket) -> str:
             told = socket.socket(fileno=number)
             pid = os.fork()
             if not pid:
-                for process, (_, other) in running.items():
+                for process in running:
                     os.close(process)
+                for _, other in (*running.values(), *ended.values()):
                     other.close()
                 told.close()
                 asked.close()
@@ -132,10 +146,12 @@ def _serve(asked: socket.socket) -> str:
             running[process] = pid, told
 
 
-def _tell_end(process: int, pid: int, told: socket.socket) -> None:
-    os.close(process)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    with told, contextlib.suppress(OSError):  # the tests may have ended
+def _tell_status(pid: int, told: socket.socket) -> None:
+    """Of a process that has ended, and leave it: as that of any parent it is there until it is asked for."""
+    found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert found is not None
+    status = found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+    with contextlib.suppress(OSError):  # the tests may have ended
         told.send(b"%d" % status)
 
 
