@@ -84,9 +84,9 @@ class Fetching:
         self.memory = Remembering(KEYS_FILE, state_file, log, self._fetched_now, wall) if state_file else None
 
     async def prepare(self, sets: Iterable[KeySetSettings], limit: float) -> None:
-        """Begin to keep those of ``sets`` that are new; wait until they were asked for, but no longer than ``limit`` seconds."""
-        new = [self._begin(one) for one in sets if one not in self.known]
-        await all_set([one.was_asked for one in new], limit)
+        """Begin to keep those of ``sets`` that are new; wait until all were asked for, but no longer than ``limit`` seconds."""
+        kept = [self.known.get(one) or self._begin(one) for one in sets]
+        await all_set([one.was_asked for one in kept if not one.was_asked.is_set()], limit)
 
     def keep(self, sets: Iterable[KeySetSettings], state_file: str = "") -> None:
         """Keep ``sets`` and no others; ``state_file``: the one that is used from now on."""

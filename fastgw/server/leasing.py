@@ -87,8 +87,8 @@ class Leasing:
 
     async def prepare(self, wanted: Iterable[RedisSettings], limit: float) -> None:
         """Begin to keep links that are new; wait until each was tried once, but no longer than ``limit`` seconds."""
-        new = [self._begin(one) for one in wanted if one not in self.known]
-        await all_set([one.was_tried for one in new], limit)
+        links = [self.known.get(one) or self._begin(one) for one in wanted]
+        await all_set([one.was_tried for one in links if not one.was_tried.is_set()], limit)
 
     def keep(self, wanted: Iterable[RedisSettings]) -> None:
         """Keep links with these and no others."""

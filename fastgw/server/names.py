@@ -103,11 +103,13 @@ class Names:
         self.memory = Remembering(NAMES_FILE, state_file, log, self._found_now, clock) if state_file else None
 
     async def prepare(self, hosts: Iterable[str], settings: ResolverSpec, limit: float) -> None:
-        """Begin to keep those of ``hosts`` that are new; wait for their first answer, but no longer than ``limit`` seconds."""
-        new = [Name(host, settings) for host in hosts if host not in self.known]
-        for name in new:
-            self._begin(name)
-        await all_set([name.was_asked for name in new], limit)
+        """Begin to keep those of ``hosts`` that are new; wait for the first answer of each, but no longer than ``limit`` seconds."""
+        wanted = set(hosts)
+        for host in wanted:
+            if host not in self.known:
+                self._begin(Name(host, settings))
+        names = [self.known[host] for host in wanted]
+        await all_set([name.was_asked for name in names if not name.was_asked.is_set()], limit)
 
     def keep(self, hosts: Iterable[str], settings: ResolverSpec, state_file: str = "") -> None:
         """Keep ``hosts`` and no other name; one that was looked up in another way is so again, at once.

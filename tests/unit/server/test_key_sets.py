@@ -375,3 +375,21 @@ def test_a_clock_that_jumps_while_it_runs_ages_no_keys(play: Play, tmp_path: Pat
         assert stage.told[-1][1].until == 1600.0
 
     play(story)
+
+
+def test_who_prepares_waits_for_what_was_begun_before(play: Play, tmp_path: Path) -> None:
+    """As a successor does, which must not take over before it knows the keys."""
+
+    async def story(stage: Stage) -> None:
+        stage.fetching = remembered(stage, tmp_path / "s.json", age=310.0)
+        stage.fetching.keep([ONE])
+        preparing = asyncio.ensure_future(stage.fetching.prepare([ONE], 60.0))
+        await stage.until(lambda: stage.asked)
+        assert not preparing.done()
+        timer = stage.fetching.known[ONE].recall_timer
+        assert timer is not None
+        timer._run()
+        await preparing
+        assert [news.keys for _, news in stage.told] == [tuple(REAL)]
+
+    play(story)
