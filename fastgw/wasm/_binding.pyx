@@ -192,7 +192,6 @@ cdef class WasmEngine:
             (<SetSize>found(b"wasmtime_pooling_allocation_config_" + name + b"_set"))(pool, number)
         (<void (*)(void *, void *) noexcept>found(b"wasmtime_pooling_allocation_strategy_set"))(config, pool)
         (<Free>found(b"wasmtime_pooling_allocation_config_delete"))(pool)
-        return 0
 
     def compile(self, bytes data):
         """See ``_binding_py``."""
@@ -313,7 +312,8 @@ cdef class WasmInstance:
     cdef Func *slots
 
     def __init__(self, WasmModule module, owner, int64_t memory, int64_t elements, uint64_t fuel, uint64_t ticks):
-        cdef void *error, *trap = NULL
+        cdef void *error
+        cdef void *trap = NULL
         cdef Extern at
         self.module, self.owner, self.fuel, self.ticks = module, owner, fuel, ticks
         self.slots = <Func *>calloc(len(module.names) + 1, sizeof(Func))
@@ -351,7 +351,8 @@ cdef class WasmInstance:
     def call(self, size_t slot, *args):
         """See ``_binding_py``."""
         cdef Raw values[ARGS_MAX]
-        cdef void *error, *trap = NULL
+        cdef void *error
+        cdef void *trap = NULL
         cdef Func *func = self.prepared(slot, args, values)
         cdef WasmModule module = self.module
         lib.set_fuel(self.context, self.fuel)
@@ -366,7 +367,8 @@ cdef class WasmInstance:
     def nested(self, size_t slot, *args):
         """See ``_binding_py``."""
         cdef Raw values[ARGS_MAX]
-        cdef void *error, *trap = NULL
+        cdef void *error
+        cdef void *trap = NULL
         cdef Func *func = self.prepared(slot, args, values)
         with nogil:
             error = lib.func_call(self.context, func, values, ARGS_MAX, &trap)
@@ -392,7 +394,6 @@ cdef class WasmInstance:
     cdef int refuse_closed(self) except -1:
         if self.context == NULL:
             raise ValueError("the instance is closed")
-        return 0
 
     cdef Func *prepared(self, size_t slot, tuple args, Raw *values) except NULL:
         """The export, and its arguments in ``values``."""
@@ -413,7 +414,6 @@ cdef class WasmInstance:
             raise WasmError(f"does not export {name.decode()}")
         if at.kind != kind:
             raise WasmError(f"exports {name.decode()} as something else")
-        return 0
 
     cdef int end(self, void *error, void *trap) except -1:
         if error == NULL and trap == NULL:

@@ -46,6 +46,7 @@ from fastgw.wasm.traps import WasmTrap
 
 CALL_COST: Final = 256  #: bytes that a function of the host counts for, beside what it copies
 LINE_MAX: Final = 1024  #: bytes of a line of the log
+_DEPTH_MAX: Final = 16  #: of calls of an allocator within each other, each of which takes of the interpreter's stack
 _KEPT_MAX: Final = 16 << 10  #: bytes of properties that a guest sets
 _REQUEST, _RESPONSE = 0, 1  #: proxy_stream_type_t
 
@@ -65,6 +66,7 @@ class WasmGuest:
     """The instance."""
 
     __slots__ = (
+        "_depth",
         "_instance",
         "_kept",
         "_kept_size",
@@ -99,6 +101,7 @@ class WasmGuest:
         self.resumed: set[int] = set()
         self.asks_for_ticks = False
         self.lost_lines = 0
+        self._depth = 0  #: calls of its allocator that are under way; one that traps is the last that it makes
         self._kept: dict[bytes, bytes] | None = None
         self._kept_size = 0
         self._output: dict[str, bytes] = {}
@@ -249,8 +252,11 @@ class WasmGuest:
         self._spend(len(data))
         place = 0
         if data:
-            slot = ALLOCATE if self.program.has[ALLOCATE] else MALLOC
-            place = instance.nested(slot, len(data))
+            if self._depth >= _DEPTH_MAX:
+                raise WasmTrap("its allocator asks for what has to be allocated", "stack")
+            self._depth += 1
+            place = instance.nested(ALLOCATE if self.program.has[ALLOCATE] else MALLOC, len(data))
+            self._depth -= 1
             if not place:
                 return INTERNAL_FAILURE
             if not instance.write(place, data):
