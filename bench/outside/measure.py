@@ -37,7 +37,7 @@ class Effort:
 
 
 def as_published(published: Published) -> Effort:
-    """Windows of six seconds, ladders by twos up to what one machine can connect; over an hour for each gateway."""
+    """Windows of six seconds, as their engine's default has it, and ladders by twos; how high they go is our choice."""
     return Effort(
         "as published",
         6,
