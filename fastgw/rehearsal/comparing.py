@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from fastgw.config.spec import fallback_name
@@ -150,10 +151,9 @@ def _against_old(old: Treatments, before: Way, new: Treatments, found: Way) -> t
     if (before.listener is None) != (found.listener is None):
         lines.append("listener: is there no more" if found.listener is None else "listener: is new")
     one, other = old.things(before), new.things(found)
-    if names[0] == names[1] or before.route is None or found.route is None:
-        return (*lines, *compared(one, other))
-    renamed = {key if key != f"route {names[0]}" else f"route {names[1]}": value for key, value in one.items()}
-    return (*lines, *compared(renamed, other))
+    if names[0] != names[1] and before.route is not None and found.route is not None:
+        one = {key if key != f"route {names[0]}" else f"route {names[1]}": value for key, value in one.items()}
+    return (*lines, *compared(one, other, partial(new.differing, old)))
 
 
 def document(

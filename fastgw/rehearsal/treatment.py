@@ -7,7 +7,7 @@ weight, is.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from fastgw.config.chains import links
@@ -22,6 +22,8 @@ from fastgw.wire.messages import KIND, kind_of
 from fastgw.wire.target import parse_authority
 
 NO_ROUTE: Final = "no route"
+_ROUTE: Final = "route "  #: how the name of one begins among things that are met
+_LISTENER: Final = "listener "
 
 Flat = Mapping[str, Any]
 
@@ -54,7 +56,11 @@ class Treatments:
             self._listeners = {**moved, **self._listeners}
         self._models: dict[str, ByModel[ModelSpec]] = {}
         self._folder = os.path.dirname(spec.source) + "/"
-        self._made: dict[tuple[str, str, str], dict[str, Flat]] = {}
+        self._filters = {one.name: one for one in spec.filters}
+        self._services = {one.name: one for one in spec.services}
+        self._versioned = {one.name: one for one in spec.versioned}
+        self._made: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._differences: dict[str, tuple[str, ...]] = {}
 
     def find(self, request: RecordedRequest) -> Way:
         """Which route takes ``request``."""
@@ -95,12 +101,27 @@ class Treatments:
             return f"answered {route.reply.status} by the route"
         return ""
 
-    def things(self, found: Way) -> dict[str, Flat]:
-        """Everything that a request meets which is ``found`` so, by what it is: values by the paths of their keys."""
+    def things(self, found: Way) -> dict[str, Any]:
+        """Everything that a request meets which is ``found`` so, by what it is."""
         made = self._made.get(found.key)
         if made is None:
             made = self._made[found.key] = dict(self._things(found))
         return made
+
+    def differing(self, former: Treatments, name: str, old: Any, new: Any) -> tuple[str, ...]:
+        """In what ``new``, which is ``name`` here, differs from ``old`` of ``former``, the same at each call: lines."""
+        if old == new:
+            return ()
+        if name.startswith(_ROUTE) or isinstance(new, dict):  # of which each way has another
+            return tuple(differences(name, former.flat(old), self.flat(new)))
+        found = self._differences.get(name)
+        if found is None:  # what many ways have in common is compared once
+            found = self._differences[name] = tuple(differences(name, former.flat(old), self.flat(new)))
+        return found
+
+    def flat(self, thing: Any) -> Flat:
+        """The values of a thing by the paths of their keys."""
+        return thing if isinstance(thing, dict) else flat(thing, self._folder)
 
     def _model_of(self, route: RouteSpec | None, model: str) -> str:
         if route is None or not route.models or not model:
@@ -113,60 +134,57 @@ class Treatments:
         one = choice[0] if choice is not None else names.default
         return one.name if one is not None else ""
 
-    def _things(self, found: Way) -> Iterator[tuple[str, Flat]]:
+    def _things(self, found: Way) -> Iterator[tuple[str, Any]]:
         listener, route = found.listener, found.route
         if listener is None:
             return
-        yield f"listener {listener.name}", self._flat(listener._replace(filters=(), before_routing=()))
-        filters = {one.name: one for one in self.spec.filters}
+        yield f"listener {listener.name}", listener._replace(filters=(), before_routing=())
         chain = [one.name for one in links(self.spec, listener, route)]
         yield "the chain", {"filters": tuple(chain)}
         for name in chain:
-            yield f"filter {name}", self._flat(filters[name])
+            yield f"filter {name}", self._filters[name]
         if route is None:
             return
         # Who else it leads to, and by which names models are told, is not this request's.
-        yield f"route {route.name}", self._flat(route._replace(name="", filters=(), models=()))
+        yield f"route {route.name}", route._replace(name="", filters=(), models=())
         yield from self._behind(route, found.model)
 
-    def _behind(self, route: RouteSpec, model: str) -> Iterator[tuple[str, Flat]]:
+    def _behind(self, route: RouteSpec, model: str) -> Iterator[tuple[str, Any]]:
         names = list(route.by_name.services if route.by_name is not None else (one.service for one in route.split))
         names += [route.service] if route.service is not None else []
         names += [route.mirror.service] if route.mirror is not None else []
         for one in self.spec.models:
             if one.name == model or (not model and one.name in route.models):
-                yield f"model {one.name}", self._flat(one)
+                yield f"model {one.name}", one
                 names += one.services
-        yield from self._services(names)
+        yield from self._reached(names)
 
-    def _services(self, names: list[str]) -> Iterator[tuple[str, Flat]]:
-        services = {one.name: one for one in self.spec.services}
-        versioned = {one.name: one for one in self.spec.versioned}
+    def _reached(self, names: list[str]) -> Iterator[tuple[str, Any]]:
         seen = set[str]()
         while names:
             name = names.pop(0)
             if name in seen:
                 continue
             seen.add(name)
-            if name in versioned:
-                yield f"versions of {name}", self._flat(versioned[name])
-                names += [one.service for one in versioned[name].versions]
-            if name in services:
-                yield f"service {name}", self._flat(services[name])
-                names += [one.service for one in services[name].fallback if one.service is not None]
-
-    def _flat(self, thing: Any) -> Flat:
-        return flat(thing, self._folder)
+            if name in self._versioned:
+                yield f"versions of {name}", self._versioned[name]
+                names += [one.service for one in self._versioned[name].versions]
+            if name in self._services:
+                yield f"service {name}", self._services[name]
+                names += [one.service for one in self._services[name].fallback if one.service is not None]
 
 
-def compared(old: Mapping[str, Flat], new: Mapping[str, Flat]) -> tuple[str, ...]:
-    """What is different for a request that meets ``old`` in one configuration and ``new`` in the other: lines, none for nothing."""
-    found = [
-        f"{name}: is met no more" for name in old if name not in new and not name.startswith(("route ", "listener "))
-    ]
+def compared(
+    old: Mapping[str, Any], new: Mapping[str, Any], differing: Callable[[str, Any, Any], Iterable[str]]
+) -> tuple[str, ...]:
+    """What is different for a request that meets ``old`` in one configuration and ``new`` in the other: lines, none for nothing.
+
+    ``differing``: in what two things of the same name differ.
+    """
+    found = [f"{name}: is met no more" for name in old if name not in new and not name.startswith((_ROUTE, _LISTENER))]
     for name, values in new.items():
         if name in old:
-            found += differences(name, old[name], values)
-        elif not name.startswith(("route ", "listener ")):
+            found += differing(name, old[name], values)
+        elif not name.startswith((_ROUTE, _LISTENER)):
             found.append(f"{name}: is met")
     return tuple(found)

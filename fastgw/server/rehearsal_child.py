@@ -1,6 +1,6 @@
 """The process in which a rehearsal runs: ``python -m fastgw.server.rehearsal_child``.
 
-It has little of everything, so that it disturbs nobody and ends by itself whatever a capture holds: memory, processor, time, and the lowest
+It has little of everything, so that it disturbs nobody and ends by itself whatever a capture holds: memory, processor, time, and a low
 rank among those who want the processor.  It is asked by the fields of a ``RehearsalOrder``, pickled, on its standard input, and answers by
 JSON: the report, or ``failed`` and why.
 """
@@ -26,6 +26,9 @@ from fastgw.server.pieces import joined
 from fastgw.steps import whole
 
 MEMORY_MAX: Final = 1 << 30  #: bytes of addresses
+LOWER: Final = (
+    10  #: ranks, which leave a tenth where the workers want all: with less, nothing comes of it on a busy machine
+)
 OOM_SCORE: Final = "/proc/self/oom_score_adj"
 PROCESSOR_MAX: Final = 30  #: seconds
 CHANGES_MOST: Final = 20  #: that are told
@@ -63,7 +66,7 @@ def rehearsed(order: RehearsalOrder, began: float) -> dict[str, Any]:
 
 def _become_small() -> None:
     with contextlib.suppress(PermissionError):  # the unit of systemd forbids it, as all that has to do with ranks
-        os.nice(19)
+        os.nice(LOWER)
     with contextlib.suppress(OSError), open(OOM_SCORE, "w") as file:
         file.write("1000")  # where memory runs out it is this process that goes, and not the gateway
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))

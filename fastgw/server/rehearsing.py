@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import subprocess
 
 REQUESTS_MOST: Final = 10_000  #: the last of them
-SECONDS: Final = 10.0  #: the child may take; what is not done by then is left
-KILLED_AFTER: Final = 15.0  #: seconds
+SECONDS: Final = 15.0  #: the child may take; what is not done by then is left
+KILLED_AFTER: Final = 25.0  #: seconds
 ANSWER_MOST: Final = 1 << 20  #: bytes that it may say
 TOLD: Final = 3  #: reasons, and examples of each, in a line
 MODULE: Final = "fastgw.server.rehearsal_child"
@@ -159,6 +159,8 @@ def judged(report: dict[str, Any], seconds: float, max_lost: float, *, is_forced
         return Rehearsed(NOT_DONE, f"no request was recorded in the last {seconds:g} s{left}", report)
     served, lost = report["served"], report["lost"]
     told = f"{report['requests']} recorded requests: {report['changed']} would be treated in another way{left}"
+    if report["cut"]:
+        told += "; there was no time, or no room, for all that were recorded"
     if not lost:
         return Rehearsed(PASSED, told, report)
     share = f"{lost} of {served} requests of the last {seconds:g} s that were answered would not be any more"

@@ -80,6 +80,22 @@ def test_a_listener_that_is_named_in_another_way_is_the_one_at_its_address(compa
     assert report.losses == 0
 
 
+def test_what_is_compared_once_for_all_is_that_of_each(compare: Any) -> None:
+    new = TEXT.replace("path: /a/*,", "path: /a/*, timeout: 5s,").replace("10.0.0.1:80", "10.0.0.2:80")
+    report = compare(new, request(), request(), request(target="/b/x"))
+    found = {tuple(line.partition(":")[0] for line in lines): one.count for lines, one in report.changes.items()}
+    service = ("service one", "service one")
+    assert found == {("route a", *service): 2, service: 1}
+
+
+def test_each_way_has_a_chain_of_its_own(compare: Any) -> None:
+    new = TEXT.replace("path: /a/*,", "path: /a/*, filters: [server_timing],")
+    new = new.replace("path: /b/*,", "path: /b/*, filters: [team],")
+    new += "filters: {team: {type: headers, request: {set: {x-team: blue}}}}\n"
+    report = compare(new, request(), request(target="/b/x"))
+    assert len(report.changes) == 2 and report.changed == 2
+
+
 def test_who_has_no_time_is_told_so(tmp_path: Path) -> None:
     made = Treatments(read(tmp_path, TEXT))
     report = replayed([request()] * 200, made, made, iter([False, True]).__next__)

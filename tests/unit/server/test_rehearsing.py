@@ -35,7 +35,7 @@ def report(**changed: Any) -> dict[str, Any]:
     loss = {"count": 3, "reason": "no route", "examples": [{"request": "GET a.test/x", "count": 3}]}
     change = {"count": 3, "lines": ["route: a -> none"], "examples": []}
     return {
-        "requests": 10, "changed": 3, "served": 9, "lost": 3, "left_out": [], "changes": [change], "losses": [loss],
+        "requests": 10, "changed": 3, "served": 9, "lost": 3, "cut": False, "left_out": [], "changes": [change], "losses": [loss],
     } | changed  # fmt: skip
 
 
@@ -59,6 +59,7 @@ def test_a_way_round() -> None:
     assert judged(report(lost=0, losses=[]), 300, 0.0, is_forced=False).reason == (
         "10 recorded requests: 3 would be treated in another way"
     )
+    assert "no time" in judged(report(lost=0, losses=[], cut=True), 300, 0.0, is_forced=False).reason
 
 
 def test_nothing_to_rehearse_with_is_said_and_refuses_nothing() -> None:
